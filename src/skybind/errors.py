@@ -1,0 +1,21 @@
+"""What skybind raises: each message is one sentence that says what, where and what to do."""
+
+
+class SkybindError(Exception):
+    """Base of every error that a user can cause; the command line prints it without a traceback."""
+
+
+class DataError(SkybindError):
+    """A dataset, a survey file or a split is not what it should be."""
+
+
+class ConfigError(SkybindError):
+    """A configuration has an unknown key, a value out of range, or parts that contradict."""
+
+
+class ModelError(SkybindError):
+    """A saved model cannot be opened, or does not fit the data it is asked to embed."""
+
+
+class LeakError(SkybindError):
+    """Objects that a model was trained on would be used to test it."""
