@@ -1,0 +1,1 @@
+"""The dataset on disk, its splits, the readers that make one, and the simulators."""

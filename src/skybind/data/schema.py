@@ -1,0 +1,117 @@
+"""What the columns of a dataset mean: roles, units and provenance, kept in the Parquet schema."""
+
+import json
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import pyarrow as pa
+
+from skybind.errors import DataError
+
+FORMAT_VERSION = 1
+METADATA_KEY = b"skybind"
+ROLES = ("id", "position", "observation", "feature", "label", "target", "info")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a dataset.
+
+    Attributes
+    ----------
+    role : str
+        One of `ROLES`.
+    unit : str or None
+        Unit in astropy's notation; None for numbers without one and for text.
+    description : str
+        One sentence.
+    modality : str or None
+        For a `feature`: the modality it belongs to. For an `observation`: its kind.
+    fields : dict of str to (str or None)
+        For an `observation`: the unit of each field of the struct.
+    """
+
+    role: str
+    unit: str | None = None
+    description: str = ""
+    modality: str | None = None
+    fields: dict[str, str | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.role not in ROLES:
+            raise DataError(
+                f"A column has the role '{self.role}', which is none of {', '.join(ROLES)}."
+            )
+
+
+@dataclass(frozen=True)
+class DatasetSchema:
+    """What a dataset holds and where it comes from."""
+
+    columns: dict[str, Column]
+    provenance: str = ""
+    simulated: bool = False
+    created: str = ""
+    format_version: int = FORMAT_VERSION
+
+    def features(self, modality: str) -> list[str]:
+        """Names of the flat columns that are features of `modality`, in order."""
+        return [
+            name
+            for name, column in self.columns.items()
+            if column.role == "feature" and column.modality == modality
+        ]
+
+    def with_role(self, role: str) -> list[str]:
+        """Names of the columns of a role, in order."""
+        return [name for name, column in self.columns.items() if column.role == role]
+
+    @property
+    def observations(self) -> list[str]:
+        """Names of the struct columns (photometry, spectrum, ...)."""
+        return self.with_role("observation")
+
+    @property
+    def modalities(self) -> list[str]:
+        """Names of all that can be observed: the struct columns, then `metadata` if it is there."""
+        return self.observations + (["metadata"] if self.features("metadata") else [])
+
+    def to_metadata(self) -> dict[bytes, bytes]:
+        """Give the Parquet key-value metadata."""
+        return {METADATA_KEY: json.dumps(asdict(self)).encode()}
+
+    @classmethod
+    def from_arrow(cls, schema: pa.Schema, where: str) -> "DatasetSchema":
+        """Read the metadata of an Arrow schema.
+
+        Raises
+        ------
+        DataError
+            If it has none, or was written by a newer format.
+        """
+        raw = (schema.metadata or {}).get(METADATA_KEY)
+        if raw is None:
+            raise DataError(
+                f"{where} is Parquet without skybind's schema: make a dataset of it with "
+                "'skybind data import'."
+            )
+        try:
+            return cls.from_dict(json.loads(raw))
+        except (TypeError, KeyError, AttributeError, json.JSONDecodeError) as error:
+            raise DataError(f"{where} has a damaged skybind schema ({error}).") from error
+
+    @classmethod
+    def from_dict(cls, raw: dict[str, Any]) -> "DatasetSchema":
+        """Build from what `to_metadata` wrote."""
+        version = raw.get("format_version")
+        if version != FORMAT_VERSION:
+            raise DataError(
+                f"The dataset has format version {version}, this skybind reads {FORMAT_VERSION}: "
+                "install a newer skybind."
+            )
+        columns = {name: Column(**column) for name, column in raw["columns"].items()}
+        return cls(**{**raw, "columns": columns})
+
+    def with_columns(self, columns: dict[str, Column]) -> "DatasetSchema":
+        """Give a copy with columns added or replaced."""
+        return replace(self, columns={**self.columns, **columns})

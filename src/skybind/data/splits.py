@@ -1,0 +1,314 @@
+"""Splits: named, hashed assignments of objects to train, validation and test."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from skybind.errors import DataError
+from skybind.files import atomic_path
+
+PARTS = ("train", "validation", "test")
+FRACTIONS = (0.8, 0.1, 0.1)
+
+
+@dataclass
+class Split:
+    """Which objects train, validate and test.
+
+    Attributes
+    ----------
+    object_id : ndarray of str, shape (n,)
+    part : ndarray of str, shape (n,)
+        `train`, `validation`, `test`, or "" for an object that takes no part.
+    subsets : dict of str to ndarray of bool, shape (n,)
+        Named subsets, e.g. "10": the objects kept when labels are scarce.
+    recipe : dict
+        How it was made (kind, seed, fractions ...).
+    """
+
+    object_id: np.ndarray
+    part: np.ndarray
+    subsets: dict[str, np.ndarray] = field(default_factory=dict)
+    recipe: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        unknown = sorted(set(np.unique(self.part)) - {*PARTS, ""})
+        if unknown:
+            raise DataError(
+                f"A split has a part '{unknown[0]}': the parts are train, validation and test."
+            )
+
+    @property
+    def hash(self) -> str:
+        """Hash of who is in which part, whatever the order; 16 hex digits."""
+        order = np.argsort(self.object_id)
+        digest = hashlib.sha256()
+        for name, part in zip(self.object_id[order], self.part[order], strict=True):
+            digest.update(f"{name}\t{part}\n".encode())
+        return digest.hexdigest()[:16]
+
+    def rows(self, part: str, subset: str | None = None) -> np.ndarray:
+        """Indices of the objects of a part, in the split's own order.
+
+        Parameters
+        ----------
+        part : str
+            `train`, `validation` or `test`.
+        subset : str, optional
+            Only those of this subset; None or "full" for all.
+        """
+        keep = self.part == part
+        if subset is not None and subset not in ("full", "100"):
+            if subset not in self.subsets:
+                have = ", ".join(self.subsets) or "none"
+                raise DataError(f"The split has no subset '{subset}' (it has {have}).")
+            keep = keep & self.subsets[subset]
+        return np.flatnonzero(keep)
+
+    def align(self, object_id: np.ndarray) -> "Split":
+        """Give the split in the order of `object_id`; objects it does not know take no part."""
+        order = np.argsort(self.object_id)
+        place = np.searchsorted(self.object_id[order], object_id)
+        place = np.minimum(place, max(len(order) - 1, 0))
+        index = order[place] if len(order) else np.zeros(len(object_id), int)
+        known = self.object_id[index] == object_id if len(order) else np.zeros(len(object_id), bool)
+        return Split(
+            np.asarray(object_id),
+            np.where(known, self.part[index], ""),
+            {name: known & keep[index] for name, keep in self.subsets.items()},
+            self.recipe,
+        )
+
+    def with_subset(
+        self, name: str, labels: np.ndarray, fraction: float, seed: int, cap: int | None = None
+    ) -> "Split":
+        """Add a water-filled subset: each part cut on its own at a common cap a class.
+
+        Objects without a label are in no subset.
+
+        Parameters
+        ----------
+        name : str
+            Name of the subset, e.g. "10".
+        labels : ndarray of str, shape (n,)
+        fraction : float
+            Fraction of each part's labelled objects to keep.
+        seed : int
+            Draws which objects of a class are kept.
+        cap : int, optional
+            Use this cap in the training part instead of the one that `fraction` gives.
+        """
+        keep = np.zeros(len(self.part), bool)
+        for number, part in enumerate(PARTS):
+            rows = np.flatnonzero((self.part == part) & (labels != ""))
+            if not len(rows):
+                continue
+            classes, inverse, counts = np.unique(
+                labels[rows], return_inverse=True, return_counts=True
+            )
+            limit = cap if cap is not None and part == "train" else water_fill(counts, fraction)
+            rng = np.random.default_rng([seed, number, round(fraction * 1e6)])
+            shuffled = rng.permutation(len(rows))
+            for c in range(len(classes)):
+                keep[rows[shuffled[inverse[shuffled] == c][:limit]]] = True
+        return Split(self.object_id, self.part, {**self.subsets, name: keep}, self.recipe)
+
+    def write(self, path: str | Path) -> None:
+        """Write as Parquet, with the hash and the recipe in the schema."""
+        columns: dict[str, Any] = {
+            "object_id": pa.array(self.object_id.tolist(), pa.string()),
+            "part": pa.array(self.part.tolist(), pa.string()),
+        }
+        columns |= {f"subset_{name}": pa.array(keep) for name, keep in self.subsets.items()}
+        note = {"hash": self.hash, "recipe": self.recipe}
+        table = pa.table(columns).replace_schema_metadata({b"skybind": json.dumps(note).encode()})
+        with atomic_path(path) as temporary:
+            pq.write_table(table, temporary)
+
+    @classmethod
+    def read(cls, path: str | Path) -> "Split":
+        """Read a split from Parquet, or from a CSV with columns object_id and part.
+
+        Raises
+        ------
+        DataError
+            If it cannot be read, lacks a column, or its content does not fit its hash.
+        """
+        path = Path(path)
+        if not path.exists():
+            raise DataError(f"There is no split at {path}.")
+        try:
+            if path.suffix == ".csv":
+                from pyarrow import csv
+
+                table = csv.read_csv(path)
+            else:
+                table = pq.read_table(path)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise DataError(f"The split {path} cannot be read: {error}") from error
+        for name in ("object_id", "part"):
+            if name not in table.column_names:
+                raise DataError(f"The split {path} has no column '{name}'.")
+        note = json.loads((table.schema.metadata or {}).get(b"skybind", b"{}"))
+        split = cls(
+            np.asarray(table["object_id"].cast(pa.string()).to_pylist(), str),
+            np.asarray([part or "" for part in table["part"].to_pylist()], str),
+            {
+                name.removeprefix("subset_"): table[name].to_numpy().astype(bool)
+                for name in table.column_names
+                if name.startswith("subset_")
+            },
+            note.get("recipe", {}),
+        )
+        if "hash" in note and note["hash"] != split.hash:
+            raise DataError(f"The split {path} was changed after it was made: its hash differs.")
+        return split
+
+
+def water_fill(counts: Sequence[int] | np.ndarray, fraction: float) -> int:
+    """Largest common cap a class that keeps at most `fraction` of all objects.
+
+    Classes smaller than the cap stay whole (AstroM3, Table 3).
+
+    Parameters
+    ----------
+    counts : sequence of int
+        Objects of each class.
+    fraction : float
+        Between 0 and 1.
+
+    Returns
+    -------
+    int
+        The cap; at least 1.
+
+    Examples
+    --------
+    >>> train = [4890, 3647, 2343, 1886, 1571, 1454, 624, 226, 216, 206]
+    >>> water_fill(train, 0.5), water_fill(train, 0.25)
+    (1209, 516)
+    """
+    ascending = np.sort(np.asarray(counts))
+    target = fraction * ascending.sum()
+    below = np.concatenate([[0], np.cumsum(ascending)])
+    for index, count in enumerate(ascending):
+        cap = (target - below[index]) / (len(ascending) - index)
+        if cap < count:
+            return max(1, int(np.floor(cap)))
+    return int(ascending[-1])
+
+
+def random_split(
+    object_id: np.ndarray,
+    labels: np.ndarray | None = None,
+    fractions: Sequence[float] = FRACTIONS,
+    seed: int = 42,
+) -> Split:
+    """Split at random, each class in the same proportions if `labels` are given."""
+    _check_fractions(fractions)
+    part = np.full(len(object_id), "", dtype="<U10")
+    strata = np.zeros(len(object_id), int)
+    if labels is not None:
+        strata = np.unique(labels, return_inverse=True)[1]
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(object_id))
+    for stratum in range(int(strata.max(initial=0)) + 1):
+        rows = order[strata[order] == stratum]
+        edges = np.round(np.cumsum(fractions)[:2] * len(rows)).astype(int)
+        for name, members in zip(PARTS, np.split(rows, edges), strict=True):
+            part[members] = name
+    recipe = {"kind": "random", "fractions": list(fractions), "seed": seed}
+    return Split(object_id, part, recipe=recipe)
+
+
+def sky_split(
+    object_id: np.ndarray,
+    ra: np.ndarray,
+    dec: np.ndarray,
+    fractions: Sequence[float] = FRACTIONS,
+    seed: int = 42,
+    cell: float = 5.0,
+) -> Split:
+    """Split by region: whole cells of the sky of about `cell` degrees go to one part.
+
+    Cells have equal area: bands of equal width in sin(dec), each cut evenly in ra.
+    """
+    _check_fractions(fractions)
+    bad = ~(np.isfinite(ra) & np.isfinite(dec))
+    if bad.any():
+        raise DataError(
+            f"A split by sky region needs coordinates: object '{object_id[bad][0]}' has none "
+            f"({int(bad.sum())} objects)."
+        )
+    n_band = max(1, round(180 / cell))
+    n_ra = max(1, round(360 / cell))
+    band = np.minimum(((np.sin(np.radians(dec)) + 1) / 2 * n_band).astype(int), n_band - 1)
+    cells = band * n_ra + np.minimum((ra % 360 / 360 * n_ra).astype(int), n_ra - 1)
+    names, inverse, counts = np.unique(cells, return_inverse=True, return_counts=True)
+    order = np.random.default_rng(seed).permutation(len(names))
+    filled = (np.cumsum(counts[order]) - counts[order] / 2) / counts.sum()
+    part_of_cell = np.empty(len(names), int)
+    part_of_cell[order] = np.searchsorted(np.cumsum(fractions)[:2], filled, side="right")
+    recipe = {"kind": "sky", "fractions": list(fractions), "seed": seed, "cell_deg": cell}
+    return Split(object_id, np.asarray(PARTS)[part_of_cell[inverse]], recipe=recipe)
+
+
+def column_split(
+    object_id: np.ndarray, values: np.ndarray, parts: Mapping[str, Sequence[str]] | None = None
+) -> Split:
+    """Split by the values of a column.
+
+    Parameters
+    ----------
+    object_id, values : ndarray, shape (n,)
+    parts : mapping of part to values, optional
+        E.g. `{"train": ["2014", "2015"], "test": ["2016"]}`; without it the column itself
+        must hold the names of the parts.
+    """
+    text = np.asarray(values).astype(str)
+    if parts is not None:
+        lookup = {str(value): part for part, members in parts.items() for value in members}
+        text = np.asarray([lookup.get(value, "") for value in text], dtype=str)
+    return Split(object_id, text, recipe={"kind": "column"})
+
+
+def make_split(
+    kind: str,
+    object_id: np.ndarray,
+    *,
+    labels: np.ndarray | None = None,
+    ra: np.ndarray | None = None,
+    dec: np.ndarray | None = None,
+    fractions: Sequence[float] = FRACTIONS,
+    subsets: Sequence[str] = (),
+    seed: int = 42,
+) -> Split:
+    """Make a random or sky split with water-filled subsets named by their percentages."""
+    if kind == "random":
+        split = random_split(object_id, labels, fractions, seed)
+    elif kind == "sky":
+        if ra is None or dec is None:
+            raise DataError("A split by sky region needs ra and dec.")
+        split = sky_split(object_id, ra, dec, fractions, seed)
+    else:
+        raise DataError(f"A split of kind '{kind}' is not known: use random or sky.")
+    for name in subsets:
+        if labels is None:
+            raise DataError(f"The subset '{name}' needs labels, which are not given.")
+        split = split.with_subset(name, labels, float(name) / 100, seed)
+    return split
+
+
+def _check_fractions(fractions: Sequence[float]) -> None:
+    if len(fractions) != 3 or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6:
+        raise DataError(
+            f"The fractions of a split are {list(fractions)}: give three that add up to 1 "
+            "(train, validation, test)."
+        )
