@@ -1,0 +1,78 @@
+"""Options of pre-training and fine-tuning; the defaults are AstroM3's published values."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class TrainingOptions(BaseModel):
+    """How a model is trained.
+
+    The defaults are those of AstroM3's pre-training (arXiv:2411.08842, appendix on
+    hyper-parameters, and the authors' release).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    batch_size: int = Field(
+        512, ge=2, description="Objects of one optimiser step, over all devices together."
+    )
+    epochs: int = Field(100, ge=1, description="Passes over the training objects, at most.")
+    learning_rate: float = Field(0.00392, gt=0, description="Learning rate after the warm-up.")
+    betas: tuple[float, float] = Field((0.926, 0.999), description="Adam's two decay rates.")
+    weight_decay: float = Field(
+        0.00467, ge=0, description="L2 penalty (adam) or decoupled weight decay (adamw)."
+    )
+    optimizer: Literal["adam", "adamw"] = Field("adam", description="Name of the optimiser.")
+    gradient_clip: float | None = Field(
+        45.0, gt=0, description="Largest norm of the gradient of all weights; null: no clipping."
+    )
+    warmup_epochs: int = Field(10, ge=0, description="Epochs of linear warm-up.")
+    warmup_start: float = Field(
+        1e-5, gt=0, le=1, description="Where the warm-up starts, as a fraction of learning_rate."
+    )
+    warmup_by: Literal["epoch", "step"] = Field(
+        "epoch", description="Raise the rate once an epoch (as published) or at every step."
+    )
+    plateau_factor: float = Field(
+        0.113, gt=0, lt=1, description="The rate is multiplied by this on a plateau."
+    )
+    plateau_patience: int = Field(
+        3, ge=0, description="Epochs without a better validation loss that a rate is kept for."
+    )
+    early_stop_patience: int | None = Field(
+        6, ge=1, description="Stop after so many epochs without a better validation loss; null: no."
+    )
+    precision: Literal["32", "bf16-mixed", "16-mixed"] = Field(
+        "32", description="Arithmetic of the encoders; losses are always in 32 bits."
+    )
+    cached_chunk: int | None = Field(
+        None,
+        ge=1,
+        description="Pre-training: objects that are embedded at once, with cached gradients "
+        "(same gradient, less memory, about a third more work); null: the whole batch.",
+    )
+    accumulate: int = Field(
+        1,
+        ge=1,
+        description="Fine-tuning: parts that a batch is computed in, one after the other "
+        "(same gradient, less memory).",
+    )
+    drop_last: bool = Field(
+        True, description="Leave out the last, smaller batch of an epoch (never the only one)."
+    )
+    validation_batch_size: int | None = Field(
+        None, ge=2, description="Objects of a validation batch; null: batch_size."
+    )
+    devices: int = Field(1, ge=1, description="Devices (or CPU processes) a node.")
+    nodes: int = Field(1, ge=1, description="Nodes, when started by SLURM or torchrun.")
+    accelerator: Literal["auto", "cpu", "cuda", "mps"] = Field(
+        "auto", description="Where to train; auto takes a GPU if there is one."
+    )
+    compile: bool = Field(False, description="Compile the model with torch.compile.")
+    loader_threads: int = Field(
+        1, ge=0, description="Threads that prepare the next batches; 0: none. No number changes."
+    )
+    max_minutes: float | None = Field(
+        None, gt=0, description="Stop before an epoch that would end later than this; null: no."
+    )

@@ -1,0 +1,91 @@
+"""Learning rate and stopping, decided by the validation loss."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from skybind.config.training import TrainingOptions
+
+# A loss counts as better for the plateau if it falls by this fraction, as in torch's
+# ReduceLROnPlateau, which the published training used.
+_PLATEAU_THRESHOLD = 1e-4
+
+
+@dataclass
+class Schedule:
+    """Linear warm-up, then a lower rate on every plateau, then an early stop.
+
+    Attributes
+    ----------
+    options : TrainingOptions
+        Rates and patiences.
+    epoch : int
+        Epochs whose validation loss is known.
+    factor : float
+        What the plateaus have multiplied the rate by.
+    best_epoch : int
+        Epoch (from 0) of the lowest validation loss; -1 before the first.
+    best_loss : float
+        That loss.
+    """
+
+    options: TrainingOptions
+    epoch: int = 0
+    factor: float = 1.0
+    best_epoch: int = -1
+    best_loss: float = math.inf
+    _plateau_best: float = field(default=math.inf, repr=False)
+    _plateau_bad: int = field(default=0, repr=False)
+
+    def rate(self, progress: float = 0.0) -> float:
+        """Learning rate of the current epoch.
+
+        Parameters
+        ----------
+        progress : float
+            Part of the epoch that is done, 0 to 1; counts only with `warmup_by: step`.
+        """
+        options = self.options
+        warm = 1.0
+        if options.warmup_epochs:
+            done = self.epoch + (progress if options.warmup_by == "step" else 0.0)
+            start = options.warmup_start
+            warm = start + (1 - start) * min(done / options.warmup_epochs, 1.0)
+        return options.learning_rate * warm * self.factor
+
+    def update(self, loss: float) -> bool:
+        """Take the validation loss of the epoch that ended; tell whether it is the best."""
+        improved = loss < self.best_loss
+        if improved:
+            self.best_loss, self.best_epoch = loss, self.epoch
+        if self.epoch >= self.options.warmup_epochs:
+            self._watch_plateau(loss)
+        self.epoch += 1
+        return improved
+
+    @property
+    def stop(self) -> bool:
+        """Whether the validation loss has not been better for `early_stop_patience` epochs."""
+        patience = self.options.early_stop_patience
+        return patience is not None and self.epoch - 1 - self.best_epoch >= patience
+
+    def _watch_plateau(self, loss: float) -> None:
+        if loss < self._plateau_best * (1 - _PLATEAU_THRESHOLD):
+            self._plateau_best, self._plateau_bad = loss, 0
+            return
+        self._plateau_bad += 1
+        if self._plateau_bad > self.options.plateau_patience:
+            self.factor *= self.options.plateau_factor
+            self._plateau_bad = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything but the options, as numbers."""
+        return {name: getattr(self, name) for name in _STATE}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from `state_dict()`."""
+        for name in _STATE:
+            setattr(self, name, state[name])
+
+
+_STATE = ("epoch", "factor", "best_epoch", "best_loss", "_plateau_best", "_plateau_bad")
