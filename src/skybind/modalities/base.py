@@ -1,0 +1,203 @@
+"""What every modality does, and the registry that finds one by its kind."""
+
+import difflib
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol, TypeVar
+
+import numpy as np
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor
+
+from skybind.errors import ConfigError
+from skybind.modalities.shape import InputShape
+
+
+class Schema(Protocol):
+    """What a modality asks of a dataset's schema."""
+
+    @property
+    def observations(self) -> list[str]: ...
+
+    def features(self, modality: str) -> list[str]: ...
+
+
+class ModalityOptions(BaseModel):
+    """Base of the preprocessing options of a modality; an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+@dataclass
+class Prepared:
+    """Observations of one modality after cleaning and normalising.
+
+    Attributes
+    ----------
+    arrays : dict of str to ndarray
+        Per-object arrays of first dimension n, and flat arrays of first dimension
+        `offsets[-1]` (those named in `flat`).
+    present : ndarray of bool, shape (n,)
+    reason : ndarray of str, shape (n,)
+        Why an observation that the dataset holds cannot be used; "" otherwise.
+    offsets : ndarray of int64, shape (n + 1,), optional
+        Where each object's flat values begin.
+    flat : tuple of str
+        Names of the arrays that `offsets` indexes.
+    """
+
+    arrays: dict[str, np.ndarray]
+    present: np.ndarray
+    reason: np.ndarray
+    offsets: np.ndarray | None = None
+    flat: tuple[str, ...] = field(default=())
+
+    def __len__(self) -> int:
+        return len(self.present)
+
+
+class Modality(ABC):
+    """One kind of observation, bound to a dataset's schema.
+
+    Parameters
+    ----------
+    name : str
+        Its name in the configuration.
+    options : ModalityOptions
+        How it is preprocessed.
+    schema : Schema
+        Of the dataset (or what was saved of it with a model).
+    column : str, optional
+        The dataset's column; its kind by default.
+    """
+
+    kind: ClassVar[str]
+    Options: ClassVar[type[ModalityOptions]]
+
+    def __init__(self, name: str, options: Any, schema: Schema, column: str | None = None) -> None:
+        self.name = name
+        self.options = options
+        self.column = column or self.kind
+
+    @property
+    @abstractmethod
+    def columns(self) -> list[str]:
+        """Names of the dataset's columns that it reads."""
+
+    @property
+    @abstractmethod
+    def shape(self) -> InputShape:
+        """What an encoder of this modality gets."""
+
+    @abstractmethod
+    def prepare(self, table: pa.Table) -> Prepared:
+        """Clean and normalise a chunk of objects; independent of any split."""
+
+    @abstractmethod
+    def fit(self, prepared: Prepared, rows: np.ndarray) -> None:
+        """Learn statistics (means, scales) from the training objects `rows`."""
+
+    @abstractmethod
+    def batch(
+        self, prepared: Prepared, rows: np.ndarray, rng: np.random.Generator | None = None
+    ) -> dict[str, Tensor]:
+        """Give the tensors of some objects; with a generator crops are drawn and augmented."""
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Give what `fit` learned, to be saved with a model."""
+        return {}
+
+    def load_state(self, state: dict[str, np.ndarray]) -> None:  # noqa: B027
+        """Take back what `state` gave."""
+
+
+class Standardiser:
+    """Zero mean and unit variance by the training objects; a missing value becomes zero.
+
+    Attributes
+    ----------
+    mean, scale : ndarray, shape (features,)
+        Of the finite values; a constant feature has scale 1.
+    """
+
+    def __init__(self, n: int) -> None:
+        self.mean = np.zeros(n)
+        self.scale = np.ones(n)
+
+    def fit(self, values: np.ndarray) -> None:
+        """Learn from values of shape (objects, features); NaN where missing."""
+        finite = np.isfinite(values)
+        count = np.maximum(finite.sum(0), 1)
+        filled = np.where(finite, values, 0.0)
+        self.mean = filled.sum(0) / count
+        variance = (np.where(finite, values - self.mean, 0.0) ** 2).sum(0) / count
+        scale = np.sqrt(variance)
+        self.scale = np.where(scale > 1e-8 * np.maximum(1.0, np.abs(self.mean)), scale, 1.0)
+
+    def apply(self, values: np.ndarray) -> np.ndarray:
+        """Standardise; NaN becomes 0, the training mean."""
+        standard = (values - self.mean) / self.scale
+        return np.where(np.isfinite(standard), standard, 0.0).astype(np.float32)
+
+    def state(self, prefix: str) -> dict[str, np.ndarray]:
+        """Give mean and scale under names that begin with `prefix`."""
+        return {f"{prefix}.mean": self.mean, f"{prefix}.scale": self.scale}
+
+    def load_state(self, prefix: str, state: dict[str, np.ndarray]) -> None:
+        """Take back what `state` gave."""
+        self.mean, self.scale = state[f"{prefix}.mean"], state[f"{prefix}.scale"]
+
+
+_KINDS: dict[str, type[Modality]] = {}
+_M = TypeVar("_M", bound=type[Modality])
+
+
+def register_modality(cls: _M) -> _M:
+    """Make a modality class known by its `kind` (a class decorator)."""
+    _KINDS[cls.kind] = cls
+    return cls
+
+
+def modality_class(kind: str) -> type[Modality]:
+    """Find a modality class by its kind.
+
+    Raises
+    ------
+    ConfigError
+        If there is none; the nearest name is suggested.
+    """
+    from skybind.modalities import metadata, photometry, spectrum  # noqa: F401
+
+    if kind not in _KINDS:
+        near = difflib.get_close_matches(kind, _KINDS, 1)
+        hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(sorted(_KINDS))}."
+        raise ConfigError(f"There is no modality of kind '{kind}': {hint}")
+    return _KINDS[kind]
+
+
+Transform = Callable[[np.ndarray], np.ndarray]
+
+
+def _log10(values: np.ndarray) -> np.ndarray:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(values > 0, np.log10(values), np.nan)
+
+
+#: What may be done to a feature before it is standardised.
+TRANSFORMS: dict[str, Transform] = {
+    "none": lambda values: values,
+    "log": _log10,
+    "sin": lambda values: np.sin(np.radians(values)),
+    "cos": lambda values: np.cos(np.radians(values)),
+}
+
+
+def feature_matrix(table: pa.Table, names: list[str]) -> np.ndarray:
+    """Read flat columns as float64, shape (objects, features); null becomes NaN."""
+    if not names:
+        return np.zeros((table.num_rows, 0))
+    return np.stack(
+        [table[name].cast(pa.float64()).to_numpy(zero_copy_only=False) for name in names], axis=1
+    )

@@ -1,0 +1,50 @@
+"""A batch: tensors keyed by modality, and who was observed in what."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass
+class Batch:
+    """Prepared observations of some objects.
+
+    Attributes
+    ----------
+    rows : Tensor of int64, shape (B,)
+        Which objects of the dataset.
+    inputs : dict of modality to dict of str to Tensor
+        `values` and, for sequences, `mask` (1 where observed); zeros where absent.
+    present : dict of modality to Tensor of bool, shape (B,)
+        Whether the object was observed in the modality.
+    """
+
+    rows: Tensor
+    inputs: dict[str, dict[str, Tensor]]
+    present: dict[str, Tensor]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def to(self, device: torch.device | str) -> "Batch":
+        """Give the batch on `device`."""
+        return self._map(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def pin_memory(self) -> "Batch":
+        """Give the batch in page-locked memory, from which copies to a GPU are quick."""
+        return self._map(lambda tensor: tensor.pin_memory())
+
+    def select(self, index: Tensor | slice) -> "Batch":
+        """Give some of its objects."""
+        return self._map(lambda tensor: tensor[index])
+
+    def _map(self, function) -> "Batch":  # type: ignore[no-untyped-def]
+        return Batch(
+            function(self.rows),
+            {
+                name: {key: function(tensor) for key, tensor in tensors.items()}
+                for name, tensors in self.inputs.items()
+            },
+            {name: function(present) for name, present in self.present.items()},
+        )

@@ -1,0 +1,126 @@
+"""Metadata: a row of a catalogue, one number a feature."""
+
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import pyarrow as pa
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from skybind.errors import ConfigError
+from skybind.modalities.base import (
+    TRANSFORMS,
+    Modality,
+    ModalityOptions,
+    Prepared,
+    Schema,
+    Standardiser,
+    feature_matrix,
+    register_modality,
+)
+from skybind.modalities.shape import InputShape
+
+
+class MetadataOptions(ModalityOptions):
+    """Preprocessing of a catalogue row (AstroM3, section 3.3 and 'Dataset Assembly')."""
+
+    features: list[str] | None = Field(
+        None, description="Features to use, in order; all of the dataset's by default."
+    )
+    exclude: list[str] = Field([], description="Features to leave out.")
+    transforms: dict[str, Literal["none", "log", "sin", "cos"]] = Field(
+        {}, description="What to do to a feature before it is standardised, e.g. {b: sin, l: cos}."
+    )
+    absolute: list[str] = Field(
+        [],
+        description="Apparent magnitudes to turn into absolute ones, M = m + 5 log10(parallax "
+        "[mas]) - 10; missing where the parallax is not positive.",
+    )
+    parallax: str = Field("parallax", description="Column of the parallax [mas].")
+    missing_flags: bool = Field(
+        False, description="Add one 0/1 channel a feature that says where it is missing."
+    )
+    clip: float | None = Field(
+        None, description="Clip standardised features at plus and minus this many sigma.", gt=0
+    )
+
+
+@register_modality
+class Metadata(Modality):
+    """Flat features of a catalogue; an object is present where at least one is finite."""
+
+    kind: ClassVar[str] = "metadata"
+    Options: ClassVar[type[ModalityOptions]] = MetadataOptions
+    options: MetadataOptions
+
+    def __init__(self, name: str, options: Any, schema: Schema, column: str | None = None) -> None:
+        super().__init__(name, options, schema, column)
+        offered = schema.features(self.column)
+        wanted = options.features if options.features is not None else offered
+        for feature in [*wanted, *options.exclude]:
+            if feature not in offered:
+                raise ConfigError(
+                    f"modalities.{name}: the dataset has no {self.column} feature '{feature}'."
+                )
+        self.features = [feature for feature in wanted if feature not in options.exclude]
+        if not self.features:
+            raise ConfigError(f"modalities.{name}: the dataset has no {self.column} features.")
+        self._absolute = [feature for feature in self.features if feature in options.absolute]
+        if self._absolute and options.parallax not in offered:
+            raise ConfigError(
+                f"modalities.{name}.preprocessing.absolute needs the parallax, but the dataset "
+                f"has no feature '{options.parallax}'."
+            )
+        self.standard = Standardiser(len(self.features))
+
+    @property
+    def columns(self) -> list[str]:
+        extra = [self.options.parallax] if self._absolute else []
+        return list(dict.fromkeys(self.features + extra))
+
+    @property
+    def shape(self) -> InputShape:
+        factor = 2 if self.options.missing_flags else 1
+        return InputShape(channels=factor * len(self.features), length=None)
+
+    def prepare(self, table: pa.Table) -> Prepared:
+        values = feature_matrix(table, self.features)
+        reason = np.full(len(values), "", dtype=object)
+        if self._absolute:
+            parallax = feature_matrix(table, [self.options.parallax])[:, 0]
+            with np.errstate(invalid="ignore", divide="ignore"):
+                shift = np.where(parallax > 0, 5 * np.log10(parallax) - 10, np.nan)
+            index = [self.features.index(feature) for feature in self._absolute]
+            values[:, index] += shift[:, None]
+            reason[np.isfinite(parallax) & (parallax <= 0)] = (
+                "parallax not positive: absolute magnitudes masked"
+            )
+        for index, feature in enumerate(self.features):
+            transform = self.options.transforms.get(feature, "none")
+            values[:, index] = TRANSFORMS[transform](values[:, index])
+        values[~np.isfinite(values)] = np.nan
+        present = np.isfinite(values).any(axis=1)
+        return Prepared({"values": values.astype(np.float64)}, present, reason)
+
+    def fit(self, prepared: Prepared, rows: np.ndarray) -> None:
+        self.standard.fit(prepared.arrays["values"][rows])
+
+    def state(self) -> dict[str, np.ndarray]:
+        return self.standard.state("features")
+
+    def load_state(self, state: dict[str, np.ndarray]) -> None:
+        self.standard.load_state("features", state)
+
+    def batch(
+        self, prepared: Prepared, rows: np.ndarray, rng: np.random.Generator | None = None
+    ) -> dict[str, Tensor]:
+        raw = prepared.arrays["values"][rows]
+        values = self.standard.apply(raw)
+        if self.options.clip is not None:
+            values = np.clip(values, -self.options.clip, self.options.clip)
+        if self.options.missing_flags:
+            flags = ~np.isfinite(raw) & prepared.present[rows][:, None]
+            values = np.concatenate([values, flags.astype(np.float32)], axis=1)
+        values[~prepared.present[rows]] = 0
+        return {"values": torch.from_numpy(values)}

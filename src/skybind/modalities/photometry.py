@@ -1,0 +1,291 @@
+"""Photometry: a light curve, with constants derived from it."""
+
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import pyarrow as pa
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from skybind.errors import ConfigError, DataError
+from skybind.modalities.base import (
+    TRANSFORMS,
+    Modality,
+    ModalityOptions,
+    Prepared,
+    Schema,
+    Standardiser,
+    feature_matrix,
+    register_modality,
+)
+from skybind.modalities.cleaning import clean_photometry
+from skybind.modalities.shape import InputShape
+from skybind.ragged import Ragged
+
+#: Flux of magnitude zero in the AB system, 3631 Jy, in mJy.
+AB_ZERO_FLUX = 3.631e6
+PHASE_CHANNELS = 4
+
+
+class PhotometryOptions(ModalityOptions):
+    """Preprocessing of a light curve (AstroM3, section 3.1)."""
+
+    length: int = Field(200, description="Epochs of a batch; longer curves are cropped.", gt=1)
+    crop: Literal["window", "sample"] = Field(
+        "window",
+        description="How a longer curve is cut: a window of consecutive epochs (paper; random in "
+        "training, the central one otherwise), or epochs sampled over the whole curve.",
+    )
+    features: list[str] | None = Field(
+        None,
+        description="Catalogue features repeated along the curve; all photometry features of the "
+        "dataset by default.",
+    )
+    transforms: dict[str, Literal["none", "log"]] = Field(
+        {"period": "log"}, description="What to do to a feature before it is standardised."
+    )
+    standardise_constants: bool = Field(
+        False,
+        description="Standardise log10(MAD) and the time span too, not only the features "
+        "(the release does not).",
+    )
+    space: Literal["flux", "magnitude"] = Field(
+        "flux",
+        description="Normalise fluxes (paper), or magnitudes (brighter is larger): the dataset's "
+        "values are converted.",
+    )
+    phase: bool = Field(
+        False,
+        description="Add sine and cosine of the phase at the catalogue period and at twice it; "
+        "zero where no period is known.",
+    )
+    period: str = Field("period", description="Column of the period [d].")
+    drop: float = Field(
+        0.0, description="Training: drop up to this fraction of the epochs.", ge=0, lt=1
+    )
+    noise: float = Field(
+        0.0, description="Training: add noise of this many times the uncertainty.", ge=0
+    )
+
+
+@register_modality
+class Photometry(Modality):
+    """Epochs x channels: scaled time, normalised flux and uncertainty, then constants.
+
+    Channels: 0 time scaled to [0, 1] over the whole curve; 1 (flux - mean)/MAD; 2
+    uncertainty/MAD; then the catalogue features (standardised), log10(MAD), and the time
+    span in years, repeated along the curve; with `phase`, at the end, sine and cosine of the
+    phase at the period and at twice the period. Phase zero is the faintest part of the curve
+    folded at twice the period; in training it is drawn at random.
+    """
+
+    kind: ClassVar[str] = "photometry"
+    Options: ClassVar[type[ModalityOptions]] = PhotometryOptions
+    options: PhotometryOptions
+
+    def __init__(self, name: str, options: Any, schema: Schema, column: str | None = None) -> None:
+        super().__init__(name, options, schema, column)
+        if self.column not in schema.observations:
+            raise DataError(f"modalities.{name}: the dataset has no column '{self.column}'.")
+        offered = schema.features(self.kind)
+        self.features = list(options.features if options.features is not None else offered)
+        for feature in self.features:
+            if feature not in offered:
+                raise ConfigError(
+                    f"modalities.{name}: the dataset has no photometry feature '{feature}'."
+                )
+        self.has_period = options.period in offered
+        self.standard = Standardiser(len(self.features) + 2)
+
+    @property
+    def columns(self) -> list[str]:
+        period = [self.options.period] if self.options.phase and self.has_period else []
+        return list(dict.fromkeys([self.column, *self.features, *period]))
+
+    @property
+    def shape(self) -> InputShape:
+        phase = PHASE_CHANNELS if self.options.phase else 0
+        return InputShape(channels=5 + len(self.features) + phase, length=self.options.length)
+
+    def prepare(self, table: pa.Table) -> Prepared:
+        cleaned = clean_photometry(Ragged.from_arrow(table[self.column]))
+        curves, reason = cleaned.ragged, cleaned.reason.astype(object)
+        time = curves.fields["time"].astype(np.float64)
+        flux, error = self._brightness(curves)
+        n, owner = len(curves), curves.owner
+        count = np.maximum(curves.lengths, 1)
+        mean = np.bincount(owner, flux, n) / count
+        mad = _segment_mad(flux, curves)
+        constant = curves.present & ~(mad > 0)
+        reason[constant & (reason == "")] = "zero MAD"
+        present = curves.present & ~constant
+        mad = np.where(present, mad, 1.0)
+        first, last = _ends(time, curves)
+        span = np.where(last > first, last - first, 1.0)
+        values = np.empty((len(time), 3), np.float32)
+        values[:, 0] = (time - first[owner]) / span[owner]
+        values[:, 1] = (flux - mean[owner]) / mad[owner]
+        values[:, 2] = error / mad[owner]
+        constants = np.full((n, len(self.features) + 2), np.nan)
+        raw = feature_matrix(table, self.features)
+        for index, feature in enumerate(self.features):
+            transform = TRANSFORMS[self.options.transforms.get(feature, "none")]
+            constants[:, index] = transform(raw[:, index])
+        constants[:, -2] = np.log10(mad)
+        constants[:, -1] = (last - first) / 365
+        constants[~present] = np.nan
+        arrays = {"values": values, "constants": constants}
+        flat: tuple[str, ...] = ("values",)
+        if self.options.phase:
+            period = (
+                feature_matrix(table, [self.options.period])[:, 0]
+                if self.has_period
+                else np.full(n, np.nan)
+            )
+            arrays["phase"], arrays["has_phase"] = _phase(time, flux, period, first, curves)
+            flat = ("values", "phase")
+        return Prepared(arrays, present, reason, curves.offsets, flat)
+
+    def fit(self, prepared: Prepared, rows: np.ndarray) -> None:
+        rows = rows[prepared.present[rows]]
+        constants = prepared.arrays["constants"][rows]
+        self.standard.fit(constants)
+        if not self.options.standardise_constants:
+            self.standard.mean[-2:], self.standard.scale[-2:] = 0, 1
+
+    def state(self) -> dict[str, np.ndarray]:
+        return self.standard.state("constants")
+
+    def load_state(self, state: dict[str, np.ndarray]) -> None:
+        self.standard.load_state("constants", state)
+
+    def batch(
+        self, prepared: Prepared, rows: np.ndarray, rng: np.random.Generator | None = None
+    ) -> dict[str, Tensor]:
+        assert prepared.offsets is not None
+        options = self.options
+        starts = np.asarray(prepared.offsets)[rows]
+        lengths = np.where(
+            prepared.present[rows], np.asarray(prepared.offsets)[rows + 1] - starts, 0
+        )
+        place, mask = self._crop(lengths, rng)
+        if rng is not None and options.drop:
+            limit = options.drop * rng.random(len(rows), dtype=np.float32)
+            mask &= rng.random(mask.shape, dtype=np.float32) >= limit[:, None]
+        index = np.where(mask, starts[:, None] + place, 0)
+        epochs = (
+            prepared.arrays["values"][index]
+            if len(prepared.arrays["values"])
+            else np.zeros((*index.shape, 3), np.float32)
+        )
+        if rng is not None and options.noise:
+            draw = rng.standard_normal(mask.shape, dtype=np.float32)
+            epochs[..., 1] += options.noise * draw * epochs[..., 2]
+        constants = self.standard.apply(prepared.arrays["constants"][rows])
+        values = np.empty((*mask.shape, self.shape.channels), np.float32)
+        values[..., :3] = epochs
+        values[..., 3 : 3 + constants.shape[1]] = constants[:, None, :]
+        if options.phase:
+            self._add_phase(values, prepared, rows, index, rng)
+        values *= mask[..., None]
+        return {
+            "values": torch.from_numpy(values),
+            "mask": torch.from_numpy(mask.astype(np.float32)),
+        }
+
+    def _brightness(self, curves: Ragged) -> tuple[np.ndarray, np.ndarray]:
+        """Give flux and its uncertainty, or minus magnitude and its uncertainty, as asked."""
+        if "flux" in curves.fields:
+            flux = curves.fields["flux"].astype(np.float64)
+            error = curves.fields["flux_err"].astype(np.float64)
+            if self.options.space == "flux":
+                return flux, error
+            floor = np.maximum(flux, error)  # a magnitude needs a positive flux
+            return 2.5 * np.log10(np.maximum(floor, 1e-12)), 1.0857 * error / np.maximum(
+                floor, 1e-12
+            )
+        magnitude = curves.fields["magnitude"].astype(np.float64)
+        error = curves.fields["magnitude_err"].astype(np.float64)
+        if self.options.space == "magnitude":
+            return -magnitude, error
+        flux = AB_ZERO_FLUX * 10 ** (-0.4 * magnitude)
+        return flux, flux * error / 1.0857
+
+    def _crop(
+        self, lengths: np.ndarray, rng: np.random.Generator | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Choose epochs: their places in the curve (B, L) and which are real (B, L)."""
+        length = self.options.length
+        slot = np.arange(length)
+        excess = np.maximum(lengths - length, 0)
+        if self.options.crop == "window":
+            shift = excess // 2 if rng is None else rng.integers(0, excess + 1)
+            place = shift[:, None] + slot
+        else:
+            step = np.maximum(lengths / length, 1.0)[:, None]
+            jitter = 0.5 if rng is None else rng.random((len(lengths), length))
+            place = np.where(step > 1, np.floor((slot + jitter) * step), slot).astype(np.int64)
+        mask = slot < np.minimum(lengths, length)[:, None]
+        return place, mask
+
+    def _add_phase(
+        self,
+        values: np.ndarray,
+        prepared: Prepared,
+        rows: np.ndarray,
+        index: np.ndarray,
+        rng: np.random.Generator | None,
+    ) -> None:
+        phase = 2 * np.pi * prepared.arrays["phase"][index]
+        if rng is not None:
+            phase = phase + (2 * np.pi * rng.random(len(rows), dtype=np.float32))[:, None]
+        known = prepared.arrays["has_phase"][rows][:, None]
+        values[..., -4], values[..., -3] = np.sin(2 * phase) * known, np.cos(2 * phase) * known
+        values[..., -2], values[..., -1] = np.sin(phase) * known, np.cos(phase) * known
+
+
+def _ends(time: np.ndarray, curves: Ragged) -> tuple[np.ndarray, np.ndarray]:
+    """First and last time of each sorted curve; zeros where there is none."""
+    some = curves.lengths > 0
+    first, last = np.zeros(len(curves)), np.zeros(len(curves))
+    first[some] = time[curves.offsets[:-1][some]]
+    last[some] = time[curves.offsets[1:][some] - 1]
+    return first, last
+
+
+def _segment_median(values: np.ndarray, curves: Ragged) -> np.ndarray:
+    """Median of each object's flat values; 0 where there are none."""
+    order = np.lexsort((values, curves.owner))
+    ordered = values[order]
+    lengths = curves.lengths
+    median = np.zeros(len(curves))
+    some = lengths > 0
+    start, n = curves.offsets[:-1][some], lengths[some]
+    median[some] = 0.5 * (ordered[start + (n - 1) // 2] + ordered[start + n // 2])
+    return median
+
+
+def _segment_mad(values: np.ndarray, curves: Ragged) -> np.ndarray:
+    """Median absolute deviation about the median of each object's values."""
+    median = _segment_median(values, curves)
+    return _segment_median(np.abs(values - median[curves.owner]), curves)
+
+
+def _phase(
+    time: np.ndarray, flux: np.ndarray, period: np.ndarray, first: np.ndarray, curves: Ragged
+) -> tuple[np.ndarray, np.ndarray]:
+    """Phase at twice the period, zero at the faintest part, and whether there is a period."""
+    known = np.isfinite(period) & (period > 0)
+    safe = np.where(known, period, 1.0)
+    owner, n, bins = curves.owner, len(curves), 40
+    phase = np.mod((time - first[owner]) / (2 * safe[owner]), 1.0)
+    cell = owner * bins + np.minimum((phase * bins).astype(np.int64), bins - 1)
+    total = np.bincount(cell, flux, n * bins).reshape(n, bins)
+    count = np.bincount(cell, minlength=n * bins).reshape(n, bins)
+    window = (np.roll(total, 1, 1) + total + np.roll(total, -1, 1)) / np.maximum(
+        np.roll(count, 1, 1) + count + np.roll(count, -1, 1), 1
+    )
+    window[count == 0] = np.inf
+    faintest = (np.argmin(window, axis=1) + 0.5) / bins
+    return np.mod(phase - faintest[owner], 1.0).astype(np.float32), known.astype(np.float32)

@@ -1,0 +1,115 @@
+"""Prepared observations kept as memory-mapped arrays."""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from skybind.errors import DataError
+from skybind.files import atomic_path, json_hash, write_json
+from skybind.modalities.base import Modality, Prepared
+
+#: Counts up when preparing gives other numbers for the same options.
+PREPARED_VERSION = 1
+CHUNK = 2048
+Progress = Callable[[int], None]
+
+
+class Tables(Protocol):
+    """What preparing asks of a dataset."""
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    def iter_tables(self, columns: Sequence[str], rows: int) -> Iterable[pa.Table]: ...
+
+    def __len__(self) -> int: ...
+
+
+def prepared_key(modality: Modality, fingerprint: str) -> str:
+    """Hash of all that decides the prepared arrays of a modality."""
+    options = modality.options.model_dump(mode="json")
+    return json_hash(
+        [PREPARED_VERSION, modality.kind, modality.column, modality.columns, options, fingerprint]
+    )
+
+
+def prepare(
+    dataset: Tables, modality: Modality, folder: str | Path, progress: Progress | None = None
+) -> Prepared:
+    """Prepare one modality of a dataset, or open what was prepared before.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    modality : Modality
+    folder : str or Path
+        Where prepared arrays are kept; one sub-folder per hash of dataset and options.
+    progress : callable, optional
+        Called with the number of objects prepared so far.
+    """
+    target = Path(folder) / f"{modality.name}-{prepared_key(modality, dataset.fingerprint)}"
+    if not (target / "index.json").exists():
+        with atomic_path(target) as temporary:
+            temporary.mkdir(parents=True)
+            _write(dataset, modality, temporary, progress)
+    prepared = open_prepared(target)
+    if len(prepared) != len(dataset):
+        raise DataError(
+            f"The prepared arrays in {target} are of {len(prepared)} objects, the dataset has "
+            f"{len(dataset)}: delete the folder and start again."
+        )
+    return prepared
+
+
+def _write(dataset: Tables, modality: Modality, folder: Path, progress: Progress | None) -> None:
+    """Write chunk after chunk; raw binary files, their shapes in index.json."""
+    shapes: dict[str, dict[str, Any]] = {}
+    flat: tuple[str, ...] = ()
+    done = total = 0
+    for table in dataset.iter_tables(modality.columns, CHUNK):
+        chunk = modality.prepare(table)
+        arrays = {**chunk.arrays, "_present": chunk.present}
+        arrays["_reason"] = chunk.reason.astype("S80")
+        if chunk.offsets is not None:
+            arrays["_offsets"] = chunk.offsets[:-1] + total
+            total += int(chunk.offsets[-1])
+        flat = chunk.flat
+        for name, array in arrays.items():
+            array = np.ascontiguousarray(array)
+            entry = shapes.setdefault(
+                name, {"dtype": array.dtype.str, "shape": [0, *array.shape[1:]]}
+            )
+            entry["shape"][0] += len(array)
+            with (folder / f"{name}.bin").open("ab") as file:
+                file.write(array.tobytes())
+        done += table.num_rows
+        if progress:
+            progress(done)
+    if "_offsets" in shapes:
+        with (folder / "_offsets.bin").open("ab") as file:
+            file.write(np.asarray([total], np.int64).tobytes())
+        shapes["_offsets"]["shape"][0] += 1
+    write_json(folder / "index.json", {"arrays": shapes, "flat": list(flat)})
+
+
+def open_prepared(folder: Path) -> Prepared:
+    """Open prepared arrays as memory maps."""
+    index = json.loads((folder / "index.json").read_text())
+    arrays = {}
+    for name, entry in index["arrays"].items():
+        shape = tuple(entry["shape"])
+        empty = 0 in shape
+        arrays[name] = (
+            np.zeros(shape, entry["dtype"])
+            if empty
+            else np.memmap(folder / f"{name}.bin", entry["dtype"], "r", shape=shape)
+        )
+    offsets = arrays.pop("_offsets", None)
+    present = np.asarray(arrays.pop("_present"))
+    reason = np.char.decode(np.asarray(arrays.pop("_reason")), "utf-8")
+    offsets = None if offsets is None else np.asarray(offsets)
+    return Prepared(arrays, present, reason, offsets, tuple(index["flat"]))
