@@ -1,5 +1,6 @@
 """Ragged arrays: observations of different lengths as flat values and offsets."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,7 +68,7 @@ class Ragged:
             offsets, kind = pa.array(self.offsets, pa.int32()), pa.ListArray
         else:
             offsets, kind = pa.array(self.offsets, pa.int64()), pa.LargeListArray
-        lists = [kind.from_arrays(offsets, pa.array(v)) for v in self.fields.values()]
+        lists = [kind.from_arrays(offsets, _arrow(v)) for v in self.fields.values()]
         null = pa.array(~self.present)
         return pa.StructArray.from_arrays(lists, names=list(self.fields), mask=null)
 
@@ -123,6 +124,63 @@ def flat_index(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     ends = np.cumsum(lengths)
     total = int(ends[-1]) if len(ends) else 0
     return np.arange(total) + np.repeat(np.asarray(starts) - (ends - lengths), lengths)
+
+
+def padded_blocks(
+    lengths: np.ndarray, size: int = 2_000_000
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Group objects of similar length, so that each group pads to a small rectangle.
+
+    Parameters
+    ----------
+    lengths : ndarray of int, shape (n,)
+    size : int
+        Most cells of a rectangle (a single longer object still gets its own).
+
+    Yields
+    ------
+    rows : ndarray of int, shape (m,)
+        Objects of the group; those of length zero are in none.
+    filled : ndarray of bool, shape (m, longest)
+        Which cells of the rectangle hold values.
+    """
+    order = np.argsort(lengths, kind="stable")
+    ordered = np.asarray(lengths)[order]
+    start = int(np.searchsorted(ordered, 1))
+    while start < len(order):
+        stop = int(np.searchsorted(ordered, 1.5 * ordered[start] + 16, side="right"))
+        stop = max(start + 1, min(stop, start + size // int(ordered[stop - 1])))
+        rows = order[start:stop]
+        yield rows, np.arange(ordered[stop - 1]) < ordered[start:stop, None]
+        start = stop
+
+
+def segment_median(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Median of each object's values, NaN where it has none, shape (n,) float64.
+
+    Values must not be NaN.
+    """
+    lengths = np.diff(offsets)
+    result = np.full(len(lengths), np.nan)
+    for rows, filled in padded_blocks(lengths):
+        block = np.full(filled.shape, np.inf, np.asarray(values).dtype)
+        block[filled] = values[flat_index(offsets[rows], lengths[rows])]
+        block.sort(axis=1)
+        line = np.arange(len(rows))
+        low, high = (lengths[rows] - 1) // 2, lengths[rows] // 2
+        result[rows] = (block[line, low].astype(float) + block[line, high]) / 2
+    return result
+
+
+def segment_mad(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Median absolute deviation about the median of each object, without any factor, (n,)."""
+    median = np.repeat(segment_median(values, offsets), np.diff(offsets))
+    return segment_median(np.abs(values - median), offsets)
+
+
+def _arrow(values: np.ndarray) -> pa.Array:
+    # an empty list of objects would become Arrow's null type, which no other part has
+    return pa.array(values, pa.string()) if values.dtype.kind in "OU" else pa.array(values)
 
 
 def _numpy(values: pa.Array) -> np.ndarray:

@@ -1,0 +1,267 @@
+"""Cleaning of observations: what every reader and every preprocessing does first.
+
+An observation that can be used is repaired and kept; one that cannot becomes absent, with
+its reason. Nothing vanishes without being counted.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from skybind.ragged import Ragged, flat_index, padded_blocks, segment_mad, segment_median
+
+EMPTY_CURVE = "empty light curve"
+ONE_EPOCH = "one epoch"
+NO_EPOCH = "no epoch with a finite time and {value}"
+CONSTANT = "constant {value} (zero MAD)"
+EMPTY_SPECTRUM = "empty spectrum"
+NO_WAVELENGTH = "no pixel with a positive wavelength"
+ALL_MASKED = "all pixels masked"
+ONE_PIXEL = "one good pixel"
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """Clean observations of one modality.
+
+    Attributes
+    ----------
+    ragged : Ragged
+        Sorted, without duplicates, finite; rejected objects are absent.
+    reason : ndarray of str objects, shape (n,)
+        Why an object was rejected; "" where it was not (or was never observed).
+    counts : dict of str to int
+        What was repaired or dropped, and how many times (zero counts are left out).
+    """
+
+    ragged: Ragged
+    reason: np.ndarray
+    counts: dict[str, int]
+
+
+def value_field(fields: dict[str, np.ndarray]) -> str:
+    """Name of the measured field: `flux`, or `magnitude` where that is what there is."""
+    return "flux" if "flux" in fields else "magnitude"
+
+
+def clean_photometry(r: Ragged) -> Cleaned:
+    """Clean light curves.
+
+    Epochs with a non-finite time or flux are dropped, the rest sorted by time, exact
+    duplicates of an epoch dropped (epochs of one time that differ are kept: two bands, or two
+    cameras). An error that is not a positive number becomes the median error of its curve; a
+    curve without a single good error keeps NaN (see `error_values`). A curve with
+    fewer than two epochs left, or of constant flux, becomes absent.
+
+    Parameters
+    ----------
+    r : Ragged
+        Fields `time`, `flux` (or `magnitude`), and optionally `flux_err` (`magnitude_err`)
+        and `band`.
+
+    Returns
+    -------
+    Cleaned
+        With the same fields.
+    """
+    value = value_field(r.fields)
+    bad_time = ~np.isfinite(r.fields["time"])
+    bad_value = ~np.isfinite(r.fields[value]) & ~bad_time
+    counts = {
+        "epochs without a finite time": int(bad_time.sum()),
+        f"epochs without a finite {value}": int(bad_value.sum()),
+    }
+    drop = bad_time | bad_value
+    out = r.filter(~drop) if drop.any() else r
+    out, counts["unsorted light curves"] = _sorted_by(out, "time")
+    error = f"{value}_err"
+    if error in out.fields:
+        errors = out.fields[error]
+        out.fields[error] = np.where(np.isfinite(errors) & (errors > 0), errors, np.nan)
+    repeated = _exact_duplicates(out)
+    counts["duplicate epochs"] = int(repeated.sum())
+    if repeated.any():
+        out = out.filter(~repeated)
+    if error in out.fields:
+        out.fields[error], repaired, unknown = _median_for_missing(out, error)
+        counts["epochs given the median error"] = repaired
+        counts["light curves without errors"] = unknown
+    reason = np.full(len(r), "", dtype=object)
+    fewer = out.present & (out.lengths < 2)
+    reason[fewer] = ONE_EPOCH
+    reason[fewer & (out.lengths == 0)] = NO_EPOCH.format(value=value)
+    reason[r.present & (r.lengths == 0)] = EMPTY_CURVE
+    flat = segment_mad(out.fields[value], out.offsets) == 0
+    reason[(reason == "") & out.present & flat] = CONSTANT.format(value=value)
+    return _reject(out, reason, counts)
+
+
+def clean_spectrum(r: Ragged) -> Cleaned:
+    """Clean spectra.
+
+    Pixels without a positive wavelength are dropped, the rest sorted by wavelength, and of
+    pixels with one wavelength the first is kept. A pixel is masked where its flux is not finite
+    (it becomes 0), its `ivar` or `flux_err` is not a positive number, or its mask says so;
+    masked pixels have `ivar` (or `flux_err`) 0. A spectrum whose errors are all NaN has
+    unknown errors, which masks nothing. A spectrum with fewer than two good pixels, or of
+    constant flux, becomes absent.
+
+    Parameters
+    ----------
+    r : Ragged
+        Fields `wavelength`, `flux`, and optionally `ivar` or `flux_err`, and `mask`.
+
+    Returns
+    -------
+    Cleaned
+        With the same fields, and always `mask` (True = bad).
+    """
+    bad_wave = ~(np.isfinite(r.fields["wavelength"]) & (r.fields["wavelength"] > 0))
+    counts = {"pixels without a positive wavelength": int(bad_wave.sum())}
+    out = r.filter(~bad_wave) if bad_wave.any() else r
+    out, counts["unsorted spectra"] = _sorted_by(out, "wavelength")
+    repeated = _same_as_before(out, out.fields["wavelength"])
+    counts["duplicate wavelengths"] = int(repeated.sum())
+    if repeated.any():
+        out = out.filter(~repeated)
+    mask, counts_mask = _bad_pixels(out)
+    counts |= counts_mask
+    flux = out.fields["flux"]
+    out.fields["flux"] = np.where(np.isfinite(flux), flux, 0).astype(flux.dtype, copy=False)
+    for name in ("ivar", "flux_err"):
+        if name in out.fields:
+            values = out.fields[name]
+            out.fields[name] = np.where(mask, 0, values).astype(values.dtype, copy=False)
+    out.fields["mask"] = mask
+    good = out.filter(~mask) if mask.any() else out
+    reason = np.full(len(r), "", dtype=object)
+    reason[out.present & (good.lengths == 1)] = ONE_PIXEL
+    reason[out.present & (good.lengths == 0)] = ALL_MASKED
+    reason[out.present & (out.lengths == 0)] = NO_WAVELENGTH
+    reason[r.present & (r.lengths == 0)] = EMPTY_SPECTRUM
+    flat = segment_mad(good.fields["flux"], good.offsets) == 0
+    reason[(reason == "") & out.present & flat] = CONSTANT.format(value="flux")
+    return _reject(out, reason, counts)
+
+
+def error_values(r: Ragged) -> np.ndarray:
+    """Standard errors of cleaned observations, finite: 0 where unknown or masked.
+
+    Taken from `flux_err`, `magnitude_err` or `ivar`, whichever there is; without any, zeros.
+    """
+    for name in ("flux_err", "magnitude_err"):
+        if name in r.fields:
+            errors = r.fields[name]
+            return np.where(np.isfinite(errors), errors, 0).astype(errors.dtype, copy=False)
+    if "ivar" in r.fields:
+        return ivar_to_flux_err(r.fields["ivar"])
+    return np.zeros(int(r.offsets[-1]), np.float32)
+
+
+def ivar_to_flux_err(ivar: np.ndarray) -> np.ndarray:
+    """Standard error of each pixel, 1/sqrt(ivar); 0 where `ivar` is not a positive number."""
+    good = np.isfinite(ivar) & (ivar > 0)
+    return np.where(good, 1 / np.sqrt(np.where(good, ivar, 1)), 0).astype(ivar.dtype, copy=False)
+
+
+def flux_err_to_ivar(flux_err: np.ndarray) -> np.ndarray:
+    """Inverse variance of each pixel; 0 where `flux_err` is not a positive number."""
+    good = np.isfinite(flux_err) & (flux_err > 0)
+    inverse = np.where(good, 1 / np.where(good, flux_err, 1).astype(float) ** 2, 0)
+    return inverse.astype(flux_err.dtype, copy=False)
+
+
+def _reject(r: Ragged, reason: np.ndarray, counts: dict[str, int]) -> Cleaned:
+    rejected = reason != ""
+    if rejected.any():
+        r = r.filter(np.repeat(~rejected, r.lengths))
+    cleaned = Ragged(r.fields, r.offsets, r.present & ~rejected)
+    return Cleaned(cleaned, reason, {name: n for name, n in counts.items() if n})
+
+
+def _sorted_by(r: Ragged, field: str) -> tuple[Ragged, int]:
+    """Sort each object by a field (stable); gives a new Ragged and how many were unsorted."""
+    fields = dict(r.fields)
+    key = fields[field]
+    falls = np.flatnonzero(key[1:] < key[:-1]) + 1
+    falls = falls[~np.isin(falls, r.offsets)]
+    unsorted = np.unique(np.searchsorted(r.offsets, falls, side="right") - 1)
+    if len(unsorted):
+        lengths = r.lengths
+        order = np.arange(len(key))
+        for rows, filled in padded_blocks(lengths[unsorted]):
+            flat = flat_index(r.offsets[unsorted[rows]], lengths[unsorted[rows]])
+            block = np.full(filled.shape, np.inf, key.dtype)
+            block[filled] = key[flat]
+            # padding is last and the sort stable, so the first cells are the object's own
+            place = np.argsort(block, axis=1, kind="stable")[filled]
+            order[flat] = place + np.repeat(r.offsets[unsorted[rows]], lengths[unsorted[rows]])
+        fields = {name: values[order] for name, values in fields.items()}
+    return Ragged(fields, r.offsets, r.present), len(unsorted)
+
+
+def _same_as_before(r: Ragged, values: np.ndarray) -> np.ndarray:
+    """Which flat values equal the one before them in the same object."""
+    same = np.zeros(len(values), bool)
+    same[1:] = values[1:] == values[:-1]
+    starts = r.offsets[:-1]
+    same[starts[starts < len(values)]] = False
+    return same
+
+
+def _exact_duplicates(r: Ragged) -> np.ndarray:
+    """Which epochs repeat an earlier one in every field; the curves are sorted by time."""
+    same = _same_as_before(r, r.fields["time"])
+    repeated = np.zeros(len(same), bool)
+    if not same.any():
+        return repeated
+    tied = np.flatnonzero(same | np.append(same[1:], False))
+    owner = np.searchsorted(r.offsets, tied, side="right") - 1
+    keys = [owner, *(_sortable(values[tied]) for values in r.fields.values())]
+    order = np.lexsort(keys)
+    equal = np.ones(len(tied) - 1, bool)
+    for key in keys:
+        equal &= key[order][1:] == key[order][:-1]
+    repeated[tied[order[1:][equal]]] = True
+    return repeated
+
+
+def _sortable(values: np.ndarray) -> np.ndarray:
+    """Numbers whose equality is that of the values, NaN and missing text included."""
+    if values.dtype.kind == "O":
+        values = np.asarray(["" if value is None else str(value) for value in values.tolist()])
+    return np.unique(values, return_inverse=True)[1]
+
+
+def _median_for_missing(r: Ragged, error: str) -> tuple[np.ndarray, int, int]:
+    """Fill missing errors with the curve's median; also how many epochs, and curves with none."""
+    errors = r.fields[error]
+    missing = np.isnan(errors)
+    if not missing.any():
+        return errors, 0, 0
+    known = r.filter(~missing)
+    median = segment_median(known.fields[error], known.offsets)
+    unknown = (r.lengths > 0) & (known.lengths == 0)
+    filled = np.where(missing, np.repeat(median, r.lengths), errors)
+    repaired = int((missing & ~np.repeat(unknown, r.lengths)).sum())
+    return filled.astype(errors.dtype, copy=False), repaired, int(unknown.sum())
+
+
+def _bad_pixels(r: Ragged) -> tuple[np.ndarray, dict[str, int]]:
+    """Which pixels are bad, and the counts of the causes."""
+    mask = np.zeros(int(r.offsets[-1]), bool)
+    if "mask" in r.fields:
+        mask = r.fields["mask"].astype(bool)
+    counts = {"pixels masked in the source": int(mask.sum())}
+    no_flux = ~np.isfinite(r.fields["flux"])
+    counts["pixels without a finite flux"] = int(no_flux.sum())
+    for name in ("ivar", "flux_err"):
+        if name not in r.fields:
+            continue
+        values = r.fields[name]
+        unknown = (r.filter(~np.isnan(values)).lengths == 0) & (r.lengths > 0)
+        bad = ~(np.isfinite(values) & (values > 0)) & ~np.repeat(unknown, r.lengths)
+        counts["spectra without errors"] = int(unknown.sum())
+        counts[f"pixels without a positive {name}"] = int(bad.sum())
+        mask = mask | bad
+    return mask | no_flux, counts
