@@ -1,0 +1,26 @@
+"""Encoders: the tensors of one modality -> features. One file an encoder, found by name."""
+
+# Importing a file registers its encoder.
+from skybind.encoders.galspecnet import GalSpecNet
+from skybind.encoders.informer import Informer
+from skybind.encoders.mlp import MLP
+from skybind.encoders.registry import (
+    Encoder,
+    build_encoder,
+    encoder_names,
+    encoder_options,
+    register_encoder,
+)
+from skybind.modalities.shape import InputShape
+
+__all__ = [
+    "MLP",
+    "Encoder",
+    "GalSpecNet",
+    "Informer",
+    "InputShape",
+    "build_encoder",
+    "encoder_names",
+    "encoder_options",
+    "register_encoder",
+]

@@ -1,0 +1,165 @@
+"""Encoders found by name.
+
+An encoder turns the tensors of one modality into features. A new one is one file: a subclass of
+`Encoder` under ``@register_encoder("name")``; its constructor's keyword arguments are its options.
+"""
+
+import inspect
+from collections.abc import Callable, Collection
+from difflib import get_close_matches
+from typing import Any, TypeVar
+
+from torch import Tensor, nn
+
+from skybind.errors import ConfigError, DataError
+from skybind.modalities.shape import InputShape
+
+
+class Encoder(nn.Module):
+    """Base of every encoder: tensors of one modality -> features.
+
+    The constructor of a subclass takes an `InputShape` and keyword options.
+
+    Attributes
+    ----------
+    out_features : int
+        Number of features of one object.
+    """
+
+    out_features: int
+
+    def forward(self, values: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Encode a batch.
+
+        Parameters
+        ----------
+        values : Tensor
+            (B, L, C) for light curves, (B, C, W) for spectra, (B, F) for catalogue rows.
+        mask : Tensor, optional
+            Non-zero where observed: (B, L), (B, W) or (B, F). None: everything is observed.
+
+        Returns
+        -------
+        Tensor
+            (B, out_features)
+        """
+        raise NotImplementedError
+
+
+EncoderClass = TypeVar("EncoderClass", bound=type[Encoder])
+
+_ENCODERS: dict[str, type[Encoder]] = {}
+
+
+def register_encoder(name: str) -> Callable[[EncoderClass], EncoderClass]:
+    """Make an encoder class known under `name` (a decorator).
+
+    Raises
+    ------
+    ConfigError
+        If another class has that name already.
+    """
+
+    def register(encoder: EncoderClass) -> EncoderClass:
+        known = _ENCODERS.get(name)
+        # The same class defined again (a re-run notebook cell, a reload) replaces the old one.
+        if known is not None and _origin(known) != _origin(encoder):
+            raise ConfigError(
+                f"encoder {name!r} is already registered by {known.__module__}.{known.__name__}: "
+                f"give {encoder.__module__}.{encoder.__name__} another name"
+            )
+        _ENCODERS[name] = encoder
+        return encoder
+
+    return register
+
+
+def encoder_names() -> list[str]:
+    """Return the names of all registered encoders, sorted."""
+    return sorted(_ENCODERS)
+
+
+def encoder_options(name: str) -> dict[str, Any]:
+    """Return the options of an encoder with their defaults.
+
+    Raises
+    ------
+    ConfigError
+        If there is no encoder of that name.
+    """
+    return _options_of(_find(name))
+
+
+def build_encoder(name: str, shape: InputShape, **options: Any) -> Encoder:
+    """Construct the encoder `name` for inputs of `shape`.
+
+    Parameters
+    ----------
+    name : str
+        One of `encoder_names()`.
+    shape : InputShape
+        Channels and length of one object's tensor.
+    **options
+        Keyword arguments of the encoder's constructor.
+
+    Raises
+    ------
+    ConfigError
+        If the name or an option is unknown, or an option has a value out of range.
+    """
+    encoder = _find(name)
+    known = _options_of(encoder)
+    for option in options:
+        if option not in known:
+            raise ConfigError(f"encoder {name!r} has no option {option!r}: {_hint(option, known)}")
+    return encoder(shape, **options)
+
+
+def check_choice(encoder: str, option: str, value: object, choices: Collection[str]) -> None:
+    """Raise ConfigError unless `value` is one of `choices`."""
+    if value not in choices:
+        raise ConfigError(
+            f"encoder {encoder!r} has no {option} {value!r}: {_hint(str(value), choices)}"
+        )
+
+
+def check_range(
+    encoder: str, option: str, value: float, low: float, high: float = float("inf")
+) -> None:
+    """Raise ConfigError unless ``low <= value <= high``."""
+    if not low <= value <= high:
+        wanted = f"at least {low}" if high == float("inf") else f"between {low} and {high}"
+        raise ConfigError(f"encoder {encoder!r} needs {option} {wanted}, not {value}")
+
+
+def check_values(encoder: str, values: Tensor, dims: int, channel_dim: int, channels: int) -> None:
+    """Raise DataError unless `values` has `dims` axes and `channels` along `channel_dim`."""
+    if values.ndim != dims or values.shape[channel_dim] != channels:
+        raise DataError(
+            f"encoder {encoder!r} was built for tensors of {dims} axes with {channels} channels "
+            f"along axis {channel_dim} but was given one of shape {tuple(values.shape)}: "
+            f"rebuild it for this data or prepare the data as it was prepared for this encoder"
+        )
+
+
+def _find(name: str) -> type[Encoder]:
+    if name not in _ENCODERS:
+        raise ConfigError(f"there is no encoder {name!r}: {_hint(name, _ENCODERS)}")
+    return _ENCODERS[name]
+
+
+def _options_of(encoder: type[Encoder]) -> dict[str, Any]:
+    parameters = list(inspect.signature(encoder).parameters.values())[1:]
+    return {p.name: p.default for p in parameters if p.kind is not p.VAR_KEYWORD}
+
+
+def _origin(encoder: type[Encoder]) -> tuple[str, str]:
+    return encoder.__module__, encoder.__qualname__
+
+
+def _hint(word: str, known: Collection[str]) -> str:
+    """Return the nearest known word as advice, or all of them."""
+    nearest = get_close_matches(word, known, n=1)
+    if nearest:
+        return f"did you mean {nearest[0]!r}?"
+    return f"choose from {', '.join(sorted(known))}"
