@@ -1,0 +1,175 @@
+"""Reading configurations: shipped ones by name, a user's by path, single keys from the shell."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from skybind.config.schema import Config
+from skybind.errors import ConfigError
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+def config_names() -> list[str]:
+    """Names of the configurations that skybind ships."""
+    folder = resources.files("skybind.config")
+    return sorted(item.name[:-5] for item in folder.iterdir() if item.name.endswith(".yaml"))
+
+
+def load_config(source: str | Path, overrides: Sequence[str] = ()) -> Config:
+    """Read a configuration.
+
+    Parameters
+    ----------
+    source : str or Path
+        Name of a shipped configuration, or path of a YAML file. A file may start from another
+        one (`extends: stars-small`) and give only what differs; a key set to null goes away.
+    overrides : sequence of str
+        Single keys, such as `training.epochs=2`.
+
+    Raises
+    ------
+    ConfigError
+        If a key is unknown (its nearest neighbour is named) or a value cannot be.
+    """
+    raw = _read(source, ())
+    for override in overrides:
+        _set(raw, override)
+    raw.setdefault("name", Path(str(source)).stem)
+    return validate(Config, raw, str(source))
+
+
+def dump_config(config: Config) -> str:
+    """Write a configuration as YAML, every key with its value."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def validate(model: type[_Model], raw: Mapping[str, Any], where: str) -> _Model:
+    """Build a pydantic model; its errors become one `ConfigError` sentence.
+
+    Parameters
+    ----------
+    model : type of BaseModel
+    raw : mapping
+    where : str
+        What is being read, for the message.
+    """
+    try:
+        return model(**raw)
+    except ValidationError as error:
+        raise ConfigError(f"{where}: {_sentence(model, error)}") from error
+
+
+def nearest(name: str, names: Sequence[str]) -> str:
+    """Give ' (did you mean ...?)', or the list of names where none is near."""
+    close = difflib.get_close_matches(name, names, 1, cutoff=0.5)
+    return f"did you mean '{close[0]}'?" if close else f"known are {', '.join(sorted(names))}."
+
+
+def merge(base: dict[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge mappings deeply; lists and scalars are replaced, null removes a key of a mapping."""
+    merged = dict(base)
+    for key, value in change.items():
+        if value is None and isinstance(merged.get(key), dict):
+            del merged[key]
+        elif isinstance(value, Mapping) and isinstance(merged.get(key), dict):
+            merged[key] = merge(merged[key], value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _read(source: str | Path, seen: tuple[str, ...]) -> dict[str, Any]:
+    name = str(source)
+    if name in seen:
+        raise ConfigError(f"{name} extends itself, by way of {' -> '.join(seen)}.")
+    if name in config_names():
+        text = (resources.files("skybind.config") / f"{name}.yaml").read_text("utf-8")
+    elif Path(name).is_file():
+        try:
+            text = Path(name).read_text("utf-8")
+        except (UnicodeDecodeError, OSError) as error:
+            raise ConfigError(
+                f"The configuration {name} cannot be read as text: {error}"
+            ) from error
+    else:
+        raise ConfigError(
+            f"There is no configuration '{name}', neither a shipped one nor a file: "
+            f"{nearest(name, config_names())}"
+        )
+    try:
+        raw = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        first = " ".join(str(error).split())
+        raise ConfigError(f"The configuration {name} is not YAML: {first}") from error
+    if not isinstance(raw, dict):
+        raise ConfigError(f"The configuration {name} is not a mapping of keys to values.")
+    parent = raw.pop("extends", None)
+    if parent is None:
+        return raw
+    here = Path(name).parent / str(parent)
+    base = _read(here if here.is_file() else str(parent), (*seen, name))
+    return merge({k: v for k, v in base.items() if k not in ("name", "description")}, raw)
+
+
+def _set(raw: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise ConfigError(f"'{override}' does not set a key: write it as training.epochs=2.")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"The value of '{override}' is not YAML.") from error
+    *path, last = key.split(".")
+    place = raw
+    for step in path:
+        place = place.setdefault(step, {})
+        if not isinstance(place, dict):
+            raise ConfigError(f"'{override}': '{step}' is a value, not a section.")
+    if value is None and isinstance(place.get(last), dict):
+        del place[last]
+    else:
+        place[last] = value
+
+
+def _sentence(model: type[BaseModel], error: ValidationError) -> str:
+    """Say the first problem in one sentence, naming the key and, if unknown, the nearest one."""
+    problem = error.errors()[0]
+    location = [str(part) for part in problem["loc"]]
+    key = ".".join(location)
+    if problem["type"] == "extra_forbidden":
+        section = _section(model, location[:-1])
+        return f"there is no key '{key}': {nearest(location[-1], section)}"
+    if problem["type"] == "missing":
+        return f"the key '{key}' is missing."
+    message = problem["msg"].removeprefix("Value error, ")
+    given = "" if isinstance(problem["input"], dict) else f" (it is {problem['input']!r})"
+    return f"{key + ': ' if key else ''}{message[0].lower() + message[1:]}{given}."
+
+
+def _section(model: type[BaseModel], path: Sequence[str]) -> list[str]:
+    """Names of the keys of the section at `path`."""
+    current: Any = model
+    for step in path:
+        fields = getattr(current, "model_fields", None)
+        if fields and step in fields:
+            current = _model_of(fields[step].annotation)
+        elif fields is not None:
+            return list(fields)
+    return list(getattr(current, "model_fields", {}))
+
+
+def _model_of(annotation: Any) -> Any:
+    """The pydantic model inside an annotation such as `dict[str, ModalityConfig]`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for inner in getattr(annotation, "__args__", ()):
+        found = _model_of(inner)
+        if found is not None:
+            return found
+    return None

@@ -1,0 +1,189 @@
+"""The keys of a configuration, their meaning and their defaults."""
+
+import itertools
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from skybind.config.training import TrainingOptions
+
+
+class _Section(BaseModel):
+    """A section of a configuration; an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModalityConfig(_Section):
+    """One modality: where it is in the dataset, how it is preprocessed and encoded."""
+
+    kind: str | None = Field(
+        None, description="photometry, spectrum, metadata, ...; the modality's name by default."
+    )
+    column: str | None = Field(
+        None,
+        description="Column of the dataset; the kind by default. For metadata: the modality "
+        "that the features are declared to belong to.",
+    )
+    preprocessing: dict[str, Any] = Field({}, description="Options of the modality's kind.")
+    encoder: dict[str, Any] = Field(
+        ..., description="`name` of the encoder and its options, e.g. {name: mlp, hidden: 512}."
+    )
+
+    @model_validator(mode="after")
+    def _named_encoder(self) -> "ModalityConfig":
+        if not isinstance(self.encoder.get("name"), str):
+            raise ValueError("the encoder has no name")
+        return self
+
+
+class ScaleConfig(_Section):
+    """The factor between cosine similarity and logits, one a pair."""
+
+    learnable: bool = Field(True, description="Learn it; otherwise it stays at `initial`.")
+    initial: float = Field(100.0, description="Value at the start.", gt=0)
+    minimum: float = Field(1.0, description="It is clamped from below at this.", gt=0)
+    maximum: float = Field(100.0, description="It is clamped from above at this.", gt=0)
+
+
+class ModelConfig(_Section):
+    """The shared embedding space."""
+
+    dimension: int = Field(512, description="Length of an embedding.", gt=0)
+    pairs: Literal["all"] | list[tuple[str, str]] = Field(
+        "all",
+        description="Pairs of modalities to bind; a modality may be paired with itself (two "
+        "augmented views of one observation). `all`: every pair of different modalities, or the "
+        "one modality with itself.",
+    )
+    scale: ScaleConfig = ScaleConfig()
+    loss: Literal["sum", "mean"] = Field(
+        "sum", description="Add the two directions of a pair's loss (AstroM3), or average them."
+    )
+
+
+class LabelConfig(_Section):
+    """What is classified."""
+
+    column: str = Field("label", description="Column of the class names.")
+    classes: list[str] | None = Field(
+        None,
+        description="Classes in use; objects of others are embedded but not classified. All with "
+        "at least `min_objects` by default.",
+    )
+    min_objects: int = Field(10, description="Smallest class that is used by default.", ge=1)
+
+
+class SplitConfig(_Section):
+    """How objects are assigned to train, validation and test."""
+
+    kind: Literal["random", "sky"] = Field(
+        "random", description="random: each class in proportion; sky: whole regions of the sky."
+    )
+    fractions: tuple[float, float, float] = Field(
+        (0.8, 0.1, 0.1), description="Train, validation, test."
+    )
+    subsets: list[str] = Field(
+        ["50", "25", "10"], description="Percentages of the labels, water-filled by class."
+    )
+    seed: int | None = Field(None, description="Its own seed; the run's by default.")
+    name: str | None = Field(
+        None, description="Use the split of this name that the dataset holds, instead."
+    )
+
+
+class FinetuningConfig(_Section):
+    """Classification with labels."""
+
+    training: TrainingOptions = TrainingOptions(epochs=50, gradient_clip=5.0)
+    modalities: list[str] = Field(
+        ["each", "all"],
+        description="`each`: every modality alone; `all`: the mean of all; or names joined by '+'.",
+    )
+    subsets: list[str] = Field(
+        ["full", "50", "25", "10"], description="Which subsets of the labels."
+    )
+    starts: list[Literal["scratch", "pretrained"]] = Field(
+        ["scratch", "pretrained"], description="Initial weights: random, or the pre-trained ones."
+    )
+    frozen: bool = Field(
+        False, description="Keep the encoders as pre-trained, train the head only."
+    )
+    class_weights: bool = Field(
+        False, description="Weight classes inversely to their number in the loss."
+    )
+    overrides: dict[str, dict[str, Any]] = Field(
+        {},
+        description="Training options of some cases, keyed by modalities, 'modalities-subset' or "
+        "'modalities-subset-start'; the more specific one counts.",
+    )
+
+
+class EvaluationConfig(_Section):
+    """What is measured on the test objects."""
+
+    retrieval: bool = True
+    neighbours: int = Field(16, description="Neighbours of the k-NN classifier.", ge=1)
+    importance: bool = Field(True, description="The table of classes by sets of modalities.")
+    baseline: bool = Field(
+        True, description="A random forest on the same preprocessed inputs, for comparison."
+    )
+    map: Literal["umap", "pca", "none"] = Field("umap", description="How the map is made.")
+    map_objects: int = Field(4000, description="Objects on the map at most, of each part.", ge=10)
+    examples: int = Field(6, description="Example objects in the report.", ge=0)
+
+
+class Config(_Section):
+    """A whole experiment."""
+
+    name: str = Field("unnamed", description="Name of the configuration.")
+    description: str = Field("", description="One sentence.")
+    seed: int = Field(42, description="Seed of the split, of the weights and of the batches.", ge=0)
+    labels: LabelConfig = LabelConfig()
+    split: SplitConfig = SplitConfig()
+    modalities: dict[str, ModalityConfig] = Field(..., description="What is bound.", min_length=1)
+    model: ModelConfig = ModelConfig()
+    training: TrainingOptions = TrainingOptions()
+    finetuning: FinetuningConfig = FinetuningConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Config":
+        for pair in self.pairs:
+            for name in pair:
+                if name not in self.modalities:
+                    raise ValueError(f"model.pairs names '{name}', which is not among modalities")
+        for entry in self.finetuning.modalities:
+            for name in entry.split("+"):
+                if entry not in ("each", "all") and name not in self.modalities:
+                    raise ValueError(
+                        f"finetuning.modalities names '{name}', which is not among modalities"
+                    )
+        for subset in self.finetuning.subsets:
+            if subset != "full" and subset not in self.split.subsets:
+                raise ValueError(
+                    f"finetuning.subsets names '{subset}', which is not among split.subsets"
+                )
+        return self
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """The pairs of modalities that are bound."""
+        if self.model.pairs != "all":
+            return list(self.model.pairs)
+        names = list(self.modalities)
+        if len(names) == 1:
+            return [(names[0], names[0])]
+        return list(itertools.combinations(names, 2))
+
+    @property
+    def modality_sets(self) -> list[tuple[str, ...]]:
+        """The sets of modalities that are fine-tuned."""
+        names = tuple(self.modalities)
+        sets: list[tuple[str, ...]] = []
+        for entry in self.finetuning.modalities:
+            if entry == "each":
+                sets += [(name,) for name in names]
+            else:
+                sets.append(names if entry == "all" else tuple(entry.split("+")))
+        return list(dict.fromkeys(sets))
