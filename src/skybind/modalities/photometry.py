@@ -19,12 +19,14 @@ from skybind.modalities.base import (
     feature_matrix,
     register_modality,
 )
-from skybind.modalities.cleaning import clean_photometry
+from skybind.modalities.cleaning import clean_photometry, error_values
 from skybind.modalities.shape import InputShape
-from skybind.ragged import Ragged
+from skybind.ragged import Ragged, segment_mad
 
 #: Flux of magnitude zero in the AB system, 3631 Jy, in mJy.
 AB_ZERO_FLUX = 3.631e6
+#: d(magnitude) / d(ln flux).
+MAGNITUDE_PER_E_FOLD = 2.5 / np.log(10)
 PHASE_CHANNELS = 4
 
 
@@ -116,7 +118,7 @@ class Photometry(Modality):
         n, owner = len(curves), curves.owner
         count = np.maximum(curves.lengths, 1)
         mean = np.bincount(owner, flux, n) / count
-        mad = _segment_mad(flux, curves)
+        mad = segment_mad(flux, curves.offsets)
         constant = curves.present & ~(mad > 0)
         reason[constant & (reason == "")] = "zero MAD"
         present = curves.present & ~constant
@@ -196,21 +198,19 @@ class Photometry(Modality):
 
     def _brightness(self, curves: Ragged) -> tuple[np.ndarray, np.ndarray]:
         """Give flux and its uncertainty, or minus magnitude and its uncertainty, as asked."""
+        error = error_values(curves).astype(np.float64)
         if "flux" in curves.fields:
             flux = curves.fields["flux"].astype(np.float64)
-            error = curves.fields["flux_err"].astype(np.float64)
             if self.options.space == "flux":
                 return flux, error
-            floor = np.maximum(flux, error)  # a magnitude needs a positive flux
-            return 2.5 * np.log10(np.maximum(floor, 1e-12)), 1.0857 * error / np.maximum(
-                floor, 1e-12
-            )
+            # a magnitude needs a positive flux: faint epochs are held at one sigma
+            floor = np.maximum(flux, np.maximum(error, 1e-12))
+            return 2.5 * np.log10(floor), MAGNITUDE_PER_E_FOLD * error / floor
         magnitude = curves.fields["magnitude"].astype(np.float64)
-        error = curves.fields["magnitude_err"].astype(np.float64)
         if self.options.space == "magnitude":
             return -magnitude, error
         flux = AB_ZERO_FLUX * 10 ** (-0.4 * magnitude)
-        return flux, flux * error / 1.0857
+        return flux, flux * error / MAGNITUDE_PER_E_FOLD
 
     def _crop(
         self, lengths: np.ndarray, rng: np.random.Generator | None
@@ -252,24 +252,6 @@ def _ends(time: np.ndarray, curves: Ragged) -> tuple[np.ndarray, np.ndarray]:
     first[some] = time[curves.offsets[:-1][some]]
     last[some] = time[curves.offsets[1:][some] - 1]
     return first, last
-
-
-def _segment_median(values: np.ndarray, curves: Ragged) -> np.ndarray:
-    """Median of each object's flat values; 0 where there are none."""
-    order = np.lexsort((values, curves.owner))
-    ordered = values[order]
-    lengths = curves.lengths
-    median = np.zeros(len(curves))
-    some = lengths > 0
-    start, n = curves.offsets[:-1][some], lengths[some]
-    median[some] = 0.5 * (ordered[start + (n - 1) // 2] + ordered[start + n // 2])
-    return median
-
-
-def _segment_mad(values: np.ndarray, curves: Ragged) -> np.ndarray:
-    """Median absolute deviation about the median of each object's values."""
-    median = _segment_median(values, curves)
-    return _segment_median(np.abs(values - median[curves.owner]), curves)
 
 
 def _phase(

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from skybind.errors import DataError
 from skybind.modalities.base import Modality, ModalityOptions, Prepared, Schema, register_modality
-from skybind.modalities.cleaning import clean_spectrum
+from skybind.modalities.cleaning import clean_spectrum, error_values
 from skybind.modalities.shape import InputShape
 from skybind.ragged import Ragged
 
@@ -103,7 +103,7 @@ def resample(ragged: Ragged, grid: np.ndarray) -> tuple[np.ndarray, np.ndarray, 
     Parameters
     ----------
     ragged : Ragged
-        Cleaned: fields wavelength (increasing) [Angstrom], flux, ivar (0 = masked).
+        Cleaned: fields wavelength (increasing) [Angstrom], flux, mask, and perhaps errors.
     grid : ndarray, shape (W,)
 
     Returns
@@ -117,10 +117,9 @@ def resample(ragged: Ragged, grid: np.ndarray) -> tuple[np.ndarray, np.ndarray, 
     flux = np.zeros((n, len(grid)))
     error = np.zeros_like(flux)
     seen = np.zeros(flux.shape, bool)
-    good = ragged.fields["ivar"] > 0
+    good = ~ragged.fields["mask"]
     wavelength, values = ragged.fields["wavelength"], ragged.fields["flux"]
-    with np.errstate(divide="ignore"):
-        sigma = 1 / np.sqrt(ragged.fields["ivar"].astype(float))
+    sigma = error_values(ragged)
     for i in np.flatnonzero(ragged.present):
         part = slice(ragged.offsets[i], ragged.offsets[i + 1])
         keep = good[part]
