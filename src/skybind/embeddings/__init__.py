@@ -1,0 +1,1 @@
+"""Embeddings: making them and storing them."""

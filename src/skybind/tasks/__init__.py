@@ -1,0 +1,1 @@
+"""Tasks: pure functions from embeddings, predictions and labels to result dataclasses."""

@@ -1,0 +1,142 @@
+"""Classification: how often the predicted class is the true one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from skybind.errors import DataError
+
+
+@dataclass(frozen=True)
+class ClassificationResult:
+    """What a classifier got right.
+
+    Attributes
+    ----------
+    n : int
+        Number of objects.
+    accuracy : float
+        Fraction of the objects whose class is right.
+    accuracy_error : float
+        Standard error of `accuracy` from the finite number of objects.
+    balanced_accuracy : float
+        Mean of `per_class` over the classes that occur.
+    balanced_accuracy_error : float
+        Standard error of `balanced_accuracy` at fixed numbers of objects a class.
+    confusion : ndarray of int, shape (C, C)
+        Objects of true class (row) and predicted class (column).
+    per_class : ndarray of float, shape (C,)
+        Fraction right in each true class (recall); NaN for a class that does not occur.
+    classes : tuple of str
+        Names of the classes, in the order of the rows.
+    """
+
+    n: int
+    accuracy: float
+    accuracy_error: float
+    balanced_accuracy: float
+    balanced_accuracy_error: float
+    confusion: np.ndarray
+    per_class: np.ndarray
+    classes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give plain JSON values (None for a class that does not occur)."""
+        return {
+            "n_test": self.n,
+            "accuracy": self.accuracy,
+            "accuracy_error": self.accuracy_error,
+            "balanced_accuracy": self.balanced_accuracy,
+            "balanced_accuracy_error": self.balanced_accuracy_error,
+            "confusion": self.confusion.tolist(),
+            "per_class": [None if np.isnan(value) else float(value) for value in self.per_class],
+        }
+
+
+def encode_labels(names: np.ndarray, classes: Sequence[str]) -> np.ndarray:
+    """Turn class names into codes: the index in `classes`, -1 for any other name."""
+    index = {name: code for code, name in enumerate(classes)}
+    return np.fromiter((index.get(name, -1) for name in names), dtype=np.int64, count=len(names))
+
+
+def confusion_matrix(y_true: np.ndarray, y_pred: np.ndarray, n_classes: int) -> np.ndarray:
+    """Count objects by true class (row) and predicted class (column).
+
+    Parameters
+    ----------
+    y_true, y_pred : ndarray of int, shape (n,)
+        Codes in [0, n_classes).
+    n_classes : int
+        Number of classes.
+
+    Returns
+    -------
+    ndarray of int64, shape (n_classes, n_classes)
+
+    Raises
+    ------
+    DataError
+        If a code is out of range or the lengths differ.
+    """
+    y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
+    if y_true.shape != y_pred.shape or y_true.ndim != 1:
+        raise DataError(f"There are {len(y_true)} true classes but {len(y_pred)} predicted ones.")
+    for what, codes in (("true", y_true), ("predicted", y_pred)):
+        if len(codes) and (codes.min() < 0 or codes.max() >= n_classes):
+            raise DataError(
+                f"The {what} class codes run from {codes.min()} to {codes.max()}, outside "
+                f"0 to {n_classes - 1}: leave out objects without a class."
+            )
+    flat = y_true.astype(np.int64) * n_classes + y_pred.astype(np.int64)
+    return np.bincount(flat, minlength=n_classes**2).reshape(n_classes, n_classes)
+
+
+def classification_metrics(
+    y_true: np.ndarray, y_pred: np.ndarray, classes: Sequence[str]
+) -> ClassificationResult:
+    """Compare predicted with true classes.
+
+    The errors are the bootstrap standard errors. Resampling n objects of which a fraction p
+    is right draws a binomial number of right ones, so the bootstrap's limit of infinitely many
+    resamples is known: sqrt(p (1 - p) / n). Balanced accuracy: the same in each class
+    (a stratified bootstrap), added in quadrature.
+
+    Parameters
+    ----------
+    y_true, y_pred : ndarray of int, shape (n,)
+        Codes, indices into `classes`.
+    classes : sequence of str
+        Names of the classes.
+
+    Returns
+    -------
+    ClassificationResult
+
+    Raises
+    ------
+    DataError
+        If there is no object, or a code is out of range.
+    """
+    if len(y_true) == 0:
+        raise DataError("There is no object to classify: the test split has no labelled object.")
+    confusion = confusion_matrix(y_true, y_pred, len(classes))
+    n_class = confusion.sum(axis=1)
+    n = int(n_class.sum())
+    right = np.diag(confusion)
+    per_class = np.divide(right, n_class, out=np.full(len(classes), np.nan), where=n_class > 0)
+    occurs = n_class > 0
+    accuracy = float(right.sum() / n)
+    recall = per_class[occurs]
+    variance = recall * (1 - recall) / n_class[occurs]
+    return ClassificationResult(
+        n=n,
+        accuracy=accuracy,
+        accuracy_error=float(np.sqrt(accuracy * (1 - accuracy) / n)),
+        balanced_accuracy=float(recall.mean()),
+        balanced_accuracy_error=float(np.sqrt(variance.sum()) / occurs.sum()),
+        confusion=confusion,
+        per_class=per_class,
+        classes=tuple(classes),
+    )
