@@ -1,0 +1,18 @@
+"""Models: encoders with their projections and pair scales, and the classifier on top."""
+
+from skybind.models.binder import Binder, PairScales
+from skybind.models.build import build_binder, build_classifier, build_modalities
+from skybind.models.classifier import Classifier
+from skybind.models.saved import SavedModel, load_model, save_model
+
+__all__ = [
+    "Binder",
+    "Classifier",
+    "PairScales",
+    "SavedModel",
+    "build_binder",
+    "build_classifier",
+    "build_modalities",
+    "load_model",
+    "save_model",
+]

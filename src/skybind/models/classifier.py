@@ -1,0 +1,51 @@
+"""The classifier: a linear layer on one modality's features or on the mean embedding."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from skybind.modalities.batch import Batch
+from skybind.models.binder import Binder, mean_embedding
+
+
+class Classifier(nn.Module):
+    """Class logits from one modality or several (AstroM3, section 4).
+
+    One modality: a linear layer on the encoder's features. Several: the mean of the
+    unit-length embeddings of those present, then a linear layer; so any subset can be
+    used at test time.
+
+    Parameters
+    ----------
+    binder : Binder
+        With just the modalities in use.
+    n_classes : int
+    """
+
+    def __init__(self, binder: Binder, n_classes: int) -> None:
+        super().__init__()
+        self.binder = binder
+        names = binder.modalities
+        if len(names) == 1:
+            width = binder.encoders[names[0]].out_features
+            # the projection and the scales take no part: they must not look trainable
+            binder.projections.requires_grad_(False)
+        else:
+            width = binder.dimension
+        binder.scales.requires_grad_(False)
+        self.head = nn.Linear(int(width), n_classes)
+
+    @property
+    def modalities(self) -> list[str]:
+        """Names of the modalities it classifies from."""
+        return self.binder.modalities
+
+    def forward(self, batch: Batch, modalities: Sequence[str] | None = None) -> Tensor:
+        """Give logits of shape (B, n_classes), from some of its modalities if asked.
+
+        An object with none of them present gets the logits of an empty vector: leave it out.
+        """
+        names = self.modalities if modalities is None else list(modalities)
+        if len(self.modalities) == 1:
+            return self.head(self.binder.features(batch, names[0]))
+        return self.head(mean_embedding(self.binder.embed(batch, names), batch.present))

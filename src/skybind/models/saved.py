@@ -1,0 +1,266 @@
+"""Saving a model with everything that decides an embedding, and opening it again."""
+
+import hashlib
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.numpy import load_file as load_arrays
+from safetensors.numpy import save_file as save_arrays
+from safetensors.torch import load_file, save_file
+
+from skybind import __version__
+from skybind.config import Config
+from skybind.config.load import validate
+from skybind.errors import LeakError, ModelError
+from skybind.files import atomic_path, write_json
+from skybind.modalities.base import Modality
+from skybind.models.binder import Binder
+from skybind.models.build import build_binder, build_classifier, build_modalities
+from skybind.models.classifier import Classifier
+
+MODEL_VERSION = 1
+
+
+@dataclass
+class SavedModel:
+    """A model with all that belongs to it.
+
+    Attributes
+    ----------
+    config : Config
+    binder : Binder
+        The encoders and projections (of the classifier, if it is one).
+    classifier : Classifier or None
+    modalities : dict of str to Modality
+        Fitted preprocessing of each modality.
+    classes : list of str
+        Order of the logits; empty if it is no classifier.
+    identity : dict
+        Split hash, dataset fingerprint, versions, and a hash of the weights.
+    trained_on : ndarray of uint64
+        Hashes of the object ids it was trained on, sorted.
+    """
+
+    config: Config
+    binder: Binder
+    classifier: Classifier | None
+    modalities: dict[str, Modality]
+    classes: list[str]
+    identity: dict[str, Any]
+    trained_on: np.ndarray
+
+    def refuse_leak(self, object_id: np.ndarray, purpose: str) -> None:
+        """Refuse objects that this model was trained on.
+
+        Raises
+        ------
+        LeakError
+            If any of `object_id` was a training object.
+        """
+        seen = np.isin(hash_ids(object_id), self.trained_on)
+        if seen.any():
+            raise LeakError(
+                f"{int(seen.sum())} of the {len(object_id)} objects for {purpose} (such as "
+                f"'{object_id[seen][0]}') were training objects of this model, which used the "
+                f"split {self.identity.get('split_hash')}: use that split, or objects it never saw."
+            )
+
+
+def hash_ids(object_id: np.ndarray) -> np.ndarray:
+    """Hash object ids to 64 bits each."""
+    digests = b"".join(hashlib.blake2b(str(i).encode(), digest_size=8).digest() for i in object_id)
+    return np.frombuffer(digests, np.uint64)
+
+
+def save_model(
+    folder: str | Path,
+    module: Binder | Classifier,
+    *,
+    config: Config,
+    modalities: Mapping[str, Modality],
+    schema: Any,
+    trained_on: np.ndarray,
+    classes: Sequence[str] = (),
+    identity: Mapping[str, Any] | None = None,
+) -> None:
+    """Save a binder or a classifier to a folder.
+
+    Parameters
+    ----------
+    folder : str or Path
+    module : Binder or Classifier
+    config : Config
+        As resolved.
+    modalities : mapping of name to Modality
+        Fitted.
+    schema : DatasetSchema
+        Of the dataset that it was made for.
+    trained_on : ndarray of str
+        Ids of the training objects.
+    classes : sequence of str
+        Order of a classifier's logits.
+    identity : mapping, optional
+        Split hash, dataset fingerprint and the like.
+    """
+    binder = module.binder if isinstance(module, Classifier) else module
+    state = {key: value.detach().cpu().contiguous() for key, value in module.state_dict().items()}
+    statistics = {
+        f"{name}/{key}": np.ascontiguousarray(value)
+        for name in binder.modalities
+        for key, value in modalities[name].state().items()
+    }
+    with atomic_path(folder) as temporary:
+        temporary.mkdir(parents=True)
+        save_file(state, temporary / "weights.safetensors")
+        save_arrays(statistics, temporary / "preprocessing.safetensors")
+        np.save(temporary / "trained_on.npy", np.sort(hash_ids(trained_on)))
+        note = {
+            "model_version": MODEL_VERSION,
+            "kind": "classifier" if isinstance(module, Classifier) else "binder",
+            "modalities": binder.modalities,
+            "classes": list(classes),
+            "config": config.model_dump(mode="json"),
+            "schema": _schema_note(schema, {n: modalities[n] for n in binder.modalities}),
+            "identity": {
+                **(identity or {}),
+                "weights": hashlib.sha256(
+                    (temporary / "weights.safetensors").read_bytes()
+                ).hexdigest()[:16],
+                "versions": {
+                    "skybind": __version__,
+                    "torch": torch.__version__,
+                    "numpy": np.__version__,
+                    "python": platform.python_version(),
+                },
+            },
+        }
+        write_json(temporary / "model.json", note)
+
+
+def load_model(folder: str | Path, schema: Any = None) -> SavedModel:
+    """Open a saved model.
+
+    Parameters
+    ----------
+    folder : str or Path
+    schema : DatasetSchema, optional
+        Of the dataset that it shall be used on; it must offer the same columns in the same
+        units.
+
+    Raises
+    ------
+    ModelError
+        If the folder holds no model, or the dataset differs from what it was made for.
+    """
+    folder = Path(folder)
+    path = folder / "model.json"
+    if not path.exists():
+        raise ModelError(f"There is no model in {folder}: it has no model.json.")
+    try:
+        note = json.loads(path.read_text())
+        state = load_file(folder / "weights.safetensors")
+        statistics = load_arrays(folder / "preprocessing.safetensors")
+        trained_on = np.load(folder / "trained_on.npy", allow_pickle=False)
+    except Exception as error:
+        raise ModelError(f"The model in {folder} cannot be read: {error}") from error
+    if note.get("model_version") != MODEL_VERSION:
+        raise ModelError(
+            f"The model in {folder} has version {note.get('model_version')}, this skybind reads "
+            f"{MODEL_VERSION}."
+        )
+    config = validate(Config, note["config"], f"the configuration of the model in {folder}")
+    saved_schema = _SavedSchema(note["schema"])
+    if schema is not None:
+        _check_schema(saved_schema, schema, folder)
+    names = note["modalities"]
+    every = build_modalities(_only(config, names), saved_schema)
+    for name, modality in every.items():
+        prefix = f"{name}/"
+        modality.load_state(
+            {k.removeprefix(prefix): v for k, v in statistics.items() if k.startswith(prefix)}
+        )
+    shapes = {name: modality.shape for name, modality in every.items()}
+    classifier = None
+    module: Binder | Classifier
+    if note["kind"] == "classifier":
+        module = classifier = build_classifier(config, shapes, names, len(note["classes"]))
+        binder = classifier.binder
+    else:
+        module = binder = build_binder(config, shapes, names)
+    try:
+        module.load_state_dict(state)
+    except RuntimeError as error:
+        first = str(error).splitlines()[-1].strip()
+        raise ModelError(
+            f"The weights in {folder} do not fit its configuration: {first}"
+        ) from error
+    module.eval()
+    return SavedModel(
+        config, binder, classifier, every, note["classes"], note["identity"], trained_on
+    )
+
+
+class _SavedSchema:
+    """The part of a dataset's schema that a model needs, as it was saved."""
+
+    def __init__(self, note: Mapping[str, Any]) -> None:
+        self.note = note
+
+    @property
+    def observations(self) -> list[str]:
+        return list(self.note["observations"])
+
+    def features(self, modality: str) -> list[str]:
+        return [name for name, f in self.note["features"].items() if f["modality"] == modality]
+
+
+def _schema_note(schema: Any, modalities: Mapping[str, Modality]) -> dict[str, Any]:
+    if isinstance(schema, _SavedSchema):
+        return dict(schema.note)
+    return {
+        "observations": {
+            name: schema.columns[name].fields
+            for name in schema.observations
+            if any(name in m.columns for m in modalities.values())
+        },
+        "features": {
+            name: {"modality": column.modality, "unit": column.unit}
+            for name, column in schema.columns.items()
+            if column.role == "feature"
+        },
+        "read": sorted({column for m in modalities.values() for column in m.columns}),
+    }
+
+
+def _check_schema(saved: _SavedSchema, schema: Any, folder: Path) -> None:
+    for name in saved.note["read"]:
+        if name not in schema.columns:
+            raise ModelError(f"The model in {folder} reads '{name}', which the dataset has not.")
+        column = schema.columns[name]
+        if name in saved.note["features"]:
+            unit = saved.note["features"][name]["unit"]
+            if column.unit != unit:
+                raise ModelError(
+                    f"The model in {folder} was made for '{name}' in {unit}, the dataset has it in "
+                    f"{column.unit}: convert it."
+                )
+        else:
+            for field, unit in saved.note["observations"][name].items():
+                if field in column.fields and column.fields[field] != unit:
+                    raise ModelError(
+                        f"The model in {folder} was made for {name}.{field} in {unit}, the dataset "
+                        f"has it in {column.fields[field]}: convert it."
+                    )
+
+
+def _only(config: Config, names: Sequence[str]) -> Config:
+    """Give the configuration with only some of its modalities built."""
+    return config.model_copy(
+        update={"modalities": {name: config.modalities[name] for name in names}}
+    )
