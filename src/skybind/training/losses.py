@@ -149,9 +149,7 @@ def _pair_sums(a: Tensor, b: Tensor, both: Tensor, here: slice, scale: Tensor | 
     return torch.stack([entropy, hits])
 
 
-def _pair_means(
-    sums: Tensor, both: Tensor, symmetric: Symmetric
-) -> tuple[Tensor, Tensor, Tensor]:
+def _pair_means(sums: Tensor, both: Tensor, symmetric: Symmetric) -> tuple[Tensor, Tensor, Tensor]:
     rows = both.sum()
     count = rows.clamp(min=1)
     loss = sums[0] / count

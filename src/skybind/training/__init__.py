@@ -1,0 +1,1 @@
+"""Pre-training and fine-tuning: the losses and the loop."""

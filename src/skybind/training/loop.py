@@ -1,0 +1,446 @@
+"""The training loop: epochs, validation, checkpoints, resumption, on one or many devices.
+
+Lightning Fabric starts the processes (one device, several, or nodes under SLURM or torchrun),
+chooses the device and handles mixed precision; the rest is plain PyTorch, so that contrastive
+batches can span devices and memory-saving chunks.
+"""
+
+import logging
+import math
+import os
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from skybind.config.training import TrainingOptions
+from skybind.errors import ConfigError, DataError, ModelError, SkybindError
+from skybind.training.batches import (
+    Sample,
+    Stream,
+    generator,
+    ordered_batches,
+    prefetch,
+    rank_part,
+    torch_seed,
+    training_batches,
+)
+from skybind.training.checkpoint import (
+    fingerprint,
+    load_checkpoint,
+    load_weights,
+    save_checkpoint,
+    save_weights,
+)
+from skybind.training.distributed import average_gradients, broadcast_module
+from skybind.training.metrics import Meter
+from skybind.training.progress import ProgressDisplay, Record, RunLog
+from skybind.training.schedule import Schedule
+from skybind.training.task import Engine, Task
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+
+OnSave = Callable[[Path], None]
+# On a GPU each look at a loss waits for it, so look only so often.
+_CHECK_EVERY = 50
+_SHOW_SECONDS = 0.5
+
+
+@dataclass
+class TrainingResult:
+    """How a training run went.
+
+    Attributes
+    ----------
+    best_epoch : int
+        Epoch (from 1) of the lowest validation loss, whose weights the module now has.
+    best_loss : float
+        That validation loss.
+    history : list of dict of str to float
+        One record an epoch: `epoch`, `learning_rate`, `train/...` and `validation/...`
+        losses, accuracies and row counts, `seconds`, `objects_per_second`.
+    stopped_early : bool
+        Whether it stopped because the validation loss no longer fell.
+    finished : bool
+        False if only `max_minutes` ended it: resuming goes on.
+    seconds : float
+        Time of all epochs, those before a resumption included.
+    """
+
+    best_epoch: int
+    best_loss: float
+    history: list[Record]
+    stopped_early: bool
+    finished: bool
+    seconds: float
+
+
+def fit(
+    task: Task,
+    options: TrainingOptions,
+    out: Path,
+    *,
+    seed: int,
+    resume: bool = False,
+    progress: bool = True,
+    on_save: OnSave | None = None,
+) -> TrainingResult:
+    """Train `task.module` and leave the best weights in it.
+
+    Writes to `out`: `last.ckpt` (after every epoch), `best.safetensors` (weights of the
+    lowest validation loss) and `log.csv`.
+
+    Parameters
+    ----------
+    task : Task
+        What to train.
+    options : TrainingOptions
+        How.
+    out : Path
+        Folder of the run.
+    seed : int
+        Decides the order of objects, crops and dropout.
+    resume : bool
+        Go on from `last.ckpt` if there is one.
+    progress : bool
+        Show the progress.
+    on_save : callable, optional
+        Called with the path of `best.safetensors` whenever it was written, in the first
+        process. With several devices it must be picklable.
+
+    Raises
+    ------
+    DataError
+        If a split has no objects, or no pair of modalities has any in common.
+    ModelError
+        If a loss is not finite, or the checkpoint belongs to another run.
+    """
+    for name in ("train", "validation"):
+        if len(task.rows[name]) < 2:
+            raise DataError(
+                f"The {name} split has {len(task.rows[name])} usable objects for {task.title}; "
+                "it needs at least 2."
+            )
+    out.mkdir(parents=True, exist_ok=True)
+    home = next(task.module.parameters()).device
+    with _quiet():
+        fabric = _fabric(options)
+        outcome = fabric.launch(
+            partial(
+                _train,
+                task=task,
+                options=options,
+                out=out,
+                seed=seed,
+                resume=resume,
+                progress=progress,
+                on_save=on_save,
+            )
+        )
+    if isinstance(outcome, SkybindError):
+        raise outcome
+    task.module.to(home)
+    load_weights(task.module, out / "best.safetensors")
+    task.module.eval()
+    return outcome
+
+
+def _train(
+    fabric: "Fabric",
+    task: Task,
+    options: TrainingOptions,
+    out: Path,
+    seed: int,
+    resume: bool,
+    progress: bool,
+    on_save: OnSave | None,
+) -> TrainingResult | SkybindError:
+    """Train in each process; errors are returned, so that they cross processes in one piece."""
+    if fabric.world_size > 1:
+        for tensor in [*task.module.parameters(), *task.module.buffers()]:
+            tensor.data = tensor.data.clone()  # spawned processes share their memory
+    try:
+        run = _Run(fabric, task, options, out, seed, on_save)
+        show = progress and fabric.is_global_zero
+        return run.train(resume, ProgressDisplay(task.title, options.epochs, show))
+    except SkybindError as error:
+        return error
+
+
+class _Run:
+    """One training run in one process."""
+
+    def __init__(
+        self,
+        fabric: "Fabric",
+        task: Task,
+        options: TrainingOptions,
+        out: Path,
+        seed: int,
+        on_save: OnSave | None,
+    ) -> None:
+        self.fabric, self.task, self.options = fabric, task, options
+        self.out, self.seed, self.on_save = out, seed, on_save
+        self.rank, self.ranks = fabric.global_rank, fabric.world_size
+        self.module = task.module.to(fabric.device)
+        broadcast_module(self.module)
+        extra = task.identity()
+        self.identity = fingerprint(task.title, self.module, options, task.rows, seed, extra)
+        self.plain_optimizer = _optimizer(self.module, options, fabric.device)
+        self.optimizer: Any = fabric.setup_optimizers(self.plain_optimizer)
+        self.schedule = Schedule(options)
+        self.history: list[Record] = []
+        self._rate = self.schedule.rate()
+        task.start(Engine(fabric.device, fabric.autocast, self._backward, options))
+
+    def train(self, resume: bool, display: ProgressDisplay) -> TrainingResult:
+        """Train until the last epoch, an early stop or the time limit."""
+        last = self.out / "last.ckpt"
+        if resume and last.exists():
+            self._restore(load_checkpoint(last, self.identity))
+        began = time.monotonic()
+        log = RunLog(self.out) if self.fabric.is_global_zero else None
+        with display:
+            while not self.finished and not self._out_of_time(began):
+                record, best = self._epoch(display)
+                if log:
+                    log.write(self.history)
+                left = record["seconds"] * (self.options.epochs - self.schedule.epoch)
+                display.epoch(record, best, 0.0 if self.finished else left)
+        if log:
+            log.close()
+        self.fabric.barrier()
+        return TrainingResult(
+            best_epoch=self.schedule.best_epoch + 1,
+            best_loss=self.schedule.best_loss,
+            history=self.history,
+            stopped_early=self.schedule.stop,
+            finished=self.finished,
+            seconds=sum(record["seconds"] for record in self.history),
+        )
+
+    @property
+    def finished(self) -> bool:
+        return self.schedule.epoch >= self.options.epochs or self.schedule.stop
+
+    def _epoch(self, display: ProgressDisplay) -> tuple[Record, bool]:
+        began = time.monotonic()
+        epoch = self.schedule.epoch
+        torch.manual_seed(torch_seed(self.seed, epoch, self.rank))
+        trained, objects = self._train_epoch(display)
+        seconds = time.monotonic() - began
+        validated = self._validate()
+        if epoch == 0:
+            self.task.check(trained)
+        record: Record = {"epoch": epoch + 1, "learning_rate": self._rate}
+        record |= {f"train/{key}": value for key, value in trained.items()}
+        record |= {f"validation/{key}": value for key, value in validated.items()}
+        record |= self.task.values()
+        record["seconds"] = time.monotonic() - began
+        record["objects_per_second"] = objects / seconds
+        best = self.schedule.update(self.fabric.broadcast(validated["loss"]))
+        self.history.append(record)
+        self._save(best)
+        return record, best
+
+    def _train_epoch(self, display: ProgressDisplay) -> tuple[dict[str, float], int]:
+        options, epoch = self.options, self.schedule.epoch
+        batches = training_batches(
+            self.task.rows["train"],
+            options.batch_size,
+            options.drop_last,
+            self.seed,
+            epoch,
+            self.ranks,
+        )
+        self.task.training_mode()
+        meter = Meter()
+        every = _CHECK_EVERY if self.fabric.device.type != "cpu" else 1
+        shown = began = time.monotonic()
+        objects = 0
+        for step, sample in enumerate(self._samples(batches, epoch)):
+            self._step(sample, meter, step / len(batches))
+            objects += len(batches[step])
+            if step % every == 0:
+                self._check_finite(meter)
+            now = time.monotonic()
+            if display.live and now - shown > _SHOW_SECONDS:
+                shown = now
+                values = {
+                    "loss": meter.means()["loss"],
+                    "accuracy": meter.accuracy(),
+                    "objects/s": objects / (now - began),
+                }
+                display.step(epoch + 1, step + 1, len(batches), values)
+        self._check_finite(meter)
+        return meter.means(), objects
+
+    def _step(self, sample: Sample, meter: Meter, done: float) -> None:
+        self._rate = self.schedule.rate(done)
+        for group in self.plain_optimizer.param_groups:
+            group["lr"] = self._rate
+        self.plain_optimizer.zero_grad(set_to_none=True)
+        meter.add(self.task.train(sample))
+        average_gradients(self.module.parameters())
+        if self.options.gradient_clip is not None:
+            self.fabric.clip_gradients(
+                self.module,
+                self.plain_optimizer,
+                max_norm=self.options.gradient_clip,
+                error_if_nonfinite=False,
+            )
+        self.optimizer.step()
+
+    def _validate(self) -> dict[str, float]:
+        size = self.options.validation_batch_size or self.options.batch_size
+        batches = ordered_batches(self.task.rows["validation"], size, self.ranks)
+        self.module.eval()
+        meter = Meter()
+        with torch.no_grad():
+            for sample in self._samples(batches, None):
+                meter.add(self.task.evaluate(sample))
+        self._check_finite(meter, "validation ")
+        means = meter.means()
+        if math.isnan(means["loss"]):
+            raise DataError(
+                f"No validation object can be used for {self.task.title}; "
+                "choose a split whose validation part has what is trained on."
+            )
+        return means
+
+    def _samples(self, batches: list[np.ndarray], epoch: int | None) -> Iterator[Sample]:
+        """Give the samples of this rank on its device; `epoch` None is validation."""
+        jobs = [partial(self._load, rows, index, epoch) for index, rows in enumerate(batches)]
+        for sample in prefetch(jobs, self.options.loader_threads):
+            yield sample.to(self.fabric.device)
+
+    def _load(self, rows: np.ndarray, index: int, epoch: int | None) -> Sample:
+        part = rank_part(rows, self.rank, self.ranks)
+        if epoch is None:
+            second = generator(self.seed, Stream.VALIDATION, 0, index, self.rank)
+            sample = self.task.load(part, None, second)
+        else:
+            first, second = (
+                generator(self.seed, stream, epoch, index, self.rank)
+                for stream in (Stream.VIEW, Stream.SECOND_VIEW)
+            )
+            sample = self.task.load(part, first, second)
+        return sample.pin_memory() if self.fabric.device.type == "cuda" else sample
+
+    def _backward(self, loss: torch.Tensor) -> None:
+        self.fabric.backward(loss)
+
+    def _check_finite(self, meter: Meter, where: str = "") -> None:
+        if bad := meter.bad():
+            of = f" of {bad.partition('/')[2]}" if "/" in bad else ""
+            raise ModelError(
+                f"The {where}loss{of} is not finite in epoch {self.schedule.epoch + 1} of "
+                f"{self.task.title}; lower training.learning_rate or check the data for outliers."
+            )
+
+    def _out_of_time(self, began: float) -> bool:
+        """Whether the next epoch would end after `max_minutes` (the first one always runs)."""
+        if self.options.max_minutes is None or not self.history:
+            return False
+        expected = time.monotonic() - began + self.history[-1]["seconds"]
+        return self.fabric.broadcast(expected > 60 * self.options.max_minutes)
+
+    def _save(self, best: bool) -> None:
+        if self.fabric.is_global_zero:
+            if best:
+                path = self.out / "best.safetensors"
+                save_weights(self.module, path)
+                if self.on_save:
+                    self.on_save(path)
+            state = {
+                "fingerprint": self.identity,
+                "module": self.module.state_dict(),
+                "optimizer": self.plain_optimizer.state_dict(),
+                "precision": self.fabric.strategy.precision.state_dict(),
+                "schedule": self.schedule.state_dict(),
+                "history": self.history,
+            }
+            save_checkpoint(self.out / "last.ckpt", state)
+        self.fabric.barrier()
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        self.module.load_state_dict(state["module"])
+        self.plain_optimizer.load_state_dict(state["optimizer"])
+        self.fabric.strategy.precision.load_state_dict(state["precision"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.history = state["history"]
+
+
+def _optimizer(
+    module: torch.nn.Module, options: TrainingOptions, device: torch.device
+) -> torch.optim.Optimizer:
+    kinds = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+    trained = [p for p in module.parameters() if p.requires_grad]
+    # one kernel for all weights; it cannot be joined with clipping under a loss scaler
+    fused = device.type in ("cpu", "cuda") and options.precision != "16-mixed"
+    return kinds[options.optimizer](
+        trained,
+        lr=options.learning_rate,
+        betas=options.betas,
+        weight_decay=options.weight_decay,
+        fused=fused,
+    )
+
+
+def _fabric(options: TrainingOptions) -> "Fabric":
+    from lightning.fabric import Fabric
+    from lightning.fabric.plugins.environments import LightningEnvironment
+
+    several = options.devices * options.nodes > 1
+    launched = "LOCAL_RANK" in os.environ or int(os.environ.get("SLURM_NTASKS", "1")) > 1
+    if options.nodes > 1 and not launched:
+        raise ConfigError(
+            f"training.nodes is {options.nodes}, but this process was not started by SLURM or "
+            "torchrun; start one process a device with srun or torchrun."
+        )
+    try:
+        return Fabric(
+            accelerator=options.accelerator,
+            devices=options.devices,
+            num_nodes=options.nodes,
+            strategy=("ddp" if launched else "ddp_spawn") if several else "auto",
+            precision=_PRECISIONS[options.precision],
+            # a process that was started alone must not mind that it runs inside a SLURM job
+            plugins=None if several and launched else LightningEnvironment(),
+        )
+    except (ValueError, RuntimeError) as error:
+        raise ConfigError(
+            f"training.accelerator '{options.accelerator}' with {options.devices} device(s) "
+            f"cannot be used here: {error}"
+        ) from error
+
+
+_PRECISIONS: dict[str, Any] = {
+    "32": "32-true",
+    "bf16-mixed": "bf16-mixed",
+    "16-mixed": "16-mixed",
+}
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Lightning's remarks from the user."""
+    loggers = [logging.getLogger(name) for name in ("lightning", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"lightning\.")
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)

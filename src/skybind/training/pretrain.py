@@ -1,0 +1,171 @@
+"""Contrastive pre-training: bind the modalities of each object, without labels."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from skybind.config.training import TrainingOptions
+from skybind.errors import DataError
+from skybind.modalities.batch import Batch
+from skybind.training.batches import Sample, Source
+from skybind.training.cached import cached_backward
+from skybind.training.loop import OnSave, TrainingResult, fit
+from skybind.training.losses import Pair, Scales, Symmetric, pair_name, pairs_loss, second_view
+from skybind.training.task import Engine, Task, compiled
+
+
+class Binder(Protocol):
+    """What pre-training needs of `skybind.models.binder.Binder` (an `nn.Module`)."""
+
+    pairs: list[Pair]
+    scales: Scales
+
+    def embed(self, batch: Batch, modalities: list[str] | None = None) -> dict[str, Tensor]:
+        """Give unit-length embeddings, (B, D), by modality."""
+
+
+def pretrain(
+    binder: Binder,
+    source: Source,
+    split_rows: Mapping[str, np.ndarray],
+    options: TrainingOptions,
+    out: Path,
+    *,
+    seed: int,
+    symmetric: Symmetric = "sum",
+    resume: bool = False,
+    progress: bool = True,
+    on_save: OnSave | None = None,
+) -> TrainingResult:
+    """Pre-train a binder and leave the weights of the lowest validation loss in it.
+
+    The loss is that of `losses.pairs_loss`. With `cached_chunk` a batch is embedded chunk by
+    chunk, with the same gradient. Validation takes the central crops; only the second view
+    of a modality that is paired with itself is drawn at random, the same in every epoch.
+
+    Parameters
+    ----------
+    binder : Binder
+        The model; its `pairs` say what is bound.
+    source : BatchSource
+        The prepared data.
+    split_rows : mapping of str to ndarray of int
+        Objects of `train` and `validation`.
+    options : TrainingOptions
+        How to train.
+    out : Path
+        Folder for `last.ckpt`, `best.safetensors` and `log.csv`.
+    seed : int
+        Decides the order of objects, crops and dropout.
+    symmetric : {"sum", "mean"}
+        How the two directions of a pair's loss are joined (AstroM3: sum; AstroCLIP: mean).
+    resume : bool
+        Go on from `out/last.ckpt` if there is one.
+    progress : bool
+        Show the progress.
+    on_save : callable, optional
+        Called with the path of `best.safetensors` whenever it was written.
+
+    Returns
+    -------
+    TrainingResult
+
+    Raises
+    ------
+    DataError
+        If a split is empty, or no pair of modalities has objects in common.
+    ModelError
+        If a loss is not finite, or `resume` finds the checkpoint of another run.
+    """
+    task = _Pretraining(binder, source, split_rows, symmetric)
+    return fit(
+        task, options, Path(out), seed=seed, resume=resume, progress=progress, on_save=on_save
+    )
+
+
+class _Pretraining(Task):
+    title = "pre-training"
+
+    def __init__(
+        self,
+        binder: Binder,
+        source: Source,
+        split_rows: Mapping[str, np.ndarray],
+        symmetric: Symmetric,
+    ) -> None:
+        assert isinstance(binder, nn.Module)
+        self.module, self.binder, self.source = binder, binder, source
+        self.symmetric = symmetric
+        self.rows = {name: np.asarray(split_rows[name]) for name in ("train", "validation")}
+        self.twice = [a for a, b in binder.pairs if a == b]
+        used = {name for pair in binder.pairs for name in pair}
+        self.used = sorted(used)
+
+    def load(
+        self, rows: np.ndarray, rng: np.random.Generator | None, second: np.random.Generator
+    ) -> Sample:
+        return Sample(
+            self.source.batch(rows, rng),
+            self.source.batch(rows, second) if self.twice else None,
+        )
+
+    def start(self, engine: Engine) -> None:
+        self.engine = engine
+        self._embed = compiled(self.binder.embed, engine.options)
+
+    def train(self, sample: Sample) -> dict[str, Tensor]:
+        chunk = self.engine.options.cached_chunk
+        if chunk is None or chunk >= len(sample.batch):
+            result = self._loss(self._views(sample), sample)
+            self.engine.backward(result["loss"])
+            return result
+        return cached_backward(
+            self._views,
+            sample.split(chunk),
+            lambda embeddings: self._loss(embeddings, sample),
+            self.engine.backward,
+            self.engine.device,
+        )
+
+    def evaluate(self, sample: Sample) -> dict[str, Tensor]:
+        parts = sample.split(self.engine.options.cached_chunk or len(sample.batch))
+        views = [self._views(part) for part in parts]
+        return self._loss({key: torch.cat([v[key] for v in views]) for key in views[0]}, sample)
+
+    def _views(self, sample: Sample) -> dict[str, Tensor]:
+        with self.engine.autocast():
+            embeddings = dict(self._embed(sample.batch, self.used))
+            if sample.second is not None:
+                again = self._embed(sample.second, self.twice)
+                embeddings |= {second_view(name): again[name] for name in self.twice}
+        return {name: embedding.float() for name, embedding in embeddings.items()}
+
+    def _loss(self, embeddings: dict[str, Tensor], sample: Sample) -> dict[str, Tensor]:
+        present = {name: sample.batch.present[name] for name in self.used}
+        if sample.second is not None:
+            present |= {second_view(name): sample.second.present[name] for name in self.twice}
+        return pairs_loss(
+            embeddings, present, self.binder.pairs, self.binder.scales, self.symmetric
+        )
+
+    def values(self) -> dict[str, float]:
+        with torch.no_grad():
+            return {
+                f"scale/{pair_name(pair)}": float(self.binder.scales.value(pair))
+                for pair in self.binder.pairs
+            }
+
+    def identity(self) -> dict[str, object]:
+        return {"pairs": [list(pair) for pair in self.binder.pairs], "symmetric": self.symmetric}
+
+    def check(self, means: dict[str, float]) -> None:
+        if not any(value for key, value in means.items() if key.startswith("n/")):
+            names = ", ".join(pair_name(pair) for pair in self.binder.pairs)
+            raise DataError(
+                f"No training objects have both modalities of any pair ({names}); "
+                "choose other pairs in model.pairs or other data."
+            )

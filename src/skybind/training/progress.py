@@ -1,0 +1,165 @@
+"""What a user sees and keeps of a training run: a bar or lines, a CSV file, TensorBoard."""
+
+import csv
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from skybind.files import atomic_path
+
+Record = dict[str, float]
+
+
+class ProgressDisplay:
+    """A bar over the whole run on a terminal, one plain line an epoch elsewhere.
+
+    Parameters
+    ----------
+    title : str
+        What is going on, such as "pre-training".
+    epochs : int
+        Epochs at most.
+    show : bool
+        False: say nothing.
+    """
+
+    def __init__(self, title: str, epochs: int, show: bool) -> None:
+        from rich.console import Console
+
+        self._title, self._epochs, self._show = title, epochs, show
+        self._console = Console(stderr=True, highlight=False)
+        self._bar = self._make_bar() if show and self._console.is_terminal else None
+        self._task: Any = None
+
+    def __enter__(self) -> "ProgressDisplay":
+        if self._bar:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar:
+            self._bar.stop()
+        if kind is KeyboardInterrupt and self._show:
+            self.say("Interrupted; resume to go on from the last whole epoch.")
+
+    @property
+    def live(self) -> bool:
+        """Whether values between epochs are shown."""
+        return self._bar is not None
+
+    def step(self, epoch: int, step: int, steps: int, values: Mapping[str, float]) -> None:
+        """Show that `step` of `steps` of an epoch (from 1) is done."""
+        if not self._bar:
+            return
+        if self._task is None:
+            self._task = self._bar.add_task("", total=None, values="")
+        self._bar.update(
+            self._task,
+            total=self._epochs * steps,
+            completed=(epoch - 1) * steps + step,
+            description=f"{self._title} epoch {epoch}/{self._epochs}",
+            values=_describe(values),
+        )
+
+    def epoch(self, record: Record, best: bool, left: float) -> None:
+        """Say how an epoch went; `left` are the seconds to the last epoch."""
+        if not self._show:
+            return
+        parts = [
+            f"epoch {record['epoch']:.0f}/{self._epochs}",
+            _describe(summary(record)),
+            f"left {_duration(left)}" if left > 0 else "done",
+        ]
+        self.say(f"{self._title} " + "  ".join(parts) + ("  best so far" if best else ""))
+
+    def say(self, line: str) -> None:
+        """Print one line."""
+        if self._show:
+            self._console.print(line, markup=False, soft_wrap=True)
+
+    def _make_bar(self) -> Any:
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        return Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            TextColumn("{task.fields[values]}"),
+            TimeRemainingColumn(),
+            console=self._console,
+            transient=True,
+        )
+
+
+class RunLog:
+    """The history of a run as `log.csv`, and for TensorBoard if that is installed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._writer: Any = None
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            return
+        self._writer = SummaryWriter(str(folder / "tensorboard"))
+
+    def write(self, history: list[Record]) -> None:
+        """Write all epochs to the CSV file and the newest one to TensorBoard."""
+        columns = list(dict.fromkeys(key for record in history for key in record))
+        with (
+            atomic_path(self._folder / "log.csv") as temporary,
+            temporary.open("w", newline="", encoding="utf-8") as file,
+        ):
+            table = csv.DictWriter(file, columns)
+            table.writeheader()
+            table.writerows(history)
+        if self._writer:
+            newest = history[-1]
+            for key, value in newest.items():
+                self._writer.add_scalar(key, value, int(newest["epoch"]))
+            self._writer.flush()
+
+    def close(self) -> None:
+        """Close TensorBoard's file."""
+        if self._writer:
+            self._writer.close()
+
+
+def summary(record: Record) -> dict[str, float]:
+    """Pick the few values of an epoch that fit a line."""
+    accuracies = [
+        value
+        for key, value in record.items()
+        if key.startswith("validation/accuracy") and not math.isnan(value)
+    ]
+    return {
+        "loss": record["train/loss"],
+        "validation loss": record["validation/loss"],
+        "accuracy": sum(accuracies) / len(accuracies) if accuracies else math.nan,
+        "objects/s": record["objects_per_second"],
+    }
+
+
+def _describe(values: Mapping[str, float]) -> str:
+    parts = []
+    for name, value in values.items():
+        if name == "accuracy":
+            parts.append(f"{name} {value:.1%}")
+        elif name == "objects/s":
+            parts.append(f"{value:,.0f} {name}")
+        else:
+            parts.append(f"{name} {value:.4f}")
+    return "  ".join(parts)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
