@@ -131,17 +131,21 @@ def _sparsity(
     draw: Tensor,
 ) -> Tensor:
     """Return each query's max - sum / n of its scores against its drawn keys, (B, H, L)."""
-    tried = (draw[None] * number[:, None, None]) >> 32
+    tried = (draw * number[:, None, None]) >> 32
     if observed is not None:
         order = torch.argsort((~observed).byte(), dim=1, stable=True)
         tried = order.gather(1, tried.flatten(1)).view_as(tried)
-    highest = torch.full(queries.shape[:3], -torch.inf, device=queries.device)
+    # All heads try the same keys: whole rows are picked, (B * L, H, D).
+    rows = keys.transpose(1, 2).flatten(0, 1)
+    first = torch.arange(0, rows.shape[0], keys.shape[2], device=keys.device)[:, None]
+    by_position = queries.transpose(1, 2)
+    highest = torch.full(by_position.shape[:3], -torch.inf, device=queries.device)
     total = torch.zeros_like(highest)
-    for column in range(tried.shape[2]):
-        index = tried[:, None, :, column, None].expand_as(queries)
-        score = (queries * keys.gather(2, index)).sum(-1).float()
+    for column in range(draw.shape[1]):
+        drawn = rows.index_select(0, (tried[..., column] + first).flatten())
+        score = (by_position * drawn.view_as(by_position)).sum(-1).float()
         used = (column < chosen)[:, None, None]
         highest = torch.where(used, torch.maximum(highest, score), highest)
         total = torch.where(used, total + score, total)
-    measure = highest - total / number[:, None, None]
+    measure = (highest - total / number[:, None, None]).transpose(1, 2)
     return measure if observed is None else measure.masked_fill(~observed[:, None, :], -torch.inf)

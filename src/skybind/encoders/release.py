@@ -1,0 +1,345 @@
+"""Weights of AstroM3's public release <-> skybind's modules, by name.
+
+Release: github.com/MeriDK/AstroM3 (MIT). Its weights are safetensors with a ``config.json`` of
+the constructor's arguments, or a ``.pth`` of the state dict. The classifiers of one modality
+keep their encoder's parameters without a prefix.
+"""
+
+import json
+import pickle
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypedDict
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from skybind.encoders.informer import sinusoidal_positions
+from skybind.errors import ModelError
+from skybind.modalities.shape import InputShape
+
+SPECTRUM_PIXELS = 2575  # not in the release's config: np.arange(3850, 9000, 2) Angstrom
+SPECTRUM_CHANNELS = 3
+
+_ENCODERS = {
+    "photometry": "photometry_encoder",
+    "spectrum": "spectra_encoder",
+    "metadata": "metadata_encoder",
+}
+_PROJECTIONS = {
+    "photometry": "photometry_proj",
+    "spectrum": "spectra_proj",
+    "metadata": "metadata_proj",
+}
+_SCALES = {
+    ("photometry", "spectrum"): "logit_scale_ps",
+    ("spectrum", "metadata"): "logit_scale_sm",
+    ("metadata", "photometry"): "logit_scale_mp",
+}
+# First part of a parameter's name in the classifier of one modality.
+_BARE_ROOTS = {
+    "enc_embedding": "photometry",
+    "encoder": "photometry",
+    "layers": "spectrum",
+    "model": "metadata",
+}
+_CLASSIFIER = "fc"
+_POSITIONS = "enc_embedding.position_embedding.pe"
+_POSITIONS_LENGTH = 5000
+
+
+class ReleaseState(TypedDict):
+    """Parameters by their place in skybind.
+
+    `encoders` and `projections` by modality, each a state dict of its module; `log_scales` by
+    pair of modalities; `classifier` is the state dict of its linear layer, or None.
+    """
+
+    encoders: dict[str, dict[str, Tensor]]
+    projections: dict[str, dict[str, Tensor]]
+    log_scales: dict[tuple[str, str], Tensor]
+    classifier: dict[str, Tensor] | None
+
+
+@dataclass(frozen=True)
+class EncoderSpec:
+    """What `build_encoder` needs."""
+
+    name: str
+    shape: InputShape
+    options: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ReleaseConfig:
+    """A release's ``config.json`` in skybind's words.
+
+    Attributes
+    ----------
+    encoders : dict of EncoderSpec
+        By modality.
+    embedding_size : int
+        Dimension of the shared embedding.
+    classes : int or None
+        Number of classes, None for a model without classifier.
+    fusion : str
+        "avg" or "concat": how the classifier joins the embeddings.
+    """
+
+    encoders: dict[str, EncoderSpec]
+    embedding_size: int
+    classes: int | None
+    fusion: str
+
+
+def read_astrom3_config(path: str | Path) -> ReleaseConfig:
+    """Read a release's ``config.json``.
+
+    Raises
+    ------
+    ModelError
+        If the file cannot be read or lacks an argument.
+    """
+    try:
+        config = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path} cannot be read as an AstroM3 config.json: {error}") from error
+    if not isinstance(config, dict):
+        raise ModelError(f"{path} is no AstroM3 config.json: it holds no mapping of arguments")
+    try:
+        return _translate(config)
+    except KeyError as error:
+        raise ModelError(f"{path} is no AstroM3 config.json: it lacks {error}") from error
+
+
+def load_astrom3_state(path: str | Path) -> dict[str, Tensor]:
+    """Read a state dict from ``.safetensors``, or ``.pth`` / ``.pt`` without unpickling objects.
+
+    Raises
+    ------
+    ModelError
+        If the file cannot be read, or holds anything but named tensors.
+    """
+    path = Path(path)
+    try:
+        if path.suffix == ".safetensors":
+            state: Any = load_file(path)
+        else:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, SafetensorError, pickle.UnpicklingError) as error:
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise ModelError(f"{path} cannot be read as weights: {reason}") from error
+    if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise ModelError(
+            f"{path} does not hold a state dict of named tensors: save model.state_dict() alone"
+        )
+    return dict(state)
+
+
+def map_astrom3_state(state: Mapping[str, Tensor]) -> ReleaseState:
+    """Sort a release's parameters by their place in skybind.
+
+    Parameters
+    ----------
+    state : mapping of Tensor
+        The state dict of a CLIP model, of a classifier of all modalities, or of one modality.
+
+    Raises
+    ------
+    ModelError
+        If a name is unknown or a needed one is missing, or the positions are not sinusoidal.
+    """
+    encoders = {prefix: modality for modality, prefix in _ENCODERS.items()}
+    projections = {prefix: modality for modality, prefix in _PROJECTIONS.items()}
+    scales = {name: pair for pair, name in _SCALES.items()}
+    places = {*encoders, *projections, *scales}
+    bare = not any(_split(name)[0] in places for name in state)
+
+    mapped = ReleaseState(encoders={}, projections={}, log_scales={}, classifier=None)
+    classifier: dict[str, Tensor] = {}
+    unexpected = []
+    for name, value in state.items():
+        root, rest = _split(name)
+        if root == _CLASSIFIER:
+            classifier[rest] = value
+        elif bare and root in _BARE_ROOTS:
+            mapped["encoders"].setdefault(_BARE_ROOTS[root], {})[name] = value
+        elif root in encoders and rest:
+            mapped["encoders"].setdefault(encoders[root], {})[rest] = value
+        elif root in projections and rest:
+            mapped["projections"].setdefault(projections[root], {})[rest] = value
+        elif root in scales and not rest:
+            mapped["log_scales"][scales[root]] = value
+        else:
+            unexpected.append(name)
+    if unexpected:
+        raise ModelError(
+            f"these weights are not AstroM3's: unexpected {_listed(sorted(unexpected))}"
+        )
+    mapped["classifier"] = classifier or None
+    _check_complete(mapped, bare)
+    positions = mapped["encoders"].get("photometry", {}).pop(_POSITIONS, None)
+    if positions is not None:
+        _check_positions(positions)
+    return mapped
+
+
+def to_astrom3_state(mapped: ReleaseState) -> dict[str, Tensor]:
+    """Name parameters as the release does: the inverse of `map_astrom3_state`.
+
+    The table of positions, which the release keeps among its parameters, is added. One encoder
+    without a projection gets the names of a classifier of one modality.
+
+    Raises
+    ------
+    ModelError
+        If there is a modality or a pair that the release does not have.
+    """
+    unknown = [str(m) for m in {*mapped["encoders"], *mapped["projections"]} if m not in _ENCODERS]
+    unknown += [str(pair) for pair in mapped["log_scales"] if pair not in _SCALES]
+    if unknown:
+        raise ModelError(f"AstroM3's release has no place for {_listed(sorted(unknown))}")
+    bare = len(mapped["encoders"]) == 1 and not mapped["projections"]
+    state: dict[str, Tensor] = {}
+    for pair, scale in mapped["log_scales"].items():
+        state[_SCALES[pair]] = scale
+    for modality, parameters in mapped["encoders"].items():
+        prefix = "" if bare else _ENCODERS[modality] + "."
+        state.update({prefix + name: value for name, value in parameters.items()})
+        if modality == "photometry":
+            d_model = parameters["encoder.norm.weight"].shape[0]
+            state[prefix + _POSITIONS] = sinusoidal_positions(_POSITIONS_LENGTH, d_model)[None]
+    for modality, parameters in mapped["projections"].items():
+        prefix = _PROJECTIONS[modality]
+        state.update({f"{prefix}.{name}": value for name, value in parameters.items()})
+    for name, value in (mapped["classifier"] or {}).items():
+        state[f"{_CLASSIFIER}.{name}"] = value
+    return state
+
+
+def load_parameters(module: nn.Module, parameters: Mapping[str, Tensor], what: str) -> None:
+    """Put `parameters` into `module`, all of them and nothing else.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+    parameters : mapping of Tensor
+    what : str
+        What the module is, for the message: "photometry encoder".
+
+    Raises
+    ------
+    ModelError
+        Naming the parameters that are missing, unexpected or of another shape.
+    """
+    expected = module.state_dict()
+    faults = []
+    missing = sorted(expected.keys() - parameters.keys())
+    unexpected = sorted(parameters.keys() - expected.keys())
+    shapes = [
+        f"{name} {tuple(parameters[name].shape)} for {tuple(value.shape)}"
+        for name, value in expected.items()
+        if name in parameters and parameters[name].shape != value.shape
+    ]
+    for fault, names in (("missing", missing), ("unexpected", unexpected), ("shape", shapes)):
+        if names:
+            faults.append(f"{fault} {_listed(names)}")
+    if faults:
+        raise ModelError(
+            f"the weights do not fit the {what}: {'; '.join(faults)}: "
+            f"build it with the options that the weights were trained with"
+        )
+    module.load_state_dict(dict(parameters))
+
+
+def _translate(config: dict[str, Any]) -> ReleaseConfig:
+    photometry = EncoderSpec(
+        "informer",
+        InputShape(config["p_enc_in"], config["seq_len"]),
+        {
+            "d_model": config["p_d_model"],
+            "n_heads": config["p_n_heads"],
+            "d_ff": config["p_d_ff"],
+            "layers": config["p_e_layers"],
+            "dropout": config["p_dropout"],
+            "activation": config["p_activation"],
+            "attention": "probsparse",
+            "factor": config["p_factor"],
+            "mask_attention": False,
+            "pooling": "flatten",
+            "position": "index",
+            "convolution_padding": "circular",
+            "head_merge": "release",
+        },
+    )
+    channels = config["s_conv_channels"]
+    spectrum = EncoderSpec(
+        "galspecnet",
+        InputShape(channels[0], SPECTRUM_PIXELS),
+        {
+            "channels": channels[1:],
+            "kernel_size": config["s_kernel_size"],
+            "pool_size": config["s_mp_kernel_size"],
+            "dropout": config["s_dropout"],
+            "pooling": "flatten",
+        },
+    )
+    metadata = EncoderSpec(
+        "mlp",
+        InputShape(config["m_input_dim"]),
+        {"hidden": config["m_hidden_dim"], "layers": 2, "dropout": config["m_dropout"]},
+    )
+    return ReleaseConfig(
+        {"photometry": photometry, "spectrum": spectrum, "metadata": metadata},
+        embedding_size=config["hidden_dim"],
+        classes=config["num_classes"] if config["classification"] else None,
+        fusion=config["fusion"],
+    )
+
+
+def _check_complete(mapped: ReleaseState, bare: bool) -> None:
+    missing = []
+    if bare and len(mapped["encoders"]) != 1:
+        missing.append("the parameters of an encoder")
+    if bare and mapped["classifier"] is None:
+        missing += [f"{_CLASSIFIER}.weight", f"{_CLASSIFIER}.bias"]
+    if not bare:
+        missing += [
+            f"{_ENCODERS[m]}.*" for m in mapped["projections"] if m not in mapped["encoders"]
+        ]
+        for modality in mapped["encoders"]:
+            held = mapped["projections"].get(modality, {})
+            missing += [
+                f"{_PROJECTIONS[modality]}.{n}" for n in ("weight", "bias") if n not in held
+            ]
+    if mapped["classifier"] is not None:
+        missing += [
+            f"{_CLASSIFIER}.{n}" for n in ("weight", "bias") if n not in mapped["classifier"]
+        ]
+    if missing:
+        raise ModelError(
+            f"these weights are not AstroM3's, or not whole: missing {_listed(missing)}"
+        )
+
+
+def _check_positions(positions: Tensor) -> None:
+    wanted = sinusoidal_positions(positions.shape[-2], positions.shape[-1])[None]
+    if positions.shape != wanted.shape or not torch.allclose(positions.float(), wanted, atol=1e-3):
+        raise ModelError(
+            f"{_ENCODERS['photometry']}.{_POSITIONS} is not the sinusoidal table: "
+            f"these weights were trained with other positions than skybind has"
+        )
+
+
+def _split(name: str) -> tuple[str, str]:
+    root, _, rest = name.partition(".")
+    return root, rest
+
+
+def _listed(names: Sequence[str], most: int = 6) -> str:
+    """Join names, the first few of them if there are many."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
