@@ -254,7 +254,7 @@ def _bad_pixels(r: Ragged) -> tuple[np.ndarray, dict[str, int]]:
         mask = r.fields["mask"].astype(bool)
     counts = {"pixels masked in the source": int(mask.sum())}
     no_flux = ~np.isfinite(r.fields["flux"])
-    counts["pixels without a finite flux"] = int(no_flux.sum())
+    counts["pixels without a finite flux"] = int((no_flux & ~mask).sum())
     for name in ("ivar", "flux_err"):
         if name not in r.fields:
             continue
@@ -262,6 +262,6 @@ def _bad_pixels(r: Ragged) -> tuple[np.ndarray, dict[str, int]]:
         unknown = (r.filter(~np.isnan(values)).lengths == 0) & (r.lengths > 0)
         bad = ~(np.isfinite(values) & (values > 0)) & ~np.repeat(unknown, r.lengths)
         counts["spectra without errors"] = int(unknown.sum())
-        counts[f"pixels without a positive {name}"] = int(bad.sum())
+        counts[f"pixels without a positive {name}"] = int((bad & ~mask).sum())
         mask = mask | bad
     return mask | no_flux, counts
