@@ -1,6 +1,7 @@
 """Encoders: the tensors of one modality -> features. One file an encoder, found by name."""
 
 # Importing a file registers its encoder.
+from skybind.encoders.folded import FoldedCNN
 from skybind.encoders.galspecnet import GalSpecNet
 from skybind.encoders.informer import Informer
 from skybind.encoders.mlp import MLP
@@ -16,6 +17,7 @@ from skybind.modalities.shape import InputShape
 __all__ = [
     "MLP",
     "Encoder",
+    "FoldedCNN",
     "GalSpecNet",
     "Informer",
     "InputShape",
