@@ -29,6 +29,12 @@ class Source(Protocol):
     def batch(self, rows: np.ndarray, rng: np.random.Generator | None = None) -> Batch:
         """Give the batch of some objects; with a generator, crops and augmentations are drawn."""
 
+    def present(self, name: str) -> np.ndarray:
+        """Give which objects have a modality, shape (N,), bool."""
+
+    def select(self, names: Sequence[str]) -> "Source":
+        """Give a source of some of its modalities."""
+
 
 class Stream(IntEnum):
     """Independent streams of random numbers of one run."""

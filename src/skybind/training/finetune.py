@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from skybind.config.training import TrainingOptions
 from skybind.errors import ConfigError, DataError
+from skybind.models.classifier import Classifier
 from skybind.training.batches import Sample, Source
 from skybind.training.checkpoint import array_hash
 from skybind.training.distributed import sum_over_ranks, world_size
@@ -18,7 +19,7 @@ from skybind.training.task import Engine, Task, compiled
 
 
 def finetune(
-    classifier: nn.Module,
+    classifier: Classifier,
     source: Source,
     labels: np.ndarray,
     split_rows: Mapping[str, np.ndarray],
@@ -39,7 +40,7 @@ def finetune(
 
     Parameters
     ----------
-    classifier : nn.Module
+    classifier : Classifier
         From a `Batch` to logits, shape (B, classes).
     source : BatchSource
         The prepared data.
@@ -90,24 +91,27 @@ class _Finetuning(Task):
 
     def __init__(
         self,
-        classifier: nn.Module,
+        classifier: Classifier,
         source: Source,
         labels: np.ndarray,
         split_rows: Mapping[str, np.ndarray],
         class_weights: np.ndarray | None,
         freeze: Sequence[str],
     ) -> None:
-        self.module, self.source = classifier, source
+        self.module = classifier
         self.labels = np.asarray(labels, dtype=np.int64)
         if len(self.labels) != len(source):
             raise DataError(
                 f"There are {len(self.labels)} labels for {len(source)} objects; "
                 "give one an object, -1 where it has none."
             )
+        self.source = source.select(classifier.modalities)
+        usable = self.labels >= 0
+        usable &= np.any([source.present(name) for name in classifier.modalities], axis=0)
         self.rows = {}
         for name in ("train", "validation"):
             rows = np.asarray(split_rows[name])
-            self.rows[name] = rows[self.labels[rows] >= 0]
+            self.rows[name] = rows[usable[rows]]
         self.class_weights = None if class_weights is None else np.asarray(class_weights)
         self.frozen = tuple(freeze)
 
@@ -151,11 +155,11 @@ class _Finetuning(Task):
         return _joined([self._result(sample, self._batch_weight(sample))])
 
     def _sample_weights(self, sample: Sample) -> Tensor:
-        """Weight of each object of a batch: that of its class, zero where nothing is seen."""
+        """Weight of each object of a batch: that of its class."""
         assert sample.labels is not None
-        names = getattr(self.module, "modalities", None) or list(sample.batch.present)
-        seen = torch.stack([sample.batch.present[name] for name in names]).any(0).float()
-        return seen if self._weights is None else seen * self._weights[sample.labels]
+        if self._weights is None:
+            return torch.ones(len(sample.labels), device=sample.labels.device)
+        return self._weights[sample.labels]
 
     def _batch_weight(self, sample: Sample) -> Tensor:
         return sum_over_ranks(self._sample_weights(sample).sum()).clamp(min=1e-12)
@@ -168,10 +172,10 @@ class _Finetuning(Task):
         logits = logits.float()
         weights = self._sample_weights(sample)
         entropy = functional.cross_entropy(logits, sample.labels, reduction="none")
-        used = weights > 0
-        hits = (logits.detach().argmax(1) == sample.labels) & used
+        hits = logits.detach().argmax(1) == sample.labels
+        rows = torch.ones_like(hits)
         loss = (entropy * weights).sum() / every
-        return {"loss": loss, "hits": hits.sum(), "n": used.sum()}
+        return {"loss": loss, "hits": hits.sum(), "n": rows.sum()}
 
     def identity(self) -> dict[str, object]:
         weights = self.class_weights

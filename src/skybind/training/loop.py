@@ -119,7 +119,7 @@ def fit(
     Raises
     ------
     DataError
-        If a split has no objects, or no pair of modalities has any in common.
+        If a split has fewer than two usable objects.
     ModelError
         If a loss is not finite, or the checkpoint belongs to another run.
     """
@@ -238,8 +238,6 @@ class _Run:
         trained, objects = self._train_epoch(display)
         seconds = time.monotonic() - began
         validated = self._validate()
-        if epoch == 0:
-            self.task.check(trained)
         record: Record = {"epoch": epoch + 1, "learning_rate": self._rate}
         record |= {f"train/{key}": value for key, value in trained.items()}
         record |= {f"validation/{key}": value for key, value in validated.items()}

@@ -2,30 +2,18 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from skybind.config.training import TrainingOptions
-from skybind.errors import DataError
-from skybind.modalities.batch import Batch
+from skybind.models.binder import Binder
 from skybind.training.batches import Sample, Source
 from skybind.training.cached import cached_backward
 from skybind.training.loop import OnSave, TrainingResult, fit
-from skybind.training.losses import Pair, Scales, Symmetric, pair_name, pairs_loss, second_view
+from skybind.training.losses import Symmetric, pair_name, pairs_loss, second_view
 from skybind.training.task import Engine, Task, compiled
-
-
-class Binder(Protocol):
-    """What pre-training needs of `skybind.models.binder.Binder` (an `nn.Module`)."""
-
-    pairs: list[Pair]
-    scales: Scales
-
-    def embed(self, batch: Batch, modalities: list[str] | None = None) -> dict[str, Tensor]:
-        """Give unit-length embeddings, (B, D), by modality."""
 
 
 def pretrain(
@@ -44,8 +32,9 @@ def pretrain(
     """Pre-train a binder and leave the weights of the lowest validation loss in it.
 
     The loss is that of `losses.pairs_loss`. With `cached_chunk` a batch is embedded chunk by
-    chunk, with the same gradient. Validation takes the central crops; only the second view
-    of a modality that is paired with itself is drawn at random, the same in every epoch.
+    chunk, with the same gradient. Objects that have both modalities of no pair are left out.
+    Validation takes the central crops; only the second view of a modality that is paired
+    with itself is drawn at random, the same in every epoch.
 
     Parameters
     ----------
@@ -77,7 +66,7 @@ def pretrain(
     Raises
     ------
     DataError
-        If a split is empty, or no pair of modalities has objects in common.
+        If a split has fewer than two objects that have both modalities of a pair.
     ModelError
         If a loss is not finite, or `resume` finds the checkpoint of another run.
     """
@@ -97,20 +86,27 @@ class _Pretraining(Task):
         split_rows: Mapping[str, np.ndarray],
         symmetric: Symmetric,
     ) -> None:
-        assert isinstance(binder, nn.Module)
-        self.module, self.binder, self.source = binder, binder, source
+        self.module, self.binder = binder, binder
         self.symmetric = symmetric
-        self.rows = {name: np.asarray(split_rows[name]) for name in ("train", "validation")}
-        self.twice = [a for a, b in binder.pairs if a == b]
-        used = {name for pair in binder.pairs for name in pair}
-        self.used = sorted(used)
+        self.pairs = [(a, b) for a, b in binder.pairs]
+        self.used = sorted({name for pair in self.pairs for name in pair})
+        self.twice = [a for a, b in self.pairs if a == b]
+        self.source = source.select(self.used)
+        self.again = source.select(self.twice) if self.twice else None
+        paired = np.zeros(len(source), bool)
+        for a, b in self.pairs:
+            paired |= source.present(a) & source.present(b)
+        self.rows = {}
+        for name in ("train", "validation"):
+            rows = np.asarray(split_rows[name])
+            self.rows[name] = rows[paired[rows]]
 
     def load(
         self, rows: np.ndarray, rng: np.random.Generator | None, second: np.random.Generator
     ) -> Sample:
         return Sample(
             self.source.batch(rows, rng),
-            self.source.batch(rows, second) if self.twice else None,
+            None if self.again is None else self.again.batch(rows, second),
         )
 
     def start(self, engine: Engine) -> None:
@@ -148,24 +144,14 @@ class _Pretraining(Task):
         present = {name: sample.batch.present[name] for name in self.used}
         if sample.second is not None:
             present |= {second_view(name): sample.second.present[name] for name in self.twice}
-        return pairs_loss(
-            embeddings, present, self.binder.pairs, self.binder.scales, self.symmetric
-        )
+        return pairs_loss(embeddings, present, self.pairs, self.binder.scales, self.symmetric)
 
     def values(self) -> dict[str, float]:
         with torch.no_grad():
             return {
                 f"scale/{pair_name(pair)}": float(self.binder.scales.value(pair))
-                for pair in self.binder.pairs
+                for pair in self.pairs
             }
 
     def identity(self) -> dict[str, object]:
-        return {"pairs": [list(pair) for pair in self.binder.pairs], "symmetric": self.symmetric}
-
-    def check(self, means: dict[str, float]) -> None:
-        if not any(value for key, value in means.items() if key.startswith("n/")):
-            names = ", ".join(pair_name(pair) for pair in self.binder.pairs)
-            raise DataError(
-                f"No training objects have both modalities of any pair ({names}); "
-                "choose other pairs in model.pairs or other data."
-            )
+        return {"pairs": [list(pair) for pair in self.pairs], "symmetric": self.symmetric}

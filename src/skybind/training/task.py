@@ -90,10 +90,6 @@ class Task(ABC):
         """Whatever else, as JSON, two runs must share for one to resume the other."""
         return None
 
-    def check(self, means: dict[str, float]) -> None:
-        """Raise if the first epoch shows that the data cannot be trained on."""
-        del means
-
 
 def compiled(function: Callable, options: TrainingOptions) -> Callable:
     """Compile `function` if the options ask for it."""

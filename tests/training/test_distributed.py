@@ -1,0 +1,108 @@
+"""Two processes must equal one: loss, gradients, and a whole training run."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+from training_toys import (
+    HERE,
+    ToySource,
+    losses,
+    toy_binder,
+    toy_classifier,
+    toy_options,
+    toy_rows,
+)
+
+from skybind.training.finetune import finetune
+from skybind.training.losses import pairs_loss
+from skybind.training.pretrain import pretrain
+
+WORKER = """
+import sys
+from datetime import timedelta
+import torch, torch.distributed as dist
+from training_toys import ToySource, toy_binder
+from skybind.training.distributed import average_gradients, broadcast_module
+from skybind.training.losses import pairs_loss
+rank, folder, missing = int(sys.argv[1]), sys.argv[2], float(sys.argv[3])
+torch.set_num_threads(1)
+dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2,
+                        timeout=timedelta(seconds=60))
+binder = toy_binder(seed=rank, dropout=0.0)
+broadcast_module(binder)  # both get what seed 0 gave
+part = slice(0, 13) if rank == 0 else slice(13, 20)
+batch = ToySource(20, missing).batch(torch.arange(20).numpy()).select(part)
+result = pairs_loss(binder.embed(batch), batch.present, binder.pairs, binder.scales)
+result["loss"].backward()
+average_gradients(binder.parameters())
+gradients = {n: p.grad for n, p in binder.named_parameters()}
+torch.save({"result": {k: v.detach() for k, v in result.items()}, "gradients": gradients},
+           f"{folder}/{rank}.pt")
+dist.destroy_process_group()
+"""
+
+
+def run_two(folder, missing):
+    command = [sys.executable, "-c", WORKER]
+    workers = [
+        subprocess.Popen([*command, str(rank), str(folder), str(missing)], cwd=HERE)
+        for rank in range(2)
+    ]
+    assert [worker.wait(120) for worker in workers] == [0, 0]
+    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.4])
+def test_two_processes_with_uneven_parts_equal_one(tmp_path, missing):
+    binder = toy_binder(seed=0, dropout=0.0)
+    batch = ToySource(20, missing).batch(torch.arange(20).numpy())
+    result = pairs_loss(binder.embed(batch), batch.present, binder.pairs, binder.scales)
+    result["loss"].backward()
+    for worker in run_two(tmp_path, missing):
+        for key, value in worker["result"].items():
+            torch.testing.assert_close(value, result[key].detach(), rtol=1e-6, atol=1e-6)
+        for name, parameter in binder.named_parameters():
+            gradient = worker["gradients"][name]
+            torch.testing.assert_close(gradient, parameter.grad, rtol=1e-5, atol=1e-6)
+
+
+def train_pretraining(folder, **changes):
+    pairs = [("photometry", "spectrum"), ("spectrum", "metadata")]
+    binder = toy_binder(dropout=0.0, pairs=pairs)
+    source = ToySource(67, missing=0.3, noise=0.0)
+    options = toy_options(epochs=2, batch_size=15, drop_last=False, **changes)
+    result = pretrain(binder, source, toy_rows(67), options, folder, seed=3, progress=False)
+    return binder, result
+
+
+def train_classifier(folder, **changes):
+    classifier = toy_classifier(dropout=0.0)
+    source = ToySource(67, missing=0.2, noise=0.0)
+    labels = (source.hidden[:, 0] > 0).astype(int) + (source.hidden[:, 1] > 1)
+    options = toy_options(epochs=2, batch_size=15, drop_last=False, accumulate=2, **changes)
+    result = finetune(
+        classifier,
+        source,
+        labels,
+        toy_rows(67),
+        options,
+        folder,
+        seed=3,
+        class_weights=[1.0, 2.0, 5.0],
+        progress=False,
+    )
+    return classifier, result
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("train", [train_pretraining, train_classifier])
+def test_training_on_two_devices_equals_training_on_one(tmp_path, train):
+    one, expected = train(tmp_path / "one")
+    two, result = train(tmp_path / "two", devices=2)
+    for ours, theirs in zip(losses(result), losses(expected), strict=True):
+        assert ours == pytest.approx(theirs, rel=1e-5)
+    assert result.best_epoch == expected.best_epoch
+    for name, value in two.state_dict().items():
+        torch.testing.assert_close(value, one.state_dict()[name], rtol=1e-3, atol=1e-4)

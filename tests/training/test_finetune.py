@@ -1,0 +1,133 @@
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+from training_toys import (
+    ToySource,
+    losses,
+    same_weights,
+    toy_classifier,
+    toy_options,
+    toy_rows,
+    weights,
+)
+
+from skybind.errors import ConfigError, DataError, ModelError
+from skybind.training.finetune import finetune
+
+SOURCE = ToySource(240)
+ROWS = toy_rows(240, 60)
+LABELS = (SOURCE.hidden[:, 0] > 0).astype(np.int64) + (SOURCE.hidden[:, 0] > 1)
+
+
+def run(out, classifier=None, source=SOURCE, labels=LABELS, rows=ROWS, **options):
+    extra = {
+        key: options.pop(key) for key in ("class_weights", "freeze", "resume") if key in options
+    }
+    return finetune(
+        classifier or toy_classifier(),
+        source,
+        labels,
+        rows,
+        toy_options(**options),
+        out,
+        seed=3,
+        progress=False,
+        **extra,
+    )
+
+
+def test_learns_a_separable_problem(tmp_path):
+    classifier = toy_classifier()
+    result = run(tmp_path, classifier, epochs=25)
+    batch = SOURCE.batch(ROWS["validation"])
+    with torch.no_grad():
+        logits = classifier(batch)
+    labels = torch.from_numpy(LABELS[ROWS["validation"]])
+    accuracy = float((logits.argmax(1) == labels).float().mean())
+    assert accuracy > 0.9
+    best = result.history[result.best_epoch - 1]
+    assert best["validation/accuracy"] == pytest.approx(accuracy)
+    assert result.best_loss == pytest.approx(float(functional.cross_entropy(logits, labels)), 1e-4)
+
+
+@pytest.mark.parametrize("names", [("photometry",), ("photometry", "metadata", "spectrum")])
+def test_any_set_of_modalities(tmp_path, names):
+    result = run(tmp_path, toy_classifier(names=names), epochs=8)
+    assert result.best_loss < result.history[0]["validation/loss"]
+
+
+@pytest.mark.parametrize("freeze", [["binder"], ["binder.encoders", "head"]])
+def test_frozen_parts_stay_bit_identical(tmp_path, freeze):
+    classifier = toy_classifier()
+    before = weights(classifier)
+    run(tmp_path, classifier, freeze=freeze, weight_decay=0.1, epochs=2)
+    after = weights(classifier)
+    for name in before:
+        frozen = name.startswith((*freeze, "binder.scales"))
+        assert torch.equal(before[name], after[name]) == frozen, name
+    assert classifier.head.weight.requires_grad
+
+
+def test_a_frozen_encoder_drops_nothing_out(tmp_path):
+    a = run(tmp_path / "a", toy_classifier(dropout=0.9), freeze=["binder"], epochs=1)
+    b = run(tmp_path / "b", toy_classifier(dropout=0.0), freeze=["binder"], epochs=1)
+    assert losses(a) == losses(b)
+
+
+def test_accumulated_parts_train_as_the_whole_batch_does(tmp_path):
+    kinds = {"class_weights": np.array([1.0, 3.0, 10.0]), "drop_last": False}
+    plain = run(tmp_path / "a", toy_classifier(dropout=0.0), **kinds)
+    parts = run(tmp_path / "b", toy_classifier(dropout=0.0), accumulate=5, **kinds)
+    for ours, theirs in zip(losses(parts), losses(plain), strict=True):
+        assert ours == pytest.approx(theirs, rel=1e-4)
+
+
+def test_the_loss_is_torchs_weighted_cross_entropy(tmp_path):
+    classifier, kinds = toy_classifier(), np.array([1.0, 3.0, 10.0])
+    result = run(tmp_path, classifier, class_weights=kinds, epochs=1, validation_batch_size=60)
+    with torch.no_grad():
+        logits = classifier(SOURCE.batch(ROWS["validation"]))
+    labels = torch.from_numpy(LABELS[ROWS["validation"]])
+    expected = functional.cross_entropy(logits, labels, torch.tensor(kinds).float())
+    assert result.best_loss == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_unlabelled_and_unseen_objects_take_no_part(tmp_path):
+    source = ToySource(240)
+    source.observed = {name: np.ones(240, bool) for name in source.observed}
+    labels = LABELS.copy()
+    labels[:30] = -1
+    for name in ("photometry", "spectrum"):  # metadata is there, but the classifier is blind to it
+        source.observed[name][30:50] = False
+    result = run(tmp_path, source=source, labels=labels, epochs=1, drop_last=False)
+    assert result.history[0]["train/n"] == 180 - 50
+
+
+def test_resuming_equals_never_stopping_and_other_labels_are_refused(tmp_path):
+    expected = run(tmp_path / "whole", epochs=4)
+    run(tmp_path / "parts", epochs=2)
+    assert losses(run(tmp_path / "parts", epochs=4, resume=True)) == losses(expected)
+    with pytest.raises(ModelError, match="another configuration, data or seed"):
+        run(tmp_path / "parts", labels=(LABELS + 1) % 3, epochs=4, resume=True)
+
+
+def test_wrong_calls_are_told_so(tmp_path):
+    with pytest.raises(ConfigError, match="no part 'encoder' to freeze; it has binder, head"):
+        run(tmp_path, freeze=["encoder"])
+    with pytest.raises(ConfigError, match="Everything in the classifier is frozen"):
+        run(tmp_path, freeze=["binder", "head"])
+    with pytest.raises(DataError, match="240 objects"):
+        run(tmp_path, labels=LABELS[:10])
+    with pytest.raises(DataError, match="0 usable objects for fine-tuning"):
+        run(tmp_path, labels=np.full(240, -1))
+
+
+def test_the_best_weights_can_be_loaded(tmp_path):
+    classifier = toy_classifier()
+    run(tmp_path, classifier, epochs=2)
+    from skybind.training.checkpoint import load_weights
+
+    other = toy_classifier(seed=5)
+    load_weights(other, tmp_path / "best.safetensors")
+    assert same_weights(weights(classifier), weights(other))

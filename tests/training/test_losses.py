@@ -1,0 +1,165 @@
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.nn import functional
+
+from skybind.training.losses import contrastive_loss, pair_name, pairs_loss, second_view
+
+GOLDEN = Path(__file__).parents[3] / "shared/reference/golden/astrom3_small_io.safetensors"
+
+
+class FixedScales:
+    def __init__(self, value=10.0):
+        self.log = torch.tensor(math.log(value), requires_grad=True)
+
+    def value(self, pair):
+        return self.log.exp()
+
+
+def unit(n, width=8, seed=0):
+    values = torch.randn(n, width, generator=torch.Generator().manual_seed(seed))
+    return functional.normalize(values, dim=-1)
+
+
+@pytest.mark.parametrize(("n", "scale"), [(2, 1.0), (8, 10.0), (8, 100.0)])
+def test_identical_orthogonal_embeddings_have_the_closed_form(n, scale):
+    loss, accuracy, rows = contrastive_loss(torch.eye(n), torch.eye(n), scale)
+    expected = 2 * math.log1p((n - 1) * math.exp(-scale))
+    assert float(loss) == pytest.approx(expected, rel=1e-5, abs=1e-6)
+    assert (float(accuracy), int(rows)) == (1.0, n)
+
+
+def test_equal_embeddings_tell_nothing():
+    same = unit(1).repeat(7, 1)
+    loss, _, _ = contrastive_loss(same, same, 50.0)
+    assert float(loss) == pytest.approx(2 * math.log(7), rel=1e-5)
+
+
+def test_wrongly_paired_orthogonal_embeddings():
+    a = torch.eye(4)
+    loss, accuracy, _ = contrastive_loss(a, a.roll(1, 0), 5.0)
+    expected = 2 * (math.log(3 + math.exp(5.0)) - 0.0)
+    assert float(loss) == pytest.approx(expected, rel=1e-5)
+    assert float(accuracy) == 0.0
+
+
+def test_equals_the_published_formula():
+    a, b, scale = unit(9, seed=1), unit(9, seed=2), torch.tensor(17.0)
+    logits = scale * a @ b.T
+    target = torch.arange(9)
+    expected = functional.cross_entropy(logits, target) + functional.cross_entropy(logits.T, target)
+    loss, accuracy, _ = contrastive_loss(a, b, scale)
+    torch.testing.assert_close(loss, expected)
+    mean, _, _ = contrastive_loss(a, b, scale, symmetric="mean")
+    torch.testing.assert_close(mean, expected / 2)
+    hits = (logits.argmax(1) == target).float().mean() + (logits.argmax(0) == target).float().mean()
+    assert float(accuracy) == pytest.approx(float(hits) / 2)
+
+
+@given(st.integers(2, 12), st.integers(0, 1000))
+def test_symmetric_in_its_two_modalities_and_in_the_order_of_objects(n, seed):
+    a, b = unit(n, seed=seed), unit(n, seed=seed + 1)
+    forth, _, _ = contrastive_loss(a, b, 10.0)
+    back, _, _ = contrastive_loss(b, a, 10.0)
+    order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
+    shuffled, _, _ = contrastive_loss(a[order], b[order], 10.0)
+    torch.testing.assert_close(forth, back)
+    torch.testing.assert_close(forth, shuffled)
+
+
+@given(st.lists(st.booleans(), min_size=3, max_size=12))
+def test_absent_rows_are_as_if_they_were_not_there(observed):
+    present = torch.tensor(observed)
+    a, b = unit(len(present), seed=3), unit(len(present), seed=4)
+    loss, accuracy, rows = contrastive_loss(a, b, 10.0, present)
+    if present.sum() < 2:
+        assert (float(loss), int(rows)) == (0.0, 0)
+        return
+    expected, expected_accuracy, _ = contrastive_loss(a[present], b[present], 10.0)
+    torch.testing.assert_close(loss, expected)
+    torch.testing.assert_close(accuracy, expected_accuracy)
+    assert int(rows) == int(present.sum())
+
+
+def test_absent_rows_get_no_gradient_even_where_they_hold_nan():
+    present = torch.tensor([True, True, False, True])
+    a, b = unit(4, seed=5), unit(4, seed=6)
+    a[2] = math.nan
+    a.requires_grad_()
+    loss, _, _ = contrastive_loss(a, b, 10.0, present)
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert torch.equal(a.grad[2], torch.zeros(8))
+    assert (a.grad[present] != 0).any(1).all()
+
+
+@pytest.mark.parametrize("observed", [[], [1]])
+def test_a_pair_with_fewer_than_two_rows_is_zero_with_a_valid_graph(observed):
+    present = torch.zeros(5, dtype=torch.bool)
+    present[observed] = True
+    a = unit(5).requires_grad_()
+    scales = FixedScales()
+    loss, _, _ = contrastive_loss(a, unit(5, seed=1), scales.value(("a", "b")), present)
+    loss.backward()
+    assert loss.item() == 0.0
+    assert torch.equal(a.grad, torch.zeros_like(a))
+    assert float(scales.log.grad) == 0.0
+
+
+def test_pairs_add_up_and_each_uses_its_own_rows():
+    n = 10
+    embeddings = {name: unit(n, seed=i) for i, name in enumerate("xyz")}
+    rng = torch.Generator().manual_seed(7)
+    present = {name: torch.rand(n, generator=rng) > 0.3 for name in "xyz"}
+    pairs = [("x", "y"), ("y", "z"), ("z", "x")]
+    result = pairs_loss(embeddings, present, pairs, FixedScales())
+    total = 0.0
+    for a, b in pairs:
+        both = present[a] & present[b]
+        expected, accuracy, rows = contrastive_loss(embeddings[a][both], embeddings[b][both], 10.0)
+        name = pair_name((a, b))
+        torch.testing.assert_close(result[f"loss/{name}"], expected)
+        torch.testing.assert_close(result[f"accuracy/{name}"], accuracy)
+        assert int(result[f"n/{name}"]) == int(rows)
+        total = total + expected
+    torch.testing.assert_close(result["loss"], total)
+    assert len({int(result[f"n/{pair_name(p)}"]) for p in pairs}) > 1
+
+
+def test_a_modality_paired_with_itself_compares_its_two_views():
+    first, second = unit(6, seed=1), unit(6, seed=2)
+    everyone = torch.ones(6, dtype=torch.bool)
+    key = second_view("x")
+    result = pairs_loss(
+        {"x": first, key: second}, {"x": everyone, key: everyone}, [("x", "x")], FixedScales()
+    )
+    expected, _, _ = contrastive_loss(first, second, 10.0)
+    torch.testing.assert_close(result["loss"], expected)
+
+
+def test_half_precision_embeddings_give_a_float32_loss():
+    a, b = unit(6, seed=1), unit(6, seed=2)
+    with torch.autocast("cpu", torch.bfloat16):
+        loss, _, _ = contrastive_loss(a, b, torch.tensor(100.0))
+    expected, _, _ = contrastive_loss(a, b, torch.tensor(100.0))
+    assert loss.dtype == torch.float32
+    torch.testing.assert_close(loss, expected)
+
+
+@pytest.mark.skipif(not GOLDEN.exists(), reason="the shared reference files are not here")
+def test_golden_losses_of_the_release():
+    from safetensors.torch import load_file
+
+    golden = load_file(GOLDEN)
+    names = {"p": "photometry", "s": "spectra", "m": "metadata"}
+    for a, b in ("ps", "sm", "mp"):
+        x, y = (golden[f"{names[k]}_embedding"] for k in (a, b))
+        x, y = functional.normalize(x, dim=-1), functional.normalize(y, dim=-1)
+        cosines = x @ y.T
+        scale = (golden[f"logits_{a}{b}"] * cosines).sum() / cosines.square().sum()
+        loss, _, _ = contrastive_loss(x, y, scale)
+        torch.testing.assert_close(loss, golden[f"loss_{a}{b}"], rtol=1e-5, atol=1e-5)

@@ -1,0 +1,53 @@
+import math
+
+import pytest
+import torch
+
+from skybind.training.metrics import Meter
+
+
+def pair_values(loss, accuracy, n, name="a-b"):
+    return {
+        f"loss/{name}": torch.tensor(loss),
+        f"accuracy/{name}": torch.tensor(accuracy),
+        f"n/{name}": torch.tensor(n),
+    }
+
+
+def test_means_are_weighted_by_rows():
+    meter = Meter()
+    meter.add({"loss": torch.tensor(99.0)} | pair_values(1.0, 0.5, 30))
+    meter.add({"loss": torch.tensor(99.0)} | pair_values(4.0, 1.0, 10))
+    means = meter.means()
+    assert means["loss/a-b"] == pytest.approx(1.75)
+    assert means["accuracy/a-b"] == pytest.approx(0.625)
+    assert means["n/a-b"] == 40
+    assert means["loss"] == pytest.approx(1.75)
+
+
+def test_the_loss_is_the_sum_over_pairs_that_have_rows():
+    meter = Meter()
+    meter.add(pair_values(1.0, 0.5, 3, "a-b") | pair_values(2.0, 0.5, 5, "b-c"))
+    meter.add(pair_values(0.0, 0.0, 0, "a-b") | pair_values(0.0, 0.0, 0, "c-d"))
+    means = meter.means()
+    assert means["loss"] == pytest.approx(3.0)
+    assert math.isnan(means["loss/c-d"])
+    assert meter.accuracy() == pytest.approx(0.5)
+
+
+def test_classification_has_no_pairs():
+    meter = Meter()
+    for loss, hits, n in [(1.0, 0.25, 4), (2.0, 0.5, 2)]:
+        values = {"loss": loss, "accuracy": hits, "n": n}
+        meter.add({key: torch.tensor(value) for key, value in values.items()})
+    assert meter.means() == pytest.approx({"loss": 8 / 6, "accuracy": 2 / 6, "n": 6})
+
+
+def test_names_the_loss_that_is_not_finite():
+    meter = Meter()
+    assert meter.bad() is None
+    meter.add(pair_values(1.0, 0.5, 3, "a-b") | pair_values(2.0, 0.5, 5, "b-c"))
+    assert meter.bad() is None
+    meter.add(pair_values(1.0, 0.5, 3, "a-b") | pair_values(math.inf, 0.5, 5, "b-c"))
+    assert meter.bad() == "loss/b-c"
+    assert Meter().means() == {}
