@@ -56,6 +56,13 @@ def test_exact_attention_equals_the_formula_on_observed_epochs():
             np.testing.assert_allclose(output[b, h, :n], wanted, atol=1e-12)
 
 
+def test_an_empty_row_attends_to_everything():
+    """No kernel on any device is asked for a softmax over nothing."""
+    tensors = _inputs(batch=2)
+    output = exact_attention(*tensors, _observed([0, 5], 40))
+    assert torch.allclose(output[0], exact_attention(*tensors)[0], atol=1e-12)
+
+
 def test_an_empty_row_is_finite_with_finite_gradients():
     tensors = [t.float().requires_grad_() for t in _inputs(batch=2)]
     observed = _observed([0, 5], 40)
