@@ -3,6 +3,7 @@
 import datetime
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -55,26 +56,17 @@ class Dataset:
             If there is no dataset there, or it cannot be read.
         """
         path = Path(path)
-        if not path.exists():
-            raise DataError(f"There is no dataset at {path}: the folder does not exist.")
-        parts = sorted((path / "objects").glob("*.parquet"))
-        if not parts:
-            raise DataError(
-                f"{path} is not a skybind dataset: it has no objects/*.parquet "
-                "(make one with 'skybind simulate' or 'skybind data import')."
-            )
-        try:
+        parts = object_parts(path)
+        with _readable(path):
             source = pds.dataset([str(part) for part in parts], format="parquet")
-            schema = DatasetSchema.from_arrow(source.schema, str(path))
-        except (pa.ArrowInvalid, OSError) as error:
-            first = str(error).splitlines()[0]
-            raise DataError(f"The dataset at {path} cannot be read: {first}") from error
+        schema = DatasetSchema.from_arrow(source.schema, str(path))
         if ID not in source.schema.names:
             raise DataError(f"The dataset at {path} has no column '{ID}'.")
         return cls(path, schema, source)
 
     def __len__(self) -> int:
-        return int(self._source.count_rows())
+        with _readable(self.path):
+            return int(self._source.count_rows())
 
     @property
     def arrow_schema(self) -> pa.Schema:
@@ -110,20 +102,45 @@ class Dataset:
     def table(self, columns: Sequence[str], rows: np.ndarray | None = None) -> pa.Table:
         """Read columns into memory, optionally only the objects with indices `rows`."""
         self._require(columns)
-        if rows is None:
-            return self._source.to_table(columns=list(columns))
-        return self._source.take(pa.array(rows), columns=list(columns))
+        with _readable(self.path):
+            if rows is None:
+                return self._source.to_table(columns=list(columns))
+            return self._source.take(pa.array(rows), columns=list(columns))
 
     def iter_tables(self, columns: Sequence[str], rows: int = 4096) -> Iterator[pa.Table]:
         """Read columns in chunks of at most `rows` objects, in order."""
         self._require(columns)
-        for batch in self._source.to_batches(columns=list(columns), batch_size=rows):
+        batches = self._source.to_batches(columns=list(columns), batch_size=rows)
+        while True:
+            with _readable(self.path):
+                batch = next(batches, None)
+            if batch is None:
+                return
             if batch.num_rows:
                 yield pa.Table.from_batches([batch])
 
     def ragged(self, column: str, rows: np.ndarray | None = None) -> Ragged:
         """Read an observation column as flat values and offsets."""
-        return Ragged.from_arrow(self.table([column], rows)[column])
+        try:
+            return Ragged.from_arrow(self.table([column], rows)[column])
+        except (ValueError, AttributeError) as error:
+            raise DataError(
+                f"The column '{column}' of the dataset at {self.path} is no struct of lists of "
+                f"one length ({error}): 'skybind data check' tells more."
+            ) from error
+
+    def lengths(self, observation: str) -> np.ndarray:
+        """Number of epochs or pixels of each object, -1 where it was not observed, (n,)."""
+        self._require([observation])
+        kind = self.arrow_schema.field(observation).type
+        if not pa.types.is_struct(kind) or not kind.num_fields:
+            raise DataError(
+                f"The column '{observation}' of the dataset at {self.path} is no struct of lists."
+            )
+        length = pc.list_value_length(pc.field(observation, kind.field(0).name))
+        with _readable(self.path):
+            counts = self._source.to_table(columns={"n": length})["n"]
+        return pc.fill_null(counts, -1).to_numpy().astype(np.int64)
 
     def column(self, name: str, rows: np.ndarray | None = None) -> np.ndarray:
         """Read one flat column as a numpy array (null becomes NaN, or "" for text)."""
@@ -143,13 +160,7 @@ class Dataset:
         of its features is a finite number.
         """
         if modality in self.schema.observations:
-            return np.concatenate(
-                [
-                    chunk[modality].combine_chunks().is_valid().to_numpy(zero_copy_only=False)
-                    for chunk in self.iter_tables([modality])
-                ]
-                or [np.zeros(0, bool)]
-            )
+            return self.lengths(modality) >= 0
         features = self.schema.features(modality)
         if not features:
             have = ", ".join(self.schema.modalities)
@@ -172,6 +183,37 @@ class Dataset:
             raise DataError(
                 f"The dataset at {self.path} has no column {', '.join(map(repr, missing))}."
             )
+
+
+def object_parts(path: Path) -> list[Path]:
+    """Files of a dataset's objects, in order.
+
+    Raises
+    ------
+    DataError
+        If there is no dataset at `path`.
+    """
+    if not path.exists():
+        raise DataError(f"There is no dataset at {path}: the folder does not exist.")
+    if not path.is_dir():
+        raise DataError(f"{path} is a file: a dataset is a folder.")
+    parts = sorted((path / "objects").glob("*.parquet"))
+    if not parts:
+        raise DataError(
+            f"{path} is not a skybind dataset: it has no objects/*.parquet "
+            "(make one with 'skybind simulate' or 'skybind data import')."
+        )
+    return parts
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turn whatever Arrow raises on damaged files into one sentence."""
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        first = (str(error).splitlines() or [""])[0][:300].rstrip(".")
+        raise DataError(f"The dataset at {path} cannot be read: {first}.") from error
 
 
 def _footer(path: Path, size: int = 65536) -> bytes:
@@ -321,7 +363,10 @@ def write_quarantine(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 def read_quarantine(folder: Path) -> list[dict[str, Any]]:
     """Read the quarantine table of a dataset or run; empty if there is none."""
     path = folder / "quarantine.parquet"
-    return pq.read_table(path).to_pylist() if path.exists() else []
+    if not path.exists():
+        return []
+    with _readable(folder):
+        return pq.read_table(path, columns=QUARANTINE_SCHEMA.names).to_pylist()
 
 
 def _flat(name: str, values: Any) -> pa.Array:

@@ -97,7 +97,7 @@ class DatasetSchema:
             )
         try:
             return cls.from_dict(json.loads(raw))
-        except (TypeError, KeyError, AttributeError, json.JSONDecodeError) as error:
+        except (TypeError, KeyError, AttributeError, ValueError) as error:
             raise DataError(f"{where} has a damaged skybind schema ({error}).") from error
 
     @classmethod

@@ -148,18 +148,29 @@ class Split:
             if path.suffix == ".csv":
                 from pyarrow import csv
 
-                table = csv.read_csv(path)
+                options = csv.ConvertOptions(
+                    column_types={"object_id": pa.string(), "part": pa.string()}
+                )
+                table = csv.read_csv(path, convert_options=options)
             else:
-                table = pq.read_table(path)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise DataError(f"The split {path} cannot be read: {error}") from error
+                table = pq.ParquetFile(path).read()
+            note = dict(json.loads((table.schema.metadata or {}).get(b"skybind", b"{}")))
+        except (pa.ArrowException, OSError, ValueError, TypeError) as error:
+            first = (str(error).splitlines() or [""])[0][:300].rstrip(".")
+            raise DataError(f"The split {path} cannot be read: {first}.") from error
         for name in ("object_id", "part"):
             if name not in table.column_names:
                 raise DataError(f"The split {path} has no column '{name}'.")
-        note = json.loads((table.schema.metadata or {}).get(b"skybind", b"{}"))
+        object_id = _text(table["object_id"], path)
+        names, counts = np.unique(object_id, return_counts=True)
+        if (counts > 1).any():
+            raise DataError(
+                f"The split {path} names an object twice, the first is '{names[counts > 1][0]}': "
+                "an object takes one part only."
+            )
         split = cls(
-            np.asarray(table["object_id"].cast(pa.string()).to_pylist(), str),
-            np.asarray([part or "" for part in table["part"].to_pylist()], str),
+            object_id,
+            _text(table["part"], path),
             {
                 name.removeprefix("subset_"): table[name].to_numpy().astype(bool)
                 for name in table.column_names
@@ -170,6 +181,13 @@ class Split:
         if "hash" in note and note["hash"] != split.hash:
             raise DataError(f"The split {path} was changed after it was made: its hash differs.")
         return split
+
+
+def _text(column: pa.ChunkedArray, path: Path) -> np.ndarray:
+    try:
+        return np.asarray([value or "" for value in column.cast(pa.string()).to_pylist()], str)
+    except pa.ArrowException as error:
+        raise DataError(f"The split {path} has names that are no text: {error}.") from error
 
 
 def water_fill(counts: Sequence[int] | np.ndarray, fraction: float) -> int:

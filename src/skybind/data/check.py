@@ -1,0 +1,286 @@
+"""Every way in which a dataset breaks its own rules, named."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from skybind.data.dataset import BASE_COLUMNS, ID, QUARANTINE_SCHEMA, object_parts, read_quarantine
+from skybind.data.observations_check import check_observation
+from skybind.data.schema import DatasetSchema
+from skybind.data.splits import Split
+from skybind.data.units import parse_unit
+from skybind.errors import ConfigError, DataError
+
+REQUIRED = {
+    "photometry": (("time",), ("flux", "magnitude")),
+    "spectrum": (("wavelength",), ("flux",)),
+}
+NEEDS_UNIT = {"photometry": ("time", "flux", "magnitude"), "spectrum": ("wavelength",)}
+ROWS = 1024
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One rule that a dataset breaks.
+
+    Attributes
+    ----------
+    where : str
+        The column, split or file.
+    what : str
+        What is wrong there.
+    count : int
+        In how many objects (or times).
+    example : str
+        The first object or value, "" where there is none to name.
+    """
+
+    where: str
+    what: str
+    count: int = 1
+    example: str = ""
+
+    def __str__(self) -> str:
+        times = f" ({self.count:,} times)" if self.count > 1 else ""
+        first = f", first at '{self.example}'" if self.example else ""
+        return f"{self.where}: {self.what}{times}{first}."
+
+
+class Findings:
+    """Collects violations: the count and the first example of each kind."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, str], tuple[int, str]] = {}
+
+    def add(self, where: str, what: str, count: int = 1, example: str = "") -> None:
+        """Note that something is wrong `count` times (nothing if zero)."""
+        if count:
+            before, first = self._found.get((where, what), (0, str(example)))
+            self._found[where, what] = (before + int(count), first)
+
+    def rows(self, where: str, what: str, bad: np.ndarray, names: np.ndarray) -> None:
+        """Note the objects where `bad` is true."""
+        if bad.any():
+            self.add(where, what, int(bad.sum()), names[int(np.argmax(bad))])
+
+    def violations(self) -> list[Violation]:
+        """All that was found, in the order in which it was."""
+        return [Violation(*key, *value) for key, value in self._found.items()]
+
+
+def check_dataset(
+    path: str | Path, progress: Callable[[int, int], None] | None = None
+) -> list[Violation]:
+    """Name every violation of the dataset's format.
+
+    Parameters
+    ----------
+    path : str or Path
+    progress : callable, optional
+        Called with the files done and the files there are.
+
+    Returns
+    -------
+    list of Violation
+        Empty for a sound dataset.
+
+    Raises
+    ------
+    DataError
+        If there is no dataset at `path`.
+    """
+    path = Path(path)
+    findings = Findings()
+    parts = object_parts(path)
+    sound = [part for part in parts if _opens(part, findings)]
+    schema = _schema(sound, findings)
+    ids: list[pa.Array] = []
+    if schema is not None:
+        arrow = pq.read_schema(sound[0])
+        _check_columns(schema, arrow, findings)
+        for number, part in enumerate(sound):
+            if pq.read_schema(part) != arrow:
+                findings.add(part.name, "columns differ from those of the first file")
+                continue
+            _check_part(part, schema, findings, ids)
+            if progress is not None:
+                progress(number + 1, len(sound))
+    names = pa.concat_arrays(ids) if ids else pa.array([], pa.string())
+    _check_names(names, findings)
+    _check_splits(path, names, findings)
+    _check_quarantine(path, findings)
+    return findings.violations()
+
+
+def _opens(part: Path, findings: Findings) -> bool:
+    try:
+        pq.read_metadata(part)
+    except (pa.ArrowException, OSError) as error:
+        first = (str(error).splitlines() or [""])[0][:200].rstrip(".")
+        findings.add(part.name, f"is no readable Parquet file ({first})")
+        return False
+    return True
+
+
+def _schema(parts: list[Path], findings: Findings) -> DatasetSchema | None:
+    if not parts:
+        return None
+    try:
+        return DatasetSchema.from_arrow(pq.read_schema(parts[0]), parts[0].name)
+    except DataError as error:
+        findings.add("schema", str(error).rstrip("."))
+        return None
+
+
+def _check_columns(schema: DatasetSchema, arrow: pa.Schema, findings: Findings) -> None:
+    """Check what the schema says against what the files have."""
+    for name in schema.columns:
+        if name not in arrow.names:
+            findings.add(name, "is in the schema but not in the files")
+    for name in arrow.names:
+        if name not in schema.columns:
+            findings.add(name, "is in the files but not in the schema")
+    for name in BASE_COLUMNS:
+        if name not in arrow.names and name not in schema.columns:
+            findings.add(name, "is missing: every dataset has it")
+    for name, column in schema.columns.items():
+        _check_unit(name, column.unit, findings)
+        for field, unit in column.fields.items():
+            _check_unit(f"{name}.{field}", unit, findings)
+        if name not in arrow.names:
+            continue
+        kind = arrow.field(name).type
+        if column.role == "observation":
+            _check_struct(name, column.modality or name, column.fields, kind, findings)
+        elif column.role in ("id", "label") and not _is_text(kind):
+            findings.add(name, f"is {kind} and should be text")
+        elif column.role in ("position", "feature", "target") and not _is_number(kind):
+            findings.add(name, f"is {kind} and should be a number")
+        if column.role == "feature" and not column.modality:
+            findings.add(name, "is a feature of no modality")
+
+
+def _check_struct(
+    name: str, modality: str, fields: dict[str, str | None], kind: pa.DataType, findings: Findings
+) -> None:
+    if not pa.types.is_struct(kind):
+        findings.add(name, f"is {kind} and should be a struct of lists")
+        return
+    have = [kind.field(i).name for i in range(kind.num_fields)]
+    for alternatives in REQUIRED.get(modality, ()):
+        if not any(field in have for field in alternatives):
+            findings.add(name, f"has no field {' or '.join(alternatives)}")
+    for field in have:
+        where = f"{name}.{field}"
+        inner = kind.field(field).type
+        if not (pa.types.is_list(inner) or pa.types.is_large_list(inner)):
+            findings.add(where, f"is {inner} and should be a list")
+            continue
+        want_text, want_bool = field == "band", field == "mask"
+        value = inner.value_type
+        fits = (
+            _is_text(value)
+            if want_text
+            else pa.types.is_boolean(value)
+            if want_bool
+            else _is_number(value)
+        )
+        if not fits:
+            wanted = "text" if want_text else "true or false" if want_bool else "numbers"
+            findings.add(where, f"is a list of {value} and should hold {wanted}")
+        if field in NEEDS_UNIT.get(modality, ()) and fields.get(field) is None:
+            findings.add(where, "has no unit")
+    for field in fields:
+        if field not in have:
+            findings.add(f"{name}.{field}", "is in the schema but not in the files")
+
+
+def _check_unit(where: str, unit: str | None, findings: Findings) -> None:
+    if unit is None:
+        return
+    try:
+        parse_unit(unit, where)
+    except ConfigError:
+        findings.add(where, f"has the unit '{unit}', which astropy does not know")
+
+
+def _check_part(part: Path, schema: DatasetSchema, findings: Findings, ids: list[pa.Array]) -> None:
+    try:
+        for batch in pq.ParquetFile(part).iter_batches(ROWS):
+            names = _names(batch, ids)
+            for name, column in schema.columns.items():
+                if name not in batch.schema.names or name == ID:
+                    continue
+                if column.role == "observation":
+                    kind = column.modality or name
+                    check_observation(batch[name], name, kind, names, findings.rows)
+                elif column.role in ("position", "feature", "target"):
+                    _check_numbers(batch[name], name, names, findings)
+    except (pa.ArrowException, OSError) as error:
+        first = (str(error).splitlines() or [""])[0][:200].rstrip(".")
+        findings.add(part.name, f"is damaged ({first})")
+
+
+def _names(batch: pa.RecordBatch, ids: list[pa.Array]) -> np.ndarray:
+    if ID not in batch.schema.names or not _is_text(batch[ID].type):
+        return np.asarray([f"row {i}" for i in range(batch.num_rows)], object)
+    ids.append(batch[ID].cast(pa.string()))
+    return np.asarray(pc.fill_null(ids[-1], "").to_pylist(), object)
+
+
+def _check_numbers(values: pa.Array, name: str, names: np.ndarray, findings: Findings) -> None:
+    if not _is_number(values.type):
+        return  # said once, of the column
+    flat = values.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    findings.rows(name, "is infinite", np.isinf(flat), names)
+    low, high = {"ra": (0, 360), "dec": (-90, 90)}.get(name, (-np.inf, np.inf))
+    outside = np.isfinite(flat) & ((flat < low) | (flat > high))
+    findings.rows(name, f"is not between {low} and {high} deg", outside, names)
+
+
+def _check_names(names: pa.Array, findings: Findings) -> None:
+    empty = pc.fill_null(pc.equal(names, ""), True)
+    findings.add(ID, "is empty", pc.sum(empty).as_py() or 0)
+    counts = names.filter(pc.invert(empty)).value_counts()
+    twice = counts.filter(pc.greater(counts.field("counts"), 1))
+    if len(twice):
+        findings.add(ID, "occurs more than once", len(twice), twice[0]["values"].as_py())
+
+
+def _check_splits(path: Path, names: pa.Array, findings: Findings) -> None:
+    for file in sorted((path / "splits").glob("*.parquet")):
+        where = f"split {file.stem}"
+        try:
+            split = Split.read(file)
+        except DataError as error:
+            findings.add(where, str(error).rstrip("."))
+            continue
+        known = pc.is_in(pa.array(split.object_id.tolist(), pa.string()), value_set=names)
+        unknown = ~known.to_numpy(zero_copy_only=False)
+        findings.rows(where, "names an object that the dataset lacks", unknown, split.object_id)
+
+
+def _check_quarantine(path: Path, findings: Findings) -> None:
+    try:
+        rows = read_quarantine(path)
+    except DataError as error:
+        findings.add("quarantine", str(error).rstrip("."))
+        return
+    missing = [row for row in rows if not row.get("reason")]
+    if rows and set(rows[0]) != set(QUARANTINE_SCHEMA.names):
+        findings.add("quarantine", f"should have the columns {', '.join(QUARANTINE_SCHEMA.names)}")
+    findings.add("quarantine", "has a row without a reason", len(missing))
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind))

@@ -1,0 +1,237 @@
+"""What is in a dataset, in one dataclass, and how it is printed."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from skybind.data.dataset import Dataset, read_quarantine
+from skybind.data.import_ import short_reason
+from skybind.data.splits import PARTS, Split
+from skybind.errors import DataError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+@dataclass(frozen=True)
+class ModalityInfo:
+    """One modality of a dataset.
+
+    Attributes
+    ----------
+    kind : str
+        `photometry`, `spectrum` ...; `metadata` for the catalogue row.
+    objects : int
+        How many objects were observed so.
+    fields : dict of str to (str or None)
+        Fields or features, with their units.
+    median_length : float or None
+        Median number of epochs or pixels; None for metadata.
+    """
+
+    kind: str
+    objects: int
+    fields: dict[str, str | None]
+    median_length: float | None = None
+
+
+@dataclass(frozen=True)
+class SplitInfo:
+    """One split: its hash, objects of each part, and of each part of every subset."""
+
+    hash: str
+    parts: dict[str, int]
+    subsets: dict[str, dict[str, int]]
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """What a dataset holds.
+
+    Attributes
+    ----------
+    path : str
+    objects, n_bytes : int
+    provenance, created : str
+    simulated : bool
+    fingerprint : str
+    modalities : dict of str to ModalityInfo
+    overlaps : dict of tuple of str to int
+        Combination of modalities -> objects that have exactly these.
+    labels : dict of str to dict of str to int
+        Label column -> class -> objects; "" counts those without.
+    targets : dict of str to int
+        Target column -> objects that have it.
+    splits : dict of str to SplitInfo
+    damaged_splits : dict of str to str
+        Splits that cannot be read, and why.
+    quarantine : dict of (str, str) to int
+        (modality, reason) -> observations set aside.
+    """
+
+    path: str
+    objects: int
+    n_bytes: int
+    provenance: str
+    created: str
+    simulated: bool
+    fingerprint: str
+    modalities: dict[str, ModalityInfo]
+    overlaps: dict[tuple[str, ...], int]
+    labels: dict[str, dict[str, int]]
+    targets: dict[str, int]
+    splits: dict[str, SplitInfo] = field(default_factory=dict)
+    damaged_splits: dict[str, str] = field(default_factory=dict)
+    quarantine: dict[tuple[str, str], int] = field(default_factory=dict)
+
+
+def dataset_info(path: str | Path) -> DatasetInfo:
+    """Look what is in a dataset.
+
+    Raises
+    ------
+    DataError
+        If there is none at `path`, or it cannot be read.
+    """
+    dataset = Dataset.open(path)
+    schema = dataset.schema
+    present: dict[str, np.ndarray] = {}
+    modalities: dict[str, ModalityInfo] = {}
+    for name in schema.modalities:
+        if name in schema.observations:
+            lengths = dataset.lengths(name)
+            present[name] = lengths >= 0
+            column = schema.columns[name]
+            median = float(np.median(lengths[present[name]])) if present[name].any() else None
+            kind, fields = column.modality or name, dict(column.fields)
+        else:
+            present[name] = dataset.present(name)
+            kind, median = name, None
+            fields = {feature: schema.columns[feature].unit for feature in schema.features(name)}
+        modalities[name] = ModalityInfo(kind, int(present[name].sum()), fields, median)
+    splits, damaged = _splits(dataset)
+    return DatasetInfo(
+        path=str(path),
+        objects=len(dataset),
+        n_bytes=dataset.n_bytes,
+        provenance=schema.provenance,
+        created=schema.created,
+        simulated=schema.simulated,
+        fingerprint=dataset.fingerprint,
+        modalities=modalities,
+        overlaps=_overlaps(present, len(dataset)),
+        labels={name: _counts(dataset.labels(name)) for name in schema.with_role("label")},
+        targets={
+            name: int(np.isfinite(dataset.column(name).astype(float)).sum())
+            for name in schema.with_role("target")
+        },
+        splits=splits,
+        damaged_splits=damaged,
+        quarantine=dict(
+            Counter(
+                (row["modality"] or "", short_reason(row["reason"] or "", row["source"] or ""))
+                for row in read_quarantine(Path(path))
+            )
+        ),
+    )
+
+
+def render_info(info: DatasetInfo) -> "RenderableType":
+    """Give the tables that `skybind data info` prints, for a rich console."""
+    from rich.console import Group
+    from rich.markup import escape
+    from rich.table import Table
+
+    head = Table.grid(padding=(0, 2))
+    simulated = " (simulated)" if info.simulated else ""
+    head.add_row("Dataset", f"{escape(info.path)}{simulated}")
+    head.add_row("Objects", f"{info.objects:,}")
+    head.add_row("Size", _size(info.n_bytes))
+    head.add_row("Made", escape(info.created or "not known"))
+    head.add_row("Provenance", escape(info.provenance or "not known"))
+    head.add_row("Fingerprint", info.fingerprint)
+    for name, n in info.targets.items():
+        head.add_row("Target", f"{escape(name)}: {n:,} objects")
+    parts: list[RenderableType] = [head]
+
+    modalities = Table("Modality", "Kind", "Objects", "Median length", "Fields", title="Modalities")
+    for name, modality in info.modalities.items():
+        units = [f"{f} [{u}]" if u else f for f, u in modality.fields.items()]
+        text = ", ".join(units[:6]) + (f" and {len(units) - 6} more" if len(units) > 6 else "")
+        length = "" if modality.median_length is None else f"{modality.median_length:g}"
+        modalities.add_row(name, modality.kind, f"{modality.objects:,}", length, escape(text))
+    parts.append(modalities)
+
+    overlaps = Table("Observed in exactly", "Objects", title="Overlaps")
+    for names, n in sorted(info.overlaps.items(), key=lambda item: -item[1]):
+        overlaps.add_row(" + ".join(names) or "nothing", f"{n:,}")
+    parts.append(overlaps)
+
+    for label, classes in info.labels.items():
+        table = Table("Class", "Objects", title=f"Classes of '{escape(label)}'")
+        for name, n in sorted(classes.items(), key=lambda item: -item[1]):
+            table.add_row(escape(name) or "(none)", f"{n:,}")
+        parts.append(table)
+
+    if info.splits or info.damaged_splits:
+        table = Table("Split", "Hash", *PARTS, title="Splits")
+        for name, split in info.splits.items():
+            table.add_row(name, split.hash, *(f"{split.parts[part]:,}" for part in PARTS))
+            for subset, counts in split.subsets.items():
+                table.add_row(f"  subset {subset}", "", *(f"{counts[part]:,}" for part in PARTS))
+        for name, reason in info.damaged_splits.items():
+            table.add_row(name, f"[red]damaged[/red]: {escape(reason)}", "", "", "")
+        parts.append(table)
+
+    if info.quarantine:
+        table = Table("Modality", "Reason", "Observations", title="Quarantine")
+        for (name, reason), n in sorted(info.quarantine.items(), key=lambda item: -item[1]):
+            table.add_row(escape(name), escape(reason), f"{n:,}")
+        parts.append(table)
+    return Group(*parts)
+
+
+def _overlaps(present: dict[str, np.ndarray], n: int) -> dict[tuple[str, ...], int]:
+    """Count the objects of every combination of modalities that occurs."""
+    names = list(present)
+    code = np.zeros(n, np.int64)
+    for bit, name in enumerate(names):
+        code |= present[name].astype(np.int64) << bit
+    codes, counts = np.unique(code, return_counts=True)
+    return {
+        tuple(name for bit, name in enumerate(names) if combination >> bit & 1): count
+        for combination, count in zip(codes.tolist(), counts.tolist(), strict=True)
+    }
+
+
+def _counts(labels: np.ndarray) -> dict[str, int]:
+    names, counts = np.unique(labels, return_counts=True)
+    return dict(zip(names.tolist(), counts.tolist(), strict=True))
+
+
+def _splits(dataset: Dataset) -> tuple[dict[str, SplitInfo], dict[str, str]]:
+    splits, damaged = {}, {}
+    for path in sorted((dataset.path / "splits").glob("*.parquet")):
+        try:
+            split = Split.read(path)
+        except DataError as error:
+            damaged[path.stem] = str(error)
+            continue
+        subsets = {
+            name: {part: len(split.rows(part, name)) for part in PARTS} for name in split.subsets
+        }
+        parts = {part: len(split.rows(part)) for part in PARTS}
+        splits[path.stem] = SplitInfo(split.hash, parts, subsets)
+    return splits, damaged
+
+
+def _size(n_bytes: int) -> str:
+    size, unit = float(n_bytes), "bytes"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if size < 1000:
+            break
+        size, unit = size / 1000, larger
+    return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
