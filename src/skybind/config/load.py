@@ -72,12 +72,19 @@ def nearest(name: str, names: Sequence[str]) -> str:
 
 
 def merge(base: dict[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge mappings deeply; lists and scalars are replaced, null removes a key of a mapping."""
+    """Merge mappings deeply; lists and scalars are replaced, null removes a section.
+
+    A section with another `name` (another encoder) replaces the old one whole: its options
+    have nothing to do with those of its predecessor.
+    """
     merged = dict(base)
     for key, value in change.items():
         if value is None and isinstance(merged.get(key), dict):
             del merged[key]
         elif isinstance(value, Mapping) and isinstance(merged.get(key), dict):
+            if "name" in value and value["name"] != merged[key].get("name"):
+                merged[key] = dict(value)
+                continue
             merged[key] = merge(merged[key], value)
         else:
             merged[key] = value

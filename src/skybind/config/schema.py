@@ -72,6 +72,11 @@ class LabelConfig(_Section):
         "at least `min_objects` by default.",
     )
     min_objects: int = Field(10, description="Smallest class that is used by default.", ge=1)
+    others: Literal["embed", "train"] = Field(
+        "embed",
+        description="Objects of other classes: only embedded, so that they stay new to the model, "
+        "or pre-trained on like objects without a label.",
+    )
 
 
 class SplitConfig(_Section):

@@ -1,0 +1,3 @@
+from skybind.cli import main
+
+main()

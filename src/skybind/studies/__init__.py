@@ -1,0 +1,1 @@
+"""Whole experiments: a run from dataset to report, and the demonstration."""

@@ -1,0 +1,116 @@
+"""The classifiers that a run fine-tunes: which modalities, labels and initial weights."""
+
+import json
+from dataclasses import dataclass
+
+from skybind.config import TrainingOptions
+from skybind.config.load import nearest, validate
+from skybind.errors import ConfigError
+from skybind.studies.run import Run
+
+
+@dataclass(frozen=True)
+class Case:
+    """One classifier to fine-tune.
+
+    Attributes
+    ----------
+    modalities : tuple of str
+    subset : str
+        `full`, or a percentage of the labels.
+    start : str
+        `scratch` or `pretrained`.
+    frozen : bool
+        Whether the encoders stay as they are.
+    """
+
+    modalities: tuple[str, ...]
+    subset: str
+    start: str
+    frozen: bool = False
+
+    @property
+    def name(self) -> str:
+        """Name of its folder, such as `photometry-10-pretrained`."""
+        frozen = "-frozen" if self.frozen else ""
+        return f"{'+'.join(self.modalities)}-{self.subset}-{self.start}{frozen}"
+
+
+def cases_of(run: Run) -> list[Case]:
+    """Give the cases that the run's configuration asks for; none if there are no labels."""
+    if not run.classes:
+        return []
+    wanted = run.config.finetuning
+    return [
+        Case(names, subset, start, wanted.frozen)
+        for names in run.config.modality_sets
+        for subset in wanted.subsets
+        for start in wanted.starts
+        if not (wanted.frozen and start == "scratch")
+    ]
+
+
+def choose_cases(
+    run: Run,
+    modalities: list[str] | None = None,
+    subsets: list[str] | None = None,
+    starts: list[str] | None = None,
+    frozen: bool = False,
+) -> list[Case]:
+    """Give the cases named, or those of the configuration where nothing is named.
+
+    Raises
+    ------
+    ConfigError
+        If a modality, a subset or a start is unknown.
+    """
+    wanted = run.config.finetuning
+    names = list(run.config.modalities)
+    sets = run.config.modality_sets
+    if modalities:
+        sets = [tuple(names) if entry == "all" else tuple(entry.split("+")) for entry in modalities]
+    for name in (name for group in sets for name in group):
+        if name not in names:
+            raise ConfigError(f"There is no modality '{name}': {nearest(name, names)}")
+    known = ["full", *run.split.subsets]
+    for subset in subsets or []:
+        if subset not in known:
+            raise ConfigError(f"There is no subset '{subset}': {nearest(subset, known)}")
+    for start in starts or []:
+        if start not in ("scratch", "pretrained"):
+            raise ConfigError(f"A start is scratch or pretrained, not '{start}'.")
+    frozen = frozen or wanted.frozen
+    return [
+        Case(group, subset, start, frozen)
+        for group in sets
+        for subset in (subsets or wanted.subsets)
+        for start in (starts or wanted.starts)
+        if not (frozen and start == "scratch")
+    ]
+
+
+def finished_cases(run: Run) -> list[Case]:
+    """Give the cases that have been fine-tuned in a run's folder."""
+    cases = []
+    for path in sorted((run.folder / "finetune").glob("*/result.json")):
+        note = json.loads(path.read_text())
+        cases.append(Case(tuple(note["modalities"]), note["subset"], note["start"], note["frozen"]))
+    order = cases_of(run)
+    return sorted(cases, key=lambda c: (order.index(c) if c in order else len(order), c.name))
+
+
+def options_of(run: Run, case: Case) -> TrainingOptions:
+    """Give the training options of a case: the section's, with its overrides."""
+    wanted = run.config.finetuning
+    names = "+".join(case.modalities)
+    merged = wanted.training.model_dump()
+    known = ["+".join(names) for names in run.config.modality_sets]
+    for key in wanted.overrides:
+        if key.split("-")[0] not in known:
+            raise ConfigError(
+                f"finetuning.overrides names '{key}', which is no case: "
+                f"{nearest(key.split('-')[0], known)}"
+            )
+    for key in (names, f"{names}-{case.subset}", f"{names}-{case.subset}-{case.start}"):
+        merged |= wanted.overrides.get(key, {})
+    return validate(TrainingOptions, merged, f"finetuning.overrides of {case.name}")

@@ -1,0 +1,301 @@
+"""A run: one configuration on one dataset, in one folder that holds everything."""
+
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from skybind.config import Config, dump_config, load_config
+from skybind.data.dataset import Dataset, write_quarantine
+from skybind.data.splits import Split, make_split
+from skybind.errors import ConfigError, DataError
+from skybind.files import write_json, write_text
+from skybind.modalities.base import Modality
+from skybind.modalities.shape import InputShape
+from skybind.modalities.source import BatchSource
+from skybind.modalities.store import prepare
+from skybind.models.build import build_binder, build_modalities
+from skybind.progress import progress_bar
+
+
+class Run:
+    """One configuration on one dataset.
+
+    Use `Run.start` (which also goes on with a run that was interrupted) or `Run.open`.
+
+    Attributes
+    ----------
+    folder : Path
+    config : Config
+    dataset : Dataset
+    split : Split
+        In the order of the dataset.
+    """
+
+    def __init__(
+        self, folder: Path, config: Config, dataset: Dataset, split: Split, show: bool = True
+    ) -> None:
+        self.folder = folder
+        self.config = config
+        self.dataset = dataset
+        self.split = split
+        self.show = show
+
+    @classmethod
+    def start(
+        cls,
+        config: Config,
+        data: str | Path,
+        out: str | Path,
+        *,
+        split: Split | None = None,
+        show: bool = True,
+    ) -> "Run":
+        """Start a run in folder `out`, or go on with the one that stands there.
+
+        Parameters
+        ----------
+        config : Config
+        data : str or Path
+            The dataset's folder.
+        out : str or Path
+            The run's folder.
+        split : Split, optional
+            Use it instead of the one that the configuration describes.
+        show : bool
+            Show progress.
+
+        Raises
+        ------
+        ConfigError
+            If another run stands in `out`, or the configuration does not fit the dataset.
+        DataError
+            If the dataset cannot be used.
+        """
+        folder, dataset = Path(out), Dataset.open(data)
+        # all that can be wrong with the configuration is found before anything is written
+        modalities = build_modalities(config, dataset.schema)
+        build_binder(config, {name: m.shape for name, m in modalities.items()})
+        status = folder / "status.json"
+        if status.exists():
+            run = cls.open(folder, data=data, show=show)
+            run._refuse_other(config, split)
+            return run
+        if folder.exists() and any(folder.iterdir()):
+            raise ConfigError(
+                f"{folder} holds other files: choose an empty or a new folder for the run."
+            )
+        chosen = split if split is not None else choose_split(config, dataset)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_text(folder / "config.yaml", dump_config(config))
+        chosen.write(folder / "split.parquet")
+        note = {"data": str(Path(data).resolve()), "fingerprint": dataset.fingerprint}
+        write_json(status, {**note, "split_hash": chosen.hash, "steps": {}})
+        return cls(folder, config, dataset, chosen.align(dataset.object_ids), show)
+
+    @classmethod
+    def open(
+        cls, folder: str | Path, *, data: str | Path | None = None, show: bool = True
+    ) -> "Run":
+        """Open a run's folder.
+
+        Parameters
+        ----------
+        folder : str or Path
+        data : str or Path, optional
+            Where the dataset is now, if it was moved.
+        show : bool
+            Show progress.
+
+        Raises
+        ------
+        DataError
+            If there is no run, or its dataset is gone or has changed.
+        """
+        folder = Path(folder)
+        status = folder / "status.json"
+        if not status.exists():
+            raise DataError(f"There is no run in {folder}: start one with 'skybind run'.")
+        note = json.loads(status.read_text())
+        dataset = Dataset.open(data if data is not None else note["data"])
+        if dataset.fingerprint != note["fingerprint"]:
+            raise DataError(
+                f"The dataset at {dataset.path} is not the one that the run in {folder} was "
+                f"started on (fingerprint {dataset.fingerprint}, then {note['fingerprint']})."
+            )
+        config = load_config(folder / "config.yaml")
+        split = Split.read(folder / "split.parquet").align(dataset.object_ids)
+        return cls(folder, config, dataset, split, show)
+
+    @cached_property
+    def classes(self) -> list[str]:
+        """Names of the classes in use, sorted; empty if the dataset has no labels."""
+        return choose_classes(self.config, self.dataset)
+
+    @cached_property
+    def class_names(self) -> np.ndarray:
+        """Class of every object as text, "" where it has none in use, shape (n,)."""
+        if not self.classes:
+            return np.full(len(self.dataset), "")
+        names = self.dataset.labels(self.config.labels.column)
+        return np.where(np.isin(names, self.classes), names, "")
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """Index of every object's class, -1 where it has none in use, shape (n,)."""
+        lookup = {name: index for index, name in enumerate(self.classes)}
+        return np.asarray([lookup.get(name, -1) for name in self.class_names.tolist()], np.int64)
+
+    @cached_property
+    def modalities(self) -> dict[str, Modality]:
+        """The modalities, their preprocessing fitted on the training objects."""
+        return self.source.modalities
+
+    @cached_property
+    def source(self) -> BatchSource:
+        """Prepared data of all objects, fitted; prepared now if that was not done before."""
+        modalities = build_modalities(self.config, self.dataset.schema)
+        prepared = {}
+        for name, modality in modalities.items():
+            with progress_bar(f"preparing {name}", len(self.dataset), self.show) as report:
+                prepared[name] = prepare(self.dataset, modality, self.folder / "prepared", report)
+        source = BatchSource(modalities, prepared)
+        rows = self.rows("train")
+        if not len(rows):
+            raise DataError(
+                f"The split of the run in {self.folder} has no training objects of the dataset."
+            )
+        source.fit(rows)
+        self._write_quarantine(source)
+        return source
+
+    @property
+    def shapes(self) -> dict[str, InputShape]:
+        """What the encoders get."""
+        return {name: modality.shape for name, modality in self.modalities.items()}
+
+    def rows(self, part: str, subset: str | None = None) -> np.ndarray:
+        """Indices of the objects of a part of the split (and of a subset of its labels)."""
+        return self.split.rows(part, subset)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What a model of this run is made for."""
+        note = self.status()
+        return {
+            "config": self.config.name,
+            "seed": self.config.seed,
+            "dataset": note["fingerprint"],
+            "split_hash": note["split_hash"],
+        }
+
+    def status(self) -> dict[str, Any]:
+        """Which steps are done, with their seconds."""
+        note: dict[str, Any] = json.loads((self.folder / "status.json").read_text())
+        return note
+
+    def done(self, step: str, **note: Any) -> None:
+        """Remember that a step is done."""
+        status = self.status()
+        status["steps"][step] = note
+        write_json(self.folder / "status.json", status)
+
+    def quarantine_counts(self) -> dict[str, dict[str, int]]:
+        """Count the observations that could not be used, by modality and reason."""
+        counts: dict[str, dict[str, int]] = {}
+        for name, prepared in self.source.prepared.items():
+            reasons, numbers = np.unique(prepared.reason, return_counts=True)
+            counts[name] = {str(r): int(n) for r, n in zip(reasons, numbers, strict=True) if r}
+        return counts
+
+    def _write_quarantine(self, source: BatchSource) -> None:
+        ids = self.dataset.object_ids
+        rows = [
+            {"object_id": ids[i], "source": "dataset", "modality": name, "reason": p.reason[i]}
+            for name, p in source.prepared.items()
+            for i in np.flatnonzero(p.reason != "")
+        ]
+        write_quarantine(self.folder, rows)
+
+    def _refuse_other(self, config: Config, split: Split | None) -> None:
+        old, new = (
+            _leaves(self.config.model_dump(mode="json")),
+            _leaves(config.model_dump(mode="json")),
+        )
+        differ = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
+        if differ:
+            raise ConfigError(
+                f"{self.folder} holds a run of another configuration (they differ in {differ[0]}): "
+                "choose another folder, or delete that one."
+            )
+        if split is not None and split.align(self.dataset.object_ids).hash != self.split.hash:
+            raise ConfigError(
+                f"{self.folder} holds a run with another split: choose another folder."
+            )
+
+
+def choose_classes(config: Config, dataset: Dataset) -> list[str]:
+    """Give the classes that a configuration uses of a dataset, sorted.
+
+    Raises
+    ------
+    ConfigError
+        If the configuration names classes of which the dataset has no object.
+    """
+    column = config.labels.column
+    if column not in dataset.schema.columns:
+        if config.labels.classes is not None:
+            dataset.labels(column)  # says what is missing
+        return []
+    names, counts = np.unique(dataset.labels(column), return_counts=True)
+    if config.labels.classes is not None:
+        missing = [name for name in config.labels.classes if name not in names]
+        if len(missing) == len(config.labels.classes):
+            raise ConfigError(f"labels.classes: the dataset has no object of {', '.join(missing)}.")
+        return sorted(set(config.labels.classes) - set(missing))
+    enough = (counts >= config.labels.min_objects) & (names != "")
+    return [str(name) for name in names[enough]]
+
+
+def choose_split(config: Config, dataset: Dataset) -> Split:
+    """Make the split that a configuration describes, or read the one that it names."""
+    classes = choose_classes(config, dataset)
+    wanted = config.split
+    names = (
+        dataset.labels(config.labels.column) if classes else np.full(len(dataset), "", dtype=str)
+    )
+    labels = np.where(np.isin(names, classes), names, "")
+    if wanted.name is not None:
+        split = Split.read(dataset.path / "splits" / f"{wanted.name}.parquet")
+        split = split.align(dataset.object_ids)
+        for subset in wanted.subsets:
+            if subset not in split.subsets and classes:
+                split = split.with_subset(subset, labels, float(subset) / 100, config.seed)
+        return split
+    seed = config.seed if wanted.seed is None else wanted.seed
+    split = make_split(
+        wanted.kind,
+        dataset.object_ids,
+        labels=labels if classes else None,
+        ra=dataset.column("ra"),
+        dec=dataset.column("dec"),
+        fractions=wanted.fractions,
+        subsets=wanted.subsets if classes else (),
+        seed=seed,
+    )
+    if config.labels.others == "embed":
+        split.part = np.where((names != "") & (labels == ""), "", split.part)
+    return split
+
+
+def _leaves(tree: Any, prefix: str = "") -> dict[str, str]:
+    """Flatten nested mappings to dotted keys."""
+    if isinstance(tree, dict) and tree:
+        leaves: dict[str, str] = {}
+        for key, value in tree.items():
+            leaves |= _leaves(value, f"{prefix}.{key}" if prefix else str(key))
+        return leaves
+    return {prefix: yaml.safe_dump(tree)}

@@ -1,0 +1,303 @@
+"""The steps of a run: pre-train, fine-tune, embed; each is done once and can be resumed."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from skybind.data.dataset import Dataset
+from skybind.data.schema import DatasetSchema
+from skybind.data.splits import Split
+from skybind.embeddings.make import embed_dataset, embed_source
+from skybind.embeddings.store import Embeddings
+from skybind.errors import ConfigError, DataError, ModelError
+from skybind.files import write_json
+from skybind.modalities.source import BatchSource
+from skybind.models.build import build_binder, build_classifier
+from skybind.models.saved import SavedModel, load_model, save_model
+from skybind.progress import progress_bar
+from skybind.studies.cases import Case, options_of
+from skybind.studies.run import Run
+from skybind.training.finetune import finetune
+from skybind.training.pretrain import pretrain
+
+
+def run_pretraining(run: Run, *, resume: bool = True) -> SavedModel:
+    """Pre-train the run's binder, unless that is done; gives the best model by validation loss.
+
+    Parameters
+    ----------
+    run : Run
+    resume : bool
+        Go on from the last epoch if pre-training was interrupted; otherwise start anew.
+    """
+    folder = run.folder / "pretrain"
+    if resume and (folder / "result.json").exists():
+        return load_model(folder / "model")
+    binder = build_binder(run.config, run.shapes)
+    bound = np.logical_or.reduce(
+        [run.source.present(a) & run.source.present(b) for a, b in run.config.pairs]
+    )
+    rows = {part: run.rows(part)[bound[run.rows(part)]] for part in ("train", "validation")}
+    if not len(rows["validation"]):
+        raise DataError("The split has no validation objects: pre-training needs some to stop by.")
+    _describe(run, f"pre-training {' + '.join(run.config.modalities)}", pair_counts(run, "train"))
+    result = pretrain(
+        binder,  # type: ignore[arg-type]
+        run.source,
+        rows,
+        run.config.training,
+        folder,
+        seed=run.config.seed,
+        symmetric=run.config.model.loss,
+        resume=resume,
+        progress=run.show,
+    )
+    save_model(
+        folder / "model",
+        binder.cpu(),
+        config=run.config,
+        modalities=run.modalities,
+        schema=run.dataset.schema,
+        trained_on=run.dataset.object_ids[rows["train"]],
+        identity={**run.identity, "epoch": result.best_epoch},
+    )
+    if result.finished:
+        write_json(folder / "result.json", asdict(result))
+        run.done("pretrain", seconds=result.seconds, best_loss=result.best_loss)
+    return load_model(folder / "model")
+
+
+def pair_counts(run: Run, part: str) -> dict[str, int]:
+    """Count the objects of a part that each pair is bound with."""
+    rows = run.rows(part)
+    return {
+        "-".join(pair): int((run.source.present(pair[0]) & run.source.present(pair[1]))[rows].sum())
+        for pair in run.config.pairs
+    }
+
+
+def run_finetuning(
+    run: Run,
+    case: Case,
+    *,
+    pretrained: SavedModel | None = None,
+    resume: bool = True,
+) -> dict[str, Any]:
+    """Fine-tune one case, unless that is done; gives its result with the folder of its model.
+
+    Parameters
+    ----------
+    run : Run
+    case : Case
+    pretrained : SavedModel, optional
+        Start from this model; the run's own by default.
+    resume : bool
+        Go on where it stopped.
+
+    Raises
+    ------
+    LeakError
+        If the pre-trained model has seen objects that this run validates or tests on.
+    """
+    folder = run.folder / "finetune" / case.name
+    note = folder / "result.json"
+    if resume and note.exists():
+        return dict(json.loads(note.read_text()))
+    if not run.classes:
+        raise DataError("The dataset has no labels in use: there is nothing to fine-tune on.")
+    start = None
+    if case.start == "pretrained":
+        start = pretrained if pretrained is not None else _own_pretrained(run)
+        ids = run.dataset.object_ids
+        start.refuse_leak(ids[run.rows("test")], "testing")
+        start.refuse_leak(ids[run.rows("validation")], "validation")
+        _refuse_misfit(run, case, start)
+    seen = np.logical_or.reduce([run.source.present(name) for name in case.modalities])
+    rows = {}
+    for part in ("train", "validation"):
+        candidates = run.rows(part, case.subset)
+        rows[part] = candidates[seen[candidates] & (run.labels[candidates] >= 0)]
+    classifier = build_classifier(
+        run.config,
+        run.shapes,
+        case.modalities,
+        len(run.classes),
+        start.binder if start is not None else None,
+    )
+    weights = None
+    if run.config.finetuning.class_weights:
+        counts = np.bincount(run.labels[rows["train"]], minlength=len(run.classes))
+        weights = len(rows["train"]) / (len(counts) * np.maximum(counts, 1))
+    source = run.source.select(case.modalities)
+    if start is not None:
+        # the encoders expect inputs as they were normalised for the pre-training
+        fitted = {name: start.modalities[name] for name in case.modalities}
+        source = BatchSource(fitted, source.prepared)
+    _describe(run, f"fine-tuning {case.name}", {p: len(r) for p, r in rows.items()})
+    result = finetune(
+        classifier,
+        source,
+        run.labels,
+        rows,
+        options_of(run, case),
+        folder,
+        seed=run.config.seed,
+        class_weights=weights,
+        freeze=["binder"] if case.frozen else [],
+        resume=resume,
+        progress=run.show,
+    )
+    save_model(
+        folder / "model",
+        classifier.cpu(),
+        config=run.config,
+        modalities=source.modalities,
+        schema=run.dataset.schema,
+        trained_on=np.concatenate(
+            [run.dataset.object_ids[rows["train"]], *_ids_of_start(run, start)]
+        ),
+        classes=run.classes,
+        identity={**run.identity, "case": case.name},
+    )
+    (folder / "best.safetensors").unlink(missing_ok=True)
+    (folder / "last.ckpt").unlink(missing_ok=True)
+    summary = {
+        **asdict(case),
+        "name": case.name,
+        "seconds": result.seconds,
+        "best_epoch": result.best_epoch,
+        "epochs": len(result.history),
+        "best_loss": result.best_loss,
+        "n_train": len(rows["train"]),
+        "n_validation": len(rows["validation"]),
+    }
+    write_json(note, summary)
+    return summary
+
+
+def run_embedding(run: Run, *, again: bool = False) -> Embeddings:
+    """Embed all objects of the run's dataset with the pre-trained model, unless that is done."""
+    folder = run.folder / "embeddings"
+    saved = _own_pretrained(run)
+    if folder.exists() and not again:
+        stored = Embeddings.read(folder)
+        if stored.model.get("weights") == saved.identity["weights"]:
+            return stored
+    with progress_bar("embedding", len(run.dataset), run.show) as report:
+        embeddings = embed_source(
+            saved.binder,
+            run.source,
+            run.dataset.object_ids,
+            run.split.part,
+            model=saved.identity,
+            progress=report,
+        )
+    embeddings.write(folder)
+    run.done("embed", objects=len(embeddings))
+    return embeddings
+
+
+def find_pretrained(path: str | Path, schema: DatasetSchema | None = None) -> SavedModel:
+    """Open a pre-trained model: its own folder, or the folder of the run that made it.
+
+    With the schema of a dataset, it is checked that the model fits it.
+    """
+    path = Path(path)
+    inside = path / "pretrain" / "model"
+    return load_model(inside if inside.exists() else path, schema)
+
+
+def _own_pretrained(run: Run) -> SavedModel:
+    folder = run.folder / "pretrain" / "model"
+    if not folder.exists():
+        raise ModelError(
+            f"The run in {run.folder} has no pre-trained model yet: run 'skybind pretrain' first."
+        )
+    return load_model(folder)
+
+
+def _refuse_misfit(run: Run, case: Case, start: SavedModel) -> None:
+    """Refuse a pre-trained model that lacks a modality or encodes it in another way."""
+    for name in case.modalities:
+        if name not in start.config.modalities:
+            raise ModelError(
+                f"The pre-trained model has no modality '{name}' "
+                f"(it has {', '.join(start.config.modalities)})."
+            )
+        mine, theirs = run.config.modalities[name], start.config.modalities[name]
+        if mine.encoder != theirs.encoder or mine.preprocessing != theirs.preprocessing:
+            raise ModelError(
+                f"The pre-trained model's '{name}' has another encoder or preprocessing than this "
+                "run's configuration: use the configuration that it was pre-trained with."
+            )
+    if len(case.modalities) > 1 and start.config.model.dimension != run.config.model.dimension:
+        raise ModelError(
+            f"The pre-trained embeddings have {start.config.model.dimension} dimensions, this "
+            f"run's configuration has {run.config.model.dimension}."
+        )
+
+
+def _ids_of_start(run: Run, start: SavedModel | None) -> list[np.ndarray]:
+    """Ids of the run's objects that the pre-training saw, and so the classifier too."""
+    if start is None:
+        return []
+    from skybind.models.saved import hash_ids
+
+    ids = run.dataset.object_ids
+    return [ids[np.isin(hash_ids(ids), start.trained_on)]]
+
+
+def _describe(run: Run, title: str, counts: dict[str, int]) -> None:
+    if not run.show:
+        return
+    from rich.console import Console
+
+    text = ", ".join(f"{name} {number}" for name, number in counts.items())
+    Console(stderr=True).print(f"[bold]{title}[/bold] (objects: {text})", highlight=False)
+
+
+def embed_anything(
+    folder: str | Path,
+    data: str | Path | None = None,
+    out: str | Path | None = None,
+    *,
+    show: bool = True,
+) -> tuple[Path, int]:
+    """Embed a run's dataset, or another one with the run's (or any saved) model.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Of a run, or of a saved model.
+    data : str or Path, optional
+        Another dataset than the run's.
+    out : str or Path, optional
+        Where to write; by default `embeddings` in the run's folder.
+    show : bool
+        Show progress.
+
+    Returns
+    -------
+    Path, int
+        Where the embeddings are, and of how many objects.
+    """
+    folder = Path(folder)
+    if data is None:
+        run = Run.open(folder, show=show)
+        embeddings = run_embedding(run)
+        if out is not None:
+            embeddings.write(out)
+        return Path(out) if out is not None else run.folder / "embeddings", len(embeddings)
+    if out is None:
+        raise ConfigError("Embedding another dataset needs --out, the folder to write to.")
+    dataset = Dataset.open(data)
+    saved = find_pretrained(folder, dataset.schema)
+    split_file = folder / "split.parquet"
+    split = Split.read(split_file) if split_file.exists() else None
+    with progress_bar("embedding", len(dataset), show) as report:
+        embeddings = embed_dataset(saved, dataset, split, progress=report)
+    embeddings.write(out)
+    return Path(out), len(embeddings)

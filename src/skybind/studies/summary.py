@@ -1,0 +1,67 @@
+"""The short table that the command line shows at the end of a run."""
+
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+
+
+def render_summary(metrics: dict[str, Any]) -> RenderableType:
+    """Render the main numbers of `metrics.json` for a terminal.
+
+    Parameters
+    ----------
+    metrics : dict
+        The content of `metrics.json`.
+    """
+    parts: list[RenderableType] = []
+    if metrics["classification"]:
+        parts.append(_classification(metrics))
+    if metrics["retrieval"]:
+        parts.append(_retrieval(metrics["retrieval"]))
+    return Group(*parts)
+
+
+def _classification(metrics: dict[str, Any]) -> Table:
+    table = Table(title="Accuracy on the test objects [%]", title_justify="left")
+    table.add_column("modalities")
+    table.add_column("labels", justify="right")
+    for name in ("from scratch", "pre-trained", "random forest"):
+        table.add_column(name, justify="right")
+    cells: dict[tuple[str, str], dict[str, str]] = {}
+    for record in metrics["classification"]:
+        key = ("+".join(record["modalities"]), record["subset"])
+        start = "pre-trained" if record["pretrained"] else "from scratch"
+        cells.setdefault(key, {})[start] = _percent(record)
+    for record in metrics["baseline"]:
+        key = ("+".join(record["modalities"]), record["subset"])
+        if key in cells:
+            cells[key]["random forest"] = _percent(record)
+    for (names, subset), row in cells.items():
+        labels = "all" if subset == "full" else f"{subset} %"
+        starts = ("from scratch", "pre-trained", "random forest")
+        table.add_row(names, labels, *(row.get(start, "") for start in starts))
+    return table
+
+
+def _retrieval(records: list[dict[str, Any]]) -> Table:
+    table = Table(title="Retrieval among the test objects", title_justify="left")
+    for name in ("query", "found in"):
+        table.add_column(name)
+    for name in ("recall@1", "recall@10", "chance@10", "median rank", "of"):
+        table.add_column(name, justify="right")
+    for record in records:
+        table.add_row(
+            record["query"],
+            record["target"],
+            f"{record['recall']['1']:.3f}",
+            f"{record['recall']['10']:.3f}",
+            f"{record['chance_recall']['10']:.3f}",
+            f"{record['median_rank']:.0f}",
+            str(record["n"]),
+        )
+    return table
+
+
+def _percent(record: dict[str, Any]) -> str:
+    return f"{100 * record['accuracy']:.1f} ± {100 * record['accuracy_error']:.1f}"

@@ -1,0 +1,66 @@
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from skybind.errors import ConfigError
+from skybind.modalities.metadata import Metadata, MetadataOptions
+
+
+def build(schema, **options):
+    return Metadata("metadata", MetadataOptions(**options), schema)
+
+
+def table(**columns):
+    base = {"parallax": [2.0, 4.0, -1.0], "g_mag": [12.0, None, 11.0], "l": [0.0, 90.0, 180.0]}
+    return pa.table({k: pa.array(v, pa.float64()) for k, v in {**base, **columns}.items()})
+
+
+def test_absolute_magnitudes_and_cosine(schema):
+    modality = build(schema, absolute=["g_mag"], transforms={"l": "cos"})
+    values = modality.prepare(table()).arrays["values"]
+    # M = m + 5 log10(parallax [mas]) - 10: 12 mag at 2 mas (500 pc) is 3.505 mag
+    np.testing.assert_allclose(values[0, 1], 12 + 5 * np.log10(2) - 10)
+    np.testing.assert_allclose(values[0, 1], 12 - 5 * np.log10(500 / 10))
+    np.testing.assert_allclose(values[:, 2], [1, 0, -1], atol=1e-12)
+
+
+def test_a_negative_parallax_masks_the_magnitude_and_says_so(schema):
+    prepared = build(schema, absolute=["g_mag"]).prepare(table())
+    assert np.isnan(prepared.arrays["values"][2, 1])
+    assert prepared.present.all()
+    assert "parallax not positive" in prepared.reason[2]
+    assert prepared.reason[0] == ""
+
+
+def test_missing_values_become_the_training_mean_and_flags(schema):
+    modality = build(schema, missing_flags=True)
+    prepared = modality.prepare(table())
+    modality.fit(prepared, np.array([0, 2]))
+    values = modality.batch(prepared, np.arange(3))["values"].numpy()
+    assert values.shape == (3, 6)
+    np.testing.assert_allclose(values[[0, 2], 1], [1, -1])  # 12 and 11 about 11.5
+    assert values[1, 1] == 0
+    np.testing.assert_array_equal(values[:, 4], [0, 1, 0])
+
+
+def test_an_empty_row_is_absent(schema):
+    empty = table(parallax=[None, 1, 1], g_mag=[None, 1, 1], l=[None, 1, 1])
+    modality = build(schema)
+    prepared = modality.prepare(empty)
+    modality.fit(prepared, np.array([1, 2]))
+    assert prepared.present.tolist() == [False, True, True]
+    assert not modality.batch(prepared, np.array([0]))["values"].any()
+
+
+def test_clipping(schema):
+    modality = build(schema, clip=1.0, features=["g_mag"])
+    prepared = modality.prepare(table(g_mag=[0.0, 1.0, 1000.0]))
+    modality.fit(prepared, np.array([0, 1]))
+    assert modality.batch(prepared, np.array([2]))["values"].item() == 1
+
+
+def test_wrong_options_are_named(schema):
+    with pytest.raises(ConfigError, match="'g_magg'"):
+        build(schema, features=["g_magg"])
+    with pytest.raises(ConfigError, match="parallax"):
+        build(schema, absolute=["g_mag"], parallax="plx")

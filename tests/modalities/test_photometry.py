@@ -1,0 +1,182 @@
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from skybind.errors import ConfigError
+from skybind.modalities.photometry import AB_ZERO_FLUX, Photometry, PhotometryOptions
+from skybind.ragged import Ragged
+
+from .conftest import make_table
+
+
+def one_curve(time, value, error, name="flux", period=None):
+    n = len(time)
+    curve = Ragged(
+        {
+            "time": np.asarray(time, float),
+            name: np.asarray(value, float),
+            f"{name}_err": np.asarray(error, float),
+        },
+        np.array([0, n]),
+        np.array([True]),
+    )
+    columns = {"photometry": curve.to_arrow(), "amplitude": [0.5]}
+    columns["period"] = pa.array([period], pa.float64())
+    return pa.table(columns)
+
+
+def build(schema, **options):
+    return Photometry("photometry", PhotometryOptions(**options), schema)
+
+
+def test_channels_are_those_of_the_paper(schema):
+    time, flux, error = [2.0, 4.0, 10.0, 12.0], [1.0, 2.0, 4.0, 9.0], [0.1, 0.1, 0.2, 0.3]
+    modality = build(schema, length=6)
+    prepared = modality.prepare(one_curve(time, flux, error, period=2.0))
+    modality.fit(prepared, np.array([0]))
+    out = modality.batch(prepared, np.array([0]))
+    values, mask = out["values"][0].numpy(), out["mask"][0].numpy()
+    mad = np.median(np.abs(np.array(flux) - np.median(flux)))  # raw, about the median
+    np.testing.assert_allclose(mask, [1, 1, 1, 1, 0, 0])
+    np.testing.assert_allclose(values[:4, 0], [0, 0.2, 0.8, 1], atol=1e-6)
+    np.testing.assert_allclose(values[:4, 1], (np.array(flux) - 4) / mad, rtol=1e-6)
+    np.testing.assert_allclose(values[:4, 2], np.array(error) / mad, rtol=1e-6)
+    # features, standardised on this one object, are zero; log10(MAD) and the span are as they are
+    np.testing.assert_allclose(values[:4, 3:5], 0, atol=1e-6)
+    np.testing.assert_allclose(values[:4, 5], np.log10(mad), rtol=1e-6)
+    np.testing.assert_allclose(values[:4, 6], 10 / 365, rtol=1e-6)
+    np.testing.assert_array_equal(values[4:], 0)
+
+
+def test_long_curves_are_cropped_in_the_centre_or_at_random(schema):
+    modality = build(schema, length=50)
+    prepared = modality.prepare(make_table([120, 50, 30]))
+    modality.fit(prepared, np.arange(3))
+    rows = np.zeros(40, int)
+    centre = modality.batch(prepared, np.array([0]))["values"][0, :, 0].numpy()
+    whole = prepared.arrays["values"][:120, 0]
+    np.testing.assert_array_equal(centre, whole[35:85])
+    drawn = modality.batch(prepared, rows, np.random.default_rng(0))["values"][:, 0, 0].numpy()
+    assert len(np.unique(drawn)) > 20
+    assert set(drawn) <= set(whole[:71])  # a window of 50 fits from places 0 to 70
+
+
+def test_sampling_takes_epochs_over_the_whole_curve(schema):
+    modality = build(schema, length=50, crop="sample")
+    prepared = modality.prepare(make_table([400, 20]))
+    modality.fit(prepared, np.arange(2))
+    for rng in (None, np.random.default_rng(1)):
+        out = modality.batch(prepared, np.arange(2), rng)
+        time = out["values"][0, :, 0].numpy()
+        assert (np.diff(time) >= 0).all()
+        assert len(np.unique(time)) == 50
+        assert time[0] < 0.1
+        assert time[-1] > 0.9
+        assert out["mask"][1].sum() == 20
+
+
+def test_batches_do_not_depend_on_company_and_absent_is_zero(schema):
+    modality = build(schema, length=40, phase=True)
+    table = make_table([100, 0, 60, 25])
+    prepared = modality.prepare(table)
+    modality.fit(prepared, np.arange(4))
+    together = modality.batch(prepared, np.arange(4))
+    for row in range(4):
+        alone = modality.batch(prepared, np.array([row]))
+        np.testing.assert_array_equal(alone["values"][0], together["values"][row])
+    assert not together["values"][1].any()
+    assert not together["mask"][1].any()
+    assert together["values"].isfinite().all()
+    assert prepared.present.tolist() == [True, False, True, True]
+
+
+def test_phase_channels_fold_at_the_period_and_at_twice_it(schema):
+    rng = np.random.default_rng(3)
+    period = 0.7
+    time = np.sort(rng.uniform(0, 200, 150))
+    flux = 5 - np.exp(-0.5 * ((np.mod(time / (2 * period), 1) - 0.25) / 0.05) ** 2)
+    modality = build(schema, length=150, phase=True)
+    prepared = modality.prepare(one_curve(time, flux, np.full(150, 0.01), period=period))
+    modality.fit(prepared, np.array([0]))
+    values = modality.batch(prepared, np.array([0]))["values"][0].numpy()
+    phase = np.arctan2(values[:, -2], values[:, -1]) / (2 * np.pi)
+    # the faintest part, at 0.25 of the double period, is phase zero, to a bin of 1/40
+    expected = np.mod(time / (2 * period) - 0.25, 1)
+    difference = np.mod(phase - expected + 0.5, 1) - 0.5
+    assert np.abs(difference).max() < 1 / 40 + 1e-3
+    np.testing.assert_allclose(np.ptp(difference), 0, atol=2e-3)
+    double = np.arctan2(values[:, -4], values[:, -3]) / (2 * np.pi)
+    np.testing.assert_allclose(np.mod(double - 2 * phase + 0.5, 1) - 0.5, 0, atol=1e-5)
+
+
+def test_without_a_period_the_phase_channels_are_zero(schema):
+    modality = build(schema, length=10, phase=True)
+    prepared = modality.prepare(one_curve([1, 2, 3.0], [1, 2, 4.0], [0.1] * 3, period=None))
+    modality.fit(prepared, np.array([0]))
+    for rng in (None, np.random.default_rng(0)):
+        assert not modality.batch(prepared, np.array([0]), rng)["values"][..., -4:].any()
+
+
+def test_training_draws_the_phase_zero(schema):
+    modality = build(schema, length=30, phase=True)
+    prepared = modality.prepare(make_table([30]))
+    modality.fit(prepared, np.array([0]))
+    rng = np.random.default_rng(0)
+    one, two = (modality.batch(prepared, np.array([0]), rng)["values"][0] for _ in range(2))
+    np.testing.assert_array_equal(one[:, :2], two[:, :2])
+    assert not np.allclose(one[:, -2:], two[:, -2:])
+
+
+def test_dropping_epochs_only_in_training(schema):
+    modality = build(schema, length=100, drop=0.5)
+    prepared = modality.prepare(make_table([100] * 50))
+    modality.fit(prepared, np.arange(50))
+    kept = modality.batch(prepared, np.arange(50), np.random.default_rng(0))["mask"].sum(1).numpy()
+    assert 65 < kept.mean() < 85  # a quarter is dropped on average
+    assert modality.batch(prepared, np.arange(50))["mask"].all()
+
+
+def test_magnitudes_and_fluxes_are_converted(schema):
+    time = np.arange(5.0)
+    magnitude = np.array([10.0, 10.5, 11.0, 11.5, 13.0])
+    flux = AB_ZERO_FLUX * 10 ** (-0.4 * magnitude)
+    as_mag = one_curve(time, magnitude, np.full(5, 0.01), "magnitude", 1.0)
+    as_flux = one_curve(time, flux, flux * 0.01 * np.log(10) / 2.5, "flux", 1.0)
+    for space in ("flux", "magnitude"):
+        modality = build(schema, length=5, space=space)
+        one, two = (modality.prepare(t).arrays["values"] for t in (as_mag, as_flux))
+        np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-5)
+    # brighter is larger in both spaces
+    assert (np.diff(one[:, 1]) < 0).all()
+
+
+def test_constant_and_one_epoch_curves_are_set_aside_with_a_reason(schema):
+    modality = build(schema, length=5)
+    constant = modality.prepare(one_curve([1, 2, 3], [2, 2, 2], [0.1] * 3, period=1.0))
+    assert not constant.present[0]
+    assert "zero MAD" in constant.reason[0]
+    single = modality.prepare(one_curve([1], [2], [0.1], period=1.0))
+    assert not single.present[0]
+    assert single.reason[0] == "one epoch"
+
+
+def test_statistics_come_from_the_training_objects_alone(schema):
+    table = make_table([20] * 10)
+    modality = build(schema, length=20, standardise_constants=True)
+    prepared = modality.prepare(table)
+    train = np.arange(6)
+    modality.fit(prepared, train)
+    values = modality.batch(prepared, train)["values"][:, 0, 3:].numpy()
+    np.testing.assert_allclose(values.mean(0), 0, atol=1e-5)
+    np.testing.assert_allclose(values.std(0), 1, atol=1e-4)
+    again = build(schema, length=20, standardise_constants=True)
+    again.load_state(modality.state())
+    np.testing.assert_array_equal(
+        again.batch(prepared, np.arange(10))["values"],
+        modality.batch(prepared, np.arange(10))["values"],
+    )
+
+
+def test_an_unknown_feature_is_named(schema):
+    with pytest.raises(ConfigError, match="no photometry feature 'perid'"):
+        build(schema, features=["perid"])

@@ -1,0 +1,111 @@
+import numpy as np
+import pytest
+import torch
+
+from skybind.errors import ConfigError, DataError
+from skybind.modalities.base import Standardiser, modality_class
+from skybind.modalities.batch import Batch
+from skybind.modalities.metadata import Metadata, MetadataOptions
+from skybind.modalities.photometry import Photometry, PhotometryOptions
+from skybind.modalities.source import BatchSource
+from skybind.modalities.store import prepare, prepared_key
+
+from .conftest import make_table
+
+
+class FakeDataset:
+    """A table served in small chunks."""
+
+    fingerprint = "abc"
+
+    def __init__(self, table, chunk):
+        self.table, self.chunk, self.reads = table, chunk, 0
+
+    def __len__(self):
+        return self.table.num_rows
+
+    def iter_tables(self, columns, rows):
+        self.reads += 1
+        for start in range(0, self.table.num_rows, self.chunk):
+            yield self.table.slice(start, self.chunk).select(columns)
+
+
+@pytest.fixture
+def table():
+    return make_table([30, 0, 12, 50, 7, 0, 22])
+
+
+def photometry(schema, **options):
+    return Photometry("photometry", PhotometryOptions(length=20, **options), schema)
+
+
+def test_chunks_on_disk_equal_one_piece_in_memory(schema, table, tmp_path):
+    modality = photometry(schema, phase=True)
+    whole = modality.prepare(table)
+    stored = prepare(FakeDataset(table, 3), modality, tmp_path)
+    np.testing.assert_array_equal(stored.offsets, whole.offsets)
+    np.testing.assert_array_equal(stored.present, whole.present)
+    assert stored.reason.tolist() == whole.reason.tolist()
+    for name, values in whole.arrays.items():
+        np.testing.assert_array_equal(stored.arrays[name], values)
+    assert isinstance(stored.arrays["values"], np.memmap)
+
+
+def test_prepared_arrays_are_used_again_until_something_differs(schema, table, tmp_path):
+    dataset = FakeDataset(table, 4)
+    prepare(dataset, photometry(schema), tmp_path)
+    prepare(dataset, photometry(schema), tmp_path)
+    assert dataset.reads == 1
+    prepare(dataset, photometry(schema, space="magnitude"), tmp_path)
+    assert dataset.reads == 2
+    keys = {prepared_key(photometry(schema), fingerprint) for fingerprint in ("abc", "abd")}
+    assert len(keys) == 2
+
+
+def test_an_interrupted_preparation_leaves_nothing(schema, table, tmp_path):
+    class Breaks(FakeDataset):
+        def iter_tables(self, columns, rows):
+            yield self.table.slice(0, 2).select(columns)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare(Breaks(table, 2), photometry(schema), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_batches_carry_presence_and_can_be_cut(schema, table):
+    modalities = {
+        "photometry": photometry(schema),
+        "metadata": Metadata("metadata", MetadataOptions(), schema),
+    }
+    source = BatchSource(modalities, {n: m.prepare(table) for n, m in modalities.items()})
+    source.fit(np.arange(4))
+    batch = source.batch(np.array([3, 1, 0]))
+    assert isinstance(batch, Batch)
+    assert len(batch) == 3
+    assert batch.present["photometry"].tolist() == [True, False, True]
+    assert batch.present["metadata"].all()
+    part = batch.select(slice(1, 3))
+    torch.testing.assert_close(
+        part.inputs["metadata"]["values"], batch.inputs["metadata"]["values"][1:]
+    )
+    assert list(source.select(["metadata"]).batch(np.array([0])).inputs) == ["metadata"]
+
+
+def test_modalities_of_different_datasets_do_not_mix(schema, table):
+    modality = photometry(schema)
+    short = modality.prepare(table.slice(0, 3))
+    with pytest.raises(DataError, match="different datasets"):
+        BatchSource({"a": modality, "b": modality}, {"a": short, "b": modality.prepare(table)})
+
+
+def test_standardiser_ignores_what_is_missing_and_survives_constants():
+    standard = Standardiser(3)
+    values = np.array([[1.0, 5.0, np.nan], [3.0, 5.0, np.nan], [np.nan, 5.0, np.nan]])
+    standard.fit(values)
+    np.testing.assert_allclose(standard.apply(values), [[-1, 0, 0], [1, 0, 0], [0, 0, 0]])
+
+
+def test_an_unknown_kind_names_its_nearest():
+    with pytest.raises(ConfigError, match="did you mean 'photometry'"):
+        modality_class("photometri")
