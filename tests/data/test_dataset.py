@@ -1,0 +1,222 @@
+import json
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from skybind.data.check import check_dataset
+from skybind.data.dataset import Dataset, DatasetWriter, read_quarantine
+from skybind.data.info import dataset_info, render_info
+from skybind.data.schema import METADATA_KEY, Column, DatasetSchema
+from skybind.data.splits import random_split
+from skybind.errors import DataError
+from skybind.ragged import Ragged
+
+PHOTOMETRY = Column(
+    "observation",
+    modality="photometry",
+    fields={"time": "d", "flux": "mJy", "flux_err": "mJy", "band": None},
+)
+COLUMNS = {
+    "label": Column("label", None, "Class"),
+    "bp_rp": Column("feature", "mag", "Colour", "metadata"),
+    "period": Column("feature", "d", "Period", "photometry"),
+    "photometry": PHOTOMETRY,
+}
+
+
+def curves(lengths: list[int | None], start: float = 0) -> Ragged:
+    counts = [n or 0 for n in lengths]
+    total = sum(counts)
+    rng = np.random.default_rng(0)
+    time = np.concatenate([np.arange(n) for n in counts] or [[]]) + start
+    return Ragged(
+        {
+            "time": time.astype(float),
+            "flux": rng.normal(10, 1, total).astype(np.float32),
+            "flux_err": np.full(total, 0.5, np.float32),
+            "band": np.full(total, "V", object),
+        },
+        np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        np.array([n is not None for n in lengths]),
+    )
+
+
+def chunk(names: list[str], lengths: list[int | None], start: float = 0) -> dict:
+    n = len(names)
+    return {
+        "object_id": np.array(names),
+        "ra": np.linspace(0, 300, n),
+        "dec": np.linspace(-80, 80, n),
+        "label": np.array(["M", "", "EW"] * n)[:n],
+        "bp_rp": np.where(np.arange(n) % 2, np.nan, 1.5),
+        "period": np.arange(n) + 0.5,
+        "photometry": curves(lengths, start),
+    }
+
+
+@pytest.fixture
+def folder(tmp_path):
+    path = tmp_path / "data"
+    with DatasetWriter(path, COLUMNS, provenance="made for a test", simulated=True) as writer:
+        writer.append(chunk(["a", "b", "c"], [3, None, 5]))
+        writer.append(chunk(["d", "e"], [None, None]))
+        writer.quarantine(
+            [{"object_id": "z", "source": "z.csv", "modality": "photometry", "reason": "one epoch"}]
+        )
+        writer.truth({"object_id": np.array(["a"]), "planted": np.array([1.0])})
+    return path
+
+
+def test_what_is_written_is_read(folder):
+    d = Dataset.open(folder)
+    assert len(d) == 5
+    assert d.object_ids.tolist() == ["a", "b", "c", "d", "e"]
+    assert d.schema.columns["photometry"] == PHOTOMETRY
+    assert d.schema.provenance == "made for a test"
+    assert d.schema.simulated
+    assert d.schema.modalities == ["photometry", "metadata"]
+    assert d.labels().tolist() == ["M", "", "EW", "M", ""]
+    np.testing.assert_array_equal(d.column("bp_rp"), [1.5, np.nan, 1.5, 1.5, np.nan])
+    r = d.ragged("photometry")
+    assert r.lengths.tolist() == [3, 0, 5, 0, 0]
+    assert r.fields["band"].tolist() == ["V"] * 8
+    np.testing.assert_array_equal(r.fields["flux"], curves([3, None, 5]).fields["flux"])
+    assert d.ragged("photometry", np.array([2, 0])).lengths.tolist() == [5, 3]
+    assert read_quarantine(folder)[0]["reason"] == "one epoch"
+    assert pq.read_table(folder / "truth.parquet")["planted"].to_pylist() == [1.0]
+
+
+def test_presence_and_lengths(folder):
+    d = Dataset.open(folder)
+    assert d.present("photometry").tolist() == [True, False, True, False, False]
+    assert d.lengths("photometry").tolist() == [3, -1, 5, -1, -1]
+    assert d.present("metadata").tolist() == [True, False, True, True, False]
+    with pytest.raises(DataError, match="no 'image' \\(it has photometry, metadata\\)"):
+        d.present("image")
+
+
+def test_chunks_are_in_order_and_complete(folder):
+    sizes, names = [], []
+    for table in Dataset.open(folder).iter_tables(["object_id"], rows=2):
+        sizes.append(len(table))
+        names += table["object_id"].to_pylist()
+    assert max(sizes) <= 2
+    assert names == ["a", "b", "c", "d", "e"]
+
+
+def test_the_fingerprint_knows_the_content(folder, tmp_path):
+    first = Dataset.open(folder).fingerprint
+    assert Dataset.open(folder).fingerprint == first
+    other = tmp_path / "other"
+    with DatasetWriter(other, COLUMNS) as writer:
+        writer.append(chunk(["a", "b", "c"], [3, None, 5], start=1))
+    assert Dataset.open(other).fingerprint != first
+
+
+def test_a_sound_dataset_has_no_violation(folder):
+    random_split(Dataset.open(folder).object_ids).write(folder / "splits" / "random.parquet")
+    assert check_dataset(folder) == []
+
+
+def test_info_counts_what_is_there(folder):
+    split = random_split(np.array(list("abcde")), fractions=(0.6, 0.2, 0.2))
+    split = split.with_subset("50", np.array(["x"] * 5), 0.5, seed=0)
+    split.write(folder / "splits" / "random.parquet")
+    (folder / "splits" / "bad.parquet").write_bytes(b"no")
+    info = dataset_info(folder)
+    assert (info.objects, info.simulated) == (5, True)
+    assert info.modalities["photometry"].objects == 2
+    assert info.modalities["photometry"].median_length == 4
+    assert info.modalities["metadata"].fields == {"bp_rp": "mag"}
+    assert info.overlaps == {
+        ("photometry", "metadata"): 2,
+        ("metadata",): 1,
+        (): 2,
+    }
+    assert sum(info.overlaps.values()) == info.objects
+    assert info.labels == {"label": {"": 2, "EW": 1, "M": 2}}
+    assert info.splits["random"].hash == split.hash
+    assert info.splits["random"].parts == {"train": 3, "validation": 1, "test": 1}
+    assert info.splits["random"].subsets["50"]["train"] == 1
+    assert "bad" in info.damaged_splits
+    assert info.quarantine == {("photometry", "one epoch"): 1}
+    assert info.n_bytes == sum(p.stat().st_size for p in (folder / "objects").iterdir())
+
+
+def test_info_is_printed_whole(folder):
+    from rich.console import Console
+
+    console = Console(width=120, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console.print(render_info(dataset_info(folder)))
+    text = console.export_text()
+    for part in ("photometry + metadata", "made for a test", "(simulated)", "one epoch", "EW"):
+        assert part in text
+
+
+def test_nothing_appears_when_writing_fails(tmp_path):
+    def write_and_fail():
+        with DatasetWriter(tmp_path / "d", COLUMNS) as writer:
+            writer.append(chunk(["a"], [2]))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_and_fail()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"object_id": np.array(["a", "a"])}, "'a' occurs more than once"),
+        ({"label": np.array(["M"])}, "'label' has 1 rows, object_id has 2"),
+        ({"spam": np.zeros(2)}, "'spam' was given but is not in the schema"),
+        ({"bp_rp": np.zeros((2, 2))}, "'bp_rp' has 2 dimensions"),
+    ],
+)
+def test_the_writer_refuses_what_does_not_fit(tmp_path, change, sentence):
+    columns = {**chunk(["a", "b"], [2, 2]), **change}
+    with pytest.raises(DataError, match=sentence), DatasetWriter(tmp_path / "d", COLUMNS) as writer:
+        writer.append(columns)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_writer_needs_every_column_and_an_object(tmp_path):
+    columns = chunk(["a"], [2])
+    del columns["label"]
+    sentence = "'label' is in the schema but was not given"
+    with pytest.raises(DataError, match=sentence), DatasetWriter(tmp_path / "d", COLUMNS) as writer:
+        writer.append(columns)
+    with pytest.raises(DataError, match="No objects"), DatasetWriter(tmp_path / "d", COLUMNS):
+        pass
+
+
+def test_a_dataset_is_not_overwritten_unasked(folder):
+    with pytest.raises(DataError, match="already a dataset"):
+        DatasetWriter(folder, COLUMNS)
+    with DatasetWriter(folder, {"label": Column("label")}, overwrite=True) as writer:
+        writer.append({"object_id": np.array(["new"]), "label": np.array(["M"])})
+    assert Dataset.open(folder).object_ids.tolist() == ["new"]
+
+
+def test_foreign_folders_and_files_are_left_alone(tmp_path):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "cat.jpg").touch()
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match="holds other files"):
+        DatasetWriter(tmp_path / "photos", COLUMNS, overwrite=True)
+    with pytest.raises(DataError, match="is a file"):
+        DatasetWriter(tmp_path / "file", COLUMNS)
+
+
+def test_the_schema_survives_json():
+    schema = DatasetSchema(COLUMNS, "somewhere", True, "now")
+    raw = json.loads(schema.to_metadata()[METADATA_KEY])
+    assert DatasetSchema.from_dict(raw) == schema
+    assert schema.features("photometry") == ["period"]
+    assert schema.with_role("label") == ["label"]
+
+
+def test_a_role_that_is_none_is_refused():
+    with pytest.raises(DataError, match="'spam'"):
+        Column("spam")

@@ -1,0 +1,191 @@
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skybind.data.splits import (
+    Split,
+    column_split,
+    make_split,
+    random_split,
+    sky_split,
+    water_fill,
+)
+from skybind.errors import DataError
+
+# AstroM3, table of the class distribution: EW SR EA RRAB EB ROT RRC HADS M DSCT
+TRAIN = [4890, 3647, 2343, 1886, 1571, 1454, 624, 226, 216, 206]
+VALIDATION = [597, 479, 272, 231, 207, 189, 93, 29, 30, 25]
+TEST = [681, 464, 301, 234, 198, 196, 79, 26, 22, 24]
+
+
+@pytest.mark.parametrize(
+    ("counts", "fraction", "cap"),
+    [
+        (TRAIN, 0.5, 1209),
+        (TRAIN, 0.25, 516),
+        (VALIDATION, 0.5, 149),
+        (VALIDATION, 0.25, 64),
+        (VALIDATION, 0.1, 21),
+        (TEST, 0.5, 160),
+        (TEST, 0.25, 69),
+        (TEST, 0.1, 22),
+    ],
+)
+def test_water_filling_gives_the_caps_of_the_paper(counts, fraction, cap):
+    assert water_fill(counts, fraction) == cap
+
+
+def test_the_one_cap_of_the_paper_that_the_rule_does_not_give():
+    # The rule fills a tenth of 17,063 training objects with 10 classes of 170; the paper has 166.
+    # 166 is what `cap=` is for.
+    assert water_fill(TRAIN, 0.1) == 170
+    labels = np.repeat([f"c{i}" for i in range(10)], TRAIN)
+    split = Split(np.arange(len(labels)).astype(str), np.full(len(labels), "train"))
+    subset = split.with_subset("10", labels, 0.1, seed=42, cap=166)
+    assert (
+        np.unique(labels[subset.rows("train", "10")], return_counts=True)[1].tolist() == [166] * 10
+    )
+
+
+@given(st.lists(st.integers(1, 500), min_size=1, max_size=12), st.floats(0.05, 1))
+def test_the_cap_is_the_largest_that_fits(counts, fraction):
+    cap = water_fill(counts, fraction)
+    kept = np.minimum(counts, cap).sum()
+    more = np.minimum(counts, cap + 1).sum()
+    target = fraction * sum(counts)
+    assert kept <= target + 1e-9 or cap == 1
+    assert more > target - 1e-6 or more == kept == sum(counts)
+
+
+def ids(n: int) -> np.ndarray:
+    return np.array([f"s{i}" for i in range(n)])
+
+
+def test_random_split_keeps_the_proportions_of_every_class():
+    labels = np.repeat(["a", "b", "c"], [1000, 100, 10])
+    split = random_split(ids(1110), labels, seed=1)
+    for name, n in (("a", 1000), ("b", 100), ("c", 10)):
+        parts = split.part[labels == name]
+        assert [(parts == part).sum() for part in ("train", "validation", "test")] == [
+            n * 8 // 10,
+            n // 10,
+            n // 10,
+        ]
+
+
+def test_a_seed_fixes_the_split_and_another_one_changes_it():
+    labels = np.repeat(["a", "b"], 100)
+    assert (
+        random_split(ids(200), labels, seed=3).hash == random_split(ids(200), labels, seed=3).hash
+    )
+    assert (
+        random_split(ids(200), labels, seed=3).hash != random_split(ids(200), labels, seed=4).hash
+    )
+
+
+def test_the_hash_knows_members_not_order():
+    split = random_split(ids(50), seed=0)
+    order = np.random.default_rng(0).permutation(50)
+    assert Split(split.object_id[order], split.part[order]).hash == split.hash
+    moved = split.part.copy()
+    moved[0] = "test" if moved[0] != "test" else "train"
+    assert Split(split.object_id, moved).hash != split.hash
+
+
+def test_sky_split_keeps_regions_whole():
+    rng = np.random.default_rng(0)
+    n = 20_000
+    ra, dec = rng.uniform(0, 360, n), np.degrees(np.arcsin(rng.uniform(-1, 1, n)))
+    split = sky_split(ids(n), ra, dec, seed=0, cell=10)
+    share = [(split.part == part).mean() for part in ("train", "validation", "test")]
+    np.testing.assert_allclose(share, [0.8, 0.1, 0.1], atol=0.02)
+    # an object a millionth of a degree beside another nearly always shares its part
+    again = sky_split(ids(n), ra, dec + 1e-6 * np.sign(-dec), seed=0, cell=10)
+    assert (again.part == split.part).mean() > 0.9999
+
+
+def test_sky_split_at_the_edges_of_the_sky():
+    ra = np.array([0, 360, 359.999999, 0, 180.0])
+    dec = np.array([90, -90, 0, 0, 0.0])
+    assert set(sky_split(ids(5), ra, dec).part) <= {"train", "validation", "test"}
+
+
+def test_sky_split_names_an_object_without_position():
+    with pytest.raises(DataError, match="'s1' has none"):
+        sky_split(ids(3), np.array([1, np.nan, 2]), np.zeros(3))
+
+
+def test_column_split_with_and_without_a_table_of_values():
+    split = column_split(
+        ids(3), np.array(["2014", "2016", "x"]), {"train": ["2014"], "test": ["2016"]}
+    )
+    assert split.part.tolist() == ["train", "test", ""]
+    assert column_split(ids(2), np.array(["train", "test"])).part.tolist() == ["train", "test"]
+    with pytest.raises(DataError, match="'spam'"):
+        column_split(ids(1), np.array(["spam"]))
+
+
+def test_subsets_are_nested_in_their_parts_and_capped():
+    labels = np.repeat([f"c{i}" for i in range(10)], TRAIN)
+    split = make_split("random", ids(len(labels)), labels=labels, subsets=("50", "10"), seed=42)
+    for part in ("train", "validation", "test"):
+        whole, half = split.rows(part), split.rows(part, "50")
+        assert set(half) < set(whole)
+        counts = np.unique(labels[whole], return_counts=True)[1]
+        kept = np.unique(labels[half], return_counts=True)[1]
+        assert kept.tolist() == np.minimum(counts, water_fill(counts, 0.5)).tolist()
+    assert split.rows("train", "full").tolist() == split.rows("train").tolist()
+
+
+def test_objects_without_a_label_are_in_no_subset():
+    labels = np.array(["a", "", "b", ""] * 10)
+    split = random_split(ids(40)).with_subset("50", labels, 0.5, seed=0)
+    assert not split.subsets["50"][labels == ""].any()
+
+
+def test_write_and_read_round_trip(tmp_path):
+    labels = np.repeat(["a", "ü"], 20)
+    split = make_split("random", ids(40), labels=labels, subsets=("25",))
+    split.write(tmp_path / "s.parquet")
+    again = Split.read(tmp_path / "s.parquet")
+    assert again.hash == split.hash
+    assert again.recipe == split.recipe
+    assert again.part.tolist() == split.part.tolist()
+    assert again.subsets["25"].tolist() == split.subsets["25"].tolist()
+
+
+def test_a_split_in_csv_keeps_names_that_look_like_numbers(tmp_path):
+    (tmp_path / "s.csv").write_text("object_id,part\n007,train\n12345678901234567890,test\n9,\n")
+    split = Split.read(tmp_path / "s.csv")
+    assert split.object_id.tolist() == ["007", "12345678901234567890", "9"]
+    assert split.part.tolist() == ["train", "test", ""]
+
+
+def test_a_changed_split_is_found_out(tmp_path):
+    path = tmp_path / "s.parquet"
+    random_split(ids(20)).write(path)
+    table = pq.read_table(path)
+    part = table["part"].to_pylist()
+    part[0] = "test" if part[0] != "test" else "train"
+    changed = table.set_column(1, "part", pa.array(part))
+    pq.write_table(changed, path)
+    with pytest.raises(DataError, match="changed after it was made"):
+        Split.read(path)
+
+
+def test_align_follows_the_dataset_and_leaves_out_strangers():
+    split = Split(
+        ids(3), np.array(["train", "test", "validation"]), {"10": np.array([1, 0, 1], bool)}
+    )
+    aligned = split.align(np.array(["s2", "new", "s0"]))
+    assert aligned.part.tolist() == ["validation", "", "train"]
+    assert aligned.subsets["10"].tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize("fractions", [(0.5, 0.5), (0.9, 0.2, -0.1), (0.8, 0.1, 0.2)])
+def test_fractions_that_do_not_add_up_are_refused(fractions):
+    with pytest.raises(DataError, match="add up to 1"):
+        random_split(ids(5), fractions=fractions)
