@@ -1,0 +1,126 @@
+import pytest
+import yaml
+
+from skybind.config import config_names, dump_config, load_config
+from skybind.errors import ConfigError
+
+
+def test_the_published_configuration_to_the_digit():
+    config = load_config("astrom3")
+    training = config.training
+    assert (training.batch_size, training.drop_last, training.epochs) == (512, True, 100)
+    assert training.learning_rate == 0.00392
+    assert training.betas == (0.926, 0.999)
+    assert training.weight_decay == 0.00467
+    assert training.gradient_clip == 45
+    assert (training.warmup_epochs, training.warmup_start) == (10, 1e-5)
+    assert (training.plateau_factor, training.plateau_patience) == (0.113, 3)
+    assert training.early_stop_patience == 6
+    assert config.finetuning.training.epochs == 50
+    assert config.finetuning.training.gradient_clip == 5
+    few = config.finetuning.overrides["photometry-10"]
+    assert few["learning_rate"] == 1.29e-4
+    assert few["betas"] == [0.915, 0.999]
+    assert (few["weight_decay"], few["plateau_factor"]) == (0.00241, 0.932)
+    dropouts = [m.encoder["dropout"] for m in config.modalities.values()]
+    assert dropouts == [0.245, 0.339, 0.160]
+    assert config.model.dimension == 512
+    assert config.pairs == [
+        ("photometry", "spectrum"),
+        ("spectrum", "metadata"),
+        ("metadata", "photometry"),
+    ]
+    scale = config.model.scale
+    assert (scale.learnable, scale.initial, scale.minimum, scale.maximum) == (True, 100, 1, 100)
+    assert config.model.loss == "sum"
+
+
+@pytest.mark.parametrize("name", ["astrom3", "stars", "stars-small"])
+def test_shipped_configurations_survive_a_round_trip(name, tmp_path):
+    config = load_config(name)
+    (tmp_path / "same.yaml").write_text(dump_config(config))
+    assert load_config(tmp_path / "same.yaml") == config
+    assert name in config_names()
+    assert config.description
+
+
+def test_extending_overriding_and_removing(tmp_path):
+    text = "extends: stars-small\ntraining: {epochs: 3}\nmodalities: {spectrum: null}\n"
+    (tmp_path / "mine.yaml").write_text(text)
+    config = load_config(tmp_path / "mine.yaml", ["model.dimension=32", "labels.classes=[M, SR]"])
+    base = load_config("stars-small")
+    assert config.name == "mine"
+    assert config.training.epochs == 3
+    assert config.training.learning_rate == base.training.learning_rate
+    assert list(config.modalities) == ["photometry", "metadata"]
+    assert config.model.dimension == 32
+    assert config.labels.classes == ["M", "SR"]
+
+
+def test_another_encoder_replaces_all_of_the_old_ones_options(tmp_path):
+    text = "extends: stars\nmodalities: {spectrum: {encoder: {name: mlp, hidden: 9}}}\n"
+    (tmp_path / "mine.yaml").write_text(text)
+    config = load_config(tmp_path / "mine.yaml")
+    assert config.modalities["spectrum"].encoder == {"name": "mlp", "hidden": 9}
+    # while an option alone is merged
+    config = load_config("stars", ["modalities.spectrum.encoder.dropout=0.5"])
+    assert config.modalities["spectrum"].encoder["name"] == "galspecnet"
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("traning.epochs=2", "no key 'traning': did you mean 'training'"),
+        ("training.epoch=2", "no key 'training.epoch': did you mean 'epochs'"),
+        ("modalities.spectrum.encodr=2", "'modalities.spectrum.encodr': did you mean 'encoder'"),
+        ("training.epochs=many", "training.epochs: input should be a valid integer"),
+        ("training.epochs=0", "training.epochs: input should be greater"),
+        ("training", "does not set a key"),
+        ("seed.x.y=1", "is a value, not a section"),
+        ("model.pairs=[[photometry, image]]", "'image', which is not among modalities"),
+        ("finetuning.subsets=['5']", "'5', which is not among split.subsets"),
+        ("finetuning.modalities=[photometry+x]", "'x', which is not among modalities"),
+        ("modalities.spectrum.encoder={hidden: 3}", "the encoder has no name"),
+        ("model.scale.initial=-1", "model.scale.initial"),
+    ],
+)
+def test_what_is_wrong_is_one_sentence(override, sentence):
+    with pytest.raises(ConfigError) as caught:
+        load_config("stars-small", [override])
+    assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("a: [1", "is not YAML"),
+        ("- 1", "is not a mapping"),
+        (
+            "extends: star",
+            "no configuration 'star', neither a shipped one nor a file: did you mean",
+        ),
+        ("extends: bad.yaml", "extends itself"),
+        ("name: x", "the key 'modalities' is missing"),
+        ("\x00\x01", "is not YAML"),
+    ],
+)
+def test_broken_files_are_one_sentence(text, sentence, tmp_path):
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    assert sentence in str(caught.value)
+
+
+def test_one_modality_is_paired_with_itself():
+    removed = ["modalities.spectrum=null", "modalities.metadata=null", "model.pairs=all"]
+    config = load_config("stars-small", removed)
+    assert config.pairs == [("photometry", "photometry")]
+    assert config.modality_sets == [("photometry",)]
+
+
+def test_dump_is_yaml_with_every_key():
+    keys = yaml.safe_load(dump_config(load_config("stars")))
+    assert keys["training"]["early_stop_patience"] == 6
+    assert keys["modalities"]["photometry"]["preprocessing"]["phase"] is True
