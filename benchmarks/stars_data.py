@@ -39,7 +39,8 @@ class Stars:
     photometry : Ragged or None
         Fields time [d], magnitude, magnitude_err [mag].
     spectrum : Ragged or None
-        Fields wavelength [Angstrom], flux (arbitrary scale), and ivar where known.
+        Fields wavelength [Angstrom], flux (arbitrary scale), mask (true = no data), and ivar
+        where known.
     """
 
     columns: dict[str, np.ndarray]
@@ -158,7 +159,7 @@ def read_lamost_index(folder: str | Path, spectra: bool = True) -> Stars:
     flux, ivar, wavelength, mask = np.concatenate(tables, axis=1)
     lengths = np.array([table.shape[1] for table in tables])
     found = _spectra(wavelength, flux, lengths)
-    found.fields |= {"ivar": ivar.astype(np.float32), "mask": mask > 0}
+    found.fields |= {"ivar": ivar.astype(np.float32), "mask": (mask > 0) | (ivar <= 0)}
     return Stars(columns, spectrum=found)
 
 
@@ -209,8 +210,8 @@ def _read_light_curves(folder: Path, name: str, per_magnitude: int) -> Stars:
     columns["n_obs"] = lengths
     fields = {
         "time": time,
-        "magnitude": magnitude.astype(np.float32),
-        "magnitude_err": error.astype(np.float32),
+        "magnitude": magnitude,
+        "magnitude_err": error,
     }
     return Stars(columns, photometry=Ragged(fields, offsets, lengths > 0))
 
@@ -276,7 +277,11 @@ def _star_columns(rows: Sequence[dict[str, str]]) -> dict[str, np.ndarray]:
 
 def _spectra(wavelength: np.ndarray, flux: np.ndarray, lengths: np.ndarray) -> Ragged:
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    fields = {"wavelength": wavelength.astype(np.float32), "flux": flux.astype(np.float32)}
+    fields = {
+        "wavelength": wavelength.astype(np.float32),
+        "flux": flux.astype(np.float32),
+        "mask": flux == 0,  # the libraries fill their gaps with zeros
+    }
     return Ragged(fields, offsets, lengths > 0)
 
 

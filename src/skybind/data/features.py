@@ -18,7 +18,7 @@ FEATURES: dict[str, tuple[str | None, str]] = {
     "period_ratio": (None, "period / ls_period"),
     "ls_power": (None, "Power of the highest Lomb-Scargle peak, 0 to 1; 0 if none"),
     "ls_power_ratio": (None, "Power of the second highest peak over the highest; 1 if none"),
-    "harmonics": (None, "Harmonics that describe the folded curve best (BIC)"),
+    "harmonics": (None, "Harmonics that describe the folded curve best"),
     "lksl_statistic": (None, "Lafler-Kinman string length at period (Clarke 2002)"),
     "lksl_double": (None, "Lafler-Kinman string length at twice ls_period"),
     "n_obs": (None, "Number of epochs used"),
@@ -57,6 +57,11 @@ FEATURES: dict[str, tuple[str | None, str]] = {
     "minima_distance": (None, "Phase between them, up to 0.5; 0 if there is one only"),
     "depth_ratio_double": (None, "Secondary over primary minimum at twice ls_period"),
     "odd_power_double": (None, "Share of the odd harmonics at twice ls_period"),
+    "faint_width_double": (None, "faint_width at twice ls_period"),
+    "ls_amplitude": ("mag", "Half amplitude at ls_period: second harmonic of the double fold"),
+    "r42_double": (None, "A4 / A2 at twice ls_period"),
+    "r62_double": (None, "A6 / A2 at twice ls_period"),
+    "phi42_double": ("rad", "phi4 - 2 phi2 at twice ls_period, 0 to 2 pi"),
 }
 
 SHORT_STEP = 1.5  # d, for eta_day
@@ -251,11 +256,24 @@ def _folded(curves: _Curves, period: np.ndarray, terms: np.ndarray) -> dict[str,
 
 def _double(curves: _Curves, period: np.ndarray, terms: np.ndarray) -> dict[str, np.ndarray]:
     """Features of the curve folded at twice its Lomb-Scargle period."""
-    best = fit_harmonics(_sums(curves, period, 8), np.clip(2 * terms, 0, 8))
-    power = np.abs(best) ** 2
-    ratio, _ = _minima(_on_grid(best))
-    odd, every = power[:, 1::2].sum(axis=1), power[:, 1:].sum(axis=1)
-    return {"depth_ratio_double": ratio, "odd_power_double": _ratio(odd, every)}
+    sums = _sums(curves, period, 8)
+    fit = fit_harmonics(sums, np.clip(2 * terms, 0, 8))
+    power = np.abs(fit) ** 2
+    model = _on_grid(fit)
+    ratio, _ = _minima(model)
+    middle = (model.max(axis=1) + model.min(axis=1)) / 2
+    # All curves get the same harmonics here, as far as their epochs allow.
+    fit = fit_harmonics(sums, np.clip((curves.counts - 2) // 4, 0, 8))
+    size, angle = np.abs(fit), np.angle(fit)
+    return {
+        "depth_ratio_double": ratio,
+        "odd_power_double": _ratio(power[:, 1::2].sum(axis=1), power[:, 1:].sum(axis=1)),
+        "faint_width_double": (model > middle[:, None]).mean(axis=1),
+        "ls_amplitude": size[:, 2],
+        "r42_double": _ratio(size[:, 4], size[:, 2]),
+        "r62_double": _ratio(size[:, 6], size[:, 2]),
+        "phi42_double": (angle[:, 4] - 2 * angle[:, 2]) % (2 * np.pi),
+    }
 
 
 def _string_length(curves: _Curves, period: np.ndarray) -> np.ndarray:

@@ -23,7 +23,11 @@ FRACTIONS = (1 / 2, 1 / 3, 1 / 4, 1 / 6)
 CYCLES = 20  # a fraction must repeat so often: Miras are not quite the same each time
 WINDOW_LIMIT = 0.5  # spectral window at one cycle a day from which nights leave aliases
 MARGIN = 1.5  # half width, in resolution elements 1/T, of what is cut out at whole days
-VERSION = 2  # part of the cache's key: raise it when the numbers change
+SLOW = 0.05  # [1/d]: what is slower is mirrored within so much of whole days
+SLOW_POWER = 0.75  # of the highest peak, above which a slow peak explains those mirrors
+PENALTY = 2.0  # times that of the Bayesian criterion: many candidates are tried
+PRECISION = 1e-6  # of the periodogram's sums
+VERSION = 3  # part of the cache's key: raise it when the numbers change
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,7 @@ class Periods:
     ls_power_second : ndarray
         Power of the second highest peak.
     harmonics : ndarray of int
-        Number of harmonics that describe the curve at `period` best (by BIC).
+        Number of harmonics that describe the curve at `period` best.
     """
 
     period: np.ndarray
@@ -132,8 +136,11 @@ def find_period(
 
     A Lomb-Scargle periodogram with floating mean (nifty-ls) gives the highest peaks. Their
     multiples, fractions and daily aliases are candidates; Fourier series of 1 to `harmonics`
-    terms are fitted at each, and the lowest Bayesian information criterion
-    `N ln(chi2) + (2 K + 1) ln N` wins: a sub-harmonic wins only if its odd terms are real.
+    terms are fitted at each, and the lowest criterion `N ln(chi2) + 2 (2 K + 1) ln N` wins
+    (twice the penalty of the Bayesian one, as many candidates are tried): a sub-harmonic wins
+    only if its odd terms are real. Where nights leave aliases, frequencies next to whole days
+    are cut out, and if a slow variation explains nearly as much as those near whole days do,
+    the slow one is taken.
 
     Parameters
     ----------
@@ -264,8 +271,15 @@ def _search(
     tops, heights = _peaks(frequency, power, options.peaks, separation=2 / span)
     if len(tops) == 0:
         return nothing
+    slow = options.whole_days and (heights[tops < SLOW] > SLOW_POWER * heights[0]).any()
+    slow = slow and _window(time, 1.0) > WINDOW_LIMIT
+    if slow:
+        kept = ~_near_whole_days(tops)
+        tops, heights = tops[kept], heights[kept]
     second = heights[1] if len(tops) > 1 else 0.0
     candidates = _candidates(tops, low, high, span)
+    if slow:
+        candidates = candidates[~_near_whole_days(candidates)]
     best, _ = _compare(time, value, error, candidates, options.harmonics)
     # Two unlike narrow eclipses need twice the harmonics at the orbital period.
     longer = best * np.array([1, 1 / 2, 1 / 3])
@@ -288,7 +302,13 @@ def _periodogram(
 
     number = max(int(np.ceil((high - low) * time[-1] * oversampling)) + 1, 3)
     result = nifty_ls.lombscargle(
-        time, value, error, fmin=low, fmax=high, Nf=number, backend="finufft", nthreads=1
+        *(time, value, error),
+        fmin=low,
+        fmax=high,
+        Nf=number,
+        backend="finufft",
+        nthreads=1,
+        finufft_kwargs={"eps": PRECISION},
     )
     return np.linspace(low, high, number), np.nan_to_num(result.power)
 
@@ -301,10 +321,21 @@ def _cut_whole_days(
     A slow trend or a zero point that changes from night to night shows up there.
     """
     for day in (1.0, SIDEREAL):
-        if np.abs(np.exp(2j * np.pi * day * time).mean()) < WINDOW_LIMIT:
+        if _window(time, day) < WINDOW_LIMIT:
             continue
         nearest = np.round(frequency / day) * day
         power[(np.abs(frequency - nearest) < MARGIN / span) & (nearest > 0)] = 0.0
+
+
+def _window(time: np.ndarray, frequency: float) -> float:
+    """Spectral window of the epochs, 0 to 1."""
+    return float(np.abs(np.exp(2j * np.pi * frequency * time).mean()))
+
+
+def _near_whole_days(frequency: np.ndarray) -> np.ndarray:
+    """Whether a frequency lies where a slow variation of a night's means is mirrored."""
+    nearest = np.round(frequency / SIDEREAL) * SIDEREAL
+    return (nearest > 0) & (np.abs(frequency - nearest) < SLOW)
 
 
 def _peaks(
@@ -353,7 +384,7 @@ def _compare(
     sums = FourierSums.of_frequencies(time, value, error, candidates, harmonics)
     chi2 = harmonic_chi2(sums)[:, 1:]
     terms = np.arange(1, harmonics + 1)
-    criterion = number * np.log(chi2) + (2 * terms + 1) * np.log(number)
+    criterion = number * np.log(chi2) + PENALTY * (2 * terms + 1) * np.log(number)
     best, term = np.unravel_index(np.argmin(criterion), criterion.shape)
     return float(candidates[best]), int(terms[term])
 

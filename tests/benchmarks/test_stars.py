@@ -1,0 +1,124 @@
+"""The shared sets of real stars: facts known from their sources and from the sky."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skybind.data.features import FEATURES
+from skybind.data.periods import find_periods
+
+ROOT = Path(__file__).parents[2]
+STARS = ROOT.parent / "shared" / "data" / "stars"
+pytestmark = pytest.mark.skipif(not STARS.is_dir(), reason=f"no shared data at {STARS}")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _benchmarks_can_be_imported():
+    sys.path.insert(0, str(ROOT / "benchmarks"))
+    yield
+    sys.path.remove(str(ROOT / "benchmarks"))
+
+
+@pytest.fixture(scope="module")
+def asas():
+    from stars_data import read_asas
+
+    return read_asas(STARS / "asas_hipparcos")
+
+
+def test_benchmark_has_its_stars_and_folds_are_disjoint(asas):
+    from stars_baselines import benchmark_rows, folds, subset
+
+    rows = benchmark_rows(asas)
+    assert len(asas) == 13909
+    assert len(rows) == 10941
+    labels = asas.columns["label"][rows]
+    tested = np.concatenate([test for _, test in folds(labels)])
+    np.testing.assert_array_equal(np.sort(tested), np.arange(len(rows)))
+    train, test = folds(labels)[0]
+    tenth = subset(labels, train, 0.1, seed=0)
+    assert len(tenth) == pytest.approx(0.1 * len(train), abs=1)
+    assert not np.intersect1d(tenth, test).size
+    assert set(labels[tenth]) == set(labels)
+
+
+@pytest.mark.parametrize(
+    ("name", "period"),
+    # RR Cet, RR Leo and AV Peg: periods of the General Catalogue of Variable Stars
+    [
+        ("ASAS013208+0120.5", 0.5530),
+        ("ASAS100744+2359.5", 0.4524),
+        ("ASAS215203+2234.4", 0.3904),
+    ],
+)
+def test_known_periods_of_rr_lyrae_stars(asas, name, period):
+    row = np.flatnonzero(asas.columns["object_id"] == name)
+    found = find_periods(asas.photometry.take(row))
+    assert found.period[0] == pytest.approx(period, abs=2e-4)
+
+
+def test_trimodal_stars_have_all_three():
+    from stars_data import read_trimodal
+
+    stars = read_trimodal(STARS / "trimodal")
+    assert len(stars) == 33
+    assert stars.photometry.present.all()
+    assert stars.spectrum.present.all()
+    assert (stars.columns["hip"] > 0).all()
+    assert np.isfinite(stars.columns["parallax"]).all()
+
+
+def test_spectral_libraries_show_balmer_lines_of_their_a_stars():
+    from stars_data import read_miles, read_stelib
+
+    for stars, number in (
+        (read_miles(STARS / "miles_stelib"), 983),
+        (read_stelib(STARS / "miles_stelib"), 255),
+    ):
+        assert len(stars) == number
+        hot = np.char.startswith(stars.columns["spectral_type"].astype(str), "A0")
+        chosen = stars.take(hot).spectrum
+        wavelength, flux = chosen.fields["wavelength"], chosen.fields["flux"].astype(float)
+        good = ~chosen.fields["mask"]
+        line = good & (np.abs(wavelength - 4861.3) < 4)
+        beside = good & (np.abs(np.abs(wavelength - 4861.3) - 50) < 10)
+        owner = chosen.owner
+        depth = [
+            flux[line & (owner == row)].mean() / flux[beside & (owner == row)].mean()
+            for row in range(len(chosen))
+            if (line & (owner == row)).any()
+        ]
+        assert np.median(depth) < 0.75
+
+
+def test_lamost_wavelengths_hold_for_both_pipelines():
+    from stars_data import read_lamost_index
+
+    stars = read_lamost_index(STARS / "lamost_lrs")
+    chosen = stars.spectrum
+    assert len(stars) == 396
+    start = chosen.fields["wavelength"][chosen.offsets[:-1][chosen.present]]
+    assert start.min() > 3650
+    assert start.max() < 3750
+
+
+def test_binding_dataset_holds_out_the_test_stars(tmp_path, monkeypatch):
+    import stars_datasets
+    from skybind.data.dataset import Dataset
+
+    def constants(stars, cache, name):
+        return {key: np.ones(len(stars)) for key in FEATURES}
+
+    monkeypatch.setattr(stars_datasets, "load_features", constants)
+    stars_datasets.binding_dataset(STARS, tmp_path, tmp_path / "binding")
+    dataset = Dataset.open(tmp_path / "binding")
+    sample, hip = dataset.column("sample"), dataset.column("hip")
+    assert (sample == "test").sum() == 33
+    assert not np.intersect1d(hip[sample == "test"], hip[sample != "test"]).size
+    assert not np.intersect1d(hip[sample == "photometry"], hip[sample == "spectrum"]).size
+    seen = {name: dataset.present(name) for name in ("photometry", "spectrum", "metadata")}
+    np.testing.assert_array_equal(seen["photometry"], sample != "spectrum")
+    np.testing.assert_array_equal(seen["spectrum"], sample != "photometry")
+    assert seen["metadata"].all()
