@@ -26,41 +26,42 @@ import torch, torch.distributed as dist
 from training_toys import ToySource, toy_binder
 from skybind.training.distributed import average_gradients, broadcast_module
 from skybind.training.losses import pairs_loss
-rank, folder, missing = int(sys.argv[1]), sys.argv[2], float(sys.argv[3])
+rank, folder = int(sys.argv[1]), sys.argv[2]
 torch.set_num_threads(1)
 dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2,
                         timeout=timedelta(seconds=60))
-binder = toy_binder(seed=rank, dropout=0.0)
-broadcast_module(binder)  # both get what seed 0 gave
 part = slice(0, 13) if rank == 0 else slice(13, 20)
-batch = ToySource(20, missing).batch(torch.arange(20).numpy()).select(part)
-result = pairs_loss(binder.embed(batch), batch.present, binder.pairs, binder.scales)
-result["loss"].backward()
-average_gradients(binder.parameters())
-gradients = {n: p.grad for n, p in binder.named_parameters()}
-torch.save({"result": {k: v.detach() for k, v in result.items()}, "gradients": gradients},
-           f"{folder}/{rank}.pt")
+for missing in (0.0, 0.4):
+    binder = toy_binder(seed=rank, dropout=0.0)
+    broadcast_module(binder)  # both get what seed 0 gave
+    batch = ToySource(20, missing).batch(torch.arange(20).numpy()).select(part)
+    result = pairs_loss(binder.embed(batch), batch.present, binder.pairs, binder.scales)
+    result["loss"].backward()
+    average_gradients(binder.parameters())
+    gradients = {n: p.grad for n, p in binder.named_parameters()}
+    torch.save({"result": {k: v.detach() for k, v in result.items()}, "gradients": gradients},
+               f"{folder}/{rank}-{missing}.pt")
 dist.destroy_process_group()
 """
 
 
-def run_two(folder, missing):
+@pytest.fixture(scope="module")
+def two_processes(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("two")
     command = [sys.executable, "-c", WORKER]
-    workers = [
-        subprocess.Popen([*command, str(rank), str(folder), str(missing)], cwd=HERE)
-        for rank in range(2)
-    ]
+    workers = [subprocess.Popen([*command, str(r), str(folder)], cwd=HERE) for r in range(2)]
     assert [worker.wait(120) for worker in workers] == [0, 0]
-    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]
+    return folder
 
 
 @pytest.mark.parametrize("missing", [0.0, 0.4])
-def test_two_processes_with_uneven_parts_equal_one(tmp_path, missing):
+def test_two_processes_with_uneven_parts_equal_one(two_processes, missing):
     binder = toy_binder(seed=0, dropout=0.0)
     batch = ToySource(20, missing).batch(torch.arange(20).numpy())
     result = pairs_loss(binder.embed(batch), batch.present, binder.pairs, binder.scales)
     result["loss"].backward()
-    for worker in run_two(tmp_path, missing):
+    for rank in range(2):
+        worker = torch.load(two_processes / f"{rank}-{missing}.pt", weights_only=True)
         for key, value in worker["result"].items():
             torch.testing.assert_close(value, result[key].detach(), rtol=1e-6, atol=1e-6)
         for name, parameter in binder.named_parameters():

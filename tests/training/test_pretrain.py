@@ -138,7 +138,8 @@ class Deadly(ToySource):
     batches = 0
     def batch(self, rows, rng=None):
         Deadly.batches += rng is not None
-        if sys.argv[2] == "kill" and Deadly.batches == 2 * 3 + 2:  # of three an epoch: in the middle of epoch 3
+        # of three batches an epoch: in the middle of epoch 3
+        if sys.argv[2] == "kill" and Deadly.batches == 2 * 3 + 2:
             os.kill(os.getpid(), signal.SIGKILL)
         return super().batch(rows, rng)
 resume = sys.argv[2] == "resume"
@@ -185,6 +186,18 @@ def test_resume_starts_where_there_is_nothing_and_returns_where_all_is_done(tmp_
     trained = toy_binder()
     load_weights(trained, tmp_path / "best.safetensors")
     assert same_weights(weights(binder), weights(trained))
+
+
+def test_a_run_that_starts_anew_leaves_nothing_of_the_old_one_to_resume(tmp_path):
+    class Failing(ToySource):
+        def batch(self, rows, rng=None):
+            raise RuntimeError("disk gone")
+
+    run(tmp_path, epochs=3)
+    with pytest.raises(RuntimeError, match="disk gone"):
+        run(tmp_path, source=Failing(), epochs=3)
+    assert not (tmp_path / "last.ckpt").exists()
+    assert not (tmp_path / "best.safetensors").exists()
 
 
 def test_another_configuration_does_not_resume(tmp_path):

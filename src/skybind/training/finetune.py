@@ -88,6 +88,7 @@ def finetune(
 
 class _Finetuning(Task):
     title = "fine-tuning"
+    score = "accuracy"
 
     def __init__(
         self,

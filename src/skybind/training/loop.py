@@ -170,7 +170,8 @@ def _train(
     try:
         run = _Run(fabric, task, options, out, seed, on_save)
         show = progress and fabric.is_global_zero
-        return run.train(resume, ProgressDisplay(task.title, options.epochs, show))
+        display = ProgressDisplay(task.title, task.score, options.epochs, show)
+        return run.train(resume, display)
     except SkybindError as error:
         return error
 
@@ -206,6 +207,9 @@ class _Run:
         last = self.out / "last.ckpt"
         if resume and last.exists():
             self._restore(load_checkpoint(last, self.identity))
+        elif self.fabric.is_global_zero:
+            last.unlink(missing_ok=True)
+            (self.out / "best.safetensors").unlink(missing_ok=True)
         began = time.monotonic()
         log = RunLog(self.out) if self.fabric.is_global_zero else None
         with display:
@@ -331,7 +335,10 @@ class _Run:
                 for stream in (Stream.VIEW, Stream.SECOND_VIEW)
             )
             sample = self.task.load(part, first, second)
-        return sample.pin_memory() if self.fabric.device.type == "cuda" else sample
+        if self.fabric.device.type != "cuda":
+            return sample
+        torch.cuda.set_device(self.fabric.device)  # each thread has its own, the first by default
+        return sample.pin_memory()
 
     def _backward(self, loss: torch.Tensor) -> None:
         self.fabric.backward(loss)

@@ -78,6 +78,7 @@ def pretrain(
 
 class _Pretraining(Task):
     title = "pre-training"
+    score = "retrieval"
 
     def __init__(
         self,

@@ -19,16 +19,18 @@ class ProgressDisplay:
     ----------
     title : str
         What is going on, such as "pre-training".
+    score : str
+        What the accuracy is called.
     epochs : int
         Epochs at most.
     show : bool
         False: say nothing.
     """
 
-    def __init__(self, title: str, epochs: int, show: bool) -> None:
+    def __init__(self, title: str, score: str, epochs: int, show: bool) -> None:
         from rich.console import Console
 
-        self._title, self._epochs, self._show = title, epochs, show
+        self._title, self._score, self._epochs, self._show = title, score, epochs, show
         self._console = Console(stderr=True, highlight=False)
         self._bar = self._make_bar() if show and self._console.is_terminal else None
         self._task: Any = None
@@ -65,7 +67,7 @@ class ProgressDisplay:
             total=self._epochs * steps,
             completed=(epoch - 1) * steps + step,
             description=f"{self._title} epoch {epoch}/{self._epochs}",
-            values=_describe(values),
+            values=self._describe(values),
         )
 
     def epoch(self, record: Record, best: bool, left: float) -> None:
@@ -74,7 +76,7 @@ class ProgressDisplay:
             return
         parts = [
             f"epoch {record['epoch']:.0f}/{self._epochs}",
-            _describe(summary(record)),
+            self._describe(summary(record)),
             f"left {_duration(left)}" if left > 0 else "done",
         ]
         self.say(f"{self._title} " + "  ".join(parts) + ("  best so far" if best else ""))
@@ -83,6 +85,17 @@ class ProgressDisplay:
         """Print one line."""
         if self._show:
             self._console.print(line, markup=False, soft_wrap=True)
+
+    def _describe(self, values: Mapping[str, float]) -> str:
+        parts = []
+        for name, value in values.items():
+            if name == "accuracy":
+                parts.append(f"{self._score} {value:.1%}")
+            elif name == "objects/s":
+                parts.append(f"{value:,.0f} {name}")
+            else:
+                parts.append(f"{name} {value:.4f}")
+        return "  ".join(parts)
 
     def _make_bar(self) -> Any:
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -144,18 +157,6 @@ def summary(record: Record) -> dict[str, float]:
         "accuracy": sum(accuracies) / len(accuracies) if accuracies else math.nan,
         "objects/s": record["objects_per_second"],
     }
-
-
-def _describe(values: Mapping[str, float]) -> str:
-    parts = []
-    for name, value in values.items():
-        if name == "accuracy":
-            parts.append(f"{name} {value:.1%}")
-        elif name == "objects/s":
-            parts.append(f"{value:,.0f} {name}")
-        else:
-            parts.append(f"{name} {value:.4f}")
-    return "  ".join(parts)
 
 
 def _duration(seconds: float) -> str:

@@ -41,6 +41,8 @@ class Task(ABC):
     ----------
     title : str
         What it is called in messages.
+    score : str
+        What its accuracy is called there.
     module : nn.Module
         What is trained.
     rows : dict of str to ndarray of int
@@ -48,6 +50,7 @@ class Task(ABC):
     """
 
     title: ClassVar[str]
+    score: ClassVar[str]
     module: nn.Module
     rows: dict[str, np.ndarray]
 
