@@ -10,10 +10,15 @@ from skybind.data.mapping import ObservationSpec
 from skybind.data.readers.registry import Fields
 from skybind.data.readers.tables import Table, numbers, read_bytes, read_table, texts
 from skybind.data.units import convert, stored_unit
-from skybind.errors import ConfigError
+from skybind.errors import ConfigError, DataError
 from skybind.ragged import Ragged
 
 UNKNOWN_OBJECT = "no such object in the table of objects"
+# Fields that mean nothing without a unit, and the usual one
+EXAMPLE_UNITS = {
+    "photometry": {"time": "d", "flux": "mJy", "magnitude": "mag"},
+    "spectrum": {"wavelength": "Angstrom"},
+}
 Rows = list[dict[str, str]]
 
 
@@ -93,15 +98,20 @@ def observation_fields(table: Table, spec: ObservationSpec) -> Fields:
             fields[name] = ~(values == 0)
             continue
         where = f"{table.name}, column '{column.column}' ({name})"
-        unit = spec.declared_unit(name) or table.units.get(column.column)
-        if unit is None and name in ("flux", "magnitude", "time") and spec.kind == "photometry":
-            example = {"flux": "mJy", "magnitude": "mag", "time": "d"}[name]
+        declared = spec.declared_unit(name)
+        unit = declared if column.unit is not None else table.units.get(column.column, declared)
+        target = stored_unit(spec.kind, name, declared)
+        where = f"{table.name}, column '{column.column}' ({name})"
+        if unit is None and name in EXAMPLE_UNITS[spec.kind]:
+            example = EXAMPLE_UNITS[spec.kind][name]
             raise ConfigError(f"{where} has no unit: add one to the mapping, e.g. unit: {example}.")
-        if unit is None and name == "wavelength":
-            raise ConfigError(f"{where} has no unit: add one to the mapping, e.g. unit: Angstrom.")
-        target = stored_unit(spec.kind, name, unit)
         if unit is not None and target is not None and target != unit:
-            values = convert(values, unit, target, where)
+            try:
+                values = convert(values, unit, target, where)
+            except ConfigError as error:
+                if column.unit is not None:
+                    raise
+                raise DataError(str(error)) from None  # the file's own unit, not the mapping's
         with np.errstate(over="ignore"):  # too large for float32: infinite, so dropped and counted
             fields[name] = values.astype(np.float64 if name == "time" else np.float32)
     return fields
