@@ -153,6 +153,21 @@ class Dataset:
             values = pc.cast(values, pa.float64())
         return values.to_numpy()
 
+    def numbers(self, name: str) -> np.ndarray:
+        """Read one flat column as float64, NaN where null.
+
+        Raises
+        ------
+        DataError
+            If it holds text that is no number.
+        """
+        try:
+            return self.column(name).astype(np.float64)
+        except (TypeError, ValueError):
+            raise DataError(
+                f"The column '{name}' of the dataset at {self.path} should hold numbers, not text."
+            ) from None
+
     def present(self, modality: str) -> np.ndarray:
         """Which objects were observed in `modality`, shape (n,) bool.
 
@@ -167,7 +182,7 @@ class Dataset:
             raise DataError(f"The dataset at {self.path} has no '{modality}' (it has {have}).")
         seen = np.zeros(len(self), bool)
         for name in features:
-            seen |= np.isfinite(self.column(name).astype(float))
+            seen |= np.isfinite(self.numbers(name))
         return seen
 
     def labels(self, name: str = "label") -> np.ndarray:

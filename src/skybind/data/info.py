@@ -125,7 +125,7 @@ def dataset_info(path: str | Path) -> DatasetInfo:
         overlaps=_overlaps(present, len(dataset)),
         labels={name: _counts(dataset.labels(name)) for name in schema.with_role("label")},
         targets={
-            name: int(np.isfinite(dataset.column(name).astype(float)).sum())
+            name: int(np.isfinite(dataset.numbers(name)).sum())
             for name in schema.with_role("target")
         },
         splits=splits,

@@ -97,7 +97,6 @@ def observation_fields(table: Table, spec: ObservationSpec) -> Fields:
         if name == "mask":
             fields[name] = ~(values == 0)
             continue
-        where = f"{table.name}, column '{column.column}' ({name})"
         declared = spec.declared_unit(name)
         unit = declared if column.unit is not None else table.units.get(column.column, declared)
         target = stored_unit(spec.kind, name, declared)

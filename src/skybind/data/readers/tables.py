@@ -49,19 +49,22 @@ class Table:
         Units that the file itself states.
     bad_rows : list of str
         Sentences about rows that could not be read and were left out.
+    known : list of str
+        Names of all columns of the file, also of those that were left out.
     """
 
     name: str
     columns: dict[str, np.ndarray]
     units: dict[str, str] = field(default_factory=dict)
     bad_rows: list[str] = field(default_factory=list)
+    known: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()))) if self.columns else 0
 
     def __getitem__(self, column: str) -> np.ndarray:
         if column not in self.columns:
-            names = [name[:40] for name in self.columns]
+            names = [name[:40] for name in self.known or self.columns]
             hint = nearest(column, names[:30]) if names else "it has none."
             raise DataError(f"{self.name} has no column '{column}': {hint}")
         return self.columns[column]
@@ -140,6 +143,7 @@ def read_table(
         raise DataError(f"{name} cannot be read as {format}: {_first_line(error)}") from error
     if columns is not None:
         keep = set(columns)
+        table.known = table.known or list(table.columns)
         table.columns = {key: v for key, v in table.columns.items() if key in keep} or table.columns
     return table
 
@@ -226,7 +230,9 @@ def _commas(data: bytes) -> bytes:
 def _parquet(data: bytes, name: str, columns: Sequence[str] | None) -> Table:
     file = pq.ParquetFile(pa.BufferReader(data))
     wanted = [c for c in file.schema_arrow.names if columns is None or c in columns]
-    return _from_arrow(file.read(wanted or None, use_threads=False), name, [])
+    table = _from_arrow(file.read(wanted or None, use_threads=False), name, [])
+    table.known = list(file.schema_arrow.names)
+    return table
 
 
 def _from_arrow(table: pa.Table, name: str, bad: list[str]) -> Table:
