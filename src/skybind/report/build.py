@@ -1,0 +1,97 @@
+"""Putting the report together: one HTML file that needs nothing else."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from skybind.files import write_text
+from skybind.report.data import ReportData
+from skybind.report.groups import accuracy_groups, headline, retrieval_groups, subset_name
+from skybind.report.sections import all_sections
+from skybind.report.style import combination_name, report_style
+from skybind.report.tables import number, percent
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One number at the top of the report."""
+
+    value: str
+    label: str
+
+
+def build_report(run: ReportData, out: str | Path) -> Path:
+    """Write the report of a run as one HTML file.
+
+    Figures and style are inside; no other file, network or script is needed to read it. A part
+    of the run that is missing is a sentence in the report, never an error.
+
+    Parameters
+    ----------
+    run : ReportData
+        Numbers, map and example objects.
+    out : str or Path
+        Where the file shall stand.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
+    out = Path(out)
+    write_text(out, render_report(run))
+    return out
+
+
+def render_report(run: ReportData) -> str:
+    """Give the report as HTML text."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    with report_style():
+        sections = all_sections(run)
+    return environment.get_template("template.html").render(
+        title=run.metrics.get("title") or "skybind run",
+        created=run.metrics.get("created") or "",
+        simulated=run.simulated,
+        facts=headline_facts(run),
+        sections=sections,
+        config=run.config.strip(),
+    )
+
+
+def headline_facts(run: ReportData) -> list[Fact]:
+    """Choose the few numbers that a reader wants first."""
+    dataset = run.metrics.get("dataset") or {}
+    facts = []
+    if dataset.get("n_objects") is not None:
+        facts.append(Fact(number(dataset["n_objects"]), "objects"))
+    if dataset.get("modalities"):
+        facts.append(
+            Fact(str(len(dataset["modalities"])), "modalities: " + ", ".join(dataset["modalities"]))
+        )
+    best = headline(accuracy_groups(run.metrics.get("classification") or []))
+    if best is not None:
+        words = f"{combination_name(best.modalities)}, {best.start.lower()}"
+        facts.append(
+            Fact(
+                f"{percent(best.accuracy)} %",
+                f"accuracy on test ({words}, {subset_name(best.subset)} of labels)",
+            )
+        )
+    entries = retrieval_groups(run.metrics.get("retrieval") or [])
+    if entries:
+        first = min(entries, key=lambda entry: entry.median_rank / entry.chance_median_rank)
+        facts.append(
+            Fact(
+                number(first.median_rank),
+                f"median rank, {first.query} → {first.target} "
+                f"(chance {number(first.chance_median_rank)})",
+            )
+        )
+    return facts

@@ -1,0 +1,60 @@
+"""Loss curves of the pre-training."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from skybind.report.style import BLUE, MUTED, ORANGE, WIDTH, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLUMNS = 4
+
+
+def loss_curves(history: Sequence[Mapping[str, Any]], best_epoch: int | None = None) -> "Figure":
+    """Draw training and validation loss against epoch, the sum and each pair.
+
+    Parameters
+    ----------
+    history : sequence of mapping
+        `pretraining.history` of the metrics.
+    best_epoch : int, optional
+        Marked by a dotted line.
+    """
+    recorded = (entry.get(split) or {} for entry in history for split in ("train", "validation"))
+    pairs = list(dict.fromkeys(pair for values in recorded for pair in values.get("pairs", {})))
+    panels = [None, *(pairs if len(pairs) > 1 else [])]
+    columns = min(COLUMNS, len(panels))
+    rows = -(-len(panels) // columns)
+    width = WIDTH if columns > 2 else WIDTH * 0.36 * columns + 1.0
+    figure = new_figure(2.5 * rows + 0.3, width)
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for axes in grid.ravel()[len(panels) :]:
+        axes.remove()
+    epochs = [entry["epoch"] for entry in history]
+    for axes, pair in zip(grid.ravel(), panels, strict=False):
+        for split, colour, dash in (("train", BLUE, "-"), ("validation", ORANGE, "--")):
+            values = [_loss(entry.get(split) or {}, pair) for entry in history]
+            if not np.isnan(values).all():
+                axes.plot(
+                    epochs, values, dash, color=colour, marker="o", markersize=2.5, label=split
+                )
+        if best_epoch is not None:
+            axes.axvline(best_epoch, color=MUTED, linewidth=0.9, linestyle=":", label="kept epoch")
+        axes.set_title("Sum of all pairs" if pair is None and len(pairs) > 1 else pair or "Loss")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.set_xlabel("Epoch")
+        axes.grid(axis="y")
+    for axes in grid[:, 0]:
+        axes.set_ylabel("Contrastive loss [nat]")
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper right", ncols=len(labels))
+    return figure
+
+
+def _loss(values: Mapping[str, Any], pair: str | None) -> float:
+    """Give the loss of a pair (the sum: None), NaN where it was not recorded."""
+    value = values.get("loss") if pair is None else values.get("pairs", {}).get(pair)
+    return np.nan if value is None else float(value)

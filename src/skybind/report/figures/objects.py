@@ -1,0 +1,160 @@
+"""Example objects: light curve in time and phase, and spectrum."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from skybind.report.data import ExampleObject, LightCurve, Spectrum
+from skybind.report.style import BAND_COLOURS, BLUE, MUTED, WIDTH, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Vacuum wavelengths [Angstrom]; the more telling come first, as they win where labels collide.
+LINES: dict[str, tuple[float, ...]] = {
+    "Hα": (6564.61,),
+    "Hβ": (4862.69,),
+    "Ca II K, H": (3934.78, 3969.59),
+    "Na D": (5891.58, 5897.56),
+    "Mg b": (5168.76, 5174.13, 5185.05),
+    "Ca II": (8500.35, 8544.44, 8664.52),
+    "Hγ": (4341.69,),
+    "Hδ": (4102.90,),
+    "TiO": (7056.0,),
+}
+LABEL_SPACE = 0.035  # least distance of two labels, as a fraction of the axis
+
+
+def object_figure(example: ExampleObject) -> "Figure":
+    """Draw what was observed of one object, side by side."""
+    curve, spectrum = example.light_curve, example.spectrum
+    panels: list[Any] = []
+    if curve is not None and len(curve.time):
+        panels.append((_draw_time, curve, 1.0))
+        if curve.period:
+            panels.append((_draw_phase, curve, 1.0))
+    if spectrum is not None and len(spectrum.wavelength):
+        panels.append((_draw_spectrum, spectrum, 1.35))
+    ratios = [ratio for *_, ratio in panels]
+    width = WIDTH * min(1.0, sum(ratios) / 3.35) if sum(ratios) > 1.4 else WIDTH * 0.45
+    figure = new_figure(2.25, width)
+    grid = figure.subplots(1, len(panels), squeeze=False, width_ratios=ratios)[0]
+    for axes, (draw, what, _) in zip(grid, panels, strict=True):
+        draw(axes, what)
+    return figure
+
+
+def fold(curve: LightCurve) -> np.ndarray:
+    """Give the phase of each epoch at the period, in [0, 1), zero at minimum light."""
+    phase = np.mod(curve.time / curve.period, 1.0)
+    bins = np.minimum((phase * 20).astype(int), 19)
+    faintness = -curve.value if curve.value_name == "Flux" else curve.value
+    medians = np.array(
+        [np.median(faintness[bins == b]) if (bins == b).any() else -np.inf for b in range(20)]
+    )
+    return np.mod(phase - (medians.argmax() + 0.5) / 20, 1.0)
+
+
+def air_wavelength(vacuum: float) -> float:
+    """Turn a vacuum wavelength [Angstrom] into that in air (Morton 1991)."""
+    return vacuum / (1.0 + 2.735182e-4 + 131.4182 / vacuum**2 + 2.76249e8 / vacuum**4)
+
+
+def _draw_time(axes: "Axes", curve: LightCurve) -> None:
+    start = float(np.min(curve.time))
+    offset = np.floor(start / 1000) * 1000 if start > 10_000 else 0.0
+    _epochs(axes, curve, curve.time - offset)
+    name = f"Time − {offset:.0f}" if offset else "Time"
+    axes.set_xlabel(_with_unit(name, curve.time_unit))
+    _brightness_axis(axes, curve)
+    if curve.band is not None and len(np.unique(curve.band)) > 1:
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, handletextpad=0.1)
+
+
+def _draw_phase(axes: "Axes", curve: LightCurve) -> None:
+    phase = fold(curve)
+    twice = LightCurve(
+        time=np.concatenate([phase, phase + 1]),
+        value=np.tile(curve.value, 2),
+        error=None if curve.error is None else np.tile(curve.error, 2),
+        value_name=curve.value_name,
+        value_unit=curve.value_unit,
+        band=None if curve.band is None else np.tile(curve.band, 2),
+    )
+    _epochs(axes, twice, twice.time)
+    axes.axvline(1, color=MUTED, linewidth=0.6, linestyle=":")
+    axes.set_xlim(0, 2)
+    axes.set_title(f"P = {curve.period:.5g} d", fontweight="normal")
+    axes.set_xlabel("Phase (two cycles)")
+    _brightness_axis(axes, curve)
+
+
+def _epochs(axes: "Axes", curve: LightCurve, x: np.ndarray) -> None:
+    """Draw epochs with their errors, a colour a band."""
+    bands = np.zeros(len(x), dtype=int) if curve.band is None else curve.band
+    for number, band in enumerate(np.unique(bands)):
+        rows = bands == band
+        axes.errorbar(
+            x[rows],
+            curve.value[rows],
+            None if curve.error is None else curve.error[rows],
+            fmt="o",
+            markersize=2.2,
+            markeredgewidth=0,
+            color=BAND_COLOURS[number % len(BAND_COLOURS)],
+            ecolor="#c4c4c8",
+            elinewidth=0.7,
+            label=str(band),
+        )
+
+
+def _brightness_axis(axes: "Axes", curve: LightCurve) -> None:
+    axes.set_ylim(*_limits(curve.value))
+    if curve.value_name == "Magnitude":
+        axes.invert_yaxis()
+    axes.set_ylabel(_with_unit(curve.value_name, curve.value_unit))
+
+
+def _draw_spectrum(axes: "Axes", spectrum: Spectrum) -> None:
+    axes.plot(spectrum.wavelength, spectrum.flux, color=BLUE, linewidth=0.7)
+    first, last = float(np.min(spectrum.wavelength)), float(np.max(spectrum.wavelength))
+    axes.set_xlim(first, last)
+    axes.set_ylim(*_limits(spectrum.flux, cut=0.2))
+    labelled: list[float] = []
+    for name, rest in LINES.items():
+        at = [(w if spectrum.vacuum else air_wavelength(w)) * (1 + spectrum.redshift) for w in rest]
+        inside = [w for w in at if first < w < last]
+        for wavelength in inside:
+            axes.axvline(wavelength, color=MUTED, linewidth=0.6, linestyle=":", zorder=0)
+        centre = float(np.mean(inside)) if inside else np.nan
+        space = LABEL_SPACE * (last - first)
+        if inside and all(abs(centre - other) > space for other in labelled):
+            labelled.append(centre)
+            axes.text(
+                centre,
+                1.02,
+                name,
+                transform=axes.get_xaxis_transform(),
+                rotation=90,
+                ha="center",
+                va="bottom",
+                fontsize=6.5,
+                color=MUTED,
+            )
+    axes.set_xlabel("Wavelength [Å]")
+    axes.set_ylabel(_with_unit("Flux", spectrum.flux_unit))
+
+
+def _limits(values: np.ndarray, cut: float = 0.0) -> tuple[float, float]:
+    """Give axis limits with a margin, leaving out `cut` percent of the values at each end."""
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return 0.0, 1.0
+    low, high = np.percentile(finite, [cut, 100 - cut])
+    margin = 0.08 * (high - low) or 0.05 * abs(high) or 1.0
+    return float(low - margin), float(high + margin)
+
+
+def _with_unit(name: str, unit: str) -> str:
+    return f"{name} [{unit}]" if unit else name

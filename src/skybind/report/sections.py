@@ -1,0 +1,370 @@
+"""Sections of the report: each takes the run and gives its tables, figures and sentences."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from skybind.report import tables
+from skybind.report.data import ExampleObject, ReportData
+from skybind.report.figures.bars import accuracy_bars, retrieval_bars
+from skybind.report.figures.curves import loss_curves
+from skybind.report.figures.maps import AXIS_NAMES, embedding_map
+from skybind.report.figures.matrix import confusion_figure
+from skybind.report.figures.objects import object_figure
+from skybind.report.groups import Accuracy, accuracy_groups, headline, retrieval_groups, subset_name
+from skybind.report.style import combination_name, inline
+from skybind.report.tables import Table
+
+
+@dataclass(frozen=True)
+class Block:
+    """A figure (a data URI) or a table, with its caption.
+
+    Attributes
+    ----------
+    caption : str
+        What it shows, in sentences.
+    image : str
+        Data URI of the figure; empty for a table.
+    width : int
+        Natural width of the figure [CSS pixel].
+    alt : str
+        The figure in words.
+    table : Table or None
+        The table.
+    folded : bool
+        Whether the reader has to open it.
+    """
+
+    caption: str
+    image: str = ""
+    width: int = 0
+    alt: str = ""
+    table: Table | None = None
+    folded: bool = False
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading, sentences and blocks; `absent` says why there are none."""
+
+    anchor: str
+    title: str
+    text: str = ""
+    blocks: list[Block] = field(default_factory=list)
+    absent: str = ""
+
+
+def all_sections(run: ReportData) -> list[Section]:
+    """Make all sections, in reading order."""
+    makers = (
+        dataset_section,
+        pretraining_section,
+        accuracy_section,
+        confusion_section,
+        importance_section,
+        retrieval_section,
+        comparison_section,
+        map_section,
+        examples_section,
+        provenance_section,
+    )
+    return [make(run) for make in makers]
+
+
+def dataset_section(run: ReportData) -> Section:
+    """What was run on what."""
+    dataset, split = run.metrics.get("dataset") or {}, run.metrics.get("split") or {}
+    if not dataset:
+        return Section("data", "Data", absent="The run did not record its dataset.")
+    text = str(dataset.get("provenance") or "")
+    parts = [
+        (
+            "Objects observed in each modality.",
+            tables.modality_counts(dataset),
+        ),
+        (
+            "Overlaps: objects by the exact combination they were observed in.",
+            tables.overlaps(dataset),
+        ),
+        (f"The split{_named(split)}.", tables.split_counts(split)),
+        ("Classes of the labelled objects.", tables.class_counts(run.metrics)),
+        ("Quarantine: observations set aside, with reasons.", tables.quarantine(dataset)),
+    ]
+    blocks = [Block(caption, table=table) for caption, table in parts if table.rows]
+    if "quarantine" in dataset and not dataset["quarantine"]:
+        text = f"{text} No observation was set aside.".strip()
+    return Section("data", "Data", text, blocks)
+
+
+def pretraining_section(run: ReportData) -> Section:
+    """Loss curves and pairs."""
+    pretraining = run.metrics.get("pretraining") or {}
+    history = pretraining.get("history") or []
+    if not history:
+        return Section(
+            "pretraining", "Pre-training", absent="There was no pre-training in this run."
+        )
+    best, batch = pretraining.get("best_epoch"), pretraining.get("batch_size")
+    text = "Contrastive pre-training: views of one object are drawn together, without labels."
+    if pretraining.get("n_parameters"):
+        text += f" The model has {pretraining['n_parameters']:,} parameters."
+    caption = "Loss on the training and the validation objects."
+    if best is not None:
+        caption += f" The weights of epoch {best} were kept."
+    if batch:
+        chance = tables.number(2 * np.log(batch))
+        caption += f" Guessing gives {chance} nat a pair at the batch size of {batch:,}."
+    blocks = [
+        _figure(loss_curves(history, best), caption, run, "Training and validation loss by epoch")
+    ]
+    pairs = tables.pair_counts(pretraining)
+    if pairs.rows:
+        blocks.append(Block("A pair learns from the objects that have both.", table=pairs))
+    return Section("pretraining", "Pre-training", text, blocks)
+
+
+def accuracy_section(run: ReportData) -> Section:
+    """Accuracy with and without pre-training."""
+    groups = accuracy_groups(run.metrics.get("classification") or [])
+    title = "Classification with and without pre-training"
+    if not groups:
+        return Section(
+            "accuracy",
+            title,
+            absent="No classifier was trained: there are no labels, or the step was left out.",
+        )
+    bars = _figure(
+        accuracy_bars(groups),
+        f"Accuracy on the test objects against the share of labels. {_error_words(groups)}",
+        run,
+        "Bars of accuracy for each combination of modalities and share of labels",
+    )
+    bold = (
+        ""
+        if len({g.start for g in groups}) < 2
+        else (" Bold: better than from scratch by more than twice the combined standard error.")
+    )
+    table = Block(
+        f"Accuracy on the test objects [%]. {_error_words(groups)}{bold}",
+        table=tables.accuracy_table(groups),
+    )
+    blocks = [bars, table]
+    if any(group.balanced_accuracy is not None for group in groups):
+        blocks.append(
+            Block(
+                "Balanced accuracy on the test objects [%]: the mean over classes, so that rare "
+                "classes count as much as common ones.",
+                table=tables.accuracy_table(groups, balanced=True),
+                folded=True,
+            )
+        )
+    return Section("accuracy", title, blocks=blocks)
+
+
+def confusion_section(run: ReportData) -> Section:
+    """Confusion matrix of the classifier with the most modalities and labels."""
+    groups = accuracy_groups(run.metrics.get("classification") or [])
+    best = headline([group for group in groups if group.confusion is not None])
+    if best is None or best.confusion is None or not run.classes:
+        return Section(
+            "confusion", "Confusion matrix", absent="No classifier left a confusion matrix."
+        )
+    seeds = f", summed over {best.n_seeds} seeds" if best.n_seeds > 1 else ""
+    caption = (
+        f"{combination_name(best.modalities)}, {best.start.lower()}, {subset_name(best.subset)} "
+        f"of labels{seeds}. Rows sum to 100 %; numbers of test objects in brackets."
+    )
+    figure = _figure(
+        confusion_figure(best.confusion, run.classes), caption, run, "Confusion matrix"
+    )
+    return Section("confusion", "Confusion matrix", blocks=[figure])
+
+
+def importance_section(run: ReportData) -> Section:
+    """Class-wise accuracy of every combination."""
+    importance = run.metrics.get("importance")
+    title = "Importance of the modalities"
+    if not importance:
+        return Section(
+            "importance",
+            title,
+            absent="The importance of modalities needs a classifier of several modalities and "
+            "labelled test objects that have them all.",
+        )
+    caption = (
+        "Accuracy of each class [%] when one classifier is given only some of the modalities, on "
+        "the test objects that have them all. Arrows compare with the best single modality in "
+        "the combination: ▲ better, ▼ worse."
+    )
+    block = Block(caption, table=tables.importance_table(importance))
+    return Section("importance", title, blocks=[block])
+
+
+def retrieval_section(run: ReportData) -> Section:
+    """Retrieval of each pair against chance."""
+    entries = retrieval_groups(run.metrics.get("retrieval") or [])
+    title = "Retrieval across modalities"
+    if not entries:
+        return Section(
+            "retrieval",
+            title,
+            absent="Retrieval needs objects that were observed in two modalities.",
+        )
+    text = (
+        "One view of an object is the query; the other view of the same object is looked for "
+        "among those of all test objects that have both. Ties count as broken at random."
+    )
+    errors = (
+        "Errors are standard deviations between seeds."
+        if max(entry.n_seeds for entry in entries) > 1
+        else "Errors are standard errors from the number of test objects."
+    )
+    caption = "Fraction of queries whose partner is among the k nearest, against chance."
+    if any(value == 0 for entry in entries for value in entry.recall.values()):
+        caption += " An arrow at the left edge: none found."
+    figure = _figure(retrieval_bars(entries), caption, run, "Recall beside chance by pair")
+    table = Block(
+        f"Recall and median rank of the partner (1 is best). {errors}",
+        table=tables.retrieval_table(entries),
+    )
+    return Section("retrieval", title, text, [figure, table])
+
+
+def comparison_section(run: ReportData) -> Section:
+    """Nearest neighbours and baselines."""
+    knn, baseline = run.metrics.get("knn") or [], run.metrics.get("baseline") or []
+    title = "Nearest neighbours and plain baselines"
+    if not knn and not baseline:
+        return Section(
+            "comparison", title, absent="Neither neighbours nor baselines were evaluated."
+        )
+    blocks = []
+    if knn:
+        blocks.append(
+            Block(
+                "Vote of the nearest training objects in the pre-trained embedding, which has "
+                "seen no label.",
+                table=tables.neighbour_table(knn),
+            )
+        )
+    if baseline:
+        blocks.append(
+            Block(
+                "Baselines on simple statistics, trained and tested on the same objects.",
+                table=tables.baseline_table(baseline),
+            )
+        )
+    return Section("comparison", title, blocks=blocks)
+
+
+def map_section(run: ReportData) -> Section:
+    """The map of the embeddings."""
+    panels = [panel for panel in run.map_panels if len(panel.code)]
+    title = "Map of the embeddings"
+    if not panels:
+        return Section("map", title, absent="No map was made: there are too few embeddings.")
+    what = combination_name(run.map_modalities) if run.map_modalities else "Embeddings"
+    method = "principal components" if run.map_method == "pca" else AXIS_NAMES[run.map_method]
+    caption = f"{what}, laid out by {method} fitted on the {panels[0].split} objects."
+    if any((panel.code >= 0).any() for panel in panels):
+        caption += " Colours and shapes are the catalogue's classes."
+    if run.map_method == "umap":
+        caption += " Only nearness has a meaning, not the axes."
+    figure = embedding_map(panels, run.classes, run.map_method)
+    return Section("map", title, blocks=[_figure(figure, caption, run, "Map", "png")])
+
+
+def examples_section(run: ReportData) -> Section:
+    """Example objects."""
+    examples = [example for example in run.examples if _drawable(example)]
+    if not examples:
+        return Section("objects", "Example objects", absent="No object was chosen to be shown.")
+    notes = []
+    if any(e.light_curve is not None and e.light_curve.period for e in examples):
+        notes.append("Phase is zero at minimum light, and two cycles are drawn.")
+    if any(e.spectrum is not None for e in examples):
+        notes.append(
+            "Dotted lines mark where some common lines lie, present or not; the highest and "
+            "lowest 0.2 % of the fluxes may lie outside the frame."
+        )
+    blocks = [
+        _figure(object_figure(e), _example_words(e), run, f"Observations of {e.object_id}")
+        for e in examples
+    ]
+    return Section("objects", "Example objects", " ".join(notes), blocks)
+
+
+def provenance_section(run: ReportData) -> Section:
+    """Everything one needs to repeat the run."""
+    metrics = run.metrics
+    dataset, split = metrics.get("dataset") or {}, metrics.get("split") or {}
+    identity = {
+        "Command": metrics.get("command"),
+        "Run on": metrics.get("created"),
+        "Dataset": dataset.get("name"),
+        "Fingerprint of the dataset": dataset.get("fingerprint"),
+        "Split": split.get("name"),
+        "Hash of the split": split.get("hash"),
+        "Seeds": ", ".join(map(str, seeds(metrics))) or None,
+        **(metrics.get("machine") or {}),
+    }
+    parts = [
+        ("What makes this run this run.", {k: v for k, v in identity.items() if v is not None}),
+        ("Versions.", metrics.get("versions") or {}),
+    ]
+    blocks = [
+        Block(caption, table=tables.pairs_of(values, ("", "")))
+        for caption, values in parts
+        if values
+    ]
+    if metrics.get("timing"):
+        blocks.append(Block("Wall time.", table=tables.timing_table(metrics["timing"])))
+    absent = "" if blocks or run.config else "The run did not record how it was made."
+    return Section("provenance", "How to repeat it", blocks=blocks, absent=absent)
+
+
+def seeds(metrics: dict[str, Any]) -> list[int]:
+    """List every seed that the metrics name."""
+    entries = [metrics.get("split") or {}]
+    for key in ("classification", "retrieval", "knn", "baseline"):
+        entries += metrics.get(key) or []
+    return sorted({entry["seed"] for entry in entries if entry.get("seed") is not None})
+
+
+def _figure(figure: Any, caption: str, run: ReportData, alt: str, kind: str = "svg") -> Block:
+    width = round(96 * figure.get_figwidth())
+    return Block(f"{caption} {run.origin}", inline(figure, kind), width, alt)
+
+
+def _named(split: dict[str, Any]) -> str:
+    words = [str(split[key]) for key in ("name", "method") if split.get(key)]
+    if split.get("hash"):
+        words.append(f"hash {split['hash']}")
+    return f" ({', '.join(words)})" if words else ""
+
+
+def _error_words(groups: list[Accuracy]) -> str:
+    most = max(group.n_seeds for group in groups)
+    if most > 1:
+        return f"Mean and standard deviation of up to {most} seeds."
+    if any(group.error is not None for group in groups):
+        return "One seed; errors are standard errors from the number of test objects."
+    return "One seed."
+
+
+def _drawable(example: ExampleObject) -> bool:
+    curve, spectrum = example.light_curve, example.spectrum
+    return (curve is not None and len(curve.time) > 0) or (
+        spectrum is not None and len(spectrum.wavelength) > 0
+    )
+
+
+def _example_words(example: ExampleObject) -> str:
+    words = [f"{example.object_id} ({example.split})"]
+    if example.true_class:
+        words.append(f"catalogue class {example.true_class}")
+    if example.predicted_class:
+        words.append(f"predicted {example.predicted_class}")
+    return ", ".join(words) + "."

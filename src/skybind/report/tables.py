@@ -1,0 +1,262 @@
+"""Tables of the report, from the numbers in metrics.json."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from skybind.report.groups import Accuracy, Retrieval, subset_name
+from skybind.report.style import combination_name
+
+NONE = "–"
+ARROWS = {1: ("▲", "better"), -1: ("▼", "worse"), 0: ("", "")}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell: its text and, for the template, a CSS class."""
+
+    text: str
+    kind: str = ""
+    mark: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table; the first `text_columns` hold words, the others numbers.
+
+    Attributes
+    ----------
+    header : list of str
+        Column heads, units included.
+    rows : list of list of Cell
+        The body.
+    text_columns : int
+        How many columns are aligned left.
+    last_is_total : bool
+        Whether the last row is set apart by a rule.
+    """
+
+    header: list[str]
+    rows: list[list[Cell]] = field(default_factory=list)
+    text_columns: int = 1
+    last_is_total: bool = False
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Write a number: integers whole with thousands separated, others to `digits` digits."""
+    if value is None:
+        return NONE
+    if float(value).is_integer():
+        return f"{int(value):,}"
+    return f"{value:,.{digits}g}" if abs(value) < 10**digits else f"{value:,.0f}"
+
+
+def percent(value: float | None, error: float | None = None) -> str:
+    """Write a fraction as percent, with its error if there is one."""
+    if value is None:
+        return NONE
+    return f"{100 * value:.1f}" + ("" if error is None else f" ± {100 * error:.1f}")
+
+
+def duration(seconds: float) -> str:
+    """Write a time in the units that one would say it in."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def cells(*texts: str) -> list[Cell]:
+    """Make plain cells."""
+    return [Cell(text) for text in texts]
+
+
+def modality_counts(dataset: Mapping[str, Any]) -> Table:
+    """Objects of each modality."""
+    total = dataset.get("n_objects")
+    rows = [
+        cells(name.capitalize(), number(n), percent(n / total) if total else NONE)
+        for name, n in (dataset.get("modalities") or {}).items()
+    ]
+    return Table(["Modality", "Objects", "Share [%]"], rows)
+
+
+def overlaps(dataset: Mapping[str, Any]) -> Table:
+    """Objects by the exact combination of modalities they have."""
+    total = dataset.get("n_objects")
+    listed = sorted(dataset.get("overlaps") or [], key=lambda o: -o["n"])
+    rows = [
+        cells(
+            combination_name(o["modalities"]) or "None",
+            number(o["n"]),
+            percent(o["n"] / total) if total else NONE,
+        )
+        for o in listed
+    ]
+    return Table(["Observed in exactly", "Objects", "Share [%]"], rows)
+
+
+def quarantine(dataset: Mapping[str, Any]) -> Table:
+    """Observations set aside."""
+    rows = [
+        cells(str(q.get("modality") or "object"), str(q["reason"]), number(q["n"]))
+        for q in dataset.get("quarantine") or []
+    ]
+    return Table(["Modality", "Reason", "Set aside"], rows, text_columns=2)
+
+
+def class_counts(metrics: Mapping[str, Any]) -> Table:
+    """Objects of each class."""
+    counts = (metrics.get("dataset") or {}).get("class_counts") or {}
+    words = metrics.get("class_descriptions") or {}
+    if not words:
+        return Table(["Class", "Objects"], [cells(name, number(n)) for name, n in counts.items()])
+    rows = [cells(name, words.get(name, ""), number(n)) for name, n in counts.items()]
+    return Table(["Class", "Description", "Objects"], rows, text_columns=2)
+
+
+def split_counts(split: Mapping[str, Any]) -> Table:
+    """Objects of each split and subset."""
+    rows = [cells(name.capitalize(), number(n)) for name, n in (split.get("counts") or {}).items()]
+    rows += [
+        cells(f"Train, {subset_name(str(name))} of labels", number(n))
+        for name, n in (split.get("subsets") or {}).items()
+    ]
+    return Table(["Split", "Objects"], rows)
+
+
+def pair_counts(pretraining: Mapping[str, Any]) -> Table:
+    """Objects that have both modalities of each pair."""
+    rows = [
+        cells(pair, number(counts.get("n_train")), number(counts.get("n_validation")))
+        for pair, counts in (pretraining.get("pairs") or {}).items()
+    ]
+    return Table(["Pair", "Train objects with both", "Validation objects with both"], rows)
+
+
+def accuracy_table(groups: Sequence[Accuracy], balanced: bool = False) -> Table:
+    """Accuracy by combination and start (rows) and share of labels (columns).
+
+    A pre-trained model's accuracy is marked where it differs from that from scratch by more
+    than twice their combined standard error.
+    """
+    subsets = list(dict.fromkeys(group.subset for group in groups))
+    found = {(g.modalities, g.start, g.subset): g for g in groups}
+    rows = []
+    for modalities, start in dict.fromkeys((g.modalities, g.start) for g in groups):
+        row = cells(combination_name(modalities), start)
+        for subset in subsets:
+            group = found.get((modalities, start, subset))
+            if group is None:
+                row.append(Cell(NONE))
+            elif balanced:
+                row.append(Cell(percent(group.balanced_accuracy, group.balanced_error)))
+            else:
+                scratch = found.get((modalities, "From scratch", subset))
+                row.append(Cell(percent(group.accuracy, group.error), _notable(group, scratch)))
+        rows.append(row)
+    header = ["Modalities", "Start", *(f"{subset_name(s)} of labels" for s in subsets)]
+    return Table(header, rows, text_columns=2)
+
+
+def _notable(group: Accuracy, scratch: Accuracy | None) -> str:
+    """Say `strong` where a start beats the one from scratch by twice the error."""
+    if scratch is None or scratch is group:
+        return ""
+    error = ((group.standard_error or 0.0) ** 2 + (scratch.standard_error or 0.0) ** 2) ** 0.5
+    return "strong" if error > 0 and group.accuracy - scratch.accuracy > 2 * error else ""
+
+
+def importance_table(importance: Mapping[str, Any]) -> Table:
+    """Class-wise accuracy of every combination, with arrows against the best single."""
+    header = ["Class", "Objects", *map(combination_name, importance["combinations"])]
+    rows = []
+    for name, n, values, change in zip(
+        importance["classes"],
+        importance["n_class"],
+        importance["accuracy"],
+        importance["change"],
+        strict=True,
+    ):
+        if n:
+            rows.append([Cell(name), Cell(number(n)), *_arrows(values, change)])
+    average = _arrows(importance["average"], importance["average_change"])
+    rows.append([Cell("Average of classes"), Cell(number(importance["n_test"])), *average])
+    return Table(header, rows, last_is_total=True)
+
+
+def _arrows(values: Sequence[float | None], change: Sequence[int]) -> list[Cell]:
+    return [
+        Cell(percent(value), ARROWS[sign][1], ARROWS[sign][0])
+        for value, sign in zip(values, change, strict=True)
+    ]
+
+
+def retrieval_table(entries: Sequence[Retrieval]) -> Table:
+    """Recall and median rank of every ordered pair, beside chance."""
+    ks = sorted({k for entry in entries for k in entry.recall})
+    header = ["Query → target", "Objects"]
+    for k in ks:
+        header += [f"Recall@{k} [%]", "chance [%]"]
+    rows = []
+    for entry in entries:
+        row = cells(f"{entry.query} → {entry.target}", number(entry.n))
+        for k in ks:
+            row.append(Cell(percent(entry.recall.get(k), entry.recall_error.get(k))))
+            chance = entry.chance_recall.get(k)
+            row.append(Cell(NONE if chance is None else number(100 * chance, 2), "quiet"))
+        row.append(Cell(number(entry.median_rank)))
+        row.append(Cell(number(entry.chance_median_rank), "quiet"))
+        rows.append(row)
+    return Table([*header, "Median rank", "chance"], rows)
+
+
+def neighbour_table(knn: Sequence[Mapping[str, Any]]) -> Table:
+    """Accuracy of the vote of nearest neighbours."""
+    rows = [
+        cells(
+            combination_name(entry["modalities"]),
+            number(entry["k"]),
+            number(entry.get("n_train")),
+            number(entry.get("n_test")),
+            percent(entry["accuracy"], entry.get("accuracy_error")),
+            percent(entry.get("balanced_accuracy")),
+        )
+        for entry in knn
+    ]
+    head = ["Embedding", "Neighbours", "Train objects", "Test objects"]
+    return Table([*head, "Accuracy [%]", "Balanced [%]"], rows)
+
+
+def baseline_table(baseline: Sequence[Mapping[str, Any]]) -> Table:
+    """Accuracy of plain methods."""
+    rows = [
+        cells(
+            str(entry.get("name", "baseline")).capitalize(),
+            combination_name(entry["modalities"]),
+            subset_name(str(entry.get("subset", "full"))),
+            number(entry.get("n_train")),
+            number(entry.get("n_test")),
+            percent(entry["accuracy"], entry.get("accuracy_error")),
+            percent(entry.get("balanced_accuracy")),
+        )
+        for entry in baseline
+    ]
+    head = ["Method", "Sees statistics of", "Labels", "Train objects", "Test objects"]
+    return Table([*head, "Accuracy [%]", "Balanced [%]"], rows, text_columns=2)
+
+
+def pairs_of(values: Mapping[str, Any], header: Sequence[str]) -> Table:
+    """A table of names and texts."""
+    rows = [cells(str(name), str(value)) for name, value in values.items()]
+    return Table(list(header), rows, text_columns=2)
+
+
+def timing_table(timing: Mapping[str, float]) -> Table:
+    """Wall time of each step."""
+    rows = [cells(step.capitalize(), duration(seconds)) for step, seconds in timing.items()]
+    if len(rows) > 1:
+        rows.append(cells("Total", duration(sum(timing.values()))))
+    return Table(["Step", "Wall time"], rows, last_is_total=len(rows) > 1)
