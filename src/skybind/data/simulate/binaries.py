@@ -15,7 +15,7 @@ Rng = np.random.Generator
 LIMB_DARKENING = 0.6
 """Linear coefficient of all stars in V, I(mu) = 1 - u (1 - mu)."""
 
-_MIN_AMPLITUDE = 0.08
+_MIN_AMPLITUDE = 0.05
 _X, _W = np.polynomial.legendre.leggauss(24)
 _NODES = (_X + 1) / 2
 _INTENSITY = 1 - LIMB_DARKENING * (1 - np.sqrt(1 - _NODES**2))
@@ -157,11 +157,11 @@ def draw_eclipsing(stars: Stars, name: str, rows: np.ndarray, rng: Rng) -> None:
 
 def _contact(name: str, n: int, rng: Rng) -> Stars:
     period = 10 ** np.clip(rng.normal(-0.45, 0.105, n), -0.66, 0.05)
-    mv = contact_mv(period) + rng.normal(0, 0.3, n)
-    teff = np.clip(contact_teff(period) + rng.normal(0, 260, n), 4200, 8500)
+    mv = contact_mv(period) + rng.normal(0, 0.18, n)
+    teff = np.clip(contact_teff(period) + rng.normal(0, 170, n), 4200, 8500)
     q = np.clip(rng.beta(2, 2.5, n), 0.1, 0.95)
-    ratio = np.clip(rng.normal(0.985, 0.03, n), 0.86, 1.08)
-    fill = 1 + rng.uniform(-0.01, 0.07, n)
+    ratio = np.clip(rng.normal(0.96, 0.055, n), 0.76, 1.08)
+    fill = 1 + rng.uniform(-0.06, 0.06, n)
     r1, r2 = fill * roche_radius(1 / q), fill * roche_radius(q)
     total = luminosity_from_mv(mv, teff, np.full(n, 4.2))
     share = 1 / (1 + (r2 / r1) ** 2 * ratio**4)
@@ -176,16 +176,20 @@ def _contact(name: str, n: int, rng: Rng) -> Stars:
 
 def _close_or_detached(name: str, n: int, rng: Rng) -> Stars:
     close = name == "EB"
-    mass = np.clip(10 ** rng.normal(0.16, 0.14 if close else 0.16, n), 0.62, 3.3)
+    # close systems fill their lobes young and hot; wide ones are seen best as subgiants
+    mass = 10 ** (rng.normal(0.32, 0.09, n) if close else rng.normal(0.21, 0.14, n))
+    mass = np.clip(mass, 0.62, 3.3)
     q = np.clip(rng.beta(3, 1.6, n), 0.2, 1.0)
     # Algols: the lobe-filling secondary has lost most of its mass and is cool for its size
     algol = (rng.random(n) < (0.35 if close else 0.22)) & (mass > 1.1)
     q = np.where(algol, rng.uniform(0.15, 0.45, n), q)
-    age = rng.random(n)
+    age = rng.uniform(0, 0.9, n) if close else rng.uniform(0.5, 1.7, n)
+    # the bright star of an Algol has gained its mass lately and looks young
+    age = np.where(algol, np.minimum(age, 0.8), age)
     teff, log_l = _evolved(mass, age)
-    teff2, log_l2 = _evolved(np.maximum(mass * q, 0.45), 0.5 * age)
+    teff2, log_l2 = _evolved(np.maximum(mass * q, 0.45), 0.4 * age)
     r1, r2 = radius(teff, 10**log_l), radius(teff2, 10**log_l2)
-    fill = rng.uniform(0.74, 1.0, n) if close else rng.beta(2.2, 2.2, n) * 0.72 + 0.12
+    fill = rng.uniform(0.6, 1.0, n) if close else rng.beta(2.2, 1.8, n) * 0.82 + 0.12
     separation = np.maximum(r1 / roche_radius(1 / q), r2 / roche_radius(q)) / fill
     separation = np.where(algol, r1 / roche_radius(1 / q) / np.minimum(fill, 0.85), separation)
     r2 = np.where(algol, roche_radius(q) * separation, r2)

@@ -11,7 +11,7 @@ FIRST_NIGHT, LAST_NIGHT = 2456310, 2458450
 ZERO_POINT = 3.636e6
 """Flux of magnitude 0 in V [mJy]."""
 
-_SKY_NOISE = 0.075  # mJy, dark-sky noise of one epoch
+_SKY_NOISE = 0.09  # mJy, dark-sky noise of one epoch
 _FLOOR = 0.012  # relative, flat field and scintillation
 _PHOTON = 0.0012  # mJy of flux with a Poisson error of one
 
@@ -42,7 +42,7 @@ def observing_times(ra: np.ndarray, weather_seed: int, rng: Rng) -> tuple[np.nda
     up = clear & (away > season[:, None])
     start = FIRST_NIGHT + rng.uniform(0, 500, n) * (rng.random(n) < 0.5)
     up &= nights >= start[:, None]
-    wanted = np.clip(10 ** rng.normal(2.38, 0.2, n), 60, 650)
+    wanted = np.clip(10 ** rng.normal(2.33, 0.2, n), 60, 650)
     rate = wanted / np.maximum(up.sum(axis=1), 1)
     seen = up & (rng.random(up.shape) < rate[:, None])
     seen[~seen.any(axis=1), len(nights) // 2 :: 10] = True

@@ -172,7 +172,7 @@ def _metals(tau: np.ndarray, teff: np.ndarray, logg: np.ndarray, feh: np.ndarray
     tau += 0.40 * band[:, None] * np.exp(-((np.abs(WAVELENGTH - 4304) / 13) ** 4))
     cyanogen = strength * 10 ** (-0.06 * (logg - 4.4)) * (teff < 6500)
     for head, weight in ((3884.0, 0.22), (4217.0, 0.06)):
-        shape = np.where(WAVELENGTH < head, np.exp((WAVELENGTH - head) / 30), 0)
+        shape = np.where(head > WAVELENGTH, np.exp((WAVELENGTH - head) / 30), 0)
         tau += weight * cyanogen[:, None] * shape
     violet = np.exp(-(WAVELENGTH - 3700) / 420)
     tau += 0.30 * strength[:, None] * violet * _forest()

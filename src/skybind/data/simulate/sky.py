@@ -15,7 +15,7 @@ Rng = np.random.Generator
 
 SUN_RADIUS = 8.2  # kpc
 _DUST_HEIGHT = 0.12  # kpc
-_DUST_LOCAL = 0.9  # A_V per kpc in the plane at the Sun
+_DUST_LOCAL = 0.7  # A_V per kpc in the plane at the Sun
 _DECLINATION = (-10.0, 62.0)
 _CANDIDATES = 24
 
@@ -60,18 +60,18 @@ def place(stars: Stars, absolute_v: np.ndarray, rng: Rng) -> None:
     """
     n = len(absolute_v)
     v = _apparent(stars["true_class"], rng)
-    clumps = np.exp(rng.normal(0, 0.35, n))
+    clumps = np.exp(rng.normal(0, 0.3, n))
     guess = 10 ** ((v - absolute_v) / 5 - 2) * 0.75
-    l, b = _direction(stars["population"], guess, rng)
-    distance = _distance(v - absolute_v, l, b, clumps)
+    lon, lat = _direction(stars["population"], guess, rng)
+    distance = _distance(v - absolute_v, lon, lat, clumps)
     # a star of the disc cannot be seen beyond its edge: it is then brighter than drawn
     edge = np.where(stars["population"] == "halo", 40.0, 9.0)
     distance = np.minimum(distance, edge)
-    extinction = clumps * extinction_v(distance, l, b)
+    extinction = clumps * extinction_v(distance, lon, lat)
     stars["v_mag"] = absolute_v + 5 * np.log10(distance) + 10 + extinction
     stars["distance"], stars["extinction"] = distance, extinction
-    stars["l"], stars["b"] = l, b
-    stars["ra"], stars["dec"] = equatorial(l, b)
+    stars["l"], stars["b"] = lon, lat
+    stars["ra"], stars["dec"] = equatorial(lon, lat)
     _move(stars, rng)
 
 
@@ -94,15 +94,15 @@ def _direction(
     height = np.array([POPULATIONS[p].height or 1e3 for p in population])
     length = np.array([POPULATIONS[p].length or 1e3 for p in population])
     halo = population == "halo"
-    # candidates: exponential in |sin b| and uniform in l; chosen by radial density and footprint
+    # candidates, exponential in |sin lat| and uniform in lon, weighted by density and footprint
     u = rng.random((n, _CANDIDATES))
     ratio = (height / distance)[:, None]
     sin_b = -ratio * np.log1p(-u * -np.expm1(-1 / ratio))
     sin_b = np.clip(sin_b, 0, 1) * rng.choice([-1, 1], u.shape)
-    b = np.degrees(np.arcsin(sin_b))
-    l = rng.uniform(0, 360, u.shape)
-    _, dec = equatorial(l, b)
-    plane, z = _galactocentric(distance[:, None], l, b)
+    lat = np.degrees(np.arcsin(sin_b))
+    lon = rng.uniform(0, 360, u.shape)
+    _, dec = equatorial(lon, lat)
+    plane, z = _galactocentric(distance[:, None], lon, lat)
     disc = np.exp(-(plane - SUN_RADIUS) / length[:, None])
     spheroid = (plane**2 + (z / 0.7) ** 2 + 1) ** -1.4
     weight = np.where(halo[:, None], spheroid, disc)
@@ -110,35 +110,37 @@ def _direction(
     total = np.cumsum(weight, axis=1)
     pick = np.argmax(total >= rng.random((n, 1)) * total[:, -1:], axis=1)
     rows = np.arange(n)
-    return l[rows, pick], b[rows, pick]
+    return lon[rows, pick], lat[rows, pick]
 
 
 def _galactocentric(
-    distance: np.ndarray, l: np.ndarray, b: np.ndarray
+    distance: np.ndarray, lon: np.ndarray, lat: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Give the radius in the plane and the height [kpc]."""
-    along = distance * np.cos(np.radians(b))
-    x = SUN_RADIUS - along * np.cos(np.radians(l))
-    y = along * np.sin(np.radians(l))
-    return np.hypot(x, y), distance * np.sin(np.radians(b))
+    along = distance * np.cos(np.radians(lat))
+    x = SUN_RADIUS - along * np.cos(np.radians(lon))
+    y = along * np.sin(np.radians(lon))
+    return np.hypot(x, y), distance * np.sin(np.radians(lat))
 
 
-def extinction_v(distance: np.ndarray, l: np.ndarray, b: np.ndarray) -> np.ndarray:
+def extinction_v(distance: np.ndarray, lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
     """Give A_V [mag] of a smooth exponential dust disc, to a distance [kpc]."""
-    rise = np.maximum(np.abs(np.sin(np.radians(b))), 1e-3) / _DUST_HEIGHT
+    rise = np.maximum(np.abs(np.sin(np.radians(lat))), 1e-3) / _DUST_HEIGHT
     # towards the centre there is more dust, towards the anticentre less
-    outward = np.cos(np.radians(l)) * np.cos(np.radians(b)) / 4.0
+    outward = np.cos(np.radians(lon)) * np.cos(np.radians(lat)) / 4.0
     rate = np.maximum(rise - outward, 0.05)
     return _DUST_LOCAL * -np.expm1(-rate * distance) / rate
 
 
-def _distance(modulus: np.ndarray, l: np.ndarray, b: np.ndarray, clumps: np.ndarray) -> np.ndarray:
+def _distance(
+    modulus: np.ndarray, lon: np.ndarray, lat: np.ndarray, clumps: np.ndarray
+) -> np.ndarray:
     """Solve V - M_V = 5 log d + 10 + A_V(d) for d [kpc] by bisection."""
     low, high = np.full(len(modulus), -4.0), modulus / 5 - 2
     for _ in range(40):
         middle = (low + high) / 2
         d = 10**middle
-        far = 5 * middle + 10 + clumps * extinction_v(d, l, b) > modulus
+        far = 5 * middle + 10 + clumps * extinction_v(d, lon, lat) > modulus
         low, high = np.where(far, low, middle), np.where(far, middle, high)
     return 10 ** ((low + high) / 2)
 
@@ -148,9 +150,9 @@ def _unit(longitude: np.ndarray, latitude: np.ndarray) -> np.ndarray:
     return np.stack([np.cos(d) * np.cos(a), np.cos(d) * np.sin(a), np.sin(d)], axis=-1)
 
 
-def equatorial(l: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def equatorial(lon: np.ndarray, lat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Give ra, dec [deg, ICRS] of Galactic coordinates [deg]."""
-    x = _unit(l, b) @ _TO_GALACTIC
+    x = _unit(lon, lat) @ _TO_GALACTIC
     ra = np.degrees(np.arctan2(x[..., 1], x[..., 0])) % 360
     return ra, np.degrees(np.arcsin(np.clip(x[..., 2], -1, 1)))
 
@@ -164,9 +166,9 @@ def _move(stars: Stars, rng: Rng) -> None:
     uvw = rng.normal(0, 1, (n, 3)) * sigma - np.array([11.1, 12.2, 7.3])
     uvw[:, 1] -= lag
     # flat rotation curve: the disc at the star's place turns another way than at the Sun
-    l, b = np.radians(stars["l"]), np.radians(stars["b"])
-    along = stars["distance"] * np.cos(b)
-    x, y = SUN_RADIUS - along * np.cos(l), along * np.sin(l)
+    lon, lat = np.radians(stars["l"]), np.radians(stars["b"])
+    along = stars["distance"] * np.cos(lat)
+    x, y = SUN_RADIUS - along * np.cos(lon), along * np.sin(lon)
     turn = 220.0 * (population != "halo")
     ring = np.maximum(np.hypot(x, y), 0.3)
     uvw[:, 0] += turn * y / ring

@@ -55,7 +55,7 @@ def write_stars(
     """
     surveys = iter_stars(n_objects, seed=seed, missing=missing)
     first = next(surveys)
-    columns = {**OBSERVATIONS, **{n: Column(**c) for n, c in first.columns.items()}}
+    columns = {**OBSERVATIONS, **{n: _column(c) for n, c in first.columns.items()}}
     what = f"simulated variable stars, {n_objects} objects, seed {seed}, missing {missing}"
     with (
         progress_bar("simulating stars", n_objects, show) as report,
@@ -70,6 +70,10 @@ def write_stars(
             writer.truth(survey.truth)
             done += len(survey.objects["object_id"])
             report(done)
+
+
+def _column(note: dict[str, str | None]) -> Column:
+    return Column(str(note["role"]), note["unit"], note["description"] or "", note.get("modality"))
 
 
 def _float32(ragged: Ragged) -> Ragged:
