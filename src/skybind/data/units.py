@@ -63,7 +63,8 @@ def convert(values: np.ndarray, unit: str, target: str, where: str) -> np.ndarra
     if str(source) == target:
         return values
     try:
-        physical = (np.asarray(values, float) * source).to(units.Unit(target))
+        with np.errstate(over="ignore"):  # infinite then, which the cleaning drops and counts
+            physical = (np.asarray(values, float) * source).to(units.Unit(target))
     except (units.UnitConversionError, units.UnitTypeError, TypeError):
         raise ConfigError(f"{where}: the unit '{unit}' cannot be converted to {target}.") from None
     return np.asarray(physical.value)

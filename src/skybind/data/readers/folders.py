@@ -46,8 +46,6 @@ class ObjectFiles:
         self.path = base / spec.folder
         self._zip: zipfile.ZipFile | None = None
         names = self._list()
-        if spec.format is None:
-            format_of(spec.pattern if "." in spec.pattern else next(iter(names), ""))
         wanted = _fill(spec.pattern, columns)
         self.files = [_find(name, names) for name in wanted]
         ids = columns["id"]
@@ -58,6 +56,8 @@ class ObjectFiles:
                 f"'{wanted[0][:100]}', but there are {len(names)} files such as "
                 f"'{next(iter(sorted(names)), '')}'; is the pattern '{spec.pattern}' right?"
             )
+        if spec.format is None and any(self.files):
+            format_of(next(name for name in self.files if name))  # stop at once, not file by file
         if "{id}" not in spec.pattern:
             # the table of objects promised these files
             lost = [i for i, name in enumerate(wanted) if name and not self.files[i]]

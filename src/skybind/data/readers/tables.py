@@ -152,7 +152,7 @@ def format_of(name: str) -> str:
     """Format of a file by its name, `.gz` aside."""
     suffix = Path(name.lower().removesuffix(".gz")).suffix
     if suffix not in SUFFIXES:
-        raise ConfigError(
+        raise DataError(
             f"The format of {name} cannot be told from its name: give one of {', '.join(FORMATS)}."
         )
     return SUFFIXES[suffix]
@@ -206,17 +206,16 @@ def _csv(data: bytes, name: str, text: Sequence[str], delimiter: str) -> Table:
         return "skip"
 
     try:
-        table = pcsv.read_csv(
-            io.BytesIO(data),
-            # one block: types are inferred from all rows, and no line is too long for it
-            pcsv.ReadOptions(block_size=min(len(data) + 1024, 2**31 - 1), use_threads=False),
-            pcsv.ParseOptions(delimiter=delimiter, invalid_row_handler=skip),
-            pcsv.ConvertOptions(column_types={column: pa.string() for column in text}),
-        )
-    except pa.ArrowInvalid as error:
-        if "invalid UTF8" not in str(error):
-            raise
-        return _csv(data.decode("latin-1").encode(), name, text, delimiter)
+        data.decode("utf-8")
+    except UnicodeDecodeError:  # Latin-1 then, in which all bytes mean something
+        data = data.decode("latin-1").encode()
+    table = pcsv.read_csv(
+        io.BytesIO(data),
+        # one block: types are inferred from all rows, and no line is too long for it
+        pcsv.ReadOptions(block_size=min(len(data) + 1024, 2**31 - 1), use_threads=False),
+        pcsv.ParseOptions(delimiter=delimiter, invalid_row_handler=skip),
+        pcsv.ConvertOptions(column_types={column: pa.string() for column in text}),
+    )
     return _from_arrow(table, name, bad)
 
 
