@@ -35,25 +35,31 @@ def read_asassn(data: bytes, name: str) -> Fields:
     DataError
         If a line has not five columns.
     """
-    lines = unzipped(data, name).decode("latin-1").splitlines()
-    rows = [line.split() for line in lines[HEADER_LINES:] if line.strip()]
-    for number, row in enumerate(rows):
-        if len(row) != len(COLUMNS):
-            raise DataError(
-                f"{name} has not the five columns {' '.join(COLUMNS)} "
-                f"({len(row)} in its data line {number + 1})."
-            )
-    table = np.asarray(rows, dtype=object).reshape(-1, len(COLUMNS))
+    lines = unzipped(data, name).decode("latin-1").splitlines()[HEADER_LINES:]
+    lines = [line for line in lines if line.strip()]
     try:
-        values = table.astype(float)
-    except ValueError:
-        values = np.column_stack([numbers(column)[0] for column in table.T])
+        values = np.loadtxt(lines, ndmin=2, comments=None) if lines else np.zeros((0, len(COLUMNS)))
+        if values.shape[1] != len(COLUMNS):
+            raise ValueError
+    except ValueError:  # text among the numbers, or lines of other lengths
+        values = _line_by_line(lines, name)
     with np.errstate(over="ignore"):
         return {
             "time": values[:, 0],
             "flux": values[:, 3].astype(np.float32),
             "flux_err": values[:, 4].astype(np.float32),
         }
+
+
+def _line_by_line(lines: list[str], name: str) -> np.ndarray:
+    rows = [line.split() for line in lines]
+    for number, row in enumerate(rows):
+        if len(row) != len(COLUMNS):
+            raise DataError(
+                f"{name} has not the five columns {' '.join(COLUMNS)} "
+                f"({len(row)} in its data line {number + 1})."
+            )
+    return np.column_stack([numbers(column)[0] for column in np.asarray(rows, dtype=object).T])
 
 
 _UNITS = {

@@ -4,6 +4,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -107,6 +108,7 @@ def _named(known: dict[str, Any], name: str, what: str) -> Any:
     return known[name]
 
 
+@cache
 def _load_all() -> None:
     package = importlib.import_module("skybind.data.readers")
     for module in pkgutil.iter_modules(package.__path__):
