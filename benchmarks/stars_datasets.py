@@ -20,14 +20,14 @@ from stars_data import Stars, read_asas, read_debosscher, read_miles, read_steli
 
 # Derived constants of the light curve that the photometry channel reads, as in the paper.
 PHOTOMETRY_FEATURES = ("period", "amplitude", "lksl_statistic")
-ANGLES = ("phi21", "phi31", "phi42_double")
+ANGLES = ("phi21", "phi31", "phi42_orbital")
 # Wide distributions of both signs, and those above zero: a network sees their logarithms.
 SIGNED = ("skewness", "kurtosis", "stetson_j", "slope")
 LOGARITHMIC = (
     "period", "ls_period", "period_ratio", "harmonics", "lksl_statistic", "lksl_double", "n_obs",
     "time_span", "median_error", "amplitude", "std", "mad", "reduced_chi2", "eta", "eta_day",
     "tail_faint", "tail_bright", "fourier_amplitude", "r21", "r31", "r41", "residual_chi2",
-    "ls_amplitude", "r42_double", "r62_double",
+    "orbital_period", "orbital_amplitude", "r42_orbital", "r62_orbital",
 )  # fmt: skip
 SMALLEST = 1e-4  # under a logarithm
 

@@ -72,8 +72,11 @@ def test_sine():
     assert found["faint_width"] == pytest.approx(0.5, abs=0.02)
     assert found["depth_ratio"] == 0
     # Twice the period of a sine: two equal minima and nothing at odd harmonics.
-    assert found["depth_ratio_double"] == pytest.approx(1, abs=0.02)
-    assert found["odd_power_double"] < 1e-3
+    assert found["orbital_period"] == pytest.approx(2 * PERIOD)
+    assert found["orbital_amplitude"] == pytest.approx(0.3, rel=0.01)
+    assert found["depth_ratio_orbital"] == pytest.approx(1, abs=0.02)
+    assert found["odd_power_orbital"] < 1e-3
+    assert found["r42_orbital"] < 0.02
 
 
 def test_sawtooth_has_its_fourier_series():
@@ -106,6 +109,31 @@ def test_wrong_period_looks_like_noise_and_the_half_like_two_curves():
     half = features_of(lambda phase: sine(2 * phase % 1.0), 1, ls_period=PERIOD / 2)
     assert half["period_ratio"] == pytest.approx(2)
     assert half["lksl_double"] == pytest.approx(half["lksl_statistic"])
+
+
+def contact(phase):
+    """Contact binary: two rounded minima, the second a little less deep."""
+    turn = 2 * np.pi * phase
+    return 0.2 * np.cos(2 * turn) + 0.04 * np.cos(4 * turn) + 0.02 * np.cos(turn)
+
+
+def test_orbital_fold_is_the_same_at_the_orbit_and_at_half_of_it():
+    whole = features_of(contact, 4)
+    rng = np.random.default_rng(0)
+    time = np.sort(rng.uniform(0, 500, 800))
+    value = 10 + contact(time / PERIOD % 1.0) + rng.normal(0, 0.01, 800)
+    ragged = ragged_of([(time, value, np.full(800, 0.01))])
+    found = light_curve_features(ragged, periods_of(PERIOD / 2, 2))
+    half = {name: values[0] for name, values in found.items()}
+    assert whole["orbital_period"] == pytest.approx(PERIOD)
+    assert half["orbital_period"] == pytest.approx(PERIOD)
+    assert whole["orbital_amplitude"] == pytest.approx(0.2, abs=0.005)
+    assert whole["r42_orbital"] == pytest.approx(0.2, abs=0.01)
+    assert np.cos(whole["phi42_orbital"]) == pytest.approx(1, abs=0.02)
+    # The primary is 0.04 mag deeper than the secondary: range 0.42 to 0.38 over the bright level.
+    assert 0.85 < whole["depth_ratio_orbital"] < 0.95
+    for name in ("r42_orbital", "r62_orbital", "orbital_amplitude", "depth_ratio_orbital"):
+        assert half[name] == pytest.approx(whole[name], abs=0.02)
 
 
 def test_noise_and_trend():

@@ -55,13 +55,16 @@ FEATURES: dict[str, tuple[str | None, str]] = {
     "rise_fraction": (None, "Phase from the faintest to the brightest point"),
     "depth_ratio": (None, "Secondary over primary minimum at period; 0 if there is one only"),
     "minima_distance": (None, "Phase between them, up to 0.5; 0 if there is one only"),
-    "depth_ratio_double": (None, "Secondary over primary minimum at twice ls_period"),
-    "odd_power_double": (None, "Share of the odd harmonics at twice ls_period"),
-    "faint_width_double": (None, "faint_width at twice ls_period"),
-    "ls_amplitude": ("mag", "Half amplitude at ls_period: second harmonic of the double fold"),
-    "r42_double": (None, "A4 / A2 at twice ls_period"),
-    "r62_double": (None, "A6 / A2 at twice ls_period"),
-    "phi42_double": ("rad", "phi4 - 2 phi2 at twice ls_period, 0 to 2 pi"),
+    # Orbital fold: at period where its second harmonic dominates, else at twice period; the
+    # same view of every eclipsing binary, whichever of the two the search has settled on.
+    "orbital_period": ("d", "Period of the orbital fold"),
+    "orbital_amplitude": ("mag", "Half amplitude A2 of the orbital fold"),
+    "r42_orbital": (None, "A4 / A2 of the orbital fold"),
+    "r62_orbital": (None, "A6 / A2 of the orbital fold"),
+    "phi42_orbital": ("rad", "phi4 - 2 phi2 of the orbital fold, 0 to 2 pi"),
+    "odd_power_orbital": (None, "Share of the odd harmonics in the power of the orbital fold"),
+    "depth_ratio_orbital": (None, "Secondary over primary minimum of the orbital fold"),
+    "faint_width_orbital": (None, "faint_width of the orbital fold"),
 }
 
 SHORT_STEP = 1.5  # d, for eta_day
@@ -156,7 +159,9 @@ def _chunk(ragged: Ragged, periods: Periods) -> dict[str, np.ndarray]:
     result |= _in_time(curves, result)
     result |= _distribution(curves)
     result |= _folded(curves, period, terms)
-    result |= _double(curves, 2 * ls_period, terms)
+    single = result["r21"] <= 1
+    orbital = np.where(single, 2, 1) * period
+    result |= _orbital(curves, orbital, np.where(single, 2, 1) * terms)
     short = result["n_obs"] < 2
     return {
         name: np.where(short & (name != "n_obs"), np.nan, result[name].astype(float))
@@ -254,10 +259,10 @@ def _folded(curves: _Curves, period: np.ndarray, terms: np.ndarray) -> dict[str,
     }
 
 
-def _double(curves: _Curves, period: np.ndarray, terms: np.ndarray) -> dict[str, np.ndarray]:
-    """Features of the curve folded at twice its Lomb-Scargle period."""
-    sums = _sums(curves, period, 8)
-    fit = fit_harmonics(sums, np.clip(2 * terms, 0, 8))
+def _orbital(curves: _Curves, period: np.ndarray, terms: np.ndarray) -> dict[str, np.ndarray]:
+    """Features of the orbital fold, which has two minima."""
+    sums = _sums(curves, period, 12)
+    fit = fit_harmonics(sums, np.minimum(terms, 12))
     power = np.abs(fit) ** 2
     model = _on_grid(fit)
     ratio, _ = _minima(model)
@@ -266,13 +271,14 @@ def _double(curves: _Curves, period: np.ndarray, terms: np.ndarray) -> dict[str,
     fit = fit_harmonics(sums, np.clip((curves.counts - 2) // 4, 0, 8))
     size, angle = np.abs(fit), np.angle(fit)
     return {
-        "depth_ratio_double": ratio,
-        "odd_power_double": _ratio(power[:, 1::2].sum(axis=1), power[:, 1:].sum(axis=1)),
-        "faint_width_double": (model > middle[:, None]).mean(axis=1),
-        "ls_amplitude": size[:, 2],
-        "r42_double": _ratio(size[:, 4], size[:, 2]),
-        "r62_double": _ratio(size[:, 6], size[:, 2]),
-        "phi42_double": (angle[:, 4] - 2 * angle[:, 2]) % (2 * np.pi),
+        "orbital_period": period,
+        "orbital_amplitude": size[:, 2],
+        "r42_orbital": _ratio(size[:, 4], size[:, 2]),
+        "r62_orbital": _ratio(size[:, 6], size[:, 2]),
+        "phi42_orbital": (angle[:, 4] - 2 * angle[:, 2]) % (2 * np.pi),
+        "odd_power_orbital": _ratio(power[:, 1::2].sum(axis=1), power[:, 1:].sum(axis=1)),
+        "depth_ratio_orbital": ratio,
+        "faint_width_orbital": (model > middle[:, None]).mean(axis=1),
     }
 
 
