@@ -8,7 +8,7 @@ from skybind.report.data import ReportData
 from skybind.report.groups import accuracy_groups, headline, retrieval_groups, subset_name
 from skybind.report.sections import all_sections
 from skybind.report.style import combination_name, report_style
-from skybind.report.tables import number, percent
+from skybind.report.tables import number, percent, rank
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def render_report(run: ReportData) -> str:
         sections = all_sections(run)
     return environment.get_template("template.html").render(
         title=run.metrics.get("title") or "skybind run",
-        created=run.metrics.get("created") or "",
+        created=str(run.metrics.get("created") or "").replace("T", " ").replace("Z", " UTC"),
         simulated=run.simulated,
         facts=headline_facts(run),
         sections=sections,
@@ -89,9 +89,9 @@ def headline_facts(run: ReportData) -> list[Fact]:
         first = min(entries, key=lambda entry: entry.median_rank / entry.chance_median_rank)
         facts.append(
             Fact(
-                number(first.median_rank),
-                f"median rank, {first.query} → {first.target} "
-                f"(chance {number(first.chance_median_rank)})",
+                rank(first.median_rank),
+                f"median rank of the best pair, {first.query} → {first.target} "
+                f"(chance {rank(first.chance_median_rank)})",
             )
         )
     return facts

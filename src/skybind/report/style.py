@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Ten colours told apart under all common colour deficiencies (Petroff 2021, arXiv:2107.02270).
+# Ten colours told apart under all common colour deficiencies (Petroff 2021, arXiv:2107.02270),
+# the two greys late, so that few classes do without them.
 CLASS_COLOURS = (
-    "#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6",
-    "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd",
+    "#3f90da", "#ffa90e", "#bd1f01", "#832db6", "#717581",
+    "#94a4a2", "#a96b59", "#e76300", "#b9ac70", "#92dadd",
 )  # fmt: skip
 # Seven shapes and ten colours: 70 classes before a pair comes again.
 CLASS_MARKERS = ("o", "s", "^", "D", "v", "P", "X")

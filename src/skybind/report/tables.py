@@ -51,6 +51,11 @@ def number(value: float | None, digits: int = 3) -> str:
     return f"{value:,.{digits}g}" if abs(value) < 10**digits else f"{value:,.0f}"
 
 
+def rank(value: float) -> str:
+    """Write a rank: whole, or with the half that a median may have."""
+    return f"{value:,.1f}".removesuffix(".0")
+
+
 def percent(value: float | None, error: float | None = None) -> str:
     """Write a fraction as percent, with its error if there is one."""
     if value is None:
@@ -207,8 +212,8 @@ def retrieval_table(entries: Sequence[Retrieval]) -> Table:
             row.append(Cell(percent(entry.recall.get(k), entry.recall_error.get(k))))
             chance = entry.chance_recall.get(k)
             row.append(Cell(NONE if chance is None else number(100 * chance, 2), "quiet"))
-        row.append(Cell(number(entry.median_rank)))
-        row.append(Cell(number(entry.chance_median_rank), "quiet"))
+        row.append(Cell(rank(entry.median_rank)))
+        row.append(Cell(rank(entry.chance_median_rank), "quiet"))
         rows.append(row)
     return Table([*header, "Median rank", "chance"], rows)
 

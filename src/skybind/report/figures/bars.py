@@ -1,6 +1,7 @@
 """Accuracy bars and retrieval against chance."""
 
 from collections.abc import Sequence
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 from skybind.report.groups import Accuracy, Retrieval, subset_name
@@ -27,6 +28,7 @@ START_COLOURS = {
     "Random, frozen": "#d9d9dc",
 }
 COLUMNS = 4
+TITLE_LETTERS = 26  # a panel is no wider
 
 
 def accuracy_bars(groups: Sequence[Accuracy]) -> "Figure":
@@ -56,7 +58,7 @@ def accuracy_bars(groups: Sequence[Accuracy]) -> "Figure":
                 color=START_COLOURS[group.start],
                 error_kw={"ecolor": "#1d1d1f", "elinewidth": 0.9, "capsize": 1.8},
             )
-        axes.set_title(combination_name(combination), fontsize=8.5)
+        axes.set_title(fill(combination_name(combination), TITLE_LETTERS), fontsize=8.5)
         axes.set_xticks(range(len(subsets)), [subset_name(subset) for subset in subsets])
         axes.set_xlim(-0.6, len(subsets) - 0.4)
         axes.set_xlabel("Labels used for training")

@@ -20,7 +20,7 @@ def embedding_map(panels: Sequence[MapPanel], classes: Sequence[str], method: st
     figure = new_figure(WIDTH * share / max(len(panels), 1) + 0.15, WIDTH * share)
     grid = figure.subplots(1, len(panels), squeeze=False, sharex=True, sharey=True)[0]
     for axes, panel in zip(grid, panels, strict=True):
-        size = float(np.clip(6000 / max(len(panel.code), 1), 3, 22))
+        size = float(np.clip(15000 / max(len(panel.code), 1), 5, 26))
         # Common classes first, so that rare ones are not buried.
         codes, counts = np.unique(panel.code, return_counts=True)
         for code in codes[np.lexsort((-counts, codes >= 0))]:

@@ -53,7 +53,12 @@ def fold(curve: LightCurve) -> np.ndarray:
     medians = np.array(
         [np.median(faintness[bins == b]) if (bins == b).any() else -np.inf for b in range(20)]
     )
-    return np.mod(phase - (medians.argmax() + 0.5) / 20, 1.0)
+    # The faintest bin is coarse: its neighbourhood's mean phase, weighted by faintness, is finer.
+    distance = np.mod(phase - (medians.argmax() + 0.5) / 20 + 0.5, 1.0) - 0.5
+    near = np.abs(distance) < 0.075
+    weight = faintness[near] - faintness[near].min()
+    shift = np.average(distance[near], weights=weight) if weight.sum() > 0 else 0.0
+    return np.mod(distance - shift, 1.0)
 
 
 def air_wavelength(vacuum: float) -> float:

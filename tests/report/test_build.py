@@ -1,0 +1,312 @@
+import base64
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from skybind.report import sections
+from skybind.report.build import build_report, render_report
+from skybind.report.data import ExampleObject, LightCurve, MapPanel, ReportData, Spectrum
+from tests.report.made_up import make_metrics, make_run
+
+TITLES = [
+    "Data",
+    "Pre-training",
+    "Classification with and without pre-training",
+    "Confusion matrix",
+    "Importance of the modalities",
+    "Retrieval across modalities",
+    "Nearest neighbours and plain baselines",
+    "Map of the embeddings",
+    "Example objects",
+    "How to repeat it",
+]
+
+
+class Page(HTMLParser):
+    """What a reader sees: tables as lists of rows, images, links, plain text."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.tables, self.images, self.links, self.text, self.tags = [], [], [], [], []
+        self.inside = ""
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self.tags.append(tag)
+        if tag == "table":
+            self.tables.append([])
+        elif tag == "tr":
+            self.tables[-1].append([])
+        elif tag in ("td", "th"):
+            self.tables[-1][-1].append("")
+        elif tag == "img":
+            self.images.append(attrs)
+        self.links += [attrs[key] for key in ("href", "src", "srcset") if key in attrs]
+        if tag != "i":  # arrows belong to their cell
+            self.inside = tag
+
+    def handle_data(self, data):
+        if self.inside == "style":
+            return
+        self.text.append(data)
+        if self.inside in ("td", "th"):
+            self.tables[-1][-1][-1] += data
+
+    def handle_endtag(self, tag):
+        if tag in ("td", "th", "table", "style"):
+            self.inside = ""
+
+    def table(self, *head):
+        """The only table whose header begins with these words."""
+        found = [t for t in self.tables if t[0][: len(head)] == list(head)]
+        assert len(found) == 1, f"{len(found)} tables begin with {head}"
+        return found[0][1:]
+
+
+def titles(html):
+    return re.findall(r"<h2><span>\d+</span>(.*?)</h2>", html)
+
+
+@pytest.fixture(scope="module")
+def html():
+    return render_report(make_run())
+
+
+@pytest.fixture(scope="module")
+def page(html):
+    return Page(html)
+
+
+@pytest.fixture
+def numbers_only(run):
+    """The run without what takes time to draw."""
+    run.map_panels, run.examples = [], []
+    run.metrics["pretraining"]["history"] = run.metrics["pretraining"]["history"][:2]
+    return run
+
+
+def test_all_sections_are_there_and_full(html, page):
+    assert titles(html) == TITLES
+    assert 'class="absent"' not in html
+    # losses, bars, matrix, retrieval, map, four objects
+    assert len(page.images) == 9
+    assert all(image["alt"] for image in page.images)
+
+
+def test_it_needs_nothing_else(html, page):
+    assert {"script", "link", "iframe", "object", "embed"}.isdisjoint(page.tags)
+    assert all(link.startswith(("#", "data:image/")) for link in page.links)
+    for word in ("http:", "https:", "url(", "@import", "@font-face"):
+        assert word not in html
+    svg = [
+        base64.b64decode(image["src"].split(",", 1)[1]).decode()
+        for image in page.images
+        if image["src"].startswith("data:image/svg+xml")
+    ]
+    assert svg
+    for drawing in svg:
+        # Names of XML namespaces look like addresses but nothing is fetched from them.
+        assert not re.findall(r'(?:href|src)="(?!#|data:)', drawing)
+
+
+def test_no_nan_and_no_none(run, page):
+    words = re.findall(r"\w+", " ".join(page.text))
+    assert not {"nan", "NaN", "inf"} & set(words)
+    # Once on purpose: the objects observed in no modality.
+    assert words.count("None") == 1
+    assert [row[0] for row in page.table("Observed in exactly")][-1] == "None"
+
+
+def test_links_within_the_page_have_their_target(html, page):
+    for link in page.links:
+        if link.startswith("#"):
+            assert f'id="{link[1:]}"' in html
+
+
+def test_it_is_small_and_the_same_each_time(run, tmp_path, html):
+    path = build_report(run, tmp_path / "report.html")
+    assert path.stat().st_size < 5_000_000
+    assert path.read_text(encoding="utf-8") == html
+    assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_the_origin_is_said_at_the_top_and_in_every_figure(numbers_only, html):
+    captions = re.findall(r"<figcaption>(.*?)</figcaption>", html, re.S)
+    assert len(captions) == 9
+    assert all("Simulated data." in caption for caption in captions)
+    assert html.index("Simulated data") < html.index("<h1>")
+    numbers_only.metrics["dataset"]["simulated"] = False
+    real = render_report(numbers_only)
+    captions = re.findall(r"<figcaption>(.*?)</figcaption>", real, re.S)
+    assert ">Real observations<" in real
+    assert "Simulated data" not in real
+    assert real.count("Real observations.") == len(captions)
+
+
+def test_accuracies_are_those_of_the_metrics(run, page):
+    tables = [t[1:] for t in page.tables if t[0][:2] == ["Modalities", "Start"]]
+    assert len(tables) == 2
+    for table, key in zip(tables, ("accuracy", "balanced_accuracy"), strict=True):
+        rows = {(row[0], row[1]): row[2:] for row in table}
+        assert len(rows) == 8
+        for entry in run.metrics["classification"]:
+            name = " + ".join(entry["modalities"]).capitalize()
+            start = "Pre-trained" if entry["pretrained"] else "From scratch"
+            column = ["full", "50", "25", "10"].index(entry["subset"])
+            expected = f"{100 * entry[key]:.1f} ± {100 * entry[key + '_error']:.1f}"
+            assert rows[name, start][column] == expected
+
+
+def test_several_seeds_become_mean_and_deviation(numbers_only):
+    numbers_only.metrics["classification"] = make_metrics((42, 0, 66))["classification"]
+    page = Page(render_report(numbers_only))
+    values = [
+        entry["accuracy"]
+        for entry in numbers_only.metrics["classification"]
+        if entry["modalities"] == ["spectrum"]
+        and entry["subset"] == "10"
+        and not entry["pretrained"]
+    ]
+    assert len(values) == 3
+    table = next(t for t in page.tables if t[0][:2] == ["Modalities", "Start"])
+    cell = next(row[-1] for row in table if row[:2] == ["Spectrum", "From scratch"])
+    assert cell == f"{100 * np.mean(values):.1f} ± {100 * np.std(values, ddof=1):.1f}"
+    assert "standard deviation of up to 3 seeds" in " ".join(page.text)
+    assert "summed over 3 seeds" in " ".join(page.text)
+
+
+def test_retrieval_and_chance_are_those_of_the_metrics(run, page):
+    rows = {row[0]: row[1:] for row in page.table("Query → target")}
+    assert len(rows) == 6
+    for entry in run.metrics["retrieval"]:
+        n, *cells, median, chance = rows[f"{entry['query']} → {entry['target']}"]
+        assert n == f"{entry['n']:,}"
+        for k, found, by_chance in zip(("1", "5", "10"), cells[::2], cells[1::2], strict=True):
+            error = entry["recall_error"][k]
+            assert found == f"{100 * entry['recall'][k]:.1f} ± {100 * error:.1f}"
+            assert float(by_chance) == pytest.approx(100 * entry["chance_recall"][k], rel=0.02)
+        assert float(median) == entry["median_rank"]
+        assert float(chance) == entry["chance_median_rank"]
+
+
+def test_importance_is_that_of_the_metrics(run, page):
+    table = run.metrics["importance"]
+    rows = page.table("Class", "Objects", "Photometry")
+    assert len(rows) == 11
+    values = [*table["accuracy"], table["average"]]
+    signs = [*table["change"], table["average_change"]]
+    for row, numbers, change in zip(rows, values, signs, strict=True):
+        for cell, value, sign in zip(row[2:], numbers, change, strict=True):
+            assert cell == f"{100 * value:.1f}" + {1: "▲", 0: "", -1: "▼"}[sign]
+
+
+def test_counts_are_those_of_the_metrics(run, page):
+    dataset = run.metrics["dataset"]
+    modalities = {row[0].lower(): row[1] for row in page.table("Modality", "Objects")}
+    assert modalities == {name: f"{n:,}" for name, n in dataset["modalities"].items()}
+    overlap = [row[1] for row in page.table("Observed in exactly")]
+    assert overlap == ["10,291", "1,107", "586", "16"]
+    aside = [row[1:] for row in page.table("Modality", "Reason")]
+    assert aside == [["fewer than 10 epochs", "83"], ["no pixel with a finite flux", "9"]]
+    classes = {row[0]: row[-1] for row in page.table("Class", "Description")}
+    assert classes == {name: f"{n:,}" for name, n in dataset["class_counts"].items()}
+    pairs = {row[0]: row[1:] for row in page.table("Pair")}
+    assert pairs["photometry-spectrum"] == ["8,233", "1,029"]
+    split = dict(page.table("Split"))
+    assert split["Test"] == "1,200"
+    assert split["Train, 10 % of labels"] == "961"
+    forest = page.table("Method")[0]
+    assert forest[-2:] == ["84.4 ± 1.1", "72.2"]
+    assert dict(page.table("Step"))["Total"] == "3 min 09 s"
+    text = " ".join(page.text)
+    for word in ("0f3a9b7c2d5e8f16", "b81c33aa90f7", "15,871,237", "extends: stars-small"):
+        assert word in text
+
+
+def test_text_from_outside_is_escaped():
+    curve = LightCurve(np.arange(3.0), np.arange(3.0))
+    named = ExampleObject('"><img src=x>', true_class="<em>", light_curve=curve)
+    metrics = {
+        "title": "<script>alert(1)</script>",
+        "dataset": {"n_objects": 1, "provenance": "<b>", "class_counts": {"<u>": 1}},
+    }
+    page = Page(render_report(ReportData(metrics, config="a: <tt>&", examples=[named])))
+    assert {"script", "em", "u", "tt"}.isdisjoint(page.tags)
+    assert len(page.images) == 1
+    assert all(image["src"].startswith("data:") for image in page.images)
+
+
+def test_nothing_at_all_still_makes_a_page():
+    html = render_report(ReportData({}))
+    assert titles(html) == TITLES
+    assert html.count('class="absent"') == len(TITLES)
+    assert "<img" not in html
+    assert "Origin of the data not recorded" in html
+
+
+@pytest.mark.parametrize(
+    ("key", "make"),
+    [
+        ("dataset", sections.dataset_section),
+        ("pretraining", sections.pretraining_section),
+        ("classification", sections.accuracy_section),
+        ("classification", sections.confusion_section),
+        ("classes", sections.confusion_section),
+        ("importance", sections.importance_section),
+        ("retrieval", sections.retrieval_section),
+    ],
+)
+@pytest.mark.parametrize("empty", [True, False])
+def test_a_missing_part_is_a_sentence(run, key, make, empty):
+    if empty:
+        run.metrics[key] = type(run.metrics[key])()
+    else:
+        del run.metrics[key]
+    section = make(run)
+    assert section.absent.endswith(".")
+    assert not section.blocks
+
+
+def test_one_modality_without_labels():
+    rng = np.random.default_rng(0)
+    history = [{"epoch": 1, "train": {"loss": 3.0}, "validation": {"loss": None}}]
+    metrics = {
+        "dataset": {"n_objects": 40, "simulated": False, "modalities": {"photometry": 40}},
+        "split": {"counts": {"train": 40}},
+        "pretraining": {"history": history},
+    }
+    curve = LightCurve(np.arange(30.0), rng.normal(14, 1, 30), value_name="Magnitude")
+    panel = MapPanel("train", rng.normal(size=(40, 2)), np.full(40, -1))
+    run = ReportData(
+        metrics,
+        map_panels=[panel],
+        map_method="pca",
+        examples=[ExampleObject("a", light_curve=curve), ExampleObject("b")],
+    )
+    page = Page(render_report(run))
+    assert len(page.images) == 3
+    assert "predicted" not in " ".join(page.text)
+    assert "catalogue's classes" not in " ".join(page.text)
+
+
+def test_awkward_numbers(numbers_only):
+    run = numbers_only
+    for entry in run.metrics["retrieval"]:
+        entry["recall"] = {"1": 0.0, "5": 0.0, "10": 1.0}
+    run.metrics["importance"]["n_class"][0] = 0
+    run.metrics["importance"]["accuracy"][0] = [None] * 7
+    for entry in run.metrics["classification"]:
+        entry["balanced_accuracy"] = None
+        entry.pop("confusion")
+    curve = LightCurve(np.full(3, 2457000.0), np.full(3, 5.0), np.full(3, np.nan), period=1.0)
+    spectrum = Spectrum(np.arange(4000.0, 4010), np.full(10, np.nan))
+    run.examples = [ExampleObject("flat", light_curve=curve, spectrum=spectrum)]
+    html = render_report(run)
+    page = Page(html)
+    assert "No classifier left a confusion matrix" in html
+    assert len(page.table("Class", "Objects", "Photometry")) == 10
+    assert "An arrow at the left edge" in html

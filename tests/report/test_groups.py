@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+
+from skybind.report.groups import accuracy_groups, headline, retrieval_groups, subset_name
+
+
+def entry(accuracy, seed, **more):
+    return {
+        "modalities": ["spectrum"],
+        "subset": "full",
+        "pretrained": True,
+        "frozen": False,
+        "seed": seed,
+        "accuracy": accuracy,
+        "accuracy_error": 0.01,
+        "confusion": [[3, 1], [0, 4]],
+        **more,
+    }
+
+
+def test_seeds_are_averaged_with_their_deviation():
+    (group,) = accuracy_groups([entry(0.8, 1), entry(0.9, 2), entry(0.85, 3)])
+    assert group.accuracy == pytest.approx(0.85)
+    assert group.error == pytest.approx(0.05)
+    assert group.standard_error == pytest.approx(0.05 / np.sqrt(3))
+    assert group.n_seeds == 3
+    np.testing.assert_array_equal(group.confusion, [[9, 3], [0, 12]])
+
+
+def test_one_seed_keeps_its_own_error():
+    (group,) = accuracy_groups([entry(0.8, 1)])
+    assert (group.accuracy, group.error) == (0.8, 0.01)
+
+
+def test_what_differs_is_kept_apart_and_in_order():
+    groups = accuracy_groups(
+        [
+            entry(0.5, 1, subset="10"),
+            entry(0.6, 1, pretrained=False),
+            entry(0.7, 1, frozen=True),
+            entry(0.95, 1, modalities=["spectrum", "metadata"]),
+            entry(0.9, 1),
+            entry(None, 2),
+        ]
+    )
+    assert [(len(g.modalities), g.subset, g.start) for g in groups] == [
+        (1, "full", "From scratch"),
+        (1, "full", "Pre-trained, frozen"),
+        (1, "full", "Pre-trained"),
+        (1, "10", "Pre-trained"),
+        (2, "full", "Pre-trained"),
+    ]
+    best = headline(groups)
+    assert best.modalities == ("spectrum", "metadata")
+    assert headline([]) is None
+    assert subset_name("10") == "10 %"
+    assert subset_name("full") == "100 %"
+
+
+def test_retrievals_are_averaged():
+    one = {
+        "query": "a",
+        "target": "b",
+        "n": 100,
+        "recall": {"1": 0.2},
+        "recall_error": {"1": 0.04},
+        "chance_recall": {"1": 0.01},
+        "median_rank": 4.0,
+        "chance_median_rank": 50.5,
+    }
+    (single,) = retrieval_groups([one])
+    assert single.recall_error == {1: 0.04}
+    (group,) = retrieval_groups([one, {**one, "recall": {"1": 0.3}, "median_rank": 3.0}])
+    assert group.recall[1] == pytest.approx(0.25)
+    assert group.recall_error[1] == pytest.approx(0.1 / np.sqrt(2))
+    assert group.median_rank == 3.5
