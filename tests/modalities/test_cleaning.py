@@ -159,7 +159,7 @@ def slow_clean(rows: list[tuple[float, float, float]]) -> tuple[list, str]:
     unique = list(dict.fromkeys(sorted(kept, key=lambda row: row[0])))
     errors = [e for _, _, e in unique if e is not None]
     middle = float(np.median(errors)) if errors else None
-    final = [(t, f, middle if e is None else e) for t, f, e in unique]
+    final = list(dict.fromkeys((t, f, middle if e is None else e) for t, f, e in unique))
     flux = np.array([f for _, f, _ in final])
     bad = len(final) < 2 or np.median(np.abs(flux - np.median(flux))) == 0
     return ([] if bad else final), "bad" if bad else ""

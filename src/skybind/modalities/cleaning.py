@@ -78,14 +78,14 @@ def clean_photometry(r: Ragged) -> Cleaned:
     if error in out.fields:
         errors = out.fields[error]
         out.fields[error] = np.where(np.isfinite(errors) & (errors > 0), errors, np.nan)
-    repeated = _exact_duplicates(out)
-    counts["duplicate epochs"] = int(repeated.sum())
-    if repeated.any():
-        out = out.filter(~repeated)
+    out, counts["duplicate epochs"] = _without_duplicates(out)
     if error in out.fields:
         out.fields[error], repaired, unknown = _median_for_missing(out, error)
         counts["epochs given the median error"] = repaired
         counts["light curves without errors"] = unknown
+        if repaired:  # with the median error, an epoch may equal another that had it already
+            out, more = _without_duplicates(out)
+            counts["duplicate epochs"] += more
     reason = np.full(len(r), "", dtype=object)
     fewer = out.present & (out.lengths < 2)
     reason[fewer] = ONE_EPOCH
@@ -207,6 +207,13 @@ def _same_as_before(r: Ragged, values: np.ndarray) -> np.ndarray:
     starts = r.offsets[:-1]
     same[starts[starts < len(values)]] = False
     return same
+
+
+def _without_duplicates(r: Ragged) -> tuple[Ragged, int]:
+    """Drop exact duplicates of epochs; also how many there were."""
+    repeated = _exact_duplicates(r)
+    out = r.filter(~repeated) if repeated.any() else r
+    return Ragged(dict(out.fields), out.offsets, out.present), int(repeated.sum())
 
 
 def _exact_duplicates(r: Ragged) -> np.ndarray:
