@@ -1,8 +1,11 @@
 """Two processes must equal one: loss, gradients, and a whole training run."""
 
+import pickle
 import subprocess
 import sys
+from multiprocessing.reduction import ForkingPickler
 
+import numpy as np
 import pytest
 import torch
 from training_toys import (
@@ -15,6 +18,7 @@ from training_toys import (
     toy_rows,
 )
 
+from skybind.training.distributed import send_maps_by_name
 from skybind.training.finetune import finetune
 from skybind.training.losses import pairs_loss
 from skybind.training.pretrain import pretrain
@@ -99,11 +103,27 @@ def train_classifier(folder, **changes):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("train", [train_pretraining, train_classifier])
-def test_training_on_two_devices_equals_training_on_one(tmp_path, train):
+def test_training_on_two_devices_equals_training_on_one(tmp_path, train, capfd):
     one, expected = train(tmp_path / "one")
     two, result = train(tmp_path / "two", devices=2)
+    assert capfd.readouterr().err == ""  # Lightning keeps its remarks to itself
     for ours, theirs in zip(losses(result), losses(expected), strict=True):
         assert ours == pytest.approx(theirs, rel=1e-5)
     assert result.best_epoch == expected.best_epoch
     for name, value in two.state_dict().items():
         torch.testing.assert_close(value, one.state_dict()[name], rtol=1e-3, atol=1e-4)
+
+
+def test_memory_maps_reach_other_processes_by_name(tmp_path):
+    values = np.arange(100_000, dtype=np.float64).reshape(1000, 100)
+    values.tofile(tmp_path / "values.bin")
+    array = np.memmap(tmp_path / "values.bin", np.float64, "r", shape=values.shape)
+    send_maps_by_name()
+    sent = bytes(ForkingPickler.dumps(array))
+    assert len(sent) < 1000
+    received = pickle.loads(sent)
+    assert isinstance(received, np.memmap)
+    assert not received.flags.writeable
+    assert np.array_equal(received, values)
+    for view in (array[10:20], array[:, 3], array.T):
+        assert np.array_equal(pickle.loads(bytes(ForkingPickler.dumps(view))), np.asarray(view))

@@ -8,8 +8,11 @@ On one process each function is the identity.
 """
 
 from collections.abc import Iterable
+from mmap import mmap
+from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
+import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
@@ -89,6 +92,17 @@ def broadcast_module(module: nn.Module) -> None:
         return
     for tensor in [*module.parameters(), *module.buffers()]:
         dist.broadcast(tensor.data, src=0)
+
+
+def send_maps_by_name() -> None:
+    """Let processes that are started hand over memory-mapped arrays as file names, not as bytes."""
+    ForkingPickler.register(np.memmap, _reduce_map)
+
+
+def _reduce_map(array: np.memmap) -> tuple[Any, ...]:
+    if not isinstance(array.base, mmap) or not array.flags.c_contiguous:  # a view of a map
+        return tuple(np.asarray(array).__reduce__())
+    return np.memmap, (array.filename, array.dtype, "r", array.offset, array.shape)
 
 
 class _GatherRows(torch.autograd.Function):

@@ -7,11 +7,8 @@ batches can span devices and memory-saving chunks.
 
 import logging
 import math
-import os
 import time
-import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,7 +18,7 @@ import numpy as np
 import torch
 
 from skybind.config.training import TrainingOptions
-from skybind.errors import ConfigError, DataError, ModelError, SkybindError
+from skybind.errors import DataError, ModelError, SkybindError
 from skybind.training.batches import (
     Sample,
     Stream,
@@ -40,6 +37,7 @@ from skybind.training.checkpoint import (
     save_weights,
 )
 from skybind.training.distributed import average_gradients, broadcast_module
+from skybind.training.launch import make_fabric, quiet, silence
 from skybind.training.metrics import Meter
 from skybind.training.progress import ProgressDisplay, Record, RunLog
 from skybind.training.schedule import Schedule
@@ -131,20 +129,9 @@ def fit(
             )
     out.mkdir(parents=True, exist_ok=True)
     home = next(task.module.parameters()).device
-    with _quiet():
-        fabric = _fabric(options)
-        outcome = fabric.launch(
-            partial(
-                _train,
-                task=task,
-                options=options,
-                out=out,
-                seed=seed,
-                resume=resume,
-                progress=progress,
-                on_save=on_save,
-            )
-        )
+    with quiet():
+        fabric = make_fabric(options)
+        outcome = fabric.launch(_Job(task, options, out, seed, resume, progress, on_save))
     if isinstance(outcome, SkybindError):
         raise outcome
     task.module.to(home)
@@ -153,27 +140,36 @@ def fit(
     return outcome
 
 
-def _train(
-    fabric: "Fabric",
-    task: Task,
-    options: TrainingOptions,
-    out: Path,
-    seed: int,
-    resume: bool,
-    progress: bool,
-    on_save: OnSave | None,
-) -> TrainingResult | SkybindError:
-    """Train in each process; errors are returned, so that they cross processes in one piece."""
-    if fabric.world_size > 1:
-        for tensor in [*task.module.parameters(), *task.module.buffers()]:
-            tensor.data = tensor.data.clone()  # spawned processes share their memory
-    try:
-        run = _Run(fabric, task, options, out, seed, on_save)
-        show = progress and fabric.is_global_zero
-        display = ProgressDisplay(task.title, task.score, options.epochs, show)
-        return run.train(resume, display)
-    except SkybindError as error:
-        return error
+@dataclass
+class _Job:
+    """What each process does."""
+
+    task: Task
+    options: TrainingOptions
+    out: Path
+    seed: int
+    resume: bool
+    progress: bool
+    on_save: OnSave | None
+
+    def __call__(self, fabric: "Fabric") -> TrainingResult | SkybindError:
+        """Train; errors are returned, so that they cross processes in one piece."""
+        task = self.task
+        if fabric.world_size > 1:
+            for tensor in [*task.module.parameters(), *task.module.buffers()]:
+                tensor.data = tensor.data.clone()  # spawned processes share their memory
+        try:
+            run = _Run(fabric, task, self.options, self.out, self.seed, self.on_save)
+            show = self.progress and fabric.is_global_zero
+            display = ProgressDisplay(task.title, task.score, self.options.epochs, show)
+            return run.train(self.resume, display)
+        except SkybindError as error:
+            return error
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Arrive in a new process, where Lightning is about to remark on its start."""
+        silence(logging.ERROR)
+        self.__dict__.update(state)
 
 
 class _Run:
@@ -398,54 +394,3 @@ def _optimizer(
         weight_decay=options.weight_decay,
         fused=fused,
     )
-
-
-def _fabric(options: TrainingOptions) -> "Fabric":
-    from lightning.fabric import Fabric
-    from lightning.fabric.plugins.environments import LightningEnvironment
-
-    several = options.devices * options.nodes > 1
-    launched = "LOCAL_RANK" in os.environ or int(os.environ.get("SLURM_NTASKS", "1")) > 1
-    if options.nodes > 1 and not launched:
-        raise ConfigError(
-            f"training.nodes is {options.nodes}, but this process was not started by SLURM or "
-            "torchrun; start one process a device with srun or torchrun."
-        )
-    try:
-        return Fabric(
-            accelerator=options.accelerator,
-            devices=options.devices,
-            num_nodes=options.nodes,
-            strategy=("ddp" if launched else "ddp_spawn") if several else "auto",
-            precision=_PRECISIONS[options.precision],
-            # a process that was started alone must not mind that it runs inside a SLURM job
-            plugins=None if several and launched else LightningEnvironment(),
-        )
-    except (ValueError, RuntimeError) as error:
-        raise ConfigError(
-            f"training.accelerator '{options.accelerator}' with {options.devices} device(s) "
-            f"cannot be used here: {error}"
-        ) from error
-
-
-_PRECISIONS: dict[str, Any] = {
-    "32": "32-true",
-    "bf16-mixed": "bf16-mixed",
-    "16-mixed": "16-mixed",
-}
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep Lightning's remarks from the user."""
-    loggers = [logging.getLogger(name) for name in ("lightning", "lightning.fabric")]
-    levels = [logger.level for logger in loggers]
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"lightning\.")
-        for logger in loggers:
-            logger.setLevel(logging.ERROR)
-        try:
-            yield
-        finally:
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)

@@ -1,0 +1,35 @@
+import logging
+
+import pytest
+import torch
+from training_toys import toy_options
+
+from skybind.errors import ConfigError
+from skybind.training.launch import make_fabric, quiet
+
+
+def test_several_nodes_need_a_launcher(monkeypatch):
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    monkeypatch.delenv("SLURM_NTASKS", raising=False)
+    with pytest.raises(ConfigError, match="start one process a device with srun or torchrun"):
+        make_fabric(toy_options(nodes=2))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_a_missing_gpu_is_told_in_one_sentence():
+    with pytest.raises(ConfigError, match=r"training\.accelerator 'cuda' with 1 device"):
+        make_fabric(toy_options(accelerator="cuda"))
+
+
+def test_a_single_process_inside_a_slurm_job_is_a_single_process(monkeypatch):
+    for name, value in {"SLURM_NTASKS": "8", "SLURM_PROCID": "3", "SLURM_JOB_NAME": "x"}.items():
+        monkeypatch.setenv(name, value)
+    fabric = make_fabric(toy_options())
+    assert (fabric.world_size, fabric.global_rank) == (1, 0)
+
+
+def test_lightning_is_quiet_only_meanwhile():
+    logger = logging.getLogger("lightning.fabric")
+    with quiet():
+        assert not logger.isEnabledFor(logging.INFO)
+    assert logger.isEnabledFor(logging.INFO)
