@@ -16,10 +16,10 @@ LIMB_DARKENING = 0.6
 """Linear coefficient of all stars in V, I(mu) = 1 - u (1 - mu)."""
 
 _MIN_AMPLITUDE = 0.05
-_X, _W = np.polynomial.legendre.leggauss(24)
-_NODES = (_X + 1) / 2
-_INTENSITY = 1 - LIMB_DARKENING * (1 - np.sqrt(1 - _NODES**2))
-_WEIGHTS = _W * _NODES * _INTENSITY / np.sum(_W * _NODES * _INTENSITY)
+_X, _W = np.polynomial.legendre.leggauss(12)
+# nodes and weights on [0, 1], crowded at both ends where the covered arc has square roots
+_NODES = (1 - np.cos(np.pi * (_X + 1) / 2)) / 2
+_WEIGHTS = _W / 2 * np.pi / 2 * np.sin(np.pi * (_X + 1) / 2)
 
 # mass -> Teff and log L on the zero-age main sequence (Pecaut & Mamajek 2013)
 _MASS = np.array([0.45, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.4, 1.6, 1.8, 2.0, 2.3, 2.8, 3.5])
@@ -72,12 +72,25 @@ def blocked_fraction(separation: np.ndarray, radius: np.ndarray, other: np.ndarr
     """
     hidden = np.zeros(len(separation))
     near = np.flatnonzero(separation < radius + other)
-    d, r, o = separation[near, None], radius[near, None], other[near, None]
-    ring = _NODES * r
-    cosine = (ring**2 + d**2 - o**2) / np.maximum(2 * ring * d, 1e-9)
+    # in units of the radius behind: rings below `inner` are all or nothing, up to `outer` partly
+    d, o = separation[near] / radius[near], other[near] / radius[near]
+    inner = np.minimum(np.abs(d - o), 1)
+    outer = np.minimum(d + o, 1)
+    span = np.maximum(outer - inner, 0)[:, None]
+    ring = inner[:, None] + span * _NODES
+    cosine = (ring**2 + (d**2 - o**2)[:, None]) / np.maximum(2 * ring * d[:, None], 1e-12)
     arc = np.arccos(np.clip(cosine, -1, 1)) / np.pi
-    hidden[near] = arc @ _WEIGHTS
+    dimmed = 1 - LIMB_DARKENING * (1 - np.sqrt(np.maximum(1 - ring**2, 0)))
+    partly = (arc * 2 * ring * dimmed * span) @ _WEIGHTS / (1 - LIMB_DARKENING / 3)
+    hidden[near] = partly + np.where(o > d, light_within(inner), 0)
     return hidden
+
+
+def light_within(ring: np.ndarray) -> np.ndarray:
+    """Give the share of a disc's light inside a fraction `ring` of its radius."""
+    u = LIMB_DARKENING
+    dimmed = 2 * u / 3 * (1 - (1 - ring**2) ** 1.5)
+    return ((1 - u) * ring**2 + dimmed) / (1 - u / 3)
 
 
 def binary_flux(phase: np.ndarray, orbit: Stars, light2: np.ndarray) -> np.ndarray:

@@ -25,19 +25,19 @@ BALMER = {"Ha": 6564.6, "Hb": 4862.7, "Hg": 4341.7, "Hd": 4102.9, "He": 3971.2, 
           "H9": 3836.5, "H10": 3799.0, "H11": 3771.7, "H12": 3751.2, "H13": 3735.4,
           "H14": 3723.0}  # fmt: skip
 # share of the strength of H beta; the highest members melt into the Balmer jump
-_BALMER_SHARE = (0.80, 1.0, 1.05, 1.1, 1.05, 0.95, 0.8, 0.7, 0.6, 0.5, 0.45, 0.4)
+_BALMER_SHARE = (0.92, 1.0, 1.05, 1.1, 1.05, 0.95, 0.8, 0.7, 0.6, 0.5, 0.45, 0.4)
 _PASCHEN = (8865.2, 8752.9, 8667.4, 8600.8, 8547.7, 8504.8, 8469.6, 8440.3, 8415.6)
 
 # equivalent width of H beta in dwarfs [Angstrom] against Teff
 _T_BALMER = np.array([3500.0, 4500, 5000, 5800, 6500, 7000, 7500, 8000, 8700, 9500, 10500, 12500])
-_W_BALMER = np.array([0.2, 0.6, 1.0, 2.3, 4.3, 6.2, 8.5, 11.0, 14.0, 14.5, 13.0, 9.5])
+_W_BALMER = np.array([0.4, 1.2, 1.7, 3.4, 5.7, 7.5, 9.8, 12.5, 16.0, 17.0, 15.0, 10.5])
 # strength of neutral metal lines, solar abundance, in units of the Sun
 _T_METAL = np.array([3000.0, 3500, 4000, 4500, 5000, 5772, 6500, 7500, 8500, 10000, 13000])
 _F_METAL = np.array([1.9, 2.1, 2.1, 1.8, 1.45, 1.0, 0.65, 0.35, 0.15, 0.05, 0.0])
 _T_K = np.array([3000.0, 4000, 5000, 6000, 7000, 8000, 9000, 10000, 12000])
 _W_K = np.array([14.0, 17.0, 14.0, 9.0, 5.0, 2.6, 1.1, 0.5, 0.2])
 _T_CH = np.array([3500.0, 4000, 4500, 5000, 5500, 6200, 6900, 7500])
-_F_CH = np.array([0.2, 0.5, 0.9, 1.1, 1.0, 0.5, 0.12, 0.0])
+_F_CH = np.array([1.2, 1.4, 1.4, 1.3, 1.1, 0.6, 0.2, 0.0])
 _T_CAT = np.array([3000.0, 4000, 5000, 6000, 7000, 8000, 10000])
 _F_CAT = np.array([0.9, 1.1, 1.1, 0.9, 0.7, 0.4, 0.1])
 
@@ -51,34 +51,34 @@ class _Line:
 
 
 _METAL_LINES = (
-    _Line(4227.9, 1.2, 0.05, 0.16), _Line(5168.8, 0.8, 0.06, 0.06), _Line(5174.1, 1.2, 0.09, 0.06),
-    _Line(5185.0, 1.6, 0.09, 0.06), _Line(5891.6, 0.8, 0.10, 0.16), _Line(5897.6, 0.65, 0.10, 0.16),
-    _Line(8185.5, 0.3, 0.18, 0.10), _Line(8197.1, 0.45, 0.18, 0.10), _Line(7667.0, 0.3, 0.10, 0.15),
-    _Line(7701.1, 0.3, 0.10, 0.15), _Line(4078.9, 0.4, -0.15), _Line(4216.7, 0.3, -0.18),
-    _Line(4031.9, 0.6), _Line(4047.0, 1.1), _Line(4064.7, 0.9), _Line(4072.9, 0.8),
-    _Line(4133.2, 0.6), _Line(4145.0, 0.7), _Line(4203.2, 0.6), _Line(4251.3, 0.6),
-    _Line(4261.7, 0.6), _Line(4273.0, 0.8), _Line(4309.1, 0.6), _Line(4326.9, 0.9),
-    _Line(4384.8, 1.2), _Line(4405.9, 0.8), _Line(4416.4, 0.6), _Line(4428.5, 0.5, -0.05, 0.1),
-    _Line(4455.9, 0.5), _Line(4482.3, 0.4), _Line(4529.9, 0.5), _Line(4555.3, 0.35, -0.1),
-    _Line(4669.4, 0.6), _Line(4704.3, 0.4), _Line(4891.9, 0.6), _Line(4921.9, 0.6),
-    _Line(4958.9, 0.8), _Line(5013.5, 0.4, -0.05), _Line(5042.9, 0.5), _Line(5080.0, 0.5),
-    _Line(5108.5, 0.35), _Line(5206.8, 0.6, 0, 0.12), _Line(5228.6, 0.6), _Line(5271.3, 0.9),
-    _Line(5329.8, 0.8), _Line(5372.9, 0.5), _Line(5398.6, 0.45), _Line(5407.3, 0.4),
-    _Line(5431.2, 0.4), _Line(5448.4, 0.5), _Line(5530.0, 0.35, 0.04), _Line(5588.0, 0.4),
-    _Line(5617.2, 0.35), _Line(5711.0, 0.3), _Line(5859.1, 0.3), _Line(6104.4, 0.2, 0.05, 0.1),
-    _Line(6123.9, 0.25, 0.05, 0.1), _Line(6138.3, 0.3), _Line(6163.9, 0.3, 0.05, 0.1),
-    _Line(6193.3, 0.25), _Line(6232.4, 0.2), _Line(6255.0, 0.2), _Line(6337.1, 0.2),
-    _Line(6401.8, 0.2), _Line(6440.9, 0.2), _Line(6464.4, 0.25), _Line(6496.8, 0.4, -0.12),
-    _Line(6594.7, 0.2), _Line(6679.8, 0.2), _Line(7148.1, 0.2), _Line(7513.1, 0.2),
-    _Line(8329.2, 0.25), _Line(8390.1, 0.3), _Line(8516.4, 0.25), _Line(8690.9, 0.35),
-    _Line(8809.2, 0.35, 0.04), _Line(8826.6, 0.25),
+    _Line(4227.9, 3.1, 0.05, 0.16), _Line(5168.8, 1.0, 0.06, 0.06), _Line(5174.1, 1.2, 0.09, 0.06),
+    _Line(5185.0, 1.6, 0.09, 0.06), _Line(5891.6, 0.8, 0.10, 0.22), _Line(5897.6, 0.65, 0.10, 0.22),
+    _Line(8185.5, 0.6, 0.18, 0.10), _Line(8197.1, 0.9, 0.18, 0.10), _Line(7667.0, 0.6, 0.10, 0.15),
+    _Line(7701.1, 0.6, 0.10, 0.15), _Line(4078.9, 0.8, -0.15), _Line(4216.7, 0.6, -0.18),
+    _Line(4031.9, 1.2), _Line(4047.0, 2.2), _Line(4064.7, 1.8), _Line(4072.9, 1.6),
+    _Line(4133.2, 1.2), _Line(4145.0, 1.4), _Line(4203.2, 1.2), _Line(4251.3, 1.2),
+    _Line(4261.7, 1.2), _Line(4273.0, 1.6), _Line(4309.1, 1.2), _Line(4326.9, 1.8),
+    _Line(4384.8, 2.4), _Line(4405.9, 1.6), _Line(4416.4, 1.2), _Line(4428.5, 1.0, -0.05, 0.1),
+    _Line(4455.9, 1.0), _Line(4482.3, 0.8), _Line(4529.9, 1.0), _Line(4555.3, 0.7, -0.1),
+    _Line(4669.4, 1.2), _Line(4704.3, 0.8), _Line(4891.9, 1.2), _Line(4921.9, 1.2),
+    _Line(4958.9, 1.6), _Line(5013.5, 0.8, -0.05), _Line(5042.9, 1.0), _Line(5080.0, 1.0),
+    _Line(5108.5, 0.7), _Line(5206.8, 1.2, 0, 0.12), _Line(5228.6, 1.2), _Line(5271.3, 1.8),
+    _Line(5329.8, 1.6), _Line(5372.9, 1.0), _Line(5398.6, 0.9), _Line(5407.3, 0.8),
+    _Line(5431.2, 0.8), _Line(5448.4, 1.0), _Line(5530.0, 0.7, 0.04), _Line(5588.0, 0.8),
+    _Line(5617.2, 0.7), _Line(5711.0, 0.6), _Line(5859.1, 0.6), _Line(6104.4, 0.4, 0.05, 0.1),
+    _Line(6123.9, 0.5, 0.05, 0.1), _Line(6138.3, 0.6), _Line(6163.9, 0.6, 0.05, 0.1),
+    _Line(6193.3, 0.5), _Line(6232.4, 0.4), _Line(6255.0, 0.4), _Line(6337.1, 0.4),
+    _Line(6401.8, 0.4), _Line(6440.9, 0.4), _Line(6464.4, 0.5), _Line(6496.8, 0.8, -0.12),
+    _Line(6594.7, 0.4), _Line(6679.8, 0.4), _Line(7148.1, 0.4), _Line(7513.1, 0.4),
+    _Line(8329.2, 0.5), _Line(8390.1, 0.6), _Line(8516.4, 0.5), _Line(8690.9, 0.7),
+    _Line(8809.2, 0.7, 0.04), _Line(8826.6, 0.5),
 )  # fmt: skip
 
 # head, extent to the red [Angstrom], relative strength
 _TIO = (
     (4763.0, 120.0, 0.6), (4956.0, 150.0, 0.9), (5168.0, 200.0, 1.0), (5449.0, 140.0, 0.8),
-    (5599.0, 120.0, 0.5), (5761.0, 110.0, 0.6), (5849.0, 150.0, 0.9), (6160.0, 200.0, 1.2),
-    (6570.0, 60.0, 0.3), (6653.0, 180.0, 1.0), (7055.0, 220.0, 1.4), (7126.0, 150.0, 0.6),
+    (5599.0, 120.0, 0.5), (5761.0, 110.0, 0.6), (5849.0, 150.0, 1.0), (6160.0, 200.0, 1.4),
+    (6570.0, 60.0, 0.3), (6653.0, 180.0, 1.0), (7055.0, 220.0, 1.0), (7126.0, 150.0, 0.6),
     (7591.0, 160.0, 1.0), (7668.0, 200.0, 0.8), (8207.0, 120.0, 0.35), (8434.0, 140.0, 1.0),
     (8862.0, 150.0, 0.8),
 )  # fmt: skip
@@ -122,21 +122,26 @@ def optical_depth(teff: np.ndarray, logg: np.ndarray, feh: np.ndarray, carbon: b
         violet = np.exp(-(WAVELENGTH - 3700) / 450)
         tau += 2.5 * cool[:, None] * violet
     else:
-        rich = 10 ** (0.25 * np.clip(feh, -2.5, 0.4))
+        rich = 10 ** (0.45 * np.clip(feh, -2.5, 0.4))
         _bands(tau, _TIO, tio_strength(teff, logg) * rich, redward=True)
         _bands(tau, _VO, np.clip((3350 - teff) / 450, 0, 2.5) * rich, redward=True)
         # hydrides mark cool dwarfs: MgH at 5211, CaH near 6385 and 6800
-        dwarf = np.clip((5200 - teff) / 1500, 0, 1) * np.clip((logg - 3) / 1.5, 0, 1)
-        for centre, width, weight in ((5190, 45, 0.35), (6385, 25, 0.25), (6830, 60, 0.4)):
+        dwarf = np.clip((logg - 3) / 1.5, 0, 1)
+        for centre, width, weight, onset in (
+            (5190, 45, 0.35, 5200),
+            (6385, 25, 0.5, 4100),
+            (6830, 60, 0.8, 4200),
+        ):
+            strength = weight * dwarf * np.clip((onset - teff) / 1500, 0, 1)
             shape = np.exp(-0.5 * ((WAVELENGTH - centre) / width) ** 2)
-            tau += weight * dwarf[:, None] * shape
+            tau += strength[:, None] * shape
     return tau
 
 
 def tio_strength(teff: np.ndarray, logg: np.ndarray) -> np.ndarray:
-    """Give the strength of TiO: from about 4000 K down, a little hotter in dwarfs."""
-    onset = np.where(logg > 3, 4100.0, 3980.0)
-    return np.clip((onset - teff) / 620, 0, None) ** 1.3
+    """Give the strength of TiO: from about 4200 K down, a little hotter in dwarfs."""
+    onset = np.where(logg > 3, 4250.0, 4150.0)
+    return np.clip((onset - teff) / 650, 0, None) ** 1.2
 
 
 def balmer_width(teff: np.ndarray, logg: np.ndarray) -> np.ndarray:
@@ -162,20 +167,21 @@ def _metals(tau: np.ndarray, teff: np.ndarray, logg: np.ndarray, feh: np.ndarray
     for line in _METAL_LINES:
         width = line.width * strength * 10 ** (line.gravity * (logg - 4.4) + line.excess * cool)
         _broad(tau, line.wavelength, width)
-    calcium = 10 ** (0.28 * feh)
+    calcium = 1.1 * 10 ** (0.18 * feh)
     for centre, share in ((3934.8, 1.0), (3969.6, 0.85)):
         _broad(tau, centre, share * np.interp(teff, _T_K, _W_K) * calcium)
     triplet = np.interp(teff, _T_CAT, _F_CAT) * calcium * 10 ** (-0.09 * (logg - 4.4))
     for centre, width in ((8500.4, 1.3), (8544.4, 3.1), (8664.5, 2.6)):
         _broad(tau, centre, width * triplet)
-    band = np.interp(teff, _T_CH, _F_CH) * 10 ** (0.32 * feh) * 10 ** (-0.03 * (logg - 4.4))
+    band = np.interp(teff, _T_CH, _F_CH) * 10 ** (0.18 * feh) * 10 ** (-0.03 * (logg - 4.4))
     tau += 0.40 * band[:, None] * np.exp(-((np.abs(WAVELENGTH - 4304) / 13) ** 4))
     cyanogen = strength * 10 ** (-0.06 * (logg - 4.4)) * (teff < 6500)
-    for head, weight in ((3884.0, 0.22), (4217.0, 0.06)):
+    for head, weight in ((3884.0, 0.30), (4217.0, 0.08)):
         shape = np.where(head > WAVELENGTH, np.exp((WAVELENGTH - head) / 30), 0)
         tau += weight * cyanogen[:, None] * shape
     violet = np.exp(-(WAVELENGTH - 3700) / 420)
-    tau += 0.30 * strength[:, None] * violet * _forest()
+    blanket = np.interp(teff, _T_METAL, _F_METAL) * 10 ** (0.55 * feh)
+    tau += 0.48 * blanket[:, None] * violet * _forest()
 
 
 def _forest() -> np.ndarray:
