@@ -1,6 +1,7 @@
 """Importing the same five stars through every way that the mapping offers."""
 
 import gzip
+import io
 import json
 import zipfile
 from pathlib import Path
@@ -14,7 +15,7 @@ from astropy.table import Table
 
 from skybind.data.check import check_dataset
 from skybind.data.dataset import Dataset, read_quarantine
-from skybind.data.import_ import import_dataset
+from skybind.data.import_ import ImportSummary, import_dataset, render_summary
 from skybind.errors import ConfigError, DataError
 
 RA = [10.0, 20.5, 359.5, 180.0, 0.0]
@@ -278,16 +279,29 @@ def test_two_surveys_of_light_curves(tmp_path):
     assert d.schema.columns["kepler"].modality == "photometry"
 
 
-def test_chunks_do_not_change_the_dataset(tmp_path, monkeypatch):
+def test_chunks_do_not_change_the_dataset(tmp_path, monkeypatch, capsys):
     write_survey(tmp_path)
     mapping = {"objects": OBJECTS, "photometry": LONG, "spectrum": SPECTRA}
     monkeypatch.setattr("skybind.data.import_.CHUNK", 2)
-    seen = []
-    d = run(tmp_path, mapping, progress=lambda done, total: seen.append((done, total)))
-    assert seen == [(2, 5), (4, 5), (5, 5)]
+    d = run(tmp_path, mapping, show=True)
+    assert len(list((tmp_path / "out" / "objects").iterdir())) == 3
+    assert "Importing: 5 objects" in capsys.readouterr().err
     expect_curves(d)
     assert d.ragged("spectrum").lengths.tolist() == [30, 0, 32, 0, 0]
     assert d.lengths("spectrum").tolist() == [30, -1, 32, -1, -1]
+
+
+def test_the_summary_is_printed_whole():
+    from rich.console import Console
+
+    summary = ImportSummary(
+        3, {"photometry": 2}, {"one epoch": 1}, {"photometry": {"duplicate epochs": 1234}}
+    )
+    console = Console(width=100, file=io.StringIO())
+    console.print(render_summary(summary))
+    text = console.file.getvalue()
+    for part in ("photometry", "one epoch", "duplicate epochs", "1,234"):
+        assert part in text
 
 
 def test_an_import_does_not_overwrite_unasked(tmp_path):

@@ -1,6 +1,5 @@
 """Every way in which a dataset breaks its own rules, named."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,16 +72,12 @@ class Findings:
         return [Violation(*key, *value) for key, value in self._found.items()]
 
 
-def check_dataset(
-    path: str | Path, progress: Callable[[int, int], None] | None = None
-) -> list[Violation]:
+def check_dataset(path: str | Path) -> list[Violation]:
     """Name every violation of the dataset's format.
 
     Parameters
     ----------
     path : str or Path
-    progress : callable, optional
-        Called with the files done and the files there are.
 
     Returns
     -------
@@ -103,13 +98,11 @@ def check_dataset(
     if schema is not None:
         arrow = pq.read_schema(sound[0])
         _check_columns(schema, arrow, findings)
-        for number, part in enumerate(sound):
+        for part in sound:
             if pq.read_schema(part) != arrow:
                 findings.add(part.name, "columns differ from those of the first file")
                 continue
             _check_part(part, schema, findings, ids)
-            if progress is not None:
-                progress(number + 1, len(sound))
     names = pa.concat_arrays(ids) if ids else pa.array([], pa.string())
     _check_names(names, findings)
     _check_splits(path, names, findings)

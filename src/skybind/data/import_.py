@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,14 +19,17 @@ from skybind.data.units import convert
 from skybind.errors import DataError
 from skybind.files import write_json
 from skybind.modalities.cleaning import Cleaned, clean_photometry, clean_spectrum
+from skybind.progress import progress_bar
 from skybind.ragged import Ragged
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 CLEANERS: dict[str, Callable[[Ragged], Cleaned]] = {
     "photometry": clean_photometry,
     "spectrum": clean_spectrum,
 }
 CHUNK = 2048
-Progress = Callable[[int, int], None]
 Row = dict[str, str]
 
 
@@ -55,7 +58,7 @@ def import_dataset(
     mapping_path: str | Path,
     out: str | Path,
     overwrite: bool = False,
-    progress: Progress | None = None,
+    show: bool = False,
 ) -> ImportSummary:
     """Make a dataset of survey files.
 
@@ -70,8 +73,8 @@ def import_dataset(
         Folder of the dataset to make.
     overwrite : bool
         Replace a dataset that stands there.
-    progress : callable, optional
-        Called with the objects done and the objects there are.
+    show : bool
+        Show the progress.
 
     Returns
     -------
@@ -89,8 +92,33 @@ def import_dataset(
     if isinstance(mapping, ReaderMapping):
         reader = dataset_reader(mapping.reader)
         path = mapping_path.parent / mapping.path
-        return reader(path, out, overwrite=overwrite, progress=progress, options=mapping.options)
-    return _Import(mapping, mapping_path.parent).run(out, overwrite, progress)
+        return reader(path, out, overwrite=overwrite, show=show, options=mapping.options)
+    return _Import(mapping, mapping_path.parent).run(out, overwrite, show)
+
+
+def render_summary(summary: ImportSummary) -> "RenderableType":
+    """Give what `skybind data import` prints, for a rich console."""
+    from rich.console import Group
+    from rich.markup import escape
+    from rich.table import Table
+
+    head = Table("Modality", "Objects", title="Imported")
+    head.add_row("all", f"{summary.objects:,}")
+    for name, n in summary.observed.items():
+        head.add_row(escape(name), f"{n:,}")
+    parts: list[RenderableType] = [head]
+    if summary.repaired:
+        table = Table("Modality", "Found and put right", "Times", title="Repaired")
+        for name, counts in summary.repaired.items():
+            for what, n in counts.items():
+                table.add_row(escape(name), what, f"{n:,}")
+        parts.append(table)
+    if summary.quarantined:
+        table = Table("Reason", "Times", title="Set aside (quarantine.parquet)")
+        for reason, n in sorted(summary.quarantined.items(), key=lambda item: -item[1]):
+            table.add_row(escape(reason), f"{n:,}")
+        parts.append(table)
+    return Group(*parts)
 
 
 class DatasetBuilder:
@@ -183,17 +211,18 @@ class _Import:
                 fields["mask"] = None  # the cleaning always says which pixels are bad
             self.schema[name] = Column("observation", modality=spec.kind, fields=fields)
 
-    def run(self, out: Path, overwrite: bool, progress: Progress | None) -> ImportSummary:
+    def run(self, out: Path, overwrite: bool, show: bool) -> ImportSummary:
         n = len(self.flat["object_id"])
         if not n:
             raise DataError(f"{self.mapping.objects.file} holds no object that can be used.")
-        with DatasetWriter(
+        target = DatasetWriter(
             out,
             self.schema,
             provenance=self.mapping.provenance,
             simulated=self.mapping.simulated,
             overwrite=overwrite,
-        ) as writer:
+        )
+        with target as writer, progress_bar("Importing", n, show) as advance:
             kinds = {name: spec.kind for name, spec in self.mapping.observations().items()}
             builder = DatasetBuilder(writer, kinds)
             builder.quarantine(self.quarantine)
@@ -204,8 +233,7 @@ class _Import:
                 for name, observation in self.observations.items():
                     columns[name], source[name] = self._observe(observation, rows, builder)
                 builder.append(columns, source)
-                if progress is not None:
-                    progress(int(rows[-1]) + 1, n)
+                advance(int(rows[-1]) + 1)
         return builder.finish(out)
 
     def _observe(

@@ -20,11 +20,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from skybind.config.load import validate
 from skybind.data.dataset import DatasetWriter
-from skybind.data.import_ import DatasetBuilder, ImportSummary, Progress
+from skybind.data.import_ import DatasetBuilder, ImportSummary
 from skybind.data.readers.registry import catalogue, register_dataset_reader
 from skybind.data.schema import Column
 from skybind.data.splits import PARTS, Split
 from skybind.errors import DataError
+from skybind.progress import progress_bar
 from skybind.ragged import Ragged
 
 ROWS = 512
@@ -45,7 +46,7 @@ def import_astrom3_hub(
     path: Path,
     out: Path,
     overwrite: bool = False,
-    progress: Progress | None = None,
+    show: bool = False,
     options: dict[str, Any] | None = None,
 ) -> ImportSummary:
     """Make a dataset, with its published split, of a folder of the hub's Parquet files.
@@ -58,8 +59,8 @@ def import_astrom3_hub(
         Folder of the dataset to make.
     overwrite : bool
         Replace a dataset that stands there.
-    progress : callable, optional
-        Called with the objects done and the objects there are.
+    show : bool
+        Show the progress.
     options : dict, optional
         See `HubOptions`.
 
@@ -95,7 +96,8 @@ def import_astrom3_hub(
     provenance = f"AstroM3Processed, configuration {path.resolve().name} (CC BY 4.0)"
     ids: list[np.ndarray] = []
     parts: list[str] = []
-    with DatasetWriter(out, columns, provenance=provenance, overwrite=overwrite) as writer:
+    target = DatasetWriter(out, columns, provenance=provenance, overwrite=overwrite)
+    with target as writer, progress_bar("Importing", total, show) as advance:
         builder = DatasetBuilder(writer, {"photometry": "photometry", "spectrum": "spectrum"})
         for part, name, batch in _batches(files):
             chunk, object_id = _chunk(batch, name, part, parts.count(part), error_field)
@@ -104,8 +106,7 @@ def import_astrom3_hub(
             builder.append(chunk, {"photometry": source, "spectrum": source})
             ids.append(object_id)
             parts += [part] * len(object_id)
-            if progress is not None:
-                progress(len(parts), total)
+            advance(len(parts))
     split = Split(
         np.concatenate(ids).astype(str), np.asarray(parts, str), recipe={"kind": "published"}
     )
