@@ -64,7 +64,7 @@ def test_an_error_has_the_unit_of_its_value(tmp_path):
 @pytest.mark.parametrize(
     ("more", "sentence"),
     [
-        ("more_photometry: {spectrum: {folder: x, pattern: '{id}', format: asassn}}", "spectrum"),
+        ("more_photometry: {label: {folder: x, pattern: '{id}', format: asassn}}", "'label'"),
         ("more_spectra: {metadata: {folder: x, pattern: '{id}', format: lamost}}", "'metadata'"),
         ("photometry: {file: x.csv, id: id, format: asassn}", "one file an object"),
         ("photometry: {file: x.csv, time: t, flux: f}", "its column 'id'"),
@@ -72,13 +72,5 @@ def test_an_error_has_the_unit_of_its_value(tmp_path):
     ],
 )
 def test_contradictions_are_refused(tmp_path, more, sentence):
-    text = (
-        f"objects: {{file: x.csv, id: id, label: spectrum_class, info: {{spectrum: s}}}}\n{more}\n"
-    )
     with pytest.raises(ConfigError, match=sentence):
-        mapping_of(
-            tmp_path,
-            text.replace(
-                ", info: {spectrum: s}", "" if "more_p" not in more else ", info: {spectrum: s}"
-            ),
-        )
+        mapping_of(tmp_path, f"objects: {{file: x.csv, id: id, label: class}}\n{more}\n")
