@@ -99,7 +99,7 @@ def test_a_truncated_checkpoint_is_refused(tmp_path):
 def test_another_runs_checkpoint_is_refused(tmp_path):
     path = tmp_path / "last.ckpt"
     save_checkpoint(path, {"fingerprint": "x"})
-    with pytest.raises(ModelError, match="another configuration, data or seed"):
+    with pytest.raises(ModelError, match="another configuration, data, start or seed"):
         load_checkpoint(path, "y")
     torch.save({"version": 0, "fingerprint": "y"}, path)
     with pytest.raises(ModelError, match="another version"):

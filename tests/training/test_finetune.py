@@ -104,11 +104,17 @@ def test_unlabelled_and_unseen_objects_take_no_part(tmp_path):
     assert result.history[0]["train/n"] == 180 - 50
 
 
+def test_resuming_from_another_pre_training_is_refused(tmp_path):
+    run(tmp_path, epochs=1)
+    with pytest.raises(ModelError, match="another configuration, data, start or seed"):
+        run(tmp_path, toy_classifier(seed=1), epochs=2, resume=True)
+
+
 def test_resuming_equals_never_stopping_and_other_labels_are_refused(tmp_path):
     expected = run(tmp_path / "whole", epochs=4)
     run(tmp_path / "parts", epochs=2)
     assert losses(run(tmp_path / "parts", epochs=4, resume=True)) == losses(expected)
-    with pytest.raises(ModelError, match="another configuration, data or seed"):
+    with pytest.raises(ModelError, match="another configuration, data, start or seed"):
         run(tmp_path / "parts", labels=(LABELS + 1) % 3, epochs=4, resume=True)
 
 

@@ -35,6 +35,12 @@ def array_hash(values: np.ndarray) -> str:
     return hashlib.sha256(head + array.tobytes()).hexdigest()[:16]
 
 
+def weights_hash(module: nn.Module) -> str:
+    """Hash the weights and buffers of a module."""
+    state = module.state_dict()
+    return json_hash({key: array_hash(value.cpu().numpy()) for key, value in state.items()})
+
+
 def fingerprint(
     kind: str,
     module: nn.Module,
@@ -97,8 +103,8 @@ def load_checkpoint(path: Path, expected: str) -> dict[str, Any]:
         )
     if state["fingerprint"] != expected:
         raise ModelError(
-            f"The checkpoint {path} belongs to a run with another configuration, data or seed; "
-            "resume with what it was started with, or train into another folder."
+            f"The checkpoint {path} belongs to a run with another configuration, data, start or "
+            "seed; resume with what it was started with, or train into another folder."
         )
     return state
 

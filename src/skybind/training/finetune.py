@@ -12,7 +12,7 @@ from skybind.config.training import TrainingOptions
 from skybind.errors import ConfigError, DataError
 from skybind.models.classifier import Classifier
 from skybind.training.batches import Sample, Source
-from skybind.training.checkpoint import array_hash
+from skybind.training.checkpoint import array_hash, weights_hash
 from skybind.training.distributed import sum_over_ranks, world_size
 from skybind.training.loop import OnSave, TrainingResult, fit
 from skybind.training.task import Engine, Task, compiled
@@ -115,6 +115,8 @@ class _Finetuning(Task):
             self.rows[name] = rows[usable[rows]]
         self.class_weights = None if class_weights is None else np.asarray(class_weights)
         self.frozen = tuple(freeze)
+        # what was learned from one pre-training must not go on from another
+        self.start_hash = weights_hash(classifier)
 
     def freeze(self) -> None:
         """Take the frozen submodules out of training."""
@@ -184,6 +186,7 @@ class _Finetuning(Task):
             "frozen": list(self.frozen),
             "class_weights": None if weights is None else weights.tolist(),
             "labels": array_hash(self.labels),
+            "start": self.start_hash,
         }
 
     def _submodule(self, name: str) -> nn.Module:
