@@ -219,8 +219,19 @@ def test_counts_are_those_of_the_metrics(run, page):
     split = dict(page.table("Split"))
     assert split["Test"] == "1,200"
     assert split["Train, 10 % of labels"] == "961"
-    forest = page.table("Method")[0]
-    assert forest[-2:] == ["84.4 ± 1.1", "72.2"]
+    assert page.table("Method", "Sees statistics of", "100 % of labels", "10 % of labels") == [
+        ["Random forest", "Photometry", "84.4 ± 1.1", "–"],
+        ["Random forest", "Photometry + spectrum + metadata", "–", "87.1 ± 1.1"],
+    ]
+    knn = run.metrics["knn"][0]
+    accuracy = f"{100 * knn['accuracy']:.1f} ± {100 * knn['accuracy_error']:.1f}"
+    assert page.table("Embedding")[0][:5] == [
+        "Photometry + spectrum + metadata",
+        "16",
+        "9,600",
+        "1,200",
+        accuracy,
+    ]
     assert dict(page.table("Step"))["Total"] == "3 min 09 s"
     text = " ".join(page.text)
     for word in ("0f3a9b7c2d5e8f16", "b81c33aa90f7", "15,871,237", "extends: stars-small"):

@@ -73,7 +73,11 @@ def headline_facts(run: ReportData) -> list[Fact]:
         facts.append(Fact(number(dataset["n_objects"]), "objects"))
     if dataset.get("modalities"):
         facts.append(
-            Fact(str(len(dataset["modalities"])), "modalities: " + ", ".join(dataset["modalities"]))
+            Fact(
+                str(len(dataset["modalities"])),
+                ("modality: " if len(dataset["modalities"]) == 1 else "modalities: ")
+                + ", ".join(dataset["modalities"]),
+            )
         )
     best = headline(accuracy_groups(run.metrics.get("classification") or []))
     if best is not None:

@@ -40,7 +40,7 @@ class LightCurve:
     error: np.ndarray | None = None
     period: float | None = None
     value_name: str = "Flux"
-    value_unit: str = "mJy"
+    value_unit: str = ""
     time_unit: str = "d"
     band: np.ndarray | None = None
 

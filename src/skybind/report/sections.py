@@ -221,7 +221,7 @@ def retrieval_section(run: ReportData) -> Section:
         if max(entry.n_seeds for entry in entries) > 1
         else "Errors are standard errors from the number of test objects."
     )
-    caption = "Fraction of queries whose partner is among the k nearest, against chance."
+    caption = "Recall@k: queries whose partner is among the k nearest, against chance."
     if any(value == 0 for entry in entries for value in entry.recall.values()):
         caption += " An arrow at the left edge: none found."
     figure = _figure(retrieval_bars(entries), caption, run, "Recall beside chance by pair")
@@ -252,7 +252,8 @@ def comparison_section(run: ReportData) -> Section:
     if baseline:
         blocks.append(
             Block(
-                "Baselines on simple statistics, trained and tested on the same objects.",
+                "Baselines: accuracy [%] of plain methods on simple statistics, trained and "
+                "tested on the same objects as the classifiers.",
                 table=tables.baseline_table(baseline),
             )
         )

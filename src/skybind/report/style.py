@@ -24,7 +24,7 @@ BLUE, ORANGE, GREEN, SKY, GREY = "#0072b2", "#d55e00", "#009e73", "#56b4e9", "#a
 BAND_COLOURS = (INK, BLUE, ORANGE, GREEN, "#cc79a7", SKY)
 
 WIDTH = 9.6  # inches: the width of the page's column
-RC: dict[str, Any] = {
+RC: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 8.5,
     "axes.titlesize": 9,
@@ -54,6 +54,8 @@ RC: dict[str, Any] = {
     "lines.linewidth": 1.6,
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
+    # Names of classes and bands are drawn as they are, dollar signs included.
+    "text.parse_math": False,
     "svg.fonttype": "path",
     "svg.hashsalt": "skybind",
     "path.simplify": True,

@@ -4,10 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from skybind.report.groups import Accuracy, Retrieval, subset_name
+from skybind.report.groups import (
+    Accuracy,
+    Retrieval,
+    accuracy_groups,
+    subset_name,
+    subset_share,
+)
 from skybind.report.style import combination_name
 
 NONE = "–"
+PLAIN = "baseline"
 ARROWS = {1: ("▲", "better"), -1: ("▼", "worse"), 0: ("", "")}
 
 
@@ -219,38 +226,43 @@ def retrieval_table(entries: Sequence[Retrieval]) -> Table:
 
 
 def neighbour_table(knn: Sequence[Mapping[str, Any]]) -> Table:
-    """Accuracy of the vote of nearest neighbours."""
-    rows = [
-        cells(
-            combination_name(entry["modalities"]),
-            number(entry["k"]),
-            number(entry.get("n_train")),
-            number(entry.get("n_test")),
-            percent(entry["accuracy"], entry.get("accuracy_error")),
-            percent(entry.get("balanced_accuracy")),
-        )
-        for entry in knn
-    ]
+    """Accuracy of the vote of nearest neighbours, averaged over seeds."""
+    rows = []
+    for k in dict.fromkeys(entry["k"] for entry in knn):
+        for group in accuracy_groups([entry for entry in knn if entry["k"] == k]):
+            rows.append(
+                cells(
+                    combination_name(group.modalities),
+                    number(k),
+                    number(group.n_train),
+                    number(group.n_test),
+                    percent(group.accuracy, group.error),
+                    percent(group.balanced_accuracy, group.balanced_error),
+                )
+            )
     head = ["Embedding", "Neighbours", "Train objects", "Test objects"]
     return Table([*head, "Accuracy [%]", "Balanced [%]"], rows)
 
 
 def baseline_table(baseline: Sequence[Mapping[str, Any]]) -> Table:
-    """Accuracy of plain methods."""
-    rows = [
-        cells(
-            str(entry.get("name", "baseline")).capitalize(),
-            combination_name(entry["modalities"]),
-            subset_name(str(entry.get("subset", "full"))),
-            number(entry.get("n_train")),
-            number(entry.get("n_test")),
-            percent(entry["accuracy"], entry.get("accuracy_error")),
-            percent(entry.get("balanced_accuracy")),
-        )
-        for entry in baseline
-    ]
-    head = ["Method", "Sees statistics of", "Labels", "Train objects", "Test objects"]
-    return Table([*head, "Accuracy [%]", "Balanced [%]"], rows, text_columns=2)
+    """Accuracy of plain methods by what they see (rows) and share of labels (columns)."""
+    named = {
+        str(name): accuracy_groups([e for e in baseline if e.get("name", PLAIN) == name])
+        for name in dict.fromkeys(entry.get("name", PLAIN) for entry in baseline)
+    }
+    subsets = list(dict.fromkeys(g.subset for groups in named.values() for g in groups))
+    subsets.sort(key=subset_share, reverse=True)
+    rows = []
+    for name, groups in named.items():
+        for modalities in dict.fromkeys(group.modalities for group in groups):
+            found = {g.subset: g for g in groups if g.modalities == modalities}
+            row = cells(name.capitalize(), combination_name(modalities))
+            for subset in subsets:
+                group = found.get(subset)
+                row.append(Cell(percent(group.accuracy, group.error) if group else NONE))
+            rows.append(row)
+    header = ["Method", "Sees statistics of", *(f"{subset_name(s)} of labels" for s in subsets)]
+    return Table(header, rows, text_columns=2)
 
 
 def pairs_of(values: Mapping[str, Any], header: Sequence[str]) -> Table:

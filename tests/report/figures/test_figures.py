@@ -121,10 +121,12 @@ def test_recall_of_zero_is_an_arrow_at_the_edge(run):
 
 
 def test_magnitudes_are_drawn_bright_end_up():
-    curve = LightCurve(np.arange(5.0), np.arange(5.0) + 12, value_name="Magnitude")
+    curve = LightCurve(
+        np.arange(5.0), np.arange(5.0) + 12, value_name="Magnitude", value_unit="mag"
+    )
     axes = object_figure(ExampleObject("a", light_curve=curve)).axes[0]
     assert axes.yaxis_inverted()
-    assert axes.get_ylabel() == "Magnitude [mJy]"
+    assert axes.get_ylabel() == "Magnitude [mag]"
 
 
 @pytest.mark.parametrize("value_name", ["Flux", "Magnitude"])

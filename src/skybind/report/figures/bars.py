@@ -90,7 +90,8 @@ def retrieval_bars(entries: Sequence[Retrieval]) -> "Figure":
         axes.set_xscale("log")
         axes.set_xlim(floor, 1.3)
         axes.set_title(f"Recall@{k}")
-        axes.set_xlabel("Fraction found")
+        axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:g}")
+        axes.set_xlabel("Queries whose partner is found [%]")
         axes.grid(axis="x")
     names = [f"{entry.query} → {entry.target}" for entry in entries]
     grid[0].set_yticks(range(len(entries)), names)
