@@ -2,12 +2,16 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from skybind import __version__
 from skybind.errors import SkybindError
+
+if TYPE_CHECKING:
+    from skybind.config import Config
+    from skybind.data.splits import Split
 
 app = typer.Typer(
     help="Bind the views of one star or galaxy - light curve, spectrum, image, catalogue row - "
@@ -51,9 +55,7 @@ SplitFile = Annotated[
     typer.Option("--split", help="Use this split (Parquet, or CSV with object_id and part)."),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
-Seed = Annotated[
-    int | None, typer.Option("--seed", help="Seed; the configuration's by default.")
-]
+Seed = Annotated[int | None, typer.Option("--seed", help="Seed; the configuration's by default.")]
 
 
 def _version(value: bool) -> None:
@@ -344,14 +346,14 @@ def config_show(config: ConfigName, sets: Sets = None) -> None:
     typer.echo(dump_config(_config(config, sets, None)), nl=False)
 
 
-def _config(name: str, sets: list[str] | None, seed: int | None):  # type: ignore[no-untyped-def]
+def _config(name: str, sets: list[str] | None, seed: int | None) -> "Config":
     from skybind.config import load_config
 
     extra = [] if seed is None else [f"seed={seed}"]
     return load_config(name, [*(sets or []), *extra])
 
 
-def _split(path: Path | None):  # type: ignore[no-untyped-def]
+def _split(path: Path | None) -> "Split | None":
     from skybind.data.splits import Split
 
     return None if path is None else Split.read(path)
@@ -363,7 +365,7 @@ def _print(renderable: object) -> None:
     Console().print(renderable)
 
 
-def _summary(metrics: dict, out: Path, report: bool = True) -> None:  # type: ignore[type-arg]
+def _summary(metrics: dict[str, Any], out: Path, report: bool = True) -> None:
     from skybind.studies.summary import render_summary
 
     _print(render_summary(metrics))

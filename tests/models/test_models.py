@@ -88,13 +88,13 @@ def test_classifier_of_one_modality_reads_features_and_of_several_the_mean(confi
     assert one.head.in_features == one.binder.encoders["spectrum"].out_features
     torch.testing.assert_close(one(batch), one.head(one.binder.features(batch, "spectrum")))
     several = build_classifier(config, shapes, ["photometry", "metadata"], 4).eval()
-    embeddings = several.binder.embed(batch)
+    embeddings, scale = several.binder.embed(batch), config.model.head_scale
     # object 1 has no photometry: its logits come from the metadata alone
-    torch.testing.assert_close(several(batch)[1], several.head(embeddings["metadata"][1]))
+    torch.testing.assert_close(several(batch)[1], several.head(scale * embeddings["metadata"][1]))
     mean = (embeddings["photometry"][0] + embeddings["metadata"][0]) / 2
-    torch.testing.assert_close(several(batch)[0], several.head(mean))
+    torch.testing.assert_close(several(batch)[0], several.head(scale * mean))
     torch.testing.assert_close(
-        several(batch, ["metadata"])[0], several.head(embeddings["metadata"][0])
+        several(batch, ["metadata"])[0], several.head(scale * embeddings["metadata"][0])
     )
 
 

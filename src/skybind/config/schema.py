@@ -57,6 +57,13 @@ class ModelConfig(_Section):
         "one modality with itself.",
     )
     scale: ScaleConfig = ScaleConfig()
+    head_scale: float = Field(
+        1.0,
+        description="Factor on the mean embedding before the classifier's linear layer: the "
+        "entries of a unit vector are small, and a larger factor lets the head learn faster "
+        "(published: 1).",
+        gt=0,
+    )
     loss: Literal["sum", "mean"] = Field(
         "sum", description="Add the two directions of a pair's loss (AstroM3), or average them."
     )

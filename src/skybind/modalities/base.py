@@ -105,6 +105,10 @@ class Modality(ABC):
     ) -> dict[str, Tensor]:
         """Give the tensors of some objects; with a generator crops are drawn and augmented."""
 
+    @abstractmethod
+    def summary(self, prepared: Prepared, rows: np.ndarray) -> np.ndarray:
+        """Simple statistics of some objects, (n, F), as a plain classifier would be given."""
+
     def state(self) -> dict[str, np.ndarray]:
         """Give what `fit` learned, to be saved with a model."""
         return {}

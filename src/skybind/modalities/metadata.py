@@ -91,8 +91,8 @@ class Metadata(Modality):
             parallax = feature_matrix(table, [self.options.parallax])[:, 0]
             with np.errstate(invalid="ignore", divide="ignore"):
                 shift = np.where(parallax > 0, 5 * np.log10(parallax) - 10, np.nan)
-            index = [self.features.index(feature) for feature in self._absolute]
-            values[:, index] += shift[:, None]
+            places = [self.features.index(feature) for feature in self._absolute]
+            values[:, places] += shift[:, None]
             reason[np.isfinite(parallax) & (parallax <= 0)] = (
                 "parallax not positive: absolute magnitudes masked"
             )
@@ -124,3 +124,6 @@ class Metadata(Modality):
             values = np.concatenate([values, flags.astype(np.float32)], axis=1)
         values[~prepared.present[rows]] = 0
         return {"values": torch.from_numpy(values)}
+
+    def summary(self, prepared: Prepared, rows: np.ndarray) -> np.ndarray:
+        return np.asarray(prepared.arrays["values"][rows], dtype=np.float64)

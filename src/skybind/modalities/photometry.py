@@ -196,6 +196,28 @@ class Photometry(Modality):
             "mask": torch.from_numpy(mask.astype(np.float32)),
         }
 
+    def summary(self, prepared: Prepared, rows: np.ndarray) -> np.ndarray:
+        """Catalogue features, number of epochs, and moments and quantiles of the flux."""
+        tensors = self.batch(prepared, rows)
+        flux, error = tensors["values"][..., 1].numpy(), tensors["values"][..., 2].numpy()
+        seen = tensors["mask"].numpy() > 0
+        count = np.maximum(seen.sum(1), 1)
+        mean = (flux * seen).sum(1) / count
+        centred = np.where(seen, flux - mean[:, None], 0)
+        spread = np.sqrt((centred**2).sum(1) / count)
+        spread = np.maximum(spread, 1e-6)
+        moments = [(centred**power).sum(1) / count / spread**power for power in (3, 4)]
+        steps = np.diff(centred, axis=1) * (seen[:, 1:] & seen[:, :-1])
+        neumann = (steps**2).sum(1) / np.maximum((centred**2).sum(1), 1e-6)
+        ranked = np.sort(np.where(seen, flux, np.inf), axis=1)
+        quantiles = [
+            ranked[np.arange(len(rows)), (fraction * (count - 1)).astype(int)]
+            for fraction in (0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98)
+        ]
+        noise = (error * seen).sum(1) / count
+        statistics = np.stack([spread, *moments, neumann, noise, *quantiles, count], axis=1)
+        return np.concatenate([prepared.arrays["constants"][rows], statistics], axis=1)
+
     def _brightness(self, curves: Ragged) -> tuple[np.ndarray, np.ndarray]:
         """Give flux and its uncertainty, or minus magnitude and its uncertainty, as asked."""
         error = error_values(curves).astype(np.float64)

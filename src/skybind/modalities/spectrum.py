@@ -96,6 +96,14 @@ class Spectrum(Modality):
             values[:, 0] += self.options.noise * draw * values[:, 1]
         return {"values": torch.from_numpy(values)}
 
+    def summary(self, prepared: Prepared, rows: np.ndarray) -> np.ndarray:
+        """Mean normalised flux and uncertainty in 100 bins of wavelength, and log10(MAD)."""
+        values = prepared.arrays["values"][rows]
+        edges = np.linspace(0, values.shape[2], min(100, values.shape[2]) + 1).astype(int)
+        sums = np.add.reduceat(values, edges[:-1], axis=2) / np.diff(edges)
+        log_mad = prepared.arrays["log_mad"][rows][:, None]
+        return np.concatenate([sums[:, 0], np.log10(sums[:, 1] + 1e-6), log_mad], axis=1)
+
 
 def resample(ragged: Ragged, grid: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Interpolate spectra linearly onto a grid.

@@ -78,7 +78,7 @@ class Binder(nn.Module):
         self.projections = nn.ModuleDict(
             {name: nn.Linear(e.out_features, dimension) for name, e in encoders.items()}
         )
-        self.pairs = [tuple(pair) for pair in pairs]
+        self.pairs: list[Pair] = [(a, b) for a, b in pairs]
         self.scales = scales
         self.dimension = dimension
 
@@ -86,6 +86,12 @@ class Binder(nn.Module):
     def modalities(self) -> list[str]:
         """Names of the modalities, in order."""
         return list(self.encoders)
+
+    def width(self, modality: str) -> int:
+        """Number of features of a modality's encoder."""
+        projection = self.projections[modality]
+        assert isinstance(projection, nn.Linear)
+        return projection.in_features
 
     def features(self, batch: Batch, modality: str) -> Tensor:
         """Encode one modality: features of shape (B, out_features)."""

@@ -20,20 +20,23 @@ class Classifier(nn.Module):
     binder : Binder
         With just the modalities in use.
     n_classes : int
+    scale : float
+        Factor on the mean embedding before the linear layer.
     """
 
-    def __init__(self, binder: Binder, n_classes: int) -> None:
+    def __init__(self, binder: Binder, n_classes: int, scale: float = 1.0) -> None:
         super().__init__()
+        self.scale = scale
         self.binder = binder
         names = binder.modalities
         if len(names) == 1:
-            width = binder.encoders[names[0]].out_features
+            width = binder.width(names[0])
             # the projection and the scales take no part: they must not look trainable
             binder.projections.requires_grad_(False)
         else:
             width = binder.dimension
         binder.scales.requires_grad_(False)
-        self.head = nn.Linear(int(width), n_classes)
+        self.head = nn.Linear(width, n_classes)
 
     @property
     def modalities(self) -> list[str]:
@@ -48,4 +51,5 @@ class Classifier(nn.Module):
         names = self.modalities if modalities is None else list(modalities)
         if len(self.modalities) == 1:
             return self.head(self.binder.features(batch, names[0]))
-        return self.head(mean_embedding(self.binder.embed(batch, names), batch.present))
+        mean = mean_embedding(self.binder.embed(batch, names), batch.present)
+        return self.head(self.scale * mean)

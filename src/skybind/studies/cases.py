@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from skybind.config import TrainingOptions
 from skybind.config.load import nearest, validate
@@ -87,6 +88,14 @@ def choose_cases(
         for start in (starts or wanted.starts)
         if not (frozen and start == "scratch")
     ]
+
+
+def case_result(run: Run, case: Case) -> dict[str, Any]:
+    """Read how the fine-tuning of a case went."""
+    note: dict[str, Any] = json.loads(
+        (run.folder / "finetune" / case.name / "result.json").read_text()
+    )
+    return note
 
 
 def finished_cases(run: Run) -> list[Case]:

@@ -6,15 +6,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from skybind.data.info import dataset_info
 from skybind.embeddings.make import best_device
 from skybind.embeddings.store import Embeddings
 from skybind.files import write_json
 from skybind.modalities.source import BatchSource
 from skybind.models.saved import SavedModel, load_model
-from skybind.studies.cases import Case
+from skybind.report.data import METRICS_VERSION
+from skybind.studies.cases import Case, case_result
+from skybind.studies.describe import describe_run
 from skybind.studies.run import Run
-from skybind.studies.steps import pair_counts, run_embedding
+from skybind.studies.steps import run_embedding
 from skybind.tasks.baselines import forest_accuracy
 from skybind.tasks.classification import classification_metrics
 from skybind.tasks.importance import all_combinations, modality_table
@@ -71,6 +72,7 @@ def evaluate_case(run: Run, case: Case) -> dict[str, Any]:
         "pretrained": case.start == "pretrained",
         "frozen": case.frozen,
         "seed": run.config.seed,
+        "n_train": case_result(run, case)["n_train"],
         "n_test": result.n,
         **result.to_dict(),
     }
@@ -82,6 +84,12 @@ def evaluate_case(run: Run, case: Case) -> dict[str, Any]:
             )
             record["subset_test"] = {"n": part.n, "accuracy": part.accuracy}
     return record
+
+
+def predict_case(run: Run, case: Case, rows: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """Logits of some objects by one of the run's classifiers, and its classes."""
+    saved = load_model(run.folder / "finetune" / case.name / "model", run.dataset.schema)
+    return predict(saved, run.source, rows), saved.classes
 
 
 def importance(run: Run, case: Case) -> dict[str, Any] | None:
@@ -124,6 +132,7 @@ def neighbour_accuracy(run: Run, embeddings: Embeddings) -> list[dict[str, Any]]
             {
                 "modalities": list(names),
                 "k": run.config.evaluation.neighbours,
+                "seed": run.config.seed,
                 "n_train": len(train),
                 "n_test": len(test),
                 **result.to_dict(),
@@ -161,7 +170,8 @@ def baselines(run: Run) -> list[dict[str, Any]]:
                 {
                     "modalities": list(group),
                     "subset": subset,
-                    "method": "random forest, 300 trees",
+                    "name": "random forest",
+                    "seed": run.config.seed,
                     "n_train": len(train),
                     "n_test": len(test),
                     **result.to_dict(),
@@ -188,10 +198,8 @@ def evaluate_run(run: Run, cases: Sequence[Case]) -> dict[str, Any]:
     test = embeddings.take(run.rows("test"))
     options = run.config.evaluation
     metrics: dict[str, Any] = {
-        "run": {"name": run.config.name, "description": run.config.description, **run.identity},
-        "dataset": describe_dataset(run),
-        "split": describe_split(run),
-        "pretraining": describe_pretraining(run),
+        "metrics_version": METRICS_VERSION,
+        **describe_run(run),
         "classification": [evaluate_case(run, case) for case in cases],
         "importance": None,
         "retrieval": [],
@@ -200,10 +208,10 @@ def evaluate_run(run: Run, cases: Sequence[Case]) -> dict[str, Any]:
     }
     if options.retrieval and len(embeddings.modalities) > 1 and len(test):
         metrics["retrieval"] = [
-            {"query": a, "target": b, **result.to_dict()}
+            {"query": a, "target": b, "split": "test", "seed": run.config.seed, **result.to_dict()}
             for (a, b), result in retrieval_table(test.vectors, test.present).items()
         ]
-    widest = _widest(cases)
+    widest = widest_case(cases)
     if options.importance and widest is not None:
         metrics["importance"] = importance(run, widest)
     write_json(run.folder / "metrics.json", metrics)
@@ -211,51 +219,7 @@ def evaluate_run(run: Run, cases: Sequence[Case]) -> dict[str, Any]:
     return metrics
 
 
-def describe_dataset(run: Run) -> dict[str, Any]:
-    """What the run's dataset holds, and what of it could not be used."""
-    info = dataset_info(run.dataset.path)
-    return {
-        "path": str(run.dataset.path),
-        "fingerprint": run.dataset.fingerprint,
-        "simulated": run.dataset.schema.simulated,
-        "provenance": run.dataset.schema.provenance,
-        "n_objects": info.n_objects,
-        "overlaps": info.to_dict()["overlaps"] if hasattr(info, "to_dict") else {},
-        "quarantine": run.quarantine_counts(),
-    }
-
-
-def describe_split(run: Run) -> dict[str, Any]:
-    """How the objects are divided, by class."""
-    parts = {}
-    for part in ("train", "validation", "test"):
-        rows = run.rows(part)
-        counts = np.bincount(run.labels[rows][run.labels[rows] >= 0], minlength=len(run.classes))
-        parts[part] = {
-            "n": len(rows),
-            "classes": dict(zip(run.classes, counts.tolist(), strict=True)),
-            "subsets": {
-                name: len(run.rows(part, name))
-                for name in run.config.split.subsets
-                if name in run.split.subsets
-            },
-        }
-    return {"hash": run.status()["split_hash"], "recipe": run.split.recipe, "parts": parts}
-
-
-def describe_pretraining(run: Run) -> dict[str, Any]:
-    """The course of the losses, and with how many objects each pair was bound."""
-    import json
-
-    path = run.folder / "pretrain" / "result.json"
-    result = json.loads(path.read_text()) if path.exists() else {}
-    return {
-        **result,
-        "pairs": {"train": pair_counts(run, "train"), "test": pair_counts(run, "test")},
-    }
-
-
-def _widest(cases: Sequence[Case]) -> Case | None:
+def widest_case(cases: Sequence[Case]) -> Case | None:
     """The case of most modalities, most labels, pre-trained if there is one."""
     several = [case for case in cases if len(case.modalities) > 1]
     if not several:

@@ -19,6 +19,7 @@ from skybind.models.build import build_binder, build_classifier
 from skybind.models.saved import SavedModel, load_model, save_model
 from skybind.progress import progress_bar
 from skybind.studies.cases import Case, options_of
+from skybind.studies.describe import pair_counts
 from skybind.studies.run import Run
 from skybind.training.finetune import finetune
 from skybind.training.pretrain import pretrain
@@ -45,7 +46,7 @@ def run_pretraining(run: Run, *, resume: bool = True) -> SavedModel:
         raise DataError("The split has no validation objects: pre-training needs some to stop by.")
     _describe(run, f"pre-training {' + '.join(run.config.modalities)}", pair_counts(run, "train"))
     result = pretrain(
-        binder,  # type: ignore[arg-type]
+        binder,
         run.source,
         rows,
         run.config.training,
@@ -65,18 +66,10 @@ def run_pretraining(run: Run, *, resume: bool = True) -> SavedModel:
         identity={**run.identity, "epoch": result.best_epoch},
     )
     if result.finished:
-        write_json(folder / "result.json", asdict(result))
+        n_parameters = sum(p.numel() for p in binder.parameters())
+        write_json(folder / "result.json", {**asdict(result), "n_parameters": n_parameters})
         run.done("pretrain", seconds=result.seconds, best_loss=result.best_loss)
     return load_model(folder / "model")
-
-
-def pair_counts(run: Run, part: str) -> dict[str, int]:
-    """Count the objects of a part that each pair is bound with."""
-    rows = run.rows(part)
-    return {
-        "-".join(pair): int((run.source.present(pair[0]) & run.source.present(pair[1]))[rows].sum())
-        for pair in run.config.pairs
-    }
 
 
 def run_finetuning(
