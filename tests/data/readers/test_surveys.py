@@ -3,6 +3,8 @@
 import csv
 import gzip
 import io
+import shutil
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -19,9 +21,11 @@ from skybind.data.import_ import import_dataset
 from skybind.data.readers import registry
 from skybind.data.readers.asassn import read_asassn
 from skybind.data.readers.lamost import read_lamost
+from skybind.data.readers.sdss import read_sdss
 from skybind.data.splits import Split
 from skybind.errors import ConfigError, DataError
 
+SDSS = Path(__file__).parents[4] / "shared" / "data" / "galaxies" / "gsiemon_sdss10"
 SHARED = Path(__file__).parents[4] / "shared" / "data" / "stars" / "lamost_lrs"
 FLUX, IVAR = np.array([3, 1, 4, 1, 5.0]), np.array([4, 0, 1, 25, 100.0])
 AND, OR = np.array([0, 0, 7, 0, 0]), np.array([1, 1, 7, 0, 0])
@@ -90,6 +94,57 @@ def test_real_lamost_spectra(tmp_path):
     good = ~spectra.fields["mask"]
     snr = spectra.fields["flux"][good] * np.sqrt(spectra.fields["ivar"][good])
     assert np.median(snr) > 5
+
+
+def sdss_file(**columns: np.ndarray) -> bytes:
+    table = fits.BinTableHDU.from_columns(
+        [fits.Column(name, "E", array=values) for name, values in columns.items()]
+    )
+    return as_bytes(fits.HDUList([fits.PrimaryHDU(), table]))
+
+
+def test_sdss_spectrum():
+    fields = read_sdss(sdss_file(flux=FLUX, loglam=np.log10(WAVE), ivar=IVAR), "spec.fits")
+    np.testing.assert_allclose(fields["wavelength"], WAVE, rtol=1e-6)
+    assert fields["flux"].tolist() == FLUX.tolist()
+    assert fields["mask"].tolist() == [False, True, False, False, False]
+    with pytest.raises(DataError, match="no column ivar"):
+        read_sdss(sdss_file(FLUX=FLUX, LOGLAM=WAVE), "spec.fits")
+    with pytest.raises(DataError, match="no column flux"):
+        read_sdss(one_hdu(), "spec.fits")
+
+
+@pytest.mark.skipif(not SDSS.exists(), reason="the shared SDSS spectra are not here")
+def test_real_sdss_spectra(tmp_path):
+    with tarfile.open(SDSS / "spectra.tar.gz") as archive:
+        names = [m.name for m in archive.getmembers() if m.name.endswith(".fits")]
+        for name in names:
+            (tmp_path / Path(name).name).write_bytes(archive.extractfile(name).read())
+    shutil.copy(SDSS / "pairs.csv", tmp_path)
+    mapping = {
+        "objects": {
+            "file": "pairs.csv",
+            "id": "objid",
+            "ra": "ra_deg",
+            "dec": "dec_deg",
+            "targets": {"redshift": "z"},
+        },
+        "spectrum": {"folder": ".", "pattern": "{spec_file}", "format": "sdss"},
+    }
+    (tmp_path / "m.yaml").write_text(yaml.safe_dump(mapping))
+    summary = import_dataset(tmp_path / "m.yaml", tmp_path / "out")
+    assert summary.observed == {"spectrum": 10}
+    assert check_dataset(tmp_path / "out") == []
+    d = Dataset.open(tmp_path / "out")
+    assert d.schema.columns["spectrum"].fields["flux"] == "1e-17 erg / (s cm2 Angstrom)"
+    spectra = d.ragged("spectrum")
+    for i, z in enumerate(d.column("redshift")):
+        # galaxies of low redshift: the CaII H and K break lies redward of its rest wavelength
+        one = spectra.take(np.array([i])).fields
+        rest = one["wavelength"] / (1 + z)
+        red = np.median(one["flux"][(rest > 4050) & (rest < 4250)])
+        blue = np.median(one["flux"][(rest > 3850) & (rest < 3950)])
+        assert red > blue
 
 
 DAT = """# ASASSN-V J063715.90+271356.5

@@ -9,14 +9,12 @@ set, that is one that was flagged in every exposure. The or-mask (flagged in any
 left alone: most spectra would lose a good part of their pixels. Wavelengths are in vacuum.
 """
 
-import io
-import warnings
 from typing import Any
 
 import numpy as np
 
 from skybind.data.readers.registry import Fields, register_spectrum_file
-from skybind.data.readers.tables import unzipped
+from skybind.data.readers.tables import open_fits
 from skybind.errors import DataError
 
 FLUX_UNIT = None  # relative flux: LAMOST has no absolute calibration
@@ -38,20 +36,8 @@ def read_lamost(data: bytes, name: str) -> Fields:
     DataError
         If it is no such file.
     """
-    from astropy.io import fits
-
-    data = unzipped(data, name)
-    if not data:
-        raise DataError(f"{name} is empty.")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with fits.open(io.BytesIO(data), memmap=False) as hdus:
-                return _from_table(hdus[1], name) if len(hdus) > 1 else _from_image(hdus[0], name)
-    except DataError:
-        raise
-    except Exception as error:  # whatever astropy raises on bytes that are not FITS, or not all
-        raise DataError(f"{name} is no readable FITS file: {error}.") from error
+    with open_fits(data, name) as hdus:
+        return _from_table(hdus[1], name) if len(hdus) > 1 else _from_image(hdus[0], name)
 
 
 def _from_image(hdu: Any, name: str) -> Fields:

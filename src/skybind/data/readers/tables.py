@@ -5,7 +5,8 @@ import io
 import re
 import warnings
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -166,6 +167,25 @@ def unzipped(data: bytes, name: str) -> bytes:
         return gzip.decompress(data)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{name} is a damaged gzip file: {_first_line(error)}") from error
+
+
+@contextmanager
+def open_fits(data: bytes, name: str) -> Iterator[Any]:
+    """Give the HDUs of a FITS file, gzipped or not; what goes wrong becomes a `DataError`."""
+    from astropy.io import fits
+
+    data = unzipped(data, name)
+    if not data:
+        raise DataError(f"{name} is empty.")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with fits.open(io.BytesIO(data), memmap=False) as hdus:
+                yield hdus
+    except DataError:
+        raise
+    except Exception as error:  # whatever astropy raises on bytes that are not FITS, or not all
+        raise DataError(f"{name} is no readable FITS file: {_first_line(error)}") from error
 
 
 def numbers(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
