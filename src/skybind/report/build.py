@@ -1,5 +1,6 @@
 """Putting the report together: one HTML file that needs nothing else."""
 
+import datetime
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,11 +58,22 @@ def render_report(run: ReportData) -> str:
         sections = all_sections(run)
     return environment.get_template("template.html").render(
         title=run.metrics.get("title") or "skybind run",
-        created=str(run.metrics.get("created") or "").replace("T", " ").replace("Z", " UTC"),
+        created=readable_time(run.metrics.get("created")),
         simulated=run.simulated,
         facts=headline_facts(run),
         sections=sections,
         config=run.config.strip(),
+    )
+
+
+def readable_time(created: str | None) -> str:
+    """Write an ISO 8601 time for people: `2026-11-21 20:14 UTC`; other text stays as it is."""
+    try:
+        moment = datetime.datetime.fromisoformat(created or "")
+    except ValueError:
+        return created or ""
+    return moment.strftime("%Y-%m-%d %H:%M") + (
+        " UTC" if not moment.utcoffset() else f" {moment:%z}"
     )
 
 

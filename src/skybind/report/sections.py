@@ -328,7 +328,7 @@ def provenance_section(run: ReportData) -> Section:
 
 def seeds(metrics: dict[str, Any]) -> list[int]:
     """List every seed that the metrics name."""
-    entries = [metrics.get("split") or {}]
+    entries = [metrics, metrics.get("split") or {}]
     for key in ("classification", "retrieval", "knn", "baseline"):
         entries += metrics.get(key) or []
     return sorted({entry["seed"] for entry in entries if entry.get("seed") is not None})

@@ -15,6 +15,7 @@ from skybind.report.style import combination_name
 
 NONE = "–"
 PLAIN = "baseline"
+WHOLE_RUN, TUNING = "all", "fine-tuning "  # keys of `timing`
 ARROWS = {1: ("▲", "better"), -1: ("▼", "worse"), 0: ("", "")}
 
 
@@ -272,8 +273,13 @@ def pairs_of(values: Mapping[str, Any], header: Sequence[str]) -> Table:
 
 
 def timing_table(timing: Mapping[str, float]) -> Table:
-    """Wall time of each step."""
-    rows = [cells(step.capitalize(), duration(seconds)) for step, seconds in timing.items()]
-    if len(rows) > 1:
-        rows.append(cells("Total", duration(sum(timing.values()))))
-    return Table(["Step", "Wall time"], rows, last_is_total=len(rows) > 1)
+    """Wall time of each step, the classifiers together, the whole run last."""
+    steps = {step: seconds for step, seconds in timing.items() if step != WHOLE_RUN}
+    tuning = [step for step in steps if step.startswith(TUNING)]
+    if len(tuning) > 1:
+        together = sum(steps.pop(step) for step in tuning)
+        steps[f"{TUNING}of {len(tuning)} classifiers"] = together
+    rows = [cells(step[:1].upper() + step[1:], duration(value)) for step, value in steps.items()]
+    if WHOLE_RUN in timing:
+        rows.append(cells("Whole run", duration(timing[WHOLE_RUN])))
+    return Table(["Step", "Wall time"], rows, last_is_total=WHOLE_RUN in timing and len(rows) > 1)

@@ -182,6 +182,11 @@ def test_confusion_matrix_shows_shares_of_the_true_class():
     assert not many.axes[0].texts
 
 
+def test_names_are_drawn_as_they_are():
+    figure = confusion_figure(np.eye(2, dtype=int), ["$\\frac", "a_b$"])
+    assert inline(figure).startswith("data:")
+
+
 def test_inline_gives_the_same_bytes_each_time():
     history = [{"epoch": 1, "train": {"loss": 2.0}}, {"epoch": 2, "train": {"loss": 1.0}}]
     first, second = (inline(loss_curves(history), "svg") for _ in range(2))
