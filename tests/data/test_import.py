@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from astropy.table import Table
+from astropy.table import MaskedColumn, Table
 
 from skybind.data.check import check_dataset
 from skybind.data.dataset import Dataset, read_quarantine
@@ -322,6 +322,27 @@ def test_names_in_any_script(tmp_path):
     d = run(tmp_path, {"objects": OBJECTS, "photometry": source})
     assert d.object_ids.tolist() == list(table["name"])
     expect_curves(d, range(5))
+
+
+@pytest.mark.parametrize("kind", ["vot", "parquet", "ecsv", "fits", "csv"])
+def test_names_of_nineteen_digits_keep_them_all(tmp_path, kind):
+    ids = [4472832130942575872, 4472832130942575873, 7]
+    column = MaskedColumn(ids, mask=[False, False, True])
+    table = Table({"gaia": column, "other": column})
+    if kind == "parquet":
+        columns = {name: pa.array([*ids[:2], None]) for name in ("gaia", "other")}
+        pq.write_table(pa.table(columns), tmp_path / "stars.parquet")
+    else:
+        write_table(table, tmp_path / f"stars.{kind}")
+    objects = {"file": f"stars.{kind}", "id": "gaia", "info": {"other": "other"}}
+    (tmp_path / "m.yaml").write_text(yaml.safe_dump({"objects": objects}))
+    import_dataset(tmp_path / "m.yaml", tmp_path / "out")
+    d = Dataset.open(tmp_path / "out")
+    assert d.object_ids.tolist()[:2] == ["4472832130942575872", "4472832130942575873"]
+    assert [str(v) for v in d.column("other")[:2]] == d.object_ids.tolist()[:2]
+    if kind != "fits":  # astropy writes the missing one as 999999 or so there
+        (row,) = read_quarantine(tmp_path / "out")
+        assert row["reason"].startswith("no name in column 'gaia'")
 
 
 @pytest.mark.parametrize("key", ["photometri", "provenence"])

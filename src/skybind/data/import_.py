@@ -335,8 +335,8 @@ class _Import:
         raw = self.objects[spec.column][self.kept]
         if role == "label":
             return texts(raw)
-        if role == "info" and raw.dtype.kind in "OU":
-            return texts(raw)
+        if role == "info" and raw.dtype.kind in "OUiu":
+            return raw if raw.dtype.kind in "iu" else texts(raw)  # long integers keep their digits
         values, bad = numbers(raw)
         where = modality or role
         self._note(

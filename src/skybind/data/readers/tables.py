@@ -265,7 +265,10 @@ def _from_arrow(table: pa.Table, name: str, bad: list[str]) -> Table:
             values = pc.cast(values, values.type.value_type)
         if pa.types.is_nested(values.type):
             continue  # not a flat column
-        if pa.types.is_floating(values.type) or pa.types.is_integer(values.type):
+        if pa.types.is_integer(values.type) and values.null_count:
+            whole = pc.fill_null(values, 0).to_numpy()
+            columns[column] = _with_missing(whole, values.is_null().to_numpy())
+        elif pa.types.is_floating(values.type) or pa.types.is_integer(values.type):
             columns[column] = values.to_numpy()
         elif pa.types.is_boolean(values.type):
             columns[column] = values.to_numpy().astype(object)
@@ -315,9 +318,21 @@ def _plain(values: Any) -> np.ndarray:
         array = array.astype(object)
     mask = np.asarray(getattr(values, "mask", False))
     if mask.any():
+        if array.dtype.kind in "iu" and array.ndim == 1:
+            return _with_missing(array, mask)
         numeric = array.dtype.kind in "fiub"
         array = np.where(mask, np.nan if numeric else "", array)
     return array.astype(array.dtype.newbyteorder("=")) if array.dtype.kind in "fiu" else array
+
+
+def _with_missing(integers: np.ndarray, missing: np.ndarray) -> np.ndarray:
+    """Integers of which some are missing: as floats, or as objects where these lose digits."""
+    known = integers[~missing]
+    if not len(known) or max(abs(int(known.min())), abs(int(known.max()))) < 2**53:
+        return np.where(missing, np.nan, integers.astype(np.float64))
+    values = integers.astype(object)
+    values[missing] = None
+    return values
 
 
 def _first_line(error: BaseException) -> str:
