@@ -250,6 +250,54 @@ def test_astrom3_hub(tmp_path, flat, error):
     assert split.part.tolist() == ["train"] * 6 + ["validation"] * 2 + ["test"] * 3
 
 
+def lists(*rows: list | None) -> pa.Array:
+    return pa.array(rows, pa.list_(pa.list_(pa.float64())))
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "sentence"),
+    [
+        ("photometry", lists([[1.0, 2.0]], [[1.0, 2.0]]), "no list of three numbers a row"),
+        ("photometry", pa.array([1.0, 2.0]), "no list of three numbers a row"),
+        ("spectra", pa.array(["a", "b"]), "'spectra' is no list of three"),
+        ("metadata", pa.array([1.0, 2.0]), "no struct 'metadata.meta_cols'"),
+        ("label", None, "no column 'label'"),
+    ],
+)
+def test_astrom3_hub_of_another_shape(tmp_path, name, column, sentence):
+    table = pa.Table.from_pylist(hub_rows(2, np.random.default_rng(0)))
+    place = table.column_names.index(name)
+    table = table.remove_column(place)
+    if column is not None:
+        table = table.append_column(name, column)
+    (tmp_path / "hub").mkdir()
+    pq.write_table(table, tmp_path / "hub" / "train.parquet")
+    (tmp_path / "m.yaml").write_text("reader: astrom3_hub\npath: hub\n")
+    with pytest.raises(DataError, match=sentence):
+        import_dataset(tmp_path / "m.yaml", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_astrom3_hub_with_missing_and_bad_observations(tmp_path):
+    table = pa.Table.from_pylist(hub_rows(4, np.random.default_rng(0)))
+    curves = table["photometry"].to_pylist()
+    curves = [None, [], curves[2][:1], curves[3]]
+    table = table.set_column(table.column_names.index("photometry"), "photometry", lists(*curves))
+    (tmp_path / "hub").mkdir()
+    pq.write_table(table, tmp_path / "hub" / "train.parquet")
+    (tmp_path / "hub" / "test.parquet").write_bytes(
+        (tmp_path / "hub" / "train.parquet").read_bytes()
+    )
+    (tmp_path / "m.yaml").write_text("reader: astrom3_hub\npath: hub\n")
+    summary = import_dataset(tmp_path / "m.yaml", tmp_path / "out")
+    assert summary.observed == {"photometry": 2, "spectrum": 8}
+    assert summary.quarantined == {"empty light curve": 2, "one epoch": 2}
+    assert check_dataset(tmp_path / "out") == []
+    (tmp_path / "hub" / "test.parquet").write_bytes(b"PAR1 but not really PAR1")
+    with pytest.raises(DataError, match=r"test.parquet is no readable Parquet"):
+        import_dataset(tmp_path / "m.yaml", tmp_path / "again")
+
+
 def test_a_reader_is_one_decorated_function(tmp_path):
     @registry.register_spectrum_file("two-columns", {"wavelength": "Angstrom", "flux": None})
     def read(data: bytes, name: str) -> registry.Fields:
