@@ -2,6 +2,7 @@
 
 import datetime
 import hashlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -82,15 +83,16 @@ class Dataset:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of the names of the objects and of the files' contents, 16 hex digits."""
+        """Hash of the files' footers, 16 hex digits.
+
+        A footer holds the schema with the time of writing, and sizes and extremes of every column
+        chunk: quick for any size, and different for any dataset that skybind writes.
+        """
         if self._fingerprint is None:
             digest = hashlib.sha256()
-            for part in self._source.files:
-                meta = pq.read_metadata(part)
-                digest.update(
-                    f"{meta.num_rows} {meta.num_columns} {Path(part).stat().st_size}".encode()
-                )
-                digest.update(_footer(Path(part)))
+            with _readable(self.path):
+                for part in self._source.files:
+                    digest.update(_footer(Path(part)))
             self._fingerprint = digest.hexdigest()[:16]
         return self._fingerprint
 
@@ -231,10 +233,12 @@ def _readable(path: Path) -> Iterator[None]:
         raise DataError(f"The dataset at {path} cannot be read: {first}.") from error
 
 
-def _footer(path: Path, size: int = 65536) -> bytes:
-    """Last bytes of a Parquet file: they hold the sizes and statistics of every column."""
+def _footer(path: Path) -> bytes:
+    """Footer of a Parquet file: it holds the sizes and statistics of every column chunk."""
     with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - size))
+        file.seek(-8, os.SEEK_END)
+        length = int.from_bytes(file.read(4), "little")
+        file.seek(-8 - length, os.SEEK_END)
         return file.read()
 
 
