@@ -169,7 +169,7 @@ def make_metrics(seeds=(42,)):
             "all": 3725.0,
         },
         "versions": {"skybind": "0.1.0", "torch": "2.13.0", "numpy": "2.4.1"},
-        "machine": {"Device": "CPU, 2 threads"},
+        "machine": {"device": "CPU, 2 threads"},
     }
 
 

@@ -1,6 +1,5 @@
 """Putting the report together: one HTML file that needs nothing else."""
 
-import datetime
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from skybind.report.data import ReportData
 from skybind.report.groups import accuracy_groups, headline, retrieval_groups, subset_name
 from skybind.report.sections import all_sections
 from skybind.report.style import combination_name, report_style
-from skybind.report.tables import number, percent, rank
+from skybind.report.tables import number, percent, rank, readable_time
 
 
 @dataclass(frozen=True)
@@ -63,17 +62,6 @@ def render_report(run: ReportData) -> str:
         facts=headline_facts(run),
         sections=sections,
         config=run.config.strip(),
-    )
-
-
-def readable_time(created: str | None) -> str:
-    """Write an ISO 8601 time for people: `2026-11-21 20:14 UTC`; other text stays as it is."""
-    try:
-        moment = datetime.datetime.fromisoformat(created or "")
-    except ValueError:
-        return created or ""
-    return moment.strftime("%Y-%m-%d %H:%M") + (
-        " UTC" if not moment.utcoffset() else f" {moment:%z}"
     )
 
 

@@ -303,13 +303,13 @@ def provenance_section(run: ReportData) -> Section:
     dataset, split = metrics.get("dataset") or {}, metrics.get("split") or {}
     identity = {
         "Command": metrics.get("command"),
-        "Run on": metrics.get("created"),
+        "Run on": tables.readable_time(metrics.get("created")) or None,
         "Dataset": dataset.get("name"),
         "Fingerprint of the dataset": dataset.get("fingerprint"),
         "Split": split.get("name"),
         "Hash of the split": split.get("hash"),
         "Seeds": ", ".join(map(str, seeds(metrics))) or None,
-        **(metrics.get("machine") or {}),
+        **{name.capitalize(): value for name, value in (metrics.get("machine") or {}).items()},
     }
     parts = [
         ("What makes this run this run.", {k: v for k, v in identity.items() if v is not None}),
@@ -340,7 +340,7 @@ def _figure(figure: Any, caption: str, run: ReportData, alt: str, kind: str = "s
 
 
 def _named(split: dict[str, Any]) -> str:
-    words = [str(split[key]) for key in ("name", "method") if split.get(key)]
+    words = list(dict.fromkeys(str(split[k]) for k in ("name", "method") if split.get(k)))
     if split.get("hash"):
         words.append(f"hash {split['hash']}")
     return f" ({', '.join(words)})" if words else ""

@@ -1,5 +1,6 @@
 """Tables of the report, from the numbers in metrics.json."""
 
+import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -79,6 +80,17 @@ def duration(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min {rest:02d} s"
     return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def readable_time(created: str | None) -> str:
+    """Write an ISO 8601 time for people: `2026-11-21 20:14 UTC`; other text stays as it is."""
+    try:
+        moment = datetime.datetime.fromisoformat(created or "")
+    except ValueError:
+        return created or ""
+    return moment.strftime("%Y-%m-%d %H:%M") + (
+        " UTC" if not moment.utcoffset() else f" {moment:%z}"
+    )
 
 
 def cells(*texts: str) -> list[Cell]:

@@ -120,6 +120,19 @@ def test_recall_of_zero_is_an_arrow_at_the_edge(run):
     assert axes.get_xlim()[0] > 0
 
 
+def test_every_epoch_is_drawn_with_its_error(run):
+    curve = run.examples[0].light_curve
+    curve.band = np.where(np.arange(220) < 200, "g", "V")
+    axes = object_figure(run.examples[0]).axes[0]
+    _errors_v, points_v, errors_g, points_g = axes.get_lines()
+    np.testing.assert_array_equal(points_g.get_ydata(), curve.value[:200])
+    np.testing.assert_array_equal(points_v.get_ydata(), curve.value[200:])
+    drawn = errors_g.get_ydata().reshape(-1, 3)
+    np.testing.assert_allclose(drawn[:, 1] - drawn[:, 0], 2 * curve.error[:200])
+    assert np.isnan(drawn[:, 2]).all()
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["V", "g"]
+
+
 def test_magnitudes_are_drawn_bright_end_up():
     curve = LightCurve(
         np.arange(5.0), np.arange(5.0) + 12, value_name="Magnitude", value_unit="mag"

@@ -23,6 +23,7 @@ LINES: dict[str, tuple[float, ...]] = {
     "Hδ": (4102.90,),
     "TiO": (7056.0,),
 }
+ERROR_COLOUR = "#c4c4c8"
 LABEL_SPACE = 0.035  # least distance of two labels, as a fraction of the axis
 
 
@@ -100,16 +101,25 @@ def _epochs(axes: "Axes", curve: LightCurve, x: np.ndarray) -> None:
     bands = np.zeros(len(x), dtype=int) if curve.band is None else curve.band
     for number, band in enumerate(np.unique(bands)):
         rows = bands == band
-        axes.errorbar(
+        if curve.error is not None:
+            # One broken line for all errors: a tenth of the bytes of as many separate ones.
+            low, high = curve.value[rows] - curve.error[rows], curve.value[rows] + curve.error[rows]
+            gap = np.full(rows.sum(), np.nan)
+            axes.plot(
+                np.repeat(x[rows], 3),
+                np.stack([low, high, gap], axis=1).ravel(),
+                color=ERROR_COLOUR,
+                linewidth=0.7,
+                zorder=1,
+            )
+        axes.plot(
             x[rows],
             curve.value[rows],
-            None if curve.error is None else curve.error[rows],
-            fmt="o",
+            linestyle="",
+            marker="o",
             markersize=2.2,
             markeredgewidth=0,
             color=BAND_COLOURS[number % len(BAND_COLOURS)],
-            ecolor="#c4c4c8",
-            elinewidth=0.7,
             label=str(band),
         )
 
