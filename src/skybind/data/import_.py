@@ -272,10 +272,8 @@ class _Import:
         self.objects = read_table(
             read_bytes(self.base / spec.file),
             spec.file,
-            spec.format,
             text=text,
-            delimiter=spec.delimiter,
-            hdu=spec.hdu,
+            **spec.table_options(),
         )
         if not len(self.objects):
             raise DataError(f"{spec.file} has no rows: there is no object in it.")

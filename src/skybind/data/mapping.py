@@ -44,6 +44,20 @@ class FileSpec(_Section):
     format: str | None = Field(None, description="Format, where the file's name does not tell it.")
     delimiter: str | None = Field(None, description="Between the columns of a CSV.")
     hdu: int | None = Field(None, description="Which extension of a FITS file.")
+    names: list[str] | None = Field(
+        None, description="Columns of a text table that has no header, in order."
+    )
+    skip_lines: int = Field(0, description="Leading lines of a text table to leave out.", ge=0)
+
+    def table_options(self) -> dict[str, Any]:
+        """Give what `read_table` has to know of the file."""
+        return {
+            "format": self.format,
+            "delimiter": self.delimiter,
+            "hdu": self.hdu,
+            "names": self.names,
+            "skip_lines": self.skip_lines,
+        }
 
 
 class ObjectsSpec(FileSpec):

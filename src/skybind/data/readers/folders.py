@@ -106,10 +106,8 @@ class ObjectFiles:
         table = read_table(
             data,
             name,
-            self.spec.format,
             text=band,
-            delimiter=self.spec.delimiter,
-            hdu=self.spec.hdu,
+            **self.spec.table_options(),
         )
         fields = observation_fields(table, self.spec)
         length = len(table)

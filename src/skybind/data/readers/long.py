@@ -50,11 +50,9 @@ def read_long(
     table = read_table(
         read_bytes(base / spec.file),
         spec.file,
-        spec.format,
         text=[spec.id, *band],
         columns=wanted,
-        delimiter=spec.delimiter,
-        hdu=spec.hdu,
+        **spec.table_options(),
     )
     names = pa.array(texts(table[spec.id]).tolist(), pa.string())
     fields = observation_fields(table, spec)

@@ -94,6 +94,8 @@ def read_table(
     columns: Sequence[str] | None = None,
     delimiter: str | None = None,
     hdu: int | None = None,
+    names: Sequence[str] | None = None,
+    skip_lines: int = 0,
 ) -> Table:
     """Read a table.
 
@@ -113,6 +115,10 @@ def read_table(
         Of a CSV; a comma by default.
     hdu : int, optional
         Which extension of a FITS file; the first table by default.
+    names : sequence of str, optional
+        Columns of a text table that has no header.
+    skip_lines : int
+        Leading lines of a text table to leave out.
 
     Raises
     ------
@@ -125,12 +131,14 @@ def read_table(
     if format not in FORMATS:
         raise ConfigError(f"The format '{format}' is not known: {nearest(format, FORMATS)}")
     data = unzipped(data, name)
+    if skip_lines and format in ("csv", "tsv", "text"):
+        data = b"".join(data.splitlines(keepends=True)[skip_lines:])
     if not data.strip():
         raise DataError(f"{name} is empty.")
     readers: dict[str, Callable[[], Table]] = {
-        "csv": lambda: _csv(data, name, text, delimiter or ","),
-        "tsv": lambda: _csv(data, name, text, delimiter or "\t"),
-        "text": lambda: _csv(_commas(data), name, text, ","),
+        "csv": lambda: _csv(data, name, text, delimiter or ",", names),
+        "tsv": lambda: _csv(data, name, text, delimiter or "\t", names),
+        "text": lambda: _csv(_commas(data, names is None), name, text, ",", names),
         "ecsv": lambda: _astropy(data.decode("utf-8"), name, "ascii.ecsv"),
         "votable": lambda: _astropy(io.BytesIO(data), name, "votable"),
         "fits": lambda: _astropy(io.BytesIO(data), name, "fits", hdu=hdu),
@@ -216,7 +224,9 @@ def texts(values: np.ndarray) -> np.ndarray:
     return np.asarray(text, dtype=object)
 
 
-def _csv(data: bytes, name: str, text: Sequence[str], delimiter: str) -> Table:
+def _csv(
+    data: bytes, name: str, text: Sequence[str], delimiter: str, names: Sequence[str] | None
+) -> Table:
     bad: list[str] = []
 
     def skip(row: Any) -> str:
@@ -232,18 +242,24 @@ def _csv(data: bytes, name: str, text: Sequence[str], delimiter: str) -> Table:
     table = pcsv.read_csv(
         io.BytesIO(data),
         # one block: types are inferred from all rows, and no line is too long for it
-        pcsv.ReadOptions(block_size=min(len(data) + 1024, 2**31 - 1), use_threads=False),
+        pcsv.ReadOptions(
+            block_size=min(len(data) + 1024, 2**31 - 1), use_threads=False, column_names=names
+        ),
         pcsv.ParseOptions(delimiter=delimiter, invalid_row_handler=skip),
         pcsv.ConvertOptions(column_types={column: pa.string() for column in text}),
     )
     return _from_arrow(table, name, bad)
 
 
-def _commas(data: bytes) -> bytes:
-    """Turn blank-separated text, its header perhaps behind a #, into CSV."""
+def _commas(data: bytes, header: bool) -> bytes:
+    """Turn blank-separated text to CSV; the header may be the last line of a leading comment."""
     lines = [line.strip() for line in data.splitlines()]
-    lines = [re.sub(rb"[ \t]+", b",", line.lstrip(b"# ")) for line in lines if line]
-    return b"\n".join(lines) + b"\n"
+    lines = [line for line in lines if line]
+    body = [line for line in lines if not line.startswith(b"#")]
+    if header and lines and lines[0].startswith(b"#"):
+        first = next((i for i, line in enumerate(lines) if not line.startswith(b"#")), len(lines))
+        body.insert(0, lines[first - 1].lstrip(b"# "))
+    return b"\n".join(re.sub(rb"[ \t]+", b",", line) for line in body) + b"\n"
 
 
 def _parquet(data: bytes, name: str, columns: Sequence[str] | None) -> Table:
