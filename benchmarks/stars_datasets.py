@@ -80,8 +80,8 @@ def light_curve_dataset(stars: Stars, features: dict[str, np.ndarray], out: Path
     """Write light curves with their hand-made features: all of them as metadata, and period,
     amplitude and string length as constants of the photometry channel too.
 
-    Columns `benchmark` (1: in the benchmark of eight classes with at least 50 epochs), `n_obs`,
-    `hip` and `class_name` are for information.
+    `benchmark_label` is the class of the benchmark's stars (eight classes, at least 50 epochs)
+    and empty for all others; `n_obs`, `hip` and `class_name` are for information.
     """
     values, columns = metadata_features(features)
     observed = {"photometry": Column("observation", None, "V or Hp or I light curve",
@@ -92,13 +92,14 @@ def light_curve_dataset(stars: Stars, features: dict[str, np.ndarray], out: Path
         "class_name": Column("info", None, "Class in words, as in the source"),
         "n_obs": Column("info", None, "Number of epochs"),
         "hip": Column("info", None, "Hipparcos number, 0 if none"),
-        "benchmark": Column("info", None, "1 for the stars of the benchmark"),
+        "benchmark_label": Column("label", None, "Class of the stars of the benchmark"),
     }
     chosen = np.isin(stars.columns["label"], CLASSES) & (stars.columns["n_obs"] >= LEAST_EPOCHS)
+    labelled = np.where(chosen, stars.columns["label"], "")
     names = ("object_id", "ra", "dec", "label", "class_name", "n_obs", "hip")
     values |= {name: stars.columns[name] for name in names}
     values |= {name: features[name].astype(np.float32) for name in PHOTOMETRY_FEATURES}
-    values |= {"photometry": single(stars.photometry), "benchmark": chosen.astype(np.int8)}
+    values |= {"photometry": single(stars.photometry), "benchmark_label": labelled}
     provenance = "dotAstro light curves of ASAS-3, Hipparcos and OGLE variables; Hipparcos-2"
     with DatasetWriter(out, columns, provenance=provenance, overwrite=True) as writer:
         writer.append(values)

@@ -69,6 +69,11 @@ def test_weights_depend_on_the_seed_and_on_nothing_else(config, source):
 def test_scales_are_clamped_and_may_be_fixed():
     scales = PairScales([("a", "b")], initial=300, minimum=1, maximum=100)
     assert scales.value(("a", "b")).item() == pytest.approx(100)
+    published = PairScales([("a", "b")], initial=100, minimum=1, maximum=100)
+    published.value(("a", "b")).backward()
+    gradient = published.logs["a-b"].grad
+    assert gradient is not None
+    assert gradient.item() == pytest.approx(100)  # it can leave the bound that it starts at
     fixed = PairScales([("a", "b")], initial=15.5, learnable=False)
     assert float(fixed.value(("a", "b"))) == pytest.approx(15.5, rel=1e-6)
     assert not any(p.requires_grad for p in fixed.parameters())

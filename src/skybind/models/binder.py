@@ -26,6 +26,8 @@ class PairScales(nn.Module):
         Otherwise it stays at `initial`.
     """
 
+    log_bounds: Tensor
+
     def __init__(
         self,
         pairs: Sequence[Pair],
@@ -35,7 +37,8 @@ class PairScales(nn.Module):
         learnable: bool = True,
     ) -> None:
         super().__init__()
-        self.minimum, self.maximum = minimum, maximum
+        bounds = torch.tensor([math.log(minimum), math.log(maximum)])
+        self.register_buffer("log_bounds", bounds, persistent=False)
         self.logs = nn.ParameterDict(
             {
                 "-".join(pair): nn.Parameter(
@@ -50,7 +53,9 @@ class PairScales(nn.Module):
         log: Tensor = self.logs["-".join(pair)]
         if not log.requires_grad:
             return log.exp()
-        return log.exp().clamp(self.minimum, self.maximum)
+        # clamping the logarithm, bounds included, leaves a gradient to a scale that starts
+        # at its bound (exp(log 100) is above 100 in single precision)
+        return log.clamp(self.log_bounds[0], self.log_bounds[1]).exp()
 
 
 class Binder(nn.Module):

@@ -1,0 +1,235 @@
+"""Real stars: (a) ASAS light curves classified, (b) binding without a common set.
+
+    python benchmarks/real_stars.py --data ../shared/data/stars --out DIR
+
+(a) Eight classes of ASAS, at least 50 epochs (10,941 stars), five stratified folds; all labels
+    and 10 % of them. Random forest and gradient boosting on hand-made features against ours from
+    scratch and pre-trained without labels on the fold's training stars and the 2,968 stars outside
+    the benchmark. No test star is seen in pre-training.
+(b) Photometry + metadata pairs (Hipparcos stars) and spectrum + metadata pairs (MILES, STELIB)
+    bound at once; then photometry -> spectrum retrieval on stars that training never saw.
+
+Interrupted, the same command goes on: periods, folds and runs that are done are kept in DIR.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from skybind.config import Config, load_config
+from skybind.data.dataset import Dataset
+from skybind.data.features import FEATURES
+from skybind.data.splits import Split
+from skybind.embeddings.make import embed_dataset
+from skybind.files import write_json
+from skybind.models.saved import load_model
+from skybind.studies.cases import cases_of
+from skybind.studies.evaluation import evaluate_case, predict_case
+from skybind.studies.run import Run
+from skybind.studies.steps import run_finetuning, run_pretraining
+from skybind.tasks.retrieval import retrieval
+from stars_baselines import CLASSES, boosting, evaluate, folds, forest, load_features, subset
+from stars_data import read_asas
+from stars_datasets import binding_dataset, light_curve_dataset
+
+HERE = Path(__file__).parent
+VALIDATION = 0.1
+SEEDS = (42, 0, 66, 12, 123)
+
+
+def asas_dataset(data: Path, out: Path) -> Dataset:
+    """Give the ASAS dataset, made on the first call."""
+    target = out / "data" / "asas"
+    if not (target / "objects").exists():
+        stars = read_asas(data / "asas_hipparcos")
+        light_curve_dataset(stars, load_features(stars, out / "cache", "asas"), target)
+    return Dataset.open(target)
+
+
+def fold_split(
+    ids: np.ndarray, labels: np.ndarray, train: np.ndarray, test: np.ndarray, number: int
+) -> Split:
+    """Give the split of one fold; every star outside the benchmark trains, without a label.
+
+    The validation stars are a tenth of the fold's training stars. The subset `10` holds the
+    same tenth of all training labels that the classical methods get; those of them that
+    validate are not trained on.
+    """
+    part = np.full(len(ids), "train", dtype="<U10")
+    part[test] = "test"
+    part[subset(labels, train, VALIDATION, seed=100 + number)] = "validation"
+    few = np.zeros(len(ids), bool)
+    few[subset(labels, train, 0.1, seed=number)] = True
+    few[test] = True
+    return Split(ids, part, {"10": few}, {"kind": "fold", "number": number})
+
+
+def classify(data: Path, out: Path, config: Config, only: list[int] | None, show: bool) -> None:
+    """Part (a): every fold, every method; the results go to OUT/classification.json."""
+    dataset = asas_dataset(data, out)
+    labels = dataset.labels("benchmark_label")
+    chosen = np.flatnonzero(labels != "")
+    print(f"{len(chosen)} stars of {len(CLASSES)} classes, {len(labels) - len(chosen)} outside")
+    write_json(out / "baselines.json", _baselines(data, out, labels, chosen))
+    for number, (train, test) in enumerate(folds(labels[chosen])):
+        if only is not None and number not in only:
+            continue
+        folder = out / "folds" / str(number)
+        split = fold_split(dataset.object_ids, labels, chosen[train], chosen[test], number)
+        run = Run.start(config, dataset.path, folder, split=split, show=show)
+        run_pretraining(run)
+        for case in cases_of(run):
+            run_finetuning(run, case)
+            note = folder / "finetune" / case.name / "test.json"
+            if not note.exists():
+                rows = run.rows("test")
+                logits, _ = predict_case(run, case, rows)
+                ids = run.dataset.object_ids[rows].tolist()
+                record = {**evaluate_case(run, case), "ids": ids, "logits": logits}
+                write_json(note, record)
+            accuracy = json.loads(note.read_text())
+            print(
+                f"fold {number} {case.name}: {100 * accuracy['accuracy']:.2f} % "
+                f"(balanced {100 * accuracy['balanced_accuracy']:.2f} %)",
+                flush=True,
+            )
+    write_json(out / "classification.json", _collect(out))
+    print_classification(out)
+
+
+def _baselines(data: Path, out: Path, labels: np.ndarray, rows: np.ndarray) -> dict[str, Any]:
+    """Forest and boosting on the features, on the same folds."""
+    path = out / "baselines.json"
+    if path.exists():
+        return dict(json.loads(path.read_text()))
+    features = load_features(read_asas(data / "asas_hipparcos"), out / "cache", "asas")
+    table = np.column_stack([features[name][rows] for name in FEATURES])
+    results = {}
+    for name, make in (("forest", forest), ("boosting", boosting)):
+        for key, fraction in (("full", 1.0), ("10", 0.1)):
+            results[f"{name}-{key}"] = evaluate(make, table, labels[rows], fraction)
+            print(f"{name}-{key}: {100 * results[f'{name}-{key}']['accuracy']:.2f} %", flush=True)
+    return results
+
+
+def _collect(out: Path) -> dict[str, Any]:
+    """Mean and scatter over the folds of each case."""
+    records: dict[str, list[dict[str, Any]]] = {}
+    for path in sorted(out.glob("folds/*/finetune/*/test.json")):
+        records.setdefault(path.parent.name, []).append(json.loads(path.read_text()))
+    summary = {}
+    for name, folds_of_case in records.items():
+        summary[name] = {"folds": len(folds_of_case)}
+        for key in ("accuracy", "balanced_accuracy"):
+            values = [record[key] for record in folds_of_case]
+            summary[name][key] = float(np.mean(values))
+            summary[name][f"{key}_std"] = float(np.std(values))
+        confusion = np.sum([record["confusion"] for record in folds_of_case], axis=0)
+        summary[name]["confusion"] = confusion
+        summary[name]["classes"] = sorted(CLASSES)
+    return summary
+
+
+def print_classification(out: Path) -> None:
+    """Print the table of part (a)."""
+    rows = {**_read(out / "baselines.json"), **_read(out / "classification.json")}
+    print(f"\n{'method':<40}{'accuracy':>16}{'balanced':>16}   folds")
+    for name, row in rows.items():
+        cells = [
+            f"{100 * row[key]:.2f} ± {100 * row[f'{key}_std']:.2f}"
+            for key in ("accuracy", "balanced_accuracy")
+        ]
+        print(f"{name:<40}{cells[0]:>16}{cells[1]:>16}   {row.get('folds', 5)}")
+
+
+def bind(data: Path, out: Path, config: Config, show: bool) -> None:
+    """Part (b): photometry -> spectrum retrieval without a common training set, five seeds."""
+    folder = out / "data" / "binding"
+    if not (folder / "objects").exists():
+        binding_dataset(data, out / "cache", folder)
+    dataset = Dataset.open(folder)
+    sample = dataset.column("sample")
+    hip = dataset.column("hip")
+    records = []
+    for seed in SEEDS:
+        run = Run.start(
+            config.model_copy(update={"seed": seed}),
+            folder,
+            out / "binding" / str(seed),
+            split=binding_split(dataset.object_ids, sample, hip, seed),
+            show=show,
+        )
+        run_pretraining(run)
+        saved = load_model(out / "binding" / str(seed) / "pretrain" / "model", dataset.schema)
+        made = embed_dataset(saved, dataset)
+        test = made.take(np.flatnonzero(sample == "test"))
+        _, first = np.unique(hip[sample == "test"], return_index=True)
+        test = test.take(first)  # one row a star
+        both = test.present["photometry"] & test.present["spectrum"]
+        record: dict[str, Any] = {"seed": seed}
+        for query, target in (("photometry", "spectrum"), ("spectrum", "photometry")):
+            result = retrieval(test.vectors[query][both], test.vectors[target][both])
+            record[f"{query}->{target}"] = result.to_dict()
+        records.append(record)
+    write_json(out / "binding.json", records)
+    print_binding(records)
+
+
+def binding_split(ids: np.ndarray, sample: np.ndarray, hip: np.ndarray, seed: int) -> Split:
+    """Give a split in which a star (by Hipparcos number) is in one part only."""
+    part = np.where(sample == "test", "test", "train").astype("<U10")
+    stars = np.unique(hip[sample != "test"])
+    drawn = np.random.default_rng(seed).permutation(stars)[: len(stars) // 10]
+    part[np.isin(hip, drawn) & (sample != "test")] = "validation"
+    return Split(ids, part, recipe={"kind": "binding", "seed": seed})
+
+
+def print_binding(records: list[dict[str, Any]]) -> None:
+    """Print recall and median rank: mean and scatter over the seeds, error of the few stars."""
+    for key in ("photometry->spectrum", "spectrum->photometry"):
+        results = [record[key] for record in records]
+        n = results[0]["n"]
+        print(f"\n{key}: {n} stars never seen in training, {len(records)} seeds")
+        for k in ("1", "5"):
+            values = [result["recall"][k] for result in results]
+            chance = results[0]["chance_recall"][k]
+            error = np.sqrt(np.mean(values) * (1 - np.mean(values)) / n)
+            print(
+                f"  recall@{k}: {np.mean(values):.3f} ± {np.std(values):.3f} (seeds) "
+                f"± {error:.3f} (stars); chance {chance:.3f}"
+            )
+        ranks = [result["median_rank"] for result in results]
+        print(
+            f"  median rank: {np.mean(ranks):.1f} ± {np.std(ranks):.1f} (seeds); "
+            f"chance {results[0]['chance_median_rank']:.1f}"
+        )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_text())) if path.exists() else {}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True, help="folder of the shared stars")
+    parser.add_argument("--out", type=Path, required=True, help="folder of all results")
+    parser.add_argument("--part", choices=("a", "b", "all"), default="all")
+    parser.add_argument("--folds", type=int, nargs="*", help="only these folds of part (a)")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--quiet", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.part in ("a", "all"):
+        config = load_config(HERE / "asas.yaml", arguments.set)
+        classify(arguments.data, arguments.out, config, arguments.folds, not arguments.quiet)
+    if arguments.part in ("b", "all"):
+        config = load_config(HERE / "binding.yaml", arguments.set if arguments.part == "b" else [])
+        bind(arguments.data, arguments.out, config, not arguments.quiet)
+
+
+if __name__ == "__main__":
+    main()
