@@ -315,6 +315,14 @@ def test_one_modality_without_labels():
     assert "catalogue's classes" not in " ".join(page.text)
 
 
+@pytest.mark.parametrize(("n", "kind"), [(8, "svg+xml"), (9, "png")])
+def test_many_objects_are_pictures_and_few_are_lines(n, kind):
+    curve = LightCurve(np.arange(3.0), np.arange(3.0))
+    run = ReportData({}, examples=[ExampleObject(str(i), light_curve=curve) for i in range(n)])
+    blocks = sections.examples_section(run).blocks
+    assert [block.image.split(";")[0] for block in blocks] == [f"data:image/{kind}"] * n
+
+
 def test_awkward_numbers(numbers_only):
     run = numbers_only
     for entry in run.metrics["retrieval"]:

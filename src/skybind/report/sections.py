@@ -16,6 +16,9 @@ from skybind.report.groups import Accuracy, accuracy_groups, headline, retrieval
 from skybind.report.style import combination_name, inline
 from skybind.report.tables import Table
 
+# A spectrum of thousands of pixels is some 200 kB as lines; more objects become pictures.
+DRAWN_AS_LINES = 8
+
 
 @dataclass(frozen=True)
 class Block:
@@ -290,8 +293,9 @@ def examples_section(run: ReportData) -> Section:
             "Dotted lines mark where some common lines lie, present or not; the highest and "
             "lowest 0.2 % of the fluxes may lie outside the frame."
         )
+    kind = "svg" if len(examples) <= DRAWN_AS_LINES else "png"
     blocks = [
-        _figure(object_figure(e), _example_words(e), run, f"Observations of {e.object_id}")
+        _figure(object_figure(e), _example_words(e), run, f"Observations of {e.object_id}", kind)
         for e in examples
     ]
     return Section("objects", "Example objects", " ".join(notes), blocks)
