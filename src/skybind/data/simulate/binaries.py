@@ -190,7 +190,7 @@ def _contact(name: str, n: int, rng: Rng) -> Stars:
 def _close_or_detached(name: str, n: int, rng: Rng) -> Stars:
     close = name == "EB"
     # close systems fill their lobes young and hot; wide ones are seen best as subgiants
-    mass = 10 ** (rng.normal(0.32, 0.09, n) if close else rng.normal(0.21, 0.14, n))
+    mass = 10 ** (rng.normal(0.32, 0.09, n) if close else rng.normal(0.24, 0.14, n))
     mass = np.clip(mass, 0.62, 3.3)
     q = np.clip(rng.beta(3, 1.6, n), 0.2, 1.0)
     # Algols: the lobe-filling secondary has lost most of its mass and is cool for its size

@@ -206,7 +206,7 @@ def draw_rotating(stars: Stars, name: str, rows: np.ndarray, rng: Rng) -> None:
     giant = rng.random(n) < 0.45
     # dwarfs: from fully convective to solar; saturated activity below a few days
     p_dwarf = 10 ** np.clip(rng.normal(0.45, 0.38, n), -0.6, 1.5)
-    t_dwarf = np.clip(rng.normal(4550, 600, n), 3150, 6000)
+    t_dwarf = np.clip(rng.normal(4450, 580, n), 3150, 6000)
     l_dwarf = 10 ** (np.interp(t_dwarf, *_MAIN_SEQUENCE) + np.abs(rng.normal(0, 0.12, n)))
     p_giant = 10 ** np.clip(rng.normal(1.35, 0.33, n), 0.5, 2.2)
     t_giant = np.clip(rng.normal(4720, 230, n), 4000, 5400)

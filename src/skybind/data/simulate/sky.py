@@ -106,7 +106,9 @@ def _direction(
     disc = np.exp(-(plane - SUN_RADIUS) / length[:, None])
     spheroid = (plane**2 + (z / 0.7) ** 2 + 1) ** -1.4
     weight = np.where(halo[:, None], spheroid, disc)
-    weight = weight * np.where((dec > _DECLINATION[0]) & (dec < _DECLINATION[1]), 1, 1e-6)
+    # LAMOST's plates favour the anticentre
+    weight = weight * (0.3 + 0.7 * (1 - np.cos(np.radians(lon))) / 2)
+    weight *= np.where((dec > _DECLINATION[0]) & (dec < _DECLINATION[1]), 1, 1e-6)
     total = np.cumsum(weight, axis=1)
     pick = np.argmax(total >= rng.random((n, 1)) * total[:, -1:], axis=1)
     rows = np.arange(n)

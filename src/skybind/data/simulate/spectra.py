@@ -234,9 +234,9 @@ def _telluric(wavelength: np.ndarray, n: int, rng: Rng) -> np.ndarray:
 def _noise(flux: np.ndarray, wavelength: np.ndarray, rng: Rng) -> np.ndarray:
     """Add photon and sky noise in place; give the reported inverse variance."""
     n = len(flux)
-    gain = 6.0 * _throughput(wavelength) * np.exp(rng.normal(0, 0.3, (n, 1)))
+    gain = 6.0 * _throughput(wavelength) * np.exp(rng.normal(0, 0.5, (n, 1)))
     gain = gain.astype(np.float32)
-    sky = (500 * _sky(wavelength) * _throughput(wavelength)).astype(np.float32)
+    sky = (700 * _sky(wavelength) * _throughput(wavelength)).astype(np.float32)
     sigma = np.sqrt(np.maximum(flux, 0) * gain + sky + 30) / gain
     sigma = np.hypot(sigma, np.float32(0.006) * flux)
     flux += sigma * rng.standard_normal(flux.shape, np.float32)
@@ -246,17 +246,20 @@ def _noise(flux: np.ndarray, wavelength: np.ndarray, rng: Rng) -> np.ndarray:
     hits |= np.roll(hits, 1, axis=1) | np.roll(hits, 2, axis=1)
     flux += hits * sigma * rng.exponential(30, (n, 1)).astype(np.float32)
     flagged = hits & (rng.random((n, 1)) < 0.9)
-    drowned = (_sky(wavelength) > 15) & (np.median(sigma, axis=1) > 0.03 * np.median(flux, axis=1))[
-        :, None
-    ]
-    ivar[flagged | drowned] = 0
+    faint = np.median(sigma, axis=1) > 0.03 * np.median(flux, axis=1)
+    drowned = (_sky(wavelength) > 15) & faint[:, None]
+    # the ends of both arms are badly traced in some fibres
+    blue, red = rng.integers(0, (160, 60), (n, 2)).T[:, :, None]
+    column = np.arange(flux.shape[1])
+    ends = (column < blue) | (column >= flux.shape[1] - red)
+    ivar[flagged | drowned | ends] = 0
     return ivar
 
 
 def _calibration(wavelength: np.ndarray, n: int, rng: Rng) -> np.ndarray:
     """Give errors of the flux calibration: a slope, a bend and a step between the arms."""
     x = (wavelength - 6400) / 2700
-    slope, bend, step = rng.normal(0, 1, (3, n, 1)) * np.array([0.13, 0.06, 0.02])[:, None, None]
+    slope, bend, step = rng.normal(0, 1, (3, n, 1)) * np.array([0.25, 0.12, 0.03])[:, None, None]
     arm = 1 / (1 + np.exp(-(wavelength - 5850) / 40))
     return np.exp(slope * x + bend * (x**2 - 0.33) + step * arm).astype(np.float32)
 
