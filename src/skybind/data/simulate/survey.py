@@ -142,13 +142,11 @@ def simulate_stars(
     skybind.errors.ConfigError
         If an argument is out of range.
     """
-    chunks = list(
-        iter_stars(
-            n_objects, seed, missing, progress=progress, wrong_labels=wrong_labels,
-            wrong_periods=wrong_periods, outliers=outliers, other_classes=other_classes,
-        )
+    chunks = iter_stars(
+        n_objects, seed, missing, n_objects, progress, wrong_labels=wrong_labels,
+        wrong_periods=wrong_periods, outliers=outliers, other_classes=other_classes,
     )  # fmt: skip
-    return _concatenate(chunks)
+    return next(chunks)
 
 
 def iter_stars(
@@ -187,9 +185,13 @@ def iter_stars(
             progress(min((block + 1) * BLOCK, n_objects), n_objects)
         while held >= chunk or (rest <= BLOCK and held):
             together = _concatenate(waiting)
-            yield together.take(np.arange(min(chunk, held)))
-            held -= min(chunk, held)
-            waiting = [together.take(np.arange(len(together) - held, len(together)))]
+            held = max(len(together) - chunk, 0)
+            if not held:
+                yield together
+                waiting = []
+                continue
+            yield together.take(np.arange(chunk))
+            waiting = [together.take(np.arange(chunk, len(together)))]
 
 
 def _simulate_block(block: int, plan: _Plan) -> SimulatedSurvey:
@@ -264,6 +266,8 @@ def _spectrum(stars: Stars, kind: np.ndarray, rng: np.random.Generator) -> Ragge
 
 def hide(values: Ragged, observed: np.ndarray) -> Ragged:
     """Drop the observations of objects that were not observed so."""
+    if observed.all():
+        return values
     kept = values.filter(np.repeat(observed, values.lengths))
     return Ragged(kept.fields, kept.offsets, observed)
 
