@@ -36,7 +36,7 @@ def metadata_statistics(survey: SimulatedSurvey) -> np.ndarray:
 
 
 def photometry_statistics(survey: SimulatedSurvey) -> np.ndarray:
-    """Give 20 statistics of each light curve and the four catalogue features."""
+    """Give the four catalogue features and 19 statistics of each light curve."""
     columns = [np.log10(survey.objects["period"])]
     columns += [survey.objects[c.name] for c in PHOTOMETRY_FEATURES]
     curves, offsets = survey.photometry.fields, survey.photometry.offsets
@@ -67,7 +67,7 @@ def _curve_statistics(time: np.ndarray, flux: np.ndarray, flux_err: np.ndarray) 
 
 
 def spectrum_statistics(survey: SimulatedSurvey, train: np.ndarray) -> np.ndarray:
-    """Give 30 principal components of binned, normalised spectra and 26 wide flux ratios."""
+    """Give components of the binned spectra, with and without their slope, and 26 wide fluxes."""
     grid = np.arange(3850.0, 9000.0, 10.0)
     binned = np.empty((len(survey), len(grid)))
     fields, offsets = survey.spectrum.fields, survey.spectrum.offsets
