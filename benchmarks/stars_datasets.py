@@ -88,18 +88,21 @@ def light_curve_dataset(stars: Stars, features: dict[str, np.ndarray], out: Path
                                      "photometry", PHOTOMETRY)}  # fmt: skip
     columns = observed | _photometry_columns() | columns
     columns |= {
+        "fold_period": Column("feature", "d", "Half the orbital period: the curve folded at twice "
+                              "it shows one orbit", "photometry"),
         "label": Column("label", None, "Class of variable star"),
         "class_name": Column("info", None, "Class in words, as in the source"),
         "n_obs": Column("info", None, "Number of epochs"),
         "hip": Column("info", None, "Hipparcos number, 0 if none"),
         "benchmark_label": Column("label", None, "Class of the stars of the benchmark"),
-    }
+    }  # fmt: skip
     chosen = np.isin(stars.columns["label"], CLASSES) & (stars.columns["n_obs"] >= LEAST_EPOCHS)
     labelled = np.where(chosen, stars.columns["label"], "")
     names = ("object_id", "ra", "dec", "label", "class_name", "n_obs", "hip")
     values |= {name: stars.columns[name] for name in names}
     values |= {name: features[name].astype(np.float32) for name in PHOTOMETRY_FEATURES}
     values |= {"photometry": single(stars.photometry), "benchmark_label": labelled}
+    values["fold_period"] = features["orbital_period"] / 2
     provenance = "dotAstro light curves of ASAS-3, Hipparcos and OGLE variables; Hipparcos-2"
     with DatasetWriter(out, columns, provenance=provenance, overwrite=True) as writer:
         writer.append(values)

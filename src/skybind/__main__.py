@@ -1,3 +1,5 @@
+"""`python -m skybind` is the command `skybind`."""
+
 from skybind.cli import main
 
 main()

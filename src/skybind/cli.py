@@ -232,7 +232,7 @@ def simulate_stars(
     missing: Annotated[
         float,
         typer.Option(
-            "--missing", help="Fraction of each modality left unobserved.", min=0, max=0.95
+            "--missing", help="Fraction of each modality left unobserved.", min=0, max=0.66
         ),
     ] = 0.0,
     overwrite: Annotated[

@@ -8,7 +8,7 @@ from skybind.modalities.batch import Batch
 from skybind.modalities.metadata import Metadata, MetadataOptions
 from skybind.modalities.photometry import Photometry, PhotometryOptions
 from skybind.modalities.source import BatchSource
-from skybind.modalities.store import prepare, prepared_key
+from skybind.modalities.store import prepare, prepared_folder, prepared_key
 
 from .conftest import make_table
 
@@ -35,6 +35,10 @@ def table():
     return make_table([30, 0, 12, 50, 7, 0, 22])
 
 
+def prepare_in(dataset, modality, root):
+    return prepare(dataset, modality, prepared_folder(root, modality, dataset.fingerprint))
+
+
 def photometry(schema, **options):
     return Photometry("photometry", PhotometryOptions(length=20, **options), schema)
 
@@ -42,7 +46,7 @@ def photometry(schema, **options):
 def test_chunks_on_disk_equal_one_piece_in_memory(schema, table, tmp_path):
     modality = photometry(schema, phase=True)
     whole = modality.prepare(table)
-    stored = prepare(FakeDataset(table, 3), modality, tmp_path)
+    stored = prepare_in(FakeDataset(table, 3), modality, tmp_path)
     np.testing.assert_array_equal(stored.offsets, whole.offsets)
     np.testing.assert_array_equal(stored.present, whole.present)
     assert stored.reason.tolist() == whole.reason.tolist()
@@ -53,10 +57,10 @@ def test_chunks_on_disk_equal_one_piece_in_memory(schema, table, tmp_path):
 
 def test_prepared_arrays_are_used_again_until_something_differs(schema, table, tmp_path):
     dataset = FakeDataset(table, 4)
-    prepare(dataset, photometry(schema), tmp_path)
-    prepare(dataset, photometry(schema), tmp_path)
+    prepare_in(dataset, photometry(schema), tmp_path)
+    prepare_in(dataset, photometry(schema), tmp_path)
     assert dataset.reads == 1
-    prepare(dataset, photometry(schema, space="magnitude"), tmp_path)
+    prepare_in(dataset, photometry(schema, space="magnitude"), tmp_path)
     assert dataset.reads == 2
     keys = {prepared_key(photometry(schema), fingerprint) for fingerprint in ("abc", "abd")}
     assert len(keys) == 2
@@ -69,7 +73,7 @@ def test_an_interrupted_preparation_leaves_nothing(schema, table, tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        prepare(Breaks(table, 2), photometry(schema), tmp_path)
+        prepare_in(Breaks(table, 2), photometry(schema), tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 

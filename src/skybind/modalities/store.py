@@ -37,6 +37,11 @@ def prepared_key(modality: Modality, fingerprint: str) -> str:
     )
 
 
+def prepared_folder(root: Path, modality: Modality, fingerprint: str) -> Path:
+    """Folder below `root` for the prepared arrays of a modality of a dataset."""
+    return root / f"{modality.name}-{prepared_key(modality, fingerprint)}"
+
+
 def prepare(
     dataset: Tables, modality: Modality, folder: str | Path, progress: Progress | None = None
 ) -> Prepared:
@@ -47,11 +52,11 @@ def prepare(
     dataset : Dataset
     modality : Modality
     folder : str or Path
-        Where prepared arrays are kept; one sub-folder per hash of dataset and options.
+        Of these arrays, see `prepared_folder`; made if it does not exist.
     progress : callable, optional
         Called with the number of objects prepared so far.
     """
-    target = Path(folder) / f"{modality.name}-{prepared_key(modality, dataset.fingerprint)}"
+    target = Path(folder)
     if not (target / "index.json").exists():
         with atomic_path(target) as temporary:
             temporary.mkdir(parents=True)

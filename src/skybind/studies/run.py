@@ -16,7 +16,7 @@ from skybind.files import write_json, write_text
 from skybind.modalities.base import Modality
 from skybind.modalities.shape import InputShape
 from skybind.modalities.source import BatchSource
-from skybind.modalities.store import prepare
+from skybind.modalities.store import prepare, prepared_folder
 from skybind.models.build import build_binder, build_modalities
 from skybind.progress import progress_bar
 
@@ -160,8 +160,10 @@ class Run:
         modalities = build_modalities(self.config, self.dataset.schema)
         prepared = {}
         for name, modality in modalities.items():
-            with progress_bar(f"preparing {name}", len(self.dataset), self.show) as report:
-                prepared[name] = prepare(self.dataset, modality, self.folder / "prepared", report)
+            folder = prepared_folder(self.folder / "prepared", modality, self.dataset.fingerprint)
+            show = self.show and not folder.exists()
+            with progress_bar(f"preparing {name}", len(self.dataset), show) as report:
+                prepared[name] = prepare(self.dataset, modality, folder, report)
         source = BatchSource(modalities, prepared)
         rows = self.rows("train")
         if not len(rows):

@@ -1,0 +1,188 @@
+import json
+
+import numpy as np
+import pytest
+
+from skybind.config import load_config
+from skybind.data.dataset import Dataset, read_quarantine
+from skybind.data.splits import random_split
+from skybind.embeddings.store import Embeddings
+from skybind.errors import ConfigError, DataError, LeakError, ModelError
+from skybind.studies.cases import Case, choose_cases
+from skybind.studies.run import Run
+from skybind.studies.steps import embed_anything, find_pretrained, run_finetuning
+from skybind.studies.whole import run_all
+
+from .conftest import QUICK
+
+
+@pytest.fixture(scope="module")
+def whole(stars, config, tmp_path_factory):
+    """A whole run on a survey with missing observations."""
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    return folder, run_all(config, stars, folder, show=False)
+
+
+def test_a_whole_run_leaves_everything_in_its_folder(whole):
+    folder, metrics = whole
+    for name in ("config.yaml", "split.parquet", "metrics.json", "report.html", "status.json"):
+        assert (folder / name).stat().st_size > 0
+    assert (folder / "pretrain" / "log.csv").exists()
+    assert (folder / "pretrain" / "model" / "weights.safetensors").exists()
+    assert json.loads((folder / "metrics.json").read_text())["retrieval"]
+    names = {(tuple(c["modalities"]), c["pretrained"]) for c in metrics["classification"]}
+    everything = ("photometry", "spectrum", "metadata")
+    assert names == {(m, p) for m in (("photometry",), everything) for p in (True, False)}
+    assert load_config(folder / "config.yaml") == load_config("stars-small", QUICK)
+
+
+def test_it_says_how_many_objects_each_pair_had(whole, stars):
+    folder, metrics = whole
+    run = Run.open(folder, show=False)
+    for pair in ("photometry-spectrum", "photometry-metadata", "spectrum-metadata"):
+        a, b = (run.source.present(name) for name in pair.split("-"))
+        expected = int((a & b)[run.rows("train")].sum())
+        assert metrics["pretraining"]["pairs"][pair]["n_train"] == expected
+        assert 0 < expected < 0.75 * len(run.rows("train"))
+    present = Dataset.open(stars).present("spectrum")
+    assert 0.6 < present.mean() < 0.8
+
+
+def test_embeddings_cover_every_object_and_absent_is_absent(whole, stars):
+    folder, _ = whole
+    embeddings = Embeddings.read(folder / "embeddings")
+    dataset = Dataset.open(stars)
+    assert embeddings.object_id.tolist() == dataset.object_ids.tolist()
+    run = Run.open(folder, show=False)
+    for name in embeddings.modalities:
+        np.testing.assert_array_equal(embeddings.present[name], run.source.present(name))
+        lengths = np.linalg.norm(embeddings.vectors[name], axis=1)
+        np.testing.assert_allclose(lengths[embeddings.present[name]], 1, atol=1e-5)
+        assert not lengths[~embeddings.present[name]].any()
+
+
+def test_another_dataset_is_embedded_as_the_runs_own_is(whole, stars, tmp_path):
+    folder, _ = whole
+    written, n = embed_anything(folder, stars, tmp_path / "again", show=False)
+    again, own = Embeddings.read(written), Embeddings.read(folder / "embeddings")
+    assert n == len(own)
+    for name in own.modalities:
+        np.testing.assert_allclose(again.vectors[name], own.vectors[name], atol=1e-5)
+    assert again.split.tolist() == own.split.tolist()
+
+
+def test_the_quarantine_counts_what_could_not_be_used(whole):
+    folder, metrics = whole
+    counted = sum(entry["n"] for entry in metrics["dataset"]["quarantine"])
+    assert counted == len(read_quarantine(folder))
+    assert counted > 0  # some simulated parallaxes are negative
+
+
+def test_the_same_command_again_changes_nothing(whole, stars, config):
+    folder, metrics = whole
+    before = (folder / "pretrain" / "model" / "weights.safetensors").stat().st_mtime_ns
+    again = run_all(config, stars, folder, show=False)
+    assert (folder / "pretrain" / "model" / "weights.safetensors").stat().st_mtime_ns == before
+    assert again["classification"] == metrics["classification"]
+
+
+def test_another_configuration_or_dataset_is_refused(whole, stars, tmp_path):
+    folder, _ = whole
+    other = load_config("stars-small", [*QUICK, "training.epochs=3"])
+    with pytest.raises(
+        ConfigError, match=r"another configuration \(they differ in training.epochs"
+    ):
+        Run.start(other, stars, folder, show=False)
+    from skybind.data.simulate.write import write_stars
+
+    write_stars(tmp_path / "other", 50, seed=1, show=False)
+    with pytest.raises(DataError, match="is not the one that the run"):
+        Run.open(folder, data=tmp_path / "other", show=False)
+
+
+def test_fine_tuning_under_another_split_is_refused_as_a_leak(whole, stars, tmp_path):
+    """A model pre-trained with one seed's split must not be tested with another's."""
+    folder, _ = whole
+    other = load_config("stars-small", [*QUICK, "seed=5"])
+    run = Run.start(other, stars, tmp_path / "leaky", show=False)
+    case = Case(("photometry",), "25", "pretrained")
+    with pytest.raises(LeakError, match="were training objects of this model"):
+        run_finetuning(run, case, pretrained=find_pretrained(folder))
+    # the same split is no leak, although everything else is another run's
+    split = Run.open(folder, show=False).split
+    same = Run.start(other, stars, tmp_path / "sound", split=split, show=False)
+    result = run_finetuning(same, case, pretrained=find_pretrained(folder))
+    assert result["n_train"] > 0
+
+
+def test_evaluating_on_training_objects_is_refused_as_a_leak(whole):
+    folder, _ = whole
+    from skybind.studies.evaluation import evaluate_case
+
+    run = Run.open(folder, show=False)
+    run.split.part = np.where(run.split.part == "train", "test", run.split.part)
+    case = Case(("photometry",), "25", "scratch")
+    with pytest.raises(LeakError, match="for testing"):
+        evaluate_case(run, case)
+
+
+def test_a_pretrained_model_of_another_architecture_is_refused(whole, stars, tmp_path):
+    folder, _ = whole
+    wide = load_config("stars-small", [*QUICK, "modalities.photometry.encoder.width=16"])
+    split = Run.open(folder, show=False).split
+    run = Run.start(wide, stars, tmp_path / "wide", split=split, show=False)
+    with pytest.raises(ModelError, match="another encoder or preprocessing"):
+        run_finetuning(
+            run, Case(("photometry",), "25", "pretrained"), pretrained=find_pretrained(folder)
+        )
+
+
+def test_preprocessing_is_fitted_on_training_objects_alone(whole):
+    folder, _ = whole
+    run = Run.open(folder, show=False)
+    modality = run.source.modalities["metadata"]
+    values = run.source.prepared["metadata"].arrays["values"]
+    train = np.nanmean(values[run.rows("train")], axis=0)
+    np.testing.assert_allclose(modality.state()["features.mean"], train, rtol=1e-6)
+
+
+def test_unlabelled_and_single_modality_archives_can_be_pretrained(stars, tmp_path):
+    alone = load_config(
+        "stars-small",
+        [
+            *QUICK[:2],
+            "finetuning.subsets=[full]",
+            "modalities.spectrum=null",
+            "modalities.metadata=null",
+            "labels.column=no_such_column",
+            "labels.classes=null",
+            "split.subsets=[]",
+            "evaluation.map=none",
+        ],
+    )
+    metrics = run_all(alone, stars, tmp_path / "alone", show=False)
+    assert metrics["pretraining"]["pairs"]["photometry-photometry"]["n_train"] > 50
+    assert metrics["classification"] == []
+    assert (tmp_path / "alone" / "report.html").exists()
+
+
+def test_choosing_cases_names_what_is_unknown(whole):
+    run = Run.open(whole[0], show=False)
+    chosen = choose_cases(run, ["metadata", "all"], ["10"], ["pretrained"], frozen=True)
+    assert [case.name for case in chosen] == [
+        "metadata-10-pretrained-frozen",
+        "photometry+spectrum+metadata-10-pretrained-frozen",
+    ]
+    with pytest.raises(ConfigError, match="no modality 'spectra': did you mean 'spectrum'"):
+        choose_cases(run, ["spectra"])
+    with pytest.raises(ConfigError, match="no subset '11'"):
+        choose_cases(run, subsets=["11"])
+
+
+def test_a_split_of_the_users_own_is_kept(stars, config, tmp_path):
+    ids = Dataset.open(stars).object_ids
+    split = random_split(ids, seed=99)
+    run = Run.start(config, stars, tmp_path / "own", split=split, show=False)
+    assert run.split.hash == split.hash
+    with pytest.raises(DataError, match="no subset '25'"):
+        run.rows("train", "25")
