@@ -23,13 +23,11 @@ from skybind.config import Config, load_config
 from skybind.data.dataset import Dataset
 from skybind.data.features import FEATURES
 from skybind.data.splits import Split
-from skybind.embeddings.make import embed_dataset
 from skybind.files import write_json
-from skybind.models.saved import load_model
 from skybind.studies.cases import cases_of
 from skybind.studies.evaluation import evaluate_case, predict_case
 from skybind.studies.run import Run
-from skybind.studies.steps import run_finetuning, run_pretraining
+from skybind.studies.steps import run_embedding, run_finetuning, run_pretraining
 from skybind.tasks.retrieval import retrieval
 from stars_baselines import CLASSES, boosting, evaluate, folds, forest, load_features, subset
 from stars_data import read_asas
@@ -163,8 +161,7 @@ def bind(data: Path, out: Path, config: Config, show: bool) -> None:
             show=show,
         )
         run_pretraining(run)
-        saved = load_model(out / "binding" / str(seed) / "pretrain" / "model", dataset.schema)
-        made = embed_dataset(saved, dataset)
+        made = run_embedding(run)
         test = made.take(np.flatnonzero(sample == "test"))
         _, first = np.unique(hip[sample == "test"], return_index=True)
         test = test.take(first)  # one row a star

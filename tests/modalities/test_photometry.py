@@ -180,3 +180,12 @@ def test_statistics_come_from_the_training_objects_alone(schema):
 def test_an_unknown_feature_is_named(schema):
     with pytest.raises(ConfigError, match="no photometry feature 'perid'"):
         build(schema, features=["perid"])
+
+
+def test_a_chunk_without_any_light_curve_is_all_zero(schema):
+    modality = build(schema, length=10, phase=True)
+    prepared = modality.prepare(make_table([0, 0, 0]))
+    for rng in (None, np.random.default_rng(0)):
+        batch = modality.batch(prepared, np.arange(3), rng)
+        assert not batch["values"].any()
+        assert not batch["mask"].any()

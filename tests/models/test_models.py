@@ -103,6 +103,23 @@ def test_classifier_of_one_modality_reads_features_and_of_several_the_mean(confi
     )
 
 
+def test_hiding_modalities_in_training_never_hides_all(config, source):
+    from skybind.models.classifier import _hide
+
+    present = {
+        "a": torch.tensor([True, True, False, False]).repeat(500),
+        "b": torch.tensor([True, False, True, False]).repeat(500),
+    }
+    torch.manual_seed(0)
+    kept = _hide(present, 0.5)
+    for name in present:
+        assert not (kept[name] & ~present[name]).any()
+    any_before, any_after = (p["a"] | p["b"] for p in (present, kept))
+    assert torch.equal(any_before, any_after)
+    both = (kept["a"] & kept["b"])[::4].float().mean().item()
+    assert both == pytest.approx(0.25, abs=0.08)  # both stay with probability 0.5^2
+
+
 def test_classifier_takes_over_pretrained_weights(config, source):
     shapes = shapes_of(source)
     binder = build_binder(config, shapes)

@@ -124,10 +124,17 @@ class FinetuningConfig(_Section):
     class_weights: bool = Field(
         False, description="Weight classes inversely to their number in the loss."
     )
+    modality_dropout: float = Field(
+        0.0,
+        description="Classifiers of several modalities: hide each with this probability in "
+        "training, so that any subset will do at test time (published: 0).",
+        ge=0,
+        lt=1,
+    )
     overrides: dict[str, dict[str, Any]] = Field(
         {},
         description="Training options of some cases, keyed by modalities, 'modalities-subset' or "
-        "'modalities-subset-start'; the more specific one counts.",
+        "'modalities-subset-start'; `*` stands for anything, the more specific name counts.",
     )
 
 

@@ -18,6 +18,7 @@ from skybind.encoders.attention import (
     probsparse_attention,
     random_draw,
 )
+from skybind.encoders.few_queries import few_queries_attention, few_queries_pay
 from skybind.encoders.pooling import masked_max, masked_mean
 from skybind.encoders.registry import (
     Encoder,
@@ -118,23 +119,38 @@ class _Attention(nn.Module):
 
     def forward(self, x: Tensor, observed: Tensor | None) -> Tensor:
         """Attend within (B, L, d_model); `factor` None is exact attention."""
+        length = x.shape[1]
+        if self.factor is not None and few_queries_pay(
+            length, self.n_heads, chosen_count(length, self.factor), self.merge
+        ):
+            projections = (
+                self.query_projection,
+                self.key_projection,
+                self.value_projection,
+                self.out_projection,
+            )
+            draw = self._draw(length, self.factor, x.device)
+            return few_queries_attention(
+                x, observed, projections, self.n_heads, self.factor, draw, self.merge
+            )
         queries = self._split(self.query_projection(x))
         keys = self._split(self.key_projection(x))
         values = self._split(self.value_projection(x))
         if self.factor is None:
             mixed = exact_attention(queries, keys, values, observed)
         else:
-            length = x.shape[1]
-            columns = chosen_count(length, self.factor)
-            if self.training:
-                draw = random_draw(length, columns, x.device)
-            else:
-                draw = fixed_draw(length, columns, self.seed, x.device)
+            draw = self._draw(length, self.factor, x.device)
             mixed = probsparse_attention(queries, keys, values, observed, self.factor, draw)
         if self.merge == "epoch":
             mixed = mixed.transpose(1, 2)
         projected: Tensor = self.out_projection(mixed.reshape(x.shape))
         return projected
+
+    def _draw(self, length: int, factor: int, device: torch.device) -> Tensor:
+        columns = chosen_count(length, factor)
+        if self.training:
+            return random_draw(length, columns, device)
+        return fixed_draw(length, columns, self.seed, device)
 
     def _split(self, x: Tensor) -> Tensor:
         return x.unflatten(2, (self.n_heads, -1)).transpose(1, 2)

@@ -176,11 +176,7 @@ class Photometry(Modality):
             limit = options.drop * rng.random(len(rows), dtype=np.float32)
             mask &= rng.random(mask.shape, dtype=np.float32) >= limit[:, None]
         index = np.where(mask, starts[:, None] + place, 0)
-        epochs = (
-            prepared.arrays["values"][index]
-            if len(prepared.arrays["values"])
-            else np.zeros((*index.shape, 3), np.float32)
-        )
+        epochs = _gather(prepared.arrays["values"], index)
         if rng is not None and options.noise:
             draw = rng.standard_normal(mask.shape, dtype=np.float32)
             epochs[..., 1] += options.noise * draw * epochs[..., 2]
@@ -259,12 +255,19 @@ class Photometry(Modality):
         index: np.ndarray,
         rng: np.random.Generator | None,
     ) -> None:
-        phase = 2 * np.pi * prepared.arrays["phase"][index]
+        phase = 2 * np.pi * _gather(prepared.arrays["phase"], index)
         if rng is not None:
             phase = phase + (2 * np.pi * rng.random(len(rows), dtype=np.float32))[:, None]
         known = prepared.arrays["has_phase"][rows][:, None]
         values[..., -4], values[..., -3] = np.sin(2 * phase) * known, np.cos(2 * phase) * known
         values[..., -2], values[..., -1] = np.sin(phase) * known, np.cos(phase) * known
+
+
+def _gather(values: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """Take flat values by index; zeros where no object has any."""
+    if not len(values):
+        return np.zeros((*index.shape, *values.shape[1:]), np.float32)
+    return np.asarray(values[index])
 
 
 def _ends(time: np.ndarray, curves: Ragged) -> tuple[np.ndarray, np.ndarray]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 from skybind.modalities.batch import Batch
@@ -22,11 +23,16 @@ class Classifier(nn.Module):
     n_classes : int
     scale : float
         Factor on the mean embedding before the linear layer.
+    dropout : float
+        Training, several modalities: hide each one of an object with this probability (never
+        all of them), so that the head learns to do with any subset.
     """
 
-    def __init__(self, binder: Binder, n_classes: int, scale: float = 1.0) -> None:
+    def __init__(
+        self, binder: Binder, n_classes: int, scale: float = 1.0, dropout: float = 0.0
+    ) -> None:
         super().__init__()
-        self.scale = scale
+        self.scale, self.dropout = scale, dropout
         self.binder = binder
         names = binder.modalities
         if len(names) == 1:
@@ -51,5 +57,17 @@ class Classifier(nn.Module):
         names = self.modalities if modalities is None else list(modalities)
         if len(self.modalities) == 1:
             return self.head(self.binder.features(batch, names[0]))
-        mean = mean_embedding(self.binder.embed(batch, names), batch.present)
+        present = {name: batch.present[name] for name in names}
+        if self.training and self.dropout:
+            present = _hide(present, self.dropout)
+        mean = mean_embedding(self.binder.embed(batch, names), present)
         return self.head(self.scale * mean)
+
+
+def _hide(present: dict[str, Tensor], probability: float) -> dict[str, Tensor]:
+    """Hide modalities at random, of each object at least one that it has stays."""
+    seen = torch.stack(list(present.values()))
+    draw = torch.rand(seen.shape, device=seen.device).masked_fill(~seen, -1.0)
+    last = torch.zeros_like(seen).scatter_(0, draw.argmax(0, keepdim=True), True)
+    kept = seen & ((draw >= probability) | last)
+    return dict(zip(present, kept, strict=True))

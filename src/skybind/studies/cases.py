@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from fnmatch import fnmatchcase as fnmatch
 from typing import Any
 
 from skybind.config import TrainingOptions
@@ -109,17 +110,36 @@ def finished_cases(run: Run) -> list[Case]:
 
 
 def options_of(run: Run, case: Case) -> TrainingOptions:
-    """Give the training options of a case: the section's, with its overrides."""
+    """Give the training options of a case: the section's, with the overrides that name it.
+
+    Raises
+    ------
+    ConfigError
+        If an override names no case at all, or an option is unknown.
+    """
     wanted = run.config.finetuning
-    names = "+".join(case.modalities)
+    subsets = dict.fromkeys(["full", *wanted.subsets, *run.split.subsets, case.subset])
+    known = {
+        name
+        for names in {*run.config.modality_sets, case.modalities}
+        for subset in subsets
+        for name in _keys(names, subset, "scratch") + _keys(names, subset, "pretrained")
+    }
     merged = wanted.training.model_dump()
-    known = ["+".join(names) for names in run.config.modality_sets]
     for key in wanted.overrides:
-        if key.split("-")[0] not in known:
+        if not any(fnmatch(name, key) for name in known):
             raise ConfigError(
                 f"finetuning.overrides names '{key}', which is no case: "
-                f"{nearest(key.split('-')[0], known)}"
+                f"{nearest(key, sorted(known))}"
             )
-    for key in (names, f"{names}-{case.subset}", f"{names}-{case.subset}-{case.start}"):
-        merged |= wanted.overrides.get(key, {})
+    for name in _keys(case.modalities, case.subset, case.start):
+        for key, change in wanted.overrides.items():
+            if fnmatch(name, key):
+                merged |= change
     return validate(TrainingOptions, merged, f"finetuning.overrides of {case.name}")
+
+
+def _keys(modalities: tuple[str, ...], subset: str, start: str) -> list[str]:
+    """Names that overrides may call a case by, from general to special."""
+    names = "+".join(modalities)
+    return [names, f"{names}-{subset}", f"{names}-{subset}-{start}"]
