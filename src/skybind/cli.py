@@ -106,6 +106,13 @@ def pretrain(
     resume: Annotated[
         bool, typer.Option("--resume/--restart", help="Go on from the last epoch, or start anew.")
     ] = True,
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            "--weights",
+            help="Take AstroM3's published weights (.safetensors, .pth), train nothing.",
+        ),
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Bind the modalities, without labels; the model is written to RUN/pretrain/model.
@@ -114,10 +121,13 @@ def pretrain(
     uninterrupted run.
     """
     from skybind.studies.run import Run
-    from skybind.studies.steps import run_pretraining
+    from skybind.studies.steps import adopt_published, run_pretraining
 
     started = Run.start(_config(config, sets, seed), data, out, split=_split(split), show=not quiet)
-    run_pretraining(started, resume=resume)
+    if weights is not None:
+        adopt_published(started, weights)
+    else:
+        run_pretraining(started, resume=resume)
     typer.echo(f"The model is in {out / 'pretrain' / 'model'}.")
 
 

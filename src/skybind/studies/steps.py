@@ -16,6 +16,7 @@ from skybind.errors import ConfigError, DataError, ModelError
 from skybind.files import write_json
 from skybind.modalities.source import BatchSource
 from skybind.models.build import build_binder, build_classifier
+from skybind.models.published import load_published
 from skybind.models.saved import SavedModel, load_model, save_model
 from skybind.progress import progress_bar
 from skybind.studies.cases import Case, options_of
@@ -35,7 +36,8 @@ def run_pretraining(run: Run, *, resume: bool = True) -> SavedModel:
         Go on from the last epoch if pre-training was interrupted; otherwise start anew.
     """
     folder = run.folder / "pretrain"
-    if resume and (folder / "result.json").exists():
+    adopted = (folder / "model").exists() and not (folder / "last.ckpt").exists()
+    if resume and (adopted or (folder / "result.json").exists()):
         return load_model(folder / "model")
     binder = build_binder(run.config, run.shapes)
     bound = np.logical_or.reduce(
@@ -69,6 +71,36 @@ def run_pretraining(run: Run, *, resume: bool = True) -> SavedModel:
         n_parameters = sum(p.numel() for p in binder.parameters())
         write_json(folder / "result.json", {**asdict(result), "n_parameters": n_parameters})
         run.done("pretrain", seconds=result.seconds, best_loss=result.best_loss)
+    return load_model(folder / "model")
+
+
+def adopt_published(run: Run, weights: str | Path) -> SavedModel:
+    """Take AstroM3's published weights as the run's pre-trained model, instead of training.
+
+    The preprocessing is fitted on the run's training objects. Which objects the published
+    model was trained on is not known here, so leaks cannot be refused.
+
+    Raises
+    ------
+    ConfigError
+        If the run is pre-trained already.
+    ModelError
+        If the weights do not fit the run's configuration.
+    """
+    folder = run.folder / "pretrain"
+    if (folder / "model").exists():
+        raise ConfigError(f"The run in {run.folder} is pre-trained already: use a new folder.")
+    binder = build_binder(run.config, run.shapes)
+    load_published(binder, weights)
+    save_model(
+        folder / "model",
+        binder,
+        config=run.config,
+        modalities=run.modalities,
+        schema=run.dataset.schema,
+        trained_on=np.zeros(0, dtype=str),
+        identity={**run.identity, "published": str(weights)},
+    )
     return load_model(folder / "model")
 
 
@@ -237,7 +269,8 @@ def _ids_of_start(run: Run, start: SavedModel | None) -> list[np.ndarray]:
     """Ids of the run's objects that the pre-training saw, and so the classifier too."""
     if start is None:
         return []
-    from skybind.models.saved import hash_ids
+    from skybind.models.published import load_published
+from skybind.models.saved import hash_ids
 
     ids = run.dataset.object_ids
     return [ids[np.isin(hash_ids(ids), start.trained_on)]]

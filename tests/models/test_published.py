@@ -1,0 +1,55 @@
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from skybind.encoders import build_encoder
+from skybind.encoders.release import read_astrom3_config
+from skybind.errors import ModelError
+from skybind.modalities.batch import Batch
+from skybind.models import Binder, PairScales
+from skybind.models.published import load_published
+
+from ..encoders.test_release import CONFIG, PAIRS, REFERENCE, WEIGHTS, needs_reference
+
+pytestmark = needs_reference
+
+
+def binder_of_the_golden_files():
+    config = read_astrom3_config(CONFIG)
+    encoders = {
+        name: build_encoder(spec.name, spec.shape, **spec.options)
+        for name, spec in config.encoders.items()
+    }
+    pairs = list(PAIRS.values())
+    return Binder(encoders, config.embedding_size, pairs, PairScales(pairs)).eval()
+
+
+@torch.no_grad()
+def test_golden_losses_through_a_binder():
+    """Weights by name, batch, embeddings and losses: the published code's numbers."""
+    from skybind.training.losses import pairs_loss
+
+    binder = binder_of_the_golden_files()
+    load_published(binder, WEIGHTS)
+    wanted = load_file(REFERENCE / "golden" / "astrom3_small_io.safetensors")
+    n = len(wanted["metadata"])
+    inputs = {
+        "photometry": {"values": wanted["photometry"], "mask": wanted["photometry_mask"]},
+        "spectrum": {"values": wanted["spectra"]},
+        "metadata": {"values": wanted["metadata"]},
+    }
+    present = {name: torch.ones(n, dtype=torch.bool) for name in inputs}
+    embeddings = binder.embed(Batch(torch.arange(n), inputs, present))
+    result = pairs_loss(embeddings, present, binder.pairs, binder.scales)
+    for key, pair in PAIRS.items():
+        loss = result[f"loss/{'-'.join(pair)}"].item()
+        assert loss == pytest.approx(wanted[f"loss_{key}"].item(), rel=1e-6, abs=1e-5)
+
+
+def test_weights_of_something_else_are_named(tmp_path):
+    binder = binder_of_the_golden_files()
+    state = load_file(WEIGHTS)
+    state["spectra_proj.bias"] = torch.zeros(3)
+    save_file(state, tmp_path / "odd.safetensors")
+    with pytest.raises(ModelError, match="spectrum projection"):
+        load_published(binder, tmp_path / "odd.safetensors")
