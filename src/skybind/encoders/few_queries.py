@@ -60,47 +60,45 @@ def few_queries_attention(
             p(x).unflatten(2, (n_heads, -1)).transpose(1, 2) for p in (of_query, of_key)
         )
         top, within = select_queries(queries, keys, observed, factor, draw)
-    chosen = x.gather(1, top.flatten(1)[..., None].expand(-1, -1, width))
-    query = _each_head(chosen.unflatten(1, top.shape[1:]), of_query)
-
-    by_head = of_key.weight.unflatten(0, (n_heads, -1))
-    scores = (query @ by_head).flatten(1, 2) @ x.transpose(1, 2)
-    constant = query @ _bias(of_key, n_heads)[..., None]
-    scores = (scores.unflatten(1, top.shape[1:]) + constant) / (width // n_heads) ** 0.5
-    seen = key_mask(observed)
-    if seen is not None:
-        scores = scores.masked_fill(~seen, -torch.inf)
-    weights = scores.softmax(-1).flatten(1, 2)
-    sharp = _each_head((weights.to(x.dtype) @ x).unflatten(1, top.shape[1:]), of_value)
-    mean = of_value(observed_mean(x, observed)).unflatten(1, (n_heads, 1, -1))
-    difference = torch.where(within[:, None, :, None], sharp - mean, 0)
+    # Head first, (H, B * u, C): one matrix product a head.
+    flat = top.transpose(1, 2).flatten(1)  # (B, u * H)
+    chosen = x.gather(1, flat[..., None].expand(-1, -1, width))
+    query = _project(chosen.view(-1, n_heads, width), of_query)
+    folded = torch.bmm(query, of_key.weight.view(n_heads, -1, width)).transpose(0, 1)
+    constant = (query * of_key.bias.view(n_heads, 1, -1)).sum(-1).T.reshape(batch, -1, 1)
+    scores = torch.bmm(folded.reshape(batch, -1, width), x.transpose(1, 2)) + constant
+    if observed is not None:
+        scores = scores.masked_fill(~key_mask(observed)[:, 0], -torch.inf)
+    weights = (scores / (width // n_heads) ** 0.5).softmax(-1).to(x.dtype)
+    sharp = _project(torch.bmm(weights, x).view(-1, n_heads, width), of_value)
+    sharp = sharp.transpose(0, 1).reshape(batch, -1, n_heads, width // n_heads)
+    mean = of_value(observed_mean(x, observed)).view(batch, 1, n_heads, -1)
+    difference = torch.where(within[..., None, None], sharp - mean, 0).flatten(1, 2)
 
     # Head h at position l is entry number `slot` of the rows of H entries.
-    head = torch.arange(n_heads, device=x.device)[:, None]
-    slot = top * n_heads + head if merge == "epoch" else head * length + top
-    rows = _place(difference.flatten(1, 2), slot.flatten(1) % n_heads, n_heads)
+    head = torch.arange(n_heads, device=x.device).repeat(top.shape[2])
+    slot = flat * n_heads + head if merge == "epoch" else head * length + flat
+    rows = _place(difference, slot % n_heads, n_heads)
     if merge == "epoch":
-        common = mean.flatten(1)[:, None]
+        common = mean.flatten(2)
     else:  # all entries of a row are of one head
-        common = mean.expand(-1, -1, n_heads, -1).flatten(2)
+        common = mean.transpose(1, 2).expand(-1, -1, n_heads, -1).flatten(2)
     projected = torch.cat([linear(rows, of_output.weight), of_output(common)], dim=1)
 
     # A product with ones and zeros, for adding by index is not deterministic on a GPU.
     position = torch.arange(length, device=x.device)[:, None]
-    of_row = (slot.flatten(1) // n_heads)[:, None] == position
+    of_row = (slot // n_heads)[:, None] == position
     kinds = torch.arange(common.shape[1], device=x.device)
     of_common = (position * len(kinds) // length == kinds).expand(batch, -1, -1)
     return torch.cat([of_row, of_common], dim=2).to(projected.dtype) @ projected
 
 
-def _each_head(x: Tensor, projection: nn.Linear) -> Tensor:
-    """Project (B, H, u, C) by each head's part of the weights, (B, H, u, D)."""
-    weight = projection.weight.unflatten(0, (x.shape[1], -1))
-    return x @ weight.transpose(1, 2) + _bias(projection, x.shape[1])[:, None]
-
-
-def _bias(projection: nn.Linear, n_heads: int) -> Tensor:
-    return projection.bias.unflatten(0, (n_heads, -1))
+def _project(x: Tensor, projection: nn.Linear) -> Tensor:
+    """Project (N, H, C) by each head's part of the weights, (H, N, D)."""
+    n_heads, width = x.shape[1:]
+    weight = projection.weight.view(n_heads, -1, width)
+    bias = projection.bias.view(n_heads, 1, -1)
+    return torch.baddbmm(bias, x.transpose(0, 1), weight.transpose(1, 2))
 
 
 def _place(entries: Tensor, place: Tensor, n_heads: int) -> Tensor:

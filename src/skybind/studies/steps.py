@@ -17,7 +17,7 @@ from skybind.files import write_json
 from skybind.modalities.source import BatchSource
 from skybind.models.build import build_binder, build_classifier
 from skybind.models.published import load_published
-from skybind.models.saved import SavedModel, load_model, save_model
+from skybind.models.saved import SavedModel, hash_ids, load_model, save_model
 from skybind.progress import progress_bar
 from skybind.studies.cases import Case, options_of
 from skybind.studies.describe import pair_counts
@@ -269,9 +269,6 @@ def _ids_of_start(run: Run, start: SavedModel | None) -> list[np.ndarray]:
     """Ids of the run's objects that the pre-training saw, and so the classifier too."""
     if start is None:
         return []
-    from skybind.models.published import load_published
-from skybind.models.saved import hash_ids
-
     ids = run.dataset.object_ids
     return [ids[np.isin(hash_ids(ids), start.trained_on)]]
 
