@@ -21,7 +21,7 @@ def exact_attention(
     queries: Tensor, keys: Tensor, values: Tensor, observed: Tensor | None = None
 ) -> Tensor:
     """Softmax attention of every query to every observed key, (B, H, L, D)."""
-    return scaled_dot_product_attention(queries, keys, values, attn_mask=key_mask(observed))
+    return scaled_dot_product_attention(queries, keys, values, attn_mask=_key_mask(observed))
 
 
 def probsparse_attention(
@@ -54,48 +54,29 @@ def probsparse_attention(
     -------
     Tensor (B, H, L, D)
     """
-    length, size = queries.shape[2:]
+    batch, _, length, size = queries.shape
     if chooses_all(length, factor, padded=observed is not None):
         return exact_attention(queries, keys, values, observed)
-    top, within = select_queries(queries, keys, observed, factor, draw)
-    place = top[..., None].expand(-1, -1, -1, size)
-    sharp = exact_attention(queries.gather(2, place), keys, values, observed)
-    mean = observed_mean(values, None if observed is None else observed[:, None])[:, :, None]
-    sharp = torch.where(within[:, None, :, None], sharp, mean)
-    return mean.expand(-1, -1, length, -1).scatter(2, place, sharp.to(mean.dtype))
-
-
-@torch.no_grad()
-def select_queries(
-    queries: Tensor, keys: Tensor, observed: Tensor | None, factor: int, draw: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Choose the most telling queries: see `probsparse_attention` for the arguments.
-
-    Returns
-    -------
-    top : Tensor of int64 (B, H, u)
-        Their positions, the most telling first.
-    within : Tensor of bool (B, u)
-        Which of them count: an object with fewer observed positions chooses fewer.
-    """
-    batch, _, length, _ = queries.shape
     if observed is None:
         number = torch.full((batch,), length, device=queries.device)
     else:
         number = observed.sum(1).clamp(min=1)
     chosen = _chosen(number, factor)
     most = chosen_count(length, factor)
-    measure = _sparsity(queries, keys, observed, number, chosen, draw[:, :most])
-    within = torch.arange(most, device=queries.device) < chosen[:, None]
-    return measure.topk(most, dim=-1).indices, within
 
-
-def observed_mean(x: Tensor, observed: Tensor | None) -> Tensor:
-    """Mean over the observed positions of (..., L, D), `observed` (..., L); zero without any."""
+    with torch.no_grad():
+        measure = _sparsity(queries, keys, observed, number, chosen, draw[:, :most])
+        top = measure.topk(most, dim=-1).indices[..., None].expand(-1, -1, -1, size)
+    sharp = exact_attention(queries.gather(2, top), keys, values, observed)
     if observed is None:
-        return x.mean(-2)
-    weight = observed[..., None].to(x.dtype)
-    return (x * weight).sum(-2) / weight.sum(-2).clamp(min=1)
+        mean = values.mean(2, keepdim=True)
+    else:
+        weight = observed[:, None, :, None].to(values.dtype)
+        mean = (values * weight).sum(2, keepdim=True) / number[:, None, None, None].to(values.dtype)
+    # An object with fewer observed positions than the longest chooses fewer queries.
+    within = torch.arange(most, device=queries.device) < chosen[:, None]
+    sharp = torch.where(within[:, None, :, None], sharp, mean)
+    return mean.expand(-1, -1, length, -1).scatter(2, top, sharp.to(mean.dtype))
 
 
 def chosen_count(length: int, factor: int) -> int:
@@ -129,8 +110,7 @@ def fixed_draw(length: int, columns: int, seed: int, device: torch.device) -> Te
     return (rows + steps + (seed + 1) * _SEED_STEP) % _DRAW_RANGE
 
 
-def key_mask(observed: Tensor | None) -> Tensor | None:
-    """Which keys are attended to, (B, 1, 1, L), or None for all."""
+def _key_mask(observed: Tensor | None) -> Tensor | None:
     if observed is None:
         return None
     # A softmax over nothing is NaN: an empty row attends to everything, and is masked later.
@@ -165,11 +145,8 @@ def _sparsity(
     for column in range(draw.shape[1]):
         torch.index_select(rows, 0, (tried[..., column] + first).flatten(), out=drawn)
         score = drawn.view_as(by_position).mul_(by_position).sum(-1).float()
-        if observed is None:  # all try all columns
-            highest, total = torch.maximum(highest, score), total + score
-        else:
-            used = (column < chosen)[:, None, None]
-            highest = torch.where(used, torch.maximum(highest, score), highest)
-            total = torch.where(used, total + score, total)
+        used = (column < chosen)[:, None, None]
+        highest = torch.where(used, torch.maximum(highest, score), highest)
+        total = torch.where(used, total + score, total)
     measure = (highest - total / number[:, None, None]).transpose(1, 2)
     return measure if observed is None else measure.masked_fill(~observed[:, None, :], -torch.inf)

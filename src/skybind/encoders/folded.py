@@ -9,6 +9,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from skybind.encoders.dropout import Dropout
 from skybind.encoders.pooling import masked_mean
 from skybind.encoders.registry import Encoder, check_range, check_values, register_encoder
 from skybind.errors import ConfigError
@@ -98,7 +99,7 @@ class FoldedCNN(Encoder):
         self.head = nn.Sequential(
             nn.Linear(2 * width + constants + 1, hidden),
             nn.GELU(),
-            nn.Dropout(dropout),
+            Dropout(dropout),
             nn.Linear(hidden, hidden),
             nn.GELU(),
         )

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from skybind.encoders.dropout import Dropout
 from skybind.encoders.registry import (
     Encoder,
     check_choice,
@@ -72,7 +73,7 @@ class GalSpecNet(Encoder):
         for before, after in pairwise(widths):
             steps += [nn.Conv1d(before, after, kernel_size), nn.ReLU(), nn.MaxPool1d(pool_size)]
         self.layers = nn.Sequential(*steps[:-1])
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.pooling = pooling
         self.shape = shape
 

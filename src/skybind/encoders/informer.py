@@ -18,7 +18,7 @@ from skybind.encoders.attention import (
     probsparse_attention,
     random_draw,
 )
-from skybind.encoders.few_queries import few_queries_attention, few_queries_pay
+from skybind.encoders.dropout import Dropout
 from skybind.encoders.pooling import masked_max, masked_mean
 from skybind.encoders.registry import (
     Encoder,
@@ -90,7 +90,7 @@ class _Embedding(nn.Module):
         super().__init__()
         self.value_embedding = _ValueEmbedding(channels, d_model, padding)
         self.position_embedding = _PositionEmbedding(d_model) if position == "index" else None
-        self.dropout = nn.Dropout(_EMBEDDING_DROPOUT)
+        self.dropout = Dropout(_EMBEDDING_DROPOUT)
 
     def forward(self, values: Tensor) -> Tensor:
         """Embed (B, L, C) -> (B, L, d_model)."""
@@ -119,38 +119,23 @@ class _Attention(nn.Module):
 
     def forward(self, x: Tensor, observed: Tensor | None) -> Tensor:
         """Attend within (B, L, d_model); `factor` None is exact attention."""
-        length = x.shape[1]
-        if self.factor is not None and few_queries_pay(
-            length, self.n_heads, chosen_count(length, self.factor), self.merge
-        ):
-            projections = (
-                self.query_projection,
-                self.key_projection,
-                self.value_projection,
-                self.out_projection,
-            )
-            draw = self._draw(length, self.factor, x.device)
-            return few_queries_attention(
-                x, observed, projections, self.n_heads, self.factor, draw, self.merge
-            )
         queries = self._split(self.query_projection(x))
         keys = self._split(self.key_projection(x))
         values = self._split(self.value_projection(x))
         if self.factor is None:
             mixed = exact_attention(queries, keys, values, observed)
         else:
-            draw = self._draw(length, self.factor, x.device)
+            length = x.shape[1]
+            columns = chosen_count(length, self.factor)
+            if self.training:
+                draw = random_draw(length, columns, x.device)
+            else:
+                draw = fixed_draw(length, columns, self.seed, x.device)
             mixed = probsparse_attention(queries, keys, values, observed, self.factor, draw)
         if self.merge == "epoch":
             mixed = mixed.transpose(1, 2)
         projected: Tensor = self.out_projection(mixed.reshape(x.shape))
         return projected
-
-    def _draw(self, length: int, factor: int, device: torch.device) -> Tensor:
-        columns = chosen_count(length, factor)
-        if self.training:
-            return random_draw(length, columns, device)
-        return fixed_draw(length, columns, self.seed, device)
 
     def _split(self, x: Tensor) -> Tensor:
         return x.unflatten(2, (self.n_heads, -1)).transpose(1, 2)
@@ -168,7 +153,7 @@ class _EncoderLayer(nn.Module):
         self.conv2 = nn.Conv1d(d_ff, d_model, kernel_size=1)
         self.norm1 = nn.LayerNorm(d_model)
         self.norm2 = nn.LayerNorm(d_model)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.activation = _ACTIVATIONS[activation]
 
     def forward(self, x: Tensor, observed: Tensor | None) -> Tensor:
@@ -304,7 +289,7 @@ class Informer(Encoder):
             ],
             d_model,
         )
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.shape = shape
         self.mask_attention = mask_attention
         self.pooling = pooling

@@ -4,6 +4,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from skybind.encoders.dropout import Dropout
 from skybind.encoders.registry import Encoder, check_range, check_values, register_encoder
 from skybind.modalities.shape import InputShape
 
@@ -43,7 +44,7 @@ class MLP(Encoder):
         widths = [shape.channels] + [hidden] * layers
         steps: list[nn.Module] = []
         for before, after in pairwise(widths):
-            steps += [nn.Linear(before, after), nn.ReLU(), nn.Dropout(dropout)]
+            steps += [nn.Linear(before, after), nn.ReLU(), Dropout(dropout)]
         self.model = nn.Sequential(*steps)
         self.channels = shape.channels
         self.out_features = hidden
