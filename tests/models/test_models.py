@@ -103,6 +103,18 @@ def test_classifier_of_one_modality_reads_features_and_of_several_the_mean(confi
     )
 
 
+def test_fusion_by_concatenation_takes_zeros_for_what_is_absent(config, source):
+    concat = load_config("stars-small", [*SMALL, "finetuning.fusion=concat"])
+    shapes, batch = shapes_of(source), source.batch(np.arange(6))
+    classifier = build_classifier(concat, shapes, ["photometry", "metadata"], 4).eval()
+    binder = classifier.binder
+    features = [binder.features(batch, name) for name in ("photometry", "metadata")]
+    torch.testing.assert_close(classifier(batch)[0], classifier.head(torch.cat(features, 1))[0])
+    without = torch.cat([torch.zeros_like(features[0]), features[1]], dim=1)
+    torch.testing.assert_close(classifier(batch)[1], classifier.head(without)[1])
+    torch.testing.assert_close(classifier(batch, ["metadata"]), classifier.head(without))
+
+
 def test_hiding_modalities_in_training_never_hides_all(config, source):
     from skybind.models.classifier import _hide
 

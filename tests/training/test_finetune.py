@@ -22,7 +22,7 @@ LABELS = (SOURCE.hidden[:, 0] > 0).astype(np.int64) + (SOURCE.hidden[:, 0] > 1)
 
 def run(out, classifier=None, source=SOURCE, labels=LABELS, rows=ROWS, **options):
     extra = {
-        key: options.pop(key) for key in ("class_weights", "freeze", "resume") if key in options
+        key: options.pop(key) for key in ("class_weights", "label_smoothing", "freeze", "resume") if key in options
     }
     return finetune(
         classifier or toy_classifier(),
@@ -49,6 +49,26 @@ def test_learns_a_separable_problem(tmp_path):
     best = result.history[result.best_epoch - 1]
     assert best["validation/accuracy"] == pytest.approx(accuracy)
     assert result.best_loss == pytest.approx(float(functional.cross_entropy(logits, labels)), 1e-4)
+
+
+def test_label_smoothing_is_in_the_training_loss_alone(tmp_path):
+    """With frozen weights the first batch's loss is torch's smoothed one, validation's is plain."""
+    kinds = {"epochs": 1, "learning_rate": 1e-12, "batch_size": 240, "drop_last": False}
+    classifier = toy_classifier(dropout=0.0)
+    with torch.no_grad():
+        smoothed, plain = (
+            functional.cross_entropy(
+                classifier.eval()(SOURCE.batch(ROWS[part])),
+                torch.from_numpy(LABELS[ROWS[part]]),
+                label_smoothing=smoothing,
+            ).item()
+            for part, smoothing in (("train", 0.3), ("validation", 0.0))
+        )
+    result = run(tmp_path, classifier, label_smoothing=0.3, **kinds)
+    # training draws its views at random, so the two agree but not to the last digit
+    assert result.history[0]["train/loss"] == pytest.approx(smoothed, rel=1e-3)
+    assert abs(smoothed - plain) > 0.01
+    assert result.history[0]["validation/loss"] == pytest.approx(plain, rel=1e-4)
 
 
 @pytest.mark.parametrize("names", [("photometry",), ("photometry", "metadata", "spectrum")])

@@ -124,6 +124,14 @@ class FinetuningConfig(_Section):
     class_weights: bool = Field(
         False, description="Weight classes inversely to their number in the loss."
     )
+    fusion: Literal["mean", "concat"] = Field(
+        "mean",
+        description="Classifiers of several modalities: the mean of the embeddings of those "
+        "present (published), or the encoders' features side by side.",
+    )
+    label_smoothing: float = Field(
+        0.0, description="Share of each label spread over all classes in the loss.", ge=0, lt=1
+    )
     modality_dropout: float = Field(
         0.0,
         description="Classifiers of several modalities: hide each with this probability in "

@@ -77,8 +77,9 @@ def build_classifier(
             binder.projections[name].load_state_dict(pretrained.projections[name].state_dict())
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_seed(config.seed, "head"))
+        options = config.finetuning
         return Classifier(
-            binder, n_classes, config.model.head_scale, config.finetuning.modality_dropout
+            binder, n_classes, config.model.head_scale, options.modality_dropout, options.fusion
         )
 
 

@@ -1,6 +1,7 @@
 """The classifier: a linear layer on one modality's features or on the mean embedding."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -12,9 +13,10 @@ from skybind.models.binder import Binder, mean_embedding
 class Classifier(nn.Module):
     """Class logits from one modality or several (AstroM3, section 4).
 
-    One modality: a linear layer on the encoder's features. Several: the mean of the
-    unit-length embeddings of those present, then a linear layer; so any subset can be
-    used at test time.
+    One modality: a linear layer on the encoder's features. Several, fusion `mean`: the mean
+    of the unit-length embeddings of those present, then a linear layer. Fusion `concat`: the
+    encoders' features side by side, zeros where absent, then a linear layer. Either way any
+    subset can be used at test time.
 
     Parameters
     ----------
@@ -26,18 +28,29 @@ class Classifier(nn.Module):
     dropout : float
         Training, several modalities: hide each one of an object with this probability (never
         all of them), so that the head learns to do with any subset.
+    fusion : {"mean", "concat"}
+        How several modalities are joined.
     """
 
     def __init__(
-        self, binder: Binder, n_classes: int, scale: float = 1.0, dropout: float = 0.0
+        self,
+        binder: Binder,
+        n_classes: int,
+        scale: float = 1.0,
+        dropout: float = 0.0,
+        fusion: Literal["mean", "concat"] = "mean",
     ) -> None:
         super().__init__()
         self.scale, self.dropout = scale, dropout
+        self.concat = fusion == "concat" and len(binder.modalities) > 1
         self.binder = binder
         names = binder.modalities
         if len(names) == 1:
             width = binder.width(names[0])
             # the projection and the scales take no part: they must not look trainable
+            binder.projections.requires_grad_(False)
+        elif self.concat:
+            width = sum(binder.width(name) for name in names)
             binder.projections.requires_grad_(False)
         else:
             width = binder.dimension
@@ -60,8 +73,22 @@ class Classifier(nn.Module):
         present = {name: batch.present[name] for name in names}
         if self.training and self.dropout:
             present = _hide(present, self.dropout)
+        if self.concat:
+            return self.head(self._side_by_side(batch, present))
         mean = mean_embedding(self.binder.embed(batch, names), present)
         return self.head(self.scale * mean)
+
+    def _side_by_side(self, batch: Batch, present: dict[str, Tensor]) -> Tensor:
+        """Features of all modalities, those absent (or not asked for) zero."""
+        n = len(batch)
+        parts = []
+        for name in self.modalities:
+            if name in present:
+                features = self.binder.features(batch, name)
+                parts.append(torch.where(present[name][:, None], features, 0.0))
+            else:
+                parts.append(self.head.weight.new_zeros(n, self.binder.width(name)))
+        return torch.cat(parts, dim=1)
 
 
 def _hide(present: dict[str, Tensor], probability: float) -> dict[str, Tensor]:

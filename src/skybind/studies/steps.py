@@ -171,6 +171,7 @@ def run_finetuning(
         folder,
         seed=run.config.seed,
         class_weights=weights,
+        label_smoothing=run.config.finetuning.label_smoothing,
         freeze=["binder"] if case.frozen else [],
         resume=resume,
         progress=run.show,

@@ -28,6 +28,7 @@ def finetune(
     *,
     seed: int,
     class_weights: np.ndarray | None = None,
+    label_smoothing: float = 0.0,
     freeze: Sequence[str] = (),
     resume: bool = False,
     progress: bool = True,
@@ -56,6 +57,9 @@ def finetune(
         Decides the order of objects, crops and dropout.
     class_weights : ndarray of float, shape (classes,), optional
         Weight of each class in the loss.
+    label_smoothing : float
+        Share of each label that is spread over all classes in the training loss; the
+        validation loss is the plain one.
     freeze : sequence of str
         Submodules of the classifier, by name, that are left as they are (dropout off).
     resume, progress, on_save
@@ -74,7 +78,9 @@ def finetune(
     ModelError
         If a loss is not finite, or `resume` finds the checkpoint of another run.
     """
-    task = _Finetuning(classifier, source, labels, split_rows, class_weights, freeze)
+    task = _Finetuning(
+        classifier, source, labels, split_rows, class_weights, freeze, label_smoothing
+    )
     was_trained = {p: p.requires_grad for p in classifier.parameters()}
     try:
         task.freeze()
@@ -98,8 +104,10 @@ class _Finetuning(Task):
         split_rows: Mapping[str, np.ndarray],
         class_weights: np.ndarray | None,
         freeze: Sequence[str],
+        label_smoothing: float,
     ) -> None:
         self.module = classifier
+        self.label_smoothing = label_smoothing
         self.labels = np.asarray(labels, dtype=np.int64)
         if len(self.labels) != len(source):
             raise DataError(
@@ -174,7 +182,10 @@ class _Finetuning(Task):
             logits = self._logits(sample.batch)
         logits = logits.float()
         weights = self._sample_weights(sample)
-        entropy = functional.cross_entropy(logits, sample.labels, reduction="none")
+        smoothing = self.label_smoothing if self.module.training else 0.0
+        entropy = functional.cross_entropy(
+            logits, sample.labels, reduction="none", label_smoothing=smoothing
+        )
         hits = logits.detach().argmax(1) == sample.labels
         rows = torch.ones_like(hits)
         loss = (entropy * weights).sum() / every
@@ -184,6 +195,7 @@ class _Finetuning(Task):
         weights = self.class_weights
         return {
             "frozen": list(self.frozen),
+            "label_smoothing": self.label_smoothing,
             "class_weights": None if weights is None else weights.tolist(),
             "labels": array_hash(self.labels),
             "start": self.start_hash,
