@@ -7,7 +7,6 @@ given, with the ratio to the first row of each group. Simulated stars, configura
 """
 
 import argparse
-import json
 import os
 import platform
 import signal
@@ -29,6 +28,7 @@ from skybind.config import Config, load_config
 from skybind.data.dataset import Dataset
 from skybind.data.simulate.write import write_stars
 from skybind.encoders.dropout import Dropout
+from skybind.files import write_json
 from skybind.modalities.batch import Batch
 from skybind.modalities.source import BatchSource
 from skybind.modalities.store import prepare
@@ -62,20 +62,28 @@ def main() -> None:
     objects = options.objects or (600 if options.quick else 1500)
 
     config = load_config("astrom3")
+    about = machine(device, options.threads)
+    print(", ".join(f"{key} {value}" for key, value in about.items()))
+    print(f"batches of {size} objects; preparing: 512\n{'':60}{'objects/s':>10}{'ratio':>8}")
     rows: list[Row] = []
+
+    def keep(group: list[Row]) -> None:
+        """Show and save what there is: a long run that is cut short has not been in vain."""
+        show(group)
+        rows.extend(group)
+        result = {"machine": about, "batch_size": size, "elsewhere": ELSEWHERE, "rows": rows}
+        write_json(options.out, result)
+
     with tempfile.TemporaryDirectory() as folder:
         write_stars(Path(folder, "stars"), max(objects, size), show=False)
         dataset = Dataset.open(Path(folder, "stars"))
         source, once = prepare_source(config, dataset, Path(folder, "prepared"))
-        rows += time_preparing(dataset, source, once, repeat)
+        keep(time_preparing(dataset, source, once, repeat))
         steps = Steps(config, source, device, size)
-        rows += time_steps(steps, TRAINING, repeat, options.quick)
-        rows += time_steps(steps, EMBEDDING, repeat, options.quick)
+        keep(time_steps(steps, TRAINING, repeat, options.quick))
+        keep(time_steps(steps, EMBEDDING, repeat, options.quick))
         if device.type == "cuda":
-            rows += time_waiting(steps, source, repeat)
-    result = {"machine": machine(device, options.threads), "batch_size": size, "rows": rows}
-    show(result)
-    options.out.write_text(json.dumps(result, indent=2) + "\n")
+            keep(time_waiting(steps, source, repeat))
 
 
 def medians(cases: Mapping[str, Callable[[], int]], repeat: int) -> dict[str, float]:
@@ -229,11 +237,12 @@ def time_steps(steps: Steps, what: str, repeat: int, quick: bool) -> list[Row]:
         case = make(steps.model(attention), compiled=True)
         name += "compiled"
         try:
+            print(f"compiling: {what}, {attention}", flush=True)
             with limit(COMPILE_SECONDS):
                 case()
             cases[name] = case
         except Exception as error:  # whatever a compiler may raise: the others are still timed
-            reason = f"left out: {type(error).__name__}: {str(error).strip().splitlines()[:1]}"
+            reason = f"left out, {type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
             left_out.append({"what": what, "case": name, "reason": reason})
     if quick:
         left_out.append({"what": what, "case": "compiled", "reason": "left out by --quick"})
@@ -296,23 +305,18 @@ def machine(device: torch.device, threads: int) -> dict[str, Any]:
     }
 
 
-def show(result: Mapping[str, Any]) -> None:
-    """Print the table."""
-    print(", ".join(f"{key} {value}" for key, value in result["machine"].items()))
-    print(f"batches of {result['batch_size']} objects; preparing: 512")
-    print(f"{'':23}{'':37}{'objects/s':>10}{'ratio':>8}")
-    last = None
-    for row in result["rows"]:
-        if row["what"] != last and row["what"] in ELSEWHERE:
-            rate = ELSEWHERE[row["what"]]
-            print(f"{row['what']:23}{'published code, measured elsewhere':37}{rate:10,.1f}")
-        last = row["what"]
+def show(group: list[Row]) -> None:
+    """Print a group's part of the table."""
+    what = group[0]["what"]
+    if what in ELSEWHERE:
+        print(f"{what:23}{'published code, measured elsewhere':37}{ELSEWHERE[what]:10,.1f}")
+    for row in group:
+        name = f"{what:23}{row['case']:37}"
         if "reason" in row:
-            print(f"{row['what']:23}{row['case']:37}{row['reason']}")
+            print(f"{name}{row['reason']}")
             continue
         wait = f"   waiting {row['waiting']:.1%}" if "waiting" in row else ""
-        rate, ratio = row["objects_per_second"], row["ratio"]
-        print(f"{row['what']:23}{row['case']:37}{rate:10,.1f}{ratio:8.2f}{wait}")
+        print(f"{name}{row['objects_per_second']:10,.1f}{row['ratio']:8.2f}{wait}", flush=True)
 
 
 if __name__ == "__main__":
