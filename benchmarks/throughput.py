@@ -36,6 +36,7 @@ from skybind.models.binder import Binder
 from skybind.models.build import build_binder, build_modalities
 from skybind.training.batches import prefetch
 from skybind.training.losses import pairs_loss
+from skybind.training.memory import keep_freed_memory
 
 PREPARING = "preparing, one core"
 TRAINING, EMBEDDING, WAITING = "training step", "embedding", "GPU fed by the loader"
@@ -57,6 +58,8 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     device = torch.device(options.device)
+    if device.type == "cpu":
+        keep_freed_memory()  # as training does
     size = options.batch or (64 if device.type == "cpu" else 512)
     repeat = options.repeat or (3 if options.quick else 7)
     objects = options.objects or (600 if options.quick else 1500)

@@ -38,6 +38,7 @@ from skybind.training.checkpoint import (
 )
 from skybind.training.distributed import average_gradients, broadcast_module
 from skybind.training.launch import make_fabric, quiet, silence
+from skybind.training.memory import keep_freed_memory
 from skybind.training.metrics import Meter
 from skybind.training.progress import ProgressDisplay, Record, RunLog
 from skybind.training.schedule import Schedule
@@ -155,6 +156,8 @@ class _Job:
     def __call__(self, fabric: "Fabric") -> TrainingResult | SkybindError:
         """Train; errors are returned, so that they cross processes in one piece."""
         task = self.task
+        if fabric.device.type == "cpu":
+            keep_freed_memory()
         if fabric.world_size > 1:
             for tensor in [*task.module.parameters(), *task.module.buffers()]:
                 tensor.data = tensor.data.clone()  # spawned processes share their memory
