@@ -186,3 +186,40 @@ def test_a_split_of_the_users_own_is_kept(stars, config, tmp_path):
     assert run.split.hash == split.hash
     with pytest.raises(DataError, match="no subset '25'"):
         run.rows("train", "25")
+
+
+def test_the_published_configuration_has_the_published_size(stars):
+    """15.87 M parameters; 9 channels of 200 epochs, 3 of 2575 pixels, 34 features."""
+    from skybind.models import build_binder, build_modalities
+
+    config = load_config("astrom3")
+    modalities = build_modalities(config, Dataset.open(stars).schema)
+    shapes = {name: modality.shape for name, modality in modalities.items()}
+    assert (shapes["photometry"].channels, shapes["photometry"].length) == (9, 200)
+    assert (shapes["spectrum"].channels, shapes["spectrum"].length) == (3, 2575)
+    assert shapes["metadata"].channels == 34
+    binder = build_binder(config, shapes)
+    assert sum(p.numel() for p in binder.parameters()) == 15_869_827
+    widths = {name: binder.width(name) for name in binder.modalities}
+    assert widths == {"photometry": 25_600, "spectrum": 1_184, "metadata": 512}
+
+
+def test_overrides_go_from_general_to_special(whole, stars, tmp_path):
+    from skybind.studies.cases import options_of
+
+    changes = {"*-25": {"epochs": 3}, "photometry-25-pretrained": {"epochs": 4}}
+    config = load_config("stars-small", [*QUICK, f"finetuning.overrides={json.dumps(changes)}"])
+    run = Run.start(config, stars, tmp_path / "overrides", show=False)
+    epochs = [
+        options_of(run, Case(names, "25", start)).epochs
+        for names, start in [
+            (("photometry",), "scratch"),
+            (("photometry",), "pretrained"),
+            (("photometry", "spectrum", "metadata"), "pretrained"),
+        ]
+    ]
+    assert epochs == [3, 4, 3]
+    wrong = load_config("stars-small", [*QUICK, "finetuning.overrides={photmetry-25: {epochs: 3}}"])
+    run = Run.start(wrong, stars, tmp_path / "wrong", show=False)
+    with pytest.raises(ConfigError, match="'photmetry-25', which is no case: did you mean"):
+        options_of(run, Case(("photometry",), "25", "scratch"))

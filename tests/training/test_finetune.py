@@ -22,7 +22,9 @@ LABELS = (SOURCE.hidden[:, 0] > 0).astype(np.int64) + (SOURCE.hidden[:, 0] > 1)
 
 def run(out, classifier=None, source=SOURCE, labels=LABELS, rows=ROWS, **options):
     extra = {
-        key: options.pop(key) for key in ("class_weights", "label_smoothing", "freeze", "resume") if key in options
+        key: options.pop(key)
+        for key in ("class_weights", "label_smoothing", "freeze", "resume")
+        if key in options
     }
     return finetune(
         classifier or toy_classifier(),
