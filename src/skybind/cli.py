@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from skybind.data.splits import Split
 
 app = typer.Typer(
-    help="Bind the views of one star or galaxy - light curve, spectrum, image, catalogue row - "
+    help="Bind the views of one star - light curve, spectrum, catalogue row - "
     "in one embedding space.\n\nStart with: skybind demo stars",
     no_args_is_help=True,
     rich_markup_mode="rich",
@@ -126,6 +126,7 @@ def pretrain(
     started = Run.start(_config(config, sets, seed), data, out, split=_split(split), show=not quiet)
     if weights is not None:
         adopt_published(started, weights)
+        typer.echo("What the published model was trained on is not known: leaks cannot be refused.")
     else:
         run_pretraining(started, resume=resume)
     typer.echo(f"The model is in {out / 'pretrain' / 'model'}.")
@@ -162,7 +163,8 @@ def finetune(
     from skybind.studies.steps import find_pretrained, run_finetuning
 
     opened = Run.open(folder, show=not quiet)
-    model = find_pretrained(pretrained) if pretrained is not None else None
+    schema = opened.dataset.schema
+    model = find_pretrained(pretrained, schema) if pretrained is not None else None
     for case in choose_cases(opened, modalities, subset, start, frozen):
         result = run_finetuning(opened, case, pretrained=model)
         typer.echo(
@@ -332,7 +334,7 @@ def data_split(
         column=column,
         label=label,
         seed=seed,
-        fractions=[float(f) for f in fractions.split(",")],
+        fractions=_fractions(fractions),
         subsets=[s for s in subsets.split(",") if s] if label else [],
     )
     sizes = ", ".join(f"{part} {len(split.rows(part))}" for part in ("train", "validation", "test"))
@@ -367,6 +369,13 @@ def _split(path: Path | None) -> "Split | None":
     from skybind.data.splits import Split
 
     return None if path is None else Split.read(path)
+
+
+def _fractions(text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError as error:
+        raise SkybindError(f"--fractions is '{text}': give three numbers, 0.8,0.1,0.1.") from error
 
 
 def _print(renderable: object) -> None:

@@ -82,6 +82,8 @@ def test_another_encoder_replaces_all_of_the_old_ones_options(tmp_path):
         ("finetuning.modalities=[photometry+x]", "'x', which is not among modalities"),
         ("modalities.spectrum.encoder={hidden: 3}", "the encoder has no name"),
         ("model.scale.initial=-1", "model.scale.initial"),
+        ("split.subsets=[abc]", "a subset is a percentage between 0 and 100, not 'abc'"),
+        ("split.subsets=['150']", "a subset is a percentage between 0 and 100, not '150'"),
     ],
 )
 def test_what_is_wrong_is_one_sentence(override, sentence):
@@ -103,6 +105,7 @@ def test_what_is_wrong_is_one_sentence(override, sentence):
         ("extends: bad.yaml", "extends itself"),
         ("name: x", "the key 'modalities' is missing"),
         ("\x00\x01", "is not YAML"),
+        ("modalities: {a: {encoder: {name: mlp}}}\n42: x", "every key must be text"),
     ],
 )
 def test_broken_files_are_one_sentence(text, sentence, tmp_path):

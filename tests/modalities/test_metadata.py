@@ -64,3 +64,16 @@ def test_wrong_options_are_named(schema):
         build(schema, features=["g_magg"])
     with pytest.raises(ConfigError, match="parallax"):
         build(schema, absolute=["g_mag"], parallax="plx")
+
+
+def test_hiding_features_in_training_only(schema):
+    modality = build(schema, drop=0.5)
+    prepared = modality.prepare(table())
+    modality.fit(prepared, np.arange(3))
+    rows = np.zeros(400, int)
+    plain = modality.batch(prepared, rows)["values"].numpy()
+    drawn = modality.batch(prepared, rows, np.random.default_rng(0))["values"].numpy()
+    assert set(np.unique(drawn[:, 0])) == {0.0, plain[0, 0]}
+    assert 0.4 < (drawn[:, 0] == 0).mean() < 0.6
+    assert modality.augments
+    assert not build(schema).augments

@@ -10,7 +10,12 @@ from skybind.embeddings.store import Embeddings
 from skybind.errors import ConfigError, DataError, LeakError, ModelError
 from skybind.studies.cases import Case, choose_cases
 from skybind.studies.run import Run
-from skybind.studies.steps import embed_anything, find_pretrained, run_finetuning
+from skybind.studies.steps import (
+    embed_anything,
+    find_pretrained,
+    run_finetuning,
+    run_pretraining,
+)
 from skybind.studies.whole import run_all
 
 from .conftest import QUICK
@@ -179,13 +184,80 @@ def test_choosing_cases_names_what_is_unknown(whole):
         choose_cases(run, subsets=["11"])
 
 
-def test_a_split_of_the_users_own_is_kept(stars, config, tmp_path):
-    ids = Dataset.open(stars).object_ids
-    split = random_split(ids, seed=99)
+def test_a_split_of_the_users_own_gets_its_subsets_and_keeps_new_classes_new(
+    stars, config, tmp_path
+):
+    dataset = Dataset.open(stars)
+    split = random_split(dataset.object_ids, seed=99)
     run = Run.start(config, stars, tmp_path / "own", split=split, show=False)
-    assert run.split.hash == split.hash
-    with pytest.raises(DataError, match="no subset '25'"):
-        run.rows("train", "25")
+    used = run.class_names != ""
+    np.testing.assert_array_equal(run.split.part[used], split.part[used])
+    assert (run.split.part[~used] == "").all()
+    assert (~used).any()
+    assert 0 < len(run.rows("train", "25")) < len(run.rows("train"))
+    # the same split again goes on, another one is refused
+    Run.start(config, stars, tmp_path / "own", split=split, show=False)
+    with pytest.raises(ConfigError, match="another split"):
+        Run.start(config, stars, tmp_path / "own", split=random_split(split.object_id), show=False)
+
+
+def test_only_the_evaluation_may_change_in_a_run_that_was_begun(whole, stars):
+    folder, _ = whole
+    other = load_config("stars-small", [*QUICK, "evaluation.neighbours=3"])
+    assert Run.start(other, stars, folder, show=False).config.evaluation.neighbours == 3
+    assert Run.open(folder, show=False).config.evaluation.neighbours == 3
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("finetuning.overrides={'*-25': {epoch: 1}}", "did you mean 'epochs'"),
+        ("finetuning.overrides={nonsense: {epochs: 1}}", "'nonsense', which is no case"),
+        ("model.pairs=[[spectrum, spectrum]]", "its preprocessing draws nothing at random"),
+    ],
+)
+def test_wrong_options_stop_before_anything_is_written(override, sentence, stars, tmp_path):
+    with pytest.raises(ConfigError, match=sentence):
+        Run.start(load_config("stars-small", [*QUICK, override]), stars, tmp_path / "r", show=False)
+    assert not (tmp_path / "r").exists()
+
+
+def test_embeddings_never_replace_other_files(whole, stars, tmp_path):
+    folder, _ = whole
+    (tmp_path / "notes.txt").write_text("keep me")
+    with pytest.raises(DataError, match="holds other files"):
+        embed_anything(folder, stars, tmp_path, show=False)
+    assert (tmp_path / "notes.txt").read_text() == "keep me"
+
+
+def test_a_new_pretraining_outdates_what_was_fine_tuned_from_the_old(whole, stars, tmp_path):
+    folder, _ = whole
+    config = load_config("stars-small", [*QUICK, "training.learning_rate=0.01"])
+    split = Run.open(folder, show=False).split
+    run = Run.start(config, stars, tmp_path / "two", split=split, show=False)
+    case = Case(("metadata",), "25", "pretrained")
+    first = run_finetuning(run, case, pretrained=find_pretrained(folder))
+    assert run_finetuning(run, case, pretrained=find_pretrained(folder)) == first
+    run_pretraining(run)
+    second = run_finetuning(run, case)
+    assert second["pretrained_weights"] != first["pretrained_weights"]
+    assert second["best_loss"] != first["best_loss"]
+    run_pretraining(run, resume=False)
+    assert not (tmp_path / "two" / "finetune" / case.name).exists()
+
+
+def test_a_pretrained_model_that_reads_other_columns_is_refused(whole, stars, tmp_path):
+    folder, _ = whole
+    run = Run.open(folder, show=False)
+    chosen = [n for n in run.dataset.schema.features("metadata") if n != "ruwe"]
+    swapped = [chosen[1], chosen[0], *chosen[2:]]
+    listed = f"modalities.metadata.preprocessing.features={json.dumps(swapped)}"
+    config = load_config("stars-small", [*QUICK, listed])
+    other = Run.start(config, stars, tmp_path / "other", split=run.split, show=False)
+    with pytest.raises(ModelError, match="as column 1 where this run has"):
+        run_finetuning(
+            other, Case(("metadata",), "25", "pretrained"), pretrained=find_pretrained(folder)
+        )
 
 
 def test_the_published_configuration_has_the_published_size(stars):
@@ -220,6 +292,5 @@ def test_overrides_go_from_general_to_special(whole, stars, tmp_path):
     ]
     assert epochs == [3, 4, 3]
     wrong = load_config("stars-small", [*QUICK, "finetuning.overrides={photmetry-25: {epochs: 3}}"])
-    run = Run.start(wrong, stars, tmp_path / "wrong", show=False)
     with pytest.raises(ConfigError, match="'photmetry-25', which is no case: did you mean"):
-        options_of(run, Case(("photometry",), "25", "scratch"))
+        Run.start(wrong, stars, tmp_path / "wrong", show=False)

@@ -292,7 +292,15 @@ def test_a_loss_that_is_not_finite_names_its_epoch_and_pair(tmp_path):
     assert not (tmp_path / "last.ckpt").exists()
 
 
-def test_an_interrupt_leaves_the_last_checkpoint(tmp_path, capsys):
+@pytest.fixture
+def ctrl_c():
+    """Ctrl-C as in a terminal: a shell starts background jobs with the signal ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_an_interrupt_leaves_the_last_checkpoint(tmp_path, capsys, ctrl_c):
     class Interrupting(ToySource):
         calls = 0
 

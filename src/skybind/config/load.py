@@ -61,6 +61,8 @@ def validate(model: type[_Model], raw: Mapping[str, Any], where: str) -> _Model:
     """
     try:
         return model(**raw)
+    except TypeError as error:
+        raise ConfigError(f"{where}: every key must be text ({error}).") from error
     except ValidationError as error:
         raise ConfigError(f"{where}: {_sentence(model, error)}") from error
 

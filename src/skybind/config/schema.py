@@ -3,7 +3,7 @@
 import itertools
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from skybind.config.training import TrainingOptions
 
@@ -99,6 +99,15 @@ class SplitConfig(_Section):
         ["50", "25", "10"], description="Percentages of the labels, water-filled by class."
     )
     seed: int | None = Field(None, description="Its own seed; the run's by default.")
+
+    @field_validator("subsets")
+    @classmethod
+    def _percentages(cls, names: list[str]) -> list[str]:
+        for name in names:
+            if not name.replace(".", "", 1).isdigit() or not 0 < float(name) < 100:
+                raise ValueError(f"a subset is a percentage between 0 and 100, not '{name}'")
+        return names
+
     name: str | None = Field(
         None, description="Use the split of this name that the dataset holds, instead."
     )

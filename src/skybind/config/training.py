@@ -65,7 +65,12 @@ class TrainingOptions(BaseModel):
         None, ge=2, description="Objects of a validation batch; null: batch_size."
     )
     devices: int = Field(1, ge=1, description="Devices (or CPU processes) a node.")
-    nodes: int = Field(1, ge=1, description="Nodes, when started by SLURM or torchrun.")
+    nodes: int = Field(
+        1,
+        ge=1,
+        description="Nodes, when the training functions are started by SLURM or torchrun (the "
+        "commands are not made for that yet).",
+    )
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = Field(
         "auto", description="Where to train; auto takes a GPU if there is one."
     )

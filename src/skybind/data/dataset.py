@@ -192,7 +192,8 @@ class Dataset:
         if name not in self.schema.columns:
             have = ", ".join(self.schema.with_role("label")) or "none"
             raise DataError(f"The dataset at {self.path} has no label '{name}' (labels: {have}).")
-        return self.column(name).astype(str)
+        text = pc.cast(self.table([name])[name], pa.string())
+        return np.asarray(pc.fill_null(text, "").to_pylist(), dtype=str)
 
     def _require(self, columns: Sequence[str]) -> None:
         missing = [name for name in columns if name not in self._source.schema.names]

@@ -318,6 +318,8 @@ def make_split(
     else:
         raise DataError(f"A split of kind '{kind}' is not known: use random or sky.")
     for name in subsets:
+        if not name.replace(".", "", 1).isdigit() or not 0 < float(name) < 100:
+            raise DataError(f"A subset is a percentage between 0 and 100, not '{name}'.")
         if labels is None:
             raise DataError(f"The subset '{name}' needs labels, which are not given.")
         split = split.with_subset(name, labels, float(name) / 100, seed)

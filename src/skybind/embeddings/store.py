@@ -134,6 +134,17 @@ class Embeddings:
         """
         if shard_rows < 1:
             raise DataError(f"A shard of {shard_rows} rows is impossible: give at least 1.")
+        target = Path(folder)
+        foreign = (
+            [p for p in target.iterdir() if not p.match("part-*.parquet")]
+            if (target.is_dir())
+            else []
+        )
+        if foreign:
+            raise DataError(
+                f"{folder} holds other files ('{foreign[0].name}'): choose an empty or a new "
+                "folder."
+            )
         with atomic_path(folder) as temporary:
             temporary.mkdir()
             for number, start in enumerate(range(0, max(len(self), 1), shard_rows)):

@@ -91,6 +91,11 @@ class Modality(ABC):
     def shape(self) -> InputShape:
         """What an encoder of this modality gets."""
 
+    @property
+    def augments(self) -> bool:
+        """Whether two training views of one object differ, as a pair with itself needs."""
+        return False
+
     @abstractmethod
     def prepare(self, table: pa.Table) -> Prepared:
         """Clean and normalise a chunk of objects; independent of any split."""

@@ -30,16 +30,25 @@ class MetadataOptions(ModalityOptions):
     )
     exclude: list[str] = Field([], description="Features to leave out.")
     transforms: dict[str, Literal["none", "log", "sin", "cos"]] = Field(
-        {}, description="What to do to a feature before it is standardised, e.g. {b: sin, l: cos}."
+        {},
+        description="What to do to a feature before it is standardised, e.g. {b: sin, l: cos}; "
+        "names that the dataset does not have are passed over.",
     )
     absolute: list[str] = Field(
         [],
         description="Apparent magnitudes to turn into absolute ones, M = m + 5 log10(parallax "
-        "[mas]) - 10; missing where the parallax is not positive.",
+        "[mas]) - 10; missing where the parallax is not positive. Names that the dataset does not "
+        "have are passed over.",
     )
     parallax: str = Field("parallax", description="Column of the parallax [mas].")
     missing_flags: bool = Field(
         False, description="Add one 0/1 channel a feature that says where it is missing."
+    )
+    drop: float = Field(
+        0.0,
+        description="Training: hide each feature with this probability (it becomes the mean).",
+        ge=0,
+        lt=1,
     )
     clip: float | None = Field(
         None, description="Clip standardised features at plus and minus this many sigma.", gt=0
@@ -84,6 +93,10 @@ class Metadata(Modality):
         factor = 2 if self.options.missing_flags else 1
         return InputShape(channels=factor * len(self.features), length=None)
 
+    @property
+    def augments(self) -> bool:
+        return self.options.drop > 0
+
     def prepare(self, table: pa.Table) -> Prepared:
         values = feature_matrix(table, self.features)
         reason = np.full(len(values), "", dtype=object)
@@ -119,6 +132,9 @@ class Metadata(Modality):
         values = self.standard.apply(raw)
         if self.options.clip is not None:
             values = np.clip(values, -self.options.clip, self.options.clip)
+        if rng is not None and self.options.drop:
+            hidden = rng.random(values.shape, dtype=np.float32) < self.options.drop
+            values = np.where(hidden, np.float32(0), values)
         if self.options.missing_flags:
             flags = ~np.isfinite(raw) & prepared.present[rows][:, None]
             values = np.concatenate([values, flags.astype(np.float32)], axis=1)

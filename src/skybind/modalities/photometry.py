@@ -110,6 +110,10 @@ class Photometry(Modality):
         phase = PHASE_CHANNELS if self.options.phase else 0
         return InputShape(channels=5 + len(self.features) + phase, length=self.options.length)
 
+    @property
+    def augments(self) -> bool:
+        return True  # longer curves are cropped at random
+
     def prepare(self, table: pa.Table) -> Prepared:
         cleaned = clean_photometry(Ragged.from_arrow(table[self.column]))
         curves, reason = cleaned.ragged, cleaned.reason.astype(object)

@@ -61,6 +61,10 @@ class Spectrum(Modality):
     def shape(self) -> InputShape:
         return InputShape(channels=3, length=len(self.grid))
 
+    @property
+    def augments(self) -> bool:
+        return self.options.noise > 0
+
     def prepare(self, table: pa.Table) -> Prepared:
         cleaned = clean_spectrum(Ragged.from_arrow(table[self.column]))
         ragged, reason = cleaned.ragged, cleaned.reason.astype(object)

@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from skybind.config import load_config
+from skybind.data.dataset import Dataset
 from skybind.data.simulate.write import write_stars
+from skybind.errors import DataError
 from skybind.studies.whole import run_all
 
 DEMO_OBJECTS = 3000
@@ -34,5 +36,10 @@ def demo_stars(
     out = Path(out)
     if not (out / "data" / "objects").exists():
         write_stars(out / "data", n_objects, seed=seed, show=show)
+    elif len(Dataset.open(out / "data")) != n_objects:
+        raise DataError(
+            f"{out / 'data'} holds a survey of another size than {n_objects} stars: choose another "
+            "folder, or delete that one."
+        )
     config = load_config("stars-small", [f"seed={seed}"])
     return run_all(config, out / "data", out / "run", show=show)

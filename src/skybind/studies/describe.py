@@ -6,7 +6,9 @@ import itertools
 import json
 import os
 import platform
+import shlex
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +24,7 @@ def describe_run(run: Run) -> dict[str, Any]:
     return {
         "title": run.config.name,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "command": "skybind " + " ".join(sys.argv[1:]),
+        "command": _command(),
         "seed": run.config.seed,
         "classes": run.classes,
         "dataset": _dataset(run),
@@ -36,6 +38,13 @@ def describe_run(run: Run) -> dict[str, Any]:
         },
         "machine": {"system": platform.platform(), "cores": os.cpu_count()},
     }
+
+
+def _command() -> str | None:
+    """The command line, if it was skybind's own."""
+    if Path(sys.argv[0]).name not in ("skybind", "__main__.py"):
+        return None
+    return shlex.join(["skybind", *sys.argv[1:]])
 
 
 def pair_counts(run: Run, part: str) -> dict[str, int]:

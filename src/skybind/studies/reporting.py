@@ -1,5 +1,6 @@
 """From a run's folder to its report."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from skybind.data.dataset import Dataset
 from skybind.embeddings.store import Embeddings
 from skybind.modalities.cleaning import clean_photometry, clean_spectrum, error_values
+from skybind.ragged import Ragged
 from skybind.report.build import build_report
 from skybind.report.data import (
     ExampleObject,
@@ -135,8 +137,15 @@ def _light_curve(dataset: Dataset, row: int) -> LightCurve | None:
         value_name=value.capitalize(),
         value_unit=units.get(value) or "",
         time_unit=units.get("time") or "d",
-        band=cleaned.fields.get("band"),
+        band=_bands(cleaned),
     )
+
+
+def _bands(curve: Ragged) -> np.ndarray | None:
+    """Band of each epoch as text, "" where it is not known."""
+    if "band" not in curve.fields:
+        return None
+    return np.asarray([str(b) if b is not None else "" for b in curve.fields["band"].tolist()])
 
 
 def _spectrum(dataset: Dataset, row: int) -> Spectrum | None:
@@ -152,7 +161,7 @@ def _spectrum(dataset: Dataset, row: int) -> Spectrum | None:
         wavelength=cleaned.fields["wavelength"],
         flux=flux,
         flux_unit=column.fields.get("flux") or "arbitrary units",
-        vacuum="air" not in column.description.lower().split(),
+        vacuum=re.search(r"\bair\b", column.description.lower()) is None,
     )
 
 

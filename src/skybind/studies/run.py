@@ -12,7 +12,7 @@ from skybind.config import Config, dump_config, load_config
 from skybind.data.dataset import Dataset, write_quarantine
 from skybind.data.splits import Split, make_split
 from skybind.errors import ConfigError, DataError
-from skybind.files import write_json, write_text
+from skybind.files import atomic_path, write_json, write_text
 from skybind.modalities.base import Modality
 from skybind.modalities.shape import InputShape
 from skybind.modalities.source import BatchSource
@@ -83,18 +83,23 @@ class Run:
         if status.exists():
             run = cls.open(folder, data=data, show=show)
             run._refuse_other(config, split)
+            write_text(folder / "config.yaml", dump_config(config))
+            run.config = config
             return run
         if folder.exists() and any(folder.iterdir()):
             raise ConfigError(
                 f"{folder} holds other files: choose an empty or a new folder for the run."
             )
-        chosen = split if split is not None else choose_split(config, dataset)
-        folder.mkdir(parents=True, exist_ok=True)
-        write_text(folder / "config.yaml", dump_config(config))
-        chosen.write(folder / "split.parquet")
+        chosen = choose_split(config, dataset, split)
+        run = cls(folder, config, dataset, chosen, show)
+        _check_cases(run)
         note = {"data": str(Path(data).resolve()), "fingerprint": dataset.fingerprint}
-        write_json(status, {**note, "split_hash": chosen.hash, "steps": {}})
-        return cls(folder, config, dataset, chosen.align(dataset.object_ids), show)
+        with atomic_path(folder) as temporary:
+            temporary.mkdir(parents=True)
+            write_text(temporary / "config.yaml", dump_config(config))
+            chosen.write(temporary / "split.parquet")
+            write_json(temporary / "status.json", {**note, "split_hash": chosen.hash, "steps": {}})
+        return run
 
     @classmethod
     def open(
@@ -227,13 +232,14 @@ class Run:
             _leaves(self.config.model_dump(mode="json")),
             _leaves(config.model_dump(mode="json")),
         )
-        differ = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
+        keys = sorted(old.keys() | new.keys())
+        differ = [key for key in keys if old.get(key) != new.get(key) and not _may_differ(key)]
         if differ:
             raise ConfigError(
                 f"{self.folder} holds a run of another configuration (they differ in {differ[0]}): "
                 "choose another folder, or delete that one."
             )
-        if split is not None and split.align(self.dataset.object_ids).hash != self.split.hash:
+        if split is not None and choose_split(config, self.dataset, split).hash != self.split.hash:
             raise ConfigError(
                 f"{self.folder} holds a run with another split: choose another folder."
             )
@@ -262,35 +268,62 @@ def choose_classes(config: Config, dataset: Dataset) -> list[str]:
     return [str(name) for name in names[enough]]
 
 
-def choose_split(config: Config, dataset: Dataset) -> Split:
-    """Make the split that a configuration describes, or read the one that it names."""
+def choose_split(config: Config, dataset: Dataset, given: Split | None = None) -> Split:
+    """Make the split that a configuration describes, or complete one that is there.
+
+    A split that is given, or that the configuration names, is put in the dataset's order and
+    gets the subsets it lacks. Unless `labels.others` says otherwise, objects of classes that
+    are not in use take no part.
+    """
     classes = choose_classes(config, dataset)
     wanted = config.split
     names = (
         dataset.labels(config.labels.column) if classes else np.full(len(dataset), "", dtype=str)
     )
     labels = np.where(np.isin(names, classes), names, "")
-    if wanted.name is not None:
-        split = Split.read(dataset.path / "splits" / f"{wanted.name}.parquet")
-        split = split.align(dataset.object_ids)
-        for subset in wanted.subsets:
-            if subset not in split.subsets and classes:
-                split = split.with_subset(subset, labels, float(subset) / 100, config.seed)
-        return split
     seed = config.seed if wanted.seed is None else wanted.seed
-    split = make_split(
-        wanted.kind,
-        dataset.object_ids,
-        labels=labels if classes else None,
-        ra=dataset.column("ra"),
-        dec=dataset.column("dec"),
-        fractions=wanted.fractions,
-        subsets=wanted.subsets if classes else (),
-        seed=seed,
-    )
+    if given is None and wanted.name is not None:
+        given = Split.read(dataset.path / "splits" / f"{wanted.name}.parquet")
+    if given is not None:
+        split = given.align(dataset.object_ids)
+        for subset in wanted.subsets if classes else ():
+            if subset not in split.subsets:
+                split = split.with_subset(subset, labels, float(subset) / 100, seed)
+    else:
+        split = make_split(
+            wanted.kind,
+            dataset.object_ids,
+            labels=labels if classes else None,
+            ra=dataset.column("ra"),
+            dec=dataset.column("dec"),
+            fractions=wanted.fractions,
+            subsets=wanted.subsets if classes else (),
+            seed=seed,
+        )
     if config.labels.others == "embed":
         split.part = np.where((names != "") & (labels == ""), "", split.part)
     return split
+
+
+def _check_cases(run: Run) -> None:
+    """Find what is wrong with the options of any fine-tuning before anything long begins."""
+    from skybind.studies.cases import cases_of, options_of
+
+    for case in cases_of(run):
+        options_of(run, case)
+    modalities = build_modalities(run.config, run.dataset.schema)
+    for a, b in run.config.pairs:
+        if a == b and not modalities[a].augments:
+            raise ConfigError(
+                f"model.pairs binds '{a}' with itself, but its preprocessing draws nothing at "
+                f"random: set modalities.{a}.preprocessing.noise (or drop), so that the two views "
+                "differ."
+            )
+
+
+def _may_differ(key: str) -> bool:
+    """Whether a key may change in a run that was begun: it decides no model."""
+    return key in ("name", "description") or key.startswith("evaluation.")
 
 
 def _leaves(tree: Any, prefix: str = "") -> dict[str, str]:

@@ -1,7 +1,9 @@
 """The steps of a run: pre-train, fine-tune, embed; each is done once and can be resumed."""
 
 import json
+import shutil
 from dataclasses import asdict
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +38,10 @@ def run_pretraining(run: Run, *, resume: bool = True) -> SavedModel:
         Go on from the last epoch if pre-training was interrupted; otherwise start anew.
     """
     folder = run.folder / "pretrain"
+    if not resume:
+        _forget_pretraining(run)
     adopted = (folder / "model").exists() and not (folder / "last.ckpt").exists()
-    if resume and (adopted or (folder / "result.json").exists()):
+    if adopted or _finished(folder / "result.json"):
         return load_model(folder / "model")
     binder = build_binder(run.config, run.shapes)
     bound = np.logical_or.reduce(
@@ -67,9 +71,9 @@ def run_pretraining(run: Run, *, resume: bool = True) -> SavedModel:
         trained_on=run.dataset.object_ids[rows["train"]],
         identity={**run.identity, "epoch": result.best_epoch},
     )
+    n_parameters = sum(p.numel() for p in binder.parameters())
+    write_json(folder / "result.json", {**asdict(result), "n_parameters": n_parameters})
     if result.finished:
-        n_parameters = sum(p.numel() for p in binder.parameters())
-        write_json(folder / "result.json", {**asdict(result), "n_parameters": n_parameters})
         run.done("pretrain", seconds=result.seconds, best_loss=result.best_loss)
     return load_model(folder / "model")
 
@@ -127,12 +131,10 @@ def run_finetuning(
     LeakError
         If the pre-trained model has seen objects that this run validates or tests on.
     """
-    folder = run.folder / "finetune" / case.name
-    note = folder / "result.json"
-    if resume and note.exists():
-        return dict(json.loads(note.read_text()))
     if not run.classes:
         raise DataError("The dataset has no labels in use: there is nothing to fine-tune on.")
+    folder = run.folder / "finetune" / case.name
+    note = folder / "result.json"
     start = None
     if case.start == "pretrained":
         start = pretrained if pretrained is not None else _own_pretrained(run)
@@ -140,6 +142,12 @@ def run_finetuning(
         start.refuse_leak(ids[run.rows("test")], "testing")
         start.refuse_leak(ids[run.rows("validation")], "validation")
         _refuse_misfit(run, case, start)
+    origin = start.identity["weights"] if start is not None else None
+    if note.exists():
+        known: dict[str, Any] = json.loads(note.read_text())
+        if resume and known.get("pretrained_weights") == origin:
+            return known
+        shutil.rmtree(folder)  # it was trained from other weights
     seen = np.logical_or.reduce([run.source.present(name) for name in case.modalities])
     rows = {}
     for part in ("train", "validation"):
@@ -188,11 +196,13 @@ def run_finetuning(
         classes=run.classes,
         identity={**run.identity, "case": case.name},
     )
-    (folder / "best.safetensors").unlink(missing_ok=True)
     (folder / "last.ckpt").unlink(missing_ok=True)
+    (folder / "best.safetensors").unlink(missing_ok=True)
     summary = {
         **asdict(case),
+        "modalities": list(case.modalities),
         "name": case.name,
+        "pretrained_weights": origin,
         "seconds": result.seconds,
         "best_epoch": result.best_epoch,
         "epochs": len(result.history),
@@ -253,6 +263,12 @@ def _refuse_misfit(run: Run, case: Case, start: SavedModel) -> None:
                 f"The pre-trained model has no modality '{name}' "
                 f"(it has {', '.join(start.config.modalities)})."
             )
+        made, here = start.modalities[name], run.modalities[name]
+        if made.columns != here.columns or made.shape != here.shape:
+            raise ModelError(
+                f"The pre-trained model's '{name}' reads {_differ(made.columns, here.columns)}: "
+                "list the same features in the same order in its preprocessing."
+            )
         mine, theirs = run.config.modalities[name], start.config.modalities[name]
         if mine.encoder != theirs.encoder or mine.preprocessing != theirs.preprocessing:
             raise ModelError(
@@ -264,6 +280,25 @@ def _refuse_misfit(run: Run, case: Case, start: SavedModel) -> None:
             f"The pre-trained embeddings have {start.config.model.dimension} dimensions, this "
             f"run's configuration has {run.config.model.dimension}."
         )
+
+
+def _differ(made: list[str], here: list[str]) -> str:
+    """Say where two lists of columns first differ."""
+    for number, (one, two) in enumerate(zip_longest(made, here), start=1):
+        if one != two:
+            return f"'{one}' as column {number} where this run has '{two}'"
+    return "the same columns in another shape"
+
+
+def _finished(note: Path) -> bool:
+    return note.exists() and bool(json.loads(note.read_text()).get("finished"))
+
+
+def _forget_pretraining(run: Run) -> None:
+    """Remove a pre-training and what was fine-tuned from it."""
+    shutil.rmtree(run.folder / "pretrain", ignore_errors=True)
+    for folder in (run.folder / "finetune").glob("*-pretrained*"):
+        shutil.rmtree(folder)
 
 
 def _ids_of_start(run: Run, start: SavedModel | None) -> list[np.ndarray]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from skybind.config import Config
 from skybind.data.splits import Split
+from skybind.files import write_json
 from skybind.studies.cases import cases_of
 from skybind.studies.evaluation import evaluate_run
 from skybind.studies.reporting import write_report
@@ -48,6 +49,7 @@ def run_all(
         run_finetuning(run, case)
     run_embedding(run)
     metrics = evaluate_run(run, cases)
+    metrics["timing"]["all"] = time.perf_counter() - began
+    write_json(run.folder / "metrics.json", metrics)
     write_report(run)
-    run.done("all", seconds=time.perf_counter() - began)
     return metrics
