@@ -291,6 +291,8 @@ def test_overrides_go_from_general_to_special(whole, stars, tmp_path):
         ]
     ]
     assert epochs == [3, 4, 3]
+    unused = load_config("stars-small", [*QUICK, "finetuning.overrides={'*-77': {epochs: 9}}"])
+    Run.start(unused, stars, tmp_path / "unused", show=False)
     wrong = load_config("stars-small", [*QUICK, "finetuning.overrides={photmetry-25: {epochs: 3}}"])
     with pytest.raises(ConfigError, match="'photmetry-25', which is no case: did you mean"):
         Run.start(wrong, stars, tmp_path / "wrong", show=False)

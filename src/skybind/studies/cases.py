@@ -127,7 +127,8 @@ def options_of(run: Run, case: Case) -> TrainingOptions:
     }
     merged = wanted.training.model_dump()
     for key in wanted.overrides:
-        if not any(fnmatch(name, key) for name in known):
+        # a pattern may come from a configuration that this one extends, and find nothing here
+        if "*" not in key and key not in known:
             raise ConfigError(
                 f"finetuning.overrides names '{key}', which is no case: "
                 f"{nearest(key, sorted(known))}"
