@@ -1,5 +1,6 @@
 """A batch: tensors keyed by modality, and who was observed in what."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -39,7 +40,7 @@ class Batch:
         """Give some of its objects."""
         return self._map(lambda tensor: tensor[index])
 
-    def _map(self, function) -> "Batch":  # type: ignore[no-untyped-def]
+    def _map(self, function: Callable[[Tensor], Tensor]) -> "Batch":
         return Batch(
             function(self.rows),
             {
