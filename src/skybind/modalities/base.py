@@ -1,6 +1,5 @@
 """What every modality does, and the registry that finds one by its kind."""
 
-import difflib
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
+from skybind.config.load import nearest
 from skybind.errors import ConfigError
 from skybind.modalities.shape import InputShape
 
@@ -180,9 +180,7 @@ def modality_class(kind: str) -> type[Modality]:
     from skybind.modalities import metadata, photometry, spectrum  # noqa: F401
 
     if kind not in _KINDS:
-        near = difflib.get_close_matches(kind, _KINDS, 1)
-        hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(sorted(_KINDS))}."
-        raise ConfigError(f"There is no modality of kind '{kind}': {hint}")
+        raise ConfigError(f"There is no modality of kind '{kind}': {nearest(kind, list(_KINDS))}")
     return _KINDS[kind]
 
 

@@ -58,9 +58,7 @@ def evaluate_case(run: Run, case: Case) -> dict[str, Any]:
     LeakError
         If the classifier was trained on objects that it would be tested on.
     """
-    saved = load_model(run.folder / "finetune" / case.name / "model", run.dataset.schema)
-    rows = run.rows("test")
-    rows = rows[run.labels[rows] >= 0]
+    saved, rows = _open_case(run, case), _labelled_test_rows(run)
     saved.refuse_leak(run.dataset.object_ids[rows], "testing")
     logits = predict(saved, run.source, rows)
     known = np.isfinite(logits).all(axis=1)
@@ -88,15 +86,13 @@ def evaluate_case(run: Run, case: Case) -> dict[str, Any]:
 
 def predict_case(run: Run, case: Case, rows: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """Logits of some objects by one of the run's classifiers, and its classes."""
-    saved = load_model(run.folder / "finetune" / case.name / "model", run.dataset.schema)
+    saved = _open_case(run, case)
     return predict(saved, run.source, rows), saved.classes
 
 
 def importance(run: Run, case: Case) -> dict[str, Any] | None:
     """Class-wise accuracy of one classifier given every set of its modalities."""
-    saved = load_model(run.folder / "finetune" / case.name / "model", run.dataset.schema)
-    rows = run.rows("test")
-    rows = rows[run.labels[rows] >= 0]
+    saved, rows = _open_case(run, case), _labelled_test_rows(run)
     predictions = {}
     for names in all_combinations(case.modalities):
         logits = predict(saved, run.source, rows, names)
@@ -217,6 +213,16 @@ def evaluate_run(run: Run, cases: Sequence[Case]) -> dict[str, Any]:
     write_json(run.folder / "metrics.json", metrics)
     run.done("evaluate")
     return metrics
+
+
+def _open_case(run: Run, case: Case) -> SavedModel:
+    """Open the classifier of a case, checked against the run's dataset."""
+    return load_model(run.folder / "finetune" / case.name / "model", run.dataset.schema)
+
+
+def _labelled_test_rows(run: Run) -> np.ndarray:
+    rows = run.rows("test")
+    return rows[run.labels[rows] >= 0]
 
 
 def widest_case(cases: Sequence[Case]) -> Case | None:

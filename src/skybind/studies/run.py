@@ -1,6 +1,7 @@
 """A run: one configuration on one dataset, in one folder that holds everything."""
 
 import json
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,7 @@ class Run:
         # all that can be wrong with the configuration is found before anything is written
         modalities = build_modalities(config, dataset.schema)
         build_binder(config, {name: m.shape for name, m in modalities.items()})
+        _check_pairs(config, modalities)
         status = folder / "status.json"
         if status.exists():
             run = cls.open(folder, data=data, show=show)
@@ -311,8 +313,11 @@ def _check_cases(run: Run) -> None:
 
     for case in cases_of(run):
         options_of(run, case)
-    modalities = build_modalities(run.config, run.dataset.schema)
-    for a, b in run.config.pairs:
+
+
+def _check_pairs(config: Config, modalities: Mapping[str, Modality]) -> None:
+    """Refuse to bind a modality with itself whose two views would be the same."""
+    for a, b in config.pairs:
         if a == b and not modalities[a].augments:
             raise ConfigError(
                 f"model.pairs binds '{a}' with itself, but its preprocessing draws nothing at "
