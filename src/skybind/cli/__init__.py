@@ -1,0 +1,55 @@
+"""The command line: one short function a command, each calls one public function."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from skybind import __version__
+from skybind.cli import configs, data, demo, run, simulate
+from skybind.errors import SkybindError
+
+app = typer.Typer(
+    help="Bind the views of one star or galaxy - light curve, spectrum, image, catalogue row - "
+    "in one embedding space.\n\nStart with: skybind demo stars",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(run.app)
+app.add_typer(data.app, name="data")
+app.add_typer(simulate.app, name="simulate")
+app.add_typer(demo.app, name="demo")
+app.add_typer(configs.app, name="config")
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"skybind {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; what a user did wrong is one sentence and exit status 2."""
+    try:
+        app()
+    except SkybindError as error:
+        typer.echo(f"skybind: {error}", err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        typer.echo("skybind: interrupted; the same command goes on where it stopped.", err=True)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""Datasets."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from skybind.cli.options import Quiet, print_rich, read_fractions
+
+app = typer.Typer(help="Make datasets, look into them, check and split them.", no_args_is_help=True)
+
+
+@app.command("import")
+def data_import(
+    mapping: Annotated[
+        Path, typer.Argument(metavar="MAPPING", help="YAML: which file and column is what.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the new dataset.")],
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a dataset there.")
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make a dataset of tables and folders of files; docs/dataset.md shows the mapping."""
+    from skybind.data.import_ import import_dataset, render_summary
+
+    print_rich(render_summary(import_dataset(mapping, out, overwrite=overwrite, show=not quiet)))
+
+
+@app.command("info")
+def data_info(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the dataset.")],
+) -> None:
+    """Show what a dataset holds: objects, modalities and overlaps, classes, splits, bytes."""
+    from skybind.data.info import dataset_info, render_info
+
+    print_rich(render_info(dataset_info(folder)))
+
+
+@app.command("check")
+def data_check(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the dataset.")],
+) -> None:
+    """Name everything that is wrong with a dataset; exit status 1 if anything is."""
+    from skybind.data.check import check_dataset
+
+    violations = check_dataset(folder)
+    for violation in violations:
+        typer.echo(str(violation))
+    typer.echo(f"{len(violations)} violations" if violations else "The dataset is as it should be.")
+    if violations:
+        raise typer.Exit(1)
+
+
+@app.command("split")
+def data_split(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the dataset.")],
+    name: Annotated[str, typer.Option("--name", help="Name of the split.")],
+    kind: Annotated[str, typer.Option("--kind", help="random, sky, or column.")] = "random",
+    column: Annotated[
+        str | None,
+        typer.Option("--column", help="kind column: its values are train, validation, test."),
+    ] = None,
+    label: Annotated[
+        str | None,
+        typer.Option("--label", help="Keep the proportions of this label; make subsets of it."),
+    ] = None,
+    fractions: Annotated[
+        str, typer.Option("--fractions", help="Train, validation, test.")
+    ] = "0.8,0.1,0.1",
+    subsets: Annotated[
+        str, typer.Option("--subsets", help="Percentages of the labels.")
+    ] = "50,25,10",
+    seed: Annotated[int, typer.Option("--seed")] = 42,
+) -> None:
+    """Store a named split in the dataset; use it with --set split.name=NAME."""
+    from skybind.data.split_dataset import split_dataset
+
+    split = split_dataset(
+        folder,
+        name,
+        kind=kind,
+        column=column,
+        label=label,
+        seed=seed,
+        fractions=read_fractions(fractions),
+        subsets=[s for s in subsets.split(",") if s] if label else [],
+    )
+    sizes = ", ".join(f"{part} {len(split.rows(part))}" for part in ("train", "validation", "test"))
+    typer.echo(f"Split {name} ({split.hash}): {sizes}.")

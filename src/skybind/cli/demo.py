@@ -1,0 +1,30 @@
+"""Demonstrations."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from skybind.cli.options import Quiet, print_summary
+
+app = typer.Typer(help="The whole job on simulated data, on a laptop.", no_args_is_help=True)
+
+
+@app.command("stars")
+def demo_stars(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to work in.")] = Path(
+        "demo-stars"
+    ),
+    objects: Annotated[
+        int, typer.Option("--objects", "-n", help="Stars to simulate.", min=300)
+    ] = 3000,
+    seed: Annotated[int, typer.Option("--seed", help="Of survey, split and training.")] = 42,
+    quiet: Quiet = False,
+) -> None:
+    """Simulate variable stars, bind light curves, spectra and catalogue rows, and report.
+
+    A few minutes on two cores. Interrupted, the same command goes on.
+    """
+    from skybind.studies.demo import demo_stars as demonstrate
+
+    print_summary(demonstrate(out, n_objects=objects, seed=seed, show=not quiet), out / "run")

@@ -1,0 +1,167 @@
+"""The steps of a run: pre-train, fine-tune, embed, evaluate, report."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from skybind.cli.options import (
+    ConfigName,
+    Data,
+    Out,
+    Quiet,
+    RunFolder,
+    Seed,
+    Sets,
+    SplitFile,
+    print_summary,
+    read_config,
+    read_split,
+)
+
+app = typer.Typer()
+
+
+@app.command()
+def run(
+    config: ConfigName,
+    data: Data,
+    out: Out,
+    sets: Sets = None,
+    split: SplitFile = None,
+    seed: Seed = None,
+    quiet: Quiet = False,
+) -> None:
+    """Do everything: pre-train, fine-tune with and without, embed, evaluate, report.
+
+    Interrupted, the same command goes on where it stopped.
+
+    Example: skybind run stars-small --data stars/ --out run/
+    """
+    from skybind.studies.whole import run_all
+
+    metrics = run_all(
+        read_config(config, sets, seed), data, out, split=read_split(split), show=not quiet
+    )
+    print_summary(metrics, out)
+
+
+@app.command()
+def pretrain(
+    config: ConfigName,
+    data: Data,
+    out: Out,
+    sets: Sets = None,
+    split: SplitFile = None,
+    seed: Seed = None,
+    resume: Annotated[
+        bool, typer.Option("--resume/--restart", help="Go on from the last epoch, or start anew.")
+    ] = True,
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            "--weights",
+            help="Take AstroM3's published weights (.safetensors, .pth), train nothing.",
+        ),
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Bind the modalities, without labels; the model is written to RUN/pretrain/model.
+
+    Killed at any moment, the same command with --resume gives the same losses as an
+    uninterrupted run.
+    """
+    from skybind.studies.run import Run
+    from skybind.studies.steps import adopt_published, run_pretraining
+
+    started = Run.start(
+        read_config(config, sets, seed), data, out, split=read_split(split), show=not quiet
+    )
+    if weights is not None:
+        adopt_published(started, weights)
+        typer.echo("What the published model was trained on is not known: leaks cannot be refused.")
+    else:
+        run_pretraining(started, resume=resume)
+    typer.echo(f"The model is in {out / 'pretrain' / 'model'}.")
+
+
+@app.command()
+def finetune(
+    folder: RunFolder,
+    modalities: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--modalities", "-m", help="A modality, or several joined by '+'; may be repeated."
+        ),
+    ] = None,
+    subset: Annotated[
+        list[str] | None, typer.Option("--subset", help="full, 50, 25, 10; may be repeated.")
+    ] = None,
+    start: Annotated[
+        list[str] | None, typer.Option("--start", help="scratch or pretrained; may be repeated.")
+    ] = None,
+    frozen: Annotated[bool, typer.Option("--frozen", help="Train the head only.")] = False,
+    pretrained: Annotated[
+        Path | None,
+        typer.Option("--pretrained", help="Start from the model of another run (its folder)."),
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Train classifiers with labels; all that the configuration asks for by default.
+
+    Example: skybind finetune run/ --modalities photometry --subset 10 --start pretrained
+    """
+    from skybind.studies.cases import choose_cases
+    from skybind.studies.run import Run
+    from skybind.studies.steps import find_pretrained, run_finetuning
+
+    opened = Run.open(folder, show=not quiet)
+    schema = opened.dataset.schema
+    model = find_pretrained(pretrained, schema) if pretrained is not None else None
+    for case in choose_cases(opened, modalities, subset, start, frozen):
+        result = run_finetuning(opened, case, pretrained=model)
+        typer.echo(
+            f"{result['name']}: best epoch {result['best_epoch']}, loss {result['best_loss']:.4f}"
+        )
+
+
+@app.command()
+def embed(
+    folder: Annotated[
+        Path, typer.Argument(metavar="RUN", help="Folder of a run, or of a saved model.")
+    ],
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", "-d", help="Embed this dataset instead of the run's."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Where to write; RUN/embeddings by default."),
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Embed all objects; one vector a modality and object, as Parquet."""
+    from skybind.studies.steps import embed_anything
+
+    written, n = embed_anything(folder, data, out, show=not quiet)
+    typer.echo(f"{n} objects are in {written}.")
+
+
+@app.command()
+def evaluate(folder: RunFolder, quiet: Quiet = False) -> None:
+    """Measure everything on the test objects; writes RUN/metrics.json."""
+    from skybind.studies.cases import finished_cases
+    from skybind.studies.evaluation import evaluate_run
+    from skybind.studies.run import Run
+
+    opened = Run.open(folder, show=not quiet)
+    print_summary(evaluate_run(opened, finished_cases(opened)), folder, report=False)
+
+
+@app.command()
+def report(folder: RunFolder, quiet: Quiet = False) -> None:
+    """Write RUN/report.html, one file that opens offline."""
+    from skybind.studies.reporting import write_report
+    from skybind.studies.run import Run
+
+    typer.echo(f"The report is {write_report(Run.open(folder, show=not quiet))}.")
