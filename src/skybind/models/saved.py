@@ -1,7 +1,7 @@
 """Saving a model with everything that decides an embedding, and opening it again."""
 
-import hashlib
 import json
+import math
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,12 +17,14 @@ from safetensors.torch import load_file, save_file
 from skybind import __version__
 from skybind.config import Config
 from skybind.config.load import validate
-from skybind.errors import LeakError, ModelError
+from skybind.errors import ModelError
 from skybind.files import atomic_path, write_json
 from skybind.modalities.base import Modality
+from skybind.models.backbones import file_hash
 from skybind.models.binder import Binder
 from skybind.models.build import build_binder, build_classifier, build_modalities
 from skybind.models.classifier import Classifier
+from skybind.models.leaks import hash_ids, refuse_seen
 
 MODEL_VERSION = 1
 
@@ -63,19 +65,9 @@ class SavedModel:
         LeakError
             If any of `object_id` was a training object.
         """
-        seen = np.isin(hash_ids(object_id), self.trained_on)
-        if seen.any():
-            raise LeakError(
-                f"{int(seen.sum())} of the {len(object_id)} objects for {purpose} (such as "
-                f"'{object_id[seen][0]}') were training objects of this model, which used the "
-                f"split {self.identity.get('split_hash')}: use that split, or objects it never saw."
-            )
-
-
-def hash_ids(object_id: np.ndarray) -> np.ndarray:
-    """Hash object ids to 64 bits each."""
-    digests = b"".join(hashlib.blake2b(str(i).encode(), digest_size=8).digest() for i in object_id)
-    return np.frombuffer(digests, np.uint64)
+        refuse_seen(
+            object_id, self.trained_on, "this model", purpose, self.identity.get("split_hash")
+        )
 
 
 def save_model(
@@ -129,9 +121,7 @@ def save_model(
             "schema": _schema_note(schema, {n: modalities[n] for n in binder.modalities}),
             "identity": {
                 **(identity or {}),
-                "weights": hashlib.sha256(
-                    (temporary / "weights.safetensors").read_bytes()
-                ).hexdigest()[:16],
+                "weights": file_hash(temporary / "weights.safetensors"),
                 "versions": {
                     "skybind": __version__,
                     "torch": torch.__version__,
@@ -185,6 +175,8 @@ def load_model(folder: str | Path, schema: Any = None) -> SavedModel:
         modality.load_state(
             {k.removeprefix(prefix): v for k, v in statistics.items() if k.startswith(prefix)}
         )
+    if schema is not None:
+        _check_fields(every, schema, folder)
     shapes = {name: modality.shape for name, modality in every.items()}
     classifier = None
     module: Binder | Classifier
@@ -219,16 +211,24 @@ class _SavedSchema:
     def features(self, modality: str) -> list[str]:
         return [name for name, f in self.note["features"].items() if f["modality"] == modality]
 
+    def fields(self, observation: str) -> dict[str, str | None]:
+        return dict(self.note["observations"][observation])
+
+    def attributes(self, observation: str) -> dict[str, Any]:
+        return dict(self.note.get("attributes", {}).get(observation, {}))
+
 
 def _schema_note(schema: Any, modalities: Mapping[str, Modality]) -> dict[str, Any]:
     if isinstance(schema, _SavedSchema):
         return dict(schema.note)
+    observed = [
+        name
+        for name in schema.observations
+        if any(name in m.columns for m in modalities.values())
+    ]
     return {
-        "observations": {
-            name: schema.columns[name].fields
-            for name in schema.observations
-            if any(name in m.columns for m in modalities.values())
-        },
+        "observations": {name: schema.fields(name) for name in observed},
+        "attributes": {name: schema.attributes(name) for name in observed},
         "features": {
             name: {"modality": column.modality, "unit": column.unit}
             for name, column in schema.columns.items()
@@ -257,6 +257,30 @@ def _check_schema(saved: _SavedSchema, schema: Any, folder: Path) -> None:
                         f"The model in {folder} was made for {name}.{field} in {unit}, the dataset "
                         f"has it in {column.fields[field]}: convert it."
                     )
+            for key, value in saved.attributes(name).items():
+                if not _same(value, column.attributes.get(key)):
+                    raise ModelError(
+                        f"The model in {folder} was made for '{name}' with the {key} {value}, the "
+                        f"dataset has it with {column.attributes.get(key)}: convert it."
+                    )
+
+
+def _check_fields(modalities: Mapping[str, Modality], schema: Any, folder: Path) -> None:
+    for modality in modalities.values():
+        for column, fields in modality.needs.items():
+            have = schema.fields(column)
+            missing = [field for field in fields if field not in have]
+            if missing:
+                raise ModelError(
+                    f"The model in {folder} reads {column}.{missing[0]}, which the dataset has not "
+                    f"(it has {', '.join(have)})."
+                )
+
+
+def _same(saved: Any, given: Any) -> bool:
+    """Whether an attribute is the same; numbers (a pixel scale) to one per cent."""
+    numbers = isinstance(saved, int | float) and isinstance(given, int | float)
+    return math.isclose(saved, given, rel_tol=0.01) if numbers else bool(saved == given)
 
 
 def _only(config: Config, names: Sequence[str]) -> Config:

@@ -18,8 +18,9 @@ from skybind.errors import ConfigError, DataError, ModelError
 from skybind.files import write_json
 from skybind.modalities.source import BatchSource
 from skybind.models.build import build_binder, build_classifier
+from skybind.models.leaks import hash_ids
 from skybind.models.published import load_published
-from skybind.models.saved import SavedModel, hash_ids, load_model, save_model
+from skybind.models.saved import SavedModel, load_model, save_model
 from skybind.progress import progress_bar
 from skybind.studies.cases import Case, options_of
 from skybind.studies.describe import pair_counts

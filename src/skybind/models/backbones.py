@@ -1,0 +1,207 @@
+"""Saved backbones: encoders that were pre-trained alone, without labels and without partners.
+
+A folder holds `backbone.json` (encoder, its options, the modality's preprocessing, identity),
+`weights.safetensors`, `preprocessing.safetensors` (what the preprocessing learned) and
+`trained_on.npy` (64-bit hashes of the training objects' ids, by which leaks are refused).
+"""
+
+import hashlib
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.numpy import load_file as load_arrays
+from safetensors.numpy import save_file as save_arrays
+from safetensors.torch import load_file, save_file
+
+from skybind import __version__
+from skybind.encoders.registry import Encoder, build_encoder
+from skybind.encoders.release import load_parameters
+from skybind.errors import ConfigError, ModelError
+from skybind.files import atomic_path, write_json
+from skybind.modalities.base import Modality
+from skybind.modalities.shape import InputShape
+from skybind.models.leaks import hash_ids
+
+BACKBONE_VERSION = 1
+
+
+@dataclass(frozen=True)
+class BackboneNote:
+    """What is known of a saved backbone, besides its weights.
+
+    Attributes
+    ----------
+    encoder : dict
+        `name` and `options`.
+    shape : InputShape
+        Of its inputs.
+    kind : str
+        Kind of its modality.
+    preprocessing : dict
+        The modality's options, as they were in pre-training.
+    statistics : dict of str to ndarray
+        What the preprocessing learned from the training objects.
+    identity : dict
+        Split hash, dataset fingerprint, versions, and a hash of the weights.
+    trained_on : ndarray of uint64
+        Hashes of the ids of the objects it was trained on, sorted.
+    """
+
+    encoder: dict[str, Any]
+    shape: InputShape
+    kind: str
+    preprocessing: dict[str, Any]
+    statistics: dict[str, np.ndarray]
+    identity: dict[str, Any]
+    trained_on: np.ndarray
+
+
+def save_backbone(
+    folder: str | Path,
+    encoder_name: str,
+    options: Mapping[str, Any],
+    encoder: Encoder,
+    *,
+    modality: Modality,
+    shape: InputShape,
+    trained_on: np.ndarray,
+    identity: Mapping[str, Any] | None = None,
+) -> None:
+    """Save a backbone to a folder.
+
+    Parameters
+    ----------
+    folder : str or Path
+    encoder_name : str
+        Its name in the registry.
+    options : mapping
+        What the encoder was built with.
+    encoder : Encoder
+        Without whatever it was trained with (a decoder, a projection head).
+    modality : Modality
+        Fitted; its kind, options and statistics are saved.
+    shape : InputShape
+        What the encoder was built for.
+    trained_on : ndarray of str
+        Ids of the training objects.
+    identity : mapping, optional
+        Split hash, dataset fingerprint and the like.
+    """
+    state = {key: value.detach().cpu().contiguous() for key, value in encoder.state_dict().items()}
+    statistics = {k: np.ascontiguousarray(v) for k, v in modality.state().items()}
+    with atomic_path(folder) as temporary:
+        temporary.mkdir(parents=True)
+        save_file(state, temporary / "weights.safetensors")
+        save_arrays(statistics, temporary / "preprocessing.safetensors")
+        np.save(temporary / "trained_on.npy", np.sort(hash_ids(trained_on)))
+        note = {
+            "backbone_version": BACKBONE_VERSION,
+            "encoder": {"name": encoder_name, "options": dict(options)},
+            "shape": asdict(shape),
+            "kind": modality.kind,
+            "preprocessing": modality.options.model_dump(mode="json"),
+            "identity": {
+                **(identity or {}),
+                "weights": file_hash(temporary / "weights.safetensors"),
+                "versions": {
+                    "skybind": __version__,
+                    "torch": torch.__version__,
+                    "numpy": np.__version__,
+                    "python": platform.python_version(),
+                },
+            },
+        }
+        write_json(temporary / "backbone.json", note)
+
+
+def load_backbone(
+    folder: str | Path, shape: InputShape | None = None
+) -> tuple[Encoder, BackboneNote]:
+    """Open a saved backbone.
+
+    Parameters
+    ----------
+    folder : str or Path
+    shape : InputShape, optional
+        Of the inputs that it shall be used on; what it was trained on by default.
+
+    Returns
+    -------
+    Encoder, BackboneNote
+        The encoder is in evaluation mode.
+
+    Raises
+    ------
+    ModelError
+        If the folder holds no backbone, or one for inputs of another shape.
+    """
+    folder = Path(folder)
+    note, state = read_backbone(folder)
+    if shape is not None and shape != note.shape:
+        raise ModelError(
+            f"The backbone in {folder} was trained on {_sizes(note.shape)}, these inputs have "
+            f"{_sizes(shape)}: use its preprocessing, {note.preprocessing}."
+        )
+    try:
+        encoder = build_encoder(note.encoder["name"], note.shape, **note.encoder["options"])
+    except (ConfigError, TypeError) as error:
+        raise ModelError(f"The backbone in {folder} cannot be built: {error}") from error
+    load_parameters(encoder, state, f"{note.encoder['name']} encoder of {folder}")
+    return encoder.eval(), note
+
+
+def read_backbone(folder: str | Path) -> tuple[BackboneNote, dict[str, torch.Tensor]]:
+    """Read a saved backbone's note and weights without building it.
+
+    Raises
+    ------
+    ModelError
+        If the folder holds no backbone that this version reads.
+    """
+    folder = Path(folder)
+    if not (folder / "backbone.json").exists():
+        raise ModelError(f"There is no backbone in {folder}: it has no backbone.json.")
+    try:
+        note = json.loads((folder / "backbone.json").read_text())
+        state = load_file(folder / "weights.safetensors")
+        statistics = load_arrays(folder / "preprocessing.safetensors")
+        trained_on = np.load(folder / "trained_on.npy", allow_pickle=False)
+        version = note["backbone_version"]
+        if version != BACKBONE_VERSION:
+            raise ModelError(
+                f"The backbone in {folder} has version {version}, this skybind reads "
+                f"{BACKBONE_VERSION}."
+            )
+        known = BackboneNote(
+            note["encoder"],
+            InputShape(**note["shape"]),
+            note["kind"],
+            note["preprocessing"],
+            statistics,
+            note["identity"],
+            trained_on,
+        )
+    except ModelError:
+        raise
+    except Exception as error:
+        raise ModelError(f"The backbone in {folder} cannot be read: {error}") from error
+    return known, state
+
+
+def file_hash(path: Path) -> str:
+    """Hash a file's content: 16 hex digits."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()[:16]
+
+
+def _sizes(shape: InputShape) -> str:
+    return f"{shape.channels} channels of length {shape.length}"

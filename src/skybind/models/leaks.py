@@ -1,0 +1,47 @@
+"""Which objects a model was trained on, so that it is never tested on them."""
+
+import hashlib
+from typing import Any
+
+import numpy as np
+
+from skybind.errors import LeakError
+
+
+def hash_ids(object_id: np.ndarray) -> np.ndarray:
+    """Hash object ids to 64 bits each."""
+    digests = b"".join(hashlib.blake2b(str(i).encode(), digest_size=8).digest() for i in object_id)
+    return np.frombuffer(digests, np.uint64)
+
+
+def refuse_seen(
+    object_id: np.ndarray, trained_on: np.ndarray, what: str, purpose: str, split: Any = None
+) -> None:
+    """Refuse objects that something was trained on.
+
+    Parameters
+    ----------
+    object_id : ndarray of str
+        The objects that shall be used for `purpose`.
+    trained_on : ndarray of uint64
+        Hashes of the training objects' ids.
+    what : str
+        What was trained on them: "this model".
+    purpose : str
+        What they shall be used for: "testing".
+    split : optional
+        Hash of the split that the training used.
+
+    Raises
+    ------
+    LeakError
+        If any of `object_id` was a training object.
+    """
+    seen = np.isin(hash_ids(object_id), trained_on)
+    if seen.any():
+        used = f", which used the split {split}" if split is not None else ""
+        raise LeakError(
+            f"{int(seen.sum())} of the {len(object_id)} objects for {purpose} (such as "
+            f"'{object_id[seen][0]}') were training objects of {what}{used}: use that split, or "
+            "objects it never saw."
+        )

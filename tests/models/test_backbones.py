@@ -1,0 +1,71 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from skybind.config import load_config
+from skybind.encoders import InputShape, build_encoder
+from skybind.errors import ModelError
+from skybind.models import build_modalities
+from skybind.models.backbones import load_backbone, read_backbone, save_backbone
+from skybind.models.leaks import hash_ids
+
+from ..modalities.conftest import SCHEMA
+
+OPTIONS = {"channels": [8, 6], "kernel_size": 5}
+SHAPE = InputShape(3, 64)
+
+
+@pytest.fixture
+def spectrum():
+    return build_modalities(load_config("stars-small"), SCHEMA)["spectrum"]
+
+
+@pytest.fixture
+def folder(tmp_path, spectrum):
+    torch.manual_seed(0)
+    encoder = build_encoder("galspecnet", SHAPE, **OPTIONS).eval()
+    save_backbone(
+        tmp_path / "backbone",
+        "galspecnet",
+        OPTIONS,
+        encoder,
+        modality=spectrum,
+        shape=SHAPE,
+        trained_on=np.array(["b", "a"]),
+        identity={"split_hash": "abc"},
+    )
+    return tmp_path / "backbone", encoder
+
+
+@torch.no_grad()
+def test_a_saved_backbone_gives_the_same_features_and_knows_itself(folder, spectrum):
+    path, encoder = folder
+    again, note = load_backbone(path, SHAPE)
+    assert not again.training
+    values = torch.randn(2, 3, 64)
+    assert torch.equal(again(values), encoder(values))
+    assert note.encoder == {"name": "galspecnet", "options": OPTIONS}
+    assert (note.kind, note.shape) == ("spectrum", SHAPE)
+    assert note.preprocessing == spectrum.options.model_dump(mode="json")
+    assert note.trained_on.tolist() == sorted(hash_ids(np.array(["a", "b"])).tolist())
+    assert note.identity["split_hash"] == "abc"
+    assert len(note.identity["weights"]) == 16
+
+
+def test_what_is_wrong_is_said_in_a_sentence(folder, tmp_path):
+    path, _ = folder
+    with pytest.raises(ModelError, match="was trained on 3 channels of length 64, these inputs"):
+        load_backbone(path, InputShape(3, 65))
+    with pytest.raises(ModelError, match=r"it has no backbone\.json"):
+        load_backbone(tmp_path)
+    text = (path / "backbone.json").read_text()
+    (path / "backbone.json").write_text(text.replace('"backbone_version": 1', '"x": 1'))
+    with pytest.raises(ModelError, match="cannot be read"):
+        read_backbone(path)
+    note = json.loads(text)
+    note["encoder"]["options"]["channels"] = [8, 7]
+    (path / "backbone.json").write_text(json.dumps(note))
+    with pytest.raises(ModelError, match="do not fit the galspecnet encoder"):
+        load_backbone(path)
