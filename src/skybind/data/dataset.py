@@ -19,6 +19,8 @@ from skybind.errors import DataError
 from skybind.files import atomic_path
 from skybind.ragged import Ragged
 
+#: Largest row group that is written, before compression: what a reader holds at least.
+ROW_GROUP_BYTES = 32 * 2**20
 ID, RA, DEC = "object_id", "ra", "dec"
 BASE_COLUMNS = {
     ID: Column("id", None, "Name of the object, unique in the dataset"),
@@ -112,7 +114,10 @@ class Dataset:
     def iter_tables(self, columns: Sequence[str], rows: int = 4096) -> Iterator[pa.Table]:
         """Read columns in chunks of at most `rows` objects, in order."""
         self._require(columns)
-        batches = self._source.to_batches(columns=list(columns), batch_size=rows)
+        # few batches ahead: with images, each may be tens of megabytes
+        batches = self._source.to_batches(
+            columns=list(columns), batch_size=rows, batch_readahead=2, fragment_readahead=1
+        )
         while True:
             with _readable(self.path):
                 batch = next(batches, None)
@@ -327,7 +332,9 @@ class DatasetWriter:
             raise DataError(f"Column '{sorted(unknown)[0]}' was given but is not in the schema.")
         table = pa.table(arrays).replace_schema_metadata(self.schema.to_metadata())
         target = self._folder / "objects" / f"part-{self._parts:05d}.parquet"
-        pq.write_table(table, target, compression="zstd", row_group_size=1024)
+        per_object = max(1, table.nbytes // max(1, n))
+        group = min(1024, max(1, ROW_GROUP_BYTES // per_object))
+        pq.write_table(table, target, compression="zstd", row_group_size=group)
         self._parts += 1
 
     def quarantine(self, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -29,6 +29,9 @@ class Column:
         For a `feature`: the modality it belongs to. For an `observation`: its kind.
     fields : dict of str to (str or None)
         For an `observation`: the unit of each field of the struct.
+    attributes : dict of str to anything that JSON holds
+        For an `observation`: what is the same for all objects and needed to read the values, as
+        `pixel_scale` [arcsec/pixel] and `stretch` of an image.
     """
 
     role: str
@@ -36,6 +39,7 @@ class Column:
     description: str = ""
     modality: str | None = None
     fields: dict[str, str | None] = field(default_factory=dict)
+    attributes: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.role not in ROLES:
@@ -61,6 +65,14 @@ class DatasetSchema:
             for name, column in self.columns.items()
             if column.role == "feature" and column.modality == modality
         ]
+
+    def fields(self, observation: str) -> dict[str, str | None]:
+        """Units of the fields of an observation column, by field, in order."""
+        return dict(self.columns[observation].fields)
+
+    def attributes(self, observation: str) -> dict[str, Any]:
+        """Attributes of an observation column."""
+        return dict(self.columns[observation].attributes)
 
     def with_role(self, role: str) -> list[str]:
         """Names of the columns of a role, in order."""

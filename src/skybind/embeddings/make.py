@@ -87,7 +87,8 @@ def embed_dataset(
     columns = list(dict.fromkeys(c for m in saved.modalities.values() for c in m.columns))
     pieces: list[Embeddings] = []
     done = 0
-    for table in dataset.iter_tables([ID, *columns], rows=2048):
+    rows = min(modality.chunk for modality in saved.modalities.values())
+    for table in dataset.iter_tables([ID, *columns], rows):
         prepared = {name: m.prepare(table) for name, m in saved.modalities.items()}
         ids = np.asarray(table[ID].to_pylist(), dtype=str)
         part = split.align(ids).part if split is not None else np.full(len(ids), "")

@@ -23,6 +23,10 @@ class Schema(Protocol):
 
     def features(self, modality: str) -> list[str]: ...
 
+    def fields(self, observation: str) -> dict[str, str | None]: ...
+
+    def attributes(self, observation: str) -> dict[str, Any]: ...
+
 
 class ModalityOptions(BaseModel):
     """Base of the preprocessing options of a modality; an unknown key is an error."""
@@ -75,6 +79,8 @@ class Modality(ABC):
 
     kind: ClassVar[str]
     Options: ClassVar[type[ModalityOptions]]
+    #: Most objects that are prepared at once; fewer where one object is large.
+    chunk: int = 2048
 
     def __init__(self, name: str, options: Any, schema: Schema, column: str | None = None) -> None:
         self.name = name
@@ -85,6 +91,11 @@ class Modality(ABC):
     @abstractmethod
     def columns(self) -> list[str]:
         """Names of the dataset's columns that it reads."""
+
+    @property
+    def needs(self) -> dict[str, list[str]]:
+        """Fields of observation columns that it cannot do without, by column."""
+        return {}
 
     @property
     @abstractmethod

@@ -14,7 +14,6 @@ from skybind.modalities.base import Modality, Prepared
 
 #: Counts up when preparing gives other numbers for the same options.
 PREPARED_VERSION = 1
-CHUNK = 2048
 Progress = Callable[[int], None]
 
 
@@ -75,7 +74,7 @@ def _write(dataset: Tables, modality: Modality, folder: Path, progress: Progress
     shapes: dict[str, dict[str, Any]] = {}
     flat: tuple[str, ...] = ()
     done = total = 0
-    for table in dataset.iter_tables(modality.columns, CHUNK):
+    for table in dataset.iter_tables(modality.columns, modality.chunk):
         chunk = modality.prepare(table)
         arrays = {**chunk.arrays, "_present": chunk.present}
         arrays["_reason"] = chunk.reason.astype("S80")

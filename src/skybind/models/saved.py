@@ -222,9 +222,7 @@ def _schema_note(schema: Any, modalities: Mapping[str, Modality]) -> dict[str, A
     if isinstance(schema, _SavedSchema):
         return dict(schema.note)
     observed = [
-        name
-        for name in schema.observations
-        if any(name in m.columns for m in modalities.values())
+        name for name in schema.observations if any(name in m.columns for m in modalities.values())
     ]
     return {
         "observations": {name: schema.fields(name) for name in observed},
