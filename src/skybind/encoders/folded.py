@@ -162,7 +162,7 @@ def fold(flux: Tensor, error: Tensor, phase: Tensor, known: Tensor, mixing: Tens
     above = position - lower
     both = torch.stack([lower, lower + 1], dim=-1).long() % bins
     share = flux.new_zeros(*flux.shape, bins)
-    share = share.scatter(2, both, torch.stack([1 - above, above], dim=-1))
+    share = share.scatter_(2, both, torch.stack([1 - above, above], dim=-1))
 
     weight = known / (error.square() + _ERROR_FLOOR**2)
     terms = torch.stack([weight, weight * flux, weight * flux.square(), known.to(flux.dtype)], -1)
