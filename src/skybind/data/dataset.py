@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as pds
 import pyarrow.parquet as pq
 
+from skybind.data.rows import open_parts, take_rows
 from skybind.data.schema import Column, DatasetSchema
 from skybind.errors import DataError
 from skybind.files import atomic_path
@@ -61,7 +62,7 @@ class Dataset:
         path = Path(path)
         parts = object_parts(path)
         with _readable(path):
-            source = pds.dataset([str(part) for part in parts], format="parquet")
+            source = open_parts([str(part) for part in parts])
         schema = DatasetSchema.from_arrow(source.schema, str(path))
         if ID not in source.schema.names:
             raise DataError(f"The dataset at {path} has no column '{ID}'.")
@@ -109,7 +110,7 @@ class Dataset:
         with _readable(self.path):
             if rows is None:
                 return self._source.to_table(columns=list(columns))
-            return self._source.take(pa.array(rows), columns=list(columns))
+            return take_rows(self._source, columns, rows)
 
     def iter_tables(self, columns: Sequence[str], rows: int = 4096) -> Iterator[pa.Table]:
         """Read columns in chunks of at most `rows` objects, in order."""
@@ -307,8 +308,14 @@ class DatasetWriter:
 
     def __enter__(self) -> "DatasetWriter":
         self._folder = self._context.__enter__()
-        (self._folder / "objects").mkdir(parents=True)
+        (self._folder / "objects").mkdir(parents=True, exist_ok=True)
         return self
+
+    @property
+    def folder(self) -> Path:
+        """Where the dataset stands until it is finished."""
+        assert self._folder is not None, "use the writer in a with-statement"
+        return self._folder
 
     def append(self, columns: Mapping[str, np.ndarray | Ragged]) -> None:
         """Add objects: every column of the schema, flat arrays or `Ragged`, of one length."""
