@@ -13,38 +13,51 @@ from skybind.config.schema import Config
 from skybind.errors import ConfigError
 
 _Model = TypeVar("_Model", bound=BaseModel)
+# Folder below skybind.config with the shipped configurations of runs.
+_RUNS = "."
 
 
-def config_names() -> list[str]:
-    """Names of the configurations that skybind ships."""
-    folder = resources.files("skybind.config")
-    return sorted(item.name[:-5] for item in folder.iterdir() if item.name.endswith(".yaml"))
+def config_names(folder: str = _RUNS) -> list[str]:
+    """Names of the configurations that skybind ships: of runs, or those in another folder."""
+    items = resources.files("skybind.config").joinpath(folder).iterdir()
+    return sorted(item.name[:-5] for item in items if item.name.endswith(".yaml"))
 
 
 def load_config(source: str | Path, overrides: Sequence[str] = ()) -> Config:
+    """Read the configuration of a run; see `load_as`."""
+    return load_as(Config, source, overrides)
+
+
+def load_as(
+    model: type[_Model], source: str | Path, overrides: Sequence[str] = (), folder: str = _RUNS
+) -> _Model:
     """Read a configuration.
 
     Parameters
     ----------
+    model : type of BaseModel
+        What is described; it has a key `name`.
     source : str or Path
         Name of a shipped configuration, or path of a YAML file. A file may start from another
         one (`extends: stars-small`) and give only what differs; a key set to null goes away.
     overrides : sequence of str
         Single keys, such as `training.epochs=2`.
+    folder : str
+        Where the shipped ones of this kind are, below `skybind.config`.
 
     Raises
     ------
     ConfigError
         If a key is unknown (its nearest neighbour is named) or a value cannot be.
     """
-    raw = _read(source, ())
+    raw = _read(source, (), folder)
     for override in overrides:
         _set(raw, override)
     raw.setdefault("name", Path(str(source)).stem)
-    return validate(Config, raw, str(source))
+    return validate(model, raw, str(source))
 
 
-def dump_config(config: Config) -> str:
+def dump_config(config: BaseModel) -> str:
     """Write a configuration as YAML, every key with its value."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
@@ -93,12 +106,14 @@ def merge(base: dict[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _read(source: str | Path, seen: tuple[str, ...]) -> dict[str, Any]:
+def _read(source: str | Path, seen: tuple[str, ...], folder: str) -> dict[str, Any]:
     name = str(source)
+    shipped = config_names(folder)
     if name in seen:
         raise ConfigError(f"{name} extends itself, by way of {' -> '.join(seen)}.")
-    if name in config_names():
-        text = (resources.files("skybind.config") / f"{name}.yaml").read_text("utf-8")
+    if name in shipped:
+        place = resources.files("skybind.config").joinpath(folder)
+        text = (place / f"{name}.yaml").read_text("utf-8")
     elif Path(name).is_file():
         try:
             text = Path(name).read_text("utf-8")
@@ -109,7 +124,7 @@ def _read(source: str | Path, seen: tuple[str, ...]) -> dict[str, Any]:
     else:
         raise ConfigError(
             f"There is no configuration '{name}', neither a shipped one nor a file: "
-            f"{nearest(name, config_names())}"
+            f"{nearest(name, shipped)}"
         )
     try:
         raw = yaml.safe_load(text)
@@ -122,7 +137,7 @@ def _read(source: str | Path, seen: tuple[str, ...]) -> dict[str, Any]:
     if parent is None:
         return raw
     here = Path(name).parent / str(parent)
-    base = _read(here if here.is_file() else str(parent), (*seen, name))
+    base = _read(here if here.is_file() else str(parent), (*seen, name), folder)
     return merge({k: v for k, v in base.items() if k not in ("name", "description")}, raw)
 
 
