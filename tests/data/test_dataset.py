@@ -220,3 +220,50 @@ def test_the_schema_survives_json():
 def test_a_role_that_is_none_is_refused():
     with pytest.raises(DataError, match="'spam'"):
         Column("spam")
+
+
+def images(sizes: list[int], start: int = 0) -> Ragged:
+    counts = np.square(sizes)
+    values = np.arange(start, start + counts.sum(), dtype=np.float32)
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    return Ragged({"g": values, "r": -values}, offsets, np.array(sizes) > 0)
+
+
+IMAGE = Column(
+    "observation",
+    modality="image",
+    fields={"g": "nmgy", "r": "nmgy"},
+    attributes={"pixel_scale": 0.262, "stretch": "linear"},
+)
+
+
+def test_attributes_of_a_column_are_kept(tmp_path):
+    with DatasetWriter(tmp_path / "d", {"image": IMAGE}) as writer:
+        writer.append({"object_id": np.array(["a", "b"]), "image": images([4, 6])})
+    schema = Dataset.open(tmp_path / "d").schema
+    assert schema.attributes("image") == {"pixel_scale": 0.262, "stretch": "linear"}
+    assert schema.fields("image") == {"g": "nmgy", "r": "nmgy"}
+
+
+def test_row_groups_of_large_rows_are_small(tmp_path, monkeypatch):
+    monkeypatch.setattr("skybind.data.dataset.ROW_GROUP_BYTES", 10_000)
+    with DatasetWriter(tmp_path / "d", {"image": IMAGE}) as writer:
+        writer.append({"object_id": np.array(list("abcdefgh")), "image": images([20] * 8)})
+    footer = pq.ParquetFile(tmp_path / "d" / "objects" / "part-00000.parquet").metadata
+    assert [footer.row_group(i).num_rows for i in range(footer.num_row_groups)] == [3, 3, 2]
+
+
+def test_rows_are_taken_from_their_row_groups_in_any_order(tmp_path, monkeypatch):
+    monkeypatch.setattr("skybind.data.dataset.ROW_GROUP_BYTES", 10_000)
+    with DatasetWriter(tmp_path / "d", {"image": IMAGE}) as writer:
+        for part in range(3):
+            ids = np.array([f"{part}{i}" for i in range(5)])
+            writer.append({"object_id": ids, "image": images([20] * 5, start=2000 * part)})
+    d = Dataset.open(tmp_path / "d")
+    rows = np.array([13, 0, 4, 13, 7])
+    assert d.table(["object_id"], rows)["object_id"].to_pylist() == ["23", "00", "04", "23", "12"]
+    taken = d.ragged("image", rows)
+    np.testing.assert_array_equal(taken.fields["g"], d.ragged("image").take(rows).fields["g"])
+    assert len(d.ragged("image", np.array([], int))) == 0
+    with pytest.raises(DataError, match="row 15"):
+        d.table(["object_id"], np.array([15]))

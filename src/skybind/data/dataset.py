@@ -22,6 +22,8 @@ from skybind.ragged import Ragged
 
 #: Largest row group that is written, before compression: what a reader holds at least.
 ROW_GROUP_BYTES = 32 * 2**20
+#: How far Arrow reads ahead: with images, a batch may be tens of megabytes.
+READAHEAD = {"batch_readahead": 2, "fragment_readahead": 1}
 ID, RA, DEC = "object_id", "ra", "dec"
 BASE_COLUMNS = {
     ID: Column("id", None, "Name of the object, unique in the dataset"),
@@ -115,10 +117,7 @@ class Dataset:
     def iter_tables(self, columns: Sequence[str], rows: int = 4096) -> Iterator[pa.Table]:
         """Read columns in chunks of at most `rows` objects, in order."""
         self._require(columns)
-        # few batches ahead: with images, each may be tens of megabytes
-        batches = self._source.to_batches(
-            columns=list(columns), batch_size=rows, batch_readahead=2, fragment_readahead=1
-        )
+        batches = self._source.to_batches(columns=list(columns), batch_size=rows, **READAHEAD)
         while True:
             with _readable(self.path):
                 batch = next(batches, None)
@@ -147,8 +146,11 @@ class Dataset:
             )
         length = pc.list_value_length(pc.field(observation, kind.field(0).name))
         with _readable(self.path):
-            counts = self._source.to_table(columns={"n": length})["n"]
-        return pc.fill_null(counts, -1).to_numpy().astype(np.int64)
+            batches = self._source.to_batches(columns={"n": length}, **READAHEAD)
+            counts = pa.chunked_array(
+                [pc.cast(batch["n"], pa.int64()) for batch in batches], pa.int64()
+            )
+        return pc.fill_null(counts, -1).to_numpy()
 
     def column(self, name: str, rows: np.ndarray | None = None) -> np.ndarray:
         """Read one flat column as a numpy array (null becomes NaN, or "" for text)."""
