@@ -30,7 +30,7 @@ from skybind.studies.run import Run
 from skybind.studies.steps import run_embedding, run_finetuning, run_pretraining
 from skybind.tasks.retrieval import retrieval
 from stars_baselines import CLASSES, boosting, evaluate, folds, forest, load_features, subset
-from stars_data import read_asas
+from stars_data import read_asas, twins
 from stars_datasets import binding_dataset, light_curve_dataset
 
 HERE = Path(__file__).parent
@@ -48,17 +48,27 @@ def asas_dataset(data: Path, out: Path) -> Dataset:
 
 
 def fold_split(
-    ids: np.ndarray, labels: np.ndarray, train: np.ndarray, test: np.ndarray, number: int
+    ids: np.ndarray,
+    labels: np.ndarray,
+    groups: np.ndarray,
+    train: np.ndarray,
+    test: np.ndarray,
+    number: int,
 ) -> Split:
     """Give the split of one fold; every star outside the benchmark trains, without a label.
 
     The validation stars are a tenth of the fold's training stars. The subset `10` holds the
     same tenth of all training labels that the classical methods get; those of them that
-    validate are not trained on.
+    validate are not trained on. The twin of a test or validation star, by `groups`, is not
+    trained on either.
     """
     part = np.full(len(ids), "train", dtype="<U10")
-    part[test] = "test"
-    part[subset(labels, train, VALIDATION, seed=100 + number)] = "validation"
+    for name, rows in (
+        ("validation", subset(labels, train, VALIDATION, seed=100 + number)),
+        ("test", test),
+    ):
+        part[np.isin(groups, groups[rows])] = ""
+        part[rows] = name
     few = np.zeros(len(ids), bool)
     few[subset(labels, train, 0.1, seed=number)] = True
     few[test] = True
@@ -71,12 +81,14 @@ def classify(data: Path, out: Path, config: Config, only: list[int] | None, show
     labels = dataset.labels("benchmark_label")
     chosen = np.flatnonzero(labels != "")
     print(f"{len(chosen)} stars of {len(CLASSES)} classes, {len(labels) - len(chosen)} outside")
-    write_json(out / "baselines.json", _baselines(data, out, labels, chosen))
-    for number, (train, test) in enumerate(folds(labels[chosen])):
+    groups = twins(read_asas(data / "asas_hipparcos"))
+    write_json(out / "twins.json", _twins(groups, labels))
+    write_json(out / "baselines.json", _baselines(data, out, labels, groups, chosen))
+    for number, (train, test) in enumerate(folds(labels[chosen], groups[chosen])):
         if only is not None and number not in only:
             continue
         folder = out / "folds" / str(number)
-        split = fold_split(dataset.object_ids, labels, chosen[train], chosen[test], number)
+        split = fold_split(dataset.object_ids, labels, groups, chosen[train], chosen[test], number)
         run = Run.start(config, dataset.path, folder, split=split, show=show)
         run_pretraining(run)
         for case in cases_of(run):
@@ -98,7 +110,20 @@ def classify(data: Path, out: Path, config: Config, only: list[int] | None, show
     print_classification(out)
 
 
-def _baselines(data: Path, out: Path, labels: np.ndarray, rows: np.ndarray) -> dict[str, Any]:
+def _twins(groups: np.ndarray, labels: np.ndarray) -> dict[str, int]:
+    """Count the stars that stand under two names, and those that have two labels."""
+    sizes = np.bincount(groups)
+    several = [labels[groups == group] for group in np.flatnonzero(sizes > 1)]
+    return {
+        "pairs": len(several),
+        "both_in_benchmark": sum(bool((found != "").all()) for found in several),
+        "of_two_labels": sum(len(set(found) - {""}) > 1 for found in several),
+    }
+
+
+def _baselines(
+    data: Path, out: Path, labels: np.ndarray, groups: np.ndarray, rows: np.ndarray
+) -> dict[str, Any]:
     """Forest and boosting on the features, on the same folds."""
     path = out / "baselines.json"
     if path.exists():
@@ -108,7 +133,7 @@ def _baselines(data: Path, out: Path, labels: np.ndarray, rows: np.ndarray) -> d
     results = {}
     for name, make in (("forest", forest), ("boosting", boosting)):
         for key, fraction in (("full", 1.0), ("10", 0.1)):
-            results[f"{name}-{key}"] = evaluate(make, table, labels[rows], fraction)
+            results[f"{name}-{key}"] = evaluate(make, table, labels[rows], groups[rows], fraction)
             print(f"{name}-{key}: {100 * results[f'{name}-{key}']['accuracy']:.2f} %", flush=True)
     return results
 

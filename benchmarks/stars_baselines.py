@@ -3,7 +3,8 @@
     python benchmarks/stars_baselines.py --data ../shared/data/stars --cache CACHE --out OUT.json
 
 Eight classes, at least 50 epochs (10,941 stars), five stratified folds, all labels and 10 % of
-each fold's training labels. Periods and features are computed once and kept in CACHE.
+each fold's training labels. Stars that are in the set under two names stay in one fold. Periods
+and features are computed once and kept in CACHE.
 """
 
 import argparse
@@ -17,7 +18,7 @@ import numpy as np
 from skybind.data.features import FEATURES, light_curve_features
 from skybind.data.periods import find_periods
 from skybind.files import atomic_path, write_json
-from stars_data import Stars, read_asas, read_debosscher
+from stars_data import Stars, read_asas, read_debosscher, twins
 
 CLASSES = ("M", "EW", "EA", "RRAB", "EB", "DSCT", "RRC", "ROT")
 LEAST_EPOCHS = 50
@@ -48,12 +49,19 @@ def benchmark_rows(stars: Stars) -> np.ndarray:
     return np.flatnonzero(np.isin(stars.columns["label"], CLASSES) & enough)
 
 
-def folds(labels: np.ndarray, seed: int = SEED) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Give the five stratified folds as (training rows, test rows)."""
+def folds(
+    labels: np.ndarray, groups: np.ndarray, seed: int = SEED
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Give the five stratified folds as (training rows, test rows); a group is in one fold."""
     from sklearn.model_selection import StratifiedKFold
 
+    _, first, group = np.unique(groups, return_index=True, return_inverse=True)
     splitter = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
-    return list(splitter.split(np.zeros(len(labels)), labels))
+    fold = np.empty(len(first), int)
+    for number, (_, test) in enumerate(splitter.split(first, labels[first])):
+        fold[test] = number
+    fold = fold[group]
+    return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(FOLDS)]
 
 
 def subset(labels: np.ndarray, rows: np.ndarray, fraction: float, seed: int) -> np.ndarray:
@@ -83,14 +91,18 @@ def boosting(seed: int) -> Any:
 
 
 def evaluate(
-    make: Callable[[int], Any], table: np.ndarray, labels: np.ndarray, fraction: float
+    make: Callable[[int], Any],
+    table: np.ndarray,
+    labels: np.ndarray,
+    groups: np.ndarray,
+    fraction: float,
 ) -> dict[str, Any]:
-    """Accuracies over the folds (of all test stars together) and the confusion matrix."""
+    """Mean accuracies over the folds, their scatter, and the confusion matrix of all test stars."""
     from sklearn.metrics import accuracy_score, balanced_accuracy_score, confusion_matrix
 
     predicted = np.empty_like(labels)
     accuracies, balanced = [], []
-    for number, (train, test) in enumerate(folds(labels)):
+    for number, (train, test) in enumerate(folds(labels, groups)):
         train = subset(labels, train, fraction, seed=number)
         predicted[test] = make(number).fit(table[train], labels[train]).predict(table[test])
         accuracies.append(accuracy_score(labels[test], predicted[test]))
@@ -124,6 +136,7 @@ def main() -> None:
     features = load_features(stars, arguments.cache, "asas")
     rows = benchmark_rows(stars)
     labels = stars.columns["label"][rows]
+    groups = twins(stars)[rows]
     table = np.column_stack([features[name][rows] for name in FEATURES])
     print(f"{len(rows)} stars, {table.shape[1]} features")
     results = {}
@@ -131,7 +144,7 @@ def main() -> None:
         for name, make in (("forest", forest), ("boosting", boosting)):
             started = time.time()
             key = f"{name}-{fraction:.0%}"
-            results[key] = evaluate(make, table, labels, fraction)
+            results[key] = evaluate(make, table, labels, groups, fraction)
             accuracy, balanced = (results[key][k] for k in ("accuracy", "balanced_accuracy"))
             print(f"{key}: {accuracy:.2%} (balanced {balanced:.2%}), {time.time() - started:.0f} s")
             print_confusion(results[key]["confusion"])

@@ -60,6 +60,28 @@ class Stars:
         )
 
 
+def twins(stars: Stars, radius: float = 60.0) -> np.ndarray:
+    """Group the names of one star: those within `radius` arcseconds of each other.
+
+    ASAS lists 44 pairs of names nearer than its photometric aperture (a pixel has 15
+    arcseconds); 21 of them have the same light curve to the last digit, 21 more all but the same.
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+        Number of the group; a star without a twin is alone in its own.
+    """
+    from astropy.coordinates import SkyCoord, search_around_sky
+    from astropy.units import arcsec
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    place = SkyCoord(stars.columns["ra"], stars.columns["dec"], unit="deg")
+    one, other, _, _ = search_around_sky(place, place, radius * arcsec)
+    near = coo_array((np.ones(len(one)), (one, other)), shape=(len(stars), len(stars)))
+    return connected_components(near)[1]
+
+
 def read_asas(folder: str | Path) -> Stars:
     """ASAS-3 variable stars: V light curves, ten classes, 591 of them in Hipparcos."""
     return _read_light_curves(Path(folder), "asas", per_magnitude=1000)

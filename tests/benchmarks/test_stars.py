@@ -30,18 +30,61 @@ def asas():
 
 def test_benchmark_has_its_stars_and_folds_are_disjoint(asas):
     from stars_baselines import benchmark_rows, folds, subset
+    from stars_data import twins
 
     rows = benchmark_rows(asas)
     assert len(asas) == 13909
     assert len(rows) == 10941
     labels = asas.columns["label"][rows]
-    tested = np.concatenate([test for _, test in folds(labels)])
+    groups = twins(asas)[rows]
+    parts = folds(labels, groups)
+    tested = np.concatenate([test for _, test in parts])
     np.testing.assert_array_equal(np.sort(tested), np.arange(len(rows)))
-    train, test = folds(labels)[0]
+    for train, test in parts:
+        assert not np.intersect1d(groups[train], groups[test]).size
+        shares = [np.mean(labels[part] == "ROT") for part in (train, test)]
+        assert shares[0] == pytest.approx(shares[1], abs=0.001)
+    train, test = parts[0]
     tenth = subset(labels, train, 0.1, seed=0)
     assert len(tenth) == pytest.approx(0.1 * len(train), abs=1)
     assert not np.intersect1d(tenth, test).size
     assert set(labels[tenth]) == set(labels)
+
+
+def test_no_light_curve_is_in_two_groups_of_twins(asas):
+    from stars_data import twins
+
+    groups, curves = twins(asas), asas.photometry
+    found: dict[bytes, int] = {}
+    same = 0
+    for row in range(len(asas)):
+        part = slice(*curves.offsets[row : row + 2])
+        content = b"".join(np.ascontiguousarray(v[part]).tobytes() for v in curves.fields.values())
+        same += content in found
+        assert found.setdefault(content, groups[row]) == groups[row]
+    assert same == 21
+    assert len(asas) - len(np.unique(groups)) == 44
+
+
+def test_twins_of_a_folds_test_stars_train_nothing():
+    from real_stars import fold_split
+
+    n = 400
+    groups = np.arange(n)
+    groups[1::4] = groups[0::4]  # half of the stars have a twin, one beside them
+    rng = np.random.default_rng(0)
+    labels = rng.choice(["EA", "EW", ""], n)
+    chosen = rng.permutation(np.flatnonzero(labels != ""))
+    test, train = np.split(chosen, [50])
+    train = train[~np.isin(groups[train], groups[test])]
+    split = fold_split(np.arange(n).astype(str), labels, groups, train, test, 0)
+    np.testing.assert_array_equal(split.rows("test"), np.sort(test))
+    assert len(split.rows("validation")) == pytest.approx(0.1 * len(train), abs=1)
+    for a, b in (("train", "validation"), ("train", "test"), ("validation", "test")):
+        assert not np.intersect1d(groups[split.rows(a)], groups[split.rows(b)]).size
+    assert (labels[split.rows("train")] == "").any()
+    alone = (split.part == "") & (labels == "")
+    assert np.isin(groups[alone], groups[np.isin(split.part, ["test", "validation"])]).all()
 
 
 @pytest.mark.parametrize(
