@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from copy import deepcopy
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -9,8 +10,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from skybind.config.backbone import MocoOptions
+from skybind.config.training import TrainingOptions
 from skybind.encoders.registry import Encoder
+from skybind.errors import ConfigError
 from skybind.training.batches import Sample, Source
+from skybind.training.loop import TrainingResult, fit
 from skybind.training.task import Engine, Task, compiled
 
 _NOBODY = -1
@@ -89,9 +93,9 @@ class Moco(nn.Module):
         for key, query in zip(self.key.parameters(), self.query.parameters(), strict=True):
             key.lerp_(query, 1 - keep)
         if self.options.key_statistics == "momentum":
-            for key, query in zip(self.key.buffers(), self.query.buffers(), strict=True):
-                if key.is_floating_point():
-                    key.lerp_(query, 1 - keep)
+            for mine, its in zip(self.key.buffers(), self.query.buffers(), strict=True):
+                if mine.is_floating_point():
+                    mine.lerp_(its, 1 - keep)
 
     @torch.no_grad()
     def enqueue(self, keys: Tensor, rows: Tensor) -> None:
@@ -144,22 +148,64 @@ def moco_loss(
     return functional.cross_entropy(logits, target), hits.detach()
 
 
-class MocoTask(Task):
-    """Training of a `Moco` on two augmented batches of one modality.
+def train_moco(
+    encoder: Encoder,
+    options: MocoOptions,
+    source: Source,
+    name: str,
+    rows: Mapping[str, np.ndarray],
+    training: TrainingOptions,
+    out: Path,
+    *,
+    seed: int,
+    resume: bool = False,
+    progress: bool = True,
+) -> TrainingResult:
+    """Train an encoder by momentum contrast; it ends with the weights of the best epoch.
 
-    The validation loss takes the other validation objects of the batch as negatives, so that
-    it does not depend on the state of the queue, and the same views in every epoch.
+    Two augmented batches of one modality are compared, so it works for any modality whose
+    training views differ. The validation loss takes the other validation objects of the batch
+    as negatives, so that it does not depend on the state of the queue, and the same views in
+    every epoch.
 
     Parameters
     ----------
-    module : Moco
+    encoder : Encoder
+        Trained in place.
+    options : MocoOptions
     source : BatchSource
     name : str
-        The modality; its batches must be augmented (`Modality.augments`).
+        The modality; two of its training batches must differ (`Modality.augments`).
     rows : mapping of str to ndarray of int
         Objects of `train` and `validation` that have the modality.
-    """
+    training : TrainingOptions
+    out : Path
+        Folder for `last.ckpt`, `best.safetensors` and `log.csv`.
+    seed : int
+        Decides the weights of the head, the first queue, the order of objects and the views.
+    resume : bool
+        Go on from `out/last.ckpt` if there is one.
+    progress : bool
+        Show the progress.
 
+    Raises
+    ------
+    ConfigError
+        If the queue is longer than one pass over the training objects.
+    """
+    if options.queue > len(rows["train"]):
+        raise ConfigError(
+            f"moco.queue is {options.queue}, but {len(rows['train'])} objects are trained on: make "
+            "it at most as long."
+        )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        module = Moco(encoder, options)
+    task = _Moco(module, source, name, rows)
+    return fit(task, training, Path(out), seed=seed, resume=resume, progress=progress)
+
+
+class _Moco(Task):
     title = "momentum contrast"
     score = "retrieval"
 
@@ -187,8 +233,7 @@ class MocoTask(Task):
         module.follow()
         query, key, rows = self._vectors(sample)
         same = rows[:, None] == module.owner[None]
-        negatives = module.queue.clone()
-        loss, accuracy = moco_loss(query, key, negatives, module.options.temperature, same)
+        loss, accuracy = moco_loss(query, key, module.queue, module.options.temperature, same)
         self.engine.backward(loss)
         module.enqueue(key, rows)
         return _values(loss, accuracy, len(rows))
