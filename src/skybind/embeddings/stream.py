@@ -1,0 +1,266 @@
+"""Reading embeddings in chunks, so that any number of them fits any memory."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from skybind.config.load import nearest
+from skybind.embeddings.store import FORMAT_VERSION, ID, METADATA_KEY, SPLIT
+from skybind.errors import DataError
+
+#: Memory for the vectors at hand, in GB, unless another is chosen.
+MEMORY_GB = 1.0
+_BUFFER = 1 << 20  # bytes that Parquet reads at once: a column is never held compressed and whole
+
+
+@dataclass(frozen=True)
+class _Shard:
+    path: Path
+    first: int
+    n: int
+
+
+class EmbeddingStream:
+    """The embeddings of a folder, of which only a chunk is ever in memory.
+
+    Use `EmbeddingStream.open`, which reads the footers only.
+
+    Attributes
+    ----------
+    folder : Path
+    modalities : dict of str to int
+        Names and lengths of the vectors.
+    model : dict
+        Identity of the model that made them.
+    memory_gb : float
+        Most memory for vectors.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        shards: Sequence[_Shard],
+        modalities: dict[str, int],
+        model: dict[str, Any],
+        memory_gb: float,
+    ) -> None:
+        self.folder = folder
+        self.modalities = modalities
+        self.model = model
+        self.memory_gb = memory_gb
+        self._shards = list(shards)
+
+    @classmethod
+    def open(cls, folder: str | Path, memory_gb: float = MEMORY_GB) -> "EmbeddingStream":
+        """Open the embeddings in a folder (`part-*.parquet`).
+
+        Raises
+        ------
+        DataError
+            If there are none, one is damaged, they come from different models, or the memory
+            is not positive.
+        """
+        if not memory_gb > 0:
+            raise DataError(f"A memory of {memory_gb} GB is impossible: give more than 0.")
+        folder = Path(folder)
+        parts = sorted(folder.glob("part-*.parquet"))
+        if not parts:
+            raise DataError(
+                f"{folder} holds no embeddings (part-*.parquet): make them with 'skybind embed'."
+            )
+        shards: list[_Shard] = []
+        schema = None
+        for path in parts:
+            try:
+                with pq.ParquetFile(path) as file:
+                    n, own = file.metadata.num_rows, file.schema_arrow
+            except (pa.ArrowException, OSError) as error:
+                first = str(error).splitlines()[0]
+                raise DataError(f"The embeddings in {path} cannot be read: {first}") from error
+            if schema is not None and not own.equals(schema, check_metadata=True):
+                raise DataError(
+                    f"{path} and {parts[0]} come from different models: embed all objects with "
+                    "one model."
+                )
+            schema = own
+            shards.append(_Shard(path, shards[-1].first + shards[-1].n if shards else 0, n))
+        assert schema is not None
+        note = json.loads((schema.metadata or {}).get(METADATA_KEY, b"{}"))
+        if note.get("kind") != "embeddings" or note.get("format_version") != FORMAT_VERSION:
+            raise DataError(f"{parts[0]} is Parquet, but not embeddings made by this skybind.")
+        modalities = {
+            field.name: field.type.list_size for field in schema if field.name not in (ID, SPLIT)
+        }
+        return cls(folder, shards, modalities, note["model"], memory_gb)
+
+    def __len__(self) -> int:
+        last = self._shards[-1]
+        return last.first + last.n
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of the shards' names, sizes and footers, 16 hex digits.
+
+        A footer holds the model's identity and the sizes and extremes of every column: quick
+        for any number of objects, and another one for other embeddings.
+        """
+        digest = hashlib.sha256()
+        for shard in self._shards:
+            with shard.path.open("rb") as file:
+                size = file.seek(-8, os.SEEK_END) + 8
+                length = int.from_bytes(file.read(4), "little")
+                file.seek(-8 - length, os.SEEK_END)
+                digest.update(f"{shard.path.name} {size}".encode() + file.read())
+        return digest.hexdigest()[:16]
+
+    @cached_property
+    def object_id(self) -> pa.ChunkedArray:
+        """Names of the objects, in order."""
+        return self._column(ID)
+
+    @cached_property
+    def split(self) -> np.ndarray:
+        """Part of the split of each object, shape (n,)."""
+        return np.asarray(self._column(SPLIT).to_pylist(), dtype=str)
+
+    def row(self, object_id: str) -> int:
+        """Row number of an object.
+
+        Raises
+        ------
+        DataError
+            If it is not there; the nearest name is given.
+        """
+        found = pc.index(self.object_id, object_id).as_py()
+        if found < 0:
+            raise DataError(
+                f"The embeddings in {self.folder} have no object '{object_id}': "
+                f"{self._nearest_id(object_id)}"
+            )
+        return int(found)
+
+    def require(self, modalities: Sequence[str]) -> None:
+        """Refuse modalities that are not there, or whose vectors differ in length."""
+        for name in modalities:
+            if name not in self.modalities:
+                raise DataError(
+                    f"The embeddings in {self.folder} have no modality '{name}': "
+                    f"{nearest(name, list(self.modalities))}"
+                )
+        if len({self.modalities[name] for name in modalities}) > 1:
+            raise DataError(f"The embeddings of {', '.join(modalities)} have different lengths.")
+
+    def chunks(
+        self, modalities: Sequence[str], keep: np.ndarray | None = None
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Read unit vectors chunk by chunk, in order.
+
+        Parameters
+        ----------
+        modalities : sequence of str
+            One, or several whose mean (to unit length) is given, of those that are present.
+        keep : ndarray of bool, shape (n,), optional
+            Leave out all other objects.
+
+        Yields
+        ------
+        rows : ndarray of int64, shape (m,)
+            Row numbers of the objects that have at least one of the modalities.
+        vectors : ndarray of float32, shape (m, D)
+        """
+        self.require(modalities)
+        dimension = self.modalities[modalities[0]]
+        # the columns as read, once more as they are decoded, and their mean
+        each = 4 * dimension * (2 * len(modalities) + 1)
+        size = int(np.clip(self.memory_gb * 1e9 / each, 1, 65536))
+        for shard in self._shards:
+            wanted = None if keep is None else keep[shard.first : shard.first + shard.n]
+            if wanted is not None and not wanted.any():
+                continue
+            first = shard.first
+            with pq.ParquetFile(shard.path, buffer_size=_BUFFER, pre_buffer=False) as file:
+                for batch in file.iter_batches(size, columns=list(modalities), use_threads=False):
+                    rows = np.arange(first, first + len(batch))
+                    first += len(batch)
+                    some = None if keep is None else keep[rows]
+                    if some is None or some.any():
+                        yield _combine(batch, modalities, rows, some)
+
+    def take(self, rows: np.ndarray, modality: str) -> tuple[np.ndarray, np.ndarray]:
+        """Read the vectors of a few objects.
+
+        Returns
+        -------
+        vectors : ndarray of float32, shape (len(rows), D)
+            Zeros where absent.
+        present : ndarray of bool, shape (len(rows),)
+        """
+        self.require([modality])
+        rows = np.asarray(rows, np.int64)
+        vectors = np.zeros((len(rows), self.modalities[modality]), np.float32)
+        present = np.zeros(len(rows), bool)
+        if not len(rows):
+            return vectors, present
+        keep = np.zeros(len(self), bool)
+        keep[rows] = True
+        order = np.argsort(rows, kind="stable")
+        ordered = rows[order]
+        for found, values in self.chunks([modality], keep):
+            # a row may be asked for more than once
+            place = np.searchsorted(found, ordered)
+            hit = np.flatnonzero(place < len(found))
+            hit = hit[found[place[hit]] == ordered[hit]]
+            vectors[order[hit]], present[order[hit]] = values[place[hit]], True
+        return vectors, present
+
+    def _column(self, name: str) -> pa.ChunkedArray:
+        tables = [pq.read_table(s.path, columns=[name], memory_map=True) for s in self._shards]
+        return pa.chunked_array([c for t in tables for c in t[name].chunks], pa.string())
+
+    def _nearest_id(self, object_id: str) -> str:
+        """Nearest name among those that begin alike: comparing with all would take too long."""
+        for length in range(len(object_id), -1, -1):
+            alike = self.object_id.filter(pc.starts_with(self.object_id, object_id[:length]))
+            if len(alike):
+                names = alike.slice(0, 2000).to_pylist()
+                hint = nearest(object_id, names)
+                return hint if hint.startswith("did") else f"the first is '{names[0]}'."
+        return "there are none."
+
+
+def _combine(
+    batch: pa.RecordBatch, modalities: Sequence[str], rows: np.ndarray, keep: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Give rows and unit vectors of a batch: of one modality, or the mean of several."""
+    seen = np.zeros((len(modalities), len(batch)), bool)
+    for i, name in enumerate(modalities):
+        seen[i] = batch[name].is_valid().to_numpy(zero_copy_only=False)
+    chosen = seen.any(axis=0) if keep is None else seen.any(axis=0) & keep
+    if len(modalities) == 1:
+        column = batch[modalities[0]]
+        if not chosen.all():
+            column = column.filter(pa.array(chosen))
+        return rows[chosen], _matrix(column)
+    total = np.zeros((int(chosen.sum()), batch[modalities[0]].type.list_size), np.float32)
+    for i, name in enumerate(modalities):
+        both = chosen & seen[i]
+        total[seen[i][chosen]] += _matrix(batch[name].filter(pa.array(both)))
+    length = np.linalg.norm(total, axis=1, keepdims=True)
+    np.divide(total, length, out=total, where=length > 0)
+    return rows[chosen], total
+
+
+def _matrix(column: pa.FixedSizeListArray) -> np.ndarray:
+    """Turn vectors without nulls to a matrix, without copying where Arrow allows."""
+    values = column.flatten().to_numpy(zero_copy_only=False)
+    return values.reshape(len(column), column.type.list_size)
