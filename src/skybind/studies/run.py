@@ -4,12 +4,13 @@ import json
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import yaml
 
 from skybind.config import Config, dump_config, load_config
+from skybind.config.schema import LabelConfig, SplitConfig
 from skybind.data.dataset import Dataset, write_quarantine
 from skybind.data.splits import Split, make_split
 from skybind.errors import ConfigError, DataError
@@ -247,7 +248,20 @@ class Run:
             )
 
 
-def choose_classes(config: Config, dataset: Dataset) -> list[str]:
+class SplitSettings(Protocol):
+    """What a configuration says of the split."""
+
+    @property
+    def labels(self) -> LabelConfig: ...
+
+    @property
+    def split(self) -> SplitConfig: ...
+
+    @property
+    def seed(self) -> int: ...
+
+
+def choose_classes(config: SplitSettings, dataset: Dataset) -> list[str]:
     """Give the classes that a configuration uses of a dataset, sorted.
 
     Raises
@@ -270,7 +284,7 @@ def choose_classes(config: Config, dataset: Dataset) -> list[str]:
     return [str(name) for name in names[enough]]
 
 
-def choose_split(config: Config, dataset: Dataset, given: Split | None = None) -> Split:
+def choose_split(config: SplitSettings, dataset: Dataset, given: Split | None = None) -> Split:
     """Make the split that a configuration describes, or complete one that is there.
 
     A split that is given, or that the configuration names, is put in the dataset's order and
