@@ -3,6 +3,7 @@
 # Importing a file registers its encoder.
 from skybind.encoders.folded import FoldedCNN
 from skybind.encoders.galspecnet import GalSpecNet
+from skybind.encoders.head import Head
 from skybind.encoders.informer import Informer
 from skybind.encoders.mlp import MLP
 from skybind.encoders.registry import (
@@ -12,6 +13,8 @@ from skybind.encoders.registry import (
     encoder_options,
     register_encoder,
 )
+from skybind.encoders.resnet import ResNet, ResNet50
+from skybind.encoders.spender import Spender
 from skybind.modalities.shape import InputShape
 
 __all__ = [
@@ -19,8 +22,12 @@ __all__ = [
     "Encoder",
     "FoldedCNN",
     "GalSpecNet",
+    "Head",
     "Informer",
     "InputShape",
+    "ResNet",
+    "ResNet50",
+    "Spender",
     "build_encoder",
     "encoder_names",
     "encoder_options",

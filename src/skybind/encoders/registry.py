@@ -34,9 +34,11 @@ class Encoder(nn.Module):
         Parameters
         ----------
         values : Tensor
-            (B, L, C) for light curves, (B, C, W) for spectra, (B, F) for catalogue rows.
+            (B, L, C) for light curves, (B, C, W) for spectra, (B, C, H, W) for images, (B, F)
+            for catalogue rows and features.
         mask : Tensor, optional
-            Non-zero where observed: (B, L), (B, W) or (B, F). None: everything is observed.
+            Non-zero where observed: (B, L), (B, W), (B, H, W) or (B, F). None: everything is
+            observed.
 
         Returns
         -------
