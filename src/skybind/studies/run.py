@@ -252,13 +252,16 @@ class SplitSettings(Protocol):
     """What a configuration says of the split."""
 
     @property
-    def labels(self) -> LabelConfig: ...
+    def labels(self) -> LabelConfig:
+        """Whose proportions it keeps."""
 
     @property
-    def split(self) -> SplitConfig: ...
+    def split(self) -> SplitConfig:
+        """How objects are assigned."""
 
     @property
-    def seed(self) -> int: ...
+    def seed(self) -> int:
+        """Its seed, unless `split` has its own."""
 
 
 def choose_classes(config: SplitSettings, dataset: Dataset) -> list[str]:
