@@ -15,7 +15,8 @@ from astropy.table import MaskedColumn, Table
 
 from skybind.data.check import check_dataset
 from skybind.data.dataset import Dataset, read_quarantine
-from skybind.data.import_ import ImportSummary, import_dataset, render_summary
+from skybind.data.build import ImportSummary, render_summary
+from skybind.data.import_ import import_dataset
 from skybind.errors import ConfigError, DataError
 
 RA = [10.0, 20.5, 359.5, 180.0, 0.0]

@@ -22,7 +22,8 @@ def data_import(
     quiet: Quiet = False,
 ) -> None:
     """Make a dataset of tables and folders of files; docs/dataset.md shows the mapping."""
-    from skybind.data.import_ import import_dataset, render_summary
+    from skybind.data.build import render_summary
+    from skybind.data.import_ import import_dataset
 
     print_rich(render_summary(import_dataset(mapping, out, overwrite=overwrite, show=not quiet)))
 

@@ -1,14 +1,21 @@
 """From survey files to a dataset, as a mapping says."""
 
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from skybind.data.dataset import BASE_COLUMNS, DatasetWriter
+from skybind.data.build import (
+    Chunk,
+    ImportSummary,
+    Plan,
+    Row,
+    build_dataset,
+    quarantine_row,
+)
+from skybind.data.dataset import BASE_COLUMNS
 from skybind.data.mapping import ColumnSpec, Mapping, ObservationSpec, ReaderMapping, load_mapping
 from skybind.data.readers.folders import ObjectFiles, pattern_columns
 from skybind.data.readers.long import read_long
@@ -17,41 +24,10 @@ from skybind.data.readers.tables import numbers, read_bytes, read_table, texts
 from skybind.data.schema import Column
 from skybind.data.units import convert
 from skybind.errors import DataError
-from skybind.files import write_json
-from skybind.modalities.cleaning import Cleaned, clean_photometry, clean_spectrum
-from skybind.progress import progress_bar
 from skybind.ragged import Ragged
 
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-CLEANERS: dict[str, Callable[[Ragged], Cleaned]] = {
-    "photometry": clean_photometry,
-    "spectrum": clean_spectrum,
-}
 CHUNK = 2048
-Row = dict[str, str]
-
-
-@dataclass
-class ImportSummary:
-    """What an import brought.
-
-    Attributes
-    ----------
-    objects : int
-    observed : dict of str to int
-        Objects observed in each modality.
-    quarantined : dict of str to int
-        Observations set aside, by reason (names and numbers in it left out).
-    repaired : dict of str to dict of str to int
-        What the cleaning of each modality repaired or dropped, and how many times.
-    """
-
-    objects: int = 0
-    observed: dict[str, int] = field(default_factory=dict)
-    quarantined: dict[str, int] = field(default_factory=dict)
-    repaired: dict[str, dict[str, int]] = field(default_factory=dict)
+IMAGE_CHUNK = 256
 
 
 def import_dataset(
@@ -90,109 +66,37 @@ def import_dataset(
     mapping_path, out = Path(mapping_path), Path(out)
     mapping = load_mapping(mapping_path)
     if isinstance(mapping, ReaderMapping):
-        reader = dataset_reader(mapping.reader)
-        path = mapping_path.parent / mapping.path
-        return reader(path, out, overwrite=overwrite, show=show, options=mapping.options)
-    return _Import(mapping, mapping_path.parent).run(out, overwrite, show)
+        plan = dataset_reader(mapping.reader)(mapping_path.parent / mapping.path, mapping.options)
+    else:
+        plan = _Import(mapping, mapping_path.parent).plan()
+    return build_dataset(plan, out, overwrite, show)
 
 
-def render_summary(summary: ImportSummary) -> "RenderableType":
-    """Give what `skybind data import` prints, for a rich console."""
-    from rich.console import Group
-    from rich.markup import escape
-    from rich.table import Table
-
-    head = Table("Modality", "Objects", title="Imported")
-    head.add_row("all", f"{summary.objects:,}")
-    for name, n in summary.observed.items():
-        head.add_row(escape(name), f"{n:,}")
-    parts: list[RenderableType] = [head]
-    if summary.repaired:
-        table = Table("Modality", "Found and put right", "Times", title="Repaired")
-        for name, counts in summary.repaired.items():
-            for what, n in counts.items():
-                table.add_row(escape(name), what, f"{n:,}")
-        parts.append(table)
-    if summary.quarantined:
-        table = Table("Reason", "Times", title="Set aside (quarantine.parquet)")
-        for reason, n in sorted(summary.quarantined.items(), key=lambda item: -item[1]):
-            table.add_row(escape(reason), f"{n:,}")
-        parts.append(table)
-    return Group(*parts)
-
-
-class DatasetBuilder:
-    """A `DatasetWriter` that cleans observations, sets bad ones aside and counts.
-
-    Readers of whole data sets use it too.
+def import_files(
+    reader: str,
+    path: str | Path,
+    out: str | Path,
+    options: dict[str, Any] | None = None,
+    overwrite: bool = False,
+    show: bool = False,
+) -> ImportSummary:
+    """Make a dataset of a whole data set in a layout that skybind knows, without a mapping.
 
     Parameters
     ----------
-    writer : DatasetWriter
-        Already entered.
-    kinds : dict of str to str
-        Name of each observation column -> its kind.
+    reader : str
+        Name of the reader, such as astroclip_hdf5 (docs/dataset.md).
+    path : str or Path
+        The file or folder.
+    out : str or Path
+        Folder of the dataset to make.
+    options : dict, optional
+        Options of the reader; paths among them are as seen from here.
+    overwrite, show
+        As of `import_dataset`.
     """
-
-    def __init__(self, writer: DatasetWriter, kinds: dict[str, str]) -> None:
-        self.writer, self.kinds = writer, kinds
-        self.summary = ImportSummary(observed=dict.fromkeys(kinds, 0))
-
-    def append(
-        self, columns: dict[str, np.ndarray | Ragged], source: dict[str, np.ndarray]
-    ) -> None:
-        """Clean and write some objects; `source` says per observation where each came from."""
-        columns = dict(columns)
-        object_id = np.asarray(columns["object_id"])
-        for name, kind in self.kinds.items():
-            ragged = columns[name]
-            assert isinstance(ragged, Ragged)
-            cleaned = CLEANERS[kind](ragged)
-            columns[name] = cleaned.ragged
-            self.summary.observed[name] += int(cleaned.ragged.present.sum())
-            repaired = Counter(self.summary.repaired.get(name, {}))
-            repaired.update(cleaned.counts)
-            if repaired:
-                self.summary.repaired[name] = dict(repaired)
-            self.quarantine(
-                [
-                    quarantine_row(object_id[i], source[name][i], name, cleaned.reason[i])
-                    for i in np.flatnonzero(cleaned.reason != "")
-                ]
-            )
-        self.summary.objects += len(object_id)
-        self.writer.append(columns)
-
-    def quarantine(self, rows: list[Row]) -> None:
-        """Set observations aside."""
-        self.writer.quarantine(rows)
-        counts = Counter(self.summary.quarantined)
-        counts.update(short_reason(row["reason"], row["source"]) for row in rows)
-        self.summary.quarantined = dict(counts)
-
-    def finish(self, out: Path) -> ImportSummary:
-        """Write the summary beside the dataset, once that is written."""
-        write_json(out / "import.json", vars(self.summary))
-        return self.summary
-
-
-def quarantine_row(object_id: str, source: str, modality: str, reason: str) -> Row:
-    """One row of the quarantine table."""
-    return {
-        "object_id": str(object_id),
-        "source": str(source),
-        "modality": modality,
-        "reason": str(reason),
-    }
-
-
-def short_reason(reason: str, source: str = "") -> str:
-    """A reason without what is particular to one row, so that reasons can be counted."""
-    reason = reason.split(" (")[0]
-    for name in (source, source.partition("/")[2], source.rpartition("/")[2]):
-        if name:
-            reason = reason.replace(name, "the file")
-    return reason[:120].rstrip(".")
+    plan = dataset_reader(reader)(Path(path), options or {})
+    return build_dataset(plan, Path(out), overwrite, show)
 
 
 class _Import:
@@ -211,43 +115,37 @@ class _Import:
                 fields["mask"] = None  # the cleaning always says which pixels are bad
             self.schema[name] = Column("observation", modality=spec.kind, fields=fields)
 
-    def run(self, out: Path, overwrite: bool, show: bool) -> ImportSummary:
+    def plan(self) -> Plan:
+        """What `build_dataset` has to know."""
         n = len(self.flat["object_id"])
         if not n:
             raise DataError(f"{self.mapping.objects.file} holds no object that can be used.")
-        target = DatasetWriter(
-            out,
+        specs = self.mapping.observations().values()
+        paths = [self.mapping.objects.file, *(spec.file or spec.folder or "" for spec in specs)]
+        return Plan(
             self.schema,
+            ((len(rows), partial(self._chunk, rows)) for rows in _chunks(n, CHUNK)),
+            total=n,
+            sources=[self.base / path for path in paths],
+            settings=self.mapping.model_dump(mode="json"),
             provenance=self.mapping.provenance,
             simulated=self.mapping.simulated,
-            overwrite=overwrite,
+            quarantine=self.quarantine,
         )
-        with target as writer, progress_bar("Importing", n, show) as advance:
-            kinds = {name: spec.kind for name, spec in self.mapping.observations().items()}
-            builder = DatasetBuilder(writer, kinds)
-            builder.quarantine(self.quarantine)
-            for start in range(0, n, CHUNK):
-                rows = np.arange(start, min(start + CHUNK, n))
-                columns: dict[str, Any] = {name: v[rows] for name, v in self.flat.items()}
-                source: dict[str, np.ndarray] = {}
-                for name, observation in self.observations.items():
-                    columns[name], source[name] = self._observe(observation, rows, builder)
-                builder.append(columns, source)
-                advance(int(rows[-1]) + 1)
-        return builder.finish(out)
 
-    def _observe(
-        self,
-        observation: tuple[str, Ragged] | ObjectFiles,
-        rows: np.ndarray,
-        builder: DatasetBuilder,
-    ) -> tuple[Ragged, np.ndarray]:
-        if isinstance(observation, ObjectFiles):
-            ragged, quarantine = observation.read(rows, self.flat["object_id"])
-            builder.quarantine(quarantine)
-            return ragged, np.asarray([observation.source(row) for row in rows.tolist()], object)
-        file, whole = observation
-        return whole.take(rows), np.full(len(rows), file, object)
+    def _chunk(self, rows: np.ndarray) -> Chunk:
+        chunk = Chunk({name: values[rows] for name, values in self.flat.items()}, {})
+        for name, observation in self.observations.items():
+            if isinstance(observation, ObjectFiles):
+                ragged, quarantine = observation.read(rows, self.flat["object_id"])
+                chunk.quarantine += quarantine
+                source = [observation.source(row) for row in rows.tolist()]
+                chunk.source[name] = np.asarray(source, object)
+            else:
+                chunk.source[name], whole = observation
+                ragged = whole.take(rows)
+            chunk.columns[name] = ragged
+        return chunk
 
     def _source(self, name: str, spec: ObservationSpec) -> tuple[str, Ragged] | ObjectFiles:
         if spec.file is not None:
@@ -353,6 +251,10 @@ class _Import:
             )
             for i in np.flatnonzero(rows).tolist()
         ]
+
+
+def _chunks(n: int, size: int) -> Iterator[np.ndarray]:
+    return (np.arange(start, min(start + size, n)) for start in range(0, n, size))
 
 
 def _sexagesimal(raw: np.ndarray, values: np.ndarray, rows: np.ndarray, unit: str) -> np.ndarray:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from skybind.data.build import short_reason
 from skybind.data.dataset import Dataset, read_quarantine
-from skybind.data.import_ import short_reason
 from skybind.data.splits import PARTS, Split
 from skybind.errors import DataError
 

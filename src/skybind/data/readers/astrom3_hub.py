@@ -9,7 +9,7 @@ The third column of the spectra is taken as it comes, as the error of the flux. 
 release passes the inverse variance on there; `options: {spectrum_error: ivar}` reads it so.
 """
 
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,13 +19,11 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field
 
 from skybind.config.load import validate
-from skybind.data.dataset import DatasetWriter
-from skybind.data.import_ import DatasetBuilder, ImportSummary
+from skybind.data.build import Chunk, Plan
 from skybind.data.readers.registry import catalogue, register_dataset_reader
+from skybind.data.readers.shards import Shard, ShardRows, iter_rows, open_shards
 from skybind.data.schema import Column
-from skybind.data.splits import PARTS, Split
 from skybind.errors import DataError
-from skybind.progress import progress_bar
 from skybind.ragged import Ragged
 
 ROWS = 512
@@ -42,46 +40,30 @@ class HubOptions(BaseModel):
 
 
 @register_dataset_reader("astrom3_hub")
-def import_astrom3_hub(
-    path: Path,
-    out: Path,
-    overwrite: bool = False,
-    show: bool = False,
-    options: dict[str, Any] | None = None,
-) -> ImportSummary:
-    """Make a dataset, with its published split, of a folder of the hub's Parquet files.
+def read_astrom3_hub(path: Path, options: dict[str, Any]) -> Plan:
+    """Plan the import of a folder of the hub's Parquet files, with its published split.
 
     Parameters
     ----------
     path : Path
         Folder with files train*.parquet, validation*.parquet, test*.parquet.
-    out : Path
-        Folder of the dataset to make.
-    overwrite : bool
-        Replace a dataset that stands there.
-    show : bool
-        Show the progress.
-    options : dict, optional
+    options : dict
         See `HubOptions`.
-
-    Returns
-    -------
-    ImportSummary
 
     Raises
     ------
     DataError
         If the files are not what they should be.
     """
-    error_field = validate(HubOptions, options or {}, "options").spectrum_error
-    files = _files(path)
-    total = sum(file.metadata.num_rows for _, _, file in files)
+    error_field = validate(HubOptions, options, "options").spectrum_error
+    shards = open_shards(path)
+    _check(shards)
     units = _feature_units()
-    meta_names, photo_names = _feature_names(files[0][2], files[0][1])
-    columns = {
+    names = _feature_names(shards[0].file, shards[0].name)
+    columns: dict[str, Any] = {
         "label": Column("label", description="ASAS-SN variable type"),
-        **{name: Column("feature", units.get(name), modality="metadata") for name in meta_names},
-        **{name: Column("feature", units.get(name), modality="photometry") for name in photo_names},
+        **{name: Column("feature", units.get(name), modality="metadata") for name in names[0]},
+        **{name: Column("feature", units.get(name), modality="photometry") for name in names[1]},
         "photometry": Column(
             "observation",
             modality="photometry",
@@ -93,82 +75,52 @@ def import_astrom3_hub(
             fields={"wavelength": "Angstrom", "flux": None, error_field: None, "mask": None},
         ),
     }
-    provenance = f"AstroM3Processed, configuration {path.resolve().name} (CC BY 4.0)"
-    ids: list[np.ndarray] = []
-    parts: list[str] = []
-    target = DatasetWriter(out, columns, provenance=provenance, overwrite=overwrite)
-    with target as writer, progress_bar("Importing", total, show) as advance:
-        builder = DatasetBuilder(writer, {"photometry": "photometry", "spectrum": "spectrum"})
-        for part, name, batch in _batches(files):
-            chunk, object_id = _chunk(batch, name, part, parts.count(part), error_field)
-            chunk |= _features(batch, name, meta_names, photo_names)
-            source = np.full(len(object_id), name, object)
-            builder.append(chunk, {"photometry": source, "spectrum": source})
-            ids.append(object_id)
-            parts += [part] * len(object_id)
-            advance(len(parts))
-    split = Split(
-        np.concatenate(ids).astype(str), np.asarray(parts, str), recipe={"kind": "published"}
+    return Plan(
+        columns,
+        ((rows.n, partial(_chunk, rows, names, error_field)) for rows in iter_rows(shards, ROWS)),
+        total=sum(shard.file.metadata.num_rows for shard in shards),
+        sources=[path],
+        settings=options,
+        provenance=f"AstroM3Processed, configuration {path.resolve().name} (CC BY 4.0)",
+        split={"kind": "published"},
     )
-    split.write(out / "splits" / "published.parquet")
-    return builder.finish(out)
 
 
-def _files(path: Path) -> list[tuple[str, str, pq.ParquetFile]]:
-    if not path.is_dir():
-        raise DataError(f"There is no folder {path} with the hub's Parquet files.")
-    found = []
-    for part in PARTS:
-        for file in sorted(path.rglob(f"{part}*.parquet")):
-            try:
-                found.append((part, file.name, pq.ParquetFile(file)))
-            except (pa.ArrowInvalid, OSError) as error:
-                first = str(error).splitlines()[0].rstrip(".")
-                raise DataError(f"{file} is no readable Parquet file: {first}.") from error
-    if not found:
-        raise DataError(
-            f"{path} holds no file train*.parquet, validation*.parquet or test*.parquet."
-        )
-    for _, name, file in found:
-        if not file.metadata.num_rows:
-            raise DataError(f"{name} holds no objects.")
+def _check(shards: list[Shard]) -> None:
+    for shard in shards:
+        if not shard.file.metadata.num_rows:
+            raise DataError(f"{shard.name} holds no objects.")
         for column in ("photometry", "spectra", "label"):
-            if column not in file.schema_arrow.names:
-                raise DataError(f"{name} has no column '{column}': is it of AstroM3Processed?")
-    return found
+            if column not in shard.file.schema_arrow.names:
+                raise DataError(
+                    f"{shard.name} has no column '{column}': is it of AstroM3Processed?"
+                )
 
 
-def _batches(
-    files: list[tuple[str, str, pq.ParquetFile]],
-) -> Iterator[tuple[str, str, pa.RecordBatch]]:
-    for part, name, file in files:
-        try:
-            for batch in file.iter_batches(batch_size=ROWS, use_threads=False):
-                yield part, name, batch
-        except (pa.ArrowInvalid, OSError) as error:
-            first = str(error).splitlines()[0].rstrip(".")
-            raise DataError(f"{name} is damaged: {first}.") from error
-
-
-def _chunk(
-    batch: pa.RecordBatch, name: str, part: str, start: int, error_field: str
-) -> tuple[dict[str, Any], np.ndarray]:
-    known = [column for column in ID_COLUMNS if column in batch.schema.names]
+def _chunk(rows: ShardRows, names: tuple[list[str], list[str]], error_field: str) -> Chunk:
+    table, name, part = rows.read(), rows.shard.name, rows.shard.part
+    known = [column for column in ID_COLUMNS if column in table.column_names]
     if known:
-        object_id = np.asarray(batch[known[0]].cast(pa.string()).to_pylist(), object)
+        object_id = np.asarray(table[known[0]].cast(pa.string()).to_pylist(), object)
     else:
-        object_id = np.asarray(
-            [f"{part}-{row:06d}" for row in range(start, start + batch.num_rows)], object
-        )
-    curves = _triples(batch["photometry"], name, "photometry")
-    spectra = _triples(batch["spectra"], name, "spectra")
-    chunk = {
+        numbered = range(rows.start, rows.start + rows.n)
+        object_id = np.asarray([f"{part}-{row:06d}" for row in numbered], object)
+    curves = _triples(_array(table, "photometry"), name, "photometry")
+    spectra = _triples(_array(table, "spectra"), name, "spectra")
+    columns: dict[str, Any] = {
         "object_id": object_id,
-        "label": np.asarray(batch["label"].cast(pa.string()).to_pylist(), object),
+        "label": np.asarray(table["label"].cast(pa.string()).to_pylist(), object),
         "photometry": _named(curves, ("time", "flux", "flux_err")),
         "spectrum": _named(spectra, ("wavelength", "flux", error_field)),
+        **_features(table, name, *names),
     }
-    return chunk, object_id
+    source = {"photometry": name, "spectrum": name}
+    return Chunk(columns, source, np.full(len(object_id), part, object))
+
+
+def _array(table: pa.Table, column: str) -> pa.Array:
+    array = table[column].combine_chunks()
+    return pa.concat_arrays(array.chunks) if isinstance(array, pa.ChunkedArray) else array
 
 
 def _triples(column: pa.Array, name: str, field: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -213,15 +165,15 @@ def _feature_names(file: pq.ParquetFile, name: str) -> tuple[list[str], list[str
 
 
 def _features(
-    batch: pa.RecordBatch, name: str, meta_names: list[str], photo_names: list[str]
+    table: pa.Table, name: str, meta_names: list[str], photo_names: list[str]
 ) -> dict[str, np.ndarray]:
     columns = {}
     for group, names in (("meta_cols", meta_names), ("photo_cols", photo_names)):
         try:
-            if f"metadata.{group}" in batch.schema.names:
-                struct = batch[f"metadata.{group}"]
+            if f"metadata.{group}" in table.column_names:
+                struct = _array(table, f"metadata.{group}")
             else:
-                struct = batch["metadata"].field(group)
+                struct = _array(table, "metadata").field(group)
             for feature in names:
                 values = struct.field(feature).cast(pa.float64())
                 columns[feature] = values.to_numpy(zero_copy_only=False)

@@ -54,7 +54,7 @@ def register_spectrum_file(
 
 
 def register_dataset_reader(name: str) -> Callable[[DatasetFunction], DatasetFunction]:
-    """Register a reader of whole data sets: `read(path, out, overwrite=..., **options)`."""
+    """Register a reader of whole data sets: `plan(path, options)` gives a `data.build.Plan`."""
 
     def decorate(function: DatasetFunction) -> DatasetFunction:
         _DATASETS[name] = function
