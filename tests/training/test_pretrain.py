@@ -83,6 +83,23 @@ def test_the_module_ends_with_its_best_weights(tmp_path):
     assert not binder.training
 
 
+def test_the_average_of_the_weights_is_what_is_validated_and_kept(tmp_path):
+    kept, plain = toy_binder(), toy_binder()
+    result = run(tmp_path / "average", kept, average=0.95)
+    other = run(tmp_path / "plain", plain)
+    # training goes on from the weights themselves, so its losses are those without an average
+    assert [a for a, _ in losses(result)] == [a for a, _ in losses(other)]
+    assert [b for _, b in losses(result)] != [b for _, b in losses(other)]
+    state = torch.load(tmp_path / "average/last.ckpt", weights_only=True)
+    assert result.best_epoch == 4  # so what is kept is the last average
+    assert same_weights(weights(kept), state["average"]["average"])
+    assert state["average"]["steps"] == 4 * 3
+    batch = ToySource().batch(ROWS["validation"])
+    with torch.no_grad():
+        value = pairs_loss(kept.embed(batch), batch.present, kept.pairs, kept.scales)["loss"]
+    assert float(value) == pytest.approx(result.best_loss, rel=1e-5)
+
+
 def test_validation_is_the_mean_of_batch_losses_by_rows(tmp_path):
     binder = toy_binder()
     result = run(tmp_path, binder, epochs=1, validation_batch_size=10)
@@ -114,11 +131,12 @@ def test_the_callers_random_state_decides_nothing(tmp_path):
     assert losses(run(tmp_path / "b", binder)) == losses(a)
 
 
-def test_resuming_equals_never_stopping(tmp_path):
+@pytest.mark.parametrize("average", [None, 0.9])
+def test_resuming_equals_never_stopping(tmp_path, average):
     whole, parts = toy_binder(), toy_binder()
-    expected = run(tmp_path / "whole", whole, epochs=5)
-    run(tmp_path / "parts", parts, epochs=2)
-    result = run(tmp_path / "parts", toy_binder(seed=7), epochs=5, resume=True)
+    expected = run(tmp_path / "whole", whole, epochs=5, average=average)
+    run(tmp_path / "parts", parts, epochs=2, average=average)
+    result = run(tmp_path / "parts", toy_binder(seed=7), epochs=5, average=average, resume=True)
     assert losses(result) == losses(expected)
     assert [r["learning_rate"] for r in result.history] == [
         r["learning_rate"] for r in expected.history

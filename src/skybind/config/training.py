@@ -43,6 +43,13 @@ class TrainingOptions(BaseModel):
     early_stop_patience: int | None = Field(
         6, ge=1, description="Stop after so many epochs without a better validation loss; null: no."
     )
+    average: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="Validate and keep an exponential moving average of the weights, which keeps "
+        "this much of itself at every step (0.99: about the last 100 steps); null: the weights.",
+    )
     precision: Literal["32", "bf16-mixed", "16-mixed"] = Field(
         "32", description="Arithmetic of the encoders; losses are always in 32 bits."
     )

@@ -56,9 +56,11 @@ def fingerprint(
     """
     weights = {key: list(value.shape) for key, value in module.state_dict().items()}
     trained = [name for name, p in module.named_parameters() if p.requires_grad]
+    # a checkpoint from before the option came is one without it
+    new = {"average"} if options.average is None else set()
     content = {
         "kind": kind,
-        "options": options.model_dump(mode="json", exclude=_FREE),
+        "options": options.model_dump(mode="json", exclude=_FREE | new),
         "weights": weights,
         "trained": trained,
         "rows": {name: array_hash(part) for name, part in rows.items()},

@@ -9,6 +9,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,7 @@ import torch
 
 from skybind.config.training import TrainingOptions
 from skybind.errors import DataError, ModelError, SkybindError
+from skybind.training.averaging import MovingAverage
 from skybind.training.batches import (
     Sample,
     Stream,
@@ -40,6 +42,7 @@ from skybind.training.distributed import average_gradients, broadcast_module
 from skybind.training.launch import make_fabric, quiet, silence
 from skybind.training.memory import keep_freed_memory
 from skybind.training.metrics import Meter
+from skybind.training.optimizer import make_optimizer
 from skybind.training.progress import ProgressDisplay, Record, RunLog
 from skybind.training.schedule import Schedule
 from skybind.training.task import Engine, Task
@@ -95,7 +98,8 @@ def fit(
     """Train `task.module` and leave the best weights in it.
 
     Writes to `out`: `last.ckpt` (after every epoch), `best.safetensors` (weights of the
-    lowest validation loss) and `log.csv`.
+    lowest validation loss) and `log.csv`. With `options.average` the weights that are
+    validated and kept are the moving average.
 
     Parameters
     ----------
@@ -194,8 +198,11 @@ class _Run:
         broadcast_module(self.module)
         extra = task.identity()
         self.identity = fingerprint(task.title, self.module, options, task.rows, seed, extra)
-        self.plain_optimizer = _optimizer(self.module, options, fabric.device)
+        self.plain_optimizer = make_optimizer(self.module, options, fabric.device)
         self.optimizer: Any = fabric.setup_optimizers(self.plain_optimizer)
+        self.average = (
+            None if options.average is None else MovingAverage(self.module, options.average)
+        )
         self.schedule = Schedule(options)
         self.history: list[Record] = []
         self._rate = self.schedule.rate()
@@ -240,7 +247,8 @@ class _Run:
         torch.manual_seed(torch_seed(self.seed, epoch, self.rank))
         trained, objects = self._train_epoch(display)
         seconds = time.monotonic() - began
-        validated = self._validate()
+        with self._averaged():
+            validated = self._validate()
         record: Record = {"epoch": epoch + 1, "learning_rate": self._rate}
         record |= {f"train/{key}": value for key, value in trained.items()}
         record |= {f"validation/{key}": value for key, value in validated.items()}
@@ -299,6 +307,8 @@ class _Run:
                 error_if_nonfinite=False,
             )
         self.optimizer.step()
+        if self.average:
+            self.average.update()
 
     def _validate(self) -> dict[str, float]:
         size = self.options.validation_batch_size or self.options.batch_size
@@ -316,6 +326,10 @@ class _Run:
                 "choose a split whose validation part has what is trained on."
             )
         return means
+
+    def _averaged(self) -> AbstractContextManager[None]:
+        """Validate and save the averaged weights, if there are any."""
+        return self.average.applied() if self.average else nullcontext()
 
     def _samples(self, batches: list[np.ndarray], epoch: int | None) -> Iterator[Sample]:
         """Give the samples of this rank on its device; `epoch` None is validation."""
@@ -361,7 +375,8 @@ class _Run:
         if self.fabric.is_global_zero:
             if best:
                 path = self.out / "best.safetensors"
-                save_weights(self.module, path)
+                with self._averaged():
+                    save_weights(self.module, path)
                 if self.on_save:
                     self.on_save(path)
             state = {
@@ -372,28 +387,16 @@ class _Run:
                 "schedule": self.schedule.state_dict(),
                 "history": self.history,
             }
+            if self.average:
+                state["average"] = self.average.state_dict()
             save_checkpoint(self.out / "last.ckpt", state)
         self.fabric.barrier()
 
     def _restore(self, state: dict[str, Any]) -> None:
         self.module.load_state_dict(state["module"])
+        if self.average:
+            self.average.load_state_dict(state["average"])
         self.plain_optimizer.load_state_dict(state["optimizer"])
         self.fabric.strategy.precision.load_state_dict(state["precision"])
         self.schedule.load_state_dict(state["schedule"])
         self.history = state["history"]
-
-
-def _optimizer(
-    module: torch.nn.Module, options: TrainingOptions, device: torch.device
-) -> torch.optim.Optimizer:
-    kinds = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
-    trained = [p for p in module.parameters() if p.requires_grad]
-    # one kernel for all weights; it cannot be joined with clipping under a loss scaler
-    fused = device.type in ("cpu", "cuda") and options.precision != "16-mixed"
-    return kinds[options.optimizer](
-        trained,
-        lr=options.learning_rate,
-        betas=options.betas,
-        weight_decay=options.weight_decay,
-        fused=fused,
-    )
