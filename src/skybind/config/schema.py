@@ -167,6 +167,43 @@ class EvaluationConfig(_Section):
     map: Literal["umap", "pca", "none"] = Field("umap", description="How the map is made.")
     map_objects: int = Field(4000, description="Objects on the map at most, of each part.", ge=10)
     examples: int = Field(6, description="Example objects in the report.", ge=0)
+    queries: int = Field(
+        4, description="Queries whose retrieved objects are drawn, where there are images.", ge=0
+    )
+    targets: list[str] | None = Field(
+        None, description="Columns to predict; those of the role `target` by default."
+    )
+    label_shares: list[float] = Field(
+        [10.0, 100.0],
+        description="Percentages of the training objects whose targets few-shot regression and "
+        "its baselines are given.",
+    )
+    supervised_epochs: int = Field(
+        20,
+        description="Epochs of the supervised baseline of the regression, one encoder a modality "
+        "trained on the targets; 0: leave it out.",
+        ge=0,
+    )
+    clusters: bool | None = Field(
+        None,
+        description="Map each modality and look for clusters; by default where there are targets "
+        "or images.",
+    )
+    map_columns: list[str] | None = Field(
+        None, description="Columns that colour the maps; targets and labels by default."
+    )
+    island_radius: float = Field(
+        0.20, description="Radius of a neighbourhood of DBSCAN on the map.", gt=0
+    )
+    island_samples: int = Field(5, description="Neighbours that make an island grow.", ge=1)
+
+    @field_validator("label_shares")
+    @classmethod
+    def _shares(cls, shares: list[float]) -> list[float]:
+        for share in shares:
+            if not 0 < share <= 100:
+                raise ValueError(f"a share of the labels is a percentage, not {share}")
+        return shares
 
 
 class Config(_Section):
