@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import top_k_accuracy_score
 
 from skybind.errors import DataError
-from skybind.tasks.retrieval import partner_ranks, retrieval, retrieval_table
+from skybind.tasks.retrieval import partner_ranks, retrieval, retrieval_table, top_matches
 
 
 def unit(rng, n, width):
@@ -116,3 +116,22 @@ def test_bad_input_is_one_sentence():
         retrieval(x, x[:3])
     with pytest.raises(DataError, match="not finite"):
         retrieval(x, np.full_like(x, np.nan))
+
+
+def test_the_nearest_targets_without_the_query_itself():
+    rng = np.random.default_rng(12)
+    x = unit(rng, 50, 8)
+    own = np.array([3, 17])
+    index, cosine = top_matches(x[own], x, 4, leave_out=own)
+    order = np.argsort(-(x[own] @ x.T), axis=1)
+    np.testing.assert_array_equal(index, order[:, 1:5])
+    np.testing.assert_allclose(cosine, np.take_along_axis(x[own] @ x.T, index, axis=1))
+    everything, _ = top_matches(x[own], x, 4)
+    np.testing.assert_array_equal(everything[:, 0], own)
+
+
+def test_duplicates_of_a_query_are_found_but_never_the_query():
+    x = np.repeat(unit(np.random.default_rng(1), 1, 8), 10, axis=0)
+    index, _ = top_matches(x[:1], x, 5, leave_out=np.array([0]))
+    assert index.shape == (1, 5)
+    assert 0 not in index

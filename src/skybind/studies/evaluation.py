@@ -13,8 +13,11 @@ from skybind.modalities.source import BatchSource
 from skybind.models.saved import SavedModel, load_model
 from skybind.report.data import METRICS_VERSION
 from skybind.studies.cases import Case, case_result
+from skybind.studies.clusters import MAPS, cluster_run, map_run, wants_clusters, write_layouts
 from skybind.studies.describe import describe_run
+from skybind.studies.regression import regress_run
 from skybind.studies.run import Run
+from skybind.studies.statistics import modality_sets, modality_statistics
 from skybind.studies.steps import run_embedding
 from skybind.tasks.baselines import forest_accuracy
 from skybind.tasks.classification import classification_metrics
@@ -110,10 +113,7 @@ def importance(run: Run, case: Case) -> dict[str, Any] | None:
 def neighbour_accuracy(run: Run, embeddings: Embeddings) -> list[dict[str, Any]]:
     """k-NN accuracy in the pre-trained space (no fine-tuning), for each modality and all."""
     records = []
-    sets: list[tuple[str, ...]] = [(name,) for name in embeddings.modalities]
-    if len(sets) > 1:
-        sets.append(tuple(embeddings.modalities))
-    for names in sets:
+    for names in modality_sets(embeddings.modalities):
         seen = embeddings.any_present(names) & (run.labels >= 0)
         train, test = run.rows("train"), run.rows("test")
         train, test = train[seen[train]], test[seen[test]]
@@ -141,11 +141,8 @@ def baselines(run: Run) -> list[dict[str, Any]]:
     """A random forest on simple statistics, for each modality and all, on the same objects."""
     records = []
     names = list(run.source.modalities)
-    summaries = {n: _summary(run.source, n) for n in names}
-    sets: list[tuple[str, ...]] = [(name,) for name in names]
-    if len(names) > 1:
-        sets.append(tuple(names))
-    for group in sets:
+    summaries = {n: modality_statistics(run.source, n) for n in names}
+    for group in modality_sets(names):
         seen = np.logical_or.reduce([run.source.present(n) for n in group]) & (run.labels >= 0)
         values = np.concatenate([summaries[n] for n in group], axis=1)
         for subset in dict.fromkeys(["full", *run.config.finetuning.subsets]):
@@ -201,6 +198,8 @@ def evaluate_run(run: Run, cases: Sequence[Case]) -> dict[str, Any]:
         "retrieval": [],
         "knn": neighbour_accuracy(run, embeddings) if run.classes else [],
         "baseline": baselines(run) if run.classes and options.baseline else [],
+        "regression": regress_run(run, embeddings),
+        "clusters": [],
     }
     if options.retrieval and len(embeddings.modalities) > 1 and len(test):
         metrics["retrieval"] = [
@@ -210,6 +209,10 @@ def evaluate_run(run: Run, cases: Sequence[Case]) -> dict[str, Any]:
     widest = widest_case(cases)
     if options.importance and widest is not None:
         metrics["importance"] = importance(run, widest)
+    layouts = map_run(run, embeddings)
+    if wants_clusters(run):
+        metrics["clusters"] = cluster_run(run, embeddings, layouts)
+    write_layouts(run.folder / MAPS, layouts, run.dataset.object_ids)
     write_json(run.folder / "metrics.json", metrics)
     run.done("evaluate")
     return metrics
@@ -238,16 +241,3 @@ def widest_case(cases: Sequence[Case]) -> Case | None:
             c.start == "pretrained",
         ),
     )
-
-
-def _summary(source: BatchSource, name: str) -> np.ndarray:
-    """Simple statistics of all objects in one modality; NaN where it is absent."""
-    modality, prepared = source.modalities[name], source.prepared[name]
-    rows = np.flatnonzero(prepared.present)
-    pieces = [
-        modality.summary(prepared, chunk) for chunk in np.array_split(rows, 1 + len(rows) // 2048)
-    ]
-    known = np.concatenate(pieces)
-    values = np.full((len(source), known.shape[1]), np.nan)
-    values[rows] = known
-    return values

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from skybind.errors import DataError
+from skybind.tasks.neighbours import nearest
 
 # Cosines of unit float32 vectors closer than this are rounding apart, so they are ties.
 TIE = 1e-6
@@ -164,3 +165,35 @@ def retrieval_table(
         if both.any():
             table[query, target] = retrieval(vectors[query][both], vectors[target][both], ks, chunk)
     return table
+
+
+def top_matches(
+    query: np.ndarray, target: np.ndarray, k: int, leave_out: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find the k targets nearest to each query, to look at.
+
+    Parameters
+    ----------
+    query : ndarray, shape (m, D)
+        Unit vectors.
+    target : ndarray, shape (n, D)
+        Unit vectors to search.
+    k : int
+        How many; at most as many as there are to choose from.
+    leave_out : ndarray of int, shape (m,), optional
+        A row of `target` that each query must not find: itself, in its own modality.
+
+    Returns
+    -------
+    index : ndarray of int, shape (m, k)
+        Rows of `target`, the nearest first.
+    cosine : ndarray, shape (m, k)
+        Their cosines.
+    """
+    if leave_out is None:
+        return nearest(target, query, k)
+    index, cosine = nearest(target, query, k + 1)
+    own = index == np.asarray(leave_out)[:, None]
+    own[~own.any(axis=1), -1] = True  # where duplicates crowd it out, the last one goes
+    shape = (len(query), index.shape[1] - 1)
+    return index[~own].reshape(shape), cosine[~own].reshape(shape)
