@@ -3,6 +3,7 @@ import torch
 from torch import nn
 
 from skybind.encoders import InputShape, build_encoder
+from skybind.encoders.backbone import linear_layers
 from skybind.errors import ConfigError
 
 
@@ -42,7 +43,7 @@ def test_it_computes_what_it_says():
     for slope in slopes:
         slope.weight.uniform_(0, 1)
     wanted = x
-    for linear, slope in zip(head.linears, [*slopes, None], strict=True):
+    for linear, slope in zip(linear_layers(head), [*slopes, None], strict=True):
         wanted = wanted @ linear.weight.T + linear.bias
         if slope is not None:
             wanted = torch.where(wanted > 0, wanted, slope.weight * wanted)

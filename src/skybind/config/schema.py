@@ -1,6 +1,7 @@
 """The keys of a configuration, their meaning and their defaults."""
 
 import itertools
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -12,6 +13,43 @@ class _Section(BaseModel):
     """A section of a configuration; an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _named(encoder: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(encoder.get("name"), str):
+        raise ValueError("the encoder has no name")
+    return encoder
+
+
+class ModalityBackbone(_Section):
+    """A pre-trained encoder under a modality's own; it is frozen, and its features are cached."""
+
+    encoder: dict[str, Any] = Field(
+        ..., description="`name` of the backbone's encoder and its options."
+    )
+    weights: str | None = Field(
+        None,
+        description="A folder of `skybind pretrain-backbone`, or a published file (Stein et al.'s "
+        "checkpoint for resnet50, Spender's for spender); `random`: drawn from the seed, of use "
+        "only to try things out.",
+    )
+    views: int = Field(
+        4,
+        description="Augmented views of each training object whose features are cached and "
+        "trained on; 0: the clean one only.",
+        ge=0,
+    )
+
+    @field_validator("encoder")
+    @classmethod
+    def _has_name(cls, encoder: dict[str, Any]) -> dict[str, Any]:
+        return _named(encoder)
+
+    @field_validator("weights")
+    @classmethod
+    def _absolute(cls, weights: str | None) -> str | None:
+        """A run must find the file again from any folder."""
+        return weights if weights in (None, "random") else str(Path(weights).expanduser().resolve())
 
 
 class ModalityConfig(_Section):
@@ -26,15 +64,22 @@ class ModalityConfig(_Section):
         "that the features are declared to belong to.",
     )
     preprocessing: dict[str, Any] = Field({}, description="Options of the modality's kind.")
+    backbone: ModalityBackbone | None = Field(
+        None, description="A frozen encoder on whose features `encoder` works; null: none."
+    )
     encoder: dict[str, Any] = Field(
         ..., description="`name` of the encoder and its options, e.g. {name: mlp, hidden: 512}."
     )
+    projection: Literal["linear", "none"] = Field(
+        "linear",
+        description="From the encoder's features to the embedding: a linear layer, or nothing "
+        "(the encoder then gives `model.dimension` features).",
+    )
 
-    @model_validator(mode="after")
-    def _named_encoder(self) -> "ModalityConfig":
-        if not isinstance(self.encoder.get("name"), str):
-            raise ValueError("the encoder has no name")
-        return self
+    @field_validator("encoder")
+    @classmethod
+    def _has_name(cls, encoder: dict[str, Any]) -> dict[str, Any]:
+        return _named(encoder)
 
 
 class ScaleConfig(_Section):

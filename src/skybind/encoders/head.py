@@ -78,11 +78,6 @@ class Head(Encoder):
         self.channels = shape.channels
         self.out_features = widths[-1] if out is None else out
 
-    @property
-    def linears(self) -> list[nn.Linear]:
-        """Its linear layers, in order."""
-        return [step for step in self.layers if isinstance(step, nn.Linear)]
-
     def forward(self, values: Tensor, mask: Tensor | None = None) -> Tensor:
         """Encode (B, F) -> (B, out_features); a feature with mask 0 counts as 0."""
         check_values("head", values, 2, 1, self.channels)

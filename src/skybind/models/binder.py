@@ -1,12 +1,13 @@
 """The binder: encoders of any number of modalities, projected to one embedding space."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from skybind.encoders.backbone import Backboned
 from skybind.encoders.registry import Encoder
 from skybind.modalities.batch import Batch
 
@@ -59,7 +60,7 @@ class PairScales(nn.Module):
 
 
 class Binder(nn.Module):
-    """Encoders, one linear projection each, and the scales of the pairs (AstroM3, section 3.4).
+    """Encoders, their projections, and the scales of the pairs (AstroM3, section 3.4).
 
     Parameters
     ----------
@@ -69,6 +70,9 @@ class Binder(nn.Module):
     pairs : sequence of (str, str)
         Which modalities are bound; a modality may be paired with itself.
     scales : PairScales
+    unprojected : collection of str
+        Modalities whose encoder gives the embedding itself, D features; the others have a linear
+        projection.
     """
 
     def __init__(
@@ -77,12 +81,17 @@ class Binder(nn.Module):
         dimension: int,
         pairs: Sequence[Pair],
         scales: PairScales,
+        unprojected: Collection[str] = (),
     ) -> None:
         super().__init__()
         self.encoders = nn.ModuleDict(encoders)
         self.projections = nn.ModuleDict(
-            {name: nn.Linear(e.out_features, dimension) for name, e in encoders.items()}
+            {
+                name: nn.Identity() if name in unprojected else nn.Linear(e.out_features, dimension)
+                for name, e in encoders.items()
+            }
         )
+        self.widths = {name: encoder.out_features for name, encoder in encoders.items()}
         self.pairs: list[Pair] = [(a, b) for a, b in pairs]
         self.scales = scales
         self.dimension = dimension
@@ -92,15 +101,23 @@ class Binder(nn.Module):
         """Names of the modalities, in order."""
         return list(self.encoders)
 
+    @property
+    def backboned(self) -> dict[str, Backboned]:
+        """The encoders that stand on a frozen backbone, by modality."""
+        return {name: e for name, e in self.encoders.items() if isinstance(e, Backboned)}
+
     def width(self, modality: str) -> int:
         """Number of features of a modality's encoder."""
-        projection = self.projections[modality]
-        assert isinstance(projection, nn.Linear)
-        return projection.in_features
+        return self.widths[modality]
 
     def features(self, batch: Batch, modality: str) -> Tensor:
-        """Encode one modality: features of shape (B, out_features)."""
+        """Encode one modality: features of shape (B, out_features).
+
+        Where the batch holds the features of a frozen backbone, only its head is computed.
+        """
         inputs = batch.inputs[modality]
+        if "features" in inputs:
+            return self.encoders[modality](features=inputs["features"])
         return self.encoders[modality](inputs["values"], inputs.get("mask"))
 
     def embed(self, batch: Batch, modalities: Sequence[str] | None = None) -> dict[str, Tensor]:

@@ -1,17 +1,21 @@
 """From a configuration and a dataset's schema to modalities, a binder, a classifier."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
+from torch import nn
 
 from skybind.config import Config
 from skybind.config.load import validate
+from skybind.encoders.backbone import Backboned, linear_layers
 from skybind.encoders.registry import Encoder, build_encoder
 from skybind.errors import ConfigError
 from skybind.modalities.base import Modality, Schema, modality_class
 from skybind.modalities.shape import InputShape
 from skybind.models.binder import Binder, PairScales
 from skybind.models.classifier import Classifier
+from skybind.models.weights import HeadWeights, load_weights
 
 
 def build_modalities(config: Config, schema: Schema) -> dict[str, Modality]:
@@ -31,9 +35,13 @@ def build_modalities(config: Config, schema: Schema) -> dict[str, Modality]:
 
 
 def build_binder(
-    config: Config, shapes: Mapping[str, InputShape], names: Sequence[str] | None = None
+    config: Config,
+    shapes: Mapping[str, InputShape],
+    names: Sequence[str] | None = None,
+    *,
+    load: bool = True,
 ) -> Binder:
-    """Build a binder with weights drawn from the configuration's seed.
+    """Build a binder with weights drawn from the configuration's seed, on its backbones.
 
     Parameters
     ----------
@@ -43,23 +51,83 @@ def build_binder(
     names : sequence of str, optional
         Only these modalities; the weights of each are drawn apart, so they do not depend
         on which others there are.
+    load : bool
+        Load the weights of frozen backbones; otherwise they are drawn, to be replaced.
+
+    Raises
+    ------
+    ConfigError
+        If an encoder or an option is unknown, or a backbone's weights are not named.
+    ModelError
+        If a backbone's weights cannot be read or do not fit.
     """
     names = list(config.modalities) if names is None else list(names)
     encoders: dict[str, Encoder] = {}
+    heads: dict[str, HeadWeights] = {}
     for name in names:
-        options = dict(config.modalities[name].encoder)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(_seed(config.seed, f"encoder {name}"))
-            try:
-                encoders[name] = build_encoder(options.pop("name"), shapes[name], **options)
-            except (TypeError, ConfigError) as error:
-                raise ConfigError(f"modalities.{name}.encoder: {error}") from error
+        entry = config.modalities[name]
+        if entry.backbone is None:
+            encoders[name] = _encoder(config, f"encoder {name}", entry.encoder, shapes[name])
+            continue
+        encoder = _backboned(config, name, shapes[name])
+        if load and entry.backbone.weights != "random":
+            where = f"modalities.{name}.backbone"
+            heads[name] = load_weights(encoder, entry.backbone, entry.kind or name, where)
+        encoders[name] = encoder
+    unprojected = [name for name in names if config.modalities[name].projection == "none"]
+    for name in unprojected:
+        width = encoders[name].out_features
+        if width != config.model.dimension:
+            raise ConfigError(
+                f"modalities.{name}.projection is none, so its encoder must give "
+                f"model.dimension = {config.model.dimension} features, not {width}."
+            )
     pairs = [pair for pair in config.pairs if set(pair) <= set(names)]
     scale = config.model.scale
     scales = PairScales(pairs, scale.initial, scale.minimum, scale.maximum, scale.learnable)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_seed(config.seed, "projections"))
-        return Binder(encoders, config.model.dimension, pairs, scales)
+        binder = Binder(encoders, config.model.dimension, pairs, scales, unprojected)
+    for name, weights in heads.items():
+        _start_head(binder, name, weights)
+    return binder
+
+
+def _encoder(config: Config, part: str, options: Mapping[str, Any], shape: InputShape) -> Encoder:
+    """Build an encoder, its weights drawn from a seed of its own; `part` as 'encoder NAME'."""
+    rest = dict(options)
+    what, _, modality = part.partition(" ")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(_seed(config.seed, part))
+        try:
+            return build_encoder(rest.pop("name"), shape, **rest)
+        except (TypeError, ConfigError) as error:
+            key = "encoder" if what == "encoder" else "backbone.encoder"
+            raise ConfigError(f"modalities.{modality}.{key}: {error}") from error
+
+
+def _backboned(config: Config, name: str, shape: InputShape) -> Backboned:
+    entry = config.modalities[name]
+    assert entry.backbone is not None
+    backbone = _encoder(config, f"backbone {name}", entry.backbone.encoder, shape)
+    features = InputShape(backbone.out_features)
+    return Backboned(backbone, _encoder(config, f"encoder {name}", entry.encoder, features))
+
+
+def _start_head(binder: Binder, name: str, weights: HeadWeights) -> None:
+    """Start a head from the layers that stood on the backbone, where it has their shape.
+
+    The AstroCLIP reports train the `fc` of Stein et al.'s network on (June 2024, section 3.2).
+    """
+    head = binder.backboned[name].head
+    if getattr(head, "activation", None) != "relu":
+        return
+    layers = linear_layers(nn.ModuleList([head, binder.projections[name]]))
+    if weights.fits([layer.weight.shape for layer in layers]):
+        with torch.no_grad():
+            for layer, (weight, bias) in zip(layers, weights.layers, strict=True):
+                layer.weight.copy_(weight)
+                layer.bias.copy_(bias)
 
 
 def build_classifier(
@@ -68,9 +136,24 @@ def build_classifier(
     names: Sequence[str],
     n_classes: int,
     pretrained: Binder | None = None,
+    *,
+    load: bool = True,
 ) -> Classifier:
-    """Build a classifier from some modalities, its encoders pre-trained or drawn at random."""
-    binder = build_binder(config, shapes, names)
+    """Build a classifier from some modalities, its encoders pre-trained or drawn at random.
+
+    Parameters
+    ----------
+    config : Config
+    shapes : mapping of modality to InputShape
+    names : sequence of str
+        The modalities that it classifies from.
+    n_classes : int
+    pretrained : Binder, optional
+        Takes its encoders and projections.
+    load : bool
+        Load the weights of frozen backbones, as for `build_binder`.
+    """
+    binder = build_binder(config, shapes, names, load=load and pretrained is None)
     if pretrained is not None:
         for name in names:
             binder.encoders[name].load_state_dict(pretrained.encoders[name].state_dict())

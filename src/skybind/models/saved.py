@@ -78,6 +78,7 @@ def save_model(
     modalities: Mapping[str, Modality],
     schema: Any,
     trained_on: np.ndarray,
+    trained_before: np.ndarray | None = None,
     classes: Sequence[str] = (),
     identity: Mapping[str, Any] | None = None,
 ) -> None:
@@ -95,6 +96,9 @@ def save_model(
         Of the dataset that it was made for.
     trained_on : ndarray of str
         Ids of the training objects.
+    trained_before : ndarray of uint64, optional
+        Hashes of the ids of objects that the model it started from was trained on. Those of its
+        frozen backbones are known to it.
     classes : sequence of str
         Order of a classifier's logits.
     identity : mapping, optional
@@ -111,7 +115,9 @@ def save_model(
         temporary.mkdir(parents=True)
         save_file(state, temporary / "weights.safetensors")
         save_arrays(statistics, temporary / "preprocessing.safetensors")
-        np.save(temporary / "trained_on.npy", np.sort(hash_ids(trained_on)))
+        seen = [hash_ids(trained_on), *(e.trained_on for e in binder.backboned.values())]
+        seen += [] if trained_before is None else [trained_before]
+        np.save(temporary / "trained_on.npy", np.unique(np.concatenate(seen)))
         note = {
             "model_version": MODEL_VERSION,
             "kind": "classifier" if isinstance(module, Classifier) else "binder",
@@ -181,10 +187,12 @@ def load_model(folder: str | Path, schema: Any = None) -> SavedModel:
     classifier = None
     module: Binder | Classifier
     if note["kind"] == "classifier":
-        module = classifier = build_classifier(config, shapes, names, len(note["classes"]))
+        module = classifier = build_classifier(
+            config, shapes, names, len(note["classes"]), load=False
+        )
         binder = classifier.binder
     else:
-        module = binder = build_binder(config, shapes, names)
+        module = binder = build_binder(config, shapes, names, load=False)
     try:
         module.load_state_dict(state)
     except RuntimeError as error:

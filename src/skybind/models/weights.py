@@ -1,0 +1,203 @@
+"""Weights of frozen backbones from files that others made, found by the names of parameters.
+
+Nothing is unpickled. Known to be read: Stein et al.'s Lightning checkpoint of MoCo v2
+(`encoder_q.*`; the momentum encoder `encoder_k.*` is left), Spender's files (`encoder.*`, or
+the encoder alone), torchvision's and any other state dict whose names end as skybind's do.
+"""
+
+import pickle
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from skybind.config.schema import ModalityBackbone
+from skybind.encoders.backbone import Backboned
+from skybind.encoders.registry import Encoder
+from skybind.encoders.release import load_parameters
+from skybind.errors import ConfigError, ModelError
+from skybind.models.backbones import read_backbone
+
+_PUBLISHED = {
+    "resnet50": "Stein et al.'s checkpoint (resnet50.ckpt of georgestein/ssl-legacysurvey)",
+    "spender": "Spender's published weights (pmelchior/spender)",
+}
+# MoCo's second encoder: a moving average of the one that was trained
+_MOMENTUM = "encoder_k."
+_HEAD = re.compile(r"fc\.(?:(\d+)\.)?(weight|bias)")
+
+
+@dataclass(frozen=True)
+class HeadWeights:
+    """Linear layers that stood on a backbone in the file: weights and biases, in order."""
+
+    layers: list[tuple[Tensor, Tensor]]
+
+    def fits(self, shapes: list[torch.Size]) -> bool:
+        """Whether linear layers of these shapes can take its weights."""
+        return bool(self.layers) and [weight.shape for weight, _ in self.layers] == shapes
+
+
+def load_weights(
+    encoder: Backboned, backbone: ModalityBackbone, kind: str, where: str
+) -> HeadWeights:
+    """Load the weights of a frozen backbone, as a configuration names them.
+
+    What a saved backbone knows of its training goes into `encoder`.
+
+    Parameters
+    ----------
+    encoder : Backboned
+    backbone : ModalityBackbone
+    kind : str
+        Of the modality.
+    where : str
+        Key of the backbone in the configuration, for messages.
+
+    Returns
+    -------
+    HeadWeights
+        Linear layers beside the backbone in a published file; none of a saved backbone.
+
+    Raises
+    ------
+    ConfigError
+        If the configuration names no weights.
+    ModelError
+        If the weights cannot be read or do not fit.
+    """
+    name = backbone.encoder["name"]
+    if backbone.weights is None:
+        published = f"{_PUBLISHED[name]}, or of " if name in _PUBLISHED else ""
+        raise ConfigError(
+            f"{where}.weights is not set: give the path of {published}a backbone that "
+            f"'skybind pretrain-backbone {kind}' made ('random' takes untrained weights, to try "
+            "things out)."
+        )
+    path = Path(backbone.weights)
+    if not path.is_dir():
+        return load_file_weights(encoder.backbone, path, name)
+    note, state = read_backbone(path)
+    if note.kind != kind:
+        raise ModelError(f"The backbone in {path} is of the kind {note.kind}, {where} of {kind}.")
+    try:
+        load_parameters(encoder.backbone, state, f"{name} encoder")
+    except ModelError as error:
+        made = {"name": note.encoder["name"], **note.encoder["options"]}
+        raise ModelError(f"{where}.encoder is not that of {path}, which is {made}.") from error
+    encoder.trained_on = note.trained_on
+    encoder.statistics = note.statistics
+    encoder.preprocessing = note.preprocessing
+    return HeadWeights([])
+
+
+def load_file_weights(encoder: Encoder, path: str | Path, name: str) -> HeadWeights:
+    """Load a backbone's weights from a checkpoint or a file of a state dict.
+
+    Parameters
+    ----------
+    encoder : Encoder
+    path : str or Path
+        `.safetensors`, or anything that `torch.load(weights_only=True)` reads.
+    name : str
+        Of the encoder, for messages.
+
+    Returns
+    -------
+    HeadWeights
+        The layers `fc` (Stein et al.: `fc.0` and `fc.2`) beside the backbone, if there are any.
+
+    Raises
+    ------
+    ModelError
+        If the file cannot be read, or does not hold this encoder.
+    """
+    tensors = dict(_tensors(_read(Path(path))))
+    prefix = _prefix(tensors, encoder, Path(path), name)
+    state = {}
+    for key, own in encoder.state_dict().items():
+        if prefix + key in tensors:
+            state[key] = tensors[prefix + key]
+        elif key.endswith("num_batches_tracked"):  # of no use here; older files have none
+            state[key] = own
+    load_parameters(encoder, state, f"{name} encoder ({path})")
+    return _head({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
+
+
+def _read(path: Path) -> Any:
+    if not path.exists():
+        raise ModelError(f"There is no file of weights at {path}.")
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ModelError(
+            f"{path} holds Python objects beside its tensors{_which(error)}, which skybind does "
+            "not unpickle because that runs code from the file: if you trust it, open it with "
+            "torch.load(..., weights_only=False) yourself and save its 'state_dict' alone."
+        ) from error
+    except Exception as error:
+        first = str(error).partition("\n")[0]
+        raise ModelError(f"{path} cannot be read as weights: {first}") from error
+
+
+def _which(error: Exception) -> str:
+    """Name the class that a refusal of torch's names, if it does."""
+    found = re.search(r"GLOBAL ([\w.]+)", str(error))
+    return f" (such as {found.group(1)})" if found else ""
+
+
+def _tensors(tree: Any, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
+    """Walk nested mappings and lists; names are joined by dots."""
+    if isinstance(tree, Tensor):
+        yield prefix.removesuffix("."), tree
+    elif isinstance(tree, Mapping):
+        for key, value in tree.items():
+            yield from _tensors(value, f"{prefix}{key}.")
+    elif isinstance(tree, list | tuple):
+        for index, value in enumerate(tree):
+            yield from _tensors(value, f"{prefix}{index}.")
+
+
+def _prefix(tensors: Mapping[str, Tensor], encoder: Encoder, path: Path, name: str) -> str:
+    """Find what stands before the encoder's names in the file."""
+    wanted = list(encoder.state_dict())
+    found = {
+        key.removesuffix(wanted[0])
+        for key in tensors
+        if key == wanted[0] or key.endswith("." + wanted[0])
+    }
+    found = {prefix for prefix in found if not prefix.endswith(_MOMENTUM)}
+    if not found:
+        held = ", ".join(list(tensors)[:3]) or "no tensor"
+        raise ModelError(
+            f"{path} holds no weights of the encoder '{name}': there is no '{wanted[0]}' in it "
+            f"(it holds {held}, ...)."
+        )
+    whole = [prefix for prefix in found if all(prefix + key in tensors for key in wanted)]
+    if len(whole) > 1:
+        raise ModelError(
+            f"{path} holds several encoders that fit '{name}' "
+            f"({', '.join(repr(prefix) for prefix in sorted(whole))}): save one of them alone."
+        )
+    return whole[0] if whole else max(sorted(found), key=lambda p: _count(tensors, wanted, p))
+
+
+def _count(tensors: Mapping[str, Tensor], wanted: list[str], prefix: str) -> int:
+    return sum(prefix + key in tensors for key in wanted)
+
+
+def _head(state: Mapping[str, Tensor]) -> HeadWeights:
+    """Find the linear layers `fc.*`, in the order of their numbers."""
+    layers: dict[int, dict[str, Tensor]] = {}
+    for key, value in state.items():
+        if match := _HEAD.fullmatch(key):
+            layers.setdefault(int(match[1] or 0), {})[match[2]] = value
+    whole = [layers[number] for number in sorted(layers) if len(layers[number]) == 2]
+    return HeadWeights([(layer["weight"], layer["bias"]) for layer in whole])
