@@ -9,7 +9,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -217,16 +217,13 @@ class _Run:
             last.unlink(missing_ok=True)
             (self.out / "best.safetensors").unlink(missing_ok=True)
         began = time.monotonic()
-        log = RunLog(self.out) if self.fabric.is_global_zero else None
-        with display:
+        with self._log() as log, display:
             while not self.finished and not self._out_of_time(began):
                 record, best = self._epoch(display)
                 if log:
                     log.write(self.history)
                 left = record["seconds"] * (self.options.epochs - self.schedule.epoch)
                 display.epoch(record, best, 0.0 if self.finished else left)
-        if log:
-            log.close()
         self.fabric.barrier()
         return TrainingResult(
             best_epoch=self.schedule.best_epoch + 1,
@@ -236,6 +233,10 @@ class _Run:
             finished=self.finished,
             seconds=sum(record["seconds"] for record in self.history),
         )
+
+    def _log(self) -> AbstractContextManager[RunLog | None]:
+        """The log, closed at the end whatever comes; only the first process writes one."""
+        return closing(RunLog(self.out)) if self.fabric.is_global_zero else nullcontext()
 
     @property
     def finished(self) -> bool:
