@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from skybind import __version__
-from skybind.cli import configs, data, demo, run, simulate
+from skybind.cli import backbone, configs, data, demo, run, simulate
 from skybind.errors import SkybindError
 
 app = typer.Typer(
@@ -18,6 +18,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(run.app)
+app.add_typer(backbone.app)
 app.add_typer(data.app, name="data")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(demo.app, name="demo")

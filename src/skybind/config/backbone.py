@@ -9,8 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from skybind.config.load import config_names, load_as
 from skybind.config.schema import LabelConfig, ModalityConfig, SplitConfig
 from skybind.config.training import TrainingOptions
+from skybind.errors import ConfigError
 
 _FOLDER = "backbones"
+_DEFAULTS = {"image": "moco-small", "spectrum": "spender-small"}
 
 
 class _Section(BaseModel):
@@ -129,3 +131,26 @@ def backbone_names() -> list[str]:
 def load_backbone_config(source: str | Path, overrides: Sequence[str] = ()) -> BackboneConfig:
     """Read the configuration of a backbone: shipped ones by name, others by path."""
     return load_as(BackboneConfig, source, overrides, _FOLDER)
+
+
+def choose_backbone_config(
+    kind: str, source: str | Path | None = None, overrides: Sequence[str] = ()
+) -> BackboneConfig:
+    """Read the configuration for a kind of modality; the shipped small one by default.
+
+    Raises
+    ------
+    ConfigError
+        If there is no default for this kind, or the configuration is for another one.
+    """
+    if source is None and kind not in _DEFAULTS:
+        raise ConfigError(
+            f"There is no default backbone for '{kind}' (there is for {', '.join(_DEFAULTS)}): "
+            "give a configuration with --config."
+        )
+    config = load_backbone_config(_DEFAULTS[kind] if source is None else source, overrides)
+    if config.kind != kind:
+        raise ConfigError(
+            f"The configuration {config.name} is for the modality '{config.kind}', not '{kind}'."
+        )
+    return config
