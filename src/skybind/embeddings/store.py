@@ -17,6 +17,7 @@ FORMAT_VERSION = 1
 METADATA_KEY = b"skybind"
 ID, SPLIT = "object_id", "split"
 SHARD_ROWS = 100_000
+GROUP_ROWS = 8192  # few objects are read without decoding many
 
 
 @dataclass
@@ -155,7 +156,13 @@ class Embeddings:
         """Write all objects as one shard, so that workers can fill one folder independently."""
         path = Path(folder) / f"part-{number:05d}.parquet"
         with atomic_path(path) as temporary:
-            pq.write_table(self.to_arrow(), temporary, compression="zstd", use_dictionary=[SPLIT])
+            pq.write_table(
+                self.to_arrow(),
+                temporary,
+                compression="zstd",
+                use_dictionary=[SPLIT],
+                row_group_size=GROUP_ROWS,
+            )
         return path
 
     def to_arrow(self) -> pa.Table:

@@ -20,6 +20,7 @@ from skybind.errors import DataError
 
 #: Memory for the vectors at hand, in GB, unless another is chosen.
 MEMORY_GB = 1.0
+_ROWS = 8192  # most objects of a chunk: larger ones are no quicker
 _BUFFER = 1 << 20  # bytes that Parquet reads at once: a column is never held compressed and whole
 
 
@@ -43,7 +44,7 @@ class EmbeddingStream:
     model : dict
         Identity of the model that made them.
     memory_gb : float
-        Most memory for vectors.
+        Most memory for vectors, beside about 0.1 GB for everything else.
     """
 
     def __init__(
@@ -160,6 +161,20 @@ class EmbeddingStream:
         if len({self.modalities[name] for name in modalities}) > 1:
             raise DataError(f"The embeddings of {', '.join(modalities)} have different lengths.")
 
+    def present(self, modalities: Sequence[str]) -> np.ndarray:
+        """Which objects have at least one of the modalities, shape (n,)."""
+        self.require(modalities)
+        seen = np.zeros(len(self), bool)
+        for shard in self._shards:
+            first = shard.first
+            with pq.ParquetFile(shard.path, buffer_size=_BUFFER, pre_buffer=False) as file:
+                for batch in file.iter_batches(_ROWS, columns=list(modalities), use_threads=False):
+                    own = slice(first, first + len(batch))
+                    first += len(batch)
+                    for name in modalities:
+                        seen[own] |= batch[name].is_valid().to_numpy(zero_copy_only=False)
+        return seen
+
     def chunks(
         self, modalities: Sequence[str], keep: np.ndarray | None = None
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -180,21 +195,25 @@ class EmbeddingStream:
         """
         self.require(modalities)
         dimension = self.modalities[modalities[0]]
-        # the columns as read, once more as they are decoded, and their mean
-        each = 4 * dimension * (2 * len(modalities) + 1)
-        size = int(np.clip(self.memory_gb * 1e9 / each, 1, 65536))
+        # a column takes six times its size while it is decoded (as measured)
+        each = 4 * dimension * (6 * len(modalities) + 1)
+        size = int(np.clip(self.memory_gb * 1e9 / each, 1, _ROWS))
         for shard in self._shards:
             wanted = None if keep is None else keep[shard.first : shard.first + shard.n]
             if wanted is not None and not wanted.any():
                 continue
-            first = shard.first
             with pq.ParquetFile(shard.path, buffer_size=_BUFFER, pre_buffer=False) as file:
-                for batch in file.iter_batches(size, columns=list(modalities), use_threads=False):
-                    rows = np.arange(first, first + len(batch))
-                    first += len(batch)
-                    some = None if keep is None else keep[rows]
+                groups, rows = _needed(file, wanted)
+                rows += shard.first
+                done = 0
+                for batch in file.iter_batches(
+                    size, row_groups=groups, columns=list(modalities), use_threads=False
+                ):
+                    own = rows[done : done + len(batch)]
+                    done += len(batch)
+                    some = None if keep is None else keep[own]
                     if some is None or some.any():
-                        yield _combine(batch, modalities, rows, some)
+                        yield _combine(batch, modalities, own, some)
 
     def take(self, rows: np.ndarray, modality: str) -> tuple[np.ndarray, np.ndarray]:
         """Read the vectors of a few objects.
@@ -236,6 +255,17 @@ class EmbeddingStream:
                 hint = nearest(object_id, names)
                 return hint if hint.startswith("did") else f"the first is '{names[0]}'."
         return "there are none."
+
+
+def _needed(file: pq.ParquetFile, keep: np.ndarray | None) -> tuple[list[int], np.ndarray]:
+    """Row groups that hold a wanted object, and the row numbers of all objects in them."""
+    counts = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
+    starts = np.cumsum([0, *counts])
+    groups = [
+        i for i in range(len(counts)) if keep is None or bool(keep[starts[i] : starts[i + 1]].any())
+    ]
+    rows = [np.arange(starts[i], starts[i + 1]) for i in groups]
+    return groups, np.concatenate(rows) if rows else np.zeros(0, np.int64)
 
 
 def _combine(
