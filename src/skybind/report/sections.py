@@ -1,11 +1,11 @@
 """Sections of the report: each takes the run and gives its tables, figures and sentences."""
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from skybind.report import tables
+from skybind.report.blocks import Block, Section, figure_block
 from skybind.report.data import ExampleObject, ReportData
 from skybind.report.figures.bars import accuracy_bars, retrieval_bars
 from skybind.report.figures.curves import loss_curves
@@ -13,50 +13,10 @@ from skybind.report.figures.maps import AXIS_NAMES, embedding_map
 from skybind.report.figures.matrix import confusion_figure
 from skybind.report.figures.objects import object_figure
 from skybind.report.groups import Accuracy, accuracy_groups, headline, retrieval_groups, subset_name
-from skybind.report.style import combination_name, inline
-from skybind.report.tables import Table
+from skybind.report.style import combination_name
 
 # A spectrum of thousands of pixels is some 200 kB as lines; more objects become pictures.
 DRAWN_AS_LINES = 8
-
-
-@dataclass(frozen=True)
-class Block:
-    """A figure (a data URI) or a table, with its caption.
-
-    Attributes
-    ----------
-    caption : str
-        What it shows, in sentences.
-    image : str
-        Data URI of the figure; empty for a table.
-    width : int
-        Natural width of the figure [CSS pixel].
-    alt : str
-        The figure in words.
-    table : Table or None
-        The table.
-    folded : bool
-        Whether the reader has to open it.
-    """
-
-    caption: str
-    image: str = ""
-    width: int = 0
-    alt: str = ""
-    table: Table | None = None
-    folded: bool = False
-
-
-@dataclass(frozen=True)
-class Section:
-    """A heading, sentences and blocks; `absent` says why there are none."""
-
-    anchor: str
-    title: str
-    text: str = ""
-    blocks: list[Block] = field(default_factory=list)
-    absent: str = ""
 
 
 def all_sections(run: ReportData) -> list[Section]:
@@ -120,7 +80,9 @@ def pretraining_section(run: ReportData) -> Section:
         chance = tables.number(2 * np.log(batch))
         caption += f" Guessing gives {chance} nat a pair at the batch size of {batch:,}."
     blocks = [
-        _figure(loss_curves(history, best), caption, run, "Training and validation loss by epoch")
+        figure_block(
+            loss_curves(history, best), caption, run, "Training and validation loss by epoch"
+        )
     ]
     pairs = tables.pair_counts(pretraining)
     if pairs.rows:
@@ -138,7 +100,7 @@ def accuracy_section(run: ReportData) -> Section:
             title,
             absent="No classifier was trained: there are no labels, or the step was left out.",
         )
-    bars = _figure(
+    bars = figure_block(
         accuracy_bars(groups),
         f"Accuracy on the test objects against the share of labels. {_error_words(groups)}",
         run,
@@ -179,7 +141,7 @@ def confusion_section(run: ReportData) -> Section:
         f"{combination_name(best.modalities)}, {best.start.lower()}, {subset_name(best.subset)} "
         f"of labels{seeds}. Rows sum to 100 %; numbers of test objects in brackets."
     )
-    figure = _figure(
+    figure = figure_block(
         confusion_figure(best.confusion, run.classes), caption, run, "Confusion matrix"
     )
     return Section("confusion", "Confusion matrix", blocks=[figure])
@@ -227,7 +189,7 @@ def retrieval_section(run: ReportData) -> Section:
     caption = "Recall@k: queries whose partner is among the k nearest, against chance."
     if any(value == 0 for entry in entries for value in entry.recall.values()):
         caption += " An arrow at the left edge: none found."
-    figure = _figure(retrieval_bars(entries), caption, run, "Recall beside chance by pair")
+    figure = figure_block(retrieval_bars(entries), caption, run, "Recall beside chance by pair")
     table = Block(
         f"Recall and median rank of the partner (1 is best). {errors}",
         table=tables.retrieval_table(entries),
@@ -277,7 +239,7 @@ def map_section(run: ReportData) -> Section:
     if run.map_method == "umap":
         caption += " Only nearness has a meaning, not the axes."
     figure = embedding_map(panels, run.classes, run.map_method)
-    return Section("map", title, blocks=[_figure(figure, caption, run, "Map", "png")])
+    return Section("map", title, blocks=[figure_block(figure, caption, run, "Map", "png")])
 
 
 def examples_section(run: ReportData) -> Section:
@@ -295,7 +257,9 @@ def examples_section(run: ReportData) -> Section:
         )
     kind = "svg" if len(examples) <= DRAWN_AS_LINES else "png"
     blocks = [
-        _figure(object_figure(e), _example_words(e), run, f"Observations of {e.object_id}", kind)
+        figure_block(
+            object_figure(e), _example_words(e), run, f"Observations of {e.object_id}", kind
+        )
         for e in examples
     ]
     return Section("objects", "Example objects", " ".join(notes), blocks)
@@ -336,11 +300,6 @@ def seeds(metrics: dict[str, Any]) -> list[int]:
     for key in ("classification", "retrieval", "knn", "baseline"):
         entries += metrics.get(key) or []
     return sorted({entry["seed"] for entry in entries if entry.get("seed") is not None})
-
-
-def _figure(figure: Any, caption: str, run: ReportData, alt: str, kind: str = "svg") -> Block:
-    width = round(96 * figure.get_figwidth())
-    return Block(f"{caption} {run.origin}", inline(figure, kind), width, alt)
 
 
 def _named(split: dict[str, Any]) -> str:
