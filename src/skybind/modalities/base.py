@@ -188,7 +188,7 @@ def modality_class(kind: str) -> type[Modality]:
     ConfigError
         If there is none; the nearest name is suggested.
     """
-    from skybind.modalities import metadata, photometry, spectrum  # noqa: F401
+    from skybind.modalities import image, metadata, photometry, spectrum  # noqa: F401
 
     if kind not in _KINDS:
         raise ConfigError(f"There is no modality of kind '{kind}': {nearest(kind, list(_KINDS))}")

@@ -93,7 +93,7 @@ def clean_photometry(r: Ragged) -> Cleaned:
     reason[r.present & (r.lengths == 0)] = EMPTY_CURVE
     flat = segment_mad(out.fields[value], out.offsets) == 0
     reason[(reason == "") & out.present & flat] = CONSTANT.format(value=value)
-    return _reject(out, reason, counts)
+    return reject(out, reason, counts)
 
 
 def clean_spectrum(r: Ragged) -> Cleaned:
@@ -141,7 +141,7 @@ def clean_spectrum(r: Ragged) -> Cleaned:
     reason[r.present & (r.lengths == 0)] = EMPTY_SPECTRUM
     flat = segment_mad(good.fields["flux"], good.offsets) == 0
     reason[(reason == "") & out.present & flat] = CONSTANT.format(value="flux")
-    return _reject(out, reason, counts)
+    return reject(out, reason, counts)
 
 
 def error_values(r: Ragged) -> np.ndarray:
@@ -171,7 +171,8 @@ def flux_err_to_ivar(flux_err: np.ndarray) -> np.ndarray:
     return inverse.astype(flux_err.dtype, copy=False)
 
 
-def _reject(r: Ragged, reason: np.ndarray, counts: dict[str, int]) -> Cleaned:
+def reject(r: Ragged, reason: np.ndarray, counts: dict[str, int]) -> Cleaned:
+    """Empty the objects that have a reason; counts of zero are left out."""
     rejected = reason != ""
     if rejected.any():
         r = r.filter(np.repeat(~rejected, r.lengths))

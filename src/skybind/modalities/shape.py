@@ -10,9 +10,11 @@ class InputShape:
     Attributes
     ----------
     channels : int
-        Channels of a light curve or a spectrum; features of a catalogue row.
+        Channels of a light curve or a spectrum; bands of an image; features of a catalogue
+        row.
     length : int or None
-        Epochs of a light curve (the longest one if they differ), pixels of a spectrum.
+        Epochs of a light curve (the longest one if they differ), pixels of a spectrum,
+        pixels a side of an image.
         None where there is no such axis, or where any length may come.
     """
 

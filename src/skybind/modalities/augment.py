@@ -1,0 +1,79 @@
+"""Augmentation of a batch of images: vectorised over objects, no Python loop over them."""
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+#: A Gaussian kernel ends at this many standard deviations.
+TRUNCATE = 4.0
+
+
+def rotated_crop(images: Tensor, angle: Tensor, shift: Tensor, size: int) -> Tensor:
+    """Cut the central square out of images turned about their centre, by bilinear sampling.
+
+    Parameters
+    ----------
+    images : Tensor, shape (B, C, P, P)
+    angle : Tensor, shape (B,)
+        Counterclockwise as drawn with the first row on top, as in `numpy.rot90` [radian].
+    shift : Tensor, shape (B, 2)
+        Where the centre of the crop lies from the centre of the image, x and y [pixel].
+    size : int
+        Pixels a side of the crop; beyond the image there is zero.
+
+    Returns
+    -------
+    Tensor, shape (B, C, size, size)
+    """
+    offset = torch.arange(size, dtype=images.dtype) - (size - 1) / 2
+    v, u = torch.meshgrid(offset, offset, indexing="ij")
+    cosine, sine = torch.cos(angle)[:, None, None], torch.sin(angle)[:, None, None]
+    x = cosine * u - sine * v + shift[:, 0, None, None]
+    y = sine * u + cosine * v + shift[:, 1, None, None]
+    grid = torch.stack([x, y], dim=-1) * (2 / images.shape[-1])
+    return functional.grid_sample(images, grid.to(images.dtype), align_corners=False)
+
+
+def flipped(images: Tensor, horizontal: Tensor, vertical: Tensor) -> Tensor:
+    """Mirror some images: left to right where `horizontal` (B,), up to down where `vertical`."""
+    images = torch.where(horizontal[:, None, None, None], images.flip(-1), images)
+    return torch.where(vertical[:, None, None, None], images.flip(-2), images)
+
+
+def blurred(images: Tensor, sigma: Tensor, limit: float) -> Tensor:
+    """Convolve each image with a Gaussian of its own width; the edge is mirrored, flux is kept.
+
+    Parameters
+    ----------
+    images : Tensor, shape (B, C, H, W)
+    sigma : Tensor, shape (B,)
+        Standard deviation of the kernel [pixel]; 0 leaves an image as it is.
+    limit : float
+        No sigma is larger; the cost grows with it.
+    """
+    n, channels, height, width = images.shape
+    radius = int(TRUNCATE * limit + 0.5)
+    place = torch.arange(-radius, radius + 1, dtype=images.dtype)
+    wide = sigma.to(images.dtype)[:, None].clamp(min=1e-3)
+    kernel = torch.exp(-0.5 * (place / wide) ** 2)
+    kernel = kernel * (place.abs() <= torch.floor(TRUNCATE * wide + 0.5))
+    kernel = (kernel / kernel.sum(1, keepdim=True)).repeat_interleave(channels, 0)
+    planes = images.reshape(1, n * channels, height, width)
+    for axis, length in ((2, height), (3, width)):
+        planes = planes.index_select(axis, mirrored(length, radius))
+        shape = (-1, 1, 2 * radius + 1, 1) if axis == 2 else (-1, 1, 1, 2 * radius + 1)
+        planes = functional.conv2d(planes, kernel.reshape(shape), groups=n * channels)
+    return planes.reshape(images.shape)
+
+
+def mirrored(length: int, radius: int) -> Tensor:
+    """Indices of an axis continued by `radius` on both sides: b a | a b c | c b."""
+    index = torch.arange(-radius, length + radius) % (2 * length)
+    return torch.where(index < length, index, 2 * length - 1 - index)
+
+
+def noisy(images: Tensor, sigma: Tensor, rng: np.random.Generator) -> Tensor:
+    """Add normal noise of standard deviation `sigma` (B, C) to images (B, C, H, W)."""
+    draw = torch.from_numpy(rng.standard_normal(images.shape, dtype=np.float32))
+    return images + sigma[:, :, None, None] * draw

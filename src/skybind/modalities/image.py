@@ -1,0 +1,292 @@
+"""Image: fluxes of some bands on a square cutout centred on the object."""
+
+from collections.abc import Iterator
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import pyarrow as pa
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor
+
+from skybind.config.load import nearest
+from skybind.errors import ConfigError, DataError
+from skybind.modalities.augment import blurred, flipped, noisy, rotated_crop
+from skybind.modalities.base import Modality, ModalityOptions, Prepared, Schema, register_modality
+from skybind.modalities.image_cleaning import CONSTANT_IMAGE, clean_image, sides_of
+from skybind.modalities.image_statistics import image_statistics, pixel_noise
+from skybind.modalities.rgb import LEGACY_SCALES, legacy_rgb
+from skybind.modalities.shape import InputShape
+from skybind.ragged import Ragged
+
+#: Training objects, at most, whose pixels the scales are learnt from.
+FIT_OBJECTS = 4096
+FIT_CHUNK = 256
+
+
+class ImageOptions(ModalityOptions):
+    """Preprocessing of an image (AstroCLIP reports, section 3)."""
+
+    crop: int = Field(96, description="Pixels a side of the central crop.", ge=8)
+    bands: list[str] | None = Field(
+        None, description="Bands in use, in this order; all of the dataset by default."
+    )
+    stretch: Literal["none", "asinh", "rgb"] = Field(
+        "asinh",
+        description="none: nanomaggies; asinh: linear below the pixel noise of the training "
+        "objects and logarithmic far above it; rgb: the Legacy viewer's picture (red, green, "
+        "blue) of the bands g, r, z.",
+    )
+    standardise: bool = Field(
+        True,
+        description="Zero mean and unit variance of each channel over the training objects' "
+        "pixels (Stein et al.'s network takes nanomaggies: stretch none, standardise false).",
+    )
+    rotation: float = Field(
+        45.0, description="Training: turn by up to this angle either way [degree].", ge=0, le=180
+    )
+    flip: bool = Field(True, description="Training: mirror left-right and up-down at random.")
+    shift: float = Field(
+        0.0, description="Training: move the centre by up to this many pixels on each axis.", ge=0
+    )
+    blur: tuple[float, float] = Field(
+        (0.0, 0.0), description="Training: blur by a Gaussian of sigma in this range [pixel]."
+    )
+    noise: float = Field(
+        0.0,
+        description="Training: add noise of up to this many times the image's own pixel noise.",
+        ge=0,
+    )
+    margin: bool = Field(
+        True,
+        description="Keep the pixels around the crop that turning and shifting bring into it; "
+        "otherwise the corners are sky (zero), and the prepared arrays smaller.",
+    )
+    storage: Literal["float16", "float32"] = Field(
+        "float16", description="Precision of the prepared pixels (float16: 0.05 per cent)."
+    )
+
+    @model_validator(mode="after")
+    def _blur_range(self) -> "ImageOptions":
+        if not 0 <= self.blur[0] <= self.blur[1] <= self.crop / 8:
+            raise ValueError(
+                "blur is a range of sigma from small to large, at most an eighth of the crop"
+            )
+        return self
+
+    @property
+    def prepared_side(self) -> int:
+        """Pixels a side that are prepared: the crop and, on all sides alike, its margin."""
+        if not self.margin:
+            return self.crop
+        angle = np.radians(min(self.rotation, 45.0))
+        reach = self.crop * (np.cos(angle) + np.sin(angle)) + 2 * self.shift
+        return self.crop + 2 * int(np.ceil(round(reach - self.crop, 6) / 2))
+
+
+@register_modality
+class Image(Modality):
+    """Bands x rows x columns of flux, the central crop of each image.
+
+    A masked pixel is sky (zero flux). Training views are turned, shifted, mirrored, blurred and
+    made noisier in flux, before the stretch.
+    """
+
+    kind: ClassVar[str] = "image"
+    Options: ClassVar[type[ModalityOptions]] = ImageOptions
+    options: ImageOptions
+    chunk = 128
+
+    def __init__(self, name: str, options: Any, schema: Schema, column: str | None = None) -> None:
+        super().__init__(name, options, schema, column)
+        if self.column not in schema.observations:
+            raise DataError(f"modalities.{name}: the dataset has no column '{self.column}'.")
+        offered = list(schema.fields(self.column))
+        if not offered:
+            raise DataError(f"modalities.{name}: the schema of '{self.column}' names no bands.")
+        self.bands = list(options.bands or offered)
+        for band in self.bands:
+            if band not in offered:
+                raise ConfigError(
+                    f"modalities.{name}: the dataset has no band '{band}': {nearest(band, offered)}"
+                )
+        if options.stretch == "rgb":
+            self._check_rgb(schema.attributes(self.column).get("stretch", "linear"))
+        channels = self.shape.channels
+        self.softening = np.ones(len(self.bands))
+        self.mean, self.scale = np.zeros(channels), np.ones(channels)
+
+    @property
+    def columns(self) -> list[str]:
+        return [self.column]
+
+    @property
+    def needs(self) -> dict[str, list[str]]:
+        return {self.column: self.bands}
+
+    @property
+    def shape(self) -> InputShape:
+        channels = 3 if self.options.stretch == "rgb" else len(self.bands)
+        return InputShape(channels=channels, length=self.options.crop)
+
+    @property
+    def augments(self) -> bool:
+        o = self.options
+        return bool(o.rotation or o.flip or o.shift or o.blur[1] or o.noise)
+
+    def prepare(self, table: pa.Table) -> Prepared:
+        cleaned = clean_image(Ragged.from_arrow(table[self.column]))
+        images, reason = cleaned.ragged, cleaned.reason.astype(object)
+        n, side, crop = len(images), self.options.prepared_side, self.options.crop
+        sides = sides_of(images.lengths)
+        reason[images.present & (sides < crop)] = f"image smaller than the crop of {crop} pixels"
+        pixels = np.zeros((n, len(self.bands), side, side), self.options.storage)
+        noise = np.zeros((n, len(self.bands)), np.float32)
+        masked = np.zeros(n, np.float32)
+        usable = images.present & (reason == "")
+        limit = np.finfo(self.options.storage).max
+        for size in np.unique(sides[usable]).tolist():
+            rows = np.flatnonzero(usable & (sides == size))
+            same = images.take(rows)
+            cut, place = self._cut(same, size)
+            noise[rows] = pixel_noise(cut)
+            margin = (size - crop) // 2
+            inner = slice(margin, margin + crop)
+            middle = np.stack(
+                [same.fields[b].reshape(-1, size, size)[:, inner, inner] for b in self.bands], 1
+            )
+            masked[rows] = np.isnan(middle).mean(axis=(1, 2, 3))
+            reason[rows[_constant(middle)]] = CONSTANT_IMAGE
+            reason[rows[masked[rows] == 1]] = "all pixels of the crop masked"
+            filled = np.clip(np.nan_to_num(cut, nan=0.0), -limit, limit)
+            pixels[rows, :, place, place] = filled
+        present = images.present & (reason == "")
+        for values in (pixels, noise, masked):
+            values[~present] = 0
+        return Prepared({"pixels": pixels, "noise": noise, "masked": masked}, present, reason)
+
+    def fit(self, prepared: Prepared, rows: np.ndarray) -> None:
+        """Learn the median pixel noise, and mean and deviation of the stretched pixels."""
+        rows = rows[prepared.present[rows]]
+        if not len(rows):
+            return
+        noise = np.median(prepared.arrays["noise"][np.sort(rows)], axis=0)
+        self.softening = np.where(noise > 0, noise, 1.0).astype(np.float64)
+        if not self.options.standardise:
+            return
+        chosen = np.sort(rows)[:: -(-len(rows) // FIT_OBJECTS)]
+        count, total, square = 0, np.zeros_like(self.mean), np.zeros_like(self.mean)
+        for values in self._stretched_chunks(prepared, chosen):
+            count += values[:, 0].numel()
+            total += values.sum((0, 2, 3), dtype=torch.float64).numpy()
+            square += values.double().square().sum((0, 2, 3)).numpy()
+        self.mean = total / count
+        deviation = np.sqrt(np.maximum(square / count - self.mean**2, 0))
+        self.scale = np.where(deviation > 0, deviation, 1.0)
+
+    def state(self) -> dict[str, np.ndarray]:
+        return {"softening": self.softening, "mean": self.mean, "scale": self.scale}
+
+    def load_state(self, state: dict[str, np.ndarray]) -> None:
+        self.softening, self.mean, self.scale = state["softening"], state["mean"], state["scale"]
+
+    def batch(
+        self, prepared: Prepared, rows: np.ndarray, rng: np.random.Generator | None = None
+    ) -> dict[str, Tensor]:
+        flux = self._middle(prepared, rows) if rng is None else self._view(prepared, rows, rng)
+        values = self._stretch(flux)
+        if self.options.standardise:
+            mean, scale = (
+                torch.from_numpy(a.astype(np.float32))[:, None, None]
+                for a in (self.mean, self.scale)
+            )
+            values = (values - mean) / scale
+        present = torch.from_numpy(prepared.present[rows])
+        return {"values": torch.where(present[:, None, None, None], values, 0.0)}
+
+    def summary(self, prepared: Prepared, rows: np.ndarray) -> np.ndarray:
+        """Aperture magnitudes, colours, sizes, concentration and shape (`image_statistics`)."""
+        pieces = [
+            image_statistics(self._middle(prepared, chunk).numpy())
+            for chunk in _chunks(rows, FIT_CHUNK)
+        ]
+        values = np.concatenate(pieces)
+        values[~prepared.present[rows]] = 0
+        return values
+
+    def _check_rgb(self, stretch: str) -> None:
+        if stretch != "linear":
+            raise ConfigError(
+                f"modalities.{self.name}: the images of '{self.column}' are pictures already: use "
+                "stretch none or asinh."
+            )
+        if not set(self.bands) <= set(LEGACY_SCALES) or len(self.bands) < 3:
+            raise ConfigError(
+                f"modalities.{self.name}: stretch rgb needs three of the bands "
+                f"{', '.join(LEGACY_SCALES)}, not {', '.join(self.bands)}: choose another stretch."
+            )
+
+    def _cut(self, images: Ragged, size: int) -> tuple[np.ndarray, slice]:
+        """Cut the prepared square out of images of one size; also where it belongs in it."""
+        side, crop = self.options.prepared_side, self.options.crop
+        first = (size - crop) // 2 - (side - crop) // 2
+        low, high = max(first, 0), min(first + side, size)
+        planes = [
+            images.fields[band].reshape(-1, size, size)[:, low:high, low:high]
+            for band in self.bands
+        ]
+        return np.stack(planes, axis=1).astype(np.float32), slice(low - first, high - first)
+
+    def _middle(self, prepared: Prepared, rows: np.ndarray) -> Tensor:
+        """Give the fluxes of the central crops, (B, C, crop, crop)."""
+        margin = (self.options.prepared_side - self.options.crop) // 2
+        inner = slice(margin, margin + self.options.crop)
+        pixels = np.asarray(prepared.arrays["pixels"][rows])[:, :, inner, inner]
+        return torch.from_numpy(pixels.astype(np.float32))
+
+    def _view(self, prepared: Prepared, rows: np.ndarray, rng: np.random.Generator) -> Tensor:
+        """Give the fluxes of a random training view of each object."""
+        o, n = self.options, len(rows)
+        if o.rotation or o.shift:
+            angle = np.radians(o.rotation) * rng.uniform(-1, 1, n)
+            shift = o.shift * rng.uniform(-1, 1, (n, 2))
+            pixels = torch.from_numpy(np.asarray(prepared.arrays["pixels"][rows], np.float32))
+            flux = rotated_crop(pixels, _tensor(angle), _tensor(shift), o.crop)
+        else:
+            flux = self._middle(prepared, rows)
+        if o.flip:
+            mirror = torch.from_numpy(rng.random((2, n)) < 0.5)
+            flux = flipped(flux, mirror[0], mirror[1])
+        if o.blur[1]:
+            flux = blurred(flux, _tensor(rng.uniform(*o.blur, n)), o.blur[1])
+        if o.noise:
+            sigma = prepared.arrays["noise"][rows] * rng.uniform(0, o.noise, n)[:, None]
+            flux = noisy(flux, _tensor(sigma), rng)
+        return flux
+
+    def _stretch(self, flux: Tensor) -> Tensor:
+        if self.options.stretch == "asinh":
+            return torch.asinh(flux / _tensor(self.softening)[:, None, None])
+        if self.options.stretch == "rgb":
+            picture = legacy_rgb(flux.numpy(), self.bands)
+            return torch.from_numpy(picture).permute(0, 3, 1, 2).contiguous()
+        return flux
+
+    def _stretched_chunks(self, prepared: Prepared, rows: np.ndarray) -> Iterator[Tensor]:
+        for chunk in _chunks(rows, FIT_CHUNK):
+            yield self._stretch(self._middle(prepared, chunk))
+
+
+def _constant(images: np.ndarray) -> np.ndarray:
+    """Which images (m, C, H, W) have one value a band; NaN counts as none."""
+    flat = images.reshape(*images.shape[:2], -1)
+    return (np.fmax.reduce(flat, axis=2) == np.fmin.reduce(flat, axis=2)).all(axis=1)
+
+
+def _tensor(values: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.asarray(values, np.float32))
+
+
+def _chunks(rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
+    for start in range(0, max(1, len(rows)), size):
+        yield rows[start : start + size]
