@@ -13,9 +13,9 @@ import pytest
 import yaml
 from astropy.table import MaskedColumn, Table
 
+from skybind.data.build import ImportSummary, render_summary
 from skybind.data.check import check_dataset
 from skybind.data.dataset import Dataset, read_quarantine
-from skybind.data.build import ImportSummary, render_summary
 from skybind.data.import_ import import_dataset
 from skybind.errors import ConfigError, DataError
 

@@ -5,27 +5,63 @@ from typing import Annotated
 
 import typer
 
-from skybind.cli.options import Quiet, print_rich, read_fractions
+from skybind.cli.options import Quiet, print_rich, read_fractions, read_pairs
+from skybind.errors import SkybindError
 
 app = typer.Typer(help="Make datasets, look into them, check and split them.", no_args_is_help=True)
 
 
 @app.command("import")
 def data_import(
-    mapping: Annotated[
-        Path, typer.Argument(metavar="MAPPING", help="YAML: which file and column is what.")
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SOURCE",
+            help="A mapping (YAML: which file and column is what), or with --reader the data.",
+        ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the new dataset.")],
+    reader: Annotated[
+        str | None,
+        typer.Option(
+            "--reader",
+            help="Layout of a whole data set: astroclip_hdf5 (a file), astroclip_hub, astrom3_hub "
+            "(folders of Parquet), desi (a coadd file, or a folder with coadd and redrock files).",
+        ),
+    ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--option",
+            metavar="KEY=VALUE",
+            help="Option of the reader, e.g. provabgs=FILE; may be repeated.",
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a dataset there.")
     ] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Make a dataset of tables and folders of files; docs/dataset.md shows the mapping."""
-    from skybind.data.build import render_summary
-    from skybind.data.import_ import import_dataset
+    """Make a dataset of survey files; docs/dataset.md shows the mapping and the readers.
 
-    print_rich(render_summary(import_dataset(mapping, out, overwrite=overwrite, show=not quiet)))
+    If it is interrupted, the same command goes on where it stopped.
+
+    skybind data import stars.yaml --out stars
+
+    skybind data import astroclip_desi.1.1.5.h5 --reader astroclip_hdf5
+    --option provabgs=BGS_ANY_full.provabgs.sv3.v0.hdf5 --out galaxies
+    """
+    from skybind.data.build import render_summary
+    from skybind.data.import_ import import_dataset, import_files
+
+    if reader is None:
+        if option:
+            raise SkybindError("--option belongs to --reader: a mapping has its options inside.")
+        summary = import_dataset(source, out, overwrite=overwrite, show=not quiet)
+    else:
+        options = read_pairs(option or [], "--option")
+        summary = import_files(reader, source, out, options, overwrite, show=not quiet)
+    print_rich(render_summary(summary))
 
 
 @app.command("info")

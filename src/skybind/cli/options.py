@@ -60,6 +60,15 @@ def read_fractions(text: str) -> list[float]:
         raise SkybindError(f"--fractions is '{text}': give three numbers, 0.8,0.1,0.1.") from error
 
 
+def read_pairs(texts: list[str], option: str) -> dict[str, str]:
+    """Read KEY=VALUE pairs."""
+    pairs = [text.partition("=") for text in texts]
+    for key, equals, value in pairs:
+        if not (key and equals):
+            raise SkybindError(f"{option} is '{key}{equals}{value}': write it as KEY=VALUE.")
+    return {key: value for key, _, value in pairs}
+
+
 def print_rich(renderable: object) -> None:
     """Print a table or panel."""
     from rich.console import Console

@@ -66,7 +66,8 @@ def import_dataset(
     mapping_path, out = Path(mapping_path), Path(out)
     mapping = load_mapping(mapping_path)
     if isinstance(mapping, ReaderMapping):
-        plan = dataset_reader(mapping.reader)(mapping_path.parent / mapping.path, mapping.options)
+        base = mapping_path.parent
+        plan = dataset_reader(mapping.reader)(base / mapping.path, mapping.options, base)
     else:
         plan = _Import(mapping, mapping_path.parent).plan()
     return build_dataset(plan, out, overwrite, show)
@@ -95,7 +96,7 @@ def import_files(
     overwrite, show
         As of `import_dataset`.
     """
-    plan = dataset_reader(reader)(Path(path), options or {})
+    plan = dataset_reader(reader)(Path(path), options or {}, Path())
     return build_dataset(plan, Path(out), overwrite, show)
 
 

@@ -40,7 +40,7 @@ class HubOptions(BaseModel):
 
 
 @register_dataset_reader("astrom3_hub")
-def read_astrom3_hub(path: Path, options: dict[str, Any]) -> Plan:
+def read_astrom3_hub(path: Path, options: dict[str, Any], base: Path) -> Plan:
     """Plan the import of a folder of the hub's Parquet files, with its published split.
 
     Parameters
@@ -49,6 +49,8 @@ def read_astrom3_hub(path: Path, options: dict[str, Any]) -> Plan:
         Folder with files train*.parquet, validation*.parquet, test*.parquet.
     options : dict
         See `HubOptions`.
+    base : Path
+        Folder that a path among the options would be relative to.
 
     Raises
     ------

@@ -54,7 +54,7 @@ def register_spectrum_file(
 
 
 def register_dataset_reader(name: str) -> Callable[[DatasetFunction], DatasetFunction]:
-    """Register a reader of whole data sets: `plan(path, options)` gives a `data.build.Plan`."""
+    """Register a reader of whole data sets: `read(path, options, base)` gives a `build.Plan`."""
 
     def decorate(function: DatasetFunction) -> DatasetFunction:
         _DATASETS[name] = function
@@ -84,6 +84,12 @@ def dataset_reader(name: str) -> DatasetFunction:
     """Reader of whole data sets by name."""
     _load_all()
     return _named(_DATASETS, name, "reader of data sets")
+
+
+def dataset_readers() -> list[str]:
+    """Names of the readers of whole data sets."""
+    _load_all()
+    return sorted(_DATASETS)
 
 
 def catalogue(name: str) -> dict[str, Any]:

@@ -31,13 +31,19 @@ class ShardRows:
     read: Callable[[], pa.Table]
 
 
-def open_shards(path: Path) -> list[Shard]:
+def open_shards(path: Path, damaged: list[tuple[str, str]] | None = None) -> list[Shard]:
     """Open the files train*.parquet, validation*.parquet and test*.parquet of a folder.
+
+    Parameters
+    ----------
+    path : Path
+    damaged : list of (str, str), optional
+        Takes the names of files that cannot be opened, and why; without it, one stops all.
 
     Raises
     ------
     DataError
-        If there is none, or one cannot be opened.
+        If there is none, or (see above) one cannot be opened.
     """
     if not path.is_dir():
         raise DataError(f"There is no folder {path} with the hub's Parquet files.")
@@ -47,7 +53,12 @@ def open_shards(path: Path) -> list[Shard]:
             try:
                 found.append(Shard(part, file.name, pq.ParquetFile(file, pre_buffer=False)))
             except (pa.ArrowInvalid, OSError) as error:
-                raise DataError(f"{file} is no readable Parquet file: {_first(error)}.") from error
+                reason = f"is no readable Parquet file: {_first(error)}."
+                if damaged is None:
+                    raise DataError(f"{file} {reason}") from error
+                damaged.append((file.name, f"the file {reason}"))
+    if not found and damaged:
+        raise DataError(f"None of the Parquet files in {path} can be read.")
     if not found:
         raise DataError(
             f"{path} holds no file train*.parquet, validation*.parquet or test*.parquet."
