@@ -52,19 +52,25 @@ def blurred(images: Tensor, sigma: Tensor, limit: float) -> Tensor:
     limit : float
         No sigma is larger; the cost grows with it.
     """
-    n, channels, height, width = images.shape
     radius = int(TRUNCATE * limit + 0.5)
     place = torch.arange(-radius, radius + 1, dtype=images.dtype)
     wide = sigma.to(images.dtype)[:, None].clamp(min=1e-3)
     kernel = torch.exp(-0.5 * (place / wide) ** 2)
     kernel = kernel * (place.abs() <= torch.floor(TRUNCATE * wide + 0.5))
-    kernel = (kernel / kernel.sum(1, keepdim=True)).repeat_interleave(channels, 0)
-    planes = images.reshape(1, n * channels, height, width)
-    for axis, length in ((2, height), (3, width)):
-        planes = planes.index_select(axis, mirrored(length, radius))
-        shape = (-1, 1, 2 * radius + 1, 1) if axis == 2 else (-1, 1, 1, 2 * radius + 1)
-        planes = functional.conv2d(planes, kernel.reshape(shape), groups=n * channels)
-    return planes.reshape(images.shape)
+    kernel = kernel / kernel.sum(1, keepdim=True)
+    rows, columns = (_operator(kernel, length) for length in images.shape[2:])
+    return rows[:, None] @ images @ columns[:, None].transpose(2, 3)
+
+
+def _operator(kernel: Tensor, length: int) -> Tensor:
+    """Give the convolution of an axis with each kernel (B, K) as a matrix, (B, length, length).
+
+    Two matrix products are several times quicker on a CPU than a grouped convolution.
+    """
+    taps = kernel.shape[1]
+    source = mirrored(length, taps // 2).unfold(0, length, 1)
+    chosen = functional.one_hot(source, length).to(kernel.dtype)
+    return (kernel @ chosen.reshape(taps, -1)).reshape(-1, length, length)
 
 
 def mirrored(length: int, radius: int) -> Tensor:

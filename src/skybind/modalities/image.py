@@ -20,7 +20,7 @@ from skybind.modalities.shape import InputShape
 from skybind.ragged import Ragged
 
 #: Training objects, at most, whose pixels the scales are learnt from.
-FIT_OBJECTS = 4096
+FIT_OBJECTS = 1024
 FIT_CHUNK = 256
 
 
@@ -147,7 +147,7 @@ class Image(Modality):
         limit = np.finfo(self.options.storage).max
         for size in np.unique(sides[usable]).tolist():
             rows = np.flatnonzero(usable & (sides == size))
-            same = images.take(rows)
+            same = images if len(rows) == n else images.take(rows)
             cut, place = self._cut(same, size)
             noise[rows] = pixel_noise(cut)
             margin = (size - crop) // 2
@@ -200,9 +200,9 @@ class Image(Modality):
                 torch.from_numpy(a.astype(np.float32))[:, None, None]
                 for a in (self.mean, self.scale)
             )
-            values = (values - mean) / scale
-        present = torch.from_numpy(prepared.present[rows])
-        return {"values": torch.where(present[:, None, None, None], values, 0.0)}
+            values = values.sub_(mean).div_(scale)
+        values[torch.from_numpy(~prepared.present[rows])] = 0
+        return {"values": values}
 
     def summary(self, prepared: Prepared, rows: np.ndarray) -> np.ndarray:
         """Aperture magnitudes, colours, sizes, concentration and shape (`image_statistics`)."""
