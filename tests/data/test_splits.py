@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -93,6 +95,60 @@ def test_the_hash_knows_members_not_order():
     moved = split.part.copy()
     moved[0] = "test" if moved[0] != "test" else "train"
     assert Split(split.object_id, moved).hash != split.hash
+
+
+def test_the_hash_knows_who_is_in_which_subset():
+    labels = np.repeat(["a", "b"], 50)
+    split = make_split("random", ids(100), labels=labels, subsets=("50", "10"))
+    order = np.random.default_rng(0).permutation(100)
+    turned = Split(
+        split.object_id[order],
+        split.part[order],
+        {name: split.subsets[name][order] for name in ("10", "50")},
+    )
+    assert turned.hash == split.hash
+    flipped = split.subsets["10"].copy()
+    flipped[3] = not flipped[3]
+    without = Split(split.object_id, split.part)
+    hashes = {
+        split.hash,
+        without.hash,
+        Split(split.object_id, split.part, split.subsets | {"10": flipped}).hash,
+        Split(split.object_id, split.part, {"50": split.subsets["50"]}).hash,
+        Split(split.object_id, split.part, {"25": split.subsets["50"]}).hash,
+    }
+    assert len(hashes) == 5
+
+
+def rewritten(path, change):
+    """Change columns of a split's file and keep its schema, hash included."""
+    table = pq.read_table(path)
+    for name, values in change.items():
+        table = table.set_column(table.column_names.index(name), name, pa.array(values))
+    pq.write_table(table, path)
+
+
+def test_a_changed_subset_is_noticed(tmp_path):
+    path = tmp_path / "s.parquet"
+    split = make_split("random", ids(40), labels=np.repeat(["a", "b"], 20), subsets=("50",))
+    split.write(path)
+    rewritten(path, {"subset_50": ~split.subsets["50"]})
+    with pytest.raises(DataError, match="was changed after it was made"):
+        Split.read(path)
+
+
+def test_a_file_whose_hash_covers_the_parts_alone_is_still_read(tmp_path):
+    path = tmp_path / "s.parquet"
+    split = make_split("random", ids(40), labels=np.repeat(["a", "b"], 20), subsets=("50",))
+    split.write(path)
+    table = pq.read_table(path)
+    older = {"hash": Split(split.object_id, split.part).hash, "recipe": split.recipe}
+    pq.write_table(table.replace_schema_metadata({b"skybind": json.dumps(older).encode()}), path)
+    assert Split.read(path).subsets["50"].tolist() == split.subsets["50"].tolist()
+    moved = np.where(split.part == "test", "train", split.part)
+    rewritten(path, {"part": moved})
+    with pytest.raises(DataError, match="was changed after it was made"):
+        Split.read(path)
 
 
 def test_sky_split_keeps_regions_whole():
