@@ -16,6 +16,7 @@ from skybind.modalities.base import Modality, Prepared
 from skybind.modalities.source import FEATURES, VIEWED, BatchSource
 from skybind.modalities.store import prepared_key
 from skybind.models.binder import Binder
+from skybind.progress import progress_bar
 from skybind.training.checkpoint import array_hash, weights_hash
 
 #: Counts up when the same backbone and data would give other features.
@@ -50,6 +51,48 @@ def features_origin(encoder: Backboned, modality: Modality) -> str:
     options = modality.options.model_dump(mode="json")
     kind = type(encoder.backbone).__name__
     return json_hash([FEATURES_VERSION, kind, weights_hash(encoder.backbone), options, state])
+
+
+def with_features(
+    source: BatchSource,
+    binder: Binder,
+    root: Path,
+    fingerprint: str,
+    views: Mapping[str, Views],
+    show: bool = True,
+) -> BatchSource:
+    """Give a source that batches the cached features of a binder's frozen backbones.
+
+    Parameters
+    ----------
+    source : BatchSource
+        With fitted modalities.
+    binder : Binder
+    root : Path
+        Where the features are kept, see `cached_features`.
+    fingerprint : str
+        Of the dataset.
+    views : mapping of modality to Views
+        Of the modalities with a backbone.
+    show : bool
+        Show progress.
+    """
+    prepared, origins = dict(source.prepared), dict(source.origins)
+    for name, encoder in binder.backboned.items():
+        if name not in prepared:
+            continue
+        modality = source.modalities[name]
+        prepared[name] = cached_features(
+            encoder,
+            modality,
+            prepared[name],
+            root,
+            fingerprint=fingerprint,
+            views=views[name],
+            show=show,
+        )
+        origins[name] = features_origin(encoder, modality)
+    return BatchSource(source.modalities, prepared, origins)
 
 
 def matching_source(
@@ -95,7 +138,7 @@ def cached_features(
     *,
     fingerprint: str,
     views: Views,
-    progress: Progress | None = None,
+    show: bool = True,
 ) -> Prepared:
     """Add the features of a frozen backbone to prepared arrays; compute them where needed.
 
@@ -112,8 +155,8 @@ def cached_features(
     fingerprint : str
         Of the dataset.
     views : Views
-    progress : callable, optional
-        Called with the number of objects done so far, if there is something to do.
+    show : bool
+        Show progress.
 
     Returns
     -------
@@ -137,7 +180,9 @@ def cached_features(
     folder = root / f"{modality.name}-features-{key}"
     shape = (len(prepared), 1 + count, encoder.backbone.out_features)
     if not (folder / "index.json").exists():
-        _compute(encoder, modality, prepared, folder, shape, viewed, views.seed, progress)
+        title, n = f"features of {modality.name}", int(prepared.present.sum())
+        with progress_bar(title, n, show) as progress:
+            _compute(encoder, modality, prepared, folder, shape, viewed, views.seed, progress)
     array = np.memmap(folder / "features.bin", np.float32, "r", shape=shape)
     return replace(prepared, arrays={**prepared.arrays, FEATURES: array, VIEWED: viewed})
 
@@ -150,7 +195,7 @@ def _compute(
     shape: tuple[int, int, int],
     viewed: np.ndarray,
     seed: int,
-    progress: Progress | None,
+    progress: Progress,
 ) -> None:
     """Fill the array chunk after chunk beside `folder`, then give it its name."""
     part = folder.parent / f".{folder.name}.part"
@@ -170,8 +215,7 @@ def _compute(
                 array[some, view] = _features(encoder, modality, prepared, some, rng, device)
         array.flush()
         write_text(counter, str(start + len(rows)))
-        if progress:
-            progress(start + len(rows))
+        progress(start + len(rows))
     encoder.to(home)
     array.flush()
     write_json(part / "index.json", {"shape": shape, "dtype": "float32"})

@@ -4,10 +4,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from skybind.errors import DataError
 from skybind.modalities.base import Modality, Prepared
 from skybind.modalities.batch import Batch
+
+#: Names of the arrays of cached features, and of which objects have augmented views.
+FEATURES, VIEWED = "features", "viewed"
 
 
 class BatchSource:
@@ -18,13 +22,22 @@ class BatchSource:
     modalities : mapping of name to Modality
         Fitted, or to be fitted by `fit`.
     prepared : mapping of name to Prepared
+        Where one holds `features` of a frozen backbone, (n, 1 + views, F), they are batched
+        instead of its observations: the first, clean view for inference, a random one of the
+        others in training where the object is `viewed`.
+    origins : mapping of name to str
+        Of those features: a hash of the backbone and the preprocessing that gave them.
     """
 
     def __init__(
-        self, modalities: Mapping[str, Modality], prepared: Mapping[str, Prepared]
+        self,
+        modalities: Mapping[str, Modality],
+        prepared: Mapping[str, Prepared],
+        origins: Mapping[str, str] | None = None,
     ) -> None:
         self.modalities = dict(modalities)
         self.prepared = dict(prepared)
+        self.origins = dict(origins or {})
         lengths = {len(p) for p in self.prepared.values()}
         if len(lengths) != 1:
             raise DataError(f"The modalities were prepared for different datasets: {lengths}.")
@@ -46,7 +59,9 @@ class BatchSource:
         """Make the batch of objects `rows`; with a generator, as in training."""
         rows = np.asarray(rows)
         inputs = {
-            name: modality.batch(self.prepared[name], rows, rng)
+            name: _features(self.prepared[name], rows, rng)
+            if FEATURES in self.prepared[name].arrays
+            else modality.batch(self.prepared[name], rows, rng)
             for name, modality in self.modalities.items()
         }
         present = {
@@ -59,4 +74,16 @@ class BatchSource:
         return BatchSource(
             {name: self.modalities[name] for name in names},
             {name: self.prepared[name] for name in names},
+            {name: self.origins[name] for name in names if name in self.origins},
         )
+
+
+def _features(
+    prepared: Prepared, rows: np.ndarray, rng: np.random.Generator | None
+) -> dict[str, Tensor]:
+    """Give one view of each object's cached features, (B, F)."""
+    features, view = prepared.arrays[FEATURES], np.zeros(len(rows), np.int64)
+    if rng is not None and features.shape[1] > 1:
+        draw = rng.integers(1, features.shape[1], len(rows))
+        view = np.where(prepared.arrays[VIEWED][rows], draw, 0)
+    return {FEATURES: torch.from_numpy(np.ascontiguousarray(features[rows, view]))}

@@ -20,13 +20,15 @@ from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import load_file, save_file
 
 from skybind import __version__
+from skybind.data.splits import Split
 from skybind.encoders.registry import Encoder, build_encoder
 from skybind.encoders.release import load_parameters
 from skybind.errors import ConfigError, ModelError
 from skybind.files import atomic_path, write_json
 from skybind.modalities.base import Modality
 from skybind.modalities.shape import InputShape
-from skybind.models.leaks import hash_ids
+from skybind.models.binder import Binder
+from skybind.models.leaks import hash_ids, refuse_seen
 
 BACKBONE_VERSION = 1
 
@@ -192,6 +194,43 @@ def read_backbone(folder: str | Path) -> tuple[BackboneNote, dict[str, torch.Ten
     except Exception as error:
         raise ModelError(f"The backbone in {folder} cannot be read: {error}") from error
     return known, state
+
+
+def check_backbones(binder: Binder, modalities: Mapping[str, Modality]) -> None:
+    """Check that saved backbones get inputs as they were trained on.
+
+    Options of training views (whose description begins with "Training:") may differ.
+
+    Raises
+    ------
+    ConfigError
+        If another option of the preprocessing differs.
+    """
+    for name, encoder in binder.backboned.items():
+        options = modalities[name].options
+        here = options.model_dump(mode="json")
+        for key, made in encoder.preprocessing.items():
+            field = type(options).model_fields.get(key)
+            free = field is not None and (field.description or "").startswith("Training:")
+            if not free and here.get(key) != made:
+                raise ConfigError(
+                    f"modalities.{name}.preprocessing.{key} is {here.get(key)}, the backbone was "
+                    f"trained with {made}: set it so."
+                )
+
+
+def refuse_backbone_leaks(binder: Binder, object_id: np.ndarray, split: Split) -> None:
+    """Refuse a split that validates or tests on objects that a frozen backbone was trained on.
+
+    Raises
+    ------
+    LeakError
+        Even if the backbone saw no labels: what it learnt of these objects is in its features.
+    """
+    for name, encoder in binder.backboned.items():
+        for part, purpose in (("test", "testing"), ("validation", "validation")):
+            ids = object_id[split.rows(part)]
+            refuse_seen(ids, encoder.trained_on, f"the backbone of '{name}'", purpose)
 
 
 def file_hash(path: Path) -> str:

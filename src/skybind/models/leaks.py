@@ -42,6 +42,6 @@ def refuse_seen(
         used = f", which used the split {split}" if split is not None else ""
         raise LeakError(
             f"{int(seen.sum())} of the {len(object_id)} objects for {purpose} (such as "
-            f"'{object_id[seen][0]}') were training objects of {what}{used}: use that split, or "
-            "objects it never saw."
+            f"'{object_id[seen][0]}') were training objects of {what}{used}: use the split "
+            "that it was trained with, or objects it never saw."
         )

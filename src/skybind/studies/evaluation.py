@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from skybind.embeddings.features import matching_source
 from skybind.embeddings.make import best_device
 from skybind.embeddings.store import Embeddings
 from skybind.files import write_json
@@ -43,7 +44,7 @@ def predict(
     device = best_device()
     classifier = saved.classifier.to(device).eval()
     logits = np.full((len(rows), len(saved.classes)), np.nan, np.float32)
-    own = BatchSource(saved.modalities, {name: source.prepared[name] for name in saved.modalities})
+    own = matching_source(saved.binder, saved.modalities, source)
     seen = np.logical_or.reduce([own.present(name)[rows] for name in names])
     places = np.flatnonzero(seen)
     for start in range(0, len(places), batch_size):

@@ -13,13 +13,17 @@ from skybind.config import Config, dump_config, load_config
 from skybind.config.schema import LabelConfig, SplitConfig
 from skybind.data.dataset import Dataset, write_quarantine
 from skybind.data.splits import Split, make_split
+from skybind.embeddings.features import Views, with_features, without_features
 from skybind.errors import ConfigError, DataError
 from skybind.files import atomic_path, write_json, write_text
 from skybind.modalities.base import Modality
 from skybind.modalities.shape import InputShape
 from skybind.modalities.source import BatchSource
 from skybind.modalities.store import prepare, prepared_folder
+from skybind.models.backbones import check_backbones, refuse_backbone_leaks
+from skybind.models.binder import Binder
 from skybind.models.build import build_binder, build_modalities
+from skybind.models.saved import SavedModel
 from skybind.progress import progress_bar
 
 
@@ -80,8 +84,9 @@ class Run:
         folder, dataset = Path(out), Dataset.open(data)
         # all that can be wrong with the configuration is found before anything is written
         modalities = build_modalities(config, dataset.schema)
-        build_binder(config, {name: m.shape for name, m in modalities.items()})
+        binder = build_binder(config, {name: m.shape for name, m in modalities.items()})
         _check_pairs(config, modalities)
+        check_backbones(binder, modalities)
         status = folder / "status.json"
         if status.exists():
             run = cls.open(folder, data=data, show=show)
@@ -95,6 +100,7 @@ class Run:
             )
         chosen = choose_split(config, dataset, split)
         run = cls(folder, config, dataset, chosen, show)
+        refuse_backbone_leaks(binder, dataset.object_ids, chosen)
         _check_cases(run)
         note = {"data": str(Path(data).resolve()), "fingerprint": dataset.fingerprint}
         with atomic_path(folder) as temporary:
@@ -164,7 +170,10 @@ class Run:
 
     @cached_property
     def source(self) -> BatchSource:
-        """Prepared data of all objects, fitted; prepared now if that was not done before."""
+        """Prepared data of all objects, fitted; prepared now if that was not done before.
+
+        Of modalities with a frozen backbone its features are there too.
+        """
         modalities = build_modalities(self.config, self.dataset.schema)
         prepared = {}
         for name, modality in modalities.items():
@@ -180,7 +189,35 @@ class Run:
             )
         source.fit(rows)
         self._write_quarantine(source)
-        return source
+        names = [name for name in modalities if self.config.modalities[name].backbone is not None]
+        if not names:
+            return source
+        shapes = {name: modality.shape for name, modality in modalities.items()}
+        binder = build_binder(self.config, shapes, names)
+        check_backbones(binder, modalities)
+        refuse_backbone_leaks(binder, self.dataset.object_ids, self.split)
+        for name, encoder in binder.backboned.items():
+            if encoder.statistics:  # it expects inputs as they were normalised for its training
+                modalities[name].load_state(encoder.statistics)
+        return self._with_features(source, binder)
+
+    def source_for(self, saved: SavedModel) -> BatchSource:
+        """Prepared data as a saved model was trained on: its preprocessing and its backbones."""
+        own = self.source.prepared
+        fitted = {name: m for name, m in saved.modalities.items() if name in own}
+        source = BatchSource(fitted, {name: without_features(own[name]) for name in fitted})
+        return self._with_features(source, saved.binder)
+
+    def _with_features(self, source: BatchSource, binder: Binder) -> BatchSource:
+        """Add the features of frozen backbones, computed now if that was not done before."""
+        views = {}
+        for name in binder.backboned:
+            rows, settings = self.rows("train"), self.config.modalities[name].backbone
+            if (name, name) in self.config.pairs:  # validation looks at a second view too
+                rows = np.concatenate([rows, self.rows("validation")])
+            views[name] = Views(0 if settings is None else settings.views, rows, self.config.seed)
+        root = self.folder / "prepared"
+        return with_features(source, binder, root, self.dataset.fingerprint, views, self.show)
 
     @property
     def shapes(self) -> dict[str, InputShape]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from skybind.config.schema import ModalityConfig
 from skybind.data.dataset import Dataset
 from skybind.data.schema import DatasetSchema
 from skybind.data.splits import Split
@@ -16,9 +17,7 @@ from skybind.embeddings.make import embed_dataset, embed_source
 from skybind.embeddings.store import Embeddings
 from skybind.errors import ConfigError, DataError, ModelError
 from skybind.files import write_json
-from skybind.modalities.source import BatchSource
 from skybind.models.build import build_binder, build_classifier
-from skybind.models.leaks import hash_ids
 from skybind.models.published import load_published
 from skybind.models.saved import SavedModel, load_model, save_model
 from skybind.progress import progress_bar
@@ -165,11 +164,9 @@ def run_finetuning(
     if run.config.finetuning.class_weights:
         counts = np.bincount(run.labels[rows["train"]], minlength=len(run.classes))
         weights = len(rows["train"]) / (len(counts) * np.maximum(counts, 1))
-    source = run.source.select(case.modalities)
-    if start is not None:
-        # the encoders expect inputs as they were normalised for the pre-training
-        fitted = {name: start.modalities[name] for name in case.modalities}
-        source = BatchSource(fitted, source.prepared)
+    # pre-trained encoders expect inputs as they were normalised for the pre-training
+    source = run.source if start is None else run.source_for(start)
+    source = source.select(case.modalities)
     _describe(run, f"fine-tuning {case.name}", {p: len(r) for p, r in rows.items()})
     result = finetune(
         classifier,
@@ -191,9 +188,8 @@ def run_finetuning(
         config=run.config,
         modalities=source.modalities,
         schema=run.dataset.schema,
-        trained_on=np.concatenate(
-            [run.dataset.object_ids[rows["train"]], *_ids_of_start(run, start)]
-        ),
+        trained_on=run.dataset.object_ids[rows["train"]],
+        trained_before=None if start is None else start.trained_on,
         classes=run.classes,
         identity={**run.identity, "case": case.name},
     )
@@ -226,7 +222,7 @@ def run_embedding(run: Run, *, again: bool = False) -> Embeddings:
     with progress_bar("embedding", len(run.dataset), run.show) as report:
         embeddings = embed_source(
             saved.binder,
-            run.source,
+            run.source_for(saved),
             run.dataset.object_ids,
             run.split.part,
             model=saved.identity,
@@ -271,7 +267,7 @@ def _refuse_misfit(run: Run, case: Case, start: SavedModel) -> None:
                 "list the same features in the same order in its preprocessing."
             )
         mine, theirs = run.config.modalities[name], start.config.modalities[name]
-        if mine.encoder != theirs.encoder or mine.preprocessing != theirs.preprocessing:
+        if _inside(mine) != _inside(theirs):
             raise ModelError(
                 f"The pre-trained model's '{name}' has another encoder or preprocessing than this "
                 "run's configuration: use the configuration that it was pre-trained with."
@@ -291,6 +287,12 @@ def _differ(made: list[str], here: list[str]) -> str:
     return "the same columns in another shape"
 
 
+def _inside(entry: ModalityConfig) -> tuple[object, ...]:
+    """What makes an encoder's weights fit; where a backbone's came from does not matter."""
+    backbone = None if entry.backbone is None else entry.backbone.encoder
+    return entry.encoder, entry.preprocessing, backbone, entry.projection
+
+
 def _finished(note: Path) -> bool:
     return note.exists() and bool(json.loads(note.read_text()).get("finished"))
 
@@ -300,14 +302,6 @@ def _forget_pretraining(run: Run) -> None:
     shutil.rmtree(run.folder / "pretrain", ignore_errors=True)
     for folder in (run.folder / "finetune").glob("*-pretrained*"):
         shutil.rmtree(folder)
-
-
-def _ids_of_start(run: Run, start: SavedModel | None) -> list[np.ndarray]:
-    """Ids of the run's objects that the pre-training saw, and so the classifier too."""
-    if start is None:
-        return []
-    ids = run.dataset.object_ids
-    return [ids[np.isin(hash_ids(ids), start.trained_on)]]
 
 
 def _describe(run: Run, title: str, counts: dict[str, int]) -> None:
