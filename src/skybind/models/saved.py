@@ -139,7 +139,9 @@ def save_model(
         write_json(temporary / "model.json", note)
 
 
-def load_model(folder: str | Path, schema: Any = None) -> SavedModel:
+def load_model(
+    folder: str | Path, schema: Any = None, modalities: Sequence[str] | None = None
+) -> SavedModel:
     """Open a saved model.
 
     Parameters
@@ -148,6 +150,8 @@ def load_model(folder: str | Path, schema: Any = None) -> SavedModel:
     schema : DatasetSchema, optional
         Of the dataset that it shall be used on; it must offer the same columns in the same
         units.
+    modalities : sequence of str, optional
+        Build the encoders of these only (of a binder).
 
     Raises
     ------
@@ -174,7 +178,7 @@ def load_model(folder: str | Path, schema: Any = None) -> SavedModel:
     saved_schema = _SavedSchema(note["schema"])
     if schema is not None:
         _check_schema(saved_schema, schema, folder)
-    names = note["modalities"]
+    names = [n for n in note["modalities"] if modalities is None or n in modalities]
     every = build_modalities(_only(config, names), saved_schema)
     for name, modality in every.items():
         prefix = f"{name}/"
@@ -193,6 +197,9 @@ def load_model(folder: str | Path, schema: Any = None) -> SavedModel:
         binder = classifier.binder
     else:
         module = binder = build_binder(config, shapes, names, load=False)
+    if modalities is not None:
+        wanted = module.state_dict()
+        state = {key: value for key, value in state.items() if key in wanted}
     try:
         module.load_state_dict(state)
     except RuntimeError as error:
