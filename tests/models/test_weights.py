@@ -1,0 +1,169 @@
+"""Weights of frozen backbones, from checkpoints in the layouts of those who published them."""
+
+import argparse
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from skybind.config import load_config
+from skybind.encoders import InputShape, build_encoder
+from skybind.errors import ConfigError, ModelError
+from skybind.models.build import build_binder
+from skybind.models.weights import load_file_weights
+
+RESNET = {"stem": 8, "blocks": [1, 1]}
+SPENDER = {"channels": [4, 6, 8]}
+WIDTH = 16  # features of that ResNet
+
+
+def resnet(seed):
+    torch.manual_seed(seed)
+    return build_encoder("resnet", InputShape(3, 24), **RESNET)
+
+
+def spender(seed):
+    torch.manual_seed(seed)
+    return build_encoder("spender", InputShape(1, 300), **SPENDER)
+
+
+def same(a, b):
+    return all(torch.equal(value, b.state_dict()[key]) for key, value in a.state_dict().items())
+
+
+def prefixed(prefix, state):
+    return {prefix + key: value for key, value in state.items()}
+
+
+@pytest.fixture
+def lightning(tmp_path):
+    """A checkpoint in the layout of Stein et al.: two encoders, a head on each, a queue."""
+    torch.manual_seed(1)
+    fc = {
+        "fc.0.weight": torch.randn(WIDTH, WIDTH),
+        "fc.0.bias": torch.randn(WIDTH),
+        "fc.2.weight": torch.randn(12, WIDTH),
+        "fc.2.bias": torch.randn(12),
+    }
+    state = prefixed("encoder_q.", resnet(1).state_dict() | fc)
+    state |= prefixed("encoder_k.", resnet(2).state_dict() | {k: v + 1 for k, v in fc.items()})
+    state["queue"] = torch.randn(12, 32)
+    path = tmp_path / "resnet.ckpt"
+    checkpoint = {"epoch": 3, "global_step": 10, "state_dict": state, "hyper_parameters": {"lr": 1}}
+    torch.save(checkpoint, path)
+    return path, fc, checkpoint
+
+
+def test_the_query_encoder_of_a_moco_checkpoint(lightning):
+    path, fc, _ = lightning
+    encoder = resnet(0)
+    head = load_file_weights(encoder, path, "resnet")
+    assert same(encoder, resnet(1))
+    assert len(head.layers) == 2
+    assert torch.equal(head.layers[1][0], fc["fc.2.weight"])
+
+
+def config(weights, **changes):
+    overrides = {
+        "encoder": {"name": "head", "hidden": [WIDTH]},
+        "backbone": {"encoder": {"name": "resnet", **RESNET}, "weights": str(weights)},
+    } | changes
+    return load_config("stars-small", ["model.dimension=12"]).model_copy(
+        update={"modalities": {"image": _entry(overrides)}}
+    )
+
+
+def _entry(raw):
+    from skybind.config.schema import ModalityConfig
+
+    return ModalityConfig(**raw)
+
+
+def test_its_fc_starts_a_head_of_that_shape(lightning):
+    path, fc, _ = lightning
+    shapes = {"image": InputShape(3, 24)}
+    binder = build_binder(config(path), shapes)
+    assert torch.equal(binder.encoders["image"].head.layers[0].weight, fc["fc.0.weight"])
+    assert torch.equal(binder.projections["image"].bias, fc["fc.2.bias"])
+    whole = {"name": "head", "hidden": [WIDTH], "out": 12}
+    binder = build_binder(config(path, encoder=whole, projection="none"), shapes)
+    assert torch.equal(binder.encoders["image"].head.layers[3].weight, fc["fc.2.weight"])
+    assert not list(binder.projections.parameters())
+    for other in ({"hidden": [WIDTH + 1]}, {"hidden": [WIDTH], "activation": "gelu"}):
+        binder = build_binder(config(path, encoder={"name": "head"} | other), shapes)
+        assert not torch.equal(binder.projections["image"].bias, fc["fc.2.bias"])
+
+
+def test_without_a_projection_the_widths_must_agree(lightning):
+    with pytest.raises(ConfigError, match=r"model\.dimension = 12 features, not 16"):
+        build_binder(config(lightning[0], projection="none"), {"image": InputShape(3, 24)})
+
+
+@pytest.mark.parametrize(
+    "nest",
+    [
+        lambda state: state,
+        lambda state: {"model": state},
+        lambda state: {"model": prefixed("encoder.", state), "losses": torch.zeros(3)},
+        lambda state: {"model": [prefixed("encoder.", state), {"decoder.0.bias": torch.ones(2)}]},
+    ],
+    ids=["bare", "model", "autoencoder", "list"],
+)
+def test_spenders_file_in_any_nesting_without_its_perceptron(tmp_path, nest):
+    state = spender(1).state_dict() | {"mlp.0.weight": torch.zeros(3, 4)}
+    torch.save(nest(state), tmp_path / "spender.pt")
+    encoder = spender(0)
+    load_file_weights(encoder, tmp_path / "spender.pt", "spender")
+    assert same(encoder, spender(1))
+
+
+def test_safetensors_and_half_precision_and_no_counters(tmp_path):
+    state = {
+        key: value.half() if value.is_floating_point() else value
+        for key, value in resnet(1).state_dict().items()
+        if not key.endswith("num_batches_tracked")
+    }
+    save_file(state, tmp_path / "weights.safetensors")
+    encoder = resnet(0)
+    load_file_weights(encoder, tmp_path / "weights.safetensors", "resnet")
+    torch.testing.assert_close(encoder.conv1.weight, resnet(1).conv1.weight, atol=1e-3, rtol=1e-3)
+    assert encoder.conv1.weight.dtype == torch.float32
+
+
+def test_python_objects_are_not_unpickled_and_it_says_what_to_do(lightning, tmp_path):
+    _, _, checkpoint = lightning
+    checkpoint["hyper_parameters"] = argparse.Namespace(lr=1)
+    torch.save(checkpoint, tmp_path / "namespace.ckpt")
+    with pytest.raises(ModelError, match=r"such as argparse\.Namespace.*save its 'state_dict'"):
+        load_file_weights(resnet(0), tmp_path / "namespace.ckpt", "resnet")
+
+
+def test_what_does_not_fit_is_said_in_a_sentence(lightning, tmp_path):
+    path, _, checkpoint = lightning
+    with pytest.raises(ModelError, match="There is no file of weights at"):
+        load_file_weights(resnet(0), tmp_path / "gone.ckpt", "resnet")
+    (tmp_path / "text.ckpt").write_text("no weights")
+    with pytest.raises(ModelError, match=r"text\.ckpt"):
+        load_file_weights(resnet(0), tmp_path / "text.ckpt", "resnet")
+    with pytest.raises(ModelError, match=r"no weights of the encoder 'spender'.*conv1\.0\.weight"):
+        load_file_weights(spender(0), path, "spender")
+    wide = build_encoder("resnet", InputShape(3, 24), stem=9, blocks=[1, 1])
+    with pytest.raises(ModelError, match=r"shape conv1\.weight \(8, 3, 7, 7\) for \(9, 3, 7, 7\)"):
+        load_file_weights(wide, path, "resnet")
+    del checkpoint["state_dict"]["encoder_q.bn1.bias"]
+    torch.save(checkpoint, tmp_path / "torn.ckpt")
+    with pytest.raises(ModelError, match=r"missing bn1\.bias"):
+        load_file_weights(resnet(0), tmp_path / "torn.ckpt", "resnet")
+    both = {"a": resnet(1).state_dict(), "b": resnet(2).state_dict()}
+    torch.save(both, tmp_path / "both.pt")
+    with pytest.raises(ModelError, match=r"several encoders that fit 'resnet' \('a\.', 'b\.'\)"):
+        load_file_weights(resnet(0), tmp_path / "both.pt", "resnet")
+
+
+def test_without_weights_it_says_which_and_how_to_make_ones_own():
+    entry = {"backbone": {"encoder": {"name": "resnet50"}}, "encoder": {"name": "head"}}
+    with pytest.raises(
+        ConfigError,
+        match=r"modalities\.image\.backbone\.weights is not set.*Stein.*pretrain-backbone image'",
+    ):
+        build_binder(config("random", **entry), {"image": InputShape(3, 24)})
