@@ -6,9 +6,12 @@ from pathlib import Path
 from skybind.files import write_text
 from skybind.report.data import ReportData
 from skybind.report.groups import accuracy_groups, headline, retrieval_groups, subset_name
+from skybind.report.regression import best_zero_shot
 from skybind.report.sections import all_sections
 from skybind.report.style import combination_name, report_style
 from skybind.report.tables import number, percent, rank, readable_time
+
+PREDICTED = 2  # targets at the top of the report
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,16 @@ def headline_facts(run: ReportData) -> list[Fact]:
                 f"accuracy on test ({words}, {subset_name(best.subset)} of labels)",
             )
         )
+    predicted = run.metrics.get("regression") or []
+    for target in list(dict.fromkeys(entry["target"] for entry in predicted))[:PREDICTED]:
+        found = best_zero_shot(predicted, target)
+        if found is not None:
+            facts.append(
+                Fact(
+                    f"{found['r2']:.2f}",
+                    f"R² of {target} from the {found['predict'][0]}, zero-shot on test",
+                )
+            )
     entries = retrieval_groups(run.metrics.get("retrieval") or [])
     if entries:
         first = min(entries, key=lambda entry: entry.median_rank / entry.chance_median_rank)

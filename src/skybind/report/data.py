@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from skybind.errors import DataError
+from skybind.report.views import ClusterView, MapView, Picture, PredictionView, QueryView
 
 METRICS_VERSION = 1
 
@@ -56,7 +57,8 @@ class Spectrum:
     flux : ndarray, shape (n,)
         Flux [`flux_unit`]; NaN where masked.
     redshift : float
-        Lines are drawn at (1 + redshift) times their rest wavelength.
+        Lines are drawn at (1 + redshift) times their rest wavelength; beyond 0.003, farther than
+        any star, those of galaxies.
     flux_unit : str
         Unit for the axis label.
     vacuum : bool
@@ -86,6 +88,10 @@ class ExampleObject:
         Its photometry, if observed.
     spectrum : Spectrum, optional
         Its spectrum, if observed.
+    image : Picture, optional
+        Its image, if observed.
+    properties : dict of str to str
+        What else the caption tells: name -> value with unit.
     """
 
     object_id: str
@@ -94,6 +100,8 @@ class ExampleObject:
     predicted_class: str | None = None
     light_curve: LightCurve | None = None
     spectrum: Spectrum | None = None
+    image: Picture | None = None
+    properties: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -137,6 +145,14 @@ class ReportData:
         Modalities whose average was mapped.
     examples : list of ExampleObject
         Objects to show.
+    maps : list of MapView
+        Maps of each modality and of all together, to be coloured by columns and clusters.
+    predictions : list of PredictionView
+        Predicted against true numbers.
+    queries : list of QueryView
+        Objects whose retrieval is drawn.
+    clusters : list of ClusterView
+        Samples of the clusters.
     """
 
     metrics: dict[str, Any]
@@ -145,6 +161,10 @@ class ReportData:
     map_method: str = "umap"
     map_modalities: tuple[str, ...] = ()
     examples: list[ExampleObject] = field(default_factory=list)
+    maps: list[MapView] = field(default_factory=list)
+    predictions: list[PredictionView] = field(default_factory=list)
+    queries: list[QueryView] = field(default_factory=list)
+    clusters: list[ClusterView] = field(default_factory=list)
 
     @property
     def classes(self) -> list[str]:

@@ -6,6 +6,7 @@ import numpy as np
 
 from skybind.report import tables
 from skybind.report.blocks import Block, Section, figure_block
+from skybind.report.clusters import cluster_section, coloured_section, retrieved_section
 from skybind.report.data import ExampleObject, ReportData
 from skybind.report.figures.bars import accuracy_bars, retrieval_bars
 from skybind.report.figures.curves import loss_curves
@@ -13,27 +14,36 @@ from skybind.report.figures.maps import AXIS_NAMES, embedding_map
 from skybind.report.figures.matrix import confusion_figure
 from skybind.report.figures.objects import object_figure
 from skybind.report.groups import Accuracy, accuracy_groups, headline, retrieval_groups, subset_name
+from skybind.report.regression import regression_section
 from skybind.report.style import combination_name
 
 # A spectrum of thousands of pixels is some 200 kB as lines; more objects become pictures.
-DRAWN_AS_LINES = 8
+DRAWN_AS_LINES, DRAWN_PIXELS = 8, 6000
 
 
 def all_sections(run: ReportData) -> list[Section]:
-    """Make all sections, in reading order."""
+    """Make all sections, in reading order.
+
+    A run with targets and without classes, or the other way round, has no pages on the other.
+    """
+    of_classes = (accuracy_section, confusion_section, importance_section)
+    only_targets = bool(run.metrics.get("regression")) and not run.metrics.get("classification")
     makers = (
         dataset_section,
         pretraining_section,
-        accuracy_section,
-        confusion_section,
-        importance_section,
+        *(() if only_targets else of_classes),
         retrieval_section,
-        comparison_section,
+        retrieved_section,
+        regression_section,
+        *(() if only_targets else (comparison_section,)),
         map_section,
+        coloured_section,
+        cluster_section,
         examples_section,
         provenance_section,
     )
-    return [make(run) for make in makers]
+    made = [make(run) for make in makers]
+    return [section for section in made if section is not None]
 
 
 def dataset_section(run: ReportData) -> Section:
@@ -255,7 +265,12 @@ def examples_section(run: ReportData) -> Section:
             "Dotted lines mark where some common lines lie, present or not; the highest and "
             "lowest 0.2 % of the fluxes may lie outside the frame."
         )
-    kind = "svg" if len(examples) <= DRAWN_AS_LINES else "png"
+    # in an SVG an image is embedded pixel by pixel, lines of many pixels point by point
+    small = len(examples) <= DRAWN_AS_LINES and all(
+        e.image is None and (e.spectrum is None or len(e.spectrum.wavelength) <= DRAWN_PIXELS)
+        for e in examples
+    )
+    kind = "svg" if small else "png"
     blocks = [
         figure_block(
             object_figure(e), _example_words(e), run, f"Observations of {e.object_id}", kind
@@ -297,7 +312,7 @@ def provenance_section(run: ReportData) -> Section:
 def seeds(metrics: dict[str, Any]) -> list[int]:
     """List every seed that the metrics name."""
     entries = [metrics, metrics.get("split") or {}]
-    for key in ("classification", "retrieval", "knn", "baseline"):
+    for key in ("classification", "retrieval", "knn", "baseline", "regression"):
         entries += metrics.get(key) or []
     return sorted({entry["seed"] for entry in entries if entry.get("seed") is not None})
 
@@ -320,8 +335,10 @@ def _error_words(groups: list[Accuracy]) -> str:
 
 def _drawable(example: ExampleObject) -> bool:
     curve, spectrum = example.light_curve, example.spectrum
-    return (curve is not None and len(curve.time) > 0) or (
-        spectrum is not None and len(spectrum.wavelength) > 0
+    return (
+        (curve is not None and len(curve.time) > 0)
+        or (spectrum is not None and len(spectrum.wavelength) > 0)
+        or example.image is not None
     )
 
 
@@ -331,4 +348,5 @@ def _example_words(example: ExampleObject) -> str:
         words.append(f"catalogue class {example.true_class}")
     if example.predicted_class:
         words.append(f"predicted {example.predicted_class}")
+    words += [f"{name} {value}" for name, value in example.properties.items()]
     return ", ".join(words) + "."

@@ -104,12 +104,17 @@ def inline(figure: "Figure", kind: str = "svg") -> str:
     ----------
     figure : Figure
         What to draw.
-    kind : {"svg", "png"}
-        SVG for lines, PNG (twice the screen's resolution) for thousands of points.
+    kind : {"svg", "png", "jpeg"}
+        SVG for lines, PNG (twice the screen's resolution) for thousands of points, JPEG for
+        photographs.
     """
     buffer = io.BytesIO()
     # No date: the same run gives the same bytes.
-    metadata: dict[str, Any] = {"Date": None} if kind == "svg" else {"Software": None}
-    figure.savefig(buffer, format=kind, dpi=192, metadata=metadata)
-    media = "image/svg+xml" if kind == "svg" else "image/png"
+    options: dict[str, dict[str, Any]] = {
+        "svg": {"metadata": {"Date": None}},
+        "png": {"metadata": {"Software": None}, "dpi": 192},
+        "jpeg": {"pil_kwargs": {"quality": 85}, "dpi": 150},
+    }
+    figure.savefig(buffer, format=kind, **options[kind])
+    media = "image/svg+xml" if kind == "svg" else f"image/{kind}"
     return f"data:{media};base64,{base64.b64encode(buffer.getvalue()).decode()}"

@@ -6,6 +6,7 @@ import numpy as np
 
 from skybind.report.data import ExampleObject, LightCurve, Spectrum
 from skybind.report.style import BAND_COLOURS, BLUE, MUTED, WIDTH, new_figure
+from skybind.report.views import Picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,20 +24,27 @@ LINES: dict[str, tuple[float, ...]] = {
     "Hδ": (4102.90,),
     "TiO": (7056.0,),
 }
+#: Of galaxies, vacuum wavelengths [Angstrom].
+GALAXY_LINES: dict[str, tuple[float, ...]] = {
+    "Hα": (6564.61,),
+    "[O III]": (4960.30, 5008.24),
+    "[O II]": (3727.09, 3729.88),
+    "Ca II K, H": (3934.78, 3969.59),
+    "Hβ": (4862.69,),
+    "Na D": (5891.58, 5897.56),
+    "Mg b": (5168.76, 5174.13, 5185.05),
+    "[S II]": (6718.29, 6732.67),
+    "Hγ": (4341.69,),
+    "G band": (4305.6,),
+}
+BEYOND_STARS = 0.003  # redshift
 ERROR_COLOUR = "#c4c4c8"
 LABEL_SPACE = 0.035  # least distance of two labels, as a fraction of the axis
 
 
 def object_figure(example: ExampleObject) -> "Figure":
     """Draw what was observed of one object, side by side."""
-    curve, spectrum = example.light_curve, example.spectrum
-    panels: list[Any] = []
-    if curve is not None and len(curve.time):
-        panels.append((_draw_time, curve, 1.0))
-        if curve.period:
-            panels.append((_draw_phase, curve, 1.0))
-    if spectrum is not None and len(spectrum.wavelength):
-        panels.append((_draw_spectrum, spectrum, 1.35))
+    panels = object_panels(example)
     ratios = [ratio for *_, ratio in panels]
     width = WIDTH * min(1.0, sum(ratios) / 3.35) if sum(ratios) > 1.4 else WIDTH * 0.45
     figure = new_figure(2.25, width)
@@ -44,6 +52,34 @@ def object_figure(example: ExampleObject) -> "Figure":
     for axes, (draw, what, _) in zip(grid, panels, strict=True):
         draw(axes, what)
     return figure
+
+
+def object_panels(example: ExampleObject) -> list[tuple[Any, Any, float]]:
+    """Give what was observed of one object: how it is drawn, what, and its relative width."""
+    curve, spectrum = example.light_curve, example.spectrum
+    panels: list[tuple[Any, Any, float]] = []
+    if example.image is not None:
+        panels.append((draw_picture, example.image, 0.8))
+    if curve is not None and len(curve.time):
+        panels.append((_draw_time, curve, 1.0))
+        if curve.period:
+            panels.append((_draw_phase, curve, 1.0))
+    if spectrum is not None and len(spectrum.wavelength):
+        panels.append((_draw_spectrum, spectrum, 1.35))
+    return panels
+
+
+def draw_picture(axes: "Axes", picture: Picture) -> None:
+    """Draw an image with a bar of 5 arcsec, if the size of its pixels is known."""
+    side = picture.pixels.shape[1]
+    axes.imshow(picture.pixels, origin="lower", interpolation="nearest")
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.spines[:].set_visible(False)
+    if picture.pixel_scale:
+        length = 5.0 / picture.pixel_scale
+        axes.plot([0.06 * side, 0.06 * side + length], [0.07 * side] * 2, color="white")
+        axes.text(0.06 * side, 0.1 * side, "5″", color="white", fontsize=7)
 
 
 def fold(curve: LightCurve) -> np.ndarray:
@@ -137,7 +173,8 @@ def _draw_spectrum(axes: "Axes", spectrum: Spectrum) -> None:
     axes.set_xlim(first, last)
     axes.set_ylim(*_limits(spectrum.flux, cut=0.2))
     labelled: list[float] = []
-    for name, rest in LINES.items():
+    lines = GALAXY_LINES if spectrum.redshift > BEYOND_STARS else LINES
+    for name, rest in lines.items():
         at = [(w if spectrum.vacuum else air_wavelength(w)) * (1 + spectrum.redshift) for w in rest]
         inside = [w for w in at if first < w < last]
         for wavelength in inside:

@@ -1,0 +1,212 @@
+"""The report's pages on maps coloured by columns, on clusters and on what was retrieved."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from skybind.report.blocks import Block, Section, figure_block
+from skybind.report.data import ReportData
+from skybind.report.figures.maps import AXIS_NAMES, cluster_maps, coloured_maps
+from skybind.report.figures.pictures import (
+    IMAGES,
+    OVERLAID,
+    SPECTRA,
+    cluster_gallery,
+    retrieved_images,
+    retrieved_spectra,
+)
+from skybind.report.tables import NONE, Cell, Table, cells, number, percent
+
+PAIRS_A_FIGURE = 4
+#: Clusters of one map that the table lists.
+LISTED = 10
+
+
+def retrieved_section(run: ReportData) -> Section | None:
+    """Queries and what was found for them, drawn; nothing without queries."""
+    if not run.queries:
+        return None
+    pairs = list(dict.fromkeys(pair for query in run.queries for pair in query.matches))
+    text = (
+        "Some test objects as queries, and the test objects whose embeddings are most alike. "
+        "An arrow reads: the query's embedding of the first modality, among all embeddings of the "
+        "second. Within one modality the query itself is left out; across modalities a green "
+        "frame marks the query's own other view."
+    )
+    blocks = []
+    for start in range(0, len(pairs), PAIRS_A_FIGURE):
+        chosen = pairs[start : start + PAIRS_A_FIGURE]
+        if any(query.example.image is not None for query in run.queries):
+            blocks.append(
+                figure_block(
+                    retrieved_images(run.queries, chosen),
+                    f"The query (blue) and images of the {IMAGES} objects most alike, best first.",
+                    run,
+                    "Images of queries and of the objects found",
+                    "jpeg",
+                )
+            )
+        if any(query.example.spectrum is not None for query in run.queries):
+            blocks.append(
+                figure_block(
+                    retrieved_spectra(run.queries, chosen),
+                    f"Spectra of the same queries (blue; their images in the corner) over those of "
+                    f"the {SPECTRA} objects most alike (grey), averaged in bins, each with mean 0 "
+                    "and variance 1.",
+                    run,
+                    "Spectra of queries and of the objects found",
+                    "jpeg",
+                )
+            )
+    return Section("retrieved", "What is retrieved", text, blocks)
+
+
+def coloured_section(run: ReportData) -> Section | None:
+    """Maps of each modality coloured by columns; nothing without any."""
+    views = [view for view in run.maps if view.columns]
+    if not views:
+        return None
+    method = "principal components" if run.map_method == "pca" else AXIS_NAMES[run.map_method]
+    caption = (
+        f"Embeddings of each modality, and their mean, laid out by {method} fitted on training "
+        "objects and applied to test objects; both are drawn. Scales of numbers end at the first "
+        "and the last hundredth; grey: not known."
+    )
+    figure = coloured_maps(views, run.map_method)
+    block = figure_block(figure, caption, run, "Maps coloured by columns", "png")
+    return Section("coloured", "Maps coloured by what the catalogue knows", blocks=[block])
+
+
+def cluster_section(run: ReportData) -> Section | None:
+    """Islands of the maps and groups of the embeddings; nothing without any."""
+    entries = run.metrics.get("clusters") or []
+    if not entries:
+        return None
+    text = (
+        "DBSCAN finds islands on a map; k-means divides the full space of the embedding, with the "
+        "number of groups chosen by the silhouette. Clusters are numbered by size."
+    )
+    blocks: list[Block] = []
+    for method in dict.fromkeys(entry["method"] for entry in entries):
+        blocks += _figures(run, method, [e for e in entries if e["method"] == method])
+    planted = truth_table(entries)
+    if planted.rows:
+        blocks.append(
+            Block(
+                "What the simulation planted, and where it went, by its truth table, which only "
+                "this evaluation reads. Best: the cluster of largest F1 score. Majority: all "
+                "clusters that hold more of the kind than of all else. Chance: the precision of "
+                "a random group.",
+                table=planted,
+            )
+        )
+    for entry in entries:
+        table = cluster_table(entry)
+        if table.rows:
+            blocks.append(
+                Block(
+                    f"{entry['method']}, {' + '.join(entry['modalities'])}: {_settings(entry)}. "
+                    "What sets a cluster apart: columns of numbers in units of the scatter of the "
+                    "other objects (medians inside and outside), and text that is more frequent.",
+                    table=table,
+                    folded=True,
+                )
+            )
+    return Section("clusters", "Clusters", text, blocks)
+
+
+def cluster_table(entry: Mapping[str, Any]) -> Table:
+    """The largest clusters of one map, and which columns set each apart."""
+    rows = [
+        cells(
+            str(cluster["cluster"]),
+            "; ".join(_distinction(column) for column in cluster["columns"]) or "nothing",
+            number(cluster["size"]),
+            percent(cluster["size"] / entry["n"]),
+        )
+        for cluster in entry["clusters"][:LISTED]
+    ]
+    return Table(["Cluster", "Set apart by", "Objects", "Share [%]"], rows, text_columns=2)
+
+
+def truth_table(entries: Sequence[Mapping[str, Any]]) -> Table:
+    """Precision and recall of planted kinds, by method and map."""
+    rows = []
+    for entry in entries:
+        for match in entry.get("truth") or []:
+            found = match["cluster"] >= 0
+            rows.append(
+                [
+                    *cells(
+                        match["kind"],
+                        entry["method"],
+                        " + ".join(entry["modalities"]),
+                        number(match["n"]),
+                        str(match["cluster"]) if found else NONE,
+                        percent(match["precision"]) if found else NONE,
+                        percent(match["recall"]),
+                        number(len(match["clusters"])),
+                        percent(match["precision_of_all"]) if match["clusters"] else NONE,
+                        percent(match["recall_of_all"]),
+                    ),
+                    Cell(percent(match["share"]), "quiet"),
+                ]
+            )
+    rows.sort(key=lambda row: row[0].text)
+    header = ["Kind", "Method", "Embedding", "Objects", "Best cluster", "Precision [%]"]
+    header += ["Recall [%]", "Majority clusters", "Precision [%]", "Recall [%]", "Chance [%]"]
+    return Table(header, rows, text_columns=3)
+
+
+def _figures(run: ReportData, method: str, entries: Sequence[Mapping[str, Any]]) -> list[Block]:
+    """The maps coloured by cluster, and samples of the clusters of one map."""
+    blocks = []
+    views = [view for view in run.maps if method in view.clusters]
+    if views:
+        grey = " Grey: on no island." if method == "DBSCAN" else ""
+        blocks.append(
+            figure_block(
+                cluster_maps(views, method, run.map_method),
+                f"Clusters by {method} ({_settings(entries[0])}).{grey}"
+                if method == "DBSCAN"
+                else f"Clusters by {method} in the full space, shown on the maps.",
+                run,
+                f"Maps coloured by {method} cluster",
+                "png",
+            )
+        )
+    samples = [view for view in run.clusters if view.method == method]
+    if samples:
+        what = " + ".join(samples[0].modalities)
+        blocks.append(
+            figure_block(
+                cluster_gallery(samples),
+                f"Random members of clusters by {method} of the {what} embeddings; at most "
+                f"{OVERLAID} spectra are drawn over each other, averaged in bins.",
+                run,
+                f"Samples of {method} clusters",
+                "jpeg",
+            )
+        )
+    return blocks
+
+
+def _settings(entry: Mapping[str, Any]) -> str:
+    if entry["method"] == "DBSCAN":
+        return (
+            f"radius {entry['radius']:g}, {entry['min_samples']} samples on the "
+            f"{AXIS_NAMES.get(entry['map'], entry['map'])} map"
+        )
+    silhouette = entry["silhouette"][str(entry["k"])]
+    return f"k = {entry['k']} of {len(entry['silhouette'])} tried, silhouette {silhouette:.2f}"
+
+
+def _distinction(column: Mapping[str, Any]) -> str:
+    if column["value"]:
+        return (
+            f"{column['column']} = {column['value']} "
+            f"({100 * column['inside']:.0f} % against {100 * column['outside']:.0f} %)"
+        )
+    return (
+        f"{column['column']} {column['effect']:+.1f} σ "
+        f"({column['inside']:.4g} against {column['outside']:.4g})"
+    )

@@ -1,0 +1,200 @@
+"""The report's page on regression: how well targets are predicted, beside plain methods."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from skybind.report.blocks import Block, Section, figure_block
+from skybind.report.data import ReportData
+from skybind.report.figures.regression import arrow_name, prediction_figure
+from skybind.report.style import combination_name
+from skybind.report.tables import NONE, Cell, Table, cells, number, percent
+
+#: R2 of the AstroCLIP reports, table 1: (target, fit, predict) -> (original v1, reproduction).
+PUBLISHED: dict[tuple[str, str, str], tuple[float, float]] = {
+    ("redshift", "image", "image"): (0.71, 0.65),
+    ("redshift", "spectrum", "spectrum"): (0.97, 0.87),
+    ("redshift", "spectrum", "image"): (0.64, 0.59),
+    ("stellar mass", "image", "image"): (0.66, 0.57),
+    ("stellar mass", "spectrum", "spectrum"): (0.86, 0.74),
+    ("stellar mass", "spectrum", "image"): (0.58, 0.50),
+}
+Entry = Mapping[str, Any]
+
+
+def regression_section(run: ReportData) -> Section | None:
+    """Predicted numbers; nothing if there was no target."""
+    entries = run.metrics.get("regression") or []
+    if not entries:
+        return None
+    targets = list(dict.fromkeys(entry["target"] for entry in entries))
+    k = next((entry["k"] for entry in entries if "k" in entry), None)
+    text = (
+        f"Zero-shot: the mean of the {k} nearest training objects in the embedding, weighted by "
+        "1/distance; neither encoders nor embedding have seen the numbers. An arrow reads: fitted "
+        "on the embeddings of the first modality, predicted from those of the second."
+    )
+    blocks: list[Block] = []
+    for target in targets:
+        views = [view for view in run.predictions if view.target == target and len(view.true)]
+        if views:
+            blocks.append(
+                figure_block(
+                    prediction_figure(views),
+                    f"Zero-shot {target} of the test objects against the catalogue's. Grey: "
+                    "objects; blue: their number in bins; lines: a density estimate; dashed: "
+                    "equality. R² with its bootstrap error.",
+                    run,
+                    f"Predicted against true {target}",
+                    "png",
+                )
+            )
+    for target in targets:
+        own = [entry for entry in entries if entry["target"] == target]
+        blocks.append(Block(_zero_shot_words(target, own), table=zero_shot_table(own)))
+    for target in targets:
+        own = [entry for entry in entries if entry["target"] == target]
+        compared = comparison_table(own)
+        if compared.rows:
+            blocks.append(
+                Block(
+                    f"R² of {target} by share of the training objects whose {target} is given: a "
+                    "perceptron on the embedding, beside methods that do without it. Random forest "
+                    "and ridge see simple statistics of the observations; supervised is the same "
+                    "encoder trained on the numbers alone.",
+                    table=compared,
+                )
+            )
+    published = published_table(entries)
+    if published.rows:
+        blocks.append(
+            Block(
+                "Zero-shot R² beside the numbers that the AstroCLIP reports give for 105,159 real "
+                "galaxies of DESI. Other data than this run's, so no test of either: published "
+                "numbers show what is usual there.",
+                table=published,
+            )
+        )
+    return Section("regression", f"Predicting {_listed(targets)}", text, blocks)
+
+
+def best_zero_shot(entries: Sequence[Entry], target: str) -> Entry | None:
+    """The zero-shot prediction of a target with the largest R2, within one modality."""
+    own = [
+        entry
+        for entry in entries
+        if entry["target"] == target
+        and entry["method"] == "k-NN"
+        and entry["protocol"] == "train"
+        and entry["fit"] == entry["predict"]
+        and len(entry["fit"]) == 1
+        and entry.get("r2") is not None
+    ]
+    return max(own, key=lambda entry: float(entry["r2"]), default=None)
+
+
+def zero_shot_table(entries: Sequence[Entry]) -> Table:
+    """All numbers of the zero-shot predictions of one target, by both protocols."""
+    own = [entry for entry in entries if entry["method"] == "k-NN"]
+    by_halves = {
+        (tuple(e["fit"]), tuple(e["predict"])): e for e in own if e["protocol"] == "held-out"
+    }
+    limits = list(dict.fromkeys(limit for entry in own for limit in entry["outliers"]))
+    rows = []
+    for entry in own:
+        if entry["protocol"] != "train":
+            continue
+        other = by_halves.get((tuple(entry["fit"]), tuple(entry["predict"])))
+        rows.append(
+            [
+                *cells(
+                    arrow_name(entry["fit"], entry["predict"]),
+                    number(entry["n_train"]),
+                    number(entry["n_test"]),
+                    r2_text(entry),
+                    f"{entry['bias']:+.4f}",
+                    f"{entry['scatter']:.4f}",
+                    *(percent(entry["outliers"].get(limit)) for limit in limits),
+                ),
+                Cell(r2_text(other) if other else NONE, "quiet"),
+            ]
+        )
+    redshift = any(entry["redshift"] for entry in own)
+    head = ["Embedding", "Train objects", "Test objects", "R²", "Bias", "σ_NMAD"]
+    outliers = [f"Beyond {limit}{'' if redshift else ' σ_NMAD'} [%]" for limit in limits]
+    return Table([*head, *outliers, "R², held-out halves"], rows)
+
+
+def comparison_table(entries: Sequence[Entry]) -> Table:
+    """R2 of the perceptron and of plain methods, by what they see and share of the labels."""
+    own = [entry for entry in entries if entry["method"] != "k-NN"]
+    shares = sorted({entry["share"] for entry in own})
+    found = {(e["method"], tuple(e["predict"]), e["share"]): e for e in own}
+    rows = []
+    for modalities in dict.fromkeys(tuple(entry["predict"]) for entry in own):
+        here = {share: [e for e in own if tuple(e["predict"]) == modalities] for share in shares}
+        for method, inputs in dict.fromkeys((e["method"], e["inputs"]) for e in here[shares[0]]):
+            row = cells(combination_name(modalities), method, inputs)
+            row += [
+                Cell(r2_text(entry) if (entry := found.get((method, modalities, share))) else NONE)
+                for share in shares
+            ]
+            rows.append(row)
+    header = ["Modalities", "Method", "Sees", *(f"{share:g} % of labels" for share in shares)]
+    return Table(header, rows, text_columns=3)
+
+
+def published_table(entries: Sequence[Entry]) -> Table:
+    """Our zero-shot R2 beside those of the AstroCLIP reports, where the quantity is the same."""
+    rows = []
+    for entry in entries:
+        if entry["method"] != "k-NN" or entry["protocol"] != "train" or len(entry["fit"]) > 1:
+            continue
+        published = PUBLISHED.get((_quantity(entry), entry["fit"][0], entry["predict"][0]))
+        if published is None:
+            continue
+        halves = next(
+            (
+                e
+                for e in entries
+                if e["protocol"] == "held-out"
+                and (e["target"], e["fit"], e["predict"])
+                == (entry["target"], entry["fit"], entry["predict"])
+            ),
+            None,
+        )
+        row = cells(entry["target"], arrow_name(entry["fit"], entry["predict"]), r2_text(entry))
+        row.append(Cell(r2_text(halves) if halves else NONE))
+        rows.append([*row, *(Cell(f"{value:.2f}", "quiet") for value in published)])
+    header = ["Target", "Embedding", "This run", "This run, held-out halves"]
+    return Table([*header, "Published: AstroCLIP v1", "Published: reproduction"], rows, 2)
+
+
+def r2_text(entry: Entry) -> str:
+    """Write R2 with its error."""
+    if entry.get("r2") is None:
+        return NONE
+    error = entry.get("r2_error")
+    return f"{entry['r2']:.3f}" + ("" if error is None else f" ± {error:.3f}")
+
+
+def _quantity(entry: Entry) -> str:
+    """What a target is, in the words of the published table."""
+    if entry["redshift"]:
+        return "redshift"
+    return "stellar mass" if "mass" in entry["target"].lower() else entry["target"]
+
+
+def _zero_shot_words(target: str, entries: Sequence[Entry]) -> str:
+    redshift = any(entry["redshift"] for entry in entries)
+    difference = "dz/(1+z)" if redshift else "the difference"
+    beyond = "|dz|/(1+z) beyond the limit" if redshift else "differences beyond 3 σ_NMAD"
+    return (
+        f"Zero-shot {target}, fitted on the training objects and tested on the test objects. Bias: "
+        f"median of {difference}; σ_NMAD: 1.4826 times its median absolute deviation; outliers: "
+        f"{beyond}. Last column: the AstroCLIP reports' own protocol, fitted on one half of the "
+        "validation and test objects and tested on the other."
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
