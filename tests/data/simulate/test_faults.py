@@ -4,6 +4,7 @@ import pytest
 from skybind.data.simulate import faults
 from skybind.data.simulate.classes import ALL_CLASSES, new_stars
 from skybind.data.simulate.lines import WAVELENGTH
+from skybind.data.simulate.simulated import choose_observed
 
 
 def test_wrong_labels_are_a_fraction_and_plausible():
@@ -32,7 +33,7 @@ def test_periods_of_giants_are_less_certain():
 
 @pytest.mark.parametrize("missing", [0.0, 0.1, 0.3, 0.5, 0.66])
 def test_missing_fraction_holds_for_every_modality(missing):
-    observed = faults.choose_observed(40000, missing, np.random.default_rng(0))
+    observed = choose_observed(40000, missing, 3, np.random.default_rng(0))
     np.testing.assert_allclose(1 - observed.mean(axis=0), missing, atol=0.012)
     assert observed.any(axis=1).all()
 

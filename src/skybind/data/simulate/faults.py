@@ -17,7 +17,6 @@ OUTLIER_KINDS = (
 )
 
 MODALITIES = ("photometry", "spectrum", "metadata")
-MAX_MISSING = 2 / 3
 
 
 def choose_outliers(n: int, fraction: float, rng: Rng) -> np.ndarray:
@@ -97,27 +96,3 @@ def catalogue_periods(stars: Stars, fraction: float, rng: Rng) -> tuple[np.ndarr
     factor = np.where(rng.random(n) < fraction, rng.choice([0.5, 2.0], n), 1.0)
     period = stars["period"] * factor * (1 + relative * rng.normal(0, 1, n))
     return period * np.where(other, 10 ** rng.normal(0, 0.25, n), 1.0), factor
-
-
-def choose_observed(n: int, missing: float, rng: Rng) -> np.ndarray:
-    """Draw which modalities of each object were observed; every object keeps at least one.
-
-    Parameters
-    ----------
-    missing : float
-        Fraction of each modality that is missing in the end, 0 to 2/3.
-
-    Returns
-    -------
-    ndarray of bool, shape (n, 3)
-        In the order of `MODALITIES`.
-    """
-    # where all three are lost one is given back, so more must be lost first: p - p^3/3 = missing
-    p = missing
-    for _ in range(100):
-        p = min(missing + p**3 / 3, 1.0)
-    observed = rng.random((n, 3)) >= p
-    kept = rng.integers(0, 3, n)
-    empty = np.flatnonzero(~observed.any(axis=1))
-    observed[empty, kept[empty]] = True
-    return observed

@@ -41,6 +41,9 @@ _F_CH = np.array([1.2, 1.4, 1.4, 1.3, 1.1, 0.6, 0.2, 0.0])
 _T_CAT = np.array([3000.0, 4000, 5000, 6000, 7000, 8000, 10000])
 _F_CAT = np.array([0.9, 1.1, 1.1, 0.9, 0.7, 0.4, 0.1])
 
+# of the weak metal lines, in units of their optical depth at 3700 Angstrom
+_BLANKET_LIMIT = 1.4
+
 
 @dataclass(frozen=True)
 class _Line:
@@ -110,21 +113,41 @@ def absorption(carbon: bool) -> np.ndarray:
     return np.exp(-depth).astype(np.float32).reshape(*teff.shape, N_PIXELS)
 
 
-def optical_depth(teff: np.ndarray, logg: np.ndarray, feh: np.ndarray, carbon: bool) -> np.ndarray:
-    """Sum all lines and bands; arguments of shape (n,), result (n, n_pixels)."""
-    tau = np.zeros((len(teff), N_PIXELS))
-    _hydrogen(tau, teff, logg)
-    _metals(tau, teff, logg, feh)
+def optical_depth(
+    teff: np.ndarray,
+    logg: np.ndarray,
+    feh: np.ndarray,
+    carbon: bool,
+    wavelength: np.ndarray = WAVELENGTH,
+) -> np.ndarray:
+    """Sum all lines and bands.
+
+    Parameters
+    ----------
+    teff, logg, feh : ndarray, shape (n,)
+        K, cgs dex, dex.
+    carbon : bool
+        As in `absorption`.
+    wavelength : ndarray, shape (n_pixels,)
+        Vacuum, Angstrom, growing; logarithmic steps of about `LOG_STEP`.
+
+    Returns
+    -------
+    ndarray, shape (n, n_pixels)
+    """
+    tau = np.zeros((len(teff), len(wavelength)))
+    _hydrogen(tau, wavelength, teff, logg)
+    _metals(tau, wavelength, teff, logg, feh)
     if carbon:
         cool = np.clip((4300 - teff) / 1200, 0, 1.6)
-        _bands(tau, _C2, cool, redward=False)
-        _bands(tau, _CN, cool, redward=True)
-        violet = np.exp(-(WAVELENGTH - 3700) / 450)
+        _bands(tau, wavelength, _C2, cool, redward=False)
+        _bands(tau, wavelength, _CN, cool, redward=True)
+        violet = np.exp(-(wavelength - 3700) / 450)
         tau += 2.5 * cool[:, None] * violet
     else:
         rich = 10 ** (0.45 * np.clip(feh, -2.5, 0.4))
-        _bands(tau, _TIO, tio_strength(teff, logg) * rich, redward=True)
-        _bands(tau, _VO, np.clip((3350 - teff) / 450, 0, 2.5) * rich, redward=True)
+        _bands(tau, wavelength, _TIO, tio_strength(teff, logg) * rich, redward=True)
+        _bands(tau, wavelength, _VO, np.clip((3350 - teff) / 450, 0, 2.5) * rich, redward=True)
         # hydrides mark cool dwarfs: MgH at 5211, CaH near 6385 and 6800
         dwarf = np.clip((logg - 3) / 1.5, 0, 1)
         for centre, width, weight, onset in (
@@ -133,7 +156,7 @@ def optical_depth(teff: np.ndarray, logg: np.ndarray, feh: np.ndarray, carbon: b
             (6830, 60, 0.8, 4200),
         ):
             strength = weight * dwarf * np.clip((onset - teff) / 1500, 0, 1)
-            shape = np.exp(-0.5 * ((WAVELENGTH - centre) / width) ** 2)
+            shape = np.exp(-0.5 * ((wavelength - centre) / width) ** 2)
             tau += strength[:, None] * shape
     return tau
 
@@ -150,65 +173,72 @@ def balmer_width(teff: np.ndarray, logg: np.ndarray) -> np.ndarray:
     return np.interp(teff, _T_BALMER, _W_BALMER) * 10 ** (0.11 * hot * (logg - 4.2))
 
 
-def _hydrogen(tau: np.ndarray, teff: np.ndarray, logg: np.ndarray) -> None:
+def _hydrogen(tau: np.ndarray, wavelength: np.ndarray, teff: np.ndarray, logg: np.ndarray) -> None:
     width = balmer_width(teff, logg)
     for centre, share in zip(BALMER.values(), _BALMER_SHARE, strict=True):
-        _broad(tau, centre, share * width)
+        _broad(tau, wavelength, centre, share * width)
     for centre in _PASCHEN:
-        _broad(tau, centre, 0.25 * np.clip(width - 4, 0, None))
-    jump = 1 / (1 + np.exp((WAVELENGTH - 3710) / 12))
+        _broad(tau, wavelength, centre, 0.25 * np.clip(width - 4, 0, None))
+    jump = 1 / (1 + np.exp((wavelength - 3710) / 12))
     tau += 0.055 * width[:, None] * jump
 
 
-def _metals(tau: np.ndarray, teff: np.ndarray, logg: np.ndarray, feh: np.ndarray) -> None:
+def _metals(
+    tau: np.ndarray,
+    wavelength: np.ndarray,
+    teff: np.ndarray,
+    logg: np.ndarray,
+    feh: np.ndarray,
+) -> None:
     # on the flat part of the curve of growth strengths go slower than abundance
     strength = np.interp(teff, _T_METAL, _F_METAL) * 10 ** (0.38 * feh)
     cool = (5772 - np.clip(teff, 3200, 8000)) / 1000
     for line in _METAL_LINES:
         width = line.width * strength * 10 ** (line.gravity * (logg - 4.4) + line.excess * cool)
-        _broad(tau, line.wavelength, width)
+        _broad(tau, wavelength, line.wavelength, width)
     calcium = 1.1 * 10 ** (0.18 * feh)
     for centre, share in ((3934.8, 1.0), (3969.6, 0.85)):
-        _broad(tau, centre, share * np.interp(teff, _T_K, _W_K) * calcium)
+        _broad(tau, wavelength, centre, share * np.interp(teff, _T_K, _W_K) * calcium)
     triplet = np.interp(teff, _T_CAT, _F_CAT) * calcium * 10 ** (-0.09 * (logg - 4.4))
     for centre, width in ((8500.4, 1.3), (8544.4, 3.1), (8664.5, 2.6)):
-        _broad(tau, centre, width * triplet)
+        _broad(tau, wavelength, centre, width * triplet)
     band = np.interp(teff, _T_CH, _F_CH) * 10 ** (0.18 * feh) * 10 ** (-0.03 * (logg - 4.4))
-    tau += 0.40 * band[:, None] * np.exp(-((np.abs(WAVELENGTH - 4304) / 13) ** 4))
+    tau += 0.40 * band[:, None] * np.exp(-((np.abs(wavelength - 4304) / 13) ** 4))
     cyanogen = strength * 10 ** (-0.06 * (logg - 4.4)) * (teff < 6500)
     for head, weight in ((3884.0, 0.30), (4217.0, 0.08)):
-        shape = np.where(head > WAVELENGTH, np.exp((WAVELENGTH - head) / 30), 0)
+        shape = np.where(head > wavelength, np.exp((wavelength - head) / 30), 0)
         tau += weight * cyanogen[:, None] * shape
-    violet = np.exp(-(WAVELENGTH - 3700) / 420)
+    # the blanketing levels off in the near ultraviolet, where it has taken most of the light
+    violet = np.minimum(np.exp(-(wavelength - 3700) / 420), _BLANKET_LIMIT)
     blanket = np.interp(teff, _T_METAL, _F_METAL) * 10 ** (0.55 * feh)
-    tau += 0.48 * blanket[:, None] * violet * _forest()
+    tau += 0.48 * blanket[:, None] * violet * _forest(len(wavelength))
 
 
-def _forest() -> np.ndarray:
+def _forest(n_pixels: int) -> np.ndarray:
     """Give a fixed pattern of mean one that stands for the thousands of weak metal lines."""
     rng = np.random.default_rng(1859)
-    rough = rng.gamma(1.2, 1.0, N_PIXELS)
+    rough = rng.gamma(1.2, 1.0, n_pixels)
     kernel = np.exp(-0.5 * (np.arange(-6, 7) / 1.8) ** 2)
     return np.convolve(rough, kernel / kernel.sum(), mode="same") / 1.2
 
 
-def _broad(tau: np.ndarray, centre: float, width: np.ndarray) -> None:
+def _broad(tau: np.ndarray, wavelength: np.ndarray, centre: float, width: np.ndarray) -> None:
     """Add a damped line of about that equivalent width [Angstrom]; strong ones grow wings."""
     gamma = np.maximum(width / 3, 1.1)
     reach = min(40 * float(gamma.max()), 250.0)
-    low, high = np.searchsorted(WAVELENGTH, (centre - reach, centre + reach))
-    offset = (WAVELENGTH[low:high] - centre) / gamma[:, None]
+    low, high = np.searchsorted(wavelength, (centre - reach, centre + reach))
+    offset = (wavelength[low:high] - centre) / gamma[:, None]
     peak = 1.25 * width / (np.pi * gamma)
     tau[:, low:high] += peak[:, None] / (1 + offset**2)
 
 
 def _bands(
-    tau: np.ndarray, bands: tuple[tuple[float, float, float], ...], strength: np.ndarray,
-    redward: bool,
+    tau: np.ndarray, wavelength: np.ndarray, bands: tuple[tuple[float, float, float], ...],
+    strength: np.ndarray, redward: bool,
 ) -> None:  # fmt: skip
     """Add band heads that fade to the red or to the blue."""
     for head, extent, weight in bands:
-        beyond = (WAVELENGTH - head) if redward else (head - WAVELENGTH)
+        beyond = (wavelength - head) if redward else (head - wavelength)
         # the head itself is smoothed over a few Angstrom so that spectra can be shifted
         edge = 1 / (1 + np.exp(-np.clip(beyond / 2.5, -50, 50)))
         shape = edge * np.exp(-np.clip(beyond, 0, None) / extent)

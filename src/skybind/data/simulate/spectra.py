@@ -207,12 +207,12 @@ def _throughput(wavelength: np.ndarray) -> np.ndarray:
     return np.maximum(np.maximum(blue, red), 0.05)
 
 
-def _sky(wavelength: np.ndarray) -> np.ndarray:
+def sky_brightness(wavelength: np.ndarray) -> np.ndarray:
     """Give the sky's brightness relative to its continuum: airglow lines and OH bands."""
     sky = 1 + 0.5 * np.clip((wavelength - 7200) / 1000, 0, 2)
     for centre, height in ((5578.9, 40), (5891.5, 6), (6302.0, 12), (6365.5, 5)):
         sky += height * np.exp(-0.5 * ((wavelength - centre) / 1.6) ** 2)
-    for band in (7300, 7800, 8380, 8850):
+    for band in (7300, 7800, 8380, 8850, 9440):
         lines = band + 17.0 * np.arange(-8, 9)
         near = np.abs(wavelength[:, None] - lines)
         sky += np.sum(9 * np.exp(-0.5 * (near / 1.8) ** 2), axis=1)
@@ -236,7 +236,7 @@ def _noise(flux: np.ndarray, wavelength: np.ndarray, rng: Rng) -> np.ndarray:
     n = len(flux)
     gain = 6.0 * _throughput(wavelength) * np.exp(rng.normal(0, 0.5, (n, 1)))
     gain = gain.astype(np.float32)
-    sky = (700 * _sky(wavelength) * _throughput(wavelength)).astype(np.float32)
+    sky = (700 * sky_brightness(wavelength) * _throughput(wavelength)).astype(np.float32)
     sigma = np.sqrt(np.maximum(flux, 0) * gain + sky + 30) / gain
     sigma = np.hypot(sigma, np.float32(0.006) * flux)
     flux += sigma * rng.standard_normal(flux.shape, np.float32)
@@ -247,7 +247,7 @@ def _noise(flux: np.ndarray, wavelength: np.ndarray, rng: Rng) -> np.ndarray:
     flux += hits * sigma * rng.exponential(30, (n, 1)).astype(np.float32)
     flagged = hits & (rng.random((n, 1)) < 0.9)
     faint = np.median(sigma, axis=1) > 0.03 * np.median(flux, axis=1)
-    drowned = (_sky(wavelength) > 15) & faint[:, None]
+    drowned = (sky_brightness(wavelength) > 15) & faint[:, None]
     # the ends of both arms are badly traced in some fibres
     blue, red = rng.integers(0, (160, 60), (n, 2)).T[:, :, None]
     column = np.arange(flux.shape[1])

@@ -4,6 +4,7 @@ Objects are made in fixed blocks, each with its own random seed, so an object's 
 on nothing but the seed of the survey and its own index.
 """
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -22,7 +23,14 @@ from skybind.data.simulate.classes import (
 from skybind.data.simulate.features import light_curve_features
 from skybind.data.simulate.lightcurves import true_magnitudes
 from skybind.data.simulate.populations import draw_pulsating, draw_red, draw_rotating
-from skybind.errors import ConfigError
+from skybind.data.simulate.simulated import (
+    SimulatedSurvey,
+    check_fractions,
+    check_missing,
+    choose_observed,
+    hide,
+    in_chunks,
+)
 from skybind.ragged import Ragged
 
 BLOCK = 250
@@ -40,44 +48,6 @@ FAMILIES = {
 }
 
 
-@dataclass
-class SimulatedSurvey:
-    """Simulated objects, ready to be written as a dataset.
-
-    Attributes
-    ----------
-    objects : dict of str to ndarray, shape (n,)
-        Flat columns, one row an object; what they are is in `columns`.
-    photometry : Ragged
-        `time` [HJD, d], `flux` [mJy], `flux_err` [mJy].
-    spectrum : Ragged
-        `wavelength` [Angstrom, vacuum], `flux` (relative), `ivar` (0: bad pixel).
-    truth : dict of str to ndarray, shape (n,)
-        What was planted; never to be read by training.
-    columns : dict of str to dict
-        Flat column -> `role`, `unit`, `description`, `modality`.
-    """
-
-    objects: dict[str, np.ndarray]
-    photometry: Ragged
-    spectrum: Ragged
-    truth: dict[str, np.ndarray]
-    columns: dict[str, dict[str, str | None]]
-
-    def __len__(self) -> int:
-        return len(self.objects["object_id"])
-
-    def take(self, rows: np.ndarray) -> "SimulatedSurvey":
-        """Select objects by index."""
-        return SimulatedSurvey(
-            {key: values[rows] for key, values in self.objects.items()},
-            self.photometry.take(rows),
-            self.spectrum.take(rows),
-            {key: values[rows] for key, values in self.truth.items()},
-            self.columns,
-        )
-
-
 @dataclass(frozen=True)
 class _Plan:
     """The arguments of a simulation."""
@@ -90,18 +60,9 @@ class _Plan:
     other_classes: float
 
     def __post_init__(self) -> None:
-        if not 0 <= self.missing <= faults.MAX_MISSING:
-            raise ConfigError(
-                f"missing = {self.missing} is not between 0 and 2/3: every object keeps at least "
-                "one of its three modalities, so give a smaller fraction."
-            )
-        for name in ("wrong_labels", "wrong_periods", "outliers", "other_classes"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ConfigError(
-                    f"{name} = {getattr(self, name)} is not a fraction: give a number from 0 to 1."
-                )
-        if self.seed < 0:
-            raise ConfigError(f"seed = {self.seed} is negative: give a whole number from 0 up.")
+        check_missing(self.missing, len(faults.MODALITIES))
+        names = ("wrong_labels", "wrong_periods", "outliers", "other_classes")
+        check_fractions({name: getattr(self, name) for name in names}, self.seed)
 
     def generator(self, block: int, stage: int) -> np.random.Generator:
         """Give the random generator of one stage of one block."""
@@ -168,30 +129,9 @@ def iter_stars(
     SimulatedSurvey
         At most `chunk` objects. The numbers do not depend on the chunk.
     """
-    if n_objects < 1 or chunk < 1:
-        raise ConfigError(
-            f"A survey of {n_objects} objects in chunks of {chunk} is not possible: "
-            "give whole numbers from 1 up."
-        )
     plan = _Plan(seed, missing, wrong_labels, wrong_periods, outliers, other_classes)
-    waiting: list[SimulatedSurvey] = []
-    held = 0
-    for block in range(-(-n_objects // BLOCK)):
-        made = _simulate_block(block, plan)
-        rest = n_objects - block * BLOCK
-        waiting.append(made.take(np.arange(rest)) if rest < BLOCK else made)
-        held += len(waiting[-1])
-        if progress is not None:
-            progress(min((block + 1) * BLOCK, n_objects), n_objects)
-        while held >= chunk or (rest <= BLOCK and held):
-            together = _concatenate(waiting)
-            held = max(len(together) - chunk, 0)
-            if not held:
-                yield together
-                waiting = []
-                continue
-            yield together.take(np.arange(chunk))
-            waiting = [together.take(np.arange(chunk, len(together)))]
+    blocks = (_simulate_block(block, plan) for block in itertools.count())
+    yield from in_chunks(blocks, n_objects, chunk, progress)
 
 
 def _simulate_block(block: int, plan: _Plan) -> SimulatedSurvey:
@@ -212,7 +152,9 @@ def _simulate_block(block: int, plan: _Plan) -> SimulatedSurvey:
         photometry.fields["time"], photometry.fields["flux"], photometry.fields["flux_err"],
         photometry.offsets, period,
     )  # fmt: skip
-    observed = faults.choose_observed(BLOCK, plan.missing, plan.generator(block, 12))
+    observed = choose_observed(
+        BLOCK, plan.missing, len(faults.MODALITIES), plan.generator(block, 12)
+    )
     index = np.arange(block * BLOCK, (block + 1) * BLOCK)
     object_id = np.array([f"SIM{i:08d}" for i in index], dtype=object)
     objects = {"object_id": object_id, "ra": stars["ra"], "dec": stars["dec"]}
@@ -225,10 +167,11 @@ def _simulate_block(block: int, plan: _Plan) -> SimulatedSurvey:
         "wrong_label": wrong, "wrong_period_factor": factor, "outlier_kind": kind,
     }  # fmt: skip
     truth = {k: v.astype(object) if v.dtype.kind == "U" else v for k, v in truth.items()}
-    return SimulatedSurvey(
-        objects, hide(photometry, observed[:, 0]), hide(spectrum, observed[:, 1]), truth,
-        describe_columns(),
-    )  # fmt: skip
+    observations = {
+        "photometry": hide(photometry, observed[:, 0]),
+        "spectrum": hide(spectrum, observed[:, 1]),
+    }
+    return SimulatedSurvey(objects, observations, truth, describe_columns())
 
 
 def _draw_stars(names: np.ndarray, rng: np.random.Generator) -> Stars:
@@ -264,14 +207,6 @@ def _spectrum(stars: Stars, kind: np.ndarray, rng: np.random.Generator) -> Ragge
     return spectra.observe(stars, flux, rng)
 
 
-def hide(values: Ragged, observed: np.ndarray) -> Ragged:
-    """Drop the observations of objects that were not observed so."""
-    if observed.all():
-        return values
-    kept = values.filter(np.repeat(observed, values.lengths))
-    return Ragged(kept.fields, kept.offsets, observed)
-
-
 def describe_columns() -> dict[str, dict[str, str | None]]:
     """Describe every flat column: role, unit, description, modality."""
 
@@ -291,25 +226,3 @@ def describe_columns() -> dict[str, dict[str, str | None]]:
         for f in features:
             columns[f.name] = column("feature", f.unit, f.description, modality)
     return columns
-
-
-def _concatenate(chunks: list[SimulatedSurvey]) -> SimulatedSurvey:
-    if len(chunks) == 1:
-        return chunks[0]
-
-    def join(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-        return {key: np.concatenate([p[key] for p in parts]) for key in parts[0]}
-
-    def join_ragged(parts: list[Ragged]) -> Ragged:
-        lengths = np.concatenate([p.lengths for p in parts])
-        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        present = np.concatenate([p.present for p in parts])
-        return Ragged(join([p.fields for p in parts]), offsets, present)
-
-    return SimulatedSurvey(
-        join([c.objects for c in chunks]),
-        join_ragged([c.photometry for c in chunks]),
-        join_ragged([c.spectrum for c in chunks]),
-        join([c.truth for c in chunks]),
-        chunks[0].columns,
-    )

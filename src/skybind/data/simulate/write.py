@@ -1,16 +1,21 @@
-"""Writing a simulated survey as a dataset."""
+"""Writing simulated surveys as datasets."""
 
+import itertools
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from skybind.data.dataset import DatasetWriter
 from skybind.data.schema import Column
+from skybind.data.simulate.galaxies.survey import OBSERVATIONS as GALAXY_OBSERVATIONS
+from skybind.data.simulate.galaxies.survey import iter_galaxies
+from skybind.data.simulate.simulated import SimulatedSurvey
 from skybind.data.simulate.survey import iter_stars
 from skybind.progress import progress_bar
 from skybind.ragged import Ragged
 
-OBSERVATIONS = {
+STAR_OBSERVATIONS = {
     "photometry": Column(
         "observation",
         None,
@@ -54,21 +59,68 @@ def write_stars(
         Show progress.
     """
     surveys = iter_stars(n_objects, seed=seed, missing=missing)
-    first = next(surveys)
-    columns = {**OBSERVATIONS, **{n: _column(c) for n, c in first.columns.items()}}
     what = f"simulated variable stars, {n_objects} objects, seed {seed}, missing {missing}"
+    _write(path, surveys, STAR_OBSERVATIONS, n_objects, what, overwrite, show)
+
+
+def write_galaxies(
+    path: str | Path,
+    n_objects: int,
+    *,
+    seed: int = 0,
+    missing: float = 0.0,
+    overwrite: bool = False,
+    show: bool = True,
+    processes: int = 1,
+) -> None:
+    """Simulate a survey of galaxies, images and spectra, and write it as a dataset.
+
+    Parameters
+    ----------
+    path : str or Path
+        The dataset's folder.
+    n_objects : int
+    seed : int
+        The same seed gives the same survey, whatever its size: a larger one only has more.
+    missing : float
+        Fraction of each modality (image, spectrum, metadata) left unobserved; every galaxy keeps
+        at least one.
+    overwrite : bool
+        Replace a dataset that stands there.
+    show : bool
+        Show progress.
+    processes : int
+        Processes that simulate; the survey does not depend on it.
+    """
+    surveys = iter_galaxies(n_objects, seed=seed, missing=missing, processes=processes)
+    what = f"simulated galaxies, {n_objects} objects, seed {seed}, missing {missing}"
+    _write(path, surveys, GALAXY_OBSERVATIONS, n_objects, what, overwrite, show)
+
+
+def _write(
+    path: str | Path,
+    surveys: Iterator[SimulatedSurvey],
+    observations: dict[str, Column],
+    n_objects: int,
+    what: str,
+    overwrite: bool,
+    show: bool,
+) -> None:
+    """Write the chunks of a survey as the parts of a dataset, as they are made."""
+    first = next(surveys)
+    columns = {**observations, **{n: _column(c) for n, c in first.columns.items()}}
     with (
-        progress_bar("simulating stars", n_objects, show) as report,
+        progress_bar("simulating", n_objects, show) as report,
         DatasetWriter(
             path, columns, provenance=what, simulated=True, overwrite=overwrite
         ) as writer,
     ):
         done = 0
-        for survey in (first, *surveys):
-            observed = {"photometry": survey.photometry, "spectrum": survey.spectrum}
-            writer.append({**survey.objects, **{k: _float32(v) for k, v in observed.items()}})
+        for survey in itertools.chain([first], surveys):
+            observed = {name: _float32(v) for name, v in survey.observations.items()}
+            writer.append({**survey.objects, **observed})
             writer.truth(survey.truth)
-            done += len(survey.objects["object_id"])
+            done += len(survey)
             report(done)
 
 
