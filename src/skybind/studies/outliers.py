@@ -14,9 +14,9 @@ from skybind.errors import DataError
 from skybind.modalities.source import BatchSource
 from skybind.models.saved import SavedModel
 from skybind.progress import progress_bar
-from skybind.studies.clusters import planted_kinds
 from skybind.studies.run import Run
 from skybind.studies.steps import find_pretrained
+from skybind.studies.truth import planted_faults
 from skybind.tasks.outliers import (
     COMBINED,
     CentroidOutliers,
@@ -234,7 +234,7 @@ def detection_scores(run: Run, embeddings: Embeddings, table: OutlierTable) -> l
         `detection` of docs/metrics.md; empty if nothing was planted.
     """
     rows = np.arange(len(run.dataset))
-    kinds = planted_kinds(run.dataset, rows)
+    kinds = planted_faults(run.dataset, rows)
     if not kinds:
         return []
     scores = {("skybind", name): -np.log10(tail) for name, tail in table.tails.items()}

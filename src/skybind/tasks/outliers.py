@@ -142,12 +142,15 @@ class LabelDoubt:
     doubt : ndarray of float, shape (n,)
         How sure it is that the label is wrong: the share of the best other class less `own`, from
         -1 (all neighbours agree with the label) to 1; NaN without a label or an observation.
+    votes : ndarray of float, shape (n, C)
+        Shares of all classes; NaN where the object was not observed.
     """
 
     suggested: np.ndarray
     support: np.ndarray
     own: np.ndarray
     doubt: np.ndarray
+    votes: np.ndarray
 
 
 def label_doubt(
@@ -206,10 +209,12 @@ def label_doubt(
     support[rows] = votes.max(axis=1)
     labelled = labels[rows] >= 0
     own[rows[labelled]] = votes[labelled, labels[rows[labelled]]]
+    shares = np.full((n, n_classes), np.nan)
+    shares[rows] = votes
     votes[labelled, labels[rows[labelled]]] = 0
     doubt = np.full(n, np.nan)
     doubt[rows[labelled]] = votes[labelled].max(axis=1) - own[rows[labelled]]
-    return LabelDoubt(suggested, support, own, doubt)
+    return LabelDoubt(suggested, support, own, doubt, shares)
 
 
 def disagreement(
