@@ -5,40 +5,98 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import pyarrow as pa
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from skybind.errors import DataError
 from skybind.modalities.base import Modality, ModalityOptions, Prepared, Schema, register_modality
-from skybind.modalities.cleaning import clean_spectrum, error_values
+from skybind.modalities.cleaning import clean_spectrum, flux_err_to_ivar
+from skybind.modalities.resampling import interpolate, rebin
 from skybind.modalities.shape import InputShape
 from skybind.ragged import Ragged
 
+#: Cells of the grid, over all objects, that are prepared at once.
+CHUNK_CELLS = 2_000_000
+MEASURES = {"mad": "MAD", "zscore": "standard deviation"}
+
 
 class SpectrumOptions(ModalityOptions):
-    """Preprocessing of a spectrum (AstroM3, section 3.2)."""
+    """Preprocessing of a spectrum (AstroM3, section 3.2; AstroCLIP)."""
 
-    wavelength_min: float = Field(3850.0, description="First wavelength of the grid [Angstrom].")
+    wavelength_min: float = Field(
+        3850.0, description="First wavelength of the grid [Angstrom].", gt=0
+    )
     wavelength_max: float = Field(9000.0, description="End of the grid, exclusive [Angstrom].")
-    wavelength_step: float = Field(2.0, description="Step of the grid [Angstrom].", gt=0)
+    wavelength_step: float = Field(
+        2.0, description="Step of the grid [Angstrom, or dex of a log grid].", gt=0
+    )
+    bins: int | None = Field(
+        None,
+        description="Bins of the grid, instead of its end (DESI: 7781 from 3600 in steps of 0.8).",
+        ge=2,
+    )
+    spacing: Literal["linear", "log"] = Field(
+        "linear", description="Steps of the grid in wavelength, or in its decimal logarithm."
+    )
+    resample: Literal["linear", "conserving"] = Field(
+        "linear",
+        description="linear: interpolate, masked pixels are bridged; conserving: average over each "
+        "bin, so that flux is kept and its uncertainty carried along, masked pixels take no part.",
+    )
+    normalise: Literal["mad", "zscore"] = Field(
+        "mad",
+        description="Subtract the mean and divide by the median absolute deviation (AstroM3), or "
+        "by the standard deviation (AstroCLIP), of the spectrum's observed pixels.",
+    )
     mad_over: Literal["observed", "nonzero"] = Field(
         "observed",
         description="Pixels of the median absolute deviation: all observed ones (paper), or those "
         "of non-zero resampled flux (release).",
     )
+    channels: list[Literal["flux", "uncertainty", "ivar", "scale"]] = Field(
+        ["flux", "uncertainty", "scale"],
+        description="What an encoder gets: normalised flux, its uncertainty, its inverse variance, "
+        "log10 of the divisor.",
+        min_length=1,
+    )
     noise: float = Field(
         0.0, description="Training: add noise of this many times the uncertainty.", ge=0
     )
+    hide: float = Field(
+        0.0, description="Training: hide up to this fraction of the bins, in windows.", ge=0, lt=1
+    )
+    hide_length: int = Field(100, description="Bins of a hidden window.", ge=1)
+
+    @model_validator(mode="after")
+    def _grid_has_bins(self) -> "SpectrumOptions":
+        if self.bins is None and self.wavelength_max <= self.wavelength_min:
+            raise ValueError("wavelength_max is not larger than wavelength_min")
+        if len(set(self.channels)) != len(self.channels):
+            raise ValueError("channels names one twice")
+        return self
+
+    @property
+    def grid(self) -> np.ndarray:
+        """Wavelengths of the grid [Angstrom]."""
+        first, step = self.wavelength_min, self.wavelength_step
+        if self.spacing == "log":
+            first = np.log10(first)
+        if self.bins is not None:
+            places = first + step * np.arange(self.bins)
+        else:
+            last = self.wavelength_max
+            places = np.arange(first, np.log10(last) if self.spacing == "log" else last, step)
+        return 10**places if self.spacing == "log" else places
 
 
 @register_modality
 class Spectrum(Modality):
-    """Three channels on a grid: (flux - mean)/MAD, uncertainty/MAD, log10(MAD) repeated.
+    """Channels on a grid of wavelengths: flux, uncertainty, scale, as the options say.
 
-    Flux and uncertainty are interpolated linearly; masked pixels (ivar = 0) are bridged
-    from their neighbours, and pixels beyond the observed range are zero in the first two
-    channels. The MAD is the median absolute deviation about the median, without the
-    factor of a normal distribution (release).
+    Flux and uncertainty are normalised by each spectrum's own mean and divisor; bins that were
+    not observed are zero in them. By default as stars have it: (flux - mean)/MAD,
+    uncertainty/MAD, and log10(MAD) repeated, with the MAD the median absolute deviation about
+    the median, without the factor of a normal distribution (AstroM3's release).
     """
 
     kind: ClassVar[str] = "spectrum"
@@ -49,9 +107,8 @@ class Spectrum(Modality):
         super().__init__(name, options, schema, column)
         if self.column not in schema.observations:
             raise DataError(f"modalities.{name}: the dataset has no column '{self.column}'.")
-        self.grid = np.arange(
-            options.wavelength_min, options.wavelength_max, options.wavelength_step
-        )
+        self.grid = self.options.grid
+        self.chunk = int(np.clip(CHUNK_CELLS // len(self.grid), 1, Modality.chunk))
 
     @property
     def columns(self) -> list[str]:
@@ -59,32 +116,37 @@ class Spectrum(Modality):
 
     @property
     def shape(self) -> InputShape:
-        return InputShape(channels=3, length=len(self.grid))
+        return InputShape(channels=len(self.options.channels), length=len(self.grid))
 
     @property
     def augments(self) -> bool:
-        return self.options.noise > 0
+        return self.options.noise > 0 or self.options.hide > 0
+
+    @property
+    def keeps_uncertainty(self) -> bool:
+        """Whether the prepared arrays hold the uncertainty beside the flux."""
+        return bool({"uncertainty", "ivar"} & set(self.options.channels)) or self.options.noise > 0
 
     def prepare(self, table: pa.Table) -> Prepared:
         cleaned = clean_spectrum(Ragged.from_arrow(table[self.column]))
         ragged, reason = cleaned.ragged, cleaned.reason.astype(object)
+        resample = interpolate if self.options.resample == "linear" else rebin
         flux, error, seen = resample(ragged, self.grid)
         outside = ragged.present & ~seen.any(axis=1)
         reason[outside & (reason == "")] = "no pixel in the wavelength range"
         present = ragged.present & ~outside
-        counted = seen & (flux != 0) if self.options.mad_over == "nonzero" else seen
-        mean_over = np.ones_like(seen) if self.options.mad_over == "nonzero" else seen
-        mean = _masked_mean(flux, mean_over)
-        mad = _masked_mad(flux, counted)
-        reason[present & ~(mad > 0) & (reason == "")] = "zero MAD"
-        present &= mad > 0
-        mad = np.where(present, mad, 1.0)
-        values = np.zeros((len(flux), 2, len(self.grid)), np.float32)
-        values[:, 0] = np.where(seen, (flux - mean[:, None]) / mad[:, None], 0.0)
-        values[:, 1] = np.where(seen, error / mad[:, None], 0.0)
+        mean, scale = self._mean_and_scale(flux, seen)
+        zero = present & ~(scale > 0) & (reason == "")
+        reason[zero] = f"zero {MEASURES[self.options.normalise]}"
+        present &= scale > 0
+        scale = np.where(present, scale, 1.0)
+        values = np.zeros((len(flux), 1 + self.keeps_uncertainty, len(self.grid)), np.float32)
+        values[:, 0] = np.where(seen, (flux - mean[:, None]) / scale[:, None], 0.0)
+        if self.keeps_uncertainty:
+            values[:, 1] = np.where(seen, error / scale[:, None], 0.0)
         values[~present] = 0
-        log_mad = np.where(present, np.log10(mad), 0.0).astype(np.float32)
-        return Prepared({"values": values, "log_mad": log_mad}, present, reason)
+        log_scale = np.where(present, np.log10(scale), 0.0).astype(np.float32)
+        return Prepared({"values": values, "log_scale": log_scale}, present, reason)
 
     def fit(self, prepared: Prepared, rows: np.ndarray) -> None:
         """Nothing to learn: every spectrum is normalised by itself."""
@@ -92,56 +154,57 @@ class Spectrum(Modality):
     def batch(
         self, prepared: Prepared, rows: np.ndarray, rng: np.random.Generator | None = None
     ) -> dict[str, Tensor]:
-        values = np.empty((len(rows), 3, len(self.grid)), np.float32)
-        values[:, :2] = prepared.arrays["values"][rows]
-        values[:, 2] = prepared.arrays["log_mad"][rows][:, None]
+        stored = np.array(prepared.arrays["values"][rows])
         if rng is not None and self.options.noise:
-            draw = rng.standard_normal(values[:, 0].shape, dtype=np.float32)
-            values[:, 0] += self.options.noise * draw * values[:, 1]
+            draw = rng.standard_normal(stored[:, 0].shape, dtype=np.float32)
+            stored[:, 0] += self.options.noise * draw * stored[:, 1]
+        if rng is not None and self.options.hide:
+            hidden = hidden_windows(
+                len(rows), len(self.grid), self.options.hide, self.options.hide_length, rng
+            )
+            stored *= ~hidden[:, None]
+        values = np.empty((len(rows), len(self.options.channels), len(self.grid)), np.float32)
+        for index, channel in enumerate(self.options.channels):
+            if channel == "scale":
+                values[:, index] = prepared.arrays["log_scale"][rows][:, None]
+            elif channel == "ivar":
+                values[:, index] = flux_err_to_ivar(stored[:, 1])
+            else:
+                values[:, index] = stored[:, 0 if channel == "flux" else 1]
         return {"values": torch.from_numpy(values)}
 
     def summary(self, prepared: Prepared, rows: np.ndarray) -> np.ndarray:
-        """Mean normalised flux and uncertainty in 100 bins of wavelength, and log10(MAD)."""
+        """Mean normalised flux and (if kept) uncertainty in 100 bins, and log10 of the scale."""
         values = prepared.arrays["values"][rows]
         edges = np.linspace(0, values.shape[2], min(100, values.shape[2]) + 1).astype(int)
         sums = np.add.reduceat(values, edges[:-1], axis=2) / np.diff(edges)
-        log_mad = prepared.arrays["log_mad"][rows][:, None]
-        return np.concatenate([sums[:, 0], np.log10(sums[:, 1] + 1e-6), log_mad], axis=1)
+        uncertainty = [np.log10(sums[:, 1] + 1e-6)] if self.keeps_uncertainty else []
+        log_scale = prepared.arrays["log_scale"][rows][:, None]
+        return np.concatenate([sums[:, 0], *uncertainty, log_scale], axis=1)
+
+    def _mean_and_scale(self, flux: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Mean of each spectrum and what it is divided by, both (n,)."""
+        if self.options.normalise == "zscore":
+            mean = _masked_mean(flux, seen)
+            return mean, np.sqrt(_masked_mean((flux - mean[:, None]) ** 2, seen))
+        if self.options.mad_over == "nonzero":
+            return _masked_mean(flux, np.ones_like(seen)), _masked_mad(flux, seen & (flux != 0))
+        return _masked_mean(flux, seen), _masked_mad(flux, seen)
 
 
-def resample(ragged: Ragged, grid: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Interpolate spectra linearly onto a grid.
-
-    Parameters
-    ----------
-    ragged : Ragged
-        Cleaned: fields wavelength (increasing) [Angstrom], flux, mask, and perhaps errors.
-    grid : ndarray, shape (W,)
-
-    Returns
-    -------
-    flux, uncertainty : ndarray, shape (n, W)
-        Zero beyond the observed range.
-    seen : ndarray of bool, shape (n, W)
-        Whether the grid point lies within the observed range.
-    """
-    n = len(ragged)
-    flux = np.zeros((n, len(grid)))
-    error = np.zeros_like(flux)
-    seen = np.zeros(flux.shape, bool)
-    good = ~ragged.fields["mask"]
-    wavelength, values = ragged.fields["wavelength"], ragged.fields["flux"]
-    sigma = error_values(ragged)
-    for i in np.flatnonzero(ragged.present):
-        part = slice(ragged.offsets[i], ragged.offsets[i + 1])
-        keep = good[part]
-        w = wavelength[part][keep]
-        if not len(w):
-            continue
-        flux[i] = np.interp(grid, w, values[part][keep], left=0, right=0)
-        error[i] = np.interp(grid, w, sigma[part][keep], left=0, right=0)
-        seen[i] = (grid >= w[0]) & (grid <= w[-1])
-    return flux, error, seen
+def hidden_windows(
+    n: int, length: int, fraction: float, window: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Draw bins to hide: windows at random places that cover up to a fraction, (n, length)."""
+    window = min(window, length)
+    most = max(1, round(fraction * length / window))
+    start = rng.integers(0, length - window + 1, (n, most))
+    used = np.arange(most) < rng.integers(0, most + 1, n)[:, None]
+    change = np.zeros((n, length + 1), np.int64)
+    row = np.broadcast_to(np.arange(n)[:, None], start.shape)
+    np.add.at(change, (row[used], start[used]), 1)
+    np.add.at(change, (row[used], start[used] + window), -1)
+    return np.cumsum(change, axis=1)[:, :length] > 0
 
 
 def _masked_mean(values: np.ndarray, use: np.ndarray) -> np.ndarray:
