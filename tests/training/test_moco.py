@@ -182,8 +182,8 @@ class Views(ToySource):
 def test_features_keep_what_the_views_share(tmp_path):
     torch.manual_seed(1)
     encoder = Shortcut()
-    result = train(tmp_path, encoder, Views(96), epochs=60, learning_rate=0.02)
-    assert result.best_loss < 0.6 * result.history[0]["validation/loss"]
+    result = train(tmp_path, encoder, Views(96), epochs=40, learning_rate=0.05)
+    assert result.best_loss < 0.7 * result.history[0]["validation/loss"]
     size = encoder.linear.weight.detach().norm(dim=0)
     assert float(size[:4].mean()) > 3 * float(size[4:].mean())
 

@@ -113,24 +113,26 @@ class Autoencoder(nn.Module):
 def hidden_windows(objects: int, pixels: int, fraction: float, window: int) -> Tensor:
     """Draw windows at random, a share `fraction` of the pixels on average.
 
-    Windows may overlap and reach over the ends, so every pixel is hidden equally often. The
-    draws are torch's own.
+    Windows may overlap and reach over the ends, so every pixel is hidden equally often; one of
+    them is there only sometimes, so that the share is right. The draws are torch's own.
 
     Returns
     -------
     BoolTensor, shape (objects, pixels)
     """
+    if fraction == 0:
+        return torch.zeros(objects, pixels, dtype=torch.bool)
     window = min(window, pixels)
     places = pixels + window - 1
-    # a window leaves a pixel out with probability 1 - window/places
-    number = 0
-    if fraction > 0:
-        number = max(1, round(math.log(1 - fraction) / math.log(1 - window / places)))
-    start = torch.randint(places, (objects, number))
+    hit = window / places  # the chance that one window hides a given pixel
+    always = int(math.log(1 - fraction) / math.log(1 - hit))
+    last = (1 - (1 - fraction) / (1 - hit) ** always) / hit
+    start = torch.randint(places, (objects, always + 1))
+    drawn = torch.ones_like(start, dtype=torch.int32)
+    drawn[:, -1] = torch.rand(objects) < last
     edges = torch.zeros(objects, places + window, dtype=torch.int32)
-    one = torch.ones_like(start, dtype=torch.int32)
-    edges.scatter_add_(1, start, one)
-    edges.scatter_add_(1, start + window, -one)
+    edges.scatter_add_(1, start, drawn)
+    edges.scatter_add_(1, start + window, -drawn)
     return edges.cumsum(1)[:, window - 1 : window - 1 + pixels] > 0
 
 
