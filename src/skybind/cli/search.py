@@ -1,0 +1,158 @@
+"""Search: the objects most like one of the survey, or like a new observation."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from skybind.cli.options import print_rich
+from skybind.errors import SkybindError
+
+app = typer.Typer()
+
+
+@app.command()
+def search(
+    folder: Annotated[
+        Path, typer.Argument(metavar="RUN", help="Folder of a run, or of embeddings.")
+    ],
+    queries: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="QUERY...",
+            help="Ids of objects, or files of new observations (FITS, CSV, ECSV, VOTable, "
+            "Parquet).",
+        ),
+    ],
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from", help="Modality to search by; several joined by '+' stand for their mean."
+        ),
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option("--to", help="Modality to search in; likewise.")
+    ] = None,
+    k: Annotated[int, typer.Option("--top", "-k", help="How many matches.")] = 10,
+    where: Annotated[
+        str | None,
+        typer.Option(
+            "--where",
+            "-w",
+            help="Condition on columns, e.g. \"label in ('EW', 'EB') and period < 1\".",
+        ),
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option("--split", help="Search only train, validation or test.")
+    ] = None,
+    contrast: Annotated[
+        str | None,
+        typer.Option(
+            "--contrast", help="Rank the matches by how unlike they are in this modality."
+        ),
+    ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option("--columns", help="Columns to show, comma-separated; labels by default."),
+    ] = None,
+    predict: Annotated[
+        str | None,
+        typer.Option(
+            "--predict",
+            help="Columns to predict by the matches, comma-separated; 'spectrum' gives their mean.",
+        ),
+    ] = None,
+    predicted: Annotated[
+        Path | None, typer.Option("--predicted", help="Write the predicted spectrum here.")
+    ] = None,
+    values: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--value",
+            metavar="NAME=NUMBER",
+            help="What goes with a file, e.g. period=0.37, ra=10.2; may be repeated.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", help="Write the table: .csv, .parquet, .vot (TOPCAT), .ecsv, .fits."
+        ),
+    ] = None,
+    figure: Annotated[
+        Path | None,
+        typer.Option("--figure", help="Draw the first query and its matches: .png, .pdf, .svg."),
+    ] = None,
+    index: Annotated[
+        bool,
+        typer.Option("--index", help="Search by an index (built once); needs 'skybind[ann]'."),
+    ] = False,
+    recall: Annotated[
+        float, typer.Option("--recall", help="What an index that is built has to find.")
+    ] = 0.95,
+    memory: Annotated[float, typer.Option("--memory", help="Most memory for vectors [GB].")] = 1.0,
+    data: Annotated[
+        Path | None, typer.Option("--data", "-d", help="Dataset, where RUN does not tell.")
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option("--model", help="Model, where RUN does not tell.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no table.")] = False,
+) -> None:
+    """Find the objects most like an object, or like a new observation in a file.
+
+    Example: skybind search run/ spec-0412.fits --to photometry --top 5 --figure found.pdf
+    """
+    from skybind.studies.search import search as search_embeddings
+    from skybind.studies.search_result import predicted_table, render_result, write_table
+
+    result = search_embeddings(
+        folder,
+        queries,
+        source=_names(source, "+"),
+        target=_names(target, "+"),
+        k=k,
+        where=where,
+        split=split,
+        contrast=contrast,
+        columns=_names(columns, ","),
+        predict=_names(predict, ",") or [],
+        values=_numbers(values),
+        index=index,
+        recall=recall,
+        memory_gb=memory,
+        data=data,
+        model=model,
+    )
+    if not quiet:
+        print_rich(render_result(result))
+    if out is not None:
+        write_table(result.to_arrow(), out)
+    if predicted is not None:
+        if not result.spectra:
+            raise SkybindError(
+                "There is no predicted spectrum: ask for it with --predict spectrum."
+            )
+        write_table(predicted_table(result.spectra[0]), predicted)
+    if figure is not None:
+        from skybind.studies.search import dataset_of
+        from skybind.studies.search_figure import write_search_figure
+
+        write_search_figure(result, dataset_of(folder, data), figure)
+
+
+def _names(text: str | None, separator: str) -> list[str] | None:
+    if text is None:
+        return None
+    return [part.strip() for part in text.replace("+", separator).split(separator) if part.strip()]
+
+
+def _numbers(entries: list[str] | None) -> dict[str, float]:
+    numbers = {}
+    for entry in entries or []:
+        name, _, text = entry.partition("=")
+        try:
+            numbers[name.strip()] = float(text)
+        except ValueError as error:
+            raise SkybindError(f"--value is '{entry}': give NAME=NUMBER.") from error
+    return numbers

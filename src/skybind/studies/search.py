@@ -1,0 +1,412 @@
+"""Search: the objects of a survey that are most like an object or a new observation."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from skybind.config.load import nearest
+from skybind.data.dataset import DEC, ID, RA, Dataset
+from skybind.data.readers.tables import SUFFIXES
+from skybind.data.where import fulfilled
+from skybind.embeddings.stream import MEMORY_GB, EmbeddingStream
+from skybind.errors import DataError
+from skybind.studies.query import Query, query_file, query_object
+from skybind.studies.search_result import SearchResult
+from skybind.tasks.search import (
+    DuplicateRule,
+    Nearest,
+    SpectrumPrediction,
+    contrast_order,
+    exact_nearest,
+    predict_column,
+    predict_spectrum,
+    separation,
+    tell_relation,
+)
+
+
+def search(
+    folder: str | Path,
+    queries: Sequence[str | Path],
+    *,
+    source: Sequence[str] | None = None,
+    target: Sequence[str] | None = None,
+    k: int = 10,
+    where: str | None = None,
+    split: str | None = None,
+    contrast: str | None = None,
+    columns: Sequence[str] | None = None,
+    predict: Sequence[str] = (),
+    values: Mapping[str, float] | None = None,
+    index: bool = False,
+    recall: float = 0.95,
+    memory_gb: float = MEMORY_GB,
+    data: str | Path | None = None,
+    model: str | Path | None = None,
+    rule: DuplicateRule | None = None,
+) -> SearchResult:
+    """Find the k objects most like each query.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Of a run, or of embeddings.
+    queries : sequence of str or Path
+        Ids of objects, or files of new observations.
+    source, target : sequence of str, optional
+        Modalities to search by, and to search in; several stand for their mean. By default an
+        object is searched by all that it has, in the same; a file by what it holds.
+    k : int
+    where : str, optional
+        Condition on the dataset's columns (see `skybind.data.where`).
+    split : str, optional
+        Search only this part of the split.
+    contrast : str, optional
+        Rank the k most alike by how unlike the query they are in this modality.
+    columns : sequence of str, optional
+        Columns of the dataset to give of each match; by default its labels.
+    predict : sequence of str
+        Columns to predict by the matches; an observation column of spectra gives the mean
+        spectrum.
+    values : mapping, optional
+        Numbers that go with a file: features that the model reads, ra, dec [deg].
+    index : bool
+        Search by an index, which is built if there is none that fits.
+    recall : float
+        What an index that is built has to reach.
+    memory_gb : float
+        Most memory for vectors.
+    data, model : str or Path, optional
+        Dataset and model, where the folder does not tell.
+    rule : DuplicateRule, optional
+        When a match counts as the same object.
+
+    Raises
+    ------
+    DataError, ModelError
+        If there is no such object, file, modality or column, or nothing is left to search.
+    """
+    if k < 1:
+        raise DataError(f"The number of matches is {k}: give at least 1.")
+    if not queries:
+        raise DataError("There is no query: name an object or a file.")
+    places = _Places(Path(folder), data, model)
+    stream = EmbeddingStream.open(places.embeddings, memory_gb)
+    for names in (source, target, [contrast] if contrast else None):
+        stream.require(names if names is not None else list(stream.modalities)[:1])
+    found = [_resolve(query, stream, places, source, contrast, values) for query in queries]
+    by = [list(source or query.vectors) for query in found]
+    searched_in = list(target or (by[0] if all(b == by[0] for b in by) else stream.modalities))
+    stream.require([*searched_in, *(name for names in by for name in names)])
+    vectors = np.stack([q.vector(names) for q, names in zip(found, by, strict=True)])
+    keep = _filters(stream, places, where, split, contrast)
+    result = _find(stream, found, by, searched_in, vectors, keep, k, index, recall)
+    if contrast is not None:
+        result = _rank_by_contrast(result, stream, contrast)
+    _describe(result, places, columns, predict, rule or DuplicateRule())
+    return result
+
+
+def dataset_of(folder: str | Path, data: str | Path | None = None) -> Dataset:
+    """Open the dataset that a run's (or told) embeddings belong to."""
+    return _Places(Path(folder), data, None).dataset
+
+
+class _Places:
+    """Where embeddings, model and dataset are: in a run's folder, or as told."""
+
+    def __init__(self, folder: Path, data: str | Path | None, model: str | Path | None) -> None:
+        run = folder if (folder / "status.json").exists() else folder.parent
+        if not folder.exists():
+            raise DataError(f"There is no folder {folder}: name a run or embeddings.")
+        inside = (folder / "status.json").exists()
+        self.embeddings = folder / "embeddings" if inside else folder
+        self.model = Path(model) if model is not None else run / "pretrain" / "model"
+        if (self.model / "pretrain" / "model").exists():
+            self.model = self.model / "pretrain" / "model"
+        self._data = Path(data) if data is not None else None
+        status = run / "status.json"
+        if data is None and status.exists() and (inside or folder.name == "embeddings"):
+            self._data = Path(json.loads(status.read_text(encoding="utf-8"))["data"])
+        self._dataset: Dataset | None = None
+        self._rows: np.ndarray | None = None
+
+    @property
+    def has_data(self) -> bool:
+        return self._data is not None
+
+    @property
+    def dataset(self) -> Dataset:
+        if self._dataset is None:
+            if self._data is None:
+                raise DataError(
+                    f"{self.embeddings} is not in a run, so its dataset is not known: name it with "
+                    "--data."
+                )
+            self._dataset = Dataset.open(self._data)
+        return self._dataset
+
+    def rows(self, object_id: pa.ChunkedArray) -> np.ndarray:
+        """Row of the dataset of each object, -1 for one that it has not."""
+        own = self.dataset.table([ID])[ID]
+        if own.equals(object_id):
+            return np.arange(len(own))
+        return pc.fill_null(pc.index_in(object_id, value_set=own.combine_chunks()), -1).to_numpy()
+
+
+def _resolve(
+    query: str | Path,
+    stream: EmbeddingStream,
+    places: _Places,
+    source: Sequence[str] | None,
+    contrast: str | None,
+    values: Mapping[str, float] | None,
+) -> Query:
+    text = str(query)
+    suffix = Path(text.lower().removesuffix(".gz")).suffix
+    if Path(text).is_file() or suffix in SUFFIXES or "/" in text:
+        if contrast is not None:
+            raise DataError(f"A contrast needs two observations of the query: {text} has one.")
+        if source is not None and len(source) > 1:
+            raise DataError(f"{text} holds one modality: give --from one, not several.")
+        return query_file(text, places.model, stream, source[0] if source else None, values)
+    names = list(source) if source is not None else list(stream.modalities)
+    wanted = [*names, contrast] if contrast is not None and contrast not in names else names
+    found = query_object(stream, text, wanted)
+    if contrast is not None and contrast not in found.vectors:
+        raise DataError(f"{text} has no {contrast}: it cannot be contrasted with others there.")
+    if contrast is not None and contrast not in names:
+        found.contrast = found.vectors.pop(contrast)  # not searched by that
+    return found
+
+
+def _filters(
+    stream: EmbeddingStream,
+    places: _Places,
+    where: str | None,
+    split: str | None,
+    contrast: str | None,
+) -> np.ndarray | None:
+    """Tell which objects may be found; None for all."""
+    conditions = []
+    if split is not None:
+        parts = sorted(set(stream.split.tolist()) - {""})
+        if split not in parts:
+            raise DataError(f"The embeddings have no split '{split}': {nearest(split, parts)}")
+        conditions.append(stream.split == split)
+    if where is not None:
+        kept = np.append(fulfilled(places.dataset, where), False)
+        conditions.append(kept[places.rows(stream.object_id)])
+    if contrast is not None:
+        conditions.append(stream.present([contrast]))
+    if not conditions:
+        return None
+    keep = np.logical_and.reduce(conditions)
+    if not keep.any():
+        raise DataError("No object fulfils the conditions: there is nothing to search.")
+    return np.asarray(keep)
+
+
+def _find(
+    stream: EmbeddingStream,
+    queries: list[Query],
+    by: list[list[str]],
+    target: list[str],
+    vectors: np.ndarray,
+    keep: np.ndarray | None,
+    k: int,
+    index: bool,
+    recall: float,
+) -> SearchResult:
+    # an object is no match of itself, unless it is found across modalities
+    alone = [q.row is not None and set(b) == set(target) for q, b in zip(queries, by, strict=True)]
+    extra = k + (1 if any(alone) else 0)
+    measured = None
+    notes: list[str] = []
+    if index:
+        nearest_, measured = _by_index(stream, target, vectors, keep, extra, recall, by, notes)
+    else:
+        nearest_ = exact_nearest(stream.chunks(target, keep), vectors, extra)
+    rows, cosines, owner = [], [], []
+    for i, query in enumerate(queries):
+        good = nearest_.row[i] >= 0
+        if alone[i]:
+            good &= nearest_.row[i] != query.row
+        rows.append(nearest_.row[i][good][:k])
+        cosines.append(nearest_.cosine[i][good][:k])
+        owner.append(np.full(len(rows[-1]), i))
+    row = np.concatenate(rows).astype(np.int64)
+    if not len(row):
+        raise DataError(f"No object to be searched has {' or '.join(target)}.")
+    return SearchResult(
+        queries,
+        by,
+        target,
+        query=np.concatenate(owner).astype(np.int64),
+        rank=np.concatenate([np.arange(1, len(r) + 1) for r in rows]),
+        row=row,
+        object_id=np.asarray(stream.object_id.take(pa.array(row)).to_pylist(), dtype=str),
+        cosine=np.concatenate(cosines),
+        contrast=None,
+        relation=np.full(len(row), "", dtype=object),
+        split=stream.split[row],
+        searched=len(stream) if keep is None else int(keep.sum()),
+        recall=measured,
+        notes=notes + [sentence for query in queries for sentence in query.notes],
+    )
+
+
+def _by_index(
+    stream: EmbeddingStream,
+    target: list[str],
+    vectors: np.ndarray,
+    keep: np.ndarray | None,
+    k: int,
+    recall: float,
+    by: list[list[str]],
+    notes: list[str],
+) -> tuple[Nearest, float]:
+    """Search by the index; what it finds is compared again with the exact vectors."""
+    from skybind.embeddings.index import build_index, has_index, open_index
+
+    if has_index(stream, target):
+        opened = open_index(stream, target)
+    else:
+        opened = build_index(stream, target, recall=recall)
+        notes.append("The index was built and stands beside the embeddings.")
+    candidates = opened.search(vectors, 2 * k, keep)
+    some = np.zeros(len(stream), bool)
+    some[candidates.row[candidates.row >= 0]] = True
+    found = list(stream.chunks(target, some))
+    row = np.full((len(vectors), k), -1, np.int64)
+    cosine = np.full((len(vectors), k), np.nan)
+    for i, own in enumerate(candidates.row):
+        mine = [(r[np.isin(r, own)], v[np.isin(r, own)]) for r, v in found]
+        best = exact_nearest(mine, vectors[i : i + 1], k)
+        row[i], cosine[i] = best.row[0], best.cosine[0]
+    measured = opened.note.recall
+    worst = min(measured.get(name, min(measured.values())) for names in by for name in names)
+    return Nearest(row, cosine), worst
+
+
+def _rank_by_contrast(result: SearchResult, stream: EmbeddingStream, contrast: str) -> SearchResult:
+    vectors, present = stream.take(result.row, contrast)
+    own = np.stack([_contrast_vector(query, contrast) for query in result.queries])
+    cosine = np.einsum("ij,ij->i", vectors.astype(float), own[result.query].astype(float))
+    cosine = np.where(present, cosine, np.nan)
+    order = np.concatenate(
+        [
+            rows[contrast_order(result.cosine[rows], cosine[rows])]
+            for rows in (np.flatnonzero(result.query == i) for i in range(len(result.queries)))
+        ]
+    )
+    for name in ("row", "object_id", "cosine", "split"):
+        setattr(result, name, getattr(result, name)[order])
+    result.contrast = cosine[order]
+    return result
+
+
+def _contrast_vector(query: Query, contrast: str) -> np.ndarray:
+    return query.contrast if query.contrast is not None else query.vectors[contrast]
+
+
+def _describe(
+    result: SearchResult,
+    places: _Places,
+    columns: Sequence[str] | None,
+    predict: Sequence[str],
+    rule: DuplicateRule,
+) -> None:
+    """Add columns of the dataset, what each match is to its query, and predictions."""
+    k = len(result)
+    apart = np.full(k, np.nan)
+    rows = np.full(k, -1)
+    if places.has_data:
+        dataset = places.dataset
+        rows = places.rows(pa.chunked_array([result.object_id.tolist()], pa.string()))
+        if columns is None:
+            columns = dataset.schema.with_role("label")
+        for name in columns:
+            _require_column(dataset, name, flat=True)
+        for name in predict:
+            _require_column(dataset, name)
+        wanted = list(dict.fromkeys([RA, DEC, *columns]))
+        result.columns = {name: _values(dataset, name, rows) for name in wanted}
+        apart = _separations(result, dataset)
+    elif columns or predict:
+        places.dataset  # noqa: B018  says that the dataset is not known
+    same = np.asarray(
+        [result.queries[q].row == r for q, r in zip(result.query, result.row, strict=True)]
+    )
+    comparable = np.asarray([set(names) == set(result.target) for names in result.source])
+    cosine = np.where(comparable[result.query], result.cosine, np.nan)
+    result.relation = tell_relation(cosine, same, apart, rule)
+    others = result.relation != "itself"
+    for i in range(len(result.queries)):
+        mine = np.flatnonzero((result.query == i) & others & (rows >= 0))
+        result.predictions.append([])
+        for name in predict:
+            if name in places.dataset.schema.observations:
+                result.spectra.append(_predicted_spectrum(places.dataset, name, rows[mine]))
+            else:
+                values = _values(places.dataset, name, rows[mine])
+                result.predictions[i].append(predict_column(name, values))
+
+
+def _separations(result: SearchResult, dataset: Dataset) -> np.ndarray:
+    """Distance of each match from its query in the sky [arcsec]."""
+    apart = np.full(len(result), np.nan)
+    for i, query in enumerate(result.queries):
+        ra, dec = query.position
+        if query.row is not None:
+            own = np.flatnonzero(dataset.object_ids == query.name)
+            if len(own):
+                ra = float(dataset.column(RA, own)[0])
+                dec = float(dataset.column(DEC, own)[0])
+                query.position = (ra, dec)
+        mine = result.query == i
+        apart[mine] = separation(ra, dec, result.columns[RA][mine], result.columns[DEC][mine])
+    return apart
+
+
+def _values(dataset: Dataset, name: str, rows: np.ndarray) -> np.ndarray:
+    """Column of some rows; NaN or "" where the row is -1."""
+    known = np.flatnonzero(rows >= 0)
+    stored = dataset.column(name, rows[known])
+    if stored.dtype.kind in "UO":
+        values = np.full(len(rows), "", dtype=object)
+    else:
+        values = np.full(len(rows), np.nan)
+    values[known] = stored
+    return values
+
+
+def _require_column(dataset: Dataset, name: str, flat: bool = False) -> None:
+    if name not in dataset.schema.columns:
+        raise DataError(
+            f"The dataset at {dataset.path} has no column '{name}': "
+            f"{nearest(name, list(dataset.schema.columns))}"
+        )
+    if name in dataset.schema.observations:
+        if flat:
+            raise DataError(f"'{name}' is an observation: name a column of numbers or text.")
+        if (dataset.schema.columns[name].modality or name) != "spectrum":
+            raise DataError(f"'{name}' has no mean to predict: name a spectrum or a flat column.")
+
+
+def _predicted_spectrum(dataset: Dataset, name: str, rows: np.ndarray) -> SpectrumPrediction:
+    from skybind.modalities.cleaning import clean_spectrum
+
+    if not len(rows):
+        raise DataError("There is no match to predict a spectrum from.")
+    ragged = clean_spectrum(dataset.ragged(name, rows)).ragged
+    spectra = []
+    for i in np.flatnonzero(ragged.present):
+        part = slice(ragged.offsets[i], ragged.offsets[i + 1])
+        flux = np.where(ragged.fields["mask"][part], np.nan, ragged.fields["flux"][part])
+        spectra.append((ragged.fields["wavelength"][part], flux))
+    return predict_spectrum(spectra)

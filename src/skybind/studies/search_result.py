@@ -1,0 +1,192 @@
+"""The result of a search: as a table in any usual format, and for the terminal."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from skybind.errors import DataError
+from skybind.files import atomic_path
+from skybind.studies.query import Query
+from skybind.tasks.search import ClassPrediction, NumberPrediction, SpectrumPrediction
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+#: Formats of tables, by the file's ending.
+FORMATS = (".csv", ".parquet", ".vot", ".ecsv", ".fits")
+
+Prediction = NumberPrediction | ClassPrediction
+
+
+@dataclass
+class SearchResult:
+    """What a search found: one row a match, the queries one after another.
+
+    Attributes
+    ----------
+    queries : list of Query
+    source, target : list of list of str, list of str
+        For each query the modalities that it was searched by; those that were searched.
+    query : ndarray of int64, shape (r,)
+        Which query a match belongs to.
+    rank : ndarray of int64, shape (r,)
+        From 1.
+    row : ndarray of int64, shape (r,)
+        Row of the match in the embeddings.
+    object_id : ndarray of str, shape (r,)
+    cosine : ndarray of float64, shape (r,)
+        Cosine similarity to the query.
+    contrast : ndarray of float64, shape (r,), optional
+        Cosine similarity to the query in the modality of the contrast.
+    relation : ndarray of str, shape (r,)
+        What the match is to the query (see `skybind.tasks.search.tell_relation`).
+    split : ndarray of str, shape (r,)
+    columns : dict of str to ndarray
+        Columns of the dataset, of each match.
+    predictions : list of list
+        For each query, what its matches (but for itself) predict of each column asked for.
+    spectra : list of SpectrumPrediction
+        For each query, if its spectrum was to be predicted.
+    searched : int
+        Objects that the filters left.
+    recall : float, optional
+        Of the index, by which the search was made; None for an exact search.
+    notes : list of str
+        Sentences for the reader.
+    """
+
+    queries: list[Query]
+    source: list[list[str]]
+    target: list[str]
+    query: np.ndarray
+    rank: np.ndarray
+    row: np.ndarray
+    object_id: np.ndarray
+    cosine: np.ndarray
+    contrast: np.ndarray | None
+    relation: np.ndarray
+    split: np.ndarray
+    columns: dict[str, np.ndarray] = field(default_factory=dict)
+    predictions: list[list[Prediction]] = field(default_factory=list)
+    spectra: list[SpectrumPrediction] = field(default_factory=list)
+    searched: int = 0
+    recall: float | None = None
+    notes: list[str] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def to_arrow(self) -> pa.Table:
+        """Give the table of matches."""
+        names = np.asarray([query.name for query in self.queries], dtype=str)
+        arrays = {"query": names[self.query], "rank": self.rank, "object_id": self.object_id}
+        arrays["cosine"] = self.cosine
+        if self.contrast is not None:
+            arrays["contrast"] = self.contrast
+        arrays |= {"relation": self.relation, "split": self.split, **self.columns}
+        return pa.table(
+            {
+                name: pa.array(values.tolist(), pa.string())
+                if values.dtype.kind in "UO"
+                else pa.array(values, from_pandas=True)
+                for name, values in arrays.items()
+            }
+        )
+
+
+def write_table(table: pa.Table, path: str | Path) -> None:
+    """Write a table as CSV, Parquet, VOTable (`.vot`, for TOPCAT), ECSV or FITS.
+
+    Raises
+    ------
+    DataError
+        If the file's ending is none of these.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in FORMATS:
+        raise DataError(f"{path} ends in none of {', '.join(FORMATS)}: choose one of them.")
+    with atomic_path(path) as temporary:
+        if suffix == ".csv":
+            import pyarrow.csv as pcsv
+
+            pcsv.write_csv(table, temporary)
+        elif suffix == ".parquet":
+            import pyarrow.parquet as pq
+
+            pq.write_table(table, temporary)
+        else:
+            from astropy.table import Table
+
+            columns = {
+                name: _filled(table[name]) for name in table.column_names if len(table[name])
+            }
+            names = {".vot": "votable", ".ecsv": "ascii.ecsv", ".fits": "fits"}
+            Table(columns).write(temporary, format=names[suffix])
+
+
+def predicted_table(predicted: SpectrumPrediction) -> pa.Table:
+    """Give a predicted spectrum as a table: wavelength [Angstrom], flux, spread, n."""
+    return pa.table(
+        {
+            "wavelength": predicted.wavelength,
+            "flux": pa.array(predicted.flux, from_pandas=True),
+            "spread": pa.array(predicted.spread, from_pandas=True),
+            "n": predicted.n,
+        }
+    )
+
+
+def render_result(result: SearchResult, shown: int = 50) -> "RenderableType":
+    """Give what `skybind search` prints, for a rich console."""
+    from rich.console import Group
+    from rich.markup import escape
+    from rich.table import Table
+
+    how = "exact" if result.recall is None else f"by index, recall {result.recall:.3f}"
+    parts: list[RenderableType] = []
+    for i, query in enumerate(result.queries):
+        title = (
+            f"{query.name}: {' + '.join(result.source[i])} -> {' + '.join(result.target)} "
+            f"({result.searched:,} objects, {how})"
+        )
+        table = result.to_arrow().filter(pa.array(result.query == i)).drop_columns("query")
+        rich_table = Table(title=escape(title), title_justify="left")
+        for name in table.column_names:
+            number = not pa.types.is_string(table.schema.field(name).type)
+            rich_table.add_column(escape(name), justify="right" if number else "left")
+        for row in table.slice(0, shown).to_pylist():
+            rich_table.add_row(*(escape(_cell(name, value)) for name, value in row.items()))
+        parts.append(rich_table)
+        if result.predictions and result.predictions[i]:
+            parts.append("\n".join(_sentence(p) for p in result.predictions[i]))
+    parts += [escape(note) for note in result.notes]
+    return Group(*parts)
+
+
+def _sentence(prediction: Prediction) -> str:
+    if isinstance(prediction, ClassPrediction):
+        shares = ", ".join(f"{name} {share:.0%}" for name, share in prediction.fractions.items())
+        return f"{prediction.column} by {prediction.n} matches: {shares or 'not known'}"
+    return (
+        f"{prediction.column} by {prediction.n} matches: {prediction.mean:.5g} "
+        f"± {prediction.spread:.2g} (median {prediction.median:.5g})"
+    )
+
+
+def _cell(name: str, value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.6f}" if name in ("cosine", "contrast", "ra", "dec") else f"{value:.6g}"
+    return str(value)
+
+
+def _filled(column: pa.ChunkedArray) -> np.ndarray:
+    """Turn a column to numpy: text "" and numbers NaN where missing."""
+    if pa.types.is_string(column.type):
+        return np.asarray([value or "" for value in column.to_pylist()], dtype=str)
+    return np.asarray(column.to_numpy())
