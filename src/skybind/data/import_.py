@@ -16,18 +16,31 @@ from skybind.data.build import (
     quarantine_row,
 )
 from skybind.data.dataset import BASE_COLUMNS
-from skybind.data.mapping import ColumnSpec, Mapping, ObservationSpec, ReaderMapping, load_mapping
+from skybind.data.mapping import (
+    ColumnSpec,
+    ImageSpec,
+    Mapping,
+    ObservationSpec,
+    ReaderMapping,
+    load_mapping,
+)
 from skybind.data.readers.folders import ObjectFiles, pattern_columns
-from skybind.data.readers.long import read_long
+from skybind.data.readers.long import LongTable
+from skybind.data.readers.pictures import ImageFiles
 from skybind.data.readers.registry import dataset_reader
+from skybind.data.readers.stacks import ImageStack, Stack
 from skybind.data.readers.tables import numbers, read_bytes, read_table, texts
 from skybind.data.schema import Column
 from skybind.data.units import convert
 from skybind.errors import DataError
-from skybind.ragged import Ragged
 
 CHUNK = 2048
 IMAGE_CHUNK = 256
+DISPLAY = (
+    "The images of '{name}' are pictures for people (JPEG): stretched for display, clipped and "
+    "compressed, not fluxes."
+)
+Source = ObjectFiles | LongTable | Stack
 
 
 def import_dataset(
@@ -106,15 +119,14 @@ class _Import:
         self.quarantine: list[Row] = []
         self.flat: dict[str, np.ndarray] = {}
         self.schema: dict[str, Column] = {}
+        self.notes: list[str] = []
         self._read_objects()
         self.observations = {
             name: self._source(name, spec) for name, spec in mapping.observations().items()
         }
         for name, spec in mapping.observations().items():
-            fields = spec.units()
-            if spec.kind == "spectrum":
-                fields["mask"] = None  # the cleaning always says which pixels are bad
-            self.schema[name] = Column("observation", modality=spec.kind, fields=fields)
+            self.quarantine += self.observations[name].quarantine
+            self.schema[name] = self._observation_column(name, spec)
 
     def plan(self) -> Plan:
         """What `build_dataset` has to know."""
@@ -122,45 +134,66 @@ class _Import:
         if not n:
             raise DataError(f"{self.mapping.objects.file} holds no object that can be used.")
         specs = self.mapping.observations().values()
+        images = any(isinstance(spec, ImageSpec) for spec in specs)
+        size = IMAGE_CHUNK if images else CHUNK
         paths = [self.mapping.objects.file, *(spec.file or spec.folder or "" for spec in specs)]
         return Plan(
             self.schema,
-            ((len(rows), partial(self._chunk, rows)) for rows in _chunks(n, CHUNK)),
+            ((len(rows), partial(self._chunk, rows)) for rows in _chunks(n, size)),
             total=n,
             sources=[self.base / path for path in paths],
             settings=self.mapping.model_dump(mode="json"),
-            provenance=self.mapping.provenance,
+            provenance=" ".join([self.mapping.provenance, *self.notes]).strip(),
             simulated=self.mapping.simulated,
             quarantine=self.quarantine,
+            notes=self.notes,
         )
 
     def _chunk(self, rows: np.ndarray) -> Chunk:
         chunk = Chunk({name: values[rows] for name, values in self.flat.items()}, {})
         for name, observation in self.observations.items():
-            if isinstance(observation, ObjectFiles):
-                ragged, quarantine = observation.read(rows, self.flat["object_id"])
-                chunk.quarantine += quarantine
-                source = [observation.source(row) for row in rows.tolist()]
-                chunk.source[name] = np.asarray(source, object)
-            else:
-                chunk.source[name], whole = observation
-                ragged = whole.take(rows)
+            ragged, quarantine = observation.read(rows, self.flat["object_id"])
             chunk.columns[name] = ragged
+            chunk.quarantine += quarantine
+            source = [observation.source(row) for row in rows.tolist()]
+            chunk.source[name] = np.asarray(source, object)
         return chunk
 
-    def _source(self, name: str, spec: ObservationSpec) -> tuple[str, Ragged] | ObjectFiles:
+    def _source(self, name: str, spec: ObservationSpec) -> Source:
+        object_id = self.flat["object_id"]
+        if spec.file is not None and spec.stacked:
+            joined = (self.base, name, object_id, self.kept, len(self.objects))
+            if isinstance(spec, ImageSpec):
+                return ImageStack(spec, *joined)
+            return Stack(spec, *joined)
         if spec.file is not None:
-            ragged, quarantine = read_long(spec, self.base, name, self.flat["object_id"])
-            self.quarantine += quarantine
-            return spec.file, ragged
+            return LongTable(spec, self.base, name, object_id)
         assert spec.pattern is not None
         columns = {
             column: texts(self.objects[column])[self.kept]
             for column in pattern_columns(spec.pattern)
         }
-        files = ObjectFiles(spec, self.base, name, {**columns, "id": self.flat["object_id"]})
-        self.quarantine += files.quarantine
-        return files
+        columns["id"] = object_id
+        if isinstance(spec, ImageSpec):
+            return ImageFiles(spec, self.base, name, columns)
+        return ObjectFiles(spec, self.base, name, columns)
+
+    def _observation_column(self, name: str, spec: ObservationSpec) -> Column:
+        source = self.observations[name]
+        if isinstance(source, ImageFiles | ImageStack):
+            layout = source.layout
+            if layout.display:
+                self.notes.append(DISPLAY.format(name=name))
+            return Column(
+                "observation",
+                modality=spec.kind,
+                fields=layout.fields,
+                attributes=layout.attributes,
+            )
+        fields = spec.units()
+        if spec.kind == "spectrum":
+            fields["mask"] = None  # the cleaning always says which pixels are bad
+        return Column("observation", modality=spec.kind, fields=fields)
 
     def _read_objects(self) -> None:
         spec = self.mapping.objects

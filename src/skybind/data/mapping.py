@@ -13,11 +13,26 @@ from skybind.data.readers.tables import FORMATS, read_bytes
 from skybind.data.units import convert, parse_unit, stored_unit
 from skybind.errors import ConfigError
 
+#: Formats of files that hold arrays with one row an object.
+STACKS = ("npz", "hdf5", "fits_images")
 RESERVED = ("object_id", "ra", "dec")
 
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid")
+
+
+def stack_format(file: str, format: str | None, kind: str) -> str | None:
+    """Format of a file of arrays (see `STACKS`); None for a table."""
+    if format is not None:
+        return format if format in STACKS else None
+    ending = file.lower()
+    if ending.endswith(".npz"):
+        return "npz"
+    if ending.endswith((".h5", ".hdf5", ".hdf")):
+        return "hdf5"
+    fits = ending.removesuffix(".gz").endswith((".fits", ".fit"))
+    return "fits_images" if fits and kind == "image" else None
 
 
 class ColumnSpec(_Section):
@@ -108,7 +123,7 @@ class ObjectsSpec(FileSpec):
 
 
 class ObservationSpec(FileSpec):
-    """Observations of one modality: a long table, or a folder of one file an object."""
+    """Observations of one modality: a long table, arrays, or a folder of one file an object."""
 
     kind: ClassVar[str]
     needed: ClassVar[tuple[tuple[str, ...], ...]]
@@ -119,17 +134,21 @@ class ObservationSpec(FileSpec):
         description="Name of an object's file in the folder, with columns of the table of objects "
         "in braces: '{id}.csv', or '{filename}' where a column holds the names.",
     )
-    id: str | None = Field(None, description="Column of a long table that names the object.")
+    id: str | None = Field(
+        None,
+        description="Column of a long table that names the object; of arrays the one with the "
+        "names, without which their rows are those of the table of objects.",
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> "ObservationSpec":
         if (self.file is None) == (self.folder is None):
             raise ValueError("give either a file (long table) or a folder (one file an object)")
-        if self.file is not None and self.id is None:
+        if self.file is not None and self.id is None and not self.stacked:
             raise ValueError("a long table needs its column 'id', which names the object")
         if self.folder is not None and self.pattern is None:
             raise ValueError("a folder needs a 'pattern' for its files, e.g. '{id}.csv'")
-        known = [*FORMATS, *file_formats(self.kind)]
+        known = [*(FORMATS if self.kind != "image" else ()), *file_formats(self.kind), *STACKS]
         if self.format is not None and self.format not in known:
             raise ValueError(
                 f"the format '{self.format}' is not known, {nearest(self.format, known)}"
@@ -144,6 +163,11 @@ class ObservationSpec(FileSpec):
         elif self.file is not None:
             raise ValueError(f"the format '{self.format}' is of one file an object: give a folder")
         return self
+
+    @property
+    def stacked(self) -> bool:
+        """Whether the file holds arrays with one row an object."""
+        return self.file is not None and stack_format(self.file, self.format, self.kind) is not None
 
     @property
     def reader(self) -> Any:
@@ -215,16 +239,50 @@ class SpectrumSpec(ObservationSpec):
         return self
 
 
+class ImageSpec(ObservationSpec):
+    """Images: a folder of one file an object, or one array of all objects."""
+
+    kind: ClassVar[str] = "image"
+    needed: ClassVar[tuple[tuple[str, ...], ...]] = ()
+
+    bands: list[str] | None = Field(
+        None, description="Names of the planes, in the order of the file; else the file tells."
+    )
+    pixel_scale: float | None = Field(
+        None, description="Arcsec a pixel; if left out, as the file states it.", gt=0
+    )
+    unit: str | None = Field(
+        None, description="Unit of the pixels; if left out, as the file states it."
+    )
+    array: ColumnSpec | None = Field(
+        None, description="Array of all objects (n, bands, y, x) in an npz, HDF5 or FITS file."
+    )
+
+    @model_validator(mode="after")
+    def _image_source(self) -> "ImageSpec":
+        if self.bands is not None and len(set(self.bands)) != len(self.bands):
+            raise ValueError("a band is named twice")
+        if (self.array is None) != (self.file is None):
+            raise ValueError("a file of all objects needs 'array', a folder of files has none")
+        return self
+
+    def units(self) -> dict[str, str | None]:
+        """Nothing: the bands are known when a file is open."""
+        return {}
+
+
 class Mapping(_Section):
     """Where a dataset comes from."""
 
     objects: ObjectsSpec
     photometry: PhotometrySpec | None = None
     spectrum: SpectrumSpec | None = None
+    image: ImageSpec | None = None
     more_photometry: dict[str, PhotometrySpec] = Field(
         {}, description="Light curves of other surveys or bands, by name of the modality."
     )
     more_spectra: dict[str, SpectrumSpec] = Field({}, description="Likewise spectra.")
+    more_images: dict[str, ImageSpec] = Field({}, description="Likewise images.")
     provenance: str = Field("", description="Where the data come from, in words.")
     simulated: bool = Field(False, description="Whether they are simulated.")
 
@@ -235,7 +293,9 @@ class Mapping(_Section):
             found["photometry"] = self.photometry
         if self.spectrum is not None:
             found["spectrum"] = self.spectrum
-        return {**found, **self.more_photometry, **self.more_spectra}
+        if self.image is not None:
+            found["image"] = self.image
+        return {**found, **self.more_photometry, **self.more_spectra, **self.more_images}
 
     @model_validator(mode="after")
     def _observation_names(self) -> "Mapping":
@@ -243,9 +303,10 @@ class Mapping(_Section):
         for name in self.observations():
             if name in taken:
                 raise ValueError(f"the name '{name}' of an observation is taken by a column")
-        twice = set(self.more_photometry) & set(self.more_spectra)
+        more = [*self.more_photometry, *self.more_spectra, *self.more_images]
+        twice = sorted({name for name in more if more.count(name) > 1})
         if twice:
-            raise ValueError(f"the name '{sorted(twice)[0]}' is used twice")
+            raise ValueError(f"the name '{twice[0]}' is used twice")
         return self
 
 

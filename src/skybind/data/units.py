@@ -16,6 +16,8 @@ _TARGETS = {
     "wavelength": "Angstrom",
 }
 # What surveys write and astropy does not read, or reads as something else
+NANOMAGGY = "nmgy"
+_MAGGIES = {"nanomaggies": "nmgy", "nanomaggie": "nmgy", "maggies": "mgy", "maggie": "mgy"}
 _ALIASES = {"days": "d", "Angstroms": "Angstrom", "angstroms": "Angstrom", "": "1"}
 
 
@@ -68,6 +70,27 @@ def convert(values: np.ndarray, unit: str, target: str, where: str) -> np.ndarra
     except (units.UnitConversionError, units.UnitTypeError, TypeError):
         raise ConfigError(f"{where}: the unit '{unit}' cannot be converted to {target}.") from None
     return np.asarray(physical.value)
+
+
+def nanomaggies(unit: str, where: str) -> float:
+    """Factor from a unit of flux density, or from maggies, to nanomaggies (AB: 3.631 uJy).
+
+    Raises
+    ------
+    ConfigError
+        If it is no unit of that.
+    """
+    from astropy import units
+
+    parsed = parse_unit(_MAGGIES.get(unit, unit), where)
+    try:
+        return float(parsed.to(units.Unit("nmgy")))
+    except units.UnitConversionError:
+        pass
+    try:
+        return float(parsed.to(units.Jy)) / 3.631e-6
+    except units.UnitConversionError:
+        raise ConfigError(f"{where}: '{unit}' is no unit of flux, such as nmgy or nJy.") from None
 
 
 def stored_unit(kind: str, name: str, unit: str | None) -> str | None:

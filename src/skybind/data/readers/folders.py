@@ -44,6 +44,7 @@ class ObjectFiles:
         assert spec.pattern is not None
         self.spec, self.modality = spec, modality
         self.path = base / spec.folder
+        self.names = list(spec.units())
         self._zip: zipfile.ZipFile | None = None
         names = self._list()
         wanted = _fill(spec.pattern, columns)
@@ -56,8 +57,8 @@ class ObjectFiles:
                 f"'{wanted[0][:100]}', but there are {len(names)} files such as "
                 f"'{next(iter(sorted(names)), '')}'; is the pattern '{spec.pattern}' right?"
             )
-        if spec.format is None and any(self.files):
-            format_of(next(name for name in self.files if name))  # stop at once, not file by file
+        if any(self.files):
+            self._check_format(next(name for name in self.files if name))
         if "{id}" not in spec.pattern:
             # the table of objects promised these files
             lost = [i for i, name in enumerate(wanted) if name and not self.files[i]]
@@ -73,7 +74,7 @@ class ObjectFiles:
 
     def read(self, rows: np.ndarray, object_id: np.ndarray) -> tuple[Ragged, Rows]:
         """Read the files of some objects; one that cannot be read is set aside with its reason."""
-        spec, quarantine = self.spec, []
+        quarantine: Rows = []
         found: dict[int, Fields] = {}
         for i, row in enumerate(rows.tolist()):
             name = self.files[row]
@@ -83,7 +84,7 @@ class ObjectFiles:
                 found[i] = self._fields(name)
             except DataError as error:
                 quarantine.append(self._row(object_id[row], name, str(error)))
-        names = list(spec.units())
+        names = self.names
         lengths = np.zeros(len(rows), np.int64)
         present = np.zeros(len(rows), bool)
         for i, fields in found.items():
@@ -96,6 +97,11 @@ class ObjectFiles:
     def source(self, row: int) -> str:
         """Where the observation of an object comes from, for the quarantine."""
         return f"{self.spec.folder}/{self.files[row]}" if self.files[row] else ""
+
+    def _check_format(self, name: str) -> None:
+        """Stop at once, not file by file, where the format is not known."""
+        if self.spec.format is None:
+            format_of(name)
 
     def _fields(self, name: str) -> Fields:
         data = self._bytes(name)

@@ -71,6 +71,30 @@ def read_long(
     return Ragged(flat, offsets, counts > 0), quarantine
 
 
+class LongTable:
+    """A long table, read whole; parameters as of `read_long`.
+
+    Attributes
+    ----------
+    quarantine : list of dict
+        See `read_long`.
+    """
+
+    def __init__(
+        self, spec: ObservationSpec, base: Path, modality: str, object_id: np.ndarray
+    ) -> None:
+        self.file = str(spec.file)
+        self._whole, self.quarantine = read_long(spec, base, modality, object_id)
+
+    def read(self, rows: np.ndarray, object_id: np.ndarray) -> tuple[Ragged, Rows]:
+        """Give the observations of some objects."""
+        return self._whole.take(rows), []
+
+    def source(self, row: int) -> str:
+        """Where the observation of an object comes from, for the quarantine."""
+        return self.file
+
+
 def observation_fields(table: Table, spec: ObservationSpec) -> Fields:
     """Fields of an observation from a table: in the units and types of a dataset.
 

@@ -34,7 +34,48 @@ class FileReader:
     units: Mapping[str, str | None]
 
 
+@dataclass(frozen=True)
+class ImageRequest:
+    """What a mapping says of image files.
+
+    Attributes
+    ----------
+    bands : list of str or None
+        Names of the planes, in the order of the file.
+    hdu : int or None
+        Which extension of a FITS file.
+    """
+
+    bands: list[str] | None = None
+    hdu: int | None = None
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One image of one object.
+
+    Attributes
+    ----------
+    planes : ndarray, shape (bands, y, x)
+    bands : list of str
+    pixel_scale : float or None
+        Arcsec a pixel, where the file states it.
+    unit : str or None
+        Of the values, where the file states it.
+    display : bool
+        Whether it is a picture for people: stretched, clipped, no fluxes.
+    """
+
+    planes: np.ndarray
+    bands: list[str]
+    pixel_scale: float | None
+    unit: str | None
+    display: bool = False
+
+
+ImageFunction = Callable[[bytes, str, ImageRequest], Picture]
 _FILES: dict[str, dict[str, FileReader]] = {"photometry": {}, "spectrum": {}}
+_IMAGES: dict[str, tuple[ImageFunction, tuple[str, ...]]] = {}
 _DATASETS: dict[str, DatasetFunction] = {}
 _CATALOGUES: dict[str, dict[str, Any]] = {}
 
@@ -51,6 +92,32 @@ def register_spectrum_file(
 ) -> Callable[[FileFunction], FileFunction]:
     """Register a reader of spectrum files under `name` (see `FileReader`)."""
     return _register("spectrum", name, units)
+
+
+def register_image_file(
+    name: str, suffixes: tuple[str, ...]
+) -> Callable[[ImageFunction], ImageFunction]:
+    """Register a reader of image files: takes bytes, name and `ImageRequest`, gives a `Picture`."""
+
+    def decorate(function: ImageFunction) -> ImageFunction:
+        _IMAGES[name] = (function, suffixes)
+        return function
+
+    return decorate
+
+
+def image_reader(file: str, name: str | None) -> ImageFunction:
+    """Reader of image files by format, or else by the name of a file."""
+    _load_all()
+    if name is not None:
+        return _named(_IMAGES, name, "format of images")[0]
+    ending = file.lower().removesuffix(".gz")
+    for function, suffixes in _IMAGES.values():
+        if ending.endswith(suffixes):
+            return function
+    raise ConfigError(
+        f"The format of {file} cannot be told from its name: add format: {' or '.join(_IMAGES)}."
+    )
 
 
 def register_dataset_reader(name: str) -> Callable[[DatasetFunction], DatasetFunction]:
@@ -71,13 +138,13 @@ def register_catalogue(name: str, objects: dict[str, Any]) -> None:
 def file_reader(kind: str, name: str) -> FileReader | None:
     """Reader of files of a kind and format; None where the format is a plain table."""
     _load_all()
-    return _FILES[kind].get(name)
+    return _FILES.get(kind, {}).get(name)
 
 
 def file_formats(kind: str) -> list[str]:
     """Names of the file formats of a kind that are not plain tables."""
     _load_all()
-    return sorted(_FILES[kind])
+    return sorted(_IMAGES) if kind == "image" else sorted(_FILES[kind])
 
 
 def dataset_reader(name: str) -> DatasetFunction:
