@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from skybind.data.dataset import BASE_COLUMNS, ID, QUARANTINE_SCHEMA, object_parts, read_quarantine
 from skybind.data.observations_check import check_observation
-from skybind.data.schema import DatasetSchema
+from skybind.data.schema import Column, DatasetSchema
 from skybind.data.splits import Split
 from skybind.data.units import parse_unit
 from skybind.errors import ConfigError, DataError
@@ -20,6 +20,7 @@ REQUIRED = {
     "spectrum": (("wavelength",), ("flux",)),
 }
 NEEDS_UNIT = {"photometry": ("time", "flux", "magnitude"), "spectrum": ("wavelength",)}
+STRETCHES = ("linear", "display")
 ROWS = 1024
 
 
@@ -150,6 +151,8 @@ def _check_columns(schema: DatasetSchema, arrow: pa.Schema, findings: Findings) 
         kind = arrow.field(name).type
         if column.role == "observation":
             _check_struct(name, column.modality or name, column.fields, kind, findings)
+            if (column.modality or name) == "image":
+                _check_image(name, column, findings)
         elif column.role in ("id", "label") and not _is_text(kind):
             findings.add(name, f"is {kind} and should be text")
         elif column.role in ("position", "feature", "target") and not _is_number(kind):
@@ -193,6 +196,20 @@ def _check_struct(
             findings.add(f"{name}.{field}", "is in the schema but not in the files")
 
 
+def _check_image(name: str, column: Column, findings: Findings) -> None:
+    scale = column.attributes.get("pixel_scale")
+    if not isinstance(scale, int | float) or not 0 < scale < np.inf:
+        findings.add(name, "has no pixel_scale [arcsec/pixel] among its attributes")
+    stretch = column.attributes.get("stretch")
+    if stretch not in STRETCHES:
+        findings.add(name, f"has the stretch '{stretch}', which is none of {', '.join(STRETCHES)}")
+    for band, unit in column.fields.items():
+        if unit is None and stretch == "linear":
+            findings.add(f"{name}.{band}", "has no unit")
+    if not column.fields:
+        findings.add(name, "has no band in the schema")
+
+
 def _check_unit(where: str, unit: str | None, findings: Findings) -> None:
     if unit is None:
         return
@@ -204,7 +221,11 @@ def _check_unit(where: str, unit: str | None, findings: Findings) -> None:
 
 def _check_part(part: Path, schema: DatasetSchema, findings: Findings, ids: list[pa.Array]) -> None:
     try:
-        for batch in pq.ParquetFile(part).iter_batches(ROWS):
+        file = pq.ParquetFile(part)
+        largest = max(
+            (file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)), default=1
+        )
+        for batch in file.iter_batches(min(ROWS, max(1, largest))):
             names = _names(batch, ids)
             for name, column in schema.columns.items():
                 if name not in batch.schema.names or name == ID:

@@ -3,12 +3,13 @@
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from skybind.data.build import short_reason
 from skybind.data.dataset import Dataset, read_quarantine
+from skybind.data.schema import Column
 from skybind.data.splits import PARTS, Split
 from skybind.errors import DataError
 
@@ -30,12 +31,18 @@ class ModalityInfo:
         Fields or features, with their units.
     median_length : float or None
         Median number of epochs or pixels; None for metadata.
+    attributes : dict of str to anything
+        What the schema says of all objects, as the pixel scale of images.
+    sides : (int, int) or None
+        Of images: pixels a side of the smallest and the largest.
     """
 
     kind: str
     objects: int
     fields: dict[str, str | None]
     median_length: float | None = None
+    attributes: dict[str, Any] = field(default_factory=dict)
+    sides: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -104,14 +111,11 @@ def dataset_info(path: str | Path) -> DatasetInfo:
         if name in schema.observations:
             lengths = dataset.lengths(name)
             present[name] = lengths >= 0
-            column = schema.columns[name]
-            median = float(np.median(lengths[present[name]])) if present[name].any() else None
-            kind, fields = column.modality or name, dict(column.fields)
+            modalities[name] = _observation(schema.columns[name], name, lengths[present[name]])
         else:
             present[name] = dataset.present(name)
-            kind, median = name, None
             fields = {feature: schema.columns[feature].unit for feature in schema.features(name)}
-        modalities[name] = ModalityInfo(kind, int(present[name].sum()), fields, median)
+            modalities[name] = ModalityInfo(name, int(present[name].sum()), fields)
     splits, damaged = _splits(dataset)
     return DatasetInfo(
         path=str(path),
@@ -157,12 +161,10 @@ def render_info(info: DatasetInfo) -> "RenderableType":
         head.add_row("Target", f"{escape(name)}: {n:,} objects")
     parts: list[RenderableType] = [head]
 
-    modalities = Table("Modality", "Kind", "Objects", "Median length", "Fields", title="Modalities")
+    modalities = Table("Modality", "Kind", "Objects", "Length", "Fields", title="Modalities")
     for name, modality in info.modalities.items():
-        units = [f"{f} [{u}]" if u else f for f, u in modality.fields.items()]
-        text = ", ".join(units[:6]) + (f" and {len(units) - 6} more" if len(units) > 6 else "")
-        length = "" if modality.median_length is None else f"{modality.median_length:g}"
-        modalities.add_row(name, modality.kind, f"{modality.objects:,}", length, escape(text))
+        row = (name, modality.kind, f"{modality.objects:,}", _length(modality), _fields(modality))
+        modalities.add_row(*(escape(cell) for cell in row))
     parts.append(modalities)
 
     overlaps = Table("Observed in exactly", "Objects", title="Overlaps")
@@ -192,6 +194,32 @@ def render_info(info: DatasetInfo) -> "RenderableType":
             table.add_row(escape(name), escape(reason), f"{n:,}")
         parts.append(table)
     return Group(*parts)
+
+
+def _observation(column: Column, name: str, lengths: np.ndarray) -> ModalityInfo:
+    """Describe an observation column by its schema and the lengths of what was observed."""
+    kind = column.modality or name
+    median = float(np.median(lengths)) if len(lengths) else None
+    sides = None
+    if kind == "image" and len(lengths):
+        sides = (round(float(lengths.min()) ** 0.5), round(float(lengths.max()) ** 0.5))
+    return ModalityInfo(
+        kind, len(lengths), dict(column.fields), median, dict(column.attributes), sides
+    )
+
+
+def _length(modality: ModalityInfo) -> str:
+    if modality.sides is not None:
+        small, large = modality.sides
+        return f"{small} x {small}" + (f" to {large} x {large}" if large > small else "")
+    return "" if modality.median_length is None else f"{modality.median_length:g} (median)"
+
+
+def _fields(modality: ModalityInfo) -> str:
+    units = [f"{f} [{u}]" if u else f for f, u in modality.fields.items()]
+    text = ", ".join(units[:6]) + (f" and {len(units) - 6} more" if len(units) > 6 else "")
+    notes = [f"{key} {value}" for key, value in modality.attributes.items()]
+    return "; ".join([text, ", ".join(notes)] if notes else [text])
 
 
 def _overlaps(present: dict[str, np.ndarray], n: int) -> dict[tuple[str, ...], int]:

@@ -1,4 +1,4 @@
-"""The rules that the values of light curves and spectra keep in a dataset."""
+"""The rules that the values of light curves, spectra and images keep in a dataset."""
 
 from collections.abc import Callable
 
@@ -31,7 +31,7 @@ def check_observation(
     if sound is None:
         return
     r = Ragged.from_arrow(sound)
-    checks = {"photometry": _photometry, "spectrum": _spectrum}
+    checks = {"photometry": _photometry, "spectrum": _spectrum, "image": _image}
     for field, what, bad in checks.get(kind, lambda r: [])(r):
         values = np.zeros(len(r), bool)
         values[r.owner[bad]] = True
@@ -109,6 +109,14 @@ def _spectrum(r: Ragged) -> list[Finding]:
         found.append(("flux_err", "is not positive where the pixel is not masked", bad))
         found.append(("flux_err", "is NaN for a part of the spectrum", _partly_nan(r, errors)))
     return found
+
+
+def _image(r: Ragged) -> list[Finding]:
+    side = np.rint(np.sqrt(r.lengths)).astype(np.int64)
+    not_square = np.repeat(side**2 != r.lengths, r.lengths)
+    first = next(iter(r.fields))
+    found: list[Finding] = [(first, "is no square of pixels", not_square)]
+    return found + [(band, "is infinite", np.isinf(_numbers(r, band))) for band in r.fields]
 
 
 def _ordered(r: Ragged, field: str, what: str) -> list[Finding]:
