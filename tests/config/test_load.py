@@ -35,7 +35,40 @@ def test_the_published_configuration_to_the_digit():
     assert config.model.loss == "sum"
 
 
-@pytest.mark.parametrize("name", ["astrom3", "stars", "stars-small"])
+def test_the_reports_configuration_to_the_digit():
+    config = load_config("astroclip")
+    training = config.training
+    assert (training.optimizer, training.learning_rate, training.weight_decay) == (
+        "adam",
+        5e-4,
+        0.2,
+    )
+    assert (training.batch_size, training.epochs, training.warmup_epochs) == (512, 80, 0)
+    assert (training.plateau_factor, training.plateau_patience) == (0.5, 5)
+    assert training.early_stop_patience is None
+    assert training.gradient_clip is None
+    scale = config.model.scale
+    assert (scale.learnable, scale.initial) == (False, 15.5)
+    assert (config.model.dimension, config.model.loss) == (128, "mean")
+    assert config.pairs == [("image", "spectrum")]
+    assert sum(config.split.fractions) == pytest.approx(1)
+    assert config.split.fractions[0] == 0.9
+    assert min(config.split.fractions) > 0  # what chose the rate does not test it
+    backbones = [m.backbone.encoder["name"] for m in config.modalities.values()]
+    assert backbones == ["resnet50", "spender"]
+    assert all(m.backbone.weights is None for m in config.modalities.values())
+
+
+def test_paths_of_weights_hold_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    key = "modalities.image.backbone.weights"
+    config = load_config("astroclip", [f"{key}=mine/weights.ckpt"])
+    assert config.modalities["image"].backbone.weights == str(tmp_path / "mine" / "weights.ckpt")
+    config = load_config("astroclip", [f"{key}=random"])
+    assert config.modalities["image"].backbone.weights == "random"
+
+
+@pytest.mark.parametrize("name", ["astrom3", "astroclip", "stars", "stars-small"])
 def test_shipped_configurations_survive_a_round_trip(name, tmp_path):
     config = load_config(name)
     (tmp_path / "same.yaml").write_text(dump_config(config))

@@ -59,7 +59,7 @@ class ImageOptions(ModalityOptions):
     )
     margin: bool = Field(
         True,
-        description="Keep the pixels around the crop that turning and shifting bring into it; "
+        description="Training: keep the pixels around the crop that turning and shifting bring in; "
         "otherwise the corners are sky (zero), and the prepared arrays smaller.",
     )
     storage: Literal["float16", "float32"] = Field(

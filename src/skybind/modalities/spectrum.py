@@ -65,7 +65,7 @@ class SpectrumOptions(ModalityOptions):
     hide: float = Field(
         0.0, description="Training: hide up to this fraction of the bins, in windows.", ge=0, lt=1
     )
-    hide_length: int = Field(100, description="Bins of a hidden window.", ge=1)
+    hide_length: int = Field(100, description="Training: bins of a hidden window.", ge=1)
 
     @model_validator(mode="after")
     def _grid_has_bins(self) -> "SpectrumOptions":
