@@ -40,7 +40,11 @@ class MocoOptions(_Section):
 
 
 class AutoencoderOptions(_Section):
-    """A masked and denoising autoencoder of spectra."""
+    """A masked and denoising autoencoder of spectra.
+
+    What is hidden from the encoder, and how much noise is added, are options of the modality
+    (`modality.preprocessing`: `hide`, `hide_length`, `noise`).
+    """
 
     frame: Literal["observed", "rest"] = Field(
         "observed",
@@ -59,13 +63,6 @@ class AutoencoderOptions(_Section):
         ge=1,
     )
     hidden: list[int] = Field([256, 1024], description="Hidden layers of the decoder.")
-    mask_fraction: float = Field(
-        0.3, description="Share of the pixels hidden from the encoder in training.", ge=0, lt=1
-    )
-    mask_window: int = Field(100, description="Pixels of one hidden window.", ge=1)
-    noise: float = Field(
-        0.0, description="Noise added in training, in units of each pixel's uncertainty.", ge=0
-    )
     weights: Literal["relative", "ivar"] = Field(
         "relative",
         description="Weights of the squared residuals: the inverse variances over their mean in "

@@ -1,7 +1,7 @@
 """A masked and denoising autoencoder of spectra: an encoder learns from what it must restore."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
@@ -104,36 +104,12 @@ class Autoencoder(nn.Module):
         self.encoder = encoder
         self.decoder = decoder
 
-    def forward(self, values: Tensor, redshift: Tensor | None = None) -> Tensor:
-        """Encode (B, C, W) and restore the flux, (B, W)."""
-        spectrum: Tensor = self.decoder(self.encoder(values), redshift)
+    def forward(
+        self, values: Tensor, mask: Tensor | None = None, redshift: Tensor | None = None
+    ) -> Tensor:
+        """Encode what the encoder takes and restore the flux, (B, W)."""
+        spectrum: Tensor = self.decoder(self.encoder(values, mask), redshift)
         return spectrum
-
-
-def hidden_windows(objects: int, pixels: int, fraction: float, window: int) -> Tensor:
-    """Draw windows at random, a share `fraction` of the pixels on average.
-
-    Windows may overlap and reach over the ends, so every pixel is hidden equally often; one of
-    them is there only sometimes, so that the share is right. The draws are torch's own.
-
-    Returns
-    -------
-    BoolTensor, shape (objects, pixels)
-    """
-    if fraction == 0:
-        return torch.zeros(objects, pixels, dtype=torch.bool)
-    window = min(window, pixels)
-    places = pixels + window - 1
-    hit = window / places  # the chance that one window hides a given pixel
-    always = int(math.log(1 - fraction) / math.log(1 - hit))
-    last = (1 - (1 - fraction) / (1 - hit) ** always) / hit
-    start = torch.randint(places, (objects, always + 1))
-    drawn = torch.ones_like(start, dtype=torch.int32)
-    drawn[:, -1] = torch.rand(objects) < last
-    edges = torch.zeros(objects, places + window, dtype=torch.int32)
-    edges.scatter_add_(1, start, drawn)
-    edges.scatter_add_(1, start + window, -drawn)
-    return edges.cumsum(1)[:, window - 1 : window - 1 + pixels] > 0
 
 
 def reconstruction_loss(
@@ -184,14 +160,12 @@ def train_autoencoder(
     options: AutoencoderOptions,
     source: Source,
     name: str,
+    target: str,
     wavelength: np.ndarray,
     rows: Mapping[str, np.ndarray],
     training: TrainingOptions,
     out: Path,
     *,
-    channels: Sequence[int],
-    flux: int,
-    ivar: int,
     redshift: np.ndarray | None = None,
     seed: int,
     resume: bool = False,
@@ -199,8 +173,9 @@ def train_autoencoder(
 ) -> TrainingResult:
     """Train an encoder of spectra by restoring them; it ends with the best epoch's weights.
 
-    In training random windows are hidden (set to zero in every channel) and noise may be
-    added; the loss is on all pixels. The validation loss is that of whole, clean spectra.
+    The encoder gets training views (with windows hidden and noise added, as the modality's
+    options say) and all pixels are to be restored. The validation loss is that of whole, clean
+    spectra.
 
     Parameters
     ----------
@@ -208,9 +183,10 @@ def train_autoencoder(
         Trained in place.
     options : AutoencoderOptions
     source : BatchSource
-        Its batches hold, besides what the encoder gets, the flux and its inverse variance.
     name : str
-        The modality.
+        The modality that the encoder gets.
+    target : str
+        The modality that is restored, of two channels: flux, and its inverse variance.
     wavelength : ndarray, shape (W,)
         Of its grid [Angstrom].
     rows : mapping of str to ndarray of int
@@ -218,14 +194,10 @@ def train_autoencoder(
     training : TrainingOptions
     out : Path
         Folder for `last.ckpt`, `best.safetensors` and `log.csv`.
-    channels : sequence of int
-        Channels of a batch that the encoder gets, in its order.
-    flux, ivar : int
-        Channels of the flux and of its inverse variance, normalised alike.
     redshift : ndarray, shape (n,), optional
         Of every object of the source; finite for those in `rows`. For the frame `rest`.
     seed : int
-        Decides the weights of the decoder, the order of objects, what is hidden.
+        Decides the weights of the decoder, the order of objects and the views.
     resume : bool
         Go on from `out/last.ckpt` if there is one.
     progress : bool
@@ -235,16 +207,8 @@ def train_autoencoder(
         torch.manual_seed(seed)
         decoder = SpectrumDecoder(encoder.out_features, wavelength, options)
     module = Autoencoder(encoder, decoder)
-    layout = _Layout(list(channels), flux, ivar)
-    task = _Reconstruction(module, options, source, name, rows, layout, redshift)
+    task = _Reconstruction(module, options, source, name, target, rows, redshift)
     return fit(task, training, Path(out), seed=seed, resume=resume, progress=progress)
-
-
-class _Layout:
-    """Which channel of a batch is what."""
-
-    def __init__(self, encoded: list[int], flux: int, ivar: int) -> None:
-        self.encoded, self.flux, self.ivar = encoded, flux, ivar
 
 
 class _Reconstruction(Task):
@@ -257,15 +221,15 @@ class _Reconstruction(Task):
         options: AutoencoderOptions,
         source: Source,
         name: str,
+        target: str,
         rows: Mapping[str, np.ndarray],
-        layout: _Layout,
         redshift: np.ndarray | None,
     ) -> None:
         self.module: Autoencoder = module
         self.options = options
-        self.source, self.name = source.select([name]), name
+        self.given, self.name = source.select([name]), name
+        self.restored, self.target = source.select([target]), target
         self.rows = dict(rows)
-        self.layout = layout
         self.redshift = None
         if options.frame == "rest":
             assert redshift is not None
@@ -275,48 +239,25 @@ class _Reconstruction(Task):
         self, rows: np.ndarray, rng: np.random.Generator | None, second: np.random.Generator
     ) -> Sample:
         known = None if self.redshift is None else torch.from_numpy(self.redshift[rows])
-        # augmentations of the modality would change what is to be restored
-        return Sample(self.source.batch(rows, None), labels=known)
+        return Sample(self.given.batch(rows, rng), self.restored.batch(rows), known)
 
     def start(self, engine: Engine) -> None:
         self.engine = engine
         self._restore = compiled(self.module, engine.options)
 
     def train(self, sample: Sample) -> dict[str, Tensor]:
-        values = self._values(sample)
-        result = self._loss(self._spoil(values), values, sample)
+        result = self.evaluate(sample)
         self.engine.backward(result["loss"])
         return result
 
     def evaluate(self, sample: Sample) -> dict[str, Tensor]:
-        values = self._values(sample)
-        return self._loss(values, values, sample)
-
-    def _values(self, sample: Sample) -> Tensor:
-        return sample.batch.inputs[self.name]["values"]
-
-    def _spoil(self, values: Tensor) -> Tensor:
-        """Add noise and hide windows; drawn on the CPU, so that every device sees the same."""
-        options, layout = self.options, self.layout
-        spoilt = values.clone()
-        if options.noise:
-            ivar = values[:, layout.ivar]
-            sigma = torch.where(ivar > 0, ivar, torch.inf).rsqrt()
-            draw = torch.randn(sigma.shape).to(values.device)
-            spoilt[:, layout.flux] += options.noise * sigma * draw
-        hidden = hidden_windows(
-            len(values), values.shape[2], options.mask_fraction, options.mask_window
-        )
-        return spoilt.masked_fill(hidden.to(values.device)[:, None], 0.0)
-
-    def _loss(self, given: Tensor, values: Tensor, sample: Sample) -> dict[str, Tensor]:
+        assert sample.second is not None
+        inputs = sample.batch.inputs[self.name]
+        flux, ivar = sample.second.inputs[self.target]["values"].unbind(1)
         with self.engine.autocast():
-            restored = self._restore(given[:, self.layout.encoded], sample.labels)
+            restored = self._restore(inputs["values"], inputs.get("mask"), sample.labels)
         loss, explained, objects = reconstruction_loss(
-            restored.float(),
-            values[:, self.layout.flux],
-            values[:, self.layout.ivar],
-            self.options.weights,
+            restored.float(), flux, ivar, self.options.weights
         )
         return {"loss": loss, "accuracy": explained, "n": objects}
 
