@@ -186,5 +186,5 @@ def test_the_reports_configuration_trains_what_they_trained():
     linear = "modalities.spectrum.projection=linear"
     text = build_binder(load_config("astroclip", [*random, plain, linear]), shapes, ["spectrum"])
     assert sum(p.numel() for p in text.parameters() if p.requires_grad) == 230_272
-    with pytest.raises(ConfigError, match="Spender's published weights.*backbone spectrum'"):
+    with pytest.raises(ConfigError, match=r"Spender's published weights.*backbone spectrum'"):
         build_binder(load_config("astroclip", random[:1]), shapes)

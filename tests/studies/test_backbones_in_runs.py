@@ -1,8 +1,11 @@
 """Runs whose images go through a frozen ResNet."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from skybind.config import Config
 from skybind.config.load import merge, validate
@@ -17,8 +20,9 @@ from skybind.models.leaks import hash_ids
 from skybind.models.saved import load_model
 from skybind.ragged import Ragged
 from skybind.studies.cases import Case
+from skybind.studies.choosing import choose_split
 from skybind.studies.evaluation import evaluate_case
-from skybind.studies.run import Run, choose_split
+from skybind.studies.run import Run
 from skybind.studies.steps import (
     embed_anything,
     find_pretrained,
@@ -191,6 +195,30 @@ def test_a_model_knows_what_its_backbone_was_trained_on(run, backbone, galaxies)
     saved = load_model(run.folder / "finetune" / CASE.name / "model")
     assert np.isin(hash_ids(ids[unseen_by_pretraining]), saved.trained_on).all()
     assert evaluate_case(run, CASE)["n_test"] > 0  # the test objects are nobody's
+
+
+def test_a_pretrained_run_goes_on_without_its_file_of_weights(run, galaxies, backbone, tmp_path):
+    before = run.source.prepared["image"].arrays["features"]
+    hidden = backbone[0].rename(tmp_path / "hidden")
+    try:
+        again = Run.open(run.folder, show=False)
+        after = again.source.prepared["image"].arrays["features"]
+        assert after.filename == before.filename
+        assert evaluate_case(again, CASE)["n_test"] > 0
+    finally:
+        hidden.rename(backbone[0])
+
+
+def test_other_weights_in_the_same_place_are_refused(galaxies, backbone, tmp_path):
+    """A run that is not pre-trained yet must not go on with another backbone."""
+    folder = tmp_path / "backbone"
+    shutil.copytree(backbone[0], folder)
+    Run.start(settings(folder), galaxies, tmp_path / "run", show=False)
+    weights = load_file(folder / "weights.safetensors")
+    weights["bn1.bias"] += 1
+    save_file(weights, folder / "weights.safetensors")
+    with pytest.raises(ConfigError, match=r"not those that the run in .* was started with"):
+        _ = Run.open(tmp_path / "run", show=False).source
 
 
 def test_another_split_tests_on_what_the_backbone_saw_and_is_refused(galaxies, backbone, tmp_path):

@@ -53,6 +53,11 @@ def features_origin(encoder: Backboned, modality: Modality) -> str:
     return json_hash([FEATURES_VERSION, kind, weights_hash(encoder.backbone), options, state])
 
 
+def backbone_hashes(binder: Binder) -> dict[str, str]:
+    """Hash the weights of each frozen backbone, by modality."""
+    return {name: weights_hash(e.backbone) for name, e in binder.backboned.items()}
+
+
 def with_features(
     source: BatchSource,
     binder: Binder,

@@ -4,16 +4,20 @@ import json
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import yaml
 
 from skybind.config import Config, dump_config, load_config
-from skybind.config.schema import LabelConfig, SplitConfig
 from skybind.data.dataset import Dataset, write_quarantine
-from skybind.data.splits import Split, make_split
-from skybind.embeddings.features import Views, with_features, without_features
+from skybind.data.splits import Split
+from skybind.embeddings.features import (
+    Views,
+    backbone_hashes,
+    with_features,
+    without_features,
+)
 from skybind.errors import ConfigError, DataError
 from skybind.files import atomic_path, write_json, write_text
 from skybind.modalities.base import Modality
@@ -23,8 +27,9 @@ from skybind.modalities.store import prepare, prepared_folder
 from skybind.models.backbones import check_backbones, refuse_backbone_leaks
 from skybind.models.binder import Binder
 from skybind.models.build import build_binder, build_modalities
-from skybind.models.saved import SavedModel
+from skybind.models.saved import SavedModel, load_model
 from skybind.progress import progress_bar
+from skybind.studies.choosing import choose_classes, choose_split
 
 
 class Run:
@@ -102,7 +107,11 @@ class Run:
         run = cls(folder, config, dataset, chosen, show)
         refuse_backbone_leaks(binder, dataset.object_ids, chosen)
         _check_cases(run)
-        note = {"data": str(Path(data).resolve()), "fingerprint": dataset.fingerprint}
+        note = {
+            "data": str(Path(data).resolve()),
+            "fingerprint": dataset.fingerprint,
+            "backbones": backbone_hashes(binder),
+        }
         with atomic_path(folder) as temporary:
             temporary.mkdir(parents=True)
             write_text(temporary / "config.yaml", dump_config(config))
@@ -192,10 +201,16 @@ class Run:
         names = [name for name in modalities if self.config.modalities[name].backbone is not None]
         if not names:
             return source
+        model = self.folder / "pretrain" / "model"
+        if model.exists():  # its backbones are those of this run, wherever their files are now
+            saved = load_model(model)
+            source = BatchSource(saved.modalities, prepared)
+            return self._with_features(source, saved.binder)
         shapes = {name: modality.shape for name, modality in modalities.items()}
         binder = build_binder(self.config, shapes, names)
         check_backbones(binder, modalities)
         refuse_backbone_leaks(binder, self.dataset.object_ids, self.split)
+        self._refuse_other_backbones(binder)
         for name, encoder in binder.backboned.items():
             if encoder.statistics:  # it expects inputs as they were normalised for its training
                 modalities[name].load_state(encoder.statistics)
@@ -267,6 +282,15 @@ class Run:
         ]
         write_quarantine(self.folder, rows)
 
+    def _refuse_other_backbones(self, binder: Binder) -> None:
+        known = self.status().get("backbones", {})
+        for name, digest in backbone_hashes(binder).items():
+            if known.get(name, digest) != digest:
+                raise ConfigError(
+                    f"The weights of modalities.{name}.backbone are not those that the run in "
+                    f"{self.folder} was started with: choose another folder, or bring them back."
+                )
+
     def _refuse_other(self, config: Config, split: Split | None) -> None:
         old, new = (
             _leaves(self.config.model_dump(mode="json")),
@@ -283,82 +307,6 @@ class Run:
             raise ConfigError(
                 f"{self.folder} holds a run with another split: choose another folder."
             )
-
-
-class SplitSettings(Protocol):
-    """What a configuration says of the split."""
-
-    @property
-    def labels(self) -> LabelConfig:
-        """Whose proportions it keeps."""
-
-    @property
-    def split(self) -> SplitConfig:
-        """How objects are assigned."""
-
-    @property
-    def seed(self) -> int:
-        """Its seed, unless `split` has its own."""
-
-
-def choose_classes(config: SplitSettings, dataset: Dataset) -> list[str]:
-    """Give the classes that a configuration uses of a dataset, sorted.
-
-    Raises
-    ------
-    ConfigError
-        If the configuration names classes of which the dataset has no object.
-    """
-    column = config.labels.column
-    if column not in dataset.schema.columns:
-        if config.labels.classes is not None:
-            dataset.labels(column)  # says what is missing
-        return []
-    names, counts = np.unique(dataset.labels(column), return_counts=True)
-    if config.labels.classes is not None:
-        missing = [name for name in config.labels.classes if name not in names]
-        if len(missing) == len(config.labels.classes):
-            raise ConfigError(f"labels.classes: the dataset has no object of {', '.join(missing)}.")
-        return sorted(set(config.labels.classes) - set(missing))
-    enough = (counts >= config.labels.min_objects) & (names != "")
-    return [str(name) for name in names[enough]]
-
-
-def choose_split(config: SplitSettings, dataset: Dataset, given: Split | None = None) -> Split:
-    """Make the split that a configuration describes, or complete one that is there.
-
-    A split that is given, or that the configuration names, is put in the dataset's order and
-    gets the subsets it lacks. Unless `labels.others` says otherwise, objects of classes that
-    are not in use take no part.
-    """
-    classes = choose_classes(config, dataset)
-    wanted = config.split
-    names = (
-        dataset.labels(config.labels.column) if classes else np.full(len(dataset), "", dtype=str)
-    )
-    labels = np.where(np.isin(names, classes), names, "")
-    seed = config.seed if wanted.seed is None else wanted.seed
-    if given is None and wanted.name is not None:
-        given = Split.read(dataset.path / "splits" / f"{wanted.name}.parquet")
-    if given is not None:
-        split = given.align(dataset.object_ids)
-        for subset in wanted.subsets if classes else ():
-            if subset not in split.subsets:
-                split = split.with_subset(subset, labels, float(subset) / 100, seed)
-    else:
-        split = make_split(
-            wanted.kind,
-            dataset.object_ids,
-            labels=labels if classes else None,
-            ra=dataset.column("ra"),
-            dec=dataset.column("dec"),
-            fractions=wanted.fractions,
-            subsets=wanted.subsets if classes else (),
-            seed=seed,
-        )
-    if config.labels.others == "embed":
-        split.part = np.where((names != "") & (labels == ""), "", split.part)
-    return split
 
 
 def _check_cases(run: Run) -> None:
