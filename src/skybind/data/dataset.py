@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as pds
 import pyarrow.parquet as pq
 
-from skybind.data.rows import open_parts, take_rows
+from skybind.data.rows import list_lengths, open_parts, take_rows
 from skybind.data.schema import Column, DatasetSchema
 from skybind.errors import DataError
 from skybind.files import atomic_path
@@ -144,13 +144,8 @@ class Dataset:
             raise DataError(
                 f"The column '{observation}' of the dataset at {self.path} is no struct of lists."
             )
-        length = pc.list_value_length(pc.field(observation, kind.field(0).name))
         with _readable(self.path):
-            batches = self._source.to_batches(columns={"n": length}, **READAHEAD)
-            counts = pa.chunked_array(
-                [pc.cast(batch["n"], pa.int64()) for batch in batches], pa.int64()
-            )
-        return pc.fill_null(counts, -1).to_numpy()
+            return list_lengths(self._source.files, observation, kind.field(0).name)
 
     def column(self, name: str, rows: np.ndarray | None = None) -> np.ndarray:
         """Read one flat column as a numpy array (null becomes NaN, or "" for text)."""

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as pds
+import pyarrow.parquet as pq
 
 
 def open_parts(parts: Sequence[str]) -> pds.Dataset:
@@ -47,3 +49,19 @@ def take_rows(source: pds.Dataset, columns: Sequence[str], rows: np.ndarray) -> 
         fields = [source.schema.field(name) for name in columns]
         return pa.schema(fields, source.schema.metadata).empty_table()
     return pa.concat_tables(pieces).take(pa.array(inverse.ravel()))
+
+
+def list_lengths(parts: Sequence[str], column: str, field: str) -> np.ndarray:
+    """Lengths of the lists of one field of a struct column, -1 where the struct is null, (n,).
+
+    Only this field is read: an image has several, and Arrow's scanner would read them all.
+    """
+    lengths = [np.zeros(0, np.int64)]
+    for part in parts:
+        file = pq.ParquetFile(part)
+        for index in range(file.num_row_groups):
+            table = file.read_row_group(index, columns=[f"{column}.{field}"])
+            lists = pc.struct_field(table[column], field)
+            counts = pc.fill_null(pc.cast(pc.list_value_length(lists), pa.int64()), -1)
+            lengths.append(counts.to_numpy())
+    return np.concatenate(lengths)
