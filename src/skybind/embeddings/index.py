@@ -20,7 +20,8 @@ from skybind.files import atomic_path, write_json
 from skybind.tasks.search import Nearest, exact_nearest
 
 INDEX_VERSION = 1
-TRAINING = 48  # objects for the centres, a list
+TRAINING = 40  # objects for the centres, a list
+ROUNDS = 6  # of k-means: the centres need not be perfect
 SAMPLE = 200  # objects by which the probes are chosen, and as many by which recall is measured
 NEIGHBOURS = 10  # recall is of the 10 nearest
 NOTE = "index.json"
@@ -172,17 +173,9 @@ def build_index(
         )
     lists = lists or _default_lists(len(present))
     dimension = stream.modalities[modalities[0]]
-    index = faiss.IndexIVFScalarQuantizer(
-        faiss.IndexFlatIP(dimension),
-        dimension,
-        lists,
-        faiss.ScalarQuantizer.QT_8bit,
-        faiss.METRIC_INNER_PRODUCT,
-    )
-    index.cp.seed, index.cp.min_points_per_centroid = seed, 1
-    index.own_fields = True
-    index.quantizer.this.disown()
-    index.train(_sample(stream, modalities, present, TRAINING * lists, rng))
+    index = faiss.index_factory(dimension, f"IVF{lists},SQ8", faiss.METRIC_INNER_PRODUCT)
+    index.cp.seed, index.cp.niter, index.cp.min_points_per_centroid = seed, ROUNDS, 1
+    index.train(_sample(stream, modalities, present, TRAINING * lists, rng)[1])
     for rows, vectors in stream.chunks(modalities):
         index.add_with_ids(np.ascontiguousarray(vectors), rows)
     note = IndexNote(
@@ -246,17 +239,23 @@ def has_index(stream: EmbeddingStream, modalities: Sequence[str]) -> bool:
     return True
 
 
-def measure_recall(found: Nearest, exact: Nearest) -> float:
-    """Fraction of the exact neighbours that were found.
+def recall_of(found: np.ndarray, exact: np.ndarray) -> np.ndarray:
+    """Fraction of the exact neighbours of each query that were found.
 
-    Neighbours of equal cosine count alike: what was found counts where it is among the exact.
+    Parameters
+    ----------
+    found, exact : ndarray of int, shape (m, k)
+        Rows of the neighbours; -1 for none.
+
+    Returns
+    -------
+    ndarray of float64, shape (m,)
+        1 for a query that has no neighbours.
     """
-    known = exact.row >= 0
-    hits = [
-        np.isin(wanted[there], rows).sum()
-        for wanted, there, rows in zip(exact.row, known, found.row, strict=True)
-    ]
-    return float(np.sum(hits) / max(known.sum(), 1))
+    known = exact >= 0
+    hits = (exact[:, :, None] == found[:, None, :]).any(axis=2) & known
+    n = known.sum(axis=1)
+    return np.where(n > 0, hits.sum(axis=1) / np.maximum(n, 1), 1.0)
 
 
 def _tune(
@@ -264,38 +263,54 @@ def _tune(
 ) -> EmbeddingIndex:
     """Find how many lists to look at, and measure the recall with other objects."""
     note = built.note
-    queries = {}
+    own, queries, names = [], [], []
     for name in stream.modalities:
-        if stream.modalities[name] == note.dimension:
-            rows = _rows(stream, [name])
-            if len(rows):
-                queries[name] = _sample(stream, [name], rows, 2 * SAMPLE, rng)
-    together = np.concatenate(list(queries.values()))
-    k = min(NEIGHBOURS, note.n)
-    truth = exact_nearest(stream.chunks(note.modalities), together, k)
-    ends = np.cumsum([len(q) for q in queries.values()])
-    starts = ends - [len(q) for q in queries.values()]
+        rows = _rows(stream, [name])
+        if stream.modalities[name] == note.dimension and len(rows):
+            some, vectors = _sample(stream, [name], rows, 2 * SAMPLE, rng)
+            own.append(some)
+            queries.append(vectors)
+            names.append(name)
+    k = min(NEIGHBOURS, max(1, note.n - 1))
+    # the object itself is found all too easily
+    exact = exact_nearest(stream.chunks(note.modalities), np.concatenate(queries), k + 1).row
+    ends = np.cumsum([len(some) for some in own])
+    parts = np.split(exact, ends[:-1])
+    truth = [_without(part, some, k) for part, some in zip(parts, own, strict=True)]
 
-    def recalls(probes: int, odd: int) -> list[float]:
-        """Recall of each query modality, by one half of the sample."""
+    def recalls(probes: int, half: int) -> list[np.ndarray]:
+        """Recall of each query, a modality each, by one half of the sample."""
         values = []
-        for start, end in zip(starts, ends, strict=True):
-            some = np.arange(start, end)[odd::2] if end - start > 1 else np.arange(start, end)
-            found = built.search(together[some], k, probes=probes)
-            values.append(measure_recall(found, Nearest(truth.row[some], truth.cosine[some])))
+        for some, vectors, exact in zip(own, queries, truth, strict=True):
+            part = np.arange(len(some))[half::2] if len(some) > 1 else np.arange(1)
+            found = built.search(vectors[part], k + 1, probes=probes).row
+            values.append(recall_of(_without(found, some[part], k), exact[part]))
         return values
+
+    def enough(probes: int) -> bool:
+        """Whether the recall is reached for certain: by more than its standard error."""
+        return all(
+            r.mean() - r.std() / np.sqrt(len(r)) >= recall or r.mean() == 1
+            for r in recalls(probes, 0)
+        )
 
     # the smallest number that gives the recall: double, then halve the interval
     low, high = 0, 1
-    while high < note.lists and min(recalls(high, 0)) < recall:
+    while high < note.lists and not enough(high):
         low, high = high, min(2 * high, note.lists)
     while high - low > max(1, high // 8):
         middle = (low + high) // 2
-        low, high = (low, middle) if min(recalls(middle, 0)) >= recall else (middle, high)
-    measured = dict(zip(queries, recalls(high, 1), strict=True))
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    measured = {n: float(r.mean()) for n, r in zip(names, recalls(high, 1), strict=True)}
     return EmbeddingIndex(
         built._index, IndexNote(**{**asdict(note), "probes": high, "recall": measured})
     )
+
+
+def _without(found: np.ndarray, own: np.ndarray, k: int) -> np.ndarray:
+    """Leave the own row out of each line of rows found, and give the first k that remain."""
+    place = np.argsort(found == own[:, None], axis=1, kind="stable")
+    return np.take_along_axis(found, place, axis=1)[:, :k]
 
 
 def _default_lists(n: int) -> int:
@@ -314,9 +329,11 @@ def _sample(
     rows: np.ndarray,
     n: int,
     rng: np.random.Generator,
-) -> np.ndarray:
-    """Read the vectors of n objects drawn from `rows`, in random order."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """Read n objects drawn from `rows`, in random order: their rows and vectors."""
     keep = np.zeros(len(stream), bool)
     keep[rng.choice(rows, min(n, len(rows)), replace=False)] = True
-    parts = [vectors.copy() for _, vectors in stream.chunks(modalities, keep)]
-    return rng.permutation(np.concatenate(parts))
+    parts = [(found, vectors.copy()) for found, vectors in stream.chunks(modalities, keep)]
+    order = rng.permutation(int(keep.sum()))
+    chosen, vectors = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    return chosen[order], vectors[order]
