@@ -14,7 +14,7 @@ from torch import nn
 
 from skybind.config import dump_config
 from skybind.config.backbone import BackboneConfig, load_backbone_config
-from skybind.config.load import validate
+from skybind.config.load import nearest, validate
 from skybind.data.dataset import Dataset, write_quarantine
 from skybind.data.splits import Split
 from skybind.embeddings.make import best_device
@@ -23,15 +23,18 @@ from skybind.errors import ConfigError, DataError
 from skybind.files import atomic_path, write_json, write_text
 from skybind.modalities.base import Modality, Prepared, modality_class
 from skybind.modalities.source import BatchSource
+from skybind.modalities.spectrum import Spectrum
 from skybind.modalities.store import prepare, prepared_folder
 from skybind.models.backbones import save_backbone
 from skybind.progress import progress_bar
 from skybind.studies.run import choose_split
 from skybind.tasks.probes import probe_features
+from skybind.training.autoencoder import train_autoencoder
 from skybind.training.loop import TrainingResult
 from skybind.training.moco import train_moco
 
 PARTS = ("train", "validation")
+_RESTORED = "restored"
 _PROBE_BATCH = 256
 _CALIBRATION_BATCHES = 8
 # Keys that decide no weight, so they may change in a folder that was begun.
@@ -112,7 +115,7 @@ def pretrain_backbone(
         if note["training"]["finished"]:
             return BackboneResult(folder / "backbone", **note)
     source = workshop.source(chosen.rows("train"))
-    rows = {part: workshop.usable(source, chosen.rows(part)) for part in PARTS}
+    rows = {part: chosen.rows(part)[workshop.usable(source)[chosen.rows(part)]] for part in PARTS}
     encoder = workshop.encoder()
     training = workshop.train(encoder, source, rows, resume)
     save_backbone(
@@ -175,16 +178,20 @@ class _Workshop:
     def __init__(self, config: BackboneConfig, dataset: Dataset, folder: Path, show: bool) -> None:
         self.config, self.dataset, self.folder, self.show = config, dataset, folder, show
         self.name = config.kind
-        entry = config.modality
-        cls = modality_class(self.name)
-        options = validate(cls.Options, entry.preprocessing, "modality.preprocessing")
-        self.modality: Modality = cls(self.name, options, dataset.schema, entry.column)
+        self.modality = self._modality()
         self.encoder()  # finds what is wrong with its options before anything is written
         if config.moco is not None and not self.modality.augments:
             raise ConfigError(
                 "moco compares two views of each object, but modality.preprocessing draws "
                 "nothing at random: set its augmentations."
             )
+        # what is restored has the same pixels as what is seen, so it is prepared once for both
+        self.restored: Spectrum | None = None
+        if config.autoencoder is not None:
+            restored = self._modality(channels=["flux", "ivar"])
+            assert isinstance(restored, Spectrum)
+            self.restored = restored
+        self.redshift = self._redshift()
 
     @property
     def method(self) -> str:
@@ -202,18 +209,27 @@ class _Workshop:
 
     def source(self, training: np.ndarray) -> BatchSource:
         """Prepare the modality, fit it on the training objects, and say what cannot be used."""
-        place = prepared_folder(self.folder / "prepared", self.modality, self.dataset.fingerprint)
+        whole = self.restored or self.modality
+        place = prepared_folder(self.folder / "prepared", whole, self.dataset.fingerprint)
         show = self.show and not place.exists()
         with progress_bar(f"preparing {self.name}", len(self.dataset), show) as report:
-            prepared = prepare(self.dataset, self.modality, place, report)
-        source = BatchSource({self.name: self.modality}, {self.name: prepared})
+            prepared = prepare(self.dataset, whole, place, report)
+        modalities = {self.name: self.modality}
+        if self.restored is not None:
+            modalities[_RESTORED] = self.restored
+        source = BatchSource(modalities, dict.fromkeys(modalities, prepared))
         source.fit(training)
         self._quarantine(prepared)
         return source
 
-    def usable(self, source: BatchSource, rows: np.ndarray) -> np.ndarray:
-        """Those of `rows` that have what is trained on."""
-        return rows[source.present(self.name)[rows]]
+    def usable(self, source: BatchSource) -> np.ndarray:
+        """Which objects have what is trained on, shape (n,) bool."""
+        present = source.present(self.name)
+        if self.redshift is None:
+            return present
+        assert self.config.autoencoder is not None
+        low, high = self.config.autoencoder.redshift_range
+        return present & (self.redshift >= low) & (self.redshift <= high)
 
     def train(
         self,
@@ -224,19 +240,49 @@ class _Workshop:
     ) -> TrainingResult:
         """Train the encoder in place."""
         config = self.config
-        assert config.moco is not None
-        return train_moco(
+        how: dict[str, Any] = {"seed": config.seed, "resume": resume, "progress": self.show}
+        if config.moco is not None:
+            return train_moco(
+                encoder, config.moco, source, self.name, rows, config.training, self.folder, **how
+            )
+        assert config.autoencoder is not None
+        assert self.restored is not None
+        return train_autoencoder(
             encoder,
-            config.moco,
+            config.autoencoder,
             source,
             self.name,
+            _RESTORED,
+            self.restored.grid,
             rows,
             config.training,
             self.folder,
-            seed=config.seed,
-            resume=resume,
-            progress=self.show,
+            redshift=self.redshift,
+            **how,
         )
+
+    def _modality(self, **changes: Any) -> Modality:
+        entry = self.config.modality
+        cls = modality_class(self.name)
+        if self.config.autoencoder is not None and not issubclass(cls, Spectrum):
+            raise ConfigError(f"autoencoder is for spectra, not for '{self.name}': use moco.")
+        chosen = {**entry.preprocessing, **changes}
+        options = validate(cls.Options, chosen, "modality.preprocessing")
+        return cls(self.name, options, self.dataset.schema, entry.column)
+
+    def _redshift(self) -> np.ndarray | None:
+        """Redshifts that the decoder needs, or None if it needs none."""
+        options = self.config.autoencoder
+        if options is None or options.frame == "observed":
+            return None
+        columns = self.dataset.schema.columns
+        if options.redshift not in columns:
+            known = [name for name, column in columns.items() if column.role == "target"]
+            raise ConfigError(
+                f"autoencoder.redshift: the dataset has no column '{options.redshift}': "
+                f"{nearest(options.redshift, known or list(columns))}"
+            )
+        return self.dataset.numbers(options.redshift)
 
     def _quarantine(self, prepared: Prepared) -> None:
         ids = self.dataset.object_ids
