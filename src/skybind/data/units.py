@@ -72,8 +72,11 @@ def convert(values: np.ndarray, unit: str, target: str, where: str) -> np.ndarra
     return np.asarray(physical.value)
 
 
-def nanomaggies(unit: str, where: str) -> float:
-    """Factor from a unit of flux density, or from maggies, to nanomaggies (AB: 3.631 uJy).
+def image_unit(unit: str, where: str) -> tuple[str, float]:
+    """Unit in which an image is kept, and the factor to it.
+
+    Flux densities and maggies become nanomaggies (AB: 3.631 uJy); counts, or numbers without a
+    unit, stay what they are.
 
     Raises
     ------
@@ -83,14 +86,17 @@ def nanomaggies(unit: str, where: str) -> float:
     from astropy import units
 
     parsed = parse_unit(_MAGGIES.get(unit, unit), where)
-    try:
-        return float(parsed.to(units.Unit("nmgy")))
-    except units.UnitConversionError:
-        pass
-    try:
-        return float(parsed.to(units.Jy)) / 3.631e-6
-    except units.UnitConversionError:
-        raise ConfigError(f"{where}: '{unit}' is no unit of flux, such as nmgy or nJy.") from None
+    nanomaggy = units.Unit(NANOMAGGY)
+    if parsed.is_equivalent(nanomaggy):
+        return NANOMAGGY, float(parsed.to(nanomaggy))
+    if parsed.is_equivalent(units.Jy):
+        return NANOMAGGY, float(parsed.to(units.Jy)) / 3.631e-6
+    counts = [units.Unit(name) for name in ("1", "adu", "ct", "electron", "ph")]
+    if any(
+        parsed.is_equivalent(count) or parsed.is_equivalent(count / units.s) for count in counts
+    ):
+        return unit, 1.0
+    raise ConfigError(f"{where}: '{unit}' is no unit of flux, such as nmgy, nJy or electron / s.")
 
 
 def stored_unit(kind: str, name: str, unit: str | None) -> str | None:

@@ -9,7 +9,7 @@ import numpy as np
 from skybind.data.mapping import ImageSpec
 from skybind.data.readers.folders import ObjectFiles
 from skybind.data.readers.registry import Fields, ImageRequest, Picture, image_reader
-from skybind.data.units import NANOMAGGY, nanomaggies
+from skybind.data.units import image_unit
 from skybind.errors import ConfigError, DataError
 
 #: Bands in order of wavelength; others keep the order of the file.
@@ -58,18 +58,23 @@ def layout_of(
     Raises
     ------
     ConfigError
-        If the pixel scale is known from neither, or the unit is none of a flux.
+        If the pixel scale or the unit is known from neither, or the unit is none of an image.
     """
     if spec.pixel_scale is None and scale is None:
         raise ConfigError(
             "The images do not state their pixel scale: add pixel_scale: ARCSEC_PER_PIXEL to the "
             "mapping."
         )
-    unit = spec.unit or unit
+    unit = spec.unit if spec.unit is not None else unit
     if unit is not None:
-        nanomaggies(unit, "unit of the images")
-        unit = NANOMAGGY
-    return ImageLayout(tuple(in_order(bands)), float(spec.pixel_scale or scale or 0), unit, display)
+        unit, _ = image_unit(unit, "unit of the images")
+    elif not display:
+        raise ConfigError(
+            "The images do not state their unit: add unit: nmgy (or another unit of flux; '' if "
+            "they are not calibrated) to the mapping."
+        )
+    pixel_scale = float(f"{spec.pixel_scale or scale:.6g}")
+    return ImageLayout(tuple(in_order(bands)), pixel_scale, unit, display)
 
 
 def in_order(bands: list[str]) -> list[str]:
@@ -146,10 +151,10 @@ class ImageFiles(ObjectFiles):
             raise DataError(
                 f"{name} has another pixel scale ({scale:.4g} arcsec) than the other images."
             )
-        unit = self.mapped.unit or picture.unit
-        factor = 1.0
-        if unit is not None and self.layout.unit is not None:
-            factor = nanomaggies(unit, f"{name}, its unit")
+        unit = picture.unit if self.mapped.unit is None else self.mapped.unit
+        stored, factor = (None, 1.0) if unit is None else image_unit(unit, f"{name}, its unit")
+        if stored != self.layout.unit:
+            raise DataError(f"{name} is in '{unit or 'no unit'}' where others are not.")
         return {
             band: (planes[band].astype(np.float32).ravel() * np.float32(factor))
             for band in self.layout.bands

@@ -17,7 +17,7 @@ from skybind.data.readers.fits_image import bands_of, pixel_scale
 from skybind.data.readers.long import UNKNOWN_OBJECT, Rows, observation_fields
 from skybind.data.readers.pictures import ImageLayout, layout_of
 from skybind.data.readers.tables import Table, texts
-from skybind.data.units import nanomaggies
+from skybind.data.units import image_unit
 from skybind.errors import DataError
 from skybind.ragged import Ragged
 
@@ -170,8 +170,10 @@ class ImageStack(Stack):
                 f"{self.file}: '{self._main}' has the shape {self.first.shape}: square images of "
                 f"{len(bands)} bands would be (objects, {len(bands)}, side, side)."
             )
-        unit = spec.unit or str(header.get("BUNIT", "")).strip() or None
-        self.factor = 1.0 if unit is None else nanomaggies(unit, f"{self.file}, unit")
+        unit = spec.unit
+        if unit is None:
+            unit = str(header.get("BUNIT", "")).strip() or None
+        self.factor = 1.0 if unit is None else image_unit(unit, f"{self.file}, unit")[1]
         self.file_bands = list(bands)
         self.layout: ImageLayout = layout_of(spec, bands, pixel_scale(header), unit, False)
 
