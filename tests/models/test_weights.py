@@ -1,7 +1,9 @@
 """Weights of frozen backbones, from checkpoints in the layouts of those who published them."""
 
 import argparse
+import zipfile
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -104,7 +106,7 @@ def test_without_a_projection_the_widths_must_agree(lightning):
     [
         lambda state: state,
         lambda state: {"model": state},
-        lambda state: {"model": prefixed("encoder.", state), "losses": torch.zeros(3)},
+        lambda state: {"model": prefixed("encoder.", state), "losses": np.zeros((3, 2))},
         lambda state: {"model": [prefixed("encoder.", state), {"decoder.0.bias": torch.ones(2)}]},
     ],
     ids=["bare", "model", "autoencoder", "list"],
@@ -136,6 +138,22 @@ def test_python_objects_are_not_unpickled_and_it_says_what_to_do(lightning, tmp_
     torch.save(checkpoint, tmp_path / "namespace.ckpt")
     with pytest.raises(ModelError, match=r"such as argparse\.Namespace.*save its 'state_dict'"):
         load_file_weights(resnet(0), tmp_path / "namespace.ckpt", "resnet")
+
+
+def test_arrays_of_an_older_numpy_are_read(tmp_path):
+    """Which names its functions otherwise: a pickle by hand."""
+    state = spender(1).state_dict()
+    torch.save({"model": state, "losses": np.float64(1.5)}, tmp_path / "new.pt")
+    with (
+        zipfile.ZipFile(tmp_path / "new.pt") as new,
+        zipfile.ZipFile(tmp_path / "old.pt", "w") as old,
+    ):
+        assert any(b"numpy._core" in new.read(name) for name in new.namelist())
+        for name in new.namelist():
+            old.writestr(name, new.read(name).replace(b"numpy._core", b"numpy.core"))
+    encoder = spender(0)
+    load_file_weights(encoder, tmp_path / "old.pt", "spender")
+    assert same(encoder, spender(1))
 
 
 def test_what_does_not_fit_is_said_in_a_sentence(lightning, tmp_path):

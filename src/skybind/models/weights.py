@@ -5,6 +5,7 @@ Nothing is unpickled. Known to be read: Stein et al.'s Lightning checkpoint of M
 the encoder alone), torchvision's and any other state dict whose names end as skybind's do.
 """
 
+import codecs
 import pickle
 import re
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
@@ -135,7 +137,8 @@ def _read(path: Path) -> Any:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(_plain_arrays()):
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise ModelError(
             f"{path} holds Python objects beside its tensors{_which(error)}, which skybind does "
@@ -145,6 +148,21 @@ def _read(path: Path) -> Any:
     except Exception as error:
         first = str(error).partition("\n")[0]
         raise ModelError(f"{path} cannot be read as weights: {first}") from error
+
+
+def _plain_arrays() -> list[Any]:
+    """Give what numpy arrays of numbers are rebuilt with: Spender's files hold losses as such.
+
+    Each under its name before and after numpy 2; none of them runs code from the file.
+    """
+    kinds = {type(np.dtype(code)) for code in "?bBhHiIlLqQefd"}
+    multiarray = np._core.multiarray  # type: ignore[attr-defined]
+    renamed = [
+        (function, f"numpy.{core}.multiarray.{function.__name__}")
+        for function in (multiarray._reconstruct, multiarray.scalar)
+        for core in ("core", "_core")
+    ]
+    return [np.ndarray, np.dtype, codecs.encode, *kinds, *renamed]
 
 
 def _which(error: Exception) -> str:

@@ -13,6 +13,7 @@ from skybind.config.schema import ModalityConfig
 from skybind.data.dataset import Dataset
 from skybind.data.schema import DatasetSchema
 from skybind.data.splits import Split
+from skybind.embeddings.features import matching_source
 from skybind.embeddings.make import embed_dataset, embed_source
 from skybind.embeddings.store import Embeddings
 from skybind.errors import ConfigError, DataError, ModelError
@@ -24,7 +25,7 @@ from skybind.progress import progress_bar
 from skybind.studies.cases import Case, options_of
 from skybind.studies.describe import pair_counts
 from skybind.studies.run import Run
-from skybind.training.finetune import finetune
+from skybind.training.finetune import finetune, inverse_weights
 from skybind.training.pretrain import pretrain
 
 
@@ -161,12 +162,11 @@ def run_finetuning(
         start.binder if start is not None else None,
     )
     weights = None
-    if run.config.finetuning.class_weights:
-        counts = np.bincount(run.labels[rows["train"]], minlength=len(run.classes))
-        weights = len(rows["train"]) / (len(counts) * np.maximum(counts, 1))
+    if power := run.config.finetuning.class_weights:
+        weights = inverse_weights(run.labels[rows["train"]], len(run.classes), power)
     # pre-trained encoders expect inputs as they were normalised for the pre-training
     source = run.source if start is None else run.source_for(start)
-    source = source.select(case.modalities)
+    source = matching_source(classifier.binder, source.modalities, source).select(case.modalities)
     _describe(run, f"fine-tuning {case.name}", {p: len(r) for p, r in rows.items()})
     result = finetune(
         classifier,
