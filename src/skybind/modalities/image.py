@@ -150,16 +150,13 @@ class Image(Modality):
             same = images if len(rows) == n else images.take(rows)
             cut, place = self._cut(same, size)
             noise[rows] = pixel_noise(cut)
-            margin = (size - crop) // 2
-            inner = slice(margin, margin + crop)
-            middle = np.stack(
-                [same.fields[b].reshape(-1, size, size)[:, inner, inner] for b in self.bands], 1
-            )
+            margin = (side - crop) // 2 - place.start
+            middle = cut[:, :, margin : margin + crop, margin : margin + crop]
             masked[rows] = np.isnan(middle).mean(axis=(1, 2, 3))
             reason[rows[_constant(middle)]] = CONSTANT_IMAGE
             reason[rows[masked[rows] == 1]] = "all pixels of the crop masked"
-            filled = np.clip(np.nan_to_num(cut, nan=0.0), -limit, limit)
-            pixels[rows, :, place, place] = filled
+            cut[np.isnan(cut)] = 0
+            pixels[rows, :, place, place] = np.clip(cut, -limit, limit, out=cut)
         present = images.present & (reason == "")
         for values in (pixels, noise, masked):
             values[~present] = 0
@@ -235,7 +232,9 @@ class Image(Modality):
             images.fields[band].reshape(-1, size, size)[:, low:high, low:high]
             for band in self.bands
         ]
-        return np.stack(planes, axis=1).astype(np.float32), slice(low - first, high - first)
+        return np.stack(planes, axis=1).astype(np.float32, copy=False), slice(
+            low - first, high - first
+        )
 
     def _middle(self, prepared: Prepared, rows: np.ndarray) -> Tensor:
         """Give the fluxes of the central crops, (B, C, crop, crop)."""
