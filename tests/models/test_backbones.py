@@ -54,12 +54,17 @@ def test_a_saved_backbone_gives_the_same_features_and_knows_itself(folder, spect
     assert len(note.identity["weights"]) == 16
 
 
+def test_the_folder_of_its_pre_training_will_do(folder):
+    path, _ = folder
+    assert load_backbone(path.parent)[1].identity == load_backbone(path)[1].identity
+
+
 def test_what_is_wrong_is_said_in_a_sentence(folder, tmp_path):
     path, _ = folder
     with pytest.raises(ModelError, match="was trained on 3 channels of length 64, these inputs"):
         load_backbone(path, InputShape(3, 65))
     with pytest.raises(ModelError, match=r"it has no backbone\.json"):
-        load_backbone(tmp_path)
+        load_backbone(tmp_path / "nothing")
     text = (path / "backbone.json").read_text()
     (path / "backbone.json").write_text(text.replace('"backbone_version": 1', '"x": 1'))
     with pytest.raises(ModelError, match="cannot be read"):

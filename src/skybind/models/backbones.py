@@ -161,12 +161,19 @@ def load_backbone(
 def read_backbone(folder: str | Path) -> tuple[BackboneNote, dict[str, torch.Tensor]]:
     """Read a saved backbone's note and weights without building it.
 
+    Parameters
+    ----------
+    folder : str or Path
+        Of the backbone, or of the pre-training that made it (which holds it as `backbone`).
+
     Raises
     ------
     ModelError
         If the folder holds no backbone that this version reads.
     """
     folder = Path(folder)
+    if (folder / "backbone" / "backbone.json").exists():
+        folder = folder / "backbone"
     if not (folder / "backbone.json").exists():
         raise ModelError(f"There is no backbone in {folder}: it has no backbone.json.")
     try:
