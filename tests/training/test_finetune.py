@@ -13,7 +13,7 @@ from training_toys import (
 )
 
 from skybind.errors import ConfigError, DataError, ModelError
-from skybind.training.finetune import finetune
+from skybind.training.finetune import finetune, inverse_weights
 
 SOURCE = ToySource(240)
 ROWS = toy_rows(240, 60)
@@ -159,3 +159,13 @@ def test_the_best_weights_can_be_loaded(tmp_path):
     other = toy_classifier(seed=5)
     load_weights(other, tmp_path / "best.safetensors")
     assert same_weights(weights(classifier), weights(other))
+
+
+def test_classes_weigh_by_a_power_of_their_inverse_number():
+    labels = np.repeat([0, 1, 2], [80, 15, 5])
+    counts = np.bincount(labels)
+    np.testing.assert_array_equal(inverse_weights(labels, 3, 0.0), 1)
+    whole, half = (inverse_weights(labels, 3, power) for power in (1.0, 0.5))
+    np.testing.assert_allclose(whole * counts, 100 / 3)  # each class adds up to the same
+    np.testing.assert_allclose(half**2, whole)
+    assert np.isfinite(inverse_weights(labels, 4, 1.0)).all()  # a class without objects

@@ -7,7 +7,10 @@ the gradient that a rank finds is that of the sum of all ranks' (equal) losses, 
 On one process each function is the identity.
 """
 
+import copyreg
+import pickle
 from collections.abc import Iterable
+from io import BytesIO
 from mmap import mmap
 from multiprocessing.reduction import ForkingPickler
 from typing import Any
@@ -97,6 +100,15 @@ def broadcast_module(module: nn.Module) -> None:
 def send_maps_by_name() -> None:
     """Let processes that are started hand over memory-mapped arrays as file names, not as bytes."""
     ForkingPickler.register(np.memmap, _reduce_map)
+
+
+def pack(content: object) -> bytes:
+    """Pickle for another process, memory-mapped arrays as file names."""
+    buffer = BytesIO()
+    pickler = pickle.Pickler(buffer)
+    pickler.dispatch_table = {**copyreg.dispatch_table, np.memmap: _reduce_map}
+    pickler.dump(content)
+    return buffer.getvalue()
 
 
 def _reduce_map(array: np.memmap) -> tuple[Any, ...]:

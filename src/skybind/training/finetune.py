@@ -92,6 +92,26 @@ def finetune(
             parameter.requires_grad_(trained)
 
 
+def inverse_weights(labels: np.ndarray, n_classes: int, power: float) -> np.ndarray:
+    """Weight of each class in the loss: the inverse of its number of objects, to a power.
+
+    Parameters
+    ----------
+    labels : ndarray of int
+        Classes of the training objects.
+    n_classes : int
+    power : float
+        From 0 (all objects weigh the same) to 1 (all classes weigh the same).
+
+    Returns
+    -------
+    ndarray of float, shape (n_classes,)
+        1 for a class of average size.
+    """
+    counts = np.bincount(labels, minlength=n_classes)
+    return (len(labels) / (n_classes * np.maximum(counts, 1))) ** power
+
+
 class _Finetuning(Task):
     title = "fine-tuning"
     score = "accuracy"

@@ -1,7 +1,6 @@
 """Starting the processes of a training run with Lightning Fabric, without its remarks."""
 
 import logging
-import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from skybind.config.training import TrainingOptions
 from skybind.errors import ConfigError
 from skybind.training.distributed import send_maps_by_name
+from skybind.training.launcher import processes, processes_here
+from skybind.training.workers import together
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -26,7 +27,8 @@ def make_fabric(options: TrainingOptions) -> "Fabric":
     """Give the Fabric that trains on the devices that the options ask for.
 
     Several devices of one machine get a process each, which ends with the training; under
-    SLURM or torchrun the processes are there already.
+    SLURM or torchrun the processes are there already. A command that leads the processes of
+    such a launcher (see `workers`) trains on all of them.
 
     Raises
     ------
@@ -37,19 +39,19 @@ def make_fabric(options: TrainingOptions) -> "Fabric":
     from lightning.fabric.plugins.environments import LightningEnvironment
     from lightning.fabric.utilities.exceptions import MisconfigurationException
 
-    several = options.devices * options.nodes > 1
-    launched = "LOCAL_RANK" in os.environ or int(os.environ.get("SLURM_NTASKS", "1")) > 1
-    if options.nodes > 1 and not launched:
+    devices, nodes = _devices(options)
+    several, launched = devices * nodes > 1, processes() > 1
+    if nodes > 1 and not launched:
         raise ConfigError(
-            f"training.nodes is {options.nodes}, but this process was not started by SLURM or "
+            f"training.nodes is {nodes}, but this process was not started by SLURM or "
             "torchrun; start one process a device with srun or torchrun."
         )
     send_maps_by_name()
     try:
         return Fabric(
             accelerator=options.accelerator,
-            devices=options.devices,
-            num_nodes=options.nodes,
+            devices=devices,
+            num_nodes=nodes,
             strategy=("ddp" if launched else "ddp_spawn") if several else "auto",
             precision=_PRECISIONS[options.precision],
             # a process that was started alone must not mind that it runs inside a SLURM job
@@ -57,9 +59,22 @@ def make_fabric(options: TrainingOptions) -> "Fabric":
         )
     except (ValueError, RuntimeError, MisconfigurationException) as error:
         raise ConfigError(
-            f"training.accelerator '{options.accelerator}' with {options.devices} device(s) "
+            f"training.accelerator '{options.accelerator}' with {devices} device(s) "
             f"cannot be used here: {error}"
         ) from error
+
+
+def _devices(options: TrainingOptions) -> tuple[int, int]:
+    """Devices a node, and nodes; where a command leads, the launcher decides."""
+    if not together():
+        return options.devices, options.nodes
+    started, here = processes(), processes_here()
+    if options.devices * options.nodes not in (1, started):
+        raise ConfigError(
+            f"training.devices x training.nodes is {options.devices} x {options.nodes}, but "
+            f"{started} processes were started: leave both at 1, the launcher decides."
+        )
+    return here, started // here
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,6 +46,7 @@ from skybind.training.optimizer import make_optimizer
 from skybind.training.progress import ProgressDisplay, Record, RunLog
 from skybind.training.schedule import Schedule
 from skybind.training.task import Engine, Task
+from skybind.training.workers import shared
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -134,9 +135,11 @@ def fit(
             )
     out.mkdir(parents=True, exist_ok=True)
     home = next(task.module.parameters()).device
+    job = _Job(task, options, out, seed, resume, progress, on_save)
     with quiet():
         fabric = make_fabric(options)
-        outcome = fabric.launch(_Job(task, options, out, seed, resume, progress, on_save))
+        with shared(replace(job, progress=False, on_save=None)):
+            outcome = fabric.launch(job)
     if isinstance(outcome, SkybindError):
         raise outcome
     task.module.to(home)
@@ -172,6 +175,11 @@ class _Job:
             return run.train(self.resume, display)
         except SkybindError as error:
             return error
+
+    def join(self) -> None:
+        """Train along with the process that handed over this job."""
+        with quiet():
+            make_fabric(self.options).launch(self)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Arrive in a new process, where Lightning is about to remark on its start."""
