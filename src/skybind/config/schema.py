@@ -175,8 +175,12 @@ class FinetuningConfig(_Section):
     frozen: bool = Field(
         False, description="Keep the encoders as pre-trained, train the head only."
     )
-    class_weights: bool = Field(
-        False, description="Weight classes inversely to their number in the loss."
+    class_weights: float = Field(
+        0.0,
+        description="Weigh classes in the loss by the inverse of their number to this power: 0 "
+        "all objects alike (published), 0.5 between, 1 all classes alike.",
+        ge=0,
+        le=1,
     )
     fusion: Literal["mean", "concat"] = Field(
         "mean",
