@@ -220,13 +220,14 @@ def _arms(hdus: Any, start: int, stop: int) -> list[Arm]:
     names = [hdu.name.removesuffix("_WAVELENGTH") for hdu in hdus if "_WAVELENGTH" in hdu.name]
     if not names:
         raise DataError("the file has no extension B_WAVELENGTH, R_WAVELENGTH or Z_WAVELENGTH.")
+    masked = any(f"{arm}_MASK" in hdus for arm in names)
     arms: list[Arm] = []
     for arm in names:
         wave = np.asarray(hdus[f"{arm}_WAVELENGTH"].data, float)
         flux = _section(hdus, f"{arm}_FLUX", start, stop)
         ivar = _section(hdus, f"{arm}_IVAR", start, stop)
         mask = np.zeros(flux.shape, bool)
-        if f"{arm}_MASK" in hdus:
+        if masked:  # one arm without its mask is a file that was cut off
             mask = _section(hdus, f"{arm}_MASK", start, stop) != 0
         if not flux.shape == ivar.shape == mask.shape == (stop - start, len(wave)):
             raise DataError(f"the extensions of arm {arm} do not fit each other and FIBERMAP.")
@@ -314,16 +315,19 @@ class _opened:
     def __enter__(self) -> Any:
         from astropy.io import fits
 
+        self._quiet = warnings.catch_warnings()
+        self._quiet.__enter__()
+        warnings.simplefilter("ignore")
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                self.hdus = fits.open(self.path, memmap=False)
-                return self.hdus
+            self.hdus = fits.open(self.path, memmap=False)
+            return self.hdus
         except Exception as error:  # whatever astropy raises on bytes that are not FITS
+            self._quiet.__exit__(None, None, None)
             raise self._error(error) from error
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         self.hdus.close()
+        self._quiet.__exit__(None, None, None)
         if isinstance(error, Exception):
             raise self._error(error) from error
 
