@@ -1,6 +1,7 @@
 """The command line: one short function a command, each calls one public function."""
 
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -8,6 +9,7 @@ import typer
 from skybind import __version__
 from skybind.cli import backbone, configs, data, demo, run, simulate
 from skybind.errors import SkybindError
+from skybind.training.launcher import processes
 
 app = typer.Typer(
     help="Bind the views of one star or galaxy - light curve, spectrum, image, catalogue row - "
@@ -40,10 +42,17 @@ def _options(
     pass
 
 
+def _together(command: Callable[[], None]) -> None:
+    """Run the command in the first of several processes, which the others help to train."""
+    from skybind.training.workers import lead
+
+    lead(command)
+
+
 def main() -> None:
     """Run the command line; what a user did wrong is one sentence and exit status 2."""
     try:
-        app()
+        _together(app) if processes() > 1 else app()
     except SkybindError as error:
         typer.echo(f"skybind: {error}", err=True)
         sys.exit(2)
