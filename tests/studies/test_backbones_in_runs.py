@@ -11,9 +11,11 @@ from skybind.config import Config
 from skybind.config.load import merge, validate
 from skybind.data.dataset import Dataset, DatasetWriter
 from skybind.data.schema import Column
+from skybind.embeddings.features import without_features
 from skybind.embeddings.store import Embeddings
 from skybind.encoders import InputShape, build_encoder
 from skybind.errors import ConfigError, LeakError
+from skybind.modalities.source import BatchSource
 from skybind.models import build_binder, build_modalities
 from skybind.models.backbones import load_backbone, save_backbone
 from skybind.models.leaks import hash_ids
@@ -30,6 +32,7 @@ from skybind.studies.steps import (
     run_finetuning,
     run_pretraining,
 )
+from skybind.training.pretrain import pretrain
 
 SIDE, CROP = 28, 16
 BACKBONE = {"name": "resnet", "stem": 4, "blocks": [1, 1]}
@@ -152,6 +155,29 @@ def test_frozen_is_frozen_to_the_bit(run, backbone):
     fresh = build_binder(run.config, run.shapes).backboned["image"].head.state_dict()
     trained = find_pretrained(run.folder).binder.backboned["image"].head.state_dict()
     assert not any(torch.equal(trained[key], fresh[key]) for key in fresh)
+
+
+def test_training_through_the_backbone_gives_what_training_on_its_features_gives(
+    galaxies, backbone, tmp_path
+):
+    """Without augmentation; and there too it stays as it was to the bit."""
+    plain = settings(backbone[0], **preprocessing(rotation=0.0, flip=False, noise=0.0))
+    run = Run.start(plain, galaxies, tmp_path / "run", show=False)
+    images = run.source.present("image")
+    rows = {part: run.rows(part)[images[run.rows(part)]] for part in ("train", "validation")}
+    prepared = {name: without_features(p) for name, p in run.source.prepared.items()}
+    trained = {}
+    for name, source in (
+        ("cached", run.source),
+        ("live", BatchSource(run.source.modalities, prepared)),
+    ):
+        binder = build_binder(plain, run.shapes)
+        pretrain(binder, source, rows, plain.training, tmp_path / name, seed=1, progress=False)
+        trained[name] = binder.state_dict()
+    for key, value in trained["cached"].items():
+        torch.testing.assert_close(trained["live"][key], value, atol=1e-5, rtol=1e-4)
+    for key, value in backbone[1].state_dict().items():
+        assert torch.equal(trained["live"][f"encoders.image.backbone.{key}"], value)
 
 
 def test_training_read_the_cached_features(run):
