@@ -265,7 +265,8 @@ class Image(Modality):
 
     def _stretch(self, flux: Tensor) -> Tensor:
         if self.options.stretch == "asinh":
-            return torch.asinh(flux / _tensor(self.softening)[:, None, None])
+            scaled = flux.div_(_tensor(self.softening)[:, None, None]).numpy()
+            return torch.from_numpy(np.arcsinh(scaled, out=scaled))  # far quicker than torch's
         if self.options.stretch == "rgb":
             picture = legacy_rgb(flux.numpy(), self.bands)
             return torch.from_numpy(picture).permute(0, 3, 1, 2).contiguous()
