@@ -1,0 +1,94 @@
+"""The mappings that docs/dataset.md shows for galaxies are run as they stand there."""
+
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from astropy.io import fits
+from PIL import Image
+
+from skybind.data.dataset import Dataset
+from skybind.data.import_ import import_dataset
+from skybind.data.mapping import load_mapping
+
+from .galaxy_files import galaxies, provabgs_rows, write_hdf5, write_provabgs, write_shard
+from .readers.test_desi import arms, fibermap, redrock, write_coadd, write_redrock
+
+PAGE = (Path(__file__).parents[2] / "docs" / "dataset.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+GALAXIES = [b for b in BLOCKS if "image:" in b or re.search("reader: (astroclip|desi)", b)]
+
+
+def write_files(folder: Path) -> None:
+    """Every file that the mappings name."""
+    write_hdf5(folder / "astroclip_desi.1.1.5.h5", {"0": galaxies(3)})
+    rows = provabgs_rows(galaxies(3)["targetids"])
+    write_provabgs(folder / "BGS_ANY_full.provabgs.sv3.v0.hdf5", rows)
+    write_shard(folder / "hub" / "train-0.parquet", galaxies(3))
+    (folder / "AstroCLIP").mkdir()
+    (folder / "hub").rename(folder / "AstroCLIP" / "data")
+    healpix = folder / "healpix" / "sv3" / "bright"
+    healpix.mkdir(parents=True)
+    write_coadd(healpix / "coadd-1.fits", arms(), fibermap())
+    write_redrock(healpix / "redrock-1.fits", redrock())
+    rows = ["a,10,0,0.1,266,51630,0168", "b,11,0,0.2,266,51630,0215", "c,12,0,0.3,266,51630,0367"]
+    (folder / "galaxies.csv").write_text(
+        "name,ra,dec,z,plate,mjd,fiber\n" + "\n".join(rows).replace("266", "0266") + "\n"
+    )
+    rng = np.random.default_rng(0)
+    for name in ("cutouts", "spectra", "pictures"):
+        (folder / name).mkdir()
+    legacy = {"SURVEY": "LegacySurvey", "BANDS": "grz", "PIXSCALE": 0.262}
+    for name, fiber in zip("abc", ("0168", "0215", "0367"), strict=True):
+        image = rng.normal(size=(3, 8, 8)).astype(np.float32)
+        fits.PrimaryHDU(image, fits.Header(legacy)).writeto(folder / "cutouts" / f"{name}.fits")
+        buffer = io.BytesIO()
+        Image.fromarray(rng.integers(0, 255, (8, 8, 3), np.uint8)).save(buffer, "JPEG")
+        (folder / "pictures" / f"{name}.jpeg").write_bytes(buffer.getvalue())
+        columns = [
+            fits.Column("flux", "E", array=rng.normal(5, 1, 50)),
+            fits.Column("loglam", "E", array=3.6 + 1e-4 * np.arange(50)),
+            fits.Column("ivar", "E", array=np.ones(50)),
+        ]
+        hdus = [fits.PrimaryHDU(), fits.BinTableHDU.from_columns(columns)]
+        fits.HDUList(hdus).writeto(folder / "spectra" / f"spec-0266-51630-{fiber}.fits")
+    np.savez(
+        folder / "pairs.npz",
+        names=np.array(["c", "b", "a"]),
+        images=rng.normal(size=(3, 3, 8, 8)),
+        wave=np.linspace(3600, 9800, 60),
+        flux=rng.normal(5, 1, (3, 60)),
+        ivar=np.ones((3, 60)),
+    )
+
+
+def test_every_mapping_of_the_page_is_valid(tmp_path):
+    assert len(BLOCKS) >= 9
+    for block in BLOCKS:
+        (tmp_path / "m.yaml").write_text(block)
+        load_mapping(tmp_path / "m.yaml")
+
+
+def test_the_page_has_an_example_of_each_galaxy_reader():
+    found = " ".join(GALAXIES)
+    for name in ("astroclip_hdf5", "astroclip_hub", "desi", ".fits", ".jpeg", ".npz"):
+        assert name in found
+
+
+@pytest.mark.parametrize("number", range(len(GALAXIES)))
+def test_a_mapping_of_the_page_runs(tmp_path, number):
+    write_files(tmp_path)
+    (tmp_path / "m.yaml").write_text(GALAXIES[number])
+    raw: dict[str, Any] = yaml.safe_load(GALAXIES[number])
+    summary = import_dataset(tmp_path / "m.yaml", tmp_path / "out")
+    d = Dataset.open(tmp_path / "out")
+    assert len(d) == 3
+    observed = {name for name in ("image", "spectrum") if name in raw}
+    if "reader" in raw:
+        observed = {"spectrum"} if raw["reader"] == "desi" else {"image", "spectrum"}
+    assert summary.observed == dict.fromkeys(observed, 3)
+    assert summary.quarantined == {}
