@@ -3,11 +3,13 @@ import pytest
 import torch
 
 from skybind.errors import ConfigError, DataError
-from skybind.modalities.base import Standardiser, modality_class
+from skybind.modalities.base import Modality, Standardiser, modality_class
 from skybind.modalities.batch import Batch
+from skybind.modalities.image import Image
 from skybind.modalities.metadata import Metadata, MetadataOptions
 from skybind.modalities.photometry import Photometry, PhotometryOptions
 from skybind.modalities.source import BatchSource
+from skybind.modalities.spectrum import Spectrum, SpectrumOptions
 from skybind.modalities.store import prepare, prepared_folder, prepared_key
 
 from .conftest import make_table
@@ -113,3 +115,19 @@ def test_standardiser_ignores_what_is_missing_and_survives_constants():
 def test_an_unknown_kind_names_its_nearest():
     with pytest.raises(ConfigError, match="did you mean 'photometry'"):
         modality_class("photometri")
+
+
+def test_large_objects_are_prepared_few_at_a_time(schema, table, tmp_path):
+    asked = []
+
+    class Watched(FakeDataset):
+        def iter_tables(self, columns, rows):
+            asked.append(rows)
+            return super().iter_tables(columns, rows)
+
+    desi = SpectrumOptions(wavelength_min=3600, wavelength_step=0.8, bins=7781)
+    for modality in (Spectrum("spectrum", desi, schema), photometry(schema)):
+        prepare_in(Watched(table, 3), modality, tmp_path)
+    assert asked[0] * 7781 * 8 < 20e6
+    assert asked[1] == Modality.chunk
+    assert Image.chunk * 152 * 152 * 3 * 4 < 40e6
