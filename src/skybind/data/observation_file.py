@@ -1,6 +1,6 @@
 """One observation of one object from a file, whatever the survey calls its columns."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +88,14 @@ def read_observation(
     if not len(next(iter(fields.values()))):
         raise DataError(f"{path.name} has no rows: there is no {kind} in it.")
     return _ragged(fields)
+
+
+def survey_kind(path: str | Path, kinds: Sequence[str]) -> str | None:
+    """Kind of a file that the reader of a survey knows; None if none does."""
+    path = Path(path)
+    data = read_bytes(path)
+    known = [kind for kind in kinds if kind in NAMES and _by_survey(data, path.name, kind)]
+    return known[0] if len(known) == 1 else None
 
 
 def read_row(path: str | Path, columns: Mapping[str, str | None]) -> dict[str, float]:

@@ -21,6 +21,7 @@ from skybind.errors import DataError
 #: Memory for the vectors at hand, in GB, unless another is chosen.
 MEMORY_GB = 1.0
 _ROWS = 8192  # most objects of a chunk: larger ones are no quicker
+_PLACES, _BLOCK = 64, 4096  # bytes of a shard that its fingerprint sees
 _BUFFER = 1 << 20  # bytes that Parquet reads at once: a column is never held compressed and whole
 
 
@@ -110,18 +111,23 @@ class EmbeddingStream:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of the shards' names, sizes and footers, 16 hex digits.
+        """Hash of the shards' names, sizes, footers and samples of their bytes, 16 hex digits.
 
-        A footer holds the model's identity and the sizes and extremes of every column: quick
-        for any number of objects, and another one for other embeddings.
+        A footer holds the model's identity and the extremes of every column; `_PLACES` blocks
+        evenly spaced over each file see what these do not. Quick for any number of objects; a
+        change of a few vectors by hand may escape it, embedding anew does not.
         """
         digest = hashlib.sha256()
         for shard in self._shards:
             with shard.path.open("rb") as file:
                 size = file.seek(-8, os.SEEK_END) + 8
                 length = int.from_bytes(file.read(4), "little")
+                digest.update(f"{shard.path.name} {size}".encode())
+                for place in np.linspace(0, max(size - _BLOCK, 0), _PLACES).astype(int).tolist():
+                    file.seek(place)
+                    digest.update(file.read(_BLOCK))
                 file.seek(-8 - length, os.SEEK_END)
-                digest.update(f"{shard.path.name} {size}".encode() + file.read())
+                digest.update(file.read())
         return digest.hexdigest()[:16]
 
     @cached_property

@@ -179,10 +179,11 @@ def _read(
     path: Path, note: Mapping[str, Any], candidates: Sequence[str]
 ) -> tuple[str, Ragged | dict[str, float]]:
     """Read a file as the one modality that it can be."""
-    from skybind.data.observation_file import read_observation, read_row
-    from skybind.data.readers.tables import read_bytes
+    from skybind.data.observation_file import read_observation, read_row, survey_kind
 
-    read_bytes(path)  # whether there is a file at all is said first, and once
+    kinds = {name: _column_and_kind(note, name)[1] for name in candidates}
+    known = survey_kind(path, list(dict.fromkeys(kinds.values())))
+    candidates = [name for name in candidates if known is None or kinds[name] == known]
     found: dict[str, Ragged | dict[str, float]] = {}
     errors: list[DataError] = []
     for name in candidates:

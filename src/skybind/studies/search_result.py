@@ -157,7 +157,9 @@ def render_result(result: SearchResult, shown: int = 50) -> "RenderableType":
         rich_table = Table(title=escape(title), title_justify="left")
         for name in table.column_names:
             number = not pa.types.is_string(table.schema.field(name).type)
-            rich_table.add_column(escape(name), justify="right" if number else "left")
+            rich_table.add_column(
+                escape(name), justify="right" if number else "left", no_wrap=name == "object_id"
+            )
         for row in table.slice(0, shown).to_pylist():
             rich_table.add_row(*(escape(_cell(name, value)) for name, value in row.items()))
         parts.append(rich_table)
@@ -181,7 +183,7 @@ def _cell(name: str, value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, float):
-        return f"{value:.6f}" if name in ("cosine", "contrast", "ra", "dec") else f"{value:.6g}"
+        return f"{value:.4f}" if name in ("ra", "dec") else f"{value:.5g}"
     return str(value)
 
 

@@ -303,7 +303,7 @@ class DuplicateRule:
 
     radius: float = 1.0
     same_data: float = 1 - 1e-6
-    twin: float = 0.95
+    twin: float = 0.999
 
 
 #: What a match is to the query, from the surest to the least.
