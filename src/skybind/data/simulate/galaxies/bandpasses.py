@@ -13,7 +13,7 @@ AB_NANOMAGGY = 3.631e-29
 
 # lower and upper half-power point and width of the edges [Angstrom]
 _EDGES = {"g": (3980.0, 5480.0, 35.0), "r": (5680.0, 7150.0, 30.0), "z": (8480.0, 10080.0, 50.0)}
-_SLOPE = {"g": 0.25, "r": 0.0, "z": -0.75}
+_SLOPE = {"g": 0.25, "r": 0.0, "z": -0.5}
 
 
 def transmission(band: str, wavelength: np.ndarray) -> np.ndarray:

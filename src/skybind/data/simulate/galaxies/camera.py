@@ -10,7 +10,7 @@ Dey et al. (2019, AJ 157, 168), section 4.
 from functools import cache
 
 import numpy as np
-from scipy import fft
+from scipy import fft, ndimage
 
 Rng = np.random.Generator
 
@@ -96,8 +96,8 @@ def fibre_weight() -> np.ndarray:
     aperture = (radius < 0.75).astype(float)
     blurred = fft.irfft2(fft.rfft2(aperture) * fft.rfft2(fft.ifftshift(psf)), psf.shape)
     # an even grid has no central pixel, so the product is off by half a step in each direction
-    blurred = (blurred + np.roll(blurred, -1, 0)) / 2
-    blurred = (blurred + np.roll(blurred, -1, 1)) / 2
+    blurred = (blurred + np.roll(blurred, 1, 0)) / 2
+    blurred = (blurred + np.roll(blurred, 1, 1)) / 2
     return blurred.reshape(2 * half, fine, 2 * half, fine).mean(axis=(1, 3))
 
 
@@ -135,10 +135,7 @@ _KERNEL = np.array([-0.075, 0.155, 1.0]) / np.sqrt(1 + 2 * (0.155**2 + 0.075**2)
 
 def _correlate(noise: np.ndarray) -> np.ndarray:
     """Convolve along rows and columns; the edges wrap, so that the variance stays one."""
-    edge, near, centre = _KERNEL.astype(np.float32)
+    weights = np.concatenate([_KERNEL, _KERNEL[-2::-1]])
     for axis in (-1, -2):
-        result = centre * noise
-        for shift, weight in ((1, near), (2, edge)):
-            result += weight * (np.roll(noise, shift, axis) + np.roll(noise, -shift, axis))
-        noise = result
+        noise = ndimage.correlate1d(noise, weights, axis, mode="wrap")
     return noise

@@ -32,12 +32,13 @@ def light_radii(image: np.ndarray, g: Galaxies, fractions: tuple[float, ...]) ->
     cos, sin = np.cos(g["angle"])[:, None, None], np.sin(g["angle"])[:, None, None]
     q = g["axis_ratio"][:, None, None]
     radius = np.sqrt((x * cos + y * sin) ** 2 + ((y * cos - x * sin) / q) ** 2)
-    edges = np.geomspace(0.13, 34, 60)
-    which = np.searchsorted(edges, radius)
+    edges = 0.13 * 1.1 ** np.arange(60)
+    which = np.ceil(np.log(np.maximum(radius / 0.13, 1e-3)) / np.log(1.1))
+    which = np.clip(which, 0, len(edges)).astype(np.int64)
     flat = which + (len(edges) + 1) * np.arange(len(image))[:, None, None]
     rings = np.bincount(flat.ravel(), image.ravel(), len(image) * (len(edges) + 1))
     growth = np.cumsum(rings.reshape(len(image), -1), axis=1)[:, :-1]
-    growth /= image.sum(axis=(1, 2), dtype=np.float64)[:, None]
+    growth = growth / image.sum(axis=(1, 2), dtype=np.float64)[:, None]
     return np.stack([[np.interp(f, curve, edges) for f in fractions] for curve in growth])
 
 

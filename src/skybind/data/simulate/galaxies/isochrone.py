@@ -180,8 +180,11 @@ def _supergiants(
     return time, np.full(2, log_l + 0.1), np.array([14000.0, cool])
 
 
-def _join(*parts: tuple[np.ndarray, np.ndarray, np.ndarray]) -> tuple[np.ndarray, ...]:
-    return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
+def _join(
+    *parts: tuple[np.ndarray, np.ndarray, np.ndarray],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    time, log_l, teff = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return time, log_l, teff
 
 
 def _rows(weight: np.ndarray, mass: np.ndarray, log_l: np.ndarray, teff: np.ndarray) -> np.ndarray:

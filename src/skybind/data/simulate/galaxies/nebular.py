@@ -73,7 +73,7 @@ def _seyfert_ratios(n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
 
 def _liner_ratios(n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
     n2, o3 = 10 ** rng.normal(0.12, 0.10, n), 10 ** rng.normal(0.25, 0.15, n)
-    return _ratios(n2, o3, 10 ** rng.normal(0.35, 0.15, n), np.full(n, 0.9), np.full(n, 0.18))
+    return _ratios(n2, o3, 10 ** rng.normal(0.10, 0.15, n), np.full(n, 0.9), np.full(n, 0.18))
 
 
 def _ratios(

@@ -46,8 +46,8 @@ def _add_galaxies(images: np.ndarray, owner: np.ndarray, rng: Rng) -> None:
     n = len(owner)
     r = _magnitudes(n, 15.5, 0.40, rng)
     red = rng.random(n) < np.clip(0.55 - 0.07 * (r - 18), 0.1, 0.6)
-    g_r = np.where(red, rng.normal(1.4, 0.3, n), rng.normal(0.65, 0.3, n))
-    r_z = np.where(red, rng.normal(0.95, 0.25, n), rng.normal(0.5, 0.25, n))
+    g_r = np.where(red, rng.normal(1.35, 0.25, n), rng.normal(0.65, 0.22, n))
+    r_z = 0.18 + 0.50 * g_r + rng.normal(0, 0.12, n)
     size = np.exp(np.log(0.55) - 0.13 * (r - 22) * np.log(10) / 2 + rng.normal(0, 0.35, n))
     place = rng.uniform(0, FIELD - 1, (n, 2))
     flux = _fluxes(r, g_r, r_z)
@@ -125,14 +125,17 @@ def _add_stars(images: np.ndarray, owner: np.ndarray, rng: Rng) -> None:
     """Add points: their light is shared among four pixels, so that places are exact."""
     n = len(owner)
     r = _magnitudes(n, 13.0, 0.13, rng)
-    g_r = np.where(rng.random(n) < 0.5, rng.normal(0.5, 0.12, n), rng.normal(1.35, 0.12, n))
-    r_z = np.where(g_r < 1, 0.55 * g_r, 0.5 + np.abs(rng.normal(0.4, 0.4, n)))
+    # the stellar locus: F to K stars along a line, M dwarfs of one g - r and growing r - z
+    warm = rng.random(n) < 0.55
+    g_r = np.where(warm, rng.uniform(0.3, 1.2, n), rng.normal(1.4, 0.07, n))
+    r_z = np.where(warm, 0.62 * g_r - 0.07, rng.uniform(0.75, 2.0, n))
     flux = _fluxes(r, g_r, r_z)
     place = rng.uniform(0, FIELD - 1.001, (n, 2))
     corner = np.floor(place).astype(np.int64)
     part = place - corner
     for di, wi in ((0, 1 - part[:, 0]), (1, part[:, 0])):
         for dj, wj in ((0, 1 - part[:, 1]), (1, part[:, 1])):
+            pixel = (owner * 3 * FIELD + corner[:, 0] + di) * FIELD + corner[:, 1] + dj
             for band in range(3):
-                index = owner, band, corner[:, 0] + di, corner[:, 1] + dj
-                np.add.at(images, index, (flux[:, band] * wi * wj).astype(np.float32))
+                light = (flux[:, band] * wi * wj).astype(np.float32)
+                np.add.at(images.reshape(-1), pixel + band * FIELD * FIELD, light)

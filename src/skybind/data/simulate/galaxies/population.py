@@ -92,15 +92,15 @@ def _place(g: Galaxies, u: np.ndarray, rng: Rng) -> None:
     z = _REDSHIFT[row] + step_z * rng.uniform(-0.5, 0.5, n)
     mass = _LOG_MASS[column] + step_m * rng.uniform(-0.5, 0.5, n)
     near = g["population"] == "nearby"
-    g["redshift"] = np.where(near, rng.uniform(0.006, 0.018, n), np.clip(z, 0.005, MAX_REDSHIFT))
-    g["log_mass"] = np.where(near, rng.normal(10.5, 0.25, n), mass)
+    g["redshift"] = np.where(near, rng.uniform(0.012, 0.030, n), np.clip(z, 0.005, MAX_REDSHIFT))
+    g["log_mass"] = np.where(near, rng.normal(10.45, 0.25, n), mass)
 
 
 def _choose_types(g: Galaxies, rng: Rng) -> None:
     n = len(g["redshift"])
     mass = g["log_mass"]
     near, red = g["population"] == "nearby", g["population"] == "red"
-    quenched = 0.04 + 0.92 / (1 + np.exp(-(mass - 10.65 - 0.5 * g["redshift"]) / 0.28))
+    quenched = 0.04 + 0.92 / (1 + np.exp(-(mass - 10.85 - 0.3 * g["redshift"]) / 0.30))
     quenched = np.select([near, red], [0.0, 0.96], quenched)
     g["quiescent"] = rng.random(n) < quenched
     u = rng.random(n)
@@ -128,7 +128,7 @@ def _star_formation(g: Galaxies, rng: Rng) -> None:
         np.interp(mass, [8, 9, 10, 10.5, 11, 11.6], [8.08, 8.36, 8.62, 8.71, 8.76, 8.77])
         - 0.10 * (g["log_ssfr"] + 10) * ~quiet - 0.2 * z + rng.normal(0, 0.06, n), 7.8, 8.85,
     )  # fmt: skip
-    dusty = np.interp(mass, [8, 9, 10, 10.7, 11.3], [0.12, 0.22, 0.55, 0.75, 0.65])
+    dusty = np.interp(mass, [8, 9, 10, 10.7, 11.3], [0.08, 0.16, 0.40, 0.55, 0.50])
     g["a_v"] = np.where(quiet, 0.08, dusty) * np.exp(rng.normal(0, 0.35, n))
     merging = g["morphology"] == "merger"
     bursting = ~quiet & (rng.random(n) < np.where(merging, 0.5, 0.08))

@@ -4,7 +4,9 @@ Everything is computed for a batch of galaxies at once; every map has unit flux 
 of which the field holds a part.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy.special import gamma
@@ -17,6 +19,8 @@ from skybind.data.simulate.galaxies.population import Galaxies
 # pixels a side of the middle, which is computed on a finer grid, and points a pixel there
 _MIDDLE, _FINE = 10, 7
 _WAVES = 5
+# pixels a side of the grid for small discs
+_SMALL = 64
 _AXIS = ((np.arange(FIELD) - (FIELD - 1) / 2) * PIXEL_SCALE).astype(np.float32)
 _OFFSETS = ((np.arange(_FINE) - (_FINE - 1) / 2) / _FINE * PIXEL_SCALE).astype(np.float32)
 
@@ -40,16 +44,39 @@ def component_maps(g: Galaxies, rng: np.random.Generator) -> dict[str, np.ndarra
     """
     scale = cosmology.kpc_per_arcsec(g["redshift"])
     waves = rng.normal(0, 1, (3, len(scale), _WAVES)).astype(np.float32)
-    whole = _render(g, scale, waves, _grid(_AXIS), PIXEL_SCALE)
-    start = (FIELD - _MIDDLE) // 2
-    axis = _AXIS[start : start + _MIDDLE]
-    fine = (axis[:, None] + _OFFSETS).ravel()
-    middle = _render(g, scale, waves, _grid(fine), PIXEL_SCALE / _FINE)
-    inside = slice(start, start + _MIDDLE)
-    shape = (len(scale), _MIDDLE, _FINE, _MIDDLE, _FINE)
-    for name in COMPONENTS:
-        whole[name][:, inside, inside] = middle[name].reshape(shape).sum(axis=(2, 4))
-    _keep_flux(whole, g, scale)
+    maps = {name: np.zeros((len(scale), FIELD, FIELD), np.float32) for name in COMPONENTS}
+    maps["bulge"] = _on_grid(FIELD, lambda plane: [_spheroid(g, scale, plane)], g["angle"])[0]
+    # most discs are small: they are computed on a small grid around the centre
+    length = g["radius"] / scale / 1.678
+    small = length * 9 < _SMALL / 2 * PIXEL_SCALE
+    for size, chosen in ((_SMALL, small), (FIELD, ~small)):
+        rows = np.flatnonzero(chosen)
+        part = {key: values[rows] for key, values in g.items()}
+        discs = _on_grid(size, partial(_disc, part, scale[rows], waves[:, rows]), part["angle"])
+        inside = _window(size)
+        for name, disc in zip(("disc", "young"), discs, strict=True):
+            maps[name][rows, inside, inside] = disc
+    _keep_flux(maps, length)
+    return maps
+
+
+def _window(size: int) -> slice:
+    start = (FIELD - size) // 2
+    return slice(start, start + size)
+
+
+def _on_grid(
+    size: int, profiles: Callable[["_Plane"], list[np.ndarray]], angle: np.ndarray
+) -> list[np.ndarray]:
+    """Evaluate profiles on the central pixels of the field, the middle on a finer grid."""
+    axis = _AXIS[_window(size)]
+    whole = [p * np.float32(PIXEL_SCALE**2) for p in profiles(_turn(axis, angle))]
+    fine = (_AXIS[_window(_MIDDLE), None] + _OFFSETS).ravel()
+    shape = (len(angle), _MIDDLE, _FINE, _MIDDLE, _FINE)
+    inside = slice((size - _MIDDLE) // 2, (size + _MIDDLE) // 2)
+    for coarse, middle in zip(whole, profiles(_turn(fine, angle)), strict=True):
+        mean = middle.reshape(shape).mean(axis=(2, 4))
+        coarse[:, inside, inside] = mean * np.float32(PIXEL_SCALE**2)
     return whole
 
 
@@ -67,33 +94,14 @@ def sersic_total(n: np.ndarray) -> np.ndarray:
     return 2 * np.pi * n * np.exp(b) * b ** (-2 * n) * gamma(2 * n)
 
 
-def _grid(axis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return axis[None, None, :], axis[None, :, None]
-
-
 def _column(values: np.ndarray) -> np.ndarray:
     return np.asarray(values, np.float32)[:, None, None]
 
 
-def _turn(grid: tuple[np.ndarray, np.ndarray], angle: np.ndarray) -> _Plane:
-    x, y = grid
+def _turn(axis: np.ndarray, angle: np.ndarray) -> _Plane:
+    x, y = axis[None, None, :], axis[None, :, None]
     cos, sin = _column(np.cos(angle)), _column(np.sin(angle))
     return _Plane(x * cos + y * sin, y * cos - x * sin)
-
-
-def _render(
-    g: Galaxies, scale: np.ndarray, waves: np.ndarray, grid: tuple[np.ndarray, np.ndarray],
-    pixel: float,
-) -> dict[str, np.ndarray]:  # fmt: skip
-    """Evaluate all components at the points of a grid, times the area of its cells."""
-    plane = _turn(grid, g["angle"])
-    area = np.float32(pixel**2)
-    maps = {"bulge": _spheroid(g, scale, plane) * area}
-    smooth, modulation = _disc(g, scale, plane, waves)
-    smooth *= area
-    maps["disc"] = smooth * modulation ** np.float32(0.3)
-    maps["young"] = smooth * modulation
-    return maps
 
 
 def _spheroid(g: Galaxies, scale: np.ndarray, plane: _Plane) -> np.ndarray:
@@ -110,10 +118,8 @@ def _spheroid(g: Galaxies, scale: np.ndarray, plane: _Plane) -> np.ndarray:
     return profile * _column(1 / (sersic_total(n) * radius**2))
 
 
-def _disc(
-    g: Galaxies, scale: np.ndarray, plane: _Plane, waves: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Give the exponential disc and the factor by which young stars crowd in arms and patches."""
+def _disc(g: Galaxies, scale: np.ndarray, waves: np.ndarray, plane: _Plane) -> list[np.ndarray]:
+    """Give the old and the young stars of discs; young ones crowd in arms, bars and patches."""
     length = g["radius"] / scale / 1.678
     q = _column(g["axis_ratio"])
     x = plane.major * _column(1 / length)
@@ -129,21 +135,24 @@ def _disc(
     bar = np.exp(-((x / 0.8) ** 4) - (y / np.float32(0.22)) ** 2)
     exponent += _column(1.6 * g["bar"]) * bar
     patchy = _column(g["patchiness"] * np.sqrt(2 / _WAVES))
-    pattern = np.zeros_like(x)
+    ripple = np.zeros_like(x)
     for wave in range(_WAVES):
         kx, ky, phase = (_column(w[:, wave]) for w in waves)
-        pattern += np.cos(3 * kx * x + 3 * ky * y + 6 * phase)
-    exponent += patchy * pattern
+        # patches of many sizes, from one to a tenth of a scale length; each wave bends the next,
+        # so that crests break up into blobs
+        frequency = np.float32(2.0 * 1.7**wave)
+        bent = frequency * (kx * x + ky * y) + 6 * phase + np.float32(2.5) * ripple
+        ripple = np.cos(bent)
+        exponent += patchy * ripple
     exponent += _column(g["lopsidedness"]) * x * np.exp(-radius / 4)
-    return smooth, np.exp(np.clip(exponent, -4, 4))
+    modulation = np.exp(np.clip(exponent, -4, 4))
+    return [smooth * modulation ** np.float32(0.3), smooth * modulation]
 
 
-def _keep_flux(maps: dict[str, np.ndarray], g: Galaxies, scale: np.ndarray) -> None:
+def _keep_flux(maps: dict[str, np.ndarray], length: np.ndarray) -> None:
     """Scale the maps of the disc so that arms move light and make none."""
-    half_side = FIELD / 2 * PIXEL_SCALE
-    length = g["radius"] / scale / 1.678
     # what of a smooth disc lies in the field: all but for the largest
-    reach = half_side / length
+    reach = FIELD / 2 * PIXEL_SCALE / length
     inside = 1 - np.exp(-reach) * (1 + reach)
     for name in ("disc", "young"):
         maps[name] *= _column(inside / maps[name].sum(axis=(1, 2), dtype=np.float64))

@@ -31,7 +31,7 @@ _TEFF = np.concatenate(
      [10500, 12000, 14000, 17000, 22000, 30000, 40000, 50000]]
 ).astype(float)  # fmt: skip
 _LOGG = np.array([0.5, 2.5, 4.5])
-BREAK_DEPTH = 0.18
+BREAK_DEPTH = 0.42
 """Optical depth of the break at 4000 Angstrom in units of its strength; see docs."""
 _STEFAN_BOLTZMANN = 5.670374e-5
 # wavelength, strength in the Sun, width [Angstrom]: resonance lines and blends of Fe II
@@ -99,8 +99,8 @@ def _opacity(teff: np.ndarray) -> np.ndarray:
     """
     cool = np.interp(teff, [6000, 7500], [1.0, 0.0])
     bend = np.interp(
-        WAVELENGTH, [2700, 3300, 3900, 4770, 6400, 7200, 9260],
-        [0.75, 0.50, 0.22, 0.08, 0.0, 0.06, 0.20],
+        WAVELENGTH, [2700, 3300, 3500, 3800, 3950, 4100, 4770, 6400, 7200, 9260],
+        [0.72, 0.90, 0.93, 0.58, 0.18, 0.14, 0.08, 0.0, 0.06, 0.20],
     )  # fmt: skip
     return 10 ** (0.4 * cool[:, None] * bend)
 
@@ -119,6 +119,8 @@ def _break(teff: np.ndarray, metallicity: float) -> np.ndarray:
     strength = np.interp(teff, [3000, 4500, 5800, 7000, 9000], [1.6, 1.5, 0.85, 0.3, 0.0])
     strength = strength * 10 ** (0.3 * metallicity)
     step = 1 / (1 + np.exp(np.clip((WAVELENGTH - 3985) / 14, -60, 60)))
+    # farther to the blue the continuum recovers
+    step *= np.exp(np.minimum(WAVELENGTH - 3985, 0) / 280)
     return BREAK_DEPTH * strength[:, None] * step
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing import get_context
 
 import numpy as np
 
@@ -150,7 +151,7 @@ def iter_galaxies(
     if processes == 1:
         yield from in_chunks(map(make, itertools.count()), n_objects, chunk, progress)
         return
-    with ProcessPoolExecutor(processes) as pool:
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
         blocks = _side_by_side(pool, make, -(-n_objects // BLOCK), 2 * processes)
         yield from in_chunks(blocks, n_objects, chunk, progress)
 
@@ -174,10 +175,9 @@ def _simulate_block(block: int, plan: _Plan) -> SimulatedSurvey:
     depth = camera.draw_depth(BLOCK, plan.generator(block, 2))
     maps = shapes.component_maps(g, plan.generator(block, 3))
     fibre = {name: _in_fibre(maps[name]) for name in COMPONENTS}
-    scene = sum(
-        maps[name][:, None] * light.bands[name].astype(np.float32)[:, :, None, None]
-        for name in COMPONENTS
-    )
+    scene = np.zeros((BLOCK, len(BANDS), camera.FIELD, camera.FIELD), np.float32)
+    for name in COMPONENTS:
+        scene += maps[name][:, None] * light.bands[name].astype(np.float32)[:, :, None, None]
     radii = catalogue.light_radii(scene[:, 1], g, (0.2, 0.5, 0.8))
     neighbours.add_neighbours(scene, g, light.total, plan.generator(block, 4))
     images = camera.crop(camera.blur(scene, seeing))
