@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from skybind import __version__
-from skybind.cli import backbone, configs, data, demo, run, simulate
+from skybind.cli import backbone, configs, data, demo, run, search, simulate
 from skybind.errors import SkybindError
 from skybind.training.launcher import processes
 
@@ -20,6 +20,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(run.app)
+app.add_typer(search.app)
 app.add_typer(backbone.app)
 app.add_typer(data.app, name="data")
 app.add_typer(simulate.app, name="simulate")
