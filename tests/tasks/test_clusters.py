@@ -3,7 +3,14 @@ import pytest
 
 from skybind.errors import DataError
 from skybind.tasks import clusters
-from skybind.tasks.clusters import by_size, distinctions, islands, kmeans, match_truth
+from skybind.tasks.clusters import (
+    by_size,
+    distinctions,
+    island_radius,
+    islands,
+    kmeans,
+    match_truth,
+)
 
 
 @pytest.fixture
@@ -32,6 +39,18 @@ def test_the_reports_settings_are_the_defaults(sea):
     ours = islands(sea)
     np.testing.assert_array_equal(ours == -1, oracle == -1)
     np.testing.assert_array_equal(by_size(oracle), ours)
+
+
+def test_the_radius_grows_with_the_spacing_of_a_sparse_map():
+    rng = np.random.default_rng(5)
+    dense = rng.uniform(0, 8, (20_000, 2))
+    assert island_radius(dense) == 0.20
+    sparse = island_radius(dense[:500])
+    assert 0.8 < sparse < 2.0
+    assert island_radius(10 * dense[:500]) == pytest.approx(10 * sparse)
+    assert islands(dense[:500]).max() > 5  # crumbs
+    assert set(islands(dense[:500], sparse)) == {0}
+    assert island_radius(dense[:3]) == 0.20
 
 
 def test_impossible_islands_are_refused(sea):

@@ -3,7 +3,7 @@
 import json
 import math
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -176,8 +176,6 @@ def load_model(
         )
     config = validate(Config, note["config"], f"the configuration of the model in {folder}")
     saved_schema = _SavedSchema(note["schema"])
-    if schema is not None:
-        _check_schema(saved_schema, schema, folder)
     names = [n for n in note["modalities"] if modalities is None or n in modalities]
     every = build_modalities(_only(config, names), saved_schema)
     for name, modality in every.items():
@@ -186,6 +184,8 @@ def load_model(
             {k.removeprefix(prefix): v for k, v in statistics.items() if k.startswith(prefix)}
         )
     if schema is not None:
+        read = {column for modality in every.values() for column in modality.columns}
+        _check_schema(saved_schema, read, schema, folder)
         _check_fields(every, schema, folder)
     shapes = {name: modality.shape for name, modality in every.items()}
     classifier = None
@@ -251,8 +251,10 @@ def _schema_note(schema: Any, modalities: Mapping[str, Modality]) -> dict[str, A
     }
 
 
-def _check_schema(saved: _SavedSchema, schema: Any, folder: Path) -> None:
+def _check_schema(saved: _SavedSchema, read: Collection[str], schema: Any, folder: Path) -> None:
     for name in saved.note["read"]:
+        if name not in read:
+            continue
         if name not in schema.columns:
             raise ModelError(f"The model in {folder} reads '{name}', which the dataset has not.")
         column = schema.columns[name]

@@ -95,12 +95,10 @@ def headline_facts(run: ReportData) -> list[Fact]:
     for target in list(dict.fromkeys(entry["target"] for entry in predicted))[:PREDICTED]:
         found = best_zero_shot(predicted, target)
         if found is not None:
-            facts.append(
-                Fact(
-                    f"{found['r2']:.2f}",
-                    f"R² of {target} from the {found['predict'][0]}, zero-shot on test",
-                )
-            )
+            words = f"R² of {target} from the {found['predict'][0]}, zero-shot on test"
+            if found.get("truth"):
+                words += f", against the truth (against the catalogue {found['r2']:.2f})"
+            facts.append(Fact(f"{(found.get('truth') or found)['r2']:.2f}", words))
     entries = retrieval_groups(run.metrics.get("retrieval") or [])
     if entries:
         first = min(entries, key=lambda entry: entry.median_rank / entry.chance_median_rank)

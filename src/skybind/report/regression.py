@@ -42,7 +42,8 @@ def regression_section(run: ReportData) -> Section | None:
                     prediction_figure(views),
                     f"Zero-shot {target} of the test objects against the catalogue's. Grey: "
                     "objects; blue: their number in bins; lines: a density estimate; dashed: "
-                    "equality. R² with its bootstrap error.",
+                    "equality. The extreme hundredths of the catalogue may lie outside. R² (of "
+                    "all) with its bootstrap error.",
                     run,
                     f"Predicted against true {target}",
                     "png",
@@ -99,6 +100,7 @@ def zero_shot_table(entries: Sequence[Entry]) -> Table:
         (tuple(e["fit"]), tuple(e["predict"])): e for e in own if e["protocol"] == "held-out"
     }
     limits = list(dict.fromkeys(limit for entry in own for limit in entry["outliers"]))
+    truth = any(entry.get("truth") for entry in own)
     rows = []
     for entry in own:
         if entry["protocol"] != "train":
@@ -110,6 +112,7 @@ def zero_shot_table(entries: Sequence[Entry]) -> Table:
                     arrow_name(entry["fit"], entry["predict"]),
                     number(entry["n_train"]),
                     number(entry["n_test"]),
+                    *([r2_text(entry.get("truth") or {})] if truth else []),
                     r2_text(entry),
                     f"{entry['bias']:+.4f}",
                     f"{entry['scatter']:.4f}",
@@ -119,7 +122,8 @@ def zero_shot_table(entries: Sequence[Entry]) -> Table:
             ]
         )
     redshift = any(entry["redshift"] for entry in own)
-    head = ["Embedding", "Train objects", "Test objects", "R²", "Bias", "σ_NMAD"]
+    head = ["Embedding", "Train objects", "Test objects", *(["R², truth"] if truth else [])]
+    head += ["R²", "Bias", "σ_NMAD"]
     outliers = [f"Beyond {limit}{'' if redshift else ' σ_NMAD'} [%]" for limit in limits]
     return Table([*head, *outliers, "R², held-out halves"], rows)
 
@@ -170,7 +174,7 @@ def published_table(entries: Sequence[Entry]) -> Table:
 
 
 def r2_text(entry: Entry) -> str:
-    """Write R2 with its error."""
+    """Write R2 with its error (of an entry, or of what it gives as `truth`)."""
     if entry.get("r2") is None:
         return NONE
     error = entry.get("r2_error")
@@ -191,8 +195,17 @@ def _zero_shot_words(target: str, entries: Sequence[Entry]) -> str:
     return (
         f"Zero-shot {target}, fitted on the training objects and tested on the test objects. Bias: "
         f"median of {difference}; σ_NMAD: 1.4826 times its median absolute deviation; outliers: "
-        f"{beyond}. Last column: the AstroCLIP reports' own protocol, fitted on one half of the "
-        "validation and test objects and tested on the other."
+        f"{beyond}. {_truth_words(entries)}Last column: the AstroCLIP reports' own protocol, "
+        "fitted on one half of the validation and test objects and tested on the other."
+    )
+
+
+def _truth_words(entries: Sequence[Entry]) -> str:
+    if not any(entry.get("truth") for entry in entries):
+        return ""
+    return (
+        "All against the catalogue, whose planted errors count as if the prediction were wrong, "
+        "but for the column 'truth': against the simulation's own numbers. "
     )
 
 

@@ -7,15 +7,18 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from skybind.data.dataset import ID, Dataset
 from skybind.embeddings.store import Embeddings
-from skybind.files import atomic_path
+from skybind.errors import ConfigError
+from skybind.files import atomic_path, write_json
+from skybind.report.data import read_metrics
 from skybind.studies.run import Run
 from skybind.studies.statistics import modality_sets
-from skybind.tasks.clusters import distinctions, islands, kmeans, match_truth
+from skybind.studies.steps import run_embedding
+from skybind.studies.truth import truth_table
+from skybind.tasks.clusters import distinctions, island_radius, islands, kmeans, match_truth
 from skybind.tasks.maps import project_map
 
 MAPS = "maps.parquet"
@@ -78,6 +81,52 @@ def map_run(run: Run, embeddings: Embeddings) -> list[Layout]:
     return [layout for layout in layouts if layout is not None]
 
 
+def cluster_again(
+    run: Run, radius: float | None = None, min_samples: int | None = None
+) -> list[dict[str, Any]]:
+    """Find the clusters of an evaluated run, with other options if given, and keep them.
+
+    Each modality's map is made if the evaluation has made none.
+
+    Parameters
+    ----------
+    run : Run
+    radius : float, optional
+        DBSCAN's radius; the configuration's by default.
+    min_samples : int, optional
+        DBSCAN's number of samples; the configuration's by default.
+
+    Returns
+    -------
+    list of dict
+        `clusters` of docs/metrics.md, which `metrics.json` now holds.
+
+    Raises
+    ------
+    DataError
+        If the run was not evaluated yet.
+    ConfigError
+        If the configuration makes no maps.
+    """
+    metrics = read_metrics(run.folder / "metrics.json")
+    change = {"island_radius": radius, "island_samples": min_samples}
+    options = run.config.evaluation.model_copy(
+        update={"clusters": True} | {k: v for k, v in change.items() if v is not None}
+    )
+    if options.map == "none":
+        raise ConfigError("evaluation.map is none: clusters need maps, set it to umap.")
+    run.config = run.config.model_copy(update={"evaluation": options})
+    embeddings = run_embedding(run)
+    layouts = read_layouts(run.folder / MAPS)
+    if len(layouts) < len(modality_sets(embeddings.modalities)):
+        layouts = map_run(run, embeddings)
+    metrics["clusters"] = cluster_run(run, embeddings, layouts)
+    write_layouts(run.folder / MAPS, layouts, run.dataset.object_ids)
+    write_json(run.folder / "metrics.json", metrics)
+    found: list[dict[str, Any]] = metrics["clusters"]
+    return found
+
+
 def cluster_run(
     run: Run, embeddings: Embeddings, layouts: Sequence[Layout]
 ) -> list[dict[str, Any]]:
@@ -101,14 +150,17 @@ def cluster_run(
     for layout in layouts:
         columns = describing_columns(run.dataset, layout.rows)
         kinds = planted_kinds(run.dataset, layout.rows)
-        layout.island = islands(layout.position, options.island_radius, options.island_samples)
+        radius = options.island_radius
+        if radius is None:
+            radius = island_radius(layout.position, options.island_samples)
+        layout.island = islands(layout.position, radius, options.island_samples)
         found = kmeans(embeddings.combined(layout.modalities)[layout.rows], seed=run.config.seed)
         layout.group = found.label
         how: dict[str, dict[str, Any]] = {
             "DBSCAN": {
                 "space": "map",
                 "map": options.map,
-                "radius": options.island_radius,
+                "radius": radius,
                 "min_samples": options.island_samples,
             },
             "k-means": {
@@ -153,29 +205,25 @@ def describing_columns(dataset: Dataset, rows: np.ndarray) -> dict[str, np.ndarr
 def planted_kinds(dataset: Dataset, rows: np.ndarray) -> dict[str, np.ndarray]:
     """What a simulator planted in some objects, by its truth table; empty without one.
 
-    Each true-or-false column is a kind, and each value of a text column of few values, unless
-    most objects are of it. Only the evaluation reads this table, never the training.
+    Each true-or-false column is a kind; so are the objects that a text column says anything of,
+    and those of each of its values if these are few. What most objects are is no kind. Only the
+    evaluation reads this table, never the training.
     """
-    path = dataset.path / "truth.parquet"
-    if not path.exists():
-        return {}
-    table = pq.read_table(path)
-    wanted = pa.array(dataset.object_ids[rows].tolist(), pa.string())
-    places = pc.index_in(wanted, table[ID].combine_chunks().cast(pa.string()))
-    known = np.asarray(places.is_valid())
-    index = places.fill_null(0).to_numpy(zero_copy_only=False)
-    kinds = {}
+    table = truth_table(dataset, rows)
+    kinds: dict[str, np.ndarray] = {}
+    if table is None:
+        return kinds
     for name in table.column_names:
         kind = table.schema.field(name).type
         if pa.types.is_boolean(kind):
-            flags = table[name].fill_null(False).to_numpy()[index] & known
-            kinds[name] = flags
+            kinds[name] = table[name].fill_null(False).to_numpy()
         elif pa.types.is_string(kind) and name != ID:
             text = np.asarray(table[name].fill_null("").to_pylist(), dtype=str)
-            names = [value for value in np.unique(text) if value not in ("", "none")]
-            if len(names) <= KINDS:
-                for value in names:
-                    kinds[f"{name}: {value}"] = (text[index] == value) & known
+            text = np.where(text == "none", "", text)
+            names = np.unique(text[text != ""])
+            kinds[name] = text != ""
+            if 1 < len(names) <= KINDS:
+                kinds |= {f"{name}: {value}": text == value for value in names}
     return {name: flags for name, flags in kinds.items() if 0 < flags.mean() < 0.5}
 
 

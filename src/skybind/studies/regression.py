@@ -13,12 +13,16 @@ import pyarrow.parquet as pq
 
 from skybind.config.load import nearest
 from skybind.data.dataset import Dataset
+from skybind.embeddings.make import embed_dataset
 from skybind.embeddings.store import Embeddings
 from skybind.errors import ConfigError, DataError
 from skybind.files import atomic_path
+from skybind.models.saved import load_model
 from skybind.studies.run import Run
 from skybind.studies.statistics import modality_sets, modality_statistics
+from skybind.studies.steps import run_embedding
 from skybind.studies.supervised import supervised_predictions
+from skybind.studies.truth import truth_table
 from skybind.tasks.baselines import forest_regression, ridge_regression
 from skybind.tasks.regression import knn_regression, mlp_regression, regression_metrics
 
@@ -42,13 +46,17 @@ class Target:
     redshift : bool
         Whether it is judged as redshifts are.
     values : ndarray of float64, shape (n,)
-        Of all objects, NaN where not known.
+        Of all objects as the catalogue gives them, NaN where not known.
+    truth : ndarray of float64, shape (n,), optional
+        Of simulated objects: without the errors that were planted in the catalogue. For
+        evaluation only.
     """
 
     name: str
     unit: str | None
     redshift: bool
     values: np.ndarray
+    truth: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +92,7 @@ def targets_of(dataset: Dataset, names: Sequence[str] | None = None) -> list[Tar
                 f"{nearest(name, list(columns))}"
             )
     chosen = dataset.schema.with_role("target") if names is None else list(names)
+    truth = truth_table(dataset, np.arange(len(dataset))) if chosen else None
     return [
         Target(
             name,
@@ -91,6 +100,7 @@ def targets_of(dataset: Dataset, names: Sequence[str] | None = None) -> list[Tar
             columns[name].attributes.get("quantity") == "redshift"
             or REDSHIFT_NAME.fullmatch(name) is not None,
             dataset.numbers(name),
+            _true_numbers(truth, name),
         )
         for name in chosen
     ]
@@ -313,8 +323,8 @@ def predict_targets(
 
     Raises
     ------
-    ModelError, ConfigError, DataError
-        If the embeddings are of another model, a column is unknown or nothing is known of it.
+    ConfigError, DataError
+        If a column is unknown, nothing is known of it, or the embeddings are of another model.
     """
     if others.model.get("weights") != embeddings.model.get("weights"):
         raise DataError("The embeddings to predict for were made by another model than the run's.")
@@ -329,6 +339,72 @@ def predict_targets(
         run.config.evaluation.neighbours,
     )
     return result
+
+
+def predict_anything(
+    run: Run,
+    target: str,
+    out: str | Path,
+    *,
+    data: str | Path | None = None,
+    fit: Sequence[str] | None = None,
+    predict: Sequence[str] | None = None,
+) -> tuple[int, int]:
+    """Predict a target for the run's objects or those of another dataset, and write a table.
+
+    Parameters
+    ----------
+    run : Run
+        With a pre-trained model.
+    target : str
+        The column of the run's dataset.
+    out : str or Path
+        Parquet file of `object_id`, `split` (of the run's own objects) and the target.
+    data : str or Path, optional
+        Another dataset; the run's by default.
+    fit, predict : sequence of str, optional
+        As of `predict_targets`; all modalities of both by default.
+
+    Returns
+    -------
+    int, int
+        Objects, and those with a predicted number.
+    """
+    embeddings = run_embedding(run)
+    names = list(fit or embeddings.modalities)
+    asked = list(predict or names)
+    for name in (*names, *asked):
+        if name not in embeddings.modalities:
+            raise ConfigError(
+                f"There is no modality '{name}': {nearest(name, embeddings.modalities)}"
+            )
+    others = embeddings
+    if data is not None:
+        dataset = Dataset.open(data)
+        # only what is predicted from has to be observed there
+        model = run.folder / "pretrain" / "model"
+        others = embed_dataset(load_model(model, dataset.schema, modalities=asked), dataset)
+    values = predict_targets(run, embeddings, others, target, names, asked)
+    table = pa.table(
+        {
+            "object_id": pa.array(others.object_id.tolist(), pa.string()),
+            "split": pa.array(others.split.tolist(), pa.string()),
+            target: pa.array(values, from_pandas=True),
+        }
+    )
+    with atomic_path(Path(out)) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+    return len(values), int(np.isfinite(values).sum())
+
+
+def _true_numbers(truth: pa.Table | None, name: str) -> np.ndarray | None:
+    """The column of a truth table that a target is named after, NaN where null."""
+    if truth is None or name not in truth.column_names:
+        return None
+    kind = truth.schema.field(name).type
+    if not (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
+        return None
+    return np.asarray(truth[name].cast(pa.float64()).fill_null(np.nan).to_numpy())
 
 
 def _repeated(predictions: Sequence[Predictions], value: Any) -> pa.Array:
@@ -393,4 +469,20 @@ def _record(
         "seed": run.config.seed,
         "n_train": len(known),
         **result.to_dict(),
+        "truth": _against_truth(run, target, asked, predicted),
     }
+
+
+def _against_truth(
+    run: Run, target: Target, asked: np.ndarray, predicted: np.ndarray
+) -> dict[str, Any] | None:
+    """The same comparison with the numbers that were planted, where there are any."""
+    if target.truth is None:
+        return None
+    true = target.truth[asked]
+    known = np.isfinite(true)
+    if known.sum() < LEAST:
+        return None
+    return regression_metrics(
+        true[known], predicted[known], target.redshift, seed=run.config.seed
+    ).to_dict()

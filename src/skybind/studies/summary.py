@@ -19,7 +19,31 @@ def render_summary(metrics: dict[str, Any]) -> RenderableType:
         parts.append(_classification(metrics))
     if metrics["retrieval"]:
         parts.append(_retrieval(metrics["retrieval"]))
+    if metrics["regression"]:
+        parts.append(_regression(metrics["regression"]))
     return Group(*parts)
+
+
+def render_clusters(records: list[dict[str, Any]]) -> RenderableType:
+    """Render `clusters` of `metrics.json` for a terminal: the largest, and what sets them apart."""
+    tables = []
+    for record in records:
+        title = f"{record['method']}, {' + '.join(record['modalities'])}"
+        table = Table(title=f"{title}: {record['n_clusters']} clusters", title_justify="left")
+        table.add_column("cluster", justify="right")
+        table.add_column("objects", justify="right")
+        table.add_column("set apart by")
+        for cluster in record["clusters"]:
+            words = [
+                f"{c['column']} = {c['value']} ({100 * c['inside']:.0f} %, "
+                f"others {100 * c['outside']:.0f} %)"
+                if c["value"]
+                else f"{c['column']} {c['inside']:.4g} (others {c['outside']:.4g})"
+                for c in cluster["columns"]
+            ]
+            table.add_row(str(cluster["cluster"]), str(cluster["size"]), "; ".join(words))
+        tables.append(table)
+    return Group(*tables)
 
 
 def _classification(metrics: dict[str, Any]) -> Table:
@@ -59,6 +83,32 @@ def _retrieval(records: list[dict[str, Any]]) -> Table:
             f"{record['chance_recall']['10']:.3f}",
             f"{record['median_rank']:.0f}",
             str(record["n"]),
+        )
+    return table
+
+
+def _regression(records: list[dict[str, Any]]) -> Table:
+    """Zero-shot predictions, fitted on the training objects."""
+    truth = any(record["truth"] for record in records)
+    title = "Zero-shot prediction on the test objects" + (", against the truth" if truth else "")
+    table = Table(title=title, title_justify="left")
+    for name in ("target", "fitted on", "predicted from"):
+        table.add_column(name)
+    for name in ("R²", "bias", "sigma_NMAD", "of"):
+        table.add_column(name, justify="right")
+    for record in records:
+        if record["method"] != "k-NN" or record["protocol"] != "train":
+            continue
+        result = record["truth"] or record
+        error = "" if result["r2"] is None else f"{result['r2']:.3f} ± {result['r2_error']:.3f}"
+        table.add_row(
+            record["target"],
+            "+".join(record["fit"]),
+            "+".join(record["predict"]),
+            error,
+            f"{result['bias']:+.4f}",
+            f"{result['scatter']:.4f}",
+            str(result["n_test"]),
         )
     return table
 

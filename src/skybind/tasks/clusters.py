@@ -11,6 +11,8 @@ from skybind.errors import DataError
 #: Of the AstroCLIP reports, section 4.4.
 RADIUS, MIN_SAMPLES = 0.20, 5
 NMAD = 1.4826
+#: On a sparse map: radius in units of the median distance to the last of the samples.
+SPARSE = 3.0
 #: Objects that k-means is fitted on, and that its silhouette is measured on, at most.
 FITTED_UP_TO, SILHOUETTE_UP_TO = 20_000, 2000
 #: A column sets a cluster apart if chance would do so less often than this.
@@ -144,6 +146,36 @@ def islands(
     if len(position) == 0:
         return np.zeros(0, dtype=np.int64)
     return by_size(DBSCAN(eps=radius, min_samples=min_samples).fit_predict(position))
+
+
+def island_radius(
+    position: np.ndarray, min_samples: int = MIN_SAMPLES, least: float = RADIUS
+) -> float:
+    """Choose DBSCAN's radius: that of the reports, or a larger one where a map is sparse.
+
+    The reports' 0.20 suits their 30,000 objects; with few objects it breaks a continuum into
+    crumbs. Then three times the median distance to the `min_samples`-th object is taken (after
+    the k-distance plot of Ester et al. 1996).
+
+    Parameters
+    ----------
+    position : ndarray, shape (n, 2)
+        Where the objects lie on the map.
+    min_samples : int
+        As of `islands`.
+    least : float
+        Smallest radius.
+
+    Returns
+    -------
+    float
+    """
+    from scipy.spatial import KDTree
+
+    if len(position) < min_samples or min_samples < 2:
+        return least
+    distance, _ = KDTree(position).query(position, k=[min_samples])
+    return max(least, SPARSE * float(np.median(distance)))
 
 
 def kmeans(

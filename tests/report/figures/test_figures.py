@@ -168,8 +168,11 @@ def test_lines_lie_where_the_spectrum_is_measured():
         return [line.get_xdata()[0] for line in axes.get_lines()[1:]], axes.texts[0].get_text()
 
     assert drawn() == ([6564.61], "Hα")
-    shifted, _ = drawn(redshift=0.01)
-    assert shifted == pytest.approx([6564.61 * 1.01])
+    shifted, _ = drawn(redshift=0.001)  # a fast star
+    assert shifted == pytest.approx([6564.61 * 1.001])
+    galaxy, _ = drawn(redshift=0.3)
+    rest = [4862.69, 4960.30, 5008.24, 5168.76, 5174.13, 5185.05]
+    assert sorted(galaxy) == pytest.approx([1.3 * line for line in rest])
     air, _ = drawn(vacuum=False)
     assert air == pytest.approx([6562.80], abs=0.05)
 

@@ -157,10 +157,11 @@ class _Paint:
             Line2D([], [], linestyle="", marker="o", color=class_colour(code), markersize=4.5)
             for code in range(len(self.names))
         ]
-        panels[-1].legend(
+        legend = panels[-1].legend(
             handles, self.names, loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=2,
             handletextpad=0.1, columnspacing=0.8, fontsize=7,
         )  # fmt: skip
+        legend.set_in_layout(False)  # the scales of other columns leave it room
 
 
 def _points(axes: "Axes", view: MapView, paint: _Paint, values: np.ndarray | None) -> None:

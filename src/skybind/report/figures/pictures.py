@@ -53,6 +53,8 @@ def retrieved_spectra(queries: Sequence[QueryView], pairs: Sequence[Pair]) -> "F
             _curve(axes, query.example.spectrum, BLUE, 0.8)
             axes.set_yticks([])
             if query.example.image is not None:
+                low, high = axes.get_ylim()
+                axes.set_ylim(low, high + 0.4 * (high - low))  # room for the image
                 inset = axes.inset_axes((0.76, 0.62, 0.24, 0.38))
                 _thumbnail(inset, query.example, None)
         line[0].set_ylabel("Flux\n(standardised)")

@@ -19,11 +19,11 @@ LEVELS = (0.1, 0.3, 0.5, 0.7, 0.9)  # of its maximum
 
 def prediction_figure(views: Sequence[PredictionView]) -> "Figure":
     """Draw the predictions of one target: a panel a pair of embeddings, on common axes."""
-    columns = min(COLUMNS, len(views))
-    rows = -(-len(views) // columns)
-    width = WIDTH * columns / COLUMNS + (0.6 if columns < COLUMNS else 0.0)
-    figure = new_figure(2.55 * rows + 0.2, width)
-    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    rows = -(-len(views) // COLUMNS)
+    columns = -(-len(views) // rows)
+    width = WIDTH * columns / COLUMNS + (0.4 if columns < COLUMNS else 0.0)
+    figure = new_figure(2.6 * rows + 0.2, width)
+    grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.ravel()[len(views) :]:
         axes.remove()
     limits = _limits(views)
@@ -57,7 +57,6 @@ def _draw(axes: "Axes", view: PredictionView, limits: tuple[float, float]) -> No
     axes.set_ylim(low, high)
     axes.set_box_aspect(1)
     axes.set_title(arrow_name(view.fit, view.predict), fontsize=8.5)
-    axes.tick_params(labelbottom=True)
 
 
 def _contours(axes: "Axes", view: PredictionView, limits: tuple[float, float]) -> None:
@@ -78,6 +77,6 @@ def _contours(axes: "Axes", view: PredictionView, limits: tuple[float, float]) -
 def _limits(views: Sequence[PredictionView]) -> tuple[float, float]:
     """Common limits: nearly all true numbers, with a margin."""
     true = np.concatenate([view.true for view in views])
-    low, high = np.percentile(true, [0.2, 99.8])
-    margin = 0.04 * (high - low) or 1.0
+    low, high = np.percentile(true, [1, 99])
+    margin = 0.1 * (high - low) or 1.0
     return float(low - margin), float(high + margin)
