@@ -2,7 +2,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from skybind.errors import ConfigError
+from skybind.errors import ConfigError, DataError
 from skybind.modalities.photometry import AB_ZERO_FLUX, Photometry, PhotometryOptions
 from skybind.ragged import Ragged
 
@@ -189,3 +189,97 @@ def test_a_chunk_without_any_light_curve_is_all_zero(schema):
         batch = modality.batch(prepared, np.arange(3), rng)
         assert not batch["values"].any()
         assert not batch["mask"].any()
+
+
+def two_bands(mean=(20.0, 5.0), amplitude=(4.0, 0.5), n=60, period=2.0, extra=()):
+    """Give a sine wave observed in turn in the bands g and i, of other levels and amplitudes."""
+    time = np.linspace(0, 100.3, n)
+    which = np.arange(n) % 2
+    wave = np.sin(2 * np.pi * time / period)
+    flux = np.asarray(mean)[which] + np.asarray(amplitude)[which] * wave
+    band = np.array(["g", "i"])[which]
+    time = np.concatenate([time, 50.01 + np.arange(len(extra))])
+    flux = np.concatenate([flux, np.full(len(extra), 1000.0)])
+    fields = {"time": time, "flux": flux, "flux_err": np.full(len(time), 0.1)}
+    fields["band"] = np.concatenate([band, np.asarray(extra, band.dtype)])
+    curve = Ragged(fields, np.array([0, len(time)]), np.array([True]))
+    columns = {"photometry": curve.to_arrow(), "amplitude": [0.5], "period": [period]}
+    return pa.table(columns), wave, which
+
+
+@pytest.mark.parametrize("space", ["flux", "magnitude"])
+def test_each_band_is_normalised_by_itself(schema, space):
+    table, wave, which = two_bands(amplitude=(0.2, 0.01))
+    modality = build(schema, length=60, bands=["g", "i"], space=space, standardise_constants=True)
+    prepared = modality.prepare(table)
+    modality.standard.scale[:] = 1  # so that constants are as they are
+    out = modality.batch(prepared, np.array([0]))["values"][0].numpy()
+    assert out.shape == (60, modality.shape.channels) == (60, 5 + 2 + 3 * 2)
+    # a sine of any amplitude is the same sine, over the MAD of its epochs
+    mads = []
+    for band in (0, 1):
+        centred = wave[which == band] - wave[which == band].mean()
+        mads.append(np.median(np.abs(centred - np.median(centred))))
+        expected = centred / mads[-1]
+        np.testing.assert_allclose(out[which == band, 1], expected, atol=0.02)
+    np.testing.assert_array_equal(out[:, -2:], np.eye(2)[which])
+    colour_g, ratio_g, colour_i, ratio_i = out[0, 5:9]
+    assert colour_g - colour_i == pytest.approx(2.5 * np.log10(20 / 5), abs=2e-3)
+    assert colour_g + colour_i == pytest.approx(0, abs=1e-5)
+    share = 0.2 / 0.01 if space == "flux" else 0.2 / 20 / (0.01 / 5)
+    share *= mads[0] / mads[1]
+    assert ratio_g - ratio_i == pytest.approx(np.log10(share), abs=0.01)
+
+
+def test_epochs_in_other_bands_are_left_out(schema):
+    plain, _, _ = two_bands()
+    more, _, _ = two_bands(extra=["z", "z"])
+    modality = build(schema, length=62, bands=["g", "i"], phase=True)
+    outs = []
+    for table in (plain, more):
+        prepared = modality.prepare(table)
+        modality.fit(prepared, np.array([0]))
+        outs.append(modality.batch(prepared, np.array([0])))
+    np.testing.assert_array_equal(outs[0]["mask"], outs[1]["mask"])
+    np.testing.assert_array_equal(outs[0]["values"], outs[1]["values"])
+    only = build(schema, length=62, bands=["z"])
+    alone = only.prepare(two_bands(extra=["z"])[0])
+    assert alone.reason.tolist() == ["fewer than two epochs in the bands in use"]
+    assert not alone.present.any()
+
+
+def test_a_band_that_does_not_vary_takes_the_scale_of_all(schema):
+    table, _, which = two_bands(amplitude=(1.0, 0.0))
+    modality = build(schema, length=60, bands=["g", "i"])
+    prepared = modality.prepare(table)
+    modality.fit(prepared, np.array([0]))
+    values = modality.batch(prepared, np.array([0]))["values"][0].numpy()
+    assert np.isfinite(values).all()
+    np.testing.assert_allclose(values[which == 1, 1], 0, atol=1e-6)
+
+
+def test_bands_that_are_not_there_are_told(schema):
+    with pytest.raises(DataError, match="have no field 'band'"):
+        build(schema, bands=["g"]).prepare(make_table([30]))
+    modality = build(schema, bands=["g", "u"])
+    with pytest.raises(DataError, match="no training object was observed in band 'u'"):
+        modality.fit(modality.prepare(two_bands()[0]), np.array([0]))
+    # an object without one of the bands has the training mean there, whatever the band
+    modality = build(schema, length=60, bands=["g", "i"])
+    prepared = modality.prepare(pa.concat_tables([two_bands()[0], two_bands(n=4)[0]]))
+    modality.fit(prepared, np.arange(2))
+    assert np.isfinite(modality.batch(prepared, np.arange(2))["values"].numpy()).all()
+
+
+def test_a_band_an_object_lacks_stands_at_the_training_mean(schema):
+    table, _, which = two_bands()
+    curve = Ragged.from_arrow(table["photometry"])
+    only = table.set_column(
+        0, "photometry", pa.chunked_array([curve.filter(which == 0).to_arrow()])
+    )
+    modality = build(schema, length=60, bands=["g", "i"])
+    prepared = modality.prepare(pa.concat_tables([table, only]))
+    modality.fit(prepared, np.arange(2))
+    values = modality.batch(prepared, np.arange(2))["values"].numpy()
+    assert np.isfinite(values).all()
+    np.testing.assert_array_equal(values[1, :, 7:9], 0)  # colour and amplitude of i

@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from skybind.errors import ConfigError, DataError
+from skybind.modalities.bands import BAND_CONSTANTS, TOO_FEW, choose_bands, normalise_bands
 from skybind.modalities.base import (
     TRANSFORMS,
     Modality,
@@ -63,6 +64,13 @@ class PhotometryOptions(ModalityOptions):
         "zero where no period is known.",
     )
     period: str = Field("period", description="Column of the period [d].")
+    bands: list[str] | None = Field(
+        None,
+        description="Bands in use; each is normalised by itself, marked in the epochs, and gives "
+        "its colour and amplitude as constants; epochs in others are left out. null: all epochs "
+        "are taken as of one band (published).",
+        min_length=1,
+    )
     drop: float = Field(
         0.0, description="Training: drop up to this fraction of the epochs.", ge=0, lt=1
     )
@@ -77,7 +85,9 @@ class Photometry(Modality):
 
     Channels: 0 time scaled to [0, 1] over the whole curve; 1 (flux - mean)/MAD; 2
     uncertainty/MAD; then the catalogue features (standardised), log10(MAD), and the time
-    span in years, repeated along the curve; with `phase`, at the end, sine and cosine of the
+    span in years, repeated along the curve; with `bands`, the level and amplitude of each band
+    (constants before log10(MAD)) and a channel a band, 1 where the epoch is in it; with `phase`,
+    at the end, sine and cosine of the
     phase at the period and at twice the period. Phase zero is the faintest part of the curve
     folded at twice the period; in training it is drawn at random.
     """
@@ -98,7 +108,8 @@ class Photometry(Modality):
                     f"modalities.{name}: the dataset has no photometry feature '{feature}'."
                 )
         self.has_period = options.period in offered
-        self.standard = Standardiser(len(self.features) + 2)
+        self.bands = list(options.bands or [])
+        self.standard = Standardiser(len(self.features) + BAND_CONSTANTS * len(self.bands) + 2)
 
     @property
     def columns(self) -> list[str]:
@@ -107,8 +118,9 @@ class Photometry(Modality):
 
     @property
     def shape(self) -> InputShape:
+        channels = 5 + len(self.features) + (1 + BAND_CONSTANTS) * len(self.bands)
         phase = PHASE_CHANNELS if self.options.phase else 0
-        return InputShape(channels=5 + len(self.features) + phase, length=self.options.length)
+        return InputShape(channels=channels + phase, length=self.options.length)
 
     @property
     def augments(self) -> bool:
@@ -117,45 +129,52 @@ class Photometry(Modality):
     def prepare(self, table: pa.Table) -> Prepared:
         cleaned = clean_photometry(Ragged.from_arrow(table[self.column]))
         curves, reason = cleaned.ragged, cleaned.reason.astype(object)
+        present, arrays = curves.present, {}
+        if self.bands:
+            curves, arrays["band"] = choose_bands(curves, self.bands, self.name)
+            few = present & (curves.lengths < 2)
+            reason[few], present = TOO_FEW, present & ~few
         time = curves.fields["time"].astype(np.float64)
         flux, error = self._brightness(curves)
-        n, owner = len(curves), curves.owner
-        count = np.maximum(curves.lengths, 1)
-        mean = np.bincount(owner, flux, n) / count
-        mad = segment_mad(flux, curves.offsets)
-        constant = curves.present & ~(mad > 0)
+        normal, scale, mad, levels = self._normalise(flux, arrays.get("band"), curves)
+        constant = present & ~(mad > 0)
         reason[constant & (reason == "")] = "zero MAD"
-        present = curves.present & ~constant
+        present = present & ~constant
         mad = np.where(present, mad, 1.0)
         first, last = _ends(time, curves)
         span = np.where(last > first, last - first, 1.0)
+        owner = curves.owner
         values = np.empty((len(time), 3), np.float32)
         values[:, 0] = (time - first[owner]) / span[owner]
-        values[:, 1] = (flux - mean[owner]) / mad[owner]
-        values[:, 2] = error / mad[owner]
-        constants = np.full((n, len(self.features) + 2), np.nan)
+        values[:, 1], values[:, 2] = normal, error / scale
         raw = feature_matrix(table, self.features)
         for index, feature in enumerate(self.features):
-            transform = TRANSFORMS[self.options.transforms.get(feature, "none")]
-            constants[:, index] = transform(raw[:, index])
-        constants[:, -2] = np.log10(mad)
-        constants[:, -1] = (last - first) / 365
+            raw[:, index] = TRANSFORMS[self.options.transforms.get(feature, "none")](raw[:, index])
+        constants = np.column_stack([raw, levels, np.log10(mad), (last - first) / 365])
         constants[~present] = np.nan
-        arrays = {"values": values, "constants": constants}
-        flat: tuple[str, ...] = ("values",)
+        arrays |= {"values": values, "constants": constants}
+        flat = ("values", "band") if self.bands else ("values",)
         if self.options.phase:
             period = (
                 feature_matrix(table, [self.options.period])[:, 0]
                 if self.has_period
-                else np.full(n, np.nan)
+                else np.full(len(curves), np.nan)
             )
-            arrays["phase"], arrays["has_phase"] = _phase(time, flux, period, first, curves)
-            flat = ("values", "phase")
+            brightness = normal if self.bands else flux
+            arrays["phase"], arrays["has_phase"] = _phase(time, brightness, period, first, curves)
+            flat = (*flat, "phase")
         return Prepared(arrays, present, reason, curves.offsets, flat)
 
     def fit(self, prepared: Prepared, rows: np.ndarray) -> None:
         rows = rows[prepared.present[rows]]
         constants = prepared.arrays["constants"][rows]
+        for number, band in enumerate(self.bands):
+            amplitude = constants[:, len(self.features) + BAND_CONSTANTS * number + 1]
+            if not np.isfinite(amplitude).any():
+                raise DataError(
+                    f"modalities.{self.name}: no training object was observed in band '{band}': "
+                    "leave it out of preprocessing.bands."
+                )
         self.standard.fit(constants)
         if not self.options.standardise_constants:
             self.standard.mean[-2:], self.standard.scale[-2:] = 0, 1
@@ -187,7 +206,13 @@ class Photometry(Modality):
         constants = self.standard.apply(prepared.arrays["constants"][rows])
         values = np.empty((*mask.shape, self.shape.channels), np.float32)
         values[..., :3] = epochs
-        values[..., 3 : 3 + constants.shape[1]] = constants[:, None, :]
+        after = 3 + constants.shape[1]
+        values[..., 3:after] = constants[:, None, :]
+        if self.bands:
+            band = _gather(prepared.arrays["band"], index)
+            values[..., after : after + len(self.bands)] = band[..., None] == np.arange(
+                len(self.bands)
+            )
         if options.phase:
             self._add_phase(values, prepared, rows, index, rng)
         values *= mask[..., None]
@@ -233,6 +258,20 @@ class Photometry(Modality):
             return -magnitude, error
         flux = AB_ZERO_FLUX * 10 ** (-0.4 * magnitude)
         return flux, flux * error / MAGNITUDE_PER_E_FOLD
+
+    def _normalise(
+        self, flux: np.ndarray, band: np.ndarray | None, curves: Ragged
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Normalised flux and its scale (epochs,), MAD (objects,), constants of the bands."""
+        n, owner = len(curves), curves.owner
+        if band is not None:
+            magnitude = self.options.space == "magnitude"
+            made = normalise_bands(flux, band, curves, len(self.bands), magnitude)
+            return made.residual, made.scale, made.mad, made.constants.reshape(n, -1)
+        mean = np.bincount(owner, flux, n) / np.maximum(curves.lengths, 1)
+        mad = segment_mad(flux, curves.offsets)
+        scale = np.where(curves.present & (mad > 0), mad, 1.0)[owner]
+        return (flux - mean[owner]) / scale, scale, mad, np.zeros((n, 0))
 
     def _crop(
         self, lengths: np.ndarray, rng: np.random.Generator | None
