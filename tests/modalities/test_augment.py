@@ -5,7 +5,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
-from skybind.modalities.augment import blurred, flipped, mirrored, noisy, rotated_crop
+from skybind.modalities.augment import (
+    blurred,
+    flipped,
+    mirrored,
+    noisy,
+    reddened,
+    rotated_crop,
+)
 
 
 def images(n=3, side=20, channels=2, seed=0):
@@ -43,6 +50,27 @@ def test_turning_a_round_source_changes_nothing():
     given = torch.from_numpy(np.tile(round_source, (3, 1, 1, 1)).astype(np.float32))
     got = rotated_crop(given, torch.tensor([0.3, 1.0, 2.5]), still(3), 24).numpy()
     assert np.abs(got - round_source[8:-8, 8:-8]).max() < 0.015  # bilinear smoothing
+
+
+def test_zooming_scales_the_size_and_keeps_the_surface_brightness():
+    x = np.arange(60) - 29.5
+
+    def source(sigma):
+        return np.exp(-(x**2 + x[:, None] ** 2) / (2 * sigma**2))
+
+    given = torch.from_numpy(np.tile(source(4.0), (2, 1, 1, 1)).astype(np.float32))
+    zoom = torch.tensor([1.5, 0.75])
+    got = rotated_crop(given, torch.tensor([0.0, 0.7]), still(2), 40, zoom).numpy()
+    assert np.abs(got[0] - source(6.0)[10:-10, 10:-10]).max() < 0.02
+    assert np.abs(got[1] - source(3.0)[10:-10, 10:-10]).max() < 0.02
+
+
+def test_dust_dims_and_reddens():
+    given = torch.ones(2, 3, 4, 4)
+    got = reddened(given, torch.tensor([0.0, 0.1]), torch.tensor([3.214, 2.165, 1.211]))
+    assert torch.equal(got[0], given[0])
+    magnitudes = -2.5 * torch.log10(got[1, :, 0, 0])
+    torch.testing.assert_close(magnitudes, torch.tensor([0.3214, 0.2165, 0.1211]))
 
 
 def test_each_image_is_mirrored_as_asked():

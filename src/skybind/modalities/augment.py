@@ -9,7 +9,9 @@ from torch.nn import functional
 TRUNCATE = 4.0
 
 
-def rotated_crop(images: Tensor, angle: Tensor, shift: Tensor, size: int) -> Tensor:
+def rotated_crop(
+    images: Tensor, angle: Tensor, shift: Tensor, size: int, zoom: Tensor | None = None
+) -> Tensor:
     """Cut the central square out of images turned about their centre, by bilinear sampling.
 
     Parameters
@@ -21,6 +23,8 @@ def rotated_crop(images: Tensor, angle: Tensor, shift: Tensor, size: int) -> Ten
         Where the centre of the crop lies from the centre of the image, x and y [pixel].
     size : int
         Pixels a side of the crop; beyond the image there is zero.
+    zoom : Tensor, shape (B,), optional
+        Everything is drawn so many times larger, at the same surface brightness.
 
     Returns
     -------
@@ -29,10 +33,18 @@ def rotated_crop(images: Tensor, angle: Tensor, shift: Tensor, size: int) -> Ten
     offset = torch.arange(size, dtype=images.dtype) - (size - 1) / 2
     v, u = torch.meshgrid(offset, offset, indexing="ij")
     cosine, sine = torch.cos(angle)[:, None, None], torch.sin(angle)[:, None, None]
+    if zoom is not None:
+        cosine, sine = cosine / zoom[:, None, None], sine / zoom[:, None, None]
     x = cosine * u - sine * v + shift[:, 0, None, None]
     y = sine * u + cosine * v + shift[:, 1, None, None]
     grid = torch.stack([x, y], dim=-1) * (2 / images.shape[-1])
     return functional.grid_sample(images, grid.to(images.dtype), align_corners=False)
+
+
+def reddened(images: Tensor, excess: Tensor, coefficients: Tensor) -> Tensor:
+    """Dim images (B, C, H, W) by dust in front of them: E(B-V) (B,) times A/E(B-V) a band (C,)."""
+    dimmed = 10 ** (-0.4 * excess[:, None] * coefficients[None])
+    return images * dimmed[:, :, None, None].to(images.dtype)
 
 
 def flipped(images: Tensor, horizontal: Tensor, vertical: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from skybind.config.load import nearest
 from skybind.errors import ConfigError, DataError
-from skybind.modalities.augment import blurred, flipped, noisy, rotated_crop
+from skybind.modalities.augment import blurred, flipped, noisy, reddened, rotated_crop
 from skybind.modalities.base import Modality, ModalityOptions, Prepared, Schema, register_modality
 from skybind.modalities.image_cleaning import CONSTANT_IMAGE, clean_image, sides_of
 from skybind.modalities.image_statistics import image_statistics, pixel_noise
@@ -22,6 +22,8 @@ from skybind.ragged import Ragged
 #: Training objects, at most, whose pixels the scales are learnt from.
 FIT_OBJECTS = 1024
 FIT_CHUNK = 256
+#: A / E(B-V) of DECam's bands (Schlafly & Finkbeiner 2011, as the Legacy Surveys' DR9 has them).
+EXTINCTION = {"g": 3.214, "r": 2.165, "i": 1.592, "z": 1.211}
 
 
 class ImageOptions(ModalityOptions):
@@ -49,6 +51,16 @@ class ImageOptions(ModalityOptions):
     shift: float = Field(
         0.0, description="Training: move the centre by up to this many pixels on each axis.", ge=0
     )
+    zoom: tuple[float, float] = Field(
+        (1.0, 1.0),
+        description="Training: scale sizes by a factor in this range, at the same surface "
+        "brightness.",
+    )
+    extinction: float = Field(
+        0.0,
+        description="Training: redden by dust of E(B-V) of up to this [mag] (bands g, r, i, z).",
+        ge=0,
+    )
     blur: tuple[float, float] = Field(
         (0.0, 0.0), description="Training: blur by a Gaussian of sigma in this range [pixel]."
     )
@@ -72,6 +84,8 @@ class ImageOptions(ModalityOptions):
             raise ValueError(
                 "blur is a range of sigma from small to large, at most an eighth of the crop"
             )
+        if not 0 < self.zoom[0] <= self.zoom[1]:
+            raise ValueError("zoom is a range of factors from small to large, above zero")
         return self
 
     @property
@@ -80,8 +94,8 @@ class ImageOptions(ModalityOptions):
         if not self.margin:
             return self.crop
         angle = np.radians(min(self.rotation, 45.0))
-        reach = self.crop * (np.cos(angle) + np.sin(angle)) + 2 * self.shift
-        return self.crop + 2 * int(np.ceil(round(reach - self.crop, 6) / 2))
+        reach = self.crop * (np.cos(angle) + np.sin(angle)) / self.zoom[0] + 2 * self.shift
+        return self.crop + 2 * int(np.ceil(max(round(reach - self.crop, 6), 0) / 2))
 
 
 @register_modality
@@ -112,6 +126,11 @@ class Image(Modality):
                 )
         if options.stretch == "rgb":
             self._check_rgb(schema.attributes(self.column).get("stretch", "linear"))
+        if options.extinction and not set(self.bands) <= set(EXTINCTION):
+            raise ConfigError(
+                f"modalities.{name}: extinction is known for the bands {', '.join(EXTINCTION)} "
+                f"only, not for all of {', '.join(self.bands)}: set it to 0."
+            )
         channels = self.shape.channels
         self.softening = np.ones(len(self.bands))
         self.mean, self.scale = np.zeros(channels), np.ones(channels)
@@ -132,7 +151,10 @@ class Image(Modality):
     @property
     def augments(self) -> bool:
         o = self.options
-        return bool(o.rotation or o.flip or o.shift or o.blur[1] or o.noise)
+        zoomed = o.zoom != (1, 1)
+        return bool(
+            o.rotation or o.flip or o.shift or zoomed or o.extinction or o.blur[1] or o.noise
+        )
 
     def prepare(self, table: pa.Table) -> Prepared:
         cleaned = clean_image(Ragged.from_arrow(table[self.column]))
@@ -246,16 +268,21 @@ class Image(Modality):
     def _view(self, prepared: Prepared, rows: np.ndarray, rng: np.random.Generator) -> Tensor:
         """Give the fluxes of a random training view of each object."""
         o, n = self.options, len(rows)
-        if o.rotation or o.shift:
+        zoom = rng.uniform(*o.zoom, n) if o.zoom != (1, 1) else None
+        if o.rotation or o.shift or zoom is not None:
             angle = np.radians(o.rotation) * rng.uniform(-1, 1, n)
             shift = o.shift * rng.uniform(-1, 1, (n, 2))
             pixels = torch.from_numpy(np.asarray(prepared.arrays["pixels"][rows], np.float32))
-            flux = rotated_crop(pixels, _tensor(angle), _tensor(shift), o.crop)
+            scaled = None if zoom is None else _tensor(zoom)
+            flux = rotated_crop(pixels, _tensor(angle), _tensor(shift), o.crop, scaled)
         else:
             flux = self._middle(prepared, rows)
         if o.flip:
             mirror = torch.from_numpy(rng.random((2, n)) < 0.5)
             flux = flipped(flux, mirror[0], mirror[1])
+        if o.extinction:
+            excess = _tensor(rng.uniform(0, o.extinction, n))
+            flux = reddened(flux, excess, _tensor(np.asarray([EXTINCTION[b] for b in self.bands])))
         if o.blur[1]:
             flux = blurred(flux, _tensor(rng.uniform(*o.blur, n)), o.blur[1])
         if o.noise:
