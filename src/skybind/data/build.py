@@ -102,6 +102,8 @@ class Plan:
         See `ImportSummary`.
     split : dict, optional
         Recipe of the split that the chunks' parts make; it is stored as `published`.
+    unique : bool
+        Whether the names are known to differ. Otherwise a name that occurs again is set aside.
     """
 
     columns: dict[str, Column]
@@ -114,6 +116,7 @@ class Plan:
     quarantine: list[Row] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     split: dict[str, Any] | None = None
+    unique: bool = False
 
 
 def build_dataset(plan: Plan, out: Path, overwrite: bool, show: bool) -> ImportSummary:
@@ -173,7 +176,8 @@ class _Builder:
         self._before = list(writer.entries)  # finished before an interruption
         self._next = 0
         self._parts: list[str] = []
-        self._seen = set(_written_ids(writer.folder)) if self._before else set()
+        again = self._before and not plan.unique
+        self._seen = set(_written_ids(writer.folder)) if again else set()
 
     def skip(self) -> bool:
         """Whether the next step was finished before an interruption; counts it then."""
@@ -184,7 +188,8 @@ class _Builder:
         return True
 
     def append(self, chunk: Chunk) -> None:
-        chunk = self._without_repeated(chunk)
+        if not self.plan.unique:
+            chunk = self._without_repeated(chunk)
         columns = dict(chunk.columns)
         object_id = np.asarray(columns[ID])
         quarantine = chunk.quarantine

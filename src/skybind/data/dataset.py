@@ -4,7 +4,7 @@ import datetime
 import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -298,7 +298,7 @@ class DatasetWriter:
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         merged = {**BASE_COLUMNS, **columns}
         self.schema = DatasetSchema(merged, provenance, simulated, created=now)
-        self._context = atomic_path(self.path)
+        self._context: AbstractContextManager[Path] = atomic_path(self.path)
         self._folder: Path | None = None
         self._parts = 0
         self._extra: dict[str, list[dict[str, Any]]] = {"quarantine": [], "truth": []}

@@ -147,6 +147,7 @@ class _Import:
             simulated=self.mapping.simulated,
             quarantine=self.quarantine,
             notes=self.notes,
+            unique=True,
         )
 
     def _chunk(self, rows: np.ndarray) -> Chunk:

@@ -15,7 +15,6 @@ import pyarrow.compute as pc
 from skybind.data.build import Chunk, Plan, quarantine_row
 from skybind.data.readers.astroclip import (
     BANDS,
-    ROWS,
     Release,
     Rows,
     image_fault,
@@ -25,6 +24,7 @@ from skybind.data.readers.registry import register_dataset_reader
 from skybind.data.readers.shards import Shard, ShardRows, iter_rows, open_shards
 from skybind.errors import DataError
 
+ROWS = 128  # a row group of nested lists is large already
 COLUMNS = ("image", "spectrum", "redshift", "targetid")
 
 
@@ -122,27 +122,30 @@ def _nested(column: pa.ChunkedArray, fault: Any) -> tuple[np.ndarray, np.ndarray
     present = column.is_valid().to_numpy()
     inner = column.drop_null()
     lists = pa.concat_arrays(inner.chunks) if inner.num_chunks else pa.array([], column.type)
-    owner = np.flatnonzero(present)
+    bounds = np.concatenate([[0], np.cumsum(present)])  # which lists of a level a row owns
     smallest, largest = [], []
     while _is_list(lists.type):
-        length = np.asarray(pc.list_value_length(lists).fill_null(-1))
-        low, high = np.full(n, np.iinfo(np.int64).max), np.full(n, -1)
-        np.minimum.at(low, owner, length)
-        np.maximum.at(high, owner, length)
-        smallest.append(np.where(high < 0, 0, low))
-        largest.append(np.maximum(high, 0))
-        owner = np.repeat(owner, np.maximum(length, 0))
+        length = np.asarray(pc.list_value_length(lists).fill_null(0))
+        low, high = np.zeros(n, np.int64), np.zeros(n, np.int64)
+        some = np.diff(bounds) > 0
+        if some.any():
+            low[some] = np.minimum.reduceat(length, bounds[:-1][some])
+            high[some] = np.maximum.reduceat(length, bounds[:-1][some])
+        smallest.append(low)
+        largest.append(high)
+        bounds = np.concatenate([[0], np.cumsum(length, dtype=np.int64)])[bounds]
         lists = pc.list_flatten(lists)
     reason = np.full(n, "", dtype=object)
     reason[~present] = "null in the file"
-    shape = np.array(largest).reshape(len(largest), n).T
-    even = (np.array(smallest).reshape(len(smallest), n) == shape.T).all(axis=0)
+    shape = np.stack(largest, axis=1)
+    even = (np.stack(smallest, axis=1) == shape).all(axis=1)
     for i in np.flatnonzero(present):
         reason[i] = fault(tuple(shape[i].tolist())) if even[i] else "its lists are not of one shape"
     values = pc.cast(lists, pa.float32()).to_numpy(zero_copy_only=False)
-    sound = (reason == "")[owner]
-    lengths = np.where(reason == "", np.bincount(owner, minlength=n), 0)
-    return values if sound.all() else values[sound], lengths, reason
+    sound, lengths = reason == "", np.diff(bounds)
+    if not sound[present].all():
+        values = values[np.repeat(sound, lengths)]
+    return values, np.where(sound, lengths, 0), reason
 
 
 def _is_list(kind: pa.DataType) -> bool:
