@@ -175,8 +175,7 @@ def _figures(run: ReportData, method: str, entries: Sequence[Mapping[str, Any]])
         blocks.append(
             figure_block(
                 cluster_maps(views, method, run.map_method),
-                f"Clusters by {method} on the maps "
-                f"({'; '.join(_settings(entry) for entry in entries)}).{grey}"
+                f"Clusters by {method} on the maps ({_all_settings(entries)}).{grey}"
                 if method == "DBSCAN"
                 else f"Clusters by {method} in the full space, shown on the maps.",
                 run,
@@ -200,12 +199,17 @@ def _figures(run: ReportData, method: str, entries: Sequence[Mapping[str, Any]])
     return blocks
 
 
+def _all_settings(entries: Sequence[Mapping[str, Any]]) -> str:
+    """The settings of all maps; said once where they are the same."""
+    words = {_settings(entry): " + ".join(entry["modalities"]) for entry in entries}
+    if len(words) == 1:
+        return next(iter(words))
+    return "; ".join(f"{name}: {setting}" for setting, name in words.items())
+
+
 def _settings(entry: Mapping[str, Any]) -> str:
     if entry["method"] == "DBSCAN":
-        return (
-            f"radius {entry['radius']:.2f}, {entry['min_samples']} samples on the "
-            f"{AXIS_NAMES.get(entry['map'], entry['map'])} map"
-        )
+        return f"radius {entry['radius']:.2f}, {entry['min_samples']} samples"
     silhouette = entry["silhouette"][str(entry["k"])]
     return f"k = {entry['k']} of {len(entry['silhouette'])} tried, silhouette {silhouette:.2f}"
 

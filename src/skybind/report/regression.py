@@ -135,8 +135,8 @@ def comparison_table(entries: Sequence[Entry]) -> Table:
     found = {(e["method"], tuple(e["predict"]), e["share"]): e for e in own}
     rows = []
     for modalities in dict.fromkeys(tuple(entry["predict"]) for entry in own):
-        here = {share: [e for e in own if tuple(e["predict"]) == modalities] for share in shares}
-        for method, inputs in dict.fromkeys((e["method"], e["inputs"]) for e in here[shares[0]]):
+        here = [entry for entry in own if tuple(entry["predict"]) == modalities]
+        for method, inputs in dict.fromkeys((e["method"], e["inputs"]) for e in here):
             row = cells(combination_name(modalities), method, inputs)
             row += [
                 Cell(r2_text(entry) if (entry := found.get((method, modalities, share))) else NONE)

@@ -36,8 +36,8 @@ def all_sections(run: ReportData) -> list[Section]:
         retrieved_section,
         regression_section,
         *(() if only_targets else (comparison_section,)),
-        map_section,
-        coloured_section,
+        # the same map, once coloured by class only and once by everything, is one too many
+        coloured_section if run.maps else map_section,
         cluster_section,
         examples_section,
         provenance_section,

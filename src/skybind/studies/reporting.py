@@ -90,7 +90,7 @@ def write_report(run: Run) -> Path:
 def _map_panels(run: Run, layouts: list[Layout]) -> list[MapPanel]:
     """The map of all modalities together, a panel a part, coloured by class."""
     whole = next((one for one in layouts if set(one.modalities) == set(run.modalities)), None)
-    if whole is None or (layouts[1:] and not run.classes):
+    if whole is None:
         return []
     return [
         MapPanel(
