@@ -227,7 +227,7 @@ def _computed(
     from skybind.data.periods import Periods, find_periods
     from skybind.modalities.cleaning import clean_photometry
 
-    units = {c: f["unit"] for c, f in note["schema"]["features"].items()}
+    units = {c: f["unit"] or None for c, f in note["schema"]["features"].items()}
     possible = [c for c in wanted if c in FEATURES and FEATURES[c][0] == units.get(c)]
     curve = clean_photometry(observed).ragged
     if not possible or not curve.present[0]:

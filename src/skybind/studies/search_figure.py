@@ -62,10 +62,10 @@ def write_search_figure(
         drawn = examples[places[query.name]]
     else:
         drawn = _from_file(query)
-    origin = "Simulated data." if dataset.schema.simulated else "Real observations."
+    origin = "simulated data" if dataset.schema.simulated else "real observations"
     predicted = result.spectra[number] if result.spectra else None
     with report_style(), atomic_path(path) as temporary:
-        figure = search_figure((title, drawn), matches, origin, predicted)
+        figure = search_figure((title, drawn), matches, f"Survey: {origin}.", predicted)
         figure.savefig(temporary, format=kind[1:], dpi=150)
 
 
