@@ -253,6 +253,18 @@ def test_row_groups_of_large_rows_are_small(tmp_path, monkeypatch):
     assert [footer.row_group(i).num_rows for i in range(footer.num_row_groups)] == [3, 3, 2]
 
 
+def test_text_alone_is_written_with_a_dictionary(folder):
+    part = next((folder / "objects").glob("*.parquet"))
+    group = pq.ParquetFile(part).metadata.row_group(0)
+    encoded = {}
+    for i in range(group.num_columns):
+        column = group.column(i)
+        encoded[column.path_in_schema] = any("DICTIONARY" in e for e in column.encodings)
+    text = {"object_id", "label", "photometry.band.list.element"}
+    assert {name for name, has in encoded.items() if has} == text & set(encoded)
+    assert {"object_id", "label", "photometry.flux.list.element"} <= set(encoded)
+
+
 def test_rows_are_taken_from_their_row_groups_in_any_order(tmp_path, monkeypatch):
     monkeypatch.setattr("skybind.data.dataset.ROW_GROUP_BYTES", 10_000)
     with DatasetWriter(tmp_path / "d", {"image": IMAGE}) as writer:

@@ -338,7 +338,13 @@ class DatasetWriter:
         target = self._folder / "objects" / f"part-{self._parts:05d}.parquet"
         per_object = max(1, table.nbytes // max(1, n))
         group = min(1024, max(1, ROW_GROUP_BYTES // per_object))
-        pq.write_table(table, target, compression="zstd", row_group_size=group)
+        pq.write_table(
+            table,
+            target,
+            compression="zstd",
+            row_group_size=group,
+            use_dictionary=_text_columns(table.schema),
+        )
         self._parts += 1
 
     def quarantine(self, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -398,6 +404,23 @@ def read_quarantine(folder: Path) -> list[dict[str, Any]]:
         return []
     with _readable(folder):
         return pq.read_table(path, columns=QUARANTINE_SCHEMA.names).to_pylist()
+
+
+def _text_columns(schema: pa.Schema) -> list[str]:
+    """Parquet's names of the columns of text.
+
+    These alone get a dictionary: for measured numbers it makes files larger and writing slower.
+    """
+    found = []
+    for column in schema:
+        leaves = {column.name: column.type}
+        if pa.types.is_struct(column.type):
+            leaves = {
+                f"{column.name}.{field.name}.list.element": getattr(field.type, "value_type", None)
+                for field in column.type
+            }
+        found += [path for path, kind in leaves.items() if kind == pa.string()]
+    return found
 
 
 def _flat(name: str, values: Any) -> pa.Array:
