@@ -38,7 +38,12 @@ _RESTORED = "restored"
 _PROBE_BATCH = 256
 _CALIBRATION_BATCHES = 8
 # Keys that decide no weight, so they may change in a folder that was begun.
-_FREE = ("name", "description", "probe")
+_FREE: Any = {
+    "name": True,
+    "description": True,
+    "probe": True,
+    "training": {"max_minutes", "loader_threads", "accelerator", "compile"},
+}
 
 
 @dataclass
@@ -317,8 +322,8 @@ def _begin(workshop: _Workshop, data: str | Path, split: Split | None) -> Split:
             )
             write_text(temporary / "config.yaml", dump_config(config))
         return chosen
-    old = load_backbone_config(folder / "config.yaml").model_dump(exclude=set(_FREE))
-    new = config.model_dump(exclude=set(_FREE))
+    old = load_backbone_config(folder / "config.yaml").model_dump(exclude=_FREE)
+    new = config.model_dump(exclude=_FREE)
     differ = [key for key in new if old[key] != new[key]]
     if differ:
         raise ConfigError(
@@ -329,6 +334,7 @@ def _begin(workshop: _Workshop, data: str | Path, split: Split | None) -> Split:
         raise DataError(f"{folder} holds a backbone of another dataset: choose another folder.")
     if Split.read(folder / "split.parquet").hash != chosen.hash:
         raise ConfigError(f"{folder} holds a backbone with another split: choose another folder.")
+    write_text(folder / "config.yaml", dump_config(config))
     return chosen
 
 
