@@ -92,7 +92,7 @@ def write_galaxies(
     processes : int
         Processes that simulate; the survey does not depend on it.
     """
-    surveys = iter_galaxies(n_objects, seed=seed, missing=missing, processes=processes)
+    surveys = iter_galaxies(n_objects, seed=seed, missing=missing, chunk=256, processes=processes)
     what = f"simulated galaxies, {n_objects} objects, seed {seed}, missing {missing}"
     _write(path, surveys, GALAXY_OBSERVATIONS, n_objects, what, overwrite, show)
 

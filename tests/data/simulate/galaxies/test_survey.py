@@ -24,7 +24,9 @@ def wavelength(survey):
 def aperture(pictures, radius):
     axis = (np.arange(SIZE) - (SIZE - 1) / 2) * PIXEL_SCALE
     inside = np.hypot(axis[:, None], axis) < radius
-    return pictures[:, :, inside].sum(axis=2)
+    # whole pixels never make up the circle exactly
+    part = np.pi * (radius / PIXEL_SCALE) ** 2 / inside.sum()
+    return pictures[:, :, inside].sum(axis=2) * part
 
 
 def same(a, b):

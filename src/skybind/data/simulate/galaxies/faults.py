@@ -89,7 +89,7 @@ def catalogue_redshift(redshift: np.ndarray, kind: np.ndarray, rng: Rng) -> np.n
     random = rng.uniform(0.01, 0.6, n)
     # never by chance the right one
     random = np.where(np.abs(random - redshift) < 0.05, (redshift + 0.3) % 0.6, random)
-    sensible = (confused > 0.01) & (confused < 1.2)
+    sensible = (confused > 0.01) & (confused < 0.7)
     wrong = np.where((kind == "line confusion") & sensible, confused, random)
     exact = redshift + rng.normal(0, 3e-5, n) * (1 + redshift)
     return np.where(kind == "", exact, wrong)
