@@ -96,3 +96,14 @@ def test_what_is_no_embeddings_is_refused(folder, tmp_path):
     part.write_bytes(b"PAR1 nonsense")
     with pytest.raises(DataError, match="cannot be read"):
         EmbeddingStream.open(folder)
+
+
+def test_names_and_parts_are_read_where_they_are_needed(folder, embeddings):
+    stream = EmbeddingStream.open(folder)
+    rows = np.array([229, 0, 70, 69, 70])
+    names, parts = stream.names(rows)
+    assert names.tolist() == embeddings.object_id[rows].tolist()
+    assert set(parts) == {"train"}
+    assert stream.split_parts() == ["train"]
+    assert stream.in_split("train").all()
+    assert not stream.in_split("test").any()

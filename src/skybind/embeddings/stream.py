@@ -132,13 +132,32 @@ class EmbeddingStream:
 
     @cached_property
     def object_id(self) -> pa.ChunkedArray:
-        """Names of the objects, in order."""
-        return self._column(ID)
+        """Names of all objects, in order."""
+        chunks = [chunk for shard in self._shards for chunk in self._read(shard, ID).chunks]
+        return pa.chunked_array(chunks, pa.string())
 
-    @cached_property
-    def split(self) -> np.ndarray:
-        """Part of the split of each object, shape (n,)."""
-        return np.asarray(self._column(SPLIT).to_pylist(), dtype=str)
+    def split_parts(self) -> list[str]:
+        """Names of the split's parts that objects belong to."""
+        parts: set[str] = set()
+        for shard in self._shards:
+            parts |= set(self._read(shard, SPLIT).unique().to_pylist())
+        return sorted(parts - {""})
+
+    def in_split(self, part: str) -> np.ndarray:
+        """Which objects belong to a part of the split, shape (n,) bool."""
+        flags = [pc.equal(self._read(shard, SPLIT), part).to_numpy() for shard in self._shards]
+        return np.concatenate(flags)
+
+    def names(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Names and parts of the split of a few objects, in the order given."""
+        rows = np.asarray(rows, np.int64)
+        found = {name: np.full(len(rows), "", dtype=object) for name in (ID, SPLIT)}
+        for shard in self._shards:
+            mine = np.flatnonzero((rows >= shard.first) & (rows < shard.first + shard.n))
+            for name in found if len(mine) else ():
+                texts = self._read(shard, name).take(pa.array(rows[mine] - shard.first))
+                found[name][mine] = texts.to_pylist()
+        return found[ID].astype(str), found[SPLIT].astype(str)
 
     def row(self, object_id: str) -> int:
         """Row number of an object.
@@ -148,13 +167,14 @@ class EmbeddingStream:
         DataError
             If it is not there; the nearest name is given.
         """
-        found = pc.index(self.object_id, object_id).as_py()
-        if found < 0:
-            raise DataError(
-                f"The embeddings in {self.folder} have no object '{object_id}': "
-                f"{self._nearest_id(object_id)}"
-            )
-        return int(found)
+        for shard in self._shards:
+            found = pc.index(self._read(shard, ID), object_id).as_py()
+            if found >= 0:
+                return shard.first + int(found)
+        raise DataError(
+            f"The embeddings in {self.folder} have no object '{object_id}': "
+            f"{self._nearest_id(object_id)}"
+        )
 
     def require(self, modalities: Sequence[str]) -> None:
         """Refuse modalities that are not there, or whose vectors differ in length."""
@@ -248,9 +268,8 @@ class EmbeddingStream:
             vectors[order[hit]], present[order[hit]] = values[place[hit]], True
         return vectors, present
 
-    def _column(self, name: str) -> pa.ChunkedArray:
-        tables = [pq.read_table(s.path, columns=[name], memory_map=True) for s in self._shards]
-        return pa.chunked_array([c for t in tables for c in t[name].chunks], pa.string())
+    def _read(self, shard: _Shard, name: str) -> pa.ChunkedArray:
+        return pq.read_table(shard.path, columns=[name], memory_map=True)[name]
 
     def _nearest_id(self, object_id: str) -> str:
         """Nearest name among those that begin alike: comparing with all would take too long."""

@@ -194,10 +194,10 @@ def _filters(
     """Tell which objects may be found; None for all."""
     conditions = []
     if split is not None:
-        parts = sorted(set(stream.split.tolist()) - {""})
+        parts = stream.split_parts()
         if split not in parts:
             raise DataError(f"The embeddings have no split '{split}': {nearest(split, parts)}")
-        conditions.append(stream.split == split)
+        conditions.append(stream.in_split(split))
     if where is not None:
         kept = np.append(fulfilled(places.dataset, where), False)
         conditions.append(kept[places.rows(stream.object_id)])
@@ -242,6 +242,7 @@ def _find(
     row = np.concatenate(rows).astype(np.int64)
     if not len(row):
         raise DataError(f"No object to be searched has {' or '.join(target)}.")
+    names, parts = stream.names(row)
     return SearchResult(
         queries,
         by,
@@ -249,11 +250,11 @@ def _find(
         query=np.concatenate(owner).astype(np.int64),
         rank=np.concatenate([np.arange(1, len(r) + 1) for r in rows]),
         row=row,
-        object_id=np.asarray(stream.object_id.take(pa.array(row)).to_pylist(), dtype=str),
+        object_id=names,
         cosine=np.concatenate(cosines),
         contrast=None,
         relation=np.full(len(row), "", dtype=object),
-        split=stream.split[row],
+        split=parts,
         searched=len(stream) if keep is None else int(keep.sum()),
         recall=measured,
         notes=notes + [sentence for query in queries for sentence in query.notes],
