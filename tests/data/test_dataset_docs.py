@@ -13,7 +13,6 @@ from PIL import Image
 
 from skybind.data.dataset import Dataset
 from skybind.data.import_ import import_dataset
-from skybind.data.mapping import load_mapping
 
 from .galaxy_files import galaxies, provabgs_rows, write_hdf5, write_provabgs, write_shard
 from .readers.test_desi import arms, fibermap, redrock, write_coadd, write_redrock
@@ -64,13 +63,6 @@ def write_files(folder: Path) -> None:
         flux=rng.normal(5, 1, (3, 60)),
         ivar=np.ones((3, 60)),
     )
-
-
-def test_every_mapping_of_the_page_is_valid(tmp_path):
-    assert len(BLOCKS) >= 9
-    for block in BLOCKS:
-        (tmp_path / "m.yaml").write_text(block)
-        load_mapping(tmp_path / "m.yaml")
 
 
 def test_the_page_has_an_example_of_each_galaxy_reader():

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from skybind.data.mapping import Mapping, ReaderMapping, load_mapping
-from skybind.data.readers.registry import dataset_reader
+from skybind.data.readers.registry import dataset_reader, dataset_readers
 from skybind.errors import ConfigError
 
 DOCS = Path(__file__).parents[2] / "docs" / "dataset.md"
@@ -22,7 +22,9 @@ def test_the_examples_of_the_docs_are_right(tmp_path, text):
 
 
 def test_the_docs_show_every_kind_of_example():
-    assert len(EXAMPLES) == 3
+    readers = set(re.findall(r"^reader: (\w+)$", "\n".join(EXAMPLES), flags=re.M))
+    assert readers == set(dataset_readers())
+    assert len(EXAMPLES) == len(readers) + 5
 
 
 def mapping_of(tmp_path: Path, text: str) -> Mapping:
