@@ -231,9 +231,21 @@ def test_planted_kinds_are_shown_by_the_method_that_finds_them_best():
         ["artefact", "DBSCAN", "image", "10", "1 (27)", "90.0", "60.0", "60.0", "10.0"]
     ]
     assert [row[1] for row in texts(truth_table(found))] == ["DBSCAN", "k-means"]
+    found[1]["truth"][0]["n"] = 4
+    assert [row[1] for row in texts(truth_table(found))] == ["DBSCAN"]
     found[0]["truth"][0] |= {"cluster": -1, "precision": 0.0, "recall": 0.0, "recall_of_all": 0.0}
     lost = texts(truth_table(found[:1]))[0]
     assert lost[4:7] == ["–", "–", "0.0"]
+
+
+def test_the_settings_of_maps_are_told_apart_where_they_differ():
+    run = make_galaxies()
+    other = planted("DBSCAN", 0.9, 0.6) | {"modalities": ["image", "spectrum"]}
+    run.metrics["clusters"] = [planted("DBSCAN", 0.9, 0.6), other]
+    assert "on the maps (radius 0.20, 5 samples)." in cluster_section(run).blocks[0].caption
+    other["radius"] = 0.45
+    words = "(image: radius 0.20, 5 samples; image + spectrum: radius 0.45, 5 samples)"
+    assert words in cluster_section(run).blocks[0].caption
 
 
 def test_clusters_are_described_in_words():

@@ -17,6 +17,8 @@ from skybind.report.figures.pictures import (
 from skybind.report.tables import NONE, Cell, Table, cells, number, percent
 
 PAIRS_A_FIGURE = 4
+#: Of a planted kind of fewer objects the shares say nothing.
+FEWEST = 5
 #: Clusters of one map that the table lists.
 LISTED = 10
 
@@ -142,6 +144,8 @@ def truth_table(entries: Sequence[Mapping[str, Any]], best: bool = False) -> Tab
     found: dict[str, list[tuple[float, list[Cell]]]] = {}
     for entry in entries:
         for match in entry.get("truth") or []:
+            if match["n"] < FEWEST:
+                continue
             hit = match["cluster"] >= 0
             both = match["precision"] + match["recall"]
             row = cells(
@@ -201,10 +205,11 @@ def _figures(run: ReportData, method: str, entries: Sequence[Mapping[str, Any]])
 
 def _all_settings(entries: Sequence[Mapping[str, Any]]) -> str:
     """The settings of all maps; said once where they are the same."""
-    words = {_settings(entry): " + ".join(entry["modalities"]) for entry in entries}
-    if len(words) == 1:
-        return next(iter(words))
-    return "; ".join(f"{name}: {setting}" for setting, name in words.items())
+    words = [_settings(entry) for entry in entries]
+    if len(set(words)) == 1:
+        return words[0]
+    names = [" + ".join(entry["modalities"]) for entry in entries]
+    return "; ".join(f"{name}: {setting}" for name, setting in zip(names, words, strict=True))
 
 
 def _settings(entry: Mapping[str, Any]) -> str:
