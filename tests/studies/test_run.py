@@ -279,18 +279,23 @@ def test_the_published_configuration_has_the_published_size(stars):
 def test_overrides_go_from_general_to_special(whole, stars, tmp_path):
     from skybind.studies.cases import options_of
 
-    changes = {"*-25": {"epochs": 3}, "photometry-25-pretrained": {"epochs": 4}}
+    changes = {
+        "*-25": {"epochs": 3, "class_weights": 0.5},
+        "photometry-25-pretrained": {"epochs": 4, "class_weights": 1.0},
+    }
     config = load_config("stars-small", [*QUICK, f"finetuning.overrides={json.dumps(changes)}"])
     run = Run.start(config, stars, tmp_path / "overrides", show=False)
-    epochs = [
-        options_of(run, Case(names, "25", start)).epochs
+    found = [
+        options_of(run, Case(names, "25", start))
         for names, start in [
             (("photometry",), "scratch"),
             (("photometry",), "pretrained"),
             (("photometry", "spectrum", "metadata"), "pretrained"),
         ]
     ]
-    assert epochs == [3, 4, 3]
+    assert [training.epochs for training, _ in found] == [3, 4, 3]
+    assert [loss.class_weights for _, loss in found] == [0.5, 1.0, 0.5]
+    assert options_of(run, Case(("photometry",), "full", "scratch"))[1].class_weights == 0.0
     unused = load_config("stars-small", [*QUICK, "finetuning.overrides={'*-77': {epochs: 9}}"])
     Run.start(unused, stars, tmp_path / "unused", show=False)
     wrong = load_config("stars-small", [*QUICK, "finetuning.overrides={photmetry-25: {epochs: 3}}"])

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from skybind import __version__
-from skybind.cli import backbone, configs, data, demo, run, search, simulate
+from skybind.cli import backbone, configs, data, demo, run, search, simulate, tune
 from skybind.errors import SkybindError
 from skybind.training.launcher import processes
 
@@ -22,6 +22,7 @@ app = typer.Typer(
 app.add_typer(run.app)
 app.add_typer(search.app)
 app.add_typer(backbone.app)
+app.add_typer(tune.app)
 app.add_typer(data.app, name="data")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(demo.app, name="demo")

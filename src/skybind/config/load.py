@@ -57,6 +57,20 @@ def load_as(
     return validate(model, raw, str(source))
 
 
+def with_values(config: Config, values: Mapping[str, Any], where: str) -> Config:
+    """Give a configuration with some keys, such as `training.epochs`, set to other values.
+
+    Raises
+    ------
+    ConfigError
+        If a key is unknown or a value cannot be.
+    """
+    raw = config.model_dump(mode="json")
+    for key, value in values.items():
+        _put(raw, key, value, where)
+    return validate(Config, raw, where)
+
+
 def dump_config(config: BaseModel) -> str:
     """Write a configuration as YAML, every key with its value."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
@@ -149,12 +163,17 @@ def _set(raw: dict[str, Any], override: str) -> None:
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise ConfigError(f"The value of '{override}' is not YAML.") from error
+    _put(raw, key, value, f"'{override}'")
+
+
+def _put(raw: dict[str, Any], key: str, value: Any, where: str) -> None:
+    """Set a dotted key; null removes a section."""
     *path, last = key.split(".")
     place = raw
     for step in path:
         place = place.setdefault(step, {})
         if not isinstance(place, dict):
-            raise ConfigError(f"'{override}': '{step}' is a value, not a section.")
+            raise ConfigError(f"{where}: '{step}' is a value, not a section.")
     if value is None and isinstance(place.get(last), dict):
         del place[last]
     else:

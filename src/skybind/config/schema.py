@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from skybind.config.training import TrainingOptions
+from skybind.config.training import LossOptions, TrainingOptions
+from skybind.config.tune import TuneConfig
 
 
 class _Section(BaseModel):
@@ -158,7 +159,7 @@ class SplitConfig(_Section):
     )
 
 
-class FinetuningConfig(_Section):
+class FinetuningConfig(LossOptions):
     """Classification with labels."""
 
     training: TrainingOptions = TrainingOptions(epochs=50, gradient_clip=5.0)
@@ -175,20 +176,10 @@ class FinetuningConfig(_Section):
     frozen: bool = Field(
         False, description="Keep the encoders as pre-trained, train the head only."
     )
-    class_weights: float = Field(
-        0.0,
-        description="Weigh classes in the loss by the inverse of their number to this power: 0 "
-        "all objects alike (published), 0.5 between, 1 all classes alike.",
-        ge=0,
-        le=1,
-    )
     fusion: Literal["mean", "concat"] = Field(
         "mean",
         description="Classifiers of several modalities: the mean of the embeddings of those "
         "present (published), or the encoders' features side by side.",
-    )
-    label_smoothing: float = Field(
-        0.0, description="Share of each label spread over all classes in the loss.", ge=0, lt=1
     )
     modality_dropout: float = Field(
         0.0,
@@ -199,8 +190,9 @@ class FinetuningConfig(_Section):
     )
     overrides: dict[str, dict[str, Any]] = Field(
         {},
-        description="Training options of some cases, keyed by modalities, 'modalities-subset' or "
-        "'modalities-subset-start'; `*` stands for anything, the more specific name counts.",
+        description="Training options, class_weights and label_smoothing of some cases, keyed by "
+        "modalities, 'modalities-subset' or 'modalities-subset-start'; `*` stands for anything, "
+        "the more specific name counts.",
     )
 
 
@@ -271,6 +263,7 @@ class Config(_Section):
     training: TrainingOptions = TrainingOptions()
     finetuning: FinetuningConfig = FinetuningConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+    tune: TuneConfig = TuneConfig()
 
     @model_validator(mode="after")
     def _consistent(self) -> "Config":

@@ -75,8 +75,8 @@ class TrainingOptions(BaseModel):
     nodes: int = Field(
         1,
         ge=1,
-        description="Nodes, when the training functions are started by SLURM or torchrun (the "
-        "commands are not made for that yet).",
+        description="Nodes, when a script of your own is started by SLURM or torchrun; commands "
+        "that are started so take all its processes by themselves.",
     )
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = Field(
         "auto", description="Where to train; auto takes a GPU if there is one."
@@ -87,4 +87,21 @@ class TrainingOptions(BaseModel):
     )
     max_minutes: float | None = Field(
         None, gt=0, description="Stop before an epoch that would end later than this; null: no."
+    )
+
+
+class LossOptions(BaseModel):
+    """The loss of fine-tuning."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    class_weights: float = Field(
+        0.0,
+        description="Weigh classes in the loss by the inverse of their number to this power: 0 "
+        "all objects alike (published), 0.5 between, 1 all classes alike.",
+        ge=0,
+        le=1,
+    )
+    label_smoothing: float = Field(
+        0.0, description="Share of each label spread over all classes in the loss.", ge=0, lt=1
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 from skybind.config import TrainingOptions
 from skybind.config.load import nearest, validate
+from skybind.config.training import LossOptions
 from skybind.errors import ConfigError
 from skybind.studies.run import Run
 
@@ -109,8 +110,8 @@ def finished_cases(run: Run) -> list[Case]:
     return sorted(cases, key=lambda c: (order.index(c) if c in order else len(order), c.name))
 
 
-def options_of(run: Run, case: Case) -> TrainingOptions:
-    """Give the training options of a case: the section's, with the overrides that name it.
+def options_of(run: Run, case: Case) -> tuple[TrainingOptions, LossOptions]:
+    """Give the training and the loss of a case: the section's, with the overrides that name it.
 
     Raises
     ------
@@ -126,6 +127,7 @@ def options_of(run: Run, case: Case) -> TrainingOptions:
         for name in _keys(names, subset, "scratch") + _keys(names, subset, "pretrained")
     }
     merged = wanted.training.model_dump()
+    merged |= {name: getattr(wanted, name) for name in LossOptions.model_fields}
     for key in wanted.overrides:
         # a pattern may come from a configuration that this one extends, and find nothing here
         if "*" not in key and key not in known:
@@ -137,7 +139,9 @@ def options_of(run: Run, case: Case) -> TrainingOptions:
         for key, change in wanted.overrides.items():
             if fnmatch(name, key):
                 merged |= change
-    return validate(TrainingOptions, merged, f"finetuning.overrides of {case.name}")
+    where = f"finetuning.overrides of {case.name}"
+    loss = {name: merged.pop(name) for name in LossOptions.model_fields}
+    return validate(TrainingOptions, merged, where), validate(LossOptions, loss, where)
 
 
 def _keys(modalities: tuple[str, ...], subset: str, start: str) -> list[str]:

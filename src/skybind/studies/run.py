@@ -330,7 +330,7 @@ def _check_pairs(config: Config, modalities: Mapping[str, Modality]) -> None:
 
 def _may_differ(key: str) -> bool:
     """Whether a key may change in a run that was begun: it decides no model."""
-    return key in ("name", "description") or key.startswith("evaluation.")
+    return key in ("name", "description") or key.startswith(("evaluation.", "tune."))
 
 
 def _leaves(tree: Any, prefix: str = "") -> dict[str, str]:

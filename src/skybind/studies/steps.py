@@ -161,9 +161,11 @@ def run_finetuning(
         len(run.classes),
         start.binder if start is not None else None,
     )
+    options, loss = options_of(run, case)
     weights = None
-    if power := run.config.finetuning.class_weights:
-        weights = inverse_weights(run.labels[rows["train"]], len(run.classes), power)
+    if loss.class_weights:
+        labels = run.labels[rows["train"]]
+        weights = inverse_weights(labels, len(run.classes), loss.class_weights)
     # pre-trained encoders expect inputs as they were normalised for the pre-training
     source = run.source if start is None else run.source_for(start)
     source = matching_source(classifier.binder, source.modalities, source).select(case.modalities)
@@ -173,11 +175,11 @@ def run_finetuning(
         source,
         run.labels,
         rows,
-        options_of(run, case),
+        options,
         folder,
         seed=run.config.seed,
         class_weights=weights,
-        label_smoothing=run.config.finetuning.label_smoothing,
+        label_smoothing=loss.label_smoothing,
         freeze=["binder"] if case.frozen else [],
         resume=resume,
         progress=run.show,

@@ -1,0 +1,54 @@
+"""Search of hyper-parameters."""
+
+from typing import Annotated
+
+import typer
+
+from skybind.cli.options import (
+    ConfigName,
+    Data,
+    Out,
+    Quiet,
+    Seed,
+    Sets,
+    SplitFile,
+    read_config,
+    read_split,
+)
+
+app = typer.Typer()
+
+
+@app.command()
+def tune(
+    config: ConfigName,
+    data: Data,
+    out: Out,
+    trials: Annotated[
+        int, typer.Option("--trials", "-n", min=1, help="Trials in all, earlier calls included.")
+    ] = 20,
+    sets: Sets = None,
+    split: SplitFile = None,
+    seed: Seed = None,
+    quiet: Quiet = False,
+) -> None:
+    """Search hyper-parameters in the ranges of the configuration's section `tune`.
+
+    Judged by validation objects alone. Interrupted, the same command goes on where it stopped;
+    with more trials it goes on further.
+
+    Example: skybind tune my.yaml --data stars/ --out search/ --trials 30
+    """
+    from skybind.studies.tune import tune as search
+
+    result = search(
+        read_config(config, sets, seed),
+        data,
+        out,
+        trials=trials,
+        split=read_split(split),
+        show=not quiet,
+    )
+    for key, value in result.best.items():
+        typer.echo(f"{key}: {value}")
+    typer.echo(f"Best of {len(result.trials)} trials: {result.value:.4f}; see {result.config}.")
