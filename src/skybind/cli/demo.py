@@ -9,16 +9,17 @@ from skybind.cli.options import Quiet, print_summary
 
 app = typer.Typer(help="The whole job on simulated data, on a laptop.", no_args_is_help=True)
 
+DemoSeed = Annotated[int, typer.Option("--seed", help="Of survey, split and training.")]
+Folder = Annotated[Path, typer.Option("--out", "-o", help="Folder to work in.")]
+
 
 @app.command("stars")
 def demo_stars(
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to work in.")] = Path(
-        "demo-stars"
-    ),
+    out: Folder = Path("demo-stars"),
     objects: Annotated[
         int, typer.Option("--objects", "-n", help="Stars to simulate.", min=300)
     ] = 3000,
-    seed: Annotated[int, typer.Option("--seed", help="Of survey, split and training.")] = 42,
+    seed: DemoSeed = 42,
     quiet: Quiet = False,
 ) -> None:
     """Simulate variable stars, bind light curves, spectra and catalogue rows, and report.
@@ -26,5 +27,23 @@ def demo_stars(
     A few minutes on two cores. Interrupted, the same command goes on.
     """
     from skybind.studies.demo import demo_stars as demonstrate
+
+    print_summary(demonstrate(out, n_objects=objects, seed=seed, show=not quiet), out / "run")
+
+
+@app.command("galaxies")
+def demo_galaxies(
+    out: Folder = Path("demo-galaxies"),
+    objects: Annotated[
+        int, typer.Option("--objects", "-n", help="Galaxies to simulate.", min=300)
+    ] = 3000,
+    seed: DemoSeed = 42,
+    quiet: Quiet = False,
+) -> None:
+    """Simulate galaxies, bind images and spectra, predict redshift and mass, and report.
+
+    A few minutes on two cores. Interrupted, the same command goes on.
+    """
+    from skybind.studies.demo import demo_galaxies as demonstrate
 
     print_summary(demonstrate(out, n_objects=objects, seed=seed, show=not quiet), out / "run")
