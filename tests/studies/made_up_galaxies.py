@@ -34,7 +34,7 @@ def flat(values):
     return Ragged({k: v.ravel() for k, v in values.items()}, offsets, np.ones(n, bool))
 
 
-def write_galaxies(folder, n=300, seed=0, with_spectra=True):
+def write_galaxies(folder, n=300, seed=0, with_spectra=True, name="g"):
     """Write the dataset and its truth table; gives the true redshifts."""
     rng = np.random.default_rng(seed)
     redshift = rng.uniform(0.01, 0.5, n)
@@ -69,7 +69,7 @@ def write_galaxies(folder, n=300, seed=0, with_spectra=True):
         "morphology": Column("label"),
     }
     objects = {
-        "object_id": np.array([f"g{i}" for i in range(n)]),
+        "object_id": np.array([f"{name}{i}" for i in range(n)]),
         "ra": rng.uniform(0, 360, n),
         "dec": rng.uniform(-30, 30, n),
         "image": flat(image),

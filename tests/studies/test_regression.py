@@ -108,7 +108,7 @@ def test_predictions_are_kept_and_give_the_metrics(whole):
 
 def test_new_objects_are_predicted_across_modalities(whole, tmp_path):
     folder, _ = whole
-    true = write_galaxies(tmp_path / "new", 80, seed=9, with_spectra=False)
+    true = write_galaxies(tmp_path / "new", 80, seed=9, with_spectra=False, name="new")
     run = Run.open(folder / "run", show=False)
     n, known = predict_anything(
         run, "redshift", tmp_path / "z.parquet", data=tmp_path / "new",
@@ -117,6 +117,8 @@ def test_new_objects_are_predicted_across_modalities(whole, tmp_path):
     assert (n, known) == (80, 80)
     table = pq.read_table(tmp_path / "z.parquet")
     assert np.corrcoef(table["redshift"].to_numpy(), true)[0, 1] > 0.5
+    n, known = predict_anything(run, "redshift", tmp_path / "own.parquet")
+    assert (n, known) == (300, 120 + (5 in run.rows("train")))  # no training object tells itself
     with pytest.raises(ConfigError, match="imag"):
         predict_anything(run, "redshift", tmp_path / "z.parquet", fit=["imag"])
 

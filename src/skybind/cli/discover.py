@@ -33,6 +33,8 @@ def predict(
 ) -> None:
     """Predict a number for any objects by the run's training objects nearest in the embedding.
 
+    The training objects themselves get none.
+
     Example: skybind predict run/ --target redshift --data new/ --fit spectrum --from image
     --out z.parquet
     """

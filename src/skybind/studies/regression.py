@@ -319,7 +319,8 @@ def predict_targets(
     Returns
     -------
     ndarray of float64, shape (len(others),)
-        NaN for objects that were observed in none of `predict`.
+        NaN for objects that were observed in none of `predict`, and for training objects whose
+        number is known.
 
     Raises
     ------
@@ -330,7 +331,9 @@ def predict_targets(
         raise DataError("The embeddings to predict for were made by another model than the run's.")
     (wanted,) = targets_of(run.dataset, [target])
     known = _known(wanted, embeddings.any_present(fit), run.rows("train"))
-    asked = others.any_present(predict)
+    # an object that the neighbours are taken from would be told its own number
+    own = np.isin(others.object_id, embeddings.object_id[known])
+    asked = others.any_present(predict) & ~own
     result = np.full(len(others), np.nan)
     result[asked] = knn_regression(
         embeddings.combined(fit)[known],
