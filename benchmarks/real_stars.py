@@ -23,13 +23,22 @@ from skybind.config import Config, load_config
 from skybind.data.dataset import Dataset
 from skybind.data.features import FEATURES
 from skybind.data.splits import Split
-from skybind.files import write_json
+from skybind.files import atomic_path, write_json
 from skybind.studies.cases import cases_of
 from skybind.studies.evaluation import evaluate_case, predict_case
 from skybind.studies.run import Run
 from skybind.studies.steps import run_embedding, run_finetuning, run_pretraining
 from skybind.tasks.retrieval import retrieval
-from stars_baselines import CLASSES, boosting, evaluate, folds, forest, load_features, subset
+from stars_baselines import (
+    CLASSES,
+    boosting,
+    evaluate,
+    folds,
+    forest,
+    load_features,
+    subset,
+    summary,
+)
 from stars_data import read_asas, twins
 from stars_datasets import binding_dataset, light_curve_dataset
 
@@ -106,7 +115,8 @@ def classify(data: Path, out: Path, config: Config, only: list[int] | None, show
                 f"(balanced {100 * accuracy['balanced_accuracy']:.2f} %)",
                 flush=True,
             )
-    write_json(out / "classification.json", _collect(out))
+    collected = _collect(out, dataset.object_ids[chosen], labels[chosen])
+    write_json(out / "classification.json", collected)
     print_classification(out)
 
 
@@ -124,36 +134,50 @@ def _twins(groups: np.ndarray, labels: np.ndarray) -> dict[str, int]:
 def _baselines(
     data: Path, out: Path, labels: np.ndarray, groups: np.ndarray, rows: np.ndarray
 ) -> dict[str, Any]:
-    """Forest and boosting on the features, on the same folds."""
-    path = out / "baselines.json"
-    if path.exists():
+    """Forest and boosting on the features, on the same folds; probabilities in baselines.npz."""
+    path, stored = out / "baselines.json", out / "baselines.npz"
+    if path.exists() and stored.exists():
         return dict(json.loads(path.read_text()))
     features = load_features(read_asas(data / "asas_hipparcos"), out / "cache", "asas")
     table = np.column_stack([features[name][rows] for name in FEATURES])
-    results = {}
+    results, probabilities = {}, {}
     for name, make in (("forest", forest), ("boosting", boosting)):
         for key, fraction in (("full", 1.0), ("10", 0.1)):
-            results[f"{name}-{key}"] = evaluate(make, table, labels[rows], groups[rows], fraction)
-            print(f"{name}-{key}: {100 * results[f'{name}-{key}']['accuracy']:.2f} %", flush=True)
+            method = f"{name}-{key}"
+            results[method], probabilities[method] = evaluate(
+                make, table, labels[rows], groups[rows], fraction
+            )
+            print(f"{method}: {100 * results[method]['accuracy']:.2f} %", flush=True)
+    with atomic_path(stored) as temporary, open(temporary, "wb") as file:
+        np.savez(file, **probabilities)
     return results
 
 
-def _collect(out: Path) -> dict[str, Any]:
-    """Mean and scatter over the folds of each case."""
-    records: dict[str, list[dict[str, Any]]] = {}
+def _collect(out: Path, ids: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+    """Ours over the folds, alone and with the forest: the mean of the two's probabilities.
+
+    `ids` and `labels` are those of the benchmark's stars, in the order of baselines.npz.
+    """
+    found: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
+    place = {name: row for row, name in enumerate(ids.tolist())}
     for path in sorted(out.glob("folds/*/finetune/*/test.json")):
-        records.setdefault(path.parent.name, []).append(json.loads(path.read_text()))
-    summary = {}
-    for name, folds_of_case in records.items():
-        summary[name] = {"folds": len(folds_of_case)}
-        for key in ("accuracy", "balanced_accuracy"):
-            values = [record[key] for record in folds_of_case]
-            summary[name][key] = float(np.mean(values))
-            summary[name][f"{key}_std"] = float(np.std(values))
-        confusion = np.sum([record["confusion"] for record in folds_of_case], axis=0)
-        summary[name]["confusion"] = confusion
-        summary[name]["classes"] = sorted(CLASSES)
-    return summary
+        record = json.loads(path.read_text())
+        rows = np.array([place[name] for name in record["ids"]])
+        logits = np.array(record["logits"])
+        ours = np.exp(logits - logits.max(1, keepdims=True))
+        found.setdefault(path.parent.name, []).append((rows, ours / ours.sum(1, keepdims=True)))
+    classical = np.load(out / "baselines.npz")
+    results: dict[str, Any] = {}
+    for name, parts in found.items():
+        tests = [rows for rows, _ in parts]
+        probabilities = np.zeros((len(ids), len(CLASSES)))
+        for rows, ours in parts:
+            probabilities[rows] = ours
+        results[name] = summary(labels, probabilities, tests)
+        subset_of = "10" if "-10-" in name else "full"
+        both = (probabilities + classical[f"forest-{subset_of}"]) / 2
+        results[f"{name} + forest"] = summary(labels, both, tests)
+    return results
 
 
 def print_classification(out: Path) -> None:
@@ -165,7 +189,7 @@ def print_classification(out: Path) -> None:
             f"{100 * row[key]:.2f} ± {100 * row[f'{key}_std']:.2f}"
             for key in ("accuracy", "balanced_accuracy")
         ]
-        print(f"{name:<40}{cells[0]:>16}{cells[1]:>16}   {row.get('folds', 5)}")
+        print(f"{name:<40}{cells[0]:>16}{cells[1]:>16}   {row['folds']}")
 
 
 def bind(data: Path, out: Path, config: Config, show: bool) -> None:

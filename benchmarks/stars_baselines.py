@@ -96,24 +96,37 @@ def evaluate(
     labels: np.ndarray,
     groups: np.ndarray,
     fraction: float,
+) -> tuple[dict[str, Any], np.ndarray]:
+    """Test a method on every fold; gives what `summary` does and the probabilities (n, classes).
+
+    The classes stand in alphabetical order.
+    """
+    probabilities = np.empty((len(labels), len(CLASSES)))
+    parts = folds(labels, groups)
+    for number, (train, test) in enumerate(parts):
+        train = subset(labels, train, fraction, seed=number)
+        made = make(number).fit(table[train], labels[train])
+        probabilities[test] = made.predict_proba(table[test])
+    return summary(labels, probabilities, [test for _, test in parts]), probabilities
+
+
+def summary(
+    labels: np.ndarray, probabilities: np.ndarray, tests: Sequence[np.ndarray]
 ) -> dict[str, Any]:
     """Mean accuracies over the folds, their scatter, and the confusion matrix of all test stars."""
     from sklearn.metrics import accuracy_score, balanced_accuracy_score, confusion_matrix
 
-    predicted = np.empty_like(labels)
-    accuracies, balanced = [], []
-    for number, (train, test) in enumerate(folds(labels, groups)):
-        train = subset(labels, train, fraction, seed=number)
-        predicted[test] = make(number).fit(table[train], labels[train]).predict(table[test])
-        accuracies.append(accuracy_score(labels[test], predicted[test]))
-        balanced.append(balanced_accuracy_score(labels[test], predicted[test]))
-    return {
-        "accuracy": float(np.mean(accuracies)),
-        "accuracy_std": float(np.std(accuracies)),
-        "balanced_accuracy": float(np.mean(balanced)),
-        "balanced_accuracy_std": float(np.std(balanced)),
-        "confusion": confusion_matrix(labels, predicted, labels=list(CLASSES)).tolist(),
-    }
+    predicted = np.array(sorted(CLASSES))[probabilities.argmax(1)]
+    result: dict[str, Any] = {"folds": len(tests)}
+    for name, score in (
+        ("accuracy", accuracy_score),
+        ("balanced_accuracy", balanced_accuracy_score),
+    ):
+        values = [score(labels[test], predicted[test]) for test in tests]
+        result |= {name: float(np.mean(values)), f"{name}_std": float(np.std(values))}
+    every = np.concatenate(tests)
+    confusion = confusion_matrix(labels[every], predicted[every], labels=list(CLASSES))
+    return result | {"confusion": confusion.tolist()}
 
 
 def print_confusion(confusion: Sequence[Sequence[int]]) -> None:
@@ -144,7 +157,7 @@ def main() -> None:
         for name, make in (("forest", forest), ("boosting", boosting)):
             started = time.time()
             key = f"{name}-{fraction:.0%}"
-            results[key] = evaluate(make, table, labels, groups, fraction)
+            results[key], _ = evaluate(make, table, labels, groups, fraction)
             accuracy, balanced = (results[key][k] for k in ("accuracy", "balanced_accuracy"))
             print(f"{key}: {accuracy:.2%} (balanced {balanced:.2%}), {time.time() - started:.0f} s")
             print_confusion(results[key]["confusion"])

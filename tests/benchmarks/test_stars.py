@@ -1,5 +1,6 @@
 """The shared sets of real stars: facts known from their sources and from the sky."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -85,6 +86,36 @@ def test_twins_of_a_folds_test_stars_train_nothing():
     assert (labels[split.rows("train")] == "").any()
     alone = (split.part == "") & (labels == "")
     assert np.isin(groups[alone], groups[np.isin(split.part, ["test", "validation"])]).all()
+
+
+def test_results_are_collected_over_folds_and_joined_with_the_forest(tmp_path):
+    from real_stars import _collect
+    from stars_baselines import CLASSES
+
+    classes = sorted(CLASSES)
+    labels = np.array(classes * 4)
+    ids = np.array([f"s{i}" for i in range(len(labels))])
+    truth = np.array([classes.index(label) for label in labels])
+    ours, forest = np.full((2, len(labels), 8), 0.01)
+    ours[np.arange(len(labels)), truth] = 5.0  # as logits
+    ours[0, truth[0]], ours[0, 3] = 0.0, 1.0  # wrong, and not sure
+    forest[np.arange(len(labels)), truth] = 0.93
+    forest[20] = np.roll(forest[20], 1)  # wrong, and sure
+    np.savez(tmp_path / "baselines.npz", **{"forest-full": forest, "forest-10": forest[::-1]})
+    order = np.random.default_rng(0).permutation(len(labels))
+    for fold, rows in enumerate((order[:20], order[20:])):
+        folder = tmp_path / "folds" / str(fold) / "finetune" / "photometry-full-scratch"
+        folder.mkdir(parents=True)
+        record = {"ids": ids[rows].tolist(), "logits": ours[rows].tolist()}
+        (folder / "test.json").write_text(json.dumps(record))
+    results = _collect(tmp_path, ids, labels)
+    alone, both = (
+        results[f"photometry-full-scratch{more}"]["confusion"] for more in ("", " + forest")
+    )
+    assert results["photometry-full-scratch"]["folds"] == 2
+    assert np.sum(alone) == np.sum(both) == 32
+    assert np.trace(alone) == 31
+    assert np.trace(both) == 32
 
 
 @pytest.mark.parametrize(
