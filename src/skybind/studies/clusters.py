@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from skybind.data.dataset import ID, Dataset
+from skybind.data.dataset import Dataset
 from skybind.embeddings.store import Embeddings
 from skybind.errors import ConfigError
 from skybind.files import atomic_path, write_json
@@ -17,7 +17,7 @@ from skybind.report.data import read_metrics
 from skybind.studies.run import Run
 from skybind.studies.statistics import modality_sets
 from skybind.studies.steps import run_embedding
-from skybind.studies.truth import truth_table
+from skybind.studies.truth import planted_kinds
 from skybind.tasks.clusters import distinctions, island_radius, islands, kmeans, match_truth
 from skybind.tasks.maps import project_map
 
@@ -200,31 +200,6 @@ def describing_columns(dataset: Dataset, rows: np.ndarray) -> dict[str, np.ndarr
         if values.dtype.kind in "OUSbiuf":
             columns[name] = values
     return columns
-
-
-def planted_kinds(dataset: Dataset, rows: np.ndarray) -> dict[str, np.ndarray]:
-    """What a simulator planted in some objects, by its truth table; empty without one.
-
-    Each true-or-false column is a kind; so are the objects that a text column says anything of,
-    and those of each of its values if these are few. What most objects are is no kind. Only the
-    evaluation reads this table, never the training.
-    """
-    table = truth_table(dataset, rows)
-    kinds: dict[str, np.ndarray] = {}
-    if table is None:
-        return kinds
-    for name in table.column_names:
-        kind = table.schema.field(name).type
-        if pa.types.is_boolean(kind):
-            kinds[name] = table[name].fill_null(False).to_numpy()
-        elif pa.types.is_string(kind) and name != ID:
-            text = np.asarray(table[name].fill_null("").to_pylist(), dtype=str)
-            text = np.where(text == "none", "", text)
-            names = np.unique(text[text != ""])
-            kinds[name] = text != ""
-            if 1 < len(names) <= KINDS:
-                kinds |= {f"{name}: {value}": text == value for value in names}
-    return {name: flags for name, flags in kinds.items() if 0 < flags.mean() < 0.5}
 
 
 def write_layouts(path: Path, layouts: Sequence[Layout], object_ids: np.ndarray) -> None:
