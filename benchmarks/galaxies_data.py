@@ -2,6 +2,7 @@
 
 import csv
 import tarfile
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -202,7 +203,7 @@ def deep2_dataset(data: Path, out: Path) -> Dataset:
 
 def _photometry(mags: dict[str, float], bands: tuple[str, ...]) -> dict[str, float]:
     """One magnitude, r, and the colours of neighbouring bands."""
-    colours = {f"{a}_{b}": mags[a] - mags[b] for a, b in zip(bands, bands[1:], strict=False)}
+    colours = {f"{a}_{b}": mags[a] - mags[b] for a, b in pairwise(bands)}
     return {"mag_r": mags["r"], **colours}
 
 
