@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from skybind import __version__
-from skybind.cli import backbone, configs, data, demo, run, search, simulate, tune
+from skybind.cli import backbone, configs, data, demo, label, run, search, simulate, tune
 from skybind.errors import SkybindError
 from skybind.training.launcher import processes
 
@@ -26,6 +26,7 @@ app.add_typer(tune.app)
 app.add_typer(data.app, name="data")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(demo.app, name="demo")
+app.add_typer(label.app, name="label")
 app.add_typer(configs.app, name="config")
 
 

@@ -1,9 +1,11 @@
 """Putting the report together: one HTML file that needs nothing else."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from skybind.files import write_text
+from skybind.report.blocks import Section
 from skybind.report.data import ReportData
 from skybind.report.groups import accuracy_groups, headline, retrieval_groups, subset_name
 from skybind.report.regression import best_zero_shot
@@ -47,6 +49,44 @@ def build_report(run: ReportData, out: str | Path) -> Path:
 
 def render_report(run: ReportData) -> str:
     """Give the report as HTML text."""
+    with report_style():
+        sections = all_sections(run)
+    return render_page(
+        run.metrics.get("title") or "skybind run",
+        run.simulated,
+        headline_facts(run),
+        sections,
+        kind="run report",
+        created=readable_time(run.metrics.get("created")),
+        config=run.config.strip(),
+    )
+
+
+def render_page(
+    title: str,
+    simulated: bool | None,
+    facts: Sequence[Fact],
+    sections: Sequence[Section],
+    *,
+    kind: str = "",
+    created: str = "",
+    config: str = "",
+) -> str:
+    """Give one page as HTML text that needs no other file.
+
+    Parameters
+    ----------
+    title : str
+    simulated : bool or None
+        Where the objects come from; None if nobody said.
+    facts : sequence of Fact
+        Numbers at the top.
+    sections : sequence of Section
+    kind, created : str
+        What the page is and when it was made, above the title.
+    config : str
+        Configuration, folded into the section `provenance`.
+    """
     import jinja2
 
     environment = jinja2.Environment(
@@ -56,15 +96,14 @@ def render_report(run: ReportData) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    with report_style():
-        sections = all_sections(run)
     return environment.get_template("template.html").render(
-        title=run.metrics.get("title") or "skybind run",
-        created=readable_time(run.metrics.get("created")),
-        simulated=run.simulated,
-        facts=headline_facts(run),
+        title=title,
+        kind=kind,
+        created=created,
+        simulated=simulated,
+        facts=facts,
         sections=sections,
-        config=run.config.strip(),
+        config=config,
     )
 
 

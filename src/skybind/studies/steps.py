@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from skybind.config.schema import ModalityConfig
+from skybind.config.training import LossOptions, TrainingOptions
 from skybind.data.dataset import Dataset
 from skybind.data.schema import DatasetSchema
 from skybind.data.splits import Split
@@ -115,6 +116,8 @@ def run_finetuning(
     *,
     pretrained: SavedModel | None = None,
     resume: bool = True,
+    out: Path | None = None,
+    options: tuple[TrainingOptions, LossOptions] | None = None,
 ) -> dict[str, Any]:
     """Fine-tune one case, unless that is done; gives its result with the folder of its model.
 
@@ -126,6 +129,10 @@ def run_finetuning(
         Start from this model; the run's own by default.
     resume : bool
         Go on where it stopped.
+    out : Path, optional
+        Folder of the case; in the run's `finetune` by default.
+    options : tuple of TrainingOptions and LossOptions, optional
+        Instead of the configuration's.
 
     Raises
     ------
@@ -134,7 +141,7 @@ def run_finetuning(
     """
     if not run.classes:
         raise DataError("The dataset has no labels in use: there is nothing to fine-tune on.")
-    folder = run.folder / "finetune" / case.name
+    folder = run.folder / "finetune" / case.name if out is None else out
     note = folder / "result.json"
     start = None
     if case.start == "pretrained":
@@ -161,7 +168,7 @@ def run_finetuning(
         len(run.classes),
         start.binder if start is not None else None,
     )
-    options, loss = options_of(run, case)
+    training, loss = options_of(run, case) if options is None else options
     weights = None
     if loss.class_weights:
         labels = run.labels[rows["train"]]
@@ -175,7 +182,7 @@ def run_finetuning(
         source,
         run.labels,
         rows,
-        options,
+        training,
         folder,
         seed=run.config.seed,
         class_weights=weights,
