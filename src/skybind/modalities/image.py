@@ -29,7 +29,10 @@ EXTINCTION = {"g": 3.214, "r": 2.165, "i": 1.592, "z": 1.211}
 class ImageOptions(ModalityOptions):
     """Preprocessing of an image (AstroCLIP reports, section 3)."""
 
-    crop: int = Field(96, description="Pixels a side of the central crop.", ge=8)
+    crop: int = Field(96, description="Pixels a side of the central crop, after binning.", ge=8)
+    binning: int = Field(
+        1, description="Add up squares of so many pixels a side, before all else.", ge=1
+    )
     bands: list[str] | None = Field(
         None, description="Bands in use, in this order; all of the dataset by default."
     )
@@ -160,8 +163,11 @@ class Image(Modality):
         cleaned = clean_image(Ragged.from_arrow(table[self.column]))
         images, reason = cleaned.ragged, cleaned.reason.astype(object)
         n, side, crop = len(images), self.options.prepared_side, self.options.crop
-        sides = sides_of(images.lengths)
-        reason[images.present & (sides < crop)] = f"image smaller than the crop of {crop} pixels"
+        sides, binning = sides_of(images.lengths), self.options.binning
+        needed = crop * binning
+        reason[images.present & (sides < needed)] = (
+            f"image smaller than the crop of {needed} pixels"
+        )
         pixels = np.zeros((n, len(self.bands), side, side), self.options.storage)
         noise = np.zeros((n, len(self.bands)), np.float32)
         masked = np.zeros(n, np.float32)
@@ -247,11 +253,12 @@ class Image(Modality):
 
     def _cut(self, images: Ragged, size: int) -> tuple[np.ndarray, slice]:
         """Cut the prepared square out of images of one size; also where it belongs in it."""
-        side, crop = self.options.prepared_side, self.options.crop
+        side, crop, binning = self.options.prepared_side, self.options.crop, self.options.binning
+        whole, size = size, size // binning
         first = (size - crop) // 2 - (side - crop) // 2
         low, high = max(first, 0), min(first + side, size)
         planes = [
-            images.fields[band].reshape(-1, size, size)[:, low:high, low:high]
+            _binned(images.fields[band].reshape(-1, whole, whole), binning)[:, low:high, low:high]
             for band in self.bands
         ]
         return np.stack(planes, axis=1).astype(np.float32, copy=False), slice(
@@ -308,6 +315,24 @@ def _constant(images: np.ndarray) -> np.ndarray:
     """Which images (m, C, H, W) have one value a band; NaN counts as none."""
     flat = images.reshape(*images.shape[:2], -1)
     return (np.fmax.reduce(flat, axis=2) == np.fmin.reduce(flat, axis=2)).all(axis=1)
+
+
+def _binned(images: np.ndarray, binning: int) -> np.ndarray:
+    """Add up squares of pixels of images (m, S, S); of masked pixels the mean of the others.
+
+    Pixels left over at the edges are cut off, on both sides alike.
+    """
+    if binning == 1:
+        return images
+    side = images.shape[1] // binning
+    first = (images.shape[1] - side * binning) // 2
+    inner = slice(first, first + side * binning)
+    blocks = images[:, inner, inner].reshape(len(images), side, binning, side, binning)
+    known = np.isfinite(blocks)
+    total = np.where(known, blocks, 0).sum(axis=(2, 4))
+    count = known.sum(axis=(2, 4))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(count > 0, total * (binning**2 / count), np.nan)
 
 
 def _tensor(values: np.ndarray) -> Tensor:

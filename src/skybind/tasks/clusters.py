@@ -12,7 +12,7 @@ from skybind.errors import DataError
 RADIUS, MIN_SAMPLES = 0.20, 5
 NMAD = 1.4826
 #: On a sparse map: radius in units of the median distance to the last of the samples.
-SPARSE = 3.0
+SPARSE = 2.0
 #: Objects that k-means is fitted on, and that its silhouette is measured on, at most.
 FITTED_UP_TO, SILHOUETTE_UP_TO = 20_000, 2000
 #: A column sets a cluster apart if chance would do so less often than this.
@@ -154,7 +154,7 @@ def island_radius(
     """Choose DBSCAN's radius: that of the reports, or a larger one where a map is sparse.
 
     The reports' 0.20 suits their 30,000 objects; with few objects it breaks a continuum into
-    crumbs. Then three times the median distance to the `min_samples`-th object is taken (after
+    crumbs. Then twice the median distance to the `min_samples`-th object is taken (after
     the k-distance plot of Ester et al. 1996).
 
     Parameters
