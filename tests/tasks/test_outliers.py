@@ -163,6 +163,6 @@ def test_rivals_find_a_stray_too(blobs: tuple[np.ndarray, np.ndarray]) -> None:
         assert score.argmax() == 180
 
 
-def test_suspicion_needs_two_scores_to_be_high() -> None:
+def test_suspicion_is_the_strongest_evidence_and_a_tenth_of_the_next() -> None:
     tails = [np.array([1e-3, 1e-3, np.nan]), np.array([1.0, 1e-3, 0.1])]
-    np.testing.assert_allclose(suspicion(tails), [1.5, 3.0, 0.5])
+    np.testing.assert_allclose(suspicion(tails), [3.0, 3.3, 1.0])

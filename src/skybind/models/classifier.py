@@ -68,27 +68,35 @@ class Classifier(nn.Module):
         An object with none of them present gets the logits of an empty vector: leave it out.
         """
         names = self.modalities if modalities is None else list(modalities)
-        if len(self.modalities) == 1:
-            return self.head(self.binder.features(batch, names[0]))
         present = {name: batch.present[name] for name in names}
-        if self.training and self.dropout:
+        if self.training and self.dropout and len(self.modalities) > 1:
             present = _hide(present, self.dropout)
-        if self.concat:
-            return self.head(self._side_by_side(batch, present))
-        mean = mean_embedding(self.binder.embed(batch, names), present)
-        return self.head(self.scale * mean)
+        return self.join(self.parts(batch, names), present)
 
-    def _side_by_side(self, batch: Batch, present: dict[str, Tensor]) -> Tensor:
-        """Features of all modalities, those absent (or not asked for) zero."""
-        n = len(batch)
-        parts = []
+    def parts(self, batch: Batch, modalities: Sequence[str]) -> dict[str, Tensor]:
+        """Give what each modality brings: its embedding, or its features where these are joined."""
+        if len(self.modalities) == 1 or self.concat:
+            return {name: self.binder.features(batch, name) for name in modalities}
+        return self.binder.embed(batch, modalities)
+
+    def join(self, parts: dict[str, Tensor], present: dict[str, Tensor]) -> Tensor:
+        """Give logits from the parts of some modalities, of shape (B, n_classes)."""
+        if len(self.modalities) == 1:
+            return self.head(parts[self.modalities[0]])
+        if self.concat:
+            return self.head(self._side_by_side(parts, present))
+        return self.head(self.scale * mean_embedding(parts, present))
+
+    def _side_by_side(self, parts: dict[str, Tensor], present: dict[str, Tensor]) -> Tensor:
+        """Features of all modalities, those absent (or not given) zero."""
+        n = len(next(iter(present.values())))
+        columns = []
         for name in self.modalities:
             if name in present:
-                features = self.binder.features(batch, name)
-                parts.append(torch.where(present[name][:, None], features, 0.0))
+                columns.append(torch.where(present[name][:, None], parts[name], 0.0))
             else:
-                parts.append(self.head.weight.new_zeros(n, self.binder.width(name)))
-        return torch.cat(parts, dim=1)
+                columns.append(self.head.weight.new_zeros(n, self.binder.width(name)))
+        return torch.cat(columns, dim=1)
 
 
 def _hide(present: dict[str, Tensor], probability: float) -> dict[str, Tensor]:

@@ -6,17 +6,15 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import torch
 
-from skybind.embeddings.make import best_device
 from skybind.embeddings.store import Embeddings
 from skybind.errors import DataError
-from skybind.modalities.source import BatchSource
-from skybind.models.saved import SavedModel
-from skybind.progress import progress_bar
+from skybind.studies.periods import doubt_periods
+from skybind.studies.reasons import reasons
+from skybind.studies.regression import targets_of
 from skybind.studies.run import Run
-from skybind.studies.steps import find_pretrained
 from skybind.studies.truth import planted_faults
+from skybind.tasks.density import WholeClusters, density_ratio, mahalanobis, whole_clusters
 from skybind.tasks.outliers import (
     COMBINED,
     CentroidOutliers,
@@ -31,15 +29,13 @@ from skybind.tasks.outliers import (
     suspicion,
     upper_tail,
 )
-from skybind.tasks.period_doubt import FACTORS, PeriodDoubt, period_doubt
+from skybind.tasks.period_doubt import PeriodDoubt
+from skybind.tasks.target_doubt import TargetDoubt, target_doubt
 
-#: A period is called wrong, and a label, in words if more than this says so.
-SURE = 0.5
-#: A score is given as a reason if fewer than this share of the training objects have such a one.
-RARE = 0.01
-#: Table on disk, in a run's folder.
-FILE = "discover/outliers.parquet"
-CHUNK, BATCH = 2048, 512
+#: All planted faults together, as one kind to be found.
+ANY = "any fault"
+#: Scores that all say how lonely an object is.
+LONELY = ("isolation", "density", "distance")
 
 
 @dataclass
@@ -57,10 +53,16 @@ class OutlierTable:
         What the neighbours say of the label.
     periods : PeriodDoubt or None
         What the embeddings say of the catalogue period; None without light curves and periods.
+    targets : list of (TargetDoubt, ndarray)
+        What the neighbours say of each number of the catalogue that can be predicted, and the
+        catalogue's numbers.
     outside : ndarray of bool, shape (n,)
         Outside the one main cluster of its class.
-    isolation, disagreement : dict to ndarray, shape (n,)
-        By modality (and all together), by pair of modalities.
+    whole : WholeClusters
+        Clusters of all objects together.
+    isolation, density, distance, disagreement : dict to ndarray, shape (n,)
+        How lonely (`isolation`, `density_ratio`, `mahalanobis`), by modality and all together;
+        how little two modalities agree, by pair.
     tails : dict of str to ndarray, shape (n,)
         Of every score: the share of training objects that are at least as strange.
     suspicion : ndarray, shape (n,)
@@ -76,8 +78,12 @@ class OutlierTable:
     centroids: CentroidOutliers | None
     doubt: LabelDoubt | None
     periods: PeriodDoubt | None
+    targets: list[tuple[TargetDoubt, np.ndarray]]
     outside: np.ndarray
+    whole: WholeClusters
     isolation: dict[str, np.ndarray]
+    density: dict[str, np.ndarray]
+    distance: dict[str, np.ndarray]
     disagreement: dict[tuple[str, str], np.ndarray]
     tails: dict[str, np.ndarray] = field(default_factory=dict)
     suspicion: np.ndarray = field(default_factory=lambda: np.zeros(0))
@@ -108,6 +114,8 @@ class OutlierTable:
             "reasons": [self.reasons[row] for row in order],
             "suggested_label": self.suggested()[order].tolist(),
             "outside_main_cluster": self.outside[order],
+            "in_no_cluster": self.whole.alone[order],
+            "in_small_group": self.whole.small[order],
         }
         if self.doubt is not None:
             columns["label_doubt"] = self.doubt.doubt[order]
@@ -118,8 +126,16 @@ class OutlierTable:
         if self.periods is not None:
             columns["period_doubt"] = self.periods.doubt[order]
             columns["period_factor"] = self.periods.factor[order]
+        for target, _ in self.targets:
+            columns[f"{target.name}_expected"] = target.expected[order]
+            columns[f"{target.name}_spread"] = target.spread[order]
+            columns[f"{target.name}_doubt"] = target.doubt[order]
         for name, values in self.isolation.items():
             columns[f"isolation_{name}"] = values[order]
+        for name, values in self.density.items():
+            columns[f"density_{name}"] = values[order]
+        for name, values in self.distance.items():
+            columns[f"distance_{name}"] = values[order]
         for (a, b), values in self.disagreement.items():
             columns[f"disagreement_{a}_{b}"] = values[order]
         return pa.table({k: pa.array(v, from_pandas=True) for k, v in columns.items()})
@@ -160,13 +176,31 @@ def find_outliers(
         if classes and (labels[reference] >= 0).any()
         else None,
         periods=doubt_periods(run, embeddings),
+        targets=[
+            (
+                target_doubt(
+                    target.name,
+                    target.values,
+                    vectors,
+                    present,
+                    reference,
+                    redshift=target.redshift,
+                    neighbours=neighbours,
+                ),
+                target.values,
+            )
+            for target in targets_of(run.dataset, run.config.evaluation.targets)
+        ],
         outside=_outside_main_clusters(vectors[COMBINED], present[COMBINED], labels, run),
+        whole=whole_clusters(vectors[COMBINED], present[COMBINED], reference, seed=run.config.seed),
         isolation={name: isolation(vectors[name], present[name], reference) for name in vectors},
+        density={name: density_ratio(vectors[name], present[name], reference) for name in vectors},
+        distance={name: mahalanobis(vectors[name], present[name], reference) for name in vectors},
         disagreement=disagreement(embeddings.vectors, embeddings.present, reference),
     )
     table.tails = _tails(table, labels, reference)
-    table.suspicion = suspicion(list(table.tails.values()))
-    table.reasons = [_reasons(table, row) for row in range(len(labels))]
+    table.suspicion = suspicion(_evidence(table.tails))
+    table.reasons = [reasons(table, row) for row in range(len(labels))]
     return table
 
 
@@ -177,49 +211,6 @@ def with_combined(
     vectors, present = dict(embeddings.vectors), dict(embeddings.present)
     vectors[COMBINED], present[COMBINED] = embeddings.combined(), embeddings.any_present()
     return vectors, present
-
-
-def doubt_periods(run: Run, embeddings: Embeddings) -> PeriodDoubt | None:
-    """Judge the catalogue periods, if the model folds light curves by one; see `period_doubt`."""
-    saved = find_pretrained(run.folder, run.dataset.schema)
-    name = _folding_modality(saved)
-    if name is None:
-        return None
-    column = saved.modalities[name].options.period
-    period = run.dataset.numbers(column)
-    usable = embeddings.present[name] & np.isfinite(period) & (period > 0)
-    teachers = run.rows("train")
-    if usable[teachers].sum() < 50:
-        return None
-    folded = {1.0: embeddings.vectors[name]}
-    for factor in FACTORS:
-        if factor != 1.0:
-            folded[factor] = refold(run, saved, name, factor)
-    rest = [other for other in embeddings.modalities if other != name]
-    others = None
-    if rest:
-        seen = embeddings.any_present(rest)
-        others = np.where(seen[:, None], embeddings.combined(rest), np.nan)
-    return period_doubt(folded, others, usable, teachers, seed=run.config.seed)
-
-
-def refold(run: Run, saved: SavedModel, name: str, factor: float) -> np.ndarray:
-    """Embed the light curves at `factor` times their catalogue periods, shape (n, D)."""
-    modality = saved.modalities[name]
-    column = modality.options.period
-    pieces = []
-    done = 0
-    title = f"folding at {factor:g} times the period"
-    with progress_bar(title, len(run.dataset), run.show) as report:
-        for table in run.dataset.iter_tables(modality.columns, CHUNK):
-            place = table.schema.get_field_index(column)
-            period = np.asarray(table[column].cast(pa.float64()).to_numpy(zero_copy_only=False))
-            changed = table.set_column(place, column, pa.array(period * factor, from_pandas=True))
-            source = BatchSource({name: modality}, {name: modality.prepare(changed)})
-            pieces.append(_embed(saved, source, name))
-            done += len(source)
-            report(done)
-    return np.concatenate(pieces)
 
 
 def detection_scores(run: Run, embeddings: Embeddings, table: OutlierTable) -> list[dict[str, Any]]:
@@ -237,6 +228,7 @@ def detection_scores(run: Run, embeddings: Embeddings, table: OutlierTable) -> l
     kinds = planted_faults(run.dataset, rows)
     if not kinds:
         return []
+    kinds[ANY] = np.logical_or.reduce(list(kinds.values()))
     scores = {("skybind", name): -np.log10(tail) for name, tail in table.tails.items()}
     scores["skybind", "suspicion"] = table.suspicion
     reference = run.rows("train")
@@ -281,28 +273,6 @@ def best_detections(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]
     return list(best.values())
 
 
-def _folding_modality(saved: SavedModel) -> str | None:
-    """Name of the modality whose embedding depends on a catalogue period."""
-    for name, modality in saved.modalities.items():
-        period = getattr(modality.options, "period", None)
-        if period is not None and period in modality.columns:
-            return name
-    return None
-
-
-@torch.inference_mode()
-def _embed(saved: SavedModel, source: BatchSource, name: str) -> np.ndarray:
-    """Embed all of a source in one modality, shape (n, D)."""
-    device = best_device()
-    binder = saved.binder.to(device).eval()
-    vectors = np.zeros((len(source), binder.dimension), np.float32)
-    for start in range(0, len(source), BATCH):
-        rows = np.arange(start, min(start + BATCH, len(source)))
-        batch = source.batch(rows).to(device)
-        vectors[rows] = binder.embed(batch, [name])[name].float().cpu().numpy()
-    return vectors
-
-
 def _outside_main_clusters(
     vectors: np.ndarray, present: np.ndarray, labels: np.ndarray, run: Run
 ) -> np.ndarray:
@@ -330,54 +300,26 @@ def _tails(table: OutlierTable, labels: np.ndarray, reference: np.ndarray) -> di
         tails["label"] = upper_tail(table.doubt.doubt, reference)
     if table.periods is not None:
         tails["period"] = upper_tail(table.periods.doubt, reference)
-    for name, values in table.isolation.items():
-        tails[f"isolation {name}"] = upper_tail(values, reference)
+    for target, _ in table.targets:
+        tails[f"target {target.name}"] = target.tail
+    for kind in LONELY:
+        for name, values in getattr(table, kind).items():
+            tails[f"{kind} {name}"] = upper_tail(values, reference)
     for (a, b), values in table.disagreement.items():
         tails[f"disagreement {a}-{b}"] = upper_tail(values, reference)
     return tails
 
 
-def _reasons(table: OutlierTable, row: int) -> str:
-    """Say in words what is strange about one object."""
-    said = []
-    label = table.label[row]
-    if table.doubt is not None and table.doubt.doubt[row] > 0:
-        suggested = table.classes[int(table.doubt.suggested[row])]
-        if table.doubt.support[row] > SURE:
-            share = 100 * table.doubt.support[row]
-            said.append(
-                f"labelled {label}, but {share:.0f} % of the neighbours' votes say {suggested}"
-            )
-    if table.periods is not None and table.periods.doubt[row] > SURE:
-        factor = table.periods.factor[row]
-        words = {2.0: "half the true one", 0.5: "twice the true one"}.get(float(factor))
-        if words:
-            said.append(f"the catalogue period looks like {words}")
-    if table.centroids is not None and table.centroids.flagged[row].any():
-        far = [
-            name
-            for name, f in zip(
-                table.centroids.modalities, table.centroids.flagged[row], strict=True
-            )
-            if f and name != COMBINED
-        ]
-        if far:
-            said.append(f"far from other {label} in {_and(far)}")
-    if table.outside[row]:
-        said.append(f"outside the main cluster of {label}")
-    alone = [
-        name
-        for name in table.isolation
-        if name != COMBINED and table.tails[f"isolation {name}"][row] < RARE
-    ]
-    if alone:
-        said.append(f"unlike any other object in {_and(alone)}")
-    for a, b in table.disagreement:
-        tail = table.tails[f"disagreement {a}-{b}"][row]
-        if tail < RARE:
-            said.append(f"{a} and {b} do not fit together (1 in {1 / tail:.0f})")
-    return "; ".join(said)
-
-
-def _and(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+def _evidence(tails: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+    """One tail a kind of evidence: the smallest of its scores, times how many there are."""
+    kinds: dict[str, list[np.ndarray]] = {}
+    for name, tail in tails.items():
+        kind = name.split(" ")[0]
+        kinds.setdefault(LONELY[0] if kind in LONELY else kind, []).append(tail)
+    joined = []
+    for several in kinds.values():
+        known = np.stack([np.where(np.isfinite(tail), tail, np.inf) for tail in several])
+        number = np.isfinite(known).sum(axis=0)
+        least = np.minimum(known.min(axis=0) * np.maximum(number, 1), 1.0)
+        joined.append(np.where(number > 0, least, np.nan))
+    return joined

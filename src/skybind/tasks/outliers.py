@@ -434,10 +434,12 @@ def rival_scores(
 
 
 def suspicion(tails: Sequence[np.ndarray]) -> np.ndarray:
-    """Join several tail probabilities to one score: the mean of -log10 of the two smallest.
+    """Join the tail probabilities of several kinds of evidence to one score, shape (n,).
 
-    One extreme value alone counts half of two that agree; missing values count as 1.
+    -log10 of the smallest, plus a tenth of that of the second smallest: one strong reason is
+    enough, and of objects with equally strong ones that with two comes first. Missing values
+    count as 1.
     """
     stacked = -np.log10(np.stack([np.where(np.isfinite(t), t, 1.0) for t in tails], axis=1))
-    top = np.sort(stacked, axis=1)[:, -2:]
-    return top.mean(axis=1)
+    top = np.sort(stacked, axis=1)
+    return top[:, -1] + (0.1 * top[:, -2] if len(tails) > 1 else 0.0)
