@@ -48,7 +48,7 @@ def test_the_radius_grows_with_the_spacing_of_a_sparse_map():
     sparse = island_radius(dense[:500])
     assert 0.5 < sparse < 1.2
     assert island_radius(10 * dense[:500]) == pytest.approx(10 * sparse)
-    assert islands(dense[:500]).max() > 5  # crumbs
+    assert (islands(dense[:500]) == 0).mean() < 0.2  # crumbs
     assert (islands(dense[:500], sparse) == 0).mean() > 0.95
     assert island_radius(dense[:3]) == 0.20
 
