@@ -79,13 +79,13 @@ def write_label_pages(
 def _section(number: int, page: LabelPage) -> Section:
     blocks = []
     example = page.example
-    properties = " ".join(f"{name}: {value}." for name, value in example.properties.items())
+    properties = ", ".join(f"{name} {value}" for name, value in example.properties.items())
     if object_panels(example):
         figure = object_figure(example)
         kind = "jpeg" if example.image is not None else "png"
         blocks.append(
             Block(
-                f"{example.object_id}. {properties}".strip(),
+                f"{example.object_id}. {properties}." if properties else f"{example.object_id}.",
                 inline(figure, kind),
                 round(96 * figure.get_figwidth()),
                 f"What was observed of {example.object_id}",
@@ -101,5 +101,4 @@ def _section(number: int, page: LabelPage) -> Section:
         table = Table(["Object", "Label", "Cosine"], rows, text_columns=2)
         blocks.append(Block("Nearest labelled objects.", table=table))
     reason = page.reason[:1].upper() + page.reason[1:]
-    text = reason if reason.endswith((".", "?")) else f"{reason}."
-    return Section(f"object-{number}", example.object_id, text, blocks)
+    return Section(f"object-{number}", example.object_id, f"{reason}.", blocks)

@@ -223,9 +223,11 @@ class _Checker:
         if row is None:
             return "the dataset has no such object."
         if not self.open and label not in self.known:
+            near = {known.lower(): known for known in self.known}.get(label.lower())
+            hint = f"did you mean '{near}'" if near else nearest(label, sorted(self.known))
             return (
-                f"no such class ({nearest(label, sorted(self.known)).rstrip('.?')}); if it is a "
-                "new one, name it with --new-class."
+                f"no such class ({hint.rstrip('.?')}); if it is a new one, name it with "
+                "--new-class."
             )
         if not self.open and label not in self.used:
             return "the run does not use this class; to train on it, name it with --new-class."

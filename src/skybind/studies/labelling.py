@@ -24,6 +24,8 @@ NEIGHBOURS = 5
 NAMED = 3
 #: Modalities disagree, in words, from this divergence on.
 APART = 0.3
+#: Features of the catalogue that a page tells.
+FEATURES = 16
 TABLE, PAGES = "to_label.csv", "to_label.html"
 
 
@@ -240,7 +242,10 @@ def _reason(
     if chosen.strategy not in BLIND:
         first, second = np.argsort(-beliefs.probability[place], kind="stable")[:2]
         p, q = beliefs.probability[place][[first, second]]
-        said.append(f"{classes[first]} ({100 * p:.0f} %) or {classes[second]} ({100 * q:.0f} %)?")
+        said.append(
+            f"undecided between {classes[first]} ({100 * p:.0f} %) and {classes[second]} "
+            f"({100 * q:.0f} %)"
+        )
     if beliefs.known and beliefs.disagreement[place] > APART:
         said.append("its modalities disagree: " + _votes(beliefs, classes, place))
     if near[place] and chosen.strategy not in ("margin", "entropy", "disagreement", "typical"):
@@ -277,17 +282,37 @@ def _write_pages(run: Run, proposals: Proposals, path: Path) -> None:
     examples = load_examples(
         run.dataset, proposals.rows, targets, np.full(len(run.dataset), "", dtype=str)
     )
+    described = _catalogue_rows(run, proposals.rows)
     pages = []
     for place, row in enumerate(proposals.rows.tolist()):
+        examples[row].properties |= described[place]
+        reason, votes = (
+            proposals.reasons[place],
+            _votes(proposals.beliefs, proposals.classes, place),
+        )
         p = proposals.beliefs.probability[place]
         order = np.argsort(-p, kind="stable")[: NAMED if proposals.beliefs.known else 0]
         pages.append(
             LabelPage(
                 examples[row],
-                proposals.reasons[place],
+                reason,
                 [(proposals.classes[i], float(p[i])) for i in order],
-                _votes(proposals.beliefs, proposals.classes, place),
+                "" if votes in reason else votes,
                 proposals.neighbours[place],
             )
         )
     write_label_pages(pages, proposals.classes, proposals.notes, run.dataset.schema.simulated, path)
+
+
+def _catalogue_rows(run: Run, rows: np.ndarray) -> list[dict[str, str]]:
+    """Position and the first features of some objects, as text with units."""
+    columns = run.dataset.schema.columns
+    names = ["ra", "dec", *[name for name, column in columns.items() if column.role == "feature"]]
+    described: list[dict[str, str]] = [{} for _ in rows]
+    for name in names[: 2 + FEATURES]:
+        unit = f" {columns[name].unit}" if columns[name].unit else ""
+        digits = ".5f" if name in ("ra", "dec") else ".4g"
+        for entry, value in zip(described, run.dataset.numbers(name)[rows].tolist(), strict=True):
+            if np.isfinite(value):
+                entry[name] = f"{value:{digits}}{unit}"
+    return described

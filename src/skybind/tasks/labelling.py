@@ -28,8 +28,9 @@ BLIND = ("diverse", "typical", "random")
 POOL = 50_000
 #: Inverse strength of the penalty of the linear classifier on unit vectors.
 STRENGTH = 30.0
-#: `combined` spreads its choice over so many times as many objects as are asked for.
-SHORTLIST = 3
+#: `combined` spreads its choice over so many times as many objects as are asked for, or over this
+#: share of all, whichever is more.
+SHORTLIST, SHORTLIST_SHARE = 3, 0.02
 #: Neighbours that tell how typical an object is, and clusters at most (TypiClust's values).
 TYPICAL_NEIGHBOURS, TYPICAL_CLUSTERS = 20, 500
 
@@ -231,7 +232,8 @@ def propose(
         chosen = badge(pool, beliefs.probability, n, rng)
     elif strategy == "combined":
         value = worth(beliefs)
-        best = np.argsort(-value, kind="stable")[: SHORTLIST * n]
+        size = max(SHORTLIST * n, round(SHORTLIST_SHARE * len(pool)))
+        best = np.lexsort((rng.random(len(value)), -value))[:size]
         chosen = best[spread(pool[best], before, n, value[best] ** 2, rng)]
     else:
         score = {
@@ -322,7 +324,7 @@ def typical(pool: np.ndarray, before: np.ndarray, n: int, seed: int) -> np.ndarr
     both = np.concatenate([pool, before]).astype(np.float32)
     k = min(len(before) + n, TYPICAL_CLUSTERS, len(both))
     kind = KMeans if k <= 50 and len(both) <= 20_000 else MiniBatchKMeans
-    cluster = kind(k, n_init=1, random_state=seed).fit_predict(both)
+    cluster = kind(k, n_init=5, random_state=seed).fit_predict(both)
     size = np.bincount(cluster[: len(pool)], minlength=k)
     covered = np.bincount(cluster[len(pool) :], minlength=k)
     order: dict[int, list[int]] = {}
