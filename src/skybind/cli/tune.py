@@ -38,6 +38,16 @@ def tune(
     with more trials it goes on further.
 
     Example: skybind tune my.yaml --data stars/ --out search/ --trials 30
+
+    with my.yaml:
+
+    \b
+    extends: stars-small
+    tune:
+      objective: photometry-10-pretrained   # or pretraining
+      space:
+        finetuning.training.learning_rate: {low: 1.0e-4, high: 1.0e-2, log: true}
+        modalities.photometry.encoder.hidden: {choices: [64, 96, 128]}
     """
     from skybind.studies.tune import tune as search
 
