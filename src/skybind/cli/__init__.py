@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from skybind import __version__
-from skybind.cli import backbone, configs, data, demo, label, run, search, simulate, tune
+from skybind.cli import backbone, configs, data, demo, discover, label, run, search, simulate, tune
 from skybind.errors import SkybindError
 from skybind.training.launcher import processes
 
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 app.add_typer(run.app)
 app.add_typer(search.app)
+app.add_typer(discover.app)
 app.add_typer(backbone.app)
 app.add_typer(tune.app)
 app.add_typer(data.app, name="data")
