@@ -85,7 +85,7 @@ def search(
     ] = None,
     index: Annotated[
         bool,
-        typer.Option("--index", help="Search by an index (built once); needs 'skybind[ann]'."),
+        typer.Option("--index", help="Search by an index (built once); needs 'skybind\\[ann]'."),
     ] = False,
     recall: Annotated[
         float, typer.Option("--recall", help="What an index that is built has to find.")
