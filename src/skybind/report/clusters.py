@@ -35,8 +35,9 @@ def retrieved_section(run: ReportData) -> Section | None:
         "frame marks the query's own other view."
     )
     blocks = []
-    for start in range(0, len(pairs), PAIRS_A_FIGURE):
-        chosen = pairs[start : start + PAIRS_A_FIGURE]
+    figures = -(-len(pairs) // PAIRS_A_FIGURE)
+    for part in range(figures):  # as equal as can be: nine pairs are three figures of three
+        chosen = pairs[part * len(pairs) // figures : (part + 1) * len(pairs) // figures]
         if any(query.example.image is not None for query in run.queries):
             blocks.append(
                 figure_block(

@@ -63,7 +63,7 @@ def object_panels(example: ExampleObject) -> list[tuple[Any, Any, float]]:
     if curve is not None and len(curve.time):
         panels.append((_draw_time, curve, 1.0))
         if curve.period:
-            panels.append((_draw_phase, curve, 1.0))
+            panels.append((draw_phase, curve, 1.0))
     if spectrum is not None and len(spectrum.wavelength):
         panels.append((_draw_spectrum, spectrum, 1.35))
     return panels
@@ -114,7 +114,8 @@ def _draw_time(axes: "Axes", curve: LightCurve) -> None:
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, handletextpad=0.1)
 
 
-def _draw_phase(axes: "Axes", curve: LightCurve) -> None:
+def draw_phase(axes: "Axes", curve: LightCurve) -> None:
+    """Draw two cycles of a light curve folded at its period."""
     phase = fold(curve)
     twice = LightCurve(
         time=np.concatenate([phase, phase + 1]),

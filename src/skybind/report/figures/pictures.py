@@ -17,14 +17,16 @@ if TYPE_CHECKING:
 Pair = tuple[str, str]
 IMAGES, SPECTRA = 3, 5  # retrieved of each (the report's figures 6 and 7)
 SAMPLES, OVERLAID = 6, 4  # of a cluster
+THUMBNAIL, PANELS = 0.75, 3  # largest size of an image [inch], spectra side by side
 BINS = 300  # of a drawn spectrum
 
 
 def retrieved_images(queries: Sequence[QueryView], pairs: Sequence[Pair]) -> "Figure":
     """Draw queries (rows) and the images most alike for some pairs of modalities (blocks)."""
     columns = 1 + IMAGES * len(pairs)
-    cell = WIDTH / (columns + 0.35 * len(pairs))
-    figure = new_figure(cell * len(queries) * 1.08 + 0.45, WIDTH)
+    across = columns + 0.35 * len(pairs)
+    cell = min(WIDTH / across, THUMBNAIL)
+    figure = new_figure(cell * len(queries) * 1.08 + 0.45, cell * across)
     ratios = [1, *[IMAGES + 0.2] * len(pairs)]
     blocks = figure.subfigures(1, 1 + len(pairs), width_ratios=ratios, squeeze=False)[0]
     blocks[0].suptitle("query", fontsize=8.5, fontweight="bold")
@@ -44,7 +46,8 @@ def retrieved_images(queries: Sequence[QueryView], pairs: Sequence[Pair]) -> "Fi
 
 def retrieved_spectra(queries: Sequence[QueryView], pairs: Sequence[Pair]) -> "Figure":
     """Draw queries' spectra in blue over the grey ones found, a panel a pair of modalities."""
-    figure = new_figure(1.75 * len(queries) + 0.3, WIDTH)
+    width = WIDTH * min(1.0, (len(pairs) + 0.2) / PANELS)
+    figure = new_figure(1.75 * len(queries) + 0.3, width)
     grid = figure.subplots(len(queries), len(pairs), squeeze=False, sharex=True)
     for line, query in zip(grid, queries, strict=True):
         for axes, pair in zip(line, pairs, strict=True):

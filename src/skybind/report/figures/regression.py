@@ -1,5 +1,6 @@
 """Predicted against true numbers, as in figure 8 of the AstroCLIP report of June 2024."""
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -52,11 +53,13 @@ def _draw(axes: "Axes", view: PredictionView, limits: tuple[float, float]) -> No
     axes.plot(limits, limits, color=INK, linewidth=0.8, linestyle="--")
     if view.r2 is not None:
         error = "" if view.r2_error is None else f" ± {view.r2_error:.3f}"
-        axes.text(0.04, 0.96, f"R² = {view.r2:.3f}{error}", transform=axes.transAxes, va="top")
+        box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.0}
+        text = f"R² = {view.r2:.3f}{error}"
+        axes.text(0.04, 0.96, text, transform=axes.transAxes, va="top", bbox=box)
     axes.set_xlim(low, high)
     axes.set_ylim(low, high)
     axes.set_box_aspect(1)
-    axes.set_title(arrow_name(view.fit, view.predict), fontsize=8.5)
+    axes.set_title(textwrap.fill(arrow_name(view.fit, view.predict), 24), fontsize=8.5)
 
 
 def _contours(axes: "Axes", view: PredictionView, limits: tuple[float, float]) -> None:
