@@ -97,15 +97,16 @@ def desi_dataset(data: Path, out: Path) -> Dataset:
     def row(entry: dict[str, str]) -> dict[str, Any]:
         mags = {band: float(magnitude(float(entry[f"flux_{band}_nmgy"]))) for band in GRZ}
         keys = ("targetid", "z", "sample", "spectype")
-        return {**{key: entry[key] for key in keys}, **_photometry(mags, GRZ)}
+        return {**{key: entry[key] for key in keys}, **{f"mag_{b}": mags[b] for b in GRZ}}
 
+    names = [f"mag_{band}" for band in GRZ]  # as the simulated galaxies have them
     mapping = {
         "provenance": "DESI commissioning spectra of the DESI High project, without ivar.",
         "objects": {
             "id": "targetid",
             "label": "sample",
             "targets": {"redshift": "z"},
-            "features": {"metadata": _features(GRZ)},
+            "features": {"metadata": {n: {"column": n, "unit": "mag"} for n in names}},
             "info": {"spectype": "spectype"},
         },
         "spectrum": {
