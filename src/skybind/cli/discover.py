@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from skybind.cli.options import Quiet, RunFolder
+from skybind.cli.options import Quiet, RunFolder, read_pairs
 
 app = typer.Typer()
 
@@ -71,3 +71,64 @@ def clusters(
 
     opened = Run.open(folder, show=not quiet)
     Console().print(render_clusters(cluster_again(opened, radius, samples)))
+
+
+@app.command()
+def discover(
+    folder: RunFolder,
+    data: Annotated[
+        Path | None, typer.Option("--data", "-d", help="The run's dataset, if it was moved.")
+    ] = None,
+    classes: Annotated[
+        list[str] | None,
+        typer.Option("--class", help="Divide only this class; may be repeated."),
+    ] = None,
+    modalities: Annotated[
+        list[str] | None,
+        typer.Option("--modality", "-m", help="Divide in this modality's embeddings, or 'all'."),
+    ] = None,
+    percentile: Annotated[
+        float, typer.Option("--percentile", help="Of the distances from a class's centroid.")
+    ] = 99.0,
+    permutations: Annotated[
+        int, typer.Option("--permutations", help="Permuted classes of the test.", min=1)
+    ] = 99,
+    top: Annotated[int, typer.Option("--top", help="Objects with a page.", min=0)] = 20,
+    resolve: Annotated[
+        list[str] | None,
+        typer.Option("--resolve", help="Resolve this label into the known classes, such as E."),
+    ] = None,
+    map_method: Annotated[str, typer.Option("--map", help="umap or pca.")] = "umap",
+    map_options: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map-option", metavar="KEY=VALUE", help="Passed to the map: n_neighbors=30, ..."
+        ),
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Find outliers, suspected errors, parts of classes, new classes, and what matters.
+
+    Everything is in RUN/discover/; RUN/discover.html shows it. Steps that are done are kept.
+
+    Example: skybind discover run/ --class M --class ROT --map-option n_neighbors=30
+    """
+    from skybind.studies.discover import DiscoverOptions, discover, read_map_options
+    from skybind.studies.run import Run
+
+    options = DiscoverOptions(
+        classes=tuple(classes or ()),
+        modalities=tuple(modalities or ("all",)),
+        percentile=percentile,
+        permutations=permutations,
+        map_method=map_method,
+        map_options=read_map_options(read_pairs(map_options or [], "--map-option")),
+        resolve=tuple(resolve or ()),
+        top=top,
+    )
+    opened = Run.open(folder, data=data, show=not quiet)
+    discover(opened, options)
+    typer.echo(
+        f"The page is {folder / 'discover.html'}; tables are in {folder / 'discover'}, every "
+        f"number in {folder / 'discover' / 'discover.json'}."
+    )

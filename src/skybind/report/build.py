@@ -53,23 +53,40 @@ def render_report(run: ReportData) -> str:
         sections = all_sections(run)
     return render_page(
         run.metrics.get("title") or "skybind run",
-        readable_time(run.metrics.get("created")),
         run.simulated,
         headline_facts(run),
         sections,
-        run.config.strip(),
+        kind="run report",
+        created=readable_time(run.metrics.get("created")),
+        config=run.config.strip(),
     )
 
 
 def render_page(
     title: str,
-    created: str,
     simulated: bool | None,
     facts: Sequence[Fact],
     sections: Sequence[Section],
-    config: str,
+    *,
+    kind: str = "",
+    created: str = "",
+    config: str = "",
 ) -> str:
-    """Give a page of sections as HTML text; `simulated` None: nobody said."""
+    """Give one page as HTML text that needs no other file.
+
+    Parameters
+    ----------
+    title : str
+    simulated : bool or None
+        Where the objects come from; None if nobody said.
+    facts : sequence of Fact
+        Numbers at the top.
+    sections : sequence of Section
+    kind, created : str
+        What the page is and when it was made, above the title.
+    config : str
+        Configuration, folded into the section `provenance`.
+    """
     import jinja2
 
     environment = jinja2.Environment(
@@ -81,6 +98,7 @@ def render_page(
     )
     return environment.get_template("template.html").render(
         title=title,
+        kind=kind,
         created=created,
         simulated=simulated,
         facts=facts,

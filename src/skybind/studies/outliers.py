@@ -10,7 +10,7 @@ import pyarrow as pa
 from skybind.embeddings.store import Embeddings
 from skybind.errors import DataError
 from skybind.studies.periods import doubt_periods
-from skybind.studies.reasons import reasons
+from skybind.studies.reasons import SIGMAS, SURE_PERIOD, reasons
 from skybind.studies.regression import targets_of
 from skybind.studies.run import Run
 from skybind.studies.truth import planted_faults
@@ -101,6 +101,25 @@ class OutlierTable:
         sure = np.nan_to_num(self.doubt.doubt, nan=-1.0) > 0
         names = np.asarray([*self.classes, ""], dtype=object)[self.doubt.suggested]
         return np.where(sure, names, "")
+
+    def flags(self) -> dict[str, np.ndarray]:
+        """Which objects are flagged by what, each shape (n,)."""
+        flags = {
+            "outside the main cluster of its class": self.outside,
+            "in no cluster of the whole survey": self.whole.alone,
+            "in a small group apart": self.whole.small,
+        }
+        if self.doubt is not None:
+            flags["label doubted"] = np.nan_to_num(self.doubt.doubt, nan=-1.0) > 0
+        if self.centroids is not None:
+            for least in (1, 2):
+                several = self.centroids.flagged[:, :-1].sum(axis=1) >= least
+                flags[f"far from the centroid in {least} or more modalities"] = several
+        if self.periods is not None:
+            flags["period doubted"] = np.nan_to_num(self.periods.doubt) > SURE_PERIOD
+        for target, _ in self.targets:
+            flags[f"{target.name} doubted"] = np.nan_to_num(target.doubt) > SIGMAS
+        return flags
 
     def to_arrow(self) -> pa.Table:
         """Give the table, the most suspect object first."""
@@ -262,15 +281,38 @@ def detection_scores(run: Run, embeddings: Embeddings, table: OutlierTable) -> l
 
 
 def best_detections(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Of each kind the best score of ours and the best of each rival, by average precision."""
-    best: dict[tuple[str, str], dict[str, Any]] = {}
+    """Of each kind: the score made for it, our best one, and the best of each rival.
+
+    The first is fixed beforehand (`designated`); the others are chosen by average precision.
+    """
+    chosen: dict[tuple[str, str], dict[str, Any]] = {}
     for record in records:
         if record["average_precision"] is None:
             continue
-        key = (record["kind"], record["method"])
-        if key not in best or record["average_precision"] > best[key]["average_precision"]:
-            best[key] = dict(record)
-    return list(best.values())
+        designated = record["method"] == "skybind" and record["score"] == _made_for(record["kind"])
+        entry = {**record, "designated": designated}
+        keys = [(record["kind"], record["method"])]
+        if designated:
+            keys.append((record["kind"], "designated"))
+        for key in keys:
+            if key not in chosen or entry["average_precision"] > chosen[key]["average_precision"]:
+                chosen[key] = entry
+    unique = {(e["kind"], e["method"], e["score"]): e for e in chosen.values()}
+    order = list(dict.fromkeys(record["kind"] for record in records))
+    return sorted(
+        unique.values(),
+        key=lambda e: (order.index(e["kind"]), e["method"] != "skybind", not e["designated"]),
+    )
+
+
+def _made_for(kind: str) -> str:
+    """The score that should find a kind of fault, by its name."""
+    name = kind.split(":")[0]
+    if name in ("wrong_label", "wrong_period"):
+        return name.removeprefix("wrong_")
+    if name.endswith("_fault") and name != "spectrum_fault":
+        return f"target {name.removesuffix('_fault')}"
+    return "suspicion"
 
 
 def _outside_main_clusters(

@@ -8,8 +8,10 @@ from skybind.tasks.outliers import COMBINED
 if TYPE_CHECKING:
     from skybind.studies.outliers import OutlierTable
 
-#: A label or a period is called wrong in words if more than this says so.
-SURE = 0.5
+#: A label is called wrong in words if more than this share of the votes says so, and a period at
+#: this probability: its classifier was taught with as many wrong periods as right ones, so that
+#: one half means nothing.
+SURE, SURE_PERIOD = 0.5, 0.8
 #: A number of the catalogue is doubted in words beyond so many standard deviations.
 SIGMAS = 5.0
 #: A score is given as a reason if fewer than this share of the training objects have such a one.
@@ -36,7 +38,7 @@ def _label(table: "OutlierTable", row: int) -> list[str]:
 
 def _period(table: "OutlierTable", row: int) -> list[str]:
     periods = table.periods
-    if periods is None or not periods.doubt[row] > SURE:
+    if periods is None or not periods.doubt[row] > SURE_PERIOD:
         return []
     words = {2.0: "half the true one", 0.5: "twice the true one"}
     word = words.get(float(periods.factor[row]))

@@ -1,6 +1,6 @@
 """The parts of a run's classes, and where classes that it was never trained on belong."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,6 +77,7 @@ def class_structures(
     *,
     modalities: tuple[str, ...] = (COMBINED,),
     permutations: int = 99,
+    classes: Sequence[str] = (),
 ) -> list[ClassStructure]:
     """Divide every class of a run into parts.
 
@@ -93,6 +94,8 @@ def class_structures(
         Whose embeddings to divide; `all` is the mean of all.
     permutations : int
         Permuted classes of the test.
+    classes : sequence of str
+        Divide only these; all by default.
     """
     if not run.classes:
         return []
@@ -104,6 +107,8 @@ def class_structures(
     found = []
     for modality in modalities:
         for code, name in enumerate(run.classes):
+            if classes and name not in classes:
+                continue
             members = np.flatnonzero((run.labels == code) & present[modality])
             rows = members[~(doubt[members] > DOUBTED)]
             if len(rows) < FEWEST:
