@@ -10,6 +10,7 @@ Each seed draws nine tenths of the pool. OUT gets labelling.json and labelling.p
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,21 +30,32 @@ NEIGHBOURS = 5
 MEASURES = ("accuracy", "balanced", "knn_accuracy", "knn_balanced")
 
 
+@dataclass
 class Pool:
-    """The pool, the oracle and the test objects of a run."""
+    """The pool, the oracle and the test objects: rows of `embeddings`, codes of `classes`."""
 
-    def __init__(self, run: Run) -> None:
-        self.embeddings = Embeddings.read(run.folder / "embeddings")
+    embeddings: Embeddings
+    classes: list[str]
+    catalogue: np.ndarray
+    true: np.ndarray
+    train: np.ndarray
+    test: np.ndarray
+
+    def __post_init__(self) -> None:
         self.vectors = self.embeddings.combined().astype(np.float64)
-        self.classes = run.classes
-        self.catalogue = run.labels
-        seen = self.embeddings.any_present()
+
+    @classmethod
+    def of(cls, run: Run) -> "Pool":
+        """That of a run: training objects with a label in use, test objects of a known class."""
+        embeddings = Embeddings.read(run.folder / "embeddings")
+        seen = embeddings.any_present()
         truth = truth_table(run.dataset, np.arange(len(run.dataset)))
         names = run.class_names if truth is None else np.asarray(truth["true_class"].to_pylist())
-        self.true = encode_labels(names, run.classes)
+        true = encode_labels(names, run.classes)
         train, test = run.rows("train"), run.rows("test")
-        self.train = train[seen[train] & (self.catalogue[train] >= 0)]
-        self.test = test[seen[test] & (self.true[test] >= 0)]
+        train = train[seen[train] & (run.labels[train] >= 0)]
+        test = test[seen[test] & (true[test] >= 0)]
+        return cls(embeddings, run.classes, run.labels, true, train, test)
 
     def measure(self, rows: np.ndarray) -> dict[str, float]:
         """Test the classifiers that learned from the labels of `rows`."""
@@ -168,7 +180,7 @@ def main() -> None:
     parser.add_argument("--strategies", nargs="+", default=list(STRATEGIES))
     arguments = parser.parse_args()
     run = Run.open(arguments.run, show=False)
-    pool = Pool(run)
+    pool = Pool.of(run)
     budgets = arguments.budgets
     curves, records = {}, {}
     for strategy in dict.fromkeys([*arguments.strategies, "random"]):
