@@ -72,7 +72,7 @@ def run_desi(data: Path, out: Path, simulated: Path | None, quick: bool) -> dict
     return result
 
 
-def run_legacy(data: Path, out: Path, simulated: Path | None, quick: bool) -> dict[str, Any]:
+def run_legacy(data: Path, out: Path) -> dict[str, Any]:
     """Part (c), 10 pictures: what a model of images says to them, colours, redshifts."""
     real = legacy_dataset(data, out)
     redshift = real.numbers("redshift")

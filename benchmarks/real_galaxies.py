@@ -27,6 +27,7 @@ from galaxies_indices import line_indices
 from galaxies_pairs import print_pairs, run_deep2, run_desi, run_legacy
 from galaxies_probes import filled, pca_baselines, probe
 from galaxies_shift import (
+    ENCODER,
     FIRST,
     Recipe,
     middle_spectrum,
@@ -113,8 +114,6 @@ def index_features(arrays: dict[str, np.ndarray], redshift: np.ndarray) -> np.nd
 
 def random_features(dataset: Dataset, split: Split, cache: Path) -> np.ndarray:
     """Features of the same encoder with random weights, its norms fitted to real spectra."""
-    from galaxies_shift import ENCODER
-
     modality = middle_spectrum(dataset)
     prepared = prepare(dataset, modality, prepared_folder(cache, modality, dataset.fingerprint))
     source = BatchSource({"spectrum": modality}, {"spectrum": prepared})
@@ -181,8 +180,6 @@ def bind(
     config = load_config(HERE / "galaxies-binding.yaml")
     entry = config.modalities["spectrum"]
     options = middle_spectrum(dataset).options.model_dump(mode="json")
-    from galaxies_shift import ENCODER
-
     spectrum = ModalityConfig(
         kind="spectrum",
         preprocessing=options,
@@ -299,7 +296,7 @@ def main() -> None:
     if "b" in arguments.parts:
         print_pairs(run_desi(data, out, arguments.simulated, arguments.quick))
     if "c" in arguments.parts:
-        print_pairs(run_legacy(data, out, arguments.simulated, arguments.quick))
+        print_pairs(run_legacy(data, out))
         print_pairs(run_deep2(data, out, arguments.quick))
 
 

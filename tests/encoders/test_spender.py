@@ -54,6 +54,27 @@ def test_flux_times_a_factor_is_the_same():
     torch.testing.assert_close(encoder(3 * flux), encoder(flux), atol=1e-3, rtol=1e-3)
 
 
+@torch.no_grad()
+def test_positions_follow_a_shift_that_the_other_features_forget():
+    torch.manual_seed(0)
+    options = {"channels": [8, 8, 8], "kernels": [5, 5, 5], "pools": [3, 3]}
+    encoder = build_encoder("spender", InputShape(1, 900), positions=True, **options).eval()
+    plain = build_encoder("spender", InputShape(1, 900), **options).eval()
+    plain.load_state_dict(encoder.state_dict())
+    flux = torch.zeros(3, 1, 900)
+    for row, place in enumerate((300, 390, 480)):  # ten pixels of the pooled grid apart
+        flux[row, 0, place] = 30.0
+    features = encoder(flux)
+    content, places = features.chunk(2, dim=1)
+    assert encoder.out_features == 2 * plain.out_features == features.shape[1]
+    torch.testing.assert_close(content, plain(flux))
+    torch.testing.assert_close(content[1], content[0], atol=1e-4, rtol=1e-4)
+    assert ((places >= 0) & (places <= 1)).all()
+    step = places[1:] - places[:-1]
+    torch.testing.assert_close(step[1], step[0], atol=1e-4, rtol=1e-3)
+    assert step.abs().max() > 0.02
+
+
 def test_what_cannot_be_is_refused():
     shape = InputShape(1, 300)
     with pytest.raises(ConfigError, match="one pool fewer"):

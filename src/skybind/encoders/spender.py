@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -34,6 +35,9 @@ class Spender(Encoder):
         Odd sizes of the max-pools, one after each convolution but the last.
     dropout : float
         Probability after each activation.
+    positions : bool
+        Append where each key attends to: the mean place along the wavelengths, 0 to 1, weighted
+        by the softmax. The published sum forgets where a line was, so it hardly knows redshifts.
 
     Raises
     ------
@@ -49,6 +53,7 @@ class Spender(Encoder):
         kernels: Sequence[int] = (5, 11, 21),
         pools: Sequence[int] = (5, 11),
         dropout: float = 0.0,
+        positions: bool = False,
     ) -> None:
         super().__init__()
         if not len(channels) == len(kernels) == len(pools) + 1:
@@ -86,7 +91,8 @@ class Spender(Encoder):
             )
             self.add_module(name, block)
             before = count
-        self.out_features = channels[-1] // 2
+        self.positions = positions
+        self.out_features = channels[-1] // 2 * (1 + positions)
 
     def forward(self, values: Tensor, mask: Tensor | None = None) -> Tensor:
         """Encode (B, C, W) -> (B, out_features); pixels with mask 0, (B, W), count as 0."""
@@ -99,7 +105,12 @@ class Spender(Encoder):
             if pool > 1:
                 x = functional.max_pool1d(x, pool, padding=pool // 2)
         content, keys = x.chunk(2, dim=1)
-        return (content * keys.softmax(dim=-1)).sum(dim=-1)
+        attention = keys.softmax(dim=-1)
+        features = (content * attention).sum(dim=-1)
+        if not self.positions:
+            return features
+        place = torch.linspace(0, 1, attention.shape[-1], device=x.device, dtype=x.dtype)
+        return torch.cat([features, attention @ place], dim=1)
 
 
 def _pooled(length: int, pools: Sequence[int]) -> int:
