@@ -11,6 +11,7 @@ from skybind.training.autoencoder import (
     Autoencoder,
     RestFrame,
     SpectrumDecoder,
+    equal_where_unknown,
     reconstruction_loss,
     train_autoencoder,
 )
@@ -178,6 +179,20 @@ def test_it_learns_to_restore(tmp_path, frame):
     first, last = result.history[0], result.history[-1]
     assert last["validation/loss"] < 0.5 * first["validation/loss"]
     assert last["validation/accuracy"] > 0.5
+
+
+def test_spectra_without_errors_are_restored_too(tmp_path):
+    source = Spectra()
+    source.flux[:, 50] = 0
+    source.ivar[:] = 0
+    result = train(tmp_path, source=source, epochs=12, learning_rate=0.03, batch_size=8)
+    assert result.history[-1]["validation/accuracy"] > 0.5
+
+
+def test_only_where_nothing_is_known_of_the_errors_all_pixels_count_the_same():
+    flux, ivar = torch.tensor([[1.0, 0.0, 2.0]] * 2), torch.zeros(2, 3)
+    ivar[1, 0] = 4
+    assert equal_where_unknown(flux, ivar).tolist() == [[1, 0, 1], [4, 0, 0]]
 
 
 def test_training_shows_the_view_and_validation_the_whole(tmp_path):

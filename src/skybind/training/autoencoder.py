@@ -155,6 +155,20 @@ def reconstruction_loss(
     return loss, explained, used.sum()
 
 
+def equal_where_unknown(flux: Tensor, ivar: Tensor) -> Tensor:
+    """Give the observed pixels of spectra without any inverse variance the same one, 1.
+
+    Otherwise spectra that come without errors, as in the files of AstroCLIP, would count nothing.
+
+    Parameters
+    ----------
+    flux, ivar : Tensor, shape (B, W)
+        Both zero where a pixel was not observed; `ivar` zero everywhere where it is not known.
+    """
+    unknown = ~(ivar > 0).any(1, keepdim=True)
+    return torch.where(unknown, (flux != 0).to(ivar.dtype), ivar)
+
+
 def train_autoencoder(
     encoder: Encoder,
     options: AutoencoderOptions,
@@ -186,7 +200,8 @@ def train_autoencoder(
     name : str
         The modality that the encoder gets.
     target : str
-        The modality that is restored, of two channels: flux, and its inverse variance.
+        The modality that is restored, of two channels: flux, and its inverse variance; all
+        pixels of a spectrum count the same where that is not known.
     wavelength : ndarray, shape (W,)
         Of its grid [Angstrom].
     rows : mapping of str to ndarray of int
@@ -254,6 +269,7 @@ class _Reconstruction(Task):
         assert sample.second is not None
         inputs = sample.batch.inputs[self.name]
         flux, ivar = sample.second.inputs[self.target]["values"].unbind(1)
+        ivar = equal_where_unknown(flux, ivar)
         with self.engine.autocast():
             restored = self._restore(inputs["values"], inputs.get("mask"), sample.labels)
         loss, explained, objects = reconstruction_loss(
