@@ -78,3 +78,10 @@ def test_r2_is_that_of_sklearn():
 def test_nothing_to_compare_is_said():
     with pytest.raises(DataError, match="nothing to compare"):
         compare_means({}, np.zeros(3, int), ["X"])
+
+
+def test_too_few_objects_have_no_p_value():
+    made = {("a",): np.zeros(3), ("b",): np.zeros(3), ("a", "b"): np.ones(3)}
+    found = compare_means(made, np.zeros(3, int), ["X"], 50)
+    assert found.change[0, 2] == 1
+    assert np.isnan(found.p_value[0, 2])

@@ -94,12 +94,16 @@ def detection_section(data: DiscoverData) -> Section | None:
         "of isolation forest and local outlier factor on the same embeddings (each modality, their "
         "mean, and all side by side). These see no labels, periods or redshifts of the catalogue."
     )
-    block = Block(
+    caption = (
         "Average precision, and precision (equal to recall) among as many objects as were planted; "
-        "chance is the share of the kind.",
-        table=detection_table(records),
+        "chance is the share of the kind."
     )
-    return Section("detection", "Planted faults found", text, [block])
+    main = [record for record in records if ":" not in record["kind"]]
+    rest = [record for record in records if ":" in record["kind"]]
+    blocks = [Block(caption, table=detection_table(main))]
+    if rest:
+        blocks.append(Block("The same by sub-kind.", table=detection_table(rest), folded=True))
+    return Section("detection", "Planted faults found", text, blocks)
 
 
 def structure_section(data: DiscoverData, origin: ReportData) -> Section:
@@ -132,7 +136,7 @@ def _parts(view: StructureView, everything: np.ndarray, origin: ReportData) -> l
     )
     what = [f"{name}: its {record['k']} parts on the map of all objects (grey)."]
     if view.diagram is not None:
-        what.append("Colour-magnitude diagram.")
+        what.append("Colour-magnitude diagram, of a parallax above 3 standard errors if absolute.")
     if view.spectra:
         what.append("Mean spectra, each spectrum divided by its median; bands are standard errors.")
     figure = figure_block(

@@ -22,6 +22,8 @@ from skybind.studies.run import Run
 from skybind.tasks.neighbours import nearest
 
 NEIGHBOURS = 6
+#: Parallaxes below so many standard errors give no absolute magnitude.
+LEAST = 3
 #: Spectra that a mean is made of, at most; pixels of the mean.
 AVERAGED, PIXELS = 300, 800
 
@@ -162,10 +164,10 @@ def _diagram(dataset: Dataset, rows: np.ndarray) -> ColourMagnitude | None:
         parallax = dataset.numbers("parallax")[rows]
         if "parallax_error" in dataset.schema.columns:
             error = dataset.numbers("parallax_error")[rows]
-            parallax = np.where(parallax > 3 * error, parallax, np.nan)
+            parallax = np.where(parallax > LEAST * error, parallax, np.nan)
         with np.errstate(invalid="ignore", divide="ignore"):
             magnitude = magnitude + 5 * np.log10(parallax) - 10
-        what = f"Absolute {bands[0]} (parallaxes above 3 σ)"
+        what = f"absolute {bands[0]}"
     return ColourMagnitude(f"{name} [mag]", f"{what} [mag]", colour, magnitude)
 
 

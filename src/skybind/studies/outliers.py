@@ -34,6 +34,8 @@ from skybind.tasks.target_doubt import TargetDoubt, target_doubt
 
 #: All planted faults together, as one kind to be found.
 ANY = "any fault"
+#: Objects of a class that is not in use: they should be found without their label.
+NEW = "class not in use"
 #: Scores that all say how lonely an object is.
 LONELY = ("isolation", "density", "distance")
 
@@ -248,6 +250,9 @@ def detection_scores(run: Run, embeddings: Embeddings, table: OutlierTable) -> l
     if not kinds:
         return []
     kinds[ANY] = np.logical_or.reduce(list(kinds.values()))
+    if run.classes:
+        every = run.dataset.labels(run.config.labels.column)
+        kinds[NEW] = (every != "") & (run.labels < 0)
     scores = {("skybind", name): -np.log10(tail) for name, tail in table.tails.items()}
     scores["skybind", "suspicion"] = table.suspicion
     reference = run.rows("train")

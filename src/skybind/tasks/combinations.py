@@ -16,6 +16,8 @@ from skybind.errors import DataError
 Combination = tuple[str, ...]
 #: Numbers drawn at once by the bootstrap.
 CELLS = 5_000_000
+#: Fewer objects than this are no ground for a bootstrap: their differences have no p-value.
+FEWEST = 10
 #: An arrow is called significant below this probability.
 LEVEL = 0.05
 
@@ -38,7 +40,7 @@ class ComparisonTable:
     change : ndarray of float, shape (G + 1, M)
         Difference to the best single modality of the combination; NaN for singles.
     p_value : ndarray of float, shape (G + 1, M)
-        Two-sided, of no difference; NaN for singles.
+        Two-sided, of no difference; NaN for singles and for groups of fewer than ten objects.
     """
 
     groups: tuple[str, ...]
@@ -164,6 +166,7 @@ def _compare(  # type: ignore[no-untyped-def]
     value[-1] = value[:-1][filled].mean(axis=0)
     drawn[:, -1] = drawn[:, :-1][:, filled].mean(axis=1)
     change, p_value = _against_singles(value, drawn, columns)
+    p_value[:-1][n < FEWEST] = np.nan
     return ComparisonTable(tuple(groups), columns, n, value, drawn.std(axis=0), change, p_value)
 
 
