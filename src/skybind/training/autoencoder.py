@@ -163,10 +163,11 @@ def equal_where_unknown(flux: Tensor, ivar: Tensor) -> Tensor:
     Parameters
     ----------
     flux, ivar : Tensor, shape (B, W)
-        Both zero where a pixel was not observed; `ivar` zero everywhere where it is not known.
+        Where a pixel was not observed, `flux` is zero or NaN and `ivar` zero; where it is not
+        known, `ivar` is zero everywhere.
     """
     unknown = ~(ivar > 0).any(1, keepdim=True)
-    return torch.where(unknown, (flux != 0).to(ivar.dtype), ivar)
+    return torch.where(unknown, ((flux != 0) & flux.isfinite()).to(ivar.dtype), ivar)
 
 
 def train_autoencoder(
