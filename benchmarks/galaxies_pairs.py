@@ -103,14 +103,17 @@ def _redshift_of_ten(real: Dataset, redshift: np.ndarray, out: Path, folder: Pat
     split = Split.read(folder.parent / "bound" / "split.parquet").align(known.object_ids)
     near = separations(known, real).min(axis=1) < NEAR
     rows = np.flatnonzero((split.part != "") & ~near)
-    scores = regression_scores(
-        spectrum_features(known, folder, cache)[rows],
-        known.numbers("redshift")[rows],
-        spectrum_features(real, folder, cache),
-        redshift,
-    )
+    y = known.numbers("redshift")
+    features = [spectrum_features(dataset, folder, cache) for dataset in (known, real)]
+    reached = redshift <= y[rows].max()
     seen = separations(known, real)[split.part == "train"].min(axis=0) < NEAR
-    return {**scores, "seen by the encoder in pre-training": int(seen.sum())}
+    scores: dict[str, Any] = {"seen by the encoder in pre-training": int(seen.sum())}
+    for name, chosen in (("inside the range trained on", reached), ("outside", ~reached)):
+        if chosen.sum() < 2:
+            continue
+        found = regression_scores(features[0][rows], y[rows], features[1][chosen], redshift[chosen])
+        scores[name] = {"n": int(chosen.sum()), **found}
+    return scores
 
 
 def run_deep2(data: Path, out: Path, quick: bool) -> dict[str, Any]:

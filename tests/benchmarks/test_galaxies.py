@@ -138,3 +138,56 @@ def test_indices_of_real_galaxies_follow_their_morphology():
     np.testing.assert_allclose(per_wavelength, [1.81, 1.30, 1.08], atol=0.03)
     assert middle["ew_halpha"] == sorted(middle["ew_halpha"])
     assert middle["lick_mgb"] == sorted(middle["lick_mgb"], reverse=True)
+
+
+def test_a_piece_cut_further_to_the_red_shows_its_line_further_to_the_blue():
+    import torch
+
+    from galaxies_shift import pieces
+
+    spectra = torch.zeros(2, 2, 50)
+    spectra[:, 0, 25] = 1  # a line; the other channel says which spectrum it is
+    spectra[1, 1] = 7
+    cut = pieces(spectra, torch.tensor([5, 15]), 30)
+    assert cut.shape == (2, 2, 30)
+    assert cut[:, 0].argmax(dim=1).tolist() == [20, 10]
+    assert cut[1, 1].eq(7).all()
+    assert cut[0, 1].eq(0).all()
+
+
+def test_leave_one_out_does_not_see_the_object_itself():
+    from galaxies_pairs import leave_one_out
+
+    angle = np.linspace(0, 1, 40)
+    vectors = np.stack([np.cos(angle), np.sin(angle)], 1)
+    y = np.where(np.arange(40) == 20, 1000.0, angle)
+    predicted = leave_one_out(vectors, y)
+    assert predicted[20] < 1
+    assert predicted[19] > 10
+
+
+def test_missing_indices_are_filled_from_training_objects_and_flagged():
+    from galaxies_probes import filled
+
+    table = np.array([[1.0, 5.0], [3.0, np.nan], [5.0, 7.0], [np.nan, 9.0]])
+    full = filled(table, np.array([0, 1, 2]))
+    np.testing.assert_array_equal(full[:, 0], [1, 3, 5, 3])
+    np.testing.assert_array_equal(full[:, 1], [5, 6, 7, 9])
+    np.testing.assert_array_equal(full[:, 2:], [[0], [1], [0], [0]])
+
+
+def test_probes_read_what_is_there_and_nothing_else():
+    from galaxies_probes import probe
+
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(300, 5))
+    targets = {
+        "redshift": features[:, 0] * 0.01 + 0.03,
+        "noise": rng.normal(size=300),
+        "kind": np.where(features[:, 1] > 0, "a", "b"),
+    }
+    scores = probe(features, targets, np.arange(200), np.arange(200, 300), head=True)
+    assert scores["redshift"]["linear_r2"] > 0.999
+    assert scores["redshift"]["head_r2"] > 0.8
+    assert scores["noise"]["linear_r2"] < 0.1
+    assert scores["kind"]["linear_accuracy"] > 0.9
