@@ -242,7 +242,7 @@ def test_pictures_are_marked_as_stretched_for_display(tmp_path):
     assert column(d).attributes == {"pixel_scale": 0.262, "stretch": "display"}
     assert column(d).fields == {"g": None, "r": None, "z": None}
     for band, plane in zip("zrg", np.moveaxis(RGB, 2, 0), strict=True):
-        np.testing.assert_array_equal(one(d)[band], plane.ravel())
+        np.testing.assert_array_equal(one(d)[band], plane[::-1].ravel())  # from the bottom up
     (note,) = summary.notes
     assert "stretched for display" in note
     assert note in d.schema.provenance
@@ -251,9 +251,9 @@ def test_pictures_are_marked_as_stretched_for_display(tmp_path):
 def test_pictures_of_other_bands(tmp_path):
     d, _ = run(tmp_path, {"a.png": picture("PNG", RGB)}, {**SCALE, "bands": ["i", "r", "g"]})
     assert list(one(d)) == ["g", "r", "i"]
-    np.testing.assert_array_equal(one(d)["i"], RGB[..., 0].ravel())
+    np.testing.assert_array_equal(one(d)["i"], RGB[::-1, :, 0].ravel())
     grey, _ = run(tmp_path, {"a.png": picture("PNG", RGB[..., 0])}, {**SCALE, "bands": ["r"]})
-    np.testing.assert_array_equal(one(grey)["r"], RGB[..., 0].ravel())
+    np.testing.assert_array_equal(one(grey)["r"], RGB[::-1, :, 0].ravel())
 
 
 JPEG = picture("JPEG", np.tile(RGB, (8, 8, 1)))

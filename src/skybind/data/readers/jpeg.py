@@ -3,6 +3,7 @@
 Their values, 0 to 255, are fluxes that were stretched, clipped and compressed: colours and the
 brightness of bright pixels are not to be had back. The column says so (`stretch: display`). The
 planes are red, green and blue; in pictures of the Legacy Surveys' viewer these are z, r and g.
+A picture's first row is its top; it becomes the last, so that north is where FITS files have it.
 """
 
 import io
@@ -42,4 +43,4 @@ def read_jpeg(data: bytes, name: str, request: ImageRequest) -> Picture:
         raise DataError(f"{name} is grey: say of which band, e.g. bands: [r], in the mapping.")
     if len(bands) != len(planes):
         raise DataError(f"{name} has {len(planes)} planes for the bands {', '.join(bands)}.")
-    return Picture(planes, list(bands), None, None, display=True)
+    return Picture(planes[:, ::-1], list(bands), None, None, display=True)
