@@ -61,3 +61,11 @@ def test_landings_rank_the_known_classes() -> None:
     np.testing.assert_allclose(found[0].share, [0.7, 0.3])
     assert found[0].lonely == 0.5
     assert found[1].n == 1
+
+
+def test_a_single_outlier_is_no_part() -> None:
+    rng = np.random.default_rng(3)
+    vectors = rng.normal(size=(60, 5))
+    vectors[0] = 40
+    found = sub_clusters(vectors, permutations=1)
+    assert np.bincount(found.label).min() >= 5 or max(found.silhouette.values()) == -1

@@ -10,12 +10,21 @@ from skybind.report.data import ExampleObject
 
 @dataclass(frozen=True)
 class Neighbour:
-    """An object near another one in the embedding of all its modalities."""
+    """An object near another one in the embedding of all its modalities.
+
+    Attributes
+    ----------
+    object_id, label, split : str
+    cosine : float
+    numbers : dict of str to str
+        What the catalogue says of it that can be predicted, such as the redshift.
+    """
 
     object_id: str
     cosine: float
     label: str
     split: str
+    numbers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass

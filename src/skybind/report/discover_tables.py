@@ -151,7 +151,15 @@ def label_table(suggested: Mapping[str, int]) -> Table:
 
 def neighbour_table(neighbours: Sequence[Neighbour]) -> Table:
     """The nearest neighbours of an object."""
+    names = list(neighbours[0].numbers) if neighbours else []
     rows = [
-        cells(n.object_id, n.label or NONE, n.split or NONE, f"{n.cosine:.3f}") for n in neighbours
+        cells(
+            n.object_id,
+            n.label or NONE,
+            n.split or NONE,
+            f"{n.cosine:.3f}",
+            *(n.numbers[name] for name in names),
+        )
+        for n in neighbours
     ]
-    return Table(["Object", "Label", "Split", "Cosine"], rows, text_columns=3)
+    return Table(["Object", "Label", "Split", "Cosine", *names], rows, text_columns=3)

@@ -80,6 +80,7 @@ def _objects(run: Run, embeddings: Embeddings, label: np.ndarray, top: int) -> l
                 float(c),
                 str(label[library[i]]),
                 str(embeddings.split[library[i]]),
+                {t.name: f"{t.values[library[i]]:.4g}" for t in targets},
             )
             for i, c in zip(index[number], cosine[number], strict=True)
             if library[i] != row

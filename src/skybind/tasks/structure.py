@@ -17,6 +17,8 @@ from skybind.errors import DataError
 COMPONENTS = 10
 #: Objects that k-means is fitted on in the test, and its silhouette is measured on, at most.
 MOST = 1000
+#: A part of fewer objects is none: k-means gives single outliers a part of their own.
+SMALLEST = 5
 #: Fewer objects than this have no structure that could be told from chance.
 FEWEST = 20
 
@@ -98,7 +100,8 @@ def sub_clusters(
 ) -> SubClusters:
     """Divide one class, and test whether there is more than one part.
 
-    The number of parts has the largest mean silhouette among `ks`. The same is done to permuted
+    The number of parts has the largest mean silhouette among `ks`; a division that leaves a part
+    of fewer than five objects counts as -1. The same is done to permuted
     classes of the same size and covariance but without parts: the principal components are
     whitened, turned at random, every coordinate is permuted among the objects, and all is
     turned back. In a random direction several parts look like one, so that permuting leaves
@@ -156,7 +159,7 @@ def _divide(
     best = np.zeros(len(scores), np.int64)
     for k in ks:
         label = KMeans(k, n_init=3, random_state=seed).fit_predict(scores)
-        several = len(np.unique(label)) > 1
+        several = len(np.unique(label)) > 1 and np.bincount(label).min() >= SMALLEST
         size = min(MOST, len(scores))
         value = (
             float(silhouette_score(scores, label, sample_size=size, random_state=seed))
