@@ -191,3 +191,44 @@ def test_probes_read_what_is_there_and_nothing_else():
     assert scores["redshift"]["head_r2"] > 0.8
     assert scores["noise"]["linear_r2"] < 0.1
     assert scores["kind"]["linear_accuracy"] > 0.9
+
+
+class _Catalogue:
+    """What the folds ask of a data set: 400 galaxies in pairs of neighbours, some of no use."""
+
+    def __init__(self):
+        rng = np.random.default_rng(3)
+        self.ra = np.repeat(rng.uniform(0, 360, 200), 2)
+        self.dec = np.repeat(rng.uniform(-10, 60, 200), 2)
+        self.object_ids = np.array([f"g{i}" for i in range(400)])
+        self.warning = (np.arange(400) % 40 == 0).astype(float)
+        self.spectype = np.where(np.arange(400) % 50 == 1, "QSO", "GALAXY")
+
+    def __len__(self):
+        return len(self.object_ids)
+
+    def numbers(self, name):
+        return {"ra": self.ra, "dec": self.dec, "zwarning": self.warning}[name]
+
+    def column(self, name):
+        return getattr(self, name)
+
+
+@pytest.mark.parametrize("protocol", ["random", "sky"])
+def test_folds_test_every_good_galaxy_once_and_regions_keep_neighbours_together(protocol):
+    from real_galaxies import benchmark_rows, fold_splits
+
+    catalogue = _Catalogue()
+    splits = fold_splits(catalogue, protocol)
+    tested = np.concatenate([split.rows("test") for split in splits])
+    good = (catalogue.warning == 0) & (catalogue.spectype == "GALAXY")
+    np.testing.assert_array_equal(np.sort(tested), np.flatnonzero(good))
+    np.testing.assert_array_equal(benchmark_rows(catalogue), np.flatnonzero(good))
+    together = 0
+    for split in splits:
+        used = {part: split.rows(part) for part in ("train", "validation", "test")}
+        assert sum(len(rows) for rows in used.values()) == good.sum()
+        assert len(used["validation"]) == pytest.approx(0.1 * 0.8 * good.sum(), abs=2)
+        known = np.concatenate([used["train"], used["validation"]])
+        together += np.isin(catalogue.ra[used["test"]], catalogue.ra[known]).sum()
+    assert (together == 0) == (protocol == "sky")
