@@ -115,6 +115,19 @@ def test_what_is_cached_is_not_computed_again_and_what_differs_is(world, tmp_pat
     assert len(list(tmp_path.iterdir())) == 6
 
 
+def test_options_that_leave_no_trace_in_the_weights_count(world):
+    _, source, _ = world
+    shapes = {name: m.shape for name, m in source.modalities.items()}
+    origins = []
+    for pools in ("[5, 11]", "[5, 5]"):
+        backbone = f"{{name: spender, channels: [4, 4, 8], pools: {pools}}}"
+        key = "modalities.spectrum.backbone.encoder"
+        changed = load_config("stars-small", [*CONFIG, f"{key}={backbone}"])
+        encoder = build_binder(changed, shapes).backboned["spectrum"]
+        origins.append(features_origin(encoder, source.modalities["spectrum"]))
+    assert origins[0] != origins[1]
+
+
 def test_interrupted_it_goes_on_with_the_same_numbers(world, tmp_path, monkeypatch):
     whole = cache(world, tmp_path / "whole").arrays["features"]
     real, calls = module._features, []

@@ -11,8 +11,11 @@ from safetensors.torch import save_file
 from skybind.config import load_config
 from skybind.encoders import InputShape, build_encoder
 from skybind.errors import ConfigError, ModelError
-from skybind.models.build import build_binder
+from skybind.models.backbones import save_backbone
+from skybind.models.build import build_binder, build_modalities
 from skybind.models.weights import load_file_weights
+
+from ..modalities.conftest import SCHEMA
 
 RESNET = {"stem": 8, "blocks": [1, 1]}
 SPENDER = {"channels": [4, 6, 8]}
@@ -176,6 +179,34 @@ def test_what_does_not_fit_is_said_in_a_sentence(lightning, tmp_path):
     torch.save(both, tmp_path / "both.pt")
     with pytest.raises(ModelError, match=r"several encoders that fit 'resnet' \('a\.', 'b\.'\)"):
         load_file_weights(resnet(0), tmp_path / "both.pt", "resnet")
+
+
+def test_a_saved_backbone_is_refused_under_options_that_its_weights_do_not_show(tmp_path):
+    modality = build_modalities(load_config("stars-small"), SCHEMA)["spectrum"]
+    shape = InputShape(3, 300)
+    made = {**SPENDER, "pools": [5, 5], "dropout": 0.1}
+    save_backbone(
+        tmp_path / "own",
+        "spender",
+        made,
+        build_encoder("spender", shape, **made),
+        modality=modality,
+        shape=shape,
+        trained_on=np.array(["a"]),
+    )
+
+    def build(**options):
+        backbone = {
+            "encoder": {"name": "spender", **SPENDER, **options},
+            "weights": str(tmp_path / "own"),
+        }
+        raw = {"kind": "spectrum", "backbone": backbone, "encoder": {"name": "head"}}
+        entry = {"modalities": {"image": _entry(raw)}}
+        return build_binder(config("random").model_copy(update=entry), {"image": shape})
+
+    assert build(pools=[5, 5]).backboned  # dropout is off in what is frozen
+    with pytest.raises(ModelError, match=r"image\.backbone\.encoder is not that of .*\[5, 5\]"):
+        build()
 
 
 def test_without_weights_it_says_which_and_how_to_make_ones_own():

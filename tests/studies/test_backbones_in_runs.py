@@ -1,6 +1,8 @@
 """Runs whose images go through a frozen ResNet."""
 
 import shutil
+from copy import deepcopy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,10 +16,10 @@ from skybind.data.schema import Column
 from skybind.embeddings.features import without_features
 from skybind.embeddings.store import Embeddings
 from skybind.encoders import InputShape, build_encoder
-from skybind.errors import ConfigError, LeakError
+from skybind.errors import ConfigError, LeakError, ModelError
 from skybind.modalities.source import BatchSource
 from skybind.models import build_binder, build_modalities
-from skybind.models.backbones import load_backbone, save_backbone
+from skybind.models.backbones import check_backbones, load_backbone, save_backbone
 from skybind.models.leaks import hash_ids
 from skybind.models.saved import load_model
 from skybind.ragged import Ragged
@@ -259,6 +261,34 @@ def test_other_preprocessing_than_the_backbones_is_refused(galaxies, backbone, t
         Run.start(other, galaxies, tmp_path / "other", show=False)
     louder = settings(backbone[0], **preprocessing(noise=1.0))  # training only: no matter
     Run.start(louder, galaxies, tmp_path / "fine", show=False)
+
+
+def test_other_bands_units_or_pixels_than_the_backbones_are_refused(galaxies, backbone, tmp_path):
+    """The same three channels, but not the same numbers."""
+    turned = settings(backbone[0], **preprocessing(bands=["z", "r", "g"]))
+    with pytest.raises((ConfigError, ModelError), match=r"bands is|trained on g \[nmgy\], r"):
+        Run.start(turned, galaxies, tmp_path / "turned", show=False)
+    own = settings(backbone[0])
+    for changes, sentence in (
+        ({"fields": dict.fromkeys("zrg", "nmgy")}, r"trained on g \[nmgy\], r .*has z \[nmgy\]"),
+        ({"fields": dict.fromkeys("grz", "uJy")}, r"trained on g \[nmgy\].* has g \[uJy\]"),
+        ({"attributes": {"pixel_scale": 0.4, "stretch": "linear"}}, r"pixel_scale 0\.262"),
+    ):
+        schema = deepcopy(Dataset.open(galaxies).schema)
+        schema.columns["image"] = replace(schema.columns["image"], **changes)
+        modalities = build_modalities(own, schema)
+        binder = build_binder(own, {name: m.shape for name, m in modalities.items()})
+        with pytest.raises(ModelError, match=sentence):
+            check_backbones(binder, modalities)
+
+
+def test_views_of_which_there_is_one_are_no_pair(galaxies, backbone, tmp_path):
+    alone = settings(backbone[0], model={"pairs": [["image", "image"], ["image", "metadata"]]})
+    Run.start(alone, galaxies, tmp_path / "two", show=False)
+    one = {"backbone": {"views": 1}}
+    raw = merge(alone.model_dump(mode="json"), {"modalities": {"image": one}})
+    with pytest.raises(ConfigError, match=r"backbone\.views is 1.*set at least 2"):
+        Run.start(validate(Config, raw, "test"), galaxies, tmp_path / "one", show=False)
 
 
 def test_images_are_normalised_as_the_backbones_were(galaxies, backbone, tmp_path):

@@ -49,8 +49,10 @@ def features_origin(encoder: Backboned, modality: Modality) -> str:
     """Hash of the backbone and the fitted preprocessing that decide its features."""
     state = {key: array_hash(value) for key, value in modality.state().items()}
     options = modality.options.model_dump(mode="json")
-    kind = type(encoder.backbone).__name__
-    return json_hash([FEATURES_VERSION, kind, weights_hash(encoder.backbone), options, state])
+    backbone = encoder.backbone
+    # sizes of pools and the like leave no trace in the weights
+    made = [type(backbone).__name__, backbone.settings, weights_hash(backbone)]
+    return json_hash([FEATURES_VERSION, made, options, state])
 
 
 def backbone_hashes(binder: Binder) -> dict[str, str]:

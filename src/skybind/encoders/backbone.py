@@ -36,6 +36,8 @@ class Backboned(Encoder):
         learned or it is not known.
     preprocessing : dict
         Options of the modality when the backbone was trained; empty where that is not known.
+    observation : dict
+        Bands, units and pixel scale of what it was trained on; empty where that is not known.
     """
 
     def __init__(self, backbone: Encoder, head: Encoder) -> None:
@@ -46,6 +48,7 @@ class Backboned(Encoder):
         self.trained_on = np.zeros(0, np.uint64)
         self.statistics: dict[str, np.ndarray] = {}
         self.preprocessing: dict[str, Any] = {}
+        self.observation: dict[str, Any] = {}
 
     def train(self, mode: bool = True) -> "Backboned":
         """Switch the head to training, or back; the backbone stays in evaluation mode."""

@@ -24,9 +24,12 @@ class Encoder(nn.Module):
     ----------
     out_features : int
         Number of features of one object.
+    settings : dict or None
+        Its registered name and all options, if `build_encoder` made it.
     """
 
     out_features: int
+    settings: dict[str, Any] | None = None
 
     def forward(self, values: Tensor, mask: Tensor | None = None) -> Tensor:
         """Encode a batch.
@@ -114,7 +117,9 @@ def build_encoder(name: str, shape: InputShape, **options: Any) -> Encoder:
     for option in options:
         if option not in known:
             raise ConfigError(f"encoder {name!r} has no option {option!r}: {_hint(option, known)}")
-    return encoder(shape, **options)
+    built = encoder(shape, **options)
+    built.settings = {"name": name, **known, **options}
+    return built
 
 
 def check_choice(encoder: str, option: str, value: object, choices: Collection[str]) -> None:

@@ -85,6 +85,7 @@ class Modality(ABC):
     def __init__(self, name: str, options: Any, schema: Schema, column: str | None = None) -> None:
         self.name = name
         self.options = options
+        self.schema = schema
         self.column = column or self.kind
 
     @property

@@ -7,8 +7,9 @@ A folder holds `backbone.json` (encoder, its options, the modality's preprocessi
 
 import hashlib
 import json
+import math
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,9 @@ class BackboneNote:
         Split hash, dataset fingerprint, versions, and a hash of the weights.
     trained_on : ndarray of uint64
         Hashes of the ids of the objects it was trained on, sorted.
+    observation : dict
+        `fields` (name and unit) that the modality cannot do without, in order, and `attributes`
+        of the column; empty if nobody noted them.
     """
 
     encoder: dict[str, Any]
@@ -62,6 +66,7 @@ class BackboneNote:
     statistics: dict[str, np.ndarray]
     identity: dict[str, Any]
     trained_on: np.ndarray
+    observation: dict[str, Any]
 
 
 def save_backbone(
@@ -108,6 +113,7 @@ def save_backbone(
             "shape": asdict(shape),
             "kind": modality.kind,
             "preprocessing": modality.options.model_dump(mode="json"),
+            "observation": _observation(modality),
             "identity": {
                 **(identity or {}),
                 "weights": file_hash(temporary / "weights.safetensors"),
@@ -195,6 +201,7 @@ def read_backbone(folder: str | Path) -> tuple[BackboneNote, dict[str, torch.Ten
             statistics,
             note["identity"],
             trained_on,
+            note.get("observation", {}),
         )
     except ModelError:
         raise
@@ -212,6 +219,8 @@ def check_backbones(binder: Binder, modalities: Mapping[str, Modality]) -> None:
     ------
     ConfigError
         If another option of the preprocessing differs.
+    ModelError
+        If the bands of an image, their order or units, or its pixel scale differ.
     """
     for name, encoder in binder.backboned.items():
         options = modalities[name].options
@@ -224,6 +233,47 @@ def check_backbones(binder: Binder, modalities: Mapping[str, Modality]) -> None:
                     f"modalities.{name}.preprocessing.{key} is {here.get(key)}, the backbone was "
                     f"trained with {made}: set it so."
                 )
+        _check_observation(name, encoder.observation, _observation(modalities[name]))
+
+
+def _observation(modality: Modality) -> dict[str, Any]:
+    """Give what the numbers of a modality's observations mean, as far as its features depend on it.
+
+    Fields that a modality only may have, and whose scale is normalised away, are left out.
+    """
+    column, schema = modality.column, modality.schema
+    if column not in schema.observations:
+        return {}
+    units = schema.fields(column)
+    needed = [[field, units[field]] for field in modality.needs.get(column, [])]
+    return {"fields": needed, "attributes": dict(schema.attributes(column))}
+
+
+def _check_observation(name: str, made: Mapping[str, Any], here: Mapping[str, Any]) -> None:
+    if not made:
+        return
+    if made["fields"] != here["fields"]:
+        raise ModelError(
+            f"The backbone of modalities.{name} was trained on {_fields(made['fields'])}, the "
+            f"dataset has {_fields(here['fields'])}: set the bands so (in this order), or convert "
+            "the dataset."
+        )
+    for key, value in made["attributes"].items():
+        if not same_attribute(value, here["attributes"].get(key)):
+            raise ModelError(
+                f"The backbone of modalities.{name} was trained with the {key} {value}, the "
+                f"dataset has {here['attributes'].get(key)}: convert it."
+            )
+
+
+def _fields(fields: Sequence[Sequence[str | None]]) -> str:
+    return ", ".join(f"{field} [{unit}]" if unit else str(field) for field, unit in fields)
+
+
+def same_attribute(saved: Any, given: Any) -> bool:
+    """Whether an attribute is the same; numbers (a pixel scale) to one per cent."""
+    numbers = isinstance(saved, int | float) and isinstance(given, int | float)
+    return math.isclose(saved, given, rel_tol=0.01) if numbers else bool(saved == given)
 
 
 def refuse_backbone_leaks(binder: Binder, object_id: np.ndarray, split: Split) -> None:

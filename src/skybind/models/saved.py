@@ -1,7 +1,6 @@
 """Saving a model with everything that decides an embedding, and opening it again."""
 
 import json
-import math
 import platform
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from skybind.config.load import validate
 from skybind.errors import ModelError
 from skybind.files import atomic_path, write_json
 from skybind.modalities.base import Modality
-from skybind.models.backbones import file_hash
+from skybind.models.backbones import file_hash, same_attribute
 from skybind.models.binder import Binder
 from skybind.models.build import build_binder, build_classifier, build_modalities
 from skybind.models.classifier import Classifier
@@ -273,7 +272,7 @@ def _check_schema(saved: _SavedSchema, read: Collection[str], schema: Any, folde
                         f"has it in {column.fields[field]}: convert it."
                     )
             for key, value in saved.attributes(name).items():
-                if not _same(value, column.attributes.get(key)):
+                if not same_attribute(value, column.attributes.get(key)):
                     raise ModelError(
                         f"The model in {folder} was made for '{name}' with the {key} {value}, the "
                         f"dataset has it with {column.attributes.get(key)}: convert it."
@@ -290,12 +289,6 @@ def _check_fields(modalities: Mapping[str, Modality], schema: Any, folder: Path)
                     f"The model in {folder} reads {column}.{missing[0]}, which the dataset has not "
                     f"(it has {', '.join(have)})."
                 )
-
-
-def _same(saved: Any, given: Any) -> bool:
-    """Whether an attribute is the same; numbers (a pixel scale) to one per cent."""
-    numbers = isinstance(saved, int | float) and isinstance(given, int | float)
-    return math.isclose(saved, given, rel_tol=0.01) if numbers else bool(saved == given)
 
 
 def _only(config: Config, names: Sequence[str]) -> Config:

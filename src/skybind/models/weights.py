@@ -20,7 +20,7 @@ from torch import Tensor
 
 from skybind.config.schema import ModalityBackbone
 from skybind.encoders.backbone import Backboned
-from skybind.encoders.registry import Encoder
+from skybind.encoders.registry import Encoder, encoder_options
 from skybind.encoders.release import load_parameters
 from skybind.errors import ConfigError, ModelError
 from skybind.models.backbones import read_backbone
@@ -73,7 +73,8 @@ def load_weights(
     ModelError
         If the weights cannot be read or do not fit.
     """
-    name = backbone.encoder["name"]
+    name, options = backbone.encoder["name"], dict(backbone.encoder)
+    del options["name"]
     if backbone.weights is None:
         published = f"{_PUBLISHED[name]}, or of " if name in _PUBLISHED else ""
         raise ConfigError(
@@ -87,15 +88,33 @@ def load_weights(
     note, state = read_backbone(path)
     if note.kind != kind:
         raise ModelError(f"The backbone in {path} is of the kind {note.kind}, {where} of {kind}.")
+    made = {"name": note.encoder["name"], **note.encoder["options"]}
+    other = ModelError(f"{where}.encoder is not that of {path}, which is {made}.")
+    # options such as the sizes of pools leave no trace in the names and shapes of weights
+    alike = name == made["name"] and _decisive(name, options) == _decisive(
+        name, note.encoder["options"]
+    )
+    if not alike:
+        raise other
     try:
         load_parameters(encoder.backbone, state, f"{name} encoder")
     except ModelError as error:
-        made = {"name": note.encoder["name"], **note.encoder["options"]}
-        raise ModelError(f"{where}.encoder is not that of {path}, which is {made}.") from error
+        raise other from error
     encoder.trained_on = note.trained_on
     encoder.statistics = note.statistics
     encoder.preprocessing = note.preprocessing
+    encoder.observation = note.observation
     return HeadWeights([])
+
+
+def _decisive(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Give all options of an encoder that decide the features of a frozen one, in plain form."""
+    whole = {**encoder_options(name), **options}
+    return {
+        key: list(value) if isinstance(value, tuple) else value
+        for key, value in whole.items()
+        if key != "dropout"
+    }
 
 
 def load_file_weights(encoder: Encoder, path: str | Path, name: str) -> HeadWeights:

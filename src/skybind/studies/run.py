@@ -326,6 +326,12 @@ def _check_pairs(config: Config, modalities: Mapping[str, Modality]) -> None:
                 f"random: set modalities.{a}.preprocessing.noise (or drop), so that the two views "
                 "differ."
             )
+        backbone = config.modalities[a].backbone
+        if a == b and backbone is not None and backbone.views < 2:
+            raise ConfigError(
+                f"model.pairs binds '{a}' with itself, but modalities.{a}.backbone.views is "
+                f"{backbone.views}, so that its two cached views are the same: set at least 2."
+            )
 
 
 def _may_differ(key: str) -> bool:
