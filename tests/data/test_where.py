@@ -15,6 +15,7 @@ def dataset(tmp_path_factory):
         "period": Column("feature", "d", modality="photometry"),
         "mag g": Column("feature", "mag", modality="metadata"),
         "n": Column("info"),
+        "targetid": Column("info"),
     }
     with DatasetWriter(folder, columns) as writer:
         writer.append(
@@ -26,6 +27,7 @@ def dataset(tmp_path_factory):
                 "period": np.array([0.3, 2.0, 1.0, np.nan, 0.9, 300.0]),
                 "mag g": np.array([12.0, 13, 14, 15, 16, np.nan]),
                 "n": np.array([1, 2, 3, 4, 5, 6]),
+                "targetid": 39627658660906390 + np.arange(6),
             }
         )
     return Dataset.open(folder)
@@ -49,6 +51,13 @@ def dataset(tmp_path_factory):
         ("n / 2 == 1.5", "c"),
         ("dec > -1.5 and -ra < -0.5", "b"),
         ("n != 1 AND n in (1, 2, 3)", "bc"),
+        ("period in (1, 2)", "bc"),
+        ("n in (1, 2.0)", "ab"),
+        ("n * 2 > 9 and n + 0.5 < 6", "e"),
+        ("targetid == 39627658660906391", "b"),
+        ("targetid in (39627658660906391, 39627658660906393)", "bd"),
+        ("targetid > 39627658660906394", "f"),
+        ("n < 99999999999999999999", "abcdef"),
     ],
 )
 def test_conditions(dataset, text, expected):
@@ -71,6 +80,8 @@ def test_conditions(dataset, text, expected):
         ("1 < 2", "names no column"),
         ("(" * 5000, "nested too deeply"),
         ("", "its end"),
+        ("period + 1", "no condition"),
+        ("label", "no condition"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_sentence(dataset, text, message):

@@ -104,14 +104,15 @@ def fulfilled(dataset: Dataset, text: str) -> np.ndarray:
     for table in dataset.iter_tables(condition.columns, rows=65536):
         try:
             found = pds.dataset(_plain(table)).to_table(columns={"keep": condition.expression})
-            kept = pc.fill_null(found["keep"].cast(pa.bool_()), False)
         except (pa.ArrowException, NotImplementedError) as error:
             types = ", ".join(f"{name}: {schema.field(name).type}" for name in condition.columns)
             raise DataError(
                 f"The condition '{text}' does not fit its columns ({types}): text stands in "
                 "quotes, numbers do not."
             ) from error
-        parts.append(kept.to_numpy())
+        if not pa.types.is_boolean(found["keep"].type):
+            raise DataError(f"'{text}' is a value, no condition: compare it, as in 'x > 1'.")
+        parts.append(pc.fill_null(found["keep"], False).to_numpy())
     return np.concatenate(parts) if parts else np.zeros(0, bool)
 
 
@@ -125,6 +126,11 @@ def _plain(table: pa.Table) -> pa.Table:
             known = pc.if_else(pc.is_nan(values), None, values)
             table = table.set_column(i, field.name, known)
     return table
+
+
+def _number(text: str) -> int | float:
+    """Give a number; whole ones keep all digits, as the names of objects in surveys need."""
+    return int(text) if text.isdigit() and int(text) < 2**63 else float(text)
 
 
 class _Parser:
@@ -187,22 +193,22 @@ class _Parser:
             self.refuse("'in'")
         return left
 
-    def _list(self) -> list[float | str]:
+    def _list(self) -> list[int | float | str]:
         self._sign("(", needed=True)
         values = [self._constant()]
         while self._sign(","):
             values.append(self._constant())
         self._sign(")", needed=True)
-        if len({type(value) for value in values}) > 1:
+        if len({isinstance(value, str) for value in values}) > 1:
             raise DataError(f"The condition '{self.text}' mixes text and numbers in one list.")
         return values
 
-    def _constant(self) -> float | str:
+    def _constant(self) -> int | float | str:
         negative = self._sign("-")
         kind, value = self.kind, self.value
         if kind == "number":
             self._next()
-            return -float(value) if negative else float(value)
+            return -_number(value) if negative else _number(value)
         if kind != "text" or negative:
             self.refuse("a number or a text in quotes")
         self._next()
@@ -236,7 +242,7 @@ class _Parser:
         kind, value = self.kind, self.value
         if kind == "number":
             self._next()
-            return pc.scalar(float(value))
+            return pc.scalar(_number(value))
         if kind == "text":
             self._next()
             return pc.scalar(value[1:-1])
