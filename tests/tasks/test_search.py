@@ -135,6 +135,24 @@ def test_spectra_of_other_levels_and_grids_give_their_common_shape():
         predict_spectrum([(wavelength, np.full(501, np.nan))])
 
 
+def test_masked_pixels_of_spectra_are_not_observed():
+    wavelength = np.linspace(4000, 5000, 501)
+    gap = np.where((wavelength > 4400) & (wavelength < 4600), np.nan, 1.0)
+    predicted = predict_spectrum([(wavelength, gap), (wavelength, np.full(501, 3.0))])
+    assert np.array_equal(predicted.n == 1, np.isnan(gap))
+    np.testing.assert_allclose(predicted.flux, 1.0)
+
+
+def test_a_spectrum_below_zero_is_not_turned_upside_down():
+    wavelength = np.linspace(4000, 5000, 501)
+    line = np.exp(-0.5 * ((wavelength - 4500) / 10) ** 2)
+    predicted = predict_spectrum([(wavelength, 1 + line), (wavelength, line - 0.1)])
+    np.testing.assert_allclose(predicted.flux, 1 + line, atol=1e-6)
+    assert set(predicted.n.tolist()) == {1}
+    with pytest.raises(DataError, match="noise around zero"):
+        predict_spectrum([(wavelength, line - 0.1)])
+
+
 def test_spread_of_spectra_is_that_of_the_matches():
     rng = np.random.default_rng(5)
     wavelength = np.linspace(4000, 5000, 2001)

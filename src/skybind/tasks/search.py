@@ -235,7 +235,7 @@ class SpectrumPrediction:
         [Angstrom]
     flux : ndarray, shape (W,)
         Mean of the matches' fluxes, each divided by its median over the common range; NaN where
-        none was observed.
+        none was observed. Spectra without a positive median have no level and are left out.
     spread : ndarray, shape (W,)
         Their standard deviation (n - 1); NaN where fewer than two were observed.
     n : ndarray of int, shape (W,)
@@ -256,17 +256,18 @@ def predict_spectrum(
     Parameters
     ----------
     spectra : sequence of (wavelength, flux)
-        Wavelengths [Angstrom] increase; a flux that is NaN is masked.
+        Wavelengths [Angstrom] increase; a flux that is NaN is masked, and so is what lies
+        between it and the next pixels.
     grid : ndarray, optional
         Wavelengths [Angstrom] to give it at; those of the spectrum with most pixels by default.
 
     Raises
     ------
     DataError
-        If there is no spectrum with a finite flux.
+        If there is no spectrum with a finite flux, or none has a level.
     """
-    finite = [(w[np.isfinite(f)], f[np.isfinite(f)].astype(float)) for w, f in spectra]
-    usable = [(np.asarray(w, float), f) for w, f in finite if len(w) > 1]
+    every = [(np.asarray(w, float), np.asarray(f, float)) for w, f in spectra]
+    usable = [(w, f) for w, f in every if np.isfinite(f).sum() > 1]
     if not usable:
         raise DataError("None of the matches has a spectrum: none can be predicted.")
     if grid is None:
@@ -275,9 +276,11 @@ def predict_spectrum(
     common = np.isfinite(stack).all(axis=0)
     if not common.any():
         common[:] = True
-    with np.errstate(invalid="ignore", divide="ignore"):
-        level = np.nanmedian(np.where(common, stack, np.nan), axis=1, keepdims=True)
-        stack = np.where(np.isfinite(level) & (level != 0), stack / level, np.nan)
+    level = np.nanmedian(np.where(common, stack, np.nan), axis=1)
+    # dividing by a level below zero would turn a spectrum upside down
+    stack = stack[level > 0] / level[level > 0, None]
+    if not len(stack):
+        raise DataError("The spectra of the matches are noise around zero: none can be predicted.")
     n = np.isfinite(stack).sum(axis=0)
     filled = np.where(np.isfinite(stack), stack, 0.0)
     mean = np.divide(filled.sum(0), n, out=np.full(len(grid), np.nan), where=n > 0)
