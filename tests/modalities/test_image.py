@@ -118,6 +118,15 @@ def test_what_cannot_be_used_is_absent_with_its_reason():
         assert not values_of(modality, prepared, rng)[[1, 2, 3, 5]].any()
 
 
+def test_fluxes_that_half_precision_cannot_hold_are_set_aside_unless_stored_wider():
+    """Janskys: the pixels would become a few steps of 6e-8."""
+    images = [1e-6 * image for image in random_images([16, 16])] + random_images([16])
+    prepared = build(crop=16).prepare(table(images))
+    assert prepared.present.tolist() == [False, False, True]
+    assert "set preprocessing.storage to float32" in prepared.reason[0]
+    assert build(crop=16, storage="float32").prepare(table(images)).present.all()
+
+
 def test_masked_pixels_are_sky_and_counted():
     (image,) = random_images([16])
     image[1, 3, :8] = np.nan

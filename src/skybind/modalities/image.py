@@ -22,6 +22,8 @@ from skybind.ragged import Ragged
 #: Training objects, at most, whose pixels the scales are learnt from.
 FIT_OBJECTS = 1024
 FIT_CHUNK = 256
+#: Fluxes in another unit, such as Jy, would lose their digits without a word.
+TOO_SMALL = "values too small for float16: set preprocessing.storage to float32"
 #: A / E(B-V) of DECam's bands (Schlafly & Finkbeiner 2011, as the Legacy Surveys' DR9 has them).
 EXTINCTION = {"g": 3.214, "r": 2.165, "i": 1.592, "z": 1.211}
 
@@ -172,7 +174,7 @@ class Image(Modality):
         noise = np.zeros((n, len(self.bands)), np.float32)
         masked = np.zeros(n, np.float32)
         usable = images.present & (reason == "")
-        limit = np.finfo(self.options.storage).max
+        limit, least = (getattr(np.finfo(self.options.storage), k) for k in ("max", "tiny"))
         for size in np.unique(sides[usable]).tolist():
             rows = np.flatnonzero(usable & (sides == size))
             same = images if len(rows) == n else images.take(rows)
@@ -184,6 +186,8 @@ class Image(Modality):
             reason[rows[_constant(middle)]] = CONSTANT_IMAGE
             reason[rows[masked[rows] == 1]] = "all pixels of the crop masked"
             cut[np.isnan(cut)] = 0
+            brightest = np.abs(cut).max(axis=(1, 2, 3))
+            reason[rows[(brightest > 0) & (brightest < least)]] = TOO_SMALL
             pixels[rows, :, place, place] = np.clip(cut, -limit, limit, out=cut)
         present = images.present & (reason == "")
         for values in (pixels, noise, masked):
