@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from skybind.report.data import ExampleObject, Spectrum
+from skybind.report.build import build_report
+from skybind.report.data import ExampleObject, ReportData, Spectrum
 from skybind.report.discover import write_discover_page
 from skybind.report.discover_data import DiscoverData, Neighbour, ObjectPage, StructureView
 from skybind.report.discover_tables import comparison_table, detection_table
@@ -84,3 +85,13 @@ def test_the_score_made_for_a_kind_is_named():
     entry |= {"average_precision": 0.7, "precision": 0.6, "share": 0.02, "designated": True}
     (row,) = detection_table([entry]).rows
     assert [cell.text for cell in row[:3]] == ["wrong_label", "skybind, made for it", "label"]
+
+
+def test_report_and_discoveries_name_each_other(data, tmp_path):
+    assert 'href="report.html"' not in write_discover_page(data, tmp_path).read_text()
+    build_report(ReportData({}), tmp_path / "report.html")
+    assert 'href="discover.html"' not in (tmp_path / "report.html").read_text()
+    assert 'href="report.html"' in write_discover_page(data, tmp_path).read_text()
+    links = [("discover.html", "Discoveries")]
+    build_report(ReportData({}, links=links), tmp_path / "report.html")
+    assert '<a href="discover.html">Discoveries</a>' in (tmp_path / "report.html").read_text()

@@ -59,6 +59,7 @@ def render_report(run: ReportData) -> str:
         kind="run report",
         created=readable_time(run.metrics.get("created")),
         config=run.config.strip(),
+        links=run.links,
     )
 
 
@@ -71,6 +72,7 @@ def render_page(
     kind: str = "",
     created: str = "",
     config: str = "",
+    links: Sequence[tuple[str, str]] = (),
 ) -> str:
     """Give one page as HTML text that needs no other file.
 
@@ -86,6 +88,8 @@ def render_page(
         What the page is and when it was made, above the title.
     config : str
         Configuration, folded into the section `provenance`.
+    links : sequence of (str, str)
+        Other pages beside this one: file and words.
     """
     import jinja2
 
@@ -104,6 +108,7 @@ def render_page(
         facts=facts,
         sections=sections,
         config=config,
+        links=links,
     )
 
 

@@ -153,6 +153,8 @@ class ReportData:
         Objects whose retrieval is drawn.
     clusters : list of ClusterView
         Samples of the clusters.
+    links : list of (str, str)
+        Other pages beside the report: file and words.
     """
 
     metrics: dict[str, Any]
@@ -165,6 +167,7 @@ class ReportData:
     predictions: list[PredictionView] = field(default_factory=list)
     queries: list[QueryView] = field(default_factory=list)
     clusters: list[ClusterView] = field(default_factory=list)
+    links: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def classes(self) -> list[str]:

@@ -58,8 +58,14 @@ def write_discover_page(data: DiscoverData, folder: str | Path) -> Path:
             *(object_section(page, origin) for page in data.objects),
         ]
     shown = [section for section in sections if section is not None]
+    links = (
+        [("report.html", "Report of the run")] if (Path(folder) / "report.html").exists() else []
+    )
     write_text(
-        out, render_page(data.title, data.simulated, _facts(data), shown, kind="discoveries")
+        out,
+        render_page(
+            data.title, data.simulated, _facts(data), shown, kind="discoveries", links=links
+        ),
     )
     return out
 

@@ -126,6 +126,10 @@ def discover(
         from skybind.studies.discover_views import discover_data
 
         write_discover_page(discover_data(run, embeddings, result, options.top), run.folder)
+        if (run.folder / "report.html").exists():  # it names the new page
+            from skybind.studies.reporting import write_report
+
+            write_report(run)
     return result
 
 

@@ -12,6 +12,7 @@ from skybind.embeddings.store import Embeddings
 from skybind.errors import ConfigError
 from skybind.report.build import build_report
 from skybind.report.data import ExampleObject, MapPanel, ReportData, read_metrics
+from skybind.report.discover import PAGE
 from skybind.report.figures.pictures import IMAGES, SAMPLES, SPECTRA
 from skybind.report.views import (
     ClusterView,
@@ -58,6 +59,7 @@ def write_report(run: Run) -> Path:
     data = ReportData(
         metrics=metrics,
         config=(run.folder / "config.yaml").read_text(encoding="utf-8"),
+        links=[(PAGE, "Discoveries")] if (run.folder / PAGE).exists() else [],
         map_panels=_map_panels(run, layouts),
         map_method=run.config.evaluation.map,
         map_modalities=tuple(embeddings.modalities),
