@@ -34,6 +34,7 @@ from skybind.studies.steps import (
     run_finetuning,
     run_pretraining,
 )
+from skybind.studies.supervised import supervised_predictions
 from skybind.training.pretrain import pretrain
 
 SIDE, CROP = 28, 16
@@ -233,6 +234,11 @@ def test_a_pretrained_run_goes_on_without_its_file_of_weights(run, galaxies, bac
         after = again.source.prepared["image"].arrays["features"]
         assert after.filename == before.filename
         assert evaluate_case(again, CASE)["n_test"] > 0
+        images = again.source.present("image")
+        train, test = (again.rows(p)[images[again.rows(p)]] for p in ("train", "test"))
+        size = again.dataset.numbers("size")[:, None]
+        predicted = supervised_predictions(again, "image", size, train, test)
+        assert np.isfinite(predicted).all()
     finally:
         hidden.rename(backbone[0])
 

@@ -324,7 +324,8 @@ def _constant(images: np.ndarray) -> np.ndarray:
 def _binned(images: np.ndarray, binning: int) -> np.ndarray:
     """Add up squares of pixels of images (m, S, S); of masked pixels the mean of the others.
 
-    Pixels left over at the edges are cut off, on both sides alike.
+    Pixels left over at the edges are cut off, on both sides alike; an odd one at the end, which
+    moves the centre by half a pixel.
     """
     if binning == 1:
         return images

@@ -18,10 +18,10 @@ def supervised_predictions(
 ) -> np.ndarray:
     """Train the encoder of one modality to predict numbers, and predict.
 
-    The encoder is the configuration's, with weights drawn at random (a frozen backbone keeps
-    its own) and a linear layer on its features. The loss is the mean squared error of the
-    standardised numbers; AdamW with a cosine schedule; the last epoch's weights are used, so
-    that no validation object is needed.
+    The encoder is the configuration's, with weights drawn at random (of a frozen backbone the
+    run's cached features are used) and a linear layer on its features. The loss is the mean
+    squared error of the standardised numbers; AdamW with a cosine schedule; the last epoch's
+    weights are used, so that no validation object is needed.
 
     Parameters
     ----------
@@ -43,7 +43,9 @@ def supervised_predictions(
     standard = torch.from_numpy(((values - mean) / scale).astype(np.float32))
     source = run.source.select([name])
     device = best_device()
-    model = build_classifier(run.config, run.shapes, (name,), values.shape[1]).to(device)
+    # of a frozen backbone the run has the features, so its file is not needed
+    model = build_classifier(run.config, run.shapes, (name,), values.shape[1], load=False)
+    model.to(device)
     rng = np.random.default_rng(run.config.seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(run.config.seed)  # of dropout
