@@ -2,22 +2,29 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from skybind.config.load import nearest
 from skybind.data.mapping import ObservationSpec, PhotometrySpec, SpectrumSpec
 from skybind.data.readers.long import observation_fields
-from skybind.data.readers.registry import Fields, file_formats, file_reader
+from skybind.data.readers.pictures import SCALE_TOLERANCE
+from skybind.data.readers.registry import (
+    Fields,
+    ImageRequest,
+    file_formats,
+    file_reader,
+    image_reader,
+)
 from skybind.data.readers.tables import (
     Table,
     format_of,
     numbers,
-    open_fits,
     read_bytes,
     read_table,
 )
-from skybind.data.units import convert
+from skybind.data.units import convert, image_unit
 from skybind.errors import ConfigError, DataError
 from skybind.ragged import Ragged
 
@@ -46,13 +53,16 @@ _UNITS = {"time": "d", "flux": "mJy", "magnitude": "mag", "wavelength": "Angstro
 
 
 def read_observation(
-    path: str | Path, kind: str, units: Mapping[str, str | None] | None = None
+    path: str | Path,
+    kind: str,
+    units: Mapping[str, str | None] | None = None,
+    attributes: Mapping[str, Any] | None = None,
 ) -> Ragged:
     """Read a light curve, a spectrum or an image of one object.
 
     FITS files of the surveys that skybind knows (LAMOST, SDSS) are read as such, `.dat` files of
     ASAS-SN too; everything else is a table whose columns are found by their names, or for an
-    image a FITS cube of one plane a band.
+    image a FITS cutout with its bands (see `skybind.data.readers.fits_image`).
 
     Parameters
     ----------
@@ -62,6 +72,8 @@ def read_observation(
     units : mapping, optional
         Fields of the model and their units: what the file has in others is converted, where it
         says so, and an image's bands.
+    attributes : mapping, optional
+        Of an image: `pixel_scale` [arcsec] and `stretch`, which the file must not contradict.
 
     Returns
     -------
@@ -77,7 +89,7 @@ def read_observation(
     data = read_bytes(path)
     units = dict(units or {})
     if kind == "image":
-        return _ragged(_read_image(data, path.name, list(units)))
+        return _ragged(_read_image(data, path.name, units, attributes or {}))
     if kind not in NAMES:
         raise DataError(
             f"An observation of kind '{kind}' cannot be read from a file: "
@@ -216,20 +228,56 @@ def _find_columns(table: Table, kind: str) -> dict[str, str]:
     return found
 
 
-def _read_image(data: bytes, name: str, bands: list[str]) -> Fields:
-    """Planes of a FITS cube (bands, n, n), in the model's order of bands."""
-    with open_fits(data, name) as hdus:
-        cubes = [hdu.data for hdu in hdus if getattr(hdu, "data", None) is not None]
-        cubes = [np.asarray(cube) for cube in cubes if getattr(cube, "ndim", 0) == 3]
-        if not cubes:
-            raise DataError(f"{name} has no cube of images: one plane a band is needed.")
-        cube = cubes[0].astype(np.float32)
-    if len(cube) != len(bands) or cube.shape[1] != cube.shape[2]:
+def _read_image(
+    data: bytes,
+    name: str,
+    units: Mapping[str, str | None],
+    attributes: Mapping[str, Any],
+) -> Fields:
+    """Bands of a cutout, in the model's order and unit.
+
+    What the file states of bands, unit and pixel scale is heeded; where it states none, it is
+    taken to be as the model's images are.
+    """
+    try:
+        reader = image_reader(name, None)
+        try:
+            picture = reader(data, name, ImageRequest())
+        except DataError:  # it may state no bands: then they are the model's, in its order
+            picture = reader(data, name, ImageRequest(bands=list(units)))
+    except ConfigError as error:
+        raise DataError(f"{name} is no image: its ending is none of an image's.") from error
+    planes = dict(zip(picture.bands, picture.planes, strict=True))
+    missing = [band for band in units if band not in planes]
+    if missing:
         raise DataError(
-            f"{name} holds a cube of shape {cube.shape}: squares of {len(bands)} bands "
-            f"({', '.join(bands)}) are needed."
+            f"{name} lacks the band {missing[0]} (it has {', '.join(picture.bands)}; the model "
+            f"reads {', '.join(units)})."
         )
-    return {band: plane.ravel() for band, plane in zip(bands, cube, strict=True)}
+    if picture.display != (attributes.get("stretch", "linear") == "display"):
+        kinds = ("fluxes", "a picture stretched for display")
+        raise DataError(
+            f"{name} holds {kinds[picture.display]}, the model reads {kinds[not picture.display]}."
+        )
+    shape = picture.planes.shape[1:]
+    if shape[0] != shape[1]:
+        raise DataError(f"{name} is not square ({shape[0]} x {shape[1]} pixels).")
+    own, scale = picture.pixel_scale, attributes.get("pixel_scale")
+    if own is not None and scale is not None and abs(own / scale - 1) > SCALE_TOLERANCE:
+        raise DataError(
+            f"{name} has {own:.4g} arcsec a pixel, the model's images have {scale:.4g}: "
+            "resample it."
+        )
+    factor = 1.0
+    unit = next(iter(units.values()), None)
+    if picture.unit is not None and unit is not None:
+        try:
+            stored, factor = image_unit(picture.unit, f"{name}, its unit")
+        except ConfigError as error:
+            raise DataError(str(error)) from error
+        if stored != unit:
+            raise DataError(f"{name} is in {picture.unit}, the model's images are in {unit}.")
+    return {band: planes[band].astype(np.float32).ravel() * np.float32(factor) for band in units}
 
 
 def _converted(values: np.ndarray, unit: str, target: str, where: str) -> np.ndarray:

@@ -191,7 +191,9 @@ def _read(
         schema = note["schema"]
         try:
             if column in schema["observations"]:
-                found[name] = read_observation(path, kind, schema["observations"][column])
+                attributes = schema.get("attributes", {}).get(column)
+                units = schema["observations"][column]
+                found[name] = read_observation(path, kind, units, attributes)
             else:
                 own = {c: f["unit"] for c, f in schema["features"].items()}
                 own = {c: u for c, u in own.items() if schema["features"][c]["modality"] == column}
@@ -206,9 +208,11 @@ def _read(
         )
     if len(errors) == 1:
         raise errors[0]
+    # an ending that images never have tells nothing of what is wrong with the columns
+    kept = [i for i, error in enumerate(errors) if "is no image" not in str(error)] or [0]
     raise DataError(
-        f"{path.name} can be read as none of {', '.join(candidates)}; as {candidates[0]}: "
-        f"{errors[0]}"
+        f"{path.name} can be read as none of {', '.join(candidates)}; as {candidates[kept[0]]}: "
+        f"{errors[kept[0]]}"
     )
 
 
