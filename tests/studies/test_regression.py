@@ -7,7 +7,7 @@ import pytest
 from skybind.data.dataset import Dataset
 from skybind.data.schema import Column
 from skybind.embeddings.store import Embeddings
-from skybind.errors import ConfigError
+from skybind.errors import ConfigError, DataError
 from skybind.studies.clusters import cluster_again, planted_kinds, read_layouts
 from skybind.studies.regression import predict_anything, read_predictions, targets_of
 from skybind.studies.reporting import write_report
@@ -119,6 +119,10 @@ def test_new_objects_are_predicted_across_modalities(whole, tmp_path):
     assert np.corrcoef(table["redshift"].to_numpy(), true)[0, 1] > 0.5
     n, known = predict_anything(run, "redshift", tmp_path / "own.parquet")
     assert (n, known) == (300, 120 + (5 in run.rows("train")))  # no training object tells itself
+    predict_anything(run, "redshift", tmp_path / "own.csv")
+    assert (tmp_path / "own.csv").read_text().startswith('"object_id","split","redshift"')
+    with pytest.raises(DataError, match="ends in none of"):
+        predict_anything(run, "redshift", tmp_path / "own.txt")
     with pytest.raises(ConfigError, match="imag"):
         predict_anything(run, "redshift", tmp_path / "z.parquet", fit=["imag"])
 
@@ -134,6 +138,8 @@ def test_targets_are_redshifts_by_name_or_by_attribute(whole):
         dataset.schema.columns[name] = Column("info")
         dataset.numbers = lambda _: np.zeros(300)
         assert targets_of(dataset, [name])[0].redshift == bool(is_one)
+    dataset.schema.columns["z"] = Column("info", "mag")
+    assert not targets_of(dataset, ["z"])[0].redshift
     dataset.schema.columns["distance"] = Column("info", attributes={"quantity": "redshift"})
     assert targets_of(dataset, ["distance"])[0].redshift
     with pytest.raises(ConfigError, match="redshift"):

@@ -19,6 +19,7 @@ from skybind.errors import ConfigError, DataError
 from skybind.files import atomic_path
 from skybind.models.saved import load_model
 from skybind.studies.run import Run
+from skybind.studies.search_result import check_ending, write_table
 from skybind.studies.statistics import modality_sets, modality_statistics
 from skybind.studies.steps import run_embedding
 from skybind.studies.supervised import supervised_predictions
@@ -74,8 +75,8 @@ class Predictions:
 def targets_of(dataset: Dataset, names: Sequence[str] | None = None) -> list[Target]:
     """Give the targets of a dataset: the named columns, or all of the role `target`.
 
-    A column is a redshift if its attribute `quantity` says so, or its name does (`redshift`,
-    `z`, `z_spec`, ...).
+    A column is a redshift if its attribute `quantity` says so, or if its name does (`redshift`,
+    `z`, `z_spec`, ...) and it has no unit: a `z` in mag is the brightness in that band.
 
     Raises
     ------
@@ -88,7 +89,7 @@ def targets_of(dataset: Dataset, names: Sequence[str] | None = None) -> list[Tar
     for name in names or []:
         if name not in columns:
             raise ConfigError(
-                f"evaluation.targets names '{name}', which the dataset does not have: "
+                f"The target '{name}' is no column of the dataset at {dataset.path}: "
                 f"{nearest(name, list(columns))}"
             )
     chosen = dataset.schema.with_role("target") if names is None else list(names)
@@ -98,7 +99,7 @@ def targets_of(dataset: Dataset, names: Sequence[str] | None = None) -> list[Tar
             name,
             columns[name].unit,
             columns[name].attributes.get("quantity") == "redshift"
-            or REDSHIFT_NAME.fullmatch(name) is not None,
+            or (columns[name].unit in (None, "") and bool(REDSHIFT_NAME.fullmatch(name))),
             dataset.numbers(name),
             _true_numbers(truth, name),
         )
@@ -362,7 +363,8 @@ def predict_anything(
     target : str
         The column of the run's dataset.
     out : str or Path
-        Parquet file of `object_id`, `split` (of the run's own objects) and the target.
+        Table (.parquet, .csv, .vot, .ecsv, .fits) of `object_id`, `split` (of the run's own
+        objects) and the target.
     data : str or Path, optional
         Another dataset; the run's by default.
     fit, predict : sequence of str, optional
@@ -373,6 +375,7 @@ def predict_anything(
     int, int
         Objects, and those with a predicted number.
     """
+    check_ending(out)
     embeddings = run_embedding(run)
     names = list(fit or embeddings.modalities)
     asked = list(predict or names)
@@ -395,8 +398,7 @@ def predict_anything(
             target: pa.array(values, from_pandas=True),
         }
     )
-    with atomic_path(Path(out)) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+    write_table(table, out)
     return len(values), int(np.isfinite(values).sum())
 
 

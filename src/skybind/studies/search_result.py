@@ -97,6 +97,12 @@ class SearchResult:
         )
 
 
+def check_ending(path: str | Path) -> None:
+    """Refuse a file that `write_table` could not write, before anything is computed for it."""
+    if Path(path).suffix.lower() not in FORMATS:
+        raise DataError(f"{path} ends in none of {', '.join(FORMATS)}: choose one of them.")
+
+
 def write_table(table: pa.Table, path: str | Path) -> None:
     """Write a table as CSV, Parquet, VOTable (`.vot`, for TOPCAT), ECSV or FITS.
 
@@ -106,9 +112,8 @@ def write_table(table: pa.Table, path: str | Path) -> None:
         If the file's ending is none of these.
     """
     path = Path(path)
+    check_ending(path)
     suffix = path.suffix.lower()
-    if suffix not in FORMATS:
-        raise DataError(f"{path} ends in none of {', '.join(FORMATS)}: choose one of them.")
     with atomic_path(path) as temporary:
         if suffix == ".csv":
             import pyarrow.csv as pcsv
