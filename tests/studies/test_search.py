@@ -80,6 +80,18 @@ def test_by_default_the_mean_of_all_modalities_is_searched(run, embeddings):
     assert found.target == embeddings.modalities
 
 
+def test_only_objects_with_the_modality_count_and_what_is_missing_is_said(run, embeddings):
+    present = embeddings.present
+    name = str(embeddings.object_id[complete(embeddings)])
+    found = search(run, [name], source=["photometry"], target=["spectrum"], k=1)
+    assert found.searched == present["spectrum"].sum() < len(embeddings)
+    assert not found.notes
+    half = np.flatnonzero(present["photometry"] & ~present["spectrum"])[0]
+    both = ["photometry", "spectrum"]
+    found = search(run, [str(embeddings.object_id[half])], source=both, k=1)
+    assert any("has no spectrum" in note for note in found.notes)
+
+
 def test_conditions_hold_for_every_match(run, stars, embeddings):
     dataset = Dataset.open(stars)
     labels = dict(zip(dataset.object_ids, dataset.labels(), strict=True))
@@ -211,6 +223,7 @@ def test_the_index_finds_the_same_and_is_built_once(run, embeddings):
     first = search(run, [name], source=["photometry"], k=5, index=True, recall=1.0)
     assert first.recall is not None
     assert first.recall > 0.9
+    assert first.searched == exact.searched == embeddings.present["photometry"].sum()
     assert any("built" in note for note in first.notes)
     assert np.isin(first.row, exact.row).mean() >= 0.8
     both = np.isin(exact.row, first.row)

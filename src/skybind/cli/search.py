@@ -133,6 +133,8 @@ def search(
             raise SkybindError(
                 "There is no predicted spectrum: ask for it with --predict spectrum."
             )
+        if len(result.spectra) > 1:
+            raise SkybindError("--predicted writes one spectrum: give one query, and one column.")
         write_table(predicted_table(result.spectra[0]), predicted)
     if figure is not None:
         from skybind.studies.search import dataset_of

@@ -1,7 +1,7 @@
 """Search: the objects of a survey that are most like an object or a new observation."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -179,6 +179,9 @@ def _resolve(
     found = query_object(stream, text, wanted)
     if contrast is not None and contrast not in found.vectors:
         raise DataError(f"{text} has no {contrast}: it cannot be contrasted with others there.")
+    absent = [name for name in source or () if name not in found.vectors]
+    if absent and len(absent) < len(names):
+        found.notes.append(f"{text} has no {' and no '.join(absent)}: it is searched by the rest.")
     if contrast is not None and contrast not in names:
         found.contrast = found.vectors.pop(contrast)  # not searched by that
     return found
@@ -228,9 +231,13 @@ def _find(
     measured = None
     notes: list[str] = []
     if index:
-        nearest_, measured = _by_index(stream, target, vectors, keep, extra, recall, by, notes)
+        nearest_, measured, n = _by_index(stream, target, vectors, keep, extra, recall, by, notes)
+        # which of the filtered have the modality would take a pass over all embeddings
+        searched = n if keep is None else min(n, int(keep.sum()))
     else:
-        nearest_ = exact_nearest(stream.chunks(target, keep), vectors, extra)
+        counted = _Counted(stream.chunks(target, keep))
+        nearest_ = exact_nearest(counted, vectors, extra)
+        searched = counted.n
     rows, cosines, owner = [], [], []
     for i, query in enumerate(queries):
         good = nearest_.row[i] >= 0
@@ -255,10 +262,22 @@ def _find(
         contrast=None,
         relation=np.full(len(row), "", dtype=object),
         split=parts,
-        searched=len(stream) if keep is None else int(keep.sum()),
+        searched=searched,
         recall=measured,
         notes=notes + [sentence for query in queries for sentence in query.notes],
     )
+
+
+class _Counted:
+    """Chunks of vectors, and how many vectors there were."""
+
+    def __init__(self, chunks: Iterator[tuple[np.ndarray, np.ndarray]]) -> None:
+        self.chunks, self.n = chunks, 0
+
+    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for rows, vectors in self.chunks:
+            self.n += len(rows)
+            yield rows, vectors
 
 
 def _by_index(
@@ -270,8 +289,11 @@ def _by_index(
     recall: float,
     by: list[list[str]],
     notes: list[str],
-) -> tuple[Nearest, float]:
-    """Search by the index; what it finds is compared again with the exact vectors."""
+) -> tuple[Nearest, float, int]:
+    """Search by the index; what it finds is compared again with the exact vectors.
+
+    Gives the matches, the index's recall, and how many vectors it holds.
+    """
     from skybind.embeddings.index import build_index, has_index, open_index
 
     if has_index(stream, target):
@@ -291,7 +313,7 @@ def _by_index(
         row[i], cosine[i] = best.row[0], best.cosine[0]
     measured = opened.note.recall
     worst = min(measured.get(name, min(measured.values())) for names in by for name in names)
-    return Nearest(row, cosine), worst
+    return Nearest(row, cosine), worst, opened.note.n
 
 
 def _rank_by_contrast(result: SearchResult, stream: EmbeddingStream, contrast: str) -> SearchResult:

@@ -51,7 +51,8 @@ class SearchResult:
     spectra : list of SpectrumPrediction
         For each query, if its spectrum was to be predicted.
     searched : int
-        Objects that the filters left.
+        Objects that were compared: those that the filters left and that have the modality (by
+        an index with filters: at most so many).
     recall : float, optional
         Of the index, by which the search was made; None for an exact search.
     notes : list of str
