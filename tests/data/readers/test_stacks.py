@@ -209,3 +209,9 @@ def test_real_arrays(tmp_path, name):
     assert good.sum() > 3000
     if len(flux) == len(good):
         np.testing.assert_array_equal(got["flux"][good], flux[good])
+
+
+def test_one_row_of_fluxes_is_not_given_to_every_object(tmp_path):
+    file = npz(tmp_path, wave=np.arange(4000.0, 4004), flux=np.arange(4.0), ivar=np.ones(4))
+    with pytest.raises(DataError, match="one row of numbers"):
+        run(tmp_path, file)

@@ -61,6 +61,11 @@ class Stack:
         self.first = self.arrays[self._main]
         if not self.first.shape:
             raise DataError(f"{self.file}: '{self._main}' is a number, not an array.")
+        if len(self.first.shape) == 1:  # it would be taken for what all objects share
+            raise DataError(
+                f"{self.file}: '{self._main}' of shape {self.first.shape} is one row of numbers: "
+                "write (objects, pixels)."
+            )
         self.n = int(self.first.shape[0])
         self.quarantine: Rows = []
         if spec.id is not None:
