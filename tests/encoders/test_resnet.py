@@ -72,3 +72,19 @@ def test_what_cannot_be_is_refused():
         build_encoder("resnet", InputShape(3), blocks=[1, 0])
     with pytest.raises(DataError, match="with 3 channels"):
         build_encoder("resnet", InputShape(3))(torch.zeros(2, 1, 32, 32))
+
+
+def test_the_maximum_keeps_what_is_seen_in_one_place_only():
+    torch.manual_seed(0)
+    shape = InputShape(channels=3, length=32)
+    both = build_encoder("resnet", shape, stem=4, pooling="both").eval()
+    mean = build_encoder("resnet", shape, stem=4).eval()
+    mean.load_state_dict(both.state_dict())  # pooling has no weights
+    values = torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        features = both(values)
+        assert features.shape == (2, both.out_features) == (2, 2 * mean.out_features)
+        torch.testing.assert_close(features[:, : mean.out_features], mean(values))
+        assert (features[:, mean.out_features :] >= features[:, : mean.out_features]).all()
+    with pytest.raises(ConfigError, match="pooling"):
+        build_encoder("resnet", shape, pooling="max")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -106,6 +107,9 @@ class ResNet(Encoder):
         twice as many.
     width : int
         Bottlenecks: inner channels in 64ths of the planes (torchvision's `width_per_group`).
+    pooling : {"mean", "both"}
+        Features: the mean over the image (torchvision), or the mean and the maximum side by side;
+        the maximum keeps what is seen in one place only.
 
     Raises
     ------
@@ -121,9 +125,11 @@ class ResNet(Encoder):
         blocks: Sequence[int] = (1, 1, 1, 1),
         stem: int = 16,
         width: int = 64,
+        pooling: Literal["mean", "both"] = "mean",
     ) -> None:
         super().__init__()
         check_choice("resnet", "block", block, _BLOCKS)
+        check_choice("resnet", "pooling", pooling, ("mean", "both"))
         check_range("resnet", "blocks (their number)", len(blocks), 1)
         for count in blocks:
             check_range("resnet", "blocks", count, 1)
@@ -142,7 +148,8 @@ class ResNet(Encoder):
                 steps.append(make(channels, planes, stride if index == 0 else 1, width))
                 channels = planes * make.expansion
             self.add_module(name, nn.Sequential(*steps))
-        self.out_features = channels
+        self.pooling = pooling
+        self.out_features = channels * (2 if pooling == "both" else 1)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
@@ -156,7 +163,8 @@ class ResNet(Encoder):
         x = functional.max_pool2d(x, 3, 2, padding=1)
         for name in self.stages:
             x = self.get_submodule(name)(x)
-        return x.mean(dim=(2, 3))
+        mean = x.mean(dim=(2, 3))
+        return mean if self.pooling == "mean" else torch.cat([mean, x.amax(dim=(2, 3))], dim=1)
 
 
 @register_encoder("resnet50")
