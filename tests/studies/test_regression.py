@@ -110,15 +110,18 @@ def test_new_objects_are_predicted_across_modalities(whole, tmp_path):
     folder, _ = whole
     true = write_galaxies(tmp_path / "new", 80, seed=9, with_spectra=False, name="new")
     run = Run.open(folder / "run", show=False)
-    n, known = predict_anything(
+    n, known, taught = predict_anything(
         run, "redshift", tmp_path / "z.parquet", data=tmp_path / "new",
         fit=["spectrum"], predict=["image"],
     )  # fmt: skip
-    assert (n, known) == (80, 80)
+    assert (n, known, taught) == (80, 80, 0)
     table = pq.read_table(tmp_path / "z.parquet")
     assert np.corrcoef(table["redshift"].to_numpy(), true)[0, 1] > 0.5
-    n, known = predict_anything(run, "redshift", tmp_path / "own.parquet")
+    n, known, taught = predict_anything(run, "redshift", tmp_path / "own.parquet")
     assert (n, known) == (300, 120 + (5 in run.rows("train")))  # no training object tells itself
+    reasons = pq.read_table(tmp_path / "own.parquet")["reason"].to_pylist()
+    assert taught == reasons.count("training object") == 300 - known
+    assert reasons.count("") == known
     predict_anything(run, "redshift", tmp_path / "own.csv")
     assert (tmp_path / "own.csv").read_text().startswith('"object_id","split","redshift"')
     with pytest.raises(DataError, match="ends in none of"):

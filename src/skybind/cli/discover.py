@@ -44,8 +44,10 @@ def predict(
     opened = Run.open(folder, show=not quiet)
     names = fit.split("+") if fit else None
     others = predict_from.split("+") if predict_from else names
-    n, known = predict_anything(opened, target, out, data=data, fit=names, predict=others)
+    n, known, taught = predict_anything(opened, target, out, data=data, fit=names, predict=others)
     typer.echo(f"{known} of {n} objects have a predicted {target} in {out}.")
+    if taught:
+        typer.echo(f"{taught} have the name of a training object of the run: they get none.")
 
 
 @app.command()

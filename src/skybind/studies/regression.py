@@ -353,8 +353,11 @@ def predict_anything(
     data: str | Path | None = None,
     fit: Sequence[str] | None = None,
     predict: Sequence[str] | None = None,
-) -> tuple[int, int]:
+) -> tuple[int, int, int]:
     """Predict a target for the run's objects or those of another dataset, and write a table.
+
+    An object that has the name of a training object gets none, in another dataset too: it may be
+    the same, and would be told its own number.
 
     Parameters
     ----------
@@ -364,7 +367,7 @@ def predict_anything(
         The column of the run's dataset.
     out : str or Path
         Table (.parquet, .csv, .vot, .ecsv, .fits) of `object_id`, `split` (of the run's own
-        objects) and the target.
+        objects), the target, and `reason`: why there is none.
     data : str or Path, optional
         Another dataset; the run's by default.
     fit, predict : sequence of str, optional
@@ -372,8 +375,8 @@ def predict_anything(
 
     Returns
     -------
-    int, int
-        Objects, and those with a predicted number.
+    int, int, int
+        Objects, those with a predicted number, and those named like training objects.
     """
     check_ending(out)
     embeddings = run_embedding(run)
@@ -391,15 +394,19 @@ def predict_anything(
         model = run.folder / "pretrain" / "model"
         others = embed_dataset(load_model(model, dataset.schema, modalities=asked), dataset)
     values = predict_targets(run, embeddings, others, target, names, asked)
+    known = np.isfinite(values)
+    taught = np.isin(others.object_id, run.dataset.object_ids[run.rows("train")]) & ~known
+    absent = f"not observed in {' or '.join(asked)}"
     table = pa.table(
         {
             "object_id": pa.array(others.object_id.tolist(), pa.string()),
             "split": pa.array(others.split.tolist(), pa.string()),
             target: pa.array(values, from_pandas=True),
+            "reason": np.where(known, "", np.where(taught, "training object", absent)).tolist(),
         }
     )
     write_table(table, out)
-    return len(values), int(np.isfinite(values).sum())
+    return len(values), int(known.sum()), int(taught.sum())
 
 
 def _true_numbers(truth: pa.Table | None, name: str) -> np.ndarray | None:

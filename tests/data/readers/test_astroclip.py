@@ -201,6 +201,7 @@ def test_provabgs_is_joined_with_the_cuts_of_the_reports(tmp_path, written):
         ids_of(arrays)[2]: "cut: no positive stellar mass in PROVABGS",
         ids_of(arrays)[3]: "cut: no positive magnitude g in PROVABGS",
         ids_of(arrays)[4]: "cut: no positive magnitude z in PROVABGS",
+        ids_of(arrays)[8]: "its TARGETID is not in the table",
     }
 
 

@@ -44,6 +44,10 @@ CUTS = (
 ROWS = 65536
 
 
+#: Why an object has no targets that is not in the table.
+ABSENT = "its TARGETID is not in the table"
+
+
 @dataclass
 class Provabgs:
     """The table, sorted by TARGETID.
@@ -81,12 +85,13 @@ class Provabgs:
         values : dict of str to ndarray, shape (m,)
             NaN where there is no match, or the match was cut.
         reason : ndarray of str objects, shape (m,)
-            Which cut took the match out, "" otherwise.
+            Why there is none: which cut took the match out, or that the table has no such
+            TARGETID; "" otherwise.
         """
         place = np.minimum(np.searchsorted(self.targetid, targetid), len(self.targetid) - 1)
         known = self.targetid[place] == targetid
         values = {name: np.where(known, v[place], np.nan) for name, v in self.values.items()}
-        return values, np.where(known, self.reason[place], "")
+        return values, np.where(known, self.reason[place], ABSENT)
 
 
 def read_provabgs(path: Path) -> Provabgs:
