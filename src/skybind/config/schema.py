@@ -234,9 +234,9 @@ class EvaluationConfig(_Section):
         None, description="Columns that colour the maps; targets and labels by default."
     )
     island_radius: float | None = Field(
-        None,
-        description="Radius of a neighbourhood of DBSCAN on the map; by default 0.20 as in the "
-        "AstroCLIP reports, or more where the map is sparse.",
+        0.20,
+        description="Radius of a neighbourhood of DBSCAN on the map (AstroCLIP reports: 0.20); "
+        "null: chosen by the spacing of the map, fewer and larger islands where it is sparse.",
         gt=0,
     )
     island_samples: int = Field(5, description="Neighbours that make an island grow.", ge=1)
