@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
 
 from skybind.report.data import ExampleObject
 from skybind.report.figures.objects import object_panels
@@ -39,7 +38,7 @@ def search_figure(
     rows = [query, *matches]
     n = len(rows) + (predicted is not None)
     figure = new_figure(ROW * n + 0.3)
-    parts = list(np.atleast_1d(figure.subfigures(n, 1)))
+    parts = list(figure.subfigures(n, 1, squeeze=False)[:, 0])
     figure.suptitle(origin, fontsize=7.5, color=MUTED, x=0.99, ha="right")
     if predicted is not None:
         axes = parts.pop(1).subplots()
