@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-
 from skybind.report.data import ExampleObject
 from skybind.report.figures.objects import object_panels
 from skybind.report.style import BLUE, INK, MUTED, SKY, new_figure
