@@ -21,6 +21,8 @@ QUICK = [
     "finetuning.modalities=[each]",
     "finetuning.subsets=['10']",
 ]
+pytest.importorskip("optuna", reason="needs the extra 'tune' (optuna)")
+
 RATES = {"low": 1e-4, "high": 1e-2, "log": True}
 
 
