@@ -35,6 +35,7 @@ DRAWN_CLUSTERS = 8
 #: Columns that colour the maps at most, unless the configuration names them.
 COLOURS = 4
 # The map whose clusters are drawn: the reports' choice (figures 12 and 13) where there is one.
+PLANTED_CLUSTERS = 4  # of those drawn
 SAMPLED_KIND = {"DBSCAN": "image", "k-means": "spectrum"}
 
 
@@ -188,7 +189,7 @@ def _retrieved(
 def _sampled(
     run: Run, layouts: list[Layout], metrics: Mapping[str, Any]
 ) -> list[tuple[tuple[str, ...], str, int, int, np.ndarray]]:
-    """Random members of clusters: of the largest ones, and of those that hold planted kinds."""
+    """Random members of clusters: the largest, and those that a rare planted kind is most of."""
     rng = np.random.default_rng(run.config.seed)
     sampled = []
     for method, kind in SAMPLED_KIND.items():
@@ -202,9 +203,10 @@ def _sampled(
             continue
         label = layout.island if method == "DBSCAN" else layout.group
         entry = entries[layout.modalities]
-        planted = {match["cluster"] for match in entry["truth"] if match["cluster"] >= 0}
+        rarest = sorted(entry["truth"], key=lambda match: match["share"])
+        planted = [number for match in rarest for number in match["clusters"]][:PLANTED_CLUSTERS]
         largest = [cluster["cluster"] for cluster in entry["clusters"]]
-        numbers = sorted(dict.fromkeys([*sorted(planted), *largest][:DRAWN_CLUSTERS]))
+        numbers = sorted(list(dict.fromkeys([*planted, *largest]))[:DRAWN_CLUSTERS])
         for number in numbers:
             members = layout.rows[label == number]
             chosen = rng.choice(members, min(SAMPLES, len(members)), replace=False)
