@@ -9,23 +9,24 @@ from skybind.cli.options import Quiet
 
 app = typer.Typer(help="Simulate surveys with known truth.", no_args_is_help=True)
 
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the new dataset.")]
+Seed = Annotated[int, typer.Option("--seed", help="The same seed gives the same survey.")]
+Missing = Annotated[
+    float,
+    typer.Option("--missing", help="Fraction of each modality left unobserved.", min=0, max=0.66),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a dataset there.")]
+
 
 @app.command("stars")
 def simulate_stars(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the new dataset.")],
+    folder: Folder,
     objects: Annotated[
         int, typer.Option("--objects", "-n", help="Stars to simulate.", min=1)
     ] = 10000,
-    seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same survey.")] = 0,
-    missing: Annotated[
-        float,
-        typer.Option(
-            "--missing", help="Fraction of each modality left unobserved.", min=0, max=0.66
-        ),
-    ] = 0.0,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a dataset there.")
-    ] = False,
+    seed: Seed = 0,
+    missing: Missing = 0.0,
+    overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
     """Simulate a survey of variable stars: light curve, spectrum and catalogue row of each."""
@@ -39,23 +40,16 @@ def simulate_stars(
 
 @app.command("galaxies")
 def simulate_galaxies(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the new dataset.")],
+    folder: Folder,
     objects: Annotated[
         int, typer.Option("--objects", "-n", help="Galaxies to simulate.", min=1)
     ] = 3000,
-    seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same survey.")] = 0,
-    missing: Annotated[
-        float,
-        typer.Option(
-            "--missing", help="Fraction of each modality left unobserved.", min=0, max=0.66
-        ),
-    ] = 0.0,
+    seed: Seed = 0,
+    missing: Missing = 0.0,
     processes: Annotated[
         int, typer.Option("--processes", help="Processes that simulate side by side.", min=1)
     ] = 1,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a dataset there.")
-    ] = False,
+    overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
     """Simulate a survey of galaxies: grz image, spectrum and catalogue row of each."""

@@ -1,6 +1,6 @@
 """Making embeddings: of a run's prepared data, or of any dataset in one pass."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ def embed_source(
     object_id: np.ndarray,
     part: np.ndarray,
     *,
+    modalities: Sequence[str] | None = None,
     model: dict[str, object] | None = None,
     batch_size: int = 512,
     progress: Progress | None = None,
@@ -40,6 +41,8 @@ def embed_source(
         With fitted modalities.
     object_id, part : ndarray of str, shape (n,)
         Names of the objects and their parts of the split ("" for none).
+    modalities : sequence of str, optional
+        Only these; all of the binder's by default.
     model : dict, optional
         Identity of the model, stored with the embeddings.
     batch_size : int
@@ -48,7 +51,7 @@ def embed_source(
     """
     device = best_device()
     binder = binder.to(device).eval()
-    names = binder.modalities
+    names = binder.modalities if modalities is None else list(modalities)
     chosen = source.select(names)
     rows = np.arange(len(source))
     vectors = {name: np.zeros((len(rows), binder.dimension), np.float32) for name in names}

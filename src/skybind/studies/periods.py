@@ -4,9 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import torch
 
-from skybind.embeddings.make import best_device
+from skybind.embeddings.make import embed_source
 from skybind.embeddings.store import Embeddings
 from skybind.files import atomic_path, json_hash
 from skybind.modalities.source import BatchSource
@@ -16,7 +15,7 @@ from skybind.studies.run import Run
 from skybind.studies.steps import find_pretrained
 from skybind.tasks.period_doubt import FACTORS, PeriodDoubt, period_doubt
 
-CHUNK, BATCH = 2048, 512
+CHUNK = 2048
 #: In a run's folder: light curves embedded at other periods, so that nothing is done twice.
 CACHE = "discover/refolded"
 
@@ -58,7 +57,9 @@ def refold(run: Run, saved: SavedModel, name: str, factor: float) -> np.ndarray:
             period = np.asarray(table[column].cast(pa.float64()).to_numpy(zero_copy_only=False))
             changed = table.set_column(place, column, pa.array(period * factor, from_pandas=True))
             source = BatchSource({name: modality}, {name: modality.prepare(changed)})
-            pieces.append(_embed(saved, source, name))
+            ids, none = np.arange(len(source)).astype(str), np.full(len(source), "")
+            made = embed_source(saved.binder, source, ids, none, modalities=[name])
+            pieces.append(made.vectors[name])
             done += len(source)
             report(done)
     return np.concatenate(pieces)
@@ -83,16 +84,3 @@ def _folding_modality(saved: SavedModel) -> str | None:
         if period is not None and period in modality.columns:
             return name
     return None
-
-
-@torch.inference_mode()
-def _embed(saved: SavedModel, source: BatchSource, name: str) -> np.ndarray:
-    """Embed all of a source in one modality, shape (n, D)."""
-    device = best_device()
-    binder = saved.binder.to(device).eval()
-    vectors = np.zeros((len(source), binder.dimension), np.float32)
-    for start in range(0, len(source), BATCH):
-        rows = np.arange(start, min(start + BATCH, len(source)))
-        batch = source.batch(rows).to(device)
-        vectors[rows] = binder.embed(batch, [name])[name].float().cpu().numpy()
-    return vectors

@@ -97,9 +97,7 @@ def compare_means(
     DataError
         If there are no combinations or no objects.
     """
-    columns = tuple(sorted(scores, key=len))
-    if not columns or not len(group):
-        raise DataError("There is nothing to compare: no combination, or no object.")
+    columns = _columns(scores, group)
     stacked = np.stack([np.asarray(scores[names], dtype=float) for names in columns], axis=1)
 
     def measure(rows: np.ndarray, counts: np.ndarray) -> np.ndarray:
@@ -131,9 +129,7 @@ def compare_r2(
     DataError
         If there are no combinations or no objects.
     """
-    columns = tuple(sorted(predictions, key=len))
-    if not columns or not len(group):
-        raise DataError("There is nothing to compare: no combination, or no object.")
+    columns = _columns(predictions, group)
     squared = np.stack([(np.asarray(predictions[c]) - true) ** 2 for c in columns], axis=1)
 
     def measure(rows: np.ndarray, counts: np.ndarray) -> np.ndarray:
@@ -144,6 +140,15 @@ def compare_r2(
             return np.asarray(1 - counts @ squared[rows] / spread[:, None])
 
     return _compare(measure, group, groups, columns, resamples, seed)
+
+
+def _columns(
+    values: Mapping[Combination, np.ndarray], group: np.ndarray
+) -> tuple[Combination, ...]:
+    """The combinations, few modalities first; there must be some, and objects too."""
+    if not values or not len(group):
+        raise DataError("There is nothing to compare: no combination, or no object.")
+    return tuple(sorted(values, key=len))
 
 
 def _compare(  # type: ignore[no-untyped-def]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from skybind.errors import ConfigError, DataError
+from skybind.tasks.neighbours import unit
 
 METHODS = ("umap", "pca")
 NEIGHBOURS = 15
@@ -90,11 +91,11 @@ def _umap(
     import umap
 
     n = len(fit_x)
-    library = _unit(fit_x)
+    library = unit(fit_x)
     exact = n <= EXACT_UP_TO and "metric" not in options
 
     def seen(values: np.ndarray) -> np.ndarray:
-        return _cosine_distance(_unit(values), library) if exact else _unit(values)
+        return _cosine_distance(unit(values), library) if exact else unit(values)
 
     settings: dict[str, Any] = {
         "n_neighbors": min(NEIGHBOURS, n - 1),
@@ -148,9 +149,3 @@ def _cosine_distance(x: np.ndarray, library: np.ndarray) -> np.ndarray:
     if x.shape == library.shape and np.array_equal(x, library):
         np.fill_diagonal(distance, 0.0)
     return distance
-
-
-def _unit(values: np.ndarray) -> np.ndarray:
-    """Scale rows to unit length; rows of zeros stay."""
-    length = np.linalg.norm(values, axis=1, keepdims=True)
-    return np.divide(values, length, out=np.zeros_like(values), where=length > 0)

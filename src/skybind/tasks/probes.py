@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from skybind.tasks.neighbours import unit
 from skybind.tasks.regression import NEIGHBOURS, knn_regression, regression_metrics
 
 #: Penalties of the linear probe, of which cross-validation takes the best.
@@ -62,12 +63,7 @@ def probe_features(
     mean, scale = train_x.mean(axis=0), train_x.std(axis=0)
     scale = np.where(scale > 1e-8 * np.maximum(1.0, np.abs(mean)), scale, 1.0)
     train, test = (train_x - mean) / scale, (test_x - mean) / scale
-    near = regression_metrics(test_y, knn_regression(_unit(train), train_y, _unit(test), k))
+    near = regression_metrics(test_y, knn_regression(unit(train), train_y, unit(test), k))
     ridge = RidgeCV(PENALTIES).fit(train, train_y)
     straight = regression_metrics(test_y, ridge.predict(test))
     return Probe(len(train_y), len(test_y), near.r2, near.r2_error, straight.r2, straight.r2_error)
-
-
-def _unit(values: np.ndarray) -> np.ndarray:
-    length = np.linalg.norm(values, axis=1, keepdims=True)
-    return values / np.where(length > 0, length, 1.0)

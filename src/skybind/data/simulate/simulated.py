@@ -1,7 +1,8 @@
 """A simulated survey in memory, and how one is made block by block."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import ClassVar
 
 import numpy as np
 
@@ -56,6 +57,33 @@ class SimulatedSurvey:
             {key: values[rows] for key, values in self.truth.items()},
             self.columns,
         )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The arguments of a simulation; a survey's own adds the fractions of what it plants.
+
+    Attributes
+    ----------
+    modalities : int
+        How many an object has when all are observed.
+    seed : int
+    missing : float
+        Fraction of each modality left unobserved.
+    """
+
+    modalities: ClassVar[int]
+    seed: int
+    missing: float
+
+    def __post_init__(self) -> None:
+        check_missing(self.missing, self.modalities)
+        planted = [field.name for field in fields(self)[2:]]
+        check_fractions({name: getattr(self, name) for name in planted}, self.seed)
+
+    def generator(self, block: int, stage: int) -> np.random.Generator:
+        """Give the random generator of one stage of one block."""
+        return np.random.default_rng([self.seed, block, stage])
 
 
 def in_chunks(

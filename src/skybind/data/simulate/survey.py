@@ -24,9 +24,8 @@ from skybind.data.simulate.features import light_curve_features
 from skybind.data.simulate.lightcurves import true_magnitudes
 from skybind.data.simulate.populations import draw_pulsating, draw_red, draw_rotating
 from skybind.data.simulate.simulated import (
+    Plan,
     SimulatedSurvey,
-    check_fractions,
-    check_missing,
     choose_observed,
     hide,
     in_chunks,
@@ -49,24 +48,14 @@ FAMILIES = {
 
 
 @dataclass(frozen=True)
-class _Plan:
+class _Plan(Plan):
     """The arguments of a simulation."""
 
-    seed: int
-    missing: float
+    modalities = len(faults.MODALITIES)
     wrong_labels: float
     wrong_periods: float
     outliers: float
     other_classes: float
-
-    def __post_init__(self) -> None:
-        check_missing(self.missing, len(faults.MODALITIES))
-        names = ("wrong_labels", "wrong_periods", "outliers", "other_classes")
-        check_fractions({name: getattr(self, name) for name in names}, self.seed)
-
-    def generator(self, block: int, stage: int) -> np.random.Generator:
-        """Give the random generator of one stage of one block."""
-        return np.random.default_rng([self.seed, block, stage])
 
 
 def simulate_stars(

@@ -29,9 +29,8 @@ from skybind.data.simulate.galaxies.history import COMPONENTS
 from skybind.data.simulate.galaxies.light import Light, shine
 from skybind.data.simulate.galaxies.population import Galaxies
 from skybind.data.simulate.simulated import (
+    Plan,
     SimulatedSurvey,
-    check_fractions,
-    check_missing,
     choose_observed,
     hide,
     in_chunks,
@@ -65,23 +64,13 @@ _TRUTH = ("population", "morphology", "redshift", "log_mass", "sfr", "log_ssfr",
 
 
 @dataclass(frozen=True)
-class _Plan:
+class _Plan(Plan):
     """The arguments of a simulation."""
 
-    seed: int
-    missing: float
+    modalities = len(MODALITIES)
     artefacts: float
     wrong_spectra: float
     wrong_redshifts: float
-
-    def __post_init__(self) -> None:
-        check_missing(self.missing, len(MODALITIES))
-        names = ("artefacts", "wrong_spectra", "wrong_redshifts")
-        check_fractions({name: getattr(self, name) for name in names}, self.seed)
-
-    def generator(self, block: int, stage: int) -> np.random.Generator:
-        """Give the random generator of one stage of one block."""
-        return np.random.default_rng([self.seed, block, stage])
 
 
 def simulate_galaxies(
