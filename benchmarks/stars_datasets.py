@@ -14,8 +14,9 @@ from skybind.data.dataset import DatasetWriter
 from skybind.data.features import FEATURES
 from skybind.data.schema import Column
 from skybind.data.series import group_median
+from skybind.data.splits import Split
 from skybind.ragged import Ragged
-from stars_baselines import CLASSES, LEAST_EPOCHS, load_features
+from stars_baselines import CLASSES, LEAST_EPOCHS, load_features, subset
 from stars_data import Stars, read_asas, read_debosscher, read_miles, read_stelib, read_trimodal
 
 # Derived constants of the light curve that the photometry channel reads, as in the paper.
@@ -30,6 +31,7 @@ LOGARITHMIC = (
     "orbital_period", "orbital_amplitude", "r42_orbital", "r62_orbital",
 )  # fmt: skip
 SMALLEST = 1e-4  # under a logarithm
+VALIDATION = 0.1  # of the training stars
 
 PHOTOMETRY = {"time": "d", "magnitude": "mag", "magnitude_err": "mag"}
 SPECTRUM = {"wavelength": "Angstrom", "flux": None, "mask": None}
@@ -107,6 +109,34 @@ def light_curve_dataset(stars: Stars, features: dict[str, np.ndarray], out: Path
     with DatasetWriter(out, columns, provenance=provenance, overwrite=True) as writer:
         writer.append(values)
     return out
+
+
+def fold_split(
+    ids: np.ndarray,
+    labels: np.ndarray,
+    groups: np.ndarray,
+    train: np.ndarray,
+    test: np.ndarray,
+    number: int,
+) -> Split:
+    """Give the split of one fold; every star outside the benchmark trains, without a label.
+
+    The validation stars are a tenth of the fold's training stars. The subset `10` holds the
+    same tenth of all training labels that the classical methods get; those of them that
+    validate are not trained on. The twin of a test or validation star, by `groups`, is not
+    trained on either.
+    """
+    part = np.full(len(ids), "train", dtype="<U10")
+    for name, rows in (
+        ("validation", subset(labels, train, VALIDATION, seed=100 + number)),
+        ("test", test),
+    ):
+        part[np.isin(groups, groups[rows])] = ""
+        part[rows] = name
+    few = np.zeros(len(ids), bool)
+    few[subset(labels, train, 0.1, seed=number)] = True
+    few[test] = True
+    return Split(ids, part, {"10": few}, {"kind": "fold", "number": number})
 
 
 def binding_dataset(root: Path, cache: Path, out: Path) -> Path:
