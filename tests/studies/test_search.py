@@ -1,4 +1,5 @@
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -68,6 +69,20 @@ def test_an_object_is_no_match_of_itself(run, embeddings):
     assert (np.bincount(found.query) == 5).all()
     everyone = search(run, [name], source=["photometry"], target=["spectrum"], k=400)
     assert everyone.relation[everyone.object_id == name].tolist() == ["itself"]
+
+
+@pytest.mark.parametrize("name", ["field 7/star 3", "J0934+5421.fits"])
+def test_a_name_that_looks_like_a_file_is_an_object_if_there_is_one(embeddings, tmp_path, name):
+    ids = embeddings.object_id.astype("<U20")
+    row = complete(embeddings)
+    ids[row] = name
+    replace(embeddings, object_id=ids).write(tmp_path)
+    found = search(tmp_path, [name], source=["spectrum"], target=["spectrum"], k=3)
+    same = search(tmp_path, [ids[row - 1]], source=["spectrum"], target=["spectrum"], k=3)
+    assert found.queries[0].row == row
+    assert same.queries[0].row == row - 1
+    with pytest.raises(DataError, match="no file"):
+        search(tmp_path, ["field 8/star 3"])
 
 
 def test_by_default_the_mean_of_all_modalities_is_searched(run, embeddings):

@@ -159,6 +159,10 @@ class EmbeddingStream:
                 found[name][mine] = texts.to_pylist()
         return found[ID].astype(str), found[SPLIT].astype(str)
 
+    def __contains__(self, object_id: str) -> bool:
+        """Whether there is an object of this name."""
+        return self._find(object_id) is not None
+
     def row(self, object_id: str) -> int:
         """Row number of an object.
 
@@ -167,14 +171,20 @@ class EmbeddingStream:
         DataError
             If it is not there; the nearest name is given.
         """
-        for shard in self._shards:
-            found = pc.index(self._read(shard, ID), object_id).as_py()
-            if found >= 0:
-                return shard.first + int(found)
+        found = self._find(object_id)
+        if found is not None:
+            return found
         raise DataError(
             f"The embeddings in {self.folder} have no object '{object_id}': "
             f"{self._nearest_id(object_id)}"
         )
+
+    def _find(self, object_id: str) -> int | None:
+        for shard in self._shards:
+            found = pc.index(self._read(shard, ID), object_id).as_py()
+            if found >= 0:
+                return shard.first + int(found)
+        return None
 
     def require(self, modalities: Sequence[str]) -> None:
         """Refuse modalities that are not there, or whose vectors differ in length."""

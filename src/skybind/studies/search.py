@@ -168,7 +168,10 @@ def _resolve(
 ) -> Query:
     text = str(query)
     suffix = Path(text.lower().removesuffix(".gz")).suffix
-    if Path(text).is_file() or suffix in SUFFIXES or "/" in text:
+    is_file = Path(text).is_file()
+    if not is_file and (suffix in SUFFIXES or "/" in text) and text not in stream:
+        raise DataError(f"There is no file {text}, and no object of that name.")
+    if is_file:
         if contrast is not None:
             raise DataError(f"A contrast needs two observations of the query: {text} has one.")
         if source is not None and len(source) > 1:
