@@ -1,3 +1,6 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -112,7 +115,7 @@ def test_what_is_cached_is_not_computed_again_and_what_differs_is(world, tmp_pat
         before = len(calls)
         cache(world, tmp_path, **change)
         assert len(calls) == before + 1, change
-    assert len(list(tmp_path.iterdir())) == 6
+    assert len(list(tmp_path.glob("spectrum-*"))) == 6
 
 
 def test_options_that_leave_no_trace_in_the_weights_count(world):
@@ -145,7 +148,30 @@ def test_interrupted_it_goes_on_with_the_same_numbers(world, tmp_path, monkeypat
     # chunks of 3, 3 and 1 passes (the last has no object that is trained on): one was kept
     assert len(calls) == 5 + 3 + 1
     assert np.array_equal(resumed, whole)
-    assert [p.name.startswith("spectrum-features-") for p in (tmp_path / "cut").iterdir()] == [True]
+    assert len([path for path in (tmp_path / "cut").iterdir() if path.is_dir()]) == 1
+
+
+def test_of_two_programs_one_computes_and_the_other_waits(world, tmp_path, monkeypatch):
+    begun, may_end = threading.Event(), threading.Event()
+    compute, calls = module._compute, []
+
+    def slow(*arguments):
+        calls.append(arguments)
+        begun.set()
+        may_end.wait(30)
+        compute(*arguments)
+
+    monkeypatch.setattr(module, "_compute", slow)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(cache, world, tmp_path)
+        assert begun.wait(30)
+        second = pool.submit(cache, world, tmp_path)
+        with pytest.raises(TimeoutError):
+            second.result(timeout=0.3)
+        may_end.set()
+        one, two = (done.result(60).arrays["features"] for done in (first, second))
+    assert len(calls) == 1
+    np.testing.assert_array_equal(one, two)
 
 
 def test_a_model_with_another_backbone_does_not_use_the_cache(world, tmp_path):

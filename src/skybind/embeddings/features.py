@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from filelock import FileLock
 
 from skybind.embeddings.make import best_device
 from skybind.encoders.backbone import Backboned
@@ -186,10 +187,17 @@ def cached_features(
     )
     folder = root / f"{modality.name}-features-{key}"
     shape = (len(prepared), 1 + count, encoder.backbone.out_features)
-    if not (folder / "index.json").exists():
-        title, n = f"features of {modality.name}", int(prepared.present.sum())
-        with progress_bar(title, n, show) as progress:
-            _compute(encoder, modality, prepared, folder, shape, viewed, views.seed, progress)
+    finished = folder / "index.json"
+    if not finished.exists():
+        root.mkdir(parents=True, exist_ok=True)
+        # of two programs that need the same features one computes them, the other waits
+        with FileLock(root / f".{folder.name}.lock"):
+            if not finished.exists():
+                title, n = f"features of {modality.name}", int(prepared.present.sum())
+                with progress_bar(title, n, show) as progress:
+                    _compute(
+                        encoder, modality, prepared, folder, shape, viewed, views.seed, progress
+                    )
     array = np.memmap(folder / "features.bin", np.float32, "r", shape=shape)
     return replace(prepared, arrays={**prepared.arrays, FEATURES: array, VIEWED: viewed})
 
