@@ -112,13 +112,15 @@ def test_all_parts_bear_the_time_at_which_the_work_was_begun(tmp_path, monkeypat
     assert len({pq.read_schema(part).metadata[b"skybind"] for part in parts}) == 1
 
 
-@pytest.mark.parametrize("what", ["source", "settings"])
-def test_other_work_begins_anew(tmp_path, what):
+@pytest.mark.parametrize("what", ["source", "settings", "version"])
+def test_other_work_begins_anew(tmp_path, what, monkeypatch):
     stopped = Source(tmp_path, {3: KeyboardInterrupt()})
     with pytest.raises(KeyboardInterrupt):
         build_dataset(stopped.plan(), tmp_path / "out", False, False)
     if what == "source":
         stopped.file.write_text("longer")
+    if what == "version":
+        monkeypatch.setattr("skybind.data.resumable.__version__", "99.0")
     again = Source(tmp_path)
     build_dataset(again.plan(settings=int(what == "settings")), tmp_path / "out", False, False)
     assert again.read == list(range(STEPS))

@@ -6,7 +6,7 @@ begun again goes on with the first step that is missing. Nothing is seen at the 
 is done.
 
     .NAME.unfinished/
-      key.json             what is being made: hash of sources and settings; when it was begun
+      key.json             what is being made: hash of version, sources, settings; when begun
       journal/00000.json   one entry a finished step
       work/                becomes the target
 """
@@ -17,8 +17,11 @@ import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
+from filelock import FileLock, Timeout
+
+from skybind import __version__
 from skybind.data.dataset import DatasetWriter
 from skybind.data.schema import Column
 from skybind.errors import DataError, SkybindError
@@ -60,7 +63,7 @@ class Workplace:
         self.path = target.parent / f".{target.name}.unfinished"
         self.work, self._journal = self.path / "work", self.path / "journal"
         self.entries: list[Entry] = []
-        self._lock: IO[bytes] | None = None
+        self._lock = FileLock(self.path / "lock")
 
     def __enter__(self) -> Path:
         self.path.mkdir(parents=True, exist_ok=True)
@@ -104,8 +107,7 @@ class Workplace:
             if kind is None or issubclass(kind, SkybindError):
                 shutil.rmtree(self.path, ignore_errors=True)
         finally:
-            if self._lock is not None:
-                self._lock.close()
+            self._lock.release()
 
     def _place(self) -> None:
         if self.target.is_dir():
@@ -143,20 +145,12 @@ class Workplace:
 
     def _take_lock(self) -> None:
         try:
-            import fcntl
-        except ImportError:  # not every system has it
-            return
-        self._lock = (self.path / "lock").open("wb")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._lock.close()
+            self._lock.acquire(blocking=False)
+        except Timeout:
             raise DataError(
                 f"Another process is making the dataset at {self.target}: wait for it, or choose "
                 "another folder."
             ) from None
-        except OSError:
-            return  # a file system without locks
 
 
 class ResumableWriter(DatasetWriter):
@@ -168,7 +162,7 @@ class ResumableWriter(DatasetWriter):
         As of `DatasetWriter`.
     identity : anything that JSON can hold
         What decides the result: the sources (see `source_state`) and settings. Work is continued
-        only where it and the other parameters are the same.
+        only where it, the other parameters and the version of skybind are the same.
 
     Attributes
     ----------
@@ -190,7 +184,9 @@ class ResumableWriter(DatasetWriter):
             path, columns, provenance=provenance, simulated=simulated, overwrite=overwrite
         )
         made = replace(self.schema, created="").to_metadata()
-        key = json_hash([identity, {name.decode(): value.decode() for name, value in made.items()}])
+        key = json_hash(
+            [__version__, identity, {name.decode(): value.decode() for name, value in made.items()}]
+        )
         self._place = Workplace(self.path, key)
         self._context = self._place
 
