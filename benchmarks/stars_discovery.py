@@ -38,7 +38,7 @@ def discover_asas(data: Path, out: Path, config: Config, show: bool) -> None:
     chosen = benchmark_rows(stars)
     train, test = (chosen[rows] for rows in folds(truth[chosen], groups[chosen])[0])
     hidden = test[np.isin(truth[test], ECLIPSING)]
-    dataset = _dataset(stars, features, hidden, out / "data" / "asas-discovery")
+    dataset = hidden_dataset(stars, features, hidden, out / "data" / "asas-discovery")
     split = fold_split(dataset.object_ids, truth, groups, train, test, 0)
     run = Run.start(config, dataset.path, out / "discovery", split=split, show=show)
     run_pretraining(run)
@@ -71,7 +71,7 @@ def discover_asas(data: Path, out: Path, config: Config, show: bool) -> None:
     print(f"The page: {run.folder / 'discover.html'}")
 
 
-def _dataset(
+def hidden_dataset(
     stars: Stars, features: dict[str, np.ndarray], hidden: np.ndarray, target: Path
 ) -> Dataset:
     """Give the dataset in which the hidden stars' label is `E?`, made on the first call."""

@@ -68,7 +68,7 @@ def test_no_light_curve_is_in_two_groups_of_twins(asas):
 
 
 def test_twins_of_a_folds_test_stars_train_nothing():
-    from real_stars import fold_split
+    from stars_datasets import fold_split
 
     n = 400
     groups = np.arange(n)
@@ -196,3 +196,38 @@ def test_binding_dataset_holds_out_the_test_stars(tmp_path, monkeypatch):
     np.testing.assert_array_equal(seen["photometry"], sample != "spectrum")
     np.testing.assert_array_equal(seen["spectrum"], sample != "photometry")
     assert seen["metadata"].all()
+
+
+def test_hidden_eclipsing_stars_keep_their_truth_aside_and_train_nothing(asas, tmp_path):
+    import stars_discovery as module
+    from stars_baselines import benchmark_rows, folds
+    from stars_data import twins
+
+    rows = benchmark_rows(asas)
+    _, test = folds(asas.columns["label"][rows], twins(asas)[rows])[0]
+    test = rows[test]
+    hidden = test[np.isin(asas.columns["label"][test], module.ECLIPSING)]
+    features = {key: np.ones(len(asas)) for key in FEATURES}
+    dataset = module.hidden_dataset(asas, features, hidden, tmp_path / "asas")
+    label = dataset.labels("label")
+    assert np.flatnonzero(label == "E?").tolist() == hidden.tolist()
+    assert not (dataset.labels("benchmark_label")[hidden] != "").any()
+    kept = np.setdiff1d(np.arange(len(asas)), hidden)
+    np.testing.assert_array_equal(label[kept], asas.columns["label"][kept])
+
+
+def test_resolved_stars_are_counted_by_truth_and_by_how_sure():
+    from stars_discovery import hidden_accuracy, undecided_classes
+
+    truth = np.array(["EA", "EA", "EB", "EW"])
+    suggested = np.array(["EA", "EW", "EB", "EW"])
+    probability = np.array([0.95, 0.4, 0.6, 0.8])
+    found = hidden_accuracy(truth, suggested, probability)
+    assert found["accuracy"] == 0.75
+    assert found["classes"] == {"EA": 0.5, "EB": 1.0, "EW": 1.0}
+    assert found["sure"]["0.7"] == {"share": 0.5, "accuracy": 1.0}
+    classes = undecided_classes(suggested, probability, np.array([2.0, 0.3, 1.0, 0.5]))
+    assert classes["EW"]["n"] == 2
+    assert classes["EW"]["sure"] == {"0.5": 1, "0.7": 1, "0.9": 0}
+    assert classes["EW"]["period_percentiles"][1] == pytest.approx(0.4)
+    assert "M" not in classes
