@@ -99,6 +99,16 @@ def test_numbers_that_set_a_cluster_apart_are_in_units_of_the_scatter():
     assert len(distinctions(inside, columns, top=1)) == 1
 
 
+def test_a_column_of_two_values_does_not_make_a_huge_effect():
+    rng = np.random.default_rng(3)
+    inside = np.arange(1000) < 200
+    double = np.where(rng.random(1000) < np.where(inside, 0.9, 0.1), 0.3, 0.0)
+    double += rng.normal(0, 1e-6, 1000)  # rounding
+    (found,) = distinctions(inside, {"double": double})
+    # a tenth of those outside has the other value: a standard deviation of 0.09
+    assert found.effect == pytest.approx(0.3 / (0.09 / 3), rel=0.15)
+
+
 def test_text_that_is_frequent_in_a_cluster():
     rng = np.random.default_rng(4)
     inside = np.arange(1000) < 50

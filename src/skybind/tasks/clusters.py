@@ -51,8 +51,8 @@ class Distinction:
     value : str
         For text: the value that is more frequent in the cluster; empty for numbers.
     effect : float
-        Numbers: (median inside - median outside) / (1.4826 x the median absolute deviation
-        outside). Text: log2 of the ratio of the value's shares inside and outside.
+        Numbers: (median inside - median outside) / scatter outside, which is 1.4826 x the median
+        absolute deviation, or a third of the standard deviation if that is more. Text: log2 of the ratio of the value's shares inside and outside.
     inside, outside : float
         The two medians, or the two shares.
     p_value : float
@@ -331,11 +331,21 @@ def _compare_numbers(name: str, values: np.ndarray, inside: np.ndarray) -> list[
     if len(a) < 3 or len(b) < 3:
         return []
     median_a, median_b = float(np.median(a)), float(np.median(b))
-    scatter = NMAD * float(np.median(np.abs(b - median_b))) or float(np.std(b))
+    scatter = _scatter(b)
     if not scatter:
         return []
     p_value = float(mannwhitneyu(a, b, method="asymptotic").pvalue)
     return [Distinction(name, "", (median_a - median_b) / scatter, median_a, median_b, p_value)]
+
+
+def _scatter(values: np.ndarray) -> float:
+    """Robust standard deviation, also of values most of which are (nearly) the same number.
+
+    There the median absolute deviation is zero or rounding, and any difference would be huge.
+    """
+    inner = np.clip(values, *np.percentile(values, (1, 99)))
+    robust = NMAD * float(np.median(np.abs(values - np.median(values))))
+    return max(robust, float(np.std(inner)) / 3) or float(np.std(values))
 
 
 def _compare_text(name: str, values: np.ndarray, inside: np.ndarray) -> list[Distinction]:
