@@ -5,11 +5,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from skybind.data.dataset import Dataset
-from skybind.data.schema import Column
 from skybind.embeddings.store import Embeddings
 from skybind.errors import ConfigError, DataError
 from skybind.studies.clusters import cluster_again, planted_kinds, read_layouts
-from skybind.studies.regression import predict_anything, read_predictions, targets_of
+from skybind.studies.predict import predict_anything, predict_targets
+from skybind.studies.predictions import read_predictions
 from skybind.studies.reporting import write_report
 from skybind.studies.run import Run
 from skybind.studies.summary import render_clusters, render_summary
@@ -130,25 +130,6 @@ def test_new_objects_are_predicted_across_modalities(whole, tmp_path):
         predict_anything(run, "redshift", tmp_path / "z.parquet", fit=["imag"])
 
 
-def test_targets_are_redshifts_by_name_or_by_attribute(whole):
-    folder, _ = whole
-    dataset = Dataset.open(folder / "data")
-    assert [(t.name, t.redshift) for t in targets_of(dataset)] == [
-        ("redshift", True),
-        ("brightness", False),
-    ]
-    for name, is_one in (("z", 1), ("Z_HP", 1), ("mag_z", 0), ("z_err", 0), ("zspectrum", 0)):
-        dataset.schema.columns[name] = Column("info")
-        dataset.numbers = lambda _: np.zeros(300)
-        assert targets_of(dataset, [name])[0].redshift == bool(is_one)
-    dataset.schema.columns["z"] = Column("info", "mag")
-    assert not targets_of(dataset, ["z"])[0].redshift
-    dataset.schema.columns["distance"] = Column("info", attributes={"quantity": "redshift"})
-    assert targets_of(dataset, ["distance"])[0].redshift
-    with pytest.raises(ConfigError, match="redshift"):
-        targets_of(dataset, ["redshif"])
-
-
 def test_maps_and_clusters_are_kept_and_described(whole):
     folder, metrics = whole
     layouts = read_layouts(folder / "run" / "maps.parquet")
@@ -228,9 +209,6 @@ def test_clusters_again_with_another_radius(whole):
 
 
 def test_embeddings_of_another_model_predict_nothing(whole):
-    from skybind.errors import DataError
-    from skybind.studies.regression import predict_targets
-
     folder, _ = whole
     run = Run.open(folder / "run", show=False)
     own = Embeddings.read(folder / "run" / "embeddings")

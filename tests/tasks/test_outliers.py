@@ -6,12 +6,10 @@ from skybind.errors import DataError
 from skybind.tasks.outliers import (
     centroid_outliers,
     class_centroids,
-    detection,
     disagreement,
     isolation,
     label_doubt,
     main_cluster,
-    rival_scores,
     suspicion,
     upper_tail,
 )
@@ -142,25 +140,6 @@ def test_main_cluster_of_a_sample_agrees_with_that_of_all(
     found = main_cluster(members, most=40)
     assert found.outside[-1]
     assert found.outside[:60].mean() < 0.25
-
-
-def test_detection_against_known_answers() -> None:
-    score = np.array([0.9, 0.8, 0.1, np.nan])
-    planted = np.array([True, False, False, True])
-    found = detection(score, planted)
-    assert found.n_planted == 2
-    assert found.precision == found.recall == 0.5
-    assert found.average_precision == pytest.approx(0.5 * 1 + 0.5 * 0.5)
-    flagged = detection(score, planted, np.array([True, False, False, False]))
-    assert (flagged.precision, flagged.recall) == (1.0, 0.5)
-    assert detection(score, np.zeros(4, bool)).to_dict()["average_precision"] is None
-
-
-def test_rivals_find_a_stray_too(blobs: tuple[np.ndarray, np.ndarray]) -> None:
-    vectors, _ = blobs
-    lonely = np.vstack([vectors, -np.ones((1, 16)) / 4])
-    for score in rival_scores(lonely, np.arange(180)).values():
-        assert score.argmax() == 180
 
 
 def test_suspicion_is_the_strongest_evidence_and_a_tenth_of_the_next() -> None:

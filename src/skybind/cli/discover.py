@@ -38,7 +38,7 @@ def predict(
     Example: skybind predict run/ --target redshift --data new/ --fit spectrum --from image
     --out z.parquet
     """
-    from skybind.studies.regression import predict_anything
+    from skybind.studies.predict import predict_anything
     from skybind.studies.run import Run
 
     opened = Run.open(folder, show=not quiet)

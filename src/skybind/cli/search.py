@@ -137,8 +137,8 @@ def search(
             raise SkybindError("--predicted writes one spectrum: give one query, and one column.")
         write_table(predicted_table(result.spectra[0]), predicted)
     if figure is not None:
-        from skybind.studies.search import dataset_of
         from skybind.studies.search_figure import write_search_figure
+        from skybind.studies.search_places import dataset_of
 
         write_search_figure(result, dataset_of(folder, data), figure)
 

@@ -17,8 +17,8 @@ from skybind.report.discover_data import (
     StructureView,
 )
 from skybind.studies.examples import load_examples
-from skybind.studies.regression import targets_of
 from skybind.studies.run import Run
+from skybind.studies.targets import targets_of
 from skybind.tasks.neighbours import nearest
 
 NEIGHBOURS = 6

@@ -12,7 +12,7 @@ from skybind.modalities.rgb import LEGACY_SCALES, legacy_rgb
 from skybind.ragged import Ragged
 from skybind.report.data import ExampleObject, LightCurve, Spectrum
 from skybind.report.views import Picture
-from skybind.studies.regression import Target
+from skybind.studies.targets import Target
 
 PICTURE_SIDE = 96  # pixels of a picture at most: its middle
 

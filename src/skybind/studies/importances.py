@@ -13,8 +13,8 @@ from skybind.embeddings.store import Embeddings
 from skybind.models.saved import SavedModel, load_model
 from skybind.progress import progress_bar
 from skybind.studies.cases import Case
-from skybind.studies.regression import targets_of
 from skybind.studies.run import Run
+from skybind.studies.targets import targets_of
 from skybind.tasks.combinations import ComparisonTable, compare_means, compare_r2
 from skybind.tasks.contributions import Contributions, contributions, summary
 from skybind.tasks.importance import all_combinations

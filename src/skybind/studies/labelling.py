@@ -12,9 +12,9 @@ from skybind.files import atomic_path
 from skybind.report.labelling import LabelPage, write_label_pages
 from skybind.studies.answers import LabelledRun, labelled_run
 from skybind.studies.examples import load_examples
-from skybind.studies.regression import targets_of
 from skybind.studies.run import Run
 from skybind.studies.steps import run_embedding
+from skybind.studies.targets import targets_of
 from skybind.tasks.labelling import BLIND, STRATEGIES, Beliefs, Proposal, form_beliefs, propose
 from skybind.tasks.neighbours import nearest
 

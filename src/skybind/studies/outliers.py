@@ -11,21 +11,20 @@ from skybind.embeddings.store import Embeddings
 from skybind.errors import DataError
 from skybind.studies.periods import doubt_periods
 from skybind.studies.reasons import SIGMAS, SURE_PERIOD, reasons
-from skybind.studies.regression import targets_of
 from skybind.studies.run import Run
+from skybind.studies.targets import targets_of
 from skybind.studies.truth import planted_faults
 from skybind.tasks.density import WholeClusters, density_ratio, mahalanobis, whole_clusters
+from skybind.tasks.detection import detection, rival_scores
 from skybind.tasks.outliers import (
     COMBINED,
     CentroidOutliers,
     LabelDoubt,
     centroid_outliers,
-    detection,
     disagreement,
     isolation,
     label_doubt,
     main_cluster,
-    rival_scores,
     suspicion,
     upper_tail,
 )

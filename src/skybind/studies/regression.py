@@ -1,110 +1,22 @@
 """Regression of a run: targets predicted from its embeddings, beside plain methods."""
 
 import itertools
-import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from skybind.config.load import nearest
-from skybind.data.dataset import Dataset
-from skybind.embeddings.make import embed_dataset
 from skybind.embeddings.store import Embeddings
-from skybind.errors import ConfigError, DataError
-from skybind.files import atomic_path
-from skybind.models.saved import load_model
+from skybind.studies.predictions import PREDICTIONS, Group, Predictions, write_predictions
 from skybind.studies.run import Run
-from skybind.studies.search_result import check_ending, write_table
 from skybind.studies.statistics import modality_sets, modality_statistics
-from skybind.studies.steps import run_embedding
 from skybind.studies.supervised import supervised_predictions
-from skybind.studies.truth import truth_table
+from skybind.studies.targets import Target, known_rows, targets_of
 from skybind.tasks.baselines import forest_regression, ridge_regression
 from skybind.tasks.regression import knn_regression, mlp_regression, regression_metrics
 
-PREDICTIONS = "regression.parquet"
 #: Fewer objects with a target than this on either side are not worth a number.
 LEAST = 20
-REDSHIFT_NAME = re.compile(r"(red_?shift|z)(_(spec|phot|hp|best|cmb|helio|true|catalogue))?", re.I)
-Group = tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Target:
-    """A number to predict.
-
-    Attributes
-    ----------
-    name : str
-        The dataset's column.
-    unit : str or None
-        Its unit.
-    redshift : bool
-        Whether it is judged as redshifts are.
-    values : ndarray of float64, shape (n,)
-        Of all objects as the catalogue gives them, NaN where not known.
-    truth : ndarray of float64, shape (n,), optional
-        Of simulated objects: without the errors that were planted in the catalogue. For
-        evaluation only.
-    """
-
-    name: str
-    unit: str | None
-    redshift: bool
-    values: np.ndarray
-    truth: np.ndarray | None = None
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """Numbers predicted by neighbours for the test objects, to draw and to keep."""
-
-    target: str
-    fit: Group
-    predict: Group
-    object_id: np.ndarray
-    true: np.ndarray
-    predicted: np.ndarray
-
-
-def targets_of(dataset: Dataset, names: Sequence[str] | None = None) -> list[Target]:
-    """Give the targets of a dataset: the named columns, or all of the role `target`.
-
-    A column is a redshift if its attribute `quantity` says so, or if its name does (`redshift`,
-    `z`, `z_spec`, ...) and it has no unit: a `z` in mag is the brightness in that band.
-
-    Raises
-    ------
-    ConfigError
-        If a named column does not exist.
-    DataError
-        If a column holds text.
-    """
-    columns = dataset.schema.columns
-    for name in names or []:
-        if name not in columns:
-            raise ConfigError(
-                f"The target '{name}' is no column of the dataset at {dataset.path}: "
-                f"{nearest(name, list(columns))}"
-            )
-    chosen = dataset.schema.with_role("target") if names is None else list(names)
-    truth = truth_table(dataset, np.arange(len(dataset))) if chosen else None
-    return [
-        Target(
-            name,
-            columns[name].unit,
-            columns[name].attributes.get("quantity") == "redshift"
-            or (columns[name].unit in (None, "") and bool(REDSHIFT_NAME.fullmatch(name))),
-            dataset.numbers(name),
-            _true_numbers(truth, name),
-        )
-        for name in chosen
-    ]
 
 
 def regress_run(run: Run, embeddings: Embeddings) -> list[dict[str, Any]]:
@@ -157,8 +69,8 @@ def zero_shot(
     for (target, (fit, predict)), (protocol, rows) in itertools.product(
         itertools.product(targets, pairs), protocols.items()
     ):
-        known = _known(target, embeddings.any_present(fit), rows[0])
-        asked = _known(target, embeddings.any_present(predict), rows[1])
+        known = known_rows(target, embeddings.any_present(fit), rows[0])
+        asked = known_rows(target, embeddings.any_present(predict), rows[1])
         if min(len(known), len(asked)) < LEAST:
             continue
         predicted = knn_regression(
@@ -251,186 +163,6 @@ def supervised(run: Run, targets: Sequence[Target]) -> list[dict[str, Any]]:
     return records
 
 
-def write_predictions(path: Path, predictions: Sequence[Predictions]) -> None:
-    """Write predictions as one long table, a row an object and prediction."""
-    table = pa.table(
-        {
-            "target": _repeated(predictions, lambda p: p.target),
-            "fit": _repeated(predictions, lambda p: "+".join(p.fit)),
-            "predict": _repeated(predictions, lambda p: "+".join(p.predict)),
-            "object_id": pa.array(
-                [str(name) for p in predictions for name in p.object_id], pa.string()
-            ),
-            "true": np.concatenate([np.zeros(0), *(p.true for p in predictions)]),
-            "predicted": np.concatenate([np.zeros(0), *(p.predicted for p in predictions)]),
-        }
-    )
-    with atomic_path(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
-
-
-def read_predictions(path: Path) -> list[Predictions]:
-    """Read what `write_predictions` wrote; nothing if there is no such file."""
-    if not path.exists():
-        return []
-    table = pq.read_table(path)
-    keys = [table[name].to_pylist() for name in ("target", "fit", "predict")]
-    ids = np.asarray(table["object_id"].to_pylist(), dtype=str)
-    true, predicted = table["true"].to_numpy(), table["predicted"].to_numpy()
-    found = []
-    start = 0
-    for (target, fit, predict), members in itertools.groupby(zip(*keys, strict=True)):
-        rows = slice(start, start + sum(1 for _ in members))
-        found.append(
-            Predictions(
-                target,
-                tuple(fit.split("+")),
-                tuple(predict.split("+")),
-                ids[rows],
-                true[rows],
-                predicted[rows],
-            )
-        )
-        start = rows.stop
-    return found
-
-
-def predict_targets(
-    run: Run,
-    embeddings: Embeddings,
-    others: Embeddings,
-    target: str,
-    fit: Sequence[str],
-    predict: Sequence[str],
-) -> np.ndarray:
-    """Predict a target for the objects of any embeddings by the run's training objects.
-
-    Parameters
-    ----------
-    run : Run
-    embeddings : Embeddings
-        Of the run's own objects.
-    others : Embeddings
-        Of the objects to predict for, made by the same model.
-    target : str
-        The column.
-    fit, predict : sequence of str
-        Modalities whose (mean) embedding the neighbours and the new objects are given by.
-
-    Returns
-    -------
-    ndarray of float64, shape (len(others),)
-        NaN for objects that were observed in none of `predict`, and for training objects whose
-        number is known.
-
-    Raises
-    ------
-    ConfigError, DataError
-        If a column is unknown, nothing is known of it, or the embeddings are of another model.
-    """
-    if others.model.get("weights") != embeddings.model.get("weights"):
-        raise DataError("The embeddings to predict for were made by another model than the run's.")
-    (wanted,) = targets_of(run.dataset, [target])
-    known = _known(wanted, embeddings.any_present(fit), run.rows("train"))
-    # an object that the neighbours are taken from would be told its own number
-    own = np.isin(others.object_id, embeddings.object_id[known])
-    asked = others.any_present(predict) & ~own
-    result = np.full(len(others), np.nan)
-    result[asked] = knn_regression(
-        embeddings.combined(fit)[known],
-        wanted.values[known],
-        others.combined(predict)[asked],
-        run.config.evaluation.neighbours,
-    )
-    return result
-
-
-def predict_anything(
-    run: Run,
-    target: str,
-    out: str | Path,
-    *,
-    data: str | Path | None = None,
-    fit: Sequence[str] | None = None,
-    predict: Sequence[str] | None = None,
-) -> tuple[int, int, int]:
-    """Predict a target for the run's objects or those of another dataset, and write a table.
-
-    An object that has the name of a training object gets none, in another dataset too: it may be
-    the same, and would be told its own number.
-
-    Parameters
-    ----------
-    run : Run
-        With a pre-trained model.
-    target : str
-        The column of the run's dataset.
-    out : str or Path
-        Table (.parquet, .csv, .vot, .ecsv, .fits) of `object_id`, `split` (of the run's own
-        objects), the target, and `reason`: why there is none.
-    data : str or Path, optional
-        Another dataset; the run's by default.
-    fit, predict : sequence of str, optional
-        As of `predict_targets`; all modalities of both by default.
-
-    Returns
-    -------
-    int, int, int
-        Objects, those with a predicted number, and those named like training objects.
-    """
-    check_ending(out)
-    embeddings = run_embedding(run)
-    names = list(fit or embeddings.modalities)
-    asked = list(predict or names)
-    for name in (*names, *asked):
-        if name not in embeddings.modalities:
-            raise ConfigError(
-                f"There is no modality '{name}': {nearest(name, embeddings.modalities)}"
-            )
-    others = embeddings
-    if data is not None:
-        dataset = Dataset.open(data)
-        # only what is predicted from has to be observed there
-        model = run.folder / "pretrain" / "model"
-        others = embed_dataset(load_model(model, dataset.schema, modalities=asked), dataset)
-    values = predict_targets(run, embeddings, others, target, names, asked)
-    known = np.isfinite(values)
-    taught = np.isin(others.object_id, run.dataset.object_ids[run.rows("train")]) & ~known
-    absent = f"not observed in {' or '.join(asked)}"
-    table = pa.table(
-        {
-            "object_id": pa.array(others.object_id.tolist(), pa.string()),
-            "split": pa.array(others.split.tolist(), pa.string()),
-            target: pa.array(values, from_pandas=True),
-            "reason": np.where(known, "", np.where(taught, "training object", absent)).tolist(),
-        }
-    )
-    write_table(table, out)
-    return len(values), int(known.sum()), int(taught.sum())
-
-
-def _true_numbers(truth: pa.Table | None, name: str) -> np.ndarray | None:
-    """The column of a truth table that a target is named after, NaN where null."""
-    if truth is None or name not in truth.column_names:
-        return None
-    kind = truth.schema.field(name).type
-    if not (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
-        return None
-    return np.asarray(truth[name].cast(pa.float64()).fill_null(np.nan).to_numpy())
-
-
-def _repeated(predictions: Sequence[Predictions], value: Any) -> pa.Array:
-    """A text for each prediction, repeated for all its objects."""
-    texts = [value(p) for p in predictions]
-    index = np.repeat(np.arange(len(texts)), [len(p.true) for p in predictions])
-    return pa.DictionaryArray.from_arrays(index.astype(np.int32), pa.array(texts, pa.string()))
-
-
-def _known(target: Target, seen: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Those of some objects that were observed and whose target is known."""
-    return rows[seen[rows] & np.isfinite(target.values[rows])]
-
-
 def _share(run: Run, usable: np.ndarray, share: float) -> np.ndarray:
     """A share of the training objects, the same objects for all methods, those usable."""
     rows = np.random.default_rng(run.config.seed).permutation(run.rows("train"))
@@ -444,7 +176,7 @@ def _cases(
     """Every target and share of the labels, with its training and test objects."""
     for target, share in itertools.product(targets, run.config.evaluation.label_shares):
         known = _share(run, seen & np.isfinite(target.values), share)
-        asked = _known(target, seen, run.rows("test"))
+        asked = known_rows(target, seen, run.rows("test"))
         if min(len(known), len(asked)) >= LEAST:
             yield target, share, known, asked
 

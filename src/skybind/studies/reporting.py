@@ -26,8 +26,9 @@ from skybind.studies.cases import Case, finished_cases
 from skybind.studies.clusters import MAPS, Layout, read_layouts
 from skybind.studies.evaluation import predict_case, widest_case
 from skybind.studies.examples import load_examples
-from skybind.studies.regression import PREDICTIONS, read_predictions, targets_of
+from skybind.studies.predictions import PREDICTIONS, read_predictions
 from skybind.studies.run import Run
+from skybind.studies.targets import targets_of
 from skybind.tasks.retrieval import top_matches
 
 #: Clusters of each method whose samples are drawn.

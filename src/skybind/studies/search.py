@@ -1,32 +1,20 @@
 """Search: the objects of a survey that are most like an object or a new observation."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from skybind.config.load import nearest
-from skybind.data.dataset import DEC, ID, RA, Dataset
 from skybind.data.readers.tables import SUFFIXES
 from skybind.data.where import fulfilled
 from skybind.embeddings.stream import MEMORY_GB, EmbeddingStream
 from skybind.errors import DataError
 from skybind.studies.query import Query, query_file, query_object
+from skybind.studies.search_matches import describe_matches
+from skybind.studies.search_places import Places
 from skybind.studies.search_result import SearchResult
-from skybind.tasks.search import (
-    DuplicateRule,
-    Nearest,
-    SpectrumPrediction,
-    contrast_order,
-    exact_nearest,
-    predict_column,
-    predict_spectrum,
-    separation,
-    tell_relation,
-)
+from skybind.tasks.search import DuplicateRule, Nearest, contrast_order, exact_nearest
 
 
 def search(
@@ -94,7 +82,7 @@ def search(
         raise DataError(f"The number of matches is {k}: give at least 1.")
     if not queries:
         raise DataError("There is no query: name an object or a file.")
-    places = _Places(Path(folder), data, model)
+    places = Places(Path(folder), data, model)
     stream = EmbeddingStream.open(places.embeddings, memory_gb)
     for names in (source, target, [contrast] if contrast else None):
         stream.require(names if names is not None else list(stream.modalities)[:1])
@@ -107,61 +95,14 @@ def search(
     result = _find(stream, found, by, searched_in, vectors, keep, k, index, recall)
     if contrast is not None:
         result = _rank_by_contrast(result, stream, contrast)
-    _describe(result, places, columns, predict, rule or DuplicateRule())
+    describe_matches(result, places, columns, predict, rule or DuplicateRule())
     return result
-
-
-def dataset_of(folder: str | Path, data: str | Path | None = None) -> Dataset:
-    """Open the dataset that a run's (or told) embeddings belong to."""
-    return _Places(Path(folder), data, None).dataset
-
-
-class _Places:
-    """Where embeddings, model and dataset are: in a run's folder, or as told."""
-
-    def __init__(self, folder: Path, data: str | Path | None, model: str | Path | None) -> None:
-        run = folder if (folder / "status.json").exists() else folder.parent
-        if not folder.exists():
-            raise DataError(f"There is no folder {folder}: name a run or embeddings.")
-        inside = (folder / "status.json").exists()
-        self.embeddings = folder / "embeddings" if inside else folder
-        self.model = Path(model) if model is not None else run / "pretrain" / "model"
-        if (self.model / "pretrain" / "model").exists():
-            self.model = self.model / "pretrain" / "model"
-        self._data = Path(data) if data is not None else None
-        status = run / "status.json"
-        if data is None and status.exists() and (inside or folder.name == "embeddings"):
-            self._data = Path(json.loads(status.read_text(encoding="utf-8"))["data"])
-        self._dataset: Dataset | None = None
-        self._rows: np.ndarray | None = None
-
-    @property
-    def has_data(self) -> bool:
-        return self._data is not None
-
-    @property
-    def dataset(self) -> Dataset:
-        if self._dataset is None:
-            if self._data is None:
-                raise DataError(
-                    f"{self.embeddings} is not in a run, so its dataset is not known: name it with "
-                    "--data."
-                )
-            self._dataset = Dataset.open(self._data)
-        return self._dataset
-
-    def rows(self, object_id: pa.ChunkedArray) -> np.ndarray:
-        """Row of the dataset of each object, -1 for one that it has not."""
-        own = self.dataset.table([ID])[ID]
-        if own.equals(object_id):
-            return np.arange(len(own))
-        return pc.fill_null(pc.index_in(object_id, value_set=own.combine_chunks()), -1).to_numpy()
 
 
 def _resolve(
     query: str | Path,
     stream: EmbeddingStream,
-    places: _Places,
+    places: Places,
     source: Sequence[str] | None,
     contrast: str | None,
     values: Mapping[str, float] | None,
@@ -192,7 +133,7 @@ def _resolve(
 
 def _filters(
     stream: EmbeddingStream,
-    places: _Places,
+    places: Places,
     where: str | None,
     split: str | None,
     contrast: str | None,
@@ -338,101 +279,3 @@ def _rank_by_contrast(result: SearchResult, stream: EmbeddingStream, contrast: s
 
 def _contrast_vector(query: Query, contrast: str) -> np.ndarray:
     return query.contrast if query.contrast is not None else query.vectors[contrast]
-
-
-def _describe(
-    result: SearchResult,
-    places: _Places,
-    columns: Sequence[str] | None,
-    predict: Sequence[str],
-    rule: DuplicateRule,
-) -> None:
-    """Add columns of the dataset, what each match is to its query, and predictions."""
-    k = len(result)
-    apart = np.full(k, np.nan)
-    rows = np.full(k, -1)
-    if places.has_data:
-        dataset = places.dataset
-        rows = places.rows(pa.chunked_array([result.object_id.tolist()], pa.string()))
-        if columns is None:
-            columns = dataset.schema.with_role("label")
-        for name in columns:
-            _require_column(dataset, name, flat=True)
-        for name in predict:
-            _require_column(dataset, name)
-        wanted = list(dict.fromkeys([RA, DEC, *columns]))
-        result.columns = {name: _values(dataset, name, rows) for name in wanted}
-        apart = _separations(result, dataset)
-    elif columns or predict:
-        places.dataset  # noqa: B018  says that the dataset is not known
-    same = np.asarray(
-        [result.queries[q].row == r for q, r in zip(result.query, result.row, strict=True)]
-    )
-    comparable = np.asarray([set(names) == set(result.target) for names in result.source])
-    cosine = np.where(comparable[result.query], result.cosine, np.nan)
-    result.relation = tell_relation(cosine, same, apart, rule)
-    others = result.relation != "itself"
-    for i in range(len(result.queries)):
-        mine = np.flatnonzero((result.query == i) & others & (rows >= 0))
-        result.predictions.append([])
-        for name in predict:
-            if name in places.dataset.schema.observations:
-                result.spectra.append(_predicted_spectrum(places.dataset, name, rows[mine]))
-            else:
-                values = _values(places.dataset, name, rows[mine])
-                result.predictions[i].append(predict_column(name, values))
-
-
-def _separations(result: SearchResult, dataset: Dataset) -> np.ndarray:
-    """Distance of each match from its query in the sky [arcsec]."""
-    apart = np.full(len(result), np.nan)
-    for i, query in enumerate(result.queries):
-        ra, dec = query.position
-        if query.row is not None:
-            own = np.flatnonzero(dataset.object_ids == query.name)
-            if len(own):
-                ra = float(dataset.column(RA, own)[0])
-                dec = float(dataset.column(DEC, own)[0])
-                query.position = (ra, dec)
-        mine = result.query == i
-        apart[mine] = separation(ra, dec, result.columns[RA][mine], result.columns[DEC][mine])
-    return apart
-
-
-def _values(dataset: Dataset, name: str, rows: np.ndarray) -> np.ndarray:
-    """Column of some rows; NaN or "" where the row is -1."""
-    known = np.flatnonzero(rows >= 0)
-    stored = dataset.column(name, rows[known])
-    if stored.dtype.kind in "UO":
-        values = np.full(len(rows), "", dtype=object)
-    else:
-        values = np.full(len(rows), np.nan)
-    values[known] = stored
-    return values
-
-
-def _require_column(dataset: Dataset, name: str, flat: bool = False) -> None:
-    if name not in dataset.schema.columns:
-        raise DataError(
-            f"The dataset at {dataset.path} has no column '{name}': "
-            f"{nearest(name, list(dataset.schema.columns))}"
-        )
-    if name in dataset.schema.observations:
-        if flat:
-            raise DataError(f"'{name}' is an observation: name a column of numbers or text.")
-        if (dataset.schema.columns[name].modality or name) != "spectrum":
-            raise DataError(f"'{name}' has no mean to predict: name a spectrum or a flat column.")
-
-
-def _predicted_spectrum(dataset: Dataset, name: str, rows: np.ndarray) -> SpectrumPrediction:
-    from skybind.modalities.cleaning import clean_spectrum
-
-    if not len(rows):
-        raise DataError("There is no match to predict a spectrum from.")
-    ragged = clean_spectrum(dataset.ragged(name, rows)).ragged
-    spectra = []
-    for i in np.flatnonzero(ragged.present):
-        part = slice(ragged.offsets[i], ragged.offsets[i + 1])
-        flux = np.where(ragged.fields["mask"][part], np.nan, ragged.fields["flux"][part])
-        spectra.append((ragged.fields["wavelength"][part], flux))
-    return predict_spectrum(spectra)

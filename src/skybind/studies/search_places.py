@@ -1,0 +1,66 @@
+"""Where what is searched lies: embeddings, model and dataset."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from skybind.data.dataset import ID, Dataset
+from skybind.errors import DataError
+
+
+class Places:
+    """Where embeddings, model and dataset are: in a run's folder, or as told."""
+
+    def __init__(self, folder: Path, data: str | Path | None, model: str | Path | None) -> None:
+        if not folder.exists():
+            raise DataError(f"There is no folder {folder}: name a run or embeddings.")
+        is_run = (folder / "status.json").exists()
+        run = folder if is_run else folder.parent
+        self.embeddings = folder / "embeddings" if is_run else folder
+        self.model = Path(model) if model is not None else run / "pretrain" / "model"
+        # a run may be named in place of its model
+        if (self.model / "pretrain" / "model").exists():
+            self.model = self.model / "pretrain" / "model"
+        self._data = Path(data) if data is not None else None
+        status = run / "status.json"
+        if data is None and status.exists() and (is_run or folder.name == "embeddings"):
+            self._data = Path(json.loads(status.read_text(encoding="utf-8"))["data"])
+        self._dataset: Dataset | None = None
+
+    @property
+    def has_data(self) -> bool:
+        """Whether it is known where the dataset is."""
+        return self._data is not None
+
+    @property
+    def dataset(self) -> Dataset:
+        """The dataset, opened when it is first asked for.
+
+        Raises
+        ------
+        DataError
+            If it is not known where it is.
+        """
+        if self._dataset is None:
+            if self._data is None:
+                raise DataError(
+                    f"{self.embeddings} is not in a run, so its dataset is not known: name it with "
+                    "--data."
+                )
+            self._dataset = Dataset.open(self._data)
+        return self._dataset
+
+    def rows(self, object_id: pa.ChunkedArray) -> np.ndarray:
+        """Row of the dataset of each object, -1 for one that it has not."""
+        own = self.dataset.table([ID])[ID]
+        if own.equals(object_id):
+            return np.arange(len(own))
+        return pc.fill_null(pc.index_in(object_id, value_set=own.combine_chunks()), -1).to_numpy()
+
+
+def dataset_of(folder: str | Path, data: str | Path | None = None) -> Dataset:
+    """Open the dataset that a run's (or told) embeddings belong to."""
+    return Places(Path(folder), data, None).dataset
