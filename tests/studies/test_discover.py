@@ -159,6 +159,13 @@ def test_labels_are_resolved_into_known_classes(run):
     np.testing.assert_allclose(total, 1)
     best = np.max([np.asarray(table[f"p_{c}"]) for c in run.classes], axis=0)
     np.testing.assert_allclose(best, np.asarray(table["probability"]))
+    # the temperature changes how sure, not which
+    joined = [
+        np.asarray(table[f"votes_{c}"]) + np.nan_to_num(np.asarray(table[f"classifier_{c}"]))
+        for c in run.classes
+    ]
+    wanted = np.asarray(run.classes)[np.argmax(joined, axis=0)]
+    assert (np.asarray(table["suggested"].to_pylist()) == wanted).mean() > 0.95
     with pytest.raises(DataError, match="No object has the label"):
         resolve_labels(run, embeddings, ["nonsense"])
 

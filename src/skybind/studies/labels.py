@@ -40,8 +40,9 @@ def resolve_labels(
         One row an object, the surest first: `object_id`, `split`, `label`, `suggested`,
         `probability`, `agree` (whether votes and classifier suggest the same; null without a
         classifier), and for each class `p_CLASS`, `votes_CLASS` and, with a fine-tuned
-        classifier, `classifier_CLASS`. `p` is the mean of votes and classifier; its
-        temperature is fitted on the validation objects (Guo et al. 2017).
+        classifier, `classifier_CLASS`. `p` is the mean of votes and classifier. The
+        temperatures of the classifier and of `p` are fitted on the validation objects (Guo et
+        al. 2017).
 
     Raises
     ------
@@ -54,19 +55,16 @@ def resolve_labels(
     rows = np.flatnonzero(_wanted(run, every, names) & embeddings.any_present())
     if not len(rows):
         raise DataError(f"No object with one of the labels {', '.join(names) or 'not in use'}.")
-    votes = label_doubt(
-        embeddings.combined(),
-        embeddings.any_present(),
-        run.labels,
-        run.rows("train"),
-        len(run.classes),
-        neighbours,
-    ).votes[rows]
-    votes = (votes * neighbours + 1 / len(run.classes)) / (neighbours + 1)
-    classified = _classified(run, rows)
+    held = run.rows("validation")
+    held = held[(run.labels[held] >= 0) & embeddings.any_present()[held]]
+    votes = _votes(run, embeddings, np.concatenate([rows, held]), neighbours)
+    classified = _classified(run, rows, held)
     joined = votes
     if classified is not None:
         joined = np.where(np.isfinite(classified), (votes + classified) / 2, votes)
+        classified = classified[: len(rows)]
+    joined = _calibrated(np.log(joined), run.labels[held])[: len(rows)]
+    votes = votes[: len(rows)]
     best = joined.argmax(axis=1)
     columns = {
         "object_id": run.dataset.object_ids[rows],
@@ -99,18 +97,34 @@ def _wanted(run: Run, every: np.ndarray, names: Sequence[str]) -> np.ndarray:
     return np.isin(every, list(names)) & (run.labels < 0)
 
 
-def _classified(run: Run, rows: np.ndarray) -> np.ndarray | None:
+def _votes(run: Run, embeddings: Embeddings, rows: np.ndarray, neighbours: int) -> np.ndarray:
+    """Shares of the neighbours' votes, shape (len(rows), classes), none zero."""
+    doubt = label_doubt(
+        embeddings.combined(),
+        embeddings.any_present(),
+        run.labels,
+        run.rows("train"),
+        len(run.classes),
+        neighbours,
+    )
+    shared = 1 / len(run.classes)
+    return np.asarray((doubt.votes[rows] * neighbours + shared) / (neighbours + 1))
+
+
+def _classified(run: Run, rows: np.ndarray, held: np.ndarray) -> np.ndarray | None:
     """Calibrated probabilities by the widest fine-tuned classifier; None if there is none."""
     cases = finished_cases(run)
     case = widest_case(cases) or (cases[0] if cases else None)
     if case is None:
         return None
-    held = run.rows("validation")
-    held = held[run.labels[held] >= 0]
     logits, classes = predict_case(run, case, np.concatenate([rows, held]))
     order = [classes.index(name) for name in run.classes]
-    logits = logits[:, order]
-    own, others = logits[: len(rows)], logits[len(rows) :]
+    return _calibrated(logits[:, order], run.labels[held])
+
+
+def _calibrated(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Probabilities whose temperature suits the last rows, whose labels are known."""
+    others = logits[len(logits) - len(labels) :]
     known = np.isfinite(others).all(axis=1)
-    scale = temperature(others[known], run.labels[held][known]) if known.any() else 1.0
-    return softmax(own / scale)
+    scale = temperature(others[known], labels[known]) if known.any() else 1.0
+    return softmax(logits / scale)
