@@ -235,7 +235,7 @@ def label_section(data: DiscoverData) -> Section | None:
 def object_section(page: ObjectPage, origin: ReportData) -> Section:
     """One suspect object: observations, neighbours, catalogue."""
     example = page.example
-    label = f"labelled {example.true_class}" if example.true_class else "no label"
+    label = f"Labelled {example.true_class}" if example.true_class else "No label"
     reasons = page.reasons or "No single thing about it is rare."
     text = f"{label}, {example.split or 'outside the split'}. {reasons[:1].upper()}{reasons[1:]}."
     blocks = []
