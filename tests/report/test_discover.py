@@ -71,6 +71,14 @@ def test_the_page_is_whole_and_escaped(data, tmp_path):
     assert "Planted faults" not in page
 
 
+def test_agreement_with_the_truth_stands_only_where_there_is_one(data, tmp_path):
+    data.structures[0].record["adjusted_rand_index"] = {}
+    page = write_discover_page(data, tmp_path).read_text()
+    assert "Left out as doubted" in page
+    assert "Adjusted Rand" not in page
+    assert 'class="small"' in page  # a map alone is narrow: several stand side by side
+
+
 def test_arrows_are_bold_where_they_are_significant():
     table = comparison_table(COMPARED)
     assert len(table.rows) == 1  # the empty group and the average over one are left out

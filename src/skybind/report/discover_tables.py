@@ -55,8 +55,9 @@ def detection_table(records: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def structure_table(records: Sequence[Mapping[str, Any]]) -> Table:
-    """Every class: number of parts, test, agreement with the truth."""
+    """Every class: number of parts, test, agreement with the truth where there is one."""
     rows = []
+    with_truth = any(record["adjusted_rand_index"] for record in records)
     for record in records:
         best = max(record["adjusted_rand_index"].items(), key=lambda x: x[1], default=None)
         truth = NONE if best is None else f"{best[1]:.2f} ({best[0]})"
@@ -65,9 +66,10 @@ def structure_table(records: Sequence[Mapping[str, Any]]) -> Table:
         row = cells(record["class"], record["modality"], sizes, number(record["n_doubted"]))
         row += cells(f"{silhouette:.2f}")
         row.append(Cell(f"{record['p_value']:.3f}", "strong" if record["p_value"] <= LEVEL else ""))
-        rows.append([*row, Cell(truth)])
+        rows.append([*row, Cell(truth)] if with_truth else row)
     header = ["Class", "Embedding", "Parts", "Left out as doubted", "Silhouette", "p"]
-    return Table([*header, "Adjusted Rand index (truth)"], rows, text_columns=2)
+    header += ["Adjusted Rand index (truth)"] if with_truth else []
+    return Table(header, rows, text_columns=2)
 
 
 def part_table(record: Mapping[str, Any]) -> Table:
