@@ -52,7 +52,8 @@ class Distinction:
         For text: the value that is more frequent in the cluster; empty for numbers.
     effect : float
         Numbers: (median inside - median outside) / scatter outside, which is 1.4826 x the median
-        absolute deviation, or a third of the standard deviation if that is more. Text: log2 of the ratio of the value's shares inside and outside.
+        absolute deviation, or a third of the standard deviation if that is more. Text: log2 of
+        the ratio of the value's shares inside and outside.
     inside, outside : float
         The two medians, or the two shares.
     p_value : float
