@@ -142,7 +142,11 @@ def _parts(view: StructureView, everything: np.ndarray, origin: ReportData) -> l
     )
     what = [f"{name}: its {record['k']} parts on the map of all objects (grey)."]
     if view.diagram is not None:
-        what.append("Colour-magnitude diagram, of a parallax above 3 standard errors if absolute.")
+        absolute = view.diagram.magnitude_name.startswith("absolute")
+        what.append(
+            "Colour-magnitude diagram"
+            + (" of the objects whose parallax is above 3 standard errors." if absolute else ".")
+        )
     if view.spectra:
         what.append("Mean spectra, each spectrum divided by its median; bands are standard errors.")
     figure = figure_block(

@@ -211,7 +211,7 @@ def _regressions(
         group = np.zeros(len(rows), int)
         true = target.values[rows]
         table = compare_r2(predictions, true, group, [target.name], seed=run.config.seed)
-        records.append(_record("regression", "R² of k-NN", table))
+        records.append(_record("regression", f"{target.name} by k-NN", table))
     return records
 
 
