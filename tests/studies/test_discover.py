@@ -159,13 +159,17 @@ def test_labels_are_resolved_into_known_classes(run):
     np.testing.assert_allclose(total, 1)
     best = np.max([np.asarray(table[f"p_{c}"]) for c in run.classes], axis=0)
     np.testing.assert_allclose(best, np.asarray(table["probability"]))
-    # the temperature changes how sure, not which
-    joined = [
-        np.asarray(table[f"votes_{c}"]) + np.nan_to_num(np.asarray(table[f"classifier_{c}"]))
-        for c in run.classes
-    ]
-    wanted = np.asarray(run.classes)[np.argmax(joined, axis=0)]
-    assert (np.asarray(table["suggested"].to_pylist()) == wanted).mean() > 0.95
+
+    # the logarithm of a pool is a weighted sum of those of votes and classifier, but for a constant
+    def logarithms(kind):
+        values = np.log([np.asarray(table[f"{kind}_{c}"], float) for c in run.classes])
+        return (values - values.mean(axis=0)).ravel()
+
+    both = np.stack([logarithms("votes"), logarithms("classifier")], axis=1)
+    weights, residual, *_ = np.linalg.lstsq(both, logarithms("p"), rcond=None)
+    assert residual < 1e-12 * len(both)
+    assert (weights > -1e-9).all()
+    assert abs(weights - 0.5).max() > 0.01  # fitted on the validation objects
     with pytest.raises(DataError, match="No object has the label"):
         resolve_labels(run, embeddings, ["nonsense"])
 

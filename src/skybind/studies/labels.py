@@ -11,7 +11,7 @@ from skybind.errors import DataError
 from skybind.studies.cases import finished_cases
 from skybind.studies.evaluation import predict_case, widest_case
 from skybind.studies.run import Run
-from skybind.tasks.calibration import softmax, temperature
+from skybind.tasks.calibration import pool_weights, pooled
 from skybind.tasks.outliers import label_doubt
 
 #: Of the neighbours' votes, one vote is shared out to all classes: nothing is impossible.
@@ -38,11 +38,11 @@ def resolve_labels(
     -------
     Table
         One row an object, the surest first: `object_id`, `split`, `label`, `suggested`,
-        `probability`, `agree` (whether votes and classifier suggest the same; null without a
-        classifier), and for each class `p_CLASS`, `votes_CLASS` and, with a fine-tuned
-        classifier, `classifier_CLASS`. `p` is the mean of votes and classifier. The
-        temperatures of the classifier and of `p` are fitted on the validation objects (Guo et
-        al. 2017).
+        `probability`, for each class `p_CLASS` and `votes_CLASS` and, with a fine-tuned
+        classifier, `classifier_CLASS` and `agree` (whether votes and classifier suggest the
+        same; both null for an object that the classifier cannot see). `p` pools votes and
+        classifier; how much each counts, and how sure the classifier is, is fitted on the
+        validation objects (`pool_weights`).
 
     Raises
     ------
@@ -58,33 +58,27 @@ def resolve_labels(
     held = run.rows("validation")
     held = held[(run.labels[held] >= 0) & embeddings.any_present()[held]]
     votes = _votes(run, embeddings, np.concatenate([rows, held]), neighbours)
-    classified = _classified(run, rows, held)
-    joined = votes
-    if classified is not None:
-        joined = np.where(np.isfinite(classified), (votes + classified) / 2, votes)
-        classified = classified[: len(rows)]
-    joined = _calibrated(np.log(joined), run.labels[held])[: len(rows)]
+    logits = _logits(run, np.concatenate([rows, held]))
+    opinions = [np.log(votes)] if logits is None else [np.log(votes), logits]
+    joined = _pooled(opinions, run.labels[held])[: len(rows)]
     votes = votes[: len(rows)]
+    classified = None if logits is None else _pooled([logits], run.labels[held])[: len(rows)]
     best = joined.argmax(axis=1)
     columns = {
-        "object_id": run.dataset.object_ids[rows],
-        "split": run.split.part[rows],
-        "label": every[rows],
-        "suggested": np.asarray(run.classes)[best],
+        "object_id": pa.array(run.dataset.object_ids[rows].tolist(), pa.string()),
+        "split": pa.array(run.split.part[rows].tolist(), pa.string()),
+        "label": pa.array(every[rows].tolist(), pa.string()),
+        "suggested": pa.array(np.asarray(run.classes)[best].tolist(), pa.string()),
         "probability": joined.max(axis=1),
     }
     if classified is not None:
-        columns["agree"] = np.nan_to_num(classified).argmax(axis=1) == votes.argmax(axis=1)
+        columns["agree"] = _agree(classified, votes)
     for code, name in enumerate(run.classes):
         columns[f"p_{name}"] = joined[:, code]
         columns[f"votes_{name}"] = votes[:, code]
         if classified is not None:
-            columns[f"classifier_{name}"] = classified[:, code]
-    order = np.argsort(-columns["probability"], kind="stable")
-    return pa.table(
-        {k: pa.array(v[order].tolist() if v.dtype.kind in "UO" else v[order], from_pandas=True)
-         for k, v in columns.items()}
-    )  # fmt: skip
+            columns[f"classifier_{name}"] = pa.array(classified[:, code], from_pandas=True)
+    return pa.table(columns).take(np.argsort(-joined.max(axis=1), kind="stable"))
 
 
 def _wanted(run: Run, every: np.ndarray, names: Sequence[str]) -> np.ndarray:
@@ -111,20 +105,32 @@ def _votes(run: Run, embeddings: Embeddings, rows: np.ndarray, neighbours: int) 
     return np.asarray((doubt.votes[rows] * neighbours + shared) / (neighbours + 1))
 
 
-def _classified(run: Run, rows: np.ndarray, held: np.ndarray) -> np.ndarray | None:
-    """Calibrated probabilities by the widest fine-tuned classifier; None if there is none."""
+def _logits(run: Run, rows: np.ndarray) -> np.ndarray | None:
+    """Logits of the widest fine-tuned classifier, NaN where it cannot see; None without one."""
     cases = finished_cases(run)
     case = widest_case(cases) or (cases[0] if cases else None)
     if case is None:
         return None
-    logits, classes = predict_case(run, case, np.concatenate([rows, held]))
-    order = [classes.index(name) for name in run.classes]
-    return _calibrated(logits[:, order], run.labels[held])
+    logits, classes = predict_case(run, case, rows)
+    return np.asarray(logits[:, [classes.index(name) for name in run.classes]])
 
 
-def _calibrated(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Probabilities whose temperature suits the last rows, whose labels are known."""
-    others = logits[len(logits) - len(labels) :]
-    known = np.isfinite(others).all(axis=1)
-    scale = temperature(others[known], labels[known]) if known.any() else 1.0
-    return softmax(logits / scale)
+def _pooled(opinions: Sequence[np.ndarray], labels: np.ndarray) -> np.ndarray:
+    """Pool the opinions, with weights that suit the last rows, whose labels are known.
+
+    Where the later opinions are missing, the first is alone, with the weight that suits it alone.
+    """
+    first = len(opinions[0]) - len(labels)
+    seen = np.isfinite(opinions[-1]).all(axis=1)
+    known = seen[first:]
+    held = [opinion[first:][known] for opinion in opinions]
+    result = pooled(opinions, pool_weights(held, labels[known]))
+    if len(opinions) > 1 and not seen.all():
+        result[~seen] = _pooled(opinions[:1], labels)[~seen]
+    return result
+
+
+def _agree(classified: np.ndarray, votes: np.ndarray) -> pa.Array:
+    """Whether both have the same first choice; null where the classifier has none."""
+    same = np.nan_to_num(classified).argmax(axis=1) == votes.argmax(axis=1)
+    return pa.array(same, mask=np.isnan(classified).any(axis=1))

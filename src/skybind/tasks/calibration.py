@@ -1,6 +1,11 @@
-"""Probabilities that mean what they say."""
+"""Probabilities that mean what they say, from one opinion or several."""
+
+from collections.abc import Sequence
 
 import numpy as np
+
+# A weight is held near its prior as strongly as by about this many objects.
+_PRIOR_STRENGTH = 10.0
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -9,26 +14,48 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
 
 
-def temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """Find what logits must be divided by for the best likelihood (Guo et al. 2017).
+def pool_weights(opinions: Sequence[np.ndarray], labels: np.ndarray) -> np.ndarray:
+    """Find how much each of several classifiers is to be believed.
+
+    For a logarithmic opinion pool, in which the probability of a class goes as the product of
+    the opinions, each to the power of its weight (Genest & Zidek 1986, section 3.3). The weights
+    have the best likelihood; a single one is the inverse of the temperature of Guo et al. (2017).
+    Where there are few labels they stay near 1 / number of opinions.
 
     Parameters
     ----------
-    logits : ndarray, shape (n, C)
-        Of objects that the classifier was not trained on.
+    opinions : sequence of ndarray, shape (n, C)
+        Logits, or logarithms of probabilities, of objects that none was trained on.
     labels : ndarray of int, shape (n,)
         Their classes.
 
     Returns
     -------
-    float
-        Between 0.05 and 20; above 1 for a classifier that is too sure.
+    ndarray, shape (number of opinions,)
+        Not negative.
     """
-    from scipy.optimize import minimize_scalar
+    from scipy.optimize import minimize
 
-    def loss(logarithm: float) -> float:
-        probability = softmax(logits / np.exp(logarithm))[np.arange(len(labels)), labels]
-        return -float(np.log(np.maximum(probability, 1e-300)).mean())
+    stacked = np.stack([opinion.astype(float) for opinion in opinions])
+    prior = 1 / len(stacked)
+    if not len(labels):
+        return np.full(len(stacked), prior)
+    rows = np.arange(len(labels))
+    own = stacked[:, rows, labels]
 
-    found = minimize_scalar(loss, bounds=(np.log(0.05), np.log(20)), method="bounded")
-    return float(np.exp(found.x))
+    def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
+        shares = softmax(np.tensordot(weights, stacked, 1))
+        value = -np.log(np.maximum(shares[rows, labels], 1e-300)).sum()
+        slope = ((stacked * shares).sum(axis=2) - own).sum(axis=1)
+        away = weights - prior
+        value += _PRIOR_STRENGTH * (away**2).sum() / 2
+        return float(value), slope + _PRIOR_STRENGTH * away
+
+    start = np.full(len(stacked), prior)
+    found = minimize(loss, start, jac=True, bounds=[(0, None)] * len(stacked), method="L-BFGS-B")
+    return np.asarray(found.x)
+
+
+def pooled(opinions: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarray:
+    """Probabilities of the pool of opinions, shape (n, C); NaN where an opinion is missing."""
+    return softmax(sum(w * o.astype(float) for w, o in zip(weights, opinions, strict=True)))
