@@ -5,6 +5,7 @@ import pytest
 from skybind.config import load_config
 from skybind.config.load import with_values
 from skybind.errors import ConfigError, ModelError
+from skybind.locks import alone
 from skybind.studies import tune as module
 from skybind.studies.run import Run
 from skybind.studies.tune import tune
@@ -136,5 +137,6 @@ def test_another_space_and_a_second_search_at_once_are_refused(stars, tmp_path, 
     other = {"finetuning.training.learning_rate": {**RATES, "high": 2e-2}}
     with pytest.raises(ConfigError, match="holds a search of another configuration"):
         tune(settings(space=other), stars, tmp_path, trials=1, show=False)
-    with module._alone(tmp_path), pytest.raises(ConfigError, match="Another search is under way"):
+    held = alone(tmp_path / "lock", otherwise=pytest.fail)
+    with held, pytest.raises(ConfigError, match="Another search is under way"):
         tune(settings(), stars, tmp_path, trials=2, show=False)

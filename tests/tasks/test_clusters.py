@@ -1,3 +1,5 @@
+from statistics import NormalDist
+
 import numpy as np
 import pytest
 
@@ -99,14 +101,33 @@ def test_numbers_that_set_a_cluster_apart_are_in_units_of_the_scatter():
     assert len(distinctions(inside, columns, top=1)) == 1
 
 
-def test_a_column_of_two_values_does_not_make_a_huge_effect():
+@pytest.mark.parametrize("share", [0.1, 0.011, 0.009, 0.0])
+def test_a_column_of_two_values_does_not_make_a_huge_effect(share):
+    rng = np.random.default_rng(3)
+    inside = np.arange(4000) < 800
+    double = np.where(rng.random(4000) < np.where(inside, 0.9, share), 0.3, 0.0)
+    rounded = double + rng.normal(0, 1e-6, 4000)
+    a, b = (double[inside] > 0).mean(), (double[~inside] > 0).mean()
+    larger = a * (1 - b) + (a * b + (1 - a) * (1 - b)) / 2  # equal pairs count half
+    expected = np.sqrt(2) * NormalDist().inv_cdf(larger)
+    for column in (double, rounded):
+        (found,) = distinctions(inside, {"double": column})
+        assert found.effect == pytest.approx(expected, abs=0.15)
+
+
+def test_outliers_do_not_hide_an_effect():
     rng = np.random.default_rng(3)
     inside = np.arange(1000) < 200
-    double = np.where(rng.random(1000) < np.where(inside, 0.9, 0.1), 0.3, 0.0)
-    double += rng.normal(0, 1e-6, 1000)  # rounding
-    (found,) = distinctions(inside, {"double": double})
-    # a tenth of those outside has the other value: a standard deviation of 0.09
-    assert found.effect == pytest.approx(0.3 / (0.09 / 3), rel=0.15)
+    column = rng.normal(size=1000) + 2 * inside
+    column[::97] = 1e9
+    (found,) = distinctions(inside, {"column": column})
+    assert found.effect == pytest.approx(2, abs=0.3)
+
+
+def test_values_that_do_not_overlap_have_a_finite_effect():
+    inside = np.arange(1000) < 200
+    (found,) = distinctions(inside, {"column": np.where(inside, 5.0, 1.0)})
+    assert 5 < found.effect < 8
 
 
 def test_text_that_is_frequent_in_a_cluster():

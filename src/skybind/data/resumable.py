@@ -19,13 +19,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from skybind import __version__
 from skybind.data.dataset import DatasetWriter
 from skybind.data.schema import Column
 from skybind.errors import DataError, SkybindError
 from skybind.files import json_hash, write_json
+from skybind.locks import alone
 
 Entry = dict[str, Any]
 
@@ -63,11 +62,11 @@ class Workplace:
         self.path = target.parent / f".{target.name}.unfinished"
         self.work, self._journal = self.path / "work", self.path / "journal"
         self.entries: list[Entry] = []
-        self._lock = FileLock(self.path / "lock")
+        self._lock = alone(self.path / "lock", otherwise=self._refuse)
 
     def __enter__(self) -> Path:
         self.path.mkdir(parents=True, exist_ok=True)
-        self._take_lock()
+        self._lock.__enter__()
         if self._note().get("key") != self.key or not self.work.is_dir():
             shutil.rmtree(self._journal, ignore_errors=True)
             shutil.rmtree(self.work, ignore_errors=True)
@@ -107,7 +106,7 @@ class Workplace:
             if kind is None or issubclass(kind, SkybindError):
                 shutil.rmtree(self.path, ignore_errors=True)
         finally:
-            self._lock.release()
+            self._lock.__exit__(None, None, None)
 
     def _place(self) -> None:
         if self.target.is_dir():
@@ -143,14 +142,11 @@ class Workplace:
             file.unlink()
         return entries
 
-    def _take_lock(self) -> None:
-        try:
-            self._lock.acquire(blocking=False)
-        except Timeout:
-            raise DataError(
-                f"Another process is making the dataset at {self.target}: wait for it, or choose "
-                "another folder."
-            ) from None
+    def _refuse(self) -> None:
+        raise DataError(
+            f"Another process is making the dataset at {self.target}: wait for it, or choose "
+            "another folder."
+        )
 
 
 class ResumableWriter(DatasetWriter):

@@ -3,16 +3,17 @@
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from filelock import FileLock
 
 from skybind.embeddings.make import best_device
 from skybind.encoders.backbone import Backboned
 from skybind.files import json_hash, write_json, write_text
+from skybind.locks import alone
 from skybind.modalities.base import Modality, Prepared
 from skybind.modalities.source import FEATURES, VIEWED, BatchSource
 from skybind.modalities.store import prepared_key
@@ -190,16 +191,25 @@ def cached_features(
     finished = folder / "index.json"
     if not finished.exists():
         root.mkdir(parents=True, exist_ok=True)
+        title, n = f"features of {modality.name}", int(prepared.present.sum())
+        lock = root / f".{folder.name}.lock"
         # of two programs that need the same features one computes them, the other waits
-        with FileLock(root / f".{folder.name}.lock"):
+        with alone(lock, otherwise=partial(_say_waiting, title, show)):
             if not finished.exists():
-                title, n = f"features of {modality.name}", int(prepared.present.sum())
                 with progress_bar(title, n, show) as progress:
                     _compute(
                         encoder, modality, prepared, folder, shape, viewed, views.seed, progress
                     )
+        lock.unlink(missing_ok=True)  # whoever comes later finds the features
     array = np.memmap(folder / "features.bin", np.float32, "r", shape=shape)
     return replace(prepared, arrays={**prepared.arrays, FEATURES: array, VIEWED: viewed})
+
+
+def _say_waiting(title: str, show: bool) -> None:
+    if show:
+        from rich.console import Console
+
+        Console(stderr=True).print(f"{title}: another program computes them, waiting for it")
 
 
 def _compute(

@@ -30,7 +30,7 @@ from skybind.tasks.outliers import COMBINED
 
 FOLDER = "discover"
 #: Raised when what a step writes changes: older results are then made anew.
-VERSION = 3
+VERSION = 4
 PARTS = "structure.parquet"
 
 

@@ -114,7 +114,8 @@ def predict_anything(
     others = embeddings if data is None else _embed_others(run, data, asked)
     values = predict_targets(run, embeddings, others, target, names, asked)
     known = np.isfinite(values)
-    taught = np.isin(others.object_id, run.dataset.object_ids[run.rows("train")]) & ~known
+    taught = np.isin(others.object_id, run.dataset.object_ids[run.rows("train")])
+    taught &= ~known & others.any_present(asked)
     absent = f"not observed in {' or '.join(asked)}"
     table = pa.table(
         {

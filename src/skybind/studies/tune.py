@@ -1,9 +1,8 @@
 """Search of hyper-parameters with Optuna, judged by validation objects alone."""
 
-import fcntl
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from skybind.config.load import nearest, with_values
 from skybind.data.splits import Split
 from skybind.errors import ConfigError, SkybindError
 from skybind.files import json_hash, write_text
+from skybind.locks import alone
 from skybind.models.saved import SavedModel
 from skybind.studies.cases import Case, cases_of
 from skybind.studies.evaluation import predict_case
@@ -88,7 +88,7 @@ def tune(
     _check_space(config)
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder):
+    with alone(folder / "lock", otherwise=partial(_refuse, folder)):
         study = _open_study(config, folder)
         search = _Search(config, Path(data), folder, split)
         while (number := _finished(study)) < trials:
@@ -169,17 +169,11 @@ def _check_space(config: Config) -> None:
         with_values(config, {key: entry.first}, "tune.space")
 
 
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _refuse(folder: Path) -> None:
     """Refuse a second search in one folder at a time: it would take the first for dead."""
-    with (folder / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise ConfigError(
-                f"Another search is under way in {folder}: wait for it, or choose another folder."
-            ) from error
-        yield
+    raise ConfigError(
+        f"Another search is under way in {folder}: wait for it, or choose another folder."
+    )
 
 
 def _open_study(config: Config, folder: Path) -> "optuna.Study":
