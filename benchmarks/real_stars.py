@@ -113,23 +113,24 @@ def _twins(groups: np.ndarray, labels: np.ndarray) -> dict[str, int]:
 def _baselines(
     data: Path, out: Path, labels: np.ndarray, groups: np.ndarray, rows: np.ndarray
 ) -> dict[str, Any]:
-    """Forest and boosting on the features, on the same folds; probabilities in baselines.npz."""
-    path, stored = out / "baselines.json", out / "baselines.npz"
-    if path.exists() and stored.exists():
-        return dict(json.loads(path.read_text()))
-    features = load_features(read_asas(data / "asas_hipparcos"), out / "cache", "asas")
-    table = np.column_stack([features[name][rows] for name in FEATURES])
-    results, probabilities = {}, {}
-    for name, make in (("forest", forest), ("boosting", boosting)):
-        for key, fraction in (("full", 1.0), ("10", 0.1)):
-            method = f"{name}-{key}"
-            results[method], probabilities[method] = evaluate(
-                make, table, labels[rows], groups[rows], fraction
-            )
-            print(f"{method}: {100 * results[method]['accuracy']:.2f} %", flush=True)
-    with atomic_path(stored) as temporary, open(temporary, "wb") as file:
-        np.savez(file, **probabilities)
-    return results
+    """Forest, boosting and their mean on the same folds; probabilities in baselines.npz."""
+    stored = out / "baselines.npz"
+    tests = [test for _, test in folds(labels[rows], groups[rows])]
+    if not stored.exists():
+        features = load_features(read_asas(data / "asas_hipparcos"), out / "cache", "asas")
+        table = np.column_stack([features[name][rows] for name in FEATURES])
+        made = {}
+        for name, make in (("forest", forest), ("boosting", boosting)):
+            for key, fraction in (("full", 1.0), ("10", 0.1)):
+                _, made[f"{name}-{key}"] = evaluate(
+                    make, table, labels[rows], groups[rows], fraction
+                )
+        with atomic_path(stored) as temporary, open(temporary, "wb") as file:
+            np.savez(file, **made)
+    found = dict(np.load(stored))
+    for key in ("full", "10"):
+        found[f"forest-{key} + boosting"] = (found[f"forest-{key}"] + found[f"boosting-{key}"]) / 2
+    return {name: summary(labels[rows], shares, tests) for name, shares in found.items()}
 
 
 def _collect(out: Path, ids: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
@@ -160,15 +161,42 @@ def _collect(out: Path, ids: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
 
 
 def print_classification(out: Path) -> None:
-    """Print the table of part (a)."""
+    """Print the table of part (a), and the differences on the same folds."""
     rows = {**_read(out / "baselines.json"), **_read(out / "classification.json")}
-    print(f"\n{'method':<40}{'accuracy':>16}{'balanced':>16}   folds")
+    print(f"\n{'method':<46}{'accuracy':>16}{'balanced':>16}   folds")
     for name, row in rows.items():
         cells = [
             f"{100 * row[key]:.2f} ± {100 * row[f'{key}_std']:.2f}"
             for key in ("accuracy", "balanced_accuracy")
         ]
-        print(f"{name:<40}{cells[0]:>16}{cells[1]:>16}   {row['folds']}")
+        print(f"{name:<46}{cells[0]:>16}{cells[1]:>16}   {row['folds']}")
+    print(f"\n{'difference, with its standard error':<72}{'accuracy':>16}{'balanced':>16}")
+    for one, other in _compared(rows):
+        cells = []
+        for key in ("accuracy_folds", "balanced_accuracy_folds"):
+            change = 100 * (np.array(rows[one][key]) - rows[other][key])
+            error = change.std(ddof=1) / np.sqrt(len(change))
+            cells.append(f"{change.mean():+.2f} ± {error:.2f}")
+        print(f"{one + ' - ' + other:<72}{cells[0]:>16}{cells[1]:>16}")
+
+
+def _compared(rows: dict[str, Any]) -> list[tuple[str, str]]:
+    """Which methods are compared: those that were tried on the same, several folds."""
+    pairs = []
+    for key in ("full", "10"):
+        for what in ("photometry", "photometry+metadata"):
+            ours = f"{what}-{key}-pretrained"
+            pairs += [
+                (ours, f"{what}-{key}-scratch"),
+                (ours, f"forest-{key}"),
+                (f"{ours} + forest", f"forest-{key}"),
+                (f"{ours} + forest", f"forest-{key} + boosting"),
+            ]
+    return [
+        (one, other)
+        for one, other in pairs
+        if {one, other} <= rows.keys() and rows[one]["folds"] == rows[other]["folds"] > 1
+    ]
 
 
 def bind(data: Path, out: Path, config: Config, show: bool) -> None:

@@ -122,8 +122,9 @@ def summary(
         ("accuracy", accuracy_score),
         ("balanced_accuracy", balanced_accuracy_score),
     ):
-        values = [score(labels[test], predicted[test]) for test in tests]
+        values = [float(score(labels[test], predicted[test])) for test in tests]
         result |= {name: float(np.mean(values)), f"{name}_std": float(np.std(values))}
+        result[f"{name}_folds"] = values
     every = np.concatenate(tests)
     confusion = confusion_matrix(labels[every], predicted[every], labels=list(CLASSES))
     return result | {"confusion": confusion.tolist()}

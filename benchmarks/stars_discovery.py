@@ -3,7 +3,7 @@
 The catalogue calls a fifth of its stars `E`: eclipsing, undecided. To know what probabilities
 that are given to them are worth, the eclipsing stars of the first fold's test part are called
 `E?` in the dataset, as if they were undecided too, and resolved by the same command; a forest on
-the features does the same.
+the features does the same, its probabilities calibrated in the same way.
 """
 
 from pathlib import Path
@@ -15,11 +15,13 @@ import pyarrow.parquet as pq
 from skybind.config import Config
 from skybind.data.dataset import Dataset
 from skybind.data.features import FEATURES
+from skybind.data.splits import Split
 from skybind.files import write_json
 from skybind.studies.cases import cases_of
 from skybind.studies.discover import DiscoverOptions, discover
 from skybind.studies.run import Run
 from skybind.studies.steps import run_finetuning, run_pretraining
+from skybind.tasks.calibration import pool_weights, pooled
 from stars_baselines import CLASSES, benchmark_rows, folds, forest, load_features
 from stars_data import Stars, read_asas, twins
 from stars_datasets import fold_split, light_curve_dataset
@@ -50,20 +52,21 @@ def discover_asas(data: Path, out: Path, config: Config, show: bool) -> None:
     rows = np.array([row_of[name] for name in table["object_id"]])
     suggested, probability = np.array(table["suggested"]), np.array(table["probability"])
     own = np.array(table["label"]) == UNDECIDED
-    features_of = np.column_stack([features[name] for name in FEATURES])
-    fitted = np.flatnonzero(np.isin(split.part, ("train", "validation")) & np.isin(truth, CLASSES))
-    rival = forest(0).fit(features_of[fitted], truth[fitted])
-    shares = rival.predict_proba(features_of[rows[~own]])
+    table_of = np.column_stack([features[name] for name in FEATURES])
+    shares = forest_shares(table_of, truth, split, rows[~own])
+    named = np.isin(split.part, ("train", "validation")) & np.isin(truth, CLASSES)
     result = {
         "ours": hidden_accuracy(truth[rows[~own]], suggested[~own], probability[~own]),
+        "classifier alone": _alone(truth, table, rows, ~own, "classifier"),
+        "votes alone": _alone(truth, table, rows, ~own, "votes"),
         "forest": hidden_accuracy(
-            truth[rows[~own]], rival.classes_[shares.argmax(1)], shares.max(1)
+            truth[rows[~own]], np.array(sorted(CLASSES))[shares.argmax(1)], shares.max(1)
         ),
         "undecided": undecided_classes(
             suggested[own], probability[own], features["orbital_period"][rows[own]]
         ),
         "labelled": undecided_classes(
-            truth[fitted], np.ones(len(fitted)), features["orbital_period"][fitted]
+            truth[named], np.ones(int(named.sum())), features["orbital_period"][named]
         ),
     }
     write_json(out / "discovery.json", result)
@@ -71,15 +74,41 @@ def discover_asas(data: Path, out: Path, config: Config, show: bool) -> None:
     print(f"The page: {run.folder / 'discover.html'}")
 
 
+def forest_shares(
+    table: np.ndarray, truth: np.ndarray, split: Split, rows: np.ndarray
+) -> np.ndarray:
+    """A forest's probabilities, as sure as suits the validation stars, as ours are."""
+    known = np.isin(truth, CLASSES)
+    train = np.flatnonzero((split.part == "train") & known)
+    held = np.flatnonzero((split.part == "validation") & known)
+    made = forest(0).fit(table[train], truth[train])
+    # a vote of one of 500 trees is shared out, no class is impossible
+    logarithms = np.log(made.predict_proba(table[np.concatenate([rows, held])]) + 1 / 500)
+    labels = np.searchsorted(made.classes_, truth[held])
+    weights = pool_weights([logarithms[len(rows) :]], labels)
+    return pooled([logarithms[: len(rows)]], weights)
+
+
+def _alone(
+    truth: np.ndarray, table: dict[str, list[Any]], rows: np.ndarray, which: np.ndarray, kind: str
+) -> dict[str, Any]:
+    """Judge one of the two opinions by itself."""
+    shares = np.array([table[f"{kind}_{name}"] for name in CLASSES], float).T[which]
+    return hidden_accuracy(truth[rows[which]], np.array(CLASSES)[shares.argmax(1)], shares.max(1))
+
+
 def hidden_dataset(
     stars: Stars, features: dict[str, np.ndarray], hidden: np.ndarray, target: Path
 ) -> Dataset:
-    """Give the dataset in which the hidden stars' label is `E?`, made on the first call."""
-    if not (target / "objects").exists():
-        label = stars.columns["label"].astype("<U16")
-        label[hidden] = HIDDEN
-        changed = Stars({**stars.columns, "label": label}, stars.photometry, stars.spectrum)
-        light_curve_dataset(changed, features, target)
+    """Give the dataset in which the hidden stars' label is `E?`, made if it is not there."""
+    if (target / "objects").exists():
+        made = Dataset.open(target)
+        if np.array_equal(np.flatnonzero(made.labels("label") == HIDDEN), np.sort(hidden)):
+            return made
+    label = stars.columns["label"].astype("<U16")
+    label[hidden] = HIDDEN
+    changed = Stars({**stars.columns, "label": label}, stars.photometry, stars.spectrum)
+    light_curve_dataset(changed, features, target)
     return Dataset.open(target)
 
 
@@ -121,7 +150,7 @@ def undecided_classes(
 
 def print_discovery(result: dict[str, Any]) -> None:
     """Print how well hidden stars were resolved, and what the undecided ones are."""
-    for name in ("ours", "forest"):
+    for name in ("ours", "classifier alone", "votes alone", "forest"):
         row = result[name]
         by_class = ", ".join(f"{key} {100 * value:.1f}" for key, value in row["classes"].items())
         print(

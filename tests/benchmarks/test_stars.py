@@ -198,22 +198,34 @@ def test_binding_dataset_holds_out_the_test_stars(tmp_path, monkeypatch):
     assert seen["metadata"].all()
 
 
-def test_hidden_eclipsing_stars_keep_their_truth_aside_and_train_nothing(asas, tmp_path):
+def test_hidden_eclipsing_stars_and_their_twins_train_nothing(asas, tmp_path):
     import stars_discovery as module
     from stars_baselines import benchmark_rows, folds
     from stars_data import twins
+    from stars_datasets import fold_split
 
-    rows = benchmark_rows(asas)
-    _, test = folds(asas.columns["label"][rows], twins(asas)[rows])[0]
-    test = rows[test]
-    hidden = test[np.isin(asas.columns["label"][test], module.ECLIPSING)]
+    truth, groups, chosen = asas.columns["label"], twins(asas), benchmark_rows(asas)
+    train, test = (chosen[rows] for rows in folds(truth[chosen], groups[chosen])[0])
+    hidden = test[np.isin(truth[test], module.ECLIPSING)]
+    assert len(hidden) > 1000
     features = {key: np.ones(len(asas)) for key in FEATURES}
     dataset = module.hidden_dataset(asas, features, hidden, tmp_path / "asas")
     label = dataset.labels("label")
-    assert np.flatnonzero(label == "E?").tolist() == hidden.tolist()
+    assert np.flatnonzero(label == "E?").tolist() == np.sort(hidden).tolist()
     assert not (dataset.labels("benchmark_label")[hidden] != "").any()
     kept = np.setdiff1d(np.arange(len(asas)), hidden)
-    np.testing.assert_array_equal(label[kept], asas.columns["label"][kept])
+    np.testing.assert_array_equal(label[kept], truth[kept])
+    split = fold_split(dataset.object_ids, truth, groups, train, test, 0)
+    assert set(split.part[hidden]) == {"test"}
+    twin = np.setdiff1d(np.flatnonzero(np.isin(groups, groups[hidden])), hidden)
+    assert len(twin)
+    assert set(split.part[twin]) <= {"", "test"}
+    # others are hidden: the dataset is made anew, and not otherwise
+    again = module.hidden_dataset(asas, features, hidden[:9], tmp_path / "asas")
+    assert (again.labels("label") == "E?").sum() == 9
+    made = (tmp_path / "asas" / "objects").stat().st_mtime_ns
+    module.hidden_dataset(asas, features, hidden[:9], tmp_path / "asas")
+    assert (tmp_path / "asas" / "objects").stat().st_mtime_ns == made
 
 
 def test_resolved_stars_are_counted_by_truth_and_by_how_sure():

@@ -226,10 +226,10 @@ def label_section(data: DiscoverData) -> Section | None:
     which = ", ".join(labels["resolved"]) or "no label"
     text = (
         f"{labels['n']:,} objects have none of the classes in use ({which}); for "
-        f"{labels['n_sure']:,} one class has a probability above one half, the mean of the "
-        "neighbours' votes and of the calibrated classifier if there is one. It says which known "
-        "class is nearest, not that an object belongs to a known class. All are in "
-        "discover/labels.csv."
+        f"{labels['n_sure']:,} one class has a probability above one half, by the neighbours' "
+        "votes and the classifier if there is one, joined with weights fitted on the validation "
+        "objects. It says which known class is nearest, not that an object belongs to a known "
+        "class. All are in discover/labels.csv."
     )
     table = label_table(labels["suggested"])
     blocks = [Block("Suggested classes of these.", table=table)] if table.rows else []
