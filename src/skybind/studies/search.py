@@ -245,6 +245,11 @@ def _by_index(
     else:
         opened = build_index(stream, target, recall=recall)
         notes.append("The index was built and stands beside the embeddings.")
+    if not opened.note.pays:
+        notes.append(
+            f"For that recall the index has to look at {opened.note.probes:,} of its "
+            f"{opened.note.lists:,} lists: the search without it is likely to be quicker."
+        )
     candidates = opened.search(vectors, 2 * k, keep)
     some = np.zeros(len(stream), bool)
     some[candidates.row[candidates.row >= 0]] = True
