@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from skybind.errors import DataError
 
@@ -129,11 +130,16 @@ def sub_clusters(
     rng = np.random.default_rng(seed)
     scores = _principal(vectors)
     ks = [k for k in ks if k <= len(vectors) // 5] or [2]
-    silhouette, label = _divide(scores, ks, seed)
     sample = scores[rng.choice(len(scores), MOST, replace=False)] if len(scores) > MOST else scores
-    null = np.array(
-        [max(_divide(_permuted(sample, rng), ks, seed)[0].values()) for _ in range(permutations)]
-    )
+    # several threads on so little only wait for each other, minutes beside other programs
+    with threadpool_limits(1):
+        silhouette, label = _divide(scores, ks, seed)
+        null = np.array(
+            [
+                max(_divide(_permuted(sample, rng), ks, seed)[0].values())
+                for _ in range(permutations)
+            ]
+        )
     observed = max(silhouette.values())
     p_value = (1 + int((null >= observed).sum())) / (1 + permutations)
     return SubClusters(label, silhouette, p_value, null)
