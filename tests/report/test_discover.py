@@ -5,7 +5,7 @@ from skybind.report.build import build_report
 from skybind.report.data import ExampleObject, ReportData, Spectrum
 from skybind.report.discover import write_discover_page
 from skybind.report.discover_data import DiscoverData, Neighbour, ObjectPage, StructureView
-from skybind.report.discover_tables import comparison_table, detection_table
+from skybind.report.discover_tables import comparison_table, detection_table, part_table
 
 COMPARED = {
     "measure": "accuracy",
@@ -77,6 +77,14 @@ def test_agreement_with_the_truth_stands_only_where_there_is_one(data, tmp_path)
     assert "Left out as doubted" in page
     assert "Adjusted Rand" not in page
     assert 'class="small"' in page  # a map alone is narrow: several stand side by side
+
+
+def test_of_two_parts_the_second_is_not_told_again(data):
+    column = {"column": "b_v", "value": "", "inside": 1.2, "outside": 0.4, "p_value": 1e-9}
+    columns = [[{**column, "effect": 2.0}], [{**column, "effect": -2.0}], []]
+    record = {**data.structures[0].record, "columns": columns[:2]}
+    assert [row[0].text for row in part_table(record).rows] == ["0"]
+    assert len(part_table({**record, "k": 3, "columns": columns}).rows) == 2
 
 
 def test_arrows_are_bold_where_they_are_significant():

@@ -73,9 +73,10 @@ def structure_table(records: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def part_table(record: Mapping[str, Any]) -> Table:
-    """What sets the parts of a class apart."""
+    """What sets the parts of a class apart; of two parts, the one is the other's opposite."""
     rows = []
-    for part, columns in enumerate(record["columns"]):
+    shown = record["columns"][:1] if record["k"] == 2 else record["columns"]
+    for part, columns in enumerate(shown):
         for column in columns:
             name = column["column"] + (f" = {column['value']}" if column["value"] else "")
             write = percent if column["value"] else number
