@@ -1,3 +1,4 @@
+import errno
 import threading
 
 import pytest
@@ -45,12 +46,32 @@ def test_it_is_free_again_after_an_error(tmp_path):
         pass
 
 
-def test_a_file_system_without_locks_stops_nobody(tmp_path, monkeypatch):
-    def no_locks(self, *args, **kwargs):
-        raise OSError(37, "No locks available")
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_stops_nobody(tmp_path, monkeypatch, number):
+    fcntl = pytest.importorskip("fcntl")
 
-    monkeypatch.setattr("filelock.FileLock.acquire", no_locks)
+    def no_locks(*arguments):
+        raise OSError(number, "no locks here")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
     ran = []
     with alone(tmp_path / "lock", otherwise=never):
         ran.append(True)
     assert ran
+
+
+def test_a_file_that_cannot_be_used_stops_with_a_sentence(tmp_path):
+    (tmp_path / "lock").mkdir()
+    refused = pytest.raises(DataError, match="cannot be locked")
+    with refused, alone(tmp_path / "lock", otherwise=never):
+        pytest.fail("without the lock")
+
+
+def test_an_error_while_telling_does_not_open_the_lock(tmp_path):
+    def lost_terminal():
+        raise OSError(errno.EIO, "no terminal")
+
+    first = alone(tmp_path / "lock", otherwise=never)
+    second = alone(tmp_path / "lock", otherwise=lost_terminal)
+    with first, pytest.raises(OSError, match="no terminal"), second:
+        pytest.fail("two at once")

@@ -81,10 +81,12 @@ def test_agreement_with_the_truth_stands_only_where_there_is_one(data, tmp_path)
 
 def test_of_two_parts_the_second_is_not_told_again(data):
     column = {"column": "b_v", "value": "", "inside": 1.2, "outside": 0.4, "p_value": 1e-9}
-    columns = [[{**column, "effect": 2.0}], [{**column, "effect": -2.0}], []]
+    survey = {**column, "column": "survey", "value": "north", "effect": 3.0}
+    columns = [[{**column, "effect": 2.0}], [{**column, "effect": -2.0}, survey], []]
     record = {**data.structures[0].record, "columns": columns[:2]}
-    assert [row[0].text for row in part_table(record).rows] == ["0"]
-    assert len(part_table({**record, "k": 3, "columns": columns}).rows) == 2
+    rows = [[cell.text for cell in row[:2]] for row in part_table(record).rows]
+    assert rows == [["0", "b_v"], ["1", "survey = north"]]
+    assert len(part_table({**record, "k": 3, "columns": columns}).rows) == 3
 
 
 def test_arrows_are_bold_where_they_are_significant():

@@ -7,6 +7,7 @@ import pytest
 from skybind.config import load_config
 from skybind.data.simulate.write import write_stars
 from skybind.errors import ConfigError, DataError
+from skybind.studies import labels as labels_module
 from skybind.studies.cases import finished_cases
 from skybind.studies.discover import DiscoverOptions, discover, read_map_options
 from skybind.studies.evaluation import predict
@@ -169,9 +170,25 @@ def test_labels_are_resolved_into_known_classes(run):
     weights, residual, *_ = np.linalg.lstsq(both, logarithms("p"), rcond=None)
     assert residual < 1e-12 * len(both)
     assert (weights > -1e-9).all()
-    assert abs(weights - 0.5).max() > 0.01  # fitted on the validation objects
+    assert abs(weights[0] - 0.5) > 0.01  # fitted on the validation objects
     with pytest.raises(DataError, match="No object has the label"):
         resolve_labels(run, embeddings, ["nonsense"])
+
+
+def test_what_the_classifier_cannot_see_is_left_to_the_votes():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 400)
+    votes = np.log(0.7 * np.eye(3)[labels] + 0.1)  # right, but not sure enough
+    logits = 5 * np.eye(3)[labels]
+    votes, logits = (np.concatenate([x[:4], x]) for x in (votes, logits))
+    logits[[1, 7]] = np.nan
+    joined = labels_module._pooled([votes, logits], labels)
+    alone = labels_module._pooled([votes], labels)
+    np.testing.assert_allclose(joined.sum(axis=1), 1)
+    np.testing.assert_array_equal(joined[[1, 7]], alone[[1, 7]])
+    assert (joined[0] != alone[0]).all()
+    agree = labels_module._agree(logits[:4], votes[:4])
+    assert agree.to_pylist() == [True, None, True, True]
 
 
 def test_unknown_classes_and_modalities_are_named(run):

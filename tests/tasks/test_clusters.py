@@ -82,7 +82,7 @@ def test_kmeans_of_too_few_or_of_equal_objects():
     assert set(kmeans(np.ones((30, 4)), ks=[2, 3]).silhouette) == {2, 3}
 
 
-def test_numbers_that_set_a_cluster_apart_are_in_units_of_the_scatter():
+def test_numbers_that_set_a_cluster_apart_are_in_standard_deviations():
     rng = np.random.default_rng(2)
     inside = np.arange(2000) < 60
     columns = {

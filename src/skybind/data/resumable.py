@@ -15,6 +15,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -62,11 +63,11 @@ class Workplace:
         self.path = target.parent / f".{target.name}.unfinished"
         self.work, self._journal = self.path / "work", self.path / "journal"
         self.entries: list[Entry] = []
-        self._lock = alone(self.path / "lock", otherwise=self._refuse)
+        self._lock = ExitStack()
 
     def __enter__(self) -> Path:
         self.path.mkdir(parents=True, exist_ok=True)
-        self._lock.__enter__()
+        self._lock.enter_context(alone(self.path / "lock", otherwise=self._refuse))
         if self._note().get("key") != self.key or not self.work.is_dir():
             shutil.rmtree(self._journal, ignore_errors=True)
             shutil.rmtree(self.work, ignore_errors=True)
@@ -106,7 +107,7 @@ class Workplace:
             if kind is None or issubclass(kind, SkybindError):
                 shutil.rmtree(self.path, ignore_errors=True)
         finally:
-            self._lock.__exit__(None, None, None)
+            self._lock.close()
 
     def _place(self) -> None:
         if self.target.is_dir():

@@ -59,15 +59,6 @@ class IndexNote:
     recall: dict[str, float] = field(default_factory=dict)
     version: int = INDEX_VERSION
 
-    @property
-    def pays(self) -> bool:
-        """Whether it is quicker than the exact search: it is not if it looks at many lists.
-
-        At 1,000,000 x 512 it was 42 times as quick with 16 of 4,096 lists, and 4 times as slow
-        with 3,584 (`benchmarks/search.py`); an eighth of the lists is about where both are even.
-        """
-        return self.probes * 8 <= self.lists
-
 
 class EmbeddingIndex:
     """An index over the embeddings of one modality, or over the mean of several.

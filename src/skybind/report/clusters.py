@@ -117,8 +117,9 @@ def cluster_section(run: ReportData) -> Section | None:
             blocks.append(
                 Block(
                     f"{entry['method']}, {' + '.join(entry['modalities'])}: {_settings(entry)}. "
-                    "What sets a cluster apart: columns of numbers in units of the scatter of the "
-                    "other objects (medians inside and outside), and text that is more frequent.",
+                    "What sets a cluster apart: columns of numbers (distance from the other "
+                    "objects in standard deviations, from ranks; medians inside and outside), and "
+                    "text that is more frequent.",
                     table=table,
                     folded=True,
                 )

@@ -155,7 +155,10 @@ def _parts(view: StructureView, everything: np.ndarray, origin: ReportData) -> l
     table = part_table(record)
     if not table.rows:
         return [figure]
-    return [figure, Block(f"{name}: what sets its parts apart, by effect size.", table=table)]
+    caption = (
+        f"{name}: what sets its parts apart; effects of numbers in standard deviations, from ranks."
+    )
+    return [figure, Block(caption, table=table)]
 
 
 def new_class_section(data: DiscoverData, origin: ReportData) -> Section:

@@ -73,11 +73,12 @@ def structure_table(records: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def part_table(record: Mapping[str, Any]) -> Table:
-    """What sets the parts of a class apart; of two parts, the one is the other's opposite."""
+    """What sets the parts of a class apart."""
     rows = []
-    shown = record["columns"][:1] if record["k"] == 2 else record["columns"]
-    for part, columns in enumerate(shown):
+    for part, columns in enumerate(record["columns"]):
         for column in columns:
+            if part and record["k"] == 2 and not column["value"]:
+                continue  # of a number the one part has the effect of the other, reversed
             name = column["column"] + (f" = {column['value']}" if column["value"] else "")
             write = percent if column["value"] else number
             rows.append(

@@ -16,6 +16,9 @@ from skybind.studies.search_places import Places
 from skybind.studies.search_result import SearchResult
 from skybind.tasks.search import DuplicateRule, Nearest, contrast_order, exact_nearest
 
+# An index that looks at more than one list of this many is mentioned.
+MANY_LISTS = 8
+
 
 def search(
     folder: str | Path,
@@ -245,10 +248,10 @@ def _by_index(
     else:
         opened = build_index(stream, target, recall=recall)
         notes.append("The index was built and stands beside the embeddings.")
-    if not opened.note.pays:
+    if opened.note.probes * MANY_LISTS > opened.note.lists:
         notes.append(
-            f"For that recall the index has to look at {opened.note.probes:,} of its "
-            f"{opened.note.lists:,} lists: the search without it is likely to be quicker."
+            f"For that recall the index looks at {opened.note.probes:,} of its "
+            f"{opened.note.lists:,} lists: these vectors have little structure that it could use."
         )
     candidates = opened.search(vectors, 2 * k, keep)
     some = np.zeros(len(stream), bool)
