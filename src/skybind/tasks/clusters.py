@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from skybind.errors import DataError
 
@@ -221,14 +222,16 @@ def kmeans(
     sample = rng.permutation(len(fitted))[:SILHOUETTE_UP_TO]
     silhouette: dict[int, float] = {}
     best: Any = None
-    for k in possible:
-        model = KMeans(k, n_init=3, random_state=seed).fit(fitted)
-        found = model.labels_[sample]
-        several = 1 < len(np.unique(found)) < len(sample)
-        score = float(silhouette_score(fitted[sample], found)) if several else -1.0
-        if best is None or score > max(silhouette.values()):
-            best = model
-        silhouette[k] = score
+    # several threads on so little mostly wait for each other, minutes beside other programs
+    with threadpool_limits(1):
+        for k in possible:
+            model = KMeans(k, n_init=3, random_state=seed).fit(fitted)
+            found = model.labels_[sample]
+            several = 1 < len(np.unique(found)) < len(sample)
+            score = float(silhouette_score(fitted[sample], found)) if several else -1.0
+            if best is None or score > max(silhouette.values()):
+                best = model
+            silhouette[k] = score
     return KMeansResult(by_size(best.predict(vectors)), silhouette)
 
 
