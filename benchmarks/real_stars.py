@@ -30,6 +30,7 @@ from skybind.studies.cases import cases_of
 from skybind.studies.evaluation import evaluate_case, predict_case
 from skybind.studies.run import Run
 from skybind.studies.steps import run_embedding, run_finetuning, run_pretraining
+from skybind.tasks.calibration import softmax
 from skybind.tasks.retrieval import retrieval
 from stars_baselines import (
     CLASSES,
@@ -143,9 +144,8 @@ def _collect(out: Path, ids: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     for path in sorted(out.glob("folds/*/finetune/*/test.json")):
         record = json.loads(path.read_text())
         rows = np.array([place[name] for name in record["ids"]])
-        logits = np.array(record["logits"])
-        ours = np.exp(logits - logits.max(1, keepdims=True))
-        found.setdefault(path.parent.name, []).append((rows, ours / ours.sum(1, keepdims=True)))
+        ours = softmax(np.array(record["logits"]))
+        found.setdefault(path.parent.name, []).append((rows, ours))
     classical = np.load(out / "baselines.npz")
     results: dict[str, Any] = {}
     for name, parts in found.items():

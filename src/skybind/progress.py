@@ -1,4 +1,4 @@
-"""One progress bar for all long work that is not training."""
+"""What long work that is not training tells: one progress bar, and single lines."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -52,3 +52,11 @@ def progress_bar(title: str, total: int, show: bool = True) -> Iterator[Callable
     with Progress(*columns, console=console) as bar:
         task = bar.add_task(title, total=total)
         yield lambda done: bar.update(task, completed=done)
+
+
+def say(text: str, show: bool = True) -> None:
+    """Print one line beside the progress bars, unless nothing shall be shown."""
+    if show:
+        from rich.console import Console
+
+        Console(stderr=True).print(text, highlight=False)

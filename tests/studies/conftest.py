@@ -2,6 +2,8 @@ import pytest
 
 from skybind.config import load_config
 from skybind.data.simulate.write import write_stars
+from skybind.studies.run import Run
+from skybind.studies.steps import run_embedding, run_pretraining
 
 #: A run of seconds: few epochs, few cases, everything else as it ships.
 QUICK = [
@@ -27,3 +29,13 @@ def stars(tmp_path_factory):
 @pytest.fixture(scope="session")
 def config():
     return load_config("stars-small", QUICK)
+
+
+@pytest.fixture(scope="module")
+def trained(stars, config, tmp_path_factory):
+    """Folder of a run: a binder of two epochs and its embeddings."""
+    folder = tmp_path_factory.mktemp("trained") / "run"
+    started = Run.start(config, stars, folder, show=False)
+    run_pretraining(started)
+    run_embedding(started)
+    return folder

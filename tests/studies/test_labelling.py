@@ -13,17 +13,6 @@ from skybind.studies.answers import ANSWERED, LABELLED, labelled_run, read_answe
 from skybind.studies.label_training import train_with_answers
 from skybind.studies.labelling import propose_labels, write_proposals
 from skybind.studies.run import Run
-from skybind.studies.steps import run_embedding, run_pretraining
-
-
-@pytest.fixture(scope="module")
-def trained(stars, config, tmp_path_factory):
-    """A binder of two epochs and its embeddings."""
-    folder = tmp_path_factory.mktemp("labels") / "run"
-    started = Run.start(config, stars, folder, show=False)
-    run_pretraining(started)
-    run_embedding(started)
-    return folder
 
 
 @pytest.fixture

@@ -10,25 +10,13 @@ from skybind.data.dataset import Dataset
 from skybind.embeddings.store import Embeddings
 from skybind.errors import DataError, ModelError
 from skybind.modalities.cleaning import clean_photometry, clean_spectrum
-from skybind.studies.run import Run
 from skybind.studies.search import search
 from skybind.studies.search_result import write_table
-from skybind.studies.steps import run_embedding, run_pretraining
 
 
 @pytest.fixture(scope="module")
-def run(stars, config, tmp_path_factory):
-    """A binder of two epochs and its embeddings."""
-    folder = tmp_path_factory.mktemp("search") / "run"
-    started = Run.start(config, stars, folder, show=False)
-    run_pretraining(started)
-    run_embedding(started)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def embeddings(run):
-    return Embeddings.read(run / "embeddings")
+def embeddings(trained):
+    return Embeddings.read(trained / "embeddings")
 
 
 def complete(embeddings):
@@ -49,9 +37,9 @@ def write_curve(stars, row, path, names=("HJD", "flux", "flux_err")):
 @pytest.mark.parametrize(
     ("source", "target"), [("photometry", "spectrum"), ("metadata", "photometry")]
 )
-def test_an_object_finds_what_the_vectors_say(run, embeddings, source, target):
+def test_an_object_finds_what_the_vectors_say(trained, embeddings, source, target):
     row = complete(embeddings)
-    found = search(run, [embeddings.object_id[row]], source=[source], target=[target], k=7)
+    found = search(trained, [embeddings.object_id[row]], source=[source], target=[target], k=7)
     cosine = embeddings.vectors[target].astype(float) @ embeddings.vectors[source][row].astype(
         float
     )
@@ -62,12 +50,12 @@ def test_an_object_finds_what_the_vectors_say(run, embeddings, source, target):
     assert found.rank.tolist() == list(range(1, 8))
 
 
-def test_an_object_is_no_match_of_itself(run, embeddings):
+def test_an_object_is_no_match_of_itself(trained, embeddings):
     name = str(embeddings.object_id[complete(embeddings)])
-    found = search(run, [name, str(embeddings.object_id[0])], k=5)
+    found = search(trained, [name, str(embeddings.object_id[0])], k=5)
     assert name not in found.object_id[found.query == 0]
     assert (np.bincount(found.query) == 5).all()
-    everyone = search(run, [name], source=["photometry"], target=["spectrum"], k=400)
+    everyone = search(trained, [name], source=["photometry"], target=["spectrum"], k=400)
     assert everyone.relation[everyone.object_id == name].tolist() == ["itself"]
 
 
@@ -85,9 +73,9 @@ def test_a_name_that_looks_like_a_file_is_an_object_if_there_is_one(embeddings, 
         search(tmp_path, ["field 8/star 3"])
 
 
-def test_by_default_the_mean_of_all_modalities_is_searched(run, embeddings):
+def test_by_default_the_mean_of_all_modalities_is_searched(trained, embeddings):
     row = complete(embeddings)
-    found = search(run, [embeddings.object_id[row]], k=3)
+    found = search(trained, [embeddings.object_id[row]], k=3)
     mean = embeddings.combined()
     cosine = mean @ mean[row]
     cosine[row] = -1
@@ -95,23 +83,25 @@ def test_by_default_the_mean_of_all_modalities_is_searched(run, embeddings):
     assert found.target == embeddings.modalities
 
 
-def test_only_objects_with_the_modality_count_and_what_is_missing_is_said(run, embeddings):
+def test_only_objects_with_the_modality_count_and_what_is_missing_is_said(trained, embeddings):
     present = embeddings.present
     name = str(embeddings.object_id[complete(embeddings)])
-    found = search(run, [name], source=["photometry"], target=["spectrum"], k=1)
+    found = search(trained, [name], source=["photometry"], target=["spectrum"], k=1)
     assert found.searched == present["spectrum"].sum() < len(embeddings)
     assert not found.notes
     half = np.flatnonzero(present["photometry"] & ~present["spectrum"])[0]
     both = ["photometry", "spectrum"]
-    found = search(run, [str(embeddings.object_id[half])], source=both, k=1)
+    found = search(trained, [str(embeddings.object_id[half])], source=both, k=1)
     assert any("has no spectrum" in note for note in found.notes)
 
 
-def test_conditions_hold_for_every_match(run, stars, embeddings):
+def test_conditions_hold_for_every_match(trained, stars, embeddings):
     dataset = Dataset.open(stars)
     labels = dict(zip(dataset.object_ids, dataset.labels(), strict=True))
     name = str(embeddings.object_id[complete(embeddings)])
-    found = search(run, [name], where="label == 'EW' and ra > 100", split="train", columns=["ra"])
+    found = search(
+        trained, [name], where="label == 'EW' and ra > 100", split="train", columns=["ra"]
+    )
     assert len(found)
     assert {labels[i] for i in found.object_id} == {"EW"}
     assert (found.columns["ra"] > 100).all()
@@ -119,11 +109,11 @@ def test_conditions_hold_for_every_match(run, stars, embeddings):
     assert found.searched < 100
 
 
-def test_contrast_ranks_by_how_unlike_the_alike_are(run, embeddings):
+def test_contrast_ranks_by_how_unlike_the_alike_are(trained, embeddings):
     row = complete(embeddings)
     name = str(embeddings.object_id[row])
     plain = search(
-        run,
+        trained,
         [name],
         source=["photometry"],
         target=["photometry"],
@@ -131,7 +121,7 @@ def test_contrast_ranks_by_how_unlike_the_alike_are(run, embeddings):
         where="object_id is not null",
     )
     found = search(
-        run, [name], source=["photometry"], target=["photometry"], k=6, contrast="spectrum"
+        trained, [name], source=["photometry"], target=["photometry"], k=6, contrast="spectrum"
     )
     unlike = embeddings.vectors["spectrum"][found.row] @ embeddings.vectors["spectrum"][row]
     np.testing.assert_allclose(found.contrast, unlike, atol=1e-6)
@@ -146,10 +136,12 @@ def test_contrast_ranks_by_how_unlike_the_alike_are(run, embeddings):
     assert set(found.row) == set(np.argsort(-cosine)[:6])
 
 
-def test_matches_predict_columns_and_spectra(run, stars, embeddings):
+def test_matches_predict_columns_and_spectra(trained, stars, embeddings):
     dataset = Dataset.open(stars)
     name = str(embeddings.object_id[complete(embeddings)])
-    found = search(run, [name], k=8, predict=["period", "label", "spectrum"], columns=["period"])
+    found = search(
+        trained, [name], k=8, predict=["period", "label", "spectrum"], columns=["period"]
+    )
     period, label = found.predictions[0]
     known = found.columns["period"][np.isfinite(found.columns["period"])]
     assert period.n == len(known)
@@ -158,11 +150,13 @@ def test_matches_predict_columns_and_spectra(run, stars, embeddings):
     there = dataset.present("spectrum")[np.isin(dataset.object_ids, found.object_id)]
     assert found.spectra[0].n.max() == there.sum()
     with pytest.raises(DataError, match="no mean to predict"):
-        search(run, [name], predict=["photometry"])
+        search(trained, [name], predict=["photometry"])
 
 
 @pytest.mark.parametrize("form", [".csv", ".parquet", ".ecsv", ".fits"])
-def test_a_spectrum_in_a_file_is_embedded_as_in_the_survey(run, stars, embeddings, tmp_path, form):
+def test_a_spectrum_in_a_file_is_embedded_as_in_the_survey(
+    trained, stars, embeddings, tmp_path, form
+):
     from astropy.table import Table
 
     row = complete(embeddings)
@@ -177,14 +171,14 @@ def test_a_spectrum_in_a_file_is_embedded_as_in_the_survey(run, stars, embedding
         table.write(
             path, format={".csv": "ascii.csv", ".ecsv": "ascii.ecsv", ".fits": "fits"}[form]
         )
-    found = search(run, [path], k=3)
+    found = search(trained, [path], k=3)
     assert found.source == [["spectrum"]]
     assert found.object_id[0] == embeddings.object_id[row]
     assert found.cosine[0] == pytest.approx(1, abs=1e-4)
     assert found.relation[0] in ("same data", "twin")
 
 
-def test_a_light_curve_in_a_file_gets_its_features_computed(run, stars, embeddings, tmp_path):
+def test_a_light_curve_in_a_file_gets_its_features_computed(trained, stars, embeddings, tmp_path):
     row = complete(embeddings)
     path = write_curve(stars, row, tmp_path / "curve.csv")
     dataset = Dataset.open(stars)
@@ -192,19 +186,19 @@ def test_a_light_curve_in_a_file_gets_its_features_computed(run, stars, embeddin
         name: float(dataset.column(name, np.array([row]))[0])
         for name in ("period", "amplitude", "lksl_statistic", "rfr_score")
     }
-    given = search(run, [path], values={k: v for k, v in values.items() if np.isfinite(v)}, k=3)
+    given = search(trained, [path], values={k: v for k, v in values.items() if np.isfinite(v)}, k=3)
     assert given.object_id[0] == embeddings.object_id[row]
     assert given.cosine[0] == pytest.approx(1, abs=1e-4)
-    alone = search(run, [path], k=3)
+    alone = search(trained, [path], k=3)
     assert any(n.startswith("Computed from the light curve: ") for n in alone.notes)
     assert any("lacks rfr_score" in n for n in alone.notes)
-    across = search(run, [path], target=["spectrum"], k=3)
+    across = search(trained, [path], target=["spectrum"], k=3)
     assert embeddings.present["spectrum"][across.row].all()
     with pytest.raises(DataError, match="did you mean 'period'"):
-        search(run, [path], values={"periode": 1.0})
+        search(trained, [path], values={"periode": 1.0})
 
 
-def test_a_catalogue_row_in_a_file(run, stars, embeddings, tmp_path):
+def test_a_catalogue_row_in_a_file(trained, stars, embeddings, tmp_path):
     row = complete(embeddings)
     dataset = Dataset.open(stars)
     names = dataset.schema.features("metadata")
@@ -212,30 +206,30 @@ def test_a_catalogue_row_in_a_file(run, stars, embeddings, tmp_path):
     values = [float(dataset.numbers(name)[row]) for name in names]
     cells = ["" if np.isnan(v) else repr(v) for v in values]
     path.write_text(",".join(names) + "\n" + ",".join(cells) + "\n")
-    found = search(run, [path], k=2)
+    found = search(trained, [path], k=2)
     assert found.source == [["metadata"]]
     assert found.object_id[0] == embeddings.object_id[row]
     path.write_text(",".join(names) + "\n" + 2 * (",".join(cells) + "\n"))
     with pytest.raises(DataError, match="2 rows"):
-        search(run, [path], source=["metadata"])
+        search(trained, [path], source=["metadata"])
 
 
-def test_the_same_position_is_the_same_object(run, stars, embeddings, tmp_path):
+def test_the_same_position_is_the_same_object(trained, stars, embeddings, tmp_path):
     row = complete(embeddings)
     dataset = Dataset.open(stars)
     place = {n: float(dataset.column(n, np.array([row]))[0]) for n in ("ra", "dec")}
     path = write_curve(stars, row, tmp_path / "curve.csv")
-    found = search(run, [path], target=["spectrum"], values=place, k=400)
+    found = search(trained, [path], target=["spectrum"], values=place, k=400)
     told = dict(zip(found.object_id, found.relation, strict=True))
     assert told.pop(str(embeddings.object_id[row])) == "same position"
     assert set(told.values()) == {"alike"}
 
 
-def test_the_index_finds_the_same_and_is_built_once(run, embeddings):
+def test_the_index_finds_the_same_and_is_built_once(trained, embeddings):
     pytest.importorskip("faiss")
     name = str(embeddings.object_id[complete(embeddings)])
-    exact = search(run, [name], source=["photometry"], k=5)
-    first = search(run, [name], source=["photometry"], k=5, index=True, recall=1.0)
+    exact = search(trained, [name], source=["photometry"], k=5)
+    first = search(trained, [name], source=["photometry"], k=5, index=True, recall=1.0)
     assert first.recall is not None
     assert first.recall > 0.9
     assert first.searched == exact.searched == embeddings.present["photometry"].sum()
@@ -243,7 +237,7 @@ def test_the_index_finds_the_same_and_is_built_once(run, embeddings):
     assert np.isin(first.row, exact.row).mean() >= 0.8
     both = np.isin(exact.row, first.row)
     np.testing.assert_allclose(exact.cosine[both], first.cosine[np.isin(first.row, exact.row)])
-    again = search(run, [name], source=["photometry"], k=5, index=True)
+    again = search(trained, [name], source=["photometry"], k=5, index=True)
     assert not any("built" in note for note in again.notes)
     # a full recall among few objects takes nearly all lists, and that is said
     assert any("little structure" in note for note in again.notes)
@@ -264,44 +258,46 @@ def test_the_index_finds_the_same_and_is_built_once(run, embeddings):
         ({"memory_gb": -1}, "more than 0"),
     ],
 )
-def test_errors_are_one_sentence(run, embeddings, arguments, message):
+def test_errors_are_one_sentence(trained, embeddings, arguments, message):
     arguments = {"queries": [str(embeddings.object_id[0])], **arguments}
     with pytest.raises(DataError, match=message):
-        search(run, arguments.pop("queries"), **arguments)
+        search(trained, arguments.pop("queries"), **arguments)
 
 
-def test_files_that_are_none(run, tmp_path):
+def test_files_that_are_none(trained, tmp_path):
     path = tmp_path / "broken.fits"
     path.write_bytes(b"SIMPLE  = this is no FITS file")
     with pytest.raises(DataError, match=r"broken\.fits"):
-        search(run, [path])
+        search(trained, [path])
     path = tmp_path / "other.csv"
     path.write_text("a,b\n1,2\n")
     with pytest.raises(DataError, match="no column for the wavelength"):
-        search(run, [path], source=["spectrum"])
+        search(trained, [path], source=["spectrum"])
     path.write_text("time,flux,flux_err\n1,2,0.1\n")
     with pytest.raises(DataError, match="cannot be used"):
-        search(run, [path])
+        search(trained, [path])
 
 
-def test_embeddings_of_another_model_are_not_searched_by_a_file(run, embeddings, stars, tmp_path):
+def test_embeddings_of_another_model_are_not_searched_by_a_file(
+    trained, embeddings, stars, tmp_path
+):
     path = write_curve(stars, complete(embeddings), tmp_path / "curve.csv")
     embeddings.take(np.arange(50)).write(tmp_path / "some")
     name = str(embeddings.object_id[3])
     assert len(search(tmp_path / "some", [name], k=2)) == 2
     with pytest.raises(ModelError, match="--model"):
         search(tmp_path / "some", [path])
-    found = search(tmp_path / "some", [path], model=run, data=stars, k=2)
+    found = search(tmp_path / "some", [path], model=trained, data=stars, k=2)
     assert "label" in found.columns
     with pytest.raises(DataError, match="--data"):
         search(tmp_path / "some", [name], where="ra > 3")
 
 
 @pytest.mark.parametrize("form", [".csv", ".parquet", ".vot", ".ecsv", ".fits"])
-def test_tables_keep_every_match(run, embeddings, tmp_path, form):
+def test_tables_keep_every_match(trained, embeddings, tmp_path, form):
     from astropy.table import Table
 
-    found = search(run, [str(embeddings.object_id[0])], k=4)
+    found = search(trained, [str(embeddings.object_id[0])], k=4)
     path = tmp_path / f"found{form}"
     write_table(found.to_arrow(), path)
     if form == ".parquet":
@@ -314,14 +310,14 @@ def test_tables_keep_every_match(run, embeddings, tmp_path, form):
         write_table(found.to_arrow(), tmp_path / "found.doc")
 
 
-def test_the_command_prints_writes_and_draws(run, stars, embeddings, tmp_path):
+def test_the_command_prints_writes_and_draws(trained, stars, embeddings, tmp_path):
     from typer.testing import CliRunner
 
     path = write_curve(stars, complete(embeddings), tmp_path / "curve.csv")
     out, figure, mean = (tmp_path / name for name in ("t.vot", "f.png", "s.csv"))
     done = CliRunner().invoke(
         app,
-        ["search", str(run), str(path), "--to", "spectrum", "-k", "3", "--predict",
+        ["search", str(trained), str(path), "--to", "spectrum", "-k", "3", "--predict",
          "period,spectrum", "--out", str(out), "--figure", str(figure), "--predicted", str(mean)],
     )  # fmt: skip
     assert done.exit_code == 0, done.output

@@ -18,7 +18,7 @@ from skybind.modalities.base import Modality, Prepared
 from skybind.modalities.source import FEATURES, VIEWED, BatchSource
 from skybind.modalities.store import prepared_key
 from skybind.models.binder import Binder
-from skybind.progress import progress_bar
+from skybind.progress import progress_bar, say
 from skybind.training.checkpoint import array_hash, weights_hash
 
 #: Counts up when the same backbone and data would give other features.
@@ -194,7 +194,8 @@ def cached_features(
         title, n = f"features of {modality.name}", int(prepared.present.sum())
         lock = root / f".{folder.name}.lock"
         # of two programs that need the same features one computes them, the other waits
-        with alone(lock, otherwise=partial(_say_waiting, title, show)):
+        waiting = f"{title}: another program computes them, waiting for it"
+        with alone(lock, otherwise=partial(say, waiting, show)):
             if not finished.exists():
                 with progress_bar(title, n, show) as progress:
                     _compute(
@@ -203,13 +204,6 @@ def cached_features(
         lock.unlink(missing_ok=True)  # whoever comes later finds the features
     array = np.memmap(folder / "features.bin", np.float32, "r", shape=shape)
     return replace(prepared, arrays={**prepared.arrays, FEATURES: array, VIEWED: viewed})
-
-
-def _say_waiting(title: str, show: bool) -> None:
-    if show:
-        from rich.console import Console
-
-        Console(stderr=True).print(f"{title}: another program computes them, waiting for it")
 
 
 def _compute(

@@ -27,9 +27,9 @@ from skybind.report.figures.maps import embedding_map
 from skybind.report.figures.structure import structure_figure
 from skybind.report.style import report_style
 from skybind.report.tables import number, pairs_of
+from skybind.tasks.combinations import LEVEL
 
 PAGE = "discover.html"
-SIGNIFICANT = 0.05
 
 
 def write_discover_page(data: DiscoverData, folder: str | Path) -> Path:
@@ -128,7 +128,7 @@ def structure_section(data: DiscoverData, origin: ReportData) -> Section:
     records = [view.record for view in data.structures]
     blocks = [Block("All classes.", table=structure_table(records))]
     for view in data.structures:
-        if view.record["p_value"] <= SIGNIFICANT:
+        if view.record["p_value"] <= LEVEL:
             blocks += _parts(view, data.position, origin)
     return Section("structure", title, text, blocks)
 
@@ -282,7 +282,7 @@ def _facts(data: DiscoverData) -> list[Fact]:
     ):
         if key in flagged:
             facts.append(Fact(number(flagged[key]), words))
-    divided = sum(entry["p_value"] <= SIGNIFICANT for entry in record["structure"])
+    divided = sum(entry["p_value"] <= LEVEL for entry in record["structure"])
     if record["structure"]:
         facts.append(Fact(number(divided), f"of {len(record['structure'])} classes have parts"))
     return facts

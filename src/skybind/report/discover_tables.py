@@ -6,10 +6,7 @@ from typing import Any
 from skybind.report.discover_data import DiscoverData, Neighbour
 from skybind.report.style import combination_name
 from skybind.report.tables import ARROWS, NONE, Cell, Table, cells, number, percent
-
-RIVALS = ("isolation forest", "local outlier factor")
-#: p-value below which an arrow is bold.
-LEVEL = 0.05
+from skybind.tasks.combinations import LEVEL
 
 
 def outlier_table(data: DiscoverData) -> Table:

@@ -16,6 +16,7 @@ from skybind.config.load import nearest
 from skybind.embeddings.store import Embeddings
 from skybind.errors import ConfigError
 from skybind.files import json_hash, write_json
+from skybind.progress import say
 from skybind.studies.atlas import map_everything, write_atlas
 from skybind.studies.cases import finished_cases
 from skybind.studies.evaluation import widest_case
@@ -32,6 +33,15 @@ FOLDER = "discover"
 #: Raised when what a step writes changes: older results are then made anew.
 VERSION = 4
 PARTS = "structure.parquet"
+# Steps, in words.
+TITLES = {
+    "outliers": "outliers and suspected errors",
+    "structure": "parts of the classes",
+    "new_classes": "where new classes land",
+    "labels": "objects of no class in use",
+    "importance": "importance of the modalities",
+    "map": "maps of everything",
+}
 
 
 @dataclass(frozen=True)
@@ -141,9 +151,7 @@ class _Steps:
         status = run.status()
         self._origin = [VERSION, status["fingerprint"], status["split_hash"], embeddings.model]
         self._note = folder / "steps.json"
-        self._done: dict[str, Any] = {}
-        if self._note.exists():
-            self._done = json.loads(self._note.read_text(encoding="utf-8"))
+        self._done = self._read() if self._note.exists() else {}
 
     def do(
         self,
@@ -153,39 +161,24 @@ class _Steps:
     ) -> dict[str, Any]:
         """Give the record of a step, made now or read."""
         key = json_hash([*self._origin, self.run.config.labels.model_dump(mode="json"), options])
-        known = self._done.get(name)
-        if known is not None and known["key"] == key:
-            record: dict[str, Any] = known["record"]
-            return record
-        self._say(name)
-        start = time.perf_counter()
-        record = make(self.run, self.embeddings, self.folder)
-        seconds = time.perf_counter() - start
-        self._done[name] = {"key": key, "seconds": seconds, "record": record}
-        write_json(self._note, self._done)
-        # as it will be read: without numpy scalars
-        stored = json.loads(self._note.read_text(encoding="utf-8"))
-        record = stored[name]["record"]
-        return record
+        if name not in self._done or self._done[name]["key"] != key:
+            say(f"[bold]{TITLES[name]}[/bold]", self.run.show)
+            start = time.perf_counter()
+            record = make(self.run, self.embeddings, self.folder)
+            seconds = time.perf_counter() - start
+            self._done[name] = {"key": key, "seconds": seconds, "record": record}
+            write_json(self._note, self._done)
+            self._done = self._read()  # without numpy scalars
+        done: dict[str, Any] = self._done[name]["record"]
+        return done
+
+    def _read(self) -> dict[str, Any]:
+        return dict(json.loads(self._note.read_text(encoding="utf-8")))
 
     @property
     def seconds(self) -> dict[str, float]:
         """Wall time of every step, whenever it was done."""
         return {name: entry["seconds"] for name, entry in self._done.items()}
-
-    def _say(self, name: str) -> None:
-        if self.run.show:
-            from rich.console import Console
-
-            words = {
-                "outliers": "outliers and suspected errors",
-                "structure": "parts of the classes",
-                "new_classes": "where new classes land",
-                "labels": "objects of no class in use",
-                "importance": "importance of the modalities",
-                "map": "maps of everything",
-            }
-            Console(stderr=True).print(f"[bold]{words[name]}[/bold]", highlight=False)
 
 
 def _check(run: Run, options: DiscoverOptions) -> None:

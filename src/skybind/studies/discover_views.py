@@ -7,7 +7,6 @@ import pyarrow.parquet as pq
 
 from skybind.data.dataset import Dataset
 from skybind.embeddings.store import Embeddings
-from skybind.modalities.cleaning import clean_spectrum
 from skybind.report.discover_data import (
     ColourMagnitude,
     DiscoverData,
@@ -18,7 +17,9 @@ from skybind.report.discover_data import (
 )
 from skybind.studies.examples import load_examples
 from skybind.studies.run import Run
+from skybind.studies.spectra import observed_spectra
 from skybind.studies.targets import targets_of
+from skybind.tasks.combinations import LEVEL
 from skybind.tasks.neighbours import nearest
 
 NEIGHBOURS = 6
@@ -125,7 +126,7 @@ def _structures(run: Run, record: dict[str, Any], position: np.ndarray) -> list[
     views = []
     for entry in record["structure"]:
         own = (names == entry["class"]) & (modalities == entry["modality"])
-        clear = entry["p_value"] <= 0.05
+        clear = entry["p_value"] <= LEVEL
         views.append(
             StructureView(
                 entry,
@@ -192,19 +193,16 @@ def _mean_spectra(run: Run, rows: np.ndarray, part: np.ndarray) -> list[MeanSpec
 
 
 def _mean(dataset: Dataset, name: str, rows: np.ndarray) -> MeanSpectrum:
-    cleaned = clean_spectrum(dataset.ragged(name, rows)).ragged
-    cuts = [slice(*cleaned.offsets[i : i + 2]) for i in np.flatnonzero(cleaned.present)]
-    wavelength, flux = cleaned.fields["wavelength"], cleaned.fields["flux"].astype(float)
-    flux = np.where(cleaned.fields["mask"], np.nan, flux)
-    first = np.median([wavelength[cut][0] for cut in cuts])
-    last = np.median([wavelength[cut][-1] for cut in cuts])
+    spectra = observed_spectra(dataset, name, rows)
+    first = np.median([wavelength[0] for wavelength, _ in spectra])
+    last = np.median([wavelength[-1] for wavelength, _ in spectra])
     grid = np.linspace(first, last, PIXELS)
     lines = []
-    for cut in cuts:
-        good = np.isfinite(flux[cut])
+    for wavelength, flux in spectra:
+        good = np.isfinite(flux)
         if good.sum() < 10:
             continue
-        known = np.interp(grid, wavelength[cut][good], flux[cut][good], left=np.nan, right=np.nan)
+        known = np.interp(grid, wavelength[good], flux[good], left=np.nan, right=np.nan)
         middle = np.nanmedian(known) if np.isfinite(known).any() else np.nan
         if np.isfinite(middle) and middle > 0:
             lines.append(known / middle)

@@ -14,13 +14,14 @@ from skybind.models.saved import SavedModel, load_model
 from skybind.progress import progress_bar
 from skybind.studies.cases import Case
 from skybind.studies.run import Run
-from skybind.studies.targets import targets_of
+from skybind.studies.targets import known_rows, targets_of
 from skybind.tasks.combinations import ComparisonTable, compare_means, compare_r2
 from skybind.tasks.contributions import Contributions, contributions, summary
 from skybind.tasks.importance import all_combinations
 from skybind.tasks.neighbours import knn_predict
 from skybind.tasks.outliers import class_centroids
 from skybind.tasks.regression import knn_regression
+from skybind.tasks.retrieval import partner_ranks
 
 BATCH = 512
 Combination = tuple[str, ...]
@@ -180,12 +181,8 @@ def _retrievals(
 
 def _reciprocal_rank(query: np.ndarray, library: np.ndarray) -> np.ndarray:
     """1 / rank of the library's vector of the same row; ties count as half."""
-    ranks = []
-    for start in range(0, len(query), BATCH):
-        cosine = query[start : start + BATCH] @ library.T
-        own = cosine[np.arange(len(cosine)), start + np.arange(len(cosine))][:, None]
-        ranks.append((cosine > own).sum(axis=1) + ((cosine == own).sum(axis=1) + 1) / 2)
-    return 1 / np.concatenate(ranks)
+    nearer, tied = partner_ranks(query, library)
+    return 1 / (nearer + 1 + tied / 2)
 
 
 def _regressions(
@@ -197,13 +194,12 @@ def _regressions(
 ) -> list[dict[str, Any]]:
     records = []
     for target in targets_of(run.dataset, run.config.evaluation.targets):
-        known = np.isfinite(target.values)
-        rows = test[known[test]]
+        rows = test[np.isfinite(target.values[test])]
         if len(rows) < 2:
             continue
         predictions = {}
         for names in columns:
-            taught = train[(known & embeddings.any_present(names))[train]]
+            taught = known_rows(target, embeddings.any_present(names), train)
             vectors = embeddings.combined(names)
             predictions[names] = knn_regression(
                 vectors[taught], target.values[taught], vectors[rows]

@@ -26,6 +26,7 @@ from skybind.studies.cases import Case, choose_cases, options_of
 from skybind.studies.evaluation import predict
 from skybind.studies.run import Run
 from skybind.studies.steps import run_finetuning
+from skybind.tasks.calibration import softmax
 from skybind.tasks.classification import ClassificationResult, classification_metrics
 
 CLASSES, HISTORY = "classes.parquet", "result.json"
@@ -178,8 +179,7 @@ def _test(run: LabelledRun, logits: np.ndarray, classes: list[str]) -> Classific
 def _write_classes(run: LabelledRun, logits: np.ndarray, classes: list[str], path: Path) -> None:
     """Write the class of every object with its probabilities; null where nothing was observed."""
     known = np.isfinite(logits).all(axis=1)
-    shifted = np.exp(np.nan_to_num(logits - logits.max(axis=1, keepdims=True)))
-    probability = shifted / shifted.sum(axis=1, keepdims=True)
+    probability = softmax(logits).astype(logits.dtype)
     best = np.asarray(classes, dtype=object)[probability.argmax(axis=1)]
     columns: dict[str, Any] = {
         "object_id": pa.array(run.dataset.object_ids.tolist(), pa.string()),

@@ -14,7 +14,7 @@ from skybind.studies.run import Run
 from skybind.tasks.calibration import pool_weights, pooled
 from skybind.tasks.outliers import label_doubt
 
-#: Of the neighbours' votes, one vote is shared out to all classes: nothing is impossible.
+#: Neighbours that vote. One vote more is shared out to all classes: nothing is impossible.
 VOTES = 16
 
 
@@ -57,8 +57,9 @@ def resolve_labels(
         raise DataError(f"No object with one of the labels {', '.join(names) or 'not in use'}.")
     held = run.rows("validation")
     held = held[(run.labels[held] >= 0) & embeddings.any_present()[held]]
-    votes = _votes(run, embeddings, np.concatenate([rows, held]), neighbours)
-    logits = _logits(run, np.concatenate([rows, held]))
+    asked = np.concatenate([rows, held])
+    votes = _votes(run, embeddings, asked, neighbours)
+    logits = _logits(run, asked)
     opinions = [np.log(votes)] if logits is None else [np.log(votes), logits]
     joined = _pooled(opinions, run.labels[held])[: len(rows)]
     votes = votes[: len(rows)]

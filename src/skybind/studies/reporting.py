@@ -35,8 +35,8 @@ from skybind.tasks.retrieval import top_matches
 DRAWN_CLUSTERS = 8
 #: Columns that colour the maps at most, unless the configuration names them.
 COLOURS = 4
-# The map whose clusters are drawn: the reports' choice (figures 12 and 13) where there is one.
 PLANTED_CLUSTERS = 4  # of those drawn
+# The map whose clusters are drawn: the reports' choice (figures 12 and 13) where there is one.
 SAMPLED_KIND = {"DBSCAN": "image", "k-means": "spectrum"}
 
 

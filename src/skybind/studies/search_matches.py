@@ -127,14 +127,8 @@ def _require_column(dataset: Dataset, name: str, flat: bool = False) -> None:
 
 
 def _predicted_spectrum(dataset: Dataset, name: str, rows: np.ndarray) -> SpectrumPrediction:
-    from skybind.modalities.cleaning import clean_spectrum
+    from skybind.studies.spectra import observed_spectra
 
     if not len(rows):
         raise DataError("There is no match to predict a spectrum from.")
-    ragged = clean_spectrum(dataset.ragged(name, rows)).ragged
-    spectra = []
-    for i in np.flatnonzero(ragged.present):
-        part = slice(ragged.offsets[i], ragged.offsets[i + 1])
-        flux = np.where(ragged.fields["mask"][part], np.nan, ragged.fields["flux"][part])
-        spectra.append((ragged.fields["wavelength"][part], flux))
-    return predict_spectrum(spectra)
+    return predict_spectrum(observed_spectra(dataset, name, rows))

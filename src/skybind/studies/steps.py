@@ -22,7 +22,7 @@ from skybind.files import write_json
 from skybind.models.build import build_binder, build_classifier
 from skybind.models.published import load_published
 from skybind.models.saved import SavedModel, load_model, save_model
-from skybind.progress import progress_bar
+from skybind.progress import progress_bar, say
 from skybind.studies.cases import Case, options_of
 from skybind.studies.describe import pair_counts
 from skybind.studies.run import Run
@@ -314,12 +314,8 @@ def _forget_pretraining(run: Run) -> None:
 
 
 def _describe(run: Run, title: str, counts: dict[str, int]) -> None:
-    if not run.show:
-        return
-    from rich.console import Console
-
     text = ", ".join(f"{name} {number}" for name, number in counts.items())
-    Console(stderr=True).print(f"[bold]{title}[/bold] (objects: {text})", highlight=False)
+    say(f"[bold]{title}[/bold] (objects: {text})", run.show)
 
 
 def embed_anything(

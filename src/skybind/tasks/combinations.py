@@ -18,7 +18,7 @@ Combination = tuple[str, ...]
 CELLS = 5_000_000
 #: Fewer objects than this are no ground for a bootstrap: their differences have no p-value.
 FEWEST = 10
-#: An arrow is called significant below this probability.
+#: A difference is called significant below this probability.
 LEVEL = 0.05
 
 

@@ -8,7 +8,7 @@ from skybind.report.figures.objects import draw_phase, object_panels
 from skybind.report.style import new_figure
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
 #: Periods that a light curve is folded at, in units of the catalogue's.
 FOLDS = {"half the catalogue period": 0.5, "the catalogue period": 1.0, "twice it": 2.0}
@@ -33,7 +33,7 @@ def suspect_figure(example: ExampleObject) -> "Figure":
     return figure
 
 
-def _fold(figure, curve: LightCurve) -> None:  # type: ignore[no-untyped-def]
+def _fold(figure: "Figure | SubFigure", curve: LightCurve) -> None:
     line = figure.subplots(1, len(FOLDS), squeeze=False, sharey=True)[0]
     for axes, (words, factor) in zip(line, FOLDS.items(), strict=True):
         assert curve.period is not None
