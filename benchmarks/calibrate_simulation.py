@@ -16,8 +16,8 @@ from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import train_test_split
 
-from skybind.data.simulate import SimulatedSurvey, simulate_stars
-from skybind.data.simulate.classes import CLASSES, METADATA_FEATURES, PHOTOMETRY_FEATURES
+from skybind.simulate import SimulatedSurvey, simulate_stars
+from skybind.simulate.stars.classes import CLASSES, METADATA_FEATURES, PHOTOMETRY_FEATURES
 
 TARGETS = {"spectrum": 76.3, "metadata": 85.6, "photometry": 84.6, "all": 94.1}
 MAGNITUDES = [c.name for c in METADATA_FEATURES if c.name.endswith("mag") and c.name[:2] != "e_"]

@@ -10,8 +10,8 @@ import numpy as np
 import yaml
 
 from skybind.data.dataset import Dataset
-from skybind.data.import_ import import_dataset
 from skybind.files import atomic_path, write_text
+from skybind.ingest.survey import import_dataset
 
 FLUX_UNIT = "1e-17 erg / (s cm2 Angstrom)"
 UGRIZ = ("u", "g", "r", "i", "z")

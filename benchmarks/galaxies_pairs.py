@@ -13,15 +13,14 @@ from galaxies_probes import regression_scores
 from galaxies_shift import spectrum_features
 from skybind.config import load_config
 from skybind.data.dataset import Dataset
-from skybind.data.simulate.write import write_galaxies
 from skybind.data.splits import Split
-from skybind.embeddings.make import embed_dataset
 from skybind.files import write_json
-from skybind.models.saved import load_model
-from skybind.studies.run import Run
-from skybind.studies.steps import run_embedding, run_pretraining
-from skybind.tasks.regression import knn_regression, regression_metrics
-from skybind.tasks.retrieval import partner_ranks, retrieval
+from skybind.measures.regression import knn_regression, regression_metrics
+from skybind.measures.retrieval import partner_ranks, retrieval
+from skybind.models.model import embed_dataset, load_model
+from skybind.runs.run import Run
+from skybind.runs.steps import run_embedding, run_pretraining
+from skybind.simulate.write import write_galaxies
 
 HERE = Path(__file__).parent
 SIMULATED = 3000

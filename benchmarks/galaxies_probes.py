@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, SVR
 
-from skybind.tasks.probes import PENALTIES
+from skybind.measures.probes import PENALTIES
 
 NEIGHBOURS = 16
 Scores = dict[str, float]

@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 
 from skybind.embeddings.store import Embeddings
+from skybind.evaluation.truth import truth_table
 from skybind.files import atomic_path, write_json
-from skybind.studies.run import Run
-from skybind.studies.truth import truth_table
-from skybind.tasks.classification import classification_metrics, encode_labels
-from skybind.tasks.labelling import STRATEGIES, form_beliefs, propose
-from skybind.tasks.neighbours import knn_predict
+from skybind.labelling.strategies import STRATEGIES, form_beliefs, propose
+from skybind.measures.classification import classification_metrics, encode_labels
+from skybind.measures.neighbours import knn_predict
+from skybind.runs.run import Run
 
 BUDGETS = (20, 40, 80, 160, 320, 640)
 SHARE = 0.9  # of the pool, drawn by each seed
@@ -141,7 +141,7 @@ def _error(values: np.ndarray) -> np.ndarray:
 
 def draw(summary: dict[str, Any], budgets: Sequence[int], path: Path, simulated: bool) -> None:
     """Draw accuracy and balanced accuracy of the linear classifier against number of labels."""
-    from skybind.report.style import CLASS_COLOURS, new_figure, report_style
+    from skybind.drawing.style import CLASS_COLOURS, new_figure, report_style
 
     with report_style(), atomic_path(path) as temporary:
         figure = new_figure(3.6)

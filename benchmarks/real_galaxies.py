@@ -41,13 +41,13 @@ from skybind.data.dataset import Dataset
 from skybind.data.splits import Split
 from skybind.encoders import build_encoder
 from skybind.files import write_json
+from skybind.measures.retrieval import retrieval
 from skybind.modalities.source import BatchSource
 from skybind.modalities.spectrum import Spectrum, SpectrumOptions
 from skybind.modalities.store import prepare, prepared_folder
-from skybind.studies.backbones import calibrate, encoder_features, pretrain_backbone
-from skybind.studies.run import Run
-from skybind.studies.steps import run_embedding, run_pretraining
-from skybind.tasks.retrieval import retrieval
+from skybind.runs.backbones import calibrate, encoder_features, pretrain_backbone
+from skybind.runs.run import Run
+from skybind.runs.steps import run_embedding, run_pretraining
 
 HERE = Path(__file__).parent
 FOLDS = 5

@@ -23,15 +23,15 @@ import numpy as np
 
 from skybind.config import Config, load_config
 from skybind.data.dataset import Dataset
-from skybind.data.features import FEATURES
 from skybind.data.splits import Split
+from skybind.evaluation.classes import evaluate_case, predict_case
 from skybind.files import atomic_path, write_json
-from skybind.studies.cases import cases_of
-from skybind.studies.evaluation import evaluate_case, predict_case
-from skybind.studies.run import Run
-from skybind.studies.steps import run_embedding, run_finetuning, run_pretraining
-from skybind.tasks.calibration import softmax
-from skybind.tasks.retrieval import retrieval
+from skybind.lightcurves.features import FEATURES
+from skybind.measures.calibration import softmax
+from skybind.measures.retrieval import retrieval
+from skybind.runs.cases import cases_of
+from skybind.runs.run import Run
+from skybind.runs.steps import run_embedding, run_finetuning, run_pretraining
 from stars_baselines import (
     CLASSES,
     boosting,

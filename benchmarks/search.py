@@ -22,7 +22,7 @@ import numpy as np
 
 from skybind.embeddings.store import Embeddings
 from skybind.embeddings.stream import EmbeddingStream
-from skybind.tasks.search import Nearest, exact_nearest
+from skybind.search.nearest import Nearest, exact_nearest
 
 K = 10
 SHARD = 100_000
@@ -139,7 +139,7 @@ def time_streamed(folder: Path) -> dict[str, float]:
 
 def time_index(folder: Path, repeats: int) -> dict[str, float]:
     """Build an index; its recall and speed against the exact search of the same queries."""
-    from skybind.embeddings.index import build_index, recall_of
+    from skybind.search.index import build_index, recall_of
 
     vectors, queries = np.load(folder / "vectors.npy"), np.load(folder / "queries.npy")
     stream = EmbeddingStream.open(folder / "embeddings")
@@ -182,7 +182,7 @@ def use_memory(folder: Path, how: str) -> dict[str, float]:
     elif how == "streamed":
         exact_nearest(stream.chunks(["view"]), queries, K)
     else:
-        from skybind.embeddings.index import open_index
+        from skybind.search.index import open_index
 
         open_index(stream, ["view"]).search(queries, K)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

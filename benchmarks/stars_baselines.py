@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from skybind.data.features import FEATURES, light_curve_features
-from skybind.data.periods import find_periods
 from skybind.files import atomic_path, write_json
+from skybind.lightcurves.features import FEATURES, light_curve_features
+from skybind.lightcurves.periods import find_periods
 from stars_data import Stars, read_asas, read_debosscher, twins
 
 CLASSES = ("M", "EW", "EA", "RRAB", "EB", "DSCT", "RRC", "ROT")

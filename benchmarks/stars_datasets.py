@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from skybind.data.dataset import DatasetWriter
-from skybind.data.features import FEATURES
 from skybind.data.schema import Column
-from skybind.data.series import group_median
 from skybind.data.splits import Split
+from skybind.lightcurves.features import FEATURES
+from skybind.lightcurves.series import group_median
 from skybind.ragged import Ragged
 from stars_baselines import CLASSES, LEAST_EPOCHS, load_features, subset
 from stars_data import Stars, read_asas, read_debosscher, read_miles, read_stelib, read_trimodal

@@ -14,14 +14,14 @@ import pyarrow.parquet as pq
 
 from skybind.config import Config
 from skybind.data.dataset import Dataset
-from skybind.data.features import FEATURES
 from skybind.data.splits import Split
+from skybind.discovery.discover import DiscoverOptions, discover
 from skybind.files import write_json
-from skybind.studies.cases import cases_of
-from skybind.studies.discover import DiscoverOptions, discover
-from skybind.studies.run import Run
-from skybind.studies.steps import run_finetuning, run_pretraining
-from skybind.tasks.calibration import pool_weights, pooled
+from skybind.lightcurves.features import FEATURES
+from skybind.measures.calibration import pool_weights, pooled
+from skybind.runs.cases import cases_of
+from skybind.runs.run import Run
+from skybind.runs.steps import run_finetuning, run_pretraining
 from stars_baselines import CLASSES, benchmark_rows, folds, forest, load_features
 from stars_data import Stars, read_asas, twins
 from stars_datasets import fold_split, light_curve_dataset

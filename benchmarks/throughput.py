@@ -26,7 +26,6 @@ from torch import nn
 from one_at_a_time import OneAtATime
 from skybind.config import Config, load_config
 from skybind.data.dataset import Dataset
-from skybind.data.simulate.write import write_stars
 from skybind.encoders.dropout import Dropout
 from skybind.files import write_json
 from skybind.modalities.batch import Batch
@@ -34,9 +33,10 @@ from skybind.modalities.source import BatchSource
 from skybind.modalities.store import prepare
 from skybind.models.binder import Binder
 from skybind.models.build import build_binder, build_modalities
+from skybind.simulate.write import write_stars
 from skybind.training.batches import prefetch
+from skybind.training.launch import keep_freed_memory
 from skybind.training.losses import pairs_loss
-from skybind.training.memory import keep_freed_memory
 
 PREPARING = "preparing, one core"
 TRAINING, EMBEDDING, WAITING = "training step", "embedding", "GPU fed by the loader"

@@ -4,13 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skybind.ragged import (
-    Ragged,
-    flat_index,
-    padded_blocks,
-    segment_mad,
-    segment_median,
-)
+from skybind.ragged import Ragged, flat_index, padded_blocks, segment_mad, segment_median
 
 row = st.one_of(st.none(), st.lists(st.integers(-9, 9), max_size=6))
 rows = st.lists(row, max_size=8)

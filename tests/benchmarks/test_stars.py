@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skybind.data.features import FEATURES
-from skybind.data.periods import find_periods
+from skybind.lightcurves.features import FEATURES
+from skybind.lightcurves.periods import find_periods
 
 ROOT = Path(__file__).parents[2]
 STARS = ROOT.parent / "shared" / "data" / "stars"

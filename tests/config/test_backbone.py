@@ -1,11 +1,7 @@
 import pytest
 
 from skybind.config import config_names, dump_config
-from skybind.config.backbone import (
-    backbone_names,
-    choose_backbone_config,
-    load_backbone_config,
-)
+from skybind.config.backbone import backbone_names, choose_backbone_config, load_backbone_config
 from skybind.errors import ConfigError
 
 

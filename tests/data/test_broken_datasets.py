@@ -21,7 +21,7 @@ from skybind.data.schema import METADATA_KEY, Column
 from skybind.data.splits import Split, random_split
 from skybind.errors import SkybindError
 from skybind.ragged import Ragged
-from tests.data.broken import GARBAGE, everything, expect_one_sentence, named
+from tests.broken import GARBAGE, everything, expect_one_sentence, named
 
 
 def curves(**changes: list[float]) -> Ragged:

@@ -12,10 +12,15 @@ from astropy.io import fits
 from PIL import Image
 
 from skybind.data.dataset import Dataset
-from skybind.data.import_ import import_dataset
-
-from .galaxy_files import galaxies, provabgs_rows, write_hdf5, write_provabgs, write_shard
-from .readers.test_desi import arms, fibermap, redrock, write_coadd, write_redrock
+from skybind.ingest.survey import import_dataset
+from tests.ingest.galaxy_files import (
+    galaxies,
+    provabgs_rows,
+    write_hdf5,
+    write_provabgs,
+    write_shard,
+)
+from tests.ingest.readers.test_desi import arms, fibermap, redrock, write_coadd, write_redrock
 
 PAGE = (Path(__file__).parents[2] / "docs" / "dataset.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)

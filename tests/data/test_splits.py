@@ -7,14 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skybind.data.splits import (
-    Split,
-    column_split,
-    make_split,
-    random_split,
-    sky_split,
-    water_fill,
-)
+from skybind.data.splits import Split, column_split, make_split, random_split, sky_split, water_fill
 from skybind.errors import DataError
 
 # AstroM3, table of the class distribution: EW SR EA RRAB EB ROT RRC HADS M DSCT

@@ -5,14 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
-from skybind.modalities.augment import (
-    blurred,
-    flipped,
-    mirrored,
-    noisy,
-    reddened,
-    rotated_crop,
-)
+from skybind.modalities.augment import blurred, flipped, mirrored, noisy, reddened, rotated_crop
 
 
 def images(n=3, side=20, channels=2, seed=0):

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from skybind.data.schema import Column, DatasetSchema
 from skybind.errors import ConfigError
-from skybind.modalities.base import modality_class
 from skybind.modalities.image import Image, ImageOptions
 from skybind.modalities.image_statistics import image_statistics, pixel_noise
+from skybind.modalities.kinds import modality_class
 from skybind.modalities.rgb import legacy_rgb
 from skybind.ragged import Ragged
 

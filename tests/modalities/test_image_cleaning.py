@@ -1,6 +1,6 @@
 import numpy as np
 
-from skybind.modalities.image_cleaning import clean_image
+from skybind.modalities.cleaning import clean_image
 from skybind.ragged import Ragged
 
 

@@ -5,8 +5,7 @@ import pytest
 from skybind.errors import ConfigError, DataError
 from skybind.modalities.photometry import AB_ZERO_FLUX, Photometry, PhotometryOptions
 from skybind.ragged import Ragged
-
-from .conftest import make_table
+from tests.modalities.conftest import make_table
 
 
 def one_curve(time, value, error, name="flux", period=None):

@@ -6,8 +6,7 @@ from pydantic import ValidationError
 from skybind.modalities.resampling import interpolate
 from skybind.modalities.spectrum import Spectrum, SpectrumOptions
 from skybind.ragged import Ragged
-
-from .conftest import make_table
+from tests.modalities.conftest import make_table
 
 
 def build(schema, **options):

@@ -3,16 +3,16 @@ import pytest
 import torch
 
 from skybind.errors import ConfigError, DataError
-from skybind.modalities.base import Modality, Standardiser, modality_class
+from skybind.modalities.base import Modality, Standardiser
 from skybind.modalities.batch import Batch
 from skybind.modalities.image import Image
+from skybind.modalities.kinds import modality_class
 from skybind.modalities.metadata import Metadata, MetadataOptions
 from skybind.modalities.photometry import Photometry, PhotometryOptions
 from skybind.modalities.source import BatchSource
 from skybind.modalities.spectrum import Spectrum, SpectrumOptions
 from skybind.modalities.store import prepare, prepared_folder, prepared_key
-
-from .conftest import make_table
+from tests.modalities.conftest import make_table
 
 
 class FakeDataset:

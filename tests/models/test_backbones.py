@@ -10,8 +10,7 @@ from skybind.errors import ModelError
 from skybind.models import build_modalities
 from skybind.models.backbones import load_backbone, read_backbone, save_backbone
 from skybind.models.leaks import hash_ids
-
-from ..modalities.conftest import SCHEMA
+from tests.modalities.conftest import SCHEMA
 
 OPTIONS = {"channels": [8, 6], "kernel_size": 5}
 SHAPE = InputShape(3, 64)

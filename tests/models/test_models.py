@@ -14,8 +14,7 @@ from skybind.models import (
     save_model,
 )
 from skybind.models.binder import mean_embedding
-
-from ..modalities.conftest import SCHEMA, make_table
+from tests.modalities.conftest import SCHEMA, make_table
 
 SMALL = [
     "modalities.photometry.preprocessing.features=[period, amplitude]",

@@ -8,8 +8,7 @@ from skybind.errors import ModelError
 from skybind.modalities.batch import Batch
 from skybind.models import Binder, PairScales
 from skybind.models.published import load_published
-
-from ..encoders.test_release import CONFIG, PAIRS, REFERENCE, WEIGHTS, needs_reference
+from tests.encoders.test_release import CONFIG, PAIRS, REFERENCE, WEIGHTS, needs_reference
 
 pytestmark = needs_reference
 

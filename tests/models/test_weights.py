@@ -14,8 +14,7 @@ from skybind.errors import ConfigError, ModelError
 from skybind.models.backbones import save_backbone
 from skybind.models.build import build_binder, build_modalities
 from skybind.models.weights import load_file_weights
-
-from ..modalities.conftest import SCHEMA
+from tests.modalities.conftest import SCHEMA
 
 RESNET = {"stem": 8, "blocks": [1, 1]}
 SPENDER = {"channels": [4, 6, 8]}

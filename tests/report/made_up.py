@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from skybind.report.data import ExampleObject, LightCurve, MapPanel, ReportData, Spectrum
-from skybind.tasks.classification import classification_metrics
-from skybind.tasks.importance import all_combinations, modality_table
+from skybind.drawing.observed import ExampleObject, LightCurve, MapPanel, Spectrum
+from skybind.measures.classification import classification_metrics
+from skybind.measures.importance import all_combinations, modality_table
+from skybind.report.data import ReportData
 
 CLASSES = ["DSCT", "EA", "EB", "EW", "HADS", "M", "ROT", "RRAB", "RRC", "SR"]
 SHARES = np.array([0.012, 0.136, 0.092, 0.288, 0.013, 0.013, 0.086, 0.110, 0.037, 0.213])

@@ -5,9 +5,10 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from skybind.drawing.observed import ExampleObject, LightCurve, MapPanel, Spectrum
 from skybind.report import sections
 from skybind.report.build import build_report, render_report
-from skybind.report.data import ExampleObject, LightCurve, MapPanel, ReportData, Spectrum
+from skybind.report.data import ReportData
 from tests.report.made_up import make_metrics, make_run
 
 TITLES = [

@@ -1,8 +1,9 @@
 import pytest
 
 from skybind.errors import DataError
+from skybind.evaluation.records import read_metrics
 from skybind.files import write_json
-from skybind.report.data import ReportData, read_metrics
+from skybind.report.data import ReportData
 
 
 def test_metrics_come_back(run, tmp_path):

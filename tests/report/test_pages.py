@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from skybind.drawing.maps import cluster_maps, coloured_maps
+from skybind.drawing.observed import ColourColumn, ExampleObject, MapView, Picture, Spectrum
 from skybind.report.build import headline_facts, render_report
 from skybind.report.clusters import (
     cluster_section,
@@ -11,8 +13,7 @@ from skybind.report.clusters import (
     retrieved_section,
     truth_table,
 )
-from skybind.report.data import ExampleObject, ReportData, Spectrum
-from skybind.report.figures.maps import cluster_maps, coloured_maps
+from skybind.report.data import ReportData
 from skybind.report.figures.pictures import cluster_gallery, retrieved_images, retrieved_spectra
 from skybind.report.figures.regression import arrow_name, prediction_figure
 from skybind.report.regression import (
@@ -22,15 +23,7 @@ from skybind.report.regression import (
     regression_section,
     zero_shot_table,
 )
-from skybind.report.views import (
-    ClusterView,
-    ColourColumn,
-    MapView,
-    Match,
-    Picture,
-    PredictionView,
-    QueryView,
-)
+from skybind.report.views import ClusterView, Match, PredictionView, QueryView
 
 KNN = {"method": "k-NN", "inputs": "embeddings", "k": 16, "share": 100.0, "seed": 1}
 PAIRS = [("image", "image"), ("spectrum", "spectrum"), ("spectrum", "image")]

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from training_toys import losses, same_weights, toy_options, weights
 
 from skybind.config.backbone import AutoencoderOptions
 from skybind.encoders.registry import Encoder
@@ -15,6 +14,7 @@ from skybind.training.autoencoder import (
     reconstruction_loss,
     train_autoencoder,
 )
+from tests.training.training_toys import losses, same_weights, toy_options, weights
 
 WAVELENGTH = np.arange(4000.0, 6000.0, 20.0)
 ROWS = {"train": np.arange(64), "validation": np.arange(64, 96)}

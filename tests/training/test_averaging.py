@@ -1,9 +1,9 @@
 import pytest
 import torch
 from torch import nn
-from training_toys import same_weights, toy_binder, weights
 
 from skybind.training.averaging import MovingAverage
+from tests.training.training_toys import same_weights, toy_binder, weights
 
 
 def changed(module, step):

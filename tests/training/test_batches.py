@@ -6,7 +6,6 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from training_toys import ToySource
 
 from skybind.training.batches import (
     Sample,
@@ -18,6 +17,7 @@ from skybind.training.batches import (
     torch_seed,
     training_batches,
 )
+from tests.training.training_toys import ToySource
 
 
 @given(st.integers(2, 100), st.integers(2, 40), st.integers(1, 4))

@@ -1,11 +1,11 @@
 import pytest
 import torch
 from torch import nn
-from training_toys import ToySource, toy_binder
 
 from skybind.training.batches import Sample
 from skybind.training.cached import cached_backward
 from skybind.training.losses import pairs_loss
+from tests.training.training_toys import ToySource, toy_binder
 
 CPU = torch.device("cpu")
 

@@ -3,7 +3,6 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from training_toys import same_weights, toy_binder, toy_options, toy_rows, weights
 
 from skybind.errors import ModelError
 from skybind.training.checkpoint import (
@@ -13,6 +12,7 @@ from skybind.training.checkpoint import (
     save_checkpoint,
     save_weights,
 )
+from tests.training.training_toys import same_weights, toy_binder, toy_options, toy_rows, weights
 
 
 def identity(**changes):

@@ -8,7 +8,12 @@ from multiprocessing.reduction import ForkingPickler
 import numpy as np
 import pytest
 import torch
-from training_toys import (
+
+from skybind.training.distributed import send_maps_by_name
+from skybind.training.finetune import finetune
+from skybind.training.losses import pairs_loss
+from skybind.training.pretrain import pretrain
+from tests.training.training_toys import (
     HERE,
     ToySource,
     losses,
@@ -17,11 +22,6 @@ from training_toys import (
     toy_options,
     toy_rows,
 )
-
-from skybind.training.distributed import send_maps_by_name
-from skybind.training.finetune import finetune
-from skybind.training.losses import pairs_loss
-from skybind.training.pretrain import pretrain
 
 WORKER = """
 import sys

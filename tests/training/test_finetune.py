@@ -2,7 +2,10 @@ import numpy as np
 import pytest
 import torch
 from torch.nn import functional
-from training_toys import (
+
+from skybind.errors import ConfigError, DataError, ModelError
+from skybind.training.finetune import finetune, inverse_weights
+from tests.training.training_toys import (
     ToySource,
     losses,
     same_weights,
@@ -11,9 +14,6 @@ from training_toys import (
     toy_rows,
     weights,
 )
-
-from skybind.errors import ConfigError, DataError, ModelError
-from skybind.training.finetune import finetune, inverse_weights
 
 SOURCE = ToySource(240)
 ROWS = toy_rows(240, 60)

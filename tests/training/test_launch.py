@@ -2,11 +2,11 @@ import logging
 
 import pytest
 import torch
-from training_toys import toy_options
 
 from skybind.errors import ConfigError
 from skybind.training import launch
 from skybind.training.launch import make_fabric, quiet
+from tests.training.training_toys import toy_options
 
 
 def test_several_nodes_need_a_launcher(monkeypatch):

@@ -5,7 +5,6 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional
-from training_toys import ToySource, losses, same_weights, toy_options, toy_rows, weights
 
 from skybind.config.backbone import MocoOptions
 from skybind.encoders.mlp import MLP
@@ -14,6 +13,14 @@ from skybind.encoders.resnet import ResNet
 from skybind.errors import ConfigError
 from skybind.modalities.shape import InputShape
 from skybind.training.moco import Moco, moco_loss, train_moco
+from tests.training.training_toys import (
+    ToySource,
+    losses,
+    same_weights,
+    toy_options,
+    toy_rows,
+    weights,
+)
 
 ROWS = toy_rows(96, 32)
 

@@ -9,7 +9,12 @@ import threading
 import numpy as np
 import pytest
 import torch
-from training_toys import (
+
+from skybind.errors import DataError, ModelError
+from skybind.training.checkpoint import load_weights
+from skybind.training.losses import pairs_loss
+from skybind.training.pretrain import pretrain
+from tests.training.training_toys import (
     HERE,
     ToySource,
     losses,
@@ -19,11 +24,6 @@ from training_toys import (
     toy_rows,
     weights,
 )
-
-from skybind.errors import DataError, ModelError
-from skybind.training.checkpoint import load_weights
-from skybind.training.losses import pairs_loss
-from skybind.training.pretrain import pretrain
 
 ROWS = toy_rows()
 

@@ -2,9 +2,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from training_toys import toy_options
 
 from skybind.training.schedule import Schedule
+from tests.training.training_toys import toy_options
 
 
 def published(**changes):

@@ -7,9 +7,9 @@ import sys
 import pytest
 
 from skybind.config import dump_config, load_config
-from skybind.data.simulate.write import write_stars
 from skybind.embeddings.store import Embeddings
-from skybind.studies.whole import run_all
+from skybind.simulate.write import write_stars
+from skybind.study import run_all
 from skybind.training import workers
 
 SETTINGS = [

@@ -42,7 +42,7 @@ def pretrain_backbone(
     Example: skybind pretrain-backbone image galaxies/ --out image-backbone/
     """
     from skybind.config.backbone import choose_backbone_config
-    from skybind.studies.backbones import pretrain_backbone, render_backbone
+    from skybind.runs.backbones import pretrain_backbone, render_backbone
 
     extra = [] if seed is None else [f"seed={seed}"]
     result = pretrain_backbone(

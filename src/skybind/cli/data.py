@@ -51,8 +51,8 @@ def data_import(
     skybind data import astroclip_desi.1.1.5.h5 --reader astroclip_hdf5
     --option provabgs=BGS_ANY_full.provabgs.sv3.v0.hdf5 --out galaxies
     """
-    from skybind.data.build import render_summary
-    from skybind.data.import_ import import_dataset, import_files
+    from skybind.ingest.build import render_summary
+    from skybind.ingest.survey import import_dataset, import_files
 
     if reader is None:
         if option:
@@ -111,7 +111,7 @@ def data_split(
     seed: Annotated[int, typer.Option("--seed")] = 42,
 ) -> None:
     """Store a named split in the dataset; use it with --set split.name=NAME."""
-    from skybind.data.split_dataset import split_dataset
+    from skybind.data.splits import split_dataset
 
     split = split_dataset(
         folder,

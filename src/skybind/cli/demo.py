@@ -26,7 +26,7 @@ def demo_stars(
 
     A few minutes on two cores. Interrupted, the same command goes on.
     """
-    from skybind.studies.demo import demo_stars as demonstrate
+    from skybind.study import demo_stars as demonstrate
 
     print_summary(demonstrate(out, n_objects=objects, seed=seed, show=not quiet), out / "run")
 
@@ -44,6 +44,6 @@ def demo_galaxies(
 
     A few minutes on two cores. Interrupted, the same command goes on.
     """
-    from skybind.studies.demo import demo_galaxies as demonstrate
+    from skybind.study import demo_galaxies as demonstrate
 
     print_summary(demonstrate(out, n_objects=objects, seed=seed, show=not quiet), out / "run")

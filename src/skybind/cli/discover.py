@@ -38,8 +38,8 @@ def predict(
     Example: skybind predict run/ --target redshift --data new/ --fit spectrum --from image
     --out z.parquet
     """
-    from skybind.studies.predict import predict_anything
-    from skybind.studies.run import Run
+    from skybind.evaluation.predict import predict_anything
+    from skybind.runs.run import Run
 
     opened = Run.open(folder, show=not quiet)
     names = fit.split("+") if fit else None
@@ -67,9 +67,9 @@ def clusters(
     """
     from rich.console import Console
 
-    from skybind.studies.clusters import cluster_again
-    from skybind.studies.run import Run
-    from skybind.studies.summary import render_clusters
+    from skybind.cli.summary import render_clusters
+    from skybind.evaluation.clusters import cluster_again
+    from skybind.runs.run import Run
 
     opened = Run.open(folder, show=not quiet)
     Console().print(render_clusters(cluster_again(opened, radius, samples)))
@@ -115,8 +115,8 @@ def discover(
 
     Example: skybind discover run/ --class M --class ROT --map-option n_neighbors=30
     """
-    from skybind.studies.discover import DiscoverOptions, discover, read_map_options
-    from skybind.studies.run import Run
+    from skybind.discovery.discover import DiscoverOptions, discover, read_map_options
+    from skybind.runs.run import Run
 
     options = DiscoverOptions(
         classes=tuple(classes or ()),

@@ -53,8 +53,8 @@ def propose(
 
     Example: skybind label propose run/ -n 50 --out to_label/
     """
-    from skybind.studies.labelling import propose_labels, write_proposals
-    from skybind.studies.run import Run
+    from skybind.labelling.propose import propose_labels, write_proposals
+    from skybind.runs.run import Run
 
     opened = Run.open(folder, show=not quiet)
     proposals = propose_labels(
@@ -91,8 +91,8 @@ def take(
 
     Example: skybind label take run/ to_label/to_label.csv
     """
-    from skybind.studies.answers import take_answers
-    from skybind.studies.run import Run
+    from skybind.labelling.answers import take_answers
+    from skybind.runs.run import Run
 
     taken = take_answers(
         Run.open(folder, show=False), table, override=override, new_classes=new_class or []
@@ -121,8 +121,8 @@ def train(
 
     Example: skybind label train run/
     """
-    from skybind.studies.label_training import train_with_answers
-    from skybind.studies.run import Run
+    from skybind.labelling.train import train_with_answers
+    from skybind.runs.run import Run
 
     result = train_with_answers(
         Run.open(folder, show=not quiet),

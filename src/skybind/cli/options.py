@@ -78,7 +78,7 @@ def print_rich(renderable: object) -> None:
 
 def print_summary(metrics: dict[str, Any], out: Path, report: bool = True) -> None:
     """Print the numbers of a run, and where the rest is."""
-    from skybind.studies.summary import render_summary
+    from skybind.cli.summary import render_summary
 
     print_rich(render_summary(metrics))
     if report:

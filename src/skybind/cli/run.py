@@ -38,7 +38,7 @@ def run(
 
     Example: skybind run stars-small --data stars/ --out run/
     """
-    from skybind.studies.whole import run_all
+    from skybind.study import run_all
 
     metrics = run_all(
         read_config(config, sets, seed), data, out, split=read_split(split), show=not quiet
@@ -71,8 +71,8 @@ def pretrain(
     Killed at any moment, the same command with --resume gives the same losses as an
     uninterrupted run.
     """
-    from skybind.studies.run import Run
-    from skybind.studies.steps import adopt_published, run_pretraining
+    from skybind.runs.run import Run
+    from skybind.runs.steps import adopt_published, run_pretraining
 
     started = Run.start(
         read_config(config, sets, seed), data, out, split=read_split(split), show=not quiet
@@ -111,9 +111,9 @@ def finetune(
 
     Example: skybind finetune run/ --modalities photometry --subset 10 --start pretrained
     """
-    from skybind.studies.cases import choose_cases
-    from skybind.studies.run import Run
-    from skybind.studies.steps import find_pretrained, run_finetuning
+    from skybind.runs.cases import choose_cases
+    from skybind.runs.run import Run
+    from skybind.runs.steps import find_pretrained, run_finetuning
 
     opened = Run.open(folder, show=not quiet)
     schema = opened.dataset.schema
@@ -141,7 +141,7 @@ def embed(
     quiet: Quiet = False,
 ) -> None:
     """Embed all objects; one vector a modality and object, as Parquet."""
-    from skybind.studies.steps import embed_anything
+    from skybind.runs.steps import embed_anything
 
     written, n = embed_anything(folder, data, out, show=not quiet)
     typer.echo(f"{n} objects are in {written}.")
@@ -150,9 +150,9 @@ def embed(
 @app.command()
 def evaluate(folder: RunFolder, quiet: Quiet = False) -> None:
     """Measure everything on the test objects; writes RUN/metrics.json."""
-    from skybind.studies.cases import finished_cases
-    from skybind.studies.evaluation import evaluate_run
-    from skybind.studies.run import Run
+    from skybind.evaluation.evaluate import evaluate_run
+    from skybind.runs.cases import finished_cases
+    from skybind.runs.run import Run
 
     opened = Run.open(folder, show=not quiet)
     print_summary(evaluate_run(opened, finished_cases(opened)), folder, report=False)
@@ -161,7 +161,7 @@ def evaluate(folder: RunFolder, quiet: Quiet = False) -> None:
 @app.command()
 def report(folder: RunFolder, quiet: Quiet = False) -> None:
     """Write RUN/report.html, one file that opens offline."""
-    from skybind.studies.reporting import write_report
-    from skybind.studies.run import Run
+    from skybind.report.from_run import write_report
+    from skybind.runs.run import Run
 
     typer.echo(f"The report is {write_report(Run.open(folder, show=not quiet))}.")

@@ -103,8 +103,9 @@ def search(
 
     Example: skybind search run/ spec-0412.fits --to photometry --top 5 --figure found.pdf
     """
-    from skybind.studies.search import search as search_embeddings
-    from skybind.studies.search_result import predicted_table, render_result, write_table
+    from skybind.search.result import predicted_table, render_result
+    from skybind.search.search import search as search_embeddings
+    from skybind.tables import write_table
 
     result = search_embeddings(
         folder,
@@ -137,8 +138,8 @@ def search(
             raise SkybindError("--predicted writes one spectrum: give one query, and one column.")
         write_table(predicted_table(result.spectra[0]), predicted)
     if figure is not None:
-        from skybind.studies.search_figure import write_search_figure
-        from skybind.studies.search_places import dataset_of
+        from skybind.search.figure import write_search_figure
+        from skybind.search.places import dataset_of
 
         write_search_figure(result, dataset_of(folder, data), figure)
 

@@ -30,7 +30,7 @@ def simulate_stars(
     quiet: Quiet = False,
 ) -> None:
     """Simulate a survey of variable stars: light curve, spectrum and catalogue row of each."""
-    from skybind.data.simulate.write import write_stars
+    from skybind.simulate.write import write_stars
 
     write_stars(folder, objects, seed=seed, missing=missing, overwrite=overwrite, show=not quiet)
     typer.echo(
@@ -53,7 +53,7 @@ def simulate_galaxies(
     quiet: Quiet = False,
 ) -> None:
     """Simulate a survey of galaxies: grz image, spectrum and catalogue row of each."""
-    from skybind.data.simulate.write import write_galaxies
+    from skybind.simulate.write import write_galaxies
 
     write_galaxies(
         folder, objects, seed=seed, missing=missing, overwrite=overwrite, show=not quiet,

@@ -49,7 +49,7 @@ def tune(
         finetuning.training.learning_rate: {low: 1.0e-4, high: 1.0e-2, log: true}
         modalities.photometry.encoder.hidden: {choices: [64, 96, 128]}
     """  # noqa: D301 - click takes the backspace for a paragraph that is not wrapped
-    from skybind.studies.tune import tune as search
+    from skybind.tune import tune as search
 
     result = search(
         read_config(config, sets, seed),

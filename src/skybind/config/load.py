@@ -1,6 +1,5 @@
 """Reading configurations: shipped ones by name, a user's by path, single keys from the shell."""
 
-import difflib
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -11,8 +10,11 @@ from pydantic import BaseModel, ValidationError
 
 from skybind.config.schema import Config
 from skybind.errors import ConfigError
+from skybind.words import nearest
 
 _Model = TypeVar("_Model", bound=BaseModel)
+
+
 # Folder below skybind.config with the shipped configurations of runs.
 _RUNS = "."
 
@@ -92,12 +94,6 @@ def validate(model: type[_Model], raw: Mapping[str, Any], where: str) -> _Model:
         raise ConfigError(f"{where}: every key must be text ({error}).") from error
     except ValidationError as error:
         raise ConfigError(f"{where}: {_sentence(model, error)}") from error
-
-
-def nearest(name: str, names: Sequence[str]) -> str:
-    """Give ' (did you mean ...?)', or the list of names where none is near."""
-    close = difflib.get_close_matches(name, names, 1, cutoff=0.5)
-    return f"did you mean '{close[0]}'?" if close else f"known are {', '.join(sorted(names))}."
 
 
 def merge(base: dict[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:

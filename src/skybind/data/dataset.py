@@ -1,30 +1,52 @@
 """The dataset: a folder of Parquet, one row an object."""
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from skybind.data.schema import Column
+from skybind.errors import DataError
+from skybind.ragged import Ragged
+
+if TYPE_CHECKING:
+    pass
 import datetime
 import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as pds
-import pyarrow.parquet as pq
 
 from skybind.data.rows import list_lengths, open_parts, take_rows
-from skybind.data.schema import Column, DatasetSchema
-from skybind.errors import DataError
+from skybind.data.schema import DatasetSchema
 from skybind.files import atomic_path
-from skybind.ragged import Ragged
+
+
+def short_reason(reason: str, source: str = "") -> str:
+    """A reason without what is particular to one row, so that reasons can be counted."""
+    reason = reason.split(" (")[0]
+    for name in (source, source.partition("/")[2], source.rpartition("/")[2]):
+        if name:
+            reason = reason.replace(name, "the file")
+    return reason[:120].rstrip(".")
+
 
 #: Largest row group that is written, before compression: what a reader holds at least.
 ROW_GROUP_BYTES = 32 * 2**20
+
+
 #: How far Arrow reads ahead: with images, a batch may be tens of megabytes.
 READAHEAD = {"batch_readahead": 2, "fragment_readahead": 1}
+
+
 ID, RA, DEC = "object_id", "ra", "dec"
+
+
 BASE_COLUMNS = {
     ID: Column("id", None, "Name of the object, unique in the dataset"),
     RA: Column("position", "deg", "Right ascension, ICRS"),

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skybind.data.build import short_reason
-from skybind.data.dataset import Dataset, read_quarantine
+from skybind.data.dataset import Dataset, read_quarantine, short_reason
 from skybind.data.schema import Column
 from skybind.data.splits import PARTS, Split
 from skybind.errors import DataError

@@ -24,9 +24,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as pds
 
-from skybind.config.load import nearest
 from skybind.data.dataset import Dataset
 from skybind.errors import DataError
+from skybind.words import nearest
 
 _TOKENS = re.compile(
     r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"

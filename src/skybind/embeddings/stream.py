@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from skybind.config.load import nearest
 from skybind.embeddings.store import FORMAT_VERSION, ID, METADATA_KEY, SPLIT
 from skybind.errors import DataError
+from skybind.words import nearest
 
 #: Memory for the vectors at hand, in GB, unless another is chosen.
 MEMORY_GB = 1.0

@@ -10,8 +10,6 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
-from skybind.config.load import nearest
-from skybind.errors import ConfigError
 from skybind.modalities.shape import InputShape
 
 
@@ -171,29 +169,16 @@ class Standardiser:
         self.mean, self.scale = state[f"{prefix}.mean"], state[f"{prefix}.scale"]
 
 
-_KINDS: dict[str, type[Modality]] = {}
+KINDS: dict[str, type[Modality]] = {}
+
+
 _M = TypeVar("_M", bound=type[Modality])
 
 
 def register_modality(cls: _M) -> _M:
     """Make a modality class known by its `kind` (a class decorator)."""
-    _KINDS[cls.kind] = cls
+    KINDS[cls.kind] = cls
     return cls
-
-
-def modality_class(kind: str) -> type[Modality]:
-    """Find a modality class by its kind.
-
-    Raises
-    ------
-    ConfigError
-        If there is none; the nearest name is suggested.
-    """
-    from skybind.modalities import image, metadata, photometry, spectrum  # noqa: F401
-
-    if kind not in _KINDS:
-        raise ConfigError(f"There is no modality of kind '{kind}': {nearest(kind, list(_KINDS))}")
-    return _KINDS[kind]
 
 
 Transform = Callable[[np.ndarray], np.ndarray]

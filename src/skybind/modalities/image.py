@@ -9,15 +9,15 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from skybind.config.load import nearest
 from skybind.errors import ConfigError, DataError
 from skybind.modalities.augment import blurred, flipped, noisy, reddened, rotated_crop
 from skybind.modalities.base import Modality, ModalityOptions, Prepared, Schema, register_modality
-from skybind.modalities.image_cleaning import CONSTANT_IMAGE, clean_image, sides_of
+from skybind.modalities.cleaning import CONSTANT_IMAGE, clean_image, sides_of
 from skybind.modalities.image_statistics import image_statistics, pixel_noise
 from skybind.modalities.rgb import LEGACY_SCALES, legacy_rgb
 from skybind.modalities.shape import InputShape
 from skybind.ragged import Ragged
+from skybind.words import nearest
 
 #: Training objects, at most, whose pixels the scales are learnt from.
 FIT_OBJECTS = 1024

@@ -3,7 +3,7 @@
 from skybind.models.binder import Binder, PairScales
 from skybind.models.build import build_binder, build_classifier, build_modalities
 from skybind.models.classifier import Classifier
-from skybind.models.saved import SavedModel, load_model, save_model
+from skybind.models.model import SavedModel, load_model, save_model
 
 __all__ = [
     "Binder",

@@ -148,3 +148,8 @@ def mean_embedding(embeddings: Mapping[str, Tensor], present: Mapping[str, Tenso
     stacked = torch.stack([embeddings[name] for name in names])
     stacked = torch.where(weights[..., None] > 0, stacked, torch.zeros_like(stacked))
     return stacked.sum(0) / weights.sum(0).clamp(min=1)[:, None]
+
+
+def best_device() -> torch.device:
+    """Give the GPU if there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

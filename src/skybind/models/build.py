@@ -11,7 +11,8 @@ from skybind.config.load import validate
 from skybind.encoders.backbone import Backboned, linear_layers
 from skybind.encoders.registry import Encoder, build_encoder
 from skybind.errors import ConfigError
-from skybind.modalities.base import Modality, Schema, modality_class
+from skybind.modalities.base import Modality, Schema
+from skybind.modalities.kinds import modality_class
 from skybind.modalities.shape import InputShape
 from skybind.models.binder import Binder, PairScales
 from skybind.models.classifier import Classifier

@@ -1,27 +1,17 @@
 """Putting the report together: one HTML file that needs nothing else."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from skybind.drawing.cells import number, percent, rank, readable_time
+from skybind.drawing.page import Fact, render_page
+from skybind.drawing.style import combination_name, report_style
 from skybind.files import write_text
-from skybind.report.blocks import Section
 from skybind.report.data import ReportData
 from skybind.report.groups import accuracy_groups, headline, retrieval_groups, subset_name
 from skybind.report.regression import best_zero_shot
 from skybind.report.sections import all_sections
-from skybind.report.style import combination_name, report_style
-from skybind.report.tables import number, percent, rank, readable_time
 
 PREDICTED = 2  # targets at the top of the report
-
-
-@dataclass(frozen=True)
-class Fact:
-    """One number at the top of the report."""
-
-    value: str
-    label: str
 
 
 def build_report(run: ReportData, out: str | Path) -> Path:
@@ -60,55 +50,6 @@ def render_report(run: ReportData) -> str:
         created=readable_time(run.metrics.get("created")),
         config=run.config.strip(),
         links=run.links,
-    )
-
-
-def render_page(
-    title: str,
-    simulated: bool | None,
-    facts: Sequence[Fact],
-    sections: Sequence[Section],
-    *,
-    kind: str = "",
-    created: str = "",
-    config: str = "",
-    links: Sequence[tuple[str, str]] = (),
-) -> str:
-    """Give one page as HTML text that needs no other file.
-
-    Parameters
-    ----------
-    title : str
-    simulated : bool or None
-        Where the objects come from; None if nobody said.
-    facts : sequence of Fact
-        Numbers at the top.
-    sections : sequence of Section
-    kind, created : str
-        What the page is and when it was made, above the title.
-    config : str
-        Configuration, folded into the section `provenance`.
-    links : sequence of (str, str)
-        Other pages beside this one: file and words.
-    """
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("template.html").render(
-        title=title,
-        kind=kind,
-        created=created,
-        simulated=simulated,
-        facts=facts,
-        sections=sections,
-        config=config,
-        links=links,
     )
 
 

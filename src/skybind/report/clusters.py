@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from skybind.report.blocks import Block, Section, figure_block
+from skybind.drawing.blocks import Block, Section, figure_block
+from skybind.drawing.cells import NONE, Cell, Table, cells, number, percent
+from skybind.drawing.maps import AXIS_NAMES, cluster_maps, coloured_maps
 from skybind.report.data import ReportData
-from skybind.report.figures.maps import AXIS_NAMES, cluster_maps, coloured_maps
 from skybind.report.figures.pictures import (
     IMAGES,
     OVERLAID,
@@ -14,7 +15,6 @@ from skybind.report.figures.pictures import (
     retrieved_images,
     retrieved_spectra,
 )
-from skybind.report.tables import NONE, Cell, Table, cells, number, percent
 
 PAIRS_A_FIGURE = 4
 #: Of a planted kind of fewer objects the shares say nothing.

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from skybind.report.blocks import Block, Section, figure_block
+from skybind.drawing.blocks import Block, Section, figure_block
+from skybind.drawing.cells import NONE, Cell, Table, cells, number, percent
+from skybind.drawing.style import combination_name
 from skybind.report.data import ReportData
 from skybind.report.figures.regression import arrow_name, prediction_figure
-from skybind.report.style import combination_name
-from skybind.report.tables import NONE, Cell, Table, cells, number, percent
 
 #: R2 of the AstroCLIP reports, table 1: (target, fit, predict) -> (original v1, reproduction).
 PUBLISHED: dict[tuple[str, str, str], tuple[float, float]] = {

@@ -4,18 +4,20 @@ from typing import Any
 
 import numpy as np
 
+from skybind.drawing.blocks import Block, Section, figure_block
+from skybind.drawing.cells import number, readable_time
+from skybind.drawing.maps import AXIS_NAMES, embedding_map
+from skybind.drawing.objects import object_figure
+from skybind.drawing.observed import ExampleObject
+from skybind.drawing.style import combination_name
 from skybind.report import tables
-from skybind.report.blocks import Block, Section, figure_block
 from skybind.report.clusters import cluster_section, coloured_section, retrieved_section
-from skybind.report.data import ExampleObject, ReportData
+from skybind.report.data import ReportData
 from skybind.report.figures.bars import accuracy_bars, retrieval_bars
 from skybind.report.figures.curves import loss_curves
-from skybind.report.figures.maps import AXIS_NAMES, embedding_map
 from skybind.report.figures.matrix import confusion_figure
-from skybind.report.figures.objects import object_figure
 from skybind.report.groups import Accuracy, accuracy_groups, headline, retrieval_groups, subset_name
 from skybind.report.regression import regression_section
-from skybind.report.style import combination_name
 
 # A spectrum of thousands of pixels is some 200 kB as lines; more objects become pictures.
 DRAWN_AS_LINES, DRAWN_PIXELS = 8, 6000
@@ -87,7 +89,7 @@ def pretraining_section(run: ReportData) -> Section:
     if best is not None:
         caption += f" The weights of epoch {best} were kept."
     if batch:
-        chance = tables.number(2 * np.log(batch))
+        chance = number(2 * np.log(batch))
         caption += f" Guessing gives {chance} nat a pair at the batch size of {batch:,}."
     blocks = [
         figure_block(
@@ -286,7 +288,7 @@ def provenance_section(run: ReportData) -> Section:
     dataset, split = metrics.get("dataset") or {}, metrics.get("split") or {}
     identity = {
         "Command": metrics.get("command"),
-        "Run on": tables.readable_time(metrics.get("created")) or None,
+        "Run on": readable_time(metrics.get("created")) or None,
         "Dataset": dataset.get("name"),
         "Fingerprint of the dataset": dataset.get("fingerprint"),
         "Split": split.get("name"),

@@ -1,6 +1,5 @@
 """Checkpoints of a training run: written whole or not at all, read without unpickling code."""
 
-import hashlib
 import pickle
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,11 @@ from torch import nn
 
 from skybind.config.training import TrainingOptions
 from skybind.errors import ModelError
-from skybind.files import atomic_path, json_hash
+from skybind.files import array_hash, atomic_path, json_hash
 
 _VERSION = 1
+
+
 # Options that say how long, where or in what portions is trained, not what.
 _FREE = {
     "epochs",
@@ -26,19 +27,6 @@ _FREE = {
     "cached_chunk",
     "accumulate",
 }
-
-
-def array_hash(values: np.ndarray) -> str:
-    """Hash the type, shape and content of an array."""
-    array = np.ascontiguousarray(values)
-    head = f"{array.dtype.str}{array.shape}".encode()
-    return hashlib.sha256(head + array.tobytes()).hexdigest()[:16]
-
-
-def weights_hash(module: nn.Module) -> str:
-    """Hash the weights and buffers of a module."""
-    state = module.state_dict()
-    return json_hash({key: array_hash(value.cpu().numpy()) for key, value in state.items()})
 
 
 def fingerprint(

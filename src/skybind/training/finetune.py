@@ -10,9 +10,10 @@ from torch.nn import functional
 
 from skybind.config.training import TrainingOptions
 from skybind.errors import ConfigError, DataError
+from skybind.files import array_hash
 from skybind.models.classifier import Classifier
+from skybind.models.frozen_features import weights_hash
 from skybind.training.batches import Sample, Source
-from skybind.training.checkpoint import array_hash, weights_hash
 from skybind.training.distributed import sum_over_ranks, world_size
 from skybind.training.loop import OnSave, TrainingResult, fit
 from skybind.training.task import Engine, Task, compiled

@@ -39,12 +39,10 @@ from skybind.training.checkpoint import (
     save_weights,
 )
 from skybind.training.distributed import average_gradients, broadcast_module
-from skybind.training.launch import make_fabric, quiet, silence
-from skybind.training.memory import keep_freed_memory
+from skybind.training.launch import keep_freed_memory, make_fabric, quiet, silence
 from skybind.training.metrics import Meter
-from skybind.training.optimizer import make_optimizer
 from skybind.training.progress import ProgressDisplay, Record, RunLog
-from skybind.training.schedule import Schedule
+from skybind.training.schedule import Schedule, make_optimizer
 from skybind.training.task import Engine, Task
 from skybind.training.workers import shared
 

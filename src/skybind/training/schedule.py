@@ -4,6 +4,9 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
+from torch import nn
+
 from skybind.config.training import TrainingOptions
 
 # A loss counts as better for the plateau if it falls by this fraction, as in torch's
@@ -89,3 +92,20 @@ class Schedule:
 
 
 _STATE = ("epoch", "factor", "best_epoch", "best_loss", "_plateau_best", "_plateau_bad")
+
+
+def make_optimizer(
+    module: nn.Module, options: TrainingOptions, device: torch.device
+) -> torch.optim.Optimizer:
+    """Give the optimiser of a module's trainable weights."""
+    kinds = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+    trained = [p for p in module.parameters() if p.requires_grad]
+    # one kernel for all weights; it cannot be joined with clipping under a loss scaler
+    fused = device.type in ("cpu", "cuda") and options.precision != "16-mixed"
+    return kinds[options.optimizer](
+        trained,
+        lr=options.learning_rate,
+        betas=options.betas,
+        weight_decay=options.weight_decay,
+        fused=fused,
+    )

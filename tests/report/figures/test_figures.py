@@ -3,20 +3,14 @@
 import numpy as np
 import pytest
 
-from skybind.report.data import ExampleObject, LightCurve, MapPanel, Spectrum
+from skybind.drawing.maps import embedding_map
+from skybind.drawing.objects import LINES, air_wavelength, fold, object_figure
+from skybind.drawing.observed import ExampleObject, LightCurve, MapPanel, Spectrum
+from skybind.drawing.style import CLASS_COLOURS, class_colour, class_marker, inline, report_style
 from skybind.report.figures.bars import accuracy_bars, retrieval_bars
 from skybind.report.figures.curves import loss_curves
-from skybind.report.figures.maps import embedding_map
 from skybind.report.figures.matrix import confusion_figure
-from skybind.report.figures.objects import LINES, air_wavelength, fold, object_figure
 from skybind.report.groups import accuracy_groups, retrieval_groups
-from skybind.report.style import (
-    CLASS_COLOURS,
-    class_colour,
-    class_marker,
-    inline,
-    report_style,
-)
 
 
 @pytest.fixture(autouse=True)

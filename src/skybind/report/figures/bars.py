@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from textwrap import fill
 from typing import TYPE_CHECKING
 
-from skybind.report.groups import Accuracy, Retrieval, subset_name
-from skybind.report.style import (
+from skybind.drawing.style import (
     BLUE,
     GREY,
     MUTED,
@@ -15,6 +14,7 @@ from skybind.report.style import (
     combination_name,
     new_figure,
 )
+from skybind.report.groups import Accuracy, Retrieval, subset_name
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

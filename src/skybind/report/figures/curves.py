@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skybind.report.style import BLUE, MUTED, ORANGE, WIDTH, new_figure
+from skybind.drawing.style import BLUE, MUTED, ORANGE, WIDTH, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from skybind.report.style import INK, new_figure
+from skybind.drawing.style import INK, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

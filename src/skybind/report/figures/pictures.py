@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from skybind.report.data import ExampleObject, Spectrum
-from skybind.report.style import BLUE, GREEN, GREY, MUTED, WIDTH, class_colour, new_figure
+from skybind.drawing.observed import ExampleObject, Spectrum
+from skybind.drawing.style import BLUE, GREEN, GREY, MUTED, WIDTH, class_colour, new_figure
 from skybind.report.views import ClusterView, QueryView
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from skybind.report.style import GREY, INK, WIDTH, new_figure
+from skybind.drawing.style import GREY, INK, WIDTH, new_figure
 from skybind.report.views import PredictionView
 
 if TYPE_CHECKING:

@@ -1,5 +1,0 @@
-"""Simulated galaxies: images and spectra from one set of physical parameters each."""
-
-from skybind.data.simulate.galaxies.survey import iter_galaxies, simulate_galaxies
-
-__all__ = ["iter_galaxies", "simulate_galaxies"]

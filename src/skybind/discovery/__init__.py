@@ -1,0 +1,1 @@
+"""Discovery: outliers, doubtful labels and periods, parts of classes."""

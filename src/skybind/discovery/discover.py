@@ -1,0 +1,308 @@
+"""Everything that the embeddings of a run tell by themselves: one call, one folder, one page."""
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from skybind.discovery.atlas import map_everything, write_atlas
+from skybind.discovery.importance import decisions, importance_tables
+from skybind.discovery.measures.outliers import COMBINED
+from skybind.discovery.outliers import best_detections, detection_scores, find_outliers
+from skybind.discovery.structure import ClassStructure, class_structures, new_class_landings
+from skybind.discovery.undecided import resolve_labels
+from skybind.embeddings.store import Embeddings
+from skybind.errors import ConfigError
+from skybind.files import json_hash, write_json
+from skybind.progress import say
+from skybind.runs.cases import finished_cases, widest_case
+from skybind.runs.run import Run
+from skybind.runs.steps import run_embedding
+from skybind.tables import write_table
+from skybind.words import nearest
+
+FOLDER = "discover"
+
+
+#: Raised when what a step writes changes: older results are then made anew.
+VERSION = 4
+
+
+PARTS = "structure.parquet"
+
+
+# Steps, in words.
+TITLES = {
+    "outliers": "outliers and suspected errors",
+    "structure": "parts of the classes",
+    "new_classes": "where new classes land",
+    "labels": "objects of no class in use",
+    "importance": "importance of the modalities",
+    "map": "maps of everything",
+}
+
+
+@dataclass(frozen=True)
+class DiscoverOptions:
+    """What to look for.
+
+    Attributes
+    ----------
+    classes : tuple of str
+        Classes whose parts are looked for; empty: all.
+    modalities : tuple of str
+        Whose embeddings are divided; `all` is the mean of all.
+    percentile : float
+        Of the distances from a class's centroid, beyond which an object is flagged.
+    permutations : int
+        Permuted classes of the test for parts.
+    map_method : str
+        `umap` or `pca`.
+    map_options : dict
+        Passed to it.
+    resolve : tuple of str
+        Labels not in use whose objects get probabilities; empty: all of these.
+    top : int
+        Objects with a page of their own.
+    """
+
+    classes: tuple[str, ...] = ()
+    modalities: tuple[str, ...] = (COMBINED,)
+    percentile: float = 99.0
+    permutations: int = 99
+    map_method: str = "umap"
+    map_options: dict[str, Any] = field(default_factory=dict)
+    resolve: tuple[str, ...] = ()
+    top: int = 20
+
+
+def discover(
+    run: Run, options: DiscoverOptions | None = None, *, page: bool = True
+) -> dict[str, Any]:
+    """Find outliers, suspected errors, parts of classes, where new classes land, and what matters.
+
+    Everything is written into `RUN/discover/`, and `RUN/discover.html` shows it. A step that was
+    done with the same embeddings and options is not done again.
+
+    Parameters
+    ----------
+    run : Run
+        Pre-trained; fine-tuned if there are labels.
+    options : DiscoverOptions, optional
+    page : bool
+        Whether to make the page.
+
+    Returns
+    -------
+    dict
+        The content of `RUN/discover/discover.json`: docs/metrics.md says what each key is.
+
+    Raises
+    ------
+    ConfigError
+        If a class or a modality is unknown.
+    """
+    options = options or DiscoverOptions()
+    _check(run, options)
+    embeddings = run_embedding(run)
+    folder = run.folder / FOLDER
+    folder.mkdir(exist_ok=True)
+    steps = _Steps(run, embeddings, folder)
+    result: dict[str, Any] = {
+        "discover_version": VERSION,
+        "seed": run.config.seed,
+        "n_objects": len(embeddings),
+        "simulated": run.dataset.schema.simulated,
+        "classes": run.classes,
+        "modalities": embeddings.modalities,
+    }
+    result |= steps.do(
+        "outliers", [options.percentile], partial(_outliers, percentile=options.percentile)
+    )
+    structure = [options.classes, options.modalities, options.permutations]
+    result |= steps.do("structure", structure, partial(_structure, options=options))
+    result |= steps.do("new_classes", [], _new_classes)
+    result |= steps.do("labels", [options.resolve, _cases(run)], partial(_labels, options=options))
+    result |= steps.do("importance", [_cases(run)], _importance)
+    how = [options.map_method, options.map_options, run.config.evaluation.map_objects]
+    # the map carries the suspicion, so it follows the outliers
+    result |= steps.do("map", [*how, options.percentile], partial(_map, options=options))
+    result["seconds"] = steps.seconds
+    write_json(folder / "discover.json", result)
+    if page:
+        from skybind.discovery.page import write_discover_page
+        from skybind.discovery.views import discover_data
+
+        write_discover_page(discover_data(run, embeddings, result, options.top), run.folder)
+        if (run.folder / "report.html").exists():  # it names the new page
+            from skybind.report.from_run import write_report
+
+            write_report(run)
+    return result
+
+
+class _Steps:
+    """Steps that are done once for the same embeddings and options."""
+
+    def __init__(self, run: Run, embeddings: Embeddings, folder: Path) -> None:
+        self.run, self.embeddings, self.folder = run, embeddings, folder
+        status = run.status()
+        self._origin = [VERSION, status["fingerprint"], status["split_hash"], embeddings.model]
+        self._note = folder / "steps.json"
+        self._done = self._read() if self._note.exists() else {}
+
+    def do(
+        self,
+        name: str,
+        options: Sequence[Any],
+        make: Callable[[Run, Embeddings, Path], dict[str, Any]],
+    ) -> dict[str, Any]:
+        """Give the record of a step, made now or read."""
+        key = json_hash([*self._origin, self.run.config.labels.model_dump(mode="json"), options])
+        if name not in self._done or self._done[name]["key"] != key:
+            say(f"[bold]{TITLES[name]}[/bold]", self.run.show)
+            start = time.perf_counter()
+            record = make(self.run, self.embeddings, self.folder)
+            seconds = time.perf_counter() - start
+            self._done[name] = {"key": key, "seconds": seconds, "record": record}
+            write_json(self._note, self._done)
+            self._done = self._read()  # without numpy scalars
+        done: dict[str, Any] = self._done[name]["record"]
+        return done
+
+    def _read(self) -> dict[str, Any]:
+        return dict(json.loads(self._note.read_text(encoding="utf-8")))
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Wall time of every step, whenever it was done."""
+        return {name: entry["seconds"] for name, entry in self._done.items()}
+
+
+def _check(run: Run, options: DiscoverOptions) -> None:
+    for name in options.classes:
+        if name not in run.classes:
+            raise ConfigError(f"There is no class '{name}': {nearest(name, run.classes)}")
+    known = [COMBINED, *run.config.modalities]
+    for name in options.modalities:
+        if name not in known:
+            raise ConfigError(f"There is no modality '{name}': {nearest(name, known)}")
+
+
+def _cases(run: Run) -> list[str]:
+    return [case.name for case in finished_cases(run)]
+
+
+def _outliers(run: Run, embeddings: Embeddings, folder: Path, percentile: float) -> dict[str, Any]:
+    table = find_outliers(run, embeddings, percentile=percentile)
+    arrow = table.to_arrow()
+    for suffix in (".csv", ".vot", ".parquet"):
+        write_table(arrow, folder / f"outliers{suffix}")
+    records = detection_scores(run, embeddings, table)
+    write_json(folder / "detections.json", records)
+    kinds = {name: int(flags.sum()) for name, flags in table.flags().items()}
+    return {
+        "outliers": {"percentile": percentile, "n_scored": len(arrow), "flagged": kinds},
+        "detection": best_detections(records),
+    }
+
+
+def _structure(
+    run: Run, embeddings: Embeddings, folder: Path, options: DiscoverOptions
+) -> dict[str, Any]:
+    found = class_structures(
+        run,
+        embeddings,
+        modalities=options.modalities,
+        permutations=options.permutations,
+        classes=options.classes,
+    )
+    write_table(_parts(run, found), folder / PARTS)
+    records = [structure.to_dict() for structure in found]
+    write_json(folder / "structure.json", records)
+    return {"structure": records}
+
+
+def _parts(run: Run, found: Sequence[ClassStructure]) -> pa.Table:
+    """Every object with the part of its class, one row an object and modality."""
+    rows = np.concatenate([np.zeros(0, np.int64), *(s.rows for s in found)])
+    return pa.table(
+        {
+            "object_id": pa.array(run.dataset.object_ids[rows].tolist(), pa.string()),
+            "row": rows,
+            "class": pa.array([s.name for s in found for _ in s.rows], pa.string()),
+            "modality": pa.array([s.modality for s in found for _ in s.rows], pa.string()),
+            "part": np.concatenate([np.zeros(0, np.int64), *(s.parts.label for s in found)]),
+        }
+    )
+
+
+def _new_classes(run: Run, embeddings: Embeddings, folder: Path) -> dict[str, Any]:
+    records = [landing.to_dict() for landing in new_class_landings(run, embeddings)]
+    write_json(folder / "new_classes.json", records)
+    return {"new_classes": records}
+
+
+def _labels(
+    run: Run, embeddings: Embeddings, folder: Path, options: DiscoverOptions
+) -> dict[str, Any]:
+    path = folder / "labels.parquet"
+    path.unlink(missing_ok=True)
+    unlabelled = (run.labels < 0) & embeddings.any_present()
+    if not run.classes or not unlabelled.any():
+        return {"labels": None}
+    table = resolve_labels(run, embeddings, options.resolve)
+    write_table(table, path)
+    write_table(table, path.with_suffix(".csv"))
+    sure = np.asarray(table["probability"]) > 0.5
+    names, counts = np.unique(np.asarray(table["suggested"].to_pylist())[sure], return_counts=True)
+    return {
+        "labels": {
+            "resolved": sorted({name for name in table["label"].to_pylist() if name}),
+            "n": len(table),
+            "n_sure": int(sure.sum()),
+            "suggested": dict(zip(names.tolist(), counts.tolist(), strict=True)),
+        }
+    }
+
+
+def _importance(run: Run, embeddings: Embeddings, folder: Path) -> dict[str, Any]:
+    case = widest_case(finished_cases(run))
+    tables = importance_tables(run, embeddings, case)
+    carried: dict[str, Any] | None = None
+    if case is not None:
+        table, records = decisions(run, case, run.rows("test"))
+        write_table(table, folder / "decisions.parquet")
+        carried = {"case": case.name, "n": len(table), "classes": records}
+    record = {"importance": tables, "decisions": carried}
+    write_json(folder / "importance.json", record)
+    return record
+
+
+def _map(
+    run: Run, embeddings: Embeddings, folder: Path, options: DiscoverOptions
+) -> dict[str, Any]:
+    outliers = pq.read_table(folder / "outliers.parquet")
+    maps = map_everything(run, embeddings, options.map_method, options.map_options)
+    write_atlas(run, embeddings, maps, outliers, folder)
+    return {
+        "map": {
+            "method": options.map_method,
+            "options": dict(options.map_options),
+            "modalities": [list(group) for group in maps],
+        }
+    }
+
+
+def read_map_options(pairs: Mapping[str, str]) -> dict[str, Any]:
+    """Read options of the map as the command line gives them: numbers where they are numbers."""
+    import yaml
+
+    return {key: yaml.safe_load(value) for key, value in pairs.items()}

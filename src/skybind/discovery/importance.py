@@ -1,0 +1,237 @@
+"""Importance of the modalities by every measure, and which one carried each decision."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from skybind.discovery.measures.combinations import ComparisonTable, compare_means, compare_r2
+from skybind.discovery.measures.contributions import Contributions, contributions, summary
+from skybind.discovery.measures.outliers import class_centroids
+from skybind.embeddings.store import Embeddings
+from skybind.evaluation.targets import known_rows, targets_of
+from skybind.measures.importance import all_combinations
+from skybind.measures.neighbours import knn_predict
+from skybind.measures.regression import knn_regression
+from skybind.measures.retrieval import partner_ranks
+from skybind.models.binder import best_device
+from skybind.models.frozen_features import matching_source
+from skybind.models.model import SavedModel, load_model
+from skybind.progress import progress_bar
+from skybind.runs.cases import Case
+from skybind.runs.run import Run
+
+BATCH = 512
+
+
+Combination = tuple[str, ...]
+
+
+def importance_tables(run: Run, embeddings: Embeddings, case: Case | None) -> list[dict[str, Any]]:
+    """Every table of importance that a run allows, on the test objects that have all modalities.
+
+    Parameters
+    ----------
+    run : Run
+    embeddings : Embeddings
+        Of all of the run's objects, in the dataset's order.
+    case : Case, optional
+        The fine-tuned classifier to ask as well.
+
+    Returns
+    -------
+    list of dict
+        `importance` of docs/metrics.md, section discover.
+    """
+    if len(embeddings.modalities) < 2:
+        return []
+    columns = all_combinations(embeddings.modalities)
+    everything = np.logical_and.reduce(list(embeddings.present.values()))
+    test, train = run.rows("test"), run.rows("train")
+    test = test[everything[test]]
+    records = []
+    labelled, taught = test[run.labels[test] >= 0], train[run.labels[train] >= 0]
+    if len(labelled) and len(taught):
+        for method, guess in (("k-NN", _by_neighbours), ("centroid", _by_centroid)):
+            codes = {c: guess(run, embeddings, c, taught, labelled) for c in columns}
+            records.append(_accuracies(run, codes, labelled, method))
+        if case is not None and len(case.modalities) > 1:
+            logits = combination_logits(open_case(run, case), run, labelled)
+            codes = {names: values.argmax(axis=1) for names, values in logits.items()}
+            records.append(_accuracies(run, codes, labelled, f"fine-tuned ({case.name})"))
+    if len(test) > 1:
+        records += _retrievals(run, embeddings, columns, test)
+        records += _regressions(run, embeddings, columns, train, test)
+    return records
+
+
+def decisions(run: Run, case: Case, rows: np.ndarray) -> tuple[pa.Table, list[dict[str, Any]]]:
+    """Say of each object which modality carried the decision on its class.
+
+    Parameters
+    ----------
+    run : Run
+    case : Case
+        A fine-tuned classifier of several modalities.
+    rows : ndarray of int
+        Objects to decide on.
+
+    Returns
+    -------
+    Table
+        One row an object.
+    list of dict
+        Mean shares by predicted class.
+    """
+    saved = open_case(run, case)
+    logits = combination_logits(saved, run, rows)
+    source = run.source_for(saved)
+    present = {name: source.present(name)[rows] for name in case.modalities}
+    train = run.rows("train", case.subset)
+    counts = np.bincount(run.labels[train][run.labels[train] >= 0], minlength=len(saved.classes))
+    found = contributions(logits, present, counts / max(counts.sum(), 1))
+    order = np.arange(len(rows))
+    return _decision_table(run, found, saved.classes, rows), summary(found, saved.classes, order)
+
+
+def open_case(run: Run, case: Case) -> SavedModel:
+    """Open a fine-tuned classifier of a run."""
+    return load_model(run.folder / "finetune" / case.name / "model", run.dataset.schema)
+
+
+@torch.inference_mode()
+def combination_logits(
+    saved: SavedModel, run: Run, rows: np.ndarray
+) -> dict[Combination, np.ndarray]:
+    """Logits from every set of a classifier's modalities, (len(rows), C); NaN without any of a set.
+
+    Each modality is encoded once.
+    """
+    assert saved.classifier is not None
+    device = best_device()
+    classifier = saved.classifier.to(device).eval()
+    names = classifier.modalities
+    source = matching_source(saved.binder, saved.modalities, run.source).select(names)
+    columns = all_combinations(names)
+    logits = {c: np.full((len(rows), len(saved.classes)), np.nan, np.float32) for c in columns}
+    with progress_bar("deciding from every set of modalities", len(rows), run.show) as report:
+        for start in range(0, len(rows), BATCH):
+            place = np.arange(start, min(start + BATCH, len(rows)))
+            batch = source.batch(rows[place]).to(device)
+            parts = classifier.parts(batch, names)
+            for subset in columns:
+                present = {name: batch.present[name] for name in subset}
+                found = classifier.join({name: parts[name] for name in subset}, present)
+                seen = torch.stack(list(present.values())).any(dim=0).cpu().numpy()
+                logits[subset][place[seen]] = found.float().cpu().numpy()[seen]
+            report(int(place[-1]) + 1)
+    return logits
+
+
+def _by_neighbours(
+    run: Run, embeddings: Embeddings, names: Combination, taught: np.ndarray, asked: np.ndarray
+) -> np.ndarray:
+    taught = taught[embeddings.any_present(names)[taught]]
+    vectors = embeddings.combined(names)
+    k = run.config.evaluation.neighbours
+    return knn_predict(vectors[taught], run.labels[taught], vectors[asked], k)
+
+
+def _by_centroid(
+    run: Run, embeddings: Embeddings, names: Combination, taught: np.ndarray, asked: np.ndarray
+) -> np.ndarray:
+    taught = taught[embeddings.any_present(names)[taught]]
+    vectors = embeddings.combined(names)
+    centroids = class_centroids(vectors[taught], run.labels[taught], len(run.classes))
+    usable = np.isfinite(centroids).all(axis=1)
+    cosine = np.where(usable, vectors[asked] @ np.nan_to_num(centroids).T, -np.inf)
+    return np.asarray(cosine.argmax(axis=1))
+
+
+def _accuracies(
+    run: Run, codes: dict[Combination, np.ndarray], rows: np.ndarray, method: str
+) -> dict[str, Any]:
+    right = {names: (found == run.labels[rows]).astype(float) for names, found in codes.items()}
+    table = compare_means(right, run.labels[rows], run.classes, seed=run.config.seed)
+    return _record("accuracy", method, table)
+
+
+def _retrievals(
+    run: Run, embeddings: Embeddings, columns: Sequence[Combination], rows: np.ndarray
+) -> list[dict[str, Any]]:
+    """Reciprocal rank of the own other view, asked for by one or several modalities."""
+    names = embeddings.modalities
+    if len(names) < 3:
+        return []  # a combination needs a third modality to look for
+    scores = {}
+    for subset in columns:
+        query = embeddings.combined(subset)[rows]
+        parts = [
+            np.full(len(rows), np.nan)
+            if target in subset
+            else _reciprocal_rank(query, embeddings.vectors[target][rows])
+            for target in names
+        ]
+        scores[subset] = np.concatenate(parts)
+    scores = {c: s for c, s in scores.items() if np.isfinite(s).any()}
+    group = np.repeat(np.arange(len(names)), len(rows))
+    table = compare_means(scores, group, names, seed=run.config.seed)
+    return [_record("retrieval", "mean reciprocal rank of the own view", table)]
+
+
+def _reciprocal_rank(query: np.ndarray, library: np.ndarray) -> np.ndarray:
+    """1 / rank of the library's vector of the same row; ties count as half."""
+    nearer, tied = partner_ranks(query, library)
+    return 1 / (nearer + 1 + tied / 2)
+
+
+def _regressions(
+    run: Run,
+    embeddings: Embeddings,
+    columns: Sequence[Combination],
+    train: np.ndarray,
+    test: np.ndarray,
+) -> list[dict[str, Any]]:
+    records = []
+    for target in targets_of(run.dataset, run.config.evaluation.targets):
+        rows = test[np.isfinite(target.values[test])]
+        if len(rows) < 2:
+            continue
+        predictions = {}
+        for names in columns:
+            taught = known_rows(target, embeddings.any_present(names), train)
+            vectors = embeddings.combined(names)
+            predictions[names] = knn_regression(
+                vectors[taught], target.values[taught], vectors[rows]
+            )
+        group = np.zeros(len(rows), int)
+        true = target.values[rows]
+        table = compare_r2(predictions, true, group, [target.name], seed=run.config.seed)
+        records.append(_record("regression", f"{target.name} by k-NN", table))
+    return records
+
+
+def _record(measure: str, method: str, table: ComparisonTable) -> dict[str, Any]:
+    return {"measure": measure, "method": method, **table.to_dict()}
+
+
+def _decision_table(
+    run: Run, found: Contributions, classes: Sequence[str], rows: np.ndarray
+) -> pa.Table:
+    def named(codes: np.ndarray, names: Sequence[str]) -> list[str | None]:
+        return [names[code] if code >= 0 else None for code in codes.tolist()]
+
+    columns: dict[str, Any] = {
+        "object_id": run.dataset.object_ids[rows].tolist(),
+        "split": run.split.part[rows].tolist(),
+        "label": run.class_names[rows].tolist(),
+        "predicted": named(found.predicted, classes),
+        "probability": found.probability,
+        "carried_by": named(found.carrier, found.modalities),
+    }
+    for column, name in enumerate(found.modalities):
+        columns[f"share_{name}"] = found.share[:, column]
+        columns[f"without_{name}"] = found.without[:, column]
+    return pa.table({k: pa.array(v, from_pandas=True) for k, v in columns.items()})

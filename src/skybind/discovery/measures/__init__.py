@@ -1,0 +1,1 @@
+"""Measures of discovery: pure functions on arrays."""

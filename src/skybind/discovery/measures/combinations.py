@@ -1,0 +1,201 @@
+"""Is a combination of modalities better than the best single one? Errors and significance.
+
+One table for any measure: accuracy by class, retrieval by target, R^2 by predicted number. All
+columns are about the same objects, and every resample draws the same objects for all columns
+(a paired bootstrap), so that what is hard for all of them cancels in the difference.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from skybind.errors import DataError
+
+Combination = tuple[str, ...]
+
+
+#: Numbers drawn at once by the bootstrap.
+CELLS = 5_000_000
+
+
+#: Fewer objects than this are no ground for a bootstrap: their differences have no p-value.
+FEWEST = 10
+
+
+#: A difference is called significant below this probability.
+LEVEL = 0.05
+
+
+@dataclass(frozen=True)
+class ComparisonTable:
+    """A measure for every combination of modalities, with errors, by group of objects.
+
+    Attributes
+    ----------
+    groups : tuple of str
+        The rows: classes, or what is retrieved or predicted.
+    combinations : tuple of tuple of str
+        The columns.
+    n : ndarray of int, shape (G,)
+        Objects of each group.
+    value, error : ndarray of float, shape (G + 1, M)
+        The measure and its standard error by the bootstrap; the last row is the unweighted mean
+        over groups. NaN where a group has no objects or a combination makes no sense for it.
+    change : ndarray of float, shape (G + 1, M)
+        Difference to the best single modality of the combination; NaN for singles.
+    p_value : ndarray of float, shape (G + 1, M)
+        Two-sided, of no difference; NaN for singles and for groups of fewer than ten objects.
+    """
+
+    groups: tuple[str, ...]
+    combinations: tuple[Combination, ...]
+    n: np.ndarray
+    value: np.ndarray
+    error: np.ndarray
+    change: np.ndarray
+    p_value: np.ndarray
+
+    @property
+    def significant(self) -> np.ndarray:
+        """Whether a difference to the best single is more than chance, shape (G + 1, M)."""
+        return np.nan_to_num(self.p_value, nan=1.0) < LEVEL
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give plain JSON values (None for NaN)."""
+        tables = {
+            name: [[None if np.isnan(x) else float(x) for x in row] for row in getattr(self, name)]
+            for name in ("value", "error", "change", "p_value")
+        }
+        return {
+            "groups": list(self.groups),
+            "combinations": [list(names) for names in self.combinations],
+            "n": self.n.tolist(),
+            **tables,
+        }
+
+
+def compare_means(
+    scores: Mapping[Combination, np.ndarray],
+    group: np.ndarray,
+    groups: Sequence[str],
+    resamples: int = 1000,
+    seed: int = 0,
+) -> ComparisonTable:
+    """Compare the mean score of combinations, group by group.
+
+    Parameters
+    ----------
+    scores : mapping of combination to ndarray, shape (n,)
+        Of each object: 1 if classified right, reciprocal rank of its partner, ...; NaN in all
+        rows of a group that a combination makes no sense for.
+    group : ndarray of int, shape (n,)
+        Which group each object belongs to.
+    groups : sequence of str
+        Their names.
+    resamples : int
+        Of the bootstrap; objects are drawn within their group.
+    seed : int
+
+    Raises
+    ------
+    DataError
+        If there are no combinations or no objects.
+    """
+    columns = _columns(scores, group)
+    stacked = np.stack([np.asarray(scores[names], dtype=float) for names in columns], axis=1)
+
+    def measure(rows: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        return np.asarray(counts @ stacked[rows] / counts.sum(axis=1, keepdims=True))
+
+    return _compare(measure, group, groups, columns, resamples, seed)
+
+
+def compare_r2(
+    predictions: Mapping[Combination, np.ndarray],
+    true: np.ndarray,
+    group: np.ndarray,
+    groups: Sequence[str],
+    resamples: int = 1000,
+    seed: int = 0,
+) -> ComparisonTable:
+    """Compare the coefficient of determination of combinations, group by group.
+
+    Parameters
+    ----------
+    predictions : mapping of combination to ndarray, shape (n,)
+        Predicted numbers, finite.
+    true : ndarray, shape (n,)
+    group, groups, resamples, seed
+        As of `compare_means`; a group is one predicted column.
+
+    Raises
+    ------
+    DataError
+        If there are no combinations or no objects.
+    """
+    columns = _columns(predictions, group)
+    squared = np.stack([(np.asarray(predictions[c]) - true) ** 2 for c in columns], axis=1)
+
+    def measure(rows: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        t = true[rows]
+        total = counts.sum(axis=1)
+        spread = counts @ t**2 - (counts @ t) ** 2 / total
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(1 - counts @ squared[rows] / spread[:, None])
+
+    return _compare(measure, group, groups, columns, resamples, seed)
+
+
+def _columns(
+    values: Mapping[Combination, np.ndarray], group: np.ndarray
+) -> tuple[Combination, ...]:
+    """The combinations, few modalities first; there must be some, and objects too."""
+    if not values or not len(group):
+        raise DataError("There is nothing to compare: no combination, or no object.")
+    return tuple(sorted(values, key=len))
+
+
+def _compare(  # type: ignore[no-untyped-def]
+    measure, group, groups, columns, resamples: int, seed: int
+) -> ComparisonTable:
+    """Measure and bootstrap every group; `measure(rows, counts)` gives (len(counts), M)."""
+    rng = np.random.default_rng(seed)
+    n = np.bincount(group, minlength=len(groups))
+    value = np.full((len(groups) + 1, len(columns)), np.nan)
+    drawn = np.full((resamples, len(groups) + 1, len(columns)), np.nan)
+    for number in np.flatnonzero(n):
+        rows = np.flatnonzero(group == number)
+        value[number] = measure(rows, np.ones((1, len(rows))))[0]
+        step = max(1, CELLS // len(rows))
+        for start in range(0, resamples, step):
+            size = min(step, resamples - start)
+            counts = rng.multinomial(len(rows), np.full(len(rows), 1 / len(rows)), size)
+            drawn[start : start + size, number] = measure(rows, counts.astype(float))
+    filled = n > 0
+    value[-1] = value[:-1][filled].mean(axis=0)
+    drawn[:, -1] = drawn[:, :-1][:, filled].mean(axis=1)
+    change, p_value = _against_singles(value, drawn, columns)
+    p_value[:-1][n < FEWEST] = np.nan
+    return ComparisonTable(tuple(groups), columns, n, value, drawn.std(axis=0), change, p_value)
+
+
+def _against_singles(
+    value: np.ndarray, drawn: np.ndarray, columns: tuple[Combination, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Differences to the best single modality, and how often chance turns their sign."""
+    single = {names[0]: column for column, names in enumerate(columns) if len(names) == 1}
+    change, p_value = np.full(value.shape, np.nan), np.full(value.shape, np.nan)
+    for column, names in enumerate(columns):
+        parts = [single[name] for name in names if name in single]
+        if len(names) < 2 or not parts:
+            continue
+        # the best single is chosen anew in every resample: choosing it is part of the noise
+        change[:, column] = value[:, column] - value[:, parts].max(axis=1)
+        difference = drawn[:, :, column] - drawn[:, :, parts].max(axis=2)
+        low = (1 + (difference <= 0).sum(axis=0)) / (1 + len(drawn))
+        high = (1 + (difference >= 0).sum(axis=0)) / (1 + len(drawn))
+        p = np.minimum(1.0, 2 * np.minimum(low, high))
+        p_value[:, column] = np.where(np.isnan(change[:, column]), np.nan, p)
+    return change, p_value

@@ -1,0 +1,167 @@
+"""Is the catalogue period right, or off by two? Asked of the embeddings, without any label.
+
+A light curve that is folded at a wrong period looks unlike other light curves, and agrees less
+with the spectrum and the catalogue row of its star. How much less is learned by making wrong
+periods: every light curve is embedded at a quarter, half, once, twice and four times its catalogue
+period; a classifier learns to tell the catalogue's from those that were halved or doubled on
+purpose. An object is always judged by a classifier that never saw it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from skybind.errors import DataError
+from skybind.measures.neighbours import nearest
+
+#: What the catalogue period is multiplied by; an object whose period is off by two in the catalogue
+#: needs those of the two neighbours on either side.
+FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)
+
+
+#: What is taught: the period as given, halved, doubled.
+_TAUGHT = (1.0, 0.5, 2.0)
+
+
+@dataclass(frozen=True)
+class PeriodDoubt:
+    """What the embeddings say of each catalogue period.
+
+    Attributes
+    ----------
+    probability : ndarray of float, shape (n, 3)
+        Of the catalogue period being right, half the true one, twice the true one; NaN for an
+        object that could not be judged. The classifier was taught as many wrong periods as right
+        ones, so these are no frequencies: they rank.
+    """
+
+    probability: np.ndarray
+
+    @property
+    def doubt(self) -> np.ndarray:
+        """Probability that the period is wrong, shape (n,)."""
+        return 1 - self.probability[:, 0]
+
+    @property
+    def factor(self) -> np.ndarray:
+        """What the catalogue period should be multiplied by: 1, 2 or 0.5; NaN unknown."""
+        known = np.isfinite(self.probability).all(axis=1)
+        best = np.where(known[:, None], self.probability, 0).argmax(axis=1)
+        return np.where(known, np.array([1.0, 2.0, 0.5])[best], np.nan)
+
+
+def period_doubt(
+    folded: Mapping[float, np.ndarray],
+    others: np.ndarray | None,
+    usable: np.ndarray,
+    reference: np.ndarray,
+    *,
+    neighbours: int = 8,
+    folds: int = 5,
+    seed: int = 0,
+) -> PeriodDoubt:
+    """Judge catalogue periods by how light curves embed at half and twice of them.
+
+    Parameters
+    ----------
+    folded : mapping of float to ndarray, shape (n, D)
+        Unit embeddings of the light curves at the catalogue period times each of `FACTORS`.
+    others : ndarray, shape (n, D), optional
+        Unit mean of the objects' other modalities; NaN rows where there are none.
+    usable : ndarray of bool, shape (n,)
+        Objects with a light curve and a period.
+    reference : ndarray of int
+        Rows of the training objects: the library of light curves, and those that teach.
+    neighbours : int
+        Library light curves that an embedding is compared with.
+    folds : int
+        Parts of the reference objects; each is judged by what the others taught.
+    seed : int
+
+    Raises
+    ------
+    DataError
+        If a factor is missing, or too few reference objects are usable.
+    """
+    missing = [factor for factor in FACTORS if factor not in folded]
+    if missing:
+        raise DataError(f"The light curves were not embedded at {missing[0]} times the period.")
+    teachers = reference[usable[reference]]
+    if len(teachers) < max(50, folds):
+        raise DataError(
+            f"Only {len(teachers)} training objects have a light curve and a period: too few to "
+            "learn what a wrong period looks like (50 are needed)."
+        )
+    rows = np.flatnonzero(usable)
+    place = np.full(len(usable), -1)
+    place[rows] = np.arange(len(rows))
+    views = _views(folded, others, rows, teachers, neighbours)
+    rng = np.random.default_rng(seed)
+    fold = np.full(len(usable), -1)
+    fold[teachers] = rng.permutation(len(teachers)) % folds
+    probability = np.full((len(usable), 3), np.nan)
+    learned = []
+    for part in range(folds):
+        taught = place[teachers[fold[teachers] != part]]
+        learned.append(_teach(views, taught, seed + part))
+        judged = rows[fold[rows] == part]
+        if len(judged):
+            probability[judged] = learned[-1].predict_proba(_inputs(views, 1.0)[place[judged]])
+    new = rows[fold[rows] < 0]
+    if len(new):
+        inputs = _inputs(views, 1.0)[place[new]]
+        probability[new] = np.mean([model.predict_proba(inputs) for model in learned], axis=0)
+    return PeriodDoubt(probability)
+
+
+@dataclass(frozen=True)
+class _Views:
+    """How the light curves look at each factor: agreement with the rest, and typicality."""
+
+    vectors: dict[float, np.ndarray]
+    agreement: dict[float, np.ndarray]
+    typical: dict[float, np.ndarray]
+
+
+def _views(
+    folded: Mapping[float, np.ndarray],
+    others: np.ndarray | None,
+    rows: np.ndarray,
+    library: np.ndarray,
+    neighbours: int,
+) -> _Views:
+    vectors = {factor: folded[factor][rows] for factor in FACTORS}
+    agreement, typical = {}, {}
+    shelf = folded[1.0][library]
+    for factor, values in vectors.items():
+        none = np.full(len(rows), np.nan)
+        agreement[factor] = none if others is None else (values * others[rows]).sum(axis=1)
+        index, cosine = nearest(shelf, values, neighbours + 1)
+        # itself in the library, at any factor, must not count as a neighbour
+        own = library[index] == rows[:, None]
+        keep = ~own
+        keep[~own.any(axis=1), neighbours:] = False
+        typical[factor] = (cosine * keep).sum(axis=1) / np.maximum(keep.sum(axis=1), 1)
+    return _Views(vectors, agreement, typical)
+
+
+def _inputs(views: _Views, base: float) -> np.ndarray:
+    """What the classifier sees of all objects if `base` times the period is taken for it."""
+    low, here, high = base / 2, base, base * 2
+    a, t, v = views.agreement, views.typical, views.vectors
+    columns = [a[low], a[here], a[high], t[low], t[here], t[high]]
+    columns += [a[low] - a[here], a[high] - a[here], t[low] - t[here], t[high] - t[here]]
+    columns += [(v[low] * v[here]).sum(axis=1), (v[high] * v[here]).sum(axis=1)]
+    return np.stack(columns, axis=1)
+
+
+def _teach(views: _Views, taught: np.ndarray, seed: int):  # type: ignore[no-untyped-def]
+    """Teach a forest to tell right periods (class 0) from halved (1) and doubled ones (2)."""
+    from sklearn.ensemble import RandomForestClassifier
+
+    inputs = np.concatenate([_inputs(views, base)[taught] for base in _TAUGHT])
+    target = np.repeat([0, 1, 2], len(taught))
+    weight = np.repeat([2.0, 1.0, 1.0], len(taught))
+    forest = RandomForestClassifier(200, min_samples_leaf=5, random_state=seed, n_jobs=1)
+    return forest.fit(inputs, target, sample_weight=weight)

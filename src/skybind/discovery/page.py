@@ -1,0 +1,288 @@
+"""The page of discoveries: one HTML file that needs nothing else."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from skybind.discovery.figures import structure_figure, suspect_figure
+from skybind.discovery.measures.combinations import LEVEL
+from skybind.discovery.page_data import DiscoverData, ObjectPage, StructureView
+from skybind.discovery.page_tables import (
+    carried_table,
+    comparison_table,
+    detection_table,
+    flag_table,
+    label_table,
+    landing_table,
+    neighbour_table,
+    outlier_table,
+    part_table,
+    structure_table,
+)
+from skybind.drawing.blocks import Block, Section, figure_block
+from skybind.drawing.cells import number
+from skybind.drawing.maps import embedding_map
+from skybind.drawing.observed import MapPanel
+from skybind.drawing.page import Fact, render_page
+from skybind.drawing.style import report_style
+from skybind.files import write_text
+from skybind.report.data import ReportData
+from skybind.report.tables import pairs_of
+from skybind.runs.layout import PAGE
+
+
+def write_discover_page(data: DiscoverData, folder: str | Path) -> Path:
+    """Write `discover.html` into a run's folder.
+
+    Parameters
+    ----------
+    data : DiscoverData
+    folder : str or Path
+
+    Returns
+    -------
+    Path
+        The file.
+    """
+    out = Path(folder) / PAGE
+    origin = ReportData({"dataset": {"simulated": data.simulated}})
+    with report_style():
+        sections = [
+            outlier_section(data),
+            detection_section(data),
+            structure_section(data, origin),
+            new_class_section(data, origin),
+            importance_section(data),
+            label_section(data),
+            *(object_section(page, origin) for page in data.objects),
+        ]
+    shown = [section for section in sections if section is not None]
+    links = (
+        [("report.html", "Report of the run")] if (Path(folder) / "report.html").exists() else []
+    )
+    write_text(
+        out,
+        render_page(
+            data.title, data.simulated, _facts(data), shown, kind="discoveries", links=links
+        ),
+    )
+    return out
+
+
+def outlier_section(data: DiscoverData) -> Section:
+    """The ranked table, and how many objects each test flags."""
+    text = (
+        "Objects by suspicion: the rarest thing about each, as -log10 of the share of training "
+        "objects that are at least as strange, corrected for the number of tests of a kind. All "
+        f"{data.record['n_objects']:,} objects are in discover/outliers.csv, .parquet and .vot."
+    )
+    outliers = data.record["outliers"]
+    blocks = [
+        Block("The most suspect objects; each has a section below.", table=outlier_table(data)),
+        Block(
+            f"Objects flagged by each test (percentile {outliers['percentile']:g} of the distances "
+            "from a class's centroid).",
+            table=flag_table(outliers["flagged"], data.record["n_objects"]),
+        ),
+    ]
+    return Section("outliers", "Outliers and suspected errors", text, blocks)
+
+
+def detection_section(data: DiscoverData) -> Section | None:
+    """How well planted faults are found, beside two usual methods; nothing for real data."""
+    records = data.record.get("detection") or []
+    if not records:
+        return None
+    text = (
+        "What the simulation planted is known. For each kind: the score made for it, fixed before "
+        "looking; and, chosen with the truth in hand, the best score of this program and the best "
+        "of isolation forest and local outlier factor on the same embeddings (each modality, their "
+        "mean, and all side by side). These see no labels, periods or redshifts of the catalogue."
+    )
+    caption = (
+        "Average precision, and precision (equal to recall) among as many objects as were planted; "
+        "chance is the share of the kind."
+    )
+    main = [record for record in records if ":" not in record["kind"]]
+    rest = [record for record in records if ":" in record["kind"]]
+    blocks = [Block(caption, table=detection_table(main))]
+    if rest:
+        blocks.append(Block("The same by sub-kind.", table=detection_table(rest), folded=True))
+    return Section("detection", "Planted faults found", text, blocks)
+
+
+def structure_section(data: DiscoverData, origin: ReportData) -> Section:
+    """Parts of classes, and what sets them apart."""
+    title = "Parts of the classes"
+    if not data.structures:
+        return Section(
+            "structure", title, absent="There is no class with enough objects to divide."
+        )
+    text = (
+        "Each class is divided by k-means in its embeddings, without objects whose label is "
+        "doubted and without what the quality of the observations explains. The number of parts "
+        "has the largest silhouette; p is the share of permuted classes, without parts, that "
+        "divide as well."
+    )
+    records = [view.record for view in data.structures]
+    blocks = [Block("All classes.", table=structure_table(records))]
+    for view in data.structures:
+        if view.record["p_value"] <= LEVEL:
+            blocks += _parts(view, data.position, origin)
+    return Section("structure", title, text, blocks)
+
+
+def _parts(view: StructureView, everything: np.ndarray, origin: ReportData) -> list[Block]:
+    record = view.record
+    name = (
+        record["class"]
+        if record["modality"] == "all"
+        else f"{record['class']} ({record['modality']})"
+    )
+    what = [f"{name}: its {record['k']} parts on the map of all objects (grey)."]
+    if view.diagram is not None:
+        absolute = view.diagram.magnitude_name.startswith("absolute")
+        what.append(
+            "Colour-magnitude diagram"
+            + (" of the objects whose parallax is above 3 standard errors." if absolute else ".")
+        )
+    if view.spectra:
+        what.append("Mean spectra, each spectrum divided by its median; bands are standard errors.")
+    figure = figure_block(
+        structure_figure(view, everything), " ".join(what), origin, f"Parts of {name}", "png"
+    )
+    table = part_table(record)
+    if not table.rows:
+        return [figure]
+    caption = (
+        f"{name}: what sets its parts apart; effects of numbers in standard deviations, from ranks."
+    )
+    return [figure, Block(caption, table=table)]
+
+
+def new_class_section(data: DiscoverData, origin: ReportData) -> Section:
+    """Where classes that were never trained on come to lie."""
+    records = data.record.get("new_classes") or []
+    title = "Classes that are not in use"
+    if not records:
+        return Section("new", title, absent="All classes of the catalogue are in use.")
+    names = [record["name"] for record in records]
+    code = {name: i for i, name in enumerate(names)}
+    codes = np.asarray([code.get(name, -1) for name in data.label.tolist()])
+    seen = np.isfinite(data.position).all(axis=1)
+    panel = MapPanel("all", data.position[seen], codes[seen])
+    figure = embedding_map([panel], names, data.record["map"]["method"])
+    caption = "Objects of classes that were not trained on; grey: all others."
+    blocks = [
+        figure_block(figure, caption, origin, "New classes on the map", "png"),
+        Block(
+            "Where they land: shares of the votes of the nearest training objects. Lonely: farther "
+            "from all of them than 99 % of them are from each other.",
+            table=landing_table(records),
+        ),
+    ]
+    return Section("new", title, blocks=blocks)
+
+
+def importance_section(data: DiscoverData) -> Section:
+    """Tables of every measure, and what carried the decisions."""
+    title = "Importance of the modalities"
+    tables = data.record.get("importance") or []
+    if not tables:
+        absent = "It needs two modalities and test objects that have all of them."
+        return Section("importance", title, absent=absent)
+    text = (
+        "One classifier (or search, or prediction) given only some modalities, on the same test "
+        "objects. Errors are standard errors by the bootstrap over objects; arrows compare with "
+        "the best single modality of the combination and are bold where a paired bootstrap says "
+        "that p < 0.05. Many cells are compared: one in twenty is bold by chance."
+    )
+    words = {
+        "accuracy": "Accuracy [%] by class",
+        "retrieval": "Retrieval [%] by what is looked for",
+        "regression": "R² [%]",
+    }
+    blocks = [
+        Block(f"{words[entry['measure']]}: {entry['method']}.", table=comparison_table(entry))
+        for entry in tables
+    ]
+    carried = data.record.get("decisions")
+    if carried:
+        blocks.append(
+            Block(
+                f"What carried the decisions of {carried['case']} on {carried['n']:,} test "
+                "objects, by predicted class: mean share of each modality in the log-probability "
+                "of the class (Shapley values [nat]), and how often it had the largest share. "
+                "Every object is in discover/decisions.parquet.",
+                table=carried_table(carried["classes"]),
+            )
+        )
+    return Section("importance", title, text, blocks)
+
+
+def label_section(data: DiscoverData) -> Section | None:
+    """Objects of no class in use, and the classes suggested for them."""
+    labels = data.record.get("labels")
+    if not labels:
+        return None
+    which = ", ".join(labels["resolved"]) or "no label"
+    text = (
+        f"{labels['n']:,} objects have none of the classes in use ({which}); for "
+        f"{labels['n_sure']:,} one class has a probability above one half, by the neighbours' "
+        "votes and the classifier if there is one, joined with weights fitted on the validation "
+        "objects. It says which known class is nearest, not that an object belongs to a known "
+        "class. All are in discover/labels.csv."
+    )
+    table = label_table(labels["suggested"])
+    blocks = [Block("Suggested classes of these.", table=table)] if table.rows else []
+    return Section("labels", "Suggested classes", text, blocks)
+
+
+def object_section(page: ObjectPage, origin: ReportData) -> Section:
+    """One suspect object: observations, neighbours, catalogue."""
+    example = page.example
+    label = f"Labelled {example.true_class}" if example.true_class else "No label"
+    reasons = page.reasons or "No single thing about it is rare."
+    text = f"{label}, {example.split or 'outside the split'}. {reasons[:1].upper()}{reasons[1:]}."
+    blocks = []
+    if _drawable(page):
+        caption = f"{example.object_id}, suspicion {page.suspicion:.2f}."
+        kind = "png" if example.image is not None else "svg"
+        figure = suspect_figure(example)
+        blocks.append(
+            figure_block(figure, caption, origin, f"Observations of {example.object_id}", kind)
+        )
+    blocks.append(
+        Block(
+            "Nearest neighbours in the mean embedding of all modalities.",
+            table=neighbour_table(page.neighbours),
+        )
+    )
+    blocks.append(
+        Block("Its row of the catalogue.", table=pairs_of(page.catalogue, ("", "")), folded=True)
+    )
+    return Section(f"object-{page.rank}", f"{example.object_id}", text, blocks)
+
+
+def _drawable(page: ObjectPage) -> bool:
+    example = page.example
+    return any(x is not None for x in (example.light_curve, example.spectrum, example.image))
+
+
+def _facts(data: DiscoverData) -> list[Fact]:
+    record: dict[str, Any] = data.record
+    flagged = record["outliers"]["flagged"]
+    facts = [Fact(number(record["n_objects"]), "objects")]
+    for key, words in (
+        ("label doubted", "labels doubted by the neighbours"),
+        ("period doubted", "periods doubted"),
+        ("redshift doubted", "redshifts doubted"),
+        ("in no cluster of the whole survey", "objects in no cluster of the whole survey"),
+    ):
+        if key in flagged:
+            facts.append(Fact(number(flagged[key]), words))
+    divided = sum(entry["p_value"] <= LEVEL for entry in record["structure"])
+    if record["structure"]:
+        facts.append(Fact(number(divided), f"of {len(record['structure'])} classes have parts"))
+    return facts

@@ -1,0 +1,127 @@
+"""What the page of discoveries is made from."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from skybind.drawing.observed import ExampleObject
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """An object near another one in the embedding of all its modalities.
+
+    Attributes
+    ----------
+    object_id, label, split : str
+    cosine : float
+    numbers : dict of str to str
+        What the catalogue says of it that can be predicted, such as the redshift.
+    """
+
+    object_id: str
+    cosine: float
+    label: str
+    split: str
+    numbers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class ObjectPage:
+    """One suspect object.
+
+    Attributes
+    ----------
+    rank : int
+        From 1, the most suspect.
+    suspicion : float
+    reasons : str
+    suggested : str
+        The class that its neighbours suggest; "" for none.
+    example : ExampleObject
+        Its observations.
+    catalogue : dict of str to str
+        Its row of the catalogue, values with units.
+    neighbours : list of Neighbour
+    """
+
+    rank: int
+    suspicion: float
+    reasons: str
+    suggested: str
+    example: ExampleObject
+    catalogue: dict[str, str]
+    neighbours: list[Neighbour]
+
+
+@dataclass(frozen=True)
+class MeanSpectrum:
+    """Mean of spectra of unit median, with its standard error; `n` spectra were averaged."""
+
+    wavelength: np.ndarray
+    flux: np.ndarray
+    error: np.ndarray
+    n: int
+
+
+@dataclass(frozen=True)
+class ColourMagnitude:
+    """A colour-magnitude diagram: names with units, and values (NaN where unknown)."""
+
+    colour_name: str
+    magnitude_name: str
+    colour: np.ndarray
+    magnitude: np.ndarray
+
+
+@dataclass
+class StructureView:
+    """The parts of one class to draw.
+
+    Attributes
+    ----------
+    record : dict
+        As in `structure` of discover.json.
+    part : ndarray of int, shape (n,)
+        Part of each of its objects.
+    position : ndarray, shape (n, 2), optional
+        Where they lie on the map of everything.
+    diagram : ColourMagnitude, optional
+    spectra : list of MeanSpectrum
+        One a part; empty without spectra.
+    """
+
+    record: dict[str, Any]
+    part: np.ndarray
+    position: np.ndarray | None = None
+    diagram: ColourMagnitude | None = None
+    spectra: list[MeanSpectrum] = field(default_factory=list)
+
+
+@dataclass
+class DiscoverData:
+    """All that the page of discoveries shows.
+
+    Attributes
+    ----------
+    title : str
+    record : dict
+        Content of `discover.json`.
+    simulated : bool or None
+    position : ndarray, shape (n, 2)
+        All objects on the map of all modalities.
+    label : ndarray of str, shape (n,)
+        Class in the catalogue, in use or not; "" for none.
+    objects : list of ObjectPage
+        The most suspect ones.
+    structures : list of StructureView
+    """
+
+    title: str
+    record: dict[str, Any]
+    simulated: bool | None
+    position: np.ndarray
+    label: np.ndarray
+    objects: list[ObjectPage] = field(default_factory=list)
+    structures: list[StructureView] = field(default_factory=list)

@@ -1,0 +1,88 @@
+"""Catalogue periods judged by how light curves embed at half and twice of them."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from skybind.discovery.measures.period_doubt import FACTORS, PeriodDoubt, period_doubt
+from skybind.embeddings.store import Embeddings
+from skybind.files import atomic_path, json_hash
+from skybind.modalities.source import BatchSource
+from skybind.models.inference import embed_source
+from skybind.models.model import SavedModel
+from skybind.progress import progress_bar
+from skybind.runs.run import Run
+from skybind.runs.steps import find_pretrained
+
+CHUNK = 2048
+
+
+#: In a run's folder: light curves embedded at other periods, so that nothing is done twice.
+CACHE = "discover/refolded"
+
+
+def doubt_periods(run: Run, embeddings: Embeddings) -> PeriodDoubt | None:
+    """Judge the catalogue periods, if the model folds light curves by one; see `period_doubt`."""
+    saved = find_pretrained(run.folder, run.dataset.schema)
+    name = _folding_modality(saved)
+    if name is None:
+        return None
+    column = saved.modalities[name].options.period
+    period = run.dataset.numbers(column)
+    usable = embeddings.present[name] & np.isfinite(period) & (period > 0)
+    teachers = run.rows("train")
+    if usable[teachers].sum() < 50:
+        return None
+    folded = {1.0: embeddings.vectors[name]}
+    for factor in FACTORS:
+        if factor != 1.0:
+            folded[factor] = _refolded(run, saved, name, factor)
+    rest = [other for other in embeddings.modalities if other != name]
+    others = None
+    if rest:
+        seen = embeddings.any_present(rest)
+        others = np.where(seen[:, None], embeddings.combined(rest), np.nan)
+    return period_doubt(folded, others, usable, teachers, seed=run.config.seed)
+
+
+def refold(run: Run, saved: SavedModel, name: str, factor: float) -> np.ndarray:
+    """Embed the light curves at `factor` times their catalogue periods, shape (n, D)."""
+    modality = saved.modalities[name]
+    column = modality.options.period
+    pieces = []
+    done = 0
+    title = f"folding at {factor:g} times the period"
+    with progress_bar(title, len(run.dataset), run.show) as report:
+        for table in run.dataset.iter_tables(modality.columns, CHUNK):
+            place = table.schema.get_field_index(column)
+            period = np.asarray(table[column].cast(pa.float64()).to_numpy(zero_copy_only=False))
+            changed = table.set_column(place, column, pa.array(period * factor, from_pandas=True))
+            source = BatchSource({name: modality}, {name: modality.prepare(changed)})
+            ids, none = np.arange(len(source)).astype(str), np.full(len(source), "")
+            made = embed_source(saved.binder, source, ids, none, modalities=[name])
+            pieces.append(made.vectors[name])
+            done += len(source)
+            report(done)
+    return np.concatenate(pieces)
+
+
+def _refolded(run: Run, saved: SavedModel, name: str, factor: float) -> np.ndarray:
+    """`refold`, once only: kept in the run's folder."""
+    key = json_hash([saved.identity.get("weights"), run.dataset.fingerprint, name, factor])
+    path: Path = run.folder / CACHE / f"{key}.npy"
+    if path.exists():
+        return np.asarray(np.load(path))
+    made = refold(run, saved, name, factor)
+    with atomic_path(path) as temporary, open(temporary, "wb") as file:
+        np.save(file, made)
+    return made
+
+
+def _folding_modality(saved: SavedModel) -> str | None:
+    """Name of the modality whose embedding depends on a catalogue period."""
+    for name, modality in saved.modalities.items():
+        period = getattr(modality.options, "period", None)
+        if period is not None and period in modality.columns:
+            return name
+    return None

@@ -1,0 +1,218 @@
+"""What the page of discoveries is drawn from, read from the dataset and the tables."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from skybind.data.dataset import Dataset
+from skybind.discovery.measures.combinations import LEVEL
+from skybind.discovery.page_data import (
+    ColourMagnitude,
+    DiscoverData,
+    MeanSpectrum,
+    Neighbour,
+    ObjectPage,
+    StructureView,
+)
+from skybind.drawing.from_dataset import load_examples, observed_spectra
+from skybind.embeddings.store import Embeddings
+from skybind.evaluation.targets import targets_of
+from skybind.measures.neighbours import nearest
+from skybind.runs.run import Run
+
+NEIGHBOURS = 6
+
+
+#: Parallaxes below so many standard errors give no absolute magnitude.
+LEAST = 3
+
+
+#: Spectra that a mean is made of, at most; pixels of the mean.
+AVERAGED, PIXELS = 300, 800
+
+
+def discover_data(
+    run: Run, embeddings: Embeddings, record: dict[str, Any], top: int
+) -> DiscoverData:
+    """Read everything that the page shows.
+
+    Parameters
+    ----------
+    run : Run
+    embeddings : Embeddings
+        Of all of the run's objects, in the dataset's order.
+    record : dict
+        Content of `discover.json`.
+    top : int
+        Objects with a page of their own.
+    """
+    folder = run.folder / "discover"
+    atlas = pq.read_table(folder / "map.parquet")
+    n = len(run.dataset)
+    position = np.full((n, 2), np.nan)
+    if "x" in atlas.column_names:
+        position = np.stack([atlas["x"].to_numpy(), atlas["y"].to_numpy()], axis=1)
+    label = run.class_names
+    if run.classes:
+        label = run.dataset.labels(run.config.labels.column)
+    return DiscoverData(
+        title=f"Discoveries of {run.config.name}",
+        record=record,
+        simulated=run.dataset.schema.simulated,
+        position=position,
+        label=label,
+        objects=_objects(run, embeddings, label, top),
+        structures=_structures(run, record, position),
+    )
+
+
+def _objects(run: Run, embeddings: Embeddings, label: np.ndarray, top: int) -> list[ObjectPage]:
+    table = pq.read_table(run.folder / "discover" / "outliers.parquet").slice(0, top)
+    place = {name: row for row, name in enumerate(embeddings.object_id.tolist())}
+    rows = np.asarray([place[name] for name in table["object_id"].to_pylist()], dtype=np.int64)
+    targets = targets_of(run.dataset, run.config.evaluation.targets)
+    examples = load_examples(run.dataset, rows, targets, label)
+    library = np.flatnonzero(embeddings.any_present())
+    vectors = embeddings.combined()
+    index, cosine = nearest(vectors[library], vectors[rows], NEIGHBOURS + 1)
+    pages = []
+    for number, (row, entry) in enumerate(zip(rows.tolist(), table.to_pylist(), strict=True)):
+        found = [
+            Neighbour(
+                str(embeddings.object_id[library[i]]),
+                float(c),
+                str(label[library[i]]),
+                str(embeddings.split[library[i]]),
+                {t.name: f"{t.values[library[i]]:.4g}" for t in targets},
+            )
+            for i, c in zip(index[number], cosine[number], strict=True)
+            if library[i] != row
+        ]
+        example = examples[row]
+        example.split = str(embeddings.split[row])
+        pages.append(
+            ObjectPage(
+                rank=entry["rank"],
+                suspicion=entry["suspicion"],
+                reasons=entry["reasons"],
+                suggested=entry["suggested_label"] or "",
+                example=example,
+                catalogue=_catalogue(run.dataset, row),
+                neighbours=found[:NEIGHBOURS],
+            )
+        )
+    return pages
+
+
+def _catalogue(dataset: Dataset, row: int) -> dict[str, str]:
+    """The flat columns of one object as text with units; those not known are left out."""
+    written = {}
+    for name, column in dataset.schema.columns.items():
+        if column.role in ("id", "observation") or name not in dataset.arrow_schema.names:
+            continue
+        value = dataset.column(name, np.array([row]))[0]
+        if isinstance(value, float | np.floating):
+            if np.isfinite(value):
+                digits = "8" if column.role == "position" else "5"
+                written[name] = f"{value:.{digits}g}" + (f" {column.unit}" if column.unit else "")
+        elif value not in (None, ""):
+            written[name] = str(value)
+    return written
+
+
+def _structures(run: Run, record: dict[str, Any], position: np.ndarray) -> list[StructureView]:
+    table = pq.read_table(run.folder / "discover" / "structure.parquet")
+    names = np.asarray(table["class"].to_pylist(), dtype=str)
+    modalities = np.asarray(table["modality"].to_pylist(), dtype=str)
+    rows, part = table["row"].to_numpy(), table["part"].to_numpy()
+    views = []
+    for entry in record["structure"]:
+        own = (names == entry["class"]) & (modalities == entry["modality"])
+        clear = entry["p_value"] <= LEVEL
+        views.append(
+            StructureView(
+                entry,
+                part[own],
+                position[rows[own]],
+                _diagram(run.dataset, rows[own]) if clear else None,
+                _mean_spectra(run, rows[own], part[own]) if clear else [],
+            )
+        )
+    return views
+
+
+def _diagram(dataset: Dataset, rows: np.ndarray) -> ColourMagnitude | None:
+    """Colour and magnitude, absolute where there is a parallax; None without two magnitudes."""
+    columns = {
+        name: column
+        for name, column in dataset.schema.columns.items()
+        if column.unit == "mag" and column.role == "feature" and column.modality == "metadata"
+    }
+    bands = [
+        name
+        for name, column in columns.items()
+        if "minus" not in column.description and "uncertainty" not in column.description
+    ]
+    colours = [name for name, column in columns.items() if "minus" in column.description]
+    # a catalogue names its main magnitude first; a mean of a light curve is no catalogue's
+    bands = [name for name in bands if not name.startswith("mean_")] or bands
+    if not bands or (not colours and len(bands) < 2):
+        return None
+    magnitude, what = dataset.numbers(bands[0])[rows], bands[0]
+    if colours:
+        colour, name = dataset.numbers(colours[0])[rows], colours[0]
+    else:
+        colour = magnitude - dataset.numbers(bands[1])[rows]
+        name = f"{bands[0]} − {bands[1]}"
+    if "parallax" in dataset.schema.columns:
+        parallax = dataset.numbers("parallax")[rows]
+        if "parallax_error" in dataset.schema.columns:
+            error = dataset.numbers("parallax_error")[rows]
+            parallax = np.where(parallax > LEAST * error, parallax, np.nan)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            magnitude = magnitude + 5 * np.log10(parallax) - 10
+        what = f"absolute {bands[0]}"
+    return ColourMagnitude(f"{name} [mag]", f"{what} [mag]", colour, magnitude)
+
+
+def _mean_spectra(run: Run, rows: np.ndarray, part: np.ndarray) -> list[MeanSpectrum]:
+    """Mean spectrum of every part, on the wavelengths that most of its spectra cover."""
+    name = next(
+        (n for n in run.dataset.schema.observations
+         if "spectrum" in (n, run.dataset.schema.columns[n].modality)), None,
+    )  # fmt: skip
+    if name is None:
+        return []
+    rng = np.random.default_rng(run.config.seed)
+    present = run.dataset.present(name)
+    chosen = []
+    for number in range(int(part.max(initial=-1)) + 1):
+        members = rows[(part == number) & present[rows]]
+        chosen.append(np.sort(rng.permutation(members)[:AVERAGED]))
+    if any(len(members) < 2 for members in chosen):
+        return []
+    return [_mean(run.dataset, name, members) for members in chosen]
+
+
+def _mean(dataset: Dataset, name: str, rows: np.ndarray) -> MeanSpectrum:
+    spectra = observed_spectra(dataset, name, rows)
+    first = np.median([wavelength[0] for wavelength, _ in spectra])
+    last = np.median([wavelength[-1] for wavelength, _ in spectra])
+    grid = np.linspace(first, last, PIXELS)
+    lines = []
+    for wavelength, flux in spectra:
+        good = np.isfinite(flux)
+        if good.sum() < 10:
+            continue
+        known = np.interp(grid, wavelength[good], flux[good], left=np.nan, right=np.nan)
+        middle = np.nanmedian(known) if np.isfinite(known).any() else np.nan
+        if np.isfinite(middle) and middle > 0:
+            lines.append(known / middle)
+    stacked = np.asarray(lines) if lines else np.full((1, PIXELS), np.nan)
+    count = np.isfinite(stacked).sum(axis=0)
+    total = np.nansum(stacked, axis=0)
+    mean = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    square = np.nansum((stacked - mean) ** 2, axis=0)
+    error = np.sqrt(square / np.maximum(count - 1, 1) / np.maximum(count, 1))
+    return MeanSpectrum(grid, mean, np.where(count > 1, error, np.nan), len(lines))

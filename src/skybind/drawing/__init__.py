@@ -1,0 +1,1 @@
+"""The kit of every page and figure."""

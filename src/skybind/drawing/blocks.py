@@ -1,0 +1,63 @@
+"""What a section of the report is made of: sentences, figures and tables."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from skybind.drawing.cells import Table
+from skybind.drawing.style import inline
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class Shown(Protocol):
+    """What a page shows: it knows where its objects come from."""
+
+    @property
+    def origin(self) -> str:
+        """A sentence for captions: simulated or real."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A figure (a data URI) or a table, with its caption.
+
+    Attributes
+    ----------
+    caption : str
+        What it shows, in sentences.
+    image : str
+        Data URI of the figure; empty for a table.
+    width : int
+        Natural width of the figure [CSS pixel].
+    alt : str
+        The figure in words.
+    table : Table or None
+        The table.
+    folded : bool
+        Whether the reader has to open it.
+    """
+
+    caption: str
+    image: str = ""
+    width: int = 0
+    alt: str = ""
+    table: Table | None = None
+    folded: bool = False
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading, sentences and blocks; `absent` says why there are none."""
+
+    anchor: str
+    title: str
+    text: str = ""
+    blocks: list[Block] = field(default_factory=list)
+    absent: str = ""
+
+
+def figure_block(figure: "Figure", caption: str, run: Shown, alt: str, kind: str = "svg") -> Block:
+    """Draw a figure into a block; its caption ends with where the data come from."""
+    width = round(96 * figure.get_figwidth())
+    return Block(f"{caption} {run.origin}", inline(figure, kind), width, alt)

@@ -1,0 +1,84 @@
+"""Cells of tables: numbers, shares and times as people read them."""
+
+import datetime
+from dataclasses import dataclass, field
+
+NONE = "–"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell: its text and, for the template, a CSS class."""
+
+    text: str
+    kind: str = ""
+    mark: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table; the first `text_columns` hold words, the others numbers.
+
+    Attributes
+    ----------
+    header : list of str
+        Column heads, units included.
+    rows : list of list of Cell
+        The body.
+    text_columns : int
+        How many columns are aligned left.
+    last_is_total : bool
+        Whether the last row is set apart by a rule.
+    """
+
+    header: list[str]
+    rows: list[list[Cell]] = field(default_factory=list)
+    text_columns: int = 1
+    last_is_total: bool = False
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Write a number: integers whole with thousands separated, others to `digits` digits."""
+    if value is None:
+        return NONE
+    if float(value).is_integer():
+        return f"{int(value):,}"
+    return f"{value:,.{digits}g}" if abs(value) < 10**digits else f"{value:,.0f}"
+
+
+def rank(value: float) -> str:
+    """Write a rank: whole, or with the half that a median may have."""
+    return f"{value:,.1f}".removesuffix(".0")
+
+
+def percent(value: float | None, error: float | None = None) -> str:
+    """Write a fraction as percent, with its error if there is one."""
+    if value is None:
+        return NONE
+    return f"{100 * value:.1f}" + ("" if error is None else f" ± {100 * error:.1f}")
+
+
+def duration(seconds: float) -> str:
+    """Write a time in the units that one would say it in."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def readable_time(created: str | None) -> str:
+    """Write an ISO 8601 time for people: `2026-11-21 20:14 UTC`; other text stays as it is."""
+    try:
+        moment = datetime.datetime.fromisoformat(created or "")
+    except ValueError:
+        return created or ""
+    return moment.strftime("%Y-%m-%d %H:%M") + (
+        " UTC" if not moment.utcoffset() else f" {moment:%z}"
+    )
+
+
+def cells(*texts: str) -> list[Cell]:
+    """Make plain cells."""
+    return [Cell(text) for text in texts]

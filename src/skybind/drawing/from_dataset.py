@@ -1,0 +1,206 @@
+"""Objects as people look at them: light curve, spectrum and picture, read from the dataset."""
+
+import re
+from typing import Any
+
+import numpy as np
+
+from skybind.data.dataset import Dataset
+from skybind.drawing.observed import ExampleObject, LightCurve, Picture, Spectrum
+from skybind.evaluation.targets import Target
+from skybind.modalities.cleaning import clean_image, clean_photometry, clean_spectrum, error_values
+from skybind.modalities.rgb import LEGACY_SCALES, legacy_rgb
+from skybind.ragged import Ragged
+
+PICTURE_SIDE = 96  # pixels of a picture at most: its middle
+
+
+def load_examples(
+    dataset: Dataset, rows: np.ndarray, targets: list[Target], class_names: np.ndarray
+) -> dict[int, ExampleObject]:
+    """Read some objects to draw, each observation column once.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    rows : ndarray of int
+        Which objects; repeated ones are read once.
+    targets : list of Target
+        Told in the captions; a redshift also places spectral lines.
+    class_names : ndarray of str, shape (n,)
+        Classes of all objects, "" for none.
+
+    Returns
+    -------
+    dict of int to ExampleObject
+        Keyed by row.
+    """
+    rows = np.unique(rows)
+    drawn: dict[str, list[Any]] = {
+        kind: maker(dataset, rows) if len(rows) else []
+        for kind, maker in (
+            ("light_curve", _light_curves),
+            ("spectrum", _spectra),
+            ("image", _pictures),
+        )
+    }
+    redshift = next((target.values for target in targets if target.redshift), None)
+    examples = {}
+    for place, row in enumerate(rows.tolist()):
+        spectrum = drawn["spectrum"][place]
+        if spectrum is not None and redshift is not None and np.isfinite(redshift[row]):
+            spectrum.redshift = float(redshift[row])
+        examples[row] = ExampleObject(
+            object_id=str(dataset.object_ids[row]),
+            split="test",
+            true_class=str(class_names[row]) or None,
+            light_curve=drawn["light_curve"][place],
+            spectrum=spectrum,
+            image=drawn["image"][place],
+            properties={
+                target.name: f"{target.values[row]:.4g}"
+                + (f" {target.unit}" if target.unit else "")
+                for target in targets
+                if np.isfinite(target.values[row])
+            },
+        )
+    return examples
+
+
+def _light_curves(dataset: Dataset, rows: np.ndarray) -> list[LightCurve | None]:
+    name = _first(dataset, "photometry")
+    if name is None:
+        return [None] * len(rows)
+    cleaned = clean_photometry(dataset.ragged(name, rows)).ragged
+    value = "flux" if "flux" in cleaned.fields else "magnitude"
+    units = dataset.schema.columns[name].fields
+    periods = np.full(len(rows), np.nan)
+    if "period" in dataset.schema.columns:
+        periods = dataset.column("period", rows).astype(float)
+    curves: list[LightCurve | None] = []
+    for place, period in enumerate(periods.tolist()):
+        curve = cleaned.take(np.array([place]))
+        if not curve.present[0]:
+            curves.append(None)
+            continue
+        curves.append(
+            LightCurve(
+                time=curve.fields["time"],
+                value=curve.fields[value],
+                error=error_values(curve),
+                period=period if np.isfinite(period) and period > 0 else None,
+                value_name=value.capitalize(),
+                value_unit=units.get(value) or "",
+                time_unit=units.get("time") or "d",
+                band=_bands(curve),
+            )
+        )
+    return curves
+
+
+def _bands(curve: Ragged) -> np.ndarray | None:
+    """Band of each epoch as text, "" where it is not known."""
+    if "band" not in curve.fields:
+        return None
+    return np.asarray([str(b) if b is not None else "" for b in curve.fields["band"].tolist()])
+
+
+def _spectra(dataset: Dataset, rows: np.ndarray) -> list[Spectrum | None]:
+    name = _first(dataset, "spectrum")
+    if name is None:
+        return [None] * len(rows)
+    cleaned = clean_spectrum(dataset.ragged(name, rows)).ragged
+    column = dataset.schema.columns[name]
+    spectra: list[Spectrum | None] = []
+    for place in range(len(rows)):
+        one = cleaned.take(np.array([place]))
+        if not one.present[0]:
+            spectra.append(None)
+            continue
+        spectra.append(
+            Spectrum(
+                wavelength=one.fields["wavelength"],
+                flux=np.where(one.fields["mask"], np.nan, one.fields["flux"].astype(float)),
+                flux_unit=column.fields.get("flux") or "arbitrary units",
+                vacuum=re.search(r"\bair\b", column.description.lower()) is None,
+            )
+        )
+    return spectra
+
+
+def _pictures(dataset: Dataset, rows: np.ndarray) -> list[Picture | None]:
+    """The middle of every image; bands that the colour stretch does not know are drawn grey."""
+    name = _first(dataset, "image")
+    if name is None:
+        return [None] * len(rows)
+    cleaned = clean_image(dataset.ragged(name, rows)).ragged
+    attributes = dataset.schema.columns[name].attributes
+    bands = list(cleaned.fields)
+    pictures: list[Picture | None] = []
+    for place in range(len(rows)):
+        one = cleaned.take(np.array([place]))
+        if not one.present[0]:
+            pictures.append(None)
+            continue
+        side = round(len(one.fields[bands[0]]) ** 0.5)
+        edge = max(0, (side - PICTURE_SIDE) // 2)
+        middle = slice(edge, side - edge)
+        pixels = np.stack([one.fields[band].reshape(side, side) for band in bands])
+        pixels = pixels[:, middle, middle].astype(np.float32)
+        if attributes.get("stretch") == "display":
+            drawn = _display(pixels)
+        elif any(band in LEGACY_SCALES for band in bands):
+            drawn = legacy_rgb(pixels, bands)
+        else:
+            drawn = _grey(pixels)
+        scale = attributes.get("pixel_scale")
+        pictures.append(Picture(drawn, float(scale) if scale else None))
+    return pictures
+
+
+def _display(pixels: np.ndarray) -> np.ndarray:
+    """Three planes that were stretched for display already, the bluest band first."""
+    high = float(np.nanmax(pixels, initial=0.0)) or 1.0
+    planes = np.nan_to_num(pixels[::-1] / max(high, 1.0) if high > 1.0 else pixels[::-1])
+    if len(planes) != 3:
+        return _grey(pixels)
+    return np.clip(np.moveaxis(planes, 0, -1), 0, 1)
+
+
+def _grey(pixels: np.ndarray) -> np.ndarray:
+    """The mean of the bands in grey, arcsinh-stretched from its sky to its brightest pixels."""
+    mean = np.nanmean(np.where(np.isfinite(pixels), pixels, 0.0), axis=0)
+    low, high = np.percentile(mean, [20, 99.7])
+    scaled = np.arcsinh(10 * np.clip((mean - low) / ((high - low) or 1.0), 0, 1)) / np.arcsinh(10)
+    return np.repeat(scaled[..., None], 3, axis=-1)
+
+
+def _first(dataset: Dataset, kind: str) -> str | None:
+    """Name of the first observation column of a kind."""
+    for name in dataset.schema.observations:
+        if kind in (name, dataset.schema.columns[name].modality):
+            return name
+    return None
+
+
+def observed_spectra(
+    dataset: Dataset, name: str, rows: np.ndarray
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Read the spectra of those of some objects that have a usable one.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    name : str
+        Column of the spectra.
+    rows : ndarray of int
+
+    Returns
+    -------
+    list of (wavelength, flux)
+        [Angstrom], increasing, and the dataset's unit; NaN where masked.
+    """
+    cleaned = clean_spectrum(dataset.ragged(name, rows)).ragged
+    flux = np.where(cleaned.fields["mask"], np.nan, cleaned.fields["flux"].astype(float))
+    cuts = [slice(*cleaned.offsets[i : i + 2]) for i in np.flatnonzero(cleaned.present)]
+    return [(cleaned.fields["wavelength"][cut], flux[cut]) for cut in cuts]

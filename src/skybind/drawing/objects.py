@@ -1,0 +1,221 @@
+"""Example objects: light curve in time and phase, and spectrum."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from skybind.drawing.observed import ExampleObject, LightCurve, Picture, Spectrum
+from skybind.drawing.style import BAND_COLOURS, BLUE, MUTED, WIDTH, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+# Vacuum wavelengths [Angstrom]; the more telling come first, as they win where labels collide.
+LINES: dict[str, tuple[float, ...]] = {
+    "Hα": (6564.61,),
+    "Hβ": (4862.69,),
+    "Ca II K, H": (3934.78, 3969.59),
+    "Na D": (5891.58, 5897.56),
+    "Mg b": (5168.76, 5174.13, 5185.05),
+    "Ca II": (8500.35, 8544.44, 8664.52),
+    "Hγ": (4341.69,),
+    "Hδ": (4102.90,),
+    "TiO": (7056.0,),
+}
+
+
+#: Of galaxies, vacuum wavelengths [Angstrom].
+GALAXY_LINES: dict[str, tuple[float, ...]] = {
+    "Hα": (6564.61,),
+    "[O III]": (4960.30, 5008.24),
+    "[O II]": (3727.09, 3729.88),
+    "Ca II K, H": (3934.78, 3969.59),
+    "Hβ": (4862.69,),
+    "Na D": (5891.58, 5897.56),
+    "Mg b": (5168.76, 5174.13, 5185.05),
+    "[S II]": (6718.29, 6732.67),
+    "Hγ": (4341.69,),
+    "G band": (4305.6,),
+}
+
+
+BEYOND_STARS = 0.003  # redshift
+
+
+ERROR_COLOUR = "#c4c4c8"
+
+
+LABEL_SPACE = 0.035  # least distance of two labels, as a fraction of the axis
+
+
+def object_figure(example: ExampleObject) -> "Figure":
+    """Draw what was observed of one object, side by side."""
+    panels = object_panels(example)
+    ratios = [ratio for *_, ratio in panels]
+    width = WIDTH * min(1.0, sum(ratios) / 3.35) if sum(ratios) > 1.4 else WIDTH * 0.45
+    figure = new_figure(2.25, width)
+    grid = figure.subplots(1, len(panels), squeeze=False, width_ratios=ratios)[0]
+    for axes, (draw, what, _) in zip(grid, panels, strict=True):
+        draw(axes, what)
+    return figure
+
+
+def object_panels(example: ExampleObject) -> list[tuple[Any, Any, float]]:
+    """Give what was observed of one object: how it is drawn, what, and its relative width."""
+    curve, spectrum = example.light_curve, example.spectrum
+    panels: list[tuple[Any, Any, float]] = []
+    if example.image is not None:
+        panels.append((draw_picture, example.image, 0.8))
+    if curve is not None and len(curve.time):
+        panels.append((_draw_time, curve, 1.0))
+        if curve.period:
+            panels.append((draw_phase, curve, 1.0))
+    if spectrum is not None and len(spectrum.wavelength):
+        panels.append((_draw_spectrum, spectrum, 1.35))
+    return panels
+
+
+def draw_picture(axes: "Axes", picture: Picture) -> None:
+    """Draw an image with a bar of 5 arcsec, if the size of its pixels is known."""
+    side = picture.pixels.shape[1]
+    axes.imshow(picture.pixels, origin="lower", interpolation="nearest")
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.spines[:].set_visible(False)
+    if picture.pixel_scale:
+        length = 5.0 / picture.pixel_scale
+        axes.plot([0.06 * side, 0.06 * side + length], [0.07 * side] * 2, color="white")
+        axes.text(0.06 * side, 0.1 * side, "5″", color="white", fontsize=7)
+
+
+def fold(curve: LightCurve) -> np.ndarray:
+    """Give the phase of each epoch at the period, in [0, 1), zero at minimum light."""
+    phase = np.mod(curve.time / curve.period, 1.0)
+    bins = np.minimum((phase * 20).astype(int), 19)
+    faintness = -curve.value if curve.value_name == "Flux" else curve.value
+    medians = np.array(
+        [np.median(faintness[bins == b]) if (bins == b).any() else -np.inf for b in range(20)]
+    )
+    # The faintest bin is coarse: its neighbourhood's mean phase, weighted by faintness, is finer.
+    distance = np.mod(phase - (medians.argmax() + 0.5) / 20 + 0.5, 1.0) - 0.5
+    near = np.abs(distance) < 0.075
+    weight = faintness[near] - faintness[near].min()
+    shift = np.average(distance[near], weights=weight) if weight.sum() > 0 else 0.0
+    return np.mod(distance - shift, 1.0)
+
+
+def air_wavelength(vacuum: float) -> float:
+    """Turn a vacuum wavelength [Angstrom] into that in air (Morton 1991)."""
+    return vacuum / (1.0 + 2.735182e-4 + 131.4182 / vacuum**2 + 2.76249e8 / vacuum**4)
+
+
+def _draw_time(axes: "Axes", curve: LightCurve) -> None:
+    start = float(np.min(curve.time))
+    offset = np.floor(start / 1000) * 1000 if start > 10_000 else 0.0
+    _epochs(axes, curve, curve.time - offset)
+    name = f"Time − {offset:.0f}" if offset else "Time"
+    axes.set_xlabel(_with_unit(name, curve.time_unit))
+    _brightness_axis(axes, curve)
+    if curve.band is not None and len(np.unique(curve.band)) > 1:
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, handletextpad=0.1)
+
+
+def draw_phase(axes: "Axes", curve: LightCurve) -> None:
+    """Draw two cycles of a light curve folded at its period."""
+    phase = fold(curve)
+    twice = LightCurve(
+        time=np.concatenate([phase, phase + 1]),
+        value=np.tile(curve.value, 2),
+        error=None if curve.error is None else np.tile(curve.error, 2),
+        value_name=curve.value_name,
+        value_unit=curve.value_unit,
+        band=None if curve.band is None else np.tile(curve.band, 2),
+    )
+    _epochs(axes, twice, twice.time)
+    axes.axvline(1, color=MUTED, linewidth=0.6, linestyle=":")
+    axes.set_xlim(0, 2)
+    axes.set_title(f"P = {curve.period:.5g} d", fontweight="normal")
+    axes.set_xlabel("Phase (two cycles)")
+    _brightness_axis(axes, curve)
+
+
+def _epochs(axes: "Axes", curve: LightCurve, x: np.ndarray) -> None:
+    """Draw epochs with their errors, a colour a band."""
+    bands = np.zeros(len(x), dtype=int) if curve.band is None else curve.band
+    for number, band in enumerate(np.unique(bands)):
+        rows = bands == band
+        if curve.error is not None:
+            # One broken line for all errors: a tenth of the bytes of as many separate ones.
+            low, high = curve.value[rows] - curve.error[rows], curve.value[rows] + curve.error[rows]
+            gap = np.full(rows.sum(), np.nan)
+            axes.plot(
+                np.repeat(x[rows], 3),
+                np.stack([low, high, gap], axis=1).ravel(),
+                color=ERROR_COLOUR,
+                linewidth=0.7,
+                zorder=1,
+            )
+        axes.plot(
+            x[rows],
+            curve.value[rows],
+            linestyle="",
+            marker="o",
+            markersize=2.2,
+            markeredgewidth=0,
+            color=BAND_COLOURS[number % len(BAND_COLOURS)],
+            label=str(band),
+        )
+
+
+def _brightness_axis(axes: "Axes", curve: LightCurve) -> None:
+    axes.set_ylim(*_limits(curve.value))
+    if curve.value_name == "Magnitude":
+        axes.invert_yaxis()
+    axes.set_ylabel(_with_unit(curve.value_name, curve.value_unit))
+
+
+def _draw_spectrum(axes: "Axes", spectrum: Spectrum) -> None:
+    axes.plot(spectrum.wavelength, spectrum.flux, color=BLUE, linewidth=0.7)
+    first, last = float(np.min(spectrum.wavelength)), float(np.max(spectrum.wavelength))
+    axes.set_xlim(first, last)
+    axes.set_ylim(*_limits(spectrum.flux, cut=0.2))
+    labelled: list[float] = []
+    lines = GALAXY_LINES if spectrum.redshift > BEYOND_STARS else LINES
+    for name, rest in lines.items():
+        at = [(w if spectrum.vacuum else air_wavelength(w)) * (1 + spectrum.redshift) for w in rest]
+        inside = [w for w in at if first < w < last]
+        for wavelength in inside:
+            axes.axvline(wavelength, color=MUTED, linewidth=0.6, linestyle=":", zorder=0)
+        centre = float(np.mean(inside)) if inside else np.nan
+        space = LABEL_SPACE * (last - first)
+        if inside and all(abs(centre - other) > space for other in labelled):
+            labelled.append(centre)
+            axes.text(
+                centre,
+                1.02,
+                name,
+                transform=axes.get_xaxis_transform(),
+                rotation=90,
+                ha="center",
+                va="bottom",
+                fontsize=6.5,
+                color=MUTED,
+            )
+    axes.set_xlabel("Wavelength [Å]")
+    axes.set_ylabel(_with_unit("Flux", spectrum.flux_unit))
+
+
+def _limits(values: np.ndarray, cut: float = 0.0) -> tuple[float, float]:
+    """Give axis limits with a margin, leaving out `cut` percent of the values at each end."""
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return 0.0, 1.0
+    low, high = np.percentile(finite, [cut, 100 - cut])
+    margin = 0.08 * (high - low) or 0.05 * abs(high) or 1.0
+    return float(low - margin), float(high + margin)
+
+
+def _with_unit(name: str, unit: str) -> str:
+    return f"{name} [{unit}]" if unit else name

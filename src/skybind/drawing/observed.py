@@ -1,0 +1,178 @@
+"""Observed objects and maps, as figures draw them."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass
+class Picture:
+    """An image as people look at it.
+
+    Attributes
+    ----------
+    pixels : ndarray of float, shape (H, W, 3)
+        Red, green, blue between 0 and 1; the first row is drawn at the bottom, as astronomers
+        store images.
+    pixel_scale : float, optional
+        Size of a pixel [arcsec].
+    """
+
+    pixels: np.ndarray
+    pixel_scale: float | None = None
+
+
+@dataclass
+class LightCurve:
+    """A light curve to draw.
+
+    Attributes
+    ----------
+    time : ndarray, shape (n,)
+        Time [`time_unit`].
+    value : ndarray, shape (n,)
+        Brightness [`value_unit`].
+    error : ndarray, shape (n,), optional
+        Its standard error.
+    period : float, optional
+        Period [d] to fold with; without it only the curve in time is drawn.
+    value_name : str
+        What `value` is: `Flux` or `Magnitude` (drawn with the bright end on top).
+    value_unit, time_unit : str
+        Units for the axis labels; empty for none.
+    band : ndarray of str, shape (n,), optional
+        Band of each epoch.
+    """
+
+    time: np.ndarray
+    value: np.ndarray
+    error: np.ndarray | None = None
+    period: float | None = None
+    value_name: str = "Flux"
+    value_unit: str = ""
+    time_unit: str = "d"
+    band: np.ndarray | None = None
+
+
+@dataclass
+class Spectrum:
+    """A spectrum to draw.
+
+    Attributes
+    ----------
+    wavelength : ndarray, shape (n,)
+        Wavelength [Angstrom], in air or vacuum as `vacuum` says.
+    flux : ndarray, shape (n,)
+        Flux [`flux_unit`]; NaN where masked.
+    redshift : float
+        Lines are drawn at (1 + redshift) times their rest wavelength; beyond 0.003, farther than
+        any star, those of galaxies.
+    flux_unit : str
+        Unit for the axis label.
+    vacuum : bool
+        Whether wavelengths are in vacuum.
+    """
+
+    wavelength: np.ndarray
+    flux: np.ndarray
+    redshift: float = 0.0
+    flux_unit: str = "arbitrary units"
+    vacuum: bool = True
+
+
+@dataclass
+class ExampleObject:
+    """One object that the report shows.
+
+    Attributes
+    ----------
+    object_id : str
+        Its name.
+    split : str
+        Which split it belongs to.
+    true_class, predicted_class : str, optional
+        Its class in the catalogue and from the model.
+    light_curve : LightCurve, optional
+        Its photometry, if observed.
+    spectrum : Spectrum, optional
+        Its spectrum, if observed.
+    image : Picture, optional
+        Its image, if observed.
+    properties : dict of str to str
+        What else the caption tells: name -> value with unit.
+    """
+
+    object_id: str
+    split: str = "test"
+    true_class: str | None = None
+    predicted_class: str | None = None
+    light_curve: LightCurve | None = None
+    spectrum: Spectrum | None = None
+    image: Picture | None = None
+    properties: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class MapPanel:
+    """The objects of one split on the map of the embeddings.
+
+    Attributes
+    ----------
+    split : str
+        Name of the split.
+    position : ndarray, shape (n, 2)
+        Where they lie.
+    code : ndarray of int, shape (n,)
+        Class code, index into the metrics' `classes`; -1 for no class.
+    """
+
+    split: str
+    position: np.ndarray
+    code: np.ndarray
+
+
+Group = tuple[str, ...]
+
+
+@dataclass
+class ColourColumn:
+    """Values of a column that colour a map.
+
+    Attributes
+    ----------
+    name : str
+        The column.
+    values : ndarray, shape (n,)
+        Numbers (NaN where missing) or text ("" where missing).
+    unit : str or None
+        Unit of the numbers.
+    """
+
+    name: str
+    values: np.ndarray
+    unit: str | None = None
+
+
+@dataclass
+class MapView:
+    """Objects on the map of some modalities' embeddings.
+
+    Attributes
+    ----------
+    modalities : tuple of str
+        Whose (mean) embeddings were mapped.
+    part : ndarray of str, shape (n,)
+        `train` for those that the map was fitted on, `test` for those placed on it.
+    position : ndarray, shape (n, 2)
+        Where they lie.
+    columns : list of ColourColumn
+        What may colour them.
+    clusters : dict of str to ndarray of int, shape (n,)
+        Method -> cluster of each object, -1 for none.
+    """
+
+    modalities: Group
+    part: np.ndarray
+    position: np.ndarray
+    columns: list[ColourColumn] = field(default_factory=list)
+    clusters: dict[str, np.ndarray] = field(default_factory=dict)

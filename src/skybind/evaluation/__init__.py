@@ -1,0 +1,1 @@
+"""What a run reached: from models and embeddings to metrics.json."""

@@ -1,0 +1,145 @@
+"""What classifiers and neighbours reach on the test objects."""
+
+from typing import Any
+
+import numpy as np
+
+from skybind.embeddings.store import Embeddings
+from skybind.evaluation.statistics import modality_sets, modality_statistics
+from skybind.measures.baselines import forest_accuracy
+from skybind.measures.classification import classification_metrics
+from skybind.measures.importance import all_combinations, modality_table
+from skybind.measures.neighbours import knn_predict
+from skybind.models.model import SavedModel, load_model, predict
+from skybind.runs.cases import Case, case_result
+from skybind.runs.run import Run
+
+
+def evaluate_case(run: Run, case: Case) -> dict[str, Any]:
+    """Test one classifier on the test objects; also on the test objects of its subset.
+
+    Raises
+    ------
+    LeakError
+        If the classifier was trained on objects that it would be tested on.
+    """
+    saved, rows = _open_case(run, case), _labelled_test_rows(run)
+    saved.refuse_leak(run.dataset.object_ids[rows], "testing")
+    logits = predict(saved, run.source, rows)
+    known = np.isfinite(logits).all(axis=1)
+    rows, predicted = rows[known], logits[known].argmax(1)
+    result = classification_metrics(run.labels[rows], predicted, saved.classes)
+    record: dict[str, Any] = {
+        "modalities": list(case.modalities),
+        "subset": case.subset,
+        "pretrained": case.start == "pretrained",
+        "frozen": case.frozen,
+        "seed": run.config.seed,
+        "n_train": case_result(run, case)["n_train"],
+        "n_test": result.n,
+        **result.to_dict(),
+    }
+    if case.subset != "full":
+        inside = np.isin(rows, run.rows("test", case.subset))
+        if inside.any():
+            part = classification_metrics(
+                run.labels[rows[inside]], predicted[inside], saved.classes
+            )
+            record["subset_test"] = {"n": part.n, "accuracy": part.accuracy}
+    return record
+
+
+def predict_case(run: Run, case: Case, rows: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """Logits of some objects by one of the run's classifiers, and its classes."""
+    saved = _open_case(run, case)
+    return predict(saved, run.source, rows), saved.classes
+
+
+def importance(run: Run, case: Case) -> dict[str, Any] | None:
+    """Class-wise accuracy of one classifier given every set of its modalities."""
+    saved, rows = _open_case(run, case), _labelled_test_rows(run)
+    predictions = {}
+    for names in all_combinations(case.modalities):
+        logits = predict(saved, run.source, rows, names)
+        known = np.isfinite(logits).all(axis=1)
+        predictions[names] = np.where(known, np.nan_to_num(logits).argmax(1), -1)
+    usable = np.logical_and.reduce([p >= 0 for p in predictions.values()])
+    if not usable.any():
+        return None
+    return {
+        "case": case.name,
+        **modality_table(predictions, run.labels[rows], saved.classes).to_dict(),
+    }
+
+
+def neighbour_accuracy(run: Run, embeddings: Embeddings) -> list[dict[str, Any]]:
+    """k-NN accuracy in the pre-trained space (no fine-tuning), for each modality and all."""
+    records = []
+    for names in modality_sets(embeddings.modalities):
+        seen = embeddings.any_present(names) & (run.labels >= 0)
+        train, test = run.rows("train"), run.rows("test")
+        train, test = train[seen[train]], test[seen[test]]
+        if not len(train) or not len(test):
+            continue
+        vectors = embeddings.combined(names)
+        predicted = knn_predict(
+            vectors[train], run.labels[train], vectors[test], run.config.evaluation.neighbours
+        )
+        result = classification_metrics(run.labels[test], predicted, run.classes)
+        records.append(
+            {
+                "modalities": list(names),
+                "k": run.config.evaluation.neighbours,
+                "seed": run.config.seed,
+                "n_train": len(train),
+                "n_test": len(test),
+                **result.to_dict(),
+            }
+        )
+    return records
+
+
+def baselines(run: Run) -> list[dict[str, Any]]:
+    """A random forest on simple statistics, for each modality and all, on the same objects."""
+    records = []
+    names = list(run.source.modalities)
+    summaries = {n: modality_statistics(run.source, n) for n in names}
+    for group in modality_sets(names):
+        seen = np.logical_or.reduce([run.source.present(n) for n in group]) & (run.labels >= 0)
+        values = np.concatenate([summaries[n] for n in group], axis=1)
+        for subset in dict.fromkeys(["full", *run.config.finetuning.subsets]):
+            train, test = run.rows("train", subset), run.rows("test")
+            train, test = train[seen[train]], test[seen[test]]
+            if not len(train) or not len(test):
+                continue
+            result = forest_accuracy(
+                values[train],
+                run.labels[train],
+                values[test],
+                run.labels[test],
+                run.config.seed,
+                run.classes,
+                threads=2,
+            )
+            records.append(
+                {
+                    "modalities": list(group),
+                    "subset": subset,
+                    "name": "random forest",
+                    "seed": run.config.seed,
+                    "n_train": len(train),
+                    "n_test": len(test),
+                    **result.to_dict(),
+                }
+            )
+    return records
+
+
+def _open_case(run: Run, case: Case) -> SavedModel:
+    """Open the classifier of a case, checked against the run's dataset."""
+    return load_model(run.folder / "finetune" / case.name / "model", run.dataset.schema)
+
+
+def _labelled_test_rows(run: Run) -> np.ndarray:
+    rows = run.rows("test")
+    return rows[run.labels[rows] >= 0]

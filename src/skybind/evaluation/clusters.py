@@ -1,0 +1,306 @@
+"""Maps and clusters of a run: where objects lie, in which groups, and what sets these apart."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from skybind.data.dataset import Dataset
+from skybind.embeddings.store import Embeddings
+from skybind.errors import ConfigError
+from skybind.evaluation.records import read_metrics
+from skybind.evaluation.statistics import modality_sets
+from skybind.evaluation.truth import planted_kinds
+from skybind.files import atomic_path, write_json
+from skybind.measures.clusters import distinctions, island_radius, islands, kmeans, match_truth
+from skybind.measures.maps import project_map
+from skybind.runs.run import Run
+from skybind.runs.steps import run_embedding
+
+MAPS = "maps.parquet"
+
+
+#: Clusters that are described one by one, the largest first.
+DESCRIBED = 12
+
+
+#: Text of more different values than this is a name, not a kind.
+KINDS = 20
+
+
+@dataclass
+class Layout:
+    """Some objects on a map of their embeddings.
+
+    Attributes
+    ----------
+    modalities : tuple of str
+        Whose (mean) embeddings were mapped.
+    rows : ndarray of int, shape (n,)
+        The objects: places in the dataset.
+    part : ndarray of str, shape (n,)
+        `train` for those that the map was fitted on, `test` for those placed on it.
+    position : ndarray of float32, shape (n, 2)
+        Where they lie.
+    island, group : ndarray of int, shape (n,)
+        Cluster by DBSCAN on the map and by k-means in the full space; -1 for none.
+    """
+
+    modalities: tuple[str, ...]
+    rows: np.ndarray
+    part: np.ndarray
+    position: np.ndarray
+    island: np.ndarray
+    group: np.ndarray
+
+
+def wants_clusters(run: Run) -> bool:
+    """Whether each modality is mapped and clusters are looked for."""
+    wanted = run.config.evaluation.clusters
+    if wanted is not None:
+        return wanted
+    has_images = any(modality.kind == "image" for modality in run.modalities.values())
+    targets = run.config.evaluation.targets
+    return has_images or bool(
+        run.dataset.schema.with_role("target") if targets is None else targets
+    )
+
+
+def map_run(run: Run, embeddings: Embeddings) -> list[Layout]:
+    """Map the combined embeddings, and each modality's if clusters are wanted.
+
+    Fitted on training objects and applied to test objects, both sampled by the seed.
+    """
+    options = run.config.evaluation
+    if options.map == "none":
+        return []
+    sets = modality_sets(embeddings.modalities)
+    layouts = [
+        _layout(run, embeddings, group) for group in (sets if wants_clusters(run) else sets[-1:])
+    ]
+    return [layout for layout in layouts if layout is not None]
+
+
+def cluster_again(
+    run: Run, radius: float | None = None, min_samples: int | None = None
+) -> list[dict[str, Any]]:
+    """Find the clusters of an evaluated run, with other options if given, and keep them.
+
+    Each modality's map is made if the evaluation has made none.
+
+    Parameters
+    ----------
+    run : Run
+    radius : float, optional
+        DBSCAN's radius; the configuration's by default.
+    min_samples : int, optional
+        DBSCAN's number of samples; the configuration's by default.
+
+    Returns
+    -------
+    list of dict
+        `clusters` of docs/metrics.md, which `metrics.json` now holds.
+
+    Raises
+    ------
+    DataError
+        If the run was not evaluated yet.
+    ConfigError
+        If the configuration makes no maps.
+    """
+    metrics = read_metrics(run.folder / "metrics.json")
+    change = {"island_radius": radius, "island_samples": min_samples}
+    options = run.config.evaluation.model_copy(
+        update={"clusters": True} | {k: v for k, v in change.items() if v is not None}
+    )
+    if options.map == "none":
+        raise ConfigError("evaluation.map is none: clusters need maps, set it to umap.")
+    run.config = run.config.model_copy(update={"evaluation": options})
+    embeddings = run_embedding(run)
+    layouts = read_layouts(run.folder / MAPS)
+    if len(layouts) < len(modality_sets(embeddings.modalities)):
+        layouts = map_run(run, embeddings)
+    metrics["clusters"] = cluster_run(run, embeddings, layouts)
+    write_layouts(run.folder / MAPS, layouts, run.dataset.object_ids)
+    write_json(run.folder / "metrics.json", metrics)
+    found: list[dict[str, Any]] = metrics["clusters"]
+    return found
+
+
+def cluster_run(
+    run: Run, embeddings: Embeddings, layouts: Sequence[Layout]
+) -> list[dict[str, Any]]:
+    """Find and describe the clusters of every map; they are noted in the layouts.
+
+    Parameters
+    ----------
+    run : Run
+    embeddings : Embeddings
+        Of all of the run's objects, in the dataset's order.
+    layouts : sequence of Layout
+        Their `island` and `group` are filled in.
+
+    Returns
+    -------
+    list of dict
+        `clusters` of docs/metrics.md, two for each map.
+    """
+    options = run.config.evaluation
+    records = []
+    for layout in layouts:
+        columns = describing_columns(run.dataset, layout.rows)
+        kinds = planted_kinds(run.dataset, layout.rows)
+        radius = options.island_radius
+        if radius is None:
+            radius = island_radius(layout.position, options.island_samples)
+        layout.island = islands(layout.position, radius, options.island_samples)
+        found = kmeans(embeddings.combined(layout.modalities)[layout.rows], seed=run.config.seed)
+        layout.group = found.label
+        how: dict[str, dict[str, Any]] = {
+            "DBSCAN": {
+                "space": "map",
+                "map": options.map,
+                "radius": radius,
+                "min_samples": options.island_samples,
+            },
+            "k-means": {
+                "space": "embedding",
+                "k": found.k,
+                "silhouette": {str(k): score for k, score in found.silhouette.items()},
+            },
+        }
+        for (method, settings), label in zip(
+            how.items(), (layout.island, layout.group), strict=True
+        ):
+            records.append(
+                {
+                    "method": method,
+                    "modalities": list(layout.modalities),
+                    **settings,
+                    "seed": run.config.seed,
+                    "n": len(label),
+                    "n_clusters": int(label.max(initial=-1)) + 1,
+                    "n_alone": int((label < 0).sum()),
+                    "clusters": _describe(label, layout.rows, run.dataset, columns),
+                    "truth": [match.to_dict() for match in match_truth(label, kinds)],
+                }
+            )
+    return records
+
+
+def describing_columns(dataset: Dataset, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """Flat columns of some objects that may set a cluster apart: numbers, and text of few kinds."""
+    columns = {}
+    for name, column in dataset.schema.columns.items():
+        if column.role in ("id", "observation") or name not in dataset.arrow_schema.names:
+            continue
+        values = dataset.column(name, rows)
+        if values.dtype.kind in "OUS" and not 1 < len(np.unique(values.astype(str))) <= KINDS:
+            continue
+        if values.dtype.kind in "OUSbiuf":
+            columns[name] = values
+    return columns
+
+
+def write_layouts(path: Path, layouts: Sequence[Layout], object_ids: np.ndarray) -> None:
+    """Write maps as one long table, a row an object and map."""
+    sizes = [len(layout.rows) for layout in layouts]
+    names = pa.array(["+".join(layout.modalities) for layout in layouts], pa.string())
+    index = pa.array(np.repeat(np.arange(len(layouts)), sizes), pa.int32())
+
+    def column(name: str, empty: np.ndarray) -> np.ndarray:
+        return np.concatenate([empty, *(getattr(layout, name) for layout in layouts)])
+
+    rows = column("rows", np.zeros(0, np.int64))
+    position = column("position", np.zeros((0, 2), np.float32))
+    table = pa.table(
+        {
+            "modalities": pa.DictionaryArray.from_arrays(index, names),
+            "object_id": pa.array(object_ids[rows].tolist(), pa.string()),
+            "row": rows,
+            "part": pa.array(column("part", np.zeros(0, str)).tolist(), pa.string()),
+            "x": position[:, 0],
+            "y": position[:, 1],
+            "island": column("island", np.zeros(0, np.int64)),
+            "group": column("group", np.zeros(0, np.int64)),
+        }
+    )
+    with atomic_path(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def read_layouts(path: Path) -> list[Layout]:
+    """Read what `write_layouts` wrote; nothing if there is no such file."""
+    if not path.exists():
+        return []
+    table = pq.read_table(path)
+    names = np.asarray(table["modalities"].to_pylist(), dtype=str)
+    part = np.asarray(table["part"].to_pylist(), dtype=str)
+    position = np.stack([table["x"].to_numpy(), table["y"].to_numpy()], axis=1)
+    numbers = {name: table[name].to_numpy() for name in ("row", "island", "group")}
+    layouts = []
+    for name in dict.fromkeys(names.tolist()):
+        of = names == name
+        layouts.append(
+            Layout(
+                tuple(name.split("+")),
+                numbers["row"][of],
+                part[of],
+                position[of],
+                numbers["island"][of],
+                numbers["group"][of],
+            )
+        )
+    return layouts
+
+
+def _layout(run: Run, embeddings: Embeddings, group: tuple[str, ...]) -> Layout | None:
+    """Fit a map on training objects and place test objects in it."""
+    rng = np.random.default_rng(run.config.seed)
+    seen = embeddings.any_present(group)
+    rows = {}
+    for part in ("train", "test"):
+        members = embeddings.rows(part)
+        members = members[seen[members]]
+        size = min(len(members), run.config.evaluation.map_objects)
+        rows[part] = np.sort(rng.choice(members, size, replace=False))
+    if len(rows["train"]) < 10:
+        return None
+    vectors = embeddings.combined(group)
+    made = project_map(
+        vectors[rows["train"]],
+        {"test": vectors[rows["test"]]} if len(rows["test"]) else {},
+        method=run.config.evaluation.map,
+        seed=run.config.seed,
+    )
+    both = np.concatenate([rows["train"], rows["test"]])
+    return Layout(
+        group,
+        both,
+        np.repeat(["train", "test"], [len(rows["train"]), len(rows["test"])]),
+        np.concatenate([made.fitted, *made.others.values()]),
+        np.full(len(both), -1),
+        np.full(len(both), -1),
+    )
+
+
+def _describe(
+    label: np.ndarray, rows: np.ndarray, dataset: Dataset, columns: dict[str, np.ndarray]
+) -> list[dict[str, Any]]:
+    """Size and distinctions of the largest clusters."""
+    records = []
+    for number in range(min(int(label.max(initial=-1)) + 1, DESCRIBED)):
+        inside = label == number
+        records.append(
+            {
+                "cluster": number,
+                "size": int(inside.sum()),
+                "examples": [str(i) for i in dataset.object_ids[rows[inside][:5]]],
+                "columns": [entry.to_dict() for entry in distinctions(inside, columns)],
+            }
+        )
+    return records

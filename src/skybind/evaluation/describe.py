@@ -1,0 +1,142 @@
+"""The parts of metrics.json that describe a run: dataset, split, pre-training, versions."""
+
+import datetime
+import importlib.metadata
+import itertools
+import json
+import os
+import platform
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from skybind import __version__
+from skybind.runs.run import Run
+from skybind.runs.steps import pair_counts
+
+VERSIONED = ("torch", "lightning", "numpy", "scikit-learn", "pyarrow", "astropy")
+
+
+def describe_run(run: Run) -> dict[str, Any]:
+    """Everything about a run that is no result, keyed as in docs/metrics.md."""
+    return {
+        "title": run.config.name,
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "command": _command(),
+        "seed": run.config.seed,
+        "classes": run.classes,
+        "dataset": _dataset(run),
+        "split": _split(run),
+        "pretraining": _pretraining(run),
+        "timing": _timing(run),
+        "versions": {
+            "skybind": __version__,
+            "python": platform.python_version(),
+            **{name: importlib.metadata.version(name) for name in VERSIONED},
+        },
+        "machine": {"system": platform.platform(), "cores": os.cpu_count()},
+    }
+
+
+def _command() -> str | None:
+    """The command line, if it was skybind's own."""
+    if Path(sys.argv[0]).name not in ("skybind", "__main__.py"):
+        return None
+    return shlex.join(["skybind", *sys.argv[1:]])
+
+
+def _dataset(run: Run) -> dict[str, Any]:
+    names = list(run.source.modalities)
+    present = np.stack([run.source.present(name) for name in names])
+    overlaps = [
+        {
+            "modalities": [name for name, inside in zip(names, chosen, strict=True) if inside],
+            "n": int((present == np.asarray(chosen)[:, None]).all(axis=0).sum()),
+        }
+        for chosen in itertools.product((True, False), repeat=len(names))
+    ]
+    counts = np.bincount(run.labels[run.labels >= 0], minlength=len(run.classes))
+    return {
+        "name": run.dataset.path.name,
+        "fingerprint": run.dataset.fingerprint,
+        "provenance": run.dataset.schema.provenance,
+        "simulated": run.dataset.schema.simulated,
+        "n_objects": len(run.dataset),
+        "modalities": {n: int(p.sum()) for n, p in zip(names, present, strict=True)},
+        "overlaps": [entry for entry in overlaps if entry["n"]],
+        "class_counts": dict(zip(run.classes, counts.tolist(), strict=True)),
+        "quarantine": [
+            {"modality": modality, "reason": reason, "n": n}
+            for modality, reasons in run.quarantine_counts().items()
+            for reason, n in reasons.items()
+        ],
+    }
+
+
+def _split(run: Run) -> dict[str, Any]:
+    parts = ("train", "validation", "test")
+    subsets = [name for name in run.config.split.subsets if name in run.split.subsets]
+    recipe = run.split.recipe
+    return {
+        "name": run.config.split.name or run.config.split.kind,
+        "hash": run.status()["split_hash"],
+        "method": recipe.get("kind"),
+        "seed": recipe.get("seed"),
+        "counts": {part: len(run.rows(part)) for part in parts},
+        "subsets": {name: len(run.rows("train", name)) for name in subsets},
+    }
+
+
+def _pretraining(run: Run) -> dict[str, Any] | None:
+    path = run.folder / "pretrain" / "result.json"
+    if not path.exists():
+        return None
+    result = json.loads(path.read_text())
+    train, validation = pair_counts(run, "train"), pair_counts(run, "validation")
+    return {
+        "history": [_epoch(record) for record in result["history"]],
+        "best_epoch": result["best_epoch"],
+        "stopped_early": result["stopped_early"],
+        "pairs": {
+            pair: {"n_train": n, "n_validation": validation[pair]} for pair, n in train.items()
+        },
+        "batch_size": run.config.training.batch_size,
+        "n_parameters": result.get("n_parameters"),
+    }
+
+
+def _epoch(record: dict[str, float]) -> dict[str, Any]:
+    """Turn one flat record of the log into the nested one of metrics.json."""
+    parts: dict[str, Any] = {}
+    for part in ("train", "validation"):
+        prefix = f"{part}/loss/"
+        accuracy = f"{part}/accuracy/"
+        parts[part] = {
+            "loss": record.get(f"{part}/loss"),
+            "pairs": {k.removeprefix(prefix): v for k, v in record.items() if k.startswith(prefix)},
+            "accuracy": {
+                k.removeprefix(accuracy): v for k, v in record.items() if k.startswith(accuracy)
+            },
+        }
+    return {
+        "epoch": int(record["epoch"]),
+        **parts,
+        "learning_rate": record["learning_rate"],
+        "seconds": record["seconds"],
+        "objects_per_second": record["objects_per_second"],
+    }
+
+
+def _timing(run: Run) -> dict[str, float]:
+    """Seconds of each step."""
+    timing = {}
+    for step, note in run.status()["steps"].items():
+        if "seconds" in note:
+            timing[step] = note["seconds"]
+    for path in sorted((run.folder / "finetune").glob("*/result.json")):
+        note = json.loads(path.read_text())
+        timing[f"fine-tuning {note['name']}"] = note["seconds"]
+    return timing

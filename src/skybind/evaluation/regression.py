@@ -1,0 +1,232 @@
+"""Regression of a run: targets predicted from its embeddings, beside plain methods."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from skybind.embeddings.store import Embeddings
+from skybind.evaluation.predictions import PREDICTIONS, Group, Predictions, write_predictions
+from skybind.evaluation.statistics import modality_sets, modality_statistics
+from skybind.evaluation.supervised import supervised_predictions
+from skybind.evaluation.targets import Target, known_rows, targets_of
+from skybind.measures.baselines import forest_regression, ridge_regression
+from skybind.measures.regression import knn_regression, mlp_regression, regression_metrics
+from skybind.runs.run import Run
+
+#: Fewer objects with a target than this on either side are not worth a number.
+LEAST = 20
+
+
+def regress_run(run: Run, embeddings: Embeddings) -> list[dict[str, Any]]:
+    """Predict every target in every way; writes `regression.parquet` into the run's folder.
+
+    Parameters
+    ----------
+    run : Run
+    embeddings : Embeddings
+        Of all of the run's objects, in the dataset's order.
+
+    Returns
+    -------
+    list of dict
+        `regression` of docs/metrics.md; empty if there is no target.
+    """
+    targets = targets_of(run.dataset, run.config.evaluation.targets)
+    if not targets:
+        return []
+    records, predictions = zero_shot(run, embeddings, targets)
+    records += few_shot(run, embeddings, targets)
+    if run.config.evaluation.baseline:
+        records += plain_methods(run, targets)
+        records += supervised(run, targets)
+    write_predictions(run.folder / PREDICTIONS, predictions)
+    return records
+
+
+def zero_shot(
+    run: Run, embeddings: Embeddings, targets: Sequence[Target]
+) -> tuple[list[dict[str, Any]], list[Predictions]]:
+    """Predict by the nearest neighbours in the embedding, which has seen no target.
+
+    Fitted on the training objects (protocol `train`): within each modality, within the
+    combined embedding, and across every ordered pair of modalities. And, as in the AstroCLIP
+    reports (protocol `held-out`): fitted on one half of the validation and test objects,
+    tested on the other.
+    """
+    k = run.config.evaluation.neighbours
+    train, test = run.rows("train"), run.rows("test")
+    held_out = np.concatenate([run.rows("validation"), test])
+    held_out = np.random.default_rng(run.config.seed).permutation(held_out)
+    half = len(held_out) // 2
+    names = embeddings.modalities
+    pairs: list[tuple[Group, Group]] = [(group, group) for group in modality_sets(names)]
+    pairs += [((a,), (b,)) for a, b in itertools.permutations(names, 2)]
+    vectors = {group: embeddings.combined(group) for group in modality_sets(names)}
+    protocols = {"train": (train, test), "held-out": (held_out[:half], held_out[half:])}
+    records, predictions = [], []
+    for (target, (fit, predict)), (protocol, rows) in itertools.product(
+        itertools.product(targets, pairs), protocols.items()
+    ):
+        known = known_rows(target, embeddings.any_present(fit), rows[0])
+        asked = known_rows(target, embeddings.any_present(predict), rows[1])
+        if min(len(known), len(asked)) < LEAST:
+            continue
+        predicted = knn_regression(
+            vectors[fit][known], target.values[known], vectors[predict][asked], k
+        )
+        records.append(
+            _record(
+                run, target, fit, predict, known, asked, predicted, "k-NN", "embeddings",
+                protocol=protocol, k=k,
+            )
+        )  # fmt: skip
+        if protocol == "train":
+            ids = embeddings.object_id[asked]
+            predictions.append(
+                Predictions(target.name, fit, predict, ids, target.values[asked], predicted)
+            )
+    return records, predictions
+
+
+def few_shot(run: Run, embeddings: Embeddings, targets: Sequence[Target]) -> list[dict[str, Any]]:
+    """Predict by a perceptron on the embeddings, trained with some or all of the targets."""
+    records = []
+    for group in modality_sets(embeddings.modalities):
+        vectors, seen = embeddings.combined(group), embeddings.any_present(group)
+        for target, share, known, asked in _cases(run, targets, seen):
+            predicted = mlp_regression(
+                vectors[known], target.values[known], vectors[asked], run.config.seed
+            )
+            records.append(
+                _record(
+                    run, target, group, group, known, asked, predicted, "MLP", "embeddings",
+                    share=share,
+                )
+            )  # fmt: skip
+    return records
+
+
+def plain_methods(run: Run, targets: Sequence[Target]) -> list[dict[str, Any]]:
+    """Predict by a random forest and by ridge regression on simple statistics."""
+    names = list(run.source.modalities)
+    statistics = {name: modality_statistics(run.source, name) for name in names}
+    seed = run.config.seed
+    methods = {
+        "random forest": lambda x, y, new: forest_regression(x, y, new, seed, threads=2),
+        "ridge": ridge_regression,
+    }
+    records = []
+    for group in modality_sets(names):
+        values = np.concatenate([statistics[name] for name in group], axis=1)
+        seen = np.logical_or.reduce([run.source.present(name) for name in group])
+        for target, share, known, asked in _cases(run, targets, seen):
+            for name, method in methods.items():
+                predicted = method(values[known], target.values[known], values[asked])
+                records.append(
+                    _record(
+                        run, target, group, group, known, asked, predicted, name, "statistics",
+                        share=share,
+                    )
+                )  # fmt: skip
+    return records
+
+
+def supervised(run: Run, targets: Sequence[Target]) -> list[dict[str, Any]]:
+    """Predict by the modality's encoder trained on the targets alone, without binding."""
+    if not run.config.evaluation.supervised_epochs:
+        return []
+    records = []
+    values = np.stack([target.values for target in targets], axis=1)
+    for name in run.source.modalities:
+        seen = run.source.present(name)
+        for share in run.config.evaluation.label_shares:
+            labelled = np.isfinite(values).any(axis=1) & seen
+            known = _share(run, labelled, share)
+            if len(known) < LEAST:
+                continue
+            test = run.rows("test")
+            test = test[seen[test]]
+            predicted = supervised_predictions(run, name, values, known, test)
+            for number, target in enumerate(targets):
+                asked = np.isfinite(target.values[test])
+                trained = known[np.isfinite(target.values[known])]
+                if asked.sum() < LEAST or len(trained) < LEAST:
+                    continue
+                records.append(
+                    _record(
+                        run, target, (name,), (name,), trained, test[asked],
+                        predicted[asked, number], "supervised", "observations", share=share,
+                    )
+                )  # fmt: skip
+    return records
+
+
+def _share(run: Run, usable: np.ndarray, share: float) -> np.ndarray:
+    """A share of the training objects, the same objects for all methods, those usable."""
+    rows = np.random.default_rng(run.config.seed).permutation(run.rows("train"))
+    rows = np.sort(rows[: max(1, round(len(rows) * share / 100))])
+    return rows[usable[rows]]
+
+
+def _cases(
+    run: Run, targets: Sequence[Target], seen: np.ndarray
+) -> Iterator[tuple[Target, float, np.ndarray, np.ndarray]]:
+    """Every target and share of the labels, with its training and test objects."""
+    for target, share in itertools.product(targets, run.config.evaluation.label_shares):
+        known = _share(run, seen & np.isfinite(target.values), share)
+        asked = known_rows(target, seen, run.rows("test"))
+        if min(len(known), len(asked)) >= LEAST:
+            yield target, share, known, asked
+
+
+def _record(
+    run: Run,
+    target: Target,
+    fit: Group,
+    predict: Group,
+    known: np.ndarray,
+    asked: np.ndarray,
+    predicted: np.ndarray,
+    method: str,
+    inputs: str,
+    *,
+    share: float = 100.0,
+    protocol: str = "train",
+    k: int | None = None,
+) -> dict[str, Any]:
+    """One entry of the metrics."""
+    result = regression_metrics(
+        target.values[asked], predicted, target.redshift, seed=run.config.seed
+    )
+    return {
+        "target": target.name,
+        "unit": target.unit,
+        "method": method,
+        "inputs": inputs,
+        "fit": list(fit),
+        "predict": list(predict),
+        "protocol": protocol,
+        "share": share,
+        **({} if k is None else {"k": k}),
+        "seed": run.config.seed,
+        "n_train": len(known),
+        **result.to_dict(),
+        "truth": _against_truth(run, target, asked, predicted),
+    }
+
+
+def _against_truth(
+    run: Run, target: Target, asked: np.ndarray, predicted: np.ndarray
+) -> dict[str, Any] | None:
+    """The same comparison with the numbers that were planted, where there are any."""
+    if target.truth is None:
+        return None
+    true = target.truth[asked]
+    known = np.isfinite(true)
+    if known.sum() < LEAST:
+        return None
+    return regression_metrics(
+        true[known], predicted[known], target.redshift, seed=run.config.seed
+    ).to_dict()

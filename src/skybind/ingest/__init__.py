@@ -1,0 +1,1 @@
+"""From survey files to a dataset."""

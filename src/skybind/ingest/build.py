@@ -1,0 +1,318 @@
+"""Building a dataset of chunks of objects: cleaned, counted, and continued if interrupted."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from skybind.data.dataset import ID
+from skybind.data.schema import Column
+from skybind.data.splits import Split
+from skybind.errors import DataError
+from skybind.files import write_json
+from skybind.ingest.resumable import ResumableWriter, source_state
+from skybind.modalities.cleaning import Cleaned, clean_image, clean_photometry, clean_spectrum
+from skybind.progress import progress_bar
+from skybind.ragged import Ragged
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+from skybind.data.dataset import short_reason
+
+CLEANERS: dict[str, Callable[[Ragged], Cleaned]] = {
+    "photometry": clean_photometry,
+    "spectrum": clean_spectrum,
+    "image": clean_image,
+}
+
+
+TWICE = "the name occurs twice: only its first row is kept"
+
+
+Row = dict[str, str]
+
+
+@dataclass
+class ImportSummary:
+    """What an import brought.
+
+    Attributes
+    ----------
+    objects : int
+    observed : dict of str to int
+        Objects observed in each modality.
+    quarantined : dict of str to int
+        Observations set aside, by reason (names and numbers in it left out).
+    repaired : dict of str to dict of str to int
+        What the cleaning of each modality repaired or dropped, and how many times.
+    notes : list of str
+        Sentences about the whole that a reader of the numbers should know.
+    """
+
+    objects: int = 0
+    observed: dict[str, int] = field(default_factory=dict)
+    quarantined: dict[str, int] = field(default_factory=dict)
+    repaired: dict[str, dict[str, int]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Chunk:
+    """Some objects as a reader gives them.
+
+    Attributes
+    ----------
+    columns : dict of str to (ndarray or Ragged)
+        Every column of the dataset (`ra` and `dec` may be left out), each of n objects.
+    source : dict of str to (str or ndarray of str, shape (n,))
+        Where each observation comes from, for the quarantine.
+    part : ndarray of str, shape (n,), optional
+        Part of the published split that each object belongs to.
+    quarantine : list of dict
+        What the reader itself sets aside, see `quarantine_row`.
+    """
+
+    columns: dict[str, np.ndarray | Ragged]
+    source: dict[str, Any]
+    part: np.ndarray | None = None
+    quarantine: list[Row] = field(default_factory=list)
+
+
+@dataclass
+class Plan:
+    """All that `build_dataset` has to know.
+
+    Attributes
+    ----------
+    columns : dict of str to Column
+    steps : iterable of (int, callable)
+        In a fixed order: how many objects are looked at, and the function that reads them. Only
+        the functions of steps that are not done yet are called.
+    total : int
+        Objects in all, for the progress.
+    sources : list of Path
+        Files and folders that are read: when one changes, unfinished work begins anew.
+    settings : anything that JSON can hold
+        What else decides the result.
+    provenance : str
+    simulated : bool
+    quarantine : list of dict
+        What was set aside before the first step.
+    notes : list of str
+        See `ImportSummary`.
+    split : dict, optional
+        Recipe of the split that the chunks' parts make; it is stored as `published`.
+    unique : bool
+        Whether the names are known to differ. Otherwise a name that occurs again is set aside.
+    """
+
+    columns: dict[str, Column]
+    steps: Iterable[tuple[int, Callable[[], Chunk]]]
+    total: int
+    sources: list[Path]
+    settings: Any = None
+    provenance: str = ""
+    simulated: bool = False
+    quarantine: list[Row] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    split: dict[str, Any] | None = None
+    unique: bool = False
+
+
+def build_dataset(plan: Plan, out: Path, overwrite: bool, show: bool) -> ImportSummary:
+    """Make a dataset step by step; the same call continues one that was interrupted.
+
+    Parameters
+    ----------
+    plan : Plan
+    out : Path
+        Folder of the dataset.
+    overwrite : bool
+        Replace a dataset that stands there.
+    show : bool
+        Show the progress.
+
+    Returns
+    -------
+    ImportSummary
+        Also written beside the dataset, as `import.json`.
+
+    Raises
+    ------
+    DataError
+        If no object can be used, or `out` cannot be written.
+    """
+    target = ResumableWriter(
+        out,
+        plan.columns,
+        identity=[source_state(plan.sources), plan.settings, plan.provenance],
+        provenance=plan.provenance,
+        simulated=plan.simulated,
+        overwrite=overwrite,
+    )
+    with target as writer, progress_bar("Importing", plan.total, show) as advance:
+        builder = _Builder(writer, plan)
+        looked_at = 0
+        for n, read in plan.steps:
+            if not builder.skip():
+                builder.append(read())
+            looked_at += n
+            advance(looked_at)
+        return builder.finish()
+
+
+class _Builder:
+    """Cleans chunks, sets bad observations aside, counts, and writes."""
+
+    def __init__(self, writer: ResumableWriter, plan: Plan) -> None:
+        self.writer, self.plan = writer, plan
+        self.kinds = {
+            name: str(column.modality)
+            for name, column in plan.columns.items()
+            if column.role == "observation"
+        }
+        self.summary = ImportSummary(observed=dict.fromkeys(self.kinds, 0), notes=list(plan.notes))
+        self._quarantine(plan.quarantine)
+        self._before = list(writer.entries)  # finished before an interruption
+        self._next = 0
+        self._parts: list[str] = []
+        again = self._before and not plan.unique
+        self._seen = set(_written_ids(writer.folder)) if again else set()
+
+    def skip(self) -> bool:
+        """Whether the next step was finished before an interruption; counts it then."""
+        if self._next >= len(self._before):
+            return False
+        self._count(self._before[self._next])
+        self._next += 1
+        return True
+
+    def append(self, chunk: Chunk) -> None:
+        if not self.plan.unique:
+            chunk = self._without_repeated(chunk)
+        columns = dict(chunk.columns)
+        object_id = np.asarray(columns[ID])
+        quarantine = chunk.quarantine
+        entry: dict[str, Any] = {"objects": len(object_id), "observed": {}, "repaired": {}}
+        for name, kind in self.kinds.items():
+            ragged = columns[name]
+            assert isinstance(ragged, Ragged)
+            cleaned = CLEANERS[kind](ragged)
+            columns[name] = cleaned.ragged
+            entry["observed"][name] = int(cleaned.ragged.present.sum())
+            entry["repaired"][name] = cleaned.counts
+            source = np.broadcast_to(np.asarray(chunk.source[name], object), len(object_id))
+            quarantine = quarantine + [
+                quarantine_row(object_id[i], source[i], name, cleaned.reason[i])
+                for i in np.flatnonzero(cleaned.reason != "")
+            ]
+        part = None if chunk.part is None else chunk.part.tolist()
+        entry |= {"quarantine": quarantine, "part": part}
+        self.writer.step(columns, entry)
+        self._count(entry)
+
+    def finish(self) -> ImportSummary:
+        """Write what stands beside the objects."""
+        folder, summary = self.writer.folder, self.summary
+        if not summary.objects:
+            most = max(summary.quarantined, key=lambda r: summary.quarantined[r], default="")
+            reason = f": {most}" if most else ""
+            raise DataError(f"There is no object that can be used for {self.writer.path}{reason}.")
+        if self.plan.split is not None:
+            ids = np.asarray(_written_ids(folder), str)
+            split = Split(ids, np.asarray(self._parts, str), recipe=self.plan.split)
+            split.write(folder / "splits" / "published.parquet")
+        write_json(folder / "import.json", vars(summary))
+        return summary
+
+    def _without_repeated(self, chunk: Chunk) -> Chunk:
+        """Leave out objects whose name was there before, with a row in the quarantine each."""
+        keep, rows = [], []
+        names = np.asarray(chunk.columns[ID]).tolist()
+        for i, name in enumerate(names):
+            if name in self._seen:
+                source = np.broadcast_to(
+                    np.asarray(next(iter(chunk.source.values()), ""), object), len(names)
+                )[i]
+                rows.append(quarantine_row(name, source, "objects", TWICE))
+            else:
+                keep.append(i)
+                self._seen.add(name)
+        if not rows:
+            return chunk
+        index = np.asarray(keep, np.int64)
+        return Chunk(
+            {
+                key: value.take(index) if isinstance(value, Ragged) else np.asarray(value)[index]
+                for key, value in chunk.columns.items()
+            },
+            {
+                key: value if isinstance(value, str) else np.asarray(value, object)[index]
+                for key, value in chunk.source.items()
+            },
+            None if chunk.part is None else chunk.part[index],
+            chunk.quarantine + rows,
+        )
+
+    def _count(self, entry: dict[str, Any]) -> None:
+        self.summary.objects += entry["objects"]
+        for name, n in entry["observed"].items():
+            self.summary.observed[name] += n
+        for name, counts in entry["repaired"].items():
+            total = Counter(self.summary.repaired.get(name, {}))
+            total.update(counts)
+            if total:
+                self.summary.repaired[name] = dict(total)
+        self._quarantine(entry["quarantine"])
+        self._parts += entry["part"] or []
+
+    def _quarantine(self, rows: list[Row]) -> None:
+        self.writer.quarantine(rows)
+        counts = Counter(self.summary.quarantined)
+        counts.update(short_reason(row["reason"], row["source"]) for row in rows)
+        self.summary.quarantined = dict(counts)
+
+
+def render_summary(summary: ImportSummary) -> "RenderableType":
+    """Give what `skybind data import` prints, for a rich console."""
+    from rich.console import Group
+    from rich.markup import escape
+    from rich.table import Table
+
+    head = Table("Modality", "Objects", title="Imported")
+    head.add_row("all", f"{summary.objects:,}")
+    for name, n in summary.observed.items():
+        head.add_row(escape(name), f"{n:,}")
+    parts: list[RenderableType] = [head]
+    if summary.repaired:
+        table = Table("Modality", "Found and put right", "Times", title="Repaired")
+        for name, counts in summary.repaired.items():
+            for what, n in counts.items():
+                table.add_row(escape(name), what, f"{n:,}")
+        parts.append(table)
+    if summary.quarantined:
+        table = Table("Reason", "Times", title="Set aside (quarantine.parquet)")
+        for reason, n in sorted(summary.quarantined.items(), key=lambda item: -item[1]):
+            table.add_row(escape(reason), f"{n:,}")
+        parts.append(table)
+    return Group(*parts, *(escape(note) for note in summary.notes))
+
+
+def quarantine_row(object_id: str, source: str, modality: str, reason: str) -> Row:
+    """One row of the quarantine table."""
+    return {
+        "object_id": str(object_id),
+        "source": str(source),
+        "modality": modality,
+        "reason": str(reason),
+    }
+
+
+def _written_ids(folder: Path) -> list[str]:
+    """Names of the objects that are written, in order."""
+    parts = sorted((folder / "objects").glob("*.parquet"))
+    return [name for part in parts for name in pq.read_table(part, columns=[ID])[ID].to_pylist()]

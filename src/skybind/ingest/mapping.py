@@ -1,0 +1,372 @@
+"""The mapping: a small YAML file that says which columns of survey files are what."""
+
+from collections.abc import Mapping as AbstractMapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from skybind.config.load import merge, validate
+from skybind.data.units import convert, parse_unit, stored_unit
+from skybind.errors import ConfigError
+from skybind.ingest.readers.registry import catalogue, file_formats, file_reader
+from skybind.ingest.readers.tables import FORMATS, read_bytes
+from skybind.words import nearest
+
+#: Formats of files that hold arrays with one row an object.
+STACKS = ("npz", "hdf5", "fits_images")
+
+
+RESERVED = ("object_id", "ra", "dec")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+def stack_format(file: str, format: str | None, kind: str) -> str | None:
+    """Format of a file of arrays (see `STACKS`); None for a table."""
+    if format is not None:
+        return format if format in STACKS else None
+    ending = file.lower()
+    if ending.endswith(".npz"):
+        return "npz"
+    if ending.endswith((".h5", ".hdf5", ".hdf")):
+        return "hdf5"
+    fits = ending.removesuffix(".gz").endswith((".fits", ".fit"))
+    return "fits_images" if fits and kind == "image" else None
+
+
+class ColumnSpec(_Section):
+    """A column of a file; a bare name stands for `{column: name}`."""
+
+    column: str = Field(description="Name of the column in the file.")
+    unit: str | None = Field(None, description="Its unit; if left out, the one the file states.")
+    description: str = Field("", description="One sentence about it.")
+    missing: list[float] = Field(
+        [], description="Numbers that stand for 'not known', such as 99.99 or -9999."
+    )
+    optional: bool = Field(False, description="Leave it out where the file lacks it.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_name(cls, raw: Any) -> Any:
+        return {"column": str(raw)} if isinstance(raw, str | int) else raw
+
+
+class FileSpec(_Section):
+    """A file and how it is read."""
+
+    file: str | None = Field(None, description="Path, relative to the mapping.")
+    format: str | None = Field(None, description="Format, where the file's name does not tell it.")
+    delimiter: str | None = Field(None, description="Between the columns of a CSV.")
+    hdu: int | None = Field(None, description="Which extension of a FITS file.")
+    names: list[str] | None = Field(
+        None, description="Columns of a text table that has no header, in order."
+    )
+    skip_lines: int = Field(0, description="Leading lines of a text table to leave out.", ge=0)
+
+    def table_options(self) -> dict[str, Any]:
+        """Give what `read_table` has to know of the file."""
+        return {
+            "format": self.format,
+            "delimiter": self.delimiter,
+            "hdu": self.hdu,
+            "names": self.names,
+            "skip_lines": self.skip_lines,
+        }
+
+
+class ObjectsSpec(FileSpec):
+    """The table of objects: one row an object."""
+
+    file: str = Field(description="Path, relative to the mapping.")
+    catalogue: str | None = Field(None, description="A survey whose columns are known: asassn.")
+    id: str = Field(description="Column with the name of the object.")
+    ra: ColumnSpec | None = Field(None, description="Right ascension; in degrees by default.")
+    dec: ColumnSpec | None = Field(None, description="Declination; in degrees by default.")
+    label: ColumnSpec | None = Field(None, description="Class of the object.")
+    labels: dict[str, ColumnSpec] = Field({}, description="More labels, by name.")
+    features: dict[str, dict[str, ColumnSpec]] = Field(
+        {}, description="Modality -> name -> column: metadata, photometry."
+    )
+    targets: dict[str, ColumnSpec] = Field({}, description="Numbers to predict, by name.")
+    info: dict[str, ColumnSpec] = Field({}, description="Columns that are only kept, by name.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_catalogue(cls, raw: Any) -> Any:
+        if isinstance(raw, AbstractMapping) and isinstance(raw.get("catalogue"), str):
+            return merge(catalogue(raw["catalogue"]), raw)
+        return raw
+
+    @model_validator(mode="after")
+    def _names(self) -> "ObjectsSpec":
+        seen = set(RESERVED)
+        for name in self.columns():
+            if name in seen:
+                raise ValueError(f"the name '{name}' is used twice or reserved")
+            seen.add(name)
+        return self
+
+    def columns(self) -> dict[str, tuple[str, str | None, ColumnSpec]]:
+        """Give every flat column: name -> (role, modality, where it comes from)."""
+        labels = {"label": self.label, **self.labels} if self.label else self.labels
+        found: dict[str, tuple[str, str | None, ColumnSpec]] = {}
+        groups: list[tuple[str, str | None, dict[str, ColumnSpec]]] = [("label", None, labels)]
+        groups += [("feature", modality, specs) for modality, specs in self.features.items()]
+        groups += [("target", None, self.targets), ("info", None, self.info)]
+        for role, modality, specs in groups:
+            for name, spec in specs.items():
+                if name in found:
+                    raise ValueError(f"the name '{name}' is used twice or reserved")
+                found[name] = (role, modality, spec)
+        return found
+
+
+class ObservationSpec(FileSpec):
+    """Observations of one modality: a long table, arrays, or a folder of one file an object."""
+
+    kind: ClassVar[str]
+    needed: ClassVar[tuple[tuple[str, ...], ...]]
+
+    folder: str | None = Field(None, description="Folder or zip with one file an object.")
+    pattern: str | None = Field(
+        None,
+        description="Name of an object's file in the folder, with columns of the table of objects "
+        "in braces: '{id}.csv', or '{filename}' where a column holds the names.",
+    )
+    id: str | None = Field(
+        None,
+        description="Column of a long table that names the object; of arrays the one with the "
+        "names, without which their rows are those of the table of objects.",
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "ObservationSpec":
+        if (self.file is None) == (self.folder is None):
+            raise ValueError("give either a file (long table) or a folder (one file an object)")
+        if self.file is not None and self.id is None and not self.stacked:
+            raise ValueError("a long table needs its column 'id', which names the object")
+        if self.folder is not None and self.pattern is None:
+            raise ValueError("a folder needs a 'pattern' for its files, e.g. '{id}.csv'")
+        known = [*(FORMATS if self.kind != "image" else ()), *file_formats(self.kind), *STACKS]
+        if self.format is not None and self.format not in known:
+            raise ValueError(
+                f"the format '{self.format}' is not known, {nearest(self.format, known)}"
+            )
+        if self.reader is None:
+            for names in self.needed:
+                if not any(name in self.fields() for name in names):
+                    raise ValueError(f"the column of {' or '.join(names)} is not given")
+        elif self.fields():
+            first = next(iter(self.fields()))
+            raise ValueError(f"the format '{self.format}' has its own columns: leave out '{first}'")
+        elif self.file is not None:
+            raise ValueError(f"the format '{self.format}' is of one file an object: give a folder")
+        return self
+
+    @property
+    def stacked(self) -> bool:
+        """Whether the file holds arrays with one row an object."""
+        return self.file is not None and stack_format(self.file, self.format, self.kind) is not None
+
+    @property
+    def reader(self) -> Any:
+        """The file reader of the format; None for a plain table."""
+        return file_reader(self.kind, self.format) if self.format else None
+
+    def fields(self) -> dict[str, ColumnSpec]:
+        """Fields of the observation that are mapped, by name."""
+        return {
+            name: getattr(self, name)
+            for name, info in type(self).model_fields.items()
+            if isinstance(getattr(self, name), ColumnSpec)
+        }
+
+    def units(self) -> dict[str, str | None]:
+        """Units that the fields have in the dataset, as far as the mapping tells them."""
+        if self.reader is not None:
+            return dict(self.reader.units)
+        return {
+            name: stored_unit(self.kind, name, self.declared_unit(name)) for name in self.fields()
+        }
+
+    def declared_unit(self, name: str) -> str | None:
+        """Unit of a field: its own, or for an error that of its value."""
+        unit = self.fields()[name].unit
+        value = self.fields().get(name.removesuffix("_err"))
+        return value.unit if unit is None and value is not None else unit
+
+
+class PhotometrySpec(ObservationSpec):
+    """Light curves."""
+
+    kind: ClassVar[str] = "photometry"
+    needed: ClassVar[tuple[tuple[str, ...], ...]] = (("time",), ("flux", "magnitude"))
+
+    time: ColumnSpec | None = Field(None, description="Time of the epoch; converted to days.")
+    flux: ColumnSpec | None = Field(None, description="Flux density; converted to mJy.")
+    flux_err: ColumnSpec | None = Field(None, description="Its standard error.")
+    magnitude: ColumnSpec | None = Field(None, description="Magnitude, instead of a flux.")
+    magnitude_err: ColumnSpec | None = Field(None, description="Its standard error.")
+    band: ColumnSpec | None = Field(None, description="Name of the filter.")
+
+    @model_validator(mode="after")
+    def _flux_or_magnitude(self) -> "PhotometrySpec":
+        have = self.fields()
+        if ("flux" in have or "flux_err" in have) and (
+            "magnitude" in have or "magnitude_err" in have
+        ):
+            raise ValueError("give the flux or the magnitude, not both")
+        return self
+
+
+class SpectrumSpec(ObservationSpec):
+    """Spectra."""
+
+    kind: ClassVar[str] = "spectrum"
+    needed: ClassVar[tuple[tuple[str, ...], ...]] = (("wavelength",), ("flux",))
+
+    wavelength: ColumnSpec | None = Field(None, description="Converted to Angstrom.")
+    flux: ColumnSpec | None = Field(None, description="Flux density, in any unit.")
+    flux_err: ColumnSpec | None = Field(None, description="Its standard error.")
+    ivar: ColumnSpec | None = Field(None, description="Its inverse variance, instead.")
+    mask: ColumnSpec | None = Field(None, description="Not zero where a pixel is bad.")
+
+    @model_validator(mode="after")
+    def _one_error(self) -> "SpectrumSpec":
+        if self.flux_err is not None and self.ivar is not None:
+            raise ValueError("give flux_err or ivar, not both")
+        return self
+
+
+class ImageSpec(ObservationSpec):
+    """Images: a folder of one file an object, or one array of all objects."""
+
+    kind: ClassVar[str] = "image"
+    needed: ClassVar[tuple[tuple[str, ...], ...]] = ()
+
+    bands: list[str] | None = Field(
+        None, description="Names of the planes, in the order of the file; else the file tells."
+    )
+    pixel_scale: float | None = Field(
+        None, description="Arcsec a pixel; if left out, as the file states it.", gt=0
+    )
+    unit: str | None = Field(
+        None, description="Unit of the pixels; if left out, as the file states it."
+    )
+    array: ColumnSpec | None = Field(
+        None, description="Array of all objects (n, bands, y, x) in an npz, HDF5 or FITS file."
+    )
+
+    @model_validator(mode="after")
+    def _image_source(self) -> "ImageSpec":
+        if self.bands is not None and len(set(self.bands)) != len(self.bands):
+            raise ValueError("a band is named twice")
+        if (self.array is None) != (self.file is None):
+            raise ValueError("a file of all objects needs 'array', a folder of files has none")
+        return self
+
+    def units(self) -> dict[str, str | None]:
+        """Nothing: the bands are known when a file is open."""
+        return {}
+
+
+class Mapping(_Section):
+    """Where a dataset comes from."""
+
+    objects: ObjectsSpec
+    photometry: PhotometrySpec | None = None
+    spectrum: SpectrumSpec | None = None
+    image: ImageSpec | None = None
+    more_photometry: dict[str, PhotometrySpec] = Field(
+        {}, description="Light curves of other surveys or bands, by name of the modality."
+    )
+    more_spectra: dict[str, SpectrumSpec] = Field({}, description="Likewise spectra.")
+    more_images: dict[str, ImageSpec] = Field({}, description="Likewise images.")
+    provenance: str = Field("", description="Where the data come from, in words.")
+    simulated: bool = Field(False, description="Whether they are simulated.")
+
+    def observations(self) -> dict[str, ObservationSpec]:
+        """All observations, by the name of their column."""
+        found: dict[str, ObservationSpec] = {}
+        if self.photometry is not None:
+            found["photometry"] = self.photometry
+        if self.spectrum is not None:
+            found["spectrum"] = self.spectrum
+        if self.image is not None:
+            found["image"] = self.image
+        return {**found, **self.more_photometry, **self.more_spectra, **self.more_images}
+
+    @model_validator(mode="after")
+    def _observation_names(self) -> "Mapping":
+        taken = {*RESERVED, "metadata", *self.objects.columns()}
+        for name in self.observations():
+            if name in taken:
+                raise ValueError(f"the name '{name}' of an observation is taken by a column")
+        more = [*self.more_photometry, *self.more_spectra, *self.more_images]
+        twice = sorted({name for name in more if more.count(name) > 1})
+        if twice:
+            raise ValueError(f"the name '{twice[0]}' is used twice")
+        return self
+
+
+class ReaderMapping(_Section):
+    """A whole data set in a layout that skybind knows."""
+
+    reader: str = Field(description="Name of the reader: astrom3_hub.")
+    path: str = Field(description="Folder of the data set, relative to this file.")
+    options: dict[str, Any] = Field({}, description="Options of the reader.")
+
+
+def load_mapping(path: str | Path) -> Mapping | ReaderMapping:
+    """Read a mapping.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read.
+    ConfigError
+        If it is not YAML, a key is unknown (its nearest neighbour is named), or a unit cannot
+        be converted.
+    """
+    path = Path(path)
+    try:
+        raw = yaml.safe_load(read_bytes(path).decode("utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        first = " ".join(str(error).split())[:200]
+        raise ConfigError(f"The mapping {path} is not YAML: {first.rstrip('.')}.") from error
+    if not isinstance(raw, dict):
+        raise ConfigError(
+            f"The mapping {path} has no keys: it needs 'objects' and an observation, such as "
+            "'photometry'."
+        )
+    if "reader" in raw:
+        return validate(ReaderMapping, raw, str(path))
+    mapping = validate(Mapping, raw, str(path))
+    _check_units(mapping, str(path))
+    return mapping
+
+
+def _check_units(mapping: Mapping, where: str) -> None:
+    import numpy as np
+
+    for name, (_, _, spec) in mapping.objects.columns().items():
+        if spec.unit is not None:
+            parse_unit(spec.unit, f"{where}: objects, column '{spec.column}' ({name})")
+    for name, position in (("ra", mapping.objects.ra), ("dec", mapping.objects.dec)):
+        if position is not None and position.unit is not None:
+            at = f"{where}: objects, column '{position.column}' ({name})"
+            convert(np.zeros(1), position.unit, "deg", at)
+    for modality, observation in mapping.observations().items():
+        for name, spec in observation.fields().items():
+            at = f"{where}: {modality}, column '{spec.column}' ({name})"
+            unit = observation.declared_unit(name)
+            if unit is None or name in ("band", "mask"):
+                continue
+            parse_unit(unit, at)
+            target = stored_unit(observation.kind, name, unit)
+            if target is not None and target != unit:
+                convert(np.ones(1), unit, target, at)

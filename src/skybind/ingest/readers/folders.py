@@ -1,0 +1,222 @@
+"""Folders (or zips) of one file an object."""
+
+import os
+import re
+import string
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from skybind.errors import ConfigError, DataError
+from skybind.ingest.mapping import ObservationSpec
+from skybind.ingest.readers.long import UNKNOWN_OBJECT, Rows, observation_fields
+from skybind.ingest.readers.registry import Fields
+from skybind.ingest.readers.tables import format_of, read_bytes, read_table
+from skybind.ragged import Ragged
+
+
+class ObjectFiles:
+    """The files of the objects, found by the mapping's pattern and read a chunk at a time.
+
+    Parameters
+    ----------
+    spec : ObservationSpec
+        With a folder and a pattern.
+    base : Path
+        Folder that the mapping's paths are relative to.
+    modality : str
+        Name of the observation, for the quarantine.
+    columns : mapping of str to ndarray of str, shape (n,)
+        Columns of the table of objects that the pattern names; `id` among them.
+
+    Attributes
+    ----------
+    quarantine : list of dict
+        Files that no object has, and files named in a column that are not there.
+    """
+
+    def __init__(
+        self, spec: ObservationSpec, base: Path, modality: str, columns: Mapping[str, np.ndarray]
+    ) -> None:
+        assert spec.folder is not None
+        assert spec.pattern is not None
+        self.spec, self.modality = spec, modality
+        self.path = base / spec.folder
+        self.names = list(spec.units())
+        self._zip: zipfile.ZipFile | None = None
+        names = self._list()
+        wanted = _fill(spec.pattern, columns)
+        self.files = [_find(name, names) for name in wanted]
+        ids = columns["id"]
+        self.quarantine: Rows = []
+        if len(ids) and not any(self.files):
+            raise ConfigError(
+                f"{modality}: no object has a file in {self.path}: the first would be "
+                f"'{wanted[0][:100]}', but there are {len(names)} files such as "
+                f"'{next(iter(sorted(names)), '')}'; is the pattern '{spec.pattern}' right?"
+            )
+        if any(self.files):
+            self._check_format(next(name for name in self.files if name))
+        if "{id}" not in spec.pattern:
+            # the table of objects promised these files
+            lost = [i for i, name in enumerate(wanted) if name and not self.files[i]]
+            self.quarantine += [self._row(ids[i], wanted[i], "the file is not there") for i in lost]
+        matches = re.compile(_expression(spec.pattern))
+        used = {name for name in self.files if name}
+        endings = {_ending(name) for name in used}
+        for name in sorted(names - used):
+            found = matches.fullmatch(name)
+            if found and _ending(name) in endings:
+                object_id = found.groupdict().get("id") or ""
+                self.quarantine.append(self._row(object_id, name, UNKNOWN_OBJECT))
+
+    def read(self, rows: np.ndarray, object_id: np.ndarray) -> tuple[Ragged, Rows]:
+        """Read the files of some objects; one that cannot be read is set aside with its reason."""
+        quarantine: Rows = []
+        found: dict[int, Fields] = {}
+        for i, row in enumerate(rows.tolist()):
+            name = self.files[row]
+            if not name:
+                continue
+            try:
+                found[i] = self._fields(name)
+            except DataError as error:
+                quarantine.append(self._row(object_id[row], name, str(error)))
+        names = self.names
+        lengths = np.zeros(len(rows), np.int64)
+        present = np.zeros(len(rows), bool)
+        for i, fields in found.items():
+            lengths[i] = len(next(iter(fields.values())))
+            present[i] = True
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        flat = {name: _join(name, list(found.values())) for name in names}
+        return Ragged(flat, offsets, present), quarantine
+
+    def source(self, row: int) -> str:
+        """Where the observation of an object comes from, for the quarantine."""
+        return f"{self.spec.folder}/{self.files[row]}" if self.files[row] else ""
+
+    def _check_format(self, name: str) -> None:
+        """Stop at once, not file by file, where the format is not known."""
+        if self.spec.format is None:
+            format_of(name)
+
+    def _fields(self, name: str) -> Fields:
+        data = self._bytes(name)
+        reader = self.spec.reader
+        if reader is not None:
+            return {field: _typed(field, v) for field, v in reader.read(data, name).items()}
+        band = [self.spec.fields()["band"].column] if "band" in self.spec.fields() else []
+        table = read_table(
+            data,
+            name,
+            text=band,
+            **self.spec.table_options(),
+        )
+        fields = observation_fields(table, self.spec)
+        length = len(table)
+        return {
+            field: fields.get(field, np.full(length, np.nan, np.float32))
+            for field in self.spec.units()
+        }
+
+    def _list(self) -> set[str]:
+        if zipfile.is_zipfile(self.path) if self.path.is_file() else False:
+            self._zip = zipfile.ZipFile(self.path)
+            return {info.filename for info in self._zip.infolist() if not info.is_dir()}
+        if not self.path.exists():
+            raise DataError(f"There is no folder {self.path} ({self.modality}).")
+        if not self.path.is_dir():
+            raise DataError(f"{self.path} is neither a folder nor a zip file ({self.modality}).")
+        return {
+            Path(folder, name).relative_to(self.path).as_posix()
+            for folder, _, files in os.walk(self.path)
+            for name in files
+        }
+
+    def _bytes(self, name: str) -> bytes:
+        if self._zip is None:
+            return read_bytes(self.path / name)
+        try:
+            return self._zip.read(name)
+        except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError) as error:
+            raise DataError(f"{name} cannot be read from the zip: {error}.") from error
+
+    def _row(self, object_id: str, name: str, reason: str) -> dict[str, str]:
+        source = f"{self.spec.folder}/{name}"
+        return {
+            "object_id": object_id,
+            "source": source,
+            "modality": self.modality,
+            "reason": reason,
+        }
+
+
+def pattern_columns(pattern: str) -> list[str]:
+    """Columns that a pattern names, `id` aside.
+
+    Raises
+    ------
+    ConfigError
+        If its braces do not match.
+    """
+    try:
+        named = [field for _, field, _, _ in string.Formatter().parse(pattern) if field is not None]
+    except ValueError as error:
+        raise ConfigError(f"The pattern '{pattern}' is not right: {error}.") from error
+    if not named:
+        raise ConfigError(f"The pattern '{pattern}' names no column: write e.g. '{{id}}.csv'.")
+    return [name for name in named if name != "id"]
+
+
+def _fill(pattern: str, columns: Mapping[str, np.ndarray]) -> list[str]:
+    """Fill the pattern for every object; "" where a column it needs is empty."""
+    pieces = [(text, field) for text, field, _, _ in string.Formatter().parse(pattern)]
+    used = [field for _, field in pieces if field is not None]
+    names = []
+    for row in zip(*(columns[field] for field in used), strict=True):
+        values = iter(row)
+        filled = "".join(
+            text + (next(values) if field is not None else "") for text, field in pieces
+        )
+        names.append(filled if all(row) else "")
+    return names
+
+
+def _expression(pattern: str) -> str:
+    """Regular expression of the names that a pattern can give."""
+    expression = ""
+    seen: set[str] = set()
+    for text, field, _, _ in string.Formatter().parse(pattern):
+        expression += re.escape(text)
+        if field is not None:
+            named = field == "id" and field not in seen
+            expression += "(?P<id>.+)" if named else ".+"
+            seen.add(field)
+    return expression
+
+
+def _find(name: str, names: set[str]) -> str:
+    """The file of that name; also without the blanks of the name, or gzipped."""
+    for candidate in (name, name.replace(" ", ""), name + ".gz"):
+        if candidate in names:
+            return candidate
+    return ""
+
+
+def _ending(name: str) -> str:
+    return "".join(Path(name).suffixes[-2 if name.endswith(".gz") else -1 :])
+
+
+def _typed(field: str, values: np.ndarray) -> np.ndarray:
+    if field == "band":
+        return values.astype(object)
+    return values.astype({"time": np.float64, "mask": bool}.get(field, np.float32))
+
+
+def _join(field: str, parts: list[Fields]) -> np.ndarray:
+    if parts:
+        return np.concatenate([part[field] for part in parts])
+    return _typed(field, np.zeros(0))

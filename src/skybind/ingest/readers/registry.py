@@ -1,0 +1,200 @@
+"""Readers found by name: a new format is one file in this folder with one decorated function."""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from skybind.errors import ConfigError
+from skybind.words import nearest
+
+Fields = dict[str, np.ndarray]
+
+
+FileFunction = Callable[[bytes, str], Fields]
+
+
+DatasetFunction = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class FileReader:
+    """How one file of one object is read.
+
+    Attributes
+    ----------
+    read : callable
+        Takes the bytes and the name of a file and gives its fields as arrays of one length, in
+        the units of the dataset (d, mJy, Angstrom). Raises `DataError` for a file it cannot read.
+    units : dict of str to (str or None)
+        Fields it gives, and their units.
+    """
+
+    read: FileFunction
+    units: Mapping[str, str | None]
+
+
+@dataclass(frozen=True)
+class ImageRequest:
+    """What a mapping says of image files.
+
+    Attributes
+    ----------
+    bands : list of str or None
+        Names of the planes, in the order of the file.
+    hdu : int or None
+        Which extension of a FITS file.
+    """
+
+    bands: list[str] | None = None
+    hdu: int | None = None
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One image of one object.
+
+    Attributes
+    ----------
+    planes : ndarray, shape (bands, y, x)
+    bands : list of str
+    pixel_scale : float or None
+        Arcsec a pixel, where the file states it.
+    unit : str or None
+        Of the values, where the file states it.
+    display : bool
+        Whether it is a picture for people: stretched, clipped, no fluxes.
+    """
+
+    planes: np.ndarray
+    bands: list[str]
+    pixel_scale: float | None
+    unit: str | None
+    display: bool = False
+
+
+ImageFunction = Callable[[bytes, str, ImageRequest], Picture]
+
+
+_FILES: dict[str, dict[str, FileReader]] = {"photometry": {}, "spectrum": {}}
+
+
+_IMAGES: dict[str, tuple[ImageFunction, tuple[str, ...]]] = {}
+
+
+_DATASETS: dict[str, DatasetFunction] = {}
+
+
+_CATALOGUES: dict[str, dict[str, Any]] = {}
+
+
+def register_photometry_file(
+    name: str, units: Mapping[str, str | None]
+) -> Callable[[FileFunction], FileFunction]:
+    """Register a reader of light curve files under `name` (see `FileReader`)."""
+    return _register("photometry", name, units)
+
+
+def register_spectrum_file(
+    name: str, units: Mapping[str, str | None]
+) -> Callable[[FileFunction], FileFunction]:
+    """Register a reader of spectrum files under `name` (see `FileReader`)."""
+    return _register("spectrum", name, units)
+
+
+def register_image_file(
+    name: str, suffixes: tuple[str, ...]
+) -> Callable[[ImageFunction], ImageFunction]:
+    """Register a reader of image files: takes bytes, name and `ImageRequest`, gives a `Picture`."""
+
+    def decorate(function: ImageFunction) -> ImageFunction:
+        _IMAGES[name] = (function, suffixes)
+        return function
+
+    return decorate
+
+
+def image_reader(file: str, name: str | None) -> ImageFunction:
+    """Reader of image files by format, or else by the name of a file."""
+    _load_all()
+    if name is not None:
+        return _named(_IMAGES, name, "format of images")[0]
+    ending = file.lower().removesuffix(".gz")
+    for function, suffixes in _IMAGES.values():
+        if ending.endswith(suffixes):
+            return function
+    raise ConfigError(
+        f"The format of {file} cannot be told from its name: add format: {' or '.join(_IMAGES)}."
+    )
+
+
+def register_dataset_reader(name: str) -> Callable[[DatasetFunction], DatasetFunction]:
+    """Register a reader of whole data sets: `read(path, options, base)` gives a `build.Plan`."""
+
+    def decorate(function: DatasetFunction) -> DatasetFunction:
+        _DATASETS[name] = function
+        return function
+
+    return decorate
+
+
+def register_catalogue(name: str, objects: dict[str, Any]) -> None:
+    """Register the columns of a survey's catalogue: the `objects` section of a mapping."""
+    _CATALOGUES[name] = objects
+
+
+def file_reader(kind: str, name: str) -> FileReader | None:
+    """Reader of files of a kind and format; None where the format is a plain table."""
+    _load_all()
+    return _FILES.get(kind, {}).get(name)
+
+
+def file_formats(kind: str) -> list[str]:
+    """Names of the file formats of a kind that are not plain tables."""
+    _load_all()
+    return sorted(_IMAGES) if kind == "image" else sorted(_FILES[kind])
+
+
+def dataset_reader(name: str) -> DatasetFunction:
+    """Reader of whole data sets by name."""
+    _load_all()
+    return _named(_DATASETS, name, "reader of data sets")
+
+
+def dataset_readers() -> list[str]:
+    """Names of the readers of whole data sets."""
+    _load_all()
+    return sorted(_DATASETS)
+
+
+def catalogue(name: str) -> dict[str, Any]:
+    """Columns of a survey's catalogue by name."""
+    _load_all()
+    return _named(_CATALOGUES, name, "catalogue")
+
+
+def _register(
+    kind: str, name: str, units: Mapping[str, str | None]
+) -> Callable[[FileFunction], FileFunction]:
+    def decorate(function: FileFunction) -> FileFunction:
+        _FILES[kind][name] = FileReader(function, dict(units))
+        return function
+
+    return decorate
+
+
+def _named(known: dict[str, Any], name: str, what: str) -> Any:
+    if name not in known:
+        raise ConfigError(f"There is no {what} '{name}': {nearest(name, list(known))}")
+    return known[name]
+
+
+@cache
+def _load_all() -> None:
+    package = importlib.import_module("skybind.ingest.readers")
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"{package.__name__}.{module.name}")

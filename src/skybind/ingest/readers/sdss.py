@@ -1,0 +1,50 @@
+"""SDSS, BOSS and eBOSS spectra: `spec-PLATE-MJD-FIBER.fits`, full or lite.
+
+The first table holds the coadded spectrum: `flux` and `ivar` in units of 1e-17 erg/s/cm2/Angstrom,
+and `loglam`, the decimal logarithm of the vacuum wavelength in Angstrom. A pixel with ivar = 0 is
+bad. `and_mask` is not used: the pipeline gives ivar = 0 to what it rejects, and some flags, such as
+BADFLAT, can hold for a whole usable spectrum.
+"""
+
+import numpy as np
+
+from skybind.errors import DataError
+from skybind.ingest.readers.registry import Fields, register_spectrum_file
+from skybind.ingest.readers.tables import open_fits
+
+FLUX_UNIT = "1e-17 erg / (s cm2 Angstrom)"
+
+
+IVAR_UNIT = "1e34 s2 cm4 Angstrom2 / erg2"
+
+
+@register_spectrum_file(
+    "sdss", {"wavelength": "Angstrom", "flux": FLUX_UNIT, "ivar": IVAR_UNIT, "mask": None}
+)
+def read_sdss(data: bytes, name: str) -> Fields:
+    """Read one SDSS spectrum from the bytes of its FITS file, gzipped or not.
+
+    Returns
+    -------
+    dict
+        `wavelength` [Angstrom, vacuum], `flux`, `ivar`, `mask` (True = bad), shape (pixels,).
+
+    Raises
+    ------
+    DataError
+        If it is no such file.
+    """
+    with open_fits(data, name) as hdus:
+        columns = getattr(hdus[1], "columns", None) if len(hdus) > 1 else None
+        known = {} if columns is None else {column.lower(): column for column in columns.names}
+        for needed in ("flux", "loglam", "ivar"):
+            if needed not in known:
+                raise DataError(f"{name} has no column {needed} in its first table.")
+        table = {key: np.asarray(hdus[1].data[column]) for key, column in known.items()}
+    ivar = table["ivar"].astype(np.float32)
+    return {
+        "wavelength": (10.0 ** table["loglam"].astype(float)).astype(np.float32),
+        "flux": table["flux"].astype(np.float32),
+        "ivar": ivar,
+        "mask": ~(ivar > 0),
+    }

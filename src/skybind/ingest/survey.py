@@ -1,0 +1,304 @@
+"""From survey files to a dataset, as a mapping says."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from skybind.data.dataset import BASE_COLUMNS
+from skybind.data.schema import Column
+from skybind.data.units import convert
+from skybind.errors import DataError
+from skybind.ingest.build import Chunk, ImportSummary, Plan, Row, build_dataset, quarantine_row
+from skybind.ingest.mapping import (
+    ColumnSpec,
+    ImageSpec,
+    Mapping,
+    ObservationSpec,
+    ReaderMapping,
+    load_mapping,
+)
+from skybind.ingest.readers.folders import ObjectFiles, pattern_columns
+from skybind.ingest.readers.long import LongTable
+from skybind.ingest.readers.pictures import ImageFiles
+from skybind.ingest.readers.registry import dataset_reader
+from skybind.ingest.readers.stacks import ImageStack, Stack
+from skybind.ingest.readers.tables import numbers, read_bytes, read_table, texts
+
+CHUNK = 2048
+
+
+IMAGE_CHUNK = 256
+
+
+DISPLAY = (
+    "The images of '{name}' are pictures for people (JPEG): stretched for display, clipped and "
+    "compressed, not fluxes."
+)
+
+
+Source = ObjectFiles | LongTable | Stack
+
+
+def import_dataset(
+    mapping_path: str | Path,
+    out: str | Path,
+    overwrite: bool = False,
+    show: bool = False,
+) -> ImportSummary:
+    """Make a dataset of survey files.
+
+    What cannot be used is set aside in the dataset's quarantine with a reason; the counts of what
+    was repaired are in its `import.json`.
+
+    Parameters
+    ----------
+    mapping_path : str or Path
+        The YAML file that says which columns are what (docs/dataset.md).
+    out : str or Path
+        Folder of the dataset to make.
+    overwrite : bool
+        Replace a dataset that stands there.
+    show : bool
+        Show the progress.
+
+    Returns
+    -------
+    ImportSummary
+
+    Raises
+    ------
+    ConfigError
+        If the mapping is wrong.
+    DataError
+        If the table of objects or a long table cannot be read, or `out` cannot be written.
+    """
+    mapping_path, out = Path(mapping_path), Path(out)
+    mapping = load_mapping(mapping_path)
+    if isinstance(mapping, ReaderMapping):
+        base = mapping_path.parent
+        plan = dataset_reader(mapping.reader)(base / mapping.path, mapping.options, base)
+    else:
+        plan = _Import(mapping, mapping_path.parent).plan()
+    return build_dataset(plan, out, overwrite, show)
+
+
+def import_files(
+    reader: str,
+    path: str | Path,
+    out: str | Path,
+    options: dict[str, Any] | None = None,
+    overwrite: bool = False,
+    show: bool = False,
+) -> ImportSummary:
+    """Make a dataset of a whole data set in a layout that skybind knows, without a mapping.
+
+    Parameters
+    ----------
+    reader : str
+        Name of the reader, such as astroclip_hdf5 (docs/dataset.md).
+    path : str or Path
+        The file or folder.
+    out : str or Path
+        Folder of the dataset to make.
+    options : dict, optional
+        Options of the reader; paths among them are as seen from here.
+    overwrite, show
+        As of `import_dataset`.
+    """
+    plan = dataset_reader(reader)(Path(path), options or {}, Path())
+    return build_dataset(plan, Path(out), overwrite, show)
+
+
+class _Import:
+    def __init__(self, mapping: Mapping, base: Path) -> None:
+        self.mapping, self.base = mapping, base
+        self.quarantine: list[Row] = []
+        self.flat: dict[str, np.ndarray] = {}
+        self.schema: dict[str, Column] = {}
+        self.notes: list[str] = []
+        self._read_objects()
+        self.observations = {
+            name: self._source(name, spec) for name, spec in mapping.observations().items()
+        }
+        for name, spec in mapping.observations().items():
+            self.quarantine += self.observations[name].quarantine
+            self.schema[name] = self._observation_column(name, spec)
+
+    def plan(self) -> Plan:
+        """What `build_dataset` has to know."""
+        n = len(self.flat["object_id"])
+        if not n:
+            raise DataError(f"{self.mapping.objects.file} holds no object that can be used.")
+        specs = self.mapping.observations().values()
+        images = any(isinstance(spec, ImageSpec) for spec in specs)
+        size = IMAGE_CHUNK if images else CHUNK
+        paths = [self.mapping.objects.file, *(spec.file or spec.folder or "" for spec in specs)]
+        return Plan(
+            self.schema,
+            ((len(rows), partial(self._chunk, rows)) for rows in _chunks(n, size)),
+            total=n,
+            sources=[self.base / path for path in paths],
+            settings=self.mapping.model_dump(mode="json"),
+            provenance=" ".join([self.mapping.provenance, *self.notes]).strip(),
+            simulated=self.mapping.simulated,
+            quarantine=self.quarantine,
+            notes=self.notes,
+            unique=True,
+        )
+
+    def _chunk(self, rows: np.ndarray) -> Chunk:
+        chunk = Chunk({name: values[rows] for name, values in self.flat.items()}, {})
+        for name, observation in self.observations.items():
+            ragged, quarantine = observation.read(rows, self.flat["object_id"])
+            chunk.columns[name] = ragged
+            chunk.quarantine += quarantine
+            source = [observation.source(row) for row in rows.tolist()]
+            chunk.source[name] = np.asarray(source, object)
+        return chunk
+
+    def _source(self, name: str, spec: ObservationSpec) -> Source:
+        object_id = self.flat["object_id"]
+        if spec.file is not None and spec.stacked:
+            joined = (self.base, name, object_id, self.kept, len(self.objects))
+            if isinstance(spec, ImageSpec):
+                return ImageStack(spec, *joined)
+            return Stack(spec, *joined)
+        if spec.file is not None:
+            return LongTable(spec, self.base, name, object_id)
+        assert spec.pattern is not None
+        columns = {
+            column: texts(self.objects[column])[self.kept]
+            for column in pattern_columns(spec.pattern)
+        }
+        columns["id"] = object_id
+        if isinstance(spec, ImageSpec):
+            return ImageFiles(spec, self.base, name, columns)
+        return ObjectFiles(spec, self.base, name, columns)
+
+    def _observation_column(self, name: str, spec: ObservationSpec) -> Column:
+        source = self.observations[name]
+        if isinstance(source, ImageFiles | ImageStack):
+            layout = source.layout
+            if layout.display:
+                self.notes.append(DISPLAY.format(name=name))
+            return Column(
+                "observation",
+                modality=spec.kind,
+                fields=layout.fields,
+                attributes=layout.attributes,
+            )
+        fields = spec.units()
+        if spec.kind == "spectrum":
+            fields["mask"] = None  # the cleaning always says which pixels are bad
+        return Column("observation", modality=spec.kind, fields=fields)
+
+    def _read_objects(self) -> None:
+        spec = self.mapping.objects
+        text = [spec.id]
+        text += [c.column for role, _, c in spec.columns().values() if role == "label"]
+        for observation in self.mapping.observations().values():
+            text += pattern_columns(observation.pattern) if observation.pattern else []
+        self.objects = read_table(
+            read_bytes(self.base / spec.file),
+            spec.file,
+            text=text,
+            **spec.table_options(),
+        )
+        if not len(self.objects):
+            raise DataError(f"{spec.file} has no rows: there is no object in it.")
+        for sentence in self.objects.bad_rows:
+            self.quarantine.append(quarantine_row("", spec.file, "objects", sentence))
+        names = texts(self.objects[spec.id])
+        self.kept = self._usable(names)
+        self.flat["object_id"] = names[self.kept]
+        for name, position in (("ra", spec.ra), ("dec", spec.dec)):
+            self.schema[name] = BASE_COLUMNS[name]
+            if position is None:
+                self.flat[name] = np.full(len(self.kept), np.nan)
+            else:
+                self.flat[name] = self._position(name, position)
+        for name, (role, modality, column) in spec.columns().items():
+            if column.optional and column.column not in self.objects.columns:
+                continue
+            unit = column.unit or self.objects.units.get(column.column)
+            self.schema[name] = Column(role, unit, column.description, modality)
+            self.flat[name] = self._flat(name, role, modality, column)
+
+    def _usable(self, names: np.ndarray) -> np.ndarray:
+        """Rows with a name of their own; the others go to the quarantine."""
+        file = self.mapping.objects.file
+        _, first = np.unique(names.astype(str), return_index=True)
+        keep = np.zeros(len(names), bool)
+        keep[first] = True
+        for row in np.flatnonzero(~keep & (names != "")):
+            reason = f"the name occurs twice: only its first row is kept (row {row + 1} is not)"
+            self.quarantine.append(quarantine_row(names[row], file, "objects", reason))
+        keep &= names != ""
+        for row in np.flatnonzero(names == ""):
+            reason = f"no name in column '{self.mapping.objects.id}' (row {row + 1})"
+            self.quarantine.append(quarantine_row("", file, "objects", reason))
+        return np.flatnonzero(keep)
+
+    def _position(self, name: str, spec: ColumnSpec) -> np.ndarray:
+        raw = self.objects[spec.column][self.kept]
+        unit = spec.unit or self.objects.units.get(spec.column) or "deg"
+        values, bad = numbers(raw)
+        if bad.any():
+            values = _sexagesimal(raw, values, bad, unit)
+            bad = bad & np.isnan(values)
+        where = f"{self.objects.name}, column '{spec.column}' ({name})"
+        degrees = values if unit == "deg" else convert(values, unit, "deg", where)
+        self._note(
+            bad, name, lambda i: f"no angle in column '{spec.column}' ('{str(raw[i])[:40]}')"
+        )
+        low, high = (0.0, 360.0) if name == "ra" else (-90.0, 90.0)
+        if name == "ra":
+            degrees = np.where((degrees < 0) & (degrees >= -180), degrees + 360, degrees)
+        outside = (degrees < low) | (degrees > high)
+        self._note(outside, name, lambda i: f"{name} is out of range ({degrees[i]:g} deg)")
+        return np.where(outside | ~np.isfinite(degrees), np.nan, degrees)
+
+    def _flat(self, name: str, role: str, modality: str | None, spec: ColumnSpec) -> np.ndarray:
+        raw = self.objects[spec.column][self.kept]
+        if role == "label":
+            return texts(raw)
+        if role == "info" and raw.dtype.kind in "OUiu":
+            return raw if raw.dtype.kind in "iu" else texts(raw)  # long integers keep their digits
+        values, bad = numbers(raw)
+        where = modality or role
+        self._note(
+            bad, where, lambda i: f"no number in column '{spec.column}' ('{str(raw[i])[:40]}')"
+        )
+        infinite = np.isinf(values)
+        self._note(infinite, where, lambda i: f"infinite number in column '{spec.column}'")
+        for sentinel in spec.missing:
+            values = np.where(values == sentinel, np.nan, values)
+        return np.where(infinite, np.nan, values)
+
+    def _note(self, rows: np.ndarray, modality: str, reason: Callable[[int], str]) -> None:
+        self.quarantine += [
+            quarantine_row(
+                self.flat["object_id"][i], self.mapping.objects.file, modality, reason(i)
+            )
+            for i in np.flatnonzero(rows).tolist()
+        ]
+
+
+def _chunks(n: int, size: int) -> Iterator[np.ndarray]:
+    return (np.arange(start, min(start + size, n)) for start in range(0, n, size))
+
+
+def _sexagesimal(raw: np.ndarray, values: np.ndarray, rows: np.ndarray, unit: str) -> np.ndarray:
+    """Angles written like 06:37:15.9, in the unit given; what is none of these stays NaN."""
+    from astropy.coordinates import Angle
+
+    values = values.copy()
+    for i in np.flatnonzero(rows).tolist():
+        try:
+            values[i] = Angle(str(raw[i]), unit=unit).value
+        except Exception:  # astropy has many ways to refuse an angle; the caller notes the row
+            continue
+    return values

@@ -1,0 +1,1 @@
+"""Which objects to label next, and training with the answers."""

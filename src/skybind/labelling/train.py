@@ -1,0 +1,209 @@
+"""Fine-tuning with the answers of people, and the classes of all objects by what was learned."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from skybind.config.training import LossOptions, TrainingOptions
+from skybind.errors import DataError
+from skybind.files import atomic_path, json_hash, write_json
+from skybind.labelling.answers import (
+    ANSWERED,
+    FOLDER,
+    LABELLED,
+    LabelledRun,
+    labelled_run,
+    require_labels,
+)
+from skybind.measures.calibration import softmax
+from skybind.measures.classification import ClassificationResult, classification_metrics
+from skybind.models.model import load_model, predict
+from skybind.runs.cases import Case, choose_cases, options_of
+from skybind.runs.run import Run
+from skybind.runs.steps import run_finetuning
+
+CLASSES, HISTORY = "classes.parquet", "result.json"
+
+
+#: A few labels are trained on for so many times more epochs, at most.
+LONGER = 8
+
+
+@dataclass
+class Training:
+    """A classifier that was trained with answers.
+
+    Attributes
+    ----------
+    case : Case
+    n_answers, n_train : int
+        Answers of the run, and training objects with a label (answers included).
+    test : ClassificationResult or None
+        Result on the test objects; None if none of them has a label.
+    classes_file : Path
+        The class of every object.
+    """
+
+    case: Case
+    n_answers: int
+    n_train: int
+    test: ClassificationResult | None
+    classes_file: Path
+
+    @property
+    def sentences(self) -> list[str]:
+        """The result in words, one sentence each."""
+        said = [
+            f"{self.case.name}: trained on {self.n_train} labelled objects "
+            f"(the run has {self.n_answers} answers)."
+        ]
+        if self.test is None:
+            said.append(
+                "No test object has a label, so nothing is measured: 'skybind label propose RUN "
+                "--part test' draws some to be labelled."
+            )
+        else:
+            test = self.test
+            said.append(
+                f"On {test.n} test objects: accuracy {100 * test.accuracy:.1f} ± "
+                f"{100 * test.accuracy_error:.1f} %, balanced {100 * test.balanced_accuracy:.1f} "
+                f"± {100 * test.balanced_accuracy_error:.1f} %."
+            )
+        said.append(f"The class of every object is in {self.classes_file}.")
+        return said
+
+
+def train_with_answers(
+    run: Run,
+    *,
+    modalities: str = "all",
+    only_answers: bool = False,
+    start: str = "pretrained",
+    frozen: bool = False,
+) -> Training:
+    """Fine-tune a classifier with the catalogue's labels and the answers, and classify everything.
+
+    It stands in the run's folder `labels`; the classifiers of the run's own study, and their
+    results, stay as they are. Done again without new answers, it only measures again.
+
+    Parameters
+    ----------
+    run : Run
+        Pre-trained.
+    modalities : str
+        `all`, one, or several joined by '+'.
+    only_answers : bool
+        Leave out training objects that only the catalogue labels.
+    start : {"pretrained", "scratch"}
+    frozen : bool
+        Train the head only.
+
+    Raises
+    ------
+    DataError
+        If there is no answer or no labelled validation object.
+    LeakError
+        If the pre-training saw objects that validate or test.
+    """
+    joined = labelled_run(run)
+    if not joined.answered.any():
+        raise DataError(
+            f"The run in {run.folder} has no answers yet: hand them over with 'skybind label take'."
+        )
+    for part in ("train", "validation"):
+        require_labels(joined, part)
+    subset = ANSWERED if only_answers else LABELLED
+    possible = choose_cases(run, [modalities], ["full"], [start], frozen)
+    if not possible:
+        raise DataError(
+            "A frozen classifier needs pre-trained encoders: leave out --start scratch."
+        )
+    case = Case(possible[0].modalities, subset, start, possible[0].frozen)
+    rows = joined.rows("train", subset)
+    folder = joined.folder / FOLDER / case.name
+    _forget_old(joined, folder, rows)
+    trained = run_finetuning(joined, case, out=folder, options=_options(joined, case, len(rows)))
+    saved = load_model(folder / "model", run.dataset.schema)
+    everything = np.arange(len(run.dataset))
+    logits = predict(saved, joined.source, everything)
+    path = joined.folder / FOLDER / CLASSES
+    _write_classes(joined, logits, saved.classes, path)
+    test = _test(joined, logits, saved.classes)
+    result = Training(case, int(joined.answered.sum()), trained["n_train"], test, path)
+    _remember(joined, result)
+    return result
+
+
+def _forget_old(run: LabelledRun, folder: Path, rows: np.ndarray) -> None:
+    """Remove a classifier that was trained on other labels than those of now."""
+    every = np.concatenate([rows, run.rows("validation")])
+    key = {"hash": json_hash([every.tolist(), run.labels[every].tolist(), run.classes])}
+    note = folder / "labels.json"
+    if folder.exists() and (not note.exists() or json.loads(note.read_text()) != key):
+        shutil.rmtree(folder)
+    write_json(note, key)
+
+
+def _options(run: LabelledRun, case: Case, n: int) -> tuple[TrainingOptions, LossOptions]:
+    """Options for about as many labels as there are.
+
+    Those that the configuration has for the nearest share of the labels; with fewer objects than
+    that share would have, for more epochs, so that about as many steps are made.
+    """
+    total = max(len(run.rows("train")), 1)
+    shares = {"full": 1.0} | {name: float(name) / 100 for name in run.config.split.subsets}
+    away = {name: abs(np.log(share * total / max(n, 1))) for name, share in shares.items()}
+    nearest_share = min(away, key=lambda name: away[name])
+    training, loss = options_of(run, Case(case.modalities, nearest_share, case.start, case.frozen))
+    longer = min(max(shares[nearest_share] * total / max(n, 1), 1.0), LONGER)
+    patience = training.early_stop_patience
+    change: dict[str, Any] = {"epochs": round(training.epochs * longer)}
+    if patience is not None:
+        change["early_stop_patience"] = round(patience * longer)
+    return training.model_copy(update=change), loss
+
+
+def _test(run: LabelledRun, logits: np.ndarray, classes: list[str]) -> ClassificationResult | None:
+    rows = run.rows("test")
+    rows = rows[(run.labels[rows] >= 0) & np.isfinite(logits[rows]).all(axis=1)]
+    if not len(rows):
+        return None
+    return classification_metrics(run.labels[rows], logits[rows].argmax(1), classes)
+
+
+def _write_classes(run: LabelledRun, logits: np.ndarray, classes: list[str], path: Path) -> None:
+    """Write the class of every object with its probabilities; null where nothing was observed."""
+    known = np.isfinite(logits).all(axis=1)
+    probability = softmax(logits).astype(logits.dtype)
+    best = np.asarray(classes, dtype=object)[probability.argmax(axis=1)]
+    columns: dict[str, Any] = {
+        "object_id": pa.array(run.dataset.object_ids.tolist(), pa.string()),
+        "split": pa.array(run.split.part.tolist(), pa.string()),
+        "label": pa.array(run.class_names.tolist(), pa.string()),
+        "class": pa.array(best.tolist(), pa.string(), mask=~known),
+        "probability": pa.array(probability.max(axis=1), mask=~known),
+    }
+    for code, name in enumerate(classes):
+        columns[f"p_{name}"] = pa.array(probability[:, code], mask=~known)
+    with atomic_path(path) as temporary:
+        pq.write_table(pa.table(columns), temporary, compression="zstd")
+
+
+def _remember(run: LabelledRun, training: Training) -> None:
+    """Add the result to those of earlier rounds, so that the gain of labels can be followed."""
+    path = run.folder / FOLDER / HISTORY
+    history: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
+    record: dict[str, Any] = {
+        "case": training.case.name,
+        "n_answers": training.n_answers,
+        "n_train": training.n_train,
+        "test": None if training.test is None else training.test.to_dict(),
+    }
+    if record not in history:
+        write_json(path, [*history, record])

@@ -1,0 +1,1 @@
+"""Periods and features of light curves."""

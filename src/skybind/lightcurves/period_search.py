@@ -1,0 +1,242 @@
+"""The period search of one light curve: peaks, aliases, harmonics."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from skybind.errors import ConfigError
+from skybind.lightcurves.fourier import FourierSums, harmonic_chi2
+
+SIDEREAL = 1.0027379  # sidereal days a solar day: the frequency [1/d] of a site's nights
+
+
+ALIASES = (SIDEREAL, -SIDEREAL, 2 * SIDEREAL, -2 * SIDEREAL)
+
+
+MULTIPLES = (1.0, 2.0)  # of each peak's frequency
+
+
+FRACTIONS = (1 / 2, 1 / 3, 1 / 4, 1 / 6)
+
+
+CYCLES = 20  # a fraction must repeat so often: Miras are not quite the same each time
+
+
+WINDOW_LIMIT = 0.5  # spectral window at one cycle a day from which nights leave aliases
+
+
+MARGIN = 1.5  # half width, in resolution elements 1/T, of what is cut out at whole days
+
+
+SLOW = 0.02  # [1/d]: what is slower is mirrored within so much of whole days
+
+
+SLOW_POWER = 0.9  # of the highest peak, above which a slow peak explains those mirrors
+
+
+PENALTY = 2.0  # times that of the Bayesian criterion: many candidates are tried
+
+
+PRECISION = 1e-6  # of the periodogram's sums
+
+
+@dataclass(frozen=True)
+class PeriodOptions:
+    """How periods are searched.
+
+    Attributes
+    ----------
+    minimum_frequency : float or None
+        [1/d]; None: one cycle in each light curve's time span.
+    maximum_frequency : float
+        [1/d]; the default is 20 cycles a day.
+    oversampling : float
+        Grid points in one resolution element 1/T.
+    peaks : int
+        How many peaks of the periodogram are looked at more closely.
+    harmonics : int
+        Highest number of harmonics in the comparison of candidates (twice as many in that of
+        the best with its half and third).
+    whole_days : bool
+        Cut out frequencies at whole solar and sidereal days, where the spectral window
+        shows that observing by night leaves aliases there.
+    """
+
+    minimum_frequency: float | None = None
+    maximum_frequency: float = 20.0
+    oversampling: float = 5.0
+    peaks: int = 8
+    harmonics: int = 12
+    whole_days: bool = True
+
+    def __post_init__(self) -> None:
+        low = self.minimum_frequency
+        if self.maximum_frequency <= 0 or (low is not None and low >= self.maximum_frequency):
+            raise ConfigError(
+                f"the period search from {low} to {self.maximum_frequency} cycles a day is empty: "
+                "give a minimum_frequency below the maximum_frequency"
+            )
+        if self.oversampling < 1 or self.peaks < 1 or self.harmonics < 1:
+            raise ConfigError("oversampling, peaks and harmonics of a period search start at 1")
+
+
+def search_curve(
+    time: np.ndarray, value: np.ndarray, error: np.ndarray, options: PeriodOptions
+) -> tuple[float, float, float, float, int]:
+    """Search one light curve; `find_period` says how.
+
+    Returns
+    -------
+    tuple
+        period, ls_period, ls_power, ls_power_second, harmonics: the order of `Periods`;
+        NaN and 0 where nothing can be found.
+    """
+    nothing = (np.nan, np.nan, np.nan, np.nan, 0)
+    good = np.isfinite(time) & np.isfinite(value) & np.isfinite(error) & (error > 0)
+    time, value, error = time[good], value[good], error[good]
+    if len(time) < 5 or np.ptp(time) <= 0 or np.ptp(value) <= 0:
+        return nothing
+    order = np.argsort(time)
+    time, value, error = time[order] - time[order[0]], value[order], error[order]
+    span = time[-1]
+    low = options.minimum_frequency or 1 / span
+    high = options.maximum_frequency
+    if low >= high:
+        return nothing
+    frequency, power = _periodogram(time, value, error, low, high, options.oversampling)
+    if options.whole_days:
+        _cut_whole_days(time, frequency, power, span)
+    tops, heights = _peaks(frequency, power, options.peaks, separation=2 / span)
+    if len(tops) == 0:
+        return nothing
+    slow = options.whole_days and (heights[tops < SLOW] > SLOW_POWER * heights[0]).any()
+    slow = slow and (tops[0] < SLOW or _near_whole_days(tops[:1])[0])
+    slow = slow and _window(time, 1.0) > WINDOW_LIMIT
+    if slow:
+        kept = ~_near_whole_days(tops)
+        tops, heights = tops[kept], heights[kept]
+    second = heights[1] if len(tops) > 1 else 0.0
+    candidates = _candidates(tops, low, high, span)
+    if slow:
+        candidates = candidates[~_near_whole_days(candidates)]
+    best, _ = _compare(time, value, error, candidates, options.harmonics)
+    # Two unlike narrow eclipses need twice the harmonics at the orbital period.
+    longer = best * np.array([1, 1 / 2, 1 / 3])
+    longer = longer[(longer == best) | ((longer * span >= CYCLES) & (longer >= low))]
+    best, terms = _compare(time, value, error, longer, 2 * options.harmonics)
+    best = _refine(time, value, error, best, terms, span)
+    return 1 / best, 1 / float(tops[0]), float(heights[0]), float(second), terms
+
+
+def _periodogram(
+    time: np.ndarray,
+    value: np.ndarray,
+    error: np.ndarray,
+    low: float,
+    high: float,
+    oversampling: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Lomb-Scargle power (floating mean, standard normalisation) on a regular grid."""
+    import nifty_ls
+
+    number = max(int(np.ceil((high - low) * time[-1] * oversampling)) + 1, 3)
+    result = nifty_ls.lombscargle(
+        *(time, value, error),
+        fmin=low,
+        fmax=high,
+        Nf=number,
+        backend="finufft",
+        nthreads=1,
+        finufft_kwargs={"eps": PRECISION},
+    )
+    return np.linspace(low, high, number), np.nan_to_num(result.power)
+
+
+def _cut_whole_days(
+    time: np.ndarray, frequency: np.ndarray, power: np.ndarray, span: float
+) -> None:
+    """Set the power at whole solar and sidereal days to zero where the window has them.
+
+    A slow trend or a zero point that changes from night to night shows up there.
+    """
+    for day in (1.0, SIDEREAL):
+        if _window(time, day) < WINDOW_LIMIT:
+            continue
+        nearest = np.round(frequency / day) * day
+        power[(np.abs(frequency - nearest) < MARGIN / span) & (nearest > 0)] = 0.0
+
+
+def _window(time: np.ndarray, frequency: float) -> float:
+    """Spectral window of the epochs, 0 to 1."""
+    return float(np.abs(np.exp(2j * np.pi * frequency * time).mean()))
+
+
+def _near_whole_days(frequency: np.ndarray) -> np.ndarray:
+    """Whether a frequency lies where a slow variation of a night's means is mirrored."""
+    nearest = np.round(frequency / SIDEREAL) * SIDEREAL
+    return (nearest > 0) & (np.abs(frequency - nearest) < SLOW)
+
+
+def _peaks(
+    frequency: np.ndarray, power: np.ndarray, number: int, separation: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Highest separate local maxima, their tops found by a parabola; highest first."""
+    padded = np.concatenate([[-np.inf], power, [-np.inf]])
+    top = np.flatnonzero((power > padded[:-2]) & (power >= padded[2:]) & (power > 0))
+    keep = min(len(top), 50 * number)
+    top = top[np.argpartition(-power[top], keep - 1)[:keep]] if keep else top
+    top = top[np.argsort(-power[top], kind="stable")]
+    chosen: list[int] = []
+    while len(top) and len(chosen) < number:
+        chosen.append(int(top[0]))
+        top = top[np.abs(frequency[top] - frequency[top[0]]) > separation]
+    index = np.array(chosen, int)
+    inner = np.clip(index, 1, len(power) - 2)
+    left, centre, right = power[inner - 1], power[inner], power[inner + 1]
+    bend = left - 2 * centre + right
+    flat = (bend >= 0) | (inner != index)
+    shift = np.where(flat, 0.0, 0.5 * (left - right) / np.where(flat, 1.0, bend))
+    shift = np.clip(shift, -0.5, 0.5)
+    return frequency[index] + shift * (frequency[1] - frequency[0]), power[index]
+
+
+def _candidates(tops: np.ndarray, low: float, high: float, span: float) -> np.ndarray:
+    """Frequencies to compare: multiples and fractions of the peaks, and daily aliases."""
+    roots = np.concatenate([tops, np.abs(tops[0] + np.array(ALIASES))])
+    longer = (roots * np.array(FRACTIONS)[:, None]).ravel()
+    every = np.concatenate([roots * multiple for multiple in MULTIPLES])
+    every = np.concatenate([every, longer[longer * span >= CYCLES]])
+    return every[(every >= low) & (every <= high)]
+
+
+def _compare(
+    time: np.ndarray,
+    value: np.ndarray,
+    error: np.ndarray,
+    candidates: np.ndarray,
+    harmonics: int,
+) -> tuple[float, int]:
+    """Frequency and number of harmonics with the lowest Bayesian information criterion."""
+    number = len(time)
+    # No more terms than a third of the epochs, or anything could be fitted.
+    harmonics = max(1, min(harmonics, number // 6))
+    sums = FourierSums.of_frequencies(time, value, error, candidates, harmonics)
+    chi2 = harmonic_chi2(sums)[:, 1:]
+    terms = np.arange(1, harmonics + 1)
+    criterion = number * np.log(chi2) + PENALTY * (2 * terms + 1) * np.log(number)
+    best, term = np.unravel_index(np.argmin(criterion), criterion.shape)
+    return float(candidates[best]), int(terms[term])
+
+
+def _refine(
+    time: np.ndarray, value: np.ndarray, error: np.ndarray, best: float, terms: int, span: float
+) -> float:
+    """Follow the best fit of `terms` harmonics within a tenth of a resolution element."""
+    width = 0.2 / span
+    for _ in range(2):
+        grid = best + np.linspace(-width, width, 9)
+        grid = grid[grid > 0]
+        sums = FourierSums.of_frequencies(time, value, error, grid, terms)
+        best = float(grid[np.argmin(harmonic_chi2(sums)[:, -1])])
+        width /= 5
+    return best

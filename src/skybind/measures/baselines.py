@@ -1,0 +1,154 @@
+"""Baselines: what a plain method reaches on the same objects, for an honest comparison."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from skybind.errors import DataError
+from skybind.measures.classification import ClassificationResult, classification_metrics
+
+
+def forest_accuracy(
+    train_x: np.ndarray,
+    train_y: np.ndarray,
+    test_x: np.ndarray,
+    test_y: np.ndarray,
+    seed: int,
+    classes: Sequence[str] | None = None,
+    trees: int = 300,
+    threads: int = 1,
+) -> ClassificationResult:
+    """Train a random forest on simple statistics and test it.
+
+    Missing and infinite values are allowed: each tree learns on which side they go.
+
+    Parameters
+    ----------
+    train_x, test_x : ndarray, shape (n, F) and (m, F)
+        Statistics of the objects.
+    train_y, test_y : ndarray of int
+        Class codes, from 0.
+    seed : int
+        Seed of the forest.
+    classes : sequence of str, optional
+        Names of the classes; the codes by default.
+    trees : int
+        Number of trees.
+    threads : int
+        Threads to grow them on; the result does not depend on it.
+
+    Returns
+    -------
+    ClassificationResult
+
+    Raises
+    ------
+    DataError
+        If there is no training object.
+    """
+    from sklearn.ensemble import RandomForestClassifier
+
+    if len(train_y) == 0:
+        raise DataError("A random forest needs labelled training objects; there is none.")
+    if classes is None:
+        codes = max(int(np.max(train_y)), int(np.max(test_y, initial=0))) + 1
+        classes = [str(code) for code in range(codes)]
+    forest = RandomForestClassifier(n_estimators=trees, random_state=seed, n_jobs=threads)
+    forest.fit(_finite(train_x), train_y)
+    return classification_metrics(test_y, forest.predict(_finite(test_x)), classes)
+
+
+def forest_regression(
+    train_x: np.ndarray,
+    train_y: np.ndarray,
+    test_x: np.ndarray,
+    seed: int,
+    trees: int = 60,
+    threads: int = 1,
+) -> np.ndarray:
+    """Predict a number with a random forest on simple statistics.
+
+    Missing and infinite values are allowed. Each tree splits on a third of the statistics, the
+    usual choice for regression (Breiman 2001), with at least five objects a leaf.
+
+    Parameters
+    ----------
+    train_x, test_x : ndarray, shape (n, F) and (m, F)
+        Statistics of the objects.
+    train_y : ndarray of float, shape (n,)
+        Numbers of the training objects.
+    seed : int
+        Seed of the forest.
+    trees : int
+        Number of trees.
+    threads : int
+        Threads to grow them on; the result does not depend on it.
+
+    Returns
+    -------
+    ndarray of float64, shape (m,)
+
+    Raises
+    ------
+    DataError
+        If there is no training object.
+    """
+    from sklearn.ensemble import RandomForestRegressor
+
+    if len(train_y) == 0:
+        raise DataError("A random forest needs labelled training objects; there is none.")
+    forest = RandomForestRegressor(
+        n_estimators=trees,
+        max_features=1 / 3,
+        min_samples_leaf=5,
+        random_state=seed,
+        n_jobs=threads,
+    )
+    forest.fit(_finite(train_x), train_y)
+    return np.asarray(forest.predict(_finite(test_x)), dtype=np.float64)
+
+
+def ridge_regression(train_x: np.ndarray, train_y: np.ndarray, test_x: np.ndarray) -> np.ndarray:
+    """Predict a number linearly from simple statistics, with a penalty on the coefficients.
+
+    Statistics are standardised by the training objects and clipped at 10 sigma; missing values
+    become the mean. The penalty is chosen among 10^-3 ... 10^4 by leave-one-out (Golub, Heath &
+    Wahba 1979) on the training objects.
+
+    Parameters
+    ----------
+    train_x, test_x : ndarray, shape (n, F) and (m, F)
+        Statistics of the objects.
+    train_y : ndarray of float, shape (n,)
+        Numbers of the training objects.
+
+    Returns
+    -------
+    ndarray of float64, shape (m,)
+
+    Raises
+    ------
+    DataError
+        If there are fewer than two training objects.
+    """
+    from sklearn.linear_model import RidgeCV
+
+    if len(train_y) < 2:
+        raise DataError(f"Ridge regression needs labelled objects; there are {len(train_y)}.")
+    train_x, test_x = _finite(train_x).astype(float), _finite(test_x).astype(float)
+    known = np.isfinite(train_x).any(axis=0)
+    train_x, test_x = train_x[:, known], test_x[:, known]
+    mean, scale = np.nanmean(train_x, axis=0), np.nanstd(train_x, axis=0)
+    scale = np.where(scale > 0, scale, 1.0)
+    standard = [
+        np.clip(np.nan_to_num((values - mean) / scale), -10, 10) for values in (train_x, test_x)
+    ]
+    model = RidgeCV(np.logspace(-3, 4, 15)).fit(standard[0], train_y)
+    return np.asarray(model.predict(standard[1]), dtype=np.float64)
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+    """Give float32 with NaN for all that is not finite in it."""
+    with np.errstate(over="ignore"):
+        single = np.asarray(values, dtype=np.float32)
+    return np.where(np.isfinite(single), single, np.nan)

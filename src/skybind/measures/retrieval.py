@@ -1,0 +1,199 @@
+"""Retrieval across modalities: from one view of an object, find another view of the same."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import permutations
+from typing import Any
+
+import numpy as np
+
+from skybind.errors import DataError
+from skybind.measures.neighbours import nearest
+
+# Cosines of unit float32 vectors closer than this are rounding apart, so they are ties.
+TIE = 1e-6
+
+
+@dataclass(frozen=True)
+class RetrievalResult:
+    """How well the partners of `n` queries were found among `n` targets.
+
+    Attributes
+    ----------
+    n : int
+        Number of queries, and of targets to choose from.
+    recall : dict of int to float
+        For each k: fraction of the queries whose partner is among the k nearest targets.
+    recall_error : dict of int to float
+        Standard error of each, sqrt(p (1 - p) / n).
+    median_rank : float
+        Median rank of the partner; 1 is best.
+    chance_recall : dict of int to float
+        What a random order gives: k / n.
+    chance_median_rank : float
+        What a random order gives: (n + 1) / 2.
+    """
+
+    n: int
+    recall: dict[int, float]
+    recall_error: dict[int, float]
+    median_rank: float
+    chance_recall: dict[int, float]
+    chance_median_rank: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give plain JSON values (k as text, as JSON has it)."""
+        return {
+            "n": self.n,
+            "recall": {str(k): value for k, value in self.recall.items()},
+            "recall_error": {str(k): value for k, value in self.recall_error.items()},
+            "median_rank": self.median_rank,
+            "chance_recall": {str(k): value for k, value in self.chance_recall.items()},
+            "chance_median_rank": self.chance_median_rank,
+        }
+
+
+def partner_ranks(
+    query: np.ndarray, target: np.ndarray, chunk: int = 1024
+) -> tuple[np.ndarray, np.ndarray]:
+    """Count the targets nearer to each query than its partner, and those as near.
+
+    Parameters
+    ----------
+    query, target : ndarray, shape (n, D)
+        Unit vectors; row i of `target` is the partner of row i of `query`.
+    chunk : int
+        Queries compared at once: memory is `chunk` x n cosines.
+
+    Returns
+    -------
+    nearer : ndarray of int, shape (n,)
+        Targets with a larger cosine than the partner's.
+    tied : ndarray of int, shape (n,)
+        Other targets with the partner's cosine (within `TIE`).
+    """
+    n = len(query)
+    nearer, tied = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
+    for start in range(0, n, chunk):
+        rows = np.arange(start, min(start + chunk, n))
+        cosine = query[rows] @ target.T
+        # Read from the same product, so that a partner is never compared with another rounding.
+        partner = cosine[np.arange(len(rows)), rows][:, None]
+        nearer[rows] = (cosine > partner + TIE).sum(axis=1)
+        tied[rows] = (np.abs(cosine - partner) <= TIE).sum(axis=1) - 1
+    return nearer, tied
+
+
+def retrieval(
+    query: np.ndarray, target: np.ndarray, ks: Sequence[int] = (1, 5, 10), chunk: int = 1024
+) -> RetrievalResult:
+    """Rank all targets by cosine for each query and see where its partner stands.
+
+    Ties count as if broken at random, in expectation: with g targets nearer and t others as
+    near, the partner's rank is uniform on g + 1 ... g + t + 1. Its mean (the mid-rank) enters
+    the median, its chance of being at most k the recall. So a collapsed embedding, in which
+    all is the same, scores exactly chance.
+
+    Parameters
+    ----------
+    query, target : ndarray, shape (n, D)
+        Unit vectors; row i of `target` is the partner of row i of `query`.
+    ks : sequence of int
+        Which recalls to give.
+    chunk : int
+        Queries compared at once.
+
+    Returns
+    -------
+    RetrievalResult
+
+    Raises
+    ------
+    DataError
+        If there is no row, the shapes differ, or a value is not finite.
+    """
+    query, target = np.asarray(query), np.asarray(target)
+    if query.shape != target.shape or query.ndim != 2:
+        raise DataError(
+            f"Queries of shape {query.shape} and targets of shape {target.shape} are no pairs: "
+            "give the rows of the objects that have both modalities."
+        )
+    n = len(query)
+    if n == 0:
+        raise DataError("There is no object that has both modalities, so nothing to retrieve.")
+    if not (np.isfinite(query).all() and np.isfinite(target).all()):
+        raise DataError("Embeddings for retrieval hold values that are not finite.")
+    nearer, tied = partner_ranks(query, target, chunk)
+    recall = {k: float(np.clip((k - nearer) / (tied + 1), 0.0, 1.0).mean()) for k in ks}
+    return RetrievalResult(
+        n=n,
+        recall=recall,
+        recall_error={k: float(np.sqrt(p * (1 - p) / n)) for k, p in recall.items()},
+        median_rank=float(np.median(nearer + 1 + tied / 2)),
+        chance_recall={k: min(k / n, 1.0) for k in ks},
+        chance_median_rank=(n + 1) / 2,
+    )
+
+
+def retrieval_table(
+    vectors: Mapping[str, np.ndarray],
+    present: Mapping[str, np.ndarray],
+    ks: Sequence[int] = (1, 5, 10),
+    chunk: int = 1024,
+) -> dict[tuple[str, str], RetrievalResult]:
+    """Give `retrieval` for every ordered pair of modalities, on the objects that have both.
+
+    Parameters
+    ----------
+    vectors : mapping of str to ndarray, shape (N, D)
+        Unit vectors of each modality.
+    present : mapping of str to ndarray of bool, shape (N,)
+        Which objects have it.
+    ks : sequence of int
+        Which recalls to give.
+    chunk : int
+        Queries compared at once.
+
+    Returns
+    -------
+    dict of (query, target) to RetrievalResult
+        Pairs that no object has in common are left out.
+    """
+    table = {}
+    for query, target in permutations(vectors, 2):
+        both = np.asarray(present[query]) & np.asarray(present[target])
+        if both.any():
+            table[query, target] = retrieval(vectors[query][both], vectors[target][both], ks, chunk)
+    return table
+
+
+def top_matches(
+    query: np.ndarray, target: np.ndarray, k: int, leave_out: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find the k targets nearest to each query, to look at.
+
+    Parameters
+    ----------
+    query : ndarray, shape (m, D)
+        Unit vectors.
+    target : ndarray, shape (n, D)
+        Unit vectors to search.
+    k : int
+        How many; at most as many as there are to choose from.
+    leave_out : ndarray of int, shape (m,), optional
+        A row of `target` that each query must not find: itself, in its own modality.
+
+    Returns
+    -------
+    index : ndarray of int, shape (m, k)
+        Rows of `target`, the nearest first.
+    cosine : ndarray, shape (m, k)
+        Their cosines.
+    """
+    if leave_out is None:
+        return nearest(target, query, k)
+    index, cosine = nearest(target, query, k + 1)
+    own = index == np.asarray(leave_out)[:, None]
+    own[~own.any(axis=1), -1] = True  # where duplicates crowd it out, the last one goes
+    shape = (len(query), index.shape[1] - 1)
+    return index[~own].reshape(shape), cosine[~own].reshape(shape)

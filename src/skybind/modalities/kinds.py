@@ -1,0 +1,21 @@
+"""The kinds of modality, found by name."""
+
+from skybind.errors import ConfigError
+
+# imported, they register themselves
+from skybind.modalities import image, metadata, photometry, spectrum  # noqa: F401
+from skybind.modalities.base import KINDS, Modality
+from skybind.words import nearest
+
+
+def modality_class(kind: str) -> type[Modality]:
+    """Find a modality class by its kind.
+
+    Raises
+    ------
+    ConfigError
+        If there is none; the nearest name is suggested.
+    """
+    if kind not in KINDS:
+        raise ConfigError(f"There is no modality of kind '{kind}': {nearest(kind, list(KINDS))}")
+    return KINDS[kind]

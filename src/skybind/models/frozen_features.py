@@ -1,0 +1,270 @@
+"""Features of frozen backbones: computed once, kept as memory-mapped arrays, trained on."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from skybind.encoders.backbone import Backboned
+from skybind.files import array_hash, json_hash, write_json, write_text
+from skybind.locks import alone
+from skybind.modalities.base import Modality, Prepared
+from skybind.modalities.source import FEATURES, VIEWED, BatchSource
+from skybind.modalities.store import prepared_key
+from skybind.models.binder import Binder, best_device
+from skybind.progress import progress_bar, say
+
+#: Counts up when the same backbone and data would give other features.
+FEATURES_VERSION = 1
+
+
+# Objects that are computed at once; the draws of their views depend on it.
+_CHUNK = 32
+
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Views:
+    """Which augmented views are cached beside the clean one.
+
+    Attributes
+    ----------
+    count : int
+        Views of an object.
+    rows : ndarray of int
+        The objects that have them: those that are trained on.
+    seed : int
+        Decides their crops, angles and noise.
+    """
+
+    count: int
+    rows: np.ndarray
+    seed: int
+
+
+def features_origin(encoder: Backboned, modality: Modality) -> str:
+    """Hash of the backbone and the fitted preprocessing that decide its features."""
+    state = {key: array_hash(value) for key, value in modality.state().items()}
+    options = modality.options.model_dump(mode="json")
+    backbone = encoder.backbone
+    # sizes of pools and the like leave no trace in the weights
+    made = [type(backbone).__name__, backbone.settings, weights_hash(backbone)]
+    return json_hash([FEATURES_VERSION, made, options, state])
+
+
+def backbone_hashes(binder: Binder) -> dict[str, str]:
+    """Hash the weights of each frozen backbone, by modality."""
+    return {name: weights_hash(e.backbone) for name, e in binder.backboned.items()}
+
+
+def with_features(
+    source: BatchSource,
+    binder: Binder,
+    root: Path,
+    fingerprint: str,
+    views: Mapping[str, Views],
+    show: bool = True,
+) -> BatchSource:
+    """Give a source that batches the cached features of a binder's frozen backbones.
+
+    Parameters
+    ----------
+    source : BatchSource
+        With fitted modalities.
+    binder : Binder
+    root : Path
+        Where the features are kept, see `cached_features`.
+    fingerprint : str
+        Of the dataset.
+    views : mapping of modality to Views
+        Of the modalities with a backbone.
+    show : bool
+        Show progress.
+    """
+    prepared, origins = dict(source.prepared), dict(source.origins)
+    for name, encoder in binder.backboned.items():
+        if name not in prepared:
+            continue
+        modality = source.modalities[name]
+        prepared[name] = cached_features(
+            encoder,
+            modality,
+            prepared[name],
+            root,
+            fingerprint=fingerprint,
+            views=views[name],
+            show=show,
+        )
+        origins[name] = features_origin(encoder, modality)
+    return BatchSource(source.modalities, prepared, origins)
+
+
+def matching_source(
+    binder: Binder, modalities: Mapping[str, Modality], source: BatchSource
+) -> BatchSource:
+    """Give a source that batches as a model was trained.
+
+    The preprocessing is the model's; cached features are kept only where they are those of the
+    model's own backbone, and are computed anew in every batch otherwise.
+
+    Parameters
+    ----------
+    binder : Binder
+    modalities : mapping of name to Modality
+        Fitted, of the model.
+    source : BatchSource
+        Of the dataset.
+    """
+    prepared, origins = {}, {}
+    for name, modality in modalities.items():
+        prepared[name] = source.prepared[name]
+        if (origin := source.origins.get(name)) is None:
+            continue
+        encoder = binder.backboned.get(name)
+        if encoder is not None and origin == features_origin(encoder, modality):
+            origins[name] = origin
+        else:
+            prepared[name] = without_features(prepared[name])
+    return BatchSource(modalities, prepared, origins)
+
+
+def without_features(prepared: Prepared) -> Prepared:
+    """Give prepared arrays without cached features."""
+    arrays = {k: v for k, v in prepared.arrays.items() if k not in (FEATURES, VIEWED)}
+    return replace(prepared, arrays=arrays)
+
+
+def cached_features(
+    encoder: Backboned,
+    modality: Modality,
+    prepared: Prepared,
+    root: Path,
+    *,
+    fingerprint: str,
+    views: Views,
+    show: bool = True,
+) -> Prepared:
+    """Add the features of a frozen backbone to prepared arrays; compute them where needed.
+
+    They are kept in a folder below `root` named by all that decides them. Interrupted work
+    goes on after the last chunk.
+
+    Parameters
+    ----------
+    encoder : Backboned
+    modality : Modality
+        Fitted.
+    prepared : Prepared
+    root : Path
+    fingerprint : str
+        Of the dataset.
+    views : Views
+    show : bool
+        Show progress.
+
+    Returns
+    -------
+    Prepared
+        With `features` (n, 1 + views, F), zero where absent, and `viewed` (n,): whether an
+        object has more views than the clean one.
+    """
+    prepared = without_features(prepared)
+    count = views.count if modality.augments else 0
+    viewed = np.zeros(len(prepared), bool)
+    if count:
+        viewed[views.rows] = prepared.present[views.rows]
+    key = json_hash(
+        [
+            features_origin(encoder, modality),
+            prepared_key(modality, fingerprint),
+            count,
+            [views.seed, array_hash(np.flatnonzero(viewed))] if count else None,
+        ]
+    )
+    folder = root / f"{modality.name}-features-{key}"
+    shape = (len(prepared), 1 + count, encoder.backbone.out_features)
+    finished = folder / "index.json"
+    if not finished.exists():
+        root.mkdir(parents=True, exist_ok=True)
+        title, n = f"features of {modality.name}", int(prepared.present.sum())
+        lock = root / f".{folder.name}.lock"
+        # of two programs that need the same features one computes them, the other waits
+        waiting = f"{title}: another program computes them, waiting for it"
+        with alone(lock, otherwise=partial(say, waiting, show)):
+            if not finished.exists():
+                with progress_bar(title, n, show) as progress:
+                    _compute(
+                        encoder, modality, prepared, folder, shape, viewed, views.seed, progress
+                    )
+        lock.unlink(missing_ok=True)  # whoever comes later finds the features
+    array = np.memmap(folder / "features.bin", np.float32, "r", shape=shape)
+    return replace(prepared, arrays={**prepared.arrays, FEATURES: array, VIEWED: viewed})
+
+
+def _compute(
+    encoder: Backboned,
+    modality: Modality,
+    prepared: Prepared,
+    folder: Path,
+    shape: tuple[int, int, int],
+    viewed: np.ndarray,
+    seed: int,
+    progress: Progress,
+) -> None:
+    """Fill the array chunk after chunk beside `folder`, then give it its name."""
+    part = folder.parent / f".{folder.name}.part"
+    part.mkdir(parents=True, exist_ok=True)
+    counter = part / "done"
+    done = int(counter.read_text()) if counter.exists() else 0
+    mode: Any = "r+" if done else "w+"
+    array = np.memmap(part / "features.bin", np.float32, mode, shape=shape)
+    device, home = best_device(), next(encoder.parameters()).device
+    encoder.to(device).eval()
+    for start, rows in _chunks(np.flatnonzero(prepared.present), done):
+        array[rows, 0] = _features(encoder, modality, prepared, rows, None, device)
+        some = rows[viewed[rows]]
+        for view in range(1, shape[1]):
+            if len(some):
+                rng = np.random.default_rng([seed, view, start])
+                array[some, view] = _features(encoder, modality, prepared, some, rng, device)
+        array.flush()
+        write_text(counter, str(start + len(rows)))
+        progress(start + len(rows))
+    encoder.to(home)
+    array.flush()
+    write_json(part / "index.json", {"shape": shape, "dtype": "float32"})
+    counter.unlink(missing_ok=True)
+    os.replace(part, folder)
+
+
+def _chunks(rows: np.ndarray, done: int) -> Iterator[tuple[int, np.ndarray]]:
+    for start in range(done, len(rows), _CHUNK):
+        yield start, rows[start : start + _CHUNK]
+
+
+@torch.inference_mode()
+def _features(
+    encoder: Backboned,
+    modality: Modality,
+    prepared: Prepared,
+    rows: np.ndarray,
+    rng: np.random.Generator | None,
+    device: torch.device,
+) -> np.ndarray:
+    inputs = {key: t.to(device) for key, t in modality.batch(prepared, rows, rng).items()}
+    features = encoder.frozen_features(inputs["values"], inputs.get("mask"))
+    return np.asarray(features.float().cpu().numpy())
+
+
+def weights_hash(module: nn.Module) -> str:
+    """Hash the weights and buffers of a module."""
+    state = module.state_dict()
+    return json_hash({key: array_hash(value.cpu().numpy()) for key, value in state.items()})

@@ -1,0 +1,1 @@
+"""A run: one configuration on one dataset, in one folder."""

@@ -1,0 +1,167 @@
+"""The classifiers that a run fine-tunes: which modalities, labels and initial weights."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase as fnmatch
+from typing import Any
+
+from skybind.config import TrainingOptions
+from skybind.config.load import validate
+from skybind.config.training import LossOptions
+from skybind.errors import ConfigError
+from skybind.runs.run import Run
+from skybind.words import nearest
+
+
+@dataclass(frozen=True)
+class Case:
+    """One classifier to fine-tune.
+
+    Attributes
+    ----------
+    modalities : tuple of str
+    subset : str
+        `full`, or a percentage of the labels.
+    start : str
+        `scratch` or `pretrained`.
+    frozen : bool
+        Whether the encoders stay as they are.
+    """
+
+    modalities: tuple[str, ...]
+    subset: str
+    start: str
+    frozen: bool = False
+
+    @property
+    def name(self) -> str:
+        """Name of its folder, such as `photometry-10-pretrained`."""
+        frozen = "-frozen" if self.frozen else ""
+        return f"{'+'.join(self.modalities)}-{self.subset}-{self.start}{frozen}"
+
+
+def cases_of(run: Run) -> list[Case]:
+    """Give the cases that the run's configuration asks for; none if there are no labels."""
+    if not run.classes:
+        return []
+    wanted = run.config.finetuning
+    return [
+        Case(names, subset, start, wanted.frozen)
+        for names in run.config.modality_sets
+        for subset in wanted.subsets
+        for start in wanted.starts
+        if not (wanted.frozen and start == "scratch")
+    ]
+
+
+def choose_cases(
+    run: Run,
+    modalities: list[str] | None = None,
+    subsets: list[str] | None = None,
+    starts: list[str] | None = None,
+    frozen: bool = False,
+) -> list[Case]:
+    """Give the cases named, or those of the configuration where nothing is named.
+
+    Raises
+    ------
+    ConfigError
+        If a modality, a subset or a start is unknown.
+    """
+    wanted = run.config.finetuning
+    names = list(run.config.modalities)
+    sets = run.config.modality_sets
+    if modalities:
+        sets = [tuple(names) if entry == "all" else tuple(entry.split("+")) for entry in modalities]
+    for name in (name for group in sets for name in group):
+        if name not in names:
+            raise ConfigError(f"There is no modality '{name}': {nearest(name, names)}")
+    known = ["full", *run.split.subsets]
+    for subset in subsets or []:
+        if subset not in known:
+            raise ConfigError(f"There is no subset '{subset}': {nearest(subset, known)}")
+    for start in starts or []:
+        if start not in ("scratch", "pretrained"):
+            raise ConfigError(f"A start is scratch or pretrained, not '{start}'.")
+    frozen = frozen or wanted.frozen
+    return [
+        Case(group, subset, start, frozen)
+        for group in sets
+        for subset in (subsets or wanted.subsets)
+        for start in (starts or wanted.starts)
+        if not (frozen and start == "scratch")
+    ]
+
+
+def case_result(run: Run, case: Case) -> dict[str, Any]:
+    """Read how the fine-tuning of a case went."""
+    note: dict[str, Any] = json.loads(
+        (run.folder / "finetune" / case.name / "result.json").read_text()
+    )
+    return note
+
+
+def finished_cases(run: Run) -> list[Case]:
+    """Give the cases that have been fine-tuned in a run's folder."""
+    cases = []
+    for path in sorted((run.folder / "finetune").glob("*/result.json")):
+        note = json.loads(path.read_text())
+        cases.append(Case(tuple(note["modalities"]), note["subset"], note["start"], note["frozen"]))
+    order = cases_of(run)
+    return sorted(cases, key=lambda c: (order.index(c) if c in order else len(order), c.name))
+
+
+def options_of(run: Run, case: Case) -> tuple[TrainingOptions, LossOptions]:
+    """Give the training and the loss of a case: the section's, with the overrides that name it.
+
+    Raises
+    ------
+    ConfigError
+        If an override names no case at all, or an option is unknown.
+    """
+    wanted = run.config.finetuning
+    subsets = dict.fromkeys(["full", *wanted.subsets, *run.split.subsets, case.subset])
+    known = {
+        name
+        for names in {*run.config.modality_sets, case.modalities}
+        for subset in subsets
+        for name in _keys(names, subset, "scratch") + _keys(names, subset, "pretrained")
+    }
+    merged = wanted.training.model_dump()
+    merged |= {name: getattr(wanted, name) for name in LossOptions.model_fields}
+    for key in wanted.overrides:
+        # a pattern may come from a configuration that this one extends, and find nothing here
+        if "*" not in key and key not in known:
+            raise ConfigError(
+                f"finetuning.overrides names '{key}', which is no case: "
+                f"{nearest(key, sorted(known))}"
+            )
+    for name in _keys(case.modalities, case.subset, case.start):
+        for key, change in wanted.overrides.items():
+            if fnmatch(name, key):
+                merged |= change
+    where = f"finetuning.overrides of {case.name}"
+    loss = {name: merged.pop(name) for name in LossOptions.model_fields}
+    return validate(TrainingOptions, merged, where), validate(LossOptions, loss, where)
+
+
+def _keys(modalities: tuple[str, ...], subset: str, start: str) -> list[str]:
+    """Names that overrides may call a case by, from general to special."""
+    names = "+".join(modalities)
+    return [names, f"{names}-{subset}", f"{names}-{subset}-{start}"]
+
+
+def widest_case(cases: Sequence[Case]) -> Case | None:
+    """The case of most modalities, most labels, pre-trained if there is one."""
+    several = [case for case in cases if len(case.modalities) > 1]
+    if not several:
+        return None
+    return max(
+        several,
+        key=lambda c: (
+            len(c.modalities),
+            100 if c.subset == "full" else float(c.subset),
+            c.start == "pretrained",
+        ),
+    )

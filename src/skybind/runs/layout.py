@@ -1,0 +1,3 @@
+"""Where everything stands in a run's folder."""
+
+PAGE = "discover.html"

@@ -1,0 +1,370 @@
+"""The steps of a run: pre-train, fine-tune, embed; each is done once and can be resumed."""
+
+import json
+import shutil
+from dataclasses import asdict
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from skybind.config.schema import ModalityConfig
+from skybind.config.training import LossOptions, TrainingOptions
+from skybind.data.dataset import Dataset
+from skybind.data.schema import DatasetSchema
+from skybind.data.splits import Split
+from skybind.embeddings.store import Embeddings
+from skybind.errors import ConfigError, DataError, ModelError
+from skybind.files import write_json
+from skybind.models.build import build_binder, build_classifier
+from skybind.models.frozen_features import matching_source
+from skybind.models.inference import embed_source
+from skybind.models.model import SavedModel, embed_dataset, load_model, save_model
+from skybind.models.published import load_published
+from skybind.progress import progress_bar, say
+from skybind.runs.cases import Case, options_of
+from skybind.runs.run import Run
+from skybind.training.finetune import finetune, inverse_weights
+from skybind.training.pretrain import pretrain
+
+
+def pair_counts(run: Run, part: str) -> dict[str, int]:
+    """Count the objects of a part that each pair is bound with."""
+    rows = run.rows(part)
+    return {
+        "-".join(pair): int((run.source.present(pair[0]) & run.source.present(pair[1]))[rows].sum())
+        for pair in run.config.pairs
+    }
+
+
+def run_pretraining(run: Run, *, resume: bool = True) -> SavedModel:
+    """Pre-train the run's binder, unless that is done; gives the best model by validation loss.
+
+    Parameters
+    ----------
+    run : Run
+    resume : bool
+        Go on from the last epoch if pre-training was interrupted; otherwise start anew.
+    """
+    folder = run.folder / "pretrain"
+    if not resume:
+        _forget_pretraining(run)
+    adopted = (folder / "model").exists() and not (folder / "last.ckpt").exists()
+    if adopted or _finished(folder / "result.json"):
+        return load_model(folder / "model")
+    binder = build_binder(run.config, run.shapes)
+    bound = np.logical_or.reduce(
+        [run.source.present(a) & run.source.present(b) for a, b in run.config.pairs]
+    )
+    rows = {part: run.rows(part)[bound[run.rows(part)]] for part in ("train", "validation")}
+    if not len(rows["validation"]):
+        raise DataError("The split has no validation objects: pre-training needs some to stop by.")
+    _describe(run, f"pre-training {' + '.join(run.config.modalities)}", pair_counts(run, "train"))
+    result = pretrain(
+        binder,
+        run.source,
+        rows,
+        run.config.training,
+        folder,
+        seed=run.config.seed,
+        symmetric=run.config.model.loss,
+        resume=resume,
+        progress=run.show,
+    )
+    save_model(
+        folder / "model",
+        binder.cpu(),
+        config=run.config,
+        modalities=run.modalities,
+        schema=run.dataset.schema,
+        trained_on=run.dataset.object_ids[rows["train"]],
+        identity={**run.identity, "epoch": result.best_epoch},
+    )
+    n_parameters = sum(p.numel() for p in binder.parameters())
+    write_json(folder / "result.json", {**asdict(result), "n_parameters": n_parameters})
+    if result.finished:
+        run.done("pretrain", seconds=result.seconds, best_loss=result.best_loss)
+    return load_model(folder / "model")
+
+
+def adopt_published(run: Run, weights: str | Path) -> SavedModel:
+    """Take AstroM3's published weights as the run's pre-trained model, instead of training.
+
+    The preprocessing is fitted on the run's training objects. Which objects the published
+    model was trained on is not known here, so leaks cannot be refused.
+
+    Raises
+    ------
+    ConfigError
+        If the run is pre-trained already.
+    ModelError
+        If the weights do not fit the run's configuration.
+    """
+    folder = run.folder / "pretrain"
+    if (folder / "model").exists():
+        raise ConfigError(f"The run in {run.folder} is pre-trained already: use a new folder.")
+    binder = build_binder(run.config, run.shapes)
+    load_published(binder, weights)
+    save_model(
+        folder / "model",
+        binder,
+        config=run.config,
+        modalities=run.modalities,
+        schema=run.dataset.schema,
+        trained_on=np.zeros(0, dtype=str),
+        identity={**run.identity, "published": str(weights)},
+    )
+    return load_model(folder / "model")
+
+
+def run_finetuning(
+    run: Run,
+    case: Case,
+    *,
+    pretrained: SavedModel | None = None,
+    resume: bool = True,
+    out: Path | None = None,
+    options: tuple[TrainingOptions, LossOptions] | None = None,
+) -> dict[str, Any]:
+    """Fine-tune one case, unless that is done; gives its result with the folder of its model.
+
+    Parameters
+    ----------
+    run : Run
+    case : Case
+    pretrained : SavedModel, optional
+        Start from this model; the run's own by default.
+    resume : bool
+        Go on where it stopped.
+    out : Path, optional
+        Folder of the case; in the run's `finetune` by default.
+    options : tuple of TrainingOptions and LossOptions, optional
+        Instead of the configuration's.
+
+    Raises
+    ------
+    LeakError
+        If the pre-trained model has seen objects that this run validates or tests on.
+    """
+    if not run.classes:
+        raise DataError("The dataset has no labels in use: there is nothing to fine-tune on.")
+    folder = run.folder / "finetune" / case.name if out is None else out
+    note = folder / "result.json"
+    start = None
+    if case.start == "pretrained":
+        start = pretrained if pretrained is not None else _own_pretrained(run)
+        ids = run.dataset.object_ids
+        start.refuse_leak(ids[run.rows("test")], "testing")
+        start.refuse_leak(ids[run.rows("validation")], "validation")
+        _refuse_misfit(run, case, start)
+    origin = start.identity["weights"] if start is not None else None
+    if note.exists():
+        known: dict[str, Any] = json.loads(note.read_text())
+        if resume and known.get("pretrained_weights") == origin:
+            return known
+        shutil.rmtree(folder)  # it was trained from other weights
+    seen = np.logical_or.reduce([run.source.present(name) for name in case.modalities])
+    rows = {}
+    for part in ("train", "validation"):
+        candidates = run.rows(part, case.subset)
+        rows[part] = candidates[seen[candidates] & (run.labels[candidates] >= 0)]
+    classifier = build_classifier(
+        run.config,
+        run.shapes,
+        case.modalities,
+        len(run.classes),
+        start.binder if start is not None else None,
+    )
+    training, loss = options_of(run, case) if options is None else options
+    weights = None
+    if loss.class_weights:
+        labels = run.labels[rows["train"]]
+        weights = inverse_weights(labels, len(run.classes), loss.class_weights)
+    # pre-trained encoders expect inputs as they were normalised for the pre-training
+    source = run.source if start is None else run.source_for(start)
+    source = matching_source(classifier.binder, source.modalities, source).select(case.modalities)
+    _describe(run, f"fine-tuning {case.name}", {p: len(r) for p, r in rows.items()})
+    result = finetune(
+        classifier,
+        source,
+        run.labels,
+        rows,
+        training,
+        folder,
+        seed=run.config.seed,
+        class_weights=weights,
+        label_smoothing=loss.label_smoothing,
+        freeze=["binder"] if case.frozen else [],
+        resume=resume,
+        progress=run.show,
+    )
+    save_model(
+        folder / "model",
+        classifier.cpu(),
+        config=run.config,
+        modalities=source.modalities,
+        schema=run.dataset.schema,
+        trained_on=run.dataset.object_ids[rows["train"]],
+        trained_before=None if start is None else start.trained_on,
+        classes=run.classes,
+        identity={**run.identity, "case": case.name},
+    )
+    (folder / "last.ckpt").unlink(missing_ok=True)
+    (folder / "best.safetensors").unlink(missing_ok=True)
+    summary = {
+        **asdict(case),
+        "modalities": list(case.modalities),
+        "name": case.name,
+        "pretrained_weights": origin,
+        "seconds": result.seconds,
+        "best_epoch": result.best_epoch,
+        "epochs": len(result.history),
+        "best_loss": result.best_loss,
+        "n_train": len(rows["train"]),
+        "n_validation": len(rows["validation"]),
+    }
+    write_json(note, summary)
+    return summary
+
+
+def run_embedding(run: Run, *, again: bool = False) -> Embeddings:
+    """Embed all objects of the run's dataset with the pre-trained model, unless that is done."""
+    folder = run.folder / "embeddings"
+    saved = _own_pretrained(run)
+    if folder.exists() and not again:
+        stored = Embeddings.read(folder)
+        if stored.model.get("weights") == saved.identity["weights"]:
+            return stored
+    with progress_bar("embedding", len(run.dataset), run.show) as report:
+        embeddings = embed_source(
+            saved.binder,
+            run.source_for(saved),
+            run.dataset.object_ids,
+            run.split.part,
+            model=saved.identity,
+            progress=report,
+        )
+    embeddings.write(folder)
+    run.done("embed", objects=len(embeddings))
+    return embeddings
+
+
+def find_pretrained(path: str | Path, schema: DatasetSchema | None = None) -> SavedModel:
+    """Open a pre-trained model: its own folder, or the folder of the run that made it.
+
+    With the schema of a dataset, it is checked that the model fits it.
+    """
+    path = Path(path)
+    inside = path / "pretrain" / "model"
+    return load_model(inside if inside.exists() else path, schema)
+
+
+def _own_pretrained(run: Run) -> SavedModel:
+    folder = run.folder / "pretrain" / "model"
+    if not folder.exists():
+        raise ModelError(
+            f"The run in {run.folder} has no pre-trained model yet: run 'skybind pretrain' first."
+        )
+    return load_model(folder)
+
+
+def _refuse_misfit(run: Run, case: Case, start: SavedModel) -> None:
+    """Refuse a pre-trained model that lacks a modality or encodes it in another way."""
+    for name in case.modalities:
+        if name not in start.config.modalities:
+            raise ModelError(
+                f"The pre-trained model has no modality '{name}' "
+                f"(it has {', '.join(start.config.modalities)})."
+            )
+        made, here = start.modalities[name], run.modalities[name]
+        if made.columns != here.columns or made.shape != here.shape:
+            raise ModelError(
+                f"The pre-trained model's '{name}' reads {_differ(made.columns, here.columns)}: "
+                "list the same features in the same order in its preprocessing."
+            )
+        mine, theirs = run.config.modalities[name], start.config.modalities[name]
+        if _inside(mine) != _inside(theirs):
+            raise ModelError(
+                f"The pre-trained model's '{name}' has another encoder or preprocessing than this "
+                "run's configuration: use the configuration that it was pre-trained with."
+            )
+    if len(case.modalities) > 1 and start.config.model.dimension != run.config.model.dimension:
+        raise ModelError(
+            f"The pre-trained embeddings have {start.config.model.dimension} dimensions, this "
+            f"run's configuration has {run.config.model.dimension}."
+        )
+
+
+def _differ(made: list[str], here: list[str]) -> str:
+    """Say where two lists of columns first differ."""
+    for number, (one, two) in enumerate(zip_longest(made, here), start=1):
+        if one != two:
+            return f"'{one}' as column {number} where this run has '{two}'"
+    return "the same columns in another shape"
+
+
+def _inside(entry: ModalityConfig) -> tuple[object, ...]:
+    """What makes an encoder's weights fit; where a backbone's came from does not matter."""
+    backbone = None if entry.backbone is None else entry.backbone.encoder
+    return entry.encoder, entry.preprocessing, backbone, entry.projection
+
+
+def _finished(note: Path) -> bool:
+    return note.exists() and bool(json.loads(note.read_text()).get("finished"))
+
+
+def _forget_pretraining(run: Run) -> None:
+    """Remove a pre-training and what was fine-tuned from it."""
+    shutil.rmtree(run.folder / "pretrain", ignore_errors=True)
+    for folder in (run.folder / "finetune").glob("*-pretrained*"):
+        shutil.rmtree(folder)
+
+
+def _describe(run: Run, title: str, counts: dict[str, int]) -> None:
+    text = ", ".join(f"{name} {number}" for name, number in counts.items())
+    say(f"[bold]{title}[/bold] (objects: {text})", run.show)
+
+
+def embed_anything(
+    folder: str | Path,
+    data: str | Path | None = None,
+    out: str | Path | None = None,
+    *,
+    show: bool = True,
+) -> tuple[Path, int]:
+    """Embed a run's dataset, or another one with the run's (or any saved) model.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Of a run, or of a saved model.
+    data : str or Path, optional
+        Another dataset than the run's.
+    out : str or Path, optional
+        Where to write; by default `embeddings` in the run's folder.
+    show : bool
+        Show progress.
+
+    Returns
+    -------
+    Path, int
+        Where the embeddings are, and of how many objects.
+    """
+    folder = Path(folder)
+    if data is None:
+        run = Run.open(folder, show=show)
+        embeddings = run_embedding(run)
+        if out is not None:
+            embeddings.write(out)
+        return Path(out) if out is not None else run.folder / "embeddings", len(embeddings)
+    if out is None:
+        raise ConfigError("Embedding another dataset needs --out, the folder to write to.")
+    dataset = Dataset.open(data)
+    saved = find_pretrained(folder, dataset.schema)
+    split_file = folder / "split.parquet"
+    split = Split.read(split_file) if split_file.exists() else None
+    with progress_bar("embedding", len(dataset), show) as report:
+        embeddings = embed_dataset(saved, dataset, split, progress=report)
+    embeddings.write(out)
+    return Path(out), len(embeddings)

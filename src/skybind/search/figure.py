@@ -1,0 +1,169 @@
+"""The figure of a search: from a result to a file."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from skybind.data.dataset import Dataset
+from skybind.drawing.from_dataset import load_examples
+from skybind.drawing.objects import object_panels
+from skybind.drawing.observed import ExampleObject, LightCurve, Spectrum
+from skybind.drawing.style import BLUE, INK, MUTED, SKY, new_figure, report_style
+from skybind.errors import DataError
+from skybind.files import atomic_path
+from skybind.modalities.cleaning import clean_photometry, clean_spectrum, error_values
+from skybind.search.query import Query
+from skybind.search.result import SearchResult
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from skybind.search.nearest import SpectrumPrediction
+
+
+KINDS = (".png", ".pdf", ".svg")
+
+
+SHOWN = 10  # matches, at most
+
+
+def write_search_figure(
+    result: SearchResult, dataset: Dataset, path: str | Path, number: int = 0
+) -> None:
+    """Draw a query and its best matches one under the other.
+
+    Parameters
+    ----------
+    result : SearchResult
+    dataset : Dataset
+        That the matches belong to.
+    path : str or Path
+        PNG, PDF or SVG.
+    number : int
+        Which query.
+
+    Raises
+    ------
+    DataError
+        If the file's ending is none of these.
+    """
+    path = Path(path)
+    kind = path.suffix.lower()
+    if kind not in KINDS:
+        raise DataError(f"{path} ends in none of {', '.join(KINDS)}: choose one of them.")
+    query = result.queries[number]
+    shown = np.flatnonzero(result.query == number)[:SHOWN]
+    names = [query.name] if query.row is not None else []
+    names += [str(name) for name in result.object_id[shown]]
+    rows = np.flatnonzero(np.isin(dataset.object_ids, names)).tolist()
+    places = {str(dataset.object_ids[row]): row for row in rows}
+    classes = np.full(len(dataset), "")
+    examples = load_examples(dataset, np.asarray(rows, np.int64), [], classes)
+    matches = [
+        (_title(result, int(i)), examples[places[str(result.object_id[i])]])
+        for i in shown
+        if str(result.object_id[i]) in places
+    ]
+    by = " + ".join(result.source[number])
+    title = f"{query.name} (searched by {by} in {' + '.join(result.target)})"
+    if query.row is not None and query.name in places:
+        drawn = examples[places[query.name]]
+    else:
+        drawn = _from_file(query)
+    origin = "simulated data" if dataset.schema.simulated else "real observations"
+    predicted = result.spectra[number] if result.spectra else None
+    with report_style(), atomic_path(path) as temporary:
+        figure = search_figure((title, drawn), matches, f"Survey: {origin}.", predicted)
+        figure.savefig(temporary, format=kind[1:], dpi=150)
+
+
+def _title(result: SearchResult, i: int) -> str:
+    words = [f"{result.rank[i]}. {result.object_id[i]}", f"cosine {result.cosine[i]:.4f}"]
+    if result.contrast is not None:
+        words.append(f"contrast {result.contrast[i]:.4f}")
+    if result.relation[i] != "alike":
+        words.append(str(result.relation[i]))
+    label = result.columns.get("label")
+    if label is not None and label[i]:
+        words.append(str(label[i]))
+    return "   ".join(words)
+
+
+def _from_file(query: Query) -> ExampleObject:
+    """Give what the file holds as the figures draw it."""
+    example = ExampleObject(query.name, split="")
+    if query.observed is None:
+        return example
+    if query.kind == "photometry":
+        curve = clean_photometry(query.observed).ragged
+        value = "flux" if "flux" in curve.fields else "magnitude"
+        example.light_curve = LightCurve(
+            time=curve.fields["time"],
+            value=curve.fields[value],
+            error=error_values(curve),
+            period=query.features.get("period"),
+            value_name=value.capitalize(),
+            value_unit=query.fields.get(value) or ("mag" if value == "magnitude" else ""),
+        )
+    elif query.kind == "spectrum":
+        fields = clean_spectrum(query.observed).ragged.fields
+        flux = np.where(fields["mask"], np.nan, fields["flux"].astype(float))
+        example.spectrum = Spectrum(fields["wavelength"], flux)
+    return example
+
+
+ROW = 1.9  # inches
+
+
+def search_figure(
+    query: tuple[str, ExampleObject],
+    matches: Sequence[tuple[str, ExampleObject]],
+    origin: str,
+    predicted: "SpectrumPrediction | None" = None,
+) -> "Figure":
+    """Draw a query and its matches, a row each.
+
+    Parameters
+    ----------
+    query : (str, ExampleObject)
+        Title and what is known of it.
+    matches : sequence of (str, ExampleObject)
+        The best first.
+    origin : str
+        A sentence: simulated or real.
+    predicted : SpectrumPrediction, optional
+        Mean spectrum of the matches, drawn below the query with its spread.
+    """
+    rows = [query, *matches]
+    n = len(rows) + (predicted is not None)
+    figure = new_figure(ROW * n + 0.3)
+    parts = list(figure.subfigures(n, 1, squeeze=False)[:, 0])
+    figure.suptitle(origin, fontsize=7.5, color=MUTED, x=0.99, ha="right")
+    if predicted is not None:
+        axes = parts.pop(1).subplots()
+        low, high = predicted.flux - predicted.spread, predicted.flux + predicted.spread
+        axes.fill_between(predicted.wavelength, low, high, color=SKY, alpha=0.5, linewidth=0)
+        axes.plot(predicted.wavelength, predicted.flux, color=BLUE, linewidth=0.7)
+        axes.set_title("Mean spectrum of the matches and its spread")
+        axes.set_xlabel("Wavelength [Å]")
+        axes.set_ylabel("Flux / median")
+    for number, (part, (title, example)) in enumerate(zip(parts, rows, strict=True)):
+        part.suptitle(
+            title,
+            x=0.01,
+            ha="left",
+            fontsize=9,
+            fontweight="bold" if number == 0 else "normal",
+            color=BLUE if number == 0 else INK,
+        )
+        panels = object_panels(example)
+        if not panels:
+            part.text(0.05, 0.4, "No observation that can be drawn.", color=MUTED)
+            continue
+        ratios = [ratio for *_, ratio in panels]
+        grid = part.subplots(1, len(panels), squeeze=False, width_ratios=ratios)[0]
+        for axes, (draw, what, _) in zip(grid, panels, strict=True):
+            draw(axes, what)
+    return figure

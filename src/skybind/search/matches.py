@@ -1,0 +1,134 @@
+"""What is told of the matches of a search: columns, how alike they are, what they predict."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from skybind.data.dataset import DEC, RA, Dataset
+from skybind.errors import DataError
+from skybind.search.nearest import (
+    DuplicateRule,
+    SpectrumPrediction,
+    predict_column,
+    predict_spectrum,
+    separation,
+    tell_relation,
+)
+from skybind.search.places import Places
+from skybind.search.result import SearchResult
+from skybind.words import nearest
+
+
+def describe_matches(
+    result: SearchResult,
+    places: Places,
+    columns: Sequence[str] | None,
+    predict: Sequence[str],
+    rule: DuplicateRule,
+) -> None:
+    """Add columns of the dataset, what each match is to its query, and predictions."""
+    rows = np.full(len(result), -1)
+    apart = np.full(len(result), np.nan)
+    if places.has_data:
+        rows = places.rows(pa.chunked_array([result.object_id.tolist()], pa.string()))
+        _add_columns(result, places.dataset, rows, columns, predict)
+        apart = _separations(result, places.dataset)
+    elif columns or predict:
+        places.dataset  # noqa: B018  says that the dataset is not known
+    result.relation = _relations(result, apart, rule)
+    _add_predictions(result, places, rows, predict)
+
+
+def _add_columns(
+    result: SearchResult,
+    dataset: Dataset,
+    rows: np.ndarray,
+    columns: Sequence[str] | None,
+    predict: Sequence[str],
+) -> None:
+    """Add the position and the columns asked for, once all of these and `predict` are usable."""
+    if columns is None:
+        columns = dataset.schema.with_role("label")
+    for name in columns:
+        _require_column(dataset, name, flat=True)
+    for name in predict:
+        _require_column(dataset, name)
+    wanted = list(dict.fromkeys([RA, DEC, *columns]))
+    result.columns = {name: _values(dataset, name, rows) for name in wanted}
+
+
+def _relations(result: SearchResult, apart: np.ndarray, rule: DuplicateRule) -> np.ndarray:
+    """What each match is to its query."""
+    same = np.asarray(
+        [result.queries[q].row == r for q, r in zip(result.query, result.row, strict=True)]
+    )
+    # across modalities a cosine near 1 does not tell the same data
+    comparable = np.asarray([set(names) == set(result.target) for names in result.source])
+    cosine = np.where(comparable[result.query], result.cosine, np.nan)
+    return tell_relation(cosine, same, apart, rule)
+
+
+def _add_predictions(
+    result: SearchResult, places: Places, rows: np.ndarray, predict: Sequence[str]
+) -> None:
+    """Add what the matches of each query, but for the query itself, predict of each column."""
+    others = result.relation != "itself"
+    for i in range(len(result.queries)):
+        mine = np.flatnonzero((result.query == i) & others & (rows >= 0))
+        result.predictions.append([])
+        for name in predict:
+            if name in places.dataset.schema.observations:
+                result.spectra.append(_predicted_spectrum(places.dataset, name, rows[mine]))
+            else:
+                values = _values(places.dataset, name, rows[mine])
+                result.predictions[i].append(predict_column(name, values))
+
+
+def _separations(result: SearchResult, dataset: Dataset) -> np.ndarray:
+    """Distance of each match from its query in the sky [arcsec]."""
+    apart = np.full(len(result), np.nan)
+    for i, query in enumerate(result.queries):
+        ra, dec = query.position
+        if query.row is not None:
+            own = np.flatnonzero(dataset.object_ids == query.name)
+            if len(own):
+                ra = float(dataset.column(RA, own)[0])
+                dec = float(dataset.column(DEC, own)[0])
+                query.position = (ra, dec)
+        mine = result.query == i
+        apart[mine] = separation(ra, dec, result.columns[RA][mine], result.columns[DEC][mine])
+    return apart
+
+
+def _values(dataset: Dataset, name: str, rows: np.ndarray) -> np.ndarray:
+    """Column of some rows; NaN or "" where the row is -1."""
+    known = np.flatnonzero(rows >= 0)
+    stored = dataset.column(name, rows[known])
+    if stored.dtype.kind in "UO":
+        values = np.full(len(rows), "", dtype=object)
+    else:
+        values = np.full(len(rows), np.nan)
+    values[known] = stored
+    return values
+
+
+def _require_column(dataset: Dataset, name: str, flat: bool = False) -> None:
+    if name not in dataset.schema.columns:
+        raise DataError(
+            f"The dataset at {dataset.path} has no column '{name}': "
+            f"{nearest(name, list(dataset.schema.columns))}"
+        )
+    if name in dataset.schema.observations:
+        if flat:
+            raise DataError(f"'{name}' is an observation: name a column of numbers or text.")
+        if (dataset.schema.columns[name].modality or name) != "spectrum":
+            raise DataError(f"'{name}' has no mean to predict: name a spectrum or a flat column.")
+
+
+def _predicted_spectrum(dataset: Dataset, name: str, rows: np.ndarray) -> SpectrumPrediction:
+    from skybind.drawing.from_dataset import observed_spectra
+
+    if not len(rows):
+        raise DataError("There is no match to predict a spectrum from.")
+    return predict_spectrum(observed_spectra(dataset, name, rows))

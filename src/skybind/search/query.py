@@ -1,0 +1,293 @@
+"""What is searched for: an object of the embeddings, or a new observation in a file."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from skybind.embeddings.stream import EmbeddingStream
+from skybind.errors import DataError, ModelError
+from skybind.ragged import Ragged
+from skybind.words import nearest
+
+if TYPE_CHECKING:
+    from skybind.models.model import SavedModel
+
+
+@dataclass
+class Query:
+    """One query.
+
+    Attributes
+    ----------
+    name : str
+        The object's id, or the file's name.
+    vectors : dict of str to ndarray, shape (D,)
+        Its unit vector in each modality that it has.
+    row : int, optional
+        Its row in the embeddings; None for a file.
+    contrast : ndarray, shape (D,), optional
+        Its vector in the modality of a contrast, where it is not searched by that.
+    position : (float, float)
+        ra, dec [deg]; NaN where not known.
+    observed : Ragged, optional
+        What the file holds.
+    kind, column : str
+        Kind and column of what the file holds.
+    fields : dict
+        Units of its fields, as the model reads them.
+    features : dict of str to float
+        Features of the file's observation that the model was given.
+    notes : list of str
+        Sentences about what was missing or computed.
+    """
+
+    name: str
+    vectors: dict[str, np.ndarray]
+    row: int | None = None
+    contrast: np.ndarray | None = None
+    position: tuple[float, float] = (np.nan, np.nan)
+    observed: Ragged | None = None
+    kind: str = ""
+    column: str = ""
+    fields: dict[str, str | None] = field(default_factory=dict)
+    features: dict[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def vector(self, modalities: Sequence[str]) -> np.ndarray:
+        """Mean, to unit length, of its vectors in the modalities that it has.
+
+        Raises
+        ------
+        DataError
+            If it has none of them.
+        """
+        own = [self.vectors[name] for name in modalities if name in self.vectors]
+        if not own:
+            have = f"it has {' and '.join(self.vectors)}" if self.vectors else "it has none"
+            raise DataError(f"{self.name} has no {' or '.join(modalities)} to search by ({have}).")
+        total = np.sum(own, axis=0)
+        return np.asarray(total / np.linalg.norm(total), np.float32)
+
+
+def query_object(stream: EmbeddingStream, object_id: str, modalities: Sequence[str]) -> Query:
+    """Take an object of the embeddings as a query, with its vectors in some modalities."""
+    row = stream.row(object_id)
+    vectors = {}
+    for name in modalities:
+        found, present = stream.take(np.array([row]), name)
+        if present[0]:
+            vectors[name] = found[0]
+    return Query(object_id, vectors, row)
+
+
+def query_file(
+    path: str | Path,
+    model: str | Path,
+    stream: EmbeddingStream,
+    modality: str | None = None,
+    values: Mapping[str, float] | None = None,
+) -> Query:
+    """Read an observation and embed it with the model that made the embeddings.
+
+    Parameters
+    ----------
+    path : str or Path
+        FITS, CSV, ECSV, VOTable, Parquet or text (see `read_observation`, `read_row`).
+    model : str or Path
+        Folder of the saved model.
+    stream : EmbeddingStream
+        That will be searched: it must be the work of the same model.
+    modality : str, optional
+        What the file holds; found out by default.
+    values : mapping, optional
+        Features that the model reads and the file has not, such as the period; ra, dec [deg].
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read or used.
+    ModelError
+        If the model is not the one that made the embeddings.
+    """
+    path, given = Path(path), dict(values or {})
+    note = _read_note(Path(model))
+    if note["identity"].get("weights") != stream.model.get("weights"):
+        raise ModelError(
+            f"The embeddings in {stream.folder} were made by another model than that in {model}: "
+            "name theirs with --model."
+        )
+    if modality is not None and modality not in note["modalities"]:
+        raise DataError(
+            f"The model in {model} has no modality '{modality}': "
+            f"{nearest(modality, note['modalities'])}"
+        )
+    name, content = _read(path, note, [modality] if modality else note["modalities"])
+
+    from skybind.models.model import load_model
+
+    saved = load_model(model, modalities=[name])
+    column, kind = _column_and_kind(note, name)
+    query = Query(path.name, {}, kind=kind, column=column)
+    query.position = (given.get("ra", np.nan), given.get("dec", np.nan))
+    features = [
+        c for c in saved.modalities[name].columns if c not in note["schema"]["observations"]
+    ]
+    unknown = [c for c in given if c not in features and c not in ("ra", "dec")]
+    if unknown:
+        raise DataError(
+            f"The model's {name} reads no '{unknown[0]}': "
+            f"{nearest(unknown[0], features) if features else 'it reads no features.'}"
+        )
+    if isinstance(content, Ragged):
+        query.observed = content
+        query.fields = dict(note["schema"]["observations"][column])
+        known = {**_computed(content, kind, features, note, given), **given}
+    else:
+        known = {**content, **given}
+    _note_features(query, name, features, known, given)
+    query.features = {c: known[c] for c in features if np.isfinite(known.get(c, np.nan))}
+    query.vectors[name] = _embed(saved, name, query, features, known)
+    return query
+
+
+def _read_note(folder: Path) -> dict[str, Any]:
+    path = folder / "model.json"
+    if not path.exists():
+        raise ModelError(
+            f"There is no model in {folder}, and a file can only be embedded by one: name it with "
+            "--model."
+        )
+    try:
+        note: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ModelError(f"The model in {folder} cannot be read: {error}") from error
+    return note
+
+
+def _column_and_kind(note: Mapping[str, Any], modality: str) -> tuple[str, str]:
+    entry = note["config"]["modalities"][modality]
+    kind = entry.get("kind") or modality
+    return entry.get("column") or kind, kind
+
+
+def _read(
+    path: Path, note: Mapping[str, Any], candidates: Sequence[str]
+) -> tuple[str, Ragged | dict[str, float]]:
+    """Read a file as the one modality that it can be."""
+    from skybind.ingest.one_file import read_observation, read_row, survey_kind
+
+    kinds = {name: _column_and_kind(note, name)[1] for name in candidates}
+    known = survey_kind(path, list(dict.fromkeys(kinds.values())))
+    candidates = [name for name in candidates if known is None or kinds[name] == known]
+    found: dict[str, Ragged | dict[str, float]] = {}
+    errors: list[DataError] = []
+    for name in candidates:
+        column, kind = _column_and_kind(note, name)
+        schema = note["schema"]
+        try:
+            if column in schema["observations"]:
+                attributes = schema.get("attributes", {}).get(column)
+                units = schema["observations"][column]
+                found[name] = read_observation(path, kind, units, attributes)
+            else:
+                own = {c: f["unit"] for c, f in schema["features"].items()}
+                own = {c: u for c, u in own.items() if schema["features"][c]["modality"] == column}
+                found[name] = read_row(path, own)
+        except DataError as error:
+            errors.append(error)
+    if len(found) == 1:
+        return next(iter(found.items()))
+    if found:
+        raise DataError(
+            f"{path.name} could be {' or '.join(found)}: say which with --from {next(iter(found))}."
+        )
+    if len(errors) == 1:
+        raise errors[0]
+    # an ending that images never have tells nothing of what is wrong with the columns
+    kept = [i for i, error in enumerate(errors) if "is no image" not in str(error)] or [0]
+    raise DataError(
+        f"{path.name} can be read as none of {', '.join(candidates)}; as {candidates[kept[0]]}: "
+        f"{errors[kept[0]]}"
+    )
+
+
+def _computed(
+    observed: Ragged,
+    kind: str,
+    features: Sequence[str],
+    note: Mapping[str, Any],
+    given: Mapping[str, float],
+) -> dict[str, float]:
+    """Features of a light curve that the model reads and that can be computed from it."""
+    wanted = [c for c in features if c not in given]
+    if kind != "photometry" or not wanted:
+        return {}
+    from skybind.lightcurves.features import FEATURES, light_curve_features
+    from skybind.lightcurves.periods import Periods, find_periods
+    from skybind.modalities.cleaning import clean_photometry
+
+    units = {c: f["unit"] or None for c, f in note["schema"]["features"].items()}
+    possible = [c for c in wanted if c in FEATURES and FEATURES[c][0] == units.get(c)]
+    curve = clean_photometry(observed).ragged
+    if not possible or not curve.present[0]:
+        return {}
+    periods = find_periods(curve)
+    period = given.get("period")
+    if period is not None:
+        one = np.array([period])
+        periods = Periods(**{**vars(periods), "period": one})
+    computed = light_curve_features(curve, periods)
+    return {c: float(computed[c][0]) for c in possible}
+
+
+def _note_features(
+    query: Query,
+    modality: str,
+    features: Sequence[str],
+    known: Mapping[str, float],
+    given: Mapping[str, float],
+) -> None:
+    """Say which features were computed, and which the model has to do without."""
+    if query.observed is not None:
+        computed = [f"{c} = {known[c]:.5g}" for c in features if c in known and c not in given]
+        if computed:
+            query.notes.append(f"Computed from the light curve: {', '.join(computed)}.")
+    missing = [c for c in features if not np.isfinite(known.get(c, np.nan))]
+    if missing:
+        query.notes.append(
+            f"{query.name} lacks {', '.join(missing)}, which the model's {modality} reads: the "
+            f"mean of the training objects stands in (or give --value {missing[0]}=NUMBER)."
+        )
+
+
+def _embed(
+    saved: "SavedModel",
+    name: str,
+    query: Query,
+    features: Sequence[str],
+    known: Mapping[str, float],
+) -> np.ndarray:
+    """Give the unit vector of the query, by the model's own preprocessing."""
+    import torch
+
+    from skybind.modalities.source import BatchSource
+
+    arrays: dict[str, pa.Array] = {
+        c: pa.array([known[c] if np.isfinite(known.get(c, np.nan)) else None], pa.float64())
+        for c in features
+    }
+    if query.observed is not None:
+        arrays[query.column] = query.observed.to_arrow()
+    prepared = saved.modalities[name].prepare(pa.table(arrays))
+    if not prepared.present[0]:
+        reason = str(prepared.reason[0]) or "nothing in it can be used"
+        raise DataError(f"The {name} in {query.name} cannot be used: {reason}.")
+    source = BatchSource({name: saved.modalities[name]}, {name: prepared})
+    with torch.inference_mode():
+        vector = saved.binder.embed(source.batch(np.array([0])), [name])[name]
+    return np.asarray(vector[0].float().numpy())

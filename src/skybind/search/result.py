@@ -1,0 +1,152 @@
+"""The result of a search: as a table in any usual format, and for the terminal."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from skybind.search.nearest import ClassPrediction, NumberPrediction, SpectrumPrediction
+from skybind.search.query import Query
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+Prediction = NumberPrediction | ClassPrediction
+
+
+@dataclass
+class SearchResult:
+    """What a search found: one row a match, the queries one after another.
+
+    Attributes
+    ----------
+    queries : list of Query
+    source, target : list of list of str, list of str
+        For each query the modalities that it was searched by; those that were searched.
+    query : ndarray of int64, shape (r,)
+        Which query a match belongs to.
+    rank : ndarray of int64, shape (r,)
+        From 1.
+    row : ndarray of int64, shape (r,)
+        Row of the match in the embeddings.
+    object_id : ndarray of str, shape (r,)
+    cosine : ndarray of float64, shape (r,)
+        Cosine similarity to the query.
+    contrast : ndarray of float64, shape (r,), optional
+        Cosine similarity to the query in the modality of the contrast.
+    relation : ndarray of str, shape (r,)
+        What the match is to the query (see `skybind.search.nearest.tell_relation`).
+    split : ndarray of str, shape (r,)
+    columns : dict of str to ndarray
+        Columns of the dataset, of each match.
+    predictions : list of list
+        For each query, what its matches (but for itself) predict of each column asked for.
+    spectra : list of SpectrumPrediction
+        For each query, if its spectrum was to be predicted.
+    searched : int
+        Objects that were compared: those that the filters left and that have the modality (by
+        an index with filters: at most so many).
+    recall : float, optional
+        Of the index, by which the search was made; None for an exact search.
+    notes : list of str
+        Sentences for the reader.
+    """
+
+    queries: list[Query]
+    source: list[list[str]]
+    target: list[str]
+    query: np.ndarray
+    rank: np.ndarray
+    row: np.ndarray
+    object_id: np.ndarray
+    cosine: np.ndarray
+    contrast: np.ndarray | None
+    relation: np.ndarray
+    split: np.ndarray
+    columns: dict[str, np.ndarray] = field(default_factory=dict)
+    predictions: list[list[Prediction]] = field(default_factory=list)
+    spectra: list[SpectrumPrediction] = field(default_factory=list)
+    searched: int = 0
+    recall: float | None = None
+    notes: list[str] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def to_arrow(self) -> pa.Table:
+        """Give the table of matches."""
+        names = np.asarray([query.name for query in self.queries], dtype=str)
+        arrays = {"query": names[self.query], "rank": self.rank, "object_id": self.object_id}
+        arrays["cosine"] = self.cosine
+        if self.contrast is not None:
+            arrays["contrast"] = self.contrast
+        arrays |= {"relation": self.relation, "split": self.split, **self.columns}
+        return pa.table(
+            {
+                name: pa.array(values.tolist(), pa.string())
+                if values.dtype.kind in "UO"
+                else pa.array(values, from_pandas=True)
+                for name, values in arrays.items()
+            }
+        )
+
+
+def predicted_table(predicted: SpectrumPrediction) -> pa.Table:
+    """Give a predicted spectrum as a table: wavelength [Angstrom], flux, spread, n."""
+    return pa.table(
+        {
+            "wavelength": predicted.wavelength,
+            "flux": pa.array(predicted.flux, from_pandas=True),
+            "spread": pa.array(predicted.spread, from_pandas=True),
+            "n": predicted.n,
+        }
+    )
+
+
+def render_result(result: SearchResult, shown: int = 50) -> "RenderableType":
+    """Give what `skybind search` prints, for a rich console."""
+    from rich.console import Group
+    from rich.markup import escape
+    from rich.table import Table
+
+    how = "exact" if result.recall is None else f"by index, recall {result.recall:.3f}"
+    parts: list[RenderableType] = []
+    for i, query in enumerate(result.queries):
+        title = (
+            f"{query.name}: {' + '.join(result.source[i])} -> {' + '.join(result.target)} "
+            f"({result.searched:,} objects, {how})"
+        )
+        table = result.to_arrow().filter(pa.array(result.query == i)).drop_columns("query")
+        rich_table = Table(title=escape(title), title_justify="left")
+        for name in table.column_names:
+            number = not pa.types.is_string(table.schema.field(name).type)
+            rich_table.add_column(
+                escape(name), justify="right" if number else "left", no_wrap=name == "object_id"
+            )
+        for row in table.slice(0, shown).to_pylist():
+            rich_table.add_row(*(escape(_cell(name, value)) for name, value in row.items()))
+        parts.append(rich_table)
+        if result.predictions and result.predictions[i]:
+            parts.append("\n".join(_sentence(p) for p in result.predictions[i]))
+    parts += [escape(note) for note in result.notes]
+    return Group(*parts)
+
+
+def _sentence(prediction: Prediction) -> str:
+    if isinstance(prediction, ClassPrediction):
+        shares = ", ".join(f"{name} {share:.0%}" for name, share in prediction.fractions.items())
+        return f"{prediction.column} by {prediction.n} matches: {shares or 'not known'}"
+    return (
+        f"{prediction.column} by {prediction.n} matches: {prediction.mean:.5g} "
+        f"± {prediction.spread:.2g} (median {prediction.median:.5g})"
+    )
+
+
+def _cell(name: str, value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.4f}" if name in ("ra", "dec") else f"{value:.5g}"
+    return str(value)

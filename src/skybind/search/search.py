@@ -1,0 +1,289 @@
+"""Search: the objects of a survey that are most like an object or a new observation."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from skybind.data.where import fulfilled
+from skybind.embeddings.stream import MEMORY_GB, EmbeddingStream
+from skybind.errors import DataError
+from skybind.ingest.readers.tables import SUFFIXES
+from skybind.search.matches import describe_matches
+from skybind.search.nearest import DuplicateRule, Nearest, contrast_order, exact_nearest
+from skybind.search.places import Places
+from skybind.search.query import Query, query_file, query_object
+from skybind.search.result import SearchResult
+from skybind.words import nearest
+
+# An index that looks at more than one list of this many is mentioned.
+MANY_LISTS = 8
+
+
+def search(
+    folder: str | Path,
+    queries: Sequence[str | Path],
+    *,
+    source: Sequence[str] | None = None,
+    target: Sequence[str] | None = None,
+    k: int = 10,
+    where: str | None = None,
+    split: str | None = None,
+    contrast: str | None = None,
+    columns: Sequence[str] | None = None,
+    predict: Sequence[str] = (),
+    values: Mapping[str, float] | None = None,
+    index: bool = False,
+    recall: float = 0.95,
+    memory_gb: float = MEMORY_GB,
+    data: str | Path | None = None,
+    model: str | Path | None = None,
+    rule: DuplicateRule | None = None,
+) -> SearchResult:
+    """Find the k objects most like each query.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Of a run, or of embeddings.
+    queries : sequence of str or Path
+        Ids of objects, or files of new observations.
+    source, target : sequence of str, optional
+        Modalities to search by, and to search in; several stand for their mean. By default an
+        object is searched by all that it has, in the same; a file by what it holds.
+    k : int
+    where : str, optional
+        Condition on the dataset's columns (see `skybind.data.where`).
+    split : str, optional
+        Search only this part of the split.
+    contrast : str, optional
+        Rank the k most alike by how unlike the query they are in this modality.
+    columns : sequence of str, optional
+        Columns of the dataset to give of each match; by default its labels.
+    predict : sequence of str
+        Columns to predict by the matches; an observation column of spectra gives the mean
+        spectrum.
+    values : mapping, optional
+        Numbers that go with a file: features that the model reads, ra, dec [deg].
+    index : bool
+        Search by an index, which is built if there is none that fits.
+    recall : float
+        What an index that is built has to reach.
+    memory_gb : float
+        Most memory for vectors.
+    data, model : str or Path, optional
+        Dataset and model, where the folder does not tell.
+    rule : DuplicateRule, optional
+        When a match counts as the same object.
+
+    Raises
+    ------
+    DataError, ModelError
+        If there is no such object, file, modality or column, or nothing is left to search.
+    """
+    if k < 1:
+        raise DataError(f"The number of matches is {k}: give at least 1.")
+    if not queries:
+        raise DataError("There is no query: name an object or a file.")
+    places = Places(Path(folder), data, model)
+    stream = EmbeddingStream.open(places.embeddings, memory_gb)
+    for names in (source, target, [contrast] if contrast else None):
+        stream.require(names if names is not None else list(stream.modalities)[:1])
+    found = [_resolve(query, stream, places, source, contrast, values) for query in queries]
+    by = [list(source or query.vectors) for query in found]
+    searched_in = list(target or (by[0] if all(b == by[0] for b in by) else stream.modalities))
+    stream.require([*searched_in, *(name for names in by for name in names)])
+    vectors = np.stack([q.vector(names) for q, names in zip(found, by, strict=True)])
+    keep = _filters(stream, places, where, split, contrast)
+    result = _find(stream, found, by, searched_in, vectors, keep, k, index, recall)
+    if contrast is not None:
+        result = _rank_by_contrast(result, stream, contrast)
+    describe_matches(result, places, columns, predict, rule or DuplicateRule())
+    return result
+
+
+def _resolve(
+    query: str | Path,
+    stream: EmbeddingStream,
+    places: Places,
+    source: Sequence[str] | None,
+    contrast: str | None,
+    values: Mapping[str, float] | None,
+) -> Query:
+    text = str(query)
+    suffix = Path(text.lower().removesuffix(".gz")).suffix
+    is_file = Path(text).is_file()
+    if not is_file and (suffix in SUFFIXES or "/" in text) and text not in stream:
+        raise DataError(f"There is no file {text}, and no object of that name.")
+    if is_file:
+        if contrast is not None:
+            raise DataError(f"A contrast needs two observations of the query: {text} has one.")
+        if source is not None and len(source) > 1:
+            raise DataError(f"{text} holds one modality: give --from one, not several.")
+        return query_file(text, places.model, stream, source[0] if source else None, values)
+    names = list(source) if source is not None else list(stream.modalities)
+    wanted = [*names, contrast] if contrast is not None and contrast not in names else names
+    found = query_object(stream, text, wanted)
+    if contrast is not None and contrast not in found.vectors:
+        raise DataError(f"{text} has no {contrast}: it cannot be contrasted with others there.")
+    absent = [name for name in source or () if name not in found.vectors]
+    if absent and len(absent) < len(names):
+        found.notes.append(f"{text} has no {' and no '.join(absent)}: it is searched by the rest.")
+    if contrast is not None and contrast not in names:
+        found.contrast = found.vectors.pop(contrast)  # not searched by that
+    return found
+
+
+def _filters(
+    stream: EmbeddingStream,
+    places: Places,
+    where: str | None,
+    split: str | None,
+    contrast: str | None,
+) -> np.ndarray | None:
+    """Tell which objects may be found; None for all."""
+    conditions = []
+    if split is not None:
+        parts = stream.split_parts()
+        if split not in parts:
+            raise DataError(f"The embeddings have no split '{split}': {nearest(split, parts)}")
+        conditions.append(stream.in_split(split))
+    if where is not None:
+        kept = np.append(fulfilled(places.dataset, where), False)
+        conditions.append(kept[places.rows(stream.object_id)])
+    if contrast is not None:
+        conditions.append(stream.present([contrast]))
+    if not conditions:
+        return None
+    keep = np.logical_and.reduce(conditions)
+    if not keep.any():
+        raise DataError("No object fulfils the conditions: there is nothing to search.")
+    return np.asarray(keep)
+
+
+def _find(
+    stream: EmbeddingStream,
+    queries: list[Query],
+    by: list[list[str]],
+    target: list[str],
+    vectors: np.ndarray,
+    keep: np.ndarray | None,
+    k: int,
+    index: bool,
+    recall: float,
+) -> SearchResult:
+    # an object is no match of itself, unless it is found across modalities
+    alone = [q.row is not None and set(b) == set(target) for q, b in zip(queries, by, strict=True)]
+    extra = k + (1 if any(alone) else 0)
+    measured = None
+    notes: list[str] = []
+    if index:
+        nearest_, measured, n = _by_index(stream, target, vectors, keep, extra, recall, by, notes)
+        # which of the filtered have the modality would take a pass over all embeddings
+        searched = n if keep is None else min(n, int(keep.sum()))
+    else:
+        counted = _Counted(stream.chunks(target, keep))
+        nearest_ = exact_nearest(counted, vectors, extra)
+        searched = counted.n
+    rows, cosines, owner = [], [], []
+    for i, query in enumerate(queries):
+        good = nearest_.row[i] >= 0
+        if alone[i]:
+            good &= nearest_.row[i] != query.row
+        rows.append(nearest_.row[i][good][:k])
+        cosines.append(nearest_.cosine[i][good][:k])
+        owner.append(np.full(len(rows[-1]), i))
+    row = np.concatenate(rows).astype(np.int64)
+    if not len(row):
+        raise DataError(f"No object to be searched has {' or '.join(target)}.")
+    names, parts = stream.names(row)
+    return SearchResult(
+        queries,
+        by,
+        target,
+        query=np.concatenate(owner).astype(np.int64),
+        rank=np.concatenate([np.arange(1, len(r) + 1) for r in rows]),
+        row=row,
+        object_id=names,
+        cosine=np.concatenate(cosines),
+        contrast=None,
+        relation=np.full(len(row), "", dtype=object),
+        split=parts,
+        searched=searched,
+        recall=measured,
+        notes=notes + [sentence for query in queries for sentence in query.notes],
+    )
+
+
+class _Counted:
+    """Chunks of vectors, and how many vectors there were."""
+
+    def __init__(self, chunks: Iterator[tuple[np.ndarray, np.ndarray]]) -> None:
+        self.chunks, self.n = chunks, 0
+
+    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for rows, vectors in self.chunks:
+            self.n += len(rows)
+            yield rows, vectors
+
+
+def _by_index(
+    stream: EmbeddingStream,
+    target: list[str],
+    vectors: np.ndarray,
+    keep: np.ndarray | None,
+    k: int,
+    recall: float,
+    by: list[list[str]],
+    notes: list[str],
+) -> tuple[Nearest, float, int]:
+    """Search by the index; what it finds is compared again with the exact vectors.
+
+    Gives the matches, the index's recall, and how many vectors it holds.
+    """
+    from skybind.search.index import build_index, has_index, open_index
+
+    if has_index(stream, target):
+        opened = open_index(stream, target)
+    else:
+        opened = build_index(stream, target, recall=recall)
+        notes.append("The index was built and stands beside the embeddings.")
+    if opened.note.probes * MANY_LISTS > opened.note.lists:
+        notes.append(
+            f"For that recall the index looks at {opened.note.probes:,} of its "
+            f"{opened.note.lists:,} lists: these vectors have little structure that it could use."
+        )
+    candidates = opened.search(vectors, 2 * k, keep)
+    some = np.zeros(len(stream), bool)
+    some[candidates.row[candidates.row >= 0]] = True
+    found = list(stream.chunks(target, some))
+    row = np.full((len(vectors), k), -1, np.int64)
+    cosine = np.full((len(vectors), k), np.nan)
+    for i, own in enumerate(candidates.row):
+        mine = [(r[np.isin(r, own)], v[np.isin(r, own)]) for r, v in found]
+        best = exact_nearest(mine, vectors[i : i + 1], k)
+        row[i], cosine[i] = best.row[0], best.cosine[0]
+    measured = opened.note.recall
+    worst = min(measured.get(name, min(measured.values())) for names in by for name in names)
+    return Nearest(row, cosine), worst, opened.note.n
+
+
+def _rank_by_contrast(result: SearchResult, stream: EmbeddingStream, contrast: str) -> SearchResult:
+    vectors, present = stream.take(result.row, contrast)
+    own = np.stack([_contrast_vector(query, contrast) for query in result.queries])
+    cosine = np.einsum("ij,ij->i", vectors.astype(float), own[result.query].astype(float))
+    cosine = np.where(present, cosine, np.nan)
+    order = np.concatenate(
+        [
+            rows[contrast_order(result.cosine[rows], cosine[rows])]
+            for rows in (np.flatnonzero(result.query == i) for i in range(len(result.queries)))
+        ]
+    )
+    for name in ("row", "object_id", "cosine", "split"):
+        setattr(result, name, getattr(result, name)[order])
+    result.contrast = cosine[order]
+    return result
+
+
+def _contrast_vector(query: Query, contrast: str) -> np.ndarray:
+    return query.contrast if query.contrast is not None else query.vectors[contrast]

@@ -1,0 +1,1 @@
+"""Simulated variable stars."""

@@ -1,1 +1,0 @@
-"""Whole experiments: a run from dataset to report, and the demonstration."""

@@ -1,0 +1,150 @@
+"""The whole job: pre-train, fine-tune with and without, embed, evaluate, report."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from skybind.config import Config, load_config
+from skybind.data.dataset import Dataset
+from skybind.data.splits import Split
+from skybind.errors import DataError
+from skybind.evaluation.evaluate import evaluate_run
+from skybind.files import write_json
+from skybind.report.from_run import write_report
+from skybind.runs.cases import cases_of
+from skybind.runs.run import Run
+from skybind.runs.steps import run_embedding, run_finetuning, run_pretraining
+from skybind.simulate.write import write_galaxies, write_stars
+
+
+def run_all(
+    config: Config,
+    data: str | Path,
+    out: str | Path,
+    *,
+    split: Split | None = None,
+    show: bool = True,
+) -> dict[str, Any]:
+    """Do everything that a configuration describes on a dataset; interrupted, it goes on.
+
+    Parameters
+    ----------
+    config : Config
+    data : str or Path
+        The dataset's folder.
+    out : str or Path
+        The run's folder; `report.html` and `metrics.json` stand there at the end.
+    split : Split, optional
+        Use it instead of the one that the configuration describes.
+    show : bool
+        Show progress.
+
+    Returns
+    -------
+    dict
+        The content of `metrics.json`.
+    """
+    began = time.perf_counter()
+    run = Run.start(config, data, out, split=split, show=show)
+    cases = cases_of(run)
+    run_pretraining(run)
+    for case in cases:
+        run_finetuning(run, case)
+    run_embedding(run)
+    metrics = evaluate_run(run, cases)
+    metrics["timing"]["all"] = time.perf_counter() - began
+    write_json(run.folder / "metrics.json", metrics)
+    write_report(run)
+    return metrics
+
+
+DEMO_OBJECTS = 3000
+
+
+def demo_stars(
+    out: str | Path, *, n_objects: int = DEMO_OBJECTS, seed: int = 42, show: bool = True
+) -> dict[str, Any]:
+    """Simulate a survey of variable stars and run `stars-small` on it.
+
+    Parameters
+    ----------
+    out : str or Path
+        Folder for `data/` and `run/`; the report is `run/report.html`.
+    n_objects : int
+        Stars to simulate.
+    seed : int
+        Of the survey, the split and the training.
+    show : bool
+        Show progress.
+
+    Returns
+    -------
+    dict
+        The content of `metrics.json`.
+
+    Raises
+    ------
+    DataError
+        If a survey of another size stands in `out`.
+    """
+
+    def write(path: Path) -> None:
+        write_stars(path, n_objects, seed=seed, show=show)
+
+    return _demonstrate(Path(out), "stars-small", write, n_objects, seed, show)
+
+
+def demo_galaxies(
+    out: str | Path, *, n_objects: int = DEMO_OBJECTS, seed: int = 42, show: bool = True
+) -> dict[str, Any]:
+    """Simulate a survey of galaxies and run `galaxies-small` on it.
+
+    Parameters
+    ----------
+    out : str or Path
+        Folder for `data/` and `run/`; the report is `run/report.html`.
+    n_objects : int
+        Galaxies to simulate.
+    seed : int
+        Of the survey, the split and the training.
+    show : bool
+        Show progress.
+
+    Returns
+    -------
+    dict
+        The content of `metrics.json`.
+
+    Raises
+    ------
+    DataError
+        If a survey of another size stands in `out`.
+    """
+    processes = min(2, os.cpu_count() or 1)
+
+    def write(path: Path) -> None:
+        write_galaxies(path, n_objects, seed=seed, show=show, processes=processes)
+
+    return _demonstrate(Path(out), "galaxies-small", write, n_objects, seed, show)
+
+
+def _demonstrate(
+    out: Path,
+    configuration: str,
+    write: Callable[[Path], None],
+    n_objects: int,
+    seed: int,
+    show: bool,
+) -> dict[str, Any]:
+    """Simulate, unless that was done before, and run a configuration."""
+    if not (out / "data" / "objects").exists():
+        write(out / "data")
+    elif len(Dataset.open(out / "data")) != n_objects:
+        raise DataError(
+            f"{out / 'data'} holds a survey of another size than {n_objects} objects: choose "
+            "another folder, or delete that one."
+        )
+    config = load_config(configuration, [f"seed={seed}"])
+    return run_all(config, out / "data", out / "run", show=show)

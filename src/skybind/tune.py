@@ -1,0 +1,297 @@
+"""Search of hyper-parameters with Optuna, judged by validation objects alone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from skybind.config import Config, dump_config
+from skybind.config.load import with_values
+from skybind.data.splits import Split
+from skybind.errors import ConfigError, SkybindError
+from skybind.evaluation.classes import predict_case
+from skybind.files import json_hash, write_text
+from skybind.locks import alone
+from skybind.measures.classification import classification_metrics
+from skybind.models.model import SavedModel
+from skybind.runs.cases import Case, cases_of
+from skybind.runs.run import Run
+from skybind.runs.steps import run_finetuning, run_pretraining
+from skybind.words import nearest
+
+if TYPE_CHECKING:
+    import optuna
+
+
+# What decides the data, or says what is measured, is no hyper-parameter.
+_FIXED = ("seed", "labels", "split", "evaluation", "tune", "name", "description")
+
+
+# Optuna's remarks on a trial.
+_REASON, _AGAIN = "reason", "interrupted"
+
+
+@dataclass(frozen=True)
+class TuneResult:
+    """How a search went.
+
+    Attributes
+    ----------
+    best : dict of str to value
+        Keys and values of the best trial.
+    value : float
+        Its validation loss (`pretraining`) or accuracy.
+    trials : list of dict
+        Each finished trial: `number`, `value` (None if it failed), `values`, `reason`.
+    config : Path
+        The configuration with the best values, for `skybind run`.
+    """
+
+    best: dict[str, Any]
+    value: float
+    trials: list[dict[str, Any]]
+    config: Path
+
+
+def tune(
+    config: Config,
+    data: str | Path,
+    out: str | Path,
+    *,
+    trials: int,
+    split: Split | None = None,
+    show: bool = True,
+) -> TuneResult:
+    """Search the ranges of `config.tune.space`; interrupted, the same call goes on.
+
+    Each trial is a run of its own under `out/trials`; test objects are never looked at. The
+    journal `out/study.journal` is Optuna's. Interrupted and resumed, the trials are those of
+    an uninterrupted search.
+
+    Parameters
+    ----------
+    config : Config
+    data : str or Path
+        The dataset's folder.
+    out : str or Path
+        The search's folder.
+    trials : int
+        Trials in all, those of earlier calls included; one that fails counts.
+    split : Split, optional
+        Use it instead of the one that the configuration describes.
+    show : bool
+        Say how each trial went.
+
+    Raises
+    ------
+    ConfigError
+        If the space is empty or a key cannot be searched, if another search stands in `out`, or
+        if no trial succeeded.
+    """
+    _check_space(config)
+    folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    with alone(folder / "lock", otherwise=partial(_refuse, folder)):
+        study = _open_study(config, folder)
+        search = _Search(config, Path(data), folder, split)
+        while (number := _finished(study)) < trials:
+            trial = _next(study, config, number)
+            _tell(study, trial, search, show)
+        return _result(study, config, folder)
+
+
+class _Search:
+    """What every trial shares."""
+
+    def __init__(self, config: Config, data: Path, folder: Path, split: Split | None) -> None:
+        self.config, self.data, self.folder, self.split = config, data, folder, split
+        first = self._start("base", config)
+        self.case = self._find_case(first)
+        self.start: SavedModel | None = None
+        only_finetuning = all(key.startswith("finetuning.") for key in config.tune.space)
+        if self.case is not None and self.case.start == "pretrained" and only_finetuning:
+            self.start = run_pretraining(first)  # the same for all trials
+
+    def value(self, values: Mapping[str, Any]) -> float:
+        """Validation loss or accuracy with some values."""
+        config = with_values(self.config, values, "the search")
+        run = self._start(f"trials/{json_hash(dict(values))}", config)
+        if self.case is None:
+            run_pretraining(run)
+            return float(run.status()["steps"]["pretrain"]["best_loss"])
+        if self.case.start == "pretrained" and self.start is None:
+            run_pretraining(run)
+        run_finetuning(run, self.case, pretrained=self.start)
+        rows = run.rows("validation", self.case.subset)
+        rows = rows[run.labels[rows] >= 0]
+        logits, classes = predict_case(run, self.case, rows)
+        result = classification_metrics(run.labels[rows], logits.argmax(1), classes)
+        return float(getattr(result, self.config.tune.metric))
+
+    def _start(self, name: str, config: Config) -> Run:
+        run = Run.start(config, self.data, self.folder / name, split=self.split, show=False)
+        shared, own = self.folder / "prepared", run.folder / "prepared"
+        shared.mkdir(exist_ok=True)
+        if not own.exists():  # arrays are kept by what made them: trials can share them
+            own.symlink_to(shared.resolve(), target_is_directory=True)
+        return run
+
+    def _find_case(self, run: Run) -> Case | None:
+        objective = self.config.tune.objective
+        if objective == "pretraining":
+            return None
+        cases = {case.name: case for case in cases_of(run)}
+        if objective not in cases:
+            raise ConfigError(
+                f"tune.objective '{objective}' is no fine-tuning of the configuration: "
+                f"{nearest(objective, ['pretraining', *cases])}"
+            )
+        return cases[objective]
+
+
+def _check_space(config: Config) -> None:
+    space = config.tune.space
+    if not space:
+        raise ConfigError(
+            "tune.space is empty: give keys and ranges, such as "
+            "training.learning_rate: {low: 1.0e-4, high: 1.0e-2, log: true}."
+        )
+    for key in space:
+        if key.split(".")[0] in _FIXED:
+            raise ConfigError(
+                f"tune.space names '{key}', which decides the data or the measure: search what "
+                "the model or its training is."
+            )
+    sizes = "training.batch_size" in space and config.training.validation_batch_size is None
+    if sizes and config.tune.objective == "pretraining":
+        raise ConfigError(
+            "tune.space names 'training.batch_size': a contrastive loss depends on the size of "
+            "its batches, so set training.validation_batch_size to compare trials."
+        )
+    for key, entry in space.items():
+        with_values(config, {key: entry.first}, "tune.space")
+
+
+def _refuse(folder: Path) -> None:
+    """Refuse a second search in one folder at a time: it would take the first for dead."""
+    raise ConfigError(
+        f"Another search is under way in {folder}: wait for it, or choose another folder."
+    )
+
+
+def _open_study(config: Config, folder: Path) -> "optuna.Study":
+    try:
+        import optuna
+    except ImportError as error:
+        raise ConfigError(
+            "Searching hyper-parameters needs Optuna: pip install 'skybind[tune]'."
+        ) from error
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+    from optuna.trial import TrialState
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    pretraining = config.tune.objective == "pretraining"
+    study = optuna.create_study(
+        storage=JournalStorage(JournalFileBackend(str(folder / "study.journal"))),
+        study_name="tune",
+        direction="minimize" if pretraining else "maximize",
+        load_if_exists=True,
+    )
+    identity = json_hash(config.model_dump(mode="json", exclude={"name", "description"}))
+    if study.user_attrs.setdefault("config", identity) != identity:
+        raise ConfigError(
+            f"{folder} holds a search of another configuration or space: choose another folder."
+        )
+    study.set_user_attr("config", identity)
+    for dead in study.get_trials(states=[TrialState.RUNNING]):
+        study._storage.set_trial_user_attr(dead._trial_id, _REASON, _AGAIN)
+        study.tell(dead.number, state=TrialState.FAIL)
+        study.enqueue_trial(dead.params)
+    return study
+
+
+def _finished(study: "optuna.Study") -> int:
+    return sum(
+        trial.state.is_finished() and trial.user_attrs.get(_REASON) != _AGAIN
+        for trial in study.get_trials(deepcopy=False)
+    )
+
+
+def _next(study: "optuna.Study", config: Config, number: int) -> "optuna.Trial":
+    """Ask for a trial; what is drawn depends on the seed and the trials so far only."""
+    from optuna.samplers import TPESampler
+
+    study.sampler = TPESampler(seed=config.seed + number)
+    return study.ask()
+
+
+def _tell(study: "optuna.Study", trial: "optuna.Trial", search: _Search, show: bool) -> None:
+    from optuna.trial import TrialState
+
+    values = {key: _suggest(trial, key, entry) for key, entry in search.config.tune.space.items()}
+    try:
+        value = search.value(values)
+    except SkybindError as error:
+        trial.set_user_attr(_REASON, str(error))
+        study.tell(trial, state=TrialState.FAIL)
+        said = f"failed: {error}"
+    else:
+        study.tell(trial, value)
+        said = f"{value:.4f}"
+    if show:
+        text = ", ".join(f"{key} {_short(value)}" for key, value in values.items())
+        print(f"trial {_finished(study)} ({text}): {said}", flush=True)
+
+
+def _suggest(trial: "optuna.Trial", key: str, entry: Any) -> Any:
+    if entry.choices is not None:
+        # Optuna keeps simple values only; a list is chosen by its place
+        return entry.choices[trial.suggest_categorical(key, list(range(len(entry.choices))))]
+    whole = isinstance(entry.low, int) and isinstance(entry.high, int)
+    if whole and (entry.step is None or entry.step == int(entry.step)):
+        step = int(entry.step or 1)
+        return trial.suggest_int(key, entry.low, entry.high, step=step, log=entry.log)
+    return trial.suggest_float(key, entry.low, entry.high, step=entry.step, log=entry.log)
+
+
+def _values(trial: "optuna.trial.FrozenTrial", config: Config) -> dict[str, Any]:
+    chosen = {}
+    for key, value in trial.params.items():
+        choices = config.tune.space[key].choices
+        chosen[key] = value if choices is None else choices[value]
+    return chosen
+
+
+def _result(study: "optuna.Study", config: Config, folder: Path) -> TuneResult:
+    finished = [
+        trial
+        for trial in study.get_trials()
+        if trial.state.is_finished() and trial.user_attrs.get(_REASON) != _AGAIN
+    ]
+    if not any(trial.value is not None for trial in finished):
+        raise ConfigError(
+            f"No trial succeeded; the first failed so: {finished[0].user_attrs.get(_REASON)}"
+        )
+    best = _values(study.best_trial, config)
+    path = folder / "best.yaml"
+    write_text(path, dump_config(with_values(config, best, "the search")))
+    return TuneResult(
+        best=best,
+        value=study.best_value,
+        trials=[
+            {
+                "number": number,
+                "value": trial.value,
+                "values": _values(trial, config),
+                "reason": trial.user_attrs.get(_REASON, ""),
+            }
+            for number, trial in enumerate(finished, start=1)
+        ],
+        config=path,
+    )
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

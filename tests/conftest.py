@@ -1,0 +1,41 @@
+import pytest
+
+from skybind.config import load_config
+from skybind.runs.run import Run
+from skybind.runs.steps import run_embedding, run_pretraining
+from skybind.simulate.write import write_stars
+
+#: A run of seconds: few epochs, few cases, everything else as it ships.
+QUICK = [
+    "training.epochs=2",
+    "training.batch_size=64",
+    "finetuning.training.epochs=2",
+    "finetuning.overrides={}",
+    "finetuning.modalities=[photometry, all]",
+    "finetuning.subsets=['25']",
+    "evaluation.map=pca",
+    "evaluation.examples=2",
+]
+
+
+@pytest.fixture(scope="session")
+def stars(tmp_path_factory):
+    """A simulated survey of 400 stars, three in ten observations missing."""
+    folder = tmp_path_factory.mktemp("survey") / "stars"
+    write_stars(folder, 400, seed=7, missing=0.3, show=False)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def config():
+    return load_config("stars-small", QUICK)
+
+
+@pytest.fixture(scope="module")
+def trained(stars, config, tmp_path_factory):
+    """Folder of a run: a binder of two epochs and its embeddings."""
+    folder = tmp_path_factory.mktemp("trained") / "run"
+    started = Run.start(config, stars, folder, show=False)
+    run_pretraining(started)
+    run_embedding(started)
+    return folder

@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+
+from skybind.discovery.measures.density import density_ratio, knee, mahalanobis, whole_clusters
+
+
+def unit(values):
+    return values / np.linalg.norm(values, axis=1, keepdims=True)
+
+
+@pytest.fixture
+def sky():
+    """Two clusters of 100, five like objects apart, and three loners at the end."""
+    rng = np.random.default_rng(0)
+    centres = np.eye(12)
+    parts = [centres[0] + 0.04 * rng.normal(size=(100, 12))]
+    parts.append(centres[1] + 0.08 * rng.normal(size=(100, 12)))
+    parts.append(centres[2] + 0.01 * rng.normal(size=(6, 12)))
+    parts.append(centres[[3, 4, 5]])
+    return unit(np.concatenate(parts)), np.ones(209, bool), np.arange(209)
+
+
+def test_density_ratio_is_the_local_outlier_factor(sky):
+    from sklearn.neighbors import LocalOutlierFactor
+
+    vectors, present, reference = sky
+    oracle = LocalOutlierFactor(n_neighbors=20).fit(vectors)
+    found = density_ratio(vectors, present, reference)
+    np.testing.assert_allclose(found, -oracle.negative_outlier_factor_, rtol=1e-6)
+
+
+def test_density_ratio_of_new_objects_is_that_of_novelty(sky):
+    from sklearn.neighbors import LocalOutlierFactor
+
+    vectors, present, _ = sky
+    oracle = LocalOutlierFactor(n_neighbors=20, novelty=True).fit(vectors[:150])
+    found = density_ratio(vectors, present, np.arange(150))
+    np.testing.assert_allclose(found[150:], -oracle.score_samples(vectors[150:]), rtol=1e-6)
+
+
+def test_absent_objects_have_no_score_and_are_no_neighbours(sky):
+    vectors, present, reference = sky
+    present = present.copy()
+    present[:50] = False
+    broken = np.where(present[:, None], vectors, np.nan)
+    for score in (density_ratio, mahalanobis):
+        found = score(broken, present, reference)
+        assert np.isnan(found[:50]).all()
+        np.testing.assert_allclose(found[50:], score(vectors[50:], present[50:], np.arange(159)))
+
+
+def test_mahalanobis_weighs_directions_by_their_variance():
+    rng = np.random.default_rng(1)
+    vectors = rng.normal(size=(2000, 3)) * [10, 1, 1]
+    vectors[0], vectors[1] = [15, 0, 0], [0, 6, 0]
+    found = mahalanobis(vectors, np.ones(2000, bool), np.arange(2000))
+    assert found[1] > found[0]
+
+
+def test_loners_are_in_no_cluster_and_like_strangers_are_a_small_group(sky):
+    vectors, present, reference = sky
+    found = whole_clusters(vectors, present, reference)
+    assert np.flatnonzero(found.alone).tolist() == [206, 207, 208]
+    assert np.flatnonzero(found.small).tolist() == list(range(200, 206))
+    assert len(np.unique(found.cluster[:100])) == 1
+    assert found.cluster[0] != found.cluster[150]
+
+
+def test_new_objects_join_clusters_without_making_them(sky):
+    vectors, present, _ = sky
+    found = whole_clusters(vectors, present, np.arange(200))
+    assert found.alone[200:].all()
+    assert found.alone[:200].mean() < 0.05
+
+
+def test_knee_is_where_a_flat_curve_turns_up():
+    curve = np.concatenate([np.linspace(0.1, 0.2, 95), [0.5, 0.8, 1.1, 1.4, 1.7]])
+    assert knee(curve) == pytest.approx(0.2)

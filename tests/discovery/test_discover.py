@@ -1,0 +1,206 @@
+import json
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from skybind.config import load_config
+from skybind.discovery import undecided as labels_module
+from skybind.discovery.discover import DiscoverOptions, discover, read_map_options
+from skybind.discovery.importance import combination_logits, open_case
+from skybind.discovery.undecided import resolve_labels
+from skybind.errors import ConfigError, DataError
+from skybind.models.model import predict
+from skybind.runs.cases import finished_cases
+from skybind.runs.run import Run
+from skybind.runs.steps import run_embedding, run_finetuning, run_pretraining
+from skybind.simulate.write import write_stars
+
+QUICK = [
+    "training.epochs=2",
+    "training.batch_size=64",
+    "finetuning.training.epochs=2",
+    "finetuning.overrides={}",
+    "finetuning.modalities=[all]",
+    "finetuning.subsets=[full]",
+    "finetuning.starts=[pretrained]",
+]
+OPTIONS = DiscoverOptions(permutations=4, map_method="pca", top=3)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run of few epochs on 300 stars, with one classifier."""
+    from skybind.runs.cases import cases_of
+
+    folder = tmp_path_factory.mktemp("discover")
+    write_stars(folder / "data", 300, seed=3, missing=0.2, show=False)
+    made = Run.start(load_config("stars-small", QUICK), folder / "data", folder / "run", show=False)
+    run_pretraining(made)
+    for case in cases_of(made):
+        run_finetuning(made, case)
+    return made
+
+
+@pytest.fixture(scope="module")
+def found(run):
+    return discover(run, OPTIONS)
+
+
+def read(run, name):
+    return pq.read_table(run.folder / "discover" / name)
+
+
+def test_every_object_is_ranked_once(run, found):
+    table = read(run, "outliers.parquet")
+    assert sorted(table["object_id"].to_pylist()) == sorted(run.dataset.object_ids.tolist())
+    suspicion = np.asarray(table["suspicion"])
+    assert (np.diff(suspicion) <= 0).all()
+    assert table["rank"].to_pylist() == list(range(1, 301))
+    for suffix in ("csv", "vot"):
+        assert (run.folder / "discover" / f"outliers.{suffix}").stat().st_size > 1000
+
+
+def test_planted_kinds_have_their_own_score_and_both_rivals(found):
+    by_kind = {}
+    for entry in found["detection"]:
+        by_kind.setdefault(entry["kind"], []).append(entry)
+    assert {"wrong_label", "wrong_period", "any fault"} <= set(by_kind)
+    for kind, entries in by_kind.items():
+        assert {"isolation forest", "local outlier factor"} <= {e["method"] for e in entries}, kind
+        (made_for_it,) = [e for e in entries if e["designated"]]
+        assert made_for_it["score"] == {"wrong_label": "label", "wrong_period": "period"}.get(
+            kind, "suspicion"
+        )
+
+
+def test_the_map_opens_in_embedding_atlas_and_topcat(run, found):
+    from astropy.table import Table
+
+    table = read(run, "map.parquet")
+    assert {"x", "y", "neighbors", "x_photometry", "suspicion", "reasons"} <= set(
+        table.column_names
+    )
+    embeddings = run_embedding(run)
+    vectors, seen = embeddings.combined(), embeddings.any_present()
+    for row, entry in enumerate(table["neighbors"].to_pylist()[:20]):
+        if not seen[row]:
+            continue
+        cosine = vectors @ vectors[row]
+        cosine[row] = -2
+        cosine[~seen] = -2
+        best = np.argsort(-cosine)[: len(entry["ids"])]
+        assert row not in entry["ids"]
+        np.testing.assert_allclose(entry["distances"], 1 - cosine[best], atol=1e-5)
+    topcat = Table.read(run.folder / "discover" / "map.vot")
+    assert len(topcat) == len(table)
+    np.testing.assert_allclose(np.asarray(topcat["x"]), np.asarray(table["x"]), rtol=1e-6)
+
+
+def test_logits_from_parts_are_those_of_the_whole_classifier(run, found):
+    (case,) = finished_cases(run)
+    rows = run.rows("test")
+    saved = open_case(run, case)
+    logits = combination_logits(saved, run, rows)
+    assert len(logits) == 7
+    for names in (("photometry",), ("spectrum", "metadata"), tuple(case.modalities)):
+        np.testing.assert_allclose(
+            logits[names], predict(saved, run.source, rows, names), rtol=1e-4, atol=1e-5
+        )
+
+
+def test_decisions_are_of_the_test_objects_and_add_up(run, found):
+    table = read(run, "decisions.parquet")
+    assert len(table) == len(run.rows("test"))
+    shares = np.stack([np.asarray(table[f"share_{n}"]) for n in run.config.modalities], axis=1)
+    probability = np.asarray(table["probability"])
+    train = run.labels[run.rows("train")]
+    prior = np.bincount(train[train >= 0]) / (train >= 0).sum()
+    code = [run.classes.index(name) for name in table["predicted"].to_pylist()]
+    np.testing.assert_allclose(shares.sum(axis=1), np.log(probability / prior[code]), atol=1e-6)
+
+
+def test_importance_is_there_by_every_measure(found):
+    methods = [entry["method"].split(" ")[0] for entry in found["importance"]]
+    assert methods == ["k-NN", "centroid", "fine-tuned", "mean"]
+    for entry in found["importance"]:
+        assert np.shape(entry["value"]) == np.shape(entry["error"])
+
+
+def test_what_is_done_is_not_done_again_unless_options_change(run, found, monkeypatch):
+    import skybind.discovery.discover as module
+
+    def forbidden(*args, **kwargs):
+        raise AssertionError("done again")
+
+    for name in ("find_outliers", "class_structures", "importance_tables", "map_everything"):
+        monkeypatch.setattr(module, name, forbidden)
+    again = discover(run, OPTIONS, page=False)
+    assert again == json.loads(json.dumps(found))
+    with pytest.raises(AssertionError, match="done again"):
+        discover(run, DiscoverOptions(permutations=5, map_method="pca"), page=False)
+
+
+def test_the_page_shows_the_suspects_and_says_that_they_are_simulated(run, found):
+    page = (run.folder / "discover.html").read_text()
+    first = read(run, "outliers.parquet")["object_id"][0].as_py()
+    assert page.count(first) >= 3
+    for words in ("Simulated data.", "Nearest neighbours", "Importance of the", "Planted faults"):
+        assert words in page
+    assert "http://" not in page.replace("http://www.w3.org", "")
+
+
+def test_labels_are_resolved_into_known_classes(run):
+    embeddings = run_embedding(run)
+    every = run.dataset.labels(run.config.labels.column)
+    name = next(n for n in np.unique(every) if n and n not in run.classes)
+    table = resolve_labels(run, embeddings, [name])
+    assert set(table["label"].to_pylist()) == {name}
+    total = np.sum([np.asarray(table[f"p_{c}"]) for c in run.classes], axis=0)
+    np.testing.assert_allclose(total, 1)
+    best = np.max([np.asarray(table[f"p_{c}"]) for c in run.classes], axis=0)
+    np.testing.assert_allclose(best, np.asarray(table["probability"]))
+
+    # the logarithm of a pool is a weighted sum of those of votes and classifier, but for a constant
+    def logarithms(kind):
+        values = np.log([np.asarray(table[f"{kind}_{c}"], float) for c in run.classes])
+        return (values - values.mean(axis=0)).ravel()
+
+    both = np.stack([logarithms("votes"), logarithms("classifier")], axis=1)
+    weights, residual, *_ = np.linalg.lstsq(both, logarithms("p"), rcond=None)
+    assert residual < 1e-12 * len(both)
+    assert (weights > -1e-9).all()
+    assert abs(weights[0] - 0.5) > 0.01  # fitted on the validation objects
+    with pytest.raises(DataError, match="No object has the label"):
+        resolve_labels(run, embeddings, ["nonsense"])
+
+
+def test_what_the_classifier_cannot_see_is_left_to_the_votes():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 400)
+    votes = np.log(0.7 * np.eye(3)[labels] + 0.1)  # right, but not sure enough
+    logits = 5 * np.eye(3)[labels]
+    votes, logits = (np.concatenate([x[:4], x]) for x in (votes, logits))
+    logits[[1, 7]] = np.nan
+    joined = labels_module._pooled([votes, logits], labels)
+    alone = labels_module._pooled([votes], labels)
+    np.testing.assert_allclose(joined.sum(axis=1), 1)
+    np.testing.assert_array_equal(joined[[1, 7]], alone[[1, 7]])
+    assert (joined[0] != alone[0]).all()
+    agree = labels_module._agree(logits[:4], votes[:4])
+    assert agree.to_pylist() == [True, None, True, True]
+
+
+def test_unknown_classes_and_modalities_are_named(run):
+    with pytest.raises(ConfigError, match="no class 'XYZ'"):
+        discover(run, DiscoverOptions(classes=("XYZ",)))
+    with pytest.raises(ConfigError, match="no modality 'radio'"):
+        discover(run, DiscoverOptions(modalities=("radio",)))
+
+
+def test_map_options_are_numbers_where_they_are():
+    assert read_map_options({"n_neighbors": "30", "min_dist": "0.2", "init": "random"}) == {
+        "n_neighbors": 30,
+        "min_dist": 0.2,
+        "init": "random",
+    }

@@ -1,0 +1,116 @@
+import numpy as np
+import pytest
+
+from skybind.discovery.page import write_discover_page
+from skybind.discovery.page_data import DiscoverData, Neighbour, ObjectPage, StructureView
+from skybind.discovery.page_tables import comparison_table, detection_table, part_table
+from skybind.drawing.observed import ExampleObject, Spectrum
+from skybind.report.build import build_report
+from skybind.report.data import ReportData
+
+COMPARED = {
+    "measure": "accuracy",
+    "method": "k-NN",
+    "groups": ["EW", "none"],
+    "combinations": [["a"], ["b"], ["a", "b"]],
+    "n": [40, 0],
+    "value": [[0.5, 0.4, 0.9], [None] * 3, [0.5, 0.4, 0.9]],
+    "error": [[0.1, 0.1, 0.05], [None] * 3, [0.1, 0.1, 0.05]],
+    "change": [[None, None, 0.4], [None] * 3, [None, None, 0.4]],
+    "p_value": [[None, None, 0.002], [None] * 3, [None, None, 0.2]],
+}
+
+
+@pytest.fixture
+def data():
+    rng = np.random.default_rng(0)
+    spectrum = Spectrum(np.linspace(4000, 9000, 100), rng.normal(size=100))
+    page = ObjectPage(
+        rank=1,
+        suspicion=3.2,
+        reasons="labelled EW, but 100 % of the neighbours' votes say EA",
+        suggested="EA",
+        example=ExampleObject("STAR<1>", split="test", true_class="EW", spectrum=spectrum),
+        catalogue={"period": "0.3 d"},
+        neighbours=[Neighbour("STAR2", 0.9, "EA", "train", {"redshift": "0.1"})],
+    )
+    structure = {
+        "class": "EW", "modality": "all", "k": 2, "n": 50, "n_doubted": 3, "p_value": 0.01,
+        "silhouette": {"2": 0.4}, "sizes": [30, 20], "columns": [[], []],
+        "adjusted_rand_index": {"subtype": 0.9},
+    }  # fmt: skip
+    record = {
+        "n_objects": 100,
+        "outliers": {"percentile": 99.0, "flagged": {"label doubted": 7}},
+        "detection": [],
+        "structure": [structure],
+        "new_classes": [],
+        "labels": None,
+        "importance": [COMPARED],
+        "decisions": None,
+        "map": {"method": "pca"},
+    }
+    part = np.repeat([0, 1], [30, 20])
+    return DiscoverData(
+        title="Discoveries",
+        record=record,
+        simulated=False,
+        position=rng.normal(size=(100, 2)),
+        label=np.full(100, "EW"),
+        objects=[page],
+        structures=[StructureView(structure, part, rng.normal(size=(50, 2)))],
+    )
+
+
+def test_the_page_is_whole_and_escaped(data, tmp_path):
+    page = write_discover_page(data, tmp_path).read_text()
+    assert "STAR&lt;1&gt;" in page
+    assert "STAR<1>" not in page
+    for words in ("Real observations.", "votes say EA", "0.90 (subtype)", "0.3 d", "redshift"):
+        assert words in page
+    assert "All classes of the catalogue are in use." in page
+    assert "Planted faults" not in page
+
+
+def test_agreement_with_the_truth_stands_only_where_there_is_one(data, tmp_path):
+    data.structures[0].record["adjusted_rand_index"] = {}
+    page = write_discover_page(data, tmp_path).read_text()
+    assert "Left out as doubted" in page
+    assert "Adjusted Rand" not in page
+    assert 'class="small"' in page  # a map alone is narrow: several stand side by side
+
+
+def test_of_two_parts_the_second_is_not_told_again(data):
+    column = {"column": "b_v", "value": "", "inside": 1.2, "outside": 0.4, "p_value": 1e-9}
+    survey = {**column, "column": "survey", "value": "north", "effect": 3.0}
+    columns = [[{**column, "effect": 2.0}], [{**column, "effect": -2.0}, survey], []]
+    record = {**data.structures[0].record, "columns": columns[:2]}
+    rows = [[cell.text for cell in row[:2]] for row in part_table(record).rows]
+    assert rows == [["0", "b_v"], ["1", "survey = north"]]
+    assert len(part_table({**record, "k": 3, "columns": columns}).rows) == 3
+
+
+def test_arrows_are_bold_where_they_are_significant():
+    table = comparison_table(COMPARED)
+    assert len(table.rows) == 1  # the empty group and the average over one are left out
+    better = table.rows[0][-1]
+    assert (better.text, better.mark) == ("90.0 ± 5.0", "▲")
+    assert better.kind.split() == ["better", "strong"]
+    assert table.rows[0][2].kind == ""
+
+
+def test_the_score_made_for_a_kind_is_named():
+    entry = {"kind": "wrong_label", "method": "skybind", "score": "label", "n_planted": 5}
+    entry |= {"average_precision": 0.7, "precision": 0.6, "share": 0.02, "designated": True}
+    (row,) = detection_table([entry]).rows
+    assert [cell.text for cell in row[:3]] == ["wrong_label", "skybind, made for it", "label"]
+
+
+def test_report_and_discoveries_name_each_other(data, tmp_path):
+    assert 'href="report.html"' not in write_discover_page(data, tmp_path).read_text()
+    build_report(ReportData({}), tmp_path / "report.html")
+    assert 'href="discover.html"' not in (tmp_path / "report.html").read_text()
+    assert 'href="report.html"' in write_discover_page(data, tmp_path).read_text()
+    links = [("discover.html", "Discoveries")]
+    build_report(ReportData({}, links=links), tmp_path / "report.html")
+    assert '<a href="discover.html">Discoveries</a>' in (tmp_path / "report.html").read_text()

@@ -1,0 +1,30 @@
+import numpy as np
+
+from skybind.discovery.figures import structure_figure
+from skybind.discovery.page_data import ColourMagnitude, MeanSpectrum, StructureView
+
+
+def view(**more):
+    rng = np.random.default_rng(0)
+    return StructureView({}, np.repeat([0, 1], [30, 20]), rng.normal(size=(50, 2)), **more)
+
+
+def test_every_panel_that_there_is_something_for():
+    grid = np.linspace(4000, 9000, 50)
+    spectra = [MeanSpectrum(grid, np.ones(50) * k, np.full(50, 0.1), 9) for k in (1, 2)]
+    values = np.linspace(0, 1, 50)
+    diagram = ColourMagnitude("bp_rp [mag]", "absolute g [mag]", values, values)
+    figure = structure_figure(view(diagram=diagram, spectra=spectra), np.zeros((4, 2)))
+    chart, cmd, mean = figure.axes
+    assert [text.get_text() for text in chart.get_legend().get_texts()] == [
+        "part 0 (30)",
+        "part 1 (20)",
+    ]
+    assert cmd.yaxis_inverted()
+    assert cmd.get_ylabel() == "absolute g [mag]"
+    assert len(mean.lines) == 2
+    np.testing.assert_allclose(mean.lines[1].get_ydata(), 2)
+
+
+def test_the_map_alone():
+    assert len(structure_figure(view(), np.zeros((4, 2))).axes) == 1

@@ -1,0 +1,211 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from skybind.errors import DataError
+from skybind.labelling import strategies as labelling
+from skybind.labelling.strategies import STRATEGIES, Beliefs, form_beliefs, learn, propose, typical
+
+
+def unit(values):
+    return values / np.linalg.norm(values, axis=1, keepdims=True)
+
+
+def blobs(sizes, noise=0.1, seed=0, dimension=8):
+    """Crowds around orthogonal directions; gives vectors and classes."""
+    rng = np.random.default_rng(seed)
+    labels = np.repeat(np.arange(len(sizes)), sizes)
+    return unit(
+        np.eye(dimension)[labels] + noise * rng.normal(size=(len(labels), dimension))
+    ), labels
+
+
+def beliefs_of(probability, **by_modality):
+    return Beliefs(np.asarray(probability, float), by_modality, known=True)
+
+
+def test_doubt_entropy_and_disagreement_have_their_limits():
+    sure, even, two = [1.0, 0.0, 0.0], [1 / 3] * 3, [0.5, 0.5, 0.0]
+    beliefs = beliefs_of([sure, even, two])
+    np.testing.assert_allclose(beliefs.doubt, [0, 1, 1], atol=1e-12)
+    np.testing.assert_allclose(beliefs.entropy, [0, 1, np.log(2) / np.log(3)], atol=1e-12)
+    assert beliefs.guess[0] == 0
+    nan = [np.nan] * 3
+    beliefs = beliefs_of(
+        [sure] * 4,
+        a=np.array([sure, sure, sure, nan]),
+        b=np.array([sure, [0.0, 1.0, 0.0], nan, nan]),
+    )
+    np.testing.assert_allclose(beliefs.disagreement, [0, 1, 0, 0], atol=1e-12)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 10_000), st.integers(2, 6), st.integers(1, 4))
+def test_scores_stay_between_0_and_1_and_do_not_know_the_order_of_classes(seed, classes, parts):
+    rng = np.random.default_rng(seed)
+    draw = lambda: rng.dirichlet(np.full(classes, 0.3), 12)  # noqa: E731
+    probability, by = draw(), {str(i): draw() for i in range(parts)}
+    order = rng.permutation(classes)
+    one = Beliefs(probability, by, True)
+    other = Beliefs(probability[:, order], {k: v[:, order] for k, v in by.items()}, True)
+    for name in ("doubt", "entropy", "disagreement"):
+        values = getattr(one, name)
+        assert ((values >= 0) & (values <= 1 + 1e-9)).all()
+        np.testing.assert_allclose(values, getattr(other, name), atol=1e-9)
+
+
+def test_learning_gives_nothing_to_classes_without_a_label():
+    x, y = blobs([20, 20, 20])
+    known = y != 1
+    probability = learn(x[known], y[known], x, 3)
+    np.testing.assert_allclose(probability.sum(axis=1), 1)
+    assert (probability[:, 1] == 0).all()
+    assert (probability[known].argmax(axis=1) == y[known]).all()
+    assert learn(x[y == 1], y[y == 1], x, 3) is None
+
+
+def test_beliefs_come_from_each_modality_that_an_object_has():
+    x, y = blobs([30, 30])
+    present = {"a": np.ones(60, bool), "b": np.arange(60) % 2 == 0}
+    labels = np.where(np.arange(60) % 3 == 0, y, -1)
+    rows = np.flatnonzero(labels < 0)
+    beliefs = form_beliefs(x, {"a": x, "b": x}, present, labels, rows, 2)
+    assert beliefs.known
+    assert (beliefs.guess == y[rows]).all()
+    assert np.isfinite(beliefs.by_modality["a"]).all()
+    seen = np.isfinite(beliefs.by_modality["b"]).all(axis=1)
+    assert (seen == present["b"][rows]).all()
+    nothing = form_beliefs(x, {"a": x}, present, np.full(60, -1), rows, 2)
+    assert not nothing.known
+    np.testing.assert_allclose(nothing.probability, 0.5)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_every_strategy_chooses_different_objects_and_again_the_same(strategy):
+    x, y = blobs([60, 30, 10], noise=0.4)
+    labels = np.where(np.arange(100) % 10 == 0, y, -1)
+    pool = np.flatnonzero(labels < 0)
+    beliefs = form_beliefs(x, {"a": x}, {"a": np.ones(100, bool)}, labels, pool, 3)
+    kwargs = {"labelled": x[labels >= 0], "strategy": strategy}
+    one = propose(x[pool], beliefs, 17, seed=3, **kwargs)
+    assert one.strategy == strategy
+    assert len(set(one.rows.tolist())) == 17
+    assert one.rows.max() < len(pool)
+    assert one.rows.tolist() == propose(x[pool], beliefs, 17, seed=3, **kwargs).rows.tolist()
+    everyone = propose(x[pool], beliefs, 1000, seed=3, **kwargs)
+    assert sorted(everyone.rows.tolist()) == list(range(len(pool)))
+
+
+@pytest.mark.parametrize("strategy", ["random", "badge", "combined", "diverse"])
+def test_the_seed_decides_what_is_drawn(strategy):
+    x, _ = blobs([60, 60], noise=0.5)
+    beliefs = beliefs_of(np.random.default_rng(0).dirichlet([1, 1], 120))
+    drawn = {tuple(propose(x, beliefs, 5, strategy=strategy, seed=s).rows) for s in range(4)}
+    assert len(drawn) > 1
+
+
+def test_margin_and_entropy_take_the_most_doubtful_in_their_sense():
+    x = unit(np.random.default_rng(0).normal(size=(3, 4)))
+    beliefs = beliefs_of([[0.5, 0.5, 0, 0], [0.4, 0.2, 0.2, 0.2], [0.9, 0.1, 0, 0]])
+    assert propose(x, beliefs, 2, strategy="margin").rows.tolist() == [0, 1]
+    assert propose(x, beliefs, 2, strategy="entropy").rows.tolist() == [1, 0]
+
+
+def test_disagreement_finds_the_object_whose_modalities_differ():
+    a = np.tile([0.9, 0.1], (10, 1))
+    b = a.copy()
+    b[4] = [0.1, 0.9]
+    x = unit(np.random.default_rng(0).normal(size=(10, 4)))
+    beliefs = beliefs_of(a, a=a, b=b)
+    assert propose(x, beliefs, 1, strategy="disagreement").rows.tolist() == [4]
+
+
+def test_a_cold_start_takes_one_typical_object_of_each_crowd():
+    x, y = blobs([200, 100, 50, 30], noise=0.15)
+    beliefs = Beliefs(np.full((380, 4), 0.25), {}, known=False)
+    proposal = propose(x, beliefs, 4, strategy="combined", seed=1)
+    assert proposal.strategy == "typical"
+    assert sorted(y[proposal.rows].tolist()) == [0, 1, 2, 3]
+    # each is nearer to the middle of its crowd than most are
+    for row in proposal.rows:
+        cosine = x[y == y[row]] @ np.eye(8)[y[row]]
+        assert x[row, y[row]] > np.median(cosine)
+
+
+def test_typical_objects_come_from_crowds_without_labels_first():
+    x, y = blobs([100, 100, 100])
+    chosen = typical(x, x[y == 0][:20], 2, seed=0)
+    assert set(y[chosen].tolist()) == {1, 2}
+
+
+def test_a_diverse_choice_reaches_the_small_crowd_and_not_what_is_labelled():
+    x, y = blobs([500, 500, 5], noise=0.02)
+    beliefs = Beliefs(np.full((1005, 3), 1 / 3), {}, known=False)
+    for seed in range(5):
+        chosen = propose(x, beliefs, 2, strategy="diverse", labelled=x[y == 0], seed=seed).rows
+        assert set(y[chosen].tolist()) == {1, 2}
+
+
+def test_badge_and_combined_do_not_repeat_what_is_alike():
+    """Three crowds of doubtful objects: one of each is chosen, by chance seldom so."""
+    x, y = blobs([50, 50, 50], noise=0.01)
+    beliefs = beliefs_of(np.tile([0.51, 0.49, 0.0], (150, 1)))
+    for strategy in ("badge", "combined"):
+        found = [
+            len(set(y[propose(x, beliefs, 3, strategy=strategy, seed=s).rows])) for s in range(9)
+        ]
+        assert np.mean(found) > (2.9 if strategy == "badge" else 2.6), strategy
+
+
+def test_combined_leaves_out_what_is_sure():
+    x, y = blobs([50, 50], noise=0.3)
+    probability = np.where((y == 0)[:, None], [0.55, 0.45], [0.999, 0.001])
+    chosen = propose(x, beliefs_of(probability), 10, strategy="combined").rows
+    assert (y[chosen] == 0).all()
+
+
+def test_a_large_pool_is_thinned_at_random(monkeypatch):
+    monkeypatch.setattr(labelling, "POOL", 40)
+    x, _ = blobs([100, 100])
+    beliefs = beliefs_of(np.tile([0.6, 0.4], (200, 1)))
+    rows = propose(x, beliefs, 30, strategy="margin").rows
+    assert len(set(rows.tolist())) == 30
+    assert rows.max() > 100
+    assert len(propose(x, beliefs, 90, strategy="combined").rows) == 90
+
+
+def test_with_few_labels_combined_beats_chance_on_a_made_up_survey():
+    """Four crowds of very different size: chance misses the small ones."""
+    x, y = blobs([900, 60, 30, 10], noise=0.25, seed=5)
+    scores = {}
+    for strategy in ("combined", "random"):
+        recall = []
+        for seed in range(3):
+            labels = np.full(len(y), -1)
+            for n in (8, 8, 8):
+                pool = np.flatnonzero(labels < 0)
+                beliefs = form_beliefs(x, {}, {}, labels, pool, 4)
+                chosen = propose(
+                    x[pool], beliefs, n, labelled=x[labels >= 0], strategy=strategy, seed=seed
+                )
+                labels[pool[chosen.rows]] = y[pool[chosen.rows]]
+            guess = form_beliefs(x, {}, {}, labels, np.arange(len(y)), 4).guess
+            recall.append(np.mean([(guess[y == c] == c).mean() for c in range(4)]))
+        scores[strategy] = np.mean(recall)
+    assert scores["combined"] > scores["random"] + 0.1
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"strategy": "clever"}, "no strategy 'clever'"),
+        ({"n": 0}, "at least 1"),
+        ({"pool": np.zeros((0, 8))}, "no candidate"),
+    ],
+)
+def test_errors_are_one_sentence(change, message):
+    arguments = {"pool": np.eye(8), "n": 2, **change}
+    beliefs = beliefs_of(np.full((8, 2), 0.5))
+    with pytest.raises(DataError, match=message):
+        propose(arguments.pop("pool"), beliefs, arguments.pop("n"), **arguments)

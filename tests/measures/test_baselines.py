@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+
+from skybind.errors import DataError
+from skybind.measures.baselines import forest_accuracy
+
+
+def data(n, seed):
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 3, n)
+    x = rng.normal(size=(n, 4))
+    x[:, 2] += 3 * y
+    return x, y
+
+
+def test_learns_what_is_there_and_only_that():
+    train, test = data(300, 0), data(200, 1)
+    good = forest_accuracy(*train, *test, seed=0, classes=["EA", "EW", "M"], trees=40)
+    assert good.accuracy > 0.85
+    assert good.classes == ("EA", "EW", "M")
+    noise = forest_accuracy(train[0][:, :2], train[1], test[0][:, :2], test[1], seed=0, trees=40)
+    assert noise.accuracy == pytest.approx(1 / 3, abs=0.12)
+    assert noise.classes == ("0", "1", "2")
+
+
+def test_same_seed_same_result_whatever_the_threads():
+    train, test = data(200, 0), data(100, 1)
+    first = forest_accuracy(*train, *test, seed=7, trees=20)
+    second = forest_accuracy(*train, *test, seed=7, trees=20, threads=2)
+    np.testing.assert_array_equal(first.confusion, second.confusion)
+
+
+def test_missing_and_infinite_values_are_allowed():
+    (x, y), (test_x, test_y) = data(300, 0), data(200, 1)
+    x[::3, 0] = np.nan
+    x[::5, 1] = np.inf
+    x[0, 3] = 1e300
+    test_x[::4, 1] = -np.inf
+    test_x[::7, 3] = np.nan
+    assert forest_accuracy(x, y, test_x, test_y, seed=0, trees=40).accuracy > 0.8
+
+
+def test_a_class_unseen_in_training_counts_as_wrong():
+    x, y = data(90, 0)
+    result = forest_accuracy(x[y < 2], y[y < 2], x, y, seed=0, trees=10)
+    assert result.per_class[2] == 0
+
+
+def test_no_training_objects_is_one_sentence():
+    x, y = data(5, 0)
+    with pytest.raises(DataError, match="need"):
+        forest_accuracy(x[:0], y[:0], x, y, seed=0)

@@ -1,0 +1,297 @@
+import json
+
+import numpy as np
+import pytest
+
+from skybind.config import load_config
+from skybind.data.dataset import Dataset, read_quarantine
+from skybind.data.splits import random_split
+from skybind.embeddings.store import Embeddings
+from skybind.errors import ConfigError, DataError, LeakError, ModelError
+from skybind.runs.cases import Case, choose_cases
+from skybind.runs.run import Run
+from skybind.runs.steps import embed_anything, find_pretrained, run_finetuning, run_pretraining
+from skybind.study import run_all
+from tests.conftest import QUICK
+
+
+@pytest.fixture(scope="module")
+def whole(stars, config, tmp_path_factory):
+    """A whole run on a survey with missing observations."""
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    return folder, run_all(config, stars, folder, show=False)
+
+
+def test_a_whole_run_leaves_everything_in_its_folder(whole):
+    folder, metrics = whole
+    for name in ("config.yaml", "split.parquet", "metrics.json", "report.html", "status.json"):
+        assert (folder / name).stat().st_size > 0
+    assert (folder / "pretrain" / "log.csv").exists()
+    assert (folder / "pretrain" / "model" / "weights.safetensors").exists()
+    assert json.loads((folder / "metrics.json").read_text())["retrieval"]
+    names = {(tuple(c["modalities"]), c["pretrained"]) for c in metrics["classification"]}
+    everything = ("photometry", "spectrum", "metadata")
+    assert names == {(m, p) for m in (("photometry",), everything) for p in (True, False)}
+    assert load_config(folder / "config.yaml") == load_config("stars-small", QUICK)
+
+
+def test_it_says_how_many_objects_each_pair_had(whole, stars):
+    folder, metrics = whole
+    run = Run.open(folder, show=False)
+    for pair in ("photometry-spectrum", "photometry-metadata", "spectrum-metadata"):
+        a, b = (run.source.present(name) for name in pair.split("-"))
+        expected = int((a & b)[run.rows("train")].sum())
+        assert metrics["pretraining"]["pairs"][pair]["n_train"] == expected
+        assert 0 < expected < 0.75 * len(run.rows("train"))
+    present = Dataset.open(stars).present("spectrum")
+    assert 0.6 < present.mean() < 0.8
+
+
+def test_embeddings_cover_every_object_and_absent_is_absent(whole, stars):
+    folder, _ = whole
+    embeddings = Embeddings.read(folder / "embeddings")
+    dataset = Dataset.open(stars)
+    assert embeddings.object_id.tolist() == dataset.object_ids.tolist()
+    run = Run.open(folder, show=False)
+    for name in embeddings.modalities:
+        np.testing.assert_array_equal(embeddings.present[name], run.source.present(name))
+        lengths = np.linalg.norm(embeddings.vectors[name], axis=1)
+        np.testing.assert_allclose(lengths[embeddings.present[name]], 1, atol=1e-5)
+        assert not lengths[~embeddings.present[name]].any()
+
+
+def test_another_dataset_is_embedded_as_the_runs_own_is(whole, stars, tmp_path):
+    folder, _ = whole
+    written, n = embed_anything(folder, stars, tmp_path / "again", show=False)
+    again, own = Embeddings.read(written), Embeddings.read(folder / "embeddings")
+    assert n == len(own)
+    for name in own.modalities:
+        np.testing.assert_allclose(again.vectors[name], own.vectors[name], atol=1e-5)
+    assert again.split.tolist() == own.split.tolist()
+
+
+def test_the_quarantine_counts_what_could_not_be_used(whole):
+    folder, metrics = whole
+    counted = sum(entry["n"] for entry in metrics["dataset"]["quarantine"])
+    assert counted == len(read_quarantine(folder))
+    assert counted > 0  # some simulated parallaxes are negative
+
+
+def test_the_same_command_again_changes_nothing(whole, stars, config):
+    folder, metrics = whole
+    before = (folder / "pretrain" / "model" / "weights.safetensors").stat().st_mtime_ns
+    again = run_all(config, stars, folder, show=False)
+    assert (folder / "pretrain" / "model" / "weights.safetensors").stat().st_mtime_ns == before
+    assert again["classification"] == metrics["classification"]
+
+
+def test_another_configuration_or_dataset_is_refused(whole, stars, tmp_path):
+    folder, _ = whole
+    other = load_config("stars-small", [*QUICK, "training.epochs=3"])
+    with pytest.raises(
+        ConfigError, match=r"another configuration \(they differ in training.epochs"
+    ):
+        Run.start(other, stars, folder, show=False)
+    from skybind.simulate.write import write_stars
+
+    write_stars(tmp_path / "other", 50, seed=1, show=False)
+    with pytest.raises(DataError, match="is not the one that the run"):
+        Run.open(folder, data=tmp_path / "other", show=False)
+
+
+def test_fine_tuning_under_another_split_is_refused_as_a_leak(whole, stars, tmp_path):
+    """A model pre-trained with one seed's split must not be tested with another's."""
+    folder, _ = whole
+    other = load_config("stars-small", [*QUICK, "seed=5"])
+    run = Run.start(other, stars, tmp_path / "leaky", show=False)
+    case = Case(("photometry",), "25", "pretrained")
+    with pytest.raises(LeakError, match="were training objects of this model"):
+        run_finetuning(run, case, pretrained=find_pretrained(folder))
+    # the same split is no leak, although everything else is another run's
+    split = Run.open(folder, show=False).split
+    same = Run.start(other, stars, tmp_path / "sound", split=split, show=False)
+    result = run_finetuning(same, case, pretrained=find_pretrained(folder))
+    assert result["n_train"] > 0
+
+
+def test_evaluating_on_training_objects_is_refused_as_a_leak(whole):
+    folder, _ = whole
+    from skybind.evaluation.classes import evaluate_case
+
+    run = Run.open(folder, show=False)
+    run.split.part = np.where(run.split.part == "train", "test", run.split.part)
+    case = Case(("photometry",), "25", "scratch")
+    with pytest.raises(LeakError, match="for testing"):
+        evaluate_case(run, case)
+
+
+def test_a_pretrained_model_of_another_architecture_is_refused(whole, stars, tmp_path):
+    folder, _ = whole
+    wide = load_config("stars-small", [*QUICK, "modalities.photometry.encoder.width=16"])
+    split = Run.open(folder, show=False).split
+    run = Run.start(wide, stars, tmp_path / "wide", split=split, show=False)
+    with pytest.raises(ModelError, match="another encoder or preprocessing"):
+        run_finetuning(
+            run, Case(("photometry",), "25", "pretrained"), pretrained=find_pretrained(folder)
+        )
+
+
+def test_preprocessing_is_fitted_on_training_objects_alone(whole):
+    folder, _ = whole
+    run = Run.open(folder, show=False)
+    modality = run.source.modalities["metadata"]
+    values = run.source.prepared["metadata"].arrays["values"]
+    train = np.nanmean(values[run.rows("train")], axis=0)
+    np.testing.assert_allclose(modality.state()["features.mean"], train, rtol=1e-6)
+
+
+def test_unlabelled_and_single_modality_archives_can_be_pretrained(stars, tmp_path):
+    alone = load_config(
+        "stars-small",
+        [
+            *QUICK[:2],
+            "finetuning.subsets=[full]",
+            "modalities.spectrum=null",
+            "modalities.metadata=null",
+            "labels.column=no_such_column",
+            "labels.classes=null",
+            "split.subsets=[]",
+            "evaluation.map=none",
+        ],
+    )
+    metrics = run_all(alone, stars, tmp_path / "alone", show=False)
+    assert metrics["pretraining"]["pairs"]["photometry-photometry"]["n_train"] > 50
+    assert metrics["classification"] == []
+    assert (tmp_path / "alone" / "report.html").exists()
+
+
+def test_choosing_cases_names_what_is_unknown(whole):
+    run = Run.open(whole[0], show=False)
+    chosen = choose_cases(run, ["metadata", "all"], ["10"], ["pretrained"], frozen=True)
+    assert [case.name for case in chosen] == [
+        "metadata-10-pretrained-frozen",
+        "photometry+spectrum+metadata-10-pretrained-frozen",
+    ]
+    with pytest.raises(ConfigError, match="no modality 'spectra': did you mean 'spectrum'"):
+        choose_cases(run, ["spectra"])
+    with pytest.raises(ConfigError, match="no subset '11'"):
+        choose_cases(run, subsets=["11"])
+
+
+def test_a_split_of_the_users_own_gets_its_subsets_and_keeps_new_classes_new(
+    stars, config, tmp_path
+):
+    dataset = Dataset.open(stars)
+    split = random_split(dataset.object_ids, seed=99)
+    run = Run.start(config, stars, tmp_path / "own", split=split, show=False)
+    used = run.class_names != ""
+    np.testing.assert_array_equal(run.split.part[used], split.part[used])
+    assert (run.split.part[~used] == "").all()
+    assert (~used).any()
+    assert 0 < len(run.rows("train", "25")) < len(run.rows("train"))
+    # the same split again goes on, another one is refused
+    Run.start(config, stars, tmp_path / "own", split=split, show=False)
+    with pytest.raises(ConfigError, match="another split"):
+        Run.start(config, stars, tmp_path / "own", split=random_split(split.object_id), show=False)
+
+
+def test_only_the_evaluation_may_change_in_a_run_that_was_begun(whole, stars):
+    folder, _ = whole
+    other = load_config("stars-small", [*QUICK, "evaluation.neighbours=3"])
+    assert Run.start(other, stars, folder, show=False).config.evaluation.neighbours == 3
+    assert Run.open(folder, show=False).config.evaluation.neighbours == 3
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("finetuning.overrides={'*-25': {epoch: 1}}", "did you mean 'epochs'"),
+        ("finetuning.overrides={nonsense: {epochs: 1}}", "'nonsense', which is no case"),
+        ("model.pairs=[[spectrum, spectrum]]", "its preprocessing draws nothing at random"),
+    ],
+)
+def test_wrong_options_stop_before_anything_is_written(override, sentence, stars, tmp_path):
+    with pytest.raises(ConfigError, match=sentence):
+        Run.start(load_config("stars-small", [*QUICK, override]), stars, tmp_path / "r", show=False)
+    assert not (tmp_path / "r").exists()
+
+
+def test_embeddings_never_replace_other_files(whole, stars, tmp_path):
+    folder, _ = whole
+    (tmp_path / "notes.txt").write_text("keep me")
+    with pytest.raises(DataError, match="holds other files"):
+        embed_anything(folder, stars, tmp_path, show=False)
+    assert (tmp_path / "notes.txt").read_text() == "keep me"
+
+
+def test_a_new_pretraining_outdates_what_was_fine_tuned_from_the_old(whole, stars, tmp_path):
+    folder, _ = whole
+    config = load_config("stars-small", [*QUICK, "training.learning_rate=0.01"])
+    split = Run.open(folder, show=False).split
+    run = Run.start(config, stars, tmp_path / "two", split=split, show=False)
+    case = Case(("metadata",), "25", "pretrained")
+    first = run_finetuning(run, case, pretrained=find_pretrained(folder))
+    assert run_finetuning(run, case, pretrained=find_pretrained(folder)) == first
+    run_pretraining(run)
+    second = run_finetuning(run, case)
+    assert second["pretrained_weights"] != first["pretrained_weights"]
+    assert second["best_loss"] != first["best_loss"]
+    run_pretraining(run, resume=False)
+    assert not (tmp_path / "two" / "finetune" / case.name).exists()
+
+
+def test_a_pretrained_model_that_reads_other_columns_is_refused(whole, stars, tmp_path):
+    folder, _ = whole
+    run = Run.open(folder, show=False)
+    chosen = [n for n in run.dataset.schema.features("metadata") if n != "ruwe"]
+    swapped = [chosen[1], chosen[0], *chosen[2:]]
+    listed = f"modalities.metadata.preprocessing.features={json.dumps(swapped)}"
+    config = load_config("stars-small", [*QUICK, listed])
+    other = Run.start(config, stars, tmp_path / "other", split=run.split, show=False)
+    with pytest.raises(ModelError, match="as column 1 where this run has"):
+        run_finetuning(
+            other, Case(("metadata",), "25", "pretrained"), pretrained=find_pretrained(folder)
+        )
+
+
+def test_the_published_configuration_has_the_published_size(stars):
+    """15.87 M parameters; 9 channels of 200 epochs, 3 of 2575 pixels, 34 features."""
+    from skybind.models import build_binder, build_modalities
+
+    config = load_config("astrom3")
+    modalities = build_modalities(config, Dataset.open(stars).schema)
+    shapes = {name: modality.shape for name, modality in modalities.items()}
+    assert (shapes["photometry"].channels, shapes["photometry"].length) == (9, 200)
+    assert (shapes["spectrum"].channels, shapes["spectrum"].length) == (3, 2575)
+    assert shapes["metadata"].channels == 34
+    binder = build_binder(config, shapes)
+    assert sum(p.numel() for p in binder.parameters()) == 15_869_827
+    widths = {name: binder.width(name) for name in binder.modalities}
+    assert widths == {"photometry": 25_600, "spectrum": 1_184, "metadata": 512}
+
+
+def test_overrides_go_from_general_to_special(whole, stars, tmp_path):
+    from skybind.runs.cases import options_of
+
+    changes = {
+        "*-25": {"epochs": 3, "class_weights": 0.5},
+        "photometry-25-pretrained": {"epochs": 4, "class_weights": 1.0},
+    }
+    config = load_config("stars-small", [*QUICK, f"finetuning.overrides={json.dumps(changes)}"])
+    run = Run.start(config, stars, tmp_path / "overrides", show=False)
+    found = [
+        options_of(run, Case(names, "25", start))
+        for names, start in [
+            (("photometry",), "scratch"),
+            (("photometry",), "pretrained"),
+            (("photometry", "spectrum", "metadata"), "pretrained"),
+        ]
+    ]
+    assert [training.epochs for training, _ in found] == [3, 4, 3]
+    assert [loss.class_weights for _, loss in found] == [0.5, 1.0, 0.5]
+    assert options_of(run, Case(("photometry",), "full", "scratch"))[1].class_weights == 0.0
+    unused = load_config("stars-small", [*QUICK, "finetuning.overrides={'*-77': {epochs: 9}}"])
+    Run.start(unused, stars, tmp_path / "unused", show=False)
+    wrong = load_config("stars-small", [*QUICK, "finetuning.overrides={photmetry-25: {epochs: 3}}"])
+    with pytest.raises(ConfigError, match="'photmetry-25', which is no case: did you mean"):
+        Run.start(wrong, stars, tmp_path / "wrong", show=False)
