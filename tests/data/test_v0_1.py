@@ -18,21 +18,20 @@ from skybind.data.check import check_dataset
 from skybind.data.dataset import Dataset, read_quarantine
 from skybind.data.splits import PARTS, Split
 from skybind.data.where import fulfilled
-from skybind.embeddings.make import embed_dataset
 from skybind.embeddings.store import Embeddings
 from skybind.errors import LeakError
+from skybind.evaluation.evaluate import evaluate_run
+from skybind.evaluation.predict import predict_targets
+from skybind.labelling.answers import labelled_run
+from skybind.labelling.train import train_with_answers
 from skybind.models.backbones import load_backbone
-from skybind.models.saved import load_model
-from skybind.studies.answers import labelled_run
-from skybind.studies.backbones import pretrain_backbone
-from skybind.studies.cases import finished_cases
-from skybind.studies.evaluation import evaluate_run, predict
-from skybind.studies.label_training import train_with_answers
-from skybind.studies.predict import predict_targets
-from skybind.studies.reporting import write_report
-from skybind.studies.run import Run
-from skybind.studies.search import search
-from skybind.studies.steps import run_embedding, run_finetuning, run_pretraining
+from skybind.models.model import embed_dataset, load_model, predict
+from skybind.report.from_run import write_report
+from skybind.runs.backbones import pretrain_backbone
+from skybind.runs.cases import finished_cases
+from skybind.runs.run import Run
+from skybind.runs.steps import run_embedding, run_finetuning, run_pretraining
+from skybind.search.search import search
 
 FILES = Path(__file__).parent / "v0.1"
 KNOWN = json.loads((FILES / "known.json").read_text())
