@@ -1,23 +1,30 @@
 """Conditions on the columns of a dataset: `label == 'EW' and period < 1`.
 
-The grammar, from the loosest binding to the tightest:
+The operators, from the loosest to the tightest:
 
     or        `a or b`
     and       `a and b`
     not       `not a`
-    test      `a < b` (also <= > >= == = !=), `a in (b, c)`, `a not in (b, c)`, `a is null`,
+    test      `a < b` (also <= > >= == = !=), `a in (1, 2)`, `a not in ('b', 'c')`, `a is null`,
               `a is not null`
     sum       `a + b`, `a - b`
     product   `a * b`, `a / b`
-    atom      a number, 'text' or "text", true, false, a column, `-a`, `(a)`
+    sign      `-a`
 
-A column whose name is no plain word stands in backquotes. Where a value is missing, a test is not
-fulfilled. Nothing is evaluated by Python.
+They join columns, numbers, 'text' or "text", true, false, and conditions in parentheses. A column
+whose name is no plain word stands in backquotes. Where a value is missing, a test is not
+fulfilled. Whole numbers keep all their digits; what does not fit 64 bits is refused.
+
+Columns, values and lists are set aside under placeholders, so that Python's parser sees nothing
+of what they contain. Of its tree only the nodes named in `_expression` count.
 """
 
+import ast
+import operator
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -28,44 +35,38 @@ from skybind.data.dataset import Dataset
 from skybind.errors import DataError
 from skybind.words import nearest
 
-_TOKENS = re.compile(
-    r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
-    r"|(?P<text>'[^']*'|\"[^\"]*\")"
-    r"|(?P<quoted>`[^`]+`)"
-    r"|(?P<word>[A-Za-z_][A-Za-z0-9_]*)"
-    r"|(?P<sign><=|>=|==|!=|[-+*/()<>=,]))"
+_NUMBER = r"(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
+_TEXT = r"'[^']*'|\"[^\"]*\""
+_VALUE = rf"(?:-?\s*{_NUMBER}|{_TEXT})"
+_TOKEN = re.compile(
+    rf"(?P<list>(?<=\b[iI][nN])\s*\(\s*{_VALUE}(?:\s*,\s*{_VALUE})*\s*\)(?!\s*[-+*/]))"
+    rf"|(?P<value>{_NUMBER}|{_TEXT}|(?i:true|false)\b)"
+    r"|(?P<sign><=|>=|==|!=|[-+*/()<>=]|(?i:and|or|not|in|is|null)\b)"
+    r"|`(?P<quoted>[^`]+)`|(?P<word>[A-Za-z_][A-Za-z0-9_]*)|(?P<other>\S)"
 )
-_WORDS = {"and", "or", "not", "in", "is", "null", "true", "false"}
-_TESTS: dict[str, Callable[[pc.Expression, pc.Expression], pc.Expression]] = {
-    "<": lambda a, b: a < b,
-    "<=": lambda a, b: a <= b,
-    ">": lambda a, b: a > b,
-    ">=": lambda a, b: a >= b,
-    "==": lambda a, b: a == b,
-    "=": lambda a, b: a == b,
-    "!=": lambda a, b: a != b,
+_SPELLING = {"=": "==", "null": "None"}
+_Join = Callable[[pc.Expression, pc.Expression], pc.Expression]
+_OPERATORS: dict[type, _Join] = {
+    ast.And: operator.and_,
+    ast.Or: operator.or_,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Add: pc.add_checked,
+    ast.Sub: pc.subtract_checked,
+    ast.Mult: pc.multiply_checked,
+    # whole numbers are divided like all others
+    ast.Div: lambda a, b: pc.divide(a.cast(pa.float64()), b),
 }
-_DEEPEST = 100
+_DEEPEST = 100  # parentheses inside one another
+_HIGHEST = 400  # operations inside one another, such as the terms of a sum
+_LONGEST = 20_000  # columns, values and signs; a list counts as one
 
 
-@dataclass(frozen=True)
-class Condition:
-    """A condition that was read.
-
-    Attributes
-    ----------
-    text : str
-    expression : pyarrow.compute.Expression
-    columns : tuple of str
-        Columns that it asks for.
-    """
-
-    text: str
-    expression: pc.Expression
-    columns: tuple[str, ...]
-
-
-def parse_condition(text: str, columns: Sequence[str]) -> Condition:
+def parse_condition(text: str, columns: Sequence[str]) -> tuple[pc.Expression, list[str]]:
     """Read a condition.
 
     Parameters
@@ -75,219 +76,201 @@ def parse_condition(text: str, columns: Sequence[str]) -> Condition:
     columns : sequence of str
         Names of the columns that there are.
 
+    Returns
+    -------
+    expression : pyarrow.compute.Expression
+    used : list of str
+        Columns that it asks for.
+
     Raises
     ------
     DataError
-        If it is not in the grammar, or names a column that is not there.
+        If it is not in the language, is too long, or names a column that is not there.
     """
-    parser = _Parser(text, columns)
-    expression = parser.alternatives()
-    if parser.kind:
-        parser.refuse("an operator, 'and' or 'or'")
-    return Condition(text, expression, tuple(dict.fromkeys(parser.used)))
+    python = ""
+    try:
+        python, operands, used = _translate(text, columns)
+        return _expression(ast.parse(python, mode="eval").body, operands), used
+    except (RecursionError, MemoryError):  # Python's own parser raises either
+        wrong = (
+            "is too long or nested too deeply: join fewer tests, and put many values into one "
+            "list, as in 'x in (1, 2, 3)'."
+        )
+    except SyntaxError as error:
+        wrong = error.msg
+        if error.offset is not None:  # from 1 on, and 0 is the end
+            before = python[: error.offset or len(python)].count(" ")
+            rest = [found[0].strip() for found in _TOKEN.finditer(text)][before:]
+            seen = f"'{_short(rest[0])}'" if rest else "its end"
+            wrong = (
+                "cannot be read: a column, a number or a text in quotes is expected where "
+                f"{seen} stands."
+            )
+    raise DataError(f"The condition '{_short(text)}' {wrong}")
 
 
 def fulfilled(dataset: Dataset, text: str) -> np.ndarray:
     """Tell which objects of a dataset fulfil a condition, shape (n,) bool.
 
+    Only the columns that it names are read, piece by piece.
+
     Raises
     ------
     DataError
-        If the condition cannot be read, or compares text with numbers.
+        If the condition cannot be read, or does not fit the types of its columns.
     """
     schema = dataset.arrow_schema
     flat = [field.name for field in schema if not pa.types.is_nested(field.type)]
-    condition = parse_condition(text, flat)
-    if not condition.columns:
-        raise DataError(f"The condition '{text}' names no column of the dataset.")
+    expression, columns = parse_condition(text, flat)
+    if not columns:
+        raise DataError(f"The condition '{_short(text)}' names no column of the dataset.")
     parts = []
-    for table in dataset.iter_tables(condition.columns, rows=65536):
+    for table in dataset.iter_tables(columns, rows=65536):
         try:
-            found = pds.dataset(_plain(table)).to_table(columns={"keep": condition.expression})
+            found = pds.dataset(_plain(table)).to_table(columns={"keep": expression})["keep"]
         except (pa.ArrowException, NotImplementedError) as error:
-            types = ", ".join(f"{name}: {schema.field(name).type}" for name in condition.columns)
+            types = ", ".join(f"{name}: {schema.field(name).type}" for name in columns)
             raise DataError(
-                f"The condition '{text}' does not fit its columns ({types}): text stands in "
-                "quotes, numbers do not."
+                f"The condition '{_short(text)}' does not fit its columns ({types}): text stands "
+                "in quotes, numbers do not, and whole numbers must fit 64 bits."
             ) from error
-        if not pa.types.is_boolean(found["keep"].type):
-            raise DataError(f"'{text}' is a value, no condition: compare it, as in 'x > 1'.")
-        parts.append(pc.fill_null(found["keep"], False).to_numpy())
+        if not pa.types.is_boolean(found.type):
+            raise DataError(
+                f"'{_short(text)}' is a value, no condition: compare it, as in 'x > 1'."
+            )
+        parts.append(pc.fill_null(found, False).to_numpy())
     return np.concatenate(parts) if parts else np.zeros(0, bool)
 
 
 def _plain(table: pa.Table) -> pa.Table:
-    """Give dictionary columns as text, and NaN as missing."""
+    """Give dictionary columns as text, NaN as missing, whole numbers a sign and 64 bits."""
     for i, field in enumerate(table.schema):
+        values = table[field.name]
         if pa.types.is_dictionary(field.type):
-            table = table.set_column(i, field.name, table[field.name].cast(pa.string()))
+            values = values.cast(pa.string())
         elif pa.types.is_floating(field.type):
-            values = table[field.name]
-            known = pc.if_else(pc.is_nan(values), None, values)
-            table = table.set_column(i, field.name, known)
+            values = pc.if_else(pc.is_nan(values), None, values)
+        elif pa.types.is_integer(field.type) and (pc.max(values).as_py() or 0) < 2**63:
+            values = values.cast(pa.int64())
+        table = table.set_column(i, field.name, values)
     return table
 
 
-def _number(text: str) -> int | float:
-    """Give a number; whole ones keep all digits, as the names of objects in surveys need."""
-    return int(text) if text.isdigit() and int(text) < 2**63 else float(text)
-
-
-class _Parser:
-    """Recursive descent, one token ahead."""
-
-    def __init__(self, text: str, columns: Sequence[str]) -> None:
-        self.text, self.columns = text, list(columns)
-        self.used: list[str] = []
-        self.place, self.depth = 0, 0
-        self.kind, self.value = "", ""
-        self._next()
-
-    def refuse(self, wanted: str) -> None:
-        """Say what was expected and what stands there."""
-        seen = f"'{self.value}'" if self.kind else "its end"
-        raise DataError(
-            f"The condition '{self.text}' cannot be read: {wanted} is expected where {seen} stands."
-        )
-
-    def alternatives(self) -> pc.Expression:
-        """Read terms joined by `or`."""
-        self.depth += 1
-        if self.depth > _DEEPEST:
-            raise DataError(f"The condition '{self.text[:60]}...' is nested too deeply.")
-        left = self._both()
-        while self._word("or"):
-            left = left | self._both()
-        self.depth -= 1
-        return left
-
-    def _both(self) -> pc.Expression:
-        left = self._negation()
-        while self._word("and"):
-            left = left & self._negation()
-        return left
-
-    def _negation(self) -> pc.Expression:
-        negative = False
-        while self._word("not"):
-            negative = not negative
-        test = self._test()
-        return ~test if negative else test
-
-    def _test(self) -> pc.Expression:
-        left = self._sum()
-        if self.kind == "sign" and self.value in _TESTS:
-            test = _TESTS[self.value]
-            self._next()
-            return test(left, self._sum())
-        if self._word("is"):
-            negative = self._word("not")
-            if not self._word("null"):
-                self.refuse("'null'")
-            return left.is_valid() if negative else left.is_null()
-        negative = self._word("not")
-        if self._word("in"):
-            found = left.isin(self._list())
-            return ~found & left.is_valid() if negative else found
-        if negative:
-            self.refuse("'in'")
-        return left
-
-    def _list(self) -> list[int | float | str]:
-        self._sign("(", needed=True)
-        values = [self._constant()]
-        while self._sign(","):
-            values.append(self._constant())
-        self._sign(")", needed=True)
-        if len({isinstance(value, str) for value in values}) > 1:
-            raise DataError(f"The condition '{self.text}' mixes text and numbers in one list.")
-        return values
-
-    def _constant(self) -> int | float | str:
-        negative = self._sign("-")
-        kind, value = self.kind, self.value
-        if kind == "number":
-            self._next()
-            return -_number(value) if negative else _number(value)
-        if kind != "text" or negative:
-            self.refuse("a number or a text in quotes")
-        self._next()
-        return value[1:-1]
-
-    def _sum(self) -> pc.Expression:
-        left = self._product()
-        while self.kind == "sign" and self.value in "+-":
-            add = pc.add if self.value == "+" else pc.subtract
-            self._next()
-            left = add(left, self._product())
-        return left
-
-    def _product(self) -> pc.Expression:
-        left = self._atom()
-        while self.kind == "sign" and self.value in "*/":
-            times = self.value == "*"
-            self._next()
-            right = self._atom()
-            # whole numbers are divided like all others
-            left = pc.multiply(left, right) if times else pc.divide(left.cast(pa.float64()), right)
-        return left
-
-    def _atom(self) -> pc.Expression:
-        if self._sign("("):
-            inner = self.alternatives()
-            self._sign(")", needed=True)
-            return inner
-        if self._sign("-"):
-            return pc.negate(self._atom())
-        kind, value = self.kind, self.value
-        if kind == "number":
-            self._next()
-            return pc.scalar(_number(value))
-        if kind == "text":
-            self._next()
-            return pc.scalar(value[1:-1])
-        if kind == "word" and value.lower() in ("true", "false"):
-            self._next()
-            return pc.scalar(value.lower() == "true")
-        if kind == "quoted" or (kind == "word" and value.lower() not in _WORDS):
-            self._next()
-            return self._column(value.strip("`"))
-        self.refuse("a column, a number or a text in quotes")
-        raise AssertionError
-
-    def _column(self, name: str) -> pc.Expression:
-        if name not in self.columns:
-            raise DataError(
-                f"The condition '{self.text}' names the column '{name}', which the dataset has "
-                f"not: {nearest(name, self.columns)}"
+def _translate(text: str, columns: Sequence[str]) -> tuple[str, dict[str, Any], list[str]]:
+    """Give the condition as Python has it, its operands by placeholder, and the columns used."""
+    python: list[str] = []
+    operands: dict[str, Any] = {}
+    used: list[str] = []
+    before, depth = "", 0
+    for found in _TOKEN.finditer(text):
+        kind = str(found.lastgroup)
+        token = found[kind]
+        if kind == "other":
+            raise SyntaxError(f"cannot be read from '{text[found.start() :][:20].strip()}' on.")
+        if before == "in" and kind != "list":
+            raise SyntaxError(
+                "cannot be read: after 'in' stands a list of numbers or of texts in quotes, as in "
+                "(1, 2) or ('EW', 'EA')."
             )
-        self.used.append(name)
-        return pc.field(name)
+        if kind == "sign":
+            this = _SPELLING.get(token.lower(), token.lower())
+        else:
+            this = f"_{len(python)}"
+            operands[this] = _operand(kind, token, columns)
+            used += [token] if kind in ("quoted", "word") else []
+        depth += (this == "(") - (this == ")")
+        if this == "None" and before not in ("is", "not"):
+            raise SyntaxError("cannot be read: 'null' stands after 'is' or 'is not' only.")
+        begins = this == "(" or (this in operands and kind != "list")
+        if depth < 0 or (begins and (before in operands or before in (")", "None"))):
+            raise SyntaxError(
+                "cannot be read: an operator, 'and' or 'or' is expected where "
+                f"'{_short(token)}' stands."
+            )
+        if depth > _DEEPEST or len(python) == _LONGEST:
+            raise RecursionError
+        python.append(this)
+        before = this
+    if depth and (before in operands or before in (")", "None")):
+        raise SyntaxError("cannot be read: ')' is expected where its end stands.")
+    return "".join(f"{this} " for this in python), operands, list(dict.fromkeys(used))
 
-    def _word(self, word: str) -> bool:
-        if self.kind == "word" and self.value.lower() == word:
-            self._next()
-            return True
-        return False
 
-    def _sign(self, sign: str, needed: bool = False) -> bool:
-        if self.kind == "sign" and self.value == sign:
-            self._next()
-            return True
-        if needed:
-            self.refuse(f"'{sign}'")
-        return False
+def _operand(kind: str, token: str, columns: Sequence[str]) -> pc.Expression | pa.Array:
+    """Give a column, a value or a list as Arrow has it."""
+    if kind == "value":
+        return pc.scalar(_value(token))
+    if kind == "list":
+        try:
+            return pa.array([_value(found[0]) for found in re.finditer(_VALUE, token)])
+        except pa.ArrowException:
+            raise SyntaxError(
+                "mixes text and numbers, or fractions and whole numbers of more than 15 digits, "
+                "in one list."
+            ) from None
+    if token not in columns:
+        raise SyntaxError(
+            f"names the column '{_short(token)}', which the dataset has not: "
+            f"{nearest(token, columns)}"
+        )
+    return pc.field(token)
 
-    def _next(self) -> None:
-        found = _TOKENS.match(self.text, self.place)
-        if found is None:
-            rest = self.text[self.place :].strip()
-            if rest:
-                raise DataError(
-                    f"The condition '{self.text}' cannot be read from '{rest[:20]}' on."
-                )
-            self.kind, self.value = "", ""
-            return
-        self.place = found.end()
-        self.kind = str(found.lastgroup)
-        self.value = str(found[self.kind])
+
+def _value(text: str) -> bool | int | float | str:
+    """Give a value; whole numbers keep all digits, as the names of objects need."""
+    if text[0] in "'\"":
+        return text[1:-1]
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    number = text.removeprefix("-").lstrip()
+    digits = number.lstrip("0") or "0"
+    whole = digits.isdigit() and len(digits) < 20 and int(digits) < 2**63
+    size = int(digits) if whole else float(number)
+    return -size if text[0] == "-" else size
+
+
+def _expression(node: ast.expr, operands: dict[str, Any], height: int = 0) -> pc.Expression:
+    """Make an expression of a node of Python's tree."""
+    if height > _HIGHEST:
+        raise RecursionError
+    part = partial(_expression, operands=operands, height=height + 1)
+    match node:
+        case ast.Name(id=name):
+            return operands[name]
+        case ast.UnaryOp(op=ast.Not()):
+            return ~part(node.operand)
+        case ast.UnaryOp(op=ast.USub()):
+            return pc.negate_checked(part(node.operand))
+        case ast.BoolOp(op=sign, values=parts):
+            return _joined(_OPERATORS[type(sign)], [part(inner) for inner in parts])
+        case ast.Compare(left=left, ops=[ast.Is() | ast.IsNot() as sign], comparators=[right]):
+            if not isinstance(right, ast.Constant):
+                raise SyntaxError("cannot be read: 'null' is expected after 'is'.")
+            return part(left).is_null() if isinstance(sign, ast.Is) else part(left).is_valid()
+        case ast.Compare(left=left, ops=[ast.In() | ast.NotIn() as sign], comparators=[right]):
+            value = part(left)
+            found = value.isin(part(right))
+            return found if isinstance(sign, ast.In) else ~found & value.is_valid()
+        case (
+            ast.Compare(left=left, ops=[sign], comparators=[right])
+            | ast.BinOp(left=left, op=sign, right=right)
+        ):
+            return _OPERATORS[type(sign)](part(left), part(right))
+        case ast.Compare():
+            raise SyntaxError(
+                "cannot be read: two tests are joined by 'and' or 'or', as in 'a < b and b < c'."
+            )
+    raise SyntaxError("", ("", 1, node.col_offset + 1, ""))
+
+
+def _joined(join: _Join, parts: list[pc.Expression]) -> pc.Expression:
+    """Join expressions by halves: Arrow goes as deep as they are nested."""
+    if len(parts) == 1:
+        return parts[0]
+    half = len(parts) // 2
+    return join(_joined(join, parts[:half]), _joined(join, parts[half:]))
+
+
+def _short(text: str) -> str:
+    """Give a text, or its beginning where the whole would bury the message."""
+    return text if len(text) <= 200 else f"{text[:60]}..."
