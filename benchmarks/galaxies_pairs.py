@@ -17,7 +17,7 @@ from skybind.data.splits import Split
 from skybind.files import write_json
 from skybind.measures.regression import knn_regression, regression_metrics
 from skybind.measures.retrieval import partner_ranks, retrieval
-from skybind.models.model import embed_dataset, load_model
+from skybind.models.model import Model
 from skybind.runs.run import Run
 from skybind.runs.steps import run_embedding, run_pretraining
 from skybind.simulate.write import write_galaxies
@@ -33,8 +33,8 @@ def run_desi(data: Path, out: Path, simulated: Path | None, quick: bool) -> dict
     """Part (b): redshift and retrieval of DESI galaxies by a model of simulated ones."""
     run, made = simulated_model(out, simulated, quick)
     real = desi_dataset(data, out)
-    saved = load_model(run.folder / "pretrain" / "model", real.schema)
-    embedded = embed_dataset(saved, real)
+    saved = Model.open(run.folder / "pretrain" / "model", real.schema)
+    embedded = saved.embed_dataset(real)
     redshift = real.numbers("redshift")
     galaxy = np.asarray(real.column("spectype")).astype(str) == "GALAXY"
     galaxy &= redshift > 0.005

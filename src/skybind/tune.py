@@ -14,7 +14,7 @@ from skybind.evaluation.classes import predict_case
 from skybind.files import json_hash, write_text
 from skybind.locks import alone
 from skybind.measures.classification import classification_metrics
-from skybind.models.model import SavedModel
+from skybind.models.model import Model
 from skybind.runs.cases import Case, cases_of
 from skybind.runs.run import Run
 from skybind.runs.steps import run_finetuning, run_pretraining
@@ -108,7 +108,7 @@ class _Search:
         self.config, self.data, self.folder, self.split = config, data, folder, split
         first = self._start("base", config)
         self.case = self._find_case(first)
-        self.start: SavedModel | None = None
+        self.start: Model | None = None
         only_finetuning = all(key.startswith("finetuning.") for key in config.tune.space)
         if self.case is not None and self.case.start == "pretrained" and only_finetuning:
             self.start = run_pretraining(first)  # the same for all trials

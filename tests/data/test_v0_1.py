@@ -25,7 +25,7 @@ from skybind.evaluation.predict import predict_targets
 from skybind.labelling.answers import labelled_run
 from skybind.labelling.train import train_with_answers
 from skybind.models.backbones import load_backbone
-from skybind.models.model import embed_dataset, load_model, predict
+from skybind.models.model import Model
 from skybind.report.from_run import write_report
 from skybind.runs.backbones import pretrain_backbone
 from skybind.runs.cases import finished_cases
@@ -143,10 +143,10 @@ def test_a_run_is_what_it_was(runs):
 @pytest.mark.parametrize("name", RUNS)
 def test_embeddings_are_the_same(runs, arrays, name):
     run = runs[name]
-    saved = load_model(run.folder / "pretrain" / "model", run.dataset.schema)
+    saved = Model.open(run.folder / "pretrain" / "model", run.dataset.schema)
     for embeddings in (
         Embeddings.read(FILES / RUNS[name] / "embeddings"),
-        embed_dataset(saved, run.dataset),
+        saved.embed_dataset(run.dataset),
     ):
         assert embeddings.object_id.tolist() == KNOWN[name]["object_id"]
         assert embeddings.model["weights"] == saved.identity["weights"]
@@ -160,20 +160,20 @@ def test_embeddings_are_the_same(runs, arrays, name):
 @pytest.mark.parametrize("case", KNOWN["stars-run"]["cases"])
 def test_logits_are_the_same(runs, arrays, case):
     run = runs["stars"]
-    saved = load_model(run.folder / "finetune" / case / "model", run.dataset.schema)
+    saved = Model.open(run.folder / "finetune" / case / "model", run.dataset.schema)
     assert saved.classes == KNOWN["stars-run"]["classes"]
     rows, source = arrays["test_rows"], run.source_for(saved)
     assert rows.tolist() == run.rows("test").tolist()
-    logits = predict(saved, source, rows)
+    logits = saved.logits(source, rows)
     np.testing.assert_allclose(logits, arrays[f"stars/logits/{case}"], **CLOSE)
     if "+" in case:
-        logits = predict(saved, source, rows, ["spectrum"])
+        logits = saved.logits(source, rows, ["spectrum"])
         np.testing.assert_allclose(logits, arrays[f"stars/logits/{case}/spectrum"], **CLOSE)
 
 
 def test_what_a_model_was_trained_on_is_known(runs):
     run = runs["stars"]
-    saved = load_model(run.folder / "pretrain" / "model")
+    saved = Model.open(run.folder / "pretrain" / "model")
     saved.refuse_leak(run.dataset.object_ids[run.rows("test")], "testing")
     with pytest.raises(LeakError):
         saved.refuse_leak(run.dataset.object_ids[run.rows("train")], "testing")
@@ -204,7 +204,7 @@ def test_an_interrupted_pretraining_goes_on(files, tmp_path):
         for at in (FILES / "stars-run", folder)
     )
     assert new["history"] == old["history"]  # its seconds too: no epoch was trained again
-    weights = load_model(folder / "pretrain" / "model").identity["weights"]
+    weights = Model.open(folder / "pretrain" / "model").identity["weights"]
     assert weights == KNOWN["stars-run"]["weights"]
 
 

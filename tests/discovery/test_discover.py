@@ -10,7 +10,6 @@ from skybind.discovery.discover import DiscoverOptions, discover, read_map_optio
 from skybind.discovery.importance import combination_logits, open_case
 from skybind.discovery.undecided import resolve_labels
 from skybind.errors import ConfigError, DataError
-from skybind.models.model import predict
 from skybind.runs.cases import finished_cases
 from skybind.runs.run import Run
 from skybind.runs.steps import run_embedding, run_finetuning, run_pretraining
@@ -105,7 +104,7 @@ def test_logits_from_parts_are_those_of_the_whole_classifier(run, found):
     assert len(logits) == 7
     for names in (("photometry",), ("spectrum", "metadata"), tuple(case.modalities)):
         np.testing.assert_allclose(
-            logits[names], predict(saved, run.source, rows, names), rtol=1e-4, atol=1e-5
+            logits[names], saved.logits(run.source, rows, names), rtol=1e-4, atol=1e-5
         )
 
 

@@ -11,7 +11,7 @@ from skybind.config import Config
 from skybind.data.schema import Column, DatasetSchema
 from skybind.errors import ModelError
 from skybind.modalities.source import BatchSource
-from skybind.models import build_binder, build_modalities, load_model, save_model
+from skybind.models import Model, build_binder, build_modalities, save_model
 from skybind.ragged import Ragged
 
 
@@ -72,7 +72,7 @@ def saved(tmp_path):
 @pytest.mark.parametrize("bands", ["grz", "zrg", "grzi"])
 def test_bands_are_found_by_name_in_other_datasets(saved, bands):
     folder, embeddings = saved
-    opened = load_model(folder, schema(bands))
+    opened = Model.open(folder, schema(bands))
     again = embed(opened.binder, opened.modalities, table(bands))
     torch.testing.assert_close(again, embeddings, rtol=0, atol=0)
 
@@ -93,14 +93,14 @@ def test_bands_are_found_by_name_in_other_datasets(saved, bands):
 )
 def test_images_of_another_kind_are_refused(saved, other, sentence):
     with pytest.raises(ModelError, match=sentence):
-        load_model(saved[0], other)
+        Model.open(saved[0], other)
 
 
 def test_a_pixel_scale_within_a_percent_is_the_same(saved):
-    assert load_model(saved[0], schema(pixel_scale=0.2624)).binder.modalities == ["image"]
+    assert Model.open(saved[0], schema(pixel_scale=0.2624)).binder.modalities == ["image"]
 
 
 def test_what_was_saved_is_given_again(saved):
-    opened = load_model(saved[0])
+    opened = Model.open(saved[0])
     assert opened.modalities["image"].bands == ["g", "r", "z"]
     assert opened.modalities["image"].softening[0] < 0.02

@@ -6,11 +6,11 @@ from skybind.config import load_config
 from skybind.errors import ConfigError, LeakError, ModelError
 from skybind.modalities.source import BatchSource
 from skybind.models import (
+    Model,
     PairScales,
     build_binder,
     build_classifier,
     build_modalities,
-    load_model,
     save_model,
 )
 from skybind.models.binder import mean_embedding
@@ -156,7 +156,7 @@ def test_a_saved_model_gives_the_same_embeddings(config, source, tmp_path):
         trained_on=ids,
         identity={"split_hash": "s"},
     )
-    saved = load_model(tmp_path / "model", SCHEMA)
+    saved = Model.open(tmp_path / "model", SCHEMA)
     again = BatchSource(saved.modalities, source.prepared)
     one, two = (
         binder.embed(source.batch(np.arange(6))),
@@ -181,7 +181,7 @@ def test_a_saved_classifier_keeps_its_classes(config, source, tmp_path):
         trained_on=np.array(["a"]),
         classes=["M", "SR"],
     )
-    saved = load_model(tmp_path / "model")
+    saved = Model.open(tmp_path / "model")
     assert saved.classes == ["M", "SR"]
     assert saved.classifier is not None
     batch = source.batch(np.arange(3))
@@ -204,20 +204,20 @@ def test_a_model_refuses_data_it_was_not_made_for(config, source, tmp_path):
         SCHEMA, columns={**columns, "parallax": replace(columns["parallax"], unit="arcsec")}
     )
     with pytest.raises(ModelError, match="'parallax' in mas, the dataset has it in arcsec"):
-        load_model(tmp_path / "model", other_unit)
+        Model.open(tmp_path / "model", other_unit)
     photometry = replace(columns["photometry"], fields={"time": "d", "flux": "Jy"})
     with pytest.raises(ModelError, match=r"photometry\.flux in mJy, the dataset has it in Jy"):
-        load_model(
+        Model.open(
             tmp_path / "model", replace(SCHEMA, columns={**columns, "photometry": photometry})
         )
     del columns["period"]
     with pytest.raises(ModelError, match="reads 'period', which the dataset has not"):
-        load_model(tmp_path / "model", replace(SCHEMA, columns=columns))
+        Model.open(tmp_path / "model", replace(SCHEMA, columns=columns))
 
 
 def test_broken_models_are_one_sentence(config, source, tmp_path):
     with pytest.raises(ModelError, match="There is no model"):
-        load_model(tmp_path)
+        Model.open(tmp_path)
     folder = tmp_path / "model"
     save_model(
         folder,
@@ -229,7 +229,7 @@ def test_broken_models_are_one_sentence(config, source, tmp_path):
     )
     (folder / "weights.safetensors").write_bytes(b"not weights")
     with pytest.raises(ModelError, match="cannot be read"):
-        load_model(folder)
+        Model.open(folder)
 
 
 def test_wrong_options_name_the_modality():

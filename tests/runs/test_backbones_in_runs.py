@@ -23,7 +23,7 @@ from skybind.models import build_binder, build_modalities
 from skybind.models.backbones import check_backbones, load_backbone, save_backbone
 from skybind.models.frozen_features import without_features
 from skybind.models.leaks import hash_ids
-from skybind.models.model import load_model
+from skybind.models.model import Model
 from skybind.ragged import Ragged
 from skybind.runs.cases import Case
 from skybind.runs.choosing import choose_split
@@ -152,7 +152,7 @@ def test_frozen_is_frozen_to_the_bit(run, backbone):
     original = backbone[1].state_dict()
     assert any(key.endswith("running_mean") for key in original)
     for model in ("pretrain/model", f"finetune/{CASE.name}/model"):
-        after = frozen(load_model(run.folder / model))
+        after = frozen(Model.open(run.folder / model))
         assert after.keys() == original.keys()
         assert all(torch.equal(after[key], original[key]) for key in original)
     fresh = build_binder(run.config, run.shapes).backboned["image"].head.state_dict()
@@ -208,7 +208,7 @@ def test_a_saved_model_needs_no_file_of_weights(run, galaxies, backbone, tmp_pat
     (run.folder / "pretrain" / "model").rename(folder)
     hidden = backbone[0].rename(tmp_path / "hidden")
     try:
-        saved = load_model(folder, Dataset.open(galaxies).schema)
+        saved = Model.open(folder, Dataset.open(galaxies).schema)
         assert torch.equal(
             next(iter(frozen(saved).values())), next(iter(backbone[1].state_dict().values()))
         )
@@ -221,7 +221,7 @@ def test_a_model_knows_what_its_backbone_was_trained_on(run, backbone, galaxies)
     ids, images = run.dataset.object_ids, run.source.present("image")
     unseen_by_pretraining = [i for i in run.rows("train") if not images[i]]
     assert unseen_by_pretraining
-    saved = load_model(run.folder / "finetune" / CASE.name / "model")
+    saved = Model.open(run.folder / "finetune" / CASE.name / "model")
     assert np.isin(hash_ids(ids[unseen_by_pretraining]), saved.trained_on).all()
     assert evaluate_case(run, CASE)["n_test"] > 0  # the test objects are nobody's
 
@@ -316,7 +316,7 @@ def test_fine_tuning_from_another_runs_model_caches_its_own_backbone(galaxies, r
     )
     run_finetuning(other, CASE, pretrained=find_pretrained(run.folder))
     assert len(list((other.folder / "prepared").glob("image-features-*"))) == 2
-    tuned = load_model(other.folder / "finetune" / CASE.name / "model")
+    tuned = Model.open(other.folder / "finetune" / CASE.name / "model")
     original = frozen(find_pretrained(run.folder))
     assert all(torch.equal(value, original[key]) for key, value in frozen(tuned).items())
     assert evaluate_case(other, CASE)["n_test"] > 0

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import torch
 
 from skybind.discovery.measures.combinations import ComparisonTable, compare_means, compare_r2
 from skybind.discovery.measures.contributions import Contributions, contributions, summary
@@ -16,15 +15,12 @@ from skybind.measures.importance import all_combinations
 from skybind.measures.neighbours import knn_predict
 from skybind.measures.regression import knn_regression
 from skybind.measures.retrieval import partner_ranks
-from skybind.models.binder import best_device
 from skybind.models.frozen_features import matching_source
-from skybind.models.model import SavedModel, load_model
+from skybind.models.inference import decide
+from skybind.models.model import Model
 from skybind.progress import progress_bar
 from skybind.runs.cases import Case
 from skybind.runs.run import Run
-
-BATCH = 512
-
 
 Combination = tuple[str, ...]
 
@@ -96,38 +92,20 @@ def decisions(run: Run, case: Case, rows: np.ndarray) -> tuple[pa.Table, list[di
     return _decision_table(run, found, saved.classes, rows), summary(found, saved.classes, order)
 
 
-def open_case(run: Run, case: Case) -> SavedModel:
+def open_case(run: Run, case: Case) -> Model:
     """Open a fine-tuned classifier of a run."""
-    return load_model(run.folder / "finetune" / case.name / "model", run.dataset.schema)
+    return Model.open(run.folder / "finetune" / case.name / "model", run.dataset.schema)
 
 
-@torch.inference_mode()
-def combination_logits(
-    saved: SavedModel, run: Run, rows: np.ndarray
-) -> dict[Combination, np.ndarray]:
+def combination_logits(saved: Model, run: Run, rows: np.ndarray) -> dict[Combination, np.ndarray]:
     """Logits from every set of a classifier's modalities, (len(rows), C); NaN without any of a set.
 
     Each modality is encoded once.
     """
-    assert saved.classifier is not None
-    device = best_device()
-    classifier = saved.classifier.to(device).eval()
-    names = classifier.modalities
-    source = matching_source(saved.binder, saved.modalities, run.source).select(names)
-    columns = all_combinations(names)
-    logits = {c: np.full((len(rows), len(saved.classes)), np.nan, np.float32) for c in columns}
+    source = matching_source(saved.binder, saved.modalities, run.source)
     with progress_bar("deciding from every set of modalities", len(rows), run.show) as report:
-        for start in range(0, len(rows), BATCH):
-            place = np.arange(start, min(start + BATCH, len(rows)))
-            batch = source.batch(rows[place]).to(device)
-            parts = classifier.parts(batch, names)
-            for subset in columns:
-                present = {name: batch.present[name] for name in subset}
-                found = classifier.join({name: parts[name] for name in subset}, present)
-                seen = torch.stack(list(present.values())).any(dim=0).cpu().numpy()
-                logits[subset][place[seen]] = found.float().cpu().numpy()[seen]
-            report(int(place[-1]) + 1)
-    return logits
+        classifier = saved.require_classifier()
+        return decide(classifier, source, rows, combinations=True, progress=report).logits
 
 
 def _by_neighbours(

@@ -10,7 +10,7 @@ from skybind.embeddings.store import Embeddings
 from skybind.files import atomic_path, json_hash
 from skybind.modalities.source import BatchSource
 from skybind.models.inference import embed_source
-from skybind.models.model import SavedModel
+from skybind.models.model import Model
 from skybind.progress import progress_bar
 from skybind.runs.run import Run
 from skybind.runs.steps import find_pretrained
@@ -46,7 +46,7 @@ def doubt_periods(run: Run, embeddings: Embeddings) -> PeriodDoubt | None:
     return period_doubt(folded, others, usable, teachers, seed=run.config.seed)
 
 
-def refold(run: Run, saved: SavedModel, name: str, factor: float) -> np.ndarray:
+def refold(run: Run, saved: Model, name: str, factor: float) -> np.ndarray:
     """Embed the light curves at `factor` times their catalogue periods, shape (n, D)."""
     modality = saved.modalities[name]
     column = modality.options.period
@@ -67,7 +67,7 @@ def refold(run: Run, saved: SavedModel, name: str, factor: float) -> np.ndarray:
     return np.concatenate(pieces)
 
 
-def _refolded(run: Run, saved: SavedModel, name: str, factor: float) -> np.ndarray:
+def _refolded(run: Run, saved: Model, name: str, factor: float) -> np.ndarray:
     """`refold`, once only: kept in the run's folder."""
     key = json_hash([saved.identity.get("weights"), run.dataset.fingerprint, name, factor])
     path: Path = run.folder / CACHE / f"{key}.npy"
@@ -79,7 +79,7 @@ def _refolded(run: Run, saved: SavedModel, name: str, factor: float) -> np.ndarr
     return made
 
 
-def _folding_modality(saved: SavedModel) -> str | None:
+def _folding_modality(saved: Model) -> str | None:
     """Name of the modality whose embedding depends on a catalogue period."""
     for name, modality in saved.modalities.items():
         period = getattr(modality.options, "period", None)

@@ -10,7 +10,7 @@ from skybind.measures.baselines import forest_accuracy
 from skybind.measures.classification import classification_metrics
 from skybind.measures.importance import all_combinations, modality_table
 from skybind.measures.neighbours import knn_predict
-from skybind.models.model import SavedModel, load_model, predict
+from skybind.models.model import Model
 from skybind.runs.cases import Case, case_result
 from skybind.runs.run import Run
 
@@ -25,7 +25,7 @@ def evaluate_case(run: Run, case: Case) -> dict[str, Any]:
     """
     saved, rows = _open_case(run, case), _labelled_test_rows(run)
     saved.refuse_leak(run.dataset.object_ids[rows], "testing")
-    logits = predict(saved, run.source, rows)
+    logits = saved.logits(run.source, rows)
     known = np.isfinite(logits).all(axis=1)
     rows, predicted = rows[known], logits[known].argmax(1)
     result = classification_metrics(run.labels[rows], predicted, saved.classes)
@@ -52,7 +52,7 @@ def evaluate_case(run: Run, case: Case) -> dict[str, Any]:
 def predict_case(run: Run, case: Case, rows: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """Logits of some objects by one of the run's classifiers, and its classes."""
     saved = _open_case(run, case)
-    return predict(saved, run.source, rows), saved.classes
+    return saved.logits(run.source, rows), saved.classes
 
 
 def importance(run: Run, case: Case) -> dict[str, Any] | None:
@@ -60,7 +60,7 @@ def importance(run: Run, case: Case) -> dict[str, Any] | None:
     saved, rows = _open_case(run, case), _labelled_test_rows(run)
     predictions = {}
     for names in all_combinations(case.modalities):
-        logits = predict(saved, run.source, rows, names)
+        logits = saved.logits(run.source, rows, names)
         known = np.isfinite(logits).all(axis=1)
         predictions[names] = np.where(known, np.nan_to_num(logits).argmax(1), -1)
     usable = np.logical_and.reduce([p >= 0 for p in predictions.values()])
@@ -135,9 +135,9 @@ def baselines(run: Run) -> list[dict[str, Any]]:
     return records
 
 
-def _open_case(run: Run, case: Case) -> SavedModel:
+def _open_case(run: Run, case: Case) -> Model:
     """Open the classifier of a case, checked against the run's dataset."""
-    return load_model(run.folder / "finetune" / case.name / "model", run.dataset.schema)
+    return Model.open(run.folder / "finetune" / case.name / "model", run.dataset.schema)
 
 
 def _labelled_test_rows(run: Run) -> np.ndarray:

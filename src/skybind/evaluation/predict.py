@@ -11,7 +11,7 @@ from skybind.embeddings.store import Embeddings
 from skybind.errors import ConfigError, DataError
 from skybind.evaluation.targets import known_rows, targets_of
 from skybind.measures.regression import knn_regression
-from skybind.models.model import embed_dataset, load_model
+from skybind.models.model import Model
 from skybind.runs.run import Run
 from skybind.runs.steps import run_embedding
 from skybind.tables import check_ending, write_table
@@ -133,4 +133,4 @@ def _embed_others(run: Run, data: str | Path, modalities: Sequence[str]) -> Embe
     dataset = Dataset.open(data)
     # only what is predicted from has to be observed there
     model = run.folder / "pretrain" / "model"
-    return embed_dataset(load_model(model, dataset.schema, modalities=modalities), dataset)
+    return Model.open(model, dataset.schema, modalities=modalities).embed_dataset(dataset)

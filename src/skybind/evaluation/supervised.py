@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from skybind.models.binder import best_device
 from skybind.models.build import build_classifier
+from skybind.models.inference import infer
 from skybind.runs.run import Run
 
 BATCH, LEARNING_RATE, WEIGHT_DECAY = 64, 1e-3, 1e-2
@@ -68,13 +69,9 @@ def supervised_predictions(
                 nn.utils.clip_grad_norm_(trained, 5.0)
                 optimiser.step()
                 schedule.step()
-    model.eval()
-    pieces = [np.zeros((0, values.shape[1]))]
-    with torch.inference_mode():
-        for start in range(0, len(test), 512):
-            batch = source.batch(test[start : start + 512]).to(device)
-            pieces.append(model(batch).double().cpu().numpy())
-    return np.concatenate(pieces) * scale + mean
+    found = infer(model, source, test, lambda batch: {"values": model(batch)})
+    predicted = found.get("values", np.zeros((0, values.shape[1]))).astype(np.float64)
+    return predicted * scale + mean
 
 
 def _squared_error(predicted: Tensor, true: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ from skybind.labelling.answers import (
 )
 from skybind.measures.calibration import softmax
 from skybind.measures.classification import ClassificationResult, classification_metrics
-from skybind.models.model import load_model, predict
+from skybind.models.model import Model
 from skybind.runs.cases import Case, choose_cases, options_of
 from skybind.runs.run import Run
 from skybind.runs.steps import run_finetuning
@@ -129,9 +129,9 @@ def train_with_answers(
     folder = joined.folder / FOLDER / case.name
     _forget_old(joined, folder, rows)
     trained = run_finetuning(joined, case, out=folder, options=_options(joined, case, len(rows)))
-    saved = load_model(folder / "model", run.dataset.schema)
+    saved = Model.open(folder / "model", run.dataset.schema)
     everything = np.arange(len(run.dataset))
-    logits = predict(saved, joined.source, everything)
+    logits = saved.logits(joined.source, everything)
     path = joined.folder / FOLDER / CLASSES
     _write_classes(joined, logits, saved.classes, path)
     test = _test(joined, logits, saved.classes)

@@ -3,16 +3,16 @@
 from skybind.models.binder import Binder, PairScales
 from skybind.models.build import build_binder, build_classifier, build_modalities
 from skybind.models.classifier import Classifier
-from skybind.models.model import SavedModel, load_model, save_model
+from skybind.models.model import Model
+from skybind.models.saving import save_model
 
 __all__ = [
     "Binder",
     "Classifier",
+    "Model",
     "PairScales",
-    "SavedModel",
     "build_binder",
     "build_classifier",
     "build_modalities",
-    "load_model",
     "save_model",
 ]

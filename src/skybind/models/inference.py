@@ -1,16 +1,94 @@
-"""Inference in batches: embeddings and logits of any source of batches."""
+"""Inference: the one loop over batches, and what binders and classifiers make of it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
+from skybind.data.dataset import ID, Dataset
 from skybind.embeddings.store import Embeddings
+from skybind.measures.importance import all_combinations
+from skybind.modalities.base import Modality
 from skybind.modalities.batch import Batch
 from skybind.modalities.source import BatchSource
 from skybind.models.binder import Binder, best_device
+from skybind.models.classifier import Classifier
+
+BATCH = 512
 
 Progress = Callable[[int], None]
+Combination = tuple[str, ...]
+Key = TypeVar("Key", bound=Hashable)
+
+
+@torch.inference_mode()
+def infer(
+    module: nn.Module,
+    source: BatchSource,
+    rows: np.ndarray,
+    compute: Callable[[Batch], Mapping[Key, Tensor]],
+    *,
+    batch_size: int = BATCH,
+    progress: Progress | None = None,
+) -> dict[Key, np.ndarray]:
+    """Compute something of objects in batches, with a module in evaluation mode on the GPU if any.
+
+    Parameters
+    ----------
+    module : Module
+        What `compute` uses; it is moved to the device.
+    source : BatchSource
+    rows : ndarray of int, shape (n,)
+        The objects.
+    compute : callable
+        From a batch of B objects to named tensors of shape (B, ...).
+    batch_size : int
+    progress : callable, optional
+        Called with the number of objects done so far.
+
+    Returns
+    -------
+    dict of ndarray of float32, shape (n, ...)
+        Empty if there are no objects.
+    """
+    device = best_device()
+    module.to(device).eval()
+    found: dict[Key, np.ndarray] = {}
+    for start in range(0, len(rows), batch_size):
+        place = slice(start, min(start + batch_size, len(rows)))
+        for key, values in compute(source.batch(rows[place]).to(device)).items():
+            array = values.float().cpu().numpy()
+            if key not in found:
+                found[key] = np.zeros((len(rows), *array.shape[1:]), array.dtype)
+            found[key][place] = array
+        if progress:
+            progress(place.stop)
+    return found
+
+
+def iter_sources(
+    modalities: Mapping[str, Modality], dataset: Dataset, columns: Sequence[str] = ()
+) -> Iterator[tuple[Any, BatchSource]]:
+    """Prepare a dataset chunk by chunk, with fitted modalities; nothing is written.
+
+    Parameters
+    ----------
+    modalities : mapping of name to Modality
+    dataset : Dataset
+    columns : sequence of str
+        More columns to read.
+
+    Yields
+    ------
+    Table, BatchSource
+        The columns of some objects, and their batches.
+    """
+    read = dict.fromkeys([ID, *columns, *(c for m in modalities.values() for c in m.columns)])
+    for table in dataset.iter_tables(list(read), min(m.chunk for m in modalities.values())):
+        yield table, BatchSource(modalities, {n: m.prepare(table) for n, m in modalities.items()})
 
 
 def embed_source(
@@ -21,7 +99,7 @@ def embed_source(
     *,
     modalities: Sequence[str] | None = None,
     model: dict[str, object] | None = None,
-    batch_size: int = 512,
+    batch_size: int = BATCH,
     progress: Progress | None = None,
 ) -> Embeddings:
     """Embed all objects of a source of batches.
@@ -41,30 +119,89 @@ def embed_source(
     progress : callable, optional
         Called with the number of objects embedded so far.
     """
-    device = best_device()
-    binder = binder.to(device).eval()
     names = binder.modalities if modalities is None else list(modalities)
-    chosen = source.select(names)
-    rows = np.arange(len(source))
-    vectors = {name: np.zeros((len(rows), binder.dimension), np.float32) for name in names}
     present = {name: np.asarray(source.present(name)) for name in names}
-    for chunk in _chunks(rows, batch_size):
-        for name, values in _embed_batch(binder, chosen.batch(chunk).to(device)).items():
-            vectors[name][chunk] = values
-        if progress:
-            progress(int(chunk[-1]) + 1)
+    found = infer(
+        binder,
+        source.select(names),
+        np.arange(len(source)),
+        lambda batch: binder.embed(batch, names),
+        batch_size=batch_size,
+        progress=progress,
+    )
+    empty = np.zeros((len(source), binder.dimension), np.float32)
+    vectors = {
+        name: np.where(present[name][:, None], found.get(name, empty), np.float32(0))
+        for name in names
+    }
     return Embeddings(object_id, part, vectors, present, dict(model or {}))
 
 
-@torch.inference_mode()
-def _embed_batch(binder: Binder, batch: Batch) -> dict[str, np.ndarray]:
-    embeddings = binder.embed(batch)
-    return {
-        name: torch.where(batch.present[name][:, None], values, 0.0).float().cpu().numpy()
-        for name, values in embeddings.items()
-    }
+@dataclass
+class Decided:
+    """What a classifier makes of some objects.
+
+    Attributes
+    ----------
+    logits : dict of combination to ndarray, shape (n, C)
+        From each set of modalities; NaN for an object that has none of the set.
+    places : dict of str to ndarray, shape (n, W)
+        What each modality brings to the decision: its embedding, or its encoder's features.
+    present : dict of str to ndarray of bool, shape (n,)
+    """
+
+    logits: dict[Combination, np.ndarray]
+    places: dict[str, np.ndarray]
+    present: dict[str, np.ndarray]
 
 
-def _chunks(rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
-    for start in range(0, len(rows), size):
-        yield rows[start : start + size]
+def decide(
+    classifier: Classifier,
+    source: BatchSource,
+    rows: np.ndarray,
+    modalities: Sequence[str] | None = None,
+    *,
+    combinations: bool = False,
+    place: Callable[[str, Tensor], Tensor] | None = None,
+    progress: Progress | None = None,
+) -> Decided:
+    """Classify objects; each modality is encoded once.
+
+    Parameters
+    ----------
+    classifier : Classifier
+    source : BatchSource
+        With the classifier's preprocessing (see `matching_source`).
+    rows : ndarray of int, shape (n,)
+    modalities : sequence of str, optional
+        Only these of the classifier's.
+    combinations : bool
+        Decide from every set of these, not only from all of them.
+    place : callable, optional
+        What is kept of a modality's part, in `places`; nothing by default.
+    progress : callable, optional
+        Called with the number of objects done so far.
+    """
+    names = classifier.modalities if modalities is None else list(modalities)
+    wanted = all_combinations(names) if combinations else [tuple(names)]
+
+    def compute(batch: Batch) -> dict[tuple[str, Combination], Tensor]:
+        parts = classifier.parts(batch, names)
+        found: dict[tuple[str, Combination], Tensor] = {}
+        for some in wanted:
+            present = {name: batch.present[name] for name in some}
+            found["logits", some] = classifier.join({n: parts[n] for n in some}, present)
+        if place is not None:
+            found |= {("place", (name,)): place(name, parts[name]) for name in names}
+        return found
+
+    found = infer(classifier, source.select(names), rows, compute, progress=progress)
+    seen = {name: np.asarray(source.present(name))[rows] for name in names}
+    n_classes = classifier.head.out_features
+    logits = {}
+    for some in wanted:
+        values = found.get(("logits", some), np.zeros((0, n_classes), np.float32))
+        values[~np.logical_or.reduce([seen[name] for name in some])] = np.nan
+        logits[some] = values
+    places = {name: found["place", (name,)] for name in names if ("place", (name,)) in found}
+    return Decided(logits, places, seen)

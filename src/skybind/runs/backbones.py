@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from rich.console import RenderableType
 from rich.table import Table
-from torch import nn
+from torch import Tensor, nn
 
 from skybind.config import dump_config
 from skybind.config.backbone import BackboneConfig, load_backbone_config
@@ -22,12 +22,13 @@ from skybind.errors import ConfigError, DataError
 from skybind.files import atomic_path, write_json, write_text
 from skybind.measures.probes import probe_features
 from skybind.modalities.base import Modality, Prepared
+from skybind.modalities.batch import Batch
 from skybind.modalities.kinds import modality_class
 from skybind.modalities.source import BatchSource
 from skybind.modalities.spectrum import Spectrum
 from skybind.modalities.store import prepare, prepared_folder
 from skybind.models.backbones import save_backbone
-from skybind.models.binder import best_device
+from skybind.models.inference import infer
 from skybind.progress import progress_bar
 from skybind.runs.run import choose_split
 from skybind.training.autoencoder import train_autoencoder
@@ -394,14 +395,13 @@ def encoder_features(
     encoder: Encoder, source: BatchSource, name: str, rows: np.ndarray
 ) -> np.ndarray:
     """Encode the clean observations of some objects, shape (n, out_features)."""
-    device = best_device()
-    encoder = encoder.to(device).eval()
-    chosen = source.select([name])
-    pieces = []
-    for start in range(0, len(rows), _PROBE_BATCH):
-        inputs = chosen.batch(rows[start : start + _PROBE_BATCH]).to(device).inputs[name]
-        pieces.append(encoder(inputs["values"], inputs.get("mask")).float().cpu().numpy())
-    return np.concatenate(pieces)
+
+    def encode(batch: Batch) -> dict[str, Tensor]:
+        inputs = batch.inputs[name]
+        return {name: encoder(inputs["values"], inputs.get("mask"))}
+
+    found = infer(encoder, source.select([name]), rows, encode, batch_size=_PROBE_BATCH)
+    return found.get(name, np.zeros((0, encoder.out_features), np.float32))
 
 
 @torch.no_grad()

@@ -22,7 +22,7 @@ from skybind.models.backbones import check_backbones, refuse_backbone_leaks
 from skybind.models.binder import Binder
 from skybind.models.build import build_binder, build_modalities
 from skybind.models.frozen_features import Views, backbone_hashes, with_features, without_features
-from skybind.models.model import SavedModel, load_model
+from skybind.models.model import Model
 from skybind.progress import progress_bar
 from skybind.runs.choosing import choose_classes, choose_split
 
@@ -198,7 +198,7 @@ class Run:
             return source
         model = self.folder / "pretrain" / "model"
         if model.exists():  # its backbones are those of this run, wherever their files are now
-            saved = load_model(model)
+            saved = Model.open(model)
             source = BatchSource(saved.modalities, prepared)
             return self._with_features(source, saved.binder)
         shapes = {name: modality.shape for name, modality in modalities.items()}
@@ -211,7 +211,7 @@ class Run:
                 modalities[name].load_state(encoder.statistics)
         return self._with_features(source, binder)
 
-    def source_for(self, saved: SavedModel) -> BatchSource:
+    def source_for(self, saved: Model) -> BatchSource:
         """Prepared data as a saved model was trained on: its preprocessing and its backbones."""
         own = self.source.prepared
         fitted = {name: m for name, m in saved.modalities.items() if name in own}

@@ -20,8 +20,9 @@ from skybind.files import write_json
 from skybind.models.build import build_binder, build_classifier
 from skybind.models.frozen_features import matching_source
 from skybind.models.inference import embed_source
-from skybind.models.model import SavedModel, embed_dataset, load_model, save_model
+from skybind.models.model import Model
 from skybind.models.published import load_published
+from skybind.models.saving import save_model
 from skybind.progress import progress_bar, say
 from skybind.runs.cases import Case, options_of
 from skybind.runs.run import Run
@@ -38,7 +39,7 @@ def pair_counts(run: Run, part: str) -> dict[str, int]:
     }
 
 
-def run_pretraining(run: Run, *, resume: bool = True) -> SavedModel:
+def run_pretraining(run: Run, *, resume: bool = True) -> Model:
     """Pre-train the run's binder, unless that is done; gives the best model by validation loss.
 
     Parameters
@@ -52,7 +53,7 @@ def run_pretraining(run: Run, *, resume: bool = True) -> SavedModel:
         _forget_pretraining(run)
     adopted = (folder / "model").exists() and not (folder / "last.ckpt").exists()
     if adopted or _finished(folder / "result.json"):
-        return load_model(folder / "model")
+        return Model.open(folder / "model")
     binder = build_binder(run.config, run.shapes)
     bound = np.logical_or.reduce(
         [run.source.present(a) & run.source.present(b) for a, b in run.config.pairs]
@@ -85,10 +86,10 @@ def run_pretraining(run: Run, *, resume: bool = True) -> SavedModel:
     write_json(folder / "result.json", {**asdict(result), "n_parameters": n_parameters})
     if result.finished:
         run.done("pretrain", seconds=result.seconds, best_loss=result.best_loss)
-    return load_model(folder / "model")
+    return Model.open(folder / "model")
 
 
-def adopt_published(run: Run, weights: str | Path) -> SavedModel:
+def adopt_published(run: Run, weights: str | Path) -> Model:
     """Take AstroM3's published weights as the run's pre-trained model, instead of training.
 
     The preprocessing is fitted on the run's training objects. Which objects the published
@@ -115,14 +116,14 @@ def adopt_published(run: Run, weights: str | Path) -> SavedModel:
         trained_on=np.zeros(0, dtype=str),
         identity={**run.identity, "published": str(weights)},
     )
-    return load_model(folder / "model")
+    return Model.open(folder / "model")
 
 
 def run_finetuning(
     run: Run,
     case: Case,
     *,
-    pretrained: SavedModel | None = None,
+    pretrained: Model | None = None,
     resume: bool = True,
     out: Path | None = None,
     options: tuple[TrainingOptions, LossOptions] | None = None,
@@ -133,7 +134,7 @@ def run_finetuning(
     ----------
     run : Run
     case : Case
-    pretrained : SavedModel, optional
+    pretrained : Model, optional
         Start from this model; the run's own by default.
     resume : bool
         Go on where it stopped.
@@ -250,26 +251,26 @@ def run_embedding(run: Run, *, again: bool = False) -> Embeddings:
     return embeddings
 
 
-def find_pretrained(path: str | Path, schema: DatasetSchema | None = None) -> SavedModel:
+def find_pretrained(path: str | Path, schema: DatasetSchema | None = None) -> Model:
     """Open a pre-trained model: its own folder, or the folder of the run that made it.
 
     With the schema of a dataset, it is checked that the model fits it.
     """
     path = Path(path)
     inside = path / "pretrain" / "model"
-    return load_model(inside if inside.exists() else path, schema)
+    return Model.open(inside if inside.exists() else path, schema)
 
 
-def _own_pretrained(run: Run) -> SavedModel:
+def _own_pretrained(run: Run) -> Model:
     folder = run.folder / "pretrain" / "model"
     if not folder.exists():
         raise ModelError(
             f"The run in {run.folder} has no pre-trained model yet: run 'skybind pretrain' first."
         )
-    return load_model(folder)
+    return Model.open(folder)
 
 
-def _refuse_misfit(run: Run, case: Case, start: SavedModel) -> None:
+def _refuse_misfit(run: Run, case: Case, start: Model) -> None:
     """Refuse a pre-trained model that lacks a modality or encodes it in another way."""
     for name in case.modalities:
         if name not in start.config.modalities:
@@ -365,6 +366,6 @@ def embed_anything(
     split_file = folder / "split.parquet"
     split = Split.read(split_file) if split_file.exists() else None
     with progress_bar("embedding", len(dataset), show) as report:
-        embeddings = embed_dataset(saved, dataset, split, progress=report)
+        embeddings = saved.embed_dataset(dataset, split, progress=report)
     embeddings.write(out)
     return Path(out), len(embeddings)

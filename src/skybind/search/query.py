@@ -15,7 +15,7 @@ from skybind.ragged import Ragged
 from skybind.words import nearest
 
 if TYPE_CHECKING:
-    from skybind.models.model import SavedModel
+    from skybind.models.model import Model
 
 
 @dataclass
@@ -128,9 +128,9 @@ def query_file(
         )
     name, content = _read(path, note, [modality] if modality else note["modalities"])
 
-    from skybind.models.model import load_model
+    from skybind.models.model import Model
 
-    saved = load_model(model, modalities=[name])
+    saved = Model.open(model, modalities=[name])
     column, kind = _column_and_kind(note, name)
     query = Query(path.name, {}, kind=kind, column=column)
     query.position = (given.get("ra", np.nan), given.get("dec", np.nan))
@@ -266,16 +266,15 @@ def _note_features(
 
 
 def _embed(
-    saved: "SavedModel",
+    saved: "Model",
     name: str,
     query: Query,
     features: Sequence[str],
     known: Mapping[str, float],
 ) -> np.ndarray:
     """Give the unit vector of the query, by the model's own preprocessing."""
-    import torch
-
     from skybind.modalities.source import BatchSource
+    from skybind.models.inference import embed_source
 
     arrays: dict[str, pa.Array] = {
         c: pa.array([known[c] if np.isfinite(known.get(c, np.nan)) else None], pa.float64())
@@ -288,6 +287,5 @@ def _embed(
         reason = str(prepared.reason[0]) or "nothing in it can be used"
         raise DataError(f"The {name} in {query.name} cannot be used: {reason}.")
     source = BatchSource({name: saved.modalities[name]}, {name: prepared})
-    with torch.inference_mode():
-        vector = saved.binder.embed(source.batch(np.array([0])), [name])[name]
-    return np.asarray(vector[0].float().numpy())
+    made = embed_source(saved.binder, source, np.array([query.name]), np.array([""]))
+    return made.vectors[name][0]

@@ -1,0 +1,105 @@
+"""What a saved model knows of the dataset that it was made for, and whether another one fits."""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from skybind.errors import ModelError
+from skybind.modalities.base import Modality
+from skybind.models.backbones import same_attribute
+
+
+class SavedSchema:
+    """The part of a dataset's schema that a model needs, as it was saved."""
+
+    def __init__(self, note: Mapping[str, Any]) -> None:
+        self.note = note
+
+    @property
+    def observations(self) -> list[str]:
+        """Names of the struct columns."""
+        return list(self.note["observations"])
+
+    def features(self, modality: str) -> list[str]:
+        """Names of the flat columns that are features of a modality."""
+        return [name for name, f in self.note["features"].items() if f["modality"] == modality]
+
+    def fields(self, observation: str) -> dict[str, str | None]:
+        """Units of the fields of an observation column, by field."""
+        return dict(self.note["observations"][observation])
+
+    def attributes(self, observation: str) -> dict[str, Any]:
+        """Attributes of an observation column."""
+        return dict(self.note.get("attributes", {}).get(observation, {}))
+
+
+def schema_note(schema: Any, modalities: Mapping[str, Modality]) -> dict[str, Any]:
+    """Return what is saved of a dataset's schema with the modalities that read it."""
+    if isinstance(schema, SavedSchema):
+        return dict(schema.note)
+    observed = [
+        name for name in schema.observations if any(name in m.columns for m in modalities.values())
+    ]
+    return {
+        "observations": {name: schema.fields(name) for name in observed},
+        "attributes": {name: schema.attributes(name) for name in observed},
+        "features": {
+            name: {"modality": column.modality, "unit": column.unit}
+            for name, column in schema.columns.items()
+            if column.role == "feature"
+        },
+        "read": sorted({column for m in modalities.values() for column in m.columns}),
+    }
+
+
+def check_schema(saved: SavedSchema, read: Collection[str], schema: Any, folder: Path) -> None:
+    """Refuse a dataset that lacks a column that is read, or has it in another unit.
+
+    Raises
+    ------
+    ModelError
+    """
+    for name in saved.note["read"]:
+        if name not in read:
+            continue
+        if name not in schema.columns:
+            raise ModelError(f"The model in {folder} reads '{name}', which the dataset has not.")
+        column = schema.columns[name]
+        if name in saved.note["features"]:
+            unit = saved.note["features"][name]["unit"]
+            if column.unit != unit:
+                raise ModelError(
+                    f"The model in {folder} was made for '{name}' in {unit}, the dataset has it in "
+                    f"{column.unit}: convert it."
+                )
+        else:
+            for field, unit in saved.note["observations"][name].items():
+                if field in column.fields and column.fields[field] != unit:
+                    raise ModelError(
+                        f"The model in {folder} was made for {name}.{field} in {unit}, the dataset "
+                        f"has it in {column.fields[field]}: convert it."
+                    )
+            for key, value in saved.attributes(name).items():
+                if not same_attribute(value, column.attributes.get(key)):
+                    raise ModelError(
+                        f"The model in {folder} was made for '{name}' with the {key} {value}, the "
+                        f"dataset has it with {column.attributes.get(key)}: convert it."
+                    )
+
+
+def check_fields(modalities: Mapping[str, Modality], schema: Any, folder: Path) -> None:
+    """Refuse a dataset whose observations lack a field that a modality needs.
+
+    Raises
+    ------
+    ModelError
+    """
+    for modality in modalities.values():
+        for column, fields in modality.needs.items():
+            have = schema.fields(column)
+            missing = [field for field in fields if field not in have]
+            if missing:
+                raise ModelError(
+                    f"The model in {folder} reads {column}.{missing[0]}, which the dataset has not "
+                    f"(it has {', '.join(have)})."
+                )

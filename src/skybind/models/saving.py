@@ -1,0 +1,92 @@
+"""Writing a model to a folder with everything that decides an embedding."""
+
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.numpy import save_file as save_arrays
+from safetensors.torch import save_file
+
+from skybind import __version__
+from skybind.config import Config
+from skybind.files import atomic_path, write_json
+from skybind.modalities.base import Modality
+from skybind.models.backbones import file_hash
+from skybind.models.binder import Binder
+from skybind.models.classifier import Classifier
+from skybind.models.leaks import hash_ids
+from skybind.models.saved_schema import schema_note
+
+MODEL_VERSION = 1
+
+
+def save_model(
+    folder: str | Path,
+    module: Binder | Classifier,
+    *,
+    config: Config,
+    modalities: Mapping[str, Modality],
+    schema: Any,
+    trained_on: np.ndarray,
+    trained_before: np.ndarray | None = None,
+    classes: Sequence[str] = (),
+    identity: Mapping[str, Any] | None = None,
+) -> None:
+    """Save a binder or a classifier to a folder.
+
+    Parameters
+    ----------
+    folder : str or Path
+    module : Binder or Classifier
+    config : Config
+        As resolved.
+    modalities : mapping of name to Modality
+        Fitted.
+    schema : DatasetSchema
+        Of the dataset that it was made for.
+    trained_on : ndarray of str
+        Ids of the training objects.
+    trained_before : ndarray of uint64, optional
+        Hashes of the ids of objects that the model it started from was trained on. Those of its
+        frozen backbones are known to it.
+    classes : sequence of str
+        Order of a classifier's logits.
+    identity : mapping, optional
+        Split hash, dataset fingerprint and the like.
+    """
+    binder = module.binder if isinstance(module, Classifier) else module
+    state = {key: value.detach().cpu().contiguous() for key, value in module.state_dict().items()}
+    statistics = {
+        f"{name}/{key}": np.ascontiguousarray(value)
+        for name in binder.modalities
+        for key, value in modalities[name].state().items()
+    }
+    with atomic_path(folder) as temporary:
+        temporary.mkdir(parents=True)
+        save_file(state, temporary / "weights.safetensors")
+        save_arrays(statistics, temporary / "preprocessing.safetensors")
+        seen = [hash_ids(trained_on), *(e.trained_on for e in binder.backboned.values())]
+        seen += [] if trained_before is None else [trained_before]
+        np.save(temporary / "trained_on.npy", np.unique(np.concatenate(seen)))
+        note = {
+            "model_version": MODEL_VERSION,
+            "kind": "classifier" if isinstance(module, Classifier) else "binder",
+            "modalities": binder.modalities,
+            "classes": list(classes),
+            "config": config.model_dump(mode="json"),
+            "schema": schema_note(schema, {n: modalities[n] for n in binder.modalities}),
+            "identity": {
+                **(identity or {}),
+                "weights": file_hash(temporary / "weights.safetensors"),
+                "versions": {
+                    "skybind": __version__,
+                    "torch": torch.__version__,
+                    "numpy": np.__version__,
+                    "python": platform.python_version(),
+                },
+            },
+        }
+        write_json(temporary / "model.json", note)
