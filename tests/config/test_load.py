@@ -138,7 +138,8 @@ def test_what_is_wrong_is_one_sentence(override, sentence):
         ("extends: bad.yaml", "extends itself"),
         ("name: x", "the key 'modalities' is missing"),
         ("\x00\x01", "is not YAML"),
-        ("modalities: {a: {encoder: {name: mlp}}}\n42: x", "every key must be text"),
+        ("modalities: {a: {encoder: {name: mlp}}}\n42: x", "there is no key '42'"),
+        ("modalities: {a: {encoder: {name: mlp}}}\nnull: x", "every key must be text"),
     ],
 )
 def test_broken_files_are_one_sentence(text, sentence, tmp_path):

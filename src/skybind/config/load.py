@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from skybind.config.schema import Config
+from skybind.config.written import read_yaml, settle
 from skybind.errors import ConfigError
 from skybind.words import nearest
 
@@ -89,7 +90,7 @@ def validate(model: type[_Model], raw: Mapping[str, Any], where: str) -> _Model:
         What is being read, for the message.
     """
     try:
-        return model(**raw)
+        return model(**settle(raw, model))
     except TypeError as error:
         raise ConfigError(f"{where}: every key must be text ({error}).") from error
     except ValidationError as error:
@@ -137,7 +138,7 @@ def _read(source: str | Path, seen: tuple[str, ...], folder: str) -> dict[str, A
             f"{nearest(name, shipped)}"
         )
     try:
-        raw = yaml.safe_load(text)
+        raw = read_yaml(text)
     except yaml.YAMLError as error:
         first = " ".join(str(error).split())
         raise ConfigError(f"The configuration {name} is not YAML: {first}") from error
@@ -156,7 +157,7 @@ def _set(raw: dict[str, Any], override: str) -> None:
     if not equals or not key:
         raise ConfigError(f"'{override}' does not set a key: write it as training.epochs=2.")
     try:
-        value = yaml.safe_load(text)
+        value = read_yaml(text)
     except yaml.YAMLError as error:
         raise ConfigError(f"The value of '{override}' is not YAML.") from error
     _put(raw, key, value, f"'{override}'")

@@ -8,6 +8,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from skybind.config.load import merge, validate
+from skybind.config.written import read_yaml
 from skybind.data.units import convert, parse_unit, stored_unit
 from skybind.errors import ConfigError
 from skybind.ingest.readers.registry import catalogue, file_formats, file_reader
@@ -334,7 +335,7 @@ def load_mapping(path: str | Path) -> Mapping | ReaderMapping:
     """
     path = Path(path)
     try:
-        raw = yaml.safe_load(read_bytes(path).decode("utf-8"))
+        raw = read_yaml(read_bytes(path).decode("utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         first = " ".join(str(error).split())[:200]
         raise ConfigError(f"The mapping {path} is not YAML: {first.rstrip('.')}.") from error

@@ -1,0 +1,122 @@
+"""YAML as a person wrote it: where text is wanted, `10`, `1.10` and `no` stay those letters."""
+
+import types
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel
+
+
+class Written:
+    """A scalar that YAML takes for a number, a truth value or a date, with the text it stood as."""
+
+    __slots__ = ("text", "value")
+
+    def __init__(self, text: str, value: Any) -> None:
+        self.text = text
+        self.value = value
+
+    def __str__(self) -> str:
+        return self.text
+
+    __repr__ = __str__
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads plain data only, as `yaml.SafeLoader` does, and keeps the text of scalars."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        made = super().construct_mapping(node, deep)
+        return {key.text if isinstance(key, Written) else key: made[key] for key in made}
+
+
+def _with_text(loader: _Loader, node: yaml.ScalarNode) -> Written:
+    return Written(node.value, yaml.SafeLoader.yaml_constructors[node.tag](loader, node))
+
+
+for _tag in ("int", "float", "bool", "timestamp"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", _with_text)
+
+
+def read_yaml(text: str) -> Any:
+    """Read YAML; numbers, truth values and dates come as `Written`, keys of mappings as text."""
+    # a subclass of the safe loader: it makes nothing but plain data
+    return yaml.load(text, _Loader)
+
+
+def settle(raw: Any, wanted: Any = Any) -> Any:
+    """Replace every `Written` by its text or its value, as a type asks.
+
+    Parameters
+    ----------
+    raw : object
+        What `read_yaml` gave, or plain data.
+    wanted : type
+        Of the whole; the fields of pydantic models are followed.
+
+    Returns
+    -------
+    object
+        Plain data. Numbers that were given as such become text too where only text will do.
+
+    Examples
+    --------
+    >>> settle(read_yaml("[1.10, no]"), list[str])
+    ['1.10', 'no']
+    >>> settle(read_yaml("[1.10, no]"))
+    [1.1, False]
+    """
+    arms = _arms(wanted)
+    if isinstance(raw, Mapping):
+        return {key: settle(value, _item(arms, key)) for key, value in raw.items()}
+    if isinstance(raw, list | tuple):
+        return [settle(value, _element(arms, place)) for place, value in enumerate(raw)]
+    text = _is_text(arms)
+    if isinstance(raw, Written):
+        return raw.text if text else raw.value
+    number = isinstance(raw, int | float) and not isinstance(raw, bool)
+    return str(raw) if number and text else raw
+
+
+def _arms(wanted: Any) -> list[Any]:
+    """Members of a union, or the type itself."""
+    if get_origin(wanted) in (Union, types.UnionType):
+        return [arm for part in get_args(wanted) for arm in _arms(part)]
+    return _arms(get_args(wanted)[0]) if get_origin(wanted) is Annotated else [wanted]
+
+
+def _is_model(arm: Any) -> bool:
+    return isinstance(arm, type) and issubclass(arm, BaseModel)
+
+
+def _is_text(arms: list[Any]) -> bool:
+    """Whether text is wanted of a scalar: a section's short form is text too."""
+    scalars = [arm for arm in arms if arm is not type(None) and get_origin(arm) not in (list, dict)]
+    return bool(scalars) and all(
+        arm is str
+        or _is_model(arm)
+        or (get_origin(arm) is Literal and all(isinstance(c, str) for c in get_args(arm)))
+        for arm in scalars
+    )
+
+
+def _item(arms: list[Any], key: Any) -> Any:
+    """Type of the value under a key of a mapping."""
+    for arm in arms:
+        if _is_model(arm) and key in arm.model_fields:
+            return arm.model_fields[key].annotation
+        if get_origin(arm) in (dict, Mapping):
+            return get_args(arm)[1]
+    return Any
+
+
+def _element(arms: list[Any], place: int) -> Any:
+    """Type of an element of a list."""
+    for arm in arms:
+        parts = get_args(arm)
+        if get_origin(arm) is list:
+            return parts[0]
+        if get_origin(arm) is tuple and parts:
+            return parts[0] if parts[-1] is Ellipsis else parts[min(place, len(parts) - 1)]
+    return Any
