@@ -128,7 +128,7 @@ def run_deep2(data: Path, out: Path, quick: bool) -> dict[str, Any]:
         part = np.full(len(real), "", dtype="<U10")
         part[drawn], part[drawn[:5]], part[test] = "train", "validation", "test"
         split = Split(real.object_ids, part, {}, {"kind": "fold", "number": number})
-        run = Run.start(config, real.path, out / "deep2" / str(number), split=split, show=False)
+        run = Run.start(config, real.path, out / "deep2" / str(number), split=split)
         run_pretraining(run)
         made = run_embedding(run)
         both = test[made.present["image"][test] & made.present["spectrum"][test]]
@@ -159,7 +159,7 @@ def simulated_model(out: Path, simulated: Path | None, quick: bool) -> tuple[Run
     if not (folder / "objects").exists():
         write_galaxies(folder, 200 if quick else SIMULATED, seed=42)
     config = load_config(HERE / "galaxies-simulated.yaml", ["training.epochs=1"] if quick else [])
-    run = Run.start(config, folder, out / "simulated", show=False)
+    run = Run.start(config, folder, out / "simulated")
     run_pretraining(run)
     return run, run_embedding(run)
 

@@ -179,7 +179,7 @@ def main() -> None:
     parser.add_argument("--budgets", type=int, nargs="+", default=list(BUDGETS))
     parser.add_argument("--strategies", nargs="+", default=list(STRATEGIES))
     arguments = parser.parse_args()
-    run = Run.open(arguments.run, show=False)
+    run = Run.open(arguments.run)
     pool = Pool.of(run)
     budgets = arguments.budgets
     curves, records = {}, {}

@@ -150,7 +150,7 @@ def run_fold(
 
     pretrain_by_shifts(dataset, split, folder / "shifts", cache, recipe)
     config = load_backbone_config(HERE / "galaxies-spectrum.yaml", [f"training.epochs={epochs}"])
-    pretrain_backbone(config, dataset.path, folder / "autoencoder", split=split, show=False)
+    pretrain_backbone(config, dataset.path, folder / "autoencoder", split=split)
     features = {
         "random weights": random_features(dataset, split, cache),
         "autoencoder": spectrum_features(dataset, folder / "autoencoder" / "backbone", cache),
@@ -191,7 +191,7 @@ def bind(
     )
     modalities = {**config.modalities, "spectrum": spectrum}
     config = config.model_copy(update={"modalities": modalities})
-    run = Run.start(config, dataset.path, folder / "bound", split=split, show=False)
+    run = Run.start(config, dataset.path, folder / "bound", split=split)
     run_pretraining(run)
     made = run_embedding(run)
     test = split.rows("test")

@@ -64,7 +64,7 @@ def asas_dataset(data: Path, out: Path) -> Dataset:
     return Dataset.open(target)
 
 
-def classify(data: Path, out: Path, config: Config, only: list[int] | None, show: bool) -> None:
+def classify(data: Path, out: Path, config: Config, only: list[int] | None) -> None:
     """Part (a): every fold, every method; the results go to OUT/classification.json."""
     dataset = asas_dataset(data, out)
     labels = dataset.labels("benchmark_label")
@@ -78,7 +78,7 @@ def classify(data: Path, out: Path, config: Config, only: list[int] | None, show
             continue
         folder = out / "folds" / str(number)
         split = fold_split(dataset.object_ids, labels, groups, chosen[train], chosen[test], number)
-        run = Run.start(config, dataset.path, folder, split=split, show=show)
+        run = Run.start(config, dataset.path, folder, split=split)
         run_pretraining(run)
         for case in cases_of(run):
             run_finetuning(run, case)
@@ -199,7 +199,7 @@ def _compared(rows: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def bind(data: Path, out: Path, config: Config, show: bool) -> None:
+def bind(data: Path, out: Path, config: Config) -> None:
     """Part (b): photometry -> spectrum retrieval without a common training set, five seeds."""
     folder = out / "data" / "binding"
     if not (folder / "objects").exists():
@@ -214,7 +214,6 @@ def bind(data: Path, out: Path, config: Config, show: bool) -> None:
             folder,
             out / "binding" / str(seed),
             split=binding_split(dataset.object_ids, sample, hip, seed),
-            show=show,
         )
         run_pretraining(run)
         made = run_embedding(run)
@@ -274,17 +273,16 @@ def main() -> None:
     parser.add_argument("--part", choices=("a", "b", "c", "all"), default="all")
     parser.add_argument("--folds", type=int, nargs="*", help="only these folds of part (a)")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
-    parser.add_argument("--quiet", action="store_true")
     arguments = parser.parse_args()
     if arguments.part in ("a", "all"):
         config = load_config(HERE / "asas.yaml", arguments.set)
-        classify(arguments.data, arguments.out, config, arguments.folds, not arguments.quiet)
+        classify(arguments.data, arguments.out, config, arguments.folds)
     if arguments.part in ("b", "all"):
         config = load_config(HERE / "binding.yaml", arguments.set if arguments.part == "b" else [])
-        bind(arguments.data, arguments.out, config, not arguments.quiet)
+        bind(arguments.data, arguments.out, config)
     if arguments.part in ("c", "all"):
         config = load_config(HERE / "asas.yaml", [*DISCOVERY, *arguments.set])
-        discover_asas(arguments.data, arguments.out, config, not arguments.quiet)
+        discover_asas(arguments.data, arguments.out, config)
 
 
 if __name__ == "__main__":

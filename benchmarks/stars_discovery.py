@@ -31,7 +31,7 @@ UNDECIDED, HIDDEN = "E", "E?"
 SURE = (0.5, 0.7, 0.9)
 
 
-def discover_asas(data: Path, out: Path, config: Config, show: bool) -> None:
+def discover_asas(data: Path, out: Path, config: Config) -> None:
     """Train on ASAS, run discovery, and print what the undecided stars are; OUT/discovery.json."""
     stars = read_asas(data / "asas_hipparcos")
     features = load_features(stars, out / "cache", "asas")
@@ -42,7 +42,7 @@ def discover_asas(data: Path, out: Path, config: Config, show: bool) -> None:
     hidden = test[np.isin(truth[test], ECLIPSING)]
     dataset = hidden_dataset(stars, features, hidden, out / "data" / "asas-discovery")
     split = fold_split(dataset.object_ids, truth, groups, train, test, 0)
-    run = Run.start(config, dataset.path, out / "discovery", split=split, show=show)
+    run = Run.start(config, dataset.path, out / "discovery", split=split)
     run_pretraining(run)
     for case in cases_of(run):
         run_finetuning(run, case)

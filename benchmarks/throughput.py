@@ -78,7 +78,7 @@ def main() -> None:
         write_json(options.out, result)
 
     with tempfile.TemporaryDirectory() as folder:
-        write_stars(Path(folder, "stars"), max(objects, size), show=False)
+        write_stars(Path(folder, "stars"), max(objects, size))
         dataset = Dataset.open(Path(folder, "stars"))
         source, once = prepare_source(config, dataset, Path(folder, "prepared"))
         keep(time_preparing(dataset, source, once, repeat))

@@ -1,6 +1,7 @@
 import pytest
 
 from skybind.config import load_config
+from skybind.progress import set_verbosity
 from skybind.runs.run import Run
 from skybind.runs.steps import run_embedding, run_pretraining
 from skybind.simulate.write import write_stars
@@ -18,11 +19,22 @@ QUICK = [
 ]
 
 
+set_verbosity("quiet")
+
+
+@pytest.fixture
+def talking():
+    """Messages as on the command line."""
+    set_verbosity("normal")
+    yield
+    set_verbosity("quiet")
+
+
 @pytest.fixture(scope="session")
 def stars(tmp_path_factory):
     """A simulated survey of 400 stars, three in ten observations missing."""
     folder = tmp_path_factory.mktemp("survey") / "stars"
-    write_stars(folder, 400, seed=7, missing=0.3, show=False)
+    write_stars(folder, 400, seed=7, missing=0.3)
     return folder
 
 
@@ -35,7 +47,7 @@ def config():
 def trained(stars, config, tmp_path_factory):
     """Folder of a run: a binder of two epochs and its embeddings."""
     folder = tmp_path_factory.mktemp("trained") / "run"
-    started = Run.start(config, stars, folder, show=False)
+    started = Run.start(config, stars, folder)
     run_pretraining(started)
     run_embedding(started)
     return folder

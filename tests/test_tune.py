@@ -51,9 +51,9 @@ def cheap(monkeypatch):
 
 def test_a_search_resumed_gives_the_trials_of_an_uninterrupted_one(stars, tmp_path, cheap):
     config = settings()
-    whole = tune(config, stars, tmp_path / "whole", trials=8, show=False)
+    whole = tune(config, stars, tmp_path / "whole", trials=8)
     assert len(cheap) == 8
-    tune(config, stars, tmp_path / "parts", trials=3, show=False)
+    tune(config, stars, tmp_path / "parts", trials=3)
 
     kept = module._Search.value
 
@@ -62,19 +62,19 @@ def test_a_search_resumed_gives_the_trials_of_an_uninterrupted_one(stars, tmp_pa
 
     module._Search.value = killed
     with pytest.raises(KeyboardInterrupt):
-        tune(config, stars, tmp_path / "parts", trials=8, show=False)
+        tune(config, stars, tmp_path / "parts", trials=8)
     module._Search.value = kept
-    parts = tune(config, stars, tmp_path / "parts", trials=8, show=False)
+    parts = tune(config, stars, tmp_path / "parts", trials=8)
     assert [t["values"] for t in parts.trials] == [t["values"] for t in whole.trials]
     assert parts.best == whole.best
     # what is done is not done again
     before = len(cheap)
-    assert tune(config, stars, tmp_path / "parts", trials=8, show=False).best == whole.best
+    assert tune(config, stars, tmp_path / "parts", trials=8).best == whole.best
     assert len(cheap) == before
 
 
 def test_the_best_of_the_trials_is_given_and_those_that_failed_say_why(stars, tmp_path, cheap):
-    result = tune(settings(), stars, tmp_path, trials=25, show=False)
+    result = tune(settings(), stars, tmp_path, trials=25)
     values = [trial["value"] for trial in result.trials if trial["value"] is not None]
     assert result.value == max(values)
     rate = result.best["finetuning.training.learning_rate"]
@@ -98,12 +98,12 @@ def test_a_real_search_judges_by_validation_objects_and_shares_what_it_can(stars
     assert not list(tmp_path.glob("**/metrics.json"))
     run = next((tmp_path / "trials").iterdir())
     assert (run / "prepared").resolve() == (tmp_path / "prepared").resolve()
-    Run.start(load_config(result.config), stars, tmp_path / "next", show=False)
+    Run.start(load_config(result.config), stars, tmp_path / "next")
 
 
 def test_pretraining_is_judged_by_its_validation_loss(stars, tmp_path):
     space = {"modalities.metadata.encoder.hidden": {"low": 8, "high": 64, "log": True}}
-    result = tune(settings("pretraining", space), stars, tmp_path, trials=2, show=False)
+    result = tune(settings("pretraining", space), stars, tmp_path, trials=2)
     assert result.value == min(trial["value"] for trial in result.trials)
     assert isinstance(result.best["modalities.metadata.encoder.hidden"], int)
     losses = {
@@ -129,14 +129,14 @@ def test_pretraining_is_judged_by_its_validation_loss(stars, tmp_path):
 )
 def test_a_search_that_cannot_be_is_refused(stars, tmp_path, config, message):
     with pytest.raises(ConfigError, match=message):
-        tune(config(), stars, tmp_path, trials=1, show=False)
+        tune(config(), stars, tmp_path, trials=1)
 
 
 def test_another_space_and_a_second_search_at_once_are_refused(stars, tmp_path, cheap):
-    tune(settings(), stars, tmp_path, trials=1, show=False)
+    tune(settings(), stars, tmp_path, trials=1)
     other = {"finetuning.training.learning_rate": {**RATES, "high": 2e-2}}
     with pytest.raises(ConfigError, match="holds a search of another configuration"):
-        tune(settings(space=other), stars, tmp_path, trials=1, show=False)
+        tune(settings(space=other), stars, tmp_path, trials=1)
     held = alone(tmp_path / "lock", otherwise=pytest.fail)
     with held, pytest.raises(ConfigError, match="Another search is under way"):
-        tune(settings(), stars, tmp_path, trials=2, show=False)
+        tune(settings(), stars, tmp_path, trials=2)

@@ -25,7 +25,6 @@ def run_all(
     out: str | Path,
     *,
     split: Split | None = None,
-    show: bool = True,
 ) -> dict[str, Any]:
     """Do everything that a configuration describes on a dataset; interrupted, it goes on.
 
@@ -38,8 +37,6 @@ def run_all(
         The run's folder; `report.html` and `metrics.json` stand there at the end.
     split : Split, optional
         Use it instead of the one that the configuration describes.
-    show : bool
-        Show progress.
 
     Returns
     -------
@@ -47,7 +44,7 @@ def run_all(
         The content of `metrics.json`.
     """
     began = time.perf_counter()
-    run = Run.start(config, data, out, split=split, show=show)
+    run = Run.start(config, data, out, split=split)
     cases = cases_of(run)
     run_pretraining(run)
     for case in cases:
@@ -63,9 +60,7 @@ def run_all(
 DEMO_OBJECTS = 3000
 
 
-def demo_stars(
-    out: str | Path, *, n_objects: int = DEMO_OBJECTS, seed: int = 42, show: bool = True
-) -> dict[str, Any]:
+def demo_stars(out: str | Path, *, n_objects: int = DEMO_OBJECTS, seed: int = 42) -> dict[str, Any]:
     """Simulate a survey of variable stars and run `stars-small` on it.
 
     Parameters
@@ -76,8 +71,6 @@ def demo_stars(
         Stars to simulate.
     seed : int
         Of the survey, the split and the training.
-    show : bool
-        Show progress.
 
     Returns
     -------
@@ -91,13 +84,13 @@ def demo_stars(
     """
 
     def write(path: Path) -> None:
-        write_stars(path, n_objects, seed=seed, show=show)
+        write_stars(path, n_objects, seed=seed)
 
-    return _demonstrate(Path(out), "stars-small", write, n_objects, seed, show)
+    return _demonstrate(Path(out), "stars-small", write, n_objects, seed)
 
 
 def demo_galaxies(
-    out: str | Path, *, n_objects: int = DEMO_OBJECTS, seed: int = 42, show: bool = True
+    out: str | Path, *, n_objects: int = DEMO_OBJECTS, seed: int = 42
 ) -> dict[str, Any]:
     """Simulate a survey of galaxies and run `galaxies-small` on it.
 
@@ -109,8 +102,6 @@ def demo_galaxies(
         Galaxies to simulate.
     seed : int
         Of the survey, the split and the training.
-    show : bool
-        Show progress.
 
     Returns
     -------
@@ -125,9 +116,9 @@ def demo_galaxies(
     processes = min(2, os.cpu_count() or 1)
 
     def write(path: Path) -> None:
-        write_galaxies(path, n_objects, seed=seed, show=show, processes=processes)
+        write_galaxies(path, n_objects, seed=seed, processes=processes)
 
-    return _demonstrate(Path(out), "galaxies-small", write, n_objects, seed, show)
+    return _demonstrate(Path(out), "galaxies-small", write, n_objects, seed)
 
 
 def _demonstrate(
@@ -136,7 +127,6 @@ def _demonstrate(
     write: Callable[[Path], None],
     n_objects: int,
     seed: int,
-    show: bool,
 ) -> dict[str, Any]:
     """Simulate, unless that was done before, and run a configuration."""
     if not (out / "data" / "objects").exists():
@@ -147,4 +137,4 @@ def _demonstrate(
             "another folder, or delete that one."
         )
     config = load_config(configuration, [f"seed={seed}"])
-    return run_all(config, out / "data", out / "run", show=show)
+    return run_all(config, out / "data", out / "run")

@@ -15,6 +15,7 @@ from skybind.files import json_hash, write_text
 from skybind.locks import alone
 from skybind.measures.classification import classification_metrics
 from skybind.models.model import Model
+from skybind.progress import muted, say
 from skybind.runs.cases import Case, cases_of
 from skybind.runs.run import Run
 from skybind.runs.steps import run_finetuning, run_pretraining
@@ -61,7 +62,6 @@ def tune(
     *,
     trials: int,
     split: Split | None = None,
-    show: bool = True,
 ) -> TuneResult:
     """Search the ranges of `config.tune.space`; interrupted, the same call goes on.
 
@@ -80,8 +80,6 @@ def tune(
         Trials in all, those of earlier calls included; one that fails counts.
     split : Split, optional
         Use it instead of the one that the configuration describes.
-    show : bool
-        Say how each trial went.
 
     Raises
     ------
@@ -97,7 +95,7 @@ def tune(
         search = _Search(config, Path(data), folder, split)
         while (number := _finished(study)) < trials:
             trial = _next(study, config, number)
-            _tell(study, trial, search, show)
+            _tell(study, trial, search)
         return _result(study, config, folder)
 
 
@@ -130,7 +128,7 @@ class _Search:
         return float(getattr(result, self.config.tune.metric))
 
     def _start(self, name: str, config: Config) -> Run:
-        run = Run.start(config, self.data, self.folder / name, split=self.split, show=False)
+        run = Run.start(config, self.data, self.folder / name, split=self.split)
         shared, own = self.folder / "prepared", run.folder / "prepared"
         shared.mkdir(exist_ok=True)
         if not own.exists():  # arrays are kept by what made them: trials can share them
@@ -227,12 +225,13 @@ def _next(study: "optuna.Study", config: Config, number: int) -> "optuna.Trial":
     return study.ask()
 
 
-def _tell(study: "optuna.Study", trial: "optuna.Trial", search: _Search, show: bool) -> None:
+def _tell(study: "optuna.Study", trial: "optuna.Trial", search: _Search) -> None:
     from optuna.trial import TrialState
 
     values = {key: _suggest(trial, key, entry) for key, entry in search.config.tune.space.items()}
     try:
-        value = search.value(values)
+        with muted():
+            value = search.value(values)
     except SkybindError as error:
         trial.set_user_attr(_REASON, str(error))
         study.tell(trial, state=TrialState.FAIL)
@@ -240,9 +239,8 @@ def _tell(study: "optuna.Study", trial: "optuna.Trial", search: _Search, show: b
     else:
         study.tell(trial, value)
         said = f"{value:.4f}"
-    if show:
-        text = ", ".join(f"{key} {_short(value)}" for key, value in values.items())
-        print(f"trial {_finished(study)} ({text}): {said}", flush=True)
+    text = ", ".join(f"{key} {_short(value)}" for key, value in values.items())
+    say(f"trial {_finished(study)} ({text}): {said}")
 
 
 def _suggest(trial: "optuna.Trial", key: str, entry: Any) -> Any:

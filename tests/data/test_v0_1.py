@@ -56,10 +56,7 @@ def files(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def runs(files):
-    return {
-        data: Run.open(files / folder, data=files / data, show=False)
-        for data, folder in RUNS.items()
-    }
+    return {data: Run.open(files / folder, data=files / data) for data, folder in RUNS.items()}
 
 
 def contents(folder):
@@ -136,7 +133,7 @@ def test_a_run_is_what_it_was(runs):
     assert list(run.status()["steps"]) == ["pretrain", "embed", "evaluate"]
     assert run.config.finetuning.training.epochs == 15
     # and the same command goes on with it
-    started = Run.start(run.config, run.dataset.path, run.folder, show=False)
+    started = Run.start(run.config, run.dataset.path, run.folder)
     assert started.split.hash == run.split.hash
 
 
@@ -183,7 +180,7 @@ def test_what_a_model_was_trained_on_is_known(runs):
 def test_nothing_is_done_again(files, tmp_path, name):
     folder = tmp_path / "run"
     shutil.copytree(FILES / RUNS[name], folder)
-    run = Run.open(folder, data=files / name, show=False)
+    run = Run.open(folder, data=files / name)
     run_pretraining(run)
     for case in finished_cases(run):
         run_finetuning(run, case)
@@ -198,7 +195,7 @@ def test_an_interrupted_pretraining_goes_on(files, tmp_path):
     shutil.copytree(FILES / "stars-run", folder)
     (folder / "pretrain" / "result.json").unlink()  # as if it was killed after the last epoch
     shutil.rmtree(folder / "pretrain" / "model")
-    run_pretraining(Run.open(folder, data=files / "stars", show=False))
+    run_pretraining(Run.open(folder, data=files / "stars"))
     old, new = (
         json.loads((at / "pretrain" / "result.json").read_text())
         for at in (FILES / "stars-run", folder)
@@ -211,7 +208,7 @@ def test_an_interrupted_pretraining_goes_on(files, tmp_path):
 @pytest.mark.parametrize("name", RUNS)
 def test_an_evaluation_gives_the_same_numbers(files, tmp_path, name):
     shutil.copytree(files / RUNS[name], tmp_path / "run")
-    run = Run.open(tmp_path / "run", data=files / name, show=False)
+    run = Run.open(tmp_path / "run", data=files / name)
     old = json.loads((FILES / RUNS[name] / "metrics.json").read_text())
     new = evaluate_run(run, finished_cases(run))
     for section in ("classification", "importance", "retrieval", "knn"):
@@ -267,7 +264,7 @@ def test_a_backbone_gives_the_same_features(files, arrays):
 def test_a_finished_backbone_is_taken_as_it_is(files, arrays, tmp_path):
     folder = files / "image-backbone"
     config = load_backbone_config(folder / "config.yaml")
-    result = pretrain_backbone(config, files / "galaxies", folder, show=False)
+    result = pretrain_backbone(config, files / "galaxies", folder)
     stored = json.loads((FILES / "image-backbone" / "result.json").read_text())
     assert result.training == stored["training"]
     assert result.probes == stored["probes"]
@@ -278,7 +275,6 @@ def test_a_finished_backbone_is_taken_as_it_is(files, arrays, tmp_path):
         files / "galaxies",
         tmp_path / "run",
         split=Split.read(folder / "split.parquet"),
-        show=False,
     )
     known = json.loads((FILES / "galaxies-run" / "status.json").read_text())
     assert run.status()["backbones"] == known["backbones"]
@@ -286,7 +282,7 @@ def test_a_finished_backbone_is_taken_as_it_is(files, arrays, tmp_path):
 
 def test_answers_and_what_they_trained_are_kept(files, tmp_path):
     shutil.copytree(files / "stars-run", tmp_path / "run")
-    run = labelled_run(Run.open(tmp_path / "run", data=files / "stars", show=False))
+    run = labelled_run(Run.open(tmp_path / "run", data=files / "stars"))
     assert run.answers == {
         "SIM00000000": "RRAB",
         "SIM00000011": "RRAB",

@@ -33,8 +33,8 @@ def run(tmp_path_factory):
     from skybind.runs.cases import cases_of
 
     folder = tmp_path_factory.mktemp("discover")
-    write_stars(folder / "data", 300, seed=3, missing=0.2, show=False)
-    made = Run.start(load_config("stars-small", QUICK), folder / "data", folder / "run", show=False)
+    write_stars(folder / "data", 300, seed=3, missing=0.2)
+    made = Run.start(load_config("stars-small", QUICK), folder / "data", folder / "run")
     run_pretraining(made)
     for case in cases_of(made):
         run_finetuning(made, case)

@@ -22,7 +22,7 @@ def whole(tmp_path_factory):
     """A whole run on a tiny survey of galaxies, with its metrics."""
     folder = tmp_path_factory.mktemp("galaxies")
     write_galaxies(folder / "data")
-    metrics = run_all(tiny_config(folder), folder / "data", folder / "run", show=False)
+    metrics = run_all(tiny_config(folder), folder / "data", folder / "run")
     return folder, metrics
 
 
@@ -99,16 +99,14 @@ def test_predictions_are_kept_and_give_the_metrics(whole):
             predict=list(one.predict),
         )
         assert regression_metrics(one.true, one.predicted).r2 == pytest.approx(entry["r2"])
-        test = Dataset.open(folder / "data").object_ids[
-            Run.open(folder / "run", show=False).rows("test")
-        ]
+        test = Dataset.open(folder / "data").object_ids[Run.open(folder / "run").rows("test")]
         assert set(one.object_id) <= set(test)
 
 
 def test_new_objects_are_predicted_across_modalities(whole, tmp_path):
     folder, _ = whole
     true = write_galaxies(tmp_path / "new", 80, seed=9, with_spectra=False, name="new")
-    run = Run.open(folder / "run", show=False)
+    run = Run.open(folder / "run")
     n, known, taught = predict_anything(
         run, "redshift", tmp_path / "z.parquet", data=tmp_path / "new",
         fit=["spectrum"], predict=["image"],
@@ -135,7 +133,7 @@ def test_maps_and_clusters_are_kept_and_described(whole):
     assert [layout.modalities for layout in layouts] == [
         ("image",), ("spectrum",), ("image", "spectrum"),
     ]  # fmt: skip
-    run = Run.open(folder / "run", show=False)
+    run = Run.open(folder / "run")
     for layout in layouts:
         assert set(layout.rows) == {*run.rows("train"), *run.rows("test")}
         assert set(layout.rows[layout.part == "test"]) == set(run.rows("test"))
@@ -197,7 +195,7 @@ def test_the_terminal_shows_it_too(whole):
 
 def test_clusters_again_with_another_radius(whole):
     folder, metrics = whole
-    run = Run.open(folder / "run", show=False)
+    run = Run.open(folder / "run")
     again = cluster_again(run, radius=50.0)
     islands = [entry for entry in again if entry["method"] == "DBSCAN"]
     assert [entry["n_clusters"] for entry in islands] == [1, 1, 1]
@@ -209,7 +207,7 @@ def test_clusters_again_with_another_radius(whole):
 
 def test_embeddings_of_another_model_predict_nothing(whole):
     folder, _ = whole
-    run = Run.open(folder / "run", show=False)
+    run = Run.open(folder / "run")
     own = Embeddings.read(folder / "run" / "embeddings")
     other = Embeddings(own.object_id, own.split, own.vectors, own.present, {"weights": "others"})
     with pytest.raises(DataError, match="another model"):

@@ -84,12 +84,12 @@ def left(folder: Path) -> list[str]:
 @pytest.mark.parametrize("stops_at", range(STEPS))
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError("no space left on device")])
 def test_an_interrupted_import_goes_on_with_the_same_result(tmp_path, stops_at, error):
-    build_dataset(Source(tmp_path).plan(), tmp_path / "whole", False, False)
+    build_dataset(Source(tmp_path).plan(), tmp_path / "whole", False)
     with pytest.raises(type(error)):
-        build_dataset(Source(tmp_path, {stops_at: error}).plan(), tmp_path / "out", False, False)
+        build_dataset(Source(tmp_path, {stops_at: error}).plan(), tmp_path / "out", False)
     assert not (tmp_path / "out").exists()
     again = Source(tmp_path)
-    build_dataset(again.plan(), tmp_path / "out", False, False)
+    build_dataset(again.plan(), tmp_path / "out", False)
     assert again.read == list(range(stops_at, STEPS))
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
     assert left(tmp_path) == []
@@ -102,11 +102,9 @@ def test_all_parts_bear_the_time_at_which_the_work_was_begun(tmp_path, monkeypat
     import pyarrow.parquet as pq
 
     with pytest.raises(KeyboardInterrupt):
-        build_dataset(
-            Source(tmp_path, {3: KeyboardInterrupt()}).plan(), tmp_path / "out", False, False
-        )
+        build_dataset(Source(tmp_path, {3: KeyboardInterrupt()}).plan(), tmp_path / "out", False)
     time.sleep(1.1)
-    build_dataset(Source(tmp_path).plan(), tmp_path / "out", False, False)
+    build_dataset(Source(tmp_path).plan(), tmp_path / "out", False)
     parts = (tmp_path / "out" / "objects").iterdir()
     assert len({pq.read_schema(part).metadata[b"skybind"] for part in parts}) == 1
 
@@ -115,24 +113,22 @@ def test_all_parts_bear_the_time_at_which_the_work_was_begun(tmp_path, monkeypat
 def test_other_work_begins_anew(tmp_path, what, monkeypatch):
     stopped = Source(tmp_path, {3: KeyboardInterrupt()})
     with pytest.raises(KeyboardInterrupt):
-        build_dataset(stopped.plan(), tmp_path / "out", False, False)
+        build_dataset(stopped.plan(), tmp_path / "out", False)
     if what == "source":
         stopped.file.write_text("longer")
     if what == "version":
         monkeypatch.setattr("skybind.ingest.resumable.__version__", "99.0")
     again = Source(tmp_path)
-    build_dataset(again.plan(settings=int(what == "settings")), tmp_path / "out", False, False)
+    build_dataset(again.plan(settings=int(what == "settings")), tmp_path / "out", False)
     assert again.read == list(range(STEPS))
     assert left(tmp_path) == []
 
 
 @pytest.mark.parametrize("damage", ["part cut", "part gone", "journal cut", "journal gone"])
 def test_only_steps_that_are_whole_are_kept(tmp_path, damage):
-    build_dataset(Source(tmp_path).plan(), tmp_path / "whole", False, False)
+    build_dataset(Source(tmp_path).plan(), tmp_path / "whole", False)
     with pytest.raises(KeyboardInterrupt):
-        build_dataset(
-            Source(tmp_path, {4: KeyboardInterrupt()}).plan(), tmp_path / "out", False, False
-        )
+        build_dataset(Source(tmp_path, {4: KeyboardInterrupt()}).plan(), tmp_path / "out", False)
     hidden = tmp_path / ".out.unfinished"
     file = {
         "part": hidden / "work" / "objects" / "part-00002.parquet",
@@ -143,7 +139,7 @@ def test_only_steps_that_are_whole_are_kept(tmp_path, damage):
     else:
         file.write_bytes(file.read_bytes()[:-9])
     again = Source(tmp_path)
-    build_dataset(again.plan(), tmp_path / "out", False, False)
+    build_dataset(again.plan(), tmp_path / "out", False)
     assert again.read == [2, 3, 4, 5]
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
 
@@ -151,22 +147,20 @@ def test_only_steps_that_are_whole_are_kept(tmp_path, damage):
 def test_wrong_sources_leave_nothing_behind(tmp_path):
     with pytest.raises(DataError, match="is wrong"):
         build_dataset(
-            Source(tmp_path, {3: DataError("It is wrong.")}).plan(), tmp_path / "out", False, False
+            Source(tmp_path, {3: DataError("It is wrong.")}).plan(), tmp_path / "out", False
         )
     assert left(tmp_path) == []
     assert not (tmp_path / "out").exists()
 
 
 def test_a_dataset_is_replaced_only_when_the_new_one_is_there(tmp_path):
-    build_dataset(Source(tmp_path).plan(), tmp_path / "out", False, False)
+    build_dataset(Source(tmp_path).plan(), tmp_path / "out", False)
     before = contents(tmp_path / "out")
     with pytest.raises(KeyboardInterrupt):
-        build_dataset(
-            Source(tmp_path, {3: KeyboardInterrupt()}).plan(1), tmp_path / "out", True, False
-        )
+        build_dataset(Source(tmp_path, {3: KeyboardInterrupt()}).plan(1), tmp_path / "out", True)
     assert contents(tmp_path / "out") == before
     again = Source(tmp_path)
-    build_dataset(again.plan(1), tmp_path / "out", True, False)
+    build_dataset(again.plan(1), tmp_path / "out", True)
     assert again.read == [3, 4, 5]
     assert left(tmp_path) == []
 
@@ -178,11 +172,11 @@ def test_two_processes_do_not_write_one_dataset(tmp_path):
         def step(self, k: int) -> Chunk:
             if k == 1:
                 with pytest.raises(DataError, match="Another process") as caught:
-                    build_dataset(Source(tmp_path).plan(), tmp_path / "out", False, False)
+                    build_dataset(Source(tmp_path).plan(), tmp_path / "out", False)
                 inner.append(str(caught.value))
             return super().step(k)
 
-    build_dataset(Nested(tmp_path).plan(), tmp_path / "out", False, False)
+    build_dataset(Nested(tmp_path).plan(), tmp_path / "out", False)
     assert len(inner) == 1
     assert len(Dataset.open(tmp_path / "out")) == STEPS * (ROWS - 1)
 

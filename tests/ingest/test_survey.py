@@ -280,11 +280,11 @@ def test_two_surveys_of_light_curves(tmp_path):
     assert d.schema.columns["kepler"].modality == "photometry"
 
 
-def test_chunks_do_not_change_the_dataset(tmp_path, monkeypatch, capsys):
+def test_chunks_do_not_change_the_dataset(tmp_path, monkeypatch, capsys, talking):
     write_survey(tmp_path)
     mapping = {"objects": OBJECTS, "photometry": LONG, "spectrum": SPECTRA}
     monkeypatch.setattr("skybind.ingest.survey.CHUNK", 2)
-    d = run(tmp_path, mapping, show=True)
+    d = run(tmp_path, mapping)
     assert len(list((tmp_path / "out" / "objects").iterdir())) == 3
     assert "Importing: 5 objects" in capsys.readouterr().err
     expect_curves(d)

@@ -18,7 +18,7 @@ from skybind.runs.run import Run
 @pytest.fixture
 def run(trained, stars):
     """The run without any answer."""
-    opened = Run.open(trained, show=False)
+    opened = Run.open(trained)
     yield opened
     for path in sorted((trained / "labels").rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
@@ -262,7 +262,7 @@ def unlabelled(stars, trained, tmp_path_factory):
     text = (folder / "run" / "config.yaml").read_text()
     listed = text[text.index("  classes:") : text.index("  min_objects:")]
     (folder / "run" / "config.yaml").write_text(text.replace(listed, "  classes: null\n"))
-    return Run.open(folder / "run", show=False), Dataset.open(stars).labels()
+    return Run.open(folder / "run"), Dataset.open(stars).labels()
 
 
 def test_a_survey_without_labels_learns_its_classes_from_the_answers(unlabelled, tmp_path):

@@ -53,7 +53,6 @@ def cache(world, root, views=2, seed=1, rows=60, fingerprint="data", binder=None
         root,
         fingerprint=fingerprint,
         views=Views(views, np.arange(rows), seed),
-        show=False,
     )
 
 
@@ -80,7 +79,7 @@ def test_views_are_what_the_backbone_gives(world, tmp_path):
 def test_embeddings_of_cached_and_uncached_features_are_identical(world, tmp_path):
     _, source, binder = world
     views = {"spectrum": Views(0, np.arange(60), 0)}
-    cached = with_features(source, binder, tmp_path, "data", views, show=False)
+    cached = with_features(source, binder, tmp_path, "data", views)
     assert "features" in cached.batch(np.arange(2)).inputs["spectrum"]
     ids, part = np.arange(N).astype(str), np.full(N, "")
     for batch_size in (7, 512):
@@ -176,7 +175,7 @@ def test_of_two_programs_one_computes_and_the_other_waits(world, tmp_path, monke
 def test_a_model_with_another_backbone_does_not_use_the_cache(world, tmp_path):
     config, source, binder = world
     views = {"spectrum": Views(0, np.arange(60), 0)}
-    cached = with_features(source, binder, tmp_path, "data", views, show=False)
+    cached = with_features(source, binder, tmp_path, "data", views)
     encoder, modality = binder.backboned["spectrum"], source.modalities["spectrum"]
     assert cached.origins == {"spectrum": features_origin(encoder, modality)}
     same = matching_source(binder, source.modalities, cached).batch(np.arange(3))
@@ -201,7 +200,6 @@ def test_a_modality_without_augmentation_has_the_clean_view_only(world, tmp_path
         tmp_path,
         fingerprint="data",
         views=Views(4, np.arange(60), 0),
-        show=False,
     )
     assert prepared.arrays["features"].shape == (N, 1, 4)
     assert torch.equal(

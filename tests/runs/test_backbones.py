@@ -106,7 +106,7 @@ def rates(result, target="redshift"):
 def test_images_by_momentum_contrast(galaxies, tmp_path):
     out = tmp_path / "image"
     config = load_backbone_config("moco-small", IMAGE)
-    result = pretrain_backbone(config, galaxies, out, show=False)
+    result = pretrain_backbone(config, galaxies, out)
     losses = [record["validation/loss"] for record in result.training["history"]]
     assert min(losses) < losses[0]
     encoder, note = load_backbone(result.folder)
@@ -123,13 +123,13 @@ def test_images_by_momentum_contrast(galaxies, tmp_path):
     assert encoder(torch.zeros(1, 2, 12, 12)).shape == (1, 8)
     # done is done; another configuration, or another split, is not put on top of it
     longer = load_backbone_config("moco-small", [*IMAGE, "training.max_minutes=9"])
-    assert pretrain_backbone(longer, galaxies, out, show=False) == result
+    assert pretrain_backbone(longer, galaxies, out) == result
     other = load_backbone_config("moco-small", [*IMAGE, "moco.temperature=0.1"])
     with pytest.raises(ConfigError, match="differ in moco"):
-        pretrain_backbone(other, galaxies, out, show=False)
+        pretrain_backbone(other, galaxies, out)
     turned = Split(ids, np.roll(split.part, 1))
     with pytest.raises(ConfigError, match="another split"):
-        pretrain_backbone(config, galaxies, out, split=turned, show=False)
+        pretrain_backbone(config, galaxies, out, split=turned)
 
 
 @pytest.mark.parametrize("frame", ["observed", "rest"])
@@ -139,7 +139,7 @@ def test_spectra_by_reconstruction(galaxies, tmp_path, frame):
     given = Split(
         Dataset.open(galaxies).object_ids, np.repeat(["train", "validation", "test"], N // 3)
     )
-    result = pretrain_backbone(config, galaxies, tmp_path / "out", split=given, show=False)
+    result = pretrain_backbone(config, galaxies, tmp_path / "out", split=given)
     losses = [record["validation/loss"] for record in result.training["history"]]
     assert min(losses) < 0.9 * losses[0]
     dataset = Dataset.open(galaxies)
@@ -161,7 +161,7 @@ def test_spectra_by_reconstruction(galaxies, tmp_path, frame):
 def test_a_killed_training_goes_on(galaxies, tmp_path):
     sets = [*SPECTRUM, "training.epochs=12"]
     config = load_backbone_config("spender-small", sets)
-    whole = pretrain_backbone(config, galaxies, tmp_path / "whole", show=False)
+    whole = pretrain_backbone(config, galaxies, tmp_path / "whole")
     command = [sys.executable, "-m", "skybind", "pretrain-backbone", "spectrum", str(galaxies)]
     command += ["--out", str(tmp_path / "killed"), "--quiet"]
     for item in sets:
@@ -176,7 +176,7 @@ def test_a_killed_training_goes_on(galaxies, tmp_path):
     finally:
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-    resumed = pretrain_backbone(config, galaxies, tmp_path / "killed", show=False)
+    resumed = pretrain_backbone(config, galaxies, tmp_path / "killed")
     curves = [
         [r["validation/loss"] for r in result.training["history"]] for result in (whole, resumed)
     ]
@@ -191,15 +191,15 @@ def test_what_cannot_be_stops_before_anything_is_written(galaxies, tmp_path):
         "moco-small", [*IMAGE, *(f"modality.preprocessing.{item}" for item in still)]
     )
     with pytest.raises(ConfigError, match="two views"):
-        pretrain_backbone(config, galaxies, tmp_path / "out", show=False)
+        pretrain_backbone(config, galaxies, tmp_path / "out")
     config = load_backbone_config(
         "spender-small", [*SPECTRUM, "autoencoder.frame=rest", "autoencoder.redshift=redshit"]
     )
     with pytest.raises(ConfigError, match="did you mean 'redshift'"):
-        pretrain_backbone(config, galaxies, tmp_path / "out", show=False)
+        pretrain_backbone(config, galaxies, tmp_path / "out")
     config = load_backbone_config("moco-small", [*IMAGE, "modality.encoder.stemm=3"])
     with pytest.raises(ConfigError, match=r"modality\.encoder.*stem"):
-        pretrain_backbone(config, galaxies, tmp_path / "out", show=False)
+        pretrain_backbone(config, galaxies, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

@@ -135,9 +135,7 @@ def backbone(galaxies, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run(galaxies, backbone, tmp_path_factory):
-    run = Run.start(
-        settings(backbone[0]), galaxies, tmp_path_factory.mktemp("runs") / "run", show=False
-    )
+    run = Run.start(settings(backbone[0]), galaxies, tmp_path_factory.mktemp("runs") / "run")
     run_pretraining(run)
     run_finetuning(run, CASE)
     return run
@@ -165,7 +163,7 @@ def test_training_through_the_backbone_gives_what_training_on_its_features_gives
 ):
     """Without augmentation; and there too it stays as it was to the bit."""
     plain = settings(backbone[0], **preprocessing(rotation=0.0, flip=False, noise=0.0))
-    run = Run.start(plain, galaxies, tmp_path / "run", show=False)
+    run = Run.start(plain, galaxies, tmp_path / "run")
     images = run.source.present("image")
     rows = {part: run.rows(part)[images[run.rows(part)]] for part in ("train", "validation")}
     prepared = {name: without_features(p) for name, p in run.source.prepared.items()}
@@ -175,7 +173,7 @@ def test_training_through_the_backbone_gives_what_training_on_its_features_gives
         ("live", BatchSource(run.source.modalities, prepared)),
     ):
         binder = build_binder(plain, run.shapes)
-        pretrain(binder, source, rows, plain.training, tmp_path / name, seed=1, progress=False)
+        pretrain(binder, source, rows, plain.training, tmp_path / name, seed=1)
         trained[name] = binder.state_dict()
     for key, value in trained["cached"].items():
         torch.testing.assert_close(trained["live"][key], value, atol=1e-5, rtol=1e-4)
@@ -198,7 +196,7 @@ def test_training_read_the_cached_features(run):
 def test_embeddings_without_the_cache_are_the_same(run, galaxies, tmp_path):
     """`embed` of a dataset goes through the backbone; so it does on a machine without its file."""
     own = run_embedding(run)
-    written, _ = embed_anything(run.folder, galaxies, tmp_path / "again", show=False)
+    written, _ = embed_anything(run.folder, galaxies, tmp_path / "again")
     again = Embeddings.read(written)
     np.testing.assert_allclose(again.vectors["image"], own.vectors["image"], atol=1e-6, rtol=0)
 
@@ -230,7 +228,7 @@ def test_a_pretrained_run_goes_on_without_its_file_of_weights(run, galaxies, bac
     before = run.source.prepared["image"].arrays["features"]
     hidden = backbone[0].rename(tmp_path / "hidden")
     try:
-        again = Run.open(run.folder, show=False)
+        again = Run.open(run.folder)
         after = again.source.prepared["image"].arrays["features"]
         assert after.filename == before.filename
         assert evaluate_case(again, CASE)["n_test"] > 0
@@ -247,33 +245,33 @@ def test_other_weights_in_the_same_place_are_refused(galaxies, backbone, tmp_pat
     """A run that is not pre-trained yet must not go on with another backbone."""
     folder = tmp_path / "backbone"
     shutil.copytree(backbone[0], folder)
-    Run.start(settings(folder), galaxies, tmp_path / "run", show=False)
+    Run.start(settings(folder), galaxies, tmp_path / "run")
     weights = load_file(folder / "weights.safetensors")
     weights["bn1.bias"] += 1
     save_file(weights, folder / "weights.safetensors")
     with pytest.raises(ConfigError, match=r"not those that the run in .* was started with"):
-        _ = Run.open(tmp_path / "run", show=False).source
+        _ = Run.open(tmp_path / "run").source
 
 
 def test_another_split_tests_on_what_the_backbone_saw_and_is_refused(galaxies, backbone, tmp_path):
     with pytest.raises(LeakError, match="were training objects of the backbone of 'image'"):
-        Run.start(settings(backbone[0], seed=5), galaxies, tmp_path / "leaky", show=False)
+        Run.start(settings(backbone[0], seed=5), galaxies, tmp_path / "leaky")
     assert not (tmp_path / "leaky").exists()
 
 
 def test_other_preprocessing_than_the_backbones_is_refused(galaxies, backbone, tmp_path):
     other = settings(backbone[0], **preprocessing(stretch="none"))
     with pytest.raises(ConfigError, match="stretch is none, the backbone was trained with asinh"):
-        Run.start(other, galaxies, tmp_path / "other", show=False)
+        Run.start(other, galaxies, tmp_path / "other")
     louder = settings(backbone[0], **preprocessing(noise=1.0))  # training only: no matter
-    Run.start(louder, galaxies, tmp_path / "fine", show=False)
+    Run.start(louder, galaxies, tmp_path / "fine")
 
 
 def test_other_bands_units_or_pixels_than_the_backbones_are_refused(galaxies, backbone, tmp_path):
     """The same three channels, but not the same numbers."""
     turned = settings(backbone[0], **preprocessing(bands=["z", "r", "g"]))
     with pytest.raises((ConfigError, ModelError), match=r"bands is|trained on g \[nmgy\], r"):
-        Run.start(turned, galaxies, tmp_path / "turned", show=False)
+        Run.start(turned, galaxies, tmp_path / "turned")
     own = settings(backbone[0])
     for changes, sentence in (
         ({"fields": dict.fromkeys("zrg", "nmgy")}, r"trained on g \[nmgy\], r .*has z \[nmgy\]"),
@@ -290,11 +288,11 @@ def test_other_bands_units_or_pixels_than_the_backbones_are_refused(galaxies, ba
 
 def test_views_of_which_there_is_one_are_no_pair(galaxies, backbone, tmp_path):
     alone = settings(backbone[0], model={"pairs": [["image", "image"], ["image", "metadata"]]})
-    Run.start(alone, galaxies, tmp_path / "two", show=False)
+    Run.start(alone, galaxies, tmp_path / "two")
     one = {"backbone": {"views": 1}}
     raw = merge(alone.model_dump(mode="json"), {"modalities": {"image": one}})
     with pytest.raises(ConfigError, match=r"backbone\.views is 1.*set at least 2"):
-        Run.start(validate(Config, raw, "test"), galaxies, tmp_path / "one", show=False)
+        Run.start(validate(Config, raw, "test"), galaxies, tmp_path / "one")
 
 
 def test_images_are_normalised_as_the_backbones_were(galaxies, backbone, tmp_path):
@@ -302,7 +300,7 @@ def test_images_are_normalised_as_the_backbones_were(galaxies, backbone, tmp_pat
     split = choose_split(settings("random"), Dataset.open(galaxies))
     train = split.rows("train")
     split.part[train[: len(train) // 2]] = ""
-    run = Run.start(settings(backbone[0]), galaxies, tmp_path / "half", split=split, show=False)
+    run = Run.start(settings(backbone[0]), galaxies, tmp_path / "half", split=split)
     wanted = load_backbone(backbone[0])[1].statistics
     assert wanted["mean"].any()
     for key, value in run.modalities["image"].state().items():
@@ -311,9 +309,7 @@ def test_images_are_normalised_as_the_backbones_were(galaxies, backbone, tmp_pat
 
 def test_fine_tuning_from_another_runs_model_caches_its_own_backbone(galaxies, run, tmp_path):
     """The model's backbone counts, not the one that this run's configuration names."""
-    other = Run.start(
-        settings("random", seed=5), galaxies, tmp_path / "other", split=run.split, show=False
-    )
+    other = Run.start(settings("random", seed=5), galaxies, tmp_path / "other", split=run.split)
     run_finetuning(other, CASE, pretrained=find_pretrained(run.folder))
     assert len(list((other.folder / "prepared").glob("image-features-*"))) == 2
     tuned = Model.open(other.folder / "finetune" / CASE.name / "model")

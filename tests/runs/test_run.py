@@ -19,7 +19,7 @@ from tests.conftest import QUICK
 def whole(stars, config, tmp_path_factory):
     """A whole run on a survey with missing observations."""
     folder = tmp_path_factory.mktemp("runs") / "run"
-    return folder, run_all(config, stars, folder, show=False)
+    return folder, run_all(config, stars, folder)
 
 
 def test_a_whole_run_leaves_everything_in_its_folder(whole):
@@ -37,7 +37,7 @@ def test_a_whole_run_leaves_everything_in_its_folder(whole):
 
 def test_it_says_how_many_objects_each_pair_had(whole, stars):
     folder, metrics = whole
-    run = Run.open(folder, show=False)
+    run = Run.open(folder)
     for pair in ("photometry-spectrum", "photometry-metadata", "spectrum-metadata"):
         a, b = (run.source.present(name) for name in pair.split("-"))
         expected = int((a & b)[run.rows("train")].sum())
@@ -52,7 +52,7 @@ def test_embeddings_cover_every_object_and_absent_is_absent(whole, stars):
     embeddings = Embeddings.read(folder / "embeddings")
     dataset = Dataset.open(stars)
     assert embeddings.object_id.tolist() == dataset.object_ids.tolist()
-    run = Run.open(folder, show=False)
+    run = Run.open(folder)
     for name in embeddings.modalities:
         np.testing.assert_array_equal(embeddings.present[name], run.source.present(name))
         lengths = np.linalg.norm(embeddings.vectors[name], axis=1)
@@ -62,7 +62,7 @@ def test_embeddings_cover_every_object_and_absent_is_absent(whole, stars):
 
 def test_another_dataset_is_embedded_as_the_runs_own_is(whole, stars, tmp_path):
     folder, _ = whole
-    written, n = embed_anything(folder, stars, tmp_path / "again", show=False)
+    written, n = embed_anything(folder, stars, tmp_path / "again")
     again, own = Embeddings.read(written), Embeddings.read(folder / "embeddings")
     assert n == len(own)
     for name in own.modalities:
@@ -80,7 +80,7 @@ def test_the_quarantine_counts_what_could_not_be_used(whole):
 def test_the_same_command_again_changes_nothing(whole, stars, config):
     folder, metrics = whole
     before = (folder / "pretrain" / "model" / "weights.safetensors").stat().st_mtime_ns
-    again = run_all(config, stars, folder, show=False)
+    again = run_all(config, stars, folder)
     assert (folder / "pretrain" / "model" / "weights.safetensors").stat().st_mtime_ns == before
     assert again["classification"] == metrics["classification"]
 
@@ -91,25 +91,25 @@ def test_another_configuration_or_dataset_is_refused(whole, stars, tmp_path):
     with pytest.raises(
         ConfigError, match=r"another configuration \(they differ in training.epochs"
     ):
-        Run.start(other, stars, folder, show=False)
+        Run.start(other, stars, folder)
     from skybind.simulate.write import write_stars
 
-    write_stars(tmp_path / "other", 50, seed=1, show=False)
+    write_stars(tmp_path / "other", 50, seed=1)
     with pytest.raises(DataError, match="is not the one that the run"):
-        Run.open(folder, data=tmp_path / "other", show=False)
+        Run.open(folder, data=tmp_path / "other")
 
 
 def test_fine_tuning_under_another_split_is_refused_as_a_leak(whole, stars, tmp_path):
     """A model pre-trained with one seed's split must not be tested with another's."""
     folder, _ = whole
     other = load_config("stars-small", [*QUICK, "seed=5"])
-    run = Run.start(other, stars, tmp_path / "leaky", show=False)
+    run = Run.start(other, stars, tmp_path / "leaky")
     case = Case(("photometry",), "25", "pretrained")
     with pytest.raises(LeakError, match="were training objects of this model"):
         run_finetuning(run, case, pretrained=find_pretrained(folder))
     # the same split is no leak, although everything else is another run's
-    split = Run.open(folder, show=False).split
-    same = Run.start(other, stars, tmp_path / "sound", split=split, show=False)
+    split = Run.open(folder).split
+    same = Run.start(other, stars, tmp_path / "sound", split=split)
     result = run_finetuning(same, case, pretrained=find_pretrained(folder))
     assert result["n_train"] > 0
 
@@ -118,7 +118,7 @@ def test_evaluating_on_training_objects_is_refused_as_a_leak(whole):
     folder, _ = whole
     from skybind.evaluation.classes import evaluate_case
 
-    run = Run.open(folder, show=False)
+    run = Run.open(folder)
     run.split.part = np.where(run.split.part == "train", "test", run.split.part)
     case = Case(("photometry",), "25", "scratch")
     with pytest.raises(LeakError, match="for testing"):
@@ -128,8 +128,8 @@ def test_evaluating_on_training_objects_is_refused_as_a_leak(whole):
 def test_a_pretrained_model_of_another_architecture_is_refused(whole, stars, tmp_path):
     folder, _ = whole
     wide = load_config("stars-small", [*QUICK, "modalities.photometry.encoder.width=16"])
-    split = Run.open(folder, show=False).split
-    run = Run.start(wide, stars, tmp_path / "wide", split=split, show=False)
+    split = Run.open(folder).split
+    run = Run.start(wide, stars, tmp_path / "wide", split=split)
     with pytest.raises(ModelError, match="another encoder or preprocessing"):
         run_finetuning(
             run, Case(("photometry",), "25", "pretrained"), pretrained=find_pretrained(folder)
@@ -138,7 +138,7 @@ def test_a_pretrained_model_of_another_architecture_is_refused(whole, stars, tmp
 
 def test_preprocessing_is_fitted_on_training_objects_alone(whole):
     folder, _ = whole
-    run = Run.open(folder, show=False)
+    run = Run.open(folder)
     modality = run.source.modalities["metadata"]
     values = run.source.prepared["metadata"].arrays["values"]
     train = np.nanmean(values[run.rows("train")], axis=0)
@@ -159,14 +159,14 @@ def test_unlabelled_and_single_modality_archives_can_be_pretrained(stars, tmp_pa
             "evaluation.map=none",
         ],
     )
-    metrics = run_all(alone, stars, tmp_path / "alone", show=False)
+    metrics = run_all(alone, stars, tmp_path / "alone")
     assert metrics["pretraining"]["pairs"]["photometry-photometry"]["n_train"] > 50
     assert metrics["classification"] == []
     assert (tmp_path / "alone" / "report.html").exists()
 
 
 def test_choosing_cases_names_what_is_unknown(whole):
-    run = Run.open(whole[0], show=False)
+    run = Run.open(whole[0])
     chosen = choose_cases(run, ["metadata", "all"], ["10"], ["pretrained"], frozen=True)
     assert [case.name for case in chosen] == [
         "metadata-10-pretrained-frozen",
@@ -183,23 +183,23 @@ def test_a_split_of_the_users_own_gets_its_subsets_and_keeps_new_classes_new(
 ):
     dataset = Dataset.open(stars)
     split = random_split(dataset.object_ids, seed=99)
-    run = Run.start(config, stars, tmp_path / "own", split=split, show=False)
+    run = Run.start(config, stars, tmp_path / "own", split=split)
     used = run.class_names != ""
     np.testing.assert_array_equal(run.split.part[used], split.part[used])
     assert (run.split.part[~used] == "").all()
     assert (~used).any()
     assert 0 < len(run.rows("train", "25")) < len(run.rows("train"))
     # the same split again goes on, another one is refused
-    Run.start(config, stars, tmp_path / "own", split=split, show=False)
+    Run.start(config, stars, tmp_path / "own", split=split)
     with pytest.raises(ConfigError, match="another split"):
-        Run.start(config, stars, tmp_path / "own", split=random_split(split.object_id), show=False)
+        Run.start(config, stars, tmp_path / "own", split=random_split(split.object_id))
 
 
 def test_only_the_evaluation_may_change_in_a_run_that_was_begun(whole, stars):
     folder, _ = whole
     other = load_config("stars-small", [*QUICK, "evaluation.neighbours=3"])
-    assert Run.start(other, stars, folder, show=False).config.evaluation.neighbours == 3
-    assert Run.open(folder, show=False).config.evaluation.neighbours == 3
+    assert Run.start(other, stars, folder).config.evaluation.neighbours == 3
+    assert Run.open(folder).config.evaluation.neighbours == 3
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_only_the_evaluation_may_change_in_a_run_that_was_begun(whole, stars):
 )
 def test_wrong_options_stop_before_anything_is_written(override, sentence, stars, tmp_path):
     with pytest.raises(ConfigError, match=sentence):
-        Run.start(load_config("stars-small", [*QUICK, override]), stars, tmp_path / "r", show=False)
+        Run.start(load_config("stars-small", [*QUICK, override]), stars, tmp_path / "r")
     assert not (tmp_path / "r").exists()
 
 
@@ -220,15 +220,15 @@ def test_embeddings_never_replace_other_files(whole, stars, tmp_path):
     folder, _ = whole
     (tmp_path / "notes.txt").write_text("keep me")
     with pytest.raises(DataError, match="holds other files"):
-        embed_anything(folder, stars, tmp_path, show=False)
+        embed_anything(folder, stars, tmp_path)
     assert (tmp_path / "notes.txt").read_text() == "keep me"
 
 
 def test_a_new_pretraining_outdates_what_was_fine_tuned_from_the_old(whole, stars, tmp_path):
     folder, _ = whole
     config = load_config("stars-small", [*QUICK, "training.learning_rate=0.01"])
-    split = Run.open(folder, show=False).split
-    run = Run.start(config, stars, tmp_path / "two", split=split, show=False)
+    split = Run.open(folder).split
+    run = Run.start(config, stars, tmp_path / "two", split=split)
     case = Case(("metadata",), "25", "pretrained")
     first = run_finetuning(run, case, pretrained=find_pretrained(folder))
     assert run_finetuning(run, case, pretrained=find_pretrained(folder)) == first
@@ -242,12 +242,12 @@ def test_a_new_pretraining_outdates_what_was_fine_tuned_from_the_old(whole, star
 
 def test_a_pretrained_model_that_reads_other_columns_is_refused(whole, stars, tmp_path):
     folder, _ = whole
-    run = Run.open(folder, show=False)
+    run = Run.open(folder)
     chosen = [n for n in run.dataset.schema.features("metadata") if n != "ruwe"]
     swapped = [chosen[1], chosen[0], *chosen[2:]]
     listed = f"modalities.metadata.preprocessing.features={json.dumps(swapped)}"
     config = load_config("stars-small", [*QUICK, listed])
-    other = Run.start(config, stars, tmp_path / "other", split=run.split, show=False)
+    other = Run.start(config, stars, tmp_path / "other", split=run.split)
     with pytest.raises(ModelError, match="as column 1 where this run has"):
         run_finetuning(
             other, Case(("metadata",), "25", "pretrained"), pretrained=find_pretrained(folder)
@@ -278,7 +278,7 @@ def test_overrides_go_from_general_to_special(whole, stars, tmp_path):
         "photometry-25-pretrained": {"epochs": 4, "class_weights": 1.0},
     }
     config = load_config("stars-small", [*QUICK, f"finetuning.overrides={json.dumps(changes)}"])
-    run = Run.start(config, stars, tmp_path / "overrides", show=False)
+    run = Run.start(config, stars, tmp_path / "overrides")
     found = [
         options_of(run, Case(names, "25", start))
         for names, start in [
@@ -291,7 +291,7 @@ def test_overrides_go_from_general_to_special(whole, stars, tmp_path):
     assert [loss.class_weights for _, loss in found] == [0.5, 1.0, 0.5]
     assert options_of(run, Case(("photometry",), "full", "scratch"))[1].class_weights == 0.0
     unused = load_config("stars-small", [*QUICK, "finetuning.overrides={'*-77': {epochs: 9}}"])
-    Run.start(unused, stars, tmp_path / "unused", show=False)
+    Run.start(unused, stars, tmp_path / "unused")
     wrong = load_config("stars-small", [*QUICK, "finetuning.overrides={photmetry-25: {epochs: 3}}"])
     with pytest.raises(ConfigError, match="'photmetry-25', which is no case: did you mean"):
-        Run.start(wrong, stars, tmp_path / "wrong", show=False)
+        Run.start(wrong, stars, tmp_path / "wrong")

@@ -92,7 +92,6 @@ def train(out, encoder=None, auto=None, resume=False, source=None, **changes):
         redshift=source.redshift,
         seed=5,
         resume=resume,
-        progress=False,
     )
 
 

@@ -78,7 +78,7 @@ def train_pretraining(folder, **changes):
     binder = toy_binder(dropout=0.0, pairs=pairs)
     source = ToySource(67, missing=0.3, noise=0.0)
     options = toy_options(epochs=2, batch_size=15, drop_last=False, **changes)
-    result = pretrain(binder, source, toy_rows(67), options, folder, seed=3, progress=False)
+    result = pretrain(binder, source, toy_rows(67), options, folder, seed=3)
     return binder, result
 
 
@@ -96,7 +96,6 @@ def train_classifier(folder, **changes):
         folder,
         seed=3,
         class_weights=[1.0, 2.0, 5.0],
-        progress=False,
     )
     return classifier, result
 

@@ -34,7 +34,6 @@ def run(out, classifier=None, source=SOURCE, labels=LABELS, rows=ROWS, **options
         toy_options(**options),
         out,
         seed=3,
-        progress=False,
         **extra,
     )
 

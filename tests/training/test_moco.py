@@ -45,7 +45,6 @@ def train(out, encoder=None, source=None, resume=False, moco=None, **changes):
         out,
         seed=3,
         resume=resume,
-        progress=False,
     )
 
 

@@ -28,7 +28,7 @@ from tests.training.training_toys import (
 ROWS = toy_rows()
 
 
-def run(out, binder=None, source=None, rows=None, seed=3, progress=False, on_save=None, **options):
+def run(out, binder=None, source=None, rows=None, seed=3, on_save=None, **options):
     resume = options.pop("resume", False)
     symmetric = options.pop("symmetric", "sum")
     return pretrain(
@@ -40,7 +40,6 @@ def run(out, binder=None, source=None, rows=None, seed=3, progress=False, on_sav
         seed=seed,
         symmetric=symmetric,
         resume=resume,
-        progress=progress,
         on_save=on_save,
     )
 
@@ -170,7 +169,10 @@ print([[r["train/loss"], r["validation/loss"]] for r in result.history])
 def test_resuming_after_a_kill_gives_the_same_losses_bit_for_bit(tmp_path):
     def start(mode):
         command = [sys.executable, "-c", KILLED, str(tmp_path), mode]
-        return subprocess.run(command, cwd=HERE, capture_output=True, text=True, timeout=120)
+        telling = os.environ | {"SKYBIND_LOG": "normal"}
+        return subprocess.run(
+            command, cwd=HERE, env=telling, capture_output=True, text=True, timeout=120
+        )
 
     killed = start("kill")
     assert killed.returncode == -signal.SIGKILL
@@ -318,7 +320,7 @@ def ctrl_c():
     signal.signal(signal.SIGINT, before)
 
 
-def test_an_interrupt_leaves_the_last_checkpoint(tmp_path, capsys, ctrl_c):
+def test_an_interrupt_leaves_the_last_checkpoint(tmp_path, capsys, ctrl_c, talking):
     class Interrupting(ToySource):
         calls = 0
 
@@ -330,7 +332,7 @@ def test_an_interrupt_leaves_the_last_checkpoint(tmp_path, capsys, ctrl_c):
 
     before = threading.active_count()
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path, source=Interrupting(), progress=True)
+        run(tmp_path, source=Interrupting())
     assert "resume to go on" in capsys.readouterr().err
     assert threading.active_count() == before
     result = run(tmp_path, resume=True)

@@ -16,8 +16,8 @@ RECORD = {
 }
 
 
-def test_one_plain_line_an_epoch(capsys):
-    with ProgressDisplay("pre-training", "retrieval", 10, show=True) as display:
+def test_one_plain_line_an_epoch(capsys, talking):
+    with ProgressDisplay("pre-training", "retrieval", 10) as display:
         assert not display.live
         display.step(3, 1, 5, {"loss": 1.0})
         display.epoch(RECORD, True, 150.0)
@@ -32,13 +32,13 @@ def test_one_plain_line_an_epoch(capsys):
 @pytest.mark.parametrize(
     ("left", "words"), [(0.0, "done"), (42.0, "left 42 s"), (8000.0, "left 2 h 13 min")]
 )
-def test_time_left(capsys, left, words):
-    ProgressDisplay("x", "accuracy", 10, show=True).epoch(RECORD, False, left)
+def test_time_left(capsys, talking, left, words):
+    ProgressDisplay("x", "accuracy", 10).epoch(RECORD, False, left)
     assert capsys.readouterr().err.strip().endswith(words)
 
 
 def test_nothing_is_said_unless_asked(capsys):
-    with ProgressDisplay("x", "accuracy", 10, show=False) as display:
+    with ProgressDisplay("x", "accuracy", 10) as display:
         display.epoch(RECORD, True, 1.0)
     assert capsys.readouterr().err == ""
 

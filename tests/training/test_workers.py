@@ -43,11 +43,11 @@ def launch(*command):
 
 
 def test_a_run_on_two_processes_equals_one(tmp_path):
-    write_stars(tmp_path / "stars", 300, seed=2, missing=0.2, show=False)
+    write_stars(tmp_path / "stars", 300, seed=2, missing=0.2)
     config = load_config("stars-small", SETTINGS)
     (tmp_path / "quick.yaml").write_text(dump_config(config))
     one, two = tmp_path / "one", tmp_path / "two"
-    run_all(config, tmp_path / "stars", one, show=False)
+    run_all(config, tmp_path / "stars", one)
     done = launch("run", tmp_path / "quick.yaml", "--data", tmp_path / "stars", "--out", two)
     assert done.returncode == 0, done.stderr
     # one process speaks: what is said once stands there once

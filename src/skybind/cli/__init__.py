@@ -2,6 +2,7 @@
 
 import atexit
 import gc
+import os
 import sys
 from collections.abc import Callable
 from typing import Annotated
@@ -10,10 +11,12 @@ import typer
 
 from skybind import __version__
 from skybind.cli import backbone, configs, data, demo, discover, label, run, search, simulate, tune
+from skybind.cli.options import Commands
 from skybind.errors import SkybindError
+from skybind.progress import set_verbosity
 from skybind.training.launcher import processes
 
-app = typer.Typer(
+app = Commands(
     help="Bind the views of one star or galaxy - light curve, spectrum, image, catalogue row - "
     "in one embedding space.\n\nStart with: skybind demo stars",
     no_args_is_help=True,
@@ -57,6 +60,8 @@ def _together(command: Callable[[], None]) -> None:
 
 def main() -> None:
     """Run the command line; what a user did wrong is one sentence and exit status 2."""
+    if not os.environ.get("SKYBIND_LOG"):
+        set_verbosity("normal")
     # Taking the modules of PyTorch apart costs a third of a second at every exit, for nothing.
     atexit.register(gc.freeze)
     try:

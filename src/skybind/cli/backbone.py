@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from skybind.cli.options import Quiet, Seed, Sets, SplitFile, print_rich, read_split
+from skybind.cli.options import Commands, Seed, Sets, SplitFile, print_rich, read_split
 
-app = typer.Typer()
+app = Commands()
 
 
 @app.command("pretrain-backbone")
@@ -32,7 +32,6 @@ def pretrain_backbone(
     resume: Annotated[
         bool, typer.Option("--resume/--restart", help="Go on from the last epoch, or start anew.")
     ] = True,
-    quiet: Quiet = False,
 ) -> None:
     """Train an encoder on one modality, without labels; a run can then take it as its backbone.
 
@@ -51,7 +50,6 @@ def pretrain_backbone(
         out,
         split=read_split(split),
         resume=resume,
-        show=not quiet,
     )
     print_rich(render_backbone(result))
     typer.echo(

@@ -2,9 +2,9 @@
 
 import typer
 
-from skybind.cli.options import ConfigName, Sets, read_config
+from skybind.cli.options import Commands, ConfigName, Sets, read_config
 
-app = typer.Typer(help="List and show the shipped configurations.", no_args_is_help=True)
+app = Commands(help="List and show the shipped configurations.", no_args_is_help=True)
 
 
 @app.command("list")

@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from skybind.cli.options import Quiet, print_rich, read_fractions, read_pairs
+from skybind.cli.options import Commands, print_rich, read_fractions, read_pairs
 from skybind.errors import SkybindError
 
-app = typer.Typer(help="Make datasets, look into them, check and split them.", no_args_is_help=True)
+app = Commands(help="Make datasets, look into them, check and split them.", no_args_is_help=True)
 
 
 @app.command("import")
@@ -40,7 +40,6 @@ def data_import(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a dataset there.")
     ] = False,
-    quiet: Quiet = False,
 ) -> None:
     """Make a dataset of survey files; docs/dataset.md shows the mapping and the readers.
 
@@ -57,10 +56,10 @@ def data_import(
     if reader is None:
         if option:
             raise SkybindError("--option belongs to --reader: a mapping has its options inside.")
-        summary = import_dataset(source, out, overwrite=overwrite, show=not quiet)
+        summary = import_dataset(source, out, overwrite=overwrite)
     else:
         options = read_pairs(option or [], "--option")
-        summary = import_files(reader, source, out, options, overwrite, show=not quiet)
+        summary = import_files(reader, source, out, options, overwrite)
     print_rich(render_summary(summary))
 
 

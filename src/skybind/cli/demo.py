@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from skybind.cli.options import Quiet, print_summary
+from skybind.cli.options import Commands, print_summary
 
-app = typer.Typer(help="The whole job on simulated data, on a laptop.", no_args_is_help=True)
+app = Commands(help="The whole job on simulated data, on a laptop.", no_args_is_help=True)
 
 DemoSeed = Annotated[int, typer.Option("--seed", help="Of survey, split and training.")]
 Folder = Annotated[Path, typer.Option("--out", "-o", help="Folder to work in.")]
@@ -20,7 +20,6 @@ def demo_stars(
         int, typer.Option("--objects", "-n", help="Stars to simulate.", min=300)
     ] = 3000,
     seed: DemoSeed = 42,
-    quiet: Quiet = False,
 ) -> None:
     """Simulate variable stars, bind light curves, spectra and catalogue rows, and report.
 
@@ -28,7 +27,7 @@ def demo_stars(
     """
     from skybind.study import demo_stars as demonstrate
 
-    print_summary(demonstrate(out, n_objects=objects, seed=seed, show=not quiet), out / "run")
+    print_summary(demonstrate(out, n_objects=objects, seed=seed), out / "run")
 
 
 @app.command("galaxies")
@@ -38,7 +37,6 @@ def demo_galaxies(
         int, typer.Option("--objects", "-n", help="Galaxies to simulate.", min=300)
     ] = 3000,
     seed: DemoSeed = 42,
-    quiet: Quiet = False,
 ) -> None:
     """Simulate galaxies, bind images and spectra, predict redshift and mass, and report.
 
@@ -46,4 +44,4 @@ def demo_galaxies(
     """
     from skybind.study import demo_galaxies as demonstrate
 
-    print_summary(demonstrate(out, n_objects=objects, seed=seed, show=not quiet), out / "run")
+    print_summary(demonstrate(out, n_objects=objects, seed=seed), out / "run")

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from skybind.cli.options import Quiet, RunFolder, read_pairs
+from skybind.cli.options import Commands, RunFolder, read_pairs
 
-app = typer.Typer()
+app = Commands()
 
 
 @app.command()
@@ -29,7 +29,6 @@ def predict(
         str | None,
         typer.Option("--from", help="Modalities to predict from; those of --fit by default."),
     ] = None,
-    quiet: Quiet = False,
 ) -> None:
     """Predict a number for any objects by the run's training objects nearest in the embedding.
 
@@ -41,7 +40,7 @@ def predict(
     from skybind.evaluation.predict import predict_anything
     from skybind.runs.run import Run
 
-    opened = Run.open(folder, show=not quiet)
+    opened = Run.open(folder)
     names = fit.split("+") if fit else None
     others = predict_from.split("+") if predict_from else names
     n, known, taught = predict_anything(opened, target, out, data=data, fit=names, predict=others)
@@ -59,7 +58,6 @@ def clusters(
     samples: Annotated[
         int | None, typer.Option("--samples", help="Neighbours that make an island grow.", min=1)
     ] = None,
-    quiet: Quiet = False,
 ) -> None:
     """Find islands on the maps of an evaluated run and groups in its embeddings, and list them.
 
@@ -71,7 +69,7 @@ def clusters(
     from skybind.evaluation.clusters import cluster_again
     from skybind.runs.run import Run
 
-    opened = Run.open(folder, show=not quiet)
+    opened = Run.open(folder)
     Console().print(render_clusters(cluster_again(opened, radius, samples)))
 
 
@@ -107,7 +105,6 @@ def discover(
             "--map-option", metavar="KEY=VALUE", help="Passed to the map: n_neighbors=30, ..."
         ),
     ] = None,
-    quiet: Quiet = False,
 ) -> None:
     """Find outliers, suspected errors, parts of classes, new classes, and what matters.
 
@@ -128,7 +125,7 @@ def discover(
         resolve=tuple(resolve or ()),
         top=top,
     )
-    opened = Run.open(folder, data=data, show=not quiet)
+    opened = Run.open(folder, data=data)
     discover(opened, options)
     typer.echo(
         f"The page is {folder / 'discover.html'}; tables are in {folder / 'discover'}, every "

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from skybind.cli.options import Quiet, RunFolder, Seed
+from skybind.cli.options import Commands, RunFolder, Seed
 
-app = typer.Typer(
+app = Commands(
     help="Label the objects that help most: propose, take the answers, train.\n\n"
     "Start with: skybind label propose run/ -n 50 --out to_label/",
     no_args_is_help=True,
@@ -40,7 +40,6 @@ def propose(
         typer.Option("--only-answers", help="As if the catalogue's labels were not known."),
     ] = False,
     seed: Seed = None,
-    quiet: Quiet = False,
 ) -> None:
     """Propose the objects whose labels would help most, with a page to look at each.
 
@@ -56,7 +55,7 @@ def propose(
     from skybind.labelling.propose import propose_labels, write_proposals
     from skybind.runs.run import Run
 
-    opened = Run.open(folder, show=not quiet)
+    opened = Run.open(folder)
     proposals = propose_labels(
         opened, n, strategy=strategy, part=part, only_answers=only_answers, seed=seed
     )
@@ -94,9 +93,7 @@ def take(
     from skybind.labelling.answers import take_answers
     from skybind.runs.run import Run
 
-    taken = take_answers(
-        Run.open(folder, show=False), table, override=override, new_classes=new_class or []
-    )
+    taken = take_answers(Run.open(folder), table, override=override, new_classes=new_class or [])
     for sentence in taken.sentences:
         typer.echo(sentence)
 
@@ -112,7 +109,6 @@ def train(
     ] = False,
     start: Annotated[str, typer.Option("--start", help="pretrained or scratch.")] = "pretrained",
     frozen: Annotated[bool, typer.Option("--frozen", help="Train the head only.")] = False,
-    quiet: Quiet = False,
 ) -> None:
     """Fine-tune with all labels, answers included, and classify every object.
 
@@ -125,7 +121,7 @@ def train(
     from skybind.runs.run import Run
 
     result = train_with_answers(
-        Run.open(folder, show=not quiet),
+        Run.open(folder),
         modalities=modalities,
         only_answers=only_answers,
         start=start,

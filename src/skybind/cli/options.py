@@ -1,11 +1,15 @@
 """Options and small helpers that several commands share."""
 
+import inspect
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from skybind.errors import SkybindError
+from skybind.progress import set_verbosity
 
 if TYPE_CHECKING:
     from skybind.config import Config
@@ -33,8 +37,51 @@ SplitFile = Annotated[
     Path | None,
     typer.Option("--split", help="Use this split (Parquet, or CSV with object_id and part)."),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but warnings.")]
+Verbose = Annotated[
+    int,
+    typer.Option(
+        "--verbose", "-v", count=True, help="Say more; -vv for everything.", show_default=False
+    ),
+]
 Seed = Annotated[int | None, typer.Option("--seed", help="Seed; the configuration's by default.")]
+
+
+class Commands(typer.Typer):
+    """A Typer whose every command takes `-q` and `-v`, so that no function needs to."""
+
+    def command(self, *args: Any, **settings: Any) -> Callable[..., Any]:
+        """Make a command of a function, as Typer does."""
+        register = super().command(*args, **settings)
+
+        def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+            register(_with_verbosity(function))
+            return function
+
+        return decorate
+
+
+def _with_verbosity(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that say how much is told."""
+
+    @wraps(function)
+    def command(*args: Any, quiet: bool, verbose: int, **options: Any) -> Any:
+        if quiet and verbose:
+            raise SkybindError("--quiet and --verbose contradict each other: give one of them.")
+        if quiet or verbose:
+            set_verbosity("quiet" if quiet else "verbose" if verbose == 1 else "debug")
+        return function(*args, **options)
+
+    extra = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+        for name, default, kind in (("quiet", False, Quiet), ("verbose", 0, Verbose))
+    ]
+    own = inspect.signature(function)
+    signature = own.replace(parameters=[*own.parameters.values(), *extra])
+    command.__signature__ = signature  # type: ignore[attr-defined]
+    command.__annotations__ = {**function.__annotations__, "quiet": Quiet, "verbose": Verbose}
+    del command.__wrapped__
+    return command
 
 
 def read_config(name: str, sets: list[str] | None, seed: int | None) -> "Config":

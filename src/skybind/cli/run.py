@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 
 from skybind.cli.options import (
+    Commands,
     ConfigName,
     Data,
     Out,
-    Quiet,
     RunFolder,
     Seed,
     Sets,
@@ -19,7 +19,7 @@ from skybind.cli.options import (
     read_split,
 )
 
-app = typer.Typer()
+app = Commands()
 
 
 @app.command()
@@ -30,7 +30,6 @@ def run(
     sets: Sets = None,
     split: SplitFile = None,
     seed: Seed = None,
-    quiet: Quiet = False,
 ) -> None:
     """Do everything: pre-train, fine-tune with and without, embed, evaluate, report.
 
@@ -40,9 +39,7 @@ def run(
     """
     from skybind.study import run_all
 
-    metrics = run_all(
-        read_config(config, sets, seed), data, out, split=read_split(split), show=not quiet
-    )
+    metrics = run_all(read_config(config, sets, seed), data, out, split=read_split(split))
     print_summary(metrics, out)
 
 
@@ -64,7 +61,6 @@ def pretrain(
             help="Take AstroM3's published weights (.safetensors, .pth), train nothing.",
         ),
     ] = None,
-    quiet: Quiet = False,
 ) -> None:
     """Bind the modalities, without labels; the model is written to RUN/pretrain/model.
 
@@ -74,9 +70,7 @@ def pretrain(
     from skybind.runs.run import Run
     from skybind.runs.steps import adopt_published, run_pretraining
 
-    started = Run.start(
-        read_config(config, sets, seed), data, out, split=read_split(split), show=not quiet
-    )
+    started = Run.start(read_config(config, sets, seed), data, out, split=read_split(split))
     if weights is not None:
         adopt_published(started, weights)
         typer.echo("What the published model was trained on is not known: leaks cannot be refused.")
@@ -105,7 +99,6 @@ def finetune(
         Path | None,
         typer.Option("--pretrained", help="Start from the model of another run (its folder)."),
     ] = None,
-    quiet: Quiet = False,
 ) -> None:
     """Train classifiers with labels; all that the configuration asks for by default.
 
@@ -115,7 +108,7 @@ def finetune(
     from skybind.runs.run import Run
     from skybind.runs.steps import find_pretrained, run_finetuning
 
-    opened = Run.open(folder, show=not quiet)
+    opened = Run.open(folder)
     schema = opened.dataset.schema
     model = find_pretrained(pretrained, schema) if pretrained is not None else None
     for case in choose_cases(opened, modalities, subset, start, frozen):
@@ -138,30 +131,29 @@ def embed(
         Path | None,
         typer.Option("--out", "-o", help="Where to write; RUN/embeddings by default."),
     ] = None,
-    quiet: Quiet = False,
 ) -> None:
     """Embed all objects; one vector a modality and object, as Parquet."""
     from skybind.runs.steps import embed_anything
 
-    written, n = embed_anything(folder, data, out, show=not quiet)
+    written, n = embed_anything(folder, data, out)
     typer.echo(f"{n} objects are in {written}.")
 
 
 @app.command()
-def evaluate(folder: RunFolder, quiet: Quiet = False) -> None:
+def evaluate(folder: RunFolder) -> None:
     """Measure everything on the test objects; writes RUN/metrics.json."""
     from skybind.evaluation.evaluate import evaluate_run
     from skybind.runs.cases import finished_cases
     from skybind.runs.run import Run
 
-    opened = Run.open(folder, show=not quiet)
+    opened = Run.open(folder)
     print_summary(evaluate_run(opened, finished_cases(opened)), folder, report=False)
 
 
 @app.command()
-def report(folder: RunFolder, quiet: Quiet = False) -> None:
+def report(folder: RunFolder) -> None:
     """Write RUN/report.html, one file that opens offline."""
     from skybind.report.from_run import write_report
     from skybind.runs.run import Run
 
-    typer.echo(f"The report is {write_report(Run.open(folder, show=not quiet))}.")
+    typer.echo(f"The report is {write_report(Run.open(folder))}.")

@@ -5,10 +5,11 @@ from typing import Annotated
 
 import typer
 
-from skybind.cli.options import print_rich
+from skybind.cli.options import Commands, print_rich
 from skybind.errors import SkybindError
+from skybind.progress import speaking
 
-app = typer.Typer()
+app = Commands()
 
 
 @app.command()
@@ -97,7 +98,6 @@ def search(
     model: Annotated[
         Path | None, typer.Option("--model", help="Model, where RUN does not tell.")
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no table.")] = False,
 ) -> None:
     """Find the objects most like an object, or like a new observation in a file.
 
@@ -125,7 +125,7 @@ def search(
         data=data,
         model=model,
     )
-    if not quiet:
+    if speaking():
         print_rich(render_result(result))
     if out is not None:
         write_table(result.to_arrow(), out)

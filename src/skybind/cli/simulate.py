@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from skybind.cli.options import Quiet
+from skybind.cli.options import Commands
 
-app = typer.Typer(help="Simulate surveys with known truth.", no_args_is_help=True)
+app = Commands(help="Simulate surveys with known truth.", no_args_is_help=True)
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the new dataset.")]
 Seed = Annotated[int, typer.Option("--seed", help="The same seed gives the same survey.")]
@@ -27,12 +27,11 @@ def simulate_stars(
     seed: Seed = 0,
     missing: Missing = 0.0,
     overwrite: Overwrite = False,
-    quiet: Quiet = False,
 ) -> None:
     """Simulate a survey of variable stars: light curve, spectrum and catalogue row of each."""
     from skybind.simulate.write import write_stars
 
-    write_stars(folder, objects, seed=seed, missing=missing, overwrite=overwrite, show=not quiet)
+    write_stars(folder, objects, seed=seed, missing=missing, overwrite=overwrite)
     typer.echo(
         f"{objects} stars are in {folder}; what was planted is in {folder / 'truth.parquet'}."
     )
@@ -50,13 +49,12 @@ def simulate_galaxies(
         int, typer.Option("--processes", help="Processes that simulate side by side.", min=1)
     ] = 1,
     overwrite: Overwrite = False,
-    quiet: Quiet = False,
 ) -> None:
     """Simulate a survey of galaxies: grz image, spectrum and catalogue row of each."""
     from skybind.simulate.write import write_galaxies
 
     write_galaxies(
-        folder, objects, seed=seed, missing=missing, overwrite=overwrite, show=not quiet,
+        folder, objects, seed=seed, missing=missing, overwrite=overwrite,
         processes=processes,
     )  # fmt: skip
     typer.echo(

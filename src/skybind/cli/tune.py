@@ -5,10 +5,10 @@ from typing import Annotated
 import typer
 
 from skybind.cli.options import (
+    Commands,
     ConfigName,
     Data,
     Out,
-    Quiet,
     Seed,
     Sets,
     SplitFile,
@@ -16,7 +16,7 @@ from skybind.cli.options import (
     read_split,
 )
 
-app = typer.Typer()
+app = Commands()
 
 
 @app.command()
@@ -30,7 +30,6 @@ def tune(
     sets: Sets = None,
     split: SplitFile = None,
     seed: Seed = None,
-    quiet: Quiet = False,
 ) -> None:
     """Search hyper-parameters in the ranges of the configuration's section `tune`.
 
@@ -57,7 +56,6 @@ def tune(
         out,
         trials=trials,
         split=read_split(split),
-        show=not quiet,
     )
     for key, value in result.best.items():
         typer.echo(f"{key}: {value}")

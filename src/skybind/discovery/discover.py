@@ -167,7 +167,7 @@ class _Steps:
         """Give the record of a step, made now or read."""
         key = json_hash([*self._origin, self.run.config.labels.model_dump(mode="json"), options])
         if name not in self._done or self._done[name]["key"] != key:
-            say(f"[bold]{TITLES[name]}[/bold]", self.run.show)
+            say(TITLES[name])
             start = time.perf_counter()
             record = make(self.run, self.embeddings, self.folder)
             seconds = time.perf_counter() - start

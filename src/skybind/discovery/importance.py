@@ -103,7 +103,7 @@ def combination_logits(saved: Model, run: Run, rows: np.ndarray) -> dict[Combina
     Each modality is encoded once.
     """
     source = matching_source(saved.binder, saved.modalities, run.source)
-    with progress_bar("deciding from every set of modalities", len(rows), run.show) as report:
+    with progress_bar("deciding from every set of modalities", len(rows)) as report:
         classifier = saved.require_classifier()
         return decide(classifier, source, rows, combinations=True, progress=report).logits
 

@@ -53,7 +53,7 @@ def refold(run: Run, saved: Model, name: str, factor: float) -> np.ndarray:
     pieces = []
     done = 0
     title = f"folding at {factor:g} times the period"
-    with progress_bar(title, len(run.dataset), run.show) as report:
+    with progress_bar(title, len(run.dataset)) as report:
         for table in run.dataset.iter_tables(modality.columns, CHUNK):
             place = table.schema.get_field_index(column)
             period = np.asarray(table[column].cast(pa.float64()).to_numpy(zero_copy_only=False))

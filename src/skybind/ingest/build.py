@@ -123,7 +123,7 @@ class Plan:
     unique: bool = False
 
 
-def build_dataset(plan: Plan, out: Path, overwrite: bool, show: bool) -> ImportSummary:
+def build_dataset(plan: Plan, out: Path, overwrite: bool) -> ImportSummary:
     """Make a dataset step by step; the same call continues one that was interrupted.
 
     Parameters
@@ -133,8 +133,6 @@ def build_dataset(plan: Plan, out: Path, overwrite: bool, show: bool) -> ImportS
         Folder of the dataset.
     overwrite : bool
         Replace a dataset that stands there.
-    show : bool
-        Show the progress.
 
     Returns
     -------
@@ -154,7 +152,7 @@ def build_dataset(plan: Plan, out: Path, overwrite: bool, show: bool) -> ImportS
         simulated=plan.simulated,
         overwrite=overwrite,
     )
-    with target as writer, progress_bar("Importing", plan.total, show) as advance:
+    with target as writer, progress_bar("Importing", plan.total) as advance:
         builder = _Builder(writer, plan)
         looked_at = 0
         for n, read in plan.steps:

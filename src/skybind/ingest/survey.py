@@ -46,7 +46,6 @@ def import_dataset(
     mapping_path: str | Path,
     out: str | Path,
     overwrite: bool = False,
-    show: bool = False,
 ) -> ImportSummary:
     """Make a dataset of survey files.
 
@@ -61,8 +60,6 @@ def import_dataset(
         Folder of the dataset to make.
     overwrite : bool
         Replace a dataset that stands there.
-    show : bool
-        Show the progress.
 
     Returns
     -------
@@ -82,7 +79,7 @@ def import_dataset(
         plan = dataset_reader(mapping.reader)(base / mapping.path, mapping.options, base)
     else:
         plan = _Import(mapping, mapping_path.parent).plan()
-    return build_dataset(plan, out, overwrite, show)
+    return build_dataset(plan, out, overwrite)
 
 
 def import_files(
@@ -91,7 +88,6 @@ def import_files(
     out: str | Path,
     options: dict[str, Any] | None = None,
     overwrite: bool = False,
-    show: bool = False,
 ) -> ImportSummary:
     """Make a dataset of a whole data set in a layout that skybind knows, without a mapping.
 
@@ -105,11 +101,11 @@ def import_files(
         Folder of the dataset to make.
     options : dict, optional
         Options of the reader; paths among them are as seen from here.
-    overwrite, show
+    overwrite
         As of `import_dataset`.
     """
     plan = dataset_reader(reader)(Path(path), options or {}, Path())
-    return build_dataset(plan, Path(out), overwrite, show)
+    return build_dataset(plan, Path(out), overwrite)
 
 
 class _Import:

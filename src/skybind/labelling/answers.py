@@ -129,7 +129,7 @@ class LabelledRun(Run):
 
 def labelled_run(run: Run) -> LabelledRun:
     """Give a run with the answers joined to its labels; what it has prepared is shared."""
-    joined = LabelledRun(run.folder, run.config, run.dataset, run.split, run.show)
+    joined = LabelledRun(run.folder, run.config, run.dataset, run.split)
     if "source" in run.__dict__:
         joined.source = run.source
     return joined

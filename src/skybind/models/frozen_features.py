@@ -71,7 +71,6 @@ def with_features(
     root: Path,
     fingerprint: str,
     views: Mapping[str, Views],
-    show: bool = True,
 ) -> BatchSource:
     """Give a source that batches the cached features of a binder's frozen backbones.
 
@@ -86,8 +85,6 @@ def with_features(
         Of the dataset.
     views : mapping of modality to Views
         Of the modalities with a backbone.
-    show : bool
-        Show progress.
     """
     prepared, origins = dict(source.prepared), dict(source.origins)
     for name, encoder in binder.backboned.items():
@@ -101,7 +98,6 @@ def with_features(
             root,
             fingerprint=fingerprint,
             views=views[name],
-            show=show,
         )
         origins[name] = features_origin(encoder, modality)
     return BatchSource(source.modalities, prepared, origins)
@@ -150,7 +146,6 @@ def cached_features(
     *,
     fingerprint: str,
     views: Views,
-    show: bool = True,
 ) -> Prepared:
     """Add the features of a frozen backbone to prepared arrays; compute them where needed.
 
@@ -167,8 +162,6 @@ def cached_features(
     fingerprint : str
         Of the dataset.
     views : Views
-    show : bool
-        Show progress.
 
     Returns
     -------
@@ -198,9 +191,9 @@ def cached_features(
         lock = root / f".{folder.name}.lock"
         # of two programs that need the same features one computes them, the other waits
         waiting = f"{title}: another program computes them, waiting for it"
-        with alone(lock, otherwise=partial(say, waiting, show)):
+        with alone(lock, otherwise=partial(say, waiting)):
             if not finished.exists():
-                with progress_bar(title, n, show) as progress:
+                with progress_bar(title, n) as progress:
                     _compute(
                         encoder, modality, prepared, folder, shape, viewed, views.seed, progress
                     )

@@ -29,7 +29,7 @@ from skybind.modalities.spectrum import Spectrum
 from skybind.modalities.store import prepare, prepared_folder
 from skybind.models.backbones import save_backbone
 from skybind.models.inference import infer
-from skybind.progress import progress_bar
+from skybind.progress import preparing
 from skybind.runs.run import choose_split
 from skybind.training.autoencoder import train_autoencoder
 from skybind.training.loop import TrainingResult
@@ -90,7 +90,6 @@ def pretrain_backbone(
     *,
     split: Split | None = None,
     resume: bool = True,
-    show: bool = True,
 ) -> BackboneResult:
     """Train an encoder on one modality of a dataset, and save it as a backbone.
 
@@ -110,8 +109,6 @@ def pretrain_backbone(
         Use it instead of the one that the configuration describes.
     resume : bool
         Go on from the last epoch; otherwise train anew.
-    show : bool
-        Show progress.
 
     Raises
     ------
@@ -121,7 +118,7 @@ def pretrain_backbone(
         If the dataset cannot be used.
     """
     folder, dataset = Path(out), Dataset.open(data)
-    workshop = _Workshop(config, dataset, folder, show)
+    workshop = _Workshop(config, dataset, folder)
     chosen = _begin(workshop, data, split)
     done = folder / "result.json"
     if not resume:
@@ -191,8 +188,8 @@ def render_backbone(result: BackboneResult) -> RenderableType:
 class _Workshop:
     """A configuration on a dataset: builds the modality and the encoder, and trains it."""
 
-    def __init__(self, config: BackboneConfig, dataset: Dataset, folder: Path, show: bool) -> None:
-        self.config, self.dataset, self.folder, self.show = config, dataset, folder, show
+    def __init__(self, config: BackboneConfig, dataset: Dataset, folder: Path) -> None:
+        self.config, self.dataset, self.folder = config, dataset, folder
         self.name = config.kind
         self.modality = self._modality()
         self.encoder()  # finds what is wrong with its options before anything is written
@@ -227,8 +224,7 @@ class _Workshop:
         """Prepare the modality, fit it on the training objects, and say what cannot be used."""
         whole = self.restored or self.modality
         place = prepared_folder(self.folder / "prepared", whole, self.dataset.fingerprint)
-        show = self.show and not place.exists()
-        with progress_bar(f"preparing {self.name}", len(self.dataset), show) as report:
+        with preparing(self.name, len(self.dataset), place) as report:
             prepared = prepare(self.dataset, whole, place, report)
         modalities = {self.name: self.modality}
         if self.restored is not None:
@@ -256,7 +252,7 @@ class _Workshop:
     ) -> TrainingResult:
         """Train the encoder in place."""
         config = self.config
-        how: dict[str, Any] = {"seed": config.seed, "resume": resume, "progress": self.show}
+        how: dict[str, Any] = {"seed": config.seed, "resume": resume}
         if config.moco is not None:
             return train_moco(
                 encoder, config.moco, source, self.name, rows, config.training, self.folder, **how

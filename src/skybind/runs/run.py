@@ -23,7 +23,7 @@ from skybind.models.binder import Binder
 from skybind.models.build import build_binder, build_modalities
 from skybind.models.frozen_features import Views, backbone_hashes, with_features, without_features
 from skybind.models.model import Model
-from skybind.progress import progress_bar
+from skybind.progress import preparing
 from skybind.runs.choosing import choose_classes, choose_split
 
 
@@ -41,14 +41,11 @@ class Run:
         In the order of the dataset.
     """
 
-    def __init__(
-        self, folder: Path, config: Config, dataset: Dataset, split: Split, show: bool = True
-    ) -> None:
+    def __init__(self, folder: Path, config: Config, dataset: Dataset, split: Split) -> None:
         self.folder = folder
         self.config = config
         self.dataset = dataset
         self.split = split
-        self.show = show
 
     @classmethod
     def start(
@@ -58,7 +55,6 @@ class Run:
         out: str | Path,
         *,
         split: Split | None = None,
-        show: bool = True,
     ) -> "Run":
         """Start a run in folder `out`, or go on with the one that stands there.
 
@@ -71,8 +67,6 @@ class Run:
             The run's folder.
         split : Split, optional
             Use it instead of the one that the configuration describes.
-        show : bool
-            Show progress.
 
         Raises
         ------
@@ -89,7 +83,7 @@ class Run:
         check_backbones(binder, modalities)
         status = folder / "status.json"
         if status.exists():
-            run = cls.open(folder, data=data, show=show)
+            run = cls.open(folder, data=data)
             run._refuse_other(config, split)
             write_text(folder / "config.yaml", dump_config(config))
             run.config = config
@@ -99,7 +93,7 @@ class Run:
                 f"{folder} holds other files: choose an empty or a new folder for the run."
             )
         chosen = choose_split(config, dataset, split)
-        run = cls(folder, config, dataset, chosen, show)
+        run = cls(folder, config, dataset, chosen)
         refuse_backbone_leaks(binder, dataset.object_ids, chosen)
         _check_cases(run)
         note = {
@@ -115,9 +109,7 @@ class Run:
         return run
 
     @classmethod
-    def open(
-        cls, folder: str | Path, *, data: str | Path | None = None, show: bool = True
-    ) -> "Run":
+    def open(cls, folder: str | Path, *, data: str | Path | None = None) -> "Run":
         """Open a run's folder.
 
         Parameters
@@ -125,8 +117,6 @@ class Run:
         folder : str or Path
         data : str or Path, optional
             Where the dataset is now, if it was moved.
-        show : bool
-            Show progress.
 
         Raises
         ------
@@ -146,7 +136,7 @@ class Run:
             )
         config = load_config(folder / "config.yaml")
         split = Split.read(folder / "split.parquet").align(dataset.object_ids)
-        return cls(folder, config, dataset, split, show)
+        return cls(folder, config, dataset, split)
 
     @cached_property
     def classes(self) -> list[str]:
@@ -182,8 +172,7 @@ class Run:
         prepared = {}
         for name, modality in modalities.items():
             folder = prepared_folder(self.folder / "prepared", modality, self.dataset.fingerprint)
-            show = self.show and not folder.exists()
-            with progress_bar(f"preparing {name}", len(self.dataset), show) as report:
+            with preparing(name, len(self.dataset), folder) as report:
                 prepared[name] = prepare(self.dataset, modality, folder, report)
         source = BatchSource(modalities, prepared)
         rows = self.rows("train")
@@ -227,7 +216,7 @@ class Run:
                 rows = np.concatenate([rows, self.rows("validation")])
             views[name] = Views(0 if settings is None else settings.views, rows, self.config.seed)
         root = self.folder / "prepared"
-        return with_features(source, binder, root, self.dataset.fingerprint, views, self.show)
+        return with_features(source, binder, root, self.dataset.fingerprint, views)
 
     @property
     def shapes(self) -> dict[str, InputShape]:

@@ -71,7 +71,6 @@ def run_pretraining(run: Run, *, resume: bool = True) -> Model:
         seed=run.config.seed,
         symmetric=run.config.model.loss,
         resume=resume,
-        progress=run.show,
     )
     save_model(
         folder / "model",
@@ -198,7 +197,6 @@ def run_finetuning(
         label_smoothing=loss.label_smoothing,
         freeze=["binder"] if case.frozen else [],
         resume=resume,
-        progress=run.show,
     )
     save_model(
         folder / "model",
@@ -237,7 +235,7 @@ def run_embedding(run: Run, *, again: bool = False) -> Embeddings:
         stored = Embeddings.read(folder)
         if stored.model.get("weights") == saved.identity["weights"]:
             return stored
-    with progress_bar("embedding", len(run.dataset), run.show) as report:
+    with progress_bar("embedding", len(run.dataset)) as report:
         embeddings = embed_source(
             saved.binder,
             run.source_for(saved),
@@ -324,15 +322,13 @@ def _forget_pretraining(run: Run) -> None:
 
 def _describe(run: Run, title: str, counts: dict[str, int]) -> None:
     text = ", ".join(f"{name} {number}" for name, number in counts.items())
-    say(f"[bold]{title}[/bold] (objects: {text})", run.show)
+    say(f"{title} (objects: {text})")
 
 
 def embed_anything(
     folder: str | Path,
     data: str | Path | None = None,
     out: str | Path | None = None,
-    *,
-    show: bool = True,
 ) -> tuple[Path, int]:
     """Embed a run's dataset, or another one with the run's (or any saved) model.
 
@@ -344,8 +340,6 @@ def embed_anything(
         Another dataset than the run's.
     out : str or Path, optional
         Where to write; by default `embeddings` in the run's folder.
-    show : bool
-        Show progress.
 
     Returns
     -------
@@ -354,7 +348,7 @@ def embed_anything(
     """
     folder = Path(folder)
     if data is None:
-        run = Run.open(folder, show=show)
+        run = Run.open(folder)
         embeddings = run_embedding(run)
         if out is not None:
             embeddings.write(out)
@@ -365,7 +359,7 @@ def embed_anything(
     saved = find_pretrained(folder, dataset.schema)
     split_file = folder / "split.parquet"
     split = Split.read(split_file) if split_file.exists() else None
-    with progress_bar("embedding", len(dataset), show) as report:
+    with progress_bar("embedding", len(dataset)) as report:
         embeddings = saved.embed_dataset(dataset, split, progress=report)
     embeddings.write(out)
     return Path(out), len(embeddings)

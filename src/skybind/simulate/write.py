@@ -40,7 +40,6 @@ def write_stars(
     seed: int = 0,
     missing: float = 0.0,
     overwrite: bool = False,
-    show: bool = True,
 ) -> None:
     """Simulate a survey of variable stars and write it as a dataset.
 
@@ -55,12 +54,10 @@ def write_stars(
         Fraction of each modality left unobserved; every star keeps at least one.
     overwrite : bool
         Replace a dataset that stands there.
-    show : bool
-        Show progress.
     """
     surveys = iter_stars(n_objects, seed=seed, missing=missing)
     what = f"simulated variable stars, {n_objects} objects, seed {seed}, missing {missing}"
-    _write(path, surveys, STAR_OBSERVATIONS, n_objects, what, overwrite, show)
+    _write(path, surveys, STAR_OBSERVATIONS, n_objects, what, overwrite)
 
 
 def write_galaxies(
@@ -70,7 +67,6 @@ def write_galaxies(
     seed: int = 0,
     missing: float = 0.0,
     overwrite: bool = False,
-    show: bool = True,
     processes: int = 1,
 ) -> None:
     """Simulate a survey of galaxies, images and spectra, and write it as a dataset.
@@ -87,14 +83,12 @@ def write_galaxies(
         at least one.
     overwrite : bool
         Replace a dataset that stands there.
-    show : bool
-        Show progress.
     processes : int
         Processes that simulate; the survey does not depend on it.
     """
     surveys = iter_galaxies(n_objects, seed=seed, missing=missing, chunk=256, processes=processes)
     what = f"simulated galaxies, {n_objects} objects, seed {seed}, missing {missing}"
-    _write(path, surveys, GALAXY_OBSERVATIONS, n_objects, what, overwrite, show)
+    _write(path, surveys, GALAXY_OBSERVATIONS, n_objects, what, overwrite)
 
 
 def _write(
@@ -104,13 +98,12 @@ def _write(
     n_objects: int,
     what: str,
     overwrite: bool,
-    show: bool,
 ) -> None:
     """Write the chunks of a survey as the parts of a dataset, as they are made."""
     first = next(surveys)
     columns = {**observations, **{n: _column(c) for n, c in first.columns.items()}}
     with (
-        progress_bar("simulating", n_objects, show) as report,
+        progress_bar("simulating", n_objects) as report,
         DatasetWriter(
             path, columns, provenance=what, simulated=True, overwrite=overwrite
         ) as writer,

@@ -184,7 +184,6 @@ def train_autoencoder(
     redshift: np.ndarray | None = None,
     seed: int,
     resume: bool = False,
-    progress: bool = True,
 ) -> TrainingResult:
     """Train an encoder of spectra by restoring them; it ends with the best epoch's weights.
 
@@ -216,15 +215,13 @@ def train_autoencoder(
         Decides the weights of the decoder, the order of objects and the views.
     resume : bool
         Go on from `out/last.ckpt` if there is one.
-    progress : bool
-        Show the progress.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         decoder = SpectrumDecoder(encoder.out_features, wavelength, options)
     module = Autoencoder(encoder, decoder)
     task = _Reconstruction(module, options, source, name, target, rows, redshift)
-    return fit(task, training, Path(out), seed=seed, resume=resume, progress=progress)
+    return fit(task, training, Path(out), seed=seed, resume=resume)
 
 
 class _Reconstruction(Task):

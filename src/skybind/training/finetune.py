@@ -32,7 +32,6 @@ def finetune(
     label_smoothing: float = 0.0,
     freeze: Sequence[str] = (),
     resume: bool = False,
-    progress: bool = True,
     on_save: OnSave | None = None,
 ) -> TrainingResult:
     """Train a classifier and leave the weights of the lowest validation loss in it.
@@ -63,7 +62,7 @@ def finetune(
         validation loss is the plain one.
     freeze : sequence of str
         Submodules of the classifier, by name, that are left as they are (dropout off).
-    resume, progress, on_save
+    resume, on_save
         As in `pretrain`.
 
     Returns
@@ -85,9 +84,7 @@ def finetune(
     was_trained = {p: p.requires_grad for p in classifier.parameters()}
     try:
         task.freeze()
-        return fit(
-            task, options, Path(out), seed=seed, resume=resume, progress=progress, on_save=on_save
-        )
+        return fit(task, options, Path(out), seed=seed, resume=resume, on_save=on_save)
     finally:
         for parameter, trained in was_trained.items():
             parameter.requires_grad_(trained)

@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ import torch
 
 from skybind.config.training import TrainingOptions
 from skybind.errors import DataError, ModelError, SkybindError
+from skybind.progress import hush, set_verbosity, verbosity
 from skybind.training.averaging import MovingAverage
 from skybind.training.batches import (
     Sample,
@@ -91,7 +92,6 @@ def fit(
     *,
     seed: int,
     resume: bool = False,
-    progress: bool = True,
     on_save: OnSave | None = None,
 ) -> TrainingResult:
     """Train `task.module` and leave the best weights in it.
@@ -112,8 +112,6 @@ def fit(
         Decides the order of objects, crops and dropout.
     resume : bool
         Go on from `last.ckpt` if there is one.
-    progress : bool
-        Show the progress.
     on_save : callable, optional
         Called with the path of `best.safetensors` whenever it was written, in the first
         process. With several devices it must be picklable.
@@ -133,10 +131,10 @@ def fit(
             )
     out.mkdir(parents=True, exist_ok=True)
     home = next(task.module.parameters()).device
-    job = _Job(task, options, out, seed, resume, progress, on_save)
+    job = _Job(task, options, out, seed, resume, on_save)
     with quiet():
         fabric = make_fabric(options)
-        with shared(replace(job, progress=False, on_save=None)):
+        with shared(replace(job, on_save=None)):
             outcome = fabric.launch(job)
     if isinstance(outcome, SkybindError):
         raise outcome
@@ -155,8 +153,8 @@ class _Job:
     out: Path
     seed: int
     resume: bool
-    progress: bool
     on_save: OnSave | None
+    verbosity: int = field(default_factory=verbosity)
 
     def __call__(self, fabric: "Fabric") -> TrainingResult | SkybindError:
         """Train; errors are returned, so that they cross processes in one piece."""
@@ -168,8 +166,9 @@ class _Job:
                 tensor.data = tensor.data.clone()  # spawned processes share their memory
         try:
             run = _Run(fabric, task, self.options, self.out, self.seed, self.on_save)
-            show = self.progress and fabric.is_global_zero
-            display = ProgressDisplay(task.title, task.score, self.options.epochs, show)
+            if not fabric.is_global_zero:
+                hush()
+            display = ProgressDisplay(task.title, task.score, self.options.epochs)
             return run.train(self.resume, display)
         except SkybindError as error:
             return error
@@ -183,6 +182,7 @@ class _Job:
         """Arrive in a new process, where Lightning is about to remark on its start."""
         silence(logging.ERROR)
         self.__dict__.update(state)
+        set_verbosity(self.verbosity)
 
 
 class _Run:

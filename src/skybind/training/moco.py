@@ -159,7 +159,6 @@ def train_moco(
     *,
     seed: int,
     resume: bool = False,
-    progress: bool = True,
 ) -> TrainingResult:
     """Train an encoder by momentum contrast; it ends with the weights of the best epoch.
 
@@ -185,8 +184,6 @@ def train_moco(
         Decides the weights of the head, the first queue, the order of objects and the views.
     resume : bool
         Go on from `out/last.ckpt` if there is one.
-    progress : bool
-        Show the progress.
 
     Raises
     ------
@@ -202,7 +199,7 @@ def train_moco(
         torch.manual_seed(seed)
         module = Moco(encoder, options)
     task = _Moco(module, source, name, rows)
-    return fit(task, training, Path(out), seed=seed, resume=resume, progress=progress)
+    return fit(task, training, Path(out), seed=seed, resume=resume)
 
 
 class _Moco(Task):

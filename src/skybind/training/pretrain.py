@@ -26,7 +26,6 @@ def pretrain(
     seed: int,
     symmetric: Symmetric = "sum",
     resume: bool = False,
-    progress: bool = True,
     on_save: OnSave | None = None,
 ) -> TrainingResult:
     """Pre-train a binder and leave the weights of the lowest validation loss in it.
@@ -54,8 +53,6 @@ def pretrain(
         How the two directions of a pair's loss are joined (AstroM3: sum; AstroCLIP: mean).
     resume : bool
         Go on from `out/last.ckpt` if there is one.
-    progress : bool
-        Show the progress.
     on_save : callable, optional
         Called with the path of `best.safetensors` whenever it was written.
 
@@ -71,9 +68,7 @@ def pretrain(
         If a loss is not finite, or `resume` finds the checkpoint of another run.
     """
     task = _Pretraining(binder, source, split_rows, symmetric)
-    return fit(
-        task, options, Path(out), seed=seed, resume=resume, progress=progress, on_save=on_save
-    )
+    return fit(task, options, Path(out), seed=seed, resume=resume, on_save=on_save)
 
 
 class _Pretraining(Task):

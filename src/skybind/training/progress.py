@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any
 
 from skybind.files import atomic_path
+from skybind.progress import console, say, speaking
 
 Record = dict[str, float]
 
@@ -23,16 +24,11 @@ class ProgressDisplay:
         What the accuracy is called.
     epochs : int
         Epochs at most.
-    show : bool
-        False: say nothing.
     """
 
-    def __init__(self, title: str, score: str, epochs: int, show: bool) -> None:
-        from rich.console import Console
-
-        self._title, self._score, self._epochs, self._show = title, score, epochs, show
-        self._console = Console(stderr=True, highlight=False)
-        self._bar = self._make_bar() if show and self._console.is_terminal else None
+    def __init__(self, title: str, score: str, epochs: int) -> None:
+        self._title, self._score, self._epochs = title, score, epochs
+        self._bar = self._make_bar() if speaking() and console().is_terminal else None
         self._task: Any = None
 
     def __enter__(self) -> "ProgressDisplay":
@@ -48,8 +44,8 @@ class ProgressDisplay:
     ) -> None:
         if self._bar:
             self._bar.stop()
-        if kind is KeyboardInterrupt and self._show:
-            self.say("Interrupted; resume to go on from the last whole epoch.")
+        if kind is KeyboardInterrupt:
+            say("Interrupted; resume to go on from the last whole epoch.")
 
     @property
     def live(self) -> bool:
@@ -72,19 +68,12 @@ class ProgressDisplay:
 
     def epoch(self, record: Record, best: bool, left: float) -> None:
         """Say how an epoch went; `left` are the seconds to the last epoch."""
-        if not self._show:
-            return
         parts = [
             f"epoch {record['epoch']:.0f}/{self._epochs}",
             self._describe(summary(record)),
             f"left {_duration(left)}" if left > 0 else "done",
         ]
-        self.say(f"{self._title} " + "  ".join(parts) + ("  best so far" if best else ""))
-
-    def say(self, line: str) -> None:
-        """Print one line."""
-        if self._show:
-            self._console.print(line, markup=False, soft_wrap=True)
+        say(f"{self._title} " + "  ".join(parts) + ("  best so far" if best else ""))
 
     def _describe(self, values: Mapping[str, float]) -> str:
         parts = []
@@ -105,7 +94,7 @@ class ProgressDisplay:
             BarColumn(bar_width=20),
             TextColumn("{task.fields[values]}"),
             TimeRemainingColumn(),
-            console=self._console,
+            console=console(),
             transient=True,
         )
 

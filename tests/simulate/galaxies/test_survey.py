@@ -144,7 +144,7 @@ def test_numbers_depend_on_seed_and_index_only():
 
 
 def test_missing_observations_and_writing(tmp_path):
-    write_galaxies(tmp_path / "d", 70, seed=1, missing=0.3, show=False)
+    write_galaxies(tmp_path / "d", 70, seed=1, missing=0.3)
     data = Dataset.open(tmp_path / "d")
     assert len(data) == 70
     assert data.schema.simulated
