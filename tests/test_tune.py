@@ -85,14 +85,16 @@ def test_the_best_of_the_trials_is_given_and_those_that_failed_say_why(stars, tm
     assert load_config(result.config).finetuning.training.learning_rate == rate
 
 
-def test_a_real_search_judges_by_validation_objects_and_shares_what_it_can(stars, tmp_path, capsys):
+def test_a_real_search_judges_by_validation_objects_and_shares_what_it_can(
+    stars, tmp_path, capsys, talking
+):
     space = {"finetuning.training.learning_rate": {"choices": [1e-5, 3e-2]}}
     config = settings("metadata-10-pretrained", space)
     config = with_values(config, {"finetuning.training.epochs": 12}, "test")
     result = tune(config, stars, tmp_path, trials=3)
     assert result.best == {"finetuning.training.learning_rate": 3e-2}
     assert 0.3 < result.value <= 1
-    assert "trial 3 (finetuning.training.learning_rate" in capsys.readouterr().out
+    assert "trial 3 (finetuning.training.learning_rate" in capsys.readouterr().err
     # one pre-training and one preparation for all, and no test object was ever predicted
     assert [p.parent.parent.name for p in tmp_path.glob("**/pretrain/model")] == ["base"]
     assert not list(tmp_path.glob("**/metrics.json"))
