@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from skybind.data.dataset import DatasetWriter
 from skybind.data.schema import Column
 from skybind.data.splits import Split
+from skybind.data.write import DatasetWriter
 from skybind.lightcurves.features import FEATURES
 from skybind.lightcurves.series import group_median
 from skybind.ragged import Ragged

@@ -15,10 +15,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from skybind.data.check import check_dataset
-from skybind.data.dataset import Dataset, DatasetWriter
+from skybind.data.dataset import Dataset
 from skybind.data.info import dataset_info
 from skybind.data.schema import METADATA_KEY, Column
 from skybind.data.splits import Split, random_split
+from skybind.data.write import DatasetWriter
 from skybind.errors import SkybindError
 from skybind.ragged import Ragged
 from tests.broken import GARBAGE, everything, expect_one_sentence, named

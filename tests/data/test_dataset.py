@@ -5,10 +5,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from skybind.data.check import check_dataset
-from skybind.data.dataset import Dataset, DatasetWriter, read_quarantine
+from skybind.data.dataset import Dataset
 from skybind.data.info import dataset_info, render_info
+from skybind.data.quarantine import read_quarantine
 from skybind.data.schema import METADATA_KEY, Column, DatasetSchema
 from skybind.data.splits import random_split
+from skybind.data.write import DatasetWriter
 from skybind.errors import DataError
 from skybind.ragged import Ragged
 
@@ -246,7 +248,7 @@ def test_attributes_of_a_column_are_kept(tmp_path):
 
 
 def test_row_groups_of_large_rows_are_small(tmp_path, monkeypatch):
-    monkeypatch.setattr("skybind.data.dataset.ROW_GROUP_BYTES", 10_000)
+    monkeypatch.setattr("skybind.data.write.ROW_GROUP_BYTES", 10_000)
     with DatasetWriter(tmp_path / "d", {"image": IMAGE}) as writer:
         writer.append({"object_id": np.array(list("abcdefgh")), "image": images([20] * 8)})
     footer = pq.ParquetFile(tmp_path / "d" / "objects" / "part-00000.parquet").metadata
@@ -266,7 +268,7 @@ def test_text_alone_is_written_with_a_dictionary(folder):
 
 
 def test_rows_are_taken_from_their_row_groups_in_any_order(tmp_path, monkeypatch):
-    monkeypatch.setattr("skybind.data.dataset.ROW_GROUP_BYTES", 10_000)
+    monkeypatch.setattr("skybind.data.write.ROW_GROUP_BYTES", 10_000)
     with DatasetWriter(tmp_path / "d", {"image": IMAGE}) as writer:
         for part in range(3):
             ids = np.array([f"{part}{i}" for i in range(5)])

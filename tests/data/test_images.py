@@ -9,9 +9,10 @@ import pytest
 from rich.console import Console
 
 from skybind.data.check import check_dataset
-from skybind.data.dataset import Dataset, DatasetWriter
+from skybind.data.dataset import Dataset
 from skybind.data.info import dataset_info, render_info
 from skybind.data.schema import METADATA_KEY, Column
+from skybind.data.write import DatasetWriter
 from skybind.ragged import Ragged
 
 

@@ -15,7 +15,8 @@ import torch
 from skybind.config import load_config
 from skybind.config.backbone import load_backbone_config
 from skybind.data.check import check_dataset
-from skybind.data.dataset import Dataset, read_quarantine
+from skybind.data.dataset import Dataset
+from skybind.data.quarantine import read_quarantine
 from skybind.data.splits import PARTS, Split
 from skybind.data.where import fulfilled
 from skybind.embeddings.store import Embeddings

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skybind.data.dataset import Dataset, DatasetWriter
+from skybind.data.dataset import Dataset
 from skybind.data.schema import Column
 from skybind.data.where import fulfilled
+from skybind.data.write import DatasetWriter
 from skybind.errors import DataError
 
 

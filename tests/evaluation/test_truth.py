@@ -3,8 +3,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from skybind.data.dataset import DatasetWriter
 from skybind.data.schema import Column
+from skybind.data.write import DatasetWriter
 from skybind.evaluation.truth import planted_faults, planted_kinds, truth_traits
 
 N = 8

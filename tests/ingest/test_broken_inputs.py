@@ -18,8 +18,9 @@ import yaml
 from astropy.io import fits
 
 from skybind.data.check import check_dataset
-from skybind.data.dataset import Dataset, read_quarantine
+from skybind.data.dataset import Dataset
 from skybind.data.info import dataset_info
+from skybind.data.quarantine import read_quarantine
 from skybind.errors import SkybindError
 from skybind.ingest.survey import import_dataset
 from tests.broken import GARBAGE, everything, expect_one_sentence, named

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skybind.data.dataset import Dataset, read_quarantine
+from skybind.data.dataset import Dataset
+from skybind.data.quarantine import read_quarantine
 from skybind.data.schema import Column
 from skybind.data.splits import Split
 from skybind.errors import DataError

@@ -2,8 +2,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from skybind.data.dataset import BASE_COLUMNS
-from skybind.data.schema import Column, DatasetSchema
+from skybind.data.schema import BASE_COLUMNS, Column, DatasetSchema
 from skybind.ragged import Ragged
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 from skybind.config import load_config
-from skybind.data.dataset import DatasetWriter
 from skybind.data.schema import Column
+from skybind.data.write import DatasetWriter
 from skybind.ragged import Ragged
 
 SIDE, PIXELS = 20, 96

@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from skybind.config.backbone import load_backbone_config
-from skybind.data.dataset import Dataset, DatasetWriter
+from skybind.data.dataset import Dataset
 from skybind.data.schema import Column
 from skybind.data.splits import Split
+from skybind.data.write import DatasetWriter
 from skybind.errors import ConfigError
 from skybind.models.backbones import load_backbone
 from skybind.models.leaks import hash_ids

@@ -11,8 +11,9 @@ from safetensors.torch import load_file, save_file
 
 from skybind.config import Config
 from skybind.config.load import merge, validate
-from skybind.data.dataset import Dataset, DatasetWriter
+from skybind.data.dataset import Dataset
 from skybind.data.schema import Column
+from skybind.data.write import DatasetWriter
 from skybind.embeddings.store import Embeddings
 from skybind.encoders import InputShape, build_encoder
 from skybind.errors import ConfigError, LeakError, ModelError

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from skybind.config import load_config
-from skybind.data.dataset import Dataset, read_quarantine
+from skybind.data.dataset import Dataset
+from skybind.data.quarantine import read_quarantine
 from skybind.data.splits import random_split
 from skybind.embeddings.store import Embeddings
 from skybind.errors import ConfigError, DataError, LeakError, ModelError

@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from skybind.data.dataset import BASE_COLUMNS, ID, QUARANTINE_SCHEMA, object_parts, read_quarantine
-from skybind.data.schema import Column, DatasetSchema
+from skybind.data.quarantine import QUARANTINE_SCHEMA, read_quarantine
+from skybind.data.schema import BASE_COLUMNS, ID, Column, DatasetSchema
+from skybind.data.sources import object_parts
 from skybind.data.splits import Split
 from skybind.data.units import parse_unit
 from skybind.errors import ConfigError, DataError

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skybind.data.dataset import Dataset, read_quarantine, short_reason
+from skybind.data.dataset import Dataset
+from skybind.data.quarantine import read_quarantine, short_reason
 from skybind.data.schema import Column
 from skybind.data.splits import PARTS, Split
 from skybind.errors import DataError

@@ -48,6 +48,15 @@ class Column:
             )
 
 
+ID, RA, DEC = "object_id", "ra", "dec"
+#: Columns that every dataset has.
+BASE_COLUMNS = {
+    ID: Column("id", None, "Name of the object, unique in the dataset"),
+    RA: Column("position", "deg", "Right ascension, ICRS"),
+    DEC: Column("position", "deg", "Declination, ICRS"),
+}
+
+
 @dataclass(frozen=True)
 class DatasetSchema:
     """What a dataset holds and where it comes from."""

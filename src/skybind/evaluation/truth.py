@@ -5,7 +5,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from skybind.data.dataset import ID, Dataset
+from skybind.data.dataset import Dataset
+from skybind.data.schema import ID
 
 #: Text of more different values than this is a name, not a kind.
 KINDS = 20

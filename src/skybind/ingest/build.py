@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from skybind.data.dataset import ID
-from skybind.data.schema import Column
+from skybind.data.quarantine import short_reason
+from skybind.data.schema import ID, Column
 from skybind.data.splits import Split
 from skybind.errors import DataError
 from skybind.files import write_json
@@ -21,7 +21,6 @@ from skybind.ragged import Ragged
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-from skybind.data.dataset import short_reason
 
 CLEANERS: dict[str, Callable[[Ragged], Cleaned]] = {
     "photometry": clean_photometry,

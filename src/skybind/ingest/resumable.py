@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from skybind import __version__
-from skybind.data.dataset import DatasetWriter
 from skybind.data.schema import Column
+from skybind.data.write import DatasetWriter
 from skybind.errors import DataError, SkybindError
 from skybind.files import json_hash, write_json
 from skybind.locks import alone

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from skybind.data.dataset import BASE_COLUMNS
-from skybind.data.schema import Column
+from skybind.data.schema import BASE_COLUMNS, Column
 from skybind.data.units import convert
 from skybind.errors import DataError
 from skybind.ingest.build import Chunk, ImportSummary, Plan, Row, build_dataset, quarantine_row

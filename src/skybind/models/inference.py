@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from skybind.data.dataset import ID, Dataset
+from skybind.data.dataset import Dataset
+from skybind.data.schema import ID
 from skybind.embeddings.store import Embeddings
 from skybind.measures.importance import all_combinations
 from skybind.modalities.base import Modality

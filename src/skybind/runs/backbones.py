@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from skybind.config import dump_config
 from skybind.config.backbone import BackboneConfig, load_backbone_config
 from skybind.config.load import validate
-from skybind.data.dataset import Dataset, write_quarantine
+from skybind.data.dataset import Dataset
+from skybind.data.quarantine import write_quarantine
 from skybind.data.splits import Split
 from skybind.encoders.registry import Encoder, build_encoder
 from skybind.errors import ConfigError, DataError

@@ -10,7 +10,8 @@ import numpy as np
 import yaml
 
 from skybind.config import Config, dump_config, load_config
-from skybind.data.dataset import Dataset, write_quarantine
+from skybind.data.dataset import Dataset
+from skybind.data.quarantine import write_quarantine
 from skybind.data.splits import Split
 from skybind.errors import ConfigError, DataError
 from skybind.files import atomic_path, write_json, write_text

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from skybind.data.dataset import DEC, RA, Dataset
+from skybind.data.dataset import Dataset
+from skybind.data.schema import DEC, RA
 from skybind.errors import DataError
 from skybind.search.nearest import (
     DuplicateRule,

@@ -7,7 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from skybind.data.dataset import ID, Dataset
+from skybind.data.dataset import Dataset
+from skybind.data.schema import ID
 from skybind.errors import DataError
 
 

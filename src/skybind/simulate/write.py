@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from skybind.data.dataset import DatasetWriter
 from skybind.data.schema import Column
+from skybind.data.write import DatasetWriter
 from skybind.progress import progress_bar
 from skybind.ragged import Ragged
 from skybind.simulate.galaxies.survey import OBSERVATIONS as GALAXY_OBSERVATIONS

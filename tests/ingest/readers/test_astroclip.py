@@ -19,7 +19,8 @@ import pytest
 import yaml
 
 from skybind.data.check import check_dataset
-from skybind.data.dataset import Dataset, read_quarantine
+from skybind.data.dataset import Dataset
+from skybind.data.quarantine import read_quarantine
 from skybind.data.splits import Split
 from skybind.errors import ConfigError, DataError
 from skybind.ingest.readers import astroclip_hdf5, astroclip_hub

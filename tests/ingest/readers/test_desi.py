@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skybind.data.check import check_dataset
-from skybind.data.dataset import Dataset, read_quarantine
+from skybind.data.dataset import Dataset
+from skybind.data.quarantine import read_quarantine
 from skybind.errors import ConfigError, DataError
 from skybind.ingest.build import ImportSummary
 from skybind.ingest.readers import desi

@@ -16,7 +16,8 @@ from astropy.io import fits
 from PIL import Image
 
 from skybind.data.check import check_dataset
-from skybind.data.dataset import Dataset, read_quarantine
+from skybind.data.dataset import Dataset
+from skybind.data.quarantine import read_quarantine
 from skybind.errors import ConfigError, DataError
 from skybind.ingest.build import ImportSummary
 from skybind.ingest.survey import import_dataset

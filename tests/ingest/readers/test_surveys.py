@@ -16,7 +16,8 @@ import yaml
 from astropy.io import fits
 
 from skybind.data.check import check_dataset
-from skybind.data.dataset import Dataset, read_quarantine
+from skybind.data.dataset import Dataset
+from skybind.data.quarantine import read_quarantine
 from skybind.data.splits import Split
 from skybind.errors import ConfigError, DataError
 from skybind.ingest.readers import registry

@@ -1,0 +1,40 @@
+"""The quarantine of a dataset or run: what was set aside, with its reason."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from skybind.data.sources import readable
+from skybind.files import atomic_path
+
+QUARANTINE_SCHEMA = pa.schema(
+    [(name, pa.string()) for name in ("object_id", "source", "modality", "reason")]
+)
+
+
+def write_quarantine(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write the quarantine table of a dataset or run."""
+    clean = [{name: row.get(name) for name in QUARANTINE_SCHEMA.names} for row in rows]
+    with atomic_path(folder / "quarantine.parquet") as temporary:
+        pq.write_table(pa.Table.from_pylist(clean, QUARANTINE_SCHEMA), temporary)
+
+
+def read_quarantine(folder: Path) -> list[dict[str, Any]]:
+    """Read the quarantine table of a dataset or run; empty if there is none."""
+    path = folder / "quarantine.parquet"
+    if not path.exists():
+        return []
+    with readable(f"The dataset at {folder}"):
+        return pq.read_table(path, columns=QUARANTINE_SCHEMA.names).to_pylist()
+
+
+def short_reason(reason: str, source: str = "") -> str:
+    """A reason without what is particular to one row, so that reasons can be counted."""
+    reason = reason.split(" (")[0]
+    for name in (source, source.partition("/")[2], source.rpartition("/")[2]):
+        if name:
+            reason = reason.replace(name, "the file")
+    return reason[:120].rstrip(".")

@@ -1,0 +1,287 @@
+"""Where the columns of a dataset come from: Parquet files, memory, or another source changed."""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as pds
+import pyarrow.parquet as pq
+
+from skybind.errors import DataError
+
+#: How far Arrow reads ahead: with images, a batch may be tens of megabytes.
+READAHEAD = {"batch_readahead": 2, "fragment_readahead": 1}
+
+
+class Source(Protocol):
+    """Columns of many objects, read some at a time."""
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Names, types and metadata of all columns."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def table(self, columns: Sequence[str], rows: np.ndarray | None = None) -> pa.Table:
+        """Read columns, of all objects or of those with indices `rows`, in that order."""
+        ...
+
+    def batches(self, columns: Sequence[str], rows: int) -> Iterator[pa.Table]:
+        """Read columns in chunks of at most `rows` objects."""
+        ...
+
+    def lengths(self, column: str, field: str) -> np.ndarray:
+        """Lengths of one list of a struct column, -1 where the struct is null, shape (n,)."""
+        ...
+
+    def fingerprint(self) -> str:
+        """Hash that differs where the content does, 16 hex digits."""
+        ...
+
+    def n_bytes(self) -> int:
+        """Bytes that it takes where it is kept."""
+        ...
+
+
+class ParquetSource:
+    """Parquet files as one table, read row group by row group."""
+
+    def __init__(self, parts: Sequence[Path]) -> None:
+        # Arrow's default fetches whole files ahead, which for images is gigabytes
+        options = pds.ParquetFragmentScanOptions(pre_buffer=False)
+        self._files = [str(part) for part in parts]
+        self._dataset = pds.dataset(
+            self._files, format=pds.ParquetFileFormat(default_fragment_scan_options=options)
+        )
+
+    @property
+    def schema(self) -> pa.Schema:
+        return self._dataset.schema
+
+    def __len__(self) -> int:
+        return int(self._dataset.count_rows())
+
+    def table(self, columns: Sequence[str], rows: np.ndarray | None = None) -> pa.Table:
+        if rows is None:
+            return self._dataset.to_table(columns=list(columns))
+        return self._take(columns, rows)
+
+    def batches(self, columns: Sequence[str], rows: int) -> Iterator[pa.Table]:
+        for batch in self._dataset.to_batches(columns=list(columns), batch_size=rows, **READAHEAD):
+            if batch.num_rows:
+                yield pa.Table.from_batches([batch])
+
+    def lengths(self, column: str, field: str) -> np.ndarray:
+        # only this field: an image has several, and Arrow's scanner would read them all
+        lengths = [np.zeros(0, np.int64)]
+        for part in self._files:
+            file = pq.ParquetFile(part)
+            for index in range(file.num_row_groups):
+                table = file.read_row_group(index, columns=[f"{column}.{field}"])
+                lengths.append(_lengths(table[column], field))
+        return np.concatenate(lengths)
+
+    def fingerprint(self) -> str:
+        """Hash of the files' footers.
+
+        A footer holds the schema with the time of writing, and sizes and extremes of every column
+        chunk: quick for any size, and different for any dataset that skybind writes.
+        """
+        digest = hashlib.sha256()
+        for part in self._files:
+            digest.update(_footer(Path(part)))
+        return digest.hexdigest()[:16]
+
+    def n_bytes(self) -> int:
+        return sum(Path(part).stat().st_size for part in self._files)
+
+    def _take(self, columns: Sequence[str], rows: np.ndarray) -> pa.Table:
+        """Read some rows, one row group at a time, and only the groups that hold any."""
+        wanted, inverse = np.unique(np.asarray(rows, np.int64), return_inverse=True)
+        if len(wanted) and (wanted[0] < 0 or wanted[-1] >= len(self)):
+            row = wanted[0] if wanted[0] < 0 else wanted[-1]
+            raise pa.ArrowIndexError(f"row {row} is not there")
+        pieces = []
+        start = 0
+        schema = self.schema
+        for fragment in self._dataset.get_fragments():
+            for index, group in enumerate(fragment.row_groups):
+                stop = start + group.num_rows
+                low, high = np.searchsorted(wanted, [start, stop])
+                if high > low:
+                    part = fragment.subset(row_group_ids=[index], schema=schema)
+                    table = part.to_table(columns=list(columns), schema=schema)
+                    pieces.append(table.take(pa.array(wanted[low:high] - start)))
+                start = stop
+        if not pieces:
+            return pa.schema([schema.field(c) for c in columns], schema.metadata).empty_table()
+        return pa.concat_tables(pieces).take(pa.array(inverse.ravel()))
+
+
+class MemorySource:
+    """A table in memory."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table
+
+    @property
+    def schema(self) -> pa.Schema:
+        return self._table.schema
+
+    def __len__(self) -> int:
+        return int(self._table.num_rows)
+
+    def table(self, columns: Sequence[str], rows: np.ndarray | None = None) -> pa.Table:
+        chosen = self._table.select(list(columns))
+        return chosen if rows is None else chosen.take(pa.array(np.asarray(rows, np.int64)))
+
+    def batches(self, columns: Sequence[str], rows: int) -> Iterator[pa.Table]:
+        for start in range(0, len(self), rows):
+            yield self._table.select(list(columns)).slice(start, rows).combine_chunks()
+
+    def lengths(self, column: str, field: str) -> np.ndarray:
+        return _lengths(self._table[column], field)
+
+    def fingerprint(self) -> str:
+        digest = hashlib.sha256(self._table.schema.serialize())
+        for batch in self._table.combine_chunks().to_batches(4096):
+            digest.update(batch.serialize())
+        return digest.hexdigest()[:16]
+
+    def n_bytes(self) -> int:
+        return int(self._table.nbytes)
+
+
+@dataclass(frozen=True)
+class Change:
+    """How a column of a `ChangedSource` is made.
+
+    Attributes
+    ----------
+    column : str or None
+        Column of the source below that it is made of; None for one that is null everywhere.
+    kind : DataType
+        Type of the new column.
+    make : callable, optional
+        Takes that column, some objects at a time, and gives the new one; the same by default.
+    """
+
+    column: str | None
+    kind: pa.DataType
+    make: Callable[[pa.ChunkedArray], pa.Array] | None = None
+
+
+class ChangedSource:
+    """Columns of another source under other names or in other units, changed as they are read.
+
+    Parameters
+    ----------
+    below : Source
+    changes : mapping of str to Change
+        Every column, by its new name.
+    """
+
+    def __init__(self, below: Source, changes: Mapping[str, Change]) -> None:
+        self._below = below
+        self._changes = dict(changes)
+        self._schema = pa.schema([(name, c.kind) for name, c in self._changes.items()])
+
+    @property
+    def schema(self) -> pa.Schema:
+        return self._schema
+
+    def __len__(self) -> int:
+        return len(self._below)
+
+    def table(self, columns: Sequence[str], rows: np.ndarray | None = None) -> pa.Table:
+        return self._changed(self._below.table(self._needed(columns), rows), columns)
+
+    def batches(self, columns: Sequence[str], rows: int) -> Iterator[pa.Table]:
+        for table in self._below.batches(self._needed(columns), rows):
+            yield self._changed(table, columns)
+
+    def lengths(self, column: str, field: str) -> np.ndarray:
+        change = self._changes[column]
+        if change.column is None:
+            return np.full(len(self), -1)
+        if change.make is None:
+            return self._below.lengths(change.column, field)
+        parts = [_lengths(table[column], field) for table in self.batches([column], 4096)]
+        return np.concatenate([np.zeros(0, np.int64), *parts])
+
+    def fingerprint(self) -> str:
+        text = f"{self._below.fingerprint()} {self._schema}"
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def n_bytes(self) -> int:
+        return self._below.n_bytes()
+
+    def _needed(self, columns: Sequence[str]) -> list[str]:
+        found = (self._changes[name].column for name in columns)
+        needed = list(dict.fromkeys(name for name in found if name is not None))
+        return needed or self._below.schema.names[:1]  # the number of rows has to be known
+
+    def _changed(self, table: pa.Table, columns: Sequence[str]) -> pa.Table:
+        made = {}
+        for name in columns:
+            change = self._changes[name]
+            if change.column is None:
+                made[name] = pa.nulls(table.num_rows, change.kind)
+            elif change.make is None:
+                made[name] = table[change.column]
+            else:
+                made[name] = change.make(table[change.column])
+        return pa.table(made)
+
+
+def object_parts(path: Path) -> list[Path]:
+    """Files of a dataset's objects, in order.
+
+    Raises
+    ------
+    DataError
+        If there is no dataset at `path`.
+    """
+    if not path.exists():
+        raise DataError(f"There is no dataset at {path}: the folder does not exist.")
+    if not path.is_dir():
+        raise DataError(f"{path} is a file: a dataset is a folder.")
+    parts = sorted((path / "objects").glob("*.parquet"))
+    if not parts:
+        raise DataError(
+            f"{path} is not a skybind dataset: it has no objects/*.parquet "
+            "(make one with 'skybind simulate' or 'skybind data import')."
+        )
+    return parts
+
+
+@contextmanager
+def readable(what: str) -> Iterator[None]:
+    """Turn whatever Arrow raises on damaged files into one sentence about `what`."""
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        first = (str(error).splitlines() or [""])[0][:300].rstrip(".")
+        raise DataError(f"{what} cannot be read: {first}.") from error
+
+
+def _lengths(column: pa.ChunkedArray, field: str) -> np.ndarray:
+    lists = pc.struct_field(column, field)
+    return pc.fill_null(pc.cast(pc.list_value_length(lists), pa.int64()), -1).to_numpy()
+
+
+def _footer(path: Path) -> bytes:
+    """Footer of a Parquet file: it holds the sizes and statistics of every column chunk."""
+    with path.open("rb") as file:
+        file.seek(-8, os.SEEK_END)
+        length = int.from_bytes(file.read(4), "little")
+        file.seek(-8 - length, os.SEEK_END)
+        return file.read()

@@ -1,0 +1,191 @@
+"""Writing a dataset: part by part, whole or not at all."""
+
+import datetime
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from skybind.data.quarantine import write_quarantine
+from skybind.data.schema import BASE_COLUMNS, DEC, ID, RA, Column, DatasetSchema
+from skybind.errors import DataError
+from skybind.files import atomic_path
+from skybind.ragged import Ragged
+
+#: Largest row group that is written, before compression: what a reader holds at least.
+ROW_GROUP_BYTES = 32 * 2**20
+
+
+class DatasetWriter:
+    """Write a dataset part by part; it appears at `path` only when all is there.
+
+    Parameters
+    ----------
+    path : str or Path
+        The folder to make. It must not hold a dataset already unless `overwrite`.
+    columns : dict of str to Column
+        What the columns mean; `object_id`, `ra` and `dec` may be left out.
+    provenance : str
+        Where the data come from, in words.
+    simulated : bool
+        Whether they are simulated; every figure says so.
+    overwrite : bool
+        Replace a dataset that stands there.
+
+    Examples
+    --------
+    >>> import numpy as np, tempfile
+    >>> from skybind.data.dataset import Dataset
+    >>> from skybind.data.schema import Column
+    >>> folder = tempfile.mkdtemp() + "/tiny"
+    >>> with DatasetWriter(folder, {"label": Column("label")}) as writer:
+    ...     writer.append({"object_id": np.array(["a", "b"]), "ra": np.array([1.0, 2.0]),
+    ...                    "dec": np.array([0.0, 5.0]), "label": np.array(["M", "EW"])})
+    >>> len(Dataset.open(folder))
+    2
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        columns: Mapping[str, Column],
+        *,
+        provenance: str = "",
+        simulated: bool = False,
+        overwrite: bool = False,
+    ) -> None:
+        self.path = Path(path)
+        if (self.path / "objects").exists() and not overwrite:
+            raise DataError(
+                f"There is already a dataset at {self.path}: choose another folder or overwrite it."
+            )
+        if self.path.exists() and not self.path.is_dir():
+            raise DataError(f"{self.path} is a file: a dataset is a folder.")
+        foreign = self.path.exists() and any(self.path.iterdir())
+        if foreign and not (self.path / "objects").exists():
+            raise DataError(
+                f"{self.path} holds other files: choose an empty or a new folder for the dataset."
+            )
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        merged = {**BASE_COLUMNS, **columns}
+        self.schema = DatasetSchema(merged, provenance, simulated, created=now)
+        self._context: AbstractContextManager[Path] = atomic_path(self.path)
+        self._folder: Path | None = None
+        self._parts = 0
+        self._extra: dict[str, list[dict[str, Any]]] = {"quarantine": [], "truth": []}
+
+    def __enter__(self) -> "DatasetWriter":
+        self._folder = self._context.__enter__()
+        (self._folder / "objects").mkdir(parents=True, exist_ok=True)
+        return self
+
+    @property
+    def folder(self) -> Path:
+        """Where the dataset stands until it is finished."""
+        assert self._folder is not None, "use the writer in a with-statement"
+        return self._folder
+
+    def append(self, columns: Mapping[str, np.ndarray | Ragged]) -> None:
+        """Add objects: every column of the schema, flat arrays or `Ragged`, of one length."""
+        assert self._folder is not None, "use the writer in a with-statement"
+        if ID not in columns:
+            raise DataError("Objects without 'object_id' cannot be written to a dataset.")
+        n = len(columns[ID])
+        arrays: dict[str, pa.Array] = {}
+        for name in self.schema.columns:
+            if name not in columns:
+                if name in (RA, DEC):
+                    arrays[name] = pa.nulls(n, pa.float64())
+                    continue
+                raise DataError(f"Column '{name}' is in the schema but was not given.")
+            value = columns[name]
+            if len(value) != n:
+                raise DataError(f"Column '{name}' has {len(value)} rows, object_id has {n}.")
+            arrays[name] = value.to_arrow() if isinstance(value, Ragged) else _flat(name, value)
+        unknown = set(columns) - set(arrays)
+        if unknown:
+            raise DataError(f"Column '{sorted(unknown)[0]}' was given but is not in the schema.")
+        table = pa.table(arrays).replace_schema_metadata(self.schema.to_metadata())
+        target = self._folder / "objects" / f"part-{self._parts:05d}.parquet"
+        per_object = max(1, table.nbytes // max(1, n))
+        group = min(1024, max(1, ROW_GROUP_BYTES // per_object))
+        pq.write_table(
+            table,
+            target,
+            compression="zstd",
+            row_group_size=group,
+            use_dictionary=_text_columns(table.schema),
+        )
+        self._parts += 1
+
+    def quarantine(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Note observations that were set aside: object_id, source, modality, reason."""
+        self._extra["quarantine"].extend(dict(row) for row in rows)
+
+    def truth(self, columns: Mapping[str, np.ndarray]) -> None:
+        """Keep what a simulator planted (a table beside the objects)."""
+        self._extra["truth"].append(dict(columns))
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if kind is None:
+            try:
+                self._finish()
+            except BaseException as problem:
+                self._context.__exit__(type(problem), problem, problem.__traceback__)
+                raise
+        self._context.__exit__(kind, error, trace)
+
+    def _finish(self) -> None:
+        assert self._folder is not None
+        if not self._parts:
+            raise DataError(f"No objects were given for the dataset at {self.path}.")
+        parts = sorted((self._folder / "objects").glob("*.parquet"))
+        ids = pa.concat_arrays(
+            [c for part in parts for c in pq.read_table(part, columns=[ID])[ID].chunks]
+        )
+        if len(ids) != len(ids.unique()):
+            counts = ids.value_counts()
+            twice = counts.filter(pc.greater(counts.field("counts"), 1))[0]["values"].as_py()
+            raise DataError(f"object_id '{twice}' occurs more than once: names must be unique.")
+        if self._extra["quarantine"]:
+            write_quarantine(self._folder, self._extra["quarantine"])
+        if self._extra["truth"]:
+            chunks = [
+                pa.table({k: _flat(k, v) for k, v in c.items()}) for c in self._extra["truth"]
+            ]
+            pq.write_table(pa.concat_tables(chunks), self._folder / "truth.parquet")
+
+
+def _text_columns(schema: pa.Schema) -> list[str]:
+    """Parquet's names of the columns of text.
+
+    These alone get a dictionary: for measured numbers it makes files larger and writing slower.
+    """
+    found = []
+    for column in schema:
+        leaves = {column.name: column.type}
+        if pa.types.is_struct(column.type):
+            leaves = {
+                f"{column.name}.{field.name}.list.element": getattr(field.type, "value_type", None)
+                for field in column.type
+            }
+        found += [path for path, kind in leaves.items() if kind == pa.string()]
+    return found
+
+
+def _flat(name: str, values: Any) -> pa.Array:
+    """Turn a flat numpy column to Arrow; text "" and non-finite numbers become null."""
+    array = np.asarray(values)
+    if array.ndim != 1:
+        raise DataError(f"Column '{name}' has {array.ndim} dimensions: a flat column has one.")
+    if array.dtype.kind in "UO":
+        text = [None if value is None or value == "" else str(value) for value in array.tolist()]
+        return pa.array(text, pa.string())
+    if array.dtype.kind == "f":
+        return pa.array(array, mask=~np.isfinite(array))
+    return pa.array(array)

@@ -1,0 +1,112 @@
+"""Columns are the same from files, from memory, and through changes made as they are read."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from skybind.data.dataset import Dataset
+from skybind.data.schema import Column, DatasetSchema
+from skybind.data.sources import Change, ChangedSource, MemorySource, ParquetSource
+from skybind.errors import DataError
+
+CURVE = pa.struct([("time", pa.list_(pa.float64())), ("flux", pa.list_(pa.float32()))])
+TABLE = pa.table(
+    {
+        "object_id": [f"s{i}" for i in range(7)],
+        "x": pa.array([0.0, 1.0, None, 3.0, 4.0, 5.0, 6.0]),
+        "photometry": pa.array(
+            [
+                None if i == 2 else {"time": list(range(i)), "flux": [float(i)] * i}
+                for i in range(7)
+            ],
+            CURVE,
+        ),
+    }
+)
+
+
+@pytest.fixture(params=["files", "memory"])
+def source(request, tmp_path):
+    if request.param == "memory":
+        return MemorySource(TABLE)
+    paths = []
+    for n, start in enumerate((0, 3)):
+        paths.append(tmp_path / f"part-{n}.parquet")
+        pq.write_table(TABLE.slice(start, (3, 4)[n]), paths[-1], row_group_size=2)
+    return ParquetSource(paths)
+
+
+def test_files_and_memory_give_the_same(source):
+    assert len(source) == 7
+    columns = ["x", "photometry"]
+    assert source.table(columns).to_pylist() == TABLE.select(columns).to_pylist()
+    rows = np.array([6, 0, 0, 3])
+    assert source.table(columns, rows).to_pylist() == TABLE.select(columns).take(rows).to_pylist()
+    assert source.table(["x"], rows[:0]).num_rows == 0
+    chunks = list(source.batches(["object_id"], 3))
+    assert max(len(chunk) for chunk in chunks) <= 3
+    assert pa.concat_tables(chunks)["object_id"].to_pylist() == TABLE["object_id"].to_pylist()
+    assert source.lengths("photometry", "flux").tolist() == [0, 1, -1, 3, 4, 5, 6]
+
+
+def test_changes_are_made_as_the_source_is_read(source):
+    changed = ChangedSource(
+        source,
+        {
+            "name": Change("object_id", pa.string()),
+            "y": Change("x", pa.float64(), lambda values: pc.multiply(values, 10)),
+            "photometry": Change("photometry", CURVE),
+            "spectrum": Change(None, CURVE),
+        },
+    )
+    assert changed.schema.names == ["name", "y", "photometry", "spectrum"]
+    assert changed.table(["y"])["y"].to_pylist() == [0, 10, None, 30, 40, 50, 60]
+    assert changed.table(["y", "name"], np.array([5])).to_pylist() == [{"y": 50, "name": "s5"}]
+    parts = pa.concat_tables(changed.batches(["spectrum", "y"], 2))
+    assert parts["spectrum"].null_count == 7
+    assert parts["y"].to_pylist() == [0, 10, None, 30, 40, 50, 60]
+    # the number of rows is known without any column of the source below
+    assert sum(t.num_rows for t in changed.batches(["spectrum"], 2)) == 7
+    assert changed.lengths("photometry", "time").tolist() == [0, 1, -1, 3, 4, 5, 6]
+    assert changed.lengths("spectrum", "time").tolist() == [-1] * 7
+    assert changed.fingerprint() != source.fingerprint()
+
+
+def test_the_fingerprint_of_memory_is_of_the_content():
+    whole = MemorySource(TABLE).fingerprint()
+    assert (
+        MemorySource(pa.concat_tables([TABLE.slice(0, 2), TABLE.slice(2)])).fingerprint() == whole
+    )
+    other = TABLE.set_column(1, "x", pa.array([9.0] * 7))
+    assert MemorySource(other).fingerprint() != whole
+    named = TABLE.rename_columns(["object_id", "z", "photometry"])
+    assert MemorySource(named).fingerprint() != whole
+
+
+def test_a_dataset_in_memory_reads_as_one_on_disk():
+    schema = DatasetSchema(
+        {
+            "object_id": Column("id"),
+            "x": Column("feature", "mag", "Colour", "metadata"),
+            "photometry": Column(
+                "observation", modality="photometry", fields={"time": "d", "flux": "mJy"}
+            ),
+        }
+    )
+    dataset = Dataset.from_table(TABLE, schema, "given table")
+    assert len(dataset) == 7
+    assert dataset.object_ids.tolist() == [f"s{i}" for i in range(7)]
+    assert dataset.present("photometry").sum() == 6
+    assert dataset.present("metadata").sum() == 6
+    assert dataset.ragged("photometry", np.array([3])).fields["flux"].tolist() == [3.0] * 3
+    assert dataset.path == Path("given table")
+    assert len(dataset.fingerprint) == 16
+    assert dataset.n_bytes > 0
+    with pytest.raises(DataError, match="given table has no column 'y'"):
+        dataset.table(["y"])
+    with pytest.raises(DataError, match="given table has no column 'object_id'"):
+        Dataset.from_table(TABLE.drop_columns(["object_id"]), schema, "given table")
