@@ -3,7 +3,8 @@ import pyarrow as pa
 import pytest
 
 from skybind.errors import ConfigError, DataError
-from skybind.modalities.photometry import AB_ZERO_FLUX, Photometry, PhotometryOptions
+from skybind.modalities.cleaning import AB_ZERO_FLUX
+from skybind.modalities.photometry import Photometry, PhotometryOptions
 from skybind.ragged import Ragged
 from tests.modalities.conftest import make_table
 

@@ -1,6 +1,8 @@
 """What the columns of a dataset mean: roles, units and provenance, kept in the Parquet schema."""
 
 import json
+import math
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -133,6 +135,39 @@ class DatasetSchema:
         columns = {name: Column(**column) for name, column in raw["columns"].items()}
         return cls(**{**raw, "columns": columns})
 
+    @classmethod
+    def from_note(cls, note: Mapping[str, Any]) -> "DatasetSchema":
+        """Build from what a saved model knows of the dataset that it was made for.
+
+        Parameters
+        ----------
+        note : mapping
+            `observations` (column -> units of its fields), `attributes` (column -> attributes),
+            `features` (column -> modality and unit), as in a model's `model.json`.
+        """
+        attributes = note.get("attributes", {})
+        columns = {
+            name: Column(
+                "observation", modality=name, fields=fields, attributes=attributes.get(name, {})
+            )
+            for name, fields in note["observations"].items()
+        }
+        features = {
+            name: Column("feature", entry["unit"], modality=entry["modality"])
+            for name, entry in note["features"].items()
+        }
+        return cls({**BASE_COLUMNS, **columns, **features})
+
+    def select(self, names: Collection[str]) -> "DatasetSchema":
+        """Give a copy with some of the columns only."""
+        return replace(self, columns={n: c for n, c in self.columns.items() if n in names})
+
     def with_columns(self, columns: dict[str, Column]) -> "DatasetSchema":
         """Give a copy with columns added or replaced."""
         return replace(self, columns={**self.columns, **columns})
+
+
+def same_attribute(saved: Any, given: Any) -> bool:
+    """Whether an attribute is the same; numbers (a pixel scale) to one per cent."""
+    numbers = isinstance(saved, int | float) and isinstance(given, int | float)
+    return math.isclose(saved, given, rel_tol=0.01) if numbers else bool(saved == given)

@@ -34,6 +34,12 @@ ALL_MASKED = "all pixels masked"
 ONE_PIXEL = "one good pixel"
 
 
+#: Flux of magnitude zero in the AB system, 3631 Jy, in mJy.
+AB_ZERO_FLUX = 3.631e6
+#: d(magnitude) / d(ln flux).
+MAGNITUDE_PER_E_FOLD = 2.5 / np.log(10)
+
+
 @dataclass(frozen=True)
 class Cleaned:
     """Clean observations of one modality.
@@ -183,6 +189,14 @@ def flux_err_to_ivar(flux_err: np.ndarray) -> np.ndarray:
     good = np.isfinite(flux_err) & (flux_err > 0)
     inverse = np.where(good, 1 / np.where(good, flux_err, 1).astype(float) ** 2, 0)
     return inverse.astype(flux_err.dtype, copy=False)
+
+
+def magnitude_to_flux(
+    magnitude: np.ndarray, error: np.ndarray | None = None
+) -> tuple[np.ndarray, ...]:
+    """Flux [mJy] of AB magnitudes and, where their errors are given, its error (float64)."""
+    flux = AB_ZERO_FLUX * 10 ** (-0.4 * magnitude.astype(np.float64))
+    return (flux,) if error is None else (flux, flux * error / MAGNITUDE_PER_E_FOLD)
 
 
 def reject(r: Ragged, reason: np.ndarray, counts: dict[str, int]) -> Cleaned:

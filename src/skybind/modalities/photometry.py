@@ -20,14 +20,15 @@ from skybind.modalities.base import (
     feature_matrix,
     register_modality,
 )
-from skybind.modalities.cleaning import clean_photometry, error_values
+from skybind.modalities.cleaning import (
+    MAGNITUDE_PER_E_FOLD,
+    clean_photometry,
+    error_values,
+    magnitude_to_flux,
+)
 from skybind.modalities.shape import InputShape
 from skybind.ragged import Ragged, segment_mad
 
-#: Flux of magnitude zero in the AB system, 3631 Jy, in mJy.
-AB_ZERO_FLUX = 3.631e6
-#: d(magnitude) / d(ln flux).
-MAGNITUDE_PER_E_FOLD = 2.5 / np.log(10)
 PHASE_CHANNELS = 4
 
 
@@ -256,8 +257,8 @@ class Photometry(Modality):
         magnitude = curves.fields["magnitude"].astype(np.float64)
         if self.options.space == "magnitude":
             return -magnitude, error
-        flux = AB_ZERO_FLUX * 10 ** (-0.4 * magnitude)
-        return flux, flux * error / MAGNITUDE_PER_E_FOLD
+        flux, flux_err = magnitude_to_flux(magnitude, error)
+        return flux, flux_err
 
     def _normalise(
         self, flux: np.ndarray, band: np.ndarray | None, curves: Ragged

@@ -7,7 +7,6 @@ A folder holds `backbone.json` (encoder, its options, the modality's preprocessi
 
 import hashlib
 import json
-import math
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -21,6 +20,7 @@ from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import load_file, save_file
 
 from skybind import __version__
+from skybind.data.schema import same_attribute
 from skybind.data.splits import Split
 from skybind.encoders.registry import Encoder, build_encoder
 from skybind.encoders.release import load_parameters
@@ -268,12 +268,6 @@ def _check_observation(name: str, made: Mapping[str, Any], here: Mapping[str, An
 
 def _fields(fields: Sequence[Sequence[str | None]]) -> str:
     return ", ".join(f"{field} [{unit}]" if unit else str(field) for field, unit in fields)
-
-
-def same_attribute(saved: Any, given: Any) -> bool:
-    """Whether an attribute is the same; numbers (a pixel scale) to one per cent."""
-    numbers = isinstance(saved, int | float) and isinstance(given, int | float)
-    return math.isclose(saved, given, rel_tol=0.01) if numbers else bool(saved == given)
 
 
 def refuse_backbone_leaks(binder: Binder, object_id: np.ndarray, split: Split) -> None:

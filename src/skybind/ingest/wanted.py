@@ -1,0 +1,297 @@
+"""What a model reads, and observations made to fit it: its fields, in its units."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from skybind.data.schema import BASE_COLUMNS, Column, DatasetSchema
+from skybind.data.units import convert, image_unit, parse_unit
+from skybind.errors import ConfigError, DataError
+from skybind.ingest.readers.registry import Fields
+from skybind.modalities.cleaning import flux_err_to_ivar, ivar_to_flux_err, magnitude_to_flux
+from skybind.words import join
+
+Units = Mapping[str, str | None]
+NEEDED = {"photometry": ("time",), "spectrum": ("wavelength", "flux")}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One modality as a model reads it.
+
+    Attributes
+    ----------
+    name : str
+        Of the modality.
+    kind : str
+        photometry, spectrum, image or metadata.
+    column : str
+        Of the observations; for metadata, the modality that its features belong to.
+    fields : dict of str to (str or None)
+        Fields of an observation and their units; empty for metadata.
+    attributes : dict
+        Of the column: pixel scale and stretch of images.
+    features : dict of str to (str or None)
+        Numbers of the catalogue that belong to the modality, and their units.
+    """
+
+    name: str
+    kind: str
+    column: str
+    fields: dict[str, str | None] = field(default_factory=dict)
+    attributes: dict[str, Any] = field(default_factory=dict)
+    features: dict[str, str | None] = field(default_factory=dict)
+
+
+def wanted_modalities(
+    schema: DatasetSchema, kinds: Mapping[str, tuple[str, str]]
+) -> dict[str, Wanted]:
+    """Tell what a model reads of each of its modalities.
+
+    Parameters
+    ----------
+    schema : DatasetSchema
+        The columns that the model reads, as it was made for them.
+    kinds : mapping of str to (str, str)
+        Modality -> its kind and its column.
+    """
+    wanted = {}
+    for name, (kind, column) in kinds.items():
+        observed = column in schema.observations
+        features = schema.features(kind if observed else column)
+        wanted[name] = Wanted(
+            name,
+            kind,
+            column,
+            schema.fields(column) if observed else {},
+            schema.attributes(column) if observed else {},
+            {feature: schema.columns[feature].unit for feature in features},
+        )
+    return wanted
+
+
+def fitted_schema(
+    wanted: Iterable[Wanted], units: Mapping[str, Units], provenance: str, simulated: bool
+) -> DatasetSchema:
+    """Give the schema of observations that fit a model.
+
+    Parameters
+    ----------
+    wanted : iterable of Wanted
+    units : mapping of str to mapping
+        Column of observations -> its fields and their units.
+    provenance : str
+    simulated : bool
+    """
+    columns = dict(BASE_COLUMNS)
+    for modality in wanted:
+        if modality.fields:
+            columns[modality.column] = Column(
+                "observation",
+                modality=modality.kind,
+                fields=dict(units[modality.column]),
+                attributes=modality.attributes,
+            )
+        group = modality.kind if modality.fields else modality.column
+        for feature, unit in modality.features.items():
+            columns[feature] = Column("feature", unit, modality=group)
+    return DatasetSchema(columns, provenance, simulated)
+
+
+@dataclass
+class Fitted:
+    """Fields that fit a model.
+
+    Attributes
+    ----------
+    fields : dict of str to ndarray
+        Flat arrays of one length.
+    units : dict of str to (str or None)
+    notes : list of str
+        What was converted or assumed, in sentences.
+    """
+
+    fields: Fields
+    units: dict[str, str | None]
+    notes: list[str]
+
+
+def fit_fields(fields: Fields, units: Units, wanted: Wanted, where: str) -> Fitted:
+    """Convert observations to the fields that a model reads, in its units and types.
+
+    Magnitudes become fluxes where the model reads flux densities (AB, as its own preprocessing
+    has it), `flux_err` and `ivar` become each other. An error column without a unit has the unit
+    of its value. What the model does not read is left out, what it reads and is not there is
+    unknown.
+
+    Parameters
+    ----------
+    fields : dict of str to ndarray
+        Flat arrays of one length, perhaps empty: what is refused depends on the names and units
+        alone.
+    units : mapping of str to (str or None)
+        Their units; None where none is stated.
+    wanted : Wanted
+    where : str
+        What messages call the observations.
+
+    Raises
+    ------
+    DataError
+        If a field is missing, or a unit does not fit.
+    """
+    notes: list[str] = []
+    have, stated = dict(fields), {name: units.get(name) for name in fields}
+    targets = dict(wanted.fields)
+    if wanted.kind == "image":
+        _check_bands(have, targets, where)
+    else:
+        _check_needed(have, wanted.kind, where)
+    if wanted.kind == "photometry":
+        targets = _one_brightness(have, stated, targets, where, notes)
+    elif wanted.kind == "spectrum":
+        _one_error(have, stated, targets, where)
+    made: Fields = {}
+    length = len(next(iter(have.values())))
+    assumed, missing = [], []
+    for name, target in targets.items():
+        if name not in have:
+            made[name] = _unknown(name, length)
+            missing.append(name)
+            continue
+        unit = stated[name] or stated.get(name.removesuffix("_err"))
+        if unit is None and target is not None:
+            assumed.append(name)
+        at = f"{where}, {name}"
+        change = _image_in if wanted.kind == "image" else in_unit
+        made[name] = _typed(name, change(have[name], unit, target, at))
+    if assumed:
+        as_ = [f"{name} [{targets[name]}]" for name in assumed]
+        notes.append(f"{where}: no unit is stated; taken as {join(as_)}.")
+    if missing:
+        notes.append(f"{where}: {join(missing)}, which the model reads, is taken as unknown.")
+    if "band" in have and "band" not in targets and wanted.kind == "photometry":
+        notes.append(f"{where}: the model knows no bands; epochs of all bands are taken as of one.")
+    return Fitted(made, targets, notes)
+
+
+def in_unit(values: np.ndarray, unit: str | None, target: str | None, where: str) -> np.ndarray:
+    """Convert values to a unit; they stay as they are where either is not known.
+
+    Raises
+    ------
+    DataError
+        If one cannot become the other; both are named.
+    """
+    if unit is None or target is None or unit == target:
+        return values
+    try:
+        return convert(values, unit, target, where)
+    except ConfigError as error:
+        raise DataError(str(error)) from error
+
+
+def _image_in(values: np.ndarray, unit: str | None, target: str | None, where: str) -> np.ndarray:
+    """Convert pixels to a unit of images: nanomaggies, or counts that stay what they are."""
+    if unit is None or target is None or unit == target:
+        return values
+    try:
+        stored, factor = image_unit(unit, where)
+    except ConfigError as error:
+        raise DataError(str(error)) from error
+    if stored != target:
+        raise DataError(f"{where}: the unit '{unit}' cannot be converted to {target}.")
+    return np.asarray(values, np.float32) * np.float32(factor)
+
+
+def _one_brightness(
+    have: Fields,
+    stated: dict[str, str | None],
+    targets: dict[str, str | None],
+    where: str,
+    notes: list[str],
+) -> dict[str, str | None]:
+    """Bring magnitudes to a model of fluxes; fluxes for one of magnitudes stay fluxes."""
+    for name in ("magnitude", "magnitude_err") if {"flux", "magnitude"} <= set(have) else ():
+        have.pop(name, None)
+    given, read = ("flux" if "flux" in names else "magnitude" for names in (have, targets))
+    if given == read:
+        return targets
+    if read == "magnitude":
+        # fluxes may be negative, and its own preprocessing takes either
+        fluxes = {"magnitude": "flux", "magnitude_err": "flux_err"}
+        return {
+            fluxes.get(name, name): "mJy" if name in fluxes else unit
+            for name, unit in targets.items()
+        }
+    unit = targets["flux"]
+    if unit is not None and not parse_unit(unit, where).is_equivalent("Jy"):
+        raise DataError(
+            f"{where} has magnitudes, and the model reads fluxes in '{unit}', which magnitudes do "
+            "not give."
+        )
+    names = [name for name in ("magnitude", "magnitude_err") if name in have]
+    values = [
+        in_unit(
+            have.pop(name), stated.pop(name) or stated.get("magnitude"), "mag", f"{where}, {name}"
+        )
+        for name in names
+    ]
+    for name, flux in zip(("flux", "flux_err"), magnitude_to_flux(*values), strict=False):
+        have[name], stated[name] = flux, "mJy"
+    notes.append(f"{where}: magnitudes are turned to fluxes as AB magnitudes (zero is 3631 Jy).")
+    return targets
+
+
+def _one_error(
+    have: Fields, stated: dict[str, str | None], targets: dict[str, str | None], where: str
+) -> None:
+    """Turn the error of a spectrum to what the model reads: `flux_err` or `ivar`."""
+    flux = targets.get("flux")
+    own = stated.get("flux")
+    if "ivar" in have and "flux_err" not in have and "ivar" not in targets:
+        squared = _inverse_square(flux, where)
+        unit = stated["ivar"] or _inverse_square(own, where)
+        values = in_unit(have["ivar"], unit, squared, f"{where}, ivar")
+        have["flux_err"], stated["flux_err"] = ivar_to_flux_err(np.asarray(values)), flux or own
+    elif "flux_err" in have and "ivar" not in have and "ivar" in targets:
+        values = in_unit(have["flux_err"], stated["flux_err"] or own, flux, f"{where}, flux_err")
+        have["ivar"], stated["ivar"] = flux_err_to_ivar(np.asarray(values)), targets["ivar"]
+    elif "ivar" in have and stated["ivar"] is None:
+        stated["ivar"] = _inverse_square(own, where)
+
+
+def _inverse_square(unit: str | None, where: str) -> str | None:
+    return None if unit is None else str(parse_unit(unit, where) ** -2)
+
+
+def _check_needed(have: Fields, kind: str, where: str) -> None:
+    for name in NEEDED[kind]:
+        if name not in have:
+            raise DataError(f"{where} has no {name} (it has {', '.join(have)}).")
+    if kind == "photometry" and not {"flux", "magnitude"} & set(have):
+        raise DataError(f"{where} has no flux or magnitude (it has {', '.join(have)}).")
+
+
+def _check_bands(have: Fields, targets: dict[str, str | None], where: str) -> None:
+    missing = [band for band in targets if band not in have]
+    if missing:
+        raise DataError(
+            f"{where} lacks the band {missing[0]} (it has {', '.join(have)}; the model reads "
+            f"{', '.join(targets)})."
+        )
+
+
+def _typed(name: str, values: np.ndarray) -> np.ndarray:
+    """Give values in the type in which a dataset holds them."""
+    if name == "band":
+        return values.astype(object)
+    with np.errstate(over="ignore"):  # too large for float32: infinite, so dropped and counted
+        return values.astype({"time": np.float64, "mask": bool}.get(name, np.float32), copy=False)
+
+
+def _unknown(name: str, length: int) -> np.ndarray:
+    fill: Any = {"band": "", "mask": False}.get(name, np.nan)
+    return _typed(name, np.full(length, fill))
