@@ -1,5 +1,6 @@
 """Tables for people and their programs: CSV, Parquet, VOTable, ECSV, FITS."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from skybind.errors import DataError
 from skybind.files import atomic_path
 
 if TYPE_CHECKING:
-    pass
+    from astropy.table import Table
 
 
 #: Formats of tables, by the file's ending.
@@ -26,31 +27,77 @@ def check_ending(path: str | Path) -> None:
 def write_table(table: pa.Table, path: str | Path) -> None:
     """Write a table as CSV, Parquet, VOTable (`.vot`, for TOPCAT), ECSV or FITS.
 
+    Units and descriptions of the fields go along where the format has a place for them.
+
     Raises
     ------
     DataError
         If the file's ending is none of these.
     """
+    write_tables([table], path)
+
+
+def write_tables(tables: Iterable[pa.Table], path: str | Path) -> int:
+    """Write tables of one schema one after another to one file, as `write_table` does.
+
+    CSV and Parquet are written as the tables come, so that only one is in memory.
+
+    Returns
+    -------
+    int
+        Rows written.
+
+    Raises
+    ------
+    DataError
+        If the file's ending is not known.
+    """
     path = Path(path)
     check_ending(path)
     suffix = path.suffix.lower()
     with atomic_path(path) as temporary:
-        if suffix == ".csv":
-            import pyarrow.csv as pcsv
+        if suffix in (".csv", ".parquet"):
+            return _write_along(tables, temporary, suffix)
+        whole = pa.concat_tables(tables)
+        names = {".vot": "votable", ".ecsv": "ascii.ecsv", ".fits": "fits"}
+        to_astropy(whole).write(temporary, format=names[suffix])
+    return len(whole)
 
-            pcsv.write_csv(table, temporary)
-        elif suffix == ".parquet":
-            import pyarrow.parquet as pq
 
-            pq.write_table(table, temporary)
-        else:
-            from astropy.table import Table
+def _write_along(tables: Iterable[pa.Table], path: Path, suffix: str) -> int:
+    import pyarrow.csv as pcsv
+    import pyarrow.parquet as pq
 
-            columns = {
-                name: _filled(table[name]) for name in table.column_names if len(table[name])
-            }
-            names = {".vot": "votable", ".ecsv": "ascii.ecsv", ".fits": "fits"}
-            Table(columns).write(temporary, format=names[suffix])
+    rows, writer = 0, None
+    try:
+        for table in tables:
+            if writer is None:
+                kind = pcsv.CSVWriter if suffix == ".csv" else pq.ParquetWriter
+                writer = kind(path, table.schema)
+            writer.write_table(table)
+            rows += len(table)
+    finally:
+        if writer is not None:
+            writer.close()
+    return rows
+
+
+def to_astropy(table: pa.Table) -> "Table":
+    """Turn an Arrow table to astropy's, with the units and descriptions of its fields.
+
+    Missing text is "", missing numbers are NaN.
+    """
+    from astropy.table import Column, Table
+
+    columns = {}
+    for field in table.schema:
+        said = {k.decode(): v.decode() for k, v in (field.metadata or {}).items()}
+        columns[field.name] = Column(
+            _filled(table[field.name]),
+            unit=said.get("unit"),
+            description=said.get("description"),
+        )
+    return Table(columns)
 
 
 def _filled(column: pa.ChunkedArray) -> np.ndarray:

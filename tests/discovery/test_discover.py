@@ -7,10 +7,10 @@ import pytest
 from skybind.config import load_config
 from skybind.discovery import undecided as labels_module
 from skybind.discovery.discover import DiscoverOptions, discover, read_map_options
-from skybind.discovery.importance import combination_logits, open_case
 from skybind.discovery.undecided import resolve_labels
 from skybind.errors import ConfigError, DataError
 from skybind.runs.cases import finished_cases
+from skybind.runs.classes import case_classes, open_case
 from skybind.runs.run import Run
 from skybind.runs.steps import run_embedding, run_finetuning, run_pretraining
 from skybind.simulate.write import write_stars
@@ -99,12 +99,10 @@ def test_the_map_opens_in_embedding_atlas_and_topcat(run, found):
 def test_logits_from_parts_are_those_of_the_whole_classifier(run, found):
     (case,) = finished_cases(run)
     rows = run.rows("test")
-    saved = open_case(run, case)
-    logits = combination_logits(saved, run, rows)
-    assert len(logits) == 7
+    saved, stored = open_case(run, case), case_classes(run, case)
     for names in (("photometry",), ("spectrum", "metadata"), tuple(case.modalities)):
         np.testing.assert_allclose(
-            logits[names], saved.logits(run.source, rows, names), rtol=1e-4, atol=1e-5
+            stored.logits(names)[rows], saved.logits(run.source, rows, names), rtol=1e-4, atol=1e-5
         )
 
 

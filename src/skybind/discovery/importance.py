@@ -15,11 +15,8 @@ from skybind.measures.importance import all_combinations
 from skybind.measures.neighbours import knn_predict
 from skybind.measures.regression import knn_regression
 from skybind.measures.retrieval import partner_ranks
-from skybind.models.frozen_features import matching_source
-from skybind.models.inference import decide
-from skybind.models.model import Model
-from skybind.progress import progress_bar
 from skybind.runs.cases import Case
+from skybind.runs.classes import case_classes
 from skybind.runs.run import Run
 
 Combination = tuple[str, ...]
@@ -54,8 +51,9 @@ def importance_tables(run: Run, embeddings: Embeddings, case: Case | None) -> li
             codes = {c: guess(run, embeddings, c, taught, labelled) for c in columns}
             records.append(_accuracies(run, codes, labelled, method))
         if case is not None and len(case.modalities) > 1:
-            logits = combination_logits(open_case(run, case), run, labelled)
-            codes = {names: values.argmax(axis=1) for names, values in logits.items()}
+            found = case_classes(run, case)
+            sets = all_combinations(case.modalities)
+            codes = {names: found.logits(names)[labelled].argmax(axis=1) for names in sets}
             records.append(_accuracies(run, codes, labelled, f"fine-tuned ({case.name})"))
     if len(test) > 1:
         records += _retrievals(run, embeddings, columns, test)
@@ -81,31 +79,14 @@ def decisions(run: Run, case: Case, rows: np.ndarray) -> tuple[pa.Table, list[di
     list of dict
         Mean shares by predicted class.
     """
-    saved = open_case(run, case)
-    logits = combination_logits(saved, run, rows)
-    source = run.source_for(saved)
-    present = {name: source.present(name)[rows] for name in case.modalities}
+    saved = case_classes(run, case)
+    logits = {names: saved.logits(names)[rows] for names in all_combinations(case.modalities)}
+    present = {name: run.source.present(name)[rows] for name in case.modalities}
     train = run.rows("train", case.subset)
     counts = np.bincount(run.labels[train][run.labels[train] >= 0], minlength=len(saved.classes))
     found = contributions(logits, present, counts / max(counts.sum(), 1))
     order = np.arange(len(rows))
     return _decision_table(run, found, saved.classes, rows), summary(found, saved.classes, order)
-
-
-def open_case(run: Run, case: Case) -> Model:
-    """Open a fine-tuned classifier of a run."""
-    return Model.open(run.folder / "finetune" / case.name / "model", run.dataset.schema)
-
-
-def combination_logits(saved: Model, run: Run, rows: np.ndarray) -> dict[Combination, np.ndarray]:
-    """Logits from every set of a classifier's modalities, (len(rows), C); NaN without any of a set.
-
-    Each modality is encoded once.
-    """
-    source = matching_source(saved.binder, saved.modalities, run.source)
-    with progress_bar("deciding from every set of modalities", len(rows)) as report:
-        classifier = saved.require_classifier()
-        return decide(classifier, source, rows, combinations=True, progress=report).logits
 
 
 def _by_neighbours(

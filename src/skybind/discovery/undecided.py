@@ -8,9 +8,9 @@ import pyarrow as pa
 from skybind.discovery.measures.outliers import label_doubt
 from skybind.embeddings.store import Embeddings
 from skybind.errors import DataError
-from skybind.evaluation.classes import predict_case
 from skybind.measures.calibration import pool_weights, pooled
 from skybind.runs.cases import finished_cases, widest_case
+from skybind.runs.classes import case_classes
 from skybind.runs.run import Run
 from skybind.words import nearest
 
@@ -112,8 +112,8 @@ def _logits(run: Run, rows: np.ndarray) -> np.ndarray | None:
     case = widest_case(cases) or (cases[0] if cases else None)
     if case is None:
         return None
-    logits, classes = predict_case(run, case, rows)
-    return np.asarray(logits[:, [classes.index(name) for name in run.classes]])
+    found = case_classes(run, case)
+    return np.asarray(found.logits()[rows][:, [found.classes.index(name) for name in run.classes]])
 
 
 def _pooled(opinions: Sequence[np.ndarray], labels: np.ndarray) -> np.ndarray:

@@ -7,11 +7,12 @@ import numpy as np
 from skybind.embeddings.store import Embeddings
 from skybind.evaluation.statistics import modality_sets, modality_statistics
 from skybind.measures.baselines import forest_accuracy
+from skybind.measures.calibration import calibration_error, softmax
 from skybind.measures.classification import classification_metrics
 from skybind.measures.importance import all_combinations, modality_table
 from skybind.measures.neighbours import knn_predict
-from skybind.models.model import Model
 from skybind.runs.cases import Case, case_result
+from skybind.runs.classes import CaseClasses, case_classes, case_reliability, open_case
 from skybind.runs.run import Run
 
 
@@ -23,12 +24,12 @@ def evaluate_case(run: Run, case: Case) -> dict[str, Any]:
     LeakError
         If the classifier was trained on objects that it would be tested on.
     """
-    saved, rows = _open_case(run, case), _labelled_test_rows(run)
-    saved.refuse_leak(run.dataset.object_ids[rows], "testing")
-    logits = saved.logits(run.source, rows)
+    found, rows = case_classes(run, case), _labelled_test_rows(run)
+    open_case(run, case).refuse_leak(run.dataset.object_ids[rows], "testing")
+    logits = found.logits()[rows]
     known = np.isfinite(logits).all(axis=1)
     rows, predicted = rows[known], logits[known].argmax(1)
-    result = classification_metrics(run.labels[rows], predicted, saved.classes)
+    result = classification_metrics(run.labels[rows], predicted, found.classes)
     record: dict[str, Any] = {
         "modalities": list(case.modalities),
         "subset": case.subset,
@@ -38,29 +39,30 @@ def evaluate_case(run: Run, case: Case) -> dict[str, Any]:
         "n_train": case_result(run, case)["n_train"],
         "n_test": result.n,
         **result.to_dict(),
+        "calibration": _calibration(run, case, found, rows),
     }
     if case.subset != "full":
         inside = np.isin(rows, run.rows("test", case.subset))
         if inside.any():
             part = classification_metrics(
-                run.labels[rows[inside]], predicted[inside], saved.classes
+                run.labels[rows[inside]], predicted[inside], found.classes
             )
             record["subset_test"] = {"n": part.n, "accuracy": part.accuracy}
     return record
 
 
 def predict_case(run: Run, case: Case, rows: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """Logits of some objects by one of the run's classifiers, and its classes."""
-    saved = _open_case(run, case)
+    """Compute logits of some objects by one of the run's classifiers, and name its classes."""
+    saved = open_case(run, case)
     return saved.logits(run.source, rows), saved.classes
 
 
 def importance(run: Run, case: Case) -> dict[str, Any] | None:
     """Class-wise accuracy of one classifier given every set of its modalities."""
-    saved, rows = _open_case(run, case), _labelled_test_rows(run)
+    found, rows = case_classes(run, case), _labelled_test_rows(run)
     predictions = {}
     for names in all_combinations(case.modalities):
-        logits = saved.logits(run.source, rows, names)
+        logits = found.logits(names)[rows]
         known = np.isfinite(logits).all(axis=1)
         predictions[names] = np.where(known, np.nan_to_num(logits).argmax(1), -1)
     usable = np.logical_and.reduce([p >= 0 for p in predictions.values()])
@@ -68,7 +70,7 @@ def importance(run: Run, case: Case) -> dict[str, Any] | None:
         return None
     return {
         "case": case.name,
-        **modality_table(predictions, run.labels[rows], saved.classes).to_dict(),
+        **modality_table(predictions, run.labels[rows], found.classes).to_dict(),
     }
 
 
@@ -135,9 +137,17 @@ def baselines(run: Run) -> list[dict[str, Any]]:
     return records
 
 
-def _open_case(run: Run, case: Case) -> Model:
-    """Open the classifier of a case, checked against the run's dataset."""
-    return Model.open(run.folder / "finetune" / case.name / "model", run.dataset.schema)
+def _calibration(
+    run: Run, case: Case, found: CaseClasses, rows: np.ndarray
+) -> dict[str, float | None]:
+    """How far the probabilities of test objects are from the shares that are right."""
+    labels = run.labels[rows]
+    factor = case_reliability(run, case).calibration.temperature
+    return {
+        "temperature": factor["+".join(case.modalities)],
+        "error": calibration_error(found.probability[rows], labels),
+        "error_before": calibration_error(softmax(found.logits()[rows]), labels),
+    }
 
 
 def _labelled_test_rows(run: Run) -> np.ndarray:

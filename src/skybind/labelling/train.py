@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from skybind.config.training import LossOptions, TrainingOptions
 from skybind.errors import DataError
-from skybind.files import atomic_path, json_hash, write_json
+from skybind.files import json_hash, write_json
 from skybind.labelling.answers import (
     ANSWERED,
     FOLDER,
@@ -21,12 +19,12 @@ from skybind.labelling.answers import (
     labelled_run,
     require_labels,
 )
-from skybind.measures.calibration import softmax
 from skybind.measures.classification import ClassificationResult, classification_metrics
-from skybind.models.model import Model
 from skybind.runs.cases import Case, choose_cases, options_of
+from skybind.runs.classes import case_classes
 from skybind.runs.run import Run
 from skybind.runs.steps import run_finetuning
+from skybind.tables import write_table
 
 CLASSES, HISTORY = "classes.parquet", "result.json"
 
@@ -129,12 +127,10 @@ def train_with_answers(
     folder = joined.folder / FOLDER / case.name
     _forget_old(joined, folder, rows)
     trained = run_finetuning(joined, case, out=folder, options=_options(joined, case, len(rows)))
-    saved = Model.open(folder / "model", run.dataset.schema)
-    everything = np.arange(len(run.dataset))
-    logits = saved.logits(joined.source, everything)
+    found = case_classes(joined, case, folder)
     path = joined.folder / FOLDER / CLASSES
-    _write_classes(joined, logits, saved.classes, path)
-    test = _test(joined, logits, saved.classes)
+    write_table(found.for_people, path)
+    test = _test(joined, found.logits(), found.classes)
     result = Training(case, int(joined.answered.sum()), trained["n_train"], test, path)
     _remember(joined, result)
     return result
@@ -175,24 +171,6 @@ def _test(run: LabelledRun, logits: np.ndarray, classes: list[str]) -> Classific
     if not len(rows):
         return None
     return classification_metrics(run.labels[rows], logits[rows].argmax(1), classes)
-
-
-def _write_classes(run: LabelledRun, logits: np.ndarray, classes: list[str], path: Path) -> None:
-    """Write the class of every object with its probabilities; null where nothing was observed."""
-    known = np.isfinite(logits).all(axis=1)
-    probability = softmax(logits).astype(logits.dtype)
-    best = np.asarray(classes, dtype=object)[probability.argmax(axis=1)]
-    columns: dict[str, Any] = {
-        "object_id": pa.array(run.dataset.object_ids.tolist(), pa.string()),
-        "split": pa.array(run.split.part.tolist(), pa.string()),
-        "label": pa.array(run.class_names.tolist(), pa.string()),
-        "class": pa.array(best.tolist(), pa.string(), mask=~known),
-        "probability": pa.array(probability.max(axis=1), mask=~known),
-    }
-    for code, name in enumerate(classes):
-        columns[f"p_{name}"] = pa.array(probability[:, code], mask=~known)
-    with atomic_path(path) as temporary:
-        pq.write_table(pa.table(columns), temporary, compression="zstd")
 
 
 def _remember(run: LabelledRun, training: Training) -> None:

@@ -59,3 +59,33 @@ def pool_weights(opinions: Sequence[np.ndarray], labels: np.ndarray) -> np.ndarr
 def pooled(opinions: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarray:
     """Probabilities of the pool of opinions, shape (n, C); NaN where an opinion is missing."""
     return softmax(sum(w * o.astype(float) for w, o in zip(weights, opinions, strict=True)))
+
+
+def calibration_error(probability: np.ndarray, labels: np.ndarray, bins: int = 10) -> float | None:
+    """Measure how far the probability of the told class is from the share that is right.
+
+    The expected calibration error (Guo et al. 2017, equation 3), in bins of equal numbers of
+    objects (Nixon et al. 2019), so that none rests on a few.
+
+    Parameters
+    ----------
+    probability : ndarray, shape (n, C)
+        NaN for objects without a class.
+    labels : ndarray of int, shape (n,)
+        Their true classes.
+    bins : int
+
+    Returns
+    -------
+    float or None
+        Between 0 and 1; None without objects.
+    """
+    known = np.isfinite(probability).all(axis=1)
+    told, right = probability[known].max(axis=1), probability[known].argmax(axis=1)
+    if not known.any():
+        return None
+    hit = (right == labels[known]).astype(float)
+    order = np.argsort(told, kind="stable")
+    parts = [part for part in np.array_split(order, min(bins, len(order))) if len(part)]
+    gaps = [len(part) * abs(told[part].mean() - hit[part].mean()) for part in parts]
+    return float(sum(gaps) / len(order))

@@ -11,7 +11,6 @@ from skybind.drawing.from_dataset import load_examples
 from skybind.drawing.observed import ColourColumn, ExampleObject, MapPanel, MapView
 from skybind.embeddings.store import Embeddings
 from skybind.errors import ConfigError
-from skybind.evaluation.classes import predict_case
 from skybind.evaluation.clusters import MAPS, Layout, read_layouts
 from skybind.evaluation.predictions import PREDICTIONS, read_predictions
 from skybind.evaluation.records import read_metrics
@@ -22,6 +21,7 @@ from skybind.report.data import ReportData
 from skybind.report.figures.pictures import IMAGES, SAMPLES, SPECTRA
 from skybind.report.views import ClusterView, Match, PredictionView, QueryView
 from skybind.runs.cases import Case, finished_cases, widest_case
+from skybind.runs.classes import case_classes
 from skybind.runs.layout import PAGE
 from skybind.runs.run import Run
 from skybind.words import nearest
@@ -250,9 +250,7 @@ def _examples(
     case: Case | None = widest_case(finished_cases(run))
     if case is None or not examples:
         return examples
-    logits, classes = predict_case(run, case, rows)
-    known = np.isfinite(logits).all(axis=1)
-    best = np.nan_to_num(logits).argmax(axis=1)
-    for example, code, ok in zip(examples, best, known, strict=True):
-        example.predicted_class = classes[code] if ok else None
+    told = case_classes(run, case).table["class"].take(rows).to_pylist()
+    for example, name in zip(examples, told, strict=True):
+        example.predicted_class = name
     return examples

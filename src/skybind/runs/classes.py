@@ -1,0 +1,163 @@
+"""The classes of all of a run's objects by each of its classifiers, written once."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from skybind.errors import DataError
+from skybind.files import atomic_path, json_hash
+from skybind.models.classes import class_table
+from skybind.models.frozen_features import matching_source
+from skybind.models.inference import Combination, decide
+from skybind.models.model import Model, read_note
+from skybind.models.reference import shorten
+from skybind.models.reliability import Reliability, measure_reliability, read_reliability
+from skybind.progress import progress_bar
+from skybind.runs.cases import Case
+from skybind.runs.run import Run
+
+CLASSES = "classes.parquet"
+KEY = b"skybind"
+#: Counts up when the same classifier would give another table.
+CLASSES_VERSION = 1
+
+
+@dataclass
+class CaseClasses:
+    """What one classifier says of all objects of a run, in the order of the dataset.
+
+    Attributes
+    ----------
+    classes : list of str
+        Order of the logits.
+    modalities : tuple of str
+        Modalities of the classifier.
+    table : Table
+        See `skybind.models.classes.class_table`; with `split`, `label`, and the `logits` from all
+        modalities and from every smaller set of them (`logits_photometry`).
+    """
+
+    classes: list[str]
+    modalities: Combination
+    table: pa.Table
+
+    def logits(self, modalities: Combination | None = None) -> np.ndarray:
+        """Return the logits from a set of modalities, shape (n, C); NaN where it has none."""
+        stored = self.table[_column(modalities or self.modalities, self.modalities)]
+        values = stored.combine_chunks()
+        found = np.full((len(stored), len(self.classes)), np.nan, np.float32)
+        there = ~np.asarray(values.is_null())
+        found[there] = np.asarray(values.flatten()).reshape(-1, len(self.classes))
+        return found
+
+    @property
+    def for_people(self) -> pa.Table:
+        """The table without the logits."""
+        names = [name for name in self.table.column_names if not name.startswith("logits")]
+        return self.table.select(names).replace_schema_metadata(None)
+
+    @property
+    def probability(self) -> np.ndarray:
+        """The calibrated probabilities, shape (n, C); NaN where no class was told."""
+        columns = [self.table[f"p_{name}"].to_numpy() for name in self.classes]
+        return np.stack(columns, axis=1).astype(np.float64)
+
+
+def case_folder(run: Run, case: Case) -> Path:
+    """Return the folder of a fine-tuned classifier."""
+    return run.folder / "finetune" / case.name
+
+
+def open_case(run: Run, case: Case) -> Model:
+    """Open the classifier of a case, checked against the run's dataset."""
+    return Model.open(case_folder(run, case) / "model", run.dataset.schema)
+
+
+def case_reliability(
+    run: Run, case: Case, folder: Path | None = None, model: Model | None = None
+) -> Reliability:
+    """Return how far a run's classifier is to be believed; measured now if it was not before."""
+    folder = (folder or case_folder(run, case)) / "model"
+    known = read_reliability(folder)
+    if known is not None:
+        return known
+    model = Model.open(folder, run.dataset.schema) if model is None else model
+    seen = np.logical_or.reduce([run.source.present(name) for name in case.modalities])
+    usable = seen & (run.labels >= 0)
+    rows = {"train": run.rows("train", case.subset), "validation": run.rows("validation")}
+    rows = {part: some[usable[some]] for part, some in rows.items()}
+    found = measure_reliability(
+        model.require_classifier(),
+        matching_source(model.binder, model.modalities, run.source),
+        run.labels,
+        rows,
+        run.dataset.object_ids,
+        left_out=left_out(run),
+        seed=run.config.seed,
+    )
+    found.write(folder)
+    return found
+
+
+def left_out(run: Run) -> dict[str, int]:
+    """Count the objects of each label of the dataset that is no class of the run."""
+    names = run.dataset.labels(run.config.labels.column)
+    return dict(Counter(n for n in names.tolist() if n and n not in run.classes).most_common())
+
+
+def case_classes(run: Run, case: Case, folder: Path | None = None) -> CaseClasses:
+    """Return the classes of all of a run's objects by one of its classifiers.
+
+    They are computed once, and stand in `classes.parquet` in the case's folder: `folder`, or
+    `finetune/CASE`.
+    """
+    folder = folder or case_folder(run, case)
+    path = folder / CLASSES
+    note = read_note(folder / "model")
+    weights = note["identity"]["weights"]
+    key = json_hash([CLASSES_VERSION, weights, run.dataset.fingerprint, run.status()["split_hash"]])
+    if path.exists():
+        try:
+            table = pq.read_table(path)
+        except (pa.ArrowException, OSError) as error:
+            raise DataError(f"{path} is damaged: delete it, and it is made again.") from error
+        if (table.schema.metadata or {}).get(KEY) == key.encode():
+            return CaseClasses(note["classes"], case.modalities, table)
+    table = _classify(run, case, folder).replace_schema_metadata({KEY: key.encode()})
+    with atomic_path(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+    return CaseClasses(note["classes"], case.modalities, table)
+
+
+def _classify(run: Run, case: Case, folder: Path) -> pa.Table:
+    model = Model.open(folder / "model", run.dataset.schema)
+    reliability = case_reliability(run, case, folder, model)
+    source = matching_source(model.binder, model.modalities, run.source)
+    rows = np.arange(len(run.dataset))
+    with progress_bar(f"classifying by {case.name}", len(rows)) as report:
+        decided = decide(
+            model.require_classifier(),
+            source,
+            rows,
+            combinations=True,
+            place=shorten,
+            progress=report,
+        )
+    reasons = {name: source.prepared[name].reason for name in case.modalities}
+    table = class_table(model.classes, reliability, run.dataset.object_ids, decided, reasons)
+    table = table.add_column(1, "split", pa.array(run.split.part.tolist(), pa.string()))
+    table = table.add_column(2, "label", pa.array(run.class_names.tolist(), pa.string()))
+    for names, values in decided.logits.items():
+        there = np.isfinite(values).all(axis=1)
+        flat = pa.array(np.nan_to_num(values).ravel())
+        column = pa.FixedSizeListArray.from_arrays(flat, values.shape[1], mask=pa.array(~there))
+        table = table.append_column(_column(names, case.modalities), column)
+    return table
+
+
+def _column(names: Combination, every: Combination) -> str:
+    return "logits" if tuple(names) == tuple(every) else f"logits_{'+'.join(names)}"
