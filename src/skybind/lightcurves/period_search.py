@@ -231,7 +231,7 @@ def _compare(
 def _refine(
     time: np.ndarray, value: np.ndarray, error: np.ndarray, best: float, terms: int, span: float
 ) -> float:
-    """Follow the best fit of `terms` harmonics within a tenth of a resolution element."""
+    """Follow the best fit of `terms` harmonics within a fifth of a resolution element."""
     width = 0.2 / span
     for _ in range(2):
         grid = best + np.linspace(-width, width, 9)
