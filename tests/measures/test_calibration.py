@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from skybind.measures.calibration import pool_weights, pooled, softmax
+from skybind.measures.calibration import calibration_error, pool_weights, pooled, softmax
 
 
 def drawn(logits, rng):
@@ -57,3 +57,20 @@ def test_softmax_is_that_of_scipy_and_keeps_nan():
     logits = np.array([[1.0, 800.0, -3.0], [0.1, 0.2, 0.3], [np.nan] * 3])
     np.testing.assert_allclose(softmax(logits)[:2], oracle(logits[:2], axis=1))
     assert np.isnan(softmax(logits)[2]).all()
+
+
+def test_the_calibration_error_is_that_of_the_shares():
+    rng = np.random.default_rng(4)
+    told = rng.uniform(0.5, 1, 20000)
+    probability = np.stack([told, 1 - told], axis=1)
+    honest = (rng.uniform(size=20000) > told).astype(int)  # class 0 with its probability
+    assert calibration_error(probability, honest) < 0.01
+    # always right though it says 75 % on average; never right
+    assert calibration_error(probability, np.zeros(20000, int)) == pytest.approx(0.25, abs=0.01)
+    assert calibration_error(probability, np.ones(20000, int)) == pytest.approx(0.75, abs=0.01)
+
+
+def test_the_calibration_error_leaves_out_objects_without_a_class():
+    probability = np.array([[0.9, 0.1], [np.nan, np.nan]])
+    assert calibration_error(probability, np.array([0, 1])) == pytest.approx(0.1)
+    assert calibration_error(probability[1:], np.array([1])) is None

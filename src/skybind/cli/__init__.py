@@ -10,7 +10,19 @@ from typing import Annotated
 import typer
 
 from skybind import __version__
-from skybind.cli import backbone, configs, data, demo, discover, label, run, search, simulate, tune
+from skybind.cli import (
+    backbone,
+    classify,
+    configs,
+    data,
+    demo,
+    discover,
+    label,
+    run,
+    search,
+    simulate,
+    tune,
+)
 from skybind.cli.options import Commands
 from skybind.errors import SkybindError
 from skybind.progress import set_verbosity
@@ -25,6 +37,7 @@ app = Commands(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(run.app)
+app.add_typer(classify.app)
 app.add_typer(search.app)
 app.add_typer(discover.app)
 app.add_typer(backbone.app)

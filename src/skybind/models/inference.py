@@ -71,7 +71,7 @@ def infer(
 
 
 def iter_sources(
-    modalities: Mapping[str, Modality], dataset: Dataset, columns: Sequence[str] = ()
+    modalities: Mapping[str, Modality], dataset: Dataset, skip: int = 0
 ) -> Iterator[tuple[Any, BatchSource]]:
     """Prepare a dataset chunk by chunk, with fitted modalities; nothing is written.
 
@@ -79,16 +79,20 @@ def iter_sources(
     ----------
     modalities : mapping of name to Modality
     dataset : Dataset
-    columns : sequence of str
-        More columns to read.
+    skip : int
+        Objects at the beginning that are read, but not prepared.
 
     Yields
     ------
     Table, BatchSource
         The columns of some objects, and their batches.
     """
-    read = dict.fromkeys([ID, *columns, *(c for m in modalities.values() for c in m.columns)])
+    read = dict.fromkeys([ID, *(c for m in modalities.values() for c in m.columns)])
+    done = 0
     for table in dataset.iter_tables(list(read), min(m.chunk for m in modalities.values())):
+        done += len(table)
+        if done <= skip:
+            continue
         yield table, BatchSource(modalities, {n: m.prepare(table) for n, m in modalities.items()})
 
 

@@ -1,31 +1,43 @@
 """A trained model: opened, it embeds and classifies whatever it is given."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 from safetensors.numpy import load_file as load_arrays
 from safetensors.torch import load_file
 
 from skybind.config import Config
 from skybind.config.load import validate
 from skybind.data.dataset import Dataset
+from skybind.data.schema import DatasetSchema
 from skybind.data.splits import Split
 from skybind.embeddings.store import Embeddings
-from skybind.errors import ModelError
+from skybind.errors import ConfigError, ModelError
+from skybind.ingest.given import Given, take_given
 from skybind.modalities.base import Modality
 from skybind.modalities.source import BatchSource
 from skybind.models.binder import Binder
 from skybind.models.build import build_binder, build_classifier, build_modalities
+from skybind.models.classes import class_notes, iter_classes
 from skybind.models.classifier import Classifier
 from skybind.models.frozen_features import matching_source
 from skybind.models.inference import Progress, decide, embed_source, iter_sources
 from skybind.models.leaks import refuse_seen
+from skybind.models.reliability import Reliability, read_reliability
 from skybind.models.saved_schema import SavedSchema, check_fields, check_schema
 from skybind.models.saving import MODEL_VERSION
+from skybind.progress import progress_bar, say
+from skybind.tables import to_astropy
+from skybind.words import nearest
+
+if TYPE_CHECKING:
+    from astropy.table import Table
 
 
 @dataclass
@@ -126,6 +138,121 @@ class Model:
         check_schema(self.schema, read, schema, self.folder)
         check_fields(self.modalities, schema, self.folder)
 
+    @cached_property
+    def reliability(self) -> Reliability | None:
+        """A classifier's calibration and reference, if they stand beside its weights."""
+        return read_reliability(self.folder) if self.classifier is not None else None
+
+    def take(self, data: Any = None, **observations: Any) -> Given:
+        """Make anything that holds observations fit the model: see `skybind.ingest.given`."""
+        modalities = self.modalities.values()
+        read = {column for modality in modalities for column in modality.columns}
+        schema = DatasetSchema.from_note(self.schema.note).select({"object_id", "ra", "dec", *read})
+        kinds = {modality.name: (modality.kind, modality.column) for modality in modalities}
+        return take_given(data, schema=schema, kinds=kinds, **observations)
+
+    def choose(self, modalities: Sequence[str] | None = None) -> list[str]:
+        """Return some of its modalities in its own order, or all.
+
+        Raises
+        ------
+        ConfigError
+            If it has no such modality.
+        """
+        names = list(self.modalities)
+        for name in modalities or ():
+            if name not in names:
+                raise ConfigError(f"The model has no modality '{name}': {nearest(name, names)}")
+        return [name for name in names if not modalities or name in modalities]
+
+    def embed(
+        self, data: Any = None, *, modalities: Sequence[str] | None = None, **observations: Any
+    ) -> Embeddings:
+        """Embed whatever holds observations; rows keep their order.
+
+        Parameters
+        ----------
+        data : optional
+            A dataset or its folder, an astropy, pandas or pyarrow table, a list of files.
+        modalities : sequence of str, optional
+            Only these.
+        **observations
+            One object as arrays, such as `photometry={"time": t, "magnitude": m}`, and `units`.
+
+        Returns
+        -------
+        Embeddings
+            An object that cannot be used in a modality is absent there.
+
+        Raises
+        ------
+        DataError
+            If nothing in it can be used, or a unit does not fit.
+        """
+        given = self.take(data, **observations)
+        for note in given.notes:
+            say(note)
+        with progress_bar("embedding", len(given.dataset)) as report:
+            return self.embed_dataset(given.dataset, modalities=modalities, progress=report)
+
+    def classify(
+        self, data: Any = None, *, modalities: Sequence[str] | None = None, **observations: Any
+    ) -> "Table":
+        """Classify whatever holds observations; rows keep their order.
+
+        Parameters
+        ----------
+        data : optional
+            As of `embed`.
+        modalities : sequence of str, optional
+            Only these.
+        **observations
+            As of `embed`.
+
+        Returns
+        -------
+        astropy.table.Table
+            `object_id`, `class`, `probability`, `p_CLASS` for each class, `novelty` (share of
+            validation objects that lie nearer to the training objects), `modalities` that were
+            used, and `reason`: why there is no class, or why a modality was not used.
+
+        Raises
+        ------
+        DataError
+            If nothing in it can be used, or a unit does not fit.
+        ModelError
+            If the model is no classifier.
+        """
+        given = self.take(data, **observations)
+        tables = []
+        done = 0
+        with progress_bar("classifying", len(given.dataset)) as report:
+            for table in self.iter_classes(given, modalities):
+                tables.append(table)
+                done += len(table)
+                report(done)
+        whole = pa.concat_tables(tables)
+        empty = whole["class"].null_count
+        notes = class_notes(self.classes, self.reliability, len(whole), empty)
+        for note in [*given.notes, *notes]:
+            say(note)
+        return to_astropy(whole)
+
+    def iter_classes(
+        self, given: Given, modalities: Sequence[str] | None = None, skip: int = 0
+    ) -> Iterator[pa.Table]:
+        """Classify what was made to fit, chunk by chunk, without the first `skip` objects."""
+        names = self.choose(modalities)
+        return iter_classes(
+            self.require_classifier(),
+            {name: self.modalities[name] for name in names},
+            self.classes,
+            self.reliability,
+            given.dataset,
+            given.reasons,
+            skip,
+        )
+
     def refuse_leak(self, object_id: np.ndarray, purpose: str) -> None:
         """Refuse objects that this model was trained on.
 
@@ -139,7 +266,12 @@ class Model:
         )
 
     def embed_dataset(
-        self, dataset: Dataset, split: Split | None = None, *, progress: Progress | None = None
+        self,
+        dataset: Dataset,
+        split: Split | None = None,
+        *,
+        modalities: Sequence[str] | None = None,
+        progress: Progress | None = None,
     ) -> Embeddings:
         """Embed any dataset in one pass and without writing anything.
 
@@ -151,15 +283,18 @@ class Model:
             Whose schema fits (see `check`).
         split : Split, optional
             Gives each object's part.
+        modalities : sequence of str, optional
+            Only these.
         progress : callable, optional
             Called with the number of objects embedded so far.
         """
         pieces: list[Embeddings] = []
         done = 0
-        for table, source in iter_sources(self.modalities, dataset):
+        some = {name: self.modalities[name] for name in self.choose(modalities)}
+        for table, source in iter_sources(some, dataset):
             ids = np.asarray(table["object_id"].to_pylist(), dtype=str)
             part = split.align(ids).part if split is not None else np.full(len(ids), "")
-            pieces.append(embed_source(self.binder, source, ids, part))
+            pieces.append(embed_source(self.binder, source, ids, part, modalities=list(some)))
             done += len(ids)
             if progress:
                 progress(done)

@@ -140,11 +140,10 @@ class Reference:
         taught, ruler = np.flatnonzero(seen & self.teacher), np.flatnonzero(seen & ~self.teacher)
         if len(taught) < max(LEAST, NEIGHBOURS + 1) or len(ruler) < LEAST:
             return np.full(len(rows), np.nan)
-        centre = {name: self.places[name][taught].mean(axis=0) for name in names}
-        near = self._join(self.places, names, taught, centre)
+        near = self._join(self.places, names, taught)
         scale = np.sort(
             _distance(
-                self._join(self.places, names, ruler, centre),
+                self._join(self.places, names, ruler),
                 self.name[ruler],
                 near,
                 self.name[taught],
@@ -153,7 +152,7 @@ class Reference:
         found = np.empty(len(rows))
         for start in range(0, len(rows), CHUNK):
             some = rows[start : start + CHUNK]
-            asked = self._join(places, names, some, centre)
+            asked = self._join(places, names, some)
             distance = _distance(asked, ids[some], near, self.name[taught])
             left, right = (np.searchsorted(scale, distance, side) for side in ("left", "right"))
             found[start : start + CHUNK] = (left + right) / (2 * len(scale))
@@ -164,14 +163,13 @@ class Reference:
         places: dict[str, np.ndarray],
         names: list[str],
         rows: np.ndarray,
-        centre: dict[str, np.ndarray],
     ) -> np.ndarray:
         """Unit vectors of the modalities side by side, so that a product is the mean cosine."""
         parts = []
         for name in names:
-            away = places[name][rows].astype(np.float32) - centre[name]
-            length = np.linalg.norm(away, axis=1, keepdims=True)
-            parts.append(away / np.maximum(length, 1e-12) / np.sqrt(np.float32(len(names))))
+            own = places[name][rows].astype(np.float32)
+            length = np.linalg.norm(own, axis=1, keepdims=True)
+            parts.append(own / np.maximum(length, 1e-12) / np.sqrt(np.float32(len(names))))
         return np.concatenate(parts, axis=1)
 
     def write(self, path: Path) -> None:

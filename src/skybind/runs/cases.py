@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase as fnmatch
+from pathlib import Path
 from typing import Any
 
 from skybind.config import TrainingOptions
@@ -102,13 +103,18 @@ def case_result(run: Run, case: Case) -> dict[str, Any]:
     return note
 
 
-def finished_cases(run: Run) -> list[Case]:
-    """Give the cases that have been fine-tuned in a run's folder."""
+def stored_cases(folder: Path) -> list[Case]:
+    """Give the cases that have been fine-tuned in the folder of a run, by name."""
     cases = []
-    for path in sorted((run.folder / "finetune").glob("*/result.json")):
+    for path in sorted((folder / "finetune").glob("*/result.json")):
         note = json.loads(path.read_text())
         cases.append(Case(tuple(note["modalities"]), note["subset"], note["start"], note["frozen"]))
-    order = cases_of(run)
+    return cases
+
+
+def finished_cases(run: Run) -> list[Case]:
+    """Give the cases that have been fine-tuned in a run's folder."""
+    cases, order = stored_cases(run.folder), cases_of(run)
     return sorted(cases, key=lambda c: (order.index(c) if c in order else len(order), c.name))
 
 
@@ -157,11 +163,16 @@ def widest_case(cases: Sequence[Case]) -> Case | None:
     several = [case for case in cases if len(case.modalities) > 1]
     if not several:
         return None
-    return max(
-        several,
-        key=lambda c: (
-            len(c.modalities),
-            100 if c.subset == "full" else float(c.subset),
-            c.start == "pretrained",
-        ),
-    )
+    return max(several, key=rank_of)
+
+
+def rank_of(case: Case) -> tuple[int, float, bool]:
+    """Rank a case by its modalities, then by its labels, then by its start."""
+    return len(case.modalities), share_of(case.subset), case.start == "pretrained"
+
+
+def share_of(subset: str) -> float:
+    """Return the percentage of the labels in a subset; 0 for one of few labels a class."""
+    if subset == "full":
+        return 100.0
+    return float(subset) if subset.replace(".", "", 1).isdigit() else 0.0

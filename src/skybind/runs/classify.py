@@ -1,0 +1,255 @@
+"""Classifying any objects by a run's or a saved classifier: in pieces, resumable, to a table."""
+
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from skybind import __version__
+from skybind.errors import ConfigError, DataError, ModelError, SkybindError
+from skybind.files import atomic_path, json_hash, write_text
+from skybind.ingest.given import Given
+from skybind.locks import alone
+from skybind.models.classes import class_notes
+from skybind.models.model import Model
+from skybind.models.reliability import read_reliability
+from skybind.progress import progress_bar, say
+from skybind.runs.cases import Case, finished_cases, rank_of, stored_cases
+from skybind.runs.classes import case_classes, case_reliability
+from skybind.runs.run import Run
+from skybind.tables import check_ending, write_table, write_tables
+from skybind.words import nearest
+
+#: Objects of one piece of the table while it is made.
+PIECE = 20_000
+
+
+@dataclass
+class Classified:
+    """What was classified.
+
+    Attributes
+    ----------
+    out : Path
+        The table.
+    case : str
+        Name of the classifier.
+    n, known : int
+        Objects, and those with a class.
+    counts : dict of str to int
+        Objects of each class.
+    notes : list of str
+        What the reader must know, in sentences.
+    """
+
+    out: Path
+    case: str
+    n: int
+    known: int
+    counts: dict[str, int]
+    notes: list[str]
+
+
+def classify_anything(
+    folder: str | Path,
+    data: Any = None,
+    out: str | Path = "classes.parquet",
+    *,
+    modalities: Sequence[str] | None = None,
+    case: str | None = None,
+) -> Classified:
+    """Classify objects and write a table, one row an object, in their order.
+
+    Interrupted, the same call goes on where it stopped; a dataset on disk is never in memory as a
+    whole.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Of a run, or of a saved classifier.
+    data : optional
+        Anything that `skybind.ingest.given.take_given` takes: the folder of a dataset, a table,
+        files. By default the run's own objects.
+    out : str or Path
+        Table (.parquet, .csv, .vot, .ecsv, .fits).
+    modalities : sequence of str, optional
+        Classify by these alone.
+    case : str, optional
+        Which of the run's classifiers, such as `photometry-10-pretrained`. By default the one of
+        `modalities`, or of most modalities, trained with most labels.
+
+    Raises
+    ------
+    ConfigError, DataError, ModelError
+        If there is no such classifier or modality, or nothing in the data can be used.
+    """
+    folder, out = Path(folder), Path(out)
+    check_ending(out)
+    found, name = find_classifier(folder, case, modalities)
+    if (folder / "status.json").exists():
+        _measure_first(folder, name)
+        if data is None and modalities is None:
+            return _own_objects(folder, name, out)
+    model = Model.open(found)
+    model.require_classifier()
+    given = model.take(data)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = out.parent / f".{out.name}.unfinished"
+    weights, names = model.identity["weights"], model.choose(modalities)
+    key = json_hash([__version__, weights, given.dataset.fingerprint, names, PIECE])
+    with _Pieces(unfinished, key, out) as pieces:
+        _classify_rest(model, given, names, pieces)
+        n = write_tables(map(pq.read_table, pieces.files), out)
+        counts = pieces.count_classes()
+    known = sum(counts.values())
+    notes = class_notes(model.classes, model.reliability, n, n - known)
+    return Classified(out, name, n, known, counts, [*given.notes, *notes])
+
+
+def _measure_first(folder: Path, name: str) -> None:
+    """Calibrate a run's classifier that was made before skybind did so, if its data are there."""
+    if read_reliability(folder / "finetune" / name / "model") is not None:
+        return
+    try:
+        run = Run.open(folder)
+    except DataError as error:
+        say(f"The classifier cannot be calibrated: {error}")
+        return
+    case_reliability(run, next(case for case in finished_cases(run) if case.name == name))
+
+
+def _own_objects(folder: Path, name: str, out: Path) -> Classified:
+    """Write the classes of a run's own objects, which are computed once."""
+    run = Run.open(folder)
+    case = next(case for case in finished_cases(run) if case.name == name)
+    table = case_classes(run, case).for_people
+    write_table(table, out)
+    counts = Counter(c for c in table["class"].to_pylist() if c is not None)
+    known = sum(counts.values())
+    reliability = case_reliability(run, case)
+    notes = class_notes(run.classes, reliability, len(table), len(table) - known)
+    seen = int((run.split.part == "train").sum())
+    notes.append(
+        f"{seen} of them are training objects, which a classifier knows better than others."
+    )
+    return Classified(out, name, len(table), known, dict(counts), notes)
+
+
+def _classify_rest(model: Model, given: Given, names: list[str], pieces: "_Pieces") -> None:
+    """Classify the objects that no piece holds yet."""
+    n = len(given.dataset)
+    waiting: list[pa.Table] = []
+    with progress_bar("classifying", n) as report:
+        done = pieces.rows
+        for table in model.iter_classes(given, names, skip=done):
+            waiting.append(table)
+            done += len(table)
+            if sum(map(len, waiting)) >= PIECE or done == n:
+                pieces.add(pa.concat_tables(waiting))
+                waiting = []
+            report(done)
+
+
+class _Pieces:
+    """Pieces of a table that grows in a hidden folder; a context manager that holds its lock.
+
+    When its block ends well, or with a `SkybindError` (doing it again would not help), the folder
+    goes away; after anything else it stays, to be continued.
+    """
+
+    def __init__(self, folder: Path, key: str, out: Path) -> None:
+        self.folder, self.key, self.out = folder, key, out
+        self._lock = ExitStack()
+
+    def __enter__(self) -> "_Pieces":
+        self.folder.mkdir(exist_ok=True)
+        self._lock.enter_context(alone(self.folder / "lock", otherwise=self._refuse))
+        note = self.folder / "key"
+        if not note.exists() or note.read_text() != self.key:
+            for file in self.files:  # of other data or another classifier
+                file.unlink()
+            write_text(note, self.key)
+        return self
+
+    def __exit__(self, kind: type | None, *_: object) -> None:
+        self._lock.close()
+        if kind is None or issubclass(kind, SkybindError):
+            shutil.rmtree(self.folder)
+
+    @property
+    def files(self) -> list[Path]:
+        """The pieces, in order."""
+        return sorted(self.folder.glob("piece-*.parquet"))
+
+    @property
+    def rows(self) -> int:
+        """Objects that the pieces hold."""
+        return sum(pq.read_metadata(file).num_rows for file in self.files)
+
+    def add(self, table: pa.Table) -> None:
+        """Write one more piece."""
+        with atomic_path(self.folder / f"piece-{len(self.files):06d}.parquet") as temporary:
+            pq.write_table(table, temporary, compression="zstd")
+
+    def count_classes(self) -> dict[str, int]:
+        """Count the objects of each class."""
+        counts: Counter[str] = Counter()
+        for file in self.files:
+            column = pq.read_table(file, columns=["class"])["class"]
+            counts.update(name for name in column.to_pylist() if name is not None)
+        return dict(counts.most_common())
+
+    def _refuse(self) -> None:
+        raise DataError(f"Another program writes {self.out}: wait for it, or choose another file.")
+
+
+def find_classifier(
+    folder: Path, case: str | None = None, modalities: Sequence[str] | None = None
+) -> tuple[Path, str]:
+    """Find a saved classifier: the folder itself, or the best that a run has.
+
+    Returns
+    -------
+    Path, str
+        Folder of the model, and its name.
+
+    Raises
+    ------
+    ConfigError
+        If the run has no such case.
+    ModelError
+        If there is no classifier.
+    """
+    if (folder / "model.json").exists():
+        if case is not None:
+            raise ConfigError(
+                f"{folder} is one model, so there is no case to choose: leave it out."
+            )
+        return folder, folder.parent.name if folder.name == "model" else folder.name
+    cases = stored_cases(folder)
+    if not cases:
+        raise ModelError(
+            f"There is no classifier in {folder}: fine-tune one with 'skybind finetune {folder}'."
+        )
+    if case is not None:
+        chosen = next((c for c in cases if c.name == case), None)
+        if chosen is None:
+            names = [c.name for c in cases]
+            raise ConfigError(f"The run in {folder} has no case '{case}': {nearest(case, names)}")
+    else:
+        chosen = best_case(cases, modalities)
+    return folder / "finetune" / chosen.name / "model", chosen.name
+
+
+def best_case(cases: Sequence[Case], modalities: Sequence[str] | None = None) -> Case:
+    """Choose the classifier of some modalities, or of most; of most labels, pre-trained."""
+    wanted = set(modalities or ())
+    fitting = [case for case in cases if wanted <= set(case.modalities)]
+    exact = [case for case in fitting if wanted and set(case.modalities) == wanted]
+    return max(exact or fitting or list(cases), key=rank_of)

@@ -1,0 +1,150 @@
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pyarrow.csv as pcsv
+import pyarrow.parquet as pq
+import pytest
+from astropy.table import Table
+from typer.testing import CliRunner
+
+from skybind.cli import app
+from skybind.data.dataset import Dataset
+from skybind.errors import ConfigError, ModelError
+from skybind.models.model import Model
+from skybind.runs import classify as classifying
+from skybind.runs.cases import finished_cases
+from skybind.runs.classes import case_classes
+from skybind.runs.classify import classify_anything
+from skybind.runs.run import Run
+
+FILES = Path(__file__).parents[1] / "data" / "v0.1"
+WIDEST = "photometry+spectrum+metadata-full-pretrained"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A run of 60 stars with four classifiers, and its dataset."""
+    folder = tmp_path_factory.mktemp("classify")
+    for name in ("stars", "stars-run"):
+        shutil.copytree(FILES / name, folder / name)
+    status = folder / "stars-run" / "status.json"
+    note = json.loads(status.read_text())
+    status.write_text(json.dumps({**note, "data": str(folder / "stars")}))
+    return folder
+
+
+def read(path):
+    return pq.read_table(path)
+
+
+def test_new_objects_are_classified_as_the_run_classifies_its_own(place):
+    made = classify_anything(place / "stars-run", place / "stars", place / "new.parquet")
+    table, ids = read(place / "new.parquet"), Dataset.open(place / "stars").object_ids
+    assert table["object_id"].to_pylist() == ids.tolist()
+    assert made.case == WIDEST
+    assert (made.n, made.known) == (60, 60 - table["class"].null_count)
+    run = Run.open(place / "stars-run")
+    case = next(case for case in finished_cases(run) if case.name == WIDEST)
+    own = case_classes(run, case)
+    for name in ("class", "modalities", "reason"):
+        assert table[name].to_pylist() == own.table[name].to_pylist()
+    new, old = (np.asarray(t["p_EW"].to_numpy()) for t in (table, own.table))
+    np.testing.assert_allclose(new, old, rtol=1e-4, atol=1e-6)
+
+
+def test_the_runs_own_objects_are_classified_once(place):
+    made = classify_anything(place / "stars-run", out=place / "own.csv")
+    stored = place / "stars-run" / "finetune" / WIDEST / "classes.parquet"
+    before = stored.stat().st_mtime_ns
+    classify_anything(place / "stars-run", out=place / "own.csv")
+    assert stored.stat().st_mtime_ns == before
+    table = pcsv.read_csv(place / "own.csv")
+    assert {"split", "label", "class", "novelty"} <= set(table.column_names)
+    assert not any(name.startswith("logits") for name in table.column_names)
+    assert made.n == len(table) == 60
+    assert any("training objects" in note for note in made.notes)
+
+
+def test_a_saved_classifier_needs_no_run(place, tmp_path):
+    classify_anything(place / "stars-run", place / "stars", place / "run.parquet")
+    model = tmp_path / "taken"
+    shutil.copytree(place / "stars-run" / "finetune" / WIDEST / "model", model)
+    classify_anything(model, place / "stars", tmp_path / "model.parquet")
+    assert read(tmp_path / "model.parquet").equals(read(place / "run.parquet"))
+    for name in ("calibration.json", "reference.safetensors"):
+        (model / name).unlink()
+    made = classify_anything(model, place / "stars", tmp_path / "raw.parquet")
+    assert any("not calibrated" in note for note in made.notes)
+    assert read(tmp_path / "raw.parquet")["novelty"].null_count == 60
+
+
+def test_modalities_choose_the_classifier(place, tmp_path):
+    run, data = place / "stars-run", place / "stars"
+    made = classify_anything(run, data, tmp_path / "a.parquet", modalities=["photometry"])
+    assert made.case == "photometry-full-scratch"
+    made = classify_anything(run, data, tmp_path / "b.parquet", modalities=["spectrum"])
+    assert made.case == WIDEST
+    used = set(read(tmp_path / "b.parquet")["modalities"].to_pylist())
+    assert used == {"spectrum", ""}
+    frozen = f"{WIDEST}-frozen"
+    assert classify_anything(run, data, tmp_path / "c.parquet", case=frozen).case == frozen
+
+
+def test_what_cannot_be_is_one_sentence(place, tmp_path):
+    run, data, out = place / "stars-run", place / "stars", tmp_path / "c.parquet"
+    with pytest.raises(ConfigError, match="no case 'photometry-full-scrath': did you mean"):
+        classify_anything(run, data, out, case="photometry-full-scrath")
+    with pytest.raises(ConfigError, match="no modality 'spectra': did you mean 'spectrum'"):
+        classify_anything(run, data, out, modalities=["spectra"])
+    with pytest.raises(ModelError, match="no classifier"):
+        classify_anything(run / "pretrain" / "model", data, out)
+    with pytest.raises(ModelError, match="no classifier in"):
+        classify_anything(tmp_path, data, out)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_interrupted_it_goes_on(place, tmp_path, monkeypatch):
+    whole = tmp_path / "whole.parquet"
+    classify_anything(place / "stars-run", place / "stars", whole)
+    monkeypatch.setattr(classifying, "PIECE", 10)
+    model = place / "stars-run" / "finetune" / WIDEST / "model"
+    for modality in {type(m) for m in Model.open(model).modalities.values()}:
+        monkeypatch.setattr(modality, "chunk", 7)
+    out, asked = tmp_path / "parts.parquet", []
+    make = Model.iter_classes
+
+    def dying(self, given, modalities=None, skip=0):
+        asked.append(skip)
+        for number, table in enumerate(make(self, given, modalities, skip)):
+            if len(asked) < 3 and number == 4:
+                raise KeyboardInterrupt
+            yield table
+
+    monkeypatch.setattr(Model, "iter_classes", dying)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            classify_anything(place / "stars-run", place / "stars", out)
+        assert not out.exists()
+    classify_anything(place / "stars-run", place / "stars", out)
+    assert asked == [0, 28, 56]
+    made, expected = read(out), read(whole)
+    for name in ("object_id", "class", "modalities", "reason"):
+        assert made[name].to_pylist() == expected[name].to_pylist()
+    np.testing.assert_allclose(made["p_EW"].to_numpy(), expected["p_EW"].to_numpy(), rtol=1e-4)
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_the_command_writes_tables_for_people(place, tmp_path):
+    out = tmp_path / "classes.fits"
+    command = ["classify", str(place / "stars-run"), "-d", str(place / "stars"), "-o", str(out)]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    assert f"60 objects classified by {WIDEST}" in result.output
+    table = Table.read(out)
+    assert len(table) == 60
+    assert table["novelty"].description.startswith("Share of validation objects")
+    CliRunner().invoke(app, [*command[:-1], str(tmp_path / "classes.vot")])
+    topcat = Table.read(tmp_path / "classes.vot")
+    assert "calibrated" in topcat["p_EW"].description
