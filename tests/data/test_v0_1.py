@@ -25,11 +25,13 @@ from skybind.evaluation.evaluate import evaluate_run
 from skybind.evaluation.predict import predict_targets
 from skybind.labelling.answers import labelled_run
 from skybind.labelling.train import train_with_answers
+from skybind.measures.calibration import softmax
 from skybind.models.backbones import load_backbone
 from skybind.models.model import Model
 from skybind.report.from_run import write_report
 from skybind.runs.backbones import pretrain_backbone
 from skybind.runs.cases import finished_cases
+from skybind.runs.classes import case_classes
 from skybind.runs.run import Run
 from skybind.runs.steps import run_embedding, run_finetuning, run_pretraining
 from skybind.search.search import search
@@ -302,13 +304,14 @@ def test_answers_and_what_they_trained_are_kept(files, tmp_path):
     name = f"{history['case']}/model/weights.safetensors"
     assert (run.folder / "labels" / name).read_bytes() == (old / name).read_bytes()
     tables = [pq.read_table(at) for at in (old / "classes.parquet", training.classes_file)]
-    assert tables[0].column_names == tables[1].column_names
-    for column in tables[0].column_names:
-        was, now = (table[column].to_numpy() for table in tables)
-        if was.dtype.kind == "f":
-            np.testing.assert_allclose(now, was, **CLOSE)
-        else:
-            assert now.tolist() == was.tolist()
+    was, now = tables
+    assert set(was.column_names) < set(now.column_names)  # novelty, modalities and reasons came
+    for column in ("object_id", "split", "label", "class"):
+        assert now[column].to_pylist() == was[column].to_pylist()
+    # probabilities are calibrated now: their logarithms are the old ones by a temperature
+    case = case_classes(run, training.case, run.folder / "labels" / training.case.name)
+    old_p = np.stack([was[f"p_{name}"].to_numpy() for name in case.classes], axis=1)
+    np.testing.assert_allclose(softmax(case.logits()), old_p, **CLOSE)
 
 
 def test_old_configurations_are_read(files):
