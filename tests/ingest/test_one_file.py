@@ -5,10 +5,12 @@ import pytest
 from astropy.io import fits
 
 from skybind.errors import DataError
-from skybind.ingest.one_file import read_observation
+from skybind.ingest.one_file import read_file
+from skybind.ingest.wanted import Wanted
 
 UNITS = {"g": "nmgy", "r": "nmgy", "z": "nmgy"}
 ATTRIBUTES = {"pixel_scale": 0.262, "stretch": "linear"}
+IMAGE = {"image": Wanted("image", "image", "image", UNITS, ATTRIBUTES)}
 CUBE = np.random.default_rng(0).normal(0, 1, (3, 8, 8)).astype(np.float32)
 
 
@@ -30,7 +32,7 @@ def cutout(path, cube=CUBE, **header):
 )
 def test_bands_and_unit_are_those_that_the_file_states(tmp_path, planes, factor, header):
     path = cutout(tmp_path, CUBE[planes] * np.float32(factor), **header)
-    found = read_observation(path, "image", UNITS, ATTRIBUTES)
+    found = read_file(path, IMAGE)
     assert list(found.fields) == ["g", "r", "z"]
     for band, plane in zip("grz", CUBE, strict=True):
         np.testing.assert_allclose(found.fields[band], plane.ravel(), rtol=1e-5)
@@ -40,7 +42,7 @@ def test_bands_and_unit_are_those_that_the_file_states(tmp_path, planes, factor,
     ("cube", "header", "message"),
     [
         (CUBE, {"PIXSCALE": 1.0}, "1 arcsec a pixel, the model's images have 0.262"),
-        (CUBE, {"BUNIT": "electron"}, "in electron"),
+        (CUBE, {"BUNIT": "electron"}, "'electron' cannot be converted to nmgy"),
         (CUBE, {"BUNIT": "km"}, "no unit of flux"),
         (CUBE, {"BANDS": "ugr"}, "lacks the band z"),
         (CUBE[:2], {}, "2 planes for the bands g, r, z"),
@@ -49,7 +51,7 @@ def test_bands_and_unit_are_those_that_the_file_states(tmp_path, planes, factor,
 )
 def test_images_of_another_kind_are_refused(tmp_path, cube, header, message):
     with pytest.raises(DataError, match=message):
-        read_observation(cutout(tmp_path, cube, **header), "image", UNITS, ATTRIBUTES)
+        read_file(cutout(tmp_path, cube, **header), IMAGE)
 
 
 def test_pictures_for_people_are_no_fluxes(tmp_path):
@@ -57,10 +59,92 @@ def test_pictures_for_people_are_no_fluxes(tmp_path):
 
     Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "one.png")
     with pytest.raises(DataError, match="stretched for display"):
-        read_observation(tmp_path / "one.png", "image", UNITS, ATTRIBUTES)
+        read_file(tmp_path / "one.png", IMAGE)
 
 
 def test_a_table_is_no_image(tmp_path):
     (tmp_path / "one.csv").write_text("a\n1\n")
     with pytest.raises(DataError, match="is no image"):
-        read_observation(tmp_path / "one.csv", "image", UNITS, ATTRIBUTES)
+        read_file(tmp_path / "one.csv", IMAGE)
+
+
+STARS = {
+    "photometry": Wanted(
+        "photometry", "photometry", "photometry", {"time": "d", "flux": "mJy", "flux_err": "mJy"}
+    ),
+    "spectrum": Wanted(
+        "spectrum", "spectrum", "spectrum", {"wavelength": "Angstrom", "flux": None, "ivar": None}
+    ),
+    "metadata": Wanted(
+        "metadata", "metadata", "metadata", features={"parallax": "mas", "bp_rp": "mag"}
+    ),
+}
+
+
+def written(path, text):
+    path.write_text(text)
+    return path
+
+
+def test_a_file_is_read_once_and_known_by_its_columns(tmp_path, monkeypatch):
+    from pathlib import Path
+
+    path = written(tmp_path / "a.csv", "HJD,mag,magerr\n1,15.0,0.1\n2,15.5,0.1\n")
+    reads = []
+    read_bytes = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda p: reads.append(p) or read_bytes(p))
+    found = read_file(path, STARS)
+    assert reads == [path]
+    assert found.modality == "photometry"
+    assert list(found.fields) == ["time", "flux", "flux_err"]
+    # AB: magnitude 15 is 3631 Jy x 10^-6
+    np.testing.assert_allclose(found.fields["flux"], [3.631, 3.631 / 10**0.2], rtol=1e-6)
+    assert any("AB magnitudes" in note for note in found.notes)
+
+
+def test_a_row_of_a_catalogue_is_in_the_units_of_the_model(tmp_path):
+    from astropy.table import Table
+
+    row = Table({"Parallax": [0.001], "bp_rp": [0.5]}, units={"Parallax": "arcsec"})
+    row.write(tmp_path / "row.ecsv", format="ascii.ecsv")
+    found = read_file(tmp_path / "row.ecsv", STARS)
+    assert found.modality == "metadata"
+    assert found.features == {"parallax": pytest.approx(1.0), "bp_rp": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("time,flux,wavelength\n1,2,4000\n", "could be photometry or spectrum"),
+        ("wavelength,counts\n4000,2\n", "as spectrum: .* no column for the flux"),
+        ("time,counts\n1,2\n", "as photometry: .* no column for the flux or magnitude"),
+        ("parallax\n1\n2\n", "as metadata: .* 2 rows"),
+        ("", "a.csv is empty"),
+    ],
+)
+def test_what_is_said_is_of_the_modality_that_the_file_is_most_like(tmp_path, text, message):
+    with pytest.raises(DataError, match=message):
+        read_file(written(tmp_path / "a.csv", text), STARS)
+
+
+def test_a_spectrum_of_a_survey_is_converted_or_refused(tmp_path):
+    from dataclasses import replace
+
+    table = fits.BinTableHDU.from_columns(
+        [
+            fits.Column("flux", "E", array=np.array([1.0, 2, 3])),
+            fits.Column("loglam", "E", array=np.log10([4000.0, 4001, 4002])),
+            fits.Column("ivar", "E", array=np.array([4.0, 4, 0])),
+        ]
+    )
+    path = tmp_path / "spec.fits"
+    fits.HDUList([fits.PrimaryHDU(), table]).writeto(path)
+    units = {"wavelength": "nm", "flux": "erg / (s cm2 Angstrom)", "flux_err": None}
+    spectrum = replace(STARS["spectrum"], fields=units)
+    found = read_file(path, {"spectrum": spectrum})
+    np.testing.assert_allclose(found.fields["flux"], [1e-17, 2e-17, 3e-17], rtol=1e-6)
+    np.testing.assert_allclose(found.fields["flux_err"][:2], 5e-18, rtol=1e-6)
+    np.testing.assert_allclose(found.fields["wavelength"], [400.0, 400.1, 400.2], rtol=1e-6)
+    wrong = replace(spectrum, fields={**units, "flux": "mJy"})
+    with pytest.raises(DataError, match=r"1e-17 erg .* cannot be converted to mJy"):
+        read_file(path, {"spectrum": wrong})

@@ -9,12 +9,12 @@ import numpy as np
 from skybind.data.schema import BASE_COLUMNS, Column, DatasetSchema
 from skybind.data.units import convert, image_unit, parse_unit
 from skybind.errors import ConfigError, DataError
+from skybind.ingest.fields import missing_fields, typed
 from skybind.ingest.readers.registry import Fields
 from skybind.modalities.cleaning import flux_err_to_ivar, ivar_to_flux_err, magnitude_to_flux
 from skybind.words import join
 
 Units = Mapping[str, str | None]
-NEEDED = {"photometry": ("time",), "spectrum": ("wavelength", "flux")}
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ def fit_fields(fields: Fields, units: Units, wanted: Wanted, where: str) -> Fitt
             assumed.append(name)
         at = f"{where}, {name}"
         change = _image_in if wanted.kind == "image" else in_unit
-        made[name] = _typed(name, change(have[name], unit, target, at))
+        made[name] = typed(name, change(have[name], unit, target, at))
     if assumed:
         as_ = [f"{name} [{targets[name]}]" for name in assumed]
         notes.append(f"{where}: no unit is stated; taken as {join(as_)}.")
@@ -251,6 +251,7 @@ def _one_error(
     """Turn the error of a spectrum to what the model reads: `flux_err` or `ivar`."""
     flux = targets.get("flux")
     own = stated.get("flux")
+    in_unit(have["flux"][:0], own, flux, f"{where}, flux")  # it is the flux that does not fit
     if "ivar" in have and "flux_err" not in have and "ivar" not in targets:
         squared = _inverse_square(flux, where)
         unit = stated["ivar"] or _inverse_square(own, where)
@@ -268,11 +269,9 @@ def _inverse_square(unit: str | None, where: str) -> str | None:
 
 
 def _check_needed(have: Fields, kind: str, where: str) -> None:
-    for name in NEEDED[kind]:
-        if name not in have:
-            raise DataError(f"{where} has no {name} (it has {', '.join(have)}).")
-    if kind == "photometry" and not {"flux", "magnitude"} & set(have):
-        raise DataError(f"{where} has no flux or magnitude (it has {', '.join(have)}).")
+    missing = missing_fields(have, kind)
+    if missing:
+        raise DataError(f"{where} has no {' or '.join(missing)} (it has {', '.join(have)}).")
 
 
 def _check_bands(have: Fields, targets: dict[str, str | None], where: str) -> None:
@@ -284,14 +283,6 @@ def _check_bands(have: Fields, targets: dict[str, str | None], where: str) -> No
         )
 
 
-def _typed(name: str, values: np.ndarray) -> np.ndarray:
-    """Give values in the type in which a dataset holds them."""
-    if name == "band":
-        return values.astype(object)
-    with np.errstate(over="ignore"):  # too large for float32: infinite, so dropped and counted
-        return values.astype({"time": np.float64, "mask": bool}.get(name, np.float32), copy=False)
-
-
 def _unknown(name: str, length: int) -> np.ndarray:
     fill: Any = {"band": "", "mask": False}.get(name, np.nan)
-    return _typed(name, np.full(length, fill))
+    return typed(name, np.full(length, fill))

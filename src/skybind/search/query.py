@@ -1,20 +1,21 @@
 """What is searched for: an object of the embeddings, or a new observation in a file."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
+from skybind.data.schema import DatasetSchema
 from skybind.embeddings.stream import EmbeddingStream
 from skybind.errors import DataError, ModelError
 from skybind.ragged import Ragged
 from skybind.words import nearest
 
 if TYPE_CHECKING:
+    from skybind.ingest.wanted import Wanted
     from skybind.models.model import Model
 
 
@@ -97,7 +98,7 @@ def query_file(
     Parameters
     ----------
     path : str or Path
-        FITS, CSV, ECSV, VOTable, Parquet or text (see `read_observation`, `read_row`).
+        FITS, CSV, ECSV, VOTable, Parquet or text (see `skybind.ingest.one_file.read_file`).
     model : str or Path
         Folder of the saved model.
     stream : EmbeddingStream
@@ -114,125 +115,72 @@ def query_file(
     ModelError
         If the model is not the one that made the embeddings.
     """
-    path, given = Path(path), dict(values or {})
-    note = _read_note(Path(model))
-    if note["identity"].get("weights") != stream.model.get("weights"):
+    path, model, given = Path(path), Path(model), dict(values or {})
+    if not (model / "model.json").exists():
+        raise ModelError(
+            f"There is no model in {model}, and a file can only be embedded by one: name it with "
+            "--model."
+        )
+    from skybind.ingest.one_file import read_file
+    from skybind.models.model import Model
+
+    saved = Model.open(model)
+    if saved.identity.get("weights") != stream.model.get("weights"):
         raise ModelError(
             f"The embeddings in {stream.folder} were made by another model than that in {model}: "
             "name theirs with --model."
         )
-    if modality is not None and modality not in note["modalities"]:
+    if modality is not None and modality not in saved.modalities:
         raise DataError(
             f"The model in {model} has no modality '{modality}': "
-            f"{nearest(modality, note['modalities'])}"
+            f"{nearest(modality, list(saved.modalities))}"
         )
-    name, content = _read(path, note, [modality] if modality else note["modalities"])
-
-    from skybind.models.model import Model
-
-    saved = Model.open(model, modalities=[name])
-    column, kind = _column_and_kind(note, name)
-    query = Query(path.name, {}, kind=kind, column=column)
+    wanted = _wanted(saved)
+    content = read_file(path, {modality: wanted[modality]} if modality else wanted)
+    name = content.modality
+    one = wanted[name]
+    query = Query(path.name, {}, kind=one.kind, column=one.column, notes=list(content.notes))
     query.position = (given.get("ra", np.nan), given.get("dec", np.nan))
-    features = [
-        c for c in saved.modalities[name].columns if c not in note["schema"]["observations"]
-    ]
-    unknown = [c for c in given if c not in features and c not in ("ra", "dec")]
+    unknown = [c for c in given if c not in one.features and c not in ("ra", "dec")]
     if unknown:
-        raise DataError(
-            f"The model's {name} reads no '{unknown[0]}': "
-            f"{nearest(unknown[0], features) if features else 'it reads no features.'}"
-        )
-    if isinstance(content, Ragged):
-        query.observed = content
-        query.fields = dict(note["schema"]["observations"][column])
-        known = {**_computed(content, kind, features, note, given), **given}
+        hint = nearest(unknown[0], list(one.features)) if one.features else "it reads no features."
+        raise DataError(f"The model's {name} reads no '{unknown[0]}': {hint}")
+    if content.fields:
+        length = len(next(iter(content.fields.values())))
+        query.observed = Ragged(content.fields, np.array([0, length]), np.array([True]))
+        query.fields = content.units
+        known = {**_computed(query.observed, one, given), **given}
     else:
-        known = {**content, **given}
+        known = {**content.features, **given}
+    features = list(one.features)
     _note_features(query, name, features, known, given)
     query.features = {c: known[c] for c in features if np.isfinite(known.get(c, np.nan))}
     query.vectors[name] = _embed(saved, name, query, features, known)
     return query
 
 
-def _read_note(folder: Path) -> dict[str, Any]:
-    path = folder / "model.json"
-    if not path.exists():
-        raise ModelError(
-            f"There is no model in {folder}, and a file can only be embedded by one: name it with "
-            "--model."
-        )
-    try:
-        note: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ModelError(f"The model in {folder} cannot be read: {error}") from error
-    return note
+def _wanted(saved: "Model") -> dict[str, "Wanted"]:
+    """Tell what the model reads of each modality."""
+    from skybind.ingest.wanted import wanted_modalities
+
+    read = {column for modality in saved.modalities.values() for column in modality.columns}
+    schema = DatasetSchema.from_note(saved.schema.note).select(read)
+    kinds = {name: (m.kind, m.column) for name, m in saved.modalities.items()}
+    return wanted_modalities(schema, kinds)
 
 
-def _column_and_kind(note: Mapping[str, Any], modality: str) -> tuple[str, str]:
-    entry = note["config"]["modalities"][modality]
-    kind = entry.get("kind") or modality
-    return entry.get("column") or kind, kind
-
-
-def _read(
-    path: Path, note: Mapping[str, Any], candidates: Sequence[str]
-) -> tuple[str, Ragged | dict[str, float]]:
-    """Read a file as the one modality that it can be."""
-    from skybind.ingest.one_file import read_observation, read_row, survey_kind
-
-    kinds = {name: _column_and_kind(note, name)[1] for name in candidates}
-    known = survey_kind(path, list(dict.fromkeys(kinds.values())))
-    candidates = [name for name in candidates if known is None or kinds[name] == known]
-    found: dict[str, Ragged | dict[str, float]] = {}
-    errors: list[DataError] = []
-    for name in candidates:
-        column, kind = _column_and_kind(note, name)
-        schema = note["schema"]
-        try:
-            if column in schema["observations"]:
-                attributes = schema.get("attributes", {}).get(column)
-                units = schema["observations"][column]
-                found[name] = read_observation(path, kind, units, attributes)
-            else:
-                own = {c: f["unit"] for c, f in schema["features"].items()}
-                own = {c: u for c, u in own.items() if schema["features"][c]["modality"] == column}
-                found[name] = read_row(path, own)
-        except DataError as error:
-            errors.append(error)
-    if len(found) == 1:
-        return next(iter(found.items()))
-    if found:
-        raise DataError(
-            f"{path.name} could be {' or '.join(found)}: say which with --from {next(iter(found))}."
-        )
-    if len(errors) == 1:
-        raise errors[0]
-    # an ending that images never have tells nothing of what is wrong with the columns
-    kept = [i for i, error in enumerate(errors) if "is no image" not in str(error)] or [0]
-    raise DataError(
-        f"{path.name} can be read as none of {', '.join(candidates)}; as {candidates[kept[0]]}: "
-        f"{errors[kept[0]]}"
-    )
-
-
-def _computed(
-    observed: Ragged,
-    kind: str,
-    features: Sequence[str],
-    note: Mapping[str, Any],
-    given: Mapping[str, float],
-) -> dict[str, float]:
+def _computed(observed: Ragged, wanted: "Wanted", given: Mapping[str, float]) -> dict[str, float]:
     """Features of a light curve that the model reads and that can be computed from it."""
-    wanted = [c for c in features if c not in given]
-    if kind != "photometry" or not wanted:
+    names = [c for c in wanted.features if c not in given]
+    if wanted.kind != "photometry" or not names:
         return {}
     from skybind.lightcurves.features import FEATURES, light_curve_features
     from skybind.lightcurves.periods import Periods, find_periods
     from skybind.modalities.cleaning import clean_photometry
 
-    units = {c: f["unit"] or None for c, f in note["schema"]["features"].items()}
-    possible = [c for c in wanted if c in FEATURES and FEATURES[c][0] == units.get(c)]
+    possible = [
+        c for c in names if c in FEATURES and FEATURES[c][0] == (wanted.features[c] or None)
+    ]
     curve = clean_photometry(observed).ragged
     if not possible or not curve.present[0]:
         return {}
@@ -287,5 +235,7 @@ def _embed(
         reason = str(prepared.reason[0]) or "nothing in it can be used"
         raise DataError(f"The {name} in {query.name} cannot be used: {reason}.")
     source = BatchSource({name: saved.modalities[name]}, {name: prepared})
-    made = embed_source(saved.binder, source, np.array([query.name]), np.array([""]))
+    made = embed_source(
+        saved.binder, source, np.array([query.name]), np.array([""]), modalities=[name]
+    )
     return made.vectors[name][0]

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from skybind.errors import ConfigError, DataError
+from skybind.ingest.fields import typed
 from skybind.ingest.mapping import ObservationSpec
 from skybind.ingest.readers.long import UNKNOWN_OBJECT, Rows, observation_fields
 from skybind.ingest.readers.registry import Fields
@@ -107,7 +108,7 @@ class ObjectFiles:
         data = self._bytes(name)
         reader = self.spec.reader
         if reader is not None:
-            return {field: _typed(field, v) for field, v in reader.read(data, name).items()}
+            return {field: typed(field, v) for field, v in reader.read(data, name).items()}
         band = [self.spec.fields()["band"].column] if "band" in self.spec.fields() else []
         table = read_table(
             data,
@@ -210,13 +211,7 @@ def _ending(name: str) -> str:
     return "".join(Path(name).suffixes[-2 if name.endswith(".gz") else -1 :])
 
 
-def _typed(field: str, values: np.ndarray) -> np.ndarray:
-    if field == "band":
-        return values.astype(object)
-    return values.astype({"time": np.float64, "mask": bool}.get(field, np.float32))
-
-
 def _join(field: str, parts: list[Fields]) -> np.ndarray:
     if parts:
         return np.concatenate([part[field] for part in parts])
-    return _typed(field, np.zeros(0))
+    return typed(field, np.zeros(0))

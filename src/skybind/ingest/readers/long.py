@@ -8,9 +8,10 @@ import pyarrow.compute as pc
 
 from skybind.data.units import convert, stored_unit
 from skybind.errors import ConfigError, DataError
+from skybind.ingest.fields import field_values, typed
 from skybind.ingest.mapping import ObservationSpec
 from skybind.ingest.readers.registry import Fields
-from skybind.ingest.readers.tables import Table, numbers, read_bytes, read_table, texts
+from skybind.ingest.readers.tables import Table, read_bytes, read_table, texts
 from skybind.ragged import Ragged
 
 UNKNOWN_OBJECT = "no such object in the table of objects"
@@ -113,15 +114,9 @@ def observation_fields(table: Table, spec: ObservationSpec) -> Fields:
     for name, column in spec.fields().items():
         if column.optional and column.column not in table.columns:
             continue
-        raw = table[column.column]
-        if name == "band":
-            fields[name] = texts(raw)
-            continue
-        values, _ = numbers(raw)
-        for sentinel in column.missing:
-            values = np.where(values == sentinel, np.nan, values)
-        if name == "mask":
-            fields[name] = ~(values == 0)
+        values = field_values(name, table[column.column], column.missing)
+        if name in ("band", "mask"):
+            fields[name] = values
             continue
         declared = spec.declared_unit(name)
         unit = declared if column.unit is not None else table.units.get(column.column, declared)
@@ -137,8 +132,7 @@ def observation_fields(table: Table, spec: ObservationSpec) -> Fields:
                 if column.unit is not None:
                     raise
                 raise DataError(str(error)) from None  # the file's own unit, not the mapping's
-        with np.errstate(over="ignore"):  # too large for float32: infinite, so dropped and counted
-            fields[name] = values.astype(np.float64 if name == "time" else np.float32)
+        fields[name] = typed(name, values)
     return fields
 
 

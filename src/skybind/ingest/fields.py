@@ -1,0 +1,102 @@
+"""Fields of observations: the names that surveys give them, and their values as datasets hold them.
+
+The import, the reader of single files and that of tables in memory all find and read fields here.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from skybind.ingest.readers.tables import numbers, texts
+
+#: Names of columns as surveys write them, in lower case; the first that is there is taken.
+NAMES: dict[str, dict[str, tuple[str, ...]]] = {
+    "photometry": {
+        "time": ("time", "hjd", "bjd", "jd", "mjd", "btjd", "bkjd", "date", "t"),
+        "magnitude": ("magnitude", "mag", "vmag", "v", "mag_auto", "psfmag"),
+        "magnitude_err": (
+            "magnitude_err", "mag_err", "magerr", "e_mag", "err_mag", "mag_error", "sigma_mag",
+        ),
+        "flux": ("flux", "pdcsap_flux", "sap_flux", "flux_mjy", "forcediffimflux"),
+        "flux_err": ("flux_err", "fluxerr", "e_flux", "flux_error", "pdcsap_flux_err", "err_flux"),
+        "band": ("band", "filter", "fid", "filtercode", "passband"),
+    },
+    "spectrum": {
+        "wavelength": ("wavelength", "wave", "lambda", "lam", "wl", "loglam", "log_wavelength"),
+        "flux": ("flux", "flux_density", "f_lambda", "flam", "spec"),
+        "flux_err": ("flux_err", "flux_error", "fluxerr", "error", "err", "sigma", "uncertainty"),
+        "ivar": ("ivar", "inverse_variance", "inv_var", "invvar"),
+        "mask": ("mask", "and_mask", "bad"),
+    },
+}  # fmt: skip
+#: Fields that an observation cannot do without; one of each group.
+NEEDED = {
+    "photometry": (("time",), ("flux", "magnitude")),
+    "spectrum": (("wavelength",), ("flux",)),
+}
+WORDS = {"photometry": "light curve", "spectrum": "spectrum", "image": "image"}
+_ERROR_ONLY = ("error", "err", "e", "sigma", "uncertainty")
+
+
+def find_fields(columns: Iterable[str], kind: str) -> dict[str, str]:
+    """Find the fields of a kind of observation among columns, by the names that are usual.
+
+    Returns
+    -------
+    dict of str to str
+        Field -> column.
+    """
+    places = {column.lower(): column for column in reversed(list(columns))}
+    found: dict[str, str] = {}
+    for field, names in NAMES[kind].items():
+        column = next((places[name] for name in names if name in places), None)
+        if column is not None and column not in found.values():
+            found[field] = column
+    if kind == "photometry":
+        if "magnitude" in found and "flux" in found:  # one brightness is enough
+            for field in ("magnitude", "magnitude_err"):
+                found.pop(field, None)
+        value = "flux" if "flux" in found else "magnitude"
+        for field in ("flux_err", "magnitude_err"):
+            if field.removesuffix("_err") not in found:
+                found.pop(field, None)
+        error = next((places[name] for name in _ERROR_ONLY if name in places), None)
+        if value in found and f"{value}_err" not in found and error is not None:
+            found[f"{value}_err"] = error
+    elif "ivar" in found:
+        found.pop("flux_err", None)
+    return found
+
+
+def missing_fields(fields: Iterable[str], kind: str) -> tuple[str, ...]:
+    """Give the first group of fields of which an observation needs one and has none; or ()."""
+    have = set(fields)
+    return next((group for group in NEEDED[kind] if not have & set(group)), ())
+
+
+def stated_unit(field: str, column: str, unit: str | None) -> str | None:
+    """Unit of a field: that of its column, or what the column's name tells."""
+    if unit is None and field == "wavelength" and column.lower().startswith("log"):
+        return "dex(Angstrom)"
+    return unit
+
+
+def field_values(field: str, raw: np.ndarray, missing: Sequence[float] = ()) -> np.ndarray:
+    """Read the values of a field: text of a band, true where a mask is not 0, else numbers.
+
+    Text where a number should be becomes NaN, and so do the numbers `missing`.
+    """
+    if field == "band":
+        return texts(raw)
+    values, _ = numbers(raw)
+    for sentinel in missing:
+        values = np.where(values == sentinel, np.nan, values)
+    return ~(values == 0) if field == "mask" else values
+
+
+def typed(field: str, values: np.ndarray) -> np.ndarray:
+    """Give the values of a field in the type in which a dataset holds them."""
+    if field == "band":
+        return values.astype(object)
+    with np.errstate(over="ignore"):  # too large for float32: infinite, so dropped and counted
+        return values.astype({"time": np.float64, "mask": bool}.get(field, np.float32), copy=False)
