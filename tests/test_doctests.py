@@ -4,7 +4,15 @@ import importlib
 import pytest
 
 
-@pytest.mark.parametrize("name", ["skybind.data.write", "skybind.data.splits"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "skybind.config.subsets",
+        "skybind.config.written",
+        "skybind.data.subsets",
+        "skybind.data.write",
+    ],
+)
 def test_examples_in_docstrings_run(name):
     result = doctest.testmod(importlib.import_module(name))
     assert result.attempted > 0

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from skybind.errors import ConfigError
 
 
 @contextmanager
@@ -84,3 +87,30 @@ def array_hash(values: np.ndarray) -> str:
     array = np.ascontiguousarray(values)
     head = f"{array.dtype.str}{array.shape}".encode()
     return hashlib.sha256(head + array.tobytes()).hexdigest()[:16]
+
+
+_NAME = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9_.+-]*")
+
+
+def check_name(name: str, what: str, most: int = 100) -> None:
+    """Refuse a name that is not safe as that of a file or a folder.
+
+    Parameters
+    ----------
+    name : str
+    what : str
+        What is named, for the message: "The split's name".
+    most : int
+        Letters it may have.
+
+    Raises
+    ------
+    ConfigError
+        If it has anything but letters, digits and `_ - . +`, begins with a dot, or is empty or
+        too long.
+    """
+    if not _NAME.fullmatch(name) or len(name) > most:
+        raise ConfigError(
+            f"{what} '{name[:most]}' becomes the name of a file: use letters, digits and _ - . + "
+            f"only, at most {most} of them, with no dot in front."
+        )

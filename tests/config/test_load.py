@@ -2,6 +2,7 @@ import pytest
 import yaml
 
 from skybind.config import config_names, dump_config, load_config
+from skybind.config.load import without_modalities
 from skybind.errors import ConfigError
 
 
@@ -111,12 +112,17 @@ def test_another_encoder_replaces_all_of_the_old_ones_options(tmp_path):
         ("training", "does not set a key"),
         ("seed.x.y=1", "is a value, not a section"),
         ("model.pairs=[[photometry, image]]", "'image', which is not among modalities"),
-        ("finetuning.subsets=['5']", "'5', which is not among split.subsets"),
+        ("finetuning.subsets=[full, '5-all']", "a number of objects a class ('5-each'), not"),
+        ("finetuning.subsets=['100']", "between 0 and 100 ('10')"),
+        ("split.name=../main", "split.name '../main' becomes the name of a file"),
+        ("modalities={a/b: {encoder: {name: mlp}}}", "The modality's name 'a/b' becomes"),
+        ("modalities={a+b: {encoder: {name: mlp}}}", "called 'a+b', but '+' joins modalities"),
+        ("modalities={all: {encoder: {name: mlp}}}", "'each' and 'all' stand for them"),
         ("finetuning.modalities=[photometry+x]", "'x', which is not among modalities"),
         ("modalities.spectrum.encoder={hidden: 3}", "the encoder has no name"),
         ("model.scale.initial=-1", "model.scale.initial"),
-        ("split.subsets=[abc]", "a subset is a percentage between 0 and 100, not 'abc'"),
-        ("split.subsets=['150']", "a subset is a percentage between 0 and 100, not '150'"),
+        ("split.subsets=[abc]", "a subset is a percentage of the labels between 0 and 100"),
+        ("split.subsets=['150']", "('5-each'), not '150'"),
     ],
 )
 def test_what_is_wrong_is_one_sentence(override, sentence):
@@ -148,6 +154,26 @@ def test_broken_files_are_one_sentence(text, sentence, tmp_path):
     with pytest.raises(ConfigError) as caught:
         load_config(path)
     assert sentence in str(caught.value)
+
+
+def test_what_speaks_of_a_removed_modality_goes_with_it(tmp_path):
+    """A modality that is taken out takes its pairs, cases and overrides along, and no others."""
+    cases = "finetuning.modalities=[each, photometry+spectrum, spectrum, all]"
+    changes = "{spectrum-10: {epochs: 3}, photometry+spectrum: {epochs: 4}, '*-25': {epochs: 5}}"
+    sets = [cases, f"finetuning.overrides={changes}", "modalities.spectrum=null"]
+    config = load_config("astrom3", sets)
+    assert config.pairs == [("metadata", "photometry")]
+    assert config.finetuning.modalities == ["each", "photometry", "all"]
+    assert list(config.finetuning.overrides) == ["*-25"]
+    (tmp_path / "mine.yaml").write_text("extends: astroclip\nmodalities: {image: null}\n")
+    assert load_config(tmp_path / "mine.yaml").pairs == [("spectrum", "spectrum")]
+    # of names that begin alike the longest is meant
+    raw = {
+        "modalities": {"blue": {}, "blue-far": {}},
+        "finetuning": {"overrides": {"blue-far-10": {}, "blue-10": {}, "blue-far+blue": {}}},
+    }
+    left = without_modalities(raw, ["blue"])
+    assert list(left["finetuning"]["overrides"]) == ["blue-far-10"]
 
 
 def test_one_modality_is_paired_with_itself():

@@ -123,7 +123,7 @@ def test_a_sound_dataset_has_no_violation(folder):
 
 def test_info_counts_what_is_there(folder):
     split = random_split(np.array(list("abcde")), fractions=(0.6, 0.2, 0.2))
-    split = split.with_subset("50", np.array(["x"] * 5), 0.5, seed=0)
+    split = split.with_subset("50", np.array(["x"] * 5), seed=0)
     split.write(folder / "splits" / "random.parquet")
     (folder / "splits" / "bad.parquet").write_bytes(b"no")
     info = dataset_info(folder)

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skybind.data.splits import Split, column_split, make_split, random_split, sky_split, water_fill
+from skybind.data.splits import Split, column_split, make_split, random_split, sky_split
+from skybind.data.subsets import draw_share, water_fill
 from skybind.errors import DataError
 
 # AstroM3, table of the class distribution: EW SR EA RRAB EB ROT RRC HADS M DSCT
@@ -38,11 +39,8 @@ def test_the_one_cap_of_the_paper_that_the_rule_does_not_give():
     # 166 is what `cap=` is for.
     assert water_fill(TRAIN, 0.1) == 170
     labels = np.repeat([f"c{i}" for i in range(10)], TRAIN)
-    split = Split(np.arange(len(labels)).astype(str), np.full(len(labels), "train"))
-    subset = split.with_subset("10", labels, 0.1, seed=42, cap=166)
-    assert (
-        np.unique(labels[subset.rows("train", "10")], return_counts=True)[1].tolist() == [166] * 10
-    )
+    keep = draw_share(np.full(len(labels), "train"), labels, 0.1, seed=42, cap=166)
+    assert np.unique(labels[keep], return_counts=True)[1].tolist() == [166] * 10
 
 
 @given(st.lists(st.integers(1, 500), min_size=1, max_size=12), st.floats(0.05, 1))
@@ -191,7 +189,7 @@ def test_subsets_are_nested_in_their_parts_and_capped():
 
 def test_objects_without_a_label_are_in_no_subset():
     labels = np.array(["a", "", "b", ""] * 10)
-    split = random_split(ids(40)).with_subset("50", labels, 0.5, seed=0)
+    split = random_split(ids(40)).with_subset("50", labels, seed=0)
     assert not split.subsets["50"][labels == ""].any()
 
 

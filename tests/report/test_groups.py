@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from skybind.report.groups import accuracy_groups, headline, retrieval_groups, subset_name
+from skybind.report.groups import accuracy_groups, headline, retrieval_groups
 
 
 def entry(accuracy, seed, **more):
@@ -53,8 +53,6 @@ def test_what_differs_is_kept_apart_and_in_order():
     best = headline(groups)
     assert best.modalities == ("spectrum", "metadata")
     assert headline([]) is None
-    assert subset_name("10") == "10 %"
-    assert subset_name("full") == "100 %"
 
 
 def test_retrievals_are_averaged():

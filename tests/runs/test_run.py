@@ -6,10 +6,11 @@ import pytest
 from skybind.config import load_config
 from skybind.data.dataset import Dataset
 from skybind.data.quarantine import read_quarantine
-from skybind.data.splits import random_split
+from skybind.data.splits import Split, random_split
 from skybind.embeddings.store import Embeddings
 from skybind.errors import ConfigError, DataError, LeakError, ModelError
-from skybind.runs.cases import Case, choose_cases
+from skybind.evaluation.classes import baselines, evaluate_case
+from skybind.runs.cases import Case, choose_cases, finished_cases, options_of
 from skybind.runs.run import Run
 from skybind.runs.steps import embed_anything, find_pretrained, run_finetuning, run_pretraining
 from skybind.study import run_all
@@ -117,8 +118,6 @@ def test_fine_tuning_under_another_split_is_refused_as_a_leak(whole, stars, tmp_
 
 def test_evaluating_on_training_objects_is_refused_as_a_leak(whole):
     folder, _ = whole
-    from skybind.evaluation.classes import evaluate_case
-
     run = Run.open(folder)
     run.split.part = np.where(run.split.part == "train", "test", run.split.part)
     case = Case(("photometry",), "25", "scratch")
@@ -175,8 +174,37 @@ def test_choosing_cases_names_what_is_unknown(whole):
     ]
     with pytest.raises(ConfigError, match="no modality 'spectra': did you mean 'spectrum'"):
         choose_cases(run, ["spectra"])
-    with pytest.raises(ConfigError, match="no subset '11'"):
-        choose_cases(run, subsets=["11"])
+    with pytest.raises(ConfigError, match=r"no subset 'ful', .* did you mean 'full'"):
+        choose_cases(run, subsets=["ful"])
+
+
+def test_a_subset_that_was_not_asked_for_at_the_start_is_drawn_later_and_stored(
+    whole, stars, config, tmp_path
+):
+    folder = tmp_path / "run"
+    run = Run.start(config, stars, folder)
+    begun = Split.read(folder / "split.parquet")
+    assert "5-each" not in begun.subsets
+    (case,) = choose_cases(run, ["metadata"], ["5-each"], ["scratch"])
+    result = run_finetuning(run, case)
+    few, validation = run.rows("train", "5-each"), run.rows("validation")
+    assert np.bincount(run.labels[few]).max() == 5
+    seen = run.source.present("metadata")
+    assert result["n_train"] == seen[few].sum()
+    assert result["n_validation"] == (seen & (run.labels >= 0))[validation].sum()
+    # it is the one that the run would have had, and the run goes on as it was
+    asked = load_config("stars-small", [*QUICK, "finetuning.subsets=['5-each', '25']"])
+    other = Run.start(asked, stars, tmp_path / "asked")
+    stored = Split.read(folder / "split.parquet")
+    np.testing.assert_array_equal(stored.subsets["5-each"], other.split.subsets["5-each"])
+    assert stored.agrees(begun)
+    again = Run.start(config, stars, folder, split=begun)
+    assert again.status()["split_hash"] == begun.hash
+    # and the same command with more cases goes on with it too
+    assert Run.start(asked, stars, folder).config.subsets == asked.subsets
+    assert evaluate_case(run, case)["subset"] == "5-each"
+    assert [c.name for c in finished_cases(run)] == [case.name]
+    assert {r["subset"] for r in baselines(run, ["5-each"])} == {"full", "5-each"}
 
 
 def test_a_split_of_the_users_own_gets_its_subsets_and_keeps_new_classes_new(
@@ -215,6 +243,27 @@ def test_wrong_options_stop_before_anything_is_written(override, sentence, stars
     with pytest.raises(ConfigError, match=sentence):
         Run.start(load_config("stars-small", [*QUICK, override]), stars, tmp_path / "r")
     assert not (tmp_path / "r").exists()
+
+
+@pytest.mark.parametrize(
+    "restriction",
+    [
+        ["finetuning.modalities=[metadata]"],
+        ["finetuning.subsets=[full]", "split.subsets=[]"],
+        ["finetuning.starts=[scratch]"],
+        ["modalities.photometry=null", "finetuning.modalities=[metadata]"],
+        ["finetuning.modalities=[]"],
+    ],
+)
+def test_fewer_cases_never_make_an_override_an_error(restriction, stars, tmp_path):
+    """stars-small has overrides for photometry-full and *-10."""
+    changes = {"photometry-full-scratch": {"epochs": 2}, "spectrum+metadata-5-each": {"epochs": 1}}
+    sets = [*QUICK, f"finetuning.overrides={json.dumps(changes)}", *restriction]
+    run = Run.start(load_config("stars-small", sets), stars, tmp_path / "run")
+    case = Case(("metadata",), "full", "scratch")
+    assert options_of(run, case)[0] == run.config.finetuning.training
+    shipped = load_config("stars-small", restriction)
+    Run.start(shipped, stars, tmp_path / "shipped")
 
 
 def test_embeddings_never_replace_other_files(whole, stars, tmp_path):
@@ -272,8 +321,6 @@ def test_the_published_configuration_has_the_published_size(stars):
 
 
 def test_overrides_go_from_general_to_special(whole, stars, tmp_path):
-    from skybind.runs.cases import options_of
-
     changes = {
         "*-25": {"epochs": 3, "class_weights": 0.5},
         "photometry-25-pretrained": {"epochs": 4, "class_weights": 1.0},
@@ -291,6 +338,12 @@ def test_overrides_go_from_general_to_special(whole, stars, tmp_path):
     assert [training.epochs for training, _ in found] == [3, 4, 3]
     assert [loss.class_weights for _, loss in found] == [0.5, 1.0, 0.5]
     assert options_of(run, Case(("photometry",), "full", "scratch"))[1].class_weights == 0.0
+    # the order of joined modalities does not matter
+    joined = json.dumps({"spectrum+metadata+photometry-25": {"epochs": 9}})
+    config = load_config("stars-small", [*QUICK, f"finetuning.overrides={joined}"])
+    run = Run.start(config, stars, tmp_path / "joined")
+    case = Case(("photometry", "spectrum", "metadata"), "25", "scratch")
+    assert options_of(run, case)[0].epochs == 9
     unused = load_config("stars-small", [*QUICK, "finetuning.overrides={'*-77': {epochs: 9}}"])
     Run.start(unused, stars, tmp_path / "unused")
     wrong = load_config("stars-small", [*QUICK, "finetuning.overrides={photmetry-25: {epochs: 3}}"])

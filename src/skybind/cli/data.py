@@ -105,7 +105,10 @@ def data_split(
         str, typer.Option("--fractions", help="Train, validation, test.")
     ] = "0.8,0.1,0.1",
     subsets: Annotated[
-        str, typer.Option("--subsets", help="Percentages of the labels.")
+        str,
+        typer.Option(
+            "--subsets", help="Of the labels: per cent (10), or objects a class (5-each)."
+        ),
     ] = "50,25,10",
     seed: Annotated[int, typer.Option("--seed")] = 42,
 ) -> None:

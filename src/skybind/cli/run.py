@@ -89,7 +89,12 @@ def finetune(
         ),
     ] = None,
     subset: Annotated[
-        list[str] | None, typer.Option("--subset", help="full, 50, 25, 10; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            "--subset",
+            help="full, a percentage of the labels (10), or objects a class (5-each); may be "
+            "repeated.",
+        ),
     ] = None,
     start: Annotated[
         list[str] | None, typer.Option("--start", help="scratch or pretrained; may be repeated.")

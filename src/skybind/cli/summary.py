@@ -5,6 +5,8 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.table import Table
 
+from skybind.config.subsets import FULL, short_subset
+
 
 def render_summary(metrics: dict[str, Any]) -> RenderableType:
     """Render the main numbers of `metrics.json` for a terminal.
@@ -62,7 +64,7 @@ def _classification(metrics: dict[str, Any]) -> Table:
         if key in cells:
             cells[key]["random forest"] = _percent(record)
     for (names, subset), row in cells.items():
-        labels = "all" if subset == "full" else f"{subset} %"
+        labels = "all" if subset == FULL else short_subset(subset)
         starts = ("from scratch", "pre-trained", "random forest")
         table.add_row(names, labels, *(row.get(start, "") for start in starts))
     return table

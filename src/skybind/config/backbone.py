@@ -114,6 +114,11 @@ class BackboneConfig(_Section):
         return self
 
     @property
+    def subsets(self) -> list[str]:
+        """The subsets of the labels that its split has."""
+        return self.split.subsets
+
+    @property
     def kind(self) -> str:
         """Kind of the modality."""
         assert self.modality.kind is not None

@@ -1,6 +1,6 @@
 """Reading configurations: shipped ones by name, a user's by path, single keys from the shell."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
@@ -54,8 +54,10 @@ def load_as(
         If a key is unknown (its nearest neighbour is named) or a value cannot be.
     """
     raw = _read(source, (), folder)
+    before = _modalities(raw)
     for override in overrides:
         _set(raw, override)
+    raw = without_modalities(raw, before - _modalities(raw))
     raw.setdefault("name", Path(str(source)).stem)
     return validate(model, raw, str(source))
 
@@ -117,6 +119,48 @@ def merge(base: dict[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
+def without_modalities(raw: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """Give the keys of a configuration without some modalities and all that speaks of them.
+
+    Pairs with one of them go, and so do overrides of classifiers that have it; sets of
+    modalities to fine-tune shrink. Where no pair is left, all others are bound.
+    """
+    if not names:
+        return dict(raw)
+    raw = {key: dict(value) if isinstance(value, dict) else value for key, value in raw.items()}
+    every = {*names, *_modalities(raw)}
+    for name in names:
+        raw.get("modalities", {}).pop(name, None)
+    model, finetuning = raw.get("model", {}), raw.get("finetuning", {})
+    if isinstance(model.get("pairs"), list):
+        kept = [pair for pair in model["pairs"] if not set(map(str, pair)) & set(names)]
+        model["pairs"] = kept or "all"
+    if isinstance(finetuning.get("modalities"), list):
+        sets = [
+            "+".join(part for part in str(entry).split("+") if part not in names)
+            for entry in finetuning["modalities"]
+        ]
+        finetuning["modalities"] = list(dict.fromkeys(entry for entry in sets if entry))
+    if isinstance(finetuning.get("overrides"), dict):
+        finetuning["overrides"] = {
+            key: change
+            for key, change in finetuning["overrides"].items()
+            if not any(_named(part, every) in names for part in key.split("+"))
+        }
+    return raw
+
+
+def _named(part: str, modalities: Collection[str]) -> str | None:
+    """Which modality the name of a case begins with; of several the longest."""
+    found = [name for name in modalities if f"{part}-".startswith(f"{name}-")]
+    return max(found, key=len, default=None)
+
+
+def _modalities(raw: Mapping[str, Any]) -> set[str]:
+    section = raw.get("modalities")
+    return set(section) if isinstance(section, dict) else set()
+
+
 def _read(source: str | Path, seen: tuple[str, ...], folder: str) -> dict[str, Any]:
     name = str(source)
     shipped = config_names(folder)
@@ -149,7 +193,8 @@ def _read(source: str | Path, seen: tuple[str, ...], folder: str) -> dict[str, A
         return raw
     here = Path(name).parent / str(parent)
     base = _read(here if here.is_file() else str(parent), (*seen, name), folder)
-    return merge({k: v for k, v in base.items() if k not in ("name", "description")}, raw)
+    merged = merge({k: v for k, v in base.items() if k not in ("name", "description")}, raw)
+    return without_modalities(merged, _modalities(base) - _modalities(merged))
 
 
 def _set(raw: dict[str, Any], override: str) -> None:

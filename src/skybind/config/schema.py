@@ -6,8 +6,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from skybind.config.subsets import FULL, read_subset
 from skybind.config.training import LossOptions, TrainingOptions
 from skybind.config.tune import TuneConfig
+from skybind.files import check_name
 
 
 class _Section(BaseModel):
@@ -142,21 +144,29 @@ class SplitConfig(_Section):
         (0.8, 0.1, 0.1), description="Train, validation, test."
     )
     subsets: list[str] = Field(
-        ["50", "25", "10"], description="Percentages of the labels, water-filled by class."
+        ["50", "25", "10"],
+        description="Subsets of the labels: percentages of each part, water-filled by class "
+        "(`10`), or training objects a class (`5-each`; validation and test are not cut).",
     )
     seed: int | None = Field(None, description="Its own seed; the run's by default.")
-
-    @field_validator("subsets")
-    @classmethod
-    def _percentages(cls, names: list[str]) -> list[str]:
-        for name in names:
-            if not name.replace(".", "", 1).isdigit() or not 0 < float(name) < 100:
-                raise ValueError(f"a subset is a percentage between 0 and 100, not '{name}'")
-        return names
 
     name: str | None = Field(
         None, description="Use the split of this name that the dataset holds, instead."
     )
+
+    @field_validator("subsets")
+    @classmethod
+    def _are_subsets(cls, names: list[str]) -> list[str]:
+        for name in names:
+            read_subset(name)
+        return names
+
+    @field_validator("name")
+    @classmethod
+    def _is_a_name(cls, name: str | None) -> str | None:
+        if name is not None:
+            check_name(name, "split.name")
+        return name
 
 
 class FinetuningConfig(LossOptions):
@@ -168,7 +178,9 @@ class FinetuningConfig(LossOptions):
         description="`each`: every modality alone; `all`: the mean of all; or names joined by '+'.",
     )
     subsets: list[str] = Field(
-        ["full", "50", "25", "10"], description="Which subsets of the labels."
+        ["full", "50", "25", "10"],
+        description="Which subsets of the labels: `full`, or as in `split.subsets`; those that the "
+        "split lacks are drawn.",
     )
     starts: list[Literal["scratch", "pretrained"]] = Field(
         ["scratch", "pretrained"], description="Initial weights: random, or the pre-trained ones."
@@ -194,6 +206,14 @@ class FinetuningConfig(LossOptions):
         "modalities, 'modalities-subset' or 'modalities-subset-start'; `*` stands for anything, "
         "the more specific name counts.",
     )
+
+    @field_validator("subsets")
+    @classmethod
+    def _are_subsets(cls, names: list[str]) -> list[str]:
+        for name in names:
+            if name != FULL:
+                read_subset(name)
+        return names
 
 
 class EvaluationConfig(_Section):
@@ -265,6 +285,18 @@ class Config(_Section):
     evaluation: EvaluationConfig = EvaluationConfig()
     tune: TuneConfig = TuneConfig()
 
+    @field_validator("modalities")
+    @classmethod
+    def _have_names(cls, modalities: dict[str, ModalityConfig]) -> dict[str, ModalityConfig]:
+        for name in modalities:
+            check_name(name, "The modality's name")
+            if "+" in name or name in ("each", "all"):
+                raise ValueError(
+                    f"a modality is called '{name}', but '+' joins modalities, and 'each' and "
+                    "'all' stand for them"
+                )
+        return modalities
+
     @model_validator(mode="after")
     def _consistent(self) -> "Config":
         for pair in self.pairs:
@@ -277,12 +309,13 @@ class Config(_Section):
                     raise ValueError(
                         f"finetuning.modalities names '{name}', which is not among modalities"
                     )
-        for subset in self.finetuning.subsets:
-            if subset != "full" and subset not in self.split.subsets:
-                raise ValueError(
-                    f"finetuning.subsets names '{subset}', which is not among split.subsets"
-                )
         return self
+
+    @property
+    def subsets(self) -> list[str]:
+        """The subsets of the labels that its split has."""
+        wanted = [name for name in self.finetuning.subsets if name != FULL]
+        return list(dict.fromkeys([*self.split.subsets, *wanted]))
 
     @property
     def pairs(self) -> list[tuple[str, str]]:

@@ -12,11 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from skybind.data.dataset import Dataset
+from skybind.data.subsets import PARTS, draw_subset
 from skybind.errors import DataError
-from skybind.files import atomic_path
-
-PARTS = ("train", "validation", "test")
-
+from skybind.files import atomic_path, check_name
 
 FRACTIONS = (0.8, 0.1, 0.1)
 
@@ -51,14 +49,14 @@ class Split:
     @property
     def hash(self) -> str:
         """Hash of who is in which part and subset, whatever the order; 16 hex digits."""
-        return self._digest(subsets=True)
+        return self._digest(set(self.subsets))
 
-    def _digest(self, subsets: bool) -> str:
+    def _digest(self, subsets: set[str]) -> str:
         order = np.argsort(self.object_id)
         digest = hashlib.sha256()
         for name, part in zip(self.object_id[order], self.part[order], strict=True):
             digest.update(f"{name}\t{part}\n".encode())
-        for name in sorted(self.subsets) if subsets else ():
+        for name in sorted(subsets):
             digest.update(f"subset {name}\n".encode())
             digest.update(np.packbits(self.subsets[name][order]).tobytes())
         return digest.hexdigest()[:16]
@@ -95,39 +93,34 @@ class Split:
             self.recipe,
         )
 
-    def with_subset(
-        self, name: str, labels: np.ndarray, fraction: float, seed: int, cap: int | None = None
-    ) -> "Split":
-        """Add a water-filled subset: each part cut on its own at a common cap a class.
-
-        Objects without a label are in no subset.
+    def with_subset(self, name: str, labels: np.ndarray, seed: int) -> "Split":
+        """Add the subset of a name, unless it is there.
 
         Parameters
         ----------
         name : str
-            Name of the subset, e.g. "10".
+            A percentage of the labels of each part, `10`, or training objects a class, `5-each`.
         labels : ndarray of str, shape (n,)
-        fraction : float
-            Fraction of each part's labelled objects to keep.
+            Objects without one, "", are in no subset.
         seed : int
             Draws which objects of a class are kept.
-        cap : int, optional
-            Use this cap in the training part instead of the one that `fraction` gives.
+
+        Raises
+        ------
+        DataError
+            If the name is not that of a subset.
         """
-        keep = np.zeros(len(self.part), bool)
-        for number, part in enumerate(PARTS):
-            rows = np.flatnonzero((self.part == part) & (labels != ""))
-            if not len(rows):
-                continue
-            classes, inverse, counts = np.unique(
-                labels[rows], return_inverse=True, return_counts=True
-            )
-            limit = cap if cap is not None and part == "train" else water_fill(counts, fraction)
-            rng = np.random.default_rng([seed, number, round(fraction * 1e6)])
-            shuffled = rng.permutation(len(rows))
-            for c in range(len(classes)):
-                keep[rows[shuffled[inverse[shuffled] == c][:limit]]] = True
+        if name in self.subsets:
+            return self
+        keep = draw_subset(name, self.part, labels, seed)
         return Split(self.object_id, self.part, {**self.subsets, name: keep}, self.recipe)
+
+    def agrees(self, other: "Split") -> bool:
+        """Whether another split has the same parts, and the same objects in common subsets."""
+        return self._digest(set()) == other._digest(set()) and all(
+            self._digest({name}) == other._digest({name})
+            for name in self.subsets.keys() & other.subsets.keys()
+        )
 
     def write(self, path: str | Path) -> None:
         """Write as Parquet, with the hash and the recipe in the schema."""
@@ -188,7 +181,7 @@ class Split:
             note.get("recipe", {}),
         )
         # the hash of older files covers the parts alone
-        if "hash" in note and note["hash"] not in (split.hash, split._digest(subsets=False)):
+        if "hash" in note and note["hash"] not in (split.hash, split._digest(set())):
             raise DataError(f"The split {path} was changed after it was made: its hash differs.")
         return split
 
@@ -198,39 +191,6 @@ def _text(column: pa.ChunkedArray, path: Path) -> np.ndarray:
         return np.asarray([value or "" for value in column.cast(pa.string()).to_pylist()], str)
     except pa.ArrowException as error:
         raise DataError(f"The split {path} has names that are no text: {error}.") from error
-
-
-def water_fill(counts: Sequence[int] | np.ndarray, fraction: float) -> int:
-    """Largest common cap a class that keeps at most `fraction` of all objects.
-
-    Classes smaller than the cap stay whole (AstroM3, Table 3).
-
-    Parameters
-    ----------
-    counts : sequence of int
-        Objects of each class.
-    fraction : float
-        Between 0 and 1.
-
-    Returns
-    -------
-    int
-        The cap; at least 1.
-
-    Examples
-    --------
-    >>> train = [4890, 3647, 2343, 1886, 1571, 1454, 624, 226, 216, 206]
-    >>> water_fill(train, 0.5), water_fill(train, 0.25)
-    (1209, 516)
-    """
-    ascending = np.sort(np.asarray(counts))
-    target = fraction * ascending.sum()
-    below = np.concatenate([[0], np.cumsum(ascending)])
-    for index, count in enumerate(ascending):
-        cap = (target - below[index]) / (len(ascending) - index)
-        if cap < count:
-            return max(1, int(np.floor(cap)))
-    return int(ascending[-1])
 
 
 def random_split(
@@ -318,7 +278,7 @@ def make_split(
     subsets: Sequence[str] = (),
     seed: int = 42,
 ) -> Split:
-    """Make a random or sky split with water-filled subsets named by their percentages."""
+    """Make a random or sky split, with subsets of the labels such as `10` and `5-each`."""
     if kind == "random":
         split = random_split(object_id, labels, fractions, seed)
     elif kind == "sky":
@@ -328,11 +288,9 @@ def make_split(
     else:
         raise DataError(f"A split of kind '{kind}' is not known: use random or sky.")
     for name in subsets:
-        if not name.replace(".", "", 1).isdigit() or not 0 < float(name) < 100:
-            raise DataError(f"A subset is a percentage between 0 and 100, not '{name}'.")
         if labels is None:
             raise DataError(f"The subset '{name}' needs labels, which are not given.")
-        split = split.with_subset(name, labels, float(name) / 100, seed)
+        split = split.with_subset(name, labels, seed)
     return split
 
 
@@ -372,14 +330,17 @@ def split_dataset(
     fractions : sequence of float
         Train, validation, test.
     subsets : sequence of str
-        Percentages of the labels.
+        Of the labels, as `10` (per cent) or `5-each` (training objects a class).
     seed : int
 
     Raises
     ------
     DataError
         If a split of that name exists, or the recipe does not fit the dataset.
+    ConfigError
+        If the name cannot be that of a file.
     """
+    check_name(name, "The split's name")
     dataset = Dataset.open(folder)
     target = dataset.path / "splits" / f"{name}.parquet"
     if target.exists():
@@ -392,7 +353,7 @@ def split_dataset(
         for subset in subsets:
             if labels is None:
                 raise DataError(f"The subset '{subset}' needs a label (--label).")
-            split = split.with_subset(subset, labels, float(subset) / 100, seed)
+            split = split.with_subset(subset, labels, seed)
     else:
         split = make_split(
             kind,

@@ -1,9 +1,11 @@
 """What classifiers and neighbours reach on the test objects."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
+from skybind.config.subsets import FULL
 from skybind.embeddings.store import Embeddings
 from skybind.evaluation.statistics import modality_sets, modality_statistics
 from skybind.measures.baselines import forest_accuracy
@@ -41,7 +43,7 @@ def evaluate_case(run: Run, case: Case) -> dict[str, Any]:
         **result.to_dict(),
         "calibration": _calibration(run, case, found, rows),
     }
-    if case.subset != "full":
+    if case.subset != FULL:
         inside = np.isin(rows, run.rows("test", case.subset))
         if inside.any():
             part = classification_metrics(
@@ -101,15 +103,18 @@ def neighbour_accuracy(run: Run, embeddings: Embeddings) -> list[dict[str, Any]]
     return records
 
 
-def baselines(run: Run) -> list[dict[str, Any]]:
-    """A random forest on simple statistics, for each modality and all, on the same objects."""
+def baselines(run: Run, subsets: Iterable[str]) -> list[dict[str, Any]]:
+    """A random forest on simple statistics, for each modality and all, on the same objects.
+
+    With all labels, and with those of each of `subsets`.
+    """
     records = []
     names = list(run.source.modalities)
     summaries = {n: modality_statistics(run.source, n) for n in names}
     for group in modality_sets(names):
         seen = np.logical_or.reduce([run.source.present(n) for n in group]) & (run.labels >= 0)
         values = np.concatenate([summaries[n] for n in group], axis=1)
-        for subset in dict.fromkeys(["full", *run.config.finetuning.subsets]):
+        for subset in dict.fromkeys([FULL, *subsets]):
             train, test = run.rows("train", subset), run.rows("test")
             train, test = train[seen[train]], test[seen[test]]
             if not len(train) or not len(test):

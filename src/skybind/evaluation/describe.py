@@ -78,7 +78,6 @@ def _dataset(run: Run) -> dict[str, Any]:
 
 def _split(run: Run) -> dict[str, Any]:
     parts = ("train", "validation", "test")
-    subsets = [name for name in run.config.split.subsets if name in run.split.subsets]
     recipe = run.split.recipe
     return {
         "name": run.config.split.name or run.config.split.kind,
@@ -86,7 +85,7 @@ def _split(run: Run) -> dict[str, Any]:
         "method": recipe.get("kind"),
         "seed": recipe.get("seed"),
         "counts": {part: len(run.rows(part)) for part in parts},
-        "subsets": {name: len(run.rows("train", name)) for name in subsets},
+        "subsets": {name: len(run.rows("train", name)) for name in run.split.subsets},
     }
 
 

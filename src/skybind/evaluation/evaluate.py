@@ -32,6 +32,7 @@ def evaluate_run(run: Run, cases: Sequence[Case]) -> dict[str, Any]:
     embeddings = run_embedding(run)
     test = embeddings.take(run.rows("test"))
     options = run.config.evaluation
+    subsets = [*run.config.finetuning.subsets, *(case.subset for case in cases)]
     metrics: dict[str, Any] = {
         "metrics_version": METRICS_VERSION,
         **describe_run(run),
@@ -39,7 +40,7 @@ def evaluate_run(run: Run, cases: Sequence[Case]) -> dict[str, Any]:
         "importance": None,
         "retrieval": [],
         "knn": neighbour_accuracy(run, embeddings) if run.classes else [],
-        "baseline": baselines(run) if run.classes and options.baseline else [],
+        "baseline": baselines(run, subsets) if run.classes and options.baseline else [],
         "regression": regress_run(run, embeddings),
         "clusters": [],
     }

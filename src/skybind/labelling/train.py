@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from skybind.config.subsets import FULL, subset_order
 from skybind.config.training import LossOptions, TrainingOptions
 from skybind.errors import DataError
 from skybind.files import json_hash, write_json
@@ -153,7 +154,11 @@ def _options(run: LabelledRun, case: Case, n: int) -> tuple[TrainingOptions, Los
     that share would have, for more epochs, so that about as many steps are made.
     """
     total = max(len(run.rows("train")), 1)
-    shares = {"full": 1.0} | {name: float(name) / 100 for name in run.config.split.subsets}
+    shares = {
+        name: subset_order(name) / 100
+        for name in (FULL, *run.config.split.subsets)
+        if subset_order(name) > 0
+    }
     away = {name: abs(np.log(share * total / max(n, 1))) for name, share in shares.items()}
     nearest_share = min(away, key=lambda name: away[name])
     training, loss = options_of(run, Case(case.modalities, nearest_share, case.start, case.frozen))

@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+from skybind.config.subsets import labels_of_subset
 from skybind.drawing.cells import number, percent, rank, readable_time
 from skybind.drawing.page import Fact, render_page
 from skybind.drawing.style import combination_name, report_style
 from skybind.files import write_text
 from skybind.report.data import ReportData
-from skybind.report.groups import accuracy_groups, headline, retrieval_groups, subset_name
+from skybind.report.groups import accuracy_groups, headline, retrieval_groups
 from skybind.report.regression import best_zero_shot
 from skybind.report.sections import all_sections
 
@@ -73,7 +74,7 @@ def headline_facts(run: ReportData) -> list[Fact]:
         facts.append(
             Fact(
                 f"{percent(best.accuracy)} %",
-                f"accuracy on test ({words}, {subset_name(best.subset)} of labels)",
+                f"accuracy on test ({words}, {labels_of_subset(best.subset)})",
             )
         )
     predicted = run.metrics.get("regression") or []

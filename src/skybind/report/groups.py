@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from skybind.config.subsets import subset_order
+
 FULL = "full"
 
 
@@ -73,19 +75,6 @@ def start_name(entry: Mapping[str, Any]) -> str:
     return "Random, frozen" if entry.get("frozen") else "From scratch"
 
 
-def subset_name(subset: str) -> str:
-    """Give a subset's share of the labels: `10 %`."""
-    return f"{subset_share(subset):g} %"
-
-
-def subset_share(subset: str) -> float:
-    """Give the percentage of a subset; 100 for the full set."""
-    try:
-        return float(subset)
-    except ValueError:
-        return 100.0
-
-
 def accuracy_groups(entries: Sequence[Mapping[str, Any]]) -> list[Accuracy]:
     """Average classifiers over seeds; few modalities first, much training data first."""
     groups: dict[tuple[tuple[str, ...], str, str], list[Mapping[str, Any]]] = {}
@@ -95,7 +84,7 @@ def accuracy_groups(entries: Sequence[Mapping[str, Any]]) -> list[Accuracy]:
         key = (tuple(entry["modalities"]), str(entry.get("subset", FULL)), start_name(entry))
         groups.setdefault(key, []).append(entry)
     made = [_accuracy(*key, members) for key, members in groups.items()]
-    return sorted(made, key=lambda g: (len(g.modalities), -subset_share(g.subset)))
+    return sorted(made, key=lambda g: (len(g.modalities), -subset_order(g.subset)))
 
 
 def retrieval_groups(entries: Sequence[Mapping[str, Any]]) -> list[Retrieval]:
@@ -130,7 +119,7 @@ def headline(groups: Sequence[Accuracy]) -> Accuracy | None:
     order = {"Pre-trained": 0, "Pre-trained, frozen": 1, "From scratch": 2, "Random, frozen": 3}
     return min(
         groups,
-        key=lambda g: (-len(g.modalities), -subset_share(g.subset), order[g.start]),
+        key=lambda g: (-len(g.modalities), -subset_order(g.subset), order[g.start]),
         default=None,
     )
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from skybind.config.subsets import labels_of_subset
 from skybind.drawing.blocks import Block, Section, figure_block
 from skybind.drawing.cells import number, readable_time
 from skybind.drawing.maps import AXIS_NAMES, embedding_map
@@ -16,7 +17,7 @@ from skybind.report.data import ReportData
 from skybind.report.figures.bars import accuracy_bars, retrieval_bars
 from skybind.report.figures.curves import loss_curves
 from skybind.report.figures.matrix import confusion_figure
-from skybind.report.groups import Accuracy, accuracy_groups, headline, retrieval_groups, subset_name
+from skybind.report.groups import Accuracy, accuracy_groups, headline, retrieval_groups
 from skybind.report.regression import regression_section
 
 # A spectrum of thousands of pixels is some 200 kB as lines; more objects become pictures.
@@ -150,8 +151,9 @@ def confusion_section(run: ReportData) -> Section:
         )
     seeds = f", summed over {best.n_seeds} seeds" if best.n_seeds > 1 else ""
     caption = (
-        f"{combination_name(best.modalities)}, {best.start.lower()}, {subset_name(best.subset)} "
-        f"of labels{seeds}. Rows sum to 100 %; numbers of test objects in brackets."
+        f"{combination_name(best.modalities)}, {best.start.lower()}, "
+        f"{labels_of_subset(best.subset)}{seeds}. Rows sum to 100 %; numbers of test objects in "
+        "brackets."
     )
     figure = figure_block(
         confusion_figure(best.confusion, run.classes), caption, run, "Confusion matrix"

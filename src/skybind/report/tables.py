@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from skybind.config.subsets import labels_of_subset, subset_order
 from skybind.drawing.cells import NONE, Cell, Table, cells, duration, number, percent, rank
 from skybind.drawing.style import combination_name
-from skybind.report.groups import Accuracy, Retrieval, accuracy_groups, subset_name, subset_share
+from skybind.report.groups import Accuracy, Retrieval, accuracy_groups
 
 PLAIN = "baseline"
 
@@ -64,7 +65,7 @@ def split_counts(split: Mapping[str, Any]) -> Table:
     """Objects of each split and subset."""
     rows = [cells(name.capitalize(), number(n)) for name, n in (split.get("counts") or {}).items()]
     rows += [
-        cells(f"Train, {subset_name(str(name))} of labels", number(n))
+        cells(f"Train, {labels_of_subset(str(name))}", number(n))
         for name, n in (split.get("subsets") or {}).items()
     ]
     return Table(["Split", "Objects"], rows)
@@ -100,7 +101,7 @@ def accuracy_table(groups: Sequence[Accuracy], balanced: bool = False) -> Table:
                 scratch = found.get((modalities, "From scratch", subset))
                 row.append(Cell(percent(group.accuracy, group.error), _notable(group, scratch)))
         rows.append(row)
-    header = ["Modalities", "Start", *(f"{subset_name(s)} of labels" for s in subsets)]
+    header = ["Modalities", "Start", *map(labels_of_subset, subsets)]
     return Table(header, rows, text_columns=2)
 
 
@@ -182,7 +183,7 @@ def baseline_table(baseline: Sequence[Mapping[str, Any]]) -> Table:
         for name in dict.fromkeys(entry.get("name", PLAIN) for entry in baseline)
     }
     subsets = list(dict.fromkeys(g.subset for groups in named.values() for g in groups))
-    subsets.sort(key=subset_share, reverse=True)
+    subsets.sort(key=subset_order, reverse=True)
     rows = []
     for name, groups in named.items():
         for modalities in dict.fromkeys(group.modalities for group in groups):
@@ -192,7 +193,7 @@ def baseline_table(baseline: Sequence[Mapping[str, Any]]) -> Table:
                 group = found.get(subset)
                 row.append(Cell(percent(group.accuracy, group.error) if group else NONE))
             rows.append(row)
-    header = ["Method", "Sees statistics of", *(f"{subset_name(s)} of labels" for s in subsets)]
+    header = ["Method", "Sees statistics of", *map(labels_of_subset, subsets)]
     return Table(header, rows, text_columns=2)
 
 

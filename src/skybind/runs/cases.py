@@ -1,7 +1,7 @@
 """The classifiers that a run fine-tunes: which modalities, labels and initial weights."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase as fnmatch
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Any
 
 from skybind.config import TrainingOptions
 from skybind.config.load import validate
+from skybind.config.subsets import FULL, is_subset, subset_order
 from skybind.config.training import LossOptions
 from skybind.errors import ConfigError
 from skybind.runs.run import Run
@@ -23,7 +24,7 @@ class Case:
     ----------
     modalities : tuple of str
     subset : str
-        `full`, or a percentage of the labels.
+        `full`, a percentage of the labels, or a number of objects a class.
     start : str
         `scratch` or `pretrained`.
     frozen : bool
@@ -65,6 +66,8 @@ def choose_cases(
 ) -> list[Case]:
     """Give the cases named, or those of the configuration where nothing is named.
 
+    Subsets that the run's split lacks are drawn and stored.
+
     Raises
     ------
     ConfigError
@@ -78,14 +81,18 @@ def choose_cases(
     for name in (name for group in sets for name in group):
         if name not in names:
             raise ConfigError(f"There is no modality '{name}': {nearest(name, names)}")
-    known = ["full", *run.split.subsets]
+    known = [FULL, *run.split.subsets]
     for subset in subsets or []:
-        if subset not in known:
-            raise ConfigError(f"There is no subset '{subset}': {nearest(subset, known)}")
+        if subset not in known and not is_subset(subset):
+            raise ConfigError(
+                f"There is no subset '{subset}', and it is neither a percentage of the labels "
+                f"('10') nor a number of objects a class ('5-each'): {nearest(subset, known)}"
+            )
     for start in starts or []:
         if start not in ("scratch", "pretrained"):
             raise ConfigError(f"A start is scratch or pretrained, not '{start}'.")
     frozen = frozen or wanted.frozen
+    run.draw_subsets([subset for subset in subsets or wanted.subsets if subset != FULL])
     return [
         Case(group, subset, start, frozen)
         for group in sets
@@ -127,29 +134,52 @@ def options_of(run: Run, case: Case) -> tuple[TrainingOptions, LossOptions]:
         If an override names no case at all, or an option is unknown.
     """
     wanted = run.config.finetuning
-    subsets = dict.fromkeys(["full", *wanted.subsets, *run.split.subsets, case.subset])
-    known = {
-        name
-        for names in {*run.config.modality_sets, case.modalities}
-        for subset in subsets
-        for name in _keys(names, subset, "scratch") + _keys(names, subset, "pretrained")
-    }
     merged = wanted.training.model_dump()
     merged |= {name: getattr(wanted, name) for name in LossOptions.model_fields}
     for key in wanted.overrides:
-        # a pattern may come from a configuration that this one extends, and find nothing here
-        if "*" not in key and key not in known:
-            raise ConfigError(
-                f"finetuning.overrides names '{key}', which is no case: "
-                f"{nearest(key, sorted(known))}"
-            )
+        _check_override(run, key)
     for name in _keys(case.modalities, case.subset, case.start):
         for key, change in wanted.overrides.items():
-            if fnmatch(name, key):
+            if fnmatch(name, key) or _parse(name, case.modalities) == _parse(key, case.modalities):
                 merged |= change
     where = f"finetuning.overrides of {case.name}"
     loss = {name: merged.pop(name) for name in LossOptions.model_fields}
     return validate(TrainingOptions, merged, where), validate(LossOptions, loss, where)
+
+
+def _check_override(run: Run, key: str) -> None:
+    """Refuse the key of an override that can name no case, whatever cases are asked for.
+
+    A pattern may come from a configuration that this one extends, and find nothing here.
+    """
+    if "*" not in key and _parse(key, run.config.modalities) is None:
+        raise ConfigError(
+            f"finetuning.overrides names '{key}', which is no case: {nearest(key, _possible(run))}"
+        )
+
+
+def _parse(key: str, names: Collection[str]) -> tuple[frozenset[str], str, str] | None:
+    """Read modalities, subset and start off the name of a case; None if it names none.
+
+    The order of the modalities does not matter. Names of modalities and subsets may hold a '-'.
+    """
+    words = key.split("-")
+    for end in range(1, len(words) + 1):
+        group, rest = frozenset("-".join(words[:end]).split("+")), words[end:]
+        start = rest.pop() if rest[-1:] in (["scratch"], ["pretrained"]) else ""
+        subset = "-".join(rest)
+        known = subset == FULL or is_subset(subset) or (not subset and not start)
+        if group <= set(names) and known:
+            return group, subset, start
+    return None
+
+
+def _possible(run: Run) -> list[str]:
+    """Names of cases, for a hint."""
+    sets = {*run.config.modality_sets, *((name,) for name in run.config.modalities)}
+    subsets = [FULL, *run.config.subsets]
+    starts = ("scratch", "pretrained")
+    return sorted({key for s in sets for u in subsets for t in starts for key in _keys(s, u, t)})
 
 
 def _keys(modalities: tuple[str, ...], subset: str, start: str) -> list[str]:
@@ -168,11 +198,4 @@ def widest_case(cases: Sequence[Case]) -> Case | None:
 
 def rank_of(case: Case) -> tuple[int, float, bool]:
     """Rank a case by its modalities, then by its labels, then by its start."""
-    return len(case.modalities), share_of(case.subset), case.start == "pretrained"
-
-
-def share_of(subset: str) -> float:
-    """Return the percentage of the labels in a subset; 0 for one of few labels a class."""
-    if subset == "full":
-        return 100.0
-    return float(subset) if subset.replace(".", "", 1).isdigit() else 0.0
+    return len(case.modalities), subset_order(case.subset), case.start == "pretrained"

@@ -22,6 +22,10 @@ class SplitSettings(Protocol):
         """How objects are assigned."""
 
     @property
+    def subsets(self) -> list[str]:
+        """Its subsets of the labels."""
+
+    @property
     def seed(self) -> int:
         """Its seed, unless `split` has its own."""
 
@@ -49,6 +53,11 @@ def choose_classes(config: SplitSettings, dataset: Dataset) -> list[str]:
     return [str(name) for name in names[enough]]
 
 
+def split_seed(config: SplitSettings) -> int:
+    """Give the seed that the split and its subsets are drawn by."""
+    return config.seed if config.split.seed is None else config.split.seed
+
+
 def choose_split(config: SplitSettings, dataset: Dataset, given: Split | None = None) -> Split:
     """Make the split that a configuration describes, or complete one that is there.
 
@@ -62,14 +71,14 @@ def choose_split(config: SplitSettings, dataset: Dataset, given: Split | None = 
         dataset.labels(config.labels.column) if classes else np.full(len(dataset), "", dtype=str)
     )
     labels = np.where(np.isin(names, classes), names, "")
-    seed = config.seed if wanted.seed is None else wanted.seed
+    seed = split_seed(config)
+    subsets = config.subsets if classes else []
     if given is None and wanted.name is not None:
         given = Split.read(dataset.path / "splits" / f"{wanted.name}.parquet")
     if given is not None:
         split = given.align(dataset.object_ids)
-        for subset in wanted.subsets if classes else ():
-            if subset not in split.subsets:
-                split = split.with_subset(subset, labels, float(subset) / 100, seed)
+        for subset in subsets:
+            split = split.with_subset(subset, labels, seed)
     else:
         split = make_split(
             wanted.kind,
@@ -78,7 +87,7 @@ def choose_split(config: SplitSettings, dataset: Dataset, given: Split | None = 
             ra=dataset.column("ra"),
             dec=dataset.column("dec"),
             fractions=wanted.fractions,
-            subsets=wanted.subsets if classes else (),
+            subsets=subsets,
             seed=seed,
         )
     if config.labels.others == "embed":

@@ -1,7 +1,7 @@
 """A run: one configuration on one dataset, in one folder that holds everything."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from skybind.models.build import build_binder, build_modalities
 from skybind.models.frozen_features import Views, backbone_hashes, with_features, without_features
 from skybind.models.model import Model
 from skybind.progress import preparing
-from skybind.runs.choosing import choose_classes, choose_split
+from skybind.runs.choosing import choose_classes, choose_split, split_seed
 
 
 class Run:
@@ -88,6 +88,7 @@ class Run:
             run._refuse_other(config, split)
             write_text(folder / "config.yaml", dump_config(config))
             run.config = config
+            run.draw_subsets(config.subsets)
             return run
         if folder.exists() and any(folder.iterdir()):
             raise ConfigError(
@@ -228,6 +229,23 @@ class Run:
         """Indices of the objects of a part of the split (and of a subset of its labels)."""
         return self.split.rows(part, subset)
 
+    def draw_subsets(self, names: Sequence[str]) -> None:
+        """Draw the subsets of the labels that the split lacks, by its seed, and store them.
+
+        They are those that it would have, had they been asked for when the run was begun.
+
+        Raises
+        ------
+        DataError
+            If a name is not that of a subset.
+        """
+        split = self.split
+        for name in names if self.classes else ():
+            split = split.with_subset(name, self.class_names, split_seed(self.config))
+        if split is not self.split:
+            split.write(self.folder / "split.parquet")
+            self.split = split
+
     @property
     def identity(self) -> dict[str, Any]:
         """What a model of this run is made for."""
@@ -288,7 +306,8 @@ class Run:
                 f"{self.folder} holds a run of another configuration (they differ in {differ[0]}): "
                 "choose another folder, or delete that one."
             )
-        if split is not None and choose_split(config, self.dataset, split).hash != self.split.hash:
+        given = None if split is None else choose_split(config, self.dataset, split)
+        if given is not None and not given.agrees(self.split):
             raise ConfigError(
                 f"{self.folder} holds a run with another split: choose another folder."
             )
@@ -319,9 +338,19 @@ def _check_pairs(config: Config, modalities: Mapping[str, Modality]) -> None:
             )
 
 
+#: Keys that may change in a run that was begun: they decide no model, only which are made.
+_FREE = (
+    "name",
+    "description",
+    "finetuning.modalities",
+    "finetuning.subsets",
+    "finetuning.starts",
+)
+
+
 def _may_differ(key: str) -> bool:
-    """Whether a key may change in a run that was begun: it decides no model."""
-    return key in ("name", "description") or key.startswith(("evaluation.", "tune."))
+    """Whether a key may change in a run that was begun."""
+    return key in _FREE or key.startswith(("evaluation.", "tune."))
 
 
 def _leaves(tree: Any, prefix: str = "") -> dict[str, str]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from textwrap import fill
 from typing import TYPE_CHECKING
 
+from skybind.config.subsets import short_subset
 from skybind.drawing.style import (
     BLUE,
     GREY,
@@ -14,7 +15,7 @@ from skybind.drawing.style import (
     combination_name,
     new_figure,
 )
-from skybind.report.groups import Accuracy, Retrieval, subset_name
+from skybind.report.groups import Accuracy, Retrieval
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -59,7 +60,7 @@ def accuracy_bars(groups: Sequence[Accuracy]) -> "Figure":
                 error_kw={"ecolor": "#1d1d1f", "elinewidth": 0.9, "capsize": 1.8},
             )
         axes.set_title(fill(combination_name(combination), TITLE_LETTERS), fontsize=8.5)
-        axes.set_xticks(range(len(subsets)), [subset_name(subset) for subset in subsets])
+        axes.set_xticks(range(len(subsets)), [short_subset(subset) for subset in subsets])
         axes.set_xlim(-0.6, len(subsets) - 0.4)
         axes.set_xlabel("Labels used for training")
         axes.grid(axis="y")
