@@ -3,6 +3,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from skybind.data.dataset import Dataset
 from skybind.data.schema import Column
 from skybind.data.write import DatasetWriter
 from skybind.evaluation.truth import planted_faults, planted_kinds, truth_traits
@@ -11,19 +12,23 @@ N = 8
 IDS = np.array([f"o{i}" for i in range(N)])
 
 
-@pytest.fixture
-def dataset(tmp_path):
-    from skybind.data.dataset import Dataset
-
+def made(folder, ids, table):
+    """A dataset of these objects, with this truth."""
     columns = {
         "object_id": Column(role="id"),
         "ra": Column(role="position", unit="deg"),
         "dec": Column(role="position", unit="deg"),
         "brightness": Column(role="feature", modality="metadata"),
     }
-    with DatasetWriter(tmp_path / "d", columns, provenance="made up", simulated=True) as writer:
-        zeros = np.zeros(N)
-        writer.append({"object_id": IDS, "ra": zeros, "dec": zeros, "brightness": zeros})
+    with DatasetWriter(folder, columns, provenance="made up", simulated=True) as writer:
+        zeros = np.zeros(len(ids))
+        writer.append({"object_id": ids, "ra": zeros, "dec": zeros, "brightness": zeros})
+    pq.write_table(pa.table(table), folder / "truth.parquet")
+    return Dataset.open(folder)
+
+
+@pytest.fixture
+def dataset(tmp_path):
     table = {
         "object_id": IDS[::-1].tolist(),  # in another order than the dataset
         "wrong_label": [False] * (N - 1) + [True],
@@ -35,8 +40,7 @@ def dataset(tmp_path):
         "subtype": ["dwarf", "giant", "giant"] + ["dwarf"] * (N - 3),
         "teff": [5000.0] * N,
     }
-    pq.write_table(pa.table(table), tmp_path / "d" / "truth.parquet")
-    return Dataset.open(tmp_path / "d")
+    return made(tmp_path / "d", IDS, table)
 
 
 def who(flags):
@@ -75,3 +79,35 @@ def test_some_rows_in_any_order(dataset):
     faults = planted_faults(dataset, np.array([7, 0]))
     assert faults["wrong_label"].tolist() == [False, True]
     assert faults["artefact"].tolist() == [True, False]
+
+
+def test_text_of_many_values_is_a_name_and_no_kind(tmp_path):
+    ids = np.array([f"o{i}" for i in range(63)])
+    many = [f"v{i % 21}" for i in range(63)]
+    few = [f"v{i % 20}" for i in range(63)]
+    table = {"object_id": ids, "field": many, "subtype": few, "outlier_kind": many}
+    data = made(tmp_path / "d", ids, table)
+    assert set(truth_traits(data, np.arange(63))) == {"subtype"}
+    kinds = planted_kinds(data, np.arange(63))
+    assert "subtype: v19" in kinds
+    assert set(planted_faults(data, np.arange(63))) == {"outlier"}
+
+
+def test_nothing_is_wrong_with_an_object_that_the_truth_does_not_know_or_calls_none(tmp_path):
+    table = {
+        "object_id": ["o1", "o2", "o3"],
+        "wrong_label": [True, False, False],
+        "wrong_period_factor": [1.0, 2.0, 1.0],
+        "large_spiral": ["", "none", "fills the crop"],
+        "subtype": ["none", "dwarf", "giant"],
+    }
+    data = made(tmp_path / "d", IDS, table)
+    faults = planted_faults(data, np.arange(N))
+    assert {name: who(flags) for name, flags in faults.items()} == {
+        "wrong_label": ["o1"],
+        "wrong_period": ["o2"],
+        "large_spiral": ["o3"],
+    }
+    assert truth_traits(data, np.arange(N))["subtype"].tolist() == ["", "", "dwarf", "giant"] + [
+        ""
+    ] * (N - 4)

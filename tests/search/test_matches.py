@@ -1,0 +1,70 @@
+"""What matches are to their query, and what they predict."""
+
+import numpy as np
+import pytest
+
+from skybind.data.schema import Column
+from skybind.data.write import DatasetWriter
+from skybind.embeddings.store import Embeddings
+from skybind.search.search import search
+
+IDS = np.array(["a", "b", "c", "d", "e"])
+
+
+@pytest.fixture
+def survey(tmp_path):
+    """Five objects; the light curves of a and b are the same, and the spectrum of b says so too."""
+    folder = tmp_path / "data"
+    columns = {"label": Column("label"), "period": Column("feature", "d", modality="photometry")}
+    with DatasetWriter(folder, columns) as writer:
+        writer.append(
+            {
+                "object_id": IDS,
+                "ra": 10 + np.array([0, 1e5, 2e5, 1.1, 0.9]) / 3600,
+                "dec": np.zeros(5),
+                "label": np.array(["EW", "EA", "EA", "EA", "M"]),
+                "period": np.array([100.0, 1, 2, 3, np.nan]),
+            }
+        )
+    angles = {"photometry": [0, 0, 0.02, 0.05, 1.2], "spectrum": [0.5, 0, 0.02, 0.7, 1.2]}
+    vectors = {
+        name: np.stack([np.cos(angle), np.sin(angle)], axis=1) for name, angle in angles.items()
+    }
+    present = {name: np.ones(5, bool) for name in vectors}
+    present["spectrum"][3] = False
+    vectors["spectrum"][3] = 0
+    Embeddings(IDS, np.full(5, "train"), vectors, present).write(tmp_path / "embeddings")
+
+    def find(**options):
+        return search(tmp_path / "embeddings", ["a"], data=folder, k=5, **options)
+
+    return find
+
+
+def told(found):
+    return dict(zip(found.object_id, found.relation, strict=True))
+
+
+def test_alike_in_one_modality_may_be_the_same_data_or_a_twin(survey):
+    found = told(survey(source=["photometry"], target=["photometry"]))
+    assert found == {"b": "same data", "c": "twin", "d": "alike", "e": "same position"}
+
+
+def test_across_modalities_a_cosine_of_one_tells_no_duplicate(survey):
+    found = survey(source=["photometry"], target=["spectrum"])
+    assert found.cosine[:2] == pytest.approx(np.cos([0, 0.02]))
+    assert told(found) == {"a": "itself", "b": "alike", "c": "alike", "e": "same position"}
+    both = told(survey(source=["photometry"], target=["photometry", "spectrum"]))
+    assert set(both.values()) == {"itself", "same position", "alike"}
+
+
+def test_a_query_does_not_predict_itself(survey):
+    found = survey(source=["photometry"], target=["spectrum"], predict=["period", "label"])
+    period, label = found.predictions[0]
+    assert (period.n, period.mean) == (2, 1.5)
+    assert label.fractions == {"EA": 2 / 3, "M": 1 / 3}
+
+
+def test_the_contrast_needs_both_modalities(survey):
+    found = survey(source=["photometry"], target=["photometry"], contrast="spectrum")
+    assert found.object_id.tolist() == ["e", "b", "c"]
