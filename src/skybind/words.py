@@ -1,11 +1,7 @@
-"""Words of messages: the nearest of some names, and lists in a sentence."""
+"""Words of messages: the nearest of some names, lists in a sentence, times."""
 
 import difflib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
 
 
 def nearest(name: str, names: Sequence[str]) -> str:
@@ -17,3 +13,21 @@ def nearest(name: str, names: Sequence[str]) -> str:
 def join(names: Sequence[str]) -> str:
     """Write a list: `a, b and c`."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def duration(seconds: float) -> str:
+    """Write a time in the units that one would say it in."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def about(seconds: float) -> str:
+    """Write a time that is known roughly: whole seconds, then whole minutes."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

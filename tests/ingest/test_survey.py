@@ -287,7 +287,7 @@ def test_chunks_do_not_change_the_dataset(tmp_path, monkeypatch, capsys, talking
     monkeypatch.setattr("skybind.ingest.survey.CHUNK", 2)
     d = run(tmp_path, mapping)
     assert len(list((tmp_path / "out" / "objects").iterdir())) == 3
-    assert "Importing: 5 objects" in capsys.readouterr().err
+    assert "importing: 5 objects in" in capsys.readouterr().err
     expect_curves(d)
     assert d.ragged("spectrum").lengths.tolist() == [30, 0, 32, 0, 0]
     assert d.lengths("spectrum").tolist() == [30, -1, 32, -1, -1]

@@ -18,7 +18,7 @@ RECORD = {
 
 def test_one_plain_line_an_epoch(capsys, talking):
     with ProgressDisplay("pre-training", "retrieval", 10) as display:
-        assert not display.live
+        assert display.live
         display.step(3, 1, 5, {"loss": 1.0})
         display.epoch(RECORD, True, 150.0)
     captured = capsys.readouterr()
@@ -39,6 +39,7 @@ def test_time_left(capsys, talking, left, words):
 
 def test_nothing_is_said_unless_asked(capsys):
     with ProgressDisplay("x", "accuracy", 10) as display:
+        assert not display.live
         display.epoch(RECORD, True, 1.0)
     assert capsys.readouterr().err == ""
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from skybind.cli.options import Commands, RunFolder, read_pairs
+from skybind.cli.options import Commands, RunFolder, print_rich, read_pairs
 
 app = Commands()
 
@@ -63,14 +63,12 @@ def clusters(
 
     Writes them to RUN/metrics.json and RUN/maps.parquet; 'skybind report' then shows them.
     """
-    from rich.console import Console
-
     from skybind.cli.summary import render_clusters
     from skybind.evaluation.clusters import cluster_again
     from skybind.runs.run import Run
 
     opened = Run.open(folder)
-    Console().print(render_clusters(cluster_again(opened, radius, samples)))
+    print_rich(render_clusters(cluster_again(opened, radius, samples)))
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """Options and small helpers that several commands share."""
 
 import inspect
+import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -12,6 +13,9 @@ from skybind.errors import SkybindError
 from skybind.progress import set_verbosity
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+
     from skybind.config import Config
     from skybind.data.splits import Split
 
@@ -45,6 +49,10 @@ Verbose = Annotated[
     ),
 ]
 Seed = Annotated[int | None, typer.Option("--seed", help="Seed; the configuration's by default.")]
+
+
+#: Wider than any table [characters].
+_WIDE = 100_000
 
 
 class Commands(typer.Typer):
@@ -116,11 +124,40 @@ def read_pairs(texts: list[str], option: str) -> dict[str, str]:
     return {key: value for key, _, value in pairs}
 
 
-def print_rich(renderable: object) -> None:
-    """Print a table or panel."""
+def print_rich(renderable: "RenderableType") -> None:
+    """Print tables: folded to the width of a terminal; in a file or a pipe every cell is whole."""
     from rich.console import Console
 
-    Console().print(renderable)
+    tables = _tables(renderable)
+    if not sys.stdout.isatty():
+        for table in tables:  # a title is wrapped between words only
+            table.min_width = max(map(len, str(table.title or "").split()), default=0)
+        Console(width=_natural_width(renderable)).print(renderable)
+        return
+    console = Console()
+    if _natural_width(renderable) > console.width:
+        for column in (column for table in tables for column in table.columns):
+            column.no_wrap, column.overflow = False, "fold"
+    console.print(renderable)
+
+
+def _natural_width(renderable: "RenderableType") -> int:
+    """Return how wide it is where nothing is wrapped."""
+    from rich.console import Console
+    from rich.measure import Measurement
+
+    wide = Console(width=_WIDE)
+    return Measurement.get(wide, wide.options, renderable).maximum
+
+
+def _tables(renderable: object) -> "list[Table]":
+    """Return the tables of a group of renderables."""
+    from rich.console import Group
+    from rich.table import Table
+
+    if isinstance(renderable, Group):
+        return [table for part in renderable.renderables for table in _tables(part)]
+    return [renderable] if isinstance(renderable, Table) else []
 
 
 def print_summary(metrics: dict[str, Any], out: Path, report: bool = True) -> None:

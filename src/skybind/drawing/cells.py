@@ -58,16 +58,6 @@ def percent(value: float | None, error: float | None = None) -> str:
     return f"{100 * value:.1f}" + ("" if error is None else f" ± {100 * error:.1f}")
 
 
-def duration(seconds: float) -> str:
-    """Write a time in the units that one would say it in."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
-
-
 def readable_time(created: str | None) -> str:
     """Write an ISO 8601 time for people: `2026-11-21 20:14 UTC`; other text stays as it is."""
     try:

@@ -151,7 +151,7 @@ def build_dataset(plan: Plan, out: Path, overwrite: bool) -> ImportSummary:
         simulated=plan.simulated,
         overwrite=overwrite,
     )
-    with target as writer, progress_bar("Importing", plan.total) as advance:
+    with target as writer, progress_bar("importing", plan.total) as advance:
         builder = _Builder(writer, plan)
         looked_at = 0
         for n, read in plan.steps:

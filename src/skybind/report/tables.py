@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from skybind.config.subsets import labels_of_subset, subset_order
-from skybind.drawing.cells import NONE, Cell, Table, cells, duration, number, percent, rank
+from skybind.drawing.cells import NONE, Cell, Table, cells, number, percent, rank
 from skybind.drawing.style import combination_name
 from skybind.report.groups import Accuracy, Retrieval, accuracy_groups
+from skybind.words import duration
 
 PLAIN = "baseline"
 

@@ -8,13 +8,14 @@ from types import TracebackType
 from typing import Any
 
 from skybind.files import atomic_path
-from skybind.progress import console, say, speaking
+from skybind.progress import Work, say, speaking, task
+from skybind.words import about
 
 Record = dict[str, float]
 
 
 class ProgressDisplay:
-    """A bar over the whole run on a terminal, one plain line an epoch elsewhere.
+    """A bar over the whole run on a terminal, one plain line an epoch.
 
     Parameters
     ----------
@@ -28,12 +29,11 @@ class ProgressDisplay:
 
     def __init__(self, title: str, score: str, epochs: int) -> None:
         self._title, self._score, self._epochs = title, score, epochs
-        self._bar = self._make_bar() if speaking() and console().is_terminal else None
-        self._task: Any = None
+        self._task = task(title, unit="steps", told=False)
+        self._work: Work | None = None
 
     def __enter__(self) -> "ProgressDisplay":
-        if self._bar:
-            self._bar.start()
+        self._work = self._task.__enter__()
         return self
 
     def __exit__(
@@ -42,36 +42,31 @@ class ProgressDisplay:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._bar:
-            self._bar.stop()
+        self._task.__exit__(kind, error, trace)
         if kind is KeyboardInterrupt:
             say("Interrupted; resume to go on from the last whole epoch.")
 
     @property
     def live(self) -> bool:
         """Whether values between epochs are shown."""
-        return self._bar is not None
+        return self._work is not None and speaking()
 
     def step(self, epoch: int, step: int, steps: int, values: Mapping[str, float]) -> None:
         """Show that `step` of `steps` of an epoch (from 1) is done."""
-        if not self._bar:
-            return
-        if self._task is None:
-            self._task = self._bar.add_task("", total=None, values="")
-        self._bar.update(
-            self._task,
-            total=self._epochs * steps,
-            completed=(epoch - 1) * steps + step,
-            description=f"{self._title} epoch {epoch}/{self._epochs}",
-            values=self._describe(values),
-        )
+        if self._work is not None:
+            self._work.update(
+                (epoch - 1) * steps + step,
+                total=self._epochs * steps,
+                title=f"{self._title} epoch {epoch}/{self._epochs}",
+                note=self._describe(values),
+            )
 
     def epoch(self, record: Record, best: bool, left: float) -> None:
         """Say how an epoch went; `left` are the seconds to the last epoch."""
         parts = [
             f"epoch {record['epoch']:.0f}/{self._epochs}",
             self._describe(summary(record)),
-            f"left {_duration(left)}" if left > 0 else "done",
+            f"left {about(left)}" if left > 0 else "done",
         ]
         say(f"{self._title} " + "  ".join(parts) + ("  best so far" if best else ""))
 
@@ -85,18 +80,6 @@ class ProgressDisplay:
             else:
                 parts.append(f"{name} {value:.4f}")
         return "  ".join(parts)
-
-    def _make_bar(self) -> Any:
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-        return Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=20),
-            TextColumn("{task.fields[values]}"),
-            TimeRemainingColumn(),
-            console=console(),
-            transient=True,
-        )
 
 
 class RunLog:
@@ -146,10 +129,3 @@ def summary(record: Record) -> dict[str, float]:
         "accuracy": sum(accuracies) / len(accuracies) if accuracies else math.nan,
         "objects/s": record["objects_per_second"],
     }
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

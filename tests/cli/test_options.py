@@ -1,0 +1,69 @@
+import sys
+
+import pytest
+from rich.console import Group
+from rich.table import Table
+from typer.testing import CliRunner
+
+from skybind.cli import app
+from skybind.cli.options import print_rich
+from skybind.progress import set_verbosity, verbosity
+from tests.progress.terminal import in_terminal, plain_lines
+
+ID = "SDSS-J123456.78+012345.6-of-a-very-long-name"
+REASON = "labelled EW, but 97 % of the neighbours' votes say EA; its period is another one"
+
+
+@pytest.fixture(autouse=True)
+def afterwards_quiet():
+    yield
+    set_verbosity("quiet")
+
+
+@pytest.mark.parametrize(
+    ("options", "level"), [([], 20), (["-q"], 30), (["--verbose"], 15), (["-vv"], 10)]
+)
+def test_every_command_sets_the_level(options, level, monkeypatch):
+    set_verbosity("normal")
+    assert CliRunner().invoke(app, ["config", "list", *options]).exit_code == 0
+    assert verbosity() == level
+
+
+def test_quiet_and_verbose_contradict_each_other():
+    done = CliRunner().invoke(app, ["config", "list", "-q", "-v"])
+    assert "--quiet and --verbose contradict" in str(done.exception)
+
+
+def tables():
+    table = Table(title=f"{ID}: photometry -> spectrum", title_justify="left")
+    table.add_column("object_id", no_wrap=True)
+    for name in ("a", "b", "c", "reason"):
+        table.add_column(name)
+    table.add_row(ID, "0.123456", "0.234567", "0.345678", REASON)
+    head = Table.grid()
+    head.add_row("Provenance", REASON)
+    return Group(head, Group(table), "a sentence")
+
+
+def test_a_table_is_whole_in_a_pipe(capsys):
+    print_rich(tables())
+    lines = capsys.readouterr().out.splitlines()
+    (row,) = [line for line in lines if "0.123456" in line]
+    assert ID in row
+    assert REASON in row
+    assert sum(ID in line for line in lines) == 2  # the title, too
+    assert len({len(line) for line in lines if line.startswith(("│", "┃"))}) == 1
+
+
+def test_a_table_fits_a_terminal_and_loses_nothing():
+    show = "from tests.cli.test_options import print_rich, tables; print_rich(tables())"
+    code, text = in_terminal([sys.executable, "-c", show])
+    assert code == 0, text
+    lines = plain_lines(text)
+    assert max(map(len, lines)) == 60
+    cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if "│" in line]
+    columns = ["".join(column) for column in zip(*cells, strict=True)]
+    assert columns[0] == ID
+    assert columns[1:4] == ["0.123456", "0.234567", "0.345678"]
+    assert columns[4].replace(" ", "") == REASON.replace(" ", "")
+    assert "…" not in text
