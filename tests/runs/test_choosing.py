@@ -25,6 +25,10 @@ class Settings:
     split: SplitConfig
     seed: int = 1
 
+    @property
+    def subsets(self):
+        return self.split.subsets
+
 
 def settings(labels=None, split=None, seed=1):
     return Settings(LabelConfig(**(labels or {})), SplitConfig(**(split or {})), seed)
