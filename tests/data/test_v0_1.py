@@ -249,7 +249,7 @@ def test_a_search_finds_the_same_objects(runs, files, known):
 def test_targets_are_predicted_as_before(runs, arrays, target):
     run = runs["galaxies"]
     stored = Embeddings.read(run.folder / "embeddings")
-    values = predict_targets(run, stored, stored, target, ["spectrum"], ["image", "spectrum"])
+    values, _ = predict_targets(run, stored, stored, target, ["spectrum"], ["image", "spectrum"])
     np.testing.assert_allclose(values, arrays[f"galaxies/predicted/{target}"], **CLOSE)
 
 

@@ -107,14 +107,17 @@ def test_new_objects_are_predicted_across_modalities(whole, tmp_path):
     folder, _ = whole
     true = write_galaxies(tmp_path / "new", 80, seed=9, with_spectra=False, name="new")
     run = Run.open(folder / "run")
-    n, known, taught = predict_anything(
+    found = predict_anything(
         run, "redshift", tmp_path / "z.parquet", data=tmp_path / "new",
         fit=["spectrum"], predict=["image"],
     )  # fmt: skip
-    assert (n, known, taught) == (80, 80, 0)
+    assert (found.n, found.known, found.taught) == (80, 80, 0)
     table = pq.read_table(tmp_path / "z.parquet")
     assert np.corrcoef(table["redshift"].to_numpy(), true)[0, 1] > 0.5
-    n, known, taught = predict_anything(run, "redshift", tmp_path / "own.parquet")
+    away = np.abs(table["redshift"].to_numpy() - true) / table["redshift_err"].to_numpy()
+    assert 0.5 < (away < 1).mean() < 0.85  # errors are standard errors
+    found = predict_anything(run, "redshift", tmp_path / "own.parquet")
+    n, known, taught = found.n, found.known, found.taught
     assert (n, known) == (300, 120 + (5 in run.rows("train")))  # no training object tells itself
     reasons = pq.read_table(tmp_path / "own.parquet")["reason"].to_pylist()
     assert taught == reasons.count("training object") == 300 - known

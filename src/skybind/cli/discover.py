@@ -43,10 +43,12 @@ def predict(
     opened = Run.open(folder)
     names = fit.split("+") if fit else None
     others = predict_from.split("+") if predict_from else names
-    n, known, taught = predict_anything(opened, target, out, data=data, fit=names, predict=others)
-    typer.echo(f"{known} of {n} objects have a predicted {target} in {out}.")
-    if taught:
-        typer.echo(f"{taught} have the name of a training object of the run: they get none.")
+    found = predict_anything(opened, target, out, data=data, fit=names, predict=others)
+    typer.echo(f"{found.known} of {found.n} objects have a predicted {target} in {out}.")
+    for note in found.notes:
+        typer.echo(note)
+    if found.taught:
+        typer.echo(f"{found.taught} have the name of a training object of the run: they get none.")
 
 
 @app.command()

@@ -1,21 +1,47 @@
 """A run's targets predicted for any objects, by the training objects nearest to them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from skybind.data.dataset import Dataset
 from skybind.embeddings.store import Embeddings
 from skybind.errors import ConfigError, DataError
-from skybind.evaluation.targets import known_rows, targets_of
-from skybind.measures.regression import knn_regression
-from skybind.models.model import Model
+from skybind.evaluation.targets import Target, known_rows, targets_of
+from skybind.measures.regression import knn_regression, knn_spread
 from skybind.runs.run import Run
-from skybind.runs.steps import run_embedding
+from skybind.runs.steps import run_embedding, run_model
 from skybind.tables import check_ending, write_table
 from skybind.words import nearest
+
+#: An error is the share of normal deviates within one standard deviation.
+ONE_SIGMA = 0.6827
+#: With fewer validation objects whose number is known, errors are the neighbours' spread as it is.
+LEAST = 20
+
+
+@dataclass
+class Predicted:
+    """A predicted number of each object.
+
+    Attributes
+    ----------
+    table : Table
+        `object_id`, `split`, the target, its error `TARGET_err` and `reason`: why there is none.
+    n, known, taught : int
+        Objects, those with a number, and those named like training objects.
+    notes : list of str
+        What the reader must know, in sentences.
+    """
+
+    table: pa.Table
+    n: int
+    known: int
+    taught: int
+    notes: list[str]
 
 
 def predict_targets(
@@ -25,7 +51,7 @@ def predict_targets(
     target: str,
     fit: Sequence[str],
     predict: Sequence[str],
-) -> np.ndarray:
+) -> tuple[np.ndarray, np.ndarray]:
     """Predict a target for the objects of any embeddings by the run's training objects.
 
     Parameters
@@ -43,8 +69,11 @@ def predict_targets(
     Returns
     -------
     ndarray of float64, shape (len(others),)
-        NaN for objects that were observed in none of `predict`, and for training objects whose
-        number is known.
+        The number; NaN for objects that were observed in none of `predict`, and for training
+        objects whose number is known.
+    ndarray of float64, shape (len(others),)
+        Its standard error: how much the neighbours differ, times the factor that makes it right
+        for 68 % of the validation objects.
 
     Raises
     ------
@@ -58,26 +87,46 @@ def predict_targets(
     # an object that the neighbours are taken from would be told its own number
     own = np.isin(others.object_id, embeddings.object_id[known])
     asked = others.any_present(predict) & ~own
-    result = np.full(len(others), np.nan)
-    result[asked] = knn_regression(
-        embeddings.combined(fit)[known],
-        wanted.values[known],
-        others.combined(predict)[asked],
-        run.config.evaluation.neighbours,
-    )
-    return result
+    k = run.config.evaluation.neighbours
+    near, numbers = embeddings.combined(fit)[known], wanted.values[known]
+    vectors = others.combined(predict)[asked]
+    value, error = np.full((2, len(others)), np.nan)
+    value[asked] = knn_regression(near, numbers, vectors, k)
+    factor, floor = _scale_of_errors(run, embeddings, wanted, near, numbers, predict)
+    error[asked] = factor * np.maximum(knn_spread(near, numbers, vectors, k), floor)
+    return value, error
 
 
-def predict_anything(
+def _scale_of_errors(
+    run: Run,
+    embeddings: Embeddings,
+    target: Target,
+    near: np.ndarray,
+    numbers: np.ndarray,
+    predict: Sequence[str],
+) -> tuple[float, float]:
+    """Find what the neighbours' spread has to be multiplied by, and its least value."""
+    held = run.rows("validation")
+    held = held[embeddings.any_present(predict)[held] & np.isfinite(target.values[held])]
+    if len(held) < LEAST:
+        return 1.0, 0.0
+    vectors, k = embeddings.combined(predict)[held], run.config.evaluation.neighbours
+    spread = knn_spread(near, numbers, vectors, k)
+    floor = float(np.quantile(spread, 0.05)) or float(np.finfo(np.float32).tiny)
+    away = np.abs(knn_regression(near, numbers, vectors, k) - target.values[held])
+    return float(np.quantile(away / np.maximum(spread, floor), ONE_SIGMA)), floor
+
+
+def predict_table(
     run: Run,
     target: str,
-    out: str | Path,
+    data: Any = None,
     *,
-    data: str | Path | None = None,
     fit: Sequence[str] | None = None,
     predict: Sequence[str] | None = None,
-) -> tuple[int, int, int]:
-    """Predict a target for the run's objects or those of another dataset, and write a table.
+    **observations: Any,
+) -> Predicted:
+    """Predict a target for the run's objects, or for whatever holds observations.
 
     An object that has the name of a training object gets none, in another dataset too: it may be
     the same, and would be told its own number.
@@ -88,20 +137,13 @@ def predict_anything(
         With a pre-trained model.
     target : str
         The column of the run's dataset.
-    out : str or Path
-        Table (.parquet, .csv, .vot, .ecsv, .fits) of `object_id`, `split` (of the run's own
-        objects), the target, and `reason`: why there is none.
-    data : str or Path, optional
-        Another dataset; the run's by default.
+    data : optional
+        Anything that `skybind.ingest.given.take_given` takes; the run's objects by default.
     fit, predict : sequence of str, optional
         As of `predict_targets`; all modalities of both by default.
-
-    Returns
-    -------
-    int, int, int
-        Objects, those with a predicted number, and those named like training objects.
+    **observations
+        One object as arrays, as of `skybind.ingest.given.take_given`.
     """
-    check_ending(out)
     embeddings = run_embedding(run)
     names = list(fit or embeddings.modalities)
     asked = list(predict or names)
@@ -110,27 +152,53 @@ def predict_anything(
             raise ConfigError(
                 f"There is no modality '{name}': {nearest(name, embeddings.modalities)}"
             )
-    others = embeddings if data is None else _embed_others(run, data, asked)
-    values = predict_targets(run, embeddings, others, target, names, asked)
-    known = np.isfinite(values)
+    notes: list[str] = []
+    others, why = embeddings, np.full(len(embeddings), "", dtype=object)
+    if data is not None or observations:
+        model = run_model(run)
+        given = model.take(data, **observations)
+        others, notes = model.embed_dataset(given.dataset, modalities=asked), given.notes
+        why = np.full(len(others), "", dtype=object)
+        for name in asked:
+            why = np.where(given.reasons[name] == "", why, given.reasons[name])
+    value, error = predict_targets(run, embeddings, others, target, names, asked)
+    known = np.isfinite(value)
     taught = np.isin(others.object_id, run.dataset.object_ids[run.rows("train")])
     taught &= ~known & others.any_present(asked)
-    absent = f"not observed in {' or '.join(asked)}"
-    table = pa.table(
-        {
-            "object_id": pa.array(others.object_id.tolist(), pa.string()),
-            "split": pa.array(others.split.tolist(), pa.string()),
-            target: pa.array(values, from_pandas=True),
-            "reason": np.where(known, "", np.where(taught, "training object", absent)).tolist(),
-        }
-    )
-    write_table(table, out)
-    return len(values), int(known.sum()), int(taught.sum())
+    absent = np.where(why == "", f"not observed in {' or '.join(asked)}", why)
+    reason = np.where(known, "", np.where(taught, "training object", absent))
+    unit = run.dataset.schema.columns[target].unit
+    said = {"unit": unit} if unit else {}
+    by = f"{target}, predicted by the nearest training objects"
+    fields = [
+        pa.field("object_id", pa.string()),
+        pa.field("split", pa.string()),
+        pa.field(target, pa.float64(), metadata={"description": by, **said}),
+        pa.field(f"{target}_err", pa.float64(), metadata={"description": "Its error", **said}),
+        pa.field("reason", pa.string(), metadata={"description": "Why there is none"}),
+    ]
+    arrays = [
+        pa.array(others.object_id.tolist(), pa.string()),
+        pa.array(others.split.tolist(), pa.string()),
+        pa.array(value, from_pandas=True),
+        pa.array(error, from_pandas=True),
+        pa.array(reason.tolist(), pa.string()),
+    ]
+    table = pa.table(arrays, schema=pa.schema(fields))
+    return Predicted(table, len(value), int(known.sum()), int(taught.sum()), notes)
 
 
-def _embed_others(run: Run, data: str | Path, modalities: Sequence[str]) -> Embeddings:
-    """Embed the objects of another dataset by the run's pre-trained model."""
-    dataset = Dataset.open(data)
-    # only what is predicted from has to be observed there
-    model = run.folder / "pretrain" / "model"
-    return Model.open(model, dataset.schema, modalities=modalities).embed_dataset(dataset)
+def predict_anything(
+    run: Run,
+    target: str,
+    out: str | Path,
+    *,
+    data: Any = None,
+    fit: Sequence[str] | None = None,
+    predict: Sequence[str] | None = None,
+) -> Predicted:
+    """Write what `predict_table` gives to a file (.parquet, .csv, .vot, .ecsv, .fits)."""
+    check_ending(out)
+    found = predict_table(run, target, data, fit=fit, predict=predict)
+    write_table(found.table, out)
+    return found

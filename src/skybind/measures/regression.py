@@ -1,6 +1,6 @@
 """Regression: predicting a number, such as a redshift, from embeddings."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,6 +108,40 @@ def knn_regression(
         If there is no training object, k is not positive, or a number is not finite.
     """
     train_y = np.asarray(train_y, dtype=np.float64)
+    predicted = np.empty((len(test_x), *train_y.shape[1:]))
+    for rows, index, weight in _neighbours(train_x, train_y, test_x, k):
+        predicted[rows] = np.einsum("mk,mk...->m...", weight, train_y[index])
+    return predicted
+
+
+def knn_spread(
+    train_x: np.ndarray, train_y: np.ndarray, test_x: np.ndarray, k: int = NEIGHBOURS
+) -> np.ndarray:
+    """Measure how much the numbers of the k nearest training objects differ.
+
+    Parameters
+    ----------
+    train_x, train_y, test_x, k
+        As of `knn_regression`; one number an object.
+
+    Returns
+    -------
+    ndarray of float64, shape (m,)
+        Standard deviation about their mean, weighted alike.
+    """
+    train_y = np.asarray(train_y, dtype=np.float64)
+    spread = np.empty(len(test_x))
+    for rows, index, weight in _neighbours(train_x, train_y, test_x, k):
+        values = train_y[index]
+        mean = (weight * values).sum(axis=1, keepdims=True)
+        spread[rows] = np.sqrt((weight * (values - mean) ** 2).sum(axis=1))
+    return spread
+
+
+def _neighbours(
+    train_x: np.ndarray, train_y: np.ndarray, test_x: np.ndarray, k: int
+) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+    """Yield some objects, their nearest training objects, and how much each of these counts."""
     if len(train_x) == 0 or len(train_x) != len(train_y):
         raise DataError(
             f"k-NN regression needs training objects with numbers; there are {len(train_x)} "
@@ -119,7 +153,6 @@ def knn_regression(
         raise DataError("A training object for k-NN regression has no finite number: leave it out.")
     chunk = max(1, min(1024, CELLS // len(train_x)))
     index, _ = nearest(train_x, test_x, k, chunk)
-    predicted = np.empty((len(test_x), *train_y.shape[1:]))
     for start in range(0, len(test_x), chunk):
         rows = slice(start, start + chunk)
         # the cosine's rounding would drown small distances: they are computed from differences
@@ -128,9 +161,7 @@ def knn_regression(
         same = distance == 0
         with np.errstate(divide="ignore"):
             weight = np.where(same.any(axis=1, keepdims=True), same, 1.0 / distance)
-        weight /= weight.sum(axis=1, keepdims=True)
-        predicted[rows] = np.einsum("mk,mk...->m...", weight, train_y[index[rows]])
-    return predicted
+        yield rows, index[rows], weight / weight.sum(axis=1, keepdims=True)
 
 
 def mlp_regression(

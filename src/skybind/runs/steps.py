@@ -153,7 +153,7 @@ def run_finetuning(
     note = folder / "result.json"
     start = None
     if case.start == "pretrained":
-        start = pretrained if pretrained is not None else _own_pretrained(run)
+        start = pretrained if pretrained is not None else run_model(run)
         ids = run.dataset.object_ids
         start.refuse_leak(ids[run.rows("test")], "testing")
         start.refuse_leak(ids[run.rows("validation")], "validation")
@@ -230,7 +230,7 @@ def run_finetuning(
 def run_embedding(run: Run, *, again: bool = False) -> Embeddings:
     """Embed all objects of the run's dataset with the pre-trained model, unless that is done."""
     folder = run.folder / "embeddings"
-    saved = _own_pretrained(run)
+    saved = run_model(run)
     if folder.exists() and not again:
         stored = Embeddings.read(folder)
         if stored.model.get("weights") == saved.identity["weights"]:
@@ -259,7 +259,14 @@ def find_pretrained(path: str | Path, schema: DatasetSchema | None = None) -> Mo
     return Model.open(inside if inside.exists() else path, schema)
 
 
-def _own_pretrained(run: Run) -> Model:
+def run_model(run: Run) -> Model:
+    """Open the pre-trained model of a run.
+
+    Raises
+    ------
+    ModelError
+        If it has none yet.
+    """
     folder = run.folder / "pretrain" / "model"
     if not folder.exists():
         raise ModelError(
