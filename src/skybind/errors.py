@@ -19,3 +19,7 @@ class ModelError(SkybindError):
 
 class LeakError(SkybindError):
     """Objects that a model was trained on would be used to test it."""
+
+
+class ProcessError(SkybindError):
+    """A process that took part in some work was killed; what is done already is kept."""

@@ -28,7 +28,7 @@ def periods_of(period, harmonics, ls_period=None):
     ls_period = period if ls_period is None else np.atleast_1d(np.asarray(ls_period, float))
     full = np.ones(len(period))
     terms = np.full(len(period), harmonics)
-    return Periods(period, ls_period, 0.8 * full, 0.4 * full, terms)
+    return Periods(period, ls_period, 0.8 * full, 0.4 * full, terms, *(3 * [np.nan * full]))
 
 
 def features_of(shape, harmonics, period=PERIOD, ls_period=None, number=800, error=0.01, seed=0):

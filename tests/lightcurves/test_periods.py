@@ -6,34 +6,15 @@ import pytest
 from skybind.errors import ConfigError, DataError
 from skybind.lightcurves.periods import PeriodOptions, Periods, find_period, find_periods
 from skybind.ragged import Ragged
+from tests.lightcurves.made_up import nights, noisy, sines
 
 SMALL = PeriodOptions(maximum_frequency=5.0)
-
-
-def nights(rng, number=250, span=1500.0):
-    """Times of a single site: any night, within five hours around midnight."""
-    time = np.floor(rng.uniform(0, span, number)) + 0.5 + rng.uniform(-0.1, 0.1, number)
-    return np.sort(time)
 
 
 def eclipses(phase, depth, secondary, width=0.04):
     """Detached binary: two eclipses half a turn apart, in magnitudes."""
     away = np.abs((phase[:, None] - np.array([0.0, 0.5]) + 0.5) % 1.0 - 0.5)
     return np.clip(1 - away / width, 0, 1) @ np.array([depth, secondary])
-
-
-def noisy(rng, time, value, error=0.02):
-    return time, 11 + value + rng.normal(0, error, len(time)), np.full(len(time), error)
-
-
-def ragged_of(curves):
-    lengths = [len(curve[0]) for curve in curves]
-    names = ("time", "magnitude", "magnitude_err")
-    fields = {
-        name: np.concatenate([curve[place] for curve in curves]) for place, name in enumerate(names)
-    }
-    offsets = np.concatenate([[0], np.cumsum(lengths)])
-    return Ragged(fields, offsets, np.array(lengths) > 0)
 
 
 @pytest.mark.parametrize("period", [0.083, 0.5773, 3.71, 41.0, 310.0])
@@ -57,6 +38,41 @@ def test_periodogram_peak_agrees_with_astropy():
     found = find_period(*data, maximum_frequency=3.0, oversampling=10, whole_days=False)
     assert found.ls_power[0] == pytest.approx(power.max(), rel=0.01)
     assert 1 / found.ls_period[0] == pytest.approx(grid[power.argmax()], abs=5e-4)
+
+
+@pytest.mark.parametrize("amplitude", [0.0, 0.02, 0.06, 0.3])
+def test_significance_agrees_with_astropy(amplitude):
+    from astropy.timeseries import LombScargle
+
+    rng = np.random.default_rng(3)
+    time = nights(rng, 150, 600.0)
+    error = 0.05 * rng.uniform(0.5, 2, 150)
+    value = amplitude * np.sin(2 * np.pi * time / 0.7312) + rng.normal(0, error)
+    found = find_period(time, value, error, whole_days=False)
+    chance = LombScargle(time, value, error).false_alarm_probability(
+        found.ls_power[0], method="baluev", maximum_frequency=20.0
+    )
+    assert found.log10_fap[0] == pytest.approx(np.log10(chance), abs=2e-3)
+    assert (found.log10_fap[0] < -3) == (amplitude > 0.05)
+
+
+def test_a_perfect_curve_has_a_finite_significance():
+    time = np.linspace(0, 50, 300)
+    found = find_period(time, np.sin(2 * np.pi * time / 3.3), whole_days=False)
+    assert -6000 < found.log10_fap[0] < -100
+
+
+def test_aliases_are_those_of_the_nights_and_no_multiples():
+    rng = np.random.default_rng(4)
+    time = nights(rng, 120, 300.0)
+    found = find_period(*noisy(rng, time, 0.2 * np.sin(2 * np.pi * time / 0.637)))
+    own = 1 / found.period[0]
+    others = 1 / np.array([found.alias_1[0], found.alias_2[0]])
+    # a frequency f is mirrored at |f + k| for observations at night, k whole
+    distance = np.abs(np.abs(others[:, None] - [own, -own]) % 1.0)
+    assert (np.minimum(distance, 1 - distance).min(axis=1) < 0.01).all()
+    ratios = np.maximum(others / own, own / others)
+    assert (np.abs(ratios - np.round(ratios)) > 0.01).all()
 
 
 def test_sawtooth_keeps_its_period_and_needs_harmonics():
@@ -126,16 +142,11 @@ def test_hopeless_curves_have_no_period(time, value):
     found = find_period(np.array(time), np.array(value))
     assert np.isnan(found.period[0])
     assert found.harmonics[0] == 0
+    assert np.isnan([found.alias_1[0], found.alias_2[0], found.log10_fap[0]]).all()
 
 
 def many():
-    rng = np.random.default_rng(9)
-    curves = []
-    for period in (0.6, 1.3, 2.2, 5.1, 9.0):
-        time = nights(rng, 60, 100.0)
-        curves.append(noisy(rng, time, 0.3 * np.sin(2 * np.pi * time / period)))
-    curves.insert(2, (np.zeros(0), np.zeros(0), np.zeros(0)))
-    return ragged_of(curves)
+    return sines([0.6, 1.3, None, 2.2, 5.1, 9.0])
 
 
 def test_many_curves_equal_single_ones_and_the_cache_is_used(tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from skybind.cli.options import Commands, print_rich, read_fractions, read_pairs
+from skybind.cli.options import Commands, Processes, cores, print_rich, read_fractions, read_pairs
 from skybind.errors import SkybindError
 
 app = Commands(help="Make datasets, look into them, check and split them.", no_args_is_help=True)
@@ -61,6 +61,46 @@ def data_import(
         options = read_pairs(option or [], "--option")
         summary = import_files(reader, source, out, options, overwrite)
     print_rich(render_summary(summary))
+
+
+@app.command("features")
+def data_features(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the dataset.")],
+    column: Annotated[
+        list[str] | None,
+        typer.Option("--column", help="Column of light curves; all by default; may be repeated."),
+    ] = None,
+    periods: Annotated[
+        bool,
+        typer.Option("--periods", help="Periods, significance and aliases only, no features."),
+    ] = False,
+    processes: Processes = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Compute also what is there already.")
+    ] = False,
+) -> None:
+    """Compute periods and features of the light curves, and keep them as columns.
+
+    Of a column 'photometry' come photometry_period (in days), its significance
+    (photometry_period_log10_fap: log10 of the false-alarm probability), the next best periods
+    (photometry_period_alias_1, _2), and 50 features such as photometry_amplitude; of several
+    bands also those of each band (photometry_V_amplitude). The schema says by which definition.
+    Columns of the catalogue stay as they are.
+
+    The columns stand beside the objects, in DIR/features: runs on the dataset stay valid. If it is
+    interrupted, the same command goes on where it stopped.
+
+    skybind data features stars/ --processes 2
+
+    skybind search RUN STAR --where "photometry_period < 1 and photometry_period_log10_fap < -3"
+    """
+    from skybind.lightcurves.stored import compute_features
+
+    summaries = compute_features(
+        folder, column, periods_only=periods, processes=processes or cores(), again=again
+    )
+    for summary in summaries:
+        typer.echo(str(summary))
 
 
 @app.command("info")

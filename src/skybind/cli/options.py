@@ -1,6 +1,7 @@
 """Options and small helpers that several commands share."""
 
 import inspect
+import os
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -48,11 +49,20 @@ Verbose = Annotated[
         "--verbose", "-v", count=True, help="Say more; -vv for everything.", show_default=False
     ),
 ]
+Processes = Annotated[
+    int | None,
+    typer.Option("--processes", min=1, help="Processes; as many as there are cores by default."),
+]
 Seed = Annotated[int | None, typer.Option("--seed", help="Seed; the configuration's by default.")]
 
 
 #: Wider than any table [characters].
 _WIDE = 100_000
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Commands(typer.Typer):

@@ -9,6 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from skybind.data.computed import FOLDER, ComputedTable
+from skybind.data.dataset import Dataset
 from skybind.data.quarantine import QUARANTINE_SCHEMA, read_quarantine
 from skybind.data.schema import BASE_COLUMNS, ID, Column, DatasetSchema
 from skybind.data.sources import object_parts
@@ -114,6 +116,7 @@ def check_dataset(path: str | Path) -> list[Violation]:
             _check_part(part, schema, findings, ids)
     names = pa.concat_arrays(ids) if ids else pa.array([], pa.string())
     _check_names(names, findings)
+    _check_computed(path, names, findings)
     _check_splits(path, names, findings)
     _check_quarantine(path, findings)
     return findings.violations()
@@ -272,6 +275,25 @@ def _check_names(names: pa.Array, findings: Findings) -> None:
     twice = counts.filter(pc.greater(counts.field("counts"), 1))
     if len(twice):
         findings.add(ID, "occurs more than once", len(twice), twice[0]["values"].as_py())
+
+
+def _check_computed(path: Path, names: pa.Array, findings: Findings) -> None:
+    """Check the tables of computed columns: theirs are these objects, in this order."""
+    for file in sorted((path / FOLDER).glob("*.parquet")):
+        where = f"{FOLDER}/{file.name}"
+        try:
+            table = ComputedTable.open(file)
+            state = Dataset.open(path, computed=()).fingerprint
+            read = table.source.table([ID, *table.columns])
+        except (DataError, pa.ArrowException, OSError) as error:
+            first = (str(error).splitlines() or [""])[0][:200].rstrip(".")
+            findings.add(where, f"cannot be used ({first})")
+            continue
+        if table.fingerprint != state or read[ID].combine_chunks() != names:
+            findings.add(where, "is of other objects, or of another state of these")
+            continue
+        for name in table.columns:
+            _check_numbers(read[name].combine_chunks(), name, np.asarray(names), findings)
 
 
 def _check_splits(path: Path, names: pa.Array, findings: Findings) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from skybind.data.computed import ComputedTable, JoinedSource, open_computed
 from skybind.data.schema import ID, DatasetSchema
 from skybind.data.sources import MemorySource, ParquetSource, Source, object_parts, readable
 from skybind.errors import DataError
@@ -33,16 +34,25 @@ class Dataset:
     ----------
     path, schema
         As above.
+    computed : list of ComputedTable
+        Where the columns are that were computed from its observations.
     """
 
     def __init__(self, path: Path, schema: DatasetSchema, source: Source) -> None:
         self.path = path
         self.schema = schema
+        self.computed: list[ComputedTable] = []
         self._source = source
 
     @classmethod
-    def open(cls, path: str | Path) -> "Dataset":
+    def open(cls, path: str | Path, computed: Sequence[str | Path] | None = None) -> "Dataset":
         """Open the dataset in folder `path`.
+
+        Parameters
+        ----------
+        path : str or Path
+        computed : sequence of str or Path, optional
+            Tables of computed columns to join; by default those in the dataset's own folder.
 
         Raises
         ------
@@ -56,7 +66,9 @@ class Dataset:
         schema = DatasetSchema.from_arrow(source.schema, str(path))
         if ID not in source.schema.names:
             raise DataError(f"The dataset at {path} has no column '{ID}'.")
-        return cls(path, schema, source)
+        dataset = cls(path, schema, source)
+        dataset._join(open_computed(path, computed))
+        return dataset
 
     @classmethod
     def from_table(cls, table: pa.Table, schema: DatasetSchema, name: str = "table") -> "Dataset":
@@ -73,6 +85,25 @@ class Dataset:
         if ID not in table.column_names:
             raise DataError(f"The {name} has no column '{ID}'.")
         return cls(Path(name), schema, MemorySource(table))
+
+    def _join(self, tables: Sequence[ComputedTable]) -> None:
+        """Add computed columns, if they are of these very objects."""
+        for table in tables:
+            if table.fingerprint != self.fingerprint:
+                raise DataError(
+                    f"The computed columns in {table.path} are of another state of the dataset at "
+                    f"{self.path}: delete that file, and make it anew with 'skybind data features'."
+                )
+            twice = sorted(set(table.columns) & set(self.schema.columns))
+            if twice:
+                raise DataError(
+                    f"The column '{twice[0]}' of {table.path} is in the dataset at {self.path} "
+                    "too: delete that file, or name the other column otherwise."
+                )
+            self.computed.append(table)
+            self.schema = self.schema.with_columns(table.columns)
+        if tables:
+            self._source = JoinedSource(self._source, tables)
 
     def __len__(self) -> int:
         with self._readable():
@@ -95,7 +126,10 @@ class Dataset:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash that differs where the dataset does, 16 hex digits; quick for any size on disk."""
+        """Hash that differs where the objects do, 16 hex digits; quick for any size on disk.
+
+        Computed columns do not count: they follow from the objects and their definition.
+        """
         with self._readable():
             return self._source.fingerprint()
 

@@ -9,9 +9,10 @@ import numpy as np
 
 from skybind.data.dataset import Dataset
 from skybind.data.quarantine import read_quarantine, short_reason
-from skybind.data.schema import Column
+from skybind.data.schema import Column, DatasetSchema
 from skybind.data.splits import PARTS, Split
 from skybind.errors import DataError
+from skybind.modalities.computed import definition
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -68,6 +69,8 @@ class DatasetInfo:
     modalities : dict of str to ModalityInfo
     overlaps : dict of tuple of str to int
         Combination of modalities -> objects that have exactly these.
+    definitions : dict of str to list of str
+        Where features of light curves come from, in words -> their columns.
     labels : dict of str to dict of str to int
         Label column -> class -> objects; "" counts those without.
     targets : dict of str to int
@@ -88,6 +91,7 @@ class DatasetInfo:
     fingerprint: str
     modalities: dict[str, ModalityInfo]
     overlaps: dict[tuple[str, ...], int]
+    definitions: dict[str, list[str]]
     labels: dict[str, dict[str, int]]
     targets: dict[str, int]
     splits: dict[str, SplitInfo] = field(default_factory=dict)
@@ -127,6 +131,7 @@ def dataset_info(path: str | Path) -> DatasetInfo:
         fingerprint=dataset.fingerprint,
         modalities=modalities,
         overlaps=_overlaps(present, len(dataset)),
+        definitions=_definitions(schema),
         labels={name: _counts(dataset.labels(name)) for name in schema.with_role("label")},
         targets={
             name: int(np.isfinite(dataset.numbers(name)).sum())
@@ -157,6 +162,8 @@ def render_info(info: DatasetInfo) -> "RenderableType":
     head.add_row("Made", escape(info.created or "not known"))
     head.add_row("Provenance", escape(info.provenance or "not known"))
     head.add_row("Fingerprint", info.fingerprint)
+    for source, columns in info.definitions.items():
+        head.add_row("Features", f"{escape(_some(columns))} of light curves: {escape(source)}")
     for name, n in info.targets.items():
         head.add_row("Target", f"{escape(name)}: {n:,} objects")
     parts: list[RenderableType] = [head]
@@ -217,9 +224,22 @@ def _length(modality: ModalityInfo) -> str:
 
 def _fields(modality: ModalityInfo) -> str:
     units = [f"{f} [{u}]" if u else f for f, u in modality.fields.items()]
-    text = ", ".join(units[:6]) + (f" and {len(units) - 6} more" if len(units) > 6 else "")
+    text = _some(units)
     notes = [f"{key} {value}" for key, value in modality.attributes.items()]
     return "; ".join([text, ", ".join(notes)] if notes else [text])
+
+
+def _some(names: list[str]) -> str:
+    """The first of some names, and how many more there are."""
+    return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+
+
+def _definitions(schema: DatasetSchema) -> dict[str, list[str]]:
+    """Columns of features of light curves by where they come from."""
+    found: dict[str, list[str]] = {}
+    for name in schema.features("photometry"):
+        found.setdefault(definition(schema.attributes(name)), []).append(name)
+    return found
 
 
 def _overlaps(present: dict[str, np.ndarray], n: int) -> dict[tuple[str, ...], int]:

@@ -33,7 +33,8 @@ class Column:
         For an `observation`: the unit of each field of the struct.
     attributes : dict of str to anything that JSON holds
         For an `observation`: what is the same for all objects and needed to read the values, as
-        `pixel_scale` [arcsec/pixel] and `stretch` of an image.
+        `pixel_scale` [arcsec/pixel] and `stretch` of an image. For a column that was computed
+        from light curves: by which definition (`skybind.modalities.computed`).
     """
 
     role: str
@@ -153,7 +154,12 @@ class DatasetSchema:
             for name, fields in note["observations"].items()
         }
         features = {
-            name: Column("feature", entry["unit"], modality=entry["modality"])
+            name: Column(
+                "feature",
+                entry["unit"],
+                modality=entry["modality"],
+                attributes=attributes.get(name, {}),
+            )
             for name, entry in note["features"].items()
         }
         return cls({**BASE_COLUMNS, **columns, **features})

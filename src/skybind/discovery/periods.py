@@ -28,8 +28,7 @@ def doubt_periods(run: Run, embeddings: Embeddings) -> PeriodDoubt | None:
     name = _folding_modality(saved)
     if name is None:
         return None
-    column = saved.modalities[name].options.period
-    period = run.dataset.numbers(column)
+    period = run.dataset.numbers(str(saved.modalities[name].period_column))
     usable = embeddings.present[name] & np.isfinite(period) & (period > 0)
     teachers = run.rows("train")
     if usable[teachers].sum() < 50:
@@ -49,7 +48,7 @@ def doubt_periods(run: Run, embeddings: Embeddings) -> PeriodDoubt | None:
 def refold(run: Run, saved: Model, name: str, factor: float) -> np.ndarray:
     """Embed the light curves at `factor` times their catalogue periods, shape (n, D)."""
     modality = saved.modalities[name]
-    column = modality.options.period
+    column = str(modality.period_column)
     pieces = []
     done = 0
     title = f"folding at {factor:g} times the period"
@@ -82,7 +81,6 @@ def _refolded(run: Run, saved: Model, name: str, factor: float) -> np.ndarray:
 def _folding_modality(saved: Model) -> str | None:
     """Name of the modality whose embedding depends on a catalogue period."""
     for name, modality in saved.modalities.items():
-        period = getattr(modality.options, "period", None)
-        if period is not None and period in modality.columns:
+        if modality.period_column is not None:
             return name
     return None

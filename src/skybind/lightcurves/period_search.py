@@ -1,6 +1,8 @@
 """The period search of one light curve: peaks, aliases, harmonics."""
 
 from dataclasses import dataclass
+from math import lgamma
+from typing import NamedTuple
 
 import numpy as np
 
@@ -38,6 +40,25 @@ PENALTY = 2.0  # times that of the Bayesian criterion: many candidates are tried
 
 
 PRECISION = 1e-6  # of the periodogram's sums
+
+
+RELATED = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 1.5)  # a period times or over these tells nothing new
+
+
+ALIAS_PEAKS = 2  # how many further periods are told
+
+
+class Found(NamedTuple):
+    """What was found in one light curve; the fields are those of `Periods`."""
+
+    period: float = np.nan
+    ls_period: float = np.nan
+    ls_power: float = np.nan
+    ls_power_second: float = np.nan
+    harmonics: int = 0
+    alias_1: float = np.nan
+    alias_2: float = np.nan
+    log10_fap: float = np.nan
 
 
 @dataclass(frozen=True)
@@ -82,33 +103,25 @@ class PeriodOptions:
 
 def search_curve(
     time: np.ndarray, value: np.ndarray, error: np.ndarray, options: PeriodOptions
-) -> tuple[float, float, float, float, int]:
-    """Search one light curve; `find_period` says how.
-
-    Returns
-    -------
-    tuple
-        period, ls_period, ls_power, ls_power_second, harmonics: the order of `Periods`;
-        NaN and 0 where nothing can be found.
-    """
-    nothing = (np.nan, np.nan, np.nan, np.nan, 0)
+) -> Found:
+    """Search one light curve; `find_period` says how. NaN and 0 where nothing can be found."""
     good = np.isfinite(time) & np.isfinite(value) & np.isfinite(error) & (error > 0)
     time, value, error = time[good], value[good], error[good]
     if len(time) < 5 or np.ptp(time) <= 0 or np.ptp(value) <= 0:
-        return nothing
+        return Found()
     order = np.argsort(time)
     time, value, error = time[order] - time[order[0]], value[order], error[order]
     span = time[-1]
     low = options.minimum_frequency or 1 / span
     high = options.maximum_frequency
     if low >= high:
-        return nothing
+        return Found()
     frequency, power = _periodogram(time, value, error, low, high, options.oversampling)
     if options.whole_days:
         _cut_whole_days(time, frequency, power, span)
     tops, heights = _peaks(frequency, power, options.peaks, separation=2 / span)
     if len(tops) == 0:
-        return nothing
+        return Found()
     slow = options.whole_days and (heights[tops < SLOW] > SLOW_POWER * heights[0]).any()
     slow = slow and (tops[0] < SLOW or _near_whole_days(tops[:1])[0])
     slow = slow and _window(time, 1.0) > WINDOW_LIMIT
@@ -119,13 +132,74 @@ def search_curve(
     candidates = _candidates(tops, low, high, span)
     if slow:
         candidates = candidates[~_near_whole_days(candidates)]
-    best, _ = _compare(time, value, error, candidates, options.harmonics)
+    criterion = _criterion(time, value, error, candidates, options.harmonics)
+    best = float(candidates[criterion.min(axis=1).argmin()])
     # Two unlike narrow eclipses need twice the harmonics at the orbital period.
     longer = best * np.array([1, 1 / 2, 1 / 3])
     longer = longer[(longer == best) | ((longer * span >= CYCLES) & (longer >= low))]
-    best, terms = _compare(time, value, error, longer, 2 * options.harmonics)
-    best = _refine(time, value, error, best, terms, span)
-    return 1 / best, 1 / float(tops[0]), float(heights[0]), float(second), terms
+    finer = _criterion(time, value, error, longer, 2 * options.harmonics)
+    place, term = np.unravel_index(finer.argmin(), finer.shape)
+    terms = int(term) + 1
+    best = _refine(time, value, error, float(longer[place]), terms, span)
+    others = _aliases(candidates[criterion.min(axis=1).argsort(kind="stable")], best, span)
+    return Found(
+        1 / best,
+        1 / float(tops[0]),
+        float(heights[0]),
+        float(second),
+        terms,
+        float(1 / others[0]),
+        float(1 / others[1]),
+        log10_false_alarm(float(heights[0]), time, error, high),
+    )
+
+
+def log10_false_alarm(
+    power: float, time: np.ndarray, error: np.ndarray, maximum_frequency: float
+) -> float:
+    """Return log10 of the false-alarm probability of a periodogram's highest peak.
+
+    The probability that white noise of the curve's errors gives a peak as high anywhere up to
+    `maximum_frequency`, for one sine with a free mean: Baluev (2008, MNRAS 385, 1279), an upper
+    limit that is sharp where it is small. Red noise and trends give high peaks more often.
+
+    Parameters
+    ----------
+    power : float
+        Height of the peak, 0 to 1.
+    time, error : ndarray, shape (n,)
+        [d] and standard errors, n above 3.
+    maximum_frequency : float
+        [1/d]
+    """
+    number = len(time)
+    weight = error**-2.0 / (error**-2.0).sum()
+    spread = float(weight @ (time - weight @ time) ** 2)
+    left = np.log(max(1 - power, np.finfo(float).tiny))
+    single = 0.5 * (number - 3) * left
+    width = maximum_frequency * np.sqrt(4 * np.pi * spread)
+    bias = lgamma((number - 1) / 2) - lgamma((number - 2) / 2)
+    crossings = np.log(width) + bias + 0.5 * ((number - 4) * left + np.log(power))
+    if max(single, crossings) < -30:  # both small: their sum, where 1 - (1 - a) exp(-b) is 0
+        return float(np.logaddexp(single, crossings) / np.log(10))
+    chance = -np.expm1(np.log1p(-min(np.exp(single), 1 - 1e-16)) - np.exp(crossings))
+    return float(np.log10(min(chance, 1.0)))
+
+
+def _aliases(candidates: np.ndarray, best: float, span: float) -> np.ndarray:
+    """Return the next `ALIAS_PEAKS` frequencies, the best first, NaN where there are no more.
+
+    Those that differ from the best and from one another by a small ratio describe one variation
+    and are told once.
+    """
+    told = [best]
+    ratios = np.concatenate([RELATED, 1 / np.array(RELATED)])
+    for frequency in candidates.tolist():
+        if len(told) > ALIAS_PEAKS:
+            break
+        if all(np.abs(frequency - other * ratios).min() > 0.5 / span for other in told):
+            told.append(frequency)
+    return np.array([*told[1:], *[np.nan] * ALIAS_PEAKS][:ALIAS_PEAKS])
 
 
 def _periodogram(
@@ -209,23 +283,24 @@ def _candidates(tops: np.ndarray, low: float, high: float, span: float) -> np.nd
     return every[(every >= low) & (every <= high)]
 
 
-def _compare(
+def _criterion(
     time: np.ndarray,
     value: np.ndarray,
     error: np.ndarray,
     candidates: np.ndarray,
     harmonics: int,
-) -> tuple[float, int]:
-    """Frequency and number of harmonics with the lowest Bayesian information criterion."""
+) -> np.ndarray:
+    """Bayesian information criterion of each frequency and number of harmonics, the lower better.
+
+    Shape (candidates, K): column k is of k + 1 harmonics.
+    """
     number = len(time)
     # No more terms than a third of the epochs, or anything could be fitted.
     harmonics = max(1, min(harmonics, number // 6))
     sums = FourierSums.of_frequencies(time, value, error, candidates, harmonics)
     chi2 = harmonic_chi2(sums)[:, 1:]
     terms = np.arange(1, harmonics + 1)
-    criterion = number * np.log(chi2) + PENALTY * (2 * terms + 1) * np.log(number)
-    best, term = np.unravel_index(np.argmin(criterion), criterion.shape)
-    return float(candidates[best]), int(terms[term])
+    return number * np.log(chi2) + PENALTY * (2 * terms + 1) * np.log(number)
 
 
 def _refine(

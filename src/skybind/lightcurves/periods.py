@@ -5,18 +5,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from functools import partial
 from itertools import pairwise
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 
 from skybind.errors import ConfigError
 from skybind.files import atomic_path, json_hash
-from skybind.lightcurves.period_search import PeriodOptions, search_curve
+from skybind.lightcurves.period_search import Found, PeriodOptions, search_curve
 from skybind.lightcurves.series import photometry_series
+from skybind.processes import in_order
 from skybind.ragged import Ragged
 
-VERSION = 4  # part of the cache's key: raise it when the numbers change
+VERSION = 5  # part of the cache's key: raise it when the numbers change
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,11 @@ class Periods:
         Power of the second highest peak.
     harmonics : ndarray of int
         Number of harmonics that describe the curve at `period` best.
+    alias_1, alias_2 : ndarray
+        [d] the next best periods of the comparison, such as a daily alias; multiples and simple
+        fractions of `period` are not among them. NaN where there is none.
+    log10_fap : ndarray
+        log10 of the false-alarm probability of the highest peak (`log10_false_alarm`).
     """
 
     period: np.ndarray
@@ -43,6 +48,9 @@ class Periods:
     ls_power: np.ndarray
     ls_power_second: np.ndarray
     harmonics: np.ndarray
+    alias_1: np.ndarray
+    alias_2: np.ndarray
+    log10_fap: np.ndarray
 
     def __len__(self) -> int:
         return len(self.period)
@@ -154,8 +162,8 @@ def find_periods(
         If a field is missing.
     """
     options = options or PeriodOptions()
-    if workers < 1 or shard < 1:
-        raise ConfigError("workers and shard of find_periods start at 1")
+    if shard < 1:
+        raise ConfigError("shard of find_periods starts at 1")
     time, value, error = photometry_series(ragged)
     folder = None if cache is None else Path(cache)
     work = partial(_search_shard, options=options, folder=folder)
@@ -166,7 +174,7 @@ def find_periods(
     )
     parts: list[Periods] = [_nothing()]
     done = 0
-    for part in _map(work, tasks, workers):
+    for part in in_order(work, tasks, workers):
         parts.append(part)
         done += len(part)
         if progress is not None:
@@ -203,14 +211,4 @@ def _ranges(number: int, step: int) -> Iterator[tuple[int, int]]:
 
 
 def _nothing() -> Periods:
-    empty = np.zeros(0)
-    return Periods(empty, empty, empty, empty, np.zeros(0, np.int64))
-
-
-def _map(work: Callable, tasks: Iterator, workers: int) -> Iterator[Periods]:
-    """Work through the tasks in order, in this process or in several."""
-    if workers == 1:
-        yield from map(work, tasks)
-        return
-    with get_context("spawn").Pool(workers) as pool:
-        yield from pool.imap(work, tasks)
+    return Periods(*(np.zeros(0, np.asarray(value).dtype) for value in Found()))

@@ -79,6 +79,8 @@ class Modality(ABC):
     Options: ClassVar[type[ModalityOptions]]
     #: Most objects that are prepared at once; fewer where one object is large.
     chunk: int = 2048
+    #: Column of the period that light curves are folded by; None where nothing is folded.
+    period_column: str | None = None
 
     def __init__(self, name: str, options: Any, schema: Schema, column: str | None = None) -> None:
         self.name = name

@@ -4,6 +4,7 @@ An observation that can be used is repaired and kept; one that cannot becomes ab
 its reason. Nothing vanishes without being counted.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,7 +60,7 @@ class Cleaned:
     counts: dict[str, int]
 
 
-def value_field(fields: dict[str, np.ndarray]) -> str:
+def value_field(fields: Collection[str]) -> str:
     """Name of the measured field: `flux`, or `magnitude` where that is what there is."""
     return "flux" if "flux" in fields else "magnitude"
 

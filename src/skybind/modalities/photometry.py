@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from skybind.errors import ConfigError, DataError
+from skybind.errors import DataError
 from skybind.modalities.bands import BAND_CONSTANTS, TOO_FEW, choose_bands, normalise_bands
 from skybind.modalities.base import (
     TRANSFORMS,
@@ -26,6 +26,7 @@ from skybind.modalities.cleaning import (
     error_values,
     magnitude_to_flux,
 )
+from skybind.modalities.computed import Source, choose_columns
 from skybind.modalities.shape import InputShape
 from skybind.ragged import Ragged, segment_mad
 
@@ -43,8 +44,9 @@ class PhotometryOptions(ModalityOptions):
     )
     features: list[str] | None = Field(
         None,
-        description="Catalogue features repeated along the curve; all photometry features of the "
-        "dataset by default.",
+        description="Features repeated along the curve: columns of the dataset, or quantities "
+        "that are computed (amplitude). By default all that `periods` allows: the computed ones "
+        "of the whole curve, or the catalogue's.",
     )
     transforms: dict[str, Literal["none", "log"]] = Field(
         {"period": "log"}, description="What to do to a feature before it is standardised."
@@ -61,10 +63,16 @@ class PhotometryOptions(ModalityOptions):
     )
     phase: bool = Field(
         False,
-        description="Add sine and cosine of the phase at the catalogue period and at twice it; "
-        "zero where no period is known.",
+        description="Add sine and cosine of the phase at the period and at twice it; zero where "
+        "no period is known.",
     )
-    period: str = Field("period", description="Column of the period [d].")
+    periods: Source = Field(
+        "auto",
+        description="Whose periods and features: the catalogue's, or those computed from the light "
+        "curves; auto: computed ones where the dataset holds them, else the catalogue's, else they "
+        "are computed first; none: no folding.",
+    )
+    period: str = Field("period", description="Column of the catalogue's period [d].")
     bands: list[str] | None = Field(
         None,
         description="Bands in use; each is normalised by itself, marked in the epochs, and gives "
@@ -78,6 +86,9 @@ class PhotometryOptions(ModalityOptions):
     noise: float = Field(
         0.0, description="Training: add noise of this many times the uncertainty.", ge=0
     )
+    clip: float | None = Field(
+        None, description="Clip standardised constants at plus and minus this many sigma.", gt=0
+    )
 
 
 @register_modality
@@ -85,7 +96,7 @@ class Photometry(Modality):
     """Epochs x channels: scaled time, normalised flux and uncertainty, then constants.
 
     Channels: 0 time scaled to [0, 1] over the whole curve; 1 (flux - mean)/MAD; 2
-    uncertainty/MAD; then the catalogue features (standardised), log10(MAD), and the time
+    uncertainty/MAD; then the features (standardised), log10(MAD), and the time
     span in years, repeated along the curve; with `bands`, the level and amplitude of each band
     (constants before log10(MAD)) and a channel a band, 1 where the epoch is in it; with `phase`,
     at the end, sine and cosine of the
@@ -101,20 +112,23 @@ class Photometry(Modality):
         super().__init__(name, options, schema, column)
         if self.column not in schema.observations:
             raise DataError(f"modalities.{name}: the dataset has no column '{self.column}'.")
-        offered = schema.features(self.kind)
-        self.features = list(options.features if options.features is not None else offered)
-        for feature in self.features:
-            if feature not in offered:
-                raise ConfigError(
-                    f"modalities.{name}: the dataset has no photometry feature '{feature}'."
-                )
-        self.has_period = options.period in offered
+        chosen = choose_columns(
+            schema,
+            name,
+            self.kind,
+            self.column,
+            features=options.features,
+            period=options.period,
+            source=options.periods,
+        )
+        self.features, self.quantities = chosen.features, chosen.quantities
+        self.period_column = chosen.period if options.phase else None
         self.bands = list(options.bands or [])
         self.standard = Standardiser(len(self.features) + BAND_CONSTANTS * len(self.bands) + 2)
 
     @property
     def columns(self) -> list[str]:
-        period = [self.options.period] if self.options.phase and self.has_period else []
+        period = [self.period_column] if self.period_column else []
         return list(dict.fromkeys([self.column, *self.features, *period]))
 
     @property
@@ -150,15 +164,16 @@ class Photometry(Modality):
         values[:, 1], values[:, 2] = normal, error / scale
         raw = feature_matrix(table, self.features)
         for index, feature in enumerate(self.features):
-            raw[:, index] = TRANSFORMS[self.options.transforms.get(feature, "none")](raw[:, index])
+            transform = TRANSFORMS[self._transform(feature)]
+            raw[:, index] = transform(raw[:, index])
         constants = np.column_stack([raw, levels, np.log10(mad), (last - first) / 365])
         constants[~present] = np.nan
         arrays |= {"values": values, "constants": constants}
         flat = ("values", "band") if self.bands else ("values",)
         if self.options.phase:
             period = (
-                feature_matrix(table, [self.options.period])[:, 0]
-                if self.has_period
+                feature_matrix(table, [self.period_column])[:, 0]
+                if self.period_column
                 else np.full(len(curves), np.nan)
             )
             brightness = normal if self.bands else flux
@@ -205,6 +220,8 @@ class Photometry(Modality):
             draw = rng.standard_normal(mask.shape, dtype=np.float32)
             epochs[..., 1] += options.noise * draw * epochs[..., 2]
         constants = self.standard.apply(prepared.arrays["constants"][rows])
+        if options.clip is not None:
+            constants = np.clip(constants, -options.clip, options.clip)
         values = np.empty((*mask.shape, self.shape.channels), np.float32)
         values[..., :3] = epochs
         after = 3 + constants.shape[1]
@@ -243,6 +260,11 @@ class Photometry(Modality):
         noise = (error * seen).sum(1) / count
         statistics = np.stack([spread, *moments, neumann, noise, *quantiles, count], axis=1)
         return np.concatenate([prepared.arrays["constants"][rows], statistics], axis=1)
+
+    def _transform(self, feature: str) -> str:
+        """Return what is done to a feature, by its column or by the quantity that it holds."""
+        known = self.options.transforms
+        return known.get(feature) or known.get(self.quantities.get(feature, ""), "none")
 
     def _brightness(self, curves: Ragged) -> tuple[np.ndarray, np.ndarray]:
         """Give flux and its uncertainty, or minus magnitude and its uncertainty, as asked."""

@@ -11,14 +11,17 @@ from torch import Tensor, nn
 from skybind.data.dataset import Dataset
 from skybind.data.schema import ID
 from skybind.embeddings.store import Embeddings
+from skybind.lightcurves.columns import to_compute, with_computed
 from skybind.measures.importance import all_combinations
 from skybind.modalities.base import Modality
 from skybind.modalities.batch import Batch
 from skybind.modalities.source import BatchSource
 from skybind.models.binder import Binder, best_device
 from skybind.models.classifier import Classifier
+from skybind.progress import say
 
 BATCH = 512
+SEARCHED = 256  # light curves whose periods are searched between two reports of progress
 
 Progress = Callable[[int], None]
 Combination = tuple[str, ...]
@@ -75,10 +78,14 @@ def iter_sources(
 ) -> Iterator[tuple[Any, BatchSource]]:
     """Prepare a dataset chunk by chunk, with fitted modalities; nothing is written.
 
+    Columns that were computed from light curves when the model was trained, and that the dataset
+    lacks, are computed now.
+
     Parameters
     ----------
     modalities : mapping of name to Modality
     dataset : Dataset
+        Whose schema fits (see `Model.check`).
     skip : int
         Objects at the beginning that are read, but not prepared.
 
@@ -87,12 +94,24 @@ def iter_sources(
     Table, BatchSource
         The columns of some objects, and their batches.
     """
-    read = dict.fromkeys([ID, *(c for m in modalities.values() for c in m.columns)])
+    needed = dict.fromkeys([ID, *(c for m in modalities.values() for c in m.columns)])
+    schema = next(iter(modalities.values())).schema
+    lacking = to_compute(needed, schema, dataset.schema)
+    read = [name for name in needed if name not in lacking]
+    size = min(m.chunk for m in modalities.values())
+    if lacking:
+        say(
+            f"The dataset at {dataset.path} lacks {len(lacking)} columns of periods and features: "
+            "they are computed now ('skybind data features' keeps them)."
+        )
+        size = min(size, SEARCHED)
     done = 0
-    for table in dataset.iter_tables(list(read), min(m.chunk for m in modalities.values())):
+    for table in dataset.iter_tables(read, size):
         done += len(table)
         if done <= skip:
             continue
+        if lacking:
+            table, _ = with_computed(table, lacking, schema)
         yield table, BatchSource(modalities, {n: m.prepare(table) for n, m in modalities.items()})
 
 

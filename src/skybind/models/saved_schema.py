@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from skybind.errors import ModelError
+from skybind.lightcurves.columns import to_compute, why_not
 from skybind.modalities.base import Modality
+from skybind.modalities.computed import definition, is_computed, same_definition
 from skybind.models.backbones import same_attribute
 
 
@@ -28,9 +30,9 @@ class SavedSchema:
         """Units of the fields of an observation column, by field."""
         return dict(self.note["observations"][observation])
 
-    def attributes(self, observation: str) -> dict[str, Any]:
-        """Attributes of an observation column."""
-        return dict(self.note.get("attributes", {}).get(observation, {}))
+    def attributes(self, name: str) -> dict[str, Any]:
+        """Attributes of an observation column, or the definition of a computed one."""
+        return dict(self.note.get("attributes", {}).get(name, {}))
 
 
 def schema_note(schema: Any, modalities: Mapping[str, Modality]) -> dict[str, Any]:
@@ -42,7 +44,11 @@ def schema_note(schema: Any, modalities: Mapping[str, Modality]) -> dict[str, An
     ]
     return {
         "observations": {name: schema.fields(name) for name in observed},
-        "attributes": {name: schema.attributes(name) for name in observed},
+        "attributes": {
+            name: schema.attributes(name)
+            for name, column in schema.columns.items()
+            if name in observed or (column.role == "feature" and is_computed(column.attributes))
+        },
         "features": {
             name: {"modality": column.modality, "unit": column.unit}
             for name, column in schema.columns.items()
@@ -53,7 +59,9 @@ def schema_note(schema: Any, modalities: Mapping[str, Modality]) -> dict[str, An
 
 
 def check_schema(saved: SavedSchema, read: Collection[str], schema: Any, folder: Path) -> None:
-    """Refuse a dataset that lacks a column that is read, or has it in another unit.
+    """Refuse a dataset that lacks a column that is read, or has another unit or definition of it.
+
+    A column that was computed from light curves may be lacking: it is computed when it is needed.
 
     Raises
     ------
@@ -62,8 +70,14 @@ def check_schema(saved: SavedSchema, read: Collection[str], schema: Any, folder:
     for name in saved.note["read"]:
         if name not in read:
             continue
+        said = saved.attributes(name)
+        if to_compute([name], saved, schema):
+            continue  # when it is needed
         if name not in schema.columns:
-            raise ModelError(f"The model in {folder} reads '{name}', which the dataset has not.")
+            reason = f": it is {why_not(said, schema)}" if is_computed(said) else ""
+            raise ModelError(
+                f"The model in {folder} reads '{name}', which the dataset has not{reason}."
+            )
         column = schema.columns[name]
         if name in saved.note["features"]:
             unit = saved.note["features"][name]["unit"]
@@ -72,6 +86,11 @@ def check_schema(saved: SavedSchema, read: Collection[str], schema: Any, folder:
                     f"The model in {folder} was made for '{name}' in {unit}, the dataset has it in "
                     f"{column.unit}: convert it."
                 )
+            if not same_definition(said, column.attributes):
+                raise ModelError(
+                    f"The model in {folder} was made for '{name}' as {definition(said)}, the "
+                    f"dataset has it as {definition(column.attributes)}."
+                )
         else:
             for field, unit in saved.note["observations"][name].items():
                 if field in column.fields and column.fields[field] != unit:
@@ -79,7 +98,7 @@ def check_schema(saved: SavedSchema, read: Collection[str], schema: Any, folder:
                         f"The model in {folder} was made for {name}.{field} in {unit}, the dataset "
                         f"has it in {column.fields[field]}: convert it."
                     )
-            for key, value in saved.attributes(name).items():
+            for key, value in said.items():
                 if not same_attribute(value, column.attributes.get(key)):
                     raise ModelError(
                         f"The model in {folder} was made for '{name}' with the {key} {value}, the "

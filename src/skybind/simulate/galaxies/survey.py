@@ -4,16 +4,14 @@ Galaxies are made in fixed blocks, each with its own random generators, so a gal
 depend on nothing but the seed of the survey and its own index.
 """
 
-import itertools
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 
 import numpy as np
 
 from skybind.data.schema import Column
+from skybind.processes import in_order
 from skybind.ragged import Ragged
 from skybind.simulate.galaxies import (
     artefacts,
@@ -137,24 +135,8 @@ def iter_galaxies(
     """
     plan = _Plan(seed, missing, artefacts, wrong_spectra, wrong_redshifts)
     make = partial(_simulate_block, plan=plan)
-    if processes == 1:
-        yield from in_chunks(map(make, itertools.count()), n_objects, chunk, progress)
-        return
-    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
-        blocks = _side_by_side(pool, make, -(-n_objects // BLOCK), 2 * processes)
-        yield from in_chunks(blocks, n_objects, chunk, progress)
-
-
-def _side_by_side(
-    pool: ProcessPoolExecutor, make: Callable[[int], SimulatedSurvey], n_blocks: int, ahead: int
-) -> Iterator[SimulatedSurvey]:
-    """Make blocks in processes, in order, never more than a few ahead of what is used."""
-    running = [pool.submit(make, block) for block in range(min(ahead, n_blocks))]
-    for block in range(n_blocks):
-        made = running.pop(0).result()
-        if block + ahead < n_blocks:
-            running.append(pool.submit(make, block + ahead))
-        yield made
+    blocks = range(-(-n_objects // BLOCK))
+    yield from in_chunks(in_order(make, blocks, processes), n_objects, chunk, progress)
 
 
 def _simulate_block(block: int, plan: _Plan) -> SimulatedSurvey:

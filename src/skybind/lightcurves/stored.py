@@ -1,0 +1,359 @@
+"""Periods and features of a whole dataset, kept with it as columns.
+
+They are computed in chunks, each of which is written when it is done, so that work that was stopped
+at any moment goes on where it was. The columns appear all at once.
+
+    DIR/features/photometry.parquet        what is there in the end
+    DIR/features/.photometry.unfinished/   chunks that are done, and key.json: of which work
+"""
+
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from skybind.data.computed import FOLDER, ComputedTable, write_computed
+from skybind.data.dataset import Dataset
+from skybind.data.schema import ID, Column
+from skybind.errors import DataError
+from skybind.files import atomic_path, json_hash, write_json
+from skybind.lightcurves.columns import (
+    ALIASES,
+    FAP,
+    SEARCHED,
+    VERSION,
+    compute_columns,
+    describe_columns,
+)
+from skybind.lightcurves.periods import Periods
+from skybind.locks import alone
+from skybind.modalities.cleaning import value_field
+from skybind.modalities.computed import PERIOD, computed_name
+from skybind.processes import in_order
+from skybind.progress import progress_bar, say
+from skybind.ragged import Ragged
+from skybind.words import join, nearest
+
+BAND_SHARE = 0.05  # of the light curves: bands that fewer have get no columns of their own
+SIGNIFICANT = -3.0  # log10 of the false-alarm probability, in the summary
+
+
+@dataclass(frozen=True)
+class FeatureSummary:
+    """What was computed of one column of light curves.
+
+    Attributes
+    ----------
+    observation : str
+        The column.
+    path : Path
+        The table of computed columns.
+    curves, periods, significant : int
+        Light curves; those with a period; those with one whose false-alarm probability is below
+        1e-3.
+    columns : int
+        How many were computed.
+    bands, rare : tuple of str
+        Bands with columns of their own; those too rare for that.
+    computed : int
+        Light curves that were worked on now; the others were done before.
+    """
+
+    observation: str
+    path: Path
+    curves: int
+    periods: int
+    significant: int
+    columns: int
+    bands: tuple[str, ...]
+    rare: tuple[str, ...]
+    computed: int
+
+    def __str__(self) -> str:
+        """Say it in sentences."""
+        said = [
+            f"{self.columns} columns of '{self.observation}' are in {self.path}: "
+            f"{self.curves:,} light curves, {self.periods:,} periods, {self.significant:,} of them "
+            "with a false-alarm probability below 0.001."
+        ]
+        if self.bands:
+            said.append(f"Features of their own have the bands {join(self.bands)}.")
+        if self.rare:
+            said.append(
+                f"Too few objects were observed in {join(self.rare)} for features of their own."
+            )
+        if not self.computed:
+            said.append("All was there; nothing was computed.")
+        return " ".join(said)
+
+
+def compute_features(
+    data: str | Path,
+    observations: Sequence[str] | None = None,
+    *,
+    periods_only: bool = False,
+    processes: int = 1,
+    again: bool = False,
+    out: str | Path | None = None,
+    unfinished: str | Path | None = None,
+) -> list[FeatureSummary]:
+    """Compute periods and features of a dataset's light curves, and keep them as its columns.
+
+    What is there already by the same definition is not computed again. A call that was stopped is
+    continued by the same call. Splits, quarantine and truth stay as they are, and so does the
+    dataset's fingerprint.
+
+    Parameters
+    ----------
+    data : str or Path
+        Folder of the dataset.
+    observations : sequence of str, optional
+        Columns of light curves; all by default.
+    periods_only : bool
+        Periods, their significance and aliases, without the features.
+    processes : int
+    again : bool
+        Compute also what is there.
+    out : str or Path, optional
+        Folder for the tables, such as a run's, where the dataset's cannot be written.
+    unfinished : str or Path, optional
+        Folder for what is done so far.
+
+    Returns
+    -------
+    list of FeatureSummary
+
+    Raises
+    ------
+    DataError
+        If there are no light curves, or the folder cannot be written.
+    """
+    dataset = Dataset.open(data, computed=())
+    folder = dataset.path / FOLDER if out is None else Path(out)
+    names = _curves_of(dataset, observations)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(f"{folder} is read-only")
+    except OSError as error:
+        raise DataError(
+            f"The columns of {dataset.path} cannot be written: {error}. A run computes them for "
+            "itself."
+        ) from error
+    summaries = []
+    for name in names:
+        place = folder / f".{name}.unfinished" if unfinished is None else Path(unfinished) / name
+        work = _Work(dataset, name, folder / f"{name}.parquet", place, periods_only, processes)
+        lock = folder / f".{name}.lock"
+        with alone(lock, otherwise=partial(say, f"Another process computes '{name}': waiting.")):
+            summaries.append(work.run(again))
+    return summaries
+
+
+def is_current(table: ComputedTable, fingerprint: str, *, periods_only: bool) -> bool:
+    """Return whether a table holds what would be computed now."""
+    name = FAP if periods_only else "faint_width"
+    column = table.columns.get(computed_name(table.observation, name))
+    return (
+        table.fingerprint == fingerprint
+        and column is not None
+        and column.attributes.get("version") == VERSION
+    )
+
+
+def _curves_of(dataset: Dataset, asked: Sequence[str] | None) -> list[str]:
+    columns = dataset.schema.columns
+    names = [n for n in dataset.schema.observations if "photometry" in (n, columns[n].modality)]
+    if not names:
+        raise DataError(f"The dataset at {dataset.path} has no light curves to compute from.")
+    for name in asked or []:
+        if name not in names:
+            raise DataError(
+                f"The dataset at {dataset.path} has no light curves '{name}': "
+                f"{nearest(name, names)}"
+            )
+    return names if asked is None else list(asked)
+
+
+class _Work:
+    """The computing of one column of light curves."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        name: str,
+        target: Path,
+        place: Path,
+        periods_only: bool,
+        processes: int,
+    ) -> None:
+        self.dataset, self.name, self.target, self.place = dataset, name, target, place
+        self.periods_only, self.processes = periods_only, processes
+        self.bands, self.rare = _common_bands(dataset, name)
+        brightness = value_field(dataset.schema.fields(name))
+        self.columns = describe_columns(name, brightness, self.bands, periods_only=periods_only)
+        self.size = min(2000, max(50, len(dataset) // 500))
+
+    def run(self, again: bool) -> FeatureSummary:
+        before = self._before()
+        fingerprint = self.dataset.fingerprint
+        current = before and is_current(before, fingerprint, periods_only=self.periods_only)
+        if before is not None and current and not again:
+            return self._summary(before, 0)
+        self._refuse_twins()
+        self._prepare_place()
+        self.chunks: list[Path] = []
+        computed = self._compute(None if again else before)
+        chunks = (pq.read_table(chunk) for chunk in self.chunks)
+        write_computed(self.target, self.name, self.dataset.fingerprint, self.columns, chunks)
+        shutil.rmtree(self.place, ignore_errors=True)
+        return self._summary(ComputedTable.open(self.target), computed)
+
+    def _before(self) -> ComputedTable | None:
+        """The table that is there, if it can be read and is of these objects."""
+        try:
+            table = ComputedTable.open(self.target)
+        except DataError:
+            return None
+        return table if table.fingerprint == self.dataset.fingerprint else None
+
+    def _refuse_twins(self) -> None:
+        for name in self.columns:
+            if name in self.dataset.schema.columns:
+                raise DataError(
+                    f"The dataset at {self.dataset.path} has a column '{name}' of its own, and "
+                    f"what is computed from '{self.name}' would have the same name: import it "
+                    "under another one."
+                )
+
+    def _prepare_place(self) -> None:
+        """Keep what is done of this very work, and throw away what is of another."""
+        described = {name: column.attributes for name, column in self.columns.items()}
+        key = json_hash([self.dataset.fingerprint, self.size, described])
+        note = self.place / "key.json"
+        try:
+            same = json.loads(note.read_text(encoding="utf-8"))["key"] == key
+        except (OSError, ValueError, KeyError):
+            same = False
+        if not same:
+            shutil.rmtree(self.place, ignore_errors=True)
+            self.place.mkdir(parents=True)
+            write_json(note, {"key": key})
+
+    def _compute(self, before: ComputedTable | None) -> int:
+        """Compute the chunks that are missing; gives the number of light curves worked on."""
+        title = f"{'periods' if self.periods_only else 'periods and features'} of {self.name}"
+        work = partial(_compute_chunk, columns=self.columns, observation=self.name)
+        computed = 0
+        with progress_bar(title, len(self.dataset)) as advance:
+            for start, table in in_order(work, self._tasks(before), self.processes):
+                with atomic_path(self._chunk(start, table.num_rows)) as temporary:
+                    pq.write_table(table, temporary)
+                computed += table.num_rows
+                advance(start + table.num_rows)
+        return computed
+
+    def _tasks(self, before: ComputedTable | None) -> Iterator["_Task"]:
+        """Read the chunks that are not done, and note where all of them are."""
+        start = 0
+        for table in self.dataset.iter_tables([ID, self.name], self.size):
+            chunk = self._chunk(start, table.num_rows)
+            self.chunks.append(chunk)
+            if not _is_whole(chunk, table.num_rows):
+                rows = np.arange(start, start + table.num_rows)
+                periods = None if before is None else _stored_periods(before, rows)
+                curves = Ragged.from_arrow(table[self.name])
+                yield _Task(start, table[ID].to_pylist(), curves, periods)
+            start += table.num_rows
+
+    def _chunk(self, start: int, number: int) -> Path:
+        return self.place / f"{start:012d}-{start + number:012d}.parquet"
+
+    def _summary(self, table: ComputedTable, computed: int) -> FeatureSummary:
+        names = [computed_name(self.name, quantity) for quantity in (PERIOD, FAP)]
+        known = table.source.table(names)
+        described = table.columns.values()
+        period, fap = (np.asarray(known[name].to_numpy(), float) for name in names)
+        return FeatureSummary(
+            self.name,
+            table.path,
+            int(self.dataset.present(self.name).sum()),
+            int(np.isfinite(period).sum()),
+            int((fap < SIGNIFICANT).sum()),
+            len(table.columns),
+            tuple(dict.fromkeys(c.attributes["band"] for c in described if "band" in c.attributes)),
+            () if self.periods_only else tuple(self.rare),
+            computed,
+        )
+
+
+@dataclass(frozen=True)
+class _Task:
+    """Light curves of one chunk; `periods` if they were searched before."""
+
+    start: int
+    ids: list[str]
+    curves: Ragged
+    periods: Periods | None
+
+
+def _compute_chunk(
+    task: _Task, columns: dict[str, Column], observation: str
+) -> tuple[int, pa.Table]:
+    definitions = {name: column.attributes for name, column in columns.items()}
+    made = compute_columns(
+        task.curves, definitions, observation=observation, periods=task.periods
+    ).columns
+    arrays = {name: pa.array(v, pa.float64(), mask=~np.isfinite(v)) for name, v in made.items()}
+    return task.start, pa.table({ID: pa.array(task.ids, pa.string()), **arrays})
+
+
+def _is_whole(chunk: Path, number: int) -> bool:
+    try:
+        return int(pq.read_metadata(chunk).num_rows) == number
+    except (pa.ArrowException, OSError):
+        return False
+
+
+def _stored_periods(table: ComputedTable, rows: np.ndarray) -> Periods | None:
+    """Return the periods in a table of the current definition; None if it is of another one."""
+    if not is_current(table, table.fingerprint, periods_only=True):
+        return None
+    quantities = [*SEARCHED, *ALIASES, FAP]
+    names = {quantity: computed_name(table.observation, quantity) for quantity in quantities}
+    stored = table.source.table(list(names.values()), rows)
+    found = {q: np.asarray(stored[name].to_numpy(), float) for q, name in names.items()}
+    return Periods(
+        found["period"],
+        found["ls_period"],
+        found["ls_power"],
+        found["ls_power"] * found["ls_power_ratio"],
+        np.nan_to_num(found["harmonics"]).astype(np.int64),
+        found[ALIASES[0]],
+        found[ALIASES[1]],
+        found[FAP],
+    )
+
+
+def _common_bands(dataset: Dataset, name: str) -> tuple[list[str], list[str]]:
+    """Return the bands that get columns of their own, and those that are too rare for them."""
+    if "band" not in dataset.schema.fields(name):
+        return [], []
+    counts: Counter[str] = Counter()
+    curves = 0
+    for table in dataset.iter_tables([name]):
+        ragged = Ragged.from_arrow(table[name])
+        pairs = {*zip(ragged.owner.tolist(), ragged.fields["band"].tolist(), strict=True)}
+        counts.update(str(band) for _, band in pairs if band)
+        curves += int(ragged.present.sum())
+    bands = sorted(counts)
+    common = [band for band in bands if counts[band] >= BAND_SHARE * curves]
+    return (common if len(bands) > 1 else []), [band for band in bands if band not in common]

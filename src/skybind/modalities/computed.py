@@ -1,0 +1,132 @@
+"""Columns computed from light curves: their names, and how a modality chooses among columns.
+
+A column of a catalogue and one that was computed never share a name, and each computed one says in
+its schema which definition it follows; so the two are never taken for one another.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from skybind.errors import ConfigError
+from skybind.words import nearest
+
+if TYPE_CHECKING:
+    from skybind.modalities.base import Schema
+
+Source = Literal["auto", "catalogue", "computed", "none"]
+
+PERIOD = "period"
+
+
+def computed_name(observation: str, quantity: str, band: str = "") -> str:
+    """Return the name of a computed column, such as `photometry_period`, `photometry_V_std`."""
+    return "_".join([observation, band, quantity] if band else [observation, quantity])
+
+
+def is_computed(attributes: Mapping[str, Any]) -> bool:
+    """Return whether the attributes of a column say that it was computed from a light curve."""
+    return "definition" in attributes
+
+
+def same_definition(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Return whether two columns mean the same: both of a catalogue, or computed alike."""
+    return (not is_computed(one) and not is_computed(other)) or dict(one) == dict(other)
+
+
+def definition(attributes: Mapping[str, Any]) -> str:
+    """Return in words where a column comes from."""
+    if not is_computed(attributes):
+        return "the catalogue's"
+    return (
+        f"computed ({attributes['definition']} of {attributes['brightness']}, "
+        f"version {attributes['version']})"
+    )
+
+
+@dataclass(frozen=True)
+class LightCurveColumns:
+    """Which flat columns a modality of light curves reads.
+
+    Attributes
+    ----------
+    features : list of str
+        Repeated along the curve.
+    period : str or None
+        Period [d] to fold by.
+    quantities : dict of str to str
+        Computed column -> the quantity that it holds, such as `period`.
+    """
+
+    features: list[str]
+    period: str | None
+    quantities: dict[str, str]
+
+
+def choose_columns(
+    schema: "Schema",
+    where: str,
+    kind: str,
+    observation: str,
+    *,
+    features: list[str] | None,
+    period: str,
+    source: Source,
+) -> LightCurveColumns:
+    """Choose the columns of a modality of light curves.
+
+    Parameters
+    ----------
+    schema : Schema
+        Of the dataset.
+    where : str
+        Name of the modality, for messages.
+    kind : str
+        Modality that features are declared to belong to.
+    observation : str
+        Column of the light curves.
+    features : list of str, optional
+        Asked for: names of columns, or of quantities that are computed.
+    period : str
+        Column of the catalogue's period.
+    source : str
+        `auto`: the computed columns where the dataset has them, else the catalogue's.
+
+    Raises
+    ------
+    ConfigError
+        If a feature is in neither, or the computed columns are asked for and not there.
+    """
+    offered = schema.features(kind)
+    catalogue = [name for name in offered if not is_computed(schema.attributes(name))]
+    computed: dict[str, str] = {}
+    quantities = {}
+    for name in offered:
+        said = schema.attributes(name)
+        if is_computed(said):
+            quantities[name] = str(said["quantity"])
+            if said["observation"] == observation and not said.get("band"):
+                computed[quantities[name]] = name
+    if source == "computed" and PERIOD not in computed:
+        raise ConfigError(
+            f"modalities.{where}.preprocessing.periods is computed, but the dataset has no "
+            f"'{computed_name(observation, PERIOD)}': compute it with 'skybind data features'."
+        )
+    prefer = source == "computed" or (source == "auto" and period == PERIOD and PERIOD in computed)
+    known = period if period in catalogue and source != "none" else None
+    if features is None:
+        own = [name for name in catalogue if source != "none" or name != period]
+        chosen = list(computed.values()) if prefer else own
+    else:
+        chosen = [_named(name, offered, computed, where) for name in features]
+    return LightCurveColumns(chosen, computed[PERIOD] if prefer else known, quantities)
+
+
+def _named(name: str, offered: list[str], computed: Mapping[str, str], where: str) -> str:
+    """Return the column of that name, or the computed one that holds the quantity."""
+    if name not in offered and name not in computed:
+        raise ConfigError(
+            f"modalities.{where}: the dataset has no photometry feature '{name}': "
+            f"{nearest(name, [*offered, *computed])}"
+        )
+    return name if name in offered else computed[name]
