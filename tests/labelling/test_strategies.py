@@ -165,6 +165,28 @@ def test_combined_leaves_out_what_is_sure():
     assert (y[chosen] == 0).all()
 
 
+def test_combined_does_not_repeat_what_is_labelled():
+    x, y = blobs([60, 60], noise=0.02)
+    beliefs = beliefs_of(np.full((120, 2), 0.5))
+    known = x[y == 0][:10]
+    for seed in range(8):
+        chosen = propose(x, beliefs, 40, labelled=known, strategy="combined", seed=seed)
+        assert y[chosen.rows[0]] == 1
+
+
+def test_combined_prefers_what_is_worth_more_among_its_shortlist():
+    """All are on the shortlist and far apart: they are drawn by the square of their worth."""
+    x = np.eye(90)
+    doubtful = np.arange(90) % 3 == 0
+    probability = np.where(doubtful[:, None], [0.5, 0.5], [0.85, 0.15])  # worth 1 and 0.3
+    drawn = [
+        doubtful[propose(x, beliefs_of(probability), 30, strategy="combined", seed=s).rows[:10]]
+        for s in range(40)
+    ]
+    # by the square 1 / (1 + 2 * 0.09) of the first, less as they are used up; 0.6 by worth itself
+    assert 0.75 < np.mean(drawn) < 0.88
+
+
 def test_a_large_pool_is_thinned_at_random(monkeypatch):
     monkeypatch.setattr(labelling, "POOL", 40)
     x, _ = blobs([100, 100])
