@@ -24,7 +24,7 @@ from skybind.modalities.source import BatchSource
 from skybind.modalities.spectrum import Spectrum, SpectrumOptions
 from skybind.modalities.store import prepare, prepared_folder
 from skybind.models.backbones import load_backbone, save_backbone
-from skybind.runs.backbones import encoder_features
+from skybind.runs.workshop import encoder_features
 from skybind.training.autoencoder import SpectrumDecoder, reconstruction_loss
 
 #: The whole grid; two SDSS pixels of 69 km/s, twice: 276 km/s a bin.

@@ -45,9 +45,10 @@ from skybind.measures.retrieval import retrieval
 from skybind.modalities.source import BatchSource
 from skybind.modalities.spectrum import Spectrum, SpectrumOptions
 from skybind.modalities.store import prepare, prepared_folder
-from skybind.runs.backbones import calibrate, encoder_features, pretrain_backbone
+from skybind.runs.backbones import pretrain_backbone
 from skybind.runs.run import Run
 from skybind.runs.steps import run_embedding, run_pretraining
+from skybind.runs.workshop import calibrate, encoder_features
 
 HERE = Path(__file__).parent
 FOLDS = 5

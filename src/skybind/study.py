@@ -52,7 +52,7 @@ def run_all(
     run_embedding(run)
     metrics = evaluate_run(run, cases)
     metrics["timing"]["all"] = time.perf_counter() - began
-    write_json(run.folder / "metrics.json", metrics)
+    write_json(run.paths.metrics, metrics)
     write_report(run)
     return metrics
 

@@ -15,8 +15,10 @@ from skybind.files import json_hash, write_text
 from skybind.locks import alone
 from skybind.measures.classification import classification_metrics
 from skybind.models.model import Model
+from skybind.once import note_of
 from skybind.progress import muted, say
 from skybind.runs.cases import Case, cases_of
+from skybind.runs.layout import RunPaths
 from skybind.runs.run import Run
 from skybind.runs.steps import run_finetuning, run_pretraining
 from skybind.words import nearest
@@ -117,7 +119,8 @@ class _Search:
         run = self._start(f"trials/{json_hash(dict(values))}", config)
         if self.case is None:
             run_pretraining(run)
-            return float(run.status()["steps"]["pretrain"]["best_loss"])
+            note = note_of(run.paths.pretraining.folder) or {}
+            return float(note["best_loss"])
         if self.case.start == "pretrained" and self.start is None:
             run_pretraining(run)
         run_finetuning(run, self.case, pretrained=self.start)
@@ -129,7 +132,7 @@ class _Search:
 
     def _start(self, name: str, config: Config) -> Run:
         run = Run.start(config, self.data, self.folder / name, split=self.split)
-        shared, own = self.folder / "prepared", run.folder / "prepared"
+        shared, own = RunPaths(self.folder).prepared, run.paths.prepared
         shared.mkdir(exist_ok=True)
         if not own.exists():  # arrays are kept by what made them: trials can share them
             own.symlink_to(shared.resolve(), target_is_directory=True)

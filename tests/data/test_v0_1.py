@@ -133,7 +133,8 @@ def test_a_run_is_what_it_was(runs):
     assert run.classes == known["classes"]
     assert run.quarantine_counts() == known["quarantine"]
     assert [case.name for case in finished_cases(run)] == known["cases"]
-    assert list(run.status()["steps"]) == ["pretrain", "embed", "evaluate"]
+    tuned = [f"finetune {name}" for name in sorted(known["cases"])]
+    assert run.steps == ["pretrain", *tuned, "embed", "evaluate"]
     assert run.config.finetuning.training.epochs == 15
     # and the same command goes on with it
     started = Run.start(run.config, run.dataset.path, run.folder)
@@ -280,7 +281,7 @@ def test_a_finished_backbone_is_taken_as_it_is(files, arrays, tmp_path):
         split=Split.read(folder / "split.parquet"),
     )
     known = json.loads((FILES / "galaxies-run" / "status.json").read_text())
-    assert run.status()["backbones"] == known["backbones"]
+    assert run.status.backbones == known["backbones"]
 
 
 def test_answers_and_what_they_trained_are_kept(files, tmp_path):

@@ -68,7 +68,7 @@ def test_prepared_arrays_are_used_again_until_something_differs(schema, table, t
     assert len(keys) == 2
 
 
-def test_an_interrupted_preparation_leaves_nothing(schema, table, tmp_path):
+def test_an_interrupted_preparation_is_never_taken_for_a_whole_one(schema, table, tmp_path):
     class Breaks(FakeDataset):
         def iter_tables(self, columns, rows):
             yield self.table.slice(0, 2).select(columns)
@@ -76,7 +76,11 @@ def test_an_interrupted_preparation_leaves_nothing(schema, table, tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         prepare_in(Breaks(table, 2), photometry(schema), tmp_path)
-    assert list(tmp_path.iterdir()) == []
+    assert not prepared_folder(tmp_path, photometry(schema), "abc").exists()
+    again = prepare_in(FakeDataset(table, 3), photometry(schema), tmp_path)
+    whole = photometry(schema).prepare(table)
+    np.testing.assert_array_equal(again.arrays["values"], whole.arrays["values"])
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_batches_carry_presence_and_can_be_cut(schema, table):

@@ -17,7 +17,8 @@ from skybind.errors import ConfigError
 from skybind.models.backbones import load_backbone
 from skybind.models.leaks import hash_ids
 from skybind.ragged import Ragged
-from skybind.runs.backbones import calibrate, encoder_features, pretrain_backbone
+from skybind.runs.backbones import pretrain_backbone
+from skybind.runs.workshop import calibrate, encoder_features
 
 N, SIDE, PIXELS = 240, 16, 120
 SHORT = ["training.loader_threads=0", "training.warmup_epochs=0", "probe.neighbours=5"]

@@ -127,7 +127,8 @@ def discover(
     )
     opened = Run.open(folder, data=data)
     discover(opened, options)
+    paths = opened.paths
     typer.echo(
-        f"The page is {folder / 'discover.html'}; tables are in {folder / 'discover'}, every "
-        f"number in {folder / 'discover' / 'discover.json'}."
+        f"The page is {paths.discover_page}; tables are in {paths.discover.folder}, every number "
+        f"in {paths.discover.record}."
     )

@@ -76,7 +76,7 @@ def pretrain(
         typer.echo("What the published model was trained on is not known: leaks cannot be refused.")
     else:
         run_pretraining(started, resume=resume)
-    typer.echo(f"The model is in {out / 'pretrain' / 'model'}.")
+    typer.echo(f"The model is in {started.paths.model}.")
 
 
 @app.command()

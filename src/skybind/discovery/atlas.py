@@ -1,7 +1,6 @@
 """The map of everything, as tables that other programs open: embedding-atlas and TOPCAT."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,12 +11,9 @@ from skybind.evaluation.clusters import describing_columns
 from skybind.evaluation.statistics import modality_sets
 from skybind.measures.maps import project_map
 from skybind.measures.neighbours import nearest
+from skybind.runs.layout import DiscoverPaths
 from skybind.runs.run import Run
 from skybind.tables import write_table
-
-#: In the folder of the discovery. Neighbours are only in the first: a VOTable has no structs.
-MAP, VOTABLE = "map.parquet", "map.vot"
-
 
 NEIGHBOURS = 15
 
@@ -72,7 +68,7 @@ def write_atlas(
     embeddings: Embeddings,
     maps: Mapping[tuple[str, ...], np.ndarray],
     outliers: pa.Table,
-    folder: Path,
+    paths: DiscoverPaths,
 ) -> None:
     """Write the map of everything.
 
@@ -89,8 +85,8 @@ def write_atlas(
         As `map_everything` gives them.
     outliers : Table
         As `OutlierTable.to_arrow` gives it.
-    folder : Path
-        Where `map.parquet` and `map.vot` shall stand.
+    paths : DiscoverPaths
+        Where `map.parquet` and `map.vot` (without neighbours: it has no structs) shall stand.
     """
     rows = np.arange(len(run.dataset))
     columns: dict[str, Any] = {
@@ -108,11 +104,11 @@ def write_atlas(
         end = f"_{group[0]}" if len(group) < len(embeddings.modalities) else ""
         columns[f"x{end}"], columns[f"y{end}"] = position[:, 0], position[:, 1]
     table = pa.table({k: pa.array(v, from_pandas=True) for k, v in columns.items()})
-    write_table(table, folder / VOTABLE)
+    write_table(table, paths.map(".vot"))
     found = _neighbours(embeddings)
     if found is not None:
         table = table.append_column("neighbors", found)
-    write_table(table, folder / MAP)
+    write_table(table, paths.map())
 
 
 def _neighbours(embeddings: Embeddings) -> pa.Array | None:

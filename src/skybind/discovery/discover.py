@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,21 +20,17 @@ from skybind.discovery.undecided import resolve_labels
 from skybind.embeddings.store import Embeddings
 from skybind.errors import ConfigError
 from skybind.files import json_hash, write_json
+from skybind.once import NOTE, once
 from skybind.progress import say
 from skybind.runs.cases import finished_cases, widest_case
+from skybind.runs.layout import DiscoverPaths
 from skybind.runs.run import Run
 from skybind.runs.steps import run_embedding
 from skybind.tables import write_table
 from skybind.words import nearest
 
-FOLDER = "discover"
-
-
 #: Raised when what a step writes changes: older results are then made anew.
 VERSION = 4
-
-
-PARTS = "structure.parquet"
 
 
 # Steps, in words.
@@ -112,9 +107,7 @@ def discover(
     options = options or DiscoverOptions()
     _check(run, options)
     embeddings = run_embedding(run)
-    folder = run.folder / FOLDER
-    folder.mkdir(exist_ok=True)
-    steps = _Steps(run, embeddings, folder)
+    steps = _Steps(run, embeddings)
     result: dict[str, Any] = {
         "discover_version": VERSION,
         "seed": run.config.seed,
@@ -135,13 +128,13 @@ def discover(
     # the map carries the suspicion, so it follows the outliers
     result |= steps.do("map", [*how, options.percentile], partial(_map, options=options))
     result["seconds"] = steps.seconds
-    write_json(folder / "discover.json", result)
+    write_json(run.paths.discover.record, result)
     if page:
         from skybind.discovery.page import write_discover_page
         from skybind.discovery.views import discover_data
 
         write_discover_page(discover_data(run, embeddings, result, options.top), run.folder)
-        if (run.folder / "report.html").exists():  # it names the new page
+        if run.paths.report.exists():  # it names the new page
             from skybind.report.from_run import write_report
 
             write_report(run)
@@ -151,39 +144,38 @@ def discover(
 class _Steps:
     """Steps that are done once for the same embeddings and options."""
 
-    def __init__(self, run: Run, embeddings: Embeddings, folder: Path) -> None:
-        self.run, self.embeddings, self.folder = run, embeddings, folder
-        status = run.status()
-        self._origin = [VERSION, status["fingerprint"], status["split_hash"], embeddings.model]
-        self._note = folder / "steps.json"
-        self._done = self._read() if self._note.exists() else {}
+    def __init__(self, run: Run, embeddings: Embeddings) -> None:
+        self.run, self.embeddings = run, embeddings
+        status, labels = run.status, run.config.labels.model_dump(mode="json")
+        self._origin = [VERSION, status.fingerprint, status.split_hash, embeddings.model]
+        self._labels = labels
+        old = run.paths.discover.folder / "steps.json"
+        if old.exists():  # of version 0.1: the notes of all steps in one file
+            for name, note in json.loads(old.read_text(encoding="utf-8")).items():
+                write_json(run.paths.discover.step(name) / NOTE, note)
+            old.unlink()
+        #: Wall time of every step, whenever it was done.
+        self.seconds: dict[str, float] = {}
 
     def do(
         self,
         name: str,
         options: Sequence[Any],
-        make: Callable[[Run, Embeddings, Path], dict[str, Any]],
+        make: Callable[[Run, Embeddings, DiscoverPaths], dict[str, Any]],
     ) -> dict[str, Any]:
         """Give the record of a step, made now or read."""
-        key = json_hash([*self._origin, self.run.config.labels.model_dump(mode="json"), options])
-        if name not in self._done or self._done[name]["key"] != key:
+        paths = self.run.paths.discover
+
+        def timed() -> dict[str, Any]:
             say(TITLES[name])
             start = time.perf_counter()
-            record = make(self.run, self.embeddings, self.folder)
-            seconds = time.perf_counter() - start
-            self._done[name] = {"key": key, "seconds": seconds, "record": record}
-            write_json(self._note, self._done)
-            self._done = self._read()  # without numpy scalars
-        done: dict[str, Any] = self._done[name]["record"]
-        return done
+            record = make(self.run, self.embeddings, paths)
+            return {"seconds": time.perf_counter() - start, "record": record}
 
-    def _read(self) -> dict[str, Any]:
-        return dict(json.loads(self._note.read_text(encoding="utf-8")))
-
-    @property
-    def seconds(self) -> dict[str, float]:
-        """Wall time of every step, whenever it was done."""
-        return {name: entry["seconds"] for name, entry in self._done.items()}
+        key = json_hash([*self._origin, self._labels, options])
+        done = once(paths.step(name), {"key": key}, timed)
+        self.seconds[name] = done["seconds"]
+        return dict(done["record"])
 
 
 def _check(run: Run, options: DiscoverOptions) -> None:
@@ -200,13 +192,15 @@ def _cases(run: Run) -> list[str]:
     return [case.name for case in finished_cases(run)]
 
 
-def _outliers(run: Run, embeddings: Embeddings, folder: Path, percentile: float) -> dict[str, Any]:
+def _outliers(
+    run: Run, embeddings: Embeddings, paths: DiscoverPaths, percentile: float
+) -> dict[str, Any]:
     table = find_outliers(run, embeddings, percentile=percentile)
     arrow = table.to_arrow()
     for suffix in (".csv", ".vot", ".parquet"):
-        write_table(arrow, folder / f"outliers{suffix}")
+        write_table(arrow, paths.outliers(suffix))
     records = detection_scores(run, embeddings, table)
-    write_json(folder / "detections.json", records)
+    write_json(paths.detections, records)
     kinds = {name: int(flags.sum()) for name, flags in table.flags().items()}
     return {
         "outliers": {"percentile": percentile, "n_scored": len(arrow), "flagged": kinds},
@@ -215,7 +209,7 @@ def _outliers(run: Run, embeddings: Embeddings, folder: Path, percentile: float)
 
 
 def _structure(
-    run: Run, embeddings: Embeddings, folder: Path, options: DiscoverOptions
+    run: Run, embeddings: Embeddings, paths: DiscoverPaths, options: DiscoverOptions
 ) -> dict[str, Any]:
     found = class_structures(
         run,
@@ -224,9 +218,9 @@ def _structure(
         permutations=options.permutations,
         classes=options.classes,
     )
-    write_table(_parts(run, found), folder / PARTS)
+    write_table(_parts(run, found), paths.parts)
     records = [structure.to_dict() for structure in found]
-    write_json(folder / "structure.json", records)
+    write_json(paths.structure, records)
     return {"structure": records}
 
 
@@ -244,23 +238,23 @@ def _parts(run: Run, found: Sequence[ClassStructure]) -> pa.Table:
     )
 
 
-def _new_classes(run: Run, embeddings: Embeddings, folder: Path) -> dict[str, Any]:
+def _new_classes(run: Run, embeddings: Embeddings, paths: DiscoverPaths) -> dict[str, Any]:
     records = [landing.to_dict() for landing in new_class_landings(run, embeddings)]
-    write_json(folder / "new_classes.json", records)
+    write_json(paths.new_classes, records)
     return {"new_classes": records}
 
 
 def _labels(
-    run: Run, embeddings: Embeddings, folder: Path, options: DiscoverOptions
+    run: Run, embeddings: Embeddings, paths: DiscoverPaths, options: DiscoverOptions
 ) -> dict[str, Any]:
-    path = folder / "labels.parquet"
-    path.unlink(missing_ok=True)
+    for ending in (".parquet", ".csv"):
+        paths.labels(ending).unlink(missing_ok=True)
     unlabelled = (run.labels < 0) & embeddings.any_present()
     if not run.classes or not unlabelled.any():
         return {"labels": None}
     table = resolve_labels(run, embeddings, options.resolve)
-    write_table(table, path)
-    write_table(table, path.with_suffix(".csv"))
+    for ending in (".parquet", ".csv"):
+        write_table(table, paths.labels(ending))
     sure = np.asarray(table["probability"]) > 0.5
     names, counts = np.unique(np.asarray(table["suggested"].to_pylist())[sure], return_counts=True)
     return {
@@ -273,25 +267,25 @@ def _labels(
     }
 
 
-def _importance(run: Run, embeddings: Embeddings, folder: Path) -> dict[str, Any]:
+def _importance(run: Run, embeddings: Embeddings, paths: DiscoverPaths) -> dict[str, Any]:
     case = widest_case(finished_cases(run))
     tables = importance_tables(run, embeddings, case)
     carried: dict[str, Any] | None = None
     if case is not None:
         table, records = decisions(run, case, run.rows("test"))
-        write_table(table, folder / "decisions.parquet")
+        write_table(table, paths.decisions)
         carried = {"case": case.name, "n": len(table), "classes": records}
     record = {"importance": tables, "decisions": carried}
-    write_json(folder / "importance.json", record)
+    write_json(paths.importance, record)
     return record
 
 
 def _map(
-    run: Run, embeddings: Embeddings, folder: Path, options: DiscoverOptions
+    run: Run, embeddings: Embeddings, paths: DiscoverPaths, options: DiscoverOptions
 ) -> dict[str, Any]:
-    outliers = pq.read_table(folder / "outliers.parquet")
+    outliers = pq.read_table(paths.outliers())
     maps = map_everything(run, embeddings, options.map_method, options.map_options)
-    write_atlas(run, embeddings, maps, outliers, folder)
+    write_atlas(run, embeddings, maps, outliers, paths)
     return {
         "map": {
             "method": options.map_method,

@@ -29,7 +29,7 @@ from skybind.drawing.style import report_style
 from skybind.files import write_text
 from skybind.report.data import ReportData
 from skybind.report.tables import pairs_of
-from skybind.runs.layout import PAGE
+from skybind.runs.layout import RunPaths
 
 
 def write_discover_page(data: DiscoverData, folder: str | Path) -> Path:
@@ -45,7 +45,7 @@ def write_discover_page(data: DiscoverData, folder: str | Path) -> Path:
     Path
         The file.
     """
-    out = Path(folder) / PAGE
+    paths = RunPaths(Path(folder))
     origin = ReportData({"dataset": {"simulated": data.simulated}})
     with report_style():
         sections = [
@@ -58,16 +58,14 @@ def write_discover_page(data: DiscoverData, folder: str | Path) -> Path:
             *(object_section(page, origin) for page in data.objects),
         ]
     shown = [section for section in sections if section is not None]
-    links = (
-        [("report.html", "Report of the run")] if (Path(folder) / "report.html").exists() else []
-    )
+    links = [(paths.report.name, "Report of the run")] if paths.report.exists() else []
     write_text(
-        out,
+        paths.discover_page,
         render_page(
             data.title, data.simulated, _facts(data), shown, kind="discoveries", links=links
         ),
     )
-    return out
+    return paths.discover_page
 
 
 def outlier_section(data: DiscoverData) -> Section:

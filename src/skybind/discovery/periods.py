@@ -18,10 +18,6 @@ from skybind.runs.steps import find_pretrained
 CHUNK = 2048
 
 
-#: In a run's folder: light curves embedded at other periods, so that nothing is done twice.
-CACHE = "discover/refolded"
-
-
 def doubt_periods(run: Run, embeddings: Embeddings) -> PeriodDoubt | None:
     """Judge the catalogue periods, if the model folds light curves by one; see `period_doubt`."""
     saved = find_pretrained(run.folder, run.dataset.schema)
@@ -69,7 +65,7 @@ def refold(run: Run, saved: Model, name: str, factor: float) -> np.ndarray:
 def _refolded(run: Run, saved: Model, name: str, factor: float) -> np.ndarray:
     """`refold`, once only: kept in the run's folder."""
     key = json_hash([saved.identity.get("weights"), run.dataset.fingerprint, name, factor])
-    path: Path = run.folder / CACHE / f"{key}.npy"
+    path: Path = run.paths.discover.refolded / f"{key}.npy"
     if path.exists():
         return np.asarray(np.load(path))
     made = refold(run, saved, name, factor)

@@ -47,8 +47,7 @@ def discover_data(
     top : int
         Objects with a page of their own.
     """
-    folder = run.folder / "discover"
-    atlas = pq.read_table(folder / "map.parquet")
+    atlas = pq.read_table(run.paths.discover.map())
     n = len(run.dataset)
     position = np.full((n, 2), np.nan)
     if "x" in atlas.column_names:
@@ -68,7 +67,7 @@ def discover_data(
 
 
 def _objects(run: Run, embeddings: Embeddings, label: np.ndarray, top: int) -> list[ObjectPage]:
-    table = pq.read_table(run.folder / "discover" / "outliers.parquet").slice(0, top)
+    table = pq.read_table(run.paths.discover.outliers()).slice(0, top)
     place = {name: row for row, name in enumerate(embeddings.object_id.tolist())}
     rows = np.asarray([place[name] for name in table["object_id"].to_pylist()], dtype=np.int64)
     targets = targets_of(run.dataset, run.config.evaluation.targets)
@@ -122,7 +121,7 @@ def _catalogue(dataset: Dataset, row: int) -> dict[str, str]:
 
 
 def _structures(run: Run, record: dict[str, Any], position: np.ndarray) -> list[StructureView]:
-    table = pq.read_table(run.folder / "discover" / "structure.parquet")
+    table = pq.read_table(run.paths.discover.parts)
     names = np.asarray(table["class"].to_pylist(), dtype=str)
     modalities = np.asarray(table["modality"].to_pylist(), dtype=str)
     rows, part = table["row"].to_numpy(), table["part"].to_numpy()

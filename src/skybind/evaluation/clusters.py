@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from skybind.config.schema import EvaluationConfig
 from skybind.data.dataset import Dataset
 from skybind.embeddings.store import Embeddings
 from skybind.errors import ConfigError
@@ -20,9 +21,6 @@ from skybind.measures.clusters import distinctions, island_radius, islands, kmea
 from skybind.measures.maps import project_map
 from skybind.runs.run import Run
 from skybind.runs.steps import run_embedding
-
-MAPS = "maps.parquet"
-
 
 #: Clusters that are described one by one, the largest first.
 DESCRIBED = 12
@@ -70,18 +68,15 @@ def wants_clusters(run: Run) -> bool:
     )
 
 
-def map_run(run: Run, embeddings: Embeddings) -> list[Layout]:
-    """Map the combined embeddings, and each modality's if clusters are wanted.
+def map_run(run: Run, embeddings: Embeddings, every: bool) -> list[Layout]:
+    """Map the combined embeddings, and each modality's (for clusters) if `every`.
 
     Fitted on training objects and applied to test objects, both sampled by the seed.
     """
-    options = run.config.evaluation
-    if options.map == "none":
+    if run.config.evaluation.map == "none":
         return []
     sets = modality_sets(embeddings.modalities)
-    layouts = [
-        _layout(run, embeddings, group) for group in (sets if wants_clusters(run) else sets[-1:])
-    ]
+    layouts = [_layout(run, embeddings, group) for group in (sets if every else sets[-1:])]
     return [layout for layout in layouts if layout is not None]
 
 
@@ -90,7 +85,8 @@ def cluster_again(
 ) -> list[dict[str, Any]]:
     """Find the clusters of an evaluated run, with other options if given, and keep them.
 
-    Each modality's map is made if the evaluation has made none.
+    The options become the run's own, in `config.yaml` too. Each modality's map is made if the
+    evaluation has made none.
 
     Parameters
     ----------
@@ -112,27 +108,26 @@ def cluster_again(
     ConfigError
         If the configuration makes no maps.
     """
-    metrics = read_metrics(run.folder / "metrics.json")
-    change = {"island_radius": radius, "island_samples": min_samples}
-    options = run.config.evaluation.model_copy(
-        update={"clusters": True} | {k: v for k, v in change.items() if v is not None}
-    )
-    if options.map == "none":
+    metrics = read_metrics(run.paths.metrics)
+    if run.config.evaluation.map == "none":
         raise ConfigError("evaluation.map is none: clusters need maps, set it to umap.")
-    run.config = run.config.model_copy(update={"evaluation": options})
+    given = {"island_radius": radius, "island_samples": min_samples}
+    change = {"clusters": True, **{k: v for k, v in given.items() if v is not None}}
     embeddings = run_embedding(run)
-    layouts = read_layouts(run.folder / MAPS)
+    layouts = read_layouts(run.paths.maps)
     if len(layouts) < len(modality_sets(embeddings.modalities)):
-        layouts = map_run(run, embeddings)
-    metrics["clusters"] = cluster_run(run, embeddings, layouts)
-    write_layouts(run.folder / MAPS, layouts, run.dataset.object_ids)
-    write_json(run.folder / "metrics.json", metrics)
+        layouts = map_run(run, embeddings, every=True)
+    options = run.config.evaluation.model_copy(update=change)
+    metrics["clusters"] = cluster_run(run, embeddings, layouts, options)
+    run.change_evaluation(**change)
+    write_layouts(run.paths.maps, layouts, run.dataset.object_ids)
+    write_json(run.paths.metrics, metrics)
     found: list[dict[str, Any]] = metrics["clusters"]
     return found
 
 
 def cluster_run(
-    run: Run, embeddings: Embeddings, layouts: Sequence[Layout]
+    run: Run, embeddings: Embeddings, layouts: Sequence[Layout], options: EvaluationConfig
 ) -> list[dict[str, Any]]:
     """Find and describe the clusters of every map; they are noted in the layouts.
 
@@ -143,13 +138,14 @@ def cluster_run(
         Of all of the run's objects, in the dataset's order.
     layouts : sequence of Layout
         Their `island` and `group` are filled in.
+    options : EvaluationConfig
+        How islands are found.
 
     Returns
     -------
     list of dict
         `clusters` of docs/metrics.md, two for each map.
     """
-    options = run.config.evaluation
     records = []
     for layout in layouts:
         columns = describing_columns(run.dataset, layout.rows)

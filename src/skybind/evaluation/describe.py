@@ -3,7 +3,6 @@
 import datetime
 import importlib.metadata
 import itertools
-import json
 import os
 import platform
 import shlex
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from skybind import __version__
+from skybind.once import note_of, result_of
 from skybind.runs.run import Run
 from skybind.runs.steps import pair_counts
 
@@ -81,7 +81,7 @@ def _split(run: Run) -> dict[str, Any]:
     recipe = run.split.recipe
     return {
         "name": run.config.split.name or run.config.split.kind,
-        "hash": run.status()["split_hash"],
+        "hash": run.status.split_hash,
         "method": recipe.get("kind"),
         "seed": recipe.get("seed"),
         "counts": {part: len(run.rows(part)) for part in parts},
@@ -90,10 +90,9 @@ def _split(run: Run) -> dict[str, Any]:
 
 
 def _pretraining(run: Run) -> dict[str, Any] | None:
-    path = run.folder / "pretrain" / "result.json"
-    if not path.exists():
+    result = note_of(run.paths.pretraining.folder)  # one that ended early counts too
+    if result is None or "history" not in result:  # none, or published weights were taken
         return None
-    result = json.loads(path.read_text())
     train, validation = pair_counts(run, "train"), pair_counts(run, "validation")
     return {
         "history": [_epoch(record) for record in result["history"]],
@@ -132,10 +131,11 @@ def _epoch(record: dict[str, float]) -> dict[str, Any]:
 def _timing(run: Run) -> dict[str, float]:
     """Seconds of each step."""
     timing = {}
-    for step, note in run.status()["steps"].items():
-        if "seconds" in note:
-            timing[step] = note["seconds"]
-    for path in sorted((run.folder / "finetune").glob("*/result.json")):
-        note = json.loads(path.read_text())
-        timing[f"fine-tuning {note['name']}"] = note["seconds"]
+    pretrained = result_of(run.paths.pretraining.folder) or {}
+    if "seconds" in pretrained:
+        timing["pretrain"] = pretrained["seconds"]
+    for paths in run.paths.cases():
+        note = result_of(paths.folder)
+        if note is not None:
+            timing[f"fine-tuning {note['name']}"] = note["seconds"]
     return timing

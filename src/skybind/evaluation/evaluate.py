@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from skybind.evaluation.classes import baselines, evaluate_case, importance, neighbour_accuracy
-from skybind.evaluation.clusters import MAPS, cluster_run, map_run, wants_clusters, write_layouts
+from skybind.evaluation.clusters import cluster_run, map_run, wants_clusters, write_layouts
 from skybind.evaluation.describe import describe_run
 from skybind.evaluation.records import METRICS_VERSION
 from skybind.evaluation.regression import regress_run
@@ -29,6 +29,7 @@ def evaluate_run(run: Run, cases: Sequence[Case]) -> dict[str, Any]:
     dict
         The content of `metrics.json`; docs/metrics.md says what each key is.
     """
+    run.prepare()
     embeddings = run_embedding(run)
     test = embeddings.take(run.rows("test"))
     options = run.config.evaluation
@@ -52,10 +53,10 @@ def evaluate_run(run: Run, cases: Sequence[Case]) -> dict[str, Any]:
     widest = widest_case(cases)
     if options.importance and widest is not None:
         metrics["importance"] = importance(run, widest)
-    layouts = map_run(run, embeddings)
-    if wants_clusters(run):
-        metrics["clusters"] = cluster_run(run, embeddings, layouts)
-    write_layouts(run.folder / MAPS, layouts, run.dataset.object_ids)
-    write_json(run.folder / "metrics.json", metrics)
-    run.done("evaluate")
+    clusters = wants_clusters(run)
+    layouts = map_run(run, embeddings, every=clusters)
+    if clusters:
+        metrics["clusters"] = cluster_run(run, embeddings, layouts, options)
+    write_layouts(run.paths.maps, layouts, run.dataset.object_ids)
+    write_json(run.paths.metrics, metrics)
     return metrics

@@ -12,10 +12,6 @@ import pyarrow.parquet as pq
 
 from skybind.files import atomic_path
 
-#: Name of the file in a run's folder.
-PREDICTIONS = "regression.parquet"
-
-
 #: Modalities that stand together, by their mean.
 Group = tuple[str, ...]
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from skybind.embeddings.store import Embeddings
-from skybind.evaluation.predictions import PREDICTIONS, Group, Predictions, write_predictions
+from skybind.evaluation.predictions import Group, Predictions, write_predictions
 from skybind.evaluation.statistics import modality_sets, modality_statistics
 from skybind.evaluation.supervised import supervised_predictions
 from skybind.evaluation.targets import Target, known_rows, targets_of
@@ -41,7 +41,7 @@ def regress_run(run: Run, embeddings: Embeddings) -> list[dict[str, Any]]:
     if run.config.evaluation.baseline:
         records += plain_methods(run, targets)
         records += supervised(run, targets)
-    write_predictions(run.folder / PREDICTIONS, predictions)
+    write_predictions(run.paths.predictions, predictions)
     return records
 
 

@@ -10,15 +10,9 @@ import numpy as np
 from skybind.errors import DataError
 from skybind.files import atomic_path
 from skybind.ingest.readers.tables import read_bytes, read_table, texts
+from skybind.runs.layout import RunPaths
 from skybind.runs.run import Run
 from skybind.words import nearest
-
-#: In a run's folder.
-FOLDER = "labels"
-
-
-FILE = "answers.csv"
-
 
 #: Subset of the training objects that have a label: the catalogue's or an answer.
 LABELLED = "labelled"
@@ -130,14 +124,13 @@ class LabelledRun(Run):
 def labelled_run(run: Run) -> LabelledRun:
     """Give a run with the answers joined to its labels; what it has prepared is shared."""
     joined = LabelledRun(run.folder, run.config, run.dataset, run.split)
-    if "source" in run.__dict__:
-        joined.source = run.source
+    joined._prepared = run._prepared
     return joined
 
 
 def read_answers(folder: str | Path) -> dict[str, str]:
     """Read the answers in a run's folder, by object id; none if there are none yet."""
-    path = Path(folder) / FOLDER / FILE
+    path = RunPaths(Path(folder)).labels.answers
     if not path.exists():
         return {}
     table = read_table(read_bytes(path), str(path), text=("object_id", "label"))
@@ -201,7 +194,7 @@ def take_answers(
     taken.notes += checker.notes(added)
     taken.total = len(kept)
     if added:
-        _write(run.folder / FOLDER / FILE, kept)
+        _write(run.paths.labels.answers, kept)
     return taken
 
 

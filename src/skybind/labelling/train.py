@@ -1,7 +1,6 @@
 """Fine-tuning with the answers of people, and the classes of all objects by what was learned."""
 
 import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,21 +13,18 @@ from skybind.errors import DataError
 from skybind.files import json_hash, write_json
 from skybind.labelling.answers import (
     ANSWERED,
-    FOLDER,
     LABELLED,
     LabelledRun,
     labelled_run,
     require_labels,
 )
 from skybind.measures.classification import ClassificationResult, classification_metrics
+from skybind.once import NOTE, forget, result_of
 from skybind.runs.cases import Case, choose_cases, options_of
 from skybind.runs.classes import case_classes
 from skybind.runs.run import Run
 from skybind.runs.steps import run_finetuning
 from skybind.tables import write_table
-
-CLASSES, HISTORY = "classes.parquet", "result.json"
-
 
 #: A few labels are trained on for so many times more epochs, at most.
 LONGER = 8
@@ -125,11 +121,17 @@ def train_with_answers(
         )
     case = Case(possible[0].modalities, subset, start, possible[0].frozen)
     rows = joined.rows("train", subset)
-    folder = joined.folder / FOLDER / case.name
-    _forget_old(joined, folder, rows)
-    trained = run_finetuning(joined, case, out=folder, options=_options(joined, case, len(rows)))
-    found = case_classes(joined, case, folder)
-    path = joined.folder / FOLDER / CLASSES
+    paths, labels = run.paths.labels.case(case.name), _labels_hash(joined, rows)
+    _note_of_0_1(paths.folder, labels)
+    trained = run_finetuning(
+        joined,
+        case,
+        out=paths.folder,
+        options=_options(joined, case, len(rows)),
+        key={"labels": labels},
+    )
+    found = case_classes(joined, case, paths)
+    path = run.paths.labels.classes
     write_table(found.for_people, path)
     test = _test(joined, found.logits(), found.classes)
     result = Training(case, int(joined.answered.sum()), trained["n_train"], test, path)
@@ -137,14 +139,22 @@ def train_with_answers(
     return result
 
 
-def _forget_old(run: LabelledRun, folder: Path, rows: np.ndarray) -> None:
-    """Remove a classifier that was trained on other labels than those of now."""
+def _labels_hash(run: LabelledRun, rows: np.ndarray) -> str:
+    """Hash of the labels that a classifier is trained and validated with."""
     every = np.concatenate([rows, run.rows("validation")])
-    key = {"hash": json_hash([every.tolist(), run.labels[every].tolist(), run.classes])}
-    note = folder / "labels.json"
-    if folder.exists() and (not note.exists() or json.loads(note.read_text()) != key):
-        shutil.rmtree(folder)
-    write_json(note, key)
+    return json_hash([every.tolist(), run.labels[every].tolist(), run.classes])
+
+
+def _note_of_0_1(folder: Path, labels: str) -> None:
+    """Bring the hash of labels, which version 0.1 kept in a file of its own, into the note."""
+    old = folder / "labels.json"
+    if not old.exists():
+        return
+    if json.loads(old.read_text())["hash"] != labels:
+        forget(folder)
+    elif (note := result_of(folder)) is not None:
+        write_json(folder / NOTE, {**note, "labels": labels})
+    old.unlink(missing_ok=True)
 
 
 def _options(run: LabelledRun, case: Case, n: int) -> tuple[TrainingOptions, LossOptions]:
@@ -180,7 +190,7 @@ def _test(run: LabelledRun, logits: np.ndarray, classes: list[str]) -> Classific
 
 def _remember(run: LabelledRun, training: Training) -> None:
     """Add the result to those of earlier rounds, so that the gain of labels can be followed."""
-    path = run.folder / FOLDER / HISTORY
+    path = run.paths.labels.history
     history: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
     record: dict[str, Any] = {
         "case": training.case.name,

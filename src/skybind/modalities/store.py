@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -9,8 +10,10 @@ import numpy as np
 import pyarrow as pa
 
 from skybind.errors import DataError
-from skybind.files import atomic_path, json_hash, write_json
+from skybind.files import json_hash, write_json
 from skybind.modalities.base import Modality, Prepared
+from skybind.once import fill_once
+from skybind.progress import say
 
 #: Counts up when preparing gives other numbers for the same options.
 PREPARED_VERSION = 1
@@ -56,10 +59,11 @@ def prepare(
         Called with the number of objects prepared so far.
     """
     target = Path(folder)
-    if not (target / "index.json").exists():
-        with atomic_path(target) as temporary:
-            temporary.mkdir(parents=True)
-            _write(dataset, modality, temporary, progress)
+    fill_once(
+        target,
+        lambda workplace: _write(dataset, modality, workplace.work, progress),
+        partial(say, f"preparing {modality.name}: another program does it, waiting for it"),
+    )
     prepared = open_prepared(target)
     if len(prepared) != len(dataset):
         raise DataError(

@@ -1,6 +1,5 @@
 """Features of frozen backbones: computed once, kept as memory-mapped arrays, trained on."""
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,16 +11,20 @@ import torch
 from torch import nn
 
 from skybind.encoders.backbone import Backboned
-from skybind.files import array_hash, json_hash, write_json, write_text
-from skybind.locks import alone
+from skybind.files import array_hash, json_hash
 from skybind.modalities.base import Modality, Prepared
 from skybind.modalities.source import FEATURES, VIEWED, BatchSource
 from skybind.modalities.store import prepared_key
 from skybind.models.binder import Binder, best_device
+from skybind.once import Workplace, fill_once
 from skybind.progress import progress_bar, say
 
 #: Counts up when the same backbone and data would give other features.
 FEATURES_VERSION = 1
+
+
+# The cached array, in a folder of its own.
+ARRAY = "features.bin"
 
 
 # Objects that are computed at once; the draws of their views depend on it.
@@ -184,21 +187,16 @@ def cached_features(
     )
     folder = root / f"{modality.name}-features-{key}"
     shape = (len(prepared), 1 + count, encoder.backbone.out_features)
-    finished = folder / "index.json"
-    if not finished.exists():
-        root.mkdir(parents=True, exist_ok=True)
-        title, n = f"features of {modality.name}", int(prepared.present.sum())
-        lock = root / f".{folder.name}.lock"
-        # of two programs that need the same features one computes them, the other waits
-        waiting = f"{title}: another program computes them, waiting for it"
-        with alone(lock, otherwise=partial(say, waiting)):
-            if not finished.exists():
-                with progress_bar(title, n) as progress:
-                    _compute(
-                        encoder, modality, prepared, folder, shape, viewed, views.seed, progress
-                    )
-        lock.unlink(missing_ok=True)  # whoever comes later finds the features
-    array = np.memmap(folder / "features.bin", np.float32, "r", shape=shape)
+    title = f"features of {modality.name}"
+
+    def fill(workplace: Workplace) -> None:
+        with progress_bar(title, int(prepared.present.sum())) as progress:
+            _compute(encoder, modality, prepared, workplace, shape, viewed, views.seed, progress)
+
+    # of two programs that need the same features one computes them, the other waits
+    waiting = f"{title}: another program computes them, waiting for it"
+    fill_once(folder, fill, partial(say, waiting))
+    array = np.memmap(folder / ARRAY, np.float32, "r", shape=shape)
     return replace(prepared, arrays={**prepared.arrays, FEATURES: array, VIEWED: viewed})
 
 
@@ -206,19 +204,16 @@ def _compute(
     encoder: Backboned,
     modality: Modality,
     prepared: Prepared,
-    folder: Path,
+    workplace: Workplace,
     shape: tuple[int, int, int],
     viewed: np.ndarray,
     seed: int,
     progress: Progress,
 ) -> None:
-    """Fill the array chunk after chunk beside `folder`, then give it its name."""
-    part = folder.parent / f".{folder.name}.part"
-    part.mkdir(parents=True, exist_ok=True)
-    counter = part / "done"
-    done = int(counter.read_text()) if counter.exists() else 0
+    """Fill the array chunk after chunk, from the first one that is missing."""
+    done = int(workplace.entries[-1]["done"]) if workplace.entries else 0
     mode: Any = "r+" if done else "w+"
-    array = np.memmap(part / "features.bin", np.float32, mode, shape=shape)
+    array = np.memmap(workplace.work / ARRAY, np.float32, mode, shape=shape)
     device, home = best_device(), next(encoder.parameters()).device
     encoder.to(device).eval()
     for start, rows in _chunks(np.flatnonzero(prepared.present), done):
@@ -229,13 +224,10 @@ def _compute(
                 rng = np.random.default_rng([seed, view, start])
                 array[some, view] = _features(encoder, modality, prepared, some, rng, device)
         array.flush()
-        write_text(counter, str(start + len(rows)))
+        workplace.record({"done": start + len(rows), "files": [ARRAY]})
         progress(start + len(rows))
     encoder.to(home)
     array.flush()
-    write_json(part / "index.json", {"shape": shape, "dtype": "float32"})
-    counter.unlink(missing_ok=True)
-    os.replace(part, folder)
 
 
 def _chunks(rows: np.ndarray, done: int) -> Iterator[tuple[int, np.ndarray]]:

@@ -11,8 +11,8 @@ from skybind.drawing.from_dataset import load_examples
 from skybind.drawing.observed import ColourColumn, ExampleObject, MapPanel, MapView
 from skybind.embeddings.store import Embeddings
 from skybind.errors import ConfigError
-from skybind.evaluation.clusters import MAPS, Layout, read_layouts
-from skybind.evaluation.predictions import PREDICTIONS, read_predictions
+from skybind.evaluation.clusters import Layout, read_layouts
+from skybind.evaluation.predictions import read_predictions
 from skybind.evaluation.records import read_metrics
 from skybind.evaluation.targets import targets_of
 from skybind.measures.retrieval import top_matches
@@ -22,7 +22,6 @@ from skybind.report.figures.pictures import IMAGES, SAMPLES, SPECTRA
 from skybind.report.views import ClusterView, Match, PredictionView, QueryView
 from skybind.runs.cases import Case, finished_cases, widest_case
 from skybind.runs.classes import case_classes
-from skybind.runs.layout import PAGE
 from skybind.runs.run import Run
 from skybind.words import nearest
 
@@ -49,9 +48,9 @@ def write_report(run: Run) -> Path:
     DataError
         If the run was not evaluated yet.
     """
-    metrics = read_metrics(run.folder / "metrics.json")
-    embeddings = Embeddings.read(run.folder / "embeddings")
-    layouts = read_layouts(run.folder / MAPS)
+    metrics, page = read_metrics(run.paths.metrics), run.paths.discover_page
+    embeddings = Embeddings.read(run.paths.embeddings)
+    layouts = read_layouts(run.paths.maps)
     chosen = _chosen_examples(run)
     found = _retrieved(run, embeddings)
     sampled = _sampled(run, layouts, metrics)
@@ -61,8 +60,8 @@ def write_report(run: Run) -> Path:
     objects = load_examples(run.dataset, np.concatenate(rows), targets, run.class_names)
     data = ReportData(
         metrics=metrics,
-        config=(run.folder / "config.yaml").read_text(encoding="utf-8"),
-        links=[(PAGE, "Discoveries")] if (run.folder / PAGE).exists() else [],
+        config=run.paths.config.read_text(encoding="utf-8"),
+        links=[(page.name, "Discoveries")] if page.exists() else [],
         map_panels=_map_panels(run, layouts),
         map_method=run.config.evaluation.map,
         map_modalities=tuple(embeddings.modalities),
@@ -87,9 +86,7 @@ def write_report(run: Run) -> Path:
             for modalities, method, number, size, members in sampled
         ],
     )
-    target = run.folder / "report.html"
-    build_report(data, target)
-    return target
+    return build_report(data, run.paths.report)
 
 
 def _map_panels(run: Run, layouts: list[Layout]) -> list[MapPanel]:
@@ -146,7 +143,7 @@ def _prediction_views(run: Run, metrics: Mapping[str, Any]) -> list[PredictionVi
     }
     units = {target: entry["unit"] for (target, *_), entry in entries.items()}
     views = []
-    for one in read_predictions(run.folder / PREDICTIONS):
+    for one in read_predictions(run.paths.predictions):
         entry = entries.get((one.target, one.fit, one.predict))
         if entry is not None:
             views.append(

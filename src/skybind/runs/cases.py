@@ -1,6 +1,5 @@
 """The classifiers that a run fine-tunes: which modalities, labels and initial weights."""
 
-import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase as fnmatch
@@ -11,7 +10,9 @@ from skybind.config import TrainingOptions
 from skybind.config.load import validate
 from skybind.config.subsets import FULL, is_subset, subset_order
 from skybind.config.training import LossOptions
-from skybind.errors import ConfigError
+from skybind.errors import ConfigError, DataError
+from skybind.once import result_of
+from skybind.runs.layout import RunPaths
 from skybind.runs.run import Run
 from skybind.words import nearest
 
@@ -103,19 +104,29 @@ def choose_cases(
 
 
 def case_result(run: Run, case: Case) -> dict[str, Any]:
-    """Read how the fine-tuning of a case went."""
-    note: dict[str, Any] = json.loads(
-        (run.folder / "finetune" / case.name / "result.json").read_text()
-    )
-    return note
+    """Read how the fine-tuning of a case went.
+
+    Raises
+    ------
+    DataError
+        If it is not done.
+    """
+    result = result_of(run.paths.case(case.name).folder)
+    if result is None:
+        raise DataError(
+            f"The run in {run.folder} has no classifier {case.name} yet: run 'skybind finetune'."
+        )
+    return result
 
 
 def stored_cases(folder: Path) -> list[Case]:
     """Give the cases that have been fine-tuned in the folder of a run, by name."""
     cases = []
-    for path in sorted((folder / "finetune").glob("*/result.json")):
-        note = json.loads(path.read_text())
-        cases.append(Case(tuple(note["modalities"]), note["subset"], note["start"], note["frozen"]))
+    for paths in RunPaths(folder).cases():
+        note = result_of(paths.folder)
+        if note is not None:
+            names = tuple(note["modalities"])
+            cases.append(Case(names, note["subset"], note["start"], note["frozen"]))
     return cases
 
 

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -18,9 +17,9 @@ from skybind.models.reference import shorten
 from skybind.models.reliability import Reliability, measure_reliability, read_reliability
 from skybind.progress import progress_bar
 from skybind.runs.cases import Case
+from skybind.runs.layout import TrainedPaths
 from skybind.runs.run import Run
 
-CLASSES = "classes.parquet"
 KEY = b"skybind"
 #: Counts up when the same classifier would give another table.
 CLASSES_VERSION = 1
@@ -67,21 +66,16 @@ class CaseClasses:
         return np.stack(columns, axis=1).astype(np.float64)
 
 
-def case_folder(run: Run, case: Case) -> Path:
-    """Return the folder of a fine-tuned classifier."""
-    return run.folder / "finetune" / case.name
-
-
 def open_case(run: Run, case: Case) -> Model:
     """Open the classifier of a case, checked against the run's dataset."""
-    return Model.open(case_folder(run, case) / "model", run.dataset.schema)
+    return Model.open(run.paths.case(case.name).model, run.dataset.schema)
 
 
 def case_reliability(
-    run: Run, case: Case, folder: Path | None = None, model: Model | None = None
+    run: Run, case: Case, paths: TrainedPaths | None = None, model: Model | None = None
 ) -> Reliability:
     """Return how far a run's classifier is to be believed; measured now if it was not before."""
-    folder = (folder or case_folder(run, case)) / "model"
+    folder = (paths or run.paths.case(case.name)).model
     known = read_reliability(folder)
     if known is not None:
         return known
@@ -109,17 +103,17 @@ def left_out(run: Run) -> dict[str, int]:
     return dict(Counter(n for n in names.tolist() if n and n not in run.classes).most_common())
 
 
-def case_classes(run: Run, case: Case, folder: Path | None = None) -> CaseClasses:
+def case_classes(run: Run, case: Case, paths: TrainedPaths | None = None) -> CaseClasses:
     """Return the classes of all of a run's objects by one of its classifiers.
 
-    They are computed once, and stand in `classes.parquet` in the case's folder: `folder`, or
-    `finetune/CASE`.
+    They are computed once, and stand in `classes.parquet` in the case's folder, by default
+    `finetune/CASE`. The table carries the key of what made it.
     """
-    folder = folder or case_folder(run, case)
-    path = folder / CLASSES
-    note = read_note(folder / "model")
+    paths = paths or run.paths.case(case.name)
+    path = paths.classes
+    note = read_note(paths.model)
     weights = note["identity"]["weights"]
-    key = json_hash([CLASSES_VERSION, weights, run.dataset.fingerprint, run.status()["split_hash"]])
+    key = json_hash([CLASSES_VERSION, weights, run.dataset.fingerprint, run.status.split_hash])
     if path.exists():
         try:
             table = pq.read_table(path)
@@ -127,15 +121,15 @@ def case_classes(run: Run, case: Case, folder: Path | None = None) -> CaseClasse
             raise DataError(f"{path} is damaged: delete it, and it is made again.") from error
         if (table.schema.metadata or {}).get(KEY) == key.encode():
             return CaseClasses(note["classes"], case.modalities, table)
-    table = _classify(run, case, folder).replace_schema_metadata({KEY: key.encode()})
+    table = _classify(run, case, paths).replace_schema_metadata({KEY: key.encode()})
     with atomic_path(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
     return CaseClasses(note["classes"], case.modalities, table)
 
 
-def _classify(run: Run, case: Case, folder: Path) -> pa.Table:
-    model = Model.open(folder / "model", run.dataset.schema)
-    reliability = case_reliability(run, case, folder, model)
+def _classify(run: Run, case: Case, paths: TrainedPaths) -> pa.Table:
+    model = Model.open(paths.model, run.dataset.schema)
+    reliability = case_reliability(run, case, paths, model)
     source = matching_source(model.binder, model.modalities, run.source)
     rows = np.arange(len(run.dataset))
     with progress_bar(f"classifying by {case.name}", len(rows)) as report:

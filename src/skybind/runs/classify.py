@@ -1,10 +1,9 @@
 """Classifying any objects by a run's or a saved classifier: in pieces, resumable, to a table."""
 
-import shutil
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +11,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from skybind import __version__
-from skybind.errors import ConfigError, DataError, ModelError, SkybindError
-from skybind.files import atomic_path, json_hash, write_text
+from skybind.errors import ConfigError, DataError, ModelError
+from skybind.files import json_hash
 from skybind.ingest.given import Given
-from skybind.locks import alone
 from skybind.models.classes import class_notes
 from skybind.models.model import Model
 from skybind.models.reliability import read_reliability
+from skybind.once import Workplace
 from skybind.progress import progress_bar, say
 from skybind.runs.cases import Case, finished_cases, rank_of, stored_cases
 from skybind.runs.classes import case_classes, case_reliability
+from skybind.runs.layout import RunPaths
 from skybind.runs.run import Run
 from skybind.tables import check_ending, write_table, write_tables
 from skybind.words import nearest
@@ -92,21 +92,23 @@ def classify_anything(
     folder, out = Path(folder), Path(out)
     check_ending(out)
     found, name = find_classifier(folder, case, modalities)
-    if (folder / "status.json").exists():
+    if RunPaths(folder).note.exists():
         _measure_first(folder, name)
         if data is None and modalities is None:
             return _own_objects(folder, name, out)
     model = Model.open(found)
     model.require_classifier()
     given = model.take(data)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = out.parent / f".{out.name}.unfinished"
     weights, names = model.identity["weights"], model.choose(modalities)
     key = json_hash([__version__, weights, given.dataset.fingerprint, names, PIECE])
-    with _Pieces(unfinished, key, out) as pieces:
-        _classify_rest(model, given, names, pieces)
-        n = write_tables(map(pq.read_table, pieces.files), out)
-        counts = pieces.count_classes()
+    place = Workplace(out, key, partial(_refuse, out))
+    with place:
+        _classify_rest(model, given, names, place)
+        pieces = [place.work / name for entry in place.entries for name in entry["files"]]
+        n = write_tables(map(pq.read_table, pieces), out)
+        place.discard()  # the table is made of the pieces
+    found_classes = sum((Counter(entry["classes"]) for entry in place.entries), Counter[str]())
+    counts = dict(found_classes.most_common())
     known = sum(counts.values())
     notes = class_notes(model.classes, model.reliability, n, n - known)
     return Classified(out, name, n, known, counts, [*given.notes, *notes])
@@ -114,7 +116,7 @@ def classify_anything(
 
 def _measure_first(folder: Path, name: str) -> None:
     """Calibrate a run's classifier that was made before skybind did so, if its data are there."""
-    if read_reliability(folder / "finetune" / name / "model") is not None:
+    if read_reliability(RunPaths(folder).case(name).model) is not None:
         return
     try:
         run = Run.open(folder)
@@ -141,72 +143,31 @@ def _own_objects(folder: Path, name: str, out: Path) -> Classified:
     return Classified(out, name, len(table), known, dict(counts), notes)
 
 
-def _classify_rest(model: Model, given: Given, names: list[str], pieces: "_Pieces") -> None:
+def _classify_rest(model: Model, given: Given, names: list[str], place: Workplace) -> None:
     """Classify the objects that no piece holds yet."""
     n = len(given.dataset)
     waiting: list[pa.Table] = []
     with progress_bar("classifying", n) as report:
-        done = pieces.rows
+        done = sum(entry["rows"] for entry in place.entries)
         for table in model.iter_classes(given, names, skip=done):
             waiting.append(table)
             done += len(table)
             if sum(map(len, waiting)) >= PIECE or done == n:
-                pieces.add(pa.concat_tables(waiting))
+                _keep(pa.concat_tables(waiting), place)
                 waiting = []
             report(done)
 
 
-class _Pieces:
-    """Pieces of a table that grows in a hidden folder; a context manager that holds its lock.
+def _keep(piece: pa.Table, place: Workplace) -> None:
+    """Write one more piece of the table, and note what is in it."""
+    name = f"piece-{len(place.entries):06d}.parquet"
+    pq.write_table(piece, place.work / name, compression="zstd")
+    classes = Counter(c for c in piece["class"].to_pylist() if c is not None)
+    place.record({"rows": len(piece), "classes": classes, "files": [name]})
 
-    When its block ends well, or with a `SkybindError` (doing it again would not help), the folder
-    goes away; after anything else it stays, to be continued.
-    """
 
-    def __init__(self, folder: Path, key: str, out: Path) -> None:
-        self.folder, self.key, self.out = folder, key, out
-        self._lock = ExitStack()
-
-    def __enter__(self) -> "_Pieces":
-        self.folder.mkdir(exist_ok=True)
-        self._lock.enter_context(alone(self.folder / "lock", otherwise=self._refuse))
-        note = self.folder / "key"
-        if not note.exists() or note.read_text() != self.key:
-            for file in self.files:  # of other data or another classifier
-                file.unlink()
-            write_text(note, self.key)
-        return self
-
-    def __exit__(self, kind: type | None, *_: object) -> None:
-        self._lock.close()
-        if kind is None or issubclass(kind, SkybindError):
-            shutil.rmtree(self.folder)
-
-    @property
-    def files(self) -> list[Path]:
-        """The pieces, in order."""
-        return sorted(self.folder.glob("piece-*.parquet"))
-
-    @property
-    def rows(self) -> int:
-        """Objects that the pieces hold."""
-        return sum(pq.read_metadata(file).num_rows for file in self.files)
-
-    def add(self, table: pa.Table) -> None:
-        """Write one more piece."""
-        with atomic_path(self.folder / f"piece-{len(self.files):06d}.parquet") as temporary:
-            pq.write_table(table, temporary, compression="zstd")
-
-    def count_classes(self) -> dict[str, int]:
-        """Count the objects of each class."""
-        counts: Counter[str] = Counter()
-        for file in self.files:
-            column = pq.read_table(file, columns=["class"])["class"]
-            counts.update(name for name in column.to_pylist() if name is not None)
-        return dict(counts.most_common())
-
-    def _refuse(self) -> None:
-        raise DataError(f"Another program writes {self.out}: wait for it, or choose another file.")
+def _refuse(out: Path) -> None:
+    raise DataError(f"Another program writes {out}: wait for it, or choose another file.")
 
 
 def find_classifier(
@@ -244,7 +205,7 @@ def find_classifier(
             raise ConfigError(f"The run in {folder} has no case '{case}': {nearest(case, names)}")
     else:
         chosen = best_case(cases, modalities)
-    return folder / "finetune" / chosen.name / "model", chosen.name
+    return RunPaths(folder).case(chosen.name).model, chosen.name
 
 
 def best_case(cases: Sequence[Case], modalities: Sequence[str] | None = None) -> Case:

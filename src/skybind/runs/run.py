@@ -1,31 +1,31 @@
 """A run: one configuration on one dataset, in one folder that holds everything."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from skybind.config import Config, dump_config, load_config
+from skybind.config.load import with_values
 from skybind.data.dataset import Dataset
-from skybind.data.quarantine import write_quarantine
 from skybind.data.splits import Split
 from skybind.errors import ConfigError, DataError
-from skybind.files import atomic_path, write_json, write_text
+from skybind.files import atomic_path, write_text
 from skybind.modalities.base import Modality
 from skybind.modalities.shape import InputShape
 from skybind.modalities.source import BatchSource
-from skybind.modalities.store import prepare, prepared_folder
 from skybind.models.backbones import check_backbones, refuse_backbone_leaks
-from skybind.models.binder import Binder
 from skybind.models.build import build_binder, build_modalities
-from skybind.models.frozen_features import Views, backbone_hashes, with_features, without_features
+from skybind.models.frozen_features import backbone_hashes
 from skybind.models.model import Model
-from skybind.progress import preparing
+from skybind.once import result_of
+from skybind.runs.checks import check_pairs, refuse_other_configuration
 from skybind.runs.choosing import choose_classes, choose_split, split_seed
+from skybind.runs.layout import RunPaths, TrainedPaths
+from skybind.runs.prepare import prepare_run, source_as_trained
+from skybind.runs.status import RunStatus, read_status, write_status
 
 
 class Run:
@@ -47,12 +47,13 @@ class Run:
         self.config = config
         self.dataset = dataset
         self.split = split
+        self._prepared: BatchSource | None = None
 
     @classmethod
     def start(
         cls,
-        config: Config,
-        data: str | Path,
+        config: Config | str | Path,
+        data: Dataset | str | Path,
         out: str | Path,
         *,
         split: Split | None = None,
@@ -61,9 +62,10 @@ class Run:
 
         Parameters
         ----------
-        config : Config
-        data : str or Path
-            The dataset's folder.
+        config : Config, str or Path
+            As read, the name of a shipped one, or a YAML file.
+        data : Dataset, str or Path
+            The dataset, or its folder.
         out : str or Path
             The run's folder.
         split : Split, optional
@@ -76,17 +78,19 @@ class Run:
         DataError
             If the dataset cannot be used.
         """
-        folder, dataset = Path(out), Dataset.open(data)
+        folder = Path(out)
+        dataset = data if isinstance(data, Dataset) else Dataset.open(data)
+        config = config if isinstance(config, Config) else load_config(config)
         # all that can be wrong with the configuration is found before anything is written
         modalities = build_modalities(config, dataset.schema)
         binder = build_binder(config, {name: m.shape for name, m in modalities.items()})
-        _check_pairs(config, modalities)
+        check_pairs(config, modalities)
         check_backbones(binder, modalities)
-        status = folder / "status.json"
-        if status.exists():
-            run = cls.open(folder, data=data)
+        paths = RunPaths(folder)
+        if paths.note.exists():
+            run = cls.open(folder, data=dataset.path)
             run._refuse_other(config, split)
-            write_text(folder / "config.yaml", dump_config(config))
+            write_text(paths.config, dump_config(config))
             run.config = config
             run.draw_subsets(config.subsets)
             return run
@@ -98,16 +102,14 @@ class Run:
         run = cls(folder, config, dataset, chosen)
         refuse_backbone_leaks(binder, dataset.object_ids, chosen)
         _check_cases(run)
-        note = {
-            "data": str(Path(data).resolve()),
-            "fingerprint": dataset.fingerprint,
-            "backbones": backbone_hashes(binder),
-        }
+        started_on = RunStatus(
+            str(dataset.path.resolve()), dataset.fingerprint, chosen.hash, backbone_hashes(binder)
+        )
         with atomic_path(folder) as temporary:
             temporary.mkdir(parents=True)
-            write_text(temporary / "config.yaml", dump_config(config))
-            chosen.write(temporary / "split.parquet")
-            write_json(temporary / "status.json", {**note, "split_hash": chosen.hash, "steps": {}})
+            write_text(RunPaths(temporary).config, dump_config(config))
+            chosen.write(RunPaths(temporary).split)
+            write_status(temporary, started_on)
         return run
 
     @classmethod
@@ -126,18 +128,15 @@ class Run:
             If there is no run, or its dataset is gone or has changed.
         """
         folder = Path(folder)
-        status = folder / "status.json"
-        if not status.exists():
-            raise DataError(f"There is no run in {folder}: start one with 'skybind run'.")
-        note = json.loads(status.read_text())
-        dataset = Dataset.open(data if data is not None else note["data"])
-        if dataset.fingerprint != note["fingerprint"]:
+        status, paths = read_status(folder), RunPaths(folder)
+        dataset = Dataset.open(data if data is not None else status.data)
+        if dataset.fingerprint != status.fingerprint:
             raise DataError(
                 f"The dataset at {dataset.path} is not the one that the run in {folder} was "
-                f"started on (fingerprint {dataset.fingerprint}, then {note['fingerprint']})."
+                f"started on (fingerprint {dataset.fingerprint}, then {status.fingerprint})."
             )
-        config = load_config(folder / "config.yaml")
-        split = Split.read(folder / "split.parquet").align(dataset.object_ids)
+        config = load_config(paths.config)
+        split = Split.read(paths.split).align(dataset.object_ids)
         return cls(folder, config, dataset, split)
 
     @cached_property
@@ -159,71 +158,43 @@ class Run:
         lookup = {name: index for index, name in enumerate(self.classes)}
         return np.asarray([lookup.get(name, -1) for name in self.class_names.tolist()], np.int64)
 
-    @cached_property
-    def modalities(self) -> dict[str, Modality]:
-        """The modalities, their preprocessing fitted on the training objects."""
-        return self.source.modalities
+    def prepare(self) -> BatchSource:
+        """Prepare the observations of all objects, unless that is done, and give them.
 
-    @cached_property
-    def source(self) -> BatchSource:
-        """Prepared data of all objects, fitted; prepared now if that was not done before.
+        This is long work on a new dataset: arrays of every modality are written to `prepared/`,
+        the preprocessing is fitted on the training objects, what cannot be used is listed in
+        `quarantine.parquet`, and the features of frozen backbones are computed. Done once, it is
+        opened from disk, and within one `Run` it costs nothing to ask again.
 
-        Of modalities with a frozen backbone its features are there too.
+        Raises
+        ------
+        DataError
+            If the split has no training objects.
+        ConfigError, ModelError, LeakError
+            If a frozen backbone is not that of before, does not fit, or has seen what is tested on.
         """
-        modalities = build_modalities(self.config, self.dataset.schema)
-        prepared = {}
-        for name, modality in modalities.items():
-            folder = prepared_folder(self.folder / "prepared", modality, self.dataset.fingerprint)
-            with preparing(name, len(self.dataset), folder) as report:
-                prepared[name] = prepare(self.dataset, modality, folder, report)
-        source = BatchSource(modalities, prepared)
-        rows = self.rows("train")
-        if not len(rows):
-            raise DataError(
-                f"The split of the run in {self.folder} has no training objects of the dataset."
-            )
-        source.fit(rows)
-        self._write_quarantine(source)
-        names = [name for name in modalities if self.config.modalities[name].backbone is not None]
-        if not names:
-            return source
-        model = self.folder / "pretrain" / "model"
-        if model.exists():  # its backbones are those of this run, wherever their files are now
-            saved = Model.open(model)
-            source = BatchSource(saved.modalities, prepared)
-            return self._with_features(source, saved.binder)
-        shapes = {name: modality.shape for name, modality in modalities.items()}
-        binder = build_binder(self.config, shapes, names)
-        check_backbones(binder, modalities)
-        refuse_backbone_leaks(binder, self.dataset.object_ids, self.split)
-        self._refuse_other_backbones(binder)
-        for name, encoder in binder.backboned.items():
-            if encoder.statistics:  # it expects inputs as they were normalised for its training
-                modalities[name].load_state(encoder.statistics)
-        return self._with_features(source, binder)
+        if self._prepared is None:
+            self._prepared = prepare_run(self)
+        return self._prepared
 
-    def source_for(self, saved: Model) -> BatchSource:
-        """Prepared data as a saved model was trained on: its preprocessing and its backbones."""
-        own = self.source.prepared
-        fitted = {name: m for name, m in saved.modalities.items() if name in own}
-        source = BatchSource(fitted, {name: without_features(own[name]) for name in fitted})
-        return self._with_features(source, saved.binder)
+    @property
+    def source(self) -> BatchSource:
+        """What `prepare` gives: batches of all objects, with fitted preprocessing."""
+        return self.prepare()
 
-    def _with_features(self, source: BatchSource, binder: Binder) -> BatchSource:
-        """Add the features of frozen backbones, computed now if that was not done before."""
-        views = {}
-        for name in binder.backboned:
-            rows, settings = self.rows("train"), self.config.modalities[name].backbone
-            if (name, name) in self.config.pairs:  # validation looks at a second view too
-                rows = np.concatenate([rows, self.rows("validation")])
-            views[name] = Views(0 if settings is None else settings.views, rows, self.config.seed)
-        root = self.folder / "prepared"
-        return with_features(source, binder, root, self.dataset.fingerprint, views)
+    @property
+    def modalities(self) -> dict[str, Modality]:
+        """The modalities, their preprocessing fitted on the training objects by `prepare`."""
+        return self.source.modalities
 
     @property
     def shapes(self) -> dict[str, InputShape]:
         """What the encoders get."""
         return {name: modality.shape for name, modality in self.modalities.items()}
+
+    def source_for(self, saved: Model) -> BatchSource:
+        """Prepared data as a saved model was trained on: its preprocessing and its backbones."""
+        return source_as_trained(self, saved)
 
     def rows(self, part: str, subset: str | None = None) -> np.ndarray:
         """Indices of the objects of a part of the split (and of a subset of its labels)."""
@@ -243,30 +214,69 @@ class Run:
         for name in names if self.classes else ():
             split = split.with_subset(name, self.class_names, split_seed(self.config))
         if split is not self.split:
-            split.write(self.folder / "split.parquet")
+            split.write(self.paths.split)
             self.split = split
+
+    @property
+    def paths(self) -> RunPaths:
+        """Where everything stands in the run's folder."""
+        return RunPaths(self.folder)
+
+    @property
+    def status(self) -> RunStatus:
+        """What the run was started on."""
+        return read_status(self.folder)
 
     @property
     def identity(self) -> dict[str, Any]:
         """What a model of this run is made for."""
-        note = self.status()
         return {
             "config": self.config.name,
             "seed": self.config.seed,
-            "dataset": note["fingerprint"],
-            "split_hash": note["split_hash"],
+            "dataset": self.status.fingerprint,
+            "split_hash": self.status.split_hash,
         }
 
-    def status(self) -> dict[str, Any]:
-        """Which steps are done, with their seconds."""
-        note: dict[str, Any] = json.loads((self.folder / "status.json").read_text())
-        return note
+    @property
+    def steps(self) -> list[str]:
+        """What is done: `pretrain`, `finetune CASE`, `embed`, `evaluate`, `report`, `discover`."""
+        paths = self.paths
+        cases = [p.folder for p in paths.cases() if result_of(p.folder) is not None]
+        files = {
+            "embed": paths.embeddings,
+            "evaluate": paths.metrics,
+            "report": paths.report,
+            "discover": paths.discover.record,
+        }
+        return [
+            *(["pretrain"] if is_pretrained(paths.pretraining) else []),
+            *(f"finetune {folder.name}" for folder in cases),
+            *(step for step, path in files.items() if path.exists()),
+        ]
 
-    def done(self, step: str, **note: Any) -> None:
-        """Remember that a step is done."""
-        status = self.status()
-        status["steps"][step] = note
-        write_json(self.folder / "status.json", status)
+    def change_evaluation(self, **changes: Any) -> None:
+        """Set keys of the section `evaluation`, in `config.yaml` too; they decide no model.
+
+        Raises
+        ------
+        ConfigError
+            If a key is unknown or a value cannot be.
+        """
+        keys = {f"evaluation.{key}": value for key, value in changes.items()}
+        self.config = with_values(self.config, keys, "the evaluation")
+        write_text(self.paths.config, dump_config(self.config))
+
+    def __repr__(self) -> str:
+        done = [step for step in self.steps if not step.startswith("finetune")]
+        tuned = len(self.steps) - len(done)
+        if tuned:
+            place = 1 if "pretrain" in done else 0
+            done.insert(place, f"{tuned} fine-tuning{'' if tuned == 1 else 's'}")
+        return (
+            f"<Run {self.config.name} in {self.folder}: {len(self.dataset):,} objects of "
+            f"{self.dataset.path.name}, {' + '.join(self.config.modalities)}; "
+            f"done: {', '.join(done) or 'nothing yet'}>"
+        )
 
     def quarantine_counts(self) -> dict[str, dict[str, int]]:
         """Count the observations that could not be used, by modality and reason."""
@@ -276,41 +286,20 @@ class Run:
             counts[name] = {str(r): int(n) for r, n in zip(reasons, numbers, strict=True) if r}
         return counts
 
-    def _write_quarantine(self, source: BatchSource) -> None:
-        ids = self.dataset.object_ids
-        rows = [
-            {"object_id": ids[i], "source": "dataset", "modality": name, "reason": p.reason[i]}
-            for name, p in source.prepared.items()
-            for i in np.flatnonzero(p.reason != "")
-        ]
-        write_quarantine(self.folder, rows)
-
-    def _refuse_other_backbones(self, binder: Binder) -> None:
-        known = self.status().get("backbones", {})
-        for name, digest in backbone_hashes(binder).items():
-            if known.get(name, digest) != digest:
-                raise ConfigError(
-                    f"The weights of modalities.{name}.backbone are not those that the run in "
-                    f"{self.folder} was started with: choose another folder, or bring them back."
-                )
-
     def _refuse_other(self, config: Config, split: Split | None) -> None:
-        old, new = (
-            _leaves(self.config.model_dump(mode="json")),
-            _leaves(config.model_dump(mode="json")),
-        )
-        keys = sorted(old.keys() | new.keys())
-        differ = [key for key in keys if old.get(key) != new.get(key) and not _may_differ(key)]
-        if differ:
-            raise ConfigError(
-                f"{self.folder} holds a run of another configuration (they differ in {differ[0]}): "
-                "choose another folder, or delete that one."
-            )
+        refuse_other_configuration(self.folder, self.config, config)
         given = None if split is None else choose_split(config, self.dataset, split)
         if given is not None and not given.agrees(self.split):
             raise ConfigError(
                 f"{self.folder} holds a run with another split: choose another folder."
             )
+
+
+def is_pretrained(paths: TrainedPaths) -> bool:
+    """Whether a pre-training is done, by training or by taking published weights."""
+    # version 0.1 left no note of published weights that were taken
+    taken = paths.model.exists() and not paths.checkpoint.exists()
+    return taken or result_of(paths.folder) is not None
 
 
 def _check_cases(run: Run) -> None:
@@ -319,45 +308,3 @@ def _check_cases(run: Run) -> None:
 
     for case in cases_of(run):
         options_of(run, case)
-
-
-def _check_pairs(config: Config, modalities: Mapping[str, Modality]) -> None:
-    """Refuse to bind a modality with itself whose two views would be the same."""
-    for a, b in config.pairs:
-        if a == b and not modalities[a].augments:
-            raise ConfigError(
-                f"model.pairs binds '{a}' with itself, but its preprocessing draws nothing at "
-                f"random: set modalities.{a}.preprocessing.noise (or drop), so that the two views "
-                "differ."
-            )
-        backbone = config.modalities[a].backbone
-        if a == b and backbone is not None and backbone.views < 2:
-            raise ConfigError(
-                f"model.pairs binds '{a}' with itself, but modalities.{a}.backbone.views is "
-                f"{backbone.views}, so that its two cached views are the same: set at least 2."
-            )
-
-
-#: Keys that may change in a run that was begun: they decide no model, only which are made.
-_FREE = (
-    "name",
-    "description",
-    "finetuning.modalities",
-    "finetuning.subsets",
-    "finetuning.starts",
-)
-
-
-def _may_differ(key: str) -> bool:
-    """Whether a key may change in a run that was begun."""
-    return key in _FREE or key.startswith(("evaluation.", "tune."))
-
-
-def _leaves(tree: Any, prefix: str = "") -> dict[str, str]:
-    """Flatten nested mappings to dotted keys."""
-    if isinstance(tree, dict) and tree:
-        leaves: dict[str, str] = {}
-        for key, value in tree.items():
-            leaves |= _leaves(value, f"{prefix}.{key}" if prefix else str(key))
-        return leaves
-    return {prefix: yaml.safe_dump(tree)}

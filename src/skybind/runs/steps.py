@@ -1,8 +1,8 @@
 """The steps of a run: pre-train, fine-tune, embed; each is done once and can be resumed."""
 
-import json
-import shutil
+from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -16,16 +16,17 @@ from skybind.data.schema import DatasetSchema
 from skybind.data.splits import Split
 from skybind.embeddings.store import Embeddings
 from skybind.errors import ConfigError, DataError, ModelError
-from skybind.files import write_json
 from skybind.models.build import build_binder, build_classifier
 from skybind.models.frozen_features import matching_source
 from skybind.models.inference import embed_source
 from skybind.models.model import Model
 from skybind.models.published import load_published
 from skybind.models.saving import save_model
+from skybind.once import forget, once
 from skybind.progress import progress_bar, say
 from skybind.runs.cases import Case, options_of
-from skybind.runs.run import Run
+from skybind.runs.layout import RunPaths, TrainedPaths, model_folder
+from skybind.runs.run import Run, is_pretrained
 from skybind.training.finetune import finetune, inverse_weights
 from skybind.training.pretrain import pretrain
 
@@ -48,15 +49,21 @@ def run_pretraining(run: Run, *, resume: bool = True) -> Model:
     resume : bool
         Go on from the last epoch if pre-training was interrupted; otherwise start anew.
     """
-    folder = run.folder / "pretrain"
+    run.prepare()
     if not resume:
         _forget_pretraining(run)
-    adopted = (folder / "model").exists() and not (folder / "last.ckpt").exists()
-    if adopted or _finished(folder / "result.json"):
-        return Model.open(folder / "model")
+    paths = run.paths.pretraining
+    if not is_pretrained(paths):
+        once(paths.folder, {}, partial(_pretrain, run, resume))
+    return Model.open(paths.model)
+
+
+def _pretrain(run: Run, resume: bool) -> dict[str, Any]:
+    """Train and save the binder; gives the result."""
+    paths, source = run.paths.pretraining, run.source
     binder = build_binder(run.config, run.shapes)
     bound = np.logical_or.reduce(
-        [run.source.present(a) & run.source.present(b) for a, b in run.config.pairs]
+        [source.present(a) & source.present(b) for a, b in run.config.pairs]
     )
     rows = {part: run.rows(part)[bound[run.rows(part)]] for part in ("train", "validation")}
     if not len(rows["validation"]):
@@ -64,16 +71,16 @@ def run_pretraining(run: Run, *, resume: bool = True) -> Model:
     _describe(run, f"pre-training {' + '.join(run.config.modalities)}", pair_counts(run, "train"))
     result = pretrain(
         binder,
-        run.source,
+        source,
         rows,
         run.config.training,
-        folder,
+        paths.folder,
         seed=run.config.seed,
         symmetric=run.config.model.loss,
         resume=resume,
     )
     save_model(
-        folder / "model",
+        paths.model,
         binder.cpu(),
         config=run.config,
         modalities=run.modalities,
@@ -81,11 +88,7 @@ def run_pretraining(run: Run, *, resume: bool = True) -> Model:
         trained_on=run.dataset.object_ids[rows["train"]],
         identity={**run.identity, "epoch": result.best_epoch},
     )
-    n_parameters = sum(p.numel() for p in binder.parameters())
-    write_json(folder / "result.json", {**asdict(result), "n_parameters": n_parameters})
-    if result.finished:
-        run.done("pretrain", seconds=result.seconds, best_loss=result.best_loss)
-    return Model.open(folder / "model")
+    return {**asdict(result), "n_parameters": sum(p.numel() for p in binder.parameters())}
 
 
 def adopt_published(run: Run, weights: str | Path) -> Model:
@@ -101,21 +104,26 @@ def adopt_published(run: Run, weights: str | Path) -> Model:
     ModelError
         If the weights do not fit the run's configuration.
     """
-    folder = run.folder / "pretrain"
-    if (folder / "model").exists():
+    paths = run.paths.pretraining
+    if paths.model.exists():
         raise ConfigError(f"The run in {run.folder} is pre-trained already: use a new folder.")
-    binder = build_binder(run.config, run.shapes)
-    load_published(binder, weights)
-    save_model(
-        folder / "model",
-        binder,
-        config=run.config,
-        modalities=run.modalities,
-        schema=run.dataset.schema,
-        trained_on=np.zeros(0, dtype=str),
-        identity={**run.identity, "published": str(weights)},
-    )
-    return Model.open(folder / "model")
+
+    def adopt() -> dict[str, Any]:
+        binder = build_binder(run.config, run.shapes)
+        load_published(binder, weights)
+        save_model(
+            paths.model,
+            binder,
+            config=run.config,
+            modalities=run.modalities,
+            schema=run.dataset.schema,
+            trained_on=np.zeros(0, dtype=str),
+            identity={**run.identity, "published": str(weights)},
+        )
+        return {}
+
+    once(paths.folder, {"published": str(weights)}, adopt)
+    return Model.open(paths.model)
 
 
 def run_finetuning(
@@ -126,6 +134,7 @@ def run_finetuning(
     resume: bool = True,
     out: Path | None = None,
     options: tuple[TrainingOptions, LossOptions] | None = None,
+    key: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Fine-tune one case, unless that is done; gives its result with the folder of its model.
 
@@ -141,6 +150,8 @@ def run_finetuning(
         Folder of the case; in the run's `finetune` by default.
     options : tuple of TrainingOptions and LossOptions, optional
         Instead of the configuration's.
+    key : mapping, optional
+        What else decides the classifier, as JSON can hold it: with another one it is trained anew.
 
     Raises
     ------
@@ -149,8 +160,8 @@ def run_finetuning(
     """
     if not run.classes:
         raise DataError("The dataset has no labels in use: there is nothing to fine-tune on.")
-    folder = run.folder / "finetune" / case.name if out is None else out
-    note = folder / "result.json"
+    run.prepare()
+    paths = run.paths.case(case.name) if out is None else TrainedPaths(out)
     start = None
     if case.start == "pretrained":
         start = pretrained if pretrained is not None else run_model(run)
@@ -159,11 +170,27 @@ def run_finetuning(
         start.refuse_leak(ids[run.rows("validation")], "validation")
         _refuse_misfit(run, case, start)
     origin = start.identity["weights"] if start is not None else None
-    if note.exists():
-        known: dict[str, Any] = json.loads(note.read_text())
-        if resume and known.get("pretrained_weights") == origin:
-            return known
-        shutil.rmtree(folder)  # it was trained from other weights
+    if not resume:
+        forget(paths.folder)
+    made = once(
+        paths.folder,
+        {"pretrained_weights": origin, **(key or {})},
+        partial(_finetune, run, case, start, paths, options, resume),
+    )
+    paths.checkpoint.unlink(missing_ok=True)  # of no use any more
+    paths.best.unlink(missing_ok=True)
+    return made
+
+
+def _finetune(
+    run: Run,
+    case: Case,
+    start: Model | None,
+    paths: TrainedPaths,
+    options: tuple[TrainingOptions, LossOptions] | None,
+    resume: bool,
+) -> dict[str, Any]:
+    """Train and save the classifier of a case; gives the result."""
     seen = np.logical_or.reduce([run.source.present(name) for name in case.modalities])
     rows = {}
     for part in ("train", "validation"):
@@ -191,7 +218,7 @@ def run_finetuning(
         run.labels,
         rows,
         training,
-        folder,
+        paths.folder,
         seed=run.config.seed,
         class_weights=weights,
         label_smoothing=loss.label_smoothing,
@@ -199,7 +226,7 @@ def run_finetuning(
         resume=resume,
     )
     save_model(
-        folder / "model",
+        paths.model,
         classifier.cpu(),
         config=run.config,
         modalities=source.modalities,
@@ -209,13 +236,9 @@ def run_finetuning(
         classes=run.classes,
         identity={**run.identity, "case": case.name},
     )
-    (folder / "last.ckpt").unlink(missing_ok=True)
-    (folder / "best.safetensors").unlink(missing_ok=True)
-    summary = {
+    return {
         **asdict(case),
-        "modalities": list(case.modalities),
         "name": case.name,
-        "pretrained_weights": origin,
         "seconds": result.seconds,
         "best_epoch": result.best_epoch,
         "epochs": len(result.history),
@@ -223,16 +246,13 @@ def run_finetuning(
         "n_train": len(rows["train"]),
         "n_validation": len(rows["validation"]),
     }
-    write_json(note, summary)
-    return summary
 
 
 def run_embedding(run: Run, *, again: bool = False) -> Embeddings:
     """Embed all objects of the run's dataset with the pre-trained model, unless that is done."""
-    folder = run.folder / "embeddings"
     saved = run_model(run)
-    if folder.exists() and not again:
-        stored = Embeddings.read(folder)
+    if run.paths.embeddings.exists() and not again:
+        stored = Embeddings.read(run.paths.embeddings)
         if stored.model.get("weights") == saved.identity["weights"]:
             return stored
     with progress_bar("embedding", len(run.dataset)) as report:
@@ -244,8 +264,7 @@ def run_embedding(run: Run, *, again: bool = False) -> Embeddings:
             model=saved.identity,
             progress=report,
         )
-    embeddings.write(folder)
-    run.done("embed", objects=len(embeddings))
+    embeddings.write(run.paths.embeddings)
     return embeddings
 
 
@@ -254,9 +273,7 @@ def find_pretrained(path: str | Path, schema: DatasetSchema | None = None) -> Mo
 
     With the schema of a dataset, it is checked that the model fits it.
     """
-    path = Path(path)
-    inside = path / "pretrain" / "model"
-    return Model.open(inside if inside.exists() else path, schema)
+    return Model.open(model_folder(path), schema)
 
 
 def run_model(run: Run) -> Model:
@@ -267,12 +284,11 @@ def run_model(run: Run) -> Model:
     ModelError
         If it has none yet.
     """
-    folder = run.folder / "pretrain" / "model"
-    if not folder.exists():
+    if not run.paths.model.exists():
         raise ModelError(
             f"The run in {run.folder} has no pre-trained model yet: run 'skybind pretrain' first."
         )
-    return Model.open(folder)
+    return Model.open(run.paths.model)
 
 
 def _refuse_misfit(run: Run, case: Case, start: Model) -> None:
@@ -316,15 +332,13 @@ def _inside(entry: ModalityConfig) -> tuple[object, ...]:
     return entry.encoder, entry.preprocessing, backbone, entry.projection
 
 
-def _finished(note: Path) -> bool:
-    return note.exists() and bool(json.loads(note.read_text()).get("finished"))
-
-
 def _forget_pretraining(run: Run) -> None:
-    """Remove a pre-training and what was fine-tuned from it."""
-    shutil.rmtree(run.folder / "pretrain", ignore_errors=True)
-    for folder in (run.folder / "finetune").glob("*-pretrained*"):
-        shutil.rmtree(folder)
+    """Remove a pre-training and what was made from it."""
+    paths = run.paths
+    forget(paths.pretraining.folder)
+    for case in paths.cases():
+        if "-pretrained" in case.folder.name:
+            forget(case.folder)
 
 
 def _describe(run: Run, title: str, counts: dict[str, int]) -> None:
@@ -359,12 +373,12 @@ def embed_anything(
         embeddings = run_embedding(run)
         if out is not None:
             embeddings.write(out)
-        return Path(out) if out is not None else run.folder / "embeddings", len(embeddings)
+        return Path(out) if out is not None else run.paths.embeddings, len(embeddings)
     if out is None:
         raise ConfigError("Embedding another dataset needs --out, the folder to write to.")
     dataset = Dataset.open(data)
     saved = find_pretrained(folder, dataset.schema)
-    split_file = folder / "split.parquet"
+    split_file = RunPaths(folder).split
     split = Split.read(split_file) if split_file.exists() else None
     with progress_bar("embedding", len(dataset)) as report:
         embeddings = saved.embed_dataset(dataset, split, progress=report)

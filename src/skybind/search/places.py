@@ -1,6 +1,5 @@
 """Where what is searched lies: embeddings, model and dataset."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,8 @@ import pyarrow.compute as pc
 from skybind.data.dataset import Dataset
 from skybind.data.schema import ID
 from skybind.errors import DataError
+from skybind.runs.layout import RunPaths, model_folder
+from skybind.runs.status import read_status
 
 
 class Places:
@@ -18,17 +19,14 @@ class Places:
     def __init__(self, folder: Path, data: str | Path | None, model: str | Path | None) -> None:
         if not folder.exists():
             raise DataError(f"There is no folder {folder}: name a run or embeddings.")
-        is_run = (folder / "status.json").exists()
-        run = folder if is_run else folder.parent
-        self.embeddings = folder / "embeddings" if is_run else folder
-        self.model = Path(model) if model is not None else run / "pretrain" / "model"
+        is_run = RunPaths(folder).note.exists()
+        run = RunPaths(folder if is_run else folder.parent)
+        self.embeddings = run.embeddings if is_run else folder
         # a run may be named in place of its model
-        if (self.model / "pretrain" / "model").exists():
-            self.model = self.model / "pretrain" / "model"
+        self.model = run.model if model is None else model_folder(model)
         self._data = Path(data) if data is not None else None
-        status = run / "status.json"
-        if data is None and status.exists() and (is_run or folder.name == "embeddings"):
-            self._data = Path(json.loads(status.read_text(encoding="utf-8"))["data"])
+        if data is None and run.note.exists() and self.embeddings == run.embeddings:
+            self._data = Path(read_status(run.folder).data)
         self._dataset: Dataset | None = None
 
     @property

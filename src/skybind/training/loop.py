@@ -42,6 +42,7 @@ from skybind.training.checkpoint import (
 from skybind.training.distributed import average_gradients, broadcast_module
 from skybind.training.launch import keep_freed_memory, make_fabric, quiet, silence
 from skybind.training.metrics import Meter
+from skybind.training.names import BEST, CHECKPOINT
 from skybind.training.progress import ProgressDisplay, Record, RunLog
 from skybind.training.schedule import Schedule, make_optimizer
 from skybind.training.task import Engine, Task
@@ -139,7 +140,7 @@ def fit(
     if isinstance(outcome, SkybindError):
         raise outcome
     task.module.to(home)
-    load_weights(task.module, out / "best.safetensors")
+    load_weights(task.module, out / BEST)
     task.module.eval()
     return outcome
 
@@ -216,12 +217,12 @@ class _Run:
 
     def train(self, resume: bool, display: ProgressDisplay) -> TrainingResult:
         """Train until the last epoch, an early stop or the time limit."""
-        last = self.out / "last.ckpt"
+        last = self.out / CHECKPOINT
         if resume and last.exists():
             self._restore(load_checkpoint(last, self.identity))
         elif self.fabric.is_global_zero:
             last.unlink(missing_ok=True)
-            (self.out / "best.safetensors").unlink(missing_ok=True)
+            (self.out / BEST).unlink(missing_ok=True)
         began = time.monotonic()
         with self._log() as log, display:
             while not self.finished and not self._out_of_time(began):
@@ -381,7 +382,7 @@ class _Run:
     def _save(self, best: bool) -> None:
         if self.fabric.is_global_zero:
             if best:
-                path = self.out / "best.safetensors"
+                path = self.out / BEST
                 with self._averaged():
                     save_weights(self.module, path)
                 if self.on_save:
@@ -396,7 +397,7 @@ class _Run:
             }
             if self.average:
                 state["average"] = self.average.state_dict()
-            save_checkpoint(self.out / "last.ckpt", state)
+            save_checkpoint(self.out / CHECKPOINT, state)
         self.fabric.barrier()
 
     def _restore(self, state: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from skybind.files import atomic_path
 from skybind.progress import Work, say, speaking, task
+from skybind.training.names import LOG
 from skybind.words import about
 
 Record = dict[str, float]
@@ -98,7 +99,7 @@ class RunLog:
         """Write all epochs to the CSV file and the newest one to TensorBoard."""
         columns = list(dict.fromkeys(key for record in history for key in record))
         with (
-            atomic_path(self._folder / "log.csv") as temporary,
+            atomic_path(self._folder / LOG) as temporary,
             temporary.open("w", newline="", encoding="utf-8") as file,
         ):
             table = csv.DictWriter(file, columns)

@@ -1,0 +1,241 @@
+"""What is done is not done again, and what was interrupted goes on: steps, and whole folders.
+
+A *step* (`once`) owns a folder and leaves in it what it makes: a model, a log, tables. Its note
+says what it is made from and, once it is done, its result. A *folder* (`Workplace`,
+`fill_once`) is made as a whole: it grows hidden beside its place, and its name appears when it is
+complete.
+
+    STEP/
+      result.json          {what it is made from, "finished": ..., its result}
+    .NAME.unfinished/
+      key.json             what is being made, written when it is begun
+      journal/00000.json   one entry a finished part
+      work/                becomes NAME
+
+Killed at any moment, neither is taken for done, and the same call goes on with it.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from skybind.errors import DataError, SkybindError
+from skybind.files import write_json
+from skybind.locks import alone
+
+#: In the folder of a step.
+NOTE = "result.json"
+
+Entry = dict[str, Any]
+Note = dict[str, Any]
+
+
+def once(folder: Path, key: Mapping[str, Any], make: Callable[[], Mapping[str, Any]]) -> Note:
+    """Give the result of a step: read if the step is done, made now if it is not.
+
+    What stands in the folder and was made from something else is removed first. What was begun
+    from the same is left for `make` to go on with.
+
+    Parameters
+    ----------
+    folder : Path
+        The step's own.
+    key : mapping of str to anything that JSON can hold
+        What decides the result, as far as it may differ from one call to another.
+    make : callable
+        Does the step, files and all, and gives its result as plain values. One with `finished`
+        false (the time given to it was over) is kept, but the next call goes on with the step.
+
+    Returns
+    -------
+    dict
+        The result, the entries of `key` and `finished`, as JSON keeps them.
+    """
+    note = note_of(folder)
+    if note is not None and any(name not in note or note[name] != key[name] for name in key):
+        forget(folder)
+        note = None
+    if note is not None and _finished(note):
+        return note
+    if note is None:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / NOTE, {**key, "finished": False})
+    write_json(folder / NOTE, {"finished": True, **make(), **key})
+    made = note_of(folder)
+    assert made is not None  # it was written just now
+    return made
+
+
+def result_of(folder: Path) -> Note | None:
+    """Give the result of a step that is done; None of one that is not."""
+    note = note_of(folder)
+    return note if note is not None and _finished(note) else None
+
+
+def forget(folder: Path) -> None:
+    """Remove a step and all that it made; its note goes first, so that no half of it counts."""
+    (folder / NOTE).unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def note_of(folder: Path) -> Note | None:
+    """Give what is noted of a step, done or only begun; None where it was not begun.
+
+    Raises
+    ------
+    DataError
+        If the note cannot be read.
+    """
+    path = folder / NOTE
+    try:
+        note = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except ValueError as error:
+        raise DataError(f"{path} is damaged ({error}): delete {folder} to do it anew.") from error
+    if not isinstance(note, dict):
+        raise DataError(f"{path} is damaged: delete {folder} to do it anew.")
+    return note
+
+
+def _finished(note: Mapping[str, Any]) -> bool:
+    """Whether a step is done; version 0.1 wrote the note of most steps at their end only."""
+    return bool(note.get("finished", True))
+
+
+def fill_once(
+    target: Path, fill: Callable[["Workplace"], None], otherwise: Callable[[], None]
+) -> None:
+    """Make a folder whose name says all that decides its content, unless it is there.
+
+    Parameters
+    ----------
+    target : Path
+    fill : callable
+        Writes to the `work` of the workplace that it is given.
+    otherwise : callable
+        Called when another program is making the same folder; then that one is waited for.
+    """
+    if target.exists():
+        return
+    workplace = Workplace(target, target.name, otherwise)
+    with workplace:
+        if target.exists():
+            workplace.discard()
+        else:
+            fill(workplace)
+
+
+class Workplace:
+    """The hidden folder of a target; a context manager that gives the folder to write to.
+
+    When its block ends well, the folder becomes the target. If the block raises a `SkybindError`
+    (the sources are wrong: doing it again would not help) all is removed; after anything else it
+    stays, to be continued.
+
+    Parameters
+    ----------
+    target : Path
+    key : str
+        Names the work. What is left of another work at this target is thrown away.
+    otherwise : callable
+        Called when another program is at work on the same target; then it is waited for, unless
+        this raises.
+    """
+
+    def __init__(self, target: Path, key: str, otherwise: Callable[[], None]) -> None:
+        self.target, self.key, self.otherwise = target, key, otherwise
+        self.path = target.parent / f".{target.name}.unfinished"
+        self.work, self._journal = self.path / "work", self.path / "journal"
+        self.entries: list[Entry] = []
+        self._lock = ExitStack()
+        self._wanted = True
+
+    def __enter__(self) -> Path:
+        self.target.parent.mkdir(parents=True, exist_ok=True)
+        lock = self.target.parent / f".{self.target.name}.lock"
+        self._lock.enter_context(alone(lock, otherwise=self.otherwise))
+        self._lock.callback(lock.unlink, missing_ok=True)  # while it is still held
+        self.path.mkdir(exist_ok=True)
+        if self._note().get("key") != self.key or not self.work.is_dir():
+            shutil.rmtree(self._journal, ignore_errors=True)
+            shutil.rmtree(self.work, ignore_errors=True)
+            self.work.mkdir()
+            self._journal.mkdir()
+            write_json(self.path / "key.json", {"key": self.key})
+        self.entries = self._read_entries()
+        return self.work
+
+    def note(self, name: str, value: str) -> str:
+        """Remember a text from the first beginning of the work; gives the first one."""
+        note = self._note()
+        if name not in note:
+            write_json(self.path / "key.json", {**note, name: value})
+        return str(note.get(name, value))
+
+    def record(self, entry: Entry) -> None:
+        """Note that a part is finished; `entry["files"]`: the files in the folder that it made."""
+        sizes = {}
+        for name in entry.get("files", []):
+            with (self.work / name).open("rb") as file:
+                os.fsync(file.fileno())  # a lost machine must not keep the entry and lose the file
+                sizes[name] = os.fstat(file.fileno()).st_size
+        path = self._journal / f"{len(self.entries):05d}.json"
+        temporary = path.with_suffix(".tmp")
+        with temporary.open("w", encoding="utf-8") as text:
+            json.dump({**entry, "files": sizes}, text)
+            text.flush()
+            os.fsync(text.fileno())
+        os.replace(temporary, path)
+        self.entries.append({**entry, "files": sizes})
+
+    def discard(self) -> None:
+        """Leave the target as it is: what is in the hidden folder is not wanted."""
+        self._wanted = False
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        try:
+            if kind is None and self._wanted:
+                self._place()
+            if kind is None or issubclass(kind, SkybindError):
+                shutil.rmtree(self.path, ignore_errors=True)
+        finally:
+            self._lock.close()
+
+    def _place(self) -> None:
+        if self.target.is_dir():
+            old = self.path / "old"
+            shutil.rmtree(old, ignore_errors=True)
+            os.replace(self.target, old)
+        os.replace(self.work, self.target)
+
+    def _note(self) -> dict[str, str]:
+        try:
+            return dict(json.loads((self.path / "key.json").read_text(encoding="utf-8")))
+        except (OSError, ValueError):
+            return {}
+
+    def _read_entries(self) -> list[Entry]:
+        """Entries of the parts whose files are all there; what else was begun is removed."""
+        entries: list[Entry] = []
+        while True:
+            path = self._journal / f"{len(entries):05d}.json"
+            try:
+                entry = json.loads(path.read_text(encoding="utf-8"))
+                files = entry["files"].items()
+                if any((self.work / name).stat().st_size != size for name, size in files):
+                    break
+            except (OSError, ValueError, KeyError, AttributeError):
+                break
+            entries.append(entry)
+        kept = {name for entry in entries for name in entry["files"]}
+        for file in [file for file in self.work.rglob("*") if file.is_file()]:
+            if file.relative_to(self.work).as_posix() not in kept:
+                file.unlink()
+        for file in sorted(self._journal.iterdir())[len(entries) :]:
+            file.unlink()
+        return entries

@@ -1,0 +1,71 @@
+"""What is wrong with a run's configuration, found before anything long begins."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from skybind.config import Config
+from skybind.errors import ConfigError
+from skybind.modalities.base import Modality
+
+
+def check_pairs(config: Config, modalities: Mapping[str, Modality]) -> None:
+    """Refuse to bind a modality with itself whose two views would be the same."""
+    for a, b in config.pairs:
+        if a == b and not modalities[a].augments:
+            raise ConfigError(
+                f"model.pairs binds '{a}' with itself, but its preprocessing draws nothing at "
+                f"random: set modalities.{a}.preprocessing.noise (or drop), so that the two views "
+                "differ."
+            )
+        backbone = config.modalities[a].backbone
+        if a == b and backbone is not None and backbone.views < 2:
+            raise ConfigError(
+                f"model.pairs binds '{a}' with itself, but modalities.{a}.backbone.views is "
+                f"{backbone.views}, so that its two cached views are the same: set at least 2."
+            )
+
+
+def refuse_other_configuration(folder: Path, old: Config, new: Config) -> None:
+    """Refuse to go on with a run under a configuration that makes other models.
+
+    Raises
+    ------
+    ConfigError
+        Naming the first key that differs and may not.
+    """
+    before, after = (_leaves(config.model_dump(mode="json")) for config in (old, new))
+    keys = sorted(before.keys() | after.keys())
+    differ = [key for key in keys if before.get(key) != after.get(key) and not _may_differ(key)]
+    if differ:
+        raise ConfigError(
+            f"{folder} holds a run of another configuration (they differ in {differ[0]}): "
+            "choose another folder, or delete that one."
+        )
+
+
+#: Keys that may change in a run that was begun: they decide no model, only which are made.
+_FREE = (
+    "name",
+    "description",
+    "finetuning.modalities",
+    "finetuning.subsets",
+    "finetuning.starts",
+)
+
+
+def _may_differ(key: str) -> bool:
+    """Whether a key may change in a run that was begun."""
+    return key in _FREE or key.startswith(("evaluation.", "tune."))
+
+
+def _leaves(tree: Any, prefix: str = "") -> dict[str, str]:
+    """Flatten nested mappings to dotted keys."""
+    if isinstance(tree, dict) and tree:
+        leaves: dict[str, str] = {}
+        for key, value in tree.items():
+            leaves |= _leaves(value, f"{prefix}.{key}" if prefix else str(key))
+        return leaves
+    return {prefix: yaml.safe_dump(tree)}

@@ -1,0 +1,102 @@
+"""Preparing a run's observations: arrays on disk, fitted preprocessing, features of backbones."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from skybind.data.quarantine import write_quarantine
+from skybind.errors import ConfigError, DataError
+from skybind.modalities.source import BatchSource
+from skybind.modalities.store import prepare, prepared_folder
+from skybind.models.backbones import check_backbones, refuse_backbone_leaks
+from skybind.models.binder import Binder
+from skybind.models.build import build_binder, build_modalities
+from skybind.models.frozen_features import Views, backbone_hashes, with_features, without_features
+from skybind.models.model import Model
+from skybind.progress import preparing
+
+if TYPE_CHECKING:
+    from skybind.runs.run import Run
+
+
+def prepare_run(run: "Run") -> BatchSource:
+    """Prepare all objects of a run; what was prepared before is opened.
+
+    Arrays and features of frozen backbones are kept in `RUN/prepared`, what cannot be used is
+    listed in `RUN/quarantine.parquet`.
+
+    Raises
+    ------
+    DataError
+        If the split has no training objects.
+    ConfigError, ModelError, LeakError
+        If a backbone is not that of before, does not fit, or has seen what is tested on.
+    """
+    modalities = build_modalities(run.config, run.dataset.schema)
+    prepared = {}
+    for name, modality in modalities.items():
+        folder = prepared_folder(run.paths.prepared, modality, run.dataset.fingerprint)
+        with preparing(name, len(run.dataset), folder) as report:
+            prepared[name] = prepare(run.dataset, modality, folder, report)
+    source = BatchSource(modalities, prepared)
+    rows = run.rows("train")
+    if not len(rows):
+        raise DataError(
+            f"The split of the run in {run.folder} has no training objects of the dataset."
+        )
+    source.fit(rows)
+    _write_quarantine(run, source)
+    names = [name for name in modalities if run.config.modalities[name].backbone is not None]
+    if not names:
+        return source
+    if run.paths.model.exists():  # its backbones are those of this run, wherever their files are
+        saved = Model.open(run.paths.model)
+        return _with_features(run, BatchSource(saved.modalities, prepared), saved.binder)
+    shapes = {name: modality.shape for name, modality in modalities.items()}
+    binder = build_binder(run.config, shapes, names)
+    check_backbones(binder, modalities)
+    refuse_backbone_leaks(binder, run.dataset.object_ids, run.split)
+    _refuse_other_backbones(run, binder)
+    for name, encoder in binder.backboned.items():
+        if encoder.statistics:  # it expects inputs as they were normalised for its training
+            modalities[name].load_state(encoder.statistics)
+    return _with_features(run, source, binder)
+
+
+def source_as_trained(run: "Run", saved: Model) -> BatchSource:
+    """Prepared data as a saved model was trained on: its preprocessing and its backbones."""
+    own = run.prepare().prepared
+    fitted = {name: m for name, m in saved.modalities.items() if name in own}
+    source = BatchSource(fitted, {name: without_features(own[name]) for name in fitted})
+    return _with_features(run, source, saved.binder)
+
+
+def _with_features(run: "Run", source: BatchSource, binder: Binder) -> BatchSource:
+    """Add the features of frozen backbones, computed now if that was not done before."""
+    views = {}
+    for name in binder.backboned:
+        rows, settings = run.rows("train"), run.config.modalities[name].backbone
+        if (name, name) in run.config.pairs:  # validation looks at a second view too
+            rows = np.concatenate([rows, run.rows("validation")])
+        views[name] = Views(0 if settings is None else settings.views, rows, run.config.seed)
+    root = run.paths.prepared
+    return with_features(source, binder, root, run.dataset.fingerprint, views)
+
+
+def _write_quarantine(run: "Run", source: BatchSource) -> None:
+    ids = run.dataset.object_ids
+    rows = [
+        {"object_id": ids[i], "source": "dataset", "modality": name, "reason": p.reason[i]}
+        for name, p in source.prepared.items()
+        for i in np.flatnonzero(p.reason != "")
+    ]
+    write_quarantine(run.folder, rows)
+
+
+def _refuse_other_backbones(run: "Run", binder: Binder) -> None:
+    for name, digest in backbone_hashes(binder).items():
+        if run.status.backbones.get(name, digest) != digest:
+            raise ConfigError(
+                f"The weights of modalities.{name}.backbone are not those that the run in "
+                f"{run.folder} was started with: choose another folder, or bring them back."
+            )
