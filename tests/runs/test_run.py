@@ -1,8 +1,10 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
 
+from skybind import once as once_module
 from skybind.config import load_config
 from skybind.data.dataset import Dataset
 from skybind.data.quarantine import read_quarantine
@@ -10,7 +12,9 @@ from skybind.data.splits import Split, random_split
 from skybind.embeddings.store import Embeddings
 from skybind.errors import ConfigError, DataError, LeakError, ModelError
 from skybind.evaluation.classes import baselines, evaluate_case
+from skybind.once import NOTE
 from skybind.runs.cases import Case, choose_cases, finished_cases, options_of
+from skybind.runs.layout import RunPaths
 from skybind.runs.run import Run
 from skybind.runs.steps import embed_anything, find_pretrained, run_finetuning, run_pretraining
 from skybind.study import run_all
@@ -35,6 +39,71 @@ def test_a_whole_run_leaves_everything_in_its_folder(whole):
     everything = ("photometry", "spectrum", "metadata")
     assert names == {(m, p) for m in (("photometry",), everything) for p in (True, False)}
     assert load_config(folder / "config.yaml") == load_config("stars-small", QUICK)
+
+
+def test_a_run_says_what_it_is_and_what_is_done(whole, stars, config, tmp_path):
+    run = Run.open(whole[0], show=False)
+    cases = [f"finetune {path.name}" for path in sorted((whole[0] / "finetune").iterdir())]
+    assert len(cases) == 4
+    assert run.steps == ["pretrain", *cases, "embed", "evaluate", "report"]
+    assert repr(run) == (
+        f"<Run stars-small in {whole[0]}: 400 objects of stars, photometry + spectrum + metadata; "
+        "done: pretrain, 4 fine-tunings, embed, evaluate, report>"
+    )
+    new = Run.start(config, Dataset.open(stars), tmp_path / "new", show=False)
+    assert new.steps == []
+    assert repr(new).endswith("done: nothing yet>")
+
+
+def test_the_layout_knows_every_file_of_a_run(whole):
+    """What no path names is nobody's, but the quarantine, which is the dataset's."""
+    known = {"quarantine.parquet"}
+    for paths in (RunPaths(whole[0]), *RunPaths(whole[0]).cases(), RunPaths(whole[0]).pretraining):
+        properties = [n for n, entry in vars(type(paths)).items() if isinstance(entry, property)]
+        found = [getattr(paths, name) for name in properties]
+        known |= {str(getattr(p, "folder", p).relative_to(whole[0])) for p in found}
+        known.add(str((paths.folder / NOTE).relative_to(whole[0])))
+    trees = {"pretrain", "finetune"}
+    there = [p for p in whole[0].iterdir() if p.name not in trees]
+    there += [p for tree in ("pretrain", "finetune/*") for p in whole[0].glob(f"{tree}/*")]
+    assert {str(path.relative_to(whole[0])) for path in there} <= known
+
+
+def test_a_classifier_that_was_killed_before_its_note_is_not_trained_again(
+    whole, tmp_path, monkeypatch
+):
+    shutil.copytree(whole[0], tmp_path / "run", ignore=shutil.ignore_patterns("prepared"))
+    (tmp_path / "run" / "prepared").symlink_to(whole[0] / "prepared")
+    run = Run.open(tmp_path / "run", show=False)
+    case = Case(("metadata",), "25", "scratch")
+    write = once_module.write_json
+
+    def dies(path, note):
+        if note.get("finished"):
+            raise KeyboardInterrupt
+        write(path, note)
+
+    monkeypatch.setattr(once_module, "write_json", dies)
+    with pytest.raises(KeyboardInterrupt):
+        run_finetuning(run, case)
+    monkeypatch.undo()
+    paths = run.paths.case(case.name)
+    log = paths.log.read_text()
+    assert case not in finished_cases(run)
+    assert "finetune metadata-25-scratch" not in run.steps
+    run_finetuning(run, case)
+    assert paths.log.read_text() == log  # its seconds too: no epoch was trained again
+    assert case in finished_cases(run)
+    assert not paths.checkpoint.exists()
+
+
+def test_a_run_of_a_newer_version_is_refused(whole, stars, config, tmp_path):
+    shutil.copytree(whole[0], tmp_path / "run", ignore=shutil.ignore_patterns("prepared", "fine*"))
+    path = tmp_path / "run" / "status.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "run_version": 99}))
+    for ask in (lambda: Run.open(path.parent), lambda: Run.start(config, stars, path.parent)):
+        with pytest.raises(DataError, match="made by a newer skybind"):
+            ask()
 
 
 def test_it_says_how_many_objects_each_pair_had(whole, stars):
