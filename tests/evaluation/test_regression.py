@@ -206,7 +206,7 @@ def test_clusters_again_with_another_radius(whole):
     assert stored["clusters"] == again
     assert stored["regression"] == metrics["regression"]
     # the configuration tells how they were found, and another evaluation finds the same
-    opened = Run.open(folder / "run", show=False)
+    opened = Run.open(folder / "run")
     assert opened.config == run.config
     assert opened.config.evaluation.island_radius == 50.0
     assert write_report(run).stat().st_size > 0

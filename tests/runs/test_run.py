@@ -42,7 +42,7 @@ def test_a_whole_run_leaves_everything_in_its_folder(whole):
 
 
 def test_a_run_says_what_it_is_and_what_is_done(whole, stars, config, tmp_path):
-    run = Run.open(whole[0], show=False)
+    run = Run.open(whole[0])
     cases = [f"finetune {path.name}" for path in sorted((whole[0] / "finetune").iterdir())]
     assert len(cases) == 4
     assert run.steps == ["pretrain", *cases, "embed", "evaluate", "report"]
@@ -50,7 +50,7 @@ def test_a_run_says_what_it_is_and_what_is_done(whole, stars, config, tmp_path):
         f"<Run stars-small in {whole[0]}: 400 objects of stars, photometry + spectrum + metadata; "
         "done: pretrain, 4 fine-tunings, embed, evaluate, report>"
     )
-    new = Run.start(config, Dataset.open(stars), tmp_path / "new", show=False)
+    new = Run.start(config, Dataset.open(stars), tmp_path / "new")
     assert new.steps == []
     assert repr(new).endswith("done: nothing yet>")
 
@@ -74,7 +74,7 @@ def test_a_classifier_that_was_killed_before_its_note_is_not_trained_again(
 ):
     shutil.copytree(whole[0], tmp_path / "run", ignore=shutil.ignore_patterns("prepared"))
     (tmp_path / "run" / "prepared").symlink_to(whole[0] / "prepared")
-    run = Run.open(tmp_path / "run", show=False)
+    run = Run.open(tmp_path / "run")
     case = Case(("metadata",), "25", "scratch")
     write = once_module.write_json
 
