@@ -310,7 +310,7 @@ def test_answers_and_what_they_trained_are_kept(files, tmp_path):
     for column in ("object_id", "split", "label", "class"):
         assert now[column].to_pylist() == was[column].to_pylist()
     # probabilities are calibrated now: their logarithms are the old ones by a temperature
-    case = case_classes(run, training.case, run.folder / "labels" / training.case.name)
+    case = case_classes(run, training.case, run.paths.labels.case(training.case.name))
     old_p = np.stack([was[f"p_{name}"].to_numpy() for name in case.classes], axis=1)
     np.testing.assert_allclose(softmax(case.logits()), old_p, **CLOSE)
 

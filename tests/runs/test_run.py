@@ -268,7 +268,7 @@ def test_a_subset_that_was_not_asked_for_at_the_start_is_drawn_later_and_stored(
     np.testing.assert_array_equal(stored.subsets["5-each"], other.split.subsets["5-each"])
     assert stored.agrees(begun)
     again = Run.start(config, stars, folder, split=begun)
-    assert again.status()["split_hash"] == begun.hash
+    assert again.status.split_hash == begun.hash
     # and the same command with more cases goes on with it too
     assert Run.start(asked, stars, folder).config.subsets == asked.subsets
     assert evaluate_case(run, case)["subset"] == "5-each"
