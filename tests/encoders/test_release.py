@@ -17,7 +17,7 @@ from skybind.encoders.release import (
     to_astrom3_state,
 )
 from skybind.errors import ModelError
-from skybind.training.losses import contrastive_loss
+from skybind.training.losses import pairs_loss
 
 REFERENCE = Path(__file__).parents[3] / "shared" / "reference"
 needs_reference = pytest.mark.skipif(
@@ -97,9 +97,20 @@ def test_losses_are_the_published_codes(golden):
         loss = cross_entropy(logits, diagonal) + cross_entropy(logits.T, diagonal)
         # 1e-5, or the last digit of a float32 where the loss is tens
         assert loss.item() == pytest.approx(wanted[f"loss_{name}"].item(), rel=1e-6, abs=1e-5)
-        own, _, rows = contrastive_loss(embeddings[first], embeddings[second], scale)
-        assert own.item() == pytest.approx(wanted[f"loss_{name}"].item(), rel=1e-6, abs=1e-5)
-        assert rows == len(logits)
+        present = dict.fromkeys(embeddings, torch.ones(len(logits), dtype=torch.bool))
+        own = pairs_loss(embeddings, present, [(first, second)], _OneScale(scale))
+        assert own["loss"].item() == pytest.approx(
+            wanted[f"loss_{name}"].item(), rel=1e-6, abs=1e-5
+        )
+        assert own[f"n/{first}-{second}"] == len(logits)
+
+
+class _OneScale:
+    def __init__(self, scale):
+        self._scale = scale
+
+    def value(self, pair):
+        return self._scale
 
 
 def _published_state(tmp_path, projections=True):

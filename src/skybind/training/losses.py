@@ -33,49 +33,6 @@ def pair_name(pair: Pair) -> str:
     return "-".join(pair)
 
 
-def contrastive_loss(
-    a: Tensor,
-    b: Tensor,
-    scale: Tensor | float,
-    present: Tensor | None = None,
-    symmetric: Symmetric = "sum",
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Symmetric cross-entropy of scaled cosine similarities against the diagonal.
-
-    `CE(logits) + CE(logits^T)` with `logits = scale * a @ b.T` (AstroM3, arXiv:2411.08842;
-    CLIP and AstroCLIP take the mean of the two). On several ranks the rows of all of them
-    serve as negatives, and each rank gets the loss of the whole batch.
-
-    Parameters
-    ----------
-    a, b : Tensor, shape (n, D)
-        Unit-length embeddings of the same objects in two modalities.
-    scale : Tensor or float
-        Inverse temperature.
-    present : BoolTensor, shape (n,), optional
-        Rows that have both; the others take no part.
-    symmetric : {"sum", "mean"}
-        How the two directions are joined.
-
-    Returns
-    -------
-    loss : Tensor
-        Scalar; zero, with a valid graph, where fewer than two rows take part.
-    accuracy : Tensor
-        Share of rows whose nearest partner is their own, mean of both directions, no gradient.
-    rows : Tensor
-        Number of rows that took part (zero if there was but one).
-    """
-    if present is None:
-        present = torch.ones(len(a), dtype=torch.bool, device=a.device)
-    (every_a, start), (every_b, _) = gather_rows(a.float()), gather_rows(b.float())
-    everywhere, _ = gather_rows(present)
-    here = slice(start, start + len(a))
-    parts = _pair_sums(every_a, every_b, everywhere, here, scale)
-    loss, accuracy, rows = _pair_means(sum_over_ranks(parts), everywhere, symmetric)
-    return loss, accuracy, rows
-
-
 def pairs_loss(
     embeddings: Mapping[str, Tensor],
     present: Mapping[str, Tensor],
@@ -85,13 +42,19 @@ def pairs_loss(
 ) -> dict[str, Tensor]:
     """Contrastive loss over all pairs of modalities.
 
+    Of each pair the symmetric cross-entropy of scaled cosine similarities against the diagonal:
+    `CE(logits) + CE(logits^T)` with `logits = scale * a @ b.T` (AstroM3, arXiv:2411.08842; CLIP
+    and AstroCLIP take the mean of the two). On several ranks the rows of all of them serve as
+    negatives, and each rank gets the loss of the whole batch.
+
     Parameters
     ----------
     embeddings : dict of str to Tensor, shape (n, D)
         Unit-length embeddings by modality. A modality that is paired with itself has its
         second view under `second_view(modality)`.
     present : dict of str to BoolTensor, shape (n,)
-        Which rows have each of them; a pair's loss uses the rows that have both.
+        Which rows have each of them; a pair's loss uses the rows that have both, and is zero, with
+        a valid graph, where they are fewer than two.
     pairs : list of (str, str)
         The pairs to bind.
     scales : Scales
@@ -103,8 +66,9 @@ def pairs_loss(
     -------
     dict of str to Tensor
         `loss`, the sum over pairs (differentiable), and for each pair `loss/A-B`,
-        `accuracy/A-B` (in-batch retrieval) and `n/A-B` (rows that took part), detached.
-        On several ranks all are those of the whole batch.
+        `accuracy/A-B` (share of rows whose nearest partner is their own, mean of both directions)
+        and `n/A-B` (rows that took part), detached. On several ranks all are those of the whole
+        batch.
     """
     names = list(embeddings)
     stacked = torch.stack([embeddings[name].float() for name in names], dim=1)
