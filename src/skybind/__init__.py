@@ -1,3 +1,79 @@
-"""Bind the views of one star or galaxy in one embedding space."""
+"""Bind the views of one star or galaxy in one embedding space.
 
-__version__ = "0.1.0"
+>>> import skybind as sb
+>>> sb.load  # doctest: +ELLIPSIS
+<function load at ...>
+
+Nothing heavy is imported before it is used.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from skybind.version import __version__
+
+if TYPE_CHECKING:
+    from skybind.api import Matches, Model, Run, import_survey, load
+    from skybind.config.load import load_config
+    from skybind.config.schema import Config
+    from skybind.data.dataset import Dataset
+    from skybind.embeddings.store import Embeddings
+    from skybind.errors import ConfigError, DataError, LeakError, ModelError, SkybindError
+    from skybind.progress import set_verbosity
+    from skybind.simulate.write import write_galaxies as simulate_galaxies
+    from skybind.simulate.write import write_stars as simulate_stars
+
+#: Public name -> module, and its name there if it is another.
+_PLACES = {
+    "Config": "skybind.config.schema",
+    "ConfigError": "skybind.errors",
+    "DataError": "skybind.errors",
+    "Dataset": "skybind.data.dataset",
+    "Embeddings": "skybind.embeddings.store",
+    "LeakError": "skybind.errors",
+    "Matches": "skybind.api",
+    "Model": "skybind.api",
+    "ModelError": "skybind.errors",
+    "Run": "skybind.api",
+    "SkybindError": "skybind.errors",
+    "import_survey": "skybind.api",
+    "load": "skybind.api",
+    "load_config": "skybind.config.load",
+    "set_verbosity": "skybind.progress",
+    "simulate_galaxies": "skybind.simulate.write:write_galaxies",
+    "simulate_stars": "skybind.simulate.write:write_stars",
+}
+
+__all__ = [
+    "Config",
+    "ConfigError",
+    "DataError",
+    "Dataset",
+    "Embeddings",
+    "LeakError",
+    "Matches",
+    "Model",
+    "ModelError",
+    "Run",
+    "SkybindError",
+    "__version__",
+    "import_survey",
+    "load",
+    "load_config",
+    "set_verbosity",
+    "simulate_galaxies",
+    "simulate_stars",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module 'skybind' has no attribute '{name}'")
+    module, _, other = _PLACES[name].partition(":")
+    value = getattr(importlib.import_module(module), other or name)
+    globals()[name] = value  # asked for once
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PLACES})

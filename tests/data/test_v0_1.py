@@ -34,7 +34,7 @@ from skybind.runs.cases import finished_cases
 from skybind.runs.classes import case_classes
 from skybind.runs.run import Run
 from skybind.runs.steps import run_embedding, run_finetuning, run_pretraining
-from skybind.search.search import search
+from skybind.search.search import SearchOptions, search
 
 FILES = Path(__file__).parent / "v0.1"
 KNOWN = json.loads((FILES / "known.json").read_text())
@@ -240,7 +240,12 @@ def test_a_report_is_made_of_old_metrics(runs, name):
 @pytest.mark.parametrize("known", KNOWN["search"], ids=lambda known: known["queries"][0])
 def test_a_search_finds_the_same_objects(runs, files, known):
     asked = {key: known[key] for key in known if key not in ("object_id", "cosine", "relation")}
-    found = search(runs["stars"].folder, **asked, data=files / "stars")
+    found = search(
+        runs["stars"].folder,
+        asked.pop("queries"),
+        SearchOptions(**asked),
+        data=files / "stars",
+    )
     assert found.object_id.tolist() == known["object_id"]
     assert found.relation.tolist() == known["relation"]
     np.testing.assert_allclose(found.cosine, known["cosine"], **CLOSE)

@@ -6,7 +6,7 @@ import pytest
 from skybind.data.schema import Column
 from skybind.data.write import DatasetWriter
 from skybind.embeddings.store import Embeddings
-from skybind.search.search import search
+from skybind.search.search import SearchOptions, search
 
 IDS = np.array(["a", "b", "c", "d", "e"])
 
@@ -36,7 +36,7 @@ def survey(tmp_path):
     Embeddings(IDS, np.full(5, "train"), vectors, present).write(tmp_path / "embeddings")
 
     def find(**options):
-        return search(tmp_path / "embeddings", ["a"], data=folder, k=5, **options)
+        return search(tmp_path / "embeddings", ["a"], SearchOptions(k=5, **options), data=folder)
 
     return find
 

@@ -10,8 +10,13 @@ from skybind.data.dataset import Dataset
 from skybind.embeddings.store import Embeddings
 from skybind.errors import DataError, ModelError
 from skybind.modalities.cleaning import clean_photometry, clean_spectrum
-from skybind.search.search import search
+from skybind.search.search import SearchOptions
+from skybind.search.search import search as search_embeddings
 from skybind.tables import write_table
+
+
+def search(folder, queries, *, data=None, model=None, **options):
+    return search_embeddings(folder, queries, SearchOptions(**options), data=data, model=model)
 
 
 @pytest.fixture(scope="module")

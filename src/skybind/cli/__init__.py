@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from skybind import __version__
 from skybind.cli import (
     backbone,
     classify,
@@ -27,6 +26,7 @@ from skybind.cli.options import Commands
 from skybind.errors import SkybindError
 from skybind.progress import set_verbosity
 from skybind.training.launcher import processes
+from skybind.version import __version__
 
 app = Commands(
     help="Bind the views of one star or galaxy - light curve, spectrum, image, catalogue row - "

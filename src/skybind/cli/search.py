@@ -104,12 +104,11 @@ def search(
     Example: skybind search run/ spec-0412.fits --to photometry --top 5 --figure found.pdf
     """
     from skybind.search.result import predicted_table, render_result
+    from skybind.search.search import SearchOptions
     from skybind.search.search import search as search_embeddings
     from skybind.tables import write_table
 
-    result = search_embeddings(
-        folder,
-        queries,
+    options = SearchOptions(
         source=_names(source, "+"),
         target=_names(target, "+"),
         k=k,
@@ -122,9 +121,8 @@ def search(
         index=index,
         recall=recall,
         memory_gb=memory,
-        data=data,
-        model=model,
     )
+    result = search_embeddings(folder, queries, options, data=data, model=model)
     if speaking():
         print_rich(render_result(result))
     if out is not None:

@@ -76,7 +76,7 @@ def map_run(run: Run, embeddings: Embeddings, every: bool) -> list[Layout]:
     if run.config.evaluation.map == "none":
         return []
     sets = modality_sets(embeddings.modalities)
-    layouts = [_layout(run, embeddings, group) for group in (sets if every else sets[-1:])]
+    layouts = [lay_out(run, embeddings, group) for group in (sets if every else sets[-1:])]
     return [layout for layout in layouts if layout is not None]
 
 
@@ -254,7 +254,7 @@ def read_layouts(path: Path) -> list[Layout]:
     return layouts
 
 
-def _layout(run: Run, embeddings: Embeddings, group: tuple[str, ...]) -> Layout | None:
+def lay_out(run: Run, embeddings: Embeddings, group: tuple[str, ...]) -> Layout | None:
     """Fit a map on training objects and place test objects in it."""
     rng = np.random.default_rng(run.config.seed)
     seen = embeddings.any_present(group)

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from skybind import __version__
 from skybind.once import note_of, result_of
 from skybind.runs.run import Run
 from skybind.runs.steps import pair_counts
+from skybind.version import __version__
 
 VERSIONED = ("torch", "lightning", "numpy", "scikit-learn", "pyarrow", "astropy")
 

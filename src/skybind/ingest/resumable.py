@@ -11,12 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from skybind import __version__
 from skybind.data.schema import Column
 from skybind.data.write import DatasetWriter
 from skybind.errors import DataError
 from skybind.files import json_hash
 from skybind.once import Entry, Workplace
+from skybind.version import __version__
 
 
 def source_state(paths: Iterable[Path]) -> dict[str, list[int]]:

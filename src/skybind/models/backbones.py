@@ -19,7 +19,6 @@ from safetensors.numpy import load_file as load_arrays
 from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import load_file, save_file
 
-from skybind import __version__
 from skybind.data.schema import same_attribute
 from skybind.data.splits import Split
 from skybind.encoders.registry import Encoder, build_encoder
@@ -30,6 +29,7 @@ from skybind.modalities.base import Modality
 from skybind.modalities.shape import InputShape
 from skybind.models.binder import Binder
 from skybind.models.leaks import hash_ids, refuse_seen
+from skybind.version import __version__
 
 BACKBONE_VERSION = 1
 

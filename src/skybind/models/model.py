@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -79,7 +79,7 @@ class Model:
     @classmethod
     def open(
         cls, folder: str | Path, schema: Any = None, modalities: Sequence[str] | None = None
-    ) -> "Model":
+    ) -> Self:
         """Open a saved model.
 
         Parameters

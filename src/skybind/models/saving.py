@@ -10,7 +10,6 @@ import torch
 from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import save_file
 
-from skybind import __version__
 from skybind.config import Config
 from skybind.files import atomic_path, write_json
 from skybind.modalities.base import Modality
@@ -19,6 +18,7 @@ from skybind.models.binder import Binder
 from skybind.models.classifier import Classifier
 from skybind.models.leaks import hash_ids
 from skybind.models.saved_schema import schema_note
+from skybind.version import __version__
 
 MODEL_VERSION = 1
 

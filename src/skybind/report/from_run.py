@@ -19,6 +19,7 @@ from skybind.measures.retrieval import top_matches
 from skybind.report.build import build_report
 from skybind.report.data import ReportData
 from skybind.report.figures.pictures import IMAGES, SAMPLES, SPECTRA
+from skybind.report.run_map import map_panels
 from skybind.report.views import ClusterView, Match, PredictionView, QueryView
 from skybind.runs.cases import Case, finished_cases, widest_case
 from skybind.runs.classes import case_classes
@@ -94,12 +95,7 @@ def _map_panels(run: Run, layouts: list[Layout]) -> list[MapPanel]:
     whole = next((one for one in layouts if set(one.modalities) == set(run.modalities)), None)
     if whole is None:
         return []
-    return [
-        MapPanel(
-            part, whole.position[whole.part == part], run.labels[whole.rows[whole.part == part]]
-        )
-        for part in dict.fromkeys(whole.part.tolist())
-    ]
+    return map_panels(run, whole)
 
 
 def _map_views(run: Run, layouts: list[Layout], metrics: Mapping[str, Any]) -> list[MapView]:

@@ -10,7 +10,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from skybind import __version__
 from skybind.errors import ConfigError, DataError, ModelError
 from skybind.files import json_hash
 from skybind.ingest.given import Given
@@ -19,11 +18,12 @@ from skybind.models.model import Model
 from skybind.models.reliability import read_reliability
 from skybind.once import Workplace
 from skybind.progress import progress_bar, say
-from skybind.runs.cases import Case, finished_cases, rank_of, stored_cases
+from skybind.runs.cases import Case, rank_of, stored_cases
 from skybind.runs.classes import case_classes, case_reliability
 from skybind.runs.layout import RunPaths
 from skybind.runs.run import Run
 from skybind.tables import check_ending, write_table, write_tables
+from skybind.version import __version__
 from skybind.words import nearest
 
 #: Objects of one piece of the table while it is made.
@@ -123,13 +123,13 @@ def _measure_first(folder: Path, name: str) -> None:
     except DataError as error:
         say(f"The classifier cannot be calibrated: {error}")
         return
-    case_reliability(run, next(case for case in finished_cases(run) if case.name == name))
+    case_reliability(run, stored_case(folder, name))
 
 
 def _own_objects(folder: Path, name: str, out: Path) -> Classified:
     """Write the classes of a run's own objects, which are computed once."""
     run = Run.open(folder)
-    case = next(case for case in finished_cases(run) if case.name == name)
+    case = stored_case(folder, name)
     table = case_classes(run, case).for_people
     write_table(table, out)
     counts = Counter(c for c in table["class"].to_pylist() if c is not None)
@@ -206,6 +206,11 @@ def find_classifier(
     else:
         chosen = best_case(cases, modalities)
     return RunPaths(folder).case(chosen.name).model, chosen.name
+
+
+def stored_case(folder: Path, name: str) -> Case:
+    """Return a case that has been fine-tuned in the folder of a run, by its name."""
+    return next(case for case in stored_cases(folder) if case.name == name)
 
 
 def best_case(cases: Sequence[Case], modalities: Sequence[str] | None = None) -> Case:

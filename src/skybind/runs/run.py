@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -57,7 +57,7 @@ class Run:
         out: str | Path,
         *,
         split: Split | None = None,
-    ) -> "Run":
+    ) -> Self:
         """Start a run in folder `out`, or go on with the one that stands there.
 
         Parameters
@@ -113,7 +113,7 @@ class Run:
         return run
 
     @classmethod
-    def open(cls, folder: str | Path, *, data: str | Path | None = None) -> "Run":
+    def open(cls, folder: str | Path, *, data: str | Path | None = None) -> Self:
         """Open a run's folder.
 
         Parameters

@@ -53,6 +53,12 @@ def write_search_figure(
     kind = path.suffix.lower()
     if kind not in KINDS:
         raise DataError(f"{path} ends in none of {', '.join(KINDS)}: choose one of them.")
+    with report_style(), atomic_path(path) as temporary:
+        draw_search(result, dataset, number).savefig(temporary, format=kind[1:], dpi=150)
+
+
+def draw_search(result: SearchResult, dataset: Dataset, number: int = 0) -> "Figure":
+    """Draw a query and its best matches; arguments as of `write_search_figure`."""
     query = result.queries[number]
     shown = np.flatnonzero(result.query == number)[:SHOWN]
     names = [query.name] if query.row is not None else []
@@ -74,9 +80,8 @@ def write_search_figure(
         drawn = _from_file(query)
     origin = "simulated data" if dataset.schema.simulated else "real observations"
     predicted = result.spectra[number] if result.spectra else None
-    with report_style(), atomic_path(path) as temporary:
-        figure = search_figure((title, drawn), matches, f"Survey: {origin}.", predicted)
-        figure.savefig(temporary, format=kind[1:], dpi=150)
+    with report_style():
+        return search_figure((title, drawn), matches, f"Survey: {origin}.", predicted)
 
 
 def _title(result: SearchResult, i: int) -> str:

@@ -1,6 +1,7 @@
 """Search: the objects of a survey that are most like an object or a new observation."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,38 +21,17 @@ from skybind.words import nearest
 MANY_LISTS = 8
 
 
-def search(
-    folder: str | Path,
-    queries: Sequence[str | Path],
-    *,
-    source: Sequence[str] | None = None,
-    target: Sequence[str] | None = None,
-    k: int = 10,
-    where: str | None = None,
-    split: str | None = None,
-    contrast: str | None = None,
-    columns: Sequence[str] | None = None,
-    predict: Sequence[str] = (),
-    values: Mapping[str, float] | None = None,
-    index: bool = False,
-    recall: float = 0.95,
-    memory_gb: float = MEMORY_GB,
-    data: str | Path | None = None,
-    model: str | Path | None = None,
-    rule: DuplicateRule | None = None,
-) -> SearchResult:
-    """Find the k objects most like each query.
+@dataclass(frozen=True)
+class SearchOptions:
+    """What is searched, and what is told of the matches.
 
-    Parameters
+    Attributes
     ----------
-    folder : str or Path
-        Of a run, or of embeddings.
-    queries : sequence of str or Path
-        Ids of objects, or files of new observations.
     source, target : sequence of str, optional
         Modalities to search by, and to search in; several stand for their mean. By default an
         object is searched by all that it has, in the same; a file by what it holds.
     k : int
+        Matches of each query.
     where : str, optional
         Condition on the dataset's columns (see `skybind.data.where`).
     split : str, optional
@@ -71,6 +51,40 @@ def search(
         What an index that is built has to reach.
     memory_gb : float
         Most memory for vectors.
+    """
+
+    source: Sequence[str] | None = None
+    target: Sequence[str] | None = None
+    k: int = 10
+    where: str | None = None
+    split: str | None = None
+    contrast: str | None = None
+    columns: Sequence[str] | None = None
+    predict: Sequence[str] = ()
+    values: Mapping[str, float] | None = None
+    index: bool = False
+    recall: float = 0.95
+    memory_gb: float = MEMORY_GB
+
+
+def search(
+    folder: str | Path,
+    queries: Sequence[str | Path],
+    options: SearchOptions | None = None,
+    *,
+    data: str | Path | None = None,
+    model: str | Path | None = None,
+    rule: DuplicateRule | None = None,
+) -> SearchResult:
+    """Find the k objects most like each query.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Of a run, or of embeddings.
+    queries : sequence of str or Path
+        Ids of objects, or files of new observations.
+    options : SearchOptions, optional
     data, model : str or Path, optional
         Dataset and model, where the folder does not tell.
     rule : DuplicateRule, optional
@@ -81,36 +95,34 @@ def search(
     DataError, ModelError
         If there is no such object, file, modality or column, or nothing is left to search.
     """
-    if k < 1:
-        raise DataError(f"The number of matches is {k}: give at least 1.")
+    options = options or SearchOptions()
+    source, contrast = options.source, options.contrast
+    if options.k < 1:
+        raise DataError(f"The number of matches is {options.k}: give at least 1.")
     if not queries:
         raise DataError("There is no query: name an object or a file.")
     places = Places(Path(folder), data, model)
-    stream = EmbeddingStream.open(places.embeddings, memory_gb)
-    for names in (source, target, [contrast] if contrast else None):
+    stream = EmbeddingStream.open(places.embeddings, options.memory_gb)
+    for names in (source, options.target, [contrast] if contrast else None):
         stream.require(names if names is not None else list(stream.modalities)[:1])
-    found = [_resolve(query, stream, places, source, contrast, values) for query in queries]
+    found = [_resolve(query, stream, places, options) for query in queries]
     by = [list(source or query.vectors) for query in found]
-    searched_in = list(target or (by[0] if all(b == by[0] for b in by) else stream.modalities))
+    alike = all(names == by[0] for names in by)
+    searched_in = list(options.target or (by[0] if alike else stream.modalities))
     stream.require([*searched_in, *(name for names in by for name in names)])
     vectors = np.stack([q.vector(names) for q, names in zip(found, by, strict=True)])
-    keep = _filters(stream, places, where, split, contrast)
-    result = _find(stream, found, by, searched_in, vectors, keep, k, index, recall)
+    keep = _filters(stream, places, options)
+    result = _find(stream, found, by, searched_in, vectors, keep, options)
     if contrast is not None:
         result = _rank_by_contrast(result, stream, contrast)
-    describe_matches(result, places, columns, predict, rule or DuplicateRule())
+    describe_matches(result, places, options.columns, options.predict, rule or DuplicateRule())
     return result
 
 
 def _resolve(
-    query: str | Path,
-    stream: EmbeddingStream,
-    places: Places,
-    source: Sequence[str] | None,
-    contrast: str | None,
-    values: Mapping[str, float] | None,
+    query: str | Path, stream: EmbeddingStream, places: Places, options: SearchOptions
 ) -> Query:
-    text = str(query)
+    text, source, contrast = str(query), options.source, options.contrast
     suffix = Path(text.lower().removesuffix(".gz")).suffix
     is_file = Path(text).is_file()
     if not is_file and (suffix in SUFFIXES or "/" in text) and text not in stream:
@@ -120,7 +132,7 @@ def _resolve(
             raise DataError(f"A contrast needs two observations of the query: {text} has one.")
         if source is not None and len(source) > 1:
             raise DataError(f"{text} holds one modality: give --from one, not several.")
-        return query_file(text, places.model, stream, source[0] if source else None, values)
+        return query_file(text, places.model, stream, source[0] if source else None, options.values)
     names = list(source) if source is not None else list(stream.modalities)
     wanted = [*names, contrast] if contrast is not None and contrast not in names else names
     found = query_object(stream, text, wanted)
@@ -134,14 +146,9 @@ def _resolve(
     return found
 
 
-def _filters(
-    stream: EmbeddingStream,
-    places: Places,
-    where: str | None,
-    split: str | None,
-    contrast: str | None,
-) -> np.ndarray | None:
+def _filters(stream: EmbeddingStream, places: Places, options: SearchOptions) -> np.ndarray | None:
     """Tell which objects may be found; None for all."""
+    split, where, contrast = options.split, options.where, options.contrast
     conditions = []
     if split is not None:
         parts = stream.split_parts()
@@ -168,16 +175,16 @@ def _find(
     target: list[str],
     vectors: np.ndarray,
     keep: np.ndarray | None,
-    k: int,
-    index: bool,
-    recall: float,
+    options: SearchOptions,
 ) -> SearchResult:
+    k = options.k
     # an object is no match of itself, unless it is found across modalities
     alone = [q.row is not None and set(b) == set(target) for q, b in zip(queries, by, strict=True)]
     extra = k + (1 if any(alone) else 0)
     measured = None
     notes: list[str] = []
-    if index:
+    if options.index:
+        recall = options.recall
         nearest_, measured, n = _by_index(stream, target, vectors, keep, extra, recall, by, notes)
         # which of the filtered have the modality would take a pass over all embeddings
         searched = n if keep is None else min(n, int(keep.sum()))

@@ -1,0 +1,540 @@
+"""What `import skybind` gives: a survey, a run, a model, and what they find.
+
+Everything here calls one public function of the library; nothing is computed here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from skybind.config import Config, config_names, load_config
+from skybind.data.dataset import Dataset
+from skybind.data.splits import Split
+from skybind.embeddings.store import Embeddings
+from skybind.errors import ConfigError, ModelError
+from skybind.models.model import Model as TrainedModel
+from skybind.runs.run import Run as StoredRun
+
+if TYPE_CHECKING:
+    from astropy.table import Table
+    from matplotlib.figure import Figure
+
+    from skybind.discovery.discover import DiscoverOptions
+    from skybind.search.result import SearchResult
+
+
+def import_survey(mapping: str | Path, out: str | Path, *, overwrite: bool = False) -> Dataset:
+    """Make a dataset of survey files.
+
+    Parameters
+    ----------
+    mapping : str or Path
+        The YAML file that says which file and column is what (docs/dataset.md).
+    out : str or Path
+        Folder of the dataset. What cannot be used is in its `quarantine.parquet`, with reasons.
+    overwrite : bool
+        Replace a dataset that stands there.
+
+    Raises
+    ------
+    ConfigError, DataError
+        If the mapping is wrong, or the files cannot be used.
+    """
+    from skybind.ingest.survey import import_dataset
+
+    import_dataset(mapping, out, overwrite)
+    return Dataset.open(out)
+
+
+def load(path: str | Path, case: str | None = None) -> "Model":
+    """Open a trained model.
+
+    Parameters
+    ----------
+    path : str or Path
+        Folder of a run, or of a saved model.
+    case : str, optional
+        Of a run: the classifier of this name, such as `photometry-10-pretrained`, instead of the
+        pre-trained model.
+
+    Raises
+    ------
+    ConfigError
+        If the run has no such case.
+    ModelError
+        If there is no model.
+    """
+    from skybind.runs.classify import find_classifier
+
+    folder = Path(path)
+    if not folder.exists() and str(path) in config_names():
+        raise ModelError(
+            f"'{path}' is a configuration, and skybind ships no trained model of it: train one "
+            f"with skybind.Run.start('{path}', data, out), and load its folder."
+        )
+    if case is not None:
+        return Model.open(find_classifier(folder, case)[0])
+    inside = folder / "pretrain" / "model"
+    return Model.open(inside if inside.exists() else folder)
+
+
+class Model(TrainedModel):
+    """A trained model: it embeds, classifies and predicts whatever it is given.
+
+    `load`, `Run.pretrain` and `Run.finetune` give one. It is a transformer of scikit-learn, too:
+    `make_pipeline(model, classifier)` trains a classifier of yours on embeddings.
+    """
+
+    @property
+    def run_folder(self) -> Path | None:
+        """Folder of the run that the model stands in; None if it stands alone."""
+        above = self.folder.resolve().parents
+        return next((f for f in above[:3] if (f / "status.json").exists()), None)
+
+    @cached_property
+    def run(self) -> "Run":
+        """The run that the model stands in.
+
+        Raises
+        ------
+        ModelError
+            If it stands alone.
+        """
+        if self.run_folder is None:
+            raise ModelError(
+                f"The model in {self.folder} stands in no run, and predictions and classes of a "
+                "pre-trained model need its run: load that one's folder."
+            )
+        return Run.open(self.run_folder)
+
+    def classify(
+        self, data: Any = None, *, modalities: Sequence[str] | None = None, **observations: Any
+    ) -> "Table":
+        """Classify whatever holds observations; see `skybind.models.model.Model.classify`.
+
+        A pre-trained model classifies by the best classifier of its run: of `modalities`, or of
+        most modalities, trained with most labels.
+        """
+        if self.classifier is None and self.run_folder is not None:
+            best = self.run.classifier(modalities=modalities)
+            return best.classify(data, modalities=modalities, **observations)
+        return super().classify(data, modalities=modalities, **observations)
+
+    def predict(self, data: Any = None, target: str = "redshift", **options: Any) -> "Table":
+        """Predict a number, with its error, for whatever holds observations.
+
+        Parameters
+        ----------
+        data : optional
+            As of `embed`.
+        target : str
+            A column of the run's dataset.
+        **options
+            `fit` and `predict`: modalities that the training objects and the new ones are known by
+            (all by default); one object as arrays, as of `embed`.
+
+        Returns
+        -------
+        astropy.table.Table
+            `object_id`, the target, its error `TARGET_err`, and `reason`: why there is none.
+
+        Raises
+        ------
+        ConfigError, DataError
+            If there is no such column, or nothing can be used.
+        ModelError
+            If the model stands in no run.
+        """
+        return self.run.predict(target, data, **options)
+
+    def transform(self, data: Any) -> np.ndarray:
+        """Embed, for scikit-learn: the mean over each object's modalities, shape (n, D)."""
+        return self.embed(data).combined()
+
+    def fit(self, data: Any = None, labels: Any = None) -> "Model":
+        """Return the model: it is trained already."""
+        return self
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters, for scikit-learn: there are none to set."""
+        return {}
+
+    def set_params(self, **parameters: Any) -> "Model":
+        """Refuse parameters, for scikit-learn."""
+        if parameters:
+            raise ConfigError(f"A trained model has no parameter '{next(iter(parameters))}'.")
+        return self
+
+    def __sklearn_clone__(self) -> "Model":
+        return self
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+    def __sklearn_tags__(self) -> Any:
+        from sklearn.utils import InputTags, Tags, TargetTags, TransformerTags
+
+        return Tags(
+            estimator_type="transformer",
+            target_tags=TargetTags(required=False),
+            transformer_tags=TransformerTags(),
+            input_tags=InputTags(two_d_array=False, allow_nan=True),
+        )
+
+    def __repr__(self) -> str:
+        gives = len(self.classes) or self.binder.dimension
+        what = "classes" if self.classes else "dimensions"
+        names = " + ".join(self.modalities)
+        return f"<Model {self.config.name}: {names} -> {gives} {what}, in {self.folder}>"
+
+    def _repr_html_(self) -> str:
+        facts = {
+            "modalities": ", ".join(self.modalities),
+            "embedding": f"{self.binder.dimension} numbers",
+            "classes": ", ".join(self.classes) or "none: a pre-trained model",
+            "trained on": f"{len(self.trained_on):,} objects",
+            "folder": str(self.folder),
+        }
+        return _facts(f"Model {self.config.name}", facts)
+
+
+class Run(StoredRun):
+    """One configuration on one dataset, in one folder that holds everything.
+
+    Every method does its part once: asked again, it gives what it made.
+    """
+
+    @classmethod
+    def start(
+        cls,
+        config: str | Path | Config,
+        data: str | Path | Dataset,
+        out: str | Path,
+        *,
+        split: Split | None = None,
+        keys: Sequence[str] = (),
+    ) -> Self:
+        """Start a run in folder `out`, or go on with the one that stands there.
+
+        Parameters
+        ----------
+        config : str, Path or Config
+            A shipped configuration (`stars-small`), a YAML file, or one that was read.
+        data : str, Path or Dataset
+            The dataset, or its folder.
+        out : str or Path
+            The run's folder.
+        split : Split, optional
+            Use it instead of the one that the configuration describes.
+        keys : sequence of str
+            Single keys to set, such as `training.epochs=20`.
+
+        Raises
+        ------
+        ConfigError
+            If another run stands in `out`, or the configuration does not fit the dataset.
+        DataError
+            If the dataset cannot be used.
+        """
+        if not isinstance(config, Config):
+            config = load_config(config, keys)
+        elif keys:
+            raise ConfigError("Single keys are set in a configuration that is read by its name.")
+        place = data.path if isinstance(data, Dataset) else data
+        return super().start(config, place, out, split=split)
+
+    def pretrain(self) -> Model:
+        """Bind the modalities, without labels; gives the best model by validation loss."""
+        from skybind.runs.steps import run_pretraining
+
+        return Model.open(run_pretraining(self).folder)
+
+    def finetune(
+        self,
+        modalities: str = "all",
+        labels: float | str = 1.0,
+        *,
+        start: str = "pretrained",
+        frozen: bool = False,
+    ) -> Model:
+        """Train a classifier with labels.
+
+        Parameters
+        ----------
+        modalities : str
+            `all`, or names joined by '+'.
+        labels : float or str
+            Share of the labels (0.10), or a subset: `full`, `10`, `5-each` (objects a class).
+        start : {"pretrained", "scratch"}
+            Initial weights.
+        frozen : bool
+            Train the head only.
+
+        Returns
+        -------
+        Model
+            A classifier.
+        """
+        from skybind.runs.cases import choose_cases
+        from skybind.runs.classes import case_folder, case_reliability
+        from skybind.runs.steps import run_finetuning
+
+        (case,) = choose_cases(self, [modalities], [_subset(labels)], [start], frozen)
+        run_finetuning(self, case)
+        case_reliability(self, case)
+        return Model.open(case_folder(self, case) / "model")
+
+    @property
+    def model(self) -> Model:
+        """The pre-trained model.
+
+        Raises
+        ------
+        ModelError
+            If it is not trained yet.
+        """
+        from skybind.runs.steps import run_model
+
+        return Model.open(run_model(self).folder)
+
+    def classifier(self, case: str | None = None, modalities: Sequence[str] | None = None) -> Model:
+        """Open a classifier of the run.
+
+        Parameters
+        ----------
+        case : str, optional
+            Its name; by default the one of `modalities`, or of most modalities, trained with most
+            labels.
+        modalities : sequence of str, optional
+
+        Raises
+        ------
+        ConfigError
+            If there is no such case.
+        ModelError
+            If there is no classifier.
+        """
+        from skybind.runs.classes import case_reliability
+        from skybind.runs.classify import find_classifier, stored_case
+
+        folder, name = find_classifier(self.folder, case, modalities)
+        case_reliability(self, stored_case(self.folder, name))
+        return Model.open(folder)
+
+    def classify(self, data: Any = None, *, case: str | None = None, **options: Any) -> "Table":
+        """Classify the run's own objects, or whatever holds observations (`Model.classify`)."""
+        from skybind.runs.classes import case_classes
+        from skybind.runs.classify import find_classifier, stored_case
+        from skybind.tables import to_astropy
+
+        if data is None and not options:
+            _, name = find_classifier(self.folder, case)
+            return to_astropy(case_classes(self, stored_case(self.folder, name)).for_people)
+        return self.classifier(case, options.get("modalities")).classify(data, **options)
+
+    def embed(self) -> Embeddings:
+        """Embed all of the run's objects with its pre-trained model."""
+        from skybind.runs.steps import run_embedding
+
+        return run_embedding(self)
+
+    def predict(self, target: str, data: Any = None, **options: Any) -> "Table":
+        """Predict a number for the run's own objects, or for others; see `Model.predict`."""
+        from skybind.evaluation.predict import predict_table
+        from skybind.progress import say
+        from skybind.tables import to_astropy
+
+        found = predict_table(self, target, data, **options)
+        for note in found.notes:
+            say(note)
+        return to_astropy(found.table)
+
+    def evaluate(self) -> dict[str, Any]:
+        """Measure everything on the test objects; gives the content of `metrics.json`."""
+        from skybind.evaluation.evaluate import evaluate_run
+        from skybind.runs.cases import finished_cases
+
+        return evaluate_run(self, finished_cases(self))
+
+    def search(
+        self,
+        query: str | Path | Sequence[str | Path],
+        to: str | None = None,
+        *,
+        by: str | None = None,
+        k: int = 10,
+        **options: Any,
+    ) -> "Matches":
+        """Find the objects most like an object, or like a new observation in a file.
+
+        Parameters
+        ----------
+        query : str, Path, or several
+            Id of an object, or a file.
+        to, by : str, optional
+            Modalities to search in, and to search by, joined by '+'.
+        k : int
+            Matches of each query.
+        **options
+            Of `skybind.search.search.SearchOptions`: `where`, `contrast`, `columns`, ...
+        """
+        from skybind.search.search import SearchOptions, search
+
+        queries = [query] if isinstance(query, str | Path) else list(query)
+        source, target = (None if text is None else text.split("+") for text in (by, to))
+        chosen = SearchOptions(source=source, target=target, k=k, **options)
+        found = search(self.folder, queries, chosen)
+        return Matches(found, self.dataset)
+
+    def discover(self, options: "DiscoverOptions | None" = None) -> "Discoveries":
+        """Find outliers, doubtful labels and periods, parts of classes, and what matters."""
+        from skybind.discovery.discover import discover
+
+        return Discoveries(discover(self, options), self.folder)
+
+    def report(self) -> Path:
+        """Write the report, one file that opens offline; gives its path."""
+        from skybind.report.from_run import write_report
+
+        if not (self.folder / "metrics.json").exists():
+            self.evaluate()
+        return write_report(self)
+
+    def plot_map(self, color: str | None = None, *, modalities: str | None = None) -> "Figure":
+        """Draw the map of the embeddings.
+
+        Parameters
+        ----------
+        color : str, optional
+            A column of the dataset; by default the classes.
+        modalities : str, optional
+            Whose mean embedding is mapped, joined by '+'; all by default.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
+        from skybind.report.run_map import draw_map
+
+        names = None if modalities is None else tuple(modalities.split("+"))
+        return draw_map(self, color, names)
+
+    def __repr__(self) -> str:
+        steps = ", ".join(self.status()["steps"]) or "nothing yet"
+        names = " + ".join(self.config.modalities)
+        return (
+            f"<Run {self.config.name} in {self.folder}: {names}, {len(self.dataset):,} objects; "
+            f"done: {steps}>"
+        )
+
+    def _repr_html_(self) -> str:
+        facts = {
+            "modalities": ", ".join(self.config.modalities),
+            "objects": f"{len(self.dataset):,}",
+            "classes": ", ".join(self.classes) or "none",
+            "done": ", ".join(self.status()["steps"]) or "nothing yet",
+            "folder": str(self.folder),
+        }
+        return _facts(f"Run {self.config.name}", facts)
+
+
+@dataclass(repr=False)
+class Matches:
+    """What a search found.
+
+    Attributes
+    ----------
+    result : SearchResult
+        Everything that is known of the matches.
+    dataset : Dataset
+        That they belong to.
+    """
+
+    result: "SearchResult"
+    dataset: Dataset
+
+    @property
+    def table(self) -> "Table":
+        """One row a match: query, rank, object_id, cosine, relation, labels."""
+        from skybind.tables import to_astropy
+
+        return to_astropy(self.result.to_arrow())
+
+    def plot(self, number: int = 0) -> "Figure":
+        """Draw a query (the first by default) and its best matches."""
+        from skybind.search.figure import draw_search
+
+        return draw_search(self.result, self.dataset, number)
+
+    def __len__(self) -> int:
+        return len(self.result)
+
+    def __repr__(self) -> str:
+        names = ", ".join(query.name for query in self.result.queries)
+        where = " + ".join(self.result.target)
+        return f"<Matches of {names}: {len(self)}, in {where}>\n{self.table}"
+
+    def _repr_html_(self) -> str:
+        notes = "".join(f"<p>{_escape(note)}</p>" for note in self.result.notes)
+        return self.table._repr_html_() + notes
+
+
+@dataclass(repr=False)
+class Discoveries:
+    """What the embeddings tell by themselves.
+
+    Attributes
+    ----------
+    record : dict
+        Every number of the page; docs/metrics.md says what each key is.
+    folder : Path
+        Of the run.
+    """
+
+    record: dict[str, Any]
+    folder: Path
+
+    @property
+    def outliers(self) -> "Table":
+        """All objects, the most suspect first."""
+        import pyarrow.parquet as pq
+
+        from skybind.tables import to_astropy
+
+        return to_astropy(pq.read_table(self.folder / "discover" / "outliers.parquet"))
+
+    @property
+    def page(self) -> Path:
+        """The page, one file that opens offline."""
+        return self.folder / "discover.html"
+
+    def __repr__(self) -> str:
+        return f"<Discoveries among {self.record['n_objects']:,} objects: {self.page}>"
+
+
+def _subset(labels: float | str) -> str:
+    """Name the subset of a share of the labels."""
+    if isinstance(labels, str):
+        return labels
+    if not 0 < labels <= 1:
+        raise ConfigError(f"labels is {labels:g}: give a share between 0 and 1, or a subset.")
+    return "full" if labels == 1 else f"{100 * labels:g}"
+
+
+def _facts(title: str, facts: dict[str, str]) -> str:
+    rows = "".join(
+        f"<tr><th style='text-align:left'>{_escape(k)}</th>"
+        f"<td style='text-align:left'>{_escape(v)}</td></tr>"
+        for k, v in facts.items()
+    )
+    return f"<table><caption>{_escape(title)}</caption>{rows}</table>"
+
+
+def _escape(text: str) -> str:
+    import html
+
+    return html.escape(text)

@@ -1,0 +1,3 @@
+"""The version of skybind."""
+
+__version__ = "0.1.0"
