@@ -17,6 +17,7 @@ from skybind.data.splits import Split
 from skybind.embeddings.store import Embeddings
 from skybind.errors import ConfigError, ModelError
 from skybind.models.model import Model as TrainedModel
+from skybind.runs.layout import RunPaths
 from skybind.runs.run import Run as StoredRun
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def load(path: str | Path, case: str | None = None) -> "Model":
         )
     if case is not None:
         return Model.open(find_classifier(folder, case)[0])
-    inside = folder / "pretrain" / "model"
+    inside = RunPaths(folder).model
     return Model.open(inside if inside.exists() else folder)
 
 
@@ -93,7 +94,7 @@ class Model(TrainedModel):
     def run_folder(self) -> Path | None:
         """Folder of the run that the model stands in; None if it stands alone."""
         above = self.folder.resolve().parents
-        return next((f for f in above[:3] if (f / "status.json").exists()), None)
+        return next((f for f in above[:3] if RunPaths(f).note.exists()), None)
 
     @cached_property
     def run(self) -> "Run":
@@ -280,13 +281,13 @@ class Run(StoredRun):
             A classifier.
         """
         from skybind.runs.cases import choose_cases
-        from skybind.runs.classes import case_folder, case_reliability
+        from skybind.runs.classes import case_reliability
         from skybind.runs.steps import run_finetuning
 
         (case,) = choose_cases(self, [modalities], [_subset(labels)], [start], frozen)
         run_finetuning(self, case)
         case_reliability(self, case)
-        return Model.open(case_folder(self, case) / "model")
+        return Model.open(self.paths.case(case.name).model)
 
     @property
     def model(self) -> Model:
@@ -400,7 +401,7 @@ class Run(StoredRun):
         """Write the report, one file that opens offline; gives its path."""
         from skybind.report.from_run import write_report
 
-        if not (self.folder / "metrics.json").exists():
+        if not self.paths.metrics.exists():
             self.evaluate()
         return write_report(self)
 
@@ -423,20 +424,12 @@ class Run(StoredRun):
         names = None if modalities is None else tuple(modalities.split("+"))
         return draw_map(self, color, names)
 
-    def __repr__(self) -> str:
-        steps = ", ".join(self.status()["steps"]) or "nothing yet"
-        names = " + ".join(self.config.modalities)
-        return (
-            f"<Run {self.config.name} in {self.folder}: {names}, {len(self.dataset):,} objects; "
-            f"done: {steps}>"
-        )
-
     def _repr_html_(self) -> str:
         facts = {
             "modalities": ", ".join(self.config.modalities),
             "objects": f"{len(self.dataset):,}",
             "classes": ", ".join(self.classes) or "none",
-            "done": ", ".join(self.status()["steps"]) or "nothing yet",
+            "done": ", ".join(self.steps) or "nothing yet",
             "folder": str(self.folder),
         }
         return _facts(f"Run {self.config.name}", facts)
@@ -505,12 +498,12 @@ class Discoveries:
 
         from skybind.tables import to_astropy
 
-        return to_astropy(pq.read_table(self.folder / "discover" / "outliers.parquet"))
+        return to_astropy(pq.read_table(RunPaths(self.folder).discover.outliers()))
 
     @property
     def page(self) -> Path:
         """The page, one file that opens offline."""
-        return self.folder / "discover.html"
+        return RunPaths(self.folder).discover_page
 
     def __repr__(self) -> str:
         return f"<Discoveries among {self.record['n_objects']:,} objects: {self.page}>"

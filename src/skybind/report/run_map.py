@@ -6,7 +6,7 @@ from skybind.drawing.maps import coloured_maps, embedding_map
 from skybind.drawing.observed import ColourColumn, MapPanel, MapView
 from skybind.drawing.style import report_style
 from skybind.errors import ConfigError
-from skybind.evaluation.clusters import MAPS, Layout, lay_out, read_layouts
+from skybind.evaluation.clusters import Layout, lay_out, read_layouts
 from skybind.runs.run import Run
 from skybind.runs.steps import run_embedding
 from skybind.words import nearest
@@ -64,7 +64,7 @@ def _layout(run: Run, modalities: tuple[str, ...] | None) -> Layout:
         if name not in known:
             raise ConfigError(f"There is no modality '{name}': {nearest(name, known)}")
     wanted = [name for name in known if modalities is None or name in modalities]
-    for layout in read_layouts(run.folder / MAPS):
+    for layout in read_layouts(run.paths.maps):
         if set(layout.modalities) == set(wanted):
             return layout
     made = lay_out(run, embeddings, tuple(wanted))
