@@ -102,7 +102,7 @@ class Ragged:
                 raise ValueError(f"list '{name}' has another length than its neighbours")
             elif not np.array_equal(offsets, own):
                 continue  # an optional list that is null for every object
-            fields[name] = _numpy(values)
+            fields[name] = arrow_values(values)
         if offsets is None:
             offsets = np.zeros(len(array) + 1, np.int64)
         return cls(fields, offsets, present)
@@ -183,7 +183,8 @@ def _arrow(values: np.ndarray) -> pa.Array:
     return pa.array(values, pa.string()) if values.dtype.kind in "OU" else pa.array(values)
 
 
-def _numpy(values: pa.Array) -> np.ndarray:
+def arrow_values(values: pa.Array) -> np.ndarray:
+    """Turn flat Arrow values to numpy: text to objects, null numbers to NaN."""
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
     if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):

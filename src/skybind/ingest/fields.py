@@ -35,6 +35,8 @@ NEEDED = {
     "spectrum": (("wavelength",), ("flux",)),
 }
 WORDS = {"photometry": "light curve", "spectrum": "spectrum", "image": "image"}
+#: Names of the column with the names of the objects.
+OBJECTS = ("object_id", "id", "name", "source_id", "objid", "obj_id", "star_id")
 _ERROR_ONLY = ("error", "err", "e", "sigma", "uncertainty")
 
 
@@ -72,6 +74,12 @@ def missing_fields(fields: Iterable[str], kind: str) -> tuple[str, ...]:
     """Give the first group of fields of which an observation needs one and has none; or ()."""
     have = set(fields)
     return next((group for group in NEEDED[kind] if not have & set(group)), ())
+
+
+def name_of_objects(columns: Iterable[str]) -> str | None:
+    """Find the column with the names of the objects."""
+    places = {column.lower(): column for column in reversed(list(columns))}
+    return next((places[name] for name in OBJECTS if name in places), None)
 
 
 def stated_unit(field: str, column: str, unit: str | None) -> str | None:

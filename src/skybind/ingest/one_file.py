@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+
 from skybind.data.schema import same_attribute
 from skybind.errors import ConfigError, DataError
 from skybind.ingest.fields import (
@@ -13,6 +15,7 @@ from skybind.ingest.fields import (
     field_values,
     find_fields,
     missing_fields,
+    name_of_objects,
     stated_unit,
 )
 from skybind.ingest.readers.registry import (
@@ -23,7 +26,7 @@ from skybind.ingest.readers.registry import (
     file_reader,
     image_reader,
 )
-from skybind.ingest.readers.tables import Table, format_of, numbers, read_bytes, read_table
+from skybind.ingest.readers.tables import Table, format_of, numbers, read_bytes, read_table, texts
 from skybind.ingest.wanted import Fitted, Wanted, fit_fields, in_unit
 from skybind.words import nearest
 
@@ -52,6 +55,20 @@ class Content:
     notes: list[str] = field(default_factory=list)
 
 
+class FileError(DataError):
+    """A file cannot be read.
+
+    Attributes
+    ----------
+    modality : str
+        Of which it probably was meant to be.
+    """
+
+    def __init__(self, message: str, modality: str) -> None:
+        super().__init__(message)
+        self.modality = modality
+
+
 def read_file(path: str | Path, wanted: Mapping[str, Wanted]) -> Content:
     """Read a light curve, a spectrum, an image or a row of a catalogue.
 
@@ -69,14 +86,18 @@ def read_file(path: str | Path, wanted: Mapping[str, Wanted]) -> Content:
 
     Raises
     ------
-    DataError
+    FileError
         If it cannot be read, fits none of the modalities, or more than one.
     """
-    file = _File(Path(path))
+    try:
+        file = _File(Path(path))
+    except DataError as error:
+        raise FileError(str(error), next(iter(wanted))) from error
     known = file.survey_kinds(list(dict.fromkeys(w.kind for w in wanted.values())))
     if len(known) == 1:
         wanted = {name: w for name, w in wanted.items() if w.kind == known[0]}
-    found, errors = [], {}
+    found: list[Content] = []
+    errors: dict[str, DataError] = {}
     for name, modality in wanted.items():
         try:
             found.append(file.read_as(modality))
@@ -86,16 +107,17 @@ def read_file(path: str | Path, wanted: Mapping[str, Wanted]) -> Content:
         return found[0]
     if found:
         names = [content.modality for content in found]
-        raise DataError(
-            f"{file.name} could be {' or '.join(names)}: say which it is (--from {names[0]})."
+        raise FileError(
+            f"{file.name} could be {' or '.join(names)}: say which it is (--from {names[0]}).",
+            names[0],
         )
+    probable = max(wanted, key=lambda name: file.likeness(wanted[name]))
+    reason = errors[probable]
     if len({str(error) for error in errors.values()}) == 1:
-        raise next(iter(errors.values()))
-    nearest_one = max(wanted, key=lambda name: file.likeness(wanted[name]))
-    raise DataError(
-        f"{file.name} can be read as none of {', '.join(wanted)}; as {nearest_one}: "
-        f"{errors[nearest_one]}"
-    )
+        raise FileError(str(reason), probable) from reason
+    raise FileError(
+        f"{file.name} can be read as none of {', '.join(wanted)}; as {probable}: {reason}", probable
+    ) from reason
 
 
 class _File:
@@ -181,6 +203,13 @@ class _File:
             raise DataError(
                 f"{self.name} has no column for the {' or '.join(missing)} of a {WORDS[kind]}: "
                 f"call it {usual} (it has {', '.join(list(table.columns)[:8])})."
+            )
+        objects = name_of_objects(table.columns)
+        several = 0 if objects is None else len(np.unique(texts(table[objects]).astype(str)))
+        if several > 1:
+            raise DataError(
+                f"{self.name} holds {several} objects (column '{objects}'): give each as a file of "
+                "its own."
             )
         fields = {name: field_values(name, table[column]) for name, column in columns.items()}
         units = {

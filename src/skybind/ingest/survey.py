@@ -1,6 +1,6 @@
 """From survey files to a dataset, as a mapping says."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from skybind.data.schema import BASE_COLUMNS, Column
-from skybind.data.units import convert
 from skybind.errors import DataError
 from skybind.ingest.build import Chunk, ImportSummary, Plan, Row, build_dataset, quarantine_row
+from skybind.ingest.flat import catalogue_numbers, positions
 from skybind.ingest.mapping import (
     ColumnSpec,
     ImageSpec,
@@ -24,7 +24,7 @@ from skybind.ingest.readers.long import LongTable
 from skybind.ingest.readers.pictures import ImageFiles
 from skybind.ingest.readers.registry import dataset_reader
 from skybind.ingest.readers.stacks import ImageStack, Stack
-from skybind.ingest.readers.tables import numbers, read_bytes, read_table, texts
+from skybind.ingest.readers.tables import read_bytes, read_table, texts
 
 CHUNK = 2048
 
@@ -240,21 +240,10 @@ class _Import:
     def _position(self, name: str, spec: ColumnSpec) -> np.ndarray:
         raw = self.objects[spec.column][self.kept]
         unit = spec.unit or self.objects.units.get(spec.column) or "deg"
-        values, bad = numbers(raw)
-        if bad.any():
-            values = _sexagesimal(raw, values, bad, unit)
-            bad = bad & np.isnan(values)
         where = f"{self.objects.name}, column '{spec.column}' ({name})"
-        degrees = values if unit == "deg" else convert(values, unit, "deg", where)
-        self._note(
-            bad, name, lambda i: f"no angle in column '{spec.column}' ('{str(raw[i])[:40]}')"
-        )
-        low, high = (0.0, 360.0) if name == "ra" else (-90.0, 90.0)
-        if name == "ra":
-            degrees = np.where((degrees < 0) & (degrees >= -180), degrees + 360, degrees)
-        outside = (degrees < low) | (degrees > high)
-        self._note(outside, name, lambda i: f"{name} is out of range ({degrees[i]:g} deg)")
-        return np.where(outside | ~np.isfinite(degrees), np.nan, degrees)
+        degrees, reasons = positions(raw, name, spec.column, unit, where)
+        self._note(reasons, name)
+        return degrees
 
     def _flat(self, name: str, role: str, modality: str | None, spec: ColumnSpec) -> np.ndarray:
         raw = self.objects[spec.column][self.kept]
@@ -262,38 +251,16 @@ class _Import:
             return texts(raw)
         if role == "info" and raw.dtype.kind in "OUiu":
             return raw if raw.dtype.kind in "iu" else texts(raw)  # long integers keep their digits
-        values, bad = numbers(raw)
-        where = modality or role
-        self._note(
-            bad, where, lambda i: f"no number in column '{spec.column}' ('{str(raw[i])[:40]}')"
-        )
-        infinite = np.isinf(values)
-        self._note(infinite, where, lambda i: f"infinite number in column '{spec.column}'")
-        for sentinel in spec.missing:
-            values = np.where(values == sentinel, np.nan, values)
-        return np.where(infinite, np.nan, values)
+        values, reasons = catalogue_numbers(raw, spec.column, spec.missing)
+        self._note(reasons, modality or role)
+        return values
 
-    def _note(self, rows: np.ndarray, modality: str, reason: Callable[[int], str]) -> None:
+    def _note(self, reasons: dict[int, str], modality: str) -> None:
         self.quarantine += [
-            quarantine_row(
-                self.flat["object_id"][i], self.mapping.objects.file, modality, reason(i)
-            )
-            for i in np.flatnonzero(rows).tolist()
+            quarantine_row(self.flat["object_id"][i], self.mapping.objects.file, modality, reason)
+            for i, reason in reasons.items()
         ]
 
 
 def _chunks(n: int, size: int) -> Iterator[np.ndarray]:
     return (np.arange(start, min(start + size, n)) for start in range(0, n, size))
-
-
-def _sexagesimal(raw: np.ndarray, values: np.ndarray, rows: np.ndarray, unit: str) -> np.ndarray:
-    """Angles written like 06:37:15.9, in the unit given; what is none of these stays NaN."""
-    from astropy.coordinates import Angle
-
-    values = values.copy()
-    for i in np.flatnonzero(rows).tolist():
-        try:
-            values[i] = Angle(str(raw[i]), unit=unit).value
-        except Exception:  # astropy has many ways to refuse an angle; the caller notes the row
-            continue
-    return values

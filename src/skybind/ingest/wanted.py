@@ -1,12 +1,12 @@
 """What a model reads, and observations made to fit it: its fields, in its units."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from skybind.data.schema import BASE_COLUMNS, Column, DatasetSchema
+from skybind.data.schema import DatasetSchema
 from skybind.data.units import convert, image_unit, parse_unit
 from skybind.errors import ConfigError, DataError
 from skybind.ingest.fields import missing_fields, typed
@@ -70,34 +70,6 @@ def wanted_modalities(
             {feature: schema.columns[feature].unit for feature in features},
         )
     return wanted
-
-
-def fitted_schema(
-    wanted: Iterable[Wanted], units: Mapping[str, Units], provenance: str, simulated: bool
-) -> DatasetSchema:
-    """Give the schema of observations that fit a model.
-
-    Parameters
-    ----------
-    wanted : iterable of Wanted
-    units : mapping of str to mapping
-        Column of observations -> its fields and their units.
-    provenance : str
-    simulated : bool
-    """
-    columns = dict(BASE_COLUMNS)
-    for modality in wanted:
-        if modality.fields:
-            columns[modality.column] = Column(
-                "observation",
-                modality=modality.kind,
-                fields=dict(units[modality.column]),
-                attributes=modality.attributes,
-            )
-        group = modality.kind if modality.fields else modality.column
-        for feature, unit in modality.features.items():
-            columns[feature] = Column("feature", unit, modality=group)
-    return DatasetSchema(columns, provenance, simulated)
 
 
 @dataclass

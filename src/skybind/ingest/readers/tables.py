@@ -141,22 +141,41 @@ def read_table(
         "csv": lambda: _csv(data, name, text, delimiter or ",", names),
         "tsv": lambda: _csv(data, name, text, delimiter or "\t", names),
         "text": lambda: _csv(_commas(data, names is None), name, text, ",", names),
-        "ecsv": lambda: _astropy(data.decode("utf-8"), name, "ascii.ecsv"),
-        "votable": lambda: _astropy(io.BytesIO(data), name, "votable"),
-        "fits": lambda: _astropy(io.BytesIO(data), name, "fits", hdu=hdu),
+        "ecsv": lambda: _flattened(_astropy(data, format), name),
+        "votable": lambda: _flattened(_astropy(data, format), name),
+        "fits": lambda: _flattened(_astropy(data, format, hdu), name),
         "parquet": lambda: _parquet(data, name, columns),
     }
-    try:
+    with _parsing(name, format):
         table = readers[format]()
-    except DataError:
-        raise
-    except Exception as error:  # whatever a parser raises on bytes that are not its format
-        raise DataError(f"{name} cannot be read as {format}: {_first_line(error)}") from error
     if columns is not None:
         keep = set(columns)
         table.known = table.known or list(table.columns)
         table.columns = {key: v for key, v in table.columns.items() if key in keep} or table.columns
     return table
+
+
+def open_table(data: bytes, name: str, text: Sequence[str] = ()) -> Any:
+    """Open a table with all its columns, those of lists and arrays too.
+
+    Returns
+    -------
+    pyarrow.Table, astropy.table.Table or Table
+        As its format has it.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read.
+    """
+    format = format_of(name)
+    if format in ("csv", "tsv", "text"):
+        return read_table(data, name, text=text)
+    data = unzipped(data, name)
+    with _parsing(name, format):
+        if format == "parquet":
+            return pq.read_table(pa.BufferReader(data))
+        return _astropy(data, format)
 
 
 def format_of(name: str) -> str:
@@ -276,43 +295,53 @@ def _from_arrow(table: pa.Table, name: str, bad: list[str]) -> Table:
     twice = {column for column in table.column_names if table.column_names.count(column) > 1}
     if twice:
         raise DataError(f"{name} has more than one column '{sorted(twice)[0]}'.")
-    columns = {}
-    for column in table.column_names:
-        values = table[column]
-        if pa.types.is_dictionary(values.type):
-            values = pc.cast(values, values.type.value_type)
-        if pa.types.is_nested(values.type):
-            continue  # not a flat column
-        if pa.types.is_integer(values.type) and values.null_count:
-            whole = pc.fill_null(values, 0).to_numpy()
-            columns[column] = _with_missing(whole, values.is_null().to_numpy())
-        elif pa.types.is_floating(values.type) or pa.types.is_integer(values.type):
-            columns[column] = values.to_numpy()
-        elif pa.types.is_boolean(values.type):
-            columns[column] = values.to_numpy().astype(object)
-        elif pa.types.is_null(values.type):
-            columns[column] = np.full(len(values), np.nan)
-        else:
-            text = values.to_pylist()
-            columns[column] = np.asarray(
-                [v.decode("latin-1") if isinstance(v, bytes) else v for v in text], dtype=object
-            )
+    columns = {
+        column: flat_values(table[column])
+        for column in table.column_names
+        if not pa.types.is_nested(table[column].type)
+    }
     return Table(name, columns, bad_rows=bad)
 
 
-def _astropy(source: Any, name: str, format: str, hdu: int | None = None) -> Table:
+def flat_values(values: pa.ChunkedArray) -> np.ndarray:
+    """Turn a flat Arrow column to numpy: numbers as they are (NaN where null), the rest objects."""
+    if pa.types.is_dictionary(values.type):
+        values = pc.cast(values, values.type.value_type)
+    if pa.types.is_integer(values.type) and values.null_count:
+        whole = pc.fill_null(values, 0).to_numpy()
+        return _with_missing(whole, values.is_null().to_numpy())
+    if pa.types.is_floating(values.type) or pa.types.is_integer(values.type):
+        return values.to_numpy()
+    if pa.types.is_boolean(values.type):
+        return values.to_numpy().astype(object)
+    if pa.types.is_null(values.type):
+        return np.full(len(values), np.nan)
+    text = values.to_pylist()
+    return np.asarray(
+        [v.decode("latin-1") if isinstance(v, bytes) else v for v in text], dtype=object
+    )
+
+
+def _astropy(data: bytes, format: str, hdu: int | None = None) -> Any:
+    """Read a table as astropy has it."""
     from astropy.table import Table as AstropyTable
 
     options = {} if hdu is None else {"hdu": hdu}
+    source = data.decode("utf-8") if format == "ecsv" else io.BytesIO(data)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        table = AstropyTable.read(source, format=format, **options)
+        named = "ascii.ecsv" if format == "ecsv" else format
+        return AstropyTable.read(source, format=named, **options)
+
+
+def _flattened(table: Any, name: str) -> Table:
+    """Take the flat columns of a table of astropy; of one row of vectors, these."""
     columns: dict[str, np.ndarray] = {}
     units: dict[str, str] = {}
     for column in table.colnames:
         values = table[column]
         unit = getattr(values, "unit", None)
-        array = _plain(values)
+        array = plain_values(values)
         if array.ndim == 2 and len(table) == 1:
             array = array[0]  # one row of vectors: a spectrum
         if array.ndim != 1:
@@ -327,7 +356,7 @@ def _astropy(source: Any, name: str, format: str, hdu: int | None = None) -> Tab
     return Table(name, columns, units)
 
 
-def _plain(values: Any) -> np.ndarray:
+def plain_values(values: Any) -> np.ndarray:
     """Turn an astropy column to a numpy array: masked numbers become NaN, masked text ""."""
     array = np.asarray(getattr(values, "value", values))
     if array.dtype.kind == "S":
@@ -351,6 +380,17 @@ def _with_missing(integers: np.ndarray, missing: np.ndarray) -> np.ndarray:
     values = integers.astype(object)
     values[missing] = None
     return values
+
+
+@contextmanager
+def _parsing(name: str, format: str) -> Iterator[None]:
+    """Turn whatever a parser raises on bytes that are not its format into one sentence."""
+    try:
+        yield
+    except DataError:
+        raise
+    except Exception as error:
+        raise DataError(f"{name} cannot be read as {format}: {_first_line(error)}") from error
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,0 +1,118 @@
+"""A dataset made to fit a model: its columns are converted as they are read."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+
+from skybind.data.dataset import Dataset
+from skybind.data.schema import DEC, ID, RA, same_attribute
+from skybind.data.sources import Change, ChangedSource
+from skybind.errors import DataError
+from skybind.ingest.given_rows import Given, fitted_schema, lacks, struct_of
+from skybind.ingest.wanted import Fitted, Wanted, fit_fields, in_unit
+from skybind.ragged import Ragged
+from skybind.words import join
+
+
+def take_dataset(dataset: Dataset, wanted: Mapping[str, Wanted]) -> Given:
+    """Give a dataset whose columns are converted as they are read."""
+    where = f"The dataset at {dataset.path}"
+    changes = {ID: Change(ID, pa.string())}
+    for name in (RA, DEC):
+        there = name in dataset.arrow_schema.names
+        changes[name] = Change(name if there else None, pa.float64())
+    notes: list[str] = []
+    units: dict[str, dict[str, str | None]] = {}
+    absent = []
+    for name, modality in wanted.items():
+        found = False
+        if modality.fields:
+            column = _column_of(dataset, modality, notes)
+            changes[modality.column], fitted = _observation_change(dataset, modality, column)
+            units[modality.column] = fitted.units
+            notes += fitted.notes
+            found = column is not None
+        for feature, unit in modality.features.items():
+            changes[feature] = _feature_change(dataset, feature, unit, notes)
+            found |= not modality.fields and changes[feature].column is not None
+        lacking = [f for f in modality.features if changes[f].column is None]
+        if not found:
+            absent.append(name)
+        elif lacking:
+            notes.append(lacks(where, lacking, name))
+    if len(absent) == len(wanted):
+        raise DataError(
+            f"{where} has none of {join([m.column for m in wanted.values()])} (it has "
+            f"{', '.join(dataset.schema.modalities) or 'no observations'})."
+        )
+    if absent:
+        notes.append(f"{where} has no {join(absent)}: no object counts as observed there.")
+    schema = fitted_schema(
+        wanted.values(), units, dataset.schema.provenance, dataset.schema.simulated
+    )
+    made = Dataset(dataset.path, schema, ChangedSource(dataset.source, changes))
+    nothing = np.full(len(dataset), "", object)
+    return Given(made, dict.fromkeys(wanted, nothing), notes)
+
+
+def _column_of(dataset: Dataset, wanted: Wanted, notes: list[str]) -> str | None:
+    """Find the observations for a modality: by its column, or else the only ones of its kind."""
+    columns = dataset.schema.columns
+    if wanted.column in dataset.schema.observations:
+        return wanted.column
+    alike = [c for c in dataset.schema.observations if (columns[c].modality or c) == wanted.kind]
+    if len(alike) != 1:
+        if alike:
+            notes.append(
+                f"The dataset at {dataset.path} has {join(alike)}, which could each be the "
+                f"model's {wanted.column}: none is taken."
+            )
+        return None
+    notes.append(f"{alike[0]} of the dataset at {dataset.path} is read as {wanted.column}.")
+    return alike[0]
+
+
+def _observation_change(
+    dataset: Dataset, wanted: Wanted, column: str | None
+) -> tuple[Change, Fitted]:
+    """Tell how a column of observations is made to fit; what does not fit is refused here."""
+    if column is None:
+        none = Fitted({}, dict(wanted.fields), [])
+        return Change(None, struct_of(none.units)), none
+    where = f"{column} of the dataset at {dataset.path}"
+    units = dataset.schema.fields(column)
+    attributes = dataset.schema.attributes(column)
+    for name, value in wanted.attributes.items():
+        if name in attributes and not same_attribute(value, attributes[name]):
+            raise DataError(
+                f"{where} has the {name} {attributes[name]}, the model was made for {value}."
+            )
+    empty = {name: np.zeros(0, object if name == "band" else float) for name in units}
+    fitted = fit_fields(empty, units, wanted, where)
+    kind = dataset.arrow_schema.field(column).type
+    own = {kind.field(i).name: units.get(kind.field(i).name) for i in range(kind.num_fields)}
+    if own == fitted.units:
+        return Change(column, kind), fitted
+
+    def make(values: pa.ChunkedArray) -> pa.Array:
+        ragged = Ragged.from_arrow(values)
+        fields = fit_fields(ragged.fields, units, wanted, where).fields
+        return Ragged(fields, ragged.offsets, ragged.present).to_arrow()
+
+    return Change(column, struct_of(fitted.units), make), fitted
+
+
+def _feature_change(dataset: Dataset, name: str, unit: str | None, notes: list[str]) -> Change:
+    if name not in dataset.arrow_schema.names:
+        return Change(None, pa.float64())
+    stated, where = dataset.schema.columns[name].unit, f"{name} of the dataset at {dataset.path}"
+    in_unit(np.ones(1), stated, unit, where)
+    if (stated is None and unit) or (unit is None and stated):
+        notes.append(f"{where} is taken as in {unit or 'no unit'} (it states {stated or 'none'}).")
+
+    def make(values: pa.ChunkedArray) -> pa.Array:
+        numbers = values.cast(pa.float64()).to_numpy(zero_copy_only=False)
+        return pa.array(in_unit(numbers, stated, unit, where), pa.float64(), from_pandas=True)
+
+    return Change(name, pa.float64(), make)

@@ -1,0 +1,155 @@
+"""Rows that fit a model, put together of what was read."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from skybind.data.dataset import Dataset
+from skybind.data.schema import BASE_COLUMNS, ID, Column, DatasetSchema
+from skybind.ingest.build import CLEANERS
+from skybind.ingest.wanted import Units, Wanted
+from skybind.ragged import Ragged
+from skybind.words import join
+
+
+@dataclass
+class Given:
+    """What was given, made to fit a model: its columns, in its units, rows in the order given.
+
+    Attributes
+    ----------
+    dataset : Dataset
+        On disk (read as it is asked for) or in memory; `path` names what was given.
+    reasons : dict of str to ndarray of str, shape (n,)
+        Modality -> why a row's observation could not be read or used; "" otherwise.
+    notes : list of str
+        What was assumed, converted or left out, in sentences.
+    """
+
+    dataset: Dataset
+    reasons: dict[str, np.ndarray]
+    notes: list[str]
+
+
+class Rows:
+    """The columns that a model reads, filled one after the other; what is not filled is absent.
+
+    Parameters
+    ----------
+    name : str
+        What was given, for messages.
+    names : sequence of str
+        Of the objects.
+    wanted : mapping of str to Wanted
+    """
+
+    def __init__(self, name: str, names: Sequence[str], wanted: Mapping[str, Wanted]) -> None:
+        self.where, self.wanted = f"The {name}", wanted
+        self.notes: list[str] = []
+        n = len(names)
+        self.reasons = {modality: np.full(n, "", object) for modality in wanted}
+        self._name, self._n = name, n
+        self._columns: dict[str, pa.Array] = {ID: pa.array(list(names), pa.string())}
+        self._units: dict[str, Units] = {}
+        twice = n - len(set(names))
+        if twice:
+            self.notes.append(f"{twice} rows of the {name} have the name of another row.")
+
+    def numbers(self, column: str, values: np.ndarray) -> None:
+        """Fill a flat column: a position or a feature; NaN where a row has none."""
+        self._columns[column] = pa.array(values, pa.float64(), from_pandas=True)
+
+    def observations(self, wanted: Wanted, ragged: Ragged, units: Units) -> None:
+        """Fill a column of observations, cleaned; rows that cannot be used get their reason."""
+        cleaned = CLEANERS[wanted.kind](ragged)
+        observed = int(ragged.present.sum())
+        counts = [
+            f"{n:,} {what}"
+            for what, n in cleaned.counts.items()
+            if not (what.endswith("without errors") and n == observed)  # it was said already
+        ]
+        if counts:
+            self.notes.append(f"{wanted.column} of the {self._name}: cleaned of {join(counts)}.")
+        reasons = self.reasons[wanted.name]
+        reasons[reasons == ""] = cleaned.reason[reasons == ""]
+        self._columns[wanted.column] = cleaned.ragged.to_arrow()
+        self._units[wanted.column] = units
+
+    def given(self, provenance: str = "", simulated: bool = False) -> Given:
+        """Give all rows; what was not filled is null, and said."""
+        absent = []
+        for name, modality in self.wanted.items():
+            lacking = [f for f in modality.features if f not in self._columns]
+            there = (
+                modality.column in self._columns
+                if modality.fields
+                else len(lacking) < len(modality.features)
+            )
+            if not there:
+                absent.append(name)
+            elif lacking:
+                self.notes.append(lacks(self.where, lacking, name))
+        if absent:
+            self.notes.append(f"{self.where} has no {join(absent)}: no object is observed there.")
+        units = {
+            w.column: self._units.get(w.column, w.fields) for w in self.wanted.values() if w.fields
+        }
+        schema = fitted_schema(self.wanted.values(), units, provenance, simulated)
+        table = pa.table({name: self._column(name, units.get(name)) for name in schema.columns})
+        return Given(Dataset.from_table(table, schema, self._name), self.reasons, self.notes)
+
+    @property
+    def empty(self) -> bool:
+        """Whether no modality has anything."""
+        sought = {w.column for w in self.wanted.values() if w.fields}
+        sought |= {f for w in self.wanted.values() if not w.fields for f in w.features}
+        return not sought & set(self._columns)
+
+    def _column(self, name: str, units: Units | None) -> pa.Array:
+        if name in self._columns:
+            return self._columns[name]
+        return pa.nulls(self._n, pa.float64() if units is None else struct_of(units))
+
+
+def fitted_schema(
+    wanted: Iterable[Wanted], units: Mapping[str, Units], provenance: str, simulated: bool
+) -> DatasetSchema:
+    """Give the schema of observations that fit a model.
+
+    Parameters
+    ----------
+    wanted : iterable of Wanted
+    units : mapping of str to mapping
+        Column of observations -> its fields and their units.
+    provenance : str
+    simulated : bool
+    """
+    columns = dict(BASE_COLUMNS)
+    for modality in wanted:
+        if modality.fields:
+            columns[modality.column] = Column(
+                "observation",
+                modality=modality.kind,
+                fields=dict(units[modality.column]),
+                attributes=modality.attributes,
+            )
+        group = modality.kind if modality.fields else modality.column
+        for feature, unit in modality.features.items():
+            columns[feature] = Column("feature", unit, modality=group)
+    return DatasetSchema(columns, provenance, simulated)
+
+
+def lacks(where: str, features: Sequence[str], modality: str) -> str:
+    """Say which features a model has to do without."""
+    return (
+        f"{where} lacks {', '.join(features)}, which the model's {modality} reads: the mean of the "
+        "training objects stands in."
+    )
+
+
+def struct_of(units: Units) -> pa.DataType:
+    """Give the Arrow type of a column of observations."""
+    kinds: dict[str, pa.DataType] = {"time": pa.float64(), "band": pa.string(), "mask": pa.bool_()}
+    return pa.struct([(name, pa.list_(kinds.get(name, pa.float32()))) for name in units])

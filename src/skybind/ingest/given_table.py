@@ -1,0 +1,242 @@
+"""A table in memory made to fit a model: every row that can be used, and why others cannot."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from skybind.data.schema import DEC, RA
+from skybind.errors import DataError
+from skybind.ingest.fields import NEEDED, field_values, name_of_objects, stated_unit
+from skybind.ingest.flat import catalogue_numbers, positions
+from skybind.ingest.frames import Frame
+from skybind.ingest.given_rows import Given, Rows
+from skybind.ingest.lists import Lists
+from skybind.ingest.matching import (
+    Places,
+    find_feature,
+    find_observations,
+    fold,
+    image_bands,
+)
+from skybind.ingest.readers.tables import numbers, texts
+from skybind.ingest.wanted import Wanted, fit_fields, in_unit
+from skybind.ragged import Ragged
+from skybind.words import join, nearest
+
+_POSITIONS = {RA: ("ra", "raj2000", "ra_deg"), DEC: ("dec", "dej2000", "decj2000", "dec_deg")}
+
+
+def take_frame(
+    frame: Frame, wanted: Mapping[str, Wanted], units: Mapping[str, Any] | None = None
+) -> Given:
+    """Make a table fit a model.
+
+    Parameters
+    ----------
+    frame : Frame
+    wanted : mapping of str to Wanted
+    units : mapping, optional
+        Units by column, or by modality and column; they count more than what the table states.
+
+    Raises
+    ------
+    DataError
+        If nothing in it can be used, columns could be of several modalities, or a unit does not
+        fit.
+    """
+    if not frame.n:
+        raise DataError(f"The {frame.name} has no rows: there is nothing to use.")
+    _state_units(frame, wanted, units or {})
+    places = find_observations(frame, wanted)
+    notes: list[str] = []
+    if not places:
+        folded = fold(frame, wanted)
+        if folded is not None:
+            one = f"{frame.n} rows of the {frame.name} are taken as of {folded.n} object"
+            notes.append(one + ("." if folded.n == 1 else "s, by their names."))
+            frame, places = folded, find_observations(folded, wanted)
+    return _Taking(frame, wanted, places, notes).given()
+
+
+class _Taking:
+    """The columns of a table, taken one after the other."""
+
+    def __init__(
+        self,
+        frame: Frame,
+        wanted: Mapping[str, Wanted],
+        places: dict[str, Places],
+        notes: list[str],
+    ) -> None:
+        self.frame, self.wanted, self.places = frame, wanted, places
+        self.rows = Rows(frame.name, _names(frame), wanted)
+        self.rows.notes[:0] = notes
+
+    def given(self) -> Given:
+        """Take all that the model reads."""
+        self._positions()
+        for name, modality in self.wanted.items():
+            if name in self.places:
+                self._observations(modality)
+            for feature in modality.features:
+                self._feature(modality, feature)
+        if self.rows.empty:
+            raise DataError(self._nothing())
+        return self.rows.given(self.frame.provenance, self.frame.simulated)
+
+    def _positions(self) -> None:
+        frame = self.frame
+        places = {name.lower(): name for name in reversed(list(frame.flat))}
+        for axis, usual in _POSITIONS.items():
+            column = next((places[name] for name in usual if name in places), None)
+            if column is None:
+                continue
+            unit, where = frame.units.get(column, "deg"), f"{column} of the {frame.name}"
+            values, reasons = positions(frame.flat[column], axis, column, unit, where)
+            if reasons:
+                first = next(iter(reasons.values()))
+                self.rows.notes.append(f"{len(reasons)} rows have no {axis}: {first}.")
+            self.rows.numbers(axis, values)
+
+    def _feature(self, wanted: Wanted, feature: str) -> None:
+        """Take a number of the catalogue, if it is there."""
+        column = find_feature(self.frame, wanted, feature)
+        if column is None:
+            return
+        stated, unit = self.frame.units.get(column), wanted.features[feature]
+        where = f"{column} of the {self.frame.name}"
+        values, reasons = catalogue_numbers(self.frame.flat[column], column)
+        if stated is None and unit:
+            self.rows.notes.append(f"{where} states no unit: taken as in {unit}.")
+        told = self.rows.reasons[wanted.name]
+        for row, reason in reasons.items():
+            told[row] = told[row] or reason
+        self.rows.numbers(feature, in_unit(values, stated, unit, where))
+
+    def _observations(self, wanted: Wanted) -> None:
+        """Take observations; rows whose lists cannot be used get a reason."""
+        places, frame = self.places[wanted.name], self.frame
+        if wanted.kind == "image" and len(set(places.values())) < max(2, len(places)):
+            column = next(iter(places.values()))
+            lists = image_bands(frame, wanted, column)
+        else:
+            lists = {name: frame.lists[column] for name, column in places.items()}
+        units = {
+            name: stated_unit(name, column.rpartition(".")[2], frame.units.get(column))
+            for name, column in places.items()
+        }
+        reason = _reasons(lists, places, wanted.kind)
+        whole = np.max([each.lengths for each in lists.values()], axis=0)
+        rows = np.flatnonzero((whole >= 0) & (reason == ""))
+        lengths = whole[rows]
+        raw = {name: each.of_rows(rows, lengths) for name, each in lists.items()}
+        self._note_text(raw, places)
+        fields = {
+            name: values if wanted.kind == "image" else field_values(name, values)
+            for name, values in raw.items()
+        }
+        where = f"{wanted.column} of the {frame.name}"
+        fitted = fit_fields(fields, units, wanted, where)
+        self.rows.notes += fitted.notes
+        present = np.zeros(frame.n, bool)
+        present[rows] = True
+        offsets = np.zeros(frame.n + 1, np.int64)
+        offsets[1:][rows] = lengths
+        self.rows.reasons[wanted.name] = reason
+        ragged = Ragged(fitted.fields, np.cumsum(offsets), present)
+        self.rows.observations(wanted, ragged, fitted.units)
+
+    def _note_text(self, raw: Mapping[str, np.ndarray], places: Places) -> None:
+        for name, values in raw.items():
+            if name == "band" or values.dtype.kind != "O":
+                continue
+            bad = int(numbers(values)[1].sum())
+            if bad:
+                self.rows.notes.append(
+                    f"{bad:,} values of {places[name]} are text that is no number: they are "
+                    "taken as missing."
+                )
+
+    def _nothing(self) -> str:
+        """Say what was looked for and what is there."""
+        sought = []
+        for modality in self.wanted.values():
+            if modality.kind in NEEDED:
+                needed = " and ".join("/".join(group) for group in NEEDED[modality.kind])
+                sought.append(f"{modality.column} (lists of {needed})")
+            elif modality.fields:
+                sought.append(f"{modality.column} (images in {', '.join(modality.fields)})")
+            else:
+                some = list(modality.features)[:3]
+                sought.append(f"{modality.column} ({', '.join(some)} ...)")
+        names = [m.column for m in self.wanted.values()]
+        names += [feature for m in self.wanted.values() for feature in m.features]
+        have = self.frame.columns
+        near = next((h for h in (nearest(c, names) for c in have) if h.startswith("did")), "")
+        listed = f"it has {', '.join(have[:8]) or 'no columns'}{' ...' if len(have) > 8 else ''}"
+        return (
+            f"{self.rows.where} has none of {join(sought)} ({listed}){'; ' + near if near else '.'}"
+        )
+
+
+def _names(frame: Frame) -> list[str]:
+    """Names of the objects: of their column, the index, or else the numbers of the rows."""
+    column = name_of_objects(frame.flat)
+    if column is not None:
+        found = texts(frame.flat[column])
+    else:
+        found = np.full(frame.n, "", object) if frame.index is None else frame.index
+    return [name or str(row) for row, name in enumerate(found.tolist())]
+
+
+def _reasons(lists: Mapping[str, Lists], places: Places, kind: str) -> np.ndarray:
+    """Say why the lists of a row cannot be used, "" where they can, shape (n,)."""
+    n = len(next(iter(lists.values())))
+    reason = np.full(n, "", object)
+    for name, each in lists.items():
+        for row, what in each.wrong.items():
+            reason[row] = reason[row] or f"{places[name]} holds {what}"
+    lengths = {name: each.lengths for name, each in lists.items()}
+    present = np.max(list(lengths.values()), axis=0) >= 0
+    needed = [n for group in NEEDED.get(kind, [(band,) for band in lists]) for n in group]
+    needed = [name for name in needed if name in lists]
+    for name in needed:
+        reason[present & (lengths[name] < 0) & (reason == "")] = f"no list in {places[name]}"
+    first = needed[0]
+    for name, own in lengths.items():
+        differ = (own >= 0) & (own != lengths[first]) & (reason == "") & present
+        for row in np.flatnonzero(differ).tolist():
+            reason[row] = (
+                f"lists of different length: {lengths[first][row]} in {places[first]}, "
+                f"{own[row]} in {places[name]}"
+            )
+    return reason
+
+
+def _state_units(frame: Frame, wanted: Mapping[str, Wanted], units: Mapping[str, Any]) -> None:
+    """Enter the units that were given by keyword.
+
+    Raises
+    ------
+    DataError
+        If a name is none of the table's.
+    """
+    columns = {**frame.flat, **frame.lists}
+    for name, unit in units.items():
+        inner = unit if isinstance(unit, Mapping) else {name: unit}
+        group = name if isinstance(unit, Mapping) else ""
+        owner = next((w for w in wanted.values() if group in (w.name, w.column, w.kind)), None)
+        if group and owner is None and group not in frame.records():
+            raise DataError(
+                f"units: there is no modality '{group}': {nearest(group, list(wanted))}"
+            )
+        for column, own in inner.items():
+            places = [f"{group}.{column}", f"{group}_{column}", column] if group else [column]
+            place = next((p for p in places if p in columns), None)
+            if place is None:
+                known = [c.rpartition(".")[2] if group else c for c in columns]
+                raise DataError(
+                    f"units: the {frame.name} has no column '{column}': {nearest(column, known)}"
+                )
+            frame.units[place] = str(own)

@@ -1,0 +1,198 @@
+"""Columns of lists, one list a row: from Arrow, from numpy, or from whatever stands in cells."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from skybind.data.units import convert
+from skybind.errors import ConfigError
+from skybind.ingest.readers.tables import plain_values
+from skybind.ragged import arrow_values, flat_index
+
+
+@dataclass
+class Lists:
+    """A list of values for each of n rows.
+
+    Attributes
+    ----------
+    values : ndarray
+        The lists one after the other; numbers, or objects where there is text among them.
+    lengths : ndarray of int64, shape (n,)
+        -1 where there is no list.
+    wrong : dict of int to str
+        Rows that hold something else than a list, and what.
+    shape : tuple of int
+        Of the first that there is, where lists were in lists: of an image.
+    """
+
+    values: np.ndarray
+    lengths: np.ndarray
+    wrong: dict[int, str] = field(default_factory=dict)
+    shape: tuple[int, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def of_rows(self, rows: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        """Lists of some rows, flat; where a row has none, `lengths` of it unknown values."""
+        own = np.maximum(self.lengths, 0)
+        starts = np.cumsum(own) - own
+        there = self.lengths[rows] >= 0
+        if there.all():
+            if own[rows].sum() == len(self.values):
+                return self.values
+            return self.values[flat_index(starts[rows], own[rows])]
+        text = self.values.dtype.kind == "O"
+        made = np.full(int(lengths.sum()), None if text else np.nan, object if text else float)
+        made[np.repeat(there, lengths)] = self.values[
+            flat_index(starts[rows[there]], own[rows[there]])
+        ]
+        return made
+
+
+def lists_of_arrow(column: pa.Array) -> Lists:
+    """Read an Arrow column of lists; lists in lists are strung together."""
+    lengths = pc.fill_null(pc.cast(pc.list_value_length(column), pa.int64()), -1).to_numpy()
+    values = column.flatten()
+    if not is_list(values.type):
+        return Lists(arrow_values(values), lengths)
+    inner = lists_of_arrow(values)
+    ends = np.concatenate([[0], np.cumsum(np.maximum(inner.lengths, 0))])
+    outer = np.concatenate([[0], np.cumsum(np.maximum(lengths, 0))])
+    first = tuple(lengths[lengths >= 0][:1])
+    shape = first + (inner.shape or tuple(inner.lengths[inner.lengths >= 0][:1]))
+    return Lists(inner.values, np.where(lengths >= 0, np.diff(ends[outer]), -1), shape=shape)
+
+
+def fields_of_arrow(column: pa.Array) -> dict[str, pa.Array]:
+    """Give the fields of a struct column, or of one of lists of structs, null where it is null."""
+    if pa.types.is_struct(column.type):
+        names = [column.type.field(i).name for i in range(column.type.num_fields)]
+        return {name: pc.struct_field(column, i) for i, name in enumerate(names)}
+    lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy()
+    offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]), pa.int64())
+    null = pc.is_null(column)
+    values = column.flatten()
+    return {
+        name: pa.LargeListArray.from_arrays(offsets, field_, mask=null)
+        for name, field_ in fields_of_arrow(values).items()
+    }
+
+
+def is_list(kind: pa.DataType) -> bool:
+    """Whether an Arrow type is one of lists."""
+    return bool(
+        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    )
+
+
+def is_nested(kind: pa.DataType) -> bool:
+    """Whether an Arrow type is a struct of lists, or lists of structs."""
+    return bool(pa.types.is_struct(kind) or (is_list(kind) and pa.types.is_struct(kind.value_type)))
+
+
+def lists_of_array(array: np.ndarray) -> Lists:
+    """Read an array (n, ...), one row an object."""
+    flat = array.reshape(len(array), -1)
+    return Lists(flat.ravel(), np.full(len(flat), flat.shape[1], np.int64), shape=array.shape[1:])
+
+
+def lists_of_cells(cells: Sequence[Any]) -> tuple[Lists, str | None]:
+    """Read what stands in cells: arrays, lists, quantities, None; also the unit that they state.
+
+    Quantities of other units than the first are converted to its unit.
+    """
+    parts: list[np.ndarray] = []
+    lengths = np.full(len(cells), -1, np.int64)
+    wrong: dict[int, str] = {}
+    unit: str | None = None
+    shape: tuple[int, ...] = ()
+    for row, cell in enumerate(cells):
+        if is_missing(cell):
+            continue
+        own = stated_by(cell)
+        values = _values(cell)
+        if isinstance(values, str):
+            wrong[row] = values
+            continue
+        if own is not None and unit is None:
+            unit = own
+        elif own is not None and own != unit:
+            try:
+                values = convert(values, own, str(unit), "the lists")
+            except ConfigError:
+                wrong[row] = f"a list in '{own}' where others are in '{unit}'"
+                continue
+        shape = shape or values.shape
+        parts.append(values.ravel())
+        lengths[row] = values.size
+    return Lists(_joined(parts), lengths, wrong, shape), unit
+
+
+def is_missing(cell: Any) -> bool:
+    """Whether a cell holds nothing: None, NaN, NaT, pandas' NA, or a masked value."""
+    if cell is None or cell is np.ma.masked:
+        return True
+    if isinstance(cell, float | np.floating):
+        return bool(np.isnan(cell))
+    return type(cell).__name__ in ("NAType", "NaTType")
+
+
+def is_record(cell: Any) -> bool:
+    """Whether a cell holds named columns: a mapping, a table or a data frame."""
+    frame = hasattr(cell, "iloc") and hasattr(cell, "columns")
+    return isinstance(cell, Mapping) or hasattr(cell, "colnames") or frame
+
+
+def is_sequence(cell: Any) -> bool:
+    """Whether a cell holds a list or an array of at least one dimension."""
+    if isinstance(cell, list | tuple):
+        return True
+    return not isinstance(cell, str | bytes) and bool(getattr(cell, "ndim", 0))
+
+
+def stated_by(values: Any) -> str | None:
+    """Unit that values carry: a quantity's or a column's; days for astropy's times."""
+    if hasattr(values, "jd"):
+        return "d"
+    unit = getattr(values, "unit", None)
+    return None if unit is None else str(unit)
+
+
+def _values(cell: Any) -> np.ndarray | str:
+    """Give a cell's list as an array, or say what it is instead."""
+    if hasattr(cell, "jd"):
+        cell = cell.jd
+    if isinstance(cell, str | bytes):
+        return f"text, not a list ('{str(cell)[:40]}')"
+    if is_record(cell) and not hasattr(cell, "dtype"):
+        return "a table, not a list"
+    if isinstance(cell, pa.Array | pa.ChunkedArray):
+        cell = arrow_values(cell)
+    elif hasattr(cell, "iloc"):  # a series of pandas
+        cell = cell.to_numpy()
+    try:
+        array = np.asarray(plain_values(cell) if hasattr(cell, "dtype") else cell)
+    except (TypeError, ValueError):
+        try:
+            array = np.asarray(cell, dtype=object)
+        except (TypeError, ValueError):
+            return "no list of numbers"
+    if array.ndim == 0:
+        return f"a single value, not a list ({str(cell)[:40]})"
+    if array.dtype.kind in "SU":
+        array = array.astype(object)
+    return array
+
+
+def _joined(parts: list[np.ndarray]) -> np.ndarray:
+    if not parts:
+        return np.zeros(0)
+    if any(part.dtype.kind not in "fiub" for part in parts):
+        return np.concatenate([part.astype(object) for part in parts])
+    return np.concatenate(parts)
