@@ -1,6 +1,7 @@
 """A model that was trained on computed columns: new objects get the same, or it says why not."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from skybind.config.schema import Config
@@ -101,3 +102,27 @@ def test_features_of_magnitudes_are_not_computed_of_fluxes(survey, model, tmp_pa
     other = write_curves(tmp_path / "flux", Ragged(fields, curves.offsets, curves.present))
     with pytest.raises(ModelError, match="it is of magnitudes, and the light curve is in fluxes"):
         Model.open(model, Dataset.open(other).schema)
+
+
+def test_whatever_is_given_gets_columns_of_the_same_definition(survey, model, caplog):
+    stored = Dataset.open(survey)
+    known = Model.open(model).embed_dataset(stored).vectors["photometry"]
+    caplog.set_level("INFO", "skybind")
+    of_folder = Model.open(model).embed(survey).vectors["photometry"]
+    np.testing.assert_allclose(of_folder, known, atol=1e-6)
+    # a table that says how its columns were made is taken by its word
+    table = stored.table(stored.schema.columns)
+    said = table.replace_schema_metadata(stored.schema.to_metadata())
+    of_table = Model.open(model).embed(said).vectors["photometry"]
+    np.testing.assert_allclose(of_table, known, atol=1e-6)
+    assert "are computed now" not in caplog.text
+    # columns of that name which do not are computed anew, and not called lacking
+    wrong = table.set_column(
+        table.column_names.index("photometry_period"), "photometry_period",
+        pa.array(np.full(len(table), 7.0)),
+    )  # fmt: skip
+    given = Model.open(model).take(wrong)
+    assert not any("lacks" in note for note in given.notes)
+    made = Model.open(model).embed(wrong)
+    assert "are computed now" in caplog.text
+    np.testing.assert_allclose(made.vectors["photometry"], known, atol=1e-5)

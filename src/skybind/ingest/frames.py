@@ -49,6 +49,8 @@ class Frame:
         Likewise.
     units : dict of str to str
         As far as they are stated, by the same names.
+    attributes : dict of str to dict
+        Of columns that say how they were computed.
     index : ndarray of str, shape (n,), optional
         Names of the rows, where the table has them beside its columns.
     provenance : str
@@ -60,6 +62,7 @@ class Frame:
     flat: dict[str, np.ndarray] = field(default_factory=dict)
     lists: dict[str, Lists] = field(default_factory=dict)
     units: dict[str, str] = field(default_factory=dict)
+    attributes: dict[str, dict[str, Any]] = field(default_factory=dict)
     index: np.ndarray | None = None
     provenance: str = ""
     simulated: bool = False
@@ -221,6 +224,7 @@ def _add_schema(frame: Frame, schema: DatasetSchema) -> None:
     """Take units and origin from the schema of a dataset, of which the table is a part."""
     frame.provenance, frame.simulated = schema.provenance, schema.simulated
     for name, column in schema.columns.items():
+        frame.attributes[name] = column.attributes
         stated = {name: column.unit, **{f"{name}.{f}": u for f, u in column.fields.items()}}
         frame.units |= {key: unit for key, unit in stated.items() if unit is not None}
 

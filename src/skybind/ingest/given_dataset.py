@@ -20,8 +20,8 @@ def take_dataset(dataset: Dataset, wanted: Mapping[str, Wanted]) -> Given:
     where = f"The dataset at {dataset.path}"
     changes = {ID: Change(ID, pa.string())}
     for name in (RA, DEC):
-        there = name in dataset.arrow_schema.names
-        changes[name] = Change(name if there else None, pa.float64())
+        known = name in dataset.arrow_schema.names
+        changes[name] = Change(name if known else None, pa.float64())
     notes: list[str] = []
     units: dict[str, dict[str, str | None]] = {}
     absent = []
@@ -33,14 +33,11 @@ def take_dataset(dataset: Dataset, wanted: Mapping[str, Wanted]) -> Given:
             units[modality.column] = fitted.units
             notes += fitted.notes
             found = column is not None
-        for feature, unit in modality.features.items():
-            changes[feature] = _feature_change(dataset, feature, unit, notes)
+        for feature in modality.features:
+            changes[feature] = _feature_change(dataset, modality, feature, notes)
             found |= not modality.fields and changes[feature].column is not None
-        lacking = [f for f in modality.features if changes[f].column is None]
         if not found:
             absent.append(name)
-        elif lacking:
-            notes.append(lacks(where, lacking, name))
     if len(absent) == len(wanted):
         raise DataError(
             f"{where} has none of {join([m.column for m in wanted.values()])} (it has "
@@ -48,9 +45,12 @@ def take_dataset(dataset: Dataset, wanted: Mapping[str, Wanted]) -> Given:
         )
     if absent:
         notes.append(f"{where} has no {join(absent)}: no object counts as observed there.")
-    schema = fitted_schema(
-        wanted.values(), units, dataset.schema.provenance, dataset.schema.simulated
-    )
+    there = [name for name, change in changes.items() if change.column is not None]
+    own = dataset.schema
+    schema = fitted_schema(wanted.values(), units, there, own.provenance, own.simulated)
+    for name, modality in wanted.items():
+        lacking = [] if name in absent else [f for f in modality.features if f not in there]
+        notes += lacks(where, lacking, modality, schema)
     made = Dataset(dataset.path, schema, ChangedSource(dataset.source, changes))
     nothing = np.full(len(dataset), "", object)
     return Given(made, dict.fromkeys(wanted, nothing), notes)
@@ -103,10 +103,12 @@ def _observation_change(
     return Change(column, struct_of(fitted.units), make), fitted
 
 
-def _feature_change(dataset: Dataset, name: str, unit: str | None, notes: list[str]) -> Change:
-    if name not in dataset.arrow_schema.names:
+def _feature_change(dataset: Dataset, wanted: Wanted, name: str, notes: list[str]) -> Change:
+    column = dataset.schema.columns.get(name)
+    unit = wanted.features[name]
+    if column is None or not wanted.takes(name, column.attributes):
         return Change(None, pa.float64())
-    stated, where = dataset.schema.columns[name].unit, f"{name} of the dataset at {dataset.path}"
+    stated, where = column.unit, f"{name} of the dataset at {dataset.path}"
     in_unit(np.ones(1), stated, unit, where)
     if (stated is None and unit) or (unit is None and stated):
         notes.append(f"{where} is taken as in {unit or 'no unit'} (it states {stated or 'none'}).")

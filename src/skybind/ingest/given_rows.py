@@ -1,6 +1,6 @@
 """Rows that fit a model, put together of what was read."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ from skybind.data.dataset import Dataset
 from skybind.data.schema import BASE_COLUMNS, ID, Column, DatasetSchema
 from skybind.ingest.build import CLEANERS
 from skybind.ingest.wanted import Units, Wanted
+from skybind.lightcurves.columns import why_not
 from skybind.ragged import Ragged
 from skybind.words import join
 
@@ -79,6 +80,10 @@ class Rows:
 
     def given(self, provenance: str = "", simulated: bool = False) -> Given:
         """Give all rows; what was not filled is null, and said."""
+        units = {
+            w.column: self._units.get(w.column, w.fields) for w in self.wanted.values() if w.fields
+        }
+        schema = fitted_schema(self.wanted.values(), units, self._columns, provenance, simulated)
         absent = []
         for name, modality in self.wanted.items():
             lacking = [f for f in modality.features if f not in self._columns]
@@ -89,14 +94,10 @@ class Rows:
             )
             if not there:
                 absent.append(name)
-            elif lacking:
-                self.notes.append(lacks(self.where, lacking, name))
+            else:
+                self.notes += lacks(self.where, lacking, modality, schema)
         if absent:
             self.notes.append(f"{self.where} has no {join(absent)}: no object is observed there.")
-        units = {
-            w.column: self._units.get(w.column, w.fields) for w in self.wanted.values() if w.fields
-        }
-        schema = fitted_schema(self.wanted.values(), units, provenance, simulated)
         table = pa.table({name: self._column(name, units.get(name)) for name in schema.columns})
         return Given(Dataset.from_table(table, schema, self._name), self.reasons, self.notes)
 
@@ -114,7 +115,11 @@ class Rows:
 
 
 def fitted_schema(
-    wanted: Iterable[Wanted], units: Mapping[str, Units], provenance: str, simulated: bool
+    wanted: Iterable[Wanted],
+    units: Mapping[str, Units],
+    there: Collection[str],
+    provenance: str,
+    simulated: bool,
 ) -> DatasetSchema:
     """Give the schema of observations that fit a model.
 
@@ -123,6 +128,8 @@ def fitted_schema(
     wanted : iterable of Wanted
     units : mapping of str to mapping
         Column of observations -> its fields and their units.
+    there : collection of str
+        Columns that are there: a computed one that is not is left to be computed.
     provenance : str
     simulated : bool
     """
@@ -137,16 +144,36 @@ def fitted_schema(
             )
         group = modality.kind if modality.fields else modality.column
         for feature, unit in modality.features.items():
-            columns[feature] = Column("feature", unit, modality=group)
+            said = modality.definitions.get(feature, {}) if feature in there else {}
+            columns[feature] = Column("feature", unit, modality=group, attributes=said)
     return DatasetSchema(columns, provenance, simulated)
 
 
-def lacks(where: str, features: Sequence[str], modality: str) -> str:
-    """Say which features a model has to do without."""
-    return (
-        f"{where} lacks {', '.join(features)}, which the model's {modality} reads: the mean of the "
-        "training objects stands in."
-    )
+def lacks(where: str, features: Sequence[str], wanted: Wanted, schema: DatasetSchema) -> list[str]:
+    """Say which features a model has to do without; those that can be computed will be.
+
+    Parameters
+    ----------
+    where : str
+        What was given.
+    features : sequence of str
+        Those that it lacks.
+    wanted : Wanted
+        What reads them.
+    schema : DatasetSchema
+        Of what was given, made to fit.
+    """
+    absent = []
+    for name in features:
+        said = wanted.definitions.get(name)
+        if said is None or why_not(said, schema):
+            absent.append(name)
+    if not absent:
+        return []
+    return [
+        f"{where} lacks {', '.join(absent)}, which the model's {wanted.name} reads: the mean of "
+        "the training objects stands in."
+    ]
 
 
 def struct_of(units: Units) -> pa.DataType:

@@ -102,7 +102,8 @@ class _Taking:
     def _feature(self, wanted: Wanted, feature: str) -> None:
         """Take a number of the catalogue, if it is there."""
         column = find_feature(self.frame, wanted, feature)
-        if column is None:
+        said = self.frame.attributes.get(column or "", {})
+        if column is None or not wanted.takes(feature, said):
             return
         stated, unit = self.frame.units.get(column), wanted.features[feature]
         where = f"{column} of the {self.frame.name}"

@@ -12,6 +12,7 @@ from skybind.errors import ConfigError, DataError
 from skybind.ingest.fields import missing_fields, typed
 from skybind.ingest.readers.registry import Fields
 from skybind.modalities.cleaning import flux_err_to_ivar, ivar_to_flux_err, magnitude_to_flux
+from skybind.modalities.computed import is_computed, same_definition
 from skybind.words import join
 
 Units = Mapping[str, str | None]
@@ -34,7 +35,10 @@ class Wanted:
     attributes : dict
         Of the column: pixel scale and stretch of images.
     features : dict of str to (str or None)
-        Numbers of the catalogue that belong to the modality, and their units.
+        Numbers of the catalogue, or computed from light curves, that belong to the modality, and
+        their units.
+    definitions : dict of str to dict
+        Of those that are computed (`skybind.modalities.computed`).
     """
 
     name: str
@@ -43,6 +47,11 @@ class Wanted:
     fields: dict[str, str | None] = field(default_factory=dict)
     attributes: dict[str, Any] = field(default_factory=dict)
     features: dict[str, str | None] = field(default_factory=dict)
+    definitions: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def takes(self, feature: str, attributes: Mapping[str, Any]) -> bool:
+        """Whether a column with such attributes is the feature: computed alike, or not at all."""
+        return same_definition(self.definitions.get(feature, {}), attributes)
 
 
 def wanted_modalities(
@@ -61,6 +70,7 @@ def wanted_modalities(
     for name, (kind, column) in kinds.items():
         observed = column in schema.observations
         features = schema.features(kind if observed else column)
+        said = {feature: schema.attributes(feature) for feature in features}
         wanted[name] = Wanted(
             name,
             kind,
@@ -68,6 +78,7 @@ def wanted_modalities(
             schema.fields(column) if observed else {},
             schema.attributes(column) if observed else {},
             {feature: schema.columns[feature].unit for feature in features},
+            {feature: own for feature, own in said.items() if is_computed(own)},
         )
     return wanted
 
