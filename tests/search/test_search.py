@@ -315,6 +315,7 @@ def test_tables_keep_every_match(trained, embeddings, tmp_path, form):
         write_table(found.to_arrow(), tmp_path / "found.doc")
 
 
+@pytest.mark.usefixtures("talking")
 def test_the_command_prints_writes_and_draws(trained, stars, embeddings, tmp_path):
     from typer.testing import CliRunner
 
