@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from skybind.config import Config, dump_config
+from skybind.config.begun import as_begun, dump_as_before
 from skybind.config.load import with_values
 from skybind.data.splits import Split
 from skybind.errors import ConfigError, SkybindError
@@ -92,6 +93,9 @@ def tune(
     _check_space(config)
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
+    begun = RunPaths(folder / "base").config
+    if begun.exists():
+        config = as_begun(config, begun)
     with alone(folder / "lock", otherwise=partial(_refuse, folder)):
         study = _open_study(config, folder)
         search = _Search(config, Path(data), folder, split)
@@ -200,7 +204,8 @@ def _open_study(config: Config, folder: Path) -> "optuna.Study":
         direction="minimize" if pretraining else "maximize",
         load_if_exists=True,
     )
-    identity = json_hash(config.model_dump(mode="json", exclude={"name", "description"}))
+    content = config.model_dump(mode="json", exclude={"name", "description"})
+    identity = json_hash(dump_as_before(content))
     if study.user_attrs.setdefault("config", identity) != identity:
         raise ConfigError(
             f"{folder} holds a search of another configuration or space: choose another folder."

@@ -141,6 +141,19 @@ def test_a_run_is_what_it_was(runs):
     assert started.split.hash == run.split.hash
 
 
+def test_the_same_command_goes_on_with_an_old_run(files, tmp_path):
+    """The configurations that it extends have keys now that there were not then."""
+    folder = tmp_path / "run"
+    shutil.copytree(FILES / "stars-run", folder)
+    config = load_config(FILES / "stars-tiny.yaml", ["split.name=main"])
+    assert config.training.min_batches is not None
+    run = Run.start(config, files / "stars", folder)
+    assert run.config.training.min_batches is None
+    before = contents(folder / "pretrain" / "model")
+    run_pretraining(run)
+    assert contents(folder / "pretrain" / "model") == before
+
+
 @pytest.mark.parametrize("name", RUNS)
 def test_embeddings_are_the_same(runs, arrays, name):
     run = runs[name]

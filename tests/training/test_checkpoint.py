@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from skybind.config.training import TrainingOptions
 from skybind.errors import ModelError
 from skybind.training.checkpoint import (
     fingerprint,
@@ -111,3 +112,11 @@ def test_weights_round_trip(tmp_path):
     save_weights(ours, tmp_path / "best.safetensors")
     load_weights(theirs, tmp_path / "best.safetensors")
     assert same_weights(weights(ours), weights(theirs))
+
+
+def test_a_checkpoint_of_version_0_1_is_gone_on_from():
+    """Options that came later change no fingerprint where they are off; 0.1 had this one."""
+    rows = {"train": np.arange(5), "validation": np.arange(5, 8)}
+    options = TrainingOptions()
+    module = torch.nn.Linear(3, 2)
+    assert fingerprint("pre-training", module, options, rows, 7, {"a": 1}) == "9f16b3b909b51559"

@@ -55,8 +55,9 @@ def load_as(
     """
     raw = _read(source, (), folder)
     before = _modalities(raw)
+    together = {override.partition("=")[0] for override in overrides}
     for override in overrides:
-        _set(raw, override)
+        _set(raw, override, together)
     raw = without_modalities(raw, before - _modalities(raw))
     raw.setdefault("name", Path(str(source)).stem)
     return validate(model, raw, str(source))
@@ -72,7 +73,7 @@ def with_values(config: Config, values: Mapping[str, Any], where: str) -> Config
     """
     raw = config.model_dump(mode="json")
     for key, value in values.items():
-        _put(raw, key, value, where)
+        _put(raw, key, value, where, values)
     return validate(Config, raw, where)
 
 
@@ -103,9 +104,12 @@ def merge(base: dict[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
     """Merge mappings deeply; lists and scalars are replaced, null removes a section.
 
     A section with another `name` (another encoder) replaces the old one whole: its options
-    have nothing to do with those of its predecessor.
+    have nothing to do with those of its predecessor. Epochs that are given are as many as are
+    meant: a least number of steps that comes from elsewhere is off.
     """
     merged = dict(base)
+    if "epochs" in change and merged.get("min_steps") is not None:
+        merged["min_steps"] = None
     for key, value in change.items():
         if value is None and isinstance(merged.get(key), dict):
             del merged[key]
@@ -197,7 +201,7 @@ def _read(source: str | Path, seen: tuple[str, ...], folder: str) -> dict[str, A
     return without_modalities(merged, _modalities(base) - _modalities(merged))
 
 
-def _set(raw: dict[str, Any], override: str) -> None:
+def _set(raw: dict[str, Any], override: str, together: Collection[str]) -> None:
     key, equals, text = override.partition("=")
     if not equals or not key:
         raise ConfigError(f"'{override}' does not set a key: write it as training.epochs=2.")
@@ -205,11 +209,11 @@ def _set(raw: dict[str, Any], override: str) -> None:
         value = read_yaml(text)
     except yaml.YAMLError as error:
         raise ConfigError(f"The value of '{override}' is not YAML.") from error
-    _put(raw, key, value, f"'{override}'")
+    _put(raw, key, value, f"'{override}'", together)
 
 
-def _put(raw: dict[str, Any], key: str, value: Any, where: str) -> None:
-    """Set a dotted key; null removes a section."""
+def _put(raw: dict[str, Any], key: str, value: Any, where: str, together: Collection[str]) -> None:
+    """Set a dotted key, one of some that are set together; null removes a section."""
     *path, last = key.split(".")
     place = raw
     for step in path:
@@ -220,6 +224,10 @@ def _put(raw: dict[str, Any], key: str, value: Any, where: str) -> None:
         del place[last]
     else:
         place[last] = value
+    # as in `merge`
+    least = ".".join([*path, "min_steps"])
+    if last == "epochs" and place.get("min_steps") is not None and least not in together:
+        place["min_steps"] = None
 
 
 def _sentence(model: type[BaseModel], error: ValidationError) -> str:
@@ -243,18 +251,18 @@ def _section(model: type[BaseModel], path: Sequence[str]) -> list[str]:
     for step in path:
         fields = getattr(current, "model_fields", None)
         if fields and step in fields:
-            current = _model_of(fields[step].annotation)
+            current = model_of(fields[step].annotation)
         elif fields is not None:
             return list(fields)
     return list(getattr(current, "model_fields", {}))
 
 
-def _model_of(annotation: Any) -> Any:
+def model_of(annotation: Any) -> Any:
     """The pydantic model inside an annotation such as `dict[str, ModalityConfig]`."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     for inner in getattr(annotation, "__args__", ()):
-        found = _model_of(inner)
+        found = model_of(inner)
         if found is not None:
             return found
     return None

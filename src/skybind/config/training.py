@@ -15,9 +15,35 @@ class TrainingOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     batch_size: int = Field(
-        512, ge=2, description="Objects of one optimiser step, over all devices together."
+        512,
+        ge=2,
+        description="Objects of one optimiser step, over all devices together; at most, with "
+        "`min_batches`.",
     )
-    epochs: int = Field(100, ge=1, description="Passes over the training objects, at most.")
+    epochs: int = Field(
+        100,
+        ge=1,
+        description="Passes over the training objects, at most; more, with `min_steps`. Who sets "
+        "it in a file or with --set, and `min_steps` not along with it, gets exactly so many.",
+    )
+    min_batches: int | None = Field(
+        None,
+        ge=1,
+        description="Batches of an epoch, at least: with few objects they are smaller, down to 16 "
+        "objects, and nearly no object is left over; null: always `batch_size` (published).",
+    )
+    min_steps: int | None = Field(
+        None,
+        ge=1,
+        description="Optimiser steps, at least: with few objects there are more epochs, and what "
+        "is counted in epochs (warm-up, patience) grows with them; null: `epochs` (published).",
+    )
+    min_patience: int | None = Field(
+        None,
+        ge=1,
+        description="Steps without a better validation loss before training stops, at least, and "
+        "half as many before the rate falls; null: counted in epochs (published).",
+    )
     learning_rate: float = Field(0.00392, gt=0, description="Learning rate after the warm-up.")
     betas: tuple[float, float] = Field((0.926, 0.999), description="Adam's two decay rates.")
     weight_decay: float = Field(

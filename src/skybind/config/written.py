@@ -67,32 +67,34 @@ def settle(raw: Any, wanted: Any = Any) -> Any:
     >>> settle(read_yaml("[1.10, no]"))
     [1.1, False]
     """
-    arms = _arms(wanted)
+    members = arms(wanted)
     if isinstance(raw, Mapping):
-        return {key: settle(value, _item(arms, key)) for key, value in raw.items()}
+        return {key: settle(value, _item(members, key)) for key, value in raw.items()}
     if isinstance(raw, list | tuple):
-        return [settle(value, _element(arms, place)) for place, value in enumerate(raw)]
-    text = _is_text(arms)
+        return [settle(value, _element(members, place)) for place, value in enumerate(raw)]
+    text = _is_text(members)
     if isinstance(raw, Written):
         return raw.text if text else raw.value
     number = isinstance(raw, int | float) and not isinstance(raw, bool)
     return str(raw) if number and text else raw
 
 
-def _arms(wanted: Any) -> list[Any]:
+def arms(wanted: Any) -> list[Any]:
     """Members of a union, or the type itself."""
     if get_origin(wanted) in (Union, types.UnionType):
-        return [arm for part in get_args(wanted) for arm in _arms(part)]
-    return _arms(get_args(wanted)[0]) if get_origin(wanted) is Annotated else [wanted]
+        return [arm for part in get_args(wanted) for arm in arms(part)]
+    return arms(get_args(wanted)[0]) if get_origin(wanted) is Annotated else [wanted]
 
 
 def _is_model(arm: Any) -> bool:
     return isinstance(arm, type) and issubclass(arm, BaseModel)
 
 
-def _is_text(arms: list[Any]) -> bool:
+def _is_text(members: list[Any]) -> bool:
     """Whether text is wanted of a scalar: a section's short form is text too."""
-    scalars = [arm for arm in arms if arm is not type(None) and get_origin(arm) not in (list, dict)]
+    scalars = [
+        arm for arm in members if arm is not type(None) and get_origin(arm) not in (list, dict)
+    ]
     return bool(scalars) and all(
         arm is str
         or _is_model(arm)
@@ -101,9 +103,9 @@ def _is_text(arms: list[Any]) -> bool:
     )
 
 
-def _item(arms: list[Any], key: Any) -> Any:
+def _item(members: list[Any], key: Any) -> Any:
     """Type of the value under a key of a mapping."""
-    for arm in arms:
+    for arm in members:
         if _is_model(arm) and key in arm.model_fields:
             return arm.model_fields[key].annotation
         if get_origin(arm) in (dict, Mapping):
@@ -111,9 +113,9 @@ def _item(arms: list[Any], key: Any) -> Any:
     return Any
 
 
-def _element(arms: list[Any], place: int) -> Any:
+def _element(members: list[Any], place: int) -> Any:
     """Type of an element of a list."""
-    for arm in arms:
+    for arm in members:
         parts = get_args(arm)
         if get_origin(arm) is list:
             return parts[0]

@@ -25,9 +25,7 @@ from skybind.runs.classes import case_classes
 from skybind.runs.run import Run
 from skybind.runs.steps import run_finetuning
 from skybind.tables import write_table
-
-#: A few labels are trained on for so many times more epochs, at most.
-LONGER = 8
+from skybind.training.pace import choose_pace
 
 
 @dataclass
@@ -160,8 +158,8 @@ def _note_of_0_1(folder: Path, labels: str) -> None:
 def _options(run: LabelledRun, case: Case, n: int) -> tuple[TrainingOptions, LossOptions]:
     """Options for about as many labels as there are.
 
-    Those that the configuration has for the nearest share of the labels; with fewer objects than
-    that share would have, for more epochs, so that about as many steps are made.
+    Those that the configuration has for the nearest share of the labels, and as many steps as
+    that share would be trained for.
     """
     total = max(len(run.rows("train")), 1)
     shares = {
@@ -172,12 +170,8 @@ def _options(run: LabelledRun, case: Case, n: int) -> tuple[TrainingOptions, Los
     away = {name: abs(np.log(share * total / max(n, 1))) for name, share in shares.items()}
     nearest_share = min(away, key=lambda name: away[name])
     training, loss = options_of(run, Case(case.modalities, nearest_share, case.start, case.frozen))
-    longer = min(max(shares[nearest_share] * total / max(n, 1), 1.0), LONGER)
-    patience = training.early_stop_patience
-    change: dict[str, Any] = {"epochs": round(training.epochs * longer)}
-    if patience is not None:
-        change["early_stop_patience"] = round(patience * longer)
-    return training.model_copy(update=change), loss
+    steps = choose_pace(training, max(round(shares[nearest_share] * total), 1)).steps
+    return training.model_copy(update={"min_steps": steps}), loss
 
 
 def _test(run: LabelledRun, logits: np.ndarray, classes: list[str]) -> ClassificationResult | None:

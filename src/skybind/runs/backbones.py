@@ -11,6 +11,7 @@ from rich.table import Table
 
 from skybind.config import dump_config
 from skybind.config.backbone import BackboneConfig, load_backbone_config
+from skybind.config.begun import as_begun
 from skybind.data.dataset import Dataset
 from skybind.data.splits import Split
 from skybind.errors import ConfigError, DataError
@@ -94,6 +95,8 @@ def pretrain_backbone(
         If the dataset cannot be used.
     """
     paths, dataset = BackbonePaths(Path(out)), Dataset.open(data)
+    if paths.config.exists():
+        config = as_begun(config, paths.config)
     workshop = Workshop(config, dataset, paths)
     chosen = _begin(workshop, data, split)
     note = note_of(paths.folder)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from skybind.config import TrainingOptions
-from skybind.config.load import validate
+from skybind.config.load import merge, validate
 from skybind.config.subsets import FULL, is_subset, subset_order
 from skybind.config.training import LossOptions
 from skybind.errors import ConfigError, DataError
@@ -152,7 +152,7 @@ def options_of(run: Run, case: Case) -> tuple[TrainingOptions, LossOptions]:
     for name in _keys(case.modalities, case.subset, case.start):
         for key, change in wanted.overrides.items():
             if fnmatch(name, key) or _parse(name, case.modalities) == _parse(key, case.modalities):
-                merged |= change
+                merged = merge(merged, change)
     where = f"finetuning.overrides of {case.name}"
     loss = {name: merged.pop(name) for name in LossOptions.model_fields}
     return validate(TrainingOptions, merged, where), validate(LossOptions, loss, where)

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from skybind.config import Config, dump_config, load_config
+from skybind.config.begun import as_begun
 from skybind.config.load import with_values
 from skybind.data.dataset import Dataset
 from skybind.data.splits import Split
@@ -81,12 +82,14 @@ class Run:
         folder = Path(out)
         dataset = data if isinstance(data, Dataset) else Dataset.open(data)
         config = config if isinstance(config, Config) else load_config(config)
+        paths = RunPaths(folder)
+        if paths.note.exists():
+            config = as_begun(config, paths.config)
         # all that can be wrong with the configuration is found before anything is written
         modalities = build_modalities(config, dataset.schema)
         binder = build_binder(config, {name: m.shape for name, m in modalities.items()})
         check_pairs(config, modalities)
         check_backbones(binder, modalities)
-        paths = RunPaths(folder)
         if paths.note.exists():
             run = cls.open(folder, data=dataset.path)
             run._refuse_other(config, split)

@@ -242,6 +242,7 @@ def _finetune(
         "seconds": result.seconds,
         "best_epoch": result.best_epoch,
         "epochs": len(result.history),
+        "pace": result.pace,
         "best_loss": result.best_loss,
         "n_train": len(rows["train"]),
         "n_validation": len(rows["validation"]),

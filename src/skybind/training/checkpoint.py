@@ -26,6 +26,10 @@ _FREE = {
     "compile",
     "cached_chunk",
     "accumulate",
+    # used up in choosing the others
+    "min_batches",
+    "min_steps",
+    "min_patience",
 }
 
 

@@ -43,6 +43,7 @@ from skybind.training.distributed import average_gradients, broadcast_module
 from skybind.training.launch import keep_freed_memory, make_fabric, quiet, silence
 from skybind.training.metrics import Meter
 from skybind.training.names import BEST, CHECKPOINT
+from skybind.training.pace import paced
 from skybind.training.progress import ProgressDisplay, Record, RunLog
 from skybind.training.schedule import Schedule, make_optimizer
 from skybind.training.task import Engine, Task
@@ -76,6 +77,8 @@ class TrainingResult:
         False if only `max_minutes` ended it: resuming goes on.
     seconds : float
         Time of all epochs, those before a resumption included.
+    pace : dict of str to int
+        What was chosen for the number of objects: the fields of `Pace`.
     """
 
     best_epoch: int
@@ -84,6 +87,7 @@ class TrainingResult:
     stopped_early: bool
     finished: bool
     seconds: float
+    pace: dict[str, int | None] = field(default_factory=dict)
 
 
 def fit(
@@ -131,6 +135,7 @@ def fit(
                 "it needs at least 2."
             )
     out.mkdir(parents=True, exist_ok=True)
+    options, pace = paced(options, len(task.rows["train"]), task.title)
     home = next(task.module.parameters()).device
     job = _Job(task, options, out, seed, resume, on_save)
     with quiet():
@@ -142,7 +147,7 @@ def fit(
     task.module.to(home)
     load_weights(task.module, out / BEST)
     task.module.eval()
-    return outcome
+    return replace(outcome, pace=pace.to_dict())
 
 
 @dataclass
