@@ -8,6 +8,7 @@ from skybind.data.schema import BASE_COLUMNS, Column, DatasetSchema
 from skybind.data.write import DatasetWriter
 from skybind.errors import DataError
 from skybind.ingest.given import take_given
+from skybind.ingest.wanted import wanted_modalities
 from skybind.modalities.cleaning import AB_ZERO_FLUX
 from skybind.ragged import Ragged
 
@@ -31,6 +32,7 @@ SCHEMA = DatasetSchema.from_note(
         },
     }
 )  # fmt: skip
+WANTED = wanted_modalities(SCHEMA, KINDS)
 LENGTHS = [4, 0, 3]
 
 
@@ -74,7 +76,7 @@ def write(folder, **changed):
 
 
 def take(data):
-    return take_given(data, schema=SCHEMA, kinds=KINDS)
+    return take_given(data, wanted=WANTED)
 
 
 def test_a_dataset_that_fits_is_read_as_it_is(tmp_path):

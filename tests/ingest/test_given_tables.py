@@ -14,15 +14,16 @@ from skybind.data.schema import DatasetSchema
 from skybind.data.write import DatasetWriter
 from skybind.errors import DataError
 from skybind.ingest.given import take_given
+from skybind.ingest.wanted import wanted_modalities
 from skybind.modalities.cleaning import AB_ZERO_FLUX
 from skybind.ragged import Ragged
-from tests.ingest.test_given import COLUMNS, KINDS, SCHEMA
+from tests.ingest.test_given import COLUMNS, SCHEMA, WANTED
 
 pandas = pytest.importorskip("pandas")
 
 
 def take(data=None, **keywords):
-    return take_given(data, schema=SCHEMA, kinds=KINDS, **keywords)
+    return take_given(data, wanted=WANTED, **keywords)
 
 
 class Truth:
@@ -290,12 +291,15 @@ def test_spectra_and_light_curves_in_one_table():
     assert again.present("spectrum").all()
 
 
-IMAGES = DatasetSchema.from_note(
-    {
-        "observations": {"image": {"g": "nmgy", "r": "nmgy"}},
-        "attributes": {"image": {"pixel_scale": 0.262, "stretch": "linear"}},
-        "features": {},
-    }
+IMAGES = wanted_modalities(
+    DatasetSchema.from_note(
+        {
+            "observations": {"image": {"g": "nmgy", "r": "nmgy"}},
+            "attributes": {"image": {"pixel_scale": 0.262, "stretch": "linear"}},
+            "features": {},
+        }
+    ),
+    {"image": ("image", "image")},
 )
 CUBES = np.random.default_rng(1).normal(0, 1, (3, 2, 4, 4)).astype(np.float32)
 
@@ -314,9 +318,7 @@ CUBES = np.random.default_rng(1).normal(0, 1, (3, 2, 4, 4)).astype(np.float32)
 )
 def test_images_as_cubes_or_bands(images):
     images = dict(images)
-    found = take_given(
-        images.pop("data", None), schema=IMAGES, kinds={"image": ("image", "image")}, **images
-    )
+    found = take_given(images.pop("data", None), wanted=IMAGES, **images)
     fields = found.dataset.ragged("image").fields
     for place, band in enumerate("gr"):
         np.testing.assert_allclose(
@@ -327,7 +329,7 @@ def test_images_as_cubes_or_bands(images):
 
 def test_images_that_do_not_fit_are_told():
     cubes = [CUBES[0], CUBES[1][:, :3], CUBES[2].ravel()[:31], None, "a.fits"]
-    found = take_given(schema=IMAGES, kinds={"image": ("image", "image")}, image=cubes)
+    found = take_given(wanted=IMAGES, image=cubes)
     assert found.dataset.present("image").tolist() == [True, False, False, False, False]
     assert found.reasons["image"].tolist() == [
         "", "image is not square", "image holds 31 pixels, which are no 2 bands (g, r)", "",
@@ -397,12 +399,14 @@ def test_pandas_is_not_needed():
         "import numpy as np, pyarrow as pa\n"
         "from skybind.data.schema import DatasetSchema\n"
         "from skybind.ingest.given import take_given\n"
+        "from skybind.ingest.wanted import wanted_modalities\n"
         "print([m for m in ('nested_pandas', 'astropy.table') if m in sys.modules])\n"
         "from astropy.table import Table\n"
         "note = {'observations': {}, 'features': {'x': {'modality': 'metadata', 'unit': None}}}\n"
         "for table in (pa.table({'x': [1.0]}), Table({'x': [1.0]})):\n"
-        "    found = take_given(table, schema=DatasetSchema.from_note(note),\n"
-        "                       kinds={'metadata': ('metadata', 'metadata')})\n"
+        "    schema = DatasetSchema.from_note(note)\n"
+        "    wanted = wanted_modalities(schema, {'metadata': ('metadata', 'metadata')})\n"
+        "    found = take_given(table, wanted=wanted)\n"
         "    print(found.dataset.numbers('x'))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from skybind.data.dataset import Dataset
-from skybind.data.schema import DatasetSchema
 from skybind.errors import DataError
 from skybind.ingest.frames import frame_of, frame_of_observations
 from skybind.ingest.given_dataset import take_dataset
 from skybind.ingest.given_files import take_file, take_files
 from skybind.ingest.given_rows import Given
 from skybind.ingest.given_table import take_frame
-from skybind.ingest.wanted import wanted_modalities
+from skybind.ingest.wanted import Wanted
 
 __all__ = ["Given", "take_given"]
 
@@ -20,8 +19,7 @@ __all__ = ["Given", "take_given"]
 def take_given(
     data: Any = None,
     *,
-    schema: DatasetSchema,
-    kinds: Mapping[str, tuple[str, str]],
+    wanted: Mapping[str, Wanted],
     units: Mapping[str, Any] | None = None,
     **observations: Any,
 ) -> Given:
@@ -47,11 +45,8 @@ def take_given(
 
         Objects are named by a column object_id, id, name or source_id, or the index of a data
         frame, or the file, or else by the number of their row.
-    schema : DatasetSchema
-        Of the columns that the model reads, as it was made for them (`DatasetSchema.from_note`,
-        `select`).
-    kinds : mapping of str to (str, str)
-        Modality -> its kind and its column.
+    wanted : mapping of str to Wanted
+        What the model reads of each modality (`wanted_modalities`).
     units : mapping, optional
         Units of a table or of arrays, by column, or by modality and column:
         `{"photometry": {"flux": "uJy"}}`. They count more than those that are stated.
@@ -71,7 +66,6 @@ def take_given(
         If nothing in it can be used, a column's unit does not fit, or it is not clear which
         columns are meant.
     """
-    wanted = wanted_modalities(schema, kinds)
     if isinstance(data, Mapping) and not observations:
         data, observations = None, dict(data)
     if (data is None) == (not observations):

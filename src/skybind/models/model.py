@@ -20,6 +20,7 @@ from skybind.data.splits import Split
 from skybind.embeddings.store import Embeddings
 from skybind.errors import ConfigError, ModelError
 from skybind.ingest.given import Given, take_given
+from skybind.ingest.wanted import Wanted, wanted_modalities
 from skybind.modalities.base import Modality
 from skybind.modalities.source import BatchSource
 from skybind.models.binder import Binder
@@ -143,13 +144,17 @@ class Model:
         """A classifier's calibration and reference, if they stand beside its weights."""
         return read_reliability(self.folder) if self.classifier is not None else None
 
-    def take(self, data: Any = None, **observations: Any) -> Given:
-        """Make anything that holds observations fit the model: see `skybind.ingest.given`."""
+    @cached_property
+    def reads(self) -> dict[str, Wanted]:
+        """What it reads of each modality: columns, fields and units."""
         modalities = self.modalities.values()
         read = {column for modality in modalities for column in modality.columns}
-        schema = DatasetSchema.from_note(self.schema.note).select({"object_id", "ra", "dec", *read})
         kinds = {modality.name: (modality.kind, modality.column) for modality in modalities}
-        return take_given(data, schema=schema, kinds=kinds, **observations)
+        return wanted_modalities(DatasetSchema.from_note(self.schema.note).select(read), kinds)
+
+    def take(self, data: Any = None, **observations: Any) -> Given:
+        """Make anything that holds observations fit the model: see `skybind.ingest.given`."""
+        return take_given(data, wanted=self.reads, **observations)
 
     def choose(self, modalities: Sequence[str] | None = None) -> list[str]:
         """Return some of its modalities in its own order, or all.

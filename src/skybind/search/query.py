@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from skybind.data.schema import DatasetSchema
 from skybind.embeddings.stream import EmbeddingStream
 from skybind.errors import DataError, ModelError
 from skybind.ragged import Ragged
@@ -135,10 +134,10 @@ def query_file(
             f"The model in {model} has no modality '{modality}': "
             f"{nearest(modality, list(saved.modalities))}"
         )
-    wanted = _wanted(saved)
-    content = read_file(path, {modality: wanted[modality]} if modality else wanted)
+    reads = saved.reads
+    content = read_file(path, {modality: reads[modality]} if modality else reads)
     name = content.modality
-    one = wanted[name]
+    one = reads[name]
     query = Query(path.name, {}, kind=one.kind, column=one.column, notes=list(content.notes))
     query.position = (given.get("ra", np.nan), given.get("dec", np.nan))
     unknown = [c for c in given if c not in one.features and c not in ("ra", "dec")]
@@ -157,16 +156,6 @@ def query_file(
     query.features = {c: known[c] for c in features if np.isfinite(known.get(c, np.nan))}
     query.vectors[name] = _embed(saved, name, query, features, known)
     return query
-
-
-def _wanted(saved: "Model") -> dict[str, "Wanted"]:
-    """Tell what the model reads of each modality."""
-    from skybind.ingest.wanted import wanted_modalities
-
-    read = {column for modality in saved.modalities.values() for column in modality.columns}
-    schema = DatasetSchema.from_note(saved.schema.note).select(read)
-    kinds = {name: (m.kind, m.column) for name, m in saved.modalities.items()}
-    return wanted_modalities(schema, kinds)
 
 
 def _computed(observed: Ragged, wanted: "Wanted", given: Mapping[str, float]) -> dict[str, float]:
