@@ -11,6 +11,7 @@ complete.
       key.json             what is being made, written when it is begun
       journal/00000.json   one entry a finished part
       work/                becomes NAME
+      aside/               for other work, on the whole, that can be interrupted itself
 
 Killed at any moment, neither is taken for done, and the same call goes on with it.
 """
@@ -23,7 +24,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from skybind.errors import DataError, SkybindError
+from skybind.errors import DataError, ProcessError, SkybindError
 from skybind.files import write_json
 from skybind.locks import alone
 
@@ -134,8 +135,8 @@ class Workplace:
     """The hidden folder of a target; a context manager that gives the folder to write to.
 
     When its block ends well, the folder becomes the target. If the block raises a `SkybindError`
-    (the sources are wrong: doing it again would not help) all is removed; after anything else it
-    stays, to be continued.
+    (the sources are wrong: doing it again would not help) all is removed; after anything else, and
+    where a process was killed, it stays, to be continued.
 
     Parameters
     ----------
@@ -151,6 +152,7 @@ class Workplace:
         self.target, self.key, self.otherwise = target, key, otherwise
         self.path = target.parent / f".{target.name}.unfinished"
         self.work, self._journal = self.path / "work", self.path / "journal"
+        self.aside = self.path / "aside"
         self.entries: list[Entry] = []
         self._lock = ExitStack()
         self._wanted = True
@@ -164,6 +166,7 @@ class Workplace:
         if self._note().get("key") != self.key or not self.work.is_dir():
             shutil.rmtree(self._journal, ignore_errors=True)
             shutil.rmtree(self.work, ignore_errors=True)
+            shutil.rmtree(self.aside, ignore_errors=True)
             self.work.mkdir()
             self._journal.mkdir()
             write_json(self.path / "key.json", {"key": self.key})
@@ -201,7 +204,8 @@ class Workplace:
         try:
             if kind is None and self._wanted:
                 self._place()
-            if kind is None or issubclass(kind, SkybindError):
+            wrong = kind is not None and issubclass(kind, SkybindError)
+            if kind is None or (wrong and not issubclass(kind, ProcessError)):
                 shutil.rmtree(self.path, ignore_errors=True)
         finally:
             self._lock.close()

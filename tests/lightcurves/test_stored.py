@@ -129,11 +129,11 @@ def test_a_damaged_chunk_is_computed_again(survey, count, monkeypatch):
     monkeypatch.setattr(stored, "write_computed", failing)
     with pytest.raises(OSError, match="no space"):
         compute_features(survey)
-    chunks = sorted((survey / "features" / ".photometry.unfinished").glob("*.parquet"))
+    chunks = sorted((survey / "features" / ".photometry.unfinished" / "work").iterdir())
     assert len(chunks) == 3
     chunks[1].write_bytes(chunks[1].read_bytes()[:100])
     monkeypatch.setattr(stored, "write_computed", written)
-    assert compute_features(survey)[0].computed == 50
+    assert compute_features(survey)[0].computed == 70  # it and what comes after it
 
 
 KILLED = """
@@ -149,13 +149,13 @@ def test_killed_with_two_processes_it_goes_on_and_gives_the_same(survey, tmp_pat
     script = tmp_path / "killed.py"
     script.write_text(KILLED)
     running = subprocess.Popen([sys.executable, script, survey], start_new_session=True)
-    place = survey / "features" / ".photometry.unfinished"
+    place = survey / "features" / ".photometry.unfinished" / "journal"
     limit = time.monotonic() + 60
-    while not list(place.glob("[0-9]*.parquet")) and time.monotonic() < limit:
+    while not list(place.glob("*.json")) and time.monotonic() < limit:
         time.sleep(0.005)
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
-    done = len(list(place.glob("[0-9]*.parquet")))
+    done = len(list(place.glob("*.json")))
     assert done
     assert Dataset.open(survey).computed == []
     left = 120 - sum([50, 50, 20][:done])

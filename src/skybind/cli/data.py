@@ -40,10 +40,12 @@ def data_import(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a dataset there.")
     ] = False,
+    processes: Processes = None,
 ) -> None:
     """Make a dataset of survey files; docs/dataset.md shows the mapping and the readers.
 
-    If it is interrupted, the same command goes on where it stopped.
+    If it is interrupted, the same command goes on where it stopped. With 'features: computed' under
+    'photometry' of the mapping, periods and features of the light curves are computed too.
 
     skybind data import stars.yaml --out stars
 
@@ -56,7 +58,7 @@ def data_import(
     if reader is None:
         if option:
             raise SkybindError("--option belongs to --reader: a mapping has its options inside.")
-        summary = import_dataset(source, out, overwrite=overwrite)
+        summary = import_dataset(source, out, overwrite, processes or cores())
     else:
         options = read_pairs(option or [], "--option")
         summary = import_files(reader, source, out, options, overwrite)
@@ -100,7 +102,7 @@ def data_features(
         folder, column, periods_only=periods, processes=processes or cores(), again=again
     )
     for summary in summaries:
-        typer.echo(str(summary))
+        typer.echo(summary.text)
 
 
 @app.command("info")

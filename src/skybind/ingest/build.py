@@ -1,5 +1,6 @@
 """Building a dataset of chunks of objects: cleaned, counted, and continued if interrupted."""
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -9,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow.parquet as pq
 
+from skybind.data.computed import FOLDER
 from skybind.data.quarantine import short_reason
 from skybind.data.schema import ID, Column
 from skybind.data.splits import Split
 from skybind.errors import DataError
 from skybind.files import write_json
 from skybind.ingest.resumable import ResumableWriter, source_state
+from skybind.lightcurves.stored import compute_features, refuse_twins
 from skybind.modalities.cleaning import Cleaned, clean_image, clean_photometry, clean_spectrum
 from skybind.progress import progress_bar
 from skybind.ragged import Ragged
@@ -105,6 +108,8 @@ class Plan:
         See `ImportSummary`.
     split : dict, optional
         Recipe of the split that the chunks' parts make; it is stored as `published`.
+    features : list of str
+        Columns of light curves whose periods and features are computed.
     unique : bool
         Whether the names are known to differ. Otherwise a name that occurs again is set aside.
     """
@@ -119,10 +124,11 @@ class Plan:
     quarantine: list[Row] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     split: dict[str, Any] | None = None
+    features: list[str] = field(default_factory=list)
     unique: bool = False
 
 
-def build_dataset(plan: Plan, out: Path, overwrite: bool) -> ImportSummary:
+def build_dataset(plan: Plan, out: Path, overwrite: bool, processes: int = 1) -> ImportSummary:
     """Make a dataset step by step; the same call continues one that was interrupted.
 
     Parameters
@@ -132,6 +138,8 @@ def build_dataset(plan: Plan, out: Path, overwrite: bool) -> ImportSummary:
         Folder of the dataset.
     overwrite : bool
         Replace a dataset that stands there.
+    processes : int
+        For what is computed from light curves.
 
     Returns
     -------
@@ -143,6 +151,8 @@ def build_dataset(plan: Plan, out: Path, overwrite: bool) -> ImportSummary:
     DataError
         If no object can be used, or `out` cannot be written.
     """
+    for name in plan.features:
+        refuse_twins(name, plan.columns, str(out))
     target = ResumableWriter(
         out,
         plan.columns,
@@ -151,15 +161,32 @@ def build_dataset(plan: Plan, out: Path, overwrite: bool) -> ImportSummary:
         simulated=plan.simulated,
         overwrite=overwrite,
     )
-    with target as writer, progress_bar("importing", plan.total) as advance:
+    with target as writer:
         builder = _Builder(writer, plan)
-        looked_at = 0
-        for n, read in plan.steps:
-            if not builder.skip():
-                builder.append(read())
-            looked_at += n
-            advance(looked_at)
-        return builder.finish()
+        with progress_bar("importing", plan.total) as advance:
+            looked_at = 0
+            for n, read in plan.steps:
+                if not builder.skip():
+                    builder.append(read())
+                looked_at += n
+                advance(looked_at)
+        summary = builder.finish()
+        if plan.features:
+            summary.notes += _compute(writer, plan.features, processes)
+            write_json(writer.folder / "import.json", vars(summary))
+        return summary
+
+
+def _compute(writer: ResumableWriter, names: list[str], processes: int) -> list[str]:
+    """Compute columns of the dataset that is being made; gives a sentence on each.
+
+    What is done survives an interruption, as the steps do.
+    """
+    made = compute_features(writer.folder, names, processes=processes, out=writer.aside)
+    (writer.folder / FOLDER).mkdir(exist_ok=True)
+    for summary in made:
+        os.replace(summary.path, writer.folder / FOLDER / summary.path.name)
+    return [summary.text for summary in made]
 
 
 class _Builder:

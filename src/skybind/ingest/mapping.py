@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping as AbstractMapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -213,6 +213,11 @@ class PhotometrySpec(ObservationSpec):
     magnitude: ColumnSpec | None = Field(None, description="Magnitude, instead of a flux.")
     magnitude_err: ColumnSpec | None = Field(None, description="Its standard error.")
     band: ColumnSpec | None = Field(None, description="Name of the filter.")
+    features: Literal["computed"] | None = Field(
+        None,
+        description="computed: find periods and compute features of the light curves, as "
+        "'skybind data features' does.",
+    )
 
     @model_validator(mode="after")
     def _flux_or_magnitude(self) -> "PhotometrySpec":

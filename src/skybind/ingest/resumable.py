@@ -78,6 +78,11 @@ class ResumableWriter(DatasetWriter):
         return self
 
     @property
+    def aside(self) -> Path:
+        """Folder for what is no step: it stays when the work is interrupted."""
+        return self._place.aside
+
+    @property
     def entries(self) -> list[Entry]:
         """Notes of the finished steps."""
         return self._place.entries

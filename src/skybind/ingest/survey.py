@@ -16,6 +16,7 @@ from skybind.ingest.mapping import (
     ImageSpec,
     Mapping,
     ObservationSpec,
+    PhotometrySpec,
     ReaderMapping,
     load_mapping,
 )
@@ -45,6 +46,7 @@ def import_dataset(
     mapping_path: str | Path,
     out: str | Path,
     overwrite: bool = False,
+    processes: int = 1,
 ) -> ImportSummary:
     """Make a dataset of survey files.
 
@@ -59,6 +61,8 @@ def import_dataset(
         Folder of the dataset to make.
     overwrite : bool
         Replace a dataset that stands there.
+    processes : int
+        For periods and features, where the mapping asks for them.
 
     Returns
     -------
@@ -78,7 +82,7 @@ def import_dataset(
         plan = dataset_reader(mapping.reader)(base / mapping.path, mapping.options, base)
     else:
         plan = _Import(mapping, mapping_path.parent).plan()
-    return build_dataset(plan, out, overwrite)
+    return build_dataset(plan, out, overwrite, processes)
 
 
 def import_files(
@@ -141,6 +145,11 @@ class _Import:
             simulated=self.mapping.simulated,
             quarantine=self.quarantine,
             notes=self.notes,
+            features=[
+                name
+                for name, spec in self.mapping.observations().items()
+                if isinstance(spec, PhotometrySpec) and spec.features == "computed"
+            ],
             unique=True,
         )
 

@@ -4,14 +4,12 @@ They are computed in chunks, each of which is written when it is done, so that w
 at any moment goes on where it was. The columns appear all at once.
 
     DIR/features/photometry.parquet        what is there in the end
-    DIR/features/.photometry.unfinished/   chunks that are done, and key.json: of which work
+    DIR/features/.photometry.unfinished/   chunks that are done (`skybind.once.Workplace`)
 """
 
-import json
 import os
-import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,19 +22,20 @@ from skybind.data.computed import FOLDER, ComputedTable, write_computed
 from skybind.data.dataset import Dataset
 from skybind.data.schema import ID, Column
 from skybind.errors import DataError
-from skybind.files import atomic_path, json_hash, write_json
+from skybind.files import json_hash
 from skybind.lightcurves.columns import (
     ALIASES,
     FAP,
     SEARCHED,
     VERSION,
+    Definitions,
     compute_columns,
     describe_columns,
 )
 from skybind.lightcurves.periods import Periods
-from skybind.locks import alone
 from skybind.modalities.cleaning import value_field
 from skybind.modalities.computed import PERIOD, computed_name
+from skybind.once import Workplace
 from skybind.processes import in_order
 from skybind.progress import progress_bar, say
 from skybind.ragged import Ragged
@@ -77,10 +76,11 @@ class FeatureSummary:
     rare: tuple[str, ...]
     computed: int
 
-    def __str__(self) -> str:
-        """Say it in sentences."""
+    @property
+    def text(self) -> str:
+        """What was computed, in sentences."""
         said = [
-            f"{self.columns} columns of '{self.observation}' are in {self.path}: "
+            f"{self.columns} columns are computed from '{self.observation}': "
             f"{self.curves:,} light curves, {self.periods:,} periods, {self.significant:,} of them "
             "with a false-alarm probability below 0.001."
         ]
@@ -103,7 +103,6 @@ def compute_features(
     processes: int = 1,
     again: bool = False,
     out: str | Path | None = None,
-    unfinished: str | Path | None = None,
 ) -> list[FeatureSummary]:
     """Compute periods and features of a dataset's light curves, and keep them as its columns.
 
@@ -124,8 +123,6 @@ def compute_features(
         Compute also what is there.
     out : str or Path, optional
         Folder for the tables, such as a run's, where the dataset's cannot be written.
-    unfinished : str or Path, optional
-        Folder for what is done so far.
 
     Returns
     -------
@@ -148,14 +145,27 @@ def compute_features(
             f"The columns of {dataset.path} cannot be written: {error}. A run computes them for "
             "itself."
         ) from error
-    summaries = []
-    for name in names:
-        place = folder / f".{name}.unfinished" if unfinished is None else Path(unfinished) / name
-        work = _Work(dataset, name, folder / f"{name}.parquet", place, periods_only, processes)
-        lock = folder / f".{name}.lock"
-        with alone(lock, otherwise=partial(say, f"Another process computes '{name}': waiting.")):
-            summaries.append(work.run(again))
-    return summaries
+    return [
+        _Work(dataset, name, folder / f"{name}.parquet", periods_only, processes).run(again)
+        for name in names
+    ]
+
+
+def refuse_twins(
+    observation: str, columns: Collection[str], where: str, bands: Sequence[str] = ()
+) -> None:
+    """Refuse a dataset with columns of its own under the names of what would be computed.
+
+    Raises
+    ------
+    DataError
+    """
+    for name in describe_columns(observation, "", bands):
+        if name in columns:
+            raise DataError(
+                f"The dataset at {where} has a column '{name}' of its own, and what is computed "
+                f"from '{observation}' would have the same name: import it under another one."
+            )
 
 
 def is_current(table: ComputedTable, fingerprint: str, *, periods_only: bool) -> bool:
@@ -187,35 +197,31 @@ class _Work:
     """The computing of one column of light curves."""
 
     def __init__(
-        self,
-        dataset: Dataset,
-        name: str,
-        target: Path,
-        place: Path,
-        periods_only: bool,
-        processes: int,
+        self, dataset: Dataset, name: str, target: Path, periods_only: bool, processes: int
     ) -> None:
-        self.dataset, self.name, self.target, self.place = dataset, name, target, place
+        self.dataset, self.name, self.target = dataset, name, target
         self.periods_only, self.processes = periods_only, processes
-        self.bands, self.rare = _common_bands(dataset, name)
-        brightness = value_field(dataset.schema.fields(name))
-        self.columns = describe_columns(name, brightness, self.bands, periods_only=periods_only)
-        self.size = min(2000, max(50, len(dataset) // 500))
+        self.rare: list[str] = []
 
     def run(self, again: bool) -> FeatureSummary:
-        before = self._before()
-        fingerprint = self.dataset.fingerprint
-        current = before and is_current(before, fingerprint, periods_only=self.periods_only)
-        if before is not None and current and not again:
+        """Compute what is missing, once: another process at the same work is waited for."""
+        before = self._current(again)
+        if before is not None:
             return self._summary(before, 0)
-        self._refuse_twins()
-        self._prepare_place()
-        self.chunks: list[Path] = []
-        computed = self._compute(None if again else before)
-        chunks = (pq.read_table(chunk) for chunk in self.chunks)
-        write_computed(self.target, self.name, self.dataset.fingerprint, self.columns, chunks)
-        shutil.rmtree(self.place, ignore_errors=True)
+        bands, self.rare = _common_bands(self.dataset, self.name)
+        refuse_twins(self.name, self.dataset.schema.columns, str(self.dataset.path), bands)
+        brightness = value_field(self.dataset.schema.fields(self.name))
+        columns = describe_columns(self.name, brightness, bands, periods_only=self.periods_only)
+        computed = self._compute(columns, again)
         return self._summary(ComputedTable.open(self.target), computed)
+
+    def _current(self, again: bool) -> ComputedTable | None:
+        """The table that is there, if it holds all that would be computed."""
+        before = self._before()
+        state, only = self.dataset.fingerprint, self.periods_only
+        if before is None or again or not is_current(before, state, periods_only=only):
+            return None
+        return before
 
     def _before(self) -> ComputedTable | None:
         """The table that is there, if it can be read and is of these objects."""
@@ -225,57 +231,45 @@ class _Work:
             return None
         return table if table.fingerprint == self.dataset.fingerprint else None
 
-    def _refuse_twins(self) -> None:
-        for name in self.columns:
-            if name in self.dataset.schema.columns:
-                raise DataError(
-                    f"The dataset at {self.dataset.path} has a column '{name}' of its own, and "
-                    f"what is computed from '{self.name}' would have the same name: import it "
-                    "under another one."
-                )
-
-    def _prepare_place(self) -> None:
-        """Keep what is done of this very work, and throw away what is of another."""
-        described = {name: column.attributes for name, column in self.columns.items()}
-        key = json_hash([self.dataset.fingerprint, self.size, described])
-        note = self.place / "key.json"
-        try:
-            same = json.loads(note.read_text(encoding="utf-8"))["key"] == key
-        except (OSError, ValueError, KeyError):
-            same = False
-        if not same:
-            shutil.rmtree(self.place, ignore_errors=True)
-            self.place.mkdir(parents=True)
-            write_json(note, {"key": key})
-
-    def _compute(self, before: ComputedTable | None) -> int:
+    def _compute(self, columns: dict[str, Column], again: bool) -> int:
         """Compute the chunks that are missing; gives the number of light curves worked on."""
-        title = f"{'periods' if self.periods_only else 'periods and features'} of {self.name}"
-        work = partial(_compute_chunk, columns=self.columns, observation=self.name)
-        computed = 0
-        with progress_bar(title, len(self.dataset)) as advance:
-            for start, table in in_order(work, self._tasks(before), self.processes):
-                with atomic_path(self._chunk(start, table.num_rows)) as temporary:
-                    pq.write_table(table, temporary)
-                computed += table.num_rows
-                advance(start + table.num_rows)
-        return computed
+        state = self.dataset.fingerprint
+        described = {name: column.attributes for name, column in columns.items()}
+        key = json_hash([state, pa.__version__, described])
+        waiting = f"Another process computes the columns of '{self.name}': waiting for it."
+        place = Workplace(self.target.with_suffix(""), key, partial(say, waiting))
+        with place as work:
+            place.discard()  # the chunks become one file
+            if self._current(again) is not None:
+                return 0
+            title = f"{'periods' if self.periods_only else 'periods and features'} of {self.name}"
+            chunk = partial(_compute_chunk, definitions=described, observation=self.name)
+            done = sum(entry["objects"] for entry in place.entries)
+            already = done
+            with progress_bar(title, len(self.dataset)) as advance:
+                advance(done)
+                tasks = self._tasks(len(place.entries), None if again else self._before())
+                for table in in_order(chunk, tasks, self.processes):
+                    file = f"{len(place.entries):06d}.parquet"
+                    pq.write_table(table, work / file)
+                    place.record({"objects": table.num_rows, "files": [file]})
+                    done += table.num_rows
+                    advance(done)
+            chunks = (pq.read_table(work / name) for e in place.entries for name in e["files"])
+            write_computed(self.target, self.name, state, columns, chunks)
+        return done - already
 
-    def _tasks(self, before: ComputedTable | None) -> Iterator["_Task"]:
-        """Read the chunks that are not done, and note where all of them are."""
+    def _tasks(self, skip: int, before: ComputedTable | None) -> Iterator["_Task"]:
+        """Read the chunks after the first `skip`."""
+        size = min(2000, max(50, len(self.dataset) // 500))
         start = 0
-        for table in self.dataset.iter_tables([ID, self.name], self.size):
-            chunk = self._chunk(start, table.num_rows)
-            self.chunks.append(chunk)
-            if not _is_whole(chunk, table.num_rows):
+        for number, table in enumerate(self.dataset.iter_tables([ID, self.name], size)):
+            if number >= skip:
                 rows = np.arange(start, start + table.num_rows)
                 periods = None if before is None else _stored_periods(before, rows)
                 curves = Ragged.from_arrow(table[self.name])
-                yield _Task(start, table[ID].to_pylist(), curves, periods)
+                yield _Task(table[ID].to_pylist(), curves, periods)
             start += table.num_rows
-
-    def _chunk(self, start: int, number: int) -> Path:
-        return self.place / f"{start:012d}-{start + number:012d}.parquet"
 
     def _summary(self, table: ComputedTable, computed: int) -> FeatureSummary:
         names = [computed_name(self.name, quantity) for quantity in (PERIOD, FAP)]
@@ -290,7 +284,7 @@ class _Work:
             int((fap < SIGNIFICANT).sum()),
             len(table.columns),
             tuple(dict.fromkeys(c.attributes["band"] for c in described if "band" in c.attributes)),
-            () if self.periods_only else tuple(self.rare),
+            tuple(self.rare),
             computed,
         )
 
@@ -299,28 +293,17 @@ class _Work:
 class _Task:
     """Light curves of one chunk; `periods` if they were searched before."""
 
-    start: int
     ids: list[str]
     curves: Ragged
     periods: Periods | None
 
 
-def _compute_chunk(
-    task: _Task, columns: dict[str, Column], observation: str
-) -> tuple[int, pa.Table]:
-    definitions = {name: column.attributes for name, column in columns.items()}
+def _compute_chunk(task: _Task, definitions: Definitions, observation: str) -> pa.Table:
     made = compute_columns(
         task.curves, definitions, observation=observation, periods=task.periods
     ).columns
     arrays = {name: pa.array(v, pa.float64(), mask=~np.isfinite(v)) for name, v in made.items()}
-    return task.start, pa.table({ID: pa.array(task.ids, pa.string()), **arrays})
-
-
-def _is_whole(chunk: Path, number: int) -> bool:
-    try:
-        return int(pq.read_metadata(chunk).num_rows) == number
-    except (pa.ArrowException, OSError):
-        return False
+    return pa.table({ID: pa.array(task.ids, pa.string()), **arrays})
 
 
 def _stored_periods(table: ComputedTable, rows: np.ndarray) -> Periods | None:
