@@ -49,8 +49,8 @@ def run_desi(data: Path, out: Path, simulated: Path | None, quick: bool) -> dict
     held = run.split.part == "validation"
     for name, rows in sets.items():
         part: dict[str, Any] = {"n": int(rows.sum()), "redshift": {}, "retrieval": {}}
-        views = {**embedded.vectors, "both": embedded.combined()}
-        library = {**made.vectors, "both": made.combined()}
+        views = {**embedded.vectors, "both": embedded.mean()}
+        library = {**made.vectors, "both": made.mean()}
         for view, vectors in views.items():
             predicted = knn_regression(
                 library[view][known], run.dataset.numbers("redshift")[known], vectors[rows]

@@ -42,7 +42,7 @@ class Pool:
     test: np.ndarray
 
     def __post_init__(self) -> None:
-        self.vectors = self.embeddings.combined().astype(np.float64)
+        self.vectors = self.embeddings.mean().astype(np.float64)
 
     @classmethod
     def of(cls, run: Run) -> "Pool":

@@ -204,7 +204,7 @@ def bind(
     embeddings = {
         "bound spectrum": made.vectors["spectrum"],
         "bound metadata": made.vectors["metadata"],
-        "bound both": made.combined(),
+        "bound both": made.mean(),
         "present": made.present["metadata"],
     }
     return embeddings, found

@@ -11,6 +11,7 @@ import pytest
         "skybind.config.written",
         "skybind.data.subsets",
         "skybind.data.write",
+        "skybind.embeddings.store",
     ],
 )
 def test_examples_in_docstrings_run(name):

@@ -19,6 +19,7 @@ from skybind.errors import ConfigError, ModelError
 from skybind.models.model import Model as TrainedModel
 from skybind.runs.layout import RunPaths
 from skybind.runs.run import Run as StoredRun
+from skybind.words import html_facts
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -154,7 +155,7 @@ class Model(TrainedModel):
 
     def transform(self, data: Any) -> np.ndarray:
         """Embed, for scikit-learn: the mean over each object's modalities, shape (n, D)."""
-        return self.embed(data).combined()
+        return self.embed(data).mean()
 
     def fit(self, data: Any = None, labels: Any = None) -> "Model":
         """Return the model: it is trained already."""
@@ -200,7 +201,7 @@ class Model(TrainedModel):
             "trained on": f"{len(self.trained_on):,} objects",
             "folder": str(self.folder),
         }
-        return _facts(f"Model {self.config.name}", facts)
+        return html_facts(f"Model {self.config.name}", facts)
 
 
 class Run(StoredRun):
@@ -432,7 +433,7 @@ class Run(StoredRun):
             "done": ", ".join(self.steps) or "nothing yet",
             "folder": str(self.folder),
         }
-        return _facts(f"Run {self.config.name}", facts)
+        return html_facts(f"Run {self.config.name}", facts)
 
 
 @dataclass(repr=False)
@@ -516,15 +517,6 @@ def _subset(labels: float | str) -> str:
     if not 0 < labels <= 1:
         raise ConfigError(f"labels is {labels:g}: give a share between 0 and 1, or a subset.")
     return "full" if labels == 1 else f"{100 * labels:g}"
-
-
-def _facts(title: str, facts: dict[str, str]) -> str:
-    rows = "".join(
-        f"<tr><th style='text-align:left'>{_escape(k)}</th>"
-        f"<td style='text-align:left'>{_escape(v)}</td></tr>"
-        for k, v in facts.items()
-    )
-    return f"<table><caption>{_escape(title)}</caption>{rows}</table>"
 
 
 def _escape(text: str) -> str:

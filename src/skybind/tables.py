@@ -12,6 +12,7 @@ from skybind.files import atomic_path
 
 if TYPE_CHECKING:
     from astropy.table import Table
+    from pandas import DataFrame
 
 
 #: Formats of tables, by the file's ending.
@@ -105,3 +106,24 @@ def _filled(column: pa.ChunkedArray) -> np.ndarray:
     if pa.types.is_string(column.type):
         return np.asarray([value or "" for value in column.to_pylist()], dtype=str)
     return np.asarray(column.to_numpy())
+
+
+def to_pandas(table: pa.Table) -> "DataFrame":
+    """Turn an Arrow table to a data frame of pandas, the units in `attrs["units"]`.
+
+    Raises
+    ------
+    DataError
+        If pandas is not installed.
+    """
+    try:
+        import pandas  # noqa: F401
+    except ImportError as error:
+        raise DataError(
+            "A data frame needs pandas, which is not installed: pip install 'skybind[notebook]'."
+        ) from error
+    plain = table.replace_schema_metadata(None)
+    frame = plain.to_pandas()
+    units = {field.name: (field.metadata or {}).get(b"unit") for field in table.schema}
+    frame.attrs["units"] = {name: unit.decode() for name, unit in units.items() if unit is not None}
+    return frame

@@ -1,7 +1,7 @@
 """Words of messages: the nearest of some names, lists in a sentence, times."""
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 
 def nearest(name: str, names: Sequence[str]) -> str:
@@ -31,3 +31,15 @@ def about(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def html_facts(title: str, facts: Mapping[str, str]) -> str:
+    """Write facts as a small table for notebooks."""
+    import html
+
+    left = "style='text-align:left'"
+    rows = "".join(
+        f"<tr><th {left}>{html.escape(name)}</th><td {left}>{html.escape(text)}</td></tr>"
+        for name, text in facts.items()
+    )
+    return f"<table><caption>{html.escape(title)}</caption>{rows}</table>"

@@ -81,7 +81,7 @@ def test_the_map_opens_in_embedding_atlas_and_topcat(run, found):
         table.column_names
     )
     embeddings = run_embedding(run)
-    vectors, seen = embeddings.combined(), embeddings.any_present()
+    vectors, seen = embeddings.mean(), embeddings.any_present()
     for row, entry in enumerate(table["neighbors"].to_pylist()[:20]):
         if not seen[row]:
             continue

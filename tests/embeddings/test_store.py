@@ -87,11 +87,9 @@ def test_combined_is_the_unit_mean_of_those_present():
         },
     )
     half = np.sqrt(0.5)
+    np.testing.assert_allclose(embeddings.mean(), [[half, half], [1, 0], [0, 1], [0, 0]], atol=1e-7)
     np.testing.assert_allclose(
-        embeddings.combined(), [[half, half], [1, 0], [0, 1], [0, 0]], atol=1e-7
-    )
-    np.testing.assert_allclose(
-        embeddings.combined(["photometry"]), [[1, 0], [1, 0], [0, 0], [0, 0]], atol=1e-7
+        embeddings.mean(["photometry"]), [[1, 0], [1, 0], [0, 0], [0, 0]], atol=1e-7
     )
     np.testing.assert_array_equal(embeddings.any_present(), [True, True, True, False])
     np.testing.assert_array_equal(embeddings.any_present(["spectrum"]), [1, 0, 1, 0])
@@ -117,7 +115,7 @@ def test_what_does_not_belong_together_is_refused():
     with pytest.raises(DataError, match="cannot be called"):
         Embeddings(ids, split, {"split": np.ones((2, 2))}, {"split": np.ones(2, bool)})
     with pytest.raises(DataError, match="no modality 'z'"):
-        Embeddings(ids, split, {"x": np.ones((2, 2))}, there).combined(["z"])
+        Embeddings(ids, split, {"x": np.ones((2, 2))}, there).mean(["z"])
 
 
 @pytest.mark.parametrize("content", [b"", b"not parquet at all"])
@@ -139,3 +137,44 @@ def test_other_parquet_and_newer_formats_are_refused(tmp_path):
     pq.write_table(table.replace_schema_metadata(newer), path)
     with pytest.raises(DataError, match="install a newer"):
         Embeddings.read(tmp_path)
+
+
+def test_people_read_embeddings_as_arrays_and_tables():
+    embeddings = make(6)
+    there = embeddings.present["spectrum"]
+    assert 0 < there.sum() < 6
+    assert list(embeddings) == ["photometry", "spectrum"]
+    assert "spectrum" in embeddings
+    assert embeddings["spectrum"] is embeddings.vectors["spectrum"]
+    with pytest.raises(DataError, match="did you mean 'spectrum'"):
+        embeddings["spectra"]
+    table = embeddings.to_table()
+    assert table.colnames == ["object_id", "split", "photometry", "spectrum"]
+    np.testing.assert_array_equal(table["spectrum"][there], embeddings["spectrum"][there])
+    assert np.isnan(table["spectrum"][~there]).all()
+    assert table.meta["model"] == embeddings.model
+    assert repr(embeddings) == (
+        f"<Embeddings of 6 objects: photometry {embeddings.present['photometry'].sum()}, "
+        f"spectrum {there.sum()}; 4 numbers each>"
+    )
+    assert f"{there.sum()} objects, 4 numbers each" in embeddings._repr_html_()
+
+
+def test_a_data_frame_holds_one_vector_a_cell():
+    pytest.importorskip("pandas")
+    embeddings = make(6)
+    frame = embeddings.to_pandas()
+    assert frame["object_id"].tolist() == embeddings.object_id.tolist()
+    for row, there in enumerate(embeddings.present["spectrum"]):
+        cell = frame["spectrum"][row]
+        assert (cell is not None) == there
+        if there:
+            np.testing.assert_array_equal(cell, embeddings["spectrum"][row])
+
+
+def test_without_pandas_it_is_said_what_to_install(monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(DataError, match=r"pip install 'skybind\[notebook\]'"):
+        make(3).to_pandas()

@@ -81,7 +81,7 @@ def test_a_name_that_looks_like_a_file_is_an_object_if_there_is_one(embeddings, 
 def test_by_default_the_mean_of_all_modalities_is_searched(trained, embeddings):
     row = complete(embeddings)
     found = search(trained, [embeddings.object_id[row]], k=3)
-    mean = embeddings.combined()
+    mean = embeddings.mean()
     cosine = mean @ mean[row]
     cosine[row] = -1
     assert found.row[0] == cosine.argmax()

@@ -47,7 +47,7 @@ def map_everything(
         size = min(len(train), run.config.evaluation.map_objects)
         fitted = np.sort(rng.choice(train, size, replace=False))
         rest = np.setdiff1d(np.flatnonzero(seen), fitted)
-        vectors = embeddings.combined(group)
+        vectors = embeddings.mean(group)
         made = project_map(
             vectors[fitted],
             {"rest": vectors[rest]} if len(rest) else {},
@@ -116,7 +116,7 @@ def _neighbours(embeddings: Embeddings) -> pa.Array | None:
     rows = np.flatnonzero(embeddings.any_present())
     if not 1 < len(rows) <= MOST:
         return None
-    vectors = embeddings.combined()[rows]
+    vectors = embeddings.mean()[rows]
     index, cosine = nearest(vectors, vectors, NEIGHBOURS + 1)
     own = index == np.arange(len(rows))[:, None]
     own[~own.any(axis=1), -1] = True

@@ -93,7 +93,7 @@ def _by_neighbours(
     run: Run, embeddings: Embeddings, names: Combination, taught: np.ndarray, asked: np.ndarray
 ) -> np.ndarray:
     taught = taught[embeddings.any_present(names)[taught]]
-    vectors = embeddings.combined(names)
+    vectors = embeddings.mean(names)
     k = run.config.evaluation.neighbours
     return knn_predict(vectors[taught], run.labels[taught], vectors[asked], k)
 
@@ -102,7 +102,7 @@ def _by_centroid(
     run: Run, embeddings: Embeddings, names: Combination, taught: np.ndarray, asked: np.ndarray
 ) -> np.ndarray:
     taught = taught[embeddings.any_present(names)[taught]]
-    vectors = embeddings.combined(names)
+    vectors = embeddings.mean(names)
     centroids = class_centroids(vectors[taught], run.labels[taught], len(run.classes))
     usable = np.isfinite(centroids).all(axis=1)
     cosine = np.where(usable, vectors[asked] @ np.nan_to_num(centroids).T, -np.inf)
@@ -126,7 +126,7 @@ def _retrievals(
         return []  # a combination needs a third modality to look for
     scores = {}
     for subset in columns:
-        query = embeddings.combined(subset)[rows]
+        query = embeddings.mean(subset)[rows]
         parts = [
             np.full(len(rows), np.nan)
             if target in subset
@@ -161,7 +161,7 @@ def _regressions(
         predictions = {}
         for names in columns:
             taught = known_rows(target, embeddings.any_present(names), train)
-            vectors = embeddings.combined(names)
+            vectors = embeddings.mean(names)
             predictions[names] = knn_regression(
                 vectors[taught], target.values[taught], vectors[rows]
             )

@@ -111,7 +111,7 @@ def with_combined(
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Vectors and presence of every modality and, of several, of all together."""
     vectors, present = dict(embeddings.vectors), dict(embeddings.present)
-    vectors[COMBINED], present[COMBINED] = embeddings.combined(), embeddings.any_present()
+    vectors[COMBINED], present[COMBINED] = embeddings.mean(), embeddings.any_present()
     return vectors, present
 
 

@@ -37,7 +37,7 @@ def doubt_periods(run: Run, embeddings: Embeddings) -> PeriodDoubt | None:
     others = None
     if rest:
         seen = embeddings.any_present(rest)
-        others = np.where(seen[:, None], embeddings.combined(rest), np.nan)
+        others = np.where(seen[:, None], embeddings.mean(rest), np.nan)
     return period_doubt(folded, others, usable, teachers, seed=run.config.seed)
 
 

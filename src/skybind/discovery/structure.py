@@ -158,7 +158,7 @@ def new_class_landings(run: Run, embeddings: Embeddings, neighbours: int = 16) -
     new = np.where(np.isin(every, run.classes), "", every)
     if not (new != "").any():
         return []
-    vectors, present = embeddings.combined(), embeddings.any_present()
+    vectors, present = embeddings.mean(), embeddings.any_present()
     train = run.rows("train")
     library = train[(run.labels[train] >= 0)]
     votes = label_doubt(vectors, present, run.labels, library, len(run.classes), neighbours).votes

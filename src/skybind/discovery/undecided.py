@@ -95,7 +95,7 @@ def _wanted(run: Run, every: np.ndarray, names: Sequence[str]) -> np.ndarray:
 def _votes(run: Run, embeddings: Embeddings, rows: np.ndarray, neighbours: int) -> np.ndarray:
     """Shares of the neighbours' votes, shape (len(rows), classes), none zero."""
     doubt = label_doubt(
-        embeddings.combined(),
+        embeddings.mean(),
         embeddings.any_present(),
         run.labels,
         run.rows("train"),

@@ -73,7 +73,7 @@ def _objects(run: Run, embeddings: Embeddings, label: np.ndarray, top: int) -> l
     targets = targets_of(run.dataset, run.config.evaluation.targets)
     examples = load_examples(run.dataset, rows, targets, label)
     library = np.flatnonzero(embeddings.any_present())
-    vectors = embeddings.combined()
+    vectors = embeddings.mean()
     index, cosine = nearest(vectors[library], vectors[rows], NEIGHBOURS + 1)
     pages = []
     for number, (row, entry) in enumerate(zip(rows.tolist(), table.to_pylist(), strict=True)):

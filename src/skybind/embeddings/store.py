@@ -1,26 +1,31 @@
 """Embeddings in memory and as Parquet shards."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from skybind.embeddings.means import unit_mean
+from skybind.embeddings.shards import FORMAT_VERSION, ID, METADATA_KEY, SPLIT, Shards
 from skybind.errors import DataError
 from skybind.files import atomic_path
+from skybind.tables import to_pandas
+from skybind.words import html_facts, nearest
 
-FORMAT_VERSION = 1
-METADATA_KEY = b"skybind"
-ID, SPLIT = "object_id", "split"
+if TYPE_CHECKING:
+    from astropy.table import Table
+    from pandas import DataFrame
+
 SHARD_ROWS = 100_000
 GROUP_ROWS = 8192  # few objects are read without decoding many
 
 
-@dataclass
+@dataclass(repr=False)
 class Embeddings:
     """The embeddings of objects, one vector a modality, and which model made them.
 
@@ -41,6 +46,15 @@ class Embeddings:
     ------
     DataError
         If the arrays do not belong together.
+
+    Examples
+    --------
+    >>> emb = Embeddings(np.array(["a", "b"]), np.array(["", ""]),
+    ...                  {"photometry": np.eye(2)}, {"photometry": np.array([True, True])})
+    >>> emb
+    <Embeddings of 2 objects: photometry 2; 2 numbers each>
+    >>> emb["photometry"].shape
+    (2, 2)
     """
 
     object_id: np.ndarray
@@ -68,6 +82,32 @@ class Embeddings:
     def __len__(self) -> int:
         return len(self.object_id)
 
+    def __getitem__(self, modality: str) -> np.ndarray:
+        """Unit vectors of a modality, shape (N, D); zeros where absent (see `present`)."""
+        return self.vectors[self._known([modality])[0]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.vectors)
+
+    def __contains__(self, modality: object) -> bool:
+        return modality in self.vectors
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return self.modalities
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{name} {int(n.sum()):,}" for name, n in self.present.items())
+        widths = sorted({values.shape[1] for values in self.vectors.values()})
+        numbers = " or ".join(map(str, widths))
+        return f"<Embeddings of {len(self):,} objects: {counts}; {numbers} numbers each>"
+
+    def _repr_html_(self) -> str:
+        facts = {"objects": f"{len(self):,}"}
+        for name, values in self.vectors.items():
+            there = int(self.present[name].sum())
+            facts[name] = f"{there:,} objects, {values.shape[1]} numbers each"
+        return html_facts("Embeddings", facts)
+
     @property
     def modalities(self) -> list[str]:
         """Names of the modalities, in order."""
@@ -84,7 +124,7 @@ class Embeddings:
             observed |= self.present[name]
         return observed
 
-    def combined(self, modalities: Sequence[str] | None = None) -> np.ndarray:
+    def mean(self, modalities: Sequence[str] | None = None) -> np.ndarray:
         """Average the vectors of the modalities that an object has, to unit length.
 
         Parameters
@@ -103,15 +143,9 @@ class Embeddings:
             If a modality is unknown, or their lengths differ.
         """
         names = self._known(modalities)
-        widths = {self.vectors[name].shape[1] for name in names}
-        if len(widths) > 1:
+        if len({self.vectors[name].shape[1] for name in names}) > 1:
             raise DataError(f"The embeddings of {', '.join(names)} have different lengths.")
-        total = np.zeros((len(self), widths.pop()), dtype=np.float64)
-        for name in names:
-            total += np.where(self.present[name][:, None], self.vectors[name], 0.0)
-        length = np.linalg.norm(total, axis=1, keepdims=True)
-        unit = np.divide(total, length, out=np.zeros_like(total), where=length > 0)
-        return unit.astype(np.float32)
+        return unit_mean([self.vectors[n] for n in names], [self.present[n] for n in names])
 
     def take(self, rows: np.ndarray) -> "Embeddings":
         """Select objects by row number, in the order given."""
@@ -165,6 +199,26 @@ class Embeddings:
             )
         return path
 
+    def to_table(self) -> "Table":
+        """Return an astropy table: names, split, and a column of vectors a modality.
+
+        A vector is NaN where the object lacks the modality.
+        """
+        from astropy.table import Column, Table
+
+        table = Table({ID: self.object_id, SPLIT: self.split}, meta={"model": self.model})
+        for name, values in self.vectors.items():
+            filled = np.where(self.present[name][:, None], values, np.float32(np.nan))
+            table[name] = Column(filled, description=f"Unit vector of the {name}")
+        return table
+
+    def to_pandas(self) -> "DataFrame":
+        """Return a data frame: names, split, and a column of vectors a modality.
+
+        A vector is None where the object lacks the modality. Needs pandas.
+        """
+        return to_pandas(self.to_arrow())
+
     def to_arrow(self) -> pa.Table:
         """Give the table that is stored: null where an object lacks the modality."""
         columns: dict[str, pa.Array] = {
@@ -188,38 +242,18 @@ class Embeddings:
         DataError
             If there are none, one is damaged, or they come from different models.
         """
-        parts = sorted(Path(folder).glob("part-*.parquet"))
-        if not parts:
-            raise DataError(
-                f"{folder} holds no embeddings (part-*.parquet): make them with 'skybind embed'."
-            )
-        tables = [_read_shard(part) for part in parts]
-        for part, table in zip(parts, tables, strict=True):
-            if not table.schema.equals(tables[0].schema, check_metadata=True):
-                raise DataError(
-                    f"{part} and {parts[0]} come from different models: embed all objects "
-                    "with one model."
-                )
-        return cls._from_arrow(pa.concat_tables(tables), str(folder))
-
-    @classmethod
-    def _from_arrow(cls, table: pa.Table, where: str) -> "Embeddings":
+        shards = Shards.open(folder)
+        table = shards.table()
         vectors, present = {}, {}
-        for column in table.schema:
-            if column.name in (ID, SPLIT):
-                continue
-            if not pa.types.is_fixed_size_list(column.type):
-                raise DataError(
-                    f"{where}: the column '{column.name}' has type {column.type}, not vectors."
-                )
-            stored = table[column.name].combine_chunks()
+        for name, length in shards.modalities.items():
+            stored = table[name].combine_chunks()
             there = ~np.asarray(stored.is_null())
-            values = np.zeros((len(table), column.type.list_size), dtype=np.float32)
-            values[there] = np.asarray(stored.flatten()).reshape(-1, column.type.list_size)
-            vectors[column.name], present[column.name] = values, there
-        model = json.loads(table.schema.metadata[METADATA_KEY])["model"]
+            values = np.zeros((len(table), length), dtype=np.float32)
+            values[there] = np.asarray(stored.flatten()).reshape(-1, length)
+            vectors[name], present[name] = values, there
         ids = np.asarray(table[ID].to_pylist(), dtype=str)
-        return cls(ids, np.asarray(table[SPLIT].to_pylist(), dtype=str), vectors, present, model)
+        split = np.asarray(table[SPLIT].to_pylist(), dtype=str)
+        return cls(ids, split, vectors, present, shards.model)
 
     def _known(self, modalities: Sequence[str] | None) -> list[str]:
         names = self.modalities if modalities is None else list(modalities)
@@ -227,26 +261,6 @@ class Embeddings:
             raise DataError("No modality was named: name at least one.")
         for name in names:
             if name not in self.vectors:
-                raise DataError(
-                    f"The embeddings have no modality '{name}' (they have "
-                    f"{', '.join(self.modalities) or 'none'})."
-                )
+                hint = nearest(name, self.modalities) if self.modalities else "they have none."
+                raise DataError(f"The embeddings have no modality '{name}': {hint}")
         return names
-
-
-def _read_shard(path: Path) -> pa.Table:
-    """Read one shard and check that it is one."""
-    try:
-        table = pq.read_table(path)
-    except (pa.ArrowException, OSError) as error:
-        first = str(error).splitlines()[0]
-        raise DataError(f"The embeddings in {path} cannot be read: {first}") from error
-    metadata = json.loads((table.schema.metadata or {}).get(METADATA_KEY, b"{}"))
-    if metadata.get("kind") != "embeddings":
-        raise DataError(f"{path} is Parquet, but not embeddings made by skybind.")
-    if metadata.get("format_version") != FORMAT_VERSION:
-        raise DataError(
-            f"{path} has format version {metadata.get('format_version')}, this skybind reads "
-            f"{FORMAT_VERSION}: install a newer skybind."
-        )
-    return table

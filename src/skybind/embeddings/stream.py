@@ -1,20 +1,18 @@
 """Reading embeddings in chunks, so that any number of them fits any memory."""
 
 import hashlib
-import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from skybind.embeddings.store import FORMAT_VERSION, ID, METADATA_KEY, SPLIT
+from skybind.embeddings.means import unit_mean
+from skybind.embeddings.shards import ID, SPLIT, Shard, Shards
 from skybind.errors import DataError
 from skybind.words import nearest
 
@@ -23,13 +21,6 @@ MEMORY_GB = 1.0
 _ROWS = 8192  # most objects of a chunk: larger ones are no quicker
 _PLACES, _BLOCK = 64, 4096  # bytes of a shard that its fingerprint sees
 _BUFFER = 1 << 20  # bytes that Parquet reads at once: a column is never held compressed and whole
-
-
-@dataclass(frozen=True)
-class _Shard:
-    path: Path
-    first: int
-    n: int
 
 
 class EmbeddingStream:
@@ -48,19 +39,12 @@ class EmbeddingStream:
         Most memory for vectors, beside about 0.1 GB for everything else.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        shards: Sequence[_Shard],
-        modalities: dict[str, int],
-        model: dict[str, Any],
-        memory_gb: float,
-    ) -> None:
-        self.folder = folder
-        self.modalities = modalities
-        self.model = model
+    def __init__(self, shards: Shards, memory_gb: float = MEMORY_GB) -> None:
+        self.folder = shards.folder
+        self.modalities = shards.modalities
+        self.model = shards.model
         self.memory_gb = memory_gb
-        self._shards = list(shards)
+        self._shards = shards.parts
 
     @classmethod
     def open(cls, folder: str | Path, memory_gb: float = MEMORY_GB) -> "EmbeddingStream":
@@ -74,36 +58,7 @@ class EmbeddingStream:
         """
         if not memory_gb > 0:
             raise DataError(f"A memory of {memory_gb} GB is impossible: give more than 0.")
-        folder = Path(folder)
-        parts = sorted(folder.glob("part-*.parquet"))
-        if not parts:
-            raise DataError(
-                f"{folder} holds no embeddings (part-*.parquet): make them with 'skybind embed'."
-            )
-        shards: list[_Shard] = []
-        schema = None
-        for path in parts:
-            try:
-                with pq.ParquetFile(path) as file:
-                    n, own = file.metadata.num_rows, file.schema_arrow
-            except (pa.ArrowException, OSError) as error:
-                first = str(error).splitlines()[0]
-                raise DataError(f"The embeddings in {path} cannot be read: {first}") from error
-            if schema is not None and not own.equals(schema, check_metadata=True):
-                raise DataError(
-                    f"{path} and {parts[0]} come from different models: embed all objects with "
-                    "one model."
-                )
-            schema = own
-            shards.append(_Shard(path, shards[-1].first + shards[-1].n if shards else 0, n))
-        assert schema is not None
-        note = json.loads((schema.metadata or {}).get(METADATA_KEY, b"{}"))
-        if note.get("kind") != "embeddings" or note.get("format_version") != FORMAT_VERSION:
-            raise DataError(f"{parts[0]} is Parquet, but not embeddings made by this skybind.")
-        modalities = {
-            field.name: field.type.list_size for field in schema if field.name not in (ID, SPLIT)
-        }
-        return cls(folder, shards, modalities, note["model"], memory_gb)
+        return cls(Shards.open(folder), memory_gb)
 
     def __len__(self) -> int:
         last = self._shards[-1]
@@ -232,7 +187,7 @@ class EmbeddingStream:
         self.require(modalities)
         dimension = self.modalities[modalities[0]]
         # a column takes six times its size while it is decoded (as measured)
-        each = 4 * dimension * (6 * len(modalities) + 1)
+        each = 4 * dimension * (6 * len(modalities) + 3)
         size = int(np.clip(self.memory_gb * 1e9 / each, 1, _ROWS))
         for shard in self._shards:
             wanted = None if keep is None else keep[shard.first : shard.first + shard.n]
@@ -278,7 +233,7 @@ class EmbeddingStream:
             vectors[order[hit]], present[order[hit]] = values[place[hit]], True
         return vectors, present
 
-    def _read(self, shard: _Shard, name: str) -> pa.ChunkedArray:
+    def _read(self, shard: Shard, name: str) -> pa.ChunkedArray:
         return pq.read_table(shard.path, columns=[name], memory_map=True)[name]
 
     def _nearest_id(self, object_id: str) -> str:
@@ -316,16 +271,17 @@ def _combine(
         if not chosen.all():
             column = column.filter(pa.array(chosen))
         return rows[chosen], _matrix(column)
-    total = np.zeros((int(chosen.sum()), batch[modalities[0]].type.list_size), np.float32)
-    for i, name in enumerate(modalities):
-        both = chosen & seen[i]
-        total[seen[i][chosen]] += _matrix(batch[name].filter(pa.array(both)))
-    length = np.linalg.norm(total, axis=1, keepdims=True)
-    np.divide(total, length, out=total, where=length > 0)
-    return rows[chosen], total
+    kept = pa.array(chosen)
+    vectors = [_matrix(batch[name].filter(kept)) for name in modalities]
+    return rows[chosen], unit_mean(vectors, list(seen[:, chosen]))
 
 
 def _matrix(column: pa.FixedSizeListArray) -> np.ndarray:
-    """Turn vectors without nulls to a matrix, without copying where Arrow allows."""
-    values = column.flatten().to_numpy(zero_copy_only=False)
-    return values.reshape(len(column), column.type.list_size)
+    """Turn vectors to a matrix, zeros where null, without copying where Arrow allows."""
+    size = column.type.list_size
+    values = column.flatten().to_numpy(zero_copy_only=False).reshape(-1, size)
+    if not column.null_count:
+        return values
+    filled = np.zeros((len(column), size), values.dtype)
+    filled[column.is_valid().to_numpy(zero_copy_only=False)] = values
+    return filled

@@ -85,7 +85,7 @@ def neighbour_accuracy(run: Run, embeddings: Embeddings) -> list[dict[str, Any]]
         train, test = train[seen[train]], test[seen[test]]
         if not len(train) or not len(test):
             continue
-        vectors = embeddings.combined(names)
+        vectors = embeddings.mean(names)
         predicted = knn_predict(
             vectors[train], run.labels[train], vectors[test], run.config.evaluation.neighbours
         )

@@ -154,7 +154,7 @@ def cluster_run(
         if radius is None:
             radius = island_radius(layout.position, options.island_samples)
         layout.island = islands(layout.position, radius, options.island_samples)
-        found = kmeans(embeddings.combined(layout.modalities)[layout.rows], seed=run.config.seed)
+        found = kmeans(embeddings.mean(layout.modalities)[layout.rows], seed=run.config.seed)
         layout.group = found.label
         how: dict[str, dict[str, Any]] = {
             "DBSCAN": {
@@ -266,7 +266,7 @@ def lay_out(run: Run, embeddings: Embeddings, group: tuple[str, ...]) -> Layout 
         rows[part] = np.sort(rng.choice(members, size, replace=False))
     if len(rows["train"]) < 10:
         return None
-    vectors = embeddings.combined(group)
+    vectors = embeddings.mean(group)
     made = project_map(
         vectors[rows["train"]],
         {"test": vectors[rows["test"]]} if len(rows["test"]) else {},

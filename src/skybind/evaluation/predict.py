@@ -88,8 +88,8 @@ def predict_targets(
     own = np.isin(others.object_id, embeddings.object_id[known])
     asked = others.any_present(predict) & ~own
     k = run.config.evaluation.neighbours
-    near, numbers = embeddings.combined(fit)[known], wanted.values[known]
-    vectors = others.combined(predict)[asked]
+    near, numbers = embeddings.mean(fit)[known], wanted.values[known]
+    vectors = others.mean(predict)[asked]
     value, error = np.full((2, len(others)), np.nan)
     value[asked] = knn_regression(near, numbers, vectors, k)
     factor, floor = _scale_of_errors(run, embeddings, wanted, near, numbers, predict)
@@ -110,7 +110,7 @@ def _scale_of_errors(
     held = held[embeddings.any_present(predict)[held] & np.isfinite(target.values[held])]
     if len(held) < LEAST:
         return 1.0, 0.0
-    vectors, k = embeddings.combined(predict)[held], run.config.evaluation.neighbours
+    vectors, k = embeddings.mean(predict)[held], run.config.evaluation.neighbours
     spread = knn_spread(near, numbers, vectors, k)
     floor = float(np.quantile(spread, 0.05)) or float(np.finfo(np.float32).tiny)
     away = np.abs(knn_regression(near, numbers, vectors, k) - target.values[held])

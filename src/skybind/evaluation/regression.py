@@ -63,7 +63,7 @@ def zero_shot(
     names = embeddings.modalities
     pairs: list[tuple[Group, Group]] = [(group, group) for group in modality_sets(names)]
     pairs += [((a,), (b,)) for a, b in itertools.permutations(names, 2)]
-    vectors = {group: embeddings.combined(group) for group in modality_sets(names)}
+    vectors = {group: embeddings.mean(group) for group in modality_sets(names)}
     protocols = {"train": (train, test), "held-out": (held_out[:half], held_out[half:])}
     records, predictions = [], []
     for (target, (fit, predict)), (protocol, rows) in itertools.product(
@@ -94,7 +94,7 @@ def few_shot(run: Run, embeddings: Embeddings, targets: Sequence[Target]) -> lis
     """Predict by a perceptron on the embeddings, trained with some or all of the targets."""
     records = []
     for group in modality_sets(embeddings.modalities):
-        vectors, seen = embeddings.combined(group), embeddings.any_present(group)
+        vectors, seen = embeddings.mean(group), embeddings.any_present(group)
         for target, share, known, asked in _cases(run, targets, seen):
             predicted = mlp_regression(
                 vectors[known], target.values[known], vectors[asked], run.config.seed

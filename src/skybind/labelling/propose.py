@@ -121,7 +121,7 @@ def propose_labels(
     pool, notes = _candidates(joined, embeddings, part, only_answers)
     labels = _known_labels(joined, only_answers)
     known = np.flatnonzero((labels >= 0) & embeddings.any_present())
-    vectors = embeddings.combined().astype(np.float64)
+    vectors = embeddings.mean().astype(np.float64)
     beliefs = form_beliefs(
         vectors, embeddings.vectors, embeddings.present, labels, pool, len(joined.classes)
     )

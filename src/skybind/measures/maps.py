@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from skybind.embeddings.means import unit
 from skybind.errors import ConfigError, DataError
-from skybind.measures.neighbours import unit
 
 METHODS = ("umap", "pca")
 

@@ -5,12 +5,6 @@ import numpy as np
 from skybind.errors import DataError
 
 
-def unit(values: np.ndarray) -> np.ndarray:
-    """Scale rows to unit length; rows of zeros stay."""
-    length = np.linalg.norm(values, axis=1, keepdims=True)
-    return np.divide(values, length, out=np.zeros_like(values), where=length > 0)
-
-
 def nearest(
     library: np.ndarray, query: np.ndarray, k: int, chunk: int = 1024
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from skybind.measures.neighbours import unit
+from skybind.embeddings.means import unit
 from skybind.measures.regression import NEIGHBOURS, knn_regression, regression_metrics
 
 #: Penalties of the linear probe, of which cross-validation takes the best.

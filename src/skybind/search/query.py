@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from skybind.embeddings.means import unit_mean
 from skybind.embeddings.stream import EmbeddingStream
 from skybind.errors import DataError, ModelError
 from skybind.ragged import Ragged
@@ -70,8 +71,7 @@ class Query:
         if not own:
             have = f"it has {' and '.join(self.vectors)}" if self.vectors else "it has none"
             raise DataError(f"{self.name} has no {' or '.join(modalities)} to search by ({have}).")
-        total = np.sum(own, axis=0)
-        return np.asarray(total / np.linalg.norm(total), np.float32)
+        return unit_mean([vector[None] for vector in own], [np.ones(1, bool)] * len(own))[0]
 
 
 def query_object(stream: EmbeddingStream, object_id: str, modalities: Sequence[str]) -> Query:

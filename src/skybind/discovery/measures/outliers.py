@@ -10,6 +10,7 @@ from itertools import combinations
 
 import numpy as np
 
+from skybind.embeddings.means import unit
 from skybind.errors import DataError
 from skybind.measures.neighbours import nearest
 
@@ -67,8 +68,7 @@ def class_centroids(vectors: np.ndarray, labels: np.ndarray, n_classes: int) -> 
     known = labels >= 0
     np.add.at(sums, labels[known], vectors[known])
     counts = np.bincount(labels[known], minlength=n_classes)
-    length = np.linalg.norm(sums, axis=1, keepdims=True)
-    centroids = sums / np.where(length > 0, length, 1.0)
+    centroids = unit(sums)
     centroids[counts < MIN_CLASS] = np.nan
     return centroids
 
