@@ -17,7 +17,7 @@ from skybind.locks import alone
 from skybind.measures.classification import classification_metrics
 from skybind.models.model import Model
 from skybind.once import note_of
-from skybind.progress import muted, say
+from skybind.progress import muted, say, step
 from skybind.runs.cases import Case, cases_of
 from skybind.runs.layout import RunPaths
 from skybind.runs.run import Run
@@ -238,7 +238,7 @@ def _tell(study: "optuna.Study", trial: "optuna.Trial", search: _Search) -> None
 
     values = {key: _suggest(trial, key, entry) for key, entry in search.config.tune.space.items()}
     try:
-        with muted():
+        with step(f"trial {_finished(study) + 1}", told=False), muted():
             value = search.value(values)
     except SkybindError as error:
         trial.set_user_attr(_REASON, str(error))

@@ -66,7 +66,6 @@ def test_what_is_muted_is_told_to_those_who_want_to_know_more(capsys):
     for level, told in (("normal", ["after"]), ("verbose", ["inside", "after"])):
         set_verbosity(level)
         with muted():
-            assert speaking() == (level == "verbose")
             say("inside")
         say("after")
         assert [line.split()[-1] for line in capsys.readouterr().err.splitlines()] == told
@@ -121,3 +120,47 @@ def test_a_process_can_be_hushed():
     step = "; from skybind.progress import step, speaking\nwith step('x'): print(speaking())"
     done = python(hush + SAY + step)
     assert (done.stdout, done.stderr) == ("False\n", "")
+
+
+@pytest.mark.parametrize(
+    ("started", "speaks"),
+    [
+        ({"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "2"}, True),
+        ({"RANK": "1", "LOCAL_RANK": "0", "WORLD_SIZE": "2"}, False),
+        ({"SLURM_PROCID": "1", "SLURM_STEP_NUM_TASKS": "2"}, False),
+        ({"SLURM_PROCID": "1", "SLURM_STEP_NUM_TASKS": "1"}, True),  # a job of its own
+    ],
+)
+def test_the_first_of_several_processes_speaks(started, speaks):
+    told = python(SAY, SKYBIND_LOG="normal", **started).stderr
+    assert told == ("a step\nwarning: beware\n" if speaks else "")
+
+
+def command(*words, **variables):
+    """Run a command whose messages go into a pipe."""
+    environment = {k: v for k, v in os.environ.items() if k != "SKYBIND_LOG"} | variables
+    words = [sys.executable, "-m", "skybind", *map(str, words)]
+    return subprocess.run(words, env=environment, capture_output=True, text=True, timeout=60)
+
+
+def test_the_command_line_tells_its_steps_in_a_pipe(tmp_path):
+    words = ("simulate", "stars", tmp_path / "stars", "-n", 20, "--overwrite")
+    first, last = command(*words).stderr.splitlines()
+    assert first == "simulating: 20 objects"
+    assert last.startswith("simulating: 20 objects in ")
+    assert command(*words, "-q").stderr == ""
+    assert command(*words, SKYBIND_LOG="quiet").stderr == ""
+    told = command(*words, SKYBIND_LOG="verbos").stderr.splitlines()
+    assert told[1:] == [first, told[-1]]  # as without, after the remark on it
+
+
+def test_an_error_is_one_sentence_and_its_origin_is_for_debugging(tmp_path):
+    words = ("config", "show", "stars-smal")
+    told = command(*words, SKYBIND_LOG=f"quiet:{tmp_path / 'log'}")
+    assert told.returncode == 2
+    assert told.stderr.startswith("skybind: There is no configuration 'stars-smal'")
+    assert told.stderr.count("\n") == 1
+    assert "ERROR There is no configuration 'stars-smal'" in (tmp_path / "log").read_text()
+    told = command(*words, "-vv").stderr
+    assert "Traceback" in told
+    assert told.splitlines()[-1].startswith("skybind: There is no configuration 'stars-smal'")

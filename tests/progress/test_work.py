@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from skybind.progress import Work, preparing, progress_bar, set_verbosity, step, work
+from skybind.progress import Work, muted, preparing, progress_bar, set_verbosity, step, work
 
 
 @pytest.fixture
@@ -116,3 +116,30 @@ def test_what_was_prepared_before_is_not_prepared(capsys, talking, tmp_path):
     with preparing("photometry", 5, tmp_path) as report:
         report(5)
     assert lines(capsys) == []
+
+
+def test_what_is_mostly_short_is_told_only_when_it_is_long(capsys, talking, impatient):
+    with step("searching", told=False), step("reading"):
+        pass
+    told = lines(capsys)
+    assert told[0] == "reading"
+    assert told[1].startswith("reading: done in")
+    assert len(told) == 2
+    with step("searching", told=False):
+        time.sleep(0.08)
+    assert lines(capsys) == ["searching: for 0 s"]
+
+
+def test_one_of_them(capsys, talking):
+    with progress_bar("classifying", 1) as report:
+        report(1)
+    assert lines(capsys)[0] == "classifying: 1 object"
+
+
+def test_the_parts_of_a_muted_step_are_named_while_they_last(capsys, talking, impatient):
+    with step("trial 1", told=False), muted(), progress_bar("embedding", 400) as report:
+        report(100)
+        time.sleep(0.08)
+    assert [line.split(",")[:2] for line in lines(capsys)] == [
+        ["trial 1", " embedding: 100 of 400 objects"]
+    ]

@@ -2,7 +2,6 @@
 
 import atexit
 import gc
-import os
 import sys
 from collections.abc import Callable
 from typing import Annotated
@@ -24,7 +23,7 @@ from skybind.cli import (
 )
 from skybind.cli.options import Commands
 from skybind.errors import SkybindError
-from skybind.progress import set_verbosity
+from skybind.progress import has_been_asked, log, set_verbosity
 from skybind.training.launcher import processes
 from skybind.version import __version__
 
@@ -73,18 +72,25 @@ def _together(command: Callable[[], None]) -> None:
 
 def main() -> None:
     """Run the command line; what a user did wrong is one sentence and exit status 2."""
-    if not os.environ.get("SKYBIND_LOG"):
+    if not has_been_asked():
         set_verbosity("normal")
     # Taking the modules of PyTorch apart costs a third of a second at every exit, for nothing.
     atexit.register(gc.freeze)
     try:
         _together(app) if processes() > 1 else app()
     except SkybindError as error:
-        typer.echo(f"skybind: {error}", err=True)
+        log.debug("where it came from:", exc_info=True)
+        _tell(str(error))
         sys.exit(2)
     except KeyboardInterrupt:
-        typer.echo("skybind: interrupted; the same command goes on where it stopped.", err=True)
+        _tell("interrupted; the same command goes on where it stopped.")
         sys.exit(130)
+
+
+def _tell(sentence: str) -> None:
+    """Print a last sentence, whatever the level of messages, and log it for a file."""
+    typer.echo(f"skybind: {sentence}", err=True)
+    log.error("%s", sentence, extra={"shown": True})
 
 
 if __name__ == "__main__":

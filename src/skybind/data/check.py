@@ -17,6 +17,7 @@ from skybind.data.sources import object_parts
 from skybind.data.splits import Split
 from skybind.data.units import parse_unit
 from skybind.errors import ConfigError, DataError
+from skybind.progress import progress_bar
 from skybind.ragged import Ragged
 
 REQUIRED = {
@@ -109,11 +110,13 @@ def check_dataset(path: str | Path) -> list[Violation]:
     if schema is not None:
         arrow = pq.read_schema(sound[0])
         _check_columns(schema, arrow, findings)
-        for part in sound:
-            if pq.read_schema(part) != arrow:
-                findings.add(part.name, "columns differ from those of the first file")
-                continue
-            _check_part(part, schema, findings, ids)
+        with progress_bar("checking", len(sound), "files") as report:
+            for number, part in enumerate(sound, start=1):
+                if pq.read_schema(part) != arrow:
+                    findings.add(part.name, "columns differ from those of the first file")
+                else:
+                    _check_part(part, schema, findings, ids)
+                report(number)
     names = pa.concat_arrays(ids) if ids else pa.array([], pa.string())
     _check_names(names, findings)
     _check_computed(path, names, findings)

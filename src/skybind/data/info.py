@@ -13,6 +13,7 @@ from skybind.data.schema import Column, DatasetSchema
 from skybind.data.splits import PARTS, Split
 from skybind.errors import DataError
 from skybind.modalities.computed import definition
+from skybind.progress import step
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -99,6 +100,7 @@ class DatasetInfo:
     quarantine: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
+@step("looking into the dataset", told=False)
 def dataset_info(path: str | Path) -> DatasetInfo:
     """Look what is in a dataset.
 

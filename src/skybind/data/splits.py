@@ -15,6 +15,7 @@ from skybind.data.dataset import Dataset
 from skybind.data.subsets import PARTS, draw_subset
 from skybind.errors import DataError
 from skybind.files import atomic_path, check_name
+from skybind.progress import step
 
 FRACTIONS = (0.8, 0.1, 0.1)
 
@@ -302,6 +303,7 @@ def _check_fractions(fractions: Sequence[float]) -> None:
         )
 
 
+@step("splitting", told=False)
 def split_dataset(
     folder: str | Path,
     name: str,

@@ -1,7 +1,6 @@
 """Everything that the embeddings of a run tell by themselves: one call, one folder, one page."""
 
 import json
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,7 +20,7 @@ from skybind.embeddings.store import Embeddings
 from skybind.errors import ConfigError
 from skybind.files import json_hash, write_json
 from skybind.once import NOTE, once
-from skybind.progress import say
+from skybind.progress import step
 from skybind.runs.cases import finished_cases, widest_case
 from skybind.runs.layout import DiscoverPaths
 from skybind.runs.run import Run
@@ -133,7 +132,8 @@ def discover(
         from skybind.discovery.page import write_discover_page
         from skybind.discovery.views import discover_data
 
-        write_discover_page(discover_data(run, embeddings, result, options.top), run.folder)
+        with step("drawing the page of discoveries"):
+            write_discover_page(discover_data(run, embeddings, result, options.top), run.folder)
         if run.paths.report.exists():  # it names the new page
             from skybind.report.from_run import write_report
 
@@ -167,10 +167,9 @@ class _Steps:
         paths = self.run.paths.discover
 
         def timed() -> dict[str, Any]:
-            say(TITLES[name])
-            start = time.perf_counter()
-            record = make(self.run, self.embeddings, paths)
-            return {"seconds": time.perf_counter() - start, "record": record}
+            with step(TITLES[name]) as work:
+                record = make(self.run, self.embeddings, paths)
+            return {"seconds": work.seconds, "record": record}
 
         key = json_hash([*self._origin, self._labels, options])
         done = once(paths.step(name), {"key": key}, timed)

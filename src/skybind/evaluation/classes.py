@@ -13,6 +13,7 @@ from skybind.measures.calibration import calibration_error, softmax
 from skybind.measures.classification import classification_metrics
 from skybind.measures.importance import all_combinations, modality_table
 from skybind.measures.neighbours import knn_predict
+from skybind.progress import step
 from skybind.runs.cases import Case, case_result
 from skybind.runs.classes import CaseClasses, case_classes, case_reliability, open_case
 from skybind.runs.run import Run
@@ -59,6 +60,7 @@ def predict_case(run: Run, case: Case, rows: np.ndarray) -> tuple[np.ndarray, li
     return saved.logits(run.source, rows), saved.classes
 
 
+@step("importance of the modalities")
 def importance(run: Run, case: Case) -> dict[str, Any] | None:
     """Class-wise accuracy of one classifier given every set of its modalities."""
     found, rows = case_classes(run, case), _labelled_test_rows(run)
@@ -76,6 +78,7 @@ def importance(run: Run, case: Case) -> dict[str, Any] | None:
     }
 
 
+@step("classes by neighbours")
 def neighbour_accuracy(run: Run, embeddings: Embeddings) -> list[dict[str, Any]]:
     """k-NN accuracy in the pre-trained space (no fine-tuning), for each modality and all."""
     records = []
@@ -103,6 +106,7 @@ def neighbour_accuracy(run: Run, embeddings: Embeddings) -> list[dict[str, Any]]
     return records
 
 
+@step("random forests")
 def baselines(run: Run, subsets: Iterable[str]) -> list[dict[str, Any]]:
     """A random forest on simple statistics, for each modality and all, on the same objects.
 

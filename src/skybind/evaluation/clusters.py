@@ -19,6 +19,7 @@ from skybind.evaluation.truth import planted_kinds
 from skybind.files import atomic_path, write_json
 from skybind.measures.clusters import distinctions, island_radius, islands, kmeans, match_truth
 from skybind.measures.maps import project_map
+from skybind.progress import step
 from skybind.runs.run import Run
 from skybind.runs.steps import run_embedding
 
@@ -68,6 +69,7 @@ def wants_clusters(run: Run) -> bool:
     )
 
 
+@step("maps")
 def map_run(run: Run, embeddings: Embeddings, every: bool) -> list[Layout]:
     """Map the combined embeddings, and each modality's (for clusters) if `every`.
 
@@ -80,6 +82,7 @@ def map_run(run: Run, embeddings: Embeddings, every: bool) -> list[Layout]:
     return [layout for layout in layouts if layout is not None]
 
 
+@step("finding clusters")
 def cluster_again(
     run: Run, radius: float | None = None, min_samples: int | None = None
 ) -> list[dict[str, Any]]:
@@ -126,6 +129,7 @@ def cluster_again(
     return found
 
 
+@step("clusters")
 def cluster_run(
     run: Run, embeddings: Embeddings, layouts: Sequence[Layout], options: EvaluationConfig
 ) -> list[dict[str, Any]]:

@@ -10,11 +10,13 @@ from skybind.evaluation.records import METRICS_VERSION
 from skybind.evaluation.regression import regress_run
 from skybind.files import write_json
 from skybind.measures.retrieval import retrieval_table
+from skybind.progress import step
 from skybind.runs.cases import Case, widest_case
 from skybind.runs.run import Run
 from skybind.runs.steps import run_embedding
 
 
+@step("evaluating the run")
 def evaluate_run(run: Run, cases: Sequence[Case]) -> dict[str, Any]:
     """Measure everything and write `metrics.json`.
 
@@ -46,9 +48,11 @@ def evaluate_run(run: Run, cases: Sequence[Case]) -> dict[str, Any]:
         "clusters": [],
     }
     if options.retrieval and len(embeddings.modalities) > 1 and len(test):
+        with step("retrieval"):
+            found = retrieval_table(test.vectors, test.present)
         metrics["retrieval"] = [
             {"query": a, "target": b, "split": "test", "seed": run.config.seed, **result.to_dict()}
-            for (a, b), result in retrieval_table(test.vectors, test.present).items()
+            for (a, b), result in found.items()
         ]
     widest = widest_case(cases)
     if options.importance and widest is not None:

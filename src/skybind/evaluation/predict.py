@@ -12,6 +12,7 @@ from skybind.embeddings.store import Embeddings
 from skybind.errors import ConfigError, DataError
 from skybind.evaluation.targets import Target, known_rows, targets_of
 from skybind.measures.regression import knn_regression, knn_spread
+from skybind.progress import step
 from skybind.runs.run import Run
 from skybind.runs.steps import run_embedding, run_model
 from skybind.tables import check_ending, write_table
@@ -117,6 +118,7 @@ def _scale_of_errors(
     return float(np.quantile(away / np.maximum(spread, floor), ONE_SIGMA)), floor
 
 
+@step("predicting")
 def predict_table(
     run: Run,
     target: str,

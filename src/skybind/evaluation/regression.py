@@ -13,12 +13,14 @@ from skybind.evaluation.supervised import supervised_predictions
 from skybind.evaluation.targets import Target, known_rows, targets_of
 from skybind.measures.baselines import forest_regression, ridge_regression
 from skybind.measures.regression import knn_regression, mlp_regression, regression_metrics
+from skybind.progress import step
 from skybind.runs.run import Run
 
 #: Fewer objects with a target than this on either side are not worth a number.
 LEAST = 20
 
 
+@step("zero-shot and few-shot predictions")
 def regress_run(run: Run, embeddings: Embeddings) -> list[dict[str, Any]]:
     """Predict every target in every way; writes `regression.parquet` into the run's folder.
 

@@ -26,6 +26,7 @@ from skybind.ingest.readers.pictures import ImageFiles
 from skybind.ingest.readers.registry import dataset_reader
 from skybind.ingest.readers.stacks import ImageStack, Stack
 from skybind.ingest.readers.tables import read_bytes, read_table, texts
+from skybind.progress import step
 
 CHUNK = 2048
 
@@ -77,11 +78,12 @@ def import_dataset(
     """
     mapping_path, out = Path(mapping_path), Path(out)
     mapping = load_mapping(mapping_path)
-    if isinstance(mapping, ReaderMapping):
-        base = mapping_path.parent
-        plan = dataset_reader(mapping.reader)(base / mapping.path, mapping.options, base)
-    else:
-        plan = _Import(mapping, mapping_path.parent).plan()
+    with step("looking through the survey", told=False):
+        if isinstance(mapping, ReaderMapping):
+            base = mapping_path.parent
+            plan = dataset_reader(mapping.reader)(base / mapping.path, mapping.options, base)
+        else:
+            plan = _Import(mapping, mapping_path.parent).plan()
     return build_dataset(plan, out, overwrite, processes)
 
 
@@ -107,7 +109,8 @@ def import_files(
     overwrite
         As of `import_dataset`.
     """
-    plan = dataset_reader(reader)(Path(path), options or {}, Path())
+    with step("looking through the survey", told=False):
+        plan = dataset_reader(reader)(Path(path), options or {}, Path())
     return build_dataset(plan, Path(out), overwrite)
 
 

@@ -15,6 +15,7 @@ from skybind.labelling.answers import LabelledRun, labelled_run
 from skybind.labelling.page import LabelPage, write_label_pages
 from skybind.labelling.strategies import BLIND, STRATEGIES, Beliefs, Proposal, form_beliefs, propose
 from skybind.measures.neighbours import nearest
+from skybind.progress import step
 from skybind.runs.run import Run
 from skybind.runs.steps import run_embedding
 
@@ -76,6 +77,7 @@ class Proposals:
         return self.classes[int(self.beliefs.guess[place])] if self.beliefs.known else ""
 
 
+@step("choosing objects to label")
 def propose_labels(
     run: Run,
     n: int,
@@ -154,6 +156,7 @@ def propose_labels(
     )
 
 
+@step("drawing the pages of the objects")
 def write_proposals(run: Run, proposals: Proposals, out: str | Path) -> tuple[Path, Path]:
     """Write a table to fill in and a page with all objects.
 

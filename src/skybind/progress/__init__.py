@@ -9,6 +9,7 @@ and are no messages.
 
 from skybind.progress.messages import (
     VERBOSE,
+    has_been_asked,
     hush,
     log,
     muted,
@@ -22,6 +23,7 @@ from skybind.progress.work import Work, preparing, progress_bar, step, task
 __all__ = [
     "VERBOSE",
     "Work",
+    "has_been_asked",
     "hush",
     "log",
     "muted",

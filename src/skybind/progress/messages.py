@@ -47,7 +47,7 @@ class _ToConsole(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Print a record."""
         self.last = time.monotonic()
-        if getattr(record, "drawn", False) or (logging.root.handlers and not self.asked):
+        if getattr(record, "shown", False) or (logging.root.handlers and not self.asked):
             return
         try:
             text = self.format(record)
@@ -82,6 +82,11 @@ def set_verbosity(level: str | int) -> None:
     handler.asked = True
 
 
+def has_been_asked() -> bool:
+    """Return whether a level was asked for, by `set_verbosity` or `SKYBIND_LOG`."""
+    return handler.asked
+
+
 def verbosity() -> int:
     """Return the level that is in force, as a number of `logging`."""
     return log.getEffectiveLevel()
@@ -89,7 +94,7 @@ def verbosity() -> int:
 
 def speaking() -> bool:
     """Return whether steps and their progress are told."""
-    return log.isEnabledFor(told_at())
+    return log.isEnabledFor(logging.INFO)
 
 
 def hush() -> None:
@@ -99,7 +104,10 @@ def hush() -> None:
 
 @contextmanager
 def muted() -> Iterator[None]:
-    """Tell what goes on inside only to those who want to know more: it is a part of a step."""
+    """Log what is said inside at a lower level, for those who want to know more.
+
+    For what is only a part of a step; its bars are shown.
+    """
     global _muted
     _muted += 1
     try:
@@ -110,12 +118,9 @@ def muted() -> Iterator[None]:
 
 def say(text: str, level: int = logging.INFO, **extra: Any) -> None:
     """Log one line."""
-    log.log(told_at(level), "%s", text, extra=extra)
-
-
-def told_at(level: int = logging.INFO) -> int:
-    """Return the level at which a message is logged here: a lower one where it is muted."""
-    return min(level, VERBOSE) if _muted and level < logging.WARNING else level
+    if _muted and level < logging.WARNING:
+        level = min(level, VERBOSE)
+    log.log(level, "%s", text, extra=extra)
 
 
 def print_line(text: str) -> None:
@@ -169,10 +174,21 @@ def _number(level: str | int) -> int:
     raise ConfigError(f"There is no level of messages '{level}': {nearest(level, list(LEVELS))}")
 
 
+def _is_first() -> bool:
+    """Whether no other process was started by torchrun or srun to speak for this one."""
+    if {"LOCAL_RANK", "RANK", "WORLD_SIZE"} <= os.environ.keys():
+        return os.environ["RANK"] == "0"
+    alone = os.environ.get("SLURM_STEP_NUM_TASKS", "1") == "1"
+    return alone or os.environ.get("SLURM_PROCID", "0") == "0"
+
+
 def _begin() -> None:
     """Attach the console, and take the level from the environment, else from who looks on."""
     logging.addLevelName(VERBOSE, "VERBOSE")
     log.addHandler(handler)
+    if not _is_first():
+        hush()
+        return
     wish, _, file = os.environ.get(VARIABLE, "").partition(":")
     try:
         if wish:

@@ -4,15 +4,18 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
-from skybind.progress.messages import VERBOSE, draws, handler, log, say, told_at
+from skybind.progress.messages import VERBOSE, draws, handler, log, say, speaking
 from skybind.progress.screens import Screen, make_screen
 from skybind.words import about, duration
 
 #: Longest silence [s]; with the time between two looks at the clock less than ten.
 SILENCE = 9.0
+
+#: What takes less than this is not told afterwards where somebody looks on [s].
+SHORT = 1.0
 
 #: Time between two looks at the clock [s].
 TICK = 0.5
@@ -32,10 +35,12 @@ class Work:
     done : int
     note : str
         More about it, such as the loss so far.
+    told : bool
+        Whether its beginning and end are told.
     """
 
-    def __init__(self, title: str, total: int | None, unit: str) -> None:
-        self.title, self.total, self.unit = title, total, unit
+    def __init__(self, title: str, total: int | None, unit: str, told: bool = True) -> None:
+        self.title, self.total, self.unit, self.told = title, total, unit, told
         self.done, self.note = 0, ""
         self.began = time.monotonic()
         self._first: tuple[float, int] | None = None
@@ -55,7 +60,13 @@ class Work:
     @property
     def count(self) -> str:
         """How many of how many are done; nothing where that cannot be counted."""
-        return "" if self.total is None else f"{self.done:,} of {self.total:,} {self.unit}"
+        return "" if self.total is None else f"{self.done:,} of {self.amount}"
+
+    @property
+    def amount(self) -> str:
+        """How many there are to do; nothing where that cannot be counted."""
+        unit = self.unit.removesuffix("s") if self.total == 1 else self.unit
+        return "" if self.total is None else f"{self.total:,} {unit}"
 
     @property
     def seconds(self) -> float:
@@ -88,8 +99,8 @@ def task(
     """Show work that is under way, until the context ends.
 
     In a terminal and in a notebook there is a bar. A line is logged at the beginning and at the
-    end, and whenever nothing else was logged for nearly ten seconds, however little the work
-    itself comes to word. Work inside of other work is named in those lines and has a bar, but its
+    end, and whenever nothing else was logged for nearly ten seconds, however seldom the work
+    reports. Work inside of other work is named in those lines and has a bar, but its
     beginning and end are told to those only who want to know more.
 
     Parameters
@@ -108,15 +119,14 @@ def task(
     Work
         Its `update` is to be called with the number done so far.
     """
-    work = Work(title, total, unit)
-    level = VERBOSE if _under_way else logging.INFO
-    if not log.isEnabledFor(told_at()):
+    work = Work(title, total, unit, told)
+    level = VERBOSE if any(other.told for other in _under_way) else logging.INFO
+    if not speaking():
         yield work
         return
     _open(work)
     if told:
-        amount = "" if total is None else f": {total:,} {unit}"
-        say(f"{title}{amount}", level, drawn=_screen is not None)
+        say(": ".join(filter(None, (title, work.amount))), level, shown=_screen is not None)
     try:
         yield work
     except BaseException:
@@ -124,15 +134,26 @@ def task(
         if told and work.count:
             say(f"{title}: stopped after {work.count}", level)
         raise
+    if _screen is not None and work.seconds < SHORT:
+        level = VERBOSE
     _close(work)
     if told:
-        amount = "done" if work.total is None else f"{work.total:,} {unit}"
-        say(f"{title}: {amount} in {duration(work.seconds)}", level)
+        say(f"{title}: {work.amount or 'done'} in {duration(work.seconds)}", level)
 
 
-def step(title: str) -> AbstractContextManager[Work]:
-    """Show work that cannot be counted, until the context ends: a `task` without a number."""
-    return task(title)
+@contextmanager
+def step(title: str, *, told: bool = True) -> Iterator[Work]:
+    """Show work that cannot be counted, until the context ends: a `task` without a number.
+
+    Parameters
+    ----------
+    title : str
+        What is done.
+    told : bool
+        False: its beginning and end are not told, as it is mostly short.
+    """
+    with task(title, told=told) as work:
+        yield work
 
 
 @contextmanager
@@ -168,7 +189,7 @@ class _Ticker(threading.Thread):
                 continue
             if time.monotonic() - handler.last >= SILENCE:
                 outer = f"{works[0].title}, " if len(works) > 1 else ""
-                log.info("%s", outer + works[-1].line, extra={"drawn": _screen is not None})
+                log.info("%s", outer + works[-1].line, extra={"shown": _screen is not None})
             if _screen is not None:
                 _screen.draw(works)
 

@@ -16,6 +16,7 @@ from skybind.evaluation.predictions import read_predictions
 from skybind.evaluation.records import read_metrics
 from skybind.evaluation.targets import targets_of
 from skybind.measures.retrieval import top_matches
+from skybind.progress import step
 from skybind.report.build import build_report
 from skybind.report.data import ReportData
 from skybind.report.figures.pictures import IMAGES, SAMPLES, SPECTRA
@@ -41,6 +42,7 @@ PLANTED_CLUSTERS = 4  # of those drawn
 SAMPLED_KIND = {"DBSCAN": "image", "k-means": "spectrum"}
 
 
+@step("drawing the report")
 def write_report(run: Run) -> Path:
     """Write `report.html` of an evaluated run; gives its path.
 

@@ -15,7 +15,7 @@ from skybind.models.inference import Combination, decide
 from skybind.models.model import Model, read_note
 from skybind.models.reference import shorten
 from skybind.models.reliability import Reliability, measure_reliability, read_reliability
-from skybind.progress import progress_bar
+from skybind.progress import progress_bar, step
 from skybind.runs.cases import Case
 from skybind.runs.layout import TrainedPaths
 from skybind.runs.run import Run
@@ -71,6 +71,7 @@ def open_case(run: Run, case: Case) -> Model:
     return Model.open(run.paths.case(case.name).model, run.dataset.schema)
 
 
+@step("calibrating the classifier", told=False)
 def case_reliability(
     run: Run, case: Case, paths: TrainedPaths | None = None, model: Model | None = None
 ) -> Reliability:

@@ -13,7 +13,7 @@ from skybind.models.binder import Binder
 from skybind.models.build import build_binder, build_modalities
 from skybind.models.frozen_features import Views, backbone_hashes, with_features, without_features
 from skybind.models.model import Model
-from skybind.progress import preparing
+from skybind.progress import preparing, step
 
 if TYPE_CHECKING:
     from skybind.runs.run import Run
@@ -44,7 +44,8 @@ def prepare_run(run: "Run") -> BatchSource:
         raise DataError(
             f"The split of the run in {run.folder} has no training objects of the dataset."
         )
-    source.fit(rows)
+    with step("fitting the preprocessing", told=False):
+        source.fit(rows)
     _write_quarantine(run, source)
     names = [name for name in modalities if run.config.modalities[name].backbone is not None]
     if not names:

@@ -23,7 +23,7 @@ from skybind.models.model import Model
 from skybind.models.published import load_published
 from skybind.models.saving import save_model
 from skybind.once import forget, once
-from skybind.progress import progress_bar, say
+from skybind.progress import VERBOSE, progress_bar, say, step
 from skybind.runs.cases import Case, options_of
 from skybind.runs.layout import RunPaths, TrainedPaths, model_folder
 from skybind.runs.run import Run, is_pretrained
@@ -53,7 +53,9 @@ def run_pretraining(run: Run, *, resume: bool = True) -> Model:
     if not resume:
         _forget_pretraining(run)
     paths = run.paths.pretraining
-    if not is_pretrained(paths):
+    if is_pretrained(paths):
+        say(f"pre-trained before: {paths.model}", VERBOSE)
+    else:
         once(paths.folder, {}, partial(_pretrain, run, resume))
     return Model.open(paths.model)
 
@@ -265,7 +267,8 @@ def run_embedding(run: Run, *, again: bool = False) -> Embeddings:
             model=saved.identity,
             progress=report,
         )
-    embeddings.write(run.paths.embeddings)
+    with step("writing the embeddings", told=False):
+        embeddings.write(run.paths.embeddings)
     return embeddings
 
 
@@ -383,5 +386,6 @@ def embed_anything(
     split = Split.read(split_file) if split_file.exists() else None
     with progress_bar("embedding", len(dataset)) as report:
         embeddings = saved.embed_dataset(dataset, split, progress=report)
-    embeddings.write(out)
+    with step("writing the embeddings", told=False):
+        embeddings.write(out)
     return Path(out), len(embeddings)

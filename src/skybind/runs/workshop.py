@@ -21,7 +21,7 @@ from skybind.modalities.source import BatchSource
 from skybind.modalities.spectrum import Spectrum
 from skybind.modalities.store import prepare, prepared_folder
 from skybind.models.inference import infer
-from skybind.progress import preparing
+from skybind.progress import preparing, step
 from skybind.runs.layout import BackbonePaths
 from skybind.training.autoencoder import train_autoencoder
 from skybind.training.loop import TrainingResult
@@ -83,7 +83,8 @@ class Workshop:
         if self.restored is not None:
             modalities[_RESTORED] = self.restored
         source = BatchSource(modalities, dict.fromkeys(modalities, prepared))
-        source.fit(training)
+        with step("fitting the preprocessing", told=False):
+            source.fit(training)
         self._quarantine(prepared)
         return source
 
@@ -178,6 +179,7 @@ def encoder_options(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in entry.items() if key != "name"}
 
 
+@step("trying the features")
 def probe_encoder(
     workshop: Workshop,
     encoder: Encoder,

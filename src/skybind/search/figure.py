@@ -14,6 +14,7 @@ from skybind.drawing.style import BLUE, INK, MUTED, SKY, new_figure, report_styl
 from skybind.errors import DataError
 from skybind.files import atomic_path
 from skybind.modalities.cleaning import clean_photometry, clean_spectrum, error_values
+from skybind.progress import step
 from skybind.search.query import Query
 from skybind.search.result import SearchResult
 
@@ -29,6 +30,7 @@ KINDS = (".png", ".pdf", ".svg")
 SHOWN = 10  # matches, at most
 
 
+@step("drawing the figure", told=False)
 def write_search_figure(
     result: SearchResult, dataset: Dataset, path: str | Path, number: int = 0
 ) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 from skybind.embeddings.stream import EmbeddingStream
 from skybind.errors import DataError
 from skybind.files import atomic_path, write_json
+from skybind.progress import step
 from skybind.search.nearest import Nearest, exact_nearest
 
 INDEX_VERSION = 1
@@ -141,6 +142,7 @@ def index_folder(embeddings: str | Path, modalities: Sequence[str]) -> Path:
     return folder.parent / f"{folder.name}.index" / "+".join(modalities)
 
 
+@step("building the index")
 def build_index(
     stream: EmbeddingStream,
     modalities: Sequence[str],

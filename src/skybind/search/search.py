@@ -10,6 +10,7 @@ from skybind.data.where import fulfilled
 from skybind.embeddings.stream import MEMORY_GB, EmbeddingStream
 from skybind.errors import DataError
 from skybind.ingest.readers.tables import SUFFIXES
+from skybind.progress import step
 from skybind.search.matches import describe_matches
 from skybind.search.nearest import DuplicateRule, Nearest, contrast_order, exact_nearest
 from skybind.search.places import Places
@@ -67,6 +68,7 @@ class SearchOptions:
     memory_gb: float = MEMORY_GB
 
 
+@step("searching", told=False)
 def search(
     folder: str | Path,
     queries: Sequence[str | Path],

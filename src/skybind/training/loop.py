@@ -20,7 +20,7 @@ import torch
 
 from skybind.config.training import TrainingOptions
 from skybind.errors import DataError, ModelError, SkybindError
-from skybind.progress import hush, set_verbosity, verbosity
+from skybind.progress import VERBOSE, hush, say, set_verbosity, verbosity
 from skybind.training.averaging import MovingAverage
 from skybind.training.batches import (
     Sample,
@@ -174,6 +174,7 @@ class _Job:
             run = _Run(fabric, task, self.options, self.out, self.seed, self.on_save)
             if not fabric.is_global_zero:
                 hush()
+            say(run.description, VERBOSE)
             display = ProgressDisplay(task.title, task.score, self.options.epochs)
             return run.train(self.resume, display)
         except SkybindError as error:
@@ -219,6 +220,18 @@ class _Run:
         self.history: list[Record] = []
         self._rate = self.schedule.rate()
         task.start(Engine(fabric.device, fabric.autocast, self._backward, options))
+
+    @property
+    def description(self) -> str:
+        """What is trained on what, in words."""
+        parameters = sum(p.numel() for p in self.module.parameters() if p.requires_grad)
+        return (
+            f"{self.task.title}: {parameters:,} parameters, "
+            f"{len(self.task.rows['train']):,} training and "
+            f"{len(self.task.rows['validation']):,} validation objects, batches of "
+            f"{self.options.batch_size}, {self.ranks} x {self.fabric.device}, precision "
+            f"{self.options.precision}"
+        )
 
     def train(self, resume: bool, display: ProgressDisplay) -> TrainingResult:
         """Train until the last epoch, an early stop or the time limit."""
