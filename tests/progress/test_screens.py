@@ -11,7 +11,7 @@ from skybind.progress import say, step, task
 with step("evaluating everything"):
     with task("random forest", 30, "trees") as forest:
         for i in range(30):
-            time.sleep(0.02)
+            time.sleep(0.04)
             forest.update(i + 1, note="out-of-bag error 0.1234")
     say("one line of " + "words " * 20)
     print("a result")
@@ -67,6 +67,7 @@ def test_a_notebook_needs_no_widgets(monkeypatch, capsys, talking):
     monkeypatch.setitem(sys.modules, "ipywidgets", None)
     monkeypatch.setattr("skybind.progress.screens._Notebook.EVERY", 0.0)
     monkeypatch.setattr("skybind.progress.messages._console", None)
+    monkeypatch.setattr("skybind.progress.work.SHORT", 0.0)
     with step("evaluating <all>"), progress_bar("k-means", 12, "maps") as report:
         report(3)
     assert "<div>evaluating &lt;all&gt; <progress></progress> for 0 s</div>" in shown[0]

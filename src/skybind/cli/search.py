@@ -123,7 +123,7 @@ def search(
         memory_gb=memory,
     )
     result = search_embeddings(folder, queries, options, data=data, model=model)
-    if speaking():
+    if out is None or speaking():  # quiet, what is written is not printed too
         print_rich(render_result(result))
     if out is not None:
         write_table(result.to_arrow(), out)
