@@ -1,6 +1,6 @@
 """Novelty: how far an object lies from those that a classifier was trained on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -61,6 +61,7 @@ class Reference:
     present: dict[str, np.ndarray]
     teacher: np.ndarray
     name: np.ndarray
+    _scales: dict[tuple[str, ...], np.ndarray] = field(default_factory=dict, repr=False)
 
     @classmethod
     def choose(
@@ -136,27 +137,38 @@ class Reference:
     def _ranks(
         self, places: dict[str, np.ndarray], names: list[str], ids: np.ndarray, rows: np.ndarray
     ) -> np.ndarray:
-        seen = np.logical_and.reduce([self.present[name] for name in names])
-        taught, ruler = np.flatnonzero(seen & self.teacher), np.flatnonzero(seen & ~self.teacher)
-        if len(taught) < max(LEAST, NEIGHBOURS + 1) or len(ruler) < LEAST:
-            return np.full(len(rows), np.nan)
-        near = self._join(self.places, names, taught)
-        scale = np.sort(
-            _distance(
-                self._join(self.places, names, ruler),
-                self.name[ruler],
-                near,
-                self.name[taught],
-            )
-        )
-        found = np.empty(len(rows))
-        for start in range(0, len(rows), CHUNK):
+        scale = self._scales.get(tuple(names))
+        if scale is None:
+            scale = self._scales[tuple(names)] = self._scale(names)
+        found = np.full(len(rows), np.nan)
+        for start in range(0, len(rows) if len(scale) else 0, CHUNK):
             some = rows[start : start + CHUNK]
-            asked = self._join(places, names, some)
-            distance = _distance(asked, ids[some], near, self.name[taught])
+            distance = self._distance(self._join(places, names, some), ids[some], names)
             left, right = (np.searchsorted(scale, distance, side) for side in ("left", "right"))
             found[start : start + CHUNK] = (left + right) / (2 * len(scale))
         return found
+
+    def _scale(self, names: list[str]) -> np.ndarray:
+        """Distances of the validation objects that have some modalities, ascending."""
+        seen = np.logical_and.reduce([self.present[name] for name in names])
+        ruler = np.flatnonzero(seen & ~self.teacher)
+        if (seen & self.teacher).sum() < max(LEAST, NEIGHBOURS + 1) or len(ruler) < LEAST:
+            return np.zeros(0)
+        own = self._join(self.places, names, ruler)
+        return np.sort(self._distance(own, self.name[ruler], names))
+
+    def _distance(self, asked: np.ndarray, ids: np.ndarray, names: list[str]) -> np.ndarray:
+        """Mean of 1 - cosine to the nearest training objects, the object itself left out."""
+        seen = np.logical_and.reduce([self.present[name] for name in names])
+        taught = np.flatnonzero(seen & self.teacher)
+        near = torch.from_numpy(self._join(self.places, names, taught))
+        cosine = torch.from_numpy(asked) @ near.T
+        order = np.argsort(self.name[taught])
+        place = np.searchsorted(self.name[taught], ids, sorter=order).clip(max=len(taught) - 1)
+        own = np.flatnonzero(self.name[taught][order[place]] == ids)
+        cosine[own, order[place[own]]] = -torch.inf
+        best = cosine.topk(NEIGHBOURS, dim=1).values.numpy()
+        return np.asarray(1 - best.mean(axis=1), np.float64)
 
     @staticmethod
     def _join(
@@ -200,13 +212,3 @@ class Reference:
             raise ModelError(
                 f"{path} is damaged ({error}): delete it, and classify by the run again."
             ) from error
-
-
-def _distance(
-    asked: np.ndarray, ids: np.ndarray, near: np.ndarray, near_ids: np.ndarray
-) -> np.ndarray:
-    """Mean of 1 - cosine to the nearest neighbours, the object itself left out."""
-    cosine = asked @ near.T
-    cosine[ids[:, None] == near_ids[None, :]] = -np.inf
-    best = -np.partition(-cosine, NEIGHBOURS - 1, axis=1)[:, :NEIGHBOURS]
-    return np.asarray(1 - best.mean(axis=1), np.float64)
