@@ -102,7 +102,16 @@ def to_astropy(table: pa.Table) -> "Table":
 
 
 def _filled(column: pa.ChunkedArray) -> np.ndarray:
-    """Turn a column to numpy: text "" and numbers NaN where missing."""
+    """Turn a column to numpy: text "" and numbers NaN where missing, lists None."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
+        cells = np.empty(len(column), object)
+        cells[:] = [
+            None if not cell.is_valid else cell.values.to_numpy(zero_copy_only=False)
+            for cell in column
+        ]
+        return cells
     if pa.types.is_string(column.type):
         return np.asarray([value or "" for value in column.to_pylist()], dtype=str)
     return np.asarray(column.to_numpy())

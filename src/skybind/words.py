@@ -1,13 +1,30 @@
 """Words of messages: the nearest of some names, lists in a sentence, times."""
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 
 def nearest(name: str, names: Sequence[str]) -> str:
     """Give ' (did you mean ...?)', or the list of names where none is near."""
     close = difflib.get_close_matches(name, names, 1, cutoff=0.5)
     return f"did you mean '{close[0]}'?" if close else f"known are {', '.join(sorted(names))}."
+
+
+def nearest_of_many(name: str, names: Iterable[str], most: int = 2000) -> str:
+    """Give the nearest of any number of names: of those that begin like it, `most` are compared."""
+    alike: list[str] = []
+    longest = -1
+    for other in names:
+        length = next((i for i, (a, b) in enumerate(zip(name, other, strict=False)) if a != b), -1)
+        length = min(len(name), len(other)) if length < 0 else length
+        if length > longest:
+            alike, longest = [other], length
+        elif length == longest and len(alike) < most:
+            alike.append(other)
+    if not alike:
+        return "there are none."
+    hint = nearest(name, alike)
+    return hint if hint.startswith("did") else f"the first is '{alike[0]}'."
 
 
 def join(names: Sequence[str]) -> str:

@@ -42,7 +42,7 @@ def ragged(fields: dict[str, np.ndarray]) -> Ragged:
 
 
 TIME = np.array([1.0, 2, 3, 4, 10, 11, 12])
-FLUX = np.array([1, 2, 3, 4, 5, 6, 5], np.float32)
+FLUX = np.array([1, 2, 3, 4, 5, 7, 6], np.float32)
 WAVE = np.array([4000, 4001, 4002, 4003, 5000, 5002, 5004], np.float32)
 COLUMNS = {
     "photometry": Column("observation", modality="photometry", fields=SCHEMA.fields("photometry")),

@@ -1,19 +1,29 @@
 """The dataset: a folder of Parquet (or a table in memory), one row an object."""
 
+import operator
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from skybind.data.computed import ComputedTable, JoinedSource, open_computed
+from skybind.data.objects import SkyObject
 from skybind.data.schema import ID, DatasetSchema
+from skybind.data.shown import arrow_of, facts_of, title_of
 from skybind.data.sources import MemorySource, ParquetSource, Source, object_parts, readable
 from skybind.errors import DataError
 from skybind.ragged import Ragged
+from skybind.tables import to_astropy, to_pandas
+from skybind.words import html_facts, nearest_of_many
+
+if TYPE_CHECKING:
+    from astropy.table import Table
+    from pandas import DataFrame
 
 
 class Dataset:
@@ -36,6 +46,14 @@ class Dataset:
         As above.
     computed : list of ComputedTable
         Where the columns are that were computed from its observations.
+
+    Examples
+    --------
+    One object, its light curve with units, and the catalogue as a table:
+
+    >>> stars = Dataset.open("survey")  # doctest: +SKIP
+    >>> stars["SIM00000001"].photometry.time  # doctest: +SKIP
+    >>> stars.to_table(["object_id", "period"])  # doctest: +SKIP
     """
 
     def __init__(self, path: Path, schema: DatasetSchema, source: Source) -> None:
@@ -108,6 +126,73 @@ class Dataset:
     def __len__(self) -> int:
         with self._readable():
             return len(self._source)
+
+    def __getitem__(self, which: str | int) -> SkyObject:
+        """Return one object, by its name or by the number of its row.
+
+        Raises
+        ------
+        DataError
+            If there is no object of that name; the nearest is given.
+        IndexError
+            If there is no such row.
+        """
+        if isinstance(which, str):
+            found = np.flatnonzero(self.object_ids == which)
+            if not len(found):
+                raise DataError(
+                    f"The dataset at {self.path} has no object '{which}': "
+                    f"{nearest_of_many(which, self.object_ids)}"
+                )
+            return SkyObject(self, int(found[0]))
+        row = operator.index(which)
+        if not -len(self) <= row < len(self):
+            raise IndexError(f"There is no row {row}: the dataset has {len(self)} objects.")
+        return SkyObject(self, row % len(self))
+
+    def __iter__(self) -> Iterator[SkyObject]:
+        return (SkyObject(self, row) for row in range(len(self)))
+
+    def __contains__(self, object_id: object) -> bool:
+        return bool(np.any(self.object_ids == object_id))
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(map(str, self.object_ids[:1000]))
+
+    def __repr__(self) -> str:
+        facts = facts_of(self)
+        width = max(map(len, facts), default=0)
+        lines = [f"  {name:<{width}}  {text}" for name, text in facts.items()]
+        return "\n".join([f"<{title_of(self)}>", *lines])
+
+    def _repr_html_(self) -> str:
+        return html_facts(title_of(self), facts_of(self))
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of all columns; `schema` tells what they mean."""
+        return list(self.schema.columns)
+
+    def to_table(self, columns: Sequence[str] | None = None) -> "Table":
+        """Return an astropy table of columns, with units and descriptions.
+
+        Parameters
+        ----------
+        columns : sequence of str, optional
+            By default all of the catalogue. One of observations becomes a column of arrays a
+            field, such as `photometry_time`.
+        """
+        return to_astropy(arrow_of(self, columns))
+
+    def to_pandas(self, columns: Sequence[str] | None = None) -> "DataFrame":
+        """Return a data frame of columns, as `to_table`; units are in `attrs["units"]`.
+
+        Raises
+        ------
+        DataError
+            If pandas is not installed.
+        """
+        return to_pandas(arrow_of(self, columns))
 
     @property
     def source(self) -> Source:

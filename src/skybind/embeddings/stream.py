@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from skybind.embeddings.means import unit_mean
 from skybind.embeddings.shards import ID, SPLIT, Shard, Shards
 from skybind.errors import DataError
-from skybind.words import nearest
+from skybind.words import nearest, nearest_of_many
 
 #: Memory for the vectors at hand, in GB, unless another is chosen.
 MEMORY_GB = 1.0
@@ -131,7 +131,7 @@ class EmbeddingStream:
             return found
         raise DataError(
             f"The embeddings in {self.folder} have no object '{object_id}': "
-            f"{self._nearest_id(object_id)}"
+            f"{nearest_of_many(object_id, self.object_id.to_pylist())}"
         )
 
     def _find(self, object_id: str) -> int | None:
@@ -235,16 +235,6 @@ class EmbeddingStream:
 
     def _read(self, shard: Shard, name: str) -> pa.ChunkedArray:
         return pq.read_table(shard.path, columns=[name], memory_map=True)[name]
-
-    def _nearest_id(self, object_id: str) -> str:
-        """Nearest name among those that begin alike: comparing with all would take too long."""
-        for length in range(len(object_id), -1, -1):
-            alike = self.object_id.filter(pc.starts_with(self.object_id, object_id[:length]))
-            if len(alike):
-                names = alike.slice(0, 2000).to_pylist()
-                hint = nearest(object_id, names)
-                return hint if hint.startswith("did") else f"the first is '{names[0]}'."
-        return "there are none."
 
 
 def _needed(file: pq.ParquetFile, keep: np.ndarray | None) -> tuple[list[int], np.ndarray]:
