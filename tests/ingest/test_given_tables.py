@@ -411,3 +411,87 @@ def test_pandas_is_not_needed():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.split("\n")[:3] == ["[]", "[1.]", "[1.]"], done.stderr
+
+
+def test_pixel_scales_are_checked():
+    records = [{"g": c[0], "r": c[1], "pixel_scale": s}
+               for c, s in zip(CUBES, (0.262 * u.arcsec, 1 * u.arcsec, 0.262 / 60 * u.arcmin),
+                               strict=True)]  # fmt: skip
+    found = take_given(wanted=IMAGES, image=records)
+    assert found.dataset.present("image").tolist() == [True, False, True]
+    assert "1 arcsec a pixel, the model's images have 0.262" in found.reasons["image"][1]
+    assert not any("pixel_scale" in note for note in found.notes)
+    without = take_given(wanted=IMAGES, image=list(CUBES))
+    assert any("no pixel_scale is stated; taken as 0.262 arcsec" in n for n in without.notes)
+
+
+DAYS = np.array(["2020-01-01", "2020-01-02T12:00", "2020-01-04"], "datetime64[ns]")
+
+
+@pytest.mark.parametrize("cell", [DAYS, list(DAYS), pandas.Series(DAYS), Time(DAYS)])
+def test_dates_are_days_whatever_they_are_written_as(cell):
+    found = take(photometry={"time": cell, "flux": [1.0, 2, 4] * u.mJy})
+    time = found.dataset.ragged("photometry").fields["time"]
+    np.testing.assert_allclose(time, 2458849.5 + np.array([0, 1.5, 3]), rtol=0, atol=1e-8)
+    long = pa.table({"mjd": pa.array(DAYS), "flux": [1.0, 2.0, 4.0]})
+    time = take(long).dataset.ragged("photometry").fields["time"]
+    np.testing.assert_allclose(time, 2458849.5 + np.array([0, 1.5, 3]), rtol=0, atol=1e-8)
+
+
+def test_magnitudes_of_the_ab_system_and_relative_fluxes():
+    time = [1.0, 2, 3] * u.d
+    found = take(photometry={"time": time, "mag": [20.0, 21, 23] * u.ABmag})
+    flux = found.dataset.ragged("photometry").fields["flux"]
+    np.testing.assert_allclose(flux, AB_ZERO_FLUX * 10 ** (-0.4 * np.array([20.0, 21, 23])))
+    with pytest.raises(DataError, match=r"magnitude: the unit 'mag\(ST\)' cannot be converted"):
+        take(photometry={"time": time, "mag": [20.0, 21, 23] * u.STmag})
+    with pytest.raises(DataError, match="flux: the unit '1' cannot be converted to mJy"):
+        take(photometry={"time": time, "flux": [1.0, 2, 4] * u.dimensionless_unscaled})
+    with pytest.raises(DataError, match="flux: the unit 'electron / s' cannot be converted"):
+        take(photometry={"time": time, "flux": [1.0, 2, 4] * u.electron / u.s})
+
+
+def test_cells_of_other_units_are_converted_or_told():
+    fluxes = [[1.0, 2, 4] * u.mJy, [1000.0, 2000, 4000] * u.uJy, [1.0, 2, 4] * u.m, [1.0, 2, 4]]
+    found = take(photometry=[{"time": [1.0, 2, 3], "flux": f} for f in fluxes])
+    curves = found.dataset.ragged("photometry")
+    assert curves.present.tolist() == [True, True, False, False]
+    np.testing.assert_allclose(curves.fields["flux"], [1, 2, 4] * 2)
+    assert found.reasons["photometry"][2:].tolist() == [
+        "photometry.flux holds a list in 'm' where others are in 'mJy'",
+        "photometry.flux holds a list without a unit where others are in 'mJy'",
+    ]
+
+
+JUNK = st.one_of(
+    st.none(),
+    st.floats(),
+    st.text(max_size=3),
+    st.integers(),
+    st.lists(st.floats(), max_size=4),
+    st.lists(st.one_of(st.none(), st.text(max_size=2), st.floats()), max_size=4),
+    st.lists(st.lists(st.floats(), max_size=2), max_size=2),
+    st.dictionaries(st.sampled_from(["time", "flux", "x"]), st.lists(st.floats()), max_size=2),
+    st.just(np.array([1, 2, 3])),
+    st.just([1.0, 2.0] * u.m),
+    st.just(b"bytes"),
+    st.just(object()),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@drawn(cells=st.lists(st.tuples(JUNK, JUNK), min_size=1, max_size=5))
+def test_whatever_stands_in_cells_only_rows_suffer(cells):
+    good = [([1.0, 2.0, 3.0], [1.0, 5.0, 2.0])] * 6  # more than junk: the columns are of lists
+    times, fluxes = zip(*good, *cells, strict=True)
+    frame = pandas.DataFrame({"object_id": range(len(times))})
+    frame["time"] = pandas.Series(list(times), dtype=object)
+    frame["flux"] = pandas.Series(list(fluxes), dtype=object)
+    found = take(frame)
+    assert found.dataset.object_ids.tolist() == [str(i) for i in range(len(times))]
+    present = found.dataset.present("photometry")
+    assert present[:6].all()
+    for row, reason in enumerate(found.reasons["photometry"]):
+        assert not (present[row] and reason)
+        if not present[row] and not reason:  # nothing was there
+            assert times[row] is None or isinstance(times[row], float)

@@ -62,7 +62,7 @@ def convert(values: np.ndarray, unit: str, target: str, where: str) -> np.ndarra
     if unit == "A" and target == "Angstrom":
         unit = target  # A is the ampere to astropy
     source = parse_unit(unit, where)
-    if str(source) == target:
+    if str(source) == target or (str(source), target) == ("mag(AB)", "mag"):
         return values
     try:
         with np.errstate(over="ignore"):  # infinite then, which the cleaning drops and counts

@@ -93,7 +93,9 @@ class Frame:
         elif isinstance(values, list | tuple) and any(map(stated_by, values)):
             self.add_numbers(name, values)
         else:
-            array = plain_values(values)
+            text = isinstance(values, list | tuple) and any(isinstance(v, str) for v in values)
+            # numpy would make text of what is missing among text
+            array = np.asarray(values, object) if text else plain_values(values)
             if array.dtype.kind == "O" and not all(map(_is_flat_cell, array.tolist())):
                 self._add_cells(name, array.tolist() if array.ndim == 1 else list(array))
             elif array.ndim == 1:
@@ -116,7 +118,8 @@ class Frame:
             self.flat[name] = flat_values(pa.chunked_array([array]))
 
     def _add_cells(self, name: str, cells: Sequence[Any]) -> None:
-        if not any(is_record(cell) for cell in cells):
+        records = sum(map(is_record, cells))
+        if records < max(1, sum(is_sequence(cell) for cell in cells if not is_record(cell))):
             self.lists[name], unit = lists_of_cells(cells)
             if unit is not None:
                 self.units[name] = unit

@@ -52,8 +52,8 @@ def take_dataset(dataset: Dataset, wanted: Mapping[str, Wanted]) -> Given:
         lacking = [] if name in absent else [f for f in modality.features if f not in there]
         notes += lacks(where, lacking, modality, schema)
     made = Dataset(dataset.path, schema, ChangedSource(dataset.source, changes))
-    nothing = np.full(len(dataset), "", object)
-    return Given(made, dict.fromkeys(wanted, nothing), notes)
+    reasons = {name: np.full(len(dataset), "", object) for name in wanted}
+    return Given(made, reasons, notes)
 
 
 def _column_of(dataset: Dataset, wanted: Wanted, notes: list[str]) -> str | None:

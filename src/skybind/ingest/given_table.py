@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from skybind.data.schema import DEC, RA
+from skybind.data.schema import DEC, RA, same_attribute
 from skybind.errors import DataError
 from skybind.ingest.fields import NEEDED, field_values, name_of_objects, stated_unit
 from skybind.ingest.flat import catalogue_numbers, positions
@@ -128,6 +128,8 @@ class _Taking:
             for name, column in places.items()
         }
         reason = _reasons(lists, places, wanted.kind)
+        if wanted.kind == "image":
+            self._check_scale(wanted, reason)
         whole = np.max([each.lengths for each in lists.values()], axis=0)
         rows = np.flatnonzero((whole >= 0) & (reason == ""))
         lengths = whole[rows]
@@ -147,6 +149,27 @@ class _Taking:
         self.rows.reasons[wanted.name] = reason
         ragged = Ragged(fitted.fields, np.cumsum(offsets), present)
         self.rows.observations(wanted, ragged, fitted.units)
+
+    def _check_scale(self, wanted: Wanted, reason: np.ndarray) -> None:
+        """Refuse images of another pixel scale than the model's; without any it is the model's."""
+        scale = wanted.attributes.get("pixel_scale")
+        column = find_feature(self.frame, wanted, "pixel_scale")
+        if column is None or scale is None:
+            if scale is not None and wanted.attributes.get("stretch") != "display":
+                where = f"{wanted.column} of the {self.frame.name}"
+                self.rows.notes.append(
+                    f"{where}: no pixel_scale is stated; taken as {scale:.4g} arcsec."
+                )
+            return
+        own = numbers(self.frame.flat[column])[0]
+        stated = self.frame.units.get(column)
+        own = in_unit(own, stated, "arcsec", f"{column} of the {self.frame.name}")
+        for row in np.flatnonzero(np.isfinite(own) & (reason == "")).tolist():
+            if not same_attribute(float(scale), float(own[row])):
+                reason[row] = (
+                    f"{own[row]:.4g} arcsec a pixel, the model's images have {scale:.4g}: "
+                    "resample it"
+                )
 
     def _note_text(self, raw: Mapping[str, np.ndarray], places: Places) -> None:
         for name, values in raw.items():
@@ -240,4 +263,4 @@ def _state_units(frame: Frame, wanted: Mapping[str, Wanted], units: Mapping[str,
                 raise DataError(
                     f"units: the {frame.name} has no column '{column}': {nearest(column, known)}"
                 )
-            frame.units[place] = str(own)
+            frame.units[place] = str(own) or "1"

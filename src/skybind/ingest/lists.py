@@ -1,5 +1,6 @@
 """Columns of lists, one list a row: from Arrow, from numpy, or from whatever stands in cells."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +11,7 @@ import pyarrow.compute as pc
 
 from skybind.data.units import convert
 from skybind.errors import ConfigError
-from skybind.ingest.readers.tables import plain_values
+from skybind.ingest.readers.tables import julian_dates, plain_values
 from skybind.ragged import arrow_values, flat_index
 
 
@@ -103,14 +104,15 @@ def lists_of_array(array: np.ndarray) -> Lists:
 
 
 def lists_of_cells(cells: Sequence[Any]) -> tuple[Lists, str | None]:
-    """Read what stands in cells: arrays, lists, quantities, None; also the unit that they state.
+    """Read what stands in cells: arrays, lists, quantities, None; also the unit that most state.
 
-    Quantities of other units than the first are converted to its unit.
+    Quantities of other units are converted to it.
     """
     parts: list[np.ndarray] = []
     lengths = np.full(len(cells), -1, np.int64)
     wrong: dict[int, str] = {}
-    unit: str | None = None
+    stated = Counter(stated_by(cell) for cell in cells if is_sequence(cell))
+    unit = max(stated, key=lambda own: (stated[own], own is not None), default=None)
     shape: tuple[int, ...] = ()
     for row, cell in enumerate(cells):
         if is_missing(cell):
@@ -120,9 +122,12 @@ def lists_of_cells(cells: Sequence[Any]) -> tuple[Lists, str | None]:
         if isinstance(values, str):
             wrong[row] = values
             continue
-        if own is not None and unit is None:
-            unit = own
-        elif own is not None and own != unit:
+        if (own is None) != (unit is None) and values.size:
+            others = "others have none" if unit is None else f"others are in '{unit}'"
+            what = "without a unit" if own is None else f"in '{own}'"
+            wrong[row] = f"a list {what} where {others}"
+            continue
+        if own is not None and own != unit:
             try:
                 values = convert(values, own, str(unit), "the lists")
             except ConfigError:
@@ -157,11 +162,11 @@ def is_sequence(cell: Any) -> bool:
 
 
 def stated_by(values: Any) -> str | None:
-    """Unit that values carry: a quantity's or a column's; days for astropy's times."""
-    if hasattr(values, "jd"):
+    """Unit that values carry: a quantity's or a column's; days for times, 1 for none of them."""
+    if hasattr(values, "jd") or getattr(getattr(values, "dtype", None), "kind", "") == "M":
         return "d"
     unit = getattr(values, "unit", None)
-    return None if unit is None else str(unit)
+    return None if unit is None else str(unit) or "1"
 
 
 def _values(cell: Any) -> np.ndarray | str:
@@ -185,9 +190,9 @@ def _values(cell: Any) -> np.ndarray | str:
             return "no list of numbers"
     if array.ndim == 0:
         return f"a single value, not a list ({str(cell)[:40]})"
-    if array.dtype.kind in "SU":
-        array = array.astype(object)
-    return array
+    if array.dtype.kind == "M":
+        return julian_dates(array)
+    return array.astype(object) if array.dtype.kind in "SUm" else array
 
 
 def _joined(parts: list[np.ndarray]) -> np.ndarray:

@@ -144,7 +144,9 @@ def fit_fields(fields: Fields, units: Units, wanted: Wanted, where: str) -> Fitt
             made[name] = _unknown(name, length)
             missing.append(name)
             continue
-        unit = stated[name] or stated.get(name.removesuffix("_err"))
+        unit = stated[name]
+        if unit is None:
+            unit = stated.get(name.removesuffix("_err"))
         if unit is None and target is not None:
             assumed.append(name)
         at = f"{where}, {name}"

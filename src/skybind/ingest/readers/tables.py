@@ -218,7 +218,12 @@ def open_fits(data: bytes, name: str) -> Iterator[Any]:
 
 
 def numbers(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Turn a column to float64; second, which entries held text that is no number (now NaN)."""
+    """Turn a column to float64; second, which entries held text that is no number (now NaN).
+
+    Dates become Julian dates [d].
+    """
+    if values.dtype.kind == "M":
+        return julian_dates(values), np.zeros(len(values), bool)
     if values.dtype.kind in "fiub":
         return values.astype(np.float64), np.zeros(len(values), bool)
     result, bad = np.full(len(values), np.nan), np.zeros(len(values), bool)
@@ -230,6 +235,12 @@ def numbers(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         except (TypeError, ValueError):
             bad[i] = True
     return result, bad
+
+
+def julian_dates(values: np.ndarray) -> np.ndarray:
+    """Turn dates of numpy to Julian dates; NaN where there is none."""
+    days = (values - np.datetime64("1970-01-01T00:00:00")) / np.timedelta64(1, "D")
+    return np.asarray(days + 2440587.5, np.float64)
 
 
 def texts(values: np.ndarray) -> np.ndarray:
@@ -312,6 +323,8 @@ def flat_values(values: pa.ChunkedArray) -> np.ndarray:
         return _with_missing(whole, values.is_null().to_numpy())
     if pa.types.is_floating(values.type) or pa.types.is_integer(values.type):
         return values.to_numpy()
+    if pa.types.is_timestamp(values.type) or pa.types.is_date(values.type):
+        return values.to_numpy().astype("datetime64[ns]")
     if pa.types.is_boolean(values.type):
         return values.to_numpy().astype(object)
     if pa.types.is_null(values.type):
