@@ -8,6 +8,7 @@ from skybind.config.load import with_values
 from skybind.errors import ConfigError, ModelError
 from skybind.locks import alone
 from skybind.runs.run import Run
+from skybind.simulate.stars.classes import CLASSES
 from skybind.tune import tune
 
 QUICK = [
@@ -21,6 +22,7 @@ QUICK = [
     "finetuning.overrides={}",
     "finetuning.modalities=[each]",
     "finetuning.subsets=['10']",
+    f"labels.classes=[{', '.join(CLASSES)}]",
 ]
 pytest.importorskip("optuna", reason="needs the extra 'tune' (optuna)")
 

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from skybind.report.from_run import write_report
 from skybind.runs.cases import cases_of
 from skybind.runs.run import Run
 from skybind.runs.steps import run_embedding, run_finetuning, run_pretraining
+from skybind.simulate.stars.classes import CLASSES
 from skybind.simulate.write import write_galaxies, write_stars
 
 
@@ -86,7 +87,9 @@ def demo_stars(out: str | Path, *, n_objects: int = DEMO_OBJECTS, seed: int = 42
     def write(path: Path) -> None:
         write_stars(path, n_objects, seed=seed)
 
-    return _demonstrate(Path(out), "stars-small", write, n_objects, seed)
+    # the other classes of the survey are new to the model, so that there is something to discover
+    classes = f"labels.classes=[{', '.join(CLASSES)}]"
+    return _demonstrate(Path(out), "stars-small", write, n_objects, [f"seed={seed}", classes])
 
 
 def demo_galaxies(
@@ -118,7 +121,7 @@ def demo_galaxies(
     def write(path: Path) -> None:
         write_galaxies(path, n_objects, seed=seed, processes=processes)
 
-    return _demonstrate(Path(out), "galaxies-small", write, n_objects, seed)
+    return _demonstrate(Path(out), "galaxies-small", write, n_objects, [f"seed={seed}"])
 
 
 def _demonstrate(
@@ -126,7 +129,7 @@ def _demonstrate(
     configuration: str,
     write: Callable[[Path], None],
     n_objects: int,
-    seed: int,
+    sets: Sequence[str],
 ) -> dict[str, Any]:
     """Simulate, unless that was done before, and run a configuration."""
     if not (out / "data" / "objects").exists():
@@ -136,5 +139,5 @@ def _demonstrate(
             f"{out / 'data'} holds a survey of another size than {n_objects} objects: choose "
             "another folder, or delete that one."
         )
-    config = load_config(configuration, [f"seed={seed}"])
+    config = load_config(configuration, sets)
     return run_all(config, out / "data", out / "run")

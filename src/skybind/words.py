@@ -27,9 +27,10 @@ def nearest_of_many(name: str, names: Iterable[str], most: int = 2000) -> str:
     return hint if hint.startswith("did") else f"the first is '{alike[0]}'."
 
 
-def join(names: Sequence[str]) -> str:
-    """Write a list: `a, b and c`."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+def join(names: Sequence[str], word: str = "and") -> str:
+    """Write a list: `a, b and c`; "" for none."""
+    *first, last = names or [""]
+    return f"{', '.join(first)} {word} {last}" if first else last
 
 
 def duration(seconds: float) -> str:

@@ -52,7 +52,7 @@ def test_classes_are_those_of_enough_objects_and_never_the_lack_of_a_label(datas
 
 def test_classes_that_are_named_count_where_there_are_any_of_them(dataset):
     assert choose_classes(settings({"classes": ["M", "RRAB", "EA"]}), dataset) == ["EA", "M"]
-    with pytest.raises(ConfigError, match="no object of RRAB, HADS"):
+    with pytest.raises(ConfigError, match="of RRAB or HADS; its classes are EA, EW and M"):
         choose_classes(settings({"classes": ["RRAB", "HADS"]}), dataset)
 
 

@@ -96,6 +96,17 @@ class DatasetSchema:
         return self.with_role("observation")
 
     @property
+    def kinds(self) -> dict[str, str]:
+        """Kind of each struct column; its name where the schema does not say."""
+        return {name: self.columns[name].modality or name for name in self.observations}
+
+    @property
+    def groups(self) -> list[str]:
+        """Modalities that features are declared to belong to, in order."""
+        owners = [self.columns[name].modality for name in self.with_role("feature")]
+        return [owner for owner in dict.fromkeys(owners) if owner is not None]
+
+    @property
     def modalities(self) -> list[str]:
         """Names of all that can be observed: the struct columns, then `metadata` if it is there."""
         return self.observations + (["metadata"] if self.features("metadata") else [])

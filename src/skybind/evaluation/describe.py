@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from skybind.once import note_of, result_of
+from skybind.runs.fitting import unused_classes
 from skybind.runs.run import Run
 from skybind.runs.steps import pair_counts
 from skybind.version import __version__
@@ -68,6 +69,7 @@ def _dataset(run: Run) -> dict[str, Any]:
         "modalities": {n: int(p.sum()) for n, p in zip(names, present, strict=True)},
         "overlaps": [entry for entry in overlaps if entry["n"]],
         "class_counts": dict(zip(run.classes, counts.tolist(), strict=True)),
+        "unused_classes": unused_classes(run.config, run.dataset),
         "quarantine": [
             {"modality": modality, "reason": reason, "n": n}
             for modality, reasons in run.quarantine_counts().items()

@@ -26,6 +26,16 @@ class Schema(Protocol):
     def attributes(self, observation: str) -> dict[str, Any]: ...
 
 
+class WholeSchema(Schema, Protocol):
+    """The schema of a dataset, in which a modality finds its column."""
+
+    @property
+    def kinds(self) -> dict[str, str]: ...
+
+    @property
+    def groups(self) -> list[str]: ...
+
+
 class ModalityOptions(BaseModel):
     """Base of the preprocessing options of a modality; an unknown key is an error."""
 
@@ -87,6 +97,11 @@ class Modality(ABC):
         self.options = options
         self.schema = schema
         self.column = column or self.kind
+
+    @classmethod
+    def offered(cls, schema: WholeSchema) -> list[str]:
+        """Return what a dataset has for this kind: the columns of its observations."""
+        return [column for column, kind in schema.kinds.items() if kind == cls.kind]
 
     @property
     @abstractmethod

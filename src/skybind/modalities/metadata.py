@@ -16,6 +16,7 @@ from skybind.modalities.base import (
     Prepared,
     Schema,
     Standardiser,
+    WholeSchema,
     feature_matrix,
     register_modality,
 )
@@ -62,6 +63,12 @@ class Metadata(Modality):
     kind: ClassVar[str] = "metadata"
     Options: ClassVar[type[ModalityOptions]] = MetadataOptions
     options: MetadataOptions
+
+    @classmethod
+    def offered(cls, schema: WholeSchema) -> list[str]:
+        """Return what a dataset has for this kind: groups of features of no observation."""
+        observed = {*schema.kinds, *schema.kinds.values()}
+        return [group for group in schema.groups if group not in observed]
 
     def __init__(self, name: str, options: Any, schema: Schema, column: str | None = None) -> None:
         super().__init__(name, options, schema, column)

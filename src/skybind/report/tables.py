@@ -53,8 +53,11 @@ def quarantine(dataset: Mapping[str, Any]) -> Table:
 
 
 def class_counts(metrics: Mapping[str, Any]) -> Table:
-    """Objects of each class."""
-    counts = (metrics.get("dataset") or {}).get("class_counts") or {}
+    """Objects of each class, those that are not classified last."""
+    dataset = metrics.get("dataset") or {}
+    counts = dict(dataset.get("class_counts") or {})
+    for name, n in (dataset.get("unused_classes") or {}).items() if counts else ():
+        counts[f"{name} (not classified)" if name else "without a label"] = n
     words = metrics.get("class_descriptions") or {}
     if not words:
         return Table(["Class", "Objects"], [cells(name, number(n)) for name, n in counts.items()])

@@ -8,6 +8,7 @@ from skybind.config.schema import LabelConfig, SplitConfig
 from skybind.data.dataset import Dataset
 from skybind.data.splits import Split, make_split
 from skybind.errors import ConfigError
+from skybind.words import join
 
 
 class SplitSettings(Protocol):
@@ -47,7 +48,11 @@ def choose_classes(config: SplitSettings, dataset: Dataset) -> list[str]:
     if config.labels.classes is not None:
         missing = [name for name in config.labels.classes if name not in names]
         if len(missing) == len(config.labels.classes):
-            raise ConfigError(f"labels.classes: the dataset has no object of {', '.join(missing)}.")
+            have = [str(name) for name in names if name] or ["none"]
+            raise ConfigError(
+                f"labels.classes: the dataset has no object of {join(missing, 'or')}; its classes "
+                f"are {join(have)}."
+            )
         return sorted(set(config.labels.classes) - set(missing))
     enough = (counts >= config.labels.min_objects) & (names != "")
     return [str(name) for name in names[enough]]

@@ -1,6 +1,6 @@
 """A run: one configuration on one dataset, in one folder that holds everything."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -24,6 +24,7 @@ from skybind.models.model import Model
 from skybind.once import result_of
 from skybind.runs.checks import check_pairs, refuse_other_configuration
 from skybind.runs.choosing import choose_classes, choose_split, split_seed
+from skybind.runs.fitting import fit_to_data, tell_classes
 from skybind.runs.layout import RunPaths, TrainedPaths
 from skybind.runs.prepare import prepare_run, source_as_trained
 from skybind.runs.status import RunStatus, read_status, write_status
@@ -83,8 +84,11 @@ class Run:
         dataset = data if isinstance(data, Dataset) else Dataset.open(data)
         config = config if isinstance(config, Config) else load_config(config)
         paths = RunPaths(folder)
+        begun: Collection[str] = ()
         if paths.note.exists():
             config = as_begun(config, paths.config)
+            begun = load_config(paths.config).modalities
+        config = fit_to_data(config, dataset, begun)
         # all that can be wrong with the configuration is found before anything is written
         modalities = build_modalities(config, dataset.schema)
         binder = build_binder(config, {name: m.shape for name, m in modalities.items()})
@@ -105,6 +109,7 @@ class Run:
         run = cls(folder, config, dataset, chosen)
         refuse_backbone_leaks(binder, dataset.object_ids, chosen)
         _check_cases(run)
+        tell_classes(config, dataset)
         started_on = RunStatus(
             str(dataset.path.resolve()), dataset.fingerprint, chosen.hash, backbone_hashes(binder)
         )

@@ -22,11 +22,12 @@ from skybind.modalities.spectrum import Spectrum
 from skybind.modalities.store import prepare, prepared_folder
 from skybind.models.inference import infer
 from skybind.progress import preparing, step
+from skybind.runs.fitting import find_columns
 from skybind.runs.layout import BackbonePaths
 from skybind.training.autoencoder import train_autoencoder
 from skybind.training.loop import TrainingResult
 from skybind.training.moco import train_moco
-from skybind.words import nearest
+from skybind.words import join, nearest
 
 _RESTORED = "restored"
 
@@ -141,7 +142,14 @@ class Workshop:
             raise ConfigError(f"autoencoder is for spectra, not for '{self.name}': use moco.")
         chosen = {**entry.preprocessing, **changes}
         options = validate(cls.Options, chosen, "modality.preprocessing")
-        return cls(self.name, options, self.dataset.schema, entry.column)
+        found = find_columns({self.name: entry}, self.dataset)
+        if not found:
+            raise ConfigError(
+                f"The dataset at {self.dataset.path} has no {self.name} (it has "
+                f"{join(self.dataset.schema.modalities)})."
+            )
+        column = None if found[self.name] == self.name else found[self.name]
+        return cls(self.name, options, self.dataset.schema, column)
 
     def _redshift(self) -> np.ndarray | None:
         """Redshifts that the decoder needs, or None if it needs none."""

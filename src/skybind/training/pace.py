@@ -71,12 +71,13 @@ class Pace:
             said.append(f"batches of {self.batch_size} (not {options.batch_size})")
         if self.epochs != options.epochs:
             said.append(f"{self.epochs} epochs (not {options.epochs})")
-        if self.early_stop_patience != options.early_stop_patience:
+        waits = options.early_stop_patience
+        if self.early_stop_patience != waits and waits is not None and waits < self.epochs:
             said.append(
                 f"an early stop after {self.early_stop_patience} epochs "
                 f"(not {options.early_stop_patience})"
             )
-        elif self.plateau_patience != options.plateau_patience:
+        elif self.plateau_patience != options.plateau_patience < self.epochs:
             said.append(
                 f"a lower rate after {self.plateau_patience} epochs "
                 f"(not {options.plateau_patience})"
