@@ -11,7 +11,6 @@ import numpy as np
 
 from skybind.config.schema import ModalityConfig
 from skybind.config.training import LossOptions, TrainingOptions
-from skybind.data.dataset import Dataset
 from skybind.data.schema import DatasetSchema
 from skybind.data.splits import Split
 from skybind.embeddings.store import Embeddings
@@ -380,12 +379,14 @@ def embed_anything(
         return Path(out) if out is not None else run.paths.embeddings, len(embeddings)
     if out is None:
         raise ConfigError("Embedding another dataset needs --out, the folder to write to.")
-    dataset = Dataset.open(data)
-    saved = find_pretrained(folder, dataset.schema)
+    saved = find_pretrained(folder)
+    given = saved.take(data)
+    for note in given.notes:
+        say(note)
     split_file = RunPaths(folder).split
     split = Split.read(split_file) if split_file.exists() else None
-    with progress_bar("embedding", len(dataset)) as report:
-        embeddings = saved.embed_dataset(dataset, split, progress=report)
+    with progress_bar("embedding", len(given.dataset)) as report:
+        embeddings = saved.embed_dataset(given.dataset, split, progress=report)
     with step("writing the embeddings", told=False):
         embeddings.write(out)
     return Path(out), len(embeddings)
