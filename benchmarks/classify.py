@@ -2,9 +2,9 @@
 
     python benchmarks/classify.py --out DIR [--objects 1000000]
 
-The tables are two modalities of the kind metadata (optical and infrared), drawn from one model of six
-classes that overlap; a tenth of the objects lack the infrared. A classifier is trained on 20,000 of
-them and classifies new ones, which are written by the same model with another seed.
+The tables are two modalities of the kind metadata (optical and infrared), drawn from one model of
+six classes that overlap; a tenth of the objects lack the infrared. A classifier is trained on
+20,000 of them and classifies new ones, which are written by the same model with another seed.
 """
 
 import argparse
@@ -28,8 +28,11 @@ CONFIG = """
 name: two-tables
 split: {subsets: []}
 modalities:
-  optical: {kind: metadata, column: optical, encoder: {name: mlp, hidden: 64, layers: 2, dropout: 0.1}}
-  infrared: {kind: metadata, column: infrared, encoder: {name: mlp, hidden: 64, layers: 2, dropout: 0.1}}
+  optical:
+    kind: metadata
+    column: optical
+    encoder: &small {name: mlp, hidden: 64, layers: 2, dropout: 0.1}
+  infrared: {kind: metadata, column: infrared, encoder: *small}
 model: {dimension: 32, scale: {initial: 15}, head_scale: 10}
 training: {batch_size: 512, epochs: 6, warmup_epochs: 1, learning_rate: 2.0e-3}
 finetuning:
