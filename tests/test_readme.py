@@ -13,7 +13,7 @@ import yaml
 from astropy.table import Table
 from typer.testing import CliRunner
 
-import skybind.api
+import skybind.api.trained
 from skybind.cli import app
 from skybind.config import load_config
 from skybind.data.dataset import Dataset
@@ -82,7 +82,7 @@ def place(tmp_path, stars, monkeypatch):
     def quick(name, keys=()):
         return load_config(name, [*KEYS, *keys])
 
-    monkeypatch.setattr(skybind.api, "load_config", quick)
+    monkeypatch.setattr(skybind.api.trained, "load_config", quick)
     monkeypatch.setattr("skybind.config.load_config", quick)
     return tmp_path
 

@@ -1,17 +1,13 @@
-"""What `import skybind` gives: a survey, a run, a model, and what they find.
-
-Everything here calls one public function of the library; nothing is computed here.
-"""
+"""A run and its models, as people use them: nothing is computed here."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from skybind.config import Config, config_names, load_config
+from skybind.config import Config, load_config
 from skybind.data.dataset import Dataset
 from skybind.data.splits import Split
 from skybind.embeddings.store import Embeddings
@@ -26,62 +22,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from skybind.discovery.discover import DiscoverOptions
-    from skybind.search.result import SearchResult
 
 
-def import_survey(mapping: str | Path, out: str | Path, *, overwrite: bool = False) -> Dataset:
-    """Make a dataset of survey files.
-
-    Parameters
-    ----------
-    mapping : str or Path
-        The YAML file that says which file and column is what (docs/dataset.md).
-    out : str or Path
-        Folder of the dataset. What cannot be used is in its `quarantine.parquet`, with reasons.
-    overwrite : bool
-        Replace a dataset that stands there.
-
-    Raises
-    ------
-    ConfigError, DataError
-        If the mapping is wrong, or the files cannot be used.
-    """
-    from skybind.ingest.survey import import_dataset
-
-    import_dataset(mapping, out, overwrite)
-    return Dataset.open(out)
-
-
-def load(path: str | Path, case: str | None = None) -> "Model":
-    """Open a trained model.
-
-    Parameters
-    ----------
-    path : str or Path
-        Folder of a run, or of a saved model.
-    case : str, optional
-        Of a run: the classifier of this name, such as `photometry-10-pretrained`, instead of the
-        pre-trained model.
-
-    Raises
-    ------
-    ConfigError
-        If the run has no such case.
-    ModelError
-        If there is no model.
-    """
-    from skybind.runs.classify import find_classifier
-
-    folder = Path(path)
-    if not folder.exists() and str(path) in config_names():
-        raise ModelError(
-            f"'{path}' is a configuration, and skybind ships no trained model of it: train one "
-            f"with skybind.Run.start('{path}', data, out), and load its folder."
-        )
-    if case is not None:
-        return Model.open(find_classifier(folder, case)[0])
-    inside = RunPaths(folder).model
-    return Model.open(inside if inside.exists() else folder)
+from skybind.api.found import Discoveries, Matches
 
 
 class Model(TrainedModel):
@@ -436,80 +379,6 @@ class Run(StoredRun):
         return html_facts(f"Run {self.config.name}", facts)
 
 
-@dataclass(repr=False)
-class Matches:
-    """What a search found.
-
-    Attributes
-    ----------
-    result : SearchResult
-        Everything that is known of the matches.
-    dataset : Dataset
-        That they belong to.
-    """
-
-    result: "SearchResult"
-    dataset: Dataset
-
-    @property
-    def table(self) -> "Table":
-        """One row a match: query, rank, object_id, cosine, relation, labels."""
-        from skybind.tables import to_astropy
-
-        return to_astropy(self.result.to_arrow())
-
-    def plot(self, number: int = 0) -> "Figure":
-        """Draw a query (the first by default) and its best matches."""
-        from skybind.search.figure import draw_search
-
-        return draw_search(self.result, self.dataset, number)
-
-    def __len__(self) -> int:
-        return len(self.result)
-
-    def __repr__(self) -> str:
-        names = ", ".join(query.name for query in self.result.queries)
-        where = " + ".join(self.result.target)
-        return f"<Matches of {names}: {len(self)}, in {where}>\n{self.table}"
-
-    def _repr_html_(self) -> str:
-        notes = "".join(f"<p>{_escape(note)}</p>" for note in self.result.notes)
-        return self.table._repr_html_() + notes
-
-
-@dataclass(repr=False)
-class Discoveries:
-    """What the embeddings tell by themselves.
-
-    Attributes
-    ----------
-    record : dict
-        Every number of the page; docs/metrics.md says what each key is.
-    folder : Path
-        Of the run.
-    """
-
-    record: dict[str, Any]
-    folder: Path
-
-    @property
-    def outliers(self) -> "Table":
-        """All objects, the most suspect first."""
-        import pyarrow.parquet as pq
-
-        from skybind.tables import to_astropy
-
-        return to_astropy(pq.read_table(RunPaths(self.folder).discover.outliers()))
-
-    @property
-    def page(self) -> Path:
-        """The page, one file that opens offline."""
-        return RunPaths(self.folder).discover_page
-
-    def __repr__(self) -> str:
-        return f"<Discoveries among {self.record['n_objects']:,} objects: {self.page}>"
-
-
 def _subset(labels: float | str) -> str:
     """Name the subset of a share of the labels."""
     if isinstance(labels, str):
@@ -517,9 +386,3 @@ def _subset(labels: float | str) -> str:
     if not 0 < labels <= 1:
         raise ConfigError(f"labels is {labels:g}: give a share between 0 and 1, or a subset.")
     return "full" if labels == 1 else f"{100 * labels:g}"
-
-
-def _escape(text: str) -> str:
-    import html
-
-    return html.escape(text)

@@ -1,0 +1,10 @@
+"""What `import skybind` gives: a survey, a run, a model, and what they find.
+
+Everything here calls one public function of the library; nothing is computed here.
+"""
+
+from skybind.api.doors import import_survey, load
+from skybind.api.found import Discoveries, Matches
+from skybind.api.trained import Model, Run
+
+__all__ = ["Discoveries", "Matches", "Model", "Run", "import_survey", "load"]

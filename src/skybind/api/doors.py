@@ -1,0 +1,70 @@
+"""The two ways in: a survey from its files, and a model from its folder."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from skybind.config import config_names
+from skybind.data.dataset import Dataset
+from skybind.errors import ModelError
+from skybind.runs.layout import RunPaths
+
+if TYPE_CHECKING:
+    pass
+
+
+from skybind.api.trained import Model
+
+
+def import_survey(mapping: str | Path, out: str | Path, *, overwrite: bool = False) -> Dataset:
+    """Make a dataset of survey files.
+
+    Parameters
+    ----------
+    mapping : str or Path
+        The YAML file that says which file and column is what (docs/dataset.md).
+    out : str or Path
+        Folder of the dataset. What cannot be used is in its `quarantine.parquet`, with reasons.
+    overwrite : bool
+        Replace a dataset that stands there.
+
+    Raises
+    ------
+    ConfigError, DataError
+        If the mapping is wrong, or the files cannot be used.
+    """
+    from skybind.ingest.survey import import_dataset
+
+    import_dataset(mapping, out, overwrite)
+    return Dataset.open(out)
+
+
+def load(path: str | Path, case: str | None = None) -> "Model":
+    """Open a trained model.
+
+    Parameters
+    ----------
+    path : str or Path
+        Folder of a run, or of a saved model.
+    case : str, optional
+        Of a run: the classifier of this name, such as `photometry-10-pretrained`, instead of the
+        pre-trained model.
+
+    Raises
+    ------
+    ConfigError
+        If the run has no such case.
+    ModelError
+        If there is no model.
+    """
+    from skybind.runs.classify import find_classifier
+
+    folder = Path(path)
+    if not folder.exists() and str(path) in config_names():
+        raise ModelError(
+            f"'{path}' is a configuration, and skybind ships no trained model of it: train one "
+            f"with skybind.Run.start('{path}', data, out), and load its folder."
+        )
+    if case is not None:
+        return Model.open(find_classifier(folder, case)[0])
+    inside = RunPaths(folder).model
+    return Model.open(inside if inside.exists() else folder)
