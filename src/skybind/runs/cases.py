@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase as fnmatch
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from skybind.config import TrainingOptions
 from skybind.config.load import merge, validate
@@ -13,8 +13,10 @@ from skybind.config.training import LossOptions
 from skybind.errors import ConfigError, DataError
 from skybind.once import result_of
 from skybind.runs.layout import RunPaths
-from skybind.runs.run import Run
 from skybind.words import nearest
+
+if TYPE_CHECKING:
+    from skybind.runs.run import Run
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Case:
         return f"{'+'.join(self.modalities)}-{self.subset}-{self.start}{frozen}"
 
 
-def cases_of(run: Run) -> list[Case]:
+def cases_of(run: "Run") -> list[Case]:
     """Give the cases that the run's configuration asks for; none if there are no labels."""
     if not run.classes:
         return []
@@ -59,7 +61,7 @@ def cases_of(run: Run) -> list[Case]:
 
 
 def choose_cases(
-    run: Run,
+    run: "Run",
     modalities: list[str] | None = None,
     subsets: list[str] | None = None,
     starts: list[str] | None = None,
@@ -103,7 +105,7 @@ def choose_cases(
     ]
 
 
-def case_result(run: Run, case: Case) -> dict[str, Any]:
+def case_result(run: "Run", case: Case) -> dict[str, Any]:
     """Read how the fine-tuning of a case went.
 
     Raises
@@ -130,13 +132,13 @@ def stored_cases(folder: Path) -> list[Case]:
     return cases
 
 
-def finished_cases(run: Run) -> list[Case]:
+def finished_cases(run: "Run") -> list[Case]:
     """Give the cases that have been fine-tuned in a run's folder."""
     cases, order = stored_cases(run.folder), cases_of(run)
     return sorted(cases, key=lambda c: (order.index(c) if c in order else len(order), c.name))
 
 
-def options_of(run: Run, case: Case) -> tuple[TrainingOptions, LossOptions]:
+def options_of(run: "Run", case: Case) -> tuple[TrainingOptions, LossOptions]:
     """Give the training and the loss of a case: the section's, with the overrides that name it.
 
     Raises
@@ -158,7 +160,7 @@ def options_of(run: Run, case: Case) -> tuple[TrainingOptions, LossOptions]:
     return validate(TrainingOptions, merged, where), validate(LossOptions, loss, where)
 
 
-def _check_override(run: Run, key: str) -> None:
+def _check_override(run: "Run", key: str) -> None:
     """Refuse the key of an override that can name no case, whatever cases are asked for.
 
     A pattern may come from a configuration that this one extends, and find nothing here.
@@ -185,7 +187,7 @@ def _parse(key: str, names: Collection[str]) -> tuple[frozenset[str], str, str] 
     return None
 
 
-def _possible(run: Run) -> list[str]:
+def _possible(run: "Run") -> list[str]:
     """Names of cases, for a hint."""
     sets = {*run.config.modality_sets, *((name,) for name in run.config.modalities)}
     subsets = [FULL, *run.config.subsets]

@@ -22,6 +22,7 @@ from skybind.models.build import build_binder, build_modalities
 from skybind.models.frozen_features import backbone_hashes
 from skybind.models.model import Model
 from skybind.once import result_of
+from skybind.runs.cases import cases_of, options_of
 from skybind.runs.checks import check_pairs, refuse_other_configuration
 from skybind.runs.choosing import choose_classes, choose_split, split_seed
 from skybind.runs.fitting import fit_to_data, tell_classes
@@ -312,7 +313,5 @@ def is_pretrained(paths: TrainedPaths) -> bool:
 
 def _check_cases(run: Run) -> None:
     """Find what is wrong with the options of any fine-tuning before anything long begins."""
-    from skybind.runs.cases import cases_of, options_of
-
     for case in cases_of(run):
         options_of(run, case)
