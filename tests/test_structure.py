@@ -25,4 +25,4 @@ def test_no_module_imports_itself_by_way_of_others(graph):
 
 def test_a_cycle_would_be_found(graph):
     graph.add_import(importer="skybind.errors", imported="skybind.progress")
-    assert cycles(graph) == [["skybind.errors", "skybind.progress"]]
+    assert ["skybind.errors", "skybind.progress"] in cycles(graph)
