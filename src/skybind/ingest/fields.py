@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from skybind.ingest.readers.tables import numbers, texts
+from skybind.ingest.readers.values import numbers, texts
 
 #: Names of columns as surveys write them, in lower case; the first that is there is taken.
 NAMES: dict[str, dict[str, tuple[str, ...]]] = {

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from skybind.data.units import convert
-from skybind.ingest.readers.tables import numbers
+from skybind.ingest.readers.values import numbers
 
 _LIMITS = {"ra": (0.0, 360.0), "dec": (-90.0, 90.0)}
 

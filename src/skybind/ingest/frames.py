@@ -26,7 +26,8 @@ from skybind.ingest.lists import (
     lists_of_cells,
     stated_by,
 )
-from skybind.ingest.readers.tables import Table, flat_values, plain_values
+from skybind.ingest.readers.tables import Table
+from skybind.ingest.readers.values import flat_values, plain_values
 from skybind.ingest.wanted import Wanted
 from skybind.words import nearest
 

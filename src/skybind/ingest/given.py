@@ -1,4 +1,19 @@
-"""What an astronomer holds, made to fit a model: datasets, tables, files, single observations."""
+"""What an astronomer holds, made to fit a model (docs/given.md). It may be
+
+- a dataset, or its folder: it is read in pieces, as it is asked for;
+- a table whose rows are objects: astropy's, a data frame of pandas or nested-pandas, a table of
+  pyarrow, or whatever else gives Arrow columns. Light curves and spectra are columns of lists or
+  arrays (`time`, `flux`, `flux_err` ..., also `photometry_flux` or `spectrum_flux`), or one column
+  of records (`photometry`); images are columns of arrays (bands, y, x); numbers of the catalogue
+  have the names that the model knows;
+- a long table, one row an epoch or pixel, with the objects' names in a column, or of one object
+  without;
+- a list of files, each of one observation, or a file with any of these tables;
+- arrays by name, of one object or of several.
+
+Objects are named by a column object_id, id, name or source_id, or the index of a data frame, or
+the file, or else by the number of their row.
+"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -31,20 +46,7 @@ def take_given(
     Parameters
     ----------
     data : optional
-        One of
-
-        - a dataset, or its folder: it is read in pieces, as it is asked for;
-        - a table whose rows are objects: astropy's, a data frame of pandas or nested-pandas, a
-          table of pyarrow, or whatever else gives Arrow columns. Light curves and spectra are
-          columns of lists or arrays (`time`, `flux`, `flux_err` ..., also `photometry_flux` or
-          `spectrum_flux`), or one column of records (`photometry`); images are columns of arrays
-          (bands, y, x); numbers of the catalogue have the names that the model knows;
-        - a long table, one row an epoch or pixel, with the objects' names in a column, or of one
-          object without;
-        - a list of files, each of one observation, or a file with any of these tables.
-
-        Objects are named by a column object_id, id, name or source_id, or the index of a data
-        frame, or the file, or else by the number of their row.
+        A dataset or its folder, a table, a file, or a list of files (see this module).
     wanted : mapping of str to Wanted
         What the model reads of each modality (`wanted_modalities`).
     units : mapping, optional

@@ -19,7 +19,7 @@ from skybind.ingest.matching import (
     fold,
     image_bands,
 )
-from skybind.ingest.readers.tables import numbers, texts
+from skybind.ingest.readers.values import numbers, texts
 from skybind.ingest.wanted import Wanted, fit_fields, in_unit
 from skybind.ragged import Ragged
 from skybind.words import join, nearest

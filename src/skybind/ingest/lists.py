@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from skybind.data.units import convert
 from skybind.errors import ConfigError
-from skybind.ingest.readers.tables import julian_dates, plain_values
+from skybind.ingest.readers.values import julian_dates, plain_values
 from skybind.ragged import arrow_values, flat_index
 
 

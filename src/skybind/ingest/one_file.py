@@ -26,7 +26,8 @@ from skybind.ingest.readers.registry import (
     file_reader,
     image_reader,
 )
-from skybind.ingest.readers.tables import Table, format_of, numbers, read_bytes, read_table, texts
+from skybind.ingest.readers.tables import Table, format_of, read_bytes, read_table
+from skybind.ingest.readers.values import numbers, texts
 from skybind.ingest.wanted import Fitted, Wanted, fit_fields, in_unit
 from skybind.words import nearest
 

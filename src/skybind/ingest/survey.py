@@ -25,7 +25,8 @@ from skybind.ingest.readers.long import LongTable
 from skybind.ingest.readers.pictures import ImageFiles
 from skybind.ingest.readers.registry import dataset_reader
 from skybind.ingest.readers.stacks import ImageStack, Stack
-from skybind.ingest.readers.tables import read_bytes, read_table, texts
+from skybind.ingest.readers.tables import read_bytes, read_table
+from skybind.ingest.readers.values import texts
 from skybind.progress import step
 
 CHUNK = 2048

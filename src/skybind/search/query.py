@@ -114,26 +114,10 @@ def query_file(
     ModelError
         If the model is not the one that made the embeddings.
     """
-    path, model, given = Path(path), Path(model), dict(values or {})
-    if not (model / "model.json").exists():
-        raise ModelError(
-            f"There is no model in {model}, and a file can only be embedded by one: name it with "
-            "--model."
-        )
     from skybind.ingest.one_file import read_file
-    from skybind.models.model import Model
 
-    saved = Model.open(model)
-    if saved.identity.get("weights") != stream.model.get("weights"):
-        raise ModelError(
-            f"The embeddings in {stream.folder} were made by another model than that in {model}: "
-            "name theirs with --model."
-        )
-    if modality is not None and modality not in saved.modalities:
-        raise DataError(
-            f"The model in {model} has no modality '{modality}': "
-            f"{nearest(modality, list(saved.modalities))}"
-        )
+    path, given = Path(path), dict(values or {})
+    saved = _open_model(Path(model), stream, modality)
     reads = saved.reads
     content = read_file(path, {modality: reads[modality]} if modality else reads)
     name = content.modality
@@ -156,6 +140,29 @@ def query_file(
     query.features = {c: known[c] for c in features if np.isfinite(known.get(c, np.nan))}
     query.vectors[name] = _embed(saved, name, query, features, known)
     return query
+
+
+def _open_model(folder: Path, stream: EmbeddingStream, modality: str | None) -> "Model":
+    """Open the model that made the embeddings; any other, or none, is refused."""
+    if not (folder / "model.json").exists():
+        raise ModelError(
+            f"There is no model in {folder}, and a file can only be embedded by one: name it with "
+            "--model."
+        )
+    from skybind.models.model import Model
+
+    saved = Model.open(folder)
+    if saved.identity.get("weights") != stream.model.get("weights"):
+        raise ModelError(
+            f"The embeddings in {stream.folder} were made by another model than that in {folder}: "
+            "name theirs with --model."
+        )
+    if modality is not None and modality not in saved.modalities:
+        raise DataError(
+            f"The model in {folder} has no modality '{modality}': "
+            f"{nearest(modality, list(saved.modalities))}"
+        )
+    return saved
 
 
 def _computed(observed: Ragged, wanted: "Wanted", given: Mapping[str, float]) -> dict[str, float]:

@@ -8,7 +8,8 @@ import yaml
 from skybind.data.check import check_dataset
 from skybind.data.dataset import Dataset
 from skybind.errors import DataError
-from skybind.ingest.readers.tables import format_of, numbers, read_table, texts
+from skybind.ingest.readers.tables import format_of, read_table
+from skybind.ingest.readers.values import numbers, texts
 from skybind.ingest.survey import import_dataset
 
 MCDONALD = Path(__file__).parents[4] / "shared" / "data" / "stars" / "rrlyrae_mcdonald"

@@ -9,7 +9,8 @@ import numpy as np
 
 from skybind.errors import DataError
 from skybind.ingest.readers.registry import Fields, register_catalogue, register_photometry_file
-from skybind.ingest.readers.tables import numbers, unzipped
+from skybind.ingest.readers.tables import unzipped
+from skybind.ingest.readers.values import numbers
 
 COLUMNS = ("HJD", "MAG", "MAG_ERR", "FLUX", "FLUX_ERR")
 

@@ -11,7 +11,8 @@ from skybind.errors import ConfigError, DataError
 from skybind.ingest.fields import field_values, typed
 from skybind.ingest.mapping import ObservationSpec
 from skybind.ingest.readers.registry import Fields
-from skybind.ingest.readers.tables import Table, read_bytes, read_table, texts
+from skybind.ingest.readers.tables import Table, read_bytes, read_table
+from skybind.ingest.readers.values import texts
 from skybind.ragged import Ragged
 
 UNKNOWN_OBJECT = "no such object in the table of objects"

@@ -17,7 +17,8 @@ from skybind.ingest.mapping import ImageSpec, ObservationSpec, stack_format
 from skybind.ingest.readers.fits_image import bands_of, pixel_scale
 from skybind.ingest.readers.long import UNKNOWN_OBJECT, Rows, observation_fields
 from skybind.ingest.readers.pictures import ImageLayout, layout_of
-from skybind.ingest.readers.tables import Table, texts
+from skybind.ingest.readers.tables import Table
+from skybind.ingest.readers.values import texts
 from skybind.ragged import Ragged
 from skybind.words import nearest
 

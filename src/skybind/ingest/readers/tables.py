@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
 
 from skybind.errors import ConfigError, DataError
+from skybind.ingest.readers.values import flat_values, plain_values
 from skybind.words import nearest
 
 SUFFIXES = {
@@ -217,45 +217,6 @@ def open_fits(data: bytes, name: str) -> Iterator[Any]:
         raise DataError(f"{name} is no readable FITS file: {_first_line(error)}") from error
 
 
-def numbers(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Turn a column to float64; second, which entries held text that is no number (now NaN).
-
-    Dates become Julian dates [d].
-    """
-    if values.dtype.kind == "M":
-        return julian_dates(values), np.zeros(len(values), bool)
-    if values.dtype.kind in "fiub":
-        return values.astype(np.float64), np.zeros(len(values), bool)
-    result, bad = np.full(len(values), np.nan), np.zeros(len(values), bool)
-    for i, entry in enumerate(values.tolist()):
-        if entry is None or not str(entry).strip():
-            continue
-        try:
-            result[i] = float(entry)
-        except (TypeError, ValueError):
-            bad[i] = True
-    return result, bad
-
-
-def julian_dates(values: np.ndarray) -> np.ndarray:
-    """Turn dates of numpy to Julian dates; NaN where there is none."""
-    days = (values - np.datetime64("1970-01-01T00:00:00")) / np.timedelta64(1, "D")
-    return np.asarray(days + 2440587.5, np.float64)
-
-
-def texts(values: np.ndarray) -> np.ndarray:
-    """Turn a column to text without blanks at its ends; what is missing becomes ""."""
-    if values.dtype.kind == "f":
-        whole = np.isfinite(values) & (values == np.round(values)) & (np.abs(values) < 2**53)
-        text = [
-            str(int(v)) if w else "" if np.isnan(v) else str(v)
-            for v, w in zip(values.tolist(), whole.tolist(), strict=True)
-        ]
-    else:
-        text = ["" if v is None else str(v).strip() for v in values.tolist()]
-    return np.asarray(text, dtype=object)
-
-
 def _csv(
     data: bytes, name: str, text: Sequence[str], delimiter: str, names: Sequence[str] | None
 ) -> Table:
@@ -314,27 +275,6 @@ def _from_arrow(table: pa.Table, name: str, bad: list[str]) -> Table:
     return Table(name, columns, bad_rows=bad)
 
 
-def flat_values(values: pa.ChunkedArray) -> np.ndarray:
-    """Turn a flat Arrow column to numpy: numbers as they are (NaN where null), the rest objects."""
-    if pa.types.is_dictionary(values.type):
-        values = pc.cast(values, values.type.value_type)
-    if pa.types.is_integer(values.type) and values.null_count:
-        whole = pc.fill_null(values, 0).to_numpy()
-        return _with_missing(whole, values.is_null().to_numpy())
-    if pa.types.is_floating(values.type) or pa.types.is_integer(values.type):
-        return values.to_numpy()
-    if pa.types.is_timestamp(values.type) or pa.types.is_date(values.type):
-        return values.to_numpy().astype("datetime64[ns]")
-    if pa.types.is_boolean(values.type):
-        return values.to_numpy().astype(object)
-    if pa.types.is_null(values.type):
-        return np.full(len(values), np.nan)
-    text = values.to_pylist()
-    return np.asarray(
-        [v.decode("latin-1") if isinstance(v, bytes) else v for v in text], dtype=object
-    )
-
-
 def _astropy(data: bytes, format: str, hdu: int | None = None) -> Any:
     """Read a table as astropy has it."""
     from astropy.table import Table as AstropyTable
@@ -367,32 +307,6 @@ def _flattened(table: Any, name: str) -> Table:
         longest = max(lengths)
         columns = {key: values for key, values in columns.items() if len(values) == longest}
     return Table(name, columns, units)
-
-
-def plain_values(values: Any) -> np.ndarray:
-    """Turn an astropy column to a numpy array: masked numbers become NaN, masked text ""."""
-    array = np.asarray(getattr(values, "value", values))
-    if array.dtype.kind == "S":
-        array = np.char.decode(array, "latin-1")
-    if array.dtype.kind == "U":
-        array = array.astype(object)
-    mask = np.asarray(getattr(values, "mask", False))
-    if mask.any():
-        if array.dtype.kind in "iu" and array.ndim == 1:
-            return _with_missing(array, mask)
-        numeric = array.dtype.kind in "fiub"
-        array = np.where(mask, np.nan if numeric else "", array)
-    return array.astype(array.dtype.newbyteorder("=")) if array.dtype.kind in "fiu" else array
-
-
-def _with_missing(integers: np.ndarray, missing: np.ndarray) -> np.ndarray:
-    """Integers of which some are missing: as floats, or as objects where these lose digits."""
-    known = integers[~missing]
-    if not len(known) or max(abs(int(known.min())), abs(int(known.max()))) < 2**53:
-        return np.where(missing, np.nan, integers.astype(np.float64))
-    values = integers.astype(object)
-    values[missing] = None
-    return values
 
 
 @contextmanager
