@@ -148,3 +148,11 @@ def test_a_spectrum_of_a_survey_is_converted_or_refused(tmp_path):
     wrong = replace(spectrum, fields={**units, "flux": "mJy"})
     with pytest.raises(DataError, match=r"1e-17 erg .* cannot be converted to mJy"):
         read_file(path, {"spectrum": wrong})
+
+
+def test_epochs_may_have_numbers_but_only_one_object(tmp_path):
+    rows = "\n".join(f"{i},{i},{i * i}" for i in range(4))
+    found = read_file(written(tmp_path / "a.csv", f"id,time,flux\n{rows}\n"), STARS)
+    assert found.fields["time"].tolist() == [0, 1, 2, 3]
+    with pytest.raises(DataError, match=r"holds 4 objects .column 'object_id'"):
+        read_file(written(tmp_path / "b.csv", f"object_id,time,flux\n{rows}\n"), STARS)

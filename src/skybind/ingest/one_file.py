@@ -207,7 +207,8 @@ class _File:
             )
         objects = name_of_objects(table.columns)
         several = 0 if objects is None else len(np.unique(texts(table[objects]).astype(str)))
-        if several > 1:
+        # an `id` that differs in every row is of the exposures
+        if several > 1 and not (str(objects).lower() == "id" and several == len(table)):
             raise DataError(
                 f"{self.name} holds {several} objects (column '{objects}'): give each as a file of "
                 "its own."
