@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint install clean
+.PHONY: demo test lint sizes install clean
 
 demo: install
 	$(BIN)/skybind demo stars --out demo-stars
@@ -14,10 +14,14 @@ test: install lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: install
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks tools
+	$(BIN)/ruff format --check src tests benchmarks tools
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# the largest file, the longest functions, the most parameters
+sizes:
+	$(PYTHON) tools/sizes.py
 
 install: $(VENV)/.installed
 

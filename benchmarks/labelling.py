@@ -19,7 +19,8 @@ import numpy as np
 from skybind.embeddings.store import Embeddings
 from skybind.evaluation.truth import truth_table
 from skybind.files import atomic_path, write_json
-from skybind.labelling.strategies import STRATEGIES, form_beliefs, propose
+from skybind.labelling.beliefs import form_beliefs
+from skybind.labelling.strategies import STRATEGIES, propose
 from skybind.measures.classification import classification_metrics, encode_labels
 from skybind.measures.neighbours import knn_predict
 from skybind.runs.run import Run

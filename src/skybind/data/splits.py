@@ -349,13 +349,7 @@ def split_dataset(
         raise DataError(f"{dataset.path} has a split '{name}' already: choose another name.")
     labels = dataset.labels(label) if label is not None else None
     if kind == "column":
-        if column is None:
-            raise DataError("A split by a column needs the column's name (--column).")
-        split = column_split(dataset.object_ids, dataset.column(column))
-        for subset in subsets:
-            if labels is None:
-                raise DataError(f"The subset '{subset}' needs a label (--label).")
-            split = split.with_subset(subset, labels, seed)
+        split = _split_by_column(dataset, column, labels, subsets, seed)
     else:
         split = make_split(
             kind,
@@ -368,4 +362,22 @@ def split_dataset(
             seed=seed,
         )
     split.write(target)
+    return split
+
+
+def _split_by_column(
+    dataset: Dataset,
+    column: str | None,
+    labels: np.ndarray | None,
+    subsets: Sequence[str],
+    seed: int,
+) -> Split:
+    """Take the parts from a column of the dataset, and draw the subsets."""
+    if column is None:
+        raise DataError("A split by a column needs the column's name (--column).")
+    split = column_split(dataset.object_ids, dataset.column(column))
+    for subset in subsets:
+        if labels is None:
+            raise DataError(f"The subset '{subset}' needs a label (--label).")
+        split = split.with_subset(subset, labels, seed)
     return split

@@ -129,16 +129,21 @@ def discover(
     result["seconds"] = steps.seconds
     write_json(run.paths.discover.record, result)
     if page:
-        from skybind.discovery.page import write_discover_page
-        from skybind.discovery.views import discover_data
-
-        with step("drawing the page of discoveries"):
-            write_discover_page(discover_data(run, embeddings, result, options.top), run.folder)
-        if run.paths.report.exists():  # it names the new page
-            from skybind.report.from_run import write_report
-
-            write_report(run)
+        _draw_page(run, embeddings, result, options.top)
     return result
+
+
+def _draw_page(run: Run, embeddings: Embeddings, result: dict[str, Any], top: int) -> None:
+    """Draw the page of discoveries, and the report again if there is one."""
+    from skybind.discovery.page import write_discover_page
+    from skybind.discovery.views import discover_data
+
+    with step("drawing the page of discoveries"):
+        write_discover_page(discover_data(run, embeddings, result, top), run.folder)
+    if run.paths.report.exists():  # it names the new page
+        from skybind.report.from_run import write_report
+
+        write_report(run)
 
 
 class _Steps:

@@ -21,7 +21,7 @@ from skybind.discovery.measures.outliers import (
     suspicion,
     upper_tail,
 )
-from skybind.discovery.measures.target_doubt import target_doubt
+from skybind.discovery.measures.target_doubt import TargetDoubt, target_doubt
 from skybind.discovery.periods import doubt_periods
 from skybind.discovery.reasons import reasons
 from skybind.discovery.table import OutlierTable
@@ -78,21 +78,7 @@ def find_outliers(
         if classes and (labels[reference] >= 0).any()
         else None,
         periods=doubt_periods(run, embeddings),
-        targets=[
-            (
-                target_doubt(
-                    target.name,
-                    target.values,
-                    vectors,
-                    present,
-                    reference,
-                    redshift=target.redshift,
-                    neighbours=neighbours,
-                ),
-                target.values,
-            )
-            for target in targets_of(run.dataset, run.config.evaluation.targets)
-        ],
+        targets=_doubted_targets(run, vectors, present, reference, neighbours),
         outside=_outside_main_clusters(vectors[COMBINED], present[COMBINED], labels, run),
         whole=whole_clusters(vectors[COMBINED], present[COMBINED], reference, seed=run.config.seed),
         isolation={name: isolation(vectors[name], present[name], reference) for name in vectors},
@@ -104,6 +90,31 @@ def find_outliers(
     table.suspicion = suspicion(_evidence(table.tails))
     table.reasons = [reasons(table, row) for row in range(len(labels))]
     return table
+
+
+def _doubted_targets(
+    run: Run,
+    vectors: Mapping[str, np.ndarray],
+    present: Mapping[str, np.ndarray],
+    reference: np.ndarray,
+    neighbours: int,
+) -> list[tuple[TargetDoubt, np.ndarray]]:
+    """Return, of each target of the run, how doubtful its values are, and these."""
+    return [
+        (
+            target_doubt(
+                target.name,
+                target.values,
+                vectors,
+                present,
+                reference,
+                redshift=target.redshift,
+                neighbours=neighbours,
+            ),
+            target.values,
+        )
+        for target in targets_of(run.dataset, run.config.evaluation.targets)
+    ]
 
 
 def with_combined(

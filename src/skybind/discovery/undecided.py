@@ -62,13 +62,24 @@ def resolve_labels(
     logits = _logits(run, asked)
     opinions = [np.log(votes)] if logits is None else [np.log(votes), logits]
     joined = _pooled(opinions, run.labels[held])[: len(rows)]
-    votes = votes[: len(rows)]
     classified = None if logits is None else _pooled([logits], run.labels[held])[: len(rows)]
+    return _table(run, rows, every[rows], joined, votes[: len(rows)], classified)
+
+
+def _table(
+    run: Run,
+    rows: np.ndarray,
+    labels: np.ndarray,
+    joined: np.ndarray,
+    votes: np.ndarray,
+    classified: np.ndarray | None,
+) -> pa.Table:
+    """Put the probabilities of some objects in a table, the surest first."""
     best = joined.argmax(axis=1)
     columns = {
         "object_id": pa.array(run.dataset.object_ids[rows].tolist(), pa.string()),
         "split": pa.array(run.split.part[rows].tolist(), pa.string()),
-        "label": pa.array(every[rows].tolist(), pa.string()),
+        "label": pa.array(labels.tolist(), pa.string()),
         "suggested": pa.array(np.asarray(run.classes)[best].tolist(), pa.string()),
         "probability": joined.max(axis=1),
     }

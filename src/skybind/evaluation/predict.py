@@ -149,11 +149,7 @@ def predict_table(
     embeddings = run_embedding(run)
     names = list(fit or embeddings.modalities)
     asked = list(predict or names)
-    for name in (*names, *asked):
-        if name not in embeddings.modalities:
-            raise ConfigError(
-                f"There is no modality '{name}': {nearest(name, embeddings.modalities)}"
-            )
+    _check_modalities((*names, *asked), embeddings)
     notes: list[str] = []
     others, why = embeddings, np.full(len(embeddings), "", dtype=object)
     if data is not None or observations:
@@ -169,7 +165,27 @@ def predict_table(
     taught &= ~known & others.any_present(asked)
     absent = np.where(why == "", f"not observed in {' or '.join(asked)}", why)
     reason = np.where(known, "", np.where(taught, "training object", absent))
-    unit = run.dataset.schema.columns[target].unit
+    table = _as_table(others, target, run.dataset.schema.columns[target].unit, value, error, reason)
+    return Predicted(table, len(value), int(known.sum()), int(taught.sum()), notes)
+
+
+def _check_modalities(names: Sequence[str], embeddings: Embeddings) -> None:
+    for name in names:
+        if name not in embeddings.modalities:
+            raise ConfigError(
+                f"There is no modality '{name}': {nearest(name, embeddings.modalities)}"
+            )
+
+
+def _as_table(
+    objects: Embeddings,
+    target: str,
+    unit: str | None,
+    value: np.ndarray,
+    error: np.ndarray,
+    reason: np.ndarray,
+) -> pa.Table:
+    """Put predictions in a table whose columns are described."""
     said = {"unit": unit} if unit else {}
     by = f"{target}, predicted by the nearest training objects"
     fields = [
@@ -180,14 +196,13 @@ def predict_table(
         pa.field("reason", pa.string(), metadata={"description": "Why there is none"}),
     ]
     arrays = [
-        pa.array(others.object_id.tolist(), pa.string()),
-        pa.array(others.split.tolist(), pa.string()),
+        pa.array(objects.object_id.tolist(), pa.string()),
+        pa.array(objects.split.tolist(), pa.string()),
         pa.array(value, from_pandas=True),
         pa.array(error, from_pandas=True),
         pa.array(reason.tolist(), pa.string()),
     ]
-    table = pa.table(arrays, schema=pa.schema(fields))
-    return Predicted(table, len(value), int(known.sum()), int(taught.sum()), notes)
+    return pa.table(arrays, schema=pa.schema(fields))
 
 
 def predict_anything(

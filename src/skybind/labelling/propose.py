@@ -12,8 +12,9 @@ from skybind.errors import DataError
 from skybind.evaluation.targets import targets_of
 from skybind.files import atomic_path
 from skybind.labelling.answers import LabelledRun, labelled_run
+from skybind.labelling.beliefs import Beliefs, form_beliefs
 from skybind.labelling.page import LabelPage, write_label_pages
-from skybind.labelling.strategies import BLIND, STRATEGIES, Beliefs, Proposal, form_beliefs, propose
+from skybind.labelling.strategies import BLIND, STRATEGIES, Proposal, propose
 from skybind.measures.neighbours import nearest
 from skybind.progress import step
 from skybind.runs.run import Run
@@ -113,10 +114,7 @@ def propose_labels(
     DataError
         If nothing is left to label, or the strategy or the part is not known.
     """
-    if part not in ("train", "validation", "test"):
-        raise DataError(f"There is no part '{part}': use train, validation or test.")
-    if strategy not in STRATEGIES:
-        raise DataError(f"There is no strategy '{strategy}': use one of {', '.join(STRATEGIES)}.")
+    _check(part, strategy)
     joined, embeddings = labelled_run(run), run_embedding(run)
     if part != "train":
         strategy = "random"
@@ -127,29 +125,45 @@ def propose_labels(
     beliefs = form_beliefs(
         vectors, embeddings.vectors, embeddings.present, labels, pool, len(joined.classes)
     )
-    seed = run.config.seed if seed is None else seed
+    seed = _batch_seed(run.config.seed if seed is None else seed, len(known))
     chosen = propose(
-        vectors[pool],
-        beliefs,
-        n,
-        labelled=vectors[known],
-        strategy=strategy,
-        # every batch draws anew, however often the command is repeated with one seed
-        seed=int(np.random.SeedSequence([seed, len(known)]).generate_state(1)[0]),
+        vectors[pool], beliefs, n, labelled=vectors[known], strategy=strategy, seed=seed
     )
     if chosen.strategy != strategy:
         notes.append(
             f"'{strategy}' needs labels of two classes: the most typical objects are proposed."
         )
-    rows = pool[chosen.rows]
-    own = beliefs.take(chosen.rows)
-    near = _neighbours(vectors, rows, known, joined, labels)
+    near = _neighbours(vectors, pool[chosen.rows], known, joined, labels)
+    return _proposals(joined, chosen, pool[chosen.rows], beliefs.take(chosen.rows), near, notes)
+
+
+def _check(part: str, strategy: str) -> None:
+    if part not in ("train", "validation", "test"):
+        raise DataError(f"There is no part '{part}': use train, validation or test.")
+    if strategy not in STRATEGIES:
+        raise DataError(f"There is no strategy '{strategy}': use one of {', '.join(STRATEGIES)}.")
+
+
+def _batch_seed(seed: int, n_known: int) -> int:
+    """Return a seed with which every batch draws anew, however often the command is repeated."""
+    return int(np.random.SeedSequence([seed, n_known]).generate_state(1)[0])
+
+
+def _proposals(
+    run: LabelledRun,
+    chosen: Proposal,
+    rows: np.ndarray,
+    beliefs: Beliefs,
+    near: list[list[tuple[str, str, float]]],
+    notes: list[str],
+) -> Proposals:
+    """Say of the objects that were chosen who they are, and why."""
     return Proposals(
         rows,
         run.dataset.object_ids[rows],
-        [_reason(chosen, own, near, joined.classes, place) for place in range(len(rows))],
-        own,
-        joined.classes,
+        [_reason(chosen, beliefs, near, run.classes, place) for place in range(len(rows))],
+        beliefs,
+        run.classes,
         chosen.strategy,
         near,
         notes,

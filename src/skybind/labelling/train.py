@@ -111,14 +111,8 @@ def train_with_answers(
         )
     for part in ("train", "validation"):
         require_labels(joined, part)
-    subset = ANSWERED if only_answers else LABELLED
-    possible = choose_cases(run, [modalities], ["full"], [start], frozen)
-    if not possible:
-        raise DataError(
-            "A frozen classifier needs pre-trained encoders: leave out --start scratch."
-        )
-    case = Case(possible[0].modalities, subset, start, possible[0].frozen)
-    rows = joined.rows("train", subset)
+    case = _case(run, modalities, ANSWERED if only_answers else LABELLED, start, frozen)
+    rows = joined.rows("train", case.subset)
     paths, labels = run.paths.labels.case(case.name), _labels_hash(joined, rows)
     _note_of_0_1(paths.folder, labels)
     trained = run_finetuning(
@@ -135,6 +129,16 @@ def train_with_answers(
     result = Training(case, int(joined.answered.sum()), trained["n_train"], test, path)
     _remember(joined, result)
     return result
+
+
+def _case(run: Run, modalities: str, subset: str, start: str, frozen: bool) -> Case:
+    """Return the case of these options."""
+    possible = choose_cases(run, [modalities], ["full"], [start], frozen)
+    if not possible:
+        raise DataError(
+            "A frozen classifier needs pre-trained encoders: leave out --start scratch."
+        )
+    return Case(possible[0].modalities, subset, start, possible[0].frozen)
 
 
 def _labels_hash(run: LabelledRun, rows: np.ndarray) -> str:

@@ -59,17 +59,13 @@ def save_model(
     """
     binder = module.binder if isinstance(module, Classifier) else module
     state = {key: value.detach().cpu().contiguous() for key, value in module.state_dict().items()}
-    statistics = {
-        f"{name}/{key}": np.ascontiguousarray(value)
-        for name in binder.modalities
-        for key, value in modalities[name].state().items()
-    }
+    used = {name: modalities[name] for name in binder.modalities}
+    seen = [hash_ids(trained_on), *(e.trained_on for e in binder.backboned.values())]
+    seen += [] if trained_before is None else [trained_before]
     with atomic_path(folder) as temporary:
         temporary.mkdir(parents=True)
         save_file(state, temporary / "weights.safetensors")
-        save_arrays(statistics, temporary / "preprocessing.safetensors")
-        seen = [hash_ids(trained_on), *(e.trained_on for e in binder.backboned.values())]
-        seen += [] if trained_before is None else [trained_before]
+        save_arrays(_statistics(used), temporary / "preprocessing.safetensors")
         np.save(temporary / "trained_on.npy", np.unique(np.concatenate(seen)))
         note = {
             "model_version": MODEL_VERSION,
@@ -77,16 +73,30 @@ def save_model(
             "modalities": binder.modalities,
             "classes": list(classes),
             "config": config.model_dump(mode="json"),
-            "schema": schema_note(schema, {n: modalities[n] for n in binder.modalities}),
+            "schema": schema_note(schema, used),
             "identity": {
                 **(identity or {}),
                 "weights": file_hash(temporary / "weights.safetensors"),
-                "versions": {
-                    "skybind": __version__,
-                    "torch": torch.__version__,
-                    "numpy": np.__version__,
-                    "python": platform.python_version(),
-                },
+                "versions": _versions(),
             },
         }
         write_json(temporary / "model.json", note)
+
+
+def _statistics(modalities: Mapping[str, Modality]) -> dict[str, np.ndarray]:
+    """Return what the modalities learned of the training objects."""
+    return {
+        f"{name}/{key}": np.ascontiguousarray(value)
+        for name, modality in modalities.items()
+        for key, value in modality.state().items()
+    }
+
+
+def _versions() -> dict[str, str]:
+    """Return the versions of what a model was made with."""
+    return {
+        "skybind": __version__,
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }

@@ -200,11 +200,15 @@ def build_index(
         probes=lists,
     )
     built = _tune(EmbeddingIndex(index, note), stream, recall, rng)
-    with atomic_path(index_folder(stream.folder, modalities)) as temporary:
-        temporary.mkdir(parents=True)
-        faiss.write_index(index, str(temporary / "index.faiss"))
-        write_json(temporary / NOTE, asdict(built.note))
+    _write(built, index_folder(stream.folder, modalities))
     return built
+
+
+def _write(built: EmbeddingIndex, folder: Path) -> None:
+    with atomic_path(folder) as temporary:
+        temporary.mkdir(parents=True)
+        import_faiss().write_index(built._index, str(temporary / "index.faiss"))
+        write_json(temporary / NOTE, asdict(built.note))
 
 
 def open_index(stream: EmbeddingStream, modalities: Sequence[str]) -> EmbeddingIndex:

@@ -190,19 +190,7 @@ def label_doubt(
     if not len(voters):
         raise DataError("No reference object has a label, so that none can vote.")
     rows = np.flatnonzero(present)
-    index, _ = nearest(vectors[voters], vectors[rows], neighbours + 1)
-    found = voters[index]
-    # the object itself is its own nearest neighbour: it goes, otherwise the farthest does
-    is_self = found == rows[:, None]
-    keep = ~is_self
-    keep[~is_self.any(axis=1), neighbours:] = False
-    counts = np.bincount(labels[voters], minlength=n_classes)
-    weight = 1 / np.sqrt(np.maximum(counts, 1))
-    votes = np.zeros((len(rows), n_classes))
-    for column in range(found.shape[1]):
-        code = labels[found[:, column]]
-        votes[np.arange(len(rows)), code] += keep[:, column] * weight[code]
-    votes /= np.maximum(votes.sum(axis=1, keepdims=True), 1e-12)
+    votes = _votes(vectors, rows, voters, labels, n_classes, neighbours)
     n = len(labels)
     suggested = np.full(n, -1)
     support, own = np.full(n, np.nan), np.full(n, np.nan)
@@ -216,6 +204,31 @@ def label_doubt(
     doubt = np.full(n, np.nan)
     doubt[rows[labelled]] = votes[labelled].max(axis=1) - own[rows[labelled]]
     return LabelDoubt(suggested, support, own, doubt, shares)
+
+
+def _votes(
+    vectors: np.ndarray,
+    rows: np.ndarray,
+    voters: np.ndarray,
+    labels: np.ndarray,
+    n_classes: int,
+    neighbours: int,
+) -> np.ndarray:
+    """Return each class's share of the votes of the nearest voters, shape (rows, C)."""
+    index, _ = nearest(vectors[voters], vectors[rows], neighbours + 1)
+    found = voters[index]
+    # the object itself is its own nearest neighbour: it goes, otherwise the farthest does
+    is_self = found == rows[:, None]
+    keep = ~is_self
+    keep[~is_self.any(axis=1), neighbours:] = False
+    counts = np.bincount(labels[voters], minlength=n_classes)
+    weight = 1 / np.sqrt(np.maximum(counts, 1))
+    votes = np.zeros((len(rows), n_classes))
+    for column in range(found.shape[1]):
+        code = labels[found[:, column]]
+        votes[np.arange(len(rows)), code] += keep[:, column] * weight[code]
+    shares: np.ndarray = votes / np.maximum(votes.sum(axis=1, keepdims=True), 1e-12)
+    return shares
 
 
 def disagreement(

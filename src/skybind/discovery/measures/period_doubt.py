@@ -94,24 +94,12 @@ def period_doubt(
             "learn what a wrong period looks like (50 are needed)."
         )
     rows = np.flatnonzero(usable)
-    place = np.full(len(usable), -1)
-    place[rows] = np.arange(len(rows))
     views = _views(folded, others, rows, teachers, neighbours)
     rng = np.random.default_rng(seed)
     fold = np.full(len(usable), -1)
     fold[teachers] = rng.permutation(len(teachers)) % folds
     probability = np.full((len(usable), 3), np.nan)
-    learned = []
-    for part in range(folds):
-        taught = place[teachers[fold[teachers] != part]]
-        learned.append(_teach(views, taught, seed + part))
-        judged = rows[fold[rows] == part]
-        if len(judged):
-            probability[judged] = learned[-1].predict_proba(_inputs(views, 1.0)[place[judged]])
-    new = rows[fold[rows] < 0]
-    if len(new):
-        inputs = _inputs(views, 1.0)[place[new]]
-        probability[new] = np.mean([model.predict_proba(inputs) for model in learned], axis=0)
+    probability[rows] = _judged(views, fold[rows], np.searchsorted(rows, teachers), folds, seed)
     return PeriodDoubt(probability)
 
 
@@ -154,6 +142,27 @@ def _inputs(views: _Views, base: float) -> np.ndarray:
     columns += [a[low] - a[here], a[high] - a[here], t[low] - t[here], t[high] - t[here]]
     columns += [(v[low] * v[here]).sum(axis=1), (v[high] * v[here]).sum(axis=1)]
     return np.stack(columns, axis=1)
+
+
+def _judged(
+    views: _Views, fold: np.ndarray, teachers: np.ndarray, folds: int, seed: int
+) -> np.ndarray:
+    """Judge every view by classifiers that never saw it, shape (m, 3).
+
+    `fold` is -1 for objects that teach nothing: they get the mean of all classifiers.
+    """
+    probability = np.full((len(fold), 3), np.nan)
+    inputs = _inputs(views, 1.0)
+    learned = []
+    for part in range(folds):
+        learned.append(_teach(views, teachers[fold[teachers] != part], seed + part))
+        own = fold == part
+        if own.any():
+            probability[own] = learned[-1].predict_proba(inputs[own])
+    new = fold < 0
+    if new.any():
+        probability[new] = np.mean([m.predict_proba(inputs[new]) for m in learned], axis=0)
+    return probability
 
 
 def _teach(views: _Views, taught: np.ndarray, seed: int):  # type: ignore[no-untyped-def]
