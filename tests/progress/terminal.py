@@ -14,7 +14,7 @@ from fcntl import ioctl
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
-def in_terminal(command, columns=60, timeout=120, **variables):
+def in_terminal(command, columns=60, timeout=300, **variables):
     """Run a command in a terminal; gives all that it wrote there."""
     ours, theirs = pty.openpty()
     ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))

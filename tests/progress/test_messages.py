@@ -19,7 +19,7 @@ def python(code, **variables):
     """Run a script whose messages go into a pipe."""
     environment = {k: v for k, v in os.environ.items() if k != "SKYBIND_LOG"} | variables
     done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr
     return done
@@ -140,18 +140,20 @@ def command(*words, **variables):
     """Run a command whose messages go into a pipe."""
     environment = {k: v for k, v in os.environ.items() if k != "SKYBIND_LOG"} | variables
     words = [sys.executable, "-m", "skybind", *map(str, words)]
-    return subprocess.run(words, env=environment, capture_output=True, text=True, timeout=60)
+    return subprocess.run(words, env=environment, capture_output=True, text=True, timeout=300)
 
 
 def test_the_command_line_tells_its_steps_in_a_pipe(tmp_path):
     words = ("simulate", "stars", tmp_path / "stars", "-n", 20, "--overwrite")
-    first, last = command(*words).stderr.splitlines()
+    told = command(*words).stderr.splitlines()
+    first, last = [line for line in told if not line.startswith("at work")]  # if it starts slowly
     assert first == "simulating: 20 objects"
     assert last.startswith("simulating: 20 objects in ")
     assert command(*words, "-q").stderr == ""
     assert command(*words, SKYBIND_LOG="quiet").stderr == ""
     told = command(*words, SKYBIND_LOG="verbos").stderr.splitlines()
-    assert told[1:] == [first, told[-1]]  # as without, after the remark on it
+    assert told[0].startswith("warning: SKYBIND_LOG is not heeded")
+    assert first in told  # the rest as without
 
 
 def test_an_error_is_one_sentence_and_its_origin_is_for_debugging(tmp_path):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from skybind.errors import SkybindError
-from skybind.progress import set_verbosity
+from skybind.progress import set_verbosity, task
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -88,7 +88,9 @@ def _with_verbosity(function: Callable[..., Any]) -> Callable[..., Any]:
             raise SkybindError("--quiet and --verbose contradict each other: give one of them.")
         if quiet or verbose:
             set_verbosity("quiet" if quiet else "verbose" if verbose == 1 else "debug")
-        return function(*args, **options)
+        # what is told by nothing else: a long start, or a file that is read slowly
+        with task("at work", told=False, drawn=False):
+            return function(*args, **options)
 
     extra = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)

@@ -2,7 +2,6 @@
 
 import html
 import sys
-import threading
 import time
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -68,30 +67,28 @@ class _Terminal:
             # what is printed for a pipe must not go to the terminal
             redirect_stdout=sys.stdout.isatty(),
         )
-        self._lock = threading.Lock()
         self._tasks: dict[int, Any] = {}
         self._bars.start()
 
     def draw(self, works: Sequence[Shown]) -> None:
         """Draw a bar for each."""
-        with self._lock:
-            for gone in self._tasks.keys() - {id(work) for work in works}:
-                self._bars.remove_task(self._tasks.pop(gone))
-            for work in list(works):
-                shown: dict[str, Any] = {
-                    "count": work.count,
-                    "note": work.note if self._wide else "",
-                    "time": _time(work),
-                }
-                if id(work) not in self._tasks:
-                    self._tasks[id(work)] = self._bars.add_task(work.title, total=None, **shown)
-                self._bars.update(
-                    self._tasks[id(work)],
-                    description=work.title,
-                    total=work.total,
-                    completed=work.done,
-                    **shown,
-                )
+        for gone in self._tasks.keys() - {id(work) for work in works}:
+            self._bars.remove_task(self._tasks.pop(gone))
+        for work in works:
+            shown: dict[str, Any] = {
+                "count": work.count,
+                "note": work.note if self._wide else "",
+                "time": _time(work),
+            }
+            if id(work) not in self._tasks:
+                self._tasks[id(work)] = self._bars.add_task(work.title, total=None, **shown)
+            self._bars.update(
+                self._tasks[id(work)],
+                description=work.title,
+                total=work.total,
+                completed=work.done,
+                **shown,
+            )
 
     def close(self) -> None:
         """Take everything away."""
@@ -114,7 +111,7 @@ class _Notebook:
         if titles == self._shown and time.monotonic() - self._drawn < self.EVERY:
             return
         self._drawn, self._shown = time.monotonic(), titles
-        self._display("".join(_bar(work) for work in list(works)))
+        self._display("".join(_bar(work) for work in works))
 
     def close(self) -> None:
         """Take everything away."""

@@ -37,10 +37,15 @@ class Work:
         More about it, such as the loss so far.
     told : bool
         Whether its beginning and end are told.
+    drawn : bool
+        Whether it has a bar.
     """
 
-    def __init__(self, title: str, total: int | None, unit: str, told: bool = True) -> None:
-        self.title, self.total, self.unit, self.told = title, total, unit, told
+    def __init__(
+        self, title: str, total: int | None, unit: str, *, told: bool = True, drawn: bool = True
+    ) -> None:
+        self.title, self.total, self.unit = title, total, unit
+        self.told, self.drawn = told, drawn
         self.done, self.note = 0, ""
         self.began = time.monotonic()
         self._first: tuple[float, int] | None = None
@@ -54,8 +59,7 @@ class Work:
         self.done, self.note = done, note
         self.total = self.total if total is None else total
         self.title = title or self.title
-        if _screen is not None:
-            _screen.draw(_under_way)
+        _draw()
 
     @property
     def count(self) -> str:
@@ -94,7 +98,12 @@ class Work:
 
 @contextmanager
 def task(
-    title: str, total: int | None = None, unit: str = "objects", *, told: bool = True
+    title: str,
+    total: int | None = None,
+    unit: str = "objects",
+    *,
+    told: bool = True,
+    drawn: bool = True,
 ) -> Iterator[Work]:
     """Show work that is under way, until the context ends.
 
@@ -113,13 +122,15 @@ def task(
         Of what.
     told : bool
         False: its beginning and end are told otherwise.
+    drawn : bool
+        False: it has no bar, only lines where it is long.
 
     Yields
     ------
     Work
         Its `update` is to be called with the number done so far.
     """
-    work = Work(title, total, unit, told)
+    work = Work(title, total, unit, told=told, drawn=drawn)
     level = VERBOSE if any(other.told for other in _under_way) else logging.INFO
     if not speaking():
         yield work
@@ -184,14 +195,13 @@ class _Ticker(threading.Thread):
     def run(self) -> None:
         """Break silences, and let the time on the screen go on."""
         while not self._end.wait(TICK):
-            works = list(_under_way)
+            works = _drawn() or list(_under_way)
             if not works:
                 continue
             if time.monotonic() - handler.last >= SILENCE:
                 outer = f"{works[0].title}, " if len(works) > 1 else ""
                 log.info("%s", outer + works[-1].line, extra={"shown": _screen is not None})
-            if _screen is not None:
-                _screen.draw(works)
+            _draw()
 
     def end(self) -> None:
         """End, and wait for it."""
@@ -205,24 +215,39 @@ def _open(work: Work) -> None:
         _under_way.append(work)
         if _ticker is None:
             handler.last = time.monotonic()
-            _screen = make_screen() if draws() else None
             _ticker = _Ticker()
             _ticker.start()
+        if _screen is None and work.drawn and draws():
+            _screen = make_screen()
         if _screen is not None:
-            _screen.draw(_under_way)
+            _screen.draw(_drawn())
 
 
 def _close(work: Work) -> None:
     global _ticker, _screen
     with _lock:
         _under_way.remove(work)
+        ended = None
+        if not _under_way:
+            ended, _ticker = _ticker, None
         if _screen is not None:
-            _screen.draw(_under_way)
-        if not _under_way and _ticker is not None:
-            _ticker.end()
-            if _screen is not None:
+            _screen.draw(_drawn())
+            if not _drawn():
                 _screen.close()
-            _ticker = _screen = None
+                _screen = None
+    if ended is not None:
+        ended.end()
+
+
+def _draw() -> None:
+    """Draw the bars as they are now; a screen that was closed stays empty."""
+    with _lock:
+        if _screen is not None:
+            _screen.draw(_drawn())
+
+
+def _drawn() -> list[Work]:
+    return [work for work in _under_way if work.drawn]
 
 
 _lock = threading.Lock()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from skybind.config.training import TrainingOptions
 from skybind.errors import ConfigError
+from skybind.progress import step
 from skybind.training.distributed import send_maps_by_name
 from skybind.training.launcher import processes, processes_here
 from skybind.training.workers import together
@@ -27,6 +28,7 @@ _PRECISIONS: dict[str, Any] = {
 _LOGGERS = ("lightning.fabric", "lightning.pytorch")
 
 
+@step("starting the training", told=False)
 def make_fabric(options: TrainingOptions) -> "Fabric":
     """Give the Fabric that trains on the devices that the options ask for.
 
