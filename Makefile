@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint sizes install clean
+.PHONY: demo test lint sizes docs install clean
 
 demo: install
 	$(BIN)/skybind demo stars --out demo-stars
@@ -22,6 +22,10 @@ lint: install
 # the largest file, the longest functions, the most parameters
 sizes:
 	$(PYTHON) tools/sizes.py
+
+# the pages that the program writes
+docs: install
+	$(BIN)/skybind config keys --markdown > docs/configuration.md
 
 install: $(VENV)/.installed
 

@@ -55,5 +55,5 @@ def test_what_cannot_be_is_refused():
         build_encoder("head", InputShape(8), hidden=[])
     with pytest.raises(ConfigError, match="has no activation 'relou'"):
         build_encoder("head", InputShape(8), activation="relou")
-    with pytest.raises(ConfigError, match="hidden and out at least 1, not 0"):
+    with pytest.raises(ConfigError, match="needs hidden at least 1, not 0"):
         build_encoder("head", InputShape(8), hidden=[8, 0])

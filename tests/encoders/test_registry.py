@@ -77,6 +77,11 @@ def test_unknown_option_says_the_nearest():
         ("galspecnet", {"pool_size": 0}, "pool_size at least 1"),
         ("mlp", {"layers": 0}, "layers at least 1"),
         ("mlp", {"hidden": 0}, "hidden at least 1"),
+        ("mlp", {"hidden": "wide"}, "hidden to be a whole number, not 'wide'"),
+        ("mlp", {"hidden": True}, "hidden to be a whole number, not True"),
+        ("mlp", {"dropout": "none"}, "dropout to be a number, not 'none'"),
+        ("informer", {"mask_attention": "no"}, "mask_attention to be true or false, not 'no'"),
+        ("spender", {"pools": 5}, "pools to be a list, not 5"),
     ],
 )
 def test_option_out_of_range_is_named(name, options, said):

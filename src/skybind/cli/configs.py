@@ -1,10 +1,15 @@
-"""Shipped configurations."""
+"""Configurations: those that are shipped, every key, and one that fits a dataset."""
+
+import shutil
+from typing import Annotated
 
 import typer
 
 from skybind.cli.options import Commands, ConfigName, Sets, read_config
 
-app = Commands(help="List and show the shipped configurations.", no_args_is_help=True)
+app = Commands(
+    help="List and show configurations, their keys, and write one.", no_args_is_help=True
+)
 
 
 @app.command("list")
@@ -22,3 +27,31 @@ def config_show(config: ConfigName, sets: Sets = None) -> None:
     from skybind.config import dump_config
 
     typer.echo(dump_config(read_config(config, sets, None)), nl=False)
+
+
+@app.command("keys")
+def config_keys(
+    section: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[SECTION]",
+            help="A section (training), a kind of modality (photometry), an encoder (informer), "
+            "backbone, or a key (training.epochs); all by default.",
+        ),
+    ] = None,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Write the tables of docs/configuration.md.")
+    ] = False,
+) -> None:
+    """Show every key with its meaning, its default and what it may be.
+
+    Example: skybind config keys training
+    """
+    from skybind.runs import keys
+
+    found = keys.config_keys(section)
+    if markdown:
+        text = keys.keys_as_markdown(found)
+        typer.echo(text if section else keys.PREFACE + text, nl=False)
+    else:
+        typer.echo(keys.keys_as_text(found, shutil.get_terminal_size().columns), nl=False)

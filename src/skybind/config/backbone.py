@@ -98,8 +98,10 @@ class BackboneConfig(_Section):
     modality: ModalityConfig = Field(..., description="As in a run; its `kind` must be given.")
     moco: MocoOptions | None = Field(None, description="Train by momentum contrast.")
     autoencoder: AutoencoderOptions | None = Field(None, description="Train by reconstruction.")
-    training: TrainingOptions = TrainingOptions()
-    probe: ProbeConfig = ProbeConfig()
+    training: TrainingOptions = Field(TrainingOptions(), description="How it is trained.")
+    probe: ProbeConfig = Field(
+        ProbeConfig(), description="What the features are tried on at the end."
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> "BackboneConfig":

@@ -59,12 +59,15 @@ class ModalityConfig(_Section):
     """One modality: where it is in the dataset, how it is preprocessed and encoded."""
 
     kind: str | None = Field(
-        None, description="photometry, spectrum, metadata, ...; the modality's name by default."
+        None,
+        description="Kind of observation: photometry, spectrum, image, metadata; the modality's "
+        "name by default.",
     )
     column: str | None = Field(
         None,
-        description="Column of the dataset; the kind by default. For metadata: the modality "
-        "that the features are declared to belong to.",
+        description="Column of the dataset; by default that of the modality's name, of its kind, "
+        "or the only one of its kind. For metadata: the modality that the features are declared "
+        "to belong to.",
     )
     preprocessing: dict[str, Any] = Field({}, description="Options of the modality's kind.")
     backbone: ModalityBackbone | None = Field(
@@ -104,7 +107,9 @@ class ModelConfig(_Section):
         "augmented views of one observation). `all`: every pair of different modalities, or the "
         "one modality with itself.",
     )
-    scale: ScaleConfig = ScaleConfig()
+    scale: ScaleConfig = Field(
+        ScaleConfig(), description="The factor between cosine similarity and logits."
+    )
     head_scale: float = Field(
         1.0,
         description="Factor on the mean embedding before the classifier's linear layer: the "
@@ -172,7 +177,9 @@ class SplitConfig(_Section):
 class FinetuningConfig(LossOptions):
     """Classification with labels."""
 
-    training: TrainingOptions = TrainingOptions(epochs=50, gradient_clip=5.0)
+    training: TrainingOptions = Field(
+        TrainingOptions(epochs=50, gradient_clip=5.0), description="How classifiers are trained."
+    )
     modalities: list[str] = Field(
         ["each", "all"],
         description="`each`: every modality alone; `all`: the mean of all; or names joined by '+'.",
@@ -219,7 +226,9 @@ class FinetuningConfig(LossOptions):
 class EvaluationConfig(_Section):
     """What is measured on the test objects."""
 
-    retrieval: bool = True
+    retrieval: bool = Field(
+        True, description="How often the same object is found from one modality in another."
+    )
     neighbours: int = Field(16, description="Neighbours of the k-NN classifier.", ge=1)
     importance: bool = Field(True, description="The table of classes by sets of modalities.")
     baseline: bool = Field(
@@ -276,14 +285,18 @@ class Config(_Section):
     name: str = Field("unnamed", description="Name of the configuration.")
     description: str = Field("", description="One sentence.")
     seed: int = Field(42, description="Seed of the split, of the weights and of the batches.", ge=0)
-    labels: LabelConfig = LabelConfig()
-    split: SplitConfig = SplitConfig()
+    labels: LabelConfig = Field(LabelConfig(), description="What is classified.")
+    split: SplitConfig = Field(SplitConfig(), description="Which objects train, validate and test.")
     modalities: dict[str, ModalityConfig] = Field(..., description="What is bound.", min_length=1)
-    model: ModelConfig = ModelConfig()
-    training: TrainingOptions = TrainingOptions()
-    finetuning: FinetuningConfig = FinetuningConfig()
-    evaluation: EvaluationConfig = EvaluationConfig()
-    tune: TuneConfig = TuneConfig()
+    model: ModelConfig = Field(ModelConfig(), description="The shared embedding space.")
+    training: TrainingOptions = Field(TrainingOptions(), description="How it is pre-trained.")
+    finetuning: FinetuningConfig = Field(
+        FinetuningConfig(), description="Classification with labels."
+    )
+    evaluation: EvaluationConfig = Field(
+        EvaluationConfig(), description="What is measured on the test objects."
+    )
+    tune: TuneConfig = Field(TuneConfig(), description="What `skybind tune` searches.")
 
     @field_validator("modalities")
     @classmethod

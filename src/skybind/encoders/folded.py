@@ -5,13 +5,15 @@ that a small network does: thousands of objects a second on a laptop.
 """
 
 import math
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 
 from skybind.encoders.dropout import Dropout
+from skybind.encoders.options import Count, Range, Share
 from skybind.encoders.pooling import masked_mean
-from skybind.encoders.registry import Encoder, check_range, check_values, register_encoder
+from skybind.encoders.registry import Encoder, check_values, register_encoder
 from skybind.errors import ConfigError
 from skybind.modalities.shape import InputShape
 
@@ -71,18 +73,13 @@ class FoldedCNN(Encoder):
         self,
         shape: InputShape,
         *,
-        bins: int = 64,
-        width: int = 48,
-        blocks: int = 3,
-        hidden: int = 128,
-        dropout: float = 0.1,
+        bins: Annotated[int, Range(_KERNEL * 2**_WIDEST_DILATION // 2)] = 64,
+        width: Count = 48,
+        blocks: Count = 3,
+        hidden: Count = 128,
+        dropout: Share = 0.1,
     ) -> None:
         super().__init__()
-        check_range("folded", "bins", bins, _KERNEL * 2**_WIDEST_DILATION // 2)
-        check_range("folded", "width", width, 1)
-        check_range("folded", "blocks", blocks, 1)
-        check_range("folded", "hidden", hidden, 1)
-        check_range("folded", "dropout", dropout, 0, 1)
         if bins % 2:
             raise ConfigError(f"encoder 'folded' needs an even number of bins, not {bins}")
         constants = shape.channels - _LEADING - _PHASE

@@ -2,17 +2,13 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Annotated, Literal
 
 from torch import Tensor, nn
 
 from skybind.encoders.dropout import Dropout
-from skybind.encoders.registry import (
-    Encoder,
-    check_choice,
-    check_range,
-    check_values,
-    register_encoder,
-)
+from skybind.encoders.options import Count, Range, Share
+from skybind.encoders.registry import Encoder, check_values, register_encoder
 from skybind.errors import ConfigError, DataError
 from skybind.modalities.shape import InputShape
 
@@ -51,18 +47,13 @@ class GalSpecNet(Encoder):
         self,
         shape: InputShape,
         *,
-        channels: Sequence[int] = (64, 64, 32, 32),
-        kernel_size: int = 3,
-        pool_size: int = 4,
-        dropout: float = 0.1,
-        pooling: str = "flatten",
+        channels: Annotated[Sequence[Count], Range(1)] = (64, 64, 32, 32),
+        kernel_size: Count = 3,
+        pool_size: Count = 4,
+        dropout: Share = 0.1,
+        pooling: Literal["flatten", "mean"] = "flatten",
     ) -> None:
         super().__init__()
-        check_range("galspecnet", "number of channels", len(channels), 1)
-        check_range("galspecnet", "kernel_size", kernel_size, 1)
-        check_range("galspecnet", "pool_size", pool_size, 1)
-        check_range("galspecnet", "dropout", dropout, 0, 1)
-        check_choice("galspecnet", "pooling", pooling, ("flatten", "mean"))
         if pooling == "flatten" and shape.length is None:
             raise ConfigError(
                 "encoder 'galspecnet' with pooling 'flatten' needs a fixed number of pixels: "

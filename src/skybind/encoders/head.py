@@ -7,13 +7,8 @@ from typing import Literal
 from torch import Tensor, nn
 
 from skybind.encoders.dropout import Dropout
-from skybind.encoders.registry import (
-    Encoder,
-    check_choice,
-    check_range,
-    check_values,
-    register_encoder,
-)
+from skybind.encoders.options import Count, Share
+from skybind.encoders.registry import Encoder, check_values, register_encoder
 from skybind.errors import ConfigError
 from skybind.modalities.shape import InputShape
 
@@ -55,19 +50,15 @@ class Head(Encoder):
         self,
         shape: InputShape,
         *,
-        hidden: Sequence[int] = (256,),
-        out: int | None = None,
+        hidden: Sequence[Count] = (256,),
+        out: Count | None = None,
         activation: Activation = "relu",
-        dropout: float = 0.0,
+        dropout: Share = 0.0,
     ) -> None:
         super().__init__()
-        check_choice("head", "activation", activation, ("relu", "prelu", "gelu"))
-        check_range("head", "dropout", dropout, 0, 1)
         if not hidden and out is None:
             raise ConfigError("encoder 'head' has no layer: give hidden or out")
         widths = [shape.channels, *hidden]
-        for width in widths if out is None else [*widths, out]:
-            check_range("head", "hidden and out", width, 1)
         steps: list[nn.Module] = []
         for before, after in pairwise(widths):
             steps += [nn.Linear(before, after), _activation(activation, after), Dropout(dropout)]

@@ -19,14 +19,9 @@ from skybind.encoders.attention import (
     random_draw,
 )
 from skybind.encoders.dropout import Dropout
+from skybind.encoders.options import Count, Share
 from skybind.encoders.pooling import masked_max, masked_mean
-from skybind.encoders.registry import (
-    Encoder,
-    check_choice,
-    check_range,
-    check_values,
-    register_encoder,
-)
+from skybind.encoders.registry import Encoder, check_values, register_encoder
 from skybind.errors import ConfigError, DataError
 from skybind.modalities.shape import InputShape
 
@@ -201,8 +196,14 @@ class Informer(Encoder):
     shape : InputShape
         Channels and longest length of a light curve. `length` may be None unless
         ``pooling="flatten"``.
-    d_model, n_heads, d_ff, layers : int
-        Width, attention heads, feed-forward width, number of layers.
+    d_model : int
+        Width; even, and divided by `n_heads`.
+    n_heads : int
+        Attention heads.
+    d_ff : int
+        Width of the feed-forward part.
+    layers : int
+        Number of layers.
     dropout : float
         Probability inside the layers and at the end; after the embedding it is always 0.1.
     activation : {"gelu", "relu"}
@@ -240,30 +241,21 @@ class Informer(Encoder):
         self,
         shape: InputShape,
         *,
-        d_model: int = 128,
-        n_heads: int = 4,
-        d_ff: int = 512,
-        layers: int = 8,
-        dropout: float = 0.1,
-        activation: str = "gelu",
-        attention: str = "exact",
-        factor: int = 1,
+        d_model: Count = 128,
+        n_heads: Count = 4,
+        d_ff: Count = 512,
+        layers: Count = 8,
+        dropout: Share = 0.1,
+        activation: Literal["relu", "gelu"] = "gelu",
+        attention: Literal["exact", "probsparse"] = "exact",
+        factor: Count = 1,
         mask_attention: bool = True,
-        pooling: str = "mean",
-        position: str = "index",
-        convolution_padding: str = "zeros",
-        head_merge: str = "epoch",
+        pooling: Literal["mean", "mean-max", "flatten"] = "mean",
+        position: Literal["index", "none"] = "index",
+        convolution_padding: Literal["zeros", "circular"] = "zeros",
+        head_merge: Literal["epoch", "release"] = "epoch",
     ) -> None:
         super().__init__()
-        check_range("informer", "layers", layers, 1)
-        check_range("informer", "dropout", dropout, 0, 1)
-        check_range("informer", "factor", factor, 1)
-        check_choice("informer", "activation", activation, _ACTIVATIONS)
-        check_choice("informer", "attention", attention, ("exact", "probsparse"))
-        check_choice("informer", "pooling", pooling, ("mean", "mean-max", "flatten"))
-        check_choice("informer", "position", position, ("index", "none"))
-        check_choice("informer", "convolution_padding", convolution_padding, ("zeros", "circular"))
-        check_choice("informer", "head_merge", head_merge, ("epoch", "release"))
         if n_heads < 1 or d_model < 2 or d_model % n_heads or d_model % 2:
             raise ConfigError(
                 f"encoder 'informer' needs an even d_model that n_heads divides, "

@@ -5,7 +5,8 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from skybind.encoders.dropout import Dropout
-from skybind.encoders.registry import Encoder, check_range, check_values, register_encoder
+from skybind.encoders.options import Count, Share
+from skybind.encoders.registry import Encoder, check_values, register_encoder
 from skybind.modalities.shape import InputShape
 
 
@@ -35,12 +36,9 @@ class MLP(Encoder):
     """
 
     def __init__(
-        self, shape: InputShape, *, hidden: int = 512, layers: int = 2, dropout: float = 0.1
+        self, shape: InputShape, *, hidden: Count = 512, layers: Count = 2, dropout: Share = 0.1
     ) -> None:
         super().__init__()
-        check_range("mlp", "hidden", hidden, 1)
-        check_range("mlp", "layers", layers, 1)
-        check_range("mlp", "dropout", dropout, 0, 1)
         widths = [shape.channels] + [hidden] * layers
         steps: list[nn.Module] = []
         for before, after in pairwise(widths):

@@ -4,13 +4,12 @@ An encoder turns the tensors of one modality into features. A new one is one fil
 `Encoder` under ``@register_encoder("name")``; its constructor's keyword arguments are its options.
 """
 
-import inspect
-from collections.abc import Callable, Collection
-from difflib import get_close_matches
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from torch import Tensor, nn
 
+from skybind.encoders.options import Option, checked, hint, options_of
 from skybind.errors import ConfigError, DataError
 from skybind.modalities.shape import InputShape
 
@@ -73,6 +72,7 @@ def register_encoder(name: str) -> Callable[[EncoderClass], EncoderClass]:
                 f"encoder {name!r} is already registered by {known.__module__}.{known.__name__}: "
                 f"give {encoder.__module__}.{encoder.__name__} another name"
             )
+        checked(name, encoder)
         _ENCODERS[name] = encoder
         return encoder
 
@@ -92,7 +92,18 @@ def encoder_options(name: str) -> dict[str, Any]:
     ConfigError
         If there is no encoder of that name.
     """
-    return _options_of(_find(name))
+    return _defaults(_find(name))
+
+
+def encoder_table(name: str) -> list[Option]:
+    """Return the options of an encoder with type, default and meaning.
+
+    Raises
+    ------
+    ConfigError
+        If there is no encoder of that name.
+    """
+    return options_of(_find(name))
 
 
 def build_encoder(name: str, shape: InputShape, **options: Any) -> Encoder:
@@ -113,30 +124,13 @@ def build_encoder(name: str, shape: InputShape, **options: Any) -> Encoder:
         If the name or an option is unknown, or an option has a value out of range.
     """
     encoder = _find(name)
-    known = _options_of(encoder)
+    known = _defaults(encoder)
     for option in options:
         if option not in known:
-            raise ConfigError(f"encoder {name!r} has no option {option!r}: {_hint(option, known)}")
+            raise ConfigError(f"encoder {name!r} has no option {option!r}: {hint(option, known)}")
     built = encoder(shape, **options)
     built.settings = {"name": name, **known, **options}
     return built
-
-
-def check_choice(encoder: str, option: str, value: object, choices: Collection[str]) -> None:
-    """Raise ConfigError unless `value` is one of `choices`."""
-    if value not in choices:
-        raise ConfigError(
-            f"encoder {encoder!r} has no {option} {value!r}: {_hint(str(value), choices)}"
-        )
-
-
-def check_range(
-    encoder: str, option: str, value: float, low: float, high: float = float("inf")
-) -> None:
-    """Raise ConfigError unless ``low <= value <= high``."""
-    if not low <= value <= high:
-        wanted = f"at least {low}" if high == float("inf") else f"between {low} and {high}"
-        raise ConfigError(f"encoder {encoder!r} needs {option} {wanted}, not {value}")
 
 
 def check_values(encoder: str, values: Tensor, dims: int, channel_dim: int, channels: int) -> None:
@@ -151,22 +145,13 @@ def check_values(encoder: str, values: Tensor, dims: int, channel_dim: int, chan
 
 def _find(name: str) -> type[Encoder]:
     if name not in _ENCODERS:
-        raise ConfigError(f"there is no encoder {name!r}: {_hint(name, _ENCODERS)}")
+        raise ConfigError(f"there is no encoder {name!r}: {hint(name, _ENCODERS)}")
     return _ENCODERS[name]
 
 
-def _options_of(encoder: type[Encoder]) -> dict[str, Any]:
-    parameters = list(inspect.signature(encoder).parameters.values())[1:]
-    return {p.name: p.default for p in parameters if p.kind is not p.VAR_KEYWORD}
+def _defaults(encoder: type[Encoder]) -> dict[str, Any]:
+    return {option.name: option.default for option in options_of(encoder)}
 
 
 def _origin(encoder: type[Encoder]) -> tuple[str, str]:
     return encoder.__module__, encoder.__qualname__
-
-
-def _hint(word: str, known: Collection[str]) -> str:
-    """Return the nearest known word as advice, or all of them."""
-    nearest = get_close_matches(word, known, n=1)
-    if nearest:
-        return f"did you mean {nearest[0]!r}?"
-    return f"choose from {', '.join(sorted(known))}"

@@ -1,19 +1,14 @@
 """Residual network: an image -> features."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from skybind.encoders.registry import (
-    Encoder,
-    check_choice,
-    check_range,
-    check_values,
-    register_encoder,
-)
+from skybind.encoders.options import Count, Range, check_range
+from skybind.encoders.registry import Encoder, check_values, register_encoder
 from skybind.modalities.shape import InputShape
 
 
@@ -100,6 +95,7 @@ class ResNet(Encoder):
     shape : InputShape
         `channels` is the number of bands; `length` is not used: any size will do.
     block : {"basic", "bottleneck"}
+        Two convolutions of 3 x 3, or 1 x 1, 3 x 3 and 1 x 1 to four times the planes.
     blocks : sequence of int
         Blocks of each stage; every stage but the first halves the image.
     stem : int
@@ -122,18 +118,12 @@ class ResNet(Encoder):
         shape: InputShape,
         *,
         block: Literal["basic", "bottleneck"] = "basic",
-        blocks: Sequence[int] = (1, 1, 1, 1),
-        stem: int = 16,
-        width: int = 64,
+        blocks: Annotated[Sequence[Count], Range(1)] = (1, 1, 1, 1),
+        stem: Count = 16,
+        width: Count = 64,
         pooling: Literal["mean", "both"] = "mean",
     ) -> None:
         super().__init__()
-        check_choice("resnet", "block", block, _BLOCKS)
-        check_choice("resnet", "pooling", pooling, ("mean", "both"))
-        check_range("resnet", "blocks (their number)", len(blocks), 1)
-        for count in blocks:
-            check_range("resnet", "blocks", count, 1)
-        check_range("resnet", "stem", stem, 1)
         check_range("resnet", "stem * width / 64", stem * width // 64, 1)
         make = _BLOCKS[block]
         self.channels = shape.channels

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from skybind.encoders.dropout import Dropout
-from skybind.encoders.registry import Encoder, check_range, check_values, register_encoder
+from skybind.encoders.options import Count, Share
+from skybind.encoders.registry import Encoder, check_values, register_encoder
 from skybind.errors import ConfigError
 from skybind.modalities.shape import InputShape
 
@@ -49,10 +50,10 @@ class Spender(Encoder):
         self,
         shape: InputShape,
         *,
-        channels: Sequence[int] = (128, 256, 512),
-        kernels: Sequence[int] = (5, 11, 21),
-        pools: Sequence[int] = (5, 11),
-        dropout: float = 0.0,
+        channels: Sequence[Count] = (128, 256, 512),
+        kernels: Sequence[Count] = (5, 11, 21),
+        pools: Sequence[Count] = (5, 11),
+        dropout: Share = 0.0,
         positions: bool = False,
     ) -> None:
         super().__init__()
@@ -63,16 +64,12 @@ class Spender(Encoder):
             )
         for option, sizes in (("kernels", kernels), ("pools", pools)):
             for size in sizes:
-                check_range("spender", option, size, 1)
                 if size % 2 == 0:
                     raise ConfigError(f"encoder 'spender' needs odd {option}, not {size}")
-        for count in channels:
-            check_range("spender", "channels", count, 1)
         if channels[-1] % 2:
             raise ConfigError(
                 f"encoder 'spender' needs an even last number of channels, not {channels[-1]}"
             )
-        check_range("spender", "dropout", dropout, 0, 1)
         if shape.length is not None and _pooled(shape.length, pools) < 2:
             raise ConfigError(
                 f"encoder 'spender' with pools {list(pools)} leaves fewer than two of "

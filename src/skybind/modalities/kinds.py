@@ -19,3 +19,8 @@ def modality_class(kind: str) -> type[Modality]:
     if kind not in KINDS:
         raise ConfigError(f"There is no modality of kind '{kind}': {nearest(kind, list(KINDS))}")
     return KINDS[kind]
+
+
+def kinds() -> list[str]:
+    """Return the names of all kinds, sorted."""
+    return sorted(KINDS)
