@@ -159,3 +159,13 @@ def test_what_is_not_drawn_is_told_where_nothing_else_is(capsys, talking, impati
         "evaluating: for N s",
         "evaluating: done in N s",
     ]
+
+
+def test_the_time_that_it_lasts(monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr(work.time, "monotonic", lambda: clock[0])
+    drawing = Work("drawing", None, "objects")
+    clock[0] = 112.3
+    assert drawing.line == "drawing: for 12 s"
+    clock[0] = 168.0
+    assert drawing.line == "drawing: for 1 min 08 s"

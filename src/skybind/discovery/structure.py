@@ -21,6 +21,7 @@ from skybind.embeddings.store import Embeddings
 from skybind.evaluation.clusters import describing_columns
 from skybind.evaluation.truth import truth_traits
 from skybind.measures.clusters import distinctions
+from skybind.progress import progress_bar
 from skybind.runs.run import Run
 
 #: An object whose label is doubted more than this is left out of its class.
@@ -107,10 +108,15 @@ def class_structures(
     ).doubt
     quality = observation_quality(run.dataset)
     found = []
-    for modality in modalities:
-        for code, name in enumerate(run.classes):
-            if classes and name not in classes:
-                continue
+    asked = [
+        (modality, code, name)
+        for modality in modalities
+        for code, name in enumerate(run.classes)
+        if not classes or name in classes
+    ]
+    with progress_bar("dividing", len(asked), "classes") as report:
+        for number, (modality, code, name) in enumerate(asked):
+            report(number)
             members = np.flatnonzero((run.labels == code) & present[modality])
             rows = members[~(doubt[members] > DOUBTED)]
             if len(rows) < FEWEST:

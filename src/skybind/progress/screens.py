@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from skybind.progress.messages import console, in_notebook
-from skybind.words import about
 
 #: Terminals from this width on have room for notes [characters].
 WIDE = 100
@@ -30,8 +29,8 @@ class Shown(Protocol):
         """The time left, in words."""
 
     @property
-    def seconds(self) -> float:
-        """Since it began."""
+    def elapsed(self) -> str:
+        """How long it lasts, in words."""
 
 
 class Screen(Protocol):
@@ -78,7 +77,7 @@ class _Terminal:
             shown: dict[str, Any] = {
                 "count": work.count,
                 "note": work.note if self._wide else "",
-                "time": _time(work),
+                "time": work.left or work.elapsed,
             }
             if id(work) not in self._tasks:
                 self._tasks[id(work)] = self._bars.add_task(work.title, total=None, **shown)
@@ -127,12 +126,8 @@ class _Notebook:
             self._handle.update(bundle, raw=True)
 
 
-def _time(work: Shown) -> str:
-    return work.left or f"for {about(work.seconds)}"
-
-
 def _bar(work: Shown) -> str:
     value = "" if work.total is None else f' value="{work.done}" max="{max(work.total, 1)}"'
-    words = [work.count, work.note, _time(work)]
+    words = [work.count, work.note, work.left or work.elapsed]
     said = ", ".join(word for word in words if word)
     return f"<div>{html.escape(work.title)} <progress{value}></progress> {html.escape(said)}</div>"

@@ -78,6 +78,12 @@ class Work:
         return time.monotonic() - self.began
 
     @property
+    def elapsed(self) -> str:
+        """How long it lasts, in words."""
+        seconds = self.seconds
+        return f"for {about(seconds) if seconds < 60 else duration(seconds)}"
+
+    @property
     def left(self) -> str:
         """The time left, in words; nothing where it is not known yet."""
         if self._first is None or self.total is None or self.done <= self._first[1]:
@@ -90,7 +96,7 @@ class Work:
     def line(self) -> str:
         """How it goes, as a line."""
         if self.total is None:
-            return f"{self.title}: for {about(self.seconds)}"
+            return f"{self.title}: {self.elapsed}"
         return f"{self.title}: " + ", ".join(
             part for part in (self.count, self.note, self.left) if part
         )
