@@ -52,6 +52,11 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def is_writable(folder: Path) -> bool:
+    """Return whether this process may write to a folder."""
+    return os.access(folder, os.W_OK)
+
+
 def write_text(path: str | Path, text: str) -> None:
     """Write `text` to `path` in UTF-8, whole or not at all."""
     with atomic_path(path) as temporary:

@@ -1,5 +1,6 @@
 """Work shared among processes: results in order, and little more in memory than is under way."""
 
+import os
 import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -12,6 +13,28 @@ from skybind.errors import ConfigError, ProcessError
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+
+_allowed = 1
+
+
+def allow(number: int | None = None) -> None:
+    """Set how many processes long work may take where it is not told: all cores by default.
+
+    One until this is called, as a script whose main part is not guarded by
+    `if __name__ == "__main__"` cannot start others.
+    """
+    global _allowed
+    _allowed = cores() if number is None else max(1, number)
+
+
+def allowed() -> int:
+    """Return how many processes long work may take."""
+    return _allowed
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def in_order(

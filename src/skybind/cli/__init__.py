@@ -23,6 +23,7 @@ from skybind.cli import (
 )
 from skybind.cli.options import Commands
 from skybind.errors import SkybindError
+from skybind.processes import allow
 from skybind.progress import has_been_asked, log, set_verbosity
 from skybind.training.launcher import processes
 from skybind.version import __version__
@@ -76,6 +77,7 @@ def main() -> None:
         set_verbosity("normal")
     # Taking the modules of PyTorch apart costs a third of a second at every exit, for nothing.
     atexit.register(gc.freeze)
+    allow()
     try:
         _together(app) if processes() > 1 else app()
     except SkybindError as error:

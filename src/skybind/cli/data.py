@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from skybind.cli.options import Commands, Processes, cores, print_rich, read_fractions, read_pairs
+from skybind.cli.options import Commands, Processes, print_rich, read_fractions, read_pairs
 from skybind.errors import SkybindError
 
 app = Commands(help="Make datasets, look into them, check and split them.", no_args_is_help=True)
@@ -58,7 +58,7 @@ def data_import(
     if reader is None:
         if option:
             raise SkybindError("--option belongs to --reader: a mapping has its options inside.")
-        summary = import_dataset(source, out, overwrite, processes or cores())
+        summary = import_dataset(source, out, overwrite, processes)
     else:
         options = read_pairs(option or [], "--option")
         summary = import_files(reader, source, out, options, overwrite)
@@ -99,7 +99,7 @@ def data_features(
     from skybind.lightcurves.stored import compute_features
 
     summaries = compute_features(
-        folder, column, periods_only=periods, processes=processes or cores(), again=again
+        folder, column, periods_only=periods, processes=processes, again=again
     )
     for summary in summaries:
         typer.echo(summary.text)

@@ -1,7 +1,6 @@
 """Options and small helpers that several commands share."""
 
 import inspect
-import os
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -58,11 +57,6 @@ Seed = Annotated[int | None, typer.Option("--seed", help="Seed; the configuratio
 
 #: Wider than any table [characters].
 _WIDE = 100_000
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Commands(typer.Typer):

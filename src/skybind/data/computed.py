@@ -82,11 +82,14 @@ class ComputedTable:
         return self.source.fingerprint()
 
 
-def open_computed(path: Path, files: Sequence[str | Path] | None) -> list[ComputedTable]:
-    """Open the tables of the dataset at `path`, or those that are named."""
-    if files is None:
-        files = sorted((path / FOLDER).glob("*.parquet"))
-    return [ComputedTable.open(file) for file in files]
+Tables = Sequence[str | Path | ComputedTable]
+
+
+def open_computed(path: Path, tables: Tables | None) -> list[ComputedTable]:
+    """Open the tables of the dataset at `path`, or those that are given."""
+    if tables is None:
+        tables = sorted((path / FOLDER).glob("*.parquet"))
+    return [t if isinstance(t, ComputedTable) else ComputedTable.open(t) for t in tables]
 
 
 def write_computed(

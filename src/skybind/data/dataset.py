@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from skybind.data.computed import ComputedTable, JoinedSource, open_computed
+from skybind.data.computed import ComputedTable, JoinedSource, Tables, open_computed
 from skybind.data.objects import SkyObject
 from skybind.data.schema import ID, DatasetSchema
 from skybind.data.shown import arrow_of, facts_of, title_of
@@ -63,13 +63,13 @@ class Dataset:
         self._source = source
 
     @classmethod
-    def open(cls, path: str | Path, computed: Sequence[str | Path] | None = None) -> "Dataset":
+    def open(cls, path: str | Path, computed: Tables | None = None) -> "Dataset":
         """Open the dataset in folder `path`.
 
         Parameters
         ----------
         path : str or Path
-        computed : sequence of str or Path, optional
+        computed : sequence of str, Path or ComputedTable, optional
             Tables of computed columns to join; by default those in the dataset's own folder.
 
         Raises

@@ -128,7 +128,9 @@ class Plan:
     unique: bool = False
 
 
-def build_dataset(plan: Plan, out: Path, overwrite: bool, processes: int = 1) -> ImportSummary:
+def build_dataset(
+    plan: Plan, out: Path, overwrite: bool, processes: int | None = None
+) -> ImportSummary:
     """Make a dataset step by step; the same call continues one that was interrupted.
 
     Parameters
@@ -138,7 +140,7 @@ def build_dataset(plan: Plan, out: Path, overwrite: bool, processes: int = 1) ->
         Folder of the dataset.
     overwrite : bool
         Replace a dataset that stands there.
-    processes : int
+    processes : int, optional
         For what is computed from light curves.
 
     Returns
@@ -177,7 +179,7 @@ def build_dataset(plan: Plan, out: Path, overwrite: bool, processes: int = 1) ->
         return summary
 
 
-def _compute(writer: ResumableWriter, names: list[str], processes: int) -> list[str]:
+def _compute(writer: ResumableWriter, names: list[str], processes: int | None) -> list[str]:
     """Compute columns of the dataset that is being made; gives a sentence on each.
 
     What is done survives an interruption, as the steps do.

@@ -48,7 +48,7 @@ def import_dataset(
     mapping_path: str | Path,
     out: str | Path,
     overwrite: bool = False,
-    processes: int = 1,
+    processes: int | None = None,
 ) -> ImportSummary:
     """Make a dataset of survey files.
 
@@ -63,7 +63,7 @@ def import_dataset(
         Folder of the dataset to make.
     overwrite : bool
         Replace a dataset that stands there.
-    processes : int
+    processes : int, optional
         For periods and features, where the mapping asks for them.
 
     Returns

@@ -7,7 +7,6 @@ at any moment goes on where it was. The columns appear all at once.
     DIR/features/.photometry.unfinished/   chunks that are done (`skybind.once.Workplace`)
 """
 
-import os
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from skybind.data.computed import FOLDER, ComputedTable, write_computed
 from skybind.data.dataset import Dataset
 from skybind.data.schema import ID, Column
 from skybind.errors import DataError
-from skybind.files import json_hash
+from skybind.files import is_writable, json_hash
 from skybind.lightcurves.columns import (
     ALIASES,
     FAP,
@@ -36,7 +35,7 @@ from skybind.lightcurves.periods import Periods
 from skybind.modalities.cleaning import value_field
 from skybind.modalities.computed import PERIOD, computed_name
 from skybind.once import Workplace
-from skybind.processes import in_order
+from skybind.processes import allowed, in_order
 from skybind.progress import progress_bar, say
 from skybind.ragged import Ragged
 from skybind.words import join, nearest
@@ -100,7 +99,7 @@ def compute_features(
     observations: Sequence[str] | None = None,
     *,
     periods_only: bool = False,
-    processes: int = 1,
+    processes: int | None = None,
     again: bool = False,
     out: str | Path | None = None,
 ) -> list[FeatureSummary]:
@@ -118,7 +117,8 @@ def compute_features(
         Columns of light curves; all by default.
     periods_only : bool
         Periods, their significance and aliases, without the features.
-    processes : int
+    processes : int, optional
+        As many as `skybind.processes.allow` allows by default: one, or in a command all cores.
     again : bool
         Compute also what is there.
     out : str or Path, optional
@@ -138,7 +138,7 @@ def compute_features(
     names = _curves_of(dataset, observations)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if not os.access(folder, os.W_OK):
+        if not is_writable(folder):
             raise PermissionError(f"{folder} is read-only")
     except OSError as error:
         raise DataError(
@@ -146,7 +146,9 @@ def compute_features(
             "itself."
         ) from error
     return [
-        _Work(dataset, name, folder / f"{name}.parquet", periods_only, processes).run(again)
+        _Work(dataset, name, folder / f"{name}.parquet", periods_only, processes or allowed()).run(
+            again
+        )
         for name in names
     ]
 

@@ -153,6 +153,11 @@ class RunPaths:
         return self.folder / "split.parquet"
 
     @property
+    def features(self) -> Path:
+        """Periods and features of light curves, where the dataset's folder cannot be written."""
+        return self.folder / "features"
+
+    @property
     def prepared(self) -> Path:
         """Prepared arrays and features of frozen backbones, a folder that can be deleted."""
         return self.folder / "prepared"
@@ -247,6 +252,11 @@ class BackbonePaths:
     def split(self) -> Path:
         """The split that is used."""
         return self.folder / "split.parquet"
+
+    @property
+    def features(self) -> Path:
+        """Periods and features of light curves, where the dataset's folder cannot be written."""
+        return self.folder / "features"
 
     @property
     def prepared(self) -> Path:

@@ -1,6 +1,7 @@
 """A run: one configuration on one dataset, in one folder that holds everything."""
 
-from collections.abc import Collection, Sequence
+import os
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -11,6 +12,7 @@ from skybind.config import Config, dump_config, load_config
 from skybind.config.begun import as_begun
 from skybind.config.load import with_values
 from skybind.data.dataset import Dataset
+from skybind.data.schema import DatasetSchema
 from skybind.data.splits import Split
 from skybind.errors import ConfigError, DataError
 from skybind.files import atomic_path, write_text
@@ -18,6 +20,7 @@ from skybind.modalities.base import Modality
 from skybind.modalities.shape import InputShape
 from skybind.modalities.source import BatchSource
 from skybind.models.backbones import check_backbones, refuse_backbone_leaks
+from skybind.models.binder import Binder
 from skybind.models.build import build_binder, build_modalities
 from skybind.models.frozen_features import backbone_hashes
 from skybind.models.model import Model
@@ -25,6 +28,13 @@ from skybind.once import result_of
 from skybind.runs.cases import cases_of, options_of
 from skybind.runs.checks import check_pairs, refuse_other_configuration
 from skybind.runs.choosing import choose_classes, choose_split, split_seed
+from skybind.runs.columns import (
+    columns_to_compute,
+    compute_first,
+    expected_schema,
+    note_columns,
+    open_as_noted,
+)
 from skybind.runs.fitting import fit_to_data, tell_classes
 from skybind.runs.layout import RunPaths, TrainedPaths
 from skybind.runs.prepare import prepare_run, source_as_trained
@@ -85,24 +95,13 @@ class Run:
         dataset = data if isinstance(data, Dataset) else Dataset.open(data)
         config = config if isinstance(config, Config) else load_config(config)
         paths = RunPaths(folder)
-        begun: Collection[str] = ()
         if paths.note.exists():
-            config = as_begun(config, paths.config)
-            begun = load_config(paths.config).modalities
-        config = fit_to_data(config, dataset, begun)
+            return cls._go_on(config, dataset.path, folder, split)
+        config = fit_to_data(config, dataset)
         # all that can be wrong with the configuration is found before anything is written
-        modalities = build_modalities(config, dataset.schema)
-        binder = build_binder(config, {name: m.shape for name, m in modalities.items()})
-        check_pairs(config, modalities)
-        check_backbones(binder, modalities)
-        if paths.note.exists():
-            run = cls.open(folder, data=dataset.path)
-            run._refuse_other(config, split)
-            write_text(paths.config, dump_config(config))
-            run.config = config
-            run.draw_subsets(config.subsets)
-            return run
-        if folder.exists() and any(folder.iterdir()):
+        needed = columns_to_compute(config, dataset)
+        binder = _check(config, expected_schema(dataset, needed))
+        if folder.exists() and any(path != paths.features for path in folder.iterdir()):
             raise ConfigError(
                 f"{folder} holds other files: choose an empty or a new folder for the run."
             )
@@ -111,14 +110,36 @@ class Run:
         refuse_backbone_leaks(binder, dataset.object_ids, chosen)
         _check_cases(run)
         tell_classes(config, dataset)
+        run.dataset = compute_first(dataset, needed, folder)
         started_on = RunStatus(
-            str(dataset.path.resolve()), dataset.fingerprint, chosen.hash, backbone_hashes(binder)
+            str(dataset.path.resolve()),
+            dataset.fingerprint,
+            chosen.hash,
+            backbone_hashes(binder),
+            note_columns(run.dataset),
         )
         with atomic_path(folder) as temporary:
             temporary.mkdir(parents=True)
             write_text(RunPaths(temporary).config, dump_config(config))
             chosen.write(RunPaths(temporary).split)
             write_status(temporary, started_on)
+            if paths.features.exists():
+                os.replace(paths.features, RunPaths(temporary).features)
+        run.dataset = open_as_noted(dataset.path, folder, started_on.computed)
+        return run
+
+    @classmethod
+    def _go_on(cls, config: Config, data: Path, folder: Path, split: Split | None) -> Self:
+        """Go on with the run that stands in a folder, if it is the same one."""
+        paths = RunPaths(folder)
+        run = cls.open(folder, data=data)
+        begun = run.config.modalities
+        config = fit_to_data(as_begun(config, paths.config), run.dataset, begun)
+        _check(config, run.dataset.schema)
+        run._refuse_other(config, split)
+        write_text(paths.config, dump_config(config))
+        run.config = config
+        run.draw_subsets(config.subsets)
         return run
 
     @classmethod
@@ -138,12 +159,14 @@ class Run:
         """
         folder = Path(folder)
         status, paths = read_status(folder), RunPaths(folder)
-        dataset = Dataset.open(data if data is not None else status.data)
-        if dataset.fingerprint != status.fingerprint:
+        path = Path(data if data is not None else status.data)
+        state = Dataset.open(path, computed=()).fingerprint
+        if state != status.fingerprint:
             raise DataError(
-                f"The dataset at {dataset.path} is not the one that the run in {folder} was "
-                f"started on (fingerprint {dataset.fingerprint}, then {status.fingerprint})."
+                f"The dataset at {path} is not the one that the run in {folder} was "
+                f"started on (fingerprint {state}, then {status.fingerprint})."
             )
+        dataset = open_as_noted(path, folder, status.computed)
         config = load_config(paths.config)
         split = Split.read(paths.split).align(dataset.object_ids)
         return cls(folder, config, dataset, split)
@@ -309,6 +332,15 @@ def is_pretrained(paths: TrainedPaths) -> bool:
     # version 0.1 left no note of published weights that were taken
     taken = paths.model.exists() and not paths.checkpoint.exists()
     return taken or result_of(paths.folder) is not None
+
+
+def _check(config: Config, schema: DatasetSchema) -> Binder:
+    """Find what is wrong with the networks of a configuration; gives them."""
+    modalities = build_modalities(config, schema)
+    binder = build_binder(config, {name: m.shape for name, m in modalities.items()})
+    check_pairs(config, modalities)
+    check_backbones(binder, modalities)
+    return binder
 
 
 def _check_cases(run: Run) -> None:

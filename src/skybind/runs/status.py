@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from skybind.errors import DataError
 from skybind.files import write_json
@@ -27,12 +28,15 @@ class RunStatus:
     split_hash : str
     backbones : dict of str to str
         Hash of the weights of each frozen backbone, by modality.
+    computed : dict
+        The columns of periods and features that were there (`skybind.runs.columns`).
     """
 
     data: str
     fingerprint: str
     split_hash: str
     backbones: Mapping[str, str]
+    computed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def write_status(folder: Path, status: RunStatus) -> None:
@@ -56,7 +60,11 @@ def read_status(folder: str | Path) -> RunStatus:
         version = note.get("run_version", 1)
         if version <= RUN_VERSION:
             return RunStatus(
-                note["data"], note["fingerprint"], note["split_hash"], note.get("backbones", {})
+                note["data"],
+                note["fingerprint"],
+                note["split_hash"],
+                note.get("backbones", {}),
+                note.get("computed", {}),
             )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{path} is damaged ({error}): the run cannot be opened.") from error
