@@ -183,7 +183,9 @@ def test_a_spectrum_in_a_file_is_embedded_as_in_the_survey(
     assert found.relation[0] in ("same data", "twin")
 
 
-def test_a_light_curve_in_a_file_gets_its_features_computed(trained, stars, embeddings, tmp_path):
+def test_a_catalogues_features_are_given_with_a_light_curve_and_not_computed(
+    trained, stars, embeddings, tmp_path
+):
     row = complete(embeddings)
     path = write_curve(stars, row, tmp_path / "curve.csv")
     dataset = Dataset.open(stars)
@@ -195,8 +197,12 @@ def test_a_light_curve_in_a_file_gets_its_features_computed(trained, stars, embe
     assert given.object_id[0] == embeddings.object_id[row]
     assert given.cosine[0] == pytest.approx(1, abs=1e-4)
     alone = search(trained, [path], k=3)
-    assert any(n.startswith("Computed from the light curve: ") for n in alone.notes)
-    assert any("lacks rfr_score" in n for n in alone.notes)
+    text = " ".join(alone.notes)
+    assert "amplitude, period, lksl_statistic and rfr_score are the catalogue's" in text
+    assert "lacks amplitude, period, lksl_statistic, rfr_score" in text
+    assert "The period found in the light curve is " in text
+    assert "The model folds by 'period' of the catalogue: --value period=" in text
+    assert alone.queries[0].features == {}
     across = search(trained, [path], target=["spectrum"], k=3)
     assert embeddings.present["spectrum"][across.row].all()
     with pytest.raises(DataError, match="did you mean 'period'"):

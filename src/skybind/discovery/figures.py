@@ -89,8 +89,8 @@ def _spectra(axes: "Axes", view: StructureView) -> None:
     axes.legend(loc="best", title="part, spectra")
 
 
-#: Periods that a light curve is folded at, in units of the catalogue's.
-FOLDS = {"half the catalogue period": 0.5, "the catalogue period": 1.0, "twice it": 2.0}
+#: Periods that a light curve is folded at, in units of the one in its caption.
+FOLDS = {"half the {} period": 0.5, "the {} period": 1.0, "twice it": 2.0}
 
 
 def suspect_figure(example: ExampleObject) -> "Figure":
@@ -117,6 +117,7 @@ def _fold(figure: "Figure | SubFigure", curve: LightCurve) -> None:
     for axes, (words, factor) in zip(line, FOLDS.items(), strict=True):
         assert curve.period is not None
         draw_phase(axes, replace(curve, period=curve.period * factor))
+        words = words.format("computed" if curve.searched else "catalogue")
         axes.set_title(f"{words}: {curve.period * factor:.5g} d", fontweight="normal")
         if axes is not line[0]:
             axes.set_ylabel("")

@@ -9,6 +9,7 @@ from skybind.data.dataset import Dataset
 from skybind.drawing.observed import ExampleObject, LightCurve, Picture, Spectrum
 from skybind.evaluation.targets import Target
 from skybind.modalities.cleaning import clean_image, clean_photometry, clean_spectrum, error_values
+from skybind.modalities.computed import PERIOD, computed_name
 from skybind.modalities.rgb import LEGACY_SCALES, legacy_rgb
 from skybind.ragged import Ragged
 
@@ -74,9 +75,7 @@ def _light_curves(dataset: Dataset, rows: np.ndarray) -> list[LightCurve | None]
     cleaned = clean_photometry(dataset.ragged(name, rows)).ragged
     value = "flux" if "flux" in cleaned.fields else "magnitude"
     units = dataset.schema.columns[name].fields
-    periods = np.full(len(rows), np.nan)
-    if "period" in dataset.schema.columns:
-        periods = dataset.column("period", rows).astype(float)
+    periods, searched = _periods(dataset, name, rows)
     curves: list[LightCurve | None] = []
     for place, period in enumerate(periods.tolist()):
         curve = cleaned.take(np.array([place]))
@@ -88,7 +87,8 @@ def _light_curves(dataset: Dataset, rows: np.ndarray) -> list[LightCurve | None]
                 time=curve.fields["time"],
                 value=curve.fields[value],
                 error=error_values(curve),
-                period=period if np.isfinite(period) and period > 0 else None,
+                period=period if period > 0 else None,
+                searched=bool(searched[place]),
                 value_name=value.capitalize(),
                 value_unit=units.get(value) or "",
                 time_unit=units.get("time") or "d",
@@ -96,6 +96,21 @@ def _light_curves(dataset: Dataset, rows: np.ndarray) -> list[LightCurve | None]
             )
         )
     return curves
+
+
+def _periods(dataset: Dataset, name: str, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Periods, NaN where not known, and whether each was found in the light curve.
+
+    The catalogue's where it has one, else what was computed.
+    """
+    period = np.full(len(rows), np.nan)
+    if PERIOD in dataset.schema.columns:
+        period = dataset.column(PERIOD, rows).astype(float)
+    searched = ~(period > 0)
+    column = computed_name(name, PERIOD)
+    if column in dataset.schema.columns:
+        period = np.where(searched, dataset.column(column, rows).astype(float), period)
+    return period, searched
 
 
 def _bands(curve: Ragged) -> np.ndarray | None:

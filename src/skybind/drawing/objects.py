@@ -1,5 +1,7 @@
 """Example objects: light curve in time and phase, and spectrum."""
 
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -70,11 +72,32 @@ def object_panels(example: ExampleObject) -> list[tuple[Any, Any, float]]:
         panels.append((draw_picture, example.image, 0.8))
     if curve is not None and len(curve.time):
         panels.append((_draw_time, curve, 1.0))
-        if curve.period:
-            panels.append((draw_phase, curve, 1.0))
+        panels += _folds(curve)
     if spectrum is not None and len(spectrum.wavelength):
         panels.append((_draw_spectrum, spectrum, 1.35))
     return panels
+
+
+#: A period that was found in the light curve is tried with these: its name, and times itself.
+TRIALS = {"P": 1.0, "P/2": 0.5, "2P": 2.0}
+
+
+def _folds(curve: LightCurve) -> list[tuple[Any, Any, float]]:
+    """Panels of the light curve folded at its period and, if that was searched, at half and twice.
+
+    A catalogue's period is taken as it is.
+    """
+    if not curve.period:
+        return []
+    trials = TRIALS if curve.searched else {"P": 1.0}
+    return [
+        (
+            partial(draw_phase, name=name),
+            replace(curve, period=curve.period * factor),
+            0.7 if curve.searched else 1.0,
+        )
+        for name, factor in trials.items()
+    ]
 
 
 def draw_picture(axes: "Axes", picture: Picture) -> None:
@@ -122,8 +145,8 @@ def _draw_time(axes: "Axes", curve: LightCurve) -> None:
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, handletextpad=0.1)
 
 
-def draw_phase(axes: "Axes", curve: LightCurve) -> None:
-    """Draw two cycles of a light curve folded at its period."""
+def draw_phase(axes: "Axes", curve: LightCurve, name: str = "P") -> None:
+    """Draw two cycles of a light curve folded at its period, which has a name."""
     phase = fold(curve)
     twice = LightCurve(
         time=np.concatenate([phase, phase + 1]),
@@ -136,7 +159,7 @@ def draw_phase(axes: "Axes", curve: LightCurve) -> None:
     _epochs(axes, twice, twice.time)
     axes.axvline(1, color=MUTED, linewidth=0.6, linestyle=":")
     axes.set_xlim(0, 2)
-    axes.set_title(f"P = {curve.period:.5g} d", fontweight="normal")
+    axes.set_title(f"{name} = {curve.period:.5g} d", fontweight="normal")
     axes.set_xlabel("Phase (two cycles)")
     _brightness_axis(axes, curve)
 

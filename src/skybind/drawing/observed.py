@@ -36,6 +36,9 @@ class LightCurve:
         Its standard error.
     period : float, optional
         Period [d] to fold with; without it only the curve in time is drawn.
+    searched : bool
+        Whether the period was found in the light curve: it may be half or twice the true one, so
+        the curve is folded at these too.
     value_name : str
         What `value` is: `Flux` or `Magnitude` (drawn with the bright end on top).
     value_unit, time_unit : str
@@ -48,6 +51,7 @@ class LightCurve:
     value: np.ndarray
     error: np.ndarray | None = None
     period: float | None = None
+    searched: bool = False
     value_name: str = "Flux"
     value_unit: str = ""
     time_unit: str = "d"

@@ -16,6 +16,9 @@ from skybind.lightcurves.series import photometry_series
 from skybind.processes import in_order
 from skybind.ragged import Ragged
 
+DOUBTFUL = -3.0  # log10 of the false-alarm probability above which a period is doubted
+
+
 VERSION = 5  # part of the cache's key: raise it when the numbers change
 
 
@@ -58,6 +61,18 @@ class Periods:
     def take(self, rows: np.ndarray) -> "Periods":
         """Select objects by index or mask."""
         return Periods(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+    def describe(self, row: int = 0) -> str:
+        """Return one period in words, with its significance and the next best ones."""
+        chance = self.log10_fap[row]
+        words = f"{10**chance:.2g}" if chance > -300 else f"below 1e{int(np.ceil(chance))}"
+        others = [f"{p:.5g}" for p in (self.alias_1[row], self.alias_2[row]) if np.isfinite(p)]
+        following = f"; next best {' and '.join(others)} d" if others else ""
+        doubt = ", it may be chance" if chance > DOUBTFUL else ""
+        return (
+            f"{self.period[row]:.6g} d (false-alarm probability {words} of the Lomb-Scargle peak"
+            f"{doubt}{following})"
+        )
 
     def save(self, path: str | Path) -> None:
         """Write an `.npz` file, whole or not at all."""

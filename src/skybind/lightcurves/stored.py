@@ -31,7 +31,7 @@ from skybind.lightcurves.columns import (
     compute_columns,
     describe_columns,
 )
-from skybind.lightcurves.periods import Periods
+from skybind.lightcurves.periods import DOUBTFUL, Periods
 from skybind.modalities.cleaning import value_field
 from skybind.modalities.computed import PERIOD, computed_name
 from skybind.once import Workplace
@@ -41,7 +41,6 @@ from skybind.ragged import Ragged
 from skybind.words import join, nearest
 
 BAND_SHARE = 0.05  # of the light curves: bands that fewer have get no columns of their own
-SIGNIFICANT = -3.0  # log10 of the false-alarm probability, in the summary
 
 
 @dataclass(frozen=True)
@@ -283,7 +282,7 @@ class _Work:
             table.path,
             int(self.dataset.present(self.name).sum()),
             int(np.isfinite(period).sum()),
-            int((fap < SIGNIFICANT).sum()),
+            int((fap < DOUBTFUL).sum()),
             len(table.columns),
             tuple(dict.fromkeys(c.attributes["band"] for c in described if "band" in c.attributes)),
             tuple(self.rare),

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from statistics import NormalDist
 from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
@@ -184,6 +185,58 @@ class Standardiser:
     def load_state(self, prefix: str, state: dict[str, np.ndarray]) -> None:
         """Take back what `state` gave."""
         self.mean, self.scale = state[f"{prefix}.mean"], state[f"{prefix}.scale"]
+
+
+#: Levels of a `RankScaler`, and where a normal distribution has them [sigma].
+LEVELS = np.linspace(0, 1, 65)
+NORMAL = np.array([NormalDist().inv_cdf(level) for level in LEVELS.clip(0.002, 0.998)])
+
+
+#: Relative difference of two values that single precision may make.
+ROUNDING = 1e-5
+
+
+class RankScaler:
+    """Values to those that a normal distribution has at the same rank; a missing one to zero.
+
+    Nothing that an outlier or a heavy tail does to the others' scale.
+
+    Attributes
+    ----------
+    knots : ndarray, shape (n, levels)
+        Quantiles of the training objects.
+    """
+
+    def __init__(self, n: int) -> None:
+        self.knots = np.tile(NORMAL, (n, 1))
+
+    def fit(self, values: np.ndarray) -> None:
+        """Learn from values of shape (objects, n); NaN where missing."""
+        for index, column in enumerate(values.T):
+            finite = column[np.isfinite(column)]
+            if len(finite):
+                self.knots[index] = np.quantile(finite, LEVELS)
+
+    def apply(self, values: np.ndarray) -> np.ndarray:
+        """Scale values of shape (objects, n)."""
+        scaled = np.zeros(values.shape)
+        for index, knots in enumerate(self.knots):
+            column = values[:, index]
+            # equal knots are a step, and what differs by rounding only is equal: the middle of
+            # what the step has on its two sides
+            near = ROUNDING * np.abs(column)
+            up = np.interp(column + near, knots, LEVELS)
+            down = np.interp(near - column, -knots[::-1], LEVELS[::-1])
+            scaled[:, index] = np.interp((up + down) / 2, LEVELS, NORMAL)
+        return np.where(np.isfinite(values), scaled, 0.0).astype(np.float32)
+
+    def state(self, name: str) -> dict[str, np.ndarray]:
+        """Give the quantiles under a name."""
+        return {name: self.knots}
+
+    def load_state(self, name: str, state: dict[str, np.ndarray]) -> None:
+        """Take back what `state` gave."""
+        self.knots = state[name]
 
 
 KINDS: dict[str, type[Modality]] = {}

@@ -15,6 +15,7 @@ from skybind.modalities.base import (
     Modality,
     ModalityOptions,
     Prepared,
+    RankScaler,
     Schema,
     Standardiser,
     feature_matrix,
@@ -86,9 +87,6 @@ class PhotometryOptions(ModalityOptions):
     noise: float = Field(
         0.0, description="Training: add noise of this many times the uncertainty.", ge=0
     )
-    clip: float | None = Field(
-        None, description="Clip standardised constants at plus and minus this many sigma.", gt=0
-    )
 
 
 @register_modality
@@ -96,8 +94,8 @@ class Photometry(Modality):
     """Epochs x channels: scaled time, normalised flux and uncertainty, then constants.
 
     Channels: 0 time scaled to [0, 1] over the whole curve; 1 (flux - mean)/MAD; 2
-    uncertainty/MAD; then the features (standardised), log10(MAD), and the time
-    span in years, repeated along the curve; with `bands`, the level and amplitude of each band
+    uncertainty/MAD; then the features (standardised; computed ones by rank), log10(MAD), and the
+    time span in years, repeated along the curve; with `bands`, the level and amplitude of each band
     (constants before log10(MAD)) and a channel a band, 1 where the epoch is in it; with `phase`,
     at the end, sine and cosine of the
     phase at the period and at twice the period. Phase zero is the faintest part of the curve
@@ -124,6 +122,9 @@ class Photometry(Modality):
         self.features, self.quantities = chosen.features, chosen.quantities
         self.period_column = chosen.period if options.phase else None
         self.bands = list(options.bands or [])
+        #: Places of the computed features: some have wild tails, and a sigma says little of them.
+        self.ranked = [i for i, feature in enumerate(self.features) if feature in self.quantities]
+        self.ranks = RankScaler(len(self.ranked))
         self.standard = Standardiser(len(self.features) + BAND_CONSTANTS * len(self.bands) + 2)
 
     @property
@@ -192,14 +193,18 @@ class Photometry(Modality):
                     "leave it out of preprocessing.bands."
                 )
         self.standard.fit(constants)
+        self.ranks.fit(constants[:, self.ranked])
         if not self.options.standardise_constants:
             self.standard.mean[-2:], self.standard.scale[-2:] = 0, 1
 
     def state(self) -> dict[str, np.ndarray]:
-        return self.standard.state("constants")
+        ranks = self.ranks.state("ranks") if self.ranked else {}
+        return {**self.standard.state("constants"), **ranks}
 
     def load_state(self, state: dict[str, np.ndarray]) -> None:
         self.standard.load_state("constants", state)
+        if self.ranked:
+            self.ranks.load_state("ranks", state)
 
     def batch(
         self, prepared: Prepared, rows: np.ndarray, rng: np.random.Generator | None = None
@@ -220,8 +225,9 @@ class Photometry(Modality):
             draw = rng.standard_normal(mask.shape, dtype=np.float32)
             epochs[..., 1] += options.noise * draw * epochs[..., 2]
         constants = self.standard.apply(prepared.arrays["constants"][rows])
-        if options.clip is not None:
-            constants = np.clip(constants, -options.clip, options.clip)
+        constants[:, self.ranked] = self.ranks.apply(
+            prepared.arrays["constants"][rows][:, self.ranked]
+        )
         values = np.empty((*mask.shape, self.shape.channels), np.float32)
         values[..., :3] = epochs
         after = 3 + constants.shape[1]

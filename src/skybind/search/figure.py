@@ -79,7 +79,7 @@ def draw_search(result: SearchResult, dataset: Dataset, number: int = 0) -> "Fig
     if query.row is not None and query.name in places:
         drawn = examples[places[query.name]]
     else:
-        drawn = _from_file(query)
+        drawn = from_file(query)
     origin = "simulated data" if dataset.schema.simulated else "real observations"
     predicted = result.spectra[number] if result.spectra else None
     with report_style():
@@ -98,8 +98,8 @@ def _title(result: SearchResult, i: int) -> str:
     return "   ".join(words)
 
 
-def _from_file(query: Query) -> ExampleObject:
-    """Give what the file holds as the figures draw it."""
+def from_file(query: Query) -> ExampleObject:
+    """Return what the file holds as the figures draw it."""
     example = ExampleObject(query.name, split="")
     if query.observed is None:
         return example
@@ -110,7 +110,8 @@ def _from_file(query: Query) -> ExampleObject:
             time=curve.fields["time"],
             value=curve.fields[value],
             error=error_values(curve),
-            period=query.features.get("period"),
+            period=query.period if query.period > 0 else None,
+            searched=query.searched,
             value_name=value.capitalize(),
             value_unit=query.fields.get(value) or ("mag" if value == "magnitude" else ""),
         )

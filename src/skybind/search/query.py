@@ -43,6 +43,10 @@ class Query:
         Units of its fields, as the model reads them.
     features : dict of str to float
         Features of the file's observation that the model was given.
+    period : float
+        Period [d] of the light curve in it; NaN where it has none.
+    searched : bool
+        Whether that period was found in the light curve, not given.
     notes : list of str
         Sentences about what was missing or computed.
     """
@@ -57,6 +61,8 @@ class Query:
     column: str = ""
     fields: dict[str, str | None] = field(default_factory=dict)
     features: dict[str, float] = field(default_factory=dict)
+    period: float = np.nan
+    searched: bool = False
     notes: list[str] = field(default_factory=list)
 
     def vector(self, modalities: Sequence[str]) -> np.ndarray:
@@ -132,11 +138,11 @@ def query_file(
         length = len(next(iter(content.fields.values())))
         query.observed = Ragged(content.fields, np.array([0, length]), np.array([True]))
         query.fields = content.units
-        known = {**_computed(query.observed, one, given), **given}
+        known = {**_computed(query, saved, one, given), **given}
     else:
         known = {**content.features, **given}
     features = list(one.features)
-    _note_features(query, name, features, known, given)
+    _note_missing(query, name, features, known)
     query.features = {c: known[c] for c in features if np.isfinite(known.get(c, np.nan))}
     query.vectors[name] = _embed(saved, name, query, features, known)
     return query
@@ -165,42 +171,54 @@ def _open_model(folder: Path, stream: EmbeddingStream, modality: str | None) -> 
     return saved
 
 
-def _computed(observed: Ragged, wanted: "Wanted", given: Mapping[str, float]) -> dict[str, float]:
-    """Features of a light curve that the model reads and that can be computed from it."""
-    names = [c for c in wanted.features if c not in given]
-    if wanted.kind != "photometry" or not names:
+def _computed(
+    query: Query, saved: "Model", wanted: "Wanted", given: Mapping[str, float]
+) -> dict[str, float]:
+    """Features of a light curve by the definitions that the model was trained on.
+
+    Its period is looked for and told, also where the model cannot use it.
+    """
+    if wanted.kind != "photometry" or query.observed is None:
         return {}
-    from skybind.lightcurves.features import FEATURES, light_curve_features
-    from skybind.lightcurves.periods import Periods, find_periods
+    from skybind.lightcurves.columns import compute_columns
+    from skybind.lightcurves.periods import find_periods
     from skybind.modalities.cleaning import clean_photometry
 
-    possible = [
-        c for c in names if c in FEATURES and FEATURES[c][0] == (wanted.features[c] or None)
-    ]
-    curve = clean_photometry(observed).ragged
-    if not possible or not curve.present[0]:
-        return {}
-    periods = find_periods(curve)
-    period = given.get("period")
-    if period is not None:
-        one = np.array([period])
-        periods = Periods(**{**vars(periods), "period": one})
-    computed = light_curve_features(curve, periods)
-    return {c: float(computed[c][0]) for c in possible}
+    definitions = {name: saved.schema.attributes(name) for name in wanted.features}
+    values = {name: np.array([value]) for name, value in given.items() if name in definitions}
+    made = compute_columns(query.observed, definitions, values, observation=query.column)
+    query.notes += made.notes
+    known = {name: float(column[0]) for name, column in made.columns.items() if name not in given}
+    number = int(np.isfinite(list(known.values())).sum())
+    if number:
+        query.notes.append(
+            f"{number} features are computed from the light curve, by the definition that the "
+            "model was trained on."
+        )
+    folds_by = saved.modalities[wanted.name].period_column
+    if folds_by is not None and folds_by in given:
+        query.period = given[folds_by]
+    elif folds_by is not None:
+        periods = made.periods or find_periods(clean_photometry(query.observed).ragged)
+        query.period, query.searched = float(periods.period[0]), True
+        found = np.isfinite(query.period)
+        query.notes.append(
+            f"The period found in the light curve is {periods.describe()}."
+            if found
+            else "No period is found in the light curve."
+        )
+        if found and not np.isfinite(known[folds_by]):
+            query.notes.append(
+                f"The model folds by '{folds_by}' of the catalogue: --value {folds_by}="
+                f"{query.period:.6g} takes it for that."
+            )
+    return known
 
 
-def _note_features(
-    query: Query,
-    modality: str,
-    features: Sequence[str],
-    known: Mapping[str, float],
-    given: Mapping[str, float],
+def _note_missing(
+    query: Query, modality: str, features: Sequence[str], known: Mapping[str, float]
 ) -> None:
-    """Say which features were computed, and which the model has to do without."""
-    if query.observed is not None:
-        computed = [f"{c} = {known[c]:.5g}" for c in features if c in known and c not in given]
-        if computed:
-            query.notes.append(f"Computed from the light curve: {', '.join(computed)}.")
+    """Say which features the model has to do without."""
     missing = [c for c in features if not np.isfinite(known.get(c, np.nan))]
     if missing:
         query.notes.append(

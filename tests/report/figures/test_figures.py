@@ -1,5 +1,7 @@
 """Figures checked by what is drawn and by the boxes of their texts."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -134,6 +136,16 @@ def test_magnitudes_are_drawn_bright_end_up():
     axes = object_figure(ExampleObject("a", light_curve=curve)).axes[0]
     assert axes.yaxis_inverted()
     assert axes.get_ylabel() == "Magnitude [mag]"
+
+
+def test_a_catalogues_period_is_folded_once_and_a_found_one_at_half_and_double_too():
+    time = np.sort(np.random.default_rng(1).uniform(0, 50, 80))
+    curve = LightCurve(time, np.sin(2 * np.pi * time / 1.5), period=1.5)
+    found = ["P = 1.5 d", "P/2 = 0.75 d", "2P = 3 d"]
+    for searched, titles in ((False, found[:1]), (True, found)):
+        figure = object_figure(ExampleObject("a", light_curve=replace(curve, searched=searched)))
+        assert [axes.get_title(loc="left") for axes in figure.axes[1:]] == titles
+        assert_texts_are_apart(figure)
 
 
 @pytest.mark.parametrize("value_name", ["Flux", "Magnitude"])
