@@ -1,4 +1,4 @@
-"""Configurations: those that are shipped, every key, and one that fits a dataset."""
+"""Configurations: those that are shipped, and every key."""
 
 import shutil
 from typing import Annotated
@@ -7,9 +7,7 @@ import typer
 
 from skybind.cli.options import Commands, ConfigName, Sets, read_config
 
-app = Commands(
-    help="List and show configurations, their keys, and write one.", no_args_is_help=True
-)
+app = Commands(help="List and show configurations, and explain their keys.", no_args_is_help=True)
 
 
 @app.command("list")

@@ -45,7 +45,7 @@ def fit_to_data(config: Config, dataset: Dataset, begun: Collection[str] = ()) -
         raise ConfigError(
             f"The dataset at {dataset.path} has nothing that '{config.name}' binds "
             f"({join(absent)}): it has {join(dataset.schema.modalities) or 'none'}. "
-            f"'skybind config new --data {dataset.path}' writes a configuration for it."
+            "choose another configuration ('skybind config list'), or write one that extends it."
         )
     raw = without_modalities(config.model_dump(mode="json"), absent)
     for name, column in columns.items():

@@ -30,8 +30,7 @@ _TYPES: dict[Any, str] = {int: "whole number", float: "number", bool: "true or f
 PREFACE = """# Configuration
 
 Every key that a configuration may have. `make docs` writes this page from the program; \
-`skybind config keys` prints the same, and `skybind config keys SECTION` a part of it. \
-`skybind config new --data DIR` writes a short configuration that fits a dataset.
+`skybind config keys` prints the same, and `skybind config keys SECTION` a part of it.
 
 A configuration is a YAML file. It may start from another one (`extends: stars-small`) and give \
 only what differs; a section that is set to `null` goes away. On the command line \
