@@ -17,7 +17,7 @@ def run(*arguments):
 
 def shell(*arguments):
     command = [sys.executable, "-m", "skybind", *(str(a) for a in arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=400)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=1200)
 
 
 def test_help_is_quick_to_load_and_names_every_command():
