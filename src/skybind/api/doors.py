@@ -1,18 +1,12 @@
 """The two ways in: a survey from its files, and a model from its folder."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from skybind.api.trained import Model
 from skybind.config import config_names
 from skybind.data.dataset import Dataset
 from skybind.errors import ModelError
 from skybind.runs.layout import RunPaths
-
-if TYPE_CHECKING:
-    pass
-
-
-from skybind.api.trained import Model
 
 
 def import_survey(mapping: str | Path, out: str | Path, *, overwrite: bool = False) -> Dataset:
@@ -38,7 +32,7 @@ def import_survey(mapping: str | Path, out: str | Path, *, overwrite: bool = Fal
     return Dataset.open(out)
 
 
-def load(path: str | Path, case: str | None = None) -> "Model":
+def load(path: str | Path, case: str | None = None) -> Model:
     """Open a trained model.
 
     Parameters

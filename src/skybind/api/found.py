@@ -1,5 +1,6 @@
 """What a search and a discovery give, as people look at it."""
 
+import html
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,7 +52,7 @@ class Matches:
         return f"<Matches of {names}: {len(self)}, in {where}>\n{self.table}"
 
     def _repr_html_(self) -> str:
-        notes = "".join(f"<p>{_escape(note)}</p>" for note in self.result.notes)
+        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.result.notes)
         return self.table._repr_html_() + notes
 
 
@@ -86,9 +87,3 @@ class Discoveries:
 
     def __repr__(self) -> str:
         return f"<Discoveries among {self.record['n_objects']:,} objects: {self.page}>"
-
-
-def _escape(text: str) -> str:
-    import html
-
-    return html.escape(text)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from skybind.api.found import Discoveries, Matches
 from skybind.config import Config, load_config
 from skybind.data.dataset import Dataset
 from skybind.data.splits import Split
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from skybind.discovery.discover import DiscoverOptions
-
-
-from skybind.api.found import Discoveries, Matches
 
 
 class Model(TrainedModel):
