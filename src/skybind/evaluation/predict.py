@@ -11,7 +11,7 @@ import pyarrow as pa
 from skybind.embeddings.store import Embeddings
 from skybind.errors import ConfigError, DataError
 from skybind.evaluation.targets import Target, known_rows, targets_of
-from skybind.measures.regression import knn_regression, knn_spread
+from skybind.measures.regression import knn_mean_and_spread
 from skybind.progress import step
 from skybind.runs.run import Run
 from skybind.runs.steps import run_embedding, run_model
@@ -92,9 +92,9 @@ def predict_targets(
     near, numbers = embeddings.mean(fit)[known], wanted.values[known]
     vectors = others.mean(predict)[asked]
     value, error = np.full((2, len(others)), np.nan)
-    value[asked] = knn_regression(near, numbers, vectors, k)
+    value[asked], spread = knn_mean_and_spread(near, numbers, vectors, k)
     factor, floor = _scale_of_errors(run, embeddings, wanted, near, numbers, predict)
-    error[asked] = factor * np.maximum(knn_spread(near, numbers, vectors, k), floor)
+    error[asked] = factor * np.maximum(spread, floor)
     return value, error
 
 
@@ -112,9 +112,9 @@ def _scale_of_errors(
     if len(held) < LEAST:
         return 1.0, 0.0
     vectors, k = embeddings.mean(predict)[held], run.config.evaluation.neighbours
-    spread = knn_spread(near, numbers, vectors, k)
+    mean, spread = knn_mean_and_spread(near, numbers, vectors, k)
     floor = float(np.quantile(spread, 0.05)) or float(np.finfo(np.float32).tiny)
-    away = np.abs(knn_regression(near, numbers, vectors, k) - target.values[held])
+    away = np.abs(mean - target.values[held])
     return float(np.quantile(away / np.maximum(spread, floor), ONE_SIGMA)), floor
 
 

@@ -114,10 +114,10 @@ def knn_regression(
     return predicted
 
 
-def knn_spread(
+def knn_mean_and_spread(
     train_x: np.ndarray, train_y: np.ndarray, test_x: np.ndarray, k: int = NEIGHBOURS
-) -> np.ndarray:
-    """Measure how much the numbers of the k nearest training objects differ.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Predict as `knn_regression` does, and measure how much the neighbours' numbers differ.
 
     Parameters
     ----------
@@ -127,15 +127,17 @@ def knn_spread(
     Returns
     -------
     ndarray of float64, shape (m,)
-        Standard deviation about their mean, weighted alike.
+        The mean.
+    ndarray of float64, shape (m,)
+        Standard deviation about it, weighted alike.
     """
     train_y = np.asarray(train_y, dtype=np.float64)
-    spread = np.empty(len(test_x))
+    mean, spread = np.empty((2, len(test_x)))
     for rows, index, weight in _neighbours(train_x, train_y, test_x, k):
         values = train_y[index]
-        mean = (weight * values).sum(axis=1, keepdims=True)
-        spread[rows] = np.sqrt((weight * (values - mean) ** 2).sum(axis=1))
-    return spread
+        mean[rows] = np.einsum("mk,mk->m", weight, values)
+        spread[rows] = np.sqrt((weight * (values - mean[rows, None]) ** 2).sum(axis=1))
+    return mean, spread
 
 
 def _neighbours(
