@@ -13,6 +13,7 @@ from skybind.measures.calibration import calibration_error, softmax
 from skybind.measures.classification import classification_metrics
 from skybind.measures.importance import all_combinations, modality_table
 from skybind.measures.neighbours import knn_predict
+from skybind.models.stored import refuse_seen_by
 from skybind.progress import step
 from skybind.runs.cases import Case, case_result
 from skybind.runs.classes import CaseClasses, case_classes, case_reliability, open_case
@@ -28,7 +29,7 @@ def evaluate_case(run: Run, case: Case) -> dict[str, Any]:
         If the classifier was trained on objects that it would be tested on.
     """
     found, rows = case_classes(run, case), _labelled_test_rows(run)
-    open_case(run, case).refuse_leak(run.dataset.object_ids[rows], "testing")
+    refuse_seen_by(run.paths.case(case.name).model, run.dataset.object_ids[rows], "testing")
     logits = found.logits()[rows]
     known = np.isfinite(logits).all(axis=1)
     rows, predicted = rows[known], logits[known].argmax(1)

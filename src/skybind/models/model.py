@@ -1,6 +1,5 @@
 """A trained model: opened, it embeds and classifies whatever it is given."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -32,7 +31,7 @@ from skybind.models.inference import Progress, decide, embed_source, iter_source
 from skybind.models.leaks import refuse_seen
 from skybind.models.reliability import Reliability, read_reliability
 from skybind.models.saved_schema import SavedSchema, check_fields, check_schema
-from skybind.models.saving import MODEL_VERSION
+from skybind.models.stored import read_note, read_trained_on
 from skybind.progress import progress_bar, say
 from skybind.tables import to_astropy
 from skybind.words import nearest
@@ -99,10 +98,10 @@ class Model:
         """
         folder = Path(folder)
         note = read_note(folder)
+        trained_on = read_trained_on(folder)
         try:
             state = load_file(folder / "weights.safetensors")
             statistics = load_arrays(folder / "preprocessing.safetensors")
-            trained_on = np.load(folder / "trained_on.npy", allow_pickle=False)
         except Exception as error:
             raise ModelError(f"The model in {folder} cannot be read: {error}") from error
         config = validate(Config, note["config"], f"the configuration of the model in {folder}")
@@ -266,9 +265,8 @@ class Model:
         LeakError
             If any of `object_id` was a training object.
         """
-        refuse_seen(
-            object_id, self.trained_on, "this model", purpose, self.identity.get("split_hash")
-        )
+        split = self.identity.get("split_hash")
+        refuse_seen(object_id, self.trained_on, "this model", purpose, split)
 
     def embed_dataset(
         self,
@@ -341,30 +339,6 @@ class Model:
                 "'skybind finetune', and name its folder."
             )
         return self.classifier
-
-
-def read_note(folder: Path) -> dict[str, Any]:
-    """Read `model.json`: everything about a model but its numbers.
-
-    Raises
-    ------
-    ModelError
-        If there is none, it is damaged, or of another version.
-    """
-    path = folder / "model.json"
-    if not path.exists():
-        raise ModelError(f"There is no model in {folder}: it has no model.json.")
-    try:
-        note: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        version = note.get("model_version")
-    except (OSError, ValueError, AttributeError) as error:
-        raise ModelError(f"The model in {folder} cannot be read: {error}") from error
-    if version != MODEL_VERSION:
-        raise ModelError(
-            f"The model in {folder} has version {version}, this skybind reads {MODEL_VERSION}: "
-            "open it with the skybind that made it, or train it anew."
-        )
-    return note
 
 
 def _fitted(

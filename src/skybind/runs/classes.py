@@ -12,9 +12,10 @@ from skybind.files import atomic_path, json_hash
 from skybind.models.classes import class_table
 from skybind.models.frozen_features import matching_source
 from skybind.models.inference import Combination, decide
-from skybind.models.model import Model, read_note
+from skybind.models.model import Model
 from skybind.models.reference import shorten
 from skybind.models.reliability import Reliability, measure_reliability, read_reliability
+from skybind.models.stored import read_note
 from skybind.progress import progress_bar, step
 from skybind.runs.cases import Case
 from skybind.runs.layout import TrainedPaths

@@ -1,0 +1,64 @@
+"""The parts of a saved model that are read without building it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from skybind.errors import ModelError
+from skybind.models.leaks import refuse_seen
+from skybind.models.saving import MODEL_VERSION
+
+
+def read_note(folder: Path) -> dict[str, Any]:
+    """Read `model.json`: everything about a model but its numbers.
+
+    Raises
+    ------
+    ModelError
+        If there is none, it is damaged, or of another version.
+    """
+    path = folder / "model.json"
+    if not path.exists():
+        raise ModelError(f"There is no model in {folder}: it has no model.json.")
+    try:
+        note: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        version = note.get("model_version")
+    except (OSError, ValueError, AttributeError) as error:
+        raise ModelError(f"The model in {folder} cannot be read: {error}") from error
+    if version != MODEL_VERSION:
+        raise ModelError(
+            f"The model in {folder} has version {version}, this skybind reads {MODEL_VERSION}: "
+            "open it with the skybind that made it, or train it anew."
+        )
+    return note
+
+
+def read_trained_on(folder: Path) -> np.ndarray:
+    """Read the hashes of the ids of a model's training objects, sorted.
+
+    Raises
+    ------
+    ModelError
+        If they cannot be read.
+    """
+    try:
+        hashes: np.ndarray = np.load(folder / "trained_on.npy", allow_pickle=False)
+    except Exception as error:
+        raise ModelError(f"The model in {folder} cannot be read: {error}") from error
+    return hashes
+
+
+def refuse_seen_by(folder: Path, object_id: np.ndarray, purpose: str) -> None:
+    """Refuse objects that the model in a folder was trained on.
+
+    Raises
+    ------
+    LeakError
+        If any of `object_id` was a training object.
+    ModelError
+        If the model cannot be read.
+    """
+    split = read_note(folder)["identity"].get("split_hash")
+    refuse_seen(object_id, read_trained_on(folder), "this model", purpose, split)
