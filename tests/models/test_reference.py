@@ -4,7 +4,7 @@ import torch
 
 from skybind.errors import ModelError
 from skybind.models import reference
-from skybind.models.reference import LEAST, WIDTH, Reference, shorten
+from skybind.models.reference import LEAST, WIDTH, Reference, choose_objects, shorten
 
 NAMES = ("photometry", "spectrum")
 
@@ -23,11 +23,22 @@ def ids(n, prefix="a"):
     return np.array([f"{prefix}{i}" for i in range(n)])
 
 
+def keep(places, present, labels, teacher, object_id):
+    """A reference of the objects that are chosen of these."""
+    kept = choose_objects(labels, teacher, seed=0)
+    return Reference(
+        {name: values[kept] for name, values in places.items()},
+        {name: flags[kept] for name, flags in present.items()},
+        teacher[kept],
+        reference.hash_ids(object_id[kept]),
+    )
+
+
 @pytest.fixture
 def known():
     places, present = draw(900, 1)
     labels, teacher = np.arange(900) % 3, np.arange(900) < 600
-    return Reference.choose(places, present, labels, teacher, ids(900), seed=0)
+    return keep(places, present, labels, teacher, ids(900))
 
 
 def test_more_of_the_same_is_as_novel_as_validation_objects(known):
@@ -78,7 +89,7 @@ def test_rare_classes_are_kept_first(monkeypatch):
     monkeypatch.setattr(reference, "TEACHERS", 40)
     places, present = draw(1000, 6)
     labels = np.where(np.arange(1000) < 10, 1, 0)
-    kept = Reference.choose(places, present, labels, np.ones(1000, bool), ids(1000), seed=0)
+    kept = keep(places, present, labels, np.ones(1000, bool), ids(1000))
     rare = np.isin(kept.name, reference.hash_ids(ids(10)))
     assert rare.sum() == 10
     assert len(kept.name) == 40
@@ -98,10 +109,10 @@ def test_it_is_read_as_it_was_written(known, tmp_path):
 def test_long_parts_keep_their_distances():
     rng = np.random.default_rng(8)
     long = torch.from_numpy(rng.normal(size=(60, 5000)).astype(np.float32))
-    short = shorten("spectrum", long)
+    short = shorten(long)
     assert short.shape == (60, WIDTH)
     ratio = torch.pdist(short) / torch.pdist(long)
     assert abs(ratio.mean() - 1) < 0.02
     assert ratio.std() < 1.5 / np.sqrt(2 * WIDTH)
-    assert shorten("spectrum", long[:, :WIDTH]) is not None
-    torch.testing.assert_close(shorten("spectrum", long[:, :WIDTH]), long[:, :WIDTH])
+    assert shorten(long[:, :WIDTH]) is not None
+    torch.testing.assert_close(shorten(long[:, :WIDTH]), long[:, :WIDTH])

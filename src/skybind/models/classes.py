@@ -9,7 +9,7 @@ from skybind.data.dataset import ID, Dataset
 from skybind.measures.calibration import softmax
 from skybind.modalities.base import Modality
 from skybind.models.classifier import Classifier
-from skybind.models.inference import Decided, decide, iter_sources
+from skybind.models.inference import Decided, decide, iter_sources, sets_of
 from skybind.models.reference import shorten
 from skybind.models.reliability import Reliability
 
@@ -53,7 +53,9 @@ def class_table(
     names = list(decided.present)
     logits = decided.logits[tuple(names)]
     known = np.isfinite(logits).all(axis=1)
-    sets = _sets(decided.present, names)
+    sets = np.full(len(object_id), "", dtype=object)
+    for some, rows in sets_of(decided.present):
+        sets[rows] = "+".join(some)
     if reliability is not None:
         factor = reliability.calibration.temperature
         logits = logits / np.asarray([factor.get(s, 1.0) for s in sets.tolist()])[:, None]
@@ -127,16 +129,6 @@ def iter_classes(
         found = decide(classifier, source, np.arange(len(ids)), list(modalities), place=shorten)
         yield class_table(classes, reliability, ids, found, why)
         done += len(ids)
-
-
-def _sets(present: Mapping[str, np.ndarray], names: Sequence[str]) -> np.ndarray:
-    """Name the modalities that each object has, joined by '+'."""
-    seen = np.stack([present[name] for name in names], axis=1)
-    result = np.full(len(seen), "", dtype=object)
-    for some in np.unique(seen, axis=0):
-        text = "+".join(name for name, there in zip(names, some, strict=True) if there)
-        result[(seen == some).all(axis=1)] = text
-    return result
 
 
 def _reasons(

@@ -179,6 +179,14 @@ class Decided:
     present: dict[str, np.ndarray]
 
 
+def sets_of(present: Mapping[str, np.ndarray]) -> Iterator[tuple[Combination, np.ndarray]]:
+    """Yield each set of modalities that some objects have, with the rows of these."""
+    seen = np.stack(list(present.values()), axis=1)
+    for some in np.unique(seen, axis=0):
+        names = tuple(name for name, there in zip(present, some, strict=True) if there)
+        yield names, np.flatnonzero((seen == some).all(axis=1))
+
+
 def decide(
     classifier: Classifier,
     source: BatchSource,
@@ -186,7 +194,7 @@ def decide(
     modalities: Sequence[str] | None = None,
     *,
     combinations: bool = False,
-    place: Callable[[str, Tensor], Tensor] | None = None,
+    place: Callable[[Tensor], Tensor] | None = None,
     progress: Progress | None = None,
 ) -> Decided:
     """Classify objects; each modality is encoded once.
@@ -216,7 +224,7 @@ def decide(
             present = {name: batch.present[name] for name in some}
             found["logits", some] = classifier.join({n: parts[n] for n in some}, present)
         if place is not None:
-            found |= {("place", (name,)): place(name, parts[name]) for name in names}
+            found |= {("place", (name,)): place(parts[name]) for name in names}
         return found
 
     found = infer(classifier, source.select(names), rows, compute, progress=progress)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from skybind.errors import ModelError
 from skybind.files import atomic_path
+from skybind.models.inference import Combination, sets_of
 from skybind.models.leaks import hash_ids
 
 #: Neighbours whose mean distance counts.
@@ -26,9 +27,8 @@ LEAST = 20
 CHUNK = 4096
 
 
-def shorten(name: str, part: Tensor) -> Tensor:
+def shorten(part: Tensor) -> Tensor:
     """Give what is kept of a modality's part of a decision, shape (B, at most `WIDTH`)."""
-    del name
     flat = part.flatten(1)
     if flat.shape[1] <= WIDTH:
         return flat
@@ -40,6 +40,31 @@ def _signs(width: int) -> Tensor:
     """A fixed random projection: distances stay as they are, to about one part in ten."""
     signs = np.random.default_rng(width).integers(0, 2, (width, WIDTH), dtype=np.int8) * 2 - 1
     return torch.from_numpy(signs.astype(np.float32) / np.float32(np.sqrt(WIDTH)))
+
+
+def choose_objects(labels: np.ndarray, teacher: np.ndarray, seed: int) -> np.ndarray:
+    """Draw the objects to keep; of training objects the rarer classes first.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (n,)
+    teacher : ndarray of bool, shape (n,)
+        Training objects; the others are validation objects.
+    seed : int
+
+    Returns
+    -------
+    ndarray of int
+        Rows: at most `TEACHERS` training objects, then at most `RULER` validation objects.
+    """
+    order = np.random.default_rng(seed).permutation(len(labels))
+    rank = np.zeros(len(labels), int)  # of each object among those of its class
+    for label in np.unique(labels):
+        own = order[labels[order] == label]
+        rank[own] = np.arange(len(own))
+    taught = order[teacher[order]]
+    taught = taught[np.argsort(rank[taught], kind="stable")][:TEACHERS]
+    return np.concatenate([taught, order[~teacher[order]][:RULER]])
 
 
 @dataclass
@@ -61,43 +86,7 @@ class Reference:
     present: dict[str, np.ndarray]
     teacher: np.ndarray
     name: np.ndarray
-    _scales: dict[tuple[str, ...], np.ndarray] = field(default_factory=dict, repr=False)
-
-    @classmethod
-    def choose(
-        cls,
-        places: dict[str, np.ndarray],
-        present: dict[str, np.ndarray],
-        labels: np.ndarray,
-        teacher: np.ndarray,
-        object_id: np.ndarray,
-        seed: int,
-    ) -> "Reference":
-        """Draw the objects to keep; of training objects the rarer classes first.
-
-        Parameters
-        ----------
-        places, present : dict of str to ndarray, first dimension n
-        labels : ndarray of int, shape (n,)
-        teacher : ndarray of bool, shape (n,)
-        object_id : ndarray of str, shape (n,)
-        seed : int
-        """
-        rng = np.random.default_rng(seed)
-        order = rng.permutation(len(labels))
-        rank = np.zeros(len(labels), int)  # of each object among those of its class
-        for label in np.unique(labels):
-            own = order[labels[order] == label]
-            rank[own] = np.arange(len(own))
-        taught = order[teacher[order]]
-        taught = taught[np.argsort(rank[taught], kind="stable")][:TEACHERS]
-        kept = np.concatenate([taught, order[~teacher[order]][:RULER]])
-        return cls(
-            {name: values[kept] for name, values in places.items()},
-            {name: flags[kept] for name, flags in present.items()},
-            teacher[kept],
-            hash_ids(object_id[kept]),
-        )
+    _known: dict[Combination, "_Taught | None"] = field(default_factory=dict, repr=False)
 
     def novelty(
         self, places: dict[str, np.ndarray], present: dict[str, np.ndarray], object_id: np.ndarray
@@ -122,67 +111,31 @@ class Reference:
             was observed, or too few objects of the reference have the same modalities.
         """
         result = np.full(len(object_id), np.nan)
-        names = [name for name in places if name in self.places]
-        if not names or not len(object_id):
+        known = {name: present[name] for name in places if name in self.places}
+        if not known or not len(object_id):
             return result
-        sets = np.stack([present[name] for name in names], axis=1)
         ids = hash_ids(object_id)
-        for some in np.unique(sets, axis=0):
-            rows = np.flatnonzero((sets == some).all(axis=1))
-            chosen = [name for name, there in zip(names, some, strict=True) if there]
-            if chosen:
-                result[rows] = self._ranks(places, chosen, ids, rows)
+        for names, rows in sets_of(known):
+            taught = self._taught(names) if names else None
+            for start in range(0, len(rows) if taught else 0, CHUNK):
+                some = rows[start : start + CHUNK]
+                assert taught is not None
+                result[some] = taught.rank(_side_by_side(places, names, some), ids[some])
         return result
 
-    def _ranks(
-        self, places: dict[str, np.ndarray], names: list[str], ids: np.ndarray, rows: np.ndarray
-    ) -> np.ndarray:
-        scale = self._scales.get(tuple(names))
-        if scale is None:
-            scale = self._scales[tuple(names)] = self._scale(names)
-        found = np.full(len(rows), np.nan)
-        for start in range(0, len(rows) if len(scale) else 0, CHUNK):
-            some = rows[start : start + CHUNK]
-            distance = self._distance(self._join(places, names, some), ids[some], names)
-            left, right = (np.searchsorted(scale, distance, side) for side in ("left", "right"))
-            found[start : start + CHUNK] = (left + right) / (2 * len(scale))
-        return found
-
-    def _scale(self, names: list[str]) -> np.ndarray:
-        """Distances of the validation objects that have some modalities, ascending."""
-        seen = np.logical_and.reduce([self.present[name] for name in names])
-        ruler = np.flatnonzero(seen & ~self.teacher)
-        if (seen & self.teacher).sum() < max(LEAST, NEIGHBOURS + 1) or len(ruler) < LEAST:
-            return np.zeros(0)
-        own = self._join(self.places, names, ruler)
-        return np.sort(self._distance(own, self.name[ruler], names))
-
-    def _distance(self, asked: np.ndarray, ids: np.ndarray, names: list[str]) -> np.ndarray:
-        """Mean of 1 - cosine to the nearest training objects, the object itself left out."""
-        seen = np.logical_and.reduce([self.present[name] for name in names])
-        taught = np.flatnonzero(seen & self.teacher)
-        near = torch.from_numpy(self._join(self.places, names, taught))
-        cosine = torch.from_numpy(asked) @ near.T
-        order = np.argsort(self.name[taught])
-        place = np.searchsorted(self.name[taught], ids, sorter=order).clip(max=len(taught) - 1)
-        own = np.flatnonzero(self.name[taught][order[place]] == ids)
-        cosine[own, order[place[own]]] = -torch.inf
-        best = cosine.topk(NEIGHBOURS, dim=1).values.numpy()
-        return np.asarray(1 - best.mean(axis=1), np.float64)
-
-    @staticmethod
-    def _join(
-        places: dict[str, np.ndarray],
-        names: list[str],
-        rows: np.ndarray,
-    ) -> np.ndarray:
-        """Unit vectors of the modalities side by side, so that a product is the mean cosine."""
-        parts = []
-        for name in names:
-            own = places[name][rows].astype(np.float32)
-            length = np.linalg.norm(own, axis=1, keepdims=True)
-            parts.append(own / np.maximum(length, 1e-12) / np.sqrt(np.float32(len(names))))
-        return np.concatenate(parts, axis=1)
+    def _taught(self, names: Combination) -> "_Taught | None":
+        """Those with some modalities; None if there are too few. Found once for each set."""
+        if names not in self._known:
+            seen = np.logical_and.reduce([self.present[name] for name in names])
+            near, ruler = np.flatnonzero(seen & self.teacher), np.flatnonzero(seen & ~self.teacher)
+            found = None
+            if len(near) >= max(LEAST, NEIGHBOURS + 1) and len(ruler) >= LEAST:
+                near = near[np.argsort(self.name[near])]
+                vectors = torch.from_numpy(_side_by_side(self.places, names, near))
+                found = _Taught(vectors, self.name[near])
+                found.learn_scale(_side_by_side(self.places, names, ruler), self.name[ruler])
+            self._known[names] = found
+        return self._known[names]
 
     def write(self, path: Path) -> None:
         """Write everything to one file."""
@@ -212,3 +165,43 @@ class Reference:
             raise ModelError(
                 f"{path} is damaged ({error}): delete it, and classify by the run again."
             ) from error
+
+
+@dataclass
+class _Taught:
+    """Training objects that have some modalities, and how far validation objects lie from them."""
+
+    vectors: Tensor
+    name: np.ndarray  # ascending
+    scale: np.ndarray = field(default_factory=lambda: np.zeros(0))
+
+    def learn_scale(self, vectors: np.ndarray, ids: np.ndarray) -> None:
+        """Measure the validation objects."""
+        self.scale = np.sort(self._distance(vectors, ids))
+
+    def rank(self, vectors: np.ndarray, ids: np.ndarray) -> np.ndarray:
+        """Share of the validation objects that lie nearer, ties counted half, shape (n,)."""
+        distance = self._distance(vectors, ids)
+        left, right = (np.searchsorted(self.scale, distance, side) for side in ("left", "right"))
+        return np.asarray((left + right) / (2 * len(self.scale)))
+
+    def _distance(self, vectors: np.ndarray, ids: np.ndarray) -> np.ndarray:
+        """Mean of 1 - cosine to the nearest training objects, the object itself left out."""
+        cosine = torch.from_numpy(vectors) @ self.vectors.T
+        place = np.searchsorted(self.name, ids).clip(max=len(self.name) - 1)
+        own = np.flatnonzero(self.name[place] == ids)
+        cosine[own, place[own]] = -torch.inf
+        best = cosine.topk(NEIGHBOURS, dim=1).values.numpy()
+        return np.asarray(1 - best.mean(axis=1), np.float64)
+
+
+def _side_by_side(
+    places: dict[str, np.ndarray], names: Combination, rows: np.ndarray
+) -> np.ndarray:
+    """Unit vectors of the modalities side by side, so that a product is the mean cosine."""
+    parts = []
+    for name in names:
+        own = places[name][rows].astype(np.float32)
+        length = np.linalg.norm(own, axis=1, keepdims=True)
+        parts.append(own / np.maximum(length, 1e-12) / np.sqrt(np.float32(len(names))))
+    return np.concatenate(parts, axis=1)

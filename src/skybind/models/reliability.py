@@ -13,7 +13,8 @@ from skybind.measures.calibration import pool_weights
 from skybind.modalities.source import BatchSource
 from skybind.models.classifier import Classifier
 from skybind.models.inference import decide
-from skybind.models.reference import Reference, shorten
+from skybind.models.leaks import hash_ids
+from skybind.models.reference import Reference, choose_objects, shorten
 
 #: A classifier whose logits tell nothing is not divided by more than the inverse of this.
 LEAST_WEIGHT = 1e-3
@@ -95,23 +96,25 @@ def measure_reliability(
     seed : int
         Draws the reference.
     """
-    every = np.concatenate([rows["train"], rows["validation"]])
-    teacher = np.arange(len(every)) < len(rows["train"])
-    decided = decide(classifier, source, every, place=shorten)
-    held = rows["validation"]
-    of_sets = decide(classifier, source, held, combinations=True).logits
-    calibration = Calibration(
-        temperature={"+".join(s): _temperature(v, labels[held]) for s, v in of_sets.items()},
-        n_objects=len(held),
-        left_out=dict(left_out),
-    )
-    reference = Reference.choose(
-        decided.places,
-        decided.present,
-        labels[every],
-        teacher,
-        object_id[every],
-        seed,
+    train, held = rows["train"], rows["validation"]
+    every = np.concatenate([train, held])
+    kept = choose_objects(labels[every], np.arange(len(every)) < len(train), seed)
+    taught = train[kept[kept < len(train)]]
+    # each object is encoded once: the chosen training objects, then all validation objects
+    asked = np.concatenate([taught, held])
+    decided = decide(classifier, source, asked, combinations=True, place=shorten)
+    temperature = {
+        "+".join(names): _temperature(logits[len(taught) :], labels[held])
+        for names, logits in decided.logits.items()
+    }
+    calibration = Calibration(temperature=temperature, n_objects=len(held), left_out=dict(left_out))
+    ruler = kept[kept >= len(train)] - len(train)  # among the validation objects
+    rest = np.concatenate([np.arange(len(taught)), len(taught) + ruler])
+    reference = Reference(
+        {name: values[rest] for name, values in decided.places.items()},
+        {name: flags[rest] for name, flags in decided.present.items()},
+        np.arange(len(rest)) < len(taught),
+        hash_ids(object_id[asked[rest]]),
     )
     return Reliability(calibration, reference)
 
