@@ -5,7 +5,7 @@ import pytest
 
 from skybind.simulate.galaxies import camera
 
-FIELD_IMAGE = Path(__file__).parents[5] / "shared/data/galaxies/astroclip_history/test_image.fits"
+FIELD_IMAGE = Path(__file__).parents[4] / "shared/data/galaxies/astroclip_history/test_image.fits"
 
 
 def sky(n=4):

@@ -10,7 +10,7 @@ from skybind.simulate.galaxies import bandpasses, population
 from skybind.simulate.galaxies.light import shine
 from skybind.simulate.galaxies.ssp import WAVELENGTH
 
-REAL = Path(__file__).parents[5] / "shared/data/galaxies"
+REAL = Path(__file__).parents[4] / "shared/data/galaxies"
 
 
 def break_of(wavelength, flux):
