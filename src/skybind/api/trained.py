@@ -190,11 +190,18 @@ class Run(StoredRun):
         place = data.path if isinstance(data, Dataset) else data
         return super().start(config, place, out, split=split)
 
-    def pretrain(self) -> Model:
-        """Bind the modalities, without labels; gives the best model by validation loss."""
+    def pretrain(self, start: "Model | str | Path | None" = None) -> Model:
+        """Bind the modalities, without labels; gives the best model by validation loss.
+
+        Parameters
+        ----------
+        start : Model, str or Path, optional
+            Begin from the weights of another model, or of another run's (its folder), as far as
+            they fit.
+        """
         from skybind.runs.steps import run_pretraining
 
-        return Model.open(run_pretraining(self).folder)
+        return Model.open(run_pretraining(self, start=start).folder)
 
     def finetune(
         self,

@@ -18,6 +18,7 @@ from skybind.cli.options import (
     read_config,
     read_split,
 )
+from skybind.errors import ConfigError
 
 app = Commands()
 
@@ -61,6 +62,14 @@ def pretrain(
             help="Take AstroM3's published weights (.safetensors, .pth), train nothing.",
         ),
     ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            "--start",
+            help="Begin from another model's weights, as far as they fit (its folder, or its "
+            "run's).",
+        ),
+    ] = None,
 ) -> None:
     """Bind the modalities, without labels; the model is written to RUN/pretrain/model.
 
@@ -71,11 +80,13 @@ def pretrain(
     from skybind.runs.steps import adopt_published, run_pretraining
 
     started = Run.start(read_config(config, sets, seed), data, out, split=read_split(split))
+    if weights is not None and start is not None:
+        raise ConfigError("Published weights are taken whole: give --weights or --start.")
     if weights is not None:
         adopt_published(started, weights)
         typer.echo("What the published model was trained on is not known: leaks cannot be refused.")
     else:
-        run_pretraining(started, resume=resume)
+        run_pretraining(started, resume=resume, start=start)
     typer.echo(f"The model is in {started.paths.model}.")
 
 

@@ -120,6 +120,11 @@ class Modality(ABC):
         """What an encoder of this modality gets."""
 
     @property
+    def channel_names(self) -> list[str]:
+        """What each channel holds: two channels of one name mean the same."""
+        return [str(channel) for channel in range(self.shape.channels)]
+
+    @property
     def augments(self) -> bool:
         """Whether two training views of one object differ, as a pair with itself needs."""
         return False

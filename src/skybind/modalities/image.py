@@ -154,6 +154,10 @@ class Image(Modality):
         return InputShape(channels=channels, length=self.options.crop)
 
     @property
+    def channel_names(self) -> list[str]:
+        return ["red", "green", "blue"] if self.options.stretch == "rgb" else self.bands
+
+    @property
     def augments(self) -> bool:
         o = self.options
         zoomed = o.zoom != (1, 1)

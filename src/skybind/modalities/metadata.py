@@ -101,6 +101,11 @@ class Metadata(Modality):
         return InputShape(channels=factor * len(self.features), length=None)
 
     @property
+    def channel_names(self) -> list[str]:
+        flags = [f"{name} missing" for name in self.features] if self.options.missing_flags else []
+        return [*self.features, *flags]
+
+    @property
     def augments(self) -> bool:
         return self.options.drop > 0
 

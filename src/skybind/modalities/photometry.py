@@ -139,6 +139,13 @@ class Photometry(Modality):
         return InputShape(channels=channels + phase, length=self.options.length)
 
     @property
+    def channel_names(self) -> list[str]:
+        levels = [f"{band} {what}" for band in self.bands for what in ("level", "amplitude")]
+        constants = [*self.features, *levels, "log MAD", "time span"]
+        phase = [f"phase {n}" for n in range(PHASE_CHANNELS)] if self.options.phase else []
+        return ["time", "flux", "error", *constants, *self.bands, *phase]
+
+    @property
     def augments(self) -> bool:
         return True  # longer curves are cropped at random
 

@@ -119,6 +119,10 @@ class Spectrum(Modality):
         return InputShape(channels=len(self.options.channels), length=len(self.grid))
 
     @property
+    def channel_names(self) -> list[str]:
+        return list(self.options.channels)
+
+    @property
     def augments(self) -> bool:
         return self.options.noise > 0 or self.options.hide > 0
 

@@ -21,11 +21,13 @@ from skybind.models.inference import embed_source
 from skybind.models.model import Model
 from skybind.models.published import load_published
 from skybind.models.saving import save_model
+from skybind.models.starting import take_weights, taken_as_dict
 from skybind.once import forget, once
 from skybind.progress import VERBOSE, progress_bar, say, step
 from skybind.runs.cases import Case, options_of
 from skybind.runs.layout import RunPaths, TrainedPaths, model_folder
 from skybind.runs.run import Run, is_pretrained
+from skybind.runs.starting import find_start, start_note
 from skybind.training.finetune import finetune, inverse_weights
 from skybind.training.pretrain import pretrain
 
@@ -39,7 +41,9 @@ def pair_counts(run: Run, part: str) -> dict[str, int]:
     }
 
 
-def run_pretraining(run: Run, *, resume: bool = True) -> Model:
+def run_pretraining(
+    run: Run, *, resume: bool = True, start: Model | str | Path | None = None
+) -> Model:
     """Pre-train the run's binder, unless that is done; gives the best model by validation loss.
 
     Parameters
@@ -47,22 +51,41 @@ def run_pretraining(run: Run, *, resume: bool = True) -> Model:
     run : Run
     resume : bool
         Go on from the last epoch if pre-training was interrupted; otherwise start anew.
+    start : Model, str or Path, optional
+        Begin from the weights of another model (or of the run in this folder), as far as they
+        fit; the preprocessing is fitted on this run's training objects all the same.
+
+    Raises
+    ------
+    ConfigError
+        If the run's pre-training was begun otherwise.
+    ModelError
+        If no weight of `start` fits.
+    LeakError
+        If `start` was trained on objects that this run validates or tests on.
     """
     run.prepare()
     if not resume:
         _forget_pretraining(run)
     paths = run.paths.pretraining
+    begin = find_start(run, start)
     if is_pretrained(paths):
         say(f"pre-trained before: {paths.model}", VERBOSE)
     else:
-        once(paths.folder, {}, partial(_pretrain, run, resume))
+        key = {} if begin is None else {"start": start_note(run, begin)}
+        once(paths.folder, key, partial(_pretrain, run, resume, begin))
     return Model.open(paths.model)
 
 
-def _pretrain(run: Run, resume: bool) -> dict[str, Any]:
+def _pretrain(run: Run, resume: bool, start: Model | None) -> dict[str, Any]:
     """Train and save the binder; gives the result."""
     paths, source = run.paths.pretraining, run.source
     binder = build_binder(run.config, run.shapes)
+    taken = {}
+    if start is not None:
+        taken = take_weights(binder, run.modalities, start)
+        said = "; ".join(entry.sentence(name) for name, entry in taken.items())
+        say(f"pre-training begins from the weights in {start.folder}: {said}")
     bound = np.logical_or.reduce(
         [source.present(a) & source.present(b) for a, b in run.config.pairs]
     )
@@ -79,6 +102,7 @@ def _pretrain(run: Run, resume: bool) -> dict[str, Any]:
         seed=run.config.seed,
         symmetric=run.config.model.loss,
         resume=resume,
+        start=None if start is None else start.identity["weights"],
     )
     save_model(
         paths.model,
@@ -87,9 +111,11 @@ def _pretrain(run: Run, resume: bool) -> dict[str, Any]:
         modalities=run.modalities,
         schema=run.dataset.schema,
         trained_on=run.dataset.object_ids[rows["train"]],
+        trained_before=None if start is None else start.trained_on,
         identity={**run.identity, "epoch": result.best_epoch},
     )
-    return {**asdict(result), "n_parameters": sum(p.numel() for p in binder.parameters())}
+    result_note = {**asdict(result), "n_parameters": sum(p.numel() for p in binder.parameters())}
+    return result_note if start is None else {**result_note, "taken": taken_as_dict(taken)}
 
 
 def adopt_published(run: Run, weights: str | Path) -> Model:

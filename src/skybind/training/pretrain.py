@@ -27,6 +27,7 @@ def pretrain(
     symmetric: Symmetric = "sum",
     resume: bool = False,
     on_save: OnSave | None = None,
+    start: str | None = None,
 ) -> TrainingResult:
     """Pre-train a binder and leave the weights of the lowest validation loss in it.
 
@@ -55,6 +56,8 @@ def pretrain(
         Go on from `out/last.ckpt` if there is one.
     on_save : callable, optional
         Called with the path of `best.safetensors` whenever it was written.
+    start : str, optional
+        Hash of the weights that it begins from, if they are another model's.
 
     Returns
     -------
@@ -67,7 +70,7 @@ def pretrain(
     ModelError
         If a loss is not finite, or `resume` finds the checkpoint of another run.
     """
-    task = _Pretraining(binder, source, split_rows, symmetric)
+    task = _Pretraining(binder, source, split_rows, symmetric, start)
     return fit(task, options, Path(out), seed=seed, resume=resume, on_save=on_save)
 
 
@@ -81,7 +84,9 @@ class _Pretraining(Task):
         source: Source,
         split_rows: Mapping[str, np.ndarray],
         symmetric: Symmetric,
+        start: str | None,
     ) -> None:
+        self.start_hash = start
         self.module, self.binder = binder, binder
         self.symmetric = symmetric
         self.pairs = [(a, b) for a, b in binder.pairs]
@@ -150,4 +155,6 @@ class _Pretraining(Task):
             }
 
     def identity(self) -> dict[str, object]:
-        return {"pairs": [list(pair) for pair in self.pairs], "symmetric": self.symmetric}
+        begun = {} if self.start_hash is None else {"start": self.start_hash}
+        pairs = [list(pair) for pair in self.pairs]
+        return {"pairs": pairs, "symmetric": self.symmetric, **begun}
