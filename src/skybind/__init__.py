@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from skybind.data.dataset import Dataset
     from skybind.embeddings.store import Embeddings
     from skybind.errors import ConfigError, DataError, LeakError, ModelError, SkybindError
+    from skybind.lightcurves.stored import compute_features
     from skybind.progress import set_verbosity
     from skybind.simulate.write import write_galaxies as simulate_galaxies
     from skybind.simulate.write import write_stars as simulate_stars
@@ -36,6 +37,7 @@ _PLACES = {
     "ModelError": "skybind.errors",
     "Run": "skybind.api",
     "SkybindError": "skybind.errors",
+    "compute_features": "skybind.lightcurves.stored",
     "import_survey": "skybind.api",
     "load": "skybind.api",
     "load_config": "skybind.config.load",
@@ -57,6 +59,7 @@ __all__ = [
     "Run",
     "SkybindError",
     "__version__",
+    "compute_features",
     "import_survey",
     "load",
     "load_config",

@@ -6,11 +6,13 @@ import re
 import numpy as np
 import pytest
 
+from skybind.config.backbone import BackboneConfig
 from skybind.config.schema import Config
 from skybind.data.computed import ComputedTable, write_computed
 from skybind.errors import ConfigError, DataError
 from skybind.lightcurves import stored
 from skybind.lightcurves.stored import compute_features
+from skybind.runs.backbones import pretrain_backbone
 from skybind.runs.run import Run
 from tests.lightcurves.made_up import sines, write_curves
 
@@ -188,3 +190,28 @@ def test_features_that_are_named_are_computed(survey, tmp_path):
     run = Run.start(named, survey, tmp_path / "run")
     expected = ["photometry_amplitude", "photometry_std"]
     assert run.modalities["photometry"].features == expected
+
+
+BACKBONE = {
+    "modality": {
+        "kind": "photometry",
+        "preprocessing": {"length": 60, "phase": True, "drop": 0.3, "features": ["amplitude"]},
+        "encoder": {"name": "folded", "bins": 32, "width": 8, "blocks": 1, "hidden": 8},
+    },
+    "moco": {"queue": 16},
+    "training": {"epochs": 1, "batch_size": 16, "warmup_epochs": 0},
+}
+
+
+def test_a_backbone_of_light_curves_has_its_columns_computed_and_keeps_to_them(
+    survey, tmp_path, told, read_only
+):
+    made = BackboneConfig.model_validate(BACKBONE)
+    pretrain_backbone(made, survey, tmp_path / "backbone")
+    assert "modality folds its light curves" in told.text
+    assert (tmp_path / "backbone" / TABLE).exists()
+    note = json.loads((tmp_path / "backbone" / "dataset.json").read_text())
+    assert "photometry_period" in note["computed"]["photometry"]["columns"]
+    told.clear()
+    pretrain_backbone(made, survey, tmp_path / "backbone")  # done already
+    assert "lacks" not in told.text

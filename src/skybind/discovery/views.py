@@ -18,7 +18,9 @@ from skybind.discovery.page_data import (
 from skybind.drawing.from_dataset import load_examples, observed_spectra
 from skybind.embeddings.store import Embeddings
 from skybind.evaluation.targets import targets_of
+from skybind.lightcurves.columns import ALIASES, FAP
 from skybind.measures.neighbours import nearest
+from skybind.modalities.computed import PERIOD
 from skybind.runs.run import Run
 
 NEIGHBOURS = 6
@@ -105,10 +107,15 @@ def _objects(run: Run, embeddings: Embeddings, label: np.ndarray, top: int) -> l
 
 
 def _catalogue(dataset: Dataset, row: int) -> dict[str, str]:
-    """The flat columns of one object as text with units; those not known are left out."""
+    """The flat columns of one object as text with units; those not known are left out.
+
+    Of what was computed from its light curves the period alone, with significance and aliases.
+    """
     written = {}
     for name, column in dataset.schema.columns.items():
         if column.role in ("id", "observation") or name not in dataset.arrow_schema.names:
+            continue
+        if column.attributes.get("quantity", PERIOD) not in (PERIOD, FAP, *ALIASES):
             continue
         value = dataset.column(name, np.array([row]))[0]
         if isinstance(value, float | np.floating):

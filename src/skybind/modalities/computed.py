@@ -125,8 +125,9 @@ def choose_columns(
 def _named(name: str, offered: list[str], computed: Mapping[str, str], where: str) -> str:
     """Return the column of that name, or the computed one that holds the quantity."""
     if name not in offered and name not in computed:
+        known = [*offered, *computed]
+        hint = nearest(name, known) if known else "it has none."
         raise ConfigError(
-            f"modalities.{where}: the dataset has no photometry feature '{name}': "
-            f"{nearest(name, [*offered, *computed])}"
+            f"modalities.{where}: the dataset has no photometry feature '{name}': {hint}"
         )
     return name if name in offered else computed[name]

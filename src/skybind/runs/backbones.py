@@ -1,6 +1,7 @@
 """Making a backbone: an encoder trained on one modality of a dataset, without labels."""
 
 import json
+import os
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,12 @@ from skybind.files import atomic_path, write_json, write_text
 from skybind.models.backbones import save_backbone
 from skybind.once import note_of, once
 from skybind.runs.choosing import choose_split
+from skybind.runs.columns import (
+    columns_to_compute,
+    compute_first,
+    note_columns,
+    open_as_noted,
+)
 from skybind.runs.layout import BackbonePaths
 from skybind.runs.workshop import Workshop, encoder_options, probe_encoder
 
@@ -94,9 +101,15 @@ def pretrain_backbone(
     DataError
         If the dataset cannot be used.
     """
-    paths, dataset = BackbonePaths(Path(out)), Dataset.open(data)
+    paths = BackbonePaths(Path(out))
     if paths.config.exists():
         config = as_begun(config, paths.config)
+        noted = json.loads(paths.dataset.read_text()).get("computed", {})
+        dataset = open_as_noted(Path(data), paths.features, noted)
+    else:
+        dataset = Dataset.open(data)
+        needed = columns_to_compute({"modality": config.modality}, dataset)
+        dataset = compute_first(dataset, needed, paths.features)
     workshop = Workshop(config, dataset, paths)
     chosen = _begin(workshop, data, split)
     note = note_of(paths.folder)
@@ -176,7 +189,7 @@ def _begin(workshop: Workshop, data: str | Path, split: Split | None) -> Split:
     folder = paths.folder
     chosen = choose_split(config, dataset, split)
     if not paths.config.exists():
-        if folder.exists() and any(folder.iterdir()):
+        if folder.exists() and any(path != paths.features for path in folder.iterdir()):
             raise ConfigError(f"{folder} holds other files: choose an empty or a new folder.")
         with atomic_path(folder) as temporary:
             temporary.mkdir(parents=True)
@@ -184,9 +197,15 @@ def _begin(workshop: Workshop, data: str | Path, split: Split | None) -> Split:
             chosen.write(begun.split)
             write_json(
                 begun.dataset,
-                {"data": str(Path(data).resolve()), "fingerprint": dataset.fingerprint},
+                {
+                    "data": str(Path(data).resolve()),
+                    "fingerprint": dataset.fingerprint,
+                    "computed": note_columns(dataset),
+                },
             )
             write_text(begun.config, dump_config(config))
+            if paths.features.exists():
+                os.replace(paths.features, begun.features)
         return chosen
     old = load_backbone_config(paths.config).model_dump(exclude=_FREE)
     new = config.model_dump(exclude=_FREE)

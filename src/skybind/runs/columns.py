@@ -4,15 +4,15 @@ What a configuration reads may depend on the columns that the dataset has. So a 
 that were there when it was started, and sees these alone, whatever is computed later.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from skybind.config import Config
 from skybind.config.load import validate
+from skybind.config.schema import ModalityConfig
 from skybind.data.computed import FOLDER, ComputedTable
 from skybind.data.dataset import Dataset
 from skybind.data.schema import ID, DatasetSchema
@@ -26,7 +26,6 @@ from skybind.modalities.computed import computed_name
 from skybind.modalities.kinds import modality_class
 from skybind.modalities.photometry import Photometry, PhotometryOptions
 from skybind.progress import say
-from skybind.runs.layout import RunPaths
 
 FEW = 0.9  # share of light curves with a period of the catalogue, below which it is said
 
@@ -38,22 +37,19 @@ Noted = Mapping[str, Mapping[str, Any]]
 class _Reader:
     """A modality of light curves that folds them, or reads what is computed from them."""
 
-    name: str
+    where: str
     column: str
     options: PhotometryOptions
     folds: bool
 
-    @property
-    def where(self) -> str:
-        return f"modalities.{self.name}"
 
-
-def columns_to_compute(config: Config, dataset: Dataset) -> dict[str, str]:
-    """Return the light curves whose columns a configuration needs and the dataset lacks.
+def columns_to_compute(entries: Mapping[str, ModalityConfig], dataset: Dataset) -> dict[str, str]:
+    """Return the light curves whose columns modalities need and the dataset lacks.
 
     Parameters
     ----------
-    config : Config
+    entries : mapping of str to ModalityConfig
+        By where they stand in the configuration, such as `modalities.photometry`.
     dataset : Dataset
 
     Returns
@@ -62,7 +58,7 @@ def columns_to_compute(config: Config, dataset: Dataset) -> dict[str, str]:
         Column of the light curves -> why, as half a sentence.
     """
     needed: dict[str, str] = {}
-    for reader in _readers(config, dataset):
+    for reader in _readers(entries, dataset):
         if _lacks(reader, dataset):
             doing = "folds its light curves" if reader.folds else "reads features of light curves"
             needed.setdefault(reader.column, f"{reader.where} {doing}")
@@ -78,22 +74,22 @@ def expected_schema(dataset: Dataset, needed: Collection[str]) -> DatasetSchema:
     return schema
 
 
-def compute_first(dataset: Dataset, needed: Mapping[str, str], folder: Path) -> Dataset:
+def compute_first(dataset: Dataset, needed: Mapping[str, str], beside: Path) -> Dataset:
     """Compute the columns that `columns_to_compute` named, and open the dataset with them.
 
-    They are kept in the dataset's folder or, where that cannot be written, in the run's.
+    They are kept in the dataset's folder or, where that cannot be written, with the run.
 
     Parameters
     ----------
     dataset : Dataset
     needed : mapping
-    folder : Path
-        Of the run that is about to be started.
+    beside : Path
+        Folder for them in that of the run that is about to be started.
     """
     if not needed:
         return dataset
     path = dataset.path
-    place = path / FOLDER if is_writable(path) else RunPaths(folder).features
+    place = path / FOLDER if is_writable(path) else beside
     for why in needed.values():
         key = f"{why.split()[0]}.preprocessing.periods"
         say(
@@ -113,8 +109,17 @@ def note_columns(dataset: Dataset) -> dict[str, dict[str, Any]]:
     }
 
 
-def open_as_noted(path: Path, folder: Path, noted: Noted) -> Dataset:
+def open_as_noted(path: Path, beside: Path, noted: Noted) -> Dataset:
     """Open a run's dataset with the computed columns that were there when it was started.
+
+    Parameters
+    ----------
+    path : Path
+        Of the dataset.
+    beside : Path
+        Folder of computed columns in that of the run; it need not exist.
+    noted : mapping
+        What `note_columns` gave.
 
     Raises
     ------
@@ -123,22 +128,22 @@ def open_as_noted(path: Path, folder: Path, noted: Noted) -> Dataset:
     """
     tables = []
     for observation, entry in noted.items():
-        table = _find(path, folder, observation, entry)
+        table = _find([beside, path / FOLDER], observation, entry)
         if table is None:
             raise DataError(
-                f"The run in {folder} reads periods and features of '{observation}' that {path} "
-                "does not have, or not any more by the same definition: compute them with the "
-                "skybind that started the run ('skybind data features'), or start a new run."
+                f"The run in {beside.parent} reads periods and features of '{observation}' that "
+                f"{path} does not have, or not any more by the same definition: compute them with "
+                "the skybind that started the run ('skybind data features'), or start a new run."
             )
         tables.append(table)
     return Dataset.open(path, tables)
 
 
 def _find(
-    path: Path, folder: Path, observation: str, entry: Mapping[str, Any]
+    places: Sequence[Path], observation: str, entry: Mapping[str, Any]
 ) -> ComputedTable | None:
-    """Return the columns that were noted, from beside the run or from the dataset."""
-    for place in (RunPaths(folder).features, path / FOLDER):
+    """Return the columns that were noted, from the first place that has them."""
+    for place in places:
         file = place / f"{observation}.parquet"
         if file.exists():
             table = ComputedTable.open(file)
@@ -153,12 +158,11 @@ def _hash(table: ComputedTable) -> str:
     return json_hash({name: column.attributes for name, column in table.columns.items()})
 
 
-def _readers(config: Config, dataset: Dataset) -> Iterator[_Reader]:
-    for name, entry in config.modalities.items():
-        if modality_class(entry.kind or name) is not Photometry:
+def _readers(entries: Mapping[str, ModalityConfig], dataset: Dataset) -> Iterator[_Reader]:
+    for where, entry in entries.items():
+        if modality_class(entry.kind or where.rpartition(".")[2]) is not Photometry:
             continue
-        where = f"modalities.{name}.preprocessing"
-        options = validate(PhotometryOptions, entry.preprocessing, where)
+        options = validate(PhotometryOptions, entry.preprocessing, f"{where}.preprocessing")
         column = entry.column or Photometry.kind
         if options.periods not in ("auto", "computed") or column not in dataset.schema.observations:
             continue
@@ -167,7 +171,7 @@ def _readers(config: Config, dataset: Dataset) -> Iterator[_Reader]:
         made = {*FEATURES, *(computed_name(column, quantity) for quantity in FEATURES)}
         asked = [f for f in options.features or [] if f in made and f not in known]
         if folds or asked or options.periods == "computed":
-            yield _Reader(name, column, options, folds)
+            yield _Reader(where, column, options, folds)
 
 
 def _lacks(reader: _Reader, dataset: Dataset) -> bool:

@@ -99,7 +99,8 @@ class Run:
             return cls._go_on(config, dataset.path, folder, split)
         config = fit_to_data(config, dataset)
         # all that can be wrong with the configuration is found before anything is written
-        needed = columns_to_compute(config, dataset)
+        entries = {f"modalities.{name}": entry for name, entry in config.modalities.items()}
+        needed = columns_to_compute(entries, dataset)
         binder = _check(config, expected_schema(dataset, needed))
         if folder.exists() and any(path != paths.features for path in folder.iterdir()):
             raise ConfigError(
@@ -110,7 +111,7 @@ class Run:
         refuse_backbone_leaks(binder, dataset.object_ids, chosen)
         _check_cases(run)
         tell_classes(config, dataset)
-        run.dataset = compute_first(dataset, needed, folder)
+        run.dataset = compute_first(dataset, needed, paths.features)
         started_on = RunStatus(
             str(dataset.path.resolve()),
             dataset.fingerprint,
@@ -125,7 +126,7 @@ class Run:
             write_status(temporary, started_on)
             if paths.features.exists():
                 os.replace(paths.features, RunPaths(temporary).features)
-        run.dataset = open_as_noted(dataset.path, folder, started_on.computed)
+        run.dataset = open_as_noted(dataset.path, paths.features, started_on.computed)
         return run
 
     @classmethod
@@ -166,7 +167,7 @@ class Run:
                 f"The dataset at {path} is not the one that the run in {folder} was "
                 f"started on (fingerprint {state}, then {status.fingerprint})."
             )
-        dataset = open_as_noted(path, folder, status.computed)
+        dataset = open_as_noted(path, paths.features, status.computed)
         config = load_config(paths.config)
         split = Split.read(paths.split).align(dataset.object_ids)
         return cls(folder, config, dataset, split)
