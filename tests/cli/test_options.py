@@ -1,3 +1,4 @@
+import subprocess
 import sys
 
 import pytest
@@ -7,6 +8,7 @@ from typer.testing import CliRunner
 
 from skybind.cli import app
 from skybind.cli.options import print_rich
+from skybind.data.info import dataset_info
 from skybind.progress import set_verbosity, verbosity
 from tests.progress.terminal import in_terminal, plain_lines
 
@@ -67,3 +69,21 @@ def test_a_table_fits_a_terminal_and_loses_nothing():
     assert columns[1:4] == ["0.123456", "0.234567", "0.345678"]
     assert columns[4].replace(" ", "") == REASON.replace(" ", "")
     assert "…" not in text
+
+
+def test_what_a_dataset_holds_fits_a_terminal_and_is_whole_in_a_pipe(stars):
+    command = [sys.executable, "-m", "skybind", "data", "info", str(stars)]
+    code, text = in_terminal(command)
+    assert code == 0, text
+    assert max(map(len, plain_lines(text))) <= 60
+    piped = subprocess.run(command, capture_output=True, text=True, timeout=300).stdout
+    info = dataset_info(stars)
+    cells = {cell.strip() for line in piped.splitlines() for cell in line.split("│")}
+    for name, modality in info.modalities.items():
+        assert {name, modality.kind, f"{modality.objects:,}"} <= cells
+    assert {" + ".join(names) or "nothing" for names in info.overlaps} <= cells
+    assert any(line.rstrip().endswith(info.provenance) for line in piped.splitlines())
+    assert "…" not in piped
+    # and what is folded is all there
+    for name in (*info.modalities, *info.labels["label"]):
+        assert name in text

@@ -4,7 +4,17 @@ import time
 
 import pytest
 
-from skybind.progress import Work, muted, preparing, progress_bar, set_verbosity, step, task, work
+from skybind.progress import (
+    Work,
+    muted,
+    preparing,
+    progress_bar,
+    set_verbosity,
+    step,
+    task,
+    told_elsewhere,
+    work,
+)
 
 
 @pytest.fixture
@@ -169,3 +179,12 @@ def test_the_time_that_it_lasts(monkeypatch):
     assert drawing.line == "drawing: for 12 s"
     clock[0] = 168.0
     assert drawing.line == "drawing: for 1 min 08 s"
+
+
+def test_another_process_tells_it(capsys, talking, impatient):
+    with step("a trial", told=False):
+        with told_elsewhere():
+            time.sleep(0.1)
+        assert lines(capsys) == []
+        time.sleep(0.08)
+    assert lines(capsys)[0].startswith("a trial: for")

@@ -18,7 +18,7 @@ from skybind.progress.messages import (
     speaking,
     verbosity,
 )
-from skybind.progress.work import Work, preparing, progress_bar, step, task
+from skybind.progress.work import Work, preparing, progress_bar, step, task, told_elsewhere
 
 __all__ = [
     "VERBOSE",
@@ -34,5 +34,6 @@ __all__ = [
     "speaking",
     "step",
     "task",
+    "told_elsewhere",
     "verbosity",
 ]

@@ -191,6 +191,24 @@ def preparing(name: str, total: int, folder: Path) -> Iterator[Callable[[int], N
         yield report
 
 
+@contextmanager
+def told_elsewhere() -> Iterator[None]:
+    """Be silent while a process that this one has started tells how it goes."""
+    global _elsewhere, _screen
+    with _lock:
+        _elsewhere += 1
+        if _screen is not None:
+            _screen.close()
+            _screen = None
+    try:
+        yield
+    finally:
+        with _lock:
+            _elsewhere -= 1
+            handler.last = time.monotonic()
+            _open_screen()
+
+
 class _Ticker(threading.Thread):
     """Looks at the clock while anything is under way."""
 
@@ -202,7 +220,7 @@ class _Ticker(threading.Thread):
         """Break silences, and let the time on the screen go on."""
         while not self._end.wait(TICK):
             works = _drawn() or list(_under_way)
-            if not works:
+            if not works or _elsewhere:
                 continue
             if time.monotonic() - handler.last >= SILENCE:
                 outer = f"{works[0].title}, " if len(works) > 1 else ""
@@ -216,17 +234,22 @@ class _Ticker(threading.Thread):
 
 
 def _open(work: Work) -> None:
-    global _ticker, _screen
+    global _ticker
     with _lock:
         _under_way.append(work)
         if _ticker is None:
             handler.last = time.monotonic()
             _ticker = _Ticker()
             _ticker.start()
-        if _screen is None and work.drawn and draws():
-            _screen = make_screen()
-        if _screen is not None:
-            _screen.draw(_drawn())
+        _open_screen()
+
+
+def _open_screen() -> None:
+    global _screen
+    if _screen is None and not _elsewhere and _drawn() and draws():
+        _screen = make_screen()
+    if _screen is not None:
+        _screen.draw(_drawn())
 
 
 def _close(work: Work) -> None:
@@ -258,5 +281,6 @@ def _drawn() -> list[Work]:
 
 _lock = threading.Lock()
 _under_way: list[Work] = []
+_elsewhere = 0
 _ticker: _Ticker | None = None
 _screen: Screen | None = None

@@ -20,7 +20,7 @@ import torch
 
 from skybind.config.training import TrainingOptions
 from skybind.errors import DataError, ModelError, SkybindError
-from skybind.progress import VERBOSE, hush, say, set_verbosity, verbosity
+from skybind.progress import VERBOSE, hush, say, set_verbosity, told_elsewhere, verbosity
 from skybind.training.averaging import MovingAverage
 from skybind.training.batches import (
     Sample,
@@ -41,6 +41,7 @@ from skybind.training.checkpoint import (
 )
 from skybind.training.distributed import average_gradients, broadcast_module
 from skybind.training.launch import keep_freed_memory, make_fabric, quiet, silence
+from skybind.training.launcher import processes
 from skybind.training.metrics import Meter
 from skybind.training.names import BEST, CHECKPOINT
 from skybind.training.pace import paced
@@ -140,7 +141,8 @@ def fit(
     job = _Job(task, options, out, seed, resume, on_save)
     with quiet():
         fabric = make_fabric(options)
-        with shared(replace(job, on_save=None)):
+        spawned = options.devices > 1 and processes() == 1
+        with shared(replace(job, on_save=None)), told_elsewhere() if spawned else nullcontext():
             outcome = fabric.launch(job)
     if isinstance(outcome, SkybindError):
         raise outcome
