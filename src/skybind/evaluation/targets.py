@@ -1,6 +1,5 @@
 """Targets: the numbers of a dataset that are to be predicted."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,11 +7,10 @@ import numpy as np
 import pyarrow as pa
 
 from skybind.data.dataset import Dataset
+from skybind.data.quantities import quantity_of
 from skybind.errors import ConfigError
 from skybind.evaluation.truth import truth_table
 from skybind.words import nearest
-
-REDSHIFT_NAME = re.compile(r"(red_?shift|z)(_(spec|phot|hp|best|cmb|helio|true|catalogue))?", re.I)
 
 
 @dataclass(frozen=True)
@@ -67,8 +65,7 @@ def targets_of(dataset: Dataset, names: Sequence[str] | None = None) -> list[Tar
         Target(
             name,
             columns[name].unit,
-            columns[name].attributes.get("quantity") == "redshift"
-            or (columns[name].unit in (None, "") and bool(REDSHIFT_NAME.fullmatch(name))),
+            quantity_of(name, columns[name]) == "redshift",
             dataset.numbers(name),
             _true_numbers(truth, name),
         )

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from skybind.config.load import merge, validate
 from skybind.config.written import read_yaml
+from skybind.data.quantities import Quantity
 from skybind.data.units import convert, parse_unit, stored_unit
 from skybind.errors import ConfigError
 from skybind.ingest.readers.registry import catalogue, file_formats, file_reader
@@ -45,6 +46,9 @@ class ColumnSpec(_Section):
     column: str = Field(description="Name of the column in the file.")
     unit: str | None = Field(None, description="Its unit; if left out, the one the file states.")
     description: str = Field("", description="One sentence about it.")
+    quantity: Quantity | None = Field(
+        None, description="What the numbers are, where the name does not tell it."
+    )
     missing: list[float] = Field(
         [], description="Numbers that stand for 'not known', such as 99.99 or -9999."
     )

@@ -232,7 +232,8 @@ class _Import:
             if column.optional and column.column not in self.objects.columns:
                 continue
             unit = column.unit or self.objects.units.get(column.column)
-            self.schema[name] = Column(role, unit, column.description, modality)
+            said = {"quantity": column.quantity} if column.quantity is not None else {}
+            self.schema[name] = Column(role, unit, column.description, modality, attributes=said)
             self.flat[name] = self._flat(name, role, modality, column)
 
     def _usable(self, names: np.ndarray) -> np.ndarray:
