@@ -26,6 +26,7 @@ sizes:
 # the pages that the program writes
 docs: install
 	$(BIN)/skybind config keys --markdown > docs/configuration.md
+	$(BIN)/python tools/documents.py
 
 install: $(VENV)/.installed
 

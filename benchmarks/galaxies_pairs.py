@@ -56,10 +56,10 @@ def run_desi(data: Path, out: Path, simulated: Path | None, quick: bool) -> dict
                 library[view][known], run.dataset.numbers("redshift")[known], vectors[rows]
             )
             scores = regression_metrics(redshift[rows], predicted, redshift=True)
-            part["redshift"][f"{view}, from simulated galaxies"] = scores.to_dict()
+            part["redshift"][f"{view}, from simulated galaxies"] = scores.plain()
             apart = leave_one_out(vectors[rows], redshift[rows])
             scores = regression_metrics(redshift[rows], apart, redshift=True)
-            part["redshift"][f"{view}, from the other real ones"] = scores.to_dict()
+            part["redshift"][f"{view}, from the other real ones"] = scores.plain()
         part["retrieval"] = both_ways(embedded.vectors, rows, "spectrum", "metadata")
         result[name] = part
     result["simulated, held back"] = {
@@ -175,7 +175,7 @@ def leave_one_out(vectors: np.ndarray, y: np.ndarray) -> np.ndarray:
 def both_ways(vectors: dict[str, np.ndarray], rows: np.ndarray, a: str, b: str) -> dict[str, Any]:
     """Retrieval of each modality by the other."""
     return {
-        f"{q}->{t}": retrieval(vectors[q][rows], vectors[t][rows]).to_dict()
+        f"{q}->{t}": retrieval(vectors[q][rows], vectors[t][rows]).plain()
         for q, t in ((a, b), (b, a))
     }
 

@@ -198,7 +198,7 @@ def bind(
     test = split.rows("test")
     both = test[made.present["spectrum"][test] & made.present["metadata"][test]]
     found = {
-        f"{a}->{b}": retrieval(made.vectors[a][both], made.vectors[b][both]).to_dict()
+        f"{a}->{b}": retrieval(made.vectors[a][both], made.vectors[b][both]).plain()
         for a, b in (("spectrum", "metadata"), ("metadata", "spectrum"))
     }
     embeddings = {

@@ -224,7 +224,7 @@ def bind(data: Path, out: Path, config: Config) -> None:
         record: dict[str, Any] = {"seed": seed}
         for query, target in (("photometry", "spectrum"), ("spectrum", "photometry")):
             result = retrieval(test.vectors[query][both], test.vectors[target][both])
-            record[f"{query}->{target}"] = result.to_dict()
+            record[f"{query}->{target}"] = result.plain()
         records.append(record)
     write_json(out / "binding.json", records)
     print_binding(records)

@@ -4,14 +4,13 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from skybind.config import Config, load_config
 from skybind.data.dataset import Dataset
 from skybind.data.splits import Split
 from skybind.errors import DataError
 from skybind.evaluation.evaluate import evaluate_run
-from skybind.files import write_json
+from skybind.evaluation.records import Metrics, write_metrics
 from skybind.report.from_run import write_report
 from skybind.runs.cases import cases_of
 from skybind.runs.run import Run
@@ -26,7 +25,7 @@ def run_all(
     out: str | Path,
     *,
     split: Split | None = None,
-) -> dict[str, Any]:
+) -> Metrics:
     """Do everything that a configuration describes on a dataset; interrupted, it goes on.
 
     Parameters
@@ -41,7 +40,7 @@ def run_all(
 
     Returns
     -------
-    dict
+    Metrics
         The content of `metrics.json`.
     """
     began = time.perf_counter()
@@ -52,8 +51,9 @@ def run_all(
         run_finetuning(run, case)
     run_embedding(run)
     metrics = evaluate_run(run, cases)
-    metrics["timing"]["all"] = time.perf_counter() - began
-    write_json(run.paths.metrics, metrics)
+    timing = {**metrics.timing, "all": time.perf_counter() - began}
+    metrics = metrics.model_copy(update={"timing": timing})
+    write_metrics(metrics, run.paths.metrics)
     write_report(run)
     return metrics
 
@@ -61,7 +61,7 @@ def run_all(
 DEMO_OBJECTS = 3000
 
 
-def demo_stars(out: str | Path, *, n_objects: int = DEMO_OBJECTS, seed: int = 42) -> dict[str, Any]:
+def demo_stars(out: str | Path, *, n_objects: int = DEMO_OBJECTS, seed: int = 42) -> Metrics:
     """Simulate a survey of variable stars and run `stars-small` on it.
 
     Parameters
@@ -75,7 +75,7 @@ def demo_stars(out: str | Path, *, n_objects: int = DEMO_OBJECTS, seed: int = 42
 
     Returns
     -------
-    dict
+    Metrics
         The content of `metrics.json`.
 
     Raises
@@ -92,9 +92,7 @@ def demo_stars(out: str | Path, *, n_objects: int = DEMO_OBJECTS, seed: int = 42
     return _demonstrate(Path(out), "stars-small", write, n_objects, [f"seed={seed}", classes])
 
 
-def demo_galaxies(
-    out: str | Path, *, n_objects: int = DEMO_OBJECTS, seed: int = 42
-) -> dict[str, Any]:
+def demo_galaxies(out: str | Path, *, n_objects: int = DEMO_OBJECTS, seed: int = 42) -> Metrics:
     """Simulate a survey of galaxies and run `galaxies-small` on it.
 
     Parameters
@@ -108,7 +106,7 @@ def demo_galaxies(
 
     Returns
     -------
-    dict
+    Metrics
         The content of `metrics.json`.
 
     Raises
@@ -130,7 +128,7 @@ def _demonstrate(
     write: Callable[[Path], None],
     n_objects: int,
     sets: Sequence[str],
-) -> dict[str, Any]:
+) -> Metrics:
     """Simulate, unless that was done before, and run a configuration."""
     if not (out / "data" / "objects").exists():
         write(out / "data")

@@ -4,21 +4,35 @@ import pytest
 from skybind.discovery.page import write_discover_page
 from skybind.discovery.page_data import DiscoverData, Neighbour, ObjectPage, StructureView
 from skybind.discovery.page_tables import comparison_table, detection_table, part_table
+from skybind.discovery.records import (
+    ClassParts,
+    Comparison,
+    DetectionResult,
+    DiscoverRecord,
+    FlagCounts,
+)
 from skybind.drawing.observed import ExampleObject, Spectrum
+from skybind.evaluation.records import Metrics
 from skybind.report.build import build_report
 from skybind.report.data import ReportData
 
-COMPARED = {
-    "measure": "accuracy",
-    "method": "k-NN",
-    "groups": ["EW", "none"],
-    "combinations": [["a"], ["b"], ["a", "b"]],
-    "n": [40, 0],
-    "value": [[0.5, 0.4, 0.9], [None] * 3, [0.5, 0.4, 0.9]],
-    "error": [[0.1, 0.1, 0.05], [None] * 3, [0.1, 0.1, 0.05]],
-    "change": [[None, None, 0.4], [None] * 3, [None, None, 0.4]],
-    "p_value": [[None, None, 0.002], [None] * 3, [None, None, 0.2]],
-}
+COMPARED = Comparison.model_validate(
+    {
+        "measure": "accuracy",
+        "method": "k-NN",
+        "groups": ["EW", "none"],
+        "combinations": [["a"], ["b"], ["a", "b"]],
+        "n": [40, 0],
+        "value": [[0.5, 0.4, 0.9], [None] * 3, [0.5, 0.4, 0.9]],
+        "error": [[0.1, 0.1, 0.05], [None] * 3, [0.1, 0.1, 0.05]],
+        "change": [[None, None, 0.4], [None] * 3, [None, None, 0.4]],
+        "p_value": [[None, None, 0.002], [None] * 3, [None, None, 0.2]],
+    }
+)
+
+
+def changed(record, **fields):
+    return type(record).model_validate({**record.plain(), **fields})
 
 
 @pytest.fixture
@@ -34,27 +48,24 @@ def data():
         catalogue={"period": "0.3 d"},
         neighbours=[Neighbour("STAR2", 0.9, "EA", "train", {"redshift": "0.1"})],
     )
-    structure = {
+    structure = ClassParts.model_validate({
         "class": "EW", "modality": "all", "k": 2, "n": 50, "n_doubted": 3, "p_value": 0.01,
         "silhouette": {"2": 0.4}, "sizes": [30, 20], "columns": [[], []],
         "adjusted_rand_index": {"subtype": 0.9},
-    }  # fmt: skip
-    record = {
-        "n_objects": 100,
-        "outliers": {"percentile": 99.0, "flagged": {"label doubted": 7}},
-        "detection": [],
-        "structure": [structure],
-        "new_classes": [],
-        "labels": None,
-        "importance": [COMPARED],
-        "decisions": None,
-        "map": {"method": "pca"},
-    }
+    })  # fmt: skip
+    record = DiscoverRecord(
+        seed=1,
+        n_objects=100,
+        simulated=False,
+        modalities=["a", "b"],
+        outliers=FlagCounts(percentile=99.0, n_scored=100, flagged={"label doubted": 7}),
+        structure=[structure],
+        importance=[COMPARED],
+    )
     part = np.repeat([0, 1], [30, 20])
     return DiscoverData(
         title="Discoveries",
         record=record,
-        simulated=False,
         position=rng.normal(size=(100, 2)),
         label=np.full(100, "EW"),
         objects=[page],
@@ -73,7 +84,7 @@ def test_the_page_is_whole_and_escaped(data, tmp_path):
 
 
 def test_agreement_with_the_truth_stands_only_where_there_is_one(data, tmp_path):
-    data.structures[0].record["adjusted_rand_index"] = {}
+    data.structures[0].record = changed(data.structures[0].record, adjusted_rand_index={})
     page = write_discover_page(data, tmp_path).read_text()
     assert "Left out as doubted" in page
     assert "Adjusted Rand" not in page
@@ -84,10 +95,11 @@ def test_of_two_parts_the_second_is_not_told_again(data):
     column = {"column": "b_v", "value": "", "inside": 1.2, "outside": 0.4, "p_value": 1e-9}
     survey = {**column, "column": "survey", "value": "north", "effect": 3.0}
     columns = [[{**column, "effect": 2.0}], [{**column, "effect": -2.0}, survey], []]
-    record = {**data.structures[0].record, "columns": columns[:2]}
-    rows = [[cell.text for cell in row[:2]] for row in part_table(record).rows]
+    record = data.structures[0].record
+    two = changed(record, columns=columns[:2])
+    rows = [[cell.text for cell in row[:2]] for row in part_table(two).rows]
     assert rows == [["0", "b_v"], ["1", "survey = north"]]
-    assert len(part_table({**record, "k": 3, "columns": columns}).rows) == 3
+    assert len(part_table(changed(record, k=3, columns=columns)).rows) == 3
 
 
 def test_arrows_are_bold_where_they_are_significant():
@@ -100,17 +112,28 @@ def test_arrows_are_bold_where_they_are_significant():
 
 
 def test_the_score_made_for_a_kind_is_named():
-    entry = {"kind": "wrong_label", "method": "skybind", "score": "label", "n_planted": 5}
-    entry |= {"average_precision": 0.7, "precision": 0.6, "share": 0.02, "designated": True}
+    entry = DetectionResult(
+        kind="wrong_label",
+        method="skybind",
+        score="label",
+        n=250,
+        n_planted=5,
+        average_precision=0.7,
+        roc_auc=0.9,
+        precision=0.6,
+        recall=0.6,
+        share=0.02,
+        designated=True,
+    )
     (row,) = detection_table([entry]).rows
     assert [cell.text for cell in row[:3]] == ["wrong_label", "skybind, made for it", "label"]
 
 
 def test_report_and_discoveries_name_each_other(data, tmp_path):
     assert 'href="report.html"' not in write_discover_page(data, tmp_path).read_text()
-    build_report(ReportData({}), tmp_path / "report.html")
+    build_report(ReportData(Metrics()), tmp_path / "report.html")
     assert 'href="discover.html"' not in (tmp_path / "report.html").read_text()
     assert 'href="report.html"' in write_discover_page(data, tmp_path).read_text()
     links = [("discover.html", "Discoveries")]
-    build_report(ReportData({}, links=links), tmp_path / "report.html")
+    build_report(ReportData(Metrics(), links=links), tmp_path / "report.html")
     assert '<a href="discover.html">Discoveries</a>' in (tmp_path / "report.html").read_text()

@@ -1,5 +1,3 @@
-import json
-
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -11,6 +9,7 @@ from skybind.errors import ConfigError, DataError
 from skybind.evaluation.clusters import cluster_again, planted_kinds, read_layouts
 from skybind.evaluation.predict import predict_anything, predict_targets
 from skybind.evaluation.predictions import read_predictions
+from skybind.evaluation.records import read_metrics
 from skybind.report.from_run import write_report
 from skybind.runs.run import Run
 from skybind.study import run_all
@@ -29,26 +28,26 @@ def whole(tmp_path_factory):
 def chosen(metrics, **wanted):
     return [
         entry
-        for entry in metrics["regression"]
-        if all(entry[key] == value for key, value in wanted.items())
+        for entry in metrics.regression
+        if all(getattr(entry, key) == value for key, value in wanted.items())
     ]
 
 
 def test_every_pair_of_modalities_predicts_every_target(whole):
     _, metrics = whole
     pairs = [
-        (["image"], ["image"]),
-        (["spectrum"], ["spectrum"]),
-        (["image", "spectrum"], ["image", "spectrum"]),
-        (["image"], ["spectrum"]),
-        (["spectrum"], ["image"]),
+        (("image",), ("image",)),
+        (("spectrum",), ("spectrum",)),
+        (("image", "spectrum"), ("image", "spectrum")),
+        (("image",), ("spectrum",)),
+        (("spectrum",), ("image",)),
     ]
     for target in ("redshift", "brightness"):
         for protocol in ("train", "held-out"):
             found = chosen(metrics, target=target, method="k-NN", protocol=protocol)
-            assert [(entry["fit"], entry["predict"]) for entry in found] == pairs
-    assert {entry["redshift"] for entry in chosen(metrics, target="redshift")} == {True}
-    assert {entry["redshift"] for entry in chosen(metrics, target="brightness")} == {False}
+            assert [(entry.fit, entry.predict) for entry in found] == pairs
+    assert {entry.redshift for entry in chosen(metrics, target="redshift")} == {True}
+    assert {entry.redshift for entry in chosen(metrics, target="brightness")} == {False}
 
 
 def test_what_images_tell_is_predicted_and_planted_errors_count_against_the_catalogue(whole):
@@ -58,17 +57,17 @@ def test_what_images_tell_is_predicted_and_planted_errors_count_against_the_cata
         target="redshift",
         method="k-NN",
         protocol="train",
-        fit=["image"],
-        predict=["image"],
+        fit=("image",),
+        predict=("image",),
     )
-    assert entry["truth"]["r2"] > 0.6
-    assert entry["truth"]["r2"] > entry["r2"] + 0.1
-    assert entry["n_train"] in (179, 180)  # one object has no redshift
+    assert entry.truth.r2 > 0.6
+    assert entry.truth.r2 > entry.r2 + 0.1
+    assert entry.n_train in (179, 180)  # one object has no redshift
     (entry,) = chosen(
-        metrics, target="brightness", method="random forest", share=100, fit=["image"]
+        metrics, target="brightness", method="random forest", share=100, fit=("image",)
     )
-    assert entry["r2"] > 0.8
-    assert entry["truth"] is None
+    assert entry.r2 > 0.8
+    assert entry.truth is None
 
 
 def test_baselines_and_few_labels_are_on_the_same_objects(whole):
@@ -79,7 +78,7 @@ def test_baselines_and_few_labels_are_on_the_same_objects(whole):
             if n < 20:  # too few to be worth a number
                 assert found == []
             else:
-                assert {entry["n_train"] for entry in found} == {n}
+                assert {entry.n_train for entry in found} == {n}
                 assert len(found) == (2 if method == "supervised" else 3)
 
 
@@ -95,10 +94,10 @@ def test_predictions_are_kept_and_give_the_metrics(whole):
             target=one.target,
             method="k-NN",
             protocol="train",
-            fit=list(one.fit),
-            predict=list(one.predict),
+            fit=one.fit,
+            predict=one.predict,
         )
-        assert regression_metrics(one.true, one.predicted).r2 == pytest.approx(entry["r2"])
+        assert regression_metrics(one.true, one.predicted).r2 == pytest.approx(entry.r2)
         test = Dataset.open(folder / "data").object_ids[Run.open(folder / "run").rows("test")]
         assert set(one.object_id) <= set(test)
 
@@ -140,29 +139,29 @@ def test_maps_and_clusters_are_kept_and_described(whole):
     for layout in layouts:
         assert set(layout.rows) == {*run.rows("train"), *run.rows("test")}
         assert set(layout.rows[layout.part == "test"]) == set(run.rows("test"))
-    assert [entry["method"] for entry in metrics["clusters"]] == ["DBSCAN", "k-means"] * 3
-    for entry in metrics["clusters"]:
-        layout = next(one for one in layouts if list(one.modalities) == entry["modalities"])
-        label = layout.island if entry["method"] == "DBSCAN" else layout.group
-        assert entry["n_clusters"] == label.max() + 1
-        for cluster in entry["clusters"]:
-            assert cluster["size"] == (label == cluster["cluster"]).sum()
-        (match,) = entry["truth"]
-        assert match["kind"] == "artefact"
+    assert [entry.method for entry in metrics.clusters] == ["DBSCAN", "k-means"] * 3
+    for entry in metrics.clusters:
+        layout = next(one for one in layouts if one.modalities == entry.modalities)
+        label = layout.island if entry.method == "DBSCAN" else layout.group
+        assert entry.n_clusters == label.max() + 1
+        for cluster in entry.clusters:
+            assert cluster.size == (label == cluster.cluster).sum()
+        (match,) = entry.truth
+        assert match.kind == "artefact"
         kinds = planted_kinds(run.dataset, layout.rows)
-        assert match["n"] == kinds["artefact"].sum()
-        inside = label == match["cluster"]
-        assert match["precision"] == pytest.approx(kinds["artefact"][inside].mean())
+        assert match.n == kinds["artefact"].sum()
+        inside = label == match.cluster
+        assert match.precision == pytest.approx(kinds["artefact"][inside].mean())
 
 
 def test_a_group_of_k_means_is_set_apart_by_its_redshift(whole):
     _, metrics = whole
     columns = [
-        column["column"]
-        for entry in metrics["clusters"]
-        if entry["method"] == "k-means"
-        for cluster in entry["clusters"]
-        for column in cluster["columns"]
+        column.column
+        for entry in metrics.clusters
+        if entry.method == "k-means"
+        for cluster in entry.clusters
+        for column in cluster.columns
     ]
     assert {"redshift", "morphology"} & set(columns)
     assert "object_id" not in columns
@@ -190,7 +189,7 @@ def test_the_terminal_shows_it_too(whole):
 
     _, metrics = whole
     console = Console(record=True, width=140)
-    console.print(render_summary(metrics), render_clusters(metrics["clusters"]))
+    console.print(render_summary(metrics), render_clusters(metrics.clusters))
     text = console.export_text()
     assert "Zero-shot prediction" in text
     assert "k-means, image + spectrum" in text
@@ -200,11 +199,11 @@ def test_clusters_again_with_another_radius(whole):
     folder, metrics = whole
     run = Run.open(folder / "run")
     again = cluster_again(run, radius=50.0)
-    islands = [entry for entry in again if entry["method"] == "DBSCAN"]
-    assert [entry["n_clusters"] for entry in islands] == [1, 1, 1]
-    stored = json.loads((folder / "run" / "metrics.json").read_text())
-    assert stored["clusters"] == again
-    assert stored["regression"] == metrics["regression"]
+    islands = [entry for entry in again if entry.method == "DBSCAN"]
+    assert [entry.n_clusters for entry in islands] == [1, 1, 1]
+    stored = read_metrics(folder / "run" / "metrics.json")
+    assert stored.clusters == again
+    assert stored.regression == metrics.regression
     # the configuration tells how they were found, and another evaluation finds the same
     opened = Run.open(folder / "run")
     assert opened.config == run.config

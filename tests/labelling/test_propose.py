@@ -206,7 +206,7 @@ def test_training_with_answers_uses_them_and_leaves_the_study_alone(run, tmp_pat
     joined = labelled_run(run)
     own = joined.rows("train", ANSWERED)
     assert result.n_train == joined.source.present("metadata")[own].sum()
-    assert result.test.n <= len(run.rows("test"))
+    assert result.test.n_test <= len(run.rows("test"))
     classes = pq.read_table(result.classes_file)
     assert classes["object_id"].to_pylist() == run.dataset.object_ids.tolist()
     there = run.source.present("metadata")

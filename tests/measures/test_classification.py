@@ -20,7 +20,7 @@ def codes():
 
 def test_agrees_with_scikit_learn(codes):
     result = classification_metrics(*codes, CLASSES)
-    assert result.n == 400
+    assert result.n_test == 400
     assert result.accuracy == pytest.approx(metrics.accuracy_score(*codes))
     assert result.balanced_accuracy == pytest.approx(metrics.balanced_accuracy_score(*codes))
     np.testing.assert_array_equal(result.confusion, metrics.confusion_matrix(*codes))
@@ -45,7 +45,7 @@ def test_a_class_that_does_not_occur_has_no_accuracy():
     result = classification_metrics(np.array([0, 0, 1]), np.array([0, 2, 1]), CLASSES)
     np.testing.assert_array_equal(np.isnan(result.per_class), [False, False, True, True])
     assert result.balanced_accuracy == pytest.approx(0.75)
-    stored = json.loads(json.dumps(result.to_dict(), allow_nan=False))
+    stored = json.loads(json.dumps(result.plain(), allow_nan=False))
     assert stored["per_class"] == [0.5, 1.0, None, None]
     assert stored["confusion"][0] == [1, 0, 1, 0]
     assert stored["n_test"] == 3

@@ -64,7 +64,7 @@ def test_table_from_predictions():
     np.testing.assert_allclose(table.average, [0.75, 0.375, 0.875])
     np.testing.assert_array_equal(table.change, [[0, 0, 1], [0, 0, 0], [0, 0, 0]])
     np.testing.assert_array_equal(table.average_change, [0, 0, 1])
-    stored = json.loads(json.dumps(table.to_dict(), allow_nan=False))
+    stored = json.loads(json.dumps(table.plain(), allow_nan=False))
     assert stored["accuracy"][2] == [None, None, None]
     assert stored["combinations"][2] == [P, S]
 

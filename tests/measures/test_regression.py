@@ -129,7 +129,7 @@ def test_scatter_is_sigma_of_a_normal_distribution_whatever_few_outliers_do():
 def test_numbers_that_are_all_the_same_have_no_r2():
     result = regression_metrics(np.full(5, 0.1), np.linspace(0, 1, 5))
     assert np.isnan(result.r2)
-    assert result.to_dict()["r2"] is None
+    assert result.plain()["r2"] is None
 
 
 def test_what_cannot_be_compared_is_refused():

@@ -103,7 +103,7 @@ def test_table_has_every_ordered_pair_on_the_common_objects():
 
 def test_plain_json():
     x = unit(np.random.default_rng(0), 20, 4)
-    stored = json.loads(json.dumps(retrieval(x, x).to_dict()))
+    stored = json.loads(json.dumps(retrieval(x, x).plain()))
     assert stored["recall"]["10"] == 1
     assert stored["chance_recall"]["5"] == 0.25
 

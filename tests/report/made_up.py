@@ -3,6 +3,7 @@
 import numpy as np
 
 from skybind.drawing.observed import ExampleObject, LightCurve, MapPanel, Spectrum
+from skybind.evaluation.records import Metrics
 from skybind.measures.classification import classification_metrics
 from skybind.measures.importance import all_combinations, modality_table
 from skybind.report.data import ReportData
@@ -41,7 +42,7 @@ def classification(rng, seeds):
                             "frozen": False,
                             "seed": seed,
                             "n_train": int(9600 * share),
-                            **classification_metrics(truth, guess, CLASSES).to_dict(),
+                            **classification_metrics(truth, guess, CLASSES).plain(),
                         }
                     )
     return entries
@@ -89,12 +90,13 @@ def importance(rng):
         names: predicted(rng, truth, skill_of(names, "full", True))
         for names in all_combinations(MODALITIES)
     }
-    return modality_table(predictions, truth, CLASSES).to_dict()
+    return modality_table(predictions, truth, CLASSES).plain()
 
 
 def make_metrics(seeds=(42,)):
+    """Numbers as metrics.json has them."""
     rng = np.random.default_rng(7)
-    knn = classification_metrics(*(rng.integers(0, 10, (2, 1200))), CLASSES).to_dict()
+    knn = classification_metrics(*(rng.integers(0, 10, (2, 1200))), CLASSES).plain()
     forest = {**knn, "accuracy": 0.8437, "balanced_accuracy": 0.7218, "accuracy_error": 0.0105}
     return {
         "metrics_version": 1,
@@ -102,7 +104,6 @@ def make_metrics(seeds=(42,)):
         "created": "2026-11-21T20:14:05+00:00",
         "command": "skybind run stars-small --data stars --out run",
         "classes": CLASSES,
-        "class_descriptions": {"EW": "W Ursae Majoris binaries", "M": "Mira variables"},
         "dataset": {
             "name": "stars",
             "fingerprint": "0f3a9b7c2d5e8f16",
@@ -228,10 +229,15 @@ def make_examples(rng):
 def make_run():
     rng = np.random.default_rng(11)
     return ReportData(
-        make_metrics(),
+        Metrics.model_validate(make_metrics()),
         "extends: stars-small\ntraining:\n  epochs: 24\n",
         make_maps(rng),
         "umap",
         tuple(MODALITIES),
         make_examples(rng),
     )
+
+
+def changed(run, **sections):
+    """Give other values to fields of the run's metrics, as JSON has them."""
+    run.metrics = Metrics.model_validate({**run.metrics.plain(), **sections})

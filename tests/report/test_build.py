@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from skybind.drawing.observed import ExampleObject, LightCurve, MapPanel, Spectrum
+from skybind.evaluation.records import Metrics
 from skybind.report import sections
 from skybind.report.build import build_report, render_report
 from skybind.report.data import ReportData
-from tests.report.made_up import make_metrics, make_run
+from tests.report.made_up import changed, make_metrics, make_run
 
 TITLES = [
     "Data",
@@ -86,7 +87,8 @@ def page(html):
 def numbers_only(run):
     """The run without what takes time to draw."""
     run.map_panels, run.examples = [], []
-    run.metrics["pretraining"]["history"] = run.metrics["pretraining"]["history"][:2]
+    pretraining = run.metrics.plain()["pretraining"]
+    changed(run, pretraining={**pretraining, "history": pretraining["history"][:2]})
     return run
 
 
@@ -140,7 +142,7 @@ def test_the_origin_is_said_at_the_top_and_in_every_figure(numbers_only, html):
     assert len(captions) == 9
     assert all("Simulated data." in caption for caption in captions)
     assert html.index("Simulated data") < html.index("<h1>")
-    numbers_only.metrics["dataset"]["simulated"] = False
+    changed(numbers_only, dataset={**numbers_only.metrics.dataset.plain(), "simulated": False})
     real = render_report(numbers_only)
     captions = re.findall(r"<figcaption>(.*?)</figcaption>", real, re.S)
     assert ">Real observations<" in real
@@ -154,7 +156,7 @@ def test_accuracies_are_those_of_the_metrics(run, page):
     for table, key in zip(tables, ("accuracy", "balanced_accuracy"), strict=True):
         rows = {(row[0], row[1]): row[2:] for row in table}
         assert len(rows) == 8
-        for entry in run.metrics["classification"]:
+        for entry in run.metrics.plain()["classification"]:
             name = " + ".join(entry["modalities"]).capitalize()
             start = "Pre-trained" if entry["pretrained"] else "From scratch"
             column = ["full", "50", "25", "10"].index(entry["subset"])
@@ -163,11 +165,12 @@ def test_accuracies_are_those_of_the_metrics(run, page):
 
 
 def test_several_seeds_become_mean_and_deviation(numbers_only):
-    numbers_only.metrics["classification"] = make_metrics((42, 0, 66))["classification"]
+    entries = make_metrics((42, 0, 66))["classification"]
+    changed(numbers_only, classification=entries)
     page = Page(render_report(numbers_only))
     values = [
         entry["accuracy"]
-        for entry in numbers_only.metrics["classification"]
+        for entry in entries
         if entry["modalities"] == ["spectrum"]
         and entry["subset"] == "10"
         and not entry["pretrained"]
@@ -183,7 +186,7 @@ def test_several_seeds_become_mean_and_deviation(numbers_only):
 def test_retrieval_and_chance_are_those_of_the_metrics(run, page):
     rows = {row[0]: row[1:] for row in page.table("Query → target")}
     assert len(rows) == 6
-    for entry in run.metrics["retrieval"]:
+    for entry in run.metrics.plain()["retrieval"]:
         n, *cells, median, chance = rows[f"{entry['query']} → {entry['target']}"]
         assert n == f"{entry['n']:,}"
         for k, found, by_chance in zip(("1", "5", "10"), cells[::2], cells[1::2], strict=True):
@@ -195,7 +198,7 @@ def test_retrieval_and_chance_are_those_of_the_metrics(run, page):
 
 
 def test_importance_is_that_of_the_metrics(run, page):
-    table = run.metrics["importance"]
+    table = run.metrics.plain()["importance"]
     rows = page.table("Class", "Objects", "Photometry")
     assert len(rows) == 11
     values = [*table["accuracy"], table["average"]]
@@ -206,14 +209,15 @@ def test_importance_is_that_of_the_metrics(run, page):
 
 
 def test_counts_are_those_of_the_metrics(run, page):
-    dataset = run.metrics["dataset"]
+    dataset = run.metrics.plain()["dataset"]
     modalities = {row[0].lower(): row[1] for row in page.table("Modality", "Objects")}
     assert modalities == {name: f"{n:,}" for name, n in dataset["modalities"].items()}
     overlap = [row[1] for row in page.table("Observed in exactly")]
     assert overlap == ["10,291", "1,107", "586", "16"]
     aside = [row[1:] for row in page.table("Modality", "Reason")]
     assert aside == [["fewer than 10 epochs", "83"], ["no pixel with a finite flux", "9"]]
-    classes = {row[0]: row[-1] for row in page.table("Class", "Description")}
+    (table,) = [table[1:] for table in page.tables if table[0] == ["Class", "Objects"]]
+    classes = {row[0]: row[-1] for row in table}
     assert classes == {name: f"{n:,}" for name, n in dataset["class_counts"].items()}
     pairs = {row[0]: row[1:] for row in page.table("Pair")}
     assert pairs["photometry-spectrum"] == ["8,233", "1,029"]
@@ -224,8 +228,8 @@ def test_counts_are_those_of_the_metrics(run, page):
         ["Random forest", "Photometry", "84.4 ± 1.1", "–"],
         ["Random forest", "Photometry + spectrum + metadata", "–", "87.1 ± 1.1"],
     ]
-    knn = run.metrics["knn"][0]
-    accuracy = f"{100 * knn['accuracy']:.1f} ± {100 * knn['accuracy_error']:.1f}"
+    (knn,) = run.metrics.knn
+    accuracy = f"{100 * knn.accuracy:.1f} ± {100 * knn.accuracy_error:.1f}"
     assert page.table("Embedding")[0][:5] == [
         "Photometry + spectrum + metadata",
         "16",
@@ -257,14 +261,18 @@ def test_text_from_outside_is_escaped():
         "title": "<script>alert(1)</script>",
         "dataset": {"n_objects": 1, "provenance": "<b>", "class_counts": {"<u>": 1}},
     }
-    page = Page(render_report(ReportData(metrics, config="a: <tt>&", examples=[named])))
+    page = Page(
+        render_report(
+            ReportData(Metrics.model_validate(metrics), config="a: <tt>&", examples=[named])
+        )
+    )
     assert {"script", "em", "u", "tt"}.isdisjoint(page.tags)
     assert len(page.images) == 1
     assert all(image["src"].startswith("data:") for image in page.images)
 
 
 def test_nothing_at_all_still_makes_a_page():
-    html = render_report(ReportData({}))
+    html = render_report(ReportData(Metrics()))
     assert titles(html) == TITLES
     assert html.count('class="absent"') == len(TITLES)
     assert "<img" not in html
@@ -283,12 +291,11 @@ def test_nothing_at_all_still_makes_a_page():
         ("retrieval", sections.retrieval_section),
     ],
 )
-@pytest.mark.parametrize("empty", [True, False])
-def test_a_missing_part_is_a_sentence(run, key, make, empty):
-    if empty:
-        run.metrics[key] = type(run.metrics[key])()
-    else:
-        del run.metrics[key]
+def test_a_missing_part_is_a_sentence(run, key, make):
+    known = run.metrics.plain()
+    assert not make(run).absent
+    del known[key]
+    run.metrics = Metrics.model_validate(known)
     section = make(run)
     assert section.absent.endswith(".")
     assert not section.blocks
@@ -305,7 +312,7 @@ def test_one_modality_without_labels():
     curve = LightCurve(np.arange(30.0), rng.normal(14, 1, 30), value_name="Magnitude")
     panel = MapPanel("train", rng.normal(size=(40, 2)), np.full(40, -1))
     run = ReportData(
-        metrics,
+        Metrics.model_validate(metrics),
         map_panels=[panel],
         map_method="pca",
         examples=[ExampleObject("a", light_curve=curve), ExampleObject("b")],
@@ -319,25 +326,29 @@ def test_one_modality_without_labels():
 @pytest.mark.parametrize(("n", "kind"), [(8, "svg+xml"), (9, "png")])
 def test_many_objects_are_pictures_and_few_are_lines(n, kind):
     curve = LightCurve(np.arange(3.0), np.arange(3.0))
-    run = ReportData({}, examples=[ExampleObject(str(i), light_curve=curve) for i in range(n)])
+    run = ReportData(
+        Metrics(), examples=[ExampleObject(str(i), light_curve=curve) for i in range(n)]
+    )
     blocks = sections.examples_section(run).blocks
     assert [block.image.split(";")[0] for block in blocks] == [f"data:image/{kind}"] * n
 
 
 def test_awkward_numbers(numbers_only):
     run = numbers_only
-    for entry in run.metrics["retrieval"]:
+    known = run.metrics.plain()
+    for entry in known["retrieval"]:
         entry["recall"] = {"1": 0.0, "5": 0.0, "10": 1.0}
-    run.metrics["importance"]["n_class"][0] = 0
-    run.metrics["importance"]["accuracy"][0] = [None] * 7
-    for entry in run.metrics["classification"]:
-        entry["balanced_accuracy"] = None
-        entry.pop("confusion")
+    known["importance"]["n_class"][0] = 0
+    known["importance"]["accuracy"][0] = [None] * 7
+    for entry in known["classification"]:
+        entry["balanced_accuracy"] = entry["accuracy_error"] = None
+    run.metrics = Metrics.model_validate(known)
     curve = LightCurve(np.full(3, 2457000.0), np.full(3, 5.0), np.full(3, np.nan), period=1.0)
     spectrum = Spectrum(np.arange(4000.0, 4010), np.full(10, np.nan))
     run.examples = [ExampleObject("flat", light_curve=curve, spectrum=spectrum)]
     html = render_report(run)
     page = Page(html)
-    assert "No classifier left a confusion matrix" in html
+    assert "Balanced accuracy on the test objects" not in html
+    assert "nan" not in " ".join(page.text).lower().split()
     assert len(page.table("Class", "Objects", "Photometry")) == 10
     assert "An arrow at the left edge" in html

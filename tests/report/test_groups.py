@@ -1,21 +1,27 @@
 import numpy as np
 import pytest
 
+from skybind.evaluation.records import CaseResult, PairRetrieval
+from skybind.measures.classification import classification_metrics
 from skybind.report.groups import accuracy_groups, headline, retrieval_groups
 
 
 def entry(accuracy, seed, **more):
-    return {
-        "modalities": ["spectrum"],
-        "subset": "full",
-        "pretrained": True,
-        "frozen": False,
-        "seed": seed,
-        "accuracy": accuracy,
-        "accuracy_error": 0.01,
-        "confusion": [[3, 1], [0, 4]],
-        **more,
-    }
+    known = classification_metrics(np.array([0, 0, 1]), np.array([0, 1, 1]), ["a", "b"]).plain()
+    return CaseResult.model_validate(
+        {
+            **known,
+            "modalities": ["spectrum"],
+            "subset": "full",
+            "pretrained": True,
+            "frozen": False,
+            "seed": seed,
+            "accuracy": accuracy,
+            "accuracy_error": 0.01,
+            "confusion": [[3, 1], [0, 4]],
+            **more,
+        }
+    )
 
 
 def test_seeds_are_averaged_with_their_deviation():
@@ -40,7 +46,6 @@ def test_what_differs_is_kept_apart_and_in_order():
             entry(0.7, 1, frozen=True),
             entry(0.95, 1, modalities=["spectrum", "metadata"]),
             entry(0.9, 1),
-            entry(None, 2),
         ]
     )
     assert [(len(g.modalities), g.subset, g.start) for g in groups] == [
@@ -66,9 +71,11 @@ def test_retrievals_are_averaged():
         "median_rank": 4.0,
         "chance_median_rank": 50.5,
     }
-    (single,) = retrieval_groups([one])
+    first = PairRetrieval.model_validate(one)
+    (single,) = retrieval_groups([first])
     assert single.recall_error == {1: 0.04}
-    (group,) = retrieval_groups([one, {**one, "recall": {"1": 0.3}, "median_rank": 3.0}])
+    other = PairRetrieval.model_validate({**one, "recall": {"1": 0.3}, "median_rank": 3.0})
+    (group,) = retrieval_groups([first, other])
     assert group.recall[1] == pytest.approx(0.25)
     assert group.recall_error[1] == pytest.approx(0.1 / np.sqrt(2))
     assert group.median_rank == 3.5

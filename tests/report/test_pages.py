@@ -5,6 +5,7 @@ import pytest
 
 from skybind.drawing.maps import cluster_maps, coloured_maps
 from skybind.drawing.observed import ColourColumn, ExampleObject, MapView, Picture, Spectrum
+from skybind.evaluation.records import Groups, Islands, Metrics, TargetResult
 from skybind.report.build import headline_facts, render_report
 from skybind.report.clusters import (
     cluster_section,
@@ -24,13 +25,16 @@ from skybind.report.regression import (
     zero_shot_table,
 )
 from skybind.report.views import ClusterView, Match, PredictionView, QueryView
+from tests.report.made_up import changed
 
 KNN = {"method": "k-NN", "inputs": "embeddings", "k": 16, "share": 100.0, "seed": 1}
+PUBLISHED = {"redshift": "redshift", "log_mass": "stellar mass"}
+PLANTED = [("DBSCAN", 0.9, 0.6), ("k-means", 0.1, 1.0)]
 PAIRS = [("image", "image"), ("spectrum", "spectrum"), ("spectrum", "image")]
 
 
 def entry(r2, fit="image", predict="image", target="redshift", protocol="train", **more):
-    return {
+    known = {
         **KNN,
         "target": target,
         "unit": None,
@@ -46,7 +50,8 @@ def entry(r2, fit="image", predict="image", target="redshift", protocol="train",
         "scatter": 0.0213,
         "outliers": {"0.15": 0.021, "0.05": 0.117} if target == "redshift" else {"3": 0.03},
         "truth": None,
-    } | more
+    }
+    return TargetResult.model_validate(known | more)
 
 
 def entries():
@@ -107,16 +112,16 @@ def make_galaxies(simulated=True):
     metrics = {
         "metrics_version": 1,
         "dataset": {"simulated": simulated, "n_objects": 100},
-        "regression": entries(),
-        "clusters": [planted("DBSCAN", 0.9, 0.6), planted("k-means", 0.1, 1.0)],
+        "regression": [entry.plain() for entry in entries()],
+        "clusters": [planted(*found).plain() for found in PLANTED],
     }
     return ReportData(
-        metrics, maps=maps, predictions=predictions, clusters=clusters,
-        queries=[QueryView(pool[0], matches), QueryView(pool[1], matches)],
+        Metrics.model_validate(metrics), maps=maps, predictions=predictions, clusters=clusters,
+        queries=[QueryView(pool[0], matches), QueryView(pool[1], matches)], published=PUBLISHED,
     )  # fmt: skip
 
 
-def planted(method, precision, recall):
+def planted(method, precision, recall, **more):
     settings = (
         {"map": "umap", "radius": 0.2, "min_samples": 5}
         if method == "DBSCAN"
@@ -124,7 +129,8 @@ def planted(method, precision, recall):
     )
     column = {"column": "mag_r", "value": "", "effect": -2.34, "inside": 18.2, "outside": 20.125}
     text = {"column": "kind", "value": "spiral", "effect": 1.0, "inside": 0.8, "outside": 0.4}
-    return {
+    column["p_value"] = text["p_value"] = 1e-9
+    known = {
         "method": method,
         "modalities": ["image"],
         **settings,
@@ -139,20 +145,22 @@ def planted(method, precision, recall):
             {
                 "kind": "artefact", "n": 10, "share": 0.1, "cluster": 1, "size": 27,
                 "precision": precision, "recall": recall, "clusters": [1],
-                "precision_of_all": precision, "recall_of_all": recall,
+                "precision_of_all": precision, "recall_of_all": recall, **more,
             }
         ],
     }  # fmt: skip
+    kind = Islands if method == "DBSCAN" else Groups
+    return kind.model_validate(known)
 
 
 def test_zero_shot_numbers_stand_in_the_table_with_both_protocols():
-    own = [e for e in entries() if e["target"] == "redshift"]
+    own = [e for e in entries() if e.target == "redshift"]
     rows = texts(zero_shot_table(own))
     assert rows[0] == [
         "image", "800", "100", "0.500 ± 0.012", "-0.0015", "0.0213", "2.1", "11.7", "0.300 ± 0.012",
     ]  # fmt: skip
     assert [row[0] for row in rows] == ["image", "spectrum", "spectrum → image"]
-    with_truth = [entry(0.6, truth={**entry(0.93), "truth": None})]
+    with_truth = [entry(0.6, truth=entry(0.93).plain())]
     table = zero_shot_table(with_truth)
     assert table.header[3:5] == ["R², truth", "R²"]
     assert texts(table)[0][3:5] == ["0.930 ± 0.012", "0.600 ± 0.012"]
@@ -168,7 +176,7 @@ def test_methods_stand_side_by_side_for_every_share_of_the_labels():
 
 
 def test_a_method_without_enough_labels_for_the_smallest_share_keeps_its_row():
-    rest = [e for e in entries() if not (e["method"] == "ridge" and e["share"] == 10.0)]
+    rest = [e for e in entries() if not (e.method == "ridge" and e.share == 10.0)]
     assert texts(comparison_table(rest))[1] == [
         "Image",
         "ridge",
@@ -179,12 +187,17 @@ def test_a_method_without_enough_labels_for_the_smallest_share_keeps_its_row():
 
 
 def test_published_numbers_stand_beside_the_same_quantity_only():
-    rows = texts(published_table(entries()))
+    rows = texts(published_table(entries(), PUBLISHED))
     assert rows[0] == ["redshift", "image", "0.500 ± 0.012", "0.300 ± 0.012", "0.71", "0.65"]
     assert [row[-2:] for row in rows] == [
         ["0.71", "0.65"], ["0.97", "0.87"], ["0.64", "0.59"], ["0.66", "0.57"],
     ]  # fmt: skip
-    assert published_table([entry(0.5, target="age"), entry(0.5, "photometry")]).rows == []
+    assert published_table([entry(0.5, "photometry")], PUBLISHED).rows == []
+    # whatever a column is called, only what the configuration says is compared
+    assert published_table(entries(), {}).rows == []
+    named = {"mean_mass_of_black_hole": "stellar mass"}
+    assert published_table([entry(0.5, target="log_mass")], named).rows == []
+    assert len(published_table([entry(0.5, target="mean_mass_of_black_hole")], named).rows) == 1
     caption = regression_section(make_galaxies()).blocks[-1].caption
     assert "DESI" in caption
     assert "Other data than this run's" in caption
@@ -194,7 +207,9 @@ def test_the_report_speaks_of_r2_where_there_are_no_classes():
     run = make_galaxies()
     facts = {fact.label: fact.value for fact in headline_facts(run)}
     assert facts["R² of redshift from the spectrum, zero-shot on test"] == "0.60"
-    run.metrics["regression"][1]["truth"] = entry(0.94)
+    known = [one.plain() for one in run.metrics.regression]
+    known[1]["truth"] = entry(0.94).plain()
+    changed(run, regression=known)
     labels = [fact.label for fact in headline_facts(run) if fact.value == "0.94"]
     assert labels == [
         "R² of redshift from the spectrum, zero-shot on test, against the truth "
@@ -213,7 +228,7 @@ def test_every_figure_says_whether_its_data_are_simulated(simulated):
 
 
 def test_pages_without_anything_to_show_are_left_out():
-    empty = ReportData({"metrics_version": 1})
+    empty = ReportData(Metrics())
     for section in (regression_section, retrieved_section, coloured_section, cluster_section):
         assert section(empty) is None
 
@@ -224,19 +239,19 @@ def test_planted_kinds_are_shown_by_the_method_that_finds_them_best():
         ["artefact", "DBSCAN", "image", "10", "1 (27)", "90.0", "60.0", "60.0", "10.0"]
     ]
     assert [row[1] for row in texts(truth_table(found))] == ["DBSCAN", "k-means"]
-    found[1]["truth"][0]["n"] = 4
-    assert [row[1] for row in texts(truth_table(found))] == ["DBSCAN"]
-    found[0]["truth"][0] |= {"cluster": -1, "precision": 0.0, "recall": 0.0, "recall_of_all": 0.0}
-    lost = texts(truth_table(found[:1]))[0]
+    few = planted("k-means", 0.1, 1.0, n=4)
+    assert [row[1] for row in texts(truth_table([found[0], few]))] == ["DBSCAN"]
+    lost = texts(truth_table([planted("DBSCAN", 0.0, 0.0, cluster=-1)]))[0]
     assert lost[4:7] == ["–", "–", "0.0"]
 
 
 def test_the_settings_of_maps_are_told_apart_where_they_differ():
     run = make_galaxies()
-    other = planted("DBSCAN", 0.9, 0.6) | {"modalities": ["image", "spectrum"]}
-    run.metrics["clusters"] = [planted("DBSCAN", 0.9, 0.6), other]
+    own = planted("DBSCAN", 0.9, 0.6).plain()
+    other = own | {"modalities": ["image", "spectrum"]}
+    changed(run, clusters=[own, other])
     assert "on the maps (radius 0.20, 5 samples)." in cluster_section(run).blocks[0].caption
-    other["radius"] = 0.45
+    changed(run, clusters=[own, other | {"radius": 0.45}])
     words = "(image: radius 0.20, 5 samples; image + spectrum: radius 0.45, 5 samples)"
     assert words in cluster_section(run).blocks[0].caption
 
@@ -258,7 +273,7 @@ def test_predictions_are_drawn_on_common_axes_with_their_r2():
 
 
 def test_predictions_that_are_all_the_same_are_drawn_too():
-    same = PredictionView("z", None, ("a",), ("a",), np.ones(30), np.ones(30), None, None)
+    same = PredictionView("z", None, ("a",), ("a",), np.ones(30), np.ones(30), np.nan, np.nan)
     assert len(prediction_figure([same]).axes[0].texts) == 0
 
 

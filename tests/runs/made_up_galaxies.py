@@ -23,7 +23,9 @@ modalities:
 model: {dimension: 16, scale: {initial: 15.5, learnable: false}}
 training: {batch_size: 60, epochs: 30, warmup_epochs: 1, learning_rate: 5.0e-3}
 finetuning: {modalities: [], subsets: [full]}
-evaluation: {map: pca, island_radius: 0.1, supervised_epochs: 3, examples: 1, queries: 2}
+evaluation:
+  {map: pca, island_radius: 0.1, supervised_epochs: 3, examples: 1, queries: 2,
+   published: {redshift: redshift}}
 """
 
 

@@ -16,6 +16,7 @@ from skybind.data.write import DatasetWriter
 from skybind.errors import ConfigError
 from skybind.models.backbones import load_backbone
 from skybind.models.leaks import hash_ids
+from skybind.once import result_of
 from skybind.ragged import Ragged
 from skybind.runs.backbones import pretrain_backbone
 from skybind.runs.workshop import calibrate, encoder_features
@@ -102,7 +103,7 @@ def galaxies(tmp_path_factory):
 
 
 def rates(result, target="redshift"):
-    return {p["weights"]: p for p in result.probes if p["target"] == target}
+    return {p.weights: p for p in result.probes if p.target == target}
 
 
 def test_images_by_momentum_contrast(galaxies, tmp_path):
@@ -121,7 +122,7 @@ def test_images_by_momentum_contrast(galaxies, tmp_path):
     assert not np.isin(hash_ids(ids[split.rows("test")]), note.trained_on).any()
     assert note.identity["split_hash"] == split.hash
     assert result.objects == {"train": 192, "validation": 24}
-    assert rates(result)["trained"]["n_test"] < 24  # some have no redshift
+    assert rates(result)["trained"].n_test < 24  # some have no redshift
     assert encoder(torch.zeros(1, 2, 12, 12)).shape == (1, 8)
     # done is done; another configuration, or another split, is not put on top of it
     longer = load_backbone_config("moco-small", [*IMAGE, "training.max_minutes=9"])
@@ -154,21 +155,23 @@ def test_spectra_by_reconstruction(galaxies, tmp_path, frame):
     assert note.shape.channels == 1
     assert set(note.trained_on) == set(hash_ids(given.object_id[rows[usable[rows]]]))
     probes = rates(result)
-    assert probes["trained"]["neighbours"] > 0.9
+    assert probes["trained"].neighbours > 0.9
     if frame == "rest":
-        assert probes["trained"]["neighbours"] > probes["random"]["neighbours"] + 0.02
+        assert probes["trained"].neighbours > probes["random"].neighbours + 0.02
     assert encoder.out_features == 8
 
 
 def test_a_killed_training_goes_on(galaxies, tmp_path):
-    sets = [*SPECTRUM, "training.epochs=12"]
-    config = load_backbone_config("spender-small", sets)
-    whole = pretrain_backbone(config, galaxies, tmp_path / "whole")
-    command = [sys.executable, "-m", "skybind", "pretrain-backbone", "spectrum", str(galaxies)]
-    command += ["--out", str(tmp_path / "killed"), "--quiet"]
-    for item in sets:
-        command += ["--set", item]
-    process = subprocess.Popen(command)
+    # each in a process of its own: what other tests have loaded may round otherwise
+    def command(name):
+        words = [sys.executable, "-m", "skybind", "pretrain-backbone", "spectrum", str(galaxies)]
+        words += ["--out", str(tmp_path / name), "--quiet"]
+        for item in (*SPECTRUM, "training.epochs=12"):
+            words += ["--set", item]
+        return words
+
+    subprocess.run(command("whole"), check=True)
+    process = subprocess.Popen(command("killed"))
     try:
         deadline = time.monotonic() + 240
         while not (tmp_path / "killed" / "last.ckpt").exists():
@@ -178,12 +181,15 @@ def test_a_killed_training_goes_on(galaxies, tmp_path):
     finally:
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-    resumed = pretrain_backbone(config, galaxies, tmp_path / "killed")
+    assert result_of(tmp_path / "killed") is None
+    subprocess.run(command("killed"), check=True)
+    folders = [tmp_path / "whole", tmp_path / "killed"]
     curves = [
-        [r["validation/loss"] for r in result.training["history"]] for result in (whole, resumed)
+        [record["validation/loss"] for record in result_of(folder)["training"]["history"]]
+        for folder in folders
     ]
     assert curves[0] == curves[1]
-    encoders = [load_backbone(result.folder)[0].state_dict() for result in (whole, resumed)]
+    encoders = [load_backbone(folder / "backbone")[0].state_dict() for folder in folders]
     assert all(torch.equal(encoders[0][key], encoders[1][key]) for key in encoders[0])
 
 

@@ -222,7 +222,7 @@ def test_a_model_knows_what_its_backbone_was_trained_on(run, backbone, galaxies)
     assert unseen_by_pretraining
     saved = Model.open(run.folder / "finetune" / CASE.name / "model")
     assert np.isin(hash_ids(ids[unseen_by_pretraining]), saved.trained_on).all()
-    assert evaluate_case(run, CASE)["n_test"] > 0  # the test objects are nobody's
+    assert evaluate_case(run, CASE).n_test > 0  # the test objects are nobody's
 
 
 def test_a_pretrained_run_goes_on_without_its_file_of_weights(run, galaxies, backbone, tmp_path):
@@ -232,7 +232,7 @@ def test_a_pretrained_run_goes_on_without_its_file_of_weights(run, galaxies, bac
         again = Run.open(run.folder)
         after = again.source.prepared["image"].arrays["features"]
         assert after.filename == before.filename
-        assert evaluate_case(again, CASE)["n_test"] > 0
+        assert evaluate_case(again, CASE).n_test > 0
         images = again.source.present("image")
         train, test = (again.rows(p)[images[again.rows(p)]] for p in ("train", "test"))
         size = again.dataset.numbers("size")[:, None]
@@ -316,4 +316,4 @@ def test_fine_tuning_from_another_runs_model_caches_its_own_backbone(galaxies, r
     tuned = Model.open(other.folder / "finetune" / CASE.name / "model")
     original = frozen(find_pretrained(run.folder))
     assert all(torch.equal(value, original[key]) for key, value in frozen(tuned).items())
-    assert evaluate_case(other, CASE)["n_test"] > 0
+    assert evaluate_case(other, CASE).n_test > 0

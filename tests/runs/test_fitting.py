@@ -236,7 +236,7 @@ def test_objects_that_are_not_classified_are_named_and_counted(
     if "RRAB" in str(sets):
         assert "labels.classes names RRAB, of which the dataset has no object." in caplog.messages
     run = Run.start(config, path, tmp_path / "run")
-    assert describe_run(run)["dataset"]["unused_classes"] == unused
+    assert describe_run(run).dataset.unused_classes == unused
 
 
 def test_classes_that_are_all_foreign_are_refused_with_those_that_there_are(tmp_path, rng):

@@ -35,7 +35,7 @@ def test_a_whole_run_leaves_everything_in_its_folder(whole):
     assert (folder / "pretrain" / "log.csv").exists()
     assert (folder / "pretrain" / "model" / "weights.safetensors").exists()
     assert json.loads((folder / "metrics.json").read_text())["retrieval"]
-    names = {(tuple(c["modalities"]), c["pretrained"]) for c in metrics["classification"]}
+    names = {(case.modalities, case.pretrained) for case in metrics.classification}
     everything = ("photometry", "spectrum", "metadata")
     assert names == {(m, p) for m in (("photometry",), everything) for p in (True, False)}
     assert load_config(folder / "config.yaml") == load_config("stars-small", QUICK)
@@ -112,7 +112,7 @@ def test_it_says_how_many_objects_each_pair_had(whole, stars):
     for pair in ("photometry-spectrum", "photometry-metadata", "spectrum-metadata"):
         a, b = (run.source.present(name) for name in pair.split("-"))
         expected = int((a & b)[run.rows("train")].sum())
-        assert metrics["pretraining"]["pairs"][pair]["n_train"] == expected
+        assert metrics.pretraining.pairs[pair].n_train == expected
         assert 0 < expected < 0.75 * len(run.rows("train"))
     present = Dataset.open(stars).present("spectrum")
     assert 0.6 < present.mean() < 0.8
@@ -143,7 +143,7 @@ def test_another_dataset_is_embedded_as_the_runs_own_is(whole, stars, tmp_path):
 
 def test_the_quarantine_counts_what_could_not_be_used(whole):
     folder, metrics = whole
-    counted = sum(entry["n"] for entry in metrics["dataset"]["quarantine"])
+    counted = sum(entry.n for entry in metrics.dataset.quarantine)
     assert counted == len(read_quarantine(folder))
     assert counted > 0  # some simulated parallaxes are negative
 
@@ -153,7 +153,7 @@ def test_the_same_command_again_changes_nothing(whole, stars, config):
     before = (folder / "pretrain" / "model" / "weights.safetensors").stat().st_mtime_ns
     again = run_all(config, stars, folder)
     assert (folder / "pretrain" / "model" / "weights.safetensors").stat().st_mtime_ns == before
-    assert again["classification"] == metrics["classification"]
+    assert again.classification == metrics.classification
 
 
 def test_another_configuration_or_dataset_is_refused(whole, stars, tmp_path):
@@ -229,8 +229,8 @@ def test_unlabelled_and_single_modality_archives_can_be_pretrained(stars, tmp_pa
         ],
     )
     metrics = run_all(alone, stars, tmp_path / "alone")
-    assert metrics["pretraining"]["pairs"]["photometry-photometry"]["n_train"] > 50
-    assert metrics["classification"] == []
+    assert metrics.pretraining.pairs["photometry-photometry"].n_train > 50
+    assert metrics.classification == []
     assert (tmp_path / "alone" / "report.html").exists()
 
 
@@ -271,9 +271,9 @@ def test_a_subset_that_was_not_asked_for_at_the_start_is_drawn_later_and_stored(
     assert again.status.split_hash == begun.hash
     # and the same command with more cases goes on with it too
     assert Run.start(asked, stars, folder).config.subsets == asked.subsets
-    assert evaluate_case(run, case)["subset"] == "5-each"
+    assert evaluate_case(run, case).subset == "5-each"
     assert [c.name for c in finished_cases(run)] == [case.name]
-    assert {r["subset"] for r in baselines(run, ["5-each"])} == {"full", "5-each"}
+    assert {r.subset for r in baselines(run, ["5-each"])} == {"full", "5-each"}
 
 
 def test_a_split_of_the_users_own_gets_its_subsets_and_keeps_new_classes_new(

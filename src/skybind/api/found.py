@@ -3,7 +3,7 @@
 import html
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from skybind.data.dataset import Dataset
 from skybind.runs.layout import RunPaths
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from astropy.table import Table
     from matplotlib.figure import Figure
 
+    from skybind.discovery.records import DiscoverRecord
     from skybind.search.result import SearchResult
 
 
@@ -62,13 +63,13 @@ class Discoveries:
 
     Attributes
     ----------
-    record : dict
-        Every number of the page; docs/metrics.md says what each key is.
+    record : DiscoverRecord
+        Every number of the page.
     folder : Path
         Of the run.
     """
 
-    record: dict[str, Any]
+    record: "DiscoverRecord"
     folder: Path
 
     @property
@@ -86,4 +87,4 @@ class Discoveries:
         return RunPaths(self.folder).discover_page
 
     def __repr__(self) -> str:
-        return f"<Discoveries among {self.record['n_objects']:,} objects: {self.page}>"
+        return f"<Discoveries among {self.record.n_objects:,} objects: {self.page}>"

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from skybind.discovery.discover import DiscoverOptions
+    from skybind.evaluation.records import Metrics
 
 
 class Model(TrainedModel):
@@ -303,7 +304,7 @@ class Run(StoredRun):
             say(note)
         return to_astropy(found.table)
 
-    def evaluate(self) -> dict[str, Any]:
+    def evaluate(self) -> "Metrics":
         """Measure everything on the test objects; gives the content of `metrics.json`."""
         from skybind.evaluation.evaluate import evaluate_run
         from skybind.runs.cases import finished_cases

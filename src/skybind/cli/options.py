@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from skybind.config import Config
     from skybind.data.splits import Split
+    from skybind.evaluation.records import Metrics
 
 Data = Annotated[Path, typer.Option("--data", "-d", help="Folder of the dataset.")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder of the run.")]
@@ -166,7 +167,7 @@ def _tables(renderable: object) -> "list[Table]":
     return [renderable] if isinstance(renderable, Table) else []
 
 
-def print_summary(metrics: dict[str, Any], out: Path, report: bool = True) -> None:
+def print_summary(metrics: "Metrics", out: Path, report: bool = True) -> None:
     """Print the numbers of a run, and where the rest is."""
     from skybind.cli.summary import render_summary
 

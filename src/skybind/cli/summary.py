@@ -1,68 +1,63 @@
 """The short table that the command line shows at the end of a run."""
 
-from typing import Any
+import math
+from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 
 from skybind.config.subsets import FULL, short_subset
+from skybind.evaluation.records import Groups, Islands, Metrics, PairRetrieval, TargetResult
+from skybind.measures.classification import ClassificationResult
 
 
-def render_summary(metrics: dict[str, Any]) -> RenderableType:
-    """Render the main numbers of `metrics.json` for a terminal.
-
-    Parameters
-    ----------
-    metrics : dict
-        The content of `metrics.json`.
-    """
+def render_summary(metrics: Metrics) -> RenderableType:
+    """Render the main numbers of `metrics.json` for a terminal."""
     parts: list[RenderableType] = []
-    if metrics["classification"]:
+    if metrics.classification:
         parts.append(_classification(metrics))
-    if metrics["retrieval"]:
-        parts.append(_retrieval(metrics["retrieval"]))
-    if metrics["regression"]:
-        parts.append(_regression(metrics["regression"]))
+    if metrics.retrieval:
+        parts.append(_retrieval(metrics.retrieval))
+    if metrics.regression:
+        parts.append(_regression(metrics.regression))
     return Group(*parts)
 
 
-def render_clusters(records: list[dict[str, Any]]) -> RenderableType:
+def render_clusters(records: Sequence[Islands | Groups]) -> RenderableType:
     """Render `clusters` of `metrics.json` for a terminal: the largest, and what sets them apart."""
     tables = []
     for record in records:
-        title = f"{record['method']}, {' + '.join(record['modalities'])}"
-        table = Table(title=f"{title}: {record['n_clusters']} clusters", title_justify="left")
+        title = f"{record.method}, {' + '.join(record.modalities)}"
+        table = Table(title=f"{title}: {record.n_clusters} clusters", title_justify="left")
         table.add_column("cluster", justify="right")
         table.add_column("objects", justify="right")
         table.add_column("set apart by")
-        for cluster in record["clusters"]:
+        for cluster in record.clusters:
             words = [
-                f"{c['column']} = {c['value']} ({100 * c['inside']:.0f} %, "
-                f"others {100 * c['outside']:.0f} %)"
-                if c["value"]
-                else f"{c['column']} {c['inside']:.4g} (others {c['outside']:.4g})"
-                for c in cluster["columns"]
+                f"{c.column} = {c.value} ({100 * c.inside:.0f} %, others {100 * c.outside:.0f} %)"
+                if c.value
+                else f"{c.column} {c.inside:.4g} (others {c.outside:.4g})"
+                for c in cluster.columns
             ]
-            table.add_row(str(cluster["cluster"]), str(cluster["size"]), "; ".join(words))
+            table.add_row(str(cluster.cluster), str(cluster.size), "; ".join(words))
         tables.append(table)
     return Group(*tables)
 
 
-def _classification(metrics: dict[str, Any]) -> Table:
+def _classification(metrics: Metrics) -> Table:
     table = Table(title="Accuracy on the test objects [%]", title_justify="left")
     table.add_column("modalities")
     table.add_column("labels", justify="right")
     for name in ("from scratch", "pre-trained", "random forest"):
         table.add_column(name, justify="right")
     cells: dict[tuple[str, str], dict[str, str]] = {}
-    for record in metrics["classification"]:
-        key = ("+".join(record["modalities"]), record["subset"])
-        start = "pre-trained" if record["pretrained"] else "from scratch"
-        cells.setdefault(key, {})[start] = _percent(record)
-    for record in metrics["baseline"]:
-        key = ("+".join(record["modalities"]), record["subset"])
+    for case in metrics.classification:
+        start = "pre-trained" if case.pretrained else "from scratch"
+        cells.setdefault(("+".join(case.modalities), case.subset), {})[start] = _percent(case)
+    for plain in metrics.baseline:
+        key = ("+".join(plain.modalities), plain.subset)
         if key in cells:
-            cells[key]["random forest"] = _percent(record)
+            cells[key]["random forest"] = _percent(plain)
     for (names, subset), row in cells.items():
         labels = "all" if subset == FULL else short_subset(subset)
         starts = ("from scratch", "pre-trained", "random forest")
@@ -70,7 +65,7 @@ def _classification(metrics: dict[str, Any]) -> Table:
     return table
 
 
-def _retrieval(records: list[dict[str, Any]]) -> Table:
+def _retrieval(records: Sequence[PairRetrieval]) -> Table:
     table = Table(title="Retrieval among the test objects", title_justify="left")
     for name in ("query", "found in"):
         table.add_column(name)
@@ -78,20 +73,20 @@ def _retrieval(records: list[dict[str, Any]]) -> Table:
         table.add_column(name, justify="right")
     for record in records:
         table.add_row(
-            record["query"],
-            record["target"],
-            f"{record['recall']['1']:.3f}",
-            f"{record['recall']['10']:.3f}",
-            f"{record['chance_recall']['10']:.3f}",
-            f"{record['median_rank']:.0f}",
-            str(record["n"]),
+            record.query,
+            record.target,
+            f"{record.recall[1]:.3f}",
+            f"{record.recall[10]:.3f}",
+            f"{record.chance_recall[10]:.3f}",
+            f"{record.median_rank:.0f}",
+            str(record.n),
         )
     return table
 
 
-def _regression(records: list[dict[str, Any]]) -> Table:
+def _regression(records: Sequence[TargetResult]) -> Table:
     """Zero-shot predictions, fitted on the training objects."""
-    truth = any(record["truth"] for record in records)
+    truth = any(record.truth is not None for record in records)
     title = "Zero-shot prediction on the test objects" + (", against the truth" if truth else "")
     table = Table(title=title, title_justify="left")
     for name in ("target", "fitted on", "predicted from"):
@@ -99,21 +94,20 @@ def _regression(records: list[dict[str, Any]]) -> Table:
     for name in ("R²", "bias", "sigma_NMAD", "of"):
         table.add_column(name, justify="right")
     for record in records:
-        if record["method"] != "k-NN" or record["protocol"] != "train":
+        if not record.zero_shot:
             continue
-        result = record["truth"] or record
-        error = "" if result["r2"] is None else f"{result['r2']:.3f} ± {result['r2_error']:.3f}"
+        result = record.truth or record
         table.add_row(
-            record["target"],
-            "+".join(record["fit"]),
-            "+".join(record["predict"]),
-            error,
-            f"{result['bias']:+.4f}",
-            f"{result['scatter']:.4f}",
-            str(result["n_test"]),
+            record.target,
+            "+".join(record.fit),
+            "+".join(record.predict),
+            "" if math.isnan(result.r2) else f"{result.r2:.3f} ± {result.r2_error:.3f}",
+            f"{result.bias:+.4f}",
+            f"{result.scatter:.4f}",
+            str(result.n_test),
         )
     return table
 
 
-def _percent(record: dict[str, Any]) -> str:
-    return f"{100 * record['accuracy']:.1f} ± {100 * record['accuracy_error']:.1f}"
+def _percent(record: ClassificationResult) -> str:
+    return f"{100 * record.accuracy:.1f} ± {100 * record.accuracy_error:.1f}"

@@ -14,7 +14,12 @@ from skybind.progress import say
 from skybind.words import join
 
 #: Keys that came after version 0.1, with the value that means what was meant before.
-LATER: dict[str, Any] = {"min_batches": None, "min_steps": None, "min_patience": None}
+LATER: dict[str, Any] = {
+    "min_batches": None,
+    "min_steps": None,
+    "min_patience": None,
+    "published": {},
+}
 
 _Model = TypeVar("_Model", bound=BaseModel)
 

@@ -262,6 +262,11 @@ class EvaluationConfig(_Section):
     map_columns: list[str] | None = Field(
         None, description="Columns that colour the maps; targets and labels by default."
     )
+    published: dict[str, Literal["redshift", "stellar mass"]] = Field(
+        {},
+        description="Targets whose zero-shot R2 the report puts beside that of the AstroCLIP "
+        "reports: column -> which of the two it is (the mass as a logarithm).",
+    )
     island_radius: float | None = Field(
         0.20,
         description="Radius of a neighbourhood of DBSCAN on the map (AstroCLIP reports: 0.20); "

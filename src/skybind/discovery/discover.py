@@ -14,6 +14,14 @@ from skybind.discovery.atlas import map_everything, write_atlas
 from skybind.discovery.importance import decisions, importance_tables
 from skybind.discovery.measures.outliers import COMBINED
 from skybind.discovery.outliers import best_detections, detection_scores, find_outliers
+from skybind.discovery.records import (
+    DISCOVER_VERSION,
+    Decisions,
+    DiscoverRecord,
+    FlagCounts,
+    MapSettings,
+    ResolvedLabels,
+)
 from skybind.discovery.structure import ClassStructure, class_structures, new_class_landings
 from skybind.discovery.undecided import resolve_labels
 from skybind.embeddings.store import Embeddings
@@ -21,6 +29,7 @@ from skybind.errors import ConfigError
 from skybind.files import json_hash, write_json
 from skybind.once import NOTE, once
 from skybind.progress import step
+from skybind.record import plain
 from skybind.runs.cases import finished_cases, widest_case
 from skybind.runs.layout import DiscoverPaths
 from skybind.runs.run import Run
@@ -28,8 +37,8 @@ from skybind.runs.steps import run_embedding
 from skybind.tables import write_table
 from skybind.words import nearest
 
-#: Raised when what a step writes changes: older results are then made anew.
-VERSION = 4
+#: What a step tells: some fields of `DiscoverRecord`.
+Sections = dict[str, Any]
 
 
 # Steps, in words.
@@ -79,7 +88,7 @@ class DiscoverOptions:
 
 def discover(
     run: Run, options: DiscoverOptions | None = None, *, page: bool = True
-) -> dict[str, Any]:
+) -> DiscoverRecord:
     """Find outliers, suspected errors, parts of classes, where new classes land, and what matters.
 
     Everything is written into `RUN/discover/`, and `RUN/discover.html` shows it. A step that was
@@ -95,8 +104,8 @@ def discover(
 
     Returns
     -------
-    dict
-        The content of `RUN/discover/discover.json`: docs/metrics.md says what each key is.
+    DiscoverRecord
+        The content of `RUN/discover/discover.json`.
 
     Raises
     ------
@@ -107,33 +116,33 @@ def discover(
     _check(run, options)
     embeddings = run_embedding(run)
     steps = _Steps(run, embeddings)
-    result: dict[str, Any] = {
-        "discover_version": VERSION,
-        "seed": run.config.seed,
-        "n_objects": len(embeddings),
-        "simulated": run.dataset.schema.simulated,
-        "classes": run.classes,
-        "modalities": embeddings.modalities,
-    }
-    result |= steps.do(
+    found = steps.do(
         "outliers", [options.percentile], partial(_outliers, percentile=options.percentile)
     )
     structure = [options.classes, options.modalities, options.permutations]
-    result |= steps.do("structure", structure, partial(_structure, options=options))
-    result |= steps.do("new_classes", [], _new_classes)
-    result |= steps.do("labels", [options.resolve, _cases(run)], partial(_labels, options=options))
-    result |= steps.do("importance", [_cases(run)], _importance)
+    found |= steps.do("structure", structure, partial(_structure, options=options))
+    found |= steps.do("new_classes", [], _new_classes)
+    found |= steps.do("labels", [options.resolve, _cases(run)], partial(_labels, options=options))
+    found |= steps.do("importance", [_cases(run)], _importance)
     how = [options.map_method, options.map_options, run.config.evaluation.map_objects]
     # the map carries the suspicion, so it follows the outliers
-    result |= steps.do("map", [*how, options.percentile], partial(_map, options=options))
-    result["seconds"] = steps.seconds
-    write_json(run.paths.discover.record, result)
+    found |= steps.do("map", [*how, options.percentile], partial(_map, options=options))
+    result = DiscoverRecord(
+        seed=run.config.seed,
+        n_objects=len(embeddings),
+        simulated=run.dataset.schema.simulated,
+        classes=run.classes,
+        modalities=embeddings.modalities,
+        seconds=steps.seconds,
+        **found,
+    )
+    write_json(run.paths.discover.record, result.plain())
     if page:
         _draw_page(run, embeddings, result, options.top)
     return result
 
 
-def _draw_page(run: Run, embeddings: Embeddings, result: dict[str, Any], top: int) -> None:
+def _draw_page(run: Run, embeddings: Embeddings, result: DiscoverRecord, top: int) -> None:
     """Draw the page of discoveries, and the report again if there is one."""
     from skybind.discovery.page import write_discover_page
     from skybind.discovery.views import discover_data
@@ -152,7 +161,7 @@ class _Steps:
     def __init__(self, run: Run, embeddings: Embeddings) -> None:
         self.run, self.embeddings = run, embeddings
         status, labels = run.status, run.config.labels.model_dump(mode="json")
-        self._origin = [VERSION, status.fingerprint, status.split_hash, embeddings.model]
+        self._origin = [DISCOVER_VERSION, status.fingerprint, status.split_hash, embeddings.model]
         self._labels = labels
         old = run.paths.discover.folder / "steps.json"
         if old.exists():  # of version 0.1: the notes of all steps in one file
@@ -166,15 +175,15 @@ class _Steps:
         self,
         name: str,
         options: Sequence[Any],
-        make: Callable[[Run, Embeddings, DiscoverPaths], dict[str, Any]],
+        make: Callable[[Run, Embeddings, DiscoverPaths], Sections],
     ) -> dict[str, Any]:
-        """Give the record of a step, made now or read."""
+        """Give what a step tells, as JSON has it: made now or read."""
         paths = self.run.paths.discover
 
         def timed() -> dict[str, Any]:
             with step(TITLES[name]) as work:
                 record = make(self.run, self.embeddings, paths)
-            return {"seconds": work.seconds, "record": record}
+            return {"seconds": work.seconds, "record": plain(record)}
 
         key = json_hash([*self._origin, self._labels, options])
         done = once(paths.step(name), {"key": key}, timed)
@@ -198,23 +207,23 @@ def _cases(run: Run) -> list[str]:
 
 def _outliers(
     run: Run, embeddings: Embeddings, paths: DiscoverPaths, percentile: float
-) -> dict[str, Any]:
+) -> Sections:
     table = find_outliers(run, embeddings, percentile=percentile)
     arrow = table.to_arrow()
     for suffix in (".csv", ".vot", ".parquet"):
         write_table(arrow, paths.outliers(suffix))
     records = detection_scores(run, embeddings, table)
-    write_json(paths.detections, records)
+    write_json(paths.detections, plain(records))
     kinds = {name: int(flags.sum()) for name, flags in table.flags().items()}
     return {
-        "outliers": {"percentile": percentile, "n_scored": len(arrow), "flagged": kinds},
+        "outliers": FlagCounts(percentile=percentile, n_scored=len(arrow), flagged=kinds),
         "detection": best_detections(records),
     }
 
 
 def _structure(
     run: Run, embeddings: Embeddings, paths: DiscoverPaths, options: DiscoverOptions
-) -> dict[str, Any]:
+) -> Sections:
     found = class_structures(
         run,
         embeddings,
@@ -223,8 +232,8 @@ def _structure(
         classes=options.classes,
     )
     write_table(_parts(run, found), paths.parts)
-    records = [structure.to_dict() for structure in found]
-    write_json(paths.structure, records)
+    records = [structure.record for structure in found]
+    write_json(paths.structure, plain(records))
     return {"structure": records}
 
 
@@ -242,15 +251,15 @@ def _parts(run: Run, found: Sequence[ClassStructure]) -> pa.Table:
     )
 
 
-def _new_classes(run: Run, embeddings: Embeddings, paths: DiscoverPaths) -> dict[str, Any]:
-    records = [landing.to_dict() for landing in new_class_landings(run, embeddings)]
-    write_json(paths.new_classes, records)
+def _new_classes(run: Run, embeddings: Embeddings, paths: DiscoverPaths) -> Sections:
+    records = new_class_landings(run, embeddings)
+    write_json(paths.new_classes, plain(records))
     return {"new_classes": records}
 
 
 def _labels(
     run: Run, embeddings: Embeddings, paths: DiscoverPaths, options: DiscoverOptions
-) -> dict[str, Any]:
+) -> Sections:
     for ending in (".parquet", ".csv"):
         paths.labels(ending).unlink(missing_ok=True)
     unlabelled = (run.labels < 0) & embeddings.any_present()
@@ -262,40 +271,40 @@ def _labels(
     sure = np.asarray(table["probability"]) > 0.5
     names, counts = np.unique(np.asarray(table["suggested"].to_pylist())[sure], return_counts=True)
     return {
-        "labels": {
-            "resolved": sorted({name for name in table["label"].to_pylist() if name}),
-            "n": len(table),
-            "n_sure": int(sure.sum()),
-            "suggested": dict(zip(names.tolist(), counts.tolist(), strict=True)),
-        }
+        "labels": ResolvedLabels(
+            resolved=sorted({name for name in table["label"].to_pylist() if name}),
+            n=len(table),
+            n_sure=int(sure.sum()),
+            suggested=dict(zip(names.tolist(), counts.tolist(), strict=True)),
+        )
     }
 
 
-def _importance(run: Run, embeddings: Embeddings, paths: DiscoverPaths) -> dict[str, Any]:
+def _importance(run: Run, embeddings: Embeddings, paths: DiscoverPaths) -> Sections:
     case = widest_case(finished_cases(run))
     tables = importance_tables(run, embeddings, case)
-    carried: dict[str, Any] | None = None
+    carried: Decisions | None = None
     if case is not None:
         table, records = decisions(run, case, run.rows("test"))
         write_table(table, paths.decisions)
-        carried = {"case": case.name, "n": len(table), "classes": records}
-    record = {"importance": tables, "decisions": carried}
-    write_json(paths.importance, record)
-    return record
+        carried = Decisions(case=case.name, n=len(table), classes=records)
+    told: Sections = {"importance": tables, "decisions": carried}
+    write_json(paths.importance, plain(told))
+    return told
 
 
 def _map(
     run: Run, embeddings: Embeddings, paths: DiscoverPaths, options: DiscoverOptions
-) -> dict[str, Any]:
+) -> Sections:
     outliers = pq.read_table(paths.outliers())
     maps = map_everything(run, embeddings, options.map_method, options.map_options)
     write_atlas(run, embeddings, maps, outliers, paths)
     return {
-        "map": {
-            "method": options.map_method,
-            "options": dict(options.map_options),
-            "modalities": [list(group) for group in maps],
-        }
+        "map": MapSettings(
+            method=options.map_method,
+            options=dict(options.map_options),
+            modalities=list(maps),
+        )
     }
 
 

@@ -7,8 +7,9 @@ import numpy as np
 import pyarrow as pa
 
 from skybind.discovery.measures.combinations import ComparisonTable, compare_means, compare_r2
-from skybind.discovery.measures.contributions import Contributions, contributions, summary
+from skybind.discovery.measures.contributions import Carried, Contributions, contributions, summary
 from skybind.discovery.measures.outliers import class_centroids
+from skybind.discovery.records import Comparison
 from skybind.embeddings.store import Embeddings
 from skybind.evaluation.targets import known_rows, targets_of
 from skybind.measures.importance import all_combinations
@@ -22,7 +23,7 @@ from skybind.runs.run import Run
 Combination = tuple[str, ...]
 
 
-def importance_tables(run: Run, embeddings: Embeddings, case: Case | None) -> list[dict[str, Any]]:
+def importance_tables(run: Run, embeddings: Embeddings, case: Case | None) -> list[Comparison]:
     """Every table of importance that a run allows, on the test objects that have all modalities.
 
     Parameters
@@ -35,8 +36,7 @@ def importance_tables(run: Run, embeddings: Embeddings, case: Case | None) -> li
 
     Returns
     -------
-    list of dict
-        `importance` of docs/metrics.md, section discover.
+    list of Comparison
     """
     if len(embeddings.modalities) < 2:
         return []
@@ -61,7 +61,7 @@ def importance_tables(run: Run, embeddings: Embeddings, case: Case | None) -> li
     return records
 
 
-def decisions(run: Run, case: Case, rows: np.ndarray) -> tuple[pa.Table, list[dict[str, Any]]]:
+def decisions(run: Run, case: Case, rows: np.ndarray) -> tuple[pa.Table, list[Carried]]:
     """Say of each object which modality carried the decision on its class.
 
     Parameters
@@ -76,7 +76,7 @@ def decisions(run: Run, case: Case, rows: np.ndarray) -> tuple[pa.Table, list[di
     -------
     Table
         One row an object.
-    list of dict
+    list of Carried
         Mean shares by predicted class.
     """
     saved = case_classes(run, case)
@@ -111,7 +111,7 @@ def _by_centroid(
 
 def _accuracies(
     run: Run, codes: dict[Combination, np.ndarray], rows: np.ndarray, method: str
-) -> dict[str, Any]:
+) -> Comparison:
     right = {names: (found == run.labels[rows]).astype(float) for names, found in codes.items()}
     table = compare_means(right, run.labels[rows], run.classes, seed=run.config.seed)
     return _record("accuracy", method, table)
@@ -119,7 +119,7 @@ def _accuracies(
 
 def _retrievals(
     run: Run, embeddings: Embeddings, columns: Sequence[Combination], rows: np.ndarray
-) -> list[dict[str, Any]]:
+) -> list[Comparison]:
     """Reciprocal rank of the own other view, asked for by one or several modalities."""
     names = embeddings.modalities
     if len(names) < 3:
@@ -152,7 +152,7 @@ def _regressions(
     columns: Sequence[Combination],
     train: np.ndarray,
     test: np.ndarray,
-) -> list[dict[str, Any]]:
+) -> list[Comparison]:
     records = []
     for target in targets_of(run.dataset, run.config.evaluation.targets):
         rows = test[np.isfinite(target.values[test])]
@@ -172,8 +172,8 @@ def _regressions(
     return records
 
 
-def _record(measure: str, method: str, table: ComparisonTable) -> dict[str, Any]:
-    return {"measure": measure, "method": method, **table.to_dict()}
+def _record(measure: str, method: str, table: ComparisonTable) -> Comparison:
+    return Comparison(**dict(table), measure=measure, method=method)
 
 
 def _decision_table(

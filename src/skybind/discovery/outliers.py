@@ -1,7 +1,6 @@
 """Strange and mislabelled objects of a run: one ranked table, with the reasons in words."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -24,6 +23,7 @@ from skybind.discovery.measures.outliers import (
 from skybind.discovery.measures.target_doubt import TargetDoubt, target_doubt
 from skybind.discovery.periods import doubt_periods
 from skybind.discovery.reasons import reasons
+from skybind.discovery.records import DetectionResult
 from skybind.discovery.table import OutlierTable
 from skybind.embeddings.store import Embeddings
 from skybind.errors import DataError
@@ -126,7 +126,9 @@ def with_combined(
     return vectors, present
 
 
-def detection_scores(run: Run, embeddings: Embeddings, table: OutlierTable) -> list[dict[str, Any]]:
+def detection_scores(
+    run: Run, embeddings: Embeddings, table: OutlierTable
+) -> list[DetectionResult]:
     """How well each score finds each kind that was planted, beside what others would do.
 
     Ours are the scores of the table; the rivals are isolation forest and local outlier factor on
@@ -134,8 +136,8 @@ def detection_scores(run: Run, embeddings: Embeddings, table: OutlierTable) -> l
 
     Returns
     -------
-    list of dict
-        `detection` of docs/metrics.md; empty if nothing was planted.
+    list of DetectionResult
+        Empty if nothing was planted.
     """
     rows = np.arange(len(run.dataset))
     kinds = planted_faults(run.dataset, rows)
@@ -166,39 +168,39 @@ def detection_scores(run: Run, embeddings: Embeddings, table: OutlierTable) -> l
             found = detection(score[among], planted[among])
             if found.n_planted:
                 records.append(
-                    {
-                        "kind": kind,
-                        "method": method,
-                        "score": name,
-                        "share": found.n_planted / found.n,
-                        **found.to_dict(),
-                    }
+                    DetectionResult(
+                        **dict(found),
+                        kind=kind,
+                        method=method,
+                        score=name,
+                        share=found.n_planted / found.n,
+                    )
                 )
     return records
 
 
-def best_detections(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def best_detections(records: Sequence[DetectionResult]) -> list[DetectionResult]:
     """Of each kind: the score made for it, our best one, and the best of each rival.
 
     The first is fixed beforehand (`designated`); the others are chosen by average precision.
     """
-    chosen: dict[tuple[str, str], dict[str, Any]] = {}
+    chosen: dict[tuple[str, str], DetectionResult] = {}
     for record in records:
-        if record["average_precision"] is None:
+        if np.isnan(record.average_precision):
             continue
-        designated = record["method"] == "skybind" and record["score"] == _made_for(record["kind"])
-        entry = {**record, "designated": designated}
-        keys = [(record["kind"], record["method"])]
+        designated = record.method == "skybind" and record.score == _made_for(record.kind)
+        entry = record.model_copy(update={"designated": designated})
+        keys = [(record.kind, record.method)]
         if designated:
-            keys.append((record["kind"], "designated"))
+            keys.append((record.kind, "designated"))
         for key in keys:
-            if key not in chosen or entry["average_precision"] > chosen[key]["average_precision"]:
+            if key not in chosen or entry.average_precision > chosen[key].average_precision:
                 chosen[key] = entry
-    unique = {(e["kind"], e["method"], e["score"]): e for e in chosen.values()}
-    order = list(dict.fromkeys(record["kind"] for record in records))
+    unique = {(e.kind, e.method, e.score): e for e in chosen.values()}
+    order = list(dict.fromkeys(record.kind for record in records))
     return sorted(
         unique.values(),
-        key=lambda e: (order.index(e["kind"]), e["method"] != "skybind", not e["designated"]),
+        key=lambda e: (order.index(e.kind), e.method != "skybind", not e.designated),
     )
 
 

@@ -1,7 +1,6 @@
 """The page of discoveries: one HTML file that needs nothing else."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -27,7 +26,6 @@ from skybind.drawing.observed import MapPanel
 from skybind.drawing.page import Fact, render_page
 from skybind.drawing.style import report_style
 from skybind.files import write_text
-from skybind.report.data import ReportData
 from skybind.report.tables import pairs_of
 from skybind.runs.layout import RunPaths
 
@@ -46,23 +44,22 @@ def write_discover_page(data: DiscoverData, folder: str | Path) -> Path:
         The file.
     """
     paths = RunPaths(Path(folder))
-    origin = ReportData({"dataset": {"simulated": data.simulated}})
     with report_style():
         sections = [
             outlier_section(data),
             detection_section(data),
-            structure_section(data, origin),
-            new_class_section(data, origin),
+            structure_section(data),
+            new_class_section(data),
             importance_section(data),
             label_section(data),
-            *(object_section(page, origin) for page in data.objects),
+            *(object_section(page, data) for page in data.objects),
         ]
     shown = [section for section in sections if section is not None]
     links = [(paths.report.name, "Report of the run")] if paths.report.exists() else []
     write_text(
         paths.discover_page,
         render_page(
-            data.title, data.simulated, _facts(data), shown, kind="discoveries", links=links
+            data.title, data.record.simulated, _facts(data), shown, kind="discoveries", links=links
         ),
     )
     return paths.discover_page
@@ -73,15 +70,15 @@ def outlier_section(data: DiscoverData) -> Section:
     text = (
         "Objects by suspicion: the rarest thing about each, as -log10 of the share of training "
         "objects that are at least as strange, corrected for the number of tests of a kind. All "
-        f"{data.record['n_objects']:,} objects are in discover/outliers.csv, .parquet and .vot."
+        f"{data.record.n_objects:,} objects are in discover/outliers.csv, .parquet and .vot."
     )
-    outliers = data.record["outliers"]
+    outliers = data.record.outliers
     blocks = [
         Block("The most suspect objects; each has a section below.", table=outlier_table(data)),
         Block(
-            f"Objects flagged by each test (percentile {outliers['percentile']:g} of the distances "
+            f"Objects flagged by each test (percentile {outliers.percentile:g} of the distances "
             "from a class's centroid).",
-            table=flag_table(outliers["flagged"], data.record["n_objects"]),
+            table=flag_table(outliers.flagged, data.record.n_objects),
         ),
     ]
     return Section("outliers", "Outliers and suspected errors", text, blocks)
@@ -89,7 +86,7 @@ def outlier_section(data: DiscoverData) -> Section:
 
 def detection_section(data: DiscoverData) -> Section | None:
     """How well planted faults are found, beside two usual methods; nothing for real data."""
-    records = data.record.get("detection") or []
+    records = data.record.detection
     if not records:
         return None
     text = (
@@ -102,15 +99,15 @@ def detection_section(data: DiscoverData) -> Section | None:
         "Average precision, and precision (equal to recall) among as many objects as were planted; "
         "chance is the share of the kind."
     )
-    main = [record for record in records if ":" not in record["kind"]]
-    rest = [record for record in records if ":" in record["kind"]]
+    main = [record for record in records if ":" not in record.kind]
+    rest = [record for record in records if ":" in record.kind]
     blocks = [Block(caption, table=detection_table(main))]
     if rest:
         blocks.append(Block("The same by sub-kind.", table=detection_table(rest), folded=True))
     return Section("detection", "Planted faults found", text, blocks)
 
 
-def structure_section(data: DiscoverData, origin: ReportData) -> Section:
+def structure_section(data: DiscoverData) -> Section:
     """Parts of classes, and what sets them apart."""
     title = "Parts of the classes"
     if not data.structures:
@@ -126,19 +123,15 @@ def structure_section(data: DiscoverData, origin: ReportData) -> Section:
     records = [view.record for view in data.structures]
     blocks = [Block("All classes.", table=structure_table(records))]
     for view in data.structures:
-        if view.record["p_value"] <= LEVEL:
-            blocks += _parts(view, data.position, origin)
+        if view.record.p_value <= LEVEL:
+            blocks += _parts(view, data)
     return Section("structure", title, text, blocks)
 
 
-def _parts(view: StructureView, everything: np.ndarray, origin: ReportData) -> list[Block]:
+def _parts(view: StructureView, data: DiscoverData) -> list[Block]:
     record = view.record
-    name = (
-        record["class"]
-        if record["modality"] == "all"
-        else f"{record['class']} ({record['modality']})"
-    )
-    what = [f"{name}: its {record['k']} parts on the map of all objects (grey)."]
+    name = record.name if record.modality == "all" else f"{record.name} ({record.modality})"
+    what = [f"{name}: its {record.k} parts on the map of all objects (grey)."]
     if view.diagram is not None:
         absolute = view.diagram.magnitude_name.startswith("absolute")
         what.append(
@@ -148,7 +141,7 @@ def _parts(view: StructureView, everything: np.ndarray, origin: ReportData) -> l
     if view.spectra:
         what.append("Mean spectra, each spectrum divided by its median; bands are standard errors.")
     figure = figure_block(
-        structure_figure(view, everything), " ".join(what), origin, f"Parts of {name}", "png"
+        structure_figure(view, data.position), " ".join(what), data, f"Parts of {name}", "png"
     )
     table = part_table(record)
     if not table.rows:
@@ -159,21 +152,22 @@ def _parts(view: StructureView, everything: np.ndarray, origin: ReportData) -> l
     return [figure, Block(caption, table=table)]
 
 
-def new_class_section(data: DiscoverData, origin: ReportData) -> Section:
+def new_class_section(data: DiscoverData) -> Section:
     """Where classes that were never trained on come to lie."""
-    records = data.record.get("new_classes") or []
+    records = data.record.new_classes
     title = "Classes that are not in use"
     if not records:
         return Section("new", title, absent="All classes of the catalogue are in use.")
-    names = [record["name"] for record in records]
+    names = [record.name for record in records]
     code = {name: i for i, name in enumerate(names)}
     codes = np.asarray([code.get(name, -1) for name in data.label.tolist()])
     seen = np.isfinite(data.position).all(axis=1)
     panel = MapPanel("all", data.position[seen], codes[seen])
-    figure = embedding_map([panel], names, data.record["map"]["method"])
+    method = "umap" if data.record.map is None else data.record.map.method
+    figure = embedding_map([panel], names, method)
     caption = "Objects of classes that were not trained on; grey: all others."
     blocks = [
-        figure_block(figure, caption, origin, "New classes on the map", "png"),
+        figure_block(figure, caption, data, "New classes on the map", "png"),
         Block(
             "Where they land: shares of the votes of the nearest training objects. Lonely: farther "
             "from all of them than 99 % of them are from each other.",
@@ -186,7 +180,7 @@ def new_class_section(data: DiscoverData, origin: ReportData) -> Section:
 def importance_section(data: DiscoverData) -> Section:
     """Tables of every measure, and what carried the decisions."""
     title = "Importance of the modalities"
-    tables = data.record.get("importance") or []
+    tables = data.record.importance
     if not tables:
         absent = "It needs two modalities and test objects that have all of them."
         return Section("importance", title, absent=absent)
@@ -202,18 +196,18 @@ def importance_section(data: DiscoverData) -> Section:
         "regression": "R² [%]",
     }
     blocks = [
-        Block(f"{words[entry['measure']]}: {entry['method']}.", table=comparison_table(entry))
+        Block(f"{words[entry.measure]}: {entry.method}.", table=comparison_table(entry))
         for entry in tables
     ]
-    carried = data.record.get("decisions")
-    if carried:
+    carried = data.record.decisions
+    if carried is not None:
         blocks.append(
             Block(
-                f"What carried the decisions of {carried['case']} on {carried['n']:,} test "
+                f"What carried the decisions of {carried.case} on {carried.n:,} test "
                 "objects, by predicted class: mean share of each modality in the log-probability "
                 "of the class (Shapley values [nat]), and how often it had the largest share. "
                 "Every object is in discover/decisions.parquet.",
-                table=carried_table(carried["classes"]),
+                table=carried_table(carried.classes),
             )
         )
     return Section("importance", title, text, blocks)
@@ -221,23 +215,23 @@ def importance_section(data: DiscoverData) -> Section:
 
 def label_section(data: DiscoverData) -> Section | None:
     """Objects of no class in use, and the classes suggested for them."""
-    labels = data.record.get("labels")
-    if not labels:
+    labels = data.record.labels
+    if labels is None:
         return None
-    which = ", ".join(labels["resolved"]) or "no label"
+    which = ", ".join(labels.resolved) or "no label"
     text = (
-        f"{labels['n']:,} objects have none of the classes in use ({which}); for "
-        f"{labels['n_sure']:,} one class has a probability above one half, by the neighbours' "
+        f"{labels.n:,} objects have none of the classes in use ({which}); for "
+        f"{labels.n_sure:,} one class has a probability above one half, by the neighbours' "
         "votes and the classifier if there is one, joined with weights fitted on the validation "
         "objects. It says which known class is nearest, not that an object belongs to a known "
         "class. All are in discover/labels.csv."
     )
-    table = label_table(labels["suggested"])
+    table = label_table(labels.suggested)
     blocks = [Block("Suggested classes of these.", table=table)] if table.rows else []
     return Section("labels", "Suggested classes", text, blocks)
 
 
-def object_section(page: ObjectPage, origin: ReportData) -> Section:
+def object_section(page: ObjectPage, data: DiscoverData) -> Section:
     """One suspect object: observations, neighbours, catalogue."""
     example = page.example
     label = f"Labelled {example.true_class}" if example.true_class else "No label"
@@ -249,7 +243,7 @@ def object_section(page: ObjectPage, origin: ReportData) -> Section:
         kind = "png" if example.image is not None else "svg"
         figure = suspect_figure(example)
         blocks.append(
-            figure_block(figure, caption, origin, f"Observations of {example.object_id}", kind)
+            figure_block(figure, caption, data, f"Observations of {example.object_id}", kind)
         )
     blocks.append(
         Block(
@@ -269,9 +263,9 @@ def _drawable(page: ObjectPage) -> bool:
 
 
 def _facts(data: DiscoverData) -> list[Fact]:
-    record: dict[str, Any] = data.record
-    flagged = record["outliers"]["flagged"]
-    facts = [Fact(number(record["n_objects"]), "objects")]
+    record = data.record
+    flagged = record.outliers.flagged
+    facts = [Fact(number(record.n_objects), "objects")]
     for key, words in (
         ("label doubted", "labels doubted by the neighbours"),
         ("period doubted", "periods doubted"),
@@ -280,7 +274,7 @@ def _facts(data: DiscoverData) -> list[Fact]:
     ):
         if key in flagged:
             facts.append(Fact(number(flagged[key]), words))
-    divided = sum(entry["p_value"] <= LEVEL for entry in record["structure"])
-    if record["structure"]:
-        facts.append(Fact(number(divided), f"of {len(record['structure'])} classes have parts"))
+    divided = sum(entry.p_value <= LEVEL for entry in record.structure)
+    if record.structure:
+        facts.append(Fact(number(divided), f"of {len(record.structure)} classes have parts"))
     return facts

@@ -1,10 +1,11 @@
 """What the page of discoveries is made from."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
+from skybind.discovery.records import ClassParts, DiscoverRecord
+from skybind.drawing.blocks import origin_of
 from skybind.drawing.observed import ExampleObject
 
 
@@ -81,8 +82,7 @@ class StructureView:
 
     Attributes
     ----------
-    record : dict
-        As in `structure` of discover.json.
+    record : ClassParts
     part : ndarray of int, shape (n,)
         Part of each of its objects.
     position : ndarray, shape (n, 2), optional
@@ -92,7 +92,7 @@ class StructureView:
         One a part; empty without spectra.
     """
 
-    record: dict[str, Any]
+    record: ClassParts
     part: np.ndarray
     position: np.ndarray | None = None
     diagram: ColourMagnitude | None = None
@@ -106,9 +106,8 @@ class DiscoverData:
     Attributes
     ----------
     title : str
-    record : dict
+    record : DiscoverRecord
         Content of `discover.json`.
-    simulated : bool or None
     position : ndarray, shape (n, 2)
         All objects on the map of all modalities.
     label : ndarray of str, shape (n,)
@@ -119,9 +118,13 @@ class DiscoverData:
     """
 
     title: str
-    record: dict[str, Any]
-    simulated: bool | None
+    record: DiscoverRecord
     position: np.ndarray
     label: np.ndarray
     objects: list[ObjectPage] = field(default_factory=list)
     structures: list[StructureView] = field(default_factory=list)
+
+    @property
+    def origin(self) -> str:
+        """A sentence for captions: simulated or real."""
+        return origin_of(self.record.simulated)

@@ -1,10 +1,14 @@
-"""Tables of the page of discoveries, from the numbers in discover.json."""
+"""Tables of the page of discoveries."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+
+import numpy as np
 
 from skybind.discovery.measures.combinations import LEVEL
+from skybind.discovery.measures.contributions import Carried
+from skybind.discovery.measures.structure import Landing
 from skybind.discovery.page_data import DiscoverData, Neighbour
+from skybind.discovery.records import ClassParts, Comparison, DetectionResult
 from skybind.drawing.cells import NONE, Cell, Table, cells, number, percent
 from skybind.drawing.style import combination_name
 from skybind.report.tables import ARROWS
@@ -33,113 +37,107 @@ def flag_table(flagged: Mapping[str, int], n: int) -> Table:
     return Table(["Test", "Objects", "Share [%]"], rows)
 
 
-def detection_table(records: Sequence[Mapping[str, Any]]) -> Table:
+def detection_table(records: Sequence[DetectionResult]) -> Table:
     """Of each planted kind: the score made for it, our best one, and the rivals' best."""
     rows = []
-    for kind in dict.fromkeys(record["kind"] for record in records):
-        for entry in [record for record in records if record["kind"] == kind]:
-            ours = entry["method"] == "skybind"
-            name = entry["method"] + (", made for it" if entry.get("designated") else "")
-            row = cells(kind, name, entry["score"], number(entry["n_planted"]))
-            score = Cell(percent(entry["average_precision"]), "strong" if ours else "")
-            row += [
-                score,
-                Cell(percent(entry["precision"])),
-                Cell(percent(entry["share"]), "quiet"),
-            ]
+    for kind in dict.fromkeys(record.kind for record in records):
+        for entry in [record for record in records if record.kind == kind]:
+            ours = entry.method == "skybind"
+            name = entry.method + (", made for it" if entry.designated else "")
+            row = cells(kind, name, entry.score, number(entry.n_planted))
+            score = Cell(percent(entry.average_precision), "strong" if ours else "")
+            row += [score, Cell(percent(entry.precision)), Cell(percent(entry.share), "quiet")]
             rows.append(row)
     header = ["Planted", "Method", "Score", "Objects", "Average precision [%]", "Precision [%]"]
     return Table([*header, "Chance [%]"], rows, text_columns=3)
 
 
-def structure_table(records: Sequence[Mapping[str, Any]]) -> Table:
+def structure_table(records: Sequence[ClassParts]) -> Table:
     """Every class: number of parts, test, agreement with the truth where there is one."""
     rows = []
-    with_truth = any(record["adjusted_rand_index"] for record in records)
+    with_truth = any(record.adjusted_rand_index for record in records)
     for record in records:
-        best = max(record["adjusted_rand_index"].items(), key=lambda x: x[1], default=None)
+        best = max(record.adjusted_rand_index.items(), key=lambda x: x[1], default=None)
         truth = NONE if best is None else f"{best[1]:.2f} ({best[0]})"
-        sizes = " + ".join(number(size) for size in record["sizes"])
-        silhouette = record["silhouette"][str(record["k"])]
-        row = cells(record["class"], record["modality"], sizes, number(record["n_doubted"]))
-        row += cells(f"{silhouette:.2f}")
-        row.append(Cell(f"{record['p_value']:.3f}", "strong" if record["p_value"] <= LEVEL else ""))
+        sizes = " + ".join(number(size) for size in record.sizes)
+        row = cells(record.name, record.modality, sizes, number(record.n_doubted))
+        row += cells(f"{record.silhouette[record.k]:.2f}")
+        row.append(Cell(f"{record.p_value:.3f}", "strong" if record.p_value <= LEVEL else ""))
         rows.append([*row, Cell(truth)] if with_truth else row)
     header = ["Class", "Embedding", "Parts", "Left out as doubted", "Silhouette", "p"]
     header += ["Adjusted Rand index (truth)"] if with_truth else []
     return Table(header, rows, text_columns=2)
 
 
-def part_table(record: Mapping[str, Any]) -> Table:
+def part_table(record: ClassParts) -> Table:
     """What sets the parts of a class apart."""
     rows = []
-    for part, columns in enumerate(record["columns"]):
+    for part, columns in enumerate(record.columns):
         for column in columns:
-            if part and record["k"] == 2 and not column["value"]:
+            if part and record.k == 2 and not column.value:
                 continue  # of a number the one part has the effect of the other, reversed
-            name = column["column"] + (f" = {column['value']}" if column["value"] else "")
-            write = percent if column["value"] else number
+            name = column.column + (f" = {column.value}" if column.value else "")
+            write = percent if column.value else number
             rows.append(
                 [
-                    *cells(f"{part}", name, f"{column['effect']:+.2f}", write(column["inside"])),
-                    *cells(write(column["outside"]), f"{column['p_value']:.1e}"),
+                    *cells(f"{part}", name, f"{column.effect:+.2f}", write(column.inside)),
+                    *cells(write(column.outside), f"{column.p_value:.1e}"),
                 ]
             )
     header = ["Part", "Column", "Effect", "Inside", "Outside", "p"]
     return Table(header, rows, text_columns=2)
 
 
-def landing_table(records: Sequence[Mapping[str, Any]]) -> Table:
+def landing_table(records: Sequence[Landing]) -> Table:
     """New class -> where it lands."""
     rows = []
     for record in records:
-        row = cells(record["name"], number(record["n"]))
-        for name, share in list(zip(record["classes"], record["share"], strict=True))[:3]:
+        row = cells(record.name, number(record.n))
+        for name, share in list(zip(record.classes, record.share.tolist(), strict=True))[:3]:
             row.append(Cell(f"{name} {100 * share:.0f} %"))
         row += [Cell(NONE)] * (5 - len(row))
-        rows.append([*row, Cell(percent(record["lonely"]))])
+        rows.append([*row, Cell(percent(record.lonely))])
     return Table(["Class", "Objects", "First", "Second", "Third", "Lonely [%]"], rows)
 
 
-def comparison_table(entry: Mapping[str, Any]) -> Table:
+def comparison_table(entry: Comparison) -> Table:
     """A measure for every combination, with errors and arrows against the best single."""
-    names = [*entry["groups"], "Average"]
+    names, n = [*entry.groups, "Average"], entry.n.tolist()
     # combinations differ between what is retrieved: there is no average
-    several = sum(n > 0 for n in entry["n"]) > 1 and entry["measure"] != "retrieval"
+    several = sum(count > 0 for count in n) > 1 and entry.measure != "retrieval"
     rows = []
     for line, name in enumerate(names):
-        if (line < len(entry["n"]) and not entry["n"][line]) or (name == "Average" and not several):
+        if (line < len(n) and not n[line]) or (name == "Average" and not several):
             continue
-        count = number(entry["n"][line]) if line < len(entry["n"]) else ""
-        row = cells(name, count)
-        for column in range(len(entry["combinations"])):
+        row = cells(name, number(n[line]) if line < len(n) else "")
+        for column in range(len(entry.combinations)):
             row.append(_compared(entry, line, column))
         rows.append(row)
-    header = ["", "Objects", *(combination_name(names) for names in entry["combinations"])]
+    header = ["", "Objects", *(combination_name(names) for names in entry.combinations)]
     return Table(header, rows, last_is_total=several)
 
 
-def _compared(entry: Mapping[str, Any], line: int, column: int) -> Cell:
-    value, error = entry["value"][line][column], entry["error"][line][column]
-    if value is None:
+def _compared(entry: Comparison, line: int, column: int) -> Cell:
+    value, error = entry.value[line, column], entry.error[line, column]
+    if np.isnan(value):
         return Cell(NONE)
-    change, p_value = entry["change"][line][column], entry["p_value"][line][column]
-    mark, kind = ARROWS[0 if not change else (1 if change > 0 else -1)]
-    if kind and p_value is not None and p_value < LEVEL:
+    change = np.nan_to_num(entry.change[line, column])
+    mark, kind = ARROWS[int(np.sign(change))]
+    if kind and entry.significant[line, column]:
         kind += " strong"
     return Cell(percent(value, error), kind, mark)
 
 
-def carried_table(records: Sequence[Mapping[str, Any]]) -> Table:
+def carried_table(records: Sequence[Carried]) -> Table:
     """Mean share of each modality and how often it carried the decision."""
     if not records:
         return Table([])
-    names = list(records[0]["share"])
+    names = list(records[0].share)
     rows = []
     for record in records:
-        row = cells(record["class"], number(record["n"]))
-        row += cells(*(f"{record['share'][name]:+.2f}" for name in names))
-        row += cells(*(percent(record["carried"][name]) for name in names))
+        row = cells(record.name, number(record.n))
+        row += cells(*(f"{record.share[name]:+.2f}" for name in names))
+        row += cells(*(percent(record.carried[name]) for name in names))
         rows.append(row)
     header = ["Predicted", "Objects", *(f"{name} [nat]" for name in names)]
     return Table([*header, *(f"carried by {name} [%]" for name in names)], rows)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -17,10 +16,11 @@ from skybind.discovery.measures.structure import (
     sub_clusters,
 )
 from skybind.discovery.outliers import with_combined
+from skybind.discovery.records import ClassParts
 from skybind.embeddings.store import Embeddings
 from skybind.evaluation.clusters import describing_columns
 from skybind.evaluation.truth import truth_traits
-from skybind.measures.clusters import distinctions
+from skybind.measures.clusters import Distinction, distinctions
 from skybind.progress import progress_bar
 from skybind.runs.run import Run
 
@@ -47,8 +47,8 @@ class ClassStructure:
     n_doubted : int
         How many of these were left out.
     parts : SubClusters
-    columns : list of list of dict
-        For each part: what sets it apart from the others (`Distinction`).
+    columns : list of list of Distinction
+        For each part: what sets it apart from the others.
     truth : dict of str to float
         Adjusted Rand index against each column of a truth table that divides the class.
     """
@@ -58,20 +58,21 @@ class ClassStructure:
     rows: np.ndarray
     n_doubted: int
     parts: SubClusters
-    columns: list[list[dict[str, Any]]]
+    columns: list[list[Distinction]]
     truth: dict[str, float]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Give plain JSON values."""
-        return {
-            "class": self.name,
-            "modality": self.modality,
-            "n": len(self.rows),
-            "n_doubted": self.n_doubted,
-            **self.parts.to_dict(),
-            "columns": self.columns,
-            "adjusted_rand_index": self.truth,
-        }
+    @property
+    def record(self) -> ClassParts:
+        """What is told of it."""
+        return ClassParts(
+            **dict(self.parts.parts),
+            name=self.name,
+            modality=self.modality,
+            n=len(self.rows),
+            n_doubted=self.n_doubted,
+            columns=self.columns,
+            adjusted_rand_index=self.truth,
+        )
 
 
 def class_structures(
@@ -204,12 +205,9 @@ def _ratio(fields: Mapping[str, np.ndarray]) -> np.ndarray | None:
     return None
 
 
-def _columns(dataset: Dataset, rows: np.ndarray, label: np.ndarray) -> list[list[dict[str, Any]]]:
+def _columns(dataset: Dataset, rows: np.ndarray, label: np.ndarray) -> list[list[Distinction]]:
     columns = describing_columns(dataset, rows)
-    return [
-        [entry.to_dict() for entry in distinctions(label == part, columns)]
-        for part in range(int(label.max()) + 1)
-    ]
+    return [distinctions(label == part, columns) for part in range(int(label.max()) + 1)]
 
 
 def _agreement(dataset: Dataset, rows: np.ndarray, label: np.ndarray) -> dict[str, float]:

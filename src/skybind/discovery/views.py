@@ -1,11 +1,10 @@
 """What the page of discoveries is drawn from, read from the dataset and the tables."""
 
-from typing import Any
-
 import numpy as np
 import pyarrow.parquet as pq
 
 from skybind.data.dataset import Dataset
+from skybind.data.quantities import quantity_of
 from skybind.discovery.measures.combinations import LEVEL
 from skybind.discovery.page_data import (
     ColourMagnitude,
@@ -15,6 +14,7 @@ from skybind.discovery.page_data import (
     ObjectPage,
     StructureView,
 )
+from skybind.discovery.records import DiscoverRecord
 from skybind.drawing.from_dataset import load_examples, observed_spectra
 from skybind.embeddings.store import Embeddings
 from skybind.evaluation.targets import targets_of
@@ -35,7 +35,7 @@ AVERAGED, PIXELS = 300, 800
 
 
 def discover_data(
-    run: Run, embeddings: Embeddings, record: dict[str, Any], top: int
+    run: Run, embeddings: Embeddings, record: DiscoverRecord, top: int
 ) -> DiscoverData:
     """Read everything that the page shows.
 
@@ -44,7 +44,7 @@ def discover_data(
     run : Run
     embeddings : Embeddings
         Of all of the run's objects, in the dataset's order.
-    record : dict
+    record : DiscoverRecord
         Content of `discover.json`.
     top : int
         Objects with a page of their own.
@@ -60,7 +60,6 @@ def discover_data(
     return DiscoverData(
         title=f"Discoveries of {run.config.name}",
         record=record,
-        simulated=run.dataset.schema.simulated,
         position=position,
         label=label,
         objects=_objects(run, embeddings, label, top),
@@ -127,40 +126,33 @@ def _catalogue(dataset: Dataset, row: int) -> dict[str, str]:
     return written
 
 
-def _structures(run: Run, record: dict[str, Any], position: np.ndarray) -> list[StructureView]:
+def _structures(run: Run, record: DiscoverRecord, position: np.ndarray) -> list[StructureView]:
     table = pq.read_table(run.paths.discover.parts)
     names = np.asarray(table["class"].to_pylist(), dtype=str)
     modalities = np.asarray(table["modality"].to_pylist(), dtype=str)
     rows, part = table["row"].to_numpy(), table["part"].to_numpy()
     views = []
-    for entry in record["structure"]:
-        own = (names == entry["class"]) & (modalities == entry["modality"])
-        clear = entry["p_value"] <= LEVEL
+    for entry in record.structure:
+        own = (names == entry.name) & (modalities == entry.modality)
+        clear = entry.p_value <= LEVEL
         views.append(
             StructureView(
                 entry,
                 part[own],
                 position[rows[own]],
-                _diagram(run.dataset, rows[own]) if clear else None,
+                colour_magnitude(run.dataset, rows[own]) if clear else None,
                 _mean_spectra(run, rows[own], part[own]) if clear else [],
             )
         )
     return views
 
 
-def _diagram(dataset: Dataset, rows: np.ndarray) -> ColourMagnitude | None:
+def colour_magnitude(dataset: Dataset, rows: np.ndarray) -> ColourMagnitude | None:
     """Colour and magnitude, absolute where there is a parallax; None without two magnitudes."""
-    columns = {
-        name: column
-        for name, column in dataset.schema.columns.items()
-        if column.unit == "mag" and column.role == "feature" and column.modality == "metadata"
-    }
-    bands = [
-        name
-        for name, column in columns.items()
-        if "minus" not in column.description and "uncertainty" not in column.description
-    ]
-    colours = [name for name, column in columns.items() if "minus" in column.description]
+    columns = dataset.schema.columns
+    quantity = {n: quantity_of(n, columns[n]) for n in dataset.schema.features("metadata")}
+    bands = [name for name, what in quantity.items() if what == "magnitude"]
+    colours = [name for name, what in quantity.items() if what == "colour"]
     # a catalogue names its main magnitude first; a mean of a light curve is no catalogue's
     bands = [name for name in bands if not name.startswith("mean_")] or bands
     if not bands or (not colours and len(bands) < 2):

@@ -57,6 +57,12 @@ class Section:
     absent: str = ""
 
 
+def origin_of(simulated: bool | None) -> str:
+    """Say in a sentence for captions whether objects are simulated; None if nobody said."""
+    words = {True: "Simulated data.", False: "Real observations.", None: "Origin not recorded."}
+    return words[simulated]
+
+
 def figure_block(figure: "Figure", caption: str, run: Shown, alt: str, kind: str = "svg") -> Block:
     """Draw a figure into a block; its caption ends with where the data come from."""
     width = round(96 * figure.get_figwidth())

@@ -1,6 +1,7 @@
 """Cells of tables: numbers, shares and times as people read them."""
 
 import datetime
+import math
 from dataclasses import dataclass, field
 
 NONE = "–"
@@ -38,8 +39,11 @@ class Table:
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """Write a number: integers whole with thousands separated, others to `digits` digits."""
-    if value is None:
+    """Write a number: integers whole with thousands separated, others to `digits` digits.
+
+    What is not known (None, NaN) is a dash, here and in `percent`.
+    """
+    if value is None or math.isnan(value):
         return NONE
     if float(value).is_integer():
         return f"{int(value):,}"
@@ -53,9 +57,10 @@ def rank(value: float) -> str:
 
 def percent(value: float | None, error: float | None = None) -> str:
     """Write a fraction as percent, with its error if there is one."""
-    if value is None:
+    if value is None or math.isnan(value):
         return NONE
-    return f"{100 * value:.1f}" + ("" if error is None else f" ± {100 * error:.1f}")
+    known = error is not None and not math.isnan(error)
+    return f"{100 * value:.1f}" + (f" ± {100 * error:.1f}" if known and error is not None else "")
 
 
 def readable_time(created: str | None) -> str:

@@ -1,12 +1,19 @@
 """What classifiers and neighbours reach on the test objects."""
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 
 from skybind.config.subsets import FULL
 from skybind.embeddings.store import Embeddings
+from skybind.evaluation.records import (
+    BaselineResult,
+    CalibrationResult,
+    CaseResult,
+    Importance,
+    NeighbourResult,
+    SubsetTest,
+)
 from skybind.evaluation.statistics import modality_sets, modality_statistics
 from skybind.measures.baselines import forest_accuracy
 from skybind.measures.calibration import calibration_error, softmax
@@ -20,7 +27,7 @@ from skybind.runs.classes import CaseClasses, case_classes, case_reliability, op
 from skybind.runs.run import Run
 
 
-def evaluate_case(run: Run, case: Case) -> dict[str, Any]:
+def evaluate_case(run: Run, case: Case) -> CaseResult:
     """Test one classifier on the test objects; also on the test objects of its subset.
 
     Raises
@@ -34,25 +41,30 @@ def evaluate_case(run: Run, case: Case) -> dict[str, Any]:
     known = np.isfinite(logits).all(axis=1)
     rows, predicted = rows[known], logits[known].argmax(1)
     result = classification_metrics(run.labels[rows], predicted, found.classes)
-    record: dict[str, Any] = {
-        "modalities": list(case.modalities),
-        "subset": case.subset,
-        "pretrained": case.start == "pretrained",
-        "frozen": case.frozen,
-        "seed": run.config.seed,
-        "n_train": case_result(run, case)["n_train"],
-        "n_test": result.n,
-        **result.to_dict(),
-        "calibration": _calibration(run, case, found, rows),
-    }
-    if case.subset != FULL:
-        inside = np.isin(rows, run.rows("test", case.subset))
-        if inside.any():
-            part = classification_metrics(
-                run.labels[rows[inside]], predicted[inside], found.classes
-            )
-            record["subset_test"] = {"n": part.n, "accuracy": part.accuracy}
-    return record
+    return CaseResult(
+        **dict(result),
+        modalities=case.modalities,
+        subset=case.subset,
+        pretrained=case.start == "pretrained",
+        frozen=case.frozen,
+        seed=run.config.seed,
+        n_train=case_result(run, case)["n_train"],
+        calibration=_calibration(run, case, found, rows),
+        subset_test=_subset_test(run, case, rows, predicted),
+    )
+
+
+def _subset_test(
+    run: Run, case: Case, rows: np.ndarray, predicted: np.ndarray
+) -> SubsetTest | None:
+    """Compare on the test objects of the case's subset, if it has any."""
+    if case.subset == FULL:
+        return None
+    inside = np.isin(rows, run.rows("test", case.subset))
+    if not inside.any():
+        return None
+    right = run.labels[rows[inside]] == predicted[inside]
+    return SubsetTest(n=len(right), accuracy=right.mean())
 
 
 def predict_case(run: Run, case: Case, rows: np.ndarray) -> tuple[np.ndarray, list[str]]:
@@ -62,7 +74,7 @@ def predict_case(run: Run, case: Case, rows: np.ndarray) -> tuple[np.ndarray, li
 
 
 @step("importance of the modalities")
-def importance(run: Run, case: Case) -> dict[str, Any] | None:
+def importance(run: Run, case: Case) -> Importance | None:
     """Class-wise accuracy of one classifier given every set of its modalities."""
     found, rows = case_classes(run, case), _labelled_test_rows(run)
     predictions = {}
@@ -73,14 +85,12 @@ def importance(run: Run, case: Case) -> dict[str, Any] | None:
     usable = np.logical_and.reduce([p >= 0 for p in predictions.values()])
     if not usable.any():
         return None
-    return {
-        "case": case.name,
-        **modality_table(predictions, run.labels[rows], found.classes).to_dict(),
-    }
+    table = modality_table(predictions, run.labels[rows], found.classes)
+    return Importance(**dict(table), case=case.name)
 
 
 @step("classes by neighbours")
-def neighbour_accuracy(run: Run, embeddings: Embeddings) -> list[dict[str, Any]]:
+def neighbour_accuracy(run: Run, embeddings: Embeddings) -> list[NeighbourResult]:
     """k-NN accuracy in the pre-trained space (no fine-tuning), for each modality and all."""
     records = []
     for names in modality_sets(embeddings.modalities):
@@ -95,20 +105,19 @@ def neighbour_accuracy(run: Run, embeddings: Embeddings) -> list[dict[str, Any]]
         )
         result = classification_metrics(run.labels[test], predicted, run.classes)
         records.append(
-            {
-                "modalities": list(names),
-                "k": run.config.evaluation.neighbours,
-                "seed": run.config.seed,
-                "n_train": len(train),
-                "n_test": len(test),
-                **result.to_dict(),
-            }
+            NeighbourResult(
+                **dict(result),
+                modalities=names,
+                k=run.config.evaluation.neighbours,
+                seed=run.config.seed,
+                n_train=len(train),
+            )
         )
     return records
 
 
 @step("random forests")
-def baselines(run: Run, subsets: Iterable[str]) -> list[dict[str, Any]]:
+def baselines(run: Run, subsets: Iterable[str]) -> list[BaselineResult]:
     """A random forest on simple statistics, for each modality and all, on the same objects.
 
     With all labels, and with those of each of `subsets`.
@@ -134,30 +143,27 @@ def baselines(run: Run, subsets: Iterable[str]) -> list[dict[str, Any]]:
                 threads=2,
             )
             records.append(
-                {
-                    "modalities": list(group),
-                    "subset": subset,
-                    "name": "random forest",
-                    "seed": run.config.seed,
-                    "n_train": len(train),
-                    "n_test": len(test),
-                    **result.to_dict(),
-                }
+                BaselineResult(
+                    **dict(result),
+                    modalities=group,
+                    subset=subset,
+                    name="random forest",
+                    seed=run.config.seed,
+                    n_train=len(train),
+                )
             )
     return records
 
 
-def _calibration(
-    run: Run, case: Case, found: CaseClasses, rows: np.ndarray
-) -> dict[str, float | None]:
+def _calibration(run: Run, case: Case, found: CaseClasses, rows: np.ndarray) -> CalibrationResult:
     """How far the probabilities of test objects are from the shares that are right."""
     labels = run.labels[rows]
     factor = case_reliability(run, case).calibration.temperature
-    return {
-        "temperature": factor["+".join(case.modalities)],
-        "error": calibration_error(found.probability[rows], labels),
-        "error_before": calibration_error(softmax(found.logits()[rows]), labels),
-    }
+    return CalibrationResult(
+        temperature=factor["+".join(case.modalities)],
+        error=calibration_error(found.probability[rows], labels),
+        error_before=calibration_error(softmax(found.logits()[rows]), labels),
+    )
 
 
 def _labelled_test_rows(run: Run) -> np.ndarray:

@@ -13,10 +13,10 @@ from skybind.config.schema import EvaluationConfig
 from skybind.data.dataset import Dataset
 from skybind.embeddings.store import Embeddings
 from skybind.errors import ConfigError
-from skybind.evaluation.records import read_metrics
+from skybind.evaluation.records import Cluster, Groups, Islands, read_metrics, write_metrics
 from skybind.evaluation.statistics import modality_sets
 from skybind.evaluation.truth import planted_kinds
-from skybind.files import atomic_path, write_json
+from skybind.files import atomic_path
 from skybind.measures.clusters import distinctions, island_radius, islands, kmeans, match_truth
 from skybind.measures.maps import project_map
 from skybind.progress import step
@@ -85,7 +85,7 @@ def map_run(run: Run, embeddings: Embeddings, every: bool) -> list[Layout]:
 @step("finding clusters")
 def cluster_again(
     run: Run, radius: float | None = None, min_samples: int | None = None
-) -> list[dict[str, Any]]:
+) -> list[Islands | Groups]:
     """Find the clusters of an evaluated run, with other options if given, and keep them.
 
     The options become the run's own, in `config.yaml` too. Each modality's map is made if the
@@ -101,8 +101,8 @@ def cluster_again(
 
     Returns
     -------
-    list of dict
-        `clusters` of docs/metrics.md, which `metrics.json` now holds.
+    list of Islands and Groups
+        The clusters that `metrics.json` now holds.
 
     Raises
     ------
@@ -121,18 +121,17 @@ def cluster_again(
     if len(layouts) < len(modality_sets(embeddings.modalities)):
         layouts = map_run(run, embeddings, every=True)
     options = run.config.evaluation.model_copy(update=change)
-    metrics["clusters"] = cluster_run(run, embeddings, layouts, options)
+    found = cluster_run(run, embeddings, layouts, options)
     run.change_evaluation(**change)
     write_layouts(run.paths.maps, layouts, run.dataset.object_ids)
-    write_json(run.paths.metrics, metrics)
-    found: list[dict[str, Any]] = metrics["clusters"]
+    write_metrics(metrics.model_copy(update={"clusters": found}), run.paths.metrics)
     return found
 
 
 @step("clusters")
 def cluster_run(
     run: Run, embeddings: Embeddings, layouts: Sequence[Layout], options: EvaluationConfig
-) -> list[dict[str, Any]]:
+) -> list[Islands | Groups]:
     """Find and describe the clusters of every map; they are noted in the layouts.
 
     Parameters
@@ -147,10 +146,10 @@ def cluster_run(
 
     Returns
     -------
-    list of dict
-        `clusters` of docs/metrics.md, two for each map.
+    list of Islands and Groups
+        One of each for each map.
     """
-    records = []
+    records: list[Islands | Groups] = []
     for layout in layouts:
         columns = describing_columns(run.dataset, layout.rows)
         kinds = planted_kinds(run.dataset, layout.rows)
@@ -160,35 +159,15 @@ def cluster_run(
         layout.island = islands(layout.position, radius, options.island_samples)
         found = kmeans(embeddings.mean(layout.modalities)[layout.rows], seed=run.config.seed)
         layout.group = found.label
-        how: dict[str, dict[str, Any]] = {
-            "DBSCAN": {
-                "space": "map",
-                "map": options.map,
-                "radius": radius,
-                "min_samples": options.island_samples,
-            },
-            "k-means": {
-                "space": "embedding",
-                "k": found.k,
-                "silhouette": {str(k): score for k, score in found.silhouette.items()},
-            },
+        told = {
+            name: _common(run, layout, label, columns, kinds)
+            for name, label in (("island", layout.island), ("group", layout.group))
         }
-        for (method, settings), label in zip(
-            how.items(), (layout.island, layout.group), strict=True
-        ):
-            records.append(
-                {
-                    "method": method,
-                    "modalities": list(layout.modalities),
-                    **settings,
-                    "seed": run.config.seed,
-                    "n": len(label),
-                    "n_clusters": int(label.max(initial=-1)) + 1,
-                    "n_alone": int((label < 0).sum()),
-                    "clusters": _describe(label, layout.rows, run.dataset, columns),
-                    "truth": [match.to_dict() for match in match_truth(label, kinds)],
-                }
-            )
+        samples = options.island_samples
+        records.append(
+            Islands(map=options.map, radius=radius, min_samples=samples, **told["island"])
+        )
+        records.append(Groups(k=found.k, silhouette=found.silhouette, **told["group"]))
     return records
 
 
@@ -288,19 +267,38 @@ def lay_out(run: Run, embeddings: Embeddings, group: tuple[str, ...]) -> Layout 
     )
 
 
-def _describe(
+def _common(
+    run: Run,
+    layout: Layout,
+    label: np.ndarray,
+    columns: dict[str, np.ndarray],
+    kinds: dict[str, np.ndarray],
+) -> dict[str, Any]:
+    """Give what is told of clusters however they were found."""
+    return {
+        "modalities": layout.modalities,
+        "seed": run.config.seed,
+        "n": len(label),
+        "n_clusters": int(label.max(initial=-1)) + 1,
+        "n_alone": int((label < 0).sum()),
+        "clusters": _described(label, layout.rows, run.dataset, columns),
+        "truth": match_truth(label, kinds),
+    }
+
+
+def _described(
     label: np.ndarray, rows: np.ndarray, dataset: Dataset, columns: dict[str, np.ndarray]
-) -> list[dict[str, Any]]:
+) -> list[Cluster]:
     """Size and distinctions of the largest clusters."""
-    records = []
+    found = []
     for number in range(min(int(label.max(initial=-1)) + 1, DESCRIBED)):
         inside = label == number
-        records.append(
-            {
-                "cluster": number,
-                "size": int(inside.sum()),
-                "examples": [str(i) for i in dataset.object_ids[rows[inside][:5]]],
-                "columns": [entry.to_dict() for entry in distinctions(inside, columns)],
-            }
+        found.append(
+            Cluster(
+                cluster=number,
+                size=int(inside.sum()),
+                examples=[str(i) for i in dataset.object_ids[rows[inside][:5]]],
+                columns=distinctions(inside, columns),
+            )
         )
-    return records
+    return found

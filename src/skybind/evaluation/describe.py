@@ -3,15 +3,26 @@
 import datetime
 import importlib.metadata
 import itertools
+import math
 import os
 import platform
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from skybind.evaluation.records import Metrics
+from skybind.evaluation.run_records import (
+    AboutDataset,
+    AboutSplit,
+    Epoch,
+    EpochLoss,
+    Overlap,
+    PairCounts,
+    Pretraining,
+    SetAside,
+)
 from skybind.once import note_of, result_of
 from skybind.runs.fitting import unused_classes
 from skybind.runs.run import Run
@@ -21,25 +32,25 @@ from skybind.version import __version__
 VERSIONED = ("torch", "lightning", "numpy", "scikit-learn", "pyarrow", "astropy")
 
 
-def describe_run(run: Run) -> dict[str, Any]:
-    """Everything about a run that is no result, keyed as in docs/metrics.md."""
-    return {
-        "title": run.config.name,
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "command": _command(),
-        "seed": run.config.seed,
-        "classes": run.classes,
-        "dataset": _dataset(run),
-        "split": _split(run),
-        "pretraining": _pretraining(run),
-        "timing": _timing(run),
-        "versions": {
+def describe_run(run: Run) -> Metrics:
+    """Everything about a run that is no result."""
+    return Metrics(
+        title=run.config.name,
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        command=_command(),
+        seed=run.config.seed,
+        classes=run.classes,
+        dataset=_dataset(run),
+        split=_split(run),
+        pretraining=_pretraining(run),
+        timing=_timing(run),
+        versions={
             "skybind": __version__,
             "python": platform.python_version(),
             **{name: importlib.metadata.version(name) for name in VERSIONED},
         },
-        "machine": {"system": platform.platform(), "cores": os.cpu_count()},
-    }
+        machine={"system": platform.platform(), "cores": os.cpu_count()},
+    )
 
 
 def _command() -> str | None:
@@ -49,85 +60,87 @@ def _command() -> str | None:
     return shlex.join(["skybind", *sys.argv[1:]])
 
 
-def _dataset(run: Run) -> dict[str, Any]:
+def _dataset(run: Run) -> AboutDataset:
     names = list(run.source.modalities)
     present = np.stack([run.source.present(name) for name in names])
     overlaps = [
-        {
-            "modalities": [name for name, inside in zip(names, chosen, strict=True) if inside],
-            "n": int((present == np.asarray(chosen)[:, None]).all(axis=0).sum()),
-        }
+        Overlap(
+            modalities=tuple(n for n, inside in zip(names, chosen, strict=True) if inside),
+            n=int((present == np.asarray(chosen)[:, None]).all(axis=0).sum()),
+        )
         for chosen in itertools.product((True, False), repeat=len(names))
     ]
     counts = np.bincount(run.labels[run.labels >= 0], minlength=len(run.classes))
-    return {
-        "name": run.dataset.path.name,
-        "fingerprint": run.dataset.fingerprint,
-        "provenance": run.dataset.schema.provenance,
-        "simulated": run.dataset.schema.simulated,
-        "n_objects": len(run.dataset),
-        "modalities": {n: int(p.sum()) for n, p in zip(names, present, strict=True)},
-        "overlaps": [entry for entry in overlaps if entry["n"]],
-        "class_counts": dict(zip(run.classes, counts.tolist(), strict=True)),
-        "unused_classes": unused_classes(run.config, run.dataset),
-        "quarantine": [
-            {"modality": modality, "reason": reason, "n": n}
+    return AboutDataset(
+        name=run.dataset.path.name,
+        fingerprint=run.dataset.fingerprint,
+        provenance=run.dataset.schema.provenance,
+        simulated=run.dataset.schema.simulated,
+        n_objects=len(run.dataset),
+        modalities={n: int(p.sum()) for n, p in zip(names, present, strict=True)},
+        overlaps=[entry for entry in overlaps if entry.n],
+        class_counts=dict(zip(run.classes, counts.tolist(), strict=True)),
+        unused_classes=unused_classes(run.config, run.dataset),
+        quarantine=[
+            SetAside(modality=modality, reason=reason, n=n)
             for modality, reasons in run.quarantine_counts().items()
             for reason, n in reasons.items()
         ],
-    }
+    )
 
 
-def _split(run: Run) -> dict[str, Any]:
+def _split(run: Run) -> AboutSplit:
     parts = ("train", "validation", "test")
     recipe = run.split.recipe
-    return {
-        "name": run.config.split.name or run.config.split.kind,
-        "hash": run.status.split_hash,
-        "method": recipe.get("kind"),
-        "seed": recipe.get("seed"),
-        "counts": {part: len(run.rows(part)) for part in parts},
-        "subsets": {name: len(run.rows("train", name)) for name in run.split.subsets},
-    }
+    return AboutSplit(
+        name=run.config.split.name or run.config.split.kind,
+        hash=run.status.split_hash,
+        method=recipe.get("kind"),
+        seed=recipe.get("seed"),
+        counts={part: len(run.rows(part)) for part in parts},
+        subsets={name: len(run.rows("train", name)) for name in run.split.subsets},
+    )
 
 
-def _pretraining(run: Run) -> dict[str, Any] | None:
+def _pretraining(run: Run) -> Pretraining | None:
     result = note_of(run.paths.pretraining.folder)  # one that ended early counts too
     if result is None or "history" not in result:  # none, or published weights were taken
         return None
     train, validation = pair_counts(run, "train"), pair_counts(run, "validation")
-    return {
-        "history": [_epoch(record) for record in result["history"]],
-        "best_epoch": result["best_epoch"],
-        "stopped_early": result["stopped_early"],
-        "pairs": {
-            pair: {"n_train": n, "n_validation": validation[pair]} for pair, n in train.items()
+    return Pretraining(
+        history=[_epoch(record) for record in result["history"]],
+        best_epoch=result["best_epoch"],
+        stopped_early=result["stopped_early"],
+        pairs={
+            pair: PairCounts(n_train=n, n_validation=validation[pair]) for pair, n in train.items()
         },
-        "batch_size": run.config.training.batch_size,
-        "n_parameters": result.get("n_parameters"),
+        # smaller than asked for where objects are few
+        batch_size=(result.get("pace") or {}).get("batch_size", run.config.training.batch_size),
+        n_parameters=result.get("n_parameters"),
+    )
+
+
+def _epoch(record: dict[str, float]) -> Epoch:
+    """Turn one flat record of the log into a nested one."""
+
+    def below(prefix: str) -> dict[str, float]:
+        return {k.removeprefix(prefix): v for k, v in record.items() if k.startswith(prefix)}
+
+    parts = {
+        part: EpochLoss(
+            loss=record.get(f"{part}/loss", math.nan),
+            pairs=below(f"{part}/loss/"),
+            accuracy=below(f"{part}/accuracy/"),
+        )
+        for part in ("train", "validation")
     }
-
-
-def _epoch(record: dict[str, float]) -> dict[str, Any]:
-    """Turn one flat record of the log into the nested one of metrics.json."""
-    parts: dict[str, Any] = {}
-    for part in ("train", "validation"):
-        prefix = f"{part}/loss/"
-        accuracy = f"{part}/accuracy/"
-        parts[part] = {
-            "loss": record.get(f"{part}/loss"),
-            "pairs": {k.removeprefix(prefix): v for k, v in record.items() if k.startswith(prefix)},
-            "accuracy": {
-                k.removeprefix(accuracy): v for k, v in record.items() if k.startswith(accuracy)
-            },
-        }
-    return {
-        "epoch": int(record["epoch"]),
+    return Epoch(
+        epoch=int(record["epoch"]),
         **parts,
-        "learning_rate": record["learning_rate"],
-        "seconds": record["seconds"],
-        "objects_per_second": record["objects_per_second"],
-    }
+        learning_rate=record["learning_rate"],
+        seconds=record["seconds"],
+        objects_per_second=record["objects_per_second"],
+    )
 
 
 def _timing(run: Run) -> dict[str, float]:

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
+from skybind.embeddings.store import Embeddings
 from skybind.evaluation.classes import baselines, evaluate_case, importance, neighbour_accuracy
 from skybind.evaluation.clusters import cluster_run, map_run, wants_clusters, write_layouts
 from skybind.evaluation.describe import describe_run
-from skybind.evaluation.records import METRICS_VERSION
+from skybind.evaluation.records import Metrics, PairRetrieval, write_metrics
 from skybind.evaluation.regression import regress_run
-from skybind.files import write_json
 from skybind.measures.retrieval import retrieval_table
 from skybind.progress import step
 from skybind.runs.cases import Case, widest_case
@@ -17,7 +17,7 @@ from skybind.runs.steps import run_embedding
 
 
 @step("evaluating the run")
-def evaluate_run(run: Run, cases: Sequence[Case]) -> dict[str, Any]:
+def evaluate_run(run: Run, cases: Sequence[Case]) -> Metrics:
     """Measure everything and write `metrics.json`.
 
     Parameters
@@ -28,39 +28,38 @@ def evaluate_run(run: Run, cases: Sequence[Case]) -> dict[str, Any]:
 
     Returns
     -------
-    dict
-        The content of `metrics.json`; docs/metrics.md says what each key is.
+    Metrics
+        The content of `metrics.json`.
     """
     run.prepare()
     embeddings = run_embedding(run)
-    test = embeddings.take(run.rows("test"))
-    options = run.config.evaluation
+    options, widest = run.config.evaluation, widest_case(cases)
     subsets = [*run.config.finetuning.subsets, *(case.subset for case in cases)]
-    metrics: dict[str, Any] = {
-        "metrics_version": METRICS_VERSION,
-        **describe_run(run),
+    results: dict[str, Any] = {
         "classification": [evaluate_case(run, case) for case in cases],
-        "importance": None,
-        "retrieval": [],
+        "importance": importance(run, widest) if options.importance and widest else None,
+        "retrieval": retrieve_run(run, embeddings) if options.retrieval else [],
         "knn": neighbour_accuracy(run, embeddings) if run.classes else [],
         "baseline": baselines(run, subsets) if run.classes and options.baseline else [],
         "regression": regress_run(run, embeddings),
-        "clusters": [],
     }
-    if options.retrieval and len(embeddings.modalities) > 1 and len(test):
-        with step("retrieval"):
-            found = retrieval_table(test.vectors, test.present)
-        metrics["retrieval"] = [
-            {"query": a, "target": b, "split": "test", "seed": run.config.seed, **result.to_dict()}
-            for (a, b), result in found.items()
-        ]
-    widest = widest_case(cases)
-    if options.importance and widest is not None:
-        metrics["importance"] = importance(run, widest)
     clusters = wants_clusters(run)
     layouts = map_run(run, embeddings, every=clusters)
     if clusters:
-        metrics["clusters"] = cluster_run(run, embeddings, layouts, options)
+        results["clusters"] = cluster_run(run, embeddings, layouts, options)
     write_layouts(run.paths.maps, layouts, run.dataset.object_ids)
-    write_json(run.paths.metrics, metrics)
+    metrics = describe_run(run).model_copy(update=results)
+    write_metrics(metrics, run.paths.metrics)
     return metrics
+
+
+@step("retrieval")
+def retrieve_run(run: Run, embeddings: Embeddings) -> list[PairRetrieval]:
+    """Look for the own other view of every test object, for every ordered pair of modalities."""
+    test = embeddings.take(run.rows("test"))
+    if len(embeddings.modalities) < 2 or not len(test):
+        return []
+    return [
+        PairRetrieval(**dict(result), query=query, target=target, seed=run.config.seed)
+        for (query, target), result in retrieval_table(test.vectors, test.present).items()
+    ]

@@ -2,17 +2,22 @@
 
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
 from skybind.embeddings.store import Embeddings
 from skybind.evaluation.predictions import Group, Predictions, write_predictions
+from skybind.evaluation.records import TargetResult
 from skybind.evaluation.statistics import modality_sets, modality_statistics
 from skybind.evaluation.supervised import supervised_predictions
 from skybind.evaluation.targets import Target, known_rows, targets_of
 from skybind.measures.baselines import forest_regression, ridge_regression
-from skybind.measures.regression import knn_regression, mlp_regression, regression_metrics
+from skybind.measures.regression import (
+    RegressionResult,
+    knn_regression,
+    mlp_regression,
+    regression_metrics,
+)
 from skybind.progress import step
 from skybind.runs.run import Run
 
@@ -21,7 +26,7 @@ LEAST = 20
 
 
 @step("zero-shot and few-shot predictions")
-def regress_run(run: Run, embeddings: Embeddings) -> list[dict[str, Any]]:
+def regress_run(run: Run, embeddings: Embeddings) -> list[TargetResult]:
     """Predict every target in every way; writes `regression.parquet` into the run's folder.
 
     Parameters
@@ -32,8 +37,8 @@ def regress_run(run: Run, embeddings: Embeddings) -> list[dict[str, Any]]:
 
     Returns
     -------
-    list of dict
-        `regression` of docs/metrics.md; empty if there is no target.
+    list of TargetResult
+        Empty if there is no target.
     """
     targets = targets_of(run.dataset, run.config.evaluation.targets)
     if not targets:
@@ -49,7 +54,7 @@ def regress_run(run: Run, embeddings: Embeddings) -> list[dict[str, Any]]:
 
 def zero_shot(
     run: Run, embeddings: Embeddings, targets: Sequence[Target]
-) -> tuple[list[dict[str, Any]], list[Predictions]]:
+) -> tuple[list[TargetResult], list[Predictions]]:
     """Predict by the nearest neighbours in the embedding, which has seen no target.
 
     Fitted on the training objects (protocol `train`): within each modality, within the
@@ -92,7 +97,7 @@ def zero_shot(
     return records, predictions
 
 
-def few_shot(run: Run, embeddings: Embeddings, targets: Sequence[Target]) -> list[dict[str, Any]]:
+def few_shot(run: Run, embeddings: Embeddings, targets: Sequence[Target]) -> list[TargetResult]:
     """Predict by a perceptron on the embeddings, trained with some or all of the targets."""
     records = []
     for group in modality_sets(embeddings.modalities):
@@ -110,7 +115,7 @@ def few_shot(run: Run, embeddings: Embeddings, targets: Sequence[Target]) -> lis
     return records
 
 
-def plain_methods(run: Run, targets: Sequence[Target]) -> list[dict[str, Any]]:
+def plain_methods(run: Run, targets: Sequence[Target]) -> list[TargetResult]:
     """Predict by a random forest and by ridge regression on simple statistics."""
     names = list(run.source.modalities)
     statistics = {name: modality_statistics(run.source, name) for name in names}
@@ -135,7 +140,7 @@ def plain_methods(run: Run, targets: Sequence[Target]) -> list[dict[str, Any]]:
     return records
 
 
-def supervised(run: Run, targets: Sequence[Target]) -> list[dict[str, Any]]:
+def supervised(run: Run, targets: Sequence[Target]) -> list[TargetResult]:
     """Predict by the modality's encoder trained on the targets alone, without binding."""
     if not run.config.evaluation.supervised_epochs:
         return []
@@ -197,31 +202,31 @@ def _record(
     share: float = 100.0,
     protocol: str = "train",
     k: int | None = None,
-) -> dict[str, Any]:
+) -> TargetResult:
     """One entry of the metrics."""
     result = regression_metrics(
         target.values[asked], predicted, target.redshift, seed=run.config.seed
     )
-    return {
-        "target": target.name,
-        "unit": target.unit,
-        "method": method,
-        "inputs": inputs,
-        "fit": list(fit),
-        "predict": list(predict),
-        "protocol": protocol,
-        "share": share,
-        **({} if k is None else {"k": k}),
-        "seed": run.config.seed,
-        "n_train": len(known),
-        **result.to_dict(),
-        "truth": _against_truth(run, target, asked, predicted),
-    }
+    return TargetResult(
+        **dict(result),
+        target=target.name,
+        unit=target.unit,
+        method=method,
+        inputs=inputs,
+        fit=fit,
+        predict=predict,
+        protocol=protocol,
+        share=share,
+        k=k,
+        seed=run.config.seed,
+        n_train=len(known),
+        truth=_against_truth(run, target, asked, predicted),
+    )
 
 
 def _against_truth(
     run: Run, target: Target, asked: np.ndarray, predicted: np.ndarray
-) -> dict[str, Any] | None:
+) -> RegressionResult | None:
     """The same comparison with the numbers that were planted, where there are any."""
     if target.truth is None:
         return None
@@ -229,6 +234,4 @@ def _against_truth(
     known = np.isfinite(true)
     if known.sum() < LEAST:
         return None
-    return regression_metrics(
-        true[known], predicted[known], target.redshift, seed=run.config.seed
-    ).to_dict()
+    return regression_metrics(true[known], predicted[known], target.redshift, seed=run.config.seed)

@@ -3,9 +3,9 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from pydantic import Field
 
 from skybind.config.subsets import FULL, subset_order
 from skybind.config.training import LossOptions, TrainingOptions
@@ -20,12 +20,24 @@ from skybind.labelling.answers import (
 )
 from skybind.measures.classification import ClassificationResult, classification_metrics
 from skybind.once import NOTE, forget, result_of
+from skybind.record import Record
 from skybind.runs.cases import Case, choose_cases, options_of
 from skybind.runs.classes import case_classes
 from skybind.runs.run import Run
 from skybind.runs.steps import run_finetuning
 from skybind.tables import write_table
 from skybind.training.pace import choose_pace
+
+
+class Round(Record):
+    """What one round of labelling reached."""
+
+    case: str = Field(..., description="The classifier.")
+    n_answers: int = Field(..., description="Answers of the run.")
+    n_train: int = Field(..., description="Training objects with a label, answers included.")
+    test: ClassificationResult | None = Field(
+        ..., description="Result on the test objects; null if none of them has a label."
+    )
 
 
 @dataclass
@@ -64,7 +76,7 @@ class Training:
         else:
             test = self.test
             said.append(
-                f"On {test.n} test objects: accuracy {100 * test.accuracy:.1f} ± "
+                f"On {test.n_test} test objects: accuracy {100 * test.accuracy:.1f} ± "
                 f"{100 * test.accuracy_error:.1f} %, balanced {100 * test.balanced_accuracy:.1f} "
                 f"± {100 * test.balanced_accuracy_error:.1f} %."
             )
@@ -189,12 +201,13 @@ def _test(run: LabelledRun, logits: np.ndarray, classes: list[str]) -> Classific
 def _remember(run: LabelledRun, training: Training) -> None:
     """Add the result to those of earlier rounds, so that the gain of labels can be followed."""
     path = run.paths.labels.history
-    history: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
-    record: dict[str, Any] = {
-        "case": training.case.name,
-        "n_answers": training.n_answers,
-        "n_train": training.n_train,
-        "test": None if training.test is None else training.test.to_dict(),
-    }
-    if record not in history:
-        write_json(path, [*history, record])
+    history = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    rounds = [Round.model_validate(known) for known in history]
+    new = Round(
+        case=training.case.name,
+        n_answers=training.n_answers,
+        n_train=training.n_train,
+        test=training.test,
+    )
+    if new not in rounds:
+        write_json(path, [known.plain() for known in (*rounds, new)])

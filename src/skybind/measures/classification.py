@@ -1,58 +1,40 @@
 """Classification: how often the predicted class is the true one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from pydantic import Field
 
 from skybind.errors import DataError
+from skybind.record import Counts, Number, Numbers, Record
 
 
-@dataclass(frozen=True)
-class ClassificationResult:
+class ClassificationResult(Record):
     """What a classifier got right.
 
-    Attributes
-    ----------
-    n : int
-        Number of objects.
-    accuracy : float
-        Fraction of the objects whose class is right.
-    accuracy_error : float
-        Standard error of `accuracy` from the finite number of objects.
-    balanced_accuracy : float
-        Mean of `per_class` over the classes that occur.
-    balanced_accuracy_error : float
-        Standard error of `balanced_accuracy` at fixed numbers of objects a class.
-    confusion : ndarray of int, shape (C, C)
-        Objects of true class (row) and predicted class (column).
-    per_class : ndarray of float, shape (C,)
-        Fraction right in each true class (recall); NaN for a class that does not occur.
-    classes : tuple of str
-        Names of the classes, in the order of the rows.
+    Matrix and recalls are in the order of the classes.
     """
 
-    n: int
-    accuracy: float
-    accuracy_error: float
-    balanced_accuracy: float
-    balanced_accuracy_error: float
-    confusion: np.ndarray
-    per_class: np.ndarray
-    classes: tuple[str, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give plain JSON values (None for a class that does not occur)."""
-        return {
-            "n_test": self.n,
-            "accuracy": self.accuracy,
-            "accuracy_error": self.accuracy_error,
-            "balanced_accuracy": self.balanced_accuracy,
-            "balanced_accuracy_error": self.balanced_accuracy_error,
-            "confusion": self.confusion.tolist(),
-            "per_class": [None if np.isnan(value) else float(value) for value in self.per_class],
-        }
+    n_test: int = Field(..., description="Objects that were classified.")
+    accuracy: Number = Field(..., description="Fraction of them whose class is right.")
+    accuracy_error: Number = Field(
+        ..., description="Its standard error from the finite number of objects."
+    )
+    balanced_accuracy: Number = Field(
+        ..., description="Mean of `per_class` over the classes that occur."
+    )
+    balanced_accuracy_error: Number = Field(
+        ..., description="Its standard error at fixed numbers of objects a class."
+    )
+    confusion: Counts = Field(
+        ...,
+        description="Matrix of counts: objects of true class (row) and predicted class (column).",
+    )
+    per_class: Numbers = Field(
+        ...,
+        description="Fraction right in each true class (recall); null for a class that does not "
+        "occur.",
+    )
 
 
 def encode_labels(names: np.ndarray, classes: Sequence[str]) -> np.ndarray:
@@ -131,12 +113,11 @@ def classification_metrics(
     recall = per_class[occurs]
     variance = recall * (1 - recall) / n_class[occurs]
     return ClassificationResult(
-        n=n,
+        n_test=n,
         accuracy=accuracy,
         accuracy_error=float(np.sqrt(accuracy * (1 - accuracy) / n)),
         balanced_accuracy=float(recall.mean()),
         balanced_accuracy_error=float(np.sqrt(variance.sum()) / occurs.sum()),
         confusion=confusion,
         per_class=per_class,
-        classes=tuple(classes),
     )

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from pydantic import Field
 from threadpoolctl import threadpool_limits
 
 from skybind.errors import DataError
+from skybind.record import Number, Record
 
 #: Of the AstroCLIP reports, section 4.4.
 RADIUS, MIN_SAMPLES = 0.20, 5
@@ -46,77 +48,54 @@ class KMeansResult:
         return max(self.silhouette, key=lambda k: self.silhouette[k])
 
 
-@dataclass(frozen=True)
-class Distinction:
-    """How one column sets a cluster apart from all other objects.
+class Distinction(Record):
+    """How one column sets a cluster apart from all other objects."""
 
-    Attributes
-    ----------
-    column : str
-        Name of the column.
-    value : str
-        For text: the value that is more frequent in the cluster; empty for numbers.
-    effect : float
-        Numbers: sqrt(2) Phi^-1(P), P the probability that an object inside has a larger value
-        than one outside (McGraw & Wong 1992). Between two normal distributions of one width it
-        is the distance of the means in standard deviations; no outlier and no rounding changes
-        it. Text: log2 of the ratio of the value's shares inside and outside.
-    inside, outside : float
-        The two medians, or the two shares.
-    p_value : float
-        Of the two-sided rank-sum test (numbers), or of the one-sided hypergeometric test (text).
-    """
-
-    column: str
-    value: str
-    effect: float
-    inside: float
-    outside: float
-    p_value: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give plain JSON values."""
-        return dict(vars(self))
+    column: str = Field(..., description="The column.")
+    value: str = Field(
+        ...,
+        description="Of text: the value that is more frequent in the cluster; empty for numbers.",
+    )
+    effect: Number = Field(
+        ...,
+        description="Numbers: sqrt(2) Phi^-1(P), P the probability that an object inside has a "
+        "larger value than one outside (McGraw & Wong 1992), which between two normal "
+        "distributions of one width is the distance of the means in standard deviations; text: "
+        "log2 of the ratio of the value's shares inside and outside.",
+    )
+    inside: Number = Field(
+        ...,
+        description="Median inside, in the column's unit; of text the share.",
+    )
+    outside: Number = Field(..., description="The same outside.")
+    p_value: Number = Field(
+        ...,
+        description="Of the two-sided rank-sum test (numbers), or of the one-sided hypergeometric "
+        "test (text).",
+    )
 
 
-@dataclass(frozen=True)
-class TruthMatch:
-    """How well clusters hold objects of one known kind.
+class TruthMatch(Record):
+    """How well clusters hold objects of one planted kind."""
 
-    Attributes
-    ----------
-    kind : str
-        Which objects.
-    n : int
-        How many there are among all that were clustered.
-    share : float
-        Their share of all: the precision that chance would have.
-    cluster : int
-        The cluster of largest F1 score; -1 if no cluster holds any.
-    size : int
-        Objects in it.
-    precision, recall : float
-        Of the cluster: its members that are of the kind, and those of the kind in it.
-    clusters : tuple of int
-        All clusters in which the kind is the majority.
-    precision_of_all, recall_of_all : float
-        The same of these clusters together; precision 0 if there is none.
-    """
-
-    kind: str
-    n: int
-    share: float
-    cluster: int
-    size: int
-    precision: float
-    recall: float
-    clusters: tuple[int, ...]
-    precision_of_all: float
-    recall_of_all: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give plain JSON values."""
-        return {**vars(self), "clusters": list(self.clusters)}
+    kind: str = Field(..., description="Which objects.")
+    n: int = Field(..., description="How many of them there are among all that were clustered.")
+    share: Number = Field(
+        ..., description="Their share of all: the precision that chance would have."
+    )
+    cluster: int = Field(
+        ..., description="The cluster of largest F1 score; -1 if no cluster holds any."
+    )
+    size: int = Field(..., description="Objects in it.")
+    precision: Number = Field(..., description="Fraction of its members that are of the kind.")
+    recall: Number = Field(..., description="Fraction of the kind that is in it.")
+    clusters: tuple[int, ...] = Field(
+        ..., description="All clusters in which the kind is the majority."
+    )
+    precision_of_all: Number = Field(
+        ..., description="Precision of these clusters together; 0 if there is none."
+    )
+    recall_of_all: Number = Field(..., description="Recall of these clusters together.")
 
 
 def islands(
@@ -346,7 +325,16 @@ def _compare_numbers(name: str, values: np.ndarray, inside: np.ndarray) -> list[
     larger = (test.statistic + 0.5) / (len(a) * len(b) + 1)
     effect = float(np.sqrt(2) * ndtri(larger))
     inner, outer = float(np.median(a)), float(np.median(b))
-    return [Distinction(name, "", effect, inner, outer, float(test.pvalue))]
+    return [
+        Distinction(
+            column=name,
+            value="",
+            effect=effect,
+            inside=inner,
+            outside=outer,
+            p_value=float(test.pvalue),
+        )
+    ]
 
 
 def _compare_text(name: str, values: np.ndarray, inside: np.ndarray) -> list[Distinction]:
@@ -369,5 +357,14 @@ def _compare_text(name: str, values: np.ndarray, inside: np.ndarray) -> list[Dis
         other = (total - hit) / (n - n_inside)
         effect = np.log2(share / ((total - hit + 0.5) / (n - n_inside + 0.5))) if hit else 0.0
         if effect > 0:
-            found.append(Distinction(name, str(value), float(effect), share, other, float(p_value)))
+            found.append(
+                Distinction(
+                    column=name,
+                    value=str(value),
+                    effect=float(effect),
+                    inside=share,
+                    outside=other,
+                    p_value=float(p_value),
+                )
+            )
     return found

@@ -1,60 +1,38 @@
 """Importance of modalities: class-wise accuracy of every combination (AstroM3, section 4)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 
 import numpy as np
+from pydantic import Field
 
 from skybind.errors import DataError
 from skybind.measures.classification import classification_metrics
+from skybind.record import Counts, Numbers, Record
 
 
-@dataclass(frozen=True)
-class ImportanceTable:
-    """Class-wise accuracy of one classifier fed with different modalities.
+class ImportanceTable(Record):
+    """Class-wise accuracy of one classifier given different modalities.
 
-    Attributes
-    ----------
-    classes : tuple of str
-        The rows.
-    combinations : tuple of tuple of str
-        The columns: singles first, then pairs, and so on.
-    n_class : ndarray of int, shape (C,)
-        Objects of each class; all columns are about the same objects.
-    accuracy : ndarray of float, shape (C, M)
-        Fraction right; NaN for a class without objects.
-    average : ndarray of float, shape (M,)
-        Unweighted mean over the classes with objects.
-    change : ndarray of int, shape (C, M)
-        1, 0 or -1: better than, equal to or worse than the best single modality that the
-        combination holds; 0 for singles.
-    average_change : ndarray of int, shape (M,)
-        The same for `average`.
+    Rows are classes, columns combinations of modalities; all columns are about the same objects.
     """
 
-    classes: tuple[str, ...]
-    combinations: tuple[tuple[str, ...], ...]
-    n_class: np.ndarray
-    accuracy: np.ndarray
-    average: np.ndarray
-    change: np.ndarray
-    average_change: np.ndarray
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give plain JSON values (None for NaN)."""
-        rows = [[None if np.isnan(x) else float(x) for x in row] for row in self.accuracy]
-        return {
-            "classes": list(self.classes),
-            "combinations": [list(names) for names in self.combinations],
-            "n_class": self.n_class.tolist(),
-            "n_test": int(self.n_class.sum()),
-            "accuracy": rows,
-            "average": self.average.tolist(),
-            "change": self.change.tolist(),
-            "average_change": self.average_change.tolist(),
-        }
+    classes: tuple[str, ...] = Field(..., description="The rows.")
+    combinations: tuple[tuple[str, ...], ...] = Field(
+        ..., description="The columns: singles first, then pairs, and so on."
+    )
+    n_class: Counts = Field(..., description="Objects of each class.")
+    n_test: int = Field(..., description="All of them.")
+    accuracy: Numbers = Field(
+        ..., description="Fraction right, a row a class; null for a class without objects."
+    )
+    average: Numbers = Field(..., description="Unweighted mean over the classes with objects.")
+    change: Counts = Field(
+        ...,
+        description="Of `accuracy`: 1, 0 or -1, better than, equal to or worse than the best "
+        "single modality that the combination holds; 0 for singles.",
+    )
+    average_change: Counts = Field(..., description="The same of `average`.")
 
 
 def all_combinations(modalities: Sequence[str]) -> list[tuple[str, ...]]:
@@ -134,6 +112,7 @@ def modality_table(
         classes=tuple(classes),
         combinations=columns,
         n_class=np.bincount(truth, minlength=len(classes)),
+        n_test=len(truth),
         accuracy=accuracy,
         average=average,
         change=changes(accuracy, columns),

@@ -1,41 +1,28 @@
 """Probes: how much of a number can be read off frozen features by the simplest means."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
-
 import numpy as np
+from pydantic import Field
 
 from skybind.embeddings.means import unit
 from skybind.measures.regression import NEIGHBOURS, knn_regression, regression_metrics
+from skybind.record import Number, Record
 
 #: Penalties of the linear probe, of which cross-validation takes the best.
 PENALTIES = tuple(10.0**power for power in range(-3, 5))
 
 
-@dataclass(frozen=True)
-class Probe:
-    """R2 of a number predicted from features.
+class Probe(Record):
+    """R2 of a number predicted from frozen features."""
 
-    Attributes
-    ----------
-    n_train, n_test : int
-        Objects it was fitted on and measured on.
-    neighbours, neighbours_error : float
-        R2 of the distance-weighted nearest neighbours, with its bootstrap error.
-    linear, linear_error : float
-        R2 of ridge regression.
-    """
-
-    n_train: int
-    n_test: int
-    neighbours: float
-    neighbours_error: float
-    linear: float
-    linear_error: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give plain values."""
-        return asdict(self)
+    n_train: int = Field(..., description="Objects it was fitted on.")
+    n_test: int = Field(..., description="Objects it was measured on.")
+    neighbours: Number = Field(
+        ...,
+        description="Coefficient of determination of the distance-weighted nearest neighbours.",
+    )
+    neighbours_error: Number = Field(..., description="Its bootstrap error.")
+    linear: Number = Field(..., description="Coefficient of determination of ridge regression.")
+    linear_error: Number = Field(..., description="Its bootstrap error.")
 
 
 def probe_features(
@@ -66,4 +53,11 @@ def probe_features(
     near = regression_metrics(test_y, knn_regression(unit(train), train_y, unit(test), k))
     ridge = RidgeCV(PENALTIES).fit(train, train_y)
     straight = regression_metrics(test_y, ridge.predict(test))
-    return Probe(len(train_y), len(test_y), near.r2, near.r2_error, straight.r2, straight.r2_error)
+    return Probe(
+        n_train=len(train_y),
+        n_test=len(test_y),
+        neighbours=near.r2,
+        neighbours_error=near.r2_error,
+        linear=straight.r2,
+        linear_error=straight.r2_error,
+    )

@@ -1,56 +1,35 @@
 """Retrieval across modalities: from one view of an object, find another view of the same."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import permutations
-from typing import Any
 
 import numpy as np
+from pydantic import Field
 
 from skybind.errors import DataError
 from skybind.measures.neighbours import nearest
+from skybind.record import Number, Record
 
 # Cosines of unit float32 vectors closer than this are rounding apart, so they are ties.
 TIE = 1e-6
 
 
-@dataclass(frozen=True)
-class RetrievalResult:
-    """How well the partners of `n` queries were found among `n` targets.
+class RetrievalResult(Record):
+    """How well the partners of queries were found among as many targets."""
 
-    Attributes
-    ----------
-    n : int
-        Number of queries, and of targets to choose from.
-    recall : dict of int to float
-        For each k: fraction of the queries whose partner is among the k nearest targets.
-    recall_error : dict of int to float
-        Standard error of each, sqrt(p (1 - p) / n).
-    median_rank : float
-        Median rank of the partner; 1 is best.
-    chance_recall : dict of int to float
-        What a random order gives: k / n.
-    chance_median_rank : float
-        What a random order gives: (n + 1) / 2.
-    """
-
-    n: int
-    recall: dict[int, float]
-    recall_error: dict[int, float]
-    median_rank: float
-    chance_recall: dict[int, float]
-    chance_median_rank: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give plain JSON values (k as text, as JSON has it)."""
-        return {
-            "n": self.n,
-            "recall": {str(k): value for k, value in self.recall.items()},
-            "recall_error": {str(k): value for k, value in self.recall_error.items()},
-            "median_rank": self.median_rank,
-            "chance_recall": {str(k): value for k, value in self.chance_recall.items()},
-            "chance_median_rank": self.chance_median_rank,
-        }
+    n: int = Field(..., description="Queries, and targets to choose from.")
+    recall: dict[int, Number] = Field(
+        ...,
+        description="k -> fraction of the queries whose partner is among the k nearest targets.",
+    )
+    recall_error: dict[int, Number] = Field(
+        ..., description="k -> its standard error, sqrt(p (1 - p) / n)."
+    )
+    median_rank: Number = Field(..., description="Median rank of the partner; 1 is best.")
+    chance_recall: dict[int, Number] = Field(
+        ..., description="k -> what a random order gives, k / n."
+    )
+    chance_median_rank: Number = Field(..., description="What a random order gives, (n + 1) / 2.")
 
 
 def partner_ranks(

@@ -43,12 +43,12 @@ def render_report(run: ReportData) -> str:
     with report_style():
         sections = all_sections(run)
     return render_page(
-        run.metrics.get("title") or "skybind run",
+        run.metrics.title or "skybind run",
         run.simulated,
         headline_facts(run),
         sections,
         kind="run report",
-        created=readable_time(run.metrics.get("created")),
+        created=readable_time(run.metrics.created),
         config=run.config.strip(),
         links=run.links,
     )
@@ -56,19 +56,15 @@ def render_report(run: ReportData) -> str:
 
 def headline_facts(run: ReportData) -> list[Fact]:
     """Choose the few numbers that a reader wants first."""
-    dataset = run.metrics.get("dataset") or {}
+    metrics, dataset = run.metrics, run.metrics.dataset
     facts = []
-    if dataset.get("n_objects") is not None:
-        facts.append(Fact(number(dataset["n_objects"]), "objects"))
-    if dataset.get("modalities"):
-        facts.append(
-            Fact(
-                str(len(dataset["modalities"])),
-                ("modality: " if len(dataset["modalities"]) == 1 else "modalities: ")
-                + ", ".join(dataset["modalities"]),
-            )
-        )
-    best = headline(accuracy_groups(run.metrics.get("classification") or []))
+    if dataset is not None and dataset.n_objects is not None:
+        facts.append(Fact(number(dataset.n_objects), "objects"))
+    if dataset is not None and dataset.modalities:
+        names = ", ".join(dataset.modalities)
+        word = "modality" if len(dataset.modalities) == 1 else "modalities"
+        facts.append(Fact(str(len(dataset.modalities)), f"{word}: {names}"))
+    best = headline(accuracy_groups(metrics.classification))
     if best is not None:
         words = f"{combination_name(best.modalities)}, {best.start.lower()}"
         facts.append(
@@ -77,15 +73,14 @@ def headline_facts(run: ReportData) -> list[Fact]:
                 f"accuracy on test ({words}, {labels_of_subset(best.subset)})",
             )
         )
-    predicted = run.metrics.get("regression") or []
-    for target in list(dict.fromkeys(entry["target"] for entry in predicted))[:PREDICTED]:
-        found = best_zero_shot(predicted, target)
+    for target in list(dict.fromkeys(entry.target for entry in metrics.regression))[:PREDICTED]:
+        found = best_zero_shot(metrics.regression, target)
         if found is not None:
-            words = f"R² of {target} from the {found['predict'][0]}, zero-shot on test"
-            if found.get("truth"):
-                words += f", against the truth (against the catalogue {found['r2']:.2f})"
-            facts.append(Fact(f"{(found.get('truth') or found)['r2']:.2f}", words))
-    entries = retrieval_groups(run.metrics.get("retrieval") or [])
+            words = f"R² of {target} from the {found.predict[0]}, zero-shot on test"
+            if found.truth is not None:
+                words += f", against the truth (against the catalogue {found.r2:.2f})"
+            facts.append(Fact(f"{(found.truth or found).r2:.2f}", words))
+    entries = retrieval_groups(metrics.retrieval)
     if entries:
         first = min(entries, key=lambda entry: entry.median_rank / entry.chance_median_rank)
         facts.append(

@@ -1,11 +1,12 @@
 """The report's pages on maps coloured by columns, on clusters and on what was retrieved."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from skybind.drawing.blocks import Block, Section, figure_block
 from skybind.drawing.cells import NONE, Cell, Table, cells, number, percent
 from skybind.drawing.maps import AXIS_NAMES, cluster_maps, coloured_maps
+from skybind.evaluation.records import Groups, Islands
+from skybind.measures.clusters import Distinction
 from skybind.report.data import ReportData
 from skybind.report.figures.pictures import (
     IMAGES,
@@ -16,6 +17,7 @@ from skybind.report.figures.pictures import (
     retrieved_spectra,
 )
 
+Found = Islands | Groups
 PAIRS_A_FIGURE = 4
 #: Of a planted kind of fewer objects the shares say nothing.
 FEWEST = 5
@@ -81,7 +83,7 @@ def coloured_section(run: ReportData) -> Section | None:
 
 def cluster_section(run: ReportData) -> Section | None:
     """Islands of the maps and groups of the embeddings; nothing without any."""
-    entries = run.metrics.get("clusters") or []
+    entries = run.metrics.clusters
     if not entries:
         return None
     text = (
@@ -89,8 +91,8 @@ def cluster_section(run: ReportData) -> Section | None:
         "number of groups chosen by the silhouette. Clusters are numbered by size."
     )
     blocks: list[Block] = []
-    for method in dict.fromkeys(entry["method"] for entry in entries):
-        blocks += _figures(run, method, [e for e in entries if e["method"] == method])
+    for method in dict.fromkeys(entry.method for entry in entries):
+        blocks += _figures(run, method, [e for e in entries if e.method == method])
     words = (
         "Each with the cluster of largest F1 score. In majority: members of the kind in clusters "
         "that hold more of it than of all else. Chance: the precision of a random group."
@@ -116,7 +118,7 @@ def cluster_section(run: ReportData) -> Section | None:
         if table.rows:
             blocks.append(
                 Block(
-                    f"{entry['method']}, {' + '.join(entry['modalities'])}: {_settings(entry)}. "
+                    f"{entry.method}, {' + '.join(entry.modalities)}: {entry.settings}. "
                     "What sets a cluster apart: columns of numbers (distance from the other "
                     "objects in standard deviations, from ranks; medians inside and outside), and "
                     "text that is more frequent.",
@@ -127,42 +129,42 @@ def cluster_section(run: ReportData) -> Section | None:
     return Section("clusters", "Clusters", text, blocks)
 
 
-def cluster_table(entry: Mapping[str, Any]) -> Table:
+def cluster_table(entry: Found) -> Table:
     """The largest clusters of one map, and which columns set each apart."""
     rows = [
         cells(
-            str(cluster["cluster"]),
-            "; ".join(_distinction(column) for column in cluster["columns"]) or "nothing",
-            number(cluster["size"]),
-            percent(cluster["size"] / entry["n"]),
+            str(cluster.cluster),
+            "; ".join(_distinction(column) for column in cluster.columns) or "nothing",
+            number(cluster.size),
+            percent(cluster.size / entry.n),
         )
-        for cluster in entry["clusters"][:LISTED]
+        for cluster in entry.clusters[:LISTED]
     ]
     return Table(["Cluster", "Set apart by", "Objects", "Share [%]"], rows, text_columns=2)
 
 
-def truth_table(entries: Sequence[Mapping[str, Any]], best: bool = False) -> Table:
+def truth_table(entries: Sequence[Found], best: bool = False) -> Table:
     """Precision and recall of planted kinds: of every method and map, or of the best of them."""
     found: dict[str, list[tuple[float, list[Cell]]]] = {}
     for entry in entries:
-        for match in entry.get("truth") or []:
-            if match["n"] < FEWEST:
+        for match in entry.truth:
+            if match.n < FEWEST:
                 continue
-            hit = match["cluster"] >= 0
-            both = match["precision"] + match["recall"]
+            hit = match.cluster >= 0
+            both = match.precision + match.recall
             row = cells(
-                match["kind"],
-                entry["method"],
-                " + ".join(entry["modalities"]),
-                number(match["n"]),
-                f"{match['cluster']} ({number(match['size'])})" if hit else NONE,
-                percent(match["precision"]) if hit else NONE,
-                percent(match["recall"]),
-                percent(match["recall_of_all"]),
+                match.kind,
+                entry.method,
+                " + ".join(entry.modalities),
+                number(match.n),
+                f"{match.cluster} ({number(match.size)})" if hit else NONE,
+                percent(match.precision) if hit else NONE,
+                percent(match.recall),
+                percent(match.recall_of_all),
             )
-            row.append(Cell(percent(match["share"]), "quiet"))
-            score = 2 * match["precision"] * match["recall"] / both if both else 0.0
-            found.setdefault(match["kind"], []).append((score, row))
+            row.append(Cell(percent(match.share), "quiet"))
+            score = 2 * match.precision * match.recall / both if both else 0.0
+            found.setdefault(match.kind, []).append((score, row))
     rows = []
     for _, scored in sorted(found.items()):
         scored.sort(key=lambda pair: -pair[0])
@@ -172,7 +174,7 @@ def truth_table(entries: Sequence[Mapping[str, Any]], best: bool = False) -> Tab
     return Table(header, rows, text_columns=3)
 
 
-def _figures(run: ReportData, method: str, entries: Sequence[Mapping[str, Any]]) -> list[Block]:
+def _figures(run: ReportData, method: str, entries: Sequence[Found]) -> list[Block]:
     """The maps coloured by cluster, and samples of the clusters of one map."""
     blocks = []
     views = [view for view in run.maps if method in view.clusters]
@@ -205,29 +207,21 @@ def _figures(run: ReportData, method: str, entries: Sequence[Mapping[str, Any]])
     return blocks
 
 
-def _all_settings(entries: Sequence[Mapping[str, Any]]) -> str:
+def _all_settings(entries: Sequence[Found]) -> str:
     """The settings of all maps; said once where they are the same."""
-    words = [_settings(entry) for entry in entries]
+    words = [entry.settings for entry in entries]
     if len(set(words)) == 1:
         return words[0]
-    names = [" + ".join(entry["modalities"]) for entry in entries]
+    names = [" + ".join(entry.modalities) for entry in entries]
     return "; ".join(f"{name}: {setting}" for name, setting in zip(names, words, strict=True))
 
 
-def _settings(entry: Mapping[str, Any]) -> str:
-    if entry["method"] == "DBSCAN":
-        return f"radius {entry['radius']:.2f}, {entry['min_samples']} samples"
-    silhouette = entry["silhouette"][str(entry["k"])]
-    return f"k = {entry['k']} of {len(entry['silhouette'])} tried, silhouette {silhouette:.2f}"
-
-
-def _distinction(column: Mapping[str, Any]) -> str:
-    if column["value"]:
+def _distinction(column: Distinction) -> str:
+    if column.value:
         return (
-            f"{column['column']} = {column['value']} "
-            f"({100 * column['inside']:.0f} % against {100 * column['outside']:.0f} %)"
+            f"{column.column} = {column.value} "
+            f"({100 * column.inside:.0f} % against {100 * column.outside:.0f} %)"
         )
     return (
-        f"{column['column']} {column['effect']:+.1f} σ "
-        f"({column['inside']:.4g} against {column['outside']:.4g})"
+        f"{column.column} {column.effect:+.1f} σ ({column.inside:.4g} against {column.outside:.4g})"
     )

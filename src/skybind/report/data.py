@@ -1,9 +1,11 @@
 """What a report is made from."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
+from skybind.drawing.blocks import origin_of
 from skybind.drawing.observed import ExampleObject, MapPanel, MapView
+from skybind.evaluation.records import Metrics
 from skybind.report.views import ClusterView, PredictionView, QueryView
 
 
@@ -11,13 +13,12 @@ from skybind.report.views import ClusterView, PredictionView, QueryView
 class ReportData:
     """All that a report shows.
 
-    Numbers come from `metrics`, the content of `metrics.json` (see docs/metrics.md); the rest
-    is what figures need beyond numbers. Only `metrics` is required, and every key in it may be
-    absent: its section then says in a sentence that there is nothing to show.
+    Numbers come from `metrics`; the rest is what figures need beyond numbers. Only `metrics` is
+    required, and may be empty: a section then says in a sentence that there is nothing to show.
 
     Attributes
     ----------
-    metrics : dict
+    metrics : Metrics
         Content of `metrics.json`.
     config : str
         The configuration as resolved, YAML.
@@ -39,9 +40,11 @@ class ReportData:
         Samples of the clusters.
     links : list of (str, str)
         Other pages beside the report: file and words.
+    published : mapping of str to str
+        Which quantity of the AstroCLIP reports a target is, where it shall be compared.
     """
 
-    metrics: dict[str, Any]
+    metrics: Metrics
     config: str = ""
     map_panels: list[MapPanel] = field(default_factory=list)
     map_method: str = "umap"
@@ -52,19 +55,19 @@ class ReportData:
     queries: list[QueryView] = field(default_factory=list)
     clusters: list[ClusterView] = field(default_factory=list)
     links: list[tuple[str, str]] = field(default_factory=list)
+    published: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def classes(self) -> list[str]:
         """Names of the classes, in the order of codes and matrices."""
-        return list(self.metrics.get("classes") or [])
+        return self.metrics.classes
 
     @property
     def simulated(self) -> bool | None:
         """Whether the objects are simulated; None if nobody said."""
-        return (self.metrics.get("dataset") or {}).get("simulated")
+        return None if self.metrics.dataset is None else self.metrics.dataset.simulated
 
     @property
     def origin(self) -> str:
         """A sentence for captions: simulated or real."""
-        words = {True: "Simulated data.", False: "Real observations.", None: "Origin not recorded."}
-        return words[self.simulated]
+        return origin_of(self.simulated)

@@ -3,7 +3,6 @@
 import itertools
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from skybind.embeddings.store import Embeddings
 from skybind.errors import ConfigError
 from skybind.evaluation.clusters import Layout, read_layouts
 from skybind.evaluation.predictions import read_predictions
-from skybind.evaluation.records import read_metrics
+from skybind.evaluation.records import Metrics, read_metrics
 from skybind.evaluation.targets import targets_of
 from skybind.measures.retrieval import top_matches
 from skybind.progress import step
@@ -65,6 +64,7 @@ def write_report(run: Run) -> Path:
         metrics=metrics,
         config=run.paths.config.read_text(encoding="utf-8"),
         links=[(page.name, "Discoveries")] if page.exists() else [],
+        published=run.config.evaluation.published,
         map_panels=_map_panels(run, layouts),
         map_method=run.config.evaluation.map,
         map_modalities=tuple(embeddings.modalities),
@@ -100,9 +100,9 @@ def _map_panels(run: Run, layouts: list[Layout]) -> list[MapPanel]:
     return map_panels(run, whole)
 
 
-def _map_views(run: Run, layouts: list[Layout], metrics: Mapping[str, Any]) -> list[MapView]:
+def _map_views(run: Run, layouts: list[Layout], metrics: Metrics) -> list[MapView]:
     """Every map with the columns and clusters that colour it, where clusters were looked for."""
-    if not metrics.get("clusters"):
+    if not metrics.clusters:
         return []
     schema = run.dataset.schema
     wanted = run.config.evaluation.map_columns
@@ -132,22 +132,17 @@ def _map_views(run: Run, layouts: list[Layout], metrics: Mapping[str, Any]) -> l
     ]
 
 
-def _prediction_views(run: Run, metrics: Mapping[str, Any]) -> list[PredictionView]:
+def _prediction_views(run: Run, metrics: Metrics) -> list[PredictionView]:
     """Zero-shot predictions with the R2 that the metrics give them."""
-    entries = {
-        (entry["target"], tuple(entry["fit"]), tuple(entry["predict"])): entry
-        for entry in metrics.get("regression") or []
-        if entry["method"] == "k-NN" and entry["protocol"] == "train"
-    }
-    units = {target: entry["unit"] for (target, *_), entry in entries.items()}
+    entries = {entry.key: entry for entry in metrics.regression if entry.zero_shot}
     views = []
     for one in read_predictions(run.paths.predictions):
         entry = entries.get((one.target, one.fit, one.predict))
         if entry is not None:
             views.append(
                 PredictionView(
-                    one.target, units[one.target], one.fit, one.predict, one.true, one.predicted,
-                    entry["r2"], entry["r2_error"],
+                    one.target, entry.unit, one.fit, one.predict, one.true, one.predicted,
+                    entry.r2, entry.r2_error,
                 )
             )  # fmt: skip
     return views
@@ -184,25 +179,21 @@ def _retrieved(
 
 
 def _sampled(
-    run: Run, layouts: list[Layout], metrics: Mapping[str, Any]
+    run: Run, layouts: list[Layout], metrics: Metrics
 ) -> list[tuple[tuple[str, ...], str, int, int, np.ndarray]]:
     """Random members of clusters: the largest, and those that a rare planted kind is most of."""
     rng = np.random.default_rng(run.config.seed)
     sampled = []
     for method, kind in SAMPLED_KIND.items():
-        entries = {
-            tuple(entry["modalities"]): entry
-            for entry in metrics.get("clusters") or []
-            if entry["method"] == method
-        }
+        entries = {entry.modalities: entry for entry in metrics.clusters if entry.method == method}
         layout = _of_kind(run, [one for one in layouts if one.modalities in entries], kind)
         if layout is None:
             continue
         label = layout.island if method == "DBSCAN" else layout.group
         entry = entries[layout.modalities]
-        rarest = sorted(entry["truth"], key=lambda match: match["share"])
-        planted = [number for match in rarest for number in match["clusters"]][:PLANTED_CLUSTERS]
-        largest = [cluster["cluster"] for cluster in entry["clusters"]]
+        rarest = sorted(entry.truth, key=lambda match: match.share)
+        planted = [number for match in rarest for number in match.clusters][:PLANTED_CLUSTERS]
+        largest = [cluster.cluster for cluster in entry.clusters]
         numbers = sorted(list(dict.fromkeys([*planted, *largest]))[:DRAWN_CLUSTERS])
         for number in numbers:
             members = layout.rows[label == number]

@@ -1,11 +1,14 @@
 """The report's page on regression: how well targets are predicted, beside plain methods."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+
+import numpy as np
 
 from skybind.drawing.blocks import Block, Section, figure_block
 from skybind.drawing.cells import NONE, Cell, Table, cells, number, percent
 from skybind.drawing.style import combination_name
+from skybind.evaluation.records import TargetResult
+from skybind.measures.regression import RegressionResult
 from skybind.report.data import ReportData
 from skybind.report.figures.regression import arrow_name, prediction_figure
 
@@ -18,16 +21,15 @@ PUBLISHED: dict[tuple[str, str, str], tuple[float, float]] = {
     ("stellar mass", "spectrum", "spectrum"): (0.86, 0.74),
     ("stellar mass", "spectrum", "image"): (0.58, 0.50),
 }
-Entry = Mapping[str, Any]
 
 
 def regression_section(run: ReportData) -> Section | None:
     """Predicted numbers; nothing if there was no target."""
-    entries = run.metrics.get("regression") or []
+    entries = run.metrics.regression
     if not entries:
         return None
-    targets = list(dict.fromkeys(entry["target"] for entry in entries))
-    k = next((entry["k"] for entry in entries if "k" in entry), None)
+    targets = list(dict.fromkeys(entry.target for entry in entries))
+    k = next((entry.k for entry in entries if entry.k is not None), None)
     text = (
         f"Zero-shot: the mean of the {k} nearest training objects in the embedding, weighted by "
         "1/distance; neither encoders nor embedding have seen the numbers. An arrow reads: fitted "
@@ -50,10 +52,10 @@ def regression_section(run: ReportData) -> Section | None:
                 )
             )
     for target in targets:
-        own = [entry for entry in entries if entry["target"] == target]
+        own = [entry for entry in entries if entry.target == target]
         blocks.append(Block(_zero_shot_words(target, own), table=zero_shot_table(own)))
     for target in targets:
-        own = [entry for entry in entries if entry["target"] == target]
+        own = [entry for entry in entries if entry.target == target]
         compared = comparison_table(own)
         if compared.rows:
             blocks.append(
@@ -65,7 +67,7 @@ def regression_section(run: ReportData) -> Section | None:
                     table=compared,
                 )
             )
-    published = published_table(entries)
+    published = published_table(entries, run.published)
     if published.rows:
         blocks.append(
             Block(
@@ -78,118 +80,103 @@ def regression_section(run: ReportData) -> Section | None:
     return Section("regression", f"Predicting {_listed(targets)}", text, blocks)
 
 
-def best_zero_shot(entries: Sequence[Entry], target: str) -> Entry | None:
+def best_zero_shot(entries: Sequence[TargetResult], target: str) -> TargetResult | None:
     """The zero-shot prediction of a target with the largest R2, within one modality."""
     own = [
         entry
         for entry in entries
-        if entry["target"] == target
-        and entry["method"] == "k-NN"
-        and entry["protocol"] == "train"
-        and entry["fit"] == entry["predict"]
-        and len(entry["fit"]) == 1
-        and entry.get("r2") is not None
+        if entry.target == target
+        and entry.zero_shot
+        and entry.fit == entry.predict
+        and len(entry.fit) == 1
+        and np.isfinite(entry.r2)
     ]
-    return max(own, key=lambda entry: float(entry["r2"]), default=None)
+    return max(own, key=lambda entry: entry.r2, default=None)
 
 
-def zero_shot_table(entries: Sequence[Entry]) -> Table:
+def zero_shot_table(entries: Sequence[TargetResult]) -> Table:
     """All numbers of the zero-shot predictions of one target, by both protocols."""
-    own = [entry for entry in entries if entry["method"] == "k-NN"]
-    by_halves = {
-        (tuple(e["fit"]), tuple(e["predict"])): e for e in own if e["protocol"] == "held-out"
-    }
-    limits = list(dict.fromkeys(limit for entry in own for limit in entry["outliers"]))
-    truth = any(entry.get("truth") for entry in own)
+    own = [entry for entry in entries if entry.method == "k-NN"]
+    by_halves = {entry.key: entry for entry in own if entry.protocol == "held-out"}
+    limits = list(dict.fromkeys(limit for entry in own for limit in entry.outliers))
+    truth = any(entry.truth is not None for entry in own)
     rows = []
     for entry in own:
-        if entry["protocol"] != "train":
+        if not entry.zero_shot:
             continue
-        other = by_halves.get((tuple(entry["fit"]), tuple(entry["predict"])))
         rows.append(
             [
                 *cells(
-                    arrow_name(entry["fit"], entry["predict"]),
-                    number(entry["n_train"]),
-                    number(entry["n_test"]),
-                    *([r2_text(entry.get("truth") or {})] if truth else []),
+                    arrow_name(entry.fit, entry.predict),
+                    number(entry.n_train),
+                    number(entry.n_test),
+                    *([r2_text(entry.truth)] if truth else []),
                     r2_text(entry),
-                    f"{entry['bias']:+.4f}",
-                    f"{entry['scatter']:.4f}",
-                    *(percent(entry["outliers"].get(limit)) for limit in limits),
+                    f"{entry.bias:+.4f}",
+                    f"{entry.scatter:.4f}",
+                    *(percent(entry.outliers.get(limit)) for limit in limits),
                 ),
-                Cell(r2_text(other) if other else NONE, "quiet"),
+                Cell(r2_text(by_halves.get(entry.key)), "quiet"),
             ]
         )
-    redshift = any(entry["redshift"] for entry in own)
+    redshift = any(entry.redshift for entry in own)
     head = ["Embedding", "Train objects", "Test objects", *(["R², truth"] if truth else [])]
     head += ["R²", "Bias", "σ_NMAD"]
-    outliers = [f"Beyond {limit}{'' if redshift else ' σ_NMAD'} [%]" for limit in limits]
+    outliers = [f"Beyond {limit:g}{'' if redshift else ' σ_NMAD'} [%]" for limit in limits]
     return Table([*head, *outliers, "R², held-out halves"], rows)
 
 
-def comparison_table(entries: Sequence[Entry]) -> Table:
+def comparison_table(entries: Sequence[TargetResult]) -> Table:
     """R2 of the perceptron and of plain methods, by what they see and share of the labels."""
-    own = [entry for entry in entries if entry["method"] != "k-NN"]
-    shares = sorted({entry["share"] for entry in own})
-    found = {(e["method"], tuple(e["predict"]), e["share"]): e for e in own}
+    own = [entry for entry in entries if entry.method != "k-NN"]
+    shares = sorted({entry.share for entry in own})
+    found = {(e.method, e.predict, e.share): e for e in own}
     rows = []
-    for modalities in dict.fromkeys(tuple(entry["predict"]) for entry in own):
-        here = [entry for entry in own if tuple(entry["predict"]) == modalities]
-        for method, inputs in dict.fromkeys((e["method"], e["inputs"]) for e in here):
+    for modalities in dict.fromkeys(entry.predict for entry in own):
+        here = [entry for entry in own if entry.predict == modalities]
+        for method, inputs in dict.fromkeys((e.method, e.inputs) for e in here):
             row = cells(combination_name(modalities), method, inputs)
-            row += [
-                Cell(r2_text(entry) if (entry := found.get((method, modalities, share))) else NONE)
-                for share in shares
-            ]
+            row += [Cell(r2_text(found.get((method, modalities, share)))) for share in shares]
             rows.append(row)
     header = ["Modalities", "Method", "Sees", *(f"{share:g} % of labels" for share in shares)]
     return Table(header, rows, text_columns=3)
 
 
-def published_table(entries: Sequence[Entry]) -> Table:
-    """Our zero-shot R2 beside those of the AstroCLIP reports, where the quantity is the same."""
+def published_table(entries: Sequence[TargetResult], quantities: Mapping[str, str]) -> Table:
+    """Our zero-shot R2 beside those of the AstroCLIP reports, where the quantity is the same.
+
+    Parameters
+    ----------
+    entries : sequence of TargetResult
+    quantities : mapping of str to str
+        Which of the published quantities a target is (`evaluation.published`).
+    """
+    by_halves = {entry.key: entry for entry in entries if entry.protocol == "held-out"}
     rows = []
     for entry in entries:
-        if entry["method"] != "k-NN" or entry["protocol"] != "train" or len(entry["fit"]) > 1:
+        if not entry.zero_shot or len(entry.fit) > 1:
             continue
-        published = PUBLISHED.get((_quantity(entry), entry["fit"][0], entry["predict"][0]))
+        quantity = quantities.get(entry.target, "")
+        published = PUBLISHED.get((quantity, entry.fit[0], entry.predict[0]))
         if published is None:
             continue
-        halves = next(
-            (
-                e
-                for e in entries
-                if e["protocol"] == "held-out"
-                and (e["target"], e["fit"], e["predict"])
-                == (entry["target"], entry["fit"], entry["predict"])
-            ),
-            None,
-        )
-        row = cells(entry["target"], arrow_name(entry["fit"], entry["predict"]), r2_text(entry))
-        row.append(Cell(r2_text(halves) if halves else NONE))
+        row = cells(entry.target, arrow_name(entry.fit, entry.predict), r2_text(entry))
+        row.append(Cell(r2_text(by_halves.get(entry.key))))
         rows.append([*row, *(Cell(f"{value:.2f}", "quiet") for value in published)])
     header = ["Target", "Embedding", "This run", "This run, held-out halves"]
     return Table([*header, "Published: AstroCLIP v1", "Published: reproduction"], rows, 2)
 
 
-def r2_text(entry: Entry) -> str:
-    """Write R2 with its error (of an entry, or of what it gives as `truth`)."""
-    if entry.get("r2") is None:
+def r2_text(result: RegressionResult | None) -> str:
+    """Write R2 with its error; a dash where it is not known."""
+    if result is None or np.isnan(result.r2):
         return NONE
-    error = entry.get("r2_error")
-    return f"{entry['r2']:.3f}" + ("" if error is None else f" ± {error:.3f}")
+    error = "" if np.isnan(result.r2_error) else f" ± {result.r2_error:.3f}"
+    return f"{result.r2:.3f}{error}"
 
 
-def _quantity(entry: Entry) -> str:
-    """What a target is, in the words of the published table."""
-    if entry["redshift"]:
-        return "redshift"
-    return "stellar mass" if "mass" in entry["target"].lower() else entry["target"]
-
-
-def _zero_shot_words(target: str, entries: Sequence[Entry]) -> str:
-    redshift = any(entry["redshift"] for entry in entries)
+def _zero_shot_words(target: str, entries: Sequence[TargetResult]) -> str:
+    redshift = any(entry.redshift for entry in entries)
     difference = "dz/(1+z)" if redshift else "the difference"
     beyond = "|dz|/(1+z) beyond the limit" if redshift else "differences beyond 3 σ_NMAD"
     return (
@@ -200,8 +187,8 @@ def _zero_shot_words(target: str, entries: Sequence[Entry]) -> str:
     )
 
 
-def _truth_words(entries: Sequence[Entry]) -> str:
-    if not any(entry.get("truth") for entry in entries):
+def _truth_words(entries: Sequence[TargetResult]) -> str:
+    if all(entry.truth is None for entry in entries):
         return ""
     return (
         "All against the catalogue, whose planted errors count as if the prediction were wrong, "

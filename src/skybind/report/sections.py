@@ -1,7 +1,5 @@
 """Sections of the report: each takes the run and gives its tables, figures and sentences."""
 
-from typing import Any
-
 import numpy as np
 
 from skybind.config.subsets import labels_of_subset
@@ -11,6 +9,8 @@ from skybind.drawing.maps import AXIS_NAMES, embedding_map
 from skybind.drawing.objects import object_figure
 from skybind.drawing.observed import ExampleObject
 from skybind.drawing.style import combination_name
+from skybind.evaluation.records import Metrics
+from skybind.evaluation.run_records import AboutDataset, AboutSplit
 from skybind.report import tables
 from skybind.report.clusters import cluster_section, coloured_section, retrieved_section
 from skybind.report.data import ReportData
@@ -30,7 +30,7 @@ def all_sections(run: ReportData) -> list[Section]:
     A run with targets and without classes, or the other way round, has no pages on the other.
     """
     of_classes = (accuracy_section, confusion_section, importance_section)
-    only_targets = bool(run.metrics.get("regression")) and not run.metrics.get("classification")
+    only_targets = bool(run.metrics.regression) and not run.metrics.classification
     makers = (
         dataset_section,
         pretraining_section,
@@ -51,10 +51,10 @@ def all_sections(run: ReportData) -> list[Section]:
 
 def dataset_section(run: ReportData) -> Section:
     """What was run on what."""
-    dataset, split = run.metrics.get("dataset") or {}, run.metrics.get("split") or {}
-    if not dataset:
+    dataset, split = run.metrics.dataset, run.metrics.split or AboutSplit()
+    if dataset is None:
         return Section("data", "Data", absent="The run did not record its dataset.")
-    text = str(dataset.get("provenance") or "")
+    text = dataset.provenance
     parts = [
         (
             "Objects observed in each modality.",
@@ -65,27 +65,26 @@ def dataset_section(run: ReportData) -> Section:
             tables.overlaps(dataset),
         ),
         (f"The split{_named(split)}.", tables.split_counts(split)),
-        ("Classes of the labelled objects.", tables.class_counts(run.metrics)),
+        ("Classes of the labelled objects.", tables.class_counts(dataset)),
         ("Quarantine: observations set aside, with reasons.", tables.quarantine(dataset)),
     ]
     blocks = [Block(caption, table=table) for caption, table in parts if table.rows]
-    if "quarantine" in dataset and not dataset["quarantine"]:
+    if dataset.quarantine is not None and not dataset.quarantine:
         text = f"{text} No observation was set aside.".strip()
     return Section("data", "Data", text, blocks)
 
 
 def pretraining_section(run: ReportData) -> Section:
     """Loss curves and pairs."""
-    pretraining = run.metrics.get("pretraining") or {}
-    history = pretraining.get("history") or []
-    if not history:
+    pretraining = run.metrics.pretraining
+    if pretraining is None or not pretraining.history:
         return Section(
             "pretraining", "Pre-training", absent="There was no pre-training in this run."
         )
-    best, batch = pretraining.get("best_epoch"), pretraining.get("batch_size")
+    best, batch = pretraining.best_epoch, pretraining.batch_size
     text = "Contrastive pre-training: views of one object are drawn together, without labels."
-    if pretraining.get("n_parameters"):
-        text += f" The model has {pretraining['n_parameters']:,} parameters."
+    if pretraining.n_parameters:
+        text += f" The model has {pretraining.n_parameters:,} parameters."
     caption = "Loss on the training and the validation objects."
     if best is not None:
         caption += f" The weights of epoch {best} were kept."
@@ -94,7 +93,10 @@ def pretraining_section(run: ReportData) -> Section:
         caption += f" Guessing gives {chance} nat a pair at the batch size of {batch:,}."
     blocks = [
         figure_block(
-            loss_curves(history, best), caption, run, "Training and validation loss by epoch"
+            loss_curves(pretraining.history, best),
+            caption,
+            run,
+            "Training and validation loss by epoch",
         )
     ]
     pairs = tables.pair_counts(pretraining)
@@ -105,7 +107,7 @@ def pretraining_section(run: ReportData) -> Section:
 
 def accuracy_section(run: ReportData) -> Section:
     """Accuracy with and without pre-training."""
-    groups = accuracy_groups(run.metrics.get("classification") or [])
+    groups = accuracy_groups(run.metrics.classification)
     title = "Classification with and without pre-training"
     if not groups:
         return Section(
@@ -129,7 +131,7 @@ def accuracy_section(run: ReportData) -> Section:
         table=tables.accuracy_table(groups),
     )
     blocks = [bars, table]
-    if any(group.balanced_accuracy is not None for group in groups):
+    if any(np.isfinite(group.balanced_accuracy) for group in groups):
         blocks.append(
             Block(
                 "Balanced accuracy on the test objects [%]: the mean over classes, so that rare "
@@ -143,9 +145,8 @@ def accuracy_section(run: ReportData) -> Section:
 
 def confusion_section(run: ReportData) -> Section:
     """Confusion matrix of the classifier with the most modalities and labels."""
-    groups = accuracy_groups(run.metrics.get("classification") or [])
-    best = headline([group for group in groups if group.confusion is not None])
-    if best is None or best.confusion is None or not run.classes:
+    best = headline(accuracy_groups(run.metrics.classification))
+    if best is None or not run.classes:
         return Section(
             "confusion", "Confusion matrix", absent="No classifier left a confusion matrix."
         )
@@ -163,9 +164,9 @@ def confusion_section(run: ReportData) -> Section:
 
 def importance_section(run: ReportData) -> Section:
     """Class-wise accuracy of every combination."""
-    importance = run.metrics.get("importance")
+    importance = run.metrics.importance
     title = "Importance of the modalities"
-    if not importance:
+    if importance is None:
         return Section(
             "importance",
             title,
@@ -183,7 +184,7 @@ def importance_section(run: ReportData) -> Section:
 
 def retrieval_section(run: ReportData) -> Section:
     """Retrieval of each pair against chance."""
-    entries = retrieval_groups(run.metrics.get("retrieval") or [])
+    entries = retrieval_groups(run.metrics.retrieval)
     title = "Retrieval across modalities"
     if not entries:
         return Section(
@@ -213,7 +214,7 @@ def retrieval_section(run: ReportData) -> Section:
 
 def comparison_section(run: ReportData) -> Section:
     """Nearest neighbours and baselines."""
-    knn, baseline = run.metrics.get("knn") or [], run.metrics.get("baseline") or []
+    knn, baseline = run.metrics.knn, run.metrics.baseline
     title = "Nearest neighbours and plain baselines"
     if not knn and not baseline:
         return Section(
@@ -287,44 +288,48 @@ def examples_section(run: ReportData) -> Section:
 def provenance_section(run: ReportData) -> Section:
     """Everything one needs to repeat the run."""
     metrics = run.metrics
-    dataset, split = metrics.get("dataset") or {}, metrics.get("split") or {}
-    identity = {
-        "Command": metrics.get("command"),
-        "Run on": readable_time(metrics.get("created")) or None,
-        "Dataset": dataset.get("name"),
-        "Fingerprint of the dataset": dataset.get("fingerprint"),
-        "Split": split.get("name"),
-        "Hash of the split": split.get("hash"),
-        "Seeds": ", ".join(map(str, seeds(metrics))) or None,
-        **{name.capitalize(): value for name, value in (metrics.get("machine") or {}).items()},
+    dataset, split = metrics.dataset or AboutDataset(), metrics.split or AboutSplit()
+    known: dict[str, str | int | None] = {
+        "Command": metrics.command,
+        "Run on": readable_time(metrics.created),
+        "Dataset": dataset.name,
+        "Fingerprint of the dataset": dataset.fingerprint,
+        "Split": split.name,
+        "Hash of the split": split.hash,
+        "Seeds": ", ".join(map(str, seeds(metrics))),
+        **{name.capitalize(): value for name, value in metrics.machine.items()},
     }
-    parts = [
-        ("What makes this run this run.", {k: v for k, v in identity.items() if v is not None}),
-        ("Versions.", metrics.get("versions") or {}),
-    ]
+    identity = {name: str(value) for name, value in known.items() if value not in (None, "")}
+    parts = [("What makes this run this run.", identity), ("Versions.", metrics.versions)]
     blocks = [
         Block(caption, table=tables.pairs_of(values, ("", "")))
         for caption, values in parts
         if values
     ]
-    if metrics.get("timing"):
-        blocks.append(Block("Wall time.", table=tables.timing_table(metrics["timing"])))
+    if metrics.timing:
+        blocks.append(Block("Wall time.", table=tables.timing_table(metrics.timing)))
     absent = "" if blocks or run.config else "The run did not record how it was made."
     return Section("provenance", "How to repeat it", blocks=blocks, absent=absent)
 
 
-def seeds(metrics: dict[str, Any]) -> list[int]:
+def seeds(metrics: Metrics) -> list[int]:
     """List every seed that the metrics name."""
-    entries = [metrics, metrics.get("split") or {}]
-    for key in ("classification", "retrieval", "knn", "baseline", "regression"):
-        entries += metrics.get(key) or []
-    return sorted({entry["seed"] for entry in entries if entry.get("seed") is not None})
+    named = [
+        metrics.seed,
+        (metrics.split or AboutSplit()).seed,
+        *(entry.seed for entry in metrics.classification),
+        *(entry.seed for entry in metrics.retrieval),
+        *(entry.seed for entry in metrics.knn),
+        *(entry.seed for entry in metrics.baseline),
+        *(entry.seed for entry in metrics.regression),
+    ]
+    return sorted({seed for seed in named if seed is not None})
 
 
-def _named(split: dict[str, Any]) -> str:
-    words = list(dict.fromkeys(str(split[k]) for k in ("name", "method") if split.get(k)))
-    if split.get("hash"):
-        words.append(f"hash {split['hash']}")
+def _named(split: AboutSplit) -> str:
+    words = list(dict.fromkeys(word for word in (split.name, split.method) if word))
+    if split.hash:
+        words.append(f"hash {split.hash}")
     return f" ({', '.join(words)})" if words else ""
 
 
@@ -332,7 +337,7 @@ def _error_words(groups: list[Accuracy]) -> str:
     most = max(group.n_seeds for group in groups)
     if most > 1:
         return f"Mean and standard deviation of up to {most} seeds."
-    if any(group.error is not None for group in groups):
+    if any(np.isfinite(group.error) for group in groups):
         return "One seed; errors are standard errors from the number of test objects."
     return "One seed."
 

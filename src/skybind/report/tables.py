@@ -3,14 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from skybind.config.subsets import labels_of_subset, subset_order
 from skybind.drawing.cells import NONE, Cell, Table, cells, number, percent, rank
 from skybind.drawing.style import combination_name
+from skybind.evaluation.records import BaselineResult, Importance, NeighbourResult
+from skybind.evaluation.run_records import AboutDataset, AboutSplit, Pretraining
 from skybind.report.groups import Accuracy, Retrieval, accuracy_groups
 from skybind.words import duration
-
-PLAIN = "baseline"
-
 
 WHOLE_RUN, TUNING = "all", "fine-tuning "  # keys of `timing`
 
@@ -18,68 +19,56 @@ WHOLE_RUN, TUNING = "all", "fine-tuning "  # keys of `timing`
 ARROWS = {1: ("▲", "better"), -1: ("▼", "worse"), 0: ("", "")}
 
 
-def modality_counts(dataset: Mapping[str, Any]) -> Table:
+def modality_counts(dataset: AboutDataset) -> Table:
     """Objects of each modality."""
-    total = dataset.get("n_objects")
     rows = [
-        cells(name.capitalize(), number(n), percent(n / total) if total else NONE)
-        for name, n in (dataset.get("modalities") or {}).items()
+        cells(name.capitalize(), number(n), _share(n, dataset))
+        for name, n in dataset.modalities.items()
     ]
     return Table(["Modality", "Objects", "Share [%]"], rows)
 
 
-def overlaps(dataset: Mapping[str, Any]) -> Table:
+def overlaps(dataset: AboutDataset) -> Table:
     """Objects by the exact combination of modalities they have."""
-    total = dataset.get("n_objects")
-    listed = sorted(dataset.get("overlaps") or [], key=lambda o: -o["n"])
     rows = [
-        cells(
-            combination_name(o["modalities"]) or "None",
-            number(o["n"]),
-            percent(o["n"] / total) if total else NONE,
-        )
-        for o in listed
+        cells(combination_name(o.modalities) or "None", number(o.n), _share(o.n, dataset))
+        for o in sorted(dataset.overlaps, key=lambda o: -o.n)
     ]
     return Table(["Observed in exactly", "Objects", "Share [%]"], rows)
 
 
-def quarantine(dataset: Mapping[str, Any]) -> Table:
+def _share(n: int, dataset: AboutDataset) -> str:
+    return percent(n / dataset.n_objects) if dataset.n_objects else NONE
+
+
+def quarantine(dataset: AboutDataset) -> Table:
     """Observations set aside."""
-    rows = [
-        cells(str(q.get("modality") or "object"), str(q["reason"]), number(q["n"]))
-        for q in dataset.get("quarantine") or []
-    ]
+    rows = [cells(q.modality or "object", q.reason, number(q.n)) for q in dataset.quarantine or []]
     return Table(["Modality", "Reason", "Set aside"], rows, text_columns=2)
 
 
-def class_counts(metrics: Mapping[str, Any]) -> Table:
+def class_counts(dataset: AboutDataset) -> Table:
     """Objects of each class, those that are not classified last."""
-    dataset = metrics.get("dataset") or {}
-    counts = dict(dataset.get("class_counts") or {})
-    for name, n in (dataset.get("unused_classes") or {}).items() if counts else ():
+    counts = dict(dataset.class_counts)
+    for name, n in (dataset.unused_classes or {}).items() if counts else ():
         counts[f"{name} (not classified)" if name else "without a label"] = n
-    words = metrics.get("class_descriptions") or {}
-    if not words:
-        return Table(["Class", "Objects"], [cells(name, number(n)) for name, n in counts.items()])
-    rows = [cells(name, words.get(name, ""), number(n)) for name, n in counts.items()]
-    return Table(["Class", "Description", "Objects"], rows, text_columns=2)
+    return Table(["Class", "Objects"], [cells(name, number(n)) for name, n in counts.items()])
 
 
-def split_counts(split: Mapping[str, Any]) -> Table:
+def split_counts(split: AboutSplit) -> Table:
     """Objects of each split and subset."""
-    rows = [cells(name.capitalize(), number(n)) for name, n in (split.get("counts") or {}).items()]
+    rows = [cells(name.capitalize(), number(n)) for name, n in split.counts.items()]
     rows += [
-        cells(f"Train, {labels_of_subset(str(name))}", number(n))
-        for name, n in (split.get("subsets") or {}).items()
+        cells(f"Train, {labels_of_subset(name)}", number(n)) for name, n in split.subsets.items()
     ]
     return Table(["Split", "Objects"], rows)
 
 
-def pair_counts(pretraining: Mapping[str, Any]) -> Table:
+def pair_counts(pretraining: Pretraining) -> Table:
     """Objects that have both modalities of each pair."""
     rows = [
-        cells(pair, number(counts.get("n_train")), number(counts.get("n_validation")))
-        for pair, counts in (pretraining.get("pairs") or {}).items()
+        cells(pair, number(counts.n_train), number(counts.n_validation))
+        for pair, counts in pretraining.pairs.items()
     ]
     return Table(["Pair", "Train objects with both", "Validation objects with both"], rows)
 
@@ -113,32 +102,27 @@ def _notable(group: Accuracy, scratch: Accuracy | None) -> str:
     """Say `strong` where a start beats the one from scratch by twice the error."""
     if scratch is None or scratch is group:
         return ""
-    error = ((group.standard_error or 0.0) ** 2 + (scratch.standard_error or 0.0) ** 2) ** 0.5
+    error = np.hypot(group.standard_error, scratch.standard_error)  # NaN, not known, marks nothing
     return "strong" if error > 0 and group.accuracy - scratch.accuracy > 2 * error else ""
 
 
-def importance_table(importance: Mapping[str, Any]) -> Table:
+def importance_table(importance: Importance) -> Table:
     """Class-wise accuracy of every combination, with arrows against the best single."""
-    header = ["Class", "Objects", *map(combination_name, importance["combinations"])]
+    header = ["Class", "Objects", *map(combination_name, importance.combinations)]
     rows = []
-    for name, n, values, change in zip(
-        importance["classes"],
-        importance["n_class"],
-        importance["accuracy"],
-        importance["change"],
-        strict=True,
-    ):
-        if n:
-            rows.append([Cell(name), Cell(number(n)), *_arrows(values, change)])
-    average = _arrows(importance["average"], importance["average_change"])
-    rows.append([Cell("Average of classes"), Cell(number(importance["n_test"])), *average])
+    for code, name in enumerate(importance.classes):
+        if n := int(importance.n_class[code]):
+            row = [Cell(name), Cell(number(n))]
+            rows.append([*row, *_arrows(importance.accuracy[code], importance.change[code])])
+    average = _arrows(importance.average, importance.average_change)
+    rows.append([Cell("Average of classes"), Cell(number(importance.n_test)), *average])
     return Table(header, rows, last_is_total=True)
 
 
-def _arrows(values: Sequence[float | None], change: Sequence[int]) -> list[Cell]:
+def _arrows(values: np.ndarray, change: np.ndarray) -> list[Cell]:
     return [
         Cell(percent(value), ARROWS[sign][1], ARROWS[sign][0])
-        for value, sign in zip(values, change, strict=True)
+        for value, sign in zip(values.tolist(), change.tolist(), strict=True)
     ]
 
 
@@ -161,11 +145,11 @@ def retrieval_table(entries: Sequence[Retrieval]) -> Table:
     return Table([*header, "Median rank", "chance"], rows)
 
 
-def neighbour_table(knn: Sequence[Mapping[str, Any]]) -> Table:
+def neighbour_table(knn: Sequence[NeighbourResult]) -> Table:
     """Accuracy of the vote of nearest neighbours, averaged over seeds."""
     rows = []
-    for k in dict.fromkeys(entry["k"] for entry in knn):
-        for group in accuracy_groups([entry for entry in knn if entry["k"] == k]):
+    for k in dict.fromkeys(entry.k for entry in knn):
+        for group in accuracy_groups([entry for entry in knn if entry.k == k]):
             rows.append(
                 cells(
                     combination_name(group.modalities),
@@ -180,11 +164,11 @@ def neighbour_table(knn: Sequence[Mapping[str, Any]]) -> Table:
     return Table([*head, "Accuracy [%]", "Balanced [%]"], rows)
 
 
-def baseline_table(baseline: Sequence[Mapping[str, Any]]) -> Table:
+def baseline_table(baseline: Sequence[BaselineResult]) -> Table:
     """Accuracy of plain methods by what they see (rows) and share of labels (columns)."""
     named = {
-        str(name): accuracy_groups([e for e in baseline if e.get("name", PLAIN) == name])
-        for name in dict.fromkeys(entry.get("name", PLAIN) for entry in baseline)
+        name: accuracy_groups([entry for entry in baseline if entry.name == name])
+        for name in dict.fromkeys(entry.name for entry in baseline)
     }
     subsets = list(dict.fromkeys(g.subset for groups in named.values() for g in groups))
     subsets.sort(key=subset_order, reverse=True)

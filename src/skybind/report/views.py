@@ -20,8 +20,8 @@ class PredictionView:
     predict: Group
     true: np.ndarray
     predicted: np.ndarray
-    r2: float | None
-    r2_error: float | None
+    r2: float
+    r2_error: float
 
 
 @dataclass

@@ -27,7 +27,7 @@ from skybind.runs.columns import (
     open_as_noted,
 )
 from skybind.runs.layout import BackbonePaths
-from skybind.runs.workshop import Workshop, encoder_options, probe_encoder
+from skybind.runs.workshop import TargetProbe, Workshop, encoder_options, probe_encoder
 
 PARTS = ("train", "validation")
 
@@ -55,7 +55,7 @@ class BackboneResult:
         Objects used in each part of the split.
     training : dict
         The fields of `TrainingResult`.
-    probes : list of dict
+    probes : list of TargetProbe
         One a target and set of weights (`trained`, `random`): R2 on the validation objects of
         neighbours and ridge regression fitted on the training objects.
     """
@@ -64,7 +64,7 @@ class BackboneResult:
     n_parameters: int
     objects: dict[str, int]
     training: dict[str, Any]
-    probes: list[dict[str, Any]]
+    probes: list[TargetProbe]
 
 
 def pretrain_backbone(
@@ -119,7 +119,11 @@ def pretrain_backbone(
         write_json(paths.note, {**note, "finished": note["training"]["finished"]})
     made = once(paths.folder, {}, partial(_pretrain, workshop, chosen, resume))
     return BackboneResult(
-        paths.backbone, made["n_parameters"], made["objects"], made["training"], made["probes"]
+        paths.backbone,
+        made["n_parameters"],
+        made["objects"],
+        made["training"],
+        [TargetProbe.model_validate(probe) for probe in made["probes"]],
     )
 
 
@@ -152,7 +156,7 @@ def _pretrain(workshop: Workshop, split: Split, resume: bool) -> dict[str, Any]:
         "n_parameters": sum(p.numel() for p in encoder.parameters()),
         "objects": {part: len(rows[part]) for part in PARTS},
         "training": asdict(training),
-        "probes": probe_encoder(workshop, encoder, source, rows),
+        "probes": [p.plain() for p in probe_encoder(workshop, encoder, source, rows)],
         "finished": training.finished,
     }
 
@@ -174,11 +178,11 @@ def render_backbone(result: BackboneResult) -> RenderableType:
         table.add_column(name, justify="right")
     for probe in result.probes:
         table.add_row(
-            probe["target"],
-            probe["weights"],
-            f"{probe['neighbours']:.3f} ± {probe['neighbours_error']:.3f}",
-            f"{probe['linear']:.3f} ± {probe['linear_error']:.3f}",
-            str(probe["n_test"]),
+            probe.target,
+            probe.weights,
+            f"{probe.neighbours:.3f} ± {probe.neighbours_error:.3f}",
+            f"{probe.linear:.3f} ± {probe.linear_error:.3f}",
+            str(probe.n_test),
         )
     return table
 

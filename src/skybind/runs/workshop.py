@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from skybind.config.backbone import BackboneConfig
@@ -13,7 +14,7 @@ from skybind.data.dataset import Dataset
 from skybind.data.quarantine import write_quarantine
 from skybind.encoders.registry import Encoder, build_encoder
 from skybind.errors import ConfigError
-from skybind.measures.probes import probe_features
+from skybind.measures.probes import Probe, probe_features
 from skybind.modalities.base import Modality, Prepared
 from skybind.modalities.batch import Batch
 from skybind.modalities.kinds import modality_class
@@ -36,6 +37,13 @@ _PROBE_BATCH = 256
 
 
 _CALIBRATION_BATCHES = 8
+
+
+class TargetProbe(Probe):
+    """R2 of a target predicted from frozen features."""
+
+    target: str = Field(..., description="The column.")
+    weights: str = Field(..., description="Of the encoder: `trained` or `random`.")
 
 
 class Workshop:
@@ -193,7 +201,7 @@ def probe_encoder(
     encoder: Encoder,
     source: BatchSource,
     rows: Mapping[str, np.ndarray],
-) -> list[dict[str, Any]]:
+) -> list[TargetProbe]:
     """Try the features on the dataset's targets, beside those of the untrained encoder."""
     config, dataset = workshop.config, workshop.dataset
     names = config.probe.targets
@@ -221,7 +229,7 @@ def probe_encoder(
                 y[test][known[1]],
                 config.probe.neighbours,
             )
-            probes.append({"target": name, "weights": label, **result.to_dict()})
+            probes.append(TargetProbe(**dict(result), target=name, weights=label))
     return probes
 
 

@@ -1,8 +1,7 @@
 """Search in embeddings: exact nearest vectors, contrast, prediction by neighbours, duplicates."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -177,10 +176,6 @@ class NumberPrediction:
     spread: float
     median: float
 
-    def to_dict(self) -> dict[str, Any]:
-        """Give a dictionary of plain numbers."""
-        return asdict(self)
-
 
 @dataclass(frozen=True)
 class ClassPrediction:
@@ -198,10 +193,6 @@ class ClassPrediction:
     column: str
     n: int
     fractions: dict[str, float]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give a dictionary of plain numbers."""
-        return asdict(self)
 
 
 def predict_column(column: str, values: np.ndarray) -> NumberPrediction | ClassPrediction:

@@ -57,7 +57,7 @@ def test_empty_groups_and_senseless_combinations_are_nan():
     assert np.isnan(found.value[1]).all()
     assert found.value[0, 0] == 1
     assert np.isnan(found.p_value[0, 2])
-    assert found.to_dict()["value"][0] == [1.0, None, None]
+    assert found.plain()["value"][0] == [1.0, None, None]
 
 
 def test_r2_is_that_of_sklearn():

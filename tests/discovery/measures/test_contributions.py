@@ -66,8 +66,8 @@ def test_the_only_informative_modality_carries_the_decision():
     np.testing.assert_allclose(found.share[:, 1:], 0, atol=1e-9)
     np.testing.assert_allclose(found.without[:, 0], found.share[:, 0])
     record = summary(found, ["a", "b", "c"], np.arange(n))
-    assert [r["class"] for r in record] == ["b"]
-    assert record[0]["carried"]["light"] == 1
+    assert [carried.name for carried in record] == ["b"]
+    assert record[0].carried["light"] == 1
 
 
 def test_missing_combination_is_named(made):

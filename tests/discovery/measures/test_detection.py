@@ -13,7 +13,7 @@ def test_detection_against_known_answers():
     assert found.average_precision == pytest.approx(0.5 * 1 + 0.5 * 0.5)
     flagged = detection(score, planted, np.array([True, False, False, False]))
     assert (flagged.precision, flagged.recall) == (1.0, 0.5)
-    assert detection(score, np.zeros(4, bool)).to_dict()["average_precision"] is None
+    assert detection(score, np.zeros(4, bool)).plain()["average_precision"] is None
 
 
 def test_rivals_find_a_stray_too():

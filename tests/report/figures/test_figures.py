@@ -9,6 +9,7 @@ from skybind.drawing.maps import embedding_map
 from skybind.drawing.objects import LINES, air_wavelength, fold, object_figure
 from skybind.drawing.observed import ExampleObject, LightCurve, MapPanel, Spectrum
 from skybind.drawing.style import CLASS_COLOURS, class_colour, class_marker, inline, report_style
+from skybind.evaluation.run_records import Epoch, EpochLoss
 from skybind.report.figures.bars import accuracy_bars, retrieval_bars
 from skybind.report.figures.curves import loss_curves
 from skybind.report.figures.matrix import confusion_figure
@@ -56,11 +57,11 @@ def _texts(figure):
 def test_no_text_overlaps(run):
     metrics = run.metrics
     figures = [
-        loss_curves(metrics["pretraining"]["history"], 21),
-        accuracy_bars(accuracy_groups(metrics["classification"])),
-        accuracy_bars(accuracy_groups(metrics["classification"][:2])),
-        retrieval_bars(retrieval_groups(metrics["retrieval"])),
-        retrieval_bars(retrieval_groups(metrics["retrieval"][:1])),
+        loss_curves(metrics.pretraining.history, 21),
+        accuracy_bars(accuracy_groups(metrics.classification)),
+        accuracy_bars(accuracy_groups(metrics.classification[:2])),
+        retrieval_bars(retrieval_groups(metrics.retrieval)),
+        retrieval_bars(retrieval_groups(metrics.retrieval[:1])),
         confusion_figure(np.full((10, 10), 33), run.classes),
         confusion_figure(np.eye(2, dtype=int), ["star", "galaxy"]),
         embedding_map(run.map_panels, run.classes, "umap"),
@@ -84,7 +85,7 @@ def test_every_axis_has_a_label_with_a_unit(run):
 
 
 def test_bars_have_the_heights_and_errors_of_the_groups(run):
-    groups = accuracy_groups(run.metrics["classification"])
+    groups = accuracy_groups(run.metrics.classification)
     figure = accuracy_bars(groups)
     heights = sorted(p.get_height() for axes in figure.axes for p in axes.patches)
     np.testing.assert_allclose(heights, sorted(100 * group.accuracy for group in groups))
@@ -92,23 +93,23 @@ def test_bars_have_the_heights_and_errors_of_the_groups(run):
 
 
 def test_losses_drawn_are_those_of_the_history(run):
-    history = run.metrics["pretraining"]["history"]
+    history = run.metrics.pretraining.history
     figure = loss_curves(history, None)
     assert len(figure.axes) == 4
     train, validation = figure.axes[1].get_lines()
     assert figure.axes[1].get_title("left") == "photometry-spectrum"
     np.testing.assert_allclose(
-        train.get_ydata(), [e["train"]["pairs"]["photometry-spectrum"] for e in history]
+        train.get_ydata(), [e.train.pairs["photometry-spectrum"] for e in history]
     )
     np.testing.assert_allclose(
-        validation.get_ydata(), [e["validation"]["pairs"]["photometry-spectrum"] for e in history]
+        validation.get_ydata(), [e.validation.pairs["photometry-spectrum"] for e in history]
     )
-    single = [{"epoch": 1, "train": {"loss": 2.0, "pairs": {"a-b": 2.0}}}]
+    single = [Epoch(epoch=1, train=EpochLoss(loss=2.0, pairs={"a-b": 2.0}))]
     assert len(loss_curves(single).axes) == 1
 
 
 def test_recall_of_zero_is_an_arrow_at_the_edge(run):
-    entries = retrieval_groups(run.metrics["retrieval"][:1])
+    entries = retrieval_groups(run.metrics.retrieval[:1])
     entries[0].recall[1] = 0.0
     axes = retrieval_bars(entries).axes[0]
     markers = [line.get_marker() for line in axes.get_lines()]
@@ -210,7 +211,7 @@ def test_names_are_drawn_as_they_are():
 
 
 def test_inline_gives_the_same_bytes_each_time():
-    history = [{"epoch": 1, "train": {"loss": 2.0}}, {"epoch": 2, "train": {"loss": 1.0}}]
+    history = [Epoch(epoch=n, train=EpochLoss(loss=2.0 / n)) for n in (1, 2)]
     first, second = (inline(loss_curves(history), "svg") for _ in range(2))
     assert first == second
     assert first.startswith("data:image/svg+xml;base64,")

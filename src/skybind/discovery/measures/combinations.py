@@ -6,12 +6,12 @@ columns are about the same objects, and every resample draws the same objects fo
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from pydantic import Field
 
 from skybind.errors import DataError
+from skybind.record import Counts, Numbers, Record
 
 Combination = tuple[str, ...]
 
@@ -28,52 +28,37 @@ FEWEST = 10
 LEVEL = 0.05
 
 
-@dataclass(frozen=True)
-class ComparisonTable:
-    """A measure for every combination of modalities, with errors, by group of objects.
+class ComparisonTable(Record):
+    """A measure for every combination of modalities, by group of objects.
 
-    Attributes
-    ----------
-    groups : tuple of str
-        The rows: classes, or what is retrieved or predicted.
-    combinations : tuple of tuple of str
-        The columns.
-    n : ndarray of int, shape (G,)
-        Objects of each group.
-    value, error : ndarray of float, shape (G + 1, M)
-        The measure and its standard error by the bootstrap; the last row is the unweighted mean
-        over groups. NaN where a group has no objects or a combination makes no sense for it.
-    change : ndarray of float, shape (G + 1, M)
-        Difference to the best single modality of the combination; NaN for singles.
-    p_value : ndarray of float, shape (G + 1, M)
-        Two-sided, of no difference; NaN for singles and for groups of fewer than ten objects.
+    The last row of each table is the unweighted mean over the groups.
     """
 
-    groups: tuple[str, ...]
-    combinations: tuple[Combination, ...]
-    n: np.ndarray
-    value: np.ndarray
-    error: np.ndarray
-    change: np.ndarray
-    p_value: np.ndarray
+    groups: tuple[str, ...] = Field(
+        ..., description="The rows: classes, or what is retrieved or predicted."
+    )
+    combinations: tuple[Combination, ...] = Field(..., description="The columns.")
+    n: Counts = Field(..., description="Objects of each group.")
+    value: Numbers = Field(
+        ...,
+        description="The measure, a row a group; null where a group has no objects or a "
+        "combination makes no sense for it.",
+    )
+    error: Numbers = Field(..., description="Its standard error by the bootstrap.")
+    change: Numbers = Field(
+        ...,
+        description="Difference to the best single modality of the combination; null for singles.",
+    )
+    p_value: Numbers = Field(
+        ...,
+        description="Two-sided, of no difference; null for singles and for groups of fewer than "
+        "ten objects.",
+    )
 
     @property
     def significant(self) -> np.ndarray:
         """Whether a difference to the best single is more than chance, shape (G + 1, M)."""
         return np.nan_to_num(self.p_value, nan=1.0) < LEVEL
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give plain JSON values (None for NaN)."""
-        tables = {
-            name: [[None if np.isnan(x) else float(x) for x in row] for row in getattr(self, name)]
-            for name in ("value", "error", "change", "p_value")
-        }
-        return {
-            "groups": list(self.groups),
-            "combinations": [list(names) for names in self.combinations],
-            "n": self.n.tolist(),
-            **tables,
-        }
 
 
 def compare_means(
@@ -178,7 +163,15 @@ def _compare(  # type: ignore[no-untyped-def]
     drawn[:, -1] = drawn[:, :-1][:, filled].mean(axis=1)
     change, p_value = _against_singles(value, drawn, columns)
     p_value[:-1][n < FEWEST] = np.nan
-    return ComparisonTable(tuple(groups), columns, n, value, drawn.std(axis=0), change, p_value)
+    return ComparisonTable(
+        groups=tuple(groups),
+        combinations=columns,
+        n=n,
+        value=value,
+        error=drawn.std(axis=0),
+        change=change,
+        p_value=p_value,
+    )
 
 
 def _against_singles(

@@ -6,8 +6,10 @@ from itertools import combinations
 from math import factorial
 
 import numpy as np
+from pydantic import Field
 
 from skybind.errors import DataError
+from skybind.record import Number, Record
 
 Combination = tuple[str, ...]
 
@@ -104,27 +106,36 @@ def contributions(
     return Contributions(names, predicted, probability, share, without)
 
 
-def summary(
-    found: Contributions, classes: Sequence[str], rows: np.ndarray
-) -> list[dict[str, object]]:
+class Carried(Record):
+    """What carried the decisions for one class."""
+
+    name: str = Field(..., alias="class", description="The class that was predicted.")
+    n: int = Field(..., description="Objects.")
+    share: dict[str, Number] = Field(
+        ..., description="modality -> mean share in the log-probability of the class [nat]."
+    )
+    carried: dict[str, Number] = Field(
+        ..., description="modality -> how often it had the largest share (a fraction)."
+    )
+
+
+def summary(found: Contributions, classes: Sequence[str], rows: np.ndarray) -> list[Carried]:
     """Mean share of every modality, and how often it carried the decision, by predicted class."""
-    records: list[dict[str, object]] = []
+    records = []
     for code, name in enumerate(classes):
         members = rows[found.predicted[rows] == code]
         if not len(members):
             continue
         carrier = np.bincount(found.carrier[members], minlength=len(found.modalities))
+        share = found.share[members].mean(axis=0).tolist()
+        carried = (carrier / len(members)).tolist()
         records.append(
-            {
-                "class": name,
-                "n": len(members),
-                "share": dict(
-                    zip(found.modalities, found.share[members].mean(axis=0).tolist(), strict=True)
-                ),
-                "carried": dict(
-                    zip(found.modalities, (carrier / len(members)).tolist(), strict=True)
-                ),
-            }
+            Carried(
+                name=name,
+                n=len(members),
+                share=dict(zip(found.modalities, share, strict=True)),
+                carried=dict(zip(found.modalities, carried, strict=True)),
+            )
         )
     return records
 

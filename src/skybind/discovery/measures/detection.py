@@ -1,36 +1,28 @@
 """How well a score finds what was planted, and what common detectors of outliers score."""
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
+from pydantic import Field
+
+from skybind.record import Number, Record
 
 
-@dataclass(frozen=True)
-class Detection:
-    """How well a score finds what was planted.
+class Detection(Record):
+    """How well a score finds what was planted."""
 
-    Attributes
-    ----------
-    n, n_planted : int
-        Objects that were scored, and those planted among them.
-    average_precision, roc_auc : float
-        Over all thresholds; NaN if nothing (or everything) was planted.
-    precision, recall : float
-        Among the `n_planted` highest scores they are the same number; of a flag: of those
-        flagged.
-    """
-
-    n: int
-    n_planted: int
-    average_precision: float
-    roc_auc: float
-    precision: float
-    recall: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give plain JSON values (None for NaN)."""
-        return {k: (None if v != v else v) for k, v in vars(self).items()}
+    n: int = Field(..., description="Objects that were scored.")
+    n_planted: int = Field(..., description="Those planted among them.")
+    average_precision: Number = Field(
+        ..., description="Over all thresholds; null if nothing (or everything) was planted."
+    )
+    roc_auc: Number = Field(
+        ..., description="Area under the receiver operating characteristic curve."
+    )
+    precision: Number = Field(
+        ...,
+        description="Among the `n_planted` highest scores, where it equals `recall`; of a flag: of "
+        "those flagged.",
+    )
+    recall: Number = Field(..., description="Fraction of those planted that is among them.")
 
 
 def detection(
@@ -51,7 +43,8 @@ def detection(
     planted = np.asarray(planted, bool)
     n_planted = int(planted.sum())
     if not 0 < n_planted < len(planted):
-        return Detection(len(planted), n_planted, np.nan, np.nan, np.nan, np.nan)
+        nothing = dict.fromkeys(("average_precision", "roc_auc", "precision", "recall"), np.nan)
+        return Detection(n=len(planted), n_planted=n_planted, **nothing)
     finite = score[np.isfinite(score)]
     filled = np.where(np.isfinite(score), score, (finite.min() if len(finite) else 0.0) - 1.0)
     if flagged is None:
@@ -59,12 +52,12 @@ def detection(
         flagged[np.argsort(-filled, kind="stable")[:n_planted]] = True
     hits = int((flagged & planted).sum())
     return Detection(
-        len(planted),
-        n_planted,
-        float(average_precision_score(planted, filled)),
-        float(roc_auc_score(planted, filled)),
-        hits / max(int(flagged.sum()), 1),
-        hits / n_planted,
+        n=len(planted),
+        n_planted=n_planted,
+        average_precision=float(average_precision_score(planted, filled)),
+        roc_auc=float(roc_auc_score(planted, filled)),
+        precision=hits / max(int(flagged.sum()), 1),
+        recall=hits / n_planted,
     )
 
 

@@ -7,12 +7,13 @@ between the observations: bright and faint, many epochs and few. They are taken 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from pydantic import Field
 from threadpoolctl import threadpool_limits
 
 from skybind.errors import DataError
+from skybind.record import Number, Numbers, Record
 
 #: Principal components that are clustered, at most.
 COMPONENTS = 10
@@ -28,6 +29,20 @@ SMALLEST = 5
 
 #: Fewer objects than this have no structure that could be told from chance.
 FEWEST = 20
+
+
+class Parts(Record):
+    """How a class divides."""
+
+    k: int = Field(..., description="Number of parts with the largest silhouette.")
+    silhouette: dict[int, Number] = Field(
+        ..., description="k -> mean silhouette (Rousseeuw 1987) of that many parts."
+    )
+    p_value: Number = Field(
+        ...,
+        description="Share of permuted classes, without parts, that reach as large a silhouette.",
+    )
+    sizes: tuple[int, ...] = Field(..., description="Objects of each part, the largest first.")
 
 
 @dataclass(frozen=True)
@@ -61,14 +76,15 @@ class SubClusters:
         """Whether chance makes such parts in at most one case of twenty."""
         return self.p_value <= 0.05
 
-    def to_dict(self) -> dict[str, Any]:
-        """Give plain JSON values."""
-        return {
-            "k": self.k,
-            "silhouette": {str(k): v for k, v in self.silhouette.items()},
-            "p_value": self.p_value,
-            "sizes": np.bincount(self.label).tolist(),
-        }
+    @property
+    def parts(self) -> Parts:
+        """What is told of it."""
+        return Parts(
+            k=self.k,
+            silhouette=self.silhouette,
+            p_value=self.p_value,
+            sizes=tuple(np.bincount(self.label).tolist()),
+        )
 
 
 def adjusted(vectors: np.ndarray, nuisance: np.ndarray) -> np.ndarray:
@@ -192,39 +208,22 @@ def _permuted(scores: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return (rng.permuted(white, axis=0) @ turn.T) * spread
 
 
-@dataclass(frozen=True)
-class Landing:
-    """Where the objects of a class that was never trained on come to lie.
+class Landing(Record):
+    """Where the objects of a class that was never trained on come to lie."""
 
-    Attributes
-    ----------
-    name : str
-        The new class.
-    n : int
-        Its objects.
-    classes : tuple of str
-        Known classes, the most frequent landing place first.
-    share : ndarray of float, shape (C,)
-        Mean share of the neighbours' votes that each of them gets.
-    lonely : float
-        Share of the objects that lie farther from all known objects than 99 % of these.
-    """
-
-    name: str
-    n: int
-    classes: tuple[str, ...]
-    share: np.ndarray
-    lonely: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give plain JSON values."""
-        return {
-            "name": self.name,
-            "n": self.n,
-            "classes": list(self.classes),
-            "share": self.share.tolist(),
-            "lonely": self.lonely,
-        }
+    name: str = Field(..., description="The new class.")
+    n: int = Field(..., description="Its objects.")
+    classes: tuple[str, ...] = Field(
+        ..., description="Known classes, the most frequent landing place first."
+    )
+    share: Numbers = Field(
+        ..., description="Mean share of the neighbours' votes that each of these gets."
+    )
+    lonely: Number = Field(
+        ...,
+        description="Share of its objects that lie farther from all known objects than 99 % of "
+        "these.",
+    )
 
 
 def landings(
@@ -256,11 +255,11 @@ def landings(
         order = np.argsort(-share, kind="stable")
         found.append(
             Landing(
-                str(name),
-                int(members.sum()),
-                tuple(classes[i] for i in order),
-                share[order],
-                float((isolation_tail[members] <= 0.01).mean()),
+                name=str(name),
+                n=int(members.sum()),
+                classes=tuple(classes[i] for i in order),
+                share=share[order],
+                lonely=float((isolation_tail[members] <= 0.01).mean()),
             )
         )
     return sorted(found, key=lambda landing: -landing.n)

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from textwrap import fill
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from skybind.config.subsets import short_subset
 from skybind.drawing.style import (
     BLUE,
@@ -55,7 +57,7 @@ def accuracy_bars(groups: Sequence[Accuracy]) -> "Figure":
                 place + shift,
                 100 * group.accuracy,
                 0.92 * width,
-                yerr=None if group.error is None else 100 * group.error,
+                yerr=100 * group.error if np.isfinite(group.error) else None,
                 color=START_COLOURS[group.start],
                 error_kw={"ecolor": "#1d1d1f", "elinewidth": 0.9, "capsize": 1.8},
             )

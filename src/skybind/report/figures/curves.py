@@ -1,11 +1,12 @@
 """Loss curves of the pre-training."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from skybind.drawing.style import BLUE, MUTED, ORANGE, WIDTH, new_figure
+from skybind.evaluation.run_records import Epoch, EpochLoss
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -13,18 +14,17 @@ if TYPE_CHECKING:
 COLUMNS = 4
 
 
-def loss_curves(history: Sequence[Mapping[str, Any]], best_epoch: int | None = None) -> "Figure":
+def loss_curves(history: Sequence[Epoch], best_epoch: int | None = None) -> "Figure":
     """Draw training and validation loss against epoch, the sum and each pair.
 
     Parameters
     ----------
-    history : sequence of mapping
-        `pretraining.history` of the metrics.
+    history : sequence of Epoch
     best_epoch : int, optional
         Marked by a dotted line.
     """
-    recorded = (entry.get(split) or {} for entry in history for split in ("train", "validation"))
-    pairs = list(dict.fromkeys(pair for values in recorded for pair in values.get("pairs", {})))
+    recorded = [losses for entry in history for losses in (entry.train, entry.validation)]
+    pairs = list(dict.fromkeys(pair for losses in recorded for pair in losses.pairs))
     panels = [None, *(pairs if len(pairs) > 1 else [])]
     columns = min(COLUMNS, len(panels))
     rows = -(-len(panels) // columns)
@@ -33,10 +33,14 @@ def loss_curves(history: Sequence[Mapping[str, Any]], best_epoch: int | None = N
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.ravel()[len(panels) :]:
         axes.remove()
-    epochs = [entry["epoch"] for entry in history]
+    epochs = [entry.epoch for entry in history]
+    drawn = (
+        ("train", BLUE, "-", [entry.train for entry in history]),
+        ("validation", ORANGE, "--", [entry.validation for entry in history]),
+    )
     for axes, pair in zip(grid.ravel(), panels, strict=False):
-        for split, colour, dash in (("train", BLUE, "-"), ("validation", ORANGE, "--")):
-            values = [_loss(entry.get(split) or {}, pair) for entry in history]
+        for split, colour, dash, losses in drawn:
+            values = [_loss(of_epoch, pair) for of_epoch in losses]
             if not np.isnan(values).all():
                 axes.plot(
                     epochs, values, dash, color=colour, marker="o", markersize=2.5, label=split
@@ -54,7 +58,6 @@ def loss_curves(history: Sequence[Mapping[str, Any]], best_epoch: int | None = N
     return figure
 
 
-def _loss(values: Mapping[str, Any], pair: str | None) -> float:
+def _loss(losses: EpochLoss, pair: str | None) -> float:
     """Give the loss of a pair (the sum: None), NaN where it was not recorded."""
-    value = values.get("loss") if pair is None else values.get("pairs", {}).get(pair)
-    return np.nan if value is None else float(value)
+    return losses.loss if pair is None else losses.pairs.get(pair, np.nan)

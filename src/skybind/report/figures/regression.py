@@ -51,8 +51,8 @@ def _draw(axes: "Axes", view: PredictionView, limits: tuple[float, float]) -> No
     axes.pcolormesh(x, y, np.where(counts > 1, counts, np.nan).T, cmap="Blues", vmin=0)
     _contours(axes, view, limits)
     axes.plot(limits, limits, color=INK, linewidth=0.8, linestyle="--")
-    if view.r2 is not None:
-        error = "" if view.r2_error is None else f" ± {view.r2_error:.3f}"
+    if np.isfinite(view.r2):
+        error = f" ± {view.r2_error:.3f}" if np.isfinite(view.r2_error) else ""
         box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.0}
         text = f"R² = {view.r2:.3f}{error}"
         axes.text(0.04, 0.96, text, transform=axes.transAxes, va="top", bbox=box)

@@ -1,0 +1,116 @@
+import json
+import math
+from typing import Literal
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import Field, ValidationError
+
+from skybind.record import ByLimit, Counts, Number, Numbers, Record, markdown, nested, plain
+
+
+class Inner(Record):
+    """A part."""
+
+    name: str = Field(..., alias="class", description="Its class.")
+
+
+class Outer(Record):
+    """A whole.
+
+    Of parts.
+    """
+
+    left_out = frozenset({"k"})
+
+    r2: Number = Field(..., description="How good [1].")
+    table: Numbers = Field(..., description="A row a class.")
+    counts: Counts = Field(np.zeros(0), description="Objects.")
+    recall: dict[int, Number] = Field({}, description="k -> fraction.")
+    outliers: ByLimit = Field({}, description="limit -> fraction.")
+    k: int | None = Field(None, description="Neighbours.")
+    unit: str | None = Field(None, description="Its unit.")
+    kind: Literal["a", "b"] = Field("a", description="Which.")
+    parts: list[Inner] = Field([], description="The parts.")
+
+
+def written(record):
+    """As it is on disk, where there is no NaN."""
+    return json.loads(json.dumps(record.plain(), allow_nan=False))
+
+
+numbers = st.floats(allow_infinity=False)
+
+
+@given(
+    numbers,
+    st.lists(st.lists(numbers, min_size=2, max_size=2), min_size=1),
+    st.dictionaries(st.integers(1, 100), numbers),
+)
+def test_what_is_written_is_read_again(r2, table, recall):
+    record = Outer(r2=r2, table=np.array(table), counts=np.array([1, 2]), recall=recall)
+    again = Outer.model_validate(written(record))
+    assert again == record
+    np.testing.assert_array_equal(again.table, record.table)
+    assert again.counts.dtype.kind == "i"
+    assert again.recall.keys() == record.recall.keys()
+    assert math.isnan(again.r2) == math.isnan(r2)
+
+
+def test_numbers_that_are_not_known_are_null():
+    record = Outer(r2=math.nan, table=np.array([[0.5, math.nan]]), outliers={0.15: 0.1, 3: 0.2})
+    assert written(record) == {
+        "r2": None,
+        "table": [[0.5, None]],
+        "counts": [],
+        "recall": {},
+        "outliers": {"0.15": 0.1, "3": 0.2},
+        "unit": None,
+        "kind": "a",
+        "parts": [],
+    }
+    assert Outer.model_validate(written(record)).outliers == {0.15: 0.1, 3.0: 0.2}
+
+
+def test_what_a_later_version_knows_more_is_kept():
+    known = {**written(Outer(r2=0.5, table=[[1.0]])), "more": {"x": [1, None]}}
+    known["parts"] = [{"class": "EW", "share": 0.5}]
+    record = Outer.model_validate(known)
+    assert record.parts[0].name == "EW"
+    changed = record.model_copy(update={"k": 3})
+    assert written(changed) == known | {"k": 3}
+
+
+def test_records_are_compared_by_what_they_tell_and_cannot_be_changed():
+    one, two = (Outer(r2=0.5, table=[[1.0, math.nan]]) for _ in range(2))
+    assert one == two
+    assert one != two.model_copy(update={"unit": "dex"})
+    assert one != "something else"
+    with pytest.raises(ValidationError, match="frozen"):
+        one.r2 = 1.0
+
+
+def test_records_in_lists_and_mappings_become_plain():
+    part = Inner(name="EW")
+    assert plain({"a": [part, 1], "b": (part,)}) == {
+        "a": [{"class": "EW"}, 1],
+        "b": [{"class": "EW"}],
+    }
+
+
+def test_the_documentation_tells_every_field():
+    text = markdown(Outer)
+    assert text.startswith("A whole.\n\nOf parts.\n\n| key |")
+    for line in (
+        "| `r2` | number | How good [1]. |",
+        "| `table` | numbers | A row a class. |",
+        "| `k` | whole number, or left out | Neighbours. |",
+        "| `unit` | text or null | Its unit. |",
+        "| `kind` | `a` or `b` | Which. |",
+        "| `parts` | list of [Inner](#inner) | The parts. |",
+    ):
+        assert line in text.splitlines()
+    assert "| `class` | text | Its class. |" in markdown(Inner)
+    assert nested(Outer) == [Inner]
