@@ -10,7 +10,7 @@ from skybind.record import Record, markdown, nested
 
 DOCS = Path(__file__).parents[1] / "docs"
 
-NOTE = "<!-- Made by tools/documents.py from records in the code: change these, then make docs. -->\n"
+NOTE = "<!-- Made by tools/documents.py from records of the code: change them, then make docs -->\n"
 
 METRICS = """\
 # metrics.json

@@ -124,17 +124,10 @@ def class_structures(
                 continue
             clean = adjusted(vectors[modality][rows], quality[rows])
             parts = sub_clusters(clean, permutations=permutations, seed=run.config.seed)
-            found.append(
-                ClassStructure(
-                    name,
-                    modality,
-                    rows,
-                    len(members) - len(rows),
-                    parts,
-                    _columns(run.dataset, rows, parts.label),
-                    _agreement(run.dataset, rows, parts.label),
-                )
-            )
+            told = _columns(run.dataset, rows, parts.label)
+            truth = _agreement(run.dataset, rows, parts.label)
+            left_out = len(members) - len(rows)
+            found.append(ClassStructure(name, modality, rows, left_out, parts, told, truth))
     return found
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -23,6 +24,22 @@ from skybind.runs.run import Run
 
 #: Fewer objects with a target than this on either side are not worth a number.
 LEAST = 20
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A target to predict: from what, fitted on and asked for which objects (rows)."""
+
+    target: Target
+    fit: Group
+    predict: Group
+    known: np.ndarray
+    asked: np.ndarray
+
+    @property
+    def taught(self) -> np.ndarray:
+        """The numbers that a method is fitted on."""
+        return self.target.values[self.known]
 
 
 @step("zero-shot and few-shot predictions")
@@ -83,12 +100,8 @@ def zero_shot(
         predicted = knn_regression(
             vectors[fit][known], target.values[known], vectors[predict][asked], k
         )
-        records.append(
-            _record(
-                run, target, fit, predict, known, asked, predicted, "k-NN", "embeddings",
-                protocol=protocol, k=k,
-            )
-        )  # fmt: skip
+        task = _Task(target, fit, predict, known, asked)
+        records.append(_record(run, task, predicted, "k-NN", "embeddings", protocol=protocol, k=k))
         if protocol == "train":
             ids = embeddings.object_id[asked]
             predictions.append(
@@ -102,16 +115,11 @@ def few_shot(run: Run, embeddings: Embeddings, targets: Sequence[Target]) -> lis
     records = []
     for group in modality_sets(embeddings.modalities):
         vectors, seen = embeddings.mean(group), embeddings.any_present(group)
-        for target, share, known, asked in _cases(run, targets, seen):
+        for task, share in _tasks(run, targets, group, seen):
             predicted = mlp_regression(
-                vectors[known], target.values[known], vectors[asked], run.config.seed
+                vectors[task.known], task.taught, vectors[task.asked], run.config.seed
             )
-            records.append(
-                _record(
-                    run, target, group, group, known, asked, predicted, "MLP", "embeddings",
-                    share=share,
-                )
-            )  # fmt: skip
+            records.append(_record(run, task, predicted, "MLP", "embeddings", share=share))
     return records
 
 
@@ -128,15 +136,10 @@ def plain_methods(run: Run, targets: Sequence[Target]) -> list[TargetResult]:
     for group in modality_sets(names):
         values = np.concatenate([statistics[name] for name in group], axis=1)
         seen = np.logical_or.reduce([run.source.present(name) for name in group])
-        for target, share, known, asked in _cases(run, targets, seen):
+        for task, share in _tasks(run, targets, group, seen):
             for name, method in methods.items():
-                predicted = method(values[known], target.values[known], values[asked])
-                records.append(
-                    _record(
-                        run, target, group, group, known, asked, predicted, name, "statistics",
-                        share=share,
-                    )
-                )  # fmt: skip
+                predicted = method(values[task.known], task.taught, values[task.asked])
+                records.append(_record(run, task, predicted, name, "statistics", share=share))
     return records
 
 
@@ -161,12 +164,9 @@ def supervised(run: Run, targets: Sequence[Target]) -> list[TargetResult]:
                 trained = known[np.isfinite(target.values[known])]
                 if asked.sum() < LEAST or len(trained) < LEAST:
                     continue
-                records.append(
-                    _record(
-                        run, target, (name,), (name,), trained, test[asked],
-                        predicted[asked, number], "supervised", "observations", share=share,
-                    )
-                )  # fmt: skip
+                task = _Task(target, (name,), (name,), trained, test[asked])
+                told = predicted[asked, number]
+                records.append(_record(run, task, told, "supervised", "observations", share=share))
     return records
 
 
@@ -177,24 +177,20 @@ def _share(run: Run, usable: np.ndarray, share: float) -> np.ndarray:
     return rows[usable[rows]]
 
 
-def _cases(
-    run: Run, targets: Sequence[Target], seen: np.ndarray
-) -> Iterator[tuple[Target, float, np.ndarray, np.ndarray]]:
-    """Every target and share of the labels, with its training and test objects."""
+def _tasks(
+    run: Run, targets: Sequence[Target], group: Group, seen: np.ndarray
+) -> Iterator[tuple[_Task, float]]:
+    """Every target from some modalities, by every share of the labels."""
     for target, share in itertools.product(targets, run.config.evaluation.label_shares):
         known = _share(run, seen & np.isfinite(target.values), share)
         asked = known_rows(target, seen, run.rows("test"))
         if min(len(known), len(asked)) >= LEAST:
-            yield target, share, known, asked
+            yield _Task(target, group, group, known, asked), share
 
 
 def _record(
     run: Run,
-    target: Target,
-    fit: Group,
-    predict: Group,
-    known: np.ndarray,
-    asked: np.ndarray,
+    task: _Task,
     predicted: np.ndarray,
     method: str,
     inputs: str,
@@ -204,6 +200,7 @@ def _record(
     k: int | None = None,
 ) -> TargetResult:
     """One entry of the metrics."""
+    target, asked = task.target, task.asked
     result = regression_metrics(
         target.values[asked], predicted, target.redshift, seed=run.config.seed
     )
@@ -213,13 +210,13 @@ def _record(
         unit=target.unit,
         method=method,
         inputs=inputs,
-        fit=fit,
-        predict=predict,
+        fit=task.fit,
+        predict=task.predict,
         protocol=protocol,
         share=share,
         k=k,
         seed=run.config.seed,
-        n_train=len(known),
+        n_train=len(task.known),
         truth=_against_truth(run, target, asked, predicted),
     )
 

@@ -112,22 +112,27 @@ class Run:
         _check_cases(run)
         tell_classes(config, dataset)
         run.dataset = compute_first(dataset, needed, paths.features)
-        started_on = RunStatus(
-            str(dataset.path.resolve()),
-            dataset.fingerprint,
-            chosen.hash,
-            backbone_hashes(binder),
-            note_columns(run.dataset),
-        )
-        with atomic_path(folder) as temporary:
-            temporary.mkdir(parents=True)
-            write_text(RunPaths(temporary).config, dump_config(config))
-            chosen.write(RunPaths(temporary).split)
-            write_status(temporary, started_on)
-            if paths.features.exists():
-                os.replace(paths.features, RunPaths(temporary).features)
-        run.dataset = open_as_noted(dataset.path, paths.features, started_on.computed)
+        run._write(backbone_hashes(binder))
+        run.dataset = open_as_noted(dataset.path, paths.features, run.status.computed)
         return run
+
+    def _write(self, backbones: dict[str, str]) -> None:
+        """Write what the run is started on; the folder becomes a run all at once."""
+        data = self.dataset
+        started_on = RunStatus(
+            str(data.path.resolve()),
+            data.fingerprint,
+            self.split.hash,
+            backbones,
+            note_columns(data),
+        )
+        with atomic_path(self.folder) as temporary:
+            temporary.mkdir(parents=True)
+            write_text(RunPaths(temporary).config, dump_config(self.config))
+            self.split.write(RunPaths(temporary).split)
+            write_status(temporary, started_on)
+            if self.paths.features.exists():
+                os.replace(self.paths.features, RunPaths(temporary).features)
 
     @classmethod
     def _go_on(cls, config: Config, data: Path, folder: Path, split: Split | None) -> Self:

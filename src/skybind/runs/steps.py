@@ -218,18 +218,9 @@ def _finetune(
     resume: bool,
 ) -> dict[str, Any]:
     """Train and save the classifier of a case; gives the result."""
-    seen = np.logical_or.reduce([run.source.present(name) for name in case.modalities])
-    rows = {}
-    for part in ("train", "validation"):
-        candidates = run.rows(part, case.subset)
-        rows[part] = candidates[seen[candidates] & (run.labels[candidates] >= 0)]
-    classifier = build_classifier(
-        run.config,
-        run.shapes,
-        case.modalities,
-        len(run.classes),
-        start.binder if start is not None else None,
-    )
+    rows = {part: _labelled(run, case, part) for part in ("train", "validation")}
+    binder = None if start is None else start.binder
+    classifier = build_classifier(run.config, run.shapes, case.modalities, len(run.classes), binder)
     training, loss = options_of(run, case) if options is None else options
     weights = None
     if loss.class_weights:
@@ -274,6 +265,13 @@ def _finetune(
         "n_train": len(rows["train"]),
         "n_validation": len(rows["validation"]),
     }
+
+
+def _labelled(run: Run, case: Case, part: str) -> np.ndarray:
+    """Objects of a part of the split that a case can use: with a label, and observed."""
+    seen = np.logical_or.reduce([run.source.present(name) for name in case.modalities])
+    rows = run.rows(part, case.subset)
+    return rows[seen[rows] & (run.labels[rows] >= 0)]
 
 
 def run_embedding(run: Run, *, again: bool = False) -> Embeddings:
