@@ -246,9 +246,9 @@ def _one(member: Any) -> str:
         return f"list of {len(args)} {_PLURALS.get(_one(args[0]), _one(args[0]))}"
     if origin is dict:
         inner = args[1]
-        return (
-            "options by name" if inner is Any or get_origin(inner) is dict else "sections by name"
-        )
+        if inner is Any or get_origin(inner) is dict:
+            return "options by name"
+        return f"{_one(inner)}, by name" if get_origin(inner) is Literal else "sections by name"
     if args:  # a list or a sequence
         what, comma, limits = _values(args[0], ()).partition(",")
         return f"list of {_PLURALS.get(what, what)}{comma}{limits}"
