@@ -18,8 +18,9 @@ from skybind.files import write_json
 from skybind.measures.regression import knn_regression, regression_metrics
 from skybind.measures.retrieval import partner_ranks, retrieval
 from skybind.models.model import Model
+from skybind.runs.embedding import run_embedding
 from skybind.runs.run import Run
-from skybind.runs.steps import run_embedding, run_pretraining
+from skybind.runs.steps import run_pretraining
 from skybind.simulate.write import write_galaxies
 
 HERE = Path(__file__).parent

@@ -46,8 +46,9 @@ from skybind.modalities.source import BatchSource
 from skybind.modalities.spectrum import Spectrum, SpectrumOptions
 from skybind.modalities.store import prepare, prepared_folder
 from skybind.runs.backbones import pretrain_backbone
+from skybind.runs.embedding import run_embedding
 from skybind.runs.run import Run
-from skybind.runs.steps import run_embedding, run_pretraining
+from skybind.runs.steps import run_pretraining
 from skybind.runs.workshop import calibrate, encoder_features
 
 HERE = Path(__file__).parent

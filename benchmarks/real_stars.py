@@ -30,8 +30,9 @@ from skybind.lightcurves.features import FEATURES
 from skybind.measures.calibration import softmax
 from skybind.measures.retrieval import retrieval
 from skybind.runs.cases import cases_of
+from skybind.runs.embedding import run_embedding
 from skybind.runs.run import Run
-from skybind.runs.steps import run_embedding, run_finetuning, run_pretraining
+from skybind.runs.steps import run_finetuning, run_pretraining
 from stars_baselines import (
     CLASSES,
     boosting,

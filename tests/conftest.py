@@ -2,8 +2,9 @@ import pytest
 
 from skybind.config import load_config
 from skybind.progress import set_verbosity
+from skybind.runs.embedding import run_embedding
 from skybind.runs.run import Run
-from skybind.runs.steps import run_embedding, run_pretraining
+from skybind.runs.steps import run_pretraining
 from skybind.simulate.write import write_stars
 
 #: A run of seconds: few epochs, few cases, everything else as it ships.

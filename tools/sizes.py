@@ -2,7 +2,8 @@
 
 `python tools/sizes.py [FOLDER]` ends with 1 where a limit is broken. A function is counted from its
 first decorator to its end, docstring and all; `self` and `cls` are no parameters. The command line
-is free in its functions and parameters: typer reads options from signatures.
+is free in its functions and parameters, and so is the constructor of an encoder in its parameters:
+they are what a user writes, options and keys of a configuration that are read from signatures.
 """
 
 import ast
@@ -25,6 +26,7 @@ class Size(NamedTuple):
 def functions(tree: ast.AST, file: str) -> tuple[list[Size], list[Size]]:
     """Return the lines and the parameters of all functions of a file."""
     lines, parameters = [], []
+    free = {id(node) for node in _options_of_encoders(tree)}
     for node in ast.walk(tree):
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             continue
@@ -34,8 +36,16 @@ def functions(tree: ast.AST, file: str) -> tuple[list[Size], list[Size]]:
         every = node.args
         names = [a.arg for a in (*every.posonlyargs, *every.args, *every.kwonlyargs)]
         names += [a.arg for a in (every.vararg, every.kwarg) if a is not None]
-        parameters.append(Size(sum(name not in ("self", "cls") for name in names), where))
+        if id(node) not in free:
+            parameters.append(Size(sum(name not in ("self", "cls") for name in names), where))
     return lines, parameters
+
+
+def _options_of_encoders(tree: ast.AST) -> list[ast.stmt]:
+    """Return the constructors whose parameters are keys of a configuration."""
+    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    encoders = [c for c in classes if any(getattr(b, "id", "") == "Encoder" for b in c.bases)]
+    return [f for c in encoders for f in c.body if getattr(f, "name", "") == "__init__"]
 
 
 def measure(folder: Path) -> tuple[list[Size], list[Size], list[Size]]:

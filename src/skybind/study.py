@@ -13,8 +13,9 @@ from skybind.evaluation.evaluate import evaluate_run
 from skybind.evaluation.records import Metrics, write_metrics
 from skybind.report.from_run import write_report
 from skybind.runs.cases import cases_of
+from skybind.runs.embedding import run_embedding
 from skybind.runs.run import Run
-from skybind.runs.steps import run_embedding, run_finetuning, run_pretraining
+from skybind.runs.steps import run_finetuning, run_pretraining
 from skybind.simulate.stars.classes import CLASSES
 from skybind.simulate.write import write_galaxies, write_stars
 

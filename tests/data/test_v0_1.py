@@ -32,8 +32,9 @@ from skybind.report.from_run import write_report
 from skybind.runs.backbones import pretrain_backbone
 from skybind.runs.cases import finished_cases
 from skybind.runs.classes import case_classes
+from skybind.runs.embedding import run_embedding
 from skybind.runs.run import Run
-from skybind.runs.steps import run_embedding, run_finetuning, run_pretraining
+from skybind.runs.steps import run_finetuning, run_pretraining
 from skybind.search.search import SearchOptions, search
 
 FILES = Path(__file__).parent / "v0.1"

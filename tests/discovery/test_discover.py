@@ -9,8 +9,9 @@ from skybind.discovery.undecided import resolve_labels
 from skybind.errors import ConfigError, DataError
 from skybind.runs.cases import finished_cases
 from skybind.runs.classes import case_classes, open_case
+from skybind.runs.embedding import run_embedding
 from skybind.runs.run import Run
-from skybind.runs.steps import run_embedding, run_finetuning, run_pretraining
+from skybind.runs.steps import run_finetuning, run_pretraining
 from skybind.simulate.write import write_stars
 
 QUICK = [

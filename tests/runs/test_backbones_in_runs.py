@@ -28,14 +28,9 @@ from skybind.models.model import Model
 from skybind.ragged import Ragged
 from skybind.runs.cases import Case
 from skybind.runs.choosing import choose_split
+from skybind.runs.embedding import embed_anything, run_embedding
 from skybind.runs.run import Run
-from skybind.runs.steps import (
-    embed_anything,
-    find_pretrained,
-    run_embedding,
-    run_finetuning,
-    run_pretraining,
-)
+from skybind.runs.steps import find_pretrained, run_finetuning, run_pretraining
 from skybind.training.pretrain import pretrain
 
 SIDE, CROP = 28, 16

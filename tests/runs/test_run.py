@@ -14,9 +14,10 @@ from skybind.errors import ConfigError, DataError, LeakError, ModelError
 from skybind.evaluation.classes import baselines, evaluate_case
 from skybind.once import NOTE
 from skybind.runs.cases import Case, choose_cases, finished_cases, options_of
+from skybind.runs.embedding import embed_anything
 from skybind.runs.layout import RunPaths
 from skybind.runs.run import Run
-from skybind.runs.steps import embed_anything, find_pretrained, run_finetuning, run_pretraining
+from skybind.runs.steps import find_pretrained, run_finetuning, run_pretraining
 from skybind.study import run_all
 from tests.conftest import QUICK
 

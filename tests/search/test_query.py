@@ -8,8 +8,9 @@ import pytest
 
 from skybind.data.dataset import Dataset
 from skybind.drawing.objects import object_panels
+from skybind.runs.embedding import run_embedding
 from skybind.runs.run import Run
-from skybind.runs.steps import run_embedding, run_pretraining
+from skybind.runs.steps import run_pretraining
 from skybind.search.figure import from_file, write_search_figure
 from skybind.search.search import SearchOptions, search
 from tests.lightcurves.made_up import sines, write_curves

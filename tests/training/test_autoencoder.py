@@ -9,6 +9,7 @@ from skybind.modalities.batch import Batch
 from skybind.training.autoencoder import (
     Autoencoder,
     RestFrame,
+    Restored,
     SpectrumDecoder,
     equal_where_unknown,
     reconstruction_loss,
@@ -83,13 +84,10 @@ def train(out, encoder=None, auto=None, resume=False, source=None, **changes):
         encoder or Plain(),
         auto or options(),
         source,
-        "spectrum",
-        "whole",
-        WAVELENGTH,
+        Restored("spectrum", "whole", WAVELENGTH, source.redshift),
         ROWS,
         toy_options(**changes),
         out,
-        redshift=source.redshift,
         seed=5,
         resume=resume,
     )

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from skybind.training.distributed import send_maps_by_name
-from skybind.training.finetune import finetune
+from skybind.training.finetune import Labels, finetune
 from skybind.training.losses import pairs_loss
 from skybind.training.pretrain import pretrain
 from tests.training.training_toys import (
@@ -90,12 +90,11 @@ def train_classifier(folder, **changes):
     result = finetune(
         classifier,
         source,
-        labels,
+        Labels(labels, np.array([1.0, 2.0, 5.0])),
         toy_rows(67),
         options,
         folder,
         seed=3,
-        class_weights=[1.0, 2.0, 5.0],
     )
     return classifier, result
 

@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional
 
 from skybind.errors import ConfigError, DataError, ModelError
-from skybind.training.finetune import finetune, inverse_weights
+from skybind.training.finetune import Labels, finetune, inverse_weights
 from tests.training.training_toys import (
     ToySource,
     losses,
@@ -21,15 +21,13 @@ LABELS = (SOURCE.hidden[:, 0] > 0).astype(np.int64) + (SOURCE.hidden[:, 0] > 1)
 
 
 def run(out, classifier=None, source=SOURCE, labels=LABELS, rows=ROWS, **options):
-    extra = {
-        key: options.pop(key)
-        for key in ("class_weights", "label_smoothing", "freeze", "resume")
-        if key in options
-    }
+    extra = {key: options.pop(key) for key in ("freeze", "resume") if key in options}
+    weights = options.pop("class_weights", None)
+    smoothing = options.pop("label_smoothing", 0.0)
     return finetune(
         classifier or toy_classifier(),
         source,
-        labels,
+        Labels(labels, weights, smoothing),
         rows,
         toy_options(**options),
         out,

@@ -289,7 +289,7 @@ class Run(StoredRun):
 
     def embed(self) -> Embeddings:
         """Embed all of the run's objects with its pre-trained model."""
-        from skybind.runs.steps import run_embedding
+        from skybind.runs.embedding import run_embedding
 
         return run_embedding(self)
 

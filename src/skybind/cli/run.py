@@ -149,7 +149,7 @@ def embed(
     ] = None,
 ) -> None:
     """Embed all objects; one vector a modality and object, as Parquet."""
-    from skybind.runs.steps import embed_anything
+    from skybind.runs.embedding import embed_anything
 
     written, n = embed_anything(folder, data, out)
     typer.echo(f"{n} objects are in {written}.")

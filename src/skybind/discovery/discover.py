@@ -31,9 +31,9 @@ from skybind.once import NOTE, once
 from skybind.progress import step
 from skybind.record import plain
 from skybind.runs.cases import finished_cases, widest_case
+from skybind.runs.embedding import run_embedding
 from skybind.runs.layout import DiscoverPaths
 from skybind.runs.run import Run
-from skybind.runs.steps import run_embedding
 from skybind.tables import write_table
 from skybind.words import nearest
 

@@ -20,8 +20,8 @@ from skybind.files import atomic_path
 from skybind.measures.clusters import distinctions, island_radius, islands, kmeans, match_truth
 from skybind.measures.maps import project_map
 from skybind.progress import step
+from skybind.runs.embedding import run_embedding
 from skybind.runs.run import Run
-from skybind.runs.steps import run_embedding
 
 #: Clusters that are described one by one, the largest first.
 DESCRIBED = 12

@@ -12,8 +12,8 @@ from skybind.evaluation.regression import regress_run
 from skybind.measures.retrieval import retrieval_table
 from skybind.progress import step
 from skybind.runs.cases import Case, widest_case
+from skybind.runs.embedding import run_embedding
 from skybind.runs.run import Run
-from skybind.runs.steps import run_embedding
 
 
 @step("evaluating the run")

@@ -13,8 +13,9 @@ from skybind.errors import ConfigError, DataError
 from skybind.evaluation.targets import Target, known_rows, targets_of
 from skybind.measures.regression import knn_mean_and_spread
 from skybind.progress import step
+from skybind.runs.embedding import run_embedding
 from skybind.runs.run import Run
-from skybind.runs.steps import run_embedding, run_model
+from skybind.runs.steps import run_model
 from skybind.tables import check_ending, write_table
 from skybind.words import nearest
 

@@ -17,8 +17,8 @@ from skybind.labelling.page import LabelPage, write_label_pages
 from skybind.labelling.strategies import BLIND, STRATEGIES, Proposal, propose
 from skybind.measures.neighbours import nearest
 from skybind.progress import step
+from skybind.runs.embedding import run_embedding
 from skybind.runs.run import Run
-from skybind.runs.steps import run_embedding
 
 #: Nearest labelled objects that a page names.
 NEIGHBOURS = 5

@@ -7,8 +7,8 @@ from skybind.drawing.observed import ColourColumn, MapPanel, MapView
 from skybind.drawing.style import report_style
 from skybind.errors import ConfigError
 from skybind.evaluation.clusters import Layout, lay_out, read_layouts
+from skybind.runs.embedding import run_embedding
 from skybind.runs.run import Run
-from skybind.runs.steps import run_embedding
 from skybind.words import nearest
 
 if TYPE_CHECKING:

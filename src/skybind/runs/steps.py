@@ -12,23 +12,20 @@ import numpy as np
 from skybind.config.schema import ModalityConfig
 from skybind.config.training import LossOptions, TrainingOptions
 from skybind.data.schema import DatasetSchema
-from skybind.data.splits import Split
-from skybind.embeddings.store import Embeddings
 from skybind.errors import ConfigError, DataError, ModelError
 from skybind.models.build import build_binder, build_classifier
 from skybind.models.frozen_features import matching_source
-from skybind.models.inference import embed_source
 from skybind.models.model import Model
 from skybind.models.published import load_published
 from skybind.models.saving import save_model
 from skybind.models.starting import take_weights, taken_as_dict
 from skybind.once import forget, once
-from skybind.progress import VERBOSE, progress_bar, say, step
+from skybind.progress import VERBOSE, say
 from skybind.runs.cases import Case, options_of
-from skybind.runs.layout import RunPaths, TrainedPaths, model_folder
+from skybind.runs.layout import TrainedPaths, model_folder
 from skybind.runs.run import Run, is_pretrained
 from skybind.runs.starting import find_start, start_note
-from skybind.training.finetune import finetune, inverse_weights
+from skybind.training.finetune import Labels, finetune, inverse_weights
 from skybind.training.pretrain import pretrain
 
 
@@ -233,13 +230,11 @@ def _finetune(
     result = finetune(
         classifier,
         source,
-        run.labels,
+        Labels(run.labels, weights, loss.label_smoothing),
         rows,
         training,
         paths.folder,
         seed=run.config.seed,
-        class_weights=weights,
-        label_smoothing=loss.label_smoothing,
         freeze=["binder"] if case.frozen else [],
         resume=resume,
     )
@@ -272,27 +267,6 @@ def _labelled(run: Run, case: Case, part: str) -> np.ndarray:
     seen = np.logical_or.reduce([run.source.present(name) for name in case.modalities])
     rows = run.rows(part, case.subset)
     return rows[seen[rows] & (run.labels[rows] >= 0)]
-
-
-def run_embedding(run: Run, *, again: bool = False) -> Embeddings:
-    """Embed all objects of the run's dataset with the pre-trained model, unless that is done."""
-    saved = run_model(run)
-    if run.paths.embeddings.exists() and not again:
-        stored = Embeddings.read(run.paths.embeddings)
-        if stored.model.get("weights") == saved.identity["weights"]:
-            return stored
-    with progress_bar("embedding", len(run.dataset)) as report:
-        embeddings = embed_source(
-            saved.binder,
-            run.source_for(saved),
-            run.dataset.object_ids,
-            run.split.part,
-            model=saved.identity,
-            progress=report,
-        )
-    with step("writing the embeddings", told=False):
-        embeddings.write(run.paths.embeddings)
-    return embeddings
 
 
 def find_pretrained(path: str | Path, schema: DatasetSchema | None = None) -> Model:
@@ -371,46 +345,3 @@ def _forget_pretraining(run: Run) -> None:
 def _describe(run: Run, title: str, counts: dict[str, int]) -> None:
     text = ", ".join(f"{name} {number}" for name, number in counts.items())
     say(f"{title} (objects: {text})")
-
-
-def embed_anything(
-    folder: str | Path,
-    data: str | Path | None = None,
-    out: str | Path | None = None,
-) -> tuple[Path, int]:
-    """Embed a run's dataset, or another one with the run's (or any saved) model.
-
-    Parameters
-    ----------
-    folder : str or Path
-        Of a run, or of a saved model.
-    data : str or Path, optional
-        Another dataset than the run's.
-    out : str or Path, optional
-        Where to write; by default `embeddings` in the run's folder.
-
-    Returns
-    -------
-    Path, int
-        Where the embeddings are, and of how many objects.
-    """
-    folder = Path(folder)
-    if data is None:
-        run = Run.open(folder)
-        embeddings = run_embedding(run)
-        if out is not None:
-            embeddings.write(out)
-        return Path(out) if out is not None else run.paths.embeddings, len(embeddings)
-    if out is None:
-        raise ConfigError("Embedding another dataset needs --out, the folder to write to.")
-    saved = find_pretrained(folder)
-    given = saved.take(data)
-    for note in given.notes:
-        say(note)
-    split_file = RunPaths(folder).split
-    split = Split.read(split_file) if split_file.exists() else None
-    with progress_bar("embedding", len(given.dataset)) as report:
-        embeddings = saved.embed_dataset(given.dataset, split, progress=report)
-    with step("writing the embeddings", told=False):
-        embeddings.write(out)
-    return Path(out), len(embeddings)

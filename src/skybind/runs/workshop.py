@@ -25,7 +25,7 @@ from skybind.models.inference import infer
 from skybind.progress import preparing, step
 from skybind.runs.fitting import find_columns
 from skybind.runs.layout import BackbonePaths
-from skybind.training.autoencoder import train_autoencoder
+from skybind.training.autoencoder import Restored, train_autoencoder
 from skybind.training.loop import TrainingResult
 from skybind.training.moco import train_moco
 from skybind.words import join, nearest
@@ -133,13 +133,10 @@ class Workshop:
             encoder,
             config.autoencoder,
             source,
-            self.name,
-            _RESTORED,
-            self.restored.grid,
+            Restored(self.name, _RESTORED, self.restored.grid, self.redshift),
             rows,
             config.training,
             self.paths.folder,
-            redshift=self.redshift,
             **how,
         )
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
@@ -14,7 +15,8 @@ from skybind.config.backbone import AutoencoderOptions
 from skybind.config.training import TrainingOptions
 from skybind.encoders.registry import Encoder
 from skybind.training.batches import Sample, Source
-from skybind.training.loop import TrainingResult, fit
+from skybind.training.fit import fit
+from skybind.training.loop import TrainingResult
 from skybind.training.task import Engine, Task, compiled
 
 
@@ -170,18 +172,38 @@ def equal_where_unknown(flux: Tensor, ivar: Tensor) -> Tensor:
     return torch.where(unknown, ((flux != 0) & flux.isfinite()).to(ivar.dtype), ivar)
 
 
+@dataclass(frozen=True)
+class Restored:
+    """What an autoencoder gets, and what it gives back.
+
+    Attributes
+    ----------
+    name : str
+        The modality that the encoder gets.
+    target : str
+        The modality that is restored, of two channels: flux, and its inverse variance; all
+        pixels of a spectrum count the same where that is not known.
+    wavelength : ndarray, shape (W,)
+        Of its grid [Angstrom].
+    redshift : ndarray, shape (n,), optional
+        Of every object of the source; finite for those that are trained on. For the frame `rest`.
+    """
+
+    name: str
+    target: str
+    wavelength: np.ndarray
+    redshift: np.ndarray | None = None
+
+
 def train_autoencoder(
     encoder: Encoder,
     options: AutoencoderOptions,
     source: Source,
-    name: str,
-    target: str,
-    wavelength: np.ndarray,
+    restored: Restored,
     rows: Mapping[str, np.ndarray],
     training: TrainingOptions,
     out: Path,
     *,
-    redshift: np.ndarray | None = None,
     seed: int,
     resume: bool = False,
 ) -> TrainingResult:
@@ -197,20 +219,12 @@ def train_autoencoder(
         Trained in place.
     options : AutoencoderOptions
     source : BatchSource
-    name : str
-        The modality that the encoder gets.
-    target : str
-        The modality that is restored, of two channels: flux, and its inverse variance; all
-        pixels of a spectrum count the same where that is not known.
-    wavelength : ndarray, shape (W,)
-        Of its grid [Angstrom].
+    restored : Restored
     rows : mapping of str to ndarray of int
         Objects of `train` and `validation`.
     training : TrainingOptions
     out : Path
         Folder for `last.ckpt`, `best.safetensors` and `log.csv`.
-    redshift : ndarray, shape (n,), optional
-        Of every object of the source; finite for those in `rows`. For the frame `rest`.
     seed : int
         Decides the weights of the decoder, the order of objects and the views.
     resume : bool
@@ -218,9 +232,9 @@ def train_autoencoder(
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        decoder = SpectrumDecoder(encoder.out_features, wavelength, options)
+        decoder = SpectrumDecoder(encoder.out_features, restored.wavelength, options)
     module = Autoencoder(encoder, decoder)
-    task = _Reconstruction(module, options, source, name, target, rows, redshift)
+    task = _Reconstruction(module, options, source, restored, rows)
     return fit(task, training, Path(out), seed=seed, resume=resume)
 
 
@@ -233,20 +247,18 @@ class _Reconstruction(Task):
         module: Autoencoder,
         options: AutoencoderOptions,
         source: Source,
-        name: str,
-        target: str,
+        restored: Restored,
         rows: Mapping[str, np.ndarray],
-        redshift: np.ndarray | None,
     ) -> None:
         self.module: Autoencoder = module
         self.options = options
-        self.given, self.name = source.select([name]), name
-        self.restored, self.target = source.select([target]), target
+        self.name, self.target = restored.name, restored.target
+        self.given, self.restored = source.select([self.name]), source.select([self.target])
         self.rows = dict(rows)
         self.redshift = None
         if options.frame == "rest":
-            assert redshift is not None
-            self.redshift = np.asarray(redshift, np.float32)
+            assert restored.redshift is not None
+            self.redshift = np.asarray(restored.redshift, np.float32)
 
     def load(
         self, rows: np.ndarray, rng: np.random.Generator | None, second: np.random.Generator

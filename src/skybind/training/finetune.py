@@ -1,6 +1,7 @@
 """Fine-tuning: train a classifier on labels, from scratch or from pre-trained encoders."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,21 +16,40 @@ from skybind.models.classifier import Classifier
 from skybind.models.frozen_features import weights_hash
 from skybind.training.batches import Sample, Source
 from skybind.training.distributed import sum_over_ranks, world_size
-from skybind.training.loop import OnSave, TrainingResult, fit
+from skybind.training.fit import fit
+from skybind.training.loop import OnSave, TrainingResult
 from skybind.training.task import Engine, Task, compiled
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What a classifier learns, and how its loss weighs it.
+
+    Attributes
+    ----------
+    classes : ndarray of int, shape (N,)
+        Class of every object of the source; -1 where unlabelled.
+    weights : ndarray of float, shape (number of classes,), optional
+        Weight of each class in the loss.
+    smoothing : float
+        Share of each label that is spread over all classes in the training loss; the
+        validation loss is the plain one.
+    """
+
+    classes: np.ndarray
+    weights: np.ndarray | None = None
+    smoothing: float = 0.0
 
 
 def finetune(
     classifier: Classifier,
     source: Source,
-    labels: np.ndarray,
+    labels: Labels,
     split_rows: Mapping[str, np.ndarray],
     options: TrainingOptions,
     out: Path,
     *,
     seed: int,
-    class_weights: np.ndarray | None = None,
-    label_smoothing: float = 0.0,
     freeze: Sequence[str] = (),
     resume: bool = False,
     on_save: OnSave | None = None,
@@ -45,8 +65,7 @@ def finetune(
         From a `Batch` to logits, shape (B, classes).
     source : BatchSource
         The prepared data.
-    labels : ndarray of int, shape (N,)
-        Class of every object of the source; -1 where unlabelled.
+    labels : Labels
     split_rows : mapping of str to ndarray of int
         Objects of `train` and `validation`.
     options : TrainingOptions
@@ -55,11 +74,6 @@ def finetune(
         Folder for `last.ckpt`, `best.safetensors` and `log.csv`.
     seed : int
         Decides the order of objects, crops and dropout.
-    class_weights : ndarray of float, shape (classes,), optional
-        Weight of each class in the loss.
-    label_smoothing : float
-        Share of each label that is spread over all classes in the training loss; the
-        validation loss is the plain one.
     freeze : sequence of str
         Submodules of the classifier, by name, that are left as they are (dropout off).
     resume, on_save
@@ -78,9 +92,7 @@ def finetune(
     ModelError
         If a loss is not finite, or `resume` finds the checkpoint of another run.
     """
-    task = _Finetuning(
-        classifier, source, labels, split_rows, class_weights, freeze, label_smoothing
-    )
+    task = _Finetuning(classifier, source, labels, split_rows, freeze)
     was_trained = {p: p.requires_grad for p in classifier.parameters()}
     try:
         task.freeze()
@@ -118,15 +130,13 @@ class _Finetuning(Task):
         self,
         classifier: Classifier,
         source: Source,
-        labels: np.ndarray,
+        labels: Labels,
         split_rows: Mapping[str, np.ndarray],
-        class_weights: np.ndarray | None,
         freeze: Sequence[str],
-        label_smoothing: float,
     ) -> None:
         self.module = classifier
-        self.label_smoothing = label_smoothing
-        self.labels = np.asarray(labels, dtype=np.int64)
+        self.label_smoothing = labels.smoothing
+        self.labels = np.asarray(labels.classes, dtype=np.int64)
         if len(self.labels) != len(source):
             raise DataError(
                 f"There are {len(self.labels)} labels for {len(source)} objects; "
@@ -139,7 +149,7 @@ class _Finetuning(Task):
         for name in ("train", "validation"):
             rows = np.asarray(split_rows[name])
             self.rows[name] = rows[usable[rows]]
-        self.class_weights = None if class_weights is None else np.asarray(class_weights)
+        self.class_weights = None if labels.weights is None else np.asarray(labels.weights)
         self.frozen = tuple(freeze)
         # what was learned from one pre-training must not go on from another
         self.start_hash = weights_hash(classifier)

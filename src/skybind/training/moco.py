@@ -14,7 +14,8 @@ from skybind.config.training import TrainingOptions
 from skybind.encoders.registry import Encoder
 from skybind.errors import ConfigError
 from skybind.training.batches import Sample, Source
-from skybind.training.loop import TrainingResult, fit
+from skybind.training.fit import fit
+from skybind.training.loop import TrainingResult
 from skybind.training.task import Engine, Task, compiled
 
 _NOBODY = -1

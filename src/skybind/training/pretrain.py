@@ -11,7 +11,8 @@ from skybind.config.training import TrainingOptions
 from skybind.models.binder import Binder
 from skybind.training.batches import Sample, Source
 from skybind.training.cached import cached_backward
-from skybind.training.loop import OnSave, TrainingResult, fit
+from skybind.training.fit import fit
+from skybind.training.loop import OnSave, TrainingResult
 from skybind.training.losses import Symmetric, pair_name, pairs_loss, second_view
 from skybind.training.task import Engine, Task, compiled
 
