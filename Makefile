@@ -18,6 +18,7 @@ lint: install
 	$(BIN)/ruff format --check src tests benchmarks tools
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python tools/sizes.py
 
 # the largest file, the longest functions, the most parameters
 sizes:

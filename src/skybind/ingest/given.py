@@ -77,6 +77,11 @@ def take_given(
         )
     if observations:
         return take_frame(frame_of_observations(observations, wanted), wanted, units)
+    return _take_data(data, wanted, units)
+
+
+def _take_data(data: Any, wanted: Mapping[str, Wanted], units: Mapping[str, Any] | None) -> Given:
+    """Make a table, files or a dataset fit a model."""
     frame = frame_of(data)
     if frame is not None:
         return take_frame(frame, wanted, units)
