@@ -164,6 +164,27 @@ def test_accuracies_are_those_of_the_metrics(run, page):
             assert rows[name, start][column] == expected
 
 
+def test_the_calibration_of_each_classifier_is_the_mean_over_its_seeds(numbers_only):
+    title = ("Modalities", "Start", "Labels", "Temperature")
+    assert "Calibration" not in render_report(numbers_only)  # a run made before has none
+    entries = make_metrics((42, 0))["classification"]
+    spectra = [e for e in entries if e["modalities"] == ["spectrum"] and e["subset"] == "10"]
+    for entry in spectra:
+        second = entry["seed"] == 0
+        entry["calibration"] = {
+            "temperature": 1.5 if second else 1.1,
+            "error": 0.03 if second else 0.01,
+            "error_before": 0.08 if second else 0.06,
+        }
+    changed(numbers_only, classification=entries)
+    starts = {"Pre-trained" if e["pretrained"] else "From scratch" for e in spectra}
+    rows = Page(render_report(numbers_only)).table(*title)
+    assert {row[1] for row in rows} == starts
+    for row in rows:
+        assert row[0] == "Spectrum"
+        assert row[3:] == ["1.3", "2.0", "7.0"]
+
+
 def test_several_seeds_become_mean_and_deviation(numbers_only):
     entries = make_metrics((42, 0, 66))["classification"]
     changed(numbers_only, classification=entries)

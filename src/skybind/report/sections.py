@@ -140,6 +140,18 @@ def accuracy_section(run: ReportData) -> Section:
                 folded=True,
             )
         )
+    calibration = tables.calibration_table(run.metrics.classification)
+    if calibration.rows:
+        blocks.append(
+            Block(
+                "Calibration: the logits are divided by a temperature, fitted on validation "
+                "objects, so that probabilities mean what they say. The error is the mean "
+                "distance of the probability of the told class from the share that is right, over "
+                "the test objects.",
+                table=calibration,
+                folded=True,
+            )
+        )
     return Section("accuracy", title, blocks=blocks)
 
 

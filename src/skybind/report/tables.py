@@ -8,7 +8,13 @@ import numpy as np
 from skybind.config.subsets import labels_of_subset, subset_order
 from skybind.drawing.cells import NONE, Cell, Table, cells, number, percent, rank
 from skybind.drawing.style import combination_name
-from skybind.evaluation.records import BaselineResult, Importance, NeighbourResult
+from skybind.evaluation.records import (
+    BaselineResult,
+    CalibrationResult,
+    CaseResult,
+    Importance,
+    NeighbourResult,
+)
 from skybind.evaluation.run_records import AboutDataset, AboutSplit, Pretraining
 from skybind.report.groups import Accuracy, Retrieval, accuracy_groups
 from skybind.words import duration
@@ -104,6 +110,31 @@ def _notable(group: Accuracy, scratch: Accuracy | None) -> str:
         return ""
     error = np.hypot(group.standard_error, scratch.standard_error)  # NaN, not known, marks nothing
     return "strong" if error > 0 and group.accuracy - scratch.accuracy > 2 * error else ""
+
+
+def calibration_table(cases: Sequence[CaseResult]) -> Table:
+    """How far the probabilities of each classifier are to be believed, averaged over seeds."""
+    found: dict[tuple[tuple[str, ...], str, str], list[CalibrationResult]] = {}
+    for case in cases:
+        if case.calibration is not None:
+            key = (case.modalities, case.start, case.subset)
+            found.setdefault(key, []).append(case.calibration)
+    order = sorted(found, key=lambda key: (len(key[0]), key[0], key[1], -subset_order(key[2])))
+    rows = []
+    for modalities, start, subset in order:
+        every = found[modalities, start, subset]
+        rows.append(
+            cells(
+                combination_name(modalities),
+                start,
+                labels_of_subset(subset),
+                number(float(np.mean([one.temperature for one in every])), 2),
+                percent(float(np.mean([one.error for one in every]))),
+                percent(float(np.mean([one.error_before for one in every]))),
+            )
+        )
+    header = ["Modalities", "Start", "Labels", "Temperature"]
+    return Table([*header, "Error [%]", "Error without it [%]"], rows, text_columns=3)
 
 
 def importance_table(importance: Importance) -> Table:
