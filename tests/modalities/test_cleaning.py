@@ -17,7 +17,7 @@ def ragged(*objects: dict | None, names: tuple[str, ...]) -> Ragged:
     fields = {}
     for name in names:
         flat = [value for row in rows for value in row[name]]
-        kind = object if name == "band" else bool if name == "mask" else float
+        kind = {"band": object, "mask": bool, "limit": np.int8}.get(name, float)
         fields[name] = np.array(flat, dtype=kind)
     present = np.array([row is not None for row in objects], bool)
     return Ragged(fields, np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64), present)
@@ -64,13 +64,13 @@ def test_only_exact_duplicates_are_dropped_even_when_not_adjacent():
         {
             "time": [2, 1, 1, 1, 1, 3],
             "flux": [0, 5, 6, 5, 5, 1],
-            "flux_err": [0.1, 0.1, 0.1, 0.1, NAN, 0.1],
+            "flux_err": [0.1, 0.1, 0.1, 0.1, 0, 0.1],
             "band": ["V", "V", "V", "V", "V", "g"],
         },
         names=("time", "flux", "flux_err", "band"),
     )
     out = clean_photometry(r)
-    # the epoch whose error is missing gets the median one, and is a duplicate then too
+    # the epoch whose error is 0 gets the median one, and is a duplicate then too
     assert of(out.ragged, 0, "time") == [1, 1, 2, 3]
     assert of(out.ragged, 0, "flux") == [5, 6, 0, 1]
     assert of(out.ragged, 0, "band") == ["V"] * 3 + ["g"]
@@ -98,16 +98,112 @@ def test_same_time_in_two_bands_stays():
     assert "duplicate epochs" not in out.counts
 
 
-def test_missing_errors_become_the_median_of_the_curve():
+def test_an_epoch_without_an_error_among_others_with_one_is_no_measurement():
     r = curves(
         {"time": [1, 2, 3, 4, 5], "flux": [1, 2, 3, 4, 9], "flux_err": [0.1, -1, NAN, 0.3, 0.2]},
         {"time": [1, 2, 3], "flux": [1, 2, 4], "flux_err": [0, NAN, -2]},
+        {"time": [1, 2, 3, 4], "flux": [1, 2, 4, 3], "flux_err": [0, 0.2, 0.4, INF]},
     )
     out = clean_photometry(r)
-    assert of(out.ragged, 0, "flux_err") == pytest.approx([0.1, 0.2, 0.2, 0.3, 0.2])
-    assert np.isnan(of(out.ragged, 1, "flux_err")).all()
-    assert out.counts == {"epochs given the median error": 2, "light curves without errors": 1}
-    assert error_values(out.ragged)[5:].tolist() == [0, 0, 0]
+    assert of(out.ragged, 0, "time") == [1, 4, 5]
+    assert of(out.ragged, 0, "flux_err") == [0.1, 0.3, 0.2]
+    assert np.isnan(of(out.ragged, 1, "flux_err")).all()  # nothing is known of any of them
+    assert of(out.ragged, 2, "flux_err") == pytest.approx([0.3, 0.2, 0.4])  # 0 was rounded
+    assert out.counts == {
+        "epochs without an error among others with one": 3,
+        "epochs given the median error": 1,
+        "light curves without errors": 1,
+    }
+    assert error_values(out.ragged)[3:6].tolist() == [0, 0, 0]
+
+
+def test_a_limit_whose_error_is_a_sentinel_is_no_eclipse():
+    row = {
+        "time": [1, 2, 3, 4],
+        "magnitude": [13.2, 16.5, 13.4, 13.3],
+        "magnitude_err": [0.02, 99.99, 0.02, 0.03],
+    }
+    for sentinel in (99.99, 9.999, NAN, -99, INF):
+        row["magnitude_err"][1] = sentinel
+        out = clean_photometry(curves(row, names=("time", "magnitude", "magnitude_err")))
+        assert of(out.ragged, 0, "magnitude") == [13.2, 13.4, 13.3]
+        assert out.counts == {"epochs without an error among others with one": 1}
+
+
+def test_limits_are_kept_apart_and_no_detection():
+    names = ("time", "magnitude", "magnitude_err", "band", "limit")
+    row = {
+        "time": [4, 3, 2, 1, NAN],
+        "magnitude": [15.0, 20.5, 20.1, 15.2, 21],
+        "magnitude_err": [NAN, NAN, 0.1, 0.1, NAN],
+        "band": ["g", "r", "g", "g", "g"],
+        "limit": [0, 1, 1, 0, 1],
+    }
+    only = {**row, "limit": [1] * 5}
+    out = clean_photometry(curves(row, only, None, names=names))
+    assert of(out.ragged, 0, "time") == [1, 4]
+    assert of(out.ragged, 0, "magnitude_err") == [0.1, 0.1]  # the source calls it a detection
+    assert set(out.ragged.fields) == set(names) - {"limit"}
+    assert of(out.limits, 0, "time") == [2, 3]
+    assert of(out.limits, 0, "magnitude") == [20.1, 20.5]
+    assert of(out.limits, 0, "band") == ["g", "r"]
+    assert "magnitude_err" not in out.limits.fields
+    assert out.limits.lengths.tolist() == [2, 4, 0]
+    assert out.limits.present.tolist() == [True, True, False]
+    assert out.reason.tolist() == ["", cleaning.ONLY_LIMITS, ""]
+    assert out.counts["upper limits"] == 6
+
+
+def test_flagged_epochs_are_left_out_and_counted():
+    names = ("time", "flux", "mask")
+    row = {"time": [1, 2, 3, 4], "flux": [1, 99, 2, 3], "mask": [False, True, False, False]}
+    out = clean_photometry(curves(row, names=names))
+    assert of(out.ragged, 0, "flux") == [1, 2, 3]
+    assert out.counts == {"epochs flagged as bad": 1}
+    assert "mask" not in out.ragged.fields
+
+
+@pytest.mark.parametrize("absurd", [-25.1, 99.99, -99.0, 1e9, -31])
+def test_a_magnitude_that_no_star_has_is_left_out(absurd):
+    row = {"time": [1, 2, 3, 4], "magnitude": [18.1, absurd, 18.4, 17.9]}
+    out = clean_photometry(curves(row, names=("time", "magnitude")))
+    assert of(out.ragged, 0, "magnitude") == [18.1, 18.4, 17.9]
+    assert out.counts == {"magnitudes that no star has": 1}
+
+
+def test_a_nova_and_instrumental_magnitudes_stay():
+    nova = {"time": [1, 2, 3, 4], "magnitude": [21.0, 20.5, 21.1, 2.5]}
+    raw = {"time": [1, 2, 3], "magnitude": [-12.1, -12.3, -12.2]}
+    out = clean_photometry(curves(nova, raw, names=("time", "magnitude")))
+    assert out.ragged.lengths.tolist() == [4, 3]
+    assert out.counts == {}
+
+
+@pytest.mark.parametrize(
+    ("times", "kept"),
+    [
+        ([-2409998, 53000, 53100, 56000], [53000, 53100, 56000]),
+        ([0, 2453000, 2453100, 2456000], [2453000, 2453100, 2456000]),
+        ([0, 53000, 53100, 57000], [53000, 53100, 57000]),  # MJD 0 is in 1858
+        ([0, 1500, 1501, 1527], [1500, 1501, 1527]),  # BJD - 2457000
+        ([53000, 53100, 56000, 2456001, 2456002], [53000, 53100, 56000]),  # MJD and JD mixed
+        ([-1e5, -9e4, 53000, 53100, 56000], [53000, 53100, 56000]),
+        # what is right stays: plates of 1890 and a survey of today; relative times; nights apart
+        ([2411500, 2458000, 2458100, 2458200], None),
+        ([0, 1, 2, 3], None),
+        ([-5, 0, 900, 901], None),
+        ([0.0, 0.5, 1.0, 4000], None),
+        ([0, 3000, 8000, 9000], None),
+    ],
+)
+def test_an_epoch_isolated_by_centuries_is_set_aside(times, kept):
+    row = {"time": [float(t) for t in times], "flux": [float(i) for i in range(len(times))]}
+    good = {"time": [1, 2, 3], "flux": [5, 7, 6]}
+    out = clean_photometry(curves(good, row, names=("time", "flux")))
+    assert of(out.ragged, 0, "time") == [1, 2, 3]
+    assert of(out.ragged, 1, "time") == (times if kept is None else kept)
+    lost = 0 if kept is None else len(times) - len(kept)
+    assert out.counts == ({"epochs of an impossible date": lost} if lost else {})
 
 
 @pytest.mark.parametrize(
@@ -131,7 +227,7 @@ def test_unusable_curves_become_absent_with_a_reason(curve, reason):
 
 def test_magnitudes_are_cleaned_like_fluxes():
     r = ragged(
-        {"time": [2, 1], "magnitude": [12.1, 12.0], "magnitude_err": [0.1, NAN]},
+        {"time": [2, 1], "magnitude": [12.1, 12.0], "magnitude_err": [0.1, 0]},
         {"time": [1, 2], "magnitude": [9, 9], "magnitude_err": [0.1, 0.1]},
         names=("time", "magnitude", "magnitude_err"),
     )
@@ -156,6 +252,8 @@ curve = st.one_of(st.none(), st.lists(st.tuples(number, number, number), max_siz
 def slow_clean(rows: list[tuple[float, float, float]]) -> tuple[list, str]:
     """One curve, the obvious way."""
     kept = [row for row in rows if np.isfinite(row[0]) and np.isfinite(row[1])]
+    if any(np.isfinite(e) and e > 0 for _, _, e in kept):
+        kept = [(t, f, e) for t, f, e in kept if np.isfinite(e) and e >= 0]
     kept = [(t, f, e if np.isfinite(e) and e > 0 else None) for t, f, e in kept]
     unique = list(dict.fromkeys(sorted(kept, key=lambda row: row[0])))
     errors = [e for _, _, e in unique if e is not None]

@@ -5,11 +5,13 @@ its reason. Nothing vanishes without being counted.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from skybind.ragged import Ragged, flat_index, padded_blocks, segment_mad, segment_median
+from skybind.modalities.epochs import LIMIT, absurd_magnitudes, impossible_dates, without_errors
+from skybind.modalities.order import same_as_before, sorted_by, without_duplicates
+from skybind.ragged import Ragged, segment_mad, segment_median
 
 EMPTY_CURVE = "empty light curve"
 
@@ -18,6 +20,9 @@ ONE_EPOCH = "one epoch"
 
 
 NO_EPOCH = "no epoch with a finite time and {value}"
+
+
+ONLY_LIMITS = "upper limits only"
 
 
 CONSTANT = "constant {value} (zero MAD)"
@@ -53,11 +58,15 @@ class Cleaned:
         Why an object was rejected; "" where it was not (or was never observed).
     counts : dict of str to int
         What was repaired or dropped, and how many times (zero counts are left out).
+    limits : Ragged, optional
+        Upper limits of light curves, sorted: `time`, `flux` or `magnitude`, perhaps `band`. They
+        are in no other field. Given where the source says which epochs are limits.
     """
 
     ragged: Ragged
     reason: np.ndarray
     counts: dict[str, int]
+    limits: Ragged | None = None
 
 
 def value_field(fields: Collection[str]) -> str:
@@ -68,53 +77,89 @@ def value_field(fields: Collection[str]) -> str:
 def clean_photometry(r: Ragged) -> Cleaned:
     """Clean light curves.
 
-    Epochs with a non-finite time or flux are dropped, the rest sorted by time, exact
-    duplicates of an epoch dropped (epochs of one time that differ are kept: two bands, or two
-    cameras). An error that is not a positive number becomes the median error of its curve; a
-    curve without a single good error keeps NaN (see `error_values`). A curve with
-    fewer than two epochs left, or of constant flux, becomes absent.
+    Epochs with a non-finite time or flux are dropped, and those that are no measurements: upper
+    limits, epochs without an error where others of the curve have one, flagged ones, magnitudes
+    that no star has, impossible dates (`skybind.modalities.epochs`). The rest is sorted by time,
+    exact duplicates of an epoch dropped (epochs of one time that differ are kept: two bands, or
+    two cameras). An error of 0, or one that is missing where the source calls the epoch a
+    detection, becomes the median error of its curve; a curve without a single good error keeps
+    NaN (see `error_values`). A curve with fewer than two epochs left, or of constant flux,
+    becomes absent.
 
     Parameters
     ----------
     r : Ragged
-        Fields `time`, `flux` (or `magnitude`), and optionally `flux_err` (`magnitude_err`)
-        and `band`.
+        Fields `time`, `flux` (or `magnitude`), and optionally `flux_err` (`magnitude_err`) and
+        `band`; of a source that is read also `limit` (1 for an upper limit, 0 for a detection,
+        -1 where it is not said) and `mask` (true where an epoch is flagged as bad).
 
     Returns
     -------
     Cleaned
-        With the same fields.
+        With the same fields, `limit` and `mask` aside.
     """
     value = value_field(r.fields)
-    bad_time = ~np.isfinite(r.fields["time"])
-    bad_value = ~np.isfinite(r.fields[value]) & ~bad_time
-    counts = {
-        "epochs without a finite time": int(bad_time.sum()),
-        f"epochs without a finite {value}": int(bad_value.sum()),
-    }
-    drop = bad_time | bad_value
-    out = r.filter(~drop) if drop.any() else r
-    out, counts["unsorted light curves"] = _sorted_by(out, "time")
     error = f"{value}_err"
+    out, limits, counts = _measured(r, value)
+    out, counts["unsorted light curves"] = sorted_by(out, "time")
+    early_or_late = impossible_dates(out)
+    counts["epochs of an impossible date"] = int(early_or_late.sum())
+    if early_or_late.any():
+        out = out.filter(~early_or_late)
     if error in out.fields:
         errors = out.fields[error]
-        out.fields[error] = np.where(np.isfinite(errors) & (errors > 0), errors, np.nan)
-    out, counts["duplicate epochs"] = _without_duplicates(out)
+        with np.errstate(invalid="ignore"):
+            out.fields[error] = np.where(np.isfinite(errors) & (errors > 0), errors, np.nan)
+    out, counts["duplicate epochs"] = without_duplicates(out)
     if error in out.fields:
         out.fields[error], repaired, unknown = _median_for_missing(out, error)
         counts["epochs given the median error"] = repaired
         counts["light curves without errors"] = unknown
         if repaired:  # with the median error, an epoch may equal another that had it already
-            out, more = _without_duplicates(out)
+            out, more = without_duplicates(out)
             counts["duplicate epochs"] += more
     reason = np.full(len(r), "", dtype=object)
     fewer = out.present & (out.lengths < 2)
     reason[fewer] = ONE_EPOCH
     reason[fewer & (out.lengths == 0)] = NO_EPOCH.format(value=value)
+    reason[fewer & (out.lengths == 0) & (limits.lengths > 0)] = ONLY_LIMITS
     reason[r.present & (r.lengths == 0)] = EMPTY_CURVE
     flat = segment_mad(out.fields[value], out.offsets) == 0
     reason[(reason == "") & out.present & flat] = CONSTANT.format(value=value)
-    return reject(out, reason, counts)
+    return replace(reject(out, reason, counts), limits=limits)
+
+
+def _measured(r: Ragged, value: str) -> tuple[Ragged, Ragged, dict[str, int]]:
+    """Epochs that are measurements, those that are upper limits, and counts of the others."""
+    bad_time = ~np.isfinite(r.fields["time"])
+    counts = {"epochs without a finite time": int(bad_time.sum())}
+    use = ~bad_time
+
+    def leave_out(which: np.ndarray, name: str) -> None:
+        nonlocal use
+        counts[name] = int((use & which).sum())
+        use = use & ~which
+
+    fields = {name: values for name, values in r.fields.items() if name not in ("limit", "mask")}
+    bare = Ragged(fields, r.offsets, r.present)
+    if "mask" in r.fields:
+        leave_out(r.fields["mask"].astype(bool), "epochs flagged as bad")
+    limit = r.fields["limit"] == LIMIT if "limit" in r.fields else np.zeros(len(use), bool)
+    kept = use & limit & np.isfinite(r.fields[value])
+    leave_out(limit, "upper limits")
+    leave_out(~np.isfinite(r.fields[value]), f"epochs without a finite {value}")
+    if value == "magnitude":
+        leave_out(absurd_magnitudes(r, use), "magnitudes that no star has")
+    if f"{value}_err" in r.fields:
+        rest = r.filter(use)
+        lost = np.zeros(len(use), bool)
+        lost[use] = without_errors(rest, value)
+        leave_out(lost, "epochs without an error among others with one")
+    limits = Ragged(
+        {name: v for name, v in fields.items() if not name.endswith("_err")}, r.offsets, r.present
+    ).filter(kept)
+    limits = Ragged(limits.fields, limits.offsets, limits.lengths > 0)
+    return bare.filter(use) if not use.all() else bare, sorted_by(limits, "time")[0], counts
 
 
 def clean_spectrum(r: Ragged) -> Cleaned:
@@ -140,8 +185,8 @@ def clean_spectrum(r: Ragged) -> Cleaned:
     bad_wave = ~(np.isfinite(r.fields["wavelength"]) & (r.fields["wavelength"] > 0))
     counts = {"pixels without a positive wavelength": int(bad_wave.sum())}
     out = r.filter(~bad_wave) if bad_wave.any() else r
-    out, counts["unsorted spectra"] = _sorted_by(out, "wavelength")
-    repeated = _same_as_before(out, out.fields["wavelength"])
+    out, counts["unsorted spectra"] = sorted_by(out, "wavelength")
+    repeated = same_as_before(out, out.fields["wavelength"])
     counts["duplicate wavelengths"] = int(repeated.sum())
     if repeated.any():
         out = out.filter(~repeated)
@@ -207,67 +252,6 @@ def reject(r: Ragged, reason: np.ndarray, counts: dict[str, int]) -> Cleaned:
         r = r.filter(np.repeat(~rejected, r.lengths))
     cleaned = Ragged(r.fields, r.offsets, r.present & ~rejected)
     return Cleaned(cleaned, reason, {name: n for name, n in counts.items() if n})
-
-
-def _sorted_by(r: Ragged, field: str) -> tuple[Ragged, int]:
-    """Sort each object by a field (stable); gives a new Ragged and how many were unsorted."""
-    fields = dict(r.fields)
-    key = fields[field]
-    falls = np.flatnonzero(key[1:] < key[:-1]) + 1
-    falls = falls[~np.isin(falls, r.offsets)]
-    unsorted = np.unique(np.searchsorted(r.offsets, falls, side="right") - 1)
-    if len(unsorted):
-        lengths = r.lengths
-        order = np.arange(len(key))
-        for rows, filled in padded_blocks(lengths[unsorted]):
-            flat = flat_index(r.offsets[unsorted[rows]], lengths[unsorted[rows]])
-            block = np.full(filled.shape, np.inf, key.dtype)
-            block[filled] = key[flat]
-            # padding is last and the sort stable, so the first cells are the object's own
-            place = np.argsort(block, axis=1, kind="stable")[filled]
-            order[flat] = place + np.repeat(r.offsets[unsorted[rows]], lengths[unsorted[rows]])
-        fields = {name: values[order] for name, values in fields.items()}
-    return Ragged(fields, r.offsets, r.present), len(unsorted)
-
-
-def _same_as_before(r: Ragged, values: np.ndarray) -> np.ndarray:
-    """Which flat values equal the one before them in the same object."""
-    same = np.zeros(len(values), bool)
-    same[1:] = values[1:] == values[:-1]
-    starts = r.offsets[:-1]
-    same[starts[starts < len(values)]] = False
-    return same
-
-
-def _without_duplicates(r: Ragged) -> tuple[Ragged, int]:
-    """Drop exact duplicates of epochs; also how many there were."""
-    repeated = _exact_duplicates(r)
-    out = r.filter(~repeated) if repeated.any() else r
-    return Ragged(dict(out.fields), out.offsets, out.present), int(repeated.sum())
-
-
-def _exact_duplicates(r: Ragged) -> np.ndarray:
-    """Which epochs repeat an earlier one in every field; the curves are sorted by time."""
-    same = _same_as_before(r, r.fields["time"])
-    repeated = np.zeros(len(same), bool)
-    if not same.any():
-        return repeated
-    tied = np.flatnonzero(same | np.append(same[1:], False))
-    owner = np.searchsorted(r.offsets, tied, side="right") - 1
-    keys = [owner, *(_sortable(values[tied]) for values in r.fields.values())]
-    order = np.lexsort(keys)
-    equal = np.ones(len(tied) - 1, bool)
-    for key in keys:
-        equal &= key[order][1:] == key[order][:-1]
-    repeated[tied[order[1:][equal]]] = True
-    return repeated
-
-
-def _sortable(values: np.ndarray) -> np.ndarray:
-    """Numbers whose equality is that of the values, NaN and missing text included."""
-    if values.dtype.kind == "O":
-        values = np.asarray(["" if value is None else str(value) for value in values.tolist()])
-    return np.unique(values, return_inverse=True)[1]
 
 
 def _median_for_missing(r: Ragged, error: str) -> tuple[np.ndarray, int, int]:
