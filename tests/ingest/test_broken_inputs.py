@@ -167,7 +167,7 @@ ERRORS: list[tuple[str, Callable[[Survey], object], str]] = [
     ("only blank lines", lambda s: s.write("stars.csv", "\n\n \n"), "stars.csv is empty"),
     ("header only", lambda s: s.write("stars.csv", "id,ra,dec,class,colour\n"),
      "stars.csv.*no row"),
-    ("wrong delimiter", lambda s: s.write("stars.csv", STARS.replace(",", ";")), "no column 'id'"),
+    ("wrong delimiter", lambda s: s.write("stars.csv", STARS.replace(",", ":")), "no column 'id'"),
     ("garbage as CSV", lambda s: s.write("stars.csv", GARBAGE), "stars.csv"),
     ("NUL bytes as CSV", lambda s: s.write("stars.csv", b"\0" * 999), "stars.csv"),
     ("garbage as FITS", table_of_format("fits", GARBAGE), "stars.fits cannot be read as fits"),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from skybind.errors import DataError
+from skybind.errors import ConfigError, DataError
 from skybind.ingest.one_file import read_file
 from skybind.ingest.wanted import Wanted
 
@@ -137,6 +137,7 @@ def test_a_spectrum_of_a_survey_is_converted_or_refused(tmp_path):
             fits.Column("ivar", "E", array=np.array([4.0, 4, 0])),
         ]
     )
+    table.name = "COADD"
     path = tmp_path / "spec.fits"
     fits.HDUList([fits.PrimaryHDU(), table]).writeto(path)
     units = {"wavelength": "nm", "flux": "erg / (s cm2 Angstrom)", "flux_err": None}
@@ -156,3 +157,83 @@ def test_epochs_may_have_numbers_but_only_one_object(tmp_path):
     assert found.fields["time"].tolist() == [0, 1, 2, 3]
     with pytest.raises(DataError, match=r"holds 4 objects .column 'object_id'"):
         read_file(written(tmp_path / "b.csv", f"object_id,time,flux\n{rows}\n"), STARS)
+
+
+ROWS = np.column_stack([2457000 + np.arange(8), 13 + 0.1 * np.sin(np.arange(8)), np.full(8, 0.02)])
+
+
+def text_of(columns, header=""):
+    rows = "\n".join(" ".join(f"{value:.6f}" for value in row) for row in columns)
+    return header + rows + "\n"
+
+
+def test_a_header_counts_more_than_the_ending(tmp_path):
+    """`hjd mag mag_err airmass fwhm` has five columns too, but is no ASAS-SN."""
+    rows = np.column_stack([ROWS, np.full(8, 1.2), np.full(8, 2.1)])
+    path = written(tmp_path / "curve.dat", text_of(rows, "hjd mag mag_err airmass fwhm\n"))
+    found = read_file(path, STARS)
+    assert len(found.fields["time"]) == 8
+    np.testing.assert_allclose(found.fields["flux"], 3631e3 * 10 ** (-0.4 * ROWS[:, 1]), rtol=1e-5)
+    assert not any("ASAS-SN" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["", "HJD MAG MAG_ERR FLUX FLUX_ERR\n", "# a star\n# HJD MAG MAG_ERR FLUX FLUX_ERR\n"],
+)
+@pytest.mark.parametrize("ending", ["dat", "txt"])
+def test_a_format_that_is_known_by_its_content_is_told(tmp_path, header, ending):
+    flux = 10 ** (-0.4 * (ROWS[:, 1] - 16.4))
+    rows = np.column_stack([ROWS, flux, 0.02 * flux])
+    path = written(tmp_path / f"odd.{ending}", text_of(rows, header))
+    found = read_file(path, STARS)
+    np.testing.assert_allclose(found.fields["flux"], flux, rtol=1e-4)
+    assert len(found.fields["time"]) == 8
+    assert f"odd.{ending}: read as ASAS-SN light curve." in found.notes
+
+
+def test_columns_without_names_are_asked_for(tmp_path):
+    rows = np.column_stack([ROWS, np.full(8, 1.2), np.full(8, 2.1)])
+    path = written(tmp_path / "curve.dat", text_of(rows))
+    with pytest.raises(DataError, match=r"has no header.* time magnitude .*or say --format"):
+        read_file(path, STARS)
+    found = read_file(path, STARS, "asassn")  # asked for, it is taken at its word
+    np.testing.assert_allclose(found.fields["flux"], 1.2)
+    with pytest.raises(ConfigError, match="did you mean 'asassn'"):
+        read_file(path, STARS, "asasn")
+    with pytest.raises(DataError, match="'lamost' is none of a light curve"):
+        read_file(path, {"photometry": STARS["photometry"]}, "lamost")
+
+
+def test_columns_of_lamost_in_another_table_keep_their_unit(tmp_path):
+    from astropy.table import Table
+
+    table = Table({"WAVELENGTH": [400.0, 401, 402], "FLUX": [1.0, 2, 3], "IVAR": [1.0, 1, 1]})
+    table["WAVELENGTH"].unit = "nm"
+    table.write(tmp_path / "mine.fits")
+    found = read_file(tmp_path / "mine.fits", STARS)
+    np.testing.assert_allclose(found.fields["wavelength"], [4000, 4010, 4020])
+    assert not any("LAMOST" in note for note in found.notes)
+    with pytest.raises(DataError, match="wavelengths in 'nm', LAMOST's are in Angstrom"):
+        read_file(tmp_path / "mine.fits", STARS, "lamost")
+
+
+def test_columns_of_sdss_in_another_table_are_not_in_its_units(tmp_path):
+    from astropy.table import Table
+
+    table = Table(
+        {"loglam": np.log10([4000.0, 4001, 4002]), "flux": [1.0, 2, 3], "ivar": [1.0] * 3}
+    )
+    table["flux"].unit = "mJy"
+    table.write(tmp_path / "mine.fits")
+    found = read_file(tmp_path / "mine.fits", STARS)
+    np.testing.assert_allclose(found.fields["wavelength"], [4000, 4001, 4002], rtol=1e-6)
+    assert found.units["flux"] != "1e-17 erg / (s cm2 Angstrom)"
+    assert not any("SDSS" in note for note in found.notes)
+
+
+def test_rows_that_are_lost_are_told(tmp_path):
+    path = written(tmp_path / "a.csv", "time,flux\n1,2\n2,3,4\n3,5\n4,1\n")
+    found = read_file(path, STARS)
+    assert found.fields["time"].tolist() == [1, 3, 4]
+    assert "a.csv: a row has the wrong number of columns (line 3: 3 instead of 2)." in found.notes

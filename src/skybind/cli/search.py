@@ -74,6 +74,12 @@ def search(
             help="What goes with a file, e.g. period=0.37, ra=10.2; may be repeated.",
         ),
     ] = None,
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--format", help="Format of a file that is not known by itself: csv, fits, asassn ..."
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -118,6 +124,7 @@ def search(
         columns=_names(columns, ","),
         predict=_names(predict, ",") or [],
         values=_numbers(values),
+        format=form,
         index=index,
         recall=recall,
         memory_gb=memory,

@@ -56,6 +56,8 @@ class Frame:
         Names of the rows, where the table has them beside its columns.
     provenance : str
     simulated : bool
+    notes : list of str
+        What was assumed when it was read.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Frame:
     index: np.ndarray | None = None
     provenance: str = ""
     simulated: bool = False
+    notes: list[str] = field(default_factory=list)
 
     @property
     def columns(self) -> list[str]:

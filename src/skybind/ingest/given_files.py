@@ -109,6 +109,9 @@ def _frame_of_file(path: Path) -> Frame:
     table = open_table(read_bytes(path), path.name, text)
     frame = frame_of(table)
     if frame is None:  # flat columns of a text file
-        return Frame(path.name, len(table), dict(table.columns), units=dict(table.units))
+        notes = [f"{path.name}: {note}." for note in table.told()]
+        return Frame(
+            path.name, len(table), dict(table.columns), units=dict(table.units), notes=notes
+        )
     frame.name = path.name
     return frame

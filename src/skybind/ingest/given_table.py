@@ -49,7 +49,7 @@ def take_frame(
         raise DataError(f"The {frame.name} has no rows: there is nothing to use.")
     _state_units(frame, wanted, units or {})
     places = find_observations(frame, wanted)
-    notes: list[str] = []
+    notes = list(frame.notes)
     if not places:
         folded = fold(frame, wanted)
         if folded is not None:

@@ -25,8 +25,10 @@ from skybind.ingest.readers.registry import (
     file_formats,
     file_reader,
     image_reader,
+    known_format,
 )
-from skybind.ingest.readers.tables import Table, format_of, read_bytes, read_table
+from skybind.ingest.readers.tables import FORMATS, Table, read_bytes, read_table
+from skybind.ingest.readers.text import is_number
 from skybind.ingest.readers.values import numbers, texts
 from skybind.ingest.wanted import Fitted, Wanted, fit_fields, in_unit
 from skybind.words import nearest
@@ -70,11 +72,11 @@ class FileError(DataError):
         self.modality = modality
 
 
-def read_file(path: str | Path, wanted: Mapping[str, Wanted]) -> Content:
+def read_file(path: str | Path, wanted: Mapping[str, Wanted], format: str | None = None) -> Content:
     """Read a light curve, a spectrum, an image or a row of a catalogue.
 
-    FITS files of the surveys that skybind knows (LAMOST, SDSS) are read as such, `.dat` files of
-    ASAS-SN too; everything else is a table whose columns are found by their names (see
+    A file of a survey that skybind knows (LAMOST, SDSS, ASAS-SN) is known by its content, and said
+    to be one; everything else is a table whose columns are found by their names (see
     `skybind.ingest.fields`), or for an image a FITS cutout with its bands (see
     `skybind.ingest.readers.fits_image`) or a picture.
 
@@ -84,17 +86,23 @@ def read_file(path: str | Path, wanted: Mapping[str, Wanted]) -> Content:
         FITS, CSV, ECSV, VOTable, Parquet or text, gzipped or not.
     wanted : mapping of str to Wanted
         Modalities that it may be of: it has to fit exactly one.
+    format : str, optional
+        Of a table (`skybind.ingest.readers.tables.FORMATS`), or of a survey; found out by default.
 
     Raises
     ------
     FileError
         If it cannot be read, fits none of the modalities, or more than one.
     """
+    kinds = list(dict.fromkeys(w.kind for w in wanted.values()))
+    formats = sorted({*FORMATS, *(form for kind in NAMES for form in file_formats(kind))})
+    if format is not None and format not in formats:
+        raise ConfigError(f"The format '{format}' is not known: {nearest(format, formats)}")
     try:
-        file = _File(Path(path))
+        file = _File(Path(path), format)
     except DataError as error:
         raise FileError(str(error), next(iter(wanted))) from error
-    known = file.survey_kinds(list(dict.fromkeys(w.kind for w in wanted.values())))
+    known = file.survey_kinds(kinds)
     if len(known) == 1:
         wanted = {name: w for name, w in wanted.items() if w.kind == known[0]}
     found: list[Content] = []
@@ -124,8 +132,9 @@ def read_file(path: str | Path, wanted: Mapping[str, Wanted]) -> Content:
 class _File:
     """A file that is read once, and looked at as each kind of observation that it may be."""
 
-    def __init__(self, path: Path) -> None:
-        self.name = path.name
+    def __init__(self, path: Path, format: str | None = None) -> None:
+        self.name, self.asked = path.name, format
+        self.read_by: dict[str, str] = {}
         self._data = read_bytes(path)
         self._surveys: dict[str, tuple[Fields, Mapping[str, str | None]] | None] = {}
 
@@ -161,7 +170,8 @@ class _File:
 
     @cached_property
     def _table(self) -> Table:
-        return read_table(self._data, self.name, text=NAMES["photometry"]["band"])
+        format = self.asked if self.asked in FORMATS else None
+        return read_table(self._data, self.name, format, text=NAMES["photometry"]["band"])
 
     @cached_property
     def _picture(self) -> Picture:
@@ -174,26 +184,30 @@ class _File:
         return self._surveys[kind]
 
     def _try_surveys(self, kind: str) -> tuple[Fields, Mapping[str, str | None]] | None:
-        plain = self.name.lower().removesuffix(".gz")
-        if kind == "photometry" and not plain.endswith(".dat"):
+        survey = self.asked or known_format(kind, self._data, self.name)
+        reader = None if survey is None else file_reader(kind, survey)
+        if reader is None:
             return None
-        if kind == "spectrum" and self._format not in ("fits", None):
-            return None
-        for survey in file_formats(kind):
-            reader = file_reader(kind, survey)
-            assert reader is not None
-            try:
-                return reader.read(self._data, self.name), reader.units
-            except DataError:
-                continue
-        return None
+        self.read_by[kind] = f"{self.name}: read as {reader.title} {WORDS[kind]}."
+        return reader.read(self._data, self.name), reader.units
 
     def _observation(self, wanted: Wanted) -> Fitted:
         known = self._by_survey(wanted.kind)
+        if known is None and self.asked is not None and self.asked not in FORMATS:
+            raise DataError(f"The format '{self.asked}' is none of a {WORDS[wanted.kind]}.")
         fields, units = known if known is not None else self._by_names(wanted.kind)
         if not len(next(iter(fields.values()))):
             raise DataError(f"{self.name} has no rows: there is no {wanted.kind} in it.")
-        return fit_fields(fields, units, wanted, self.name)
+        fitted = fit_fields(fields, units, wanted, self.name)
+        said = [self.read_by[wanted.kind]] if wanted.kind in self.read_by else []
+        return Fitted(fitted.fields, fitted.units, said + self._notes() + fitted.notes)
+
+    def _notes(self) -> list[str]:
+        """Say what was assumed of a table, and which of its rows were left out."""
+        table = self.__dict__.get("_table")
+        if table is None:
+            return []
+        return [f"{self.name}: {note}." for note in table.told()]
 
     def _by_names(self, kind: str) -> tuple[Fields, dict[str, str | None]]:
         """Fields of a table whose columns have usual names, and the units that it states."""
@@ -201,6 +215,13 @@ class _File:
         missing = missing_fields(columns, kind)
         if missing:
             usual = " or ".join(f"'{NAMES[kind][name][0]}'" for name in missing)
+            if table.columns and all(map(is_number, table.columns)):
+                first, names = " ".join(table.columns)[:60], [n[0] for n in NAMES[kind].values()]
+                raise DataError(
+                    f"{self.name} has no header, so it is not known what its columns are (the "
+                    f"first line is {first}): write their names above them, such as "
+                    f"{' '.join(names)}, or say --format."
+                )
             raise DataError(
                 f"{self.name} has no column for the {' or '.join(missing)} of a {WORDS[kind]}: "
                 f"call it {usual} (it has {', '.join(list(table.columns)[:8])})."
@@ -283,10 +304,3 @@ class _File:
             raise DataError(
                 f"{self.name} is no image: its ending is none of an image's."
             ) from error
-
-    @property
-    def _format(self) -> str | None:
-        try:
-            return format_of(self.name)
-        except DataError:
-            return None

@@ -97,6 +97,7 @@ def query_file(
     stream: EmbeddingStream,
     modality: str | None = None,
     values: Mapping[str, float] | None = None,
+    format: str | None = None,
 ) -> Query:
     """Read an observation and embed it with the model that made the embeddings.
 
@@ -112,6 +113,8 @@ def query_file(
         What the file holds; found out by default.
     values : mapping, optional
         Features that the model reads and the file has not, such as the period; ra, dec [deg].
+    format : str, optional
+        Of the file (see `skybind.ingest.one_file.read_file`); found out by default.
 
     Raises
     ------
@@ -125,7 +128,7 @@ def query_file(
     path, given = Path(path), dict(values or {})
     saved = _open_model(Path(model), stream, modality)
     reads = saved.reads
-    content = read_file(path, {modality: reads[modality]} if modality else reads)
+    content = read_file(path, {modality: reads[modality]} if modality else reads, format)
     name = content.modality
     one = reads[name]
     query = Query(path.name, {}, kind=one.kind, column=one.column, notes=list(content.notes))

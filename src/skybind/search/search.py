@@ -46,6 +46,8 @@ class SearchOptions:
         spectrum.
     values : mapping, optional
         Numbers that go with a file: features that the model reads, ra, dec [deg].
+    format : str, optional
+        Of the files; found out by default.
     index : bool
         Search by an index, which is built if there is none that fits.
     recall : float
@@ -63,6 +65,7 @@ class SearchOptions:
     columns: Sequence[str] | None = None
     predict: Sequence[str] = ()
     values: Mapping[str, float] | None = None
+    format: str | None = None
     index: bool = False
     recall: float = 0.95
     memory_gb: float = MEMORY_GB
@@ -134,7 +137,8 @@ def _resolve(
             raise DataError(f"A contrast needs two observations of the query: {text} has one.")
         if source is not None and len(source) > 1:
             raise DataError(f"{text} holds one modality: give --from one, not several.")
-        return query_file(text, places.model, stream, source[0] if source else None, options.values)
+        by = source[0] if source else None
+        return query_file(text, places.model, stream, by, options.values, options.format)
     names = list(source) if source is not None else list(stream.modalities)
     wanted = [*names, contrast] if contrast is not None and contrast not in names else names
     found = query_object(stream, text, wanted)

@@ -165,6 +165,27 @@ def test_asassn_light_curve():
     assert len(read_asassn(b"one\ntwo\n", "x.dat")["time"]) == 0
 
 
+ASASSN = "HJD MAG MAG_ERR FLUX FLUX_ERR"
+EPOCHS = [f"{2457000 + k} {12 + 0.1 * k} 0.02 {5 - 0.2 * k} 0.1" for k in range(6)]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [[], [ASASSN], [f"# {ASASSN}"], ["# a star", ASASSN], ["one", "two", "three", ""], [""],
+     ["# 2457000.5 is when it began", ASASSN]],
+)  # fmt: skip
+def test_the_header_of_asassn_is_found_by_content(header):
+    fields = read_asassn("\n".join([*header, *EPOCHS, ""]).encode(), "x.dat")
+    assert fields["time"].tolist() == [2457000 + k for k in range(6)]
+    np.testing.assert_allclose(fields["flux"], 5 - 0.2 * np.arange(6))
+
+
+def test_other_columns_are_no_asassn():
+    text = "\n".join(["hjd mag mag_err airmass fwhm", *EPOCHS])
+    with pytest.raises(DataError, match="has the columns HJD MAG MAG_ERR AIRMASS FWHM where"):
+        read_asassn(text.encode(), "x.dat")
+
+
 def test_asassn_catalogue_with_a_zip_of_light_curves(tmp_path):
     (tmp_path / "catalogue.csv").write_text(
         "id,source_id,asassn_name,raj2000,dej2000,l,b,variable_type,mean_vmag,period,parallax\n"

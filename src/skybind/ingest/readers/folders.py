@@ -82,9 +82,11 @@ class ObjectFiles:
             if not name:
                 continue
             try:
-                found[i] = self._fields(name)
+                found[i], lost = self._fields(name)
             except DataError as error:
                 quarantine.append(self._row(object_id[row], name, str(error)))
+                continue
+            quarantine += [self._row(object_id[row], name, sentence) for sentence in lost]
         names = self.names
         lengths = np.zeros(len(rows), np.int64)
         present = np.zeros(len(rows), bool)
@@ -104,11 +106,12 @@ class ObjectFiles:
         if self.spec.format is None:
             format_of(name)
 
-    def _fields(self, name: str) -> Fields:
+    def _fields(self, name: str) -> tuple[Fields, list[str]]:
+        """Read the fields of a file, and sentences about rows of it that were left out."""
         data = self._bytes(name)
         reader = self.spec.reader
         if reader is not None:
-            return {field: typed(field, v) for field, v in reader.read(data, name).items()}
+            return {field: typed(field, v) for field, v in reader.read(data, name).items()}, []
         band = [self.spec.fields()["band"].column] if "band" in self.spec.fields() else []
         table = read_table(
             data,
@@ -118,10 +121,11 @@ class ObjectFiles:
         )
         fields = observation_fields(table, self.spec)
         length = len(table)
-        return {
+        filled = {
             field: fields.get(field, np.full(length, np.nan, np.float32))
             for field in self.spec.units()
         }
+        return filled, table.bad_rows
 
     def _list(self) -> set[str]:
         if zipfile.is_zipfile(self.path) if self.path.is_file() else False:

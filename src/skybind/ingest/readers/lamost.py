@@ -20,8 +20,28 @@ from skybind.ingest.readers.tables import open_fits
 FLUX_UNIT = None  # relative flux: LAMOST has no absolute calibration
 
 
+def is_lamost(data: bytes, name: str) -> bool:
+    """Whether a file is a spectrum of LAMOST: its header names the telescope, or it has the masks.
+
+    FLUX, IVAR and WAVELENGTH alone are what any table of a spectrum may call its columns.
+    """
+    try:
+        with open_fits(data, name) as hdus:
+            said = [str(hdu.header.get(key, "")) for hdu in hdus for key in ("TELESCOP", "ORIGIN")]
+            columns = getattr(hdus[1], "columns", None) if len(hdus) > 1 else None
+            names = {column.upper() for column in getattr(columns, "names", ())}
+            rows = 0 if columns is None else len(hdus[1].data)
+    except DataError:
+        return False
+    layout = {"FLUX", "IVAR", "WAVELENGTH", "ANDMASK", "ORMASK"} <= names and rows == 1
+    return layout or any("LAMOST" in word.upper() for word in said)
+
+
 @register_spectrum_file(
-    "lamost", {"wavelength": "Angstrom", "flux": FLUX_UNIT, "ivar": FLUX_UNIT, "mask": None}
+    "lamost",
+    {"wavelength": "Angstrom", "flux": FLUX_UNIT, "ivar": FLUX_UNIT, "mask": None},
+    title="LAMOST",
+    known_by=is_lamost,
 )
 def read_lamost(data: bytes, name: str) -> Fields:
     """Read one LAMOST spectrum from the bytes of its FITS file, gzipped or not.
@@ -60,6 +80,12 @@ def _from_table(hdu: Any, name: str) -> Fields:
     for needed in ("FLUX", "IVAR", "WAVELENGTH"):
         if needed not in names:
             raise DataError(f"{name} has no column {needed} in its first table.")
+    stated = dict(zip(names, getattr(columns, "units", ()), strict=True))["WAVELENGTH"]
+    if str(stated or "Angstrom").lower().rstrip("s") != "angstrom":
+        raise DataError(
+            f"{name} has wavelengths in '{stated}', LAMOST's are in Angstrom: leave out 'format' "
+            "and name its columns."
+        )
     row = {column: np.ravel(hdu.data[column]) for column in names}
     bad = row["ANDMASK"] != 0 if "ANDMASK" in row else np.zeros(len(row["FLUX"]), bool)
     lengths = {len(row[column]) for column in ("FLUX", "IVAR", "WAVELENGTH")} | {len(bad)}

@@ -140,7 +140,7 @@ class ImageFiles(ObjectFiles):
             raise DataError(f"{name} is not square ({height} x {width} pixels).")
         return picture
 
-    def _fields(self, name: str) -> Fields:
+    def _fields(self, name: str) -> tuple[Fields, list[str]]:
         picture = self._picture(name)
         planes = dict(zip(picture.bands, picture.planes, strict=True))
         missing = [band for band in self.layout.bands if band not in planes]
@@ -159,7 +159,8 @@ class ImageFiles(ObjectFiles):
         stored, factor = (None, 1.0) if unit is None else image_unit(unit, f"{name}, its unit")
         if stored != self.layout.unit:
             raise DataError(f"{name} is in '{unit or 'no unit'}' where others are not.")
-        return {
+        fields = {
             band: (planes[band].astype(np.float32).ravel() * np.float32(factor))
             for band in self.layout.bands
         }
+        return fields, []

@@ -18,6 +18,10 @@ Fields = dict[str, np.ndarray]
 FileFunction = Callable[[bytes, str], Fields]
 
 
+#: Whether the bytes of a file of some name are of a format.
+Known = Callable[[bytes, str], bool]
+
+
 DatasetFunction = Callable[..., Any]
 
 
@@ -32,10 +36,16 @@ class FileReader:
         the units of the dataset (d, mJy, Angstrom). Raises `DataError` for a file it cannot read.
     units : dict of str to (str or None)
         Fields it gives, and their units.
+    title : str
+        What people call the survey.
+    known_by : callable, optional
+        Says by its content whether a file is of the format; without it none is ever taken for it.
     """
 
     read: FileFunction
     units: Mapping[str, str | None]
+    title: str = ""
+    known_by: Known | None = None
 
 
 @dataclass(frozen=True)
@@ -93,17 +103,23 @@ _CATALOGUES: dict[str, dict[str, Any]] = {}
 
 
 def register_photometry_file(
-    name: str, units: Mapping[str, str | None]
+    name: str,
+    units: Mapping[str, str | None],
+    title: str | None = None,
+    known_by: Known | None = None,
 ) -> Callable[[FileFunction], FileFunction]:
     """Register a reader of light curve files under `name` (see `FileReader`)."""
-    return _register("photometry", name, units)
+    return _register("photometry", name, units, title, known_by)
 
 
 def register_spectrum_file(
-    name: str, units: Mapping[str, str | None]
+    name: str,
+    units: Mapping[str, str | None],
+    title: str | None = None,
+    known_by: Known | None = None,
 ) -> Callable[[FileFunction], FileFunction]:
     """Register a reader of spectrum files under `name` (see `FileReader`)."""
-    return _register("spectrum", name, units)
+    return _register("spectrum", name, units, title, known_by)
 
 
 def register_image_file(
@@ -153,6 +169,17 @@ def file_reader(kind: str, name: str) -> FileReader | None:
     return _FILES.get(kind, {}).get(name)
 
 
+def known_format(kind: str, data: bytes, name: str) -> str | None:
+    """Find the format of a survey of which a file is, by its content; None if it is of none."""
+    _load_all()
+    found = [
+        format
+        for format, reader in _FILES.get(kind, {}).items()
+        if reader.known_by is not None and reader.known_by(data, name)
+    ]
+    return found[0] if len(found) == 1 else None
+
+
 def file_formats(kind: str) -> list[str]:
     """Names of the file formats of a kind that are not plain tables."""
     _load_all()
@@ -178,10 +205,14 @@ def catalogue(name: str) -> dict[str, Any]:
 
 
 def _register(
-    kind: str, name: str, units: Mapping[str, str | None]
+    kind: str,
+    name: str,
+    units: Mapping[str, str | None],
+    title: str | None,
+    known_by: Known | None,
 ) -> Callable[[FileFunction], FileFunction]:
     def decorate(function: FileFunction) -> FileFunction:
-        _FILES[kind][name] = FileReader(function, dict(units))
+        _FILES[kind][name] = FileReader(function, dict(units), title or name, known_by)
         return function
 
     return decorate

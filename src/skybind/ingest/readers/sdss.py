@@ -18,8 +18,27 @@ FLUX_UNIT = "1e-17 erg / (s cm2 Angstrom)"
 IVAR_UNIT = "1e34 s2 cm4 Angstrom2 / erg2"
 
 
+def is_sdss(data: bytes, name: str) -> bool:
+    """Whether a file is a spectrum of SDSS: its header names the telescope, or its table is COADD.
+
+    The columns flux, loglam and ivar alone do not tell in which units they are.
+    """
+    try:
+        with open_fits(data, name) as hdus:
+            telescope = str(hdus[0].header.get("TELESCOP", ""))
+            table = hdus[1] if len(hdus) > 1 else None
+            names = {c.lower() for c in getattr(getattr(table, "columns", None), "names", ())}
+            coadd = table is not None and table.name == "COADD"
+    except DataError:
+        return False
+    return {"flux", "loglam", "ivar"} <= names and (coadd or "SDSS" in telescope.upper())
+
+
 @register_spectrum_file(
-    "sdss", {"wavelength": "Angstrom", "flux": FLUX_UNIT, "ivar": IVAR_UNIT, "mask": None}
+    "sdss",
+    {"wavelength": "Angstrom", "flux": FLUX_UNIT, "ivar": IVAR_UNIT, "mask": None},
+    title="SDSS",
+    known_by=is_sdss,
 )
 def read_sdss(data: bytes, name: str) -> Fields:
     """Read one SDSS spectrum from the bytes of its FITS file, gzipped or not.

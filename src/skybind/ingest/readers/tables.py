@@ -2,7 +2,6 @@
 
 import gzip
 import io
-import re
 import warnings
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -13,10 +12,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
 
 from skybind.errors import ConfigError, DataError
+from skybind.ingest.readers.text import BLANKS, TextOptions, as_utf8, astropy_format, read_text
 from skybind.ingest.readers.values import flat_values, plain_values
 from skybind.words import nearest
 
@@ -33,7 +32,19 @@ SUFFIXES = {
     ".pq": "parquet",
     ".dat": "text",
     ".txt": "text",
+    ".tbl": "text",
+    ".mrt": "text",
 }
+
+
+#: What files of a format begin with, whatever they are called.
+_BEGINNINGS = (
+    (b"SIMPLE  =", "fits"),
+    (b"PAR1", "parquet"),
+    (b"# %ECSV", "ecsv"),
+    (b"<?xml", "votable"),
+    (b"<VOTABLE", "votable"),
+)
 
 
 FORMATS = tuple(dict.fromkeys(SUFFIXES.values()))
@@ -54,6 +65,8 @@ class Table:
         Sentences about rows that could not be read and were left out.
     known : list of str
         Names of all columns of the file, also of those that were left out.
+    notes : list of str
+        What was assumed, in words.
     """
 
     name: str
@@ -61,6 +74,13 @@ class Table:
     units: dict[str, str] = field(default_factory=dict)
     bad_rows: list[str] = field(default_factory=list)
     known: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def told(self) -> list[str]:
+        """Say what was assumed, and which rows were left out, in a few words."""
+        n = len(self.bad_rows)
+        rows = f"{n} rows were left out: {self.bad_rows[0]} ..." if n > 1 else ""
+        return [*self.notes, *([rows] if rows else self.bad_rows)]
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()))) if self.columns else 0
@@ -87,18 +107,35 @@ def read_bytes(path: Path) -> bytes:
         raise DataError(f"{str(path)[:200]} cannot be read: {_first_line(error)}") from error
 
 
-def read_table(
-    data: bytes,
-    name: str,
-    format: str | None = None,
-    *,
-    text: Sequence[str] = (),
-    columns: Sequence[str] | None = None,
-    delimiter: str | None = None,
-    hdu: int | None = None,
-    names: Sequence[str] | None = None,
-    skip_lines: int = 0,
-) -> Table:
+@dataclass(frozen=True)
+class TableOptions:
+    """How a table is read.
+
+    Attributes
+    ----------
+    text : sequence of str
+        Columns to read as text whatever they look like: names ("007" is not 7), classes.
+    columns : sequence of str, optional
+        Leave out all others.
+    delimiter : str, optional
+        Of a text table; found out where it is not given.
+    hdu : int, optional
+        Which extension of a FITS file; the first table by default.
+    names : sequence of str, optional
+        Columns of a text table that has no header.
+    skip_lines : int
+        Leading lines of a text table to leave out.
+    """
+
+    text: Sequence[str] = ()
+    columns: Sequence[str] | None = None
+    delimiter: str | None = None
+    hdu: int | None = None
+    names: Sequence[str] | None = None
+    skip_lines: int = 0
+
+
+def read_table(data: bytes, name: str, format: str | None = None, **options: Any) -> Table:
     """Read a table.
 
     Parameters
@@ -109,18 +146,8 @@ def read_table(
         Its name: gives the format where `format` is None, and stands in messages.
     format : str, optional
         One of `FORMATS`.
-    text : sequence of str
-        Columns to read as text whatever they look like: names ("007" is not 7), classes.
-    columns : sequence of str, optional
-        Leave out all others.
-    delimiter : str, optional
-        Of a CSV; a comma by default.
-    hdu : int, optional
-        Which extension of a FITS file; the first table by default.
-    names : sequence of str, optional
-        Columns of a text table that has no header.
-    skip_lines : int
-        Leading lines of a text table to leave out.
+    **options
+        See `TableOptions`.
 
     Raises
     ------
@@ -129,27 +156,17 @@ def read_table(
     ConfigError
         If the format is not known.
     """
-    format = format or format_of(name)
-    if format not in FORMATS:
+    if format is not None and format not in FORMATS:
         raise ConfigError(f"The format '{format}' is not known: {nearest(format, FORMATS)}")
+    given = TableOptions(**options)
     data = unzipped(data, name)
-    if skip_lines and format in ("csv", "tsv", "text"):
-        data = b"".join(data.splitlines(keepends=True)[skip_lines:])
+    format = format or format_of_content(data, name)
     if not data.strip():
         raise DataError(f"{name} is empty.")
-    readers: dict[str, Callable[[], Table]] = {
-        "csv": lambda: _csv(data, name, text, delimiter or ",", names),
-        "tsv": lambda: _csv(data, name, text, delimiter or "\t", names),
-        "text": lambda: _csv(_commas(data, names is None), name, text, ",", names),
-        "ecsv": lambda: _flattened(_astropy(data, format), name),
-        "votable": lambda: _flattened(_astropy(data, format), name),
-        "fits": lambda: _flattened(_astropy(data, format, hdu), name),
-        "parquet": lambda: _parquet(data, name, columns),
-    }
     with _parsing(name, format):
-        table = readers[format]()
-    if columns is not None:
-        keep = set(columns)
+        table = _READERS[format](data, name, format, given)
+    if given.columns is not None:
+        keep = set(given.columns)
         table.known = table.known or list(table.columns)
         table.columns = {key: v for key, v in table.columns.items() if key in keep} or table.columns
     return table
@@ -168,10 +185,10 @@ def open_table(data: bytes, name: str, text: Sequence[str] = ()) -> Any:
     DataError
         If it cannot be read.
     """
-    format = format_of(name)
+    data = unzipped(data, name)
+    format = format_of_content(data, name)
     if format in ("csv", "tsv", "text"):
         return read_table(data, name, text=text)
-    data = unzipped(data, name)
     with _parsing(name, format):
         if format == "parquet":
             return pq.read_table(pa.BufferReader(data))
@@ -186,6 +203,14 @@ def format_of(name: str) -> str:
             f"The format of {name} cannot be told from its name: give one of {', '.join(FORMATS)}."
         )
     return SUFFIXES[suffix]
+
+
+def format_of_content(data: bytes, name: str) -> str:
+    """Format of a file by what it begins with; where that tells nothing, by its name."""
+    for beginning, format in _BEGINNINGS:
+        if data[:200].lstrip(b"\xef\xbb\xbf \r\n\t").startswith(beginning):
+            return format
+    return format_of(name)
 
 
 def unzipped(data: bytes, name: str) -> bytes:
@@ -217,46 +242,35 @@ def open_fits(data: bytes, name: str) -> Iterator[Any]:
         raise DataError(f"{name} is no readable FITS file: {_first_line(error)}") from error
 
 
-def _csv(
-    data: bytes, name: str, text: Sequence[str], delimiter: str, names: Sequence[str] | None
-) -> Table:
-    bad: list[str] = []
-
-    def skip(row: Any) -> str:
-        number = "" if row.number is None else f"row {row.number}: "
-        counts = f"{row.actual_columns} instead of {row.expected_columns}"
-        bad.append(f"a row has the wrong number of columns ({number}{counts})")
-        return "skip"
-
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError:  # Latin-1 then, in which all bytes mean something
-        data = data.decode("latin-1").encode()
-    table = pcsv.read_csv(
-        io.BytesIO(data),
-        # one block: types are inferred from all rows, and no line is too long for it
-        pcsv.ReadOptions(
-            block_size=min(len(data) + 1024, 2**31 - 1), use_threads=False, column_names=names
+def _text(data: bytes, name: str, format: str, options: TableOptions) -> Table:
+    astropys = None if options.names or options.skip_lines else astropy_format(data)
+    if astropys is not None:
+        return _flattened(_astropy(as_utf8(data), astropys), name)
+    usual = {"csv": ",", "tsv": "\t", "text": BLANKS}[format]
+    found = read_text(
+        data,
+        name,
+        TextOptions(
+            options.text,
+            options.columns,
+            options.delimiter,
+            options.names,
+            options.skip_lines,
+            usual,
         ),
-        pcsv.ParseOptions(delimiter=delimiter, invalid_row_handler=skip),
-        pcsv.ConvertOptions(column_types={column: pa.string() for column in text}),
     )
-    return _from_arrow(table, name, bad)
+    table = _from_arrow(found.table, name, found.bad_rows)
+    table.known, table.units, table.notes = found.known, found.units, found.notes
+    return table
 
 
-def _commas(data: bytes, header: bool) -> bytes:
-    """Turn blank-separated text to CSV; the header may be the last line of a leading comment."""
-    lines = [line.strip() for line in data.splitlines()]
-    lines = [line for line in lines if line]
-    body = [line for line in lines if not line.startswith(b"#")]
-    if header and lines and lines[0].startswith(b"#"):
-        first = next((i for i, line in enumerate(lines) if not line.startswith(b"#")), len(lines))
-        body.insert(0, lines[first - 1].lstrip(b"# "))
-    return b"\n".join(re.sub(rb"[ \t]+", b",", line) for line in body) + b"\n"
+def _binary(data: bytes, name: str, format: str, options: TableOptions) -> Table:
+    return _flattened(_astropy(data, format, options.hdu), name)
 
 
-def _parquet(data: bytes, name: str, columns: Sequence[str] | None) -> Table:
+def _parquet(data: bytes, name: str, format: str, options: TableOptions) -> Table:
     file = pq.ParquetFile(pa.BufferReader(data))
+    columns = options.columns
     wanted = [c for c in file.schema_arrow.names if columns is None or c in columns]
     table = _from_arrow(file.read(wanted or None, use_threads=False), name, [])
     table.known = list(file.schema_arrow.names)
@@ -280,10 +294,10 @@ def _astropy(data: bytes, format: str, hdu: int | None = None) -> Any:
     from astropy.table import Table as AstropyTable
 
     options = {} if hdu is None else {"hdu": hdu}
-    source = data.decode("utf-8") if format == "ecsv" else io.BytesIO(data)
+    named = "ascii.ecsv" if format == "ecsv" else format
+    source = data.decode("utf-8") if named.startswith("ascii") else io.BytesIO(data)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        named = "ascii.ecsv" if format == "ecsv" else format
         return AstropyTable.read(source, format=named, **options)
 
 
@@ -325,3 +339,14 @@ def _first_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
     text = lines[0] if lines else type(error).__name__
     return text[:200].rstrip(". ") + "."
+
+
+_READERS: dict[str, Callable[[bytes, str, str, TableOptions], Table]] = {
+    "csv": _text,
+    "tsv": _text,
+    "text": _text,
+    "ecsv": _binary,
+    "votable": _binary,
+    "fits": _binary,
+    "parquet": _parquet,
+}
