@@ -28,7 +28,7 @@ from skybind.ingest.readers.registry import (
     known_format,
 )
 from skybind.ingest.readers.tables import FORMATS, Table, read_bytes, read_table
-from skybind.ingest.readers.text import is_number
+from skybind.ingest.readers.text_layout import is_number
 from skybind.ingest.readers.values import numbers, texts
 from skybind.ingest.wanted import Fitted, Wanted, fit_fields, in_unit
 from skybind.words import nearest

@@ -10,7 +10,7 @@ import numpy as np
 from skybind.errors import DataError
 from skybind.ingest.readers.registry import Fields, register_catalogue, register_photometry_file
 from skybind.ingest.readers.tables import unzipped
-from skybind.ingest.readers.text import is_number
+from skybind.ingest.readers.text_layout import is_number
 from skybind.ingest.readers.values import numbers
 
 COLUMNS = ("HJD", "MAG", "MAG_ERR", "FLUX", "FLUX_ERR")

@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from skybind.errors import ConfigError, DataError
-from skybind.ingest.readers.text import BLANKS, TextOptions, as_utf8, astropy_format, read_text
+from skybind.ingest.readers.text import as_utf8, astropy_format, read_text
+from skybind.ingest.readers.text_layout import BLANKS, TextOptions
 from skybind.ingest.readers.values import flat_values, plain_values
 from skybind.words import nearest
 
