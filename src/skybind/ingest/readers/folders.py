@@ -14,7 +14,7 @@ from skybind.ingest.fields import typed
 from skybind.ingest.mapping import ObservationSpec
 from skybind.ingest.readers.long import UNKNOWN_OBJECT, Rows, observation_fields
 from skybind.ingest.readers.registry import Fields
-from skybind.ingest.readers.tables import format_of, read_bytes, read_table
+from skybind.ingest.readers.tables import NoColumnError, format_of, read_bytes, read_table
 from skybind.ragged import Ragged
 
 
@@ -60,6 +60,7 @@ class ObjectFiles:
             )
         if any(self.files):
             self._check_format(next(name for name in self.files if name))
+            self._check_files()
         if "{id}" not in spec.pattern:
             # the table of objects promised these files
             lost = [i for i, name in enumerate(wanted) if name and not self.files[i]]
@@ -105,6 +106,25 @@ class ObjectFiles:
         """Stop at once, not file by file, where the format is not known."""
         if self.spec.format is None:
             format_of(name)
+
+    def _check_files(self) -> None:
+        """Stop where no file at all can be read as the mapping says: then the mapping is wrong.
+
+        As a rule the first file can be, and no other is looked at.
+        """
+        first: DataError | None = None
+        files = [name for name in self.files if name]
+        for name in files:
+            try:
+                self._fields(name)
+                return
+            except DataError as error:
+                first = first or error
+        if len(files) > 1 or isinstance(first, NoColumnError):
+            raise ConfigError(
+                f"{self.modality}: no file of {len(files)} in {self.spec.folder} can be read as "
+                f"the mapping says; the first: {first}"
+            )
 
     def _fields(self, name: str) -> tuple[Fields, list[str]]:
         """Read the fields of a file, and sentences about rows of it that were left out."""

@@ -115,6 +115,9 @@ class ImageFiles(ObjectFiles):
     def _check_format(self, name: str) -> None:
         image_reader(name, self.spec.format)
 
+    def _check_files(self) -> None:
+        """Nothing: `_layout` looks for a file that can be read."""
+
     def _layout(self) -> ImageLayout:
         reason = "there is none"
         for name in [name for name in self.files if name][:TRIED]:

@@ -51,6 +51,10 @@ _BEGINNINGS = (
 FORMATS = tuple(dict.fromkeys(SUFFIXES.values()))
 
 
+class NoColumnError(DataError):
+    """A table lacks a column that is asked for."""
+
+
 @dataclass
 class Table:
     """Columns of a table as read: numbers as numpy arrays, text as arrays of objects.
@@ -90,7 +94,7 @@ class Table:
         if column not in self.columns:
             names = [name[:40] for name in self.known or self.columns]
             hint = nearest(column, names[:30]) if names else "it has none."
-            raise DataError(f"{self.name} has no column '{column}': {hint}")
+            raise NoColumnError(f"{self.name} has no column '{column}': {hint}")
         return self.columns[column]
 
 
