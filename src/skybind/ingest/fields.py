@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from skybind.ingest.readers.sentinels import stands_for_missing
 from skybind.ingest.readers.values import numbers, texts
 
 #: Names of columns as surveys write them, in lower case; the first that is there is taken.
@@ -89,16 +90,17 @@ def stated_unit(field: str, column: str, unit: str | None) -> str | None:
     return unit
 
 
-def field_values(field: str, raw: np.ndarray, missing: Sequence[float] = ()) -> np.ndarray:
+def field_values(field: str, raw: np.ndarray, missing: Sequence[str] = ()) -> np.ndarray:
     """Read the values of a field: text of a band, true where a mask is not 0, else numbers.
 
-    Text where a number should be becomes NaN, and so do the numbers `missing`.
+    Text where a number should be becomes NaN, and so does what `missing` names (see
+    `stands_for_missing`); a band that it names becomes "", a mask true.
     """
+    absent = stands_for_missing(raw, missing)
     if field == "band":
-        return texts(raw)
+        return np.where(absent, "", texts(raw))
     values, _ = numbers(raw)
-    for sentinel in missing:
-        values = np.where(values == sentinel, np.nan, values)
+    values = np.where(absent, np.nan, values)
     return ~(values == 0) if field == "mask" else values
 
 
@@ -108,3 +110,9 @@ def typed(field: str, values: np.ndarray) -> np.ndarray:
         return values.astype(object)
     with np.errstate(over="ignore"):  # too large for float32: infinite, so dropped and counted
         return values.astype({"time": np.float64, "mask": bool}.get(field, np.float32), copy=False)
+
+
+def unknown_values(field: str, length: int) -> np.ndarray:
+    """Give the values of a field of which nothing is known: no pixel is masked for that."""
+    fill: object = {"band": "", "mask": False}.get(field, np.nan)
+    return typed(field, np.full(length, fill))

@@ -1,17 +1,26 @@
-"""Flat columns of a table of objects: numbers and positions, and why a row has none."""
+"""Flat columns of a table of objects: numbers, labels and texts, and why a row has none."""
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from skybind.data.units import convert
-from skybind.ingest.readers.values import numbers
+from skybind.ingest.readers.sentinels import is_nothing, stands_for_missing
+from skybind.ingest.readers.values import numbers, texts, with_missing
+from skybind.words import join
 
-_LIMITS = {"ra": (0.0, 360.0), "dec": (-90.0, 90.0)}
+#: The largest number of single precision, in which models read features.
+LARGEST = float(np.finfo(np.float32).max)
+#: Classes that often mean that there is none; kept, and told.
+_DOUBTFUL = frozenset(
+    {"na", "unknown", "unk", "unclassified", "undefined", "missing", "no class", "0",
+     "99", "999", "9999", "-1", "-9", "-99", "-999", "-9999", "-99.0", "-999.0", "-9999.0", "99.99"}
+)  # fmt: skip
 
 
 def catalogue_numbers(
-    raw: np.ndarray, column: str, missing: Sequence[float] = ()
+    raw: np.ndarray, column: str, missing: Sequence[str] = (), *, single: bool = True
 ) -> tuple[np.ndarray, dict[int, str]]:
     """Read numbers of objects.
 
@@ -20,8 +29,10 @@ def catalogue_numbers(
     raw : ndarray, shape (n,)
     column : str
         Its name, for the reasons.
-    missing : sequence of float
-        Numbers that stand for "not known".
+    missing : sequence of str
+        What stands for "not known" (see `stands_for_missing`).
+    single : bool
+        Whether a number beyond single precision (3.4e38) is none.
 
     Returns
     -------
@@ -30,74 +41,91 @@ def catalogue_numbers(
     reasons : dict of int to str
         Rows that hold something that is none.
     """
+    absent = stands_for_missing(raw, missing)
     values, bad = numbers(raw)
+    values = np.where(absent, np.nan, values)
     infinite = np.isinf(values)
+    beyond = ~infinite & (np.abs(values) > LARGEST) if single else np.zeros(len(values), bool)
     reasons = {
         i: f"no number in column '{column}' ('{str(raw[i])[:40]}')"
-        for i in np.flatnonzero(bad).tolist()
+        for i in np.flatnonzero(bad & ~absent).tolist()
     }
     reasons |= dict.fromkeys(
         np.flatnonzero(infinite).tolist(), f"infinite number in column '{column}'"
     )
-    for sentinel in missing:
-        values = np.where(values == sentinel, np.nan, values)
-    return np.where(infinite, np.nan, values), reasons
+    for i in np.flatnonzero(beyond).tolist():
+        reasons[i] = f"a number beyond single precision in column '{column}' ({values[i]:g})"
+    return np.where(infinite | beyond, np.nan, values), reasons
 
 
-def positions(
-    raw: np.ndarray, axis: str, column: str, unit: str, where: str
-) -> tuple[np.ndarray, dict[int, str]]:
-    """Read right ascensions or declinations.
+@dataclass
+class Labels:
+    """Classes of objects.
+
+    Attributes
+    ----------
+    values : ndarray of str, shape (n,)
+        "" where an object has none.
+    notes : list of str
+        What was taken for no class, and what was not though it looks so.
+    """
+
+    values: np.ndarray
+    notes: list[str] = field(default_factory=list)
+
+
+def read_labels(
+    raw: np.ndarray, name: str, missing: Sequence[str] = (), keep: Sequence[str] = ()
+) -> Labels:
+    """Read classes; a word for nothing (NaN, null, None, N/A, --, ?) is no class.
 
     Parameters
     ----------
     raw : ndarray, shape (n,)
-        Numbers, or text like 06:37:15.9.
-    axis : {"ra", "dec"}
-    column : str
-        Its name, for the reasons.
-    unit : str
-    where : str
-        The column, for messages.
+    name : str
+        Of the label, for the notes.
+    missing : sequence of str
+        What else stands for "not known".
+    keep : sequence of str
+        Words for nothing that are classes all the same.
+    """
+    values = np.where(stands_for_missing(raw, missing), "", texts(raw))
+    counts = Counter(values.tolist())
+    nothing = [word for word in counts if word and is_nothing(word) and word not in keep]
+    for word in nothing:
+        values[values == word] = ""
+    n, notes = len(values), []
+    if nothing:
+        listed = join([f"'{word}' {counts[word]:,}" for word in nothing])
+        total = sum(counts[word] for word in nothing)
+        notes.append(
+            f"{total:,} of {n:,} objects have a word for nothing as their {name} ({listed}): they "
+            f"have none; where one is a class, say so ({name}: keep: ['{nothing[0]}'])."
+        )
+    for word in (w for w in counts if w.lower() in _DOUBTFUL and w not in keep):
+        notes.append(
+            f"{counts[word]:,} of {n:,} objects have the {name} '{word}', which is kept as a "
+            f"class: if it means that there is none, say so ({name}: missing: ['{word}'])."
+        )
+    return Labels(values, notes)
+
+
+def read_info(
+    raw: np.ndarray, column: str, missing: Sequence[str] = ()
+) -> tuple[np.ndarray, dict[int, str]]:
+    """Read what is only kept: text stays text, and integers keep all their digits.
 
     Returns
     -------
-    degrees : ndarray of float64, shape (n,)
-        NaN where there is none.
+    values : ndarray, shape (n,)
+        Integers, text or float64.
     reasons : dict of int to str
-        Rows that hold something that is none.
-
-    Raises
-    ------
-    ConfigError
-        If the unit is none of an angle.
+        As of `catalogue_numbers`.
     """
-    values, bad = numbers(raw)
-    if bad.any():
-        values = _sexagesimal(raw, values, bad, unit)
-        bad = bad & np.isnan(values)
-    degrees = values if unit == "deg" else convert(values, unit, "deg", where)
-    if axis == "ra":
-        degrees = np.where((degrees < 0) & (degrees >= -180), degrees + 360, degrees)
-    low, high = _LIMITS[axis]
-    outside = (degrees < low) | (degrees > high)
-    reasons = {
-        i: f"no angle in column '{column}' ('{str(raw[i])[:40]}')"
-        for i in np.flatnonzero(bad).tolist()
-    }
-    for i in np.flatnonzero(outside).tolist():
-        reasons[i] = f"{axis} is out of range ({degrees[i]:g} deg)"
-    return np.where(outside | ~np.isfinite(degrees), np.nan, degrees), reasons
-
-
-def _sexagesimal(raw: np.ndarray, values: np.ndarray, rows: np.ndarray, unit: str) -> np.ndarray:
-    """Angles written like 06:37:15.9, in the unit given; what is none of these stays NaN."""
-    from astropy.coordinates import Angle
-
-    values = values.copy()
-    for i in np.flatnonzero(rows).tolist():
-        try:
-            values[i] = Angle(str(raw[i]), unit=unit).value
-        except Exception:  # astropy has many ways to refuse an angle; the caller notes the row
-            continue
-    return values
+    absent = stands_for_missing(raw, missing)
+    if raw.dtype.kind in "OU":
+        return np.where(absent, "", texts(raw)), {}
+    if raw.dtype.kind in "iu":
+        values = with_missing(raw, absent) if absent.any() else raw
+        return (texts(values) if values.dtype.kind == "O" else values), {}
+    return catalogue_numbers(raw, column, missing, single=False)

@@ -8,7 +8,7 @@ import numpy as np
 from skybind.data.schema import DEC, RA, same_attribute
 from skybind.errors import DataError
 from skybind.ingest.fields import NEEDED, field_values, name_of_objects, stated_unit
-from skybind.ingest.flat import catalogue_numbers, positions
+from skybind.ingest.flat import catalogue_numbers
 from skybind.ingest.frames import Frame
 from skybind.ingest.given_rows import Given, Rows
 from skybind.ingest.lists import Lists
@@ -19,6 +19,7 @@ from skybind.ingest.matching import (
     fold,
     image_bands,
 )
+from skybind.ingest.positions import SEXAGESIMAL, in_parts, positions
 from skybind.ingest.readers.values import numbers, texts
 from skybind.ingest.wanted import Wanted, fit_fields, in_unit
 from skybind.ragged import Ragged
@@ -92,8 +93,14 @@ class _Taking:
             column = next((places[name] for name in usual if name in places), None)
             if column is None:
                 continue
-            unit, where = frame.units.get(column, "deg"), f"{column} of the {frame.name}"
-            values, reasons = positions(frame.flat[column], axis, column, unit, where)
+            raw, unit, where = (
+                frame.flat[column],
+                frame.units.get(column),
+                f"{column} of the {frame.name}",
+            )
+            values, reasons = positions(raw, axis, column, unit, where)
+            if unit is None and axis == RA and in_parts(raw):
+                self.rows.notes.append(f"{self.rows.where}: {SEXAGESIMAL.format(column=column)}")
             if reasons:
                 first = next(iter(reasons.values()))
                 self.rows.notes.append(f"{len(reasons)} rows have no {axis}: {first}.")

@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from skybind.config.load import merge, validate
 from skybind.config.written import read_yaml
-from skybind.data.quantities import Quantity
-from skybind.data.units import convert, parse_unit, stored_unit
+from skybind.data.units import stored_unit
 from skybind.errors import ConfigError
+from skybind.ingest.column import ColumnSpec, PositionSpec, Section
+from skybind.ingest.column_checks import check_columns
 from skybind.ingest.readers.registry import catalogue, file_formats, file_reader
 from skybind.ingest.readers.tables import FORMATS, read_bytes
 from skybind.words import nearest
@@ -21,10 +22,6 @@ STACKS = ("npz", "hdf5", "fits_images")
 
 
 RESERVED = ("object_id", "ra", "dec")
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid")
 
 
 def stack_format(file: str, format: str | None, kind: str) -> str | None:
@@ -40,27 +37,7 @@ def stack_format(file: str, format: str | None, kind: str) -> str | None:
     return "fits_images" if fits and kind == "image" else None
 
 
-class ColumnSpec(_Section):
-    """A column of a file; a bare name stands for `{column: name}`."""
-
-    column: str = Field(description="Name of the column in the file.")
-    unit: str | None = Field(None, description="Its unit; if left out, the one the file states.")
-    description: str = Field("", description="One sentence about it.")
-    quantity: Quantity | None = Field(
-        None, description="What the numbers are, where the name does not tell it."
-    )
-    missing: list[float] = Field(
-        [], description="Numbers that stand for 'not known', such as 99.99 or -9999."
-    )
-    optional: bool = Field(False, description="Leave it out where the file lacks it.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _bare_name(cls, raw: Any) -> Any:
-        return {"column": str(raw)} if isinstance(raw, str | int) else raw
-
-
-class FileSpec(_Section):
+class FileSpec(Section):
     """A file and how it is read."""
 
     file: str | None = Field(None, description="Path, relative to the mapping.")
@@ -89,8 +66,10 @@ class ObjectsSpec(FileSpec):
     file: str = Field(description="Path, relative to the mapping.")
     catalogue: str | None = Field(None, description="A survey whose columns are known: asassn.")
     id: str = Field(description="Column with the name of the object.")
-    ra: ColumnSpec | None = Field(None, description="Right ascension; in degrees by default.")
-    dec: ColumnSpec | None = Field(None, description="Declination; in degrees by default.")
+    ra: PositionSpec | None = Field(
+        None, description="Right ascension; in degrees by default, in hours if like 06:37:15.9."
+    )
+    dec: PositionSpec | None = Field(None, description="Declination; in degrees by default.")
     label: ColumnSpec | None = Field(None, description="Class of the object.")
     labels: dict[str, ColumnSpec] = Field({}, description="More labels, by name.")
     features: dict[str, dict[str, ColumnSpec]] = Field(
@@ -284,7 +263,7 @@ class ImageSpec(ObservationSpec):
         return {}
 
 
-class Mapping(_Section):
+class Mapping(Section):
     """Where a dataset comes from."""
 
     objects: ObjectsSpec
@@ -323,7 +302,7 @@ class Mapping(_Section):
         return self
 
 
-class ReaderMapping(_Section):
+class ReaderMapping(Section):
     """A whole data set in a layout that skybind knows."""
 
     reader: str = Field(description="Name of the reader: astrom3_hub.")
@@ -356,27 +335,5 @@ def load_mapping(path: str | Path) -> Mapping | ReaderMapping:
     if "reader" in raw:
         return validate(ReaderMapping, raw, str(path))
     mapping = validate(Mapping, raw, str(path))
-    _check_units(mapping, str(path))
+    check_columns(mapping, str(path))
     return mapping
-
-
-def _check_units(mapping: Mapping, where: str) -> None:
-    import numpy as np
-
-    for name, (_, _, spec) in mapping.objects.columns().items():
-        if spec.unit is not None:
-            parse_unit(spec.unit, f"{where}: objects, column '{spec.column}' ({name})")
-    for name, position in (("ra", mapping.objects.ra), ("dec", mapping.objects.dec)):
-        if position is not None and position.unit is not None:
-            at = f"{where}: objects, column '{position.column}' ({name})"
-            convert(np.zeros(1), position.unit, "deg", at)
-    for modality, observation in mapping.observations().items():
-        for name, spec in observation.fields().items():
-            at = f"{where}: {modality}, column '{spec.column}' ({name})"
-            unit = observation.declared_unit(name)
-            if unit is None or name in ("band", "mask"):
-                continue
-            parse_unit(unit, at)
-            target = stored_unit(observation.kind, name, unit)
-            if target is not None and target != unit:
-                convert(np.ones(1), unit, target, at)

@@ -1,6 +1,7 @@
 """From survey files to a dataset, as a mapping says."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,9 @@ import numpy as np
 from skybind.data.schema import BASE_COLUMNS, Column
 from skybind.errors import DataError
 from skybind.ingest.build import Chunk, ImportSummary, Plan, Row, build_dataset, quarantine_row
-from skybind.ingest.flat import catalogue_numbers, positions
+from skybind.ingest.column import ColumnSpec, PositionSpec
+from skybind.ingest.flat import catalogue_numbers, read_info, read_labels
 from skybind.ingest.mapping import (
-    ColumnSpec,
     ImageSpec,
     Mapping,
     ObservationSpec,
@@ -20,6 +21,7 @@ from skybind.ingest.mapping import (
     ReaderMapping,
     load_mapping,
 )
+from skybind.ingest.positions import SEXAGESIMAL, in_parts, joined_parts, positions
 from skybind.ingest.readers.folders import ObjectFiles, pattern_columns
 from skybind.ingest.readers.long import LongTable
 from skybind.ingest.readers.pictures import ImageFiles
@@ -121,7 +123,8 @@ class _Import:
         self.quarantine: list[Row] = []
         self.flat: dict[str, np.ndarray] = {}
         self.schema: dict[str, Column] = {}
-        self.notes: list[str] = []
+        self.notes: list[str] = []  # of the data: a part of their provenance
+        self.told: list[str] = []  # of the import
         self._read_objects()
         self.observations = {
             name: self._source(name, spec) for name, spec in mapping.observations().items()
@@ -148,7 +151,7 @@ class _Import:
             provenance=" ".join([self.mapping.provenance, *self.notes]).strip(),
             simulated=self.mapping.simulated,
             quarantine=self.quarantine,
-            notes=self.notes,
+            notes=self.notes + self.told,
             features=[
                 name
                 for name, spec in self.mapping.observations().items()
@@ -194,6 +197,7 @@ class _Import:
                 self.notes.append(DISPLAY.format(name=name))
             return Column(
                 "observation",
+                description=_described(spec),
                 modality=spec.kind,
                 fields=layout.fields,
                 attributes=layout.attributes,
@@ -201,12 +205,16 @@ class _Import:
         fields = spec.units()
         if spec.kind == "spectrum":
             fields["mask"] = None  # the cleaning always says which pixels are bad
-        return Column("observation", modality=spec.kind, fields=fields)
+        return Column(
+            "observation", description=_described(spec), modality=spec.kind, fields=fields
+        )
 
     def _read_objects(self) -> None:
         spec = self.mapping.objects
         text = [spec.id]
         text += [c.column for role, _, c in spec.columns().values() if role == "label"]
+        for position in (spec.ra, spec.dec):
+            text += position.columns if position is not None else []  # -00 keeps its sign
         for observation in self.mapping.observations().values():
             text += pattern_columns(observation.pattern) if observation.pattern else []
         self.objects = read_table(
@@ -224,17 +232,25 @@ class _Import:
         self.flat["object_id"] = names[self.kept]
         for name, position in (("ra", spec.ra), ("dec", spec.dec)):
             self.schema[name] = BASE_COLUMNS[name]
-            if position is None:
+            if position is not None and position.description:
+                self.schema[name] = replace(BASE_COLUMNS[name], description=position.description)
+            if position is None or self._lacks(position):
                 self.flat[name] = np.full(len(self.kept), np.nan)
             else:
                 self.flat[name] = self._position(name, position)
         for name, (role, modality, column) in spec.columns().items():
-            if column.optional and column.column not in self.objects.columns:
+            if self._lacks(column):
                 continue
             unit = column.unit or self.objects.units.get(column.column)
             said = {"quantity": column.quantity} if column.quantity is not None else {}
             self.schema[name] = Column(role, unit, column.description, modality, attributes=said)
             self.flat[name] = self._flat(name, role, modality, column)
+
+    def _lacks(self, spec: ColumnSpec) -> bool:
+        """Whether a column is left out: the file lacks it, and may."""
+        named = spec.columns if isinstance(spec, PositionSpec) else []
+        have = self.objects.columns
+        return spec.optional and any(c not in have for c in named or [spec.column])
 
     def _usable(self, names: np.ndarray) -> np.ndarray:
         """Rows with a name of their own; the others go to the quarantine."""
@@ -251,21 +267,32 @@ class _Import:
             self.quarantine.append(quarantine_row("", file, "objects", reason))
         return np.flatnonzero(keep)
 
-    def _position(self, name: str, spec: ColumnSpec) -> np.ndarray:
-        raw = self.objects[spec.column][self.kept]
-        unit = spec.unit or self.objects.units.get(spec.column) or "deg"
+    def _position(self, name: str, spec: PositionSpec) -> np.ndarray:
+        if spec.columns:
+            for column in (*spec.columns, *([spec.sign] if spec.sign else [])):
+                self.objects[column]  # all at once, so that what is lacking is named
+            parts = [self.objects[column][self.kept] for column in spec.columns]
+            sign = None if spec.sign is None else self.objects[spec.sign][self.kept]
+            raw, stated = joined_parts(parts, sign), None
+        else:
+            raw = self.objects[spec.column][self.kept]
+            stated = self.objects.units.get(spec.column)
+        unit = spec.unit or stated
         where = f"{self.objects.name}, column '{spec.column}' ({name})"
-        degrees, reasons = positions(raw, name, spec.column, unit, where)
+        degrees, reasons = positions(raw, name, spec.column, unit, where, spec.missing)
+        if unit is None and name == "ra" and not spec.columns and in_parts(raw):
+            self.told.append(f"ra: {SEXAGESIMAL.format(column=spec.column)}")
         self._note(reasons, name)
         return degrees
 
     def _flat(self, name: str, role: str, modality: str | None, spec: ColumnSpec) -> np.ndarray:
         raw = self.objects[spec.column][self.kept]
         if role == "label":
-            return texts(raw)
-        if role == "info" and raw.dtype.kind in "OUiu":
-            return raw if raw.dtype.kind in "iu" else texts(raw)  # long integers keep their digits
-        values, reasons = catalogue_numbers(raw, spec.column, spec.missing)
+            labels = read_labels(raw, name, spec.missing, spec.keep)
+            self.told += labels.notes
+            return labels.values
+        read = read_info if role == "info" else catalogue_numbers
+        values, reasons = read(raw, spec.column, spec.missing)
         self._note(reasons, modality or role)
         return values
 
@@ -274,6 +301,12 @@ class _Import:
             quarantine_row(self.flat["object_id"][i], self.mapping.objects.file, modality, reason)
             for i, reason in reasons.items()
         ]
+
+
+def _described(spec: ObservationSpec) -> str:
+    """What the mapping says of the fields of an observation, in one line."""
+    said = {name: column.description.rstrip(".") for name, column in spec.fields().items()}
+    return "; ".join(f"{name}: {text}" for name, text in said.items() if text)
 
 
 def _chunks(n: int, size: int) -> Iterator[np.ndarray]:

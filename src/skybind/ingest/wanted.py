@@ -9,7 +9,7 @@ import numpy as np
 from skybind.data.schema import DatasetSchema
 from skybind.data.units import convert, image_unit, parse_unit
 from skybind.errors import ConfigError, DataError
-from skybind.ingest.fields import missing_fields, typed
+from skybind.ingest.fields import missing_fields, typed, unknown_values
 from skybind.ingest.readers.registry import Fields
 from skybind.modalities.cleaning import flux_err_to_ivar, ivar_to_flux_err, magnitude_to_flux
 from skybind.modalities.computed import is_computed, same_definition
@@ -141,7 +141,7 @@ def fit_fields(fields: Fields, units: Units, wanted: Wanted, where: str) -> Fitt
     assumed, missing = [], []
     for name, target in targets.items():
         if name not in have:
-            made[name] = _unknown(name, length)
+            made[name] = unknown_values(name, length)
             missing.append(name)
             continue
         unit = stated[name]
@@ -266,8 +266,3 @@ def _check_bands(have: Fields, targets: dict[str, str | None], where: str) -> No
             f"{where} lacks the band {missing[0]} (it has {', '.join(have)}; the model reads "
             f"{', '.join(targets)})."
         )
-
-
-def _unknown(name: str, length: int) -> np.ndarray:
-    fill: Any = {"band": "", "mask": False}.get(name, np.nan)
-    return typed(name, np.full(length, fill))

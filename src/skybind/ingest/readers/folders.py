@@ -139,13 +139,7 @@ class ObjectFiles:
             text=band,
             **self.spec.table_options(),
         )
-        fields = observation_fields(table, self.spec)
-        length = len(table)
-        filled = {
-            field: fields.get(field, np.full(length, np.nan, np.float32))
-            for field in self.spec.units()
-        }
-        return filled, table.bad_rows
+        return observation_fields(table, self.spec), table.bad_rows
 
     def _list(self) -> set[str]:
         if zipfile.is_zipfile(self.path) if self.path.is_file() else False:

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from skybind.data.units import convert, stored_unit
 from skybind.errors import ConfigError, DataError
-from skybind.ingest.fields import field_values, typed
+from skybind.ingest.fields import field_values, typed, unknown_values
 from skybind.ingest.mapping import ObservationSpec
 from skybind.ingest.readers.registry import Fields
 from skybind.ingest.readers.tables import Table, read_bytes, read_table
@@ -114,6 +114,7 @@ def observation_fields(table: Table, spec: ObservationSpec) -> Fields:
     fields: Fields = {}
     for name, column in spec.fields().items():
         if column.optional and column.column not in table.columns:
+            fields[name] = unknown_values(name, len(table))
             continue
         values = field_values(name, table[column.column], column.missing)
         if name in ("band", "mask"):

@@ -17,6 +17,7 @@ from skybind.ingest.mapping import ImageSpec, ObservationSpec, stack_format
 from skybind.ingest.readers.fits_image import bands_of, pixel_scale
 from skybind.ingest.readers.long import UNKNOWN_OBJECT, Rows, observation_fields
 from skybind.ingest.readers.pictures import ImageLayout, layout_of
+from skybind.ingest.readers.sentinels import stands_for_missing
 from skybind.ingest.readers.tables import Table
 from skybind.ingest.readers.values import texts
 from skybind.ragged import Ragged
@@ -198,6 +199,8 @@ class ImageStack(Stack):
             images = images[:, None]
         planes = np.moveaxis(images, axis, 0)
         lengths = np.where(present, planes.shape[2] * planes.shape[3], 0)
+        assert self.mapped.array is not None
+        planes = np.where(stands_for_missing(planes, self.mapped.array.missing), np.nan, planes)
         fields = {
             band: planes[self.file_bands.index(band)].astype(np.float32).ravel()
             * np.float32(self.factor)

@@ -6,11 +6,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from skybind.ingest.readers.sentinels import is_nothing
+
 
 def numbers(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Turn a column to float64; second, which entries held text that is no number (now NaN).
 
-    Dates become Julian dates [d].
+    Dates become Julian dates [d]. A word for nothing (`is_nothing`) is no fault.
     """
     if values.dtype.kind == "M":
         return julian_dates(values), np.zeros(len(values), bool)
@@ -23,7 +25,7 @@ def numbers(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         try:
             result[i] = float(entry)
         except (TypeError, ValueError):
-            bad[i] = True
+            bad[i] = not is_nothing(str(entry))
     return result, bad
 
 
@@ -52,7 +54,7 @@ def flat_values(values: pa.ChunkedArray) -> np.ndarray:
         values = pc.cast(values, values.type.value_type)
     if pa.types.is_integer(values.type) and values.null_count:
         whole = pc.fill_null(values, 0).to_numpy()
-        return _with_missing(whole, values.is_null().to_numpy())
+        return with_missing(whole, values.is_null().to_numpy())
     if pa.types.is_floating(values.type) or pa.types.is_integer(values.type):
         return values.to_numpy()
     if pa.types.is_timestamp(values.type) or pa.types.is_date(values.type):
@@ -77,13 +79,13 @@ def plain_values(values: Any) -> np.ndarray:
     mask = np.asarray(getattr(values, "mask", False))
     if mask.any():
         if array.dtype.kind in "iu" and array.ndim == 1:
-            return _with_missing(array, mask)
+            return with_missing(array, mask)
         numeric = array.dtype.kind in "fiub"
         array = np.where(mask, np.nan if numeric else "", array)
     return array.astype(array.dtype.newbyteorder("=")) if array.dtype.kind in "fiu" else array
 
 
-def _with_missing(integers: np.ndarray, missing: np.ndarray) -> np.ndarray:
+def with_missing(integers: np.ndarray, missing: np.ndarray) -> np.ndarray:
     """Integers of which some are missing: as floats, or as objects where these lose digits."""
     known = integers[~missing]
     if not len(known) or max(abs(int(known.min())), abs(int(known.max()))) < 2**53:
