@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from skybind.data.dataset import Dataset
     from skybind.embeddings.store import Embeddings
     from skybind.errors import ConfigError, DataError, LeakError, ModelError, SkybindError
+    from skybind.ingest.catalogues import Catalogue
+    from skybind.ingest.crossmatch import crossmatch
     from skybind.lightcurves.stored import compute_features
     from skybind.progress import set_verbosity
     from skybind.simulate.write import write_galaxies as simulate_galaxies
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 #: Public name -> module, and its name there if it is another.
 _PLACES = {
+    "Catalogue": "skybind.ingest.catalogues",
     "Config": "skybind.config.schema",
     "ConfigError": "skybind.errors",
     "DataError": "skybind.errors",
@@ -38,6 +41,7 @@ _PLACES = {
     "Run": "skybind.api",
     "SkybindError": "skybind.errors",
     "compute_features": "skybind.lightcurves.stored",
+    "crossmatch": "skybind.ingest.crossmatch",
     "import_survey": "skybind.api",
     "load": "skybind.api",
     "load_config": "skybind.config.load",
@@ -47,6 +51,7 @@ _PLACES = {
 }
 
 __all__ = [
+    "Catalogue",
     "Config",
     "ConfigError",
     "DataError",
@@ -60,6 +65,7 @@ __all__ = [
     "SkybindError",
     "__version__",
     "compute_features",
+    "crossmatch",
     "import_survey",
     "load",
     "load_config",

@@ -5,10 +5,12 @@ from typing import Annotated
 
 import typer
 
+from skybind.cli import crossmatch
 from skybind.cli.options import Commands, Processes, print_rich, read_fractions, read_pairs
 from skybind.errors import SkybindError
 
 app = Commands(help="Make datasets, look into them, check and split them.", no_args_is_help=True)
+app.add_typer(crossmatch.app)
 
 
 @app.command("import")

@@ -38,6 +38,14 @@ NEEDED = {
 WORDS = {"photometry": "light curve", "spectrum": "spectrum", "image": "image"}
 #: Names of the column with the names of the objects.
 OBJECTS = ("object_id", "id", "name", "source_id", "objid", "obj_id", "star_id")
+#: Columns of right ascension and declination, in lower case; the first pair that is there is taken.
+POSITIONS = (
+    ("ra", "dec"), ("ra", "decl"), ("raj2000", "dej2000"), ("raj2000", "decj2000"),
+    ("_raj2000", "_dej2000"), ("ra_icrs", "de_icrs"), ("ra_icrs", "dec_icrs"),
+    ("ra_deg", "dec_deg"), ("radeg", "dedeg"), ("radeg", "decdeg"), ("_ra", "_de"),
+    ("ra_j2000", "dec_j2000"), ("alpha_j2000", "delta_j2000"), ("target_ra", "target_dec"),
+    ("meanra", "meandec"), ("ramean", "decmean"), ("right_ascension", "declination"),
+)  # fmt: skip
 _ERROR_ONLY = ("error", "err", "e", "sigma", "uncertainty")
 
 
@@ -81,6 +89,13 @@ def name_of_objects(columns: Iterable[str]) -> str | None:
     """Find the column with the names of the objects."""
     places = {column.lower(): column for column in reversed(list(columns))}
     return next((places[name] for name in OBJECTS if name in places), None)
+
+
+def find_position(columns: Iterable[str]) -> tuple[str, str] | None:
+    """Find the columns of right ascension and declination by the names that are usual."""
+    places = {column.lower(): column for column in reversed(list(columns))}
+    found = next((pair for pair in POSITIONS if all(name in places for name in pair)), None)
+    return None if found is None else (places[found[0]], places[found[1]])
 
 
 def stated_unit(field: str, column: str, unit: str | None) -> str | None:

@@ -55,7 +55,7 @@ def take_file(
         except FileError as error:
             single = error
     try:
-        return take_frame(_frame_of_file(path), wanted, units)
+        return take_frame(frame_of_file(path), wanted, units)
     except DataError as error:
         raise (single or error) from None
 
@@ -104,9 +104,22 @@ def _observations(rows: Rows, wanted: Wanted, contents: Mapping[int, Content], n
     rows.observations(wanted, Ragged(flat, np.cumsum(lengths), present), units)
 
 
-def _frame_of_file(path: Path) -> Frame:
-    text = [form(name) for name in OBJECTS for form in (str.lower, str.upper, str.capitalize)]
-    table = open_table(read_bytes(path), path.name, text)
+def frame_of_file(path: Path, text: Sequence[str] = ()) -> Frame:
+    """Read a table with one row an object.
+
+    Parameters
+    ----------
+    path : Path
+    text : sequence of str
+        Columns to read as text, besides those that are usual for names.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read.
+    """
+    usual = [form(name) for name in OBJECTS for form in (str.lower, str.upper, str.capitalize)]
+    table = open_table(read_bytes(path), path.name, [*usual, *text])
     frame = frame_of(table)
     if frame is None:  # flat columns of a text file
         notes = [f"{path.name}: {note}." for note in table.told()]

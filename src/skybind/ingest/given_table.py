@@ -7,7 +7,7 @@ import numpy as np
 
 from skybind.data.schema import DEC, RA, same_attribute
 from skybind.errors import DataError
-from skybind.ingest.fields import NEEDED, field_values, name_of_objects, stated_unit
+from skybind.ingest.fields import NEEDED, field_values, find_position, name_of_objects, stated_unit
 from skybind.ingest.flat import catalogue_numbers
 from skybind.ingest.frames import Frame
 from skybind.ingest.given_rows import Given, Rows
@@ -24,8 +24,6 @@ from skybind.ingest.readers.values import numbers, texts
 from skybind.ingest.wanted import Wanted, fit_fields, in_unit
 from skybind.ragged import Ragged
 from skybind.words import join, nearest
-
-_POSITIONS = {RA: ("ra", "raj2000", "ra_deg"), DEC: ("dec", "dej2000", "decj2000", "dec_deg")}
 
 
 def take_frame(
@@ -88,11 +86,7 @@ class _Taking:
 
     def _positions(self) -> None:
         frame = self.frame
-        places = {name.lower(): name for name in reversed(list(frame.flat))}
-        for axis, usual in _POSITIONS.items():
-            column = next((places[name] for name in usual if name in places), None)
-            if column is None:
-                continue
+        for axis, column in zip((RA, DEC), find_position(frame.flat) or (), strict=False):
             raw, unit, where = (
                 frame.flat[column],
                 frame.units.get(column),

@@ -1,0 +1,374 @@
+"""Cross-matching two catalogues by position."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pyarrow as pa
+
+from skybind.data.sky import ARCSEC, NEARLY, Judged, judge, pairs_within, shifted, tree_of
+from skybind.errors import ConfigError
+from skybind.ingest.catalogues import Places, read_catalogue
+from skybind.progress import step
+from skybind.tables import check_ending, to_astropy, write_table
+
+if TYPE_CHECKING:
+    from astropy.table import Table
+
+#: Of the estimate of matches by chance: directions, usual distance [arcsec], least distance in
+#: radii, largest as a share of the field, and objects that are shifted at most.
+DIRECTIONS, DISTANCE, LEAST_RADII, FIELD_SHARE, MOST_SHIFTED = 8, 60.0, 5.0, 0.1, 100_000
+
+CLEAR, SEVERAL, SECOND = "clear", "several", "second"
+TAKEN, NONE, NO_POSITION = "taken", "none", "no position"
+#: What each status of an object means, for people.
+MEANINGS = {
+    CLEAR: "one candidate, and no other nearly as near",
+    SEVERAL: "more than one candidate within the radius, around either of the two",
+    SECOND: f"one candidate, but another beyond the radius within {NEARLY:g} times its separation",
+    TAKEN: "its nearest candidate is nearer to another object",
+    NONE: "nothing within the radius",
+    NO_POSITION: "no position",
+}
+
+
+@dataclass(frozen=True)
+class Chance:
+    """How many pairs would be there if the two catalogues had nothing to do with each other.
+
+    Attributes
+    ----------
+    expected, error : float
+        Mean over the shifts, and its standard error.
+    distance : float
+        By how much A was shifted [arcsec].
+    directions : int
+    """
+
+    expected: float
+    error: float
+    distance: float
+    directions: int = DIRECTIONS
+
+    def __str__(self) -> str:
+        far = f"{self.distance / 60:.3g} arcmin" if self.distance >= 60 else f"{self.distance:.3g}″"
+        return (
+            f"By chance one would expect {self.expected:,.1f} ± {self.error:,.1f} pairs (A shifted "
+            f"by {far} in {self.directions} directions)."
+        )
+
+
+@dataclass(repr=False)
+class Crossmatch:
+    """What a cross-match found: one row a pair, in the order of A.
+
+    Attributes
+    ----------
+    a, b : Places
+        The two catalogues.
+    radius : float
+        [arcsec].
+    epoch : float or None
+        That A and B were moved to [Julian yr]; None if nothing was moved.
+    row_a, row_b : ndarray of int, shape (r,)
+        Rows of the two catalogues; -1 where B has none.
+    separation, second : ndarray, shape (r,)
+        Of the pair, and of the nearest other neighbour of either (NaN for none within 1.5 times
+        the radius) [arcsec].
+    candidates_a, candidates_b : ndarray of int, shape (r,)
+        Objects of B within the radius around the object of A, and of A around that of B.
+    status : ndarray of str, shape (r,)
+        See `MEANINGS`.
+    unmatched_b : int
+        Objects of B with a position in no pair.
+    chance : Chance or None
+        None where the field is too small for an estimate.
+    notes : list of str
+        Sentences for the reader.
+    """
+
+    a: Places
+    b: Places
+    radius: float
+    epoch: float | None
+    row_a: np.ndarray
+    row_b: np.ndarray
+    separation: np.ndarray
+    second: np.ndarray
+    candidates_a: np.ndarray
+    candidates_b: np.ndarray
+    status: np.ndarray
+    counts: dict[str, int]
+    unmatched_b: int
+    chance: Chance | None
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def n_pairs(self) -> int:
+        """Pairs."""
+        return int((self.row_b >= 0).sum())
+
+    @property
+    def table(self) -> "Table":
+        """The pairs as a table of astropy."""
+        return to_astropy(self.to_arrow())
+
+    def to_arrow(self) -> pa.Table:
+        """Give the pairs as an Arrow table; without a pair, its columns are null."""
+        alone = self.row_b < 0
+        other = np.where(alone, 0, self.row_b)
+        columns: list[tuple[str, pa.Array, str | None, str]] = [
+            ("a_id", pa.array(self.a.object_id[self.row_a].tolist(), pa.string()), None,
+             "Name in A"),
+            ("b_id", pa.array(self.b.object_id[other].tolist(), pa.string(), mask=alone), None,
+             "Name in B"),
+            ("separation", pa.array(self.separation, mask=alone), "arcsec",
+             "Along the great circle"),
+            ("candidates_a", pa.array(self.candidates_a), None,
+             "Objects of B within the radius around the object of A"),
+            ("candidates_b", pa.array(self.candidates_b, mask=alone), None,
+             "Objects of A within the radius around the object of B"),
+            ("second_separation", pa.array(self.second, mask=np.isnan(self.second)), "arcsec",
+             "Of the nearest other neighbour of either"),
+            ("status", pa.array(self.status.tolist(), pa.string()), None,
+             "clear, or why the pair is doubtful or missing"),
+        ]  # fmt: skip
+        fields = [
+            pa.field(
+                name,
+                array.type,
+                metadata={"description": text} | ({"unit": unit} if unit else {}),
+            )
+            for name, array, unit, text in columns
+        ]
+        return pa.Table.from_arrays([array for _, array, *_ in columns], schema=pa.schema(fields))
+
+    def sentences(self) -> list[str]:
+        """Say what was found."""
+        known_a, known_b = len(self.a.known), len(self.b.known)
+        found = (
+            f"{self.n_pairs:,} pairs within {self.radius:g} arcsec of {known_a:,} objects of "
+            f"{self.a.name} and {known_b:,} of {self.b.name}; {self.unmatched_b:,} of B in none."
+        )
+        moved = [] if self.epoch is None else [f"Positions are compared at {self.epoch:g}."]
+        counted = [f"  {self.counts[key]:,} {key}: {MEANINGS[key]}" for key in MEANINGS
+                   if self.counts.get(key)]  # fmt: skip
+        small = (
+            "The field is too small for this radius to estimate the matches by chance."
+            if self.chance is None
+            else str(self.chance)
+        )
+        return [found, *counted, small, *moved, *self.notes]
+
+    def __repr__(self) -> str:
+        return "\n".join(["<Crossmatch>", *self.sentences(), str(self.table)])
+
+    def _repr_html_(self) -> str:
+        import html
+
+        told = "".join(f"<p>{html.escape(text)}</p>" for text in self.sentences())
+        return told + str(self.table._repr_html_())
+
+
+def crossmatch(
+    a: Any,
+    b: Any,
+    radius: float = 1.0,
+    *,
+    all_pairs: bool = False,
+    keep: Literal["pairs", "all"] = "pairs",
+    epoch: float | None = None,
+    out: str | Path | None = None,
+) -> Crossmatch:
+    """Match two catalogues by position.
+
+    By default one to one: a pair is two objects each of which is the other's nearest, so that no
+    object is in two pairs, and swapping A and B changes nothing. Where a proper motion is given,
+    the positions that have one are moved to the common epoch first.
+
+    Parameters
+    ----------
+    a, b : Catalogue, str, Path, Dataset or table
+        A file, a dataset or its folder, or a table in memory; as a `Catalogue` with the names of
+        its columns, proper motions and epoch.
+    radius : float
+        Largest separation [arcsec].
+    all_pairs : bool
+        Give every pair within the radius.
+    keep : {"pairs", "all"}
+        Whether objects of A without a pair stay in the table, with their status.
+    epoch : float, optional
+        Compare the positions then [Julian yr]. By default at the epoch of the catalogue without
+        proper motions; if both have them, at that of B.
+    out : str or Path, optional
+        Write the table there: .parquet, .csv, .vot, .ecsv or .fits.
+
+    Returns
+    -------
+    Crossmatch
+
+    Raises
+    ------
+    DataError
+        If a catalogue cannot be read or has no positions, or there are too many pairs.
+    ConfigError
+        If an option does not fit.
+    """
+    if not 0 < radius <= 3600:
+        raise ConfigError(f"The radius is {radius:g} arcsec: give one above 0 and up to 3600.")
+    if keep not in ("pairs", "all"):
+        raise ConfigError(f"keep is '{keep}': give pairs or all.")
+    if out is not None:
+        check_ending(out)
+    with step("reading the catalogues", told=False):
+        places = read_catalogue(a, "A"), read_catalogue(b, "B")
+    when = common_epoch(*places, epoch)
+    with step("matching", told=False):
+        found = _match(*places, radius, when, all_pairs=all_pairs, keep=keep)
+    if out is not None:
+        write_table(found.to_arrow(), out)
+    return found
+
+
+def common_epoch(a: Places, b: Places, epoch: float | None) -> float | None:
+    """Give the epoch at which positions are compared; None if nothing is moved.
+
+    Raises
+    ------
+    ConfigError
+        If a proper motion has no epoch, or an epoch is asked for that nothing can be moved to.
+    """
+    moving = [one for one in (a, b) if one.pmra is not None]
+    for one in moving:
+        if one.epoch is None:
+            raise ConfigError(f"{one.name} has proper motions but no epoch: give its epoch.")
+    if not moving:
+        if epoch is not None:
+            raise ConfigError("An epoch was asked for, but no catalogue has proper motions given.")
+        if a.epoch != b.epoch and None not in (a.epoch, b.epoch):
+            a.notes.append("The epochs differ, but no proper motions are given: nothing is moved.")
+        return None
+    if epoch is not None:
+        for one in (a, b):
+            if one.pmra is None and isinstance(one.epoch, float) and one.epoch != epoch:
+                one.notes.append(
+                    f"{one.name} is of {one.epoch:g} and has no proper motions: it stays there."
+                )
+        return epoch
+    still = [one for one in (b, a) if one.pmra is None] or [b]
+    target = still[0].epoch
+    if target is None:
+        raise ConfigError(f"The epoch of {still[0].name} is needed to move the other to it.")
+    if isinstance(target, float):
+        return target
+    return float(np.nanmedian(target))  # of a survey over years: the middle of its epochs
+
+
+def _match(
+    a: Places, b: Places, radius: float, epoch: float | None, *, all_pairs: bool, keep: str
+) -> Crossmatch:
+    vectors, others = a.vectors(epoch), b.vectors(epoch)
+    tree = tree_of(others)
+    judged = judge(vectors, tree, radius)
+    chosen = np.ones(len(judged.pairs), bool) if all_pairs else judged.mutual
+    pairs = judged.pairs.take(chosen)
+    status = np.where(judged.several, SEVERAL, np.where(judged.near_second, SECOND, CLEAR))[chosen]
+    columns = {
+        "row_a": a.known[pairs.a],
+        "row_b": b.known[pairs.b],
+        "separation": pairs.separation,
+        "second": judged.second[chosen],
+        "candidates_a": judged.candidates_a[chosen],
+        "candidates_b": judged.candidates_b[chosen],
+        "status": status.astype(object),
+    }
+    alone = _alone(a, judged, pairs.a)
+    counts = Counter(columns["status"].tolist()) + Counter(alone["status"].tolist())
+    if keep == "all":
+        columns = {name: np.concatenate([columns[name], alone[name]]) for name in columns}
+        order = np.lexsort((columns["separation"], columns["row_a"]))
+        columns = {name: values[order] for name, values in columns.items()}
+    return Crossmatch(
+        a,
+        b,
+        radius,
+        epoch,
+        **columns,
+        counts=dict(counts),
+        unmatched_b=len(others) - len(np.unique(pairs.b)),
+        chance=estimate_chance(vectors, others, radius, all_pairs),
+        notes=[*a.notes, *b.notes],
+    )
+
+
+def _alone(a: Places, judged: Judged, paired: np.ndarray) -> dict[str, np.ndarray]:
+    """Give the objects of A without a pair, as columns of the result."""
+    candidates = np.zeros(len(a.ra), np.int64)
+    candidates[a.known[judged.pairs.a]] = judged.candidates_a
+    status = np.full(len(a.ra), NO_POSITION, object)
+    status[a.known] = np.where(candidates[a.known] > 0, TAKEN, NONE)
+    rows = np.setdiff1d(np.arange(len(a.ra)), a.known[paired])
+    nothing = np.full(len(rows), np.nan)
+    return {
+        "row_a": rows,
+        "row_b": np.full(len(rows), -1),
+        "separation": nothing,
+        "second": nothing,
+        "candidates_a": candidates[rows],
+        "candidates_b": np.zeros(len(rows), np.int64),
+        "status": status[rows],
+    }
+
+
+def estimate_chance(
+    a: np.ndarray, b: np.ndarray, radius: float, all_pairs: bool = False
+) -> Chance | None:
+    """Estimate how many pairs there would be by chance: those that are left when A is shifted.
+
+    It is what one would find if no object of B belonged to one of A; where most objects have
+    their true partner, fewer of the pairs are by chance. Of fields of a few arcmin it is a little
+    too low, as shifted objects leave the field.
+
+    Parameters
+    ----------
+    a, b : ndarray, shape (n, 3), (m, 3)
+        Unit vectors.
+    radius : float
+        [arcsec].
+    all_pairs : bool
+        Whether all pairs are counted, or those that are each other's nearest.
+
+    Returns
+    -------
+    Chance or None
+        None if the field of B is smaller than 50 radii: a shift that leaves the true partner
+        behind would leave the field too.
+    """
+    distance = min(max(DISTANCE, 4 * LEAST_RADII * radius), FIELD_SHARE * _extent(b))
+    if distance < LEAST_RADII * radius:
+        return None
+    every = -(-len(a) // MOST_SHIFTED)
+    some, tree = a[::every], tree_of(b)
+    count: Callable[[np.ndarray], int] = (
+        (lambda v: len(pairs_within(v, tree, radius)))
+        if all_pairs
+        else (lambda v: int(judge(v, tree, radius).mutual.sum()))
+    )
+    angles = np.arange(DIRECTIONS) * 2 * np.pi / DIRECTIONS
+    found = np.asarray([count(shifted(some, angle, distance)) for angle in angles])
+    found = found * (len(a) / len(some))
+    return Chance(float(found.mean()), float(found.std(ddof=1) / DIRECTIONS**0.5), distance)
+
+
+def _extent(vectors: np.ndarray) -> float:
+    """Largest distance of a position from the middle of all [arcsec]."""
+    if not len(vectors):
+        return 0.0
+    middle = vectors.mean(axis=0)
+    length = float(np.linalg.norm(middle))
+    if length < 0.5:  # over much of the sky
+        return 90 * 3600.0
+    return float(np.arccos(np.clip((vectors @ (middle / length)).min(), -1, 1)) / ARCSEC)
