@@ -1,10 +1,12 @@
 """Units of columns: read, checked and converted with astropy."""
 
+import re
 import warnings
 from typing import Any
 
 import numpy as np
 
+from skybind.data.times import time_system
 from skybind.errors import ConfigError
 
 _TARGETS = {
@@ -18,11 +20,25 @@ _TARGETS = {
 # What surveys write and astropy does not read, or reads as something else
 NANOMAGGY = "nmgy"
 _MAGGIES = {"nanomaggies": "nmgy", "nanomaggie": "nmgy", "maggies": "mgy", "maggie": "mgy"}
-_ALIASES = {"days": "d", "Angstroms": "Angstrom", "angstroms": "Angstrom", "": "1"}
+_ALIASES = {"days": "d", "": "1"}
+_COUNTS = ("adu", "ct", "electron", "ph", "DN")
+# Spellings in headers, and astropy's
+_SPELLINGS = (
+    (re.compile(r"^\s*10\s*(?:\^|\*\*)\s*\(?\s*([-+]?\d+)(?:\s*\))?"), r"1e\1"),
+    (re.compile(r"^1\.?0*E", re.I), "1e"),
+    (re.compile(r"\bergs\b"), "erg"),
+    (re.compile(r"\b(?:Angstroms|angstroms|Ang|ang|AA)(?=\b|\d)"), "Angstrom"),
+    (re.compile(r"(?:\be-|\belectrons|\be-?(?=\s*/\s*s)|\belec)(?=\s|/|$|\.)"), "electron"),
+    (re.compile(r"\b(?:ADUs?|adus)\b"), "adu"),
+    (re.compile(r"\b(?:counts?|cts)\b"), "ct"),
+    (re.compile(r"(?<=/)\s*(?:sec|second)\b"), "s"),
+)
+# A is the ampere to astropy, and never that in a flux
+_FLUX_PER_A = re.compile(r"\bA(?=\b|-1|\^)")
 
 
 def parse_unit(unit: str, where: str) -> Any:
-    """Read a unit.
+    """Read a unit, as astropy spells it or as headers do; a date (`BJD - 2457000`) is in days.
 
     Raises
     ------
@@ -34,7 +50,7 @@ def parse_unit(unit: str, where: str) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return units.Unit(_ALIASES.get(unit, unit))
+            return units.Unit("d" if time_system(unit) else _spelled(unit))
     except (ValueError, TypeError):
         raise ConfigError(
             f"{where}: '{unit}' is not a unit that astropy knows (examples: d, mJy, mag, Angstrom)."
@@ -48,7 +64,8 @@ def convert(values: np.ndarray, unit: str, target: str, where: str) -> np.ndarra
     ----------
     values : ndarray
     unit, target : str
-        In astropy's notation; `dex(Angstrom)` is the decimal logarithm of a wavelength.
+        In astropy's notation; `dex(Angstrom)` is the decimal logarithm of a wavelength. Times in
+        a unit such as `BJD - 2457000` become Julian dates where the target is `d`.
     where : str
         The column, for the message.
 
@@ -61,6 +78,9 @@ def convert(values: np.ndarray, unit: str, target: str, where: str) -> np.ndarra
 
     if unit == "A" and target == "Angstrom":
         unit = target  # A is the ampere to astropy
+    system = time_system(unit) if target == "d" else None
+    if system is not None:
+        return np.asarray(values, float) + system.zero
     source = parse_unit(unit, where)
     if str(source) == target or (str(source), target) == ("mag(AB)", "mag"):
         return values
@@ -91,25 +111,55 @@ def image_unit(unit: str, where: str) -> tuple[str, float]:
         return NANOMAGGY, float(parsed.to(nanomaggy))
     if parsed.is_equivalent(units.Jy):
         return NANOMAGGY, float(parsed.to(units.Jy)) / 3.631e-6
-    counts = [units.Unit(name) for name in ("1", "adu", "ct", "electron", "ph")]
-    if any(
-        parsed.is_equivalent(count) or parsed.is_equivalent(count / units.s) for count in counts
-    ):
+    if parsed.is_equivalent(units.Unit("1")) or is_counts(unit):
         return unit, 1.0
     raise ConfigError(f"{where}: '{unit}' is no unit of flux, such as nmgy, nJy or electron / s.")
+
+
+def is_counts(unit: str | None) -> bool:
+    """Whether a unit is one of counts (electron / s, adu): a flux that is not calibrated."""
+    from astropy import units
+
+    try:
+        parsed = None if unit is None else parse_unit(unit, "")
+    except ConfigError:
+        return False
+    return parsed is not None and any(
+        parsed.is_equivalent(units.Unit(count) / time)
+        for count in _COUNTS
+        for time in (units.Unit("1"), units.s)
+    )
+
+
+def inverse_square(unit: str, where: str) -> str:
+    """Unit of the inverse variance of what has a unit."""
+    return str(parse_unit(unit, where) ** -2)
 
 
 def stored_unit(kind: str, name: str, unit: str | None) -> str | None:
     """Unit in which a field of an observation is kept in a dataset.
 
     Times are kept in d, wavelengths in Angstrom, flux densities of light curves in mJy.
-    A flux without dimension (relative to a mean) and the flux of a spectrum, which is often
-    known up to a factor only, keep their unit.
+    A flux without dimension (relative to a mean), or in counts, and the flux of a spectrum, which
+    is often known up to a factor only, keep their unit.
     """
     if name in ("band", "mask"):
         return None
     if kind == "spectrum" and name != "wavelength":
         return unit
-    if name.startswith("flux") and unit is not None and parse_unit(unit, name).is_equivalent("1"):
-        return unit
+    if name.startswith("flux") and unit is not None:
+        if is_counts(unit):
+            return str(parse_unit(unit, name))
+        if parse_unit(unit, name).is_equivalent("1"):
+            return unit
     return _TARGETS[name]
+
+
+def _spelled(unit: str) -> str:
+    """Give a unit of a header as astropy spells it."""
+    unit = _ALIASES.get(unit, unit)
+    for pattern, right in _SPELLINGS:
+        unit = pattern.sub(right, unit)
+    if re.search(r"\b(?:erg|W)\b", unit):
+        unit = _FLUX_PER_A.sub("Angstrom", unit)
+    return unit

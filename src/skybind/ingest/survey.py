@@ -21,6 +21,7 @@ from skybind.ingest.mapping import (
     ReaderMapping,
     load_mapping,
 )
+from skybind.ingest.observed import unit_notes
 from skybind.ingest.positions import SEXAGESIMAL, in_parts, joined_parts, positions
 from skybind.ingest.readers.folders import ObjectFiles, pattern_columns
 from skybind.ingest.readers.long import LongTable
@@ -30,6 +31,7 @@ from skybind.ingest.readers.stacks import ImageStack, Stack
 from skybind.ingest.readers.tables import read_bytes, read_table
 from skybind.ingest.readers.values import texts
 from skybind.progress import step
+from skybind.words import join
 
 CHUNK = 2048
 
@@ -151,7 +153,7 @@ class _Import:
             provenance=" ".join([self.mapping.provenance, *self.notes]).strip(),
             simulated=self.mapping.simulated,
             quarantine=self.quarantine,
-            notes=self.notes + self.told,
+            notes=self.notes + self.told + self._assumed(),
             features=[
                 name
                 for name, spec in self.mapping.observations().items()
@@ -159,6 +161,21 @@ class _Import:
             ],
             unique=True,
         )
+
+    def _assumed(self) -> list[str]:
+        """Say what is not known of fluxes and times."""
+        kept = {
+            name: source.stored
+            for name, source in self.observations.items()
+            if not isinstance(source, ImageFiles | ImageStack)
+        }
+        said = [told for name, stored in kept.items() for told in unit_notes(name, stored)]
+        dated = {n: s.attributes.get("time_system") for n, s in kept.items() if "time" in s.units}
+        if len(set(dated.values())) > 1:
+            each = join([f"those of {n} in {s or 'days without a zero point'}"
+                         for n, s in dated.items()])  # fmt: skip
+            said.append(f"Times cannot be compared between light curves: {each}.")
+        return said
 
     def _chunk(self, rows: np.ndarray) -> Chunk:
         chunk = Chunk({name: values[rows] for name, values in self.flat.items()}, {})
@@ -202,11 +219,15 @@ class _Import:
                 fields=layout.fields,
                 attributes=layout.attributes,
             )
-        fields = spec.units()
+        fields = dict(source.stored.units)
         if spec.kind == "spectrum":
             fields["mask"] = None  # the cleaning always says which pixels are bad
         return Column(
-            "observation", description=_described(spec), modality=spec.kind, fields=fields
+            "observation",
+            description=_described(spec),
+            modality=spec.kind,
+            fields=fields,
+            attributes=source.stored.attributes,
         )
 
     def _read_objects(self) -> None:

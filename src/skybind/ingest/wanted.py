@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from skybind.data.schema import DatasetSchema
-from skybind.data.units import convert, image_unit, parse_unit
+from skybind.data.units import convert, image_unit, inverse_square, parse_unit
 from skybind.errors import ConfigError, DataError
 from skybind.ingest.fields import missing_fields, typed, unknown_values
 from skybind.ingest.readers.registry import Fields
@@ -132,6 +132,8 @@ def fit_fields(fields: Fields, units: Units, wanted: Wanted, where: str) -> Fitt
         _check_bands(have, targets, where)
     else:
         _check_needed(have, wanted.kind, where)
+    if wanted.kind == "spectrum":
+        _only_known_units(stated, where, notes)
     if wanted.kind == "photometry":
         targets = _one_brightness(have, stated, targets, where, notes)
     elif wanted.kind == "spectrum":
@@ -152,6 +154,11 @@ def fit_fields(fields: Fields, units: Units, wanted: Wanted, where: str) -> Fitt
         at = f"{where}, {name}"
         change = _image_in if wanted.kind == "image" else in_unit
         made[name] = typed(name, change(have[name], unit, target, at))
+    if wanted.kind == "spectrum" and targets["flux"] is None and stated["flux"] is not None:
+        notes.append(
+            f"{where}: the flux is in {stated['flux']}; the model's spectra state no unit, and its "
+            "fluxes are taken as theirs."
+        )
     if assumed:
         as_ = [f"{name} [{targets[name]}]" for name in assumed]
         notes.append(f"{where}: no unit is stated; taken as {join(as_)}.")
@@ -160,6 +167,16 @@ def fit_fields(fields: Fields, units: Units, wanted: Wanted, where: str) -> Fitt
     if "band" in have and "band" not in targets and wanted.kind == "photometry":
         notes.append(f"{where}: the model knows no bands; epochs of all bands are taken as of one.")
     return Fitted(made, targets, notes)
+
+
+def _only_known_units(stated: dict[str, str | None], where: str, notes: list[str]) -> None:
+    """Leave out units that are none, with a note."""
+    for name, unit in stated.items():
+        try:
+            parse_unit(unit or "1", where)
+        except ConfigError:
+            stated[name] = None
+            notes.append(f"{where}: the unit '{unit}' of {name} is not known.")
 
 
 def in_unit(values: np.ndarray, unit: str | None, target: str | None, where: str) -> np.ndarray:
@@ -218,10 +235,9 @@ def _one_brightness(
             "not give."
         )
     names = [name for name in ("magnitude", "magnitude_err") if name in have]
+    of_value = stated.get("magnitude")
     values = [
-        in_unit(
-            have.pop(name), stated.pop(name) or stated.get("magnitude"), "mag", f"{where}, {name}"
-        )
+        in_unit(have.pop(name), stated.pop(name) or of_value, "mag", f"{where}, {name}")
         for name in names
     ]
     for name, flux in zip(("flux", "flux_err"), magnitude_to_flux(*values), strict=False):
@@ -250,7 +266,7 @@ def _one_error(
 
 
 def _inverse_square(unit: str | None, where: str) -> str | None:
-    return None if unit is None else str(parse_unit(unit, where) ** -2)
+    return None if unit is None else inverse_square(unit, where)
 
 
 def _check_needed(have: Fields, kind: str, where: str) -> None:

@@ -12,10 +12,20 @@ import numpy as np
 from skybind.errors import ConfigError, DataError
 from skybind.ingest.fields import typed
 from skybind.ingest.mapping import ObservationSpec
-from skybind.ingest.readers.long import UNKNOWN_OBJECT, Rows, observation_fields
+from skybind.ingest.observed import Stored, observation_fields, settle
+from skybind.ingest.readers.long import UNKNOWN_OBJECT, Rows
 from skybind.ingest.readers.registry import Fields
-from skybind.ingest.readers.tables import NoColumnError, format_of, read_bytes, read_table
+from skybind.ingest.readers.tables import (
+    NoColumnError,
+    Table,
+    format_of,
+    read_bytes,
+    read_table,
+)
 from skybind.ragged import Ragged
+
+#: Files of which one has to be readable, so that it settles what all have in common.
+TRIED = 50
 
 
 class ObjectFiles:
@@ -36,6 +46,8 @@ class ObjectFiles:
     ----------
     quarantine : list of dict
         Files that no object has, and files named in a column that are not there.
+    stored : Stored
+        How the fields are kept; the first file that can be read settles it with the mapping.
     """
 
     def __init__(
@@ -60,6 +72,8 @@ class ObjectFiles:
             )
         if any(self.files):
             self._check_format(next(name for name in self.files if name))
+        self.stored = self._settle()
+        if any(self.files):
             self._check_files()
         if "{id}" not in spec.pattern:
             # the table of objects promised these files
@@ -128,18 +142,28 @@ class ObjectFiles:
 
     def _fields(self, name: str) -> tuple[Fields, list[str]]:
         """Read the fields of a file, and sentences about rows of it that were left out."""
-        data = self._bytes(name)
         reader = self.spec.reader
         if reader is not None:
-            return {field: typed(field, v) for field, v in reader.read(data, name).items()}, []
+            read = reader.read(self._bytes(name), name)
+            return {field: typed(field, v) for field, v in read.items()}, []
+        table = self._table(name)
+        return observation_fields(table, self.spec, self.stored), table.bad_rows
+
+    def _table(self, name: str) -> Table:
+        """Read a file that is a table."""
         band = [self.spec.fields()["band"].column] if "band" in self.spec.fields() else []
-        table = read_table(
-            data,
-            name,
-            text=band,
-            **self.spec.table_options(),
-        )
-        return observation_fields(table, self.spec), table.bad_rows
+        options = self.spec.table_options()
+        return read_table(self._bytes(name), name, text=band, **options)
+
+    def _settle(self) -> Stored:
+        """Settle how the fields are kept, by the mapping and the first file that can be read."""
+        if self.spec.reader is None and self.spec.kind != "image":
+            for name in [name for name in self.files if name][:TRIED]:
+                try:
+                    return settle(self.spec, self._table(name))
+                except DataError:
+                    continue
+        return settle(self.spec)
 
     def _list(self) -> set[str]:
         if zipfile.is_zipfile(self.path) if self.path.is_file() else False:

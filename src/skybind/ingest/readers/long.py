@@ -6,23 +6,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from skybind.data.units import convert, stored_unit
-from skybind.errors import ConfigError, DataError
-from skybind.ingest.fields import field_values, typed, unknown_values
 from skybind.ingest.mapping import ObservationSpec
-from skybind.ingest.readers.registry import Fields
-from skybind.ingest.readers.tables import Table, read_bytes, read_table
+from skybind.ingest.observed import Stored, observation_fields, settle
+from skybind.ingest.readers.tables import read_bytes, read_table
 from skybind.ingest.readers.values import texts
 from skybind.ragged import Ragged
 
 UNKNOWN_OBJECT = "no such object in the table of objects"
-
-
-# Fields that mean nothing without a unit, and the usual one
-EXAMPLE_UNITS = {
-    "photometry": {"time": "d", "flux": "mJy", "magnitude": "mag"},
-    "spectrum": {"wavelength": "Angstrom"},
-}
 
 
 Rows = list[dict[str, str]]
@@ -30,7 +20,7 @@ Rows = list[dict[str, str]]
 
 def read_long(
     spec: ObservationSpec, base: Path, modality: str, object_id: np.ndarray
-) -> tuple[Ragged, Rows]:
+) -> tuple[Ragged, Rows, Stored]:
     """Read a long table whole and give every object its rows, in the table's order.
 
     Parameters
@@ -48,6 +38,8 @@ def read_long(
         Of n objects; one without any row is absent.
     quarantine : list of dict
         Ids that no object has, and rows that could not be read.
+    stored : Stored
+        How the fields are kept.
     """
     assert spec.file is not None
     assert spec.id is not None
@@ -61,7 +53,8 @@ def read_long(
         **spec.table_options(),
     )
     names = pa.array(texts(table[spec.id]).tolist(), pa.string())
-    fields = observation_fields(table, spec)
+    stored = settle(spec, table)
+    fields = observation_fields(table, spec, stored)
     place = pc.index_in(names, value_set=pa.array(object_id.tolist(), pa.string()))
     owner = place.fill_null(-1).to_numpy().astype(np.int64)
     quarantine = [_row("", spec.file, modality, sentence) for sentence in table.bad_rows]
@@ -74,7 +67,7 @@ def read_long(
     counts = np.bincount(owner[order], minlength=len(object_id))
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     flat = {name: values[order] for name, values in fields.items()}
-    return Ragged(flat, offsets, counts > 0), quarantine
+    return Ragged(flat, offsets, counts > 0), quarantine, stored
 
 
 class LongTable:
@@ -84,13 +77,15 @@ class LongTable:
     ----------
     quarantine : list of dict
         See `read_long`.
+    stored : Stored
+        How the fields are kept.
     """
 
     def __init__(
         self, spec: ObservationSpec, base: Path, modality: str, object_id: np.ndarray
     ) -> None:
         self.file = str(spec.file)
-        self._whole, self.quarantine = read_long(spec, base, modality, object_id)
+        self._whole, self.quarantine, self.stored = read_long(spec, base, modality, object_id)
 
     def read(self, rows: np.ndarray, object_id: np.ndarray) -> tuple[Ragged, Rows]:
         """Give the observations of some objects."""
@@ -99,43 +94,6 @@ class LongTable:
     def source(self, row: int) -> str:
         """Where the observation of an object comes from, for the quarantine."""
         return self.file
-
-
-def observation_fields(table: Table, spec: ObservationSpec) -> Fields:
-    """Fields of an observation from a table: in the units and types of a dataset.
-
-    Raises
-    ------
-    DataError
-        If a column is not there.
-    ConfigError
-        If a unit cannot be converted.
-    """
-    fields: Fields = {}
-    for name, column in spec.fields().items():
-        if column.optional and column.column not in table.columns:
-            fields[name] = unknown_values(name, len(table))
-            continue
-        values = field_values(name, table[column.column], column.missing)
-        if name in ("band", "mask"):
-            fields[name] = values
-            continue
-        declared = spec.declared_unit(name)
-        unit = declared if column.unit is not None else table.units.get(column.column, declared)
-        target = stored_unit(spec.kind, name, declared)
-        where = f"{table.name}, column '{column.column}' ({name})"
-        if unit is None and name in EXAMPLE_UNITS[spec.kind]:
-            example = EXAMPLE_UNITS[spec.kind][name]
-            raise ConfigError(f"{where} has no unit: add one to the mapping, e.g. unit: {example}.")
-        if unit is not None and target is not None and target != unit:
-            try:
-                values = convert(values, unit, target, where)
-            except ConfigError as error:
-                if column.unit is not None:
-                    raise
-                raise DataError(str(error)) from None  # the file's own unit, not the mapping's
-        fields[name] = typed(name, values)
-    return fields
 
 
 def _row(object_id: str, source: str, modality: str, reason: str) -> dict[str, str]:

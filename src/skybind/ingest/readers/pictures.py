@@ -9,14 +9,11 @@ import numpy as np
 from skybind.data.units import image_unit
 from skybind.errors import ConfigError, DataError
 from skybind.ingest.mapping import ImageSpec
-from skybind.ingest.readers.folders import ObjectFiles
+from skybind.ingest.readers.folders import TRIED, ObjectFiles
 from skybind.ingest.readers.registry import Fields, ImageRequest, Picture, image_reader
 
 #: Bands in order of wavelength; others keep the order of the file.
 WAVELENGTH_ORDER = "ugrizy"
-
-
-TRIED = 50
 
 
 SCALE_TOLERANCE = 0.01

@@ -14,8 +14,9 @@ import numpy as np
 from skybind.data.units import image_unit
 from skybind.errors import DataError
 from skybind.ingest.mapping import ImageSpec, ObservationSpec, stack_format
+from skybind.ingest.observed import Stored, observation_fields, settle
 from skybind.ingest.readers.fits_image import bands_of, pixel_scale
-from skybind.ingest.readers.long import UNKNOWN_OBJECT, Rows, observation_fields
+from skybind.ingest.readers.long import UNKNOWN_OBJECT, Rows
 from skybind.ingest.readers.pictures import ImageLayout, layout_of
 from skybind.ingest.readers.sentinels import stands_for_missing
 from skybind.ingest.readers.tables import Table
@@ -45,6 +46,8 @@ class Stack:
     ----------
     quarantine : list of dict
         Rows of the arrays that no object has.
+    stored : Stored
+        How the fields are kept.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class Stack:
                 "write (objects, pixels)."
             )
         self.n = int(self.first.shape[0])
+        self.stored: Stored = self._settle()
         self.quarantine: Rows = []
         if spec.id is not None:
             self.place = self._by_name(np.asarray(self.arrays[spec.id][()]), object_id)
@@ -102,13 +106,18 @@ class Stack:
                     f"{self.file}: the array '{name}' of shape {self.arrays[name].shape} does not "
                     f"fit '{self._main}' of shape {self.first.shape}: write (objects, pixels)."
                 )
-        fields = observation_fields(Table(self.file, flat, known=list(self.arrays)), self.spec)
+        table = Table(self.file, flat, self.arrays.units, known=list(self.arrays))
+        fields = observation_fields(table, self.spec, self.stored)
         offsets = np.concatenate([[0], np.cumsum(np.where(present, length, 0))]).astype(np.int64)
         return Ragged(fields, offsets, present), []
 
     def source(self, row: int) -> str:
         """Where the observation of an object comes from, for the quarantine."""
         return self.file
+
+    def _settle(self) -> Stored:
+        named = {field.column: np.zeros(0) for field in self.spec.fields().values()}
+        return settle(self.spec, Table(self.file, named, self.arrays.units))
 
     def _take(self, name: str, place: np.ndarray) -> np.ndarray:
         """Rows of an array; one without rows (wavelengths of all) is repeated."""
@@ -213,8 +222,10 @@ class ImageStack(Stack):
 class _Arrays:
     """Named arrays of a file: `in`, names, `[name]` with a shape, and rows of one."""
 
-    def __init__(self, name: str, found: dict[str, Any]) -> None:
-        self.name, self.found = name, found
+    def __init__(
+        self, name: str, found: dict[str, Any], units: dict[str, str] | None = None
+    ) -> None:
+        self.name, self.found, self.units = name, found, units or {}
 
     def __contains__(self, name: str) -> bool:
         return name in self.found
@@ -283,16 +294,20 @@ def _hdf5(path: Path, name: str, hdu: int | None) -> _Arrays:
     if not path.exists():
         raise DataError(f"There is no file {path}.")
     found: dict[str, Any] = {}
+    units: dict[str, str] = {}
 
     def note(key: str, item: Any) -> None:
         if isinstance(item, h5py.Dataset):
             found[key] = item
+            unit = item.attrs.get("unit", item.attrs.get("units"))
+            if isinstance(unit, str | bytes):
+                units[key] = unit if isinstance(unit, str) else unit.decode("utf-8", "replace")
 
     try:
         h5py.File(path, "r").visititems(note)
     except OSError as error:
         raise DataError(f"{name} cannot be read as HDF5: {error}.") from error
-    return _Arrays(name, found)
+    return _Arrays(name, found, units)
 
 
 def _fits(path: Path, name: str, hdu: int | None) -> _Arrays:
@@ -301,6 +316,7 @@ def _fits(path: Path, name: str, hdu: int | None) -> _Arrays:
     if not path.exists():
         raise DataError(f"There is no file {path}.")
     found: dict[str, Any] = {}
+    units: dict[str, str] = {}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -309,13 +325,18 @@ def _fits(path: Path, name: str, hdu: int | None) -> _Arrays:
                     found[str(index)] = _Section(part)
                     if part.name:
                         found[part.name] = found[str(index)]
+                    unit = str(part.header.get("BUNIT", "")).strip()
+                    units |= dict.fromkeys((str(index), part.name), unit) if unit else {}
                 elif getattr(part, "columns", None) is not None and (hdu is None or hdu == index):
                     for column in part.columns.names:
                         found.setdefault(column, np.asarray(part.data[column]))
+                        unit = str(part.columns[column].unit or "").strip()
+                        if unit:
+                            units.setdefault(column, unit)
     except Exception as error:  # whatever astropy raises on bytes that are not FITS
         first = (str(error).splitlines() or [type(error).__name__])[0][:150].rstrip(". ")
         raise DataError(f"{name} is no readable FITS file: {first}.") from error
-    return _FitsArrays(name, found)
+    return _FitsArrays(name, found, units)
 
 
 _OPENERS = {"npz": _npz, "hdf5": _hdf5, "fits_images": _fits}
