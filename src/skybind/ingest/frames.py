@@ -24,6 +24,8 @@ from skybind.ingest.lists import (
     lists_of_array,
     lists_of_arrow,
     lists_of_cells,
+    lists_of_text,
+    one_array,
     stated_by,
 )
 from skybind.ingest.readers.tables import Table
@@ -103,23 +105,29 @@ class Frame:
             if array.dtype.kind == "O" and not all(map(_is_flat_cell, array.tolist())):
                 self._add_cells(name, array.tolist() if array.ndim == 1 else list(array))
             elif array.ndim == 1:
-                self.flat[name] = array
+                self._add_flat(name, array)
             else:
                 self.lists[name] = lists_of_array(array)
         if unit is not None:
             self.units[name] = unit
 
     def _add_arrow(self, name: str, column: pa.Array | pa.ChunkedArray) -> None:
-        array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-        if isinstance(array, pa.ChunkedArray):
-            array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], array.type)
+        array = one_array(column)
         if is_nested(array.type):
             for inner, values in fields_of_arrow(array).items():
                 self._add_arrow(f"{name}.{inner}", values)
         elif is_list(array.type):
             self.lists[name] = lists_of_arrow(array)
         elif not pa.types.is_nested(array.type):
-            self.flat[name] = flat_values(pa.chunked_array([array]))
+            self._add_flat(name, flat_values(pa.chunked_array([array])))
+
+    def _add_flat(self, name: str, array: np.ndarray) -> None:
+        """Add a flat column, or one of lists that are written as text."""
+        lists = lists_of_text(array, bracketed=True)
+        if lists is None:
+            self.flat[name] = array
+        else:
+            self.lists[name] = lists
 
     def _add_cells(self, name: str, cells: Sequence[Any]) -> None:
         records = sum(map(is_record, cells))

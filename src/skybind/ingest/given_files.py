@@ -121,10 +121,11 @@ def frame_of_file(path: Path, text: Sequence[str] = ()) -> Frame:
     usual = [form(name) for name in OBJECTS for form in (str.lower, str.upper, str.capitalize)]
     table = open_table(read_bytes(path), path.name, [*usual, *text])
     frame = frame_of(table)
-    if frame is None:  # flat columns of a text file
-        notes = [f"{path.name}: {note}." for note in table.told()]
-        return Frame(
-            path.name, len(table), dict(table.columns), units=dict(table.units), notes=notes
-        )
+    if frame is None:  # a text file
+        frame = Frame(path.name, len(table), units=dict(table.units))
+        frame.notes = [f"{path.name}: {note}." for note in table.told()]
+        for name, values in table.columns.items():
+            frame.add(name, values)
+        frame.lists |= table.lists
     frame.name = path.name
     return frame

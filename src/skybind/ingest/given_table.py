@@ -11,7 +11,7 @@ from skybind.ingest.fields import NEEDED, field_values, find_position, name_of_o
 from skybind.ingest.flat import catalogue_numbers
 from skybind.ingest.frames import Frame
 from skybind.ingest.given_rows import Given, Rows
-from skybind.ingest.lists import Lists
+from skybind.ingest.lists import why_unusable
 from skybind.ingest.matching import (
     Places,
     find_feature,
@@ -128,7 +128,7 @@ class _Taking:
             name: stated_unit(name, column.rpartition(".")[2], frame.units.get(column))
             for name, column in places.items()
         }
-        reason = _reasons(lists, places, wanted.kind)
+        reason = why_unusable(lists, places, wanted.kind)
         if wanted.kind == "image":
             self._check_scale(wanted, reason)
         whole = np.max([each.lengths for each in lists.values()], axis=0)
@@ -213,30 +213,6 @@ def _names(frame: Frame) -> list[str]:
     else:
         found = np.full(frame.n, "", object) if frame.index is None else frame.index
     return [name or str(row) for row, name in enumerate(found.tolist())]
-
-
-def _reasons(lists: Mapping[str, Lists], places: Places, kind: str) -> np.ndarray:
-    """Say why the lists of a row cannot be used, "" where they can, shape (n,)."""
-    n = len(next(iter(lists.values())))
-    reason = np.full(n, "", object)
-    for name, each in lists.items():
-        for row, what in each.wrong.items():
-            reason[row] = reason[row] or f"{places[name]} holds {what}"
-    lengths = {name: each.lengths for name, each in lists.items()}
-    present = np.max(list(lengths.values()), axis=0) >= 0
-    needed = [n for group in NEEDED.get(kind, [(band,) for band in lists]) for n in group]
-    needed = [name for name in needed if name in lists]
-    for name in needed:
-        reason[present & (lengths[name] < 0) & (reason == "")] = f"no list in {places[name]}"
-    first = needed[0]
-    for name, own in lengths.items():
-        differ = (own >= 0) & (own != lengths[first]) & (reason == "") & present
-        for row in np.flatnonzero(differ).tolist():
-            reason[row] = (
-                f"lists of different length: {lengths[first][row]} in {places[first]}, "
-                f"{own[row]} in {places[name]}"
-            )
-    return reason
 
 
 def _state_units(frame: Frame, wanted: Mapping[str, Wanted], units: Mapping[str, Any]) -> None:

@@ -1,5 +1,7 @@
 """Columns of lists, one list a row: from Arrow, from numpy, or from whatever stands in cells."""
 
+import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,8 +13,12 @@ import pyarrow.compute as pc
 
 from skybind.data.units import convert
 from skybind.errors import ConfigError
+from skybind.ingest.fields import NEEDED
 from skybind.ingest.readers.values import julian_dates, plain_values
 from skybind.ragged import arrow_values, flat_index
+
+_BRACKETED = re.compile(r"\s*(?:array\()?[\[({](.*)[\])}](?:,\s*dtype=\w+)?\)?\s*", re.DOTALL)
+_MISSING = dict.fromkeys(("none", "null", "--", "masked"), float("nan"))
 
 
 @dataclass
@@ -85,6 +91,14 @@ def fields_of_arrow(column: pa.Array) -> dict[str, pa.Array]:
     }
 
 
+def one_array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Give a column in one piece."""
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if isinstance(array, pa.ChunkedArray):
+        array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], array.type)
+    return array
+
+
 def is_list(kind: pa.DataType) -> bool:
     """Whether an Arrow type is one of lists."""
     return bool(
@@ -137,6 +151,60 @@ def lists_of_cells(cells: Sequence[Any]) -> tuple[Lists, str | None]:
         parts.append(values.ravel())
         lengths[row] = values.size
     return Lists(_joined(parts), lengths, wrong, shape), unit
+
+
+def lists_of_text(cells: np.ndarray, bracketed: bool = False) -> Lists | None:
+    """Read a column of text such as `[1, 2, 3]`, `1 2 3` or `1;2;3`; None if it holds no lists.
+
+    Parameters
+    ----------
+    cells : ndarray, shape (n,)
+        Of which the first that is not blank tells what the column holds.
+    bracketed : bool
+        Only lists in brackets count: `06 37 15.9` may be an angle.
+    """
+    if cells.dtype.kind != "O":
+        return None
+    first = next((cell for cell in cells if isinstance(cell, str) and cell.strip()), "")
+    if not _BRACKETED.fullmatch(first) and (bracketed or not isinstance(_list_in(first), list)):
+        return None
+    read = [None if is_missing(c) or not str(c).strip() else _list_in(str(c)) for c in cells]
+    found, _ = lists_of_cells(read)
+    return found
+
+
+def why_unusable(lists: Mapping[str, Lists], places: Mapping[str, str], kind: str) -> np.ndarray:
+    """Say why the lists of a row cannot be used, "" where they can, shape (n,).
+
+    Parameters
+    ----------
+    lists : mapping of str to Lists
+        By field.
+    places : mapping of str to str
+        Field -> column, for the reasons.
+    kind : str
+        Of the observation.
+    """
+    n = len(next(iter(lists.values())))
+    reason = np.full(n, "", object)
+    for name, each in lists.items():
+        for row, what in each.wrong.items():
+            reason[row] = reason[row] or f"{places[name]} holds {what}"
+    lengths = {name: each.lengths for name, each in lists.items()}
+    present = np.max(list(lengths.values()), axis=0) >= 0
+    needed = [n for group in NEEDED.get(kind, [(band,) for band in lists]) for n in group]
+    needed = [name for name in needed if name in lists]
+    for name in needed:
+        reason[present & (lengths[name] < 0) & (reason == "")] = f"no list in {places[name]}"
+    first = needed[0]
+    for name, own in lengths.items():
+        differ = (own >= 0) & (own != lengths[first]) & (reason == "") & present
+        for row in np.flatnonzero(differ).tolist():
+            reason[row] = (
+                f"lists of different length: {lengths[first][row]} in {places[first]}, "
+                f"{own[row]} in {places[name]}"
+            )
+    return reason
 
 
 def is_missing(cell: Any) -> bool:
@@ -193,6 +261,27 @@ def _values(cell: Any) -> np.ndarray | str:
     if array.dtype.kind == "M":
         return julian_dates(array)
     return array.astype(object) if array.dtype.kind in "SUm" else array
+
+
+def _list_in(text: str) -> list[Any] | str:
+    """Read a list that is written as text; what is none stays the text."""
+    inner = text.strip()
+    if inner.startswith("["):
+        try:
+            found = json.loads(inner)
+        except ValueError:
+            pass
+        else:
+            return found if isinstance(found, list) else text
+    bracketed = _BRACKETED.fullmatch(text)
+    inner = bracketed.group(1) if bracketed else inner
+    parts = [part.strip("'\" ") for part in re.split(r"\s*[,;|]\s*|\s+", inner.strip()) if part]
+    if not bracketed and (len(parts) < 2 or re.fullmatch(r"[+-]?\d+,\d+", inner)):
+        return text
+    try:
+        return [_MISSING.get(part.lower()) or float(part) for part in parts]
+    except ValueError:
+        return parts if bracketed and "..." not in parts else text
 
 
 def _joined(parts: list[np.ndarray]) -> np.ndarray:

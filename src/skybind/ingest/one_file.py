@@ -29,6 +29,7 @@ from skybind.ingest.readers.registry import (
 )
 from skybind.ingest.readers.tables import FORMATS, Table, read_bytes, read_table
 from skybind.ingest.readers.text_layout import is_number
+from skybind.ingest.readers.unfold import unfold
 from skybind.ingest.readers.values import numbers, texts
 from skybind.ingest.wanted import Fitted, Wanted, fit_fields, in_unit
 from skybind.words import nearest
@@ -164,7 +165,7 @@ class _File:
                 return len(self._picture.bands)
             if not wanted.fields:
                 return len(self._features(wanted.features))
-            return len(find_fields(self._table.columns, wanted.kind))
+            return len(find_fields(self._columns, wanted.kind))
         except (DataError, ConfigError):
             return 0
 
@@ -172,6 +173,13 @@ class _File:
     def _table(self) -> Table:
         format = self.asked if self.asked in FORMATS else None
         return read_table(self._data, self.name, format, text=NAMES["photometry"]["band"])
+
+    @cached_property
+    def _columns(self) -> dict[str, str]:
+        """All columns by their names; the fields of records also without that of the record."""
+        table = self._table
+        inner = {name.rpartition(".")[2]: name for name in reversed(list(table.lists))}
+        return inner | {name: name for name in (*table.columns, *table.lists)}
 
     @cached_property
     def _picture(self) -> Picture:
@@ -211,7 +219,8 @@ class _File:
 
     def _by_names(self, kind: str) -> tuple[Fields, dict[str, str | None]]:
         """Fields of a table whose columns have usual names, and the units that it states."""
-        table, columns = self._table, find_fields(self._table.columns, kind)
+        table, found = self._table, find_fields(self._columns, kind)
+        columns = {field: self._columns[column] for field, column in found.items()}
         missing = missing_fields(columns, kind)
         if missing:
             usual = " or ".join(f"'{NAMES[kind][name][0]}'" for name in missing)
@@ -224,7 +233,7 @@ class _File:
                 )
             raise DataError(
                 f"{self.name} has no column for the {' or '.join(missing)} of a {WORDS[kind]}: "
-                f"call it {usual} (it has {', '.join(list(table.columns)[:8])})."
+                f"call it {usual} (it has {', '.join([*table.columns, *table.lists][:8])})."
             )
         objects = name_of_objects(table.columns)
         several = 0 if objects is None else len(np.unique(texts(table[objects]).astype(str)))
@@ -234,6 +243,14 @@ class _File:
                 f"{self.name} holds {several} objects (column '{objects}'): give each as a file of "
                 "its own."
             )
+        unfolded = unfold(table, columns, kind)
+        if unfolded is not None:
+            n = len(unfolded.rows) + len(unfolded.reasons)
+            if n > 1:
+                raise DataError(f"{self.name} holds {n} objects: give each as a file of its own.")
+            for reason in unfolded.reasons.values():
+                raise DataError(f"{self.name}: {reason}.")
+            table = unfolded.table
         fields = {name: field_values(name, table[column]) for name, column in columns.items()}
         units = {
             name: stated_unit(name, column, table.units.get(column))
@@ -248,6 +265,10 @@ class _File:
 
     def _row(self, features: Mapping[str, str | None]) -> dict[str, float]:
         table, found = self._table, self._features(features)
+        if table.lists and any(
+            not missing_fields(find_fields(self._columns, kind), kind) for kind in NAMES
+        ):
+            raise DataError(f"{self.name} holds an observation, not the row of a catalogue.")
         if not found:
             raise DataError(
                 f"{self.name} has none of the columns of the catalogue row, such as "

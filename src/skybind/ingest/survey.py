@@ -242,6 +242,7 @@ class _Import:
             read_bytes(self.base / spec.file),
             spec.file,
             text=text,
+            nested=False,
             **spec.table_options(),
         )
         if not len(self.objects):

@@ -22,6 +22,7 @@ from skybind.ingest.readers.tables import (
     read_bytes,
     read_table,
 )
+from skybind.ingest.readers.unfold import unfold_one
 from skybind.ragged import Ragged
 
 #: Files of which one has to be readable, so that it settles what all have in common.
@@ -153,7 +154,8 @@ class ObjectFiles:
         """Read a file that is a table."""
         band = [self.spec.fields()["band"].column] if "band" in self.spec.fields() else []
         options = self.spec.table_options()
-        return read_table(self._bytes(name), name, text=band, **options)
+        table = read_table(self._bytes(name), name, text=band, **options)
+        return unfold_one(table, self.spec)
 
     def _settle(self) -> Stored:
         """Settle how the fields are kept, by the mapping and the first file that can be read."""

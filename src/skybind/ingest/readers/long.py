@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from skybind.ingest.mapping import ObservationSpec
 from skybind.ingest.observed import Stored, observation_fields, settle
 from skybind.ingest.readers.tables import read_bytes, read_table
+from skybind.ingest.readers.unfold import unfold
 from skybind.ingest.readers.values import texts
 from skybind.ragged import Ragged
 
@@ -52,22 +53,52 @@ def read_long(
         columns=wanted,
         **spec.table_options(),
     )
-    names = pa.array(texts(table[spec.id]).tolist(), pa.string())
+    names = texts(table[spec.id])
+    quarantine = [_row("", spec.file, modality, sentence) for sentence in table.bad_rows]
+    place, lost = _places(names, object_id)
+    quarantine += [_row(name, spec.file, modality, reason) for name, reason in lost]
+    places = {field: column.column for field, column in spec.fields().items()}
+    unfolded = unfold(table, places, spec.kind)
+    rows, lengths = np.arange(len(names)), np.ones(len(names), np.int64)
+    if unfolded is not None:
+        table, rows, lengths = unfolded.table, unfolded.rows, unfolded.lengths
+        quarantine += [
+            _row(names[row], spec.file, modality, reason)
+            for row, reason in unfolded.reasons.items()
+        ]
     stored = settle(spec, table)
     fields = observation_fields(table, spec, stored)
-    place = pc.index_in(names, value_set=pa.array(object_id.tolist(), pa.string()))
-    owner = place.fill_null(-1).to_numpy().astype(np.int64)
-    quarantine = [_row("", spec.file, modality, sentence) for sentence in table.bad_rows]
-    for entry in names.filter(place.is_null()).value_counts().to_pylist():
-        n = f"{entry['counts']} row{'s' if entry['counts'] > 1 else ''}"
-        reason = f"{n} without an id" if entry["values"] == "" else f"{UNKNOWN_OBJECT} ({n})"
-        quarantine.append(_row(entry["values"], spec.file, modality, reason))
+    own = place[rows]
+    if unfolded is not None and spec.kind == "spectrum":
+        _, first = np.unique(own, return_index=True)
+        again = np.isin(np.arange(len(own)), first, invert=True) & (own >= 0)
+        quarantine += [
+            _row(
+                names[row], spec.file, modality, f"a second spectrum of the object (row {row + 1})"
+            )
+            for row in rows[again].tolist()
+        ]
+        own = np.where(again, -1, own)
+    owner = np.repeat(own, lengths)
     order = np.argsort(owner, kind="stable")
     order = order[owner[order] >= 0]
     counts = np.bincount(owner[order], minlength=len(object_id))
+    present = np.isin(np.arange(len(object_id)), own)
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     flat = {name: values[order] for name, values in fields.items()}
-    return Ragged(flat, offsets, counts > 0), quarantine, stored
+    return Ragged(flat, offsets, present), quarantine, stored
+
+
+def _places(names: np.ndarray, object_id: np.ndarray) -> tuple[np.ndarray, list[tuple[str, str]]]:
+    """Find the object of each name, -1 for none; second, names without an object, and why."""
+    wanted = pa.array(names.tolist(), pa.string())
+    place = pc.index_in(wanted, value_set=pa.array(object_id.tolist(), pa.string()))
+    lost = []
+    for entry in wanted.filter(place.is_null()).value_counts().to_pylist():
+        n = f"{entry['counts']} row{'s' if entry['counts'] > 1 else ''}"
+        reason = f"{n} without an id" if entry["values"] == "" else f"{UNKNOWN_OBJECT} ({n})"
+        lost.append((entry["values"], reason))
+    return place.fill_null(-1).to_numpy().astype(np.int64), lost
 
 
 class LongTable:

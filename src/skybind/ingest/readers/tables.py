@@ -15,6 +15,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from skybind.errors import ConfigError, DataError
+from skybind.ingest.lists import (
+    Lists,
+    fields_of_arrow,
+    is_list,
+    is_nested,
+    is_sequence,
+    lists_of_array,
+    lists_of_arrow,
+    lists_of_cells,
+    one_array,
+)
 from skybind.ingest.readers.text import as_utf8, astropy_format, read_text
 from skybind.ingest.readers.text_layout import BLANKS, TextOptions
 from skybind.ingest.readers.values import flat_values, plain_values
@@ -64,6 +75,9 @@ class Table:
     name : str
         Name of the file, for messages.
     columns : dict of str to ndarray
+    lists : dict of str to Lists
+        Columns with a list in each row; a field of a record is called `column.field`. See
+        `skybind.ingest.readers.unfold`.
     units : dict of str to str
         Units that the file itself states.
     bad_rows : list of str
@@ -80,6 +94,7 @@ class Table:
     bad_rows: list[str] = field(default_factory=list)
     known: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    lists: dict[str, Lists] = field(default_factory=dict)
 
     def told(self) -> list[str]:
         """Say what was assumed, and which rows were left out, in a few words."""
@@ -88,10 +103,14 @@ class Table:
         return [*self.notes, *([rows] if rows else self.bad_rows)]
 
     def __len__(self) -> int:
-        return len(next(iter(self.columns.values()))) if self.columns else 0
+        if self.columns:
+            return len(next(iter(self.columns.values())))
+        return len(next(iter(self.lists.values()))) if self.lists else 0
 
     def __getitem__(self, column: str) -> np.ndarray:
         if column not in self.columns:
+            if column in self.lists:
+                raise DataError(f"{self.name}, column '{column}': it holds lists, not one value.")
             names = [name[:40] for name in self.known or self.columns]
             hint = nearest(column, names[:30]) if names else "it has none."
             raise NoColumnError(f"{self.name} has no column '{column}': {hint}")
@@ -130,6 +149,8 @@ class TableOptions:
         Columns of a text table that has no header.
     skip_lines : int
         Leading lines of a text table to leave out.
+    nested : bool
+        Whether columns of lists are read too.
     """
 
     text: Sequence[str] = ()
@@ -138,6 +159,7 @@ class TableOptions:
     hdu: int | None = None
     names: Sequence[str] | None = None
     skip_lines: int = 0
+    nested: bool = True
 
 
 def read_table(data: bytes, name: str, format: str | None = None, **options: Any) -> Table:
@@ -173,7 +195,9 @@ def read_table(data: bytes, name: str, format: str | None = None, **options: Any
     if given.columns is not None:
         keep = set(given.columns)
         table.known = table.known or list(table.columns)
-        table.columns = {key: v for key, v in table.columns.items() if key in keep} or table.columns
+        table.lists = {key: v for key, v in table.lists.items() if key in keep}
+        flat = {key: v for key, v in table.columns.items() if key in keep}
+        table.columns = flat if flat or table.lists else table.columns
     return table
 
 
@@ -275,23 +299,44 @@ def _binary(data: bytes, name: str, format: str, options: TableOptions) -> Table
 
 def _parquet(data: bytes, name: str, format: str, options: TableOptions) -> Table:
     file = pq.ParquetFile(pa.BufferReader(data))
-    columns = options.columns
-    wanted = [c for c in file.schema_arrow.names if columns is None or c in columns]
+    schema, columns = file.schema_arrow, options.columns
+    wanted = [
+        column.name
+        for column in schema
+        if (options.nested or not pa.types.is_nested(column.type))
+        and (columns is None or any(c == column.name or _inside(c, column) for c in columns))
+    ]
     table = _from_arrow(file.read(wanted or None, use_threads=False), name, [])
-    table.known = list(file.schema_arrow.names)
+    table.known = list(schema.names)
     return table
+
+
+def _inside(name: str, column: pa.Field) -> bool:
+    """Whether a name such as `lightcurve.time` is of a field of a column of records."""
+    return is_nested(column.type) and name.startswith(f"{column.name}.")
 
 
 def _from_arrow(table: pa.Table, name: str, bad: list[str]) -> Table:
     twice = {column for column in table.column_names if table.column_names.count(column) > 1}
     if twice:
         raise DataError(f"{name} has more than one column '{sorted(twice)[0]}'.")
-    columns = {
-        column: flat_values(table[column])
-        for column in table.column_names
-        if not pa.types.is_nested(table[column].type)
-    }
-    return Table(name, columns, bad_rows=bad)
+    read = Table(name, {}, bad_rows=bad)
+    for column in table.column_names:
+        _add_arrow(read, column, table[column])
+    return read
+
+
+def _add_arrow(table: Table, name: str, column: pa.ChunkedArray) -> None:
+    """Add a column: flat, of lists, or of records of either."""
+    if not pa.types.is_nested(column.type):
+        table.columns[name] = flat_values(column)
+        return
+    array = one_array(column)
+    if is_nested(array.type):
+        for inner, values in fields_of_arrow(array).items():
+            _add_arrow(table, f"{name}.{inner}", pa.chunked_array([values]))
+    elif is_list(array.type):
+        table.lists[name] = lists_of_arrow(array)
 
 
 def _astropy(data: bytes, format: str, hdu: int | None = None) -> Any:
@@ -307,25 +352,21 @@ def _astropy(data: bytes, format: str, hdu: int | None = None) -> Any:
 
 
 def _flattened(table: Any, name: str) -> Table:
-    """Take the flat columns of a table of astropy; of one row of vectors, these."""
-    columns: dict[str, np.ndarray] = {}
-    units: dict[str, str] = {}
+    """Take the columns of a table of astropy: flat ones, and those of arrays as lists."""
+    read = Table(name, {})
     for column in table.colnames:
         values = table[column]
         unit = getattr(values, "unit", None)
-        array = plain_values(values)
-        if array.ndim == 2 and len(table) == 1:
-            array = array[0]  # one row of vectors: a spectrum
-        if array.ndim != 1:
-            continue
-        columns[column] = array
+        array = np.asarray(getattr(values, "value", values))
+        if array.dtype.kind == "O" and array.ndim == 1 and any(map(is_sequence, array)):
+            read.lists[column], _ = lists_of_cells(list(values))
+        elif array.ndim == 1:
+            read.columns[column] = plain_values(values)
+        else:
+            read.lists[column] = lists_of_array(plain_values(values))
         if unit is not None:
-            units[column] = str(unit)
-    lengths = {len(values) for values in columns.values()}
-    if len(lengths) > 1:
-        longest = max(lengths)
-        columns = {key: values for key, values in columns.items() if len(values) == longest}
-    return Table(name, columns, units)
+            read.units[column] = str(unit)
+    return read
 
 
 @contextmanager
