@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from skybind.ingest.mapping import ObservationSpec
 from skybind.ingest.observed import Stored, observation_fields, settle
-from skybind.ingest.readers.tables import read_bytes, read_table
+from skybind.ingest.readers.tables import Table, read_bytes, read_table
 from skybind.ingest.readers.unfold import unfold
 from skybind.ingest.readers.values import texts
 from skybind.ragged import Ragged
@@ -17,6 +17,10 @@ UNKNOWN_OBJECT = "no such object in the table of objects"
 
 
 Rows = list[dict[str, str]]
+
+
+#: Names of objects, and why what is of them cannot be used.
+Lost = list[tuple[str, str]]
 
 
 def read_long(
@@ -56,29 +60,10 @@ def read_long(
     names = texts(table[spec.id])
     quarantine = [_row("", spec.file, modality, sentence) for sentence in table.bad_rows]
     place, lost = _places(names, object_id)
-    quarantine += [_row(name, spec.file, modality, reason) for name, reason in lost]
-    places = {field: column.column for field, column in spec.fields().items()}
-    unfolded = unfold(table, places, spec.kind)
-    rows, lengths = np.arange(len(names)), np.ones(len(names), np.int64)
-    if unfolded is not None:
-        table, rows, lengths = unfolded.table, unfolded.rows, unfolded.lengths
-        quarantine += [
-            _row(names[row], spec.file, modality, reason)
-            for row, reason in unfolded.reasons.items()
-        ]
+    table, own, lengths, more = _unfolded(table, spec, names, place)
+    quarantine += [_row(name, spec.file, modality, reason) for name, reason in lost + more]
     stored = settle(spec, table)
     fields = observation_fields(table, spec, stored)
-    own = place[rows]
-    if unfolded is not None and spec.kind == "spectrum":
-        _, first = np.unique(own, return_index=True)
-        again = np.isin(np.arange(len(own)), first, invert=True) & (own >= 0)
-        quarantine += [
-            _row(
-                names[row], spec.file, modality, f"a second spectrum of the object (row {row + 1})"
-            )
-            for row in rows[again].tolist()
-        ]
-        own = np.where(again, -1, own)
     owner = np.repeat(own, lengths)
     order = np.argsort(owner, kind="stable")
     order = order[owner[order] >= 0]
@@ -89,7 +74,32 @@ def read_long(
     return Ragged(flat, offsets, present), quarantine, stored
 
 
-def _places(names: np.ndarray, object_id: np.ndarray) -> tuple[np.ndarray, list[tuple[str, str]]]:
+def _unfolded(
+    table: Table, spec: ObservationSpec, names: np.ndarray, place: np.ndarray
+) -> tuple[Table, np.ndarray, np.ndarray, Lost]:
+    """Give a table with one value a row.
+
+    Second, the object of each of its lists (or rows), -1 for none; third, how long each is; fourth,
+    what cannot be used, and why.
+    """
+    places = {field: column.column for field, column in spec.fields().items()}
+    unfolded = unfold(table, places, spec.kind)
+    if unfolded is None:
+        return table, place, np.ones(len(names), np.int64), []
+    own = place[unfolded.rows]
+    lost = [(names[row], reason) for row, reason in unfolded.reasons.items()]
+    if spec.kind == "spectrum":
+        _, first = np.unique(own, return_index=True)
+        again = np.isin(np.arange(len(own)), first, invert=True) & (own >= 0)
+        lost += [
+            (names[row], f"a second spectrum of the object (row {row + 1})")
+            for row in unfolded.rows[again].tolist()
+        ]
+        own = np.where(again, -1, own)
+    return unfolded.table, own, unfolded.lengths, lost
+
+
+def _places(names: np.ndarray, object_id: np.ndarray) -> tuple[np.ndarray, Lost]:
     """Find the object of each name, -1 for none; second, names without an object, and why."""
     wanted = pa.array(names.tolist(), pa.string())
     place = pc.index_in(wanted, value_set=pa.array(object_id.tolist(), pa.string()))
