@@ -87,5 +87,5 @@ def test_a_mapping_of_the_page_runs(tmp_path, number):
     observed = {name for name in ("image", "spectrum") if name in raw}
     if "reader" in raw:
         observed = {"spectrum"} if raw["reader"] == "desi" else {"image", "spectrum"}
-    assert summary.observed == dict.fromkeys(observed, 3)
+    assert summary.observed == dict.fromkeys([*observed, *d.schema.catalogues], 3)
     assert summary.quarantined == {}

@@ -341,7 +341,7 @@ def test_an_import_repairs_and_counts(tmp_path, breaks, modality, count):
     assert read_quarantine(out) == []
     summary = json.loads((out / "import.json").read_text())
     assert summary["repaired"][modality][count] >= 1
-    assert summary["observed"] == {"photometry": 2, "spectrum": 2}
+    assert summary["observed"] == {"photometry": 2, "spectrum": 2, "metadata": 2}
     assert check_dataset(out) == []
     everything(out)
 

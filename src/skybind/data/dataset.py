@@ -290,8 +290,8 @@ class Dataset:
     def present(self, modality: str) -> np.ndarray:
         """Which objects were observed in `modality`, shape (n,) bool.
 
-        An observation column counts where it is not null, `metadata` where at least one
-        of its features is a finite number.
+        An observation column counts where it is not null, the row of a catalogue where at least
+        one of its features is a finite number.
         """
         if modality in self.schema.observations:
             return self.lengths(modality) >= 0

@@ -26,7 +26,7 @@ class ModalityInfo:
     Attributes
     ----------
     kind : str
-        `photometry`, `spectrum` ...; `metadata` for the catalogue row.
+        `photometry`, `spectrum` ...; `metadata` for a row of a catalogue.
     objects : int
         How many objects were observed so.
     fields : dict of str to (str or None)
@@ -121,7 +121,7 @@ def dataset_info(path: str | Path) -> DatasetInfo:
         else:
             present[name] = dataset.present(name)
             fields = {feature: schema.columns[feature].unit for feature in schema.features(name)}
-            modalities[name] = ModalityInfo(name, int(present[name].sum()), fields)
+            modalities[name] = ModalityInfo("metadata", int(present[name].sum()), fields)
     splits, damaged = _splits(dataset)
     return DatasetInfo(
         path=str(path),

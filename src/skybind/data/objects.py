@@ -151,19 +151,22 @@ class SkyObject:
     def modalities(self) -> list[str]:
         """What it was observed in."""
         seen = [name for name in self._schema.observations if self[name] is not None]
-        metadata = self._schema.features("metadata")
-        known = any(self._flat[name] is not None for name in metadata)
-        return seen + (["metadata"] if known else [])
+        return seen + [name for name in self._schema.catalogues if self._catalogue(name)]
 
     @property
     def metadata(self) -> dict[str, Any]:
         """Features of the catalogue that it has, with their units."""
-        found = {name: self[name] for name in self._schema.features("metadata")}
+        return self._catalogue("metadata")
+
+    def _catalogue(self, group: str) -> dict[str, Any]:
+        found = {name: self[name] for name in self._schema.features(group)}
         return {name: value for name, value in found.items() if value is not None}
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._schema.columns:
-            names = [*self._schema.columns, "metadata"]
+            if name in self._schema.catalogues:
+                return self._catalogue(name)
+            names = [*self._schema.columns, *self._schema.catalogues]
             raise DataError(
                 f"The dataset at {self._dataset.path} has no column '{name}': "
                 f"{nearest(name, names)}"
@@ -180,16 +183,16 @@ class SkyObject:
         return Quantity(value, unit)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or name not in self._schema.columns:
-            names = [] if name.startswith("_") else [*self._schema.columns, "metadata"]
-            raise AttributeError(f"An object has no attribute '{name}' ({nearest(name, names)})")
+        known = [] if name.startswith("_") else [*self._schema.columns, *self._schema.catalogues]
+        if name not in known:
+            raise AttributeError(f"An object has no attribute '{name}' ({nearest(name, known)})")
         return self[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._schema.columns)
 
     def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *self._schema.columns]
+        return [*super().__dir__(), *self._schema.columns, *self._schema.catalogues]
 
     def _ipython_key_completions_(self) -> list[str]:
         return list(self._schema.columns)
@@ -205,8 +208,9 @@ class SkyObject:
                 facts[name] = _size(column.modality or name, len(self[name]))
             elif column.role in ("label", "target") and self._flat[name] is not None:
                 facts[name] = f"{self[name]}"
-        if self.metadata:
-            facts["metadata"] = f"{len(self.metadata)} numbers"
+        for name in self._schema.catalogues:
+            if values := self._catalogue(name):
+                facts[name] = f"{len(values)} numbers"
         place = [self._flat.get(axis) for axis in (RA, DEC)]
         if None not in place:
             facts["position"] = f"ra {place[0]:.5f}, dec {place[1]:+.5f} deg"

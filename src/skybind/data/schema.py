@@ -107,9 +107,15 @@ class DatasetSchema:
         return [owner for owner in dict.fromkeys(owners) if owner is not None]
 
     @property
+    def catalogues(self) -> list[str]:
+        """Modalities that are rows of a catalogue: groups of features of no observation."""
+        observed = {*self.kinds, *self.kinds.values()}
+        return [group for group in self.groups if group not in observed]
+
+    @property
     def modalities(self) -> list[str]:
-        """Names of all that can be observed: the struct columns, then `metadata` if it is there."""
-        return self.observations + (["metadata"] if self.features("metadata") else [])
+        """Names of all that can be observed: the struct columns, then the rows of catalogues."""
+        return [*self.observations, *self.catalogues]
 
     def to_metadata(self) -> dict[bytes, bytes]:
         """Give the Parquet key-value metadata."""

@@ -150,7 +150,9 @@ def _structures(run: Run, record: DiscoverRecord, position: np.ndarray) -> list[
 def colour_magnitude(dataset: Dataset, rows: np.ndarray) -> ColourMagnitude | None:
     """Colour and magnitude, absolute where there is a parallax; None without two magnitudes."""
     columns = dataset.schema.columns
-    quantity = {n: quantity_of(n, columns[n]) for n in dataset.schema.features("metadata")}
+    schema = dataset.schema
+    features = [name for catalogue in schema.catalogues for name in schema.features(catalogue)]
+    quantity = {name: quantity_of(name, columns[name]) for name in features}
     bands = [name for name, what in quantity.items() if what == "magnitude"]
     colours = [name for name, what in quantity.items() if what == "colour"]
     # a catalogue names its main magnitude first; a mean of a light curve is no catalogue's

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from skybind.data.computed import FOLDER
 from skybind.data.quarantine import short_reason
-from skybind.data.schema import ID, Column
+from skybind.data.schema import ID, Column, DatasetSchema
 from skybind.data.splits import Split
 from skybind.errors import DataError
 from skybind.files import write_json
@@ -201,7 +201,10 @@ class _Builder:
             for name, column in plan.columns.items()
             if column.role == "observation"
         }
-        self.summary = ImportSummary(observed=dict.fromkeys(self.kinds, 0), notes=list(plan.notes))
+        schema = DatasetSchema(plan.columns)
+        self.catalogues = {name: schema.features(name) for name in schema.catalogues}
+        observed = dict.fromkeys([*self.kinds, *self.catalogues], 0)
+        self.summary = ImportSummary(observed=observed, notes=list(plan.notes))
         self._quarantine(plan.quarantine)
         self._before = list(writer.entries)  # finished before an interruption
         self._next = 0
@@ -236,6 +239,10 @@ class _Builder:
                 quarantine_row(object_id[i], source[i], name, cleaned.reason[i])
                 for i in np.flatnonzero(cleaned.reason != "")
             ]
+        for name, features in self.catalogues.items():
+            numbers = np.stack([np.asarray(columns[feature], float) for feature in features])
+            known = np.isfinite(numbers).any(axis=0)
+            entry["observed"][name] = int(known.sum())
         part = None if chunk.part is None else chunk.part.tolist()
         entry |= {"quarantine": quarantine, "part": part}
         self.writer.step(columns, entry)

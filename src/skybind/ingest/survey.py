@@ -24,6 +24,7 @@ from skybind.ingest.mapping import (
 from skybind.ingest.observed import unit_notes
 from skybind.ingest.positions import SEXAGESIMAL, in_parts, joined_parts, positions
 from skybind.ingest.readers.folders import ObjectFiles, pattern_columns
+from skybind.ingest.readers.image_cells import ImageCells
 from skybind.ingest.readers.long import LongTable
 from skybind.ingest.readers.pictures import ImageFiles
 from skybind.ingest.readers.registry import dataset_reader
@@ -194,6 +195,8 @@ class _Import:
             if isinstance(spec, ImageSpec):
                 return ImageStack(spec, *joined)
             return Stack(spec, *joined)
+        if isinstance(spec, ImageSpec) and spec.file is not None:
+            return ImageCells(spec, self.base, name, {"id": object_id})
         if spec.file is not None:
             return LongTable(spec, self.base, name, object_id)
         assert spec.pattern is not None

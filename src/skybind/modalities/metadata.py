@@ -67,8 +67,7 @@ class Metadata(Modality):
     @classmethod
     def offered(cls, schema: WholeSchema) -> list[str]:
         """Return what a dataset has for this kind: groups of features of no observation."""
-        observed = {*schema.kinds, *schema.kinds.values()}
-        return [group for group in schema.groups if group not in observed]
+        return schema.catalogues
 
     def __init__(self, name: str, options: Any, schema: Schema, column: str | None = None) -> None:
         super().__init__(name, options, schema, column)

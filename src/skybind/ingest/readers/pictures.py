@@ -10,7 +10,13 @@ from skybind.data.units import image_unit
 from skybind.errors import ConfigError, DataError
 from skybind.ingest.mapping import ImageSpec
 from skybind.ingest.readers.folders import TRIED, ObjectFiles
-from skybind.ingest.readers.registry import Fields, ImageRequest, Picture, image_reader
+from skybind.ingest.readers.registry import (
+    Fields,
+    ImageFunction,
+    ImageRequest,
+    Picture,
+    image_reader,
+)
 
 #: Bands in order of wavelength; others keep the order of the file.
 WAVELENGTH_ORDER = "ugrizy"
@@ -130,9 +136,13 @@ class ImageFiles(ObjectFiles):
             f"{self.modality}: none of the first images in {self.path} can be read ({reason})."
         )
 
+    def _reader(self, name: str, data: bytes) -> ImageFunction:
+        """Return what reads a file: by the mapping's format, or else by its name."""
+        return image_reader(name, self.mapped.format)
+
     def _picture(self, name: str) -> Picture:
-        reader = image_reader(name, self.mapped.format)
-        picture = reader(self._bytes(name), name, self.request)
+        data = self._bytes(name)
+        picture = self._reader(name, data)(data, name, self.request)
         n, height, width = picture.planes.shape
         if len(set(picture.bands)) != n:
             raise DataError(f"{name} has {n} planes for the bands {', '.join(picture.bands)}.")
