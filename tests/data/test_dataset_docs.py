@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from astropy.io import fits
@@ -60,6 +62,10 @@ def write_files(folder: Path) -> None:
         ]
         hdus = [fits.PrimaryHDU(), fits.BinTableHDU.from_columns(columns)]
         fits.HDUList(hdus).writeto(folder / "spectra" / f"spec-0266-51630-{fiber}.fits")
+    names = ("a", "b", "c")
+    pictures = [(folder / "pictures" / f"{name}.jpeg").read_bytes() for name in names]
+    cells = {"name": names, "ra": [1.0, 2.0, 3.0], "dec": [0.0, 0.0, 0.0], "jpeg": pictures}
+    pq.write_table(pa.table(cells), folder / "galaxies.parquet")
     np.savez(
         folder / "pairs.npz",
         names=np.array(["c", "b", "a"]),

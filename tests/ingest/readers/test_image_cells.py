@@ -59,9 +59,7 @@ def test_records_with_bytes_and_fits_files(tmp_path):
 
 def test_what_cannot_be_used_is_set_aside_with_its_row(tmp_path):
     column = [PICTURES[0], b"GIF89a", PICTURES[2], None, PICTURES[1], PICTURES[3]]
-    data, summary = run(
-        tmp_path, column, {"pixel_scale": 0.2}, ids=("a", "b", "c", "d", "a", "x")
-    )
+    data, summary = run(tmp_path, column, {"pixel_scale": 0.2}, ids=("a", "b", "c", "d", "a", "x"))
     assert summary.observed == {"image": 2}
     assert data.present("image").tolist() == [True, False, True, False]
     rows = {(row["object_id"], row["source"]): row["reason"] for row in read_quarantine(data.path)}
