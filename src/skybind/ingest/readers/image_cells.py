@@ -58,9 +58,9 @@ class ImageCells(ImageFiles):
         self.spec = self.mapped = spec
         self.modality, self.path, self.file = modality, base / spec.file, spec.file
         self.request = ImageRequest(spec.bands, spec.hdu)
-        self._table = self._open()
+        self._parquet = self._open()
         self._first = np.cumsum(
-            [0, *(self._table.metadata.row_group(i).num_rows for i in range(self._groups))]
+            [0, *(self._parquet.metadata.row_group(i).num_rows for i in range(self._groups))]
         )
         self._held: tuple[int, pa.ChunkedArray] | None = None
         self.quarantine = []
@@ -70,7 +70,7 @@ class ImageCells(ImageFiles):
 
     @property
     def _groups(self) -> int:
-        return int(self._table.num_row_groups)
+        return int(self._parquet.num_row_groups)
 
     @property
     def _column(self) -> str:
@@ -109,7 +109,7 @@ class ImageCells(ImageFiles):
 
     def _by_name(self, object_id: np.ndarray) -> list[str]:
         """Return 'row N' (from 1) for each object, "" where it has no image."""
-        column = self._table.read([str(self.spec.id)])[str(self.spec.id)]
+        column = self._parquet.read([str(self.spec.id)])[str(self.spec.id)]
         place: dict[str, str] = {}
         for number, name in enumerate(texts(flat_values(column)).tolist(), start=1):
             if not name:
@@ -145,7 +145,7 @@ class ImageCells(ImageFiles):
         """Read the images of one row group, unless they are at hand."""
         if self._held is None or self._held[0] != group:
             try:
-                cells = self._table.read_row_group(group, [self._column])[self._column]
+                cells = self._parquet.read_row_group(group, [self._column])[self._column]
             except (OSError, pa.ArrowException) as error:
                 raise DataError(f"{self.file}: '{self._column}' is damaged ({error}).") from error
             if pa.types.is_struct(cells.type):
