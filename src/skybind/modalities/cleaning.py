@@ -11,6 +11,7 @@ import numpy as np
 
 from skybind.modalities.epochs import LIMIT, absurd_magnitudes, impossible_dates, without_errors
 from skybind.modalities.order import same_as_before, sorted_by, without_duplicates
+from skybind.modalities.padding import padding
 from skybind.ragged import Ragged, segment_mad, segment_median
 
 EMPTY_CURVE = "empty light curve"
@@ -77,14 +78,14 @@ def value_field(fields: Collection[str]) -> str:
 def clean_photometry(r: Ragged) -> Cleaned:
     """Clean light curves.
 
-    Epochs with a non-finite time or flux are dropped, and those that are no measurements: upper
-    limits, epochs without an error where others of the curve have one, flagged ones, magnitudes
-    that no star has, impossible dates (`skybind.modalities.epochs`). The rest is sorted by time,
-    exact duplicates of an epoch dropped (epochs of one time that differ are kept: two bands, or
-    two cameras). An error of 0, or one that is missing where the source calls the epoch a
-    detection, becomes the median error of its curve; a curve without a single good error keeps
-    NaN (see `error_values`). A curve with fewer than two epochs left, or of constant flux,
-    becomes absent.
+    Padding at the end of an array is left out (`skybind.modalities.padding`). Epochs with a non-
+    finite time or flux are dropped, and those that are no measurements: upper limits, epochs
+    without an error where others of the curve have one, flagged ones, magnitudes that no star has,
+    impossible dates (`skybind.modalities.epochs`). The rest is sorted by time, exact duplicates of
+    an epoch dropped (epochs of one time that differ are kept: two bands, or two cameras). An error
+    of 0, or one that is missing where the source calls the epoch a detection, becomes the median
+    error of its curve; a curve without a single good error keeps NaN (see `error_values`). A curve
+    with fewer than two epochs left, or of constant flux, becomes absent.
 
     Parameters
     ----------
@@ -100,7 +101,11 @@ def clean_photometry(r: Ragged) -> Cleaned:
     """
     value = value_field(r.fields)
     error = f"{value}_err"
+    padded = padding(r, value)
+    if padded.any():
+        r = r.filter(~padded)
     out, limits, counts = _measured(r, value)
+    counts["epochs of padding"] = int(padded.sum())
     out, counts["unsorted light curves"] = sorted_by(out, "time")
     early_or_late = impossible_dates(out)
     counts["epochs of an impossible date"] = int(early_or_late.sum())

@@ -300,3 +300,36 @@ def test_lists_written_as_text_are_read_in_memory_too(tmp_path, kind):
         data = tmp_path / "new.csv"
     given = take_given(data, wanted=WANTED)
     assert given.dataset["b"].photometry.flux.value.tolist() == FLUX[1]
+
+
+def fixed_fits(path, ids, time, flux):
+    Table({"id": ids, "t": np.array(time), "f": np.array(flux)}).write(path)
+
+
+def stacked(path, ids, time, flux):
+    np.savez(path, id=ids, t=np.array(time), f=np.array(flux))
+
+
+@pytest.mark.parametrize("fill", [0.0, -99.0, np.nan])
+@pytest.mark.parametrize(
+    ("write", "name"),
+    [(fixed_fits, "x.fits"), (parquet, "x.parquet"), (stacked, "x.npz"), (votable, "x.vot")],
+)
+def test_padding_is_no_epoch(tmp_path, fill, write, name):
+    time, flux = ([each + [fill] * (6 - len(each)) for each in lists] for lists in (TIME, FLUX))
+    write(tmp_path / name, IDS, time, flux)
+    summary = import_dataset(mapping(tmp_path, name, ""), tmp_path / "out")
+    assert [curve["time"] for curve in curves(tmp_path / "out")] == TIME
+    assert [curve["flux"] for curve in curves(tmp_path / "out")] == FLUX
+    named = "epochs without a finite time" if np.isnan(fill) else "epochs of padding"
+    assert summary.repaired["photometry"][named] == 18 - sum(map(len, TIME))
+
+
+def test_missing_counts_for_times_too(tmp_path):
+    time = [each + [55.5] * (6 - len(each)) for each in TIME]
+    flux = [each + [7.0] * (6 - len(each)) for each in FLUX]
+    fixed_fits(tmp_path / "x.fits", IDS, time, flux)
+    told = {"column": "t", "unit": "d", "missing": [55.5]}
+    summary = import_dataset(mapping(tmp_path, "x.fits", "", time=told), tmp_path / "out")
+    assert [curve["time"] for curve in curves(tmp_path / "out")] == TIME
+    assert summary.repaired["photometry"] == {"epochs without a finite time": 6}
