@@ -282,3 +282,55 @@ def test_masked_entries_of_a_votable_are_missing(tmp_path):
     d, _ = imported(tmp_path, columns, objects, "vot")
     np.testing.assert_array_equal(d.column("x"), [12.5, np.nan])
     assert d.labels().tolist() == ["EW", ""]
+
+
+@pytest.mark.parametrize("form", ["csv", "ecsv", "fits", "vot"])
+@pytest.mark.parametrize("role", ["features", "targets", "info"])
+def test_units_are_applied_whoever_states_them(tmp_path, form, role):
+    units = {"period": "h", "parallax": "arcsec", "l": "rad", "pm": "arcsec / yr", "teff": "kK"}
+    columns = {name: [0.002, 1.0] for name in units}
+    specs = {name: {"column": name, "unit": unit} for name, unit in units.items()}
+    if form != "csv":  # the file states them
+        specs = {name: name for name in units}
+        columns = {n: MaskedColumn(v, unit=units[n]) for n, v in columns.items()}
+    groups = {"metadata": specs} if role == "features" else specs
+    d, summary = imported(tmp_path, columns, {role: groups}, form)
+    right = {
+        "period": (1 / 24, "d"),
+        "parallax": (1000, "mas"),
+        "l": (57.29577951308232, "deg"),
+        "pm": (1000, "mas / yr"),
+        "teff": (1, "kK"),
+    }
+    for name, (value, unit) in right.items():
+        np.testing.assert_allclose(d.column(name), [0.002 * value, value], err_msg=name)
+        assert d.schema.columns[name].unit == unit
+    assert summary.notes == []
+
+
+def test_a_unit_of_the_mapping_counts_more_than_the_files(tmp_path):
+    columns = {"p": MaskedColumn([12.0], unit="d")}
+    objects = {"features": {"photometry": {"period": {"column": "p", "unit": "h"}}}}
+    d, _ = imported(tmp_path, columns, objects, "ecsv")
+    np.testing.assert_allclose(d.column("period"), 0.5)
+
+
+@pytest.mark.parametrize("form", ["csv", "fits"])
+def test_a_unit_that_does_not_fit_stops_the_import(tmp_path, form):
+    column = [12.0] if form == "csv" else MaskedColumn([12.0], unit="mag")
+    spec = {"column": "p", "unit": "mag"} if form == "csv" else "p"
+    objects = {"features": {"photometry": {"period": spec}}}
+    with pytest.raises(ConfigError, match=r"\(period\): the unit 'mag' cannot be converted to d"):
+        imported(tmp_path, {"p": column}, objects, form)
+
+
+def test_a_unit_of_text_is_refused_and_one_that_is_unknown_told(tmp_path):
+    objects = {"info": {"name": {"column": "w", "unit": "d"}}}
+    with pytest.raises(ConfigError, match="holds text, which has no unit"):
+        imported(tmp_path, {"w": ["x"]}, objects)
+    columns = {"x": MaskedColumn([1.0], unit="d"), "w": ["x"]}
+    columns["x"].unit = "furlongs2"
+    objects = {"features": {"metadata": {"x": "x"}}, "info": {"w": "w"}}
+    d, summary = imported(tmp_path / "more", columns, objects, "ecsv")
+    assert d.schema.columns["x"].unit is None
+    assert "states the unit 'furlongs2', which astropy does not know" in summary.notes[0]

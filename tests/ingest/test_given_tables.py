@@ -10,7 +10,7 @@ from hypothesis import given as drawn
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from skybind.data.schema import DatasetSchema
+from skybind.data.schema import Column, DatasetSchema
 from skybind.data.write import DatasetWriter
 from skybind.errors import DataError
 from skybind.ingest.given import take_given
@@ -495,3 +495,36 @@ def test_whatever_stands_in_cells_only_rows_suffer(cells):
         assert not (present[row] and reason)
         if not present[row] and not reason:  # nothing was there
             assert times[row] is None or isinstance(times[row], float)
+
+
+def test_units_of_the_catalogue_are_applied_where_the_model_knows_none():
+    columns = {
+        "period": Column("feature", modality="metadata"),
+        "l": Column("feature", modality="metadata"),
+        "teff": Column("feature", modality="metadata"),
+    }
+    wanted = wanted_modalities(DatasetSchema(columns), {"metadata": ("metadata", "metadata")})
+    units = {"period": "h", "l": "rad", "teff": "kK"}
+    table = Table({"period": [12.0], "l": [np.pi], "teff": [5.0]}, units=units)
+    found = take_given(table, wanted=wanted).dataset
+    read = [found.numbers(name)[0] for name in columns]
+    np.testing.assert_allclose(read, [0.5, 180, 5])
+    table["period"].unit = "mag"
+    with pytest.raises(DataError, match="'mag' cannot be converted to d"):
+        take_given(table, wanted=wanted)
+
+
+@pytest.mark.parametrize("absurd", [1.797e308, -1e39, np.inf])
+def test_numbers_beyond_single_precision_are_told(absurd):
+    found = take(Table({"id": ["a", "b"], "parallax": [absurd, 1.0]}))
+    np.testing.assert_array_equal(found.dataset.numbers("parallax"), [np.nan, 1.0])
+    assert found.reasons["metadata"][0] != ""
+
+
+def test_positions_of_a_query_in_hours_and_out_of_range():
+    table = Table({"ra": ["06:37:15.9", "400"], "dec": ["-00:30:00", "95"], "parallax": [1.0, 2]})
+    found = take(table)
+    np.testing.assert_allclose(found.dataset.numbers("ra"), [99.31625, np.nan])
+    np.testing.assert_allclose(found.dataset.numbers("dec"), [-0.5, np.nan])
+    assert any("it is read as hours" in note for note in found.notes)
+    assert any("1 rows have no ra: ra is out of range (400 deg)" in note for note in found.notes)

@@ -2,6 +2,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from skybind.data.schema import Column
 from skybind.errors import ConfigError
 from skybind.modalities.metadata import Metadata, MetadataOptions
 
@@ -77,3 +78,30 @@ def test_hiding_features_in_training_only(schema):
     assert 0.4 < (drawn[:, 0] == 0).mean() < 0.6
     assert modality.augments
     assert not build(schema).augments
+
+
+def test_a_transform_takes_the_unit_that_the_dataset_states(schema):
+    options = {"absolute": ["g_mag"], "transforms": {"l": "cos"}}
+    values = build(schema, **options).prepare(table()).arrays["values"]
+    units = {"parallax": ("arcsec", 1e-3), "g_mag": ("mmag", 1e3), "l": ("rad", np.pi / 180)}
+    columns = {
+        name: Column("feature", unit, modality="metadata") for name, (unit, _) in units.items()
+    }
+    scaled = table()
+    for index, name in enumerate(scaled.column_names):
+        numbers = [None if v is None else v * units[name][1] for v in scaled[name].to_pylist()]
+        scaled = scaled.set_column(index, name, pa.array(numbers, pa.float64()))
+    other = build(schema.with_columns(columns), **options).prepare(scaled).arrays["values"]
+    np.testing.assert_allclose(other[:, 1:], values[:, 1:], atol=1e-12)
+    for name, unit in (("l", "d"), ("parallax", "mag"), ("g_mag", "deg")):
+        wrong = schema.with_columns({name: Column("feature", unit, modality="metadata")})
+        with pytest.raises(ConfigError, match=f"'{name}' of the dataset: the unit '{unit}'"):
+            build(wrong, **options)
+
+
+def test_a_number_beyond_single_precision_is_missing(schema):
+    modality = build(schema)
+    prepared = modality.prepare(table(g_mag=[1.797e308, 12.0, 13.0]))
+    modality.fit(prepared, np.arange(3))
+    values = modality.batch(prepared, np.arange(3))["values"].numpy()
+    np.testing.assert_allclose(values[:, 1], [0, -1, 1])

@@ -2,6 +2,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from skybind.data.schema import Column
 from skybind.errors import ConfigError, DataError
 from skybind.modalities.cleaning import AB_ZERO_FLUX
 from skybind.modalities.photometry import Photometry, PhotometryOptions
@@ -283,3 +284,20 @@ def test_a_band_an_object_lacks_stands_at_the_training_mean(schema):
     values = modality.batch(prepared, np.arange(2))["values"].numpy()
     assert np.isfinite(values).all()
     np.testing.assert_array_equal(values[1, :, 7:9], 0)  # colour and amplitude of i
+
+
+def test_a_period_in_hours_folds_like_one_in_days(schema):
+    rng = np.random.default_rng(3)
+    time = np.sort(rng.uniform(0, 20, 60))
+    flux = 5 + np.sin(2 * np.pi * time / 0.7)
+    hours = schema.with_columns({"period": Column("feature", "h", modality="photometry")})
+    made = [
+        build(known, length=60, phase=True)
+        .prepare(one_curve(time, flux, np.full(60, 0.01), period=period))
+        .arrays["phase"]
+        for known, period in ((schema, 0.7), (hours, 16.8))
+    ]
+    np.testing.assert_allclose(made[0], made[1], atol=1e-6)
+    wrong = schema.with_columns({"period": Column("feature", "mag", modality="photometry")})
+    with pytest.raises(ConfigError, match="'mag' cannot be converted to d"):
+        build(wrong, phase=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from skybind.data.units import factor
 from skybind.errors import DataError
 
 FORMAT_VERSION = 1
@@ -85,6 +86,19 @@ class DatasetSchema:
     def attributes(self, observation: str) -> dict[str, Any]:
         """Attributes of an observation column."""
         return dict(self.columns[observation].attributes)
+
+    def factor(self, name: str, unit: str) -> float:
+        """Give what the values of a flat column are multiplied with to be in a unit.
+
+        It is 1 where the column states none.
+
+        Raises
+        ------
+        ConfigError
+            If its unit cannot be converted.
+        """
+        own = self.columns[name].unit
+        return 1.0 if own is None else factor(own, unit, f"Column '{name}' of the dataset")
 
     def with_role(self, role: str) -> list[str]:
         """Names of the columns of a role, in order."""

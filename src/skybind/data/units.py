@@ -17,6 +17,13 @@ _TARGETS = {
     "magnitude_err": "mag",
     "wavelength": "Angstrom",
 }
+#: Flat columns whose numbers the program reads itself, and the unit that it reads them in.
+FIXED_UNITS = {"period": "d", "parallax": "mas"}
+#: Other names that say what the numbers are, where their unit can be converted.
+_NAMED = (
+    (re.compile(r"(.+_)?(period|p_orb|p_rot|porb|prot|per)(_err|_error|_\d)?|e_period", re.I), "d"),
+    (re.compile(r"(e_)?(parallax|plx|varpi)(_err|_error|_over_error)?", re.I), "mas"),
+)
 # What surveys write and astropy does not read, or reads as something else
 NANOMAGGY = "nmgy"
 _MAGGIES = {"nanomaggies": "nmgy", "nanomaggie": "nmgy", "maggies": "mgy", "maggie": "mgy"}
@@ -90,6 +97,69 @@ def convert(values: np.ndarray, unit: str, target: str, where: str) -> np.ndarra
     except (units.UnitConversionError, units.UnitTypeError, TypeError):
         raise ConfigError(f"{where}: the unit '{unit}' cannot be converted to {target}.") from None
     return np.asarray(physical.value)
+
+
+def factor(unit: str, target: str, where: str) -> float:
+    """Give the factor from one unit to another, as of `convert`; no logarithm has one.
+
+    Raises
+    ------
+    ConfigError
+        If there is none.
+    """
+    if unit == target:  # the usual case, without astropy
+        return 1.0
+    if hasattr(parse_unit(unit, where), "physical_unit") and "mag" not in (unit, target):
+        raise ConfigError(f"{where}: the unit '{unit}' cannot be converted to {target}.")
+    return float(convert(np.ones(1), unit, target, where)[0])
+
+
+def kept_unit(name: str, unit: str | None, where: str) -> str | None:
+    """Unit in which a flat column is kept in a dataset.
+
+    Periods are kept in d, parallaxes in mas, proper motions in mas / yr, magnitudes in mag, and
+    angles in deg where they are stated in rad or hours; anything else in its own unit.
+
+    Parameters
+    ----------
+    name : str
+        Of the column in the dataset: `period` and `parallax` must have a unit that fits.
+    unit : str or None
+        As it is stated.
+    where : str
+        The column, for the message.
+
+    Returns
+    -------
+    str or None
+        None where none is stated.
+
+    Raises
+    ------
+    ConfigError
+        If it is not a unit, or not one of a period or a parallax.
+    """
+    from astropy import units
+
+    if unit is None:
+        return None
+    parsed = parse_unit(unit, where)
+    if name in FIXED_UNITS:
+        convert(np.ones(1), unit, FIXED_UNITS[name], where)
+        return FIXED_UNITS[name]
+    for pattern, target in _NAMED:
+        if pattern.fullmatch(name) and parsed.is_equivalent(target):
+            return target
+    if parsed.is_equivalent("mas / yr"):
+        return "mas / yr"
+    angle = parsed.is_equivalent("deg")
+    if angle and (parsed in (units.rad, units.hourangle) or name in ("l", "b")):
+        return "deg"
+    if getattr(getattr(parsed, "represents", None), "bases", []) == [units.mag]:  # as mmag
+        return "mag"
+    if str(parsed) == "mag(AB)":
+        return "mag"
+    return unit
 
 
 def image_unit(unit: str, where: str) -> tuple[str, float]:

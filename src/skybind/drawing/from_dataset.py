@@ -105,7 +105,7 @@ def _periods(dataset: Dataset, name: str, rows: np.ndarray) -> tuple[np.ndarray,
     """
     period = np.full(len(rows), np.nan)
     if PERIOD in dataset.schema.columns:
-        period = dataset.column(PERIOD, rows).astype(float)
+        period = dataset.schema.factor(PERIOD, "d") * dataset.column(PERIOD, rows).astype(float)
     searched = ~(period > 0)
     column = computed_name(name, PERIOD)
     if column in dataset.schema.columns:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from skybind.data.units import convert, parse_unit, stored_unit
+from skybind.data.units import convert, kept_unit, parse_unit, stored_unit
 from skybind.errors import ConfigError
 from skybind.ingest.column import ColumnSpec
 from skybind.ingest.positions import unit_of_position
@@ -79,8 +79,7 @@ def _places(mapping: "Mapping") -> Iterator[tuple[str, str, ColumnSpec]]:
 
 def _check_units(mapping: "Mapping", where: str) -> None:
     for name, (_, _, spec) in mapping.objects.columns().items():
-        if spec.unit is not None:
-            parse_unit(spec.unit, f"{where}: objects, column '{spec.column}' ({name})")
+        kept_unit(name, spec.unit, f"{where}: objects, column '{spec.column}' ({name})")
     for name, position in (("ra", mapping.objects.ra), ("dec", mapping.objects.dec)):
         if position is not None and position.unit is not None:
             at = f"{where}: objects, column '{position.column}' ({name})"

@@ -10,7 +10,7 @@ from skybind.data.schema import DEC, ID, RA, same_attribute
 from skybind.data.sources import Change, ChangedSource
 from skybind.errors import DataError
 from skybind.ingest.given_rows import Given, fitted_schema, lacks, struct_of
-from skybind.ingest.wanted import Fitted, Wanted, fit_fields, in_unit
+from skybind.ingest.wanted import Fitted, Wanted, feature_in_unit, fit_fields
 from skybind.ragged import Ragged
 from skybind.words import join
 
@@ -111,12 +111,13 @@ def _feature_change(dataset: Dataset, wanted: Wanted, name: str, notes: list[str
     if column is None or not wanted.takes(name, column.attributes):
         return Change(None, pa.float64())
     stated, where = column.unit, f"{name} of the dataset at {dataset.path}"
-    in_unit(np.ones(1), stated, unit, where)
+    feature_in_unit(np.ones(1), name, stated, unit, where)
     if (stated is None and unit) or (unit is None and stated):
         notes.append(f"{where} is taken as in {unit or 'no unit'} (it states {stated or 'none'}).")
 
     def make(values: pa.ChunkedArray) -> pa.Array:
         numbers = values.cast(pa.float64()).to_numpy(zero_copy_only=False)
-        return pa.array(in_unit(numbers, stated, unit, where), pa.float64(), from_pandas=True)
+        values = feature_in_unit(numbers, name, stated, unit, where)
+        return pa.array(values, pa.float64(), from_pandas=True)
 
     return Change(name, pa.float64(), make)

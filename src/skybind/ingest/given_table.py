@@ -21,7 +21,7 @@ from skybind.ingest.matching import (
 )
 from skybind.ingest.positions import SEXAGESIMAL, in_parts, positions
 from skybind.ingest.readers.values import numbers, texts
-from skybind.ingest.wanted import Wanted, fit_fields, in_unit
+from skybind.ingest.wanted import Wanted, feature_in_unit, fit_fields, in_unit
 from skybind.ragged import Ragged
 from skybind.words import join, nearest
 
@@ -114,7 +114,7 @@ class _Taking:
         told = self.rows.reasons[wanted.name]
         for row, reason in reasons.items():
             told[row] = told[row] or reason
-        self.rows.numbers(feature, in_unit(values, stated, unit, where))
+        self.rows.numbers(feature, feature_in_unit(values, feature, stated, unit, where))
 
     def _observations(self, wanted: Wanted) -> None:
         """Take observations; rows whose lists cannot be used get a reason."""

@@ -18,6 +18,7 @@ from skybind.ingest.fields import (
     name_of_objects,
     stated_unit,
 )
+from skybind.ingest.flat import catalogue_numbers
 from skybind.ingest.readers.registry import (
     Fields,
     ImageRequest,
@@ -30,8 +31,8 @@ from skybind.ingest.readers.registry import (
 from skybind.ingest.readers.tables import FORMATS, Table, read_bytes, read_table
 from skybind.ingest.readers.text_layout import is_number
 from skybind.ingest.readers.unfold import unfold
-from skybind.ingest.readers.values import numbers, texts
-from skybind.ingest.wanted import Fitted, Wanted, fit_fields, in_unit
+from skybind.ingest.readers.values import texts
+from skybind.ingest.wanted import Fitted, Wanted, feature_in_unit, fit_fields
 from skybind.words import nearest
 
 
@@ -282,8 +283,11 @@ class _File:
         values = {}
         for name, column in found.items():
             where = f"{self.name}, column '{column}'"
-            number = numbers(table[column])[0]
-            values[name] = float(in_unit(number, table.units.get(column), features[name], where)[0])
+            number, reasons = catalogue_numbers(table[column], column)
+            if reasons:
+                raise DataError(f"{self.name}: {reasons[0]}.")
+            stated = table.units.get(column)
+            values[name] = float(feature_in_unit(number, name, stated, features[name], where)[0])
         return values
 
     def _image(self, wanted: Wanted) -> Fitted:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from skybind.data.schema import BASE_COLUMNS, Column
-from skybind.errors import DataError
+from skybind.data.units import FIXED_UNITS, convert, kept_unit
+from skybind.errors import ConfigError, DataError
 from skybind.ingest.build import Chunk, ImportSummary, Plan, Row, build_dataset, quarantine_row
 from skybind.ingest.column import ColumnSpec, PositionSpec
 from skybind.ingest.flat import catalogue_numbers, read_info, read_labels
@@ -266,10 +267,13 @@ class _Import:
         for name, (role, modality, column) in spec.columns().items():
             if self._lacks(column):
                 continue
-            unit = column.unit or self.objects.units.get(column.column)
+            unit = self._unit(name, role, column)
             said = {"quantity": column.quantity} if column.quantity is not None else {}
             self.schema[name] = Column(role, unit, column.description, modality, attributes=said)
             self.flat[name] = self._flat(name, role, modality, column)
+            if role == "info" and self.flat[name].dtype.kind == "O":
+                self._refuse_unit(name, column)
+                self.schema[name] = replace(self.schema[name], unit=None)
 
     def _lacks(self, spec: ColumnSpec) -> bool:
         """Whether a column is left out: the file lacks it, and may."""
@@ -319,7 +323,34 @@ class _Import:
         read = read_info if role == "info" else catalogue_numbers
         values, reasons = read(raw, spec.column, spec.missing)
         self._note(reasons, modality or role)
-        return values
+        stated, kept = self._stated(spec), self.schema[name].unit
+        if stated is None or kept is None or stated == kept or values.dtype.kind == "O":
+            return values
+        return convert(values, stated, kept, self._at(name, spec))
+
+    def _at(self, name: str, spec: ColumnSpec) -> str:
+        return f"{self.objects.name}, column '{spec.column}' ({name})"
+
+    def _stated(self, spec: ColumnSpec) -> str | None:
+        return self.objects.units.get(spec.column) if spec.unit is None else spec.unit
+
+    def _unit(self, name: str, role: str, spec: ColumnSpec) -> str | None:
+        """Unit in which a flat column is kept."""
+        stated, at = self._stated(spec), self._at(name, spec)
+        if stated is None or role == "label":
+            return None
+        try:
+            return kept_unit(name, stated, at)
+        except ConfigError:
+            if spec.unit is not None or name in FIXED_UNITS:
+                raise
+            self.told.append(f"{at} states the unit '{stated}', which astropy does not know.")
+            return None
+
+    def _refuse_unit(self, name: str, spec: ColumnSpec) -> None:
+        """Refuse a unit of text, unless it is the file that states it."""
+        if spec.unit is not None:
+            raise ConfigError(f"{self._at(name, spec)} holds text, which has no unit.")
 
     def _note(self, reasons: dict[int, str], modality: str) -> None:
         self.quarantine += [

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from skybind.data.schema import DatasetSchema
-from skybind.data.units import convert, image_unit, inverse_square, parse_unit
+from skybind.data.units import convert, image_unit, inverse_square, kept_unit, parse_unit
 from skybind.errors import ConfigError, DataError
 from skybind.ingest.fields import missing_fields, typed, unknown_values
 from skybind.ingest.readers.registry import Fields
@@ -191,6 +191,22 @@ def in_unit(values: np.ndarray, unit: str | None, target: str | None, where: str
         return values
     try:
         return convert(values, unit, target, where)
+    except ConfigError as error:
+        raise DataError(str(error)) from error
+
+
+def feature_in_unit(
+    values: np.ndarray, feature: str, unit: str | None, target: str | None, where: str
+) -> np.ndarray:
+    """Convert numbers of a catalogue to the model's unit, or to the one that an import keeps.
+
+    Raises
+    ------
+    DataError
+        If the unit does not fit.
+    """
+    try:
+        return in_unit(values, unit, target or kept_unit(feature, unit, where), where)
     except ConfigError as error:
         raise DataError(str(error)) from error
 

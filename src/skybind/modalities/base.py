@@ -26,6 +26,8 @@ class Schema(Protocol):
 
     def attributes(self, observation: str) -> dict[str, Any]: ...
 
+    def factor(self, name: str, unit: str) -> float: ...
+
 
 class WholeSchema(Schema, Protocol):
     """The schema of a dataset, in which a modality finds its column."""
@@ -274,9 +276,13 @@ TRANSFORMS: dict[str, Transform] = {
 
 
 def feature_matrix(table: pa.Table, names: list[str]) -> np.ndarray:
-    """Read flat columns as float64, shape (objects, features); null becomes NaN."""
+    """Read flat columns as float64, shape (objects, features); null becomes NaN.
+
+    So does what single precision cannot hold: one such number would be the deviation of all.
+    """
     if not names:
         return np.zeros((table.num_rows, 0))
-    return np.stack(
+    values = np.stack(
         [table[name].cast(pa.float64()).to_numpy(zero_copy_only=False) for name in names], axis=1
     )
+    return np.where(np.abs(values) > np.finfo(np.float32).max, np.nan, values)

@@ -87,6 +87,12 @@ class Metadata(Modality):
                 f"modalities.{name}.preprocessing.absolute needs the parallax, but the dataset "
                 f"has no feature '{options.parallax}'."
             )
+        angles = [name for name in self.features if options.transforms.get(name) in ("sin", "cos")]
+        magnitudes = {name: schema.factor(name, "mag") for name in self._absolute}
+        # what a transform takes, from what the dataset states
+        self._factors = magnitudes | {name: schema.factor(name, "deg") for name in angles}
+        if self._absolute:
+            self._to_mas = schema.factor(options.parallax, "mas")
         self.standard = Standardiser(len(self.features))
 
     @property
@@ -110,9 +116,10 @@ class Metadata(Modality):
 
     def prepare(self, table: pa.Table) -> Prepared:
         values = feature_matrix(table, self.features)
+        values *= [self._factors.get(feature, 1.0) for feature in self.features]
         reason = np.full(len(values), "", dtype=object)
         if self._absolute:
-            parallax = feature_matrix(table, [self.options.parallax])[:, 0]
+            parallax = self._to_mas * feature_matrix(table, [self.options.parallax])[:, 0]
             with np.errstate(invalid="ignore", divide="ignore"):
                 shift = np.where(parallax > 0, 5 * np.log10(parallax) - 10, np.nan)
             places = [self.features.index(feature) for feature in self._absolute]

@@ -121,6 +121,7 @@ class Photometry(Modality):
         )
         self.features, self.quantities = chosen.features, chosen.quantities
         self.period_column = chosen.period if options.phase else None
+        self._to_days = schema.factor(self.period_column, "d") if self.period_column else 1.0
         self.bands = list(options.bands or [])
         #: Places of the computed features: some have wild tails, and a sigma says little of them.
         self.ranked = [i for i, feature in enumerate(self.features) if feature in self.quantities]
@@ -180,7 +181,7 @@ class Photometry(Modality):
         flat = ("values", "band") if self.bands else ("values",)
         if self.options.phase:
             period = (
-                feature_matrix(table, [self.period_column])[:, 0]
+                self._to_days * feature_matrix(table, [self.period_column])[:, 0]
                 if self.period_column
                 else np.full(len(curves), np.nan)
             )

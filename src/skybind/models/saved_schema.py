@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from skybind.data.units import factor
 from skybind.errors import ModelError
 from skybind.lightcurves.columns import to_compute, why_not
 from skybind.modalities.base import Modality
@@ -34,6 +35,16 @@ class SavedSchema:
         """Attributes of an observation column, or the definition of a computed one."""
         return dict(self.note.get("attributes", {}).get(name, {}))
 
+    def factor(self, name: str, unit: str) -> float:
+        """Give what the values of a flat column are multiplied with to be in a unit.
+
+        It is 1 for a model that was trained before units were applied: it reads what it learned.
+        """
+        own = self.note["features"][name]["unit"]
+        if own is None or not self.note.get("units_applied", False):
+            return 1.0
+        return factor(own, unit, f"'{name}', which the model reads")
+
 
 def schema_note(schema: Any, modalities: Mapping[str, Modality]) -> dict[str, Any]:
     """Return what is saved of a dataset's schema with the modalities that read it."""
@@ -54,6 +65,7 @@ def schema_note(schema: Any, modalities: Mapping[str, Modality]) -> dict[str, An
             for name, column in schema.columns.items()
             if column.role == "feature"
         },
+        "units_applied": True,
         "read": sorted({column for m in modalities.values() for column in m.columns}),
     }
 
