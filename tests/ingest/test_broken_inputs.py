@@ -262,6 +262,8 @@ QUARANTINED: list[tuple[str, Callable[[Survey], object], str, str]] = [
     ("all ivar zero", spectrum_where(lambda r, h: zero(r, 1)), "a", "all pixels masked"),
     ("flux all NaN", spectrum_where(lambda r, h: to_nan(r)), "a", "all pixels masked"),
     ("flux all zero", spectrum_where(lambda r, h: zero(r, 0)), "a", "zero MAD"),
+    ("one wavelength for all", spectrum_where(lambda r, h: h.set("COEFF1", 1e-9)), "a",
+     "several spectra in one"),
     ("spectrum of nobody", lambda s: s.write("spectra/zz.fits", lamost()), "zz", "no such object"),
     ("curve's file empty", csv_folder(""), "a", "a.csv is empty"),
     ("curve's file garbage", csv_folder(GARBAGE), "a", "a.csv"),
@@ -291,8 +293,6 @@ REPAIRED: list[tuple[str, Callable[[Survey], object], str, str]] = [
      "pixels without a finite flux"),
     ("wavelengths fall", spectrum_where(lambda r, h: h.set("COEFF1", -1e-4)), "spectrum",
      "unsorted spectra"),
-    ("one wavelength for all but the mask", spectrum_where(lambda r, h: h.set("COEFF1", 1e-9)),
-     "spectrum", "duplicate wavelengths"),
 ]  # fmt: skip
 
 # Oddities that are no fault

@@ -223,9 +223,16 @@ class SpectrumSpec(ObservationSpec):
     flux_err: ColumnSpec | None = Field(None, description="Its standard error.")
     ivar: ColumnSpec | None = Field(None, description="Its inverse variance, instead.")
     mask: ColumnSpec | None = Field(None, description="Not zero where a pixel is bad.")
+    visit: str | None = Field(
+        None,
+        description="Column of a long table that tells the spectra of one object apart: the first "
+        "of them is taken.",
+    )
 
     @model_validator(mode="after")
     def _one_error(self) -> "SpectrumSpec":
+        if self.visit is not None and (self.file is None or self.stacked):
+            raise ValueError("'visit' is a column of a long table: a file an object has one")
         if self.flux_err is not None and self.ivar is not None:
             raise ValueError("give flux_err or ivar, not both")
         return self

@@ -6,11 +6,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from skybind.ingest.mapping import ObservationSpec
+from skybind.ingest.mapping import ObservationSpec, SpectrumSpec
 from skybind.ingest.observed import Stored, observation_fields, settle
 from skybind.ingest.readers.tables import Table, read_bytes, read_table
 from skybind.ingest.readers.unfold import unfold
-from skybind.ingest.readers.values import texts
+from skybind.ingest.readers.values import numbers, texts
 from skybind.ragged import Ragged
 
 UNKNOWN_OBJECT = "no such object in the table of objects"
@@ -50,6 +50,8 @@ def read_long(
     assert spec.id is not None
     band = [spec.fields()["band"].column] if "band" in spec.fields() else []
     wanted = [spec.id, *(column.column for column in spec.fields().values())]
+    visit = spec.visit if isinstance(spec, SpectrumSpec) else None
+    wanted += [] if visit is None else [visit]
     table = read_table(
         read_bytes(base / spec.file),
         spec.file,
@@ -60,6 +62,10 @@ def read_long(
     names = texts(table[spec.id])
     quarantine = [_row("", spec.file, modality, sentence) for sentence in table.bad_rows]
     place, lost = _places(names, object_id)
+    if visit is not None:
+        place, several = _first_visits(place, table[visit])
+        taken = "of its {} spectra the first by '{}' is taken"
+        lost += [(object_id[row], taken.format(n, visit)) for row, n in several.items()]
     table, own, lengths, more = _unfolded(table, spec, names, place)
     quarantine += [_row(name, spec.file, modality, reason) for name, reason in lost + more]
     stored = settle(spec, table)
@@ -135,6 +141,23 @@ class LongTable:
     def source(self, row: int) -> str:
         """Where the observation of an object comes from, for the quarantine."""
         return self.file
+
+
+def _first_visits(owner: np.ndarray, visit: np.ndarray) -> tuple[np.ndarray, dict[int, int]]:
+    """Rows of the first visit of each object (the others get the owner -1), and numbers of visits.
+
+    The first is the smallest number, or of text the first in the alphabet.
+    """
+    values, bad = numbers(visit)
+    _, code = np.unique(texts(visit).astype(str) if bad.any() else values, return_inverse=True)
+    mine = owner >= 0
+    pairs = np.unique(np.stack([owner[mine], code[mine]]), axis=1)
+    rows, first, counts = np.unique(pairs[0], return_index=True, return_counts=True)
+    smallest = np.full(int(owner.max(initial=-1)) + 1, -1)
+    smallest[rows] = pairs[1][first]
+    taken = mine & (code == smallest[np.maximum(owner, 0)]) if len(smallest) else mine
+    several = {int(row): int(n) for row, n in zip(rows, counts, strict=True) if n > 1}
+    return np.where(taken, owner, -1), several
 
 
 def _row(object_id: str, source: str, modality: str, reason: str) -> dict[str, str]:
