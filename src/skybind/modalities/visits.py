@@ -33,8 +33,10 @@ def in_turn(r: Ragged) -> np.ndarray:
     step = np.diff(wavelength)
     turns = np.zeros(max(len(wavelength) - 1, 0), bool)
     turns[1:] = (step[1:] > 0) != (step[:-1] > 0)
-    turned = np.add.reduceat(np.append(turns, [False, False]), r.offsets[:-1]) if len(r) else []
-    for row in np.flatnonzero((np.asarray(turned) > 0) & (r.lengths >= 2 * RUN)).tolist():
+    if not turns.any():
+        return found
+    turned = np.add.reduceat(np.append(turns, [False, False]).astype(np.int64), r.offsets[:-1])
+    for row in np.flatnonzero((turned > 0) & (r.lengths >= 2 * RUN)).tolist():
         found[row] = _overlapping_runs(wavelength[r.offsets[row] : r.offsets[row + 1]])
     return found
 
