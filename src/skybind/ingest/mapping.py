@@ -60,12 +60,26 @@ class FileSpec(Section):
         }
 
 
+class JoinSpec(FileSpec):
+    """Another table of the same objects, one row an object."""
+
+    file: str = Field(description="Path, relative to the mapping.")
+    id: str = Field(description="Its column with the name of the object.")
+    match: str | None = Field(
+        None, description="Column of the table of objects with these names; else that of its id."
+    )
+    prefix: str = Field("", description="Put before the names of its columns.")
+
+
 class ObjectsSpec(FileSpec):
     """The table of objects: one row an object."""
 
     file: str = Field(description="Path, relative to the mapping.")
     catalogue: str | None = Field(None, description="A survey whose columns are known: asassn.")
     id: str = Field(description="Column with the name of the object.")
+    join: list[JoinSpec] = Field(
+        [], description="Further tables, whose columns are used as those of the table of objects."
+    )
     ra: PositionSpec | None = Field(
         None, description="Right ascension; in degrees by default, in hours if like 06:37:15.9."
     )
@@ -126,6 +140,11 @@ class ObservationSpec(FileSpec):
         description="Column of a long table that names the object; of arrays the one with the "
         "names, without which their rows are those of the table of objects.",
     )
+    match: str | None = Field(
+        None,
+        description="Column of the table of objects with the names in `id`, where another survey "
+        "has names of its own; else that of the objects' id.",
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> "ObservationSpec":
@@ -133,6 +152,8 @@ class ObservationSpec(FileSpec):
             raise ValueError("give either a file (long table) or a folder (one file an object)")
         if self.file is not None and self.id is None and not self.stacked:
             raise ValueError("a long table needs its column 'id', which names the object")
+        if self.match is not None and self.id is None:
+            raise ValueError("'match' is the objects' side of 'id': give both")
         if self.folder is not None and self.pattern is None:
             raise ValueError("a folder needs a 'pattern' for its files, e.g. '{id}.csv'")
         known = [*(FORMATS if self.kind != "image" else ()), *file_formats(self.kind), *STACKS]

@@ -14,6 +14,7 @@ from skybind.errors import ConfigError, DataError
 from skybind.ingest.build import Chunk, ImportSummary, Plan, Row, build_dataset, quarantine_row
 from skybind.ingest.column import ColumnSpec, PositionSpec
 from skybind.ingest.flat import catalogue_numbers, read_info, read_labels
+from skybind.ingest.joined import join_tables
 from skybind.ingest.mapping import (
     ImageSpec,
     Mapping,
@@ -145,7 +146,8 @@ class _Import:
         specs = self.mapping.observations().values()
         images = any(isinstance(spec, ImageSpec) for spec in specs)
         size = IMAGE_CHUNK if images else CHUNK
-        paths = [self.mapping.objects.file, *(spec.file or spec.folder or "" for spec in specs)]
+        paths = [self.mapping.objects.file, *(join.file for join in self.mapping.objects.join)]
+        paths += [*(spec.file or spec.folder or "" for spec in specs)]
         return Plan(
             self.schema,
             ((len(rows), partial(self._chunk, rows)) for rows in _chunks(n, size)),
@@ -190,7 +192,7 @@ class _Import:
         return chunk
 
     def _source(self, name: str, spec: ObservationSpec) -> Source:
-        object_id = self.flat["object_id"]
+        object_id = self._matched(name, spec)
         if spec.file is not None and spec.stacked:
             joined = (self.base, name, object_id, self.kept, len(self.objects))
             if isinstance(spec, ImageSpec):
@@ -205,10 +207,29 @@ class _Import:
             column: texts(self.objects[column])[self.kept]
             for column in pattern_columns(spec.pattern)
         }
-        columns["id"] = object_id
+        columns["id"] = self.flat["object_id"]
         if isinstance(spec, ImageSpec):
             return ImageFiles(spec, self.base, name, columns)
         return ObjectFiles(spec, self.base, name, columns)
+
+    def _matched(self, modality: str, spec: ObservationSpec) -> np.ndarray:
+        """Names that an observation knows the objects by; None where an object has none.
+
+        A name belongs to the first object that has it; the others are told.
+        """
+        names = self.flat["object_id"]
+        if spec.match is None:
+            return names
+        own: dict[str, str] = {}
+        found = np.full(len(names), None, object)
+        for i, name in enumerate(texts(self.objects[spec.match])[self.kept].tolist()):
+            if name and own.setdefault(name, names[i]) == names[i]:
+                found[i] = name
+            elif name:
+                reason = f"'{name}' ({spec.match}) is of the object {own[name]} already"
+                row = quarantine_row(names[i], self.mapping.objects.file, modality, reason)
+                self.quarantine.append(row)
+        return found
 
     def _observation_column(self, name: str, spec: ObservationSpec) -> Column:
         source = self.observations[name]
@@ -242,6 +263,8 @@ class _Import:
             text += position.columns if position is not None else []  # -00 keeps its sign
         for observation in self.mapping.observations().values():
             text += pattern_columns(observation.pattern) if observation.pattern else []
+            text += [observation.match] if observation.match else []
+        text += [join.match for join in spec.join if join.match]
         self.objects = read_table(
             read_bytes(self.base / spec.file),
             spec.file,
@@ -251,8 +274,10 @@ class _Import:
         )
         if not len(self.objects):
             raise DataError(f"{spec.file} has no rows: there is no object in it.")
-        for sentence in self.objects.bad_rows:
-            self.quarantine.append(quarantine_row("", spec.file, "objects", sentence))
+        told, bad = join_tables(self.objects, spec, self.base, text)
+        self.told += told
+        for file, sentence in [*((spec.file, s) for s in self.objects.bad_rows), *bad]:
+            self.quarantine.append(quarantine_row("", file, "objects", sentence))
         names = texts(self.objects[spec.id])
         self.kept = self._usable(names)
         self.flat["object_id"] = names[self.kept]

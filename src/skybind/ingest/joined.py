@@ -1,0 +1,111 @@
+"""More tables of the same objects, joined to the table of objects by name."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from skybind.errors import DataError
+from skybind.ingest.mapping import JoinSpec, ObjectsSpec
+from skybind.ingest.readers.tables import Table, read_bytes, read_table
+from skybind.ingest.readers.values import texts
+
+
+def join_tables(
+    objects: Table, spec: ObjectsSpec, base: Path, text: Sequence[str]
+) -> tuple[list[str], list[tuple[str, str]]]:
+    """Give the table of objects the columns of the other tables that a mapping names.
+
+    Each object gets the row of its name; without one its cells are missing. Of rows of one name
+    the first counts.
+
+    Parameters
+    ----------
+    objects : Table
+        Gets the columns.
+    spec : ObjectsSpec
+        Names the tables.
+    base : Path
+        Folder that the mapping's paths are relative to.
+    text : sequence of str
+        Columns to read as text, prefix included.
+
+    Returns
+    -------
+    notes : list of str
+        How many objects have a row, and which rows do not count.
+    bad_rows : list of (str, str)
+        Files, and sentences about rows that could not be read.
+
+    Raises
+    ------
+    DataError
+        If a table cannot be read, no object has a row in it, or two tables have columns of one
+        name.
+    """
+    notes, bad = [], []
+    for join in spec.join:
+        other = read_table(
+            read_bytes(base / join.file),
+            join.file,
+            text=[join.id, *(t.removeprefix(join.prefix) for t in text)],
+            nested=False,
+            **join.table_options(),
+        )
+        bad += [(join.file, sentence) for sentence in other.bad_rows]
+        match = join.match or spec.id
+        place, note = _places(texts(objects[match]), texts(other[join.id]), join)
+        notes.append(note)
+        taken = {join.prefix + name: name for name in other.columns if name != join.id}
+        twice = next((name for name in taken if name in objects.columns), None)
+        if twice is not None:
+            raise DataError(
+                f"'{twice}' is a column of {join.file} and of a table before it: give the columns "
+                "of one a prefix (prefix: NAME_)."
+            )
+        for name, own in taken.items():
+            objects.columns[name] = _taken(other.columns[own], place)
+            if own in other.units:
+                objects.units[name] = other.units[own]
+        objects.known = [*(objects.known or []), *taken]
+    return notes, bad
+
+
+def _places(wanted: np.ndarray, names: np.ndarray, join: JoinSpec) -> tuple[np.ndarray, str]:
+    """Find the row of each object in the other table, -1 for none, and count them in a sentence."""
+    found: dict[str, int] = {}
+    for row, name in enumerate(names.tolist()):
+        if name:
+            found.setdefault(name, row)
+    place = np.asarray([found.get(name, -1) for name in wanted.tolist()], np.int64)
+    matched = int((place >= 0).sum())
+    if not matched:
+        raise DataError(
+            f"{join.file} has no row of any object: the first name among the objects is "
+            f"'{next((w for w in wanted.tolist() if w), '')}', the first in its column '{join.id}' "
+            f"is '{next(iter(found), '')}'."
+        )
+    note = f"{join.file}: {matched:,} of {len(wanted):,} objects have a row in it"
+    others = len(found) - len(set(found) & set(wanted.tolist()))
+    again = int((names != "").sum()) - len(found)
+    if others:
+        note += f"; {others:,} of its names {'are' if others > 1 else 'is'} of no object"
+    if again:
+        note += f"; {again:,} row{'s repeat' if again > 1 else ' repeats'} a name and "
+        note += "do not count" if again > 1 else "does not count"
+    return place, f"{note}."
+
+
+def _taken(values: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """Take the rows of the objects; what is missing is NaN among floats, else None."""
+    absent = place < 0
+    if not len(values):
+        return np.full(len(place), np.nan)
+    taken = values[np.where(absent, 0, place)]
+    if not absent.any():
+        return taken
+    if taken.dtype.kind == "f":
+        return np.where(absent, np.nan, taken)
+    taken = taken.astype(object)
+    taken[absent] = None
+    return taken

@@ -1,0 +1,132 @@
+"""Further tables of the same objects, and observations under another survey's names."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from astropy.table import Table
+
+from skybind.data.dataset import Dataset
+from skybind.data.quarantine import read_quarantine
+from skybind.errors import ConfigError, DataError
+from skybind.ingest.survey import import_dataset
+
+OBJECTS = "star,ra,type\n007,1,EW\nb,2,EA\nc,3,RRab\n"
+#: Out of order, one name twice, one of no object, none for c.
+MORE = """name,ra,g,tess,tic
+b,20,14.5,b7,900719925474099312
+007,10,13.5,a7,12
+z,30,1,z7,3
+b,0,0,x,4
+"""
+EPOCHS = "tess,t,m\n" + "".join(
+    f"{name},{day},{value + day / 10}\n"
+    for day in range(1, 6)
+    for name, value in (("a7", 12.0), ("b7", 14.0), ("q7", 9.0))
+)
+
+
+def run(folder, objects=None, photometry=None, more=MORE, name="more.csv"):
+    (folder / "o.csv").write_text(OBJECTS)
+    (folder / "e.csv").write_text(EPOCHS)
+    if isinstance(more, str):
+        (folder / name).write_text(more)
+    mapping = {
+        "objects": {
+            "file": "o.csv",
+            "id": "star",
+            "label": "type",
+            "join": [{"file": name, "id": "name", "prefix": "gaia_"}],
+            "features": {"metadata": {"g": {"column": "gaia_g", "unit": "mag"}}},
+            "info": {"tic": "gaia_tic"},
+            **(objects or {}),
+        }
+    }
+    if photometry is not None:
+        mapping["photometry"] = {
+            "time": {"column": "t", "unit": "d"},
+            "magnitude": {"column": "m", "unit": "mag"},
+            **photometry,
+        }
+    (folder / "m.yaml").write_text(yaml.safe_dump(mapping, sort_keys=False))
+    summary = import_dataset(folder / "m.yaml", folder / "out", overwrite=True)
+    return Dataset.open(folder / "out"), summary
+
+
+def test_each_object_gets_the_row_of_its_name(tmp_path):
+    data, summary = run(tmp_path)
+    assert data.object_ids.tolist() == ["007", "b", "c"]
+    assert np.allclose(data.numbers("g"), [13.5, 14.5, np.nan], equal_nan=True)
+    assert [str(data[i]["tic"]) for i in range(2)] == ["12", "900719925474099312"]
+    assert data[2]["tic"] in (None, "")
+    (told,) = summary.notes
+    assert told.startswith("more.csv: 2 of 3 objects have a row in it; 1 of its names is of no")
+    assert "1 row repeats a name and does not count" in told
+
+
+@pytest.mark.parametrize("ending", ["fits", "parquet", "ecsv", "vot"])
+def test_units_come_with_the_columns_of_any_format(tmp_path, ending):
+    table = Table({"name": ["b", "007"], "g": np.array([14.5, 13.5], "f4")})
+    table["g"].unit = "mag"
+    if ending == "parquet":
+        field = pa.field("g", pa.float32(), metadata={"unit": "mag"})
+        schema = pa.schema([pa.field("name", pa.string()), field])
+        arrays = [pa.array(["b", "007"]), pa.array([14.5, 13.5], pa.float32())]
+        pq.write_table(pa.Table.from_arrays(arrays, schema=schema), tmp_path / "more.parquet")
+    else:
+        format = {"vot": "votable", "ecsv": "ascii.ecsv"}.get(ending, ending)
+        table.write(tmp_path / f"more.{ending}", format=format)
+    features = {"features": {"metadata": {"g": "gaia_g"}}, "info": {}}
+    data, _ = run(tmp_path, features, more=None, name=f"more.{ending}")
+    assert np.allclose(data.numbers("g"), [13.5, 14.5, np.nan], equal_nan=True)
+    if ending != "parquet":
+        assert data.schema.columns["g"].unit == "mag"
+
+
+def test_observations_under_the_names_of_another_survey(tmp_path):
+    data, summary = run(tmp_path, photometry={"file": "e.csv", "id": "tess", "match": "gaia_tess"})
+    assert summary.observed["photometry"] == 2
+    assert data.present("photometry").tolist() == [True, True, False]
+    first = {name: data[name].photometry["magnitude"][0].value for name in ("007", "b")}
+    assert first == pytest.approx({"007": 12.1, "b": 14.1})
+    rows = {row["object_id"]: row["reason"] for row in read_quarantine(data.path)}
+    assert rows == {"q7": "no such object in the table of objects (5 rows)"}
+
+
+def test_a_name_of_two_objects_belongs_to_the_first(tmp_path):
+    more = "name,g,tess,tic\n007,13.5,a7,1\nb,14.5,a7,2\n"
+    data, _ = run(
+        tmp_path, photometry={"file": "e.csv", "id": "tess", "match": "gaia_tess"}, more=more
+    )
+    assert data.present("photometry").tolist() == [True, False, False]
+    rows = {row["object_id"]: row["reason"] for row in read_quarantine(data.path)}
+    assert rows["b"] == "'a7' (gaia_tess) is of the object 007 already"
+
+
+@pytest.mark.parametrize(
+    ("objects", "more", "said"),
+    [
+        ({"join": [{"file": "more.csv", "id": "name"}]}, MORE, r"'ra' is a column of more.csv and"),
+        ({}, "name,g,tic\nx,1,2\n", r"no row of any object: the first name .* '007', .* 'x'"),
+        ({"join": [{"file": "more.csv", "id": "nam"}]}, MORE, "did you mean 'name'"),
+        ({"join": [{"file": "no.csv", "id": "name"}]}, MORE, "There is no file"),
+        ({"join": [{"file": "more.csv", "id": "name", "match": "sta"}]}, MORE, "'star'"),
+    ],
+)
+def test_what_cannot_be_joined_stops_with_one_sentence(tmp_path, objects, more, said):
+    with pytest.raises(DataError, match=said) as stopped:
+        run(tmp_path, objects, more=more)
+    assert "\n" not in str(stopped.value)
+
+
+def test_match_without_id_is_refused(tmp_path):
+    photometry = {"folder": "lc", "pattern": "{id}.csv", "match": "gaia_tess"}
+    with pytest.raises(ConfigError, match="give both"):
+        run(tmp_path, photometry=photometry)
+
+
+def test_a_changed_table_begins_the_import_anew(tmp_path):
+    run(tmp_path)
+    data, _ = run(tmp_path, more=MORE.replace("13.5", "15.25"))
+    assert data.numbers("g")[0] == 15.25
