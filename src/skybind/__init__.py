@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from skybind.ingest.crossmatch import crossmatch
     from skybind.lightcurves.stored import compute_features
     from skybind.progress import set_verbosity
+    from skybind.runs.new_config import new_config
     from skybind.simulate.write import write_galaxies as simulate_galaxies
     from skybind.simulate.write import write_stars as simulate_stars
 
@@ -45,6 +46,7 @@ _PLACES = {
     "import_survey": "skybind.api",
     "load": "skybind.api",
     "load_config": "skybind.config.load",
+    "new_config": "skybind.runs.new_config",
     "set_verbosity": "skybind.progress",
     "simulate_galaxies": "skybind.simulate.write:write_galaxies",
     "simulate_stars": "skybind.simulate.write:write_stars",
@@ -69,6 +71,7 @@ __all__ = [
     "import_survey",
     "load",
     "load_config",
+    "new_config",
     "set_verbosity",
     "simulate_galaxies",
     "simulate_stars",

@@ -1,11 +1,12 @@
 """Configurations: those that are shipped, and every key."""
 
 import shutil
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from skybind.cli.options import Commands, ConfigName, Sets, read_config
+from skybind.cli.options import Commands, ConfigName, Data, Sets, read_config
 
 app = Commands(help="List and show configurations, and explain their keys.", no_args_is_help=True)
 
@@ -25,6 +26,27 @@ def config_show(config: ConfigName, sets: Sets = None) -> None:
     from skybind.config import dump_config
 
     typer.echo(dump_config(read_config(config, sets, None)), nl=False)
+
+
+@app.command("new")
+def config_new(
+    data: Data,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="The YAML file; standard output by default."),
+    ] = None,
+) -> None:
+    """Write a short configuration that fits a dataset, with the reasons in its comments.
+
+    Example: skybind config new --data survey/ --out survey.yaml
+    """
+    from skybind.runs.new_config import config_text, write_new_config
+
+    if out is None:
+        typer.echo(config_text(data), nl=False)
+        return
+    write_new_config(data, out)
+    typer.echo(f"The configuration is {out}; skybind run {out} --data {data} --out run/ uses it.")
 
 
 @app.command("keys")
