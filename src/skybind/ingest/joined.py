@@ -7,7 +7,8 @@ import numpy as np
 
 from skybind.errors import DataError
 from skybind.ingest.mapping import JoinSpec, ObjectsSpec
-from skybind.ingest.readers.tables import Table, read_bytes, read_table
+from skybind.ingest.readers.parts import read_parts
+from skybind.ingest.readers.tables import Table
 from skybind.ingest.readers.values import texts
 
 
@@ -45,13 +46,8 @@ def join_tables(
     """
     notes, bad = [], []
     for join in spec.join:
-        other = read_table(
-            read_bytes(base / join.file),
-            join.file,
-            text=[join.id, *(t.removeprefix(join.prefix) for t in text)],
-            nested=False,
-            **join.table_options(),
-        )
+        as_text = [join.id, *(t.removeprefix(join.prefix) for t in text)]
+        other = read_parts(join, base, text=as_text, nested=False)
         bad += [(join.file, sentence) for sentence in other.bad_rows]
         match = join.match or spec.id
         place, note = _places(texts(objects[match]), texts(other[join.id]), join)

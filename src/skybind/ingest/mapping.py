@@ -40,7 +40,14 @@ def stack_format(file: str, format: str | None, kind: str) -> str | None:
 class FileSpec(Section):
     """A file and how it is read."""
 
-    file: str | None = Field(None, description="Path, relative to the mapping.")
+    file: str | None = Field(
+        None,
+        description="Path, relative to the mapping. Of a table in parts of the same columns: a "
+        "list of paths, a glob such as 'epochs/*.parquet', or a folder of tables.",
+    )
+    parts: list[str] = Field(
+        [], description="Paths of a table in parts; a list under 'file' is the same."
+    )
     format: str | None = Field(None, description="Format, where the file's name does not tell it.")
     delimiter: str | None = Field(None, description="Between the columns of a CSV.")
     hdu: int | None = Field(None, description="Which extension of a FITS file.")
@@ -48,6 +55,16 @@ class FileSpec(Section):
         None, description="Columns of a text table that has no header, in order."
     )
     skip_lines: int = Field(0, description="Leading lines of a text table to leave out.", ge=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _list_of_files(cls, raw: Any) -> Any:
+        if not isinstance(raw, AbstractMapping) or not isinstance(raw.get("file"), list):
+            return raw
+        files = [str(file) for file in raw["file"]]
+        if not files:
+            raise ValueError("the list of files is empty")
+        return {**raw, "file": ", ".join(files), "parts": files}
 
     def table_options(self) -> dict[str, Any]:
         """Give what `read_table` has to know of the file."""
@@ -74,7 +91,9 @@ class JoinSpec(FileSpec):
 class ObjectsSpec(FileSpec):
     """The table of objects: one row an object."""
 
-    file: str = Field(description="Path, relative to the mapping.")
+    file: str = Field(
+        description="Path, relative to the mapping; of a table in parts a list, a glob or a folder."
+    )
     catalogue: str | None = Field(None, description="A survey whose columns are known: asassn.")
     id: str = Field(description="Column with the name of the object.")
     join: list[JoinSpec] = Field(

@@ -28,10 +28,10 @@ from skybind.ingest.positions import SEXAGESIMAL, in_parts, joined_parts, positi
 from skybind.ingest.readers.folders import ObjectFiles, pattern_columns
 from skybind.ingest.readers.image_cells import ImageCells
 from skybind.ingest.readers.long import LongTable
+from skybind.ingest.readers.parts import part_files, read_parts
 from skybind.ingest.readers.pictures import ImageFiles
 from skybind.ingest.readers.registry import dataset_reader
 from skybind.ingest.readers.stacks import ImageStack, Stack
-from skybind.ingest.readers.tables import read_bytes, read_table
 from skybind.ingest.readers.values import texts
 from skybind.progress import step
 from skybind.words import join
@@ -146,8 +146,10 @@ class _Import:
         specs = self.mapping.observations().values()
         images = any(isinstance(spec, ImageSpec) for spec in specs)
         size = IMAGE_CHUNK if images else CHUNK
-        paths = [self.mapping.objects.file, *(join.file for join in self.mapping.objects.join)]
-        paths += [*(spec.file or spec.folder or "" for spec in specs)]
+        tables = [self.mapping.objects, *self.mapping.objects.join]
+        paths = [path for table in tables for path in part_files(table, self.base)]
+        for spec in specs:
+            paths += part_files(spec, self.base) if spec.file is not None else [spec.folder or ""]
         return Plan(
             self.schema,
             ((len(rows), partial(self._chunk, rows)) for rows in _chunks(n, size)),
@@ -265,13 +267,7 @@ class _Import:
             text += pattern_columns(observation.pattern) if observation.pattern else []
             text += [observation.match] if observation.match else []
         text += [join.match for join in spec.join if join.match]
-        self.objects = read_table(
-            read_bytes(self.base / spec.file),
-            spec.file,
-            text=text,
-            nested=False,
-            **spec.table_options(),
-        )
+        self.objects = read_parts(spec, self.base, text=text, nested=False)
         if not len(self.objects):
             raise DataError(f"{spec.file} has no rows: there is no object in it.")
         told, bad = join_tables(self.objects, spec, self.base, text)

@@ -154,7 +154,8 @@ class ObjectFiles:
         """Read a file that is a table."""
         band = [self.spec.fields()["band"].column] if "band" in self.spec.fields() else []
         options = self.spec.table_options()
-        table = read_table(self._bytes(name), name, text=band, **options)
+        columns = [column.column for column in self.spec.fields().values()]
+        table = read_table(self._bytes(name), name, text=band, columns=columns, **options)
         return unfold_one(table, self.spec)
 
     def _settle(self) -> Stored:

@@ -8,7 +8,8 @@ import pyarrow.compute as pc
 
 from skybind.ingest.mapping import ObservationSpec, SpectrumSpec
 from skybind.ingest.observed import Stored, observation_fields, settle
-from skybind.ingest.readers.tables import Table, read_bytes, read_table
+from skybind.ingest.readers.parts import read_parts
+from skybind.ingest.readers.tables import Table
 from skybind.ingest.readers.unfold import unfold
 from skybind.ingest.readers.values import numbers, texts
 from skybind.ragged import Ragged
@@ -52,13 +53,7 @@ def read_long(
     wanted = [spec.id, *(column.column for column in spec.fields().values())]
     visit = spec.visit if isinstance(spec, SpectrumSpec) else None
     wanted += [] if visit is None else [visit]
-    table = read_table(
-        read_bytes(base / spec.file),
-        spec.file,
-        text=[spec.id, *band],
-        columns=wanted,
-        **spec.table_options(),
-    )
+    table = read_parts(spec, base, text=[spec.id, *band], columns=wanted)
     names = texts(table[spec.id])
     quarantine = [_row("", spec.file, modality, sentence) for sentence in table.bad_rows]
     place, lost = _places(names, object_id)

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from skybind.ingest.lists import (
     lists_of_cells,
     one_array,
 )
+from skybind.ingest.readers.json_table import MANY, at_path, json_records, paths
 from skybind.ingest.readers.text import as_utf8, astropy_format, read_text
 from skybind.ingest.readers.text_layout import BLANKS, TextOptions
 from skybind.ingest.readers.values import flat_values, plain_values
@@ -46,6 +48,9 @@ SUFFIXES = {
     ".txt": "text",
     ".tbl": "text",
     ".mrt": "text",
+    ".json": "json",
+    ".jsonl": "json",
+    ".ndjson": "json",
 }
 
 
@@ -216,7 +221,7 @@ def open_table(data: bytes, name: str, text: Sequence[str] = ()) -> Any:
     """
     data = unzipped(data, name)
     format = format_of_content(data, name)
-    if format in ("csv", "tsv", "text"):
+    if format in ("csv", "tsv", "text", "json"):
         return read_table(data, name, text=text)
     with _parsing(name, format):
         if format == "parquet":
@@ -311,6 +316,21 @@ def _parquet(data: bytes, name: str, format: str, options: TableOptions) -> Tabl
     return table
 
 
+def _json(data: bytes, name: str, format: str, options: TableOptions) -> Table:
+    record = json_records(data, name)
+    if isinstance(record, pa.Table):
+        return _from_arrow(record, name, [])
+    known = list(islice(paths(record), MANY))
+    table = Table(name, {}, known=known)
+    for path in known if options.columns is None else options.columns:
+        found = at_path(record, path)
+        if isinstance(found, list):
+            table.lists[path], _ = lists_of_cells([found])
+        elif found is not None and not isinstance(found, dict):
+            table.columns[path] = np.array([found], object)
+    return table
+
+
 def _inside(name: str, column: pa.Field) -> bool:
     """Whether a name such as `lightcurve.time` is of a field of a column of records."""
     return is_nested(column.type) and name.startswith(f"{column.name}.")
@@ -395,4 +415,5 @@ _READERS: dict[str, Callable[[bytes, str, str, TableOptions], Table]] = {
     "votable": _binary,
     "fits": _binary,
     "parquet": _parquet,
+    "json": _json,
 }
