@@ -13,7 +13,8 @@ from skybind.ingest.frames import Frame, frame_of
 from skybind.ingest.given_rows import Given, Rows
 from skybind.ingest.given_table import take_frame
 from skybind.ingest.one_file import Content, FileError, read_file
-from skybind.ingest.readers.tables import open_table, read_bytes
+from skybind.ingest.readers.contents import read_bytes
+from skybind.ingest.readers.tables import open_table
 from skybind.ingest.wanted import Wanted, fit_fields
 from skybind.ragged import Ragged
 

@@ -13,8 +13,9 @@ from skybind.data.units import stored_unit
 from skybind.errors import ConfigError
 from skybind.ingest.column import ColumnSpec, PositionSpec, Section
 from skybind.ingest.column_checks import check_columns
+from skybind.ingest.readers.contents import read_bytes
 from skybind.ingest.readers.registry import catalogue, file_formats, file_reader
-from skybind.ingest.readers.tables import FORMATS, read_bytes
+from skybind.ingest.readers.tables import FORMATS
 from skybind.words import nearest
 
 #: Formats of files that hold arrays with one row an object.

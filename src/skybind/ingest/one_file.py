@@ -19,6 +19,7 @@ from skybind.ingest.fields import (
     stated_unit,
 )
 from skybind.ingest.flat import catalogue_numbers
+from skybind.ingest.readers.contents import read_bytes
 from skybind.ingest.readers.registry import (
     Fields,
     ImageRequest,
@@ -28,7 +29,7 @@ from skybind.ingest.readers.registry import (
     image_reader,
     known_format,
 )
-from skybind.ingest.readers.tables import FORMATS, Table, read_bytes, read_table
+from skybind.ingest.readers.tables import FORMATS, Table, read_table
 from skybind.ingest.readers.text_layout import is_number
 from skybind.ingest.readers.unfold import unfold
 from skybind.ingest.readers.values import texts

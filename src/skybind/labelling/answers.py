@@ -9,7 +9,8 @@ import numpy as np
 
 from skybind.errors import DataError
 from skybind.files import atomic_path
-from skybind.ingest.readers.tables import read_bytes, read_table
+from skybind.ingest.readers.contents import read_bytes
+from skybind.ingest.readers.tables import read_table
 from skybind.ingest.readers.values import texts
 from skybind.runs.layout import RunPaths
 from skybind.runs.run import Run

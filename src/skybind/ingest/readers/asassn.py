@@ -8,8 +8,8 @@ name are left out of the file's name. Times in d (HJD), fluxes in mJy.
 import numpy as np
 
 from skybind.errors import DataError
+from skybind.ingest.readers.contents import unzipped
 from skybind.ingest.readers.registry import Fields, register_catalogue, register_photometry_file
-from skybind.ingest.readers.tables import unzipped
 from skybind.ingest.readers.text_layout import is_number
 from skybind.ingest.readers.values import numbers
 

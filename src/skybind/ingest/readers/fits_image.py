@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from skybind.errors import DataError
+from skybind.ingest.readers.contents import open_fits
 from skybind.ingest.readers.registry import ImageRequest, Picture, register_image_file
-from skybind.ingest.readers.tables import open_fits
 
 DEGREE = {"deg": 3600.0, "degree": 3600.0, "arcmin": 60.0, "arcsec": 1.0}
 

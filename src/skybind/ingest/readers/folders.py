@@ -13,15 +13,10 @@ from skybind.errors import ConfigError, DataError
 from skybind.ingest.fields import typed
 from skybind.ingest.mapping import ObservationSpec
 from skybind.ingest.observed import Stored, observation_fields, settle
+from skybind.ingest.readers.contents import read_bytes
 from skybind.ingest.readers.long import UNKNOWN_OBJECT, Rows
 from skybind.ingest.readers.registry import Fields
-from skybind.ingest.readers.tables import (
-    NoColumnError,
-    Table,
-    format_of,
-    read_bytes,
-    read_table,
-)
+from skybind.ingest.readers.tables import NoColumnError, Table, format_of, read_table
 from skybind.ingest.readers.unfold import unfold_one
 from skybind.ragged import Ragged
 

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from skybind.errors import DataError
+from skybind.ingest.readers.contents import open_fits
 from skybind.ingest.readers.registry import Fields, register_spectrum_file
-from skybind.ingest.readers.tables import open_fits
 
 FLUX_UNIT = None  # relative flux: LAMOST has no absolute calibration
 

@@ -9,7 +9,8 @@ import numpy as np
 from skybind.errors import DataError
 from skybind.ingest.lists import Lists
 from skybind.ingest.mapping import FileSpec
-from skybind.ingest.readers.tables import SUFFIXES, Table, read_bytes, read_table
+from skybind.ingest.readers.contents import read_bytes
+from skybind.ingest.readers.tables import SUFFIXES, Table, read_table
 from skybind.words import nearest
 
 

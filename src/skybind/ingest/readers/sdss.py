@@ -9,8 +9,8 @@ BADFLAT, can hold for a whole usable spectrum.
 import numpy as np
 
 from skybind.errors import DataError
+from skybind.ingest.readers.contents import open_fits
 from skybind.ingest.readers.registry import Fields, register_spectrum_file
-from skybind.ingest.readers.tables import open_fits
 
 FLUX_UNIT = "1e-17 erg / (s cm2 Angstrom)"
 

@@ -1,9 +1,7 @@
 """Tables in CSV, ECSV, FITS, VOTable, Parquet and blank-separated text, all read alike."""
 
-import gzip
 import io
 import warnings
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,6 +25,7 @@ from skybind.ingest.lists import (
     lists_of_cells,
     one_array,
 )
+from skybind.ingest.readers.contents import first_line, unzipped
 from skybind.ingest.readers.json_table import MANY, at_path, json_records, paths
 from skybind.ingest.readers.text import as_utf8, astropy_format, read_text
 from skybind.ingest.readers.text_layout import BLANKS, TextOptions
@@ -120,20 +119,6 @@ class Table:
             hint = nearest(column, names[:30]) if names else "it has none."
             raise NoColumnError(f"{self.name} has no column '{column}': {hint}")
         return self.columns[column]
-
-
-def read_bytes(path: Path) -> bytes:
-    """Read a file whole; what goes wrong becomes one sentence."""
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise DataError(f"There is no file {path}.") from None
-    except IsADirectoryError:
-        raise DataError(f"{path} is a folder where a file is needed.") from None
-    except PermissionError:
-        raise DataError(f"{path} must not be read by this user (no permission).") from None
-    except (OSError, ValueError) as error:
-        raise DataError(f"{str(path)[:200]} cannot be read: {_first_line(error)}") from error
 
 
 @dataclass(frozen=True)
@@ -245,35 +230,6 @@ def format_of_content(data: bytes, name: str) -> str:
         if data[:200].lstrip(b"\xef\xbb\xbf \r\n\t").startswith(beginning):
             return format
     return format_of(name)
-
-
-def unzipped(data: bytes, name: str) -> bytes:
-    """Unzip bytes that are gzipped, whatever the file is called."""
-    if not data.startswith(b"\x1f\x8b"):
-        return data
-    try:
-        return gzip.decompress(data)
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{name} is a damaged gzip file: {_first_line(error)}") from error
-
-
-@contextmanager
-def open_fits(data: bytes, name: str) -> Iterator[Any]:
-    """Give the HDUs of a FITS file, gzipped or not; what goes wrong becomes a `DataError`."""
-    from astropy.io import fits
-
-    data = unzipped(data, name)
-    if not data:
-        raise DataError(f"{name} is empty.")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with fits.open(io.BytesIO(data), memmap=False) as hdus:
-                yield hdus
-    except DataError:
-        raise
-    except Exception as error:  # whatever astropy raises on bytes that are not FITS, or not all
-        raise DataError(f"{name} is no readable FITS file: {_first_line(error)}") from error
 
 
 def _text(data: bytes, name: str, format: str, options: TableOptions) -> Table:
@@ -397,14 +353,7 @@ def _parsing(name: str, format: str) -> Iterator[None]:
     except DataError:
         raise
     except Exception as error:
-        raise DataError(f"{name} cannot be read as {format}: {_first_line(error)}") from error
-
-
-def _first_line(error: BaseException) -> str:
-    """First line of a message, without its full stop, as the end of a sentence."""
-    lines = str(error).strip().splitlines()
-    text = lines[0] if lines else type(error).__name__
-    return text[:200].rstrip(". ") + "."
+        raise DataError(f"{name} cannot be read as {format}: {first_line(error)}") from error
 
 
 _READERS: dict[str, Callable[[bytes, str, str, TableOptions], Table]] = {

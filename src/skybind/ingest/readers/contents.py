@@ -1,0 +1,62 @@
+"""Bytes of files: read whole, unzipped, opened as FITS; what goes wrong becomes one sentence."""
+
+import gzip
+import io
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from skybind.errors import DataError
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a file whole; what goes wrong becomes one sentence."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise DataError(f"There is no file {path}.") from None
+    except IsADirectoryError:
+        raise DataError(f"{path} is a folder where a file is needed.") from None
+    except PermissionError:
+        raise DataError(f"{path} must not be read by this user (no permission).") from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"{str(path)[:200]} cannot be read: {first_line(error)}") from error
+
+
+def unzipped(data: bytes, name: str) -> bytes:
+    """Unzip bytes that are gzipped, whatever the file is called."""
+    if not data.startswith(b"\x1f\x8b"):
+        return data
+    try:
+        return gzip.decompress(data)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{name} is a damaged gzip file: {first_line(error)}") from error
+
+
+@contextmanager
+def open_fits(data: bytes, name: str) -> Iterator[Any]:
+    """Give the HDUs of a FITS file, gzipped or not; what goes wrong becomes a `DataError`."""
+    from astropy.io import fits
+
+    data = unzipped(data, name)
+    if not data:
+        raise DataError(f"{name} is empty.")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with fits.open(io.BytesIO(data), memmap=False) as hdus:
+                yield hdus
+    except DataError:
+        raise
+    except Exception as error:  # whatever astropy raises on bytes that are not FITS, or not all
+        raise DataError(f"{name} is no readable FITS file: {first_line(error)}") from error
+
+
+def first_line(error: BaseException) -> str:
+    """First line of a message, without its full stop, as the end of a sentence."""
+    lines = str(error).strip().splitlines()
+    text = lines[0] if lines else type(error).__name__
+    return text[:200].rstrip(". ") + "."
