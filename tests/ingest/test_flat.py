@@ -11,7 +11,7 @@ from astropy.table import MaskedColumn, Table
 
 from skybind.data.dataset import Dataset
 from skybind.data.quarantine import read_quarantine
-from skybind.errors import ConfigError
+from skybind.errors import ConfigError, DataError
 from skybind.ingest.flat import catalogue_numbers, read_info, read_labels
 from skybind.ingest.survey import import_dataset
 
@@ -334,3 +334,47 @@ def test_a_unit_of_text_is_refused_and_one_that_is_unknown_told(tmp_path):
     d, summary = imported(tmp_path / "more", columns, objects, "ecsv")
     assert d.schema.columns["x"].unit is None
     assert "states the unit 'furlongs2', which astropy does not know" in summary.notes[0]
+
+
+@pytest.mark.parametrize("form", ["csv", "dat", "ecsv", "fits", "parquet", "vot"])
+def test_info_keeps_all_digits_and_zeros(tmp_path, form):
+    long = ["10778692410404104192", "10778692410404104193"]
+    columns = {"spec": long, "tic": ["00123", "00456"], "n": [5, 2**53 + 1], "x": [1.5, 2.25]}
+    info = {name: name for name in columns}
+    d, _ = imported(tmp_path, columns, {"info": info}, form)
+    assert d.column("spec").tolist() == long
+    assert d.column("tic").tolist() == ["00123", "00456"]
+    assert d.column("n").tolist() == [5, 2**53 + 1]
+    assert d.column("x").tolist() == [1.5, 2.25]
+
+
+def test_info_of_a_text_file_has_the_types_that_lose_nothing(tmp_path):
+    columns = {
+        "a": ["1", "-2", "--"], "b": ["1.5", "NaN", "3"], "c": ["1", "x", "2"],
+        "d": ["1234567890123456789", "1", "2"], "e": ["2014-01-02", "", "2015-01-01"],
+    }  # fmt: skip
+    d, _ = imported(tmp_path, columns, {"info": {name: name for name in columns}})
+    np.testing.assert_array_equal(d.column("a").astype(float), [1, -2, np.nan])
+    np.testing.assert_array_equal(d.column("b"), [1.5, np.nan, 3])
+    assert d.column("c").tolist() == ["1", "x", "2"]
+    assert d.column("d").tolist() == ["1234567890123456789", "1", "2"]
+    assert d.column("e").tolist()[0] == "2014-01-02"
+
+
+@pytest.mark.parametrize("form", ["csv", "fits", "parquet"])
+@pytest.mark.parametrize("role", ["features", "targets"])
+@pytest.mark.parametrize(
+    "values", [[2**53 + 1, 5], ["10778692410404104192", "7"], [5853498713190525696.0, 1.0]]
+)
+def test_long_numbers_are_no_features(tmp_path, form, role, values):
+    objects = {role: {"metadata": {"x": "x"}} if role == "features" else {"x": "x"}}
+    with pytest.raises(DataError, match=r"column 'x' \(x\) holds whole numbers of \d+ digits"):
+        imported(tmp_path, {"x": values}, objects, form)
+
+
+def test_large_measured_numbers_are_features(tmp_path):
+    columns = {"luminosity": [1e33, 3e33], "distance": [2e16, 3e16]}
+    specs = {"luminosity": "luminosity", "distance": {"column": "distance", "unit": "m"}}
+    d, _ = imported(tmp_path, columns, {"features": {"metadata": specs}})
+    np.testing.assert_allclose(d.column("luminosity"), [1e33, 3e33])
+    np.testing.assert_allclose(d.column("distance"), [2e16, 3e16])

@@ -112,6 +112,8 @@ class Plan:
         Columns of light curves whose periods and features are computed.
     unique : bool
         Whether the names are known to differ. Otherwise a name that occurs again is set aside.
+    needed : list of str
+        Columns of observations that cannot be empty: an import that finds none there stops.
     """
 
     columns: dict[str, Column]
@@ -126,6 +128,7 @@ class Plan:
     split: dict[str, Any] | None = None
     features: list[str] = field(default_factory=list)
     unique: bool = False
+    needed: list[str] = field(default_factory=list)
 
 
 def build_dataset(
@@ -205,6 +208,7 @@ class _Builder:
         self.catalogues = {name: schema.features(name) for name in schema.catalogues}
         observed = dict.fromkeys([*self.kinds, *self.catalogues], 0)
         self.summary = ImportSummary(observed=observed, notes=list(plan.notes))
+        self._reasons: dict[str, Counter[str]] = {}
         self._quarantine(plan.quarantine)
         self._before = list(writer.entries)  # finished before an interruption
         self._next = 0
@@ -255,12 +259,23 @@ class _Builder:
             most = max(summary.quarantined, key=lambda r: summary.quarantined[r], default="")
             reason = f": {most}" if most else ""
             raise DataError(f"There is no object that can be used for {self.writer.path}{reason}.")
+        self._check_needed()
         if self.plan.split is not None:
             ids = np.asarray(_written_ids(folder), str)
             split = Split(ids, np.asarray(self._parts, str), recipe=self.plan.split)
             split.write(folder / "splits" / "published.parquet")
         write_json(folder / "import.json", vars(summary))
         return summary
+
+    def _check_needed(self) -> None:
+        for name in self.plan.needed:
+            if not self.summary.observed[name]:
+                reasons = self._reasons.get(name, Counter())
+                most = "".join(f": {reason}" for reason, _ in reasons.most_common(1))
+                raise DataError(
+                    f"No object of {self.writer.path} is observed in {name}, which the mapping "
+                    f"names{most}."
+                )
 
     def _without_repeated(self, chunk: Chunk) -> Chunk:
         """Leave out objects whose name was there before, with a row in the quarantine each."""
@@ -308,6 +323,10 @@ class _Builder:
         counts = Counter(self.summary.quarantined)
         counts.update(short_reason(row["reason"], row["source"]) for row in rows)
         self.summary.quarantined = dict(counts)
+        for row in rows:
+            self._reasons.setdefault(row["modality"], Counter())[
+                short_reason(row["reason"], row["source"])
+            ] += 1
 
 
 def render_summary(summary: ImportSummary) -> "RenderableType":

@@ -5,9 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from skybind.errors import DataError
 from skybind.ingest.readers.sentinels import is_nothing, stands_for_missing
-from skybind.ingest.readers.values import numbers, texts, with_missing
+from skybind.ingest.readers.values import flat_values, numbers, texts, with_missing
 from skybind.words import join
 
 #: The largest number of single precision, in which models read features.
@@ -108,6 +111,69 @@ def read_labels(
             f"class: if it means that there is none, say so ({name}: missing: ['{word}'])."
         )
     return Labels(values, notes)
+
+
+def refuse_long_numbers(raw: np.ndarray, where: str, unit: str | None) -> None:
+    """Refuse whole numbers of more digits than a feature or target keeps, such as identifiers.
+
+    Floating-point numbers are taken for such where all are whole, some are beyond 2^53 and none
+    beyond 64 bits, and they have no unit.
+
+    Raises
+    ------
+    DataError
+    """
+    longest = ""
+    if raw.dtype.kind in "iu" and len(raw):
+        longest = str(max(int(raw.max()), -int(raw.min())))
+    elif raw.dtype.kind == "O":
+        longest = max((_digits(cell) for cell in raw.tolist()), key=len, default="")
+    elif raw.dtype.kind == "f" and unit is None:
+        known = np.abs(raw[np.isfinite(raw)])
+        most = known.max(initial=0)
+        if 2.0**53 < most < 2.0**65 and (known == np.round(known)).all():
+            longest = f"{most:.0f}"
+    if longest and int(longest) > 2**53:
+        raise DataError(
+            f"{where} holds whole numbers of {len(longest)} digits, such as {longest}, of which a "
+            "number keeps 15: name the column under info, which keeps them all, or state its unit "
+            "if it was measured."
+        )
+
+
+def _digits(cell: object) -> str:
+    """Digits of a whole number, "" for anything else."""
+    text = str(cell).strip().lstrip("+-").lstrip("0") if isinstance(cell, str | int) else ""
+    return text if text.isascii() and text.isdigit() else ""
+
+
+def inferred(raw: np.ndarray, missing: Sequence[str] = ()) -> np.ndarray:
+    """Give a column of a text file as numbers, if these lose nothing.
+
+    Integers of up to 18 digits are integers, decimal numbers floats. Leading zeros (00123) and more
+    digits leave it text.
+    """
+    absent = stands_for_missing(raw, missing).tolist()
+    cells = [
+        None if gone or cell is None or is_nothing(str(cell)) else str(cell).strip()
+        for cell, gone in zip(raw.tolist(), absent, strict=True)
+    ]
+    known = pa.chunked_array([pa.array(cells, pa.string())])
+
+    def holds(pattern: str, *, every: bool) -> bool:
+        found = pc.match_substring_regex(known, pattern)
+        return bool((pc.all if every else pc.any)(found).as_py())
+
+    if known.null_count == len(known):
+        return raw
+    if holds(r"^-?(0|[1-9]\d{0,17})$", every=True):
+        return flat_values(pc.cast(known, pa.int64()))
+    if holds(r"^[+-]?(0\d+|\d{16,})$", every=False):
+        return raw
+    try:
+        return flat_values(pc.cast(known, pa.float64()))
+    except pa.ArrowInvalid:
+        return raw
 
 
 def read_info(

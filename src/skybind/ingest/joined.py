@@ -7,9 +7,9 @@ import numpy as np
 
 from skybind.errors import DataError
 from skybind.ingest.mapping import JoinSpec, ObjectsSpec
+from skybind.ingest.names import object_names
 from skybind.ingest.readers.parts import read_parts
 from skybind.ingest.readers.tables import Table
-from skybind.ingest.readers.values import texts
 
 
 def join_tables(
@@ -50,7 +50,9 @@ def join_tables(
         other = read_parts(join, base, text=as_text, nested=False)
         bad += [(join.file, sentence) for sentence in other.bad_rows]
         match = join.match or spec.id
-        place, note = _places(texts(objects[match]), texts(other[join.id]), join)
+        wanted = object_names(objects[match], f"{spec.file}, column '{match}'")
+        names = object_names(other[join.id], f"{join.file}, column '{join.id}'")
+        place, note = _places(wanted, names, join)
         notes.append(note)
         taken = {join.prefix + name: name for name in other.columns if name != join.id}
         twice = next((name for name in taken if name in objects.columns), None)

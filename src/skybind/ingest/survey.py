@@ -13,7 +13,13 @@ from skybind.data.units import FIXED_UNITS, convert, kept_unit
 from skybind.errors import ConfigError, DataError
 from skybind.ingest.build import Chunk, ImportSummary, Plan, Row, build_dataset, quarantine_row
 from skybind.ingest.column import ColumnSpec, PositionSpec
-from skybind.ingest.flat import catalogue_numbers, read_info, read_labels
+from skybind.ingest.flat import (
+    catalogue_numbers,
+    inferred,
+    read_info,
+    read_labels,
+    refuse_long_numbers,
+)
 from skybind.ingest.joined import join_tables
 from skybind.ingest.mapping import (
     ImageSpec,
@@ -23,6 +29,7 @@ from skybind.ingest.mapping import (
     ReaderMapping,
     load_mapping,
 )
+from skybind.ingest.names import object_names
 from skybind.ingest.observed import unit_notes
 from skybind.ingest.positions import SEXAGESIMAL, in_parts, joined_parts, positions
 from skybind.ingest.readers.folders import ObjectFiles, pattern_columns
@@ -31,23 +38,18 @@ from skybind.ingest.readers.long import LongTable
 from skybind.ingest.readers.parts import part_files, read_parts
 from skybind.ingest.readers.pictures import ImageFiles
 from skybind.ingest.readers.registry import dataset_reader
+from skybind.ingest.readers.sentinels import stands_for_missing
 from skybind.ingest.readers.stacks import ImageStack, Stack
 from skybind.ingest.readers.values import texts
 from skybind.progress import step
 from skybind.words import join
 
 CHUNK = 2048
-
-
 IMAGE_CHUNK = 256
-
-
 DISPLAY = (
     "The images of '{name}' are pictures for people (JPEG): stretched for display, clipped and "
     "compressed, not fluxes."
 )
-
-
 Source = ObjectFiles | LongTable | Stack
 
 
@@ -166,6 +168,7 @@ class _Import:
                 if isinstance(spec, PhotometrySpec) and spec.features == "computed"
             ],
             unique=True,
+            needed=list(self.mapping.observations()),
         )
 
     def _assumed(self) -> list[str]:
@@ -260,7 +263,7 @@ class _Import:
     def _read_objects(self) -> None:
         spec = self.mapping.objects
         text = [spec.id]
-        text += [c.column for role, _, c in spec.columns().values() if role == "label"]
+        text += [c.column for role, _, c in spec.columns().values() if role in ("label", "info")]
         for position in (spec.ra, spec.dec):
             text += position.columns if position is not None else []  # -00 keeps its sign
         for observation in self.mapping.observations().values():
@@ -274,7 +277,7 @@ class _Import:
         self.told += told
         for file, sentence in [*((spec.file, s) for s in self.objects.bad_rows), *bad]:
             self.quarantine.append(quarantine_row("", file, "objects", sentence))
-        names = texts(self.objects[spec.id])
+        names = object_names(self.objects[spec.id], f"{spec.file}, column '{spec.id}'")
         self.kept = self._usable(names)
         self.flat["object_id"] = names[self.kept]
         for name, position in (("ra", spec.ra), ("dec", spec.dec)):
@@ -341,6 +344,11 @@ class _Import:
             labels = read_labels(raw, name, spec.missing, spec.keep)
             self.told += labels.notes
             return labels.values
+        if role == "info" and raw.dtype.kind == "O" and self.objects.inferred:
+            raw = inferred(raw, spec.missing)
+        elif role != "info":
+            known = raw[~stands_for_missing(raw, spec.missing)]
+            refuse_long_numbers(known, self._at(name, spec), self._stated(spec))
         read = read_info if role == "info" else catalogue_numbers
         values, reasons = read(raw, spec.column, spec.missing)
         self._note(reasons, modality or role)

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from skybind.ingest.mapping import ObservationSpec, SpectrumSpec
+from skybind.ingest.names import object_names, refuse_no_common_name
 from skybind.ingest.observed import Stored, observation_fields, settle
 from skybind.ingest.readers.parts import read_parts
 from skybind.ingest.readers.tables import Table
@@ -54,9 +55,11 @@ def read_long(
     visit = spec.visit if isinstance(spec, SpectrumSpec) else None
     wanted += [] if visit is None else [visit]
     table = read_parts(spec, base, text=[spec.id, *band], columns=wanted)
-    names = texts(table[spec.id])
+    names = object_names(table[spec.id], f"{spec.file}, column '{spec.id}'")
     quarantine = [_row("", spec.file, modality, sentence) for sentence in table.bad_rows]
     place, lost = _places(names, object_id)
+    if len(object_id) and len(names) and not (place >= 0).any():
+        refuse_no_common_name(f"{modality}, {spec.file}", names, object_id)
     if visit is not None:
         place, several = _first_visits(place, table[visit])
         taken = "of its {} spectra the first by '{}' is taken"

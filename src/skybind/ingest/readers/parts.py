@@ -71,6 +71,7 @@ def read_parts(spec: FileSpec, base: Path, **options: Any) -> Table:
     for table in tables[1:]:
         _check(table, first)
     joined = Table(str(spec.file), {}, dict(first.units), known=first.known)
+    joined.inferred = first.inferred
     joined.columns = {
         column: _joined([table.columns[column] for table in tables]) for column in first.columns
     }

@@ -14,13 +14,13 @@ import numpy as np
 from skybind.data.units import image_unit
 from skybind.errors import DataError
 from skybind.ingest.mapping import ImageSpec, ObservationSpec, stack_format
+from skybind.ingest.names import object_names, refuse_no_common_name
 from skybind.ingest.observed import Stored, observation_fields, settle
 from skybind.ingest.readers.fits_image import bands_of, pixel_scale
 from skybind.ingest.readers.long import UNKNOWN_OBJECT, Rows
 from skybind.ingest.readers.pictures import ImageLayout, layout_of
 from skybind.ingest.readers.sentinels import stands_for_missing
 from skybind.ingest.readers.tables import Table
-from skybind.ingest.readers.values import texts
 from skybind.ragged import Ragged
 from skybind.words import nearest
 
@@ -138,8 +138,9 @@ class Stack:
             )
         if names.dtype.kind == "S":
             names = np.char.decode(names, "utf-8")
+        known = object_names(names, f"{self.file}, '{self.spec.id}'")
         found: dict[str, int] = {}
-        for row, name in enumerate(texts(names).tolist()):
+        for row, name in enumerate(known.tolist()):
             if not name:
                 self._aside("", f"no name (row {row + 1})")
             elif name in found:
@@ -149,6 +150,8 @@ class Stack:
         wanted = object_id.tolist()
         for name in found.keys() - set(wanted):
             self._aside(name, UNKNOWN_OBJECT)
+        if wanted and not found.keys() & set(wanted):
+            refuse_no_common_name(f"{self.modality}, {self.file}", known, object_id)
         self.quarantine.sort(key=lambda row: row["object_id"])
         return np.asarray([found.get(name, -1) for name in wanted], np.int64)
 

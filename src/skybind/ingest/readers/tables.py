@@ -61,8 +61,6 @@ _BEGINNINGS = (
     (b"<?xml", "votable"),
     (b"<VOTABLE", "votable"),
 )
-
-
 FORMATS = tuple(dict.fromkeys(SUFFIXES.values()))
 
 
@@ -90,6 +88,8 @@ class Table:
         Names of all columns of the file, also of those that were left out.
     notes : list of str
         What was assumed, in words.
+    inferred : bool
+        Whether the types of columns were inferred from text.
     """
 
     name: str
@@ -99,6 +99,7 @@ class Table:
     known: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     lists: dict[str, Lists] = field(default_factory=dict)
+    inferred: bool = False
 
     def told(self) -> list[str]:
         """Say what was assumed, and which rows were left out, in a few words."""
@@ -251,6 +252,7 @@ def _text(data: bytes, name: str, format: str, options: TableOptions) -> Table:
     )
     table = _from_arrow(found.table, name, found.bad_rows)
     table.known, table.units, table.notes = found.known, found.units, found.notes
+    table.inferred = True
     return table
 
 

@@ -1,0 +1,113 @@
+"""Names of objects: as text, to the last digit, and joined between tables."""
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from skybind.errors import DataError
+from skybind.ingest.readers.sentinels import is_nothing
+from skybind.ingest.readers.values import texts
+from skybind.words import nearest_of_many
+
+_EXPONENT = re.compile(r"[+-]?\d(\.\d+)?[eE]\+?\d+")
+_WHOLE = re.compile(r"-?\d+\.0+")
+#: Names of which the nearest is looked for, where no name fits.
+_TRIED = 50
+
+
+def object_names(raw: np.ndarray, where: str) -> np.ndarray:
+    """Read names of objects; "" where there is none.
+
+    Numbers that were written as floats (123.0) are the whole numbers that they stand for.
+
+    Parameters
+    ----------
+    raw : ndarray, shape (n,)
+    where : str
+        The column, for messages.
+
+    Raises
+    ------
+    DataError
+        If names are floats that cannot hold all digits: two objects could become one.
+    """
+    if raw.dtype.kind == "f":
+        _refuse_rounded(raw, where)
+    names = texts(raw)
+    if raw.dtype.kind != "O":
+        return names
+    known = [name for name in names.tolist() if name]
+    if known and all(map(_EXPONENT.fullmatch, known)):
+        raise DataError(
+            f"{where}: names such as '{known[0]}' are numbers that lost digits when they were "
+            "written, so that neighbours may have become one: write them whole, or as text."
+        )
+    if known and all(map(_WHOLE.fullmatch, known)):
+        names = np.asarray([name.partition(".")[0] for name in names.tolist()], object)
+    names[[is_nothing(name) for name in names.tolist()]] = ""
+    return names
+
+
+def refuse_no_common_name(where: str, names: np.ndarray, object_id: np.ndarray) -> None:
+    """Stop where no name of a table is that of an object.
+
+    Parameters
+    ----------
+    where : str
+        The modality and its file.
+    names : ndarray of str
+        Of the table.
+    object_id : ndarray of str
+        Names of the objects.
+
+    Raises
+    ------
+    DataError
+        Naming examples of both sides, the nearest of them.
+    """
+    others = sorted({name for name in names.tolist() if name})
+    if not others:
+        raise DataError(f"{where}: no row has a name of an object.")
+    own, other = _nearest(object_id[:_TRIED].tolist(), others)
+    raise DataError(
+        f"{where}: no row belongs to any of {len(object_id):,} objects, for no name is in both "
+        f"tables: an object is '{own}', a row '{other}'. Names are compared letter by letter."
+    )
+
+
+def _refuse_rounded(raw: np.ndarray, where: str) -> None:
+    known = raw[np.isfinite(raw)]
+    digits = np.finfo(raw.dtype).nmant + 1
+    if (np.abs(known) >= 2.0**digits).any():
+        first = known[np.abs(known) >= 2.0**digits][0]
+        raise DataError(
+            f"{where}: names such as {first:.6g} are floating-point numbers, which cannot tell "
+            f"whole numbers above 2^{digits} apart, so that two objects could become one: write "
+            "them as integers or as text."
+        )
+    if (known != np.round(known)).any():
+        first = known[known != np.round(known)][0]
+        raise DataError(
+            f"{where}: a name is a number with a fraction ({first!s}), which is no name: write "
+            "names as text, or give the column that holds them."
+        )
+
+
+def _nearest(names: Sequence[str], others: list[str]) -> tuple[str, str]:
+    """Give a name and another one that is most like it."""
+    alike = {_bare(other): other for other in reversed(others)}
+    for name in names:
+        if _bare(name) in alike:
+            return name, alike[_bare(name)]
+    for name in names:
+        hint = nearest_of_many(name, others)
+        if hint.startswith("did"):
+            return name, hint.split("'")[1]
+    return names[0], others[0]
+
+
+def _bare(name: str) -> str:
+    """Give a name without what tables differ in: case, blanks, leading zeros, a prefix."""
+    bare = re.sub(r"[\s_-]+", "", name).casefold()
+    return re.sub(r"(\D|^)0+(?=\d)", r"\1", bare).removesuffix(".0")
