@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from skybind.version import __version__
 
 if TYPE_CHECKING:
-    from skybind.api import Matches, Model, Run, import_survey, load
+    from skybind.api import Matches, Model, Run, import_survey, load, preview_survey
     from skybind.config.load import load_config
     from skybind.config.schema import Config
     from skybind.data.dataset import Dataset
@@ -47,6 +47,7 @@ _PLACES = {
     "load": "skybind.api",
     "load_config": "skybind.config.load",
     "new_config": "skybind.runs.new_config",
+    "preview_survey": "skybind.api",
     "set_verbosity": "skybind.progress",
     "simulate_galaxies": "skybind.simulate.write:write_galaxies",
     "simulate_stars": "skybind.simulate.write:write_stars",
@@ -72,6 +73,7 @@ __all__ = [
     "load",
     "load_config",
     "new_config",
+    "preview_survey",
     "set_verbosity",
     "simulate_galaxies",
     "simulate_stars",

@@ -1,6 +1,7 @@
 """`skybind data import --reader`."""
 
 import re
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -10,6 +11,7 @@ from skybind.data.dataset import Dataset
 from skybind.errors import ConfigError, SkybindError
 from skybind.ingest.readers.registry import dataset_readers
 from tests.ingest.galaxy_files import galaxies, provabgs_rows, write_hdf5, write_provabgs
+from tests.ingest.preview.conftest import write_survey
 
 
 def run(*arguments):
@@ -48,3 +50,32 @@ def test_wrong_arguments(tmp_path, arguments, error, sentence):
     result = run(tmp_path / "x", "--out", tmp_path / "out", *arguments)
     assert isinstance(result.exception, error)
     assert sentence in str(result.exception)
+
+
+def test_a_dry_run_shows_what_an_import_would_make(tmp_path):
+    mapping = write_survey(tmp_path)
+    result = run(mapping, "--dry-run", "--objects", 40, "--out", tmp_path / "page.html")
+    assert result.exit_code == 0, result.output
+    for shown in (
+        "40 of 300 objects were read", "Classes of 'label'", "RRAB", "Jy → mJy", "MJD, kept as JD",
+        "Look at this: 'vmag' has 15 values of 99.99", "Set aside",
+        f"is {tmp_path / 'page.html'}",
+    ):  # fmt: skip
+        assert shown in result.output
+    assert "<img " in (tmp_path / "page.html").read_text()
+    aside = run(mapping, "--dry-run", "--objects", 5, "--out", tmp_path / "stars")
+    assert not (tmp_path / "stars").exists()
+    page = re.search(r"drawn is (\S+\.html)\.", aside.output)
+    assert "99.99" in Path(page[1]).read_text()
+
+
+def test_a_dry_run_of_a_whole_data_set(tmp_path):
+    write_hdf5(tmp_path / "a.h5", {"0": galaxies(5)})
+    shown = run(tmp_path / "a.h5", "--reader", "astroclip_hdf5", "--dry-run", "--objects", 2)
+    assert shown.exit_code == 0, shown.output
+    assert "2 of 5 objects were read" in shown.output
+    assert "bands" in shown.output
+
+
+def test_an_import_needs_a_folder(tmp_path):
+    assert "--out is missing" in str(run(tmp_path / "x.yaml").exception)

@@ -18,7 +18,8 @@ from skybind.data.quarantine import read_quarantine
 from skybind.data.schema import Column
 from skybind.data.splits import Split
 from skybind.errors import DataError
-from skybind.ingest.build import Chunk, Plan, build_dataset
+from skybind.ingest.build import build_dataset
+from skybind.ingest.plan import Chunk, Plan
 from skybind.ingest.resumable import source_state
 from skybind.ragged import Ragged
 from tests.ingest.galaxy_files import galaxies, write_hdf5

@@ -3,8 +3,8 @@
 Everything here calls one public function of the library; nothing is computed here.
 """
 
-from skybind.api.doors import import_survey, load
+from skybind.api.doors import import_survey, load, preview_survey
 from skybind.api.found import Discoveries, Matches
 from skybind.api.trained import Model, Run
 
-__all__ = ["Discoveries", "Matches", "Model", "Run", "import_survey", "load"]
+__all__ = ["Discoveries", "Matches", "Model", "Run", "import_survey", "load", "preview_survey"]

@@ -1,12 +1,16 @@
-"""The two ways in: a survey from its files, and a model from its folder."""
+"""The ways in: a survey from its files, seen before or imported, and a model from its folder."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from skybind.api.trained import Model
 from skybind.config import config_names
 from skybind.data.dataset import Dataset
 from skybind.errors import ModelError
 from skybind.runs.layout import RunPaths
+
+if TYPE_CHECKING:
+    from skybind.ingest.preview.make import Preview
 
 
 def import_survey(mapping: str | Path, out: str | Path, *, overwrite: bool = False) -> Dataset:
@@ -30,6 +34,39 @@ def import_survey(mapping: str | Path, out: str | Path, *, overwrite: bool = Fal
 
     import_dataset(mapping, out, overwrite)
     return Dataset.open(out)
+
+
+def preview_survey(
+    mapping: str | Path, objects: int = 100, out: str | Path | None = None
+) -> "Preview":
+    """Read some objects of a survey as the import would, and tell what each column became.
+
+    Parameters
+    ----------
+    mapping : str or Path
+        As of `import_survey`.
+    objects : int
+        How many are read.
+    out : str or Path, optional
+        Write a page there, with the first objects drawn.
+
+    Returns
+    -------
+    skybind.ingest.preview.make.Preview
+        Printed, it shows tables and suggestions; `dataset` has the objects that were read.
+
+    Raises
+    ------
+    ConfigError, DataError
+        As of `import_survey`.
+    """
+    from skybind.drawing.preview import write_preview_page
+    from skybind.ingest.preview import make
+
+    preview = make.preview_survey(mapping, objects)
+    if out is not None:
+        write_preview_page(preview, out)
+    return preview
 
 
 def load(path: str | Path, case: str | None = None) -> Model:

@@ -22,7 +22,12 @@ def data_import(
             help="A mapping (YAML: which file and column is what), or with --reader the data.",
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the new dataset.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", help="Folder of the new dataset; of a dry run its page, an .html file."
+        ),
+    ] = None,
     reader: Annotated[
         str | None,
         typer.Option(
@@ -43,11 +48,22 @@ def data_import(
         bool, typer.Option("--overwrite", help="Replace a dataset there.")
     ] = False,
     processes: Processes = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Read some objects, tell what each column became, write no dataset."
+        ),
+    ] = False,
+    objects: Annotated[
+        int, typer.Option("--objects", min=1, help="Objects that a dry run reads.")
+    ] = 100,
 ) -> None:
     """Make a dataset of survey files; docs/dataset.md shows the mapping and the readers.
 
     If it is interrupted, the same command goes on where it stopped. With 'features: computed' under
     'photometry' of the mapping, periods and features of the light curves are computed too.
+
+    skybind data import stars.yaml --dry-run
 
     skybind data import stars.yaml --out stars
 
@@ -57,14 +73,39 @@ def data_import(
     from skybind.ingest.build import render_summary
     from skybind.ingest.survey import import_dataset, import_files
 
+    if reader is None and option:
+        raise SkybindError("--option belongs to --reader: a mapping has its options inside.")
+    options = read_pairs(option or [], "--option")
+    if dry_run:
+        _dry_run(source, out, reader, options, objects)
+        return
+    if out is None:
+        raise SkybindError("--out is missing: give the folder of the new dataset, or --dry-run.")
     if reader is None:
-        if option:
-            raise SkybindError("--option belongs to --reader: a mapping has its options inside.")
         summary = import_dataset(source, out, overwrite, processes)
     else:
-        options = read_pairs(option or [], "--option")
         summary = import_files(reader, source, out, options, overwrite)
     print_rich(render_summary(summary))
+
+
+def _dry_run(
+    source: Path, out: Path | None, reader: str | None, options: dict[str, str], objects: int
+) -> None:
+    """Show what an import would make; the page goes to `out` if that is one, else aside."""
+    import tempfile
+
+    from skybind.drawing.preview import write_preview_page
+    from skybind.ingest.preview.make import preview_files, preview_survey
+    from skybind.ingest.preview.tables import render_preview
+
+    if reader is None:
+        preview = preview_survey(source, objects)
+    else:
+        preview = preview_files(reader, source, options, objects)
+    print_rich(render_preview(preview))
+    if out is None or out.suffix != ".html":
+        out = Path(tempfile.mkdtemp(prefix="skybind-")) / f"{source.stem}.html"
+    typer.echo(f"The page with the first objects drawn is {write_preview_page(preview, out)}.")
 
 
 @app.command("features")

@@ -1,6 +1,7 @@
 """Objects as people look at them: light curve, spectrum and picture, read from the dataset."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,11 @@ PICTURE_SIDE = 96  # pixels of a picture at most: its middle
 
 
 def load_examples(
-    dataset: Dataset, rows: np.ndarray, targets: list[Target], class_names: np.ndarray
+    dataset: Dataset,
+    rows: np.ndarray,
+    targets: list[Target],
+    class_names: np.ndarray,
+    columns: Mapping[str, str] | None = None,
 ) -> dict[int, ExampleObject]:
     """Read some objects to draw, each observation column once.
 
@@ -30,6 +35,8 @@ def load_examples(
         Told in the captions; a redshift also places spectral lines.
     class_names : ndarray of str, shape (n,)
         Classes of all objects, "" for none.
+    columns : mapping of str to str, optional
+        Kind (photometry, spectrum, image) -> column to draw; by default the first of each.
 
     Returns
     -------
@@ -37,12 +44,15 @@ def load_examples(
         Keyed by row.
     """
     rows = np.unique(rows)
+    columns = first_of_kinds(dataset) if columns is None else columns
     drawn: dict[str, list[Any]] = {
-        kind: maker(dataset, rows) if len(rows) else []
-        for kind, maker in (
-            ("light_curve", _light_curves),
-            ("spectrum", _spectra),
-            ("image", _pictures),
+        what: maker(dataset, rows, columns[kind])
+        if len(rows) and kind in columns
+        else [None] * len(rows)
+        for what, kind, maker in (
+            ("light_curve", "photometry", _light_curves),
+            ("spectrum", "spectrum", _spectra),
+            ("image", "image", _pictures),
         )
     }
     redshift = next((target.values for target in targets if target.redshift), None)
@@ -68,10 +78,7 @@ def load_examples(
     return examples
 
 
-def _light_curves(dataset: Dataset, rows: np.ndarray) -> list[LightCurve | None]:
-    name = _first(dataset, "photometry")
-    if name is None:
-        return [None] * len(rows)
+def _light_curves(dataset: Dataset, rows: np.ndarray, name: str) -> list[LightCurve | None]:
     cleaned = clean_photometry(dataset.ragged(name, rows)).ragged
     value = "flux" if "flux" in cleaned.fields else "magnitude"
     units = dataset.schema.columns[name].fields
@@ -120,10 +127,7 @@ def _bands(curve: Ragged) -> np.ndarray | None:
     return np.asarray([str(b) if b is not None else "" for b in curve.fields["band"].tolist()])
 
 
-def _spectra(dataset: Dataset, rows: np.ndarray) -> list[Spectrum | None]:
-    name = _first(dataset, "spectrum")
-    if name is None:
-        return [None] * len(rows)
+def _spectra(dataset: Dataset, rows: np.ndarray, name: str) -> list[Spectrum | None]:
     cleaned = clean_spectrum(dataset.ragged(name, rows)).ragged
     column = dataset.schema.columns[name]
     spectra: list[Spectrum | None] = []
@@ -143,11 +147,8 @@ def _spectra(dataset: Dataset, rows: np.ndarray) -> list[Spectrum | None]:
     return spectra
 
 
-def _pictures(dataset: Dataset, rows: np.ndarray) -> list[Picture | None]:
+def _pictures(dataset: Dataset, rows: np.ndarray, name: str) -> list[Picture | None]:
     """The middle of every image; bands that the colour stretch does not know are drawn grey."""
-    name = _first(dataset, "image")
-    if name is None:
-        return [None] * len(rows)
     cleaned = clean_image(dataset.ragged(name, rows)).ragged
     attributes = dataset.schema.columns[name].attributes
     bands = list(cleaned.fields)
@@ -190,12 +191,9 @@ def _grey(pixels: np.ndarray) -> np.ndarray:
     return np.repeat(scaled[..., None], 3, axis=-1)
 
 
-def _first(dataset: Dataset, kind: str) -> str | None:
-    """Name of the first observation column of a kind."""
-    for name in dataset.schema.observations:
-        if kind in (name, dataset.schema.columns[name].modality):
-            return name
-    return None
+def first_of_kinds(dataset: Dataset) -> dict[str, str]:
+    """Names of the first observation columns of each kind."""
+    return {kind: name for name, kind in reversed(dataset.schema.kinds.items())}
 
 
 def observed_spectra(

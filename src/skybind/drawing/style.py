@@ -123,6 +123,8 @@ def inline(figure: "Figure", kind: str = "svg") -> str:
         photographs.
     """
     buffer = io.BytesIO()
+    # Ticks are chosen in the first layout, and may be wider than those that it left room for.
+    figure.draw_without_rendering()
     # No date: the same run gives the same bytes.
     options: dict[str, dict[str, Any]] = {
         "svg": {"metadata": {"Date": None}},

@@ -2,8 +2,8 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +12,11 @@ import pyarrow.parquet as pq
 
 from skybind.data.computed import FOLDER
 from skybind.data.quarantine import short_reason
-from skybind.data.schema import ID, Column, DatasetSchema
+from skybind.data.schema import ID, DatasetSchema
 from skybind.data.splits import Split
 from skybind.errors import DataError
 from skybind.files import write_json
+from skybind.ingest.plan import Chunk, Plan, Row, quarantine_row
 from skybind.ingest.resumable import ResumableWriter, source_state
 from skybind.lightcurves.stored import compute_features, refuse_twins
 from skybind.modalities.cleaning import Cleaned, clean_image, clean_photometry, clean_spectrum
@@ -33,9 +34,6 @@ CLEANERS: dict[str, Callable[[Ragged], Cleaned]] = {
 
 
 TWICE = "the name occurs twice: only its first row is kept"
-
-
-Row = dict[str, str]
 
 
 @dataclass
@@ -60,75 +58,6 @@ class ImportSummary:
     quarantined: dict[str, int] = field(default_factory=dict)
     repaired: dict[str, dict[str, int]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-
-
-@dataclass
-class Chunk:
-    """Some objects as a reader gives them.
-
-    Attributes
-    ----------
-    columns : dict of str to (ndarray or Ragged)
-        Every column of the dataset (`ra` and `dec` may be left out), each of n objects.
-    source : dict of str to (str or ndarray of str, shape (n,))
-        Where each observation comes from, for the quarantine.
-    part : ndarray of str, shape (n,), optional
-        Part of the published split that each object belongs to.
-    quarantine : list of dict
-        What the reader itself sets aside, see `quarantine_row`.
-    """
-
-    columns: dict[str, np.ndarray | Ragged]
-    source: dict[str, Any]
-    part: np.ndarray | None = None
-    quarantine: list[Row] = field(default_factory=list)
-
-
-@dataclass
-class Plan:
-    """All that `build_dataset` has to know.
-
-    Attributes
-    ----------
-    columns : dict of str to Column
-    steps : iterable of (int, callable)
-        In a fixed order: how many objects are looked at, and the function that reads them. Only
-        the functions of steps that are not done yet are called.
-    total : int
-        Objects in all, for the progress.
-    sources : list of Path
-        Files and folders that are read: when one changes, unfinished work begins anew.
-    settings : anything that JSON can hold
-        What else decides the result.
-    provenance : str
-    simulated : bool
-    quarantine : list of dict
-        What was set aside before the first step.
-    notes : list of str
-        See `ImportSummary`.
-    split : dict, optional
-        Recipe of the split that the chunks' parts make; it is stored as `published`.
-    features : list of str
-        Columns of light curves whose periods and features are computed.
-    unique : bool
-        Whether the names are known to differ. Otherwise a name that occurs again is set aside.
-    needed : list of str
-        Columns of observations that cannot be empty: an import that finds none there stops.
-    """
-
-    columns: dict[str, Column]
-    steps: Iterable[tuple[int, Callable[[], Chunk]]]
-    total: int
-    sources: list[Path]
-    settings: Any = None
-    provenance: str = ""
-    simulated: bool = False
-    quarantine: list[Row] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    split: dict[str, Any] | None = None
-    features: list[str] = field(default_factory=list)
-    unique: bool = False
-    needed: list[str] = field(default_factory=list)
 
 
 def build_dataset(
@@ -292,19 +221,8 @@ class _Builder:
                 self._seen.add(name)
         if not rows:
             return chunk
-        index = np.asarray(keep, np.int64)
-        return Chunk(
-            {
-                key: value.take(index) if isinstance(value, Ragged) else np.asarray(value)[index]
-                for key, value in chunk.columns.items()
-            },
-            {
-                key: value if isinstance(value, str) else np.asarray(value, object)[index]
-                for key, value in chunk.source.items()
-            },
-            None if chunk.part is None else chunk.part[index],
-            chunk.quarantine + rows,
-        )
+        kept = chunk.take(np.asarray(keep, np.int64))
+        return replace(kept, quarantine=chunk.quarantine + rows)
 
     def _count(self, entry: dict[str, Any]) -> None:
         self.summary.objects += entry["objects"]
@@ -352,16 +270,6 @@ def render_summary(summary: ImportSummary) -> "RenderableType":
             table.add_row(escape(reason), f"{n:,}")
         parts.append(table)
     return Group(*parts, *(escape(note) for note in summary.notes))
-
-
-def quarantine_row(object_id: str, source: str, modality: str, reason: str) -> Row:
-    """One row of the quarantine table."""
-    return {
-        "object_id": str(object_id),
-        "source": str(source),
-        "modality": modality,
-        "reason": str(reason),
-    }
 
 
 def _written_ids(folder: Path) -> list[str]:

@@ -45,11 +45,14 @@ class Stored:
     unread : dict of str to str
         Units of fluxes as the first file writes them, where astropy does not know them: all files
         have to write the same.
+    stated : dict of str to (str or None)
+        Units of the fields as the mapping or the first file states them.
     """
 
     units: dict[str, str | None]
     attributes: dict[str, Any] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
+    stated: dict[str, str | None] = field(default_factory=dict)
 
 
 def settle(spec: ObservationSpec, table: Table | None = None) -> Stored:
@@ -63,7 +66,7 @@ def settle(spec: ObservationSpec, table: Table | None = None) -> Stored:
     if spec.kind == "image":  # see `skybind.ingest.readers.pictures.ImageLayout`
         return Stored({})
     if spec.reader is not None:
-        return Stored(dict(spec.reader.units))
+        return Stored(dict(spec.reader.units), stated=dict(spec.reader.units))
     stated = stated_units(spec, table)
     units: dict[str, str | None] = {}
     unread: dict[str, str] = {}
@@ -83,7 +86,7 @@ def settle(spec: ObservationSpec, table: Table | None = None) -> Stored:
             units[name] = stored_unit(spec.kind, name, unit)
     system = time_system(stated.get("time"))
     attributes = {} if system is None else {"time_system": system.name}
-    return Stored({name: units[name] for name in spec.fields()}, attributes, unread)
+    return Stored({name: units[name] for name in spec.fields()}, attributes, unread, stated)
 
 
 def stated_units(spec: ObservationSpec, table: Table | None) -> dict[str, str | None]:

@@ -1,26 +1,16 @@
 """From survey files to a dataset, as a mapping says."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Mapping as AbstractMapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from skybind.data.schema import BASE_COLUMNS, Column
-from skybind.data.units import FIXED_UNITS, convert, kept_unit
-from skybind.errors import ConfigError, DataError
-from skybind.ingest.build import Chunk, ImportSummary, Plan, Row, build_dataset, quarantine_row
-from skybind.ingest.column import ColumnSpec, PositionSpec
-from skybind.ingest.flat import (
-    catalogue_numbers,
-    inferred,
-    read_info,
-    read_labels,
-    refuse_long_numbers,
-)
-from skybind.ingest.joined import join_tables
+from skybind.data.schema import Column
+from skybind.errors import DataError
+from skybind.ingest.build import ImportSummary, build_dataset
 from skybind.ingest.mapping import (
     ImageSpec,
     Mapping,
@@ -29,18 +19,17 @@ from skybind.ingest.mapping import (
     ReaderMapping,
     load_mapping,
 )
-from skybind.ingest.names import object_names
 from skybind.ingest.observed import unit_notes
-from skybind.ingest.positions import SEXAGESIMAL, in_parts, joined_parts, positions
+from skybind.ingest.plan import Chunk, Known, Plan, quarantine_row, spread
 from skybind.ingest.readers.folders import ObjectFiles, pattern_columns
 from skybind.ingest.readers.image_cells import ImageCells
 from skybind.ingest.readers.long import LongTable
-from skybind.ingest.readers.parts import part_files, read_parts
+from skybind.ingest.readers.parts import part_files
 from skybind.ingest.readers.pictures import ImageFiles
 from skybind.ingest.readers.registry import dataset_reader
-from skybind.ingest.readers.sentinels import stands_for_missing
 from skybind.ingest.readers.stacks import ImageStack, Stack
 from skybind.ingest.readers.values import texts
+from skybind.ingest.table_of_objects import TableOfObjects
 from skybind.progress import step
 from skybind.words import join
 
@@ -86,15 +75,25 @@ def import_dataset(
     DataError
         If the table of objects or a long table cannot be read, or `out` cannot be written.
     """
-    mapping_path, out = Path(mapping_path), Path(out)
-    mapping = load_mapping(mapping_path)
-    with step("looking through the survey", told=False):
-        if isinstance(mapping, ReaderMapping):
-            base = mapping_path.parent
-            plan = dataset_reader(mapping.reader)(base / mapping.path, mapping.options, base)
-        else:
-            plan = _Import(mapping, mapping_path.parent).plan()
-    return build_dataset(plan, out, overwrite, processes)
+    return build_dataset(survey_plan(mapping_path), Path(out), overwrite, processes)
+
+
+@step("looking through the survey", told=False)
+def survey_plan(mapping_path: str | Path, some: int | None = None) -> Plan:
+    """Say what is to be read of a survey; parameters and errors as of `import_dataset`.
+
+    Parameters
+    ----------
+    mapping_path : str or Path
+    some : int, optional
+        Read only so many objects: spread evenly over the table, half of them among those that
+        have observations. Whole data sets are not spread.
+    """
+    mapping_path = Path(mapping_path)
+    mapping, base = load_mapping(mapping_path), mapping_path.parent
+    if isinstance(mapping, ReaderMapping):
+        return dataset_reader(mapping.reader)(base / mapping.path, mapping.options, base)
+    return _Import(mapping, base).plan(some)
 
 
 def import_files(
@@ -119,20 +118,24 @@ def import_files(
     overwrite
         As of `import_dataset`.
     """
-    with step("looking through the survey", told=False):
-        plan = dataset_reader(reader)(Path(path), options or {}, Path())
-    return build_dataset(plan, Path(out), overwrite)
+    return build_dataset(reader_plan(reader, path, options), Path(out), overwrite)
+
+
+@step("looking through the survey", told=False)
+def reader_plan(
+    reader: str, path: str | Path, options: AbstractMapping[str, Any] | None = None
+) -> Plan:
+    """Say what is to be read of a whole data set; parameters as of `import_files`."""
+    return dataset_reader(reader)(Path(path), dict(options or {}), Path())
 
 
 class _Import:
     def __init__(self, mapping: Mapping, base: Path) -> None:
         self.mapping, self.base = mapping, base
-        self.quarantine: list[Row] = []
-        self.flat: dict[str, np.ndarray] = {}
-        self.schema: dict[str, Column] = {}
+        self.table = TableOfObjects(mapping, base)
+        self.flat, self.schema = self.table.flat, self.table.schema
+        self.quarantine, self.told = self.table.quarantine, self.table.told
         self.notes: list[str] = []  # of the data: a part of their provenance
-        self.told: list[str] = []  # of the import
-        self._read_objects()
         self.observations = {
             name: self._source(name, spec) for name, spec in mapping.observations().items()
         }
@@ -140,11 +143,13 @@ class _Import:
             self.quarantine += self.observations[name].quarantine
             self.schema[name] = self._observation_column(name, spec)
 
-    def plan(self) -> Plan:
-        """What `build_dataset` has to know."""
+    def plan(self, some: int | None = None) -> Plan:
+        """What `build_dataset` has to know, of all objects or of some."""
         n = len(self.flat["object_id"])
         if not n:
             raise DataError(f"{self.mapping.objects.file} holds no object that can be used.")
+        observed = {name: source.observed for name, source in self.observations.items()}
+        rows = np.arange(n) if some is None else spread(n, list(observed.values()), some)
         specs = self.mapping.observations().values()
         images = any(isinstance(spec, ImageSpec) for spec in specs)
         size = IMAGE_CHUNK if images else CHUNK
@@ -154,7 +159,7 @@ class _Import:
             paths += part_files(spec, self.base) if spec.file is not None else [spec.folder or ""]
         return Plan(
             self.schema,
-            ((len(rows), partial(self._chunk, rows)) for rows in _chunks(n, size)),
+            ((len(part), partial(self._chunk, part)) for part in _chunks(rows, size)),
             total=n,
             sources=[self.base / path for path in paths],
             settings=self.mapping.model_dump(mode="json"),
@@ -169,7 +174,16 @@ class _Import:
             ],
             unique=True,
             needed=list(self.mapping.observations()),
+            known=Known(self.flat, observed, self._stated()),
         )
+
+    def _stated(self) -> dict[str, str | None]:
+        """Units as the mapping or the files state them."""
+        stated = self.table.stated()
+        for name, source in self.observations.items():
+            if not isinstance(source, ImageFiles | ImageStack):
+                stated |= {f"{name}.{f}": unit for f, unit in source.stored.stated.items()}
+        return stated
 
     def _assumed(self) -> list[str]:
         """Say what is not known of fluxes and times."""
@@ -199,7 +213,7 @@ class _Import:
     def _source(self, name: str, spec: ObservationSpec) -> Source:
         object_id = self._matched(name, spec)
         if spec.file is not None and spec.stacked:
-            joined = (self.base, name, object_id, self.kept, len(self.objects))
+            joined = (self.base, name, object_id, self.table.kept, len(self.table.objects))
             if isinstance(spec, ImageSpec):
                 return ImageStack(spec, *joined)
             return Stack(spec, *joined)
@@ -209,7 +223,7 @@ class _Import:
             return LongTable(spec, self.base, name, object_id)
         assert spec.pattern is not None
         columns = {
-            column: texts(self.objects[column])[self.kept]
+            column: texts(self.table.objects[column])[self.table.kept]
             for column in pattern_columns(spec.pattern)
         }
         columns["id"] = self.flat["object_id"]
@@ -227,7 +241,7 @@ class _Import:
             return names
         own: dict[str, str] = {}
         found = np.full(len(names), None, object)
-        for i, name in enumerate(texts(self.objects[spec.match])[self.kept].tolist()):
+        for i, name in enumerate(texts(self.table.objects[spec.match])[self.table.kept].tolist()):
             if name and own.setdefault(name, names[i]) == names[i]:
                 found[i] = name
             elif name:
@@ -260,133 +274,6 @@ class _Import:
             attributes=source.stored.attributes,
         )
 
-    def _read_objects(self) -> None:
-        spec = self.mapping.objects
-        text = [spec.id]
-        text += [c.column for role, _, c in spec.columns().values() if role in ("label", "info")]
-        for position in (spec.ra, spec.dec):
-            text += position.columns if position is not None else []  # -00 keeps its sign
-        for observation in self.mapping.observations().values():
-            text += pattern_columns(observation.pattern) if observation.pattern else []
-            text += [observation.match] if observation.match else []
-        text += [join.match for join in spec.join if join.match]
-        self.objects = read_parts(spec, self.base, text=text, nested=False)
-        if not len(self.objects):
-            raise DataError(f"{spec.file} has no rows: there is no object in it.")
-        told, bad = join_tables(self.objects, spec, self.base, text)
-        self.told += told
-        for file, sentence in [*((spec.file, s) for s in self.objects.bad_rows), *bad]:
-            self.quarantine.append(quarantine_row("", file, "objects", sentence))
-        names = object_names(self.objects[spec.id], f"{spec.file}, column '{spec.id}'")
-        self.kept = self._usable(names)
-        self.flat["object_id"] = names[self.kept]
-        for name, position in (("ra", spec.ra), ("dec", spec.dec)):
-            self.schema[name] = BASE_COLUMNS[name]
-            if position is not None and position.description:
-                self.schema[name] = replace(BASE_COLUMNS[name], description=position.description)
-            if position is None or self._lacks(position):
-                self.flat[name] = np.full(len(self.kept), np.nan)
-            else:
-                self.flat[name] = self._position(name, position)
-        for name, (role, modality, column) in spec.columns().items():
-            if self._lacks(column):
-                continue
-            unit = self._unit(name, role, column)
-            said = {"quantity": column.quantity} if column.quantity is not None else {}
-            self.schema[name] = Column(role, unit, column.description, modality, attributes=said)
-            self.flat[name] = self._flat(name, role, modality, column)
-            if role == "info" and self.flat[name].dtype.kind == "O":
-                self._refuse_unit(name, column)
-                self.schema[name] = replace(self.schema[name], unit=None)
-
-    def _lacks(self, spec: ColumnSpec) -> bool:
-        """Whether a column is left out: the file lacks it, and may."""
-        named = spec.columns if isinstance(spec, PositionSpec) else []
-        have = self.objects.columns
-        return spec.optional and any(c not in have for c in named or [spec.column])
-
-    def _usable(self, names: np.ndarray) -> np.ndarray:
-        """Rows with a name of their own; the others go to the quarantine."""
-        file = self.mapping.objects.file
-        _, first = np.unique(names.astype(str), return_index=True)
-        keep = np.zeros(len(names), bool)
-        keep[first] = True
-        for row in np.flatnonzero(~keep & (names != "")):
-            reason = f"the name occurs twice: only its first row is kept (row {row + 1} is not)"
-            self.quarantine.append(quarantine_row(names[row], file, "objects", reason))
-        keep &= names != ""
-        for row in np.flatnonzero(names == ""):
-            reason = f"no name in column '{self.mapping.objects.id}' (row {row + 1})"
-            self.quarantine.append(quarantine_row("", file, "objects", reason))
-        return np.flatnonzero(keep)
-
-    def _position(self, name: str, spec: PositionSpec) -> np.ndarray:
-        if spec.columns:
-            for column in (*spec.columns, *([spec.sign] if spec.sign else [])):
-                self.objects[column]  # all at once, so that what is lacking is named
-            parts = [self.objects[column][self.kept] for column in spec.columns]
-            sign = None if spec.sign is None else self.objects[spec.sign][self.kept]
-            raw, stated = joined_parts(parts, sign), None
-        else:
-            raw = self.objects[spec.column][self.kept]
-            stated = self.objects.units.get(spec.column)
-        unit = spec.unit or stated
-        where = f"{self.objects.name}, column '{spec.column}' ({name})"
-        degrees, reasons = positions(raw, name, spec.column, unit, where, spec.missing)
-        if unit is None and name == "ra" and not spec.columns and in_parts(raw):
-            self.told.append(f"ra: {SEXAGESIMAL.format(column=spec.column)}")
-        self._note(reasons, name)
-        return degrees
-
-    def _flat(self, name: str, role: str, modality: str | None, spec: ColumnSpec) -> np.ndarray:
-        raw = self.objects[spec.column][self.kept]
-        if role == "label":
-            labels = read_labels(raw, name, spec.missing, spec.keep)
-            self.told += labels.notes
-            return labels.values
-        if role == "info" and raw.dtype.kind == "O" and self.objects.inferred:
-            raw = inferred(raw, spec.missing)
-        elif role != "info":
-            known = raw[~stands_for_missing(raw, spec.missing)]
-            refuse_long_numbers(known, self._at(name, spec), self._stated(spec))
-        read = read_info if role == "info" else catalogue_numbers
-        values, reasons = read(raw, spec.column, spec.missing)
-        self._note(reasons, modality or role)
-        stated, kept = self._stated(spec), self.schema[name].unit
-        if stated is None or kept is None or stated == kept or values.dtype.kind == "O":
-            return values
-        return convert(values, stated, kept, self._at(name, spec))
-
-    def _at(self, name: str, spec: ColumnSpec) -> str:
-        return f"{self.objects.name}, column '{spec.column}' ({name})"
-
-    def _stated(self, spec: ColumnSpec) -> str | None:
-        return self.objects.units.get(spec.column) if spec.unit is None else spec.unit
-
-    def _unit(self, name: str, role: str, spec: ColumnSpec) -> str | None:
-        """Unit in which a flat column is kept."""
-        stated, at = self._stated(spec), self._at(name, spec)
-        if stated is None or role == "label":
-            return None
-        try:
-            return kept_unit(name, stated, at)
-        except ConfigError:
-            if spec.unit is not None or name in FIXED_UNITS:
-                raise
-            self.told.append(f"{at} states the unit '{stated}', which astropy does not know.")
-            return None
-
-    def _refuse_unit(self, name: str, spec: ColumnSpec) -> None:
-        """Refuse a unit of text, unless it is the file that states it."""
-        if spec.unit is not None:
-            raise ConfigError(f"{self._at(name, spec)} holds text, which has no unit.")
-
-    def _note(self, reasons: dict[int, str], modality: str) -> None:
-        self.quarantine += [
-            quarantine_row(self.flat["object_id"][i], self.mapping.objects.file, modality, reason)
-            for i, reason in reasons.items()
-        ]
-
 
 def _described(spec: ObservationSpec) -> str:
     """What the mapping says of the fields of an observation, in one line."""
@@ -394,5 +281,5 @@ def _described(spec: ObservationSpec) -> str:
     return "; ".join(f"{name}: {text}" for name, text in said.items() if text)
 
 
-def _chunks(n: int, size: int) -> Iterator[np.ndarray]:
-    return (np.arange(start, min(start + size, n)) for start in range(0, n, size))
+def _chunks(rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
+    return (rows[start : start + size] for start in range(0, len(rows), size))

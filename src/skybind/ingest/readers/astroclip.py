@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from skybind.config.load import validate
 from skybind.data.schema import Column
-from skybind.ingest.build import Chunk, Row, quarantine_row
+from skybind.ingest.plan import Chunk, Row, quarantine_row
 from skybind.ingest.readers.provabgs import COLUMNS, Provabgs, read_provabgs
 from skybind.ingest.readers.sdss import FLUX_UNIT
 from skybind.ragged import Ragged

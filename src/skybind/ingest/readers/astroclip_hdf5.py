@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from skybind.errors import DataError
-from skybind.ingest.build import Chunk, Plan, Row, quarantine_row
+from skybind.ingest.plan import Chunk, Plan, Row, quarantine_row
 from skybind.ingest.readers.astroclip import (
     BANDS,
     ROWS,

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from skybind.errors import DataError
-from skybind.ingest.build import Chunk, Plan, quarantine_row
+from skybind.ingest.plan import Chunk, Plan, quarantine_row
 from skybind.ingest.readers.astroclip import BANDS, Release, Rows, image_fault, spectrum_fault
 from skybind.ingest.readers.registry import register_dataset_reader
 from skybind.ingest.readers.shards import Shard, ShardRows, iter_rows, open_shards

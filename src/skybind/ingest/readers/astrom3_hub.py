@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from skybind.config.load import validate
 from skybind.data.schema import Column
 from skybind.errors import DataError
-from skybind.ingest.build import Chunk, Plan
+from skybind.ingest.plan import Chunk, Plan
 from skybind.ingest.readers.registry import catalogue, register_dataset_reader
 from skybind.ingest.readers.shards import Shard, ShardRows, iter_rows, open_shards
 from skybind.ragged import Ragged

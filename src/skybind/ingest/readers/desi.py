@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict
 from skybind.config.load import validate
 from skybind.data.schema import Column
 from skybind.errors import DataError
-from skybind.ingest.build import Chunk, Plan, Row, quarantine_row
+from skybind.ingest.plan import Chunk, Plan, Row, quarantine_row
 from skybind.ingest.readers.registry import register_dataset_reader
 from skybind.ingest.readers.sdss import FLUX_UNIT, IVAR_UNIT
 from skybind.ragged import Ragged

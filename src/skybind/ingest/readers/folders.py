@@ -108,6 +108,11 @@ class ObjectFiles:
         flat = {name: _join(name, list(found.values())) for name in names}
         return Ragged(flat, offsets, present), quarantine
 
+    @property
+    def observed(self) -> np.ndarray:
+        """Which objects have a file, shape (n,)."""
+        return np.asarray([bool(name) for name in self.files], bool)
+
     def source(self, row: int) -> str:
         """Where the observation of an object comes from, for the quarantine."""
         return f"{self.spec.folder}/{self.files[row]}" if self.files[row] else ""

@@ -136,6 +136,11 @@ class LongTable:
         """Give the observations of some objects."""
         return self._whole.take(rows), []
 
+    @property
+    def observed(self) -> np.ndarray:
+        """Which objects have rows, shape (n,)."""
+        return self._whole.present
+
     def source(self, row: int) -> str:
         """Where the observation of an object comes from, for the quarantine."""
         return self.file

@@ -14,7 +14,7 @@ import numpy as np
 
 from skybind.data.schema import Column
 from skybind.errors import DataError
-from skybind.ingest.build import Row, quarantine_row
+from skybind.ingest.plan import Row, quarantine_row
 from skybind.ingest.readers.hdf5 import open_hdf5
 
 FIELDS = {

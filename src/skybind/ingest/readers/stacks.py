@@ -111,6 +111,11 @@ class Stack:
         offsets = np.concatenate([[0], np.cumsum(np.where(present, length, 0))]).astype(np.int64)
         return Ragged(fields, offsets, present), []
 
+    @property
+    def observed(self) -> np.ndarray:
+        """Which objects have a row, shape (n,)."""
+        return self.place >= 0
+
     def source(self, row: int) -> str:
         """Where the observation of an object comes from, for the quarantine."""
         return self.file

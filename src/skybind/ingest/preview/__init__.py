@@ -1,0 +1,1 @@
+"""What an import would make of a survey, seen before it is made."""

@@ -1,0 +1,132 @@
+"""Numbers as a preview tells them: their range, and values that look like 'not known'."""
+
+import re
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from skybind.data.times import time_system
+from skybind.data.units import convert, parse_unit
+from skybind.errors import ConfigError
+
+#: 99, -999, 9.999, 99.99 ...
+_NINES = re.compile(r"-?9+(\.9+)?")
+#: What programs write where there is nothing, besides nines.
+_FILLS = frozenset((0.0, -1.0, -9.0, -32768.0, 32767.0, -2147483648.0, 2147483647.0))
+_HUGE = 1e20
+#: Fewer equal values are no sign, and there are not more sentinels than this in a column.
+LEAST, MOST = 2, 4
+#: Among fewer different numbers a 0 is one of them.
+_DISTINCT = 10
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A value that stands so far from the others, so often, that it may mean 'not known'."""
+
+    value: str
+    count: int
+
+
+@dataclass
+class Range:
+    """Where numbers lie.
+
+    Attributes
+    ----------
+    n, missing : int
+        Numbers in all, and how many of them are not known.
+    low, median, high : float
+        NaN where none is known.
+    suspects : list of Suspect
+        In the unit that the file states.
+    """
+
+    n: int
+    missing: int
+    low: float
+    median: float
+    high: float
+    suspects: list[Suspect] = field(default_factory=list)
+
+    @property
+    def constant(self) -> bool:
+        """Whether all numbers that are known are one."""
+        return self.n - self.missing > 1 and self.low == self.high
+
+
+def range_of(values: np.ndarray, unit: str | None = None, stated: str | None = None) -> Range:
+    """Tell where numbers lie.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n,)
+        As a dataset holds them, NaN where not known.
+    unit, stated : str, optional
+        Unit of the dataset, and of the file.
+    """
+    finite = values[np.isfinite(values)].astype(np.float64)
+    if not len(finite):
+        return Range(len(values), len(values), np.nan, np.nan, np.nan)
+    low, median, high = (float(v) for v in np.percentile(finite, [0, 50, 100]))
+    found = suspects(_as_stated(finite, unit, stated))
+    return Range(len(values), len(values) - len(finite), low, median, high, found)
+
+
+def suspects(values: np.ndarray) -> list[Suspect]:
+    """Find values that look as if they meant 'not known': repeated, at an end, and of nines.
+
+    Also 0, -1 and the fill values of programs, where they lie far from all others.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n,)
+        Finite numbers.
+    """
+    with np.errstate(over="ignore"):
+        single = values.astype(np.float32)  # in which 99.98999786 is written 99.99
+    known, counts = np.unique(single, return_counts=True)
+    found: list[Suspect] = []
+    first, last = 0, len(known) - 1
+    while first < last and len(found) < MOST:
+        for at in (first, last):
+            rest = known[first:last] if at == last else known[first + 1 : last + 1]
+            if counts[at] >= LEAST and _looks_missing(float(known[at]), _text(known[at]), rest):
+                found.append(Suspect(_text(known[at]), int(counts[at])))
+                first, last = (first + 1, last) if at == first else (first, last - 1)
+                break
+        else:
+            break
+    return found
+
+
+def _looks_missing(value: float, text: str, rest: np.ndarray) -> bool:
+    """Whether a value at an end of all numbers stands apart, as the ones that mean nothing do."""
+    rest = rest.astype(np.float64)
+    low, high = np.percentile(rest, [5, 95])
+    gap = rest.min() - value if value < rest.min() else value - rest.max()
+    far = bool(gap > 0.5 * (high - low))
+    nines = bool(_NINES.fullmatch(text)) and sum(c == "9" for c in text) > 1
+    if nines:
+        return far or "." in text or (value < 0 <= rest.min())
+    return far and (abs(value) >= _HUGE or (value in _FILLS and len(rest) >= _DISTINCT))
+
+
+def _text(value: np.float32) -> str:
+    if abs(value) >= _HUGE:
+        return f"{value:g}"
+    return np.format_float_positional(value, trim="-")
+
+
+def _as_stated(values: np.ndarray, unit: str | None, stated: str | None) -> np.ndarray:
+    """Numbers in the unit of the file, in which its sentinels are known."""
+    if unit is None or stated is None or unit == stated:
+        return values
+    system = time_system(stated)
+    if system is not None:
+        return values - system.zero
+    try:
+        parse_unit(stated, "")
+        return convert(values, unit, stated, "")
+    except ConfigError:
+        return values  # of a file whose unit astropy does not know

@@ -1,0 +1,194 @@
+"""The table of objects of a mapping: names, positions and flat columns, as a dataset has them."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from skybind.data.schema import BASE_COLUMNS, Column
+from skybind.data.units import FIXED_UNITS, convert, kept_unit
+from skybind.errors import ConfigError, DataError
+from skybind.ingest.column import ColumnSpec, PositionSpec
+from skybind.ingest.flat import (
+    catalogue_numbers,
+    inferred,
+    read_info,
+    read_labels,
+    refuse_long_numbers,
+)
+from skybind.ingest.joined import join_tables
+from skybind.ingest.mapping import Mapping
+from skybind.ingest.names import object_names
+from skybind.ingest.plan import Row, quarantine_row
+from skybind.ingest.positions import SEXAGESIMAL, in_parts, joined_parts, positions
+from skybind.ingest.readers.folders import pattern_columns
+from skybind.ingest.readers.parts import read_parts
+from skybind.ingest.readers.sentinels import stands_for_missing
+
+
+class TableOfObjects:
+    """The table of objects, read whole.
+
+    Parameters
+    ----------
+    mapping : Mapping
+    base : Path
+        Folder that the mapping's paths are relative to.
+
+    Attributes
+    ----------
+    objects : Table
+        As read, with the columns of the tables that are joined to it.
+    kept : ndarray of int, shape (n,)
+        Its rows that are objects.
+    flat : dict of str to ndarray, shape (n,)
+        The flat columns of the dataset.
+    schema : dict of str to Column
+        Theirs.
+    quarantine : list of dict
+        What was set aside.
+    told : list of str
+        Sentences for the reader.
+    """
+
+    def __init__(self, mapping: Mapping, base: Path) -> None:
+        self.mapping, self.base = mapping, base
+        self.quarantine: list[Row] = []
+        self.flat: dict[str, np.ndarray] = {}
+        self.schema: dict[str, Column] = {}
+        self.told: list[str] = []
+        self._read()
+
+    def stated(self) -> dict[str, str | None]:
+        """Units of the flat columns as the mapping or the files state them."""
+        spec = self.mapping.objects
+        columns = {name: column for name, (_, _, column) in spec.columns().items()}
+        columns |= {n: c for n, c in (("ra", spec.ra), ("dec", spec.dec)) if c is not None}
+        return {name: self._stated(column) for name, column in columns.items()}
+
+    def _read(self) -> None:
+        spec = self.mapping.objects
+        text = [spec.id]
+        text += [c.column for role, _, c in spec.columns().values() if role in ("label", "info")]
+        for position in (spec.ra, spec.dec):
+            text += position.columns if position is not None else []  # -00 keeps its sign
+        for observation in self.mapping.observations().values():
+            text += pattern_columns(observation.pattern) if observation.pattern else []
+            text += [observation.match] if observation.match else []
+        text += [join.match for join in spec.join if join.match]
+        self.objects = read_parts(spec, self.base, text=text, nested=False)
+        if not len(self.objects):
+            raise DataError(f"{spec.file} has no rows: there is no object in it.")
+        told, bad = join_tables(self.objects, spec, self.base, text)
+        self.told += told
+        for file, sentence in [*((spec.file, s) for s in self.objects.bad_rows), *bad]:
+            self.quarantine.append(quarantine_row("", file, "objects", sentence))
+        names = object_names(self.objects[spec.id], f"{spec.file}, column '{spec.id}'")
+        self.kept = self._usable(names)
+        self.flat["object_id"] = names[self.kept]
+        for name, position in (("ra", spec.ra), ("dec", spec.dec)):
+            self.schema[name] = BASE_COLUMNS[name]
+            if position is not None and position.description:
+                self.schema[name] = replace(BASE_COLUMNS[name], description=position.description)
+            if position is None or self._lacks(position):
+                self.flat[name] = np.full(len(self.kept), np.nan)
+            else:
+                self.flat[name] = self._position(name, position)
+        for name, (role, modality, column) in spec.columns().items():
+            if self._lacks(column):
+                continue
+            unit = self._unit(name, role, column)
+            said = {"quantity": column.quantity} if column.quantity is not None else {}
+            self.schema[name] = Column(role, unit, column.description, modality, attributes=said)
+            self.flat[name] = self._flat(name, role, modality, column)
+            if role == "info" and self.flat[name].dtype.kind == "O":
+                self._refuse_unit(name, column)
+                self.schema[name] = replace(self.schema[name], unit=None)
+
+    def _lacks(self, spec: ColumnSpec) -> bool:
+        """Whether a column is left out: the file lacks it, and may."""
+        named = spec.columns if isinstance(spec, PositionSpec) else []
+        have = self.objects.columns
+        return spec.optional and any(c not in have for c in named or [spec.column])
+
+    def _usable(self, names: np.ndarray) -> np.ndarray:
+        """Rows with a name of their own; the others go to the quarantine."""
+        file = self.mapping.objects.file
+        _, first = np.unique(names.astype(str), return_index=True)
+        keep = np.zeros(len(names), bool)
+        keep[first] = True
+        for row in np.flatnonzero(~keep & (names != "")):
+            reason = f"the name occurs twice: only its first row is kept (row {row + 1} is not)"
+            self.quarantine.append(quarantine_row(names[row], file, "objects", reason))
+        keep &= names != ""
+        for row in np.flatnonzero(names == ""):
+            reason = f"no name in column '{self.mapping.objects.id}' (row {row + 1})"
+            self.quarantine.append(quarantine_row("", file, "objects", reason))
+        return np.flatnonzero(keep)
+
+    def _position(self, name: str, spec: PositionSpec) -> np.ndarray:
+        if spec.columns:
+            for column in (*spec.columns, *([spec.sign] if spec.sign else [])):
+                self.objects[column]  # all at once, so that what is lacking is named
+            parts = [self.objects[column][self.kept] for column in spec.columns]
+            sign = None if spec.sign is None else self.objects[spec.sign][self.kept]
+            raw, stated = joined_parts(parts, sign), None
+        else:
+            raw = self.objects[spec.column][self.kept]
+            stated = self.objects.units.get(spec.column)
+        unit = spec.unit or stated
+        where = f"{self.objects.name}, column '{spec.column}' ({name})"
+        degrees, reasons = positions(raw, name, spec.column, unit, where, spec.missing)
+        if unit is None and name == "ra" and not spec.columns and in_parts(raw):
+            self.told.append(f"ra: {SEXAGESIMAL.format(column=spec.column)}")
+        self._note(reasons, name)
+        return degrees
+
+    def _flat(self, name: str, role: str, modality: str | None, spec: ColumnSpec) -> np.ndarray:
+        raw = self.objects[spec.column][self.kept]
+        if role == "label":
+            labels = read_labels(raw, name, spec.missing, spec.keep)
+            self.told += labels.notes
+            return labels.values
+        if role == "info" and raw.dtype.kind == "O" and self.objects.inferred:
+            raw = inferred(raw, spec.missing)
+        elif role != "info":
+            known = raw[~stands_for_missing(raw, spec.missing)]
+            refuse_long_numbers(known, self._at(name, spec), self._stated(spec))
+        read = read_info if role == "info" else catalogue_numbers
+        values, reasons = read(raw, spec.column, spec.missing)
+        self._note(reasons, modality or role)
+        stated, kept = self._stated(spec), self.schema[name].unit
+        if stated is None or kept is None or stated == kept or values.dtype.kind == "O":
+            return values
+        return convert(values, stated, kept, self._at(name, spec))
+
+    def _at(self, name: str, spec: ColumnSpec) -> str:
+        return f"{self.objects.name}, column '{spec.column}' ({name})"
+
+    def _stated(self, spec: ColumnSpec) -> str | None:
+        return self.objects.units.get(spec.column) if spec.unit is None else spec.unit
+
+    def _unit(self, name: str, role: str, spec: ColumnSpec) -> str | None:
+        """Unit in which a flat column is kept."""
+        stated, at = self._stated(spec), self._at(name, spec)
+        if stated is None or role == "label":
+            return None
+        try:
+            return kept_unit(name, stated, at)
+        except ConfigError:
+            if spec.unit is not None or name in FIXED_UNITS:
+                raise
+            self.told.append(f"{at} states the unit '{stated}', which astropy does not know.")
+            return None
+
+    def _refuse_unit(self, name: str, spec: ColumnSpec) -> None:
+        """Refuse a unit of text, unless it is the file that states it."""
+        if spec.unit is not None:
+            raise ConfigError(f"{self._at(name, spec)} holds text, which has no unit.")
+
+    def _note(self, reasons: dict[int, str], modality: str) -> None:
+        self.quarantine += [
+            quarantine_row(self.flat["object_id"][i], self.mapping.objects.file, modality, reason)
+            for i, reason in reasons.items()
+        ]
