@@ -14,6 +14,7 @@ from skybind.data.check import check_dataset
 from skybind.data.dataset import Dataset
 from skybind.data.quarantine import read_quarantine
 from skybind.errors import ConfigError, DataError
+from skybind.ingest.readers import stacks
 from skybind.ingest.survey import import_dataset
 
 SHARED = Path(__file__).parents[4] / "shared" / "data" / "galaxies"
@@ -216,3 +217,35 @@ def test_one_row_of_fluxes_is_not_given_to_every_object(tmp_path):
     file = npz(tmp_path, wave=np.arange(4000.0, 4004), flux=np.arange(4.0), ivar=np.ones(4))
     with pytest.raises(DataError, match="one row of numbers"):
         run(tmp_path, file)
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_rows_of_an_npz_are_those_of_its_arrays(tmp_path, save):
+    long = np.arange(3000, dtype=">i4").reshape(1000, 3)
+    arrays = {"flux": FLUX, "turned": np.asfortranarray(FLUX), "wave": WAVE.astype(">f8"),
+              "names": np.array(["a", "bc"]), "long": long, "none": np.zeros((0, 3))}  # fmt: skip
+    save(tmp_path / "all.npz", **arrays)
+    found = stacks._npz(tmp_path / "all.npz", "all.npz", None)
+    assert isinstance(found["flux"], np.ndarray) == (save is np.savez_compressed)
+    for key, values in arrays.items():
+        assert found[key].shape == values.shape
+        np.testing.assert_array_equal(found[key][()], values)
+    for rows in ([], [2], [0, 1, 3], [1, 1, 2], [0, 999], [5, 300, 301, 900]):
+        ids = np.asarray(rows, np.int64)
+        np.testing.assert_array_equal(found.rows("long", ids), long[ids])
+
+
+def test_a_damaged_byte_of_an_npz_is_found(tmp_path):
+    np.savez(tmp_path / "all.npz", flux=FLUX)
+    data = bytearray((tmp_path / "all.npz").read_bytes())
+    place = data.find(FLUX.tobytes())
+    data[place + 50] ^= 1
+    (tmp_path / "all.npz").write_bytes(bytes(data))
+    with pytest.raises(DataError, match=r"cannot be read as npz: 'flux\.npy' is damaged"):
+        stacks._npz(tmp_path / "all.npz", "all.npz", None)
+
+
+def test_objects_in_an_npz_are_refused(tmp_path):
+    np.savez(tmp_path / "all.npz", flux=np.array([{"a": 1}], object))
+    with pytest.raises(DataError, match=r"'flux\.npy' holds objects, not numbers"):
+        stacks._npz(tmp_path / "all.npz", "all.npz", None)

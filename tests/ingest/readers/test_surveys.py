@@ -200,7 +200,7 @@ def test_asassn_catalogue_with_a_zip_of_light_curves(tmp_path):
         "photometry: {folder: vardb.zip, pattern: 'vardb_files/{id}.dat', format: asassn}\n"
     )
     summary = import_dataset(tmp_path / "m.yaml", tmp_path / "out")
-    assert summary.observed == {"photometry": 1}
+    assert summary.observed == {"photometry": 1, "metadata": 2}
     assert summary.repaired["photometry"] == {
         "epochs without a finite flux": 1,
         "unsorted light curves": 1,
@@ -253,7 +253,8 @@ def test_astrom3_hub(tmp_path, flat, error):
         f"reader: astrom3_hub\npath: full_42\noptions: {{spectrum_error: {error}}}\n"
     )
     summary = import_dataset(tmp_path / "m.yaml", tmp_path / "out")
-    assert (summary.objects, summary.observed) == (11, {"photometry": 11, "spectrum": 11})
+    observed = {"photometry": 11, "spectrum": 11, "metadata": 11}
+    assert (summary.objects, summary.observed) == (11, observed)
     assert check_dataset(tmp_path / "out") == []
     d = Dataset.open(tmp_path / "out")
     assert d.object_ids[[0, 6, 8]].tolist() == [
@@ -312,7 +313,7 @@ def test_astrom3_hub_with_missing_and_bad_observations(tmp_path):
     )
     (tmp_path / "m.yaml").write_text("reader: astrom3_hub\npath: hub\n")
     summary = import_dataset(tmp_path / "m.yaml", tmp_path / "out")
-    assert summary.observed == {"photometry": 2, "spectrum": 8}
+    assert summary.observed == {"photometry": 2, "spectrum": 8, "metadata": 8}
     assert summary.quarantined == {"empty light curve": 2, "one epoch": 2}
     assert check_dataset(tmp_path / "out") == []
     (tmp_path / "hub" / "test.parquet").write_bytes(b"PAR1 but not really PAR1")

@@ -4,6 +4,7 @@ Spectra (n, pixels) with their wavelengths (pixels,) or (n, pixels); images (n, 
 (n, y, x, bands). HDF5 and FITS are read some rows at a time.
 """
 
+import struct
 import warnings
 import zipfile
 from pathlib import Path
@@ -23,6 +24,9 @@ from skybind.ingest.readers.sentinels import stands_for_missing
 from skybind.ingest.readers.tables import Table
 from skybind.ragged import Ragged
 from skybind.words import nearest
+
+#: Rows between those that are wanted that are read along.
+MANY_ROWS = 64
 
 
 class Stack:
@@ -285,15 +289,62 @@ class _Section:
         return np.asarray(self.hdu.section[rows])
 
 
+class _OnDisk:
+    """An array in a file, read by rows."""
+
+    def __init__(self, path: Path, begin: int, dtype: np.dtype, shape: tuple[int, ...]) -> None:
+        self.path, self.begin, self.dtype, self.shape = path, begin, dtype, shape
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        """Rows that ascend, or all for ()."""
+        every = isinstance(rows, tuple) or not len(rows)
+        first, last = (0, self.shape[0]) if every else (int(rows[0]), int(rows[-1]) + 1)
+        if not every and last - first > 2 * len(rows) + MANY_ROWS:  # far apart: each by itself
+            return np.concatenate([self[[row]] for row in rows])
+        size = int(np.prod(self.shape[1:], dtype=np.int64))
+        skipped = self.begin + first * size * self.dtype.itemsize
+        found = np.fromfile(self.path, self.dtype, (last - first) * size, offset=skipped)
+        found = found.reshape(last - first, *self.shape[1:])
+        return found if isinstance(rows, tuple) else found[np.asarray(rows, np.int64) - first]
+
+
 def _npz(path: Path, name: str, hdu: int | None) -> _Arrays:
+    found: dict[str, Any] = {}
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return _Arrays(name, {key: file[key] for key in file.files})
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()  # what is read below is not checked again
+            if damaged is not None:
+                raise DataError(f"{name} cannot be read as npz: '{damaged}' is damaged.")
+            for member in archive.infolist():
+                found[member.filename.removesuffix(".npy")] = _npz_array(path, archive, member)
     except FileNotFoundError:
         raise DataError(f"There is no file {path}.") from None
+    except DataError:
+        raise
     except Exception as error:  # whatever numpy and zip raise on bytes that are not theirs
         first = (str(error).splitlines() or [""])[0][:150].rstrip(".")
         raise DataError(f"{name} cannot be read as npz: {first}.") from error
+    return _Arrays(name, found)
+
+
+def _npz_array(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Any:
+    """Give an array of an npz file: on disk, or in memory where it is compressed."""
+    with archive.open(member) as stream:
+        version = np.lib.format.read_magic(stream)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else (
+            np.lib.format.read_array_header_2_0)  # fmt: skip
+        shape, fortran, dtype = read(stream)
+        header = stream.tell()
+    if dtype.hasobject:
+        raise ValueError(f"'{member.filename}' holds objects, not numbers")
+    if fortran or member.compress_type != zipfile.ZIP_STORED or 0 in shape or not shape:
+        with archive.open(member) as stream:
+            return np.lib.format.read_array(stream, allow_pickle=False)
+    with path.open("rb") as file:
+        file.seek(member.header_offset)
+        local = file.read(30)  # its last four bytes: the lengths of name and extra field
+    begin = member.header_offset + 30 + sum(struct.unpack("<HH", local[26:]))
+    return _OnDisk(path, begin + header, dtype, shape)
 
 
 def _hdf5(path: Path, name: str, hdu: int | None) -> _Arrays:
