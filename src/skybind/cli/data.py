@@ -162,8 +162,12 @@ def data_info(
 def data_check(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the dataset.")],
 ) -> None:
-    """Name everything that is wrong with a dataset; exit status 1 if anything is."""
+    """Name everything that is wrong with a dataset; exit status 1 if anything is.
+
+    A dataset that keeps the rules is looked at for what deserves a second look; that is no error.
+    """
     from skybind.data.check import check_dataset
+    from skybind.data.suspicions import find_suspicions
 
     violations = check_dataset(folder)
     for violation in violations:
@@ -171,6 +175,8 @@ def data_check(
     typer.echo(f"{len(violations)} violations" if violations else "The dataset is as it should be.")
     if violations:
         raise typer.Exit(1)
+    for suspicion in find_suspicions(folder):
+        typer.echo(f"Worth a look: {suspicion}")
 
 
 @app.command("split")

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from skybind.data.dataset import Dataset
 from skybind.data.subsets import PARTS, draw_subset
+from skybind.data.twins import find_twins, tell_moved, together
 from skybind.errors import DataError
 from skybind.files import atomic_path, check_name
 from skybind.progress import step
@@ -278,8 +279,12 @@ def make_split(
     fractions: Sequence[float] = FRACTIONS,
     subsets: Sequence[str] = (),
     seed: int = 42,
+    groups: np.ndarray | None = None,
 ) -> Split:
-    """Make a random or sky split, with subsets of the labels such as `10` and `5-each`."""
+    """Make a random or sky split, with subsets of the labels such as `10` and `5-each`.
+
+    Objects of one of the `groups` (see `skybind.data.twins`) come into one part.
+    """
     if kind == "random":
         split = random_split(object_id, labels, fractions, seed)
     elif kind == "sky":
@@ -288,6 +293,9 @@ def make_split(
         split = sky_split(object_id, ra, dec, fractions, seed)
     else:
         raise DataError(f"A split of kind '{kind}' is not known: use random or sky.")
+    if groups is not None:
+        split.part, moved = together(split.part, groups)
+        split.recipe |= {"twins": {"moved": moved}} if moved else {}
     for name in subsets:
         if labels is None:
             raise DataError(f"The subset '{name}' needs labels, which are not given.")
@@ -360,7 +368,9 @@ def split_dataset(
             fractions=fractions,
             subsets=subsets,
             seed=seed,
+            groups=find_twins(dataset).group,
         )
+        tell_moved(split.recipe)
     split.write(target)
     return split
 

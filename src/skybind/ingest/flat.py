@@ -8,18 +8,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from skybind.data.nothing import DOUBTFUL, is_nothing
 from skybind.errors import DataError
-from skybind.ingest.readers.sentinels import is_nothing, stands_for_missing
+from skybind.ingest.readers.sentinels import stands_for_missing
 from skybind.ingest.readers.values import flat_values, numbers, texts, with_missing
 from skybind.words import join
 
 #: The largest number of single precision, in which models read features.
 LARGEST = float(np.finfo(np.float32).max)
-#: Classes that often mean that there is none; kept, and told.
-_DOUBTFUL = frozenset(
-    {"na", "unknown", "unk", "unclassified", "undefined", "missing", "no class", "0",
-     "99", "999", "9999", "-1", "-9", "-99", "-999", "-9999", "-99.0", "-999.0", "-9999.0", "99.99"}
-)  # fmt: skip
 
 
 def catalogue_numbers(
@@ -105,7 +101,7 @@ def read_labels(
             f"{total:,} of {n:,} objects have a word for nothing as their {name} ({listed}): they "
             f"have none; where one is a class, say so ({name}: keep: ['{nothing[0]}'])."
         )
-    for word in (w for w in counts if w.lower() in _DOUBTFUL and w not in keep):
+    for word in (w for w in counts if w.lower() in DOUBTFUL and w not in keep):
         notes.append(
             f"{counts[word]:,} of {n:,} objects have the {name} '{word}', which is kept as a "
             f"class: if it means that there is none, say so ({name}: missing: ['{word}'])."

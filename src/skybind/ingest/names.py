@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from skybind.data.nothing import is_nothing
 from skybind.errors import DataError
-from skybind.ingest.readers.sentinels import is_nothing
 from skybind.ingest.readers.values import texts
 from skybind.words import nearest_of_many
 

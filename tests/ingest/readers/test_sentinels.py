@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from skybind.data.nothing import is_nothing
 from skybind.ingest.fields import field_values
-from skybind.ingest.readers.sentinels import is_nothing, stands_for_missing
+from skybind.ingest.readers.sentinels import stands_for_missing
 
 FLOATS = ["f2", "f4", ">f4", "f8", ">f8"]
 

@@ -1,19 +1,8 @@
-"""What stands for "not known": the sentinels that a mapping names, and words for nothing."""
+"""What stands for "not known": the sentinels that a mapping names."""
 
 from collections.abc import Sequence
 
 import numpy as np
-
-#: Words for nothing, in lower case. NA is none of them: it is the type of fast novae.
-NOTHING = frozenset(
-    {"", "nan", "null", "none", "nil", "nat", "n/a", "n.a.", "#n/a", "<na>", "?", "??",
-     "-", "--", "---", "...", "\\n"}
-)  # fmt: skip
-
-
-def is_nothing(text: str) -> bool:
-    """Whether a text is a word for nothing, such as NaN, null or --."""
-    return text.strip().lower() in NOTHING
 
 
 def stands_for_missing(raw: np.ndarray, missing: Sequence[str]) -> np.ndarray:

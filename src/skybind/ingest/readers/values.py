@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from skybind.ingest.readers.sentinels import is_nothing
+from skybind.data.nothing import is_nothing
 
 
 def numbers(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,102 @@
+"""What a dataset may hold by its rules, and yet is probably not meant."""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from skybind.data.check import Findings, Violation
+from skybind.data.dataset import Dataset
+from skybind.data.nothing import DOUBTFUL, is_nothing
+from skybind.data.twins import find_twins
+from skybind.ragged import Ragged
+
+#: Epochs from which on one error for all is no chance.
+ENOUGH_EPOCHS = 5
+#: Objects from which on two equal columns are no chance.
+ENOUGH_OBJECTS = 20
+
+
+def find_suspicions(path: str | Path) -> list[Violation]:
+    """Name what deserves a look: it is not against the rules of a dataset.
+
+    Light curves with one error for every epoch, features beyond single precision, classes that
+    look like a missing value, twins that a split at random would separate, features that equal the
+    label or a target.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    list of Violation
+
+    Raises
+    ------
+    DataError
+        If there is no dataset at `path`, or it cannot be read.
+    """
+    dataset, findings = Dataset.open(path), Findings()
+    for name, kind in dataset.schema.kinds.items():
+        if kind == "photometry":
+            _constant_errors(dataset, name, findings)
+    features = {n: dataset.numbers(n) for n in dataset.schema.with_role("feature")}
+    for name, values in features.items():
+        beyond = np.isfinite(values) & (np.abs(values) > np.finfo(np.float32).max)
+        findings.rows(name, "is beyond single precision (3.4e38)", beyond, dataset.object_ids)
+    for name in dataset.schema.with_role("label"):
+        labels = dataset.labels(name)
+        _doubtful_classes(labels, name, findings)
+        for feature, values in features.items():
+            if _tells(values, labels):
+                findings.add(feature, f"has one value for each class of {name}: it tells the label")
+    for name in dataset.schema.with_role("target"):
+        target = dataset.numbers(name)
+        for feature, values in features.items():
+            if _equals(values, target):
+                findings.add(feature, f"equals the target {name}")
+    twins = find_twins(dataset)
+    what = "has a twin (within 1 arcsec, or with the same light curve or spectrum)"
+    findings.rows("object_id", what, twins.members, dataset.object_ids)
+    return findings.violations()
+
+
+def _constant_errors(dataset: Dataset, name: str, findings: Findings) -> None:
+    for table in dataset.iter_tables(["object_id", name]):
+        ragged = Ragged.from_arrow(table[name])
+        error = next((f for f in ("flux_err", "magnitude_err") if f in ragged.fields), None)
+        if error is None:
+            return
+        values = ragged.fields[error]
+        lengths = ragged.lengths
+        first = np.zeros(len(ragged))
+        first[lengths > 0] = values[ragged.offsets[:-1][lengths > 0]]
+        differ = np.bincount(ragged.owner, values != first[ragged.owner], len(ragged))
+        same = (lengths >= ENOUGH_EPOCHS) & (differ == 0)
+        names = np.asarray(table["object_id"].to_pylist(), object)
+        findings.rows(f"{name}.{error}", "is one number for every epoch of a curve", same, names)
+
+
+def _doubtful_classes(labels: np.ndarray, name: str, findings: Findings) -> None:
+    for word, count in Counter(labels.tolist()).items():
+        if word and (is_nothing(word) or word.lower() in DOUBTFUL):
+            findings.add(name, f"has the class '{word}', which looks like a missing value", count)
+
+
+def _tells(values: np.ndarray, labels: np.ndarray) -> bool:
+    """Whether a feature has one value a class, and another one for each class."""
+    known = np.isfinite(values) & (labels != "")
+    classes, code = np.unique(labels[known], return_inverse=True)
+    if known.sum() < ENOUGH_OBJECTS or len(classes) < 2:
+        return False
+    numbers, number = np.unique(values[known], return_inverse=True)
+    both = np.unique(np.column_stack([code.ravel(), number.ravel()]), axis=0)
+    return len(classes) == len(numbers) == len(both)
+
+
+def _equals(values: np.ndarray, target: np.ndarray) -> bool:
+    known = np.isfinite(values) & np.isfinite(target)
+    if known.sum() < ENOUGH_OBJECTS or np.ptp(target[known]) == 0:
+        return False
+    return bool(np.allclose(values[known], target[known], rtol=1e-6, atol=0))
