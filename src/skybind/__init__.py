@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from skybind.ingest.catalogues import Catalogue
     from skybind.ingest.crossmatch import crossmatch
     from skybind.lightcurves.stored import compute_features
+    from skybind.plugins import use_plugins
     from skybind.progress import set_verbosity
     from skybind.runs.new_config import new_config
     from skybind.simulate.write import write_galaxies as simulate_galaxies
@@ -49,6 +50,7 @@ _PLACES = {
     "new_config": "skybind.runs.new_config",
     "preview_survey": "skybind.api",
     "set_verbosity": "skybind.progress",
+    "use_plugins": "skybind.plugins",
     "simulate_galaxies": "skybind.simulate.write:write_galaxies",
     "simulate_stars": "skybind.simulate.write:write_stars",
 }
@@ -77,6 +79,7 @@ __all__ = [
     "set_verbosity",
     "simulate_galaxies",
     "simulate_stars",
+    "use_plugins",
 ]
 
 

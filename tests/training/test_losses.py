@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from skybind.training.losses import pair_name, pairs_loss, second_view
+from skybind.errors import ConfigError
+from skybind.training.losses import find_loss, pair_name, pairs_loss, register_loss, second_view
 
 GOLDEN = Path(__file__).parents[3] / "shared/reference/golden/astrom3_small_io.safetensors"
 
@@ -28,7 +29,9 @@ def one_pair(a, b, scale, present=None, symmetric="sum"):
             return scale
 
     here = torch.ones(len(a), dtype=torch.bool) if present is None else present
-    result = pairs_loss({"a": a, "b": b}, {"a": here, "b": here}, [("a", "b")], Scale(), symmetric)
+    result = pairs_loss(
+        {"a": a, "b": b}, {"a": here, "b": here}, [("a", "b")], Scale(), find_loss(symmetric)
+    )
     return result["loss"], result["accuracy/a-b"], result["n/a-b"]
 
 
@@ -180,3 +183,34 @@ def test_golden_losses_of_the_release():
         scale = (golden[f"logits_{a}{b}"] * cosines).sum() / cosines.square().sum()
         loss, _, _ = one_pair(x, y, scale)
         torch.testing.assert_close(loss, golden[f"loss_{a}{b}"], rtol=1e-5, atol=1e-5)
+
+
+def test_a_loss_of_ones_own_is_found_by_name_and_used_for_both_directions():
+    @register_loss("a test's own margin", "mean")
+    def margin(logits, target):
+        own = logits.gather(1, target[:, None])
+        others = torch.zeros_like(logits).scatter(1, target[:, None], 1.0) == 0
+        return torch.where(others, (logits - own + 0.2).clamp(min=0), 0.0).sum(1)
+
+    a, b = unit(5, seed=3), unit(5, seed=4)
+    here = torch.tensor([True, True, False, True, True])
+    result = pairs_loss(
+        {"a": a, "b": b}, {"a": here, "b": here}, [("a", "b")], FixedScales(),
+        find_loss("a test's own margin"),
+    )  # fmt: skip
+    cosines = (10.0 * a[here] @ b[here].T).double()
+    expected = 0.0
+    for matrix in (cosines, cosines.T):
+        for i in range(4):
+            expected += sum(
+                max(0.0, float(matrix[i, j] - matrix[i, i]) + 0.2) for j in range(4) if j != i
+            )
+    assert result["loss"].item() == pytest.approx(expected / 4 / 2, rel=1e-5)
+    assert int(result["n/a-b"]) == 4
+
+
+def test_names_of_losses_are_kept_apart():
+    with pytest.raises(ConfigError, match="'sum' is registered already by skybind"):
+        register_loss("sum")(lambda logits, target: logits.sum(1))
+    with pytest.raises(ConfigError, match="no loss 'summ': did you mean 'sum'"):
+        find_loss("summ")

@@ -38,7 +38,7 @@ def run(out, binder=None, source=None, rows=None, seed=3, on_save=None, **option
         toy_options(**options),
         out,
         seed=seed,
-        symmetric=symmetric,
+        loss=symmetric,
         resume=resume,
         on_save=on_save,
     )

@@ -19,6 +19,7 @@ LATER: dict[str, Any] = {
     "min_steps": None,
     "min_patience": None,
     "published": {},
+    "plugins": [],
 }
 
 _Model = TypeVar("_Model", bound=BaseModel)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from skybind.config.schema import Config
 from skybind.config.written import read_yaml, settle
 from skybind.errors import ConfigError
+from skybind.plugins import place_of
 from skybind.words import nearest
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -192,12 +193,16 @@ def _read(source: str | Path, seen: tuple[str, ...], folder: str) -> dict[str, A
         raise ConfigError(f"The configuration {name} is not YAML: {first}") from error
     if not isinstance(raw, dict):
         raise ConfigError(f"The configuration {name} is not a mapping of keys to values.")
+    if isinstance(raw.get("plugins"), list):
+        raw["plugins"] = [place_of(str(entry), Path(name).parent) for entry in raw["plugins"]]
     parent = raw.pop("extends", None)
     if parent is None:
         return raw
     here = Path(name).parent / str(parent)
     base = _read(here if here.is_file() else str(parent), (*seen, name), folder)
     merged = merge({k: v for k, v in base.items() if k not in ("name", "description")}, raw)
+    if isinstance(base.get("plugins"), list) and isinstance(raw.get("plugins"), list):
+        merged["plugins"] = list(dict.fromkeys([*base["plugins"], *raw["plugins"]]))
     return without_modalities(merged, _modalities(base) - _modalities(merged))
 
 

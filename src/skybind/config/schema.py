@@ -10,6 +10,7 @@ from skybind.config.subsets import FULL, read_subset
 from skybind.config.training import LossOptions, TrainingOptions
 from skybind.config.tune import TuneConfig
 from skybind.files import check_name
+from skybind.plugins import place_of
 
 
 class _Section(BaseModel):
@@ -117,8 +118,10 @@ class ModelConfig(_Section):
         "(published: 1).",
         gt=0,
     )
-    loss: Literal["sum", "mean"] = Field(
-        "sum", description="Add the two directions of a pair's loss (AstroM3), or average them."
+    loss: str = Field(
+        "sum",
+        description="Loss of a pair of modalities. Cross-entropy of the scaled cosines: `sum` adds "
+        "its two directions (AstroM3), `mean` averages them. Plugins add others.",
     )
 
 
@@ -289,6 +292,11 @@ class Config(_Section):
 
     name: str = Field("unnamed", description="Name of the configuration.")
     description: str = Field("", description="One sentence.")
+    plugins: list[str] = Field(
+        [],
+        description="Programs of your own that add encoders, kinds of modality, readers or losses: "
+        "Python files, relative to this file, or names of modules (docs/plugins.md).",
+    )
     seed: int = Field(42, description="Seed of the split, of the weights and of the batches.", ge=0)
     labels: LabelConfig = Field(LabelConfig(), description="What is classified.")
     split: SplitConfig = Field(SplitConfig(), description="Which objects train, validate and test.")
@@ -302,6 +310,11 @@ class Config(_Section):
         EvaluationConfig(), description="What is measured on the test objects."
     )
     tune: TuneConfig = Field(TuneConfig(), description="What `skybind tune` searches.")
+
+    @field_validator("plugins")
+    @classmethod
+    def _found_from_anywhere(cls, names: list[str]) -> list[str]:
+        return [place_of(name, Path()) for name in names]
 
     @field_validator("modalities")
     @classmethod

@@ -175,12 +175,16 @@ class DatasetSchema:
         ----------
         note : mapping
             `observations` (column -> units of its fields), `attributes` (column -> attributes),
-            `features` (column -> modality and unit), as in a model's `model.json`.
+            `features` (column -> modality and unit) and `kinds` (column -> kind, where it is not
+            its name), as in a model's `model.json`.
         """
-        attributes = note.get("attributes", {})
+        attributes, kinds = note.get("attributes", {}), note.get("kinds", {})
         columns = {
             name: Column(
-                "observation", modality=name, fields=fields, attributes=attributes.get(name, {})
+                "observation",
+                modality=kinds.get(name, name),
+                fields=fields,
+                attributes=attributes.get(name, {}),
             )
             for name, fields in note["observations"].items()
         }

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from skybind.encoders.options import Option, checked, hint, options_of
 from skybind.errors import ConfigError, DataError
 from skybind.modalities.shape import InputShape
+from skybind.plugins import find_more
 
 
 class Encoder(nn.Module):
@@ -84,6 +85,13 @@ def encoder_names() -> list[str]:
     return sorted(_ENCODERS)
 
 
+def is_encoder(name: str) -> bool:
+    """Return whether an encoder of that name is registered, plugins included."""
+    if name not in _ENCODERS:
+        find_more()
+    return name in _ENCODERS
+
+
 def encoder_options(name: str) -> dict[str, Any]:
     """Return the options of an encoder with their defaults.
 
@@ -144,7 +152,7 @@ def check_values(encoder: str, values: Tensor, dims: int, channel_dim: int, chan
 
 
 def _find(name: str) -> type[Encoder]:
-    if name not in _ENCODERS:
+    if not is_encoder(name):
         raise ConfigError(f"there is no encoder {name!r}: {hint(name, _ENCODERS)}")
     return _ENCODERS[name]
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from skybind.errors import DataError
 from skybind.ingest.readers.sentinels import stands_for_missing
 from skybind.ingest.readers.values import numbers, texts
 
@@ -56,7 +57,14 @@ def find_fields(columns: Iterable[str], kind: str) -> dict[str, str]:
     -------
     dict of str to str
         Field -> column.
+
+    Raises
+    ------
+    DataError
+        If such observations are read from a dataset only.
     """
+    if kind not in NAMES:
+        raise DataError(f"Observations of the kind '{kind}' can be given as a dataset only.")
     places = {column.lower(): column for column in reversed(list(columns))}
     found: dict[str, str] = {}
     for field, names in NAMES[kind].items():

@@ -8,7 +8,7 @@ import yaml
 from pydantic import Field, model_validator
 
 from skybind.config.load import merge, validate
-from skybind.config.written import read_yaml
+from skybind.config.written import read_yaml, settle
 from skybind.data.units import stored_unit
 from skybind.errors import ConfigError
 from skybind.ingest.column import ColumnSpec, PositionSpec, Section
@@ -16,10 +16,17 @@ from skybind.ingest.column_checks import check_columns
 from skybind.ingest.readers.contents import read_bytes
 from skybind.ingest.readers.registry import catalogue, file_formats, file_reader
 from skybind.ingest.readers.tables import FORMATS
+from skybind.plugins import place_of, use_plugins
 from skybind.words import nearest
 
 #: Formats of files that hold arrays with one row an object.
 STACKS = ("npz", "hdf5", "fits_images")
+
+
+PLUGINS = (
+    "Programs of your own that add readers: Python files, relative to this file, or names of "
+    "modules (docs/plugins.md)."
+)
 
 
 RESERVED = ("object_id", "ra", "dec")
@@ -324,6 +331,7 @@ class Mapping(Section):
     more_spectra: dict[str, SpectrumSpec] = Field({}, description="Likewise spectra.")
     more_images: dict[str, ImageSpec] = Field({}, description="Likewise images.")
     provenance: str = Field("", description="Where the data come from, in words.")
+    plugins: list[str] = Field([], description=PLUGINS)
     simulated: bool = Field(False, description="Whether they are simulated.")
 
     def observations(self) -> dict[str, ObservationSpec]:
@@ -356,6 +364,7 @@ class ReaderMapping(Section):
     reader: str = Field(description="Name of the reader: astrom3_hub.")
     path: str = Field(description="Folder of the data set, relative to this file.")
     options: dict[str, Any] = Field({}, description="Options of the reader.")
+    plugins: list[str] = Field([], description=PLUGINS)
 
 
 def load_mapping(path: str | Path) -> Mapping | ReaderMapping:
@@ -380,6 +389,9 @@ def load_mapping(path: str | Path) -> Mapping | ReaderMapping:
             f"The mapping {path} has no keys: it needs 'objects' and an observation, such as "
             "'photometry'."
         )
+    plugins = settle(raw.get("plugins") or [], list[str])
+    if isinstance(plugins, list):
+        use_plugins(place_of(str(name), path.parent) for name in plugins)
     if "reader" in raw:
         return validate(ReaderMapping, raw, str(path))
     mapping = validate(Mapping, raw, str(path))

@@ -15,6 +15,8 @@ from skybind.modalities.cleaning import flux_err_to_ivar, ivar_to_flux_err, magn
 from skybind.modalities.computed import is_computed, same_definition
 from skybind.words import join
 
+#: Kinds of observation that can be given in any form.
+KINDS = ("photometry", "spectrum", "image", "metadata")
 Units = Mapping[str, str | None]
 
 
@@ -27,7 +29,7 @@ class Wanted:
     name : str
         Of the modality.
     kind : str
-        photometry, spectrum, image or metadata.
+        Of what is observed: photometry, spectrum, image or metadata, or a kind of a plugin's own.
     column : str
         Of the observations; for metadata, the modality that its features belong to.
     fields : dict of str to (str or None)
@@ -73,7 +75,8 @@ def wanted_modalities(
         said = {feature: schema.attributes(feature) for feature in features}
         wanted[name] = Wanted(
             name,
-            kind,
+            # a kind of a plugin's that reads light curves is given light curves
+            kind if kind in KINDS or not observed else schema.kinds[column],
             column,
             schema.fields(column) if observed else {},
             schema.attributes(column) if observed else {},

@@ -11,6 +11,7 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
+from skybind.errors import ConfigError
 from skybind.modalities.shape import InputShape
 
 
@@ -253,9 +254,26 @@ _M = TypeVar("_M", bound=type[Modality])
 
 
 def register_modality(cls: _M) -> _M:
-    """Make a modality class known by its `kind` (a class decorator)."""
+    """Make a modality class known by its `kind` (a class decorator).
+
+    Raises
+    ------
+    ConfigError
+        If another class has that kind already.
+    """
+    known = KINDS.get(cls.kind)
+    # the same class defined again (a re-run notebook cell, a reload) replaces the old one
+    if known is not None and _origin(known) != _origin(cls):
+        raise ConfigError(
+            f"The kind of modality '{cls.kind}' is registered already by {known.__module__}."
+            f"{known.__name__}: give {cls.__module__}.{cls.__name__} another one."
+        )
     KINDS[cls.kind] = cls
     return cls
+
+
+def _origin(cls: type) -> tuple[str, str]:
+    return cls.__module__, cls.__qualname__
 
 
 Transform = Callable[[np.ndarray], np.ndarray]

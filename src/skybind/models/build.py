@@ -1,6 +1,7 @@
 """From a configuration and a dataset's schema to modalities, a binder, a classifier."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -9,14 +10,15 @@ from torch import nn
 from skybind.config import Config
 from skybind.config.load import validate
 from skybind.encoders.backbone import Backboned, linear_layers
-from skybind.encoders.registry import Encoder, build_encoder
-from skybind.errors import ConfigError
+from skybind.encoders.registry import Encoder, build_encoder, is_encoder
+from skybind.errors import ConfigError, ModelError
 from skybind.modalities.base import Modality, Schema
-from skybind.modalities.kinds import modality_class
+from skybind.modalities.kinds import is_kind, modality_class
 from skybind.modalities.shape import InputShape
 from skybind.models.binder import Binder, PairScales
 from skybind.models.classifier import Classifier
 from skybind.models.weights import HeadWeights, load_weights
+from skybind.plugins import VARIABLE
 
 
 def build_modalities(config: Config, schema: Schema) -> dict[str, Modality]:
@@ -33,6 +35,28 @@ def build_modalities(config: Config, schema: Schema) -> dict[str, Modality]:
         options = validate(cls.Options, entry.preprocessing, f"modalities.{name}.preprocessing")
         modalities[name] = cls(name, options, schema, entry.column)
     return modalities
+
+
+def refuse_unregistered(config: Config, names: Sequence[str], folder: Path) -> None:
+    """Refuse a saved model of which a kind of modality or an encoder is not registered.
+
+    Raises
+    ------
+    ModelError
+        It tells how to register it.
+    """
+    for name in names:
+        entry = config.modalities[name]
+        kind = entry.kind or name
+        sections = [entry.encoder, *([entry.backbone.encoder] if entry.backbone else [])]
+        unknown = [] if is_kind(kind) else [f"kind of modality '{kind}'"]
+        unknown += [f"encoder '{s['name']}'" for s in sections if not is_encoder(s["name"])]
+        if unknown:
+            raise ModelError(
+                f"The model in {folder} needs the {unknown[0]}, which is not registered: install "
+                f"the package that has it, or name the file with {VARIABLE}=FILE or "
+                "skybind.use_plugins."
+            )
 
 
 def build_binder(

@@ -23,7 +23,12 @@ from skybind.ingest.wanted import Wanted, wanted_modalities
 from skybind.modalities.base import Modality
 from skybind.modalities.source import BatchSource
 from skybind.models.binder import Binder
-from skybind.models.build import build_binder, build_classifier, build_modalities
+from skybind.models.build import (
+    build_binder,
+    build_classifier,
+    build_modalities,
+    refuse_unregistered,
+)
 from skybind.models.classes import class_notes, iter_classes
 from skybind.models.classifier import Classifier
 from skybind.models.frozen_features import matching_source
@@ -32,6 +37,7 @@ from skybind.models.leaks import refuse_seen
 from skybind.models.reliability import Reliability, read_reliability
 from skybind.models.saved_schema import SavedSchema, check_fields, check_schema
 from skybind.models.stored import read_note, read_trained_on
+from skybind.plugins import use_noted
 from skybind.progress import progress_bar, say
 from skybind.tables import to_astropy
 from skybind.words import nearest
@@ -98,6 +104,7 @@ class Model:
         """
         folder = Path(folder)
         note = read_note(folder)
+        use_noted(note.get("plugins", []), f"The model in {folder}")
         trained_on = read_trained_on(folder)
         try:
             state = load_file(folder / "weights.safetensors")
@@ -106,6 +113,7 @@ class Model:
             raise ModelError(f"The model in {folder} cannot be read: {error}") from error
         config = validate(Config, note["config"], f"the configuration of the model in {folder}")
         names = [n for n in note["modalities"] if modalities is None or n in modalities]
+        refuse_unregistered(config, names, folder)
         known = SavedSchema(note["schema"])
         every = _fitted(config, names, known, statistics)
         classifier, binder = _networks(config, every, note)

@@ -66,6 +66,7 @@ def schema_note(schema: Any, modalities: Mapping[str, Modality]) -> dict[str, An
             if column.role == "feature"
         },
         "units_applied": True,
+        "kinds": {name: schema.kinds[name] for name in observed},
         "read": sorted({column for m in modalities.values() for column in m.columns}),
     }
 

@@ -18,6 +18,7 @@ from skybind.models.binder import Binder
 from skybind.models.classifier import Classifier
 from skybind.models.leaks import hash_ids
 from skybind.models.saved_schema import schema_note
+from skybind.plugins import plugin_notes
 from skybind.version import __version__
 
 MODEL_VERSION = 1
@@ -73,6 +74,7 @@ def save_model(
             "modalities": binder.modalities,
             "classes": list(classes),
             "config": config.model_dump(mode="json"),
+            "plugins": plugin_notes(config.plugins),
             "schema": schema_note(schema, used),
             "identity": {
                 **(identity or {}),

@@ -50,6 +50,7 @@ def refuse_other_configuration(folder: Path, old: Config, new: Config) -> None:
 _FREE = (
     "name",
     "description",
+    "plugins",  # their content must be the same, wherever they are
     "finetuning.modalities",
     "finetuning.subsets",
     "finetuning.starts",

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -25,6 +26,7 @@ from skybind.models.build import build_binder, build_modalities
 from skybind.models.frozen_features import backbone_hashes
 from skybind.models.model import Model
 from skybind.once import result_of
+from skybind.plugins import plugin_notes, refuse_changed, use_noted, use_plugins
 from skybind.runs.cases import cases_of, options_of
 from skybind.runs.checks import check_pairs, refuse_other_configuration
 from skybind.runs.choosing import choose_classes, choose_split, split_seed
@@ -39,6 +41,7 @@ from skybind.runs.fitting import fit_to_data, tell_classes
 from skybind.runs.layout import RunPaths, TrainedPaths
 from skybind.runs.prepare import prepare_run, source_as_trained
 from skybind.runs.status import RunStatus, read_status, write_status
+from skybind.training.losses import find_loss
 
 
 class Run:
@@ -94,6 +97,7 @@ class Run:
         folder = Path(out)
         dataset = data if isinstance(data, Dataset) else Dataset.open(data)
         config = config if isinstance(config, Config) else load_config(config)
+        use_plugins(config.plugins)
         paths = RunPaths(folder)
         if paths.note.exists():
             return cls._go_on(config, dataset.path, folder, split)
@@ -125,6 +129,7 @@ class Run:
             self.split.hash,
             backbones,
             note_columns(data),
+            plugin_notes(self.config.plugins),
         )
         with atomic_path(self.folder) as temporary:
             temporary.mkdir(parents=True)
@@ -144,6 +149,7 @@ class Run:
         _check(config, run.dataset.schema)
         run._refuse_other(config, split)
         write_text(paths.config, dump_config(config))
+        write_status(folder, replace(run.status, plugins=plugin_notes(config.plugins)))
         run.config = config
         run.draw_subsets(config.subsets)
         return run
@@ -165,6 +171,8 @@ class Run:
         """
         folder = Path(folder)
         status, paths = read_status(folder), RunPaths(folder)
+        refuse_changed(status.plugins, f"The run in {folder}")
+        use_noted(status.plugins, f"The run in {folder}")
         path = Path(data if data is not None else status.data)
         state = Dataset.open(path, computed=()).fingerprint
         if state != status.fingerprint:
@@ -345,6 +353,7 @@ def _check(config: Config, schema: DatasetSchema) -> Binder:
     modalities = build_modalities(config, schema)
     binder = build_binder(config, {name: m.shape for name, m in modalities.items()})
     check_pairs(config, modalities)
+    find_loss(config.model.loss)
     check_backbones(binder, modalities)
     return binder
 

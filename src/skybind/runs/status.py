@@ -1,7 +1,7 @@
 """What a run was started on: `status.json` in its folder."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,8 @@ class RunStatus:
         Hash of the weights of each frozen backbone, by modality.
     computed : dict
         The columns of periods and features that were there (`skybind.runs.columns`).
+    plugins : list of dict
+        Name and hash of each plugin (`skybind.plugins`).
     """
 
     data: str
@@ -37,6 +39,7 @@ class RunStatus:
     split_hash: str
     backbones: Mapping[str, str]
     computed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    plugins: Sequence[Mapping[str, str]] = field(default_factory=list)
 
 
 def write_status(folder: Path, status: RunStatus) -> None:
@@ -65,6 +68,7 @@ def read_status(folder: str | Path) -> RunStatus:
                 note["split_hash"],
                 note.get("backbones", {}),
                 note.get("computed", {}),
+                note.get("plugins", []),
             )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{path} is damaged ({error}): the run cannot be opened.") from error

@@ -97,7 +97,7 @@ def _pretrain(run: Run, resume: bool, start: Model | None) -> dict[str, Any]:
         run.config.training,
         paths.folder,
         seed=run.config.seed,
-        symmetric=run.config.model.loss,
+        loss=run.config.model.loss,
         resume=resume,
         start=None if start is None else start.identity["weights"],
     )

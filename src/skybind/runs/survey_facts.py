@@ -115,8 +115,6 @@ class ImageFacts:
 
     Attributes
     ----------
-    name : str
-    objects : int
     sides : (int, int)
         Pixels a side: 5th percentile, and the largest.
     bands : list of str
@@ -140,9 +138,6 @@ class CatalogueFacts:
 
     Attributes
     ----------
-    name : str
-    objects : int
-    features : list of str
     gaps : float
         Largest share of objects that lack a feature, among those that have any.
     wide : list of str
@@ -195,11 +190,6 @@ def look_at(dataset: Dataset) -> SurveyFacts:
 
     Objects, classes, targets and epochs are counted over all objects; what light curves, spectra
     and images are like is read from a sample of them.
-
-    Raises
-    ------
-    DataError
-        If it cannot be read.
     """
     modalities: list[Any] = []
     present: dict[str, np.ndarray] = {}

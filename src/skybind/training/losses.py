@@ -1,19 +1,101 @@
 """The contrastive loss of pairs of modalities."""
 
-from collections.abc import Mapping, Sequence
-from typing import Literal, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from skybind.errors import ConfigError
+from skybind.plugins import find_more
 from skybind.training.distributed import gather_rows, sum_over_ranks, world_size
+from skybind.words import nearest
 
 Pair = tuple[str, str]
 Symmetric = Literal["sum", "mean"]
+#: Logits (n, m) and the place (n,) of each row's own partner among the columns -> losses (n,).
+RowLoss = Callable[[Tensor, Tensor], Tensor]
 # Added to the logits of rows that take no part; exp of it is zero, and unlike minus infinity
 # it leaves no NaN behind in rows without any partner.
 _EXCLUDED = -1e9
+
+
+@dataclass(frozen=True)
+class PairLoss:
+    """How a pair of modalities is bound.
+
+    Attributes
+    ----------
+    row : callable
+        From the logits of some objects against all, (n, m), and the place of each one's own
+        partner, (n,), to the loss of each, (n,). Logits are scaled cosine similarities; a column
+        that takes no part has -1e9.
+    symmetric : {"sum", "mean"}
+        How the two directions of a pair are joined. Pairs are always added up.
+    """
+
+    row: RowLoss
+    symmetric: Symmetric = "sum"
+
+
+_LOSSES: dict[str, PairLoss] = {}
+_Row = TypeVar("_Row", bound=RowLoss)
+
+
+def register_loss(name: str, symmetric: Symmetric = "sum") -> Callable[[_Row], _Row]:
+    """Make a loss of pairs known under `name`, as `model.loss` takes it (a decorator).
+
+    Parameters
+    ----------
+    name : str
+    symmetric : {"sum", "mean"}
+        As of `PairLoss`; the function is its `row`.
+
+    Raises
+    ------
+    ConfigError
+        If another function has that name already.
+    """
+
+    def register(function: _Row) -> _Row:
+        known = _LOSSES.get(name)
+        if known is not None and _origin(known.row) != _origin(function):
+            raise ConfigError(
+                f"The loss '{name}' is registered already by {'.'.join(_origin(known.row))}: give "
+                f"{'.'.join(_origin(function))} another name."
+            )
+        _LOSSES[name] = PairLoss(function, symmetric)
+        return function
+
+    return register
+
+
+def find_loss(name: str) -> PairLoss:
+    """Return a registered loss, of plugins too.
+
+    Raises
+    ------
+    ConfigError
+        If there is none of that name; the nearest is named.
+    """
+    if name not in _LOSSES:
+        find_more()
+    if name not in _LOSSES:
+        raise ConfigError(f"model.loss: there is no loss '{name}': {nearest(name, list(_LOSSES))}")
+    return _LOSSES[name]
+
+
+def _origin(function: Callable[..., object]) -> tuple[str, str]:
+    return function.__module__, function.__qualname__
+
+
+@register_loss("mean", "mean")
+@register_loss("sum", "sum")
+def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
+    """Cross-entropy of each row's logits against its own partner (InfoNCE), shape (n,)."""
+    return functional.cross_entropy(logits, target, reduction="none")
 
 
 class Scales(Protocol):
@@ -38,7 +120,7 @@ def pairs_loss(
     present: Mapping[str, Tensor],
     pairs: Sequence[Pair],
     scales: Scales,
-    symmetric: Symmetric = "sum",
+    how: PairLoss | None = None,
 ) -> dict[str, Tensor]:
     """Contrastive loss over all pairs of modalities.
 
@@ -59,8 +141,8 @@ def pairs_loss(
         The pairs to bind.
     scales : Scales
         Scale of each pair.
-    symmetric : {"sum", "mean"}
-        How the two directions of a pair are joined. Pairs are always added up.
+    how : PairLoss, optional
+        The loss of a pair; the cross-entropy, its two directions added, by default.
 
     Returns
     -------
@@ -70,6 +152,7 @@ def pairs_loss(
         and `n/A-B` (rows that took part), detached. On several ranks all are those of the whole
         batch.
     """
+    how = how or find_loss("sum")
     names = list(embeddings)
     stacked = torch.stack([embeddings[name].float() for name in names], dim=1)
     masks = torch.stack([present[name] for name in names], dim=1)
@@ -80,22 +163,24 @@ def pairs_loss(
     indices = [(column[a], column[second_view(b) if a == b else b]) for a, b in pairs]
     both = [everywhere[:, i] & everywhere[:, j] for i, j in indices]
     parts = [
-        _pair_sums(every[:, i], every[:, j], mask, here, scales.value(pair))
+        _pair_sums(every[:, i], every[:, j], mask, here, scales.value(pair), how.row)
         for pair, (i, j), mask in zip(pairs, indices, both, strict=True)
     ]
     totals = sum_over_ranks(torch.stack(parts))
     result: dict[str, Tensor] = {}
     losses = []
     for pair, part, mask in zip(pairs, totals, both, strict=True):
-        loss, accuracy, rows = _pair_means(part, mask, symmetric)
+        loss, accuracy, rows = _pair_means(part, mask, how.symmetric)
         losses.append(loss)
         name = pair_name(pair)
         result |= {f"loss/{name}": loss.detach(), f"accuracy/{name}": accuracy, f"n/{name}": rows}
     return {"loss": torch.stack(losses).sum()} | result
 
 
-def _pair_sums(a: Tensor, b: Tensor, both: Tensor, here: slice, scale: Tensor | float) -> Tensor:
-    """Sums over the rows `here` that have both: cross-entropies and hits, shape (2,)."""
+def _pair_sums(
+    a: Tensor, b: Tensor, both: Tensor, here: slice, scale: Tensor | float, row: RowLoss
+) -> Tensor:
+    """Sums over the rows `here` that have both: losses and hits, shape (2,)."""
     with torch.autocast(a.device.type, enabled=False):
         # absent rows may hold anything, NaN included: cut them off the graph
         a = torch.where(both[:, None], a, 0.0)
@@ -107,7 +192,7 @@ def _pair_sums(a: Tensor, b: Tensor, both: Tensor, here: slice, scale: Tensor | 
         mine = both[here]
         entropy, hits = a.new_zeros(()), a.new_zeros(())
         for logits in (forth + excluded, back + excluded):
-            each = functional.cross_entropy(logits, target, reduction="none")
+            each = row(logits, target)
             entropy = entropy + torch.where(mine, each, 0.0).sum()
             hits = hits + ((logits.detach().argmax(1) == target) & mine).sum()
     return torch.stack([entropy, hits])

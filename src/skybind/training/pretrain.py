@@ -13,7 +13,7 @@ from skybind.training.batches import Sample, Source
 from skybind.training.cached import cached_backward
 from skybind.training.fit import fit
 from skybind.training.loop import OnSave, TrainingResult
-from skybind.training.losses import Symmetric, pair_name, pairs_loss, second_view
+from skybind.training.losses import find_loss, pair_name, pairs_loss, second_view
 from skybind.training.task import Engine, Task, compiled
 
 
@@ -25,7 +25,7 @@ def pretrain(
     out: Path,
     *,
     seed: int,
-    symmetric: Symmetric = "sum",
+    loss: str = "sum",
     resume: bool = False,
     on_save: OnSave | None = None,
     start: str | None = None,
@@ -51,8 +51,9 @@ def pretrain(
         Folder for `last.ckpt`, `best.safetensors` and `log.csv`.
     seed : int
         Decides the order of objects, crops and dropout.
-    symmetric : {"sum", "mean"}
-        How the two directions of a pair's loss are joined (AstroM3: sum; AstroCLIP: mean).
+    loss : str
+        A registered loss (`losses.register_loss`). `sum`: cross-entropy, its two directions added
+        (AstroM3); `mean`: averaged (AstroCLIP).
     resume : bool
         Go on from `out/last.ckpt` if there is one.
     on_save : callable, optional
@@ -71,7 +72,7 @@ def pretrain(
     ModelError
         If a loss is not finite, or `resume` finds the checkpoint of another run.
     """
-    task = _Pretraining(binder, source, split_rows, symmetric, start)
+    task = _Pretraining(binder, source, split_rows, loss, start)
     return fit(task, options, Path(out), seed=seed, resume=resume, on_save=on_save)
 
 
@@ -84,12 +85,12 @@ class _Pretraining(Task):
         binder: Binder,
         source: Source,
         split_rows: Mapping[str, np.ndarray],
-        symmetric: Symmetric,
+        loss: str,
         start: str | None,
     ) -> None:
         self.start_hash = start
         self.module, self.binder = binder, binder
-        self.symmetric = symmetric
+        self.loss = loss
         self.pairs = [(a, b) for a, b in binder.pairs]
         self.used = sorted({name for pair in self.pairs for name in pair})
         self.twice = [a for a, b in self.pairs if a == b]
@@ -146,7 +147,7 @@ class _Pretraining(Task):
         present = {name: sample.batch.present[name] for name in self.used}
         if sample.second is not None:
             present |= {second_view(name): sample.second.present[name] for name in self.twice}
-        return pairs_loss(embeddings, present, self.pairs, self.binder.scales, self.symmetric)
+        return pairs_loss(embeddings, present, self.pairs, self.binder.scales, find_loss(self.loss))
 
     def values(self) -> dict[str, float]:
         with torch.no_grad():
@@ -158,4 +159,4 @@ class _Pretraining(Task):
     def identity(self) -> dict[str, object]:
         begun = {} if self.start_hash is None else {"start": self.start_hash}
         pairs = [list(pair) for pair in self.pairs]
-        return {"pairs": pairs, "symmetric": self.symmetric, **begun}
+        return {"pairs": pairs, "symmetric": self.loss, **begun}

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from skybind.errors import ConfigError
+from skybind.plugins import find_more
 from skybind.words import nearest
 
 Fields = dict[str, np.ndarray]
@@ -166,7 +167,10 @@ def register_catalogue(name: str, objects: dict[str, Any]) -> None:
 def file_reader(kind: str, name: str) -> FileReader | None:
     """Reader of files of a kind and format; None where the format is a plain table."""
     _load_all()
-    return _FILES.get(kind, {}).get(name)
+    own = _FILES.get(kind, {})
+    if name not in own:
+        find_more()
+    return own.get(name)
 
 
 def known_format(kind: str, data: bytes, name: str) -> str | None:
@@ -219,6 +223,8 @@ def _register(
 
 
 def _named(known: dict[str, Any], name: str, what: str) -> Any:
+    if name not in known:
+        find_more()
     if name not in known:
         raise ConfigError(f"There is no {what} '{name}': {nearest(name, list(known))}")
     return known[name]
