@@ -14,7 +14,7 @@ from skybind.data.check import check_dataset
 from skybind.data.dataset import Dataset
 from skybind.data.quarantine import read_quarantine
 from skybind.errors import ConfigError, DataError
-from skybind.ingest.readers import stacks
+from skybind.ingest.readers.arrays import OPENERS
 from skybind.ingest.survey import import_dataset
 
 SHARED = Path(__file__).parents[4] / "shared" / "data" / "galaxies"
@@ -225,7 +225,7 @@ def test_rows_of_an_npz_are_those_of_its_arrays(tmp_path, save):
     arrays = {"flux": FLUX, "turned": np.asfortranarray(FLUX), "wave": WAVE.astype(">f8"),
               "names": np.array(["a", "bc"]), "long": long, "none": np.zeros((0, 3))}  # fmt: skip
     save(tmp_path / "all.npz", **arrays)
-    found = stacks._npz(tmp_path / "all.npz", "all.npz", None)
+    found = OPENERS["npz"](tmp_path / "all.npz", "all.npz", None)
     assert isinstance(found["flux"], np.ndarray) == (save is np.savez_compressed)
     for key, values in arrays.items():
         assert found[key].shape == values.shape
@@ -242,10 +242,10 @@ def test_a_damaged_byte_of_an_npz_is_found(tmp_path):
     data[place + 50] ^= 1
     (tmp_path / "all.npz").write_bytes(bytes(data))
     with pytest.raises(DataError, match=r"cannot be read as npz: 'flux\.npy' is damaged"):
-        stacks._npz(tmp_path / "all.npz", "all.npz", None)
+        OPENERS["npz"](tmp_path / "all.npz", "all.npz", None)
 
 
 def test_objects_in_an_npz_are_refused(tmp_path):
     np.savez(tmp_path / "all.npz", flux=np.array([{"a": 1}], object))
     with pytest.raises(DataError, match=r"'flux\.npy' holds objects, not numbers"):
-        stacks._npz(tmp_path / "all.npz", "all.npz", None)
+        OPENERS["npz"](tmp_path / "all.npz", "all.npz", None)
