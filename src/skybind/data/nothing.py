@@ -5,6 +5,8 @@ NOTHING = frozenset(
     {"", "nan", "null", "none", "nil", "nat", "n/a", "n.a.", "#n/a", "<na>", "?", "??",
      "-", "--", "---", "...", "\\n"}
 )  # fmt: skip
+#: Letters of the longest of them.
+LONGEST = max(map(len, NOTHING))
 #: Classes that often mean that there is none, in lower case.
 DOUBTFUL = frozenset(
     {"na", "unknown", "unk", "unclassified", "undefined", "missing", "no class", "0",

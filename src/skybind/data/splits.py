@@ -295,7 +295,9 @@ def make_split(
         raise DataError(f"A split of kind '{kind}' is not known: use random or sky.")
     if groups is not None:
         split.part, moved = together(split.part, groups)
-        split.recipe |= {"twins": {"moved": moved}} if moved else {}
+        if moved:
+            split.recipe["twins"] = {"moved": moved}
+            tell_moved(moved)
     for name in subsets:
         if labels is None:
             raise DataError(f"The subset '{name}' needs labels, which are not given.")
@@ -331,10 +333,8 @@ def split_dataset(
         The dataset.
     name : str
         Name of the split; it is written to `splits/NAME.parquet`.
-    kind : str
-        `random`, `sky`, or `column` (the values of `column` are the parts).
-    column : str, optional
-        For `column`.
+    kind, column : str
+        `random`, `sky`, or `column` (the values of the column of that name are the parts).
     label : str, optional
         Keep the proportions of this label's classes, and make the subsets of it.
     fractions : sequence of float
@@ -370,7 +370,6 @@ def split_dataset(
             seed=seed,
             groups=find_twins(dataset).group,
         )
-        tell_moved(split.recipe)
     split.write(target)
     return split
 

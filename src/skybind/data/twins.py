@@ -1,9 +1,7 @@
 """Twins: rows of a dataset that are one object, or one observation, under two names."""
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -85,14 +83,12 @@ def together(part: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, int]:
     return made, int((made != part).sum())
 
 
-def tell_moved(recipe: Mapping[str, Any]) -> None:
-    """Say how many twins a split moved to the part of their first; its recipe knows."""
-    moved = recipe.get("twins", {}).get("moved", 0)
-    if moved:
-        say(
-            f"{moved:,} objects with a twin (within 1 arcsec, or with the same light curve or "
-            "spectrum) are in the part of their twin."
-        )
+def tell_moved(moved: int) -> None:
+    """Say how many twins a split moved to the part of their first."""
+    say(
+        f"{moved:,} objects with a twin (within 1 arcsec, or with the same light curve or "
+        "spectrum) are in the part of their twin."
+    )
 
 
 def _near(ra: np.ndarray, dec: np.ndarray, radius: float) -> np.ndarray:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from skybind.data.nothing import is_nothing
+from skybind.data.nothing import LONGEST, is_nothing
 from skybind.errors import DataError
 from skybind.ingest.readers.values import texts
 from skybind.words import nearest_of_many
@@ -45,7 +45,10 @@ def object_names(raw: np.ndarray, where: str) -> np.ndarray:
         )
     if known and all(map(_WHOLE.fullmatch, known)):
         names = np.asarray([name.partition(".")[0] for name in names.tolist()], object)
-    names[[is_nothing(name) for name in names.tolist()]] = ""
+    nothing = [
+        i for i, name in enumerate(names.tolist()) if len(name) <= LONGEST and is_nothing(name)
+    ]
+    names[nothing] = ""
     return names
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from skybind.config.schema import LabelConfig, SplitConfig
 from skybind.data.dataset import Dataset
 from skybind.data.splits import Split, make_split
-from skybind.data.twins import find_twins, tell_moved
+from skybind.data.twins import find_twins
 from skybind.errors import ConfigError
 from skybind.words import join
 
@@ -97,7 +97,6 @@ def choose_split(config: SplitSettings, dataset: Dataset, given: Split | None = 
             seed=seed,
             groups=find_twins(dataset).group,
         )
-        tell_moved(split.recipe)
     if config.labels.others == "embed":
         split.part = np.where((names != "") & (labels == ""), "", split.part)
     return split

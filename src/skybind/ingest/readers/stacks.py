@@ -209,10 +209,9 @@ class ImageStack(Stack):
         place = self.place[rows]
         present = place >= 0
         images = self._take(self._main, place[present])
-        axis = 3 if self._last else 1
         if images.ndim == 3:
             images = images[:, None]
-        planes = np.moveaxis(images, axis, 0)
+        planes = np.moveaxis(images, 3 if self._last else 1, 0)
         lengths = np.where(present, planes.shape[2] * planes.shape[3], 0)
         assert self.mapped.array is not None
         planes = np.where(stands_for_missing(planes, self.mapped.array.missing), np.nan, planes)
