@@ -106,7 +106,9 @@ def test_a_split_of_the_dataset_is_taken_and_few_objects_test_more():
     text, config = written(splits=["official", "other"])
     assert config.split.name == "official"
     assert "It has other too." in text
-    assert written()[1].split.fractions == (0.8, 0.1, 0.1)
+    text, config = written()
+    assert "Twins, at one position or with the same data, stay on one side." in sentences(text)
+    assert config.split.fractions == (0.8, 0.1, 0.1)
     assert written(objects=300)[1].split.fractions == (0.6, 0.2, 0.2)
 
 
