@@ -13,7 +13,7 @@ from skybind.errors import DataError
 
 FORMAT_VERSION = 1
 METADATA_KEY = b"skybind"
-ROLES = ("id", "position", "observation", "feature", "label", "target", "info")
+ROLES = ("id", "position", "observation", "limits", "feature", "label", "target", "info")
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,10 @@ class Column:
     description : str
         One sentence.
     modality : str or None
-        For a `feature`: the modality it belongs to. For an `observation`: its kind.
+        For a `feature`: the modality it belongs to. For an `observation`: its kind. For `limits`:
+        the column of light curves whose upper limits they are.
     fields : dict of str to (str or None)
-        For an `observation`: the unit of each field of the struct.
+        For an `observation` or `limits`: the unit of each field of the struct.
     attributes : dict of str to anything that JSON holds
         For an `observation`: what is the same for all objects and needed to read the values, as
         `pixel_scale` [arcsec/pixel] and `stretch` of an image. For a column that was computed
@@ -44,6 +45,11 @@ class Column:
     modality: str | None = None
     fields: dict[str, str | None] = field(default_factory=dict)
     attributes: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def nested(self) -> bool:
+        """Whether its values are structs of lists."""
+        return self.role in ("observation", "limits")
 
     def __post_init__(self) -> None:
         if self.role not in ROLES:

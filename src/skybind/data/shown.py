@@ -64,7 +64,7 @@ def arrow_of(
     """
     schema = dataset.schema
     if columns is None:
-        columns = [name for name in schema.columns if name not in schema.observations]
+        columns = [name for name, column in schema.columns.items() if not column.nested]
     for name in columns:
         if name not in schema.columns:
             raise DataError(
@@ -76,7 +76,7 @@ def arrow_of(
     arrays: list[pa.ChunkedArray] = []
     for name in columns:
         column = schema.columns[name]
-        if column.role != "observation":
+        if not column.nested:
             fields.append(_field(name, table[name].type, column.unit, column.description))
             arrays.append(table[name])
             continue

@@ -22,7 +22,7 @@ of what they contain. Of its tree only the nodes named in `_expression` count.
 import ast
 import operator
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -124,22 +124,61 @@ def fulfilled(dataset: Dataset, text: str) -> np.ndarray:
     expression, columns = parse_condition(text, flat)
     if not columns:
         raise DataError(f"The condition '{_short(text)}' names no column of the dataset.")
-    parts = []
-    for table in dataset.iter_tables(columns, rows=65536):
-        try:
-            found = pds.dataset(_plain(table)).to_table(columns={"keep": expression})["keep"]
-        except (pa.ArrowException, NotImplementedError) as error:
-            types = ", ".join(f"{name}: {schema.field(name).type}" for name in columns)
-            raise DataError(
-                f"The condition '{_short(text)}' does not fit its columns ({types}): text stands "
-                "in quotes, numbers do not, and whole numbers must fit 64 bits."
-            ) from error
-        if not pa.types.is_boolean(found.type):
-            raise DataError(
-                f"'{_short(text)}' is a value, no condition: compare it, as in 'x > 1'."
-            )
-        parts.append(pc.fill_null(found, False).to_numpy())
+    tables = dataset.iter_tables(columns, rows=65536)
+    parts = [_rows(table, expression, text) for table in tables]
     return np.concatenate(parts) if parts else np.zeros(0, bool)
+
+
+def fulfilled_rows(columns: Mapping[str, np.ndarray], text: str) -> np.ndarray:
+    """Tell which rows of plain columns fulfil a condition, shape (n,) bool; as `fulfilled`.
+
+    A column of which every cell is a number is one of numbers, also where the file has text.
+    """
+    expression, used = parse_condition(text, list(columns))
+    if not used:
+        raise DataError(f"The condition '{_short(text)}' names no column of the file.")
+    table = pa.table({name: _arrow(columns[name]) for name in used})
+    return _rows(table, expression, text)
+
+
+def columns_of(text: str) -> list[str]:
+    """Names of the columns that a condition asks for, whatever there is."""
+    found = [m for m in _TOKEN.finditer(text) if m.lastgroup in ("quoted", "word")]
+    return list(dict.fromkeys(m[str(m.lastgroup)] for m in found))
+
+
+def is_condition(text: str) -> bool:
+    """Whether a text compares something, so that it is more than the name of a column."""
+    signs = ("<", ">", "<=", ">=", "=", "==", "!=", "in", "is")
+    return any(m.lastgroup == "sign" and m[0].lower() in signs for m in _TOKEN.finditer(text))
+
+
+def _rows(table: pa.Table, expression: pc.Expression, text: str) -> np.ndarray:
+    try:
+        found = pds.dataset(_plain(table)).to_table(columns={"keep": expression})["keep"]
+    except (pa.ArrowException, NotImplementedError) as error:
+        types = ", ".join(f"{field.name}: {field.type}" for field in table.schema)
+        raise DataError(
+            f"The condition '{_short(text)}' does not fit its columns ({types}): text stands "
+            "in quotes, numbers do not, and whole numbers must fit 64 bits."
+        ) from error
+    if not pa.types.is_boolean(found.type):
+        raise DataError(f"'{_short(text)}' is a value, no condition: compare it, as in 'x > 1'.")
+    return np.asarray(pc.fill_null(found, False).to_numpy())
+
+
+def _arrow(values: np.ndarray) -> pa.Array:
+    """Give a column of a file to Arrow: numbers as numbers, also where some cells are text."""
+    if values.dtype.kind in "fiub":
+        return pa.array(values)
+    cells = [None if v is None or str(v).strip() == "" else v for v in values.tolist()]
+    numbers: list[float | None] = []
+    for cell in cells:
+        try:
+            numbers.append(None if cell is None else float(cell))
+        except (TypeError, ValueError):
+            return pa.array([None if c is None else str(c) for c in cells], pa.string())
+    return pa.array(numbers, pa.float64())
 
 
 def _plain(table: pa.Table) -> pa.Table:

@@ -112,7 +112,7 @@ def _catalogue(dataset: Dataset, row: int) -> dict[str, str]:
     """
     written = {}
     for name, column in dataset.schema.columns.items():
-        if column.role in ("id", "observation") or name not in dataset.arrow_schema.names:
+        if column.role == "id" or column.nested or name not in dataset.arrow_schema.names:
             continue
         if column.attributes.get("quantity", PERIOD) not in (PERIOD, FAP, *ALIASES):
             continue

@@ -175,7 +175,7 @@ def describing_columns(dataset: Dataset, rows: np.ndarray) -> dict[str, np.ndarr
     """Flat columns of some objects that may set a cluster apart: numbers, and text of few kinds."""
     columns = {}
     for name, column in dataset.schema.columns.items():
-        if column.role in ("id", "observation") or name not in dataset.arrow_schema.names:
+        if column.role == "id" or column.nested or name not in dataset.arrow_schema.names:
             continue
         values = dataset.column(name, rows)
         if values.dtype.kind in "OUS" and not 1 < len(np.unique(values.astype(str))) <= KINDS:

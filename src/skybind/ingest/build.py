@@ -16,6 +16,7 @@ from skybind.data.schema import ID, DatasetSchema
 from skybind.data.splits import Split
 from skybind.errors import DataError
 from skybind.files import write_json
+from skybind.ingest.limits import limits_of
 from skybind.ingest.plan import Chunk, Plan, Row, quarantine_row
 from skybind.ingest.resumable import ResumableWriter, source_state
 from skybind.lightcurves.stored import compute_features, refuse_twins
@@ -165,6 +166,8 @@ class _Builder:
             assert isinstance(ragged, Ragged)
             cleaned = CLEANERS[kind](ragged)
             columns[name] = cleaned.ragged
+            if limits_of(name) in self.plan.columns and cleaned.limits is not None:
+                columns[limits_of(name)] = cleaned.limits
             entry["observed"][name] = int(cleaned.ragged.present.sum())
             entry["repaired"][name] = cleaned.counts
             source = np.broadcast_to(np.asarray(chunk.source[name], object), len(object_id))
@@ -193,6 +196,11 @@ class _Builder:
             ids = np.asarray(_written_ids(folder), str)
             split = Split(ids, np.asarray(self._parts, str), recipe=self.plan.split)
             split.write(folder / "splits" / "published.parquet")
+        for name, counts in summary.repaired.items():
+            if counts.get("upper limits"):
+                kept = limits_of(name) in self.plan.columns
+                where = f"kept apart ({limits_of(name)})" if kept else "left out"
+                summary.notes.append(f"{name}: {counts['upper limits']:,} upper limits, {where}.")
         write_json(folder / "import.json", vars(summary))
         return summary
 

@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from skybind.data.quantities import Quantity
+from skybind.data.where import columns_of, is_condition
 
 
 class Section(BaseModel):
@@ -41,6 +42,64 @@ class ColumnSpec(Section):
         several = raw if isinstance(raw, list | tuple) else [raw]
         numbers = (str(value) if isinstance(value, int | float) else value for value in several)
         return list(numbers)
+
+
+class FlagSpec(ColumnSpec):
+    """A column of flags: bad where it is not 0, or where some of its bits are set."""
+
+    bits: list[int] | None = Field(
+        None, description="Numbers of the bits that mean bad, counted from 0; none: no flag counts."
+    )
+    bitmask: int | None = Field(
+        None, description="The same as one number, the sum of 2 ** bit.", ge=0
+    )
+
+    @field_validator("bits")
+    @classmethod
+    def _real_bits(cls, bits: list[int] | None) -> list[int] | None:
+        if any(not 0 <= bit < 63 for bit in bits or []):
+            raise ValueError("bits are counted from 0 to 62")
+        return bits
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "FlagSpec":
+        if self.bits is not None and self.bitmask is not None:
+            raise ValueError("give 'bits' or 'bitmask', not both")
+        return self
+
+    @property
+    def mask(self) -> int | None:
+        """The bits that mean bad as one number; None where any flag does."""
+        return self.bitmask if self.bits is None else sum(1 << bit for bit in set(self.bits))
+
+
+class LimitSpec(Section):
+    """Which epochs are upper limits; a bare text is a column, or a condition if it compares."""
+
+    column: str | None = Field(
+        None, description="Column that says so: not 0, or a word or sign such as U, true or >."
+    )
+    where: str | None = Field(
+        None, description="Condition on the columns of the file, such as 'snr < 3'."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_text(cls, raw: Any) -> Any:
+        if not isinstance(raw, str):
+            return raw
+        return {"where": raw} if is_condition(raw) else {"column": raw}
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "LimitSpec":
+        if (self.column is None) == (self.where is None):
+            raise ValueError("give 'column' or 'where'")
+        return self
+
+    @property
+    def columns(self) -> list[str]:
+        """Columns of the file that it asks for."""
+        return [str(self.column)] if self.where is None else columns_of(self.where)
 
 
 class PositionSpec(ColumnSpec):

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from skybind.errors import DataError
+from skybind.ingest.flags import limit_flags
 from skybind.ingest.readers.sentinels import stands_for_missing
 from skybind.ingest.readers.values import numbers, texts
 
@@ -22,6 +23,10 @@ NAMES: dict[str, dict[str, tuple[str, ...]]] = {
         "flux": ("flux", "pdcsap_flux", "sap_flux", "flux_mjy", "forcediffimflux"),
         "flux_err": ("flux_err", "fluxerr", "e_flux", "flux_error", "pdcsap_flux_err", "err_flux"),
         "band": ("band", "filter", "fid", "filtercode", "passband"),
+        "limit": (
+            "upper_limit", "upperlimit", "is_upper_limit", "is_limit", "uplim", "ulim",
+            "limit_flag", "l_mag", "l_flux",
+        ),
     },
     "spectrum": {
         "wavelength": ("wavelength", "wave", "lambda", "lam", "wl", "loglam", "log_wavelength"),
@@ -116,10 +121,14 @@ def stated_unit(field: str, column: str, unit: str | None) -> str | None:
 def field_values(field: str, raw: np.ndarray, missing: Sequence[str] = ()) -> np.ndarray:
     """Read the values of a field: text of a band, true where a mask is not 0, else numbers.
 
+    Of `limit` (whether an epoch is an upper limit) true where it says so.
+
     Text where a number should be becomes NaN, and so does what `missing` names (see
     `stands_for_missing`); a band that it names becomes "", a mask true.
     """
     absent = stands_for_missing(raw, missing)
+    if field == "limit":
+        return limit_flags(raw, field) & ~absent
     if field == "band":
         return np.where(absent, "", texts(raw))
     values, _ = numbers(raw)
@@ -132,7 +141,8 @@ def typed(field: str, values: np.ndarray) -> np.ndarray:
     if field == "band":
         return values.astype(object)
     with np.errstate(over="ignore"):  # too large for float32: infinite, so dropped and counted
-        return values.astype({"time": np.float64, "mask": bool}.get(field, np.float32), copy=False)
+        kind = {"time": np.float64, "mask": bool, "limit": np.int8}.get(field, np.float32)
+        return values.astype(kind, copy=False)
 
 
 def unknown_values(field: str, length: int) -> np.ndarray:

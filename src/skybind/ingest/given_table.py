@@ -8,6 +8,7 @@ import numpy as np
 from skybind.data.schema import DEC, RA, same_attribute
 from skybind.errors import DataError
 from skybind.ingest.fields import NEEDED, field_values, find_position, name_of_objects, stated_unit
+from skybind.ingest.flags import any_bit, no_measurements, usual_flags
 from skybind.ingest.flat import catalogue_numbers
 from skybind.ingest.frames import Frame
 from skybind.ingest.given_rows import Given, Rows
@@ -141,6 +142,12 @@ class _Taking:
             for name, values in raw.items()
         }
         where = f"{wanted.column} of the {frame.name}"
+        left_out = np.zeros(0, bool)
+        if wanted.kind == "photometry":
+            usual = self._usual_flags(places, rows, lengths)
+            left_out, notes = no_measurements(fields, usual, where)
+            units.pop("limit", None)
+            self.rows.notes += notes
         fitted = fit_fields(fields, units, wanted, where)
         self.rows.notes += fitted.notes
         present = np.zeros(frame.n, bool)
@@ -149,7 +156,23 @@ class _Taking:
         offsets[1:][rows] = lengths
         self.rows.reasons[wanted.name] = reason
         ragged = Ragged(fitted.fields, np.cumsum(offsets), present)
+        if left_out.any():
+            ragged = ragged.filter(~left_out)
         self.rows.observations(wanted, ragged, fitted.units)
+
+    def _usual_flags(
+        self, places: Places, rows: np.ndarray, lengths: np.ndarray
+    ) -> np.ndarray | None:
+        """Tell which epochs a survey's own flags call bad; None where there are none."""
+        inside = next(iter(places.values())).rpartition(".")[0]
+        group = f"{inside}." if inside else ""
+        names = {n.removeprefix(group): n for n in self.frame.lists if n.startswith(group)}
+        found = usual_flags(names)
+        if found is None:
+            return None
+        lists = self.frame.lists[names[found[1]]]
+        same = np.array_equal(np.maximum(lists.lengths[rows], 0), lengths)
+        return any_bit(lists.of_rows(rows, lengths), found[0].bitmask) if same else None
 
     def _check_scale(self, wanted: Wanted, reason: np.ndarray) -> None:
         """Refuse images of another pixel scale than the model's; without any it is the model's."""

@@ -10,18 +10,17 @@ from pydantic import Field, model_validator
 from skybind.config.load import merge, validate
 from skybind.config.written import read_yaml, settle
 from skybind.data.units import stored_unit
+from skybind.data.where import columns_of
 from skybind.errors import ConfigError
-from skybind.ingest.column import ColumnSpec, PositionSpec, Section
+from skybind.ingest.column import ColumnSpec, FlagSpec, LimitSpec, PositionSpec, Section
 from skybind.ingest.column_checks import check_columns
+from skybind.ingest.file_spec import STACKS, FileSpec, stack_format
+from skybind.ingest.limits import limits_of
 from skybind.ingest.readers.contents import read_bytes
 from skybind.ingest.readers.registry import catalogue, file_formats, file_reader
 from skybind.ingest.readers.tables import FORMATS
 from skybind.plugins import place_of, use_plugins
 from skybind.words import nearest
-
-#: Formats of files that hold arrays with one row an object.
-STACKS = ("npz", "hdf5", "fits_images")
-
 
 PLUGINS = (
     "Programs of your own that add readers: Python files, relative to this file, or names of "
@@ -30,59 +29,6 @@ PLUGINS = (
 
 
 RESERVED = ("object_id", "ra", "dec")
-
-
-def stack_format(file: str, format: str | None, kind: str) -> str | None:
-    """Format of a file of arrays (see `STACKS`); None for a table."""
-    if format is not None:
-        return format if format in STACKS else None
-    ending = file.lower()
-    if ending.endswith(".npz"):
-        return "npz"
-    if ending.endswith((".h5", ".hdf5", ".hdf")):
-        return "hdf5"
-    fits = ending.removesuffix(".gz").endswith((".fits", ".fit"))
-    return "fits_images" if fits and kind == "image" else None
-
-
-class FileSpec(Section):
-    """A file and how it is read."""
-
-    file: str | None = Field(
-        None,
-        description="Path, relative to the mapping. Of a table in parts of the same columns: a "
-        "list of paths, a glob such as 'epochs/*.parquet', or a folder of tables.",
-    )
-    parts: list[str] = Field(
-        [], description="Paths of a table in parts; a list under 'file' is the same."
-    )
-    format: str | None = Field(None, description="Format, where the file's name does not tell it.")
-    delimiter: str | None = Field(None, description="Between the columns of a CSV.")
-    hdu: int | None = Field(None, description="Which extension of a FITS file.")
-    names: list[str] | None = Field(
-        None, description="Columns of a text table that has no header, in order."
-    )
-    skip_lines: int = Field(0, description="Leading lines of a text table to leave out.", ge=0)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _list_of_files(cls, raw: Any) -> Any:
-        if not isinstance(raw, AbstractMapping) or not isinstance(raw.get("file"), list):
-            return raw
-        files = [str(file) for file in raw["file"]]
-        if not files:
-            raise ValueError("the list of files is empty")
-        return {**raw, "file": ", ".join(files), "parts": files}
-
-    def table_options(self) -> dict[str, Any]:
-        """Give what `read_table` has to know of the file."""
-        return {
-            "format": self.format,
-            "delimiter": self.delimiter,
-            "hdu": self.hdu,
-            "names": self.names,
-            "skip_lines": self.skip_lines,
-        }
 
 
 class JoinSpec(FileSpec):
@@ -192,8 +138,8 @@ class ObservationSpec(FileSpec):
             for names in self.needed:
                 if not any(name in self.fields() for name in names):
                     raise ValueError(f"the column of {' or '.join(names)} is not given")
-        elif self.fields():
-            first = next(iter(self.fields()))
+        elif self.fields() or self.more_columns():
+            first = next(iter([*self.fields(), *self._conditions()]))
             raise ValueError(f"the format '{self.format}' has its own columns: leave out '{first}'")
         elif self.file is not None:
             raise ValueError(f"the format '{self.format}' is of one file an object: give a folder")
@@ -208,6 +154,15 @@ class ObservationSpec(FileSpec):
     def reader(self) -> Any:
         """The file reader of the format; None for a plain table."""
         return file_reader(self.kind, self.format) if self.format else None
+
+    def _conditions(self) -> list[str]:
+        """Keys that are given and need columns beside the fields."""
+        return [key for key in ("good", "upper_limit") if getattr(self, key, None) is not None]
+
+    def more_columns(self) -> list[str]:
+        """Columns of the file that are asked for beside the fields."""
+        good, limit = getattr(self, "good", None), getattr(self, "upper_limit", None)
+        return (columns_of(good) if good else []) + (limit.columns if limit else [])
 
     def fields(self) -> dict[str, ColumnSpec]:
         """Fields of the observation that are mapped, by name."""
@@ -244,6 +199,17 @@ class PhotometrySpec(ObservationSpec):
     magnitude: ColumnSpec | None = Field(None, description="Magnitude, instead of a flux.")
     magnitude_err: ColumnSpec | None = Field(None, description="Its standard error.")
     band: ColumnSpec | None = Field(None, description="Name of the filter.")
+    mask: FlagSpec | None = Field(
+        None,
+        description="Flags of the epochs: bad where not 0, or where some bits are set. Left out, "
+        "those of TESS, Kepler and ZTF are heeded as these surveys advise.",
+    )
+    good: str | None = Field(
+        None, description="Condition on the columns of the file that good epochs fulfil."
+    )
+    upper_limit: LimitSpec | None = Field(
+        None, description="Which epochs are upper limits: a column, or a condition like 'snr < 3'."
+    )
     features: Literal["computed"] | None = Field(
         None,
         description="computed: find periods and compute features of the light curves, as "
@@ -270,7 +236,12 @@ class SpectrumSpec(ObservationSpec):
     flux: ColumnSpec | None = Field(None, description="Flux density, in any unit.")
     flux_err: ColumnSpec | None = Field(None, description="Its standard error.")
     ivar: ColumnSpec | None = Field(None, description="Its inverse variance, instead.")
-    mask: ColumnSpec | None = Field(None, description="Not zero where a pixel is bad.")
+    mask: FlagSpec | None = Field(
+        None, description="Flags of the pixels: bad where not 0, or where some bits are set."
+    )
+    good: str | None = Field(
+        None, description="Condition on the columns of the file that good pixels fulfil."
+    )
     visit: str | None = Field(
         None,
         description="Column of a long table that tells the spectra of one object apart: the first "
@@ -348,7 +319,8 @@ class Mapping(Section):
     @model_validator(mode="after")
     def _observation_names(self) -> "Mapping":
         taken = {*RESERVED, "metadata", *self.objects.columns()}
-        for name in self.observations():
+        limits = [limits_of(name) for name in self.observations()]
+        for name in [*self.observations(), *limits]:
             if name in taken:
                 raise ValueError(f"the name '{name}' of an observation is taken by a column")
         more = [*self.more_photometry, *self.more_spectra, *self.more_images]

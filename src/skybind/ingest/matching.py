@@ -6,6 +6,7 @@ import numpy as np
 
 from skybind.errors import DataError
 from skybind.ingest.fields import NAMES, WORDS, find_fields, missing_fields, name_of_objects
+from skybind.ingest.flags import usual_flags
 from skybind.ingest.frames import Frame
 from skybind.ingest.lists import Lists
 from skybind.ingest.wanted import Wanted
@@ -101,6 +102,9 @@ def fold(frame: Frame, wanted: Mapping[str, Wanted]) -> Frame | None:
     order = np.argsort(owner, kind="stable")
     counts = np.bincount(owner, minlength=len(kept)).astype(np.int64)
     inside = set(places.values())
+    flags = usual_flags(frame.flat)
+    if flags is not None:
+        inside.add(flags[1])
     folded = Frame(frame.name, len(kept), units=dict(frame.units))
     folded.provenance, folded.simulated = frame.provenance, frame.simulated
     folded.lists = {c: Lists(frame.flat[c][order], counts) for c in frame.flat if c in inside}

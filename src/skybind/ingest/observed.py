@@ -4,7 +4,7 @@ The mapping's word counts most, then what the first file states. An error has it
 where it states none of its own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,11 +12,23 @@ import numpy as np
 
 from skybind.data.times import time_system
 from skybind.data.units import convert, inverse_square, is_counts, parse_unit, stored_unit
+from skybind.data.where import columns_of, fulfilled_rows
 from skybind.errors import ConfigError, DataError
+from skybind.ingest.column import FlagSpec
 from skybind.ingest.fields import field_values, stated_unit, typed, unknown_values
-from skybind.ingest.mapping import ObservationSpec
+from skybind.ingest.flags import (
+    FLAG_NAMES,
+    Usual,
+    any_bit,
+    censored,
+    limit_field,
+    limit_flags,
+    usual_flags,
+)
+from skybind.ingest.mapping import ObservationSpec, PhotometrySpec
 from skybind.ingest.readers.registry import Fields
 from skybind.ingest.readers.tables import Table
+from skybind.words import join
 
 #: Fields that mean nothing without a unit, and the usual one.
 EXAMPLE_UNITS = {
@@ -47,12 +59,23 @@ class Stored:
         have to write the same.
     stated : dict of str to (str or None)
         Units of the fields as the mapping or the first file states them.
+    usual : Usual, optional
+        The survey whose flags count, where the mapping says nothing of flags.
+    read : tuple of str
+        Fields that are read beside those that are kept: `mask` and `limit` of light curves.
     """
 
     units: dict[str, str | None]
     attributes: dict[str, Any] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
     stated: dict[str, str | None] = field(default_factory=dict)
+    usual: Usual | None = None
+    read: tuple[str, ...] = ()
+
+    @property
+    def fields(self) -> list[str]:
+        """Names of all fields that are read."""
+        return list(dict.fromkeys([*self.units, *self.read]))
 
 
 def settle(spec: ObservationSpec, table: Table | None = None) -> Stored:
@@ -86,7 +109,18 @@ def settle(spec: ObservationSpec, table: Table | None = None) -> Stored:
             units[name] = stored_unit(spec.kind, name, unit)
     system = time_system(stated.get("time"))
     attributes = {} if system is None else {"time_system": system.name}
-    return Stored({name: units[name] for name in spec.fields()}, attributes, unread, stated)
+    usual: Usual | None = None
+    read: tuple[str, ...] = ("mask",) if getattr(spec, "good", None) is not None else ()
+    if spec.kind == "photometry":
+        units.pop("mask", None)
+        said = "mask" in spec.fields() or read
+        found = None if said or table is None else usual_flags(table.known or table.columns)
+        usual = None if found is None else found[0]
+        read = ("limit", "mask") if said or usual else ("limit",)
+    kept = {name: units[name] for name in spec.fields() if name in units}
+    if spec.kind == "spectrum" and read:
+        kept["mask"] = None
+    return Stored(kept, attributes, unread, stated, usual, read)
 
 
 def stated_units(spec: ObservationSpec, table: Table | None) -> dict[str, str | None]:
@@ -128,20 +162,102 @@ def observation_fields(table: Table, spec: ObservationSpec, stored: Stored) -> F
     """
     stated = stated_units(spec, table)
     fields: Fields = {}
+    written = np.zeros(len(table), bool)
     for name, column in spec.fields().items():
         if column.optional and column.column not in table.columns:
             fields[name] = unknown_values(name, len(table))
             continue
-        values = field_values(name, table[column.column], column.missing)
+        raw = table[column.column]
+        where = f"{table.name}, column '{column.column}' ({name})"
+        if spec.kind == "photometry" and name in ("magnitude", "flux"):
+            raw, written = censored(name, raw)
+        if isinstance(column, FlagSpec) and column.mask is not None:
+            values = any_bit(raw, column.mask)
+        else:
+            values = field_values(name, raw, column.missing)
         if name not in PLAIN:
-            where = f"{table.name}, column '{column.column}' ({name})"
             values = _converted(values, name, stated, spec, stored, where)
         fields[name] = typed(name, values)
-    return fields
+    return fields | _flags(table, spec, stored, fields.get("mask"), written)
 
 
-def unit_notes(name: str, stored: Stored) -> list[str]:
-    """Say what is not known of the fluxes of a column."""
+def _flags(
+    table: Table,
+    spec: ObservationSpec,
+    stored: Stored,
+    mask: np.ndarray | None,
+    written: np.ndarray,
+) -> Fields:
+    """Give `mask` and `limit`, as far as they are read."""
+    made: Fields = {}
+    if "mask" in stored.read:
+        bad = np.zeros(len(table), bool) if mask is None else mask
+        good = getattr(spec, "good", None)
+        if good is not None:
+            bad = bad | ~_fulfilled(table, good)
+        flags = usual_flags(table.known or table.columns) if stored.usual is not None else None
+        if flags is not None and flags[1] in table.columns:
+            bad = bad | any_bit(table[flags[1]], flags[0].bitmask)
+        made["mask"] = bad
+    if "limit" in stored.read:
+        limit = spec.upper_limit if isinstance(spec, PhotometrySpec) else None
+        said = None
+        if limit is not None and limit.where is not None:
+            said = _fulfilled(table, limit.where)
+        elif limit is not None and limit.column in _brightness(spec):
+            said = written
+        elif limit is not None and limit.column is not None:
+            where = f"{table.name}, column '{limit.column}' (upper_limit)"
+            said = limit_flags(table[limit.column], where)
+        made["limit"] = limit_field(said, written)
+    return made
+
+
+def _brightness(spec: ObservationSpec) -> list[str]:
+    """Columns whose cells may say themselves that they are limits (`>16.5`)."""
+    return [c.column for name, c in spec.fields().items() if name in ("flux", "magnitude")]
+
+
+def _fulfilled(table: Table, condition: str) -> np.ndarray:
+    for name in columns_of(condition):
+        table[name]  # which says what it has instead
+    return fulfilled_rows(table.columns, condition)
+
+
+def columns_read(spec: ObservationSpec) -> list[str]:
+    """Columns that may be read of a table: of the fields, of conditions, of surveys' flags."""
+    fields = [column.column for column in spec.fields().values()]
+    return [*fields, *spec.more_columns(), *FLAG_NAMES]
+
+
+def flag_columns(spec: ObservationSpec, columns: Collection[str]) -> list[str]:
+    """Columns that are read beside the fields: of conditions, limits and the survey's flags."""
+    more = spec.more_columns()
+    if spec.kind == "photometry" and "mask" not in spec.fields():
+        found = usual_flags(columns)
+        more += [] if found is None else [found[1]]
+    return more
+
+
+def stored_notes(kept: Mapping[str, Stored]) -> list[str]:
+    """Say what is assumed of flags, and not known of fluxes and times, by column."""
+    said = []
+    for name, stored in kept.items():
+        usual = stored.usual
+        if usual is not None:
+            said.append(
+                f"{name}: epochs with any bit of {usual.bitmask} in {usual.columns[0].upper()} are "
+                f"left out, the usual ones of {usual.title} (mask: says otherwise)."
+            )
+        said += _unit_notes(name, stored)
+    dated = {n: s.attributes.get("time_system") for n, s in kept.items() if "time" in s.units}
+    if len(set(dated.values())) > 1:
+        each = [f"those of {n} in {s or 'days without a zero point'}" for n, s in dated.items()]
+        said.append(f"Times cannot be compared between light curves: {join(each)}.")
+    return said
+
+
+def _unit_notes(name: str, stored: Stored) -> list[str]:
     if "flux" not in stored.units:
         return []
     unit = stored.units["flux"]

@@ -18,6 +18,7 @@ from skybind.ingest.fields import (
     name_of_objects,
     stated_unit,
 )
+from skybind.ingest.flags import any_bit, no_measurements, usual_flags
 from skybind.ingest.flat import catalogue_numbers
 from skybind.ingest.readers.contents import read_bytes
 from skybind.ingest.readers.registry import (
@@ -138,6 +139,7 @@ class _File:
     def __init__(self, path: Path, format: str | None = None) -> None:
         self.name, self.asked = path.name, format
         self.read_by: dict[str, str] = {}
+        self._told: list[str] = []
         self._data = read_bytes(path)
         self._surveys: dict[str, tuple[Fields, Mapping[str, str | None]] | None] = {}
 
@@ -217,7 +219,7 @@ class _File:
         table = self.__dict__.get("_table")
         if table is None:
             return []
-        return [f"{self.name}: {note}." for note in table.told()]
+        return [f"{self.name}: {note}." for note in table.told()] + self._told
 
     def _by_names(self, kind: str) -> tuple[Fields, dict[str, str | None]]:
         """Fields of a table whose columns have usual names, and the units that it states."""
@@ -245,7 +247,9 @@ class _File:
                 f"{self.name} holds {several} objects (column '{objects}'): give each as a file of "
                 "its own."
             )
-        unfolded = unfold(table, columns, kind)
+        flags = usual_flags(self._columns.values()) if kind == "photometry" else None
+        more = {} if flags is None else {"flags": flags[1]}
+        unfolded = unfold(table, columns | more, kind)
         if unfolded is not None:
             n = len(unfolded.rows) + len(unfolded.reasons)
             if n > 1:
@@ -254,6 +258,11 @@ class _File:
                 raise DataError(f"{self.name}: {reason}.")
             table = unfolded.table
         fields = {name: field_values(name, table[column]) for name, column in columns.items()}
+        if kind == "photometry":
+            bad = None if flags is None else any_bit(table[flags[1]], flags[0].bitmask)
+            left_out, self._told = no_measurements(fields, bad, self.name)
+            fields = {name: values[~left_out] for name, values in fields.items()}
+            columns.pop("limit", None)
         units = {
             name: stated_unit(name, column, table.units.get(column))
             for name, column in columns.items()

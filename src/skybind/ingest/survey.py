@@ -11,6 +11,7 @@ import numpy as np
 from skybind.data.schema import Column
 from skybind.errors import DataError
 from skybind.ingest.build import ImportSummary, build_dataset
+from skybind.ingest.limits import limits_columns
 from skybind.ingest.mapping import (
     ImageSpec,
     Mapping,
@@ -19,7 +20,7 @@ from skybind.ingest.mapping import (
     ReaderMapping,
     load_mapping,
 )
-from skybind.ingest.observed import unit_notes
+from skybind.ingest.observed import stored_notes
 from skybind.ingest.plan import Chunk, Known, Plan, quarantine_row, spread
 from skybind.ingest.readers.folders import ObjectFiles, pattern_columns
 from skybind.ingest.readers.image_cells import ImageCells
@@ -31,7 +32,6 @@ from skybind.ingest.readers.stacks import ImageStack, Stack
 from skybind.ingest.readers.values import texts
 from skybind.ingest.table_of_objects import TableOfObjects
 from skybind.progress import step
-from skybind.words import join
 
 CHUNK = 2048
 IMAGE_CHUNK = 256
@@ -142,6 +142,7 @@ class _Import:
         for name, spec in mapping.observations().items():
             self.quarantine += self.observations[name].quarantine
             self.schema[name] = self._observation_column(name, spec)
+        self.schema |= limits_columns(mapping.observations(), self.schema)
 
     def plan(self, some: int | None = None) -> Plan:
         """What `build_dataset` has to know, of all objects or of some."""
@@ -192,13 +193,7 @@ class _Import:
             for name, source in self.observations.items()
             if not isinstance(source, ImageFiles | ImageStack)
         }
-        said = [told for name, stored in kept.items() for told in unit_notes(name, stored)]
-        dated = {n: s.attributes.get("time_system") for n, s in kept.items() if "time" in s.units}
-        if len(set(dated.values())) > 1:
-            each = join([f"those of {n} in {s or 'days without a zero point'}"
-                         for n, s in dated.items()])  # fmt: skip
-            said.append(f"Times cannot be compared between light curves: {each}.")
-        return said
+        return stored_notes(kept)
 
     def _chunk(self, rows: np.ndarray) -> Chunk:
         chunk = Chunk({name: values[rows] for name, values in self.flat.items()}, {})

@@ -137,10 +137,14 @@ def fit_fields(fields: Fields, units: Units, wanted: Wanted, where: str) -> Fitt
         _check_needed(have, wanted.kind, where)
     if wanted.kind == "spectrum":
         _only_known_units(stated, where, notes)
-    if wanted.kind == "photometry":
-        targets = _one_brightness(have, stated, targets, where, notes)
-    elif wanted.kind == "spectrum":
+        if targets["flux"] is None and stated["flux"] is not None:
+            notes.append(
+                f"{where}: the flux is in {stated['flux']}; the model's spectra state no unit, and "
+                "its fluxes are taken as theirs."
+            )
         _one_error(have, stated, targets, where)
+    elif wanted.kind == "photometry":
+        targets = _one_brightness(have, stated, targets, where, notes)
     made: Fields = {}
     length = len(next(iter(have.values())))
     assumed, missing = [], []
@@ -149,19 +153,12 @@ def fit_fields(fields: Fields, units: Units, wanted: Wanted, where: str) -> Fitt
             made[name] = unknown_values(name, length)
             missing.append(name)
             continue
-        unit = stated[name]
-        if unit is None:
-            unit = stated.get(name.removesuffix("_err"))
+        unit = stated[name] if stated[name] is not None else stated.get(name.removesuffix("_err"))
         if unit is None and target is not None:
             assumed.append(name)
         at = f"{where}, {name}"
         change = _image_in if wanted.kind == "image" else in_unit
         made[name] = typed(name, change(have[name], unit, target, at))
-    if wanted.kind == "spectrum" and targets["flux"] is None and stated["flux"] is not None:
-        notes.append(
-            f"{where}: the flux is in {stated['flux']}; the model's spectra state no unit, and its "
-            "fluxes are taken as theirs."
-        )
     if assumed:
         as_ = [f"{name} [{targets[name]}]" for name in assumed]
         notes.append(f"{where}: no unit is stated; taken as {join(as_)}.")

@@ -123,6 +123,19 @@ def test_a_coadd_file_with_its_redshifts(tmp_path):
         np.testing.assert_array_equal(got["mask"], mask)
 
 
+@pytest.mark.parametrize("column", ["COADD_FIBERSTATUS", "FIBERSTATUS"])
+def test_a_bad_fibre_has_no_redshift_whatever_zwarn_says(tmp_path, column):
+    status = np.array([65536, 0, 8], np.int32)  # bad, good, restricted in its reach
+    write_coadd(tmp_path / "coadd-1.fits", arms(), fibermap(**{column: status}))
+    write_redrock(tmp_path / "redrock-1.fits", redrock(ZWARN=[0, 0, 0]))
+    d, summary, rows = run(tmp_path / "coadd-1.fits", tmp_path / "out")
+    np.testing.assert_array_equal(d.column("redshift"), [np.nan, 0.2, 0.3])
+    np.testing.assert_array_equal(d.column("redshift_err"), [np.nan, 2e-5, 3e-5])
+    np.testing.assert_array_equal(d.column("fiberstatus"), status)
+    assert [row["reason"] for row in rows] == ["bad fibre (COADD_FIBERSTATUS 65536)"]
+    assert summary.quarantined == {"bad fibre": 1}
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.integers(0, 2**31))
 def test_overlaps_are_means_weighted_by_ivar(seed):

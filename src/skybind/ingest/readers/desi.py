@@ -49,6 +49,7 @@ COLUMNS = {
     "redshift": Column("target", None, "Z of redrock, doubtful ones included"),
     "redshift_err": Column("info", None, "ZERR of redrock"),
     "zwarn": Column("info", None, "ZWARN of redrock; 0 is good"),
+    "fiberstatus": Column("info", None, "COADD_FIBERSTATUS; 0 and 8 (restricted reach) are good"),
     "redshift_doubtful": Column("info", None, "1 where ZWARN is not 0"),
     "spectype": Column("info", None, "SPECTYPE of redrock: GALAXY, QSO, STAR"),
 }
@@ -220,10 +221,35 @@ def _chunk(file: Path, start: int, stop: int) -> Chunk:
         },
     }
     found, notes = _redshifts(file, targetid[rows])
+    status = next((fibermap[key] for key in FIBERSTATUS if key in fibermap), None)
+    columns["fiberstatus"] = np.full(n, np.nan) if status is None else status[rows].astype(float)
+    if status is not None:
+        notes += _only_good_fibres(found, status[rows], targetid[rows], name)
     return Chunk({**columns, **found}, {"spectrum": name}, None, lost + notes)
 
 
-_FIBERMAP = ("TARGETID", "TARGET_RA", "TARGET_DEC", "OBJTYPE", "FLUX_G", "FLUX_R", "FLUX_Z")
+def _only_good_fibres(
+    found: dict[str, np.ndarray], status: np.ndarray, targetid: np.ndarray, name: str
+) -> list[Row]:
+    """Take away the redshifts of bad fibres, whatever ZWARN says of them; gives the reasons."""
+    bad = (status.astype(np.int64) & ~HARMLESS) != 0
+    lost = bad & np.isfinite(found["redshift"])
+    for column in ("redshift", "redshift_err", "redshift_doubtful"):
+        found[column] = np.where(bad, np.nan, found[column])
+    return [
+        quarantine_row(
+            str(targetid[i]), name, "targets", f"bad fibre (COADD_FIBERSTATUS {status[i]})"
+        )
+        for i in np.flatnonzero(lost)
+    ]
+
+
+#: The status of a fibre in coadd files, and in older ones; bit 3 says only that the positioner
+#: could not reach everywhere (desispec.maskbits.fibermask, RESTRICTED).
+FIBERSTATUS, HARMLESS = ("COADD_FIBERSTATUS", "FIBERSTATUS"), 1 << 3
+_FIBERMAP = (
+    *FIBERSTATUS, "TARGETID", "TARGET_RA", "TARGET_DEC", "OBJTYPE", "FLUX_G", "FLUX_R", "FLUX_Z"
+)  # fmt: skip
 
 
 def _arms(hdus: Any, start: int, stop: int) -> list[Arm]:

@@ -12,7 +12,7 @@ import numpy as np
 from skybind.errors import ConfigError, DataError
 from skybind.ingest.fields import typed
 from skybind.ingest.mapping import ObservationSpec
-from skybind.ingest.observed import Stored, observation_fields, settle
+from skybind.ingest.observed import Stored, columns_read, observation_fields, settle
 from skybind.ingest.readers.contents import read_bytes
 from skybind.ingest.readers.long import UNKNOWN_OBJECT, Rows
 from skybind.ingest.readers.registry import Fields
@@ -53,7 +53,6 @@ class ObjectFiles:
         assert spec.pattern is not None
         self.spec, self.modality = spec, modality
         self.path = base / spec.folder
-        self.names = list(spec.units())
         self._zip: zipfile.ZipFile | None = None
         names = self._list()
         wanted = _fill(spec.pattern, columns)
@@ -69,6 +68,7 @@ class ObjectFiles:
         if any(self.files):
             self._check_format(next(name for name in self.files if name))
         self.stored = self._settle()
+        self.names = self.stored.fields
         if any(self.files):
             self._check_files()
         if "{id}" not in spec.pattern:
@@ -154,7 +154,7 @@ class ObjectFiles:
         """Read a file that is a table."""
         band = [self.spec.fields()["band"].column] if "band" in self.spec.fields() else []
         options = self.spec.table_options()
-        columns = [column.column for column in self.spec.fields().values()]
+        columns = columns_read(self.spec)
         table = read_table(self._bytes(name), name, text=band, columns=columns, **options)
         return unfold_one(table, self.spec)
 

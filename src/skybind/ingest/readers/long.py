@@ -8,10 +8,10 @@ import pyarrow.compute as pc
 
 from skybind.ingest.mapping import ObservationSpec, SpectrumSpec
 from skybind.ingest.names import object_names, refuse_no_common_name
-from skybind.ingest.observed import Stored, observation_fields, settle
+from skybind.ingest.observed import Stored, columns_read, observation_fields, settle
 from skybind.ingest.readers.parts import read_parts
 from skybind.ingest.readers.tables import Table
-from skybind.ingest.readers.unfold import unfold
+from skybind.ingest.readers.unfold import places_of, unfold
 from skybind.ingest.readers.values import numbers, texts
 from skybind.ragged import Ragged
 
@@ -51,7 +51,7 @@ def read_long(
     assert spec.file is not None
     assert spec.id is not None
     band = [spec.fields()["band"].column] if "band" in spec.fields() else []
-    wanted = [spec.id, *(column.column for column in spec.fields().values())]
+    wanted = [spec.id, *columns_read(spec)]
     visit = spec.visit if isinstance(spec, SpectrumSpec) else None
     wanted += [] if visit is None else [visit]
     table = read_parts(spec, base, text=[spec.id, *band], columns=wanted)
@@ -86,8 +86,7 @@ def _unfolded(
     Second, the object of each of its lists (or rows), -1 for none; third, how long each is; fourth,
     what cannot be used, and why.
     """
-    places = {field: column.column for field, column in spec.fields().items()}
-    unfolded = unfold(table, places, spec.kind)
+    unfolded = unfold(table, places_of(spec, table), spec.kind)
     if unfolded is None:
         return table, place, np.ones(len(names), np.int64), []
     own = place[unfolded.rows]

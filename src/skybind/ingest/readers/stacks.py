@@ -11,9 +11,10 @@ import numpy as np
 
 from skybind.data.units import image_unit
 from skybind.errors import DataError
-from skybind.ingest.mapping import ImageSpec, ObservationSpec, stack_format
+from skybind.ingest.file_spec import stack_format
+from skybind.ingest.mapping import ImageSpec, ObservationSpec
 from skybind.ingest.names import object_names, refuse_no_common_name
-from skybind.ingest.observed import Stored, observation_fields, settle
+from skybind.ingest.observed import Stored, flag_columns, observation_fields, settle
 from skybind.ingest.readers.arrays import OPENERS
 from skybind.ingest.readers.fits_image import bands_of, pixel_scale
 from skybind.ingest.readers.long import UNKNOWN_OBJECT, Rows
@@ -96,6 +97,8 @@ class Stack:
             for field in self.spec.fields().values()
             if not field.optional or field.column in self.arrays
         }
+        more = flag_columns(self.spec, list(self.arrays))
+        columns |= {name: self._take(name, place[present]) for name in more}
         length = columns[self._main].shape[1] if columns[self._main].ndim == 2 else -1
         flat = {name: values.ravel() for name, values in columns.items()}
         for name, values in columns.items():
@@ -120,7 +123,8 @@ class Stack:
 
     def _settle(self) -> Stored:
         named = {field.column: np.zeros(0) for field in self.spec.fields().values()}
-        return settle(self.spec, Table(self.file, named, self.arrays.units))
+        known = list(self.arrays)
+        return settle(self.spec, Table(self.file, named, self.arrays.units, known=known))
 
     def _take(self, name: str, place: np.ndarray) -> np.ndarray:
         """Rows of an array; one without rows (wavelengths of all) is repeated."""

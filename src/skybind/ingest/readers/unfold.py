@@ -8,6 +8,7 @@ from skybind.errors import DataError
 from skybind.ingest.fields import NEEDED
 from skybind.ingest.lists import Lists, lists_of_text, why_unusable
 from skybind.ingest.mapping import ObservationSpec
+from skybind.ingest.observed import flag_columns
 from skybind.ingest.readers.tables import Table
 
 
@@ -79,6 +80,13 @@ def unfold(table: Table, places: dict[str, str], kind: str) -> Unfolded | None:
     return Unfolded(Table(table.name, columns, table.units, known=known), rows, lengths, reasons)
 
 
+def places_of(spec: ObservationSpec, table: Table) -> dict[str, str]:
+    """Give the columns that an observation reads, by field; those of flags by their own names."""
+    more = flag_columns(spec, [*table.columns, *table.lists])
+    places = {f"column {column}": column for column in more}
+    return places | {field: column.column for field, column in spec.fields().items()}
+
+
 def unfold_one(table: Table, spec: ObservationSpec) -> Table:
     """Unfold a table of one object; of a table with one value a row, that.
 
@@ -87,8 +95,7 @@ def unfold_one(table: Table, spec: ObservationSpec) -> Table:
     DataError
         If its lists cannot be used, or it holds several spectra.
     """
-    places = {field: column.column for field, column in spec.fields().items()}
-    unfolded = unfold(table, places, spec.kind)
+    unfolded = unfold(table, places_of(spec, table), spec.kind)
     if unfolded is None:
         return table
     if unfolded.reasons:
