@@ -136,12 +136,7 @@ def fit_fields(fields: Fields, units: Units, wanted: Wanted, where: str) -> Fitt
     else:
         _check_needed(have, wanted.kind, where)
     if wanted.kind == "spectrum":
-        _only_known_units(stated, where, notes)
-        if targets["flux"] is None and stated["flux"] is not None:
-            notes.append(
-                f"{where}: the flux is in {stated['flux']}; the model's spectra state no unit, and "
-                "its fluxes are taken as theirs."
-            )
+        _only_known_units(stated, targets, where, notes)
         _one_error(have, stated, targets, where)
     elif wanted.kind == "photometry":
         targets = _one_brightness(have, stated, targets, where, notes)
@@ -169,14 +164,21 @@ def fit_fields(fields: Fields, units: Units, wanted: Wanted, where: str) -> Fitt
     return Fitted(made, targets, notes)
 
 
-def _only_known_units(stated: dict[str, str | None], where: str, notes: list[str]) -> None:
-    """Leave out units that are none, with a note."""
+def _only_known_units(
+    stated: dict[str, str | None], targets: Units, where: str, notes: list[str]
+) -> None:
+    """Leave out units that are none, with a note; one also where the model's is not known."""
     for name, unit in stated.items():
         try:
             parse_unit(unit or "1", where)
         except ConfigError:
             stated[name] = None
             notes.append(f"{where}: the unit '{unit}' of {name} is not known.")
+    if targets["flux"] is None and stated["flux"] is not None:
+        notes.append(
+            f"{where}: the flux is in {stated['flux']}; the model's spectra state no unit, and its "
+            "fluxes are taken as theirs."
+        )
 
 
 def in_unit(values: np.ndarray, unit: str | None, target: str | None, where: str) -> np.ndarray:
