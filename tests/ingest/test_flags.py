@@ -16,6 +16,7 @@ from skybind.errors import ConfigError, DataError
 from skybind.ingest.flags import any_bit, censored, limit_flags
 from skybind.ingest.given import take_given
 from skybind.ingest.one_file import read_file
+from skybind.ingest.preview.make import preview_survey
 from skybind.ingest.survey import import_dataset
 from skybind.ingest.wanted import Wanted
 
@@ -254,6 +255,14 @@ def test_what_is_wrong_with_a_condition_is_said(tmp_path, keys, message):
     written(tmp_path, "csv")
     with pytest.raises((ConfigError, DataError), match=message):
         imported(tmp_path, {"photometry": {"file": "e.csv", "id": "id", **BASE, **keys}})
+
+
+def test_limits_are_no_column_of_the_catalogue(tmp_path):
+    written(tmp_path, "csv")
+    curve = {"file": "e.csv", "id": "id", **BASE, "upper_limit": "e > 0.36"}
+    imported(tmp_path, {"photometry": curve})
+    seen = preview_survey(tmp_path / "m.yaml")
+    assert "photometry_limits" not in {column.name for column in seen.flat}
 
 
 def test_words_and_numbers_that_are_no_flags_are_refused():

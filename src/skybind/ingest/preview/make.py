@@ -154,7 +154,7 @@ def preview_plan(plan: Plan, objects: int, source: str) -> Preview:
             known.stated.get(name),
         )
         for name, column in schema.columns.items()
-        if column.role not in ("id", "observation")
+        if column.role != "id" and not column.nested
     ]
     observed = [
         observed_column(
