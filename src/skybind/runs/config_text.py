@@ -124,8 +124,8 @@ def _split(facts: SurveyFacts) -> list[str]:
     lines = comment(
         "Train, validation and test, each class in proportion"
         + ("; with few objects, more of them test." if few else ".")
-        + " Twins, at one position or with the same data, stay on one side. 'kind: sky' parts whole "
-        "regions of the sky."
+        + " Twins, at one position or with the same data, stay on one side. 'kind: sky' parts "
+        "whole regions of the sky."
     )
     return [*lines, f"split: {flow({'kind': 'random', 'fractions': parts, 'subsets': []})}"]
 
