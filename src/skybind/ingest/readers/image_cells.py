@@ -14,10 +14,11 @@ import pyarrow.parquet as pq
 
 from skybind.errors import DataError
 from skybind.ingest.mapping import ImageSpec
+from skybind.ingest.names import object_names
 from skybind.ingest.readers.long import UNKNOWN_OBJECT
 from skybind.ingest.readers.pictures import ImageFiles
 from skybind.ingest.readers.registry import ImageFunction, ImageRequest, image_reader
-from skybind.ingest.readers.values import flat_values, texts
+from skybind.ingest.readers.values import flat_values
 from skybind.words import nearest
 
 #: How files of images begin.
@@ -111,7 +112,8 @@ class ImageCells(ImageFiles):
         """Return 'row N' (from 1) for each object, "" where it has no image."""
         column = self._parquet.read([str(self.spec.id)])[str(self.spec.id)]
         place: dict[str, str] = {}
-        for number, name in enumerate(texts(flat_values(column)).tolist(), start=1):
+        names = object_names(flat_values(column), f"{self.file}, column '{self.spec.id}'")
+        for number, name in enumerate(names.tolist(), start=1):
             if not name:
                 self.quarantine.append(self._row("", f"row {number}", "no name"))
             elif name in place:
