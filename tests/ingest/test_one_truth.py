@@ -315,9 +315,7 @@ def check(way: Way, data: Dataset) -> None:
         assert np.allclose(getattr(found, "value", found), SPECTRUM[star], rtol=1e-5)
 
 
-@settings(
-    max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
-)
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(way=ways)
 def test_one_survey_written_in_many_ways_is_the_same_or_refused(way):
     with tempfile.TemporaryDirectory() as name:

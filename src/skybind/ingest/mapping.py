@@ -113,6 +113,11 @@ class ObservationSpec(FileSpec):
         description="Column of a long table that names the object; of arrays the one with the "
         "names, without which their rows are those of the table of objects.",
     )
+    index: str | None = Field(
+        None,
+        description="Table with one row for each row of the arrays, where it is that table that "
+        "holds the column `id`.",
+    )
     match: str | None = Field(
         None,
         description="Column of the table of objects with the names in `id`, where another survey "
@@ -125,6 +130,8 @@ class ObservationSpec(FileSpec):
             raise ValueError("give either a file (long table) or a folder (one file an object)")
         if self.file is not None and self.id is None and not self.stacked:
             raise ValueError("a long table needs its column 'id', which names the object")
+        if self.index is not None and (self.id is None or not self.stacked):
+            raise ValueError("'index' holds the column 'id' of a file of arrays: give both")
         if self.match is not None and self.id is None:
             raise ValueError("'match' is the objects' side of 'id': give both")
         if self.folder is not None and self.pattern is None:

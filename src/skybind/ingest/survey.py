@@ -158,6 +158,7 @@ class _Import:
         paths = [path for table in tables for path in part_files(table, self.base)]
         for spec in specs:
             paths += part_files(spec, self.base) if spec.file is not None else [spec.folder or ""]
+            paths += [spec.index] if spec.index is not None else []
         return Plan(
             self.schema,
             ((len(part), partial(self._chunk, part)) for part in _chunks(rows, size)),

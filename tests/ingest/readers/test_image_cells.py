@@ -64,7 +64,10 @@ def test_what_cannot_be_used_is_set_aside_with_its_row(tmp_path):
     assert data.present("image").tolist() == [True, False, True, False]
     rows = {(row["object_id"], row["source"]): row["reason"] for row in read_quarantine(data.path)}
     assert rows.pop(("b", "cells.parquet, row 2")).startswith("row 2 of cells.parquet is no JPEG")
-    assert rows.pop(("a", "cells.parquet, row 5")) == "the name occurs twice: row 1 counts"
+    assert (
+        rows.pop(("a", "cells.parquet, row 5"))
+        == "the name occurs twice: its first row counts (row 1)"
+    )
     assert "x" in rows.popitem()[0]
     assert not rows  # an empty cell is an object that was not observed
 

@@ -347,7 +347,7 @@ def test_rows_without_an_object_and_objects_without_a_row(tmp_path):
     rows = {row["object_id"]: row["reason"] for row in read_quarantine(d.path)}
     assert rows == {
         "x": "no such object in the table of objects",
-        "c": "the name occurs twice: row 3 counts",
+        "c": "the name occurs twice: its first row counts (row 3)",
     }
 
 

@@ -13,7 +13,7 @@ from astropy.io import fits
 from skybind.data.check import check_dataset
 from skybind.data.dataset import Dataset
 from skybind.data.quarantine import read_quarantine
-from skybind.errors import ConfigError, DataError
+from skybind.errors import ConfigError, DataError, SkybindError
 from skybind.ingest.readers.arrays import OPENERS
 from skybind.ingest.survey import import_dataset
 
@@ -80,6 +80,31 @@ def test_rows_are_joined_by_name_and_read_in_any_order(tmp_path):
     np.testing.assert_array_equal(r.fields["flux"].reshape(3, -1), FLUX[[2, 3, 0]])
     (row,) = read_quarantine(d.path)
     assert (row["object_id"], row["modality"]) == ("x", "spectrum")
+
+
+@pytest.mark.parametrize("makes", [npz, hdf5, fits_images])
+def test_the_names_of_the_rows_may_stand_in_a_table_beside_the_arrays(tmp_path, makes):
+    (tmp_path / "index.csv").write_text("exposure,star\n1,d\n2,x\n3,a\n4,d\n")
+    d = run(tmp_path, makes(tmp_path, **ARRAYS), {**SPEC, "index": "index.csv", "id": "star"})
+    assert d.present("spectrum").tolist() == [True, False, False, True]
+    np.testing.assert_array_equal(d.ragged("spectrum").fields["flux"].reshape(2, -1), FLUX[[2, 0]])
+    rows = {row["object_id"]: row["reason"] for row in read_quarantine(d.path)}
+    assert rows["d"] == "the name occurs twice: its first row counts (row 1)"
+    assert "x" in rows
+
+
+@pytest.mark.parametrize(
+    ("keys", "index", "said"),
+    [
+        ({"id": "star"}, "star\na\nb\n", "does not hold one name for each of the 4 rows of 'flux'"),
+        ({"id": "sta"}, "star\na\nb\nc\nd\n", "did you mean 'star'"),
+        ({}, "star\na\n", "give both"),
+    ],
+)
+def test_an_index_that_does_not_fit_is_refused(tmp_path, keys, index, said):
+    (tmp_path / "index.csv").write_text(index)
+    with pytest.raises(SkybindError, match=said):
+        run(tmp_path, npz(tmp_path, **ARRAYS), {**SPEC, "index": "index.csv", **keys})
 
 
 def test_long_integers_join_without_losing_digits(tmp_path):

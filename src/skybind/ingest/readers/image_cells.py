@@ -117,7 +117,7 @@ class ImageCells(ImageFiles):
             if not name:
                 self.quarantine.append(self._row("", f"row {number}", "no name"))
             elif name in place:
-                reason = f"the name occurs twice: {place[name]} counts"
+                reason = f"the name occurs twice: its first row counts ({place[name]})"
                 self.quarantine.append(self._row(name, f"row {number}", reason))
             else:
                 place[name] = f"row {number}"

@@ -16,11 +16,12 @@ from skybind.ingest.mapping import ImageSpec, ObservationSpec
 from skybind.ingest.names import object_names, refuse_no_common_name
 from skybind.ingest.observed import Stored, flag_columns, observation_fields, settle
 from skybind.ingest.readers.arrays import OPENERS
+from skybind.ingest.readers.contents import read_bytes
 from skybind.ingest.readers.fits_image import bands_of, pixel_scale
 from skybind.ingest.readers.long import UNKNOWN_OBJECT, Rows
 from skybind.ingest.readers.pictures import ImageLayout, layout_of
 from skybind.ingest.readers.sentinels import stands_for_missing
-from skybind.ingest.readers.tables import Table
+from skybind.ingest.readers.tables import Table, read_table
 from skybind.ragged import Ragged
 
 
@@ -74,7 +75,7 @@ class Stack:
         self.stored: Stored = self._settle()
         self.quarantine: Rows = []
         if spec.id is not None:
-            self.place = self._by_name(np.asarray(self.arrays[spec.id][()]), object_id)
+            self.place = self._by_name(self._names(base), object_id)
         elif self.n == n_table:
             self.place = rows
         else:
@@ -137,11 +138,20 @@ class Stack:
         back[order] = np.arange(len(order))
         return taken[back]
 
+    def _names(self, base: Path) -> np.ndarray:
+        """Read the name of each row: an array of the file, or a column of its index."""
+        name = str(self.spec.id)
+        if self.spec.index is None:
+            return np.asarray(self.arrays[name][()])
+        table = read_table(read_bytes(base / self.spec.index), self.spec.index, text=[name])
+        return table[name]
+
     def _by_name(self, names: np.ndarray, object_id: np.ndarray) -> np.ndarray:
         """Row of each object, -1 where it has none."""
         if names.ndim != 1 or len(names) != self.n:
             raise DataError(
-                f"{self.file}: '{self.spec.id}' does not hold one name for each of {self.n} rows."
+                f"{self.spec.index or self.file}: '{self.spec.id}' does not hold one name for each "
+                f"of the {self.n} rows of '{self._main}'."
             )
         if names.dtype.kind == "S":
             names = np.char.decode(names, "utf-8")
@@ -151,7 +161,8 @@ class Stack:
             if not name:
                 self._aside("", f"no name (row {row + 1})")
             elif name in found:
-                self._aside(name, f"the name occurs twice: row {found[name] + 1} counts")
+                counts = f"its first row counts (row {found[name] + 1})"
+                self._aside(name, f"the name occurs twice: {counts}")
             else:
                 found[name] = row
         wanted = object_id.tolist()
