@@ -76,6 +76,51 @@ def test_files_of_one_name_are_called_by_their_paths(tmp_path):
     assert take(str(paths[0])).dataset.object_ids.tolist() == ["curve.csv"]
 
 
+def test_files_of_several_modalities_of_the_same_objects(tmp_path):
+    CURVE.write(tmp_path / "a.ecsv", format="ascii.ecsv")
+    MAGNITUDES.write(tmp_path / "c.csv", format="ascii.csv")
+    SPECTRUM.write(tmp_path / "a.fits", format="fits")
+    SPECTRUM.write(tmp_path / "b.fits", format="fits")
+    found = take_given(
+        wanted=WANTED,
+        photometry=[tmp_path / "a.ecsv", None, str(tmp_path / "c.csv")],
+        spectrum=[tmp_path / "a.fits", tmp_path / "b.fits", tmp_path / "gone.fits"],
+    )
+    assert found.dataset.object_ids.tolist() == ["a.ecsv", "b.fits", "c.csv"]
+    assert found.dataset.present("photometry").tolist() == [True, False, True]
+    assert found.dataset.present("spectrum").tolist() == [True, True, False]
+    flux = found.dataset.ragged("photometry").fields["flux"]
+    np.testing.assert_allclose(flux, [*FLUX, *FLUX], rtol=1e-6)
+    assert found.reasons["spectrum"][2].startswith("There is no file")
+    assert found.reasons["photometry"].tolist() == ["", "", ""]
+
+
+def test_one_file_by_name_with_what_stands_beside_it(tmp_path):
+    CURVE.write(tmp_path / "a.ecsv", format="ascii.ecsv")
+    found = take_given(
+        wanted=WANTED, photometry=tmp_path / "a.ecsv", object_id="V1", ra=10.5, dec=-3.0
+    )
+    assert found.dataset.object_ids.tolist() == ["V1"]
+    assert found.dataset.numbers("ra").tolist() == [10.5]
+    by_path = take_given(tmp_path / "a.ecsv", wanted=WANTED)
+    for field, values in by_path.dataset.ragged("photometry").fields.items():
+        np.testing.assert_array_equal(found.dataset.ragged("photometry").fields[field], values)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"photometry": ["a.csv", "b.csv"], "spectrum": ["a.fits"]}, "spectrum has 1 objects"),
+        ({"photometry": ["a.csv", {"time": TIME}]}, "either files or arrays"),
+        ({"photometri": ["a.csv"]}, "did you mean 'photometry'"),
+        ({"photometry": ["a.csv"], "units": {"flux": "Jy"}}, "files state their own"),
+    ],
+)
+def test_files_by_name_that_do_not_fit_are_refused(given, said):
+    with pytest.raises(DataError, match=said):
+        take_given(wanted=WANTED, **given)
+
+
 OBJECTS = {"object_id": ["007", "b"], "parallax": [1.0, 2.0]}
 LISTS = {**OBJECTS, "time": [TIME, TIME[:3]], "flux": [FLUX, FLUX[:3]]}
 

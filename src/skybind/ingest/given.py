@@ -23,7 +23,7 @@ from skybind.data.dataset import Dataset
 from skybind.errors import DataError
 from skybind.ingest.frames import frame_of, frame_of_observations
 from skybind.ingest.given_dataset import take_dataset
-from skybind.ingest.given_files import take_file, take_files
+from skybind.ingest.given_files import are_files, take_file, take_files, take_named_files
 from skybind.ingest.given_rows import Given
 from skybind.ingest.given_table import take_frame
 from skybind.ingest.wanted import Wanted
@@ -56,7 +56,8 @@ def take_given(
         One observation a modality as named arrays, in place of `data`:
         `photometry={"time": t, "magnitude": m, "magnitude_err": e}`, `metadata={"parallax": 1.2}`,
         `image={"g": plane, "r": plane}` or an array (bands, y, x); or a list of such, None where
-        an object has none. `object_id`, `ra` and `dec` may be given too.
+        an object has none; or files, `photometry=["a.csv", "b.csv"], spectrum=["a.fits", None]`.
+        `object_id`, `ra` and `dec` may be given too.
 
     Returns
     -------
@@ -75,6 +76,10 @@ def take_given(
             "Give either data (a dataset, a table, files) or observations by name "
             "(photometry={...}), not both and not neither."
         )
+    if observations and are_files(observations):
+        if units:
+            raise DataError("Units are given of tables and arrays: files state their own.")
+        return take_named_files(observations, wanted)
     if observations:
         return take_frame(frame_of_observations(observations, wanted), wanted, units)
     return _take_data(data, wanted, units)

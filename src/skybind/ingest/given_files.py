@@ -17,6 +17,10 @@ from skybind.ingest.readers.contents import read_bytes
 from skybind.ingest.readers.tables import open_table
 from skybind.ingest.wanted import Wanted, fit_fields
 from skybind.ragged import Ragged
+from skybind.words import join, nearest
+
+#: What may be given of objects beside their observations.
+BESIDE = ("object_id", "ra", "dec")
 
 
 def take_files(paths: Sequence[Path], wanted: Mapping[str, Wanted]) -> Given:
@@ -37,6 +41,78 @@ def take_files(paths: Sequence[Path], wanted: Mapping[str, Wanted]) -> Given:
         except FileError as error:
             errors[i] = error
     return _given(paths, found, errors, wanted)
+
+
+def are_files(observations: Mapping[str, Any]) -> bool:
+    """Whether observations that were given by name are files: a path each, or lists of paths."""
+    cells = [c for name, v in observations.items() if name not in BESIDE for c in _listed(v)]
+    return any(isinstance(cell, str | Path) for cell in cells)
+
+
+def take_named_files(observations: Mapping[str, Any], wanted: Mapping[str, Wanted]) -> Given:
+    """Make files that were given by modality fit a model: `photometry=[paths], spectrum=[paths]`.
+
+    Parameters
+    ----------
+    observations : mapping of str to path or sequence of (path or None)
+        By modality, one file an object, None where an object has none; `object_id`, `ra` and
+        `dec` [deg] beside them.
+    wanted : mapping of str to Wanted
+
+    Raises
+    ------
+    DataError
+        If lists differ in length, a modality is none of the model's, or files and arrays are
+        mixed.
+    """
+    beside = {name: _listed(v) for name, v in observations.items() if name in BESIDE}
+    files: dict[str, list[Any]] = {}
+    for name, value in observations.items():
+        if name in BESIDE:
+            continue
+        files[_modality(name, wanted)] = cells = _listed(value)
+        if not all(cell is None or isinstance(cell, str | Path) for cell in cells):
+            raise DataError(f"{name} holds files and others: give either files or arrays.")
+    lengths = {name: len(cells) for name, cells in {**files, **beside}.items()}
+    n = max(lengths.values())
+    for name, length in lengths.items():
+        if length != n:
+            raise DataError(f"{name} has {length} objects where others have {n}.")
+    rows = Rows("given files", _names_of(files, beside.get("object_id"), n), wanted)
+    for name, cells in files.items():
+        found: dict[int, Content] = {}
+        for i, path in enumerate(cells):
+            if path is not None:
+                try:
+                    found[i] = read_file(path, {name: wanted[name]})
+                except FileError as error:
+                    rows.reasons[name][i] = str(error).rstrip(".")
+        _fill(rows, wanted[name], found, n)
+    for axis in set(beside) - {"object_id"}:
+        rows.numbers(axis, np.asarray(beside[axis], float))
+    return rows.given()
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value]
+
+
+def _modality(name: str, wanted: Mapping[str, Wanted]) -> str:
+    """Find the modality of a name, which may be that of its column or kind."""
+    own = [w.name for w in wanted.values() if name in (w.name, w.column, w.kind)]
+    if len(own) != 1:
+        which = nearest(name, list(wanted)) if not own else f"say which: {join(own)}."
+        raise DataError(f"There is no one modality '{name}': {which}")
+    return own[0]
+
+
+def _names_of(files: Mapping[str, list[Any]], given: list[Any] | None, n: int) -> list[str]:
+    """Name the objects: as they are given, or by their first file."""
+    if given is not None:
+        return [str(name) for name in given]
+    paths = [next((c[i] for c in files.values() if c[i] is not None), f"row {i}") for i in range(n)]
+    names = [Path(path).name for path in paths]
+    return names if len(set(names)) == n else [str(path) for path in paths]
 
 
 def take_file(
@@ -73,17 +149,26 @@ def _given(
     rows = Rows("given files" if len(paths) > 1 else paths[0].name, names, wanted)
     for i, error in errors.items():
         rows.reasons[error.modality][i] = str(error).rstrip(".")
-    rows.notes += dict.fromkeys(note for content in found.values() for note in content.notes)
     for name, modality in wanted.items():
         own = {i: content for i, content in found.items() if content.modality == name}
-        if own and modality.fields:
-            _observations(rows, modality, own, len(paths))
-        for feature in modality.features if own and not modality.fields else ():
-            values = np.full(len(paths), np.nan)
-            for i, content in own.items():
-                values[i] = content.features.get(feature, np.nan)
-            rows.numbers(feature, values)
+        _fill(rows, modality, own, len(paths))
     return rows.given()
+
+
+def _fill(rows: Rows, wanted: Wanted, contents: Mapping[int, Content], n: int) -> None:
+    """Fill what one modality reads with the contents of files."""
+    rows.notes += [
+        note
+        for note in dict.fromkeys(note for content in contents.values() for note in content.notes)
+        if note not in rows.notes
+    ]
+    if contents and wanted.fields:
+        _observations(rows, wanted, contents, n)
+    for feature in wanted.features if contents and not wanted.fields else ():
+        values = np.full(n, np.nan)
+        for i, content in contents.items():
+            values[i] = content.features.get(feature, np.nan)
+        rows.numbers(feature, values)
 
 
 def _observations(rows: Rows, wanted: Wanted, contents: Mapping[int, Content], n: int) -> None:
