@@ -14,7 +14,9 @@ from skybind.ingest.given_rows import Given, Rows
 from skybind.ingest.given_table import take_frame
 from skybind.ingest.one_file import Content, FileError, read_file
 from skybind.ingest.readers.contents import read_bytes
+from skybind.ingest.readers.curves import known_curves
 from skybind.ingest.readers.tables import open_table
+from skybind.ingest.survey_curves import read_survey_curves
 from skybind.ingest.wanted import Wanted, fit_fields
 from skybind.ragged import Ragged
 from skybind.words import join, nearest
@@ -204,8 +206,12 @@ def frame_of_file(path: Path, text: Sequence[str] = ()) -> Frame:
     DataError
         If it cannot be read.
     """
+    data = read_bytes(path)
+    survey = known_curves(data, path.name)
+    if survey is not None:
+        return read_survey_curves(path, data, survey).frame(path.name)
     usual = [form(name) for name in OBJECTS for form in (str.lower, str.upper, str.capitalize)]
-    table = open_table(read_bytes(path), path.name, [*usual, *text])
+    table = open_table(data, path.name, [*usual, *text])
     frame = frame_of(table)
     if frame is None:  # a text file
         frame = Frame(path.name, len(table), units=dict(table.units))

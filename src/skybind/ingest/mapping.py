@@ -17,7 +17,8 @@ from skybind.ingest.column_checks import check_columns
 from skybind.ingest.file_spec import STACKS, FileSpec, stack_format
 from skybind.ingest.limits import limits_of
 from skybind.ingest.readers.contents import read_bytes
-from skybind.ingest.readers.registry import catalogue, file_formats, file_reader
+from skybind.ingest.readers.curves import with_keys
+from skybind.ingest.readers.registry import catalogue, curve_format, file_formats, file_reader
 from skybind.ingest.readers.tables import FORMATS
 from skybind.plugins import place_of, use_plugins
 from skybind.words import nearest
@@ -222,6 +223,16 @@ class PhotometrySpec(ObservationSpec):
         description="computed: find periods and compute features of the light curves, as "
         "'skybind data features' does.",
     )
+
+    def table_options(self) -> dict[str, Any]:
+        """Give what `read_table` has to know of the file; a survey's format is none of a table."""
+        known = curve_format(self.format) is not None
+        return super().table_options() | ({"format": None} if known else {})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_format(cls, raw: Any) -> Any:
+        return with_keys(raw) if isinstance(raw, AbstractMapping) else raw
 
     @model_validator(mode="after")
     def _flux_or_magnitude(self) -> "PhotometrySpec":

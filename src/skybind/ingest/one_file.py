@@ -21,10 +21,12 @@ from skybind.ingest.fields import (
 from skybind.ingest.flags import any_bit, no_measurements, usual_flags
 from skybind.ingest.flat import catalogue_numbers
 from skybind.ingest.readers.contents import read_bytes
+from skybind.ingest.readers.curves import known_curves
 from skybind.ingest.readers.registry import (
     Fields,
     ImageRequest,
     Picture,
+    curve_format,
     file_formats,
     file_reader,
     image_reader,
@@ -34,6 +36,7 @@ from skybind.ingest.readers.tables import FORMATS, Table, read_table
 from skybind.ingest.readers.text_layout import is_number
 from skybind.ingest.readers.unfold import unfold
 from skybind.ingest.readers.values import texts
+from skybind.ingest.survey_curves import SurveyCurves, read_survey_curves
 from skybind.ingest.wanted import Fitted, Wanted, feature_in_unit, fit_fields
 from skybind.words import nearest
 
@@ -79,7 +82,7 @@ class FileError(DataError):
 def read_file(path: str | Path, wanted: Mapping[str, Wanted], format: str | None = None) -> Content:
     """Read a light curve, a spectrum, an image or a row of a catalogue.
 
-    A file of a survey that skybind knows (LAMOST, SDSS, ASAS-SN) is known by its content, and said
+    A file of a survey that skybind knows (LAMOST, TESS, ZTF ...) is known by its content, and said
     to be one; everything else is a table whose columns are found by their names (see
     `skybind.ingest.fields`), or for an image a FITS cutout with its bands (see
     `skybind.ingest.readers.fits_image`) or a picture.
@@ -104,9 +107,9 @@ def read_file(path: str | Path, wanted: Mapping[str, Wanted], format: str | None
         raise ConfigError(f"The format '{format}' is not known: {nearest(format, formats)}")
     try:
         file = _File(Path(path), format)
+        known = file.survey_kinds(kinds)
     except DataError as error:
         raise FileError(str(error), next(iter(wanted))) from error
-    known = file.survey_kinds(kinds)
     if len(known) == 1:
         wanted = {name: w for name, w in wanted.items() if w.kind == known[0]}
     found: list[Content] = []
@@ -137,9 +140,10 @@ class _File:
     """A file that is read once, and looked at as each kind of observation that it may be."""
 
     def __init__(self, path: Path, format: str | None = None) -> None:
-        self.name, self.asked = path.name, format
+        self.path, self.name, self.asked = path, path.name, format
         self.read_by: dict[str, str] = {}
         self._told: list[str] = []
+        self._survey_notes: list[str] = []
         self._data = read_bytes(path)
         self._surveys: dict[str, tuple[Fields, Mapping[str, str | None]] | None] = {}
 
@@ -196,12 +200,32 @@ class _File:
         return self._surveys[kind]
 
     def _try_surveys(self, kind: str) -> tuple[Fields, Mapping[str, str | None]] | None:
+        if kind == "photometry":
+            curve = self._survey_curve()
+            if curve is not None:
+                return curve.fields, curve.units
         survey = self.asked or known_format(kind, self._data, self.name)
         reader = None if survey is None else file_reader(kind, survey)
         if reader is None:
             return None
         self.read_by[kind] = f"{self.name}: read as {reader.title} {WORDS[kind]}."
         return reader.read(self._data, self.name), reader.units
+
+    def _survey_curve(self) -> SurveyCurves | None:
+        """Read the light curve of a survey whose columns are known; None if it is none."""
+        name = self.asked or known_curves(self._data, self.name)
+        format = curve_format(name)
+        if name is None or format is None:
+            return None
+        curve = read_survey_curves(self.path, self._data, name)
+        if curve.objects > 1:
+            raise DataError(
+                f"{self.name} ({format.title}) holds {curve.objects} objects: give each as a file "
+                "of its own."
+            )
+        self.read_by["photometry"] = f"{self.name}: read as {format.title} light curve."
+        self._survey_notes = curve.notes
+        return curve
 
     def _observation(self, wanted: Wanted) -> Fitted:
         known = self._by_survey(wanted.kind)
@@ -212,6 +236,7 @@ class _File:
             raise DataError(f"{self.name} has no rows: there is no {wanted.kind} in it.")
         fitted = fit_fields(fields, units, wanted, self.name)
         said = [self.read_by[wanted.kind]] if wanted.kind in self.read_by else []
+        said += self._survey_notes if wanted.kind == "photometry" else []
         return Fitted(fitted.fields, fitted.units, said + self._notes() + fitted.notes)
 
     def _notes(self) -> list[str]:

@@ -14,9 +14,10 @@ from skybind.ingest.fields import typed
 from skybind.ingest.mapping import ObservationSpec
 from skybind.ingest.observed import Stored, columns_read, observation_fields, settle
 from skybind.ingest.readers.contents import read_bytes
+from skybind.ingest.readers.curves import read_curves
 from skybind.ingest.readers.long import UNKNOWN_OBJECT, Rows
 from skybind.ingest.readers.registry import Fields
-from skybind.ingest.readers.tables import NoColumnError, Table, format_of, read_table
+from skybind.ingest.readers.tables import NoColumnError, Table, format_of
 from skybind.ingest.readers.unfold import unfold_one
 from skybind.ragged import Ragged
 
@@ -153,9 +154,16 @@ class ObjectFiles:
     def _table(self, name: str) -> Table:
         """Read a file that is a table."""
         band = [self.spec.fields()["band"].column] if "band" in self.spec.fields() else []
-        options = self.spec.table_options()
         columns = columns_read(self.spec)
-        table = read_table(self._bytes(name), name, text=band, columns=columns, **options)
+        folder = name[: name.rfind("/") + 1]
+        table = read_curves(
+            self._bytes(name),
+            name,
+            self.spec,
+            lambda other: self._bytes(folder + other.rpartition("/")[2]),
+            text=band,
+            columns=columns,
+        )
         return unfold_one(table, self.spec)
 
     def _settle(self) -> Stored:

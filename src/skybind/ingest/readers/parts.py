@@ -1,6 +1,7 @@
 """Tables in parts: a list of files, a glob, or a folder, read as one table."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ from skybind.errors import DataError
 from skybind.ingest.lists import Lists
 from skybind.ingest.mapping import FileSpec
 from skybind.ingest.readers.contents import read_bytes
-from skybind.ingest.readers.tables import SUFFIXES, Table, read_table
+from skybind.ingest.readers.curves import read_curves
+from skybind.ingest.readers.tables import SUFFIXES, Table
 from skybind.words import nearest
 
 
@@ -62,7 +64,7 @@ def read_parts(spec: FileSpec, base: Path, **options: Any) -> Table:
     """
     names = part_files(spec, base)
     tables = [
-        read_table(read_bytes(base / name), name, **spec.table_options(), **options)
+        read_curves(read_bytes(base / name), name, spec, partial(_beside, base / name), **options)
         for name in names
     ]
     if len(tables) == 1:
@@ -81,6 +83,10 @@ def read_parts(spec: FileSpec, base: Path, **options: Any) -> Table:
     joined.bad_rows = [f"{table.name}: {bad}" for table in tables for bad in table.bad_rows]
     joined.notes = [f"{table.name}: {note}" for table in tables for note in table.notes]
     return joined
+
+
+def _beside(path: Path, name: str) -> bytes:
+    return read_bytes(path.parent / Path(name).name)
 
 
 def _is_table(path: Path) -> bool:

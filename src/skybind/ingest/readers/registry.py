@@ -3,15 +3,19 @@
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from skybind.errors import ConfigError
 from skybind.plugins import find_more
 from skybind.words import nearest
+
+if TYPE_CHECKING:
+    from skybind.ingest.readers.curves import Look
+    from skybind.ingest.readers.tables import Table
 
 Fields = dict[str, np.ndarray]
 
@@ -47,6 +51,42 @@ class FileReader:
     units: Mapping[str, str | None]
     title: str = ""
     known_by: Known | None = None
+
+
+@dataclass(frozen=True)
+class CurveFormat:
+    """Light curves of a survey: tables whose columns are known.
+
+    Attributes
+    ----------
+    title : str
+        What people call the survey.
+    keys : dict
+        The `photometry` section of a mapping that says what its columns are; `id` counts for
+        tables of many objects.
+    known_by : callable
+        Says of a `Look` at a file whether it is of the format.
+    tidy : callable, optional
+        Makes of the table as it is written one that `keys` fit, and adds no epoch of its own.
+    read : callable, optional
+        Takes the bytes and the name of a file and gives its table, where it is no plain one.
+    options : callable, optional
+        Takes the bytes and the name, and gives further options of `read_table`.
+    beside : callable, optional
+        Takes the name of a file and gives that of another which is needed to read it; `tidy` gets
+        its bytes too, None where it is not there.
+    text : tuple of str
+        Columns to read as text whatever they look like.
+    """
+
+    title: str
+    keys: Mapping[str, Any]
+    known_by: "Callable[[Look], bool]"
+    tidy: "Callable[..., Table] | None" = None
+    read: "Callable[[bytes, str], Table] | None" = None
+    options: Callable[[bytes, str], dict[str, Any]] | None = None
+    beside: Callable[[str], str] | None = None
+    text: tuple[str, ...] = field(default=())
 
 
 @dataclass(frozen=True)
@@ -92,6 +132,9 @@ ImageFunction = Callable[[bytes, str, ImageRequest], Picture]
 
 
 _FILES: dict[str, dict[str, FileReader]] = {"photometry": {}, "spectrum": {}}
+
+
+_CURVES: dict[str, CurveFormat] = {}
 
 
 _IMAGES: dict[str, tuple[ImageFunction, tuple[str, ...]]] = {}
@@ -164,6 +207,23 @@ def register_catalogue(name: str, objects: dict[str, Any]) -> None:
     _CATALOGUES[name] = objects
 
 
+def register_curves(name: str, format: CurveFormat) -> None:
+    """Register the light curves of a survey under `name`."""
+    _CURVES[name] = format
+
+
+def curve_format(name: str | None) -> CurveFormat | None:
+    """Light curves of a survey by the name of their format; None if it is no such format."""
+    _load_all()
+    return None if name is None else _CURVES.get(name)
+
+
+def curve_formats() -> dict[str, CurveFormat]:
+    """All surveys whose light curves are known, by the name of the format."""
+    _load_all()
+    return _CURVES
+
+
 def file_reader(kind: str, name: str) -> FileReader | None:
     """Reader of files of a kind and format; None where the format is a plain table."""
     _load_all()
@@ -187,7 +247,9 @@ def known_format(kind: str, data: bytes, name: str) -> str | None:
 def file_formats(kind: str) -> list[str]:
     """Names of the file formats of a kind that are not plain tables."""
     _load_all()
-    return sorted(_IMAGES) if kind == "image" else sorted(_FILES[kind])
+    if kind == "image":
+        return sorted(_IMAGES)
+    return sorted([*_FILES[kind], *(_CURVES if kind == "photometry" else ())])
 
 
 def dataset_reader(name: str) -> DatasetFunction:

@@ -1,0 +1,123 @@
+"""Open Supernova Catalog: photometry of one object a JSON file.
+
+`{"SN2011fe": {"photometry": [{"time", "u_time", "magnitude", "e_magnitude", "band", "upperlimit",
+"system", ...}, ...]}}`, numbers as text (Guillochon et al. 2017, ApJ 835, 64; Open Astronomy
+Catalog Schema 1.0, "photometry"). Times are MJD unless u_time says JD; of an interval, its
+middle. Entries with `upperlimit` are limits; those of fluxes and counts in the radio and X-rays,
+and of models (`model`, `realization`), are passed over and counted.
+"""
+
+import json
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from skybind.data.times import time_system
+from skybind.errors import DataError
+from skybind.ingest.readers.curves import Look, truths
+from skybind.ingest.readers.registry import CurveFormat, register_curves
+from skybind.ingest.readers.tables import Table
+from skybind.words import join
+
+_SIMULATED = ("model", "realization")
+
+
+def is_supernova(look: Look) -> bool:
+    """Whether a file is of the Open Supernova Catalog."""
+    return look.text.lstrip().startswith("{") and all(
+        f'"{key}"' in look.text for key in ("photometry", "sources")
+    )
+
+
+def read(data: bytes, name: str) -> Table:
+    """Read the photometry of all objects of a file.
+
+    Raises
+    ------
+    DataError
+        If it is no JSON of the catalogue's form.
+    """
+    try:
+        found = json.loads(data)
+    except ValueError as error:
+        raise DataError(f"{name} cannot be read as JSON: {error}.") from error
+    if not isinstance(found, dict) or not all(isinstance(v, dict) for v in found.values()):
+        raise DataError(f"{name} is no file of the Open Supernova Catalog: it names no object.")
+    rows: list[tuple[Any, ...]] = []
+    passed: Counter[str] = Counter()
+    systems: set[str] = set()
+    for event, entry in found.items():
+        for point in entry.get("photometry") or []:
+            reason = _passed_over(point)
+            if reason:
+                passed[reason] += 1
+                continue
+            systems.add(str(point.get("system", "")))
+            rows.append((event, _time(point, name), *_values(point)))
+    cells = list(zip(*rows, strict=True)) or [()] * 6
+    event, time, magnitude, magnitude_err, band, limit = (np.asarray(own, object) for own in cells)
+    table = Table(
+        name,
+        {
+            "name": event,
+            "mjd": time.astype(float),
+            "magnitude": magnitude,
+            "e_magnitude": magnitude_err,
+            "band": band,
+            "upperlimit": truths(limit),
+        },
+    )
+    if passed:
+        reasons = join([f"{n} {reason}" for reason, n in passed.items()])
+        table.bad_rows.append(f"entries of photometry are left out: {reasons}")
+    if len(systems) > 1:
+        said = join([system or "no system" for system in sorted(systems)])
+        table.notes.append(f"magnitudes of {said} stand side by side")
+    return table
+
+
+def _passed_over(point: dict[str, Any]) -> str:
+    """Why an entry is no magnitude; "" if it is one."""
+    if any(key in point for key in _SIMULATED):
+        return "of a model"
+    if point.get("magnitude") in (None, ""):
+        return "without a magnitude"
+    return "" if point.get("time") not in (None, "", []) else "without a time"
+
+
+def _time(point: dict[str, Any], name: str) -> float:
+    """Modified Julian date of an entry."""
+    unit = str(point.get("u_time", "MJD"))
+    system = time_system(unit)
+    if system is None:
+        raise DataError(f"{name}: the unit of time '{unit}' is not known (MJD, JD).")
+    times = point["time"] if isinstance(point["time"], list) else [point["time"]]
+    try:
+        middle = float(np.mean([float(time) for time in times]))
+    except (TypeError, ValueError):
+        return float("nan")
+    return middle + system.zero - 2400000.5
+
+
+def _values(point: dict[str, Any]) -> tuple[Any, ...]:
+    error = point.get("e_magnitude")
+    return point["magnitude"], error, str(point.get("band", "")), point.get("upperlimit", False)
+
+
+register_curves(
+    "osc",
+    CurveFormat(
+        "Open Supernova Catalog",
+        {
+            "id": "name",
+            "time": {"column": "mjd", "unit": "MJD"},
+            "magnitude": {"column": "magnitude", "unit": "mag"},
+            "magnitude_err": {"column": "e_magnitude", "unit": "mag"},
+            "band": "band",
+            "upper_limit": "upperlimit",
+        },
+        known_by=is_supernova,
+        read=read,
+    ),
+)

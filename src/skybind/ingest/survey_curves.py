@@ -1,0 +1,98 @@
+"""Light curves of one file in the format of a survey, which no mapping describes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from skybind.errors import DataError
+from skybind.ingest.flags import no_measurements
+from skybind.ingest.frames import Frame
+from skybind.ingest.mapping import PhotometrySpec
+from skybind.ingest.observed import observation_fields, settle
+from skybind.ingest.readers.contents import read_bytes
+from skybind.ingest.readers.curves import read_curves
+from skybind.ingest.readers.registry import Fields, curve_format
+from skybind.ingest.readers.unfold import places_of, unfold
+from skybind.ingest.readers.values import texts
+from skybind.modalities.epochs import LIMIT
+
+
+@dataclass
+class SurveyCurves:
+    """The epochs of one or several objects, flagged ones and limits left out.
+
+    Attributes
+    ----------
+    fields : dict of str to ndarray, shape (epochs,)
+    units : dict of str to (str or None)
+    names : ndarray of str, shape (epochs,), optional
+        Of the objects, where the format names them.
+    notes : list of str
+        What was left out or assumed, in sentences.
+    """
+
+    fields: Fields
+    units: dict[str, str | None]
+    names: np.ndarray | None
+    notes: list[str]
+
+    @property
+    def objects(self) -> int:
+        """Number of objects."""
+        return 1 if self.names is None else len(np.unique(self.names.astype(str)))
+
+    def frame(self, name: str) -> Frame:
+        """Give the epochs as a long table."""
+        made = Frame(name, len(next(iter(self.fields.values()))))
+        if self.names is not None:
+            made.add("object_id", self.names)
+        for field, values in self.fields.items():
+            made.add(field, values)
+        made.units |= {field: unit for field, unit in self.units.items() if unit is not None}
+        made.notes = list(self.notes)
+        return made
+
+
+def read_survey_curves(path: Path, data: bytes, format: str) -> SurveyCurves:
+    """Read light curves in the format of a survey.
+
+    Parameters
+    ----------
+    path : Path
+        Of the file, beside which others may stand that it needs.
+    data : bytes
+        What it holds.
+    format : str
+        One of `skybind.ingest.readers.registry.curve_formats`.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read so.
+    """
+    known = curve_format(format)
+    assert known is not None
+    spec = PhotometrySpec.model_validate({"folder": ".", "pattern": "{id}", "format": format})
+    band = [spec.band.column] if spec.band is not None else []
+    table = read_curves(
+        data, path.name, spec, lambda name: read_bytes(path.parent / Path(name).name), text=band
+    )
+    id = known.keys.get("id")
+    names = texts(table.columns[id]) if id in table.columns else None
+    notes = [f"{path.name}: {note}." for note in table.told()]
+    unfolded = unfold(table, places_of(spec, table), spec.kind)
+    if unfolded is not None:
+        for reason in unfolded.reasons.values():
+            raise DataError(f"{path.name}: {reason}.")
+        table = unfolded.table
+        names = None if names is None else np.repeat(names[unfolded.rows], unfolded.lengths)
+    stored = settle(spec, table)
+    fields = observation_fields(table, spec, stored)
+    mask = fields.pop("mask", None)
+    fields["limit"] = fields["limit"] == LIMIT
+    left_out, said = no_measurements(fields, mask, path.name)
+    fields = {name: values[~left_out] for name, values in fields.items()}
+    if names is not None:
+        names = names[~left_out]
+    return SurveyCurves(fields, dict(stored.units), names, notes + said)

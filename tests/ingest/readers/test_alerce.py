@@ -1,0 +1,84 @@
+"""ALeRCE: detections as CSV and JSON, with non-detections."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from tests.ingest.curve_files import given, import_curves, import_file, only
+
+DETECTIONS = [
+    {"oid": "ZTF18abcdefg", "candid": 1, "mjd": 58300.2, "fid": 1, "diffmaglim": 20.1,
+     "isdiffpos": 1, "magpsf": 18.9, "sigmapsf": 0.1, "magpsf_corr": 18.0,
+     "sigmapsf_corr_ext": 0.04, "corrected": True, "dubious": False},
+    {"oid": "ZTF18abcdefg", "candid": 2, "mjd": 58301.2, "fid": 2, "diffmaglim": 20.2,
+     "isdiffpos": -1, "magpsf": 18.9, "sigmapsf": 0.2, "magpsf_corr": 100.0,
+     "sigmapsf_corr_ext": 100.0, "corrected": True, "dubious": False},
+    {"oid": "ZTF18abcdefg", "candid": 3, "mjd": 58302.2, "fid": 3, "diffmaglim": 20.2,
+     "isdiffpos": 1, "magpsf": 16.4, "sigmapsf": 0.1, "magpsf_corr": 16.1,
+     "sigmapsf_corr_ext": 0.04, "corrected": True, "dubious": False},
+    {"oid": "ZTF18abcdefg", "candid": 4, "mjd": 58303.2, "fid": 1, "diffmaglim": 20.2,
+     "isdiffpos": 1, "magpsf": 15.9, "sigmapsf": 0.1, "magpsf_corr": 15.0,
+     "sigmapsf_corr_ext": 0.04, "corrected": True, "dubious": True},
+]  # fmt: skip
+LIMITS = [
+    {"mjd": 58299.2, "fid": 1, "diffmaglim": 20.5},
+    {"mjd": 58298.2, "fid": 2, "diffmaglim": 19},
+]
+#: AB magnitude 18.9 is 0.1 mJy (zero 3631 Jy: 16.4 is 1).
+FLUX = 3631e3 * 10 ** (-0.4 * np.array([18.9, 18.9, 16.4])) * [1, -1, 1]
+
+
+def written(path):
+    if path.suffix == ".json":
+        path.write_text(json.dumps({"detections": DETECTIONS, "non_detections": LIMITS}))
+        return path
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, DETECTIONS[0])
+        writer.writeheader()
+        writer.writerows(DETECTIONS)
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["csv", "json"])
+def test_differences_have_their_sign(tmp_path, suffix):
+    found = import_file(written(tmp_path / f"1.{suffix}"), "alerce")
+    curve = only(found)
+    np.testing.assert_allclose(FLUX, [0.1, -0.1, 1], rtol=0.01)
+    np.testing.assert_allclose(curve["flux"], FLUX, rtol=1e-6)
+    error = np.abs(FLUX) * np.array([0.1, 0.2, 0.1]) * np.log(10) / 2.5
+    np.testing.assert_allclose(curve["flux_err"], error, rtol=1e-6)
+    np.testing.assert_allclose(curve["time"], 2400000.5 + np.array([58300.2, 58301.2, 58302.2]))
+    assert curve["band"].tolist() == ["g", "r", "i"]
+    repaired = found.summary.repaired["photometry"]
+    assert repaired["epochs flagged as bad"] == 1
+    assert repaired.get("upper limits", 0) == (2 if suffix == "json" else 0)
+
+
+def test_magnitudes_with_the_reference(tmp_path):
+    found = import_file(
+        written(tmp_path / "1.csv"),
+        "alerce",
+        magnitude={"column": "magpsf_corr", "unit": "mag", "missing": [100]},
+        magnitude_err={"column": "sigmapsf_corr_ext", "unit": "mag", "missing": [100]},
+    )
+    np.testing.assert_allclose(only(found)["magnitude"], [18.0, 16.1], rtol=1e-6)
+
+
+def test_a_table_of_many_objects(tmp_path):
+    path = written(tmp_path / "all.csv")
+    other = path.read_text().replace("abcdefg", "other").split("\n", 1)[1]
+    path.write_text(path.read_text() + other)
+    ids = ["ZTF18abcdefg", "ZTF18other"]
+    found = import_curves(tmp_path, ids, file="all.csv", format="alerce")
+    for name in ids:
+        np.testing.assert_allclose(found.curves[name]["flux"], FLUX, rtol=1e-6)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "json"])
+def test_a_file_to_search_with(tmp_path, suffix):
+    found = given(written(tmp_path / f"1.{suffix}"), flux="mJy", flux_err="mJy")
+    np.testing.assert_allclose(np.sort(found.fields["flux"]), np.sort(FLUX), rtol=1e-6)
+    assert f"1.{suffix}: read as ALeRCE light curve." in found.notes
+    assert f"1.{suffix}: 1 flagged epochs are left out." in found.notes
