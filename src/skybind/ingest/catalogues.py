@@ -120,11 +120,14 @@ def read_catalogue(given: Any, which: str) -> Places:
         If a column that was named is not there, or a unit does not fit.
     """
     spec = given if isinstance(given, Catalogue) else Catalogue(given)
-    frame = _frame(spec)
+    return places_of(spec, _frame(spec), which)
+
+
+def places_of(spec: Catalogue, frame: Frame, which: str) -> Places:
+    """Read the positions of a catalogue that is a table already; as `read_catalogue` does."""
     if not frame.n:
         raise DataError(f"{which} ({frame.name}) has no rows: there is nothing to match.")
-    reader = _Reader(spec, frame, which)
-    return reader.places()
+    return _Reader(spec, frame, which).places()
 
 
 class _Reader:

@@ -16,6 +16,7 @@ from skybind.ingest.column import ColumnSpec, FlagSpec, LimitSpec, PositionSpec,
 from skybind.ingest.column_checks import check_columns
 from skybind.ingest.file_spec import STACKS, FileSpec, stack_format
 from skybind.ingest.limits import limits_of
+from skybind.ingest.near import NearSpec, check_near
 from skybind.ingest.readers.contents import read_bytes
 from skybind.ingest.readers.curves import with_keys
 from skybind.ingest.readers.registry import catalogue, curve_format, file_formats, file_reader
@@ -119,6 +120,9 @@ class ObservationSpec(FileSpec):
         description="Table with one row for each row of the arrays, where it is that table that "
         "holds the column `id`.",
     )
+    join: NearSpec | None = Field(
+        None, description="Join by position in place of a common name, e.g. {radius: 1}."
+    )
     match: str | None = Field(
         None,
         description="Column of the table of objects with the names in `id`, where another survey "
@@ -135,6 +139,7 @@ class ObservationSpec(FileSpec):
             raise ValueError("'index' holds the column 'id' of a file of arrays: give both")
         if self.match is not None and self.id is None:
             raise ValueError("'match' is the objects' side of 'id': give both")
+        check_near(self)
         if self.folder is not None and self.pattern is None:
             raise ValueError("a folder needs a 'pattern' for its files, e.g. '{id}.csv'")
         known = [*(FORMATS if self.kind != "image" else ()), *file_formats(self.kind), *STACKS]

@@ -11,6 +11,7 @@ import numpy as np
 from skybind.data.schema import Column
 from skybind.errors import DataError
 from skybind.ingest.build import ImportSummary, build_dataset
+from skybind.ingest.by_position import Near, join_by_position, objects_frame, picked
 from skybind.ingest.limits import limits_columns
 from skybind.ingest.mapping import (
     ImageSpec,
@@ -159,6 +160,7 @@ class _Import:
         for spec in specs:
             paths += part_files(spec, self.base) if spec.file is not None else [spec.folder or ""]
             paths += [spec.index] if spec.index is not None else []
+            paths += [spec.join.index] if spec.join is not None and spec.join.index else []
         return Plan(
             self.schema,
             ((len(part), partial(self._chunk, part)) for part in _chunks(rows, size)),
@@ -207,7 +209,8 @@ class _Import:
         return chunk
 
     def _source(self, name: str, spec: ObservationSpec) -> Source:
-        object_id = self._matched(name, spec)
+        near = None if spec.join is None else self._near(name, spec)
+        object_id = self._matched(name, spec) if near is None else near.names
         if spec.file is not None and spec.stacked:
             joined = (self.base, name, object_id, self.table.kept, len(self.table.objects))
             if isinstance(spec, ImageSpec):
@@ -218,14 +221,31 @@ class _Import:
         if spec.file is not None:
             return LongTable(spec, self.base, name, object_id)
         assert spec.pattern is not None
+        table, rows = self.table.objects, self.table.kept
+        if near is not None and near.index is not None:
+            table, rows = near.index, near.rows
         columns = {
-            column: texts(self.table.objects[column])[self.table.kept]
-            for column in pattern_columns(spec.pattern)
+            column: picked(texts(table[column]), rows) for column in pattern_columns(spec.pattern)
         }
         columns["id"] = self.flat["object_id"]
         if isinstance(spec, ImageSpec):
             return ImageFiles(spec, self.base, name, columns)
         return ObjectFiles(spec, self.base, name, columns)
+
+    def _near(self, modality: str, spec: ObservationSpec) -> Near:
+        """Find the source of another survey that belongs to each object by its position."""
+        table, kept = self.table.objects, self.table.kept
+        moving = {column: table[column][kept] for column in (spec.join and spec.join.pm) or ()}
+        near = join_by_position(
+            spec, self.base, objects_frame(self.flat, moving, table.units), modality
+        )
+        self.told += near.notes
+        file = spec.file or spec.folder or ""
+        self.quarantine += [
+            quarantine_row(self.flat["object_id"][row], file, modality, reason)
+            for row, reason in near.left_out.items()
+        ]
+        return near
 
     def _matched(self, modality: str, spec: ObservationSpec) -> np.ndarray:
         """Names that an observation knows the objects by; None where an object has none.

@@ -15,7 +15,7 @@ from skybind.ingest.mapping import ObservationSpec
 from skybind.ingest.observed import Stored, columns_read, observation_fields, settle
 from skybind.ingest.readers.contents import read_bytes
 from skybind.ingest.readers.curves import read_curves
-from skybind.ingest.readers.long import UNKNOWN_OBJECT, Rows
+from skybind.ingest.readers.long import Rows, unknown_object
 from skybind.ingest.readers.registry import Fields
 from skybind.ingest.readers.tables import NoColumnError, Table, format_of
 from skybind.ingest.readers.unfold import unfold_one
@@ -83,7 +83,7 @@ class ObjectFiles:
             found = matches.fullmatch(name)
             if found and _ending(name) in endings:
                 object_id = found.groupdict().get("id") or ""
-                self.quarantine.append(self._row(object_id, name, UNKNOWN_OBJECT))
+                self.quarantine.append(self._row(object_id, name, unknown_object(self.spec)))
 
     def read(self, rows: np.ndarray, object_id: np.ndarray) -> tuple[Ragged, Rows]:
         """Read the files of some objects; one that cannot be read is set aside with its reason."""

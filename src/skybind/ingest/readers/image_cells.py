@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from skybind.errors import DataError
 from skybind.ingest.mapping import ImageSpec
 from skybind.ingest.names import object_names
-from skybind.ingest.readers.long import UNKNOWN_OBJECT
+from skybind.ingest.readers.long import unknown_object
 from skybind.ingest.readers.pictures import ImageFiles
 from skybind.ingest.readers.registry import ImageFunction, ImageRequest, image_reader
 from skybind.ingest.readers.values import flat_values
@@ -123,7 +123,7 @@ class ImageCells(ImageFiles):
                 place[name] = f"row {number}"
         wanted = object_id.tolist()
         for name in sorted(place.keys() - set(wanted)):
-            self.quarantine.append(self._row(name, place[name], UNKNOWN_OBJECT))
+            self.quarantine.append(self._row(name, place[name], unknown_object(self.spec)))
         files = [place.get(name, "") for name in wanted]
         if not any(files):
             here = next(iter(place), "")

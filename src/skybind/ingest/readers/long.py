@@ -16,6 +16,7 @@ from skybind.ingest.readers.values import numbers, texts
 from skybind.ragged import Ragged
 
 UNKNOWN_OBJECT = "no such object in the table of objects"
+NO_OBJECT_NEAR = "a source that belongs to no object by its position"
 
 
 Rows = list[dict[str, str]]
@@ -57,7 +58,7 @@ def read_long(
     table = read_parts(spec, base, text=[spec.id, *band], columns=wanted)
     names = object_names(table[spec.id], f"{spec.file}, column '{spec.id}'")
     quarantine = [_row("", spec.file, modality, sentence) for sentence in table.bad_rows]
-    place, lost = _places(names, object_id)
+    place, lost = _places(names, object_id, unknown_object(spec))
     if len(object_id) and len(names) and not (place >= 0).any():
         refuse_no_common_name(f"{modality}, {spec.file}", names, object_id)
     if visit is not None:
@@ -102,14 +103,19 @@ def _unfolded(
     return unfolded.table, own, unfolded.lengths, lost
 
 
-def _places(names: np.ndarray, object_id: np.ndarray) -> tuple[np.ndarray, Lost]:
+def unknown_object(spec: ObservationSpec) -> str:
+    """Say why an observation has no object."""
+    return UNKNOWN_OBJECT if spec.join is None else NO_OBJECT_NEAR
+
+
+def _places(names: np.ndarray, object_id: np.ndarray, unknown: str) -> tuple[np.ndarray, Lost]:
     """Find the object of each name, -1 for none; second, names without an object, and why."""
     wanted = pa.array(names.tolist(), pa.string())
     place = pc.index_in(wanted, value_set=pa.array(object_id.tolist(), pa.string()))
     lost = []
     for entry in wanted.filter(place.is_null()).value_counts().to_pylist():
         n = f"{entry['counts']} row{'s' if entry['counts'] > 1 else ''}"
-        reason = f"{n} without an id" if entry["values"] == "" else f"{UNKNOWN_OBJECT} ({n})"
+        reason = f"{n} without an id" if entry["values"] == "" else f"{unknown} ({n})"
         lost.append((entry["values"], reason))
     return place.fill_null(-1).to_numpy().astype(np.int64), lost
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from skybind.errors import DataError
+from skybind.ingest.file_spec import FileSpec
 from skybind.ingest.lists import Lists
-from skybind.ingest.mapping import FileSpec
 from skybind.ingest.readers.contents import read_bytes
 from skybind.ingest.readers.curves import read_curves
 from skybind.ingest.readers.tables import SUFFIXES, Table

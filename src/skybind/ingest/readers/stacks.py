@@ -15,10 +15,10 @@ from skybind.ingest.file_spec import stack_format
 from skybind.ingest.mapping import ImageSpec, ObservationSpec
 from skybind.ingest.names import object_names, refuse_no_common_name
 from skybind.ingest.observed import Stored, flag_columns, observation_fields, settle
-from skybind.ingest.readers.arrays import OPENERS
+from skybind.ingest.readers.arrays import OPENERS, Arrays
 from skybind.ingest.readers.contents import read_bytes
 from skybind.ingest.readers.fits_image import bands_of, pixel_scale
-from skybind.ingest.readers.long import UNKNOWN_OBJECT, Rows
+from skybind.ingest.readers.long import Rows, unknown_object
 from skybind.ingest.readers.pictures import ImageLayout, layout_of
 from skybind.ingest.readers.sentinels import stands_for_missing
 from skybind.ingest.readers.tables import Table, read_table
@@ -61,8 +61,7 @@ class Stack:
     ) -> None:
         assert spec.file is not None
         self.spec, self.modality, self.file = spec, modality, spec.file
-        kind = stack_format(spec.file, spec.format, spec.kind)
-        self.arrays = OPENERS[str(kind)](base / spec.file, spec.file, spec.hdu)
+        self.arrays = open_arrays(spec, base)
         self.first = self.arrays[self._main]
         if not self.first.shape:
             raise DataError(f"{self.file}: '{self._main}' is a number, not an array.")
@@ -167,7 +166,7 @@ class Stack:
                 found[name] = row
         wanted = object_id.tolist()
         for name in found.keys() - set(wanted):
-            self._aside(name, UNKNOWN_OBJECT)
+            self._aside(name, unknown_object(self.spec))
         if wanted and not found.keys() & set(wanted):
             refuse_no_common_name(f"{self.modality}, {self.file}", known, object_id)
         self.quarantine.sort(key=lambda row: row["object_id"])
@@ -176,6 +175,19 @@ class Stack:
     def _aside(self, object_id: str, reason: str) -> None:
         row = {"object_id": object_id, "source": self.file, "modality": self.modality}
         self.quarantine.append({**row, "reason": reason})
+
+
+def open_arrays(spec: ObservationSpec, base: Path) -> Arrays:
+    """Open the arrays of a file; only their names and shapes are read.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read.
+    """
+    file = str(spec.file)
+    kind = stack_format(file, spec.format, spec.kind)
+    return OPENERS[str(kind)](base / file, file, spec.hdu)
 
 
 class ImageStack(Stack):
