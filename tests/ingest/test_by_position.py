@@ -82,7 +82,7 @@ def test_a_long_table_is_joined_in_every_format(sky, tmp_path, ending):
     assert_own_curves(dataset)
     told = " ".join(summary.notes)
     assert "30 of 30 objects have one of 30 sources within 1 arcsec." in told
-    assert "by chance one would expect 0.0" in told
+    assert "0.0 of these are expected by chance" in told
     assert not summary.quarantined
 
 

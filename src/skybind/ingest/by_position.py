@@ -122,7 +122,8 @@ def join_by_position(spec: ObservationSpec, base: Path, objects: Frame, modality
         f"{len(first):,} sources within {near.radius:g} arcsec{counted}."
     ]
     chance = estimate_chance(own.vectors(epoch), vectors, near.radius)
-    notes += [] if chance is None else [f"{modality}: {_lower(str(chance))}"]
+    if chance is not None:
+        notes.append(f"{modality}: {chance.expected:,.1f} of these are expected by chance.")
     notes += [f"{modality}: {note}" for note in (*own.notes, *other.notes) if _told(note)]
     return Near(names, rows, notes, left_out, index)
 
@@ -143,10 +144,6 @@ def _sources(other: Places, named: bool) -> tuple[np.ndarray, np.ndarray]:
 
 def _told(note: str) -> bool:
     return "whose name occurs again" not in note  # rows of one source
-
-
-def _lower(sentence: str) -> str:
-    return sentence[:1].lower() + sentence[1:]
 
 
 def objects_frame(
