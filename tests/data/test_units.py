@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from skybind.data.schema import Column, DatasetSchema
-from skybind.data.units import factor, kept_unit
+from skybind.data.units import convert, factor, kept_unit
 from skybind.errors import ConfigError
 
 
@@ -52,6 +52,11 @@ def test_the_unit_that_a_dataset_keeps(name, stated, kept):
 def test_a_unit_that_does_not_fit_is_refused(name, unit, sentence):
     with pytest.raises(ConfigError, match=sentence):
         kept_unit(name, unit, "here")
+
+
+def test_either_unit_may_be_spelled_as_headers_do():
+    np.testing.assert_allclose(convert(np.array([2.0]), "electron / s", "e-/s", "here"), [2])
+    np.testing.assert_allclose(convert(np.array([2.0]), "e-/s", "electron / s", "here"), [2])
 
 
 def test_factors_of_a_schema():

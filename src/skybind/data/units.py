@@ -93,7 +93,7 @@ def convert(values: np.ndarray, unit: str, target: str, where: str) -> np.ndarra
         return values
     try:
         with np.errstate(over="ignore"):  # infinite then, which the cleaning drops and counts
-            physical = (np.asarray(values, float) * source).to(units.Unit(target))
+            physical = (np.asarray(values, float) * source).to(parse_unit(target, where))
     except (units.UnitConversionError, units.UnitTypeError, TypeError):
         raise ConfigError(f"{where}: the unit '{unit}' cannot be converted to {target}.") from None
     return np.asarray(physical.value)

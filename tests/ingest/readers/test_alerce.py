@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 
+from skybind.data.dataset import Dataset
 from tests.ingest.curve_files import given, import_curves, import_file, only
 
 DETECTIONS = [
@@ -54,6 +55,13 @@ def test_differences_have_their_sign(tmp_path, suffix):
     repaired = found.summary.repaired["photometry"]
     assert repaired["epochs flagged as bad"] == 1
     assert repaired.get("upper limits", 0) == (2 if suffix == "json" else 0)
+    if suffix == "json":
+        limits = Dataset.open(tmp_path / "out").ragged("photometry_limits").fields
+        np.testing.assert_allclose(limits["time"], 2400000.5 + np.array([58298.2, 58299.2]))
+        np.testing.assert_allclose(
+            limits["flux"], 3631e3 * 10 ** (-0.4 * np.array([19, 20.5])), rtol=1e-6
+        )
+        assert limits["band"].tolist() == ["r", "g"]
 
 
 def test_magnitudes_with_the_reference(tmp_path):

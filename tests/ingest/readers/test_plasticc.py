@@ -35,6 +35,14 @@ def test_fluxes_have_their_zero_point_and_bands_their_names(tmp_path):
     assert found.column.fields["flux"] == "mJy"
 
 
+def test_a_table_that_does_not_say_what_was_detected_could_be_in_any_unit(tmp_path):
+    path = written(tmp_path / "1.csv", ROWS)
+    path.write_text(path.read_text().replace("detected_bool", "airmass"))
+    found = given(path, flux="mJy", flux_err="mJy", band=None)
+    assert found.fields["flux"][0] == np.float32(-544.8)
+    assert not any("PLAsTiCC" in note for note in found.notes)
+
+
 def test_a_file_to_search_with(tmp_path):
     found = given(written(tmp_path / "1.csv", ROWS), flux="mJy", flux_err="mJy", band=None)
     assert found.fields["band"].tolist() == list("rgiuzy")

@@ -52,6 +52,19 @@ def test_epochs_of_each_object(tmp_path, band):
     assert (one["band"].tolist(), two["band"].tolist()) == (["r", "g", "Y"], ["i", "z"])
 
 
+def test_pairs_in_parts(tmp_path):
+    written(tmp_path)
+    for name in ("HEAD", "PHOT"):
+        (tmp_path / f"M_{name}.FITS.gz").rename(tmp_path / f"A_{name}.FITS.gz")
+    written(tmp_path)
+    with fits.open(tmp_path / "M_HEAD.FITS.gz") as hdus:
+        hdus[1].data["SNID"] = ["2001", "2002"]
+        hdus.writeto(tmp_path / "M_HEAD.FITS.gz", overwrite=True)
+    ids = ["1001", "1002", "2001", "2002"]
+    found = import_curves(tmp_path, ids, file="*_PHOT.FITS.gz", format="snana")
+    assert [len(found.curves[name]["time"]) for name in ids] == [3, 2, 3, 2]
+
+
 def test_files_that_are_no_pair_are_refused(tmp_path):
     path = written(tmp_path, last=(4, 6))
     with pytest.raises(DataError, match="the two files are no pair"):

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from skybind.data.quarantine import read_quarantine
 from tests.ingest.curve_files import given, import_file, only
 
 PHOTOMETRY = [
@@ -15,6 +16,7 @@ PHOTOMETRY = [
     {"time": ["55802.1", "55802.3"], "magnitude": "15.9", "e_magnitude": "0.03", "band": "V",
      "system": "Vega", "source": "1"},
     {"time": "2455803.6", "u_time": "JD", "magnitude": "15.5", "band": "V", "source": "2"},
+    {"time": "55803.4", "magnitude": "15.6", "e_magnitude": "0.02", "band": "V", "system": "AB"},
     {"time": "55804.1", "flux": "1.2e-13", "energy": ["0.3", "10"], "source": "3"},
     {"time": "55805.1", "magnitude": "12.0", "band": "g", "model": "1", "source": "4"},
 ]  # fmt: skip
@@ -29,25 +31,24 @@ def written(path, photometry=PHOTOMETRY):
 def test_magnitudes_limits_and_what_is_no_magnitude(tmp_path):
     found = import_file(written(tmp_path / "SN2011fe.json"), "osc")
     curve = only(found)
-    mjd = np.array([55801.1, 55802.2, 55803.1])
+    mjd = np.array([55801.1, 55802.2, 55803.1, 55803.4])
     np.testing.assert_allclose(curve["time"], 2400000.5 + mjd, rtol=0, atol=1e-6)
-    np.testing.assert_allclose(curve["magnitude"], [16.2, 15.9, 15.5], rtol=1e-6)
+    np.testing.assert_allclose(curve["magnitude"], [16.2, 15.9, 15.5, 15.6], rtol=1e-6)
     # an error that the source does not give is that of the others
-    np.testing.assert_allclose(curve["magnitude_err"], [0.02, 0.03, 0.025], rtol=1e-5)
-    assert curve["band"].tolist() == ["g", "V", "V"]
+    np.testing.assert_allclose(curve["magnitude_err"], [0.02, 0.03, 0.02, 0.02], rtol=1e-5)
+    assert curve["band"].tolist() == ["g", "V", "V", "V"]
     assert found.summary.repaired["photometry"]["upper limits"] == 1
+    reasons = [row["reason"] for row in read_quarantine(tmp_path / "out")]
+    assert "magnitudes of AB and Vega stand side by side in band V" in reasons
 
 
 def test_a_file_to_search_with(tmp_path):
     found = given(written(tmp_path / "1.json"), magnitude="mag", magnitude_err="mag", band=None)
-    assert len(found.fields["time"]) == 3
-    for note in (
-        "1.json: read as Open Supernova Catalog light curve.",
-        "1.json: 1 upper limits are left out.",
-        "1.json: magnitudes of no system, AB and Vega stand side by side.",
-        "1.json: entries of photometry are left out: 1 without a magnitude and 1 of a model.",
-    ):
-        assert note in found.notes
+    assert len(found.fields["time"]) == 4
+    assert "1.json: read as Open Supernova Catalog light curve." in found.notes
+    assert "1.json: 1 upper limits are left out." in found.notes
+    left_out = "entries of photometry are left out: 1 without a magnitude and 1 of a model"
+    assert any(left_out in note for note in found.notes)
 
 
 def test_unknown_units_of_time_are_refused(tmp_path):

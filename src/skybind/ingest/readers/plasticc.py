@@ -16,8 +16,13 @@ FLUXCAL = "3.631e-8 Jy"
 
 
 def is_plasticc(look: Look) -> bool:
-    """Whether a table is one of light curves of PLAsTiCC."""
-    return look.has("object_id", "mjd", "passband", "flux", "flux_err")
+    """Whether a table is one of light curves of PLAsTiCC: it says what was detected, too.
+
+    Without that it could be of any survey, in any unit.
+    """
+    return look.has("object_id", "mjd", "passband", "flux", "flux_err") and bool(
+        {"detected", "detected_bool"} & look.columns
+    )
 
 
 def tidy(table: Table) -> Table:

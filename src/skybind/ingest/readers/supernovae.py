@@ -26,7 +26,7 @@ _SIMULATED = ("model", "realization")
 def is_supernova(look: Look) -> bool:
     """Whether a file is of the Open Supernova Catalog."""
     return look.text.lstrip().startswith("{") and all(
-        f'"{key}"' in look.text for key in ("photometry", "sources")
+        key in look.data for key in (b'"photometry"', b'"sources"')
     )
 
 
@@ -46,14 +46,14 @@ def read(data: bytes, name: str) -> Table:
         raise DataError(f"{name} is no file of the Open Supernova Catalog: it names no object.")
     rows: list[tuple[Any, ...]] = []
     passed: Counter[str] = Counter()
-    systems: set[str] = set()
+    systems: dict[str, set[str]] = {}
     for event, entry in found.items():
         for point in entry.get("photometry") or []:
             reason = _passed_over(point)
             if reason:
                 passed[reason] += 1
                 continue
-            systems.add(str(point.get("system", "")))
+            systems.setdefault(str(point.get("band", "")), set()).add(point.get("system") or "")
             rows.append((event, _time(point, name), *_values(point)))
     cells = list(zip(*rows, strict=True)) or [()] * 6
     event, time, magnitude, magnitude_err, band, limit = (np.asarray(own, object) for own in cells)
@@ -71,9 +71,10 @@ def read(data: bytes, name: str) -> Table:
     if passed:
         reasons = join([f"{n} {reason}" for reason, n in passed.items()])
         table.bad_rows.append(f"entries of photometry are left out: {reasons}")
-    if len(systems) > 1:
-        said = join([system or "no system" for system in sorted(systems)])
-        table.notes.append(f"magnitudes of {said} stand side by side")
+    for own_band, own in sorted(systems.items()):
+        if len(own - {""}) > 1:
+            said = join(sorted(own - {""}))
+            table.bad_rows.append(f"magnitudes of {said} stand side by side in band {own_band}")
     return table
 
 
