@@ -9,8 +9,15 @@ import pytest
 from astropy.table import Table
 
 from skybind.errors import ConfigError
+from skybind.ingest.readers import curves, registry
 from skybind.ingest.readers.curves import Look, known_curves, named, truths, with_keys
-from skybind.ingest.readers.registry import curve_formats, file_formats
+from skybind.ingest.readers.registry import (
+    CurveFormat,
+    curve_formats,
+    file_formats,
+    register_curves,
+)
+from tests.ingest.curve_files import given, import_curves
 
 COLUMNS = {"Time": [1.0, 2.0], "mag": [3.0, 4.0]}
 
@@ -63,6 +70,31 @@ def test_a_misspelt_format_names_its_neighbour(tmp_path):
     )
     with pytest.raises(ConfigError, match="did you mean 'kepler'"):
         load_mapping(path)
+
+
+MINE = CurveFormat(
+    "My survey",
+    {
+        "id": "star",
+        "time": {"column": "bjd", "unit": "BJD - 2450000"},
+        "magnitude": {"column": "mag", "unit": "mag"},
+        "mask": {"column": "flag", "bits": [3]},
+    },
+    known_by=lambda look: look.has("star", "bjd", "mag", "flag"),
+)
+
+
+def test_a_format_of_ones_own_is_a_declaration(tmp_path, monkeypatch):
+    monkeypatch.setattr(registry, "_CURVES", dict(curve_formats()))
+    # a plugin that only the environment names is run when its format is asked for
+    monkeypatch.setattr(curves, "find_more", lambda: register_curves("mine", MINE))
+    path = tmp_path / "1.csv"
+    path.write_text("star,bjd,mag,flag\na,8000,9.0,0\na,8001,9.1,8\na,8002,9.2,4\n")
+    found = import_curves(tmp_path, ["a"], file="1.csv", format="mine")
+    np.testing.assert_array_equal(found.curves["a"]["time"], [2458000, 2458002])
+    seen = given(path, magnitude="mag")
+    np.testing.assert_allclose(seen.fields["magnitude"], [9.0, 9.2], rtol=1e-6)
+    assert "1.csv: read as My survey light curve." in seen.notes
 
 
 def test_truths_and_names_of_bands():

@@ -15,11 +15,12 @@ import pyarrow.parquet as pq
 
 from skybind.errors import DataError
 from skybind.ingest.readers.contents import open_fits, unzipped
-from skybind.ingest.readers.registry import curve_format, curve_formats
-from skybind.ingest.readers.tables import Table, format_of_content, read_table
+from skybind.ingest.readers.registry import curve_format, curve_formats, file_formats
+from skybind.ingest.readers.tables import FORMATS, Table, format_of_content, read_table
 from skybind.ingest.readers.text import as_utf8
 from skybind.ingest.readers.text_layout import BLANKS, TextOptions, find_layout
 from skybind.ingest.readers.values import numbers, texts
+from skybind.plugins import find_more
 
 if TYPE_CHECKING:
     from skybind.ingest.mapping import FileSpec
@@ -120,6 +121,8 @@ def with_keys(raw: Mapping[str, Any]) -> dict[str, Any]:
     column, and a brightness that is given takes the place of the format's.
     """
     name = raw.get("format")
+    if isinstance(name, str) and name not in (*FORMATS, *file_formats("photometry")):
+        find_more()
     format = curve_format(name) if isinstance(name, str) else None
     if format is None:
         return dict(raw)
