@@ -58,6 +58,16 @@ def test_files_of_one_object_each(single, both):
     assert any("holds 2 objects" in str(reason) for reason in found.reasons["photometry"])
 
 
+@pytest.mark.parametrize(("apart", "objects"), [(0.5, 1), (5, 2)])
+def test_names_by_filter_of_one_star_are_one_object(tmp_path, apart, objects):
+    text = CSV.format(one=ONE, two=TWO).replace(",280.9,", f",{280.8 + apart / 3600},")
+    (tmp_path / "cone.csv").write_text(text)
+    curves = read_survey_curves(tmp_path / "cone.csv", text.encode(), "ztf")
+    assert curves.objects == objects
+    said = "cone.csv: all of oid lie within 2 arcsec: taken as one."
+    assert (said in curves.notes) == (objects == 1)
+
+
 def test_a_damaged_file_of_a_survey_is_told(tmp_path):
     path = tmp_path / "OGLE-1.dat"
     path.write_text("56000.1 18.3 0.04\n56001.1 18.4 0.04\n")

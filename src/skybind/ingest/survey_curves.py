@@ -13,9 +13,13 @@ from skybind.ingest.observed import observation_fields, settle
 from skybind.ingest.readers.contents import read_bytes
 from skybind.ingest.readers.curves import read_curves
 from skybind.ingest.readers.registry import Fields, curve_format
+from skybind.ingest.readers.tables import Table
 from skybind.ingest.readers.unfold import places_of, unfold
-from skybind.ingest.readers.values import texts
+from skybind.ingest.readers.values import numbers, texts
 from skybind.modalities.epochs import LIMIT
+
+#: Observations of one star that a survey names by filter and field (ZTF) lie so close [arcsec].
+PLACE = 2.0
 
 
 @dataclass
@@ -81,6 +85,10 @@ def read_survey_curves(path: Path, data: bytes, format: str) -> SurveyCurves:
     id = known.keys.get("id")
     names = texts(table.columns[id]) if id in table.columns else None
     notes = [f"{path.name}: {note}." for note in table.told()]
+    if names is not None and _one_place(table):
+        if len(np.unique(names.astype(str))) > 1:
+            notes.append(f"{path.name}: all of {id} lie within {PLACE:g} arcsec: taken as one.")
+        names = None
     unfolded = unfold(table, places_of(spec, table), spec.kind)
     if unfolded is not None:
         for reason in unfolded.reasons.values():
@@ -96,3 +104,16 @@ def read_survey_curves(path: Path, data: bytes, format: str) -> SurveyCurves:
     if names is not None:
         names = names[~left_out]
     return SurveyCurves(fields, dict(stored.units), names, notes + said)
+
+
+def _one_place(table: Table) -> bool:
+    """Whether all rows of a table lie at one place of the sky; false where it tells none."""
+    places = {name.lower(): name for name in table.columns}
+    if not {"ra", "dec"} <= set(places):
+        return False
+    ra, dec = (numbers(table.columns[places[name]])[0] for name in ("ra", "dec"))
+    if not len(ra) or not (np.isfinite(ra) & np.isfinite(dec)).all():
+        return False
+    east = (ra - ra[0] + 180) % 360 - 180
+    apart = np.hypot(east * np.cos(np.radians(dec[0])), dec - dec[0])
+    return bool((apart * 3600 < PLACE).all())
