@@ -148,3 +148,27 @@ def test_the_command_writes_tables_for_people(place, tmp_path):
     CliRunner().invoke(app, [*command[:-1], str(tmp_path / "classes.vot")])
     topcat = Table.read(tmp_path / "classes.vot")
     assert "calibrated" in topcat["p_EW"].description
+
+
+def test_a_folder_that_is_not_there_is_refused(place, tmp_path):
+    out, nowhere = tmp_path / "classes.csv", tmp_path / "nowhere"
+    command = ["classify", str(place / "stars-run"), "-d", str(nowhere), "-o", str(out)]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code != 0
+    assert not out.exists()
+
+
+def test_one_file_may_be_a_table_of_objects(place, tmp_path):
+    stars = Dataset.open(place / "stars")
+    names = stars.schema.features("metadata")
+    table = stars.table(["object_id", *names]).slice(0, 7)
+    pq.write_table(table, tmp_path / "seven.parquet")
+    out = tmp_path / "classes.csv"
+    command = ["classify", str(place / "stars-run"), "-d", str(tmp_path / "seven.parquet")]
+    result = CliRunner().invoke(app, [*command, "-o", str(out)])
+    assert result.exit_code == 0, result.output
+    rows = Table.read(out, format="csv")
+    assert [str(name) for name in rows["object_id"]] == stars.object_ids[:7].tolist()
+    known = stars.present("metadata")[:7]
+    assert [str(m) == "metadata" for m in rows["modalities"].tolist()] == known.tolist()
+    assert known.any()

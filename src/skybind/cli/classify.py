@@ -53,7 +53,7 @@ def classify(
     """
     from skybind.runs.classify import classify_anything
 
-    given = data[0] if data is not None and len(data) == 1 and data[0].is_dir() else data
+    given = data[0] if data is not None and len(data) == 1 else data
     names = None if modalities is None else modalities.split("+")
     found = classify_anything(folder, given, out, modalities=names, case=case)
     told = ", ".join(f"{name} {number}" for name, number in found.counts.items())
