@@ -111,7 +111,7 @@ def test_one_file_by_name_with_what_stands_beside_it(tmp_path):
     ("given", "said"),
     [
         ({"photometry": ["a.csv", "b.csv"], "spectrum": ["a.fits"]}, "spectrum has 1 objects"),
-        ({"photometry": ["a.csv", {"time": TIME}]}, "either files or arrays"),
+        ({"photometry": ["a.csv"], "spectrum": [{"wave": TIME}]}, "either files or arrays"),
         ({"photometri": ["a.csv"]}, "did you mean 'photometry'"),
         ({"photometry": ["a.csv"], "units": {"flux": "Jy"}}, "files state their own"),
     ],

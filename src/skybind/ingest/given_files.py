@@ -47,8 +47,8 @@ def take_files(paths: Sequence[Path], wanted: Mapping[str, Wanted]) -> Given:
 
 def are_files(observations: Mapping[str, Any]) -> bool:
     """Whether observations that were given by name are files: a path each, or lists of paths."""
-    cells = [c for name, v in observations.items() if name not in BESIDE for c in _listed(v)]
-    return any(isinstance(cell, str | Path) for cell in cells)
+    own = [_listed(v) for name, v in observations.items() if name not in BESIDE]
+    return any(_all_files(cells) and any(cell is not None for cell in cells) for cells in own)
 
 
 def take_named_files(observations: Mapping[str, Any], wanted: Mapping[str, Wanted]) -> Given:
@@ -73,8 +73,8 @@ def take_named_files(observations: Mapping[str, Any], wanted: Mapping[str, Wante
         if name in BESIDE:
             continue
         files[_modality(name, wanted)] = cells = _listed(value)
-        if not all(cell is None or isinstance(cell, str | Path) for cell in cells):
-            raise DataError(f"{name} holds files and others: give either files or arrays.")
+        if not _all_files(cells):
+            raise DataError(f"{name} holds no files, as others do: give either files or arrays.")
     lengths = {name: len(cells) for name, cells in {**files, **beside}.items()}
     n = max(lengths.values())
     for name, length in lengths.items():
@@ -93,6 +93,10 @@ def take_named_files(observations: Mapping[str, Any], wanted: Mapping[str, Wante
     for axis in set(beside) - {"object_id"}:
         rows.numbers(axis, np.asarray(beside[axis], float))
     return rows.given()
+
+
+def _all_files(cells: list[Any]) -> bool:
+    return all(cell is None or isinstance(cell, str | Path) for cell in cells)
 
 
 def _listed(value: Any) -> list[Any]:
