@@ -208,8 +208,12 @@ class _File:
         reader = None if survey is None else file_reader(kind, survey)
         if reader is None:
             return None
-        self.read_by[kind] = f"{self.name}: read as {reader.title} {WORDS[kind]}."
-        return reader.read(self._data, self.name), reader.units
+        about = f" ({reader.about})" if reader.about else ""
+        self.read_by[kind] = f"{self.name}: read as {reader.title} {WORDS[kind]}{about}."
+        return reader.fields(self._data, self.name, self._beside), reader.units
+
+    def _beside(self, name: str) -> bytes:
+        return read_bytes(self.path.parent / name)
 
     def _survey_curve(self) -> SurveyCurves | None:
         """Read the light curve of a survey whose columns are known; None if it is none."""

@@ -293,6 +293,8 @@ class _Import:
 
 def _described(spec: ObservationSpec) -> str:
     """What the mapping says of the fields of an observation, in one line."""
+    if spec.reader is not None:
+        return str(spec.reader.about)
     said = {name: column.description.rstrip(".") for name, column in spec.fields().items()}
     return "; ".join(f"{name}: {text}" for name, text in said.items() if text)
 

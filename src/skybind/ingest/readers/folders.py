@@ -5,6 +5,7 @@ import re
 import string
 import zipfile
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -146,7 +147,7 @@ class ObjectFiles:
         """Read the fields of a file, and sentences about rows of it that were left out."""
         reader = self.spec.reader
         if reader is not None:
-            read = reader.read(self._bytes(name), name)
+            read = reader.fields(self._bytes(name), name, partial(self._beside, name))
             return {field: typed(field, v) for field, v in read.items()}, []
         table = self._table(name)
         return observation_fields(table, self.spec, self.stored), table.bad_rows
@@ -155,12 +156,11 @@ class ObjectFiles:
         """Read a file that is a table."""
         band = [self.spec.fields()["band"].column] if "band" in self.spec.fields() else []
         columns = columns_read(self.spec)
-        folder = name[: name.rfind("/") + 1]
         table = read_curves(
             self._bytes(name),
             name,
             self.spec,
-            lambda other: self._bytes(folder + other.rpartition("/")[2]),
+            partial(self._beside, name),
             text=band,
             columns=columns,
         )
@@ -195,8 +195,14 @@ class ObjectFiles:
             return read_bytes(self.path / name)
         try:
             return self._zip.read(name)
+        except KeyError:
+            raise DataError(f"There is no file {name} in the zip.") from None
         except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError) as error:
             raise DataError(f"{name} cannot be read from the zip: {error}.") from error
+
+    def _beside(self, name: str, other: str) -> bytes:
+        """Bytes of another file in the folder of one."""
+        return self._bytes(name[: name.rfind("/") + 1] + other.rpartition("/")[2])
 
     def _row(self, object_id: str, name: str, reason: str) -> dict[str, str]:
         source = f"{self.spec.folder}/{name}"

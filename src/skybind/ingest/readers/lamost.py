@@ -2,7 +2,8 @@
 
 One HDU (early releases): rows of an image are flux, inverse variance, wavelength, and-mask,
 or-mask; the wavelength follows from the header, 10 ** (COEFF0 + i COEFF1). Two HDUs (later
-releases): a binary table of one row with FLUX, IVAR, WAVELENGTH, ANDMASK, ORMASK.
+releases, since DR10 named COADD): a binary table of one row with FLUX, IVAR, WAVELENGTH, ANDMASK,
+ORMASK. Medium-resolution files are another format (`skybind.ingest.readers.lamost_mrs`).
 
 The error of a pixel is 1 / sqrt(ivar). A pixel with ivar = 0 is bad; so is one whose and-mask is
 set, that is one that was flagged in every exposure. The or-mask (flagged in any exposure) is
@@ -15,6 +16,7 @@ import numpy as np
 
 from skybind.errors import DataError
 from skybind.ingest.readers.contents import open_fits
+from skybind.ingest.readers.lamost_mrs import arm_of
 from skybind.ingest.readers.registry import Fields, register_spectrum_file
 
 FLUX_UNIT = None  # relative flux: LAMOST has no absolute calibration
@@ -27,6 +29,8 @@ def is_lamost(data: bytes, name: str) -> bool:
     """
     try:
         with open_fits(data, name) as hdus:
+            if any(arm_of(hdu) is not None for hdu in hdus[1:]):
+                return False
             said = [str(hdu.header.get(key, "")) for hdu in hdus for key in ("TELESCOP", "ORIGIN")]
             columns = getattr(hdus[1], "columns", None) if len(hdus) > 1 else None
             names = {column.upper() for column in getattr(columns, "names", ())}
@@ -42,6 +46,7 @@ def is_lamost(data: bytes, name: str) -> bool:
     {"wavelength": "Angstrom", "flux": FLUX_UNIT, "ivar": FLUX_UNIT, "mask": None},
     title="LAMOST",
     known_by=is_lamost,
+    about="wavelengths in vacuum; flux relative",
 )
 def read_lamost(data: bytes, name: str) -> Fields:
     """Read one LAMOST spectrum from the bytes of its FITS file, gzipped or not.
@@ -57,6 +62,8 @@ def read_lamost(data: bytes, name: str) -> Fields:
         If it is no such file.
     """
     with open_fits(data, name) as hdus:
+        if any(arm_of(hdu) is not None for hdu in hdus[1:]):
+            raise DataError(f"{name} is a medium-resolution spectrum: write format: lamost_mrs.")
         return _from_table(hdus[1], name) if len(hdus) > 1 else _from_image(hdus[0], name)
 
 

@@ -3,13 +3,14 @@
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skybind.errors import ConfigError
+from skybind.errors import ConfigError, DataError
 from skybind.plugins import find_more
 from skybind.words import nearest
 
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 Fields = dict[str, np.ndarray]
 
 
-FileFunction = Callable[[bytes, str], Fields]
+#: Takes the bytes and the name of a file; also the bytes of files beside it, where it needs them.
+FileFunction = Callable[..., Fields]
 
 
 #: Whether the bytes of a file of some name are of a format.
@@ -45,12 +47,42 @@ class FileReader:
         What people call the survey.
     known_by : callable, optional
         Says by its content whether a file is of the format; without it none is ever taken for it.
+    about : str
+        What has to be known of its values, in a few words: "wavelengths in air".
+    beside : callable, optional
+        Takes the name of a file and gives those of others in its folder which hold the rest of the
+        object; `read` gets the bytes of those that are there, by name.
     """
 
     read: FileFunction
     units: Mapping[str, str | None]
     title: str = ""
     known_by: Known | None = None
+    about: str = ""
+    beside: Callable[[str], list[str]] | None = None
+
+    def fields(self, data: bytes, name: str, open_other: Callable[[str], bytes]) -> Fields:
+        """Read a file, with those beside it that hold the rest of its object.
+
+        Parameters
+        ----------
+        data, name
+            Of the file.
+        open_other : callable
+            Gives the bytes of another file in its folder, or raises `DataError`.
+
+        Raises
+        ------
+        DataError
+            If it cannot be read.
+        """
+        if self.beside is None:
+            return self.read(data, name)
+        others: dict[str, bytes] = {}
+        for other in self.beside(name):
+            with suppress(DataError):  # an object may lack some of its files
+                others[other] = open_other(other)
+        return self.read(data, name, others)
 
 
 @dataclass(frozen=True)
@@ -153,7 +185,12 @@ def register_photometry_file(
     known_by: Known | None = None,
 ) -> Callable[[FileFunction], FileFunction]:
     """Register a reader of light curve files under `name` (see `FileReader`)."""
-    return _register("photometry", name, units, title, known_by)
+
+    def decorate(function: FileFunction) -> FileFunction:
+        _FILES["photometry"][name] = FileReader(function, dict(units), title or name, known_by)
+        return function
+
+    return decorate
 
 
 def register_spectrum_file(
@@ -161,9 +198,18 @@ def register_spectrum_file(
     units: Mapping[str, str | None],
     title: str | None = None,
     known_by: Known | None = None,
+    about: str = "",
+    beside: Callable[[str], list[str]] | None = None,
 ) -> Callable[[FileFunction], FileFunction]:
     """Register a reader of spectrum files under `name` (see `FileReader`)."""
-    return _register("spectrum", name, units, title, known_by)
+
+    def decorate(function: FileFunction) -> FileFunction:
+        _FILES["spectrum"][name] = FileReader(
+            function, dict(units), title or name, known_by, about, beside
+        )
+        return function
+
+    return decorate
 
 
 def register_image_file(
@@ -268,20 +314,6 @@ def catalogue(name: str) -> dict[str, Any]:
     """Columns of a survey's catalogue by name."""
     _load_all()
     return _named(_CATALOGUES, name, "catalogue")
-
-
-def _register(
-    kind: str,
-    name: str,
-    units: Mapping[str, str | None],
-    title: str | None,
-    known_by: Known | None,
-) -> Callable[[FileFunction], FileFunction]:
-    def decorate(function: FileFunction) -> FileFunction:
-        _FILES[kind][name] = FileReader(function, dict(units), title or name, known_by)
-        return function
-
-    return decorate
 
 
 def _named(known: dict[str, Any], name: str, what: str) -> Any:

@@ -39,6 +39,7 @@ def is_sdss(data: bytes, name: str) -> bool:
     {"wavelength": "Angstrom", "flux": FLUX_UNIT, "ivar": IVAR_UNIT, "mask": None},
     title="SDSS",
     known_by=is_sdss,
+    about="wavelengths in vacuum",
 )
 def read_sdss(data: bytes, name: str) -> Fields:
     """Read one SDSS spectrum from the bytes of its FITS file, gzipped or not.

@@ -1,0 +1,99 @@
+"""APOGEE: apStar and asStar with bits and visits, aspcapStar with its model in place of bits."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from skybind.ingest.one_file import FileError
+from skybind.ingest.readers.apogee import BAD_BITS
+from skybind.ingest.readers.registry import known_format
+from skybind.ingest.readers.sdss import FLUX_UNIT
+from tests.ingest.spectrum_files import given, import_spectra
+
+N = 8
+WAVE = 10 ** (4.179 + 6e-6 * np.arange(N))  # the grid of the data model
+FLUX = np.array([100, 110, 120, 0, 140, 150, 160, 170.0])
+ERROR = np.array([2, 4, 5, 1e10, 10, 2, 2, 1.0])  # 1e10 between the chips
+# good; persistence and a sky line; cosmic ray; between chips; saturated; no sky; poor PSF; telluric
+BITS = np.array([0, 1 << 9 | 1 << 12, 1 << 1, 0, 1 << 2, 1 << 7, 1 << 14, 1 << 13], np.int16)
+BAD = np.array([False, False, True, True, True, True, True, False])
+
+
+def write(path: Path, *images: np.ndarray) -> Path:
+    axis = {"CRVAL1": 4.179, "CDELT1": 6e-6, "CRPIX1": 1, "CTYPE1": "LOG-LINEAR", "DC-FLAG": 1}
+    primary = fits.PrimaryHDU(header=fits.Header({"TELESCOP": "SDSS 2.5-m", "NVISITS": 2}))
+    extensions = [fits.ImageHDU(image, fits.Header(axis)) for image in images]
+    fits.HDUList([primary, *extensions]).writeto(path)
+    return path
+
+
+def star(path: Path, one_visit: bool = False) -> Path:
+    """Write an apStar: two sums and two visits, or a star with one visit and so one row."""
+    rows = [(1, 0), (1.1, 0), (9, 1), (8, 4)]
+    flux = np.array([scale * FLUX for scale, _ in rows], np.float32)
+    error = np.array([scale * ERROR for scale, _ in rows], np.float32)
+    bits = np.array([BITS | more for _, more in rows], np.int16)
+    images = (flux, error, bits, flux)
+    return write(path, *(image[0] if one_visit else image for image in images))
+
+
+def check(fields: dict[str, np.ndarray]) -> None:
+    np.testing.assert_allclose(fields["wavelength"], WAVE, rtol=1e-7)
+    assert fields["mask"].tolist() == BAD.tolist()
+    np.testing.assert_allclose(fields["flux"][~BAD], FLUX[~BAD])
+    np.testing.assert_allclose(fields["ivar"][~BAD], ERROR[~BAD] ** -2, rtol=1e-6)
+    assert fields["ivar"][3] == 0
+
+
+def test_the_bits_are_those_of_the_reduction():
+    assert sum(1 << bit for bit in (0, 1, 2, 3, 4, 5, 6, 7, 14)) == BAD_BITS
+
+
+@pytest.mark.parametrize("one_visit", [False, True])
+@pytest.mark.parametrize("prefix", ["apStar", "asStar"])
+def test_the_combined_spectrum(tmp_path, one_visit, prefix):
+    path = star(tmp_path / f"{prefix}-dr17-2M1.fits", one_visit)
+    found = import_spectra(
+        tmp_path, ["2M1"], folder=".", pattern=prefix + "-dr17-{id}.fits", format="apogee"
+    )
+    check(found.spectra["2M1"])
+    assert found.column.fields["flux"] == FLUX_UNIT
+    assert "vacuum, in the rest frame" in found.column.description
+    content = given(path, flux=FLUX_UNIT)
+    check(content.fields)
+    assert any("read as APOGEE spectrum (wavelengths in vacuum" in note for note in content.notes)
+
+
+def test_the_normalised_spectrum_has_no_bits(tmp_path):
+    model = np.ones(N, np.float32)
+    path = write(tmp_path / "aspcapStar-1.fits", (FLUX / 100).astype("f4"), ERROR / 100, model)
+    found = import_spectra(
+        tmp_path, ["1"], folder=".", pattern="aspcapStar-{id}.fits", format="aspcap"
+    )
+    assert found.column.fields["flux"] is None
+    for fields in (found.spectra["1"], given(path).fields):
+        np.testing.assert_allclose(fields["flux"][[0, 7]], [1, 1.7], rtol=1e-6)
+        np.testing.assert_allclose(fields["ivar"][[0, 7]], [2500, 10000], rtol=1e-6)
+    # an error of 1e8 stays one; the model is no mask
+    assert found.spectra["1"]["mask"].tolist() == [False] * N
+
+
+def test_each_is_known_and_the_other_refused(tmp_path):
+    ap, aspcap = star(tmp_path / "a.fits"), tmp_path / "b.fits"
+    write(aspcap, FLUX.astype("f4"), ERROR, FLUX.astype("f4"))
+    assert known_format("spectrum", ap.read_bytes(), "a.fits") == "apogee"
+    assert known_format("spectrum", aspcap.read_bytes(), "b.fits") == "aspcap"
+    with pytest.raises(FileError, match="format: aspcap"):
+        given(aspcap, "apogee", FLUX_UNIT)
+    with pytest.raises(FileError, match="format: apogee"):
+        given(ap, "aspcap")
+
+
+def test_images_on_the_sky_are_none_of_apogee(tmp_path):
+    path = tmp_path / "image.fits"
+    header = fits.Header({"CRVAL1": 180.0, "CDELT1": -1e-4, "CRPIX1": 4})
+    images = [fits.ImageHDU(np.ones((8, 8), np.int16), header) for _ in range(3)]
+    fits.HDUList([fits.PrimaryHDU(), *images]).writeto(path)
+    assert known_format("spectrum", path.read_bytes(), "image.fits") is None
