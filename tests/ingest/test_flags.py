@@ -291,3 +291,61 @@ def test_bits_are_counted_in_whole_numbers_only():
     ]
     assert any_bit(np.array([np.nan, 2.0, 1e300]), 2).tolist() == [False, True, False]
     assert any_bit(np.array([1 << 62]), 1 << 62).tolist() == [True]
+
+
+def test_of_a_rule_whose_value_is_missing_nothing_is_said(tmp_path):
+    """Surveys write a limit as a magnitude without error and signal: no detection of 20.5 mag."""
+    snr = ["50", "", "50", "2", "50", ""]
+    err = ["0.05", "", "0.05", "0.4", "", "0.05"]
+    rows = zip(TIME, MAG, err, snr, strict=True)
+    lines = [",".join(["a", *map(str, row)]) for row in rows]
+    (tmp_path / "e.csv").write_text("\n".join(["id,t,m,e,snr", *lines]) + "\n")
+    keys = {"file": "e.csv", "id": "id", **BASE, "upper_limit": "snr < 3"}
+    data, summary = imported(tmp_path, {"photometry": keys})
+    assert data["a"].photometry["time"].value.tolist() == [1, 3, 5, 6]
+    counts = summary.repaired["photometry"]
+    assert counts["upper limits"] == 1
+    assert counts["epochs without an error among others with one"] == 1
+    assert counts["epochs given the median error"] == 1  # its signal says that it is a detection
+
+
+CENSORED = ["18.1", ">20.5", "18.4", "<20.7", "17.9", "18.0"]
+
+
+@pytest.mark.parametrize("said", [None, [True, False, False, False, False, False]])
+def test_limits_in_cells_are_told_in_files_and_tables_that_are_given(tmp_path, said):
+    more = {} if said is None else {"upper_limit": said}
+    table = {"time": TIME, "magnitude": CENSORED, "magnitude_err": ERR, **more}
+    Table(table).write(tmp_path / "a.csv", format="ascii.csv")
+    n = 2 if said is None else 3
+    left = [t for t, m, limit in zip(TIME, CENSORED, said or [False] * 6, strict=True)
+            if m[0] not in "<>" and not limit]  # fmt: skip
+    found = read_file(tmp_path / "a.csv", WANTED)
+    assert found.fields["time"].tolist() == left
+    assert f"a.csv: {n} upper limits are left out." in found.notes
+    given = take_given(photometry=table, wanted=WANTED)
+    assert given.dataset[0].photometry["time"].value.tolist() == left
+    assert any(f"{n} upper limits are left out" in note for note in given.notes)
+    assert not any("text" in note for note in given.notes)
+
+
+@pytest.mark.parametrize("words", ["FTFFTF", ["false", "True", "0", "no", "0x40", "0x0"]])
+def test_words_of_a_mask_are_read(tmp_path, words):
+    rows = [f"a,{t},{m},{w}" for t, m, w in zip(TIME, MAG, words, strict=True)]
+    (tmp_path / "e.csv").write_text("\n".join(["id,t,m,q", *rows]) + "\n")
+    fields = {key: BASE[key] for key in ("time", "magnitude")}
+    keys = {"file": "e.csv", "id": "id", **fields, "mask": "q"}
+    data, _ = imported(tmp_path, {"photometry": keys})
+    assert data["a"].photometry["time"].value.tolist() == [1, 3, 4, 6]
+
+
+def test_flags_that_are_words_say_nothing_by_themselves(tmp_path):
+    rows = [f"a,{t},{m},{w}" for t, m, w in zip(TIME, MAG, "GBGGGG", strict=True)]
+    (tmp_path / "e.csv").write_text("\n".join(["id,t,m,q", *rows]) + "\n")
+    fields = {key: BASE[key] for key in ("time", "magnitude")}
+    keys = {"file": "e.csv", "id": "id", **fields}
+    for mask in ("q", {"column": "q", "bits": [0]}):
+        with pytest.raises(DataError, match="write a condition"):
+            imported(tmp_path, {"photometry": {**keys, "mask": mask}})
+    data, _ = imported(tmp_path, {"photometry": {**keys, "good": "q == 'G'"}})
+    assert data["a"].photometry["time"].value.tolist() == [1, 3, 4, 5, 6]

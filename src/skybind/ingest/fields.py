@@ -3,12 +3,13 @@
 The import, the reader of single files and that of tables in memory all find and read fields here.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from skybind.errors import DataError
-from skybind.ingest.flags import limit_flags
+from skybind.ingest.flags import bad_flags, limit_flags
 from skybind.ingest.readers.sentinels import stands_for_missing
 from skybind.ingest.readers.values import numbers, texts
 
@@ -52,6 +53,7 @@ POSITIONS = (
     ("ra_j2000", "dec_j2000"), ("alpha_j2000", "delta_j2000"), ("target_ra", "target_dec"),
     ("meanra", "meandec"), ("ramean", "decmean"), ("right_ascension", "declination"),
 )  # fmt: skip
+_LOGARITHM = re.compile(r"log_?(?:10)?_?(?:lam|wave|wl)", re.IGNORECASE)
 _ERROR_ONLY = ("error", "err", "e", "sigma", "uncertainty")
 
 
@@ -112,10 +114,15 @@ def find_position(columns: Iterable[str]) -> tuple[str, str] | None:
 
 
 def stated_unit(field: str, column: str, unit: str | None) -> str | None:
-    """Unit of a field: that of its column, or what the column's name tells."""
-    if unit is None and field == "wavelength" and column.lower().startswith("log"):
+    """Unit of a field: that of its column, or what the column's name tells.
+
+    A column `loglam` in Angstrom holds logarithms of wavelengths in Angstrom.
+    """
+    if field != "wavelength" or not _LOGARITHM.match(column):
+        return unit
+    if unit in (None, "", "1", "dex", "A"):
         return "dex(Angstrom)"
-    return unit
+    return f"dex({unit})" if re.fullmatch(r"[A-Za-z]+", str(unit)) else unit
 
 
 def field_values(field: str, raw: np.ndarray, missing: Sequence[str] = ()) -> np.ndarray:
@@ -131,9 +138,9 @@ def field_values(field: str, raw: np.ndarray, missing: Sequence[str] = ()) -> np
         return limit_flags(raw, field) & ~absent
     if field == "band":
         return np.where(absent, "", texts(raw))
-    values, _ = numbers(raw)
-    values = np.where(absent, np.nan, values)
-    return ~(values == 0) if field == "mask" else values
+    if field == "mask":
+        return bad_flags(np.where(absent, np.nan, raw) if absent.any() else raw, field)
+    return np.where(absent, np.nan, numbers(raw)[0])
 
 
 def typed(field: str, values: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Which epochs and pixels are bad, and which epochs are upper limits, by what a table says."""
 
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,8 @@ from skybind.ingest.readers.values import numbers, texts
 from skybind.modalities.epochs import DETECTION, LIMIT, NOT_SAID
 
 _YES = ("true", "t", "yes", "y", "u", "ul", "l", "limit", "upper", "upperlimit", "upper limit")
+_TRUE, _FALSE = ("true", "t", "yes", "y"), ("false", "f", "no", "n")
+_HEXADECIMAL = re.compile(r"\s*0x[0-9a-f]+\s*", re.IGNORECASE)
 _NO = ("", "false", "f", "no", "n", "=", "-", "nan", "none", "null", "detection")
 
 
@@ -49,13 +52,47 @@ def usual_flags(columns: Collection[str]) -> tuple[Usual, str] | None:
     return None
 
 
-def any_bit(raw: np.ndarray, bitmask: int) -> np.ndarray:
-    """Which flags have any of the bits; what is no whole number has none."""
+def any_bit(raw: np.ndarray, bitmask: int, where: str = "flags") -> np.ndarray:
+    """Which flags have any of the bits; what is no whole number has none.
+
+    Raises
+    ------
+    DataError
+        If a flag is a word; hexadecimal numbers (0x8000) are none.
+    """
     if raw.dtype.kind in "iu":
         return (raw.astype(np.int64) & bitmask) != 0
-    values, _ = numbers(raw)
+    values, bad = numbers(raw)
+    for i in np.flatnonzero(bad).tolist():
+        if not _HEXADECIMAL.fullmatch(str(raw[i])):
+            raise DataError(
+                f"{where}: '{str(raw[i])[:40]}' is no number, so it has no bits: write a "
+                "condition, e.g. good: \"column == 'word'\"."
+            )
+        values[i] = int(str(raw[i]), 16)
     whole = np.isfinite(values) & (np.abs(values) < 2**53)
     return whole & ((np.where(whole, values, 0).astype(np.int64) & bitmask) != 0)
+
+
+def bad_flags(raw: np.ndarray, where: str) -> np.ndarray:
+    """Read a column that says what is bad: all that is not 0, or words such as true and F.
+
+    Raises
+    ------
+    DataError
+        If it holds a word that says neither.
+    """
+    values, bad = numbers(raw)
+    found = ~(values == 0)
+    for i in np.flatnonzero(bad).tolist():
+        word = str(raw[i]).strip().lower()
+        if word not in (*_TRUE, *_FALSE) and not _HEXADECIMAL.fullmatch(word):
+            raise DataError(
+                f"{where}: '{str(raw[i])[:40]}' says neither that it is bad nor that it is good: "
+                "write a condition, e.g. good: \"column == 'word'\"."
+            )
+        found[i] = word not in _FALSE and (word in _TRUE or int(word, 16) != 0)
+    return found
 
 
 def limit_flags(raw: np.ndarray, where: str) -> np.ndarray:
@@ -111,7 +148,9 @@ def censored(field: str, raw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.asarray(plain, object), np.asarray(is_limit)
 
 
-def limit_field(said: np.ndarray | None, written: np.ndarray) -> np.ndarray:
+def limit_field(
+    said: np.ndarray | None, written: np.ndarray, known: np.ndarray | bool = True
+) -> np.ndarray:
     """Give the field `limit` of a table's epochs.
 
     Parameters
@@ -120,10 +159,33 @@ def limit_field(said: np.ndarray | None, written: np.ndarray) -> np.ndarray:
         What a column or a rule says of each.
     written : ndarray of bool
         Which brightnesses are written as limits (`>16.5`).
+    known : ndarray of bool
+        Of which epochs it is said at all.
     """
     if said is None:
         return np.where(written, LIMIT, NOT_SAID).astype(np.int8)
-    return np.where(said | written, LIMIT, DETECTION).astype(np.int8)
+    rest = np.where(known, DETECTION, NOT_SAID)
+    return np.where(said | written, LIMIT, rest).astype(np.int8)
+
+
+def with_written_limits(raw: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Give the fields of light curves with limits in their brightness (`>16.5`) as `limit`.
+
+    Parameters
+    ----------
+    raw : mapping of str to ndarray
+        As a table has them.
+    """
+    made = dict(raw)
+    for name in ("flux", "magnitude"):
+        if name not in made:
+            continue
+        made[name], written = censored(name, made[name])
+        if written.any():
+            made["limit"] = written | (
+                limit_flags(raw["limit"], "limit") if "limit" in raw else False
+            )
+    return made
 
 
 def no_measurements(

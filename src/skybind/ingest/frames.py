@@ -27,6 +27,7 @@ from skybind.ingest.lists import (
     lists_of_text,
     one_array,
     stated_by,
+    units_of_arrow,
 )
 from skybind.ingest.readers.tables import Table
 from skybind.ingest.readers.values import flat_values, plain_values
@@ -222,14 +223,7 @@ def _of_arrow(table: pa.Table | pa.RecordBatch, name: str) -> Frame:
         raise DataError(f"The {name} has more than one column '{twice[0]}'.")
     for column in schema:
         frame.add(column.name, table.column(column.name))
-        unit = (column.metadata or {}).get(b"unit")
-        if unit is not None:
-            frame.units[column.name] = unit.decode()
-        kind = column.type.value_type if is_list(column.type) else column.type
-        for inner in kind if pa.types.is_struct(kind) else ():
-            unit = (inner.metadata or {}).get(b"unit")
-            if unit is not None:
-                frame.units[f"{column.name}.{inner.name}"] = unit.decode()
+    frame.units |= units_of_arrow(schema)
     if METADATA_KEY in (schema.metadata or {}):
         _add_schema(frame, DatasetSchema.from_arrow(schema, f"The {name}"))
     return frame

@@ -8,7 +8,7 @@ import numpy as np
 from skybind.data.schema import DEC, RA, same_attribute
 from skybind.errors import DataError
 from skybind.ingest.fields import NEEDED, field_values, find_position, name_of_objects, stated_unit
-from skybind.ingest.flags import any_bit, no_measurements, usual_flags
+from skybind.ingest.flags import any_bit, no_measurements, usual_flags, with_written_limits
 from skybind.ingest.flat import catalogue_numbers
 from skybind.ingest.frames import Frame
 from skybind.ingest.given_rows import Given, Rows
@@ -136,6 +136,7 @@ class _Taking:
         rows = np.flatnonzero((whole >= 0) & (reason == ""))
         lengths = whole[rows]
         raw = {name: each.of_rows(rows, lengths) for name, each in lists.items()}
+        raw = with_written_limits(raw) if wanted.kind == "photometry" else raw
         self._note_text(raw, places)
         fields = {
             name: values if wanted.kind == "image" else field_values(name, values)
@@ -172,7 +173,9 @@ class _Taking:
             return None
         lists = self.frame.lists[names[found[1]]]
         same = np.array_equal(np.maximum(lists.lengths[rows], 0), lengths)
-        return any_bit(lists.of_rows(rows, lengths), found[0].bitmask) if same else None
+        if not same:
+            return None
+        return any_bit(lists.of_rows(rows, lengths), found[0].bitmask, names[found[1]])
 
     def _check_scale(self, wanted: Wanted, reason: np.ndarray) -> None:
         """Refuse images of another pixel scale than the model's; without any it is the model's."""

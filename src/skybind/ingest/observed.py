@@ -133,8 +133,10 @@ def stated_units(spec: ObservationSpec, table: Table | None) -> dict[str, str | 
     for name, column in columns.items():
         unit = column.unit
         if unit is None and table is not None and column.column in table.columns:
-            unit = stated_unit(name, column.column, table.units.get(column.column))
-        stated[name] = unit
+            unit = table.units.get(column.column)
+            if name == "time" and unit is None and table.columns[column.column].dtype.kind == "M":
+                unit = "JD"
+        stated[name] = stated_unit(name, column.column, unit)
     for name in ("flux_err", "magnitude_err"):
         if name in stated and columns[name].unit is None:
             value = name.removesuffix("_err")
@@ -171,8 +173,10 @@ def observation_fields(table: Table, spec: ObservationSpec, stored: Stored) -> F
         where = f"{table.name}, column '{column.column}' ({name})"
         if spec.kind == "photometry" and name in ("magnitude", "flux"):
             raw, written = censored(name, raw)
+        if raw.dtype.kind == "M":
+            _check_dates(name, stated[name], where)
         if isinstance(column, FlagSpec) and column.mask is not None:
-            values = any_bit(raw, column.mask)
+            values = any_bit(raw, column.mask, where)
         else:
             values = field_values(name, raw, column.missing)
         if name not in PLAIN:
@@ -197,20 +201,35 @@ def _flags(
             bad = bad | ~_fulfilled(table, good)
         flags = usual_flags(table.known or table.columns) if stored.usual is not None else None
         if flags is not None and flags[1] in table.columns:
-            bad = bad | any_bit(table[flags[1]], flags[0].bitmask)
+            bad = bad | any_bit(table[flags[1]], flags[0].bitmask, f"{table.name}, '{flags[1]}'")
         made["mask"] = bad
     if "limit" in stored.read:
         limit = spec.upper_limit if isinstance(spec, PhotometrySpec) else None
         said = None
         if limit is not None and limit.where is not None:
-            said = _fulfilled(table, limit.where)
-        elif limit is not None and limit.column in _brightness(spec):
+            # where neither can be told, a value is missing: it is not said what the epoch is
+            yes, no = (_fulfilled(table, c) for c in (limit.where, f"not ({limit.where})"))
+            made["limit"] = limit_field(yes, written, known=yes | no)
+            return made
+        if limit is not None and limit.column in _brightness(spec):
             said = written
         elif limit is not None and limit.column is not None:
             where = f"{table.name}, column '{limit.column}' (upper_limit)"
             said = limit_flags(table[limit.column], where)
         made["limit"] = limit_field(said, written)
     return made
+
+
+def _check_dates(name: str, unit: str | None, where: str) -> None:
+    """Refuse dates that are no times, or whose unit says that they are numbers."""
+    system = time_system(unit)
+    if name != "time":
+        raise DataError(f"{where} holds dates, which are no {name}.")
+    if unit not in ("d", "day", "days") and (system is None or system.zero != 0):
+        raise ConfigError(
+            f"{where} holds dates, which are read as Julian dates: the unit '{unit}' is not "
+            "theirs, write unit: JD."
+        )
 
 
 def _brightness(spec: ObservationSpec) -> list[str]:

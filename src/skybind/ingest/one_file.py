@@ -18,7 +18,7 @@ from skybind.ingest.fields import (
     name_of_objects,
     stated_unit,
 )
-from skybind.ingest.flags import any_bit, no_measurements, usual_flags
+from skybind.ingest.flags import any_bit, no_measurements, usual_flags, with_written_limits
 from skybind.ingest.flat import catalogue_numbers
 from skybind.ingest.readers.contents import read_bytes
 from skybind.ingest.readers.curves import known_curves
@@ -154,7 +154,8 @@ class _File:
     def read_as(self, wanted: Wanted) -> Content:
         """Read it as one modality; a `DataError` says why it is none."""
         if not wanted.fields:
-            return Content(wanted.name, features=self._row(wanted.features))
+            features = self._row(wanted.features)
+            return Content(wanted.name, features=features, notes=self._notes())
         if wanted.kind == "image":
             fitted = self._image(wanted)
         elif wanted.kind in NAMES:
@@ -286,9 +287,11 @@ class _File:
             for reason in unfolded.reasons.values():
                 raise DataError(f"{self.name}: {reason}.")
             table = unfolded.table
-        fields = {name: field_values(name, table[column]) for name, column in columns.items()}
+        raw = {name: table[column] for name, column in columns.items()}
+        raw = with_written_limits(raw) if kind == "photometry" else raw
+        fields = {name: field_values(name, values) for name, values in raw.items()}
         if kind == "photometry":
-            bad = None if flags is None else any_bit(table[flags[1]], flags[0].bitmask)
+            bad = None if flags is None else any_bit(table[flags[1]], flags[0].bitmask, self.name)
             left_out, self._told = no_measurements(fields, bad, self.name)
             fields = {name: values[~left_out] for name, values in fields.items()}
             columns.pop("limit", None)
@@ -326,6 +329,8 @@ class _File:
             if reasons:
                 raise DataError(f"{self.name}: {reasons[0]}.")
             stated = table.units.get(column)
+            if stated is None and features[name]:
+                self._told.append(f"{where} states no unit: taken as in {features[name]}.")
             values[name] = float(feature_in_unit(number, name, stated, features[name], where)[0])
         return values
 

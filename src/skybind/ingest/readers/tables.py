@@ -24,6 +24,7 @@ from skybind.ingest.lists import (
     lists_of_arrow,
     lists_of_cells,
     one_array,
+    units_of_arrow,
 )
 from skybind.ingest.readers.contents import first_line, unzipped
 from skybind.ingest.readers.json_table import MANY, at_path, json_records, paths
@@ -271,6 +272,7 @@ def _parquet(data: bytes, name: str, format: str, options: TableOptions) -> Tabl
     ]
     table = _from_arrow(file.read(wanted or None, use_threads=False), name, [])
     table.known = list(schema.names)
+    table.units = units_of_arrow(schema)
     return table
 
 
