@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from skybind.errors import DataError
-from skybind.measures.baselines import forest_accuracy
+from skybind.measures.baselines import forest_accuracy, forest_regression
 
 
 def data(n, seed):
@@ -38,6 +38,18 @@ def test_missing_and_infinite_values_are_allowed():
     test_x[::4, 1] = -np.inf
     test_x[::7, 3] = np.nan
     assert forest_accuracy(x, y, test_x, test_y, seed=0, trees=40).accuracy > 0.8
+
+
+def test_fluxes_of_any_unit_tell_a_forest_the_same():
+    """Trees take numbers within 1e-7 for one: fluxes in erg / (s cm2) are far below that."""
+    (x, y), (test_x, test_y) = data(300, 0), data(200, 1)
+    flux, test_flux = np.exp(x), np.exp(test_x)
+    expected = forest_accuracy(flux, y, test_flux, test_y, seed=0, trees=40)
+    small = forest_accuracy(flux * 2.0**-45, y, test_flux * 2.0**-45, test_y, seed=0, trees=40)
+    np.testing.assert_array_equal(small.confusion, expected.confusion)
+    wanted = forest_regression(flux, x[:, 2], test_flux, seed=0)
+    given = forest_regression(flux * 2.0**-45, x[:, 2], test_flux * 2.0**-45, seed=0)
+    np.testing.assert_allclose(given, wanted, rtol=1e-5)
 
 
 def test_a_class_unseen_in_training_counts_as_wrong():

@@ -54,8 +54,9 @@ def forest_accuracy(
         codes = max(int(np.max(train_y)), int(np.max(test_y, initial=0))) + 1
         classes = [str(code) for code in range(codes)]
     forest = RandomForestClassifier(n_estimators=trees, random_state=seed, n_jobs=threads)
-    forest.fit(_finite(train_x), train_y)
-    return classification_metrics(test_y, forest.predict(_finite(test_x)), classes)
+    train_x, test_x = _raised(train_x, test_x)
+    forest.fit(train_x, train_y)
+    return classification_metrics(test_y, forest.predict(test_x), classes)
 
 
 def forest_regression(
@@ -104,8 +105,9 @@ def forest_regression(
         random_state=seed,
         n_jobs=threads,
     )
-    forest.fit(_finite(train_x), train_y)
-    return np.asarray(forest.predict(_finite(test_x)), dtype=np.float64)
+    train_x, test_x = _raised(train_x, test_x)
+    forest.fit(train_x, train_y)
+    return np.asarray(forest.predict(test_x), dtype=np.float64)
 
 
 def ridge_regression(train_x: np.ndarray, train_y: np.ndarray, test_x: np.ndarray) -> np.ndarray:
@@ -145,6 +147,22 @@ def ridge_regression(train_x: np.ndarray, train_y: np.ndarray, test_x: np.ndarra
     ]
     model = RidgeCV(np.logspace(-3, 4, 15)).fit(standard[0], train_y)
     return np.asarray(model.predict(standard[1]), dtype=np.float64)
+
+
+def _raised(train_x: np.ndarray, test_x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Raise columns of small numbers to about 1, and give both as `_finite` does.
+
+    scikit-learn's trees take numbers within 1e-7 of each other for the same, so that fluxes of
+    1e-14 would tell them nothing. The factors are powers of two: no digit changes.
+    """
+    train_x, test_x = np.asarray(train_x, float), np.asarray(test_x, float)
+    factors = np.ones(train_x.shape[1])
+    for place, column in enumerate(np.abs(train_x).T):
+        known = column[np.isfinite(column) & (column > 0)]
+        if len(known) and (typical := np.median(known)) < 1:
+            factors[place] = 2.0 ** np.ceil(-np.log2(typical))
+    with np.errstate(over="ignore"):
+        return _finite(train_x * factors), _finite(test_x * factors)
 
 
 def _finite(values: np.ndarray) -> np.ndarray:
