@@ -9,6 +9,7 @@ from astropy import units
 from astropy.table import Table
 
 from skybind.data.dataset import Dataset
+from skybind.data.quarantine import read_quarantine
 from skybind.errors import ConfigError, DataError
 from skybind.ingest.given import take_given
 from skybind.ingest.one_file import read_file
@@ -139,3 +140,49 @@ def test_dates_are_no_fluxes(tmp_path):
                               "flux": {"column": "f", "unit": "mJy"}}}  # fmt: skip
     with pytest.raises(DataError, match="holds dates, which are no flux"):
         imported(tmp_path, mapping)
+
+
+def wavelengths(folder, **files):
+    """Write spectra from 4000 Angstrom on, each file in its unit."""
+    (folder / "s").mkdir()
+    for name, unit in files.items():
+        wave = (np.arange(4000, 4200, 10) * units.Angstrom).to(unit)
+        Table({"w": wave, "f": FLUX}).write(folder / "s" / f"{name}.fits")
+    (folder / "o.csv").write_text("\n".join(["id", *files]) + "\n")
+    return {"folder": "s", "pattern": "{id}.fits", "wavelength": "w", "flux": "f"}
+
+
+def test_a_unit_of_the_mapping_counts_for_files_of_one_unit_only(tmp_path):
+    keys = wavelengths(tmp_path, a="nm", b="Angstrom", c="nm")
+    objects = {"file": "o.csv", "id": "id"}
+    said = {**keys, "wavelength": {"column": "w", "unit": "nm"}}
+    data, _ = imported(tmp_path, {"objects": objects, "spectrum": said})
+    assert np.flatnonzero(data.present("spectrum")).tolist() == [0, 2]
+    (reason,) = [row["reason"] for row in read_quarantine(tmp_path / "out")]
+    assert "states the unit 'Angstrom', where the first file is in 'nm'" in reason
+    for name in ("a", "c"):
+        assert data[name].spectrum["wavelength"].value[0] == pytest.approx(4000)
+
+
+def test_a_unit_of_the_file_that_does_not_count_is_told(tmp_path):
+    keys = wavelengths(tmp_path, a="Angstrom", b="Angstrom")
+    by_fields(tmp_path / "o.parquet")
+    features = {"metadata": {"parallax": {"column": "parallax", "unit": "mas"}}}
+    objects = {"file": "o.parquet", "id": "id", "ra": {"column": "ra", "unit": "deg"},
+               "dec": "dec", "features": features}  # fmt: skip
+    for name in "ab":
+        (tmp_path / "s" / f"{name}.fits").rename(tmp_path / "s" / f"s{'ab'.index(name)}.fits")
+    said = {**keys, "wavelength": {"column": "w", "unit": "nm"}}
+    data, summary = imported(tmp_path, {"objects": objects, "spectrum": said})
+    assert data["s0"].spectrum["wavelength"].value[0] == pytest.approx(40000)  # as was said
+    told = " ".join(summary.notes)
+    assert "files state the unit 'Angstrom' of the wavelength; that of the mapping counts" in told
+    assert "(parallax) states the unit 'arcsec'; that of the mapping counts, mas." in told
+    assert "ra: o.parquet states the unit 'rad'; that of the mapping counts, deg." in told
+
+
+def test_the_same_unit_spelled_otherwise_is_not_told(tmp_path):
+    keys = wavelengths(tmp_path, a="nm", b="nm")
+    said = {**keys, "wavelength": {"column": "w", "unit": "nanometer"}}
+    _, summary = imported(tmp_path, {"objects": {"file": "o.csv", "id": "id"}, "spectrum": said})
+    assert not any("counts" in note for note in summary.notes)

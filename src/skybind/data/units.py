@@ -99,6 +99,18 @@ def convert(values: np.ndarray, unit: str, target: str, where: str) -> np.ndarra
     return np.asarray(physical.value)
 
 
+def same_unit(one: str | None, other: str | None) -> bool:
+    """Whether two spellings are of one unit; what astropy does not know is only itself."""
+    if one == other:
+        return True
+    if one is None or other is None or time_system(one) != time_system(other):
+        return False
+    try:
+        return bool(parse_unit(one, "") == parse_unit(other, ""))
+    except ConfigError:
+        return False
+
+
 def factor(unit: str, target: str, where: str) -> float:
     """Give the factor from one unit to another, as of `convert`; no logarithm has one.
 

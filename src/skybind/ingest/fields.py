@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from skybind.errors import DataError
+from skybind.data.times import time_system
+from skybind.errors import ConfigError, DataError
 from skybind.ingest.flags import bad_flags, limit_flags
 from skybind.ingest.readers.sentinels import stands_for_missing
 from skybind.ingest.readers.values import numbers, texts
@@ -156,3 +157,23 @@ def unknown_values(field: str, length: int) -> np.ndarray:
     """Give the values of a field of which nothing is known: no pixel is masked for that."""
     fill: object = {"band": "", "mask": False}.get(field, np.nan)
     return typed(field, np.full(length, fill))
+
+
+def check_dates(name: str, unit: str | None, where: str) -> None:
+    """Refuse dates that are no times, or whose unit says that they are numbers.
+
+    Raises
+    ------
+    DataError
+        If the field is not `time`.
+    ConfigError
+        If the unit is none of days without a zero point.
+    """
+    system = time_system(unit)
+    if name != "time":
+        raise DataError(f"{where} holds dates, which are no {name}.")
+    if unit not in ("d", "day", "days") and (system is None or system.zero != 0):
+        raise ConfigError(
+            f"{where} holds dates, which are read as Julian dates: the unit '{unit}' is not "
+            "theirs, write unit: JD."
+        )

@@ -11,11 +11,18 @@ from typing import Any
 import numpy as np
 
 from skybind.data.times import time_system
-from skybind.data.units import convert, inverse_square, is_counts, parse_unit, stored_unit
+from skybind.data.units import (
+    convert,
+    inverse_square,
+    is_counts,
+    parse_unit,
+    same_unit,
+    stored_unit,
+)
 from skybind.data.where import columns_of, fulfilled_rows
 from skybind.errors import ConfigError, DataError
 from skybind.ingest.column import FlagSpec
-from skybind.ingest.fields import field_values, stated_unit, typed, unknown_values
+from skybind.ingest.fields import check_dates, field_values, stated_unit, typed, unknown_values
 from skybind.ingest.flags import (
     FLAG_NAMES,
     Usual,
@@ -63,6 +70,10 @@ class Stored:
         The survey whose flags count, where the mapping says nothing of flags.
     read : tuple of str
         Fields that are read beside those that are kept: `mask` and `limit` of light curves.
+    notes : tuple of str
+        What was assumed of the first file.
+    overruled : dict of str to str
+        Units that the first file states and the mapping does not heed.
     """
 
     units: dict[str, str | None]
@@ -71,6 +82,8 @@ class Stored:
     stated: dict[str, str | None] = field(default_factory=dict)
     usual: Usual | None = None
     read: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    overruled: dict[str, str] = field(default_factory=dict)
 
     @property
     def fields(self) -> list[str]:
@@ -120,7 +133,19 @@ def settle(spec: ObservationSpec, table: Table | None = None) -> Stored:
     kept = {name: units[name] for name in spec.fields() if name in units}
     if spec.kind == "spectrum" and read:
         kept["mask"] = None
-    return Stored(kept, attributes, unread, stated, usual, read)
+    overruled = {} if table is None else _overruled(spec, table)
+    notes = () if table is None else tuple(f"{table.name}: {note}" for note in table.notes)
+    return Stored(kept, attributes, unread, stated, usual, read, notes, overruled)
+
+
+def _overruled(spec: ObservationSpec, table: Table) -> dict[str, str]:
+    """Give the units of a file in whose place the mapping gives others."""
+    found = {}
+    for name, column in spec.fields().items():
+        own = table.units.get(column.column)
+        if column.unit is not None and own is not None and not same_unit(own, column.unit):
+            found[name] = own
+    return found
 
 
 def stated_units(spec: ObservationSpec, table: Table | None) -> dict[str, str | None]:
@@ -163,6 +188,14 @@ def observation_fields(table: Table, spec: ObservationSpec, stored: Stored) -> F
         If a unit of the mapping cannot be converted, or none is given at all.
     """
     stated = stated_units(spec, table)
+    for name, own in _overruled(spec, table).items():
+        first = stored.overruled.get(name, spec.fields()[name].unit)
+        if not same_unit(own, first):
+            raise DataError(
+                f"{table.name}, column '{spec.fields()[name].column}' ({name}) {_states(own)}, "
+                f"where the first file is in '{first}': leave the unit out of the mapping, so that "
+                "each file's own counts."
+            )
     fields: Fields = {}
     written = np.zeros(len(table), bool)
     for name, column in spec.fields().items():
@@ -174,7 +207,7 @@ def observation_fields(table: Table, spec: ObservationSpec, stored: Stored) -> F
         if spec.kind == "photometry" and name in ("magnitude", "flux"):
             raw, written = censored(name, raw)
         if raw.dtype.kind == "M":
-            _check_dates(name, stated[name], where)
+            check_dates(name, stated[name], where)
         if isinstance(column, FlagSpec) and column.mask is not None:
             values = any_bit(raw, column.mask, where)
         else:
@@ -220,18 +253,6 @@ def _flags(
     return made
 
 
-def _check_dates(name: str, unit: str | None, where: str) -> None:
-    """Refuse dates that are no times, or whose unit says that they are numbers."""
-    system = time_system(unit)
-    if name != "time":
-        raise DataError(f"{where} holds dates, which are no {name}.")
-    if unit not in ("d", "day", "days") and (system is None or system.zero != 0):
-        raise ConfigError(
-            f"{where} holds dates, which are read as Julian dates: the unit '{unit}' is not "
-            "theirs, write unit: JD."
-        )
-
-
 def _brightness(spec: ObservationSpec) -> list[str]:
     """Columns whose cells may say themselves that they are limits (`>16.5`)."""
     return [c.column for name, c in spec.fields().items() if name in ("flux", "magnitude")]
@@ -269,6 +290,12 @@ def stored_notes(kept: Mapping[str, Stored]) -> list[str]:
                 f"left out, the usual ones of {usual.title} (mask: says otherwise)."
             )
         said += _unit_notes(name, stored)
+        said += [f"{name}, {note}." for note in stored.notes]
+        said += [
+            f"{name}: the files state the unit '{own}' of the {what}; that of the mapping counts, "
+            f"{stored.stated[what]}."
+            for what, own in stored.overruled.items()
+        ]
     dated = {n: s.attributes.get("time_system") for n, s in kept.items() if "time" in s.units}
     if len(set(dated.values())) > 1:
         each = [f"those of {n} in {s or 'days without a zero point'}" for n, s in dated.items()]

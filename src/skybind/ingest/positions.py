@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from datetime import time
 
 import numpy as np
 
@@ -89,7 +90,9 @@ def positions(
 def in_parts(raw: np.ndarray) -> bool:
     """Whether a column holds text like 06:37:15.9."""
     return raw.dtype.kind in "OU" and any(
-        isinstance(cell, str) and _PARTS.fullmatch(cell.strip()) for cell in raw.tolist()
+        # Arrow reads 06:37:15 as a time of the day
+        isinstance(cell, str | time) and _PARTS.fullmatch(str(cell).strip())
+        for cell in raw.tolist()
     )
 
 

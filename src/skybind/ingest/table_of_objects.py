@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from skybind.data.schema import BASE_COLUMNS, Column
-from skybind.data.units import FIXED_UNITS, convert, kept_unit
+from skybind.data.units import FIXED_UNITS, convert, kept_unit, same_unit
 from skybind.errors import ConfigError, DataError
 from skybind.ingest.column import ColumnSpec, PositionSpec
 from skybind.ingest.flat import (
@@ -20,7 +20,13 @@ from skybind.ingest.joined import join_tables
 from skybind.ingest.mapping import Mapping
 from skybind.ingest.names import object_names
 from skybind.ingest.plan import Row, quarantine_row
-from skybind.ingest.positions import SEXAGESIMAL, in_parts, joined_parts, positions
+from skybind.ingest.positions import (
+    SEXAGESIMAL,
+    in_parts,
+    joined_parts,
+    positions,
+    unit_of_position,
+)
 from skybind.ingest.readers.folders import pattern_columns
 from skybind.ingest.readers.parts import read_parts
 from skybind.ingest.readers.sentinels import stands_for_missing
@@ -80,7 +86,7 @@ class TableOfObjects:
         if not len(self.objects):
             raise DataError(f"{spec.file} has no rows: there is no object in it.")
         told, bad = join_tables(self.objects, spec, self.base, text)
-        self.told += told
+        self.told += [f"{self.objects.name}: {note}." for note in self.objects.notes] + told
         for file, sentence in [*((spec.file, s) for s in self.objects.bad_rows), *bad]:
             self.quarantine.append(quarantine_row("", file, "objects", sentence))
         names = object_names(self.objects[spec.id], f"{spec.file}, column '{spec.id}'")
@@ -137,6 +143,13 @@ class TableOfObjects:
             raw = self.objects[spec.column][self.kept]
             stated = self.objects.units.get(spec.column)
         unit = spec.unit or stated
+        if stated is not None and not same_unit(
+            *(unit_of_position(name, u) for u in (stated, unit))
+        ):
+            self.told.append(
+                f"{name}: {self.objects.name} states the unit '{stated}'; that of the mapping "
+                f"counts, {unit}."
+            )
         where = f"{self.objects.name}, column '{spec.column}' ({name})"
         degrees, reasons = positions(raw, name, spec.column, unit, where, spec.missing)
         if unit is None and name == "ra" and not spec.columns and in_parts(raw):
@@ -172,6 +185,11 @@ class TableOfObjects:
     def _unit(self, name: str, role: str, spec: ColumnSpec) -> str | None:
         """Unit in which a flat column is kept."""
         stated, at = self._stated(spec), self._at(name, spec)
+        own = self.objects.units.get(spec.column)
+        if own is not None and not same_unit(own, stated):
+            self.told.append(
+                f"{at} states the unit '{own}'; that of the mapping counts, {stated or 'none'}."
+            )
         if stated is None or role == "label":
             return None
         try:

@@ -154,6 +154,9 @@ class Stack:
             )
         if names.dtype.kind == "S":
             names = np.char.decode(names, "utf-8")
+        if names.dtype.kind == "O":  # strings of variable length in HDF5
+            decoded = [n.decode() if isinstance(n, bytes) else n for n in names.tolist()]
+            names = np.asarray(decoded, object)
         known = object_names(names, f"{self.file}, '{self.spec.id}'")
         found: dict[str, int] = {}
         for row, name in enumerate(known.tolist()):

@@ -258,7 +258,28 @@ def _text(data: bytes, name: str, format: str, options: TableOptions) -> Table:
 
 
 def _binary(data: bytes, name: str, format: str, options: TableOptions) -> Table:
-    return _flattened(_astropy(data, format, options.hdu), name)
+    table = _flattened(_astropy(data, format, options.hdu), name)
+    if format == "fits" and options.hdu is None:
+        table.notes = _other_tables(data)
+    return table
+
+
+def _other_tables(data: bytes) -> list[str]:
+    """Say which of the tables of a FITS file was read, where it has several."""
+    from astropy.io import fits
+
+    if data.count(b"XTENSION= 'BINTABLE'") + data.count(b"XTENSION= 'TABLE") < 2:
+        return []
+    with fits.open(io.BytesIO(data)) as parts:
+        found = [
+            f"{part.name or 'no name'} ({index})"
+            for index, part in enumerate(parts)
+            if isinstance(part, fits.BinTableHDU | fits.TableHDU)
+        ]
+    first, others = found[0], ", ".join(found[1:5])
+    return [f"it holds {len(found)} tables, of which the first is read, {first}, not {others}"] * (
+        len(found) > 1
+    )
 
 
 def _parquet(data: bytes, name: str, format: str, options: TableOptions) -> Table:

@@ -77,7 +77,8 @@ def unfold(table: Table, places: dict[str, str], kind: str) -> Unfolded | None:
     columns |= {column: np.repeat(table.columns[column][rows], lengths) for column in flat.values()}
     known = [*(table.known or table.columns), *table.lists]
     reasons = {row: str(reason[row]) for row in np.flatnonzero(reason != "").tolist()}
-    return Unfolded(Table(table.name, columns, table.units, known=known), rows, lengths, reasons)
+    made = Table(table.name, columns, table.units, known=known, notes=table.notes)
+    return Unfolded(made, rows, lengths, reasons)
 
 
 def places_of(spec: ObservationSpec, table: Table) -> dict[str, str]:

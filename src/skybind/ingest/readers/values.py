@@ -23,6 +23,8 @@ def numbers(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         if entry is None or not str(entry).strip():
             continue
         try:
+            if "_" in str(entry):  # Python reads 1_0 as 10
+                raise ValueError
             result[i] = float(entry)
         except (TypeError, ValueError):
             bad[i] = not is_nothing(str(entry))
