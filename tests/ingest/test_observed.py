@@ -292,3 +292,24 @@ def test_a_unit_of_the_mapping_that_does_not_fit_stops(tmp_path):
     wrong = {**TESS, "flux": {"column": "PDCSAP_FLUX", "unit": "km"}}
     with pytest.raises(ConfigError, match="'km' cannot be converted to mJy"):
         imported(tmp_path, {"photometry": wrong})
+
+
+def test_one_object_in_mjd_among_others_in_jd_is_set_aside(tmp_path):
+    from skybind.data.dataset import Dataset
+    from skybind.data.quarantine import read_quarantine
+    from skybind.ingest.survey import import_dataset
+
+    rows = [f"{name},{zero + k},{12 + 0.1 * k}" for name, zero in
+            (("a", 2455000.5), ("b", 2456000.5), ("c", 55000)) for k in range(5)]  # fmt: skip
+    (tmp_path / "o.csv").write_text("id\na\nb\nc\n")
+    (tmp_path / "e.csv").write_text("\n".join(["id,t,m", *rows]) + "\n")
+    (tmp_path / "m.yaml").write_text(
+        "objects: {file: o.csv, id: id}\n"
+        "photometry: {file: e.csv, id: id, time: {column: t, unit: JD}, "
+        "magnitude: {column: m, unit: mag}}\n"
+    )
+    summary = import_dataset(tmp_path / "m.yaml", tmp_path / "out")
+    assert summary.observed == {"photometry": 2}
+    assert summary.quarantined == {"times of another zero point": 1}
+    (row,) = read_quarantine(Dataset.open(tmp_path / "out").path)
+    assert row["object_id"] == "c"

@@ -21,6 +21,7 @@ from skybind.ingest.plan import Chunk, Plan, Row, quarantine_row
 from skybind.ingest.resumable import ResumableWriter, source_state
 from skybind.lightcurves.stored import compute_features, refuse_twins
 from skybind.modalities.cleaning import Cleaned, clean_image, clean_photometry, clean_spectrum
+from skybind.modalities.dates import without_other_zero_points
 from skybind.progress import progress_bar
 from skybind.ragged import Ragged
 
@@ -165,6 +166,8 @@ class _Builder:
             ragged = columns[name]
             assert isinstance(ragged, Ragged)
             cleaned = CLEANERS[kind](ragged)
+            if "time_system" in self.plan.columns[name].attributes:
+                cleaned = without_other_zero_points(cleaned)
             columns[name] = cleaned.ragged
             if limits_of(name) in self.plan.columns and cleaned.limits is not None:
                 columns[limits_of(name)] = cleaned.limits

@@ -35,6 +35,7 @@ from skybind.ingest.flags import (
 from skybind.ingest.mapping import ObservationSpec, PhotometrySpec
 from skybind.ingest.readers.registry import Fields
 from skybind.ingest.readers.tables import Table
+from skybind.modalities.dates import YEARS, year_of
 from skybind.words import join
 
 #: Fields that mean nothing without a unit, and the usual one.
@@ -44,9 +45,6 @@ EXAMPLE_UNITS = {
 }
 #: Fields that are no numbers with a unit.
 PLAIN = ("band", "mask")
-#: Years in which a dated light curve may lie.
-YEARS = (1800, 2200)
-_J2000, _YEAR = 2451545.0, 365.25
 
 Units = Mapping[str, str | None]
 
@@ -376,7 +374,7 @@ def _times(values: np.ndarray, unit: str | None, stored: Stored, where: str) -> 
         return values
     dates = np.asarray(values, float) + system.zero
     known = dates[np.isfinite(dates)]
-    year = 2000 + (np.median(known) - _J2000) / _YEAR if len(known) else 2000
+    year = float(year_of(np.asarray(np.median(known)))) if len(known) else 2000
     if not YEARS[0] < year < YEARS[1]:
         raise DataError(
             f"{where}: with the unit '{unit}' its times lie around the year {year:.0f}: the zero "

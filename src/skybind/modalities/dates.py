@@ -1,0 +1,44 @@
+"""Light curves whose times count from another zero point than those of their column."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from skybind.modalities.cleaning import Cleaned
+from skybind.ragged import Ragged, segment_median
+
+#: Years in which a dated light curve may lie.
+YEARS = (1800, 2200)
+_J2000, _YEAR = 2451545.0, 365.25
+
+
+def year_of(julian_date: np.ndarray) -> np.ndarray:
+    """Return the years of Julian dates."""
+    return 2000 + (julian_date - _J2000) / _YEAR
+
+
+def without_other_zero_points(cleaned: Cleaned) -> Cleaned:
+    """Set aside the light curves that lie in no year of astronomy.
+
+    One curve in MJD among others in JD lies around the year -4576.
+
+    Parameters
+    ----------
+    cleaned : Cleaned
+        Light curves whose times are Julian dates.
+    """
+    curves = cleaned.ragged
+    years = year_of(segment_median(curves.fields["time"], curves.offsets))
+    wrong = curves.present & ~((years > YEARS[0]) & (years < YEARS[1]))
+    if not wrong.any():
+        return cleaned
+    reason = cleaned.reason.copy()
+    for row in np.flatnonzero(wrong).tolist():
+        reason[row] = f"times of another zero point (around the year {years[row]:.0f})"
+    limits = None if cleaned.limits is None else _without(cleaned.limits, wrong)
+    return replace(cleaned, ragged=_without(curves, wrong), reason=reason, limits=limits)
+
+
+def _without(r: Ragged, rows: np.ndarray) -> Ragged:
+    kept = r.filter(~rows[r.owner])
+    return Ragged(kept.fields, kept.offsets, r.present & ~rows)
