@@ -1,4 +1,5 @@
 import pytest
+from hypothesis import settings
 
 from skybind.config import load_config
 from skybind.progress import set_verbosity
@@ -21,6 +22,9 @@ QUICK = [
 
 
 set_verbosity("quiet")
+# a busy machine is no fault of the code
+settings.register_profile("any-machine", deadline=None)
+settings.load_profile("any-machine")
 
 
 @pytest.fixture
