@@ -1,8 +1,10 @@
 """Building a dataset of chunks of objects: cleaned, counted, and continued if interrupted."""
 
 import os
+import shutil
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +16,7 @@ from skybind.data.computed import FOLDER
 from skybind.data.quarantine import short_reason
 from skybind.data.schema import ID, DatasetSchema
 from skybind.data.splits import Split
-from skybind.errors import DataError
+from skybind.errors import DataError, ProcessError, SkybindError
 from skybind.files import write_json
 from skybind.ingest.limits import limits_of
 from skybind.ingest.plan import Chunk, Plan, Row, quarantine_row
@@ -97,7 +99,7 @@ def build_dataset(
         simulated=plan.simulated,
         overwrite=overwrite,
     )
-    with target as writer:
+    with target as writer, _removed(plan.aside):
         builder = _Builder(writer, plan)
         with progress_bar("importing", plan.total) as advance:
             looked_at = 0
@@ -111,6 +113,19 @@ def build_dataset(
             summary.notes += _compute(writer, plan.features, processes)
             write_json(writer.folder / "import.json", vars(summary))
         return summary
+
+
+@contextmanager
+def _removed(folder: Path | None) -> Iterator[None]:
+    """Remove a folder at the end, unless the work can go on with it after an interruption."""
+    try:
+        yield
+    except SkybindError as error:
+        if folder is not None and not isinstance(error, ProcessError):
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _compute(writer: ResumableWriter, names: list[str], processes: int | None) -> list[str]:

@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -179,7 +179,9 @@ def lists_of_cells(cells: Sequence[Any]) -> tuple[Lists, str | None]:
     return Lists(_joined(parts), lengths, wrong, shape), unit
 
 
-def lists_of_text(cells: np.ndarray, bracketed: bool = False) -> Lists | None:
+def lists_of_text(
+    cells: np.ndarray, bracketed: bool = False, first: str | None = None
+) -> Lists | None:
     """Read a column of text such as `[1, 2, 3]`, `1 2 3` or `1;2;3`; None if it holds no lists.
 
     Parameters
@@ -188,15 +190,22 @@ def lists_of_text(cells: np.ndarray, bracketed: bool = False) -> Lists | None:
         Of which the first that is not blank tells what the column holds.
     bracketed : bool
         Only lists in brackets count: `06 37 15.9` may be an angle.
+    first : str, optional
+        The first cell that is not blank, where it stands in another piece of the table.
     """
     if cells.dtype.kind != "O":
         return None
-    first = next((cell for cell in cells if isinstance(cell, str) and cell.strip()), "")
+    first = first_text(cells) if first is None else first
     if not _BRACKETED.fullmatch(first) and (bracketed or not isinstance(_list_in(first), list)):
         return None
     read = [None if is_missing(c) or not str(c).strip() else _list_in(str(c)) for c in cells]
     found, _ = lists_of_cells(read)
     return found
+
+
+def first_text(cells: Iterable[Any]) -> str:
+    """Give the first text that is not blank; "" if there is none."""
+    return next((cell for cell in cells if isinstance(cell, str) and cell.strip()), "")
 
 
 def why_unusable(lists: Mapping[str, Lists], places: Mapping[str, str], kind: str) -> np.ndarray:

@@ -72,6 +72,8 @@ class Stored:
         What was assumed of the first file.
     overruled : dict of str to str
         Units that the first file states and the mapping does not heed.
+    dated : bool
+        Whether the years of the whole table were looked at: they are not, then, of its pieces.
     """
 
     units: dict[str, str | None]
@@ -82,6 +84,7 @@ class Stored:
     read: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     overruled: dict[str, str] = field(default_factory=dict)
+    dated: bool = False
 
     @property
     def fields(self) -> list[str]:
@@ -375,7 +378,7 @@ def _times(values: np.ndarray, unit: str | None, stored: Stored, where: str) -> 
     dates = np.asarray(values, float) + system.zero
     known = dates[np.isfinite(dates)]
     year = float(year_of(np.asarray(np.median(known)))) if len(known) else 2000
-    if not YEARS[0] < year < YEARS[1]:
+    if not stored.dated and not YEARS[0] < year < YEARS[1]:
         raise DataError(
             f"{where}: with the unit '{unit}' its times lie around the year {year:.0f}: the zero "
             "point is not right."

@@ -103,6 +103,8 @@ class Plan:
         Columns of observations that cannot be empty: an import that finds none there stops.
     known : Known, optional
         Where a table of objects was read first.
+    aside : Path, optional
+        Folder of what was prepared for the steps: it is removed once it is not needed.
     """
 
     columns: dict[str, Column]
@@ -119,6 +121,7 @@ class Plan:
     unique: bool = False
     needed: list[str] = field(default_factory=list)
     known: Known | None = None
+    aside: Path | None = None
 
     def first(self, most: int) -> "Plan":
         """Give a plan of the first objects alone.

@@ -1,5 +1,6 @@
 """From survey files to a dataset, as a mapping says."""
 
+import shutil
 from collections.abc import Iterator
 from collections.abc import Mapping as AbstractMapping
 from functools import partial
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from skybind.data.schema import Column
-from skybind.errors import DataError
+from skybind.errors import DataError, SkybindError
 from skybind.ingest.build import ImportSummary, build_dataset
 from skybind.ingest.by_position import Near, join_by_position, objects_frame, picked
 from skybind.ingest.limits import limits_columns
@@ -26,6 +27,7 @@ from skybind.ingest.plan import Chunk, Known, Plan, quarantine_row, spread
 from skybind.ingest.readers.folders import ObjectFiles, pattern_columns
 from skybind.ingest.readers.image_cells import ImageCells
 from skybind.ingest.readers.long import LongTable
+from skybind.ingest.readers.long_pieces import LongPieces, open_long
 from skybind.ingest.readers.parts import part_files
 from skybind.ingest.readers.pictures import ImageFiles
 from skybind.ingest.readers.registry import dataset_reader
@@ -40,7 +42,9 @@ DISPLAY = (
     "The images of '{name}' are pictures for people (JPEG): stretched for display, clipped and "
     "compressed, not fluxes."
 )
-Source = ObjectFiles | LongTable | Stack
+#: Bytes of the rows of long tables that are read at a time, unless one object has more.
+CHUNK_BYTES = 1 << 26
+Source = ObjectFiles | LongTable | LongPieces | Stack
 
 
 def import_dataset(
@@ -76,11 +80,19 @@ def import_dataset(
     DataError
         If the table of objects or a long table cannot be read, or `out` cannot be written.
     """
-    return build_dataset(survey_plan(mapping_path), Path(out), overwrite, processes)
+    aside = pieces_folder(Path(out))
+    try:
+        plan = survey_plan(mapping_path, aside=aside)
+    except SkybindError:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+    return build_dataset(plan, Path(out), overwrite, processes)
 
 
 @step("looking through the survey", told=False)
-def survey_plan(mapping_path: str | Path, some: int | None = None) -> Plan:
+def survey_plan(
+    mapping_path: str | Path, some: int | None = None, aside: Path | None = None
+) -> Plan:
     """Say what is to be read of a survey; parameters and errors as of `import_dataset`.
 
     Parameters
@@ -89,12 +101,19 @@ def survey_plan(mapping_path: str | Path, some: int | None = None) -> Plan:
     some : int, optional
         Read only so many objects: spread evenly over the table, half of them among those that
         have observations. Whole data sets are not spread.
+    aside : Path, optional
+        Folder for the rows of large tables while they are imported (see `open_long`).
     """
     mapping_path = Path(mapping_path)
     mapping, base = load_mapping(mapping_path), mapping_path.parent
     if isinstance(mapping, ReaderMapping):
         return dataset_reader(mapping.reader)(base / mapping.path, mapping.options, base)
-    return _Import(mapping, base).plan(some)
+    return _Import(mapping, base, aside).plan(some)
+
+
+def pieces_folder(out: Path) -> Path:
+    """Name the folder that holds the rows of large tables while a dataset is made."""
+    return out.parent / f".{out.name}.pieces"
 
 
 def import_files(
@@ -131,8 +150,8 @@ def reader_plan(
 
 
 class _Import:
-    def __init__(self, mapping: Mapping, base: Path) -> None:
-        self.mapping, self.base = mapping, base
+    def __init__(self, mapping: Mapping, base: Path, aside: Path | None) -> None:
+        self.mapping, self.base, self.aside = mapping, base, aside
         self.table = TableOfObjects(mapping, base)
         self.flat, self.schema = self.table.flat, self.table.schema
         self.quarantine, self.told = self.table.quarantine, self.table.told
@@ -163,7 +182,7 @@ class _Import:
             paths += [spec.join.index] if spec.join is not None and spec.join.index else []
         return Plan(
             self.schema,
-            ((len(part), partial(self._chunk, part)) for part in _chunks(rows, size)),
+            ((len(part), partial(self._chunk, part)) for part in self._chunks(rows, size)),
             total=n,
             sources=[self.base / path for path in paths],
             settings=self.mapping.model_dump(mode="json"),
@@ -179,6 +198,7 @@ class _Import:
             unique=True,
             needed=list(self.mapping.observations()),
             known=Known(self.flat, observed, self._stated()),
+            aside=self.aside,
         )
 
     def _stated(self) -> dict[str, str | None]:
@@ -208,6 +228,18 @@ class _Import:
             chunk.source[name] = np.asarray(source, object)
         return chunk
 
+    def _chunks(self, rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
+        """Part the objects; fewer at a time where the rows of large tables take much memory."""
+        each = [s.sizes for s in self.observations.values() if isinstance(s, LongPieces)]
+        ends = np.cumsum(np.sum(each, axis=0)[rows] if each else np.zeros(len(rows), np.int64))
+        start = 0
+        while start < len(rows):
+            before = ends[start - 1] if start else 0
+            most = int(np.searchsorted(ends, before + CHUNK_BYTES, "right"))
+            stop = max(start + 1, min(start + size, most))
+            yield rows[start:stop]
+            start = stop
+
     def _source(self, name: str, spec: ObservationSpec) -> Source:
         near = None if spec.join is None else self._near(name, spec)
         object_id = self._matched(name, spec) if near is None else near.names
@@ -219,7 +251,7 @@ class _Import:
         if isinstance(spec, ImageSpec) and spec.file is not None:
             return ImageCells(spec, self.base, name, {"id": object_id})
         if spec.file is not None:
-            return LongTable(spec, self.base, name, object_id)
+            return open_long(spec, self.base, name, object_id, self.aside)
         assert spec.pattern is not None
         table, rows = self.table.objects, self.table.kept
         if near is not None and near.index is not None:
@@ -297,7 +329,3 @@ def _described(spec: ObservationSpec) -> str:
         return str(spec.reader.about)
     said = {name: column.description.rstrip(".") for name, column in spec.fields().items()}
     return "; ".join(f"{name}: {text}" for name, text in said.items() if text)
-
-
-def _chunks(rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
-    return (rows[start : start + size] for start in range(0, len(rows), size))

@@ -1,6 +1,8 @@
 """Long tables: one row an epoch or pixel, joined to the objects on an id."""
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -9,6 +11,7 @@ import pyarrow.compute as pc
 from skybind.ingest.mapping import ObservationSpec, SpectrumSpec
 from skybind.ingest.names import object_names, refuse_no_common_name
 from skybind.ingest.observed import Stored, columns_read, observation_fields, settle
+from skybind.ingest.plan import quarantine_row
 from skybind.ingest.readers.parts import read_parts
 from skybind.ingest.readers.tables import Table
 from skybind.ingest.readers.unfold import places_of, unfold
@@ -51,52 +54,125 @@ def read_long(
     """
     assert spec.file is not None
     assert spec.id is not None
-    band = [spec.fields()["band"].column] if "band" in spec.fields() else []
-    wanted = [spec.id, *columns_read(spec)]
-    visit = spec.visit if isinstance(spec, SpectrumSpec) else None
-    wanted += [] if visit is None else [visit]
-    table = read_parts(spec, base, text=[spec.id, *band], columns=wanted)
+    table = read_parts(spec, base, **long_options(spec))
     names = object_names(table[spec.id], f"{spec.file}, column '{spec.id}'")
-    quarantine = [_row("", spec.file, modality, sentence) for sentence in table.bad_rows]
+    quarantine = [quarantine_row("", spec.file, modality, why) for why in table.bad_rows]
     place, lost = _places(names, object_id, unknown_object(spec))
     if len(object_id) and len(names) and not (place >= 0).any():
         refuse_no_common_name(f"{modality}, {spec.file}", names, object_id)
+    found = bind_rows(table, spec, place, len(object_id))
+    lost += [(object_id[row], reason) for row, reason in found.lost]
+    quarantine += [quarantine_row(name, spec.file, modality, reason) for name, reason in lost]
+    return found.ragged, quarantine, found.stored
+
+
+def long_options(spec: ObservationSpec) -> dict[str, list[str]]:
+    """Tell the columns that are read of a long table, and those of them that are text."""
+    band = [spec.fields()["band"].column] if "band" in spec.fields() else []
+    visit = visit_of(spec)
+    columns = [str(spec.id), *columns_read(spec), *([] if visit is None else [visit])]
+    return {"text": [str(spec.id), *band], "columns": columns}
+
+
+def visit_of(spec: ObservationSpec) -> str | None:
+    """Column that tells several spectra of an object apart."""
+    return spec.visit if isinstance(spec, SpectrumSpec) else None
+
+
+class Bound(NamedTuple):
+    """Rows of a long table, bound to their objects.
+
+    Attributes
+    ----------
+    ragged : Ragged
+    lost : list of (int, str)
+        Objects of which something cannot be used, and why.
+    stored : Stored
+        How the fields are kept.
+    """
+
+    ragged: Ragged
+    lost: list[tuple[int, str]]
+    stored: Stored
+
+
+def bind_rows(
+    table: Table,
+    spec: ObservationSpec,
+    place: np.ndarray,
+    objects: int,
+    whole: "Whole | None" = None,
+) -> Bound:
+    """Give every object its rows, in the table's order.
+
+    Parameters
+    ----------
+    table : Table
+    spec : ObservationSpec
+    place : ndarray of int, shape (rows,)
+        Object of each row, -1 for none.
+    objects : int
+    whole : Whole, optional
+        Where these are some rows of a longer table.
+    """
+    lost: list[tuple[int, str]] = []
+    visit = visit_of(spec)
     if visit is not None:
-        place, several = _first_visits(place, table[visit])
+        text = whole.visits_are_text if whole is not None else visits_are_text(table[visit])
+        place, several = _first_visits(place, table[visit], text)
         taken = "of its {} spectra the first by '{}' is taken"
-        lost += [(object_id[row], taken.format(n, visit)) for row, n in several.items()]
-    table, own, lengths, more = _unfolded(table, spec, names, place)
-    quarantine += [_row(name, spec.file, modality, reason) for name, reason in lost + more]
-    stored = settle(spec, table)
+        lost += [(row, taken.format(n, visit)) for row, n in several.items()]
+    at = np.arange(len(table)) if whole is None else whole.numbers
+    table, own, lengths, more = _unfolded(table, spec, place, at)
+    stored = settle(spec, table) if whole is None else whole.stored
     fields = observation_fields(table, spec, stored)
     owner = np.repeat(own, lengths)
     order = np.argsort(owner, kind="stable")
     order = order[owner[order] >= 0]
-    counts = np.bincount(owner[order], minlength=len(object_id))
-    present = np.isin(np.arange(len(object_id)), own)
+    counts = np.bincount(owner[order], minlength=objects)
+    present = np.isin(np.arange(objects), own)
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     flat = {name: values[order] for name, values in fields.items()}
-    return Ragged(flat, offsets, present), quarantine, stored
+    return Bound(Ragged(flat, offsets, present), lost + more, stored)
+
+
+@dataclass(frozen=True)
+class Whole:
+    """What is known of a whole table, where some rows of it are bound.
+
+    Attributes
+    ----------
+    stored : Stored
+        How the fields are kept.
+    visits_are_text : bool
+        Whether visits are ordered as text.
+    numbers : ndarray of int, shape (rows,)
+        Which rows of the whole these are.
+    """
+
+    stored: Stored
+    visits_are_text: bool
+    numbers: np.ndarray
 
 
 def _unfolded(
-    table: Table, spec: ObservationSpec, names: np.ndarray, place: np.ndarray
-) -> tuple[Table, np.ndarray, np.ndarray, Lost]:
+    table: Table, spec: ObservationSpec, place: np.ndarray, at: np.ndarray
+) -> tuple[Table, np.ndarray, np.ndarray, list[tuple[int, str]]]:
     """Give a table with one value a row.
 
     Second, the object of each of its lists (or rows), -1 for none; third, how long each is; fourth,
-    what cannot be used, and why.
+    the objects of which something cannot be used, and why.
     """
     unfolded = unfold(table, places_of(spec, table), spec.kind)
     if unfolded is None:
-        return table, place, np.ones(len(names), np.int64), []
+        return table, place, np.ones(len(place), np.int64), []
     own = place[unfolded.rows]
-    lost = [(names[row], reason) for row, reason in unfolded.reasons.items()]
+    lost = [(int(place[row]), why) for row, why in unfolded.reasons.items() if place[row] >= 0]
     if spec.kind == "spectrum":
         _, first = np.unique(own, return_index=True)
         again = np.isin(np.arange(len(own)), first, invert=True) & (own >= 0)
         lost += [
-            (names[row], f"a second spectrum of the object (row {row + 1})")
+            (int(place[row]), f"a second spectrum of the object (row {at[row] + 1})")
             for row in unfolded.rows[again].tolist()
         ]
         own = np.where(again, -1, own)
@@ -114,10 +190,15 @@ def _places(names: np.ndarray, object_id: np.ndarray, unknown: str) -> tuple[np.
     place = pc.index_in(wanted, value_set=pa.array(object_id.tolist(), pa.string()))
     lost = []
     for entry in wanted.filter(place.is_null()).value_counts().to_pylist():
-        n = f"{entry['counts']} row{'s' if entry['counts'] > 1 else ''}"
-        reason = f"{n} without an id" if entry["values"] == "" else f"{unknown} ({n})"
-        lost.append((entry["values"], reason))
+        name, n = entry["values"], entry["counts"]
+        lost.append((name, why_unknown(name, n, unknown)))
     return place.fill_null(-1).to_numpy().astype(np.int64), lost
+
+
+def why_unknown(name: str, rows: int, unknown: str) -> str:
+    """Say why rows of a name that no object has cannot be used."""
+    n = f"{rows} row{'s' if rows > 1 else ''}"
+    return f"{n} without an id" if name == "" else f"{unknown} ({n})"
 
 
 class LongTable:
@@ -151,13 +232,20 @@ class LongTable:
         return self.file
 
 
-def _first_visits(owner: np.ndarray, visit: np.ndarray) -> tuple[np.ndarray, dict[int, int]]:
+def visits_are_text(visit: np.ndarray) -> bool:
+    """Whether some visits are no numbers, so that all are ordered as text."""
+    return bool(numbers(visit)[1].any())
+
+
+def _first_visits(
+    owner: np.ndarray, visit: np.ndarray, text: bool
+) -> tuple[np.ndarray, dict[int, int]]:
     """Rows of the first visit of each object (the others get the owner -1), and numbers of visits.
 
     The first is the smallest number, or of text the first in the alphabet.
     """
-    values, bad = numbers(visit)
-    _, code = np.unique(texts(visit).astype(str) if bad.any() else values, return_inverse=True)
+    values = texts(visit).astype(str) if text else numbers(visit)[0]
+    _, code = np.unique(values, return_inverse=True)
     mine = owner >= 0
     pairs = np.unique(np.stack([owner[mine], code[mine]]), axis=1)
     rows, first, counts = np.unique(pairs[0], return_index=True, return_counts=True)
@@ -166,7 +254,3 @@ def _first_visits(owner: np.ndarray, visit: np.ndarray) -> tuple[np.ndarray, dic
     taken = mine & (code == smallest[np.maximum(owner, 0)]) if len(smallest) else mine
     several = {int(row): int(n) for row, n in zip(rows, counts, strict=True) if n > 1}
     return np.where(taken, owner, -1), several
-
-
-def _row(object_id: str, source: str, modality: str, reason: str) -> dict[str, str]:
-    return {"object_id": object_id, "source": source, "modality": modality, "reason": reason}

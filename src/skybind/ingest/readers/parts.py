@@ -71,7 +71,7 @@ def read_parts(spec: FileSpec, base: Path, **options: Any) -> Table:
         return tables[0]
     first = tables[0]
     for table in tables[1:]:
-        _check(table, first)
+        check_alike(table, first)
     joined = Table(str(spec.file), {}, dict(first.units), known=first.known)
     joined.inferred = first.inferred
     joined.columns = {
@@ -94,7 +94,7 @@ def _is_table(path: Path) -> bool:
     return path.is_file() and not path.name.startswith((".", "_")) and ending in SUFFIXES
 
 
-def _check(table: Table, first: Table) -> None:
+def check_alike(table: Table, first: Table) -> None:
     """Refuse a part of other columns or units than the first."""
     for one, other in ((table, first), (first, table)):
         here, there = ([*each.columns, *each.lists] for each in (one, other))

@@ -91,6 +91,8 @@ class Table:
         What was assumed, in words.
     inferred : bool
         Whether the types of columns were inferred from text.
+    first : dict of str to str
+        First text of each column of text, where this is a piece of a longer table.
     """
 
     name: str
@@ -101,6 +103,7 @@ class Table:
     notes: list[str] = field(default_factory=list)
     lists: dict[str, Lists] = field(default_factory=dict)
     inferred: bool = False
+    first: dict[str, str] = field(default_factory=dict)
 
     def told(self) -> list[str]:
         """Say what was assumed, and which rows were left out, in a few words."""
@@ -182,7 +185,7 @@ def read_table(data: bytes, name: str, format: str | None = None, **options: Any
     format = format or format_of_content(data, name)
     if not data.strip():
         raise DataError(f"{name} is empty.")
-    with _parsing(name, format):
+    with parsing(name, format):
         table = _READERS[format](data, name, format, given)
     if given.columns is not None:
         keep = set(given.columns)
@@ -210,7 +213,7 @@ def open_table(data: bytes, name: str, text: Sequence[str] = ()) -> Any:
     format = format_of_content(data, name)
     if format in ("csv", "tsv", "text", "json"):
         return read_table(data, name, text=text)
-    with _parsing(name, format):
+    with parsing(name, format):
         if format == "parquet":
             return pq.read_table(pa.BufferReader(data))
         return _astropy(data, format)
@@ -238,23 +241,23 @@ def _text(data: bytes, name: str, format: str, options: TableOptions) -> Table:
     astropys = None if options.names or options.skip_lines else astropy_format(data)
     if astropys is not None:
         return _flattened(_astropy(as_utf8(data), astropys), name)
-    usual = {"csv": ",", "tsv": "\t", "text": BLANKS}[format]
-    found = read_text(
-        data,
-        name,
-        TextOptions(
-            options.text,
-            options.columns,
-            options.delimiter,
-            options.names,
-            options.skip_lines,
-            usual,
-        ),
-    )
-    table = _from_arrow(found.table, name, found.bad_rows)
+    found = read_text(data, name, text_options(format, options))
+    table = from_arrow(found.table, name, found.bad_rows)
     table.known, table.units, table.notes = found.known, found.units, found.notes
     table.inferred = True
     return table
+
+
+def text_options(format: str, options: TableOptions) -> TextOptions:
+    """Give what the reading of a text table of a format has to know."""
+    return TextOptions(
+        options.text,
+        options.columns,
+        options.delimiter,
+        options.names,
+        options.skip_lines,
+        {"csv": ",", "tsv": "\t", "text": BLANKS}[format],
+    )
 
 
 def _binary(data: bytes, name: str, format: str, options: TableOptions) -> Table:
@@ -284,23 +287,29 @@ def _other_tables(data: bytes) -> list[str]:
 
 def _parquet(data: bytes, name: str, format: str, options: TableOptions) -> Table:
     file = pq.ParquetFile(pa.BufferReader(data))
-    schema, columns = file.schema_arrow, options.columns
+    wanted = parquet_columns(file.schema_arrow, options)
+    table = from_arrow(file.read(wanted, use_threads=False), name, [])
+    table.known = list(file.schema_arrow.names)
+    table.units = units_of_arrow(file.schema_arrow)
+    return table
+
+
+def parquet_columns(schema: pa.Schema, options: TableOptions) -> list[str] | None:
+    """Name the columns of a Parquet file that are read; None for all, where it has none of them."""
+    columns = options.columns
     wanted = [
         column.name
         for column in schema
         if (options.nested or not pa.types.is_nested(column.type))
         and (columns is None or any(c == column.name or _inside(c, column) for c in columns))
     ]
-    table = _from_arrow(file.read(wanted or None, use_threads=False), name, [])
-    table.known = list(schema.names)
-    table.units = units_of_arrow(schema)
-    return table
+    return wanted or None
 
 
 def _json(data: bytes, name: str, format: str, options: TableOptions) -> Table:
     record = json_records(data, name)
     if isinstance(record, pa.Table):
-        return _from_arrow(record, name, [])
+        return from_arrow(record, name, [])
     known = list(islice(paths(record), MANY))
     table = Table(name, {}, known=known)
     for path in known if options.columns is None else options.columns:
@@ -317,7 +326,8 @@ def _inside(name: str, column: pa.Field) -> bool:
     return is_nested(column.type) and name.startswith(f"{column.name}.")
 
 
-def _from_arrow(table: pa.Table, name: str, bad: list[str]) -> Table:
+def from_arrow(table: pa.Table, name: str, bad: list[str]) -> Table:
+    """Read a table of Arrow; `bad` tells of rows that are not in it."""
     twice = {column for column in table.column_names if table.column_names.count(column) > 1}
     if twice:
         raise DataError(f"{name} has more than one column '{sorted(twice)[0]}'.")
@@ -371,7 +381,7 @@ def _flattened(table: Any, name: str) -> Table:
 
 
 @contextmanager
-def _parsing(name: str, format: str) -> Iterator[None]:
+def parsing(name: str, format: str) -> Iterator[None]:
     """Turn whatever a parser raises on bytes that are not its format into one sentence."""
     try:
         yield

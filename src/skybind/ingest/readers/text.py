@@ -75,35 +75,56 @@ def read_text(data: bytes, name: str, options: TextOptions) -> TextTable:
     DataError
         If no row fits the header, or numbers are written with decimal commas.
     """
-    data = as_utf8(data)
-    if b"\r" in data:
-        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    data = unix_lines(as_utf8(data))
     layout = find_layout(data, options)
     if not any(layout.names):
         raise DataError(f"{name} is empty.")
-    body = data[layout.start :]
     bad: list[str] = []
-    table = None
-    if layout.delimiter == BLANKS:
-        if b'"' not in body and not layout.ruler:
-            table = _arrow(_tabbed(body), layout.names, "\t", options)
-    elif layout.delimiter != BARS:
-        table = _arrow(body, layout.names, layout.delimiter, options)
+    table = read_rows(data[layout.start :], layout, options, bad)
+    refuse_no_row(name, layout, len(table), bad)
+    refuse_decimal_commas(table, name, options.text)
+    known = [column for column in layout.names if column]
+    return TextTable(table, known, layout.units, bad, layout.notes)
+
+
+def read_rows(body: bytes, layout: Layout, options: TextOptions, bad: list[str]) -> pa.Table:
+    """Read rows of a text table; those that do not fit its layout are told in `bad`."""
+    table = quick_rows(body, layout, options)
     if table is None:  # line by line then
         rows = _mended(_rows(body, layout), layout, bad)
-        if bad and not rows:
-            raise DataError(
-                f"{name}: no row has the {len(layout.names)} fields of its header "
-                f"({', '.join(layout.names)[:80]}; {bad[0]}): name delimiter, names or "
-                "skip_lines, or quote text that has blanks in it."
-            )
         out = io.StringIO()
         csv.writer(out, lineterminator="\n").writerows(rows)
         table = _arrow(out.getvalue().encode(), layout.names, ",", options)
         assert table is not None
-    _refuse_decimal_commas(table, name, options.text)
-    known = [column for column in layout.names if column]
-    return TextTable(table, known, layout.units, bad, layout.notes)
+    return table
+
+
+def quick_rows(body: bytes, layout: Layout, options: TextOptions) -> pa.Table | None:
+    """Read rows with Arrow; None where they have to be looked at line by line."""
+    if layout.delimiter == BLANKS:
+        if b'"' in body or layout.ruler:
+            return None
+        return _arrow(_tabbed(body), layout.names, "\t", options)
+    if layout.delimiter == BARS:
+        return None
+    return _arrow(body, layout.names, layout.delimiter, options)
+
+
+def refuse_no_row(name: str, layout: Layout, rows: int, bad: list[str]) -> None:
+    """Refuse a table of which no row fits its header."""
+    if bad and not rows:
+        raise DataError(
+            f"{name}: no row has the {len(layout.names)} fields of its header "
+            f"({', '.join(layout.names)[:80]}; {bad[0]}): name delimiter, names or "
+            "skip_lines, or quote text that has blanks in it."
+        )
+
+
+def unix_lines(data: bytes) -> bytes:
+    """End all lines in LF."""
+    if b"\r" in data:
+        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return data
 
 
 def as_utf8(data: bytes) -> bytes:
@@ -232,7 +253,8 @@ def _mended(rows: list[tuple[int, list[str]]], layout: Layout, bad: list[str]) -
     return good
 
 
-def _refuse_decimal_commas(table: pa.Table, name: str, text: Sequence[str]) -> None:
+def refuse_decimal_commas(table: pa.Table, name: str, text: Sequence[str]) -> None:
+    """Refuse a table of which a column has numbers with decimal commas."""
     for column in table.column_names:
         if column in text or not pa.types.is_string(table[column].type):
             continue

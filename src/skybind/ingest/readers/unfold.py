@@ -57,7 +57,7 @@ def unfold(table: Table, places: dict[str, str], kind: str) -> Unfolded | None:
     for field, column in places.items():
         found = table.lists.get(column)
         if found is None and column in table.columns:
-            found = lists_of_text(table.columns[column])
+            found = lists_of_text(table.columns[column], first=table.first.get(column))
         if found is not None:
             lists[field] = found
     if not lists:

@@ -1,0 +1,210 @@
+"""Time and memory of imports, beside plain pyarrow reading of the same files.
+
+    python benchmarks/ingest.py --out DIR
+
+A catalogue of 1,000,000 rows, 2,500 light curves (a folder of files; a long table), and a long
+table too large for memory, its rows in any order (`--rows`, 60,000,000 by default). Each import is
+a process of its own, whose peak of memory is told; times are medians of `--repeat` (the large table
+is read once). What is made stays in DIR, so that the next call only imports.
+"""
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pcsv
+import pyarrow.parquet as pq
+
+from skybind.files import atomic_path, write_json
+from skybind.ingest.survey import import_dataset
+
+CATALOGUE_ROWS, CURVES, EPOCHS, SOURCES = 1_000_000, 2_500, 200, 20_000
+#: Rows of the large table that are made at a time.
+MADE = 2_000_000
+CURVE = "time: {column: time, unit: d}, magnitude: {column: mag, unit: mag}, magnitude_err: err"
+CATALOGUE = (
+    "objects:\n  file: catalogue.FORMAT\n  id: id\n  ra: ra\n  dec: dec\n  metadata:\n"
+    "    parallax: {column: plx, unit: mas}\n    g_mag: {column: g, unit: mag}\n"
+    "    bp_rp: {column: bp_rp, unit: mag}\n"
+)
+LONG = "objects: {file: OBJECTS, id: id}\nphotometry: {file: TABLE, id: id, " + CURVE + "}\n"
+FOLDER = (
+    "objects: {file: objects.csv, id: id}\n"
+    "photometry: {folder: curves, pattern: '{id}.csv', " + CURVE + "}\n"
+)
+CASES = {
+    "catalogue, CSV": ("catalogue-csv", ["catalogue.csv"]),
+    "catalogue, Parquet": ("catalogue-parquet", ["catalogue.parquet"]),
+    "curves, a file each": ("curves-folder", ["curves/*.csv"]),
+    "curves, long CSV": ("curves-long", ["curves.csv"]),
+    "large long table, Parquet": ("large-parquet", ["large.parquet"]),
+    "large long table, CSV": ("large-csv", ["large.csv"]),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--out", type=Path, required=True, help="folder of what is made")
+    parser.add_argument("--rows", type=int, default=60_000_000, help="of the large table; 0: none")
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)  # a process of its own
+    options = parser.parse_args()
+    if options.one:
+        print(json.dumps(one(options.out, *options.one)))
+        return
+    options.out.mkdir(parents=True, exist_ok=True)
+    make_small(options.out)
+    make_large(options.out, options.rows)
+    rows = []
+    print(f"{'':28}{'import [s]':>12}{'pyarrow [s]':>13}{'ratio':>8}{'peak [MB]':>11}")
+    for what, (case, files) in CASES.items():
+        large = case.startswith("large")
+        if large and not options.rows:
+            continue
+        found = measured(options.out, case, files, 1 if large else options.repeat)
+        rows.append({"what": what, **found})
+        print(
+            f"{what:28}{found['seconds']:12.2f}{found['pyarrow']:13.2f}{found['ratio']:8.1f}"
+            f"{found['peak_mb']:11.0f}",
+            flush=True,
+        )
+        write_json(options.out / "ingest.json", {"rows_of_large": options.rows, "rows": rows})
+
+
+def measured(folder: Path, case: str, files: list[str], repeat: int) -> dict[str, float]:
+    """Median time of an import and of plain reading, in turn; the highest peak of the import."""
+    seconds, plain, peak = [], [], 0.0
+    for _ in range(repeat):
+        made = process(folder, "import", case)
+        seconds.append(made["seconds"])
+        peak = max(peak, made["peak_mb"])
+        plain.append(sum(process(folder, "read", file)["seconds"] for file in files))
+    own, other = statistics.median(seconds), statistics.median(plain)
+    return {"seconds": own, "pyarrow": other, "ratio": own / other, "peak_mb": peak}
+
+
+def process(folder: Path, action: str, what: str) -> dict[str, float]:
+    """Do one thing in a process of its own."""
+    command = [sys.executable, __file__, "--out", str(folder), "--one", action, what]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def one(folder: Path, action: str, what: str) -> dict[str, float]:
+    """Import a case, or read files piece by piece with pyarrow alone; seconds and peak memory."""
+    began = time.perf_counter()
+    if action == "import":
+        target = folder / f"dataset-{what}"
+        import_dataset(folder / f"{what}.yaml", target, overwrite=True)
+        seconds = time.perf_counter() - began
+        shutil.rmtree(target)
+    else:
+        for file in sorted(folder.glob(what)):
+            read = pq.ParquetFile(file).iter_batches() if file.suffix == ".parquet" else (
+                pcsv.open_csv(file, pcsv.ReadOptions(use_threads=False))
+            )  # fmt: skip
+            for _ in read:
+                pass
+        seconds = time.perf_counter() - began
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {"seconds": seconds, "peak_mb": peak / (1e6 if sys.platform == "darwin" else 1e3)}
+
+
+def make_small(folder: Path) -> None:
+    """Make the catalogue and the light curves, with their mappings."""
+    for format in ("csv", "parquet"):
+        text = CATALOGUE.replace("FORMAT", format)
+        (folder / f"catalogue-{format}.yaml").write_text(text)
+    (folder / "curves-folder.yaml").write_text(FOLDER)
+    long = LONG.replace("OBJECTS", "objects.csv").replace("TABLE", "curves.csv")
+    (folder / "curves-long.yaml").write_text(long)
+    rng = np.random.default_rng(0)
+
+    def catalogue() -> pa.Table:
+        n = CATALOGUE_ROWS
+        return pa.table(
+            {
+                "id": pa.array(np.arange(n) + 5_853_498_713_190_525_696),
+                "ra": rng.uniform(0, 360, n),
+                "dec": np.degrees(np.arcsin(rng.uniform(-1, 1, n))),
+                "plx": np.round(rng.normal(1, 0.5, n), 4),
+                "g": np.round(rng.uniform(8, 20, n), 4),
+                "bp_rp": np.round(rng.normal(1, 0.4, n), 4),
+            }
+        )
+
+    table = once(folder / "catalogue.parquet", lambda p: pq.write_table(catalogue(), p))
+    once(folder / "catalogue.csv", lambda p: pcsv.write_csv(pq.read_table(table), p))
+    names = [f"star{i:05d}" for i in range(CURVES)]
+    once(folder / "objects.csv", lambda p: p.write_text("\n".join(["id", *names]) + "\n"))
+    owner = np.repeat(np.arange(CURVES), EPOCHS)
+    curves = once(folder / "curves.csv", lambda p: pcsv.write_csv(epochs(owner, names, rng), p))
+    if not (folder / "curves").exists():
+        whole = pcsv.read_csv(curves)
+        with atomic_path(folder / "curves") as made:
+            made.mkdir()
+            for i, name in enumerate(names):
+                own = whole.slice(i * EPOCHS, EPOCHS).drop_columns(["id"])
+                pcsv.write_csv(own, made / f"{name}.csv")
+
+
+def make_large(folder: Path, rows: int) -> None:
+    """Make a long table with its rows in any order, piece by piece, as Parquet and as CSV."""
+    for format in ("csv", "parquet"):
+        text = LONG.replace("OBJECTS", "sources.csv").replace("TABLE", f"large.{format}")
+        (folder / f"large-{format}.yaml").write_text(text)
+    names = [f"source{i:06d}" for i in range(SOURCES)]
+    once(folder / "sources.csv", lambda p: p.write_text("\n".join(["id", *names]) + "\n"))
+    if not rows:
+        return
+    note = folder / "large.rows"
+    if note.exists() and note.read_text() == str(rows):
+        return
+    rng = np.random.default_rng(1)
+    with atomic_path(folder / "large.parquet") as a, atomic_path(folder / "large.csv") as b:
+        schema = epochs(np.zeros(1, int), names, rng).schema
+        with pq.ParquetWriter(a, schema) as parquet, pcsv.CSVWriter(b, schema) as text:
+            for start in range(0, rows, MADE):
+                made = epochs(rng.integers(0, SOURCES, min(MADE, rows - start)), names, rng)
+                parquet.write_table(made)
+                text.write_table(made)
+    note.write_text(str(rows))
+
+
+def epochs(owner: np.ndarray, names: list[str], rng: np.random.Generator) -> pa.Table:
+    """Give epochs of the objects."""
+    n = len(owner)
+    return pa.table(
+        {
+            "id": pa.array(names).take(pa.array(owner)),
+            "time": np.round(58_000 + rng.uniform(0, 1000, n), 5),
+            "mag": np.round(rng.normal(14, 0.3, n), 4),
+            "err": np.round(rng.uniform(0.01, 0.05, n), 4),
+        }
+    )
+
+
+def once(path: Path, make: Callable[[Path], Any]) -> Path:
+    """Make a file unless it is there."""
+    if not path.exists():
+        with atomic_path(path) as temporary:
+            make(temporary)
+    return path
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    main()

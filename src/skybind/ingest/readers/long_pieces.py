@@ -1,0 +1,299 @@
+"""Long tables that are too large to be read whole.
+
+The table is gone through twice. The first time tells its types and how many rows each object has;
+the second time writes the rows in parts, each of a range of objects, of which one is in memory at a
+time. A preview, which wants few objects, writes nothing and picks their rows.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from skybind.files import array_hash, json_hash
+from skybind.ingest.mapping import ObservationSpec
+from skybind.ingest.names import object_names, refuse_no_common_name
+from skybind.ingest.observed import Stored, observation_fields, settle
+from skybind.ingest.plan import quarantine_row
+from skybind.ingest.readers.long import (
+    LongTable,
+    Rows,
+    Whole,
+    bind_rows,
+    long_options,
+    unknown_object,
+    visit_of,
+    visits_are_text,
+    why_unknown,
+)
+from skybind.ingest.readers.pieces import Again, NotInPieces, Pieces
+from skybind.ingest.readers.tables import Table
+from skybind.ingest.readers.unfold import places_of, unfold
+from skybind.ingest.readers.values import flat_values
+from skybind.ingest.resumable import source_state
+from skybind.once import Workplace, fill_once
+from skybind.ragged import Ragged
+from skybind.version import __version__
+
+#: Bytes of a part, and how many parts there are at most: all are written to at once.
+PART = 1 << 26
+MOST = 256
+#: Bytes of the rows of each piece by which the table is tried before anything is written.
+_SAMPLE = 1 << 18
+_PLACE, _ROW = "skybind place", "skybind row"
+
+
+def open_long(
+    spec: ObservationSpec,
+    base: Path,
+    modality: str,
+    object_id: np.ndarray,
+    aside: Path | None = None,
+) -> "LongTable | LongPieces":
+    """Open a long table: read whole, or in pieces where it is large.
+
+    Parameters
+    ----------
+    spec : ObservationSpec
+    base : Path
+        Folder that the mapping's paths are relative to.
+    modality : str
+        Name of the observation, for the quarantine.
+    object_id : ndarray of str, shape (n,)
+    aside : Path, optional
+        Folder for the rows of large tables; without it each reading goes through the file.
+    """
+    pieces = Pieces(spec, base, **long_options(spec))
+    if pieces.large:
+        try:
+            return LongPieces(spec, pieces, modality, object_id, aside)
+        except NotInPieces:
+            pass
+    return LongTable(spec, base, modality, object_id)
+
+
+class LongPieces:
+    """A long table that is read in pieces; parameters as of `open_long`.
+
+    Attributes
+    ----------
+    quarantine : list of dict
+        Ids that no object has, and rows that could not be read.
+    stored : Stored
+        How the fields are kept.
+    sizes : ndarray of int, shape (n,)
+        About how many bytes the rows of each object take.
+    """
+
+    def __init__(
+        self,
+        spec: ObservationSpec,
+        pieces: Pieces,
+        modality: str,
+        object_id: np.ndarray,
+        aside: Path | None,
+    ) -> None:
+        self.spec, self.pieces, self.modality = spec, pieces, modality
+        self.file, self.id = str(spec.file), str(spec.id)
+        self._first: dict[str, str] = {}
+        self._text_visits = False
+        rows, size, sample = self._survey()
+        self.quarantine = [
+            quarantine_row("", self.file, modality, sentence) for sentence in pieces.bad_rows
+        ]
+        self._place, self.sizes = self._find(rows, size, object_id)
+        self.stored = self._try(sample)
+        self._parts = _parts_of(self.sizes)
+        self._folder: Path | None = None
+        self._open: tuple[int, pa.Table, np.ndarray] | None = None
+        if aside is not None:
+            self._folder = aside / self._key(object_id)
+            fill_once(self._folder, self._write, lambda: None)
+
+    def read(self, rows: np.ndarray, object_id: np.ndarray) -> tuple[Ragged, Rows]:
+        """Read the observations of some objects."""
+        wanted, back = np.unique(rows, return_inverse=True)
+        found = pa.concat_tables([self._empty(), *self._rows_of(wanted)])
+        place = found[_PLACE].to_numpy()
+        numbers = found[_ROW].to_numpy()
+        table = self.pieces.table(found.drop_columns([_PLACE, _ROW]), self._first)
+        whole = Whole(replace(self.stored, dated=True), self._text_visits, numbers)
+        own = np.searchsorted(wanted, place)
+        bound = bind_rows(table, self.spec, own, len(wanted), whole)
+        quarantine = [
+            quarantine_row(object_id[wanted[row]], self.file, self.modality, reason)
+            for row, reason in bound.lost
+        ]
+        return bound.ragged.take(back), quarantine
+
+    @property
+    def observed(self) -> np.ndarray:
+        """Which objects have rows, shape (n,)."""
+        return self.sizes > 0
+
+    def source(self, row: int) -> str:
+        """Where the observation of an object comes from, for the quarantine."""
+        return self.file
+
+    def _survey(self) -> tuple[dict[Any, int], dict[Any, int], Table]:
+        """Go through the table once: rows and bytes of each id, and a sample of the rows."""
+        while True:
+            try:
+                return self._survey_once()
+            except Again:
+                continue
+
+    def _survey_once(self) -> tuple[dict[Any, int], dict[Any, int], Table]:
+        rows: dict[Any, int] = {}
+        size: dict[Any, int] = {}
+        samples: list[pa.Table] = []
+        visit = visit_of(self.spec)
+        self._first, self._text_visits = {}, False
+        for head, piece in self.pieces.settle():
+            self._note_first(piece)
+            if not samples:
+                head[self.id]  # which says what it has instead
+                self._try(replace(head, first=self._first))
+            weight = max(1, piece.nbytes // max(1, len(piece)))
+            for entry in piece[self.id].value_counts().to_pylist():
+                name, n = entry["values"], entry["counts"]
+                rows[name] = rows.get(name, 0) + n
+                size[name] = size.get(name, 0) + n * weight
+            if visit is not None:
+                self._text_visits |= visits_are_text(flat_values(piece[visit]))
+            step = max(1, -(-piece.nbytes // _SAMPLE))
+            samples.append(piece.take(np.arange(0, len(piece), step)))
+        sample = pa.concat_tables(map(self.pieces.cast, samples))
+        return rows, size, self.pieces.table(sample, self._first)
+
+    def _note_first(self, piece: pa.Table) -> None:
+        for field in piece.schema:
+            if pa.types.is_string(field.type) and not self._first.get(field.name):
+                cells = piece[field.name]
+                written = cells.filter(pc.not_equal(pc.utf8_trim_whitespace(cells), ""))
+                self._first[field.name] = written[0].as_py() if len(written) else ""
+
+    def _find(
+        self, rows: dict[Any, int], size: dict[Any, int], object_id: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Find the object of each id, -1 for none; second, the bytes of each object's rows."""
+        self._ids = pa.array(list(rows), self.pieces.schema.field(self.id).type)
+        where = f"{self.pieces.name}, column '{self.id}'"
+        names = object_names(flat_values(pa.chunked_array([self._ids])), where)
+        found = pc.index_in(
+            pa.array(names.tolist(), pa.string()),
+            value_set=pa.array(object_id.tolist(), pa.string()),
+        )
+        place = found.fill_null(-1).to_numpy().astype(np.int64)
+        if len(object_id) and len(names) and not (place >= 0).any():
+            refuse_no_common_name(f"{self.modality}, {self.file}", names, object_id)
+        unknown: dict[str, int] = {}
+        for name, at, n in zip(names.tolist(), place.tolist(), rows.values(), strict=True):
+            if at < 0:
+                unknown[name] = unknown.get(name, 0) + n
+        self.quarantine += [
+            quarantine_row(name, self.file, self.modality, why_unknown(name, n, unknown_object(self.spec)))
+            for name, n in unknown.items()
+        ]
+        sizes = np.zeros(len(object_id), np.int64)
+        known = place >= 0
+        np.add.at(sizes, place[known], np.fromiter(size.values(), np.int64)[known])
+        return place, sizes
+
+    def _try(self, table: Table) -> Stored:
+        """Settle how the fields are kept, and see whether they can be read so."""
+        unfolded = unfold(table, places_of(self.spec, table), self.spec.kind)
+        visit = visit_of(self.spec)
+        if visit is not None:
+            table[visit]  # which says what it has instead
+        table = table if unfolded is None else unfolded.table
+        stored = settle(self.spec, table)
+        observation_fields(table, self.spec, stored)
+        return stored
+
+    def _placed(self) -> Iterator[pa.Table]:
+        """Give all pieces with object and number of each row; rows of no object are left out."""
+        number = 0
+        for piece in self.pieces:
+            index = pc.index_in(piece[self.id], value_set=self._ids).fill_null(-1).to_numpy()
+            place = np.where(index >= 0, self._place[index], -1)
+            rows = number + np.arange(len(piece))
+            number += len(piece)
+            placed = piece.append_column(_PLACE, pa.array(place))
+            placed = placed.append_column(_ROW, pa.array(rows))
+            placed = placed if (place >= 0).all() else placed.filter(pa.array(place >= 0))
+            if len(placed):
+                yield placed
+
+    def _write(self, workplace: Workplace) -> None:
+        """Write the parts."""
+        schema = self._empty().schema
+        with ExitStack() as stack:
+            writers: dict[int, pa.ipc.RecordBatchStreamWriter] = {}
+            for piece in self._placed():
+                part = self._parts[piece[_PLACE].to_numpy()]
+                if (np.diff(part) < 0).any():
+                    order = np.argsort(part, kind="stable")
+                    piece, part = piece.take(order), part[order]
+                numbers, starts = np.unique(part, return_index=True)
+                for number, start, stop in zip(
+                    numbers.tolist(), starts, [*starts[1:], len(part)], strict=True
+                ):
+                    if number not in writers:
+                        path = str(workplace.work / f"{number:05d}.arrow")
+                        writers[number] = stack.enter_context(pa.ipc.new_stream(path, schema))
+                    writers[number].write_table(piece.slice(start, stop - start))
+
+    def _rows_of(self, wanted: np.ndarray) -> Iterator[pa.Table]:
+        """Give the rows of objects, which ascend; those of one object in the table's order."""
+        if self._folder is None:
+            for piece in self._placed():
+                yield piece.filter(pa.array(np.isin(piece[_PLACE].to_numpy(), wanted)))
+            return
+        there = wanted[self.sizes[wanted] > 0]
+        for number in np.unique(self._parts[there]).tolist():
+            if self._open is None or self._open[0] != number:
+                self._open = None  # one is in memory at a time
+                self._open = (number, *self._part(number))
+            _, table, place = self._open
+            mine = there[self._parts[there] == number]
+            start = np.searchsorted(place, mine[0])
+            stop = np.searchsorted(place, mine[-1], "right")
+            rows = table.slice(start, stop - start)
+            if len(mine) < mine[-1] - mine[0] + 1:
+                rows = rows.filter(pa.array(np.isin(place[start:stop], mine)))
+            yield rows
+
+    def _part(self, number: int) -> tuple[pa.Table, np.ndarray]:
+        """Read a part: its rows by object, and the object of each."""
+        assert self._folder is not None
+        with pa.memory_map(str(self._folder / f"{number:05d}.arrow")) as file:
+            table = pa.ipc.open_stream(file).read_all()
+        place = table[_PLACE].to_numpy()
+        if (np.diff(place) < 0).any():
+            order = np.argsort(place, kind="stable")
+            table, place = table.take(order), place[order]
+        return table, place
+
+    def _empty(self) -> pa.Table:
+        table = self.pieces.schema.empty_table()
+        none = pa.array([], pa.int64())
+        return table.append_column(_PLACE, none).append_column(_ROW, none)
+
+    def _key(self, object_id: np.ndarray) -> str:
+        """Say what decides the parts, in one word."""
+        paths = [self.pieces.base / name for name in self.pieces.names]
+        names = array_hash(np.asarray(["" if name is None else name for name in object_id], str))
+        settings = self.spec.model_dump(mode="json")
+        return json_hash([__version__, source_state(paths), settings, names, PART, MOST])
+
+
+def _parts_of(sizes: np.ndarray) -> np.ndarray:
+    """Part in which the rows of each object are, shape (n,)."""
+    before = np.cumsum(sizes) - sizes
+    return before // max(PART, -(-int(sizes.sum()) // MOST))

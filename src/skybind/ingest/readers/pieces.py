@@ -1,0 +1,401 @@
+"""Tables read in pieces: a part of the file at a time, in the types that the whole has.
+
+CSV and its relatives, Parquet, and FITS tables. What cannot be read so raises `NotInPieces`, and is
+read whole: text whose layout is only seen in all of its rows, and formats of small files.
+"""
+
+import gzip
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from skybind.errors import DataError
+from skybind.ingest.lists import Lists
+from skybind.ingest.mapping import FileSpec
+from skybind.ingest.readers.parts import check_alike, part_files
+from skybind.ingest.readers.tables import (
+    Table,
+    TableOptions,
+    format_of_content,
+    from_arrow,
+    parquet_columns,
+    parsing,
+    read_table,
+    text_options,
+)
+from skybind.ingest.readers.text import (
+    as_utf8,
+    astropy_format,
+    quick_rows,
+    read_rows,
+    refuse_decimal_commas,
+    refuse_no_row,
+    unix_lines,
+)
+from skybind.ingest.readers.text_layout import BARS, BLANKS, HEAD, find_layout
+
+#: Bytes of a file that are read at a time.
+PIECE = 1 << 24
+#: Tables of more bytes than this are read in pieces.
+LARGE = 1 << 26
+#: Rows of a piece at most.
+_ROWS = 1 << 19
+_GZIP = b"\x1f\x8b"
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_FITS_BLOCK = 2880
+
+Piece = tuple[Table, pa.Table]
+
+
+class NotInPieces(DataError):
+    """A table has to be read whole."""
+
+
+class Again(DataError):
+    """What was settled is not right: the pieces have to be gone through anew."""
+
+
+class Pieces:
+    """The pieces of a table, also of one in parts, as Arrow tables of the same columns.
+
+    `settle` goes through all of them to find the types of the columns; after that, iterate.
+
+    Parameters
+    ----------
+    spec : FileSpec
+    base : Path
+        Folder that the mapping's paths are relative to.
+    **options
+        See `skybind.ingest.readers.tables.TableOptions`.
+
+    Attributes
+    ----------
+    schema : pyarrow.Schema
+        Of all pieces.
+    head : Table
+        The table without its rows.
+    bad_rows : list of str
+        Sentences about rows that could not be read and were left out.
+    """
+
+    def __init__(self, spec: FileSpec, base: Path, **options: Any) -> None:
+        self.names, self.base = part_files(spec, base), base
+        given = spec.table_options()
+        self.format = given.pop("format")
+        self.options = TableOptions(**given, **options)
+        self.name = self.names[0] if len(self.names) == 1 else str(spec.file)
+        self.latin: set[str] = set()
+        self.text: set[str] = set(self.options.text)
+        self.schema = pa.schema([])
+        self.head = Table(self.name, {})
+        self.bad_rows: list[str] = []
+
+    @property
+    def large(self) -> bool:
+        """Whether the table should not be read whole."""
+        return sum(map(self._size, self.names)) > LARGE
+
+    def settle(self) -> Iterator[Piece]:
+        """Go through all pieces once, before their types are known, each with its bare table.
+
+        Raises
+        ------
+        Again
+            If a column turns out to be text, or the text to be Latin-1: begin once more.
+        NotInPieces
+            If the table has to be read whole.
+        DataError
+            If it cannot be read.
+        """
+        schema: pa.Schema | None = None
+        self.bad_rows, heads = [], []
+        for name in self.names:
+            bad: list[str] = []
+            begun = False
+            for table, piece in self._read(name, bad):
+                if not begun:
+                    heads.append(table)
+                    check_alike(table, heads[0])
+                    begun = True
+                schema = piece.schema if schema is None else self._unified(schema, piece.schema)
+                yield table, piece
+            several = len(self.names) > 1
+            self.bad_rows += [f"{name}: {sentence}" for sentence in bad] if several else bad
+        if schema is None:
+            raise NotInPieces
+        self.schema, first = schema, heads[0]
+        self.head = from_arrow(schema.empty_table(), self.name, [])
+        for key, values in first.columns.items():  # numbers may have become text, but not flags
+            if values.dtype == bool:
+                self.head.columns[key] = values
+        self.head.units, self.head.known = first.units, first.known
+
+    def __iter__(self) -> Iterator[pa.Table]:
+        for name in self.names:
+            for _, piece in self._read(name, []):
+                yield self.cast(piece)
+
+    def cast(self, piece: pa.Table) -> pa.Table:
+        """Give a piece the types of the whole."""
+        cells = [piece[field.name].cast(field.type, safe=False) for field in self.schema]
+        return pa.table(cells, schema=self.schema)
+
+    def table(self, piece: pa.Table, first: dict[str, str]) -> Table:
+        """Give a piece as if it were read by itself, with the first texts of the whole."""
+        table = from_arrow(piece, self.name, [])
+        for name, values in self.head.columns.items():
+            if values.dtype == bool:
+                table.columns[name] = table.columns[name].astype(bool)
+        table.units, table.known, table.first = self.head.units, self.head.known, first
+        return table
+
+    def _unified(self, one: pa.Schema, other: pa.Schema) -> pa.Schema:
+        """Find types that hold both; where none does, the column is read anew as text."""
+        fields, text = [], set()
+        for field in one:
+            kinds = (field.type, other.field(field.name).type)
+            kind = _common(*kinds)
+            if kind is None:
+                text.add(field.name)
+            fields.append(pa.field(field.name, kinds[0] if kind is None else kind))
+        if text:
+            if len(self.names) > 1 or text <= self.text or self._format(self.names[0]) not in (
+                "csv", "tsv", "text"
+            ):  # fmt: skip
+                raise NotInPieces
+            self.text |= text
+            raise Again
+        return pa.schema(fields)
+
+    def _read(self, name: str, bad: list[str]) -> Iterator[Piece]:
+        format = self._format(name)
+        with parsing(name, format):
+            if format == "parquet":
+                yield from self._parquet(name)
+            elif format == "fits":
+                yield from self._fits(name)
+            elif format in ("csv", "tsv", "text"):
+                yield from self._text(name, format, bad)
+            else:
+                raise NotInPieces
+
+    def _text(self, name: str, format: str, bad: list[str]) -> Iterator[Piece]:
+        options = text_options(format, replace(self.options, text=tuple(self.text)))
+        layout, rows, line = None, 0, 0
+        for data in _blocks(self.base / name, HEAD * 2 + options.skip_lines):
+            body = unix_lines(self._utf8(name, data))
+            lines = body.count(b"\n")
+            if layout is None:
+                given = self.options.names or self.options.skip_lines
+                if not given and astropy_format(data) is not None:
+                    raise NotInPieces
+                layout = find_layout(body, options)
+                if not any(layout.names) or layout.delimiter == BARS or layout.ruler:
+                    raise NotInPieces
+                body = body[layout.start :]
+            else:
+                layout = replace(layout, line=line)
+            if layout.delimiter == BLANKS:
+                found = quick_rows(body, layout, options)
+                if found is None:  # columns of fixed width are found by all lines
+                    raise NotInPieces
+            else:
+                found = read_rows(body, layout, options, bad)
+            if not rows:
+                refuse_decimal_commas(found, name, self.options.text)
+            rows, line = rows + len(found), line + lines
+            known = [column for column in layout.names if column]
+            head = from_arrow(found.slice(0, 0), name, [])
+            head.known, head.units = known, layout.units
+            yield head, found
+        if layout is None:
+            raise DataError(f"{name} is empty.")
+        refuse_no_row(name, layout, rows, bad)
+
+    def _utf8(self, name: str, data: bytes) -> bytes:
+        """Text of a block: all blocks are Latin-1 where one is."""
+        if data.startswith(_UTF16):
+            raise NotInPieces
+        if name not in self.latin:
+            try:
+                data.decode("utf-8")
+            except UnicodeDecodeError:
+                self.latin.add(name)
+                raise Again from None
+            return as_utf8(data)
+        return data.decode("latin-1").encode()
+
+    def _parquet(self, name: str) -> Iterator[Piece]:
+        file = pq.ParquetFile(self.base / name, pre_buffer=False, buffer_size=1 << 20)
+        wanted = parquet_columns(file.schema_arrow, self.options)
+        n = file.metadata.num_rows
+        width = max(self._size(name) // max(n, 1), 1)
+        for batch in file.iter_batches(max(1, min(_ROWS, PIECE // width)), columns=wanted):
+            piece = _plain(pa.Table.from_batches([batch]))
+            head = from_arrow(piece.slice(0, 0), name, [])
+            head.known = list(file.schema_arrow.names)
+            yield head, piece
+
+    def _fits(self, name: str) -> Iterator[Piece]:
+        header, begin = _fits_table(self.base / name, self.options.hdu)
+        options = replace(self.options, hdu=None)
+        width, left = header["NAXIS1"], header["NAXIS2"]
+        most = max(1, min(_ROWS, PIECE // max(width, 1)))
+        with (self.base / name).open("rb") as file:
+            file.seek(begin)
+            while left:
+                header["NAXIS2"] = min(most, left)
+                left -= header["NAXIS2"]
+                rows = file.read(width * header["NAXIS2"])
+                data = _EMPTY_FITS + header.tostring().encode("ascii") + rows
+                data += bytes(-len(rows) % _FITS_BLOCK)
+                table = read_table(data, name, "fits", **vars(options))
+                yield table, _to_arrow(table)
+
+    def _format(self, name: str) -> str:
+        if self.format is not None:
+            return self.format
+        with _opened(self.base / name) as file:
+            return format_of_content(file.read(400), name)
+
+    def _size(self, name: str) -> int:
+        """Bytes of a table, as far as they are read, once they are unpacked."""
+        path = self.base / name
+        if not path.is_file():
+            return 0  # whoever reads it says what is wrong with it
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            start = file.read(4)
+        if start == b"PAR1":
+            with parsing(name, "parquet"):
+                found = pq.ParquetFile(path)
+            wanted = parquet_columns(found.schema_arrow, self.options)
+            number = len(wanted or found.schema_arrow.names)
+            return max(_unpacked(found, wanted), found.metadata.num_rows * 8 * number)
+        return size * 6 if start.startswith(_GZIP) else size
+
+
+def _common(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
+    """Give the type that a column of both has; None where it would be text."""
+    if one == other:
+        return one
+    if pa.types.is_null(one) or pa.types.is_null(other):
+        kind = other if pa.types.is_null(one) else one
+        return None if pa.types.is_string(kind) else kind  # `NA` is null, or text
+    if pa.types.is_date(one) and pa.types.is_timestamp(other):
+        return other
+    if pa.types.is_date(other) and pa.types.is_timestamp(one):
+        return one
+    try:
+        schemas = [pa.schema([("column", kind)]) for kind in (one, other)]
+        return pa.unify_schemas(schemas, promote_options="permissive").field(0).type
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return None
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        file = path.open("rb")
+    except OSError:
+        raise NotInPieces from None  # the reading of it whole says what is wrong
+    zipped = file.read(2) == _GZIP
+    file.seek(0)
+    return cast(BinaryIO, gzip.GzipFile(fileobj=file)) if zipped else file
+
+
+def _blocks(path: Path, least: int) -> Iterator[bytes]:
+    """Cut a file where lines end, outside quotes; the first block has at least so many lines."""
+    rest, first = b"", True
+    with _opened(path) as file:
+        while data := file.read(PIECE):
+            rest += data
+            end = _end_of_line(rest)
+            if end and not (first and rest.count(b"\n") < least):
+                yield rest[:end]
+                rest, first = rest[end:], False
+    if rest:
+        yield rest
+
+
+def _end_of_line(data: bytes) -> int:
+    """Find where the last line that is whole ends; 0 if none is."""
+    end = data.rfind(b"\n") + 1
+    quotes = data.count(b'"', 0, end)
+    while end and quotes % 2:
+        before = data.rfind(b"\n", 0, end - 1) + 1
+        quotes -= data.count(b'"', before, end)
+        end = before
+    return end
+
+
+def _unpacked(file: pq.ParquetFile, wanted: list[str] | None) -> int:
+    """Bytes of columns of a Parquet file once they are unpacked."""
+    groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
+    return sum(
+        chunk.total_uncompressed_size
+        for group in groups
+        for chunk in (group.column(i) for i in range(group.num_columns))
+        if wanted is None or chunk.path_in_schema.split(".")[0] in wanted
+    )
+
+
+def _plain(table: pa.Table) -> pa.Table:
+    """Give columns of dictionaries as what they stand for."""
+    for i, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type):
+            kind = field.type.value_type
+            table = table.set_column(i, pa.field(field.name, kind), table[i].cast(kind))
+    return table
+
+
+def _fits_table(path: Path, hdu: int | None) -> tuple[Any, int]:
+    """Give the header of a FITS table, and the byte at which its rows begin."""
+    from astropy.io import fits
+
+    with path.open("rb") as file:
+        if file.read(2) == _GZIP:
+            raise NotInPieces
+    with fits.open(path, memmap=True) as hdus:
+        place = hdu
+        if place is None:
+            place = next((i for i, h in enumerate(hdus) if isinstance(h, fits.BinTableHDU)), -1)
+        found = hdus[place]
+        if type(found) is not fits.BinTableHDU or found.header["PCOUNT"]:
+            raise NotInPieces
+        return found.header.copy(), int(found.fileinfo()["datLoc"])
+
+
+_EMPTY_FITS = b"".join(
+    card.ljust(80)
+    for card in (
+        b"SIMPLE  =                    T",
+        b"BITPIX  =                    8",
+        b"NAXIS   =                    0",
+        b"EXTEND  =                    T",
+        b"END",
+    )
+).ljust(_FITS_BLOCK)
+
+
+def _to_arrow(table: Table) -> pa.Table:
+    columns = {}
+    try:
+        for name, values in table.columns.items():
+            text = values.dtype.kind == "O" and any(isinstance(v, str) for v in values.tolist())
+            columns[name] = pa.array(values, pa.string()) if text else pa.array(values)
+        for name, lists in table.lists.items():
+            columns[name] = _arrow_lists(lists)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+        raise NotInPieces from error
+    return pa.table(columns)
+
+
+def _arrow_lists(lists: Lists) -> pa.Array:
+    offsets = np.concatenate([[0], np.cumsum(np.maximum(lists.lengths, 0))])
+    null = pa.array(lists.lengths < 0)
+    return pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(lists.values), mask=null)

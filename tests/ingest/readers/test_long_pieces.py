@@ -1,0 +1,278 @@
+"""Long tables read in pieces: the same comes out as when they are read whole."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from astropy.table import Table
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from skybind.data.dataset import Dataset
+from skybind.data.quarantine import read_quarantine
+from skybind.errors import DataError, SkybindError
+from skybind.ingest import survey
+from skybind.ingest.mapping import PhotometrySpec, SpectrumSpec
+from skybind.ingest.readers import long_pieces, pieces
+from skybind.ingest.readers.long import LongTable
+from skybind.ingest.readers.long_pieces import LongPieces, open_long
+from skybind.ingest.survey import import_dataset
+
+OBJECTS = np.asarray(["7", "a", "b", "007", "c d", "none at all"], object)
+IDS = st.sampled_from(["a", "b", "007", "7", "c d", "elsewhere", "", "nan"])
+MAGNITUDES = st.sampled_from(["14.25", "15", "99.99", "", "nan", ">16.5", "9.999e1", "bad", "1e40"])
+TIMES = st.sampled_from(["58000.5", "58001", "", "-2409998", "58003.25", "x"])
+CURVES = {
+    "time": {"column": "t", "unit": "JD - 2400000.5"},
+    "magnitude": {"column": "m", "unit": "mag", "missing": [99.99]},
+    "magnitude_err": {"column": "e", "optional": True},
+    "band": "f",
+    "mask": {"column": "q", "bits": [1, 3]},
+}
+MORE = [{}, {"upper_limit": "m > 15"}, {"upper_limit": "u"}, {"good": "q != 4"}]
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    """Pieces of some rows, parts of some objects."""
+    monkeypatch.setattr(pieces, "LARGE", 0)
+    monkeypatch.setattr(pieces, "PIECE", 256)
+    monkeypatch.setattr(pieces, "HEAD", 5)
+    monkeypatch.setattr(long_pieces, "PART", 400)
+
+
+def both(spec, folder, aside=True):
+    """Give what the whole and the pieces bring, or the error of each."""
+    made = []
+    for read in (LongTable, open_long):
+        more = (folder / "aside",) if read is open_long and aside else ()
+        try:
+            table = read(spec, folder, "curves", OBJECTS, *more)
+            found = [table.read(rows, OBJECTS) for rows in (np.arange(4), np.array([4, 5]))]
+        except SkybindError as error:
+            made.append(str(error))
+            continue
+        lost = [*table.quarantine, *(row for _, lost in found for row in lost)]
+        lost = sorted(tuple(row.values()) for row in lost)
+        made.append((table, [ragged for ragged, _ in found], lost))
+    return made
+
+
+def assert_same(whole, piecewise):
+    if isinstance(whole, str) or isinstance(piecewise, str):
+        assert whole == piecewise
+        return
+    assert piecewise[0].stored == whole[0].stored
+    assert piecewise[2] == whole[2]
+    for one, other in zip(whole[1], piecewise[1], strict=True):
+        np.testing.assert_array_equal(one.offsets, other.offsets)
+        np.testing.assert_array_equal(one.present, other.present)
+        assert list(one.fields) == list(other.fields)
+        for name, values in one.fields.items():
+            assert values.dtype == other.fields[name].dtype
+            np.testing.assert_array_equal(values, other.fields[name], err_msg=name)
+
+
+ERRORS = st.sampled_from(["0.1", "", "99.99"])
+BANDS = st.sampled_from(["V", "1", "", "2.0", "g"])
+FLAGS = st.sampled_from(["0", "2", "4", "", "n"])
+LIMITS = st.sampled_from(["0", "1", "", "U", "n"])
+ROWS = st.lists(
+    st.tuples(IDS, TIMES, MAGNITUDES, ERRORS, BANDS, FLAGS, LIMITS), min_size=1, max_size=90
+)
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(ROWS, st.sampled_from(MORE), st.sampled_from([",", "\t", ";"]), st.booleans(), st.data())
+def test_text_in_pieces_is_the_whole(tmp_path_factory, rows, more, delimiter, kept, data):
+    folder = tmp_path_factory.mktemp("table")
+    header = delimiter.join(["id", "t", "m", "e", "f", "q", "u"])
+    lines = [header, *(delimiter.join(row) for row in rows)]
+    for at in data.draw(st.lists(st.integers(1, len(lines)), max_size=2)):
+        lines.insert(at, data.draw(st.sampled_from(["a" + delimiter + "1", delimiter * 9 + "x"])))
+    (folder / "c.csv").write_text("\n".join(lines) + "\n")
+    spec = PhotometrySpec(file="c.csv", id="id", delimiter=delimiter, **CURVES, **more)
+    assert_same(*both(spec, folder, kept))
+
+
+def typed_table(rows, generator, order):
+    """Columns of numbers with nulls and NaN, flags and text, in some order."""
+    n = len(rows)
+    names = [name or None for name in rows]
+    null = generator.random(n) < 0.2
+    table = pa.table(
+        {
+            "id": pa.array(names, pa.string()),
+            "t": pa.array(58000 + generator.random(n), mask=null),
+            "m": pa.array(generator.choice([14, 15.5, 99.99], n).astype(np.float32)),
+            "e": generator.random(n),
+            "f": pa.array(generator.choice(["V", "g", ""], n)).dictionary_encode(),
+            "q": pa.array(generator.integers(0, 16, n).astype(np.int16), mask=null),
+            "u": pa.array(generator.random(n) < 0.3),
+        }
+    )
+    return table.take(generator.permutation(n)) if order == "any" else table.sort_by("id")
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.lists(IDS, min_size=1, max_size=120),
+    st.sampled_from(MORE),
+    st.sampled_from(["parquet", "parts", "fits"]),
+    st.sampled_from(["any", "sorted"]),
+    st.integers(0, 1000),
+)
+def test_tables_of_types_in_pieces_are_the_whole(tmp_path_factory, rows, more, format, order, seed):
+    folder = tmp_path_factory.mktemp("table")
+    table = typed_table(rows, np.random.default_rng(seed), order)
+    file = "c.fits" if format == "fits" else "c.parquet"
+    if format == "fits":
+        columns = {name: table[name].to_pylist() for name in ("id", "f")}
+        columns = {name: ["" if v is None else v for v in cells] for name, cells in columns.items()}
+        columns |= {name: table[name].to_numpy() for name in ("t", "m", "e", "u")}
+        columns["q"] = np.ma.masked_array(table["q"].fill_null(0), table["q"].is_null())
+        Table(columns).write(folder / file)
+    elif format == "parts":
+        file = "parts"
+        (folder / file).mkdir()
+        half = len(table) // 2
+        pq.write_table(table[:half], folder / file / "1.parquet")
+        pq.write_table(table[half:], folder / file / "2.parquet")
+    else:
+        pq.write_table(table, folder / file, row_group_size=50)
+    spec = PhotometrySpec(file=file, id="id", **CURVES, **more)
+    assert_same(*both(spec, folder))
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_lists_in_pieces_are_the_whole(tmp_path, nested):
+    generator = np.random.default_rng(1)
+    names = ["a", "b", "elsewhere", "a", "7", None, "c d", "b"] * 20
+    sizes = generator.integers(0, 30, len(names))
+    lists = [generator.random(n).tolist() for n in sizes]
+    lists[8] = None
+    flux = [[1.0] if i == 3 else values for i, values in enumerate(lists)]
+    columns = {"w": lists, "f": flux}
+    if nested:
+        records = [{"w": a, "f": b} for a, b in zip(lists, flux, strict=True)]
+        columns = {"s": records}
+    pq.write_table(pa.table({"id": names, **columns}), tmp_path / "s.parquet")
+    prefix = "s." if nested else ""
+    spec = SpectrumSpec(
+        file="s.parquet",
+        id="id",
+        wavelength={"column": f"{prefix}w", "unit": "nm"},
+        flux=f"{prefix}f",
+    )
+    whole, piecewise = both(spec, tmp_path)
+    assert isinstance(piecewise[0], LongPieces)
+    assert any("second spectrum" in row[-1] for row in whole[2])
+    assert any("different length" in row[-1] for row in whole[2])
+    assert_same(whole, piecewise)
+
+
+@pytest.mark.parametrize("brackets", [False, True])
+def test_lists_as_text_in_pieces_are_the_whole(tmp_path, brackets):
+    rows = ["id,t,m"]
+    for i in range(60):
+        cells = " ".join(str(58000.5 + k) for k in range(1 if i > 20 else 3))
+        cells = f"[{cells.replace(' ', ';')}]" if brackets else cells
+        rows.append(f"{OBJECTS[i % 3]},{cells},{cells}")
+    (tmp_path / "c.csv").write_text("\n".join(rows))
+    curve = {"time": {"column": "t", "unit": "d"}, "magnitude": {"column": "m", "unit": "mag"}}
+    spec = PhotometrySpec(file="c.csv", id="id", **curve)
+    whole, piecewise = both(spec, tmp_path)
+    assert isinstance(piecewise[0], LongPieces)
+    assert_same(whole, piecewise)
+
+
+@pytest.mark.parametrize("odd", ["", "n3"])
+def test_visits_in_pieces_are_the_whole(tmp_path, odd):
+    visits = [110, 9, 100, 20]
+    lines = [
+        f"{name},{odd if name == 'b' and visit == 20 and odd else visit},{4000 + pixel},{visit}"
+        for pixel in range(40)
+        for name in ("a", "b", "7")
+        for visit in visits
+    ]
+    (tmp_path / "s.csv").write_text("\n".join(["id,night,w,f", *lines]))
+    wave = {"column": "w", "unit": "Angstrom"}
+    spec = SpectrumSpec(file="s.csv", id="id", wavelength=wave, flux="f", visit="night")
+    whole, piecewise = both(spec, tmp_path)
+    assert isinstance(piecewise[0], LongPieces)
+    smallest = 100 if odd else 9  # as text, 100 stands before 110, 20 and 9
+    assert set(piecewise[1][0].fields["flux"][:40].tolist()) == {smallest}
+    assert_same(whole, piecewise)
+
+
+def test_names_with_a_point_zero_are_judged_by_all_rows(tmp_path):
+    """123.0 is 123 only where all names are written so."""
+    for last, found in (("7.0", 1), ("b", 0)):
+        rows = [f"7.0,{58000 + i},14" for i in range(40)] + [f"{last},58000,14"]
+        (tmp_path / "c.csv").write_text("\n".join(["id,t,m", *rows]))
+        curve = {"time": {"column": "t", "unit": "d"}, "magnitude": {"column": "m", "unit": "mag"}}
+        spec = PhotometrySpec(file="c.csv", id="id", **curve)
+        whole, piecewise = both(spec, tmp_path)
+        assert piecewise[1][0].present[0] == bool(found)
+        assert_same(whole, piecewise)
+
+
+def survey_of(folder, n=40):
+    generator = np.random.default_rng(2)
+    names = [f"star {i}" for i in range(n)]
+    (folder / "o.csv").write_text("\n".join(["id", *names]))
+    rows = [f"{names[i]},{58000 + generator.random()},{14 + generator.random()}"
+            for i in generator.integers(0, n, 40 * n)]  # fmt: skip
+    (folder / "c.csv").write_text("\n".join(["id,t,m", *rows]))
+    (folder / "m.yaml").write_text(
+        "objects: {file: o.csv, id: id}\n"
+        "photometry: {file: c.csv, id: id, time: {column: t, unit: d}, "
+        "magnitude: {column: m, unit: mag}}\n"
+    )
+    return folder / "m.yaml"
+
+
+def test_an_import_goes_on_where_it_was_interrupted(tmp_path, monkeypatch):
+    mapping = survey_of(tmp_path)
+    monkeypatch.setattr(pieces, "LARGE", 1 << 30)
+    import_dataset(mapping, tmp_path / "whole")
+    monkeypatch.setattr(pieces, "LARGE", 0)
+    monkeypatch.setattr(survey, "CHUNK_BYTES", 2000)
+    written = []
+    fill, read = LongPieces._write, LongPieces.read
+
+    def interrupted(self, rows, object_id):
+        if rows[0] > 20 and len(written) == 1:
+            raise KeyboardInterrupt
+        return read(self, rows, object_id)
+
+    def noted(self, workplace):
+        written.append(workplace)
+        fill(self, workplace)
+
+    monkeypatch.setattr(LongPieces, "_write", noted)
+    monkeypatch.setattr(LongPieces, "read", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        import_dataset(mapping, tmp_path / "out")
+    parts = list((tmp_path / ".out.pieces").rglob("*.arrow"))
+    assert len(parts) > 5
+    monkeypatch.setattr(LongPieces, "read", read)
+    import_dataset(mapping, tmp_path / "out")
+    assert len(written) == 1  # the parts were there
+    assert not (tmp_path / ".out.pieces").exists()
+    whole, out = (Dataset.open(tmp_path / name) for name in ("whole", "out"))
+    for name, values in whole.ragged("photometry").fields.items():
+        np.testing.assert_array_equal(values, out.ragged("photometry").fields[name])
+    assert read_quarantine(tmp_path / "whole") == read_quarantine(tmp_path / "out")
+
+
+def test_nothing_is_left_of_an_import_that_fails(tmp_path):
+    mapping = survey_of(tmp_path)
+    mapping.write_text(
+        mapping.read_text() + "spectrum: {file: gone.csv, id: id, wavelength: w, flux: f}\n"
+    )
+    with pytest.raises(DataError, match="gone"):
+        import_dataset(mapping, tmp_path / "out")
+    assert not (tmp_path / ".out.pieces").exists()
