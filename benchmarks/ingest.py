@@ -34,9 +34,10 @@ CATALOGUE_ROWS, CURVES, EPOCHS, SOURCES = 1_000_000, 2_500, 200, 20_000
 MADE = 2_000_000
 CURVE = "time: {column: time, unit: d}, magnitude: {column: mag, unit: mag}, magnitude_err: err"
 CATALOGUE = (
-    "objects:\n  file: catalogue.FORMAT\n  id: id\n  ra: ra\n  dec: dec\n  metadata:\n"
-    "    parallax: {column: plx, unit: mas}\n    g_mag: {column: g, unit: mag}\n"
-    "    bp_rp: {column: bp_rp, unit: mag}\n"
+    "objects:\n  file: catalogue.FORMAT\n  id: id\n  ra: ra\n  dec: dec\n"
+    "  features:\n    metadata:\n"
+    "      parallax: {column: plx, unit: mas}\n      g_mag: {column: g, unit: mag}\n"
+    "      bp_rp: {column: bp_rp, unit: mag}\n"
 )
 LONG = "objects: {file: OBJECTS, id: id}\nphotometry: {file: TABLE, id: id, " + CURVE + "}\n"
 FOLDER = (

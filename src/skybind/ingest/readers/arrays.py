@@ -1,6 +1,8 @@
 """Arrays in files, read by rows: npz, HDF5, images and columns of FITS."""
 
+import shutil
 import struct
+import tempfile
 import warnings
 import zipfile
 from pathlib import Path
@@ -11,6 +13,10 @@ import numpy as np
 from skybind.errors import DataError
 from skybind.words import nearest
 
+#: Arrays of npz files that are compressed or in Fortran order are read by rows from this size [B].
+LARGE = 1 << 26
+#: Bytes of them that are passed over at a time.
+SKIPPED = 1 << 20
 #: Rows between those that are wanted that are read along.
 MANY_ROWS = 64
 
@@ -92,6 +98,54 @@ class _OnDisk:
         return found if isinstance(rows, tuple) else found[np.asarray(rows, np.int64) - first]
 
 
+class _Compressed:
+    """A compressed array of an npz file, read by rows: quick where later ones are further on."""
+
+    def __init__(
+        self, path: Path, member: str, begin: int, dtype: np.dtype, shape: tuple[int, ...]
+    ) -> None:
+        self.path, self.member, self.begin = path, member, begin
+        self.dtype, self.shape = dtype, shape
+        self._width = int(np.prod(shape[1:], dtype=np.int64)) * dtype.itemsize
+        self._stream: Any = None
+        self._row = 0
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        """Rows that ascend, or all for ()."""
+        wanted = np.arange(self.shape[0]) if isinstance(rows, tuple) else np.asarray(rows, np.int64)
+        distinct, back = np.unique(wanted, return_inverse=True)
+        found = np.empty((len(distinct), *self.shape[1:]), self.dtype)
+        if len(distinct) and (self._stream is None or distinct[0] < self._row):
+            self._stream = zipfile.ZipFile(self.path).open(self.member)  # noqa: SIM115
+            self._stream.read(self.begin)
+            self._row = 0
+        for i, row in enumerate(distinct.tolist()):
+            self._pass((row - self._row) * self._width)
+            cells = np.frombuffer(self._stream.read(self._width), self.dtype)
+            found[i] = cells.reshape(self.shape[1:])
+            self._row = row + 1
+        return found[back]
+
+    def _pass(self, size: int) -> None:
+        while size:
+            passed = len(self._stream.read(min(size, SKIPPED)))
+            if not passed:
+                raise ValueError("it is shorter than it says")
+            size -= passed
+
+
+class _ByColumns:
+    """An array in Fortran order in a file, read by rows: of each column the wanted cells."""
+
+    def __init__(self, file: Any, begin: int, dtype: np.dtype, shape: tuple[int, ...]) -> None:
+        self.file, self.begin, self.dtype, self.shape = file, begin, dtype, shape
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        """Rows, or all for ()."""
+        mapped = np.memmap(self.file, self.dtype, "r", self.begin, self.shape, "F")
+        return np.array(mapped[rows])
+
+
 def _npz(path: Path, name: str, hdu: int | None) -> Arrays:
     found: dict[str, Any] = {}
     try:
@@ -121,14 +175,26 @@ def _npz_array(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) ->
         header = stream.tell()
     if dtype.hasobject:
         raise ValueError(f"'{member.filename}' holds objects, not numbers")
-    if fortran or member.compress_type != zipfile.ZIP_STORED or 0 in shape or not shape:
+    stored = member.compress_type == zipfile.ZIP_STORED
+    large = len(shape) > 1 and 0 not in shape and member.file_size > LARGE
+    if not large and (fortran or not stored or 0 in shape or not shape):
         with archive.open(member) as stream:
             return np.lib.format.read_array(stream, allow_pickle=False)
+    if not stored and not fortran:
+        return _Compressed(path, member.filename, header, dtype, shape)
+    if not stored:
+        unpacked = tempfile.TemporaryFile()  # noqa: SIM115  # it lives as long as its array
+        with archive.open(member) as stream:
+            shutil.copyfileobj(stream, unpacked, 1 << 20)
+        unpacked.flush()
+        return _ByColumns(unpacked, header, dtype, shape)
     with path.open("rb") as file:
         file.seek(member.header_offset)
         local = file.read(30)  # its last four bytes: the lengths of name and extra field
-    begin = member.header_offset + 30 + sum(struct.unpack("<HH", local[26:]))
-    return _OnDisk(path, begin + header, dtype, shape)
+    begin = member.header_offset + 30 + sum(struct.unpack("<HH", local[26:])) + header
+    if fortran:
+        return _ByColumns(path.open("rb"), begin, dtype, shape)
+    return _OnDisk(path, begin, dtype, shape)
 
 
 def _hdf5(path: Path, name: str, hdu: int | None) -> Arrays:

@@ -32,6 +32,7 @@ from skybind.ingest.readers.long import (
     why_unknown,
 )
 from skybind.ingest.readers.pieces import Again, NotInPieces, Pieces
+from skybind.ingest.readers.registry import curve_format
 from skybind.ingest.readers.tables import Table
 from skybind.ingest.readers.unfold import places_of, unfold
 from skybind.ingest.readers.values import flat_values
@@ -68,6 +69,8 @@ def open_long(
     aside : Path, optional
         Folder for the rows of large tables; without it each reading goes through the file.
     """
+    if curve_format(spec.format) is not None:  # those read a file as they know it
+        return LongTable(spec, base, modality, object_id)
     pieces = Pieces(spec, base, **long_options(spec))
     if pieces.large:
         try:
@@ -197,7 +200,9 @@ class LongPieces:
             if at < 0:
                 unknown[name] = unknown.get(name, 0) + n
         self.quarantine += [
-            quarantine_row(name, self.file, self.modality, why_unknown(name, n, unknown_object(self.spec)))
+            quarantine_row(
+                name, self.file, self.modality, why_unknown(name, n, unknown_object(self.spec))
+            )
             for name, n in unknown.items()
         ]
         sizes = np.zeros(len(object_id), np.int64)

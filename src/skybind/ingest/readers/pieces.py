@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from skybind.errors import DataError
-from skybind.ingest.lists import Lists
-from skybind.ingest.mapping import FileSpec
+from skybind.ingest.file_spec import FileSpec
+from skybind.ingest.lists import Lists, units_of_arrow
 from skybind.ingest.readers.parts import check_alike, part_files
 from skybind.ingest.readers.tables import (
     Table,
@@ -239,6 +239,7 @@ class Pieces:
             piece = _plain(pa.Table.from_batches([batch]))
             head = from_arrow(piece.slice(0, 0), name, [])
             head.known = list(file.schema_arrow.names)
+            head.units = units_of_arrow(file.schema_arrow)
             yield head, piece
 
     def _fits(self, name: str) -> Iterator[Piece]:
