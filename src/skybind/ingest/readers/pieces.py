@@ -84,7 +84,7 @@ class Pieces:
     """
 
     def __init__(self, spec: FileSpec, base: Path, **options: Any) -> None:
-        self.names, self.base = part_files(spec, base), base
+        self.base, self.names = base, part_files(spec, base)
         given = spec.table_options()
         self.format = given.pop("format")
         self.options = TableOptions(**given, **options)
@@ -173,8 +173,7 @@ class Pieces:
         return pa.schema(fields)
 
     def _read(self, name: str, bad: list[str]) -> Iterator[Piece]:
-        format = self._format(name)
-        with parsing(name, format):
+        with parsing(name, format := self._format(name)):
             if format == "parquet":
                 yield from self._parquet(name)
             elif format == "fits":
@@ -336,13 +335,11 @@ def _end_of_line(data: bytes) -> int:
 
 def _unpacked(file: pq.ParquetFile, wanted: list[str] | None) -> int:
     """Bytes of columns of a Parquet file once they are unpacked."""
-    groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
-    return sum(
-        chunk.total_uncompressed_size
-        for group in groups
-        for chunk in (group.column(i) for i in range(group.num_columns))
-        if wanted is None or chunk.path_in_schema.split(".")[0] in wanted
-    )
+    groups = map(file.metadata.row_group, range(file.metadata.num_row_groups))
+    chunks = [group.column(i) for group in groups for i in range(group.num_columns)]
+    if wanted is not None:
+        chunks = [chunk for chunk in chunks if chunk.path_in_schema.split(".")[0] in wanted]
+    return sum(chunk.total_uncompressed_size for chunk in chunks)
 
 
 def _plain(table: pa.Table) -> pa.Table:
