@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from astropy.io import fits
 from astropy.table import Table
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -217,6 +218,17 @@ def test_names_with_a_point_zero_are_judged_by_all_rows(tmp_path):
         whole, piecewise = both(spec, tmp_path)
         assert piecewise[1][0].present[0] == bool(found)
         assert_same(whole, piecewise)
+
+
+def test_what_is_assumed_of_a_table_in_pieces_is_told(tmp_path):
+    columns = {"id": ["a", "b"] * 30, "t": 58000 + np.arange(60.0), "m": np.full(60, 14.0)}
+    hdus = [fits.PrimaryHDU(), *(fits.table_to_hdu(Table(columns)) for _ in range(2))]
+    fits.HDUList(hdus).writeto(tmp_path / "c.fits")
+    curve = {"time": {"column": "t", "unit": "d"}, "magnitude": {"column": "m", "unit": "mag"}}
+    whole, piecewise = both(PhotometrySpec(file="c.fits", id="id", **curve), tmp_path)
+    assert isinstance(piecewise[0], LongPieces)
+    assert "it holds 2 tables" in piecewise[0].stored.notes[0]
+    assert_same(whole, piecewise)
 
 
 def survey_of(folder, n=40):

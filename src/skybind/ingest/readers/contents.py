@@ -26,9 +26,14 @@ def read_bytes(path: Path) -> bytes:
         raise DataError(f"{str(path)[:200]} cannot be read: {first_line(error)}") from error
 
 
+def is_gzipped(data: bytes) -> bool:
+    """Whether a file that begins so is gzipped."""
+    return data.startswith(b"\x1f\x8b")
+
+
 def unzipped(data: bytes, name: str) -> bytes:
     """Unzip bytes that are gzipped, whatever the file is called."""
-    if not data.startswith(b"\x1f\x8b"):
+    if not is_gzipped(data):
         return data
     try:
         return gzip.decompress(data)
@@ -53,6 +58,21 @@ def open_fits(data: bytes, name: str) -> Iterator[Any]:
         raise
     except Exception as error:  # whatever astropy raises on bytes that are not FITS, or not all
         raise DataError(f"{name} is no readable FITS file: {first_line(error)}") from error
+
+
+def other_tables(parts: Any) -> list[str]:
+    """Say which of the tables of a FITS file was read, where it has several."""
+    from astropy.io import fits
+
+    found = [
+        f"{part.name or 'no name'} ({index})"
+        for index, part in enumerate(parts)
+        if isinstance(part, fits.BinTableHDU | fits.TableHDU)
+    ]
+    if len(found) < 2:
+        return []
+    first, others = found[0], ", ".join(found[1:5])
+    return [f"it holds {len(found)} tables, of which the first is read, {first}, not {others}"]
 
 
 def first_line(error: BaseException) -> str:

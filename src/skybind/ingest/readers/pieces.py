@@ -17,6 +17,8 @@ import pyarrow.parquet as pq
 from skybind.errors import DataError
 from skybind.ingest.file_spec import FileSpec
 from skybind.ingest.lists import Lists, units_of_arrow
+from skybind.ingest.readers.contents import is_gzipped
+from skybind.ingest.readers.fits_pieces import find_table, fits_pieces
 from skybind.ingest.readers.parts import check_alike, part_files
 from skybind.ingest.readers.tables import (
     Table,
@@ -45,9 +47,7 @@ PIECE = 1 << 24
 LARGE = 1 << 26
 #: Rows of a piece at most.
 _ROWS = 1 << 19
-_GZIP = b"\x1f\x8b"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
-_FITS_BLOCK = 2880
 
 Piece = tuple[Table, pa.Table]
 
@@ -134,6 +134,10 @@ class Pieces:
             if values.dtype == bool:
                 self.head.columns[key] = values
         self.head.units, self.head.known = first.units, first.known
+        several = len(heads) > 1
+        self.head.notes = [
+            f"{head.name}: {note}" if several else note for head in heads for note in head.notes
+        ]
 
     def __iter__(self) -> Iterator[pa.Table]:
         for name in self.names:
@@ -152,6 +156,7 @@ class Pieces:
             if values.dtype == bool:
                 table.columns[name] = table.columns[name].astype(bool)
         table.units, table.known, table.first = self.head.units, self.head.known, first
+        table.notes = self.head.notes
         return table
 
     def _unified(self, one: pa.Schema, other: pa.Schema) -> pa.Schema:
@@ -210,7 +215,7 @@ class Pieces:
             rows, line = rows + len(found), line + lines
             known = [column for column in layout.names if column]
             head = from_arrow(found.slice(0, 0), name, [])
-            head.known, head.units = known, layout.units
+            head.known, head.units, head.notes = known, layout.units, layout.notes
             yield head, found
         if layout is None:
             raise DataError(f"{name} is empty.")
@@ -242,20 +247,20 @@ class Pieces:
             yield head, piece
 
     def _fits(self, name: str) -> Iterator[Piece]:
-        header, begin = _fits_table(self.base / name, self.options.hdu)
-        options = replace(self.options, hdu=None)
-        width, left = header["NAXIS1"], header["NAXIS2"]
-        most = max(1, min(_ROWS, PIECE // max(width, 1)))
-        with (self.base / name).open("rb") as file:
-            file.seek(begin)
-            while left:
-                header["NAXIS2"] = min(most, left)
-                left -= header["NAXIS2"]
-                rows = file.read(width * header["NAXIS2"])
-                data = _EMPTY_FITS + header.tostring().encode("ascii") + rows
-                data += bytes(-len(rows) % _FITS_BLOCK)
-                table = read_table(data, name, "fits", **vars(options))
-                yield table, _to_arrow(table)
+        found = find_table(self.base / name, self.options.hdu)
+        if found is None:
+            raise NotInPieces
+        options = vars(replace(self.options, hdu=None))
+        rows = max(1, min(_ROWS, PIECE // max(found.header["NAXIS1"], 1)))
+        for data in fits_pieces(self.base / name, found, rows):
+            table = read_table(data, name, "fits", **options)
+            piece = _to_arrow(table)
+            table.columns = {key: values[:0] for key, values in table.columns.items()}
+            table.lists = {
+                key: Lists(each.values[:0], each.lengths[:0]) for key, each in table.lists.items()
+            }
+            table.notes = found.notes
+            yield table, piece
 
     def _format(self, name: str) -> str:
         if self.format is not None:
@@ -277,7 +282,7 @@ class Pieces:
             wanted = parquet_columns(found.schema_arrow, self.options)
             number = len(wanted or found.schema_arrow.names)
             return max(_unpacked(found, wanted), found.metadata.num_rows * 8 * number)
-        return size * 6 if start.startswith(_GZIP) else size
+        return size * 6 if is_gzipped(start) else size
 
 
 def _common(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
@@ -303,7 +308,7 @@ def _opened(path: Path) -> BinaryIO:
         file = path.open("rb")
     except OSError:
         raise NotInPieces from None  # the reading of it whole says what is wrong
-    zipped = file.read(2) == _GZIP
+    zipped = is_gzipped(file.read(2))
     file.seek(0)
     return cast(BinaryIO, gzip.GzipFile(fileobj=file)) if zipped else file
 
@@ -349,35 +354,6 @@ def _plain(table: pa.Table) -> pa.Table:
             kind = field.type.value_type
             table = table.set_column(i, pa.field(field.name, kind), table[i].cast(kind))
     return table
-
-
-def _fits_table(path: Path, hdu: int | None) -> tuple[Any, int]:
-    """Give the header of a FITS table, and the byte at which its rows begin."""
-    from astropy.io import fits
-
-    with path.open("rb") as file:
-        if file.read(2) == _GZIP:
-            raise NotInPieces
-    with fits.open(path, memmap=True) as hdus:
-        place = hdu
-        if place is None:
-            place = next((i for i, h in enumerate(hdus) if isinstance(h, fits.BinTableHDU)), -1)
-        found = hdus[place]
-        if type(found) is not fits.BinTableHDU or found.header["PCOUNT"]:
-            raise NotInPieces
-        return found.header.copy(), int(found.fileinfo()["datLoc"])
-
-
-_EMPTY_FITS = b"".join(
-    card.ljust(80)
-    for card in (
-        b"SIMPLE  =                    T",
-        b"BITPIX  =                    8",
-        b"NAXIS   =                    0",
-        b"EXTEND  =                    T",
-        b"END",
-    )
-).ljust(_FITS_BLOCK)
 
 
 def _to_arrow(table: Table) -> pa.Table:

@@ -26,7 +26,7 @@ from skybind.ingest.lists import (
     one_array,
     units_of_arrow,
 )
-from skybind.ingest.readers.contents import first_line, unzipped
+from skybind.ingest.readers.contents import first_line, other_tables, unzipped
 from skybind.ingest.readers.json_table import MANY, at_path, json_records, paths
 from skybind.ingest.readers.text import as_utf8, astropy_format, read_text
 from skybind.ingest.readers.text_layout import BLANKS, TextOptions
@@ -262,27 +262,13 @@ def text_options(format: str, options: TableOptions) -> TextOptions:
 
 def _binary(data: bytes, name: str, format: str, options: TableOptions) -> Table:
     table = _flattened(_astropy(data, format, options.hdu), name)
-    if format == "fits" and options.hdu is None:
-        table.notes = _other_tables(data)
+    several = data.count(b"XTENSION= 'BINTABLE'") + data.count(b"XTENSION= 'TABLE") > 1
+    if format == "fits" and options.hdu is None and several:
+        from astropy.io import fits
+
+        with fits.open(io.BytesIO(data)) as parts:
+            table.notes = other_tables(parts)
     return table
-
-
-def _other_tables(data: bytes) -> list[str]:
-    """Say which of the tables of a FITS file was read, where it has several."""
-    from astropy.io import fits
-
-    if data.count(b"XTENSION= 'BINTABLE'") + data.count(b"XTENSION= 'TABLE") < 2:
-        return []
-    with fits.open(io.BytesIO(data)) as parts:
-        found = [
-            f"{part.name or 'no name'} ({index})"
-            for index, part in enumerate(parts)
-            if isinstance(part, fits.BinTableHDU | fits.TableHDU)
-        ]
-    first, others = found[0], ", ".join(found[1:5])
-    return [f"it holds {len(found)} tables, of which the first is read, {first}, not {others}"] * (
-        len(found) > 1
-    )
 
 
 def _parquet(data: bytes, name: str, format: str, options: TableOptions) -> Table:
