@@ -21,6 +21,27 @@ from skybind.ragged import Ragged
 ROW_GROUP_BYTES = 32 * 2**20
 
 
+def refuse_place(path: Path, overwrite: bool) -> None:
+    """Refuse a place for a dataset where something else stands.
+
+    Raises
+    ------
+    DataError
+        If there is a dataset that is not to be overwritten, a file, or a folder of other files.
+    """
+    if (path / "objects").exists() and not overwrite:
+        raise DataError(
+            f"There is already a dataset at {path}: choose another folder or overwrite it."
+        )
+    if path.exists() and not path.is_dir():
+        raise DataError(f"{path} is a file: a dataset is a folder.")
+    foreign = path.exists() and any(path.iterdir())
+    if foreign and not (path / "objects").exists():
+        raise DataError(
+            f"{path} holds other files: choose an empty or a new folder for the dataset."
+        )
+
+
 class DatasetWriter:
     """Write a dataset part by part; it appears at `path` only when all is there.
 
@@ -60,17 +81,7 @@ class DatasetWriter:
         overwrite: bool = False,
     ) -> None:
         self.path = Path(path)
-        if (self.path / "objects").exists() and not overwrite:
-            raise DataError(
-                f"There is already a dataset at {self.path}: choose another folder or overwrite it."
-            )
-        if self.path.exists() and not self.path.is_dir():
-            raise DataError(f"{self.path} is a file: a dataset is a folder.")
-        foreign = self.path.exists() and any(self.path.iterdir())
-        if foreign and not (self.path / "objects").exists():
-            raise DataError(
-                f"{self.path} holds other files: choose an empty or a new folder for the dataset."
-            )
+        refuse_place(self.path, overwrite)
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         merged = {**BASE_COLUMNS, **columns}
         self.schema = DatasetSchema(merged, provenance, simulated, created=now)

@@ -89,17 +89,18 @@ def build_dataset(
     DataError
         If no object can be used, or `out` cannot be written.
     """
-    for name in plan.features:
-        refuse_twins(name, plan.columns, str(out))
-    target = ResumableWriter(
-        out,
-        plan.columns,
-        identity=[source_state(plan.sources), plan.settings, plan.provenance],
-        provenance=plan.provenance,
-        simulated=plan.simulated,
-        overwrite=overwrite,
-    )
-    with target as writer, _removed(plan.aside):
+    with _removed(plan.aside, done=False):
+        for name in plan.features:
+            refuse_twins(name, plan.columns, str(out))
+        target = ResumableWriter(
+            out,
+            plan.columns,
+            identity=[source_state(plan.sources), plan.settings, plan.provenance],
+            provenance=plan.provenance,
+            simulated=plan.simulated,
+            overwrite=overwrite,
+        )
+    with target as writer, _removed(plan.aside, done=True):
         builder = _Builder(writer, plan)
         with progress_bar("importing", plan.total) as advance:
             looked_at = 0
@@ -116,15 +117,18 @@ def build_dataset(
 
 
 @contextmanager
-def _removed(folder: Path | None) -> Iterator[None]:
-    """Remove a folder at the end, unless the work can go on with it after an interruption."""
+def _removed(folder: Path | None, done: bool) -> Iterator[None]:
+    """Remove a folder when the work fails, and also at its end if it is done then.
+
+    After an interruption the work goes on with it.
+    """
     try:
         yield
     except SkybindError as error:
         if folder is not None and not isinstance(error, ProcessError):
             shutil.rmtree(folder, ignore_errors=True)
         raise
-    if folder is not None:
+    if done and folder is not None:
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from skybind.data.schema import Column
+from skybind.data.write import refuse_place
 from skybind.errors import DataError, SkybindError
 from skybind.ingest.build import ImportSummary, build_dataset
 from skybind.ingest.by_position import Near, join_by_position, objects_frame, picked
@@ -80,6 +81,7 @@ def import_dataset(
     DataError
         If the table of objects or a long table cannot be read, or `out` cannot be written.
     """
+    refuse_place(Path(out), overwrite)  # before a large table is gone through
     aside = pieces_folder(Path(out))
     try:
         plan = survey_plan(mapping_path, aside=aside)

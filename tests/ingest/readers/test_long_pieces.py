@@ -288,3 +288,12 @@ def test_nothing_is_left_of_an_import_that_fails(tmp_path):
     with pytest.raises(DataError, match="gone"):
         import_dataset(mapping, tmp_path / "out")
     assert not (tmp_path / ".out.pieces").exists()
+
+
+def test_a_place_that_is_taken_is_refused_before_the_table_is_read(tmp_path, monkeypatch):
+    mapping = survey_of(tmp_path)
+    import_dataset(mapping, tmp_path / "out")
+    monkeypatch.setattr(LongPieces, "_survey", None)
+    with pytest.raises(DataError, match="already a dataset"):
+        import_dataset(mapping, tmp_path / "out")
+    assert not (tmp_path / ".out.pieces").exists()
