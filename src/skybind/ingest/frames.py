@@ -194,22 +194,34 @@ def frame_of_observations(observations: Mapping[str, Any], wanted: Mapping[str, 
     cells: dict[str, list[Any]] = {}
     for name, value in observations.items():
         if name in catalogues and is_record(value):  # numbers, or columns of them
-            cells |= {f"{name}.{key}": _listed(value[key], False) for key in _keys(value)}
+            cells |= {f"{name}.{key}": listed(value[key], False) for key in _keys(value)}
         else:
-            cells[name] = _listed(value, name in groups)
-    lengths = {name: len(values) for name, values in cells.items()}
-    n = max(lengths.values())
-    for name, length in lengths.items():
-        if length != n:
-            longest = next(other for other in lengths if lengths[other] == n)
-            raise DataError(f"{name} has {length} objects where {longest} has {n}.")
+            cells[name] = listed(value, name in groups)
+    n = number_of_objects(cells)
     frame = Frame("given observation" + ("" if n == 1 else "s"), n)
     for name, values in cells.items():
         frame.add(name, values)
     return frame
 
 
-def _listed(value: Any, is_group: bool) -> list[Any]:
+def number_of_objects(cells: Mapping[str, Sequence[Any]]) -> int:
+    """Count the objects of lists that were given by name.
+
+    Raises
+    ------
+    DataError
+        If they differ in length.
+    """
+    lengths = {name: len(values) for name, values in cells.items()}
+    n = max(lengths.values())
+    for name, length in lengths.items():
+        if length != n:
+            longest = next(other for other in lengths if lengths[other] == n)
+            raise DataError(f"{name} has {length} objects where {longest} has {n}.")
+    return n
+
+
+def listed(value: Any, is_group: bool) -> list[Any]:
     """Give values of several objects (records in a list, numbers in an array), or of one."""
     many = isinstance(value, list | tuple) if is_group else is_sequence(value)
     return list(value) if many else [value]

@@ -9,7 +9,7 @@ import numpy as np
 
 from skybind.errors import DataError
 from skybind.ingest.fields import OBJECTS
-from skybind.ingest.frames import Frame, frame_of
+from skybind.ingest.frames import Frame, frame_of, listed, number_of_objects
 from skybind.ingest.given_rows import Given, Rows
 from skybind.ingest.given_table import take_frame
 from skybind.ingest.one_file import Content, FileError, read_file
@@ -47,7 +47,7 @@ def take_files(paths: Sequence[Path], wanted: Mapping[str, Wanted]) -> Given:
 
 def are_files(observations: Mapping[str, Any]) -> bool:
     """Whether observations that were given by name are files: a path each, or lists of paths."""
-    own = [_listed(v) for name, v in observations.items() if name not in BESIDE]
+    own = [listed(v, True) for name, v in observations.items() if name not in BESIDE]
     return any(_all_files(cells) and any(cell is not None for cell in cells) for cells in own)
 
 
@@ -67,19 +67,15 @@ def take_named_files(observations: Mapping[str, Any], wanted: Mapping[str, Wante
         If lists differ in length, a modality is none of the model's, or files and arrays are
         mixed.
     """
-    beside = {name: _listed(v) for name, v in observations.items() if name in BESIDE}
+    beside = {name: listed(v, False) for name, v in observations.items() if name in BESIDE}
     files: dict[str, list[Any]] = {}
     for name, value in observations.items():
         if name in BESIDE:
             continue
-        files[_modality(name, wanted)] = cells = _listed(value)
+        files[_modality(name, wanted)] = cells = listed(value, True)
         if not _all_files(cells):
             raise DataError(f"{name} holds no files, as others do: give either files or arrays.")
-    lengths = {name: len(cells) for name, cells in {**files, **beside}.items()}
-    n = max(lengths.values())
-    for name, length in lengths.items():
-        if length != n:
-            raise DataError(f"{name} has {length} objects where others have {n}.")
+    n = number_of_objects({**files, **beside})
     rows = Rows("given files", _names_of(files, beside.get("object_id"), n), wanted)
     for name, cells in files.items():
         found: dict[int, Content] = {}
@@ -99,10 +95,6 @@ def _all_files(cells: list[Any]) -> bool:
     return all(cell is None or isinstance(cell, str | Path) for cell in cells)
 
 
-def _listed(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value]
-
-
 def _modality(name: str, wanted: Mapping[str, Wanted]) -> str:
     """Find the modality of a name, which may be that of its column or kind."""
     own = [w.name for w in wanted.values() if name in (w.name, w.column, w.kind)]
@@ -117,8 +109,13 @@ def _names_of(files: Mapping[str, list[Any]], given: list[Any] | None, n: int) -
     if given is not None:
         return [str(name) for name in given]
     paths = [next((c[i] for c in files.values() if c[i] is not None), f"row {i}") for i in range(n)]
-    names = [Path(path).name for path in paths]
-    return names if len(set(names)) == n else [str(path) for path in paths]
+    return _file_names([Path(path) for path in paths])
+
+
+def _file_names(paths: Sequence[Path]) -> list[str]:
+    """Name objects by their files; by the whole paths where two files have one name."""
+    names = [path.name for path in paths]
+    return names if len(set(names)) == len(names) else [str(path) for path in paths]
 
 
 def take_file(
@@ -149,10 +146,8 @@ def _given(
     errors: Mapping[int, FileError],
     wanted: Mapping[str, Wanted],
 ) -> Given:
-    names = [path.name for path in paths]
-    if len(set(names)) < len(names):
-        names = [str(path) for path in paths]
-    rows = Rows("given files" if len(paths) > 1 else paths[0].name, names, wanted)
+    what = "given files" if len(paths) > 1 else paths[0].name
+    rows = Rows(what, _file_names(paths), wanted)
     for i, error in errors.items():
         rows.reasons[error.modality][i] = str(error).rstrip(".")
     for name, modality in wanted.items():

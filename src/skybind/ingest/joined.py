@@ -7,7 +7,7 @@ import numpy as np
 
 from skybind.errors import DataError
 from skybind.ingest.mapping import JoinSpec, ObjectsSpec
-from skybind.ingest.names import object_names
+from skybind.ingest.names import first_rows, object_names
 from skybind.ingest.readers.parts import read_parts
 from skybind.ingest.readers.tables import Table
 
@@ -71,10 +71,7 @@ def join_tables(
 
 def _places(wanted: np.ndarray, names: np.ndarray, join: JoinSpec) -> tuple[np.ndarray, str]:
     """Find the row of each object in the other table, -1 for none, and count them in a sentence."""
-    found: dict[str, int] = {}
-    for row, name in enumerate(names.tolist()):
-        if name:
-            found.setdefault(name, row)
+    found, _, repeated = first_rows(names)
     place = np.asarray([found.get(name, -1) for name in wanted.tolist()], np.int64)
     matched = int((place >= 0).sum())
     if not matched:
@@ -85,7 +82,7 @@ def _places(wanted: np.ndarray, names: np.ndarray, join: JoinSpec) -> tuple[np.n
         )
     note = f"{join.file}: {matched:,} of {len(wanted):,} objects have a row in it"
     others = len(found) - len(set(found) & set(wanted.tolist()))
-    again = int((names != "").sum()) - len(found)
+    again = len(repeated)
     if others:
         note += f"; {others:,} of its names {'are' if others > 1 else 'is'} of no object"
     if again:

@@ -52,6 +52,31 @@ def object_names(raw: np.ndarray, where: str) -> np.ndarray:
     return names
 
 
+def first_rows(names: np.ndarray) -> tuple[dict[str, int], list[int], list[int]]:
+    """Find the first row of each name.
+
+    Parameters
+    ----------
+    names : ndarray of str, shape (n,)
+        See `object_names`.
+
+    Returns
+    -------
+    first : dict of str to int
+        Name -> its first row.
+    nameless, repeated : list of int
+        Rows without a name, and rows whose name an earlier one has.
+    """
+    first: dict[str, int] = {}
+    nameless, repeated = [], []
+    for row, name in enumerate(names.tolist()):
+        if not name:
+            nameless.append(row)
+        elif first.setdefault(name, row) != row:
+            repeated.append(row)
+    return first, nameless, repeated
+
+
 def refuse_no_common_name(where: str, names: np.ndarray, object_id: np.ndarray) -> None:
     """Stop where no name of a table is that of an object.
 

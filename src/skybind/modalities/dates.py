@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from skybind.modalities.cleaning import Cleaned
-from skybind.ragged import Ragged, segment_median
+from skybind.modalities.cleaning import Cleaned, reject
+from skybind.ragged import segment_median
 
 #: Years in which a dated light curve may lie.
 YEARS = (1800, 2200)
@@ -35,10 +35,7 @@ def without_other_zero_points(cleaned: Cleaned) -> Cleaned:
     reason = cleaned.reason.copy()
     for row in np.flatnonzero(wrong).tolist():
         reason[row] = f"times of another zero point (around the year {years[row]:.0f})"
-    limits = None if cleaned.limits is None else _without(cleaned.limits, wrong)
-    return replace(cleaned, ragged=_without(curves, wrong), reason=reason, limits=limits)
-
-
-def _without(r: Ragged, rows: np.ndarray) -> Ragged:
-    kept = r.filter(~rows[r.owner])
-    return Ragged(kept.fields, kept.offsets, r.present & ~rows)
+    limits = cleaned.limits
+    if limits is not None:
+        limits = reject(limits, np.where(wrong, reason, ""), {}).ragged
+    return replace(reject(curves, reason, cleaned.counts), limits=limits)

@@ -60,6 +60,11 @@ def open_fits(data: bytes, name: str) -> Iterator[Any]:
         raise DataError(f"{name} is no readable FITS file: {first_line(error)}") from error
 
 
+def column_names(hdu: Any) -> list[str]:
+    """Names of the columns of an extension; none of one that is no table."""
+    return list(getattr(getattr(hdu, "columns", None), "names", ()))
+
+
 def other_tables(parts: Any) -> list[str]:
     """Say which of the tables of a FITS file was read, where it has several."""
     from astropy.io import fits

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from skybind.errors import DataError
 from skybind.ingest.mapping import ImageSpec
-from skybind.ingest.names import object_names
+from skybind.ingest.names import first_rows, object_names
 from skybind.ingest.readers.long import unknown_object
 from skybind.ingest.readers.pictures import ImageFiles
 from skybind.ingest.readers.registry import ImageFunction, ImageRequest, image_reader
@@ -111,16 +111,14 @@ class ImageCells(ImageFiles):
     def _by_name(self, object_id: np.ndarray) -> list[str]:
         """Return 'row N' (from 1) for each object, "" where it has no image."""
         column = self._parquet.read([str(self.spec.id)])[str(self.spec.id)]
-        place: dict[str, str] = {}
         names = object_names(flat_values(column), f"{self.file}, column '{self.spec.id}'")
-        for number, name in enumerate(names.tolist(), start=1):
-            if not name:
-                self.quarantine.append(self._row("", f"row {number}", "no name"))
-            elif name in place:
-                reason = f"the name occurs twice: its first row counts ({place[name]})"
-                self.quarantine.append(self._row(name, f"row {number}", reason))
-            else:
-                place[name] = f"row {number}"
+        first, nameless, repeated = first_rows(names)
+        place = {name: f"row {row + 1}" for name, row in first.items()}
+        for row in nameless:
+            self.quarantine.append(self._row("", f"row {row + 1}", "no name"))
+        for row in repeated:
+            reason = f"the name occurs twice: its first row counts ({place[names[row]]})"
+            self.quarantine.append(self._row(names[row], f"row {row + 1}", reason))
         wanted = object_id.tolist()
         for name in sorted(place.keys() - set(wanted)):
             self.quarantine.append(self._row(name, place[name], unknown_object(self.spec)))

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from skybind.errors import DataError
-from skybind.ingest.readers.contents import open_fits
+from skybind.ingest.readers.contents import column_names, open_fits
 from skybind.ingest.readers.lamost_mrs import arm_of
 from skybind.ingest.readers.registry import Fields, register_spectrum_file
 
@@ -32,9 +32,8 @@ def is_lamost(data: bytes, name: str) -> bool:
             if any(arm_of(hdu) is not None for hdu in hdus[1:]):
                 return False
             said = [str(hdu.header.get(key, "")) for hdu in hdus for key in ("TELESCOP", "ORIGIN")]
-            columns = getattr(hdus[1], "columns", None) if len(hdus) > 1 else None
-            names = {column.upper() for column in getattr(columns, "names", ())}
-            rows = 0 if columns is None else len(hdus[1].data)
+            names = {column.upper() for column in column_names(hdus[1])} if len(hdus) > 1 else set()
+            rows = len(hdus[1].data) if names else 0
     except DataError:
         return False
     layout = {"FLUX", "IVAR", "WAVELENGTH", "ANDMASK", "ORMASK"} <= names and rows == 1
@@ -83,7 +82,7 @@ def _from_image(hdu: Any, name: str) -> Fields:
 
 def _from_table(hdu: Any, name: str) -> Fields:
     columns = getattr(hdu, "columns", None)
-    names = [] if columns is None else [column.upper() for column in columns.names]
+    names = [column.upper() for column in column_names(hdu)]
     for needed in ("FLUX", "IVAR", "WAVELENGTH"):
         if needed not in names:
             raise DataError(f"{name} has no column {needed} in its first table.")

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from skybind.errors import DataError
-from skybind.ingest.readers.contents import open_fits
+from skybind.ingest.readers.contents import column_names, open_fits
 from skybind.ingest.readers.registry import Fields, register_spectrum_file
 from skybind.ingest.readers.wavelengths import spectrum_fields
 
@@ -30,9 +30,7 @@ def arm_of(hdu: Any) -> str | None:
     name = str(hdu.name).upper()
     for arm in ARMS:
         if name == f"COADD_{arm}" or name.startswith(f"{arm}-"):
-            names = {
-                column.upper() for column in getattr(getattr(hdu, "columns", None), "names", ())
-            }
+            names = {column.upper() for column in column_names(hdu)}
             return arm if {"FLUX", "IVAR"} <= names else None
     return None
 

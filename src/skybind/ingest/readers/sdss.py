@@ -9,7 +9,7 @@ BADFLAT, can hold for a whole usable spectrum.
 import numpy as np
 
 from skybind.errors import DataError
-from skybind.ingest.readers.contents import open_fits
+from skybind.ingest.readers.contents import column_names, open_fits
 from skybind.ingest.readers.registry import Fields, register_spectrum_file
 
 FLUX_UNIT = "1e-17 erg / (s cm2 Angstrom)"
@@ -27,7 +27,7 @@ def is_sdss(data: bytes, name: str) -> bool:
         with open_fits(data, name) as hdus:
             telescope = str(hdus[0].header.get("TELESCOP", ""))
             table = hdus[1] if len(hdus) > 1 else None
-            names = {c.lower() for c in getattr(getattr(table, "columns", None), "names", ())}
+            names = {column.lower() for column in column_names(table)}
             coadd = table is not None and table.name == "COADD"
     except DataError:
         return False
@@ -55,8 +55,8 @@ def read_sdss(data: bytes, name: str) -> Fields:
         If it is no such file.
     """
     with open_fits(data, name) as hdus:
-        columns = getattr(hdus[1], "columns", None) if len(hdus) > 1 else None
-        known = {} if columns is None else {column.lower(): column for column in columns.names}
+        names = column_names(hdus[1]) if len(hdus) > 1 else []
+        known = {column.lower(): column for column in names}
         for needed in ("flux", "loglam", "ivar"):
             if needed not in known:
                 raise DataError(f"{name} has no column {needed} in its first table.")

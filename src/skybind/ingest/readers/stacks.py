@@ -13,7 +13,7 @@ from skybind.data.units import image_unit
 from skybind.errors import DataError
 from skybind.ingest.file_spec import stack_format
 from skybind.ingest.mapping import ImageSpec, ObservationSpec
-from skybind.ingest.names import object_names, refuse_no_common_name
+from skybind.ingest.names import first_rows, object_names, refuse_no_common_name
 from skybind.ingest.observed import Stored, flag_columns, observation_fields, settle
 from skybind.ingest.readers.arrays import OPENERS, Arrays
 from skybind.ingest.readers.contents import read_bytes
@@ -158,15 +158,12 @@ class Stack:
             decoded = [n.decode() if isinstance(n, bytes) else n for n in names.tolist()]
             names = np.asarray(decoded, object)
         known = object_names(names, f"{self.file}, '{self.spec.id}'")
-        found: dict[str, int] = {}
-        for row, name in enumerate(known.tolist()):
-            if not name:
-                self._aside("", f"no name (row {row + 1})")
-            elif name in found:
-                counts = f"its first row counts (row {found[name] + 1})"
-                self._aside(name, f"the name occurs twice: {counts}")
-            else:
-                found[name] = row
+        found, nameless, repeated = first_rows(known)
+        for row in nameless:
+            self._aside("", f"no name (row {row + 1})")
+        for name in known[repeated].tolist():
+            counts = f"its first row counts (row {found[name] + 1})"
+            self._aside(name, f"the name occurs twice: {counts}")
         wanted = object_id.tolist()
         for name in found.keys() - set(wanted):
             self._aside(name, unknown_object(self.spec))
