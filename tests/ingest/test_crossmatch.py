@@ -13,6 +13,7 @@ from skybind.data.sky import unit_vectors
 from skybind.errors import ConfigError, DataError
 from skybind.ingest.crossmatch import MEANINGS, crossmatch, estimate_chance
 from skybind.ingest.given_files import frame_of_file
+from skybind.ingest.survey import import_dataset
 
 
 def table(ra, dec, **columns):
@@ -296,3 +297,19 @@ def test_positions_in_hours_and_minutes_are_read(tmp_path):
     found = crossmatch(tmp_path / "a.csv", table([99.31625], [-0.504166667]))
     assert found.n_pairs == 1
     assert any("read as hours" in note for note in found.notes)
+
+
+def test_a_dataset_with_upper_limits_is_matched(tmp_path):
+    (tmp_path / "o.csv").write_text("id,ra,dec\na,10,5\nb,20,5\n")
+    epochs = [f"{name},{k},{12 + 0.1 * k},{name == 'a' and k == 2}" for name in "ab"
+              for k in range(1, 6)]  # fmt: skip
+    (tmp_path / "e.csv").write_text("\n".join(["id,t,m,limit", *epochs]) + "\n")
+    (tmp_path / "m.yaml").write_text(
+        "objects: {file: o.csv, id: id, ra: ra, dec: dec}\n"
+        "photometry: {file: e.csv, id: id, time: {column: t, unit: d}, "
+        "magnitude: {column: m, unit: mag}, upper_limit: limit}\n"
+    )
+    import_dataset(tmp_path / "m.yaml", tmp_path / "out")
+    assert Dataset.open(tmp_path / "out").lengths("photometry_limits").tolist() == [1, -1]
+    found = crossmatch(tmp_path / "out", Table({"id": ["x"], "ra": [10.0], "dec": [5.0]}))
+    assert found.n_pairs == 1

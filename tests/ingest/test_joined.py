@@ -130,3 +130,29 @@ def test_a_changed_table_begins_the_import_anew(tmp_path):
     run(tmp_path)
     data, _ = run(tmp_path, more=MORE.replace("13.5", "15.25"))
     assert data.numbers("g")[0] == 15.25
+
+
+@pytest.mark.parametrize("everyone", [True, False])
+def test_dates_and_whole_numbers_keep_their_kind_where_an_object_has_no_row(tmp_path, everyone):
+    names = ["007", "b", "c"] if everyone else ["007", "b"]
+    days = np.array(["2020-01-01", "2021-01-01", "2022-01-01"], "datetime64[us]")[: len(names)]
+    table = {"name": names, "seen": days, "visits": np.arange(3, 3 + len(names))}
+    pq.write_table(pa.table(table), tmp_path / "more.parquet")
+    info = {"features": {}, "info": {"seen": "gaia_seen", "visits": "gaia_visits"}}
+    data, _ = run(tmp_path, info, more=None, name="more.parquet")
+    assert data.numbers("seen")[:2].tolist() == [2458849.5, 2459215.5]
+    assert data.numbers("visits")[:2].tolist() == [3, 4]
+    assert np.isfinite(data.numbers("visits")[2]) == everyone
+
+
+def test_names_of_another_survey_are_read_as_names_are(tmp_path):
+    more = "name,tess\n007,12.0\nb,13.0\nc,nan\n"
+    (tmp_path / "lc.csv").write_text(EPOCHS.replace("a7", "12").replace("b7", "13"))
+    data, summary = run(
+        tmp_path,
+        {"features": {}, "info": {"tess": "gaia_tess"}},
+        photometry={"file": "lc.csv", "id": "tess", "match": "gaia_tess"},
+        more=more,
+    )
+    assert summary.observed["photometry"] == 2
+    assert data.present("photometry").tolist() == [True, True, False]

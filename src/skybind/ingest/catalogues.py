@@ -292,7 +292,7 @@ def _frame(spec: Catalogue) -> Frame:
 
 def _frame_of_dataset(dataset: Dataset) -> Frame:
     schema = dataset.schema
-    flat = [name for name in schema.columns if name not in schema.observations]
+    flat = [name for name, column in schema.columns.items() if not column.nested]
     frame = Frame(str(dataset.path), len(dataset))
     for name in flat:
         frame.flat[name] = dataset.object_ids if name == ID else dataset.column(name)

@@ -10,6 +10,7 @@ from skybind.ingest.mapping import JoinSpec, ObjectsSpec
 from skybind.ingest.names import first_rows, object_names
 from skybind.ingest.readers.parts import read_parts
 from skybind.ingest.readers.tables import Table
+from skybind.ingest.readers.values import with_missing
 
 
 def join_tables(
@@ -92,7 +93,7 @@ def _places(wanted: np.ndarray, names: np.ndarray, join: JoinSpec) -> tuple[np.n
 
 
 def _taken(values: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """Take the rows of the objects; what is missing is NaN among floats, else None."""
+    """Take the rows of the objects; what is missing is NaN, NaT, or None among text."""
     absent = place < 0
     if not len(values):
         return np.full(len(place), np.nan)
@@ -101,6 +102,10 @@ def _taken(values: np.ndarray, place: np.ndarray) -> np.ndarray:
         return taken
     if taken.dtype.kind == "f":
         return np.where(absent, np.nan, taken)
+    if taken.dtype.kind in "iu":
+        return with_missing(taken, absent)
+    if taken.dtype.kind == "M":
+        return np.where(absent, np.datetime64("NaT"), taken)
     taken = taken.astype(object)
     taken[absent] = None
     return taken

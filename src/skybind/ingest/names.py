@@ -37,6 +37,10 @@ def object_names(raw: np.ndarray, where: str) -> np.ndarray:
     names = texts(raw)
     if raw.dtype.kind != "O":
         return names
+    nothing = [
+        i for i, name in enumerate(names.tolist()) if len(name) <= LONGEST and is_nothing(name)
+    ]
+    names[nothing] = ""
     known = [name for name in names.tolist() if name]
     if known and all(map(_EXPONENT.fullmatch, known)):
         raise DataError(
@@ -45,10 +49,6 @@ def object_names(raw: np.ndarray, where: str) -> np.ndarray:
         )
     if known and all(map(_WHOLE.fullmatch, known)):
         names = np.asarray([name.partition(".")[0] for name in names.tolist()], object)
-    nothing = [
-        i for i, name in enumerate(names.tolist()) if len(name) <= LONGEST and is_nothing(name)
-    ]
-    names[nothing] = ""
     return names
 
 

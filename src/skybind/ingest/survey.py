@@ -23,6 +23,7 @@ from skybind.ingest.mapping import (
     ReaderMapping,
     load_mapping,
 )
+from skybind.ingest.names import object_names
 from skybind.ingest.observed import stored_notes
 from skybind.ingest.plan import Chunk, Known, Plan, quarantine_row, spread
 from skybind.ingest.readers.folders import ObjectFiles, pattern_columns
@@ -289,9 +290,11 @@ class _Import:
         names = self.flat["object_id"]
         if spec.match is None:
             return names
+        column = self.table.objects[spec.match]
+        where = f"{self.mapping.objects.file}, column '{spec.match}'"
         own: dict[str, str] = {}
         found = np.full(len(names), None, object)
-        for i, name in enumerate(texts(self.table.objects[spec.match])[self.table.kept].tolist()):
+        for i, name in enumerate(object_names(column, where)[self.table.kept].tolist()):
             if name and own.setdefault(name, names[i]) == names[i]:
                 found[i] = name
             elif name:
