@@ -1,9 +1,11 @@
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 
 from skybind.data.dataset import Dataset
-from skybind.discovery.views import colour_magnitude
+from skybind.data.schema import BASE_COLUMNS, Column, DatasetSchema
+from skybind.discovery.views import _catalogue, colour_magnitude
 
 
 def test_a_diagram_is_of_the_catalogues_colour_and_main_magnitude(stars):
@@ -42,3 +44,19 @@ def test_a_diagram_without_colours_takes_the_difference_of_two_magnitudes(stars)
     for name in dataset.schema.features("metadata"):
         columns[name] = replace(columns[name], role="info")
     assert colour_magnitude(dataset, rows) is None
+
+
+def test_an_object_shows_all_that_the_catalogue_says_of_it():
+    flat = {"object_id": ["a"], "ra": [10.0], "dec": [5.0], "z": [0.125], "g": [18.5]}
+    columns = {
+        **BASE_COLUMNS,
+        "z": Column("target", attributes={"quantity": "redshift"}),
+        "g": Column("feature", "mag", modality="metadata", attributes={"quantity": "magnitude"}),
+    }
+    dataset = Dataset.from_table(pa.table(flat), DatasetSchema(columns), "one")
+    assert _catalogue(dataset, 0) == {
+        "ra": "10 deg",
+        "dec": "5 deg",
+        "z": "0.125",
+        "g": "18.5 mag",
+    }

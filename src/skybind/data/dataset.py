@@ -223,6 +223,13 @@ class Dataset:
         """Bytes of the object files on disk, or in memory."""
         return self._source.n_bytes()
 
+    @property
+    def flat_columns(self) -> list[str]:
+        """Columns of one value an object that are stored, the name aside."""
+        stored = set(self.arrow_schema.names)
+        columns = self.schema.columns.items()
+        return [n for n, c in columns if c.role != "id" and not c.nested and n in stored]
+
     def table(self, columns: Sequence[str], rows: np.ndarray | None = None) -> pa.Table:
         """Read columns into memory, optionally only the objects with indices `rows`."""
         self._require(columns)

@@ -20,7 +20,7 @@ from skybind.embeddings.store import Embeddings
 from skybind.evaluation.targets import targets_of
 from skybind.lightcurves.columns import ALIASES, FAP
 from skybind.measures.neighbours import nearest
-from skybind.modalities.computed import PERIOD
+from skybind.modalities.computed import PERIOD, is_computed
 from skybind.runs.run import Run
 
 NEIGHBOURS = 6
@@ -111,10 +111,10 @@ def _catalogue(dataset: Dataset, row: int) -> dict[str, str]:
     Of what was computed from its light curves the period alone, with significance and aliases.
     """
     written = {}
-    for name, column in dataset.schema.columns.items():
-        if column.role == "id" or column.nested or name not in dataset.arrow_schema.names:
-            continue
-        if column.attributes.get("quantity", PERIOD) not in (PERIOD, FAP, *ALIASES):
+    for name in dataset.flat_columns:
+        column = dataset.schema.columns[name]
+        said = column.attributes
+        if is_computed(said) and said["quantity"] not in (PERIOD, FAP, *ALIASES):
             continue
         value = dataset.column(name, np.array([row]))[0]
         if isinstance(value, float | np.floating):

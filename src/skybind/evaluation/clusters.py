@@ -174,9 +174,7 @@ def cluster_run(
 def describing_columns(dataset: Dataset, rows: np.ndarray) -> dict[str, np.ndarray]:
     """Flat columns of some objects that may set a cluster apart: numbers, and text of few kinds."""
     columns = {}
-    for name, column in dataset.schema.columns.items():
-        if column.role == "id" or column.nested or name not in dataset.arrow_schema.names:
-            continue
+    for name in dataset.flat_columns:
         values = dataset.column(name, rows)
         if values.dtype.kind in "OUS" and not 1 < len(np.unique(values.astype(str))) <= KINDS:
             continue
