@@ -18,6 +18,7 @@ from skybind.models.backbones import load_backbone
 from skybind.models.leaks import hash_ids
 from skybind.once import result_of
 from skybind.ragged import Ragged
+from skybind.runs import backbones
 from skybind.runs.backbones import pretrain_backbone
 from skybind.runs.workshop import calibrate, encoder_features
 
@@ -106,6 +107,13 @@ def rates(result, target="redshift"):
     return {p.weights: p for p in result.probes if p.target == target}
 
 
+def test_what_stands_there_is_asked_before_anything_is_computed(galaxies, tmp_path, monkeypatch):
+    (tmp_path / "thesis.tex").write_text("x")
+    monkeypatch.setattr(backbones, "compute_first", lambda *_: pytest.fail("computed already"))
+    with pytest.raises(ConfigError, match="holds other files"):
+        pretrain_backbone(load_backbone_config("moco-small", IMAGE), galaxies, tmp_path)
+
+
 def test_images_by_momentum_contrast(galaxies, tmp_path):
     out = tmp_path / "image"
     config = load_backbone_config("moco-small", IMAGE)
@@ -126,7 +134,9 @@ def test_images_by_momentum_contrast(galaxies, tmp_path):
     assert encoder(torch.zeros(1, 2, 12, 12)).shape == (1, 8)
     # done is done; another configuration, or another split, is not put on top of it
     longer = load_backbone_config("moco-small", [*IMAGE, "training.max_minutes=9"])
-    assert pretrain_backbone(longer, galaxies, out) == result
+    with pytest.MonkeyPatch.context() as patch:  # the split that is stored counts
+        patch.setattr(backbones, "choose_split", lambda *_: pytest.fail("drawn again"))
+        assert pretrain_backbone(longer, galaxies, out) == result
     other = load_backbone_config("moco-small", [*IMAGE, "moco.temperature=0.1"])
     with pytest.raises(ConfigError, match="differ in moco"):
         pretrain_backbone(other, galaxies, out)

@@ -79,9 +79,9 @@ def pretrain(
     from skybind.runs.run import Run
     from skybind.runs.steps import adopt_published, run_pretraining
 
-    started = Run.start(read_config(config, sets, seed), data, out, split=read_split(split))
     if weights is not None and start is not None:
         raise ConfigError("Published weights are taken whole: give --weights or --start.")
+    started = Run.start(read_config(config, sets, seed), data, out, split=read_split(split))
     if weights is not None:
         adopt_published(started, weights)
         typer.echo("What the published model was trained on is not known: leaks cannot be refused.")

@@ -26,7 +26,7 @@ from skybind.runs.columns import (
     note_columns,
     open_as_noted,
 )
-from skybind.runs.layout import BackbonePaths
+from skybind.runs.layout import BackbonePaths, refuse_other_files
 from skybind.runs.workshop import TargetProbe, Workshop, encoder_options, probe_encoder
 
 PARTS = ("train", "validation")
@@ -107,6 +107,7 @@ def pretrain_backbone(
         noted = json.loads(paths.dataset.read_text()).get("computed", {})
         dataset = open_as_noted(Path(data), paths.features, noted)
     else:
+        refuse_other_files(paths.folder, paths.features)
         dataset = Dataset.open(data)
         needed = columns_to_compute({"modality": config.modality}, dataset)
         dataset = compute_first(dataset, needed, paths.features)
@@ -191,10 +192,8 @@ def _begin(workshop: Workshop, data: str | Path, split: Split | None) -> Split:
     """Start a folder, or check that the one that stands there is of the same making."""
     paths, config, dataset = workshop.paths, workshop.config, workshop.dataset
     folder = paths.folder
-    chosen = choose_split(config, dataset, split)
     if not paths.config.exists():
-        if folder.exists() and any(path != paths.features for path in folder.iterdir()):
-            raise ConfigError(f"{folder} holds other files: choose an empty or a new folder.")
+        chosen = choose_split(config, dataset, split)
         with atomic_path(folder) as temporary:
             temporary.mkdir(parents=True)
             begun = BackbonePaths(temporary)
@@ -221,7 +220,8 @@ def _begin(workshop: Workshop, data: str | Path, split: Split | None) -> Split:
         )
     if json.loads(paths.dataset.read_text())["fingerprint"] != dataset.fingerprint:
         raise DataError(f"{folder} holds a backbone of another dataset: choose another folder.")
-    if Split.read(paths.split).hash != chosen.hash:
+    stored = Split.read(paths.split).align(dataset.object_ids)
+    if split is not None and choose_split(config, dataset, split).hash != stored.hash:
         raise ConfigError(f"{folder} holds a backbone with another split: choose another folder.")
     write_text(paths.config, dump_config(config))
-    return chosen
+    return stored

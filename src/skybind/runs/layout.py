@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from skybind.errors import ConfigError
 from skybind.once import NOTE
 from skybind.training.names import BEST, CHECKPOINT, LOG
 
@@ -262,6 +263,25 @@ class BackbonePaths:
     def prepared(self) -> Path:
         """Prepared arrays, a folder that can be deleted."""
         return self.folder / "prepared"
+
+
+def refuse_other_files(folder: Path, features: Path, purpose: str = "") -> None:
+    """Refuse a folder that holds anything but computed columns, which are made first.
+
+    Parameters
+    ----------
+    folder, features : Path
+        The folder, and where columns computed for it stand.
+    purpose : str
+        End of the sentence, such as " for the run".
+
+    Raises
+    ------
+    ConfigError
+        If it holds something else.
+    """
+    if folder.exists() and any(path != features for path in folder.iterdir()):
+        raise ConfigError(f"{folder} holds other files: choose an empty or a new folder{purpose}.")
 
 
 def model_folder(path: str | Path) -> Path:

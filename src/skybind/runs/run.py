@@ -38,7 +38,7 @@ from skybind.runs.columns import (
     open_as_noted,
 )
 from skybind.runs.fitting import fit_to_data, tell_classes
-from skybind.runs.layout import RunPaths, TrainedPaths
+from skybind.runs.layout import RunPaths, TrainedPaths, refuse_other_files
 from skybind.runs.prepare import prepare_run, source_as_trained
 from skybind.runs.status import RunStatus, read_status, write_status
 from skybind.training.losses import find_loss
@@ -106,10 +106,7 @@ class Run:
         entries = {f"modalities.{name}": entry for name, entry in config.modalities.items()}
         needed = columns_to_compute(entries, dataset)
         binder = _check(config, expected_schema(dataset, needed))
-        if folder.exists() and any(path != paths.features for path in folder.iterdir()):
-            raise ConfigError(
-                f"{folder} holds other files: choose an empty or a new folder for the run."
-            )
+        refuse_other_files(folder, paths.features, " for the run")
         chosen = choose_split(config, dataset, split)
         run = cls(folder, config, dataset, chosen)
         refuse_backbone_leaks(binder, dataset.object_ids, chosen)
