@@ -155,8 +155,8 @@ def main() -> None:
     print("| accuracy [%] | photometry | all modalities |\n| --- | --- | --- |")
     for name in RUNS:
         cells = [
-            f"{100 * case['accuracy']:.1f} ± {100 * case['accuracy_error']:.1f}"
-            for case in metrics[name]["classification"]
+            f"{100 * case.accuracy:.1f} ± {100 * case.accuracy_error:.1f}"
+            for case in metrics[name].classification
         ]
         print(f"| {WORDS[name]} | {' | '.join(cells)} |")
     for case in CASES:
