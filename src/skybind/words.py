@@ -5,13 +5,30 @@ from collections.abc import Iterable, Mapping, Sequence
 
 
 def nearest(name: str, names: Sequence[str]) -> str:
-    """Give ' (did you mean ...?)', or the list of names where none is near."""
-    close = difflib.get_close_matches(name, names, 1, cutoff=0.5)
-    return f"did you mean '{close[0]}'?" if close else f"known are {', '.join(sorted(names))}."
+    """Give 'did you mean ...?', or the list of names where none is near."""
+    close = _close(name, names)
+    return f"did you mean '{close}'?" if close else f"known are {', '.join(sorted(names))}."
+
+
+def _close(name: str, names: Sequence[str]) -> str | None:
+    return next(iter(difflib.get_close_matches(name, names, 1, cutoff=0.5)), None)
 
 
 def nearest_of_many(name: str, names: Iterable[str], most: int = 2000) -> str:
     """Give the nearest of any number of names: of those that begin like it, `most` are compared."""
+    close, first = nearest_name(name, names, most)
+    if close is not None:
+        return f"did you mean '{close}'?"
+    return "there are none." if first is None else f"the first is '{first}'."
+
+
+def nearest_name(
+    name: str, names: Iterable[str], most: int = 2000
+) -> tuple[str | None, str | None]:
+    """Find the nearest of any number of names, None where none is near.
+
+    Second, the first of those that begin most like it; None where there are no names.
+    """
     alike: list[str] = []
     longest = -1
     for other in names:
@@ -21,10 +38,7 @@ def nearest_of_many(name: str, names: Iterable[str], most: int = 2000) -> str:
             alike, longest = [other], length
         elif length == longest and len(alike) < most:
             alike.append(other)
-    if not alike:
-        return "there are none."
-    hint = nearest(name, alike)
-    return hint if hint.startswith("did") else f"the first is '{alike[0]}'."
+    return _close(name, alike), next(iter(alike), None)
 
 
 def join(names: Sequence[str], word: str = "and") -> str:

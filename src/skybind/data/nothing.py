@@ -6,7 +6,7 @@ NOTHING = frozenset(
      "-", "--", "---", "...", "\\n"}
 )  # fmt: skip
 #: Letters of the longest of them.
-LONGEST = max(map(len, NOTHING))
+_LONGEST = max(map(len, NOTHING))
 #: Classes that often mean that there is none, in lower case.
 DOUBTFUL = frozenset(
     {"na", "unknown", "unk", "unclassified", "undefined", "missing", "no class", "0",
@@ -16,4 +16,5 @@ DOUBTFUL = frozenset(
 
 def is_nothing(text: str) -> bool:
     """Whether a text is a word for nothing, such as NaN, null or --."""
-    return text.strip().lower() in NOTHING
+    bare = text.strip()
+    return len(bare) <= _LONGEST and bare.lower() in NOTHING

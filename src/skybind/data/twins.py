@@ -7,6 +7,7 @@ import numpy as np
 
 from skybind.data.dataset import Dataset
 from skybind.data.schema import DEC, RA
+from skybind.data.sky import ARCSEC, tree_of, unit_vectors
 from skybind.progress import progress_bar, say
 from skybind.ragged import Ragged
 
@@ -93,18 +94,15 @@ def tell_moved(moved: int) -> None:
 
 def _near(ra: np.ndarray, dec: np.ndarray, radius: float) -> np.ndarray:
     """Pairs of objects within a radius [arcsec], shape (pairs, 2)."""
-    from scipy.spatial import cKDTree
-
     known = np.flatnonzero(np.isfinite(ra) & np.isfinite(dec))
     if len(known) < 2:
         return np.zeros((0, 2), np.int64)
     places = np.column_stack([ra[known], dec[known]])
     _, inverse, counts = np.unique(places, axis=0, return_inverse=True, return_counts=True)
     known = known[counts[inverse.ravel()] <= MOST_AT_ONE_PLACE]
-    a, d = np.radians(ra[known]), np.radians(dec[known])
-    vectors = np.column_stack([np.cos(d) * np.cos(a), np.cos(d) * np.sin(a), np.sin(d)])
-    chord = 2 * np.sin(np.radians(radius / 3600) / 2)
-    return known[cKDTree(vectors).query_pairs(chord, output_type="ndarray").reshape(-1, 2)]
+    tree = tree_of(unit_vectors(ra[known], dec[known]))
+    chord = 2 * np.sin(radius * ARCSEC / 2)
+    return known[tree.query_pairs(chord, output_type="ndarray").reshape(-1, 2)]
 
 
 def _same_data(dataset: Dataset, name: str, kind: str) -> np.ndarray:

@@ -198,15 +198,23 @@ def image_unit(unit: str, where: str) -> tuple[str, float]:
     raise ConfigError(f"{where}: '{unit}' is no unit of flux, such as nmgy, nJy or electron / s.")
 
 
+def is_unit(unit: str) -> bool:
+    """Whether a text is a unit."""
+    try:
+        parse_unit(unit, "")
+    except ConfigError:
+        return False
+    return True
+
+
 def is_counts(unit: str | None) -> bool:
     """Whether a unit is one of counts (electron / s, adu): a flux that is not calibrated."""
     from astropy import units
 
-    try:
-        parsed = None if unit is None else parse_unit(unit, "")
-    except ConfigError:
+    if unit is None or not is_unit(unit):
         return False
-    return parsed is not None and any(
+    parsed = parse_unit(unit, "")
+    return any(
         parsed.is_equivalent(units.Unit(count) / time)
         for count in _COUNTS
         for time in (units.Unit("1"), units.s)

@@ -269,12 +269,11 @@ class _Builder:
     def _quarantine(self, rows: list[Row]) -> None:
         self.writer.quarantine(rows)
         counts = Counter(self.summary.quarantined)
-        counts.update(short_reason(row["reason"], row["source"]) for row in rows)
-        self.summary.quarantined = dict(counts)
         for row in rows:
-            self._reasons.setdefault(row["modality"], Counter())[
-                short_reason(row["reason"], row["source"])
-            ] += 1
+            reason = short_reason(row["reason"], row["source"])
+            counts[reason] += 1
+            self._reasons.setdefault(row["modality"], Counter())[reason] += 1
+        self.summary.quarantined = dict(counts)
 
 
 def render_summary(summary: ImportSummary) -> "RenderableType":

@@ -16,7 +16,7 @@ from skybind.errors import ConfigError, DataError
 from skybind.ingest.fields import find_position, name_of_objects
 from skybind.ingest.frames import Frame, frame_of
 from skybind.ingest.given_files import frame_of_file
-from skybind.ingest.positions import SEXAGESIMAL, in_parts, positions
+from skybind.ingest.positions import positions, read_as_hours
 from skybind.ingest.readers.values import numbers, texts
 from skybind.words import join, nearest
 
@@ -183,8 +183,8 @@ class _Reader:
             raw = self._column(column)
             given = None if axis == "dec" and self.spec.unit == "hourangle" else self.spec.unit
             unit = given or self.frame.units.get(column)
-            if unit is None and axis == "ra" and in_parts(raw):
-                self.notes.append(f"{self.where}: {SEXAGESIMAL.format(column=column)}")
+            said = read_as_hours(axis, raw, column, unit)
+            self.notes += [f"{self.where}: {sentence}" for sentence in said]
             values, why = positions(raw, axis, column, unit, f"{column} of {self.where}")
             reasons.update(short_reason(text) for row, text in why.items() if not lost[row])
             lost |= np.isnan(values)

@@ -205,6 +205,6 @@ def no_measurements(
     length = len(next(iter(fields.values())))
     limit = fields.pop("limit", None)
     bad = np.zeros(length, bool) if usual is None else usual
-    limits = np.zeros(length, bool) if limit is None else (limit != 0) & ~bad
+    limits = np.zeros(length, bool) if limit is None else (limit == LIMIT) & ~bad
     counts = ((int(limits.sum()), "upper limits"), (int(bad.sum()), "flagged epochs"))
     return bad | limits, [f"{where}: {n:,} {what} are left out." for n, what in counts if n]

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from skybind.data.nothing import DOUBTFUL, LONGEST, is_nothing
+from skybind.data.nothing import DOUBTFUL, is_nothing
 from skybind.errors import DataError
 from skybind.ingest.readers.sentinels import stands_for_missing
 from skybind.ingest.readers.values import flat_values, numbers, texts, with_missing
@@ -151,7 +151,7 @@ def inferred(raw: np.ndarray, missing: Sequence[str] = ()) -> np.ndarray:
     """
     absent = stands_for_missing(raw, missing).tolist()
     cells = [
-        None if gone or (len(text) <= LONGEST and is_nothing(text)) else text
+        None if gone or is_nothing(text) else text
         for text, gone in zip(texts(raw).tolist(), absent, strict=True)
     ]
     known = pa.chunked_array([pa.array(cells, pa.string())])

@@ -20,7 +20,7 @@ from skybind.ingest.matching import (
     fold,
     image_bands,
 )
-from skybind.ingest.positions import SEXAGESIMAL, in_parts, positions
+from skybind.ingest.positions import positions, read_as_hours
 from skybind.ingest.readers.values import numbers, texts
 from skybind.ingest.wanted import Wanted, feature_in_unit, fit_fields, in_unit
 from skybind.ragged import Ragged
@@ -94,8 +94,8 @@ class _Taking:
                 f"{column} of the {frame.name}",
             )
             values, reasons = positions(raw, axis, column, unit, where)
-            if unit is None and axis == RA and in_parts(raw):
-                self.rows.notes.append(f"{self.rows.where}: {SEXAGESIMAL.format(column=column)}")
+            said = read_as_hours(axis, raw, column, unit)
+            self.rows.notes += [f"{self.rows.where}: {sentence}" for sentence in said]
             if reasons:
                 first = next(iter(reasons.values()))
                 self.rows.notes.append(f"{len(reasons)} rows have no {axis}: {first}.")

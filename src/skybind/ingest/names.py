@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from skybind.data.nothing import LONGEST, is_nothing
+from skybind.data.nothing import is_nothing
 from skybind.errors import DataError
 from skybind.ingest.readers.values import texts
-from skybind.words import nearest_of_many
+from skybind.words import nearest_name
 
 _EXPONENT = re.compile(r"[+-]?\d(\.\d+)?[eE]\+?\d+")
 _WHOLE = re.compile(r"-?\d+\.0+")
@@ -37,9 +37,7 @@ def object_names(raw: np.ndarray, where: str) -> np.ndarray:
     names = texts(raw)
     if raw.dtype.kind != "O":
         return names
-    nothing = [
-        i for i, name in enumerate(names.tolist()) if len(name) <= LONGEST and is_nothing(name)
-    ]
+    nothing = [i for i, name in enumerate(names.tolist()) if is_nothing(name)]
     names[nothing] = ""
     known = [name for name in names.tolist() if name]
     if known and all(map(_EXPONENT.fullmatch, known)):
@@ -129,9 +127,9 @@ def _nearest(names: Sequence[str], others: list[str]) -> tuple[str, str]:
         if _bare(name) in alike:
             return name, alike[_bare(name)]
     for name in names:
-        hint = nearest_of_many(name, others)
-        if hint.startswith("did"):
-            return name, hint.split("'")[1]
+        close, _ = nearest_name(name, others)
+        if close is not None:
+            return name, close
     return names[0], others[0]
 
 

@@ -15,7 +15,7 @@ from skybind.data.units import (
     convert,
     inverse_square,
     is_counts,
-    parse_unit,
+    is_unit,
     same_unit,
     stored_unit,
 )
@@ -110,7 +110,7 @@ def settle(spec: ObservationSpec, table: Table | None = None) -> Stored:
     for name, unit in stated.items():
         if name in PLAIN:
             units[name] = None
-        elif unit is not None and not _is_unit(unit):
+        elif unit is not None and not is_unit(unit):
             if spec.kind == "spectrum" and name != "wavelength":
                 unread[name], units[name] = unit, None
             else:
@@ -168,12 +168,12 @@ def stated_units(spec: ObservationSpec, table: Table | None) -> dict[str, str | 
             value = name.removesuffix("_err")
             own, of_value = stated[name], stated.get(value)
             relative = value in columns and columns[value].unit == ""
-            if of_value is not None and (own is None or relative or not _is_unit(own)):
+            if of_value is not None and (own is None or relative or not is_unit(own)):
                 stated[name] = of_value
     flux = stated.get("flux")
-    if "ivar" in stated and flux is not None and _is_unit(flux):
+    if "ivar" in stated and flux is not None and is_unit(flux):
         own = stated["ivar"]
-        if own is None or not _is_unit(own):
+        if own is None or not is_unit(own):
             stated["ivar"] = inverse_square(flux, "ivar")
     return dict(sorted(stated.items(), key=lambda item: item[0].endswith("_err")))
 
@@ -384,14 +384,6 @@ def _times(values: np.ndarray, unit: str | None, stored: Stored, where: str) -> 
             "point is not right."
         )
     return dates
-
-
-def _is_unit(unit: str) -> bool:
-    try:
-        parse_unit(unit, "")
-    except ConfigError:
-        return False
-    return True
 
 
 def _states(unit: str | None) -> str:

@@ -17,7 +17,6 @@ _ALIASES = {
     "dec": dict.fromkeys(("d", "dms", "d:m:s", '"d:m:s"'), "deg"),
 }
 _PARTS = re.compile(r"([+-]?)\s*(\d{1,3})[\s:]+(\d{1,2})(?:[\s:]+(\d{1,2}(?:\.\d*)?))?")
-SEXAGESIMAL = "text like 06:37:15.9 in column '{column}' states no unit: it is read as hours."
 
 
 def unit_of_position(axis: str, unit: str | None) -> str | None:
@@ -85,6 +84,13 @@ def positions(
     for i in np.flatnonzero(outside).tolist():
         reasons[i] = f"{axis} is out of range ({degrees[i]:g} deg)"
     return np.where(outside | ~np.isfinite(degrees), np.nan, degrees), reasons
+
+
+def read_as_hours(axis: str, raw: np.ndarray, column: str, unit: str | None) -> list[str]:
+    """Say that text in parts is read as hours, where no unit says so."""
+    if unit is not None or axis != "ra" or not in_parts(raw):
+        return []
+    return [f"text like 06:37:15.9 in column '{column}' states no unit: it is read as hours."]
 
 
 def in_parts(raw: np.ndarray) -> bool:

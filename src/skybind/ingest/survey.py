@@ -208,18 +208,12 @@ class _Import:
         """Units as the mapping or the files state them."""
         stated = self.table.stated()
         for name, source in self.observations.items():
-            if not isinstance(source, ImageFiles | ImageStack):
-                stated |= {f"{name}.{f}": unit for f, unit in source.stored.stated.items()}
+            stated |= {f"{name}.{f}": unit for f, unit in source.stored.stated.items()}
         return stated
 
     def _assumed(self) -> list[str]:
         """Say what is not known of fluxes and times."""
-        kept = {
-            name: source.stored
-            for name, source in self.observations.items()
-            if not isinstance(source, ImageFiles | ImageStack)
-        }
-        return stored_notes(kept)
+        return stored_notes({name: s.stored for name, s in self.observations.items()})
 
     def _chunk(self, rows: np.ndarray) -> Chunk:
         chunk = Chunk({name: values[rows] for name, values in self.flat.items()}, {})

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from skybind.data.sky import ARCSEC, unit_vectors
 from skybind.errors import DataError
 from skybind.ingest.flags import no_measurements
 from skybind.ingest.frames import Frame
@@ -16,7 +17,6 @@ from skybind.ingest.readers.registry import Fields, curve_format
 from skybind.ingest.readers.tables import Table
 from skybind.ingest.readers.unfold import places_of, unfold
 from skybind.ingest.readers.values import numbers, texts
-from skybind.modalities.epochs import LIMIT
 
 #: Observations of one star that a survey names by filter and field (ZTF) lie so close [arcsec].
 PLACE = 2.0
@@ -98,7 +98,6 @@ def read_survey_curves(path: Path, data: bytes, format: str) -> SurveyCurves:
     stored = settle(spec, table)
     fields = observation_fields(table, spec, stored)
     mask = fields.pop("mask", None)
-    fields["limit"] = fields["limit"] == LIMIT
     left_out, said = no_measurements(fields, mask, path.name)
     fields = {name: values[~left_out] for name, values in fields.items()}
     if names is not None:
@@ -114,6 +113,5 @@ def _one_place(table: Table) -> bool:
     ra, dec = (numbers(table.columns[places[name]])[0] for name in ("ra", "dec"))
     if not len(ra) or not (np.isfinite(ra) & np.isfinite(dec)).all():
         return False
-    east = (ra - ra[0] + 180) % 360 - 180
-    apart = np.hypot(east * np.cos(np.radians(dec[0])), dec - dec[0])
-    return bool((apart * 3600 < PLACE).all())
+    at = unit_vectors(ra, dec)
+    return bool(np.linalg.norm(at - at[0], axis=1).max() < PLACE * ARCSEC)

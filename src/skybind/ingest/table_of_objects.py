@@ -21,10 +21,9 @@ from skybind.ingest.mapping import Mapping
 from skybind.ingest.names import object_names
 from skybind.ingest.plan import Row, quarantine_row
 from skybind.ingest.positions import (
-    SEXAGESIMAL,
-    in_parts,
     joined_parts,
     positions,
+    read_as_hours,
     unit_of_position,
 )
 from skybind.ingest.readers.folders import pattern_columns
@@ -152,8 +151,8 @@ class TableOfObjects:
             )
         where = f"{self.objects.name}, column '{spec.column}' ({name})"
         degrees, reasons = positions(raw, name, spec.column, unit, where, spec.missing)
-        if unit is None and name == "ra" and not spec.columns and in_parts(raw):
-            self.told.append(f"ra: {SEXAGESIMAL.format(column=spec.column)}")
+        if not spec.columns:
+            self.told += [f"ra: {said}" for said in read_as_hours(name, raw, spec.column, unit)]
         self._note(reasons, name)
         return degrees
 

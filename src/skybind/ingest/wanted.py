@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from skybind.data.schema import DatasetSchema
-from skybind.data.units import convert, image_unit, inverse_square, kept_unit, parse_unit
+from skybind.data.units import convert, image_unit, inverse_square, is_unit, kept_unit, parse_unit
 from skybind.errors import ConfigError, DataError
 from skybind.ingest.fields import missing_fields, typed, unknown_values
 from skybind.ingest.readers.registry import Fields
@@ -169,9 +169,7 @@ def _only_known_units(
 ) -> None:
     """Leave out units that are none, with a note; one also where the model's is not known."""
     for name, unit in stated.items():
-        try:
-            parse_unit(unit or "1", where)
-        except ConfigError:
+        if not is_unit(unit or "1"):
             stated[name] = None
             notes.append(f"{where}: the unit '{unit}' of {name} is not known.")
     if targets["flux"] is None and stated["flux"] is not None:

@@ -32,7 +32,8 @@ def in_turn(r: Ragged) -> np.ndarray:
     found = np.zeros(len(r), bool)
     step = np.diff(wavelength)
     turns = np.zeros(max(len(wavelength) - 1, 0), bool)
-    turns[1:] = (step[1:] > 0) != (step[:-1] > 0)
+    inside = np.diff(r.owner) == 0
+    turns[1:] = ((step[1:] > 0) != (step[:-1] > 0)) & inside[1:] & inside[:-1]
     if not turns.any():
         return found
     turned = np.add.reduceat(np.append(turns, [False, False]).astype(np.int64), r.offsets[:-1])

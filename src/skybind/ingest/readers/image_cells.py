@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from skybind.errors import DataError
 from skybind.ingest.mapping import ImageSpec
 from skybind.ingest.names import first_rows, object_names
+from skybind.ingest.observed import settle
 from skybind.ingest.readers.long import unknown_object
 from skybind.ingest.readers.pictures import ImageFiles
 from skybind.ingest.readers.registry import ImageFunction, ImageRequest, image_reader
@@ -57,6 +58,7 @@ class ImageCells(ImageFiles):
         assert spec.array is not None
         assert spec.id is not None
         self.spec = self.mapped = spec
+        self.stored = settle(spec)
         self.modality, self.path, self.file = modality, base / spec.file, spec.file
         self.request = ImageRequest(spec.bands, spec.hdu)
         self._parquet = self._open()

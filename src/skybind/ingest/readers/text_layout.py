@@ -5,8 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from skybind.data.units import parse_unit
-from skybind.errors import ConfigError
+from skybind.data.units import is_unit
 
 #: Delimiter that stands for any number of blanks and tabs.
 BLANKS = " "
@@ -203,8 +202,4 @@ def _bare(token: str) -> str:
 
 
 def _is_unit(token: str) -> bool:
-    try:
-        parse_unit(_bare(token), "the line of units")
-    except ConfigError:
-        return False
-    return True
+    return is_unit(_bare(token))
