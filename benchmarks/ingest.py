@@ -11,7 +11,6 @@ is read once). What is made stays in DIR, so that the next call only imports.
 import argparse
 import json
 import os
-import resource
 import shutil
 import statistics
 import subprocess
@@ -26,6 +25,7 @@ import pyarrow as pa
 import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
 
+from memory import peak_memory
 from skybind.files import atomic_path, write_json
 from skybind.ingest.survey import import_dataset
 
@@ -120,8 +120,7 @@ def one(folder: Path, action: str, what: str) -> dict[str, float]:
             for _ in read:
                 pass
         seconds = time.perf_counter() - began
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"seconds": seconds, "peak_mb": peak / (1e6 if sys.platform == "darwin" else 1e3)}
+    return {"seconds": seconds, "peak_mb": peak_memory() / 1e6}
 
 
 def make_small(folder: Path) -> None:

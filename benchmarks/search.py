@@ -10,7 +10,6 @@ several, in alternating order. Memory is the peak of a process that does nothing
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from memory import peak_memory
 from skybind.embeddings.store import Embeddings
 from skybind.embeddings.stream import EmbeddingStream
 from skybind.search.nearest import Nearest, exact_nearest
@@ -185,7 +185,7 @@ def use_memory(folder: Path, how: str) -> dict[str, float]:
         from skybind.search.index import open_index
 
         open_index(stream, ["view"]).search(queries, K)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peak = peak_memory()
     return {"peak_gb": peak / 1e9, "vectors_gb": size / 1e9, "ratio": peak / size}
 
 
