@@ -15,6 +15,7 @@ from skybind.ingest.given_table import take_frame
 from skybind.ingest.one_file import Content, FileError, read_file
 from skybind.ingest.readers.contents import read_bytes
 from skybind.ingest.readers.curves import known_curves
+from skybind.ingest.readers.look import Look
 from skybind.ingest.readers.tables import open_table
 from skybind.ingest.survey_curves import read_survey_curves
 from skybind.ingest.wanted import Wanted, fit_fields
@@ -206,7 +207,7 @@ def frame_of_file(path: Path, text: Sequence[str] = ()) -> Frame:
         If it cannot be read.
     """
     data = read_bytes(path)
-    survey = known_curves(data, path.name)
+    survey = known_curves(Look(data, path.name))
     if survey is not None:
         return read_survey_curves(path, data, survey).frame(path.name)
     usual = [form(name) for name in OBJECTS for form in (str.lower, str.upper, str.capitalize)]

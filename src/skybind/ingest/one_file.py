@@ -22,6 +22,7 @@ from skybind.ingest.flags import any_bit, no_measurements, usual_flags, with_wri
 from skybind.ingest.flat import catalogue_numbers
 from skybind.ingest.readers.contents import read_bytes
 from skybind.ingest.readers.curves import known_curves
+from skybind.ingest.readers.look import Look
 from skybind.ingest.readers.registry import (
     Fields,
     ImageRequest,
@@ -145,6 +146,7 @@ class _File:
         self._told: list[str] = []
         self._survey_notes: list[str] = []
         self._data = read_bytes(path)
+        self._look = Look(self._data, self.name)
         self._surveys: dict[str, tuple[Fields, Mapping[str, str | None]] | None] = {}
 
     def survey_kinds(self, kinds: list[str]) -> list[str]:
@@ -205,7 +207,7 @@ class _File:
             curve = self._survey_curve()
             if curve is not None:
                 return curve.fields, curve.units
-        survey = self.asked or known_format(kind, self._data, self.name)
+        survey = self.asked or known_format(kind, self._look)
         reader = None if survey is None else file_reader(kind, survey)
         if reader is None:
             return None
@@ -218,7 +220,7 @@ class _File:
 
     def _survey_curve(self) -> SurveyCurves | None:
         """Read the light curve of a survey whose columns are known; None if it is none."""
-        name = self.asked or known_curves(self._data, self.name)
+        name = self.asked or known_curves(self._look)
         format = curve_format(name)
         if name is None or format is None:
             return None

@@ -8,6 +8,7 @@ from astropy.io import fits
 
 from skybind.ingest.one_file import FileError
 from skybind.ingest.readers.apogee import BAD_BITS
+from skybind.ingest.readers.look import Look
 from skybind.ingest.readers.registry import known_format
 from skybind.ingest.readers.sdss import FLUX_UNIT
 from tests.ingest.spectrum_files import given, import_spectra
@@ -83,8 +84,8 @@ def test_the_normalised_spectrum_has_no_bits(tmp_path):
 def test_each_is_known_and_the_other_refused(tmp_path):
     ap, aspcap = star(tmp_path / "a.fits"), tmp_path / "b.fits"
     write(aspcap, FLUX.astype("f4"), ERROR, FLUX.astype("f4"))
-    assert known_format("spectrum", ap.read_bytes(), "a.fits") == "apogee"
-    assert known_format("spectrum", aspcap.read_bytes(), "b.fits") == "aspcap"
+    assert known_format("spectrum", Look(ap.read_bytes(), "a.fits")) == "apogee"
+    assert known_format("spectrum", Look(aspcap.read_bytes(), "b.fits")) == "aspcap"
     with pytest.raises(FileError, match="format: aspcap"):
         given(aspcap, "apogee", FLUX_UNIT)
     with pytest.raises(FileError, match="format: apogee"):
@@ -96,4 +97,4 @@ def test_images_on_the_sky_are_none_of_apogee(tmp_path):
     header = fits.Header({"CRVAL1": 180.0, "CDELT1": -1e-4, "CRPIX1": 4})
     images = [fits.ImageHDU(np.ones((8, 8), np.int16), header) for _ in range(3)]
     fits.HDUList([fits.PrimaryHDU(), *images]).writeto(path)
-    assert known_format("spectrum", path.read_bytes(), "image.fits") is None
+    assert known_format("spectrum", Look(path.read_bytes(), "image.fits")) is None

@@ -39,7 +39,7 @@ def test_columns_of_any_table(tmp_path, form):
 
 def test_what_is_no_table_is_of_no_survey():
     for data in (b"", b"\x00\x01", b"{", b"SIMPLE  = nothing", b"\x1f\x8bbroken", b"PAR1"):
-        assert known_curves(data, "one.dat") is None
+        assert known_curves(Look(data, "one.dat")) is None
 
 
 def test_keys_of_a_format_yield_to_those_that_are_given():

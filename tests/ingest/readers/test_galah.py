@@ -8,6 +8,7 @@ import pytest
 from astropy.io import fits
 
 from skybind.ingest.readers.galah import other_cameras
+from skybind.ingest.readers.look import Look
 from skybind.ingest.readers.registry import known_format
 from tests.ingest.spectrum_files import given, import_spectra
 
@@ -97,8 +98,10 @@ def test_names_of_other_cameras(name, others):
 
 def test_it_is_known_by_content_and_others_are_not(tmp_path):
     path = write(tmp_path, 1)
-    assert known_format("spectrum", path.read_bytes(), "any.fits") == "galah"
+    assert known_format("spectrum", Look(path.read_bytes(), "any.fits")) == "galah"
     hdus = [fits.PrimaryHDU(np.ones(5), fits.Header({"CRVAL1": 4712.0, "CDELT1": 0.05}))]
     hdus += [fits.ImageHDU(np.ones(5)) for _ in range(4)]
     fits.HDUList(hdus).writeto(tmp_path / "other.fits")
-    assert known_format("spectrum", (tmp_path / "other.fits").read_bytes(), "other.fits") is None
+    assert (
+        known_format("spectrum", Look((tmp_path / "other.fits").read_bytes(), "other.fits")) is None
+    )

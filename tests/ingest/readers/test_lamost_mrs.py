@@ -9,6 +9,7 @@ from astropy.io import fits
 from skybind.errors import DataError
 from skybind.ingest.one_file import FileError
 from skybind.ingest.readers.lamost import is_lamost
+from skybind.ingest.readers.look import Look
 from skybind.ingest.readers.registry import known_format
 from tests.ingest.readers.test_surveys import two_hdus
 from tests.ingest.spectrum_files import given, import_spectra
@@ -98,9 +99,11 @@ def test_rows_out_of_order_are_sorted(tmp_path):
 
 def test_low_and_medium_resolution_are_told_apart(tmp_path):
     medium = write(tmp_path / "med.fits", extension("COADD_B", "B", late=True))
-    assert known_format("spectrum", medium.read_bytes(), "med.fits") == "lamost_mrs"
-    assert not is_lamost(medium.read_bytes(), "med.fits")
-    assert known_format("spectrum", two_hdus(), "spec.fits") == "lamost"
+    assert known_format("spectrum", Look(medium.read_bytes(), "med.fits")) == "lamost_mrs"
+    look = Look(medium.read_bytes(), "med.fits")
+    with look.opened():
+        assert not is_lamost(look)
+    assert known_format("spectrum", Look(two_hdus(), "spec.fits")) == "lamost"
     with pytest.raises(DataError, match="write format: lamost_mrs"):
         import_spectra(tmp_path, ["med"], folder=".", pattern="{id}.fits", format="lamost")
 
@@ -114,7 +117,7 @@ def test_low_resolution_of_dr10_is_known_by_its_header_and_table(tmp_path):
     primary = fits.PrimaryHDU(header=fits.Header({"TELESCOP": "LAMOST", "DATA_V": "LAMOST DR10"}))
     path = tmp_path / "spec.fits"
     fits.HDUList([primary, table]).writeto(path)
-    assert known_format("spectrum", path.read_bytes(), "spec.fits") == "lamost"
+    assert known_format("spectrum", Look(path.read_bytes(), "spec.fits")) == "lamost"
     fields = given(path).fields
     np.testing.assert_allclose(fields["flux"], FLUX["B"])  # not the normalised flux
     assert fields["mask"].tolist() == [False, True, True, False]

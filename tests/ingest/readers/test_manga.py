@@ -7,6 +7,7 @@ import pytest
 from astropy.io import fits
 
 from skybind.ingest.one_file import FileError
+from skybind.ingest.readers.look import Look
 from skybind.ingest.readers.registry import known_format
 from skybind.ingest.readers.sdss import FLUX_UNIT
 from tests.ingest.spectrum_files import given, import_spectra
@@ -46,7 +47,7 @@ def check(fields: dict[str, np.ndarray], x: int, y: int) -> None:
 
 def test_the_reference_pixel_is_the_centre(tmp_path):
     path = write(tmp_path / "manga-1-2-LOGCUBE.fits")
-    assert known_format("spectrum", path.read_bytes(), "any.fits") == "manga"
+    assert known_format("spectrum", Look(path.read_bytes(), "any.fits")) == "manga"
     found = import_spectra(
         tmp_path, ["1-2"], folder=".", pattern="manga-{id}-LOGCUBE.fits", format="manga"
     )

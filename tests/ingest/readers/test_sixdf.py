@@ -7,6 +7,7 @@ import pytest
 from astropy.io import fits
 
 from skybind.ingest.one_file import FileError
+from skybind.ingest.readers.look import Look
 from skybind.ingest.readers.registry import known_format
 from tests.ingest.spectrum_files import given, import_spectra
 
@@ -47,7 +48,7 @@ def check(fields: dict[str, np.ndarray]) -> None:
 @pytest.mark.parametrize("observations", [1, 2])
 def test_the_spliced_spectrum_of_the_first_observation(tmp_path, observations):
     path = write(tmp_path / "g0000001.fits", observations=observations)
-    assert known_format("spectrum", path.read_bytes(), "any.fits") == "6df"
+    assert known_format("spectrum", Look(path.read_bytes(), "any.fits")) == "6df"
     found = import_spectra(tmp_path, ["g0000001"], folder=".", pattern="{id}.fits", format="6df")
     check(found.spectra["g0000001"])
     assert "in air" in found.column.description
@@ -64,6 +65,6 @@ def test_other_images_are_none(tmp_path):
     path = tmp_path / "image.fits"
     images = [fits.ImageHDU(np.ones((3, 9))) for _ in range(8)]
     fits.HDUList([fits.PrimaryHDU(), *images]).writeto(path)
-    assert known_format("spectrum", path.read_bytes(), "image.fits") is None
+    assert known_format("spectrum", Look(path.read_bytes(), "image.fits")) is None
     with pytest.raises(FileError, match="no images V, R and VR"):
         given(path, "6df")

@@ -18,12 +18,14 @@ Bits that make a pixel bad, as the reduction has it (APOGEE_PIXMASK, SDSS DR17; 
 lost, the flux is 0 and the error a great number (1e10): those pixels are bad too, and ivar is 0.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from skybind.errors import DataError
-from skybind.ingest.readers.contents import open_fits
+from skybind.ingest.readers.contents import image_shape, open_fits
+from skybind.ingest.readers.look import Look
 from skybind.ingest.readers.registry import Fields, register_spectrum_file
 from skybind.ingest.readers.sdss import FLUX_UNIT, IVAR_UNIT
 from skybind.ingest.readers.wavelengths import axis_of_header, spectrum_fields
@@ -36,14 +38,14 @@ NO_ERROR = 1e9
 _MICRON = 1.5e4, 1.75e4
 
 
-def is_apogee(data: bytes, name: str) -> bool:
+def is_apogee(look: Look) -> bool:
     """Whether a file is an apStar or asStar: three images on APOGEE's axis, the third of bits."""
-    return _layout(data, name) == "apStar"
+    return _layout(look.hdus) == "apStar"
 
 
-def is_aspcap(data: bytes, name: str) -> bool:
+def is_aspcap(look: Look) -> bool:
     """Whether a file is an aspcapStar: three images on APOGEE's axis, none of bits."""
-    return _layout(data, name) == "aspcapStar"
+    return _layout(look.hdus) == "aspcapStar"
 
 
 @register_spectrum_file(
@@ -94,23 +96,19 @@ def read_aspcap(data: bytes, name: str) -> Fields:
         return _fields(hdus, flux, error, np.zeros(len(flux), bool), name)
 
 
-def _layout(data: bytes, name: str) -> str | None:
-    try:
-        with open_fits(data, name) as hdus:
-            if len(hdus) < 4 or any(not _is_row(hdu) for hdu in hdus[1:4]):
-                return None
-            axis = [float(hdus[1].header.get(key, 0)) for key in ("CRVAL1", "CDELT1")]
-            inside = np.log10(_MICRON[0]) < axis[0] < np.log10(_MICRON[1])
-            if not inside or not 0 < axis[1] < 1e-4:
-                return None
-            return "apStar" if hdus[3].data.dtype.kind in "iu" else "aspcapStar"
-    except (DataError, TypeError, ValueError):
+def _layout(hdus: Sequence[Any]) -> str | None:
+    if len(hdus) < 4 or any(not _is_row(hdu) for hdu in hdus[1:4]):
         return None
+    axis = [float(hdus[1].header.get(key, 0)) for key in ("CRVAL1", "CDELT1")]
+    inside = np.log10(_MICRON[0]) < axis[0] < np.log10(_MICRON[1])
+    if not inside or not 0 < axis[1] < 1e-4:
+        return None
+    return "apStar" if hdus[3].data.dtype.kind in "iu" else "aspcapStar"
 
 
 def _is_row(hdu: Any) -> bool:
     """Whether an extension is an image of spectra: one, or one a row."""
-    return bool(hdu.is_image) and hdu.data is not None and hdu.data.ndim in (1, 2)
+    return len(image_shape(hdu)) in (1, 2)
 
 
 def _first_row(hdus: Any, i: int, name: str) -> np.ndarray:

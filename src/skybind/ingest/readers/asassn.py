@@ -9,6 +9,7 @@ import numpy as np
 
 from skybind.errors import DataError
 from skybind.ingest.readers.contents import unzipped
+from skybind.ingest.readers.look import Look
 from skybind.ingest.readers.registry import Fields, register_catalogue, register_photometry_file
 from skybind.ingest.readers.text_layout import is_number
 from skybind.ingest.readers.values import numbers
@@ -16,15 +17,14 @@ from skybind.ingest.readers.values import numbers
 COLUMNS = ("HJD", "MAG", "MAG_ERR", "FLUX", "FLUX_ERR")
 
 
-def is_asassn(data: bytes, name: str) -> bool:
+def is_asassn(look: Look) -> bool:
     """Whether a file is a light curve of ASAS-SN: its header says so, or its numbers do.
 
     Without a header, times have to be Julian dates, and magnitudes those of the fluxes.
     """
-    try:
-        header, values = _read(data, name)
-    except DataError:
+    if look.format in ("fits", "parquet", "votable", "ecsv"):
         return False
+    header, values = _read(look.data, look.name)
     if header:
         return True
     time, magnitude, _, flux, _ = values.T

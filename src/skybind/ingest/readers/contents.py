@@ -65,6 +65,11 @@ def column_names(hdu: Any) -> list[str]:
     return list(getattr(getattr(hdu, "columns", None), "names", ()))
 
 
+def image_shape(hdu: Any) -> tuple[int, ...]:
+    """Shape of an image, known without reading it; () of what is no image or has no pixels."""
+    return tuple(hdu.shape) if hdu.is_image else ()
+
+
 def other_tables(parts: Any) -> list[str]:
     """Say which of the tables of a FITS file was read, where it has several."""
     from astropy.io import fits

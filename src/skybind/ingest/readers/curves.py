@@ -4,21 +4,16 @@ What a survey writes stands in its module as the keys of a mapping (`CurveFormat
 and units and flags and limits, is done as for any table.
 """
 
-import re
 from collections.abc import Callable, Mapping
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from skybind.errors import DataError
-from skybind.ingest.readers.contents import open_fits, unzipped
-from skybind.ingest.readers.registry import curve_format, curve_formats, file_formats
-from skybind.ingest.readers.tables import FORMATS, Table, format_of_content, read_table
-from skybind.ingest.readers.text import as_utf8
-from skybind.ingest.readers.text_layout import BLANKS, TextOptions, find_layout
+from skybind.ingest.readers.contents import unzipped
+from skybind.ingest.readers.look import Look
+from skybind.ingest.readers.registry import curve_format, curve_formats, file_formats, of_one
+from skybind.ingest.readers.tables import FORMATS, Table, read_table
 from skybind.ingest.readers.values import numbers, texts
 from skybind.plugins import find_more
 
@@ -27,91 +22,12 @@ if TYPE_CHECKING:
 
 #: Gives the bytes of a file beside the one that is read; raises `DataError` if it is not there.
 Beside = Callable[[str], bytes]
-#: Bytes at the beginning of a file that tell what it is.
-_HEAD = 100_000
 _YES = ("true", "t", "yes", "y", "1", "1.0")
 
 
-class Look:
-    """A look at a file: what tells its format, without reading all of it.
-
-    Parameters
-    ----------
-    data : bytes
-        Perhaps gzipped.
-    name : str
-    """
-
-    def __init__(self, data: bytes, name: str) -> None:
-        self.name = name.rpartition("/")[2]
-        self.data = unzipped(data, name)
-
-    @cached_property
-    def format(self) -> str | None:
-        """Format of the table; None if it is none that is known."""
-        try:
-            return format_of_content(self.data, self.name)
-        except DataError:
-            return None
-
-    @cached_property
-    def text(self) -> str:
-        """Its beginning as text."""
-        return self.data[:_HEAD].decode("utf-8", "replace").lstrip("\ufeff")
-
-    @cached_property
-    def header(self) -> Mapping[str, Any]:
-        """Keywords of a FITS file, of its first table and of what stands before; else none."""
-        return self._fits[0]
-
-    @cached_property
-    def columns(self) -> frozenset[str]:
-        """Names of the columns of a table, in lower case."""
-        try:
-            return frozenset(name.lower() for name in self._columns())
-        except (DataError, pa.ArrowException, ValueError):
-            return frozenset()
-
-    def has(self, *columns: str) -> bool:
-        """Whether the table has all these columns, in lower case."""
-        return self.columns.issuperset(columns)
-
-    def _columns(self) -> list[str]:
-        if self.format == "fits":
-            return self._fits[1]
-        if self.format == "parquet":
-            return list(pq.ParquetFile(pa.BufferReader(self.data)).schema_arrow.names)
-        if self.format == "votable":
-            return re.findall(r"""<FIELD\b[^>]*?\bname\s*=\s*["']([^"']+)["']""", self.text)
-        if self.format == "ecsv":
-            rows = (line for line in self.text.splitlines() if not line.startswith("#"))
-            return next(rows, "").replace('"', "").replace(",", " ").split()
-        if self.format in ("csv", "tsv", "text") or self.format is None:
-            usual = {"csv": ",", "tsv": "\t"}.get(str(self.format), BLANKS)
-            head = as_utf8(self.data[:_HEAD]).replace(b"\r\n", b"\n")
-            return find_layout(head, TextOptions(usual=usual)).names
-        return []
-
-    @cached_property
-    def _fits(self) -> tuple[dict[str, Any], list[str]]:
-        if self.format != "fits":
-            return {}, []
-        with open_fits(self.data, self.name) as hdus:
-            header = dict(hdus[0].header)
-            for hdu in hdus[1:]:
-                if hasattr(hdu, "columns"):
-                    return header | dict(hdu.header), list(hdu.columns.names)
-        return header, []
-
-
-def known_curves(data: bytes, name: str) -> str | None:
+def known_curves(look: Look) -> str | None:
     """Find the survey of whose light curves a file is, by its content; None if of none."""
-    try:
-        look = Look(data, name)
-    except DataError:
-        return None
-    found = [key for key, format in curve_formats().items() if format.known_by(look)]
-    return found[0] if len(found) == 1 else None
+    return of_one(look, curve_formats())
 
 
 def with_keys(raw: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 
 from skybind.errors import DataError
-from skybind.ingest.readers.contents import open_fits
+from skybind.ingest.readers.contents import image_shape, open_fits
+from skybind.ingest.readers.look import Look
 from skybind.ingest.readers.registry import Fields, register_spectrum_file
 from skybind.ingest.readers.wavelengths import axis_of_header, spectrum_fields
 from skybind.modalities.cleaning import flux_err_to_ivar
@@ -40,17 +41,14 @@ def other_cameras(name: str) -> list[str]:
     return [name[: found.start()] + camera + found[2] for camera in CAMERAS if camera != found[1]]
 
 
-def is_galah(data: bytes, name: str) -> bool:
+def is_galah(look: Look) -> bool:
     """Whether a file is of GALAH: HERMES' spectrum, its relative error, and the normalised one."""
-    try:
-        with open_fits(data, name) as hdus:
-            if len(hdus) < 5 or any(not _is_spectrum(hdu) for hdu in (*hdus[:2], hdus[4])):
-                return False
-            said = [str(hdus[0].header.get(key, "")) for key in ("INSTRUME", "ORIGIN", "SURVEY")]
-            named = str(hdus[1].name).lower() == "input_sigma"
-            first = float(hdus[0].header.get("CRVAL1", 0))
-    except (DataError, TypeError, ValueError):
+    hdus = look.hdus
+    if len(hdus) < 5 or any(not _is_spectrum(hdu) for hdu in (*hdus[:2], hdus[4])):
         return False
+    said = [str(hdus[0].header.get(key, "")) for key in ("INSTRUME", "ORIGIN", "SURVEY")]
+    named = str(hdus[1].name).lower() == "input_sigma"
+    first = float(hdus[0].header.get("CRVAL1", 0))
     hermes = any("HERMES" in word.upper() or "GALAH" in word.upper() for word in said)
     return (named or hermes) and _RANGE[0] < first < _RANGE[1]
 
@@ -125,4 +123,4 @@ def _camera(data: bytes, name: str, extension: int) -> Fields:
 
 
 def _is_spectrum(hdu: Any) -> bool:
-    return bool(hdu.is_image) and hdu.data is not None and hdu.data.ndim == 1
+    return len(image_shape(hdu)) == 1

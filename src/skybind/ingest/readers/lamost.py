@@ -17,25 +17,23 @@ import numpy as np
 from skybind.errors import DataError
 from skybind.ingest.readers.contents import column_names, open_fits
 from skybind.ingest.readers.lamost_mrs import arm_of
+from skybind.ingest.readers.look import Look
 from skybind.ingest.readers.registry import Fields, register_spectrum_file
 
 FLUX_UNIT = None  # relative flux: LAMOST has no absolute calibration
 
 
-def is_lamost(data: bytes, name: str) -> bool:
+def is_lamost(look: Look) -> bool:
     """Whether a file is a spectrum of LAMOST: its header names the telescope, or it has the masks.
 
     FLUX, IVAR and WAVELENGTH alone are what any table of a spectrum may call its columns.
     """
-    try:
-        with open_fits(data, name) as hdus:
-            if any(arm_of(hdu) is not None for hdu in hdus[1:]):
-                return False
-            said = [str(hdu.header.get(key, "")) for hdu in hdus for key in ("TELESCOP", "ORIGIN")]
-            names = {column.upper() for column in column_names(hdus[1])} if len(hdus) > 1 else set()
-            rows = len(hdus[1].data) if names else 0
-    except DataError:
+    hdus = look.hdus
+    if any(arm_of(hdu) is not None for hdu in hdus[1:]):
         return False
+    said = [str(hdu.header.get(key, "")) for hdu in hdus for key in ("TELESCOP", "ORIGIN")]
+    names = {column.upper() for column in column_names(hdus[1])} if len(hdus) > 1 else set()
+    rows = hdus[1].header["NAXIS2"] if names else 0
     layout = {"FLUX", "IVAR", "WAVELENGTH", "ANDMASK", "ORMASK"} <= names and rows == 1
     return layout or any("LAMOST" in word.upper() for word in said)
 

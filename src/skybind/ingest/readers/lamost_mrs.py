@@ -19,6 +19,7 @@ import numpy as np
 
 from skybind.errors import DataError
 from skybind.ingest.readers.contents import column_names, open_fits
+from skybind.ingest.readers.look import Look
 from skybind.ingest.readers.registry import Fields, register_spectrum_file
 from skybind.ingest.readers.wavelengths import spectrum_fields
 
@@ -35,13 +36,9 @@ def arm_of(hdu: Any) -> str | None:
     return None
 
 
-def is_lamost_mrs(data: bytes, name: str) -> bool:
+def is_lamost_mrs(look: Look) -> bool:
     """Whether a file is a medium-resolution spectrum of LAMOST: by the names of its extensions."""
-    try:
-        with open_fits(data, name) as hdus:
-            return any(arm_of(hdu) is not None for hdu in hdus[1:])
-    except DataError:
-        return False
+    return any(arm_of(hdu) is not None for hdu in look.hdus[1:])
 
 
 @register_spectrum_file(

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from skybind.errors import DataError
-from skybind.ingest.readers.contents import open_fits
+from skybind.ingest.readers.contents import image_shape, open_fits
+from skybind.ingest.readers.look import Look
 from skybind.ingest.readers.registry import Fields, register_spectrum_file
 from skybind.ingest.readers.sdss import FLUX_UNIT, IVAR_UNIT
 from skybind.ingest.readers.wavelengths import spectrum_fields
@@ -25,16 +26,12 @@ BAD_BITS = 1039
 _CUBES = ("FLUX", "IVAR", "MASK")
 
 
-def is_manga(data: bytes, name: str) -> bool:
+def is_manga(look: Look) -> bool:
     """Whether a file is a cube of MaNGA: by its extensions and their shapes."""
-    try:
-        with open_fits(data, name) as hdus:
-            names = {str(hdu.name).upper() for hdu in hdus}
-            return {*_CUBES, "WAVE"} <= names and all(
-                hdus[cube].is_image and len(hdus[cube].shape) == 3 for cube in _CUBES
-            )
-    except DataError:
-        return False
+    parts = {str(hdu.name).upper(): hdu for hdu in look.hdus}
+    return {*_CUBES, "WAVE"} <= set(parts) and all(
+        len(image_shape(parts[cube])) == 3 for cube in _CUBES
+    )
 
 
 @register_spectrum_file(

@@ -15,7 +15,7 @@ from skybind.plugins import find_more
 from skybind.words import nearest
 
 if TYPE_CHECKING:
-    from skybind.ingest.readers.curves import Look
+    from skybind.ingest.readers.look import Look
     from skybind.ingest.readers.tables import Table
 
 Fields = dict[str, np.ndarray]
@@ -25,8 +25,8 @@ Fields = dict[str, np.ndarray]
 FileFunction = Callable[..., Fields]
 
 
-#: Whether the bytes of a file of some name are of a format.
-Known = Callable[[bytes, str], bool]
+#: Whether a file is of a format, at a look at it (`skybind.ingest.readers.look`).
+Known = Callable[["Look"], bool]
 
 
 DatasetFunction = Callable[..., Any]
@@ -113,7 +113,7 @@ class CurveFormat:
 
     title: str
     keys: Mapping[str, Any]
-    known_by: "Callable[[Look], bool]"
+    known_by: Known
     tidy: "Callable[..., Table] | None" = None
     read: "Callable[[bytes, str], Table] | None" = None
     options: Callable[[bytes, str], dict[str, Any]] | None = None
@@ -185,12 +185,7 @@ def register_photometry_file(
     known_by: Known | None = None,
 ) -> Callable[[FileFunction], FileFunction]:
     """Register a reader of light curve files under `name` (see `FileReader`)."""
-
-    def decorate(function: FileFunction) -> FileFunction:
-        _FILES["photometry"][name] = FileReader(function, dict(units), title or name, known_by)
-        return function
-
-    return decorate
+    return _register("photometry", name, units, title, known_by)
 
 
 def register_spectrum_file(
@@ -202,11 +197,21 @@ def register_spectrum_file(
     beside: Callable[[str], list[str]] | None = None,
 ) -> Callable[[FileFunction], FileFunction]:
     """Register a reader of spectrum files under `name` (see `FileReader`)."""
+    return _register("spectrum", name, units, title, known_by, about, beside)
 
+
+def _register(
+    kind: str,
+    name: str,
+    units: Mapping[str, str | None],
+    title: str | None,
+    known_by: Known | None,
+    about: str = "",
+    beside: Callable[[str], list[str]] | None = None,
+) -> Callable[[FileFunction], FileFunction]:
     def decorate(function: FileFunction) -> FileFunction:
-        _FILES["spectrum"][name] = FileReader(
-            function, dict(units), title or name, known_by, about, beside
-        )
+        reader = FileReader(function, dict(units), title or name, known_by, about, beside)
+        _FILES[kind][name] = reader
         return function
 
     return decorate
@@ -279,15 +284,24 @@ def file_reader(kind: str, name: str) -> FileReader | None:
     return own.get(name)
 
 
-def known_format(kind: str, data: bytes, name: str) -> str | None:
+def known_format(kind: str, look: "Look") -> str | None:
     """Find the format of a survey of which a file is, by its content; None if it is of none."""
     _load_all()
-    found = [
-        format
-        for format, reader in _FILES.get(kind, {}).items()
-        if reader.known_by is not None and reader.known_by(data, name)
-    ]
+    return of_one(look, _FILES.get(kind, {}))
+
+
+def of_one(look: "Look", formats: Mapping[str, "FileReader | CurveFormat"]) -> str | None:
+    """Name the format that a file is of; None where it is of none, or could be of several."""
+    with look.opened():
+        found = [name for name, format in formats.items() if _is_of(look, format.known_by)]
     return found[0] if len(found) == 1 else None
+
+
+def _is_of(look: "Look", known_by: Known | None) -> bool:
+    try:
+        return known_by is not None and known_by(look)
+    except Exception:  # astropy has many ways to fail on bytes that are not there
+        return False
 
 
 def file_formats(kind: str) -> list[str]:

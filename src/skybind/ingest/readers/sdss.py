@@ -10,6 +10,7 @@ import numpy as np
 
 from skybind.errors import DataError
 from skybind.ingest.readers.contents import column_names, open_fits
+from skybind.ingest.readers.look import Look
 from skybind.ingest.readers.registry import Fields, register_spectrum_file
 
 FLUX_UNIT = "1e-17 erg / (s cm2 Angstrom)"
@@ -18,20 +19,17 @@ FLUX_UNIT = "1e-17 erg / (s cm2 Angstrom)"
 IVAR_UNIT = "1e34 s2 cm4 Angstrom2 / erg2"
 
 
-def is_sdss(data: bytes, name: str) -> bool:
+def is_sdss(look: Look) -> bool:
     """Whether a file is a spectrum of SDSS: its header names the telescope, or its table is COADD.
 
     The columns flux, loglam and ivar alone do not tell in which units they are.
     """
-    try:
-        with open_fits(data, name) as hdus:
-            telescope = str(hdus[0].header.get("TELESCOP", ""))
-            table = hdus[1] if len(hdus) > 1 else None
-            names = {column.lower() for column in column_names(table)}
-            coadd = table is not None and table.name == "COADD"
-    except DataError:
+    if len(look.hdus) < 2:
         return False
-    return {"flux", "loglam", "ivar"} <= names and (coadd or "SDSS" in telescope.upper())
+    first, table = look.hdus[:2]
+    names = {column.lower() for column in column_names(table)}
+    telescope = str(first.header.get("TELESCOP", "")).upper()
+    return {"flux", "loglam", "ivar"} <= names and (table.name == "COADD" or "SDSS" in telescope)
 
 
 @register_spectrum_file(

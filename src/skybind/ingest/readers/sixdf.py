@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from skybind.errors import DataError
-from skybind.ingest.readers.contents import open_fits
+from skybind.ingest.readers.contents import image_shape, open_fits
+from skybind.ingest.readers.look import Look
 from skybind.ingest.readers.registry import Fields, register_spectrum_file
 from skybind.ingest.readers.wavelengths import axis_of_header, spectrum_fields
 
@@ -25,13 +26,9 @@ from skybind.ingest.readers.wavelengths import axis_of_header, spectrum_fields
 _BEGIN = 3500, 8000
 
 
-def is_sixdf(data: bytes, name: str) -> bool:
+def is_sixdf(look: Look) -> bool:
     """Whether a file is of 6dFGS: V, R and VR with rows of flux, variance, sky, wavelength."""
-    try:
-        with open_fits(data, name) as hdus:
-            rows = [hdu.data.shape[0] for hdu in _spectra(hdus)]
-    except DataError:
-        return False
+    rows = [image_shape(hdu)[0] for hdu in _spectra(look.hdus)]
     return len(rows) >= 3 and len(rows) % 3 == 0 and rows[2] == 4
 
 
@@ -73,10 +70,8 @@ def _spectra(hdus: Any) -> list[Any]:
     return [
         hdu
         for hdu in hdus[1:]
-        if hdu.is_image
-        and hdu.data is not None
-        and hdu.data.ndim == 2
-        and hdu.data.shape[0] in (3, 4)
+        if len(image_shape(hdu)) == 2
+        and image_shape(hdu)[0] in (3, 4)
         and str(hdu.header.get("CUNIT1", "")).lower().startswith("angstrom")
         and _BEGIN[0] < axis_of_header(hdu.header, 1, str(hdu.name))[0] < _BEGIN[1]
     ]
