@@ -24,23 +24,33 @@ class Usual(NamedTuple):
     title : str
     columns : tuple of str
         Columns by which the format is known, in lower case; the first holds the flags.
-    bitmask : int
-        An epoch with any of these bits is bad.
+    bits : tuple of int
+        An epoch with any of these bits, counted from 0, is bad.
     """
 
     title: str
     columns: tuple[str, ...]
-    bitmask: int
+    bits: tuple[int, ...]
+
+    @property
+    def bitmask(self) -> int:
+        """The bits as one number, the sum of 2 ** bit."""
+        return sum(1 << bit for bit in self.bits)
 
 
 #: Flags that count where a mapping says nothing of them (docs/dataset.md has the sources).
 USUAL = (
-    Usual("TESS", ("quality", "pdcsap_flux"), 17087),
-    Usual("Kepler", ("sap_quality", "pdcsap_flux"), 1130799),
-    Usual("ZTF", ("catflags", "mag"), 1 << 15),
+    Usual("TESS", ("quality", "pdcsap_flux"), (0, 1, 2, 3, 4, 5, 7, 9, 14)),
+    Usual("Kepler", ("sap_quality", "pdcsap_flux"), (0, 1, 2, 3, 5, 8, 14, 16, 20)),
+    Usual("ZTF", ("catflags", "mag"), (15,)),
 )
 #: Names under which a table may have their flags.
 FLAG_NAMES = [form(usual.columns[0]) for usual in USUAL for form in (str.lower, str.upper)]
+
+
+def usual_bits(title: str) -> list[int]:
+    """Bits of a survey that mean bad, by its title."""
+    return next(list(usual.bits) for usual in USUAL if usual.title == title)
 
 
 def usual_flags(columns: Collection[str]) -> tuple[Usual, str] | None:

@@ -9,7 +9,7 @@ import pytest
 from astropy.table import Table
 
 from skybind.errors import ConfigError
-from skybind.ingest.readers import curves, registry
+from skybind.ingest.readers import registry
 from skybind.ingest.readers.curves import Look, known_curves, named, truths, with_keys
 from skybind.ingest.readers.registry import (
     CurveFormat,
@@ -87,7 +87,7 @@ MINE = CurveFormat(
 def test_a_format_of_ones_own_is_a_declaration(tmp_path, monkeypatch):
     monkeypatch.setattr(registry, "_CURVES", dict(curve_formats()))
     # a plugin that only the environment names is run when its format is asked for
-    monkeypatch.setattr(curves, "find_more", lambda: register_curves("mine", MINE))
+    monkeypatch.setattr(registry, "find_more", lambda: register_curves("mine", MINE))
     path = tmp_path / "1.csv"
     path.write_text("star,bjd,mag,flag\na,8000,9.0,0\na,8001,9.1,8\na,8002,9.2,4\n")
     found = import_curves(tmp_path, ["a"], file="1.csv", format="mine")

@@ -23,7 +23,6 @@ from skybind.ingest.readers.values import texts
 from skybind.modalities.cleaning import magnitude_to_flux
 
 FILTERS = {"1": "g", "2": "r", "3": "i"}
-_POSITIVE = ("1", "1.0", "t", "true")
 _NEEDED = ("mjd", "fid", "magpsf", "sigmapsf", "isdiffpos")
 
 
@@ -54,7 +53,7 @@ def read(data: bytes, name: str) -> Table:
     limit = truths(table.columns.get("limit", np.zeros(len(table), bool)))
     magnitude = np.where(limit, number_column(table, "diffmaglim"), number_column(table, "magpsf"))
     flux, error = magnitude_to_flux(magnitude, number_column(table, "sigmapsf"))
-    up = np.asarray([sign.lower() in _POSITIVE for sign in texts(table["isdiffpos"])], bool)
+    up = truths(texts(table["isdiffpos"]))  # as text, for -1 means negative
     table.columns |= {
         "difference": np.where(limit | up, flux, -flux),
         "difference_err": error,

@@ -12,10 +12,9 @@ import numpy as np
 from skybind.errors import DataError
 from skybind.ingest.readers.contents import unzipped
 from skybind.ingest.readers.look import Look
-from skybind.ingest.readers.registry import curve_format, curve_formats, file_formats, of_one
-from skybind.ingest.readers.tables import FORMATS, Table, read_table
+from skybind.ingest.readers.registry import curve_format, curve_formats, of_one
+from skybind.ingest.readers.tables import Table, read_table
 from skybind.ingest.readers.values import numbers, texts
-from skybind.plugins import find_more
 
 if TYPE_CHECKING:
     from skybind.ingest.mapping import FileSpec
@@ -37,8 +36,6 @@ def with_keys(raw: Mapping[str, Any]) -> dict[str, Any]:
     column, and a brightness that is given takes the place of the format's.
     """
     name = raw.get("format")
-    if isinstance(name, str) and name not in (*FORMATS, *file_formats("photometry")):
-        find_more()
     format = curve_format(name) if isinstance(name, str) else None
     if format is None:
         return dict(raw)
@@ -84,11 +81,12 @@ def read_curves(
     format = curve_format(spec.format) if kind == "photometry" else None
     if format is None:
         return read_table(data, name, **options)
+    data = unzipped(data, name)
     if format.read is not None:
-        table = format.read(unzipped(data, name), name)
+        table = format.read(data, name)
     else:
         if format.options is not None:
-            own = format.options(unzipped(data, name), name)
+            own = format.options(data, name)
             options |= {key: v for key, v in own.items() if not options.get(key)}
         options["text"] = [*options.get("text", ()), *format.text]
         if format.tidy is not None:

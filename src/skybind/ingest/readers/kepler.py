@@ -9,12 +9,10 @@ thruster firing.
 """
 
 from skybind.data.times import time_system
+from skybind.ingest.flags import usual_bits
 from skybind.ingest.readers.curves import Look
 from skybind.ingest.readers.registry import CurveFormat, register_curves
 from skybind.ingest.readers.tables import Table
-
-#: Numbers of the bits, from 0; their sum of 2 ** bit is 1130799.
-BITS = [0, 1, 2, 3, 5, 8, 14, 16, 20]
 
 
 def is_kepler(look: Look) -> bool:
@@ -39,7 +37,7 @@ register_curves(
             "time": "TIME",
             "flux": "PDCSAP_FLUX",
             "flux_err": "PDCSAP_FLUX_ERR",
-            "mask": {"column": "SAP_QUALITY", "bits": BITS},
+            "mask": {"column": "SAP_QUALITY", "bits": usual_bits("Kepler")},
         },
         known_by=is_kepler,
         tidy=tidy,

@@ -4,6 +4,7 @@ CSV and its relatives, Parquet, and FITS tables. What cannot be read so raises `
 read whole: text whose layout is only seen in all of its rows, and formats of small files.
 """
 
+import codecs
 import gzip
 from collections.abc import Iterator
 from dataclasses import replace
@@ -31,7 +32,6 @@ from skybind.ingest.readers.tables import (
     text_options,
 )
 from skybind.ingest.readers.text import (
-    as_utf8,
     astropy_format,
     quick_rows,
     read_rows,
@@ -231,7 +231,7 @@ class Pieces:
             except UnicodeDecodeError:
                 self.latin.add(name)
                 raise Again from None
-            return as_utf8(data)
+            return data.removeprefix(codecs.BOM_UTF8)
         return data.decode("latin-1").encode()
 
     def _parquet(self, name: str) -> Iterator[Piece]:

@@ -266,7 +266,11 @@ def register_curves(name: str, format: CurveFormat) -> None:
 def curve_format(name: str | None) -> CurveFormat | None:
     """Light curves of a survey by the name of their format; None if it is no such format."""
     _load_all()
-    return None if name is None else _CURVES.get(name)
+    if name is None:
+        return None
+    if name not in _CURVES:
+        find_more()
+    return _CURVES.get(name)
 
 
 def curve_formats() -> dict[str, CurveFormat]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from skybind.data.times import time_system
+from skybind.data.times import ZERO_POINTS, time_system
 from skybind.errors import DataError
 from skybind.ingest.readers.curves import Look, truths
 from skybind.ingest.readers.registry import CurveFormat, register_curves
@@ -98,7 +98,7 @@ def _time(point: dict[str, Any], name: str) -> float:
         middle = float(np.mean([float(time) for time in times]))
     except (TypeError, ValueError):
         return float("nan")
-    return middle + system.zero - 2400000.5
+    return middle + system.zero - ZERO_POINTS["MJD"]
 
 
 def _values(point: dict[str, Any]) -> tuple[Any, ...]:

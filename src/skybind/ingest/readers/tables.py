@@ -262,8 +262,9 @@ def text_options(format: str, options: TableOptions) -> TextOptions:
 
 def _binary(data: bytes, name: str, format: str, options: TableOptions) -> Table:
     table = _flattened(_astropy(data, format, options.hdu), name)
-    several = data.count(b"XTENSION= 'BINTABLE'") + data.count(b"XTENSION= 'TABLE") > 1
-    if format == "fits" and options.hdu is None and several:
+    if format != "fits" or options.hdu is not None:
+        return table
+    if data.count(b"XTENSION= 'BINTABLE'") + data.count(b"XTENSION= 'TABLE") > 1:
         from astropy.io import fits
 
         with fits.open(io.BytesIO(data)) as parts:

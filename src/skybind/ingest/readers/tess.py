@@ -12,13 +12,12 @@ manual exclude, impulsive outlier, bad calibration.
 
 from skybind.data.times import time_system
 from skybind.errors import DataError
+from skybind.ingest.flags import usual_bits
 from skybind.ingest.readers.curves import Look
 from skybind.ingest.readers.registry import CurveFormat, register_curves
 from skybind.ingest.readers.tables import Table
 from skybind.words import join
 
-#: Numbers of the bits, from 0; their sum of 2 ** bit is 17087.
-BITS = [0, 1, 2, 3, 4, 5, 7, 9, 14]
 #: Fluxes and their errors, the best first; the unit if the file states none.
 FLUXES = (
     ("PDCSAP_FLUX", "PDCSAP_FLUX_ERR", "electron / s"),
@@ -65,7 +64,7 @@ register_curves(
             "time": "TIME",
             "flux": "flux",
             "flux_err": {"column": "flux_err", "optional": True},
-            "mask": {"column": "QUALITY", "bits": BITS},
+            "mask": {"column": "QUALITY", "bits": usual_bits("TESS")},
         },
         known_by=is_tess,
         tidy=tidy,

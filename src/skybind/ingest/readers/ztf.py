@@ -12,13 +12,13 @@ An epoch with bit 15 of catflags (32768) is bad or of use to nobody (Masci et al
 
 from dataclasses import replace
 
+from skybind.data.times import ZERO_POINTS
+from skybind.ingest.flags import usual_bits
 from skybind.ingest.readers.curves import Look, named
 from skybind.ingest.readers.registry import CurveFormat, register_curves
 from skybind.ingest.readers.tables import Table
 
 FILTERS = {"1": "zg", "2": "zr", "3": "zi"}
-#: Julian date at which modified ones begin.
-MJD = 2400000.5
 
 
 def is_ztf(look: Look) -> bool:
@@ -36,9 +36,11 @@ def tidy(table: Table) -> Table:
     if "filterid" in columns:
         columns["filtercode"] = named(columns["filterid"], FILTERS)
     if "hmjd" in lists:
-        lists["hjd"] = replace(lists["hmjd"], values=lists["hmjd"].values.astype(float) + MJD)
+        lists["hjd"] = replace(
+            lists["hmjd"], values=lists["hmjd"].values.astype(float) + ZERO_POINTS["MJD"]
+        )
     elif "hmjd" in columns:
-        columns["hjd"] = columns["hmjd"].astype(float) + MJD
+        columns["hjd"] = columns["hmjd"].astype(float) + ZERO_POINTS["MJD"]
     return table
 
 
@@ -52,7 +54,7 @@ register_curves(
             "magnitude": {"column": "mag", "unit": "mag"},
             "magnitude_err": {"column": "magerr", "unit": "mag"},
             "band": "filtercode",
-            "mask": {"column": "catflags", "bits": [15]},
+            "mask": {"column": "catflags", "bits": usual_bits("ZTF")},
         },
         known_by=is_ztf,
         tidy=tidy,
