@@ -23,10 +23,9 @@ from skybind.evaluation.records import Metrics
 from skybind.files import atomic_path
 from skybind.lightcurves.columns import compute_columns, describe_columns
 from skybind.lightcurves.periods import Periods
-from skybind.lightcurves.stored import BAND_SHARE
+from skybind.lightcurves.stored import common_bands
 from skybind.measures.baselines import forest_accuracy
 from skybind.measures.classification import ClassificationResult
-from skybind.ragged import Ragged
 from skybind.study import run_all
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
@@ -76,20 +75,12 @@ def light_curve_table(run: sb.Run) -> np.ndarray:
         period = dataset.numbers("period") if known else np.full(n, np.nan)
         unknown, harmonics = np.full(n, np.nan), np.full(n, HARMONICS)
         periods = Periods(period, period, *[unknown] * 2, harmonics, *[unknown] * 3)
-        described = describe_columns("photometry", "magnitude", common_bands(curves))
+        described = describe_columns(
+            "photometry", "magnitude", common_bands(dataset, "photometry")[0]
+        )
         wanted = {name: column.attributes for name, column in described.items()}
         columns += compute_columns(curves, wanted, periods=periods).columns.values()
     return np.column_stack(columns)
-
-
-def common_bands(curves: Ragged) -> list[str]:
-    """Return the bands with at least 5 % of the light curves, as for `skybind data features`."""
-    if "band" not in curves.fields:
-        return []
-    names = np.asarray(curves.fields["band"], object)
-    least = BAND_SHARE * curves.present.sum()
-    known = sorted({name for name in names.tolist() if name})
-    return [band for band in known if len(np.unique(curves.owner[names == band])) >= least]
 
 
 def forests(run: sb.Run) -> dict[tuple[str, ...], ClassificationResult]:

@@ -21,18 +21,11 @@ from pydantic import (
     model_serializer,
 )
 
+from skybind.files import plain_json
+
 
 def _known(value: Any) -> Any:
     return math.nan if value is None else value
-
-
-def _plain(value: Any) -> Any:
-    """Turn arrays to lists, and what is not finite to None."""
-    if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return value if not isinstance(value, float) or math.isfinite(value) else None
 
 
 def _array(kind: type) -> Callable[[Any], Any]:
@@ -44,20 +37,20 @@ def _array(kind: type) -> Callable[[Any], Any]:
 
 
 #: A number; NaN where it is not known.
-Number = Annotated[float, BeforeValidator(_known), PlainSerializer(_plain, when_used="json")]
+Number = Annotated[float, BeforeValidator(_known), PlainSerializer(plain_json, when_used="json")]
 #: Numbers in an array of any shape; NaN where one is not known.
 Numbers = Annotated[
-    np.ndarray, BeforeValidator(_array(float)), PlainSerializer(_plain, when_used="json")
+    np.ndarray, BeforeValidator(_array(float)), PlainSerializer(plain_json, when_used="json")
 ]
 #: Counts (or signs) in an array of any shape.
 Counts = Annotated[
-    np.ndarray, BeforeValidator(_array(int)), PlainSerializer(_plain, when_used="json")
+    np.ndarray, BeforeValidator(_array(int)), PlainSerializer(plain_json, when_used="json")
 ]
 #: Share by limit; on disk the limits are text as people write them: `0.15`, `3`.
 ByLimit = Annotated[
     dict[float, Number],
     PlainSerializer(
-        lambda values: {f"{limit:g}": _plain(value) for limit, value in values.items()},
+        lambda values: {f"{limit:g}": plain_json(value) for limit, value in values.items()},
         when_used="json",
     ),
 ]

@@ -18,7 +18,7 @@ def facts(**how):
         "name": "survey",
         "objects": N,
         "modalities": [
-            SpectrumFacts("spectrum", N, N, 4000, 9000, (4000, 9000), 2.0, True, True),
+            SpectrumFacts("spectrum", N, 4000, 9000, (4000, 9000), 2.0, True, True),
             CatalogueFacts("metadata", N, ["g_mag"], 0.0, []),
         ],
         "present": {"spectrum": seen, "metadata": seen},

@@ -53,7 +53,7 @@ def test_several_bands_are_never_one_without_a_word():
 @pytest.mark.parametrize("width", [4.0, 60.0, 300.0, 5000.0, 20000.0])
 @pytest.mark.parametrize("step", [0.02, 1.4, 30.0])
 def test_any_grid_of_spectra_has_an_encoder_that_takes_it(width, step):
-    found = SpectrumFacts("s", 400, 400, 4000, 4000 + width, (4000, 4000 + width), step, True, True)
+    found = SpectrumFacts("s", 400, 4000, 4000 + width, (4000, 4000 + width), step, True, True)
     keys = modality_section(found, "spectrum", False).keys
     options = modality_class("spectrum").Options(**keys["preprocessing"])
     assert 5 <= len(options.grid) <= 1700
@@ -64,11 +64,11 @@ def test_any_grid_of_spectra_has_an_encoder_that_takes_it(width, step):
 
 
 def test_spectra_are_averaged_only_where_the_grid_is_coarser():
-    fine = SpectrumFacts("s", 400, 400, 3900, 5000, (3900, 5000), 1.4, False, False)
+    fine = SpectrumFacts("s", 400, 3900, 5000, (3900, 5000), 1.4, False, False)
     keys = modality_section(fine, "spectrum", False).keys
     assert keys["preprocessing"]["resample"] == "linear"
     assert keys["preprocessing"]["channels"] == ["flux"]
-    coarse = SpectrumFacts("s", 400, 400, 3600, 9800, (3600, 9800), 0.8, True, True)
+    coarse = SpectrumFacts("s", 400, 3600, 9800, (3600, 9800), 0.8, True, True)
     keys = modality_section(coarse, "spectrum", False).keys
     assert keys["preprocessing"]["resample"] == "conserving"
     assert keys["preprocessing"]["wavelength_step"] == 4.0

@@ -65,5 +65,9 @@ def origin_of(simulated: bool | None) -> str:
 
 def figure_block(figure: "Figure", caption: str, run: Shown, alt: str, kind: str = "svg") -> Block:
     """Draw a figure into a block; its caption ends with where the data come from."""
-    width = round(96 * figure.get_figwidth())
-    return Block(f"{caption} {run.origin}", inline(figure, kind), width, alt)
+    return drawn_block(figure, f"{caption} {run.origin}", alt, kind)
+
+
+def drawn_block(figure: "Figure", caption: str, alt: str, kind: str = "svg") -> Block:
+    """Draw a figure into a block under a caption that says all."""
+    return Block(caption, inline(figure, kind), round(96 * figure.get_figwidth()), alt)

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from skybind.data.dataset import Dataset
-from skybind.drawing.blocks import Block, Section, origin_of
+from skybind.drawing.blocks import Block, Section, drawn_block, origin_of
 from skybind.drawing.cells import Cell, Table, cells
 from skybind.drawing.from_dataset import first_of_kinds, load_examples
 from skybind.drawing.objects import object_figure, object_panels
 from skybind.drawing.page import Fact, render_page
-from skybind.drawing.style import inline, report_style
+from skybind.drawing.style import report_style
 from skybind.evaluation.targets import targets_of
 from skybind.files import write_text
 from skybind.ingest.preview.make import Preview
@@ -102,11 +102,11 @@ def _pictures(
         said += [f"{name} {value}" for name, value in example.properties.items()]
         caption = f"{example.object_id}{where}{': ' + ', '.join(said) if said else ''}."
         blocks.append(
-            Block(
+            drawn_block(
+                figure,
                 f"{caption} {origin_of(dataset.schema.simulated)}",
-                inline(figure, "jpeg" if example.image is not None else "png"),
-                round(96 * figure.get_figwidth()),
                 f"What was read of {example.object_id}",
+                "jpeg" if example.image is not None else "png",
             )
         )
     return blocks

@@ -4,6 +4,8 @@ import re
 from collections.abc import Sequence
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from skybind.data.nothing import is_nothing
 from skybind.errors import DataError
@@ -73,6 +75,29 @@ def first_rows(names: np.ndarray) -> tuple[dict[str, int], list[int], list[int]]
         elif first.setdefault(name, row) != row:
             repeated.append(row)
     return first, nameless, repeated
+
+
+def places_of_names(names: np.ndarray, object_id: np.ndarray, where: str) -> np.ndarray:
+    """Find the object of each name, -1 for none.
+
+    Parameters
+    ----------
+    names : ndarray of str, shape (n,)
+    object_id : ndarray of str, or None where an object has no such name
+    where : str
+        The modality and its file.
+
+    Raises
+    ------
+    DataError
+        If no name is that of an object.
+    """
+    objects = pa.array(object_id.tolist(), pa.string())
+    found = pc.index_in(pa.array(names.tolist(), pa.string()), value_set=objects)
+    place = found.fill_null(-1).to_numpy().astype(np.int64)
+    if len(object_id) and len(names) and not (place >= 0).any():
+        refuse_no_common_name(where, names, object_id)
+    return place
 
 
 def refuse_no_common_name(where: str, names: np.ndarray, object_id: np.ndarray) -> None:

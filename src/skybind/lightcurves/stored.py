@@ -209,7 +209,7 @@ class _Work:
         before = self._current(again)
         if before is not None:
             return self._summary(before, 0)
-        bands, self.rare = _common_bands(self.dataset, self.name)
+        bands, self.rare = common_bands(self.dataset, self.name)
         refuse_twins(self.name, self.dataset.schema.columns, str(self.dataset.path), bands)
         brightness = value_field(self.dataset.schema.fields(self.name))
         columns = describe_columns(self.name, brightness, bands, periods_only=self.periods_only)
@@ -327,7 +327,7 @@ def _stored_periods(table: ComputedTable, rows: np.ndarray) -> Periods | None:
     )
 
 
-def _common_bands(dataset: Dataset, name: str) -> tuple[list[str], list[str]]:
+def common_bands(dataset: Dataset, name: str) -> tuple[list[str], list[str]]:
     """Return the bands that get columns of their own, and those that are too rare for them."""
     if "band" not in dataset.schema.fields(name):
         return [], []

@@ -117,9 +117,10 @@ class Reference:
         ids = hash_ids(object_id)
         for names, rows in sets_of(known):
             taught = self._taught(names) if names else None
-            for start in range(0, len(rows) if taught else 0, CHUNK):
+            if taught is None:
+                continue
+            for start in range(0, len(rows), CHUNK):
                 some = rows[start : start + CHUNK]
-                assert taught is not None
                 result[some] = taught.rank(_side_by_side(places, names, some), ids[some])
         return result
 

@@ -11,6 +11,7 @@ from skybind.evaluation.records import TargetResult
 from skybind.measures.regression import RegressionResult
 from skybind.report.data import ReportData
 from skybind.report.figures.regression import arrow_name, prediction_figure
+from skybind.words import join
 
 #: R2 of the AstroCLIP reports, table 1: (target, fit, predict) -> (original v1, reproduction).
 PUBLISHED: dict[tuple[str, str, str], tuple[float, float]] = {
@@ -77,7 +78,7 @@ def regression_section(run: ReportData) -> Section | None:
                 table=published,
             )
         )
-    return Section("regression", f"Predicting {_listed(targets)}", text, blocks)
+    return Section("regression", f"Predicting {join(targets)}", text, blocks)
 
 
 def best_zero_shot(entries: Sequence[TargetResult], target: str) -> TargetResult | None:
@@ -194,7 +195,3 @@ def _truth_words(entries: Sequence[TargetResult]) -> str:
         "All against the catalogue, whose planted errors count as if the prediction were wrong, "
         "but for the column 'truth': against the simulation's own numbers. "
     )
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -21,6 +21,9 @@ DIMENSION = {"few": 64, "some": 128, "many": 256}
 SHARED = 20
 _NAMED, _WIDTH = 12, 96
 
+#: Objects that have both of two modalities.
+Shared = dict[tuple[str, str], int]
+
 
 def write_facts(facts: SurveyFacts, name: str) -> str:
     """Return the text of a configuration.
@@ -35,7 +38,8 @@ def write_facts(facts: SurveyFacts, name: str) -> str:
     names = _modality_names(facts)
     classes = _classes(facts)
     parts = [_head(facts, name, names), _labels(facts, classes), _split(facts)]
-    parts += [_modalities(facts, names), _model(facts, names), _training(facts)]
+    shared = _shared(facts)
+    parts += [_modalities(facts, names, shared), _model(facts, names, shared), _training(facts)]
     parts += [_finetuning(facts, classes), _evaluation(facts)]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
@@ -130,13 +134,13 @@ def _split(facts: SurveyFacts) -> list[str]:
     return [*lines, f"split: {flow({'kind': 'random', 'fractions': parts, 'subsets': []})}"]
 
 
-def _modalities(facts: SurveyFacts, names: Mapping[str, str]) -> list[str]:
+def _modalities(facts: SurveyFacts, names: Mapping[str, str], shared: Shared) -> list[str]:
     lines = comment(
         "Encoders are as large as the objects of their modality allow: small and with more "
         "dropout below 1,000, large from 20,000."
     )
     lines.append("modalities:")
-    lonely = _lonely(facts, _bound(facts))
+    lonely = _lonely(facts, _bound(shared))
     for found in facts.modalities:
         name = names[found.name]
         lines += _section(name, modality_section(found, name, found.name in lonely))
@@ -156,15 +160,15 @@ def _section(name: str, section: Section) -> list[str]:
     return lines
 
 
-def _model(facts: SurveyFacts, names: Mapping[str, str]) -> list[str]:
+def _model(facts: SurveyFacts, names: Mapping[str, str], shared: Shared) -> list[str]:
     dimension = DIMENSION[size_of(facts.objects)]
-    lines, pairs = _pairs(facts, names)
+    lines, pairs = _pairs(facts, names, shared)
     lines += [f"model: {{dimension: {dimension}, pairs: {flow(pairs)}, scale: {{initial: 15}}, "
               "head_scale: 10}"]  # fmt: skip
     return lines
 
 
-def _shared(facts: SurveyFacts) -> dict[tuple[str, str], int]:
+def _shared(facts: SurveyFacts) -> Shared:
     """Count the objects that have both of two modalities."""
     every = [found.name for found in facts.modalities]
     return {
@@ -173,8 +177,8 @@ def _shared(facts: SurveyFacts) -> dict[tuple[str, str], int]:
     }
 
 
-def _bound(facts: SurveyFacts) -> list[tuple[str, str]]:
-    return [pair for pair, n in _shared(facts).items() if n >= SHARED]
+def _bound(shared: Shared) -> list[tuple[str, str]]:
+    return [pair for pair, n in shared.items() if n >= SHARED]
 
 
 def _lonely(facts: SurveyFacts, bound: list[tuple[str, str]]) -> list[str]:
@@ -183,11 +187,11 @@ def _lonely(facts: SurveyFacts, bound: list[tuple[str, str]]) -> list[str]:
     return [found.name for found in facts.modalities if found.name not in together]
 
 
-def _pairs(facts: SurveyFacts, names: Mapping[str, str]) -> tuple[list[str], Any]:
+def _pairs(facts: SurveyFacts, names: Mapping[str, str], shared: Shared) -> tuple[list[str], Any]:
     """Choose the pairs of modalities: those that enough objects have both of."""
     if len(facts.modalities) == 1:
         return comment("One modality: two augmented views of each object are bound."), "all"
-    shared, bound = _shared(facts), _bound(facts)
+    bound = _bound(shared)
     said = [f"{names[a]} and {names[b]} ({n:,})" for (a, b), n in shared.items()]
     lines = comment(f"Objects that have both: {join(said)}.")
     if len(bound) < len(shared):

@@ -49,10 +49,15 @@ def find_start(run: Run, start: Model | str | Path | None) -> Model | None:
             f"The pre-training in {run.folder} did not begin from another model: begin anew with "
             "--restart, or choose another folder."
         )
+    refuse_seen_in_run(run, model)
+    return model
+
+
+def refuse_seen_in_run(run: Run, model: Model) -> None:
+    """Refuse a model that has seen objects that a run tests or validates on."""
     ids = run.dataset.object_ids
     for part, purpose in (("test", "testing"), ("validation", "validation")):
         model.refuse_leak(ids[run.rows(part)], purpose)
-    return model
 
 
 def start_note(run: Run, model: Model) -> dict[str, Any]:

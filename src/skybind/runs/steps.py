@@ -24,7 +24,7 @@ from skybind.progress import VERBOSE, say
 from skybind.runs.cases import Case, options_of
 from skybind.runs.layout import TrainedPaths, model_folder
 from skybind.runs.run import Run, is_pretrained
-from skybind.runs.starting import find_start, start_note
+from skybind.runs.starting import find_start, refuse_seen_in_run, start_note
 from skybind.training.finetune import Labels, finetune, inverse_weights
 from skybind.training.pretrain import pretrain
 
@@ -89,7 +89,7 @@ def _pretrain(run: Run, resume: bool, start: Model | None) -> dict[str, Any]:
     rows = {part: run.rows(part)[bound[run.rows(part)]] for part in ("train", "validation")}
     if not len(rows["validation"]):
         raise DataError("The split has no validation objects: pre-training needs some to stop by.")
-    _describe(run, f"pre-training {' + '.join(run.config.modalities)}", pair_counts(run, "train"))
+    _describe(f"pre-training {' + '.join(run.config.modalities)}", pair_counts(run, "train"))
     result = pretrain(
         binder,
         source,
@@ -189,9 +189,7 @@ def run_finetuning(
     start = None
     if case.start == "pretrained":
         start = pretrained if pretrained is not None else run_model(run)
-        ids = run.dataset.object_ids
-        start.refuse_leak(ids[run.rows("test")], "testing")
-        start.refuse_leak(ids[run.rows("validation")], "validation")
+        refuse_seen_in_run(run, start)
         _refuse_misfit(run, case, start)
     origin = start.identity["weights"] if start is not None else None
     if not resume:
@@ -226,7 +224,7 @@ def _finetune(
     # pre-trained encoders expect inputs as they were normalised for the pre-training
     source = run.source if start is None else run.source_for(start)
     source = matching_source(classifier.binder, source.modalities, source).select(case.modalities)
-    _describe(run, f"fine-tuning {case.name}", {p: len(r) for p, r in rows.items()})
+    _describe(f"fine-tuning {case.name}", {p: len(r) for p, r in rows.items()})
     result = finetune(
         classifier,
         source,
@@ -342,6 +340,6 @@ def _forget_pretraining(run: Run) -> None:
             forget(case.folder)
 
 
-def _describe(run: Run, title: str, counts: dict[str, int]) -> None:
+def _describe(title: str, counts: dict[str, int]) -> None:
     text = ", ".join(f"{name} {number}" for name, number in counts.items())
     say(f"{title} (objects: {text})")

@@ -87,7 +87,7 @@ class SpectrumFacts:
     Attributes
     ----------
     name : str
-    objects, sampled : int
+    objects : int
     first, last : float
         Three quarters of the spectra begin above `first`, and end below `last`.
     common : (float, float)
@@ -100,7 +100,6 @@ class SpectrumFacts:
 
     name: str
     objects: int
-    sampled: int
     first: float
     last: float
     common: tuple[float, float]
@@ -337,7 +336,6 @@ def _spectra(
     return SpectrumFacts(
         name,
         int((lengths >= 0).sum()),
-        len(rows),
         float(np.percentile(first, 25)),
         float(np.percentile(last, 75)),
         (float(np.median(first)), float(np.median(last))),

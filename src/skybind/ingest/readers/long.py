@@ -1,15 +1,14 @@
 """Long tables: one row an epoch or pixel, joined to the objects on an id."""
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from skybind.ingest.mapping import ObservationSpec, SpectrumSpec
-from skybind.ingest.names import object_names, refuse_no_common_name
+from skybind.ingest.names import object_names, places_of_names
 from skybind.ingest.observed import Stored, columns_read, observation_fields, settle
 from skybind.ingest.plan import quarantine_row
 from skybind.ingest.readers.parts import read_parts
@@ -57,9 +56,9 @@ def read_long(
     table = read_parts(spec, base, **long_options(spec))
     names = object_names(table[spec.id], f"{spec.file}, column '{spec.id}'")
     quarantine = [quarantine_row("", spec.file, modality, why) for why in table.bad_rows]
-    place, lost = _places(names, object_id, unknown_object(spec))
-    if len(object_id) and len(names) and not (place >= 0).any():
-        refuse_no_common_name(f"{modality}, {spec.file}", names, object_id)
+    place = places_of_names(names, object_id, f"{modality}, {spec.file}")
+    unknown = Counter(names[place < 0].tolist())
+    lost = [(name, why_unknown(name, n, unknown_object(spec))) for name, n in unknown.items()]
     found = bind_rows(table, spec, place, len(object_id))
     lost += [(object_id[row], reason) for row, reason in found.lost]
     quarantine += [quarantine_row(name, spec.file, modality, reason) for name, reason in lost]
@@ -182,17 +181,6 @@ def _unfolded(
 def unknown_object(spec: ObservationSpec) -> str:
     """Say why an observation has no object."""
     return UNKNOWN_OBJECT if spec.join is None else NO_OBJECT_NEAR
-
-
-def _places(names: np.ndarray, object_id: np.ndarray, unknown: str) -> tuple[np.ndarray, Lost]:
-    """Find the object of each name, -1 for none; second, names without an object, and why."""
-    wanted = pa.array(names.tolist(), pa.string())
-    place = pc.index_in(wanted, value_set=pa.array(object_id.tolist(), pa.string()))
-    lost = []
-    for entry in wanted.filter(place.is_null()).value_counts().to_pylist():
-        name, n = entry["values"], entry["counts"]
-        lost.append((name, why_unknown(name, n, unknown)))
-    return place.fill_null(-1).to_numpy().astype(np.int64), lost
 
 
 def why_unknown(name: str, rows: int, unknown: str) -> str:

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from skybind.files import array_hash, json_hash
 from skybind.ingest.mapping import ObservationSpec
-from skybind.ingest.names import object_names, refuse_no_common_name
+from skybind.ingest.names import object_names, places_of_names
 from skybind.ingest.observed import Stored, observation_fields, settle
 from skybind.ingest.plan import quarantine_row
 from skybind.ingest.readers.long import (
@@ -188,13 +188,7 @@ class LongPieces:
         self._ids = pa.array(list(rows), self.pieces.schema.field(self.id).type)
         where = f"{self.pieces.name}, column '{self.id}'"
         names = object_names(flat_values(pa.chunked_array([self._ids])), where)
-        found = pc.index_in(
-            pa.array(names.tolist(), pa.string()),
-            value_set=pa.array(object_id.tolist(), pa.string()),
-        )
-        place = found.fill_null(-1).to_numpy().astype(np.int64)
-        if len(object_id) and len(names) and not (place >= 0).any():
-            refuse_no_common_name(f"{self.modality}, {self.file}", names, object_id)
+        place = places_of_names(names, object_id, f"{self.modality}, {self.file}")
         unknown: dict[str, int] = {}
         for name, at, n in zip(names.tolist(), place.tolist(), rows.values(), strict=True):
             if at < 0:
