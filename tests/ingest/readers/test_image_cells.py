@@ -90,3 +90,25 @@ def test_a_wrong_column_stops_the_import_with_one_sentence(tmp_path, column, spe
 def test_a_table_without_an_image_of_the_objects_stops_the_import(tmp_path):
     with pytest.raises(DataError, match=r"no image of any object.*'a'.*'q'"):
         run(tmp_path, PICTURES, {"pixel_scale": 0.2}, ids=tuple("qrst"))
+
+
+def test_a_row_group_is_read_once_for_all_its_objects(tmp_path, monkeypatch):
+    from pyarrow.parquet import ParquetFile
+
+    read, read_row_group = [], ParquetFile.read_row_group
+
+    def counting(self, group, *args, **keywords):
+        read.append(group)
+        return read_row_group(self, group, *args, **keywords)
+
+    monkeypatch.setattr(ParquetFile, "read_row_group", counting)
+    data, _ = run(
+        tmp_path,
+        [PICTURES[k] for k in (0, 2, 1, 3)],  # objects a and b, c and d lie in turn in two groups
+        {"pixel_scale": 0.2},
+        ids=("a", "c", "b", "d"),
+    )
+    assert data.present("image").all()
+    for k, name in enumerate("abcd"):
+        assert np.array_equal(planes(data, name)["r"], PIXELS[k][::-1, :, 1].ravel())
+    assert len(read) <= 5  # what is empty, the layout, and the images: two groups

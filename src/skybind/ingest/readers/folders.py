@@ -88,18 +88,19 @@ class ObjectFiles:
 
     def read(self, rows: np.ndarray, object_id: np.ndarray) -> tuple[Ragged, Rows]:
         """Read the files of some objects; one that cannot be read is set aside with its reason."""
-        quarantine: Rows = []
-        found: dict[int, Fields] = {}
-        for i, row in enumerate(rows.tolist()):
-            name = self.files[row]
-            if not name:
-                continue
+        read: dict[int, Fields] = {}
+        lost: dict[int, list[str]] = {}
+        for i in self._order(rows):
             try:
-                found[i], lost = self._fields(name)
+                read[i], lost[i] = self._fields(self.files[rows[i]])
             except DataError as error:
-                quarantine.append(self._row(object_id[row], name, str(error)))
-                continue
-            quarantine += [self._row(object_id[row], name, sentence) for sentence in lost]
+                lost[i] = [str(error)]
+        found = {i: read[i] for i in sorted(read)}
+        quarantine = [
+            self._row(object_id[rows[i]], self.files[rows[i]], sentence)
+            for i in sorted(lost)
+            for sentence in lost[i]
+        ]
         names = self.names
         lengths = np.zeros(len(rows), np.int64)
         present = np.zeros(len(rows), bool)
@@ -109,6 +110,10 @@ class ObjectFiles:
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         flat = {name: _join(name, list(found.values())) for name in names}
         return Ragged(flat, offsets, present), quarantine
+
+    def _order(self, rows: np.ndarray) -> list[int]:
+        """Places among some objects of those that have a file, as they are best read."""
+        return [i for i, row in enumerate(rows.tolist()) if self.files[row]]
 
     @property
     def observed(self) -> np.ndarray:

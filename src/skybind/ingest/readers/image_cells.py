@@ -84,6 +84,10 @@ class ImageCells(ImageFiles):
         """Where the image of an object is, for the quarantine."""
         return f"{self.file}, {self.files[row]}" if self.files[row] else ""
 
+    def _order(self, rows: np.ndarray) -> list[int]:
+        """As the cells stand, so that a row group is read once for all its objects."""
+        return sorted(super()._order(rows), key=lambda i: _number(self.files[rows[i]]))
+
     def _open(self) -> pq.ParquetFile:
         try:
             table = pq.ParquetFile(self.path)
