@@ -107,7 +107,12 @@ def test_a_name_of_two_objects_belongs_to_the_first(tmp_path):
 @pytest.mark.parametrize(
     ("objects", "more", "said"),
     [
-        ({"join": [{"file": "more.csv", "id": "name"}]}, MORE, r"'ra' is a column of more.csv and"),
+        (
+            {"join": [{"file": "more.csv", "id": "name"}], "ra": "ra"},
+            MORE,
+            r"'ra' is a column of more.csv and",
+        ),
+        ({"label": "gaia_tes"}, MORE, "'gaia_tess'"),
         ({}, "name,g,tic\nx,1,2\n", r"no row of any object: the first name .* '007', .* 'x'"),
         ({"join": [{"file": "more.csv", "id": "nam"}]}, MORE, "did you mean 'name'"),
         ({"join": [{"file": "no.csv", "id": "name"}]}, MORE, "There is no file"),

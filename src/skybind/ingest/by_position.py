@@ -14,9 +14,9 @@ from skybind.ingest.frames import Frame
 from skybind.ingest.mapping import ObservationSpec
 from skybind.ingest.readers.contents import read_bytes
 from skybind.ingest.readers.folders import pattern_columns
-from skybind.ingest.readers.parts import read_parts
 from skybind.ingest.readers.stacks import open_arrays
 from skybind.ingest.readers.tables import Table, read_table
+from skybind.ingest.readers.whole import read_whole
 
 
 @dataclass
@@ -64,7 +64,7 @@ def sources_of(spec: ObservationSpec, base: Path) -> tuple[Frame, Table | None]:
         return Frame(file, n, flat, units=dict(arrays.units)), None
     wanted = [c for c in (spec.id, near.ra, near.dec) if c is not None]
     columns = wanted if len(wanted) == 3 else None
-    table = read_parts(spec, base, text=name, nested=False, columns=columns)
+    table = read_whole(spec, base, text=name, nested=False, columns=columns)
     return Frame(file, len(table), dict(table.columns), units=dict(table.units)), None
 
 

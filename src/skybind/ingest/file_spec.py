@@ -30,7 +30,8 @@ class FileSpec(Section):
     file: str | None = Field(
         None,
         description="Path, relative to the mapping. Of a table in parts of the same columns: a "
-        "list of paths, a glob such as 'epochs/*.parquet', or a folder of tables.",
+        "list of paths, a glob such as 'epochs/*.parquet', a folder of tables, or that of a HATS "
+        "catalogue.",
     )
     parts: list[str] = Field(
         [], description="Paths of a table in parts; a list under 'file' is the same."

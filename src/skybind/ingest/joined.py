@@ -8,13 +8,13 @@ import numpy as np
 from skybind.errors import DataError
 from skybind.ingest.mapping import JoinSpec, ObjectsSpec
 from skybind.ingest.names import first_rows, object_names
-from skybind.ingest.readers.parts import read_parts
 from skybind.ingest.readers.tables import Table
 from skybind.ingest.readers.values import with_missing
+from skybind.ingest.readers.whole import read_whole
 
 
 def join_tables(
-    objects: Table, spec: ObjectsSpec, base: Path, text: Sequence[str]
+    objects: Table, spec: ObjectsSpec, base: Path, text: Sequence[str], columns: Sequence[str]
 ) -> tuple[list[str], list[tuple[str, str]]]:
     """Give the table of objects the columns of the other tables that a mapping names.
 
@@ -31,6 +31,8 @@ def join_tables(
         Folder that the mapping's paths are relative to.
     text : sequence of str
         Columns to read as text, prefix included.
+    columns : sequence of str
+        All columns that are wanted, prefix included.
 
     Returns
     -------
@@ -42,31 +44,33 @@ def join_tables(
     Raises
     ------
     DataError
-        If a table cannot be read, no object has a row in it, or two tables have columns of one
-        name.
+        If a table cannot be read, no object has a row in it, or two tables have a column of one
+        name that is wanted.
     """
     notes, bad = [], []
     for join in spec.join:
-        as_text = [join.id, *(t.removeprefix(join.prefix) for t in text)]
-        other = read_parts(join, base, text=as_text, nested=False)
+        as_text = [join.id, *(name.removeprefix(join.prefix) for name in text)]
+        own = [join.id, *(name.removeprefix(join.prefix) for name in columns)]
+        other = read_whole(join, base, text=as_text, nested=False, columns=own)
         bad += [(join.file, sentence) for sentence in other.bad_rows]
         match = join.match or spec.id
         wanted = object_names(objects[match], f"{spec.file}, column '{match}'")
         names = object_names(other[join.id], f"{join.file}, column '{join.id}'")
         place, note = _places(wanted, names, join)
         notes.append(note)
-        taken = {join.prefix + name: name for name in other.columns if name != join.id}
+        taken = {join.prefix + column: column for column in other.columns if column != join.id}
         twice = next((name for name in taken if name in objects.columns), None)
         if twice is not None:
             raise DataError(
                 f"'{twice}' is a column of {join.file} and of a table before it: give the columns "
                 "of one a prefix (prefix: NAME_)."
             )
-        for name, own in taken.items():
-            objects.columns[name] = _taken(other.columns[own], place)
-            if own in other.units:
-                objects.units[name] = other.units[own]
-        objects.known = [*(objects.known or []), *taken]
+        for name, column in taken.items():
+            objects.columns[name] = _taken(other.columns[column], place)
+            if column in other.units:
+                objects.units[name] = other.units[column]
+        known = [join.prefix + name for name in other.known if name != join.id]
+        objects.known = [*(objects.known or []), *known]
     return notes, bad
 
 

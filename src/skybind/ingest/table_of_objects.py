@@ -27,8 +27,8 @@ from skybind.ingest.positions import (
     unit_of_position,
 )
 from skybind.ingest.readers.folders import pattern_columns
-from skybind.ingest.readers.parts import read_parts
 from skybind.ingest.readers.sentinels import stands_for_missing
+from skybind.ingest.readers.whole import read_whole
 
 
 class TableOfObjects:
@@ -71,7 +71,8 @@ class TableOfObjects:
         columns |= {n: c for n, c in (("ra", spec.ra), ("dec", spec.dec)) if c is not None}
         return {name: self._stated(column) for name, column in columns.items()}
 
-    def _read(self) -> None:
+    def _text(self) -> list[str]:
+        """Columns that are text whatever they look like."""
         spec = self.mapping.objects
         text = [spec.id]
         text += [c.column for role, _, c in spec.columns().values() if role in ("label", "info")]
@@ -80,11 +81,26 @@ class TableOfObjects:
         for observation in self.mapping.observations().values():
             text += pattern_columns(observation.pattern) if observation.pattern else []
             text += [observation.match] if observation.match else []
-        text += [join.match for join in spec.join if join.match]
-        self.objects = read_parts(spec, self.base, text=text, nested=False)
+        return text + [join.match for join in spec.join if join.match]
+
+    def _numbers(self) -> list[str]:
+        """Columns that are read beside those of text."""
+        spec = self.mapping.objects
+        numbers = [column.column for _, _, column in spec.columns().values()]
+        for position in (spec.ra, spec.dec):
+            if position is not None:
+                numbers += [position.column, *([position.sign] if position.sign else [])]
+        for observation in self.mapping.observations().values():
+            numbers += (observation.join and observation.join.pm) or []
+        return numbers
+
+    def _read(self) -> None:
+        spec, text = self.mapping.objects, self._text()
+        wanted = list(dict.fromkeys([*text, *self._numbers()]))
+        self.objects = read_whole(spec, self.base, text=text, nested=False, columns=wanted)
         if not len(self.objects):
             raise DataError(f"{spec.file} has no rows: there is no object in it.")
-        told, bad = join_tables(self.objects, spec, self.base, text)
+        told, bad = join_tables(self.objects, spec, self.base, text, wanted)
         self.told += [f"{self.objects.name}: {note}." for note in self.objects.notes] + told
         for file, sentence in [*((spec.file, s) for s in self.objects.bad_rows), *bad]:
             self.quarantine.append(quarantine_row("", file, "objects", sentence))

@@ -1,4 +1,4 @@
-"""Tables in parts: a list of files, a glob, or a folder, read as one table."""
+"""Tables in parts: a list of files, a glob, a folder, or a HATS catalogue, read as one table."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -12,6 +12,7 @@ from skybind.ingest.file_spec import FileSpec
 from skybind.ingest.lists import Lists
 from skybind.ingest.readers.contents import read_bytes
 from skybind.ingest.readers.curves import read_curves
+from skybind.ingest.readers.hats import hats_files, is_hats
 from skybind.ingest.readers.tables import SUFFIXES, Table
 from skybind.words import nearest
 
@@ -19,16 +20,20 @@ from skybind.words import nearest
 def part_files(spec: FileSpec, base: Path) -> list[str]:
     """Name the files of a table, relative to `base`, in the order in which they are read.
 
-    Those of a glob or a folder come in the order of their names.
+    Those of a glob or a folder come in the order of their names, those of a HATS catalogue in that
+    of its HEALPix index.
 
     Raises
     ------
     DataError
-        If a glob or a folder has none.
+        If a glob or a folder has none, or a HATS catalogue cannot be used.
     """
     found: list[str] = []
     for name in spec.parts or [str(spec.file)]:
         path = base / name
+        if path.is_dir() and is_hats(path):
+            found += _named(hats_files(path), base)
+            continue
         if path.is_dir():
             files = [p for p in path.iterdir() if _is_table(p)]
             none = f"The folder {path} holds no table ({', '.join(SUFFIXES)})."
@@ -41,8 +46,7 @@ def part_files(spec: FileSpec, base: Path) -> list[str]:
             continue
         if not files:
             raise DataError(none)
-        found += [str(p.relative_to(base)) if p.is_relative_to(base) else str(p)
-                  for p in sorted(files)]  # fmt: skip
+        found += _named(sorted(files), base)
     return found
 
 
@@ -83,6 +87,10 @@ def read_parts(spec: FileSpec, base: Path, **options: Any) -> Table:
     joined.bad_rows = [f"{table.name}: {bad}" for table in tables for bad in table.bad_rows]
     joined.notes = [f"{table.name}: {note}" for table in tables for note in table.notes]
     return joined
+
+
+def _named(files: Sequence[Path], base: Path) -> list[str]:
+    return [str(p.relative_to(base)) if p.is_relative_to(base) else str(p) for p in files]
 
 
 def _beside(path: Path, name: str) -> bytes:

@@ -134,6 +134,7 @@ class Pieces:
             if values.dtype == bool:
                 self.head.columns[key] = values
         self.head.units, self.head.known = first.units, first.known
+        self.head.inferred = first.inferred
         several = len(heads) > 1
         self.head.notes = [
             f"{head.name}: {note}" if several else note for head in heads for note in head.notes
@@ -198,7 +199,8 @@ class Pieces:
                 given = self.options.names or self.options.skip_lines
                 if not given and astropy_format(data) is not None:
                     raise NotInPieces
-                layout = find_layout(body, options)
+                # not with the columns that turned out to be text: these may have a unit too
+                layout = find_layout(body, text_options(format, self.options))
                 if not any(layout.names) or layout.delimiter == BARS or layout.ruler:
                     raise NotInPieces
                 body = body[layout.start :]
@@ -216,6 +218,7 @@ class Pieces:
             known = [column for column in layout.names if column]
             head = from_arrow(found.slice(0, 0), name, [])
             head.known, head.units, head.notes = known, layout.units, layout.notes
+            head.inferred = True
             yield head, found
         if layout is None:
             raise DataError(f"{name} is empty.")
@@ -269,7 +272,7 @@ class Pieces:
             return format_of_content(file.read(400), name)
 
     def _size(self, name: str) -> int:
-        """Bytes of a table, as far as they are read, once they are unpacked."""
+        """Bytes of a table: of its file, or as far as they are read, once they are unpacked."""
         path = self.base / name
         if not path.is_file():
             return 0  # whoever reads it says what is wrong with it
@@ -281,7 +284,7 @@ class Pieces:
                 found = pq.ParquetFile(path)
             wanted = parquet_columns(found.schema_arrow, self.options)
             number = len(wanted or found.schema_arrow.names)
-            return max(_unpacked(found, wanted), found.metadata.num_rows * 8 * number)
+            return max(size, _unpacked(found, wanted), found.metadata.num_rows * 8 * number)
         return size * 6 if is_gzipped(start) else size
 
 

@@ -1,0 +1,51 @@
+"""Tables of which everything that is wanted is held at once: large files are read in pieces."""
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from skybind.ingest.file_spec import FileSpec
+from skybind.ingest.readers.parts import read_parts
+from skybind.ingest.readers.pieces import Again, NotInPieces, Pieces
+from skybind.ingest.readers.registry import curve_format
+from skybind.ingest.readers.tables import Table
+
+
+def read_whole(spec: FileSpec, base: Path, **options: Any) -> Table:
+    """Read a table; of a large one only the columns that are wanted are ever in memory.
+
+    Parameters
+    ----------
+    spec : FileSpec
+    base : Path
+        Folder that the mapping's paths are relative to.
+    **options
+        See `skybind.ingest.readers.tables.TableOptions`.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read.
+    """
+    if getattr(spec, "kind", None) == "photometry" and curve_format(spec.format) is not None:
+        return read_parts(spec, base, **options)  # those read a file as they know it
+    pieces = Pieces(spec, base, **options)
+    if pieces.large:
+        try:
+            return _together(pieces)
+        except NotInPieces:
+            pass
+    return read_parts(spec, base, **options)
+
+
+def _together(pieces: Pieces) -> Table:
+    while True:
+        try:
+            read = [piece for _, piece in pieces.settle()]
+            break
+        except Again:
+            continue
+    table = pieces.table(pa.concat_tables(map(pieces.cast, read)), {})
+    table.bad_rows, table.inferred = pieces.bad_rows, pieces.head.inferred
+    return table
