@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skybind.data.splits import Split, column_split, make_split, random_split, sky_split
-from skybind.data.subsets import draw_share, water_fill
+from skybind.data.subsets import draw_share, release_cap, water_fill
 from skybind.errors import DataError
 
 # AstroM3, table of the class distribution: EW SR EA RRAB EB ROT RRC HADS M DSCT
@@ -34,13 +34,27 @@ def test_water_filling_gives_the_caps_of_the_paper(counts, fraction, cap):
     assert water_fill(counts, fraction) == cap
 
 
-def test_the_one_cap_of_the_paper_that_the_rule_does_not_give():
-    # The rule fills a tenth of 17,063 training objects with 10 classes of 170; the paper has 166.
-    # 166 is what `cap=` is for.
+@pytest.mark.parametrize(
+    ("counts", "caps"),
+    [(TRAIN, [1209, 516, 166]), (VALIDATION, [149, 64, 21]), (TEST, [160, 69, 22])],
+)
+def test_the_rule_of_the_release_gives_all_nine_caps_of_the_paper(counts, caps):
+    assert [release_cap(counts, share) for share in (0.5, 0.25, 0.1)] == caps
+
+
+def test_the_one_cap_that_water_filling_does_not_give():
+    # it fills a tenth of 17,063 training objects with 10 classes of 170; the paper has 166
     assert water_fill(TRAIN, 0.1) == 170
     labels = np.repeat([f"c{i}" for i in range(10)], TRAIN)
-    keep = draw_share(np.full(len(labels), "train"), labels, 0.1, seed=42, cap=166)
-    assert np.unique(labels[keep], return_counts=True)[1].tolist() == [166] * 10
+    part = np.full(len(labels), "train")
+    for rule, cap in (("water-filling", 170), ("release", 166)):
+        keep = draw_share(part, labels, 0.1, 42, rule)
+        assert np.unique(labels[keep], return_counts=True)[1].tolist() == [cap] * 10
+
+
+def test_the_rule_of_the_release_never_empties_a_class():
+    assert release_cap([50] * 10, 0.1) == water_fill([50] * 10, 0.1) == 5  # its own would be 0
+    assert release_cap([40], 0.5) == 20
 
 
 @given(st.lists(st.integers(1, 500), min_size=1, max_size=12), st.floats(0.05, 1))

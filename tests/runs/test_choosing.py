@@ -1,17 +1,19 @@
 """Which classes and which split a configuration chooses."""
 
+import shutil
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
+from skybind.config import load_config
 from skybind.config.schema import LabelConfig, SplitConfig
 from skybind.data.dataset import Dataset
 from skybind.data.schema import Column
 from skybind.data.splits import Split
 from skybind.data.write import DatasetWriter
 from skybind.errors import ConfigError, DataError
-from skybind.runs.choosing import choose_classes, choose_split
+from skybind.runs.choosing import choose_classes, choose_split, with_own_split
 
 LABELS = np.array(["EW"] * 30 + ["EA"] * 10 + ["M"] * 9 + [""] * 20)
 IDS = np.array([f"o{i:02}" for i in range(len(LABELS))])
@@ -94,3 +96,79 @@ def test_a_split_that_is_given_is_put_in_the_order_of_the_dataset(dataset):
     # its subsets hold only objects with a class that is in use
     assert set(chosen.subsets) == {"50", "25", "10"}
     assert set(LABELS[chosen.subsets["50"]]) == {"EW", "EA"}
+
+
+@pytest.fixture
+def own(dataset, tmp_path):
+    """A dataset that brings a split with a subset, and its parts."""
+    folder = shutil.copytree(dataset.path, tmp_path / "own")
+    part = np.where(np.arange(len(IDS)) % 2 == 0, "train", "test").astype("<U10")
+    part[:6] = "validation"
+    keep = np.arange(len(IDS)) < 20
+    Split(IDS, part, {"10": keep}, {"kind": "published"}).write(folder / "splits/published.parquet")
+    return Dataset.open(folder), part
+
+
+def test_the_split_that_a_dataset_brings_is_used_with_its_subsets(own, caplog):
+    caplog.set_level("INFO", logger="skybind")
+    dataset, part = own
+    config = with_own_split(load_config("stars", ["labels.others=train"]), dataset)
+    assert config.split.name == "published"
+    said = caplog.text
+    assert "The split is 'published', which the dataset" in said
+    assert "32 train, 6 validation and 31 test" in said
+    assert "split.name=none" in said
+    chosen = choose_split(config, dataset)
+    np.testing.assert_array_equal(chosen.part, part)
+    assert np.flatnonzero(chosen.subsets["10"]).tolist() == list(range(20))
+    assert chosen.subsets["25"].any()  # it lacks that one, which is drawn
+
+
+def test_a_new_split_beside_one_that_is_there_has_to_be_asked_for(own, dataset):
+    config = load_config("stars", ["split.name=none"])
+    assert with_own_split(config, own[0]) is config
+    assert choose_split(config, own[0]).hash == choose_split(config, dataset).hash
+    with pytest.raises(ConfigError, match=r"set split.name to published, or to none"):
+        with_own_split(load_config("stars", ["split.kind=sky"]), own[0])
+    with pytest.raises(ConfigError, match="no split 'publish': did you mean 'published'"):
+        choose_split(load_config("stars", ["split.name=publish"]), own[0])
+
+
+def test_of_several_splits_none_is_taken_without_a_word(own, caplog):
+    caplog.set_level("INFO", logger="skybind")
+    dataset, part = own
+    Split(IDS, part).write(dataset.path / "splits/mine.parquet")
+    config = load_config("stars")
+    assert with_own_split(config, dataset) is config
+    assert "holds the splits mine and published" in caplog.text
+
+
+def test_a_dataset_without_a_split_gets_a_new_one(dataset, caplog):
+    caplog.set_level("INFO", logger="skybind")
+    config = load_config("stars")
+    assert with_own_split(config, dataset) is config
+    assert not caplog.text
+
+
+def test_a_split_of_two_parts_gets_training_objects_to_validate(own, caplog):
+    caplog.set_level("INFO", logger="skybind")
+    dataset, part = own
+    two = np.where(part == "validation", "train", part)
+    Split(IDS, two).write(dataset.path / "splits/two.parquet")
+    config = load_config("stars", ["split.name=two", "labels.others=train"])
+    chosen = choose_split(config, dataset)
+    assert set(chosen.part[two == "train"]) == {"train", "validation"}
+    assert (chosen.part == "test").sum() == (two == "test").sum()
+    drawn = (chosen.part == "validation").sum()
+    assert abs(drawn - (two == "train").sum() / 9) < 2  # 0.1 of 0.8 + 0.1
+    assert "has no validation objects" in caplog.text
+    assert choose_split(config, dataset).hash == chosen.hash
+
+
+def test_percentages_are_cut_by_the_rule_of_the_configuration(dataset):
+    # 16 of 30 and 10 objects: water fills to 8 and 8; the release takes 16 - 2 * 10 from 10
+    given = Split(IDS, np.full(len(IDS), "train"))
+    for rule, cap in (("water-filling", 8), ("release", 6)):
+        asked = settings(split={"subset_rule": rule, "subsets": ["40"]})
+        kept = choose_split(asked, dataset, given).subsets["40"]
+        assert np.unique(LABELS[kept], return_counts=True)[1].tolist() == [cap, cap]

@@ -33,7 +33,8 @@ def data_import(
         typer.Option(
             "--reader",
             help="Layout of a whole data set: astroclip_hdf5 (a file), astroclip_hub, astrom3_hub "
-            "(folders of Parquet), desi (a coadd file, or a folder with coadd and redrock files).",
+            "(folders of Parquet), astrom3_raw (its tables and files), desi (a coadd file, or a "
+            "folder with coadd and redrock files).",
         ),
     ] = None,
     option: Annotated[

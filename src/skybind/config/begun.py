@@ -20,6 +20,7 @@ LATER: dict[str, Any] = {
     "min_patience": None,
     "published": {},
     "plugins": [],
+    "subset_rule": "water-filling",
 }
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -27,7 +28,7 @@ _Model = TypeVar("_Model", bound=BaseModel)
 # Sections of options by name, whose entries hold keys of another section.
 _LIKE = {("finetuning", "overrides"): ("finetuning", "training")}
 # Keys whose null says that the data decide: what they decided at the start holds.
-_DECIDED = (("labels", "classes"), ("modalities", "*", "column"))
+_DECIDED = (("labels", "classes"), ("modalities", "*", "column"), ("split", "name"))
 
 
 def as_begun(config: _Model, path: str | Path) -> _Model:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from skybind.config.subsets import FULL, read_subset
+from skybind.config.subsets import FULL, SubsetRule, read_subset
 from skybind.config.training import LossOptions, TrainingOptions
 from skybind.config.tune import TuneConfig
 from skybind.files import check_name
@@ -156,10 +156,18 @@ class SplitConfig(_Section):
         description="Subsets of the labels: percentages of each part, water-filled by class "
         "(`10`), or training objects a class (`5-each`; validation and test are not cut).",
     )
+    subset_rule: SubsetRule = Field(
+        "water-filling",
+        description="How percentages are cut: the largest common cap a class that keeps at most "
+        "so many objects, or the cap of AstroM3's release, which is lower where that many are "
+        "fewer than the classes times the smallest of them.",
+    )
     seed: int | None = Field(None, description="Its own seed; the run's by default.")
 
     name: str | None = Field(
-        None, description="Use the split of this name that the dataset holds, instead."
+        None,
+        description="Use the split of this name that the dataset holds; null: the one that it "
+        "holds, if that is exactly one; none: make a new one.",
     )
 
     @field_validator("subsets")

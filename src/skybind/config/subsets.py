@@ -2,7 +2,10 @@
 
 import re
 from dataclasses import dataclass
+from typing import Literal
 
+#: How percentages of the labels are cut (`skybind.data.subsets`).
+SubsetRule = Literal["water-filling", "release"]
 #: All labels.
 FULL = "full"
 _EACH = re.compile(r"([1-9][0-9]{0,8})-each")

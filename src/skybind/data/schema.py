@@ -35,8 +35,9 @@ class Column:
         For an `observation` or `limits`: the unit of each field of the struct.
     attributes : dict of str to anything that JSON holds
         For an `observation`: what is the same for all objects and needed to read the values, as
-        `pixel_scale` [arcsec/pixel] and `stretch` of an image. For a column that was computed
-        from light curves: by which definition (`skybind.modalities.computed`).
+        `pixel_scale` [arcsec/pixel] and `stretch` of an image, `flux_zero` of a light curve. For
+        a column that was computed from light curves: by which definition
+        (`skybind.modalities.computed`). For a feature: `standardised`, where it is so already.
     """
 
     role: str
@@ -89,9 +90,9 @@ class DatasetSchema:
         """Units of the fields of an observation column, by field, in order."""
         return dict(self.columns[observation].fields)
 
-    def attributes(self, observation: str) -> dict[str, Any]:
-        """Attributes of an observation column."""
-        return dict(self.columns[observation].attributes)
+    def attributes(self, name: str) -> dict[str, Any]:
+        """Attributes of a column."""
+        return dict(self.columns[name].attributes)
 
     def factor(self, name: str, unit: str) -> float:
         """Give what the values of a flat column are multiplied with to be in a unit.

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from skybind.config.subsets import SubsetRule
 from skybind.data.dataset import Dataset
 from skybind.data.subsets import PARTS, draw_subset
 from skybind.data.twins import find_twins, tell_moved, together
@@ -95,7 +96,9 @@ class Split:
             self.recipe,
         )
 
-    def with_subset(self, name: str, labels: np.ndarray, seed: int) -> "Split":
+    def with_subset(
+        self, name: str, labels: np.ndarray, seed: int, rule: SubsetRule = "water-filling"
+    ) -> "Split":
         """Add the subset of a name, unless it is there.
 
         Parameters
@@ -106,6 +109,8 @@ class Split:
             Objects without one, "", are in no subset.
         seed : int
             Draws which objects of a class are kept.
+        rule : {"water-filling", "release"}
+            How percentages are cut (`skybind.data.subsets`).
 
         Raises
         ------
@@ -114,7 +119,7 @@ class Split:
         """
         if name in self.subsets:
             return self
-        keep = draw_subset(name, self.part, labels, seed)
+        keep = draw_subset(name, self.part, labels, seed, rule)
         return Split(self.object_id, self.part, {**self.subsets, name: keep}, self.recipe)
 
     def agrees(self, other: "Split") -> bool:

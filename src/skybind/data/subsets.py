@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from skybind.config.subsets import read_subset
+from skybind.config.subsets import SubsetRule, read_subset
 from skybind.errors import DataError
 
 PARTS = ("train", "validation", "test")
@@ -46,7 +46,43 @@ def water_fill(counts: Sequence[int] | np.ndarray, fraction: float) -> int:
     return int(ascending[-1])
 
 
-def draw_subset(name: str, part: np.ndarray, labels: np.ndarray, seed: int) -> np.ndarray:
+def release_cap(counts: Sequence[int] | np.ndarray, fraction: float) -> int:
+    """Give the common cap a class of AstroM3's release.
+
+    It fills like water once the classes are larger than the smallest of K classes, m. Where so
+    few objects are wanted that not even m of each class can be kept, it is lower than that of
+    `water_fill`: m - ceil((K m - wanted) / (K - 1)). Where that leaves no object, it is the latter.
+
+    Parameters
+    ----------
+    counts, fraction
+        As of `water_fill`.
+
+    Examples
+    --------
+    >>> train = [4890, 3647, 2343, 1886, 1571, 1454, 624, 226, 216, 206]
+    >>> [release_cap(train, share) for share in (0.5, 0.25, 0.1)], water_fill(train, 0.1)
+    ([1209, 516, 166], 170)
+    """
+    smallest, classes = int(np.min(counts)), len(counts)
+    wanted = int(np.floor(fraction * np.sum(counts) + 1e-9))
+    if classes > 1 and wanted < classes * smallest:
+        cap = (wanted - classes * smallest) // (classes - 1) + smallest
+        if cap >= 1:
+            return cap
+    return water_fill(counts, fraction)
+
+
+_CAPS = {"water-filling": water_fill, "release": release_cap}
+
+
+def draw_subset(
+    name: str,
+    part: np.ndarray,
+    labels: np.ndarray,
+    seed: int,
+    rule: SubsetRule = "water-filling",
+) -> np.ndarray:
     """Draw the subset of a name: a percentage of each part, or some objects of each class.
 
     Parameters
@@ -56,6 +92,8 @@ def draw_subset(name: str, part: np.ndarray, labels: np.ndarray, seed: int) -> n
     part, labels : ndarray of str, shape (n,)
         Objects without a label are in no subset.
     seed : int
+    rule : {"water-filling", "release"}
+        Of percentages: `water_fill` or `release_cap`.
 
     Returns
     -------
@@ -73,13 +111,17 @@ def draw_subset(name: str, part: np.ndarray, labels: np.ndarray, seed: int) -> n
     if subset.each is not None:
         return draw_each(part, labels, subset.each, seed)
     assert subset.percentage is not None
-    return draw_share(part, labels, subset.percentage / 100, seed)
+    return draw_share(part, labels, subset.percentage / 100, seed, rule)
 
 
 def draw_share(
-    part: np.ndarray, labels: np.ndarray, fraction: float, seed: int, cap: int | None = None
+    part: np.ndarray,
+    labels: np.ndarray,
+    fraction: float,
+    seed: int,
+    rule: SubsetRule = "water-filling",
 ) -> np.ndarray:
-    """Draw a water-filled subset: each part is cut on its own at a common cap a class.
+    """Draw a share of the labels: each part is cut on its own at a common cap a class.
 
     Parameters
     ----------
@@ -88,8 +130,8 @@ def draw_share(
         Of each part's labelled objects to keep.
     seed : int
         Draws which objects of a class are kept.
-    cap : int, optional
-        Use this cap in the training part instead of the one that `fraction` gives.
+    rule : {"water-filling", "release"}
+        `water_fill` or `release_cap`.
 
     Returns
     -------
@@ -101,7 +143,7 @@ def draw_share(
         if not len(rows):
             continue
         counts = np.unique(labels[rows], return_counts=True)[1]
-        limit = cap if cap is not None and name == "train" else water_fill(counts, fraction)
+        limit = _CAPS[rule](counts, fraction)
         rng = np.random.default_rng([seed, number, round(fraction * 1e6)])
         keep[_first_of_each(rows[rng.permutation(len(rows))], labels, limit)] = True
     return keep

@@ -10,7 +10,7 @@ from skybind.data.dataset import Dataset
 from skybind.drawing.observed import ExampleObject, LightCurve, Picture, Spectrum
 from skybind.evaluation.targets import Target
 from skybind.modalities.cleaning import clean_image, clean_photometry, clean_spectrum, error_values
-from skybind.modalities.computed import PERIOD, computed_name
+from skybind.modalities.computed import PERIOD, computed_name, is_standardised
 from skybind.modalities.rgb import LEGACY_SCALES, legacy_rgb
 from skybind.ragged import Ragged
 
@@ -111,11 +111,12 @@ def _periods(dataset: Dataset, name: str, rows: np.ndarray) -> tuple[np.ndarray,
     The catalogue's where it has one, else what was computed.
     """
     period = np.full(len(rows), np.nan)
-    if PERIOD in dataset.schema.columns:
-        period = dataset.schema.factor(PERIOD, "d") * dataset.column(PERIOD, rows).astype(float)
+    schema = dataset.schema
+    if PERIOD in schema.columns and not is_standardised(schema.attributes(PERIOD)):
+        period = schema.factor(PERIOD, "d") * dataset.column(PERIOD, rows).astype(float)
     searched = ~(period > 0)
     column = computed_name(name, PERIOD)
-    if column in dataset.schema.columns:
+    if column in schema.columns:
         period = np.where(searched, dataset.column(column, rows).astype(float), period)
     return period, searched
 

@@ -24,6 +24,7 @@ from skybind.evaluation.run_records import (
     SetAside,
 )
 from skybind.once import note_of, result_of
+from skybind.runs.choosing import own_split
 from skybind.runs.fitting import unused_classes
 from skybind.runs.run import Run
 from skybind.runs.steps import pair_counts
@@ -93,7 +94,7 @@ def _split(run: Run) -> AboutSplit:
     parts = ("train", "validation", "test")
     recipe = run.split.recipe
     return AboutSplit(
-        name=run.config.split.name or run.config.split.kind,
+        name=own_split(run.config) or run.config.split.kind,
         hash=run.status.split_hash,
         method=recipe.get("kind"),
         seed=recipe.get("seed"),

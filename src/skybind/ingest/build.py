@@ -163,6 +163,7 @@ class _Builder:
         self._before = list(writer.entries)  # finished before an interruption
         self._next = 0
         self._parts: list[str] = []
+        self._subsets: dict[str, list[bool]] = {}
         again = self._before and not plan.unique
         self._seen = set(_written_ids(writer.folder)) if again else set()
 
@@ -202,7 +203,8 @@ class _Builder:
             known = np.isfinite(numbers).any(axis=0)
             entry["observed"][name] = int(known.sum())
         part = None if chunk.part is None else chunk.part.tolist()
-        entry |= {"quarantine": quarantine, "part": part}
+        subsets = {name: keep.tolist() for name, keep in chunk.subsets.items()}
+        entry |= {"quarantine": quarantine, "part": part, "subsets": subsets}
         self.writer.step(columns, entry)
         self._count(entry)
 
@@ -216,7 +218,8 @@ class _Builder:
         self._check_needed()
         if self.plan.split is not None:
             ids = np.asarray(_written_ids(folder), str)
-            split = Split(ids, np.asarray(self._parts, str), recipe=self.plan.split)
+            subsets = {name: np.asarray(keep, bool) for name, keep in self._subsets.items()}
+            split = Split(ids, np.asarray(self._parts, str), subsets, self.plan.split)
             split.write(folder / "splits" / "published.parquet")
         for name, counts in summary.repaired.items():
             if counts.get("upper limits"):
@@ -265,6 +268,8 @@ class _Builder:
                 self.summary.repaired[name] = dict(total)
         self._quarantine(entry["quarantine"])
         self._parts += entry["part"] or []
+        for name, keep in entry.get("subsets", {}).items():
+            self._subsets.setdefault(name, []).extend(keep)
 
     def _quarantine(self, rows: list[Row]) -> None:
         self.writer.quarantine(rows)

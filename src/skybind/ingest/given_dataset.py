@@ -11,6 +11,7 @@ from skybind.data.sources import Change, ChangedSource
 from skybind.errors import DataError
 from skybind.ingest.given_rows import Given, fitted_schema, lacks, struct_of
 from skybind.ingest.wanted import Fitted, Wanted, feature_in_unit, fit_fields
+from skybind.modalities.computed import FLUX_ZERO
 from skybind.ragged import Ragged
 from skybind.words import join
 
@@ -83,8 +84,13 @@ def _observation_change(
     where = f"{column} of the dataset at {dataset.path}"
     units = dataset.schema.fields(column)
     attributes = dataset.schema.attributes(column)
+    if wanted.needs_flux_zero and FLUX_ZERO in attributes:
+        raise DataError(
+            f"{where} has fluxes counted from their means, and the model reads magnitudes, of "
+            "which none can be made."
+        )
     for name, value in wanted.attributes.items():
-        if name == "time_system":
+        if name in ("time_system", FLUX_ZERO):
             continue  # a curve's shape is the same in each
         if name in attributes and not same_attribute(value, attributes[name]):
             raise DataError(

@@ -356,7 +356,7 @@ class Mapping(Section):
 class ReaderMapping(Section):
     """A whole data set in a layout that skybind knows."""
 
-    reader: str = Field(description="Name of the reader: astrom3_hub.")
+    reader: str = Field(description="Name of the reader, such as astrom3_hub.")
     path: str = Field(description="Folder of the data set, relative to this file.")
     options: dict[str, Any] = Field({}, description="Options of the reader.")
     plugins: list[str] = Field([], description=PLUGINS)

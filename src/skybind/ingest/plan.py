@@ -28,12 +28,15 @@ class Chunk:
         Part of the published split that each object belongs to.
     quarantine : list of dict
         What the reader itself sets aside, see `quarantine_row`.
+    subsets : dict of str to ndarray of bool, shape (n,)
+        Which objects are in each subset of the published split; the same names in every chunk.
     """
 
     columns: dict[str, np.ndarray | Ragged]
     source: dict[str, Any]
     part: np.ndarray | None = None
     quarantine: list[Row] = field(default_factory=list)
+    subsets: dict[str, np.ndarray] = field(default_factory=dict)
 
     def take(self, rows: np.ndarray) -> "Chunk":
         """Give some of the objects, with all that was set aside."""
@@ -48,6 +51,7 @@ class Chunk:
             },
             None if self.part is None else self.part[rows],
             list(self.quarantine),
+            {name: keep[rows] for name, keep in self.subsets.items()},
         )
 
 

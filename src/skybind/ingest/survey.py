@@ -114,6 +114,11 @@ def survey_plan(
     return _Import(mapping, base, aside).plan(some)
 
 
+def mapping_plan(mapping: Mapping, base: Path) -> Plan:
+    """Say what is to be read by a mapping that a reader made; its paths are relative to `base`."""
+    return _Import(mapping, base, None).plan()
+
+
 def pieces_folder(out: Path) -> Path:
     """Name the folder that holds the rows of large tables while a dataset is made."""
     return out.parent / f".{out.name}.pieces"

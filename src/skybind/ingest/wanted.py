@@ -12,7 +12,7 @@ from skybind.errors import ConfigError, DataError
 from skybind.ingest.fields import missing_fields, typed, unknown_values
 from skybind.ingest.readers.registry import Fields
 from skybind.modalities.cleaning import flux_err_to_ivar, ivar_to_flux_err, magnitude_to_flux
-from skybind.modalities.computed import is_computed, same_definition
+from skybind.modalities.computed import has_definition, same_definition
 from skybind.words import join
 
 #: Kinds of observation that can be given in any form.
@@ -40,7 +40,9 @@ class Wanted:
         Numbers of the catalogue, or computed from light curves, that belong to the modality, and
         their units.
     definitions : dict of str to dict
-        Of those that are computed (`skybind.modalities.computed`).
+        Of those that are computed or standardised already (`skybind.modalities.computed`).
+    needs_flux_zero : bool
+        Whether fluxes must be whole, not counted from the mean of each light curve.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Wanted:
     attributes: dict[str, Any] = field(default_factory=dict)
     features: dict[str, str | None] = field(default_factory=dict)
     definitions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    needs_flux_zero: bool = False
 
     def takes(self, feature: str, attributes: Mapping[str, Any]) -> bool:
         """Whether a column with such attributes is the feature: computed alike, or not at all."""
@@ -81,7 +84,7 @@ def wanted_modalities(
             schema.fields(column) if observed else {},
             schema.attributes(column) if observed else {},
             {feature: schema.columns[feature].unit for feature in features},
-            {feature: own for feature, own in said.items() if is_computed(own)},
+            {feature: own for feature, own in said.items() if has_definition(own)},
         )
     return wanted
 

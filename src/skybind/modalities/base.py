@@ -1,7 +1,7 @@
 """What every modality does, and the registry that finds one by its kind."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import NormalDist
 from typing import Any, ClassVar, Protocol, TypeVar
@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
 from skybind.errors import ConfigError
+from skybind.modalities.computed import is_standardised
 from skybind.modalities.shape import InputShape
 
 
@@ -25,7 +26,7 @@ class Schema(Protocol):
 
     def fields(self, observation: str) -> dict[str, str | None]: ...
 
-    def attributes(self, observation: str) -> dict[str, Any]: ...
+    def attributes(self, name: str) -> dict[str, Any]: ...
 
     def factor(self, name: str, unit: str) -> float: ...
 
@@ -132,6 +133,11 @@ class Modality(ABC):
         """Whether two training views of one object differ, as a pair with itself needs."""
         return False
 
+    @property
+    def needs_flux_zero(self) -> bool:
+        """Whether fluxes must be whole, not counted from the mean of each light curve."""
+        return False
+
     @abstractmethod
     def prepare(self, table: pa.Table) -> Prepared:
         """Clean and normalise a chunk of objects; independent of any split."""
@@ -180,6 +186,10 @@ class Standardiser:
         variance = (np.where(finite, values - self.mean, 0.0) ** 2).sum(0) / count
         scale = np.sqrt(variance)
         self.scale = np.where(scale > 1e-8 * np.maximum(1.0, np.abs(self.mean)), scale, 1.0)
+
+    def leave(self, places: Sequence[int]) -> None:
+        """Leave the features at some places as they are."""
+        self.mean[places], self.scale[places] = 0, 1
 
     def apply(self, values: np.ndarray) -> np.ndarray:
         """Standardise; NaN becomes 0, the training mean."""
@@ -304,3 +314,8 @@ def feature_matrix(table: pa.Table, names: list[str]) -> np.ndarray:
         [table[name].cast(pa.float64()).to_numpy(zero_copy_only=False) for name in names], axis=1
     )
     return np.where(np.abs(values) > np.finfo(np.float32).max, np.nan, values)
+
+
+def finished_features(schema: Schema, names: Sequence[str]) -> list[int]:
+    """Places of the features that a dataset marks as transformed and standardised already."""
+    return [place for place, name in enumerate(names) if is_standardised(schema.attributes(name))]

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 Source = Literal["auto", "catalogue", "computed", "none"]
 
 PERIOD = "period"
+#: Attribute of a feature that is transformed and standardised already: true.
+STANDARDISED = "standardised"
+#: Attribute of light curves whose fluxes are counted from the mean of each: mean.
+FLUX_ZERO = "flux_zero"
 
 
 def computed_name(observation: str, quantity: str, band: str = "") -> str:
@@ -29,19 +33,39 @@ def is_computed(attributes: Mapping[str, Any]) -> bool:
     return "definition" in attributes
 
 
+def is_standardised(attributes: Mapping[str, Any]) -> bool:
+    """Return whether a column is transformed and standardised already, as its survey gives it."""
+    return bool(attributes.get(STANDARDISED, False))
+
+
+def has_definition(attributes: Mapping[str, Any]) -> bool:
+    """Return whether a column is other than its catalogue's: computed, or standardised already."""
+    return is_computed(attributes) or is_standardised(attributes)
+
+
 def same_definition(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Return whether two columns mean the same: both of a catalogue, or computed alike."""
+    if is_standardised(one) != is_standardised(other):
+        return False
     return (not is_computed(one) and not is_computed(other)) or dict(one) == dict(other)
 
 
 def definition(attributes: Mapping[str, Any]) -> str:
     """Return in words where a column comes from."""
+    if is_standardised(attributes):
+        return "standardised already"
     if not is_computed(attributes):
         return "the catalogue's"
     return (
         f"computed ({attributes['definition']} of {attributes['brightness']}, "
         f"version {attributes['version']})"
     )
+
+
+def raw_period(schema: "Schema", name: str = PERIOD) -> bool:
+    """Return whether a catalogue's column of periods is there and holds days to fold by."""
+    there = name in schema.features("photometry")
+    return there and not is_standardised(schema.attributes(name))
 
 
 @dataclass(frozen=True)
@@ -114,6 +138,13 @@ def choose_columns(
         )
     prefer = source == "computed" or (source == "auto" and period == PERIOD and PERIOD in computed)
     known = period if period in catalogue and source != "none" else None
+    if known is not None and is_standardised(schema.attributes(known)):
+        if source == "catalogue":
+            raise ConfigError(
+                f"modalities.{where}.preprocessing.periods is catalogue, but the dataset's "
+                f"'{known}' is standardised, no period to fold by: set it to computed or none."
+            )
+        known = None
     if features is None:
         own = [name for name in catalogue if source != "none" or name != period]
         chosen = list(computed.values()) if prefer else own

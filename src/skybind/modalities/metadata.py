@@ -18,6 +18,7 @@ from skybind.modalities.base import (
     Standardiser,
     WholeSchema,
     feature_matrix,
+    finished_features,
     register_modality,
 )
 from skybind.modalities.shape import InputShape
@@ -58,7 +59,10 @@ class MetadataOptions(ModalityOptions):
 
 @register_modality
 class Metadata(Modality):
-    """Flat features of a catalogue; an object is present where at least one is finite."""
+    """Flat features of a catalogue; an object is present where at least one is finite.
+
+    Those that the dataset marks as standardised are taken as they are.
+    """
 
     kind: ClassVar[str] = "metadata"
     Options: ClassVar[type[ModalityOptions]] = MetadataOptions
@@ -81,13 +85,17 @@ class Metadata(Modality):
         self.features = [feature for feature in wanted if feature not in options.exclude]
         if not self.features:
             raise ConfigError(f"modalities.{name}: the dataset has no {self.column} features.")
-        self._absolute = [feature for feature in self.features if feature in options.absolute]
+        #: Places of features that are transformed and standardised already.
+        self.finished = finished_features(schema, self.features)
+        raw = [name for place, name in enumerate(self.features) if place not in self.finished]
+        self._absolute = [feature for feature in raw if feature in options.absolute]
         if self._absolute and options.parallax not in offered:
             raise ConfigError(
                 f"modalities.{name}.preprocessing.absolute needs the parallax, but the dataset "
                 f"has no feature '{options.parallax}'."
             )
-        angles = [name for name in self.features if options.transforms.get(name) in ("sin", "cos")]
+        self._transforms = {name: options.transforms.get(name, "none") for name in raw}
+        angles = [name for name in raw if self._transforms[name] in ("sin", "cos")]
         magnitudes = {name: schema.factor(name, "mag") for name in self._absolute}
         # what a transform takes, from what the dataset states
         self._factors = magnitudes | {name: schema.factor(name, "deg") for name in angles}
@@ -128,14 +136,15 @@ class Metadata(Modality):
                 "parallax not positive: absolute magnitudes masked"
             )
         for index, feature in enumerate(self.features):
-            transform = self.options.transforms.get(feature, "none")
-            values[:, index] = TRANSFORMS[transform](values[:, index])
+            transform = TRANSFORMS[self._transforms.get(feature, "none")]
+            values[:, index] = transform(values[:, index])
         values[~np.isfinite(values)] = np.nan
         present = np.isfinite(values).any(axis=1)
         return Prepared({"values": values.astype(np.float64)}, present, reason)
 
     def fit(self, prepared: Prepared, rows: np.ndarray) -> None:
         self.standard.fit(prepared.arrays["values"][rows])
+        self.standard.leave(self.finished)
 
     def state(self) -> dict[str, np.ndarray]:
         return self.standard.state("features")

@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from skybind.errors import DataError
+from skybind.errors import ConfigError, DataError
 from skybind.modalities.bands import BAND_CONSTANTS, TOO_FEW, choose_bands, normalise_bands
 from skybind.modalities.base import (
     TRANSFORMS,
@@ -19,6 +19,7 @@ from skybind.modalities.base import (
     Schema,
     Standardiser,
     feature_matrix,
+    finished_features,
     register_modality,
 )
 from skybind.modalities.cleaning import (
@@ -27,7 +28,7 @@ from skybind.modalities.cleaning import (
     error_values,
     magnitude_to_flux,
 )
-from skybind.modalities.computed import Source, choose_columns
+from skybind.modalities.computed import FLUX_ZERO, Source, choose_columns
 from skybind.modalities.shape import InputShape
 from skybind.ragged import Ragged, segment_mad
 
@@ -110,6 +111,12 @@ class Photometry(Modality):
         super().__init__(name, options, schema, column)
         if self.column not in schema.observations:
             raise DataError(f"modalities.{name}: the dataset has no column '{self.column}'.")
+        if self.needs_flux_zero and FLUX_ZERO in schema.attributes(self.column):
+            raise ConfigError(
+                f"modalities.{name}.preprocessing.space is magnitude, but the fluxes of "
+                f"'{self.column}' are counted from their mean, of which none can be made: set it "
+                "to flux."
+            )
         chosen = choose_columns(
             schema,
             name,
@@ -120,6 +127,7 @@ class Photometry(Modality):
             source=options.periods,
         )
         self.features, self.quantities = chosen.features, chosen.quantities
+        self.finished = finished_features(schema, self.features)
         self.period_column = chosen.period if options.phase else None
         self._to_days = schema.factor(self.period_column, "d") if self.period_column else 1.0
         self.bands = list(options.bands or [])
@@ -150,6 +158,10 @@ class Photometry(Modality):
     def augments(self) -> bool:
         return True  # longer curves are cropped at random
 
+    @property
+    def needs_flux_zero(self) -> bool:
+        return bool(self.options.space == "magnitude")
+
     def prepare(self, table: pa.Table) -> Prepared:
         cleaned = clean_photometry(Ragged.from_arrow(table[self.column]))
         curves, reason = cleaned.ragged, cleaned.reason.astype(object)
@@ -173,7 +185,7 @@ class Photometry(Modality):
         values[:, 1], values[:, 2] = normal, error / scale
         raw = feature_matrix(table, self.features)
         for index, feature in enumerate(self.features):
-            transform = TRANSFORMS[self._transform(feature)]
+            transform = TRANSFORMS["none" if index in self.finished else self._transform(feature)]
             raw[:, index] = transform(raw[:, index])
         constants = np.column_stack([raw, levels, np.log10(mad), (last - first) / 365])
         constants[~present] = np.nan
@@ -201,6 +213,7 @@ class Photometry(Modality):
                     "leave it out of preprocessing.bands."
                 )
         self.standard.fit(constants)
+        self.standard.leave(self.finished)
         self.ranks.fit(constants[:, self.ranked])
         if not self.options.standardise_constants:
             self.standard.mean[-2:], self.standard.scale[-2:] = 0, 1

@@ -1,7 +1,7 @@
 """A trained model: opened, it embeds and classifies whatever it is given."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -157,7 +157,11 @@ class Model:
         modalities = self.modalities.values()
         read = {column for modality in modalities for column in modality.columns}
         kinds = {modality.name: (modality.kind, modality.column) for modality in modalities}
-        return wanted_modalities(DatasetSchema.from_note(self.schema.note).select(read), kinds)
+        wanted = wanted_modalities(DatasetSchema.from_note(self.schema.note).select(read), kinds)
+        return {
+            name: replace(own, needs_flux_zero=self.modalities[name].needs_flux_zero)
+            for name, own in wanted.items()
+        }
 
     def take(self, data: Any = None, **observations: Any) -> Given:
         """Make anything that holds observations fit the model: see `skybind.ingest.given`."""

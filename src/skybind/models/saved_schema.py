@@ -8,7 +8,13 @@ from skybind.data.units import factor
 from skybind.errors import ModelError
 from skybind.lightcurves.columns import to_compute, why_not
 from skybind.modalities.base import Modality
-from skybind.modalities.computed import definition, is_computed, same_definition
+from skybind.modalities.computed import (
+    FLUX_ZERO,
+    definition,
+    has_definition,
+    is_computed,
+    same_definition,
+)
 from skybind.models.backbones import same_attribute
 
 
@@ -58,7 +64,7 @@ def schema_note(schema: Any, modalities: Mapping[str, Modality]) -> dict[str, An
         "attributes": {
             name: schema.attributes(name)
             for name, column in schema.columns.items()
-            if name in observed or (column.role == "feature" and is_computed(column.attributes))
+            if name in observed or (column.role == "feature" and has_definition(column.attributes))
         },
         "features": {
             name: {"modality": column.modality, "unit": column.unit}
@@ -114,7 +120,7 @@ def check_schema(saved: SavedSchema, read: Collection[str], schema: Any, folder:
                         f"has it in {own}: convert it."
                     )
             for key, value in said.items():
-                if key == "time_system":
+                if key in ("time_system", FLUX_ZERO):
                     continue  # a curve's shape is the same in each
                 if not same_attribute(value, column.attributes.get(key)):
                     raise ModelError(
@@ -131,6 +137,11 @@ def check_fields(modalities: Mapping[str, Modality], schema: Any, folder: Path) 
     ModelError
     """
     for modality in modalities.values():
+        if modality.needs_flux_zero and FLUX_ZERO in schema.attributes(modality.column):
+            raise ModelError(
+                f"The model in {folder} reads magnitudes of '{modality.column}', and the dataset "
+                "has its fluxes counted from their means, of which none can be made."
+            )
         for column, fields in modality.needs.items():
             have = schema.fields(column)
             missing = [field for field in fields if field not in have]

@@ -19,7 +19,7 @@ from skybind.errors import ConfigError, DataError
 from skybind.files import atomic_path, write_json, write_text
 from skybind.models.backbones import save_backbone
 from skybind.once import note_of, once
-from skybind.runs.choosing import choose_split
+from skybind.runs.choosing import choose_split, with_own_split
 from skybind.runs.columns import (
     columns_to_compute,
     compute_first,
@@ -109,6 +109,7 @@ def pretrain_backbone(
     else:
         refuse_other_files(paths.folder, paths.features)
         dataset = Dataset.open(data)
+        config = config if split is not None else with_own_split(config, dataset)
         needed = columns_to_compute({"modality": config.modality}, dataset)
         dataset = compute_first(dataset, needed, paths.features)
     workshop = Workshop(config, dataset, paths)

@@ -1,15 +1,20 @@
 """What a configuration chooses of a dataset: its classes and its split."""
 
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from skybind.config.schema import LabelConfig, SplitConfig
 from skybind.data.dataset import Dataset
-from skybind.data.splits import Split, make_split
-from skybind.data.twins import find_twins
+from skybind.data.splits import Split, make_split, random_split
+from skybind.data.subsets import PARTS
+from skybind.data.twins import find_twins, together
 from skybind.errors import ConfigError
-from skybind.words import join
+from skybind.progress import say
+from skybind.words import join, nearest
+
+#: `split.name` of who wants a new split beside those that the dataset holds.
+NEW = "none"
 
 
 class SplitSettings(Protocol):
@@ -59,6 +64,68 @@ def choose_classes(config: SplitSettings, dataset: Dataset) -> list[str]:
     return [str(name) for name in names[enough]]
 
 
+_C = TypeVar("_C", bound=Any)
+
+
+def with_own_split(config: _C, dataset: Dataset) -> _C:
+    """Give a configuration that names no split the one that the dataset holds, and say so.
+
+    A dataset that holds several, or none, gets a new one.
+
+    Parameters
+    ----------
+    config : Config or BackboneConfig
+    dataset : Dataset
+
+    Raises
+    ------
+    ConfigError
+        If the configuration asks for a split by sky region, and the dataset holds one.
+    """
+    wanted: SplitConfig = config.split
+    if wanted.name is not None:
+        return config
+    stored = stored_splits(dataset)
+    if len(stored) > 1:
+        say(
+            f"The dataset at {dataset.path} holds the splits {join(stored)}; a new one is made of "
+            f"its objects (--set split.name={stored[0]} takes one of them)."
+        )
+    if len(stored) != 1:
+        return config
+    name = stored[0]
+    if wanted.kind != "random":
+        raise ConfigError(
+            f"The dataset at {dataset.path} holds the split '{name}', and split.kind asks for "
+            f"another: set split.name to {name}, or to {NEW} for a new one."
+        )
+    parts = _read_stored(dataset, name).align(dataset.object_ids)
+    sizes = [f"{len(parts.rows(part)):,} {part}" for part in PARTS]
+    say(
+        f"The split is '{name}', which the dataset at {dataset.path} holds ({join(sizes)}; "
+        f"--set split.name={NEW} makes a new one)."
+    )
+    return config.model_copy(update={"split": wanted.model_copy(update={"name": name})})
+
+
+def own_split(config: SplitSettings) -> str | None:
+    """Name of the dataset's own split that a configuration takes; None where a new one is made."""
+    return None if config.split.name == NEW else config.split.name
+
+
+def stored_splits(dataset: Dataset) -> list[str]:
+    """Names of the splits that a dataset holds, sorted."""
+    return sorted(path.stem for path in (dataset.path / "splits").glob("*.parquet"))
+
+
+def _read_stored(dataset: Dataset, name: str) -> Split:
+    known = stored_splits(dataset)
+    if name not in known:
+        hint = nearest(name, known) if known else "it holds none."
+        raise ConfigError(f"split.name: {dataset.path} has no split '{name}': {hint}")
+    return Split.read(dataset.path / "splits" / f"{name}.parquet")
+
+
 def split_seed(config: SplitSettings) -> int:
     """Give the seed that the split and its subsets are drawn by."""
     return config.seed if config.split.seed is None else config.split.seed
@@ -68,8 +135,9 @@ def choose_split(config: SplitSettings, dataset: Dataset, given: Split | None = 
     """Make the split that a configuration describes, or complete one that is there.
 
     A split that is given, or that the configuration names, is put in the dataset's order and
-    gets the subsets it lacks. Unless `labels.others` says otherwise, objects of classes that
-    are not in use take no part.
+    gets the subsets it lacks; one of the dataset's own without validation objects (a published one
+    of two parts) gets some of its training objects as such. Unless `labels.others` says otherwise,
+    objects of classes that are not in use take no part.
     """
     classes = choose_classes(config, dataset)
     wanted = config.split
@@ -79,12 +147,11 @@ def choose_split(config: SplitSettings, dataset: Dataset, given: Split | None = 
     labels = np.where(np.isin(names, classes), names, "")
     seed = split_seed(config)
     subsets = config.subsets if classes else []
-    if given is None and wanted.name is not None:
-        given = Split.read(dataset.path / "splits" / f"{wanted.name}.parquet")
-    if given is not None:
-        split = given.align(dataset.object_ids)
-        for subset in subsets:
-            split = split.with_subset(subset, labels, seed)
+    own = own_split(config)
+    if given is not None or own is not None:
+        split = (given or _read_stored(dataset, own or "")).align(dataset.object_ids)
+        if given is None:
+            split = _with_validation(split, labels, wanted.fractions, seed, dataset)
     else:
         split = make_split(
             wanted.kind,
@@ -93,10 +160,35 @@ def choose_split(config: SplitSettings, dataset: Dataset, given: Split | None = 
             ra=dataset.column("ra"),
             dec=dataset.column("dec"),
             fractions=wanted.fractions,
-            subsets=subsets,
             seed=seed,
             groups=find_twins(dataset).group,
         )
+    for subset in subsets:
+        split = split.with_subset(subset, labels, seed, wanted.subset_rule)
     if config.labels.others == "embed":
         split.part = np.where((names != "") & (labels == ""), "", split.part)
     return split
+
+
+def _with_validation(
+    split: Split,
+    labels: np.ndarray,
+    fractions: tuple[float, float, float],
+    seed: int,
+    dataset: Dataset,
+) -> Split:
+    """Let training objects validate where a split has no others for it; twins stay together."""
+    rows = split.rows("train")
+    if not len(rows) or len(split.rows("validation")):
+        return split
+    share = fractions[1] / max(fractions[0] + fractions[1], 1e-9)
+    drawn = random_split(split.object_id[rows], labels[rows], (1 - share, share, 0), seed).part
+    part = split.part.astype("<U10")
+    part[rows], _ = together(drawn, find_twins(dataset).group[rows])
+    moved = int((part == "validation").sum())
+    say(
+        f"The split has no validation objects: {moved:,} of its {len(rows):,} training objects, "
+        f"drawn by the seed {seed}, are taken as such."
+    )
+    recipe = {**split.recipe, "validation": {"of": "train", "share": share, "seed": seed}}
+    return Split(split.object_id, part, split.subsets, recipe)

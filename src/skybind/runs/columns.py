@@ -22,7 +22,7 @@ from skybind.lightcurves.columns import describe_columns
 from skybind.lightcurves.features import FEATURES
 from skybind.lightcurves.stored import compute_features, is_current
 from skybind.modalities.cleaning import value_field
-from skybind.modalities.computed import computed_name
+from skybind.modalities.computed import computed_name, raw_period
 from skybind.modalities.kinds import modality_class
 from skybind.modalities.photometry import Photometry, PhotometryOptions
 from skybind.progress import say
@@ -179,7 +179,7 @@ def _lacks(reader: _Reader, dataset: Dataset) -> bool:
     for table in dataset.computed:
         if table.observation == reader.column:
             return not is_current(table, dataset.fingerprint, periods_only=False)
-    known = reader.options.period in dataset.schema.features(Photometry.kind)
+    known = raw_period(dataset.schema, reader.options.period)
     asked = reader.options.periods == "computed"
     if asked or not known or not reader.folds:
         return True

@@ -29,7 +29,7 @@ from skybind.once import result_of
 from skybind.plugins import plugin_notes, refuse_changed, use_noted, use_plugins
 from skybind.runs.cases import cases_of, options_of
 from skybind.runs.checks import check_pairs, refuse_other_configuration
-from skybind.runs.choosing import choose_classes, choose_split, split_seed
+from skybind.runs.choosing import choose_classes, choose_split, split_seed, with_own_split
 from skybind.runs.columns import (
     columns_to_compute,
     compute_first,
@@ -102,6 +102,7 @@ class Run:
         if paths.note.exists():
             return cls._go_on(config, dataset.path, folder, split)
         config = fit_to_data(config, dataset)
+        config = config if split is not None else with_own_split(config, dataset)
         # all that can be wrong with the configuration is found before anything is written
         entries = {f"modalities.{name}": entry for name, entry in config.modalities.items()}
         needed = columns_to_compute(entries, dataset)
@@ -255,7 +256,9 @@ class Run:
         """
         split = self.split
         for name in names if self.classes else ():
-            split = split.with_subset(name, self.class_names, split_seed(self.config))
+            split = split.with_subset(
+                name, self.class_names, split_seed(self.config), self.config.split.subset_rule
+            )
         if split is not self.split:
             split.write(self.paths.split)
             self.split = split

@@ -17,7 +17,7 @@ from skybind.lightcurves.columns import FAP
 from skybind.lightcurves.periods import DOUBTFUL, find_periods
 from skybind.lightcurves.stored import BAND_SHARE
 from skybind.modalities.cleaning import value_field
-from skybind.modalities.computed import PERIOD, computed_name, is_computed
+from skybind.modalities.computed import PERIOD, computed_name, is_computed, raw_period
 from skybind.modalities.metadata import Metadata
 from skybind.progress import step
 from skybind.ragged import Ragged
@@ -298,7 +298,7 @@ def _periods(dataset: Dataset, name: str, lengths: np.ndarray) -> tuple[str, flo
     if period in columns and fap in columns:
         good = np.isfinite(dataset.numbers(period)) & (dataset.numbers(fap) < DOUBTFUL)
         return "computed", float(good[here].mean()), len(here)
-    if PERIOD in dataset.schema.features("photometry"):
+    if raw_period(dataset.schema, PERIOD):
         known = np.isfinite(dataset.numbers(PERIOD)[here])
         if known.any():
             return "catalogue", float(known.mean()), len(here)

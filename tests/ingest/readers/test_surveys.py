@@ -280,9 +280,9 @@ def lists(*rows: list | None) -> pa.Array:
 @pytest.mark.parametrize(
     ("name", "column", "sentence"),
     [
-        ("photometry", lists([[1.0, 2.0]], [[1.0, 2.0]]), "no list of three numbers a row"),
-        ("photometry", pa.array([1.0, 2.0]), "no list of three numbers a row"),
-        ("spectra", pa.array(["a", "b"]), "'spectra' is no list of three"),
+        ("photometry", lists([[1.0, 2.0]], [[1.0, 2.0]]), "has 2 numbers an epoch"),
+        ("photometry", pa.array([1.0, 2.0]), "no list of equal rows of numbers"),
+        ("spectra", pa.array(["a", "b"]), "'spectra' is no list of equal rows"),
         ("metadata", pa.array([1.0, 2.0]), "no struct 'metadata.meta_cols'"),
         ("label", None, "no column 'label'"),
     ],

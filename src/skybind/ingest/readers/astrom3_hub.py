@@ -1,14 +1,18 @@
 """The AstroM3 data set as its authors publish it: Parquet files of the hub's AstroM3Processed.
 
-One folder holds the Parquet files of one configuration (such as `full_42`), their names beginning
-with `train`, `validation` or `test`. Columns: `photometry` (epochs, 3): HJD [d], flux [mJy], error;
-`spectra` (pixels, 3): wavelength [Angstrom], flux, error; `metadata` with the structs `meta_cols`
-and `photo_cols`; `label`. The published parts become the split `published`.
+One folder holds the Parquet files of one configuration, `{full|sub50|sub25|sub10}_{seed}[_norm]`,
+their names beginning with `train`, `validation` or `test`. Columns: `photometry` (epochs, 3): HJD
+[d], flux [mJy], error; `spectra` (pixels, 3): wavelength [Angstrom], flux, error; or both
+normalised (`skybind.ingest.readers.astrom3_arrays`); `metadata` with the structs `meta_cols` and
+`photo_cols`, which in a `_norm` configuration are transformed and standardised; `label`. The
+published parts become the split `published`, and configurations of the same seed that stand beside
+a full one (`sub50_42` ...) its subsets.
 
 The third column of the spectra is taken as it comes, as the error of the flux. A notebook of the
 release passes the inverse variance on there; `options: {spectrum_error: ivar}` reads it so.
 """
 
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -22,14 +26,34 @@ from skybind.config.load import validate
 from skybind.data.schema import Column
 from skybind.errors import DataError
 from skybind.ingest.plan import Chunk, Plan
+from skybind.ingest.readers.astrom3_arrays import (
+    CHANNELS,
+    curve_constants,
+    photometry_of,
+    read_matrices,
+    spectra_of,
+    whole_column,
+)
+from skybind.ingest.readers.astrom3_subsets import find_subsets
 from skybind.ingest.readers.registry import catalogue, register_dataset_reader
 from skybind.ingest.readers.shards import Shard, ShardRows, iter_rows, open_shards
-from skybind.ragged import Ragged
+from skybind.modalities.computed import FLUX_ZERO, STANDARDISED
 
 ROWS = 512
 
 
 ID_COLUMNS = ("object_id", "id", "source_id", "name")
+#: A standardised column of training objects has its median within one deviation of its mean, 0.
+LARGEST_MEDIAN = 3.0
+QUARTER_DAYS = (
+    "The times are of single precision, in steps of 0.25 d: phases and periods made from them mean "
+    "nothing, and the order of epochs of one time is not known."
+)
+NORMALISED = (
+    "The light curves and spectra are normalised in these files: they are brought back to days and "
+    "fluxes, times counted from each first epoch, fluxes from each mean, which is lost."
+)
+Subsets = dict[str, dict[str, np.ndarray]]
 
 
 class HubOptions(BaseModel):
@@ -39,6 +63,37 @@ class HubOptions(BaseModel):
     spectrum_error: Literal["flux_err", "ivar"] = Field(
         "flux_err", description="What the third column of the spectra is."
     )
+    standardised: bool | None = Field(
+        None,
+        description="Whether the features are transformed and standardised already; by default "
+        "where the folder's name ends in `_norm`.",
+    )
+    subsets: bool = Field(
+        True,
+        description="Take the subsets of the labels from the configurations beside a full one.",
+    )
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """What the files of a configuration have in common.
+
+    Attributes
+    ----------
+    meta, photo : list of str
+        Names of the features.
+    spectrum : tuple of str
+        Fields of a spectrum.
+    standardised : bool
+    subsets : dict of str to dict of str to ndarray of bool
+        Part -> subset -> which of its objects are in it.
+    """
+
+    meta: list[str]
+    photo: list[str]
+    spectrum: tuple[str, str, str]
+    standardised: bool
+    subsets: Subsets
 
 
 @register_dataset_reader("astrom3_hub")
@@ -48,7 +103,7 @@ def read_astrom3_hub(path: Path, options: dict[str, Any], base: Path) -> Plan:
     Parameters
     ----------
     path : Path
-        Folder with files train*.parquet, validation*.parquet, test*.parquet.
+        Folder with files train*.parquet, validation*.parquet, test*.parquet of one configuration.
     options : dict
         See `HubOptions`.
     base : Path
@@ -57,37 +112,59 @@ def read_astrom3_hub(path: Path, options: dict[str, Any], base: Path) -> Plan:
     Raises
     ------
     DataError
-        If the files are not what they should be.
+        If the files are not what they should be, or of several configurations.
     """
-    error_field = validate(HubOptions, options, "options").spectrum_error
+    wanted = validate(HubOptions, options, "options")
     shards = open_shards(path)
     _check(shards)
-    units = _feature_units()
-    names = _feature_names(shards[0].file, shards[0].name)
-    columns: dict[str, Any] = {
+    first = shards[0]
+    meta, photo = _feature_names(first.file, first.name)
+    standardised = _is_standardised(shards, path, wanted.standardised, meta)
+    beside, found = find_subsets(path, shards) if wanted.subsets else ([], {})
+    layout = _Layout(
+        meta, photo, ("wavelength", "flux", wanted.spectrum_error), standardised, found
+    )
+    normalised = _width(first) == CHANNELS
+    single = not normalised and pa.types.is_float32(_innermost(first, "photometry"))
+    notes = [NORMALISED] * normalised + [QUARTER_DAYS] * single
+    return Plan(
+        _columns(layout, normalised),
+        ((rows.n, partial(_chunk, rows, layout)) for rows in iter_rows(shards, ROWS)),
+        total=sum(shard.file.metadata.num_rows for shard in shards),
+        sources=[path, *beside],
+        settings=options,
+        provenance=f"AstroM3Processed, configuration {path.resolve().name} (CC BY 4.0)",
+        notes=notes,
+        split={"kind": "published"},
+    )
+
+
+def _columns(layout: _Layout, normalised: bool) -> dict[str, Column]:
+    """What becomes of the columns, in the order of the dataset."""
+    units = {} if layout.standardised else _feature_units()
+    said = {STANDARDISED: True} if layout.standardised else {}
+    groups = {"metadata": layout.meta, "photometry": layout.photo}
+    return {
         "label": Column("label", description="ASAS-SN variable type"),
-        **{name: Column("feature", units.get(name), modality="metadata") for name in names[0]},
-        **{name: Column("feature", units.get(name), modality="photometry") for name in names[1]},
+        **{
+            name: Column("feature", units.get(name), modality=group, attributes=said)
+            for group, names in groups.items()
+            for name in names
+        },
         "photometry": Column(
             "observation",
+            description="Flux minus its mean; time since the first epoch" if normalised else "",
             modality="photometry",
             fields={"time": "d", "flux": "mJy", "flux_err": "mJy"},
+            attributes={FLUX_ZERO: "mean"} if normalised else {},
         ),
         "spectrum": Column(
             "observation",
+            description="Flux minus its mean" if normalised else "",
             modality="spectrum",
-            fields={"wavelength": "Angstrom", "flux": None, error_field: None, "mask": None},
+            fields={**dict.fromkeys(layout.spectrum), "wavelength": "Angstrom", "mask": None},
         ),
     }
-    return Plan(
-        columns,
-        ((rows.n, partial(_chunk, rows, names, error_field)) for rows in iter_rows(shards, ROWS)),
-        total=sum(shard.file.metadata.num_rows for shard in shards),
-        sources=[path],
-        settings=options,
-        provenance=f"AstroM3Processed, configuration {path.resolve().name} (CC BY 4.0)",
-        split={"kind": "published"},
-    )
 
 
 def _check(shards: list[Shard]) -> None:
@@ -101,54 +178,112 @@ def _check(shards: list[Shard]) -> None:
                 )
 
 
-def _chunk(rows: ShardRows, names: tuple[list[str], list[str]], error_field: str) -> Chunk:
+def _is_standardised(shards: list[Shard], path: Path, said: bool | None, names: list[str]) -> bool:
+    """Whether the features are standardised: as said, else by the folder's name.
+
+    Raises
+    ------
+    DataError
+        If their values say otherwise.
+    """
+    folder = path.resolve().name
+    claim = folder.endswith("_norm") if said is None else said
+    training = [
+        list(
+            _features(
+                shard.file.read(columns=_metadata_columns(shard.file)),
+                shard.name,
+                "meta_cols",
+                names,
+            ).values()
+        )
+        for shard in shards
+        if shard.part == "train"
+    ]
+    numbers = np.concatenate(training, axis=1) if training else np.zeros((len(names), 0))
+    numbers = numbers[np.isfinite(numbers).any(axis=1)]
+    if not len(numbers):
+        return claim
+    medians = np.abs(np.nanmedian(numbers, axis=1))
+    if bool((medians < LARGEST_MEDIAN).all()) == claim:
+        return claim
+    if said is not None:
+        why = f"The option standardised is {str(said).lower()}"
+    else:
+        why = f"The name of {folder} {'ends' if claim else 'does not end'} in _norm"
+    raise DataError(
+        f"{why}, but the medians of its features reach {medians.max():.3g}: those of standardised "
+        f"ones lie below {LARGEST_MEDIAN:g}. Set the option standardised to "
+        f"{str(not claim).lower()} if they are what they look like."
+    )
+
+
+def _chunk(rows: ShardRows, layout: _Layout) -> Chunk:
     table, name, part = rows.read(), rows.shard.name, rows.shard.part
     known = [column for column in ID_COLUMNS if column in table.column_names]
+    place = slice(rows.start, rows.start + rows.n)
     if known:
         object_id = np.asarray(table[known[0]].cast(pa.string()).to_pylist(), object)
     else:
-        numbered = range(rows.start, rows.start + rows.n)
+        numbered = range(place.start, place.stop)
         object_id = np.asarray([f"{part}-{row:06d}" for row in numbered], object)
-    curves = _triples(_array(table, "photometry"), name, "photometry")
-    spectra = _triples(_array(table, "spectra"), name, "spectra")
+    matrices = read_matrices(table, "photometry", name)
+    curves, no_curves = photometry_of(matrices, object_id, name)
+    spectra, no_spectra = spectra_of(
+        read_matrices(table, "spectra", name), layout.spectrum, object_id, name
+    )
+    photo = _features(table, name, "photo_cols", layout.photo)
+    if layout.standardised:
+        _check_constants(curve_constants(matrices), photo, name)
     columns: dict[str, Any] = {
         "object_id": object_id,
         "label": np.asarray(table["label"].cast(pa.string()).to_pylist(), object),
-        "photometry": _named(curves, ("time", "flux", "flux_err")),
-        "spectrum": _named(spectra, ("wavelength", "flux", error_field)),
-        **_features(table, name, *names),
+        "photometry": curves,
+        "spectrum": spectra,
+        **_features(table, name, "meta_cols", layout.meta),
+        **photo,
     }
-    source = {"photometry": name, "spectrum": name}
-    return Chunk(columns, source, np.full(len(object_id), part, object))
+    subsets = {subset: keep[place] for subset, keep in layout.subsets.get(part, {}).items()}
+    return Chunk(
+        columns,
+        {"photometry": name, "spectrum": name},
+        np.full(len(object_id), part, object),
+        [*no_curves, *no_spectra],
+        subsets,
+    )
 
 
-def _array(table: pa.Table, column: str) -> pa.Array:
-    array = table[column].combine_chunks()
-    return pa.concat_arrays(array.chunks) if isinstance(array, pa.ChunkedArray) else array
+def _check_constants(constants: np.ndarray | None, photo: dict[str, np.ndarray], name: str) -> None:
+    """Refuse light curves whose channels hold other standardised features than `photo_cols`."""
+    if constants is None or len(photo) != constants.shape[1]:
+        return
+    for index, (feature, values) in enumerate(photo.items()):
+        both = np.isfinite(values) & np.isfinite(constants[:, index])
+        if not np.allclose(values[both], constants[both, index], rtol=1e-4, atol=1e-4):
+            raise DataError(
+                f"{name}: '{feature}' of metadata.photo_cols is not what stands in the channels of "
+                "the light curves: which of them is standardised cannot be told."
+            )
 
 
-def _triples(column: pa.Array, name: str, field: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Values (total, 3), offsets and presence of a column of lists of three numbers."""
-    present = column.is_valid().to_numpy(zero_copy_only=False)
-    try:
-        inner = column.drop_null()
-        lengths = np.zeros(len(column), np.int64)
-        lengths[present] = np.asarray(inner.value_lengths())
-        triples = inner.flatten()
-        values = np.asarray(triples.flatten().to_numpy(zero_copy_only=False), float)
-        values = values.reshape(len(triples), 3)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, AttributeError, ValueError) as error:
-        raise DataError(f"{name}: column '{field}' is no list of three numbers a row.") from error
-    return values, np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64), present
+def _innermost(shard: Shard, column: str) -> pa.DataType:
+    """Type of the numbers of a column of nested lists."""
+    kind = shard.file.schema_arrow.field(column).type
+    while hasattr(kind, "value_type"):
+        kind = kind.value_type
+    return kind
 
 
-def _named(
-    triples: tuple[np.ndarray, np.ndarray, np.ndarray], names: tuple[str, str, str]
-) -> Ragged:
-    values, offsets, present = triples
-    kinds = {"time": np.float64}
-    fields = {n: values[:, i].astype(kinds.get(n, np.float32)) for i, n in enumerate(names)}
-    return Ragged(fields, offsets, present)
+def _width(shard: Shard) -> int:
+    """How many numbers an epoch of the first light curves has."""
+    table = next(
+        shard.file.iter_batches(batch_size=ROWS, columns=["photometry"], use_threads=False)
+    )
+    return read_matrices(pa.Table.from_batches([table]), "photometry", shard.name).width
+
+
+def _metadata_columns(file: pq.ParquetFile) -> list[str]:
+    return [name for name in file.schema_arrow.names if name.split(".")[0] == "metadata"]
 
 
 def _feature_names(file: pq.ParquetFile, name: str) -> tuple[list[str], list[str]]:
@@ -168,21 +303,19 @@ def _feature_names(file: pq.ParquetFile, name: str) -> tuple[list[str], list[str
     return structs["meta_cols"], structs["photo_cols"]
 
 
-def _features(
-    table: pa.Table, name: str, meta_names: list[str], photo_names: list[str]
-) -> dict[str, np.ndarray]:
+def _features(table: pa.Table, name: str, group: str, names: list[str]) -> dict[str, np.ndarray]:
+    """Read the numbers of one struct of the metadata, NaN where one is missing."""
     columns = {}
-    for group, names in (("meta_cols", meta_names), ("photo_cols", photo_names)):
-        try:
-            if f"metadata.{group}" in table.column_names:
-                struct = _array(table, f"metadata.{group}")
-            else:
-                struct = _array(table, "metadata").field(group)
-            for feature in names:
-                values = struct.field(feature).cast(pa.float64())
-                columns[feature] = values.to_numpy(zero_copy_only=False)
-        except (KeyError, pa.ArrowInvalid) as error:
-            raise DataError(f"{name}: metadata.{group} cannot be read: {error}.") from error
+    try:
+        if f"metadata.{group}" in table.column_names:
+            struct = whole_column(table, f"metadata.{group}")
+        else:
+            struct = whole_column(table, "metadata").field(group)
+        for feature in names:
+            values = struct.field(feature).cast(pa.float64())
+            columns[feature] = values.to_numpy(zero_copy_only=False)
+    except (KeyError, pa.ArrowInvalid) as error:
+        raise DataError(f"{name}: metadata.{group} cannot be read: {error}.") from error
     return columns
 
 

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from skybind.data.splits import PARTS
 from skybind.errors import DataError
+from skybind.words import join
 
 
 @dataclass(frozen=True)
@@ -43,11 +44,13 @@ def open_shards(path: Path, damaged: list[tuple[str, str]] | None = None) -> lis
     Raises
     ------
     DataError
-        If there is none, or (see above) one cannot be opened.
+        If there is none, if a part lies in several folders (they are of several configurations),
+        or (see above) if one cannot be opened.
     """
     if not path.is_dir():
         raise DataError(f"There is no folder {path} with the hub's Parquet files.")
     found = []
+    _refuse_several(path)
     for part in PARTS:
         for file in sorted(path.rglob(f"{part}*.parquet")):
             try:
@@ -64,6 +67,18 @@ def open_shards(path: Path, damaged: list[tuple[str, str]] | None = None) -> lis
             f"{path} holds no file train*.parquet, validation*.parquet or test*.parquet."
         )
     return found
+
+
+def _refuse_several(path: Path) -> None:
+    """Refuse a folder in which a part stands in several folders: it holds several data sets."""
+    for part in PARTS:
+        places = sorted({file.parent for file in path.rglob(f"{part}*.parquet")})
+        if len(places) > 1:
+            names = [str(place.relative_to(path)) for place in places]
+            raise DataError(
+                f"{path} holds several configurations ({join(names)}), which are data sets of "
+                f"their own: give one of them, such as {path / names[-1]}."
+            )
 
 
 def iter_rows(

@@ -1,0 +1,343 @@
+"""The forms in which AstroM3's data are published: rows of three numbers, normalised, raw files."""
+
+import zipfile
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from astropy.io import fits
+
+from skybind.data.check import check_dataset
+from skybind.data.dataset import Dataset
+from skybind.data.quarantine import read_quarantine
+from skybind.data.splits import Split
+from skybind.errors import ConfigError, DataError
+from skybind.ingest.survey import import_files
+from skybind.modalities.metadata import Metadata, MetadataOptions
+from skybind.modalities.photometry import Photometry, PhotometryOptions
+from skybind.modalities.spectrum import Spectrum, SpectrumOptions
+
+GRID = np.arange(3850, 9000, 2)
+SPLIT = {"train": 8, "validation": 3, "test": 4}
+META = ("mean_vmag", "parallax", "l", "b")
+PHOTO = ("amplitude", "period", "lksl_statistic", "rfr_score")
+
+
+def mad(values: np.ndarray) -> float:
+    return np.median(np.abs(values - np.median(values)))
+
+
+def star(rng: np.random.Generator, epochs: int) -> dict:
+    time = np.sort(rng.uniform(2457000, 2458500, epochs))
+    wavelength = np.linspace(3700, 9100, 900).astype(np.float32).astype(float)
+    return {
+        "photometry": np.column_stack(
+            [time, rng.normal(9, 1, epochs), rng.uniform(0.1, 0.2, epochs)]
+        ),
+        "spectra": np.column_stack(
+            [wavelength, 5 + np.sin(wavelength / 300) + rng.normal(0, 0.1, 900), np.full(900, 0.1)]
+        ),
+        "meta": dict(zip(META, rng.uniform([12, 1, 0, -90], [16, 3, 360, 90]), strict=True)),
+        "photo": dict(zip(PHOTO, rng.uniform(0.1, 2, 4), strict=True)),
+        "label": str(rng.choice(["EW", "M", "SR"])),
+    }  # fmt: skip
+
+
+@pytest.fixture
+def stars() -> dict[str, list[dict]]:
+    rng = np.random.default_rng(7)
+    stars = {part: [star(rng, 30 + 4 * k) for k in range(n)] for part, n in SPLIT.items()}
+    # zero flux is what a spectrum has where it was not observed
+    stars["train"][2]["spectra"][100:160, 1] = 0
+    stars["train"][2]["spectra"][400:430, 1] = 0
+    return stars
+
+
+def normalised(one: dict) -> dict:
+    """One star as the release trains on it: nine channels an epoch, three of the spectrum."""
+    time, flux, error = one["photometry"].T
+    span = np.ptp(time)
+    constants = [*one["photo"].values(), np.log10(mad(flux)), span / 365]
+    channels = [(time - time.min()) / span, (flux - flux.mean()) / mad(flux), error / mad(flux)]
+    curve = np.column_stack([*channels, np.tile(constants, (len(time), 1))])
+    flux, error = (np.interp(GRID, one["spectra"][:, 0], one["spectra"][:, k]) for k in (1, 2))
+    scale = mad(flux[flux != 0])
+    channels = [(flux - flux.mean()) / scale, error / scale, np.full(len(GRID), np.log10(scale))]
+    return one | {"photometry": curve, "spectra": np.stack(channels)}
+
+
+def write_hub(folder, stars, change=lambda one: one, kind=pa.float32(), keep=lambda k: True):
+    folder.mkdir(parents=True)
+    for part, some in stars.items():
+        rows = [change(one) for k, one in enumerate(some) if keep(k)]
+        nested = pa.list_(pa.list_(kind))
+        table = pa.table(
+            {
+                "photometry": pa.array([r["photometry"].tolist() for r in rows], nested),
+                "spectra": pa.array([r["spectra"].tolist() for r in rows], nested),
+                "metadata": [{"meta_cols": r["meta"], "photo_cols": r["photo"]} for r in rows],
+                "label": [r["label"] for r in rows],
+            }
+        )
+        pq.write_table(table, folder / f"{part}-00000-of-00001.parquet", row_group_size=5)
+    return folder
+
+
+def imported(source, out, **options):
+    summary = import_files("astrom3_hub", source, out, options)
+    assert check_dataset(out) == []
+    return Dataset.open(out), summary
+
+
+def prepared(dataset: Dataset) -> dict[str, np.ndarray]:
+    columns = dataset.schema
+    curves = Photometry("photometry", PhotometryOptions(length=70), columns)
+    spectra = Spectrum("spectrum", SpectrumOptions(mad_over="nonzero"), columns)
+    rows = np.arange(len(dataset))
+    found = {}
+    for modality in (curves, spectra):
+        some = modality.prepare(dataset.table(modality.columns))
+        assert some.present.all()
+        found[modality.name] = modality.batch(some, rows)["values"].numpy()
+    return found
+
+
+def test_the_normalised_form_is_the_same_data(tmp_path, stars):
+    rows, said = imported(write_hub(tmp_path / "full_42", stars, kind=pa.float64()), tmp_path / "a")
+    again, told = imported(write_hub(tmp_path / "n" / "full_42", stars, normalised), tmp_path / "b")
+    assert not said.notes
+    assert "normalised in these files" in told.notes[0]
+    assert again.schema.attributes("photometry") == {"flux_zero": "mean"}
+    curves, back = rows.ragged("photometry"), again.ragged("photometry")
+    first = np.repeat(curves.fields["time"][curves.offsets[:-1]], curves.lengths)
+    np.testing.assert_allclose(back.fields["time"], curves.fields["time"] - first, atol=2e-3)
+    mean = np.repeat([one["photometry"][:, 1].mean() for one in all_of(stars)], curves.lengths)
+    np.testing.assert_allclose(back.fields["flux"], curves.fields["flux"] - mean, atol=1e-5)
+    one, other = prepared(rows), prepared(again)
+    np.testing.assert_allclose(other["photometry"], one["photometry"], atol=2e-5)
+    np.testing.assert_allclose(other["spectrum"], one["spectrum"], atol=2e-5)
+
+
+def all_of(stars):
+    return [one for part in stars.values() for one in part]
+
+
+def test_normalised_spectra_get_their_zeros_back(tmp_path, stars):
+    d, _ = imported(write_hub(tmp_path / "full_42", stars, normalised), tmp_path / "out")
+    flux = d.ragged("spectrum", np.array([2])).fields["flux"]
+    want = np.interp(GRID, *stars["train"][2]["spectra"][:, :2].T)
+    assert ((want == 0) == (flux == 0)).all()
+    assert (flux == 0).sum() > 200
+    np.testing.assert_allclose(flux, want, atol=1e-5)  # the mean came back too
+
+
+def test_what_is_not_normalised_as_a_whole_is_set_aside(tmp_path, stars):
+    def broken(one: dict) -> dict:
+        made = normalised(one)
+        if one is stars["train"][1]:
+            made["photometry"] = made["photometry"][5:25]  # cropped
+        if one is stars["test"][0]:
+            made["spectra"] = made["spectra"] * [[2.0], [2.0], [1.0]]
+        return made
+
+    _, summary = imported(write_hub(tmp_path / "full_42", stars, broken), tmp_path / "out")
+    assert summary.observed == {"photometry": 14, "spectrum": 14, "metadata": 15}
+    rows = {row["object_id"]: row["reason"] for row in read_quarantine(tmp_path / "out")}
+    assert rows.keys() == {"train-000001", "test-000000"}
+    assert "not those of a whole normalised light curve" in rows["train-000001"]
+    assert "not those of a normalised spectrum" in rows["test-000000"]
+
+
+@pytest.mark.parametrize("column", ["photometry", "spectra"])
+def test_rows_of_another_width_are_refused(tmp_path, stars, column):
+    def change(one: dict) -> dict:
+        return one | {column: np.ones((4, 7))}
+
+    source = write_hub(tmp_path / "full_42", stars, change)
+    with pytest.raises(DataError, match=f"column '{column}'"):
+        import_files("astrom3_hub", source, tmp_path / "out")
+
+
+def test_times_of_single_precision_are_told(tmp_path, stars):
+    _, summary = imported(write_hub(tmp_path / "full_42", stars), tmp_path / "out")
+    assert "steps of 0.25 d" in summary.notes[0]
+
+
+def standard(one: dict) -> dict:
+    meta = {name: (value - 50) / 200 for name, value in one["meta"].items()}
+    return one | {"meta": meta, "photo": {name: value - 1 for name, value in one["photo"].items()}}
+
+
+def test_standardised_features_are_never_transformed_again(tmp_path, stars):
+    d, _ = imported(write_hub(tmp_path / "full_42_norm", stars, standard), tmp_path / "out")
+    for name in (*META, *PHOTO):
+        assert d.schema.columns[name].attributes == {"standardised": True}
+        assert d.schema.columns[name].unit is None
+    options = MetadataOptions(transforms={"l": "cos", "b": "sin"}, absolute=["mean_vmag"])
+    modality = Metadata("metadata", options, d.schema)
+    rows = np.arange(len(d))
+    some = modality.prepare(d.table(modality.columns))
+    modality.fit(some, rows)
+    values = modality.batch(some, rows)["values"].numpy()
+    want = [[standard(one)["meta"][name] for name in META] for one in all_of(stars)]
+    np.testing.assert_allclose(values, want, rtol=1e-6)
+    curves = Photometry("photometry", PhotometryOptions(features=list(PHOTO)), d.schema)
+    some = curves.prepare(d.table(curves.columns))
+    curves.fit(some, rows)
+    values = curves.batch(some, rows)["values"].numpy()
+    want = [list(standard(one)["photo"].values()) for one in all_of(stars)]
+    np.testing.assert_allclose(values[:, 0, 3:7], want, rtol=1e-6)
+
+
+def test_a_standardised_period_folds_nothing(tmp_path, stars):
+    d, _ = imported(write_hub(tmp_path / "full_42_norm", stars, standard), tmp_path / "out")
+    assert Photometry("photometry", PhotometryOptions(phase=True), d.schema).period_column is None
+    with pytest.raises(ConfigError, match="'period' is standardised"):
+        Photometry("photometry", PhotometryOptions(phase=True, periods="catalogue"), d.schema)
+
+
+def test_fluxes_from_their_mean_give_no_magnitudes(tmp_path, stars):
+    d, _ = imported(write_hub(tmp_path / "full_42", stars, normalised), tmp_path / "out")
+    with pytest.raises(ConfigError, match="counted from their mean"):
+        Photometry("photometry", PhotometryOptions(space="magnitude"), d.schema)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "options", "sentence"),
+    [
+        ("full_42_norm", lambda one: one, {}, "name of full_42_norm ends in _norm, but the medi"),
+        ("full_42", standard, {}, "full_42 does not end in _norm, but"),
+        ("data", standard, {"standardised": "false"}, "The option standardised is false, but"),
+    ],
+)
+def test_a_name_that_belies_the_values_is_refused(tmp_path, stars, name, change, options, sentence):
+    source = write_hub(tmp_path / name, stars, change)
+    with pytest.raises(DataError, match=sentence):
+        import_files("astrom3_hub", source, tmp_path / "out", options)
+    assert not (tmp_path / "out").exists()
+
+
+def test_channels_and_features_that_differ_are_refused(tmp_path, stars):
+    def change(one: dict) -> dict:
+        made = normalised(standard(one))
+        made["photometry"][:, 4] += 1
+        return made
+
+    source = write_hub(tmp_path / "full_42_norm", stars, change)
+    with pytest.raises(DataError, match=r"'period' of metadata.photo_cols is not what stands"):
+        import_files("astrom3_hub", source, tmp_path / "out")
+
+
+def test_several_configurations_are_never_one_dataset(tmp_path, stars):
+    for name in ("full_42", "sub50_42", "full_42_norm"):
+        write_hub(tmp_path / "hub" / name, stars, standard if "norm" in name else lambda one: one)
+    with pytest.raises(DataError, match="full_42, full_42_norm and sub50_42"):
+        import_files("astrom3_hub", tmp_path / "hub", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("suffix", ["", "_norm"])
+def test_subsets_are_those_that_the_data_bring(tmp_path, stars, suffix):
+    hub = tmp_path / "hub"
+    change = standard if suffix else lambda one: one
+    write_hub(hub / f"full_66{suffix}", stars, change)
+    write_hub(hub / f"sub50_66{suffix}", stars, change, keep=lambda k: k % 2 == 0)
+    write_hub(hub / "sub10_66", stars, keep=lambda k: k == 1)
+    write_hub(hub / "sub10_42", stars, keep=lambda k: k == 2)  # of another split
+    d, _ = imported(hub / f"full_66{suffix}", tmp_path / "out")
+    split = Split.read(tmp_path / "out" / "splits" / "published.parquet").align(d.object_ids)
+    assert set(split.subsets) == {"50", "10"}
+    assert d.object_ids[split.rows("train", "50")].tolist() == [
+        f"train-{k:06d}" for k in (0, 2, 4, 6)
+    ]
+    assert d.object_ids[split.rows("test", "10")].tolist() == ["test-000001"]
+    bare, _ = imported(hub / f"full_66{suffix}", tmp_path / "bare", subsets="false")
+    split = Split.read(tmp_path / "bare" / "splits" / "published.parquet").align(bare.object_ids)
+    assert not split.subsets
+    other = {part: [star(np.random.default_rng(1), 20)] for part in SPLIT}
+    write_hub(hub / f"sub25_66{suffix}", other, change)
+    with pytest.raises(DataError, match=r"sub25_66.* has an object .number 1 of train."):
+        import_files("astrom3_hub", hub / f"full_66{suffix}", tmp_path / "again")
+
+
+def write_spectrum(path, rng):
+    rows = np.stack([rng.uniform(1, 2, 300), rng.uniform(4, 9, 300), np.ones(300)]).astype("f4")
+    header = fits.Header({"COEFF0": 3.5682, "COEFF1": 1.3e-3})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fits.PrimaryHDU(rows, header).writeto(path, overwrite=True)
+
+
+@pytest.fixture
+def raw(tmp_path):
+    """AstroM3Dataset as its hub has it: tables by subset and seed, one zip, one folder."""
+    root, rng = tmp_path / "AstroM3Dataset", np.random.default_rng(3)
+    tables = {"train": range(6), "val": range(6, 8), "test": range(8, 11)}
+    line = "star {k},{label},{k}.fits,{v},2.5,{p},{a}"
+    for seed in (42, 66):
+        for subset, keep in (("full", 1), ("sub50", 2)):
+            folder = root / "splits" / subset / str(seed)
+            folder.mkdir(parents=True)
+            for part, members in tables.items():
+                own = [k for k in members if k % keep == 0]
+                text = [
+                    line.format(k=k, label=["EW", "SR"][k % 2], v=12 + k, p=0.3 + k, a=0.1 * k)
+                    for k in (own if seed == 42 else [10 - k for k in own])
+                ]
+                header = "name,target,spec_filename,mean_vmag,parallax,period,amplitude"
+                (folder / f"{part}.csv").write_text("\n".join([header, *text, ""]))
+    with zipfile.ZipFile(root / "photometry.zip", "w") as archive:
+        for k in range(12):
+            rows = [f"{2457000 + 3 * i} 12.1 0.02 {rng.normal(5, 1):.4f} 0.1" for i in range(9)]
+            archive.writestr(
+                f"vardb_files/star{k}.dat", "\n".join(["#", "HJD MAG MAG_ERR FLUX FLUX_ERR", *rows])
+            )
+    for k in range(11):
+        write_spectrum(root / "spectra" / ["EW", "SR"][k % 2] / f"{k}.fits", rng)
+    return root
+
+
+def test_the_raw_data_set_imports_by_one_command(tmp_path, raw):
+    summary = import_files("astrom3_raw", raw, tmp_path / "out", {"configuration": "full_42"})
+    assert summary.observed == {"photometry": 11, "spectrum": 11, "metadata": 11}
+    assert not summary.quarantined  # the zip serves other configurations too
+    assert check_dataset(tmp_path / "out") == []
+    d = Dataset.open(tmp_path / "out")
+    assert d.object_ids[[0, 6, 8]].tolist() == ["star 0", "star 6", "star 8"]
+    assert d.labels()[:2].tolist() == ["EW", "SR"]
+    assert d.column("period")[3] == 3.3
+    assert d.schema.features("metadata") == ["mean_vmag", "parallax"]
+    assert "mean_vmag" in d.flat_columns
+    assert d.schema.attributes("mean_vmag") == {}
+    split = Split.read(tmp_path / "out" / "splits" / "published.parquet").align(d.object_ids)
+    assert split.part.tolist() == ["train"] * 6 + ["validation"] * 2 + ["test"] * 3
+    assert d.object_ids[split.rows("train", "50")].tolist() == ["star 0", "star 2", "star 4"]
+
+
+def test_a_folder_with_the_three_tables_will_do(tmp_path, raw):
+    import_files("astrom3_raw", raw / "splits" / "full" / "66", tmp_path / "out")
+    d = Dataset.open(tmp_path / "out")
+    split = Split.read(tmp_path / "out" / "splits" / "published.parquet").align(d.object_ids)
+    assert d.object_ids[split.rows("validation")].tolist() == ["star 4", "star 3"]
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({}, "several configurations .full_42, full_66, sub50_42 and sub50_66."),
+        ({"configuration": "full_43"}, "no configuration 'full_43': did you mean 'full_42'"),
+        ({"configuration": "full_42_norm"}, "there is no 'full_42_norm': import full_42"),
+        ({"configuration": "full_42", "spectra": "nowhere"}, "no folder or zip nowhere"),
+    ],
+)
+def test_raw_data_that_cannot_be_told(tmp_path, raw, options, sentence):
+    with pytest.raises(DataError, match=sentence):
+        import_files("astrom3_raw", raw, tmp_path / "out", options)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_star_in_two_parts_is_refused(tmp_path, raw):
+    table = raw / "splits" / "full" / "42" / "val.csv"
+    table.write_text(table.read_text() + "star 0,EW,0.fits,12,2.5,1,0\n")
+    with pytest.raises(DataError, match="'star 0' is in the tables of train and validation"):
+        import_files("astrom3_raw", raw, tmp_path / "out", {"configuration": "full_42"})
