@@ -139,11 +139,7 @@ def choose_columns(
     prefer = source == "computed" or (source == "auto" and period == PERIOD and PERIOD in computed)
     known = period if period in catalogue and source != "none" else None
     if known is not None and is_standardised(schema.attributes(known)):
-        if source == "catalogue":
-            raise ConfigError(
-                f"modalities.{where}.preprocessing.periods is catalogue, but the dataset's "
-                f"'{known}' is standardised, no period to fold by: set it to computed or none."
-            )
+        _refuse_if_asked(known, source, where)
         known = None
     if features is None:
         own = [name for name in catalogue if source != "none" or name != period]
@@ -151,6 +147,15 @@ def choose_columns(
     else:
         chosen = [_named(name, offered, computed, where) for name in features]
     return LightCurveColumns(chosen, computed[PERIOD] if prefer else known, quantities)
+
+
+def _refuse_if_asked(name: str, source: Source, where: str) -> None:
+    """Refuse a standardised column of periods where it is just that which is asked for."""
+    if source == "catalogue":
+        raise ConfigError(
+            f"modalities.{where}.preprocessing.periods is catalogue, but the dataset's '{name}' is "
+            "standardised, no period to fold by: set it to computed or none."
+        )
 
 
 def _named(name: str, offered: list[str], computed: Mapping[str, str], where: str) -> str:
