@@ -95,7 +95,7 @@ def test_catalina_north(tmp_path):
 def test_supernovae(tmp_path):
     dataset, report, found = imported("supernovae", tmp_path)
     assert len(dataset) == 2641
-    assert report.observed == {"photometry": 1940, "spectrum": 1163}
+    assert report.observed == {"photometry": 1940, "spectrum": 1163, "catalogue": 1908}
     assert report.repaired["photometry"]["upper limits"] == 262_079
     assert report.repaired["photometry"]["magnitudes that no star has"] == 6340
     classes = Counter(dataset.labels().tolist())

@@ -90,3 +90,52 @@ def catalogue_and_curves(path, n=60):
         "parallax": parallax,
         "x_ray_flux": 10 ** rng.uniform(-15, -11, n),
     })  # fmt: skip
+
+
+def supernovae(path, n=60, fade=0.03):
+    """Two classes that fade at other rates and in other colours, with redshifts and spectra.
+
+    Each is observed 12 times in 110 days of a survey of some years, in g and r in turn; a third
+    has no redshift, and every second one a spectrum.
+    """
+    rng = np.random.default_rng(4)
+    fast = np.arange(n) % 2 == 0
+    start = 55000 + rng.uniform(0, 2000, n)
+    days = np.sort(rng.uniform(0, 100, (n, 12)), axis=1)
+    rate = np.where(fast, fade, fade / 3)[:, None]
+    red = np.where(fast, 0.1, 0.8)[:, None] * (np.arange(12) % 2 == 0)
+    curve = 17 + red + rate * np.abs(days - 10) + rng.normal(0, 0.02, (n, 12))
+    fields = {
+        "time": (start[:, None] + days + 2400000.5).ravel(),
+        "magnitude": curve.ravel(),
+        "magnitude_err": np.full(n * 12, 0.02),
+        "band": np.tile(np.asarray(["g", "r"], dtype=object), n * 6),
+    }
+    redshift = np.where(np.arange(n) % 3 == 2, np.nan, 10 ** rng.uniform(-2, -0.5, n))
+    wave = np.linspace(3600, 9400, 150)
+    lines = np.where(fast, 6150.0, 6563.0)[:, None]
+    flux = 1 + np.exp(-0.5 * ((wave - lines) / 60) ** 2) + rng.normal(0, 0.1, (n, 150))
+    lengths = np.where(np.arange(n) // 2 % 2 == 0, 150, 0)
+    seen = lengths > 0
+    columns = {
+        "photometry": Column(
+            "observation",
+            modality="photometry",
+            fields=PHOTOMETRY | {"band": None},
+            attributes={"time_system": "JD"},
+        ),
+        "spectrum": Column(
+            "observation",
+            modality="spectrum",
+            fields={"wavelength": "Angstrom", "flux": None},
+        ),
+        "redshift": Column("feature", modality="metadata"),
+        "label": Column("label"),
+    }
+    spectrum = {"wavelength": np.tile(wave, seen.sum()), "flux": flux[seen].ravel()}
+    return write(path, n, columns, {
+        "photometry": ragged(fields, np.full(n, 12)),
+        "spectrum": ragged(spectrum, lengths),
+        "redshift": redshift,
+        "label": np.where(fast, "Ic", "II"),
+    })  # fmt: skip

@@ -250,3 +250,41 @@ def test_our_configurations_classify_what_the_data_have():
     for name in ("stars", "stars-small", "galaxies-small", "galaxies-three-small"):
         assert load_config(name).labels.classes is None
     assert len(load_config("astrom3").labels.classes) == 10  # published
+
+
+def test_common_bands_become_names(tmp_path, caplog):
+    rng = np.random.default_rng(0)
+    light = curves(rng)
+    band = np.resize(np.asarray(["g", "r"], dtype=object), N * 20)
+    band[:2] = "Y"  # of one curve in 60
+    light.fields["band"] = band
+    columns = {
+        "photometry": Column(
+            "observation", modality="photometry", fields=UNITS["photometry"] | {"band": None}
+        )
+    }
+    with DatasetWriter(tmp_path / "d", columns) as writer:
+        ids = np.asarray([f"o{i}" for i in range(N)])
+        place = {"ra": rng.uniform(0, 360, N), "dec": rng.uniform(-90, 90, N)}
+        writer.append({"object_id": ids, **place, "photometry": light})
+    dataset = Dataset.open(tmp_path / "d")
+    config = load_config("transients-small")
+    with caplog.at_level("INFO", logger="skybind"):
+        fitted = fit_to_data(config, dataset)
+    assert fitted.modalities["photometry"].preprocessing["bands"] == ["g", "r"]
+    assert "reads the bands g and r; too rare, their epochs are left out: Y." in caplog.text
+
+
+def test_without_bands_all_epochs_are_of_one(tmp_path):
+    rng = np.random.default_rng(0)
+    dataset = Dataset.open(survey(tmp_path / "d", {"photometry": ("photometry", curves(rng))}))
+    fitted = fit_to_data(load_config("transients-small"), dataset)
+    assert fitted.modalities["photometry"].preprocessing["bands"] is None
+
+
+def test_bands_that_are_all_rare_are_named_by_a_person(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    dataset = Dataset.open(survey(tmp_path / "d", {"photometry": ("photometry", curves(rng))}))
+    monkeypatch.setattr("skybind.runs.fitting.common_bands", lambda *_: ([], ["g", "r"]))
+    with pytest.raises(ConfigError, match=r"no band is in 5% of .* \(g and r\)"):
+        fit_to_data(load_config("transients-small"), dataset)

@@ -5,14 +5,16 @@ import pytest
 from skybind.encoders import build_encoder
 from skybind.modalities.kinds import modality_class
 from skybind.modalities.shape import InputShape
+from skybind.runs.curve_facts import LightCurveFacts
 from skybind.runs.modality_text import modality_section, size_of
-from skybind.runs.survey_facts import CatalogueFacts, ImageFacts, LightCurveFacts, SpectrumFacts
+from skybind.runs.survey_facts import CatalogueFacts, ImageFacts, SpectrumFacts
 
 
 def light_curves(**how):
     usual = {
         "name": "photometry", "objects": 500, "sampled": 500, "epochs": 50, "long": 73,
         "magnitudes": True, "bands": {}, "used": [], "outside": 0, "features": [],
+        "span": 300.0, "survey": 310.0, "fading": 0.3, "early": 0.0,
         "source": "searched", "periodic": 0.9, "tried": 40,
     }  # fmt: skip
     return LightCurveFacts(**{**usual, **how})
@@ -48,6 +50,25 @@ def test_several_bands_are_never_one_without_a_word():
     unnamed = modality_section(light_curves(), "photometry", False)
     assert "name no bands: all epochs of a curve are taken as of one band" in unnamed.reasons[1]
     assert "bands" not in unnamed.keys["preprocessing"]
+
+
+def test_transients_keep_their_colours_and_count_from_where_they_begin():
+    how = {"periodic": 0.1, "span": 60.0, "survey": 1500.0, "fading": 1.5, "used": ["g", "r"]}
+    how |= {"bands": {"g": (900, 400), "r": (800, 390)}, "features": ["redshift"]}
+    section = modality_section(light_curves(**how), "photometry", False)
+    options = section.keys["preprocessing"]
+    assert (options["normalise"], options["time_zero"]) == ("peak", "first")
+    assert options["transforms"] == {"redshift": "log"}
+    assert options["phase"] is False
+    said = " ".join(section.reasons)
+    assert "last 60 d in the median, the survey 1,500 d, and they fade by 1.5 mag" in said
+    assert "normalised by itself" not in said
+    late = modality_section(light_curves(**how, early=0.3), "photometry", False)
+    assert late.keys["preprocessing"]["time_zero"] == "maximum"
+    assert "30% of them were detected more than 200 d before it" in " ".join(late.reasons)
+    for other in ({"periodic": 0.9}, {"span": 1200.0}, {"fading": 0.1}):
+        section = modality_section(light_curves(**how | other), "photometry", False)
+        assert "time_zero" not in section.keys["preprocessing"]
 
 
 @pytest.mark.parametrize("width", [4.0, 60.0, 300.0, 5000.0, 20000.0])

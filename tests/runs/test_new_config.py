@@ -15,6 +15,7 @@ from tests.runs.made_up_galaxies import write_galaxies
 from tests.runs.made_up_surveys import (
     catalogue_and_curves,
     light_curves_only,
+    supernovae,
     two_telescopes,
     write,
 )
@@ -52,6 +53,31 @@ def test_galaxies_with_targets(tmp_path):
     assert config.modalities["image"].preprocessing["crop"] == 20
     metrics = run_all(config, tmp_path / "galaxies", tmp_path / "run")
     assert {row.target for row in metrics.regression} >= {"redshift"}
+
+
+def test_transients(tmp_path):
+    path = supernovae(tmp_path / "sn")
+    config = fitted(path, tmp_path)
+    options = config.modalities["photometry"].preprocessing
+    assert options["bands"] == ["g", "r"]
+    assert options["time_zero"] == "first"
+    assert list(Run.start(config, path, tmp_path / "begun").modalities) == [
+        "photometry", "spectrum", "metadata",
+    ]  # fmt: skip
+    # the shipped one runs from end to end, and goes on with its bands
+    small = ["modalities.photometry.preprocessing.length=12", "finetuning.modalities=[photometry]"]
+    shipped = load_config(
+        "transients-small",
+        [*SHORT, *small, "finetuning.training.epochs=15", "training.batch_size=32"],
+    )
+    metrics = run_all(shipped, path, tmp_path / "run")
+    run = Run.start(shipped, path, tmp_path / "run")
+    assert run.config.modalities["photometry"].preprocessing["bands"] == ["g", "r"]
+    assert list(run.modalities) == ["photometry", "spectrum", "metadata"]
+    assert {pair.query for pair in metrics.retrieval} == {"photometry", "spectrum", "metadata"}
+    # classes that fade at other rates are told apart by their light curves
+    (alone,) = [c for c in metrics.classification if c.modalities == ("photometry",)]
+    assert alone.accuracy == 1
 
 
 def test_light_curves_of_two_bands_alone(tmp_path):

@@ -7,7 +7,8 @@ from skybind.data.dataset import Dataset
 from skybind.data.schema import Column
 from skybind.data.splits import Split
 from skybind.lightcurves.stored import compute_features
-from skybind.runs.survey_facts import look_at, sample_rows
+from skybind.runs.curve_facts import sample_rows
+from skybind.runs.survey_facts import look_at
 from tests.runs.made_up_surveys import (
     PHOTOMETRY,
     catalogue_and_curves,
@@ -15,6 +16,7 @@ from tests.runs.made_up_surveys import (
     light_curves_only,
     ragged,
     spectra,
+    supernovae,
     two_telescopes,
     write,
 )
@@ -65,6 +67,31 @@ def test_periods_of_the_catalogue_of_columns_and_of_a_search(tmp_path):
     assert noise.periodic < 0.1
 
 
+def test_transients_are_brief_and_fade_and_have_no_period(tmp_path):
+    found = look(supernovae(tmp_path / "sn")).modalities[0]
+    assert found.transient
+    assert 50 < found.span < 100
+    assert 1500 < found.survey < 2200
+    assert 0.7 < found.fading < 3
+    assert found.early == 0
+    # brief, but what varies is small: a sector of a satellite
+    assert not look(supernovae(tmp_path / "sector", fade=1e-4)).modalities[0].transient
+    # as long as the survey
+    assert not look(light_curves_only(tmp_path / "noise")).modalities[0].transient
+
+
+def test_what_was_detected_long_before_the_maximum_is_counted(tmp_path):
+    dataset = Dataset.open(supernovae(tmp_path / "sn"))
+    curves = dataset.ragged("photometry")
+    curves.fields = {name: values.copy() for name, values in curves.fields.items()}
+    first = curves.offsets[:-1][::4]
+    curves.fields["time"][first] -= 300
+    curves.fields["magnitude"][first] = 21
+    columns = {"photometry": dataset.schema.columns["photometry"]}
+    path = write(tmp_path / "early", len(dataset), columns, {"photometry": curves})
+    assert look(path).modalities[0].early == 0.25
+
+
 def test_one_impossible_date_does_not_make_the_search_endless(tmp_path, monkeypatch):
     searched = []
 
@@ -72,7 +99,7 @@ def test_one_impossible_date_does_not_make_the_search_endless(tmp_path, monkeypa
         searched.append(len(curves))
         raise RuntimeError("seen enough")
 
-    monkeypatch.setattr("skybind.runs.survey_facts.find_periods", find)
+    monkeypatch.setattr("skybind.runs.curve_facts.find_periods", find)
     rng = np.random.default_rng(0)
     values = curves(30, 40, rng)
     values.fields["time"][0] = -2.4e6

@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from skybind.data.times import time_system
 from skybind.data.units import factor
 from skybind.errors import DataError
 
@@ -106,6 +107,11 @@ class DatasetSchema:
         """
         own = self.columns[name].unit
         return 1.0 if own is None else factor(own, unit, f"Column '{name}' of the dataset")
+
+    def julian_zero(self, name: str) -> float | None:
+        """Give the Julian date from which a flat column counts days; None where it is no date."""
+        system = time_system(self.columns[name].unit)
+        return None if system is None else system.zero
 
     def with_role(self, role: str) -> list[str]:
         """Names of the columns of a role, in order."""

@@ -1,10 +1,11 @@
-"""Bands of a light curve: which epochs count, and the level and amplitude of each band."""
+"""Brightness of a light curve, normalised: band by band, with level and amplitude of each."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from skybind.errors import DataError
+from skybind.modalities.cleaning import MAGNITUDE_PER_E_FOLD, error_values, magnitude_to_flux
 from skybind.ragged import Ragged, segment_mad
 
 TOO_FEW = "fewer than two epochs in the bands in use"
@@ -13,26 +14,25 @@ BAND_CONSTANTS = 2
 
 
 @dataclass
-class BandStatistics:
-    """Light curves normalised band by band.
+class Normalised:
+    """Normalised brightness of light curves.
 
     Attributes
     ----------
     residual : ndarray, shape (epochs,)
-        Flux (or minus magnitude) less the mean of its band, over the MAD of its band.
+        Normalised flux (or minus magnitude).
     scale : ndarray, shape (epochs,)
-        That MAD; a band that does not vary takes the one of all bands.
-    mad : ndarray, shape (objects,)
-        Mean MAD of the bands, weighted by their epochs.
-    constants : ndarray, shape (objects, bands, 2)
-        Level of the band against the mean level of the bands [mag, brighter is larger] and
-        log10 of its MAD over that mean; NaN where the band was not observed (the level too
-        where a mean flux is not positive).
+        What the uncertainty is divided by.
+    size : ndarray, shape (objects,)
+        What was taken out: log10 of the MAD, or the maximum [mag, brighter is larger]; NaN where
+        there is none, and the light curve cannot be used.
+    constants : ndarray, shape (objects, constants)
+        Of one band after the other; NaN where the band was not observed.
     """
 
     residual: np.ndarray
     scale: np.ndarray
-    mad: np.ndarray
+    size: np.ndarray
     constants: np.ndarray
 
 
@@ -55,10 +55,41 @@ def choose_bands(curves: Ragged, bands: list[str], where: str) -> tuple[Ragged, 
     return curves.filter(index >= 0), index[index >= 0]
 
 
+def brightness_of(curves: Ragged, magnitude: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return flux and its uncertainty or, as asked, minus magnitude and its uncertainty."""
+    error = error_values(curves).astype(np.float64)
+    if "flux" in curves.fields:
+        flux = curves.fields["flux"].astype(np.float64)
+        if not magnitude:
+            return flux, error
+        # a magnitude needs a positive flux: faint epochs are held at one sigma
+        floor = np.maximum(flux, np.maximum(error, 1e-12))
+        return 2.5 * np.log10(floor), MAGNITUDE_PER_E_FOLD * error / floor
+    own = curves.fields["magnitude"].astype(np.float64)
+    if magnitude:
+        return -own, error
+    flux, flux_err = magnitude_to_flux(own, error)
+    return flux, flux_err
+
+
+def normalise_curves(flux: np.ndarray, curves: Ragged) -> Normalised:
+    """Normalise light curves of one band: flux (or minus magnitude) less its mean, over its MAD."""
+    n, owner = len(curves), curves.owner
+    mean = np.bincount(owner, flux, n) / np.maximum(curves.lengths, 1)
+    mad = segment_mad(flux, curves.offsets)
+    scale = np.where(curves.present & (mad > 0), mad, 1.0)[owner]
+    return Normalised((flux - mean[owner]) / scale, scale, _log10(mad), np.zeros((n, 0)))
+
+
 def normalise_bands(
     flux: np.ndarray, band: np.ndarray, curves: Ragged, n_bands: int, magnitude: bool
-) -> BandStatistics:
+) -> Normalised:
     """Normalise each band of each light curve by itself.
+
+    Flux less the mean of its band, over the MAD of its band; a band that does not vary takes the
+    MAD of all bands, which is the mean weighted by their epochs. The constants of a band are its
+    level against the mean level of the bands [mag, brighter is larger; NaN where a mean flux is
+    not positive] and log10 of its MAD over that mean.
 
     Parameters
     ----------
@@ -91,4 +122,11 @@ def normalise_bands(
     mean = np.where(known, level, 0).sum(1) / np.maximum(known.sum(1), 1)
     constants[..., 0] = np.where(known, level - mean[:, None], np.nan)
     constants[..., 1] = np.where(observed, np.log10(ratio), np.nan)
-    return BandStatistics(residual / own[cell], own[cell], mad, constants)
+    scale = own[cell]
+    return Normalised(residual / scale, scale, _log10(mad), constants.reshape(n, -1))
+
+
+def _log10(mad: np.ndarray) -> np.ndarray:
+    """Logarithm of MADs, NaN where nothing varies."""
+    with np.errstate(invalid="ignore"):
+        return np.log10(np.where(mad > 0, mad, np.nan))

@@ -30,6 +30,8 @@ class Schema(Protocol):
 
     def factor(self, name: str, unit: str) -> float: ...
 
+    def julian_zero(self, name: str) -> float | None: ...
+
 
 class WholeSchema(Schema, Protocol):
     """The schema of a dataset, in which a modality finds its column."""

@@ -64,3 +64,12 @@ def _sortable(values: np.ndarray) -> np.ndarray:
     if values.dtype.kind == "O":
         values = np.asarray(["" if value is None else str(value) for value in values.tolist()])
     return np.unique(values, return_inverse=True)[1]
+
+
+def first_and_last(time: np.ndarray, curves: Ragged) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first and last time of each sorted curve; zeros where there is none."""
+    some = curves.lengths > 0
+    first, last = np.zeros(len(curves)), np.zeros(len(curves))
+    first[some] = time[curves.offsets[:-1][some]]
+    last[some] = time[curves.offsets[1:][some] - 1]
+    return first, last

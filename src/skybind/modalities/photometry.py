@@ -9,7 +9,15 @@ from pydantic import Field
 from torch import Tensor
 
 from skybind.errors import ConfigError, DataError
-from skybind.modalities.bands import BAND_CONSTANTS, TOO_FEW, choose_bands, normalise_bands
+from skybind.modalities.bands import (
+    BAND_CONSTANTS,
+    TOO_FEW,
+    Normalised,
+    brightness_of,
+    choose_bands,
+    normalise_bands,
+    normalise_curves,
+)
 from skybind.modalities.base import (
     TRANSFORMS,
     Modality,
@@ -22,17 +30,25 @@ from skybind.modalities.base import (
     finished_features,
     register_modality,
 )
-from skybind.modalities.cleaning import (
-    MAGNITUDE_PER_E_FOLD,
-    clean_photometry,
-    error_values,
-    magnitude_to_flux,
-)
+from skybind.modalities.cleaning import clean_photometry
 from skybind.modalities.computed import FLUX_ZERO, Source, choose_columns
+from skybind.modalities.curve_statistics import curve_statistics
+from skybind.modalities.order import first_and_last
+from skybind.modalities.phase import PHASE_CHANNELS, phase_from_faintest
 from skybind.modalities.shape import InputShape
-from skybind.ragged import Ragged, segment_mad
+from skybind.modalities.transient import (
+    FIRST,
+    MAXIMUM,
+    NO_DETECTION,
+    PEAK_CONSTANTS,
+    TimeZero,
+    detections,
+    normalise_to_peak,
+)
+from skybind.ragged import Ragged
 
-PHASE_CHANNELS = 4
+#: Bands that are found when a run is started.
+COMMON = "common"
 
 
 class PhotometryOptions(ModalityOptions):
@@ -75,12 +91,33 @@ class PhotometryOptions(ModalityOptions):
         "are computed first; none: no folding.",
     )
     period: str = Field("period", description="Column of the catalogue's period [d].")
-    bands: list[str] | None = Field(
+    bands: Literal["common"] | list[str] | None = Field(
         None,
-        description="Bands in use; each is normalised by itself, marked in the epochs, and gives "
-        "its colour and amplitude as constants; epochs in others are left out. null: all epochs "
-        "are taken as of one band (published).",
+        description="Bands in use: each is marked in the epochs and has constants of its own; "
+        "epochs in others are left out. common: those that a twentieth of the light curves have, "
+        "found when a run starts. null: all epochs are taken as of one band (published).",
         min_length=1,
+    )
+    normalise: Literal["band", "peak"] = Field(
+        "band",
+        description="band: brightness less its mean over its MAD, each of `bands` by itself, its "
+        "colour and amplitude as constants (paper). peak: for transients, flux over that of the "
+        "brightest detection, or magnitudes from it, the same for all bands, so that colours stay; "
+        "constants are the maximum and that of each band. Fluxes must have one zero point in all "
+        "bands.",
+    )
+    time_zero: str | None = Field(
+        None,
+        description="For transients: what times count from: `first`, the first detection in use; "
+        "`maximum`, the brightest one; or the name of a photometry feature that holds a time of "
+        "each object; dates are no inputs then. null: times are scaled, from 0 at the first epoch "
+        "to 1 at the last (paper).",
+    )
+    time_scale: float = Field(
+        20.0,
+        description="With `time_zero`, times are asinh(days from zero / this): in proportion near "
+        "zero, as a logarithm far from it.",
+        gt=0,
     )
     drop: float = Field(
         0.0, description="Training: drop up to this fraction of the epochs.", ge=0, lt=1
@@ -92,15 +129,15 @@ class PhotometryOptions(ModalityOptions):
 
 @register_modality
 class Photometry(Modality):
-    """Epochs x channels: scaled time, normalised flux and uncertainty, then constants.
+    """Epochs x channels: time, normalised flux and uncertainty, then constants.
 
-    Channels: 0 time scaled to [0, 1] over the whole curve; 1 (flux - mean)/MAD; 2
-    uncertainty/MAD; then the features (standardised; computed ones by rank), log10(MAD), and the
-    time span in years, repeated along the curve; with `bands`, the level and amplitude of each band
-    (constants before log10(MAD)) and a channel a band, 1 where the epoch is in it; with `phase`,
-    at the end, sine and cosine of the
-    phase at the period and at twice the period. Phase zero is the faintest part of the curve
-    folded at twice the period; in training it is drawn at random.
+    Channels: 0 time scaled to [0, 1] over the whole curve, or from `time_zero`; 1 (flux - mean)/MAD
+    or, with `normalise: peak`, brightness against the maximum; 2 uncertainty on the same scale;
+    then the features (standardised; computed ones by rank), log10(MAD) or the maximum, and the
+    time span in years, repeated along the curve; with `bands`, the constants of each band (before
+    log10(MAD)) and a channel a band, 1 where the epoch is in it; with `phase`, at the end, sine and
+    cosine of the phase at the period and at twice the period. Phase zero is the faintest part of
+    the curve folded at twice the period; in training it is drawn at random.
     """
 
     kind: ClassVar[str] = "photometry"
@@ -113,9 +150,9 @@ class Photometry(Modality):
             raise DataError(f"modalities.{name}: the dataset has no column '{self.column}'.")
         if self.needs_flux_zero and FLUX_ZERO in schema.attributes(self.column):
             raise ConfigError(
-                f"modalities.{name}.preprocessing.space is magnitude, but the fluxes of "
-                f"'{self.column}' are counted from their mean, of which none can be made: set it "
-                "to flux."
+                f"modalities.{name}.preprocessing: the fluxes of '{self.column}' are counted from "
+                "their mean, so no magnitude, maximum or detection is known: set space to flux, "
+                "normalise to band and time_zero to null or a column."
             )
         chosen = choose_columns(
             schema,
@@ -127,32 +164,49 @@ class Photometry(Modality):
             source=options.periods,
         )
         self.features, self.quantities = chosen.features, chosen.quantities
-        self.finished = finished_features(schema, self.features)
         self.period_column = chosen.period if options.phase else None
         self._to_days = schema.factor(self.period_column, "d") if self.period_column else 1.0
+        self.time_zero: TimeZero | None = None
+        if options.time_zero is not None:
+            self.time_zero = TimeZero.find(schema, name, self.kind, self.column, options.time_zero)
+            # a date says when, not what: a shift of all times changes nothing
+            zero, dated = self.time_zero.column, schema.julian_zero
+            self.features = [f for f in self.features if f != zero and dated(f) is None]
+        self.finished = finished_features(schema, self.features)
+        if options.bands == COMMON:
+            raise ConfigError(
+                f"modalities.{name}.preprocessing.bands: the common bands are found when a run is "
+                "started: name them here."
+            )
         self.bands = list(options.bands or [])
+        self.band_constants = PEAK_CONSTANTS if options.normalise == "peak" else BAND_CONSTANTS
         #: Places of the computed features: some have wild tails, and a sigma says little of them.
         self.ranked = [i for i, feature in enumerate(self.features) if feature in self.quantities]
         self.ranks = RankScaler(len(self.ranked))
-        self.standard = Standardiser(len(self.features) + BAND_CONSTANTS * len(self.bands) + 2)
+        levels = self.band_constants * len(self.bands)
+        self.standard = Standardiser(len(self.features) + levels + 2)
 
     @property
     def columns(self) -> list[str]:
         period = [self.period_column] if self.period_column else []
-        return list(dict.fromkeys([self.column, *self.features, *period]))
+        zero = [self.time_zero.column] if self.time_zero and self.time_zero.column else []
+        return list(dict.fromkeys([self.column, *self.features, *period, *zero]))
 
     @property
     def shape(self) -> InputShape:
-        channels = 5 + len(self.features) + (1 + BAND_CONSTANTS) * len(self.bands)
+        channels = 5 + len(self.features) + (1 + self.band_constants) * len(self.bands)
         phase = PHASE_CHANNELS if self.options.phase else 0
         return InputShape(channels=channels + phase, length=self.options.length)
 
     @property
     def channel_names(self) -> list[str]:
-        levels = [f"{band} {what}" for band in self.bands for what in ("level", "amplitude")]
-        constants = [*self.features, *levels, "log MAD", "time span"]
+        peak = self.options.normalise == "peak"
+        of_bands = ("peak",) if peak else ("level", "amplitude")
+        levels = [f"{band} {what}" for band in self.bands for what in of_bands]
+        constants = [*self.features, *levels, "peak" if peak else "log MAD", "time span"]
         phase = [f"phase {n}" for n in range(PHASE_CHANNELS)] if self.options.phase else []
-        return ["time", "flux", "error", *constants, *self.bands, *phase]
+        time = "time" if self.time_zero is None else f"time since {self.options.time_zero}"
+        return [time, "flux", "error", *constants, *self.bands, *phase]
 
     @property
     def augments(self) -> bool:
@@ -160,7 +214,9 @@ class Photometry(Modality):
 
     @property
     def needs_flux_zero(self) -> bool:
-        return bool(self.options.space == "magnitude")
+        options = self.options
+        measured = options.time_zero in (FIRST, MAXIMUM)
+        return options.space == "magnitude" or options.normalise == "peak" or measured
 
     def prepare(self, table: pa.Table) -> Prepared:
         cleaned = clean_photometry(Ragged.from_arrow(table[self.column]))
@@ -171,23 +227,23 @@ class Photometry(Modality):
             few = present & (curves.lengths < 2)
             reason[few], present = TOO_FEW, present & ~few
         time = curves.fields["time"].astype(np.float64)
-        flux, error = self._brightness(curves)
-        normal, scale, mad, levels = self._normalise(flux, arrays.get("band"), curves)
-        constant = present & ~(mad > 0)
-        reason[constant & (reason == "")] = "zero MAD"
-        present = present & ~constant
-        mad = np.where(present, mad, 1.0)
-        first, last = _ends(time, curves)
-        span = np.where(last > first, last - first, 1.0)
-        owner = curves.owner
+        flux, error = brightness_of(curves, self.options.space == "magnitude")
+        made = self._normalise(flux, arrays.get("band"), curves)
+        unusable = present & ~np.isfinite(made.size)
+        why = NO_DETECTION if self.options.normalise == "peak" else "zero MAD"
+        reason[unusable & (reason == "")] = why
+        present = present & ~unusable
+        first, last = first_and_last(time, curves)
         values = np.empty((len(time), 3), np.float32)
-        values[:, 0] = (time - first[owner]) / span[owner]
-        values[:, 1], values[:, 2] = normal, error / scale
+        values[:, 0], lacking = self._time(table, time, flux, curves)
+        reason[present & (lacking != "")] = lacking[present & (lacking != "")]
+        present = present & (lacking == "")
+        values[:, 1], values[:, 2] = made.residual, error / made.scale
         raw = feature_matrix(table, self.features)
         for index, feature in enumerate(self.features):
             transform = TRANSFORMS["none" if index in self.finished else self._transform(feature)]
             raw[:, index] = transform(raw[:, index])
-        constants = np.column_stack([raw, levels, np.log10(mad), (last - first) / 365])
+        constants = np.column_stack([raw, made.constants, made.size, (last - first) / 365])
         constants[~present] = np.nan
         arrays |= {"values": values, "constants": constants}
         flat = ("values", "band") if self.bands else ("values",)
@@ -197,8 +253,10 @@ class Photometry(Modality):
                 if self.period_column
                 else np.full(len(curves), np.nan)
             )
-            brightness = normal if self.bands else flux
-            arrays["phase"], arrays["has_phase"] = _phase(time, brightness, period, first, curves)
+            brightness = made.residual if self.bands else flux
+            arrays["phase"], arrays["has_phase"] = phase_from_faintest(
+                time, brightness, period, first, curves
+            )
             flat = (*flat, "phase")
         return Prepared(arrays, present, reason, curves.offsets, flat)
 
@@ -206,8 +264,8 @@ class Photometry(Modality):
         rows = rows[prepared.present[rows]]
         constants = prepared.arrays["constants"][rows]
         for number, band in enumerate(self.bands):
-            amplitude = constants[:, len(self.features) + BAND_CONSTANTS * number + 1]
-            if not np.isfinite(amplitude).any():
+            last = len(self.features) + self.band_constants * (number + 1) - 1
+            if not np.isfinite(constants[:, last]).any():
                 raise DataError(
                     f"modalities.{self.name}: no training object was observed in band '{band}': "
                     "leave it out of preprocessing.bands."
@@ -271,21 +329,7 @@ class Photometry(Modality):
         tensors = self.batch(prepared, rows)
         flux, error = tensors["values"][..., 1].numpy(), tensors["values"][..., 2].numpy()
         seen = tensors["mask"].numpy() > 0
-        count = np.maximum(seen.sum(1), 1)
-        mean = (flux * seen).sum(1) / count
-        centred = np.where(seen, flux - mean[:, None], 0)
-        spread = np.sqrt((centred**2).sum(1) / count)
-        spread = np.maximum(spread, 1e-6)
-        moments = [(centred**power).sum(1) / count / spread**power for power in (3, 4)]
-        steps = np.diff(centred, axis=1) * (seen[:, 1:] & seen[:, :-1])
-        neumann = (steps**2).sum(1) / np.maximum((centred**2).sum(1), 1e-6)
-        ranked = np.sort(np.where(seen, flux, np.inf), axis=1)
-        quantiles = [
-            ranked[np.arange(len(rows)), (fraction * (count - 1)).astype(int)]
-            for fraction in (0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98)
-        ]
-        noise = (error * seen).sum(1) / count
-        statistics = np.stack([spread, *moments, neumann, noise, *quantiles, count], axis=1)
+        statistics = curve_statistics(flux, error, seen)
         return np.concatenate([prepared.arrays["constants"][rows], statistics], axis=1)
 
     def _transform(self, feature: str) -> str:
@@ -293,35 +337,27 @@ class Photometry(Modality):
         known = self.options.transforms
         return known.get(feature) or known.get(self.quantities.get(feature, ""), "none")
 
-    def _brightness(self, curves: Ragged) -> tuple[np.ndarray, np.ndarray]:
-        """Give flux and its uncertainty, or minus magnitude and its uncertainty, as asked."""
-        error = error_values(curves).astype(np.float64)
-        if "flux" in curves.fields:
-            flux = curves.fields["flux"].astype(np.float64)
-            if self.options.space == "flux":
-                return flux, error
-            # a magnitude needs a positive flux: faint epochs are held at one sigma
-            floor = np.maximum(flux, np.maximum(error, 1e-12))
-            return 2.5 * np.log10(floor), MAGNITUDE_PER_E_FOLD * error / floor
-        magnitude = curves.fields["magnitude"].astype(np.float64)
-        if self.options.space == "magnitude":
-            return -magnitude, error
-        flux, flux_err = magnitude_to_flux(magnitude, error)
-        return flux, flux_err
+    def _time(
+        self, table: pa.Table, time: np.ndarray, flux: np.ndarray, curves: Ragged
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Give the channel of time (epochs,), and why an object has none (objects,)."""
+        first, last = first_and_last(time, curves)
+        owner = curves.owner
+        if self.time_zero is None:
+            span = np.where(last > first, last - first, 1.0)
+            return (time - first[owner]) / span[owner], np.full(len(curves), "", dtype=object)
+        zero, lacking = self.time_zero.of(table, time, flux, curves)
+        since = time - np.where(lacking == "", zero, first)[owner]
+        return np.arcsinh(since / self.options.time_scale), lacking
 
-    def _normalise(
-        self, flux: np.ndarray, band: np.ndarray | None, curves: Ragged
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Normalised flux and its scale (epochs,), MAD (objects,), constants of the bands."""
-        n, owner = len(curves), curves.owner
-        if band is not None:
-            magnitude = self.options.space == "magnitude"
-            made = normalise_bands(flux, band, curves, len(self.bands), magnitude)
-            return made.residual, made.scale, made.mad, made.constants.reshape(n, -1)
-        mean = np.bincount(owner, flux, n) / np.maximum(curves.lengths, 1)
-        mad = segment_mad(flux, curves.offsets)
-        scale = np.where(curves.present & (mad > 0), mad, 1.0)[owner]
-        return (flux - mean[owner]) / scale, scale, mad, np.zeros((n, 0))
+    def _normalise(self, flux: np.ndarray, band: np.ndarray | None, curves: Ragged) -> Normalised:
+        magnitude = self.options.space == "magnitude"
+        if self.options.normalise == "peak":
+            found, n = detections(curves), len(self.bands)
+            return normalise_to_peak(flux, band, curves, n, magnitude, found)
+        if band is None:
+            return normalise_curves(flux, curves)
+        return normalise_bands(flux, band, curves, len(self.bands), magnitude)
 
     def _crop(
         self, lengths: np.ndarray, rng: np.random.Generator | None
@@ -361,31 +397,3 @@ def _gather(values: np.ndarray, index: np.ndarray) -> np.ndarray:
     if not len(values):
         return np.zeros((*index.shape, *values.shape[1:]), np.float32)
     return np.asarray(values[index])
-
-
-def _ends(time: np.ndarray, curves: Ragged) -> tuple[np.ndarray, np.ndarray]:
-    """First and last time of each sorted curve; zeros where there is none."""
-    some = curves.lengths > 0
-    first, last = np.zeros(len(curves)), np.zeros(len(curves))
-    first[some] = time[curves.offsets[:-1][some]]
-    last[some] = time[curves.offsets[1:][some] - 1]
-    return first, last
-
-
-def _phase(
-    time: np.ndarray, flux: np.ndarray, period: np.ndarray, first: np.ndarray, curves: Ragged
-) -> tuple[np.ndarray, np.ndarray]:
-    """Phase at twice the period, zero at the faintest part, and whether there is a period."""
-    known = np.isfinite(period) & (period > 0)
-    safe = np.where(known, period, 1.0)
-    owner, n, bins = curves.owner, len(curves), 40
-    phase = np.mod((time - first[owner]) / (2 * safe[owner]), 1.0)
-    cell = owner * bins + np.minimum((phase * bins).astype(np.int64), bins - 1)
-    total = np.bincount(cell, flux, n * bins).reshape(n, bins)
-    count = np.bincount(cell, minlength=n * bins).reshape(n, bins)
-    window = (np.roll(total, 1, 1) + total + np.roll(total, -1, 1)) / np.maximum(
-        np.roll(count, 1, 1) + count + np.roll(count, -1, 1), 1
-    )
-    window[count == 0] = np.inf
-    faintest = (np.argmin(window, axis=1) + 0.5) / bins
-    return np.mod(phase - faintest[owner], 1.0).astype(np.float32), known.astype(np.float32)

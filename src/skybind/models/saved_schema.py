@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from skybind.data.times import time_system
 from skybind.data.units import factor
 from skybind.errors import ModelError
 from skybind.lightcurves.columns import to_compute, why_not
@@ -50,6 +51,11 @@ class SavedSchema:
         if own is None or not self.note.get("units_applied", False):
             return 1.0
         return factor(own, unit, f"'{name}', which the model reads")
+
+    def julian_zero(self, name: str) -> float | None:
+        """Give the Julian date from which a flat column counts days; None where it is no date."""
+        system = time_system(self.note["features"][name]["unit"])
+        return None if system is None else system.zero
 
 
 def schema_note(schema: Any, modalities: Mapping[str, Modality]) -> dict[str, Any]:
@@ -139,8 +145,8 @@ def check_fields(modalities: Mapping[str, Modality], schema: Any, folder: Path) 
     for modality in modalities.values():
         if modality.needs_flux_zero and FLUX_ZERO in schema.attributes(modality.column):
             raise ModelError(
-                f"The model in {folder} reads magnitudes of '{modality.column}', and the dataset "
-                "has its fluxes counted from their means, of which none can be made."
+                f"The model in {folder} reads magnitudes or maxima of '{modality.column}', and the "
+                "dataset has its fluxes counted from their means, of which none can be made."
             )
         for column, fields in modality.needs.items():
             have = schema.fields(column)

@@ -10,8 +10,9 @@ import numpy as np
 import yaml
 
 from skybind.config.schema import LabelConfig
+from skybind.runs.curve_facts import SAMPLE
 from skybind.runs.modality_text import Section, modality_section, size_of
-from skybind.runs.survey_facts import SAMPLE, ImageFacts, SpectrumFacts, SurveyFacts
+from skybind.runs.survey_facts import ImageFacts, SpectrumFacts, SurveyFacts
 from skybind.words import join
 
 #: Passes over the objects, at most, and optimiser steps, at least, by `size_of` the survey.

@@ -9,7 +9,9 @@ from skybind.config.load import validate, without_modalities
 from skybind.config.schema import ModalityConfig
 from skybind.data.dataset import Dataset
 from skybind.errors import ConfigError
+from skybind.lightcurves.stored import BAND_SHARE, common_bands
 from skybind.modalities.kinds import modality_class
+from skybind.modalities.photometry import COMMON
 from skybind.progress import say
 from skybind.runs.choosing import SplitSettings, choose_classes
 from skybind.words import join, nearest
@@ -22,7 +24,7 @@ def fit_to_data(config: Config, dataset: Dataset, begun: Collection[str] = ()) -
 
     A modality without `column` finds the column of its name, or of its kind, or the only one of
     its kind. One that the dataset does not have, or that no object was observed in, is left out:
-    the others are bound.
+    the others are bound. `bands: common` becomes the names of these bands.
 
     Parameters
     ----------
@@ -51,12 +53,36 @@ def fit_to_data(config: Config, dataset: Dataset, begun: Collection[str] = ()) -
     for name, column in columns.items():
         if column != (config.modalities[name].kind or name):
             raw["modalities"][name]["column"] = column
+    for name, entry in raw["modalities"].items():
+        if entry["preprocessing"].get("bands") == COMMON:
+            column = entry["column"] or entry["kind"] or name
+            entry["preprocessing"]["bands"] = _common_bands(dataset, name, column, name in open_)
     if absent:
         say(
             f"The dataset at {dataset.path} has no {join(absent, 'or')}, so "
             f"{join(left)} {'is' if len(left) == 1 else 'are'} bound without."
         )
     return validate(Config, raw, config.name)
+
+
+def _common_bands(dataset: Dataset, name: str, column: str, told: bool) -> list[str] | None:
+    """Give the bands that a modality of light curves uses; None where all are of one band."""
+    common, rare = common_bands(dataset, column)
+    if rare and not common:
+        raise ConfigError(
+            f"modalities.{name}.preprocessing.bands: no band is in {BAND_SHARE:.0%} of the light "
+            f"curves of {dataset.path}: name those that shall be used ({_some(rare)})."
+        )
+    if common and told:
+        left = f"; too rare, their epochs are left out: {_some(rare)}" if rare else ""
+        say(f"modalities.{name} reads the bands {join(common)}{left}.")
+    return common or None
+
+
+def _some(names: Sequence[str]) -> str:
+    """Write the first of many names."""
+    more = [f"{len(names) - _NAMED} more"] if len(names) > _NAMED else []
+    return join([*names[:_NAMED], *more])
 
 
 def find_columns(entries: Mapping[str, ModalityConfig], dataset: Dataset) -> dict[str, str]:
@@ -138,12 +164,10 @@ def tell_classes(config: Config, dataset: Dataset) -> None:
     )
     if unused:
         names = [f"{name} ({n})" for name, n in unused.items()]
-        if len(names) > _NAMED:
-            names = [*names[:_NAMED], f"{len(names) - _NAMED} more"]
         n = sum(unused.values())
         say(
             f"{n} object{'s are' if n > 1 else ' is'} not classified, of the "
-            f"class{'es' if len(unused) > 1 else ''} {join(names)}: {why}."
+            f"class{'es' if len(unused) > 1 else ''} {_some(names)}: {why}."
         )
     if unlabelled:
         say(f"{unlabelled} object{'s have' if unlabelled > 1 else ' has'} no label.")

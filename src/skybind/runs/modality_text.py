@@ -4,13 +4,9 @@ from dataclasses import dataclass
 from math import ceil, floor, log10
 from typing import Any
 
-from skybind.runs.survey_facts import (
-    CYCLES,
-    CatalogueFacts,
-    ImageFacts,
-    LightCurveFacts,
-    SpectrumFacts,
-)
+from skybind.modalities.transient import FIRST, MAXIMUM
+from skybind.runs.curve_facts import CYCLES, EARLY, LightCurveFacts
+from skybind.runs.survey_facts import CatalogueFacts, ImageFacts, SpectrumFacts
 from skybind.words import join
 
 #: Objects from which encoders are of the middle size, and from which they are large.
@@ -35,8 +31,10 @@ _ENCODERS: dict[str, dict[str, dict[str, Any]]] = {
     "resnet": {"few": {"stem": 8}, "some": {"stem": 16}, "many": {"stem": 32}},
     "mlp": {"few": {"hidden": 64}, "some": {"hidden": 128}, "many": {"hidden": 256}},
 }
-#: Share of light curves with a period from which they are folded.
-PERIODIC = 0.5
+#: Share of light curves that begin too early for a transient, above which times count from the
+#: maximum.
+MANY_EARLY = 0.1
+REDSHIFT = "redshift"
 #: Epochs of a batch, at least and at most.
 LENGTHS = (20, 200)
 #: Bins of a spectrum, at most; the steps that are chosen among, times a power of ten.
@@ -104,13 +102,42 @@ def _light_curves(found: LightCurveFacts) -> Section:
     options: dict[str, Any] = {"length": length, "crop": "sample"}
     if found.used:
         options["bands"] = found.used
-    folds = found.periodic >= PERIODIC
-    options |= {"phase": True} if folds else {"phase": False, "periods": "none"}
-    if not folds and found.magnitudes:
+    options |= {"phase": True} if found.folds else {"phase": False, "periods": "none"}
+    if not found.folds and found.magnitudes:
         options["space"] = "magnitude"
+    if found.transient:
+        reasons.append(_transient_words(found))
+        options |= {"normalise": "peak", "time_zero": _time_zero(found)}
+        options |= _redshift_as_logarithm(found.features)
     options |= {"standardise_constants": True, "drop": 0.2}
-    encoder = _encoder("folded" if folds else "informer", found.objects)
+    encoder = _encoder("folded" if found.folds else "informer", found.objects)
     return Section(reasons, {"preprocessing": options, "encoder": encoder})
+
+
+def _time_zero(found: LightCurveFacts) -> str:
+    return MAXIMUM if found.early > MANY_EARLY else FIRST
+
+
+def _redshift_as_logarithm(features: list[str]) -> dict[str, Any]:
+    """Like the maximum, which is in magnitudes: their sum is a luminosity."""
+    return {"transforms": {REDSHIFT: "log"}} if REDSHIFT in features else {}
+
+
+def _transient_words(found: LightCurveFacts) -> str:
+    text = (
+        f"Taken for transients (as 'transients-small' does): they last {found.span:,.0f} d in the "
+        f"median, the survey {found.survey:,.0f} d, and they fade by {found.fading:.1f} mag. "
+        "Brightness is measured from the maximum, the same in all bands, so that colours stay, and "
+        "times count from the "
+    )
+    if _time_zero(found) == FIRST:
+        text += "first detection."
+    else:
+        text += (
+            f"maximum: {found.early:.0%} of them were detected more than {EARLY:.0f} d before it, "
+            "too early for a transient."
+        )
+    return text + " Without 'normalise' and 'time_zero' they are taken as of variable stars."
 
 
 def _band_words(found: LightCurveFacts) -> str:
@@ -126,10 +153,13 @@ def _band_words(found: LightCurveFacts) -> str:
         return join(first + ([f"{len(bands) - 12} more"] if len(bands) > 12 else []))
 
     looked = "" if found.sampled == found.objects else f" of a sample of {found.sampled:,} curves"
-    text = (
-        f"Bands{looked}: {told(found.used)}. Each is normalised by itself, its epochs are marked, "
-        "and its colour and amplitude stand beside the curve; they share one axis of time."
+    marked = (
+        "Their epochs are marked, and the maximum of each stands beside the curve"
+        if found.transient
+        else "Each is normalised by itself, its epochs are marked, and its colour and amplitude "
+        "stand beside the curve"
     )
+    text = f"Bands{looked}: {told(found.used)}. {marked}; they share one axis of time."
     rare = [band for band in named if band not in found.used]
     if rare:
         text += f" Too rare, their epochs are left out: {told(rare)}."
@@ -142,7 +172,7 @@ def _band_words(found: LightCurveFacts) -> str:
 
 def _period_words(found: LightCurveFacts) -> str:
     share = f"{found.periodic:.0%}"
-    folds = found.periodic >= PERIODIC
+    folds = found.folds
     if found.source == "catalogue":
         said = f"The catalogue has a period for {share} of them"
         return f"{said}: they are folded by it." if folds else f"{said}: they are not folded."
@@ -155,7 +185,7 @@ def _period_words(found: LightCurveFacts) -> str:
     )
     if folds:
         return f"{said}: a run computes periods and features of all first, and folds by them."
-    return f"{said}: they are not folded, time runs from the first epoch to the last."
+    return f"{said}: they are not folded."
 
 
 def _spectra(found: SpectrumFacts) -> Section:

@@ -1,7 +1,6 @@
 """What a dataset offers a configuration: counts of all objects, and a look at a sample of them."""
 
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -13,71 +12,15 @@ from skybind.data.dataset import Dataset
 from skybind.data.schema import Column
 from skybind.data.splits import PARTS, Split
 from skybind.errors import DataError
-from skybind.lightcurves.columns import FAP
-from skybind.lightcurves.periods import DOUBTFUL, find_periods
-from skybind.lightcurves.stored import BAND_SHARE
-from skybind.modalities.cleaning import value_field
-from skybind.modalities.computed import PERIOD, computed_name, is_computed, raw_period
 from skybind.modalities.metadata import Metadata
 from skybind.progress import step
-from skybind.ragged import Ragged
+from skybind.runs.curve_facts import look_at_curves, pieces, sample_rows
 
-#: Objects of a modality, at most, whose observations are looked at, and how many lie together:
-#: neighbouring rows are read together, whatever the size of the dataset.
-SAMPLE, BLOCK = 2048, 128
-#: Light curves, at most, in which periods are looked for, and their most epochs.
-SEARCHED, LONGEST = 40, 1000
-#: A period is believed in that repeats so often within the light curve.
-CYCLES = 3
 #: Positive values of which the high ones (95th percentile) are so many times the low ones (5th)
 #: are better seen as logarithms.
 WIDE = 30.0
 #: Pixels a side that an image must have.
 SMALLEST = 8
-
-
-@dataclass(frozen=True)
-class LightCurveFacts:
-    """One column of light curves.
-
-    Attributes
-    ----------
-    name : str
-    objects, sampled : int
-        How many were observed so, and how many of these were looked at.
-    epochs, long : int
-        Median and 90th percentile of the number of epochs.
-    magnitudes : bool
-        Whether they are magnitudes, not fluxes.
-    bands : dict of str to (int, int)
-        Band -> epochs, and light curves, of the sample; "" counts epochs that name none. Empty
-        where the light curves have no bands.
-    used : list of str
-        The bands that enough light curves have; empty where there is nothing to be told apart.
-    outside : int
-        Light curves of the sample that have fewer than two epochs in these.
-    features : list of str
-        Columns of the catalogue that belong to light curves.
-    source : str
-        Whose periods: `catalogue`, `computed` (columns of the dataset), `searched` (in a sample).
-    periodic, tried : float, int
-        Share of the light curves that have a period, a significant one where it was found; and of
-        how many.
-    """
-
-    name: str
-    objects: int
-    sampled: int
-    epochs: int
-    long: int
-    magnitudes: bool
-    bands: dict[str, tuple[int, int]]
-    used: list[str]
-    outside: int
-    features: list[str]
-    source: str
-    periodic: float
-    tried: int
 
 
 @dataclass(frozen=True)
@@ -194,7 +137,7 @@ def look_at(dataset: Dataset) -> SurveyFacts:
     present: dict[str, np.ndarray] = {}
     left: dict[str, str] = {}
     looks: dict[str, Callable[..., Any]] = {
-        "photometry": _light_curves,
+        "photometry": look_at_curves,
         "spectrum": _spectra,
         "image": _images,
     }
@@ -233,97 +176,12 @@ def look_at(dataset: Dataset) -> SurveyFacts:
     )
 
 
-def sample_rows(rows: np.ndarray, most: int = SAMPLE, block: int = BLOCK) -> np.ndarray:
-    """Choose some of the rows: blocks of neighbours, evenly spread; all where they are few."""
-    if len(rows) <= most:
-        return rows
-    starts = np.linspace(0, len(rows) - block, most // block).astype(int)
-    return np.unique(np.concatenate([rows[start : start + block] for start in starts]))
-
-
-def _pieces(dataset: Dataset, name: str, rows: np.ndarray) -> Iterator[Ragged]:
-    for start in range(0, len(rows), BLOCK):
-        yield dataset.ragged(name, rows[start : start + BLOCK])
-
-
-def _light_curves(
-    dataset: Dataset, name: str, column: Column, lengths: np.ndarray
-) -> LightCurveFacts:
-    rows = sample_rows(np.flatnonzero(lengths >= 0))
-    epochs: Counter[str] = Counter()
-    curves: Counter[str] = Counter()
-    each: list[Counter[str]] = []
-    if "band" in column.fields:
-        for piece in _pieces(dataset, name, rows):
-            bands = [str(band or "") for band in piece.fields["band"].tolist()]
-            each += [Counter(bands[a:b]) for a, b in pairwise(piece.offsets.tolist())]
-        for own in each:
-            epochs.update(own)
-            curves.update(own.keys())
-    used = _used_bands(curves, len(rows))
-    outside = sum(sum(own[band] for band in used) < 2 for own in each) if used else 0
-    observed = lengths[lengths >= 0]
-    source, periodic, tried = _periods(dataset, name, lengths)
-    features = dataset.schema.features("photometry")
-    return LightCurveFacts(
-        name,
-        len(observed),
-        len(rows),
-        int(np.median(observed)),
-        int(np.percentile(observed, 90)),
-        value_field(column.fields) == "magnitude",
-        {band: (epochs[band], n) for band, n in curves.most_common()},
-        used,
-        outside,
-        [f for f in features if not is_computed(dataset.schema.attributes(f))],
-        source,
-        periodic,
-        tried,
-    )
-
-
-def _used_bands(curves: Counter[str], n: int) -> list[str]:
-    """Choose the bands that enough light curves have, the most frequent first."""
-    named = [(band, count) for band, count in curves.most_common() if band]
-    if not named or len(curves) == 1:
-        return []
-    return [band for band, count in named if count >= BAND_SHARE * n] or [named[0][0]]
-
-
-def _periods(dataset: Dataset, name: str, lengths: np.ndarray) -> tuple[str, float, int]:
-    """Say whose periods there are, what share of the light curves has one, and of how many."""
-    here = np.flatnonzero(lengths >= 0)
-    columns = dataset.schema.columns
-    period, fap = computed_name(name, PERIOD), computed_name(name, FAP)
-    if period in columns and fap in columns:
-        good = np.isfinite(dataset.numbers(period)) & (dataset.numbers(fap) < DOUBTFUL)
-        return "computed", float(good[here].mean()), len(here)
-    if raw_period(dataset.schema, PERIOD):
-        known = np.isfinite(dataset.numbers(PERIOD)[here])
-        if known.any():
-            return "catalogue", float(known.mean()), len(here)
-    able = here[(lengths[here] > 1) & (lengths[here] <= LONGEST)]
-    if not len(able):
-        return "searched", 0.0, 0
-    rows = able[np.unique(np.linspace(0, len(able) - 1, SEARCHED).astype(int))]
-    curves = dataset.ragged(name, rows)
-    time = curves.fields["time"].astype(float)
-    span = np.asarray([np.ptp(time[a:b]) for a, b in pairwise(curves.offsets)])
-    # an impossible date makes a span, and with it a search, without end
-    usual = np.flatnonzero(np.isfinite(span) & (span <= 5 * np.nanmedian(span)))
-    with step("looking for periods in a sample"):
-        found = find_periods(curves.take(usual))
-    with np.errstate(invalid="ignore"):
-        good = (found.log10_fap < DOUBTFUL) & (span[usual] / found.period >= CYCLES)
-    return "searched", float(good.mean()) if len(good) else 0.0, len(usual)
-
-
 def _spectra(
     dataset: Dataset, name: str, column: Column, lengths: np.ndarray
 ) -> SpectrumFacts | str:
     rows = sample_rows(np.flatnonzero(lengths > 1))
     first, last, steps = [], [], []
-    for piece in _pieces(dataset, name, rows):
+    for piece in pieces(dataset, name, rows):
         wave = piece.fields["wavelength"].astype(float)
         for a, b in pairwise(piece.offsets):
             own = np.sort(wave[a:b][np.isfinite(wave[a:b]) & (wave[a:b] > 0)])
@@ -341,7 +199,7 @@ def _spectra(
         (float(np.median(first)), float(np.median(last))),
         float(np.median(steps)),
         bool({"ivar", "flux_err"} & set(column.fields)),
-        column.fields.get("flux") is not None,
+        bool(column.fields.get("flux")),
     )
 
 
