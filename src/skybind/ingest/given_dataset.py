@@ -86,8 +86,8 @@ def _observation_change(
     attributes = dataset.schema.attributes(column)
     if wanted.needs_flux_zero and FLUX_ZERO in attributes:
         raise DataError(
-            f"{where} has fluxes counted from their means, and the model reads magnitudes, of "
-            "which none can be made."
+            f"{where} has fluxes counted from their means, and the model reads magnitudes or "
+            "maxima, of which none can be made."
         )
     for name, value in wanted.attributes.items():
         if name in ("time_system", FLUX_ZERO):
