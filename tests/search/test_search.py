@@ -8,8 +8,10 @@ import pytest
 from skybind.cli import app
 from skybind.data.dataset import Dataset
 from skybind.embeddings.store import Embeddings
+from skybind.embeddings.visits import VisitVectors
 from skybind.errors import DataError, ModelError
 from skybind.modalities.cleaning import clean_photometry, clean_spectrum
+from skybind.runs.run import Run
 from skybind.search.search import SearchOptions
 from skybind.search.search import search as search_embeddings
 from skybind.tables import write_table
@@ -338,3 +340,33 @@ def test_the_command_prints_writes_and_draws(trained, stars, embeddings, tmp_pat
     assert figure.read_bytes().startswith(b"\x89PNG")
     assert mean.read_text().startswith('"wavelength","flux","spread","n"')
     assert out.stat().st_size > 0
+
+
+def test_a_match_with_several_spectra_says_which_is_most_alike(trained, embeddings, tmp_path):
+    row = complete(embeddings)
+    query = embeddings.vectors["photometry"][row].astype(np.float64)
+    found = search(trained, [embeddings.object_id[row]], source=["photometry"], target=["spectrum"])
+    best, second = found.object_id[:2]
+    places = [int(np.flatnonzero(embeddings.object_id == name)[0]) for name in (best, second)]
+    vectors = np.stack([*embeddings.vectors["spectrum"][places], query]).astype(np.float32)
+    names = np.array([best, second, best])
+    visits = VisitVectors(names, np.array(["n1", "n2", "n3"], object), np.full(3, np.nan), vectors)
+    several = replace(embeddings, visits={"spectrum": visits})
+    several.write(tmp_path / "e")
+    again = search(
+        tmp_path / "e",
+        [embeddings.object_id[row]],
+        source=["photometry"],
+        target=["spectrum"],
+        data=Run.open(trained).dataset.path,
+        model=trained / "pretrain/model",
+    )
+    assert again.object_id.tolist() == found.object_id.tolist()
+    assert again.columns["spectrum_visit"][:3].tolist() == ["n3", "n2", ""]
+    np.testing.assert_allclose(again.columns["spectrum_visit_cosine"][0], 1, atol=1e-6)
+    np.testing.assert_allclose(
+        again.columns["spectrum_visit_cosine"][1], found.cosine[1], atol=1e-6
+    )
+    table = again.to_arrow()
+    assert table["spectrum_visit"].to_pylist()[:2] == ["n3", "n2"]
+    assert "spectrum_visit" not in found.columns

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from skybind.data.check_values import check_observation
+from skybind.data.check_values import check_observation, check_visits
 from skybind.data.computed import FOLDER, ComputedTable
 from skybind.data.dataset import Dataset
 from skybind.data.quarantine import QUARANTINE_SCHEMA, read_quarantine
@@ -18,6 +18,7 @@ from skybind.data.splits import Split
 from skybind.data.units import is_unit
 from skybind.errors import DataError
 from skybind.progress import progress_bar
+from skybind.visits import NAME, TIME
 
 REQUIRED = {
     "photometry": (("time",), ("flux", "magnitude")),
@@ -166,6 +167,9 @@ def _check_columns(schema: DatasetSchema, arrow: pa.Schema, findings: Findings) 
             _check_struct(name, column.modality or name, column.fields, kind, findings)
             if (column.modality or name) == "image":
                 _check_image(name, column, findings)
+        elif column.role == "visits":
+            of = schema.kinds.get(str(column.modality), str(column.modality))
+            _check_visits(name, of, column.fields, kind, findings)
         elif column.role in ("id", "label") and not _is_text(kind):
             findings.add(name, f"is {kind} and should be text")
         elif column.role in ("position", "feature", "target") and not _is_number(kind):
@@ -209,6 +213,21 @@ def _check_struct(
             findings.add(f"{name}.{field}", "is in the schema but not in the files")
 
 
+def _check_visits(
+    name: str, of: str, fields: dict[str, str | None], kind: pa.DataType, findings: Findings
+) -> None:
+    if not pa.types.is_list(kind) or not pa.types.is_struct(kind.value_type):
+        findings.add(name, f"is {kind} and should be a list of structs")
+        return
+    inner = kind.value_type
+    for field in (NAME, TIME):
+        if inner.get_field_index(field) < 0:
+            findings.add(name, f"has no field {field}")
+    own = pa.struct([field for field in inner if field.name not in (NAME, TIME)])
+    units = {field: unit for field, unit in fields.items() if field not in (NAME, TIME)}
+    _check_struct(name, of, units, own, findings)
+
+
 def _check_image(name: str, column: Column, findings: Findings) -> None:
     scale = column.attributes.get("pixel_scale")
     if not isinstance(scale, int | float) or not 0 < scale < np.inf:
@@ -242,6 +261,9 @@ def _check_part(part: Path, schema: DatasetSchema, findings: Findings, ids: list
                 if column.role == "observation":
                     kind = column.modality or name
                     check_observation(batch[name], name, kind, names, findings.rows)
+                elif column.role == "visits":
+                    kind = schema.kinds.get(str(column.modality), str(column.modality))
+                    check_visits(batch[name], name, kind, names, findings.rows)
                 elif column.role in ("position", "feature", "target"):
                     _check_numbers(batch[name], name, names, findings)
     except (pa.ArrowException, OSError) as error:

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from skybind.ragged import Ragged
+from skybind.visits import NAME, TIME
 
 Note = Callable[[str, str, np.ndarray, np.ndarray], None]
 
@@ -36,6 +37,25 @@ def check_observation(
         values = np.zeros(len(r), bool)
         values[r.owner[bad]] = True
         note(f"{name}.{field}", what, values, object_id)
+
+
+def check_visits(column: pa.Array, name: str, kind: str, object_id: np.ndarray, note: Note) -> None:
+    """Note every rule that a chunk of visits breaks; parameters as of `check_observation`.
+
+    Parameters
+    ----------
+    column : Array
+        A list of structs of lists.
+    """
+    if not pa.types.is_list(column.type) or not pa.types.is_struct(column.type.value_type):
+        return  # said once, of the column
+    counts = column.value_lengths().fill_null(0).to_numpy()
+    empty = column.is_valid().to_numpy(zero_copy_only=False) & (counts == 0)
+    note(name, "is an empty list", empty, object_id)
+    visits = column.flatten()
+    own = [field.name for field in visits.type if field.name not in (NAME, TIME)]
+    inner = pa.StructArray.from_arrays([visits.field(field) for field in own], names=own)
+    check_observation(inner, name, kind, np.repeat(object_id, counts), note)
 
 
 def _one_length(

@@ -19,6 +19,7 @@ from skybind.data.sources import MemorySource, ParquetSource, Source, object_par
 from skybind.errors import DataError
 from skybind.ragged import Ragged
 from skybind.tables import to_astropy, to_pandas
+from skybind.visits import NAME, Visits, visits_of
 from skybind.words import html_facts, nearest_of_many
 
 if TYPE_CHECKING:
@@ -256,6 +257,35 @@ class Dataset:
                 f"The column '{column}' of the dataset at {self.path} is no struct of lists of "
                 f"one length ({error}): 'skybind data check' tells more."
             ) from error
+
+    def visits(self, observation: str, rows: np.ndarray | None = None) -> Visits:
+        """Read all observations of one kind, of which an object may have several.
+
+        Raises
+        ------
+        DataError
+            If the dataset keeps one an object (see `DatasetSchema.visits`).
+        """
+        column = visits_of(observation)
+        if column not in self.schema.columns:
+            raise DataError(
+                f"The dataset at {self.path} keeps one {observation} an object: there is no column "
+                f"'{column}'."
+            )
+        try:
+            return Visits.from_arrow(self.table([column], rows)[column])
+        except ValueError as error:
+            raise DataError(
+                f"The column '{column}' of the dataset at {self.path} holds no visits ({error}): "
+                "'skybind data check' tells more."
+            ) from error
+
+    def visit_counts(self, observation: str) -> np.ndarray:
+        """Count the visits of each object, shape (n,); nothing else of them is read."""
+        self._require([visits_of(observation)])
+        with self._readable():
+            counts = self._source.lengths(visits_of(observation), NAME)
+        return np.asarray(np.maximum(counts, 0))
 
     def lengths(self, observation: str) -> np.ndarray:
         """Number of epochs or pixels of each object, -1 where it was not observed, (n,)."""

@@ -1,7 +1,7 @@
 """What is in a dataset, in one dataclass, and how it is printed."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,8 @@ class ModalityInfo:
         What the schema says of all objects, as the pixel scale of images.
     sides : (int, int) or None
         Of images: pixels a side of the smallest and the largest.
+    visits : (int, int) or None
+        Where an object may have several: how many there are in all, and objects with more than one.
     """
 
     kind: str
@@ -45,6 +47,7 @@ class ModalityInfo:
     median_length: float | None = None
     attributes: dict[str, Any] = field(default_factory=dict)
     sides: tuple[int, int] | None = None
+    visits: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,11 @@ def dataset_info(path: str | Path) -> DatasetInfo:
         if name in schema.observations:
             lengths = dataset.lengths(name)
             present[name] = lengths >= 0
-            modalities[name] = _observation(schema.columns[name], name, lengths[present[name]])
+            found = _observation(schema.columns[name], name, lengths[present[name]])
+            if name in schema.visits:
+                counts = dataset.visit_counts(name)
+                found = replace(found, visits=(int(counts.sum()), int((counts > 1).sum())))
+            modalities[name] = found
         else:
             present[name] = dataset.present(name)
             fields = {feature: schema.columns[feature].unit for feature in schema.features(name)}
@@ -221,7 +228,11 @@ def _length(modality: ModalityInfo) -> str:
     if modality.sides is not None:
         small, large = modality.sides
         return f"{small} x {small}" + (f" to {large} x {large}" if large > small else "")
-    return "" if modality.median_length is None else f"{modality.median_length:g} (median)"
+    length = "" if modality.median_length is None else f"{modality.median_length:g} (median)"
+    if modality.visits is not None:
+        total, several = modality.visits
+        length += f"; {total:,} visits, {several:,} objects with several"
+    return length
 
 
 def _fields(modality: ModalityInfo) -> str:

@@ -1,6 +1,7 @@
 """One object of a dataset as people look at it: arrays with units, by name."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -118,7 +119,8 @@ class Observation:
 class SkyObject:
     """One object of a dataset: its observations and the row of the catalogue are attributes.
 
-    Observations are read when they are asked for; one that the object has not is None.
+    Observations are read when they are asked for; one that the object has not is None. Where it
+    may have several of a kind, `spectrum` is the first and `spectrum_visits` the list of all.
 
     Parameters
     ----------
@@ -129,12 +131,12 @@ class SkyObject:
     def __init__(self, dataset: "Dataset", row: int) -> None:
         self._dataset = dataset
         self._row = row
-        self._observed: dict[str, Observation | None] = {}
+        self._observed: dict[str, Any] = {}
 
     @cached_property
     def _flat(self) -> dict[str, Any]:
         """The row of the catalogue, as Python has it; None where there is nothing."""
-        columns = [c for c in self._schema.columns if c not in self._schema.observations]
+        columns = [name for name, column in self._schema.columns.items() if not column.nested]
         found: dict[str, Any] = self._dataset.table(columns, np.array([self._row])).to_pylist()[0]
         return found
 
@@ -171,7 +173,7 @@ class SkyObject:
                 f"The dataset at {self._dataset.path} has no column '{name}': "
                 f"{nearest(name, names)}"
             )
-        if name in self._schema.observations:
+        if self._schema.columns[name].nested:
             if name not in self._observed:
                 self._observed[name] = self._read(name)
             return self._observed[name]
@@ -197,9 +199,26 @@ class SkyObject:
     def _ipython_key_completions_(self) -> list[str]:
         return list(self._schema.columns)
 
-    def _read(self, name: str) -> Observation | None:
+    def _read(self, name: str) -> "Observation | list[Observation] | None":
+        column = self._schema.columns[name]
+        if column.role == "visits":
+            return self._read_visits(str(column.modality), column)
         ragged = self._dataset.ragged(name, np.array([self._row]))
         return observation_of(self._dataset, name, ragged, 0, self.object_id)
+
+    def _read_visits(self, observation: str, column: Column) -> list[Observation]:
+        """All observations of a kind, in the order of the visits; their times are attributes."""
+        visits = self._dataset.visits(observation, np.array([self._row]))
+        own = self._schema.columns[observation]
+        found = []
+        for i, (visit, time) in enumerate(zip(visits.name, visits.time.tolist(), strict=True)):
+            said = {**own.attributes, **column.attributes, "visit": str(visit)}
+            said |= {"time": time} if np.isfinite(time) else {}
+            fields = visits.ragged.take(np.array([i])).fields
+            found.append(
+                Observation(self.object_id, observation, replace(own, attributes=said), fields)
+            )
+        return found
 
     def _facts(self) -> dict[str, str]:
         facts = {}

@@ -14,7 +14,7 @@ from skybind.errors import DataError
 
 FORMAT_VERSION = 1
 METADATA_KEY = b"skybind"
-ROLES = ("id", "position", "observation", "limits", "feature", "label", "target", "info")
+ROLES = ("id", "position", "observation", "limits", "visits", "feature", "label", "target", "info")
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ class Column:
     description : str
         One sentence.
     modality : str or None
-        For a `feature`: the modality it belongs to. For an `observation`: its kind. For `limits`:
-        the column of light curves whose upper limits they are.
+        For a `feature`: the modality it belongs to. For an `observation`: its kind. For `limits`
+        and `visits`: the column of observations that they belong to.
     fields : dict of str to (str or None)
-        For an `observation` or `limits`: the unit of each field of the struct.
+        For an `observation`, `limits` or `visits`: the unit of each field of the struct.
     attributes : dict of str to anything that JSON holds
         For an `observation`: what is the same for all objects and needed to read the values, as
         `pixel_scale` [arcsec/pixel] and `stretch` of an image, `flux_zero` of a light curve. For
@@ -50,8 +50,8 @@ class Column:
 
     @property
     def nested(self) -> bool:
-        """Whether its values are structs of lists."""
-        return self.role in ("observation", "limits")
+        """Whether its values are structs of lists, or lists of such."""
+        return self.role in ("observation", "limits", "visits")
 
     def __post_init__(self) -> None:
         if self.role not in ROLES:
@@ -121,6 +121,11 @@ class DatasetSchema:
     def observations(self) -> list[str]:
         """Names of the struct columns (photometry, spectrum, ...)."""
         return self.with_role("observation")
+
+    @property
+    def visits(self) -> list[str]:
+        """Names of the observations of which an object may have several."""
+        return [str(self.columns[name].modality) for name in self.with_role("visits")]
 
     @property
     def kinds(self) -> dict[str, str]:

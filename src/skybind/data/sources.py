@@ -39,7 +39,10 @@ class Source(Protocol):
         ...
 
     def lengths(self, column: str, field: str) -> np.ndarray:
-        """Lengths of one list of a struct column, -1 where the struct is null, shape (n,)."""
+        """Lengths of one list of a struct column, -1 where the struct is null, shape (n,).
+
+        Of a column of lists (visits) their own lengths, by one field of the structs in them.
+        """
         ...
 
     def fingerprint(self) -> str:
@@ -82,10 +85,11 @@ class ParquetSource:
     def lengths(self, column: str, field: str) -> np.ndarray:
         # only this field: an image has several, and Arrow's scanner would read them all
         lengths = [np.zeros(0, np.int64)]
+        inside = ".list.element" if pa.types.is_list(self.schema.field(column).type) else ""
         for part in self._files:
             file = pq.ParquetFile(part)
             for index in range(file.num_row_groups):
-                table = file.read_row_group(index, columns=[f"{column}.{field}"])
+                table = file.read_row_group(index, columns=[f"{column}{inside}.{field}"])
                 lengths.append(_lengths(table[column], field))
         return np.concatenate(lengths)
 
@@ -274,7 +278,7 @@ def readable(what: str) -> Iterator[None]:
 
 
 def _lengths(column: pa.ChunkedArray, field: str) -> np.ndarray:
-    lists = pc.struct_field(column, field)
+    lists = column if pa.types.is_list(column.type) else pc.struct_field(column, field)
     return pc.fill_null(pc.cast(pc.list_value_length(lists), pa.int64()), -1).to_numpy()
 
 

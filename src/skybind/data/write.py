@@ -16,6 +16,7 @@ from skybind.data.schema import BASE_COLUMNS, DEC, ID, RA, Column, DatasetSchema
 from skybind.errors import DataError
 from skybind.files import atomic_path
 from skybind.ragged import Ragged
+from skybind.visits import Visits
 
 #: Largest row group that is written, before compression: what a reader holds at least.
 ROW_GROUP_BYTES = 32 * 2**20
@@ -101,8 +102,8 @@ class DatasetWriter:
         assert self._folder is not None, "use the writer in a with-statement"
         return self._folder
 
-    def append(self, columns: Mapping[str, np.ndarray | Ragged]) -> None:
-        """Add objects: every column of the schema, flat arrays or `Ragged`, of one length."""
+    def append(self, columns: Mapping[str, np.ndarray | Ragged | Visits]) -> None:
+        """Add objects: every column, flat arrays, `Ragged` or `Visits`, of one length."""
         assert self._folder is not None, "use the writer in a with-statement"
         if ID not in columns:
             raise DataError("Objects without 'object_id' cannot be written to a dataset.")
@@ -117,7 +118,10 @@ class DatasetWriter:
             value = columns[name]
             if len(value) != n:
                 raise DataError(f"Column '{name}' has {len(value)} rows, object_id has {n}.")
-            arrays[name] = value.to_arrow() if isinstance(value, Ragged) else _flat(name, value)
+            if isinstance(value, Ragged | Visits):
+                arrays[name] = value.to_arrow()
+            else:
+                arrays[name] = _flat(name, value)
         unknown = set(columns) - set(arrays)
         if unknown:
             raise DataError(f"Column '{sorted(unknown)[0]}' was given but is not in the schema.")

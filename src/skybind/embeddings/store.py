@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from skybind.embeddings.means import unit_mean
 from skybind.embeddings.shards import FORMAT_VERSION, ID, METADATA_KEY, SPLIT, Shards
+from skybind.embeddings.visits import PATTERN, VisitVectors, read_visits, write_visits
 from skybind.errors import DataError
 from skybind.files import atomic_path
 from skybind.tables import to_pandas
@@ -41,6 +42,9 @@ class Embeddings:
         Whether the object was observed in the modality.
     model : dict
         Identity of the model, as JSON: configuration hash, split hash, versions.
+    visits : dict of str to VisitVectors
+        Where an object may have several observations in a modality: the vector of each. That in
+        `vectors` is their mean, to unit length.
 
     Raises
     ------
@@ -62,6 +66,7 @@ class Embeddings:
     vectors: dict[str, np.ndarray]
     present: dict[str, np.ndarray]
     model: dict[str, Any] = field(default_factory=dict)
+    visits: dict[str, VisitVectors] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         n = len(self.object_id)
@@ -155,6 +160,7 @@ class Embeddings:
             {name: values[rows] for name, values in self.vectors.items()},
             {name: flags[rows] for name, flags in self.present.items()},
             self.model,
+            {name: own.take(self.object_id[rows]) for name, own in self.visits.items()},
         )
 
     def write(self, folder: str | Path, shard_rows: int = SHARD_ROWS) -> None:
@@ -171,7 +177,7 @@ class Embeddings:
             raise DataError(f"A shard of {shard_rows} rows is impossible: give at least 1.")
         target = Path(folder)
         foreign = (
-            [p for p in target.iterdir() if not p.match("part-*.parquet")]
+            [p for p in target.iterdir() if not p.match("part-*.parquet") and not p.match(PATTERN)]
             if (target.is_dir())
             else []
         )
@@ -182,6 +188,7 @@ class Embeddings:
             )
         with atomic_path(folder) as temporary:
             temporary.mkdir()
+            write_visits(temporary, self.visits, self.model)
             for number, start in enumerate(range(0, max(len(self), 1), shard_rows)):
                 rows = np.arange(start, min(start + shard_rows, len(self)))
                 self.take(rows).write_shard(temporary, number)
@@ -253,7 +260,8 @@ class Embeddings:
             vectors[name], present[name] = values, there
         ids = np.asarray(table[ID].to_pylist(), dtype=str)
         split = np.asarray(table[SPLIT].to_pylist(), dtype=str)
-        return cls(ids, split, vectors, present, shards.model)
+        visits = read_visits(folder, shards.model)
+        return cls(ids, split, vectors, present, shards.model, visits)
 
     def _known(self, modalities: Sequence[str] | None) -> list[str]:
         names = self.modalities if modalities is None else list(modalities)

@@ -26,6 +26,7 @@ from skybind.modalities.cleaning import Cleaned, clean_image, clean_photometry, 
 from skybind.modalities.dates import without_other_zero_points
 from skybind.progress import progress_bar
 from skybind.ragged import Ragged
+from skybind.visits import Visits, visits_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -183,21 +184,26 @@ class _Builder:
         quarantine = chunk.quarantine
         entry: dict[str, Any] = {"objects": len(object_id), "observed": {}, "repaired": {}}
         for name, kind in self.kinds.items():
-            ragged = columns[name]
-            assert isinstance(ragged, Ragged)
-            cleaned = CLEANERS[kind](ragged)
-            if "time_system" in self.plan.columns[name].attributes:
-                cleaned = without_other_zero_points(cleaned)
-            columns[name] = cleaned.ragged
-            if limits_of(name) in self.plan.columns and cleaned.limits is not None:
-                columns[limits_of(name)] = cleaned.limits
-            entry["observed"][name] = int(cleaned.ragged.present.sum())
-            entry["repaired"][name] = cleaned.counts
+            observed = columns[name]
+            assert isinstance(observed, Ragged | Visits)
             source = np.broadcast_to(np.asarray(chunk.source[name], object), len(object_id))
+            owner = observed.owner if isinstance(observed, Visits) else np.arange(len(object_id))
+            cleaned = self._clean(name, kind, observed)
+            of = [f", visit {v}" for v in observed.name] if isinstance(observed, Visits) else None
             quarantine = quarantine + [
-                quarantine_row(object_id[i], source[i], name, cleaned.reason[i])
+                quarantine_row(
+                    object_id[owner[i]],
+                    source[owner[i]],
+                    name,
+                    cleaned.reason[i] + ("" if of is None else of[i]),
+                )
                 for i in np.flatnonzero(cleaned.reason != "")
             ]
+            columns |= self._columns(name, observed, cleaned)
+            kept = columns[name]
+            assert isinstance(kept, Ragged)
+            entry["observed"][name] = int(kept.present.sum())
+            entry["repaired"][name] = cleaned.counts
         for name, features in self.catalogues.items():
             numbers = np.stack([np.asarray(columns[feature], float) for feature in features])
             known = np.isfinite(numbers).any(axis=0)
@@ -207,6 +213,25 @@ class _Builder:
         entry |= {"quarantine": quarantine, "part": part, "subsets": subsets}
         self.writer.step(columns, entry)
         self._count(entry)
+
+    def _clean(self, name: str, kind: str, observed: Ragged | Visits) -> Cleaned:
+        each = observed.ragged if isinstance(observed, Visits) else observed
+        cleaned = CLEANERS[kind](each)
+        if "time_system" in self.plan.columns[name].attributes:
+            cleaned = without_other_zero_points(cleaned)
+        return cleaned
+
+    def _columns(
+        self, name: str, observed: Ragged | Visits, cleaned: Cleaned
+    ) -> dict[str, Ragged | Visits]:
+        """Columns of an observation: itself, and what is kept apart of it."""
+        made: dict[str, Ragged | Visits] = {name: cleaned.ragged}
+        if limits_of(name) in self.plan.columns and cleaned.limits is not None:
+            made[limits_of(name)] = cleaned.limits
+        if isinstance(observed, Visits):
+            kept = replace(observed, ragged=cleaned.ragged).filter(cleaned.ragged.present)
+            made |= {name: kept.first(), visits_of(name): kept}
+        return made
 
     def finish(self) -> ImportSummary:
         """Write what stands beside the objects."""

@@ -102,6 +102,46 @@ class LimitSpec(Section):
         return [str(self.column)] if self.where is None else columns_of(self.where)
 
 
+class VisitSpec(Section):
+    """What tells the spectra of one object apart; a bare name stands for `{column: name}`."""
+
+    column: str | None = Field(
+        None, description="Column of a long table, the same in all rows of one spectrum."
+    )
+    header: str | None = Field(
+        None,
+        description="Key of the headers of FITS files, such as MJD-OBS, where a pattern with '*' "
+        "finds several files of an object.",
+    )
+    unit: str | None = Field(
+        None, description="Unit of their times, such as MJD or d; without it they are names only."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_name(cls, raw: Any) -> Any:
+        return {"column": str(raw)} if isinstance(raw, str | int) else raw
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "VisitSpec":
+        if (self.column is None) == (self.header is None):
+            raise ValueError("give 'column' (of a long table) or 'header' (of FITS files)")
+        return self
+
+    def check(self, long: bool, pattern: str | None) -> None:
+        """Refuse what means nothing for a long table, or for files under a pattern."""
+        if self.column is not None and not long:
+            raise ValueError(
+                "'visit' names a column of a long table; of several files an object it names a "
+                "key of their headers, {header: MJD-OBS, unit: MJD}"
+            )
+        if self.header is not None and "*" not in (pattern or ""):
+            raise ValueError(
+                "the 'header' of 'visit' is that of several files an object, which a pattern with "
+                "'*' finds, such as {id}/*.fits"
+            )
+
+
 class PositionSpec(ColumnSpec):
     """A right ascension or declination: in one column, or in parts."""
 

@@ -1,18 +1,20 @@
 """A dataset made to fit a model: its columns are converted as they are read."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 
 from skybind.data.dataset import Dataset
-from skybind.data.schema import DEC, ID, RA, same_attribute
+from skybind.data.schema import DEC, ID, RA, Column, same_attribute
 from skybind.data.sources import Change, ChangedSource
 from skybind.errors import DataError
 from skybind.ingest.given_rows import Given, fitted_schema, lacks, struct_of
 from skybind.ingest.wanted import Fitted, Wanted, feature_in_unit, fit_fields
 from skybind.modalities.computed import FLUX_ZERO
 from skybind.ragged import Ragged
+from skybind.visits import NAME, TIME, Visits, visits_of
 from skybind.words import join
 
 
@@ -25,6 +27,7 @@ def take_dataset(dataset: Dataset, wanted: Mapping[str, Wanted]) -> Given:
         changes[name] = Change(name if known else None, pa.float64())
     notes: list[str] = []
     units: dict[str, dict[str, str | None]] = {}
+    several: dict[str, Column] = {}
     absent = []
     for name, modality in wanted.items():
         found = False
@@ -33,6 +36,9 @@ def take_dataset(dataset: Dataset, wanted: Mapping[str, Wanted]) -> Given:
             changes[modality.column], fitted = _observation_change(dataset, modality, column)
             units[modality.column] = fitted.units
             notes += fitted.notes
+            if column in dataset.schema.visits:
+                several[visits_of(modality.column)] = _visits_column(modality, fitted)
+                changes[visits_of(modality.column)] = _visits_change(dataset, modality, column)
             found = column is not None
         for feature in modality.features:
             changes[feature] = _feature_change(dataset, modality, feature, notes)
@@ -49,6 +55,7 @@ def take_dataset(dataset: Dataset, wanted: Mapping[str, Wanted]) -> Given:
     there = [name for name, change in changes.items() if change.column is not None]
     own = dataset.schema
     schema = fitted_schema(wanted.values(), units, there, own.provenance, own.simulated)
+    schema = schema.with_columns(several)
     for name, modality in wanted.items():
         lacking = [] if name in absent else [f for f in modality.features if f not in there]
         notes += lacks(where, lacking, modality, schema)
@@ -109,6 +116,24 @@ def _observation_change(
         return Ragged(fields, ragged.offsets, ragged.present).to_arrow()
 
     return Change(column, struct_of(fitted.units), make), fitted
+
+
+def _visits_column(wanted: Wanted, fitted: Fitted) -> Column:
+    """Describe the column of all observations of a kind, made to fit."""
+    return Column("visits", modality=wanted.column, fields={NAME: None, TIME: "d", **fitted.units})
+
+
+def _visits_change(dataset: Dataset, wanted: Wanted, column: str) -> Change:
+    """Tell how all observations of a kind are made to fit, as the first of them is."""
+    units, where = dataset.schema.fields(column), f"{column} of the dataset at {dataset.path}"
+
+    def make(values: pa.ChunkedArray) -> pa.Array:
+        visits = Visits.from_arrow(values)
+        fields = fit_fields(visits.ragged.fields, units, wanted, where).fields
+        return replace(visits, ragged=replace(visits.ragged, fields=fields)).to_arrow()
+
+    kind = dataset.arrow_schema.field(visits_of(column)).type
+    return Change(visits_of(column), kind, make)
 
 
 def _feature_change(dataset: Dataset, wanted: Wanted, name: str, notes: list[str]) -> Change:

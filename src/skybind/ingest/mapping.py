@@ -12,7 +12,7 @@ from skybind.config.written import read_yaml, settle
 from skybind.data.units import stored_unit
 from skybind.data.where import columns_of
 from skybind.errors import ConfigError
-from skybind.ingest.column import ColumnSpec, FlagSpec, LimitSpec, PositionSpec, Section
+from skybind.ingest.column import ColumnSpec, FlagSpec, LimitSpec, PositionSpec, Section, VisitSpec
 from skybind.ingest.column_checks import check_columns
 from skybind.ingest.file_spec import STACKS, FileSpec, stack_format
 from skybind.ingest.limits import limits_of
@@ -22,6 +22,7 @@ from skybind.ingest.readers.curves import with_keys
 from skybind.ingest.readers.registry import catalogue, curve_format, file_formats, file_reader
 from skybind.ingest.readers.tables import FORMATS
 from skybind.plugins import place_of, use_plugins
+from skybind.visits import visits_of
 from skybind.words import nearest
 
 PLUGINS = (
@@ -143,6 +144,8 @@ class ObservationSpec(FileSpec):
         if self.folder is not None and self.pattern is None:
             raise ValueError("a folder needs a 'pattern' for its files, e.g. '{id}.csv'")
         known = [*(FORMATS if self.kind != "image" else ()), *file_formats(self.kind), *STACKS]
+        if self.kind != "spectrum" and "*" in (self.pattern or ""):
+            raise ValueError("a pattern with '*' is of several spectra an object: name one file")
         if self.format is not None and self.format not in known:
             raise ValueError(
                 f"the format '{self.format}' is not known, {nearest(self.format, known)}"
@@ -265,19 +268,23 @@ class SpectrumSpec(ObservationSpec):
     good: str | None = Field(
         None, description="Condition on the columns of the file that good pixels fulfil."
     )
-    visit: str | None = Field(
+    visit: VisitSpec | None = Field(
         None,
-        description="Column of a long table that tells the spectra of one object apart: the first "
-        "of them is taken.",
+        description="What tells several spectra of an object apart: a column or a header's key.",
     )
 
     @model_validator(mode="after")
     def _one_error(self) -> "SpectrumSpec":
-        if self.visit is not None and (self.file is None or self.stacked):
-            raise ValueError("'visit' is a column of a long table: a file an object has one")
+        if self.visit is not None:
+            self.visit.check(long=self.file is not None and not self.stacked, pattern=self.pattern)
         if self.flux_err is not None and self.ivar is not None:
             raise ValueError("give flux_err or ivar, not both")
         return self
+
+    @property
+    def several(self) -> bool:
+        """Whether an object may have several spectra, all of which are kept."""
+        return self.visit is not None or "*" in (self.pattern or "")
 
 
 class ImageSpec(ObservationSpec):
@@ -342,8 +349,8 @@ class Mapping(Section):
     @model_validator(mode="after")
     def _observation_names(self) -> "Mapping":
         taken = {*RESERVED, "metadata", *self.objects.columns()}
-        limits = [limits_of(name) for name in self.observations()]
-        for name in [*self.observations(), *limits]:
+        made = [made(name) for name in self.observations() for made in (limits_of, visits_of)]
+        for name in [*self.observations(), *made]:
             if name in taken:
                 raise ValueError(f"the name '{name}' of an observation is taken by a column")
         more = [*self.more_photometry, *self.more_spectra, *self.more_images]

@@ -10,6 +10,7 @@ import numpy as np
 
 from skybind.data.schema import ID, Column
 from skybind.ragged import Ragged
+from skybind.visits import Visits
 
 Row = dict[str, str]
 
@@ -20,8 +21,9 @@ class Chunk:
 
     Attributes
     ----------
-    columns : dict of str to (ndarray or Ragged)
-        Every column of the dataset (`ra` and `dec` may be left out), each of n objects.
+    columns : dict of str to (ndarray, Ragged or Visits)
+        Every column of the dataset (`ra` and `dec` may be left out), each of n objects. Where an
+        observation is given as `Visits`, the columns of the first and of all are made of it.
     source : dict of str to (str or ndarray of str, shape (n,))
         Where each observation comes from, for the quarantine.
     part : ndarray of str, shape (n,), optional
@@ -32,7 +34,7 @@ class Chunk:
         Which objects are in each subset of the published split; the same names in every chunk.
     """
 
-    columns: dict[str, np.ndarray | Ragged]
+    columns: dict[str, np.ndarray | Ragged | Visits]
     source: dict[str, Any]
     part: np.ndarray | None = None
     quarantine: list[Row] = field(default_factory=list)
@@ -42,7 +44,9 @@ class Chunk:
         """Give some of the objects, with all that was set aside."""
         return Chunk(
             {
-                key: value.take(rows) if isinstance(value, Ragged) else np.asarray(value)[rows]
+                key: value.take(rows)
+                if isinstance(value, Ragged | Visits)
+                else np.asarray(value)[rows]
                 for key, value in self.columns.items()
             },
             {

@@ -21,6 +21,7 @@ from skybind.ingest.mapping import (
     ObservationSpec,
     PhotometrySpec,
     ReaderMapping,
+    SpectrumSpec,
     load_mapping,
 )
 from skybind.ingest.names import object_names
@@ -35,7 +36,9 @@ from skybind.ingest.readers.pictures import ImageFiles
 from skybind.ingest.readers.registry import dataset_reader
 from skybind.ingest.readers.stacks import ImageStack, Stack
 from skybind.ingest.readers.values import texts
+from skybind.ingest.readers.visit_files import VisitFiles
 from skybind.ingest.table_of_objects import TableOfObjects
+from skybind.ingest.visits import visits_columns
 from skybind.progress import step
 
 CHUNK = 2048
@@ -46,7 +49,7 @@ DISPLAY = (
 )
 #: Bytes of the rows of long tables that are read at a time, unless one object has more.
 CHUNK_BYTES = 1 << 26
-Source = ObjectFiles | LongTable | LongPieces | Stack
+Source = ObjectFiles | VisitFiles | LongTable | LongPieces | Stack
 
 
 def import_dataset(
@@ -171,6 +174,7 @@ class _Import:
             self.quarantine += self.observations[name].quarantine
             self.schema[name] = self._observation_column(name, spec)
         self.schema |= limits_columns(mapping.observations(), self.schema)
+        self.schema |= visits_columns(mapping.observations(), self.schema)
 
     def plan(self, some: int | None = None) -> Plan:
         """What `build_dataset` has to know, of all objects or of some."""
@@ -264,6 +268,8 @@ class _Import:
         columns["id"] = self.flat["object_id"]
         if isinstance(spec, ImageSpec):
             return ImageFiles(spec, self.base, name, columns)
+        if isinstance(spec, SpectrumSpec) and spec.several:
+            return VisitFiles(spec, self.base, name, columns)
         return ObjectFiles(spec, self.base, name, columns)
 
     def _near(self, modality: str, spec: ObservationSpec) -> Near:

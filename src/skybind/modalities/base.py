@@ -116,6 +116,11 @@ class Modality(ABC):
         """Names of the dataset's columns that it reads."""
 
     @property
+    def also_reads(self) -> list[str]:
+        """Names of columns that it reads where a dataset has them."""
+        return []
+
+    @property
     def needs(self) -> dict[str, list[str]]:
         """Fields of observation columns that it cannot do without, by column."""
         return {}
@@ -153,6 +158,13 @@ class Modality(ABC):
         self, prepared: Prepared, rows: np.ndarray, rng: np.random.Generator | None = None
     ) -> dict[str, Tensor]:
         """Give the tensors of some objects; with a generator crops are drawn and augmented."""
+
+    def each(self, prepared: Prepared) -> Prepared | None:
+        """Give the observations one a row, where an object may have several; else None.
+
+        Object `i` owns the rows `prepared.offsets[i]:prepared.offsets[i + 1]`.
+        """
+        return None
 
     @abstractmethod
     def summary(self, prepared: Prepared, rows: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from skybind.modalities import visits
+from skybind.modalities import merged
 from skybind.modalities.epochs import LIMIT, absurd_magnitudes, impossible_dates, without_errors
 from skybind.modalities.order import same_as_before, sorted_by, without_duplicates
 from skybind.modalities.padding import padding
@@ -179,7 +179,7 @@ def clean_spectrum(r: Ragged) -> Cleaned:
     (it becomes 0), its `ivar` or `flux_err` is not a positive number, or its mask says so;
     masked pixels have `ivar` (or `flux_err`) 0. A spectrum whose errors are all NaN has
     unknown errors, which masks nothing. A spectrum with fewer than two good pixels, or of
-    constant flux, or that is several in one (`skybind.modalities.visits`), becomes absent.
+    constant flux, or that is several in one (`skybind.modalities.merged`), becomes absent.
 
     Parameters
     ----------
@@ -194,9 +194,9 @@ def clean_spectrum(r: Ragged) -> Cleaned:
     bad_wave = ~(np.isfinite(r.fields["wavelength"]) & (r.fields["wavelength"] > 0))
     counts = {"pixels without a positive wavelength": int(bad_wave.sum())}
     out = r.filter(~bad_wave) if bad_wave.any() else r
-    several = visits.in_turn(out)
+    several = merged.in_turn(out)
     out, counts["unsorted spectra"] = sorted_by(out, "wavelength")
-    several |= visits.repeated(out) | visits.sawtooth(out)
+    several |= merged.repeated(out) | merged.sawtooth(out)
     repeated = same_as_before(out, out.fields["wavelength"])
     counts["duplicate wavelengths"] = int(repeated.sum())
     if repeated.any():

@@ -69,6 +69,18 @@ class BatchSource:
         }
         return Batch(torch.from_numpy(rows.astype(np.int64)), inputs, present)
 
+    def visits(self, name: str) -> "BatchSource | None":
+        """Give all observations of a modality one a row, where an object may have several.
+
+        Object `i` owns the rows `offsets[i]:offsets[i + 1]` of `prepared[name].offsets`. None where
+        an object has one, or where the features of a frozen backbone stand in.
+        """
+        if FEATURES in self.prepared[name].arrays:
+            return None
+        modality = self.modalities[name]
+        each = modality.each(self.prepared[name])
+        return None if each is None else BatchSource({name: modality}, {name: each})
+
     def select(self, names: Sequence[str]) -> "BatchSource":
         """Give a source of fewer modalities, so that no others are batched."""
         return BatchSource(

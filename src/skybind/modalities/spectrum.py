@@ -14,9 +14,12 @@ from skybind.modalities.cleaning import clean_spectrum, flux_err_to_ivar
 from skybind.modalities.resampling import interpolate, rebin
 from skybind.modalities.shape import InputShape
 from skybind.ragged import Ragged
+from skybind.visits import NAME, TIME, Visits, offsets_of, visits_of
 
 #: Cells of the grid, over all objects, that are prepared at once.
 CHUNK_CELLS = 2_000_000
+#: Bytes of the name of a visit that are kept with the prepared arrays.
+VISIT_NAME = 128
 MEASURES = {"mad": "MAD", "zscore": "standard deviation"}
 
 
@@ -66,6 +69,11 @@ class SpectrumOptions(ModalityOptions):
         0.0, description="Training: hide up to this fraction of the bins, in windows.", ge=0, lt=1
     )
     hide_length: int = Field(100, description="Training: bins of a hidden window.", ge=1)
+    visits: Literal["all", "first"] = Field(
+        "all",
+        description="Of an object with several spectra. all: training draws one each time, and an "
+        "embedding is the mean of all; first: only the first counts.",
+    )
 
     @model_validator(mode="after")
     def _grid_has_bins(self) -> "SpectrumOptions":
@@ -115,6 +123,10 @@ class Spectrum(Modality):
         return [self.column]
 
     @property
+    def also_reads(self) -> list[str]:
+        return [visits_of(self.column)] if self.options.visits == "all" else []
+
+    @property
     def shape(self) -> InputShape:
         return InputShape(channels=len(self.options.channels), length=len(self.grid))
 
@@ -132,7 +144,44 @@ class Spectrum(Modality):
         return bool({"uncertainty", "ivar"} & set(self.options.channels)) or self.options.noise > 0
 
     def prepare(self, table: pa.Table) -> Prepared:
-        cleaned = clean_spectrum(Ragged.from_arrow(table[self.column]))
+        """Clean and normalise a chunk of objects.
+
+        Where the table holds visits, the arrays are of all that can be used, with offsets.
+        """
+        first = Ragged.from_arrow(table[self.column])
+        if not set(self.also_reads) & set(table.column_names):
+            return self._prepare(first)
+        visits = Visits.from_arrow(table[visits_of(self.column)]).or_first(first)
+        blocks = [
+            self._prepare(visits.ragged.take(np.arange(start, min(start + self.chunk, total))))
+            for total in [len(visits.ragged)]
+            for start in range(0, max(total, 1), self.chunk)
+        ]
+        usable = np.concatenate([block.present for block in blocks])
+        reasons = np.concatenate([block.reason for block in blocks])
+        owner = visits.owner
+        offsets = offsets_of(np.bincount(owner[usable], minlength=len(first)))
+        present = np.diff(offsets) > 0
+        reason = np.full(len(first), "", object)
+        lost = np.flatnonzero(~usable & ~present[owner])[::-1]
+        reason[owner[lost]] = reasons[lost]  # of several the first one's
+        arrays = {
+            name: np.concatenate([block.arrays[name][block.present] for block in blocks])
+            for name in blocks[0].arrays
+        }
+        named = [name.encode()[:VISIT_NAME] for name in visits.name[usable].tolist()]
+        arrays |= {NAME: np.asarray(named, f"S{VISIT_NAME}"), TIME: visits.time[usable]}
+        return Prepared(arrays, present, reason, offsets, tuple(arrays))
+
+    def each(self, prepared: Prepared) -> Prepared | None:
+        if prepared.offsets is None:
+            return None
+        n = int(prepared.offsets[-1])
+        return Prepared(prepared.arrays, np.ones(n, bool), np.full(n, "", object))
+
+    def _prepare(self, ragged: Ragged) -> Prepared:
+        """Clean and normalise spectra, one an object."""
+        cleaned = clean_spectrum(ragged)
         ragged, reason = cleaned.ragged, cleaned.reason.astype(object)
         resample = interpolate if self.options.resample == "linear" else rebin
         flux, error, seen = resample(ragged, self.grid)
@@ -158,7 +207,8 @@ class Spectrum(Modality):
     def batch(
         self, prepared: Prepared, rows: np.ndarray, rng: np.random.Generator | None = None
     ) -> dict[str, Tensor]:
-        stored = np.array(prepared.arrays["values"][rows])
+        places = _places(prepared, rows, rng)
+        stored = _taken(prepared.arrays["values"], places)
         if rng is not None and self.options.noise:
             draw = rng.standard_normal(stored[:, 0].shape, dtype=np.float32)
             stored[:, 0] += self.options.noise * draw * stored[:, 1]
@@ -170,7 +220,7 @@ class Spectrum(Modality):
         values = np.empty((len(rows), len(self.options.channels), len(self.grid)), np.float32)
         for index, channel in enumerate(self.options.channels):
             if channel == "scale":
-                values[:, index] = prepared.arrays["log_scale"][rows][:, None]
+                values[:, index] = _taken(prepared.arrays["log_scale"], places)[:, None]
             elif channel == "ivar":
                 values[:, index] = flux_err_to_ivar(stored[:, 1])
             else:
@@ -179,11 +229,12 @@ class Spectrum(Modality):
 
     def summary(self, prepared: Prepared, rows: np.ndarray) -> np.ndarray:
         """Mean normalised flux and (if kept) uncertainty in 100 bins, and log10 of the scale."""
-        values = prepared.arrays["values"][rows]
+        places = _places(prepared, rows)
+        values = _taken(prepared.arrays["values"], places)
         edges = np.linspace(0, values.shape[2], min(100, values.shape[2]) + 1).astype(int)
         sums = np.add.reduceat(values, edges[:-1], axis=2) / np.diff(edges)
         uncertainty = [np.log10(sums[:, 1] + 1e-6)] if self.keeps_uncertainty else []
-        log_scale = prepared.arrays["log_scale"][rows][:, None]
+        log_scale = _taken(prepared.arrays["log_scale"], places)[:, None]
         return np.concatenate([sums[:, 0], *uncertainty, log_scale], axis=1)
 
     def _mean_and_scale(self, flux: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -194,6 +245,26 @@ class Spectrum(Modality):
         if self.options.mad_over == "nonzero":
             return _masked_mean(flux, np.ones_like(seen)), _masked_mad(flux, seen & (flux != 0))
         return _masked_mean(flux, seen), _masked_mad(flux, seen)
+
+
+def _places(
+    prepared: Prepared, rows: np.ndarray, rng: np.random.Generator | None = None
+) -> np.ndarray:
+    """Where the spectra of some objects are, -1 for none; of several the first, or one drawn."""
+    if prepared.offsets is None:
+        return np.asarray(rows)
+    first, counts = prepared.offsets[rows], np.diff(prepared.offsets)[rows]
+    drawn = first if rng is None else first + rng.integers(0, np.maximum(counts, 1))
+    return np.where(counts > 0, drawn, -1)
+
+
+def _taken(values: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Rows of an array, in memory; zeros for the place -1."""
+    if not len(values):
+        return np.zeros((len(places), *values.shape[1:]), values.dtype)
+    taken = np.array(values[np.maximum(places, 0)])
+    taken[places < 0] = 0
+    return taken
 
 
 def hidden_windows(

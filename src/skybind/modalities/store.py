@@ -26,6 +26,9 @@ class Tables(Protocol):
     @property
     def fingerprint(self) -> str: ...
 
+    @property
+    def columns(self) -> Sequence[str]: ...
+
     def iter_tables(self, columns: Sequence[str], rows: int) -> Iterable[pa.Table]: ...
 
     def __len__(self) -> int: ...
@@ -78,7 +81,8 @@ def _write(dataset: Tables, modality: Modality, folder: Path, progress: Progress
     shapes: dict[str, dict[str, Any]] = {}
     flat: tuple[str, ...] = ()
     done = total = 0
-    for table in dataset.iter_tables(modality.columns, modality.chunk):
+    more = [column for column in modality.also_reads if column in dataset.columns]
+    for table in dataset.iter_tables([*modality.columns, *more], modality.chunk):
         chunk = modality.prepare(table)
         arrays = {**chunk.arrays, "_present": chunk.present}
         arrays["_reason"] = chunk.reason.astype("S80")

@@ -75,9 +75,18 @@ class Classifier(nn.Module):
 
     def parts(self, batch: Batch, modalities: Sequence[str]) -> dict[str, Tensor]:
         """Give what each modality brings: its embedding, or its features where these are joined."""
-        if len(self.modalities) == 1 or self.concat:
+        if not self.embeds:
             return {name: self.binder.features(batch, name) for name in modalities}
         return self.binder.embed(batch, modalities)
+
+    @property
+    def embeds(self) -> bool:
+        """Whether modalities bring unit vectors, not their encoders' features."""
+        return len(self.modalities) > 1 and not self.concat
+
+    def width(self, modality: str) -> int:
+        """Length of what a modality brings."""
+        return self.binder.dimension if self.embeds else self.binder.width(modality)
 
     def join(self, parts: dict[str, Tensor], present: dict[str, Tensor]) -> Tensor:
         """Give logits from the parts of some modalities, of shape (B, n_classes)."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -10,15 +11,19 @@ from torch import Tensor, nn
 
 from skybind.data.dataset import Dataset
 from skybind.data.schema import ID
+from skybind.embeddings.means import unit
 from skybind.embeddings.store import Embeddings
+from skybind.embeddings.visits import VisitVectors
 from skybind.lightcurves.columns import to_compute, with_computed
 from skybind.measures.importance import all_combinations
-from skybind.modalities.base import Modality
+from skybind.modalities.base import Modality, Prepared
 from skybind.modalities.batch import Batch
 from skybind.modalities.source import BatchSource
 from skybind.models.binder import Binder, best_device
 from skybind.models.classifier import Classifier
 from skybind.progress import say
+from skybind.ragged import flat_index
+from skybind.visits import NAME, TIME, offsets_of
 
 BATCH = 512
 SEARCHED = 256  # light curves whose periods are searched between two reports of progress
@@ -97,7 +102,9 @@ def iter_sources(
     needed = dict.fromkeys([ID, *(c for m in modalities.values() for c in m.columns)])
     schema = next(iter(modalities.values())).schema
     lacking = to_compute(needed, schema, dataset.schema)
+    more = dict.fromkeys(column for m in modalities.values() for column in m.also_reads)
     read = [name for name in needed if name not in lacking]
+    read += [name for name in more if name in dataset.columns]
     size = min(m.chunk for m in modalities.values())
     if lacking:
         say(
@@ -115,6 +122,62 @@ def iter_sources(
         yield table, BatchSource(modalities, {n: m.prepare(table) for n, m in modalities.items()})
 
 
+@dataclass
+class OverVisits:
+    """What is computed of each observation of some objects that may have several.
+
+    Attributes
+    ----------
+    values : ndarray of float32, shape (V, W)
+        Object by object, in the order of the visits.
+    offsets : ndarray of int64, shape (n + 1,)
+        Where each object's visits begin.
+    """
+
+    values: np.ndarray
+    offsets: np.ndarray
+
+    def mean(self) -> np.ndarray:
+        """Mean over the visits of each object, (n, W); zeros where it has none."""
+        counts = np.diff(self.offsets)
+        total = np.zeros((len(counts), self.values.shape[1]), np.float64)
+        np.add.at(total, np.repeat(np.arange(len(counts)), counts), self.values)
+        return np.asarray(total / np.maximum(counts, 1)[:, None], np.float32)
+
+
+def over_visits(
+    module: nn.Module,
+    source: BatchSource,
+    name: str,
+    rows: np.ndarray,
+    compute: Callable[[Batch], Tensor],
+    width: int,
+) -> OverVisits:
+    """Compute something of every observation of some objects that may have several.
+
+    Parameters
+    ----------
+    module : Module
+        What `compute` uses.
+    source : BatchSource
+    name : str
+        A modality (see `with_visits`).
+    rows : ndarray of int, shape (n,)
+        The objects.
+    compute : callable
+        From a batch of observations to a tensor of shape (B, W).
+    width : int
+        W.
+    """
+    visits, offsets = source.visits(name), source.prepared[name].offsets
+    assert visits is not None
+    assert offsets is not None
+    counts = np.diff(offsets)[rows]
+    places = flat_index(offsets[rows], counts)
+    found = infer(module, visits, places, lambda batch: {name: compute(batch)})
+    return OverVisits(found.get(name, np.zeros((0, width), np.float32)), offsets_of(counts))
+
+
 def embed_source(
     binder: Binder,
     source: BatchSource,
@@ -126,7 +189,7 @@ def embed_source(
     batch_size: int = BATCH,
     progress: Progress | None = None,
 ) -> Embeddings:
-    """Embed all objects of a source of batches.
+    """Embed all objects of a source of batches; of several observations of a kind the mean counts.
 
     Parameters
     ----------
@@ -145,20 +208,53 @@ def embed_source(
     """
     names = binder.modalities if modalities is None else list(modalities)
     present = {name: np.asarray(source.present(name)) for name in names}
+    several = with_visits(binder, source, names)
+    single = [name for name in names if name not in several]
     found = infer(
         binder,
         source.select(names),
         np.arange(len(source)),
-        lambda batch: binder.embed(batch, names),
+        lambda batch: binder.embed(batch, single),
         batch_size=batch_size,
         progress=progress,
     )
     empty = np.zeros((len(source), binder.dimension), np.float32)
+    visits = {}
+    for name in several:
+        each = _embed_visits(binder, source, name)
+        found[name] = unit(each.mean())
+        visits[name] = _named(each, source.prepared[name], object_id)
     vectors = {
         name: np.where(present[name][:, None], found.get(name, empty), np.float32(0))
         for name in names
     }
-    return Embeddings(object_id, part, vectors, present, dict(model or {}))
+    return Embeddings(object_id, part, vectors, present, dict(model or {}), visits)
+
+
+def with_visits(binder: Binder, source: BatchSource, names: Sequence[str]) -> list[str]:
+    """Modalities of which all observations of an object count.
+
+    Those on a frozen backbone read the first, whose features are kept.
+    """
+    return [
+        name for name in names if name not in binder.backboned and source.visits(name) is not None
+    ]
+
+
+def _embed_visits(binder: Binder, source: BatchSource, name: str) -> OverVisits:
+    """Embed each observation of a modality of which an object may have several: unit vectors."""
+    rows = np.arange(len(source))
+    return over_visits(
+        binder, source, name, rows, lambda b: binder.embed(b, [name])[name], binder.dimension
+    )
+
+
+def _named(each: OverVisits, prepared: Prepared, object_id: np.ndarray) -> VisitVectors:
+    """Say whose the vectors are, and when it was."""
+    owner = np.repeat(np.arange(len(object_id)), np.diff(each.offsets))
+    names = np.char.decode(np.asarray(prepared.arrays[NAME]), "utf-8", "ignore")
+    times = np.array(prepared.arrays[TIME])
+    return VisitVectors(object_id[owner], names.astype(object), times, each.values)
 
 
 @dataclass
@@ -177,6 +273,28 @@ class Decided:
     logits: dict[Combination, np.ndarray]
     places: dict[str, np.ndarray]
     present: dict[str, np.ndarray]
+
+
+def _mean_parts(
+    classifier: Classifier, source: BatchSource, rows: np.ndarray, names: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """What the modalities with several observations bring to the decision: the mean of these."""
+    means = {}
+    for name in with_visits(classifier.binder, source, names):
+        each = over_visits(
+            classifier,
+            source,
+            name,
+            rows,
+            partial(_part, classifier, name),
+            classifier.width(name),
+        )
+        means[name] = unit(each.mean()) if classifier.embeds else each.mean()
+    return means
+
+
+def _part(classifier: Classifier, name: str, batch: Batch) -> Tensor:
+    return classifier.parts(batch, [name])[name]
 
 
 def sets_of(present: Mapping[str, np.ndarray]) -> Iterator[tuple[Combination, np.ndarray]]:
@@ -216,9 +334,15 @@ def decide(
     """
     names = classifier.modalities if modalities is None else list(modalities)
     wanted = all_combinations(names) if combinations else [tuple(names)]
+    means = _mean_parts(classifier, source, rows, names)
+    single = [name for name in names if name not in means]
+    at = np.zeros(len(source), np.int64)
+    at[rows] = np.arange(len(rows))
 
     def compute(batch: Batch) -> dict[tuple[str, Combination], Tensor]:
-        parts = classifier.parts(batch, names)
+        parts = classifier.parts(batch, single)
+        own = at[batch.rows.cpu().numpy()]
+        parts |= {n: torch.from_numpy(v[own]).to(batch.rows.device) for n, v in means.items()}
         found: dict[tuple[str, Combination], Tensor] = {}
         for some in wanted:
             present = {name: batch.present[name] for name in some}

@@ -17,6 +17,7 @@ from skybind.data.dataset import Dataset
 from skybind.data.schema import DatasetSchema
 from skybind.data.splits import Split
 from skybind.embeddings.store import Embeddings
+from skybind.embeddings.visits import joined
 from skybind.errors import ConfigError, ModelError
 from skybind.ingest.given import Given, take_given
 from skybind.ingest.wanted import Wanted, wanted_modalities
@@ -319,6 +320,7 @@ class Model:
             {n: np.concatenate([p.vectors[n] for p in pieces]) for n in pieces[0].vectors},
             {n: np.concatenate([p.present[n] for p in pieces]) for n in pieces[0].present},
             self.identity,
+            {n: joined([p.visits[n] for p in pieces]) for n in pieces[0].visits},
         )
 
     def logits(

@@ -16,6 +16,7 @@ from skybind.search.nearest import DuplicateRule, Nearest, contrast_order, exact
 from skybind.search.places import Places
 from skybind.search.query import Query, query_file, query_object
 from skybind.search.result import SearchResult
+from skybind.search.visits import add_visits
 from skybind.words import nearest
 
 # An index that looks at more than one list of this many is mentioned.
@@ -121,6 +122,7 @@ def search(
     if contrast is not None:
         result = _rank_by_contrast(result, stream, contrast)
     describe_matches(result, places, options.columns, options.predict, rule or DuplicateRule())
+    add_visits(result, stream)
     return result
 
 

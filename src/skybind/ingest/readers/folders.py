@@ -39,9 +39,14 @@ class ObjectFiles:
         Name of the observation, for the quarantine.
     columns : mapping of str to ndarray of str, shape (n,)
         Columns of the table of objects that the pattern names; `id` among them.
+    told : bool
+        Whether files that no object has go to the quarantine.
 
     Attributes
     ----------
+    files : list of str
+        File of each object, "" where it has none.
+    ids : ndarray of str, shape (n,)
     quarantine : list of dict
         Files that no object has, and files named in a column that are not there.
     stored : Stored
@@ -49,19 +54,24 @@ class ObjectFiles:
     """
 
     def __init__(
-        self, spec: ObservationSpec, base: Path, modality: str, columns: Mapping[str, np.ndarray]
+        self,
+        spec: ObservationSpec,
+        base: Path,
+        modality: str,
+        columns: Mapping[str, np.ndarray],
+        told: bool = True,
     ) -> None:
         assert spec.folder is not None
         assert spec.pattern is not None
         self.spec, self.modality = spec, modality
         self.path = base / spec.folder
-        self._zip: zipfile.ZipFile | None = None
-        names = self._list()
-        wanted = _fill(spec.pattern, columns)
+        names = list_files(self.path, modality)
+        self._zip = None if self.path.is_dir() else zipfile.ZipFile(self.path)
+        wanted = fill_pattern(spec.pattern, columns)
         self.files = [_find(name, names) for name in wanted]
-        ids = columns["id"]
+        self.ids = columns["id"]
         self.quarantine: Rows = []
-        if len(ids) and not any(self.files):
+        if len(self.ids) and not any(self.files):
             raise ConfigError(
                 f"{modality}: no object has a file in {self.path}: the first would be "
                 f"'{wanted[0][:100]}', but there are {len(names)} files such as "
@@ -73,18 +83,8 @@ class ObjectFiles:
         self.names = self.stored.fields
         if any(self.files):
             self._check_files()
-        if "{id}" not in spec.pattern:
-            # the table of objects promised these files
-            lost = [i for i, name in enumerate(wanted) if name and not self.files[i]]
-            self.quarantine += [self._row(ids[i], wanted[i], "the file is not there") for i in lost]
-        matches = re.compile(_expression(spec.pattern))
-        used = {name for name in self.files if name}
-        endings = {_ending(name) for name in used}
-        for name in sorted(names - used):
-            found = matches.fullmatch(name)
-            if found and _ending(name) in endings:
-                object_id = found.groupdict().get("id") or ""
-                self.quarantine.append(self._row(object_id, name, unknown_object(self.spec)))
+        if told:
+            self._tell_others(names, wanted)
 
     def read(self, rows: np.ndarray, object_id: np.ndarray) -> tuple[Ragged, Rows]:
         """Read the files of some objects; one that cannot be read is set aside with its reason."""
@@ -97,7 +97,7 @@ class ObjectFiles:
                 lost[i] = [str(error)]
         found = {i: read[i] for i in sorted(read)}
         quarantine = [
-            self._row(object_id[rows[i]], self.files[rows[i]], sentence)
+            self.row(object_id[rows[i]], self.files[rows[i]], sentence)
             for i in sorted(lost)
             for sentence in lost[i]
         ]
@@ -114,6 +114,24 @@ class ObjectFiles:
     def _order(self, rows: np.ndarray) -> list[int]:
         """Places among some objects of those that have a file, as they are best read."""
         return [i for i, row in enumerate(rows.tolist()) if self.files[row]]
+
+    def _tell_others(self, names: set[str], wanted: list[str]) -> None:
+        """Set aside files that no object has, and such as a column names and are not there."""
+        assert self.spec.pattern is not None
+        if "{id}" not in self.spec.pattern:
+            # the table of objects promised these files
+            lost = [i for i, name in enumerate(wanted) if name and not self.files[i]]
+            self.quarantine += [
+                self.row(self.ids[i], wanted[i], "the file is not there") for i in lost
+            ]
+        matches = re.compile(_expression(self.spec.pattern))
+        used = {name for name in self.files if name}
+        endings = {_ending(name) for name in used}
+        for name in sorted(names - used):
+            found = matches.fullmatch(name)
+            if found and _ending(name) in endings:
+                object_id = found.groupdict().get("id") or ""
+                self.quarantine.append(self.row(object_id, name, unknown_object(self.spec)))
 
     @property
     def observed(self) -> np.ndarray:
@@ -152,7 +170,7 @@ class ObjectFiles:
         """Read the fields of a file, and sentences about rows of it that were left out."""
         reader = self.spec.reader
         if reader is not None:
-            read = reader.fields(self._bytes(name), name, partial(self._beside, name))
+            read = reader.fields(self.bytes_of(name), name, partial(self._beside, name))
             return {field: typed(field, v) for field, v in read.items()}, []
         table = self._table(name)
         return observation_fields(table, self.spec, self.stored), table.bad_rows
@@ -162,7 +180,7 @@ class ObjectFiles:
         band = [self.spec.fields()["band"].column] if "band" in self.spec.fields() else []
         columns = columns_read(self.spec)
         table = read_curves(
-            self._bytes(name),
+            self.bytes_of(name),
             name,
             self.spec,
             partial(self._beside, name),
@@ -181,21 +199,8 @@ class ObjectFiles:
                     continue
         return settle(self.spec)
 
-    def _list(self) -> set[str]:
-        if zipfile.is_zipfile(self.path) if self.path.is_file() else False:
-            self._zip = zipfile.ZipFile(self.path)
-            return {info.filename for info in self._zip.infolist() if not info.is_dir()}
-        if not self.path.exists():
-            raise DataError(f"There is no folder {self.path} ({self.modality}).")
-        if not self.path.is_dir():
-            raise DataError(f"{self.path} is neither a folder nor a zip file ({self.modality}).")
-        return {
-            Path(folder, name).relative_to(self.path).as_posix()
-            for folder, _, files in os.walk(self.path)
-            for name in files
-        }
-
-    def _bytes(self, name: str) -> bytes:
+    def bytes_of(self, name: str) -> bytes:
+        """Read a file."""
         if self._zip is None:
             return read_bytes(self.path / name)
         try:
@@ -207,9 +212,10 @@ class ObjectFiles:
 
     def _beside(self, name: str, other: str) -> bytes:
         """Bytes of another file in the folder of one."""
-        return self._bytes(name[: name.rfind("/") + 1] + other.rpartition("/")[2])
+        return self.bytes_of(name[: name.rfind("/") + 1] + other.rpartition("/")[2])
 
-    def _row(self, object_id: str, name: str, reason: str) -> dict[str, str]:
+    def row(self, object_id: str, name: str, reason: str) -> dict[str, str]:
+        """Give the row of the quarantine for a file."""
         source = f"{self.spec.folder}/{name}"
         return {
             "object_id": object_id,
@@ -217,6 +223,28 @@ class ObjectFiles:
             "modality": self.modality,
             "reason": reason,
         }
+
+
+def list_files(path: Path, modality: str) -> set[str]:
+    """List the files in a folder or a zip, at any depth, as paths within it.
+
+    Raises
+    ------
+    DataError
+        If it is not there, or neither of both.
+    """
+    if path.is_file() and zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            return {info.filename for info in archive.infolist() if not info.is_dir()}
+    if not path.exists():
+        raise DataError(f"There is no folder {path} ({modality}).")
+    if not path.is_dir():
+        raise DataError(f"{path} is neither a folder nor a zip file ({modality}).")
+    return {
+        Path(folder, name).relative_to(path).as_posix()
+        for folder, _, files in os.walk(path)
+        for name in files
+    }
 
 
 def pattern_columns(pattern: str) -> list[str]:
@@ -236,7 +264,7 @@ def pattern_columns(pattern: str) -> list[str]:
     return [name for name in named if name != "id"]
 
 
-def _fill(pattern: str, columns: Mapping[str, np.ndarray]) -> list[str]:
+def fill_pattern(pattern: str, columns: Mapping[str, np.ndarray]) -> list[str]:
     """Fill the pattern for every object; "" where a column it needs is empty."""
     pieces = [(text, field) for text, field, _, _ in string.Formatter().parse(pattern)]
     used = [field for _, field in pieces if field is not None]

@@ -121,13 +121,13 @@ class ImageCells(ImageFiles):
         first, nameless, repeated = first_rows(names)
         place = {name: f"row {row + 1}" for name, row in first.items()}
         for row in nameless:
-            self.quarantine.append(self._row("", f"row {row + 1}", "no name"))
+            self.quarantine.append(self.row("", f"row {row + 1}", "no name"))
         for row in repeated:
             reason = f"the name occurs twice: its first row counts ({place[names[row]]})"
-            self.quarantine.append(self._row(names[row], f"row {row + 1}", reason))
+            self.quarantine.append(self.row(names[row], f"row {row + 1}", reason))
         wanted = object_id.tolist()
         for name in sorted(place.keys() - set(wanted)):
-            self.quarantine.append(self._row(name, place[name], unknown_object(self.spec)))
+            self.quarantine.append(self.row(name, place[name], unknown_object(self.spec)))
         files = [place.get(name, "") for name in wanted]
         if not any(files):
             here = next(iter(place), "")
@@ -159,7 +159,8 @@ class ImageCells(ImageFiles):
             self._held = group, cells
         return self._held[1]
 
-    def _bytes(self, name: str) -> bytes:
+    def bytes_of(self, name: str) -> bytes:
+        """Give the bytes of a cell."""
         row = _number(name)
         group = int(np.searchsorted(self._first, row, side="right")) - 1
         data: bytes = self._cells(group)[row - int(self._first[group])].as_py()
@@ -171,9 +172,10 @@ class ImageCells(ImageFiles):
                 return image_reader(name, format)
         raise DataError(f"{name} of {self.file} is no JPEG, PNG or FITS file.")
 
-    def _row(self, object_id: str, name: str, reason: str) -> dict[str, str]:
+    def row(self, object_id: str, name: str, reason: str) -> dict[str, str]:
+        """Give the row of the quarantine for a cell."""
         source = f"{self.file}, {name}"
-        return {**super()._row(object_id, name, reason), "source": source}
+        return {**super().row(object_id, name, reason), "source": source}
 
 
 def _number(name: str) -> int:

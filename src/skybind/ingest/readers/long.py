@@ -13,9 +13,11 @@ from skybind.ingest.observed import Stored, columns_read, observation_fields, se
 from skybind.ingest.plan import quarantine_row
 from skybind.ingest.readers.parts import read_parts
 from skybind.ingest.readers.tables import Table
-from skybind.ingest.readers.unfold import places_of, unfold
-from skybind.ingest.readers.values import numbers, texts
+from skybind.ingest.readers.unfold import Unfolded, places_of, unfold
+from skybind.ingest.readers.values import numbers
+from skybind.ingest.visits import RowVisits, row_visits, unit_of_visits
 from skybind.ragged import Ragged
+from skybind.visits import Visits, offsets_of
 
 UNKNOWN_OBJECT = "no such object in the table of objects"
 NO_OBJECT_NEAR = "a source that belongs to no object by its position"
@@ -30,7 +32,7 @@ Lost = list[tuple[str, str]]
 
 def read_long(
     spec: ObservationSpec, base: Path, modality: str, object_id: np.ndarray
-) -> tuple[Ragged, Rows, Stored]:
+) -> tuple[Ragged | Visits, Rows, Stored]:
     """Read a long table whole and give every object its rows, in the table's order.
 
     Parameters
@@ -44,7 +46,7 @@ def read_long(
 
     Returns
     -------
-    Ragged
+    Ragged or Visits
         Of n objects; one without any row is absent.
     quarantine : list of dict
         Ids that no object has, and rows that could not be read.
@@ -75,7 +77,9 @@ def long_options(spec: ObservationSpec) -> dict[str, list[str]]:
 
 def visit_of(spec: ObservationSpec) -> str | None:
     """Column that tells several spectra of an object apart."""
-    return spec.visit if isinstance(spec, SpectrumSpec) else None
+    if isinstance(spec, SpectrumSpec) and spec.visit is not None:
+        return spec.visit.column
+    return None
 
 
 class Bound(NamedTuple):
@@ -83,14 +87,15 @@ class Bound(NamedTuple):
 
     Attributes
     ----------
-    ragged : Ragged
+    ragged : Ragged or Visits
+        Of all objects.
     lost : list of (int, str)
         Objects of which something cannot be used, and why.
     stored : Stored
         How the fields are kept.
     """
 
-    ragged: Ragged
+    ragged: Ragged | Visits
     lost: list[tuple[int, str]]
     stored: Stored
 
@@ -114,15 +119,45 @@ def bind_rows(
     whole : Whole, optional
         Where these are some rows of a longer table.
     """
-    lost: list[tuple[int, str]] = []
-    visit = visit_of(spec)
-    if visit is not None:
-        text = whole.visits_are_text if whole is not None else visits_are_text(table[visit])
-        place, several = _first_visits(place, table[visit], text)
-        taken = "of its {} spectra the first by '{}' is taken"
-        lost += [(row, taken.format(n, visit)) for row, n in several.items()]
+    unfolded = unfold(table, places_of(spec, table), spec.kind)
+    visits = _visits(table, spec, place, whole, each=unfolded is not None)
+    if visits is not None:
+        found = _bind(table, unfolded, spec, visits.place, len(visits.owner), whole)
+        assert isinstance(found.ragged, Ragged)
+        counts = np.bincount(visits.owner, minlength=objects)
+        bound = Visits(found.ragged, offsets_of(counts), visits.name, visits.time)
+        lost = [
+            (int(visits.owner[row]), f"{why}, visit {visits.name[row]}") for row, why in found.lost
+        ]
+        return Bound(bound, lost, found.stored)
+    return _bind(table, unfolded, spec, place, objects, whole)
+
+
+def _visits(
+    table: Table, spec: ObservationSpec, place: np.ndarray, whole: "Whole | None", each: bool
+) -> RowVisits | None:
+    """Tell the visits of the rows apart, where a column does; perhaps each row is one."""
+    column = visit_of(spec)
+    if column is None:
+        return None
+    assert isinstance(spec, SpectrumSpec)
+    assert spec.visit is not None
+    as_text = whole.visits_are_text if whole is not None else visits_are_text(table[column])
+    unit = unit_of_visits(spec.visit, table.units.get(column))
+    where = f"{table.name}, column '{column}' (visit)"
+    return row_visits(place, table[column], unit, where, as_text=as_text, each=each)
+
+
+def _bind(
+    table: Table,
+    unfolded: Unfolded | None,
+    spec: ObservationSpec,
+    place: np.ndarray,
+    objects: int,
+    whole: "Whole | None",
+) -> "Bound":
     at = np.arange(len(table)) if whole is None else whole.numbers
-    table, own, lengths, more = _unfolded(table, spec, place, at)
+    table, own, lengths, lost = _unfolded(table, unfolded, spec, place, at)
     stored = settle(spec, table) if whole is None else whole.stored
     fields = observation_fields(table, spec, stored)
     owner = np.repeat(own, lengths)
@@ -132,7 +167,7 @@ def bind_rows(
     present = np.isin(np.arange(objects), own)
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     flat = {name: values[order] for name, values in fields.items()}
-    return Bound(Ragged(flat, offsets, present), lost + more, stored)
+    return Bound(Ragged(flat, offsets, present), lost, stored)
 
 
 @dataclass(frozen=True)
@@ -155,14 +190,17 @@ class Whole:
 
 
 def _unfolded(
-    table: Table, spec: ObservationSpec, place: np.ndarray, at: np.ndarray
+    table: Table,
+    unfolded: Unfolded | None,
+    spec: ObservationSpec,
+    place: np.ndarray,
+    at: np.ndarray,
 ) -> tuple[Table, np.ndarray, np.ndarray, list[tuple[int, str]]]:
     """Give a table with one value a row.
 
     Second, the object of each of its lists (or rows), -1 for none; third, how long each is; fourth,
     the objects of which something cannot be used, and why.
     """
-    unfolded = unfold(table, places_of(spec, table), spec.kind)
     if unfolded is None:
         return table, place, np.ones(len(place), np.int64), []
     own = place[unfolded.rows]
@@ -206,7 +244,7 @@ class LongTable:
         self.file = str(spec.file)
         self._whole, self.quarantine, self.stored = read_long(spec, base, modality, object_id)
 
-    def read(self, rows: np.ndarray, object_id: np.ndarray) -> tuple[Ragged, Rows]:
+    def read(self, rows: np.ndarray, object_id: np.ndarray) -> tuple[Ragged | Visits, Rows]:
         """Give the observations of some objects."""
         return self._whole.take(rows), []
 
@@ -223,22 +261,3 @@ class LongTable:
 def visits_are_text(visit: np.ndarray) -> bool:
     """Whether some visits are no numbers, so that all are ordered as text."""
     return bool(numbers(visit)[1].any())
-
-
-def _first_visits(
-    owner: np.ndarray, visit: np.ndarray, text: bool
-) -> tuple[np.ndarray, dict[int, int]]:
-    """Rows of the first visit of each object (the others get the owner -1), and numbers of visits.
-
-    The first is the smallest number, or of text the first in the alphabet.
-    """
-    values = texts(visit).astype(str) if text else numbers(visit)[0]
-    _, code = np.unique(values, return_inverse=True)
-    mine = owner >= 0
-    pairs = np.unique(np.stack([owner[mine], code[mine]]), axis=1)
-    rows, first, counts = np.unique(pairs[0], return_index=True, return_counts=True)
-    smallest = np.full(int(owner.max(initial=-1)) + 1, -1)
-    smallest[rows] = pairs[1][first]
-    taken = mine & (code == smallest[np.maximum(owner, 0)]) if len(smallest) else mine
-    several = {int(row): int(n) for row, n in zip(rows, counts, strict=True) if n > 1}
-    return np.where(taken, owner, -1), several

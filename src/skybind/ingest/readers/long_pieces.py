@@ -40,6 +40,7 @@ from skybind.ingest.resumable import source_state
 from skybind.once import Workplace, fill_once
 from skybind.ragged import Ragged
 from skybind.version import __version__
+from skybind.visits import Visits
 
 #: Bytes of a part, and how many parts there are at most: all are written to at once.
 PART = 1 << 26
@@ -118,7 +119,7 @@ class LongPieces:
             self._folder = aside / self._key(object_id)
             fill_once(self._folder, self._write, lambda: None)
 
-    def read(self, rows: np.ndarray, object_id: np.ndarray) -> tuple[Ragged, Rows]:
+    def read(self, rows: np.ndarray, object_id: np.ndarray) -> tuple[Ragged | Visits, Rows]:
         """Read the observations of some objects."""
         wanted, back = np.unique(rows, return_inverse=True)
         found = pa.concat_tables([self._empty(), *self._rows_of(wanted)])

@@ -141,7 +141,7 @@ class ImageFiles(ObjectFiles):
         return image_reader(name, self.mapped.format)
 
     def _picture(self, name: str) -> Picture:
-        data = self._bytes(name)
+        data = self.bytes_of(name)
         picture = self._reader(name, data)(data, name, self.request)
         n, height, width = picture.planes.shape
         if len(set(picture.bands)) != n:
