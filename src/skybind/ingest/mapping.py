@@ -268,10 +268,7 @@ class SpectrumSpec(ObservationSpec):
     good: str | None = Field(
         None, description="Condition on the columns of the file that good pixels fulfil."
     )
-    visit: VisitSpec | None = Field(
-        None,
-        description="What tells several spectra of an object apart: a column or a header's key.",
-    )
+    visit: VisitSpec | None = Field(None, description="What tells an object's spectra apart.")
 
     @model_validator(mode="after")
     def _one_error(self) -> "SpectrumSpec":
