@@ -11,7 +11,7 @@ from skybind.errors import DataError
 from skybind.ingest.catalogues import Catalogue, Places, places_of
 from skybind.ingest.crossmatch import common_epoch, estimate_chance
 from skybind.ingest.frames import Frame
-from skybind.ingest.mapping import ObservationSpec
+from skybind.ingest.observation_spec import ObservationSpec
 from skybind.ingest.readers.contents import read_bytes
 from skybind.ingest.readers.folders import pattern_columns
 from skybind.ingest.readers.stacks import open_arrays

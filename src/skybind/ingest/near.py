@@ -7,7 +7,7 @@ from pydantic import Field
 from skybind.ingest.column import Section
 
 if TYPE_CHECKING:
-    from skybind.ingest.mapping import ObservationSpec
+    from skybind.ingest.observation_spec import ObservationSpec
 
 
 class NearSpec(Section):

@@ -32,7 +32,7 @@ from skybind.ingest.flags import (
     limit_flags,
     usual_flags,
 )
-from skybind.ingest.mapping import ObservationSpec, PhotometrySpec
+from skybind.ingest.observation_spec import ObservationSpec, PhotometrySpec
 from skybind.ingest.readers.registry import Fields
 from skybind.ingest.readers.tables import Table
 from skybind.modalities.dates import YEARS, year_of

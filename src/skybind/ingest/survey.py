@@ -15,16 +15,9 @@ from skybind.errors import DataError, SkybindError
 from skybind.ingest.build import ImportSummary, build_dataset
 from skybind.ingest.by_position import Near, join_by_position, objects_frame, picked
 from skybind.ingest.limits import limits_columns
-from skybind.ingest.mapping import (
-    ImageSpec,
-    Mapping,
-    ObservationSpec,
-    PhotometrySpec,
-    ReaderMapping,
-    SpectrumSpec,
-    load_mapping,
-)
+from skybind.ingest.mapping import Mapping, ReaderMapping, load_mapping
 from skybind.ingest.names import object_names
+from skybind.ingest.observation_spec import ImageSpec, ObservationSpec, PhotometrySpec, SpectrumSpec
 from skybind.ingest.observed import stored_notes
 from skybind.ingest.plan import Chunk, Known, Plan, quarantine_row, spread
 from skybind.ingest.readers.folders import ObjectFiles, pattern_columns

@@ -9,7 +9,7 @@ from skybind.data.sky import ARCSEC, unit_vectors
 from skybind.errors import DataError
 from skybind.ingest.flags import no_measurements
 from skybind.ingest.frames import Frame
-from skybind.ingest.mapping import PhotometrySpec
+from skybind.ingest.observation_spec import PhotometrySpec
 from skybind.ingest.observed import observation_fields, settle
 from skybind.ingest.readers.contents import read_bytes
 from skybind.ingest.readers.curves import read_curves

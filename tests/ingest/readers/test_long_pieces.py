@@ -13,7 +13,7 @@ from skybind.data.dataset import Dataset
 from skybind.data.quarantine import read_quarantine
 from skybind.errors import DataError, SkybindError
 from skybind.ingest import survey
-from skybind.ingest.mapping import PhotometrySpec, SpectrumSpec
+from skybind.ingest.observation_spec import PhotometrySpec, SpectrumSpec
 from skybind.ingest.readers import long_pieces, pieces
 from skybind.ingest.readers.long import LongTable
 from skybind.ingest.readers.long_pieces import LongPieces, open_long

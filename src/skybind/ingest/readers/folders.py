@@ -12,7 +12,7 @@ import numpy as np
 
 from skybind.errors import ConfigError, DataError
 from skybind.ingest.fields import typed
-from skybind.ingest.mapping import ObservationSpec
+from skybind.ingest.observation_spec import ObservationSpec
 from skybind.ingest.observed import Stored, columns_read, observation_fields, settle
 from skybind.ingest.readers.contents import read_bytes
 from skybind.ingest.readers.curves import read_curves

@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from skybind.errors import DataError
-from skybind.ingest.mapping import ImageSpec
 from skybind.ingest.names import first_rows, object_names
+from skybind.ingest.observation_spec import ImageSpec
 from skybind.ingest.observed import settle
 from skybind.ingest.readers.long import unknown_object
 from skybind.ingest.readers.pictures import ImageFiles

@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from skybind.files import array_hash, json_hash
-from skybind.ingest.mapping import ObservationSpec
 from skybind.ingest.names import object_names, places_of_names
+from skybind.ingest.observation_spec import ObservationSpec
 from skybind.ingest.observed import Stored, observation_fields, settle
 from skybind.ingest.plan import quarantine_row
 from skybind.ingest.readers.long import (

@@ -8,7 +8,7 @@ import numpy as np
 
 from skybind.data.units import image_unit
 from skybind.errors import ConfigError, DataError
-from skybind.ingest.mapping import ImageSpec
+from skybind.ingest.observation_spec import ImageSpec
 from skybind.ingest.readers.folders import TRIED, ObjectFiles
 from skybind.ingest.readers.registry import (
     Fields,

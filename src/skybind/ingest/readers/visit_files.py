@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from skybind.errors import ConfigError, DataError
-from skybind.ingest.mapping import SpectrumSpec
+from skybind.ingest.observation_spec import SpectrumSpec
 from skybind.ingest.readers.contents import open_fits
 from skybind.ingest.readers.folders import ObjectFiles, fill_pattern, list_files
 from skybind.ingest.readers.long import UNKNOWN_OBJECT, Rows
