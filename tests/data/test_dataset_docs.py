@@ -95,3 +95,55 @@ def test_a_mapping_of_the_page_runs(tmp_path, number):
         observed = {"spectrum"} if raw["reader"] == "desi" else {"image", "spectrum"}
     assert summary.observed == dict.fromkeys([*observed, *d.schema.catalogues], 3)
     assert summary.quarantined == {}
+
+
+def write_several(folder: Path) -> None:
+    """Write two stars in two bands, and two spectra of each, as the page names them."""
+    nights = [57000.0, 57010.5]
+    wide = ["name,hjd,mag_g,err_g,mag_r,err_r"]
+    spectra = ["name,mjd,w,f"]
+    (folder / "curves").mkdir()
+    for k, name in enumerate("ab"):
+        wide += [
+            f"{name},{2457000.5 + i},{15 + 0.1 * i},0.01,{14 + 0.1 * i},0.02" for i in range(5)
+        ]
+        for band in "VI":
+            rows = [f"{57000 + i},{12 + k + 0.1 * i}" for i in range(4)]
+            (folder / f"curves/{name}_{band}.csv").write_text("\n".join(["mjd,mag", *rows]))
+        for n, night in enumerate(nights):
+            wave, flux = 4000 + 2.0 * np.arange(30), 1 + n + np.sin(np.arange(30))
+            spectra += [f"{name},{night},{w},{f}" for w, f in zip(wave, flux, strict=True)]
+            hdu = fits.BinTableHDU.from_columns(
+                [fits.Column("w", "D", array=wave), fits.Column("f", "D", array=flux)]
+            )
+            hdu.header["MJD-OBS"] = night
+            (folder / "spectra" / name).mkdir(parents=True, exist_ok=True)
+            hdu.writeto(folder / "spectra" / name / f"n{2 - n}.fits")
+    (folder / "wide.csv").write_text("\n".join(wide))
+    (folder / "spectra.csv").write_text("\n".join(spectra))
+    for table in ("stars.csv", "supernovae.csv"):
+        (folder / table).write_text("name\na\nb\n")
+
+
+SEVERAL = [b for b in BLOCKS if "visit:" in b or "bands:\n" in b or "bands: {V" in b]
+
+
+@pytest.mark.parametrize("block", SEVERAL)
+def test_mappings_of_several_spectra_and_bands(tmp_path, block):
+    write_several(tmp_path)
+    (tmp_path / "m.yaml").write_text(block)
+    import_dataset(tmp_path / "m.yaml", tmp_path / "out")
+    dataset = Dataset.open(tmp_path / "out")
+    if "visit:" in block:
+        visits = dataset.visits("spectrum")
+        assert visits.counts.tolist() == [2, 2]
+        np.testing.assert_allclose(visits.time, [2457000.5, 2457011] * 2)
+    else:
+        curves = dataset.ragged("photometry")
+        bands = "gr" if "wide" in block else "VI"
+        assert curves.lengths.tolist() == ([10, 10] if bands == "gr" else [8, 8])
+        assert set(curves.fields["band"]) == set(bands)
+
+
+def test_the_page_shows_two_mappings_of_visits_and_two_of_bands():
+    assert ["visit:" in block for block in SEVERAL] == [False, False, True, True]

@@ -69,12 +69,13 @@ def _places(mapping: "Mapping") -> Iterator[tuple[str, str, ColumnSpec]]:
             yield f"objects, {name}", "position", position
     for name, (role, _, spec) in objects.columns().items():
         yield f"objects, {role} '{name}'", role, spec
-    for name, observation in mapping.observations().items():
-        for field, spec in observation.fields().items():
+    for name, band, part in mapping.sources():
+        at = f"{name}, band {band}" if band else name
+        for field, spec in part.fields().items():
             place = "needed field" if field in _NEEDED else "field"
             if field in ("band", "mask"):
                 place = "text field"
-            yield f"{name}, {field}", "array" if field == "array" else place, spec
+            yield f"{at}, {field}", "array" if field == "array" else place, spec
 
 
 def _check_units(mapping: "Mapping", where: str) -> None:
@@ -85,13 +86,13 @@ def _check_units(mapping: "Mapping", where: str) -> None:
             at = f"{where}: objects, column '{position.column}' ({name})"
             unit = unit_of_position(name, position.unit)
             convert(np.zeros(1), str(unit), "deg", at)
-    for modality, observation in mapping.observations().items():
-        for name, spec in observation.fields().items():
+    for modality, _, part in mapping.sources():
+        for name, spec in part.fields().items():
             at = f"{where}: {modality}, column '{spec.column}' ({name})"
-            unit = observation.declared_unit(name)
+            unit = part.declared_unit(name)
             if unit is None or name in ("band", "mask", "array"):
                 continue
             parse_unit(unit, at)
-            target = stored_unit(observation.kind, name, unit)
+            target = stored_unit(part.kind, name, unit)
             if target is not None and target != unit:
                 convert(np.ones(1), unit, target, at)

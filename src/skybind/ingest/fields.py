@@ -13,6 +13,7 @@ from skybind.errors import ConfigError, DataError
 from skybind.ingest.flags import bad_flags, limit_flags
 from skybind.ingest.readers.sentinels import stands_for_missing
 from skybind.ingest.readers.values import numbers, texts
+from skybind.modalities.epochs import NOT_SAID
 
 #: Names of columns as surveys write them, in lower case; the first that is there is taken.
 NAMES: dict[str, dict[str, tuple[str, ...]]] = {
@@ -155,7 +156,7 @@ def typed(field: str, values: np.ndarray) -> np.ndarray:
 
 def unknown_values(field: str, length: int) -> np.ndarray:
     """Give the values of a field of which nothing is known: no pixel is masked for that."""
-    fill: object = {"band": "", "mask": False}.get(field, np.nan)
+    fill: object = {"band": "", "mask": False, "limit": NOT_SAID}.get(field, np.nan)
     return typed(field, np.full(length, fill))
 
 

@@ -24,7 +24,7 @@ def limits_columns(
     """
     made = {}
     for name, spec in observations.items():
-        if getattr(spec, "upper_limit", None) is not None:
+        if any(getattr(part, "upper_limit", None) is not None for part in spec.by_band.values()):
             fields = {f: unit for f, unit in schema[name].fields.items() if not f.endswith("_err")}
             said = f"Upper limits that are no epochs of {name}"
             made[limits_of(name)] = Column("limits", None, said, modality=name, fields=fields)

@@ -126,6 +126,11 @@ class Mapping(Section):
             found["image"] = self.image
         return {**found, **self.more_photometry, **self.more_spectra, **self.more_images}
 
+    def sources(self) -> list[tuple[str, str, ObservationSpec]]:
+        """All that observations are read from: name, band (or "") and where it is."""
+        found = self.observations().items()
+        return [(name, band, part) for name, spec in found for band, part in spec.by_band.items()]
+
     @model_validator(mode="after")
     def _observation_names(self) -> "Mapping":
         taken = {*RESERVED, "metadata", *self.objects.columns()}

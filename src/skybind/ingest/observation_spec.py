@@ -88,6 +88,11 @@ class ObservationSpec(FileSpec):
         """The file reader of the format; None for a plain table."""
         return file_reader(self.kind, self.format) if self.format else None
 
+    @property
+    def by_band(self) -> dict[str, "ObservationSpec"]:
+        """What it is put together of, by band: as a rule itself alone, under no name."""
+        return {"": self}
+
     def _conditions(self) -> list[str]:
         """Keys that are given and need columns beside the fields."""
         return [key for key in ("good", "upper_limit") if getattr(self, key, None) is not None]
@@ -149,6 +154,19 @@ class PhotometrySpec(ObservationSpec):
         "'skybind data features' does.",
     )
 
+    bands: dict[str, dict[str, Any]] = Field(
+        {},
+        description="Bands with columns or files of their own: name -> keys in place of those "
+        "beside it, such as {g: {magnitude: mag_g}, r: {magnitude: mag_r}}.",
+    )
+
+    @property
+    def by_band(self) -> dict[str, "ObservationSpec"]:
+        """What it is put together of: itself, or each of its `bands`."""
+        if not self.bands:
+            return {"": self}
+        return {name: PhotometrySpec.model_validate(keys) for name, keys in self.bands.items()}
+
     def table_options(self) -> dict[str, Any]:
         """Give what `read_table` has to know of the file; a survey's format is none of a table."""
         known = curve_format(self.format) is not None
@@ -158,6 +176,32 @@ class PhotometrySpec(ObservationSpec):
     @classmethod
     def _known_format(cls, raw: Any) -> Any:
         return with_keys(raw) if isinstance(raw, AbstractMapping) else raw
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keys_of_bands(cls, raw: Any) -> Any:
+        """Give each band all of its keys; those beside them are those of the first."""
+        bands = raw.get("bands") if isinstance(raw, AbstractMapping) else None
+        if not isinstance(bands, AbstractMapping) or not bands:
+            return raw
+        common = {key: value for key, value in raw.items() if key != "bands"}
+        if "band" in common:
+            raise ValueError("give 'band' (a column) or 'bands', not both")
+        wrong = [name for name, keys in bands.items() if not isinstance(keys, AbstractMapping)]
+        if wrong:
+            raise ValueError(f"'bands', {wrong[0]}: give its keys, such as {{magnitude: mag_g}}")
+        each = {str(name): {**common, **keys} for name, keys in bands.items()}
+        return {**next(iter(each.values())), "bands": each}
+
+    @model_validator(mode="after")
+    def _bands_fit(self) -> "PhotometrySpec":
+        for name, part in self.by_band.items():
+            assert isinstance(part, PhotometrySpec)
+            if name and (part.bands or "band" in part.fields()):
+                raise ValueError(f"the band '{name}' cannot have bands of its own")
+            if ("flux" in part.fields()) != ("flux" in self.fields()):
+                raise ValueError("bands are all of fluxes or all of magnitudes")
+        return self
 
     @model_validator(mode="after")
     def _flux_or_magnitude(self) -> "PhotometrySpec":

@@ -12,6 +12,7 @@ import numpy as np
 from skybind.data.schema import Column
 from skybind.data.write import refuse_place
 from skybind.errors import DataError, SkybindError
+from skybind.files import json_hash
 from skybind.ingest.build import ImportSummary, build_dataset
 from skybind.ingest.by_position import Near, join_by_position, objects_frame, picked
 from skybind.ingest.limits import limits_columns
@@ -20,6 +21,7 @@ from skybind.ingest.names import object_names
 from skybind.ingest.observation_spec import ImageSpec, ObservationSpec, PhotometrySpec, SpectrumSpec
 from skybind.ingest.observed import stored_notes
 from skybind.ingest.plan import Chunk, Known, Plan, quarantine_row, spread
+from skybind.ingest.readers.banded import Banded
 from skybind.ingest.readers.folders import ObjectFiles, pattern_columns
 from skybind.ingest.readers.image_cells import ImageCells
 from skybind.ingest.readers.long import LongTable
@@ -42,7 +44,7 @@ DISPLAY = (
 )
 #: Bytes of the rows of long tables that are read at a time, unless one object has more.
 CHUNK_BYTES = 1 << 26
-Source = ObjectFiles | VisitFiles | LongTable | LongPieces | Stack
+Source = ObjectFiles | VisitFiles | LongTable | LongPieces | Stack | Banded
 
 
 def import_dataset(
@@ -160,6 +162,8 @@ class _Import:
         self.flat, self.schema = self.table.flat, self.table.schema
         self.quarantine, self.told = self.table.quarantine, self.table.told
         self.notes: list[str] = []  # of the data: a part of their provenance
+        self._nears: dict[str, Near] = {}
+        self._matches: dict[tuple[str, str], np.ndarray] = {}
         self.observations = {
             name: self._source(name, spec) for name, spec in mapping.observations().items()
         }
@@ -181,7 +185,7 @@ class _Import:
         size = IMAGE_CHUNK if images else CHUNK
         tables = [self.mapping.objects, *self.mapping.objects.join]
         paths = [path for table in tables for path in part_files(table, self.base)]
-        for spec in specs:
+        for _, _, spec in self.mapping.sources():
             paths += part_files(spec, self.base) if spec.file is not None else [spec.folder or ""]
             paths += [spec.index] if spec.index is not None else []
             paths += [spec.join.index] if spec.join is not None and spec.join.index else []
@@ -229,7 +233,8 @@ class _Import:
 
     def _chunks(self, rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
         """Part the objects; fewer at a time where the rows of large tables take much memory."""
-        each = [s.sizes for s in self.observations.values() if isinstance(s, LongPieces)]
+        sizes = [getattr(source, "sizes", None) for source in self.observations.values()]
+        each = [size for size in sizes if size is not None]
         ends = np.cumsum(np.sum(each, axis=0)[rows] if each else np.zeros(len(rows), np.int64))
         start = 0
         while start < len(rows):
@@ -240,6 +245,8 @@ class _Import:
             start = stop
 
     def _source(self, name: str, spec: ObservationSpec) -> Source:
+        if "" not in spec.by_band:
+            return Banded(name, {band: self._source(name, s) for band, s in spec.by_band.items()})
         near = None if spec.join is None else self._near(name, spec)
         object_id = self._matched(name, spec) if near is None else near.names
         if spec.file is not None and spec.stacked:
@@ -267,6 +274,9 @@ class _Import:
 
     def _near(self, modality: str, spec: ObservationSpec) -> Near:
         """Find the source of another survey that belongs to each object by its position."""
+        key = json_hash([modality, spec.file, spec.folder, spec.index, str(spec.join)])
+        if key in self._nears:  # of another band
+            return self._nears[key]
         table, kept = self.table.objects, self.table.kept
         moving = {column: table[column][kept] for column in (spec.join and spec.join.pm) or ()}
         near = join_by_position(
@@ -278,6 +288,7 @@ class _Import:
             quarantine_row(self.flat["object_id"][row], file, modality, reason)
             for row, reason in near.left_out.items()
         ]
+        self._nears[key] = near
         return near
 
     def _matched(self, modality: str, spec: ObservationSpec) -> np.ndarray:
@@ -288,6 +299,8 @@ class _Import:
         names = self.flat["object_id"]
         if spec.match is None:
             return names
+        if (modality, spec.match) in self._matches:  # of another band
+            return self._matches[modality, spec.match]
         column = self.table.objects[spec.match]
         where = f"{self.mapping.objects.file}, column '{spec.match}'"
         own: dict[str, str] = {}
@@ -299,6 +312,7 @@ class _Import:
                 reason = f"'{name}' ({spec.match}) is of the object {own[name]} already"
                 row = quarantine_row(names[i], self.mapping.objects.file, modality, reason)
                 self.quarantine.append(row)
+        self._matches[modality, spec.match] = found
         return found
 
     def _observation_column(self, name: str, spec: ObservationSpec) -> Column:

@@ -78,7 +78,7 @@ class TableOfObjects:
         text += [c.column for role, _, c in spec.columns().values() if role in ("label", "info")]
         for position in (spec.ra, spec.dec):
             text += position.columns if position is not None else []  # -00 keeps its sign
-        for observation in self.mapping.observations().values():
+        for _, _, observation in self.mapping.sources():
             text += pattern_columns(observation.pattern) if observation.pattern else []
             text += [observation.match] if observation.match else []
         return text + [join.match for join in spec.join if join.match]
@@ -90,7 +90,7 @@ class TableOfObjects:
         for position in (spec.ra, spec.dec):
             if position is not None:
                 numbers += [position.column, *([position.sign] if position.sign else [])]
-        for observation in self.mapping.observations().values():
+        for _, _, observation in self.mapping.sources():
             numbers += (observation.join and observation.join.pm) or []
         return numbers
 
