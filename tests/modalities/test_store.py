@@ -26,6 +26,10 @@ class FakeDataset:
     def __len__(self):
         return self.table.num_rows
 
+    @property
+    def columns(self):
+        return self.table.column_names
+
     def iter_tables(self, columns, rows):
         self.reads += 1
         for start in range(0, self.table.num_rows, self.chunk):
