@@ -1,8 +1,10 @@
+import io
 import json
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from rich.console import Console
 
 from skybind.data.check import check_dataset
 from skybind.data.dataset import Dataset
@@ -281,3 +283,26 @@ def test_rows_are_taken_from_their_row_groups_in_any_order(tmp_path, monkeypatch
     assert len(d.ragged("image", np.array([], int))) == 0
     with pytest.raises(DataError, match="row 15"):
         d.table(["object_id"], np.array([15]))
+
+
+def test_epochs_and_objects_of_each_band_are_counted(tmp_path):
+    """Over several files, with epochs of no band, an object without a curve, and 25 rare bands."""
+    names = np.array(["g", "r", "g", "", "r", "r"] + [f"b{i:02d}" for i in range(25)], object)
+    lengths = [2, None, 3, 1, 25]
+    with DatasetWriter(tmp_path / "d", COLUMNS) as writer:
+        for prefix in ("a", "b"):
+            made = chunk([f"{prefix}{i}" for i in range(5)], lengths)
+            made["photometry"].fields["band"] = names
+            writer.append(made)
+    bands = Dataset.open(tmp_path / "d").bands("photometry")
+    assert {n: bands[n] for n in ("g", "r", "")} == {"g": (4, 4), "r": (6, 6), "": (2, 2)}
+    assert len(bands) == 28
+    info = dataset_info(tmp_path / "d")
+    assert info.modalities["photometry"].bands == bands
+    console = Console(width=100, file=io.StringIO())
+    console.print(render_info(info))
+    shown = console.file.getvalue()
+    rows = [line.replace("│", " ").split() for line in shown.splitlines()]
+    assert ["r", "6", "6"] in rows
+    assert ["(none)", "2", "2"] in rows
+    assert "8 more" in shown

@@ -161,8 +161,8 @@ class JoinedSource:
         for table in first:
             yield _side_by_side([table, *(s.take(table.num_rows) for s in slices)], columns)
 
-    def lengths(self, column: str, field: str) -> np.ndarray:
-        return self._below.lengths(column, field)
+    def lists(self, column: str, field: str) -> Iterator[pa.ChunkedArray]:
+        return self._below.lists(column, field)
 
     def fingerprint(self) -> str:
         return self._below.fingerprint()

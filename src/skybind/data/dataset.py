@@ -1,6 +1,7 @@
 """The dataset: a folder of Parquet (or a table in memory), one row an object."""
 
 import operator
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
@@ -283,9 +284,30 @@ class Dataset:
     def visit_counts(self, observation: str) -> np.ndarray:
         """Count the visits of each object, shape (n,); nothing else of them is read."""
         self._require([visits_of(observation)])
+        return np.asarray(np.maximum(self._lengths(visits_of(observation), NAME), 0))
+
+    def bands(self, observation: str) -> dict[str, tuple[int, int]]:
+        """Count the epochs of light curves in each band, and the objects that have some.
+
+        By name; "" counts epochs without a band. Empty where the light curves have no bands.
+        """
+        self._require([observation])
+        if "band" not in self.schema.fields(observation):
+            return {}
+        epochs: Counter[str] = Counter()
+        objects: Counter[str] = Counter()
         with self._readable():
-            counts = self._source.lengths(visits_of(observation), NAME)
-        return np.asarray(np.maximum(counts, 0))
+            for chunks in self._source.lists(observation, "band"):
+                lists = chunks.combine_chunks()
+                owner = pc.list_parent_indices(lists).to_numpy()
+                coded = pc.list_flatten(lists).dictionary_encode()
+                names = [str(name or "") for name in coded.dictionary.to_pylist()] + [""]
+                code = pc.fill_null(coded.indices, len(names) - 1).to_numpy()
+                pairs = np.unique(owner * len(names) + code)
+                for counts, each in ((epochs, code), (objects, pairs % len(names))):
+                    numbers = np.bincount(each, minlength=len(names)).tolist()
+                    counts.update({n: k for n, k in zip(names, numbers, strict=True) if k})
+        return {name: (epochs[name], objects[name]) for name in sorted(epochs)}
 
     def lengths(self, observation: str) -> np.ndarray:
         """Number of epochs or pixels of each object, -1 where it was not observed, (n,)."""
@@ -295,8 +317,15 @@ class Dataset:
             raise DataError(
                 f"The column '{observation}' of the dataset at {self.path} is no struct of lists."
             )
+        return self._lengths(observation, kind.field(0).name)
+
+    def _lengths(self, column: str, field: str) -> np.ndarray:
+        found = [np.zeros(0, np.int64)]
         with self._readable():
-            return self._source.lengths(observation, kind.field(0).name)
+            for lists in self._source.lists(column, field):
+                lengths = pc.cast(pc.list_value_length(lists), pa.int64())
+                found.append(pc.fill_null(lengths, -1).to_numpy())
+        return np.concatenate(found)
 
     def column(self, name: str, rows: np.ndarray | None = None) -> np.ndarray:
         """Read one flat column as a numpy array (null becomes NaN, or "" for text)."""

@@ -17,6 +17,11 @@ from skybind.progress import step
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.table import Table
+
+
+#: Bands that `skybind data info` prints one by one.
+MOST_BANDS = 20
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,8 @@ class ModalityInfo:
         Of images: pixels a side of the smallest and the largest.
     visits : (int, int) or None
         Where an object may have several: how many there are in all, and objects with more than one.
+    bands : dict of str to (int, int)
+        Of light curves: epochs in each band, and objects that have some; "" of no band.
     """
 
     kind: str
@@ -48,6 +55,7 @@ class ModalityInfo:
     attributes: dict[str, Any] = field(default_factory=dict)
     sides: tuple[int, int] | None = None
     visits: tuple[int, int] | None = None
+    bands: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -121,6 +129,8 @@ def dataset_info(path: str | Path) -> DatasetInfo:
             lengths = dataset.lengths(name)
             present[name] = lengths >= 0
             found = _observation(schema.columns[name], name, lengths[present[name]])
+            if found.kind == "photometry":
+                found = replace(found, bands=dataset.bands(name))
             if name in schema.visits:
                 counts = dataset.visit_counts(name)
                 found = replace(found, visits=(int(counts.sum()), int((counts > 1).sum())))
@@ -183,6 +193,10 @@ def render_info(info: DatasetInfo) -> "RenderableType":
         modalities.add_row(*(escape(cell) for cell in row))
     parts.append(modalities)
 
+    for name, modality in info.modalities.items():
+        if modality.bands:
+            parts.append(_bands_table(name, modality.bands))
+
     overlaps = Table("Observed in exactly", "Objects", title="Overlaps")
     for names, n in sorted(info.overlaps.items(), key=lambda item: -item[1]):
         overlaps.add_row(" + ".join(names) or "nothing", f"{n:,}")
@@ -222,6 +236,21 @@ def _observation(column: Column, name: str, lengths: np.ndarray) -> ModalityInfo
     return ModalityInfo(
         kind, len(lengths), dict(column.fields), median, dict(column.attributes), sides
     )
+
+
+def _bands_table(name: str, bands: dict[str, tuple[int, int]]) -> "Table":
+    """Give the table of bands, those with the most epochs first; the rarest in one row."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("Band", "Epochs", "Objects", title=f"Bands of {escape(name)}")
+    ordered = sorted(bands.items(), key=lambda item: -item[1][0])
+    for band, (epochs, objects) in ordered[:MOST_BANDS]:
+        table.add_row(escape(band) or "(none)", f"{epochs:,}", f"{objects:,}")
+    rest = [epochs for _, (epochs, _) in ordered[MOST_BANDS:]]
+    if rest:
+        table.add_row(f"{len(rest)} more", f"{sum(rest):,}", "")
+    return table
 
 
 def _length(modality: ModalityInfo) -> str:

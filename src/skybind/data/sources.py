@@ -38,10 +38,10 @@ class Source(Protocol):
         """Read columns in chunks of at most `rows` objects."""
         ...
 
-    def lengths(self, column: str, field: str) -> np.ndarray:
-        """Lengths of one list of a struct column, -1 where the struct is null, shape (n,).
+    def lists(self, column: str, field: str) -> Iterator[pa.ChunkedArray]:
+        """Read one list of a struct column, some objects at a time; null where the struct is.
 
-        Of a column of lists (visits) their own lengths, by one field of the structs in them.
+        Of a column of lists (visits) these themselves, with one field of the structs in them.
         """
         ...
 
@@ -82,16 +82,14 @@ class ParquetSource:
             if batch.num_rows:
                 yield pa.Table.from_batches([batch])
 
-    def lengths(self, column: str, field: str) -> np.ndarray:
+    def lists(self, column: str, field: str) -> Iterator[pa.ChunkedArray]:
         # only this field: an image has several, and Arrow's scanner would read them all
-        lengths = [np.zeros(0, np.int64)]
         inside = ".list.element" if pa.types.is_list(self.schema.field(column).type) else ""
         for part in self._files:
             file = pq.ParquetFile(part)
             for index in range(file.num_row_groups):
                 table = file.read_row_group(index, columns=[f"{column}{inside}.{field}"])
-                lengths.append(_lengths(table[column], field))
-        return np.concatenate(lengths)
+                yield _lists(table[column], field)
 
     def fingerprint(self) -> str:
         """Hash of the files' footers.
@@ -151,8 +149,8 @@ class MemorySource:
         for start in range(0, len(self), rows):
             yield self._table.select(list(columns)).slice(start, rows).combine_chunks()
 
-    def lengths(self, column: str, field: str) -> np.ndarray:
-        return _lengths(self._table[column], field)
+    def lists(self, column: str, field: str) -> Iterator[pa.ChunkedArray]:
+        yield _lists(self._table[column], field)
 
     def fingerprint(self) -> str:
         digest = hashlib.sha256(self._table.schema.serialize())
@@ -212,14 +210,13 @@ class ChangedSource:
         for table in self._below.batches(self._needed(columns), rows):
             yield self._changed(table, columns)
 
-    def lengths(self, column: str, field: str) -> np.ndarray:
+    def lists(self, column: str, field: str) -> Iterator[pa.ChunkedArray]:
         change = self._changes[column]
-        if change.column is None:
-            return np.full(len(self), -1)
-        if change.make is None:
-            return self._below.lengths(change.column, field)
-        parts = [_lengths(table[column], field) for table in self.batches([column], 4096)]
-        return np.concatenate([np.zeros(0, np.int64), *parts])
+        if change.column is not None and change.make is None:
+            yield from self._below.lists(change.column, field)
+        else:
+            for table in self.batches([column], 4096):
+                yield _lists(table[column], field)
 
     def fingerprint(self) -> str:
         text = f"{self._below.fingerprint()} {self._schema}"
@@ -277,9 +274,8 @@ def readable(what: str) -> Iterator[None]:
         raise DataError(f"{what} cannot be read: {first}.") from error
 
 
-def _lengths(column: pa.ChunkedArray, field: str) -> np.ndarray:
-    lists = column if pa.types.is_list(column.type) else pc.struct_field(column, field)
-    return pc.fill_null(pc.cast(pc.list_value_length(lists), pa.int64()), -1).to_numpy()
+def _lists(column: pa.ChunkedArray, field: str) -> pa.ChunkedArray:
+    return column if pa.types.is_list(column.type) else pc.struct_field(column, field)
 
 
 def _footer(path: Path) -> bytes:

@@ -126,7 +126,7 @@ def refuse_long_numbers(raw: np.ndarray, where: str, unit: str | None) -> None:
         longest = max((_digits(cell) for cell in raw.tolist()), key=len, default="")
     elif raw.dtype.kind == "f" and unit is None:
         known = np.abs(raw[np.isfinite(raw)])
-        most = known.max(initial=0)
+        most = float(known.max(initial=0))
         if 2.0**53 < most < 2.0**65 and (known == np.round(known)).all():
             longest = f"{most:.0f}"
     if longest and int(longest) > 2**53:

@@ -7,7 +7,6 @@ at any moment goes on where it was. The columns appear all at once.
     DIR/features/.photometry.unfinished/   chunks that are done (`skybind.once.Workplace`)
 """
 
-from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -329,15 +328,7 @@ def _stored_periods(table: ComputedTable, rows: np.ndarray) -> Periods | None:
 
 def common_bands(dataset: Dataset, name: str) -> tuple[list[str], list[str]]:
     """Return the bands that get columns of their own, and those that are too rare for them."""
-    if "band" not in dataset.schema.fields(name):
-        return [], []
-    counts: Counter[str] = Counter()
-    curves = 0
-    for table in dataset.iter_tables([name]):
-        ragged = Ragged.from_arrow(table[name])
-        pairs = {*zip(ragged.owner.tolist(), ragged.fields["band"].tolist(), strict=True)}
-        counts.update(str(band) for _, band in pairs if band)
-        curves += int(ragged.present.sum())
-    bands = sorted(counts)
-    common = [band for band in bands if counts[band] >= BAND_SHARE * curves]
-    return (common if len(bands) > 1 else []), [band for band in bands if band not in common]
+    counts = {band: objects for band, (_, objects) in dataset.bands(name).items() if band}
+    curves = int(dataset.present(name).sum()) if counts else 0
+    common = [band for band, objects in counts.items() if objects >= BAND_SHARE * curves]
+    return (common if len(counts) > 1 else []), [band for band in counts if band not in common]
