@@ -104,11 +104,7 @@ class ObservationSpec(FileSpec):
 
     def fields(self) -> dict[str, ColumnSpec]:
         """Fields of the observation that are mapped, by name."""
-        return {
-            name: getattr(self, name)
-            for name, info in type(self).model_fields.items()
-            if isinstance(getattr(self, name), ColumnSpec)
-        }
+        return {name: column for name, column in self if isinstance(column, ColumnSpec)}
 
     def units(self) -> dict[str, str | None]:
         """Units that the fields have in the dataset, as far as the mapping tells them."""

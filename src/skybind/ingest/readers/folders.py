@@ -66,6 +66,8 @@ class ObjectFiles:
         self.spec, self.modality = spec, modality
         self.path = base / spec.folder
         names = list_files(self.path, modality)
+        band = [spec.fields()["band"].column] if "band" in spec.fields() else []
+        self._options = {"text": band, "columns": columns_read(spec)}
         self._zip = None if self.path.is_dir() else zipfile.ZipFile(self.path)
         wanted = fill_pattern(spec.pattern, columns)
         self.files = [_find(name, names) for name in wanted]
@@ -177,16 +179,8 @@ class ObjectFiles:
 
     def _table(self, name: str) -> Table:
         """Read a file that is a table."""
-        band = [self.spec.fields()["band"].column] if "band" in self.spec.fields() else []
-        columns = columns_read(self.spec)
-        table = read_curves(
-            self.bytes_of(name),
-            name,
-            self.spec,
-            partial(self._beside, name),
-            text=band,
-            columns=columns,
-        )
+        beside = partial(self._beside, name)
+        table = read_curves(self.bytes_of(name), name, self.spec, beside, **self._options)
         return unfold_one(table, self.spec)
 
     def _settle(self) -> Stored:
@@ -240,11 +234,11 @@ def list_files(path: Path, modality: str) -> set[str]:
         raise DataError(f"There is no folder {path} ({modality}).")
     if not path.is_dir():
         raise DataError(f"{path} is neither a folder nor a zip file ({modality}).")
-    return {
-        Path(folder, name).relative_to(path).as_posix()
-        for folder, _, files in os.walk(path)
-        for name in files
-    }
+    names: set[str] = set()
+    for folder, _, files in os.walk(path):
+        inside = Path(folder).relative_to(path).as_posix()
+        names.update(files if inside == "." else (f"{inside}/{name}" for name in files))
+    return names
 
 
 def pattern_columns(pattern: str) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path
+from os.path import splitext
 from typing import Any
 
 import numpy as np
@@ -221,7 +221,7 @@ def open_table(data: bytes, name: str, text: Sequence[str] = ()) -> Any:
 
 def format_of(name: str) -> str:
     """Format of a file by its name, `.gz` aside."""
-    suffix = Path(name.lower().removesuffix(".gz")).suffix
+    suffix = splitext(name.lower().removesuffix(".gz"))[1]
     if suffix not in SUFFIXES:
         raise DataError(
             f"The format of {name} cannot be told from its name: give one of {', '.join(FORMATS)}."

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv as pcsv
 
 from skybind.errors import DataError
+from skybind.ingest.readers.text_arrow import arrow_rows
 from skybind.ingest.readers.text_layout import (
     BARS,
     BLANKS,
@@ -25,6 +25,7 @@ from skybind.ingest.readers.text_layout import (
     TextOptions,
     fields_of,
     find_layout,
+    plain_layout,
 )
 
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*")
@@ -59,6 +60,8 @@ def astropy_format(data: bytes) -> str | None:
     head = data[:20_000]
     if b"Byte-by-byte Description of file" in head:
         return "ascii.cds"
+    if b"|" not in head:
+        return None
     lines = [line for line in head.splitlines() if line.strip()]
     body = [line for line in lines if not line.startswith(b"\\")]
     barred = bool(body) and body[0].startswith(b"|") and body[0].rstrip().endswith(b"|")
@@ -75,8 +78,10 @@ def read_text(data: bytes, name: str, options: TextOptions) -> TextTable:
     DataError
         If no row fits the header, or numbers are written with decimal commas.
     """
-    data = unix_lines(as_utf8(data))
-    layout = find_layout(data, options)
+    layout = plain_layout(data, options)
+    if layout is None:
+        data = unix_lines(as_utf8(data))
+        layout = find_layout(data, options)
     if not any(layout.names):
         raise DataError(f"{name} is empty.")
     bad: list[str] = []
@@ -94,7 +99,7 @@ def read_rows(body: bytes, layout: Layout, options: TextOptions, bad: list[str])
         rows = _mended(_rows(body, layout), layout, bad)
         out = io.StringIO()
         csv.writer(out, lineterminator="\n").writerows(rows)
-        table = _arrow(out.getvalue().encode(), layout.names, ",", options)
+        table = arrow_rows(out.getvalue().encode(), layout.names, ",", options)
         assert table is not None
     return table
 
@@ -104,10 +109,10 @@ def quick_rows(body: bytes, layout: Layout, options: TextOptions) -> pa.Table | 
     if layout.delimiter == BLANKS:
         if b'"' in body or layout.ruler:
             return None
-        return _arrow(_tabbed(body), layout.names, "\t", options)
+        return arrow_rows(_tabbed(body), layout.names, "\t", options)
     if layout.delimiter == BARS:
         return None
-    return _arrow(body, layout.names, layout.delimiter, options)
+    return arrow_rows(body, layout.names, layout.delimiter, options)
 
 
 def refuse_no_row(name: str, layout: Layout, rows: int, bad: list[str]) -> None:
@@ -152,36 +157,6 @@ def _tabbed(body: bytes) -> bytes:
     if b"#" in body:
         lines = [line for line in lines if not line.lstrip().startswith(b"#")]
     return b"\n".join([b"\t".join(line.split()) for line in lines])
-
-
-def _arrow(body: bytes, names: list[str], delimiter: str, options: TextOptions) -> pa.Table | None:
-    """Read rows with Arrow; None where one has another number of fields than there are names."""
-    kept = [n for n in names if n and (options.columns is None or n in options.columns)]
-    kept = kept or [name for name in names if name]
-    twice = next((name for name in kept if names.count(name) > 1), None)
-    if twice is not None:
-        raise DataError(f"There is more than one column '{twice}'.")
-    if not body.strip():
-        return pa.table({name: pa.array([], pa.null()) for name in kept})
-    uneven = False
-
-    def skip(row: pcsv.InvalidRow) -> str:
-        nonlocal uneven
-        uneven = uneven or bool(row.text.strip())
-        return "skip"
-
-    table = pcsv.read_csv(
-        io.BytesIO(body),
-        # one block: types are inferred from all rows, and no line is too long for it
-        pcsv.ReadOptions(
-            block_size=min(len(body) + 1024, 2**31 - 1), use_threads=False, column_names=names
-        ),
-        pcsv.ParseOptions(delimiter=delimiter, invalid_row_handler=skip),
-        pcsv.ConvertOptions(
-            column_types={column: pa.string() for column in options.text}, include_columns=kept
-        ),
-    )
-    return None if uneven else table
 
 
 def _rows(body: bytes, layout: Layout) -> list[tuple[int, list[str]]]:

@@ -17,6 +17,8 @@ HEAD = 40
 RULER = re.compile(r"\s*[-=]{2,}(?:[\s+|]+[-=]+)+\s*")
 _LINE = re.compile(rb"[^\n]*(?:\n|$)")
 _TOKEN = re.compile(r'"((?:[^"]|"")*)"(?=\s|$)|(\S+)')
+#: What may make a line something else than a row, or part it elsewhere than at commas.
+_ODD = b"#\t;|\r="
 _NOTHING = ("", "-", "--", "---", "nan", "null", "none", "n/a", "na")
 
 
@@ -76,6 +78,27 @@ class Layout:
     units: dict[str, str] = field(default_factory=dict)
     ruler: str = ""
     notes: list[str] = field(default_factory=list)
+
+
+def plain_layout(data: bytes, options: TextOptions) -> Layout | None:
+    """Give the layout of plain CSV: names, then rows, of which the first has a number in it.
+
+    It is what `find_layout` would find; None where more than the first two lines has to be looked
+    at for it.
+    """
+    if options.skip_lines or options.names is not None or not data.isascii():
+        return None
+    if options.usual != "," or options.delimiter not in (None, ",") or b"--" in data:
+        return None
+    if len(data.translate(None, _ODD)) < len(data):
+        return None
+    start = data.find(b"\n") + 1
+    stop = data.find(b"\n", start)
+    header = data[:start].decode().rstrip("\n")
+    first = data[start : stop if stop >= 0 else None].decode()
+    if "," not in header or not header.strip() or not any(map(is_number, fields_of(first, ","))):
+        return None
+    return Layout([name.strip().strip('"') for name in fields_of(header, ",")], ",", start, 1)
 
 
 def find_layout(data: bytes, options: TextOptions) -> Layout:
