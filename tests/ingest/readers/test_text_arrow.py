@@ -45,6 +45,7 @@ NAMES = [
     "a=b",
     "Byte-by-byte",
 ]
+LINES = ["", "1", "1,2,3,4,5", ",", "1,2,", "# end", "  ", "1 2 3", "--,--"]
 OPTIONS = st.builds(
     TextOptions,
     text=st.sampled_from([(), ("band",), ("m", "band")]),
@@ -72,8 +73,8 @@ def files(draw):
                       "rule": "---- ----"}  # fmt: skip
         lines = [",".join(names), *(made_first[each] for each in first), *lines]
         if odd:
-            for at, line in draw(st.lists(st.tuples(st.integers(0, 7), st.sampled_from(
-                ["", "1", "1,2,3,4,5", ",", "1,2,", "# end", "  ", "1 2 3", "--,--"])), max_size=2)):  # fmt: skip
+            more = st.tuples(st.integers(0, 7), st.sampled_from(LINES))
+            for at, line in draw(st.lists(more, max_size=2)):
                 lines.insert(min(at, len(lines)), line)
         ending = draw(st.sampled_from(["\n", "\n", "\r\n"]))
         code = draw(st.sampled_from(["utf-8", "utf-8-sig", "latin-1"])) if odd else "utf-8"
