@@ -13,7 +13,10 @@ app = Commands()
 
 @app.command("crossmatch")
 def data_crossmatch(
-    a: Annotated[Path, typer.Argument(metavar="A", help="A table, or the folder of a dataset.")],
+    a: Annotated[
+        Path,
+        typer.Argument(metavar="A", help="A table, or the folder of a dataset or HATS catalogue."),
+    ],
     b: Annotated[Path, typer.Argument(metavar="B", help="Another one.")],
     radius: Annotated[
         float, typer.Option("--radius", "-r", help="Largest separation, in arcsec.")

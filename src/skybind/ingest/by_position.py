@@ -9,7 +9,8 @@ import numpy as np
 from skybind.data.sky import judge
 from skybind.errors import DataError
 from skybind.ingest.catalogues import Catalogue, Places, places_of
-from skybind.ingest.crossmatch import common_epoch, estimate_chance
+from skybind.ingest.chance import estimate_chance
+from skybind.ingest.crossmatch import common_epoch
 from skybind.ingest.frames import Frame
 from skybind.ingest.observation_spec import ObservationSpec
 from skybind.ingest.readers.contents import read_bytes

@@ -1,11 +1,13 @@
 """Catalogues of positions, read from whatever holds them: files, datasets, tables in memory."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from skybind.data.dataset import Dataset
 from skybind.data.quarantine import short_reason
@@ -14,14 +16,15 @@ from skybind.data.sky import moved, unit_vectors
 from skybind.data.units import convert
 from skybind.errors import ConfigError, DataError
 from skybind.ingest.fields import find_position, name_of_objects
+from skybind.ingest.file_spec import FileSpec
 from skybind.ingest.frames import Frame, frame_of
 from skybind.ingest.given_files import frame_of_file
 from skybind.ingest.positions import positions, read_as_hours
+from skybind.ingest.readers.hats import catalogue_folder, hats_files, is_hats
 from skybind.ingest.readers.values import numbers, texts
+from skybind.ingest.readers.whole import read_whole
 from skybind.words import join, nearest
 
-#: Files that only a HATS catalogue has in its folder.
-_HATS = ("hats.properties", "collection.properties", "catalog_info.json", "properties")
 _YEARS = (1800.0, 2200.0)
 _MOTIONS = ("pmra", "pmdec")
 _EPOCHS = ("ref_epoch", "refepoch", "epoch")
@@ -36,8 +39,8 @@ class Catalogue:
     Parameters
     ----------
     source : str, Path, Dataset or table
-        A file (CSV, TSV, ECSV, FITS, VOTable, Parquet, text), a dataset or its folder, or a table
-        of astropy, pandas or pyarrow.
+        A file (CSV, TSV, ECSV, FITS, VOTable, Parquet, text), the folder of a dataset or of a HATS
+        catalogue, a dataset, or a table of astropy, pandas or pyarrow.
     id, ra, dec : str, optional
         Columns: the name of the object, right ascension and declination (ICRS).
     unit : str, optional
@@ -77,6 +80,8 @@ class Places:
         [Julian yr].
     notes : list of str
         Sentences for the reader.
+    unread : int
+        Objects that were not read, as they are far from all others.
     """
 
     name: str
@@ -87,6 +92,7 @@ class Places:
     pmdec: np.ndarray | None = None
     epoch: np.ndarray | float | None = None
     notes: list[str] = field(default_factory=list)
+    unread: int = 0
 
     @property
     def known(self) -> np.ndarray:
@@ -120,6 +126,9 @@ def read_catalogue(given: Any, which: str) -> Places:
         If a column that was named is not there, or a unit does not fit.
     """
     spec = given if isinstance(given, Catalogue) else Catalogue(given)
+    if isinstance(spec.source, str | Path) and is_hats(Path(spec.source)):
+        spec, columns = hats_columns(spec)
+        return places_of(spec, _frame_of_hats(spec, columns), which)
     return places_of(spec, _frame(spec), which)
 
 
@@ -273,11 +282,6 @@ def _frame(spec: Catalogue) -> Frame:
         path = Path(source)
         if not path.is_dir():
             return frame_of_file(path, [spec.id] if spec.id else [])
-        if any((path / name).exists() for name in _HATS):
-            raise DataError(
-                f"{path} is a HATS catalogue, which skybind does not match yet: LSDB does "
-                "(lsdb.open_catalog(A).crossmatch(B)), and its result as Parquet can be imported."
-            )
         source = Dataset.open(path)
     if isinstance(source, Dataset):
         return _frame_of_dataset(source)
@@ -288,6 +292,32 @@ def _frame(spec: Catalogue) -> Frame:
             "astropy, pandas or pyarrow."
         )
     return frame
+
+
+def hats_columns(spec: Catalogue) -> tuple[Catalogue, list[str]]:
+    """Name the columns of names and positions of a HATS catalogue; second, all that are read.
+
+    The positions by which it is laid out are in degrees.
+    """
+    folder = Path(spec.source)
+    _, said = catalogue_folder(folder)
+    schema = pq.read_schema(hats_files(folder)[0])
+    flat = [column.name for column in schema if not pa.types.is_nested(column.type)]
+    ra, dec = (said.get(f"hats_col_{axis}", said.get(f"{axis}_column")) for axis in ("ra", "dec"))
+    unit = spec.unit or (None if spec.ra or spec.dec else "deg")
+    name = spec.id or name_of_objects(flat)
+    spec = replace(spec, id=name, ra=spec.ra or ra, dec=spec.dec or dec, unit=unit)
+    epoch = spec.epoch if isinstance(spec.epoch, str) else None
+    usual = (*_MOTIONS, *(_EPOCHS if spec.pm else ()))
+    more = [name for name in flat if name.lower() in usual]
+    wanted = [spec.id, spec.ra, spec.dec, *(spec.pm or ()), epoch, *more]
+    return spec, list(dict.fromkeys(name for name in wanted if name is not None))
+
+
+def _frame_of_hats(spec: Catalogue, columns: list[str]) -> Frame:
+    """Read the columns of a HATS catalogue that a match needs."""
+    table = read_whole(FileSpec(file=str(spec.source)), Path(), columns=columns, nested=False)
+    return Frame(str(spec.source), len(table), dict(table.columns), units=table.units)
 
 
 def _frame_of_dataset(dataset: Dataset) -> Frame:

@@ -1,7 +1,6 @@
 """Cross-matching two catalogues by position."""
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -9,18 +8,16 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pyarrow as pa
 
-from skybind.data.sky import ARCSEC, NEARLY, Judged, judge, pairs_within, shifted, tree_of
+from skybind.data.sky import NEARLY, Judged, judge, tree_of
 from skybind.errors import ConfigError
 from skybind.ingest.catalogues import Places, read_catalogue
+from skybind.ingest.chance import Chance, chance_near, estimate_chance
+from skybind.ingest.hats_match import NearHats, near_hats
 from skybind.progress import step
 from skybind.tables import check_ending, to_astropy, write_table
 
 if TYPE_CHECKING:
     from astropy.table import Table
-
-#: Of the estimate of matches by chance: directions, usual distance [arcsec], least distance in
-#: radii, largest as a share of the field, and objects that are shifted at most.
-DIRECTIONS, DISTANCE, LEAST_RADII, FIELD_SHARE, MOST_SHIFTED = 8, 60.0, 5.0, 0.1, 100_000
 
 CLEAR, SEVERAL, SECOND = "clear", "several", "second"
 TAKEN, NONE, NO_POSITION = "taken", "none", "no position"
@@ -33,32 +30,6 @@ MEANINGS = {
     NONE: "nothing within the radius",
     NO_POSITION: "no position",
 }
-
-
-@dataclass(frozen=True)
-class Chance:
-    """How many pairs would be there if the two catalogues had nothing to do with each other.
-
-    Attributes
-    ----------
-    expected, error : float
-        Mean over the shifts, and its standard error.
-    distance : float
-        By how much A was shifted [arcsec].
-    directions : int
-    """
-
-    expected: float
-    error: float
-    distance: float
-    directions: int = DIRECTIONS
-
-    def __str__(self) -> str:
-        far = f"{self.distance / 60:.3g} arcmin" if self.distance >= 60 else f"{self.distance:.3g}″"
-        return (
-            f"By chance one would expect {self.expected:,.1f} ± {self.error:,.1f} pairs (A shifted "
-            f"by {far} in {self.directions} directions)."
-        )
 
 
 @dataclass(repr=False)
@@ -74,7 +45,7 @@ class Crossmatch:
     epoch : float or None
         That A and B were moved to [Julian yr]; None if nothing was moved.
     row_a, row_b : ndarray of int, shape (r,)
-        Rows of the two catalogues; -1 where B has none.
+        Rows of `a` and `b`; -1 where B has none.
     separation, second : ndarray, shape (r,)
         Of the pair, and of the nearest other neighbour of either (NaN for none within 1.5 times
         the radius) [arcsec].
@@ -103,7 +74,7 @@ class Crossmatch:
     status: np.ndarray
     counts: dict[str, int]
     unmatched_b: int
-    chance: Chance | None
+    chance: Chance | None = None
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -148,7 +119,7 @@ class Crossmatch:
 
     def sentences(self) -> list[str]:
         """Say what was found."""
-        known_a, known_b = len(self.a.known), len(self.b.known)
+        known_a, known_b = len(self.a.known), len(self.b.known) + self.b.unread
         found = (
             f"{self.n_pairs:,} pairs within {self.radius:g} arcsec of {known_a:,} objects of "
             f"{self.a.name} and {known_b:,} of {self.b.name}; {self.unmatched_b:,} of B in none."
@@ -223,11 +194,16 @@ def crossmatch(
         raise ConfigError(f"keep is '{keep}': give pairs or all.")
     if out is not None:
         check_ending(out)
+    large = near_hats(b, "B", radius)
     with step("reading the catalogues", told=False):
-        places = read_catalogue(a, "A"), read_catalogue(b, "B")
-    when = common_epoch(*places, epoch)
+        first = read_catalogue(a, "A")
+        other = read_catalogue(b, "B") if large is None else large.nothing()
+    when = common_epoch(first, other, epoch)
     with step("matching", told=False):
-        found = _match(*places, radius, when, all_pairs=all_pairs, keep=keep)
+        if large is not None:
+            other = large.near(first.vectors(when), NEARLY * radius)
+        found = _match(first, other, radius, when, all_pairs=all_pairs, keep=keep)
+        found.chance = _chance(first.vectors(when), other, large, radius, all_pairs)
     if out is not None:
         write_table(found.to_arrow(), out)
     return found
@@ -267,6 +243,16 @@ def common_epoch(a: Places, b: Places, epoch: float | None) -> float | None:
     return float(np.nanmedian(target))  # of a survey over years: the middle of its epochs
 
 
+def _chance(
+    a: np.ndarray, b: Places, large: NearHats | None, radius: float, all_pairs: bool
+) -> Chance | None:
+    if large is None:
+        return estimate_chance(a, b.vectors(), radius, all_pairs)
+    return chance_near(
+        a, lambda some: large.near(some, radius).vectors(), large.extent, radius, all_pairs
+    )
+
+
 def _match(
     a: Places, b: Places, radius: float, epoch: float | None, *, all_pairs: bool, keep: str
 ) -> Crossmatch:
@@ -298,8 +284,7 @@ def _match(
         epoch,
         **columns,
         counts=dict(counts),
-        unmatched_b=len(others) - len(np.unique(pairs.b)),
-        chance=estimate_chance(vectors, others, radius, all_pairs),
+        unmatched_b=len(others) - len(np.unique(pairs.b)) + b.unread,
         notes=[*a.notes, *b.notes],
     )
 
@@ -321,54 +306,3 @@ def _alone(a: Places, judged: Judged, paired: np.ndarray) -> dict[str, np.ndarra
         "candidates_b": np.zeros(len(rows), np.int64),
         "status": status[rows],
     }
-
-
-def estimate_chance(
-    a: np.ndarray, b: np.ndarray, radius: float, all_pairs: bool = False
-) -> Chance | None:
-    """Estimate how many pairs there would be by chance: those that are left when A is shifted.
-
-    It is what one would find if no object of B belonged to one of A; where most objects have
-    their true partner, fewer of the pairs are by chance. Of fields of a few arcmin it is a little
-    too low, as shifted objects leave the field.
-
-    Parameters
-    ----------
-    a, b : ndarray, shape (n, 3), (m, 3)
-        Unit vectors.
-    radius : float
-        [arcsec].
-    all_pairs : bool
-        Whether all pairs are counted, or those that are each other's nearest.
-
-    Returns
-    -------
-    Chance or None
-        None if the field of B is smaller than 50 radii: a shift that leaves the true partner
-        behind would leave the field too.
-    """
-    distance = min(max(DISTANCE, 4 * LEAST_RADII * radius), FIELD_SHARE * _extent(b))
-    if distance < LEAST_RADII * radius:
-        return None
-    every = -(-len(a) // MOST_SHIFTED)
-    some, tree = a[::every], tree_of(b)
-    count: Callable[[np.ndarray], int] = (
-        (lambda v: len(pairs_within(v, tree, radius)))
-        if all_pairs
-        else (lambda v: int(judge(v, tree, radius).mutual.sum()))
-    )
-    angles = np.arange(DIRECTIONS) * 2 * np.pi / DIRECTIONS
-    found = np.asarray([count(shifted(some, angle, distance)) for angle in angles])
-    found = found * (len(a) / len(some))
-    return Chance(float(found.mean()), float(found.std(ddof=1) / DIRECTIONS**0.5), distance)
-
-
-def _extent(vectors: np.ndarray) -> float:
-    """Largest distance of a position from the middle of all [arcsec]."""
-    if not len(vectors):
-        return 0.0
-    middle = vectors.mean(axis=0)
-    length = float(np.linalg.norm(middle))
-    if length < 0.5:  # over much of the sky
-        return 90 * 3600.0
-    return float(np.arccos(np.clip((vectors @ (middle / length)).min(), -1, 1)) / ARCSEC)
