@@ -1,3 +1,6 @@
+import csv
+from pathlib import Path
+
 import pytest
 import yaml
 
@@ -5,26 +8,25 @@ from skybind.config import config_names, dump_config, load_config
 from skybind.config.load import without_modalities
 from skybind.errors import ConfigError
 
+HYPERPARAMETERS = Path(__file__).parents[3] / "shared/reference/astrom3_hyperparameters.csv"
+
 
 def test_the_published_configuration_to_the_digit():
     config = load_config("astrom3")
     training = config.training
     assert (training.batch_size, training.drop_last, training.epochs) == (512, True, 100)
-    assert training.learning_rate == 0.00392
-    assert training.betas == (0.926, 0.999)
-    assert training.weight_decay == 0.00467
+    assert training.learning_rate == 0.0039210319036872545
+    assert training.betas == (0.9261921550228268, 0.999)
+    assert training.weight_decay == 0.004670071421955371
     assert training.gradient_clip == 45
     assert (training.warmup_epochs, training.warmup_start) == (10, 1e-5)
-    assert (training.plateau_factor, training.plateau_patience) == (0.113, 3)
+    assert (training.plateau_factor, training.plateau_patience) == (0.1125080808385063, 3)
     assert training.early_stop_patience == 6
-    assert config.finetuning.training.epochs == 50
-    assert config.finetuning.training.gradient_clip == 5
-    few = config.finetuning.overrides["photometry-10"]
-    assert few["learning_rate"] == 1.29e-4
-    assert few["betas"] == [0.915, 0.999]
-    assert (few["weight_decay"], few["plateau_factor"]) == (0.00241, 0.932)
-    dropouts = [m.encoder["dropout"] for m in config.modalities.values()]
-    assert dropouts == [0.245, 0.339, 0.160]
+    assert (training.keep_by, training.loss_mean) == ("loss", "batches")
+    classifiers = config.finetuning.training
+    assert (classifiers.epochs, classifiers.gradient_clip) == (50, 5)
+    assert (classifiers.keep_by, classifiers.loss_mean) == ("accuracy", "batches")
+    assert config.split.subset_rule == "release"
     assert config.model.dimension == 512
     assert config.pairs == [
         ("photometry", "spectrum"),
@@ -34,6 +36,45 @@ def test_the_published_configuration_to_the_digit():
     scale = config.model.scale
     assert (scale.learnable, scale.initial, scale.minimum, scale.maximum) == (True, 100, 1, 100)
     assert config.model.loss == "sum"
+
+
+@pytest.mark.skipif(not HYPERPARAMETERS.exists(), reason="the reference is not here")
+def test_the_hyper_parameters_of_every_published_configuration():
+    config = load_config("astrom3")
+    with HYPERPARAMETERS.open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 13
+    for row in rows:
+        name = row["modality"]
+        if name == "pre-training":
+            training = config.training.model_dump()
+            dropouts = {name: m.encoder["dropout"] for name, m in config.modalities.items()}
+        else:
+            every = config.finetuning.overrides.get(name, {})
+            own = config.finetuning.overrides[f"{name}-{row['subset']}"]
+            training = config.finetuning.training.model_dump() | every | own
+            dropouts = {name: own["encoders"][name]["dropout"]}
+        for key in ("learning_rate", "weight_decay", "plateau_factor"):
+            assert float(training[key]) == float(row[key]), (row["subset"], key)
+        for key in ("epochs", "batch_size", "plateau_patience", "warmup_epochs"):
+            assert training[key] == int(row[key])
+        assert training["early_stop_patience"] == int(row["early_stopping_patience"])
+        assert list(training["betas"]) == [float(row["beta1"]), float(row["beta2"])]
+        clip = training["gradient_clip"]
+        assert (None if row["gradient_clip"] == "" else float(row["gradient_clip"])) == clip
+        known = {m: float(row[f"dropout_{m}"]) for m in config.modalities if row[f"dropout_{m}"]}
+        assert dropouts == known
+
+
+@pytest.mark.parametrize("name", ["stars", "stars-small"])
+def test_our_own_configurations_take_nothing_of_the_release(name):
+    config = load_config(name)
+    assert config.split.subset_rule == "water-filling"
+    assert (config.training.loss_mean, config.finetuning.training.keep_by) == ("objects", "loss")
+    assert config.model.scale.clamp == "logarithm"
+    assert config.modalities["photometry"].preprocessing["padding"] == "zero"
+    assert config.modalities["spectrum"].preprocessing["edges"] == "zero"
+    assert not any(key.startswith("metadata") for key in config.finetuning.overrides)
 
 
 def test_the_reports_configuration_to_the_digit():

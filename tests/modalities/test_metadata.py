@@ -105,3 +105,13 @@ def test_a_number_beyond_single_precision_is_missing(schema):
     modality.fit(prepared, np.arange(3))
     values = modality.batch(prepared, np.arange(3))["values"].numpy()
     np.testing.assert_allclose(values[:, 1], [0, -1, 1])
+
+
+def test_a_parallax_that_is_not_positive_counts_as_1_mas_where_that_is_asked(schema):
+    modality = build(schema, absolute=["g_mag"], parallax_not_positive="1 mas")
+    prepared = modality.prepare(table(parallax=[2.0, None, -1.0]))
+    values = prepared.arrays["values"][:, 1]
+    np.testing.assert_allclose(values[[0, 2]], [12 + 5 * np.log10(2) - 10, 11 - 10])
+    assert np.isnan(values[1])  # a parallax that is not known is none
+    assert prepared.reason.tolist()[:2] == ["", ""]
+    assert prepared.reason[2] == "parallax not positive: absolute magnitudes of 1 mas"

@@ -301,3 +301,37 @@ def test_a_period_in_hours_folds_like_one_in_days(schema):
     wrong = schema.with_columns({"period": Column("feature", "mag", modality="photometry")})
     with pytest.raises(ConfigError, match="'mag' cannot be converted to d"):
         build(wrong, phase=True)
+
+
+def test_the_release_repeats_the_constants_over_the_padding(schema):
+    curve = one_curve([2.0, 4.0, 10.0], [1.0, 3.0, 7.0], [0.1, 0.1, 0.2], period=2.0)
+    made = {}
+    for padding in ("zero", "constants"):
+        modality = build(schema, length=6, padding=padding, phase=True)
+        prepared = modality.prepare(curve)
+        modality.fit(prepared, np.array([0]))
+        made[padding] = modality.batch(prepared, np.array([0]))["values"][0].numpy()
+    np.testing.assert_array_equal(made["constants"][:3], made["zero"][:3])
+    assert not made["zero"][3:].any()
+    after = made["constants"][3:]
+    assert not after[:, :3].any()  # time, flux, error
+    assert not after[:, -4:].any()  # phases
+    np.testing.assert_array_equal(after[:, 3:-4], made["constants"][:3, 3:-4])
+    assert after[:, 5].all()  # log10(MAD)
+
+
+def test_absent_curves_stay_zero_whatever_the_padding(schema):
+    modality = build(schema, length=6, padding="constants")
+    prepared = modality.prepare(make_table([5, 0]))
+    modality.fit(prepared, np.array([0]))
+    assert not modality.batch(prepared, np.array([1]))["values"].any()
+
+
+def test_ties_are_sorted_by_flux_and_error_where_that_is_asked(schema):
+    time, flux = [1.0, 3.0, 3.0, 3.0, 5.0], [1.0, 7.0, 2.0, 2.0, 4.0]
+    curve = one_curve(time, flux, [0.1, 0.1, 0.3, 0.2, 0.1])
+    for ties, order in (("source", [0, 1, 2, 3, 4]), ("value", [0, 3, 2, 1, 4])):
+        prepared = build(schema, ties=ties).prepare(curve)
+        errors = prepared.arrays["values"][:, 2]
+        want = np.array([0.1, 0.1, 0.3, 0.2, 0.1])[order]
+        np.testing.assert_allclose(errors / errors[0] * 0.1, want, rtol=1e-5)

@@ -208,3 +208,33 @@ def test_options_that_make_no_sense_are_refused():
         SpectrumOptions(wavelength_min=5000, wavelength_max=4000)
     with pytest.raises(ValidationError, match="twice"):
         SpectrumOptions(channels=["flux", "flux"])
+
+
+def test_edges_go_on_where_that_is_asked(schema):
+    wave = np.arange(4020.0, 4060.0, 2)
+    flux = 3 + np.arange(20) % 7
+    modality = build(schema, wavelength_min=4000, wavelength_max=4100, edges="extend")
+    prepared = modality.prepare(one(wave, flux, np.full(20, 25.0)))
+    values = modality.batch(prepared, np.array([0]))["values"][0].numpy()
+    want = np.interp(modality.grid, wave, flux)  # numpy's own goes on with the ends
+    mad = np.median(np.abs(want - np.median(want)))
+    np.testing.assert_allclose(values[0], (want - want.mean()) / mad, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(values[1], 0.2 / mad, rtol=1e-5)
+    far = modality.prepare(one(wave + 900, flux, np.full(20, 25.0)))
+    assert far.reason[0] == "no pixel in the wavelength range"
+
+
+def test_pixels_without_an_error_are_used_where_that_is_asked(schema):
+    wave = np.arange(4000.0, 4040.0, 2)
+    flux, ivar = 3.0 + np.arange(20) % 7, np.full(20, 25.0)
+    flux[8], ivar[8] = 40.0, 0
+    for masked, at in (("bridge", (flux[7] + flux[9]) / 2), ("use", 40.0)):
+        modality = build(schema, wavelength_min=4000, wavelength_max=4040, masked=masked)
+        prepared = modality.prepare(one(wave, flux, ivar))
+        values = modality.batch(prepared, np.array([0]))["values"][0].numpy()
+        want = np.where(np.arange(20) == 8, at, flux)
+        mad = np.median(np.abs(want - np.median(want)))
+        np.testing.assert_allclose(values[0], (want - want.mean()) / mad, rtol=1e-5, atol=1e-6)
+        assert (values[1, 8] == 0) == (masked == "use")
+    with pytest.raises(ValidationError, match="belong to resample: linear"):
+        SpectrumOptions(resample="conserving", edges="extend")

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -73,6 +75,14 @@ def test_scales_are_clamped_and_may_be_fixed():
     gradient = published.logs["a-b"].grad
     assert gradient is not None
     assert gradient.item() == pytest.approx(100)  # it can leave the bound that it starts at
+    released = PairScales([("a", "b")], initial=100, minimum=1, maximum=100, clamp="value")
+    released.value(("a", "b")).backward()
+    assert released.logs["a-b"].grad.item() == 0  # weight decay alone moves it from there
+    assert released.value(("a", "b")).item() == 100
+    with torch.no_grad():
+        released.logs["a-b"].fill_(math.log(50))
+    released.value(("a", "b")).backward()
+    assert released.logs["a-b"].grad.item() == pytest.approx(50)
     fixed = PairScales([("a", "b")], initial=15.5, learnable=False)
     assert float(fixed.value(("a", "b"))) == pytest.approx(15.5, rel=1e-6)
     assert not any(p.requires_grad for p in fixed.parameters())

@@ -12,8 +12,9 @@ from skybind.data.splits import Split, random_split
 from skybind.embeddings.store import Embeddings
 from skybind.errors import ConfigError, DataError, LeakError, ModelError
 from skybind.evaluation.classes import baselines, evaluate_case
+from skybind.models.model import Model
 from skybind.once import NOTE
-from skybind.runs.cases import Case, choose_cases, finished_cases, options_of
+from skybind.runs.cases import Case, choose_cases, config_of, finished_cases, options_of
 from skybind.runs.embedding import embed_anything
 from skybind.runs.layout import RunPaths
 from skybind.runs.run import Run
@@ -419,3 +420,48 @@ def test_overrides_go_from_general_to_special(whole, stars, tmp_path):
     wrong = load_config("stars-small", [*QUICK, "finetuning.overrides={photmetry-25: {epochs: 3}}"])
     with pytest.raises(ConfigError, match="'photmetry-25', which is no case: did you mean"):
         Run.start(wrong, stars, tmp_path / "wrong")
+
+
+def test_an_override_changes_the_encoders_of_a_case(stars, tmp_path):
+    changes = {
+        "photometry": {"encoders": {"photometry": {"dropout": 0.3}}},
+        "photometry-25": {"encoders": {"photometry": {"dropout": 0.4}}, "epochs": 1},
+    }
+    sets = [*QUICK, f"finetuning.overrides={json.dumps(changes)}"]
+    run = Run.start(load_config("stars-small", sets), stars, tmp_path / "run")
+    drops = [
+        config_of(run, Case(names, subset, "scratch")).modalities["photometry"].encoder["dropout"]
+        for names, subset in [
+            (("photometry",), "full"),
+            (("photometry",), "25"),
+            (("photometry", "spectrum", "metadata"), "25"),
+        ]
+    ]
+    assert drops == [0.3, 0.4, run.config.modalities["photometry"].encoder["dropout"]]
+    case = Case(("photometry",), "25", "scratch")
+    run_finetuning(run, case)
+    made = Model.open(run.paths.case(case.name).model)
+    assert made.config.modalities["photometry"].encoder["dropout"] == 0.4
+    assert {m.p for m in made.binder.modules() if type(m).__name__ == "Dropout"} == {0.4}
+    without = load_config("stars-small", [*sets, "modalities.photometry=null"])
+    assert without.finetuning.overrides == {}
+
+
+@pytest.mark.parametrize(
+    ("key", "change", "sentence"),
+    [
+        ("photometry", {"photometry": {"dropuot": 0.3}}, "no option 'dropuot': did you mean 'drop"),
+        ("photometry", {"photometry": {"dropout": 3}}, "needs dropout between 0 and 1, not 3"),
+        ("photometry", {"spectrum": {"dropout": 0.3}}, "encoders.spectrum: the modality is not in"),
+        ("photometry", {"photmetry": {"dropout": 0.3}}, "did you mean 'photometry'"),
+        ("photometry", {"photometry": 0.3}, "takes options by name"),
+    ],
+)
+def test_wrong_encoders_of_a_case_stop_before_anything_is_written(
+    key, change, sentence, stars, tmp_path
+):
+    override = json.dumps({key: {"encoders": change}})
+    config = load_config("stars-small", [*QUICK, f"finetuning.overrides={override}"])
+    with pytest.raises(ConfigError, match=sentence):
+        Run.start(config, stars, tmp_path / "run")
+    assert not (tmp_path / "run").exists()

@@ -166,3 +166,20 @@ def test_classes_weigh_by_a_power_of_their_inverse_number():
     np.testing.assert_allclose(whole * counts, 100 / 3)  # each class adds up to the same
     np.testing.assert_allclose(half**2, whole)
     assert np.isfinite(inverse_weights(labels, 4, 1.0)).all()  # a class without objects
+
+
+def test_the_weights_of_the_highest_accuracy_are_kept_where_that_is_asked(tmp_path):
+    """Smoothed noise in the labels: the loss is lowest before the accuracy is highest."""
+    noisy = LABELS.copy()
+    noisy[::3] = (noisy[::3] + 1) % 3
+    results = {
+        by: run(tmp_path / by, labels=noisy, epochs=30, learning_rate=0.05, keep_by=by,
+                early_stop_patience=None)
+        for by in ("loss", "accuracy")
+    }  # fmt: skip
+    for by, best in (("loss", min), ("accuracy", max)):
+        history = results[by].history
+        wanted = best(history, key=lambda record: record[f"validation/{by}"])
+        assert results[by].best_epoch == wanted["epoch"]
+        assert results[by].best_loss == wanted["validation/loss"]
+    assert results["loss"].best_epoch != results["accuracy"].best_epoch

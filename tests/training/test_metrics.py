@@ -51,3 +51,18 @@ def test_names_the_loss_that_is_not_finite():
     meter.add(pair_values(1.0, 0.5, 3, "a-b") | pair_values(math.inf, 0.5, 5, "b-c"))
     assert meter.bad() == "loss/b-c"
     assert Meter().means() == {}
+
+
+def test_batches_count_alike_where_that_is_asked():
+    meter = Meter("batches")
+    meter.add(pair_values(1.0, 0.5, 30))
+    meter.add(pair_values(4.0, 1.0, 10))
+    meter.add(pair_values(0.0, 0.0, 0))  # a batch in which nothing took part counts for nothing
+    means = meter.means()
+    assert means["loss"] == pytest.approx(2.5)
+    assert means["accuracy/a-b"] == pytest.approx(0.625)  # accuracies are of objects
+    assert means["n/a-b"] == 40
+    plain = Meter("batches")
+    for loss, n in ((1.0, 512), (3.0, 4)):
+        plain.add({k: torch.tensor(v) for k, v in (("loss", loss), ("accuracy", 0.5), ("n", n))})
+    assert plain.means()["loss"] == pytest.approx(2.0)

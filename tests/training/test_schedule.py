@@ -82,3 +82,28 @@ def test_goes_on_from_its_state_of_plain_numbers():
     for loss in validation[4:]:
         assert whole.update(loss) == second.update(loss)
         assert (whole.rate(), whole.stop) == (second.rate(), second.stop)
+
+
+def test_weights_may_be_kept_by_accuracy_while_the_loss_decides_on_stopping():
+    schedule = Schedule(toy_options(early_stop_patience=2, keep_by="accuracy"))
+    kept = [
+        schedule.update(loss, accuracy)
+        for loss, accuracy in [(5.0, 0.5), (4.0, 0.5), (4.5, 0.7), (4.6, 0.7)]
+    ]
+    assert kept == [True, False, True, False]
+    assert (schedule.kept_epoch, schedule.kept_loss, schedule.kept_accuracy) == (2, 4.5, 0.7)
+    assert (schedule.best_epoch, schedule.best_loss) == (1, 4.0)
+    assert schedule.stop
+    again = Schedule(schedule.options)
+    again.load_state_dict(schedule.state_dict())
+    assert again == schedule
+
+
+def test_a_schedule_of_before_goes_on():
+    old = Schedule(toy_options())
+    old.update(5.0)
+    state = {k: v for k, v in old.state_dict().items() if not k.startswith("kept")}
+    new = Schedule(toy_options())
+    new.load_state_dict(state)
+    assert (new.kept_epoch, new.kept_loss) == (0, 5.0)
+    assert new.update(4.0)

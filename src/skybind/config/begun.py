@@ -21,6 +21,14 @@ LATER: dict[str, Any] = {
     "published": {},
     "plugins": [],
     "subset_rule": "water-filling",
+    "clamp": "logarithm",
+    "loss_mean": "objects",
+    "keep_by": "loss",
+    "padding": "zero",
+    "ties": "source",
+    "edges": "zero",
+    "masked": "bridge",
+    "parallax_not_positive": "missing",
 }
 
 _Model = TypeVar("_Model", bound=BaseModel)

@@ -148,11 +148,20 @@ def without_modalities(raw: Mapping[str, Any], names: Collection[str]) -> dict[s
         finetuning["modalities"] = list(dict.fromkeys(entry for entry in sets if entry))
     if isinstance(finetuning.get("overrides"), dict):
         finetuning["overrides"] = {
-            key: change
+            key: _without_encoders(change, names)
             for key, change in finetuning["overrides"].items()
             if not any(_named(part, every) in names for part in key.split("+"))
         }
     return raw
+
+
+def _without_encoders(change: Any, names: Collection[str]) -> Any:
+    """Give an override of classifiers without the encoders of some modalities."""
+    if not isinstance(change, dict) or not isinstance(change.get("encoders"), dict):
+        return change
+    left = {name: options for name, options in change["encoders"].items() if name not in names}
+    rest = {key: value for key, value in change.items() if key != "encoders"}
+    return {**rest, "encoders": left} if left else rest
 
 
 def _named(part: str, modalities: Collection[str]) -> str | None:

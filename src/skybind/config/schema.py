@@ -96,6 +96,11 @@ class ScaleConfig(_Section):
     initial: float = Field(100.0, description="Value at the start.", gt=0)
     minimum: float = Field(1.0, description="It is clamped from below at this.", gt=0)
     maximum: float = Field(100.0, description="It is clamped from above at this.", gt=0)
+    clamp: Literal["logarithm", "value"] = Field(
+        "logarithm",
+        description="Clamp its logarithm, which leaves a gradient at the bound, or the value, "
+        "which leaves none (release).",
+    )
 
 
 class ModelConfig(_Section):
@@ -185,6 +190,10 @@ class SplitConfig(_Section):
         return name
 
 
+#: Key of an override under which options of encoders stand, by modality.
+ENCODERS = "encoders"
+
+
 class FinetuningConfig(LossOptions):
     """Classification with labels."""
 
@@ -220,7 +229,8 @@ class FinetuningConfig(LossOptions):
     )
     overrides: dict[str, dict[str, Any]] = Field(
         {},
-        description="Training options, class_weights and label_smoothing of some cases, keyed by "
+        description="Training options, class_weights and label_smoothing of some cases, and under "
+        "`encoders` options of their encoders by modality ({photometry: {dropout: 0.1}}), keyed by "
         "modalities, 'modalities-subset' or 'modalities-subset-start'; `*` stands for anything, "
         "the more specific name counts.",
     )

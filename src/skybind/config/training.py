@@ -69,6 +69,16 @@ class TrainingOptions(BaseModel):
     early_stop_patience: int | None = Field(
         6, ge=1, description="Stop after so many epochs without a better validation loss; null: no."
     )
+    loss_mean: Literal["objects", "batches"] = Field(
+        "objects",
+        description="Mean of the losses of an epoch: each object counts the same, or each batch, "
+        "also a smaller last one (published).",
+    )
+    keep_by: Literal["loss", "accuracy"] = Field(
+        "loss",
+        description="Keep the weights of the lowest validation loss, or of the highest validation "
+        "accuracy (release's classifiers). Stopping and plateaus go by the loss.",
+    )
     average: float | None = Field(
         None,
         gt=0,

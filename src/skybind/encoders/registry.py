@@ -4,12 +4,12 @@ An encoder turns the tensors of one modality into features. A new one is one fil
 `Encoder` under ``@register_encoder("name")``; its constructor's keyword arguments are its options.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from torch import Tensor, nn
 
-from skybind.encoders.options import Option, checked, hint, options_of
+from skybind.encoders.options import Option, check_option, checked, hint, options_of
 from skybind.errors import ConfigError, DataError
 from skybind.modalities.shape import InputShape
 from skybind.plugins import find_more
@@ -112,6 +112,20 @@ def encoder_table(name: str) -> list[Option]:
         If there is no encoder of that name.
     """
     return options_of(_find(name))
+
+
+def check_options(name: str, options: Mapping[str, Any]) -> None:
+    """Refuse options that an encoder does not have, or that are not what it wants.
+
+    Raises
+    ------
+    ConfigError
+    """
+    known = {option.name: option for option in options_of(_find(name))}
+    for option, value in options.items():
+        if option not in known:
+            raise ConfigError(f"encoder {name!r} has no option {option!r}: {hint(option, known)}")
+        check_option(name, option, known[option].wanted, value)
 
 
 def build_encoder(name: str, shape: InputShape, **options: Any) -> Encoder:

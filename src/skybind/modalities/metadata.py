@@ -39,10 +39,14 @@ class MetadataOptions(ModalityOptions):
     absolute: list[str] = Field(
         [],
         description="Apparent magnitudes to turn into absolute ones, M = m + 5 log10(parallax "
-        "[mas]) - 10; missing where the parallax is not positive. Names that the dataset does not "
-        "have are passed over.",
+        "[mas]) - 10. Names that the dataset does not have are passed over.",
     )
     parallax: str = Field("parallax", description="Column of the parallax [mas].")
+    parallax_not_positive: Literal["missing", "1 mas"] = Field(
+        "missing",
+        description="Absolute magnitudes where the parallax is not positive: missing, or made as "
+        "if it were 1 mas (release).",
+    )
     missing_flags: bool = Field(
         False, description="Add one 0/1 channel a feature that says where it is missing."
     )
@@ -128,13 +132,13 @@ class Metadata(Modality):
         reason = np.full(len(values), "", dtype=object)
         if self._absolute:
             parallax = self._to_mas * feature_matrix(table, [self.options.parallax])[:, 0]
-            with np.errstate(invalid="ignore", divide="ignore"):
-                shift = np.where(parallax > 0, 5 * np.log10(parallax) - 10, np.nan)
+            negative = np.isfinite(parallax) & (parallax <= 0)
+            instead = 1.0 if self.options.parallax_not_positive == "1 mas" else np.nan
+            shift = 5 * np.log10(np.where(negative, instead, parallax)) - 10
             places = [self.features.index(feature) for feature in self._absolute]
             values[:, places] += shift[:, None]
-            reason[np.isfinite(parallax) & (parallax <= 0)] = (
-                "parallax not positive: absolute magnitudes masked"
-            )
+            made = "of 1 mas" if instead == 1 else "masked"
+            reason[negative] = f"parallax not positive: absolute magnitudes {made}"
         for index, feature in enumerate(self.features):
             transform = TRANSFORMS[self._transforms.get(feature, "none")]
             values[:, index] = transform(values[:, index])

@@ -26,6 +26,15 @@ def sorted_by(r: Ragged, field: str) -> tuple[Ragged, int]:
     return Ragged(fields, r.offsets, r.present), len(unsorted)
 
 
+def by_value(r: Ragged) -> Ragged:
+    """Sort light curves by time, value and its error, as the unique rows of AstroM3's release."""
+    names = [name for name in ("flux", "magnitude") if name in r.fields]
+    keys = [f"{name}_err" for name in names if f"{name}_err" in r.fields] + names
+    order = np.lexsort([*(r.fields[key] for key in keys), r.fields["time"], r.owner])
+    fields = {name: values[order] for name, values in r.fields.items()}
+    return Ragged(fields, r.offsets, r.present)
+
+
 def same_as_before(r: Ragged, values: np.ndarray) -> np.ndarray:
     """Which flat values equal the one before them in the same object."""
     same = np.zeros(len(values), bool)

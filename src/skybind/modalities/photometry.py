@@ -32,8 +32,9 @@ from skybind.modalities.base import (
 )
 from skybind.modalities.cleaning import clean_photometry
 from skybind.modalities.computed import FLUX_ZERO, Source, choose_columns
+from skybind.modalities.crop import crop
 from skybind.modalities.curve_statistics import curve_statistics
-from skybind.modalities.order import first_and_last
+from skybind.modalities.order import by_value, first_and_last
 from skybind.modalities.phase import PHASE_CHANNELS, phase_from_faintest
 from skybind.modalities.shape import InputShape
 from skybind.modalities.transient import (
@@ -59,6 +60,16 @@ class PhotometryOptions(ModalityOptions):
         "window",
         description="How a longer curve is cut: a window of consecutive epochs (paper; random in "
         "training, the central one otherwise), or epochs sampled over the whole curve.",
+    )
+    padding: Literal["zero", "constants"] = Field(
+        "zero",
+        description="Shorter curves are filled with zeros in all channels (paper), or the "
+        "constants of the object are repeated there too (release, whose attention sees them).",
+    )
+    ties: Literal["source", "value"] = Field(
+        "source",
+        description="Epochs of one time stay in the order of the dataset, or are sorted by flux "
+        "and its error (release).",
     )
     features: list[str] | None = Field(
         None,
@@ -221,6 +232,8 @@ class Photometry(Modality):
     def prepare(self, table: pa.Table) -> Prepared:
         cleaned = clean_photometry(Ragged.from_arrow(table[self.column]))
         curves, reason = cleaned.ragged, cleaned.reason.astype(object)
+        if self.options.ties == "value":
+            curves = by_value(curves)
         present, arrays = curves.present, {}
         if self.bands:
             curves, arrays["band"] = choose_bands(curves, self.bands, self.name)
@@ -294,7 +307,7 @@ class Photometry(Modality):
         lengths = np.where(
             prepared.present[rows], np.asarray(prepared.offsets)[rows + 1] - starts, 0
         )
-        place, mask = self._crop(lengths, rng)
+        place, mask = crop(lengths, options.length, options.crop, rng)
         if rng is not None and options.drop:
             limit = options.drop * rng.random(len(rows), dtype=np.float32)
             mask &= rng.random(mask.shape, dtype=np.float32) >= limit[:, None]
@@ -318,7 +331,10 @@ class Photometry(Modality):
             )
         if options.phase:
             self._add_phase(values, prepared, rows, index, rng)
-        values *= mask[..., None]
+        outside = ~mask
+        values[..., :3][outside] = values[..., after:][outside] = 0
+        if options.padding == "zero":
+            values[..., 3:after][outside] = 0
         return {
             "values": torch.from_numpy(values),
             "mask": torch.from_numpy(mask.astype(np.float32)),
@@ -358,23 +374,6 @@ class Photometry(Modality):
         if band is None:
             return normalise_curves(flux, curves)
         return normalise_bands(flux, band, curves, len(self.bands), magnitude)
-
-    def _crop(
-        self, lengths: np.ndarray, rng: np.random.Generator | None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Choose epochs: their places in the curve (B, L) and which are real (B, L)."""
-        length = self.options.length
-        slot = np.arange(length)
-        excess = np.maximum(lengths - length, 0)
-        if self.options.crop == "window":
-            shift = excess // 2 if rng is None else rng.integers(0, excess + 1)
-            place = shift[:, None] + slot
-        else:
-            step = np.maximum(lengths / length, 1.0)[:, None]
-            jitter = 0.5 if rng is None else rng.random((len(lengths), length))
-            place = np.where(step > 1, np.floor((slot + jitter) * step), slot).astype(np.int64)
-        mask = slot < np.minimum(lengths, length)[:, None]
-        return place, mask
 
     def _add_phase(
         self,

@@ -16,7 +16,7 @@ WIDEST_RATIO = 1.5
 Resampled = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-def interpolate(ragged: Ragged, grid: np.ndarray) -> Resampled:
+def interpolate(ragged: Ragged, grid: np.ndarray, extend: bool = False) -> Resampled:
     """Interpolate spectra linearly onto a grid; masked pixels are bridged.
 
     Parameters
@@ -24,15 +24,18 @@ def interpolate(ragged: Ragged, grid: np.ndarray) -> Resampled:
     ragged : Ragged
         Cleaned: fields wavelength (increasing) [Angstrom], flux, mask, and perhaps errors.
     grid : ndarray, shape (W,)
+    extend : bool
+        Go on with the first and last values beyond the observed range.
 
     Returns
     -------
     flux, uncertainty : ndarray, shape (n, W)
-        Zero beyond the observed range.
+        Zero beyond the observed range, unless it is extended.
     seen : ndarray of bool, shape (n, W)
         Whether the grid point lies within the observed range.
     """
     n = len(ragged)
+    beyond = None if extend else 0
     flux = np.zeros((n, len(grid)))
     error = np.zeros_like(flux)
     seen = np.zeros(flux.shape, bool)
@@ -45,8 +48,8 @@ def interpolate(ragged: Ragged, grid: np.ndarray) -> Resampled:
         w = wavelength[part][keep]
         if not len(w):
             continue
-        flux[i] = np.interp(grid, w, values[part][keep], left=0, right=0)
-        error[i] = np.interp(grid, w, sigma[part][keep], left=0, right=0)
+        flux[i] = np.interp(grid, w, values[part][keep], left=beyond, right=beyond)
+        error[i] = np.interp(grid, w, sigma[part][keep], left=beyond, right=beyond)
         seen[i] = (grid >= w[0]) & (grid <= w[-1])
     return flux, error, seen
 

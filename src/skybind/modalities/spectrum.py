@@ -11,7 +11,7 @@ from torch import Tensor
 from skybind.errors import DataError
 from skybind.modalities.base import Modality, ModalityOptions, Prepared, Schema, register_modality
 from skybind.modalities.cleaning import clean_spectrum, flux_err_to_ivar
-from skybind.modalities.resampling import interpolate, rebin
+from skybind.modalities.resampling import Resampled, interpolate, rebin
 from skybind.modalities.shape import InputShape
 from skybind.ragged import Ragged
 from skybind.visits import NAME, TIME, Visits, offsets_of, visits_of
@@ -46,6 +46,16 @@ class SpectrumOptions(ModalityOptions):
         description="linear: interpolate, masked pixels are bridged; conserving: average over each "
         "bin, so that flux is kept and its uncertainty carried along, masked pixels take no part.",
     )
+    edges: Literal["zero", "extend"] = Field(
+        "zero",
+        description="Where a spectrum ends within the grid: zero, or its last flux and uncertainty "
+        "go on (release; for linear alone).",
+    )
+    masked: Literal["bridge", "use"] = Field(
+        "bridge",
+        description="Pixels without a positive uncertainty, and flagged ones: take no part, or are "
+        "taken as they come (release; for linear alone).",
+    )
     normalise: Literal["mad", "zscore"] = Field(
         "mad",
         description="Subtract the mean and divide by the median absolute deviation (AstroM3), or "
@@ -79,6 +89,8 @@ class SpectrumOptions(ModalityOptions):
     def _grid_has_bins(self) -> "SpectrumOptions":
         if self.bins is None and self.wavelength_max <= self.wavelength_min:
             raise ValueError("wavelength_max is not larger than wavelength_min")
+        if self.resample != "linear" and (self.edges != "zero" or self.masked != "bridge"):
+            raise ValueError("edges and masked belong to resample: linear")
         if len(set(self.channels)) != len(self.channels):
             raise ValueError("channels names one twice")
         return self
@@ -183,8 +195,7 @@ class Spectrum(Modality):
         """Clean and normalise spectra, one an object."""
         cleaned = clean_spectrum(ragged)
         ragged, reason = cleaned.ragged, cleaned.reason.astype(object)
-        resample = interpolate if self.options.resample == "linear" else rebin
-        flux, error, seen = resample(ragged, self.grid)
+        flux, error, seen = self._resample(ragged)
         outside = ragged.present & ~seen.any(axis=1)
         reason[outside & (reason == "")] = "no pixel in the wavelength range"
         present = ragged.present & ~outside
@@ -236,6 +247,18 @@ class Spectrum(Modality):
         uncertainty = [np.log10(sums[:, 1] + 1e-6)] if self.keeps_uncertainty else []
         log_scale = _taken(prepared.arrays["log_scale"], places)[:, None]
         return np.concatenate([sums[:, 0], *uncertainty, log_scale], axis=1)
+
+    def _resample(self, ragged: Ragged) -> Resampled:
+        """Flux and uncertainty on the grid, and where they are known, as the options say."""
+        if self.options.resample == "conserving":
+            return rebin(ragged, self.grid)
+        if self.options.masked == "use":
+            every = np.zeros(len(ragged.fields["mask"]), bool)
+            ragged = Ragged({**ragged.fields, "mask": every}, ragged.offsets, ragged.present)
+        flux, error, seen = interpolate(ragged, self.grid, extend=self.options.edges == "extend")
+        if self.options.edges == "extend":
+            seen |= seen.any(axis=1, keepdims=True)
+        return flux, error, seen
 
     def _mean_and_scale(self, flux: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean of each spectrum and what it is divided by, both (n,)."""

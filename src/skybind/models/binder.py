@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Collection, Mapping, Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +26,9 @@ class PairScales(nn.Module):
         100, 1, 100).
     learnable : bool
         Otherwise it stays at `initial`.
+    clamp : {"logarithm", "value"}
+        What is clamped: the logarithm leaves a gradient at the bound; the value does not, as in
+        AstroM3's release, where weight decay alone moves a scale away from 100.
     """
 
     log_bounds: Tensor
@@ -36,8 +40,10 @@ class PairScales(nn.Module):
         minimum: float = 1.0,
         maximum: float = 100.0,
         learnable: bool = True,
+        clamp: Literal["logarithm", "value"] = "logarithm",
     ) -> None:
         super().__init__()
+        self.bounds, self.clamp = (minimum, maximum), clamp
         bounds = torch.tensor([math.log(minimum), math.log(maximum)])
         self.register_buffer("log_bounds", bounds, persistent=False)
         self.logs = nn.ParameterDict(
@@ -54,6 +60,8 @@ class PairScales(nn.Module):
         log: Tensor = self.logs["-".join(pair)]
         if not log.requires_grad:
             return log.exp()
+        if self.clamp == "value":
+            return log.exp().clamp(*self.bounds)
         # clamping the logarithm, bounds included, leaves a gradient to a scale that starts
         # at its bound (exp(log 100) is above 100 in single precision)
         return log.clamp(self.log_bounds[0], self.log_bounds[1]).exp()

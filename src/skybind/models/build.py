@@ -109,7 +109,9 @@ def build_binder(
             )
     pairs = [pair for pair in config.pairs if set(pair) <= set(names)]
     scale = config.model.scale
-    scales = PairScales(pairs, scale.initial, scale.minimum, scale.maximum, scale.learnable)
+    scales = PairScales(
+        pairs, scale.initial, scale.minimum, scale.maximum, scale.learnable, scale.clamp
+    )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_seed(config.seed, "projections"))
         binder = Binder(encoders, config.model.dimension, pairs, scales, unprojected)
@@ -181,7 +183,14 @@ def build_classifier(
     binder = build_binder(config, shapes, names, load=load and pretrained is None)
     if pretrained is not None:
         for name in names:
-            binder.encoders[name].load_state_dict(pretrained.encoders[name].state_dict())
+            try:
+                binder.encoders[name].load_state_dict(pretrained.encoders[name].state_dict())
+            except RuntimeError as error:
+                raise ConfigError(
+                    f"The pre-trained encoder of '{name}' does not fit that of the classifier: "
+                    "options in finetuning.overrides that change its weights are for a start "
+                    "from scratch."
+                ) from error
             binder.projections[name].load_state_dict(pretrained.projections[name].state_dict())
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_seed(config.seed, "head"))

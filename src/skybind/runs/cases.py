@@ -1,15 +1,17 @@
 """The classifiers that a run fine-tunes: which modalities, labels and initial weights."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase as fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from skybind.config import TrainingOptions
+from skybind.config import Config, TrainingOptions
 from skybind.config.load import merge, validate
+from skybind.config.schema import ENCODERS, ModalityConfig
 from skybind.config.subsets import FULL, is_subset, subset_order
 from skybind.config.training import LossOptions
+from skybind.encoders.registry import check_options
 from skybind.errors import ConfigError, DataError
 from skybind.once import result_of
 from skybind.runs.layout import RunPaths
@@ -151,13 +153,50 @@ def options_of(run: "Run", case: Case) -> tuple[TrainingOptions, LossOptions]:
     merged |= {name: getattr(wanted, name) for name in LossOptions.model_fields}
     for key in wanted.overrides:
         _check_override(run, key)
-    for name in _keys(case.modalities, case.subset, case.start):
-        for key, change in wanted.overrides.items():
-            if fnmatch(name, key) or _parse(name, case.modalities) == _parse(key, case.modalities):
-                merged = merge(merged, change)
+    for change in _overrides_of(run, case):
+        merged = merge(merged, {key: new for key, new in change.items() if key != ENCODERS})
     where = f"finetuning.overrides of {case.name}"
     loss = {name: merged.pop(name) for name in LossOptions.model_fields}
     return validate(TrainingOptions, merged, where), validate(LossOptions, loss, where)
+
+
+def config_of(run: "Run", case: Case) -> Config:
+    """Give the configuration with the encoders of a case: the run's, with the overrides of it.
+
+    Raises
+    ------
+    ConfigError
+        If an override names a modality that the case has not, or an option is unknown.
+    """
+    entries: dict[str, ModalityConfig] = {}
+    for change in _overrides_of(run, case):
+        for name, options in dict(change.get(ENCODERS) or {}).items():
+            where = f"finetuning.overrides of {case.name}, {ENCODERS}.{name}"
+            if name not in run.config.modalities:
+                raise ConfigError(f"{where}: {nearest(name, list(run.config.modalities))}")
+            if name not in case.modalities or not isinstance(options, Mapping):
+                wrong = "takes options by name" if name in case.modalities else "is not in it"
+                raise ConfigError(f"{where}: the modality {wrong}.")
+            entry = entries.get(name, run.config.modalities[name])
+            encoder = {**entry.encoder, **options}
+            try:
+                check_options(entry.encoder["name"], options)
+            except ConfigError as error:
+                raise ConfigError(f"{where}: {error}") from error
+            entries[name] = entry.model_copy(update={"encoder": encoder})
+    if not entries:
+        return run.config
+    return run.config.model_copy(update={"modalities": {**run.config.modalities, **entries}})
+
+
+def _overrides_of(run: "Run", case: Case) -> list[dict[str, Any]]:
+    """Give the overrides that name a case, from general to special."""
+    return [
+        change
+        for name in _keys(case.modalities, case.subset, case.start)
+        for key, change in run.config.finetuning.overrides.items()
+        if fnmatch(name, key) or _parse(name, case.modalities) == _parse(key, case.modalities)
+    ]
 
 
 def _check_override(run: "Run", key: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from skybind.config import Config
+from skybind.config.begun import dump_as_before
 from skybind.errors import ConfigError
 from skybind.modalities.base import Modality
 
@@ -36,7 +37,8 @@ def refuse_other_configuration(folder: Path, old: Config, new: Config) -> None:
     ConfigError
         Naming the first key that differs and may not.
     """
-    before, after = (_leaves(config.model_dump(mode="json")) for config in (old, new))
+    dumps = (dump_as_before(config.model_dump(mode="json")) for config in (old, new))
+    before, after = (_leaves(dump) for dump in dumps)
     keys = sorted(before.keys() | after.keys())
     differ = [key for key in keys if before.get(key) != after.get(key) and not _may_differ(key)]
     if differ:

@@ -27,7 +27,7 @@ from skybind.models.frozen_features import backbone_hashes
 from skybind.models.model import Model
 from skybind.once import result_of
 from skybind.plugins import plugin_notes, refuse_changed, use_noted, use_plugins
-from skybind.runs.cases import cases_of, options_of
+from skybind.runs.cases import cases_of, config_of, options_of
 from skybind.runs.checks import check_pairs, refuse_other_configuration
 from skybind.runs.choosing import choose_classes, choose_split, split_seed, with_own_split
 from skybind.runs.columns import (
@@ -362,3 +362,4 @@ def _check_cases(run: Run) -> None:
     """Find what is wrong with the options of any fine-tuning before anything long begins."""
     for case in cases_of(run):
         options_of(run, case)
+        config_of(run, case)

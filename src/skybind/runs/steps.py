@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from skybind.config.begun import dump_as_before
 from skybind.config.schema import ModalityConfig
 from skybind.config.training import LossOptions, TrainingOptions
 from skybind.data.schema import DatasetSchema
@@ -21,7 +22,7 @@ from skybind.models.saving import save_model
 from skybind.models.starting import take_weights, taken_as_dict
 from skybind.once import forget, once
 from skybind.progress import VERBOSE, say
-from skybind.runs.cases import Case, options_of
+from skybind.runs.cases import Case, config_of, options_of
 from skybind.runs.layout import TrainedPaths, model_folder
 from skybind.runs.run import Run, is_pretrained
 from skybind.runs.starting import find_start, refuse_seen_in_run, start_note
@@ -215,7 +216,8 @@ def _finetune(
     """Train and save the classifier of a case; gives the result."""
     rows = {part: _labelled(run, case, part) for part in ("train", "validation")}
     binder = None if start is None else start.binder
-    classifier = build_classifier(run.config, run.shapes, case.modalities, len(run.classes), binder)
+    config = config_of(run, case)
+    classifier = build_classifier(config, run.shapes, case.modalities, len(run.classes), binder)
     training, loss = options_of(run, case) if options is None else options
     weights = None
     if loss.class_weights:
@@ -239,7 +241,7 @@ def _finetune(
     save_model(
         paths.model,
         classifier.cpu(),
-        config=run.config,
+        config=config,
         modalities=source.modalities,
         schema=run.dataset.schema,
         trained_on=run.dataset.object_ids[rows["train"]],
@@ -328,7 +330,7 @@ def _differ(made: list[str], here: list[str]) -> str:
 def _inside(entry: ModalityConfig) -> tuple[object, ...]:
     """What makes an encoder's weights fit; where a backbone's came from does not matter."""
     backbone = None if entry.backbone is None else entry.backbone.encoder
-    return entry.encoder, entry.preprocessing, backbone, entry.projection
+    return entry.encoder, dump_as_before(entry.preprocessing), backbone, entry.projection
 
 
 def _forget_pretraining(run: Run) -> None:

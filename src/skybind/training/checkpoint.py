@@ -48,8 +48,9 @@ def fingerprint(
     """
     weights = {key: list(value.shape) for key, value in module.state_dict().items()}
     trained = [name for name, p in module.named_parameters() if p.requires_grad]
-    # a checkpoint from before the option came is one without it
-    new = {"average"} if options.average is None else set()
+    # a checkpoint from before an option came is one without it
+    later = {"average": None, "loss_mean": "objects", "keep_by": "loss"}
+    new = {name for name, before in later.items() if getattr(options, name) == before}
     content = {
         "kind": kind,
         "options": options.model_dump(mode="json", exclude=_FREE | new),

@@ -54,7 +54,7 @@ def finetune(
     resume: bool = False,
     on_save: OnSave | None = None,
 ) -> TrainingResult:
-    """Train a classifier and leave the weights of the lowest validation loss in it.
+    """Train a classifier and leave the best weights in it, by what `options.keep_by` says.
 
     The loss is the cross-entropy, weighted by class if asked for. Objects without a label,
     or without any modality that the classifier looks at, take no part.

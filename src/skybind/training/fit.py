@@ -39,9 +39,9 @@ def fit(
 ) -> TrainingResult:
     """Train `task.module` and leave the best weights in it.
 
-    Writes to `out`: `last.ckpt` (after every epoch), `best.safetensors` (weights of the
-    lowest validation loss) and `log.csv`. With `options.average` the weights that are
-    validated and kept are the moving average.
+    Writes to `out`: `last.ckpt` (after every epoch), `best.safetensors` (weights of the lowest
+    validation loss, or of the highest accuracy) and `log.csv`. With `options.average` the weights
+    that are validated and kept are the moving average.
 
     Parameters
     ----------

@@ -54,9 +54,10 @@ class TrainingResult:
     Attributes
     ----------
     best_epoch : int
-        Epoch (from 1) of the lowest validation loss, whose weights the module now has.
+        Epoch (from 1) of the lowest validation loss, or the highest validation accuracy, whose
+        weights the module now has.
     best_loss : float
-        That validation loss.
+        Its validation loss.
     history : list of dict of str to float
         One record an epoch: `epoch`, `learning_rate`, `train/...` and `validation/...`
         losses, accuracies and row counts, `seconds`, `objects_per_second`.
@@ -138,8 +139,8 @@ class Loop:
                 display.epoch(record, best, 0.0 if self.finished else left)
         self.fabric.barrier()
         return TrainingResult(
-            best_epoch=self.schedule.best_epoch + 1,
-            best_loss=self.schedule.best_loss,
+            best_epoch=self.schedule.kept_epoch + 1,
+            best_loss=self.schedule.kept_loss,
             history=self.history,
             stopped_early=self.schedule.stop,
             finished=self.finished,
@@ -162,14 +163,16 @@ class Loop:
         trained, objects = self._train_epoch(display)
         seconds = time.monotonic() - began
         with self._averaged():
-            validated = self._validate()
+            validated, accuracy = self._validate()
         record: Record = {"epoch": epoch + 1, "learning_rate": self._rate}
         record |= {f"train/{key}": value for key, value in trained.items()}
         record |= {f"validation/{key}": value for key, value in validated.items()}
         record |= self.task.values()
         record["seconds"] = time.monotonic() - began
         record["objects_per_second"] = objects / seconds
-        best = self.schedule.update(self.fabric.broadcast(validated["loss"]))
+        best = self.schedule.update(
+            self.fabric.broadcast(validated["loss"]), self.fabric.broadcast(accuracy)
+        )
         self.history.append(record)
         self._save(best)
         return record, best
@@ -185,7 +188,7 @@ class Loop:
             self.ranks,
         )
         self.task.training_mode()
-        meter = Meter()
+        meter = Meter(self.options.loss_mean)
         every = _CHECK_EVERY if self.fabric.device.type != "cpu" else 1
         shown = began = time.monotonic()
         objects = 0
@@ -224,11 +227,12 @@ class Loop:
         if self.average:
             self.average.update()
 
-    def _validate(self) -> dict[str, float]:
+    def _validate(self) -> tuple[dict[str, float], float]:
+        """Give the means over the validation objects, and their accuracy."""
         size = self.options.validation_batch_size or self.options.batch_size
         batches = ordered_batches(self.task.rows["validation"], size, self.ranks)
         self.module.eval()
-        meter = Meter()
+        meter = Meter(self.options.loss_mean)
         with torch.no_grad():
             for sample in self._samples(batches, None):
                 meter.add(self.task.evaluate(sample))
@@ -239,7 +243,7 @@ class Loop:
                 f"No validation object can be used for {self.task.title}; "
                 "choose a split whose validation part has what is trained on."
             )
-        return means
+        return means, meter.accuracy()
 
     def _averaged(self) -> AbstractContextManager[None]:
         """Validate and save the averaged weights, if there are any."""

@@ -1,6 +1,7 @@
 """Means over the batches of an epoch."""
 
 import math
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -9,12 +10,16 @@ from torch import Tensor
 class Meter:
     """Mean of losses and accuracies over batches, weighted by the rows that took part.
 
+    With `of="batches"` every batch in which rows took part has the same weight in the losses.
+
     A batch's values come as `loss`, `accuracy` and `n` (rows), or for each pair as
     `loss/PAIR`, `accuracy/PAIR` and `n/PAIR`. Sums stay on the device until asked for.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, of: Literal["objects", "batches"] = "objects") -> None:
+        self._of = of
         self._sums: dict[str, Tensor] = {}
+        self._batches: dict[str, Tensor] = {}
 
     def add(self, values: dict[str, Tensor]) -> None:
         """Take in the values of one batch."""
@@ -22,6 +27,9 @@ class Meter:
             weight = values.get(_weight(key))
             if weight is None:  # the sum over pairs follows from the pairs
                 continue
+            if self._of == "batches" and key.startswith("loss"):
+                weight = (weight > 0).to(value.dtype)
+                self._batches[key] = self._batches.get(key, 0) + weight
             term = value.detach() if key == _weight(key) else value.detach() * weight
             if term.device.type != "mps":  # which has no 64 bits
                 term = term.double()
@@ -39,11 +47,10 @@ class Meter:
         """Means by name, row counts as they are; NaN where no row took part."""
         if not self._sums:
             return {}
-        numbers = torch.stack(list(self._sums.values())).tolist()
-        sums = dict(zip(self._sums, numbers, strict=True))
+        sums, batches = _numbers(self._sums), _numbers(self._batches)
         result = {}
         for key, value in sums.items():
-            weight = sums[_weight(key)]
+            weight = batches.get(key, sums[_weight(key)])
             if key == _weight(key):
                 result[key] = value
             else:
@@ -58,6 +65,13 @@ class Meter:
         """Mean of the accuracies so far; NaN if there is none."""
         values = [v for k, v in self.means().items() if k.startswith("accuracy") and v == v]
         return sum(values) / len(values) if values else math.nan
+
+
+def _numbers(sums: dict[str, Tensor]) -> dict[str, float]:
+    """Read sums off the device, all at once."""
+    if not sums:
+        return {}
+    return dict(zip(sums, torch.stack(list(sums.values())).tolist(), strict=True))
 
 
 def _weight(key: str) -> str:

@@ -30,7 +30,7 @@ def pretrain(
     on_save: OnSave | None = None,
     start: str | None = None,
 ) -> TrainingResult:
-    """Pre-train a binder and leave the weights of the lowest validation loss in it.
+    """Pre-train a binder and leave the best weights in it, by what `options.keep_by` says.
 
     The loss is that of `losses.pairs_loss`. With `cached_chunk` a batch is embedded chunk by
     chunk, with the same gradient. Objects that have both modalities of no pair are left out.

@@ -30,6 +30,8 @@ class Schedule:
         Epoch (from 0) of the lowest validation loss; -1 before the first.
     best_loss : float
         That loss.
+    kept_epoch, kept_loss, kept_accuracy
+        Of the epoch whose weights are kept: the same, or that of the highest accuracy.
     """
 
     options: TrainingOptions
@@ -37,6 +39,9 @@ class Schedule:
     factor: float = 1.0
     best_epoch: int = -1
     best_loss: float = math.inf
+    kept_epoch: int = -1
+    kept_loss: float = math.inf
+    kept_accuracy: float = -math.inf
     _plateau_best: float = field(default=math.inf, repr=False)
     _plateau_bad: int = field(default=0, repr=False)
 
@@ -56,15 +61,20 @@ class Schedule:
             warm = start + (1 - start) * min(done / options.warmup_epochs, 1.0)
         return options.learning_rate * warm * self.factor
 
-    def update(self, loss: float) -> bool:
-        """Take the validation loss of the epoch that ended; tell whether it is the best."""
-        improved = loss < self.best_loss
-        if improved:
+    def update(self, loss: float, accuracy: float = math.nan) -> bool:
+        """Take how the epoch that ended validated; tell whether its weights are to be kept."""
+        kept = loss < self.best_loss
+        if kept:
             self.best_loss, self.best_epoch = loss, self.epoch
+        if self.options.keep_by == "accuracy":
+            kept = self.kept_epoch < 0 or accuracy > self.kept_accuracy
+        if kept:
+            self.kept_epoch, self.kept_loss = self.epoch, loss
+            self.kept_accuracy = accuracy
         if self.epoch >= self.options.warmup_epochs:
             self._watch_plateau(loss)
         self.epoch += 1
-        return improved
+        return kept
 
     @property
     def stop(self) -> bool:
@@ -86,12 +96,23 @@ class Schedule:
         return {name: getattr(self, name) for name in _STATE}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from `state_dict()`."""
+        """Go on from `state_dict()`; one of before accuracies counted keeps by the loss."""
+        before = {"kept_epoch": "best_epoch", "kept_loss": "best_loss"}
         for name in _STATE:
-            setattr(self, name, state[name])
+            setattr(self, name, state.get(name, state.get(before.get(name, ""), math.nan)))
 
 
-_STATE = ("epoch", "factor", "best_epoch", "best_loss", "_plateau_best", "_plateau_bad")
+_STATE = (
+    "epoch",
+    "factor",
+    "best_epoch",
+    "best_loss",
+    "kept_epoch",
+    "kept_loss",
+    "kept_accuracy",
+    "_plateau_best",
+    "_plateau_bad",
+)
 
 
 def make_optimizer(

@@ -175,7 +175,7 @@ def spectra_of(
     """
     lengths = np.diff(matrices.offsets)
     if matrices.width == MEASURED:
-        return matrices.ragged(names), []
+        return _unknown_errors(matrices.ragged(names), names[2]), []
     if matrices.width != len(GRID) or not np.isin(lengths[matrices.present], (0, 3)).all():
         raise DataError(
             f"{where}: column 'spectra' is neither rows of {MEASURED} numbers nor normalised "
@@ -201,7 +201,15 @@ def spectra_of(
         names[2]: np.concatenate([*errors, np.zeros(0)]).astype(np.float32),
     }
     empty = matrices.present & (lengths == 0)
-    return Ragged(fields, np.concatenate([[0], np.cumsum(kept)]), good | empty), quarantine
+    made = Ragged(fields, np.concatenate([[0], np.cumsum(kept)]), good | empty)
+    return _unknown_errors(made, names[2]), quarantine
+
+
+def _unknown_errors(spectra: Ragged, name: str) -> Ragged:
+    """Say of spectra whose third column is 0 throughout that it is not known: their flux is."""
+    none = spectra.filter(spectra.fields[name] != 0).lengths == 0
+    errors = np.where(np.repeat(none, spectra.lengths), np.float32(np.nan), spectra.fields[name])
+    return Ragged({**spectra.fields, name: errors}, spectra.offsets, spectra.present)
 
 
 def _flux_before(normal: np.ndarray, scale: np.ndarray) -> np.ndarray | None:
