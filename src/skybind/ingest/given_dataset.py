@@ -10,7 +10,7 @@ from skybind.data.dataset import Dataset
 from skybind.data.schema import DEC, ID, RA, Column, same_attribute
 from skybind.data.sources import Change, ChangedSource
 from skybind.errors import DataError
-from skybind.ingest.given_rows import Given, fitted_schema, lacks, struct_of
+from skybind.ingest.given_rows import Given, fitted_schema, lacks, not_taken, struct_of
 from skybind.ingest.wanted import Fitted, Wanted, feature_in_unit, fit_fields
 from skybind.modalities.computed import FLUX_ZERO
 from skybind.ragged import Ragged
@@ -57,8 +57,9 @@ def take_dataset(dataset: Dataset, wanted: Mapping[str, Wanted]) -> Given:
     schema = fitted_schema(wanted.values(), units, there, own.provenance, own.simulated)
     schema = schema.with_columns(several)
     for name, modality in wanted.items():
-        lacking = [] if name in absent else [f for f in modality.features if f not in there]
-        notes += lacks(where, lacking, modality, schema)
+        lacking = [f for f in modality.features if f not in there]
+        notes += not_taken(where, lacking, modality)
+        notes += [] if name in absent else lacks(where, lacking, modality, schema)
     made = Dataset(dataset.path, schema, ChangedSource(dataset.source, changes))
     reasons = {name: np.full(len(dataset), "", object) for name in wanted}
     return Given(made, reasons, notes)

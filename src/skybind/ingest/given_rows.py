@@ -11,6 +11,7 @@ from skybind.data.schema import BASE_COLUMNS, ID, Column, DatasetSchema
 from skybind.ingest.build import CLEANERS
 from skybind.ingest.wanted import Units, Wanted
 from skybind.lightcurves.columns import why_not
+from skybind.modalities.computed import is_standardised
 from skybind.ragged import Ragged
 from skybind.words import join
 
@@ -92,6 +93,7 @@ class Rows:
                 if modality.fields
                 else len(lacking) < len(modality.features)
             )
+            self.notes += not_taken(self.where, lacking, modality)
             if not there:
                 absent.append(name)
             else:
@@ -165,14 +167,28 @@ def lacks(where: str, features: Sequence[str], wanted: Wanted, schema: DatasetSc
     """
     absent = []
     for name in features:
-        said = wanted.definitions.get(name)
-        if said is None or why_not(said, schema):
+        said = wanted.definitions.get(name, {})
+        if not is_standardised(said) and (not said or why_not(said, schema)):
             absent.append(name)
     if not absent:
         return []
     return [
         f"{where} lacks {', '.join(absent)}, which the model's {wanted.name} reads: the mean of "
         "the training objects stands in."
+    ]
+
+
+def not_taken(where: str, features: Sequence[str], wanted: Wanted) -> list[str]:
+    """Say which features are lacking because the model reads standardised ones.
+
+    Parameters are those of `lacks`.
+    """
+    known = [name for name in features if is_standardised(wanted.definitions.get(name, {}))]
+    if not known:
+        return []
+    return [
+        f"The model's {wanted.name} reads {', '.join(known)} as they were standardised in its "
+        f"data, which {where} does not say of its own: they are not taken."
     ]
 
 

@@ -13,7 +13,9 @@ from skybind.data.dataset import Dataset
 from skybind.data.quarantine import read_quarantine
 from skybind.data.splits import Split
 from skybind.errors import ConfigError, DataError
+from skybind.ingest.given import take_given
 from skybind.ingest.survey import import_files
+from skybind.ingest.wanted import wanted_modalities
 from skybind.modalities.metadata import Metadata, MetadataOptions
 from skybind.modalities.photometry import Photometry, PhotometryOptions
 from skybind.modalities.spectrum import Spectrum, SpectrumOptions
@@ -341,3 +343,16 @@ def test_a_star_in_two_parts_is_refused(tmp_path, raw):
     table.write_text(table.read_text() + "star 0,EW,0.fits,12,2.5,1,0\n")
     with pytest.raises(DataError, match="'star 0' is in the tables of train and validation"):
         import_files("astrom3_raw", raw, tmp_path / "out", {"configuration": "full_42"})
+
+
+def test_a_catalogue_is_not_taken_for_standardised_features(tmp_path, stars):
+    d, _ = imported(write_hub(tmp_path / "full_42_norm", stars, standard), tmp_path / "norm")
+    raw, _ = imported(write_hub(tmp_path / "full_42", stars), tmp_path / "raw")
+    kinds = {name: (name, name) for name in ("spectrum", "metadata")}
+    wanted = wanted_modalities(d.schema, kinds)
+    own = take_given(d, wanted=wanted)
+    assert not own.notes
+    np.testing.assert_array_equal(own.dataset.numbers("l"), d.numbers("l"))
+    given = take_given(raw, wanted=wanted)
+    assert np.isnan(given.dataset.numbers("l")).all()
+    assert "reads mean_vmag, parallax, l, b as they were standardised" in given.notes[1]
