@@ -7,8 +7,10 @@ for the settings below. The forest (500 trees) is trained and tested on the same
 columns of a catalogue (gaps are a branch of its trees), or on the 50 features of light curves, of
 all bands together and of each common band, at the periods that the run folds by. Where these are a
 catalogue's, or there are none (supernovae), the features of the period search itself say nothing,
-and folded curves are described by six harmonics. The run's own plain methods on simple statistics
-stand below. What is there already is not made again.
+and folded curves are described by six harmonics. Where light curves have bands, a second forest
+sees nothing but the number of epochs in each: what it reaches is told by how the objects were
+followed, not by what they are. The run's own plain methods on simple statistics stand below. What
+is there already is not made again.
 """
 
 import argparse
@@ -80,7 +82,15 @@ def light_curve_table(run: sb.Run) -> np.ndarray:
         )
         wanted = {name: column.attributes for name, column in described.items()}
         columns += compute_columns(curves, wanted, periods=periods).columns.values()
-    return np.column_stack(columns)
+    table = np.column_stack(columns)
+    return table[:, np.isfinite(table).any(0)]
+
+
+def epochs_table(run: sb.Run) -> np.ndarray:
+    """Epochs of the light curves in each common band, (n, bands)."""
+    curves, bands = run.dataset.ragged("photometry"), common_bands(run.dataset, "photometry")[0]
+    numbers = [curves.filter(curves.fields["band"] == band).lengths for band in bands]
+    return np.column_stack(numbers).astype(float) if bands else np.zeros((len(curves), 0))
 
 
 def forests(run: sb.Run) -> dict[tuple[str, ...], ClassificationResult]:
@@ -94,17 +104,21 @@ def forests(run: sb.Run) -> dict[tuple[str, ...], ClassificationResult]:
     sets = [(name,) for name in tables]
     if len(sets) > 1:
         sets.append(tuple(tables))
-    found = {}
-    for names in sets:
-        table = np.column_stack([tables[name] for name in names])
-        there = np.any([run.source.prepared[name].present for name in names], axis=0)
-        used = there & (run.labels >= 0)
-        train, test = (rows[used[rows]] for rows in (run.rows("train"), run.rows("test")))
-        found[names] = forest_accuracy(
-            table[train], run.labels[train], table[test], run.labels[test],
-            run.config.seed, run.classes, trees=TREES, threads=2,
-        )  # fmt: skip
-    return found
+    return {
+        names: forest(run, names, np.column_stack([tables[name] for name in names]))
+        for names in sets
+    }
+
+
+def forest(run: sb.Run, names: tuple[str, ...], table: np.ndarray) -> ClassificationResult:
+    """Train and test a forest on the objects that have any of some modalities."""
+    there = np.any([run.source.prepared[name].present for name in names], axis=0)
+    used = there & (run.labels >= 0)
+    train, test = (rows[used[rows]] for rows in (run.rows("train"), run.rows("test")))
+    return forest_accuracy(
+        table[train], run.labels[train], table[test], run.labels[test],
+        run.config.seed, run.classes, trees=TREES, threads=2,
+    )  # fmt: skip
 
 
 def tell(name: str, run: sb.Run, metrics: Metrics) -> None:
@@ -117,6 +131,9 @@ def tell(name: str, run: sb.Run, metrics: Metrics) -> None:
             tell_class(case.modalities, f"skybind, {case.start.lower()}", case)
         for names, result in forests(run).items():
             tell_class(names, "forest on features", result)
+        if "photometry" in run.config.modalities and (epochs := epochs_table(run)).size:
+            told = forest(run, ("photometry",), epochs)
+            tell_class(("photometry",), "forest on numbers of epochs alone", told)
         for plain in metrics.baseline:
             tell_class(plain.modalities, f"{plain.name} on simple statistics", plain)
     if metrics.retrieval:
