@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from skybind.config.load import merge, validate
 from skybind.config.written import read_yaml, settle
 from skybind.errors import ConfigError
+from skybind.files import check_name
 from skybind.ingest.column import ColumnSpec, PositionSpec, Section
 from skybind.ingest.column_checks import check_columns
 from skybind.ingest.file_spec import FileSpec
@@ -135,6 +136,8 @@ class Mapping(Section):
     def _observation_names(self) -> "Mapping":
         taken = {*RESERVED, "metadata", *self.objects.columns()}
         made = [made(name) for name in self.observations() for made in (limits_of, visits_of)]
+        for name in self.observations():
+            check_name(name, "The name of the observation")  # of files, too
         for name in [*self.observations(), *made]:
             if name in taken:
                 raise ValueError(f"the name '{name}' of an observation is taken by a column")

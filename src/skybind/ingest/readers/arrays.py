@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from skybind.errors import DataError
+from skybind.ingest.readers.outside import refuse_other_files
 from skybind.words import nearest
 
 #: Arrays of npz files that are compressed or in Fortran order are read by rows from this size [B].
@@ -213,7 +214,9 @@ def _hdf5(path: Path, name: str, hdu: int | None) -> Arrays:
                 units[key] = unit if isinstance(unit, str) else unit.decode("utf-8", "replace")
 
     try:
-        h5py.File(path, "r").visititems(note)
+        file = h5py.File(path, "r")
+        refuse_other_files(file, name)
+        file.visititems(note)
     except OSError as error:
         raise DataError(f"{name} cannot be read as HDF5: {error}.") from error
     return Arrays(name, found, units)

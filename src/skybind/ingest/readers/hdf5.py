@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from skybind.errors import DataError
+from skybind.ingest.readers.outside import refuse_other_files
 
 
 @contextmanager
@@ -19,6 +20,7 @@ def open_hdf5(path: Path) -> Iterator[Any]:
         raise DataError(f"{path} is a folder where a file is needed.")
     try:
         with h5py.File(path, "r") as file:
+            refuse_other_files(file, path.name)
             yield file
     except (OSError, RuntimeError, KeyError) as error:
         first = (str(error).splitlines() or [type(error).__name__])[0][:200].rstrip(". ")

@@ -28,6 +28,7 @@ from skybind.ingest.lists import (
 )
 from skybind.ingest.readers.contents import first_line, other_tables, unzipped
 from skybind.ingest.readers.json_table import MANY, at_path, json_records, paths
+from skybind.ingest.readers.outside import refuse_addresses
 from skybind.ingest.readers.text import as_utf8, astropy_format, read_text
 from skybind.ingest.readers.text_layout import BLANKS, TextOptions
 from skybind.ingest.readers.values import flat_values, plain_values
@@ -261,6 +262,8 @@ def text_options(format: str, options: TableOptions) -> TextOptions:
 
 
 def _binary(data: bytes, name: str, format: str, options: TableOptions) -> Table:
+    if format == "votable":
+        refuse_addresses(data, name)
     table = _flattened(_astropy(data, format, options.hdu), name)
     if format != "fits" or options.hdu is not None:
         return table
