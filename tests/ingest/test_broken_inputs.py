@@ -219,7 +219,7 @@ ERRORS: list[tuple[str, Callable[[Survey], object], str]] = [
     ("mapping is garbage", lambda s: s.write("m.yaml", GARBAGE), "m.yaml is not YAML"),
     ("mapping is empty", lambda s: s.write("m.yaml", ""), "m.yaml has no keys"),
     ("mapping is a list", lambda s: s.write("m.yaml", "[1, 2]"), "m.yaml has no keys"),
-    ("unknown reader", lambda s: s.write("m.yaml", "reader: astrom3_hubb\npath: x\n"), "astrom3_hub"),
+    ("unknown reader", lambda s: s.write("m.yaml", "reader: astrom3_hu\npath: x\n"), "astrom3_hub"),
     ("hub's folder missing", lambda s: s.write("m.yaml", "reader: astrom3_hub\npath: x\n"),
      "no folder .*x"),
     ("hub's folder without files",
