@@ -239,6 +239,13 @@ def test_several_configurations_are_never_one_dataset(tmp_path, stars):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_folder_around_one_configuration_is_that_configuration(tmp_path, stars):
+    write_hub(tmp_path / "AstroM3Processed" / "sub25_12_norm", stars, standard)
+    d, _ = imported(tmp_path / "AstroM3Processed", tmp_path / "out")
+    assert d.schema.attributes("l") == {"standardised": True}
+    assert "configuration sub25_12_norm" in d.schema.provenance
+
+
 @pytest.mark.parametrize("suffix", ["", "_norm"])
 def test_subsets_are_those_that_the_data_bring(tmp_path, stars, suffix):
     hub = tmp_path / "hub"

@@ -34,7 +34,7 @@ from skybind.ingest.readers.astrom3_arrays import (
     spectra_of,
     whole_column,
 )
-from skybind.ingest.readers.astrom3_subsets import find_subsets
+from skybind.ingest.readers.astrom3_subsets import configuration_folder, find_subsets
 from skybind.ingest.readers.registry import catalogue, register_dataset_reader
 from skybind.ingest.readers.shards import Shard, ShardRows, iter_rows, open_shards
 from skybind.modalities.computed import FLUX_ZERO, STANDARDISED
@@ -116,6 +116,7 @@ def read_astrom3_hub(path: Path, options: dict[str, Any], base: Path) -> Plan:
     """
     wanted = validate(HubOptions, options, "options")
     shards = open_shards(path)
+    path = configuration_folder(path)
     _check(shards)
     first = shards[0]
     meta, photo = _feature_names(first.file, first.name)

@@ -15,8 +15,15 @@ from skybind.ingest.readers.shards import Shard, iter_rows, open_shards
 
 #: The published subsets, as their folders and as splits call them.
 SUBSETS = {"sub50": "50", "sub25": "25", "sub10": "10"}
-_FULL = re.compile(r"full_([0-9]+)(_norm)?")
+_NAME = re.compile(r"(full|sub50|sub25|sub10)_([0-9]+)(_norm)?")
 ROWS = 1024
+
+
+def configuration_folder(path: Path) -> Path:
+    """Give the folder that is called like a configuration: the one given, or the one in it."""
+    inside = {file.parent for file in path.rglob("*.parquet")}
+    named = [folder for folder in inside if _NAME.fullmatch(folder.name)]
+    return named[0] if len(named) == 1 and not _NAME.fullmatch(path.resolve().name) else path
 
 
 def find_subsets(
@@ -43,13 +50,13 @@ def find_subsets(
     DataError
         If a subset holds an object that the full configuration has not in the same part.
     """
-    named = _FULL.fullmatch(path.resolve().name)
-    if named is None:
+    named = _NAME.fullmatch(path.resolve().name)
+    if named is None or named[1] != "full":
         return [], {}
     folders: dict[str, Path] = {}
     for prefix, subset in SUBSETS.items():
-        for suffix in (named[2] or "", "", "_norm"):
-            folder = path.resolve().parent / f"{prefix}_{named[1]}{suffix}"
+        for suffix in (named[3] or "", "", "_norm"):
+            folder = path.resolve().parent / f"{prefix}_{named[2]}{suffix}"
             if folder.is_dir():
                 folders.setdefault(subset, folder)
     found: dict[str, dict[str, np.ndarray]] = {}
