@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from skybind.config import Config, load_config
@@ -47,12 +48,18 @@ def run_all(
     began = time.perf_counter()
     run = Run.start(config, data, out, split=split)
     cases = cases_of(run)
-    run_pretraining(run)
-    for case in cases:
-        run_finetuning(run, case)
+    steps: dict[str, Callable[[], object]] = {"pretrain": partial(run_pretraining, run)}
+    steps |= {f"fine-tuning {case.name}": partial(run_finetuning, run, case) for case in cases}
+    took = {}
+    for name, step in steps.items():
+        before = time.perf_counter()
+        step()
+        took[name] = time.perf_counter() - before
     run_embedding(run)
     metrics = evaluate_run(run, cases)
-    timing = {**metrics.timing, "all": time.perf_counter() - began}
+    # what earlier programs trained, before they were interrupted
+    earlier = sum(max(0, metrics.timing.get(name, 0) - now) for name, now in took.items())
+    timing = {**metrics.timing, "all": time.perf_counter() - began + earlier}
     metrics = metrics.model_copy(update={"timing": timing})
     write_metrics(metrics, run.paths.metrics)
     write_report(run)
