@@ -3,11 +3,14 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
-from skybind.data.schema import BASE_COLUMNS, Column, DatasetSchema
+from skybind.data.dataset import Dataset
+from skybind.data.schema import BASE_COLUMNS, Column, DatasetSchema, other_attribute
 from skybind.errors import ConfigError, ModelError
-from skybind.models.saved_schema import SavedSchema, check_schema, schema_note
+from skybind.models.saved_schema import SavedSchema, check_schema, schema_note, training_ranges
 
 SCHEMA = DatasetSchema({**BASE_COLUMNS, "period": Column("feature", "h", modality="photometry")})
 
@@ -32,3 +35,46 @@ def test_what_is_standardised_is_no_catalogue(trained):
     check_schema(saved, ["ruwe"], DatasetSchema({**BASE_COLUMNS, "ruwe": own}), Path("m"))
     with pytest.raises(ModelError, match="'ruwe' as"):
         check_schema(saved, ["ruwe"], DatasetSchema({**BASE_COLUMNS, "ruwe": other}), Path("m"))
+
+
+def test_the_range_of_the_training_objects_alone_is_noted():
+    columns = {
+        **BASE_COLUMNS,
+        "parallax": Column("feature", "mas", modality="metadata", attributes={"missing": ["-9"]}),
+        "empty": Column("feature", modality="metadata"),
+        "photometry_std": Column("feature", modality="photometry", attributes={"definition": "s"}),
+        "teff": Column("target", "K"),
+    }
+    n = 102
+    table = pa.table(
+        {
+            "object_id": [str(i) for i in range(n)],
+            "parallax": [*np.arange(101.0), 1e6],
+            "empty": np.full(n, np.nan),
+            "photometry_std": np.ones(n),
+            "teff": np.ones(n),
+        }
+    )
+    schema = DatasetSchema(columns)
+    dataset = Dataset.from_table(table, schema)
+    ranges = training_ranges(dataset, np.arange(101))
+    assert ranges == {"parallax": [0, 1, 99, 100]}
+    said = SavedSchema(schema_note(schema, {}, ranges)).attributes
+    assert said("parallax") == {"missing": ["-9"], "range": [0, 1, 99, 100]}
+    assert said("photometry_std") == {"definition": "s"}
+    assert said("empty") == {}
+
+
+def test_a_dataset_with_other_sentinels_fits():
+    fields = {"time": "d", "magnitude": "mag"}
+
+    def schema(**said):
+        return DatasetSchema(
+            {**BASE_COLUMNS, "photometry": Column("observation", fields=fields, attributes=said)}
+        )
+
+    assert other_attribute({"missing": {"magnitude": ["99"]}, "time_system": "HJD"}, {}) is None
+    assert other_attribute({"stretch": "linear"}, {"stretch": "display"}) == "stretch"
+    note = schema_note(schema(missing={"magnitude": ["99"]}), {}) | {"read": ["photometry"]}
+    note["observations"] = {"photometry": fields}
+    check_schema(SavedSchema(note), ["photometry"], schema(), Path("model"))

@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from astropy.table import Table
 
 from skybind.cli import app
 from skybind.data.dataset import Dataset
@@ -12,6 +13,7 @@ from skybind.embeddings.visits import VisitVectors
 from skybind.errors import DataError, ModelError
 from skybind.modalities.cleaning import clean_photometry, clean_spectrum
 from skybind.runs.run import Run
+from skybind.runs.steps import find_pretrained
 from skybind.search.search import SearchOptions
 from skybind.search.search import search as search_embeddings
 from skybind.tables import write_table
@@ -370,3 +372,20 @@ def test_a_match_with_several_spectra_says_which_is_most_alike(trained, embeddin
     table = again.to_arrow()
     assert table["spectrum_visit"].to_pylist()[:2] == ["n3", "n2"]
     assert "spectrum_visit" not in found.columns
+
+
+def test_a_value_that_no_training_object_had_is_told_in_every_way(trained, stars, tmp_path):
+    run = Run.open(trained)
+    train = run.dataset.numbers("parallax")[run.rows("train")]
+    low, high = np.nanmin(train), np.nanmax(train)
+    said = f"lies far outside what the model was trained on ({low:.4g} to {high:.4g} mas)"
+    (tmp_path / "row.csv").write_text("bp_rp,parallax\n0.8,-9999\n")
+    by_file = search(trained, [tmp_path / "row.csv"], k=1)
+    assert any(f"-9999 mas {said}" in note for note in by_file.notes), by_file.notes
+    found = find_pretrained(trained).take(Table({"bp_rp": [0.8], "parallax": [-9999.0]}))
+    assert any(f"-9999 mas {said}" in note for note in found.notes)
+    by_dataset = find_pretrained(trained).take(stars)
+    assert not any("parallax" in note and "-9999" in note for note in by_dataset.notes)
+    curve = write_curve(stars, 5, tmp_path / "c.csv")
+    by_value = search(trained, [curve], k=1, values={"period": 1e9})
+    assert any("--value period: 1e+09 d lies far outside" in note for note in by_value.notes)

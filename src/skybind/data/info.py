@@ -267,8 +267,15 @@ def _length(modality: ModalityInfo) -> str:
 def _fields(modality: ModalityInfo) -> str:
     units = [f"{f} [{u}]" if u else f for f, u in modality.fields.items()]
     text = _some(units)
-    notes = [f"{key} {value}" for key, value in modality.attributes.items()]
+    notes = [_attribute(key, value) for key, value in modality.attributes.items()]
     return "; ".join([text, ", ".join(notes)] if notes else [text])
+
+
+def _attribute(key: str, value: Any) -> str:
+    """An attribute of a column in words."""
+    if isinstance(value, dict):  # by field
+        return "; ".join(f"{key} {', '.join(map(str, v))} of {f}" for f, v in value.items())
+    return f"{key} {value}"
 
 
 def _some(names: list[str]) -> str:

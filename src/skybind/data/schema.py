@@ -36,9 +36,11 @@ class Column:
         For an `observation`, `limits` or `visits`: the unit of each field of the struct.
     attributes : dict of str to anything that JSON holds
         For an `observation`: what is the same for all objects and needed to read the values, as
-        `pixel_scale` [arcsec/pixel] and `stretch` of an image, `flux_zero` of a light curve. For
-        a column that was computed from light curves: by which definition
-        (`skybind.modalities.computed`). For a feature: `standardised`, where it is so already.
+        `pixel_scale` [arcsec/pixel] and `stretch` of an image, `flux_zero` of a light curve, and
+        `missing`: field -> what stood for "not known" in the files. For a column that was computed
+        from light curves: by which definition (`skybind.modalities.computed`). For another flat
+        column: `missing`, and `quantity`, where they were declared; for a feature `standardised`,
+        where it is so already.
     """
 
     role: str
@@ -192,7 +194,8 @@ class DatasetSchema:
         Parameters
         ----------
         note : mapping
-            `observations` (column -> units of its fields), `attributes` (column -> attributes),
+            `observations` (column -> units of its fields), `attributes` (column -> attributes; of
+            a feature also `range`, see `skybind.models.saved_schema.training_ranges`),
             `features` (column -> modality and unit) and `kinds` (column -> kind, where it is not
             its name), as in a model's `model.json`.
         """
@@ -224,6 +227,19 @@ class DatasetSchema:
     def with_columns(self, columns: dict[str, Column]) -> "DatasetSchema":
         """Give a copy with columns added or replaced."""
         return replace(self, columns={**self.columns, **columns})
+
+
+#: Attributes that change nothing of what a model learns: a curve's shape is the same in each time
+#: system and whatever its fluxes are counted from, and what stood for missing values is gone.
+MAY_DIFFER = ("time_system", "flux_zero", "missing")
+
+
+def other_attribute(saved: Mapping[str, Any], given: Mapping[str, Any]) -> str | None:
+    """Name the first attribute in which what is given is not as what was saved; None if none."""
+    for name, value in saved.items():
+        if name not in MAY_DIFFER and not same_attribute(value, given.get(name)):
+            return name
+    return None
 
 
 def same_attribute(saved: Any, given: Any) -> bool:

@@ -1,5 +1,6 @@
 """A dataset made to fit a model: its columns are converted as they are read."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -7,10 +8,12 @@ import numpy as np
 import pyarrow as pa
 
 from skybind.data.dataset import Dataset
-from skybind.data.schema import DEC, ID, RA, Column, same_attribute
+from skybind.data.schema import DEC, ID, RA, Column, other_attribute
 from skybind.data.sources import Change, ChangedSource
 from skybind.errors import DataError
 from skybind.ingest.given_rows import Given, fitted_schema, lacks, not_taken, struct_of
+from skybind.ingest.plausible import far_notes, missing_notes, sentinels_in
+from skybind.ingest.readers.sentinels import stands_for_missing
 from skybind.ingest.wanted import Fitted, Wanted, feature_in_unit, fit_fields
 from skybind.modalities.computed import FLUX_ZERO
 from skybind.ragged import Ragged
@@ -97,22 +100,25 @@ def _observation_change(
             f"{where} has fluxes counted from their means, and the model reads magnitudes or "
             "maxima, of which none can be made."
         )
-    for name, value in wanted.attributes.items():
-        if name in ("time_system", FLUX_ZERO):
-            continue  # a curve's shape is the same in each
-        if name in attributes and not same_attribute(value, attributes[name]):
-            raise DataError(
-                f"{where} has the {name} {attributes[name]}, the model was made for {value}."
-            )
+    shared = {n: value for n, value in wanted.attributes.items() if n in attributes}
+    other = other_attribute(shared, attributes)
+    if other is not None:
+        raise DataError(
+            f"{where} has the {other} {attributes[other]}, the model was made for {shared[other]}."
+        )
     empty = {name: np.zeros(0, object if name == "band" else float) for name in units}
     fitted = fit_fields(empty, units, wanted, where)
     kind = dataset.arrow_schema.field(column).type
     own = {kind.field(i).name: units.get(kind.field(i).name) for i in range(kind.num_fields)}
-    if own == fitted.units:
+    missing = _sentinels(dataset, wanted, column, fitted.notes)
+    if own == fitted.units and not missing:
         return Change(column, kind), fitted
 
     def make(values: pa.ChunkedArray) -> pa.Array:
         ragged = Ragged.from_arrow(values)
+        for name, sentinels in missing.items():
+            absent = stands_for_missing(ragged.fields[name], sentinels)
+            ragged.fields[name] = np.where(absent, np.nan, ragged.fields[name])
         fields = fit_fields(ragged.fields, units, wanted, where).fields
         return Ragged(fields, ragged.offsets, ragged.present).to_arrow()
 
@@ -137,6 +143,30 @@ def _visits_change(dataset: Dataset, wanted: Wanted, column: str) -> Change:
     return Change(visits_of(column), kind, make)
 
 
+def _sentinels(
+    dataset: Dataset, wanted: Wanted, column: str, notes: list[str]
+) -> dict[str, list[str]]:
+    """Find fields that hold what stood for "not known" in the training data; they are told.
+
+    What the dataset's own import declared is gone from it already.
+    """
+    own = dataset.schema.attributes(column).get("missing", {})
+    numbers = [n for n in dataset.schema.fields(column) if n not in ("band", "mask")]
+    more = {
+        name: [word for word in wanted.missing.get(name, []) if word not in own.get(name, [])]
+        for name in numbers
+    }
+    more = {name: words for name, words in more.items() if words}
+    counts: dict[str, Counter[str]] = {name: Counter() for name in more}
+    for table in dataset.iter_tables([column]) if more else ():
+        fields = Ragged.from_arrow(table[column]).fields
+        for name, words in more.items():
+            counts[name].update(sentinels_in(fields[name], words))
+    for name, found in counts.items():
+        notes += missing_notes(found, f"{name} of {column} of the dataset at {dataset.path}")
+    return {name: words for name, words in more.items() if counts[name]}
+
+
 def _feature_change(dataset: Dataset, wanted: Wanted, name: str, notes: list[str]) -> Change:
     column = dataset.schema.columns.get(name)
     unit = wanted.features[name]
@@ -147,9 +177,19 @@ def _feature_change(dataset: Dataset, wanted: Wanted, name: str, notes: list[str
     if (stated is None and unit) or (unit is None and stated):
         notes.append(f"{where} is taken as in {unit or 'no unit'} (it states {stated or 'none'}).")
 
+    own = column.attributes.get("missing", [])
+    missing = [word for word in wanted.missing.get(name, []) if word not in own]
+
+    def read(numbers: np.ndarray) -> np.ndarray:
+        known = np.where(stands_for_missing(numbers, missing), np.nan, numbers)
+        return feature_in_unit(known, name, stated, unit, where)
+
     def make(values: pa.ChunkedArray) -> pa.Array:
         numbers = values.cast(pa.float64()).to_numpy(zero_copy_only=False)
-        values = feature_in_unit(numbers, name, stated, unit, where)
-        return pa.array(values, pa.float64(), from_pandas=True)
+        return pa.array(read(numbers), pa.float64(), from_pandas=True)
 
+    if missing or name in wanted.ranges:
+        numbers = dataset.numbers(name)
+        notes += missing_notes(sentinels_in(numbers, missing), where)
+        notes += far_notes(read(numbers), name, wanted, where)
     return Change(name, pa.float64(), make)

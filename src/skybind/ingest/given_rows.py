@@ -9,8 +9,10 @@ import pyarrow as pa
 from skybind.data.dataset import Dataset
 from skybind.data.schema import BASE_COLUMNS, ID, Column, DatasetSchema
 from skybind.ingest.build import CLEANERS
+from skybind.ingest.plausible import suspect_notes
 from skybind.ingest.wanted import Units, Wanted
 from skybind.lightcurves.columns import why_not
+from skybind.modalities.cleaning import Cleaned
 from skybind.modalities.computed import is_standardised
 from skybind.ragged import Ragged
 from skybind.words import join
@@ -66,14 +68,8 @@ class Rows:
     def observations(self, wanted: Wanted, ragged: Ragged, units: Units) -> None:
         """Fill a column of observations, cleaned; rows that cannot be used get their reason."""
         cleaned = CLEANERS[wanted.kind](ragged)
-        observed = int(ragged.present.sum())
-        counts = [
-            f"{n:,} {what}"
-            for what, n in cleaned.counts.items()
-            if not (what.endswith("without errors") and n == observed)  # it was said already
-        ]
-        if counts:
-            self.notes.append(f"{wanted.column} of the {self._name}: cleaned of {join(counts)}.")
+        where = f"{wanted.column} of the {self._name}"
+        self.notes += cleaning_notes(cleaned, int(ragged.present.sum()), where)
         reasons = self.reasons[wanted.name]
         reasons[reasons == ""] = cleaned.reason[reasons == ""]
         self._columns[wanted.column] = cleaned.ragged.to_arrow()
@@ -114,6 +110,26 @@ class Rows:
         if name in self._columns:
             return self._columns[name]
         return pa.nulls(self._n, pa.float64() if units is None else struct_of(units))
+
+
+def cleaning_notes(cleaned: Cleaned, observed: int, where: str) -> list[str]:
+    """Say what given observations were cleaned of, and what in them may not be measured.
+
+    Parameters
+    ----------
+    cleaned : Cleaned
+    observed : int
+        How many there were before.
+    where : str
+        What was given.
+    """
+    counts = [
+        f"{n:,} {what}"
+        for what, n in cleaned.counts.items()
+        if n and not (what.endswith("without errors") and n == observed)  # it was said already
+    ]
+    said = [f"{where}: cleaned of {join(counts)}."] if counts else []
+    return said + suspect_notes(cleaned.ragged, where)
 
 
 def fitted_schema(

@@ -7,9 +7,8 @@ import numpy as np
 
 from skybind.data.schema import DEC, RA, same_attribute
 from skybind.errors import DataError
-from skybind.ingest.fields import NEEDED, field_values, find_position, name_of_objects, stated_unit
+from skybind.ingest.fields import NEEDED, find_position, name_of_objects, stated_unit
 from skybind.ingest.flags import any_bit, no_measurements, usual_flags, with_written_limits
-from skybind.ingest.flat import catalogue_numbers
 from skybind.ingest.frames import Frame
 from skybind.ingest.given_rows import Given, Rows
 from skybind.ingest.lists import why_unusable
@@ -20,6 +19,7 @@ from skybind.ingest.matching import (
     fold,
     image_bands,
 )
+from skybind.ingest.plausible import far_notes, given_fields, given_numbers
 from skybind.ingest.positions import positions, read_as_hours
 from skybind.ingest.readers.values import numbers, texts
 from skybind.ingest.wanted import Wanted, feature_in_unit, fit_fields, in_unit
@@ -109,13 +109,16 @@ class _Taking:
             return
         stated, unit = self.frame.units.get(column), wanted.features[feature]
         where = f"{column} of the {self.frame.name}"
-        values, reasons = catalogue_numbers(self.frame.flat[column], column)
+        raw = self.frame.flat[column]
+        values, reasons, notes = given_numbers(raw, feature, wanted, column, where)
         if stated is None and unit:
             self.rows.notes.append(f"{where} states no unit: taken as in {unit}.")
         told = self.rows.reasons[wanted.name]
         for row, reason in reasons.items():
             told[row] = told[row] or reason
-        self.rows.numbers(feature, feature_in_unit(values, feature, stated, unit, where))
+        values = feature_in_unit(values, feature, stated, unit, where)
+        self.rows.notes += notes + far_notes(values, feature, wanted, where)
+        self.rows.numbers(feature, values)
 
     def _observations(self, wanted: Wanted) -> None:
         """Take observations; rows whose lists cannot be used get a reason."""
@@ -138,11 +141,9 @@ class _Taking:
         raw = {name: each.of_rows(rows, lengths) for name, each in lists.items()}
         raw = with_written_limits(raw) if wanted.kind == "photometry" else raw
         self._note_text(raw, places)
-        fields = {
-            name: values if wanted.kind == "image" else field_values(name, values)
-            for name, values in raw.items()
-        }
         where = f"{wanted.column} of the {frame.name}"
+        fields, said = (raw, []) if wanted.kind == "image" else given_fields(raw, wanted, where)
+        self.rows.notes += said
         left_out = np.zeros(0, bool)
         if wanted.kind == "photometry":
             usual = self._usual_flags(places, rows, lengths)

@@ -58,7 +58,8 @@ class Stored:
     units : dict of str to (str or None)
         Of every field.
     attributes : dict
-        Of the column: `time_system` (JD, HJD, BJD), where the source dates its times.
+        Of the column: `time_system` (JD, HJD, BJD), where the source dates its times, and
+        `missing`, what stands for "not known" in the fields.
     unread : dict of str to str
         Units of fluxes as the first file writes them, where astropy does not know them: all files
         have to write the same.
@@ -122,7 +123,9 @@ def settle(spec: ObservationSpec, table: Table | None = None) -> Stored:
         else:
             units[name] = stored_unit(spec.kind, name, unit)
     system = time_system(stated.get("time"))
-    attributes = {} if system is None else {"time_system": system.name}
+    attributes: dict[str, Any] = {} if system is None else {"time_system": system.name}
+    missing = {name: column.missing for name, column in spec.fields().items() if column.missing}
+    attributes |= {"missing": missing} if missing else {}
     usual: Usual | None = None
     read: tuple[str, ...] = ("mask",) if getattr(spec, "good", None) is not None else ()
     if spec.kind == "photometry":

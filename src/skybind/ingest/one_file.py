@@ -1,6 +1,6 @@
 """One observation of one object from a file, whatever the survey calls its columns."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,14 +12,13 @@ from skybind.errors import ConfigError, DataError
 from skybind.ingest.fields import (
     NAMES,
     WORDS,
-    field_values,
     find_fields,
     missing_fields,
     name_of_objects,
     stated_unit,
 )
 from skybind.ingest.flags import any_bit, no_measurements, usual_flags, with_written_limits
-from skybind.ingest.flat import catalogue_numbers
+from skybind.ingest.plausible import far_notes, given_fields, given_numbers
 from skybind.ingest.readers.contents import read_bytes
 from skybind.ingest.readers.curves import known_curves
 from skybind.ingest.readers.look import Look
@@ -107,7 +106,7 @@ def read_file(path: str | Path, wanted: Mapping[str, Wanted], format: str | None
     if format is not None and format not in formats:
         raise ConfigError(f"The format '{format}' is not known: {nearest(format, formats)}")
     try:
-        file = _File(Path(path), format)
+        file = _File(Path(path), format, _sentinels(wanted.values()))
         known = file.survey_kinds(kinds)
     except DataError as error:
         raise FileError(str(error), next(iter(wanted))) from error
@@ -137,11 +136,21 @@ def read_file(path: str | Path, wanted: Mapping[str, Wanted], format: str | None
     ) from reason
 
 
+def _sentinels(wanted: Iterable[Wanted]) -> dict[str, list[str]]:
+    """Give what stood for "not known" in the light curves of the training data, by field."""
+    curves = [w for w in wanted if w.kind == "photometry"]
+    fields = {field for w in curves for field in w.missing if field in w.fields}
+    return {field: [s for w in curves for s in w.missing.get(field, [])] for field in fields}
+
+
 class _File:
     """A file that is read once, and looked at as each kind of observation that it may be."""
 
-    def __init__(self, path: Path, format: str | None = None) -> None:
+    def __init__(
+        self, path: Path, format: str | None = None, missing: Mapping[str, list[str]] | None = None
+    ) -> None:
         self.path, self.name, self.asked = path, path.name, format
+        self._missing = missing or {}
         self.read_by: dict[str, str] = {}
         self._told: list[str] = []
         self._survey_notes: list[str] = []
@@ -156,7 +165,7 @@ class _File:
     def read_as(self, wanted: Wanted) -> Content:
         """Read it as one modality; a `DataError` says why it is none."""
         if not wanted.fields:
-            features = self._row(wanted.features)
+            features = self._row(wanted)
             return Content(wanted.name, features=features, notes=self._notes())
         if wanted.kind == "image":
             fitted = self._image(wanted)
@@ -224,7 +233,7 @@ class _File:
         format = curve_format(name)
         if name is None or format is None:
             return None
-        curve = read_survey_curves(self.path, self._data, name)
+        curve = read_survey_curves(self.path, self._data, name, self._missing)
         if curve.objects > 1:
             raise DataError(
                 f"{self.name} ({format.title}) holds {curve.objects} objects: give each as a file "
@@ -238,7 +247,7 @@ class _File:
         known = self._by_survey(wanted.kind)
         if known is None and self.asked is not None and self.asked not in FORMATS:
             raise DataError(f"The format '{self.asked}' is none of a {WORDS[wanted.kind]}.")
-        fields, units = known if known is not None else self._by_names(wanted.kind)
+        fields, units = known if known is not None else self._by_names(wanted)
         if not len(next(iter(fields.values()))):
             raise DataError(f"{self.name} has no rows: there is no {wanted.kind} in it.")
         fitted = fit_fields(fields, units, wanted, self.name)
@@ -253,8 +262,9 @@ class _File:
             return []
         return [f"{self.name}: {note}." for note in table.told()] + self._told
 
-    def _by_names(self, kind: str) -> tuple[Fields, dict[str, str | None]]:
+    def _by_names(self, wanted: Wanted) -> tuple[Fields, dict[str, str | None]]:
         """Fields of a table whose columns have usual names, and the units that it states."""
+        kind = wanted.kind
         table, found = self._table, find_fields(self._columns, kind)
         columns = {field: self._columns[column] for field, column in found.items()}
         missing = missing_fields(columns, kind)
@@ -291,10 +301,11 @@ class _File:
             table = unfolded.table
         raw = {name: table[column] for name, column in columns.items()}
         raw = with_written_limits(raw) if kind == "photometry" else raw
-        fields = {name: field_values(name, values) for name, values in raw.items()}
+        fields, self._told = given_fields(raw, wanted, self.name)
         if kind == "photometry":
             bad = None if flags is None else any_bit(table[flags[1]], flags[0].bitmask, self.name)
-            left_out, self._told = no_measurements(fields, bad, self.name)
+            left_out, said = no_measurements(fields, bad, self.name)
+            self._told += said
             fields = {name: values[~left_out] for name, values in fields.items()}
             columns.pop("limit", None)
         units = {
@@ -308,7 +319,8 @@ class _File:
         places = {name.lower(): name for name in self._table.columns}
         return {name: places[name.lower()] for name in features if name.lower() in places}
 
-    def _row(self, features: Mapping[str, str | None]) -> dict[str, float]:
+    def _row(self, wanted: Wanted) -> dict[str, float]:
+        features = wanted.features
         table, found = self._table, self._features(features)
         if table.lists and any(
             not missing_fields(find_fields(self._columns, kind), kind) for kind in NAMES
@@ -327,13 +339,15 @@ class _File:
         values = {}
         for name, column in found.items():
             where = f"{self.name}, column '{column}'"
-            number, reasons = catalogue_numbers(table[column], column)
+            number, reasons, said = given_numbers(table[column], name, wanted, column, where)
             if reasons:
                 raise DataError(f"{self.name}: {reasons[0]}.")
             stated = table.units.get(column)
             if stated is None and features[name]:
                 self._told.append(f"{where} states no unit: taken as in {features[name]}.")
-            values[name] = float(feature_in_unit(number, name, stated, features[name], where)[0])
+            number = feature_in_unit(number, name, stated, features[name], where)
+            self._told += said + far_notes(number, name, wanted, where)
+            values[name] = float(number[0])
         return values
 
     def _image(self, wanted: Wanted) -> Fitted:

@@ -1,5 +1,6 @@
 """Light curves of one file in the format of a survey, which no mapping describes."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from skybind.ingest.flags import no_measurements
 from skybind.ingest.frames import Frame
 from skybind.ingest.observation_spec import PhotometrySpec
 from skybind.ingest.observed import observation_fields, settle
+from skybind.ingest.plausible import missing_notes, sentinels_in
 from skybind.ingest.readers.contents import read_bytes
 from skybind.ingest.readers.curves import read_curves
 from skybind.ingest.readers.registry import Fields, curve_format
@@ -58,7 +60,9 @@ class SurveyCurves:
         return made
 
 
-def read_survey_curves(path: Path, data: bytes, format: str) -> SurveyCurves:
+def read_survey_curves(
+    path: Path, data: bytes, format: str, missing: Mapping[str, Sequence[str]] | None = None
+) -> SurveyCurves:
     """Read light curves in the format of a survey.
 
     Parameters
@@ -69,6 +73,8 @@ def read_survey_curves(path: Path, data: bytes, format: str) -> SurveyCurves:
         What it holds.
     format : str
         One of `skybind.ingest.readers.registry.curve_formats`.
+    missing : mapping of str to sequence of str, optional
+        Field -> what else stands for "not known".
 
     Raises
     ------
@@ -78,6 +84,12 @@ def read_survey_curves(path: Path, data: bytes, format: str) -> SurveyCurves:
     known = curve_format(format)
     assert known is not None
     spec = PhotometrySpec.model_validate({"folder": ".", "pattern": "{id}", "format": format})
+    more = {
+        name: [word for word in (missing or {}).get(name, []) if word not in column.missing]
+        for name, column in spec.fields().items()
+    }
+    for name, column in spec.fields().items():
+        column.missing = column.missing + more[name]
     band = [spec.band.column] if spec.band is not None else []
     table = read_curves(
         data, path.name, spec, lambda name: read_bytes(path.parent / Path(name).name), text=band
@@ -97,6 +109,10 @@ def read_survey_curves(path: Path, data: bytes, format: str) -> SurveyCurves:
         names = None if names is None else np.repeat(names[unfolded.rows], unfolded.lengths)
     stored = settle(spec, table)
     fields = observation_fields(table, spec, stored)
+    for name, column in spec.fields().items():
+        if more[name] and column.column in table.columns:
+            found = sentinels_in(table[column.column], more[name])
+            notes += missing_notes(found, f"{path.name}, {name}")
     mask = fields.pop("mask", None)
     left_out, said = no_measurements(fields, mask, path.name)
     fields = {name: values[~left_out] for name, values in fields.items()}

@@ -119,7 +119,8 @@ class TableOfObjects:
             if self._lacks(column):
                 continue
             unit = self._unit(name, role, column)
-            said = {"quantity": column.quantity} if column.quantity is not None else {}
+            said = {"quantity": column.quantity, "missing": column.missing}
+            said = {key: value for key, value in said.items() if value}
             self.schema[name] = Column(role, unit, column.description, modality, attributes=said)
             self.flat[name] = self._flat(name, role, modality, column)
             if role == "info" and self.flat[name].dtype.kind == "O":

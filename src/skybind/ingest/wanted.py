@@ -43,6 +43,11 @@ class Wanted:
         Of those that are computed or standardised already (`skybind.modalities.computed`).
     needs_flux_zero : bool
         Whether fluxes must be whole, not counted from the mean of each light curve.
+    missing : dict of str to list of str
+        Field or feature -> what stood for "not known" in the files of the training data.
+    ranges : dict of str to list of float
+        Feature -> where those of the training objects lie
+        (`skybind.models.saved_schema.training_ranges`).
     """
 
     name: str
@@ -53,6 +58,8 @@ class Wanted:
     features: dict[str, str | None] = field(default_factory=dict)
     definitions: dict[str, dict[str, Any]] = field(default_factory=dict)
     needs_flux_zero: bool = False
+    missing: dict[str, list[str]] = field(default_factory=dict)
+    ranges: dict[str, list[float]] = field(default_factory=dict)
 
     def takes(self, feature: str, attributes: Mapping[str, Any]) -> bool:
         """Whether a column with such attributes is the feature: computed alike, or not at all."""
@@ -76,15 +83,20 @@ def wanted_modalities(
         observed = column in schema.observations
         features = schema.features(kind if observed else column)
         said = {feature: schema.attributes(feature) for feature in features}
+        attributes = schema.attributes(column) if observed else {}
+        missing = dict(attributes.get("missing", {}))
+        missing |= {name: own["missing"] for name, own in said.items() if "missing" in own}
         wanted[name] = Wanted(
             name,
             # a kind of a plugin's that reads light curves is given light curves
             kind if kind in KINDS or not observed else schema.kinds[column],
             column,
             schema.fields(column) if observed else {},
-            schema.attributes(column) if observed else {},
+            attributes,
             {feature: schema.columns[feature].unit for feature in features},
             {feature: own for feature, own in said.items() if has_definition(own)},
+            missing=missing,
+            ranges={feature: own["range"] for feature, own in said.items() if "range" in own},
         )
     return wanted
 

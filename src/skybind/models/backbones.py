@@ -19,7 +19,7 @@ from safetensors.numpy import load_file as load_arrays
 from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import load_file, save_file
 
-from skybind.data.schema import same_attribute
+from skybind.data.schema import other_attribute
 from skybind.data.splits import Split
 from skybind.encoders.registry import Encoder, build_encoder
 from skybind.encoders.release import load_parameters
@@ -258,12 +258,12 @@ def _check_observation(name: str, made: Mapping[str, Any], here: Mapping[str, An
             f"dataset has {_fields(here['fields'])}: set the bands so (in this order), or convert "
             "the dataset."
         )
-    for key, value in made["attributes"].items():
-        if not same_attribute(value, here["attributes"].get(key)):
-            raise ModelError(
-                f"The backbone of modalities.{name} was trained with the {key} {value}, the "
-                f"dataset has {here['attributes'].get(key)}: convert it."
-            )
+    key = other_attribute(made["attributes"], here["attributes"])
+    if key is not None:
+        raise ModelError(
+            f"The backbone of modalities.{name} was trained with the {key} "
+            f"{made['attributes'][key]}, the dataset has {here['attributes'].get(key)}: convert it."
+        )
 
 
 def _fields(fields: Sequence[Sequence[str | None]]) -> str:

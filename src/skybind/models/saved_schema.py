@@ -4,19 +4,25 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from skybind.data.dataset import Dataset
+from skybind.data.schema import Column, other_attribute
 from skybind.data.times import time_system
 from skybind.data.units import factor
 from skybind.errors import ModelError
 from skybind.lightcurves.columns import to_compute, why_not
 from skybind.modalities.base import Modality
 from skybind.modalities.computed import (
-    FLUX_ZERO,
+    STANDARDISED,
     definition,
     has_definition,
     is_computed,
     same_definition,
 )
-from skybind.models.backbones import same_attribute
+
+#: Shares of the training objects at which a model notes the values of a feature [%].
+RANGE = (0, 1, 99, 100)
 
 
 class SavedSchema:
@@ -39,7 +45,7 @@ class SavedSchema:
         return dict(self.note["observations"][observation])
 
     def attributes(self, name: str) -> dict[str, Any]:
-        """Attributes of an observation column, or the definition of a computed one."""
+        """Attributes of an observation column, the definition of a computed one, else its range."""
         return dict(self.note.get("attributes", {}).get(name, {}))
 
     def factor(self, name: str, unit: str) -> float:
@@ -58,8 +64,46 @@ class SavedSchema:
         return None if system is None else system.zero
 
 
-def schema_note(schema: Any, modalities: Mapping[str, Modality]) -> dict[str, Any]:
-    """Return what is saved of a dataset's schema with the modalities that read it."""
+def training_ranges(dataset: Dataset, rows: np.ndarray) -> dict[str, list[float]]:
+    """Return where a catalogue's features of the training objects lie, to tell what lies elsewhere.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    rows : ndarray of int
+        The training objects.
+
+    Returns
+    -------
+    dict of str to list of float
+        Feature -> its lowest value, its 1st and 99th percentile, its highest, in the dataset's
+        unit. Columns that are computed from light curves are left out, and those without a value.
+    """
+    found = {}
+    for name in dataset.schema.with_role("feature"):
+        if is_computed(dataset.schema.attributes(name)):
+            continue
+        values = dataset.numbers(name)[rows]
+        known = values[np.isfinite(values)]
+        if len(known):
+            found[name] = [float(value) for value in np.percentile(known, RANGE)]
+    return found
+
+
+def schema_note(
+    schema: Any,
+    modalities: Mapping[str, Modality],
+    ranges: Mapping[str, list[float]] | None = None,
+) -> dict[str, Any]:
+    """Return what is saved of a dataset's schema with the modalities that read it.
+
+    Parameters
+    ----------
+    schema : DatasetSchema or SavedSchema
+    modalities : mapping of str to Modality
+    ranges : mapping, optional
+        Feature -> its range (`training_ranges`).
+    """
     if isinstance(schema, SavedSchema):
         return dict(schema.note)
     observed = [
@@ -68,9 +112,10 @@ def schema_note(schema: Any, modalities: Mapping[str, Modality]) -> dict[str, An
     return {
         "observations": {name: schema.fields(name) for name in observed},
         "attributes": {
-            name: schema.attributes(name)
+            name: said
             for name, column in schema.columns.items()
-            if name in observed or (column.role == "feature" and has_definition(column.attributes))
+            if (name in observed or column.role == "feature")
+            and (said := _saved_attributes(column, (ranges or {}).get(name)))
         },
         "features": {
             name: {"modality": column.modality, "unit": column.unit}
@@ -81,6 +126,15 @@ def schema_note(schema: Any, modalities: Mapping[str, Modality]) -> dict[str, An
         "kinds": {name: schema.kinds[name] for name in observed},
         "read": sorted({column for m in modalities.values() for column in m.columns}),
     }
+
+
+def _saved_attributes(column: Column, reach: list[float] | None) -> dict[str, Any]:
+    """Give what a model keeps of a column's attributes, with the range of a catalogue's feature."""
+    said = dict(column.attributes)
+    if column.role != "feature" or is_computed(said):
+        return said
+    kept = {key: said[key] for key in ("missing", STANDARDISED) if key in said}
+    return kept if reach is None else {**kept, "range": reach}
 
 
 def check_schema(saved: SavedSchema, read: Collection[str], schema: Any, folder: Path) -> None:
@@ -125,14 +179,12 @@ def check_schema(saved: SavedSchema, read: Collection[str], schema: Any, folder:
                         f"The model in {folder} was made for {name}.{field} in {unit}, the dataset "
                         f"has it in {own}: convert it."
                     )
-            for key, value in said.items():
-                if key in ("time_system", FLUX_ZERO):
-                    continue  # a curve's shape is the same in each
-                if not same_attribute(value, column.attributes.get(key)):
-                    raise ModelError(
-                        f"The model in {folder} was made for '{name}' with the {key} {value}, the "
-                        f"dataset has it with {column.attributes.get(key)}: convert it."
-                    )
+            key = other_attribute(said, column.attributes)
+            if key is not None:
+                raise ModelError(
+                    f"The model in {folder} was made for '{name}' with the {key} {said[key]}, the "
+                    f"dataset has it with {column.attributes.get(key)}: convert it."
+                )
 
 
 def check_fields(modalities: Mapping[str, Modality], schema: Any, folder: Path) -> None:

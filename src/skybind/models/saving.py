@@ -35,6 +35,7 @@ def save_model(
     trained_before: np.ndarray | None = None,
     classes: Sequence[str] = (),
     identity: Mapping[str, Any] | None = None,
+    ranges: Mapping[str, list[float]] | None = None,
 ) -> None:
     """Save a binder or a classifier to a folder.
 
@@ -57,6 +58,8 @@ def save_model(
         Order of a classifier's logits.
     identity : mapping, optional
         Split hash, dataset fingerprint and the like.
+    ranges : mapping, optional
+        Of the features of the training objects (`skybind.models.saved_schema.training_ranges`).
     """
     binder = module.binder if isinstance(module, Classifier) else module
     state = {key: value.detach().cpu().contiguous() for key, value in module.state_dict().items()}
@@ -75,7 +78,7 @@ def save_model(
             "classes": list(classes),
             "config": config.model_dump(mode="json"),
             "plugins": plugin_notes(config.plugins),
-            "schema": schema_note(schema, used),
+            "schema": schema_note(schema, used, ranges),
             "identity": {
                 **(identity or {}),
                 "weights": file_hash(temporary / "weights.safetensors"),

@@ -18,6 +18,7 @@ from skybind.models.build import build_binder, build_classifier
 from skybind.models.frozen_features import matching_source
 from skybind.models.model import Model
 from skybind.models.published import load_published
+from skybind.models.saved_schema import training_ranges
 from skybind.models.saving import save_model
 from skybind.models.starting import take_weights, taken_as_dict
 from skybind.once import forget, once
@@ -111,6 +112,7 @@ def _pretrain(run: Run, resume: bool, start: Model | None) -> dict[str, Any]:
         trained_on=run.dataset.object_ids[rows["train"]],
         trained_before=None if start is None else start.trained_on,
         identity={**run.identity, "epoch": result.best_epoch},
+        ranges=training_ranges(run.dataset, run.rows("train")),
     )
     result_note = {**asdict(result), "n_parameters": sum(p.numel() for p in binder.parameters())}
     return result_note if start is None else {**result_note, "taken": taken_as_dict(taken)}
@@ -144,6 +146,7 @@ def adopt_published(run: Run, weights: str | Path) -> Model:
             schema=run.dataset.schema,
             trained_on=np.zeros(0, dtype=str),
             identity={**run.identity, "published": str(weights)},
+            ranges=training_ranges(run.dataset, run.rows("train")),
         )
         return {}
 
@@ -248,6 +251,7 @@ def _finetune(
         trained_before=None if start is None else start.trained_on,
         classes=run.classes,
         identity={**run.identity, "case": case.name},
+        ranges=training_ranges(run.dataset, run.rows("train")),
     )
     return {
         **asdict(case),

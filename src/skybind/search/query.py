@@ -123,6 +123,8 @@ def query_file(
     ModelError
         If the model is not the one that made the embeddings.
     """
+    from skybind.ingest.build import CLEANERS
+    from skybind.ingest.given_rows import cleaning_notes
     from skybind.ingest.one_file import read_file
 
     path, given = Path(path), dict(values or {})
@@ -137,10 +139,12 @@ def query_file(
     if unknown:
         hint = nearest(unknown[0], list(one.features)) if one.features else "it reads no features."
         raise DataError(f"The model's {name} reads no '{unknown[0]}': {hint}")
+    given |= _plausible(query, one, given)
     if content.fields:
         length = len(next(iter(content.fields.values())))
         query.observed = Ragged(content.fields, np.array([0, length]), np.array([True]))
         query.fields = content.units
+        query.notes += cleaning_notes(CLEANERS[one.kind](query.observed), 1, path.name)
         known = {**_computed(query, saved, one, given), **given}
     else:
         known = {**content.features, **given}
@@ -149,6 +153,20 @@ def query_file(
     query.features = {c: known[c] for c in features if np.isfinite(known.get(c, np.nan))}
     query.vectors[name] = _embed(saved, name, query, features, known)
     return query
+
+
+def _plausible(query: Query, wanted: "Wanted", given: Mapping[str, float]) -> dict[str, float]:
+    """Give the values without those that stand for "not known"; what is far from all is told."""
+    from skybind.ingest.plausible import far_notes, given_numbers
+
+    known = {}
+    for name, value in given.items():
+        if name in wanted.features:
+            where = f"--value {name}"
+            numbers, _, notes = given_numbers(np.array([value]), name, wanted, name, where)
+            query.notes += notes + far_notes(numbers, name, wanted, where)
+            known[name] = float(numbers[0])
+    return known
 
 
 def _open_model(folder: Path, stream: EmbeddingStream, modality: str | None) -> "Model":

@@ -100,14 +100,22 @@ def suspects(values: np.ndarray) -> list[Suspect]:
     return found
 
 
+def looks_like_nines(value: float) -> bool:
+    """Whether a number is written as most sentinels are, in two nines or more: -99, 99.99."""
+    return _of_nines(_text(np.float32(value)))
+
+
+def _of_nines(text: str) -> bool:
+    return bool(_NINES.fullmatch(text)) and text.count("9") > 1
+
+
 def _looks_missing(value: float, text: str, rest: np.ndarray) -> bool:
     """Whether a value at an end of all numbers stands apart, as the ones that mean nothing do."""
     rest = rest.astype(np.float64)
     low, high = np.percentile(rest, [5, 95])
     gap = rest.min() - value if value < rest.min() else value - rest.max()
     far = bool(gap > 0.5 * (high - low))
-    nines = bool(_NINES.fullmatch(text)) and sum(c == "9" for c in text) > 1
-    if nines:
+    if _of_nines(text):
         return far or "." in text or (value < 0 <= rest.min())
     return far and (abs(value) >= _HUGE or (value in _FILLS and len(rest) >= _DISTINCT))
 
