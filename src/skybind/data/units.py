@@ -156,6 +156,8 @@ def kept_unit(name: str, unit: str | None, where: str) -> str | None:
     if unit is None:
         return None
     parsed = parse_unit(unit, where)
+    if time_system(unit) == ("JD", 0):
+        return "d"
     if name in FIXED_UNITS:
         convert(np.ones(1), unit, FIXED_UNITS[name], where)
         return FIXED_UNITS[name]

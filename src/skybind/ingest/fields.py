@@ -12,7 +12,7 @@ from skybind.data.times import time_system
 from skybind.errors import ConfigError, DataError
 from skybind.ingest.flags import bad_flags, limit_flags
 from skybind.ingest.readers.sentinels import stands_for_missing
-from skybind.ingest.readers.values import numbers, texts
+from skybind.ingest.readers.values import calendar, numbers, texts
 from skybind.modalities.epochs import NOT_SAID
 
 #: Names of columns as surveys write them, in lower case; the first that is there is taken.
@@ -142,7 +142,8 @@ def field_values(field: str, raw: np.ndarray, missing: Sequence[str] = ()) -> np
         return np.where(absent, "", texts(raw))
     if field == "mask":
         return bad_flags(np.where(absent, np.nan, raw) if absent.any() else raw, field)
-    return np.where(absent, np.nan, numbers(raw)[0])
+    known = np.where(absent, None, raw) if raw.dtype.kind == "O" else raw
+    return np.where(absent, np.nan, numbers(known)[0])
 
 
 def typed(field: str, values: np.ndarray) -> np.ndarray:
@@ -160,8 +161,8 @@ def unknown_values(field: str, length: int) -> np.ndarray:
     return typed(field, np.full(length, fill))
 
 
-def check_dates(name: str, unit: str | None, where: str) -> None:
-    """Refuse dates that are no times, or whose unit says that they are numbers.
+def check_dates(name: str, raw: np.ndarray, unit: str | None, where: str) -> None:
+    """Refuse dates and durations that are no times, or whose unit says that they are numbers.
 
     Raises
     ------
@@ -170,11 +171,33 @@ def check_dates(name: str, unit: str | None, where: str) -> None:
     ConfigError
         If the unit is none of days without a zero point.
     """
-    system = time_system(unit)
+    found = calendar(raw)
+    if found is None:
+        return
+    what = "dates" if found == "JD" else "durations"
     if name != "time":
-        raise DataError(f"{where} holds dates, which are no {name}.")
-    if unit not in ("d", "day", "days") and (system is None or system.zero != 0):
-        raise ConfigError(
-            f"{where} holds dates, which are read as Julian dates: the unit '{unit}' is not "
-            "theirs, write unit: JD."
-        )
+        raise DataError(f"{where} holds {what}, which are no {name}.")
+    check_calendar_unit(found, unit, where)
+
+
+def calendar_note(found: str, where: str) -> str:
+    """Say what becomes of dates (`JD`) or durations (`d`)."""
+    if found == "JD":
+        return f"{where} holds dates: they become Julian dates [d]."
+    return f"{where} holds durations: they become days."
+
+
+def check_calendar_unit(found: str, unit: str | None, where: str) -> None:
+    """Refuse a unit of dates (`JD`) or durations (`d`) other than that in which they are read.
+
+    Raises
+    ------
+    ConfigError
+    """
+    system = time_system(unit)
+    if unit in (None, "d", "day", "days") or (found == "JD" and system and system.zero == 0):
+        return
+    read = "dates, which are read as Julian dates" if found == "JD" else "durations, read in days"
+    raise ConfigError(
+        f"{where} holds {read}: the unit '{unit}' is not theirs, write unit: {found}."
+    )

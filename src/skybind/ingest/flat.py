@@ -41,7 +41,7 @@ def catalogue_numbers(
         Rows that hold something that is none.
     """
     absent = stands_for_missing(raw, missing)
-    values, bad = numbers(raw)
+    values, bad = numbers(np.where(absent, None, raw) if raw.dtype.kind == "O" else raw)
     values = np.where(absent, np.nan, values)
     infinite = np.isinf(values)
     beyond = ~infinite & (np.abs(values) > LARGEST) if single else np.zeros(len(values), bool)

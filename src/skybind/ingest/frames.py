@@ -120,6 +120,8 @@ class Frame:
         elif is_list(array.type):
             self.lists[name] = lists_of_arrow(array)
         elif not pa.types.is_nested(array.type):
+            if pa.types.is_temporal(array.type) and not pa.types.is_time(array.type):
+                self.units[name] = "d"
             self._add_flat(name, flat_values(pa.chunked_array([array])))
 
     def _add_flat(self, name: str, array: np.ndarray) -> None:

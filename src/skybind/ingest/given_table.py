@@ -19,10 +19,10 @@ from skybind.ingest.matching import (
     fold,
     image_bands,
 )
-from skybind.ingest.plausible import far_notes, given_fields, given_numbers
+from skybind.ingest.plausible import given_fields, given_numbers
 from skybind.ingest.positions import positions, read_as_hours
 from skybind.ingest.readers.values import numbers, texts
-from skybind.ingest.wanted import Wanted, feature_in_unit, fit_fields, in_unit
+from skybind.ingest.wanted import Wanted, fit_fields, in_unit
 from skybind.ragged import Ragged
 from skybind.words import join, nearest
 
@@ -107,17 +107,14 @@ class _Taking:
         said = self.frame.attributes.get(column or "", {})
         if column is None or not wanted.takes(feature, said):
             return
-        stated, unit = self.frame.units.get(column), wanted.features[feature]
+        stated = self.frame.units.get(column)
         where = f"{column} of the {self.frame.name}"
         raw = self.frame.flat[column]
-        values, reasons, notes = given_numbers(raw, feature, wanted, column, where)
-        if stated is None and unit:
-            self.rows.notes.append(f"{where} states no unit: taken as in {unit}.")
+        values, reasons, notes = given_numbers(raw, feature, wanted, column, stated, where)
+        self.rows.notes += notes
         told = self.rows.reasons[wanted.name]
         for row, reason in reasons.items():
             told[row] = told[row] or reason
-        values = feature_in_unit(values, feature, stated, unit, where)
-        self.rows.notes += notes + far_notes(values, feature, wanted, where)
         self.rows.numbers(feature, values)
 
     def _observations(self, wanted: Wanted) -> None:

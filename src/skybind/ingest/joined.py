@@ -108,8 +108,10 @@ def _taken(values: np.ndarray, place: np.ndarray) -> np.ndarray:
         return np.where(absent, np.nan, taken)
     if taken.dtype.kind in "iu":
         return with_missing(taken, absent)
-    if taken.dtype.kind == "M":
-        return np.where(absent, np.datetime64("NaT"), taken)
+    if taken.dtype.kind in "Mm":
+        taken = taken.copy()
+        taken[absent] = "NaT"
+        return taken
     taken = taken.astype(object)
     taken[absent] = None
     return taken

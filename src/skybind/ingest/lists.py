@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from skybind.data.units import convert
 from skybind.errors import ConfigError
 from skybind.ingest.fields import NEEDED
-from skybind.ingest.readers.values import julian_dates, plain_values
+from skybind.ingest.readers.values import numbers, plain_values
 from skybind.ragged import arrow_values, flat_index
 
 #: Where astropy writes the units of a Parquet file.
@@ -266,7 +266,7 @@ def is_sequence(cell: Any) -> bool:
 
 def stated_by(values: Any) -> str | None:
     """Unit that values carry: a quantity's or a column's; days for times, 1 for none of them."""
-    if hasattr(values, "jd") or getattr(getattr(values, "dtype", None), "kind", "") == "M":
+    if hasattr(values, "jd") or (getattr(getattr(values, "dtype", None), "kind", "_") in "Mm"):
         return "d"
     unit = getattr(values, "unit", None)
     return None if unit is None else str(unit) or "1"
@@ -293,9 +293,9 @@ def _values(cell: Any) -> np.ndarray | str:
             return "no list of numbers"
     if array.ndim == 0:
         return f"a single value, not a list ({str(cell)[:40]})"
-    if array.dtype.kind == "M":
-        return julian_dates(array)
-    return array.astype(object) if array.dtype.kind in "SUm" else array
+    if array.dtype.kind in "Mm":
+        return numbers(array.ravel())[0].reshape(array.shape)
+    return array.astype(object) if array.dtype.kind in "SU" else array
 
 
 def _list_in(text: str) -> list[Any] | str:

@@ -35,6 +35,7 @@ from skybind.ingest.flags import (
 from skybind.ingest.observation_spec import ObservationSpec, PhotometrySpec
 from skybind.ingest.readers.registry import Fields
 from skybind.ingest.readers.tables import Table
+from skybind.ingest.readers.values import calendar
 from skybind.modalities.dates import YEARS, year_of
 from skybind.words import join
 
@@ -163,8 +164,8 @@ def stated_units(spec: ObservationSpec, table: Table | None) -> dict[str, str | 
         unit = column.unit
         if unit is None and table is not None and column.column in table.columns:
             unit = table.units.get(column.column)
-            if name == "time" and unit is None and table.columns[column.column].dtype.kind == "M":
-                unit = "JD"
+            if name == "time" and unit is None:
+                unit = calendar(table.columns[column.column])
         stated[name] = stated_unit(name, column.column, unit)
     for name in ("flux_err", "magnitude_err"):
         if name in stated and columns[name].unit is None:
@@ -210,8 +211,8 @@ def observation_fields(table: Table, spec: ObservationSpec, stored: Stored) -> F
         where = f"{table.name}, column '{column.column}' ({name})"
         if spec.kind == "photometry" and name in ("magnitude", "flux"):
             raw, written = censored(name, raw)
-        if raw.dtype.kind == "M":
-            check_dates(name, stated[name], where)
+        if name not in PLAIN:
+            check_dates(name, raw, stated[name], where)
         if isinstance(column, FlagSpec) and column.mask is not None:
             values = any_bit(raw, column.mask, where)
         else:

@@ -18,7 +18,7 @@ from skybind.ingest.fields import (
     stated_unit,
 )
 from skybind.ingest.flags import any_bit, no_measurements, usual_flags, with_written_limits
-from skybind.ingest.plausible import far_notes, given_fields, given_numbers
+from skybind.ingest.plausible import given_fields, given_numbers
 from skybind.ingest.readers.contents import read_bytes
 from skybind.ingest.readers.curves import known_curves
 from skybind.ingest.readers.look import Look
@@ -37,7 +37,7 @@ from skybind.ingest.readers.text_layout import is_number
 from skybind.ingest.readers.unfold import unfold
 from skybind.ingest.readers.values import texts
 from skybind.ingest.survey_curves import SurveyCurves, read_survey_curves
-from skybind.ingest.wanted import Fitted, Wanted, feature_in_unit, fit_fields
+from skybind.ingest.wanted import Fitted, Wanted, fit_fields
 from skybind.words import nearest
 
 
@@ -339,14 +339,13 @@ class _File:
         values = {}
         for name, column in found.items():
             where = f"{self.name}, column '{column}'"
-            number, reasons, said = given_numbers(table[column], name, wanted, column, where)
+            stated = table.units.get(column)
+            number, reasons, said = given_numbers(
+                table[column], name, wanted, column, stated, where
+            )
             if reasons:
                 raise DataError(f"{self.name}: {reasons[0]}.")
-            stated = table.units.get(column)
-            if stated is None and features[name]:
-                self._told.append(f"{where} states no unit: taken as in {features[name]}.")
-            number = feature_in_unit(number, name, stated, features[name], where)
-            self._told += said + far_notes(number, name, wanted, where)
+            self._told += said
             values[name] = float(number[0])
         return values
 

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from skybind.ingest.fields import field_values
+from skybind.ingest.fields import calendar_note, check_calendar_unit, field_values
 from skybind.ingest.flat import catalogue_numbers
 from skybind.ingest.preview.values import looks_like_nines, suspects
 from skybind.ingest.readers.registry import Fields
 from skybind.ingest.readers.sentinels import stands_for_missing
-from skybind.ingest.readers.values import texts
-from skybind.ingest.wanted import Wanted
+from skybind.ingest.readers.values import calendar, texts
+from skybind.ingest.wanted import Wanted, feature_in_unit
 from skybind.ragged import Ragged
 from skybind.words import join
 
@@ -28,9 +28,11 @@ LISTED = 3
 
 
 def given_numbers(
-    raw: np.ndarray, feature: str, wanted: Wanted, column: str, where: str
+    raw: np.ndarray, feature: str, wanted: Wanted, column: str, unit: str | None, where: str
 ) -> tuple[np.ndarray, dict[int, str], list[str]]:
-    """Read given numbers of a catalogue: what stood for "not known" in the training data does here.
+    """Read given numbers of a catalogue, in the model's unit.
+
+    What stood for "not known" in the training data does here, and what is far from it is told.
 
     Parameters
     ----------
@@ -42,21 +44,37 @@ def given_numbers(
         What reads it.
     column : str
         Its name in what was given, for the reasons.
+    unit : str or None
+        That it states; of dates and durations days in any case.
     where : str
         The column, for the sentences.
 
     Returns
     -------
     values : ndarray of float64, shape (n,)
-        In the unit of what was given; NaN where there is none.
+        NaN where there is none.
     reasons : dict of int to str
         As of `catalogue_numbers`.
     notes : list of str
-        What counts as not known.
+        What was assumed, counts as not known, or lies far outside.
+
+    Raises
+    ------
+    DataError
+        If the unit does not fit.
     """
-    missing = wanted.missing.get(feature, [])
+    missing, target = wanted.missing.get(feature, []), wanted.features[feature]
     values, reasons = catalogue_numbers(raw, column, missing)
-    return values, reasons, missing_notes(sentinels_in(raw, missing), where)
+    notes = missing_notes(sentinels_in(raw, missing), where)
+    dates = calendar(raw[~stands_for_missing(raw, missing)])
+    if dates is not None:
+        check_calendar_unit(dates, unit, where)
+        notes.append(calendar_note(dates, where))
+        unit = "d"
+    elif unit is None and target:
+        notes.append(f"{where} states no unit: taken as in {target}.")
+    values = feature_in_unit(values, feature, unit, target, where)
+    return values, reasons, notes + far_notes(values, feature, wanted, where)
 
 
 def sentinels_in(raw: np.ndarray, missing: Sequence[str]) -> Counter[str]:

@@ -9,6 +9,7 @@ from skybind.data.schema import BASE_COLUMNS, Column
 from skybind.data.units import FIXED_UNITS, convert, kept_unit, same_unit
 from skybind.errors import ConfigError, DataError
 from skybind.ingest.column import ColumnSpec, PositionSpec
+from skybind.ingest.fields import calendar_note, check_calendar_unit
 from skybind.ingest.flat import (
     catalogue_numbers,
     inferred,
@@ -28,6 +29,7 @@ from skybind.ingest.positions import (
 )
 from skybind.ingest.readers.folders import pattern_columns
 from skybind.ingest.readers.sentinels import stands_for_missing
+from skybind.ingest.readers.values import calendar
 from skybind.ingest.readers.whole import read_whole
 
 
@@ -121,7 +123,9 @@ class TableOfObjects:
             unit = self._unit(name, role, column)
             said = {"quantity": column.quantity, "missing": column.missing}
             said = {key: value for key, value in said.items() if value}
-            self.schema[name] = Column(role, unit, column.description, modality, attributes=said)
+            about = column.description or ("Julian date" if self._dates(column) == "JD" else "")
+            about = "" if role == "label" else about
+            self.schema[name] = Column(role, unit, about, modality, attributes=said)
             self.flat[name] = self._flat(name, role, modality, column)
             if role == "info" and self.flat[name].dtype.kind == "O":
                 self._refuse_unit(name, column)
@@ -198,9 +202,20 @@ class TableOfObjects:
     def _stated(self, spec: ColumnSpec) -> str | None:
         return self.objects.units.get(spec.column) if spec.unit is None else spec.unit
 
+    def _dates(self, spec: ColumnSpec) -> str | None:
+        """Tell what becomes of a column's dates (JD) or durations (d); None if it has none."""
+        raw = self.objects[spec.column]
+        return calendar(raw[~stands_for_missing(raw, spec.missing)])
+
     def _unit(self, name: str, role: str, spec: ColumnSpec) -> str | None:
         """Unit in which a flat column is kept."""
         stated, at = self._stated(spec), self._at(name, spec)
+        text = self.objects[spec.column].dtype.kind == "O"
+        dates = None if role == "label" or (role == "info" and text) else self._dates(spec)
+        if dates is not None:
+            check_calendar_unit(dates, stated, at)
+            self.told.append(calendar_note(dates, at))
+            return "d"
         own = self.objects.units.get(spec.column)
         if own is not None and not same_unit(own, stated):
             self.told.append(

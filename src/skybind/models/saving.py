@@ -79,11 +79,8 @@ def save_model(
             "config": config.model_dump(mode="json"),
             "plugins": plugin_notes(config.plugins),
             "schema": schema_note(schema, used, ranges),
-            "identity": {
-                **(identity or {}),
-                "weights": file_hash(temporary / "weights.safetensors"),
-                "versions": _versions(),
-            },
+            "identity": dict(identity or {})
+            | {"weights": file_hash(temporary / "weights.safetensors"), "versions": _versions()},
         }
         write_json(temporary / "model.json", note)
 

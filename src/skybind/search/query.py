@@ -123,8 +123,6 @@ def query_file(
     ModelError
         If the model is not the one that made the embeddings.
     """
-    from skybind.ingest.build import CLEANERS
-    from skybind.ingest.given_rows import cleaning_notes
     from skybind.ingest.one_file import read_file
 
     path, given = Path(path), dict(values or {})
@@ -144,7 +142,7 @@ def query_file(
         length = len(next(iter(content.fields.values())))
         query.observed = Ragged(content.fields, np.array([0, length]), np.array([True]))
         query.fields = content.units
-        query.notes += cleaning_notes(CLEANERS[one.kind](query.observed), 1, path.name)
+        query.notes += _cleaned_of(query.observed, one.kind, path.name)
         known = {**_computed(query, saved, one, given), **given}
     else:
         known = {**content.features, **given}
@@ -155,16 +153,24 @@ def query_file(
     return query
 
 
+def _cleaned_of(observed: Ragged, kind: str, name: str) -> list[str]:
+    """Say what the preprocessing leaves out of the file, and what in it may not be measured."""
+    from skybind.ingest.build import CLEANERS
+    from skybind.ingest.given_rows import cleaning_notes
+
+    return cleaning_notes(CLEANERS[kind](observed), 1, name)
+
+
 def _plausible(query: Query, wanted: "Wanted", given: Mapping[str, float]) -> dict[str, float]:
     """Give the values without those that stand for "not known"; what is far from all is told."""
-    from skybind.ingest.plausible import far_notes, given_numbers
+    from skybind.ingest.plausible import given_numbers
 
     known = {}
     for name, value in given.items():
         if name in wanted.features:
-            where = f"--value {name}"
-            numbers, _, notes = given_numbers(np.array([value]), name, wanted, name, where)
-            query.notes += notes + far_notes(numbers, name, wanted, where)
+            where, unit = f"--value {name}", wanted.features[name]
+            numbers, _, notes = given_numbers(np.array([value]), name, wanted, name, unit, where)
+            query.notes += notes
             known[name] = float(numbers[0])
     return known
 

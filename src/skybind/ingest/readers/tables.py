@@ -358,6 +358,8 @@ def _flattened(table: Any, name: str) -> Table:
     for column in table.colnames:
         values = table[column]
         unit = getattr(values, "unit", None)
+        if hasattr(values, "jd"):  # of times, or of their differences
+            values, unit = values.jd, "JD" if hasattr(values, "mjd") else "d"
         array = np.asarray(getattr(values, "value", values))
         if array.dtype.kind == "O" and array.ndim == 1 and any(map(is_sequence, array)):
             read.lists[column], _ = lists_of_cells(list(values))

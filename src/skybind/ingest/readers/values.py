@@ -1,5 +1,6 @@
 """Columns of any table as numpy has them: numbers, text, dates, what is missing."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,25 @@ import pyarrow.compute as pc
 from skybind.data.nothing import is_nothing
 
 
+_ISO = re.compile(
+    r"\s*(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?))?\s*"
+    r"(?:Z|UTC|([+-])(\d\d):?(\d\d))?\s*",
+    re.IGNORECASE,
+)
+
+
 def numbers(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Turn a column to float64; second, which entries held text that is no number (now NaN).
 
-    Dates become Julian dates [d]. A word for nothing (`is_nothing`) is no fault.
+    Dates, also those that are text as ISO 8601 has it, become Julian dates [d], durations days. A
+    word for nothing (`is_nothing`) is no fault.
     """
     if values.dtype.kind == "M":
         return julian_dates(values), np.zeros(len(values), bool)
+    if values.dtype.kind == "m":
+        return values / np.timedelta64(1, "D"), np.zeros(len(values), bool)
+    if calendar(values) == "JD":
+        return _dates_of_text(values)
     if values.dtype.kind in "fiub":
         return values.astype(np.float64), np.zeros(len(values), bool)
     result, bad = np.full(len(values), np.nan), np.zeros(len(values), bool)
@@ -39,9 +52,45 @@ def texts(values: np.ndarray) -> np.ndarray:
             str(int(v)) if w else "" if np.isnan(v) else str(v)
             for v, w in zip(values.tolist(), whole.tolist(), strict=True)
         ]
+    elif values.dtype.kind == "M":
+        text = np.where(np.isnat(values), "", np.datetime_as_string(values, "auto")).tolist()
     else:
         text = ["" if v is None else str(v).strip() for v in values.tolist()]
     return np.asarray(text, dtype=object)
+
+
+def calendar(values: np.ndarray) -> str | None:
+    """Tell what `numbers` makes of dates and durations: `JD`, or `d`; None of anything else.
+
+    A column of text holds dates where the first entry that is not blank is one.
+    """
+    if values.dtype.kind in "Mm":
+        return "JD" if values.dtype.kind == "M" else "d"
+    if values.dtype.kind != "O":
+        return None
+    known = (cell for cell in values.flat if cell is not None and not is_nothing(str(cell)))
+    first = next(known, None)
+    return "JD" if isinstance(first, str) and _ISO.fullmatch(first) else None
+
+
+def _dates_of_text(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Read dates that are written as ISO 8601 has it; a time without a zone is in UTC."""
+    dates = np.full(len(values), np.datetime64("NaT"), "datetime64[us]")
+    bad = np.zeros(len(values), bool)
+    for i, cell in enumerate(values.tolist()):
+        if cell is None or is_nothing(str(cell)):
+            continue
+        found = _ISO.fullmatch(str(cell))
+        try:
+            if found is None:
+                raise ValueError
+            day, time, sign, hours, minutes = found.groups()
+            dates[i] = np.datetime64(f"{day}T{time or '00:00'}", "us")
+            ahead = 60 * int(hours or 0) + int(minutes or 0)
+            dates[i] -= np.timedelta64(-ahead if sign == "-" else ahead, "m")
+        except ValueError:  # a 30th of February too
+            bad[i] = True
+    return julian_dates(dates), bad
 
 
 def julian_dates(values: np.ndarray) -> np.ndarray:
@@ -60,7 +109,9 @@ def flat_values(values: pa.ChunkedArray) -> np.ndarray:
     if pa.types.is_floating(values.type) or pa.types.is_integer(values.type):
         return values.to_numpy()
     if pa.types.is_timestamp(values.type) or pa.types.is_date(values.type):
-        return values.to_numpy().astype("datetime64[ns]")
+        return values.to_numpy().astype("datetime64[us]")  # of which no year is too far
+    if pa.types.is_duration(values.type):
+        return values.to_numpy().astype("timedelta64[us]")
     if pa.types.is_boolean(values.type):
         return values.to_numpy().astype(object)
     if pa.types.is_null(values.type):

@@ -1,0 +1,207 @@
+"""Dates and durations: Julian dates and days in every way in, and told."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from astropy.table import Table
+from astropy.time import Time, TimeDelta
+
+from skybind.data.dataset import Dataset
+from skybind.errors import ConfigError
+from skybind.ingest.given import take_given
+from skybind.ingest.one_file import read_file
+from skybind.ingest.preview.make import preview_survey
+from skybind.ingest.readers.values import calendar, numbers, texts
+from skybind.ingest.survey import import_dataset
+from skybind.ingest.wanted import Wanted
+
+ISO = ["2019-01-01", "2019-01-02T12:00:00", "2019-01-04 06:00"]
+DATES = 2458484.5 + np.array([0, 1.5, 3.25])
+STAMPS = [datetime(2019, 1, 1, tzinfo=UTC) + timedelta(days=d) for d in (0, 1.5, 3.25)]
+DURATIONS = np.array([0.5, 2, 36.25])
+NUMPY = np.array(["2019-01-01T00", "2019-01-02T12", "2019-01-04T06"], "datetime64[us]")
+FORMATS = {"csv": "ascii.csv", "ecsv": "ascii.ecsv", "fits": "fits", "vot": "votable"}
+
+
+def parquet(values, kind):
+    def write(path):
+        ids = pa.array(["a", "b", "c"])
+        pq.write_table(pa.table({"id": ids, "when": pa.array(values, kind)}), path)
+
+    return write
+
+
+def astropy(values, form):
+    def write(path):
+        Table({"id": ["a", "b", "c"], "when": values}).write(path, format=FORMATS[form])
+
+    return write
+
+
+DATED = {
+    "o1.parquet": parquet(STAMPS, pa.timestamp("ns", "UTC")),
+    "o2.parquet": parquet([s.replace(tzinfo=None) for s in STAMPS], pa.timestamp("s")),
+    "o3.parquet": parquet(ISO, pa.string()),
+    "o4.csv": astropy(ISO, "csv"),
+    "o5.ecsv": astropy(ISO, "ecsv"),
+    "o6.ecsv": astropy(Time(DATES, format="jd"), "ecsv"),
+    "o7.fits": astropy(ISO, "fits"),
+    "o8.vot": astropy(ISO, "vot"),
+    "o9.csv": astropy(["2019-01-01T00:00:00Z", "2019-01-02T14:00:00+02:00", ISO[2]], "csv"),
+}
+LASTING = {
+    "d1.parquet": parquet([timedelta(days=d) for d in DURATIONS], pa.duration("ns")),
+    "d2.parquet": parquet([timedelta(days=d) for d in DURATIONS], pa.duration("s")),
+    "d3.ecsv": astropy(TimeDelta(DURATIONS, format="jd"), "ecsv"),
+}
+
+
+def survey(folder, file, **column):
+    epochs = "".join(f"{x},{t},{12 + 0.1 * t}\n" for x in "abc" for t in range(4))
+    (folder / "e.csv").write_text("id,t,m\n" + epochs)
+    mapping = {
+        "objects": {
+            "file": file,
+            "id": "id",
+            "features": {"metadata": {"when": {"column": "when", **column}}},
+        },
+        "photometry": {
+            "file": "e.csv",
+            "id": "id",
+            "time": {"column": "t", "unit": "d"},
+            "magnitude": {"column": "m", "unit": "mag"},
+        },
+    }
+    (folder / "m.yaml").write_text(yaml.safe_dump(mapping))
+    return folder / "m.yaml"
+
+
+@pytest.mark.parametrize("file", [*DATED, *LASTING])
+def test_a_column_of_dates_or_durations_in_the_table_of_objects(tmp_path, file):
+    dated = file in DATED
+    (DATED if dated else LASTING)[file](tmp_path / file)
+    mapping = survey(tmp_path, file)
+    summary = import_dataset(mapping, tmp_path / "out")
+    data = Dataset.open(tmp_path / "out")
+    right = DATES if dated else DURATIONS
+    np.testing.assert_allclose(data.numbers("when"), right, rtol=0, atol=1e-6)
+    assert data.schema.columns["when"].unit == "d"
+    if file != "o6.ecsv":  # whose column says itself that it holds Julian dates
+        what = "dates: they become Julian dates [d]" if dated else "durations: they become days"
+        told = f"{file}, column 'when' (when) holds {what}."
+        if file != "d3.ecsv":
+            assert told in summary.notes
+            assert told in preview_survey(mapping).summary.notes
+            about = data.schema.columns["when"].description
+            assert about == ("Julian date" if dated else "")
+
+
+@pytest.mark.parametrize("unit", ["MJD", "BJD - 2457000", "h", "K"])
+def test_dates_in_another_unit_are_refused(tmp_path, unit):
+    DATED["o4.csv"](tmp_path / "o4.csv")
+    with pytest.raises(ConfigError, match="holds dates, which are read as Julian dates: the unit"):
+        import_dataset(survey(tmp_path, "o4.csv", unit=unit), tmp_path / "out")
+
+
+def test_durations_in_another_unit_are_refused(tmp_path):
+    LASTING["d1.parquet"](tmp_path / "d1.parquet")
+    with pytest.raises(ConfigError, match="durations, read in days: the unit 'h' is not theirs"):
+        import_dataset(survey(tmp_path, "d1.parquet", unit="h"), tmp_path / "out")
+
+
+def test_dates_that_are_no_dates_are_missing_and_counted(tmp_path):
+    rows = ["a,2019-01-01", "b,soon", "c,2019-02-30", "d,", "e,unknown", "f,2019-01-03"]
+    (tmp_path / "o.csv").write_text("id,when\n" + "\n".join(rows) + "\n")
+    import_dataset(survey(tmp_path, "o.csv", missing=["unknown"]), tmp_path / "out")
+    data = Dataset.open(tmp_path / "out")
+    nan = np.nan
+    expected = [2458484.5, nan, nan, nan, nan, 2458486.5]
+    np.testing.assert_allclose(data.numbers("when"), expected)
+
+
+def test_a_year_that_stands_for_nothing_is_no_other_date(tmp_path):
+    kind = pa.timestamp("us")
+    stamps = [datetime(9999, 12, 31), datetime(2019, 1, 1), None]
+    parquet(stamps, kind)(tmp_path / "o.parquet")
+    import_dataset(survey(tmp_path, "o.parquet"), tmp_path / "out")
+    found = Dataset.open(tmp_path / "out").numbers("when")
+    np.testing.assert_allclose(found, [5373483.5, 2458484.5, np.nan])
+    mapping = survey(tmp_path, "o.parquet", missing=["9999-12-31"])
+    import_dataset(mapping, tmp_path / "again")
+    found = Dataset.open(tmp_path / "again").numbers("when")
+    np.testing.assert_allclose(found, [np.nan, 2458484.5, np.nan])
+
+
+WANTED = {
+    "metadata": Wanted(
+        "metadata",
+        "metadata",
+        "metadata",
+        features={"when": "d"},
+        ranges={"when": [DATES[0], DATES[0], DATES[2], DATES[2]]},
+    )
+}
+GIVEN = {
+    "ISO text": (ISO, "dates", DATES),
+    "numpy dates": (NUMPY, "dates", DATES),
+    "numpy durations": ((DURATIONS * 86400).astype("timedelta64[s]"), "durations", DURATIONS),
+}
+
+
+@pytest.mark.parametrize("form", GIVEN)
+def test_dates_in_a_given_table(form):
+    values, what, right = GIVEN[form]
+    given = take_given(Table({"object_id": ["a", "b", "c"], "when": values}), wanted=WANTED)
+    np.testing.assert_allclose(given.dataset.numbers("when"), right)
+    assert any(f"when of the given Table holds {what}: they become" in n for n in given.notes)
+
+
+@pytest.mark.parametrize("file", [*DATED, "d1.parquet"])
+def test_dates_in_a_given_file(tmp_path, file):
+    (DATED | LASTING)[file](tmp_path / file)
+    given = take_given(tmp_path / file, wanted=WANTED)
+    right = DATES if file in DATED else DURATIONS
+    np.testing.assert_allclose(given.dataset.numbers("when"), right, atol=1e-6)
+    assert file == "o6.ecsv" or any("holds d" in note for note in given.notes)
+    assert any("far outside" in note for note in given.notes) == (file == "d1.parquet")
+
+
+def test_dates_in_the_row_of_one_object(tmp_path):
+    (tmp_path / "row.csv").write_text("when\n2019-01-02T12:00:00\n")
+    found = read_file(tmp_path / "row.csv", WANTED)
+    assert found.features["when"] == DATES[1]
+    assert any("holds dates" in note for note in found.notes)
+    (tmp_path / "mjd.csv").write_text("when\n58485.5\n")
+    notes = read_file(tmp_path / "mjd.csv", WANTED).notes
+    assert any("58485.5 d lies far outside" in note for note in notes)
+
+
+@pytest.mark.parametrize("file", ["e.parquet", "e.ecsv", "e.vot", "e.fits", "e.csv"])
+def test_light_curves_whose_times_are_text(tmp_path, file):
+    rows = {"id": ["a"] * 3, "t": ISO, "m": [12.0, 12.5, 12.2]}
+    if file == "e.parquet":
+        pq.write_table(pa.table(rows), tmp_path / file)
+    else:
+        Table(rows).write(tmp_path / file, format=FORMATS[file.split(".")[1]])
+    (tmp_path / "o.csv").write_text("id\na\n")
+    curve = {"file": file, "id": "id", "time": "t", "magnitude": {"column": "m", "unit": "mag"}}
+    mapping = {"objects": {"file": "o.csv", "id": "id"}, "photometry": curve}
+    (tmp_path / "m.yaml").write_text(yaml.safe_dump(mapping))
+    import_dataset(tmp_path / "m.yaml", tmp_path / "out")
+    data = Dataset.open(tmp_path / "out")
+    np.testing.assert_allclose(data["a"].photometry.time.value, DATES)
+    assert data.schema.attributes("photometry")["time_system"] == "JD"
+
+
+def test_names_that_look_like_dates_stay_names():
+    assert calendar(np.array(["", "2019-01-01"], object)) == "JD"
+    assert calendar(np.array(["NGC 1", "2019-01-01"], object)) is None
+    assert calendar(np.array([1.0])) is None
+    values, bad = numbers(np.array(["2019-01-01T00:00:00-01:30", None, "x"], object))
+    assert values[0] == pytest.approx(2458484.5 + 1.5 / 24, abs=1e-8)
+    assert bad.tolist() == [False, False, True]
+    assert texts(NUMPY).tolist()[:2] == ["2019-01-01", "2019-01-02T12:00"]
