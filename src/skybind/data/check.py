@@ -203,6 +203,8 @@ def _check_struct(
             if want_bool
             else _is_number(value)
         )
+        if field == "flag" and not pa.types.is_integer(value):
+            findings.add(where, f"is a list of {value} and should hold integers")
         if not fits:
             wanted = "text" if want_text else "true or false" if want_bool else "numbers"
             findings.add(where, f"is a list of {value} and should hold {wanted}")

@@ -12,7 +12,7 @@ from skybind.data.times import time_system
 from skybind.errors import ConfigError, DataError
 from skybind.ingest.flags import bad_flags, limit_flags
 from skybind.ingest.readers.sentinels import stands_for_missing
-from skybind.ingest.readers.values import calendar, numbers, texts
+from skybind.ingest.readers.values import blanked, calendar, numbers, texts
 from skybind.modalities.epochs import NOT_SAID
 
 #: Names of columns as surveys write them, in lower case; the first that is there is taken.
@@ -55,6 +55,7 @@ POSITIONS = (
     ("ra_j2000", "dec_j2000"), ("alpha_j2000", "delta_j2000"), ("target_ra", "target_dec"),
     ("meanra", "meandec"), ("ramean", "decmean"), ("right_ascension", "declination"),
 )  # fmt: skip
+_TYPES = {"time": np.float64, "mask": bool, "limit": np.int8, "flag": np.int64}
 _LOGARITHM = re.compile(r"log_?(?:10)?_?(?:lam|wave|wl)", re.IGNORECASE)
 _ERROR_ONLY = ("error", "err", "e", "sigma", "uncertainty")
 
@@ -142,8 +143,7 @@ def field_values(field: str, raw: np.ndarray, missing: Sequence[str] = ()) -> np
         return np.where(absent, "", texts(raw))
     if field == "mask":
         return bad_flags(np.where(absent, np.nan, raw) if absent.any() else raw, field)
-    known = np.where(absent, None, raw) if raw.dtype.kind == "O" else raw
-    return np.where(absent, np.nan, numbers(known)[0])
+    return np.where(absent, np.nan, numbers(blanked(raw, absent))[0])
 
 
 def typed(field: str, values: np.ndarray) -> np.ndarray:
@@ -151,13 +151,13 @@ def typed(field: str, values: np.ndarray) -> np.ndarray:
     if field == "band":
         return values.astype(object)
     with np.errstate(over="ignore"):  # too large for float32: infinite, so dropped and counted
-        kind = {"time": np.float64, "mask": bool, "limit": np.int8}.get(field, np.float32)
+        kind = _TYPES.get(field, np.float32)
         return values.astype(kind, copy=False)
 
 
 def unknown_values(field: str, length: int) -> np.ndarray:
     """Give the values of a field of which nothing is known: no pixel is masked for that."""
-    fill: object = {"band": "", "mask": False, "limit": NOT_SAID}.get(field, np.nan)
+    fill: object = {"band": "", "mask": False, "flag": -1, "limit": NOT_SAID}.get(field, np.nan)
     return typed(field, np.full(length, fill))
 
 

@@ -63,7 +63,13 @@ def usual_flags(columns: Collection[str]) -> tuple[Usual, str] | None:
 
 
 def any_bit(raw: np.ndarray, bitmask: int, where: str = "flags") -> np.ndarray:
-    """Which flags have any of the bits; what is no whole number has none.
+    """Which flags have any of the bits; what is no whole number has none. As of `whole_flags`."""
+    values, known = whole_flags(raw, where)
+    return known & ((values & bitmask) != 0)
+
+
+def whole_flags(raw: np.ndarray, where: str) -> tuple[np.ndarray, np.ndarray]:
+    """Read flags as integers; second, which of them are whole numbers (the others are 0).
 
     Raises
     ------
@@ -71,7 +77,7 @@ def any_bit(raw: np.ndarray, bitmask: int, where: str = "flags") -> np.ndarray:
         If a flag is a word; hexadecimal numbers (0x8000) are none.
     """
     if raw.dtype.kind in "iu":
-        return (raw.astype(np.int64) & bitmask) != 0
+        return raw.astype(np.int64), np.ones(len(raw), bool)
     values, bad = numbers(raw)
     for i in np.flatnonzero(bad).tolist():
         if not _HEXADECIMAL.fullmatch(str(raw[i])):
@@ -81,7 +87,7 @@ def any_bit(raw: np.ndarray, bitmask: int, where: str = "flags") -> np.ndarray:
             )
         values[i] = int(str(raw[i]), 16)
     whole = np.isfinite(values) & (np.abs(values) < 2**53)
-    return whole & ((np.where(whole, values, 0).astype(np.int64) & bitmask) != 0)
+    return np.where(whole, values, 0).astype(np.int64), whole
 
 
 def bad_flags(raw: np.ndarray, where: str) -> np.ndarray:

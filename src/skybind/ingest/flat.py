@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from skybind.data.nothing import DOUBTFUL, is_nothing
 from skybind.errors import DataError
 from skybind.ingest.readers.sentinels import stands_for_missing
-from skybind.ingest.readers.values import flat_values, numbers, texts, with_missing
+from skybind.ingest.readers.values import blanked, flat_values, numbers, texts, with_missing
 from skybind.words import join
 
 #: The largest number of single precision, in which models read features.
@@ -41,7 +41,7 @@ def catalogue_numbers(
         Rows that hold something that is none.
     """
     absent = stands_for_missing(raw, missing)
-    values, bad = numbers(np.where(absent, None, raw) if raw.dtype.kind == "O" else raw)
+    values, bad = numbers(blanked(raw, absent))
     values = np.where(absent, np.nan, values)
     infinite = np.isinf(values)
     beyond = ~infinite & (np.abs(values) > LARGEST) if single else np.zeros(len(values), bool)

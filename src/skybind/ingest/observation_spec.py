@@ -9,6 +9,7 @@ from skybind.data.units import stored_unit
 from skybind.data.where import columns_of
 from skybind.ingest.column import ColumnSpec, FlagSpec, LimitSpec, VisitSpec
 from skybind.ingest.file_spec import STACKS, FileSpec, stack_format
+from skybind.ingest.light_curve_keys import LightCurveKeys
 from skybind.ingest.near import NearSpec, check_near
 from skybind.ingest.readers.curves import with_keys
 from skybind.ingest.readers.registry import curve_format, file_formats, file_reader
@@ -121,7 +122,7 @@ class ObservationSpec(FileSpec):
         return value.unit if unit is None and value is not None else unit
 
 
-class PhotometrySpec(ObservationSpec):
+class PhotometrySpec(LightCurveKeys, ObservationSpec):
     """Light curves."""
 
     kind: ClassVar[str] = "photometry"

@@ -4,7 +4,7 @@ The mapping's word counts most, then what the first file states. An error has it
 where it states none of its own.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,19 +19,11 @@ from skybind.data.units import (
     same_unit,
     stored_unit,
 )
-from skybind.data.where import columns_of, fulfilled_rows
 from skybind.errors import ConfigError, DataError
 from skybind.ingest.column import FlagSpec
 from skybind.ingest.fields import check_dates, field_values, stated_unit, typed, unknown_values
-from skybind.ingest.flags import (
-    FLAG_NAMES,
-    Usual,
-    any_bit,
-    censored,
-    limit_field,
-    limit_flags,
-    usual_flags,
-)
+from skybind.ingest.flagged import flag_fields, kept_flags
+from skybind.ingest.flags import Usual, any_bit, censored, usual_flags
 from skybind.ingest.observation_spec import ObservationSpec, PhotometrySpec
 from skybind.ingest.readers.registry import Fields
 from skybind.ingest.readers.tables import Table
@@ -127,19 +119,21 @@ def settle(spec: ObservationSpec, table: Table | None = None) -> Stored:
     attributes: dict[str, Any] = {} if system is None else {"time_system": system.name}
     missing = {name: column.missing for name, column in spec.fields().items() if column.missing}
     attributes |= {"missing": missing} if missing else {}
-    usual: Usual | None = None
+    found: tuple[Usual, str] | None = None
     read: tuple[str, ...] = ("mask",) if getattr(spec, "good", None) is not None else ()
     if spec.kind == "photometry":
         units.pop("mask", None)
         said = "mask" in spec.fields() or read
         found = None if said or table is None else usual_flags(table.known or table.columns)
-        usual = None if found is None else found[0]
-        read = ("limit", "mask") if said or usual else ("limit",)
+        read = ("limit", "mask") if said or found else ("limit",)
     kept = {name: units[name] for name in spec.fields() if name in units}
+    if isinstance(spec, PhotometrySpec) and kept_flags(spec, found) is not None:
+        kept["flag"] = None
     if spec.kind == "spectrum" and read:
         kept["mask"] = None
     overruled = {} if table is None else _overruled(spec, table)
     notes = () if table is None else tuple(f"{table.name}: {note}" for note in table.notes)
+    usual = None if found is None else found[0]
     return Stored(kept, attributes, unread, stated, usual, read, notes, overruled)
 
 
@@ -220,68 +214,7 @@ def observation_fields(table: Table, spec: ObservationSpec, stored: Stored) -> F
         if name not in PLAIN:
             values = _converted(values, name, stated, spec, stored, where)
         fields[name] = typed(name, values)
-    return fields | _flags(table, spec, stored, fields.get("mask"), written)
-
-
-def _flags(
-    table: Table,
-    spec: ObservationSpec,
-    stored: Stored,
-    mask: np.ndarray | None,
-    written: np.ndarray,
-) -> Fields:
-    """Give `mask` and `limit`, as far as they are read."""
-    made: Fields = {}
-    if "mask" in stored.read:
-        bad = np.zeros(len(table), bool) if mask is None else mask
-        good = getattr(spec, "good", None)
-        if good is not None:
-            bad = bad | ~_fulfilled(table, good)
-        flags = usual_flags(table.known or table.columns) if stored.usual is not None else None
-        if flags is not None and flags[1] in table.columns:
-            bad = bad | any_bit(table[flags[1]], flags[0].bitmask, f"{table.name}, '{flags[1]}'")
-        made["mask"] = bad
-    if "limit" in stored.read:
-        limit = spec.upper_limit if isinstance(spec, PhotometrySpec) else None
-        said = None
-        if limit is not None and limit.where is not None:
-            # where neither can be told, a value is missing: it is not said what the epoch is
-            yes, no = (_fulfilled(table, c) for c in (limit.where, f"not ({limit.where})"))
-            made["limit"] = limit_field(yes, written, known=yes | no)
-            return made
-        if limit is not None and limit.column in _brightness(spec):
-            said = written
-        elif limit is not None and limit.column is not None:
-            where = f"{table.name}, column '{limit.column}' (upper_limit)"
-            said = limit_flags(table[limit.column], where)
-        made["limit"] = limit_field(said, written)
-    return made
-
-
-def _brightness(spec: ObservationSpec) -> list[str]:
-    """Columns whose cells may say themselves that they are limits (`>16.5`)."""
-    return [c.column for name, c in spec.fields().items() if name in ("flux", "magnitude")]
-
-
-def _fulfilled(table: Table, condition: str) -> np.ndarray:
-    for name in columns_of(condition):
-        table[name]  # which says what it has instead
-    return fulfilled_rows(table.columns, condition)
-
-
-def columns_read(spec: ObservationSpec) -> list[str]:
-    """Columns that may be read of a table: of the fields, of conditions, of surveys' flags."""
-    fields = [column.column for column in spec.fields().values()]
-    return [*fields, *spec.more_columns(), *FLAG_NAMES]
-
-
-def flag_columns(spec: ObservationSpec, columns: Collection[str]) -> list[str]:
-    """Columns that are read beside the fields: of conditions, limits and the survey's flags."""
-    more = spec.more_columns()
-    if spec.kind == "photometry" and "mask" not in spec.fields():
-        found = usual_flags(columns)
-        more += [] if found is None else [found[1]]
-    return more
+    return fields | flag_fields(table, spec, stored, fields.get("mask"), written)
 
 
 def stored_notes(kept: Mapping[str, Stored]) -> list[str]:

@@ -91,7 +91,8 @@ def wanted_modalities(
             # a kind of a plugin's that reads light curves is given light curves
             kind if kind in KINDS or not observed else schema.kinds[column],
             column,
-            schema.fields(column) if observed else {},
+            # flags tell of an epoch; they are no input
+            {f: u for f, u in schema.fields(column).items() if f != "flag"} if observed else {},
             attributes,
             {feature: schema.columns[feature].unit for feature in features},
             {feature: own for feature, own in said.items() if has_definition(own)},

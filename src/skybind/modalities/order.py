@@ -52,14 +52,15 @@ def without_duplicates(r: Ragged) -> tuple[Ragged, int]:
 
 
 def _exact_duplicates(r: Ragged) -> np.ndarray:
-    """Which epochs repeat an earlier one in every field; the curves are sorted by time."""
+    """Which epochs repeat an earlier one in every field but `flag`; curves are sorted by time."""
     same = same_as_before(r, r.fields["time"])
     repeated = np.zeros(len(same), bool)
     if not same.any():
         return repeated
     tied = np.flatnonzero(same | np.append(same[1:], False))
     owner = np.searchsorted(r.offsets, tied, side="right") - 1
-    keys = [owner, *(_sortable(values[tied]) for values in r.fields.values())]
+    fields = [values for name, values in r.fields.items() if name != "flag"]
+    keys = [owner, *(_sortable(values[tied]) for values in fields)]
     order = np.lexsort(keys)
     equal = np.ones(len(tied) - 1, bool)
     for key in keys:

@@ -12,8 +12,9 @@ import numpy as np
 
 from skybind.errors import ConfigError, DataError
 from skybind.ingest.fields import typed
+from skybind.ingest.flagged import columns_read
 from skybind.ingest.observation_spec import ObservationSpec
-from skybind.ingest.observed import Stored, columns_read, observation_fields, settle
+from skybind.ingest.observed import Stored, observation_fields, settle
 from skybind.ingest.readers.contents import read_bytes
 from skybind.ingest.readers.curves import read_curves
 from skybind.ingest.readers.long import Rows, unknown_object

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skybind.ingest.flagged import columns_read
 from skybind.ingest.names import object_names, places_of_names
 from skybind.ingest.observation_spec import ObservationSpec, SpectrumSpec
-from skybind.ingest.observed import Stored, columns_read, observation_fields, settle
+from skybind.ingest.observed import Stored, observation_fields, settle
 from skybind.ingest.plan import quarantine_row
 from skybind.ingest.readers.parts import read_parts
 from skybind.ingest.readers.tables import Table

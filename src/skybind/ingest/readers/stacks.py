@@ -12,9 +12,10 @@ import numpy as np
 from skybind.data.units import image_unit
 from skybind.errors import DataError
 from skybind.ingest.file_spec import stack_format
+from skybind.ingest.flagged import flag_columns
 from skybind.ingest.names import first_rows, object_names, refuse_no_common_name
 from skybind.ingest.observation_spec import ImageSpec, ObservationSpec
-from skybind.ingest.observed import Stored, flag_columns, observation_fields, settle
+from skybind.ingest.observed import Stored, observation_fields, settle
 from skybind.ingest.readers.arrays import OPENERS, Arrays
 from skybind.ingest.readers.contents import read_bytes
 from skybind.ingest.readers.fits_image import bands_of, pixel_scale

@@ -6,9 +6,9 @@ import numpy as np
 
 from skybind.errors import DataError
 from skybind.ingest.fields import NEEDED
+from skybind.ingest.flagged import flag_columns
 from skybind.ingest.lists import Lists, lists_of_text, why_unusable
 from skybind.ingest.observation_spec import ObservationSpec
-from skybind.ingest.observed import flag_columns
 from skybind.ingest.readers.tables import Table
 
 

@@ -9,7 +9,6 @@ import pyarrow.compute as pc
 
 from skybind.data.nothing import is_nothing
 
-
 _ISO = re.compile(
     r"\s*(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?))?\s*"
     r"(?:Z|UTC|([+-])(\d\d):?(\d\d))?\s*",
@@ -136,6 +135,15 @@ def plain_values(values: Any) -> np.ndarray:
         numeric = array.dtype.kind in "fiub"
         array = np.where(mask, np.nan if numeric else "", array)
     return array.astype(array.dtype.newbyteorder("=")) if array.dtype.kind in "fiu" else array
+
+
+def blanked(values: np.ndarray, which: np.ndarray) -> np.ndarray:
+    """Leave out some entries of a column of objects; numbers stay what they are."""
+    if values.dtype.kind != "O" or not which.any():
+        return values
+    made = values.copy()
+    made[which] = None
+    return made
 
 
 def with_missing(integers: np.ndarray, missing: np.ndarray) -> np.ndarray:
