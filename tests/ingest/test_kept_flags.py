@@ -46,7 +46,9 @@ def imported(folder, keys, columns=None, form="csv"):
     if form == "parquet":
         pq.write_table(pa.table({"id": ["a"] * n, **rows}), folder / "e.parquet")
     else:
-        Table({"id": ["a"] * n, **rows}).write(folder / f"e.{form}", format=TEXT[form], overwrite=True)
+        Table({"id": ["a"] * n, **rows}).write(
+            folder / f"e.{form}", format=TEXT[form], overwrite=True
+        )
     path = mapping(folder, keys, {"file": f"e.{form}", "id": "id"})
     import_dataset(path, folder / "out", overwrite=True)
     return Dataset.open(folder / "out")

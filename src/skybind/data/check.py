@@ -194,7 +194,7 @@ def _check_struct(
         if not (pa.types.is_list(inner) or pa.types.is_large_list(inner)):
             findings.add(where, f"is {inner} and should be a list")
             continue
-        want_text, want_bool = field == "band", field == "mask"
+        want_text, want_bool = field in ("band", "system"), field == "mask"
         value = inner.value_type
         fits = (
             _is_text(value)

@@ -230,8 +230,9 @@ class DatasetSchema:
 
 
 #: Attributes that change nothing of what a model learns: a curve's shape is the same in each time
-#: system and whatever its fluxes are counted from, and what stood for missing values is gone.
-MAY_DIFFER = ("time_system", "flux_zero", "missing")
+#: system and whatever its fluxes are counted from, what stood for missing values is gone, and
+#: magnitudes are converted or it is told.
+MAY_DIFFER = ("time_system", "flux_zero", "missing", "system", "offsets")
 
 
 def other_attribute(saved: Mapping[str, Any], given: Mapping[str, Any]) -> str | None:

@@ -89,7 +89,7 @@ def convert(values: np.ndarray, unit: str, target: str, where: str) -> np.ndarra
     if system is not None:
         return np.asarray(values, float) + system.zero
     source = parse_unit(unit, where)
-    if str(source) == target or (str(source), target) == ("mag(AB)", "mag"):
+    if str(source) == target or {str(source), target} == {"mag(AB)", "mag"}:
         return values
     try:
         with np.errstate(over="ignore"):  # infinite then, which the cleaning drops and counts
@@ -235,7 +235,7 @@ def stored_unit(kind: str, name: str, unit: str | None) -> str | None:
     A flux without dimension (relative to a mean), or in counts, and the flux of a spectrum, which
     is often known up to a factor only, keep their unit.
     """
-    if name in ("band", "mask"):
+    if name in ("band", "mask", "system", "flag"):
         return None
     if kind == "spectrum" and name != "wavelength":
         return unit

@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from skybind.data.quantities import Quantity
+from skybind.data.systems import canonical
 from skybind.data.where import columns_of, is_condition
 
 
@@ -30,11 +31,29 @@ class ColumnSpec(Section):
         [], description="Labels that look like a word for nothing and are classes, such as None."
     )
     optional: bool = Field(False, description="Leave it out where the file lacks it.")
+    system: str | None = Field(
+        None, description="Photometric system of a magnitude: AB, Vega or another name."
+    )
+    convert_to: str | None = Field(
+        None, description="Photometric system to convert the magnitude to, by 'offset'."
+    )
+    offset: float | None = Field(None, description="What is added for 'convert_to' [mag].")
 
     @model_validator(mode="before")
     @classmethod
     def _bare_name(cls, raw: Any) -> Any:
         return {"column": str(raw)} if isinstance(raw, str | int) else raw
+
+    @field_validator("system", "convert_to")
+    @classmethod
+    def _system(cls, raw: str | None) -> str | None:
+        return None if raw is None else canonical(raw)
+
+    @model_validator(mode="after")
+    def _offset_and_system(self) -> "ColumnSpec":
+        if (self.convert_to is None) != (self.offset is None):
+            raise ValueError("give 'convert_to' and its 'offset', or neither")
+        return self
 
     @field_validator("missing", "keep", mode="before")
     @classmethod

@@ -13,29 +13,36 @@ from skybind.ingest.positions import unit_of_position
 if TYPE_CHECKING:
     from skybind.ingest.mapping import Mapping
 
+_SYSTEM = dict.fromkeys(
+    ("system", "convert_to", "offset"),
+    "it is of a magnitude in the table of objects; of light curves it stands beside the columns",
+)
 #: Keys that no column of a kind has, and why.
 _MEANINGLESS: dict[str, dict[str, str]] = {
-    "label": {"unit": "classes are text", "quantity": "classes are no numbers"},
+    "label": {"unit": "classes are text", "quantity": "classes are no numbers", **_SYSTEM},
     "feature": {"keep": "it is of labels"},
     "target": {"keep": "it is of labels"},
     "info": {"keep": "it is of labels"},
-    "position": {"quantity": "it is an angle", "keep": "it is of labels"},
-    "field": {"quantity": "it is of the table of objects", "keep": "it is of labels"},
+    "position": {"quantity": "it is an angle", "keep": "it is of labels", **_SYSTEM},
+    "field": {"quantity": "it is of the table of objects", "keep": "it is of labels", **_SYSTEM},
     "text field": {
         "unit": "its values are no numbers",
         "quantity": "it is of the table of objects",
         "keep": "it is of labels",
+        **_SYSTEM,
     },
     "needed field": {
         "optional": "there is no observation without it",
         "quantity": "it is of the table of objects",
         "keep": "it is of labels",
+        **_SYSTEM,
     },
     "array": {
         "unit": "write it beside 'array'",
         "optional": "there is no image without it",
         "quantity": "it is of the table of objects",
         "keep": "it is of labels",
+        **_SYSTEM,
     },
 }
 _NEEDED = ("time", "flux", "magnitude", "wavelength")
@@ -51,7 +58,7 @@ def check_columns(mapping: "Mapping", where: str) -> None:
     """
     for at, place, spec in _places(mapping):
         for key, reason in _MEANINGLESS[place].items():
-            if getattr(spec, key):
+            if getattr(spec, key) not in (None, "", False, []):
                 raise ConfigError(
                     f"{where}: {at} cannot have the key '{key}': {reason}. Leave it out."
                 )

@@ -55,7 +55,10 @@ POSITIONS = (
     ("ra_j2000", "dec_j2000"), ("alpha_j2000", "delta_j2000"), ("target_ra", "target_dec"),
     ("meanra", "meandec"), ("ramean", "decmean"), ("right_ascension", "declination"),
 )  # fmt: skip
-_TYPES = {"time": np.float64, "mask": bool, "limit": np.int8, "flag": np.int64}
+_TYPES = {
+    "time": np.float64, "mask": bool, "limit": np.int8, "flag": np.int64, "unconverted": bool,
+}  # fmt: skip
+_UNKNOWN = {"band": "", "system": "", "mask": False, "flag": -1, "limit": NOT_SAID}
 _LOGARITHM = re.compile(r"log_?(?:10)?_?(?:lam|wave|wl)", re.IGNORECASE)
 _ERROR_ONLY = ("error", "err", "e", "sigma", "uncertainty")
 
@@ -148,7 +151,7 @@ def field_values(field: str, raw: np.ndarray, missing: Sequence[str] = ()) -> np
 
 def typed(field: str, values: np.ndarray) -> np.ndarray:
     """Give the values of a field in the type in which a dataset holds them."""
-    if field == "band":
+    if field in ("band", "system"):
         return values.astype(object)
     with np.errstate(over="ignore"):  # too large for float32: infinite, so dropped and counted
         kind = _TYPES.get(field, np.float32)
@@ -157,7 +160,7 @@ def typed(field: str, values: np.ndarray) -> np.ndarray:
 
 def unknown_values(field: str, length: int) -> np.ndarray:
     """Give the values of a field of which nothing is known: no pixel is masked for that."""
-    fill: object = {"band": "", "mask": False, "flag": -1, "limit": NOT_SAID}.get(field, np.nan)
+    fill: object = _UNKNOWN.get(field, np.nan)
     return typed(field, np.full(length, fill))
 
 

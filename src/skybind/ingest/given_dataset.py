@@ -10,10 +10,12 @@ import pyarrow as pa
 from skybind.data.dataset import Dataset
 from skybind.data.schema import DEC, ID, RA, Column, other_attribute
 from skybind.data.sources import Change, ChangedSource
+from skybind.data.systems import EACH
 from skybind.errors import DataError
 from skybind.ingest.given_rows import Given, fitted_schema, lacks, not_taken, struct_of
 from skybind.ingest.plausible import far_notes, missing_notes, sentinels_in
 from skybind.ingest.readers.sentinels import stands_for_missing
+from skybind.ingest.systems import given_magnitude
 from skybind.ingest.wanted import Fitted, Wanted, feature_in_unit, fit_fields
 from skybind.modalities.computed import FLUX_ZERO
 from skybind.ragged import Ragged
@@ -106,12 +108,16 @@ def _observation_change(
         raise DataError(
             f"{where} has the {other} {attributes[other]}, the model was made for {shared[other]}."
         )
-    empty = {name: np.zeros(0, object if name == "band" else float) for name in units}
-    fitted = fit_fields(empty, units, wanted, where)
+    texts = ("band", "system")
+    empty = {name: np.zeros(0, object if name in texts else float) for name in units}
+    system = attributes.get("system")
+    system = None if system == EACH else system
+    fitted = fit_fields(empty, units, wanted, where, system)
     kind = dataset.arrow_schema.field(column).type
     own = {kind.field(i).name: units.get(kind.field(i).name) for i in range(kind.num_fields)}
     missing = _sentinels(dataset, wanted, column, fitted.notes)
-    if own == fitted.units and not missing:
+    same = "magnitude" not in fitted.units or system in (None, wanted.attributes.get("system"))
+    if own == fitted.units and not missing and same:
         return Change(column, kind), fitted
 
     def make(values: pa.ChunkedArray) -> pa.Array:
@@ -119,7 +125,7 @@ def _observation_change(
         for name, sentinels in missing.items():
             absent = stands_for_missing(ragged.fields[name], sentinels)
             ragged.fields[name] = np.where(absent, np.nan, ragged.fields[name])
-        fields = fit_fields(ragged.fields, units, wanted, where).fields
+        fields = fit_fields(ragged.fields, units, wanted, where, system).fields
         return Ragged(fields, ragged.offsets, ragged.present).to_arrow()
 
     return Change(column, struct_of(fitted.units), make), fitted
@@ -180,14 +186,18 @@ def _feature_change(dataset: Dataset, wanted: Wanted, name: str, notes: list[str
     own = column.attributes.get("missing", [])
     missing = [word for word in wanted.missing.get(name, []) if word not in own]
 
+    system, systems = column.attributes.get("system"), wanted.systems.get(name, {})
+
     def read(numbers: np.ndarray) -> np.ndarray:
         known = np.where(stands_for_missing(numbers, missing), np.nan, numbers)
-        return feature_in_unit(known, name, stated, unit, where)
+        known = feature_in_unit(known, name, stated, unit, where)
+        return given_magnitude(known, system, systems, where)[0]
 
     def make(values: pa.ChunkedArray) -> pa.Array:
         numbers = values.cast(pa.float64()).to_numpy(zero_copy_only=False)
         return pa.array(read(numbers), pa.float64(), from_pandas=True)
 
+    notes += given_magnitude(np.zeros(0), system, systems, where)[1]
     if missing or name in wanted.ranges:
         numbers = dataset.numbers(name)
         notes += missing_notes(sentinels_in(numbers, missing), where)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from skybind.data.schema import DEC, RA, same_attribute
+from skybind.data.systems import EACH
 from skybind.errors import DataError
 from skybind.ingest.fields import NEEDED, find_position, name_of_objects, stated_unit
 from skybind.ingest.flags import any_bit, no_measurements, usual_flags, with_written_limits
@@ -110,7 +111,9 @@ class _Taking:
         stated = self.frame.units.get(column)
         where = f"{column} of the {self.frame.name}"
         raw = self.frame.flat[column]
-        values, reasons, notes = given_numbers(raw, feature, wanted, column, stated, where)
+        values, reasons, notes = given_numbers(
+            raw, feature, wanted, column, stated, where, said.get("system")
+        )
         self.rows.notes += notes
         told = self.rows.reasons[wanted.name]
         for row, reason in reasons.items():
@@ -147,7 +150,7 @@ class _Taking:
             left_out, notes = no_measurements(fields, usual, where)
             units.pop("limit", None)
             self.rows.notes += notes
-        fitted = fit_fields(fields, units, wanted, where)
+        fitted = fit_fields(fields, units, wanted, where, self._system(wanted, places))
         self.rows.notes += fitted.notes
         present = np.zeros(frame.n, bool)
         present[rows] = True
@@ -158,6 +161,13 @@ class _Taking:
         if left_out.any():
             ragged = ragged.filter(~left_out)
         self.rows.observations(wanted, ragged, fitted.units)
+
+    def _system(self, wanted: Wanted, places: Places) -> Any:
+        """Photometric system of magnitudes, where a dataset or a format says it."""
+        record = places.get("magnitude", "").rpartition(".")[0]
+        said = self.frame.attributes
+        found = said.get(places.get("magnitude", ""), said.get(record, {})).get("system")
+        return None if found == EACH else found
 
     def _usual_flags(
         self, places: Places, rows: np.ndarray, lengths: np.ndarray

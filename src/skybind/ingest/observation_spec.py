@@ -9,7 +9,7 @@ from skybind.data.units import stored_unit
 from skybind.data.where import columns_of
 from skybind.ingest.column import ColumnSpec, FlagSpec, LimitSpec, VisitSpec
 from skybind.ingest.file_spec import STACKS, FileSpec, stack_format
-from skybind.ingest.light_curve_keys import LightCurveKeys
+from skybind.ingest.light_curve_keys import LightCurveKeys, of_one_band
 from skybind.ingest.near import NearSpec, check_near
 from skybind.ingest.readers.curves import with_keys
 from skybind.ingest.readers.registry import curve_format, file_formats, file_reader
@@ -101,7 +101,9 @@ class ObservationSpec(FileSpec):
     def more_columns(self) -> list[str]:
         """Columns of the file that are asked for beside the fields."""
         good, limit = getattr(self, "good", None), getattr(self, "upper_limit", None)
-        return (columns_of(good) if good else []) + (limit.columns if limit else [])
+        named = getattr(getattr(self, "system", None), "column", None)
+        more = [] if named is None else [named]
+        return (columns_of(good) if good else []) + (limit.columns if limit else []) + more
 
     def fields(self) -> dict[str, ColumnSpec]:
         """Fields of the observation that are mapped, by name."""
@@ -187,7 +189,7 @@ class PhotometrySpec(LightCurveKeys, ObservationSpec):
         wrong = [name for name, keys in bands.items() if not isinstance(keys, AbstractMapping)]
         if wrong:
             raise ValueError(f"'bands', {wrong[0]}: give its keys, such as {{magnitude: mag_g}}")
-        each = {str(name): {**common, **keys} for name, keys in bands.items()}
+        each = {str(n): of_one_band({**common, **keys}, str(n)) for n, keys in bands.items()}
         return {**next(iter(each.values())), "bands": each}
 
     @model_validator(mode="after")

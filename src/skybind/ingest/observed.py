@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from skybind.data.systems import EACH
 from skybind.data.times import time_system
 from skybind.data.units import (
     convert,
@@ -28,6 +29,12 @@ from skybind.ingest.observation_spec import ObservationSpec, PhotometrySpec
 from skybind.ingest.readers.registry import Fields
 from skybind.ingest.readers.tables import Table
 from skybind.ingest.readers.values import calendar
+from skybind.ingest.systems import (
+    converts_each,
+    system_attributes,
+    system_fields,
+    system_notes,
+)
 from skybind.modalities.dates import YEARS, year_of
 from skybind.words import join
 
@@ -37,7 +44,7 @@ EXAMPLE_UNITS = {
     "spectrum": {"wavelength": "Angstrom"},
 }
 #: Fields that are no numbers with a unit.
-PLAIN = ("band", "mask")
+PLAIN = ("band", "mask", "system", "flag")
 
 Units = Mapping[str, str | None]
 
@@ -123,12 +130,16 @@ def settle(spec: ObservationSpec, table: Table | None = None) -> Stored:
     read: tuple[str, ...] = ("mask",) if getattr(spec, "good", None) is not None else ()
     if spec.kind == "photometry":
         units.pop("mask", None)
-        said = "mask" in spec.fields() or read
-        found = None if said or table is None else usual_flags(table.known or table.columns)
-        read = ("limit", "mask") if said or found else ("limit",)
+        flagged = "mask" in spec.fields() or read
+        found = None if flagged or table is None else usual_flags(table.known or table.columns)
+        read = ("limit", "mask") if flagged or found else ("limit",)
     kept = {name: units[name] for name in spec.fields() if name in units}
-    if isinstance(spec, PhotometrySpec) and kept_flags(spec, found) is not None:
-        kept["flag"] = None
+    if isinstance(spec, PhotometrySpec):
+        kept |= {"flag": None} if kept_flags(spec, found) is not None else {}
+        said = system_attributes(spec, stated.get("magnitude"))
+        kept |= {"system": None} if said.get("system") == EACH else {}
+        read += ("unconverted",) if converts_each(spec) else ()
+        attributes |= said
     if spec.kind == "spectrum" and read:
         kept["mask"] = None
     overruled = {} if table is None else _overruled(spec, table)
@@ -214,6 +225,8 @@ def observation_fields(table: Table, spec: ObservationSpec, stored: Stored) -> F
         if name not in PLAIN:
             values = _converted(values, name, stated, spec, stored, where)
         fields[name] = typed(name, values)
+    if isinstance(spec, PhotometrySpec):
+        fields |= system_fields(table, spec, stored, fields)
     return fields | flag_fields(table, spec, stored, fields.get("mask"), written)
 
 
@@ -227,7 +240,7 @@ def stored_notes(kept: Mapping[str, Stored]) -> list[str]:
                 f"{name}: epochs with any bit of {usual.bitmask} in {usual.columns[0].upper()} are "
                 f"left out, the usual ones of {usual.title} (mask: says otherwise)."
             )
-        said += _unit_notes(name, stored)
+        said += _unit_notes(name, stored) + system_notes(name, stored.attributes)
         said += [f"{name}, {note}." for note in stored.notes]
         said += [
             f"{name}: the files state the unit '{own}' of the {what}; that of the mapping counts, "

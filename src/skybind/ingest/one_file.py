@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from skybind.data.schema import same_attribute
+from skybind.data.systems import Systems
 from skybind.errors import ConfigError, DataError
 from skybind.ingest.fields import (
     NAMES,
@@ -151,6 +152,7 @@ class _File:
     ) -> None:
         self.path, self.name, self.asked = path, path.name, format
         self._missing = missing or {}
+        self._system: Systems | None = None
         self.read_by: dict[str, str] = {}
         self._told: list[str] = []
         self._survey_notes: list[str] = []
@@ -240,6 +242,7 @@ class _File:
                 "of its own."
             )
         self.read_by["photometry"] = f"{self.name}: read as {format.title} light curve."
+        self._system = curve.system
         self._survey_notes = curve.notes
         return curve
 
@@ -250,7 +253,8 @@ class _File:
         fields, units = known if known is not None else self._by_names(wanted)
         if not len(next(iter(fields.values()))):
             raise DataError(f"{self.name} has no rows: there is no {wanted.kind} in it.")
-        fitted = fit_fields(fields, units, wanted, self.name)
+        system = self._system if wanted.kind == "photometry" else None
+        fitted = fit_fields(fields, units, wanted, self.name, system)
         said = [self.read_by[wanted.kind]] if wanted.kind in self.read_by else []
         said += self._survey_notes if wanted.kind == "photometry" else []
         return Fitted(fitted.fields, fitted.units, said + self._notes() + fitted.notes)

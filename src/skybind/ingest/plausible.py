@@ -9,12 +9,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from skybind.data.systems import stated_system
 from skybind.ingest.fields import calendar_note, check_calendar_unit, field_values
 from skybind.ingest.flat import catalogue_numbers
 from skybind.ingest.preview.values import looks_like_nines, suspects
 from skybind.ingest.readers.registry import Fields
 from skybind.ingest.readers.sentinels import stands_for_missing
 from skybind.ingest.readers.values import calendar, texts
+from skybind.ingest.systems import given_magnitude
 from skybind.ingest.wanted import Wanted, feature_in_unit
 from skybind.ragged import Ragged
 from skybind.words import join
@@ -28,7 +30,13 @@ LISTED = 3
 
 
 def given_numbers(
-    raw: np.ndarray, feature: str, wanted: Wanted, column: str, unit: str | None, where: str
+    raw: np.ndarray,
+    feature: str,
+    wanted: Wanted,
+    column: str,
+    unit: str | None,
+    where: str,
+    system: str | None = None,
 ) -> tuple[np.ndarray, dict[int, str], list[str]]:
     """Read given numbers of a catalogue, in the model's unit.
 
@@ -48,6 +56,8 @@ def given_numbers(
         That it states; of dates and durations days in any case.
     where : str
         The column, for the sentences.
+    system : str, optional
+        Photometric system of magnitudes, where the unit does not say it.
 
     Returns
     -------
@@ -74,6 +84,9 @@ def given_numbers(
     elif unit is None and target:
         notes.append(f"{where} states no unit: taken as in {target}.")
     values = feature_in_unit(values, feature, unit, target, where)
+    own = system or stated_system(unit)
+    values, said = given_magnitude(values, own, wanted.systems.get(feature, {}), where)
+    notes += said
     return values, reasons, notes + far_notes(values, feature, wanted, where)
 
 

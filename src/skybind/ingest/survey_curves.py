@@ -1,5 +1,6 @@
 """Light curves of one file in the format of a survey, which no mapping describes."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from skybind.data.sky import ARCSEC, unit_vectors
+from skybind.data.systems import EACH, Systems
 from skybind.errors import DataError
 from skybind.ingest.flags import no_measurements
 from skybind.ingest.frames import Frame
@@ -36,12 +38,15 @@ class SurveyCurves:
         Of the objects, where the format names them.
     notes : list of str
         What was left out or assumed, in sentences.
+    system : str, or mapping of band to str, optional
+        Photometric system of the magnitudes; a field `system` says it of each.
     """
 
     fields: Fields
     units: dict[str, str | None]
     names: np.ndarray | None
     notes: list[str]
+    system: Systems | None = None
 
     @property
     def objects(self) -> int:
@@ -57,6 +62,8 @@ class SurveyCurves:
             made.add(field, values)
         made.units |= {field: unit for field, unit in self.units.items() if unit is not None}
         made.notes = list(self.notes)
+        if self.system is not None and "magnitude" in self.fields:
+            made.attributes["magnitude"] = {"system": self.system}
         return made
 
 
@@ -84,12 +91,7 @@ def read_survey_curves(
     known = curve_format(format)
     assert known is not None
     spec = PhotometrySpec.model_validate({"folder": ".", "pattern": "{id}", "format": format})
-    more = {
-        name: [word for word in (missing or {}).get(name, []) if word not in column.missing]
-        for name, column in spec.fields().items()
-    }
-    for name, column in spec.fields().items():
-        column.missing = column.missing + more[name]
+    more = _add_missing(spec, missing or {})
     band = [spec.band.column] if spec.band is not None else []
     table = read_curves(
         data, path.name, spec, lambda name: read_bytes(path.parent / Path(name).name), text=band
@@ -109,16 +111,29 @@ def read_survey_curves(
         names = None if names is None else np.repeat(names[unfolded.rows], unfolded.lengths)
     stored = settle(spec, table)
     fields = observation_fields(table, spec, stored)
-    for name, column in spec.fields().items():
-        if more[name] and column.column in table.columns:
-            found = sentinels_in(table[column.column], more[name])
-            notes += missing_notes(found, f"{path.name}, {name}")
+    for name, words in more.items():
+        column = spec.fields()[name].column
+        found = sentinels_in(table[column], words) if column in table.columns else Counter()
+        notes += missing_notes(found, f"{path.name}, {name}")
     mask = fields.pop("mask", None)
     left_out, said = no_measurements(fields, mask, path.name)
     fields = {name: values[~left_out] for name, values in fields.items()}
     if names is not None:
         names = names[~left_out]
-    return SurveyCurves(fields, dict(stored.units), names, notes + said)
+    system = stored.attributes.get("system")
+    system = None if system == EACH else system
+    return SurveyCurves(fields, dict(stored.units), names, notes + said, system)
+
+
+def _add_missing(
+    spec: PhotometrySpec, missing: Mapping[str, Sequence[str]]
+) -> dict[str, list[str]]:
+    """Add sentinels to the columns of a format; gives those that it does not have itself."""
+    added = {}
+    for name, column in spec.fields().items():
+        own = [word for word in missing.get(name, []) if word not in column.missing]
+        added[name], column.missing = own, column.missing + own
+    return added
 
 
 def _one_place(table: Table) -> bool:

@@ -31,6 +31,7 @@ from skybind.ingest.readers.folders import pattern_columns
 from skybind.ingest.readers.sentinels import stands_for_missing
 from skybind.ingest.readers.values import calendar
 from skybind.ingest.readers.whole import read_whole
+from skybind.ingest.systems import flat_system
 
 
 class TableOfObjects:
@@ -122,9 +123,10 @@ class TableOfObjects:
                 continue
             unit = self._unit(name, role, column)
             said = {"quantity": column.quantity, "missing": column.missing}
+            said |= flat_system(column, self._stated(column), self._at(name, column))
             said = {key: value for key, value in said.items() if value}
-            about = column.description or ("Julian date" if self._dates(column) == "JD" else "")
-            about = "" if role == "label" else about
+            dated = unit == "d" and self._dates(column) == "JD"
+            about = column.description or ("Julian date" if dated else "")
             self.schema[name] = Column(role, unit, about, modality, attributes=said)
             self.flat[name] = self._flat(name, role, modality, column)
             if role == "info" and self.flat[name].dtype.kind == "O":
@@ -192,9 +194,9 @@ class TableOfObjects:
         values, reasons = read(raw, spec.column, spec.missing)
         self._note(reasons, modality or role)
         stated, kept = self._stated(spec), self.schema[name].unit
-        if stated is None or kept is None or stated == kept or values.dtype.kind == "O":
-            return values
-        return convert(values, stated, kept, self._at(name, spec))
+        if stated is not None and kept not in (None, stated) and values.dtype.kind != "O":
+            values = convert(values, stated, str(kept), self._at(name, spec))
+        return values if spec.offset is None else values + spec.offset
 
     def _at(self, name: str, spec: ColumnSpec) -> str:
         return f"{self.objects.name}, column '{spec.column}' ({name})"

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 
 from skybind.data.schema import DatasetSchema
+from skybind.data.systems import Systems, stated_system, systems_text
 from skybind.data.units import convert, image_unit, inverse_square, is_unit, kept_unit, parse_unit
 from skybind.errors import ConfigError, DataError
 from skybind.ingest.fields import missing_fields, typed, unknown_values
 from skybind.ingest.readers.registry import Fields
+from skybind.ingest.systems import given_magnitudes
 from skybind.modalities.cleaning import flux_err_to_ivar, ivar_to_flux_err, magnitude_to_flux
 from skybind.modalities.computed import has_definition, same_definition
 from skybind.words import join
@@ -18,6 +20,8 @@ from skybind.words import join
 #: Kinds of observation that can be given in any form.
 KINDS = ("photometry", "spectrum", "image", "metadata")
 Units = Mapping[str, str | None]
+#: Fields of light curves that tell of an epoch and that no model reads.
+NO_INPUT = ("flag", "system")
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,8 @@ class Wanted:
     ranges : dict of str to list of float
         Feature -> where those of the training objects lie
         (`skybind.models.saved_schema.training_ranges`).
+    systems : dict of str to dict
+        Feature that is a magnitude -> `system`, and perhaps `offsets`: system -> what is added.
     """
 
     name: str
@@ -60,6 +66,7 @@ class Wanted:
     needs_flux_zero: bool = False
     missing: dict[str, list[str]] = field(default_factory=dict)
     ranges: dict[str, list[float]] = field(default_factory=dict)
+    systems: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def takes(self, feature: str, attributes: Mapping[str, Any]) -> bool:
         """Whether a column with such attributes is the feature: computed alike, or not at all."""
@@ -84,6 +91,7 @@ def wanted_modalities(
         features = schema.features(kind if observed else column)
         said = {feature: schema.attributes(feature) for feature in features}
         attributes = schema.attributes(column) if observed else {}
+        fields = schema.fields(column) if observed else {}
         missing = dict(attributes.get("missing", {}))
         missing |= {name: own["missing"] for name, own in said.items() if "missing" in own}
         wanted[name] = Wanted(
@@ -91,13 +99,13 @@ def wanted_modalities(
             # a kind of a plugin's that reads light curves is given light curves
             kind if kind in KINDS or not observed else schema.kinds[column],
             column,
-            # flags tell of an epoch; they are no input
-            {f: u for f, u in schema.fields(column).items() if f != "flag"} if observed else {},
+            {f: u for f, u in fields.items() if f not in NO_INPUT},
             attributes,
             {feature: schema.columns[feature].unit for feature in features},
             {feature: own for feature, own in said.items() if has_definition(own)},
             missing=missing,
             ranges={feature: own["range"] for feature, own in said.items() if "range" in own},
+            systems={feature: own for feature, own in said.items() if "system" in own},
         )
     return wanted
 
@@ -120,24 +128,26 @@ class Fitted:
     notes: list[str]
 
 
-def fit_fields(fields: Fields, units: Units, wanted: Wanted, where: str) -> Fitted:
+def fit_fields(
+    fields: Fields, units: Units, wanted: Wanted, where: str, system: Systems | None = None
+) -> Fitted:
     """Convert observations to the fields that a model reads, in its units and types.
 
-    Magnitudes become fluxes where the model reads flux densities (AB, as its own preprocessing
-    has it), `flux_err` and `ivar` become each other. An error column without a unit has the unit
-    of its value. What the model does not read is left out, what it reads and is not there is
-    unknown.
+    Magnitudes become fluxes where the model reads flux densities (AB, as its own preprocessing has
+    it), `flux_err` and `ivar` become each other. An error without a unit has that of its value.
+    What the model does not read is left out, what it reads and is not there is unknown.
 
     Parameters
     ----------
     fields : dict of str to ndarray
-        Flat arrays of one length, perhaps empty: what is refused depends on the names and units
-        alone.
+        Flat arrays of one length, perhaps empty: names and units decide what is refused.
     units : mapping of str to (str or None)
-        Their units; None where none is stated.
+        None where none is stated.
     wanted : Wanted
     where : str
         What messages call the observations.
+    system : str, or mapping of band to str, optional
+        Photometric system of magnitudes; a field `system` says it of each.
 
     Raises
     ------
@@ -158,11 +168,11 @@ def fit_fields(fields: Fields, units: Units, wanted: Wanted, where: str) -> Fitt
         targets = _one_brightness(have, stated, targets, where, notes)
     made: Fields = {}
     length = len(next(iter(have.values())))
-    assumed, missing = [], []
+    assumed = []
+    missing = [name for name in targets if name not in have]
     for name, target in targets.items():
-        if name not in have:
+        if name in missing:
             made[name] = unknown_values(name, length)
-            missing.append(name)
             continue
         unit = stated[name] if stated[name] is not None else stated.get(name.removesuffix("_err"))
         if unit is None and target is not None:
@@ -170,14 +180,41 @@ def fit_fields(fields: Fields, units: Units, wanted: Wanted, where: str) -> Fitt
         at = f"{where}, {name}"
         change = _image_in if wanted.kind == "image" else in_unit
         made[name] = typed(name, change(have[name], unit, target, at))
+    if "magnitude" in fields:
+        own = fields.get("system", system or stated_system(units.get("magnitude")))
+        notes += _in_system(made, fields.get("band"), own, wanted, where)
+    notes += _assumed(assumed, missing, targets, where)
+    if "band" in have and "band" not in targets and wanted.kind == "photometry":
+        notes.append(f"{where}: the model knows no bands; epochs of all bands are taken as of one.")
+    return Fitted(made, targets, notes)
+
+
+def _assumed(assumed: list[str], missing: list[str], targets: Units, where: str) -> list[str]:
+    """Say of which fields no unit is stated, and which are not there."""
+    notes = []
     if assumed:
         as_ = [f"{name} [{targets[name]}]" for name in assumed]
         notes.append(f"{where}: no unit is stated; taken as {join(as_)}.")
     if missing:
         notes.append(f"{where}: {join(missing)}, which the model reads, is taken as unknown.")
-    if "band" in have and "band" not in targets and wanted.kind == "photometry":
-        notes.append(f"{where}: the model knows no bands; epochs of all bands are taken as of one.")
-    return Fitted(made, targets, notes)
+    return notes
+
+
+def _in_system(
+    made: Fields,
+    band: np.ndarray | None,
+    system: Systems | np.ndarray | None,
+    wanted: Wanted,
+    where: str,
+) -> list[str]:
+    """Bring magnitudes to the photometric system that the model reads; gives what is to be said."""
+    if "magnitude" not in made:  # they were turned to fluxes
+        if system is None or isinstance(system, np.ndarray) or system == "AB":
+            return []
+        return [f"{where}: the magnitudes are {systems_text(system)}, and are taken for AB ones."]
+    values, notes = given_magnitudes(made["magnitude"], band, system, wanted.attributes, where)
+    made["magnitude"] = typed("magnitude", values)
+    return notes
 
 
 def _only_known_units(

@@ -10,7 +10,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from skybind.modalities import merged
-from skybind.modalities.epochs import LIMIT, absurd_magnitudes, impossible_dates, without_errors
+from skybind.modalities.epochs import (
+    LIMIT,
+    absurd_magnitudes,
+    impossible_dates,
+    mixed_systems,
+    without_errors,
+)
 from skybind.modalities.order import same_as_before, sorted_by, without_duplicates
 from skybind.modalities.padding import padding
 from skybind.ragged import Ragged, segment_mad, segment_median
@@ -95,13 +101,14 @@ def clean_photometry(r: Ragged) -> Cleaned:
     ----------
     r : Ragged
         Fields `time`, `flux` (or `magnitude`), and optionally `flux_err` (`magnitude_err`) and
-        `band`; of a source that is read also `limit` (1 for an upper limit, 0 for a detection,
-        -1 where it is not said) and `mask` (true where an epoch is flagged as bad).
+        `band`, `flag` and `system`; of a source that is read also `limit` (1 for an upper limit, 0
+        for a detection, -1 where it is not said), `mask` (true where an epoch is flagged as bad)
+        and `unconverted` (true where its photometric system is not that of the others).
 
     Returns
     -------
     Cleaned
-        With the same fields, `limit` and `mask` aside.
+        With the same fields, `limit`, `mask` and `unconverted` aside.
     """
     value = value_field(r.fields)
     error = f"{value}_err"
@@ -127,6 +134,7 @@ def clean_photometry(r: Ragged) -> Cleaned:
         if repaired:  # with the median error, an epoch may equal another that had it already
             out, more = without_duplicates(out)
             counts["duplicate epochs"] += more
+    counts["light curves of several photometric systems in one band"] = mixed_systems(out)
     reason = np.full(len(r), "", dtype=object)
     fewer = out.present & (out.lengths < 2)
     reason[fewer] = ONE_EPOCH
@@ -149,10 +157,13 @@ def _measured(r: Ragged, value: str) -> tuple[Ragged, Ragged, dict[str, int]]:
         counts[name] = int((use & which).sum())
         use = use & ~which
 
-    fields = {name: values for name, values in r.fields.items() if name not in ("limit", "mask")}
+    apart = ("limit", "mask", "unconverted")
+    fields = {name: values for name, values in r.fields.items() if name not in apart}
     bare = Ragged(fields, r.offsets, r.present)
     if "mask" in r.fields:
         leave_out(r.fields["mask"].astype(bool), "epochs flagged as bad")
+    if "unconverted" in r.fields:
+        leave_out(r.fields["unconverted"].astype(bool), "epochs of a system without an offset")
     limit = r.fields["limit"] == LIMIT if "limit" in r.fields else np.zeros(len(use), bool)
     kept = use & limit & np.isfinite(r.fields[value])
     leave_out(limit, "upper limits")

@@ -89,6 +89,25 @@ def impossible_dates(r: Ragged) -> np.ndarray:
     return found
 
 
+def mixed_systems(r: Ragged) -> int:
+    """Count the light curves of which one band holds magnitudes of several photometric systems.
+
+    Parameters
+    ----------
+    r : Ragged
+        Perhaps with `system`, in which "" is one that is not known, and `band`.
+    """
+    if "system" not in r.fields or not len(r.fields["system"]):
+        return 0
+    codes = [r.owner]
+    for name in ("band", "system"):
+        text = np.asarray([str(v or "") for v in r.fields.get(name, [""] * len(r.owner))])
+        codes.append(np.unique(text, return_inverse=True)[1].ravel())
+    each = np.unique(np.column_stack(codes), axis=0)
+    owners, bands = np.unique(each[:, :2], axis=0, return_counts=True)
+    return len(np.unique(owners[bands > 1, 0]))
+
+
 def _isolated(time: np.ndarray) -> np.ndarray:
     """Which of the sorted times of one curve are isolated."""
     keep = np.ones(len(time), bool)

@@ -133,7 +133,8 @@ def _saved_attributes(column: Column, reach: list[float] | None) -> dict[str, An
     said = dict(column.attributes)
     if column.role != "feature" or is_computed(said):
         return said
-    kept = {key: said[key] for key in ("missing", STANDARDISED) if key in said}
+    known = ("missing", "system", "offsets", STANDARDISED)
+    kept: dict[str, Any] = {key: said[key] for key in known if key in said}
     return kept if reach is None else {**kept, "range": reach}
 
 

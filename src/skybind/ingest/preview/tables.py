@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from skybind.data.systems import systems_text
 from skybind.ingest.preview.flat import LISTED, FlatColumn
 from skybind.ingest.preview.observed import ObservedColumn
 from skybind.ingest.preview.values import Range
@@ -137,6 +138,7 @@ def _curves(observed: ObservedColumn) -> list[list[str]]:
     facts.append(["time", f"{number(time.low)} to {number(time.high)} d ({number(span)} d)"])
     facts.append(["time system", observed.times])
     facts.append([value, _numbers(observed, value)])
+    facts.append(["photometric system", systems_text(observed.column.attributes.get("system"))])
     error = f"{value}_err"
     if error in observed.values:
         facts.append([f"{value} error", _numbers(observed, error)])

@@ -92,6 +92,7 @@ register_curves(
             "id": "oid",
             "time": {"column": "mjd", "unit": "MJD"},
             "flux": {"column": "difference", "unit": "mJy"},
+            "system": "AB",
             "flux_err": {"column": "difference_err", "unit": "mJy"},
             "band": "band",
             "upper_limit": "limit",

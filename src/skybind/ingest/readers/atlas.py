@@ -34,6 +34,7 @@ register_curves(
         {
             "time": {"column": "MJD", "unit": "MJD"},
             "flux": {"column": "uJy", "unit": "uJy"},
+            "system": "AB",
             "flux_err": {"column": "duJy", "unit": "uJy"},
             "band": "F",
             "mask": "err",

@@ -11,6 +11,7 @@ from skybind.ingest.fields import unknown_values
 from skybind.ingest.observed import Stored
 from skybind.ingest.readers.long import Rows
 from skybind.ingest.readers.registry import Fields
+from skybind.ingest.systems import banded_attributes
 from skybind.ragged import Ragged
 from skybind.visits import Visits, offsets_of
 
@@ -62,7 +63,8 @@ class Banded:
         for name, band in self.bands.items():
             units = {**band.stored.units, **units}
             other = next((f for f, u in band.stored.units.items() if units[f] != u), None)
-            if other is not None or band.stored.attributes != first.attributes:
+            dated = [s.attributes.get("time_system") for s in (band.stored, first)]
+            if other is not None or dated[0] != dated[1]:
                 what = other or "time"
                 raise ConfigError(
                     f"{modality}: the {what} of the band '{name}' is not in the unit of the band "
@@ -71,7 +73,11 @@ class Banded:
         read = dict.fromkeys(f for band in self.bands.values() for f in band.stored.read)
         said = [note for band in self.bands.values() for note in band.stored.notes]
         self.stored = replace(
-            first, units={**units, "band": None}, read=tuple(read), notes=tuple(dict.fromkeys(said))
+            first,
+            units={**units, "band": None},
+            attributes=banded_attributes({n: b.stored.attributes for n, b in self.bands.items()}),
+            read=tuple(read),
+            notes=tuple(dict.fromkeys(said)),
         )
 
     def read(self, rows: np.ndarray, object_id: np.ndarray) -> tuple[Ragged, Rows]:

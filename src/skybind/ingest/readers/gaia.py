@@ -123,6 +123,7 @@ register_curves(
             "id": "source_id",
             "time": {"column": "time", "unit": "BJD - 2455197.5"},
             "magnitude": {"column": "mag", "unit": "mag"},
+            "system": "Vega",
             "magnitude_err": {"column": "magnitude_err", "unit": "mag"},
             "band": "band",
             "mask": "rejected",

@@ -79,6 +79,7 @@ register_curves(
         {
             "time": {"column": "HJD", "unit": "HJD"},
             "magnitude": {"column": "MAG", "unit": "mag"},
+            "system": "Vega",
             "magnitude_err": {"column": "ERR", "unit": "mag"},
         },
         known_by=is_ogle,

@@ -39,6 +39,7 @@ register_curves(
             "id": "object_id",
             "time": {"column": "mjd", "unit": "MJD"},
             "flux": {"column": "flux", "unit": FLUXCAL},
+            "system": "AB",
             "flux_err": {"column": "flux_err", "unit": FLUXCAL},
             "band": "passband",
         },

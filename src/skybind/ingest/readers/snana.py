@@ -88,6 +88,7 @@ register_curves(
             "id": "SNID",
             "time": {"column": "MJD", "unit": "MJD"},
             "flux": {"column": "FLUXCAL", "unit": FLUXCAL},
+            "system": "AB",
             "flux_err": {"column": "FLUXCALERR", "unit": FLUXCAL},
             "band": "BAND",
         },

@@ -55,8 +55,8 @@ def read(data: bytes, name: str) -> Table:
                 continue
             systems.setdefault(str(point.get("band", "")), set()).add(point.get("system") or "")
             rows.append((event, _time(point, name), *_values(point)))
-    cells = list(zip(*rows, strict=True)) or [()] * 6
-    event, time, magnitude, magnitude_err, band, limit = (np.asarray(own, object) for own in cells)
+    cells = [np.asarray(own, object) for own in list(zip(*rows, strict=True)) or [()] * 7]
+    event, time, magnitude, magnitude_err, band, limit, system = cells
     table = Table(
         name,
         {
@@ -66,6 +66,7 @@ def read(data: bytes, name: str) -> Table:
             "e_magnitude": magnitude_err,
             "band": band,
             "upperlimit": truths(limit),
+            "system": system,
         },
     )
     if passed:
@@ -102,8 +103,9 @@ def _time(point: dict[str, Any], name: str) -> float:
 
 
 def _values(point: dict[str, Any]) -> tuple[Any, ...]:
-    error = point.get("e_magnitude")
-    return point["magnitude"], error, str(point.get("band", "")), point.get("upperlimit", False)
+    band, system = str(point.get("band", "")), str(point.get("system") or "")
+    limit = point.get("upperlimit", False)
+    return point["magnitude"], point.get("e_magnitude"), band, limit, system
 
 
 register_curves(
@@ -117,6 +119,7 @@ register_curves(
             "magnitude_err": {"column": "e_magnitude", "unit": "mag"},
             "band": "band",
             "upper_limit": "upperlimit",
+            "system": {"column": "system"},
         },
         known_by=is_supernova,
         read=read,

@@ -52,6 +52,7 @@ register_curves(
             "id": "oid",
             "time": {"column": "hjd", "unit": "HJD"},
             "magnitude": {"column": "mag", "unit": "mag"},
+            "system": "AB",
             "magnitude_err": {"column": "magerr", "unit": "mag"},
             "band": "filtercode",
             "mask": {"column": "catflags", "bits": usual_bits("ZTF")},
