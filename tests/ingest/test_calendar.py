@@ -89,7 +89,7 @@ def test_a_column_of_dates_or_durations_in_the_table_of_objects(tmp_path, file):
     data = Dataset.open(tmp_path / "out")
     right = DATES if dated else DURATIONS
     np.testing.assert_allclose(data.numbers("when"), right, rtol=0, atol=1e-6)
-    assert data.schema.columns["when"].unit == "d"
+    assert data.schema.columns["when"].unit == ("JD" if dated else "d")
     if file != "o6.ecsv":  # whose column says itself that it holds Julian dates
         what = "dates: they become Julian dates [d]" if dated else "durations: they become days"
         told = f"{file}, column 'when' (when) holds {what}."
@@ -141,7 +141,7 @@ WANTED = {
         "metadata",
         "metadata",
         "metadata",
-        features={"when": "d"},
+        features={"when": "JD"},
         ranges={"when": [DATES[0], DATES[0], DATES[2], DATES[2]]},
     )
 }
@@ -177,7 +177,7 @@ def test_dates_in_the_row_of_one_object(tmp_path):
     assert any("holds dates" in note for note in found.notes)
     (tmp_path / "mjd.csv").write_text("when\n58485.5\n")
     notes = read_file(tmp_path / "mjd.csv", WANTED).notes
-    assert any("58485.5 d lies far outside" in note for note in notes)
+    assert any("58485.5 JD lies far outside" in note for note in notes)
 
 
 @pytest.mark.parametrize("file", ["e.parquet", "e.ecsv", "e.vot", "e.fits", "e.csv"])
@@ -205,3 +205,14 @@ def test_names_that_look_like_dates_stay_names():
     assert values[0] == pytest.approx(2458484.5 + 1.5 / 24, abs=1e-8)
     assert bad.tolist() == [False, False, True]
     assert texts(NUMPY).tolist()[:2] == ["2019-01-01", "2019-01-02T12:00"]
+
+
+def test_dates_that_are_numbers_are_counted_from_the_zero_that_the_model_knows():
+    table = Table({"when": DATES - 2400000.5})
+    table["when"].unit = "d"
+    given = take_given(table, wanted=WANTED, units={"when": "MJD"})
+    np.testing.assert_allclose(given.dataset.numbers("when"), DATES, rtol=0, atol=1e-6)
+    assert not any("far outside" in note for note in given.notes)
+    mjd = {"metadata": Wanted("metadata", "metadata", "metadata", features={"when": "MJD"})}
+    given = take_given(Table({"when": ISO}), wanted=mjd)
+    np.testing.assert_allclose(given.dataset.numbers("when"), DATES - 2400000.5, atol=1e-6)

@@ -72,7 +72,8 @@ def convert(values: np.ndarray, unit: str, target: str, where: str) -> np.ndarra
     values : ndarray
     unit, target : str
         In astropy's notation; `dex(Angstrom)` is the decimal logarithm of a wavelength. Times in
-        a unit such as `BJD - 2457000` become Julian dates where the target is `d`.
+        a unit such as `BJD - 2457000` become Julian dates where the target is `d`, and are counted
+        from another zero where the target says so.
     where : str
         The column, for the message.
 
@@ -85,9 +86,9 @@ def convert(values: np.ndarray, unit: str, target: str, where: str) -> np.ndarra
 
     if unit == "A" and target == "Angstrom":
         unit = target  # A is the ampere to astropy
-    system = time_system(unit) if target == "d" else None
-    if system is not None:
-        return np.asarray(values, float) + system.zero
+    system, aim = time_system(unit), time_system(target)
+    if system is not None and (aim is not None or target == "d"):
+        return np.asarray(values, float) + (system.zero - (aim.zero if aim is not None else 0))
     source = parse_unit(unit, where)
     if str(source) == target or {str(source), target} == {"mag(AB)", "mag"}:
         return values
@@ -156,8 +157,6 @@ def kept_unit(name: str, unit: str | None, where: str) -> str | None:
     if unit is None:
         return None
     parsed = parse_unit(unit, where)
-    if time_system(unit) == ("JD", 0):
-        return "d"
     if name in FIXED_UNITS:
         convert(np.ones(1), unit, FIXED_UNITS[name], where)
         return FIXED_UNITS[name]

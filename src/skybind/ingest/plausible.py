@@ -80,7 +80,7 @@ def given_numbers(
     if dates is not None:
         check_calendar_unit(dates, unit, where)
         notes.append(calendar_note(dates, where))
-        unit = "d"
+        unit = dates
     elif unit is None and target:
         notes.append(f"{where} states no unit: taken as in {target}.")
     values = feature_in_unit(values, feature, unit, target, where)

@@ -125,8 +125,7 @@ class TableOfObjects:
             said = {"quantity": column.quantity, "missing": column.missing}
             said |= flat_system(column, self._stated(column), self._at(name, column))
             said = {key: value for key, value in said.items() if value}
-            dated = unit == "d" and self._dates(column) == "JD"
-            about = column.description or ("Julian date" if dated else "")
+            about = column.description or ("Julian date" if unit == "JD" else "")
             self.schema[name] = Column(role, unit, about, modality, attributes=said)
             self.flat[name] = self._flat(name, role, modality, column)
             if role == "info" and self.flat[name].dtype.kind == "O":
@@ -217,7 +216,7 @@ class TableOfObjects:
         if dates is not None:
             check_calendar_unit(dates, stated, at)
             self.told.append(calendar_note(dates, at))
-            return "d"
+            return dates
         own = self.objects.units.get(spec.column)
         if own is not None and not same_unit(own, stated):
             self.told.append(

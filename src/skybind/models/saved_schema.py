@@ -14,9 +14,9 @@ from skybind.errors import ModelError
 from skybind.lightcurves.columns import to_compute, why_not
 from skybind.modalities.base import Modality
 from skybind.modalities.computed import (
+    FLUX_ZERO,
     STANDARDISED,
     definition,
-    has_definition,
     is_computed,
     same_definition,
 )
