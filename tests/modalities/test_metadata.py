@@ -2,8 +2,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from skybind.data.schema import Column
+from skybind.data.schema import Column, DatasetSchema
 from skybind.errors import ConfigError
+from skybind.modalities.base import Standardiser, wild
 from skybind.modalities.metadata import Metadata, MetadataOptions
 
 
@@ -115,3 +116,48 @@ def test_a_parallax_that_is_not_positive_counts_as_1_mas_where_that_is_asked(sch
     assert np.isnan(values[1])  # a parallax that is not known is none
     assert prepared.reason.tolist()[:2] == ["", ""]
     assert prepared.reason[2] == "parallax not positive: absolute magnitudes of 1 mas"
+
+
+def absurd(value, n=60):
+    """A feature of which one value is no measurement."""
+    values = np.random.default_rng(3).normal(5, 2, (n, 1))
+    clean = Standardiser(1)
+    clean.fit(values[1:])
+    values[0] = value
+    return values, clean
+
+
+@pytest.mark.parametrize("value", [1e30, -1e30, 9.97e36])
+def test_one_absurd_value_does_not_rule_a_feature(value):
+    values, clean = absurd(value)
+    standard = Standardiser(1)
+    standard.fit(values)
+    assert standard.mean == pytest.approx(clean.mean)
+    assert standard.scale == pytest.approx(clean.scale)
+    assert standard.apply(values)[0] == 0  # as what is missing
+    assert standard.apply(values)[1:] == pytest.approx(clean.apply(values[1:]))
+
+
+@pytest.mark.parametrize("value", [-9999, 1e4, 1e14])
+def test_a_value_that_may_be_measured_counts(value):
+    values, _ = absurd(value)
+    standard = Standardiser(1)
+    standard.fit(values)
+    assert standard.mean == pytest.approx(values.mean(axis=0))
+    assert standard.scale == pytest.approx(values.std(axis=0))
+    assert not wild(values).any()
+
+
+def test_large_numbers_of_one_size_are_no_wild_ones():
+    luminosities = 10 ** np.random.default_rng(0).normal(33, 2, (500, 1))
+    assert not wild(luminosities).any()
+    assert not wild(np.full((50, 1), 1e30)).any()
+
+
+def test_what_counts_as_missing_is_told_at_training(talking, capsys):
+    schema = DatasetSchema({"parallax": Column("feature", "mas", modality="metadata")})
+    modality = Metadata("metadata", MetadataOptions(), schema)
+    table = pa.table({"parallax": absurd(1e30)[0][:, 0]})
+    modality.fit(modality.prepare(table), np.arange(60))
+    said = " ".join(capsys.readouterr().err.split())
+    assert "modalities.metadata: 1 values of 'parallax', such as 1e+30, lie absurdly far" in said

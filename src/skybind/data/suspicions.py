@@ -13,6 +13,9 @@ from skybind.ragged import Ragged
 
 #: Epochs from which on one error for all is no chance.
 ENOUGH_EPOCHS = 5
+#: A few values further from the median than so many interquartile ranges, with which the standard
+#: deviation is so many times that without them, rule the scale of their column.
+FAR, RULES = 1e3, 10
 #: Objects from which on two equal columns are no chance.
 ENOUGH_OBJECTS = 20
 
@@ -20,7 +23,8 @@ ENOUGH_OBJECTS = 20
 def find_suspicions(path: str | Path) -> list[Violation]:
     """Name what deserves a look: it is not against the rules of a dataset.
 
-    Light curves with one error for every epoch, features beyond single precision, classes that
+    Light curves with one error for every epoch, features beyond single precision or so far from
+    all others that they rule the deviation of their column, classes that
     look like a missing value, twins that a split at random would separate, features that equal the
     label or a target.
 
@@ -45,6 +49,8 @@ def find_suspicions(path: str | Path) -> list[Violation]:
     for name, values in features.items():
         beyond = np.isfinite(values) & (np.abs(values) > np.finfo(np.float32).max)
         findings.rows(name, "is beyond single precision (3.4e38)", beyond, dataset.object_ids)
+        what = "lies so far from all others that it rules their standard deviation"
+        findings.rows(name, what, _ruling(values), dataset.object_ids)
     for name in dataset.schema.with_role("label"):
         labels = dataset.labels(name)
         _doubtful_classes(labels, name, findings)
@@ -60,6 +66,20 @@ def find_suspicions(path: str | Path) -> list[Violation]:
     what = "has a twin (within 1 arcsec, or with the same light curve or spectrum)"
     findings.rows("object_id", what, twins.members, dataset.object_ids)
     return findings.violations()
+
+
+def _ruling(values: np.ndarray) -> np.ndarray:
+    """Which values of a column lie so far from the others that its deviation is theirs alone."""
+    none = np.zeros(len(values), bool)
+    usable = np.isfinite(values) & (np.abs(values) <= np.finfo(np.float32).max)
+    if usable.sum() < ENOUGH_EPOCHS:
+        return none
+    low, median, high = np.percentile(values[usable], (25, 50, 75))
+    far = usable & (np.abs(values - median) > FAR * (high - low))
+    rest = values[usable & ~far]
+    if high == low or not far.any() or values[usable].std() <= RULES * rest.std():
+        return none
+    return far
 
 
 def _constant_errors(dataset: Dataset, name: str, findings: Findings) -> None:

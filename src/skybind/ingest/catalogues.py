@@ -19,9 +19,10 @@ from skybind.ingest.fields import find_position, name_of_objects
 from skybind.ingest.file_spec import FileSpec
 from skybind.ingest.frames import Frame, frame_of
 from skybind.ingest.given_files import frame_of_file
+from skybind.ingest.names import given_names
 from skybind.ingest.positions import positions, read_as_hours
 from skybind.ingest.readers.hats import catalogue_folder, hats_files, is_hats
-from skybind.ingest.readers.values import numbers, texts
+from skybind.ingest.readers.values import numbers
 from skybind.ingest.readers.whole import read_whole
 from skybind.words import join, nearest
 
@@ -223,7 +224,7 @@ class _Reader:
     def _names(self) -> np.ndarray:
         column = self.spec.id or name_of_objects(self.frame.flat)
         if column is not None:
-            names = texts(self._column(column))
+            names = given_names(self._column(column), f"{self.where}, column '{column}'")
         elif self.frame.index is not None:
             names = self.frame.index
         else:

@@ -11,12 +11,12 @@ from skybind.errors import DataError
 from skybind.ingest.fields import OBJECTS
 from skybind.ingest.frames import Frame, frame_of, listed, number_of_objects
 from skybind.ingest.given_rows import Given, Rows
-from skybind.ingest.given_table import take_frame
+from skybind.ingest.given_table import names_of, take_frame
 from skybind.ingest.one_file import Content, FileError, read_file
-from skybind.ingest.readers.contents import read_bytes
+from skybind.ingest.readers.contents import other_tables, read_bytes, unzipped
 from skybind.ingest.readers.curves import known_curves
 from skybind.ingest.readers.look import Look
-from skybind.ingest.readers.tables import open_table
+from skybind.ingest.readers.tables import format_of_content, open_table
 from skybind.ingest.survey_curves import read_survey_curves
 from skybind.ingest.wanted import Wanted, fit_fields
 from skybind.ragged import Ragged
@@ -136,7 +136,12 @@ def take_file(
         except FileError as error:
             single = error
     try:
-        return take_frame(frame_of_file(path), wanted, units)
+        frame = frame_of_file(path)
+    except DataError as error:
+        raise (single or error) from None
+    names_of(frame)  # names that lost digits are refused whatever else is wrong
+    try:
+        return take_frame(frame, wanted, units)
     except DataError as error:
         raise (single or error) from None
 
@@ -219,5 +224,8 @@ def frame_of_file(path: Path, text: Sequence[str] = ()) -> Frame:
         for name, values in table.columns.items():
             frame.add(name, values)
         frame.lists |= table.lists
+    plain = unzipped(data, path.name)
+    several = other_tables(plain, format_of_content(plain, path.name))
+    frame.notes += [f"{path.name}: {note}." for note in several]
     frame.name = path.name
     return frame

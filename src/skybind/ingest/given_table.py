@@ -20,9 +20,10 @@ from skybind.ingest.matching import (
     fold,
     image_bands,
 )
+from skybind.ingest.names import given_names
 from skybind.ingest.plausible import given_fields, given_numbers
 from skybind.ingest.positions import positions, read_as_hours
-from skybind.ingest.readers.values import numbers, texts
+from skybind.ingest.readers.values import numbers
 from skybind.ingest.wanted import Wanted, fit_fields, in_unit
 from skybind.ragged import Ragged
 from skybind.words import join, nearest
@@ -71,7 +72,7 @@ class _Taking:
         notes: list[str],
     ) -> None:
         self.frame, self.wanted, self.places = frame, wanted, places
-        self.rows = Rows(frame.name, _names(frame), wanted)
+        self.rows = Rows(frame.name, names_of(frame), wanted)
         self.rows.notes[:0] = notes
 
     def given(self) -> Given:
@@ -239,11 +240,17 @@ class _Taking:
         )
 
 
-def _names(frame: Frame) -> list[str]:
-    """Names of the objects: of their column, the index, or else the numbers of the rows."""
+def names_of(frame: Frame) -> list[str]:
+    """Name the objects: by their column, the index, or else the numbers of the rows.
+
+    Raises
+    ------
+    DataError
+        If names are floating-point numbers that lost digits.
+    """
     column = name_of_objects(frame.flat)
     if column is not None:
-        found = texts(frame.flat[column])
+        found = given_names(frame.flat[column], f"The {frame.name}, column '{column}'")
     else:
         found = np.full(frame.n, "", object) if frame.index is None else frame.index
     return [name or str(row) for row, name in enumerate(found.tolist())]

@@ -9,6 +9,7 @@ from skybind.ingest.fields import NAMES, WORDS, find_fields, missing_fields, nam
 from skybind.ingest.flags import usual_flags
 from skybind.ingest.frames import Frame
 from skybind.ingest.lists import Lists
+from skybind.ingest.names import given_names
 from skybind.ingest.wanted import Wanted
 from skybind.ragged import flat_index
 from skybind.words import join
@@ -83,7 +84,10 @@ def fold(frame: Frame, wanted: Mapping[str, Wanted]) -> Frame | None:
     found = {kind: find_fields(frame.flat, kind) for kind in sorted(kinds)}
     found = {kind: places for kind, places in found.items() if not missing_fields(places, kind)}
     names = name_of_objects(frame.flat)
-    labels = None if names is None else np.asarray([str(v) for v in frame.flat[names].tolist()])
+    labels = None
+    if names is not None:
+        where = f"The {frame.name}, column '{names}'"
+        labels = given_names(frame.flat[names], where).astype(str)
     repeated = labels is not None and len(np.unique(labels)) < len(labels)
     if not found or (features and not repeated):
         return None

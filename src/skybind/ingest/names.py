@@ -52,6 +52,12 @@ def object_names(raw: np.ndarray, where: str) -> np.ndarray:
     return names
 
 
+def given_names(raw: np.ndarray, where: str) -> np.ndarray:
+    """Read names of rows that are given; as `object_names`, but `none` is a name like others."""
+    names = object_names(raw, where)
+    return np.where(names == "", texts(raw), names) if raw.dtype.kind == "O" else names
+
+
 def first_rows(names: np.ndarray) -> tuple[dict[str, int], list[int], list[int]]:
     """Find the first row of each name.
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from skybind.errors import ConfigError
 from skybind.modalities.computed import is_standardised
 from skybind.modalities.shape import InputShape
+from skybind.progress import say
 
 
 class Schema(Protocol):
@@ -178,8 +179,38 @@ class Modality(ABC):
         """Take back what `state` gave."""
 
 
+#: A number of this size, so many times the interquartile range from the median, is no measurement.
+HUGE, WILD = 1e15, 1e8
+
+
+def wild(values: np.ndarray) -> np.ndarray:
+    """Which numbers lie so far from the others that they cannot be meant: 1e30 among 1 to 10.
+
+    Parameters
+    ----------
+    values : ndarray, shape (objects, features)
+        NaN where missing.
+
+    Returns
+    -------
+    ndarray of bool
+        Of the same shape; of a feature without a spread none.
+    """
+    found = np.zeros(values.shape, bool)
+    for index, column in enumerate(values.T):
+        known = column[np.isfinite(column)]
+        if len(known):
+            low, median, high = np.percentile(known, (25, 50, 75))
+            with np.errstate(invalid="ignore"):
+                far = (np.abs(column) > HUGE) & (np.abs(column - median) > WILD * (high - low))
+            found[:, index] = far & (high > low)
+    return found
+
+
 class Standardiser:
     """Zero mean and unit variance by the training objects; a missing value becomes zero.
+
+    What cannot be meant (see `wild`) is missing: one such number would be the deviation of all.
 
     Attributes
     ----------
@@ -193,7 +224,7 @@ class Standardiser:
 
     def fit(self, values: np.ndarray) -> None:
         """Learn from values of shape (objects, features); NaN where missing."""
-        finite = np.isfinite(values)
+        finite = np.isfinite(values) & ~wild(values)
         count = np.maximum(finite.sum(0), 1)
         filled = np.where(finite, values, 0.0)
         self.mean = filled.sum(0) / count
@@ -208,7 +239,8 @@ class Standardiser:
     def apply(self, values: np.ndarray) -> np.ndarray:
         """Standardise; NaN becomes 0, the training mean."""
         standard = (values - self.mean) / self.scale
-        return np.where(np.isfinite(standard), standard, 0.0).astype(np.float32)
+        with np.errstate(invalid="ignore"):
+            return np.where(np.abs(standard) < WILD, standard, 0.0).astype(np.float32)
 
     def state(self, prefix: str) -> dict[str, np.ndarray]:
         """Give mean and scale under names that begin with `prefix`."""
@@ -272,6 +304,26 @@ class RankScaler:
 
 
 KINDS: dict[str, type[Modality]] = {}
+
+
+def tell_wild(name: str, features: Sequence[str], values: np.ndarray) -> None:
+    """Say which values of training objects count as missing because they cannot be meant.
+
+    Parameters
+    ----------
+    name : str
+        Of the modality.
+    features : sequence of str
+    values : ndarray, shape (objects, at least as many)
+    """
+    found = wild(values[:, : len(features)])
+    for index in np.flatnonzero(found.any(axis=0)).tolist():
+        own = values[found[:, index], index]
+        say(
+            f"modalities.{name}: {len(own):,} values of '{features[index]}', such as {own[0]:g}, "
+            "lie absurdly far from all others and count as missing; if they mean 'not known', "
+            "declare them as missing in the mapping."
+        )
 
 
 _M = TypeVar("_M", bound=type[Modality])

@@ -20,6 +20,7 @@ from skybind.modalities.base import (
     feature_matrix,
     finished_features,
     register_modality,
+    tell_wild,
 )
 from skybind.modalities.shape import InputShape
 
@@ -147,7 +148,9 @@ class Metadata(Modality):
         return Prepared({"values": values.astype(np.float64)}, present, reason)
 
     def fit(self, prepared: Prepared, rows: np.ndarray) -> None:
-        self.standard.fit(prepared.arrays["values"][rows])
+        values = prepared.arrays["values"][rows]
+        tell_wild(self.name, self.features, values)
+        self.standard.fit(values)
         self.standard.leave(self.finished)
 
     def state(self) -> dict[str, np.ndarray]:

@@ -29,6 +29,7 @@ from skybind.modalities.base import (
     feature_matrix,
     finished_features,
     register_modality,
+    tell_wild,
 )
 from skybind.modalities.cleaning import clean_photometry
 from skybind.modalities.computed import FLUX_ZERO, Source, choose_columns
@@ -274,8 +275,7 @@ class Photometry(Modality):
         return Prepared(arrays, present, reason, curves.offsets, flat)
 
     def fit(self, prepared: Prepared, rows: np.ndarray) -> None:
-        rows = rows[prepared.present[rows]]
-        constants = prepared.arrays["constants"][rows]
+        constants = prepared.arrays["constants"][rows[prepared.present[rows]]]
         for number, band in enumerate(self.bands):
             last = len(self.features) + self.band_constants * (number + 1) - 1
             if not np.isfinite(constants[:, last]).any():
@@ -283,6 +283,7 @@ class Photometry(Modality):
                     f"modalities.{self.name}: no training object was observed in band '{band}': "
                     "leave it out of preprocessing.bands."
                 )
+        tell_wild(self.name, self.features, constants)
         self.standard.fit(constants)
         self.standard.leave(self.finished)
         self.ranks.fit(constants[:, self.ranked])

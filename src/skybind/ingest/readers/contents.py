@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import re
 import warnings
 import zlib
 from collections.abc import Iterator
@@ -41,6 +42,12 @@ def unzipped(data: bytes, name: str) -> bytes:
         raise DataError(f"{name} is a damaged gzip file: {first_line(error)}") from error
 
 
+#: How tables begin in a VOTable, their names, and how they begin in a FITS file.
+_TABLE = re.compile(rb"<(?:\w+:)?TABLE(?:\s[^>]*)?>")
+_NAME = re.compile(r"\s(?:name|ID)\s*=\s*[\"']([^\"']*)")
+_EXTENSIONS = (b"XTENSION= 'BINTABLE'", b"XTENSION= 'TABLE")
+
+
 @contextmanager
 def open_fits(data: bytes, name: str) -> Iterator[Any]:
     """Give the HDUs of a FITS file, gzipped or not; what goes wrong becomes a `DataError`."""
@@ -70,15 +77,42 @@ def image_shape(hdu: Any) -> tuple[int, ...]:
     return tuple(hdu.shape) if hdu.is_image else ()
 
 
-def other_tables(parts: Any) -> list[str]:
-    """Say which of the tables of a FITS file was read, where it has several."""
+def other_tables(data: bytes, format: str) -> list[str]:
+    """Say which of the tables of a FITS file or a VOTable was read, where it has several.
+
+    Parameters
+    ----------
+    data : bytes
+        Not gzipped.
+    format : str
+        `fits`, `votable`, or any other.
+    """
+    if format == "votable":
+        tables = [match[0].decode("utf-8", "replace") for match in _TABLE.finditer(data)]
+        names = [_NAME.search(table) for table in tables]
+        return _first_of([f"{n[1] if n else 'no name'} ({i})" for i, n in enumerate(names, 1)])
+    if format == "fits" and sum(map(data.count, _EXTENSIONS)) > 1:
+        from astropy.io import fits
+
+        with fits.open(io.BytesIO(data)) as parts:
+            return other_extensions(parts)
+    return []
+
+
+def other_extensions(parts: Any) -> list[str]:
+    """Say which of the tables of an open FITS file was read, where it has several."""
     from astropy.io import fits
 
-    found = [
-        f"{part.name or 'no name'} ({index})"
-        for index, part in enumerate(parts)
-        if isinstance(part, fits.BinTableHDU | fits.TableHDU)
-    ]
+    return _first_of(
+        [
+            f"{part.name or 'no name'} ({index})"
+            for index, part in enumerate(parts)
+            if isinstance(part, fits.BinTableHDU | fits.TableHDU)
+        ]
+    )
+
+
+def _first_of(found: list[str]) -> list[str]:
     if len(found) < 2:
         return []
     first, others = found[0], ", ".join(found[1:5])

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from skybind.ingest.readers.contents import is_gzipped, other_tables
+from skybind.ingest.readers.contents import is_gzipped, other_extensions
 
 _BLOCK = 2880
 _CARDS = (
@@ -48,7 +48,7 @@ def find_table(path: Path, hdu: int | None) -> FitsTable | None:
         found = parts[place]
         if type(found) is not fits.BinTableHDU or found.header["PCOUNT"]:
             return None
-        notes = other_tables(parts) if hdu is None else []
+        notes = other_extensions(parts) if hdu is None else []
         return FitsTable(found.header.copy(), int(found.fileinfo()["datLoc"]), notes)
 
 

@@ -140,7 +140,8 @@ class TableOptions:
     delimiter : str, optional
         Of a text table; found out where it is not given.
     hdu : int, optional
-        Which extension of a FITS file; the first table by default.
+        Which extension of a FITS file, or which table of a VOTable, counted from 1; the first
+        table by default.
     names : sequence of str, optional
         Columns of a text table that has no header.
     skip_lines : int
@@ -265,13 +266,8 @@ def _binary(data: bytes, name: str, format: str, options: TableOptions) -> Table
     if format == "votable":
         refuse_addresses(data, name)
     table = _flattened(_astropy(data, format, options.hdu), name)
-    if format != "fits" or options.hdu is not None:
-        return table
-    if data.count(b"XTENSION= 'BINTABLE'") + data.count(b"XTENSION= 'TABLE") > 1:
-        from astropy.io import fits
-
-        with fits.open(io.BytesIO(data)) as parts:
-            table.notes = other_tables(parts)
+    if options.hdu is None:
+        table.notes = other_tables(data, format)
     return table
 
 
@@ -344,7 +340,9 @@ def _astropy(data: bytes, format: str, hdu: int | None = None) -> Any:
     """Read a table as astropy has it."""
     from astropy.table import Table as AstropyTable
 
-    options = {} if hdu is None else {"hdu": hdu}
+    options: dict[str, Any] = {} if hdu is None else {"hdu": hdu}
+    if format == "votable":  # astropy asks which of several, counted from 0
+        options = {"table_id": (hdu or 1) - 1}
     named = "ascii.ecsv" if format == "ecsv" else format
     source = data.decode("utf-8") if named.startswith("ascii") else io.BytesIO(data)
     with warnings.catch_warnings():
