@@ -324,3 +324,35 @@ def test_names_of_systems():
     assert stated_system("mag(ST)") == "ST"
     assert stated_system("mag", "AB and Vega") is None
     assert stated_system("mJy", "AB") is None
+
+
+def test_bands_in_columns_of_their_own_have_each_its_system(tmp_path):
+    rows = {"id": ["a"] * 4, "t": TIME[:4], "mg": MAG[:4], "mv": MAG[:4] + 1}
+    Table(rows).write(tmp_path / "w.csv", format="ascii.csv")
+    (tmp_path / "o.csv").write_text("id\na\n")
+    keys = {
+        "file": "w.csv",
+        "id": "id",
+        "time": {"column": "t", "unit": "d"},
+        "system": {"g": "AB", "V": "Vega"},
+        "bands": {
+            "g": {"magnitude": {"column": "mg", "unit": "mag", "missing": [99.9]}},
+            "V": {"magnitude": {"column": "mv", "unit": "mag", "missing": [-1]}},
+        },
+    }
+    for more, system, shift in (
+        ({}, {"g": "AB", "V": "Vega"}, 0),
+        ({"convert_to": "AB", "offsets": {"V": 0.02}}, "AB", 0.02),
+    ):
+        whole = {"objects": {"file": "o.csv", "id": "id"}, "photometry": {**keys, **more}}
+        (tmp_path / "m.yaml").write_text(yaml.safe_dump(whole))
+        import_dataset(tmp_path / "m.yaml", tmp_path / "out", overwrite=True)
+        data = Dataset.open(tmp_path / "out")
+        fields = data.ragged("photometry").fields
+        in_v = fields["band"] == "V"
+        assert fields["magnitude"][in_v] == pytest.approx(MAG[:4] + 1 + shift, abs=1e-5)
+        assert fields["magnitude"][~in_v] == pytest.approx(MAG[:4], abs=1e-5)
+        said = data.schema.attributes("photometry")
+        assert said["system"] == system
+        assert said["missing"] == {"magnitude": ["-1", "99.9"]}
+        assert said.get("offsets") == ({"V": 0.02} if more else None)

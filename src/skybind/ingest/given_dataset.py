@@ -14,6 +14,7 @@ from skybind.data.systems import EACH
 from skybind.errors import DataError
 from skybind.ingest.given_rows import Given, fitted_schema, lacks, not_taken, struct_of
 from skybind.ingest.plausible import far_notes, missing_notes, sentinels_in
+from skybind.ingest.readers.registry import Fields
 from skybind.ingest.readers.sentinels import stands_for_missing
 from skybind.ingest.systems import given_magnitude
 from skybind.ingest.wanted import Fitted, Wanted, feature_in_unit, fit_fields
@@ -122,10 +123,7 @@ def _observation_change(
 
     def make(values: pa.ChunkedArray) -> pa.Array:
         ragged = Ragged.from_arrow(values)
-        for name, sentinels in missing.items():
-            absent = stands_for_missing(ragged.fields[name], sentinels)
-            ragged.fields[name] = np.where(absent, np.nan, ragged.fields[name])
-        fields = fit_fields(ragged.fields, units, wanted, where, system).fields
+        fields = fit_fields(_known(ragged.fields, missing), units, wanted, where, system).fields
         return Ragged(fields, ragged.offsets, ragged.present).to_arrow()
 
     return Change(column, struct_of(fitted.units), make), fitted
@@ -142,11 +140,22 @@ def _visits_change(dataset: Dataset, wanted: Wanted, column: str) -> Change:
 
     def make(values: pa.ChunkedArray) -> pa.Array:
         visits = Visits.from_arrow(values)
-        fields = fit_fields(visits.ragged.fields, units, wanted, where).fields
+        known = _known(visits.ragged.fields, wanted.missing)
+        fields = fit_fields(known, units, wanted, where).fields
         return replace(visits, ragged=replace(visits.ragged, fields=fields)).to_arrow()
 
     kind = dataset.arrow_schema.field(visits_of(column)).type
     return Change(visits_of(column), kind, make)
+
+
+def _known(fields: Fields, missing: Mapping[str, list[str]]) -> Fields:
+    """Give fields without what stood for "not known" in the training data."""
+    known = dict(fields)
+    for name in set(missing) & set(fields):
+        known[name] = np.where(
+            stands_for_missing(fields[name], missing[name]), np.nan, fields[name]
+        )
+    return known
 
 
 def _sentinels(
