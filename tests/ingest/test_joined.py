@@ -161,3 +161,111 @@ def test_names_of_another_survey_are_read_as_names_are(tmp_path):
     )
     assert summary.observed["photometry"] == 2
     assert data.present("photometry").tolist() == [True, True, False]
+
+
+ARCSEC = 1 / 3600
+#: Beside a, twice beside b (the second nearer), beside nothing.
+NEAR = (
+    "source,RAJ2000,DEJ2000,g,tic\n"
+    f"x1,{1 + 0.5 * ARCSEC},0,13.5,900719925474099312\n"
+    f"x2,{2 - 0.8 * ARCSEC},0,20,1\n"
+    f"x3,{2 + 0.3 * ARCSEC},0,14.5,2\n"
+    "x4,77,0,9,3\n"
+)
+
+
+def near(folder, keys, objects="star,ra,dec,type\n007,1,0,EW\nb,2,0,EA\nc,3,0,RRab\n", **more):
+    (folder / "o.csv").write_text(objects)
+    (folder / "e.csv").write_text(EPOCHS.replace("a7", "007").replace("b7", "b"))
+    (folder / "near.csv").write_text(NEAR)
+    mapping = {
+        "objects": {
+            "file": "o.csv",
+            "id": "star",
+            "ra": "ra",
+            "dec": "dec",
+            "label": "type",
+            "join": [{"file": "near.csv", "prefix": "gaia_", **keys}],
+            "features": {"metadata": {"g": {"column": "gaia_g", "unit": "mag"}}},
+            "info": {"tic": "gaia_tic"},
+            **more,
+        },
+        "photometry": {
+            "file": "e.csv",
+            "id": "tess",
+            "time": {"column": "t", "unit": "d"},
+            "magnitude": {"column": "m", "unit": "mag"},
+        },
+    }
+    (folder / "m.yaml").write_text(yaml.safe_dump(mapping, sort_keys=False))
+    summary = import_dataset(folder / "m.yaml", folder / "out", overwrite=True)
+    return Dataset.open(folder / "out"), summary
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"radius": 1},
+        {"radius": 1, "id": "source"},
+        {"radius": 1, "ra": "RAJ2000", "dec": "DEJ2000"},
+    ],
+)
+def test_each_object_gets_the_row_of_its_position(tmp_path, keys):
+    data, summary = near(tmp_path, keys)
+    np.testing.assert_allclose(data.numbers("g"), [13.5, 14.5, np.nan])
+    assert data.table(["tic"])["tic"].to_pylist() == ["900719925474099312", "2", None]
+    (note,) = [n for n in summary.notes if "of 3 objects have one of" in n]
+    assert note.startswith("near.csv: 2 of 3 objects have one of 4 sources within 1 arcsec; 1 amb")
+
+
+def test_an_ambiguous_row_is_left_out_where_it_is_asked_for(tmp_path):
+    data, _ = near(tmp_path, {"radius": 1, "ambiguous": "leave out"})
+    np.testing.assert_allclose(data.numbers("g"), [13.5, np.nan, np.nan])
+    rows = read_quarantine(tmp_path / "out")
+    assert [(r["object_id"], r["source"]) for r in rows if "candidate" in r["reason"]] == [
+        ("b", "near.csv")
+    ]
+
+
+def test_objects_are_moved_to_the_epoch_of_the_catalogue(tmp_path):
+    # 1 arcsec / yr: after 10 yr the object a stands where x1 is 10 arcsec further
+    objects = (
+        "star,ra,dec,type,pa,pd\n"
+        f"007,{1 - 9.5 * ARCSEC},0,EW,1000,0\nb,2,0,EA,0,0\nc,3,0,RRab,0,0\n"
+    )
+    keys = {"radius": 1, "pm": ["pa", "pd"], "epoch": 2000, "other_epoch": 2010}
+    data, _ = near(tmp_path, keys, objects)
+    np.testing.assert_allclose(data.numbers("g"), [13.5, 14.5, np.nan])
+    with_none, _ = near(tmp_path, {"radius": 1}, objects)
+    np.testing.assert_allclose(with_none.numbers("g"), [np.nan, 14.5, np.nan])
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({}, "give 'id', the column of names, or 'radius'"),
+        ({"radius": 1, "match": "star"}, "'radius' and 'match' exclude each other"),
+        ({"radius": 0.01}, "no source of near.csv .* lies within 0.01 arcsec"),
+        ({"radius": 1, "prefix": "", "ra": "RAJ2000", "dec": "nowhere"}, "'nowhere'"),
+    ],
+)
+def test_a_join_by_position_that_cannot_be_is_refused(tmp_path, keys, message):
+    with pytest.raises((ConfigError, DataError), match=message):
+        near(tmp_path, keys)
+
+
+def test_objects_without_positions_are_not_joined_by_them(tmp_path):
+    with pytest.raises(ConfigError, match="needs those of the objects"):
+        near(tmp_path, {"radius": 1}, ra=None, dec=None)
+
+
+def test_a_catalogue_by_name_and_one_by_position(tmp_path):
+    (tmp_path / "names.csv").write_text("name,h\n007,1.5\nc,2.5\n")
+    join = [
+        {"file": "names.csv", "id": "name", "prefix": "n_"},
+        {"file": "near.csv", "radius": 1, "prefix": "gaia_"},
+    ]
+    features = {"metadata": {"g": {"column": "gaia_g"}, "h": {"column": "n_h"}}}
+    data, _ = near(tmp_path, {}, join=join, features=features)
+    np.testing.assert_allclose(data.numbers("g"), [13.5, 14.5, np.nan])
+    np.testing.assert_allclose(data.numbers("h"), [1.5, np.nan, 2.5])

@@ -12,6 +12,7 @@ from skybind.ingest.catalogues import Catalogue, Places, places_of
 from skybind.ingest.chance import estimate_chance
 from skybind.ingest.crossmatch import common_epoch
 from skybind.ingest.frames import Frame
+from skybind.ingest.near import NearSpec
 from skybind.ingest.observation_spec import ObservationSpec
 from skybind.ingest.readers.contents import read_bytes
 from skybind.ingest.readers.folders import pattern_columns
@@ -70,9 +71,7 @@ def sources_of(spec: ObservationSpec, base: Path) -> tuple[Frame, Table | None]:
 
 
 def join_by_position(spec: ObservationSpec, base: Path, objects: Frame, modality: str) -> Near:
-    """Give each object the source that is its mutual nearest within the radius.
-
-    Rows of one name are one source, at their mean position.
+    """Give each object the source of its observations by position; as `nearest_sources`.
 
     Parameters
     ----------
@@ -84,26 +83,49 @@ def join_by_position(spec: ObservationSpec, base: Path, objects: Frame, modality
         With `object_id`, `ra`, `dec` [deg] and the columns of the proper motions.
     modality : str
         Name of the observation, for messages.
+    """
+    assert spec.join is not None
+    sources, index = sources_of(spec, base)
+    found = nearest_sources(spec.join, objects, sources, spec.id, modality)
+    found.index = index
+    return found
+
+
+def nearest_sources(
+    near: NearSpec, objects: Frame, sources: Frame, id: str | None, what: str
+) -> Near:
+    """Give each object the source that is its mutual nearest within the radius.
+
+    Rows of one name are one source, at their mean position; without names each row is one.
+
+    Parameters
+    ----------
+    near : NearSpec
+    objects : Frame
+        With `object_id`, `ra`, `dec` [deg] and the columns of the proper motions.
+    sources : Frame
+        With their positions.
+    id : str or None
+        Column of their names.
+    what : str
+        What is joined, for messages.
 
     Raises
     ------
     DataError
         If nothing has a position, or no source is near an object.
     """
-    near = spec.join
-    assert near is not None
-    sources, index = sources_of(spec, base)
     pm = None if near.pm is None else (near.pm[0], near.pm[1])
     own = places_of(Catalogue(objects, "object_id", pm=pm, epoch=near.epoch), objects, "objects")
-    columns = (spec.id, near.ra, near.dec, near.unit)
-    other = places_of(Catalogue(sources, *columns, epoch=near.other_epoch), sources, modality)
+    columns = (id, near.ra, near.dec, near.unit)
+    other = places_of(Catalogue(sources, *columns, epoch=near.other_epoch), sources, what)
     epoch = common_epoch(own, other, None)
-    vectors, first = _sources(other, spec.id is not None)
+    vectors, first = _sources(other, id is not None)
     judged = judge(own.vectors(epoch), vectors, near.radius)
     pairs = judged.pairs.take(judged.mutual)
     if not len(pairs):
         raise DataError(
-            f"{modality}: no source of {other.name} lies within {near.radius:g} arcsec of an "
+            f"{what}: no source of {other.name} lies within {near.radius:g} arcsec of an "
             "object: are positions, units and epochs right?"
         )
     doubtful = (judged.several | judged.near_second)[judged.mutual]
@@ -116,17 +138,17 @@ def join_by_position(spec: ObservationSpec, base: Path, objects: Frame, modality
         rows[list(left_out)] = -1
     names = np.full(objects.n, None, object)
     names[rows >= 0] = other.object_id[rows[rows >= 0]]
-    what = "left out" if left_out else "ambiguous, of which the nearest is taken"
-    counted = f"; {doubtful.sum():,} {what}" if doubtful.any() else ""
+    said = "left out" if left_out else "ambiguous, of which the nearest is taken"
+    counted = f"; {doubtful.sum():,} {said}" if doubtful.any() else ""
     notes = [
-        f"{modality}: {int((rows >= 0).sum()):,} of {objects.n:,} objects have one of "
+        f"{what}: {int((rows >= 0).sum()):,} of {objects.n:,} objects have one of "
         f"{len(first):,} sources within {near.radius:g} arcsec{counted}."
     ]
     chance = estimate_chance(own.vectors(epoch), vectors, near.radius)
     if chance is not None:
-        notes.append(f"{modality}: {chance.expected:,.1f} of these are expected by chance.")
-    notes += [f"{modality}: {note}" for note in (*own.notes, *other.notes) if _told(note)]
-    return Near(names, rows, notes, left_out, index)
+        notes.append(f"{what}: {chance.expected:,.1f} of these are expected by chance.")
+    notes += [f"{what}: {note}" for note in (*own.notes, *other.notes) if _told(note)]
+    return Near(names, rows, notes, left_out)
 
 
 def _sources(other: Places, named: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -144,7 +166,8 @@ def _sources(other: Places, named: bool) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _told(note: str) -> bool:
-    return "whose name occurs again" not in note  # rows of one source
+    # rows of one source, and rows that are joined whatever they are called
+    return "whose name occurs again" not in note and "its rows are numbered" not in note
 
 
 def objects_frame(

@@ -1,25 +1,53 @@
-"""More tables of the same objects, joined to the table of objects by name."""
+"""More tables of the same objects, joined to the table of objects by name or by position."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from skybind.errors import DataError
+from skybind.ingest.by_position import nearest_sources, objects_frame
+from skybind.ingest.frames import Frame
 from skybind.ingest.mapping import JoinSpec, ObjectsSpec
 from skybind.ingest.names import first_rows, object_names
+from skybind.ingest.near import NearSpec
 from skybind.ingest.readers.tables import Table
 from skybind.ingest.readers.values import with_missing
 from skybind.ingest.readers.whole import read_whole
 
 
+@dataclass
+class Joined:
+    """What became of the tables that are joined to the table of objects.
+
+    Attributes
+    ----------
+    notes : list of str
+        How many objects have a row, and which rows do not count.
+    bad_rows : list of (str, str)
+        Files, and sentences about rows that could not be read.
+    left_out : list of (int, str, str)
+        Rows of the table of objects that get none, the file, and why.
+    """
+
+    notes: list[str] = field(default_factory=list)
+    bad_rows: list[tuple[str, str]] = field(default_factory=list)
+    left_out: list[tuple[int, str, str]] = field(default_factory=list)
+
+
 def join_tables(
-    objects: Table, spec: ObjectsSpec, base: Path, text: Sequence[str], columns: Sequence[str]
-) -> tuple[list[str], list[tuple[str, str]]]:
+    objects: Table,
+    spec: ObjectsSpec,
+    base: Path,
+    text: Sequence[str],
+    columns: Sequence[str],
+    positions: Callable[[], dict[str, np.ndarray]],
+) -> Joined:
     """Give the table of objects the columns of the other tables that a mapping names.
 
-    Each object gets the row of its name; without one its cells are missing. Of rows of one name
-    the first counts.
+    Each object gets the row of its name, or that of its position; without one its cells are
+    missing. Of rows of one name the first counts.
 
     Parameters
     ----------
@@ -33,13 +61,8 @@ def join_tables(
         Columns to read as text, prefix included.
     columns : sequence of str
         All columns that are wanted, prefix included.
-
-    Returns
-    -------
-    notes : list of str
-        How many objects have a row, and which rows do not count.
-    bad_rows : list of (str, str)
-        Files, and sentences about rows that could not be read.
+    positions : callable
+        Gives `ra` and `dec` [deg] of every row, as far as its tables are read.
 
     Raises
     ------
@@ -47,31 +70,74 @@ def join_tables(
         If a table cannot be read, no object has a row in it, or two tables have a column of one
         name that is wanted.
     """
-    notes, bad = [], []
+    made = Joined()
     for join in spec.join:
-        as_text = [join.id, *(name.removeprefix(join.prefix) for name in text)]
-        own = [join.id, *(name.removeprefix(join.prefix) for name in columns)]
-        other = read_whole(join, base, text=as_text, nested=False, columns=own)
-        bad += [(join.file, sentence) for sentence in other.bad_rows]
-        match = join.match or spec.id
-        wanted = object_names(objects[match], f"{spec.file}, column '{match}'")
-        names = object_names(other[join.id], f"{join.file}, column '{join.id}'")
-        place, note = _places(wanted, names, join)
-        notes.append(note)
-        taken = {join.prefix + column: column for column in other.columns if column != join.id}
-        twice = next((name for name in taken if name in objects.columns), None)
-        if twice is not None:
-            raise DataError(
-                f"'{twice}' is a column of {join.file} and of a table before it: give the columns "
-                "of one a prefix (prefix: NAME_)."
-            )
-        for name, column in taken.items():
-            objects.columns[name] = _taken(other.columns[column], place)
-            if column in other.units:
-                objects.units[name] = other.units[column]
-        known = [join.prefix + name for name in other.known if name != join.id]
-        objects.known = [*(objects.known or []), *known]
-    return notes, bad
+        other = _read(join, base, text, columns)
+        made.bad_rows += [(join.file, sentence) for sentence in other.bad_rows]
+        if join.near is not None:
+            place = _by_position(join, join.near, objects, other, positions(), made)
+        else:
+            match = join.match or spec.id
+            wanted = object_names(objects[match], f"{spec.file}, column '{match}'")
+            names = object_names(other[str(join.id)], f"{join.file}, column '{join.id}'")
+            place, note = _places(wanted, names, join)
+            made.notes.append(note)
+        _enter(objects, other, join, place, columns)
+    return made
+
+
+def _enter(
+    objects: Table, other: Table, join: JoinSpec, place: np.ndarray, columns: Sequence[str]
+) -> None:
+    """Give the table of objects the columns of another that are wanted."""
+    wanted = set(columns)
+    taken = {join.prefix + name: name for name in other.columns if name != join.id}
+    taken = {name: own for name, own in taken.items() if name in wanted}
+    twice = next((name for name in taken if name in objects.columns), None)
+    if twice is not None:
+        raise DataError(
+            f"'{twice}' is a column of {join.file} and of a table before it: give the columns "
+            "of one a prefix (prefix: NAME_)."
+        )
+    for name, column in taken.items():
+        objects.columns[name] = _taken(other.columns[column], place)
+        if column in other.units:
+            objects.units[name] = other.units[column]
+    known = [join.prefix + name for name in other.known or other.columns if name != join.id]
+    objects.known = [*(objects.known or []), *known]
+
+
+def _read(join: JoinSpec, base: Path, text: Sequence[str], columns: Sequence[str]) -> Table:
+    """Read the columns that are wanted of a table; all where those of positions are not named."""
+    name = [] if join.id is None else [join.id]
+    as_text = [*name, *(column.removeprefix(join.prefix) for column in text)]
+    own = [*name, *(column.removeprefix(join.prefix) for column in columns)]
+    near = join.near
+    if near is None:
+        return read_whole(join, base, text=as_text, nested=False, columns=own)
+    if near.ra is not None and near.dec is not None:
+        named = [*own, near.ra, near.dec]
+        return read_whole(join, base, text=as_text, nested=False, columns=named)
+    return read_whole(join, base, text=as_text, nested=False)
+
+
+def _by_position(
+    join: JoinSpec,
+    near: NearSpec,
+    objects: Table,
+    other: Table,
+    places: dict[str, np.ndarray],
+    made: Joined,
+) -> np.ndarray:
+    """Find the row of the nearest source of each object, -1 for none."""
+    rows = np.asarray([str(row) for row in range(len(objects))], object)
+    moving = {column: objects[column] for column in near.pm or ()}
+    frame = objects_frame({"object_id": rows, **places}, moving, objects.units)
+    sources = Frame(join.file, len(other), dict(other.columns), units=dict(other.units))
+    found = nearest_sources(near, frame, sources, join.id, join.file)
+    made.notes += found.notes
+    made.left_out += [(row, join.file, reason) for row, reason in found.left_out.items()]
+    return found.rows
 
 
 def _places(wanted: np.ndarray, names: np.ndarray, join: JoinSpec) -> tuple[np.ndarray, str]:

@@ -15,6 +15,7 @@ from skybind.ingest.column import ColumnSpec, PositionSpec, Section
 from skybind.ingest.column_checks import check_columns
 from skybind.ingest.file_spec import FileSpec
 from skybind.ingest.limits import limits_of
+from skybind.ingest.near import NearSpec
 from skybind.ingest.observation_spec import (
     ImageSpec,
     ObservationSpec,
@@ -39,11 +40,33 @@ class JoinSpec(FileSpec):
     """Another table of the same objects, one row an object."""
 
     file: str = Field(description="Path, relative to the mapping.")
-    id: str = Field(description="Its column with the name of the object.")
+    id: str | None = Field(
+        None, description="Its column with the name of the object; by position, of its sources."
+    )
+    near: NearSpec | None = Field(
+        None, description="Join by position: `radius` and the other keys of it beside `file`."
+    )
     match: str | None = Field(
         None, description="Column of the table of objects with these names; else that of its id."
     )
     prefix: str = Field("", description="Put before the names of its columns.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_position(cls, raw: Any) -> Any:
+        """Take the keys of a join by position together."""
+        if not isinstance(raw, AbstractMapping) or "radius" not in raw or "near" in raw:
+            return raw
+        keys = {key: raw[key] for key in NearSpec.model_fields if key in raw and key != "index"}
+        return {key: value for key, value in raw.items() if key not in keys} | {"near": keys}
+
+    @model_validator(mode="after")
+    def _name_or_place(self) -> "JoinSpec":
+        if self.near is None and self.id is None:
+            raise ValueError("give 'id', the column of names, or 'radius' for a join by position")
+        if self.near is not None and self.match is not None:
+            raise ValueError("'radius' and 'match' exclude each other: give one")
+        return self
 
 
 class ObjectsSpec(FileSpec):

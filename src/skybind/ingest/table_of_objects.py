@@ -95,7 +95,7 @@ class TableOfObjects:
                 numbers += [position.column, *([position.sign] if position.sign else [])]
         for _, _, observation in self.mapping.sources():
             numbers += (observation.join and observation.join.pm) or []
-        return numbers
+        return numbers + [c for join in spec.join if join.near for c in join.near.pm or ()]
 
     def _read(self) -> None:
         spec, text = self.mapping.objects, self._text()
@@ -103,13 +103,16 @@ class TableOfObjects:
         self.objects = read_whole(spec, self.base, text=text, nested=False, columns=wanted)
         if not len(self.objects):
             raise DataError(f"{spec.file} has no rows: there is no object in it.")
-        told, bad = join_tables(self.objects, spec, self.base, text, wanted)
-        self.told += [f"{self.objects.name}: {note}." for note in self.objects.notes] + told
-        for file, sentence in [*((spec.file, s) for s in self.objects.bad_rows), *bad]:
+        joined = join_tables(self.objects, spec, self.base, text, wanted, self._all_positions)
+        self.told += [f"{self.objects.name}: {note}." for note in self.objects.notes]
+        self.told += joined.notes
+        for file, sentence in [*((spec.file, s) for s in self.objects.bad_rows), *joined.bad_rows]:
             self.quarantine.append(quarantine_row("", file, "objects", sentence))
         names = object_names(self.objects[spec.id], f"{spec.file}, column '{spec.id}'")
         self.kept = self._usable(names)
         self.flat["object_id"] = names[self.kept]
+        for row, file, reason in joined.left_out:
+            self.quarantine.append(quarantine_row(names[row], file, "objects", reason))
         for name, position in (("ra", spec.ra), ("dec", spec.dec)):
             self.schema[name] = BASE_COLUMNS[name]
             if position is not None and position.description:
@@ -153,30 +156,50 @@ class TableOfObjects:
             self.quarantine.append(quarantine_row("", file, "objects", reason))
         return np.flatnonzero(keep)
 
+    def _all_positions(self) -> dict[str, np.ndarray]:
+        """Positions of all rows [deg], for a join by position."""
+        spec = self.mapping.objects
+        if spec.ra is None or spec.dec is None:
+            raise ConfigError(
+                "objects, join: a join by position needs those of the objects: name the columns "
+                "ra and dec."
+            )
+        every = np.arange(len(self.objects))
+        return {n: self._angles(n, p, every)[0] for n, p in (("ra", spec.ra), ("dec", spec.dec))}
+
     def _position(self, name: str, spec: PositionSpec) -> np.ndarray:
+        degrees, reasons, said = self._angles(name, spec, self.kept)
+        self.told += said
+        self._note(reasons, name)
+        return degrees
+
+    def _angles(
+        self, name: str, spec: PositionSpec, rows: np.ndarray
+    ) -> tuple[np.ndarray, dict[int, str], list[str]]:
+        """Positions of some rows [deg], why others have none, and what is to be told."""
+        told = []
         if spec.columns:
             for column in (*spec.columns, *([spec.sign] if spec.sign else [])):
                 self.objects[column]  # all at once, so that what is lacking is named
-            parts = [self.objects[column][self.kept] for column in spec.columns]
-            sign = None if spec.sign is None else self.objects[spec.sign][self.kept]
+            parts = [self.objects[column][rows] for column in spec.columns]
+            sign = None if spec.sign is None else self.objects[spec.sign][rows]
             raw, stated = joined_parts(parts, sign), None
         else:
-            raw = self.objects[spec.column][self.kept]
+            raw = self.objects[spec.column][rows]
             stated = self.objects.units.get(spec.column)
         unit = spec.unit or stated
         if stated is not None and not same_unit(
             *(unit_of_position(name, u) for u in (stated, unit))
         ):
-            self.told.append(
+            told.append(
                 f"{name}: {self.objects.name} states the unit '{stated}'; that of the mapping "
                 f"counts, {unit}."
             )
         where = f"{self.objects.name}, column '{spec.column}' ({name})"
         degrees, reasons = positions(raw, name, spec.column, unit, where, spec.missing)
         if not spec.columns:
-            self.told += [f"ra: {said}" for said in read_as_hours(name, raw, spec.column, unit)]
-        self._note(reasons, name)
-        return degrees
+            told += [f"ra: {said}" for said in read_as_hours(name, raw, spec.column, unit)]
+        return degrees, reasons, told
 
     def _flat(self, name: str, role: str, modality: str | None, spec: ColumnSpec) -> np.ndarray:
         raw = self.objects[spec.column][self.kept]
