@@ -184,7 +184,8 @@ def test_flagged_epochs_of_tess_are_left_out(tmp_path, keys, left):
     assert len(dataset.ragged("photometry").fields["time"]) == N - left
     assert summary.repaired.get("photometry", {}).get("epochs flagged as bad", 0) == left
     assert any("the usual ones of TESS" in note for note in summary.notes) == (not keys)
-    assert list(dataset.schema.fields("photometry")) == ["time", "flux", "flux_err"]
+    kept = ["flag"] if not keys or isinstance(keys.get("mask"), dict) else []
+    assert list(dataset.schema.fields("photometry")) == ["time", "flux", "flux_err", *kept]
 
 
 @pytest.mark.filterwarnings("ignore:.*did not parse as fits unit")

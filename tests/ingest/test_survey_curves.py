@@ -38,7 +38,7 @@ def test_flagged_epochs_are_left_out_and_objects_told_apart(both):
     assert curves.objects == 2
     assert curves.names.tolist() == [ONE, ONE, TWO, TWO]
     np.testing.assert_allclose(curves.fields["magnitude"], [16.1, 16.3, 15.1, 15.3], rtol=1e-6)
-    assert set(curves.fields) == {"time", "magnitude", "magnitude_err", "band"}
+    assert set(curves.fields) == {"time", "magnitude", "magnitude_err", "band", "flag"}
     assert curves.notes == ["both.csv: 1 flagged epochs are left out."]
 
 
