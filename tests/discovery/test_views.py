@@ -5,7 +5,9 @@ import pyarrow as pa
 
 from skybind.data.dataset import Dataset
 from skybind.data.schema import BASE_COLUMNS, Column, DatasetSchema
-from skybind.discovery.views import _catalogue, colour_magnitude
+from skybind.discovery.page_data import Neighbour
+from skybind.discovery.page_tables import neighbour_table
+from skybind.discovery.views import _catalogue, _written, colour_magnitude
 
 
 def test_a_diagram_is_of_the_catalogues_colour_and_main_magnitude(stars):
@@ -60,3 +62,9 @@ def test_an_object_shows_all_that_the_catalogue_says_of_it():
         "z": "0.125",
         "g": "18.5 mag",
     }
+
+
+def test_a_number_that_is_not_known_is_a_dash():
+    names = [_written(value) for value in (0.12345, np.nan)]
+    near = [Neighbour("a", 0.9, "EA", "train", {"redshift": name}) for name in names]
+    assert [row[-1].text for row in neighbour_table(near).rows] == ["0.1235", "–"]

@@ -158,7 +158,7 @@ def neighbour_table(neighbours: Sequence[Neighbour]) -> Table:
             n.label or NONE,
             n.split or NONE,
             f"{n.cosine:.3f}",
-            *(n.numbers[name] for name in names),
+            *(n.numbers[name] or NONE for name in names),
         )
         for n in neighbours
     ]

@@ -84,7 +84,7 @@ def _objects(run: Run, embeddings: Embeddings, label: np.ndarray, top: int) -> l
                 float(c),
                 str(label[library[i]]),
                 str(embeddings.split[library[i]]),
-                {t.name: f"{t.values[library[i]]:.4g}" for t in targets},
+                {t.name: _written(t.values[library[i]]) for t in targets},
             )
             for i, c in zip(index[number], cosine[number], strict=True)
             if library[i] != row
@@ -216,3 +216,8 @@ def _mean(dataset: Dataset, name: str, rows: np.ndarray) -> MeanSpectrum:
     square = np.nansum((stacked - mean) ** 2, axis=0)
     error = np.sqrt(square / np.maximum(count - 1, 1) / np.maximum(count, 1))
     return MeanSpectrum(grid, mean, np.where(count > 1, error, np.nan), len(lines))
+
+
+def _written(value: float) -> str:
+    """A number of an object; "" where it is not known."""
+    return f"{value:.4g}" if np.isfinite(value) else ""
