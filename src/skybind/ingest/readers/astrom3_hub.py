@@ -28,6 +28,7 @@ from skybind.errors import DataError
 from skybind.ingest.plan import Chunk, Plan
 from skybind.ingest.readers.astrom3_arrays import (
     CHANNELS,
+    GRID,
     curve_constants,
     photometry_of,
     read_matrices,
@@ -49,9 +50,13 @@ QUARTER_DAYS = (
     "The times are of single precision, in steps of 0.25 d: phases and periods made from them mean "
     "nothing, and the order of epochs of one time is not known."
 )
-NORMALISED = (
-    "The light curves and spectra are normalised in these files: they are brought back to days and "
-    "fluxes, times counted from each first epoch, fluxes from each mean, which is lost."
+NORMAL_CURVES = (
+    "The light curves are normalised in these files: they are brought back to days since the first "
+    "epoch of each and to fluxes from its mean, which is lost."
+)
+NORMAL_SPECTRA = (
+    "The spectra are normalised in these files: they are brought back to fluxes from the mean of "
+    "each, which is lost unless pixels of zero flux tell it."
 )
 Subsets = dict[str, dict[str, np.ndarray]]
 
@@ -125,23 +130,24 @@ def read_astrom3_hub(path: Path, options: dict[str, Any], base: Path) -> Plan:
     layout = _Layout(
         meta, photo, ("wavelength", "flux", wanted.spectrum_error), standardised, found
     )
-    normalised = _width(first) == CHANNELS
-    single = not normalised and pa.types.is_float32(_innermost(first, "photometry"))
-    notes = [NORMALISED] * normalised + [QUARTER_DAYS] * single
+    curves = _width(first, "photometry") == CHANNELS
+    spectra = _width(first, "spectra") == len(GRID)
+    single = not curves and pa.types.is_float32(_innermost(first, "photometry"))
+    told = ((NORMAL_CURVES, curves), (NORMAL_SPECTRA, spectra), (QUARTER_DAYS, single))
     return Plan(
-        _columns(layout, normalised),
+        _columns(layout, curves, spectra),
         ((rows.n, partial(_chunk, rows, layout)) for rows in iter_rows(shards, ROWS)),
         total=sum(shard.file.metadata.num_rows for shard in shards),
         sources=[path, *beside],
         settings=options,
         provenance=f"AstroM3Processed, configuration {path.resolve().name} (CC BY 4.0)",
-        notes=notes,
+        notes=[note for note, holds in told if holds],
         split={"kind": "published"},
     )
 
 
-def _columns(layout: _Layout, normalised: bool) -> dict[str, Column]:
-    """What becomes of the columns, in the order of the dataset."""
+def _columns(layout: _Layout, curves: bool, spectra: bool) -> dict[str, Column]:
+    """What becomes of the columns, in the order of the dataset; which ones are normalised."""
     units = {} if layout.standardised else _feature_units()
     said = {STANDARDISED: True} if layout.standardised else {}
     groups = {"metadata": layout.meta, "photometry": layout.photo}
@@ -154,14 +160,14 @@ def _columns(layout: _Layout, normalised: bool) -> dict[str, Column]:
         },
         "photometry": Column(
             "observation",
-            description="Flux minus its mean; time since the first epoch" if normalised else "",
+            description="Flux minus its mean; time since the first epoch" if curves else "",
             modality="photometry",
             fields={"time": "d", "flux": "mJy", "flux_err": "mJy"},
-            attributes={FLUX_ZERO: "mean"} if normalised else {},
+            attributes={FLUX_ZERO: "mean"} if curves else {},
         ),
         "spectrum": Column(
             "observation",
-            description="Flux minus its mean" if normalised else "",
+            description="Flux minus its mean" if spectra else "",
             modality="spectrum",
             fields={**dict.fromkeys(layout.spectrum), "wavelength": "Angstrom", "mask": None},
         ),
@@ -275,12 +281,13 @@ def _innermost(shard: Shard, column: str) -> pa.DataType:
     return kind
 
 
-def _width(shard: Shard) -> int:
-    """How many numbers an epoch of the first light curves has."""
-    table = next(
-        shard.file.iter_batches(batch_size=ROWS, columns=["photometry"], use_threads=False)
-    )
-    return read_matrices(pa.Table.from_batches([table]), "photometry", shard.name).width
+def _width(shard: Shard, column: str) -> int:
+    """How many numbers a row of the matrices of a column has."""
+    for batch in shard.file.iter_batches(batch_size=ROWS, columns=[column], use_threads=False):
+        matrices = read_matrices(pa.Table.from_batches([batch]), column, shard.name)
+        if len(matrices.values):
+            break
+    return matrices.width
 
 
 def _metadata_columns(file: pq.ParquetFile) -> list[str]:
