@@ -136,6 +136,14 @@ def test_a_bad_fibre_has_no_redshift_whatever_zwarn_says(tmp_path, column):
     assert summary.quarantined == {"bad fibre": 1}
 
 
+def test_a_fibre_of_a_variable_object_has_a_redshift(tmp_path):
+    status = np.array([1 << 20, 1 << 3 | 1 << 20, 1 << 20 | 1 << 16], np.int32)
+    write_coadd(tmp_path / "coadd-1.fits", arms(), fibermap(COADD_FIBERSTATUS=status))
+    write_redrock(tmp_path / "redrock-1.fits", redrock(ZWARN=[0, 0, 0]))
+    d, _, _ = run(tmp_path / "coadd-1.fits", tmp_path / "out")
+    np.testing.assert_array_equal(np.isfinite(d.column("redshift")), [True, True, False])
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.integers(0, 2**31))
 def test_overlaps_are_means_weighted_by_ivar(seed):

@@ -11,6 +11,7 @@ from astropy.table import Table
 from skybind.errors import ConfigError, DataError
 from skybind.ingest.readers.contents import read_bytes
 from skybind.ingest.readers.hdf5 import open_hdf5
+from skybind.ingest.readers.tables import open_table
 from skybind.ingest.readers.tables import read_table as table_of_bytes
 from skybind.ingest.survey import import_dataset
 
@@ -167,3 +168,9 @@ def test_observations_are_not_named_with_paths(tmp_path, name):
     )
     with pytest.raises(ConfigError, match="becomes the name of a file"):
         import_dataset(tmp_path / "m.yaml", tmp_path / "out")
+
+
+def test_a_votable_with_an_address_is_refused_as_a_table_of_objects_too(tmp_path, secret):
+    """What is given to a model or to a match by position is opened by `open_table`."""
+    with pytest.raises(DataError, match=r"x\.vot"):
+        open_table(votable(secret).encode(), "x.vot")

@@ -49,7 +49,7 @@ COLUMNS = {
     "redshift": Column("target", None, "Z of redrock, doubtful ones included"),
     "redshift_err": Column("info", None, "ZERR of redrock"),
     "zwarn": Column("info", None, "ZWARN of redrock; 0 is good"),
-    "fiberstatus": Column("info", None, "COADD_FIBERSTATUS; 0 and 8 (restricted reach) are good"),
+    "fiberstatus": Column("info", None, "COADD_FIBERSTATUS; bits 3 and 20 alone are good"),
     "redshift_doubtful": Column("info", None, "1 where ZWARN is not 0"),
     "spectype": Column("info", None, "SPECTYPE of redrock: GALAXY, QSO, STAR"),
 }
@@ -244,9 +244,10 @@ def _only_good_fibres(
     ]
 
 
-#: The status of a fibre in coadd files, and in older ones; bit 3 says only that the positioner
-#: could not reach everywhere (desispec.maskbits.fibermask, RESTRICTED).
-FIBERSTATUS, HARMLESS = ("COADD_FIBERSTATUS", "FIBERSTATUS"), 1 << 3
+#: The status of a fibre in coadd files, and in older ones, and bits with which its redshift counts
+#: for the survey itself (desispec.validredshifts.get_good_fiberstatus): 3, RESTRICTED, says only
+#: that the positioner could not reach everywhere, 20, VARIABLE, that the object may be variable.
+FIBERSTATUS, HARMLESS = ("COADD_FIBERSTATUS", "FIBERSTATUS"), 1 << 3 | 1 << 20
 _FIBERMAP = (
     *FIBERSTATUS, "TARGETID", "TARGET_RA", "TARGET_DEC", "OBJTYPE", "FLUX_G", "FLUX_R", "FLUX_Z"
 )  # fmt: skip

@@ -4,9 +4,10 @@
 Extension 0 is the spectrum with the sky subtracted, in counts; 1 its relative error (error over
 flux); 2 and 3 are without subtraction of the sky; 4 is the flux divided by its pseudo-continuum,
 to which the same relative error belongs (GALAH DR3, "Spectra", Data Central). The wavelength of a
-pixel follows from CRVAL1, CDELT1 and CRPIX1 of its own extension, in air and corrected for the
-motion of the Earth, not of the star (Kos et al. 2017, MNRAS 464, 1259). CRPIX1 = 0, which some
-files have, stands for 1, as in the survey's own programs.
+pixel follows from CRVAL1, CDELT1 and CRPIX1 of its own extension, corrected for the motion of the
+Earth, not of the star (Kos et al. 2017, MNRAS 464, 1259; Data Central, "Data reduction and
+analysis"). It is taken to be in air, as is usual for arcs in the optical; the pages of the release
+do not say so. CRPIX1 = 0, which some files have, stands for 1, as in the survey's own programs.
 
 The four become one spectrum, blue first, with the gaps between the cameras left as they are. Any of
 the files may be named; the others are found beside it. Some stars lack a camera. There are no

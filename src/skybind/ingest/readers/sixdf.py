@@ -7,9 +7,9 @@ observed in one of V and R only, the others are copies of it. (6dFGS database, "
 FITS files", WFAU Edinburgh; Jones et al. 2004, MNRAS 355, 747.)
 
 VR is read, that of the first observation where there are several. Where it has no row of
-wavelengths they follow from CRVAL1, CDELT1 and CRPIX1. They are in air, as the arcs were, and not
-corrected for the motion of the Earth. A pixel without a positive variance is bad; there are no
-flags.
+wavelengths they follow from CRVAL1, CDELT1 and CRPIX1. They are taken to be in air, as is usual for
+arcs in the optical (the pages of the database do not say so), and are not corrected for the motion
+of the Earth. A pixel without a positive variance is bad; there are no flags.
 """
 
 from typing import Any

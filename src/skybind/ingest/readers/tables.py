@@ -218,6 +218,8 @@ def open_table(data: bytes, name: str, text: Sequence[str] = ()) -> Any:
     with parsing(name, format):
         if format == "parquet":
             return pq.read_table(pa.BufferReader(data))
+        if format == "votable":
+            refuse_addresses(data, name)
         return _astropy(data, format)
 
 
