@@ -9,7 +9,8 @@ all bands together and of each common band, at the periods that the run folds by
 catalogue's, or there are none (supernovae), the features of the period search itself say nothing,
 and folded curves are described by six harmonics. Where light curves have bands, a second forest
 sees nothing but the number of epochs in each: what it reaches is told by how the objects were
-followed, not by what they are. The run's own plain methods on simple statistics stand below. What
+followed, not by what they are. The last column is the balanced accuracy of the largest class
+against all others. The run's own plain methods on simple statistics stand below. What
 is there already is not made again.
 """
 
@@ -125,8 +126,8 @@ def tell(name: str, run: sb.Run, metrics: Metrics) -> None:
     """Print what came out of a survey as tables."""
     print(f"\n## {name}: {len(run.dataset):,} objects")
     if metrics.classification:
-        print("\n| modalities | method | test objects | accuracy [%] | balanced [%] |")
-        print("| --- | --- | --- | --- | --- |")
+        print("\n| modalities | method | test objects | accuracy [%] | balanced | largest |")
+        print("| --- | --- | --- | --- | --- | --- |")
         for case in metrics.classification:
             tell_class(case.modalities, f"skybind, {case.start.lower()}", case)
         for names, result in forests(run).items():
@@ -158,11 +159,26 @@ def tell(name: str, run: sb.Run, metrics: Metrics) -> None:
 
 
 def tell_class(names: tuple[str, ...], method: str, result: ClassificationResult) -> None:
-    """Print the accuracies of one method."""
+    """Print the accuracies of one method, the last of the largest class against all others."""
     accuracy = f"{100 * result.accuracy:.1f} ± {100 * result.accuracy_error:.1f}"
     balanced = f"{100 * result.balanced_accuracy:.1f} ± {100 * result.balanced_accuracy_error:.1f}"
-    cells = [" + ".join(names), method, str(result.n_test), accuracy, balanced]
+    largest = "{:.1f} ± {:.1f}".format(*(100 * value for value in largest_or_not(result)))
+    cells = [" + ".join(names), method, str(result.n_test), accuracy, balanced, largest]
     print(f"| {' | '.join(cells)} |")
+
+
+def largest_or_not(result: ClassificationResult) -> tuple[float, float]:
+    """Balanced accuracy of the largest class against all others, with its error.
+
+    Where three quarters of the objects are of one class, an accuracy says little.
+    """
+    confusion = np.asarray(result.confusion)  # true classes in rows
+    largest = int(confusion.sum(1).argmax())
+    own, others = confusion[largest], np.delete(confusion, largest, axis=0)
+    right = np.array([own[largest], others.sum() - others[:, largest].sum()])
+    number = np.maximum([own.sum(), others.sum()], 1)
+    share = right / number
+    return float(share.mean()), float(np.sqrt((share * (1 - share) / number).sum()) / 2)
 
 
 def main() -> None:

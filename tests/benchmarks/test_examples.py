@@ -5,6 +5,7 @@ import pytest
 
 import skybind as sb
 from benchmarks import examples
+from skybind.measures.classification import classification_metrics
 from tests.runs.made_up_surveys import supernovae
 
 
@@ -40,3 +41,13 @@ def test_a_part_of_a_survey_is_drawn_once(run, tmp_path):
     ids = sb.Dataset.open(part).object_ids
     assert len(set(ids)) == 25
     assert set(ids) <= set(run.dataset.object_ids)
+
+
+def test_the_largest_class_against_all_others():
+    truth = np.repeat([0, 1, 2], [8, 3, 1])
+    found = np.array([0] * 6 + [1, 2] + [1, 2, 0] + [1])
+    result = classification_metrics(truth, found, ["Ia", "II", "Ic"])
+    # six of eight, and three of the four others are not called Ia
+    share, error = examples.largest_or_not(result)
+    assert share == pytest.approx(0.75)
+    assert error == pytest.approx(np.sqrt(0.75 * 0.25 / 8 + 0.75 * 0.25 / 4) / 2)
