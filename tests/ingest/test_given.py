@@ -176,5 +176,7 @@ def test_units_that_do_not_fit_are_refused(tmp_path, changed, message):
 def test_nothing_to_use_is_an_error(tmp_path):
     with DatasetWriter(tmp_path / "data", {"label": Column("label")}) as writer:
         writer.append({"object_id": np.array(["a"]), "label": np.array(["EW"])})
-    with pytest.raises(DataError, match="has none of photometry, spectrum and metadata"):
+    with pytest.raises(
+        DataError, match="has none of photometry, spectrum and metadata as the model reads them"
+    ):
         take(tmp_path / "data")

@@ -188,12 +188,7 @@ def crossmatch(
     ConfigError
         If an option does not fit.
     """
-    if not 0 < radius <= 3600:
-        raise ConfigError(f"The radius is {radius:g} arcsec: give one above 0 and up to 3600.")
-    if keep not in ("pairs", "all"):
-        raise ConfigError(f"keep is '{keep}': give pairs or all.")
-    if out is not None:
-        check_ending(out)
+    _check_options(radius, keep, out)
     large = near_hats(b, "B", radius)
     with step("reading the catalogues", told=False):
         first = read_catalogue(a, "A")
@@ -207,6 +202,15 @@ def crossmatch(
     if out is not None:
         write_table(found.to_arrow(), out)
     return found
+
+
+def _check_options(radius: float, keep: str, out: str | Path | None) -> None:
+    if not 0 < radius <= 3600:
+        raise ConfigError(f"The radius is {radius:g} arcsec: give one above 0 and up to 3600.")
+    if keep not in ("pairs", "all"):
+        raise ConfigError(f"keep is '{keep}': give pairs or all.")
+    if out is not None:
+        check_ending(out)
 
 
 def common_epoch(a: Places, b: Places, epoch: float | None) -> float | None:

@@ -53,8 +53,9 @@ def take_dataset(dataset: Dataset, wanted: Mapping[str, Wanted]) -> Given:
             absent.append(name)
     if len(absent) == len(wanted):
         raise DataError(
-            f"{where} has none of {join([m.column for m in wanted.values()])} (it has "
-            f"{', '.join(dataset.schema.modalities) or 'no observations'})."
+            f"{where} has none of {join([m.column for m in wanted.values()])} as the model reads "
+            f"them (it has {', '.join(dataset.schema.modalities) or 'no observations'})."
+            + "".join(f" {note}" for note in notes)
         )
     if absent:
         notes.append(f"{where} has no {join(absent)}: no object counts as observed there.")
