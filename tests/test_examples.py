@@ -98,6 +98,8 @@ def test_supernovae(tmp_path):
     assert report.observed == {"photometry": 1940, "spectrum": 1163, "catalogue": 1908}
     assert report.repaired["photometry"]["upper limits"] == 262_079
     assert report.repaired["photometry"]["magnitudes that no star has"] == 6340
+    mixed = "light curves of several photometric systems in one band"
+    assert report.repaired["photometry"][mixed] == 111
     classes = Counter(dataset.labels().tolist())
     assert classes["Ia"] == 1437
     assert classes[""] == 700

@@ -1,6 +1,7 @@
 """Photometric systems: recorded, converted by the offsets that are given, never silently mixed."""
 
 import json
+from io import StringIO
 
 import numpy as np
 import pyarrow as pa
@@ -10,10 +11,11 @@ import yaml
 from astropy.table import Table
 from hypothesis import given as drawn
 from hypothesis import strategies as st
+from rich.console import Console
 
 from skybind.data.check import check_dataset
 from skybind.data.dataset import Dataset
-from skybind.data.info import dataset_info
+from skybind.data.info import dataset_info, render_info
 from skybind.data.systems import canonical, in_system, stated_system
 from skybind.errors import ConfigError
 from skybind.ingest.given import take_given
@@ -356,3 +358,16 @@ def test_bands_in_columns_of_their_own_have_each_its_system(tmp_path):
         assert said["system"] == system
         assert said["missing"] == {"magnitude": ["-1", "99.9"]}
         assert said.get("offsets") == ({"V": 0.02} if more else None)
+
+
+def test_what_is_known_of_the_values_is_shown(tmp_path):
+    magnitude = {"column": "m", "unit": "mag", "missing": [99.9, ""]}
+    flat = {"column": "bmag", "unit": "mag", "system": "AB", "missing": [-9]}
+    by_band = {"g": "AB", "V": "Vega"}
+    imported(tmp_path, magnitude=magnitude, flat=flat, system=by_band)
+    text = StringIO()
+    Console(file=text, width=300).print(render_info(dataset_info(tmp_path / "out")))
+    shown = text.getvalue()
+    assert "missing '99.9', '' of magnitude" in shown
+    assert "system Vega of V; system AB of g" in shown
+    assert "system AB of b_mag, missing '-9' of b_mag" in shown

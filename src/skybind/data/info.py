@@ -138,7 +138,13 @@ def dataset_info(path: str | Path) -> DatasetInfo:
         else:
             present[name] = dataset.present(name)
             fields = {feature: schema.columns[feature].unit for feature in schema.features(name)}
-            modalities[name] = ModalityInfo("metadata", int(present[name].sum()), fields)
+            said = {
+                key: {f: own[key] for f in fields if key in (own := schema.attributes(f))}
+                for key in ("system", "missing")
+            }
+            said = {key: values for key, values in said.items() if values}
+            number = int(present[name].sum())
+            modalities[name] = ModalityInfo("metadata", number, fields, attributes=said)
     splits, damaged = _splits(dataset)
     return DatasetInfo(
         path=str(path),
@@ -274,7 +280,9 @@ def _fields(modality: ModalityInfo) -> str:
 def _attribute(key: str, value: Any) -> str:
     """An attribute of a column in words."""
     if isinstance(value, dict):  # by field
-        return "; ".join(f"{key} {', '.join(map(str, v))} of {f}" for f, v in value.items())
+        each = {f: v if isinstance(v, list) else [v] for f, v in value.items()}
+        show = repr if key == "missing" else str
+        return "; ".join(f"{key} {', '.join(map(show, v))} of {f}" for f, v in each.items())
     return f"{key} {value}"
 
 
