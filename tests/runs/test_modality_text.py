@@ -30,6 +30,8 @@ def test_periodic_curves_are_folded_and_others_are_not():
     assert other.keys["encoder"]["name"] == "informer"
     assert other.keys["preprocessing"]["periods"] == "none"
     assert "not folded" in " ".join(other.reasons)
+    known = modality_section(light_curves(source="catalogue"), "photometry", False)
+    assert "folded by it. With 'periods: computed' features" in " ".join(known.reasons)
 
 
 def test_several_bands_are_never_one_without_a_word():

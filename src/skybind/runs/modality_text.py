@@ -175,7 +175,12 @@ def _period_words(found: LightCurveFacts) -> str:
     folds = found.folds
     if found.source == "catalogue":
         said = f"The catalogue has a period for {share} of them"
-        return f"{said}: they are folded by it." if folds else f"{said}: they are not folded."
+        if not folds:
+            return f"{said}: they are not folded."
+        return (
+            f"{said}: they are folded by it. With 'periods: computed' features of the light curves "
+            "stand beside them, at periods that are found in them."
+        )
     if found.source == "computed":
         said = f"Columns of the dataset hold a significant period for {share} of them"
         return f"{said}: they are folded by it." if folds else f"{said}: they are not folded."
