@@ -212,3 +212,12 @@ def test_what_looks_unknown_in_a_given_light_curve_is_told(wanted):
     assert any("2 values are 9.99, which looks like 'not known'" in n for n in given.notes)
     clean = {"photometry": {"time": np.arange(8.0), "magnitude": 12 + magnitude / 100}}
     assert not any("looks like" in n for n in take_given(clean, wanted=wanted).notes)
+
+
+def test_a_range_is_told_with_the_digits_that_matter():
+    dates = Wanted(
+        "m", "metadata", "m", features={"t": "JD"}, ranges={"t": [2458484.5] * 2 + [2458511.5] * 2}
+    )
+    (note,) = far_notes(np.array([58485.5]), "t", dates, "t")
+    assert "58485.5 JD lies far outside" in note
+    assert "(2458484 to 2458512 JD)" in note

@@ -139,10 +139,10 @@ def far_notes(values: np.ndarray, feature: str, wanted: Wanted, where: str) -> l
         far[i] = looks_like_nines(known[i])
     if not far.any():
         return []
-    worst = known[far][np.argmax(beyond[far])]
+    worst = float(known[far][np.argmax(beyond[far])])
     unit = wanted.features[feature]
     unit = f" {unit}" if unit else ""
-    reach = f"what the model was trained on ({low:.4g} to {high:.4g}{unit})"
+    reach = f"what the model was trained on ({_brief(low)} to {_brief(high)}{unit})"
     if far.sum() == 1:
         said = f"{worst:.6g}{unit} lies far outside {reach}"
     else:
@@ -166,6 +166,11 @@ def given_fields(raw: Fields, wanted: Wanted, where: str) -> tuple[Fields, list[
         fields[name] = field_values(name, values, missing)
         notes += missing_notes(sentinels_in(values, missing), f"{where}, {name}")
     return fields, notes
+
+
+def _brief(number: float) -> str:
+    """Write a number to four digits, or to the last before the point where it has more."""
+    return f"{number:.0f}" if 1e4 <= abs(number) < 1e15 else f"{number:.4g}"
 
 
 def suspect_notes(observed: Ragged, where: str) -> list[str]:
