@@ -125,7 +125,9 @@ class VisitSpec(Section):
     """What tells the spectra of one object apart; a bare name stands for `{column: name}`."""
 
     column: str | None = Field(
-        None, description="Column of a long table, the same in all rows of one spectrum."
+        None,
+        description="Column of a long table, the same in all rows of one spectrum; of arrays with "
+        "a row a spectrum, another array or a column of their index.",
     )
     header: str | None = Field(
         None,
@@ -147,12 +149,13 @@ class VisitSpec(Section):
             raise ValueError("give 'column' (of a long table) or 'header' (of FITS files)")
         return self
 
-    def check(self, long: bool, pattern: str | None) -> None:
-        """Refuse what means nothing for a long table, or for files under a pattern."""
-        if self.column is not None and not long:
+    def check(self, rows: bool, pattern: str | None) -> None:
+        """Refuse what means nothing for rows with names, or for files under a pattern."""
+        if self.column is not None and not rows:
             raise ValueError(
-                "'visit' names a column of a long table; of several files an object it names a "
-                "key of their headers, {header: MJD-OBS, unit: MJD}"
+                "'visit' names a column of a long table, or of the rows of arrays with an 'id'; of "
+                "several files an object it names a key of their headers, {header: MJD-OBS, unit: "
+                "MJD}"
             )
         if self.header is not None and "*" not in (pattern or ""):
             raise ValueError(

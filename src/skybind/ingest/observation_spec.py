@@ -233,7 +233,9 @@ class SpectrumSpec(ObservationSpec):
     @model_validator(mode="after")
     def _one_error(self) -> "SpectrumSpec":
         if self.visit is not None:
-            self.visit.check(long=self.file is not None and not self.stacked, pattern=self.pattern)
+            self.visit.check(
+                rows=self.file is not None and self.id is not None, pattern=self.pattern
+            )
         if self.flux_err is not None and self.ivar is not None:
             raise ValueError("give flux_err or ivar, not both")
         return self

@@ -32,6 +32,7 @@ from skybind.ingest.readers.registry import dataset_reader
 from skybind.ingest.readers.stacks import ImageStack, Stack
 from skybind.ingest.readers.values import texts
 from skybind.ingest.readers.visit_files import VisitFiles
+from skybind.ingest.readers.visit_stacks import VisitStack
 from skybind.ingest.table_of_objects import TableOfObjects
 from skybind.ingest.visits import visits_columns
 from skybind.progress import step
@@ -253,7 +254,8 @@ class _Import:
             joined = (self.base, name, object_id, self.table.kept, len(self.table.objects))
             if isinstance(spec, ImageSpec):
                 return ImageStack(spec, *joined)
-            return Stack(spec, *joined)
+            several = isinstance(spec, SpectrumSpec) and spec.visit is not None
+            return (VisitStack if several else Stack)(spec, *joined)
         if isinstance(spec, ImageSpec) and spec.file is not None:
             return ImageCells(spec, self.base, name, {"id": object_id})
         if spec.file is not None:

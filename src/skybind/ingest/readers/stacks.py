@@ -4,6 +4,7 @@ Spectra (n, pixels) with their wavelengths (pixels,) or (n, pixels); images (n, 
 (n, y, x, bands). HDF5 and FITS are read some rows at a time.
 """
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from skybind.ingest.readers.pictures import ImageLayout, layout_of
 from skybind.ingest.readers.sentinels import stands_for_missing
 from skybind.ingest.readers.tables import Table, read_table
 from skybind.ragged import Ragged
+from skybind.visits import Visits
 
 
 class Stack:
@@ -61,7 +63,7 @@ class Stack:
         n_table: int,
     ) -> None:
         assert spec.file is not None
-        self.spec, self.modality, self.file = spec, modality, spec.file
+        self.spec, self.modality, self.file, self.base = spec, modality, spec.file, base
         self.arrays = open_arrays(spec, base)
         self.first = self.arrays[self._main]
         if not self.first.shape:
@@ -75,7 +77,7 @@ class Stack:
         self.stored: Stored = self._settle()
         self.quarantine: Rows = []
         if spec.id is not None:
-            self.place = self._by_name(self._names(base), object_id)
+            self.place = self._by_name(self._known_names(), object_id)
         elif self.n == n_table:
             self.place = rows
         else:
@@ -89,9 +91,12 @@ class Stack:
         fields = self.spec.fields()
         return next(fields[name].column for name in ("flux", "magnitude") if name in fields)
 
-    def read(self, rows: np.ndarray, object_id: np.ndarray) -> tuple[Ragged, Rows]:
+    def read(self, rows: np.ndarray, object_id: np.ndarray) -> tuple[Ragged | Visits, Rows]:
         """Read the observations of some objects."""
-        place = self.place[rows]
+        return self._at(self.place[rows]), []
+
+    def _at(self, place: np.ndarray) -> Ragged:
+        """Read some rows of the arrays; absent where the row is -1."""
         present = place >= 0
         columns = {
             field.column: self._take(field.column, place[present])
@@ -111,7 +116,7 @@ class Stack:
         table = Table(self.file, flat, self.arrays.units, known=list(self.arrays))
         fields = observation_fields(table, self.spec, self.stored)
         offsets = np.concatenate([[0], np.cumsum(np.where(present, length, 0))]).astype(np.int64)
-        return Ragged(fields, offsets, present), []
+        return Ragged(fields, offsets, present)
 
     @property
     def observed(self) -> np.ndarray:
@@ -138,16 +143,19 @@ class Stack:
         back[order] = np.arange(len(order))
         return taken[back]
 
-    def _names(self, base: Path) -> np.ndarray:
-        """Read the name of each row: an array of the file, or a column of its index."""
-        name = str(self.spec.id)
-        if self.spec.index is None:
-            return np.asarray(self.arrays[name][()])
-        table = read_table(read_bytes(base / self.spec.index), self.spec.index, text=[name])
-        return table[name]
+    @cached_property
+    def _index(self) -> Table:
+        """The table with a row for each row of the arrays."""
+        index = str(self.spec.index)
+        return read_table(read_bytes(self.base / index), index, text=[str(self.spec.id)])
 
-    def _by_name(self, names: np.ndarray, object_id: np.ndarray) -> np.ndarray:
-        """Row of each object, -1 where it has none."""
+    def of_rows(self, name: str) -> np.ndarray:
+        """Read what is said of each row: an array of the file, or a column of its index."""
+        return np.asarray(self.arrays[name][()]) if self.spec.index is None else self._index[name]
+
+    def _known_names(self) -> np.ndarray:
+        """Names that the rows of the arrays have."""
+        names = self.of_rows(str(self.spec.id))
         if names.ndim != 1 or len(names) != self.n:
             raise DataError(
                 f"{self.spec.index or self.file}: '{self.spec.id}' does not hold one name for each "
@@ -158,7 +166,10 @@ class Stack:
         if names.dtype.kind == "O":  # strings of variable length in HDF5
             decoded = [n.decode() if isinstance(n, bytes) else n for n in names.tolist()]
             names = np.asarray(decoded, object)
-        known = object_names(names, f"{self.file}, '{self.spec.id}'")
+        return object_names(names, f"{self.file}, '{self.spec.id}'")
+
+    def _by_name(self, known: np.ndarray, object_id: np.ndarray) -> np.ndarray:
+        """Row of each object, -1 where it has none."""
         found, nameless, repeated = first_rows(known)
         for row in nameless:
             self._aside("", f"no name (row {row + 1})")
