@@ -1,5 +1,10 @@
 """Long tables read in pieces: the same comes out as when they are read whole."""
 
+import gc
+import gzip
+import json
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -121,15 +126,19 @@ def typed_table(rows, generator, order):
 @given(
     st.lists(IDS, min_size=1, max_size=120),
     st.sampled_from(MORE),
-    st.sampled_from(["parquet", "parts", "fits"]),
+    st.sampled_from(["parquet", "parts", "fits", "fits.gz", "jsonl", "jsonl.gz"]),
     st.sampled_from(["any", "sorted"]),
     st.integers(0, 1000),
 )
 def test_tables_of_types_in_pieces_are_the_whole(tmp_path_factory, rows, more, format, order, seed):
     folder = tmp_path_factory.mktemp("table")
     table = typed_table(rows, np.random.default_rng(seed), order)
-    file = "c.fits" if format == "fits" else "c.parquet"
-    if format == "fits":
+    file = "c.parquet" if format == "parts" else f"c.{format}"
+    if format.startswith("jsonl"):
+        lines = [json.dumps(row) for row in table.to_pylist()]
+        data = ("\n".join(lines) + "\n").encode()
+        (folder / file).write_bytes(gzip.compress(data) if file.endswith(".gz") else data)
+    elif format.startswith("fits"):
         columns = {name: table[name].to_pylist() for name in ("id", "f")}
         columns = {name: ["" if v is None else v for v in cells] for name, cells in columns.items()}
         columns |= {name: table[name].to_numpy() for name in ("t", "m", "e", "u")}
@@ -304,3 +313,46 @@ def test_a_place_that_is_taken_is_refused_before_the_table_is_read(tmp_path, mon
     with pytest.raises(DataError, match="already a dataset"):
         import_dataset(mapping, tmp_path / "out")
     assert not (tmp_path / ".out.pieces").exists()
+
+
+def test_packed_tables_and_json_lines_are_read_in_pieces(tmp_path):
+    """What is unpacked for it lies in a temporary folder, and is gone with the table."""
+    n = 200
+    columns = {"id": ["a", "b"] * (n // 2), "t": 58000.0 + np.arange(n), "m": 14 + np.arange(n) % 7}
+    Table(columns).write(tmp_path / "c.fits")
+    (tmp_path / "c.fits.gz").write_bytes(gzip.compress((tmp_path / "c.fits").read_bytes()))
+    rows = [json.dumps(row) for row in pa.table(columns).to_pylist()]
+    (tmp_path / "c.jsonl").write_text("\n".join(rows))
+    curves = {name: CURVES[name] for name in ("time", "magnitude")}
+    for name in ("c.fits.gz", "c.jsonl"):
+        spec = PhotometrySpec(file=name, id="id", **curves)
+        found = open_long(spec, tmp_path, "curves", OBJECTS)
+        assert isinstance(found, LongPieces)
+        aside = found.pieces._aside
+        assert (aside is not None) == name.endswith(".gz")
+        assert_same(*both(spec, tmp_path))
+        if aside is not None:
+            folder = Path(aside.name)
+            assert folder.is_dir()
+            del found, aside
+            gc.collect()
+            assert not folder.exists()
+
+
+@pytest.mark.parametrize("name", ["c.fits.gz", "c.jsonl.gz"])
+def test_a_damaged_packed_table_is_refused(tmp_path, name):
+    (tmp_path / name).write_bytes(gzip.compress(bytes(9000))[:-9])
+    curves = {name: CURVES[name] for name in ("time", "magnitude")}
+    whole, piecewise = both(PhotometrySpec(file=name, id="id", **curves), tmp_path)
+    assert "damaged gzip file" in whole
+    assert "gzip" in piecewise or "end-of-stream" in piecewise
+
+
+def test_json_lines_whose_fields_differ_are_read_whole(tmp_path):
+    rows = [{"id": "a", "t": 58000 + i, "m": 14 + i % 5} for i in range(60)]
+    rows[40]["e"] = 0.5
+    (tmp_path / "c.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    curves = {name: CURVES[name] for name in ("time", "magnitude", "magnitude_err")}
+    spec = PhotometrySpec(file="c.jsonl", id="id", **curves)
+    assert isinstance(open_long(spec, tmp_path, "curves", OBJECTS), LongTable)
+    assert_same(*both(spec, tmp_path))

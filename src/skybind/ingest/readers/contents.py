@@ -3,6 +3,7 @@
 import gzip
 import io
 import re
+import shutil
 import warnings
 import zlib
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from skybind.errors import DataError
+from skybind.files import atomic_path
 
 
 def read_bytes(path: Path) -> bytes:
@@ -40,6 +42,16 @@ def unzipped(data: bytes, name: str) -> bytes:
         return gzip.decompress(data)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{name} is a damaged gzip file: {first_line(error)}") from error
+
+
+def unzip_file(path: Path, target: Path, name: str) -> None:
+    """Write what a gzipped file holds to another."""
+    with atomic_path(target) as written:
+        try:
+            with gzip.open(path) as packed, written.open("wb") as file:
+                shutil.copyfileobj(packed, file, 1 << 20)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise DataError(f"{name} is a damaged gzip file: {first_line(error)}") from error
 
 
 #: How tables begin in a VOTable, their names, and how they begin in a FITS file.

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from skybind.ingest.readers.contents import is_gzipped, other_extensions
+from skybind.ingest.readers.contents import other_extensions
 
 _BLOCK = 2880
 _CARDS = (
@@ -39,9 +39,6 @@ def find_table(path: Path, hdu: int | None) -> FitsTable | None:
     """Find a table whose rows can be cut apart; None if there is none, or it has a heap."""
     from astropy.io import fits
 
-    with path.open("rb") as file:
-        if is_gzipped(file.read(2)):
-            return None
     with fits.open(path, memmap=True) as parts:
         first = (i for i, part in enumerate(parts) if isinstance(part, fits.BinTableHDU))
         place = next(first, 0) if hdu is None else hdu

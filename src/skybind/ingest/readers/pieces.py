@@ -1,7 +1,8 @@
 """Tables read in pieces: a part of the file at a time, in the types that the whole has.
 
-CSV and its relatives, Parquet, and FITS tables. What cannot be read so raises `NotInPieces`, and is
-read whole: text whose layout is only seen in all of its rows, and formats of small files.
+CSV and its relatives, Parquet, JSON lines, and FITS tables. What cannot be read so raises
+`NotInPieces`, and is read whole: text whose layout is only seen in all of its rows, and formats of
+small files.
 """
 
 import codecs
@@ -9,6 +10,7 @@ import gzip
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, cast
 
 import numpy as np
@@ -18,8 +20,10 @@ import pyarrow.parquet as pq
 from skybind.errors import DataError
 from skybind.ingest.file_spec import FileSpec
 from skybind.ingest.lists import Lists, units_of_arrow
-from skybind.ingest.readers.contents import is_gzipped
+from skybind.ingest.readers.blocks import blocks_of_lines
+from skybind.ingest.readers.contents import is_gzipped, unzip_file
 from skybind.ingest.readers.fits_pieces import find_table, fits_pieces
+from skybind.ingest.readers.json_pieces import NotLines, json_pieces
 from skybind.ingest.readers.parts import check_alike, part_files
 from skybind.ingest.readers.tables import (
     Table,
@@ -94,6 +98,7 @@ class Pieces:
         self.schema = pa.schema([])
         self.head = Table(self.name, {})
         self.bad_rows: list[str] = []
+        self._aside: TemporaryDirectory[str] | None = None
 
     @property
     def large(self) -> bool:
@@ -186,13 +191,15 @@ class Pieces:
                 yield from self._fits(name)
             elif format in ("csv", "tsv", "text"):
                 yield from self._text(name, format, bad)
+            elif format == "json":
+                yield from self._json(name)
             else:
                 raise NotInPieces
 
     def _text(self, name: str, format: str, bad: list[str]) -> Iterator[Piece]:
         options = text_options(format, replace(self.options, text=tuple(self.text)))
         layout, rows, line = None, 0, 0
-        for data in _blocks(self.base / name, HEAD * 2 + options.skip_lines):
+        for data in self._blocks(name, HEAD * 2 + options.skip_lines):
             body = unix_lines(self._utf8(name, data))
             lines = body.count(b"\n")
             if layout is None:
@@ -249,13 +256,23 @@ class Pieces:
             head.units = units_of_arrow(file.schema_arrow)
             yield head, piece
 
+    def _json(self, name: str) -> Iterator[Piece]:
+        try:
+            for table in json_pieces(self._blocks(name, 2, quotes=False)):
+                head = from_arrow(table.slice(0, 0), name, [])
+                head.known = list(head.columns)
+                yield head, table.select(parquet_columns(table.schema, self.options) or [])
+        except NotLines:
+            raise NotInPieces from None
+
     def _fits(self, name: str) -> Iterator[Piece]:
-        found = find_table(self.base / name, self.options.hdu)
+        path = self._unzipped(name)
+        found = find_table(path, self.options.hdu)
         if found is None:
             raise NotInPieces
         options = vars(replace(self.options, hdu=None))
         rows = max(1, min(_ROWS, PIECE // max(found.header["NAXIS1"], 1)))
-        for data in fits_pieces(self.base / name, found, rows):
+        for data in fits_pieces(path, found, rows):
             table = read_table(data, name, "fits", **options)
             piece = _to_arrow(table)
             table.columns = {key: values[:0] for key, values in table.columns.items()}
@@ -264,6 +281,23 @@ class Pieces:
             }
             table.notes = found.notes
             yield table, piece
+
+    def _blocks(self, name: str, least: int, quotes: bool = True) -> Iterator[bytes]:
+        with _opened(self.base / name) as file:
+            yield from blocks_of_lines(file, PIECE, least, quotes)
+
+    def _unzipped(self, name: str) -> Path:
+        """Path of a file, or of what it holds, if it is gzipped."""
+        path = self.base / name
+        with path.open("rb") as file:
+            if not is_gzipped(file.read(2)):
+                return path
+        if self._aside is None:
+            self._aside = TemporaryDirectory(prefix="skybind-")
+        target = Path(self._aside.name) / str(self.names.index(name))
+        if not target.exists():
+            unzip_file(path, target, name)
+        return target
 
     def _format(self, name: str) -> str:
         if self.format is not None:
@@ -314,31 +348,6 @@ def _opened(path: Path) -> BinaryIO:
     zipped = is_gzipped(file.read(2))
     file.seek(0)
     return cast(BinaryIO, gzip.GzipFile(fileobj=file)) if zipped else file
-
-
-def _blocks(path: Path, least: int) -> Iterator[bytes]:
-    """Cut a file where lines end, outside quotes; the first block has at least so many lines."""
-    rest, first = b"", True
-    with _opened(path) as file:
-        while data := file.read(PIECE):
-            rest += data
-            end = _end_of_line(rest)
-            if end and not (first and rest.count(b"\n") < least):
-                yield rest[:end]
-                rest, first = rest[end:], False
-    if rest:
-        yield rest
-
-
-def _end_of_line(data: bytes) -> int:
-    """Find where the last line that is whole ends; 0 if none is."""
-    end = data.rfind(b"\n") + 1
-    quotes = data.count(b'"', 0, end)
-    while end and quotes % 2:
-        before = data.rfind(b"\n", 0, end - 1) + 1
-        quotes -= data.count(b'"', before, end)
-        end = before
-    return end
 
 
 def _unpacked(file: pq.ParquetFile, wanted: list[str] | None) -> int:
