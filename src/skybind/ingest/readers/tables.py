@@ -27,6 +27,7 @@ from skybind.ingest.lists import (
     units_of_arrow,
 )
 from skybind.ingest.readers.contents import first_line, other_tables, unzipped
+from skybind.ingest.readers.fits_quick import plain_fits
 from skybind.ingest.readers.json_table import MANY, at_path, json_records, paths
 from skybind.ingest.readers.outside import refuse_addresses
 from skybind.ingest.readers.text import as_utf8, astropy_format, read_text
@@ -267,6 +268,11 @@ def text_options(format: str, options: TableOptions) -> TextOptions:
 def _binary(data: bytes, name: str, format: str, options: TableOptions) -> Table:
     if format == "votable":
         refuse_addresses(data, name)
+    if format == "fits" and options.hdu is None:
+        plain = plain_fits(data, options.columns)
+        if plain is not None:
+            known = [] if options.columns is None else plain.names
+            return Table(name, plain.columns, plain.units, known=known)
     table = _flattened(_astropy(data, format, options.hdu), name)
     if options.hdu is None:
         table.notes = other_tables(data, format)
