@@ -268,11 +268,10 @@ def text_options(format: str, options: TableOptions) -> TextOptions:
 def _binary(data: bytes, name: str, format: str, options: TableOptions) -> Table:
     if format == "votable":
         refuse_addresses(data, name)
-    if format == "fits" and options.hdu is None:
-        plain = plain_fits(data, options.columns)
-        if plain is not None:
-            known = [] if options.columns is None else plain.names
-            return Table(name, plain.columns, plain.units, known=known)
+    plain = plain_fits(data, options.columns) if format == "fits" and options.hdu is None else None
+    if plain is not None:
+        known = [] if options.columns is None else plain.names
+        return Table(name, plain.columns, plain.units, known=known)
     table = _flattened(_astropy(data, format, options.hdu), name)
     if options.hdu is None:
         table.notes = other_tables(data, format)
