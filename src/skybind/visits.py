@@ -144,7 +144,7 @@ class Visits:
         own = [name for name in fields if name not in (NAME, TIME)]
         inner = pa.StructArray.from_arrays([visits.field(name) for name in own], names=own)
         times = visits.field(TIME).cast(pa.float64()).to_numpy(zero_copy_only=False)
-        names = np.asarray(visits.field(NAME).to_pylist(), object)
+        names = np.asarray([name or "" for name in visits.field(NAME).to_pylist()], object)
         return cls(Ragged.from_arrow(inner), offsets_of(counts), names, times)
 
 

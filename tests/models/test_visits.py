@@ -1,15 +1,21 @@
 """Several spectra of an object: their mean is its place, and each has its own."""
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import torch
 
 from skybind.config import load_config
+from skybind.data.dataset import Dataset
+from skybind.data.schema import Column
+from skybind.data.write import DatasetWriter
 from skybind.embeddings.store import Embeddings
 from skybind.errors import DataError
+from skybind.ingest.given import take_given
+from skybind.ingest.wanted import wanted_modalities
 from skybind.modalities.source import BatchSource
 from skybind.models import build_binder, build_classifier, build_modalities
-from skybind.models.inference import decide, embed_source
+from skybind.models.inference import decide, embed_source, iter_sources
 from skybind.ragged import Ragged
 from skybind.visits import Visits, offsets_of
 from tests.modalities.conftest import SCHEMA, make_table
@@ -127,3 +133,41 @@ def test_classes_are_decided_by_the_mean_of_the_visits(sources, fusion):
         expected = classifier.join(parts, batch.present).numpy()
     np.testing.assert_allclose(found.places["spectrum"], part[rows], atol=1e-5)
     np.testing.assert_allclose(found.logits[tuple(parts)], expected, atol=1e-4)
+
+
+def test_embeddings_of_which_no_visit_can_be_used_are_read_again(sources, tmp_path):
+    source, _, binder, _, _ = sources
+    found = embed_source(binder, source, IDS, np.full(5, ""))
+    found.take(np.array([3])).write(tmp_path / "e")
+    again = Embeddings.read(tmp_path / "e")
+    assert again.visits["spectrum"].vectors.shape == (0, 16)
+
+
+def test_every_way_in_takes_all_visits(sources, tmp_path):
+    """The dataset, its folder, a renamed column, and the table as it is in its files."""
+    source, _, binder, _, _ = sources
+    total = sum(COUNTS)
+    each = make_table([20] * total, seed=1)
+    names = np.asarray([f"v{i}" for i in range(total)], object)
+    ragged = Ragged.from_arrow(each["spectrum"])
+    visits = Visits(ragged, offsets_of(COUNTS), names, 57000.0 + np.arange(total))
+    fields = {"wavelength": "Angstrom", "flux": None, "ivar": None}
+    columns = {
+        "spectrum": Column("observation", modality="spectrum", fields=fields),
+        "spectrum_visits": Column("visits", modality="spectrum", fields=fields),
+    }
+    with DatasetWriter(tmp_path / "d", columns) as writer:
+        writer.append({"object_id": IDS, "spectrum": visits.first(), "spectrum_visits": visits})
+    dataset = Dataset.open(tmp_path / "d")
+    table = pq.read_table(tmp_path / "d/objects/part-00000.parquet")
+    wanted = wanted_modalities(SCHEMA, {"spectrum": ("spectrum", "spectrum")})
+    modality = source.modalities["spectrum"]
+    found = []
+    for data in (dataset, tmp_path / "d", table):
+        given = take_given(data, wanted=wanted).dataset
+        (made,) = [own for _, own in iter_sources({"spectrum": modality}, given)]
+        found.append(embed_source(binder, made, IDS, np.full(5, ""), modalities=["spectrum"]))
+        assert len(found[-1].visits["spectrum"]) == total
+        np.testing.assert_array_equal(found[-1]["spectrum"], found[0]["spectrum"])
+    plain = take_given(table.replace_schema_metadata(None), wanted=wanted)
+    assert any("spectrum_visits" in note for note in plain.notes)

@@ -1,5 +1,6 @@
 """The rules that the values of observations keep, and which are broken."""
 
+from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
@@ -53,9 +54,25 @@ def check_visits(column: pa.Array, name: str, kind: str, object_id: np.ndarray, 
     empty = column.is_valid().to_numpy(zero_copy_only=False) & (counts == 0)
     note(name, "is an empty list", empty, object_id)
     visits = column.flatten()
+    for field, what, bad in _visit_names(visits, np.repeat(np.arange(len(counts)), counts)):
+        note(f"{name}.{field}", what, np.bincount(bad, minlength=len(counts)) > 0, object_id)
     own = [field.name for field in visits.type if field.name not in (NAME, TIME)]
     inner = pa.StructArray.from_arrays([visits.field(field) for field in own], names=own)
     check_observation(inner, name, kind, np.repeat(object_id, counts), note)
+
+
+def _visit_names(visits: pa.StructArray, owner: np.ndarray) -> list[tuple[str, str, np.ndarray]]:
+    """Objects with visits that are null, or that have the name of another one."""
+    if visits.type.get_field_index(NAME) < 0:
+        return []  # said once, of the column
+    names = visits.field(NAME).to_pylist()
+    pairs = Counter(zip(owner.tolist(), names, strict=True))
+    nameless = [row for (row, name), _ in pairs.items() if name is None]
+    twice = [row for (row, name), n in pairs.items() if n > 1 and name]
+    return [
+        (NAME, "is null", np.asarray(nameless, np.int64)),
+        (NAME, "is the name of two visits of one object", np.asarray(twice, np.int64)),
+    ]
 
 
 def _one_length(

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -189,9 +189,10 @@ class Embeddings:
         with atomic_path(folder) as temporary:
             temporary.mkdir()
             write_visits(temporary, self.visits, self.model)
+            alone = replace(self, visits={})
             for number, start in enumerate(range(0, max(len(self), 1), shard_rows)):
                 rows = np.arange(start, min(start + shard_rows, len(self)))
-                self.take(rows).write_shard(temporary, number)
+                alone.take(rows).write_shard(temporary, number)
 
     def write_shard(self, folder: str | Path, number: int) -> Path:
         """Write all objects as one shard, so that workers can fill one folder independently."""

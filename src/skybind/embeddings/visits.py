@@ -112,7 +112,8 @@ class VisitVectors:
     def from_arrow(cls, table: pa.Table) -> "VisitVectors":
         """Read a table as `to_arrow` gives it."""
         stored = table[VECTOR].combine_chunks()
-        values = np.asarray(stored.flatten(), np.float32).reshape(len(table), -1)
+        values = np.asarray(stored.flatten(), np.float32)
+        values = values.reshape(len(table), stored.type.list_size)
         return cls(
             np.asarray(table[ID].to_pylist(), str),
             np.asarray(table[NAME].to_pylist(), object),
@@ -142,8 +143,24 @@ def write_visits(
         pq.write_table(table, folder / f"visits-{name}.parquet", compression="zstd")
 
 
-def read_visits(folder: str | Path, model: Mapping[str, Any]) -> dict[str, VisitVectors]:
+def read_visits(
+    folder: str | Path,
+    model: Mapping[str, Any],
+    modalities: Sequence[str] | None = None,
+    object_id: Sequence[str] | None = None,
+) -> dict[str, VisitVectors]:
     """Read the visits beside embeddings, by modality; there may be none.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Of the embeddings.
+    model : mapping
+        Identity of the model that made these.
+    modalities : sequence of str, optional
+        Only of these.
+    object_id : sequence of str, optional
+        Only those of these objects.
 
     Raises
     ------
@@ -152,9 +169,13 @@ def read_visits(folder: str | Path, model: Mapping[str, Any]) -> dict[str, Visit
     """
     found = {}
     for path in sorted(Path(folder).glob(PATTERN)):
+        name = path.stem.removeprefix("visits-")
+        if modalities is not None and name not in modalities:
+            continue
+        some = None if object_id is None else [(ID, "in", list(object_id))]
         try:
-            table = pq.read_table(path)
-            note = json.loads((table.schema.metadata or {}).get(METADATA_KEY, b"{}"))
+            table = pq.read_table(path, filters=some)
+            note = json.loads((pq.read_schema(path).metadata or {}).get(METADATA_KEY, b"{}"))
             vectors = VisitVectors.from_arrow(table)
         except (pa.ArrowException, OSError, KeyError, ValueError) as error:
             first = (str(error).splitlines() or [""])[0]
@@ -163,5 +184,5 @@ def read_visits(folder: str | Path, model: Mapping[str, Any]) -> dict[str, Visit
             raise DataError(
                 f"{path} was made by another model than the embeddings beside it: embed again."
             )
-        found[path.stem.removeprefix("visits-")] = vectors
+        found[name] = vectors
     return found

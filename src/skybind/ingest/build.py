@@ -189,7 +189,7 @@ class _Builder:
             source = np.broadcast_to(np.asarray(chunk.source[name], object), len(object_id))
             owner = observed.owner if isinstance(observed, Visits) else np.arange(len(object_id))
             cleaned = self._clean(name, kind, observed)
-            of = [f", visit {v}" for v in observed.name] if isinstance(observed, Visits) else None
+            of = [f" (visit {v})" for v in observed.name] if isinstance(observed, Visits) else None
             quarantine = quarantine + [
                 quarantine_row(
                     object_id[owner[i]],

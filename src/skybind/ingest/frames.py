@@ -123,6 +123,11 @@ class Frame:
             if pa.types.is_temporal(array.type) and not pa.types.is_time(array.type):
                 self.units[name] = "d"
             self._add_flat(name, flat_values(pa.chunked_array([array])))
+        else:
+            self.notes.append(
+                f"The column '{name}' of the {self.name} holds lists of records, which are read of "
+                "a dataset only."
+            )
 
     def _add_flat(self, name: str, array: np.ndarray) -> None:
         """Add a flat column, or one of lists that are written as text."""

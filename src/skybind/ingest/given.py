@@ -19,7 +19,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from skybind.data.dataset import Dataset
+from skybind.data.schema import ID, METADATA_KEY, DatasetSchema
 from skybind.errors import DataError
 from skybind.ingest.frames import frame_of, frame_of_observations
 from skybind.ingest.given_dataset import take_dataset
@@ -87,6 +90,8 @@ def take_given(
 
 def _take_data(data: Any, wanted: Mapping[str, Wanted], units: Mapping[str, Any] | None) -> Given:
     """Make a table, files or a dataset fit a model."""
+    if isinstance(data, pa.Table) and not units:
+        data = _as_dataset(data)
     frame = frame_of(data)
     if frame is not None:
         return take_frame(frame, wanted, units)
@@ -104,3 +109,13 @@ def _take_data(data: Any, wanted: Mapping[str, Wanted], units: Mapping[str, Any]
         f"A {type(data).__name__} cannot be read: give a dataset or its folder, a table of "
         "astropy, pandas or pyarrow, a list of files, or arrays by name (photometry={...})."
     )
+
+
+def _as_dataset(table: pa.Table) -> pa.Table | Dataset:
+    """Give a table that was read of a dataset's files as a dataset; any other as it is."""
+    if METADATA_KEY not in (table.schema.metadata or {}) or ID not in table.column_names:
+        return table
+    schema = DatasetSchema.from_arrow(table.schema, "The table")
+    if not set(table.column_names) <= set(schema.columns):
+        return table
+    return Dataset.from_table(table, schema.select(table.column_names))

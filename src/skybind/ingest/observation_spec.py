@@ -62,6 +62,8 @@ class ObservationSpec(FileSpec):
         if self.folder is not None and self.pattern is None:
             raise ValueError("a folder needs a 'pattern' for its files, e.g. '{id}.csv'")
         known = [*(FORMATS if self.kind != "image" else ()), *file_formats(self.kind), *STACKS]
+        if self.folder is None and self.pattern is not None:
+            raise ValueError("a 'pattern' is of the files of a folder: give the folder")
         if self.kind != "spectrum" and "*" in (self.pattern or ""):
             raise ValueError("a pattern with '*' is of several spectra an object: name one file")
         if self.format is not None and self.format not in known:
@@ -189,6 +191,8 @@ class PhotometrySpec(LightCurveKeys, ObservationSpec):
         wrong = [name for name, keys in bands.items() if not isinstance(keys, AbstractMapping)]
         if wrong:
             raise ValueError(f"'bands', {wrong[0]}: give its keys, such as {{magnitude: mag_g}}")
+        if not all(str(name).strip() for name in bands):
+            raise ValueError("a band needs a name")
         each = {str(n): of_one_band({**common, **keys}, str(n)) for n, keys in bands.items()}
         return {**next(iter(each.values())), "bands": each}
 
@@ -196,10 +200,19 @@ class PhotometrySpec(LightCurveKeys, ObservationSpec):
     def _bands_fit(self) -> "PhotometrySpec":
         for name, part in self.by_band.items():
             assert isinstance(part, PhotometrySpec)
-            if name and (part.bands or "band" in part.fields()):
+            if self.bands and (part.bands or "band" in part.fields()):
                 raise ValueError(f"the band '{name}' cannot have bands of its own")
             if ("flux" in part.fields()) != ("flux" in self.fields()):
                 raise ValueError("bands are all of fluxes or all of magnitudes")
+            errors = [{f for f in s.fields() if f.endswith("_err")} for s in (part, self)]
+            if errors[0] != errors[1]:
+                lacks = name if errors[0] < errors[1] else next(iter(self.bands))
+                raise ValueError(
+                    f"the band '{lacks}' has no errors and another band has: without an error an "
+                    "epoch among others with one is taken for a limit; give those of all bands"
+                )
+            if part.features != self.features:
+                raise ValueError("'features' is of all bands together: write it beside 'bands'")
         return self
 
     @model_validator(mode="after")

@@ -276,7 +276,9 @@ class _Import:
 
     def _near(self, modality: str, spec: ObservationSpec) -> Near:
         """Find the source of another survey that belongs to each object by its position."""
-        key = json_hash([modality, spec.file, spec.folder, spec.index, str(spec.join)])
+        key = json_hash(
+            [modality, spec.file, spec.folder, spec.index, spec.id, spec.pattern, str(spec.join)]
+        )
         if key in self._nears:  # of another band
             return self._nears[key]
         table, kept = self.table.objects, self.table.kept

@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from skybind.data.nothing import is_nothing
 from skybind.data.schema import Column
 from skybind.data.times import time_system
 from skybind.data.units import convert
 from skybind.errors import ConfigError
 from skybind.ingest.column import VisitSpec
 from skybind.ingest.readers.values import numbers, texts
+from skybind.modalities.dates import YEARS, year_of
 from skybind.visits import NAME, TIME, visits_of
 
 
@@ -64,12 +66,8 @@ def row_visits(
         Whether each row is a visit, since its cells are lists: those of one name are numbered.
     """
     named = texts(values)
-    empty = named == ""
-    order = values
-    if values.dtype.kind not in "iufM":
-        order = named.astype(str) if as_text else numbers(values)[0]
-    _, code = np.unique(order, return_inverse=True)
-    code = np.where(empty, code.max(initial=0) + 1, code)
+    named = np.where(list(map(is_nothing, named.tolist())), "", named) if len(named) else named
+    code = _codes(values, named, as_text)
     mine = np.flatnonzero(owner >= 0)
     mine = mine[np.lexsort([code[mine], owner[mine]])]
     new = np.ones(len(mine), bool)
@@ -86,6 +84,23 @@ def row_visits(
     return RowVisits(place, owner[rows], names, dated(values[rows], unit, where))
 
 
+def _codes(values: np.ndarray, named: np.ndarray, as_text: bool) -> np.ndarray:
+    """Number the visits of a column in their order; the one without a name is the last.
+
+    Two visits are one only where their names are, digit by digit.
+    """
+    if values.dtype.kind in "iufM":
+        _, code = np.unique(values, return_inverse=True)
+    else:
+        names, code = np.unique(named.astype(str), return_inverse=True)
+        if not as_text:
+            order = np.lexsort([names, numbers(names.astype(object))[0]])
+            place = np.empty(len(order), np.int64)
+            place[order] = np.arange(len(order))
+            code = place[code]
+    return np.where(named == "", code.max(initial=0) + 1, code)
+
+
 def dated(values: np.ndarray, unit: str | None, where: str) -> np.ndarray:
     """Give the times of visits [d]: Julian dates where the unit says when it begins.
 
@@ -97,7 +112,17 @@ def dated(values: np.ndarray, unit: str | None, where: str) -> np.ndarray:
         return np.full(len(values), np.nan)
     times = numbers(values)[0]
     system = time_system(unit)
-    return times + system.zero if system is not None else convert(times, unit, "d", where)
+    if system is None:
+        return convert(times, unit, "d", where)
+    times = times + system.zero
+    known = times[np.isfinite(times)]
+    year = float(year_of(np.asarray(np.median(known)))) if len(known) else 2000
+    if not YEARS[0] < year < YEARS[1]:
+        raise ConfigError(
+            f"{where}: with the unit '{unit}' its times lie around the year {year:.0f}: the zero "
+            "point is not right."
+        )
+    return times
 
 
 def unit_of_visits(spec: VisitSpec, stated: str | None) -> str | None:

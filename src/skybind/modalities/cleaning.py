@@ -39,7 +39,7 @@ CONSTANT = "constant {value} (zero MAD)"
 EMPTY_SPECTRUM = "empty spectrum"
 
 
-SEVERAL = "several spectra in one: name the column that tells them apart (visit)"
+SEVERAL = "several spectra in one: 'visit' in a mapping names what tells them apart"
 
 
 NO_WAVELENGTH = "no pixel with a positive wavelength"

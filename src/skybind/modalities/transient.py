@@ -21,9 +21,9 @@ NO_DETECTION = "no detection of three standard errors"
 #: Zeros of time that light curves themselves have; another is the name of a column.
 FIRST, MAXIMUM = "first", "maximum"
 NO_ZERO = "no '{}' to count its times from"
-#: Days from a light curve in which its zero of time must lie: photometry is no older.
-FARTHEST = 200 * 365.25
-FAR_ZERO = "'{}' lies centuries from its epochs"
+#: Days from a light curve in which its zero of time must lie: 0, for not known, is MJD 1858.
+FARTHEST = 20 * 365.25
+FAR_ZERO = "'{}' lies decades from its epochs"
 #: Constants of each band: how much fainter its maximum is.
 PEAK_CONSTANTS = 1
 

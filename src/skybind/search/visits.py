@@ -15,9 +15,8 @@ def add_visits(result: SearchResult, stream: EmbeddingStream) -> None:
     """
     queries = zip(result.queries, result.source, strict=True)
     wanted = np.stack([query.vector(names) for query, names in queries])[result.query]
-    for name, visits in read_visits(stream.folder, stream.model).items():
-        if name not in result.target:
-            continue
+    names = np.unique(result.object_id.astype(str)).tolist()
+    for name, visits in read_visits(stream.folder, stream.model, result.target, names).items():
         nearest = visits.nearest(result.object_id, wanted)
         if (nearest.n > 1).any():
             result.columns[f"{name}_visit"] = nearest.visit

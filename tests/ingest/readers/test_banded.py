@@ -176,6 +176,10 @@ def test_limits_and_flags_of_one_band(tmp_path):
         ("bands: {g: {magnitude: g}, r: {magnitud: r}}", "magnitud"),
         ("bands: {g: {magnitude: g}, r: {}}", "is not given"),
         ("bands: {g: mag}", "give its keys"),
+        ("bands: {'': {magnitude: g}, r: {magnitude: r}}", "a band needs a name"),
+        ("bands: {g: {magnitude: g}, r: {magnitude: r, magnitude_err: er}}", "'g' has no errors"),
+        ("bands: {g: {magnitude: g}, r: {magnitude: r, features: computed}}", "beside 'bands'"),
+        ("bands: {g: {magnitude: g}, r: {magnitude: r, pattern: 'x'}}", "give the folder"),
         (
             "magnitude: {column: g, unit: mag}, bands: {g: {time: {column: t, unit: d}}, r: {}}",
             "time of the band 'r'",
@@ -191,3 +195,14 @@ def test_bands_that_cannot_be_put_together_are_refused(tmp_path, keys, sentence)
     )
     with pytest.raises(ConfigError, match=sentence):
         import_dataset(tmp_path / "m.yaml", tmp_path / "out")
+
+
+def test_a_file_that_another_band_has_read_is_no_fault(tmp_path):
+    mapping = write(tmp_path, "folder").replace("{id}_g.csv", "{id}.csv")
+    for name in TRUTH:
+        (tmp_path / f"c/{name}_g.csv").rename(tmp_path / f"c/{name}.csv")
+    (tmp_path / "c/z.csv").write_text("t,m,e\n1,2,3\n")
+    (tmp_path / "m.yaml").write_text(mapping)
+    summary = import_dataset(tmp_path / "m.yaml", tmp_path / "out")
+    assert [row["source"] for row in read_quarantine(tmp_path / "out")] == ["c/z.csv"]
+    assert "unsorted light curves" not in summary.repaired.get("photometry", {})

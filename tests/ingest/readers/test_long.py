@@ -137,7 +137,7 @@ def test_a_visit_that_cannot_be_used_is_set_aside_and_the_next_is_the_first(tmp_
     dataset = Dataset.open(tmp_path / "out2")
     rows = read_quarantine(tmp_path / "out2")
     assert [(row["object_id"], row["reason"]) for row in rows] == [
-        ("a", "constant flux (zero MAD), visit 57001")
+        ("a", "constant flux (zero MAD) (visit 57001)")
     ]
     assert dataset.visits("spectrum").name.tolist() == ["57002", "57003", "57001"]
     assert dataset.ragged("spectrum").fields["flux"][0] == pytest.approx(1)
@@ -156,3 +156,44 @@ def test_a_visit_belongs_to_what_has_several(tmp_path, keys, sentence):
     (tmp_path / "m.yaml").write_text(mapping)
     with pytest.raises(ConfigError, match=sentence):
         import_dataset(tmp_path / "m.yaml", tmp_path / "out")
+
+
+@pytest.mark.parametrize("ending", ["parquet", "fits", "csv"])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("1237650000000000002", "1237650000000000001", "1237650000000000003"),
+        ("1", "01", "001"),
+        ("n10", "n9", "nan"),
+    ],
+)
+def test_names_of_visits_are_told_apart_by_every_digit(tmp_path, names, ending):
+    dataset, _ = imported(tmp_path, names, ", visit: night", ending)
+    visits = dataset.visits("spectrum")
+    known = ["" if name == "nan" else name for name in names]
+    if ending == "csv" and names[1] == "01":
+        assert visits.counts.tolist() == [0, 1]  # numbers in text are numbers: three of one visit
+        return
+    assert sorted(visits.name.tolist()[:3]) == sorted(known)
+    assert visits.counts.tolist() == [3, 1]
+
+
+@pytest.mark.parametrize("kind", ["Int64", "text"])
+def test_long_names_beside_an_empty_cell_do_not_run_together(tmp_path, kind):
+    names = [1237650000000000001, 1237650000000000002, None]
+    if kind == "text":
+        names = [None if name is None else str(name) for name in names]
+    rows = [(name, x, k + 0.01 * i) for k, name in enumerate(names) for i, x in enumerate(WAVE)]
+    columns = {"id": ["a"] * len(rows), "night": [row[0] for row in rows]}
+    columns |= {"w": [row[1] for row in rows], "f": [row[2] for row in rows]}
+    pq.write_table(pa.table(columns), tmp_path / "s.parquet")
+    (tmp_path / "o.csv").write_text("id\na\n")
+    (tmp_path / "m.yaml").write_text(MAPPING.format(ending="parquet", more=", visit: night"))
+    import_dataset(tmp_path / "m.yaml", tmp_path / "out")
+    visits = Dataset.open(tmp_path / "out").visits("spectrum")
+    assert visits.name.tolist() == ["1237650000000000001", "1237650000000000002", ""]
+
+
+def test_times_of_visits_from_another_zero_point_are_refused(tmp_path):
+    with pytest.raises(ConfigError, match="lie around the year 8591"):
+        imported(tmp_path, (2459000.5, 2459001.5, 2459002.5), ", visit: {column: night, unit: MJD}")

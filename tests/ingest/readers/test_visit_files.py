@@ -11,7 +11,7 @@ from skybind.data.check import check_dataset
 from skybind.data.dataset import Dataset
 from skybind.data.quarantine import read_quarantine
 from skybind.errors import ConfigError
-from skybind.ingest.readers.visit_files import owners_of
+from skybind.ingest.readers.visit_files import claims_of
 from skybind.ingest.survey import import_dataset
 
 WAVE = np.arange(4000.0, 4100, 2)
@@ -63,7 +63,8 @@ def test_every_file_is_a_visit_in_the_order_of_the_names(tmp_path, pattern, pack
                 archive.write(path, path.relative_to(tmp_path / "s").as_posix())
     dataset, lost, _ = imported(tmp_path, pattern, where=where)
     visits = dataset.visits("spectrum")
-    assert visits.name.tolist() == ["n1.csv", "n2.csv", "n7.csv"]
+    names = [name.removeprefix("x/") for name in visits.name]
+    assert names == ["a/n1.csv", "a/n2.csv", "b/n7.csv"]
     assert visits.counts.tolist() == [2, 1, 0]
     assert levels(visits) == [9, 5, 3]
     assert dataset.ragged("spectrum").present.tolist() == [True, True, False]
@@ -88,7 +89,7 @@ def test_times_of_headers_order_the_visits(tmp_path, key, first, second, unit):
     visits = dataset.visits("spectrum")
     expected = [2457001.75, 2457003] if key == "MJD_OBS" else [2457032.75, 2457034]
     np.testing.assert_allclose(visits.time, [*expected, np.nan])
-    assert visits.name.tolist() == ["2.fits", "1.fits", "1.fits"]
+    assert visits.name.tolist() == ["a/2.fits", "a/1.fits", "b/1.fits"]
     assert levels(visits) == [9, 5, 3]
     assert [row["object_id"] for row in lost] == ["b"]  # kept, but its time is not known
     assert "no time" in lost[0]["reason"]
@@ -105,7 +106,7 @@ def test_a_file_that_cannot_be_read_costs_no_other(tmp_path):
         spectrum(tmp_path / f"s/a/{visit}.csv", level)
     (tmp_path / "s/a/n0.csv").write_text("nothing\n1\n")
     dataset, lost, summary = imported(tmp_path, "{id}/*.csv")
-    assert dataset.visits("spectrum").name.tolist() == ["n1.csv", "n2.csv"]
+    assert dataset.visits("spectrum").name.tolist() == ["a/n1.csv", "a/n2.csv"]
     assert [row["source"] for row in lost] == ["s/a/n0.csv"]
     assert summary.observed["spectrum"] == 1
 
@@ -125,15 +126,75 @@ def test_light_curves_of_several_files_are_refused(tmp_path):
         import_dataset(tmp_path / "m.yaml", tmp_path / "out")
 
 
+def claims(files, *patterns):
+    """Which objects have each file; their patterns are written with `*`."""
+    return claims_of(list(files), [pattern.split("*") for pattern in patterns])
+
+
 def test_a_file_belongs_to_the_object_with_more_of_its_name():
-    files = sorted(["a_1.csv", "a_b_1.csv", "a_b_2.csv.gz", "a/x_1.csv", "[c]_1.csv", "ab_1.csv"])
-    wanted = ["a_*.csv", "a_b_*.csv", "", "[c]_*.csv"]
-    found = dict(zip(files, owners_of(files, wanted).tolist(), strict=True))
-    assert found == {
-        "a_1.csv": 0,
-        "a_b_1.csv": 1,
-        "a_b_2.csv.gz": 1,
-        "a/x_1.csv": -1,
-        "[c]_1.csv": 3,
-        "ab_1.csv": -1,
+    files = ["a_1.csv", "a_b_1.csv", "a_b_2.csv.gz", "a/x_1.csv", "[c]_1.csv", "ab_1.csv"]
+    found = claims(files, "a_*.csv", "a_b_*.csv", "", "[c]_*.csv")
+    assert found == {"a_1.csv": [0], "a_b_1.csv": [1], "a_b_2.csv.gz": [1], "[c]_1.csv": [3]}
+    assert claims(["x12.csv", "x2.csv"], "*2.csv", "*12.csv") == {"x12.csv": [1], "x2.csv": [0]}
+    assert claims(["obs_n_a_1.csv"], "obs_*_1.csv", "obs_*_a_1.csv") == {"obs_n_a_1.csv": [1]}
+
+
+def test_what_nobody_can_tell_belongs_to_none_and_what_is_common_to_all():
+    assert claims(["a_b_c"], "a_*_c", "a_b_*", "a_*_c") == {"a_b_c": []}
+    assert claims(["266_1.csv", "266_2.csv"], "266_*.csv", "266_*.csv") == {
+        "266_1.csv": [0, 1],
+        "266_2.csv": [0, 1],
     }
+
+
+def test_a_file_and_its_gzipped_copy_are_one_visit():
+    assert claims(["a_1.csv.gz", "a_1.csv"], "a_*.csv") == {"a_1.csv": [0]}
+
+
+def test_many_files_are_not_compared_with_every_object():
+    """10,000 objects whose patterns begin with `*`: pair by pair it would take minutes."""
+    names = [f"n{i:05d}" for i in range(10_000)]
+    found = claims([f"x/{name}.csv" for name in names], *(f"*/{name}.csv" for name in names))
+    assert found == {f"x/{name}.csv": [i] for i, name in enumerate(names)}
+
+
+def test_a_star_in_a_name_is_a_letter(tmp_path):
+    """SIMBAD names some stars `* alf` and `V* RR`."""
+    for name, level in (("V* RR_1", 9), ("V S RR_1", 5), ("V* RR_10", 4), ("V* RR_9", 3)):
+        spectrum(tmp_path / f"s/{name}.csv", level)
+    (tmp_path / "m.yaml").write_text(MAPPING % ("s", "{id}_*.csv", ""))
+    (tmp_path / "o.csv").write_text("id\nV* RR\n")
+    import_dataset(tmp_path / "m.yaml", tmp_path / "out")
+    visits = Dataset.open(tmp_path / "out").visits("spectrum")
+    assert visits.name.tolist() == ["V* RR_1.csv", "V* RR_9.csv", "V* RR_10.csv"]
+    assert levels(visits) == [9, 3, 4]
+    assert [row["source"] for row in read_quarantine(tmp_path / "out")] == ["s/V S RR_1.csv"]
+
+
+def test_a_file_that_two_objects_could_have_is_set_aside(tmp_path):
+    for name in ("a_b_c", "a_x_c"):
+        spectrum(tmp_path / f"s/{name}.csv", 5)
+    (tmp_path / "m.yaml").write_text(MAPPING % ("s", "{pattern}_*{end}.csv", ""))
+    (tmp_path / "o.csv").write_text("id,pattern,end\np,a,b_c\nq,a_b,c\nr,a,x_c\n")
+    import_dataset(tmp_path / "m.yaml", tmp_path / "out")
+    lost = read_quarantine(tmp_path / "out")
+    assert "a_b_c" not in str(Dataset.open(tmp_path / "out").visits("spectrum").name)
+    assert [(row["source"], row["reason"]) for row in lost] == [
+        ("s/a_b_c.csv", "several objects could have this file by their patterns")
+    ]
+
+
+@pytest.mark.parametrize("odd", ["2020-13-01", "2020-01-01 at noon", "02/01/99", "yes", True])
+def test_a_header_that_holds_no_time_is_told_and_stops_nothing(tmp_path, odd):
+    spectrum(tmp_path / "s/a/1.fits", 5, DATE_OBS="2015-01-10T06:00:00Z")
+    spectrum(tmp_path / "s/a/2.fits", 9, DATE_OBS=odd)
+    dataset, lost, _ = imported(tmp_path, "{id}/*.fits", ", visit: {header: DATE-OBS, unit: JD}")
+    np.testing.assert_allclose(dataset.visits("spectrum").time, [2457032.75, np.nan])
+    assert [row["source"] for row in lost] == ["s/a/2.fits"]
+
+
+def test_the_case_of_endings_does_not_hide_files(tmp_path):
+    spectrum(tmp_path / "s/a/1.csv", 5)
+    (tmp_path / "s/a/2.CSV").write_bytes((tmp_path / "s/a/1.csv").read_bytes())
+    _, lost, _ = imported(tmp_path, "{id}/*.csv")
+    assert [row["source"] for row in lost] == ["s/a/2.CSV"]

@@ -9,7 +9,8 @@ import numpy as np
 from skybind.errors import ConfigError
 from skybind.ingest.fields import unknown_values
 from skybind.ingest.observed import Stored
-from skybind.ingest.readers.long import Rows
+from skybind.ingest.readers.folders import ObjectFiles
+from skybind.ingest.readers.long import UNKNOWN_OBJECT, Rows
 from skybind.ingest.readers.registry import Fields
 from skybind.ingest.systems import banded_attributes
 from skybind.ragged import Ragged
@@ -57,7 +58,7 @@ class Banded:
 
     def __init__(self, modality: str, bands: Mapping[str, OneBand]) -> None:
         self.bands = dict(bands)
-        self.quarantine: Rows = _once([band.quarantine for band in bands.values()])
+        self.quarantine = self._others(_once([band.quarantine for band in bands.values()]))
         first = next(iter(self.bands.values())).stored
         units: dict[str, str | None] = {}
         for name, band in self.bands.items():
@@ -100,6 +101,16 @@ class Banded:
             found.append(Ragged(fields, curves.offsets, curves.present))
         return _together(found), _once(quarantine)
 
+    def _others(self, rows: Rows) -> Rows:
+        """Leave out files of no object by the pattern of one band that another band has read."""
+        read = {
+            band.source(row)
+            for band in self.bands.values()
+            if isinstance(band, ObjectFiles)
+            for row in np.flatnonzero(band.observed).tolist()
+        }
+        return [row for row in rows if row["reason"] != UNKNOWN_OBJECT or row["source"] not in read]
+
     @property
     def sizes(self) -> np.ndarray | None:
         """About how many bytes the rows of each object take, where that is much."""
@@ -130,7 +141,7 @@ def _once(rows: list[Rows]) -> Rows:
 def _together(parts: list[Ragged]) -> Ragged:
     """Put the epochs of each object in several light curves into one."""
     owner = np.concatenate([part.owner for part in parts])
-    order = np.argsort(owner, kind="stable")
+    order = np.lexsort([np.concatenate([part.fields["time"] for part in parts]), owner])
     fields = {
         name: np.concatenate([part.fields[name] for part in parts])[order]
         for name in parts[0].fields

@@ -205,6 +205,12 @@ class ObjectFiles:
         except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError) as error:
             raise DataError(f"{name} cannot be read from the zip: {error}.") from error
 
+    def size_of(self, name: str) -> int:
+        """Bytes of a file, unpacked."""
+        if self._zip is None:
+            return (self.path / name).stat().st_size
+        return self._zip.getinfo(name).file_size
+
     def _beside(self, name: str, other: str) -> bytes:
         """Bytes of another file in the folder of one."""
         return self.bytes_of(name[: name.rfind("/") + 1] + other.rpartition("/")[2])

@@ -128,7 +128,7 @@ def bind_rows(
         counts = np.bincount(visits.owner, minlength=objects)
         bound = Visits(found.ragged, offsets_of(counts), visits.name, visits.time)
         lost = [
-            (int(visits.owner[row]), f"{why}, visit {visits.name[row]}") for row, why in found.lost
+            (int(visits.owner[row]), f"{why} (visit {visits.name[row]})") for row, why in found.lost
         ]
         return Bound(bound, lost, found.stored)
     return _bind(table, unfolded, spec, place, objects, whole)

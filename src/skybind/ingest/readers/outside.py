@@ -5,45 +5,44 @@ in others (external links, external storage, virtual datasets). So a survey file
 could read any file of this machine, or make it call another.
 """
 
-import codecs
-import re
 from typing import Any
+from xml.parsers import expat
 
 from skybind.errors import DataError
 
-#: Encodings of XML in which markup is found as it is written; UTF-16 is turned to UTF-8 before.
-_ENCODINGS = ("utf-8", "utf-16", "ascii", "iso8859-1", "iso8859-15", "cp1252")
-_DECLARED = re.compile(rb"""<\?xml[^>]*?encoding\s*=\s*["']([\w.:-]+)["']""")
-_ADDRESS = re.compile(rb"""<(?:[\w.-]+:)?STREAM\b[^>]*?\bhref\s*=\s*["']?([^"'>\s]*)""")
-
 
 def refuse_addresses(data: bytes, name: str) -> None:
-    """Refuse a VOTable whose data lie elsewhere, or that defines entities.
+    """Refuse a VOTable whose data lie elsewhere, or that declares types or entities of its own.
+
+    The file is gone through by the parser that reads it afterwards, so that no encoding and no way
+    of writing a tag hides an address. What is no XML is left to the reader.
 
     Raises
     ------
     DataError
     """
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        data = data.decode("utf-16", "replace").encode()
-    declared = _DECLARED.search(data[:1000])
-    if declared is not None:
-        encoding = declared[1].decode("ascii")
-        try:
-            known = codecs.lookup(encoding).name in _ENCODINGS
-        except LookupError:
-            known = False
-        if not known:
-            raise DataError(f"{name} is in the encoding {encoding}: write it in UTF-8.")
-    if b"<!ENTITY" in data:
-        raise DataError(f"{name} defines entities of its own, which are not read: write it anew.")
-    found = _ADDRESS.search(data)
-    if found is not None:
-        where = found[1].decode("utf-8", "replace")[:100]
-        raise DataError(
-            f"{name} keeps its data elsewhere ({where}), and nothing but the file itself is read: "
-            "save the table with its data inside."
-        )
+
+    def begin(element: str, attributes: dict[str, str]) -> None:
+        if element.rpartition(":")[2] == "STREAM" and "href" in attributes:
+            raise DataError(
+                f"{name} keeps its data elsewhere ({attributes['href'][:100]}), and nothing but "
+                "the file itself is read: save the table with its data inside."
+            )
+
+    def declare(doctype: str, system: str | None, public: str | None, inside: bool) -> None:
+        if inside:
+            raise DataError(
+                f"{name} declares types or entities of its own, which are not read: write it anew "
+                "without them."
+            )
+
+    parser = expat.ParserCreate()
+    parser.StartElementHandler = begin
+    parser.StartDoctypeDeclHandler = declare
+    try:
+        parser.Parse(data, True)
+    except (expat.ExpatError, LookupError, ValueError):
+        return
 
 
 def refuse_other_files(file: Any, name: str) -> None:

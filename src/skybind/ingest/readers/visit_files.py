@@ -3,6 +3,7 @@
 import re
 from bisect import bisect_left
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -12,16 +13,20 @@ from skybind.ingest.observation_spec import SpectrumSpec
 from skybind.ingest.readers.contents import open_fits
 from skybind.ingest.readers.folders import ObjectFiles, fill_pattern, list_files
 from skybind.ingest.readers.long import UNKNOWN_OBJECT, Rows
-from skybind.ingest.readers.values import numbers
+from skybind.ingest.readers.values import julian_dates, numbers
 from skybind.ingest.visits import dated
 from skybind.visits import Visits, offsets_of
+
+#: Stands for the `*` of a pattern while names are put in, which may hold some themselves.
+_ANY = "\0"
+AMBIGUOUS = "several objects could have this file by their patterns"
 
 
 class VisitFiles:
     """Several files an object, found by a pattern in which `*` stands for what differs.
 
-    The visits are named after their files and stand in the order of their names, or of their times
-    where the mapping names a key of the headers for it.
+    The visits are named after their files and stand in the order of these names, 9 before 10, or of
+    their times where the mapping names a key of the headers for it.
 
     Parameters
     ----------
@@ -36,6 +41,8 @@ class VisitFiles:
         Files that no object has, and visits whose time is not known.
     stored : Stored
         How the fields are kept.
+    sizes : ndarray of int, shape (n,)
+        Bytes of the files of each object.
     """
 
     def __init__(
@@ -43,34 +50,38 @@ class VisitFiles:
     ) -> None:
         assert spec.pattern is not None
         assert spec.folder is not None
-        listed = sorted(list_files(base / spec.folder, modality))
-        wanted = fill_pattern(spec.pattern, columns)
-        owner = owners_of(listed, wanted)
-        if len(wanted) and not (owner >= 0).any():
+        listed = sorted(list_files(base / spec.folder, modality), key=_natural)
+        wanted = [filled.split(_ANY) for filled in _filled(spec.pattern, columns)]
+        claims = claims_of(listed, wanted)
+        claimed = [(row, file) for file, rows in claims.items() for row in rows]
+        if len(wanted) and not claimed:
             raise ConfigError(
                 f"{modality}: no object has a file in {base / spec.folder}: those of the first "
-                f"would be '{wanted[0][:100]}', but there are {len(listed)} files such as "
-                f"'{next(iter(listed), '')}'; is the pattern '{spec.pattern}' right?"
+                f"would be '{'*'.join(wanted[0])[:100]}', but there are {len(listed)} files such "
+                f"as '{next(iter(listed), '')}'; is the pattern '{spec.pattern}' right?"
             )
-        order = np.argsort(owner, kind="stable")
-        order = order[owner[order] >= 0]
-        names = np.asarray(listed, object)[order]
-        self._owner = owner[order]
+        claimed.sort(key=lambda claim: claim[0])
+        names = np.asarray([file for _, file in claimed], object)
+        self._owner = np.asarray([row for row, _ in claimed], np.int64)
         each = spec.model_copy(update={"pattern": "{file}", "visit": None})
         found = {"file": names, "id": columns["id"][self._owner]}
         self._files = ObjectFiles(each, base, modality, found, told=False)
         self.stored, self.folder = self._files.stored, spec.folder
-        endings = {Path(name).suffix for name in names.tolist()}
+        endings = {_ending(name) for name in names.tolist()}
         self.quarantine: Rows = [
-            self._files.row("", name, UNKNOWN_OBJECT)
-            for name, at in zip(listed, owner.tolist(), strict=True)
-            if at < 0 and Path(name).suffix in endings
+            self._files.row("", name, AMBIGUOUS if name in claims else UNKNOWN_OBJECT)
+            for name in listed
+            if not claims.get(name) and _ending(name) in endings
         ]
         self._time = np.full(len(names), np.nan)
         if spec.visit is not None:
-            self._settle_times(str(spec.visit.header), spec.visit.unit)
-        self._rows = np.lexsort([names.astype(str), self._time, self._owner])
+            self._time = self._times(str(spec.visit.header), spec.visit.unit)
+        place = {name: number for number, name in enumerate(listed)}
+        order = np.asarray([place[name] for name in names.tolist()], np.int64)
+        self._rows = np.lexsort([order, self._time, self._owner])
         self._offsets = offsets_of(np.bincount(self._owner, minlength=len(wanted)))
+        size = np.asarray([self._files.size_of(name) for name in names.tolist()], np.int64)
+        self.sizes = np.bincount(self._owner, size, len(wanted)).astype(np.int64)
 
     def read(self, rows: np.ndarray, object_id: np.ndarray) -> tuple[Visits, Rows]:
         """Read the files of some objects; one that cannot be read is set aside with its reason."""
@@ -80,7 +91,7 @@ class VisitFiles:
             or [np.zeros(0, np.int64)]
         ).astype(np.int64)
         ragged, quarantine = self._files.read(index, object_id[self._owner])
-        names = [Path(self._files.files[i]).name for i in index.tolist()]
+        names = [self._files.files[i] for i in index.tolist()]
         visits = Visits(ragged, offsets_of(counts), np.asarray(names, object), self._time[index])
         return visits.filter(ragged.present), quarantine
 
@@ -91,58 +102,108 @@ class VisitFiles:
 
     def source(self, row: int) -> str:
         """Where the observations of an object come from, for the quarantine."""
-        return self.folder
+        return f"{self.folder} ({self._offsets[row + 1] - self._offsets[row]} files)"
 
-    def _settle_times(self, key: str, unit: str | None) -> None:
+    def _times(self, key: str, unit: str | None) -> np.ndarray:
         """Read the time of each file in its header; a sentence for each that states none."""
-        stated: list[object] = []
+        where = f"{self.folder}, header {key} (visit)"
+        times = np.full(len(self._files.files), np.nan)
+        numbered: dict[int, float] = {}
         for i, name in enumerate(self._files.files):
             try:
-                stated.append(header_value(self._files.bytes_of(name), name, key))
+                value = header_value(self._files.bytes_of(name), name, key)
+                if isinstance(value, str) and (date := julian_date(value)) is not None:
+                    times[i] = date
+                    continue
+                number = numbers(np.asarray([value], object))[0][0]
+                if isinstance(value, bool) or not np.isfinite(number):
+                    raise DataError(f"'{value}' is no time")
+                numbered[i] = float(number)
             except DataError as error:
-                stated.append(None)
-                self.quarantine.append(
-                    self._files.row(str(self._files.ids[i]), name, f"no time: {error}")
-                )
-        where = f"{self.folder}, header {key} (visit)"
-        dates = [isinstance(value, str) and bool(re.match(r"\d{4}-\d\d-\d\d", value))
-                 for value in stated]  # fmt: skip
-        if any(dates):
-            days = [str(v) if is_date else "NaT" for v, is_date in zip(stated, dates, strict=True)]
-            self._time = dated(np.asarray(days, "datetime64[ms]"), None, where)
-            return
-        values = np.asarray(stated, object)
-        if unit is None and numbers(values)[0].size:
+                reason = f"no time: {error}"
+                self.quarantine.append(self._files.row(str(self._files.ids[i]), name, reason))
+        if numbered and unit is None:
             raise ConfigError(f"{where}: add the unit of its times, such as unit: MJD.")
-        self._time = dated(values, unit, where)
+        if numbered:
+            rows = np.asarray(list(numbered), np.int64)
+            times[rows] = dated(np.asarray(list(numbered.values())), unit, where)
+        return times
 
 
-def owners_of(files: list[str], wanted: list[str]) -> np.ndarray:
-    """Find the object of each file; -1 for none.
+def claims_of(files: list[str], wanted: list[list[str]]) -> dict[str, list[int]]:
+    """Find the objects that each file belongs to; of none it is not there.
 
-    `*` stands for anything but a slash. A file that two objects could have belongs to the one whose
-    pattern has more text before it.
+    Anything but a slash may stand between the texts that an object's pattern consists of. A file
+    that several objects could have belongs to the one with the most text in its pattern; where
+    these are different patterns of one length, to none (an empty list), for nobody can tell; where
+    they are the same, to each of them. Of a file and its gzipped copy the former counts.
 
     Parameters
     ----------
     files : list of str
-        Sorted.
-    wanted : list of str
-        Of each object, with `*`; "" for none.
+    wanted : list of list of str
+        Of each object the texts around each `*`; one that is empty for no file.
     """
-    owner, before = np.full(len(files), -1, np.int64), np.full(len(files), -1, np.int64)
-    for row, pattern in enumerate(wanted):
-        start = pattern.partition("*")[0]
-        if not pattern:
+    names = {file.removesuffix(".gz"): file for file in sorted(files, reverse=True)}
+    forward = sorted(names)
+    backward = sorted(name[::-1] for name in names)
+    best: dict[str, tuple[int, tuple[str, ...]]] = {}
+    claims: dict[str, list[int]] = {}
+    for row, texts in enumerate(wanted):
+        if not any(texts):
             continue
-        parts = [re.escape(part) for part in pattern.split("*")]
-        expression = re.compile("[^/]*".join(parts) + r"(\.gz)?")
-        for place in range(bisect_left(files, start), len(files)):
-            if not files[place].startswith(start):
-                break
-            if expression.fullmatch(files[place]) and len(start) > before[place]:
-                owner[place], before[place] = row, len(start)
-    return owner
+        expression = re.compile("[^/]*".join(map(re.escape, texts)))
+        if texts[0]:
+            near = _beginning(forward, texts[0])
+        else:
+            near = [name[::-1] for name in _beginning(backward, texts[-1][::-1])]
+        own = (sum(map(len, texts)), tuple(texts))
+        for name in filter(expression.fullmatch, near):
+            file = names[name]
+            before = best.get(file)
+            if before is None or own[0] > before[0]:
+                best[file], claims[file] = own, [row]
+            elif own == before and claims[file]:
+                claims[file].append(row)
+            elif own[0] == before[0]:
+                claims[file] = []
+    return claims
+
+
+def _beginning(names: list[str], text: str) -> list[str]:
+    """Names, in order, that begin with a text."""
+    start = bisect_left(names, text)
+    stop = bisect_left(names, text + chr(0x10FFFF), start)
+    return names[start:stop]
+
+
+def _filled(pattern: str, columns: Mapping[str, np.ndarray]) -> list[str]:
+    """Fill a pattern for each object; its own `*`, and no other, become `_ANY`."""
+    return fill_pattern(pattern.replace("*", _ANY), columns)
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Sort key by which 9 stands before 10."""
+    return [
+        (int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)
+    ]
+
+
+def _ending(name: str) -> str:
+    return Path(name.lower().removesuffix(".gz")).suffix
+
+
+def julian_date(text: str) -> float | None:
+    """Turn an ISO date to a Julian date; None where it is none."""
+    if not re.match(r"\d{4}-\d\d-\d\d", text.strip()):
+        return None
+    try:
+        date = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+    if date.tzinfo is not None:
+        date = date.astimezone(UTC).replace(tzinfo=None)
+    return float(julian_dates(np.asarray([date], "datetime64[us]"))[0])
 
 
 def header_value(data: bytes, name: str, key: str) -> object:
