@@ -160,7 +160,7 @@ def test_every_way_in_takes_all_visits(sources, tmp_path):
         writer.append({"object_id": IDS, "spectrum": visits.first(), "spectrum_visits": visits})
     dataset = Dataset.open(tmp_path / "d")
     table = pq.read_table(tmp_path / "d/objects/part-00000.parquet")
-    wanted = wanted_modalities(SCHEMA, {"spectrum": ("spectrum", "spectrum")})
+    wanted = wanted_modalities(dataset.schema, {"spectrum": ("spectrum", "spectrum")})
     modality = source.modalities["spectrum"]
     found = []
     for data in (dataset, tmp_path / "d", table):

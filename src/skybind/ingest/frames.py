@@ -114,7 +114,12 @@ class Frame:
 
     def _add_arrow(self, name: str, column: pa.Array | pa.ChunkedArray) -> None:
         array = one_array(column)
-        if is_nested(array.type):
+        if is_list(array.type) and _holds_lists(array.type.value_type):
+            self.notes.append(
+                f"The column '{name}' of the {self.name} holds lists of records of lists, which "
+                "are read of a dataset only."
+            )
+        elif is_nested(array.type):
             for inner, values in fields_of_arrow(array).items():
                 self._add_arrow(f"{name}.{inner}", values)
         elif is_list(array.type):
@@ -123,11 +128,6 @@ class Frame:
             if pa.types.is_temporal(array.type) and not pa.types.is_time(array.type):
                 self.units[name] = "d"
             self._add_flat(name, flat_values(pa.chunked_array([array])))
-        else:
-            self.notes.append(
-                f"The column '{name}' of the {self.name} holds lists of records, which are read of "
-                "a dataset only."
-            )
 
     def _add_flat(self, name: str, array: np.ndarray) -> None:
         """Add a flat column, or one of lists that are written as text."""
@@ -323,3 +323,8 @@ def _keys(record: Any) -> list[str]:
 
 def _scalar(cell: Any, unit: str | None) -> Any:
     return cell.jd if hasattr(cell, "jd") else cell.to_value(unit)
+
+
+def _holds_lists(kind: pa.DataType) -> bool:
+    """Whether an Arrow type is a record of which a field is a list."""
+    return bool(pa.types.is_struct(kind) and any(is_list(field.type) for field in kind))
