@@ -2,10 +2,11 @@
 
     python benchmarks/ingest.py --out DIR
 
-A catalogue of 1,000,000 rows, 2,500 light curves (a folder of files; a long table), and a long
-table too large for memory, its rows in any order (`--rows`, 60,000,000 by default). Each import is
-a process of its own, whose peak of memory is told; times are medians of `--repeat` (the large table
-is read once). What is made stays in DIR, so that the next call only imports.
+A catalogue of 1,000,000 rows, 2,500 light curves (folders of CSV and of FITS files, beside both of
+which the CSV files are read; a long table), and a long table too large for memory, its rows in any
+order (`--rows`, 60,000,000 by default). Each import is a process of its own, whose peak of memory
+is told; times are medians of `--repeat` (the large table is read once). What is made stays in DIR,
+so that the next call only imports.
 """
 
 import argparse
@@ -24,6 +25,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
+from astropy.table import Table
 
 from memory import peak_memory
 from skybind.files import atomic_path, write_json
@@ -42,12 +44,13 @@ CATALOGUE = (
 LONG = "objects: {file: OBJECTS, id: id}\nphotometry: {file: TABLE, id: id, " + CURVE + "}\n"
 FOLDER = (
     "objects: {file: objects.csv, id: id}\n"
-    "photometry: {folder: curves, pattern: '{id}.csv', " + CURVE + "}\n"
+    "photometry: {folder: curves, pattern: '{id}.ENDING', " + CURVE + "}\n"
 )
 CASES = {
     "catalogue, CSV": ("catalogue-csv", ["catalogue.csv"]),
     "catalogue, Parquet": ("catalogue-parquet", ["catalogue.parquet"]),
-    "curves, a file each": ("curves-folder", ["curves/*.csv"]),
+    "curves, a file each": ("curves-csv", ["curves/*.csv"]),
+    "curves, a FITS file each": ("curves-fits", ["curves/*.csv"]),
     "curves, long CSV": ("curves-long", ["curves.csv"]),
     "large long table, Parquet": ("large-parquet", ["large.parquet"]),
     "large long table, CSV": ("large-csv", ["large.csv"]),
@@ -128,7 +131,8 @@ def make_small(folder: Path) -> None:
     for format in ("csv", "parquet"):
         text = CATALOGUE.replace("FORMAT", format)
         (folder / f"catalogue-{format}.yaml").write_text(text)
-    (folder / "curves-folder.yaml").write_text(FOLDER)
+    for ending in ("csv", "fits"):
+        (folder / f"curves-{ending}.yaml").write_text(FOLDER.replace("ENDING", ending))
     long = LONG.replace("OBJECTS", "objects.csv").replace("TABLE", "curves.csv")
     (folder / "curves-long.yaml").write_text(long)
     rng = np.random.default_rng(0)
@@ -159,6 +163,8 @@ def make_small(folder: Path) -> None:
             for i, name in enumerate(names):
                 own = whole.slice(i * EPOCHS, EPOCHS).drop_columns(["id"])
                 pcsv.write_csv(own, made / f"{name}.csv")
+                columns = {column: own[column].to_numpy() for column in own.column_names}
+                Table(columns).write(made / f"{name}.fits")
 
 
 def make_large(folder: Path, rows: int) -> None:
