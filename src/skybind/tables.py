@@ -93,11 +93,11 @@ def to_astropy(table: pa.Table) -> "Table":
     columns = {}
     for field in table.schema:
         said = {k.decode(): v.decode() for k, v in (field.metadata or {}).items()}
-        columns[field.name] = Column(
-            _filled(table[field.name]),
-            unit=said.get("unit"),
-            description=said.get("description"),
-        )
+        unit, description = said.get("unit"), said.get("description")
+        if unit is not None and "JD" in unit:  # of dates, for which astropy has no unit
+            description = f"{description or field.name} [{unit}]"
+            unit = "d"
+        columns[field.name] = Column(_filled(table[field.name]), unit=unit, description=description)
     return Table(columns)
 
 

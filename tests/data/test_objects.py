@@ -154,3 +154,17 @@ def test_data_frames_hold_units_and_need_pandas(dataset, monkeypatch):
     for maker in (dataset, dataset["a"].photometry):
         with pytest.raises(DataError, match=r"pip install 'skybind\[notebook\]'"):
             maker.to_pandas()
+
+
+@pytest.mark.parametrize("unit", ["JD", "MJD", "BJD - 2457000"])
+def test_dates_are_shown_in_days(tmp_path, unit):
+    columns = {"when": Column("feature", unit, "Date of the maximum", "metadata")}
+    with DatasetWriter(tmp_path / "d", columns) as writer:
+        writer.append({"object_id": np.array(["a"]), "when": np.array([2458849.5])})
+    dataset = Dataset.open(tmp_path / "d")
+    assert dataset["a"].when.to_value("d") == 2458849.5
+    assert "a" in repr(dataset["a"])
+    table = dataset.to_table()
+    assert table["when"].unit == "d"
+    assert table["when"].description == f"Date of the maximum [{unit}]"
+    table.write(tmp_path / "t.fits")

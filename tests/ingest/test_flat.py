@@ -378,3 +378,13 @@ def test_large_measured_numbers_are_features(tmp_path):
     d, _ = imported(tmp_path, columns, {"features": {"metadata": specs}})
     np.testing.assert_allclose(d.column("luminosity"), [1e33, 3e33])
     np.testing.assert_allclose(d.column("distance"), [2e16, 3e16])
+
+
+def test_text_has_no_photometric_system(tmp_path):
+    (tmp_path / "o.csv").write_text("id,note\na,bright\nb,faint\n")
+    (tmp_path / "m.yaml").write_text(
+        "objects: {file: o.csv, id: id, info: {note: {column: note, system: Vega, "
+        "convert_to: AB, offset: 0.1}}}\n"
+    )
+    with pytest.raises(ConfigError, match="holds text, which has no photometric system"):
+        import_dataset(tmp_path / "m.yaml", tmp_path / "out")

@@ -269,3 +269,12 @@ def test_a_catalogue_by_name_and_one_by_position(tmp_path):
     data, _ = near(tmp_path, {}, join=join, features=features)
     np.testing.assert_allclose(data.numbers("g"), [13.5, 14.5, np.nan])
     np.testing.assert_allclose(data.numbers("h"), [1.5, np.nan, 2.5])
+
+
+@pytest.mark.parametrize("ambiguous", ["nearest", "leave out"])
+def test_a_row_whose_name_stands_before_takes_no_source_from_its_object(tmp_path, ambiguous):
+    """The second row of 007 is nearer to the source, and it is the first that is kept."""
+    objects = f"star,ra,dec,type\n007,1,0,EW\n007,{1 + 0.4 * ARCSEC},0,EW\nc,3,0,RRab\n"
+    data, summary = near(tmp_path, {"radius": 1, "ambiguous": ambiguous}, objects)
+    np.testing.assert_allclose(data.numbers("g"), [13.5, np.nan])
+    assert any(note.startswith("near.csv: 1 of 2 objects have one") for note in summary.notes)

@@ -10,6 +10,7 @@ from astropy.table import Table
 from skybind.data.dataset import Dataset
 from skybind.data.schema import Column
 from skybind.data.write import DatasetWriter
+from skybind.errors import DataError
 from skybind.ingest.given import take_given
 from skybind.ingest.one_file import read_file
 from skybind.ingest.plausible import far_notes
@@ -221,3 +222,15 @@ def test_a_range_is_told_with_the_digits_that_matter():
     (note,) = far_notes(np.array([58485.5]), "t", dates, "t")
     assert "58485.5 JD lies far outside" in note
     assert "(2458484 to 2458512 JD)" in note
+
+
+@pytest.mark.parametrize("unit", ["MJD", "s", "BJD - 2457000"])
+def test_dates_whose_unit_says_that_they_are_numbers_are_refused(wanted, unit):
+    """They would be turned to Julian dates and then shifted once more."""
+    times = ["2020-01-01", "2020-01-02", "2020-01-03", "2020-01-04"]
+    columns = {"time": times, "magnitude": [12.0, 12.1, 12.2, 12.4]}
+    for data in (Table(columns), pa.table(columns)):
+        with pytest.raises(DataError, match="holds dates"):
+            take_given(data, wanted=wanted, units={"photometry": {"time": unit}})
+    given = take_given(Table(columns), wanted=wanted)
+    assert given.dataset.ragged("photometry").fields["time"][0] == 2458849.5

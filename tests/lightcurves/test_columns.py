@@ -214,3 +214,12 @@ def test_a_column_of_another_definition_is_computed_anew():
     )
     own = SCHEMA.with_columns({"photometry_period": changed})
     assert to_compute(["photometry_period", "photometry_std"], SCHEMA, own) == ["photometry_period"]
+
+
+def test_features_of_objects_without_light_curves_are_not_known():
+    fields = {name: np.zeros(0) for name in ("time", "magnitude", "magnitude_err")}
+    none = Ragged(fields, np.zeros(4, np.int64), np.zeros(3, bool))
+    described = describe_columns("photometry", "magnitude", [])
+    wanted = {name: column.attributes for name, column in described.items()}
+    for values in compute_columns(none, wanted).columns.values():
+        assert np.isnan(values).all()

@@ -75,3 +75,10 @@ def test_sums_of_phases_equal_sums_of_frequencies(curve):
     np.testing.assert_allclose(one.weight, two.weight, atol=1e-12)
     np.testing.assert_allclose(one.signal, two.signal, atol=1e-12)
     assert one.power == pytest.approx(two.power)
+
+
+def test_sums_of_no_light_curve_are_zero():
+    none = np.zeros(0)
+    sums = FourierSums.of_phases(none, none, none, np.zeros(0, np.int64), 3, 2)
+    assert sums.mean.tolist() == [0, 0, 0]
+    assert sums.mean.dtype == np.float64

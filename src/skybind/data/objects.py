@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from skybind.data.schema import DEC, ID, RA, Column, DatasetSchema
+from skybind.data.times import time_system
 from skybind.errors import DataError
 from skybind.ragged import Ragged
 from skybind.words import html_facts, nearest
@@ -64,7 +65,7 @@ class Observation:
             return values
         from astropy.units import Quantity
 
-        return Quantity(values, self.units[field], copy=False)
+        return Quantity(values, _plain_unit(self.units[field]), copy=False)
 
     def __getattr__(self, field: str) -> Any:
         if field.startswith("_") or field not in self._fields:
@@ -182,7 +183,7 @@ class SkyObject:
             return value
         from astropy.units import Quantity
 
-        return Quantity(value, unit)
+        return Quantity(value, _plain_unit(unit))
 
     def __getattr__(self, name: str) -> Any:
         known = [] if name.startswith("_") else [*self._schema.columns, *self._schema.catalogues]
@@ -251,6 +252,11 @@ def observation_of(
         return None
     fields = ragged.take(np.array([place])).fields
     return Observation(object_id, name, dataset.schema.columns[name], fields)
+
+
+def _plain_unit(unit: str | None) -> str | None:
+    """The unit as astropy knows it: days for Julian dates, which it has none for."""
+    return "d" if time_system(unit) is not None else unit
 
 
 def _unit_note(unit: str | None) -> dict[str, str] | None:

@@ -39,7 +39,7 @@ class FileSpec(Section):
     format: str | None = Field(None, description="Format, where the file's name does not tell it.")
     delimiter: str | None = Field(None, description="Between the columns of a CSV.")
     hdu: int | None = Field(
-        None, description="Which extension of a FITS file, or table of a VOTable, from 1."
+        None, description="Which extension of a FITS file, or table of a VOTable, from 1.", ge=0
     )
     names: list[str] | None = Field(
         None, description="Columns of a text table that has no header, in order."

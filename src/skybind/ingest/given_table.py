@@ -143,7 +143,10 @@ class _Taking:
         raw = with_written_limits(raw) if wanted.kind == "photometry" else raw
         self._note_text(raw, places)
         where = f"{wanted.column} of the {frame.name}"
-        fields, said = (raw, []) if wanted.kind == "image" else given_fields(raw, wanted, where)
+        stated = {name: frame.units.get(column) for name, column in places.items()}
+        fields, said = (
+            (raw, []) if wanted.kind == "image" else given_fields(raw, wanted, where, stated)
+        )
         self.rows.notes += said
         left_out = np.zeros(0, bool)
         if wanted.kind == "photometry":

@@ -75,7 +75,9 @@ def join_tables(
         other = _read(join, base, text, columns)
         made.bad_rows += [(join.file, sentence) for sentence in other.bad_rows]
         if join.near is not None:
-            place = _by_position(join, join.near, objects, other, positions(), made)
+            names = object_names(objects[spec.id], f"{spec.file}, column '{spec.id}'")
+            own = np.sort(np.asarray(list(first_rows(names)[0].values()), np.int64))
+            place = _by_position(join, join.near, objects, other, positions(), own, made)
         else:
             match = join.match or spec.id
             wanted = object_names(objects[match], f"{spec.file}, column '{match}'")
@@ -127,17 +129,24 @@ def _by_position(
     objects: Table,
     other: Table,
     places: dict[str, np.ndarray],
+    own: np.ndarray,
     made: Joined,
 ) -> np.ndarray:
-    """Find the row of the nearest source of each object, -1 for none."""
-    rows = np.asarray([str(row) for row in range(len(objects))], object)
-    moving = {column: objects[column] for column in near.pm or ()}
-    frame = objects_frame({"object_id": rows, **places}, moving, objects.units)
+    """Find the row of the nearest source of each object, -1 for none.
+
+    Only the rows `own` are objects: one whose name stands before takes no source from another.
+    """
+    rows = np.asarray([str(row) for row in own.tolist()], object)
+    moving = {column: objects[column][own] for column in near.pm or ()}
+    place = {axis: values[own] for axis, values in places.items()}
+    frame = objects_frame({"object_id": rows, **place}, moving, objects.units)
     sources = Frame(join.file, len(other), dict(other.columns), units=dict(other.units))
     found = nearest_sources(near, frame, sources, join.id, join.file)
     made.notes += found.notes
-    made.left_out += [(row, join.file, reason) for row, reason in found.left_out.items()]
-    return found.rows
+    made.left_out += [(int(own[r]), join.file, reason) for r, reason in found.left_out.items()]
+    full = np.full(len(objects), -1, np.int64)
+    full[own] = found.rows
+    return full
 
 
 def _places(wanted: np.ndarray, names: np.ndarray, join: JoinSpec) -> tuple[np.ndarray, str]:

@@ -305,7 +305,8 @@ class _File:
             table = unfolded.table
         raw = {name: table[column] for name, column in columns.items()}
         raw = with_written_limits(raw) if kind == "photometry" else raw
-        fields, self._told = given_fields(raw, wanted, self.name)
+        stated = {name: table.units.get(column) for name, column in columns.items()}
+        fields, self._told = given_fields(raw, wanted, self.name, stated)
         if kind == "photometry":
             bad = None if flags is None else any_bit(table[flags[1]], flags[0].bitmask, self.name)
             left_out, said = no_measurements(fields, bad, self.name)

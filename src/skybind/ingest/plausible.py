@@ -5,12 +5,13 @@ far from all that a model was trained on is used, and told.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from skybind.data.systems import stated_system
-from skybind.ingest.fields import calendar_note, check_calendar_unit, field_values
+from skybind.errors import ConfigError, DataError
+from skybind.ingest.fields import calendar_note, check_calendar_unit, check_dates, field_values
 from skybind.ingest.flat import catalogue_numbers
 from skybind.ingest.preview.values import looks_like_nines, suspects
 from skybind.ingest.readers.registry import Fields
@@ -150,19 +151,40 @@ def far_notes(values: np.ndarray, feature: str, wanted: Wanted, where: str) -> l
     return [f"{where}: {said}; what is not known is to be left empty."]
 
 
-def given_fields(raw: Fields, wanted: Wanted, where: str) -> tuple[Fields, list[str]]:
+def given_fields(
+    raw: Fields, wanted: Wanted, where: str, stated: Mapping[str, str | None]
+) -> tuple[Fields, list[str]]:
     """Read given fields of an observation; as of `field_values`, with the sentinels of `wanted`.
+
+    Parameters
+    ----------
+    raw : dict of str to ndarray
+    wanted : Wanted
+    where : str
+        Names what was given, for messages.
+    stated : mapping of str to (str or None)
+        Units of the fields as they are stated: dates have none but days.
 
     Returns
     -------
     fields : dict of str to ndarray
     notes : list of str
         What counts as not known.
+
+    Raises
+    ------
+    DataError
+        If a field holds dates that are no times, or whose unit says that they are numbers.
     """
     fields: Fields = {}
     notes = []
     for name, values in raw.items():
         missing = wanted.missing.get(name, [])
+        known = values[~stands_for_missing(values, missing)]
+        try:
+            check_dates(name, known, stated.get(name), f"{where}, {name}")
+        except ConfigError as error:
+            raise DataError(str(error)) from None
         fields[name] = field_values(name, values, missing)
         notes += missing_notes(sentinels_in(values, missing), f"{where}, {name}")
     return fields, notes

@@ -218,7 +218,14 @@ class TableOfObjects:
         stated, kept = self._stated(spec), self.schema[name].unit
         if stated is not None and kept not in (None, stated) and values.dtype.kind != "O":
             values = convert(values, stated, str(kept), self._at(name, spec))
-        return values if spec.offset is None else values + spec.offset
+        if spec.offset is None:
+            return values
+        if values.dtype.kind == "O":
+            raise ConfigError(
+                f"{self._at(name, spec)} holds text, which has no photometric system: leave out "
+                "its offset."
+            )
+        return values + spec.offset
 
     def _at(self, name: str, spec: ColumnSpec) -> str:
         return f"{self.objects.name}, column '{spec.column}' ({name})"

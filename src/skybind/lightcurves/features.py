@@ -138,7 +138,7 @@ class _Curves:
             (self.owner, values) if where is None else (self.owner[where], values[where])
         )
         counts = np.bincount(owner, minlength=self.number)
-        return np.bincount(owner, values, self.number) / np.maximum(counts, 1)
+        return np.bincount(owner, values, self.number).astype(float) / np.maximum(counts, 1)
 
 
 def _chunk(ragged: Ragged, periods: Periods) -> dict[str, np.ndarray]:

@@ -82,7 +82,8 @@ class FourierSums:
         """
 
         def gather(values: np.ndarray) -> np.ndarray:
-            return np.bincount(owner, values, minlength=number)
+            # of no values numpy counts whole numbers
+            return np.bincount(owner, values, minlength=number).astype(np.float64)
 
         total = gather(weight)
         weight = weight / np.where(total > 0, total, 1.0)[owner]
