@@ -30,12 +30,21 @@ class RowVisits:
     name : ndarray of str, shape (V,)
     time : ndarray of float64, shape (V,)
         Days, NaN where not known.
+    timed : bool
+        Whether the column holds times, not only names.
     """
 
     place: np.ndarray
     owner: np.ndarray
     name: np.ndarray
     time: np.ndarray
+    timed: bool
+
+    def untimed(self) -> list[tuple[int, str]]:
+        """Tell the objects of visits without a time, where the others have one, and which it is."""
+        lacking = np.flatnonzero(np.isnan(self.time)).tolist() if self.timed else []
+        said = "the time is not known (visit {})"
+        return [(int(self.owner[i]), said.format(self.name[i])) for i in lacking]
 
 
 def row_visits(
@@ -81,7 +90,8 @@ def row_visits(
         again = np.arange(len(mine)) - np.maximum.accumulate(np.where(new, np.arange(len(mine)), 0))
         numbered = [f"{name} ({n + 1})" for name, n in zip(names, again.tolist(), strict=True)]
         names = np.where(again > 0, np.asarray(numbered, object), names)
-    return RowVisits(place, owner[rows], names, dated(values[rows], unit, where))
+    timed = unit is not None or values.dtype.kind == "M"
+    return RowVisits(place, owner[rows], names, dated(values[rows], unit, where), timed)
 
 
 def _codes(values: np.ndarray, named: np.ndarray, as_text: bool) -> np.ndarray:

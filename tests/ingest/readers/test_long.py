@@ -197,3 +197,12 @@ def test_long_names_beside_an_empty_cell_do_not_run_together(tmp_path, kind):
 def test_times_of_visits_from_another_zero_point_are_refused(tmp_path):
     with pytest.raises(ConfigError, match="lie around the year 8591"):
         imported(tmp_path, (2459000.5, 2459001.5, 2459002.5), ", visit: {column: night, unit: MJD}")
+
+
+def test_a_visit_whose_time_is_not_known_is_kept_and_told(tmp_path):
+    dataset, reasons = imported(
+        tmp_path, ("57003.5", "57001.5", "June"), ", visit: {column: night, unit: MJD}"
+    )
+    assert dataset.visits("spectrum").counts.tolist() == [3, 1]
+    assert reasons == {"a": "the time is not known (visit June)"}
+    assert np.isnan(dataset.visits("spectrum").time).sum() == 1

@@ -130,6 +130,7 @@ def bind_rows(
         lost = [
             (int(visits.owner[row]), f"{why} (visit {visits.name[row]})") for row, why in found.lost
         ]
+        lost += visits.untimed()
         return Bound(bound, lost, found.stored)
     return _bind(table, unfolded, spec, place, objects, whole)
 

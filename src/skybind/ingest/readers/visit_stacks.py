@@ -47,6 +47,8 @@ class VisitStack(Stack):
         known_rows = np.flatnonzero(visits.place >= 0)
         self._rows[visits.place[known_rows]] = known_rows
         self._name, self._time = visits.name, visits.time
+        for owned, reason in visits.untimed():
+            self._aside(str(object_id[owned]), reason)
         self._offsets = offsets_of(np.bincount(visits.owner, minlength=len(object_id)))
         has = np.diff(self._offsets) > 0
         first = np.full(len(object_id), -1, np.int64)
