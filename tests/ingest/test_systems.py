@@ -24,7 +24,7 @@ from skybind.ingest.one_file import read_file
 from skybind.ingest.preview.make import preview_survey
 from skybind.ingest.readers.registry import curve_format
 from skybind.ingest.survey import import_dataset
-from skybind.ingest.wanted import wanted_modalities
+from skybind.ingest.wanted import Wanted, wanted_modalities
 from skybind.models.saved_schema import SavedSchema, schema_note
 
 BANDS = ["g", "V"] * 4
@@ -215,7 +215,7 @@ def test_the_open_supernova_catalogue_says_it_of_each_magnitude(tmp_path):
     (tmp_path / "o.csv").write_text("id\na\n")
     for keys, expected in (
         ({}, ["AB", "Vega", "Vega", ""]),
-        ({"convert_to": "AB", "offsets": {"V": 0.02}}, None),
+        ({"convert_to": "AB", "offsets": {"V": {"Vega": 0.02}}}, None),
     ):
         keys = {"folder": "lc", "pattern": "{id}.json", "format": "osc", **keys}
         whole = {"objects": {"file": "o.csv", "id": "id"}, "photometry": keys}
@@ -314,7 +314,7 @@ def test_nothing_in_the_target_system_is_moved_and_nothing_unknown_passes(rows):
     bands, systems = (np.array(own, object) for own in zip(*rows, strict=True))
     magnitude = np.arange(len(rows), dtype=float)
     target = np.full(len(rows), "AB", object)
-    values, left = in_system(magnitude, systems, target, bands, {"V": 0.02})
+    values, left = in_system(magnitude, systems, target, bands, {"V": {"Vega": 0.02}})
     moved = (systems == "Vega") & (bands == "V")
     np.testing.assert_allclose(values - magnitude, np.where(moved, 0.02, 0), atol=1e-12)
     assert left.tolist() == ((systems != "AB") & ~moved).tolist()
@@ -357,7 +357,7 @@ def test_bands_in_columns_of_their_own_have_each_its_system(tmp_path):
         said = data.schema.attributes("photometry")
         assert said["system"] == system
         assert said["missing"] == {"magnitude": ["-1", "99.9"]}
-        assert said.get("offsets") == ({"V": 0.02} if more else None)
+        assert said.get("offsets") == ({"V": {"Vega": 0.02}} if more else None)
 
 
 def test_what_is_known_of_the_values_is_shown(tmp_path):
@@ -371,3 +371,142 @@ def test_what_is_known_of_the_values_is_shown(tmp_path):
     assert "missing '99.9', '' of magnitude" in shown
     assert "system Vega of V; system AB of g" in shown
     assert "system AB of b_mag, missing '-9' of b_mag" in shown
+    flat = {"column": "bmag", "unit": "mag", "system": "Vega", "convert_to": "AB", "offset": -0.09}
+    imported(tmp_path, flat=flat, system=by_band, convert_to="AB", offsets={"V": 0.02})
+    Console(file=text, width=300).print(render_info(dataset_info(tmp_path / "out")))
+    assert "offsets +0.02 mag to Vega in V" in text.getvalue()
+    assert "offsets -0.09 mag to Vega in b_mag" in text.getvalue()
+
+
+def wanted_curve(target, offsets=None, value="magnitude", unit="mag"):
+    attributes = {} if target is None else {"system": target, "offsets": offsets or {}}
+    fields = {"time": "d", value: unit, "band": None}
+    return {"photometry": Wanted("photometry", "photometry", "photometry", fields, attributes)}
+
+
+@pytest.mark.parametrize(
+    ("keys", "stored"),
+    [
+        ({"system": "Vega", "offsets": {"V": 0.02, "g": -0.1}},
+         {"V": {"Vega": 0.02}, "g": {"Vega": -0.1}}),
+        ({"system": "Vega", "offsets": 0.5}, {"*": {"Vega": 0.5}}),
+        ({"system": {"g": "ST", "V": "Vega"}, "offsets": 0.5},
+         {"g": {"ST": 0.5}, "V": {"Vega": 0.5}}),
+        ({"system": {"g": "AB", "V": "Vega"}, "offsets": {"g": 9, "V": 0.02}},
+         {"V": {"Vega": 0.02}}),
+        ({"system": "Vega", "offsets": {"V": {"Vega": 0.02, "ST": 1}, "g": 0.1}},
+         {"V": {"Vega": 0.02, "ST": 1}, "g": {"Vega": 0.1}}),
+    ],
+)  # fmt: skip
+def test_an_offset_is_kept_with_the_system_from_which_it_leads(tmp_path, keys, stored):
+    data, _ = imported(tmp_path, convert_to="AB", **keys)
+    assert data.schema.attributes("photometry")["offsets"] == stored
+
+
+def test_an_offset_is_never_added_to_magnitudes_of_another_system(tmp_path):
+    trained, _ = imported(tmp_path, system="Vega", convert_to="AB", offsets={"V": 0.02, "g": 0.1})
+    model = wanted_modalities(trained.schema, KINDS)
+    for system, shift in (("Vega", {"V": 0.02, "g": 0.1}), ("ST", {}), ("Natural", {})):
+        data, _ = imported(tmp_path, system=system)
+        given = take_given(data, wanted=model)
+        expected = MAG + [shift.get(band, 0) for band in BANDS]
+        assert magnitudes(given.dataset) == pytest.approx(expected, abs=1e-5)
+        (note,) = [n for n in given.notes if "the magnitudes are in" in n]
+        assert ("taken as they are, for no offset is known" in note) == (not shift)
+
+
+def test_an_old_offset_that_does_not_say_where_it_starts_is_not_applied(tmp_path):
+    for system in ("Vega", "ST", {"g": "ST", "V": "Vega"}):
+        data, _ = imported(tmp_path, system=system)
+        given = take_given(data, wanted=wanted_curve("AB", {"V": 0.02}))
+        assert magnitudes(given.dataset) == pytest.approx(MAG)
+        assert any("the offset of V does not say from which system" in n for n in given.notes)
+
+
+def test_a_column_of_systems_needs_offsets_that_say_where_they_start(tmp_path):
+    with pytest.raises(ConfigError, match=r"write \{V: \{Vega: 0\.02\}\}"):
+        imported(tmp_path, system={"column": "s"}, convert_to="AB", offsets={"V": 0.02})
+
+
+def test_a_model_of_fluxes_tells_how_many_magnitudes_are_not_ab(tmp_path):
+    model = wanted_curve(None, value="flux", unit="mJy")
+    data, _ = imported(tmp_path, system={"column": "s"})
+    given = take_given(data, wanted=model)
+    (note,) = [n for n in given.notes if "for AB ones" in n]
+    assert "of 8 magnitudes, 2 Vega, 1 of a system that is not stated and 1 Natural" in note
+    expected = 3.631e6 * 10 ** (-0.4 * MAG)
+    assert given.dataset.ragged("photometry").fields["flux"] == pytest.approx(expected, rel=1e-5)
+    for system, told in (({"g": "AB", "V": "AB"}, False), ({"g": "AB", "V": "Vega"}, True)):
+        data, _ = imported(tmp_path, system=system)
+        notes = take_given(data, wanted=model).notes
+        assert any("Vega in V and AB in g, and are taken for AB ones" in n for n in notes) == told
+        assert any("for AB ones" in n for n in notes) == told
+
+
+@pytest.mark.parametrize(
+    ("target", "offsets", "shift", "told"),
+    [
+        ("Vega", {"V": {"AB": -0.45}}, -0.45, "converted where an offset of the band is known"),
+        ("Vega", {}, 0, "taken as they are, for no offset is known"),
+        ({"g": "AB", "V": "Vega"}, {"V": {"AB": -0.45}}, -0.45, "converted"),
+        ("AB", {}, 0, None),
+        ({"g": "AB", "V": "AB"}, {}, 0, None),
+    ],
+)
+def test_fluxes_for_a_model_of_magnitudes(target, offsets, shift, told):
+    flux = 3.631e6 * 10 ** (-0.4 * MAG)
+    table = Table({"time": TIME, "flux": flux, "flux_err": 0.1 * flux, "band": BANDS})
+    table["time"].unit = "d"
+    table["flux"].unit = table["flux_err"].unit = "mJy"
+    model = wanted_curve(target, offsets)
+    given = take_given(table, wanted=model)
+    again = take_given(take_given(table, wanted=wanted_curve("AB")).dataset, wanted=model)
+    for found in (given, again):
+        fields = found.dataset.ragged("photometry").fields
+        made = -2.5 * np.log10(fields["flux"] / 3.631e6)
+        expected = MAG + np.where(np.array(BANDS) == "V", shift, 0)
+        assert made == pytest.approx(expected, abs=1e-5)
+    notes = [n for n in given.notes if "the fluxes become AB magnitudes" in n]
+    assert len(notes) == (told is not None)
+    assert told is None or told in notes[0]
+
+
+def test_one_system_under_several_bands_is_no_other_system(tmp_path):
+    data, _ = imported(tmp_path, system={"g": "AB", "V": "AB"})
+    notes = take_given(data, wanted=wanted_curve("AB")).notes
+    assert not any("the magnitudes are in" in n for n in notes)
+
+
+def test_bands_of_which_one_is_converted(tmp_path):
+    rows = {"id": ["a"] * 4, "t": TIME[:4], "mv": MAG[:4], "mi": MAG[:4]}
+    Table(rows).write(tmp_path / "w.csv", format="ascii.csv")
+    (tmp_path / "o.csv").write_text("id\na\n")
+    converted = {"system": "Vega", "convert_to": "AB", "offsets": 0.02}
+
+    def imported_bands(own, more=None):
+        bands = {
+            "V": {"magnitude": {"column": "mv", "unit": "mag"}, **own},
+            "I": {"magnitude": {"column": "mi", "unit": "mag"}, **(more or {})},
+        }
+        keys = {"file": "w.csv", "id": "id", "time": {"column": "t", "unit": "d"}, "bands": bands}
+        whole = {"objects": {"file": "o.csv", "id": "id"}, "photometry": keys}
+        (tmp_path / "m.yaml").write_text(yaml.safe_dump(whole))
+        summary = import_dataset(tmp_path / "m.yaml", tmp_path / "out", overwrite=True)
+        return Dataset.open(tmp_path / "out").schema.attributes("photometry"), summary.notes
+
+    said, notes = imported_bands(converted)
+    assert said == {"system": {"V": "AB"}, "offsets": {"V": {"Vega": 0.02}}}
+    assert any("the photometric system of the magnitudes in I is not stated" in n for n in notes)
+    assert not any("not converted" in n for n in notes)
+    said, notes = imported_bands(converted, {"system": "Vega"})
+    assert said["system"] == {"V": "AB", "I": "Vega"}
+    (note,) = [n for n in notes if "not converted" in n]
+    assert "Vega in I and AB in V; those of I are not converted" in note
+    shown = preview_survey(tmp_path / "m.yaml")
+    assert "+0.02 mag to Vega in V" in repr(shown)
+    for other, message in (
+        ({"system": "Vega", "convert_to": "AB"}, "Band 'I': .*the offset from Vega is not given"),
+        ({"convert_to": "AB", "offsets": 1}, "Band 'I': convert_to: AB needs the system"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            imported_bands(converted, other)

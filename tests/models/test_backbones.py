@@ -1,14 +1,22 @@
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from skybind.config import load_config
+from skybind.data.schema import Column, DatasetSchema
 from skybind.encoders import InputShape, build_encoder
 from skybind.errors import ModelError
+from skybind.modalities.photometry import Photometry, PhotometryOptions
 from skybind.models import build_modalities
-from skybind.models.backbones import load_backbone, read_backbone, save_backbone
+from skybind.models.backbones import (
+    check_backbones,
+    load_backbone,
+    read_backbone,
+    save_backbone,
+)
 from skybind.models.leaks import hash_ids
 from tests.modalities.conftest import SCHEMA
 
@@ -73,3 +81,21 @@ def test_what_is_wrong_is_said_in_a_sentence(folder, tmp_path):
     (path / "backbone.json").write_text(json.dumps(note))
     with pytest.raises(ModelError, match="do not fit the galspecnet encoder"):
         load_backbone(path)
+
+
+@pytest.mark.parametrize("here", ["AB", "Vega", None])
+def test_a_backbone_that_meets_another_photometric_system_says_so(caplog, here):
+    def curves(system):
+        said = {} if system is None else {"system": system}
+        fields = {"time": "d", "magnitude": "mag"}
+        return DatasetSchema(
+            {"photometry": Column("observation", None, "", "photometry", fields, said)}
+        )
+
+    modality = Photometry("photometry", PhotometryOptions(features=[]), curves(here))
+    learned = {"fields": [], "attributes": {"system": "AB"}}  # of light curves none is named
+    encoder = SimpleNamespace(preprocessing={}, observation=learned)
+    caplog.set_level("INFO", "skybind")
+    check_backbones(SimpleNamespace(backboned={"photometry": encoder}), {"photometry": modality})
+    told = "modalities.photometry was trained in the photometric system AB; that of the dataset is"
+    assert (f"{told} {here or 'not stated'}" in caplog.text) == (here != "AB")

@@ -78,3 +78,46 @@ def test_a_dataset_with_other_sentinels_fits():
     note = schema_note(schema(missing={"magnitude": ["99"]}), {}) | {"read": ["photometry"]}
     note["observations"] = {"photometry": fields}
     check_schema(SavedSchema(note), ["photometry"], schema(), Path("model"))
+
+
+def magnitudes(fields=None, **said):
+    fields = {"time": "d", "magnitude": "mag", "band": None} if fields is None else fields
+    curve = Column("observation", fields=fields, attributes=said)
+    flat = Column("feature", "mag", modality="metadata", attributes=said)
+    return DatasetSchema({**BASE_COLUMNS, "photometry": curve, "b_mag": flat})
+
+
+@pytest.mark.parametrize(
+    ("learned", "here", "told"),
+    [
+        ("AB", "Vega", "system AB; that of the dataset is Vega"),
+        ("AB", {"g": "AB", "V": "Vega"}, "that of the dataset is AB in g and Vega in V"),
+        ("AB", None, "that of the dataset is not stated"),
+        ("AB", {"g": "AB", "r": "AB"}, None),
+        ("AB", "AB", None),
+        (None, "Vega", None),
+    ],
+)
+def test_magnitudes_of_another_system_are_told(caplog, learned, here, told):
+    own, other = (magnitudes(**({} if s is None else {"system": s})) for s in (learned, here))
+    note = schema_note(own, {})
+    note |= {"observations": {"photometry": own.fields("photometry")}}
+    note["attributes"]["photometry"] = own.attributes("photometry")
+    note["read"] = ["photometry", "b_mag"]
+    caplog.set_level("INFO", "skybind")
+    check_schema(SavedSchema(note), note["read"], other, Path("m"))
+    said = [r.getMessage() for r in caplog.records if "photometric system" in r.getMessage()]
+    assert len(said) == (0 if told is None else 2)
+    assert all(told in message for message in said)
+    assert not said or ("'photometry'" in said[0] + said[1] and "'b_mag'" in said[0] + said[1])
+
+
+def test_fluxes_for_a_model_of_vega_magnitudes_are_told(caplog):
+    own = magnitudes(system="Vega")
+    flux = {"time": "d", "flux": "mJy", "band": None}
+    note = schema_note(own, {}) | {"observations": {"photometry": own.fields("photometry")}}
+    note["attributes"]["photometry"] = {"system": "Vega"}
+    note["read"] = ["photometry"]
+    caplog.set_level("INFO", "skybind")
+    check_schema(SavedSchema(note), ["photometry"], magnitudes(flux), Path("m"))
+    assert "system Vega; that of the dataset is AB" in caplog.text

@@ -11,6 +11,7 @@ from skybind.data.dataset import Dataset
 from skybind.data.quarantine import read_quarantine, short_reason
 from skybind.data.schema import Column, DatasetSchema
 from skybind.data.splits import PARTS, Split
+from skybind.data.systems import offsets_text
 from skybind.errors import DataError
 from skybind.modalities.computed import definition
 from skybind.progress import step
@@ -140,7 +141,7 @@ def dataset_info(path: str | Path) -> DatasetInfo:
             fields = {feature: schema.columns[feature].unit for feature in schema.features(name)}
             said = {
                 key: {f: own[key] for f in fields if key in (own := schema.attributes(f))}
-                for key in ("system", "missing")
+                for key in ("system", "offsets", "missing")
             }
             said = {key: values for key, values in said.items() if values}
             number = int(present[name].sum())
@@ -279,6 +280,8 @@ def _fields(modality: ModalityInfo) -> str:
 
 def _attribute(key: str, value: Any) -> str:
     """An attribute of a column in words."""
+    if key == "offsets":
+        return f"offsets {offsets_text(value)}"
     if isinstance(value, dict):  # by field
         each = {f: v if isinstance(v, list) else [v] for f, v in value.items()}
         show = repr if key == "missing" else str

@@ -231,7 +231,8 @@ class DatasetSchema:
 
 #: Attributes that change nothing of what a model learns: a curve's shape is the same in each time
 #: system and whatever its fluxes are counted from, what stood for missing values is gone, and
-#: magnitudes are converted or it is told.
+#: the photometric system of magnitudes is told where they are not converted
+#: (`skybind.data.systems.other_system`).
 MAY_DIFFER = ("time_system", "flux_zero", "missing", "system", "offsets")
 
 

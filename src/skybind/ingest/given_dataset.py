@@ -16,7 +16,7 @@ from skybind.ingest.given_rows import Given, fitted_schema, lacks, not_taken, st
 from skybind.ingest.plausible import far_notes, missing_notes, sentinels_in
 from skybind.ingest.readers.registry import Fields
 from skybind.ingest.readers.sentinels import stands_for_missing
-from skybind.ingest.systems import given_magnitude
+from skybind.ingest.systems import counted_for_ab, given_magnitude
 from skybind.ingest.wanted import Fitted, Wanted, feature_in_unit, fit_fields
 from skybind.modalities.computed import FLUX_ZERO
 from skybind.ragged import Ragged
@@ -118,7 +118,10 @@ def _observation_change(
     kind = dataset.arrow_schema.field(column).type
     own = {kind.field(i).name: units.get(kind.field(i).name) for i in range(kind.num_fields)}
     missing = _sentinels(dataset, wanted, column, fitted.notes)
-    same = "magnitude" not in fitted.units or system in (None, wanted.attributes.get("system"))
+    if attributes.get("system") == EACH and "flux" in wanted.fields:
+        fitted.notes += counted_for_ab(_systems_of(dataset, column), where)
+    target = wanted.attributes.get("system")
+    same = system in (None, target) if "magnitude" in units else target in (None, "AB")
     if own == fitted.units and not missing and same:
         return Change(column, kind), fitted
 
@@ -128,6 +131,14 @@ def _observation_change(
         return Ragged(fields, ragged.offsets, ragged.present).to_arrow()
 
     return Change(column, struct_of(fitted.units), make), fitted
+
+
+def _systems_of(dataset: Dataset, column: str) -> Counter[str]:
+    """Count the magnitudes of each photometric system."""
+    found: Counter[str] = Counter()
+    for table in dataset.iter_tables([column]):
+        found.update(Ragged.from_arrow(table[column]).fields["system"].tolist())
+    return found
 
 
 def _visits_column(wanted: Wanted, fitted: Fitted) -> Column:

@@ -21,7 +21,7 @@ from skybind.ingest.names import object_names
 from skybind.ingest.observation_spec import ImageSpec, ObservationSpec, PhotometrySpec, SpectrumSpec
 from skybind.ingest.observed import stored_notes
 from skybind.ingest.plan import Chunk, Known, Plan, quarantine_row, spread
-from skybind.ingest.readers.banded import Banded
+from skybind.ingest.readers.banded import Banded, of_band
 from skybind.ingest.readers.folders import ObjectFiles, pattern_columns
 from skybind.ingest.readers.image_cells import ImageCells
 from skybind.ingest.readers.long import LongTable
@@ -247,7 +247,11 @@ class _Import:
 
     def _source(self, name: str, spec: ObservationSpec) -> Source:
         if "" not in spec.by_band:
-            return Banded(name, {band: self._source(name, s) for band, s in spec.by_band.items()})
+            bands = {}
+            for band, one in spec.by_band.items():
+                with of_band(band):
+                    bands[band] = self._source(name, one)
+            return Banded(name, bands)
         near = None if spec.join is None else self._near(name, spec)
         object_id = self._matched(name, spec) if near is None else near.names
         if spec.file is not None and spec.stacked:

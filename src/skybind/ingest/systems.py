@@ -9,15 +9,20 @@ from skybind.data.systems import (
     ANY_BAND,
     EACH,
     Systems,
+    bare_bands,
     canonical,
     each_system,
+    from_each_system,
     in_system,
+    offset_of,
+    same_system,
     stated_system,
     systems_text,
 )
 from skybind.errors import ConfigError
 from skybind.ingest.readers.registry import Fields
 from skybind.ingest.readers.values import texts
+from skybind.words import join
 
 if TYPE_CHECKING:
     from skybind.ingest.column import ColumnSpec
@@ -48,7 +53,14 @@ def system_attributes(spec: "PhotometrySpec", unit: str | None) -> dict[str, Any
                 f"convert_to: {spec.convert_to} needs the system of the magnitudes as they are: "
                 "add system: Vega, one a band, or {column: NAME}."
             )
-        return {"system": spec.convert_to, "offsets": dict(spec.offsets)}
+        bare = bare_bands(spec.offsets) if by_column else []
+        if bare:
+            raise ConfigError(
+                f"offsets: the number of '{bare[0]}' does not say from which system it leads, and "
+                "a column may name several: write "
+                f"{{{bare[0]}: {{Vega: {spec.offsets[bare[0]]}}}}}."
+            )
+        return {"system": spec.convert_to, "offsets": _offsets(spec, own)}
     if by_column:
         return {"system": EACH}
     return {} if own is None else {"system": own}
@@ -67,12 +79,20 @@ def banded_attributes(bands: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     for own in bands.values():
         for field, words in own.get("missing", {}).items():
             missing[field] = list(dict.fromkeys([*missing.get(field, []), *words]))
-    systems = {band: own.get("system", "") for band, own in bands.items()}
-    offsets = {b: own["offsets"][ANY_BAND] for b, own in bands.items() if own.get("offsets")}
-    same = len(set(systems.values())) == 1
+    systems = {band: own["system"] for band, own in bands.items() if own.get("system")}
+    offsets = {
+        band: own["offsets"].get(band, own["offsets"].get(ANY_BAND))
+        for band, own in bands.items()
+        if own.get("offsets")
+    }
+    same = len(systems) == len(bands) and len(set(systems.values())) == 1
     made["system"] = next(iter(systems.values())) if same else systems
     made |= {"missing": missing, "offsets": offsets}
     return {key: value for key, value in made.items() if value}
+
+
+def _offsets(spec: "PhotometrySpec", own: Systems | None) -> dict[str, dict[str, float]]:
+    return from_each_system(spec.offsets, own, spec.convert_to or "")
 
 
 def declared_systems(spec: "PhotometrySpec", unit: str | None) -> Systems | None:
@@ -165,12 +185,14 @@ def system_fields(
         names = texts(table[column]).tolist()
         known = {name: canonical(name) for name in set(names)}
         systems = np.asarray([known[name] for name in names], object)
+        own = None
     else:
-        systems = each_system(declared_systems(spec, stored.stated.get("magnitude")), band, n)
+        own = declared_systems(spec, stored.stated.get("magnitude"))
+        systems = each_system(own, band, n)
     if spec.convert_to is None or "magnitude" not in fields:
         return {} if column is None else {"system": systems}
     target = np.full(n, spec.convert_to, object)
-    values, left = in_system(fields["magnitude"], systems, target, band, spec.offsets)
+    values, left = in_system(fields["magnitude"], systems, target, band, _offsets(spec, own))
     made: Fields = {"magnitude": values.astype(fields["magnitude"].dtype)}
     if column is not None:  # an archive may hold any: what is not converted is left out
         return made | {"unconverted": left}
@@ -193,9 +215,11 @@ def system_notes(name: str, attributes: Mapping[str, Any]) -> list[str]:
             "converted (convert_to: AB, with offsets)."
         ]
     if isinstance(own, Mapping) and len(set(own.values())) > 1:
+        rest = [band for band in own if band not in attributes.get("offsets", {})]
+        which = "they" if len(rest) == len(own) else f"those of {', '.join(rest)}"
         return [
-            f"{name}: magnitudes are {systems_text(own)}; they are not converted (convert_to: AB, "
-            "with offsets)."
+            f"{name}: magnitudes are {systems_text(own)}; {which} are not converted (convert_to: "
+            "AB, with offsets)."
         ]
     return []
 
@@ -236,13 +260,105 @@ def given_magnitudes(
     own = given if isinstance(given, np.ndarray) else each_system(given, band, n)
     said = "several systems" if isinstance(given, np.ndarray) else systems_text(given)
     wanted = each_system(target, band, n)
-    alike = (own == wanted).all() if n else not isinstance(given, np.ndarray) and given == target
-    if alike:
+    if (own == wanted).all() if n else _same(given, target):
         return magnitude, []
     values, left = in_system(magnitude, own, wanted, band, offsets)
-    changed = "converted where an offset of the band is known" if offsets else "not converted"
-    if n and not left.any():
-        changed = "converted by the offsets that its import was given"
-    elif n and left.all():
-        changed = "taken as they are, for no offset is known"
+    changed = _changed(given, offsets, own != wanted, left)
     return values, [f"{where}: the magnitudes are in {said}, and {model}: they are {changed}."]
+
+
+def given_fluxes(
+    n: int, band: np.ndarray | None, attributes: Mapping[str, Any], where: str
+) -> tuple[np.ndarray, list[str]]:
+    """Bring fluxes to a model of magnitudes, which makes AB magnitudes of them.
+
+    Parameters
+    ----------
+    n : int
+        How many.
+    band : ndarray of str, shape (n,), optional
+    attributes : mapping
+        `system` and `offsets` of the training data.
+    where : str
+        What was given, for the sentences.
+
+    Returns
+    -------
+    factor : ndarray, shape (n,)
+        Of the fluxes: their AB magnitudes are then those of the training data's system.
+    notes : list of str
+    """
+    target, offsets = attributes.get("system"), attributes.get("offsets", {})
+    wanted = each_system(target, band, n)
+    if target is None or ((wanted == "AB").all() if n else same_system("AB", target)):
+        return np.ones(n), []
+    own = np.full(n, "AB", object)
+    shift, left = in_system(np.zeros(n), own, wanted, band, offsets)
+    changed = _changed("AB", offsets, own != wanted, left)
+    model = "each in its own system" if target == EACH else systems_text(target)
+    return 10 ** (-0.4 * shift), [
+        f"{where}: the fluxes become AB magnitudes, and the model was trained on magnitudes that "
+        f"are {model}: they are {changed}."
+    ]
+
+
+def taken_for_ab(given: Systems, where: str) -> list[str]:
+    """Say that magnitudes, of which a model makes fluxes, are wrongly taken for AB ones."""
+    if same_system(given, "AB"):
+        return []
+    return [f"{where}: the magnitudes are {systems_text(given)}, and are taken for AB ones."]
+
+
+def counted_for_ab(counts: Mapping[str, int], where: str) -> list[str]:
+    """Say how many magnitudes, of which a model makes fluxes, are wrongly taken for AB ones.
+
+    Parameters
+    ----------
+    counts : mapping of str to int
+        System -> how many magnitudes are of it; "" where it is not known.
+    where : str
+        What was given, for the sentence.
+    """
+    others = {system: n for system, n in counts.items() if system != "AB"}
+    if not others:
+        return []
+    each = [f"{n} {system or 'of a system that is not stated'}" for system, n in others.items()]
+    return [
+        f"{where}: of {sum(counts.values())} magnitudes, {join(each)} are taken for AB ones as "
+        "well."
+    ]
+
+
+def _same(given: Systems | np.ndarray, target: Systems) -> bool:
+    return not isinstance(given, np.ndarray) and same_system(given, target)
+
+
+def _changed(
+    given: Systems | np.ndarray, offsets: Mapping[str, Any], other: np.ndarray, left: np.ndarray
+) -> str:
+    """Say what becomes of magnitudes of another system; before any is read, what may.
+
+    Parameters
+    ----------
+    given : str, mapping of band to str or ndarray of str
+        Their system.
+    offsets : mapping
+    other, left : ndarray of bool, shape (n,)
+        Which are of another system, and which of these stay as they are.
+    """
+    if len(other) and not left.any():
+        return "converted by the offsets that its import was given"
+    if len(other):
+        known = bool((other & ~left).any())
+    elif isinstance(given, Mapping):
+        known = any(offset_of(offsets, band, own) is not None for band, own in given.items())
+    else:
+        sources = {s for own in offsets.values() if isinstance(own, Mapping) for s in own}
+        known = given in sources if isinstance(given, str) else bool(sources)
+    if known:
+        return "converted where an offset of the band is known"
+    bare = [band for band in bare_bands(offsets) if band != ANY_BAND]
+    if bare_bands(offsets):
+        of = f" of {', '.join(bare)}" if bare else ""
+        return f"taken as they are, for the offset{of} does not say from which system it leads"
+    return "taken as they are, for no offset is known"

@@ -1,5 +1,6 @@
 """What a model reads, and observations made to fit it: its fields, in its units."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from skybind.data.schema import DatasetSchema
-from skybind.data.systems import Systems, stated_system, systems_text
+from skybind.data.systems import Systems, stated_system
 from skybind.data.units import convert, image_unit, inverse_square, is_unit, kept_unit, parse_unit
 from skybind.errors import ConfigError, DataError
 from skybind.ingest.fields import missing_fields, typed, unknown_values
 from skybind.ingest.readers.registry import Fields
-from skybind.ingest.systems import given_magnitudes
+from skybind.ingest.systems import counted_for_ab, given_fluxes, given_magnitudes, taken_for_ab
 from skybind.modalities.cleaning import flux_err_to_ivar, ivar_to_flux_err, magnitude_to_flux
 from skybind.modalities.computed import has_definition, same_definition
 from skybind.words import join
@@ -180,9 +181,8 @@ def fit_fields(
         at = f"{where}, {name}"
         change = _image_in if wanted.kind == "image" else in_unit
         made[name] = typed(name, change(have[name], unit, target, at))
-    if "magnitude" in fields:
-        own = fields.get("system", system or stated_system(units.get("magnitude")))
-        notes += _in_system(made, fields.get("band"), own, wanted, where)
+    own = fields.get("system", system or stated_system(units.get("magnitude")))
+    notes += _in_system(fields, made, own, wanted, where)
     notes += _assumed(assumed, missing, targets, where)
     if "band" in have and "band" not in targets and wanted.kind == "photometry":
         notes.append(f"{where}: the model knows no bands; epochs of all bands are taken as of one.")
@@ -201,19 +201,45 @@ def _assumed(assumed: list[str], missing: list[str], targets: Units, where: str)
 
 
 def _in_system(
+    fields: Fields,
     made: Fields,
-    band: np.ndarray | None,
     system: Systems | np.ndarray | None,
     wanted: Wanted,
     where: str,
 ) -> list[str]:
-    """Bring magnitudes to the photometric system that the model reads; gives what is to be said."""
+    """Bring brightnesses to the photometric system that the model reads; gives what is to be said.
+
+    Parameters
+    ----------
+    fields, made : dict of str to ndarray
+        As they were given, and as they were made to fit.
+    system : str, mapping of band to str, ndarray of str or None
+        Of the magnitudes.
+    wanted : Wanted
+    where : str
+    """
+    band = fields.get("band")
+    if "flux" in fields:
+        read = "magnitude" in wanted.fields
+        return _fluxes_in_system(made, band, wanted, where) if read else []
+    if "magnitude" not in fields:
+        return []
     if "magnitude" not in made:  # they were turned to fluxes
-        if system is None or isinstance(system, np.ndarray) or system == "AB":
-            return []
-        return [f"{where}: the magnitudes are {systems_text(system)}, and are taken for AB ones."]
+        if isinstance(system, np.ndarray):
+            return counted_for_ab(Counter(system.tolist()), where)
+        return [] if system is None else taken_for_ab(system, where)
     values, notes = given_magnitudes(made["magnitude"], band, system, wanted.attributes, where)
     made["magnitude"] = typed("magnitude", values)
+    return notes
+
+
+def _fluxes_in_system(
+    made: Fields, band: np.ndarray | None, wanted: Wanted, where: str
+) -> list[str]:
+    """Bring fluxes to the photometric system of a model of magnitudes; gives what is to be said."""
+    factor, notes = given_fluxes(len(made["flux"]), band, wanted.attributes, where)
+    for name in {"flux", "flux_err"} & set(made) if (factor != 1).any() else ():
+        made[name] = typed(name, made[name] * factor)
     return notes
 
 

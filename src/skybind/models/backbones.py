@@ -21,6 +21,7 @@ from safetensors.torch import load_file, save_file
 
 from skybind.data.schema import other_attribute
 from skybind.data.splits import Split
+from skybind.data.systems import other_system
 from skybind.encoders.registry import Encoder, build_encoder
 from skybind.encoders.release import load_parameters
 from skybind.errors import ConfigError, ModelError
@@ -29,6 +30,7 @@ from skybind.modalities.base import Modality
 from skybind.modalities.shape import InputShape
 from skybind.models.binder import Binder
 from skybind.models.leaks import hash_ids, refuse_seen
+from skybind.progress import say
 from skybind.version import __version__
 
 BACKBONE_VERSION = 1
@@ -264,6 +266,9 @@ def _check_observation(name: str, made: Mapping[str, Any], here: Mapping[str, An
             f"The backbone of modalities.{name} was trained with the {key} "
             f"{made['attributes'][key]}, the dataset has {here['attributes'].get(key)}: convert it."
         )
+    other = other_system(made["attributes"], here["attributes"])
+    if other is not None:
+        say(f"The backbone of modalities.{name} was trained in {other}.")
 
 
 def _fields(fields: Sequence[Sequence[str | None]]) -> str:

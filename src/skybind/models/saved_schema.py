@@ -8,6 +8,7 @@ import numpy as np
 
 from skybind.data.dataset import Dataset
 from skybind.data.schema import Column, other_attribute
+from skybind.data.systems import other_system
 from skybind.data.times import time_system
 from skybind.data.units import factor
 from skybind.errors import ModelError
@@ -20,6 +21,7 @@ from skybind.modalities.computed import (
     is_computed,
     same_definition,
 )
+from skybind.progress import say
 
 #: Shares of the training objects at which a model notes the values of a feature [%].
 RANGE = (0, 1, 99, 100)
@@ -142,6 +144,7 @@ def check_schema(saved: SavedSchema, read: Collection[str], schema: Any, folder:
     """Refuse a dataset that lacks a column that is read, or has another unit or definition of it.
 
     A column that was computed from light curves may be lacking: it is computed when it is needed.
+    Magnitudes of another photometric system are told.
 
     Raises
     ------
@@ -171,6 +174,7 @@ def check_schema(saved: SavedSchema, read: Collection[str], schema: Any, folder:
                     f"The model in {folder} was made for '{name}' as {definition(said)}, the "
                     f"dataset has it as {definition(column.attributes)}."
                 )
+            _tell_system(name, said, column.attributes, folder)
         else:
             for field, unit in saved.note["observations"][name].items():
                 own = column.fields.get(field)
@@ -186,6 +190,21 @@ def check_schema(saved: SavedSchema, read: Collection[str], schema: Any, folder:
                     f"The model in {folder} was made for '{name}' with the {key} {said[key]}, the "
                     f"dataset has it with {column.attributes.get(key)}: convert it."
                 )
+            # the preprocessing makes AB magnitudes of fluxes, and the other way round
+            learned, here = (
+                {"system": "AB"} if "flux" in fields else own
+                for fields, own in (
+                    (saved.note["observations"][name], said),
+                    (column.fields, column.attributes),
+                )
+            )
+            _tell_system(name, learned, here, folder)
+
+
+def _tell_system(name: str, said: Mapping[str, Any], here: Mapping[str, Any], folder: Path) -> None:
+    other = other_system(said, here)
+    if other is not None:
+        say(f"The model in {folder} was made for '{name}' in {other}.")
 
 
 def check_fields(modalities: Mapping[str, Modality], schema: Any, folder: Path) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from skybind.data.systems import systems_text
+from skybind.data.systems import offsets_text, systems_text
 from skybind.ingest.preview.flat import LISTED, FlatColumn
 from skybind.ingest.preview.observed import ObservedColumn
 from skybind.ingest.preview.values import Range
@@ -138,7 +138,10 @@ def _curves(observed: ObservedColumn) -> list[list[str]]:
     facts.append(["time", f"{number(time.low)} to {number(time.high)} d ({number(span)} d)"])
     facts.append(["time system", observed.times])
     facts.append([value, _numbers(observed, value)])
-    facts.append(["photometric system", systems_text(observed.column.attributes.get("system"))])
+    said = observed.column.attributes
+    facts.append(["photometric system", systems_text(said.get("system"))])
+    if said.get("offsets"):
+        facts.append(["offsets added", offsets_text(said["offsets"])])
     error = f"{value}_err"
     if error in observed.values:
         facts.append([f"{value} error", _numbers(observed, error)])

@@ -1,6 +1,7 @@
 """Light curves whose bands stand in columns, tables or files of their own."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Protocol
 
@@ -15,6 +16,7 @@ from skybind.ingest.readers.registry import Fields
 from skybind.ingest.systems import banded_attributes
 from skybind.ragged import Ragged
 from skybind.visits import Visits, offsets_of
+from skybind.words import join
 
 
 class OneBand(Protocol):
@@ -73,6 +75,12 @@ class Banded:
                 )
         read = dict.fromkeys(f for band in self.bands.values() for f in band.stored.read)
         said = [note for band in self.bands.values() for note in band.stored.notes]
+        systems = {n: band.stored.attributes.get("system") for n, band in self.bands.items()}
+        unstated = [name for name, system in systems.items() if system is None]
+        if 0 < len(unstated) < len(systems):
+            said.append(
+                f"the photometric system of the magnitudes in {join(unstated)} is not stated"
+            )
         self.stored = replace(
             first,
             units={**units, "band": None},
@@ -87,7 +95,8 @@ class Banded:
         quarantine: list[Rows] = []
         names = [field for field in self.stored.fields if field != "band"]
         for name, band in self.bands.items():
-            curves, lost = band.read(rows, object_id)
+            with of_band(name):
+                curves, lost = band.read(rows, object_id)
             assert isinstance(curves, Ragged)
             quarantine.append(lost)
             total = int(curves.offsets[-1])
@@ -126,6 +135,15 @@ class Banded:
     def source(self, row: int) -> str:
         """Where the observations of an object come from, for the quarantine."""
         return ", ".join(dict.fromkeys(filter(None, (b.source(row) for b in self.bands.values()))))
+
+
+@contextmanager
+def of_band(name: str) -> Iterator[None]:
+    """Name the band in what is wrong with a mapping: its keys speak of one band only."""
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError(f"Band '{name}': {error}") from error
 
 
 def _once(rows: list[Rows]) -> Rows:
