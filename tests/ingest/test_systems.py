@@ -461,12 +461,14 @@ def test_fluxes_for_a_model_of_magnitudes(target, offsets, shift, told):
     model = wanted_curve(target, offsets)
     given = take_given(table, wanted=model)
     again = take_given(take_given(table, wanted=wanted_curve("AB")).dataset, wanted=model)
-    for found in (given, again):
+    twice = take_given(given.dataset, wanted=model)  # they are as the model reads them already
+    assert not any("the fluxes become" in n for n in twice.notes)
+    for found in (given, again, twice):
         fields = found.dataset.ragged("photometry").fields
         made = -2.5 * np.log10(fields["flux"] / 3.631e6)
         expected = MAG + np.where(np.array(BANDS) == "V", shift, 0)
         assert made == pytest.approx(expected, abs=1e-5)
-    notes = [n for n in given.notes if "the fluxes become AB magnitudes" in n]
+    notes = [n for n in given.notes if "the fluxes become magnitudes that are AB" in n]
     assert len(notes) == (told is not None)
     assert told is None or told in notes[0]
 

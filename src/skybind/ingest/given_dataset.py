@@ -121,7 +121,7 @@ def _observation_change(
     if attributes.get("system") == EACH and "flux" in wanted.fields:
         fitted.notes += counted_for_ab(_systems_of(dataset, column), where)
     target = wanted.attributes.get("system")
-    same = system in (None, target) if "magnitude" in units else target in (None, "AB")
+    same = system in (None, target) if "magnitude" in units else target in (None, system or "AB")
     if own == fitted.units and not missing and same:
         return Change(column, kind), fitted
 

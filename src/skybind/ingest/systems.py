@@ -268,15 +268,21 @@ def given_magnitudes(
 
 
 def given_fluxes(
-    n: int, band: np.ndarray | None, attributes: Mapping[str, Any], where: str
+    n: int,
+    band: np.ndarray | None,
+    given: Systems | None,
+    attributes: Mapping[str, Any],
+    where: str,
 ) -> tuple[np.ndarray, list[str]]:
-    """Bring fluxes to a model of magnitudes, which makes AB magnitudes of them.
+    """Bring fluxes to a model of magnitudes, which makes magnitudes of them with AB's zero point.
 
     Parameters
     ----------
     n : int
         How many.
     band : ndarray of str, shape (n,), optional
+    given : str, or mapping of band to str, optional
+        Of which system these magnitudes are; AB, unless the fluxes were brought to another one.
     attributes : mapping
         `system` and `offsets` of the training data.
     where : str
@@ -285,20 +291,20 @@ def given_fluxes(
     Returns
     -------
     factor : ndarray, shape (n,)
-        Of the fluxes: their AB magnitudes are then those of the training data's system.
+        Of the fluxes: their magnitudes are then those of the training data's system.
     notes : list of str
     """
     target, offsets = attributes.get("system"), attributes.get("offsets", {})
-    wanted = each_system(target, band, n)
-    if target is None or ((wanted == "AB").all() if n else same_system("AB", target)):
+    given = given or "AB"
+    own, wanted = (each_system(systems, band, n) for systems in (given, target))
+    if target is None or ((own == wanted).all() if n else same_system(given, target)):
         return np.ones(n), []
-    own = np.full(n, "AB", object)
     shift, left = in_system(np.zeros(n), own, wanted, band, offsets)
-    changed = _changed("AB", offsets, own != wanted, left)
+    changed = _changed(given, offsets, own != wanted, left)
     model = "each in its own system" if target == EACH else systems_text(target)
     return 10 ** (-0.4 * shift), [
-        f"{where}: the fluxes become AB magnitudes, and the model was trained on magnitudes that "
-        f"are {model}: they are {changed}."
+        f"{where}: the fluxes become magnitudes that are {systems_text(given)}, and the model was "
+        f"trained on magnitudes that are {model}: they are {changed}."
     ]
 
 

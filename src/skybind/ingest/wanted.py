@@ -214,14 +214,20 @@ def _in_system(
     fields, made : dict of str to ndarray
         As they were given, and as they were made to fit.
     system : str, mapping of band to str, ndarray of str or None
-        Of the magnitudes.
+        Of the magnitudes; of fluxes alone, of the magnitudes that they become.
     wanted : Wanted
     where : str
     """
     band = fields.get("band")
     if "flux" in fields:
-        read = "magnitude" in wanted.fields
-        return _fluxes_in_system(made, band, wanted, where) if read else []
+        if "magnitude" not in wanted.fields:
+            return []
+        own = None if "magnitude" in fields or isinstance(system, np.ndarray) else system
+        n = len(made["flux"])
+        factor, notes = given_fluxes(n, band, own, wanted.attributes, where)
+        for name in {"flux", "flux_err"} & set(made) if (factor != 1).any() else ():
+            made[name] = typed(name, made[name] * factor)
+        return notes
     if "magnitude" not in fields:
         return []
     if "magnitude" not in made:  # they were turned to fluxes
@@ -230,16 +236,6 @@ def _in_system(
         return [] if system is None else taken_for_ab(system, where)
     values, notes = given_magnitudes(made["magnitude"], band, system, wanted.attributes, where)
     made["magnitude"] = typed("magnitude", values)
-    return notes
-
-
-def _fluxes_in_system(
-    made: Fields, band: np.ndarray | None, wanted: Wanted, where: str
-) -> list[str]:
-    """Bring fluxes to the photometric system of a model of magnitudes; gives what is to be said."""
-    factor, notes = given_fluxes(len(made["flux"]), band, wanted.attributes, where)
-    for name in {"flux", "flux_err"} & set(made) if (factor != 1).any() else ():
-        made[name] = typed(name, made[name] * factor)
     return notes
 
 
