@@ -420,7 +420,7 @@ def test_an_old_offset_that_does_not_say_where_it_starts_is_not_applied(tmp_path
         data, _ = imported(tmp_path, system=system)
         given = take_given(data, wanted=wanted_curve("AB", {"V": 0.02}))
         assert magnitudes(given.dataset) == pytest.approx(MAG)
-        assert any("the offset of V does not say from which system" in n for n in given.notes)
+        assert any("not known from which system the offset of V leads" in n for n in given.notes)
 
 
 def test_a_column_of_systems_needs_offsets_that_say_where_they_start(tmp_path):

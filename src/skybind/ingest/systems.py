@@ -365,6 +365,6 @@ def _changed(
         return "converted where an offset of the band is known"
     bare = [band for band in bare_bands(offsets) if band != ANY_BAND]
     if bare_bands(offsets):
-        of = f" of {', '.join(bare)}" if bare else ""
-        return f"taken as they are, for the offset{of} does not say from which system it leads"
+        of = f" of {join(bare)}" if bare else ""
+        return f"taken as they are, for it is not known from which system the offset{of} leads"
     return "taken as they are, for no offset is known"
