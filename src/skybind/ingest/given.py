@@ -112,10 +112,14 @@ def _take_data(data: Any, wanted: Mapping[str, Wanted], units: Mapping[str, Any]
 
 
 def _as_dataset(table: pa.Table) -> pa.Table | Dataset:
-    """Give a table that was read of a dataset's files as a dataset; any other as it is."""
+    """Give a table of a dataset's files as a dataset, where it holds visits; any other as it is.
+
+    A table has one row of lists an object, of which one that is wrong spoils no other.
+    """
     if METADATA_KEY not in (table.schema.metadata or {}) or ID not in table.column_names:
         return table
     schema = DatasetSchema.from_arrow(table.schema, "The table")
-    if not set(table.column_names) <= set(schema.columns):
+    names = set(table.column_names)
+    if not names <= set(schema.columns) or not names & set(schema.with_role("visits")):
         return table
     return Dataset.from_table(table, schema.select(table.column_names))
