@@ -12,7 +12,8 @@ from skybind.data.times import time_system
 from skybind.data.units import convert
 from skybind.errors import ConfigError
 from skybind.ingest.column import VisitSpec
-from skybind.ingest.readers.values import numbers, texts
+from skybind.ingest.fields import check_calendar_unit
+from skybind.ingest.readers.values import calendar, numbers, texts
 from skybind.modalities.dates import YEARS, year_of
 from skybind.visits import NAME, TIME, visits_of
 
@@ -90,7 +91,7 @@ def row_visits(
         again = np.arange(len(mine)) - np.maximum.accumulate(np.where(new, np.arange(len(mine)), 0))
         numbered = [f"{name} ({n + 1})" for name, n in zip(names, again.tolist(), strict=True)]
         names = np.where(again > 0, np.asarray(numbered, object), names)
-    timed = unit is not None or values.dtype.kind == "M"
+    timed = unit is not None or calendar(values) is not None
     return RowVisits(place, owner[rows], names, dated(values[rows], unit, where), timed)
 
 
@@ -114,9 +115,11 @@ def _codes(values: np.ndarray, named: np.ndarray, as_text: bool) -> np.ndarray:
 def dated(values: np.ndarray, unit: str | None, where: str) -> np.ndarray:
     """Give the times of visits [d]: Julian dates where the unit says when it begins.
 
-    NaN without a unit, and where a value is no number. Dates are Julian dates in any case.
+    NaN without a unit, and where a value is no number. Dates, also as text, are Julian dates.
     """
-    if values.dtype.kind == "M":
+    found = calendar(values)
+    if found is not None:
+        check_calendar_unit(found, unit, where)
         return numbers(values)[0]
     if unit is None:
         return np.full(len(values), np.nan)

@@ -206,3 +206,22 @@ def test_a_visit_whose_time_is_not_known_is_kept_and_told(tmp_path):
     assert dataset.visits("spectrum").counts.tolist() == [3, 1]
     assert reasons == {"a": "the time is not known (visit June)"}
     assert np.isnan(dataset.visits("spectrum").time).sum() == 1
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet", "ecsv"])
+@pytest.mark.parametrize("more", ["night", "{column: night, unit: JD}"])
+def test_dates_are_times_of_visits(tmp_path, more, ending):
+    dates = ("2015-01-12", "2015-01-10", "2015-01-11T12:00:00")
+    dataset, reasons = imported(tmp_path, dates, f", visit: {more}", ending)
+    times = [2457032.5, 2457034.0, 2457034.5, 2457032.5]
+    np.testing.assert_allclose(dataset.visits("spectrum").time, times)
+    assert reasons == {}
+
+
+def test_dates_of_visits_have_no_unit_of_numbers(tmp_path):
+    with pytest.raises(ConfigError, match="holds dates"):
+        imported(
+            tmp_path,
+            ("2015-01-12", "2015-01-10", "2015-01-11"),
+            ", visit: {column: night, unit: MJD}",
+        )

@@ -3,7 +3,6 @@
 import re
 from bisect import bisect_left
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from skybind.ingest.observation_spec import SpectrumSpec
 from skybind.ingest.readers.contents import open_fits
 from skybind.ingest.readers.folders import ObjectFiles, fill_pattern, list_files
 from skybind.ingest.readers.long import UNKNOWN_OBJECT, Rows
-from skybind.ingest.readers.values import julian_dates, numbers
+from skybind.ingest.readers.values import calendar, numbers
 from skybind.ingest.visits import dated
 from skybind.visits import Visits, offsets_of
 
@@ -112,13 +111,14 @@ class VisitFiles:
         for i, name in enumerate(self._files.files):
             try:
                 value = header_value(self._files.bytes_of(name), name, key)
-                if isinstance(value, str) and (date := julian_date(value)) is not None:
-                    times[i] = date
-                    continue
-                number = numbers(np.asarray([value], object))[0][0]
+                cell = np.asarray([value], object)
+                number = float(numbers(cell)[0][0])
                 if isinstance(value, bool) or not np.isfinite(number):
                     raise DataError(f"'{value}' is no time")
-                numbered[i] = float(number)
+                if calendar(cell) == "JD":
+                    times[i] = number
+                else:
+                    numbered[i] = number
             except DataError as error:
                 reason = f"no time: {error}"
                 self.quarantine.append(self._files.row(str(self._files.ids[i]), name, reason))
@@ -191,19 +191,6 @@ def _natural(name: str) -> list[tuple[int, str]]:
 
 def _ending(name: str) -> str:
     return Path(name.lower().removesuffix(".gz")).suffix
-
-
-def julian_date(text: str) -> float | None:
-    """Turn an ISO date to a Julian date; None where it is none."""
-    if not re.match(r"\d{4}-\d\d-\d\d", text.strip()):
-        return None
-    try:
-        date = datetime.fromisoformat(text.strip())
-    except ValueError:
-        return None
-    if date.tzinfo is not None:
-        date = date.astimezone(UTC).replace(tzinfo=None)
-    return float(julian_dates(np.asarray([date], "datetime64[us]"))[0])
 
 
 def header_value(data: bytes, name: str, key: str) -> object:
