@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skybind.ragged import Ragged
-from skybind.visits import Visits, offsets_of
+from skybind.ragged import Ragged, offsets_of
+from skybind.visits import Visits
 
 
 def visits_of(counts, seed=0):

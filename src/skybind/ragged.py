@@ -46,7 +46,7 @@ class Ragged:
         """Select objects by index, in the order given."""
         rows = np.asarray(rows)
         lengths = self.lengths[rows]
-        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        offsets = offsets_of(lengths)
         index = flat_index(self.offsets[rows], lengths)
         return Ragged(
             {name: values[index] for name, values in self.fields.items()},
@@ -58,7 +58,7 @@ class Ragged:
         """Keep the flat values where `keep` is true; objects stay, perhaps shorter."""
         counts = np.add.reduceat(np.append(keep, False).astype(np.int64), self.offsets[:-1])
         counts = np.where(self.lengths > 0, counts, 0)
-        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        offsets = offsets_of(counts)
         fields = {name: values[keep] for name, values in self.fields.items()}
         return Ragged(fields, offsets, self.present)
 
@@ -94,7 +94,7 @@ class Ragged:
             lists = lists.fill_null([]) if lists.null_count else lists
             lengths = np.zeros(len(array), np.int64)
             lengths[present] = np.asarray(lists.value_lengths().to_numpy(zero_copy_only=False))
-            own = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+            own = offsets_of(lengths)
             values = lists.flatten()
             if offsets is None:
                 offsets = own
@@ -106,6 +106,11 @@ class Ragged:
         if offsets is None:
             offsets = np.zeros(len(array) + 1, np.int64)
         return cls(fields, offsets, present)
+
+
+def offsets_of(lengths: np.ndarray) -> np.ndarray:
+    """Where slices of these lengths begin, one after the other; the last entry is their sum."""
+    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
 
 
 def flat_index(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from skybind.ragged import Ragged, flat_index
+from skybind.ragged import Ragged, flat_index, offsets_of
 
 NAME, TIME = "visit", "time"
 
@@ -60,15 +60,15 @@ class Visits:
         """Select objects by index, in the order given."""
         rows = np.asarray(rows, np.int64)
         counts = self.counts[rows]
-        index = flat_index(self.offsets[rows], counts)
-        return Visits(
-            self.ragged.take(index), offsets_of(counts), self.name[index], self.time[index]
-        )
+        return self._chosen(flat_index(self.offsets[rows], counts), counts)
 
     def filter(self, keep: np.ndarray) -> "Visits":
         """Keep the visits where `keep` is true; objects stay, perhaps without any."""
         index = np.flatnonzero(keep)
-        counts = np.bincount(self.owner[index], minlength=len(self))
+        return self._chosen(index, np.bincount(self.owner[index], minlength=len(self)))
+
+    def _chosen(self, index: np.ndarray, counts: np.ndarray) -> "Visits":
+        """Give some visits, so many of each object."""
         return Visits(
             self.ragged.take(index), offsets_of(counts), self.name[index], self.time[index]
         )
@@ -141,13 +141,12 @@ class Visits:
         fields = [field.name for field in visits.type]
         if not {NAME, TIME} <= set(fields):
             raise ValueError(f"its structs lack '{NAME}' or '{TIME}'")
-        own = [name for name in fields if name not in (NAME, TIME)]
-        inner = pa.StructArray.from_arrays([visits.field(name) for name in own], names=own)
         times = visits.field(TIME).cast(pa.float64()).to_numpy(zero_copy_only=False)
         names = np.asarray([name or "" for name in visits.field(NAME).to_pylist()], object)
-        return cls(Ragged.from_arrow(inner), offsets_of(counts), names, times)
+        return cls(Ragged.from_arrow(observations_in(visits)), offsets_of(counts), names, times)
 
 
-def offsets_of(lengths: np.ndarray) -> np.ndarray:
-    """Where slices of these lengths begin, one after the other; the last entry is their sum."""
-    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+def observations_in(visits: pa.StructArray) -> pa.StructArray:
+    """Give the observations in structs of visits, without their names and times."""
+    own = [field.name for field in visits.type if field.name not in (NAME, TIME)]
+    return pa.StructArray.from_arrays([visits.field(name) for name in own], names=own)

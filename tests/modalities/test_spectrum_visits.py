@@ -6,8 +6,8 @@ import pytest
 
 from skybind.modalities.spectrum import Spectrum, SpectrumOptions
 from skybind.modalities.store import prepare
-from skybind.ragged import Ragged
-from skybind.visits import Visits, offsets_of
+from skybind.ragged import Ragged, offsets_of
+from skybind.visits import Visits
 from tests.modalities.conftest import SCHEMA
 
 GRID = np.arange(4000.0, 4200, 2)

@@ -16,8 +16,8 @@ from skybind.ingest.wanted import wanted_modalities
 from skybind.modalities.source import BatchSource
 from skybind.models import build_binder, build_classifier, build_modalities
 from skybind.models.inference import decide, embed_source, iter_sources
-from skybind.ragged import Ragged
-from skybind.visits import Visits, offsets_of
+from skybind.ragged import Ragged, offsets_of
+from skybind.visits import Visits
 from tests.modalities.conftest import SCHEMA, make_table
 
 SMALL = [

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from skybind.ragged import Ragged
-from skybind.visits import NAME, TIME
+from skybind.visits import NAME, observations_in
 
 Note = Callable[[str, str, np.ndarray, np.ndarray], None]
 
@@ -56,9 +56,7 @@ def check_visits(column: pa.Array, name: str, kind: str, object_id: np.ndarray, 
     visits = column.flatten()
     for field, what, bad in _visit_names(visits, np.repeat(np.arange(len(counts)), counts)):
         note(f"{name}.{field}", what, np.bincount(bad, minlength=len(counts)) > 0, object_id)
-    own = [field.name for field in visits.type if field.name not in (NAME, TIME)]
-    inner = pa.StructArray.from_arrays([visits.field(field) for field in own], names=own)
-    check_observation(inner, name, kind, np.repeat(object_id, counts), note)
+    check_observation(observations_in(visits), name, kind, np.repeat(object_id, counts), note)
 
 
 def _visit_names(visits: pa.StructArray, owner: np.ndarray) -> list[tuple[str, str, np.ndarray]]:

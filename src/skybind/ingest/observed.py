@@ -35,7 +35,7 @@ from skybind.ingest.systems import (
     system_fields,
     system_notes,
 )
-from skybind.modalities.dates import YEARS, year_of
+from skybind.modalities.dates import zero_point_fault
 from skybind.words import join
 
 #: Fields that mean nothing without a unit, and the usual one.
@@ -326,13 +326,9 @@ def _times(values: np.ndarray, unit: str | None, stored: Stored, where: str) -> 
     if system is None:
         return values
     dates = np.asarray(values, float) + system.zero
-    known = dates[np.isfinite(dates)]
-    year = float(year_of(np.asarray(np.median(known)))) if len(known) else 2000
-    if not stored.dated and not YEARS[0] < year < YEARS[1]:
-        raise DataError(
-            f"{where}: with the unit '{unit}' its times lie around the year {year:.0f}: the zero "
-            "point is not right."
-        )
+    fault = None if stored.dated else zero_point_fault(dates, str(unit), where)
+    if fault is not None:
+        raise DataError(fault)
     return dates
 
 

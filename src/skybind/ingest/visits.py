@@ -14,7 +14,7 @@ from skybind.errors import ConfigError
 from skybind.ingest.column import VisitSpec
 from skybind.ingest.fields import check_calendar_unit
 from skybind.ingest.readers.values import calendar, numbers, texts
-from skybind.modalities.dates import YEARS, year_of
+from skybind.modalities.dates import zero_point_fault
 from skybind.visits import NAME, TIME, visits_of
 
 
@@ -128,13 +128,9 @@ def dated(values: np.ndarray, unit: str | None, where: str) -> np.ndarray:
     if system is None:
         return convert(times, unit, "d", where)
     times = times + system.zero
-    known = times[np.isfinite(times)]
-    year = float(year_of(np.asarray(np.median(known)))) if len(known) else 2000
-    if not YEARS[0] < year < YEARS[1]:
-        raise ConfigError(
-            f"{where}: with the unit '{unit}' its times lie around the year {year:.0f}: the zero "
-            "point is not right."
-        )
+    fault = zero_point_fault(times, unit, where)
+    if fault is not None:
+        raise ConfigError(fault)
     return times
 
 

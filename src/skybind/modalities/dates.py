@@ -17,6 +17,28 @@ def year_of(julian_date: np.ndarray) -> np.ndarray:
     return 2000 + (julian_date - _J2000) / _YEAR
 
 
+def zero_point_fault(julian_date: np.ndarray, unit: str, where: str) -> str | None:
+    """Say that dates lie in no year of astronomy, by their median; None where they do in one.
+
+    Parameters
+    ----------
+    julian_date : ndarray
+        NaN where not known.
+    unit : str
+        By which they were read.
+    where : str
+        Names them in the sentence.
+    """
+    known = julian_date[np.isfinite(julian_date)]
+    year = float(year_of(np.asarray(np.median(known)))) if len(known) else 2000
+    if YEARS[0] < year < YEARS[1]:
+        return None
+    return (
+        f"{where}: with the unit '{unit}' its times lie around the year {year:.0f}: the zero "
+        "point is not right."
+    )
+
+
 def without_other_zero_points(cleaned: Cleaned) -> Cleaned:
     """Set aside the light curves that lie in no year of astronomy.
 

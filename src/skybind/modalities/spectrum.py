@@ -13,8 +13,8 @@ from skybind.modalities.base import Modality, ModalityOptions, Prepared, Schema,
 from skybind.modalities.cleaning import clean_spectrum, flux_err_to_ivar
 from skybind.modalities.resampling import Resampled, interpolate, rebin
 from skybind.modalities.shape import InputShape
-from skybind.ragged import Ragged
-from skybind.visits import NAME, TIME, Visits, offsets_of, visits_of
+from skybind.ragged import Ragged, offsets_of
+from skybind.visits import NAME, TIME, Visits, visits_of
 
 #: Cells of the grid, over all objects, that are prepared at once.
 CHUNK_CELLS = 2_000_000

@@ -22,8 +22,8 @@ from skybind.modalities.source import BatchSource
 from skybind.models.binder import Binder, best_device
 from skybind.models.classifier import Classifier
 from skybind.progress import say
-from skybind.ragged import flat_index
-from skybind.visits import NAME, TIME, offsets_of
+from skybind.ragged import flat_index, offsets_of
+from skybind.visits import NAME, TIME
 
 BATCH = 512
 SEARCHED = 256  # light curves whose periods are searched between two reports of progress
@@ -210,14 +210,18 @@ def embed_source(
     present = {name: np.asarray(source.present(name)) for name in names}
     several = with_visits(binder, source, names)
     single = [name for name in names if name not in several]
-    found = infer(
-        binder,
-        source.select(names),
-        np.arange(len(source)),
-        lambda batch: binder.embed(batch, single),
-        batch_size=batch_size,
-        progress=progress,
-    )
+    found: dict[str, np.ndarray] = {}
+    if single:
+        found = infer(
+            binder,
+            source.select(single),
+            np.arange(len(source)),
+            lambda batch: binder.embed(batch, single),
+            batch_size=batch_size,
+            progress=progress,
+        )
+    elif progress:
+        progress(len(source))
     empty = np.zeros((len(source), binder.dimension), np.float32)
     visits = {}
     for name in several:

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from skybind.errors import ConfigError
-from skybind.ragged import Ragged
+from skybind.ragged import Ragged, offsets_of
 
 
 @dataclass
@@ -144,7 +144,7 @@ def concatenate(chunks: list[SimulatedSurvey]) -> SimulatedSurvey:
 
     def join_ragged(parts: list[Ragged]) -> Ragged:
         lengths = np.concatenate([p.lengths for p in parts])
-        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        offsets = offsets_of(lengths)
         present = np.concatenate([p.present for p in parts])
         return Ragged(join([p.fields for p in parts]), offsets, present)
 

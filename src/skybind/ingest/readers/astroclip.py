@@ -17,7 +17,7 @@ from skybind.data.schema import Column
 from skybind.ingest.plan import Chunk, Row, quarantine_row
 from skybind.ingest.readers.provabgs import COLUMNS, Provabgs, read_provabgs
 from skybind.ingest.readers.sdss import FLUX_UNIT
-from skybind.ragged import Ragged
+from skybind.ragged import Ragged, offsets_of
 
 BANDS = ("g", "r", "z")
 
@@ -160,7 +160,7 @@ def spectrum_fault(shape: tuple[int, ...]) -> str:
 
 def _image(rows: Rows) -> Ragged:
     fields = {band: rows.image[:, i].astype(np.float32) for i, band in enumerate(BANDS)}
-    offsets = np.concatenate([[0], np.cumsum(rows.image_lengths)]).astype(np.int64)
+    offsets = offsets_of(rows.image_lengths)
     return Ragged(fields, offsets, rows.image_reason == "")
 
 
@@ -171,5 +171,5 @@ def _spectrum(rows: Rows) -> Ragged:
         "wavelength": np.tile(WAVELENGTH, int(present.sum())),
         "flux": rows.spectrum.astype(np.float32),
     }
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    offsets = offsets_of(lengths)
     return Ragged(fields, offsets, present)

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from skybind.errors import DataError
 from skybind.ingest.plan import Row, quarantine_row
-from skybind.ragged import Ragged, segment_mad
+from skybind.ragged import Ragged, offsets_of, segment_mad
 
 #: Wavelengths of normalised spectra [Angstrom].
 GRID = np.arange(3850.0, 9000.0, 2.0)
@@ -81,7 +81,7 @@ def read_matrices(table: pa.Table, column: str, where: str) -> Matrices:
             f"{where}: column '{column}' is no list of equal rows of numbers."
         ) from error
     width = int(widths[0]) if len(widths) else MEASURED
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    offsets = offsets_of(lengths)
     return Matrices(values.reshape(-1, width), offsets, present)
 
 

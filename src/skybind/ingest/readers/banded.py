@@ -14,8 +14,8 @@ from skybind.ingest.readers.folders import ObjectFiles
 from skybind.ingest.readers.long import UNKNOWN_OBJECT, Rows
 from skybind.ingest.readers.registry import Fields
 from skybind.ingest.systems import banded_attributes
-from skybind.ragged import Ragged
-from skybind.visits import Visits, offsets_of
+from skybind.ragged import Ragged, offsets_of
+from skybind.visits import Visits
 from skybind.words import join
 
 

@@ -21,7 +21,7 @@ from skybind.ingest.readers.long import Rows, unknown_object
 from skybind.ingest.readers.registry import Fields
 from skybind.ingest.readers.tables import NoColumnError, Table, format_of
 from skybind.ingest.readers.unfold import unfold_one
-from skybind.ragged import Ragged
+from skybind.ragged import Ragged, offsets_of
 
 #: Files of which one has to be readable, so that it settles what all have in common.
 TRIED = 50
@@ -110,7 +110,7 @@ class ObjectFiles:
         for i, fields in found.items():
             lengths[i] = len(next(iter(fields.values())))
             present[i] = True
-        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        offsets = offsets_of(lengths)
         flat = {name: _join(name, list(found.values())) for name in names}
         return Ragged(flat, offsets, present), quarantine
 

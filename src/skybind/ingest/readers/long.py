@@ -17,8 +17,8 @@ from skybind.ingest.readers.tables import Table
 from skybind.ingest.readers.unfold import Unfolded, places_of, unfold
 from skybind.ingest.readers.values import numbers
 from skybind.ingest.visits import RowVisits, row_visits, unit_of_visits
-from skybind.ragged import Ragged
-from skybind.visits import Visits, offsets_of
+from skybind.ragged import Ragged, offsets_of
+from skybind.visits import Visits
 
 UNKNOWN_OBJECT = "no such object in the table of objects"
 NO_OBJECT_NEAR = "a source that belongs to no object by its position"
@@ -167,7 +167,7 @@ def _bind(
     order = order[owner[order] >= 0]
     counts = np.bincount(owner[order], minlength=objects)
     present = np.isin(np.arange(objects), own)
-    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    offsets = offsets_of(counts)
     flat = {name: values[order] for name, values in fields.items()}
     return Bound(Ragged(flat, offsets, present), lost, stored)
 

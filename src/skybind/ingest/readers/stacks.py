@@ -24,7 +24,7 @@ from skybind.ingest.readers.long import Rows, unknown_object
 from skybind.ingest.readers.pictures import ImageLayout, layout_of
 from skybind.ingest.readers.sentinels import stands_for_missing
 from skybind.ingest.readers.tables import Table, read_table
-from skybind.ragged import Ragged
+from skybind.ragged import Ragged, offsets_of
 from skybind.visits import Visits
 
 
@@ -115,7 +115,7 @@ class Stack:
                 )
         table = Table(self.file, flat, self.arrays.units, known=list(self.arrays))
         fields = observation_fields(table, self.spec, self.stored)
-        offsets = np.concatenate([[0], np.cumsum(np.where(present, length, 0))]).astype(np.int64)
+        offsets = offsets_of(np.where(present, length, 0))
         return Ragged(fields, offsets, present)
 
     @property
@@ -259,5 +259,5 @@ class ImageStack(Stack):
             * np.float32(self.factor)
             for band in self.layout.bands
         }
-        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        offsets = offsets_of(lengths)
         return Ragged(fields, offsets, present), []

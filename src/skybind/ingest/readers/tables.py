@@ -219,9 +219,7 @@ def open_table(data: bytes, name: str, text: Sequence[str] = ()) -> Any:
     with parsing(name, format):
         if format == "parquet":
             return pq.read_table(pa.BufferReader(data))
-        if format == "votable":
-            refuse_addresses(data, name)
-        return _astropy(data, format)
+        return _astropy(data, name, format)
 
 
 def format_of(name: str) -> str:
@@ -245,7 +243,7 @@ def format_of_content(data: bytes, name: str) -> str:
 def _text(data: bytes, name: str, format: str, options: TableOptions) -> Table:
     astropys = None if options.names or options.skip_lines else astropy_format(data)
     if astropys is not None:
-        return _flattened(_astropy(as_utf8(data), astropys), name)
+        return _flattened(_astropy(as_utf8(data), name, astropys), name)
     found = read_text(data, name, text_options(format, options))
     table = from_arrow(found.table, name, found.bad_rows)
     table.known, table.units, table.notes = found.known, found.units, found.notes
@@ -266,13 +264,11 @@ def text_options(format: str, options: TableOptions) -> TextOptions:
 
 
 def _binary(data: bytes, name: str, format: str, options: TableOptions) -> Table:
-    if format == "votable":
-        refuse_addresses(data, name)
     plain = plain_fits(data, options.columns) if format == "fits" and options.hdu is None else None
     if plain is not None:
         known = [] if options.columns is None else plain.names
         return Table(name, plain.columns, plain.units, known=known)
-    table = _flattened(_astropy(data, format, options.hdu), name)
+    table = _flattened(_astropy(data, name, format, options.hdu), name)
     if options.hdu is None:
         table.notes = other_tables(data, format)
     return table
@@ -343,12 +339,14 @@ def _add_arrow(table: Table, name: str, column: pa.ChunkedArray) -> None:
         table.lists[name] = lists_of_arrow(array)
 
 
-def _astropy(data: bytes, format: str, hdu: int | None = None) -> Any:
+def _astropy(data: bytes, name: str, format: str, hdu: int | None = None) -> Any:
     """Read a table as astropy has it."""
     from astropy.table import Table as AstropyTable
 
     options: dict[str, Any] = {} if hdu is None else {"hdu": hdu}
-    if format == "votable":  # astropy asks which of several, counted from 0
+    if format == "votable":
+        refuse_addresses(data, name)
+        # astropy asks which of several, counted from 0
         options = {"table_id": (hdu or 1) - 1}
     named = "ascii.ecsv" if format == "ecsv" else format
     source = data.decode("utf-8") if named.startswith("ascii") else io.BytesIO(data)

@@ -14,7 +14,8 @@ from skybind.ingest.readers.folders import ObjectFiles, fill_pattern, list_files
 from skybind.ingest.readers.long import UNKNOWN_OBJECT, Rows
 from skybind.ingest.readers.values import calendar, numbers
 from skybind.ingest.visits import dated
-from skybind.visits import Visits, offsets_of
+from skybind.ragged import offsets_of
+from skybind.visits import Visits
 
 #: Stands for the `*` of a pattern while names are put in, which may hold some themselves.
 _ANY = "\0"

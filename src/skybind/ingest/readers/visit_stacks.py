@@ -10,8 +10,8 @@ from skybind.ingest.observation_spec import SpectrumSpec
 from skybind.ingest.readers.long import Rows, unknown_object, visits_are_text, why_unknown
 from skybind.ingest.readers.stacks import Stack
 from skybind.ingest.visits import row_visits, unit_of_visits
-from skybind.ragged import Ragged, flat_index
-from skybind.visits import Visits, offsets_of
+from skybind.ragged import Ragged, flat_index, offsets_of
+from skybind.visits import Visits
 
 
 class VisitStack(Stack):

@@ -6,7 +6,7 @@ Cui et al. (2012, RAA 12, 1197): 3700-9100 Angstrom, R about 1800, two arms that
 
 import numpy as np
 
-from skybind.ragged import Ragged
+from skybind.ragged import Ragged, offsets_of
 from skybind.simulate.stars.classes import Stars
 from skybind.simulate.stars.lines import (
     BALMER,
@@ -276,7 +276,7 @@ def _ragged(flux: np.ndarray, ivar: np.ndarray, wavelength: np.ndarray, rng: Rng
     first, last = rng.integers(0, _TRIM, (2, n, 1))
     column = np.arange(pixels)
     keep = (column >= first) & (column < pixels - last)
-    offsets = np.concatenate([[0], np.cumsum(keep.sum(axis=1))]).astype(np.int64)
+    offsets = offsets_of(keep.sum(axis=1))
     grid = np.broadcast_to(wavelength.astype(np.float32), flux.shape)
     fields = {"wavelength": grid[keep], "flux": flux[keep], "ivar": ivar[keep]}
     return Ragged(fields, offsets, np.ones(n, bool))
