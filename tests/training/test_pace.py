@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from skybind.config import load_config
@@ -37,6 +37,8 @@ def test_long_trainings_of_few_objects_are_patient_too():
 
 
 @given(st.integers(2, 3000), st.integers(2, 600), st.integers(1, 12), st.booleans())
+@example(23, 6, 6, True)
+@example(5, 3, 2, True)
 def test_no_epoch_loses_a_large_share_of_its_objects(objects, batch_size, batches, drop_last):
     asked = options(batch_size=batch_size, min_batches=batches, drop_last=drop_last)
     pace = choose_pace(asked, objects)

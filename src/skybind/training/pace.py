@@ -165,5 +165,8 @@ def _batch_size(options: TrainingOptions, objects: int) -> int:
     if wanted is None or objects // size >= wanted:
         return size
     smallest = min(SMALLEST_BATCH, size)
-    # at most as many objects stay over as there are batches
-    return min(objects // min(max(objects // smallest, 1), wanted), size)
+    batches = min(max(objects // smallest, 1), wanted)
+    # with batches that share the objects evenly, fewer stay over than there are batches: so one
+    # batch more, rather than batches of the size asked for and a rest that is nearly a batch
+    batches = max(batches, objects // (size + 1) + 1)
+    return max(objects // batches, 1)
