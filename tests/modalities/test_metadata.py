@@ -2,7 +2,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from skybind.data.schema import Column, DatasetSchema
+from skybind.data.schema import Column
 from skybind.errors import ConfigError
 from skybind.modalities.base import Standardiser, wild
 from skybind.modalities.metadata import Metadata, MetadataOptions
@@ -152,12 +152,3 @@ def test_large_numbers_of_one_size_are_no_wild_ones():
     luminosities = 10 ** np.random.default_rng(0).normal(33, 2, (500, 1))
     assert not wild(luminosities).any()
     assert not wild(np.full((50, 1), 1e30)).any()
-
-
-def test_what_counts_as_missing_is_told_at_training(talking, capsys):
-    schema = DatasetSchema({"parallax": Column("feature", "mas", modality="metadata")})
-    modality = Metadata("metadata", MetadataOptions(), schema)
-    table = pa.table({"parallax": absurd(1e30)[0][:, 0]})
-    modality.fit(modality.prepare(table), np.arange(60))
-    said = " ".join(capsys.readouterr().err.split())
-    assert "modalities.metadata: 1 values of 'parallax', such as 1e+30, lie absurdly far" in said

@@ -15,16 +15,20 @@ QUARANTINE_SCHEMA = pa.schema(
 )
 
 
+#: Name of the table in a folder.
+QUARANTINE_FILE = "quarantine.parquet"
+
+
 def write_quarantine(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write the quarantine table of a dataset or run."""
     clean = [{name: row.get(name) for name in QUARANTINE_SCHEMA.names} for row in rows]
-    with atomic_path(folder / "quarantine.parquet") as temporary:
+    with atomic_path(folder / QUARANTINE_FILE) as temporary:
         pq.write_table(pa.Table.from_pylist(clean, QUARANTINE_SCHEMA), temporary)
 
 
 def read_quarantine(folder: Path) -> list[dict[str, Any]]:
     """Read the quarantine table of a dataset or run; empty if there is none."""
-    path = folder / "quarantine.parquet"
+    path = folder / QUARANTINE_FILE
     if not path.exists():
         return []
     with readable(f"The dataset at {folder}"):

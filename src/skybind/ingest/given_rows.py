@@ -1,5 +1,6 @@
 """Rows that fit a model, put together of what was read."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -7,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from skybind.data.dataset import Dataset
+from skybind.data.quarantine import short_reason
 from skybind.data.schema import BASE_COLUMNS, ID, Column, DatasetSchema
 from skybind.ingest.build import CLEANERS
 from skybind.ingest.plausible import suspect_notes
@@ -16,6 +18,9 @@ from skybind.modalities.cleaning import Cleaned
 from skybind.modalities.computed import is_standardised
 from skybind.ragged import Ragged
 from skybind.words import join
+
+#: Reasons that a sentence names.
+LISTED = 3
 
 
 @dataclass
@@ -35,6 +40,18 @@ class Given:
     dataset: Dataset
     reasons: dict[str, np.ndarray]
     notes: list[str]
+
+    def told(self) -> list[str]:
+        """Return the notes, and how many rows have which reason, for what lists no reasons."""
+        notes = list(self.notes)
+        for name, reasons in self.reasons.items():
+            counts = Counter(short_reason(str(reason)) for reason in reasons[reasons != ""])
+            listed = [f"{n:,} {why}" for why, n in counts.most_common(LISTED)]
+            more = ["more"] if len(counts) > LISTED else []
+            if counts:
+                total = f"{counts.total():,} of {len(reasons):,}"
+                notes.append(f"{name} of {total} objects: {join([*listed, *more])}.")
+        return notes
 
 
 class Rows:

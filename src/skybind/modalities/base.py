@@ -14,7 +14,7 @@ from torch import Tensor
 from skybind.errors import ConfigError
 from skybind.modalities.computed import is_standardised
 from skybind.modalities.shape import InputShape
-from skybind.progress import say
+from skybind.modalities.unused import Unused
 
 
 class Schema(Protocol):
@@ -167,6 +167,16 @@ class Modality(ABC):
         """
         return None
 
+    def unused(self, table: pa.Table) -> list[Unused]:
+        """Tell which values of its flat columns count as missing though they are there.
+
+        Parameters
+        ----------
+        table : pyarrow.Table
+            Some objects, with the flat columns that it reads; `fit` came before.
+        """
+        return []
+
     @abstractmethod
     def summary(self, prepared: Prepared, rows: np.ndarray) -> np.ndarray:
         """Simple statistics of some objects, (n, F), as a plain classifier would be given."""
@@ -242,6 +252,14 @@ class Standardiser:
         with np.errstate(invalid="ignore"):
             return np.where(np.abs(standard) < WILD, standard, 0.0).astype(np.float32)
 
+    def absurd(self, values: np.ndarray) -> np.ndarray:
+        """Tell which values of shape (objects, features) are so far off that `apply` passes over.
+
+        They are taken for missing in training and afterwards alike.
+        """
+        with np.errstate(invalid="ignore"):
+            return np.isfinite(values) & ~(np.abs((values - self.mean) / self.scale) < WILD)
+
     def state(self, prefix: str) -> dict[str, np.ndarray]:
         """Give mean and scale under names that begin with `prefix`."""
         return {f"{prefix}.mean": self.mean, f"{prefix}.scale": self.scale}
@@ -304,26 +322,6 @@ class RankScaler:
 
 
 KINDS: dict[str, type[Modality]] = {}
-
-
-def tell_wild(name: str, features: Sequence[str], values: np.ndarray) -> None:
-    """Say which values of training objects count as missing because they cannot be meant.
-
-    Parameters
-    ----------
-    name : str
-        Of the modality.
-    features : sequence of str
-    values : ndarray, shape (objects, at least as many)
-    """
-    found = wild(values[:, : len(features)])
-    for index in np.flatnonzero(found.any(axis=0)).tolist():
-        own = values[found[:, index], index]
-        say(
-            f"modalities.{name}: {len(own):,} values of '{features[index]}', such as {own[0]:g}, "
-            "lie absurdly far from all others and count as missing; if they mean 'not known', "
-            "declare them as missing in the mapping."
-        )
 
 
 _M = TypeVar("_M", bound=type[Modality])

@@ -20,9 +20,9 @@ from skybind.modalities.base import (
     feature_matrix,
     finished_features,
     register_modality,
-    tell_wild,
 )
 from skybind.modalities.shape import InputShape
+from skybind.modalities.unused import NO_LOGARITHM, Unused, unused_features
 
 
 class MetadataOptions(ModalityOptions):
@@ -147,9 +147,16 @@ class Metadata(Modality):
         present = np.isfinite(values).any(axis=1)
         return Prepared({"values": values.astype(np.float64)}, present, reason)
 
+    def unused(self, table: pa.Table) -> list[Unused]:
+        made = self.prepare(table).arrays["values"]
+        reasons = {name: NO_LOGARITHM for name, t in self._transforms.items() if t == "log"}
+        reasons |= dict.fromkeys(
+            self._absolute, f"magnitudes of objects without a positive {self.options.parallax}"
+        )
+        return unused_features(table, self.features, made, self.standard.absurd(made), reasons)
+
     def fit(self, prepared: Prepared, rows: np.ndarray) -> None:
         values = prepared.arrays["values"][rows]
-        tell_wild(self.name, self.features, values)
         self.standard.fit(values)
         self.standard.leave(self.finished)
 

@@ -1,11 +1,10 @@
 """Photometry: a light curve, with constants derived from it."""
 
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from skybind.errors import ConfigError, DataError
@@ -29,14 +28,14 @@ from skybind.modalities.base import (
     feature_matrix,
     finished_features,
     register_modality,
-    tell_wild,
 )
 from skybind.modalities.cleaning import clean_photometry
-from skybind.modalities.computed import FLUX_ZERO, Source, choose_columns
+from skybind.modalities.computed import FLUX_ZERO, choose_columns
 from skybind.modalities.crop import crop
 from skybind.modalities.curve_statistics import curve_statistics
 from skybind.modalities.order import by_value, first_and_last
 from skybind.modalities.phase import PHASE_CHANNELS, phase_from_faintest
+from skybind.modalities.photometry_options import COMMON, PhotometryOptions
 from skybind.modalities.shape import InputShape
 from skybind.modalities.transient import (
     FIRST,
@@ -47,96 +46,8 @@ from skybind.modalities.transient import (
     detections,
     normalise_to_peak,
 )
+from skybind.modalities.unused import NO_LOGARITHM, Unused, unused_features
 from skybind.ragged import Ragged
-
-#: Bands that are found when a run is started.
-COMMON = "common"
-
-
-class PhotometryOptions(ModalityOptions):
-    """Preprocessing of a light curve (AstroM3, section 3.1)."""
-
-    length: int = Field(200, description="Epochs of a batch; longer curves are cropped.", gt=1)
-    crop: Literal["window", "sample"] = Field(
-        "window",
-        description="How a longer curve is cut: a window of consecutive epochs (paper; random in "
-        "training, the central one otherwise), or epochs sampled over the whole curve.",
-    )
-    padding: Literal["zero", "constants"] = Field(
-        "zero",
-        description="Shorter curves are filled with zeros in all channels (paper), or the "
-        "constants of the object are repeated there too (release, whose attention sees them).",
-    )
-    ties: Literal["source", "value"] = Field(
-        "source",
-        description="Epochs of one time stay in the order of the dataset, or are sorted by flux "
-        "and its error (release).",
-    )
-    features: list[str] | None = Field(
-        None,
-        description="Features repeated along the curve: columns of the dataset, or quantities "
-        "that are computed (amplitude). By default all that `periods` allows: the computed ones "
-        "of the whole curve, or the catalogue's.",
-    )
-    transforms: dict[str, Literal["none", "log"]] = Field(
-        {"period": "log"}, description="What to do to a feature before it is standardised."
-    )
-    standardise_constants: bool = Field(
-        False,
-        description="Standardise log10(MAD) and the time span too, not only the features "
-        "(the release does not).",
-    )
-    space: Literal["flux", "magnitude"] = Field(
-        "flux",
-        description="Normalise fluxes (paper), or magnitudes (brighter is larger): the dataset's "
-        "values are converted.",
-    )
-    phase: bool = Field(
-        False,
-        description="Add sine and cosine of the phase at the period and at twice it; zero where "
-        "no period is known.",
-    )
-    periods: Source = Field(
-        "auto",
-        description="Whose periods and features: the catalogue's, or those computed from the light "
-        "curves; auto: computed ones where the dataset holds them, else the catalogue's, else they "
-        "are computed first; none: no folding.",
-    )
-    period: str = Field("period", description="Column of the catalogue's period [d].")
-    bands: Literal["common"] | list[str] | None = Field(
-        None,
-        description="Bands in use: each is marked in the epochs and has constants of its own; "
-        "epochs in others are left out. common: those that a twentieth of the light curves have, "
-        "found when a run starts. null: all epochs are taken as of one band (published).",
-        min_length=1,
-    )
-    normalise: Literal["band", "peak"] = Field(
-        "band",
-        description="band: brightness less its mean over its MAD, each of `bands` by itself, its "
-        "colour and amplitude as constants (paper). peak: for transients, flux over that of the "
-        "brightest detection, or magnitudes from it, the same for all bands, so that colours stay; "
-        "constants are the maximum and that of each band. Fluxes must have one zero point in all "
-        "bands.",
-    )
-    time_zero: str | None = Field(
-        None,
-        description="For transients: what times count from: `first`, the first detection in use; "
-        "`maximum`, the brightest one; or the name of a photometry feature that holds a time of "
-        "each object; dates are no inputs then. null: times are scaled, from 0 at the first epoch "
-        "to 1 at the last (paper).",
-    )
-    time_scale: float = Field(
-        20.0,
-        description="With `time_zero`, times are asinh(days from zero / this): in proportion near "
-        "zero, as a logarithm far from it.",
-        gt=0,
-    )
-    drop: float = Field(
-        0.0, description="Training: drop up to this fraction of the epochs.", ge=0, lt=1
-    )
-    noise: float = Field(
-        0.0, description="Training: add noise of this many times the uncertainty.", ge=0
-    )
 
 
 @register_modality
@@ -253,11 +164,9 @@ class Photometry(Modality):
         reason[present & (lacking != "")] = lacking[present & (lacking != "")]
         present = present & (lacking == "")
         values[:, 1], values[:, 2] = made.residual, error / made.scale
-        raw = feature_matrix(table, self.features)
-        for index, feature in enumerate(self.features):
-            transform = TRANSFORMS["none" if index in self.finished else self._transform(feature)]
-            raw[:, index] = transform(raw[:, index])
-        constants = np.column_stack([raw, made.constants, made.size, (last - first) / 365])
+        constants = np.column_stack(
+            [self._features(table), made.constants, made.size, (last - first) / 365]
+        )
         constants[~present] = np.nan
         arrays |= {"values": values, "constants": constants}
         flat = ("values", "band") if self.bands else ("values",)
@@ -274,6 +183,23 @@ class Photometry(Modality):
             flat = (*flat, "phase")
         return Prepared(arrays, present, reason, curves.offsets, flat)
 
+    def _features(self, table: pa.Table) -> np.ndarray:
+        """Give the flat features, transformed, (objects, features)."""
+        made = feature_matrix(table, self.features)
+        for index, feature in enumerate(self.features):
+            transform = TRANSFORMS["none" if index in self.finished else self._transform(feature)]
+            made[:, index] = transform(made[:, index])
+        return made
+
+    def unused(self, table: pa.Table) -> list[Unused]:
+        made = self._features(table)
+        n = len(self.features)
+        rest = np.zeros((len(made), len(self.standard.mean) - n))
+        absurd = self.standard.absurd(np.column_stack([made, rest]))[:, :n]
+        absurd[:, self.ranked] = False  # a rank is never far
+        logs = dict.fromkeys(self.features, NO_LOGARITHM)
+        return unused_features(table, self.features, made, absurd, logs)
+
     def fit(self, prepared: Prepared, rows: np.ndarray) -> None:
         constants = prepared.arrays["constants"][rows[prepared.present[rows]]]
         for number, band in enumerate(self.bands):
@@ -283,7 +209,6 @@ class Photometry(Modality):
                     f"modalities.{self.name}: no training object was observed in band '{band}': "
                     "leave it out of preprocessing.bands."
                 )
-        tell_wild(self.name, self.features, constants)
         self.standard.fit(constants)
         self.standard.leave(self.finished)
         self.ranks.fit(constants[:, self.ranked])

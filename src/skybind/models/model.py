@@ -38,6 +38,7 @@ from skybind.models.leaks import refuse_seen
 from skybind.models.reliability import Reliability, read_reliability
 from skybind.models.saved_schema import SavedSchema, check_fields, check_schema
 from skybind.models.stored import read_note, read_trained_on
+from skybind.models.unused import tell_unused
 from skybind.plugins import use_noted
 from skybind.progress import progress_bar, say
 from skybind.tables import to_astropy
@@ -165,8 +166,13 @@ class Model:
         }
 
     def take(self, data: Any = None, **observations: Any) -> Given:
-        """Make anything that holds observations fit the model: see `skybind.ingest.given`."""
-        return take_given(data, wanted=self.reads, **observations)
+        """Make anything that holds observations fit the model: see `skybind.ingest.given`.
+
+        Values that the model cannot use are told, by column.
+        """
+        given = take_given(data, wanted=self.reads, **observations)
+        given.notes += tell_unused(self.modalities, given.dataset)
+        return given
 
     def choose(self, modalities: Sequence[str] | None = None) -> list[str]:
         """Return some of its modalities in its own order, or all.
@@ -207,7 +213,7 @@ class Model:
             If nothing in it can be used, or a unit does not fit.
         """
         given = self.take(data, **observations)
-        for note in given.notes:
+        for note in given.told():
             say(note)
         with progress_bar("embedding", len(given.dataset)) as report:
             return self.embed_dataset(given.dataset, modalities=modalities, progress=report)

@@ -65,7 +65,7 @@ def embed_anything(
         raise ConfigError("Embedding another dataset needs --out, the folder to write to.")
     saved = find_pretrained(folder)
     given = saved.take(data)
-    for note in given.notes:
+    for note in given.told():
         say(note)
     split_file = RunPaths(folder).split
     split = Split.read(split_file) if split_file.exists() else None

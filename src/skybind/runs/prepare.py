@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from skybind.data.quarantine import write_quarantine
+from skybind.data.quarantine import QUARANTINE_FILE, write_quarantine
 from skybind.errors import ConfigError, DataError
 from skybind.modalities.source import BatchSource
 from skybind.modalities.store import prepare, prepared_folder
@@ -13,7 +13,8 @@ from skybind.models.binder import Binder
 from skybind.models.build import build_binder, build_modalities
 from skybind.models.frozen_features import Views, backbone_hashes, with_features, without_features
 from skybind.models.model import Model
-from skybind.progress import preparing, step
+from skybind.models.unused import tell_unused
+from skybind.progress import preparing, say, step
 
 if TYPE_CHECKING:
     from skybind.runs.run import Run
@@ -46,9 +47,11 @@ def prepare_run(run: "Run") -> BatchSource:
         )
     with step("fitting the preprocessing", told=False):
         source.fit(rows)
+    begun = (run.folder / QUARANTINE_FILE).exists()
     _write_quarantine(run, source)
     names = [name for name in modalities if run.config.modalities[name].backbone is not None]
     if not names:
+        _tell_unused(run, source, begun)
         return source
     if run.paths.model.exists():  # its backbones are those of this run, wherever their files are
         saved = Model.open(run.paths.model)
@@ -61,6 +64,7 @@ def prepare_run(run: "Run") -> BatchSource:
     for name, encoder in binder.backboned.items():
         if encoder.statistics:  # it expects inputs as they were normalised for its training
             modalities[name].load_state(encoder.statistics)
+    _tell_unused(run, source, begun)
     return _with_features(run, source, binder)
 
 
@@ -82,6 +86,12 @@ def _with_features(run: "Run", source: BatchSource, binder: Binder) -> BatchSour
         views[name] = Views(0 if settings is None else settings.views, rows, run.config.seed)
     root = run.paths.prepared
     return with_features(source, binder, root, run.dataset.fingerprint, views)
+
+
+def _tell_unused(run: "Run", source: BatchSource, begun: bool) -> None:
+    """Say once which numbers the run takes for missing."""
+    for note in () if begun else tell_unused(source.modalities, run.dataset):
+        say(f"modalities.{note}")
 
 
 def _write_quarantine(run: "Run", source: BatchSource) -> None:

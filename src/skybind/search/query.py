@@ -263,6 +263,7 @@ def _embed(
 ) -> np.ndarray:
     """Give the unit vector of the query, by the model's own preprocessing."""
     from skybind.modalities.source import BatchSource
+    from skybind.modalities.unused import unused_notes
     from skybind.models.inference import embed_source
 
     arrays: dict[str, pa.Array] = {
@@ -271,7 +272,9 @@ def _embed(
     }
     if query.observed is not None:
         arrays[query.column] = query.observed.to_arrow()
-    prepared = saved.modalities[name].prepare(pa.table(arrays))
+    table = pa.table(arrays)
+    query.notes += unused_notes(saved.modalities[name].unused(table), query.name)
+    prepared = saved.modalities[name].prepare(table)
     if not prepared.present[0]:
         reason = str(prepared.reason[0]) or "nothing in it can be used"
         raise DataError(f"The {name} in {query.name} cannot be used: {reason}.")
