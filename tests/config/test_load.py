@@ -87,6 +87,8 @@ def test_the_reports_configuration_to_the_digit():
     )
     assert (training.batch_size, training.epochs, training.warmup_epochs) == (512, 80, 0)
     assert (training.plateau_factor, training.plateau_patience) == (0.5, 5)
+    assert (training.plateau_by, training.keep_by) == ("validation", "last")
+    assert (config.evaluation.combined, config.evaluation.groups) == ("concatenated", 10)
     assert training.early_stop_patience is None
     assert training.gradient_clip is None
     scale = config.model.scale

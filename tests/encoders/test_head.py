@@ -18,12 +18,11 @@ def test_the_heads_of_the_reports_have_their_sizes():
     assert count(text) + count(projection) == 230_272  # June 2024, section 3.3
     image = build_encoder("head", resnet, hidden=[2048])
     assert count(image) + count(nn.Linear(2048, 128)) == 4_458_624  # "4.5 million"
-    run = build_encoder(
-        "head", spender, hidden=[256, 128, 128], out=128, activation="prelu", dropout=0.1
-    )
-    weights = 256 * 257 + 128 * 257 + 2 * 128 * 129
-    assert count(run) == weights + 256 + 128 + 128  # a slope for each hidden unit
-    assert run.out_features == 128
+    for hidden, size in (([128, 128, 128], 66_304), ([256, 256, 128], 165_120)):
+        run = build_encoder("head", spender, hidden=hidden, activation="prelu", dropout=0.1)
+        assert (count(run), run.out_features) == (size, 128)
+        kinds = [type(step).__name__ for step in run.layers]
+        assert kinds == ["Linear", "PReLU", "Dropout"] * 3  # after each layer, the last included
 
 
 def test_dropout_follows_every_layer_the_last_included():

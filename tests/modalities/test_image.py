@@ -167,7 +167,7 @@ def test_training_views_differ_and_are_drawn_from_the_generator():
     assert not build(rotation=0, flip=False).augments
 
 
-@pytest.mark.parametrize("stretch", ["none", "asinh", "rgb"])
+@pytest.mark.parametrize("stretch", ["none", "asinh", "rgb", "stein"])
 def test_inference_does_not_depend_on_the_batch(stretch):
     modality = build(crop=16, stretch=stretch)
     prepared = modality.prepare(table(random_images([24, 30, 24, 16])))
@@ -179,7 +179,7 @@ def test_inference_does_not_depend_on_the_batch(stretch):
         )
 
 
-@pytest.mark.parametrize("stretch", ["none", "asinh", "rgb"])
+@pytest.mark.parametrize("stretch", ["none", "asinh", "rgb", "stein"])
 def test_training_pixels_have_zero_mean_and_unit_variance(stretch):
     modality = build(crop=16, stretch=stretch, rotation=0, flip=False)
     images = random_images([20] * 30)
@@ -215,6 +215,23 @@ def test_the_rgb_stretch_is_the_picture():
         build(stretch="rgb", stretch_of_data="display")
     with pytest.raises(ConfigError, match="needs three of the bands"):
         build(offered="gr", stretch="rgb")
+
+
+def test_steins_stretch_takes_its_bands_by_name_and_in_any_order():
+    images = random_images([16])
+    given, turned = (
+        build(crop=16, stretch="stein", standardise=False, storage="float32", bands=list(bands))
+        for bands in ("grz", "zgr")
+    )
+    values = [values_of(m, m.prepare(table(images))) for m in (given, turned)]
+    torch.testing.assert_close(values[0], values[1], rtol=0, atol=0)
+    assert given.channel_names == ["z", "r", "g"]
+    assert values[0].min() >= 0
+    assert values[0].max() <= 1
+    with pytest.raises(ConfigError, match="stretch stein needs the bands g, r, z, not g, r, i"):
+        build(offered="gri", stretch="stein")
+    with pytest.raises(ConfigError, match="pictures already"):
+        build(stretch="stein", stretch_of_data="display")
 
 
 def test_half_precision_is_far_below_the_noise_and_never_infinite():

@@ -189,6 +189,17 @@ def test_training_read_the_cached_features(run):
     np.testing.assert_array_equal(prepared.arrays["viewed"], trained & prepared.present)
 
 
+def test_views_of_validation_objects_are_cached_where_these_are_validated_on(
+    galaxies, backbone, tmp_path
+):
+    config = settings(backbone[0], training={"validation_views": "augmented"})
+    run = Run.start(config, galaxies, tmp_path / "run")
+    prepared = run.prepare().prepared["image"]
+    both = np.zeros(len(run.dataset), bool)
+    both[np.concatenate([run.rows("train"), run.rows("validation")])] = True
+    np.testing.assert_array_equal(prepared.arrays["viewed"], both & prepared.present)
+
+
 def test_embeddings_without_the_cache_are_the_same(run, galaxies, tmp_path):
     """`embed` of a dataset goes through the backbone; so it does on a machine without its file."""
     own = run_embedding(run)

@@ -9,11 +9,13 @@ import pytest
 from typer.testing import CliRunner
 
 from skybind.cli import app
+from skybind.config import load_config
 from skybind.data.splits import Split
 from skybind.ingest.survey import import_files
 from skybind.models.leaks import hash_ids
 from skybind.models.model import Model
 from skybind.runs.run import Run
+from tests.ingest.galaxy_files import galaxies, write_hdf5
 
 CLASSES = ("DSCT", "EA", "EB", "EW", "HADS", "M", "ROT", "RRAB", "RRC", "SR")
 SIZES = {"train": 30, "validation": 10, "test": 20}
@@ -97,3 +99,21 @@ def test_the_published_configuration_trains_on_exactly_the_published_objects(hub
     assert sorted(tenth) == hashes(10)
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert metrics["split"]["counts"] == SIZES
+
+
+def test_a_published_split_of_two_parts_loses_no_test_object_to_validation(tmp_path, caplog):
+    """AstroCLIP's 80/20: validation is cut from its training part when the run starts."""
+    caplog.set_level("INFO", logger="skybind")
+    one, two = galaxies(40, side=104), galaxies(20, seed=1, side=104)
+    write_hdf5(tmp_path / "a.h5", {"0": one, "1": two})
+    import_files("astroclip_hdf5", tmp_path / "a.h5", tmp_path / "data")
+    random = [f"modalities.{name}.backbone.weights=random" for name in ("image", "spectrum")]
+    run = Run.start(load_config("astroclip", random), tmp_path / "data", tmp_path / "run")
+    assert not run.paths.prepared.exists()  # nothing is computed yet
+    test = [str(i) for g, n in ((one, 32), (two, 16)) for i in g["targetids"][n:]]
+    part = dict(zip(run.dataset.object_ids.tolist(), run.split.part.tolist(), strict=True))
+    assert sorted(name for name, p in part.items() if p == "test") == sorted(test)
+    validated = [name for name, p in part.items() if p == "validation"]
+    assert len(validated) == 3  # 0.05 of 0.9 + 0.05, of 48
+    assert "The split is 'published'" in caplog.text
+    assert "has no validation objects: 3 of its 48 training objects" in caplog.text

@@ -99,6 +99,35 @@ def test_the_average_of_the_weights_is_what_is_validated_and_kept(tmp_path):
     assert float(value) == pytest.approx(result.best_loss, rel=1e-5)
 
 
+def test_the_last_weights_may_be_kept(tmp_path):
+    source = unrelated()
+    result = run(tmp_path, source=source, learning_rate=0.03, epochs=6, keep_by="last")
+    validated = [record["validation/loss"] for record in result.history]
+    assert np.argmin(validated) < 5
+    assert (result.best_epoch, result.best_loss) == (6, validated[-1])
+    state = torch.load(tmp_path / "last.ckpt", weights_only=True)
+    kept = toy_binder(seed=8)
+    load_weights(kept, tmp_path / "best.safetensors")
+    assert same_weights(weights(kept), state["module"])
+
+
+def test_validation_may_look_at_views_that_stay_the_same(tmp_path):
+    class Drawn(ToySource):
+        def batch(self, rows, rng=None):
+            if set(rows) <= set(ROWS["validation"]):
+                draws.append(None if rng is None else rng.random())
+            return super().batch(rows, rng)
+
+    draws: list = []
+    run(tmp_path / "clean", source=Drawn(), epochs=2, loader_threads=0)
+    assert set(draws) == {None}
+    draws.clear()
+    run(tmp_path / "drawn", source=Drawn(), epochs=2, validation_views="augmented",
+        loader_threads=0)  # fmt: skip
+    assert len(draws) == 2
+    assert draws[0] == draws[1] is not None
+
+
 def test_validation_is_the_mean_of_batch_losses_by_rows(tmp_path):
     binder = toy_binder()
     result = run(tmp_path, binder, epochs=1, validation_batch_size=10)

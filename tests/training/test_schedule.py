@@ -99,6 +99,27 @@ def test_weights_may_be_kept_by_accuracy_while_the_loss_decides_on_stopping():
     assert again == schedule
 
 
+def test_weights_of_the_last_epoch_may_be_kept():
+    schedule = Schedule(toy_options(keep_by="last", early_stop_patience=2))
+    assert all(schedule.update(loss) for loss in [5.0, 4.0, 4.5, 4.6])
+    assert (schedule.kept_epoch, schedule.kept_loss) == (3, 4.6)
+    assert (schedule.best_epoch, schedule.best_loss, schedule.stop) == (1, 4.0, True)
+
+
+@given(st.lists(st.tuples(st.floats(0.1, 10.0), st.floats(0.1, 10.0)), min_size=1, max_size=60))
+def test_a_plateau_of_the_training_loss_may_lower_the_rate(losses):
+    options = toy_options(
+        warmup_epochs=0, plateau_factor=0.5, plateau_patience=2, plateau_by="training"
+    )
+    schedule = Schedule(options)
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.01)
+    reference = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=2, eps=0)
+    for trained, validated in losses:
+        schedule.update(validated, trained=trained)
+        reference.step(trained)
+        assert schedule.rate() == pytest.approx(reference.get_last_lr()[0], rel=1e-9)
+
+
 def test_a_schedule_of_before_goes_on():
     old = Schedule(toy_options())
     old.update(5.0)

@@ -280,6 +280,18 @@ class EvaluationConfig(_Section):
         description="Map each modality and look for clusters; by default where there are targets "
         "or images.",
     )
+    combined: Literal["mean", "concatenated"] = Field(
+        "mean",
+        description="What is mapped and divided into groups of all modalities together: the mean "
+        "of their embeddings, of any that an object has, or the embeddings side by side of the "
+        "objects that have all (AstroCLIP reports).",
+    )
+    groups: int | None = Field(
+        None,
+        description="Groups of k-means (AstroCLIP reports: 10); null: as many as give the largest "
+        "silhouette.",
+        ge=2,
+    )
     map_columns: list[str] | None = Field(
         None, description="Columns that colour the maps; targets and labels by default."
     )

@@ -64,7 +64,12 @@ class TrainingOptions(BaseModel):
         0.113, gt=0, lt=1, description="The rate is multiplied by this on a plateau."
     )
     plateau_patience: int = Field(
-        3, ge=0, description="Epochs without a better validation loss that a rate is kept for."
+        3, ge=0, description="Epochs without a better loss that a rate is kept for."
+    )
+    plateau_by: Literal["validation", "training"] = Field(
+        "validation",
+        description="Which loss is watched for a plateau (training: code of the AstroCLIP "
+        "reports). Stopping goes by the validation loss.",
     )
     early_stop_patience: int | None = Field(
         6, ge=1, description="Stop after so many epochs without a better validation loss; null: no."
@@ -74,10 +79,11 @@ class TrainingOptions(BaseModel):
         description="Mean of the losses of an epoch: each object counts the same, or each batch, "
         "also a smaller last one (published).",
     )
-    keep_by: Literal["loss", "accuracy"] = Field(
+    keep_by: Literal["loss", "accuracy", "last"] = Field(
         "loss",
-        description="Keep the weights of the lowest validation loss, or of the highest validation "
-        "accuracy (release's classifiers). Stopping and plateaus go by the loss.",
+        description="Keep the weights of the lowest validation loss, of the highest validation "
+        "accuracy (AstroM3's release: classifiers), or of the last epoch (AstroCLIP reports). "
+        "Stopping and plateaus go by the loss.",
     )
     average: float | None = Field(
         None,
@@ -103,6 +109,11 @@ class TrainingOptions(BaseModel):
     )
     drop_last: bool = Field(
         True, description="Leave out the last, smaller batch of an epoch (never the only one)."
+    )
+    validation_views: Literal["clean", "augmented"] = Field(
+        "clean",
+        description="Validate on observations as they are, or on views that are drawn as for "
+        "training, the same in every epoch (code of the AstroCLIP reports: anew).",
     )
     validation_batch_size: int | None = Field(
         None, ge=2, description="Objects of a validation batch; null: batch_size."

@@ -20,11 +20,12 @@ class Head(Encoder):
     """Linear, activation, dropout for each hidden layer; perhaps a last linear with dropout.
 
     The heads of the AstroCLIP reports are its configurations (sections 3.2 and 3.3 of the June
-    report and its code): on Spender's 256 features `hidden: [256, 128, 128], out: 128,
-    activation: prelu, dropout: 0.1` (that of the runs) and `hidden: [256, 256, 256]` with a
-    linear projection to 128 (230,272 parameters, that of the text); on the ResNet-50's 2048
-    features `hidden: [2048]` with a linear projection to 128 (4.5 M parameters, Stein et al.'s
-    `fc`).
+    report and its code). On Spender's 256 features: `hidden: [256, 256, 256]` with a linear
+    projection to 128 (230,272 parameters, that of the text); `hidden: [128, 128, 128],
+    activation: prelu, dropout: 0.1` and `hidden: [256, 256, 128]` likewise, without a projection
+    (66,304 and 165,120, those of the runs, whose lists of sizes begin with the input). On the
+    ResNet-50's 2048 features: `hidden: [2048]` with a linear projection to 128 (4.5 M, Stein et
+    al.'s `fc`).
 
     Parameters
     ----------

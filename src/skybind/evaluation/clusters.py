@@ -17,9 +17,16 @@ from skybind.evaluation.records import Cluster, Groups, Islands, read_metrics, w
 from skybind.evaluation.statistics import modality_sets
 from skybind.evaluation.truth import planted_kinds
 from skybind.files import atomic_path
-from skybind.measures.clusters import distinctions, island_radius, islands, kmeans, match_truth
+from skybind.measures.clusters import (
+    KMeansResult,
+    distinctions,
+    island_radius,
+    islands,
+    kmeans,
+    match_truth,
+)
 from skybind.measures.maps import project_map
-from skybind.progress import step
+from skybind.progress import say, step
 from skybind.runs.embedding import run_embedding
 from skybind.runs.run import Run
 
@@ -38,7 +45,7 @@ class Layout:
     Attributes
     ----------
     modalities : tuple of str
-        Whose (mean) embeddings were mapped.
+        Whose embeddings were mapped; of several, combined as `evaluation.combined` says.
     rows : ndarray of int, shape (n,)
         The objects: places in the dataset.
     part : ndarray of str, shape (n,)
@@ -142,7 +149,7 @@ def cluster_run(
     layouts : sequence of Layout
         Their `island` and `group` are filled in.
     options : EvaluationConfig
-        How islands are found.
+        How islands and groups are found.
 
     Returns
     -------
@@ -157,7 +164,7 @@ def cluster_run(
         if radius is None:
             radius = island_radius(layout.position, options.island_samples)
         layout.island = islands(layout.position, radius, options.island_samples)
-        found = kmeans(embeddings.mean(layout.modalities)[layout.rows], seed=run.config.seed)
+        found = _grouped(run, embeddings, layout, options)
         layout.group = found.label
         told = {
             name: _common(run, layout, label, columns, kinds)
@@ -238,7 +245,7 @@ def read_layouts(path: Path) -> list[Layout]:
 def lay_out(run: Run, embeddings: Embeddings, group: tuple[str, ...]) -> Layout | None:
     """Fit a map on training objects and place test objects in it."""
     rng = np.random.default_rng(run.config.seed)
-    seen = embeddings.any_present(group)
+    vectors, seen = _combined(run, embeddings, group)
     rows = {}
     for part in ("train", "test"):
         members = embeddings.rows(part)
@@ -247,7 +254,6 @@ def lay_out(run: Run, embeddings: Embeddings, group: tuple[str, ...]) -> Layout 
         rows[part] = np.sort(rng.choice(members, size, replace=False))
     if len(rows["train"]) < 10:
         return None
-    vectors = embeddings.mean(group)
     made = project_map(
         vectors[rows["train"]],
         {"test": vectors[rows["test"]]} if len(rows["test"]) else {},
@@ -263,6 +269,38 @@ def lay_out(run: Run, embeddings: Embeddings, group: tuple[str, ...]) -> Layout 
         np.full(len(both), -1),
         np.full(len(both), -1),
     )
+
+
+def _combined(
+    run: Run, embeddings: Embeddings, group: tuple[str, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Vectors of some modalities together, as the run's configuration combines them; who has one.
+
+    The mean, (n, D), of any that an object has, or all side by side, (n, M D), of those that have
+    all.
+    """
+    if len(group) == 1 or run.config.evaluation.combined == "mean":
+        return embeddings.mean(group), embeddings.any_present(group)
+    return (
+        np.concatenate([embeddings.vectors[name] for name in group], axis=1),
+        np.logical_and.reduce([embeddings.present[name] for name in group]),
+    )
+
+
+def _grouped(
+    run: Run, embeddings: Embeddings, layout: Layout, options: EvaluationConfig
+) -> KMeansResult:
+    """Divide the objects of a map into groups: as many as the options say, or the silhouette."""
+    vectors = _combined(run, embeddings, layout.modalities)[0][layout.rows]
+    if options.groups is None:
+        return kmeans(vectors, seed=run.config.seed)
+    k = min(options.groups, len(vectors) // 2)
+    if k < options.groups:
+        say(
+            f"{len(vectors)} objects of {' + '.join(layout.modalities)} are divided into {k} "
+            f"groups, as they are too few for evaluation.groups = {options.groups}."
+        )
+    return kmeans(vectors, [k], seed=run.config.seed)
 
 
 def _common(

@@ -200,7 +200,9 @@ class Cluster(Record):
 
 
 class _Clusters(Record):
-    modalities: Combination = Field(..., description="Whose (mean) embeddings.")
+    modalities: Combination = Field(
+        ..., description="Whose embeddings; of several, combined as `evaluation.combined` says."
+    )
     seed: int | None = Field(None, description="Seed of the run.")
     n: int = Field(..., description="Objects.")
     n_clusters: int = Field(..., description="Clusters.")
@@ -238,7 +240,7 @@ class Groups(_Clusters):
 
     method: Literal["k-means"] = Field("k-means", description="How they were found.")
     space: str = Field("embedding", description="Where they were looked for.")
-    k: int = Field(..., description="The number of groups that was chosen.")
+    k: int = Field(..., description="The number of groups that was chosen or set.")
     silhouette: dict[int, Number] = Field(
         ..., description="k -> mean silhouette (Rousseeuw 1987) of every number that was tried."
     )
@@ -246,8 +248,8 @@ class Groups(_Clusters):
     @property
     def settings(self) -> str:
         """How they were found, in words."""
-        tried = len(self.silhouette)
-        return f"k = {self.k} of {tried} tried, silhouette {self.silhouette[self.k]:.2f}"
+        tried = f" of {len(self.silhouette)} tried" if len(self.silhouette) > 1 else ""
+        return f"k = {self.k}{tried}, silhouette {self.silhouette[self.k]:.2f}"
 
 
 Clusters = Annotated[Islands | Groups, Field(discriminator="method")]

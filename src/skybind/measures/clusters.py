@@ -36,7 +36,7 @@ class KMeansResult:
     label : ndarray of int, shape (n,)
         Group of each object, the largest group first.
     silhouette : dict of int to float
-        k -> mean silhouette (Rousseeuw 1987); the largest one chose k.
+        k -> mean silhouette (Rousseeuw 1987) of each that was tried; the largest one chose k.
     """
 
     label: np.ndarray

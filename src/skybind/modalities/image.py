@@ -14,7 +14,7 @@ from skybind.modalities.augment import blurred, flipped, noisy, reddened, rotate
 from skybind.modalities.base import Modality, ModalityOptions, Prepared, Schema, register_modality
 from skybind.modalities.cleaning import CONSTANT_IMAGE, clean_image, sides_of
 from skybind.modalities.image_statistics import image_statistics, pixel_noise
-from skybind.modalities.rgb import LEGACY_SCALES, legacy_rgb
+from skybind.modalities.rgb import LEGACY_SCALES, STEIN_BANDS, legacy_rgb, stein_rgb
 from skybind.modalities.shape import InputShape
 from skybind.ragged import Ragged
 from skybind.words import nearest
@@ -27,6 +27,9 @@ TOO_SMALL = "values too small for float16: set preprocessing.storage to float32"
 #: A / E(B-V) of DECam's bands (Schlafly & Finkbeiner 2011, as the Legacy Surveys' DR9 has them).
 EXTINCTION = {"g": 3.214, "r": 2.165, "i": 1.592, "z": 1.211}
 
+# Stretches that make a picture of three bands, and its channels.
+_PICTURES = {"rgb": ["red", "green", "blue"], "stein": list(STEIN_BANDS)}
+
 
 class ImageOptions(ModalityOptions):
     """Preprocessing of an image (AstroCLIP reports, section 3)."""
@@ -38,16 +41,16 @@ class ImageOptions(ModalityOptions):
     bands: list[str] | None = Field(
         None, description="Bands in use, in this order; all of the dataset by default."
     )
-    stretch: Literal["none", "asinh", "rgb"] = Field(
+    stretch: Literal["none", "asinh", "rgb", "stein"] = Field(
         "asinh",
         description="none: nanomaggies; asinh: linear below the pixel noise of the training "
         "objects and logarithmic far above it; rgb: the Legacy viewer's picture (red, green, "
-        "blue) of the bands g, r, z.",
+        "blue) of the bands g, r, z; stein: that of Stein et al.'s data loader (z, r, g).",
     )
     standardise: bool = Field(
         True,
         description="Zero mean and unit variance of each channel over the training objects' "
-        "pixels (Stein et al.'s network takes nanomaggies: stretch none, standardise false).",
+        "pixels (with Stein et al.'s network: false).",
     )
     rotation: float = Field(
         45.0, description="Training: turn by up to this angle either way [degree].", ge=0, le=180
@@ -129,7 +132,7 @@ class Image(Modality):
                 raise ConfigError(
                     f"modalities.{name}: the dataset has no band '{band}': {nearest(band, offered)}"
                 )
-        if options.stretch == "rgb":
+        if options.stretch in _PICTURES:
             self._check_rgb(schema.attributes(self.column).get("stretch", "linear"))
         if options.extinction and not set(self.bands) <= set(EXTINCTION):
             raise ConfigError(
@@ -150,12 +153,12 @@ class Image(Modality):
 
     @property
     def shape(self) -> InputShape:
-        channels = 3 if self.options.stretch == "rgb" else len(self.bands)
+        channels = 3 if self.options.stretch in _PICTURES else len(self.bands)
         return InputShape(channels=channels, length=self.options.crop)
 
     @property
     def channel_names(self) -> list[str]:
-        return ["red", "green", "blue"] if self.options.stretch == "rgb" else self.bands
+        return _PICTURES.get(self.options.stretch, self.bands)
 
     @property
     def augments(self) -> bool:
@@ -253,11 +256,17 @@ class Image(Modality):
                 f"modalities.{self.name}: the images of '{self.column}' are pictures already: use "
                 "stretch none or asinh."
             )
-        if not set(self.bands) <= set(LEGACY_SCALES) or len(self.bands) < 3:
-            raise ConfigError(
-                f"modalities.{self.name}: stretch rgb needs three of the bands "
-                f"{', '.join(LEGACY_SCALES)}, not {', '.join(self.bands)}: choose another stretch."
-            )
+        chosen = self.options.stretch
+        if chosen == "stein" and sorted(self.bands) != sorted(STEIN_BANDS):
+            wanted = "the bands g, r, z"
+        elif not set(self.bands) <= set(LEGACY_SCALES) or len(self.bands) < 3:
+            wanted = f"three of the bands {', '.join(LEGACY_SCALES)}"
+        else:
+            return
+        raise ConfigError(
+            f"modalities.{self.name}: stretch {chosen} needs {wanted}, not "
+            f"{', '.join(self.bands)}: choose another stretch."
+        )
 
     def _cut(self, images: Ragged, size: int) -> tuple[np.ndarray, slice]:
         """Cut the prepared square out of images of one size; also where it belongs in it."""
@@ -312,6 +321,8 @@ class Image(Modality):
         if self.options.stretch == "rgb":
             picture = legacy_rgb(flux.numpy(), self.bands)
             return torch.from_numpy(picture).permute(0, 3, 1, 2).contiguous()
+        if self.options.stretch == "stein":
+            return torch.from_numpy(stein_rgb(flux.numpy(), self.bands))
         return flux
 
     def _stretched_chunks(self, prepared: Prepared, rows: np.ndarray) -> Iterator[Tensor]:

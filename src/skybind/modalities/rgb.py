@@ -9,6 +9,38 @@ from skybind.errors import DataError
 #: Band -> (plane of the picture: 0 red, 1 green, 2 blue; scale), as in the viewer.
 LEGACY_SCALES = {"g": (2, 6.0), "r": (1, 3.4), "i": (0, 3.0), "z": (0, 2.2)}
 BRIGHTNESS, CONTRAST = 0.03, 20.0
+#: Bands of the input of Stein et al.'s network, in its order.
+STEIN_BANDS = ("z", "r", "g")
+
+
+def stein_rgb(pixels: np.ndarray, bands: Sequence[str]) -> np.ndarray:
+    """Give some grz images as the network of Stein et al. was trained on them.
+
+    As their code has it (georgestein/ssl-legacysurvey, `ToRGB` of `decals_augmentations`): with the
+    viewer's scales s, its m and Q and its mean scaled flux I, a flux F becomes
+    F (s + m arcsinh(Q I) / (sqrt(Q) I)), which brightens but does not compress as the viewer's
+    picture (F s + m) arcsinh(Q I) / (sqrt(Q) I) does; then it is clipped.
+
+    Parameters
+    ----------
+    pixels : ndarray, shape (..., C, H, W)
+        Fluxes [nanomaggies].
+    bands : sequence of str
+        Names of the C bands, among them g, r and z.
+
+    Returns
+    -------
+    ndarray of float32, shape (..., 3, H, W)
+        The bands z, r, g, between 0 and 1.
+    """
+    place = list(bands)
+    order = [place.index(band) for band in STEIN_BANDS]
+    flux = pixels[..., order, :, :].astype(np.float32, copy=False)
+    scales = np.asarray([LEGACY_SCALES[band][1] for band in STEIN_BANDS], np.float32)
+    scales = scales[:, None, None]
+    mean = np.maximum(flux * scales + np.float32(BRIGHTNESS), 0).mean(axis=-3, keepdims=True)
+    gain = np.arcsinh(CONTRAST * mean) / np.sqrt(CONTRAST) / np.where(mean == 0, 1e-6, mean)
+    return np.clip(flux * (scales + BRIGHTNESS * gain), 0, 1).astype(np.float32)
 
 
 def legacy_rgb(pixels: np.ndarray, bands: Sequence[str]) -> np.ndarray:

@@ -72,9 +72,9 @@ def coloured_section(run: ReportData) -> Section | None:
         return None
     method = "principal components" if run.map_method == "pca" else AXIS_NAMES[run.map_method]
     caption = (
-        f"Embeddings of each modality, and their mean, laid out by {method} fitted on training "
-        "objects and applied to test objects; both are drawn. Scales of numbers end at the first "
-        "and the last hundredth; grey: not known."
+        f"Embeddings of each modality, and of all together, laid out by {method} fitted on "
+        "training objects and applied to test objects; both are drawn. Scales of numbers end at "
+        "the first and the last hundredth; grey: not known."
     )
     figure = coloured_maps(views, run.map_method)
     block = figure_block(figure, caption, run, "Maps coloured by columns", "png")
@@ -87,8 +87,9 @@ def cluster_section(run: ReportData) -> Section | None:
     if not entries:
         return None
     text = (
-        "DBSCAN finds islands on a map; k-means divides the full space of the embedding, with the "
-        "number of groups chosen by the silhouette. Clusters are numbered by size."
+        "DBSCAN finds islands on a map; k-means divides the full space of the embedding, into as "
+        "many groups as the configuration says, or else the silhouette. Clusters are numbered by "
+        "size."
     )
     blocks: list[Block] = []
     for method in dict.fromkeys(entry.method for entry in entries):

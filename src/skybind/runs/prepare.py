@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from skybind.config import Config
 from skybind.data.quarantine import QUARANTINE_FILE, write_quarantine
 from skybind.errors import ConfigError, DataError
 from skybind.modalities.source import BatchSource
@@ -81,7 +82,7 @@ def _with_features(run: "Run", source: BatchSource, binder: Binder) -> BatchSour
     views = {}
     for name in binder.backboned:
         rows, settings = run.rows("train"), run.config.modalities[name].backbone
-        if (name, name) in run.config.pairs:  # validation looks at a second view too
+        if (name, name) in run.config.pairs or _validates_on_views(run.config):
             rows = np.concatenate([rows, run.rows("validation")])
         views[name] = Views(0 if settings is None else settings.views, rows, run.config.seed)
     root = run.paths.prepared
@@ -92,6 +93,13 @@ def _tell_unused(run: "Run", source: BatchSource, begun: bool) -> None:
     """Say once which numbers the run takes for missing."""
     for note in () if begun else tell_unused(source.modalities, run.dataset):
         say(f"modalities.{note}")
+
+
+def _validates_on_views(config: Config) -> bool:
+    """Whether any training draws views of validation objects, too."""
+    options = [config.training.model_dump(), config.finetuning.training.model_dump()]
+    options += config.finetuning.overrides.values()
+    return any(entry.get("validation_views") == "augmented" for entry in options)
 
 
 def _write_quarantine(run: "Run", source: BatchSource) -> None:

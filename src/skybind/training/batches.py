@@ -43,6 +43,7 @@ class Stream(IntEnum):
     VIEW = 1
     SECOND_VIEW = 2
     VALIDATION = 3
+    VALIDATION_VIEW = 4
 
 
 @dataclass

@@ -49,7 +49,13 @@ def fingerprint(
     weights = {key: list(value.shape) for key, value in module.state_dict().items()}
     trained = [name for name, p in module.named_parameters() if p.requires_grad]
     # a checkpoint from before an option came is one without it
-    later = {"average": None, "loss_mean": "objects", "keep_by": "loss"}
+    later = {
+        "average": None,
+        "loss_mean": "objects",
+        "keep_by": "loss",
+        "plateau_by": "validation",
+        "validation_views": "clean",
+    }
     new = {name for name, before in later.items() if getattr(options, name) == before}
     content = {
         "kind": kind,

@@ -40,8 +40,8 @@ def fit(
     """Train `task.module` and leave the best weights in it.
 
     Writes to `out`: `last.ckpt` (after every epoch), `best.safetensors` (weights of the lowest
-    validation loss, or of the highest accuracy) and `log.csv`. With `options.average` the weights
-    that are validated and kept are the moving average.
+    validation loss, of the highest accuracy, or of the last epoch) and `log.csv`. With
+    `options.average` the weights that are validated and kept are the moving average.
 
     Parameters
     ----------

@@ -54,8 +54,8 @@ class TrainingResult:
     Attributes
     ----------
     best_epoch : int
-        Epoch (from 1) of the lowest validation loss, or the highest validation accuracy, whose
-        weights the module now has.
+        Epoch (from 1) of the lowest validation loss, or the highest validation accuracy, or the
+        last: that whose weights the module now has.
     best_loss : float
         Its validation loss.
     history : list of dict of str to float
@@ -171,7 +171,9 @@ class Loop:
         record["seconds"] = time.monotonic() - began
         record["objects_per_second"] = objects / seconds
         best = self.schedule.update(
-            self.fabric.broadcast(validated["loss"]), self.fabric.broadcast(accuracy)
+            self.fabric.broadcast(validated["loss"]),
+            self.fabric.broadcast(accuracy),
+            self.fabric.broadcast(trained["loss"]),
         )
         self.history.append(record)
         self._save(best)
@@ -259,7 +261,10 @@ class Loop:
         part = rank_part(rows, self.rank, self.ranks)
         if epoch is None:
             second = generator(self.seed, Stream.VALIDATION, 0, index, self.rank)
-            sample = self.task.load(part, None, second)
+            first = None
+            if self.options.validation_views == "augmented":
+                first = generator(self.seed, Stream.VALIDATION_VIEW, 0, index, self.rank)
+            sample = self.task.load(part, first, second)
         else:
             first, second = (
                 generator(self.seed, stream, epoch, index, self.rank)

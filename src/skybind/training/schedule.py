@@ -1,4 +1,4 @@
-"""Learning rate and stopping, decided by the validation loss."""
+"""Learning rate and stopping, decided by the losses."""
 
 import math
 from dataclasses import dataclass, field
@@ -31,7 +31,7 @@ class Schedule:
     best_loss : float
         That loss.
     kept_epoch, kept_loss, kept_accuracy
-        Of the epoch whose weights are kept: the same, or that of the highest accuracy.
+        Of the epoch whose weights are kept: the same, that of the highest accuracy, or the last.
     """
 
     options: TrainingOptions
@@ -61,18 +61,28 @@ class Schedule:
             warm = start + (1 - start) * min(done / options.warmup_epochs, 1.0)
         return options.learning_rate * warm * self.factor
 
-    def update(self, loss: float, accuracy: float = math.nan) -> bool:
-        """Take how the epoch that ended validated; tell whether its weights are to be kept."""
+    def update(self, loss: float, accuracy: float = math.nan, trained: float = math.nan) -> bool:
+        """Take how the epoch that ended went; tell whether its weights are to be kept.
+
+        Parameters
+        ----------
+        loss, accuracy : float
+            Of the validation objects.
+        trained : float
+            Loss of the training objects; needed with `plateau_by: training`.
+        """
         kept = loss < self.best_loss
         if kept:
             self.best_loss, self.best_epoch = loss, self.epoch
         if self.options.keep_by == "accuracy":
             kept = self.kept_epoch < 0 or accuracy > self.kept_accuracy
+        elif self.options.keep_by == "last":
+            kept = True
         if kept:
             self.kept_epoch, self.kept_loss = self.epoch, loss
             self.kept_accuracy = accuracy
         if self.epoch >= self.options.warmup_epochs:
-            self._watch_plateau(loss)
+            self._watch_plateau(loss if self.options.plateau_by == "validation" else trained)
         self.epoch += 1
         return kept
 
