@@ -218,7 +218,7 @@ def test_without_weights_it_says_which_and_how_to_make_ones_own():
 
 
 def test_the_reports_configuration_trains_what_they_trained():
-    """4.5 M parameters of the image's fc (June 2024, section 3.2) and the head of the runs."""
+    """4.5 M parameters of the image's fc (June 2024, section 3.2), and the heads of spectra."""
     random = [f"modalities.{name}.backbone.weights=random" for name in ("image", "spectrum")]
     shapes = {"image": InputShape(3, 96), "spectrum": InputShape(1, 7781)}
     binder = build_binder(load_config("astroclip", random), shapes)
@@ -228,11 +228,12 @@ def test_the_reports_configuration_trains_what_they_trained():
         part: sum(p.numel() for n, p in binder.named_parameters() if n in trained and part in n)
         for part in ("image", "spectrum")
     }
-    assert count == {"image": 4_458_624, "spectrum": 132_224}
+    assert count == {"image": 4_458_624, "spectrum": 230_272}
     assert float(binder.scales.value(("image", "spectrum"))) == pytest.approx(15.5, rel=1e-6)
-    plain = "modalities.spectrum.encoder={name: head, hidden: [256, 256, 256]}"
-    linear = "modalities.spectrum.projection=linear"
-    text = build_binder(load_config("astroclip", [*random, plain, linear]), shapes, ["spectrum"])
-    assert sum(p.numel() for p in text.parameters() if p.requires_grad) == 230_272
+    for hidden, size in (("[128, 128, 128]", 66_304), ("[256, 256, 128]", 165_120)):
+        prelu = f"{{name: head, hidden: {hidden}, activation: prelu, dropout: 0.1}}"
+        runs = [f"modalities.spectrum.encoder={prelu}", "modalities.spectrum.projection=none"]
+        made = build_binder(load_config("astroclip", [*random, *runs]), shapes, ["spectrum"])
+        assert sum(p.numel() for p in made.parameters() if p.requires_grad) == size
     with pytest.raises(ConfigError, match=r"Spender's published weights.*backbone spectrum'"):
         build_binder(load_config("astroclip", random[:1]), shapes)
