@@ -1,6 +1,6 @@
 """Dates and durations: Julian dates and days in every way in, and told."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import numpy as np
 import pyarrow as pa
@@ -158,6 +158,79 @@ def test_dates_in_a_given_table(form):
     given = take_given(Table({"object_id": ["a", "b", "c"], "when": values}), wanted=WANTED)
     np.testing.assert_allclose(given.dataset.numbers("when"), right)
     assert any(f"when of the given Table holds {what}: they become" in n for n in given.notes)
+
+
+EAST = timezone(timedelta(hours=5, minutes=30))
+NAIVE = [stamp.replace(tzinfo=None) for stamp in STAMPS]
+#: Cells of Python's own dates, as data frames and object columns hold them.
+CELLS = {
+    "naive": (NAIVE, DATES),
+    "in UTC": (STAMPS, DATES),
+    "with a zone": ([stamp.astimezone(EAST) for stamp in STAMPS], DATES),
+    "days": ([date(2019, 1, 1), None, date(2019, 1, 4)], [DATES[0], np.nan, DATES[2] - 0.25]),
+    "of several kinds": ([date(2019, 1, 1), ISO[1], STAMPS[2]], DATES),
+    "text first": ([ISO[0], NAIVE[1], STAMPS[2].astimezone(EAST)], DATES),
+    "numpy's": (list(NUMPY.astype("datetime64[ns]")), DATES),
+    "durations": ([timedelta(days=d) for d in DURATIONS], DURATIONS),
+}
+
+
+@pytest.mark.parametrize("cells", CELLS)
+@pytest.mark.parametrize("form", ["pandas", "astropy", "records"])
+def test_dates_of_python_in_cells(form, cells):
+    values, right = CELLS[cells]
+    if form == "pandas":
+        pandas = pytest.importorskip("pandas")
+        data = pandas.DataFrame({"when": pandas.Series(values, dtype=object)})
+    else:
+        data = Table({"when": np.asarray(values, object)})
+    if form == "records":
+        given = take_given(metadata={"when": values}, wanted=WANTED)
+    else:
+        given = take_given(data, wanted=WANTED)
+    np.testing.assert_allclose(given.dataset.numbers("when"), right, rtol=0, atol=1e-9)
+    what = "durations: they" if cells == "durations" else "dates: they"
+    assert any(what in note for note in given.notes)
+
+
+def test_dates_of_pandas_in_cells_and_with_a_zone():
+    pandas = pytest.importorskip("pandas")
+    stamps = pandas.to_datetime(ISO, format="ISO8601", utc=True).tz_convert("US/Pacific")
+    for cells in (stamps, pandas.Series(list(stamps), dtype=object)):
+        given = take_given(pandas.DataFrame({"when": cells}), wanted=WANTED)
+        np.testing.assert_allclose(given.dataset.numbers("when"), DATES, rtol=0, atol=1e-9)
+    cells = pandas.Series([stamps[0], pandas.NaT, None], dtype=object)
+    given = take_given(pandas.DataFrame({"when": cells}), wanted=WANTED)
+    np.testing.assert_allclose(given.dataset.numbers("when"), [DATES[0], np.nan, np.nan])
+
+
+CURVES = {
+    "photometry": Wanted(
+        "photometry", "photometry", "photometry", {"time": "d", "magnitude": "mag"}
+    )
+}
+
+
+@pytest.mark.parametrize("form", ["lists", "arrays", "a row an epoch", "record", "astropy"])
+def test_light_curves_whose_times_are_dates_of_python(form):
+    pandas = pytest.importorskip("pandas")
+    times = [stamp.astimezone(EAST) for stamp in STAMPS]
+    magnitude = [12.0, 12.5, 12.2]
+    data = {
+        "lists": lambda: pandas.DataFrame({"time": [times, NAIVE], "mag": [magnitude] * 2}),
+        "arrays": lambda: pandas.DataFrame(
+            {"time": [np.asarray(times, object)] * 2, "mag": [magnitude] * 2}
+        ),
+        "a row an epoch": lambda: pandas.DataFrame(
+            {"time": pandas.Series(times, dtype=object), "mag": magnitude}
+        ),
+        "astropy": lambda: Table({"time": times, "mag": magnitude}),
+        "record": lambda: {"photometry": {"time": times, "magnitude": magnitude}},
+    }[form]()
+    given = take_given(data, wanted=CURVES)
+    observed = given.dataset.ragged("photometry")
+    np.testing.assert_allclose(observed.fields["time"][:3], DATES, rtol=0, atol=1e-9)
+    assert not any("no unit is stated; taken as time" in note for note in given.notes)
 
 
 @pytest.mark.parametrize("file", [*DATED, "d1.parquet"])

@@ -18,6 +18,7 @@ from skybind.ingest.survey import import_dataset
 from skybind.ingest.wanted import Wanted, wanted_modalities
 from skybind.models.saved_schema import SavedSchema, schema_note, training_ranges
 from skybind.ragged import Ragged
+from skybind.visits import Visits
 
 TEXT = {"csv": "ascii.csv", "ecsv": "ascii.ecsv", "vot": "votable", "fits": "fits"}
 DECLARED = "counts as not known, as the import of the training data declared"
@@ -234,3 +235,30 @@ def test_dates_whose_unit_says_that_they_are_numbers_are_refused(wanted, unit):
             take_given(data, wanted=wanted, units={"photometry": {"time": unit}})
     given = take_given(Table(columns), wanted=wanted)
     assert given.dataset.ragged("photometry").fields["time"][0] == 2458849.5
+
+
+def test_sentinels_of_all_visits_of_a_given_dataset_are_missing_and_told(tmp_path):
+    fields = {"wavelength": "Angstrom", "flux": None}
+    wanted = {"spectrum": Wanted("spectrum", "spectrum", "spectrum", fields,
+                                 missing={"flux": ["-9999"]})}  # fmt: skip
+    schema = {
+        "spectrum": Column("observation", modality="spectrum", fields=fields),
+        "spectrum_visits": Column("visits", modality="spectrum", fields=fields),
+    }
+    flux = np.array([1, 2, 3, 1, -9999, 3, -9999, 2, 3], np.float32)
+    each = Ragged(
+        {"wavelength": np.tile([5000.0, 5001, 5002], 3).astype(np.float32), "flux": flux},
+        np.arange(0, 10, 3),
+        np.ones(3, bool),
+    )
+    names = np.array(["1", "2", "3"], object)
+    visits = Visits(each, np.array([0, 3]), names, np.arange(3.0))
+    with DatasetWriter(tmp_path / "d", schema) as writer:
+        made = {"object_id": np.array(["a"]), "spectrum": visits.first()}
+        writer.append({**made, "spectrum_visits": visits})
+    given = take_given(tmp_path / "d", wanted=wanted)
+    (note,) = [note for note in given.notes if "counts" in note or "count as" in note]
+    assert note.startswith("flux of spectrum_visits of the dataset at")
+    assert "-9999 2 times count as not known" in note
+    right = np.where(flux == -9999, np.nan, flux)
+    np.testing.assert_array_equal(given.dataset.visits("spectrum").ragged.fields["flux"], right)

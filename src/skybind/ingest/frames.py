@@ -102,7 +102,8 @@ class Frame:
         else:
             text = isinstance(values, list | tuple) and any(isinstance(v, str) for v in values)
             # numpy would make text of what is missing among text
-            array = np.asarray(values, object) if text else plain_values(values)
+            array = plain_values(np.asarray(values, object) if text else values)
+            unit = "d" if array.dtype.kind in "Mm" else unit
             if array.dtype.kind == "O" and not all(map(_is_flat_cell, array.tolist())):
                 self._add_cells(name, array.tolist() if array.ndim == 1 else list(array))
             elif array.ndim == 1:

@@ -44,7 +44,8 @@ def take_dataset(dataset: Dataset, wanted: Mapping[str, Wanted]) -> Given:
             notes += fitted.notes
             if column in dataset.schema.visits:
                 several[visits_of(modality.column)] = _visits_column(modality, fitted)
-                changes[visits_of(modality.column)] = _visits_change(dataset, modality, column)
+                change = _visits_change(dataset, modality, column, notes)
+                changes[visits_of(modality.column)] = change
             found = column is not None
         for feature in modality.features:
             changes[feature] = _feature_change(dataset, modality, feature, notes)
@@ -146,13 +147,14 @@ def _visits_column(wanted: Wanted, fitted: Fitted) -> Column:
     return Column("visits", modality=wanted.column, fields={NAME: None, TIME: "d", **fitted.units})
 
 
-def _visits_change(dataset: Dataset, wanted: Wanted, column: str) -> Change:
+def _visits_change(dataset: Dataset, wanted: Wanted, column: str, notes: list[str]) -> Change:
     """Tell how all observations of a kind are made to fit, as the first of them is."""
     units, where = dataset.schema.fields(column), f"{column} of the dataset at {dataset.path}"
+    missing = _sentinels(dataset, wanted, column, notes, visits=True)
 
     def make(values: pa.ChunkedArray) -> pa.Array:
         visits = Visits.from_arrow(values)
-        known = _known(visits.ragged.fields, wanted.missing)
+        known = _known(visits.ragged.fields, missing)
         fields = fit_fields(known, units, wanted, where).fields
         return replace(visits, ragged=replace(visits.ragged, fields=fields)).to_arrow()
 
@@ -171,12 +173,14 @@ def _known(fields: Fields, missing: Mapping[str, list[str]]) -> Fields:
 
 
 def _sentinels(
-    dataset: Dataset, wanted: Wanted, column: str, notes: list[str]
+    dataset: Dataset, wanted: Wanted, column: str, notes: list[str], *, visits: bool = False
 ) -> dict[str, list[str]]:
     """Find fields that hold what stood for "not known" in the training data; they are told.
 
-    What the dataset's own import declared is gone from it already.
+    What the dataset's own import declared is gone from it already. With `visits` all observations
+    of an object are looked at, not the first alone.
     """
+    place = visits_of(column) if visits else column
     own = dataset.schema.attributes(column).get("missing", {})
     numbers = [n for n in dataset.schema.fields(column) if n not in ("band", "mask")]
     more = {
@@ -185,12 +189,13 @@ def _sentinels(
     }
     more = {name: words for name, words in more.items() if words}
     counts: dict[str, Counter[str]] = {name: Counter() for name in more}
-    for table in dataset.iter_tables([column]) if more else ():
-        fields = Ragged.from_arrow(table[column]).fields
+    for table in dataset.iter_tables([place]) if more else ():
+        every = table[place]
+        ragged = Visits.from_arrow(every).ragged if visits else Ragged.from_arrow(every)
         for name, words in more.items():
-            counts[name].update(sentinels_in(fields[name], words))
+            counts[name].update(sentinels_in(ragged.fields[name], words))
     for name, found in counts.items():
-        notes += missing_notes(found, f"{name} of {column} of the dataset at {dataset.path}")
+        notes += missing_notes(found, f"{name} of {place} of the dataset at {dataset.path}")
     return {name: words for name, words in more.items() if counts[name]}
 
 

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from skybind.data.units import convert
 from skybind.errors import ConfigError
 from skybind.ingest.fields import NEEDED
-from skybind.ingest.readers.values import numbers, plain_values
+from skybind.ingest.readers.values import dates_of, is_date, numbers, plain_values
 from skybind.ragged import arrow_values, flat_index
 
 #: Where astropy writes the units of a Parquet file.
@@ -266,7 +266,12 @@ def is_sequence(cell: Any) -> bool:
 
 def stated_by(values: Any) -> str | None:
     """Unit that values carry: a quantity's or a column's; days for times, 1 for none of them."""
-    if hasattr(values, "jd") or (getattr(getattr(values, "dtype", None), "kind", "_") in "Mm"):
+    if is_date(values):  # a unit of pandas' own says to how much it is exact
+        return None
+    plain = isinstance(values, list | tuple) or getattr(values, "ndim", 0) == 1
+    listed = plain and len(values) and is_date(next(iter(values)))
+    kind = getattr(getattr(values, "dtype", None), "kind", "_")
+    if listed or kind in "Mm" or hasattr(values, "jd"):
         return "d"
     unit = getattr(values, "unit", None)
     return None if unit is None else str(unit) or "1"
@@ -291,6 +296,8 @@ def _values(cell: Any) -> np.ndarray | str:
             array = np.asarray(cell, dtype=object)
         except (TypeError, ValueError):
             return "no list of numbers"
+    dates = dates_of(array.ravel()) if array.dtype.kind == "O" else None
+    array = array if dates is None else dates.reshape(array.shape)
     if array.ndim == 0:
         return f"a single value, not a list ({str(cell)[:40]})"
     if array.dtype.kind in "Mm":

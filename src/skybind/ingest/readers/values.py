@@ -1,6 +1,8 @@
 """Columns of any table as numpy has them: numbers, text, dates, what is missing."""
 
 import re
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -72,6 +74,42 @@ def calendar(values: np.ndarray) -> str | None:
     return "JD" if isinstance(first, str) and _ISO.fullmatch(first) else None
 
 
+def is_date(cell: Any) -> bool:
+    """Whether a cell is a date or a duration of Python, pandas or numpy."""
+    return isinstance(cell, date | timedelta | np.datetime64 | np.timedelta64)
+
+
+def dates_of(cells: Iterable[Any]) -> np.ndarray | None:
+    """Turn cells of dates or durations, whoever made them, to a column; None if it holds others.
+
+    The first that is not missing tells. A date with a time zone is taken to UTC, one without is in
+    UTC. Cells of several kinds stay, dates among them as ISO 8601 text.
+    """
+    known = list(cells)
+    first = next((cell for cell in known if not is_nothing(str(cell))), None)
+    if not is_date(first):
+        return None
+    plain = [None if is_nothing(str(cell)) else _plain_date(cell) for cell in known]
+    lasting = isinstance(first, timedelta | np.timedelta64)
+    kind = "timedelta64[us]" if lasting else "datetime64[us]"
+    if all(cell is None or cell.dtype == kind for cell in plain):
+        nothing = np.array("NaT", kind)
+        return np.array([nothing if cell is None else cell for cell in plain], kind)
+    texts_ = [None if cell is None else str(cell[()]) for cell in plain]
+    return np.asarray(texts_, object)
+
+
+def _plain_date(cell: Any) -> np.ndarray:
+    """Give a date (in UTC) or duration as numpy has it, in microseconds; anything else as text."""
+    if isinstance(cell, datetime) and cell.tzinfo is not None:
+        cell = cell.astimezone(UTC).replace(tzinfo=None)
+    if isinstance(cell, date | np.datetime64):
+        return np.asarray(np.datetime64(cell), "datetime64[us]")
+    if isinstance(cell, timedelta | np.timedelta64):
+        return np.asarray(np.timedelta64(cell), "timedelta64[us]")
+    return np.asarray(str(cell))
+
+
 def _dates_of_text(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Read dates that are written as ISO 8601 has it; a time without a zone is in UTC."""
     dates = np.full(len(values), np.datetime64("NaT"), "datetime64[us]")
@@ -128,10 +166,15 @@ def plain_values(values: Any) -> np.ndarray:
         array = np.char.decode(array, "latin-1")
     if array.dtype.kind == "U":
         array = array.astype(object)
+    if array.dtype.kind == "O" and array.ndim == 1:
+        dates = dates_of(array)
+        array = array if dates is None else dates
     mask = np.asarray(getattr(values, "mask", False))
     if mask.any():
         if array.dtype.kind in "iu" and array.ndim == 1:
             return with_missing(array, mask)
+        if array.dtype.kind in "Mm":
+            return np.where(mask, np.array("NaT", array.dtype), array)
         numeric = array.dtype.kind in "fiub"
         array = np.where(mask, np.nan if numeric else "", array)
     return array.astype(array.dtype.newbyteorder("=")) if array.dtype.kind in "fiu" else array
