@@ -15,6 +15,7 @@ from skybind.errors import ConfigError
 from skybind.ingest.given import take_given
 from skybind.ingest.one_file import read_file
 from skybind.ingest.preview.make import preview_survey
+from skybind.ingest.readers.tables import read_table
 from skybind.ingest.readers.values import calendar, numbers, texts
 from skybind.ingest.survey import import_dataset
 from skybind.ingest.wanted import Wanted
@@ -51,8 +52,14 @@ DATED = {
     "o6.ecsv": astropy(Time(DATES, format="jd"), "ecsv"),
     "o7.fits": astropy(ISO, "fits"),
     "o8.vot": astropy(ISO, "vot"),
+    "o10.fits": astropy(Time(DATES, format="jd"), "fits"),
+    "o11.fits": astropy(Time(DATES, format="jd", scale="tdb"), "fits"),
+    "o12.ecsv": astropy(Time(DATES, format="jd", scale="tdb"), "ecsv"),
     "o9.csv": astropy(["2019-01-01T00:00:00Z", "2019-01-02T14:00:00+02:00", ISO[2]], "csv"),
 }
+#: Files of astropy's own times, and those whose scale is told.
+NATIVE = ("o6.ecsv", "o10.fits", "o11.fits", "o12.ecsv")
+IN_TDB = NATIVE[2:]
 LASTING = {
     "d1.parquet": parquet([timedelta(days=d) for d in DURATIONS], pa.duration("ns")),
     "d2.parquet": parquet([timedelta(days=d) for d in DURATIONS], pa.duration("s")),
@@ -90,7 +97,7 @@ def test_a_column_of_dates_or_durations_in_the_table_of_objects(tmp_path, file):
     right = DATES if dated else DURATIONS
     np.testing.assert_allclose(data.numbers("when"), right, rtol=0, atol=1e-6)
     assert data.schema.columns["when"].unit == ("JD" if dated else "d")
-    if file != "o6.ecsv":  # whose column says itself that it holds Julian dates
+    if file not in NATIVE:  # whose column says itself that it holds Julian dates
         what = "dates: they become Julian dates [d]" if dated else "durations: they become days"
         told = f"{file}, column 'when' (when) holds {what}."
         if file != "d3.ecsv":
@@ -98,6 +105,8 @@ def test_a_column_of_dates_or_durations_in_the_table_of_objects(tmp_path, file):
             assert told in preview_survey(mapping).summary.notes
             about = data.schema.columns["when"].description
             assert about == ("Julian date" if dated else "")
+    said = f"{file}: the times of 'when' are in TDB, and their Julian dates stay so."
+    assert (said in summary.notes) == (file in IN_TDB)
 
 
 @pytest.mark.parametrize("unit", ["MJD", "BJD - 2457000", "h", "K"])
@@ -239,7 +248,8 @@ def test_dates_in_a_given_file(tmp_path, file):
     given = take_given(tmp_path / file, wanted=WANTED)
     right = DATES if file in DATED else DURATIONS
     np.testing.assert_allclose(given.dataset.numbers("when"), right, atol=1e-6)
-    assert file == "o6.ecsv" or any("holds d" in note for note in given.notes)
+    assert file in NATIVE or any("holds d" in note for note in given.notes)
+    assert file not in IN_TDB or any("'when' are in TDB" in note for note in given.notes)
     assert any("far outside" in note for note in given.notes) == (file == "d1.parquet")
 
 
@@ -251,6 +261,41 @@ def test_dates_in_the_row_of_one_object(tmp_path):
     (tmp_path / "mjd.csv").write_text("when\n58485.5\n")
     notes = read_file(tmp_path / "mjd.csv", WANTED).notes
     assert any("58485.5 JD lies far outside" in note for note in notes)
+
+
+@pytest.mark.parametrize("unit", ["d", "s", "mag"])
+def test_pairs_of_numbers_that_astropy_wrote_of_no_time_stay_lists(tmp_path, unit):
+    table = Table({"id": ["a"], "pair": np.array([[1.0, 2.0]])})
+    table["pair"].unit = unit
+    table.write(tmp_path / "p.fits")
+    read = read_table((tmp_path / "p.fits").read_bytes(), "p.fits")
+    assert read.lists["pair"].values.tolist() == [1, 2]
+    assert read.units["pair"] == unit
+
+
+def test_light_curves_whose_times_are_of_astropy_in_fits(tmp_path):
+    """A long table, a file an object, a searched file, and given rows."""
+    table = Table({"id": ["a"] * 3, "time": Time(DATES, format="jd"), "mag": [12.0, 12.5, 12.2]})
+    table.write(tmp_path / "e.fits")
+    (tmp_path / "o.csv").write_text("id\na\n")
+    curve = {"time": "time", "magnitude": {"column": "mag", "unit": "mag"}}
+    (tmp_path / "files").mkdir()
+    table.write(tmp_path / "files" / "a.fits")
+    for name, place in {
+        "long": {"file": "e.fits", "id": "id"},
+        "files": {"folder": "files", "pattern": "{id}.fits"},
+    }.items():
+        mapping = {"objects": {"file": "o.csv", "id": "id"}, "photometry": {**place, **curve}}
+        (tmp_path / "m.yaml").write_text(yaml.safe_dump(mapping))
+        import_dataset(tmp_path / "m.yaml", tmp_path / f"{name}-out")
+        data = Dataset.open(tmp_path / f"{name}-out")
+        np.testing.assert_allclose(data["a"].photometry.time.value, DATES)
+        assert data.schema.attributes("photometry")["time_system"] == "JD"
+    found = read_file(tmp_path / "e.fits", CURVES)
+    np.testing.assert_allclose(found.fields["time"], DATES)
+    for given in (tmp_path / "e.fits", table, [tmp_path / "e.fits"]):
+        observed = take_given(given, wanted=CURVES).dataset.ragged("photometry")
+        np.testing.assert_allclose(observed.fields["time"], DATES)
 
 
 @pytest.mark.parametrize("file", ["e.parquet", "e.ecsv", "e.vot", "e.fits", "e.csv"])

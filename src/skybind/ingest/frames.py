@@ -29,6 +29,7 @@ from skybind.ingest.lists import (
     stated_by,
     units_of_arrow,
 )
+from skybind.ingest.readers.astropy_tables import scale_notes
 from skybind.ingest.readers.tables import Table
 from skybind.ingest.readers.values import flat_values, plain_values
 from skybind.ingest.wanted import Wanted
@@ -269,6 +270,7 @@ def _of_astropy(table: Any) -> Frame:
                 frame.flat[axis] = np.asarray(getattr(column, axis).deg)
                 frame.units[axis] = "deg"
             continue
+        frame.notes += [f"The {frame.name}: {note}." for note in scale_notes(column, name)]
         frame.add(name, column)
     return frame
 

@@ -1,7 +1,5 @@
 """Tables in CSV, ECSV, FITS, VOTable, Parquet and blank-separated text, all read alike."""
 
-import io
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,10 +24,10 @@ from skybind.ingest.lists import (
     one_array,
     units_of_arrow,
 )
+from skybind.ingest.readers.astropy_tables import read_astropy, scale_notes
 from skybind.ingest.readers.contents import first_line, other_tables, unzipped
 from skybind.ingest.readers.fits_quick import plain_fits
 from skybind.ingest.readers.json_table import MANY, at_path, json_records, paths
-from skybind.ingest.readers.outside import refuse_addresses
 from skybind.ingest.readers.text import as_utf8, astropy_format, read_text
 from skybind.ingest.readers.text_layout import BLANKS, TextOptions
 from skybind.ingest.readers.values import flat_values, plain_values
@@ -219,7 +217,7 @@ def open_table(data: bytes, name: str, text: Sequence[str] = ()) -> Any:
     with parsing(name, format):
         if format == "parquet":
             return pq.read_table(pa.BufferReader(data))
-        return _astropy(data, name, format)
+        return read_astropy(data, name, format)
 
 
 def format_of(name: str) -> str:
@@ -243,7 +241,7 @@ def format_of_content(data: bytes, name: str) -> str:
 def _text(data: bytes, name: str, format: str, options: TableOptions) -> Table:
     astropys = None if options.names or options.skip_lines else astropy_format(data)
     if astropys is not None:
-        return _flattened(_astropy(as_utf8(data), name, astropys), name)
+        return _flattened(read_astropy(as_utf8(data), name, astropys), name)
     found = read_text(data, name, text_options(format, options))
     table = from_arrow(found.table, name, found.bad_rows)
     table.known, table.units, table.notes = found.known, found.units, found.notes
@@ -268,9 +266,9 @@ def _binary(data: bytes, name: str, format: str, options: TableOptions) -> Table
     if plain is not None:
         known = [] if options.columns is None else plain.names
         return Table(name, plain.columns, plain.units, known=known)
-    table = _flattened(_astropy(data, name, format, options.hdu), name)
+    table = _flattened(read_astropy(data, name, format, options.hdu), name)
     if options.hdu is None:
-        table.notes = other_tables(data, format)
+        table.notes = [*table.notes, *other_tables(data, format)]
     return table
 
 
@@ -339,22 +337,6 @@ def _add_arrow(table: Table, name: str, column: pa.ChunkedArray) -> None:
         table.lists[name] = lists_of_arrow(array)
 
 
-def _astropy(data: bytes, name: str, format: str, hdu: int | None = None) -> Any:
-    """Read a table as astropy has it."""
-    from astropy.table import Table as AstropyTable
-
-    options: dict[str, Any] = {} if hdu is None else {"hdu": hdu}
-    if format == "votable":
-        refuse_addresses(data, name)
-        # astropy asks which of several, counted from 0
-        options = {"table_id": (hdu or 1) - 1}
-    named = "ascii.ecsv" if format == "ecsv" else format
-    source = data.decode("utf-8") if named.startswith("ascii") else io.BytesIO(data)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return AstropyTable.read(source, format=named, **options)
-
-
 def _flattened(table: Any, name: str) -> Table:
     """Take the columns of a table of astropy: flat ones, and those of arrays as lists."""
     read = Table(name, {})
@@ -362,6 +344,7 @@ def _flattened(table: Any, name: str) -> Table:
         values = table[column]
         unit = getattr(values, "unit", None)
         if hasattr(values, "jd"):  # of times, or of their differences
+            read.notes += scale_notes(values, column)
             values, unit = values.jd, "JD" if hasattr(values, "mjd") else "d"
         array = np.asarray(getattr(values, "value", values))
         if array.dtype.kind == "O" and array.ndim == 1 and any(map(is_sequence, array)):
