@@ -278,3 +278,44 @@ def test_a_row_whose_name_stands_before_takes_no_source_from_its_object(tmp_path
     data, summary = near(tmp_path, {"radius": 1, "ambiguous": ambiguous}, objects)
     np.testing.assert_allclose(data.numbers("g"), [13.5, np.nan])
     assert any(note.startswith("near.csv: 1 of 2 objects have one") for note in summary.notes)
+
+
+@pytest.mark.parametrize("prefix", ["gaia_", ""])
+def test_names_that_a_position_gave_find_the_rows_of_a_third_table(tmp_path, prefix):
+    """Positions give names, names give more columns, and observations under these names."""
+    (tmp_path / "third.csv").write_text("source,mass\nx3,1.5\nx1,0.5\nx9,9\n")
+    lines = [f"{x},{day},{m + day / 10}" for day in range(1, 6) for x, m in (("x1", 12), ("x3", 14))]
+    (tmp_path / "more.csv").write_text("\n".join(["source,t,m", *lines]) + "\n")
+    joins = [
+        {"file": "near.csv", "radius": 1, "id": "source", "prefix": prefix},
+        {"file": "third.csv", "id": "source", "match": f"{prefix}source", "prefix": "t_"},
+    ]
+    features = {"mass": "t_mass", "g": {"column": f"{prefix}g", "unit": "mag"}}
+    data, summary = near(
+        tmp_path,
+        {},
+        join=joins,
+        features={"metadata": features},
+        info={"gaia": f"{prefix}source", "third": "t_source"},
+    )
+    np.testing.assert_allclose(data.numbers("g"), [13.5, 14.5, np.nan])
+    np.testing.assert_allclose(data.numbers("mass"), [0.5, 1.5, np.nan])
+    assert data.table(["gaia"])["gaia"].to_pylist() == ["x1", "x3", None]
+    assert data.table(["third"])["third"].to_pylist() == ["x1", "x3", None]
+    assert any(note.startswith("third.csv: 2 of 3 objects have a row") for note in summary.notes)
+    text = (tmp_path / "m.yaml").read_text()
+    mapping = yaml.safe_load(text)
+    mapping["photometry"] |= {"file": "more.csv", "id": "source", "match": f"{prefix}source"}
+    (tmp_path / "m.yaml").write_text(yaml.safe_dump(mapping))
+    import_dataset(tmp_path / "m.yaml", tmp_path / "again")
+    found = Dataset.open(tmp_path / "again").ragged("photometry")
+    assert found.lengths.tolist() == [5, 5, 0]
+    assert found.fields["magnitude"][5] == pytest.approx(14.1)
+
+
+def test_names_of_two_tables_under_one_name_are_refused(tmp_path):
+    (tmp_path / "far.csv").write_text(NEAR.replace("x", "y"))
+    joins = [{"file": file, "radius": 1, "id": "source"} for file in ("near.csv", "far.csv")]
+    info = {"gaia": "source"}
+    with pytest.raises(DataError, match="'source' is a column of far.csv and of a table before"):
+        near(tmp_path, {}, join=joins, features={}, info=info)

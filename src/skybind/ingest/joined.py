@@ -70,7 +70,7 @@ def join_tables(
         If a table cannot be read, no object has a row in it, or two tables have a column of one
         name that is wanted.
     """
-    made = Joined()
+    made, own_columns = Joined(), set(objects.columns)
     for join in spec.join:
         other = _read(join, base, text, columns)
         made.bad_rows += [(join.file, sentence) for sentence in other.bad_rows]
@@ -84,17 +84,18 @@ def join_tables(
             names = object_names(other[str(join.id)], f"{join.file}, column '{join.id}'")
             place, note = _places(wanted, names, join)
             made.notes.append(note)
-        _enter(objects, other, join, place, columns)
+        names = join.prefix + str(join.id)
+        # names by which rows were found are those of the objects
+        left = {names} if names in own_columns or names == join.match else set()
+        _enter(objects, other, join, place, set(columns) - left)
     return made
 
 
 def _enter(
-    objects: Table, other: Table, join: JoinSpec, place: np.ndarray, columns: Sequence[str]
+    objects: Table, other: Table, join: JoinSpec, place: np.ndarray, wanted: set[str]
 ) -> None:
-    """Give the table of objects the columns of another that are wanted."""
-    wanted = set(columns)
-    taken = {join.prefix + name: name for name in other.columns if name != join.id}
-    taken = {name: own for name, own in taken.items() if name in wanted}
+    """Give the table of objects the columns of another that are wanted, its names among them."""
+    taken = {join.prefix + name: name for name in other.columns if join.prefix + name in wanted}
     twice = next((name for name in taken if name in objects.columns), None)
     if twice is not None:
         raise DataError(
@@ -105,8 +106,8 @@ def _enter(
         objects.columns[name] = _taken(other.columns[column], place)
         if column in other.units:
             objects.units[name] = other.units[column]
-    known = [join.prefix + name for name in other.known or other.columns if name != join.id]
-    objects.known = [*(objects.known or []), *known]
+    known = [join.prefix + name for name in other.known or other.columns]
+    objects.known = list(dict.fromkeys([*(objects.known or []), *known]))
 
 
 def _read(join: JoinSpec, base: Path, text: Sequence[str], columns: Sequence[str]) -> Table:
