@@ -284,7 +284,9 @@ def test_a_row_whose_name_stands_before_takes_no_source_from_its_object(tmp_path
 def test_names_that_a_position_gave_find_the_rows_of_a_third_table(tmp_path, prefix):
     """Positions give names, names give more columns, and observations under these names."""
     (tmp_path / "third.csv").write_text("source,mass\nx3,1.5\nx1,0.5\nx9,9\n")
-    lines = [f"{x},{day},{m + day / 10}" for day in range(1, 6) for x, m in (("x1", 12), ("x3", 14))]
+    lines = [
+        f"{x},{day},{m + day / 10}" for day in range(1, 6) for x, m in (("x1", 12), ("x3", 14))
+    ]
     (tmp_path / "more.csv").write_text("\n".join(["source,t,m", *lines]) + "\n")
     joins = [
         {"file": "near.csv", "radius": 1, "id": "source", "prefix": prefix},
@@ -317,5 +319,5 @@ def test_names_of_two_tables_under_one_name_are_refused(tmp_path):
     (tmp_path / "far.csv").write_text(NEAR.replace("x", "y"))
     joins = [{"file": file, "radius": 1, "id": "source"} for file in ("near.csv", "far.csv")]
     info = {"gaia": "source"}
-    with pytest.raises(DataError, match="'source' is a column of far.csv and of a table before"):
+    with pytest.raises(DataError, match=r"'source' is a column of far\.csv and of a table before"):
         near(tmp_path, {}, join=joins, features={}, info=info)
