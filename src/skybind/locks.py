@@ -42,6 +42,33 @@ def alone(path: Path, *, otherwise: Callable[[], None]) -> Iterator[None]:
         lock.release()
 
 
+@contextmanager
+def tried(path: Path) -> Iterator[bool]:
+    """Hold a lock if no other program holds it; gives whether it is held.
+
+    On a file system without locks it always is.
+
+    Parameters
+    ----------
+    path : Path
+        The lock's file; its folder has to exist.
+    """
+    lock = FileLock(path)
+    mine = _taken(lock, path, wait=False)
+    try:
+        yield mine
+    finally:
+        lock.release()
+
+
+def free(path: Path) -> bool:
+    """Return whether no program holds a lock; it is left as it is."""
+    if not path.exists():
+        return True
+    with tried(path) as mine:
+        return mine
+
+
 def _taken(lock: FileLock, path: Path, wait: bool) -> bool:
     try:
         lock.acquire(blocking=wait)

@@ -19,6 +19,7 @@ from skybind.cli import (
     run,
     search,
     simulate,
+    study,
     tune,
 )
 from skybind.cli.options import Commands
@@ -42,6 +43,7 @@ app.add_typer(search.app)
 app.add_typer(discover.app)
 app.add_typer(backbone.app)
 app.add_typer(tune.app)
+app.add_typer(study.app)
 app.add_typer(data.app, name="data")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(demo.app, name="demo")

@@ -36,6 +36,12 @@ class Block:
         The table.
     folded : bool
         Whether the reader has to open it.
+    name : str
+        What it is called, such as `Table 2`, instead of the next number of the page.
+    links : tuple of (str, str)
+        Files with the same content: file and words.
+    absent : str
+        Why there is neither figure nor table.
     """
 
     caption: str
@@ -44,17 +50,24 @@ class Block:
     alt: str = ""
     table: Table | None = None
     folded: bool = False
+    name: str = ""
+    links: tuple[tuple[str, str], ...] = ()
+    absent: str = ""
 
 
 @dataclass(frozen=True)
 class Section:
-    """A heading, sentences and blocks; `absent` says why there are none."""
+    """A heading, sentences and blocks; `absent` says why there are none.
+
+    Figures come before tables, unless the blocks are `in_order`.
+    """
 
     anchor: str
     title: str
     text: str = ""
     blocks: list[Block] = field(default_factory=list)
     absent: str = ""
+    in_order: bool = False
 
 
 def origin_of(simulated: bool | None) -> str:

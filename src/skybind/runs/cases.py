@@ -50,12 +50,15 @@ class Case:
 
 def cases_of(run: "Run") -> list[Case]:
     """Give the cases that the run's configuration asks for; none if there are no labels."""
-    if not run.classes:
-        return []
-    wanted = run.config.finetuning
+    return cases_in(run.config) if run.classes else []
+
+
+def cases_in(config: Config) -> list[Case]:
+    """Give the cases that a configuration asks for, of a dataset with labels."""
+    wanted = config.finetuning
     return [
         Case(names, subset, start, wanted.frozen)
-        for names in run.config.modality_sets
+        for names in config.modality_sets
         for subset in wanted.subsets
         for start in wanted.starts
         if not (wanted.frozen and start == "scratch")

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import BaseModel
 
 from skybind.config import Config
 from skybind.config.begun import dump_as_before
@@ -37,15 +38,20 @@ def refuse_other_configuration(folder: Path, old: Config, new: Config) -> None:
     ConfigError
         Naming the first key that differs and may not.
     """
-    dumps = (dump_as_before(config.model_dump(mode="json")) for config in (old, new))
-    before, after = (_leaves(dump) for dump in dumps)
-    keys = sorted(before.keys() | after.keys())
-    differ = [key for key in keys if before.get(key) != after.get(key) and not _may_differ(key)]
+    differ = [key for key in differences(old, new) if not _may_differ(key)]
     if differ:
         raise ConfigError(
             f"{folder} holds a run of another configuration (they differ in {differ[0]}): "
             "choose another folder, or delete that one."
         )
+
+
+def differences(old: BaseModel, new: BaseModel) -> list[str]:
+    """List the dotted keys in which two configurations differ, sorted."""
+    dumps = (dump_as_before(config.model_dump(mode="json")) for config in (old, new))
+    before, after = (_leaves(dump) for dump in dumps)
+    keys = sorted(before.keys() | after.keys())
+    return [key for key in keys if before.get(key) != after.get(key)]
 
 
 #: Keys that may change in a run that was begun: they decide no model, only which are made.

@@ -5,9 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from skybind import study
 from skybind.config import load_config
 from skybind.evaluation.records import Metrics
+from skybind.study import whole as study
 
 
 @pytest.mark.parametrize(("pretrained", "added"), [(0.0, 0), (5000.0, 5000)])

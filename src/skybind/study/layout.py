@@ -1,0 +1,65 @@
+"""Where everything stands in the folder of a study.
+
+STUDY/
+study.yaml                     what it was asked to do
+configurations/NAME.yaml       each configuration as resolved
+data/                          the survey, where it is simulated
+prepared/                      prepared arrays that the runs share (can be deleted)
+units/                         what is done (`skybind.study.units`)
+runs/CONFIGURATION/seed-SEED/  ordinary runs
+figures/, tables/              the exhibits of the page
+index.html                     the page
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class StudyPaths:
+    """The folder of a study."""
+
+    folder: Path
+
+    @property
+    def options(self) -> Path:
+        """What it was asked to do; its being there makes the folder a study."""
+        return self.folder / "study.yaml"
+
+    def configuration(self, name: str) -> Path:
+        """A configuration as resolved."""
+        return self.folder / "configurations" / f"{name}.yaml"
+
+    @property
+    def data(self) -> Path:
+        """The survey, where it is simulated."""
+        return self.folder / "data"
+
+    @property
+    def prepared(self) -> Path:
+        """Prepared arrays that the runs share."""
+        return self.folder / "prepared"
+
+    @property
+    def units(self) -> Path:
+        """Notes of the units."""
+        return self.folder / "units"
+
+    @property
+    def lock(self) -> Path:
+        """Held while the study is begun."""
+        return self.folder / "lock"
+
+    @property
+    def preparing(self) -> Path:
+        """Held while data of the study are prepared."""
+        return self.folder / "preparing.lock"
+
+    def run(self, configuration: str, seed: int) -> Path:
+        """The run of a configuration and a seed."""
+        return self.folder / "runs" / configuration / f"seed-{seed}"
+
+    @property
+    def page(self) -> Path:
+        """The page of the study."""
+        return self.folder / "index.html"

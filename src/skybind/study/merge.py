@@ -1,0 +1,266 @@
+"""A study's folder, and its results with all seeds together."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Self
+
+import yaml
+
+from skybind.config import Config, dump_config, load_config
+from skybind.config.begun import as_begun, dump_as_before
+from skybind.config.load import validate, with_values
+from skybind.errors import ConfigError, DataError
+from skybind.evaluation.records import Metrics, read_metrics
+from skybind.files import json_hash, write_text
+from skybind.locks import alone
+from skybind.progress import say
+from skybind.runs.checks import differences
+from skybind.runs.layout import RunPaths
+from skybind.runs.run import Run
+from skybind.study.layout import StudyPaths
+from skybind.study.options import StudyOptions
+from skybind.study.units import Notes
+
+#: Keys of a study that say nothing of its results.
+_WORDS = ("name", "description")
+
+
+@dataclass(frozen=True)
+class StudyRun:
+    """One run of a study that was evaluated."""
+
+    configuration: str
+    seed: int
+    run: Run
+    metrics: Metrics
+
+
+class Study:
+    """Configurations x seeds in one folder.
+
+    Use `Study.open`, or `Study.begin`, which also goes on with what stands there.
+
+    Attributes
+    ----------
+    folder : Path
+    options : StudyOptions
+    configs : dict of str to Config
+        Each configuration by its name in the study; its seed is not that of any run.
+    notes : Notes
+        Which units are done.
+    """
+
+    def __init__(self, folder: Path, options: StudyOptions, configs: Mapping[str, Config]) -> None:
+        self.folder, self.options, self.configs = folder, options, dict(configs)
+        self.notes = Notes(self.paths.units)
+        self._metrics: dict[Path, tuple[int, Metrics]] = {}
+        self._runs: dict[Path, Run] = {}
+
+    @classmethod
+    def begin(cls, options: StudyOptions, out: str | Path) -> Self:
+        """Begin a study in a folder, or go on with the one that stands there.
+
+        A study may grow: configurations, seeds, subsets and steps may be added to it.
+
+        Raises
+        ------
+        ConfigError
+            If another study stands there, or anything else.
+        """
+        folder = Path(out)
+        paths = StudyPaths(folder)
+        configs = _configs(options)
+        folder.mkdir(parents=True, exist_ok=True)
+        waiting = partial(say, f"another program begins the study in {folder}; it is waited for.")
+        with alone(paths.lock, otherwise=waiting):
+            if paths.options.exists():
+                configs = _grown(cls.open(folder), options, configs)
+            elif any(path.name != paths.lock.name for path in folder.iterdir()):
+                raise ConfigError(
+                    f"{folder} holds other files: choose an empty or a new folder for the study."
+                )
+            for name, config in configs.items():
+                _write(paths.configuration(name), dump_config(config))
+            _write(paths.options, _dump(options))
+        return cls(folder, options, configs)
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Self:
+        """Open the folder of a study.
+
+        Raises
+        ------
+        DataError
+            If there is none.
+        """
+        folder = Path(folder)
+        paths = StudyPaths(folder)
+        if not paths.options.exists():
+            raise DataError(f"There is no study in {folder}: begin one with 'skybind study'.")
+        raw = yaml.safe_load(paths.options.read_text("utf-8"))
+        options = validate(StudyOptions, raw, str(paths.options))
+        configs = {n: load_config(paths.configuration(n)) for n in options.configurations}
+        return cls(folder, options, configs)
+
+    @property
+    def paths(self) -> StudyPaths:
+        """Where everything stands."""
+        return StudyPaths(self.folder)
+
+    @property
+    def configurations(self) -> list[str]:
+        """Names of the configurations."""
+        return list(self.options.configurations)
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds, as they were given."""
+        return list(self.options.seeds)
+
+    def data(self, seed: int) -> Path:
+        """Folder of the dataset of a seed."""
+        return self.options.folder_of(seed) or self.paths.data
+
+    def config(self, configuration: str, seed: int) -> Config:
+        """Give the configuration of a run."""
+        return with_values(self.configs[configuration], {"seed": seed}, "the study")
+
+    def run(self, configuration: str, seed: int) -> Run:
+        """Open the run of a configuration and a seed; twice asked for, it is opened once.
+
+        Raises
+        ------
+        DataError
+            If it was not begun yet.
+        """
+        folder = self.paths.run(configuration, seed)
+        if folder not in self._runs:
+            self._runs[folder] = Run.open(folder, data=self.data(seed))
+        return self._runs[folder]
+
+    def runs(self, configuration: str) -> list[StudyRun]:
+        """Give the runs of a configuration that were evaluated, in the order of the seeds."""
+        if configuration not in self.configs:
+            raise ConfigError(f"The study has no configuration '{configuration}'.")
+        found = []
+        for seed in self.seeds:
+            metrics = self._read(RunPaths(self.paths.run(configuration, seed)).metrics)
+            if metrics is not None:
+                found.append(StudyRun(configuration, seed, self.run(configuration, seed), metrics))
+        return found
+
+    def metrics(self, configuration: str) -> Metrics:
+        """Give the results of a configuration with all its seeds together.
+
+        Entries of lists keep their seed, so that what groups them (`skybind.report.groups`)
+        averages over seeds; what a run has once (the pre-training, the importance) is that of
+        the first seed.
+
+        Raises
+        ------
+        DataError
+            If no run of it was evaluated yet.
+        """
+        runs = self.runs(configuration)
+        if not runs:
+            raise DataError(f"No run of {configuration} in {self.folder} was evaluated yet.")
+        return merge_metrics([run.metrics for run in runs])
+
+    def forget(self, configuration: str, seed: int) -> None:
+        """Open a run anew the next time: it was begun, or gone on with, otherwise."""
+        self._runs.pop(self.paths.run(configuration, seed), None)
+
+    def digest(self, configuration: str, *, evaluation: bool = False) -> str:
+        """Hash what decides the runs of a configuration, or how they are evaluated."""
+        config = self.configs[configuration]
+        if evaluation:
+            return json_hash(config.evaluation.model_dump(mode="json"))
+        free = {"seed", "evaluation", "tune", *_WORDS}
+        return json_hash(dump_as_before(config.model_dump(mode="json", exclude=free)))
+
+    @cached_property
+    def simulated(self) -> bool | None:
+        """Whether its objects are simulated; None if nobody said."""
+        from skybind.data.dataset import Dataset
+
+        return Dataset.open(self.data(self.seeds[0])).schema.simulated
+
+    def _read(self, path: Path) -> Metrics | None:
+        if not path.exists():
+            return None
+        made = path.stat().st_mtime_ns
+        if path not in self._metrics or self._metrics[path][0] != made:
+            self._metrics[path] = made, read_metrics(path)
+        return self._metrics[path][1]
+
+
+def merge_metrics(metrics: list[Metrics]) -> Metrics:
+    """Put the results of several seeds into one record: lists are strung together.
+
+    Raises
+    ------
+    DataError
+        If their classes differ.
+    """
+    first = metrics[0]
+    for other in metrics[1:]:
+        if other.classes != first.classes:
+            raise DataError(
+                f"The runs of the seeds {first.seed} and {other.seed} have other classes: their "
+                "results cannot be averaged."
+            )
+    lists = ("classification", "retrieval", "knn", "baseline", "regression", "clusters")
+    together = {name: [entry for one in metrics for entry in getattr(one, name)] for name in lists}
+    return first.model_copy(update=together)
+
+
+def _configs(options: StudyOptions) -> dict[str, Config]:
+    """Read the configurations of a study."""
+    configs = {}
+    for name, entry in options.configurations.items():
+        sets = list(entry.set)
+        if options.subsets is not None:
+            sets.append(f"finetuning.subsets={options.subsets!r}")
+        configs[name] = load_config(entry.config, sets)
+    return configs
+
+
+def _grown(old: Study, options: StudyOptions, configs: Mapping[str, Config]) -> dict[str, Config]:
+    """Check that what is asked now holds what was asked before; gives the configurations."""
+    configs = {
+        name: as_begun(config, path) if (path := old.paths.configuration(name)).exists() else config
+        for name, config in configs.items()
+    }
+    refuse = f"{old.folder} holds another study"
+    rest = "choose another folder, or delete that one."
+    for key in ("configurations", "seeds", "subsets", "steps"):
+        before, after = getattr(old.options, key) or [], getattr(options, key) or []
+        gone = [value for value in before if value not in after]
+        if gone:
+            raise ConfigError(f"{refuse} (its {key} have {gone[0]}, which these lack): {rest}")
+    for key in ("data", "simulate"):
+        before, after = getattr(old.options, key), getattr(options, key)
+        grown = isinstance(before, dict) and isinstance(after, dict)
+        if not (before == after or (grown and before.items() <= after.items())):
+            raise ConfigError(f"{refuse} (they differ in {key}): {rest}")
+    for name, config in old.configs.items():
+        differ = [
+            key for key in differences(config, configs[name])
+            if key not in ("seed", "finetuning.subsets", *_WORDS)
+        ]  # fmt: skip
+        if differ:
+            raise ConfigError(f"{refuse} (its {name} differs in {differ[0]}): {rest}")
+    return configs
+
+
+def _dump(options: StudyOptions) -> str:
+    raw = options.model_dump(mode="json", exclude_none=True)
+    return yaml.safe_dump(raw, sort_keys=False, allow_unicode=True)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a text, unless it stands there."""
+    if not path.exists() or path.read_text("utf-8") != text:
+        write_text(path, text)

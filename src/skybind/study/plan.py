@@ -1,0 +1,142 @@
+"""The units of a study, in an order in which each comes after those that it needs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from skybind.config import Config
+from skybind.config.subsets import FULL, read_subset
+from skybind.data.dataset import Dataset
+from skybind.errors import ConfigError
+from skybind.progress import muted
+from skybind.runs.cases import Case, cases_in
+from skybind.runs.choosing import choose_classes
+from skybind.runs.fitting import fit_to_data
+from skybind.study.merge import Study
+from skybind.study.units import Unit
+
+#: The unit that simulates the survey.
+SURVEY = "survey"
+
+# Work of an object in an epoch of training is 1 a modality; that of reading and of looking at it
+# once is less. Only the proportions matter, and only to divide a study into shards.
+_PREPARE, _EMBED, _EVALUATE, _PAGE = 1.0, 0.4, 2.0, 1.0
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One of several parts of a study, from 1."""
+
+    number: int
+    of: int
+
+
+def read_shard(text: str) -> Shard:
+    """Read `3/8`.
+
+    Raises
+    ------
+    ConfigError
+        If it is not of that form.
+    """
+    number, slash, of = text.partition("/")
+    if slash and number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of):
+        return Shard(int(number), int(of))
+    raise ConfigError(f"--shard is '{text}': write 3/8 for the third of eight shards.")
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A configuration as it fits the dataset of a seed."""
+
+    config: Config
+    cases: list[Case]
+    objects: int
+
+
+def make_plan(study: Study) -> list[Unit]:
+    """List the units of a study; the same for every process that asks.
+
+    The classifiers of a run depend on what its dataset has. Where the survey is not simulated
+    yet, they are those that the configuration asks for.
+    """
+    units = []
+    if study.options.simulate is not None:
+        units.append(Unit(SURVEY, "survey"))
+    for configuration in study.configurations:
+        for seed in study.seeds:
+            fitted = fit(study, configuration, seed)
+            units += _units_of_run(study, configuration, seed, fitted)
+    return units
+
+
+def fit(study: Study, configuration: str, seed: int) -> Fitted:
+    """Fit a configuration to the dataset of a seed, as its run does."""
+    config = study.config(configuration, seed)
+    if study.options.simulate is not None and not (study.paths.data / "objects").exists():
+        return Fitted(config, cases_in(config), study.options.simulate.objects)
+    dataset = Dataset.open(study.data(seed))
+    with muted():
+        config = fit_to_data(config, dataset)
+    cases = cases_in(config) if choose_classes(config, dataset) else []
+    return Fitted(config, cases, len(dataset))
+
+
+def _units_of_run(study: Study, configuration: str, seed: int, fitted: Fitted) -> list[Unit]:
+    """The units of one run."""
+    name = f"{configuration}/seed-{seed}"
+    survey = () if study.options.simulate is None else (SURVEY,)
+    config, n = fitted.config, fitted.objects * len(fitted.config.modalities)
+
+    def unit(
+        kind: str, needs: Sequence[str], weight: float, after: Sequence[str] = (), case: str = ""
+    ) -> Unit:
+        ending = f"{kind}/{case}" if case else kind
+        return Unit(
+            f"{name}/{ending}", kind, tuple(needs), tuple(after), configuration, seed, case, weight
+        )
+
+    prepare = unit("prepare", survey, n * _PREPARE)
+    pretrain = unit("pretrain", [prepare.id], n * config.training.epochs)
+    units = [prepare, pretrain]
+    tuning = []
+    for case in fitted.cases:
+        needs = pretrain.id if case.start == "pretrained" else prepare.id
+        share = fitted.objects * _share(case.subset) * len(case.modalities)
+        weight = share * config.finetuning.training.epochs
+        tuning.append(unit("finetune", [needs], weight, case=case.name))
+    units += tuning
+    embed = unit("embed", [pretrain.id], n * _EMBED)
+    after = [one.id for one in tuning]
+    evaluate = unit("evaluate", [embed.id], n * _EVALUATE, after)
+    units += [embed, evaluate]
+    last = [evaluate.id]
+    for step in ("clusters", "discover", "report"):
+        if step in study.options.steps:
+            units.append(
+                unit(step, [evaluate.id], n * _PAGE, [i for i in last if i != evaluate.id])
+            )
+            last.append(units[-1].id)
+    return units
+
+
+def _share(subset: str) -> float:
+    """Share of the objects in a subset of the labels, roughly."""
+    if subset == FULL:
+        return 1.0
+    percentage = read_subset(subset).percentage
+    return 0.1 if percentage is None else percentage / 100
+
+
+def of_shard(plan: Sequence[Unit], shard: Shard) -> list[Unit]:
+    """Give the units of one shard: a stretch of the plan with its share of the work.
+
+    So the units of one seed stay together as far as they can. The survey belongs to the first.
+    """
+    total = sum(unit.weight for unit in plan)
+    chosen, before = [], 0.0
+    for unit in plan:
+        middle = (before + unit.weight / 2) / total if total else 0.0
+        before += unit.weight
+        if min(int(middle * shard.of), shard.of - 1) == shard.number - 1:
+            chosen.append(unit)
+    return chosen

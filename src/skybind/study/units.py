@@ -1,0 +1,170 @@
+"""Units of work: what each is, and the notes that say which are done, under way or failed.
+
+    STUDY/units/
+      astrom3/seed-42/finetune/photometry-10-pretrained.json     done or failed, and how long
+      astrom3/seed-42/finetune/photometry-10-pretrained.lock     held while somebody is at it
+      astrom3/seed-42/finetune/photometry-10-pretrained.holder   who: host and process
+
+Each unit has files of its own, so any number of processes on one file system write them without
+knowing of each other, and the state of the study is found by listing them.
+"""
+
+import datetime
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from skybind.errors import DataError
+from skybind.files import write_json
+from skybind.locks import free, tried
+
+#: Kinds of units, in the order in which a run needs them.
+KINDS = (
+    "survey", "prepare", "pretrain", "finetune", "embed", "evaluate", "clusters", "discover",
+    "report",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One piece of work, done once by one process.
+
+    Attributes
+    ----------
+    id : str
+        Its name in the study, such as `astrom3/seed-42/finetune/photometry-10-pretrained`.
+    kind : str
+        One of `KINDS`.
+    needs : tuple of str
+        Units without which it cannot be done.
+    after : tuple of str
+        Units that are waited for, done or failed.
+    configuration : str
+    seed : int or None
+    case : str
+        Of a fine-tuning.
+    weight : float
+        Roughly how much work it is, to divide a study into shards.
+    """
+
+    id: str
+    kind: str
+    needs: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    configuration: str = ""
+    seed: int | None = None
+    case: str = ""
+    weight: float = 0.0
+
+
+@dataclass(frozen=True)
+class UnitNote:
+    """What is noted of a unit that was done or failed.
+
+    Attributes
+    ----------
+    done : bool
+    key : str
+        What it was made from.
+    seconds : float
+        Wall time [s].
+    reason : str
+        Why it failed; "" where it is done.
+    host, pid
+        Who did it.
+    at : str
+        When it ended, ISO 8601, UTC.
+    threads : int
+        Threads that computed.
+    """
+
+    done: bool
+    key: str
+    seconds: float
+    reason: str = ""
+    host: str = ""
+    pid: int = 0
+    at: str = ""
+    threads: int = 0
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who is at work on a unit, and since when (ISO 8601, UTC)."""
+
+    host: str
+    pid: int
+    since: str
+
+
+class Notes:
+    """The notes of a study's units."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def read(self, unit: Unit) -> UnitNote | None:
+        """Give what is noted of a unit; None where nothing is."""
+        path = self._path(unit, ".json")
+        note = _read(path)
+        if note is None:
+            return None
+        try:
+            return UnitNote(**{name: note[name] for name in UnitNote.__dataclass_fields__})
+        except (KeyError, TypeError) as error:
+            raise DataError(
+                f"{path} is damaged ({error}): delete it to do {unit.id} anew."
+            ) from error
+
+    def write(self, unit: Unit, note: UnitNote) -> None:
+        """Note that a unit is done, or why it failed; whole or not at all."""
+        write_json(self._path(unit, ".json"), {"unit": unit.id, "kind": unit.kind, **vars(note)})
+
+    @contextmanager
+    def held(self, unit: Unit) -> Iterator[bool]:
+        """Hold a unit, if nobody else does; gives whether it is held now."""
+        lock = self._path(unit, ".lock")
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        with tried(lock) as mine:
+            if mine:
+                write_json(self._path(unit, ".holder"), vars(myself()))
+            try:
+                yield mine
+            finally:
+                if mine:
+                    self._path(unit, ".holder").unlink(missing_ok=True)
+
+    def holder(self, unit: Unit) -> Holder | None:
+        """Give who is at work on a unit; None where nobody is."""
+        found = _read(self._path(unit, ".holder"))
+        if found is None or free(self._path(unit, ".lock")):
+            return None
+        return Holder(str(found["host"]), int(found["pid"]), str(found["since"]))
+
+    def _path(self, unit: Unit, ending: str) -> Path:
+        return self.folder / f"{unit.id}{ending}"
+
+
+def myself() -> Holder:
+    """Give this process as the holder of a unit."""
+    return Holder(socket.gethostname(), os.getpid(), now())
+
+
+def now() -> str:
+    """Give the time, ISO 8601, UTC."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        value = json.loads(path.read_text("utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except ValueError as error:
+        raise DataError(f"{path} is damaged ({error}): delete it.") from error
+    return value if isinstance(value, dict) else None

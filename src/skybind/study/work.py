@@ -1,0 +1,299 @@
+"""Doing the units of a study: each once, by whichever process comes first."""
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from skybind.errors import DataError, SkybindError
+from skybind.evaluation.clusters import cluster_again
+from skybind.evaluation.evaluate import evaluate_run
+from skybind.evaluation.records import write_metrics
+from skybind.files import json_hash
+from skybind.locks import alone
+from skybind.once import result_of
+from skybind.processes import allowed
+from skybind.progress import muted, say
+from skybind.report.from_run import write_report
+from skybind.runs.cases import Case, cases_of
+from skybind.runs.embedding import run_embedding
+from skybind.runs.layout import RunPaths
+from skybind.runs.run import Run
+from skybind.runs.steps import run_finetuning, run_pretraining
+from skybind.simulate.write import write_galaxies
+from skybind.study.merge import Study
+from skybind.study.options import SURVEYS
+from skybind.study.plan import SURVEY
+from skybind.study.units import Holder, Unit, UnitNote, myself, now
+from skybind.words import duration
+
+#: Time between two looks at what others do [s].
+POLL = 1.0
+
+DONE, FAILED, TODO = "done", "failed", "to do"
+
+
+@dataclass(frozen=True)
+class State:
+    """How far a unit is.
+
+    Attributes
+    ----------
+    state : str
+        `done`, `failed` or `to do`.
+    note : UnitNote or None
+        What is noted of it.
+    """
+
+    state: str
+    note: UnitNote | None = None
+
+
+def states_of(study: Study, plan: Sequence[Unit], since: str = "") -> dict[str, State]:
+    """Say of every unit how far it is.
+
+    Parameters
+    ----------
+    study : Study
+    plan : sequence of Unit
+        All units.
+    since : str
+        What failed before this time (ISO 8601, UTC) is to be done again.
+    """
+    keys = keys_of(study, plan)
+    found: dict[str, State] = {}
+    for unit in plan:
+        note = study.notes.read(unit)
+        state = TODO
+        if note is not None and note.done and note.key == keys[unit.id] and _stands(study, unit):
+            state = DONE
+        elif note is not None and not note.done and note.at >= since:
+            state = FAILED
+        if state == DONE and any(found[need].state != DONE for need in unit.needs):
+            state = TODO  # what it was made of is gone
+        found[unit.id] = State(state, note)
+    return found
+
+
+def keys_of(study: Study, plan: Sequence[Unit]) -> dict[str, str]:
+    """Say of every unit what decides it: made from anything else it is done again.
+
+    A study may grow. Then runs get more classifiers, and their results are made anew.
+    """
+    keys: dict[str, str] = {}
+    known = {unit.id: unit for unit in plan}
+    for unit in plan:
+        content: object = ""
+        if unit.kind == "prepare":
+            content = study.digest(unit.configuration)
+        elif unit.kind == "evaluate":
+            notes = {name: study.notes.read(known[name]) for name in unit.after}
+            trained = [name for name, note in notes.items() if note is not None and note.done]
+            content = [trained, study.digest(unit.configuration, evaluation=True)]
+        elif unit.kind in ("clusters", "discover", "report"):
+            content = [keys[name] for name in (*unit.needs, *unit.after)]
+        keys[unit.id] = json_hash(content) if content else ""
+    return keys
+
+
+def _stands(study: Study, unit: Unit) -> bool:
+    """Whether what a unit made is there."""
+    if unit.kind == "survey":
+        return (study.paths.data / "objects").exists()
+    paths = RunPaths(study.paths.run(unit.configuration, unit.seed or 0))
+    made = {
+        "prepare": paths.note,
+        "pretrain": paths.model,
+        "finetune": paths.case(unit.case).model,
+        "embed": paths.embeddings,
+        "evaluate": paths.metrics,
+        "clusters": paths.maps,
+        "discover": paths.discover.record,
+        "report": paths.report,
+    }
+    return made[unit.kind].exists()
+
+
+class Worker:
+    """One process that does units of a study, as others may beside it.
+
+    Parameters
+    ----------
+    study : Study
+    plan : sequence of Unit
+        All units.
+    own : sequence of Unit
+        Those to be done; what they need is done too, where nobody else is at it.
+    since : str
+        What failed before this time is tried again.
+    """
+
+    def __init__(
+        self, study: Study, plan: Sequence[Unit], own: Sequence[Unit], since: str = ""
+    ) -> None:
+        self.study, self.plan, self.since = study, list(plan), since
+        self.known = {unit.id: unit for unit in plan}
+        self.own = {unit.id for unit in own}
+        self._waited: set[str] = set()
+
+    def work(self) -> None:
+        """Do units until those of this worker are done or have failed."""
+        while (states := states_of(self.study, self.plan, self.since)) and self._left(states):
+            if not self._do_one(states):
+                self._wait(states)
+
+    def _left(self, states: Mapping[str, State]) -> list[Unit]:
+        """Units that are to do for this worker: its own, and all that those need, in order."""
+        able = [
+            unit
+            for unit in self.plan
+            if states[unit.id].state == TODO and not self._hopeless(unit, states)
+        ]
+        wanted = set(self.own)
+        for unit in reversed(able):
+            if unit.id in wanted:
+                wanted |= {*unit.needs, *unit.after}
+        return [unit for unit in able if unit.id in wanted]
+
+    def _hopeless(self, unit: Unit, states: Mapping[str, State]) -> bool:
+        """Whether something that a unit needs has failed."""
+        return any(
+            states[need].state == FAILED
+            or (states[need].state == TODO and self._hopeless(self.known[need], states))
+            for need in unit.needs
+        )
+
+    def _do_one(self, states: Mapping[str, State]) -> bool:
+        """Do the first unit that can be done and that nobody is at; its own come first."""
+        ready = [unit for unit in self._left(states) if self._ready(unit, states)]
+        for unit in sorted(ready, key=lambda unit: unit.id not in self.own):
+            with self.study.notes.held(unit) as mine:
+                if not mine:
+                    continue
+                fresh = states_of(self.study, self.plan, self.since)
+                if fresh[unit.id].state == TODO and self._ready(unit, fresh):
+                    self._do(unit, sum(state.state == DONE for state in fresh.values()))
+                return True
+        return False
+
+    def _ready(self, unit: Unit, states: Mapping[str, State]) -> bool:
+        return all(states[need].state == DONE for need in unit.needs) and all(
+            states[name].state != TODO or self._hopeless(self.known[name], states)
+            for name in unit.after
+        )
+
+    def _do(self, unit: Unit, done: int) -> None:
+        """Do a unit that is held, and note it."""
+        say(f"{done + 1} of {len(self.plan)}: {unit.id}")
+        key = keys_of(self.study, self.plan)[unit.id]
+        began, reason, seconds = time.perf_counter(), "", 0.0
+        try:
+            with muted():
+                seconds = do_unit(self.study, unit) or 0.0
+        except SkybindError as error:
+            reason = str(error)
+            say(f"{unit.id} failed: {reason}", 30)
+        seconds = max(seconds, time.perf_counter() - began)
+        me = myself()
+        note = UnitNote(not reason, key, seconds, reason, me.host, me.pid, now(), _threads())
+        self.study.notes.write(unit, note)
+        if not reason:
+            say(f"{unit.id}: {duration(seconds)}")
+
+    def _wait(self, states: Mapping[str, State]) -> None:
+        """Wait for what others do, and say so once."""
+        for unit in self._left(states):
+            holder = self.study.notes.holder(unit)
+            if holder is not None and unit.id not in self._waited:
+                self._waited.add(unit.id)
+                say(f"waiting for {unit.id}, {_at_work(holder)}.")
+        time.sleep(POLL)
+
+
+def _at_work(holder: Holder) -> str:
+    return f"under way on {holder.host} (process {holder.pid}, since {holder.since[:19]} UTC)"
+
+
+def _threads() -> int:
+    import torch
+
+    return torch.get_num_threads()
+
+
+def do_unit(study: Study, unit: Unit) -> float | None:
+    """Do one unit, or go on with it; gives its time [s] where it knows of earlier attempts."""
+    if unit.kind == SURVEY:
+        _simulate(study)
+        return None
+    assert unit.seed is not None  # only the survey has none
+    if unit.kind == "prepare":
+        _prepare(study, unit.configuration, unit.seed)
+        return None
+    run = study.run(unit.configuration, unit.seed)
+    if unit.kind == "finetune":
+        return float(run_finetuning(run, _case(run, unit.case))["seconds"])
+    if unit.kind == "pretrain":
+        run_pretraining(run)
+        note = result_of(run.paths.pretraining.folder) or {}
+        return float(note.get("seconds", 0.0))
+    steps: dict[str, Callable[[], object]] = {
+        "embed": partial(run_embedding, run),
+        "evaluate": partial(_evaluate, run, unit),
+        "clusters": partial(cluster_again, run),
+        "discover": partial(_discover, run),
+        "report": partial(write_report, run),
+    }
+    steps[unit.kind]()
+    return None
+
+
+def _simulate(study: Study) -> None:
+    """Simulate the survey of a study."""
+    wanted = study.options.simulate
+    assert wanted is not None  # otherwise there is no such unit
+    if (study.paths.data / "objects").exists():  # killed before it was noted; it is whole
+        return
+    more = dict(wanted.model_extra or {})
+    write = SURVEYS[wanted.survey]
+    if write is write_galaxies:
+        more["processes"] = allowed()
+    write(study.paths.data, wanted.objects, seed=wanted.seed, **more)
+
+
+def _prepare(study: Study, configuration: str, seed: int) -> None:
+    """Begin a run and prepare its observations; the arrays are shared by the runs of a study."""
+    folder = study.paths.run(configuration, seed)
+    waiting = partial(say, "another program prepares data of the study; it is waited for.")
+    with alone(study.paths.preparing, otherwise=waiting):
+        run = Run.start(study.config(configuration, seed), study.data(seed), folder)
+        study.paths.prepared.mkdir(exist_ok=True)
+        own = run.paths.prepared
+        if not own.exists() and not own.is_symlink():  # arrays are kept by what made them
+            target = os.path.relpath(study.paths.prepared.resolve(), own.parent.resolve())
+            own.symlink_to(Path(target), target_is_directory=True)
+        run.prepare()
+    study.forget(configuration, seed)
+
+
+def _case(run: Run, name: str) -> Case:
+    for case in cases_of(run):
+        if case.name == name:
+            return case
+    raise DataError(f"The run in {run.folder} has no classifier '{name}': delete it to begin anew.")
+
+
+def _evaluate(run: Run, unit: Unit) -> None:
+    """Measure everything with the classifiers that are there; their times are added up."""
+    wanted = {name.rpartition("/")[2] for name in unit.after}
+    cases = [c for c in cases_of(run) if c.name in wanted and run.paths.case(c.name).model.exists()]
+    metrics = evaluate_run(run, cases)
+    timing = {**metrics.timing, "all": sum(metrics.timing.values())}
+    write_metrics(metrics.model_copy(update={"timing": timing}), run.paths.metrics)
+
+
+def _discover(run: Run) -> None:
+    from skybind.discovery.discover import discover
+
+    discover(run)

@@ -1,0 +1,51 @@
+"""A whole study, in one go."""
+
+import pytest
+
+from skybind.errors import ConfigError
+from skybind.runs.run import Run
+from skybind.study import Study, do_study
+from skybind.study.plan import make_plan
+from skybind.study.work import DONE, states_of
+
+
+@pytest.fixture(scope="module")
+def done(tiny, tmp_path_factory):
+    return do_study(tiny, tmp_path_factory.mktemp("whole") / "study")
+
+
+def test_a_study_is_done_with_every_unit_and_a_page(done):
+    study = Study.open(done.study.folder)
+    plan = make_plan(study)
+    kinds = [unit.kind for unit in plan if unit.seed == 7]
+    assert kinds == ["prepare", "pretrain", *["finetune"] * 4, "embed", "evaluate", "report"]
+    assert {state.state for state in states_of(study, plan).values()} == {DONE}
+    assert done.page.exists()
+    assert not done.failed
+    assert not done.missing
+
+
+def test_its_runs_are_ordinary_runs_of_their_seeds(done):
+    study = Study.open(done.study.folder)
+    runs = study.runs("small")
+    assert [run.seed for run in runs] == [42, 7]
+    opened = [Run.open(run.run.folder) for run in runs]
+    assert [run.config.seed for run in opened] == [42, 7]
+    assert not opened[0].split.agrees(opened[1].split)
+    assert all(run.paths.report.exists() for run in opened)
+
+
+def test_results_of_all_seeds_are_one_record(done):
+    metrics = done.study.metrics("small")
+    assert [case.seed for case in metrics.classification] == [42] * 4 + [7] * 4
+    assert {entry.seed for entry in metrics.retrieval} == {42, 7}
+
+
+def test_another_study_is_refused_and_a_larger_one_is_not(done, tiny):
+    folder = done.study.folder
+    fewer = tiny.model_copy(update={"seeds": [42]})
+    with pytest.raises(ConfigError, match=r"another study .its seeds have 7"):
+        Study.begin(fewer, folder)
+    other = tiny.model_copy(update={"simulate": tiny.simulate.model_copy(update={"seed": 6})})
+    with pytest.raises(ConfigError, match="differ in simulate"):
+        Study.begin(other, folder)
