@@ -11,6 +11,7 @@ from skybind.encoders import InputShape, build_encoder, encoder_names
 LENGTH = 40
 COUNTS = [40, 31, 12, 1, 0, 40]  # observed entries of each row; row 4 has none
 SMALL = {"d_model": 16, "n_heads": 2, "d_ff": 24, "layers": 2}
+VIT = {"patch": 6, "width": 8, "layers": 2, "heads": 2}
 RELEASE = {
     "attention": "probsparse",
     "mask_attention": False,
@@ -84,6 +85,27 @@ CASES = [
     ),
     Case("head", InputShape(34), {"hidden": [16, 12], "activation": "prelu"}, any_padding=False),
     Case("head", InputShape(34), {"hidden": [16], "out": 8, "dropout": 0.1}, any_padding=False),
+    Case(
+        "specformer",
+        InputShape(1, 300),
+        {"width": 12, "layers": 2, "heads": 3, "positions": 40, "dropout": 0.1},
+        any_padding=False,
+    ),
+    Case(
+        "specformer",
+        InputShape(1, 300),
+        {"width": 8, "layers": 1, "heads": 2, "window": 30, "overlap": 0, "pooling": "tokens"},
+        any_padding=False,
+    ),
+    Case("vit", InputShape(3, 24), {**VIT, "pooling": "mean"}, any_padding=False),
+    Case(
+        "vit",
+        InputShape(2, 24),
+        {**VIT, "positions": False, "pooling": "tokens"},
+        any_padding=False,
+    ),
+    Case("attention_head", InputShape(10, LENGTH), {"width": 8}, any_padding=False),
+    Case("attention_head", InputShape(8, LENGTH), {"width": 8, "residual": False}),
     Case("folded", InputShape(13, LENGTH), {"bins": 32, "width": 8}),
     Case("folded", InputShape(7, None), {"bins": 20, "width": 8, "blocks": 1}),
 ]
@@ -103,13 +125,13 @@ def _inputs(case, length=LENGTH):
         mask = (torch.rand(len(COUNTS), 34, generator=generator) < 0.8).float()
         mask[4] = 0
         return torch.randn(mask.shape, generator=generator) * mask, mask
-    if case.name.startswith("resnet"):
+    if case.name.startswith(("resnet", "vit")):
         size = (len(COUNTS), 24, 24)
         mask = (torch.rand(size, generator=generator) < 0.9).float()
         mask[4] = 0
         values = torch.randn(len(COUNTS), case.shape.channels, *size[1:], generator=generator)
         return values * mask[:, None], mask
-    if case.name in ("galspecnet", "spender"):
+    if case.name in ("galspecnet", "spender", "specformer"):
         width = case.shape.length or 300
         mask = (torch.rand(len(COUNTS), width, generator=generator) < 0.9).float()
         mask[4] = 0
@@ -135,7 +157,8 @@ def test_every_encoder_is_in_the_contract():
 def test_finite_of_the_promised_size_and_different_for_different_objects(case):
     encoder = _build(case).eval()
     features = encoder(*_inputs(case))
-    assert features.shape == (len(COUNTS), encoder.out_features)
+    tokens = () if encoder.tokens is None else (encoder.tokens,)
+    assert features.shape == (len(COUNTS), *tokens, encoder.out_features)
     assert features.isfinite().all()
     assert (features[0] - features[5]).abs().max() > 1e-4
 
@@ -182,8 +205,8 @@ def test_independent_of_what_lies_under_the_mask(case, filling):
     if case.name in ("mlp", "head"):
         spread = mask
     else:
-        light_curve = case.name in ("informer", "folded")
-        spread = mask[..., None] if light_curve else mask[:, None]
+        sequence = case.name in ("informer", "folded", "attention_head")
+        spread = mask[..., None] if sequence else mask[:, None]
     filled = values.masked_fill(spread == 0, filling)
     assert torch.allclose(encoder(filled, mask), encoder(values, mask), atol=1e-6)
 

@@ -131,6 +131,22 @@ DESI = {
 }
 
 
+def test_flux_may_stay_as_it_is(schema):
+    grid = 4000 + 10.0 * np.arange(60)
+    flux = 3 + np.sin(grid / 70)
+    modality = build(
+        schema, wavelength_min=4000, wavelength_step=10, bins=64, normalise="none",
+        channels=["flux", "uncertainty", "scale"],
+    )  # fmt: skip
+    prepared = modality.prepare(one(grid, flux, np.full(60, 25.0)))
+    assert prepared.present.all()
+    values = modality.batch(prepared, np.array([0]))["values"][0].numpy()
+    np.testing.assert_allclose(values[0, :60], flux, rtol=1e-6)
+    np.testing.assert_allclose(values[1, :60], 0.2, rtol=1e-6)
+    assert not values[:, 60:].any()  # not observed
+    assert not values[2].any()
+
+
 def test_galaxies_have_desi_s_grid_and_zscores(schema):
     modality = build(schema, **DESI)
     np.testing.assert_allclose(modality.grid, 3600 + 0.8 * np.arange(7781), rtol=0, atol=1e-9)

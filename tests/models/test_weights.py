@@ -208,6 +208,40 @@ def test_a_saved_backbone_is_refused_under_options_that_its_weights_do_not_show(
         build()
 
 
+def test_tokens_may_be_had_of_a_backbone_that_was_trained_on_their_mean(tmp_path):
+    modality = build_modalities(load_config("stars-small"), SCHEMA)["spectrum"]
+    shape, small = InputShape(1, 300), {"width": 8, "layers": 1, "heads": 2}
+    own = build_encoder("specformer", shape, **small)
+    save_backbone(
+        tmp_path / "own",
+        "specformer",
+        small,
+        own,
+        modality=modality,
+        shape=shape,
+        trained_on=np.array(["a"]),
+    )
+
+    def build(pooling, head, **options):
+        encoder = {"name": "specformer", **small, **options, "pooling": pooling}
+        backbone = {"encoder": encoder, "weights": str(tmp_path / "own")}
+        raw = {"kind": "spectrum", "backbone": backbone, "encoder": head}
+        entry = {"modalities": {"image": _entry(raw)}}
+        made = config("random").model_copy(update=entry)
+        return build_binder(made, {"image": shape}).backboned["image"].backbone
+
+    flux = torch.randn(2, 1, 300)
+    head = {"name": "attention_head", "width": 8}
+    with torch.no_grad():
+        tokens = build("tokens", head)(flux)
+        torch.testing.assert_close(tokens.mean(1), own.eval()(flux), rtol=0, atol=1e-6)
+        assert torch.equal(build("mean", {"name": "head"})(flux), own(flux))
+    with pytest.raises(ModelError, match="is not that of"):
+        build("tokens", head, window=30, overlap=0)
+    with pytest.raises(ConfigError, match="attends to the tokens of a backbone"):
+        build("mean", head)
+
+
 def test_without_weights_it_says_which_and_how_to_make_ones_own():
     entry = {"backbone": {"encoder": {"name": "resnet50"}}, "encoder": {"name": "head"}}
     with pytest.raises(

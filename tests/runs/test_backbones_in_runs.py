@@ -189,6 +189,41 @@ def test_training_read_the_cached_features(run):
     np.testing.assert_array_equal(prepared.arrays["viewed"], trained & prepared.present)
 
 
+def test_without_a_cache_every_batch_goes_through_the_backbone(galaxies, backbone, tmp_path):
+    changes = {"modalities": {"image": {"backbone": {"cache": False}}}}
+    run = Run.start(settings(backbone[0], **changes), galaxies, tmp_path / "run")
+    run_pretraining(run)
+    assert not list((run.folder / "prepared").glob("image-features-*"))
+    rows, rng = run.rows("train")[:4], np.random.default_rng(1)
+    one, two = (run.source.batch(rows, rng).inputs["image"]["values"] for _ in range(2))
+    assert not torch.equal(one, two)  # a view of its own every time
+    for key, value in backbone[1].state_dict().items():
+        assert torch.equal(frozen(Model.open(run.paths.pretraining.model))[key], value)
+
+
+def test_tokens_of_a_backbone_go_to_a_head_that_attends_to_them(galaxies, tmp_path):
+    vit = {"name": "vit", "patch": 4, "width": 8, "layers": 1, "heads": 2, "pooling": "tokens"}
+    image = {
+        "backbone": {"encoder": vit, "weights": "random", "views": 2},
+        "encoder": {"name": "attention_head", "width": 8, "dropout": 0.0},
+    }
+    raw = settings("random").model_dump()
+    raw["modalities"]["image"] |= image
+    run = Run.start(validate(Config, raw, "test"), galaxies, tmp_path / "run")
+    run_pretraining(run)
+    assert run.source.prepared["image"].arrays["features"].shape == (200, 3, 16, 8)
+    own = run_embedding(run)
+    written, _ = embed_anything(run.folder, galaxies, tmp_path / "again")
+    again = Embeddings.read(written)
+    np.testing.assert_allclose(again.vectors["image"], own.vectors["image"], atol=1e-6, rtol=0)
+    raw["modalities"]["image"]["encoder"] = {"name": "head"}
+    with pytest.raises(ConfigError, match="gives 16 tokens an object, which the encoder 'head'"):
+        Run.start(validate(Config, raw, "test"), galaxies, tmp_path / "other")
+    raw["modalities"]["image"] |= {"backbone": None, "encoder": vit}
+    with pytest.raises(ConfigError, match="encoder gives tokens: choose another pooling"):
+        Run.start(validate(Config, raw, "test"), galaxies, tmp_path / "other")
+
+
 def test_views_of_validation_objects_are_cached_where_these_are_validated_on(
     galaxies, backbone, tmp_path
 ):

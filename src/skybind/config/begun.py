@@ -28,6 +28,7 @@ LATER: dict[str, Any] = {
     "validation_views": "clean",
     "combined": "mean",
     "groups": None,
+    "cache": True,
     "padding": "zero",
     "ties": "source",
     "edges": "zero",

@@ -43,6 +43,11 @@ class ModalityBackbone(_Section):
         "trained on; 0: the clean one only.",
         ge=0,
     )
+    cache: bool = Field(
+        True,
+        description="Compute features once and keep them on disk; otherwise anew in every batch, "
+        "with a new view each time (SpecFormer's tokens take 2.4 MB a spectrum).",
+    )
 
     @field_validator("encoder")
     @classmethod

@@ -1,6 +1,7 @@
 """Encoders: the tensors of one modality -> features. One file an encoder, found by name."""
 
 # Importing a file registers its encoder.
+from skybind.encoders.attention_head import AttentionHead
 from skybind.encoders.folded import FoldedCNN
 from skybind.encoders.galspecnet import GalSpecNet
 from skybind.encoders.head import Head
@@ -14,11 +15,14 @@ from skybind.encoders.registry import (
     register_encoder,
 )
 from skybind.encoders.resnet import ResNet, ResNet50
+from skybind.encoders.specformer import SpecFormer
 from skybind.encoders.spender import Spender
+from skybind.encoders.vit import VisionTransformer
 from skybind.modalities.shape import InputShape
 
 __all__ = [
     "MLP",
+    "AttentionHead",
     "Encoder",
     "FoldedCNN",
     "GalSpecNet",
@@ -27,7 +31,9 @@ __all__ = [
     "InputShape",
     "ResNet",
     "ResNet50",
+    "SpecFormer",
     "Spender",
+    "VisionTransformer",
     "build_encoder",
     "encoder_names",
     "encoder_options",

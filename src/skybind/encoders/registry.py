@@ -5,7 +5,7 @@ An encoder turns the tensors of one modality into features. A new one is one fil
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from torch import Tensor, nn
 
@@ -24,11 +24,18 @@ class Encoder(nn.Module):
     ----------
     out_features : int
         Number of features of one object.
+    tokens : int or None
+        Number of tokens of an encoder whose output is (B, tokens, out_features): a backbone for
+        one with `takes_tokens`. None: one vector an object.
+    takes_tokens : bool
+        Whether it encodes the tokens of a backbone, (B, T, F).
     settings : dict or None
         Its registered name and all options, if `build_encoder` made it.
     """
 
     out_features: int
+    tokens: int | None = None
+    takes_tokens: ClassVar[bool] = False
     settings: dict[str, Any] | None = None
 
     def forward(self, values: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -38,7 +45,7 @@ class Encoder(nn.Module):
         ----------
         values : Tensor
             (B, L, C) for light curves, (B, C, W) for spectra, (B, C, H, W) for images, (B, F)
-            for catalogue rows and features.
+            for catalogue rows and features, (B, T, F) for tokens.
         mask : Tensor, optional
             Non-zero where observed: (B, L), (B, W), (B, H, W) or (B, F). None: everything is
             observed.
@@ -46,7 +53,7 @@ class Encoder(nn.Module):
         Returns
         -------
         Tensor
-            (B, out_features)
+            (B, out_features), or (B, tokens, out_features)
         """
         raise NotImplementedError
 

@@ -56,10 +56,11 @@ class SpectrumOptions(ModalityOptions):
         description="Pixels without a positive uncertainty, and flagged ones: take no part, or are "
         "taken as they come (release; for linear alone).",
     )
-    normalise: Literal["mad", "zscore"] = Field(
+    normalise: Literal["mad", "zscore", "none"] = Field(
         "mad",
         description="Subtract the mean and divide by the median absolute deviation (AstroM3), or "
-        "by the standard deviation (AstroCLIP), of the spectrum's observed pixels.",
+        "by the standard deviation (AstroCLIP), of the spectrum's observed pixels; none: flux as "
+        "it is (SpecFormer, which standardises it itself).",
     )
     mad_over: Literal["observed", "nonzero"] = Field(
         "observed",
@@ -201,7 +202,7 @@ class Spectrum(Modality):
         present = ragged.present & ~outside
         mean, scale = self._mean_and_scale(flux, seen)
         zero = present & ~(scale > 0) & (reason == "")
-        reason[zero] = f"zero {MEASURES[self.options.normalise]}"
+        reason[zero] = f"zero {MEASURES.get(self.options.normalise)}"
         present &= scale > 0
         scale = np.where(present, scale, 1.0)
         values = np.zeros((len(flux), 1 + self.keeps_uncertainty, len(self.grid)), np.float32)
@@ -262,6 +263,8 @@ class Spectrum(Modality):
 
     def _mean_and_scale(self, flux: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean of each spectrum and what it is divided by, both (n,)."""
+        if self.options.normalise == "none":
+            return np.zeros(len(flux)), seen.any(axis=1).astype(float)
         if self.options.normalise == "zscore":
             mean = _masked_mean(flux, seen)
             return mean, np.sqrt(_masked_mean((flux - mean[:, None]) ** 2, seen))

@@ -93,6 +93,11 @@ def build_binder(
         entry = config.modalities[name]
         if entry.backbone is None:
             encoders[name] = _encoder(config, f"encoder {name}", entry.encoder, shapes[name])
+            if encoders[name].tokens is not None:
+                raise ConfigError(
+                    f"modalities.{name}.encoder gives tokens: choose another pooling, or make it "
+                    "the backbone of an attention_head."
+                )
             continue
         encoder = _backboned(config, name, shapes[name])
         if load and entry.backbone.weights != "random":
@@ -137,8 +142,15 @@ def _backboned(config: Config, name: str, shape: InputShape) -> Backboned:
     entry = config.modalities[name]
     assert entry.backbone is not None
     backbone = _encoder(config, f"backbone {name}", entry.backbone.encoder, shape)
-    features = InputShape(backbone.out_features)
-    return Backboned(backbone, _encoder(config, f"encoder {name}", entry.encoder, features))
+    features = InputShape(backbone.out_features, backbone.tokens)
+    head = _encoder(config, f"encoder {name}", entry.encoder, features)
+    if backbone.tokens is not None and not head.takes_tokens:
+        raise ConfigError(
+            f"modalities.{name}.backbone gives {backbone.tokens} tokens an object, which the "
+            f"encoder '{entry.encoder['name']}' does not take: choose attention_head, or another "
+            "pooling of the backbone."
+        )
+    return Backboned(backbone, head)
 
 
 def _start_head(binder: Binder, name: str, weights: HeadWeights) -> None:

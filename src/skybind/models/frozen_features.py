@@ -87,11 +87,12 @@ def with_features(
     fingerprint : str
         Of the dataset.
     views : mapping of modality to Views
-        Of the modalities with a backbone.
+        Of the modalities whose backbone's features are kept; those of others are computed anew
+        in every batch.
     """
     prepared, origins = dict(source.prepared), dict(source.origins)
     for name, encoder in binder.backboned.items():
-        if name not in prepared:
+        if name not in prepared or name not in views:
             continue
         modality = source.modalities[name]
         prepared[name] = cached_features(
@@ -169,8 +170,8 @@ def cached_features(
     Returns
     -------
     Prepared
-        With `features` (n, 1 + views, F), zero where absent, and `viewed` (n,): whether an
-        object has more views than the clean one.
+        With `features` (n, 1 + views, F), of tokens (n, 1 + views, T, F), zero where absent, and
+        `viewed` (n,): whether an object has more views than the clean one.
     """
     prepared = without_features(prepared)
     count = views.count if modality.augments else 0
@@ -186,7 +187,9 @@ def cached_features(
         ]
     )
     folder = root / f"{modality.name}-features-{key}"
-    shape = (len(prepared), 1 + count, encoder.backbone.out_features)
+    backbone = encoder.backbone
+    tokens = () if backbone.tokens is None else (backbone.tokens,)
+    shape = (len(prepared), 1 + count, *tokens, backbone.out_features)
     title = f"features of {modality.name}"
 
     def fill(workplace: Workplace) -> None:
@@ -205,7 +208,7 @@ def _compute(
     modality: Modality,
     prepared: Prepared,
     workplace: Workplace,
-    shape: tuple[int, int, int],
+    shape: tuple[int, ...],
     viewed: np.ndarray,
     seed: int,
     progress: Progress,

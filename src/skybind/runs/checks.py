@@ -23,7 +23,7 @@ def check_pairs(config: Config, modalities: Mapping[str, Modality]) -> None:
                 "differ."
             )
         backbone = config.modalities[a].backbone
-        if a == b and backbone is not None and backbone.views < 2:
+        if a == b and backbone is not None and backbone.cache and backbone.views < 2:
             raise ConfigError(
                 f"model.pairs binds '{a}' with itself, but modalities.{a}.backbone.views is "
                 f"{backbone.views}, so that its two cached views are the same: set at least 2."

@@ -82,6 +82,8 @@ def _with_features(run: "Run", source: BatchSource, binder: Binder) -> BatchSour
     views = {}
     for name in binder.backboned:
         rows, settings = run.rows("train"), run.config.modalities[name].backbone
+        if settings is not None and not settings.cache:
+            continue
         if (name, name) in run.config.pairs or _validates_on_views(run.config):
             rows = np.concatenate([rows, run.rows("validation")])
         views[name] = Views(0 if settings is None else settings.views, rows, run.config.seed)

@@ -78,9 +78,15 @@ class Workshop:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.config.seed)
             try:
-                return build_encoder(entry["name"], self.modality.shape, **encoder_options(entry))
+                made = build_encoder(entry["name"], self.modality.shape, **encoder_options(entry))
             except (TypeError, ConfigError) as error:
                 raise ConfigError(f"modality.encoder: {error}") from error
+        if made.tokens is not None:
+            raise ConfigError(
+                "modality.encoder gives tokens, and a backbone is trained on one vector an object: "
+                "choose another pooling (a run may choose tokens of the same weights)."
+            )
+        return made
 
     def source(self, training: np.ndarray) -> BatchSource:
         """Prepare the modality, fit it on the training objects, and say what cannot be used."""
