@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from skybind.config.schema import EvaluationConfig
+from skybind.config.evaluation import EvaluationConfig
 from skybind.embeddings.store import Embeddings
 from skybind.evaluation.clusters import cluster_run, lay_out
 

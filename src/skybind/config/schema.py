@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from skybind.config.evaluation import EvaluationConfig
 from skybind.config.subsets import FULL, SubsetRule, read_subset
 from skybind.config.training import LossOptions, TrainingOptions
 from skybind.config.tune import TuneConfig
@@ -247,79 +248,6 @@ class FinetuningConfig(LossOptions):
             if name != FULL:
                 read_subset(name)
         return names
-
-
-class EvaluationConfig(_Section):
-    """What is measured on the test objects."""
-
-    retrieval: bool = Field(
-        True, description="How often the same object is found from one modality in another."
-    )
-    neighbours: int = Field(16, description="Neighbours of the k-NN classifier.", ge=1)
-    importance: bool = Field(True, description="The table of classes by sets of modalities.")
-    baseline: bool = Field(
-        True, description="A random forest on the same preprocessed inputs, for comparison."
-    )
-    map: Literal["umap", "pca", "none"] = Field("umap", description="How the map is made.")
-    map_objects: int = Field(4000, description="Objects on the map at most, of each part.", ge=10)
-    examples: int = Field(6, description="Example objects in the report.", ge=0)
-    queries: int = Field(
-        4, description="Queries whose retrieved objects are drawn, where there are images.", ge=0
-    )
-    targets: list[str] | None = Field(
-        None, description="Columns to predict; those of the role `target` by default."
-    )
-    label_shares: list[float] = Field(
-        [10.0, 100.0],
-        description="Percentages of the training objects whose targets few-shot regression and "
-        "its baselines are given.",
-    )
-    supervised_epochs: int = Field(
-        20,
-        description="Epochs of the supervised baseline of the regression, one encoder a modality "
-        "trained on the targets; 0: leave it out.",
-        ge=0,
-    )
-    clusters: bool | None = Field(
-        None,
-        description="Map each modality and look for clusters; by default where there are targets "
-        "or images.",
-    )
-    combined: Literal["mean", "concatenated"] = Field(
-        "mean",
-        description="What is mapped and divided into groups of all modalities together: the mean "
-        "of their embeddings, of any that an object has, or the embeddings side by side of the "
-        "objects that have all (AstroCLIP reports).",
-    )
-    groups: int | None = Field(
-        None,
-        description="Groups of k-means (AstroCLIP reports: 10); null: as many as give the largest "
-        "silhouette.",
-        ge=2,
-    )
-    map_columns: list[str] | None = Field(
-        None, description="Columns that colour the maps; targets and labels by default."
-    )
-    published: dict[str, Literal["redshift", "stellar mass"]] = Field(
-        {},
-        description="Targets whose zero-shot R2 the report puts beside that of the AstroCLIP "
-        "reports: column -> which of the two it is (the mass as a logarithm).",
-    )
-    island_radius: float | None = Field(
-        0.20,
-        description="Radius of a neighbourhood of DBSCAN on the map (AstroCLIP reports: 0.20); "
-        "null: chosen by the spacing of the map, fewer and larger islands where it is sparse.",
-        gt=0,
-    )
-    island_samples: int = Field(5, description="Neighbours that make an island grow.", ge=1)
-
-    @field_validator("label_shares")
-    @classmethod
-    def _shares(cls, shares: list[float]) -> list[float]:
-        for share in shares:
-            if not 0 < share <= 100:
-                raise ValueError(f"a share of the labels is a percentage, not {share}")
-        return shares
 
 
 class Config(_Section):

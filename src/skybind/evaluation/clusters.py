@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from skybind.config.schema import EvaluationConfig
+from skybind.config.evaluation import EvaluationConfig
 from skybind.data.dataset import Dataset
 from skybind.embeddings.store import Embeddings
 from skybind.errors import ConfigError

@@ -92,12 +92,7 @@ def build_binder(
     for name in names:
         entry = config.modalities[name]
         if entry.backbone is None:
-            encoders[name] = _encoder(config, f"encoder {name}", entry.encoder, shapes[name])
-            if encoders[name].tokens is not None:
-                raise ConfigError(
-                    f"modalities.{name}.encoder gives tokens: choose another pooling, or make it "
-                    "the backbone of an attention_head."
-                )
+            encoders[name] = _alone(config, name, shapes[name])
             continue
         encoder = _backboned(config, name, shapes[name])
         if load and entry.backbone.weights != "random":
@@ -136,6 +131,16 @@ def _encoder(config: Config, part: str, options: Mapping[str, Any], shape: Input
         except (TypeError, ConfigError) as error:
             key = "encoder" if what == "encoder" else "backbone.encoder"
             raise ConfigError(f"modalities.{modality}.{key}: {error}") from error
+
+
+def _alone(config: Config, name: str, shape: InputShape) -> Encoder:
+    encoder = _encoder(config, f"encoder {name}", config.modalities[name].encoder, shape)
+    if encoder.tokens is not None:
+        raise ConfigError(
+            f"modalities.{name}.encoder gives tokens: choose another pooling, or make it the "
+            "backbone of an attention_head."
+        )
+    return encoder
 
 
 def _backboned(config: Config, name: str, shape: InputShape) -> Backboned:
