@@ -13,9 +13,9 @@ from skybind.encoders.release import (
     load_astrom3_state,
     load_parameters,
     map_astrom3_state,
-    read_astrom3_config,
     to_astrom3_state,
 )
+from skybind.encoders.release_config import read_astrom3_config
 from skybind.errors import ModelError
 from skybind.training.losses import pairs_loss
 
@@ -268,5 +268,5 @@ def test_config_that_is_none_is_refused(tmp_path):
     with pytest.raises(ModelError, match="holds no mapping"):
         read_astrom3_config(path)
     path.write_text(PUBLISHED.replace("p_d_ff", "p_df"))
-    with pytest.raises(ModelError, match="lacks 'p_d_ff'"):
+    with pytest.raises(ModelError, match="the key 'p_d_ff' is missing"):
         read_astrom3_config(path)

@@ -94,7 +94,7 @@ def release(folder: Path) -> tuple[Any, Any, Any]:
 
 
 def classifiers(model: Any, clip: Any) -> dict[str, Any]:
-    """The release's four classifiers, their encoders those of the pre-trained network."""
+    """The release's classifiers, their encoders those of the pre-trained network."""
     own = {
         kind: {
             name.removeprefix(prefix): value
@@ -111,6 +111,7 @@ def classifiers(model: Any, clip: Any) -> dict[str, Any]:
         "spectra": model.GalSpecNet(classification=True, num_classes=10, **spectra),
         "meta": model.MetaModel(classification=True, num_classes=10, **own["meta"]),
         "all": model.AstroM3(classification=True, **NETWORK),
+        "concat": model.AstroM3(classification=True, **NETWORK | {"fusion": "concat"}),
     }
     encoders = {
         "photo": "photometry_encoder",

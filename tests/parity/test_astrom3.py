@@ -15,12 +15,14 @@ from safetensors.torch import load_file
 from skybind.config import load_config
 from skybind.data.dataset import Dataset
 from skybind.data.splits import Split
+from skybind.encoders.release import map_astrom3_state
 from skybind.ingest.survey import import_files
 from skybind.modalities.batch import Batch
 from skybind.modalities.source import BatchSource
 from skybind.models.binder import Binder
 from skybind.models.build import build_binder, build_classifier, build_modalities
-from skybind.models.published import load_published
+from skybind.models.exchange.astrom3_network import fill
+from skybind.models.exchange.reading import read_source
 from skybind.training.losses import pairs_loss
 from skybind.training.pretrain import pretrain
 
@@ -71,7 +73,7 @@ class Stars:
     def binder(self) -> Binder:
         """The network with the weights of the golden files."""
         binder = build_binder(self.config, self.shapes)
-        load_published(binder, self.weights)
+        fill(binder, map_astrom3_state(read_source(self.weights).tensors))
         return binder
 
     weights = FILES / "clip.safetensors"

@@ -21,6 +21,7 @@ from skybind.cli import (
     simulate,
     study,
     tune,
+    weights,
 )
 from skybind.cli.options import Commands
 from skybind.errors import SkybindError
@@ -48,6 +49,7 @@ app.add_typer(data.app, name="data")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(demo.app, name="demo")
 app.add_typer(label.app, name="label")
+app.add_typer(weights.app, name="weights")
 app.add_typer(configs.app, name="config")
 
 

@@ -77,14 +77,15 @@ def pretrain(
     uninterrupted run.
     """
     from skybind.runs.run import Run
-    from skybind.runs.steps import adopt_published, run_pretraining
+    from skybind.runs.steps import run_pretraining
 
     if weights is not None and start is not None:
         raise ConfigError("Published weights are taken whole: give --weights or --start.")
     started = Run.start(read_config(config, sets, seed), data, out, split=read_split(split))
     if weights is not None:
+        from skybind.runs.published import adopt_published
+
         adopt_published(started, weights)
-        typer.echo("What the published model was trained on is not known: leaks cannot be refused.")
     else:
         run_pretraining(started, resume=resume, start=start)
     typer.echo(f"The model is in {started.paths.model}.")

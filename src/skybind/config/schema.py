@@ -221,10 +221,11 @@ class FinetuningConfig(LossOptions):
     frozen: bool = Field(
         False, description="Keep the encoders as pre-trained, train the head only."
     )
-    fusion: Literal["mean", "concat"] = Field(
+    fusion: Literal["mean", "concat", "embeddings"] = Field(
         "mean",
         description="Classifiers of several modalities: the mean of the embeddings of those "
-        "present (published), or the encoders' features side by side.",
+        "present (published), the encoders' features side by side, or the embeddings side by side "
+        "(the release's `concat`).",
     )
     modality_dropout: float = Field(
         0.0,

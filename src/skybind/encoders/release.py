@@ -5,10 +5,8 @@ the constructor's arguments, or a ``.pth`` of the state dict. The classifiers of
 keep their encoder's parameters without a prefix.
 """
 
-import json
 import pickle
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -19,10 +17,6 @@ from torch import Tensor, nn
 
 from skybind.encoders.informer import sinusoidal_positions
 from skybind.errors import ModelError
-from skybind.modalities.shape import InputShape
-
-SPECTRUM_PIXELS = 2575  # not in the release's config: np.arange(3850, 9000, 2) Angstrom
-SPECTRUM_CHANNELS = 3
 
 _ENCODERS = {
     "photometry": "photometry_encoder",
@@ -62,57 +56,6 @@ class ReleaseState(TypedDict):
     projections: dict[str, dict[str, Tensor]]
     log_scales: dict[tuple[str, str], Tensor]
     classifier: dict[str, Tensor] | None
-
-
-@dataclass(frozen=True)
-class EncoderSpec:
-    """What `build_encoder` needs."""
-
-    name: str
-    shape: InputShape
-    options: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class ReleaseConfig:
-    """A release's ``config.json`` in skybind's words.
-
-    Attributes
-    ----------
-    encoders : dict of EncoderSpec
-        By modality.
-    embedding_size : int
-        Dimension of the shared embedding.
-    classes : int or None
-        Number of classes, None for a model without classifier.
-    fusion : str
-        "avg" or "concat": how the classifier joins the embeddings.
-    """
-
-    encoders: dict[str, EncoderSpec]
-    embedding_size: int
-    classes: int | None
-    fusion: str
-
-
-def read_astrom3_config(path: str | Path) -> ReleaseConfig:
-    """Read a release's ``config.json``.
-
-    Raises
-    ------
-    ModelError
-        If the file cannot be read or lacks an argument.
-    """
-    try:
-        config = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path} cannot be read as an AstroM3 config.json: {error}") from error
-    if not isinstance(config, dict):
-        raise ModelError(f"{path} is no AstroM3 config.json: it holds no mapping of arguments")
-    try:
-        return _translate(config)
-    except KeyError as error:
-        raise ModelError(f"{path} is no AstroM3 config.json: it lacks {error}") from error
 
 
 def load_astrom3_state(path: str | Path) -> dict[str, Tensor]:
@@ -202,7 +145,7 @@ def to_astrom3_state(mapped: ReleaseState) -> dict[str, Tensor]:
     unknown += [str(pair) for pair in mapped["log_scales"] if pair not in _SCALES]
     if unknown:
         raise ModelError(f"AstroM3's release has no place for {_listed(sorted(unknown))}")
-    bare = len(mapped["encoders"]) == 1 and not mapped["projections"]
+    bare = is_bare(mapped)
     state: dict[str, Tensor] = {}
     for pair, scale in mapped["log_scales"].items():
         state[_SCALES[pair]] = scale
@@ -218,6 +161,11 @@ def to_astrom3_state(mapped: ReleaseState) -> dict[str, Tensor]:
     for name, value in (mapped["classifier"] or {}).items():
         state[f"{_CLASSIFIER}.{name}"] = value
     return state
+
+
+def is_bare(mapped: ReleaseState) -> bool:
+    """Return whether it is the classifier of one modality, whose names have no prefix."""
+    return len(mapped["encoders"]) == 1 and not mapped["projections"]
 
 
 def load_parameters(module: nn.Module, parameters: Mapping[str, Tensor], what: str) -> None:
@@ -253,51 +201,6 @@ def load_parameters(module: nn.Module, parameters: Mapping[str, Tensor], what: s
             f"build it with the options that the weights were trained with"
         )
     module.load_state_dict(dict(parameters))
-
-
-def _translate(config: dict[str, Any]) -> ReleaseConfig:
-    photometry = EncoderSpec(
-        "informer",
-        InputShape(config["p_enc_in"], config["seq_len"]),
-        {
-            "d_model": config["p_d_model"],
-            "n_heads": config["p_n_heads"],
-            "d_ff": config["p_d_ff"],
-            "layers": config["p_e_layers"],
-            "dropout": config["p_dropout"],
-            "activation": config["p_activation"],
-            "attention": "probsparse",
-            "factor": config["p_factor"],
-            "mask_attention": False,
-            "pooling": "flatten",
-            "position": "index",
-            "convolution_padding": "circular",
-            "head_merge": "release",
-        },
-    )
-    channels = config["s_conv_channels"]
-    spectrum = EncoderSpec(
-        "galspecnet",
-        InputShape(channels[0], SPECTRUM_PIXELS),
-        {
-            "channels": channels[1:],
-            "kernel_size": config["s_kernel_size"],
-            "pool_size": config["s_mp_kernel_size"],
-            "dropout": config["s_dropout"],
-            "pooling": "flatten",
-        },
-    )
-    metadata = EncoderSpec(
-        "mlp",
-        InputShape(config["m_input_dim"]),
-        {"hidden": config["m_hidden_dim"], "layers": 2, "dropout": config["m_dropout"]},
-    )
-    return ReleaseConfig(
-        {"photometry": photometry, "spectrum": spectrum, "metadata": metadata},
-        embedding_size=config["hidden_dim"],
-        classes=config["num_classes"] if config["classification"] else None,
-        fusion=config["fusion"],
-    )
 
 
 def _check_complete(mapped: ReleaseState, bare: bool) -> None:

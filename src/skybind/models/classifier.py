@@ -15,8 +15,9 @@ class Classifier(nn.Module):
 
     One modality: a linear layer on the encoder's features. Several, fusion `mean`: the mean
     of the unit-length embeddings of those present, then a linear layer. Fusion `concat`: the
-    encoders' features side by side, zeros where absent, then a linear layer. Either way any
-    subset can be used at test time.
+    encoders' features side by side, zeros where absent, then a linear layer; `embeddings`: the
+    unit-length embeddings so (AstroM3's release calls this concat). In any way any subset can be
+    used at test time.
 
     Parameters
     ----------
@@ -28,7 +29,7 @@ class Classifier(nn.Module):
     dropout : float
         Training, several modalities: hide each one of an object with this probability (never
         all of them), so that the head learns to do with any subset.
-    fusion : {"mean", "concat"}
+    fusion : {"mean", "concat", "embeddings"}
         How several modalities are joined.
     """
 
@@ -38,20 +39,22 @@ class Classifier(nn.Module):
         n_classes: int,
         scale: float = 1.0,
         dropout: float = 0.0,
-        fusion: Literal["mean", "concat"] = "mean",
+        fusion: Literal["mean", "concat", "embeddings"] = "mean",
     ) -> None:
         super().__init__()
         self.scale, self.dropout = scale, dropout
-        self.concat = fusion == "concat" and len(binder.modalities) > 1
         self.binder = binder
         names = binder.modalities
+        self.fusion = fusion
         if len(names) == 1:
             width = binder.width(names[0])
             # the projection and the scales take no part: they must not look trainable
             binder.projections.requires_grad_(False)
-        elif self.concat:
+        elif fusion == "concat":
             width = sum(binder.width(name) for name in names)
             binder.projections.requires_grad_(False)
+        elif fusion == "embeddings":
+            width = len(names) * binder.dimension
         else:
             width = binder.dimension
         binder.scales.requires_grad_(False)
@@ -82,7 +85,7 @@ class Classifier(nn.Module):
     @property
     def embeds(self) -> bool:
         """Whether modalities bring unit vectors, not their encoders' features."""
-        return len(self.modalities) > 1 and not self.concat
+        return len(self.modalities) > 1 and self.fusion != "concat"
 
     def width(self, modality: str) -> int:
         """Length of what a modality brings."""
@@ -92,19 +95,19 @@ class Classifier(nn.Module):
         """Give logits from the parts of some modalities, of shape (B, n_classes)."""
         if len(self.modalities) == 1:
             return self.head(parts[self.modalities[0]])
-        if self.concat:
+        if self.fusion != "mean":
             return self.head(self._side_by_side(parts, present))
         return self.head(self.scale * mean_embedding(parts, present))
 
     def _side_by_side(self, parts: dict[str, Tensor], present: dict[str, Tensor]) -> Tensor:
-        """Features of all modalities, those absent (or not given) zero."""
+        """Parts of all modalities, those absent (or not given) zero."""
         n = len(next(iter(present.values())))
         columns = []
         for name in self.modalities:
             if name in present:
                 columns.append(torch.where(present[name][:, None], parts[name], 0.0))
             else:
-                columns.append(self.head.weight.new_zeros(n, self.binder.width(name)))
+                columns.append(self.head.weight.new_zeros(n, self.width(name)))
         return torch.cat(columns, dim=1)
 
 

@@ -34,7 +34,7 @@ from skybind.models.classes import class_notes, iter_classes
 from skybind.models.classifier import Classifier
 from skybind.models.frozen_features import matching_source
 from skybind.models.inference import Progress, decide, embed_source, iter_sources
-from skybind.models.leaks import refuse_seen
+from skybind.models.leaks import refuse_seen, tell_unknown
 from skybind.models.reliability import Reliability, read_reliability
 from skybind.models.saved_schema import SavedSchema, check_fields, check_schema
 from skybind.models.stored import read_note, read_trained_on
@@ -284,6 +284,7 @@ class Model:
         LeakError
             If any of `object_id` was a training object.
         """
+        tell_unknown(self.identity)
         split = self.identity.get("split_hash")
         refuse_seen(object_id, self.trained_on, "this model", purpose, split)
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from skybind.errors import ModelError
-from skybind.models.leaks import refuse_seen
+from skybind.errors import ConfigError, ModelError
+from skybind.models.leaks import refuse_seen, tell_unknown
 from skybind.models.saving import MODEL_VERSION
 
 
@@ -35,6 +35,17 @@ def read_note(folder: Path) -> dict[str, Any]:
     return note
 
 
+def refuse_to_replace(folder: Path) -> None:
+    """Refuse to write a model where anything stands.
+
+    Raises
+    ------
+    ConfigError
+    """
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise ConfigError(f"{folder} exists already: choose a new folder, or remove it.")
+
+
 def read_trained_on(folder: Path) -> np.ndarray:
     """Read the hashes of the ids of a model's training objects, sorted.
 
@@ -60,5 +71,7 @@ def refuse_seen_by(folder: Path, object_id: np.ndarray, purpose: str) -> None:
     ModelError
         If the model cannot be read.
     """
-    split = read_note(folder)["identity"].get("split_hash")
+    identity = read_note(folder)["identity"]
+    tell_unknown(identity)
+    split = identity.get("split_hash")
     refuse_seen(object_id, read_trained_on(folder), "this model", purpose, split)

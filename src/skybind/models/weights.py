@@ -138,7 +138,7 @@ def load_file_weights(encoder: Encoder, path: str | Path, name: str) -> HeadWeig
     ModelError
         If the file cannot be read, or does not hold this encoder.
     """
-    tensors = dict(_tensors(_read(Path(path))))
+    tensors = dict(named_tensors(read_file(Path(path))))
     prefix = _prefix(tensors, encoder, Path(path), name)
     state = {}
     for key, own in encoder.state_dict().items():
@@ -150,7 +150,14 @@ def load_file_weights(encoder: Encoder, path: str | Path, name: str) -> HeadWeig
     return _head({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
 
 
-def _read(path: Path) -> Any:
+def read_file(path: Path) -> Any:
+    """Read a file of weights, whatever its tensors are nested in; nothing in it is run.
+
+    Raises
+    ------
+    ModelError
+        If it cannot be read, or holds Python objects.
+    """
     if not path.exists():
         raise ModelError(f"There is no file of weights at {path}.")
     try:
@@ -190,16 +197,16 @@ def _which(error: Exception) -> str:
     return f" (such as {found.group(1)})" if found else ""
 
 
-def _tensors(tree: Any, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
+def named_tensors(tree: Any, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
     """Walk nested mappings and lists; names are joined by dots."""
     if isinstance(tree, Tensor):
         yield prefix.removesuffix("."), tree
     elif isinstance(tree, Mapping):
         for key, value in tree.items():
-            yield from _tensors(value, f"{prefix}{key}.")
+            yield from named_tensors(value, f"{prefix}{key}.")
     elif isinstance(tree, list | tuple):
         for index, value in enumerate(tree):
-            yield from _tensors(value, f"{prefix}{index}.")
+            yield from named_tensors(value, f"{prefix}{index}.")
 
 
 def _prefix(tensors: Mapping[str, Tensor], encoder: Encoder, path: Path, name: str) -> str:

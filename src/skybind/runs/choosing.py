@@ -99,7 +99,7 @@ def with_own_split(config: _C, dataset: Dataset) -> _C:
             f"The dataset at {dataset.path} holds the split '{name}', and split.kind asks for "
             f"another: set split.name to {name}, or to {NEW} for a new one."
         )
-    parts = _read_stored(dataset, name).align(dataset.object_ids)
+    parts = read_stored(dataset, name).align(dataset.object_ids)
     sizes = [f"{len(parts.rows(part)):,} {part}" for part in PARTS]
     say(
         f"The split is '{name}', which the dataset at {dataset.path} holds ({join(sizes)}; "
@@ -118,7 +118,14 @@ def stored_splits(dataset: Dataset) -> list[str]:
     return sorted(path.stem for path in (dataset.path / "splits").glob("*.parquet"))
 
 
-def _read_stored(dataset: Dataset, name: str) -> Split:
+def read_stored(dataset: Dataset, name: str) -> Split:
+    """Read a split that a dataset holds, by its name.
+
+    Raises
+    ------
+    ConfigError
+        If it holds none of that name.
+    """
     known = stored_splits(dataset)
     if name not in known:
         hint = nearest(name, known) if known else "it holds none."
@@ -149,7 +156,7 @@ def choose_split(config: SplitSettings, dataset: Dataset, given: Split | None = 
     subsets = config.subsets if classes else []
     own = own_split(config)
     if given is not None or own is not None:
-        split = (given or _read_stored(dataset, own or "")).align(dataset.object_ids)
+        split = (given or read_stored(dataset, own or "")).align(dataset.object_ids)
         if given is None:
             split = _with_validation(split, labels, wanted.fractions, seed, dataset)
     else:

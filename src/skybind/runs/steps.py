@@ -13,11 +13,11 @@ from skybind.config.begun import dump_as_before
 from skybind.config.schema import ModalityConfig
 from skybind.config.training import LossOptions, TrainingOptions
 from skybind.data.schema import DatasetSchema
-from skybind.errors import ConfigError, DataError, ModelError
+from skybind.errors import DataError, ModelError
 from skybind.models.build import build_binder, build_classifier
 from skybind.models.frozen_features import matching_source
+from skybind.models.leaks import began_with
 from skybind.models.model import Model
-from skybind.models.published import load_published
 from skybind.models.saved_schema import training_ranges
 from skybind.models.saving import save_model
 from skybind.models.starting import take_weights, taken_as_dict
@@ -111,47 +111,15 @@ def _pretrain(run: Run, resume: bool, start: Model | None) -> dict[str, Any]:
         schema=run.dataset.schema,
         trained_on=run.dataset.object_ids[rows["train"]],
         trained_before=None if start is None else start.trained_on,
-        identity={**run.identity, "epoch": result.best_epoch},
+        identity={
+            **run.identity,
+            **began_with(None if start is None else start.identity),
+            "epoch": result.best_epoch,
+        },
         ranges=training_ranges(run.dataset, run.rows("train")),
     )
     result_note = {**asdict(result), "n_parameters": sum(p.numel() for p in binder.parameters())}
     return result_note if start is None else {**result_note, "taken": taken_as_dict(taken)}
-
-
-def adopt_published(run: Run, weights: str | Path) -> Model:
-    """Take AstroM3's published weights as the run's pre-trained model, instead of training.
-
-    The preprocessing is fitted on the run's training objects. Which objects the published
-    model was trained on is not known here, so leaks cannot be refused.
-
-    Raises
-    ------
-    ConfigError
-        If the run is pre-trained already.
-    ModelError
-        If the weights do not fit the run's configuration.
-    """
-    paths = run.paths.pretraining
-    if paths.model.exists():
-        raise ConfigError(f"The run in {run.folder} is pre-trained already: use a new folder.")
-
-    def adopt() -> dict[str, Any]:
-        binder = build_binder(run.config, run.shapes)
-        load_published(binder, weights)
-        save_model(
-            paths.model,
-            binder,
-            config=run.config,
-            modalities=run.modalities,
-            schema=run.dataset.schema,
-            trained_on=np.zeros(0, dtype=str),
-            identity={**run.identity, "published": str(weights)},
-            ranges=training_ranges(run.dataset, run.rows("train")),
-        )
-        return {}
-
-    once(paths.folder, {"published": str(weights)}, adopt)
-    return Model.open(paths.model)
 
 
 def run_finetuning(
@@ -250,7 +218,11 @@ def _finetune(
         trained_on=run.dataset.object_ids[rows["train"]],
         trained_before=None if start is None else start.trained_on,
         classes=run.classes,
-        identity={**run.identity, "case": case.name},
+        identity={
+            **run.identity,
+            **began_with(None if start is None else start.identity),
+            "case": case.name,
+        },
         ranges=training_ranges(run.dataset, run.rows("train")),
     )
     return {

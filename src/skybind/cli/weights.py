@@ -1,0 +1,106 @@
+"""Weights that others published, and models given to others."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from skybind.cli.options import Commands, read_pairs
+
+app = Commands(
+    help="Take published weights as models, and give models to others.", no_args_is_help=True
+)
+
+
+@app.command("import")
+def import_(
+    path: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FOLDER|FILE",
+            help="Folder with config.json and model.safetensors, or a .safetensors or .pth file.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the model; a new one.")],
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data",
+            "-d",
+            help="Dataset whose training objects tell the means and deviations of the features.",
+        ),
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            "--split", help="Of --data: a split that it holds, or a file; its only one by default."
+        ),
+    ] = None,
+    statistics: Annotated[
+        Path | None,
+        typer.Option(
+            "--statistics",
+            help="File with mean and std of each feature (.json, .yaml, .csv), as published.",
+        ),
+    ] = None,
+    standardised: Annotated[
+        bool,
+        typer.Option("--standardised", help="The model's data will be standardised already."),
+    ] = False,
+    config: Annotated[
+        str | None,
+        typer.Option(
+            "--config",
+            "-c",
+            help="The config.json of the weights, where it stands elsewhere; or a configuration "
+            "of skybind with the network.",
+        ),
+    ] = None,
+    features: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--features",
+            metavar="MODALITY=NAME,NAME,...",
+            help="Features in the order that the network takes them, where their names are not "
+            "the published ones; may be repeated.",
+        ),
+    ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(
+            "--classes", metavar="NAME,NAME,...", help="Classes in the order of the logits."
+        ),
+    ] = None,
+    form: Annotated[
+        str | None,
+        typer.Option("--format", help="Form of the weights, where their names do not tell it."),
+    ] = None,
+) -> None:
+    """Make a model of published weights; it embeds, classifies and is fine-tuned like any other.
+
+    Nothing is guessed: what the files do not tell is asked for.
+
+    Example: skybind weights import AstroM3-CLIP/ --data stars/ --out model/
+    """
+    from skybind.runs.published import import_weights
+
+    listed = read_pairs(features or [], "--features")
+    made = import_weights(
+        path,
+        out,
+        data=data,
+        split=split,
+        statistics=statistics,
+        standardised=standardised,
+        config=config,
+        features={name: _names(text) for name, text in listed.items()},
+        classes=None if classes is None else _names(classes),
+        form=form,
+    )
+    for note in made.notes:
+        typer.echo(note)
+    typer.echo(f"The {made.title} is in {made.folder}.")
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",")]

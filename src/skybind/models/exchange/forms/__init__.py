@@ -1,0 +1,1 @@
+"""One file a form of published weights; each registers what it reads (`formats`)."""
