@@ -80,6 +80,14 @@ def search(
             "--format", help="Format of a file that is not known by itself: csv, fits, asassn ..."
         ),
     ] = None,
+    visit: Annotated[
+        str | None,
+        typer.Option(
+            "--visit",
+            help="Which spectrum of a file that holds several of one object: what its column "
+            "visit, mjd ... says.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -125,6 +133,7 @@ def search(
         predict=_names(predict, ",") or [],
         values=_numbers(values),
         format=form,
+        visit=visit,
         index=index,
         recall=recall,
         memory_gb=memory,

@@ -84,9 +84,9 @@ def join_tables(
             names = object_names(other[str(join.id)], f"{join.file}, column '{join.id}'")
             place, note = _places(wanted, names, join)
             made.notes.append(note)
-        names = join.prefix + str(join.id)
+        called = join.prefix + str(join.id)
         # names by which rows were found are those of the objects
-        left = {names} if names in own_columns or names == join.match else set()
+        left = {called} if called in own_columns or called == join.match else set()
         _enter(objects, other, join, place, set(columns) - left)
     return made
 

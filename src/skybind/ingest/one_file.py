@@ -19,6 +19,7 @@ from skybind.ingest.fields import (
     stated_unit,
 )
 from skybind.ingest.flags import any_bit, no_measurements, usual_flags, with_written_limits
+from skybind.ingest.one_spectrum import of_one
 from skybind.ingest.plausible import given_fields, given_numbers
 from skybind.ingest.readers.contents import read_bytes
 from skybind.ingest.readers.curves import known_curves
@@ -35,7 +36,6 @@ from skybind.ingest.readers.registry import (
 )
 from skybind.ingest.readers.tables import FORMATS, Table, read_table
 from skybind.ingest.readers.text_layout import is_number
-from skybind.ingest.readers.unfold import unfold
 from skybind.ingest.readers.values import texts
 from skybind.ingest.survey_curves import SurveyCurves, read_survey_curves
 from skybind.ingest.wanted import Fitted, Wanted, fit_fields
@@ -80,7 +80,12 @@ class FileError(DataError):
         self.modality = modality
 
 
-def read_file(path: str | Path, wanted: Mapping[str, Wanted], format: str | None = None) -> Content:
+def read_file(
+    path: str | Path,
+    wanted: Mapping[str, Wanted],
+    format: str | None = None,
+    visit: str | None = None,
+) -> Content:
     """Read a light curve, a spectrum, an image or a row of a catalogue.
 
     A file of a survey that skybind knows (LAMOST, TESS, ZTF ...) is known by its content, and said
@@ -96,6 +101,8 @@ def read_file(path: str | Path, wanted: Mapping[str, Wanted], format: str | None
         Modalities that it may be of: it has to fit exactly one.
     format : str, optional
         Of a table (`skybind.ingest.readers.tables.FORMATS`), or of a survey; found out by default.
+    visit : str, optional
+        Which of several spectra of an object; the first by default, which is told.
 
     Raises
     ------
@@ -107,7 +114,7 @@ def read_file(path: str | Path, wanted: Mapping[str, Wanted], format: str | None
     if format is not None and format not in formats:
         raise ConfigError(f"The format '{format}' is not known: {nearest(format, formats)}")
     try:
-        file = _File(Path(path), format, _sentinels(wanted.values()))
+        file = _File(Path(path), format, _sentinels(wanted.values()), visit)
         known = file.survey_kinds(kinds)
     except DataError as error:
         raise FileError(str(error), next(iter(wanted))) from error
@@ -148,9 +155,13 @@ class _File:
     """A file that is read once, and looked at as each kind of observation that it may be."""
 
     def __init__(
-        self, path: Path, format: str | None = None, missing: Mapping[str, list[str]] | None = None
+        self,
+        path: Path,
+        format: str | None = None,
+        missing: Mapping[str, list[str]] | None = None,
+        visit: str | None = None,
     ) -> None:
-        self.path, self.name, self.asked = path, path.name, format
+        self.path, self.name, self.asked, self._visit = path, path.name, format, visit
         self._missing = missing or {}
         self._system: Systems | None = None
         self.read_by: dict[str, str] = {}
@@ -295,18 +306,12 @@ class _File:
             )
         flags = usual_flags(self._columns.values()) if kind == "photometry" else None
         more = {} if flags is None else {"flags": flags[1]}
-        unfolded = unfold(table, columns | more, kind)
-        if unfolded is not None:
-            n = len(unfolded.rows) + len(unfolded.reasons)
-            if n > 1:
-                raise DataError(f"{self.name} holds {n} objects: give each as a file of its own.")
-            for reason in unfolded.reasons.values():
-                raise DataError(f"{self.name}: {reason}.")
-            table = unfolded.table
+        table, which = of_one(table, columns | more, kind, self._visit)
         raw = {name: table[column] for name, column in columns.items()}
         raw = with_written_limits(raw) if kind == "photometry" else raw
         stated = {name: table.units.get(column) for name, column in columns.items()}
-        fields, self._told = given_fields(raw, wanted, self.name, stated)
+        fields, told = given_fields(raw, wanted, self.name, stated)
+        self._told = which + told
         if kind == "photometry":
             bad = None if flags is None else any_bit(table[flags[1]], flags[0].bitmask, self.name)
             left_out, said = no_measurements(fields, bad, self.name)

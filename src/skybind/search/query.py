@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from skybind.ingest.wanted import Wanted
     from skybind.models.model import Model
 
+#: Why a file of several spectra is of no use.
+NO_VISIT = "several spectra in one: call the column that tells them apart 'visit'"
+
 
 @dataclass
 class Query:
@@ -98,6 +101,7 @@ def query_file(
     modality: str | None = None,
     values: Mapping[str, float] | None = None,
     format: str | None = None,
+    visit: str | None = None,
 ) -> Query:
     """Read an observation and embed it with the model that made the embeddings.
 
@@ -115,6 +119,8 @@ def query_file(
         Features that the model reads and the file has not, such as the period; ra, dec [deg].
     format : str, optional
         Of the file (see `skybind.ingest.one_file.read_file`); found out by default.
+    visit : str, optional
+        Which of several spectra that it holds; the first by default.
 
     Raises
     ------
@@ -128,7 +134,7 @@ def query_file(
     path, given = Path(path), dict(values or {})
     saved = _open_model(Path(model), stream, modality)
     reads = saved.reads
-    content = read_file(path, {modality: reads[modality]} if modality else reads, format)
+    content = read_file(path, {modality: reads[modality]} if modality else reads, format, visit)
     name = content.modality
     one = reads[name]
     query = Query(path.name, {}, kind=one.kind, column=one.column, notes=list(content.notes))
@@ -262,6 +268,7 @@ def _embed(
     known: Mapping[str, float],
 ) -> np.ndarray:
     """Give the unit vector of the query, by the model's own preprocessing."""
+    from skybind.modalities.cleaning import SEVERAL
     from skybind.modalities.source import BatchSource
     from skybind.modalities.unused import unused_notes
     from skybind.models.inference import embed_source
@@ -277,6 +284,7 @@ def _embed(
     prepared = saved.modalities[name].prepare(table)
     if not prepared.present[0]:
         reason = str(prepared.reason[0]) or "nothing in it can be used"
+        reason = NO_VISIT if reason == SEVERAL else reason
         raise DataError(f"The {name} in {query.name} cannot be used: {reason}.")
     source = BatchSource({name: saved.modalities[name]}, {name: prepared})
     made = embed_source(

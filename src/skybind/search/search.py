@@ -49,6 +49,9 @@ class SearchOptions:
         Numbers that go with a file: features that the model reads, ra, dec [deg].
     format : str, optional
         Of the files; found out by default.
+    visit : str, optional
+        Which spectrum of a file with several of one object: what its column `visit`, `mjd` ...
+        says; the first by default.
     index : bool
         Search by an index, which is built if there is none that fits.
     recall : float
@@ -67,6 +70,7 @@ class SearchOptions:
     predict: Sequence[str] = ()
     values: Mapping[str, float] | None = None
     format: str | None = None
+    visit: str | None = None
     index: bool = False
     recall: float = 0.95
     memory_gb: float = MEMORY_GB
@@ -140,7 +144,8 @@ def _resolve(
         if source is not None and len(source) > 1:
             raise DataError(f"{text} holds one modality: give --from one, not several.")
         by = source[0] if source else None
-        return query_file(text, places.model, stream, by, options.values, options.format)
+        how = (options.format, options.visit)
+        return query_file(text, places.model, stream, by, options.values, *how)
     names = list(source) if source is not None else list(stream.modalities)
     wanted = [*names, contrast] if contrast is not None and contrast not in names else names
     found = query_object(stream, text, wanted)
