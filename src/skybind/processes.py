@@ -2,17 +2,23 @@
 
 import os
 import signal
+import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
-from typing import TypeVar
+from contextlib import contextmanager
+from multiprocessing import get_context, parent_process
+from typing import Any, TypeVar
 
-from skybind.errors import ConfigError, ProcessError
+from skybind.errors import ConfigError, ProcessError, SkybindError
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+
+# Who asks the environment how many threads to take.
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 _allowed = 1
 
@@ -78,6 +84,85 @@ def in_order(
             ) from error
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def side_by_side(work: Callable[[int], None], number: int) -> None:
+    """Let several processes do the same work, which they divide among themselves.
+
+    The cores are divided among them. They end when this one ends, however it ends.
+
+    Parameters
+    ----------
+    work : callable
+        Given the number of the process, from 0; it must be picklable.
+    number : int
+
+    Raises
+    ------
+    SkybindError
+        That of the first process that raised one, when the others are done.
+    ProcessError
+        If one of them was killed, or failed otherwise.
+    """
+    share = max(1, cores() // number)
+    context = get_context("spawn")
+    found = context.SimpleQueue()
+    with _threads(share):
+        beside = [
+            context.Process(target=_beside, args=(work, place, share, found))
+            for place in range(number)
+        ]
+        for process in beside:
+            process.start()
+    try:
+        for process in beside:
+            process.join()
+    except BaseException:
+        for process in beside:
+            process.terminate()
+        raise
+    if not found.empty():
+        raise found.get()
+    if any(process.exitcode for process in beside):
+        raise ProcessError(
+            "A process that shared the work was killed, perhaps for want of memory: give the same "
+            "command again, with fewer processes, and it goes on where it stopped."
+        )
+
+
+@contextmanager
+def _threads(number: int) -> Iterator[None]:
+    """Tell the processes that are started inside how many threads each may take."""
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, str(number)))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _beside(work: Callable[[int], None], place: int, share: int, found: Any) -> None:
+    """Do the work in a process of its own."""
+    _start()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    allow(share)
+    try:
+        work(place)
+    except SkybindError as error:
+        found.put(error)
+        sys.exit(1)
+
+
+def _end_with_parent() -> None:
+    """End at once when the process that started this one is gone."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _start() -> None:

@@ -1,10 +1,12 @@
 """A whole study, in one go."""
 
+import shutil
+
 import pytest
 
-from skybind.errors import ConfigError
+from skybind.errors import ConfigError, DataError
 from skybind.runs.run import Run
-from skybind.study import Study, do_study
+from skybind.study import Study, do_study, work
 from skybind.study.plan import make_plan
 from skybind.study.work import DONE, states_of
 
@@ -49,3 +51,39 @@ def test_another_study_is_refused_and_a_larger_one_is_not(done, tiny):
     other = tiny.model_copy(update={"simulate": tiny.simulate.model_copy(update={"seed": 6})})
     with pytest.raises(ConfigError, match="differ in simulate"):
         Study.begin(other, folder)
+
+
+def test_a_larger_study_does_what_is_new_alone(done, tiny, tmp_path):
+    """Another subset: two classifiers a seed are added, and the results made anew."""
+    folder = tmp_path / "study"
+    shutil.copytree(done.study.folder, folder, symlinks=True)
+    before = {path: path.read_bytes() for path in (folder / "units").rglob("*.json")}
+    assert len(before) == 19
+    larger = tiny.model_copy(update={"subsets": ["full", "50", "25"]})
+    again = do_study(larger, folder)
+    changed = {p.relative_to(folder / "units") for p, b in before.items() if p.read_bytes() != b}
+    assert {path.stem for path in changed} == {"prepare", "evaluate", "report"}
+    assert len(again.study.metrics("small").classification) == 2 * 6
+
+
+def test_a_unit_that_fails_stops_no_other_and_is_told(tiny, tmp_path, monkeypatch):
+    def fail(run, case, **more):
+        if case.start == "pretrained" and run.config.seed == 7:
+            raise DataError("It cannot be.")
+        return run_finetuning(run, case, **more)
+
+    run_finetuning = work.run_finetuning
+    monkeypatch.setattr(work, "run_finetuning", fail)
+    result = do_study(tiny.model_copy(update={"subsets": ["full"]}), tmp_path / "study")
+    name = "small/seed-7/finetune/metadata-full-pretrained"
+    assert result.failed == {name: "It cannot be."}
+    assert not result.missing
+    starts = [(case.seed, case.start) for case in result.study.metrics("small").classification]
+    assert starts == [(42, "From scratch"), (42, "Pre-trained"), (7, "From scratch")]
+    page = result.page.read_text()
+    assert "It cannot be." in page
+    monkeypatch.undo()
+    mended = do_study(tiny.model_copy(update={"subsets": ["full"]}), tmp_path / "study")
+    assert not mended.failed
+    assert len(mended.study.metrics("small").classification) == 4
+    assert "It cannot be." not in mended.page.read_text()

@@ -18,6 +18,7 @@ from skybind.cli.options import (
     read_config,
     read_split,
 )
+from skybind.cli.study import end_of
 from skybind.errors import ConfigError
 
 app = Commands()
@@ -31,6 +32,14 @@ def run(
     sets: Sets = None,
     split: SplitFile = None,
     seed: Seed = None,
+    seeds: Annotated[
+        str | None,
+        typer.Option(
+            "--seeds",
+            metavar="SEED,SEED,...",
+            help="A run each, below the folder, and one page of all: a study.",
+        ),
+    ] = None,
 ) -> None:
     """Do everything: pre-train, fine-tune with and without, embed, evaluate, report.
 
@@ -38,10 +47,29 @@ def run(
 
     Example: skybind run stars-small --data stars/ --out run/
     """
-    from skybind.study import run_all
+    from skybind.study import do_study, run_all, several_seeds
 
+    if seeds is not None:
+        numbers = _read_seeds(seeds, seed, split)
+        end_of(do_study(several_seeds(config, data, numbers, sets or []), out))
+        return
     metrics = run_all(read_config(config, sets, seed), data, out, split=read_split(split))
     print_summary(metrics, out)
+
+
+def _read_seeds(text: str, seed: int | None, split: Path | None) -> list[int]:
+    """Read `42,0,66`."""
+    if seed is not None:
+        raise ConfigError("--seed and --seeds contradict each other: give one of them.")
+    if split is not None:
+        raise ConfigError(
+            "--seeds draws a split by each seed, so --split cannot be given: store the split with "
+            "the dataset ('skybind data split') and set split.name to use one for all."
+        )
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError as error:
+        raise ConfigError(f"--seeds is '{text}': give whole numbers, 42,0,66.") from error
 
 
 @app.command()

@@ -9,6 +9,7 @@ and are no messages.
 
 from skybind.progress.messages import (
     VERBOSE,
+    draw_nothing,
     has_been_asked,
     hush,
     log,
@@ -23,6 +24,7 @@ from skybind.progress.work import Work, preparing, progress_bar, step, task, tol
 __all__ = [
     "VERBOSE",
     "Work",
+    "draw_nothing",
     "has_been_asked",
     "hush",
     "log",

@@ -102,6 +102,12 @@ def hush() -> None:
     log.disabled = True
 
 
+def draw_nothing() -> None:
+    """Draw no bars in this process: it tells lines, among those of others."""
+    global _drawing
+    _drawing = False
+
+
 @contextmanager
 def muted() -> Iterator[None]:
     """Log what is said inside at a lower level, for those who want to know more.
@@ -158,7 +164,7 @@ def in_terminal() -> bool:
 
 def draws() -> bool:
     """Return whether bars are drawn: somebody looks on, and the messages are printed here."""
-    if handler not in log.handlers:
+    if handler not in log.handlers or not _drawing:
         return False
     return in_notebook() or (in_terminal() and (handler.asked or not logging.root.handlers))
 
@@ -205,5 +211,6 @@ def _begin() -> None:
 
 handler = _ToConsole()
 _muted = 0
+_drawing = True
 _console: "Console | None" = None
 _begin()

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase as fnmatch
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from skybind.config import Config, TrainingOptions
 from skybind.config.load import merge, validate
@@ -19,6 +19,14 @@ from skybind.words import nearest
 
 if TYPE_CHECKING:
     from skybind.runs.run import Run
+
+
+class HasConfig(Protocol):
+    """A run, or what will be one."""
+
+    @property
+    def config(self) -> Config:
+        """Its configuration."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +151,7 @@ def finished_cases(run: "Run") -> list[Case]:
     return sorted(cases, key=lambda c: (order.index(c) if c in order else len(order), c.name))
 
 
-def options_of(run: "Run", case: Case) -> tuple[TrainingOptions, LossOptions]:
+def options_of(run: HasConfig, case: Case) -> tuple[TrainingOptions, LossOptions]:
     """Give the training and the loss of a case: the section's, with the overrides that name it.
 
     Raises
@@ -163,7 +171,7 @@ def options_of(run: "Run", case: Case) -> tuple[TrainingOptions, LossOptions]:
     return validate(TrainingOptions, merged, where), validate(LossOptions, loss, where)
 
 
-def config_of(run: "Run", case: Case) -> Config:
+def config_of(run: HasConfig, case: Case) -> Config:
     """Give the configuration with the encoders of a case: the run's, with the overrides of it.
 
     Raises
@@ -192,7 +200,7 @@ def config_of(run: "Run", case: Case) -> Config:
     return run.config.model_copy(update={"modalities": {**run.config.modalities, **entries}})
 
 
-def _overrides_of(run: "Run", case: Case) -> list[dict[str, Any]]:
+def _overrides_of(run: HasConfig, case: Case) -> list[dict[str, Any]]:
     """Give the overrides that name a case, from general to special."""
     return [
         change
@@ -202,7 +210,7 @@ def _overrides_of(run: "Run", case: Case) -> list[dict[str, Any]]:
     ]
 
 
-def _check_override(run: "Run", key: str) -> None:
+def _check_override(run: HasConfig, key: str) -> None:
     """Refuse the key of an override that can name no case, whatever cases are asked for.
 
     A pattern may come from a configuration that this one extends, and find nothing here.
@@ -229,7 +237,7 @@ def _parse(key: str, names: Collection[str]) -> tuple[frozenset[str], str, str] 
     return None
 
 
-def _possible(run: "Run") -> list[str]:
+def _possible(run: HasConfig) -> list[str]:
     """Names of cases, for a hint."""
     sets = {*run.config.modality_sets, *((name,) for name in run.config.modalities)}
     subsets = [FULL, *run.config.subsets]

@@ -1,6 +1,6 @@
 """Whole experiments: one run in one go, and studies of configurations x seeds x subsets."""
 
-from skybind.study.do import StudyResult, do_study, make_page
+from skybind.study.do import StudyResult, do_study, make_page, several_seeds
 from skybind.study.exhibits import Chapter, Exhibit, Maker, gather
 from skybind.study.merge import Study, StudyRun
 from skybind.study.options import StudyOptions, read_options
@@ -23,6 +23,7 @@ __all__ = [
     "make_page",
     "read_options",
     "run_all",
+    "several_seeds",
     "write_exhibits",
     "write_study_page",
 ]

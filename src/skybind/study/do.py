@@ -1,19 +1,26 @@
 """A study from its options to its page."""
 
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from skybind.progress import say
+from skybind.config.load import validate
+from skybind.errors import ConfigError
+from skybind.processes import side_by_side
+from skybind.progress import draw_nothing, say, set_verbosity, told_elsewhere, verbosity
 from skybind.study.chapters import default_chapters
 from skybind.study.exhibits import Chapter
+from skybind.study.forecast import look_at, words_of
+from skybind.study.layout import StudyPaths
 from skybind.study.merge import Study
-from skybind.study.options import StudyOptions
+from skybind.study.options import StudyOptions, with_whole_paths
 from skybind.study.page import write_study_page
 from skybind.study.plan import SURVEY, Shard, make_plan, of_shard
 from skybind.study.units import now
 from skybind.study.work import FAILED, TODO, Worker, states_of
 from skybind.study.written import write_exhibits
+from skybind.training.launcher import processes
 
 #: Gives the chapters of a study's page.
 Chapters = Callable[[Study], Sequence[Chapter]]
@@ -67,14 +74,25 @@ def do_study(
     ConfigError
         If another study stands in `out`, or a configuration cannot be.
     """
+    if workers > 1 and processes() > 1:
+        raise ConfigError(
+            "Under torchrun or srun every process takes part in each training: give --workers to "
+            "a program that was started alone, or --shard to several."
+        )
     since = now()
     study = Study.begin(options, out)
+    say(words_of(look_at(study)))
     plan = make_plan(study)
     if plan[0].id == SURVEY:  # what the runs have depends on it
         Worker(study, plan, plan[:1], since).work()
         plan = make_plan(study)
     own = plan if shard is None else of_shard(plan, shard)
-    Worker(study, plan, own, since).work()
+    if workers == 1:
+        Worker(study, plan, own, since).work()
+    else:
+        crew = _Crew(study.folder, shard, since, verbosity(), workers)
+        with told_elsewhere():
+            side_by_side(crew, workers)
     states = states_of(study, plan, since)
     failed = {
         unit.id: state.note.reason
@@ -87,10 +105,71 @@ def do_study(
     return StudyResult(study, page, failed, missing)
 
 
+def foresee(options: StudyOptions, out: str | Path, shard: Shard | None = None) -> list[str]:
+    """Say what `do_study` would do, and how long it would take here, in lines; nothing is done.
+
+    Raises
+    ------
+    ConfigError
+        As of `do_study`.
+    """
+    with tempfile.TemporaryDirectory(prefix="skybind-study-") as folder:
+        begun = StudyPaths(Path(out)).options.exists()
+        study = Study.begin(options, out) if begun else Study.begin(options, folder)
+        plan = make_plan(study)
+        states = states_of(study, plan)
+        own = {unit.id for unit in (plan if shard is None else of_shard(plan, shard))}
+        lines = [f"{unit.id}: {states[unit.id].state}" for unit in plan if unit.id in own]
+        return [*lines, f"{len(own)} of {len(plan)} units; {words_of(look_at(study))}"]
+
+
+@dataclass(frozen=True)
+class _Crew:
+    """What each of several processes does."""
+
+    folder: Path
+    shard: Shard | None
+    since: str
+    verbosity: int
+    workers: int
+
+    def __call__(self, place: int) -> None:
+        """Do units until none is left."""
+        set_verbosity(self.verbosity)
+        draw_nothing()
+        study = Study.open(self.folder)
+        plan = make_plan(study)
+        own = plan if self.shard is None else of_shard(plan, self.shard)
+        Worker(study, plan, own, self.since, self.workers).work()
+
+
+def several_seeds(
+    config: str | Path, data: str | Path, seeds: Sequence[int], sets: Sequence[str] = ()
+) -> StudyOptions:
+    """Give the study of one configuration with several seeds.
+
+    Parameters
+    ----------
+    config : str or Path
+        Name of a shipped configuration, or a YAML file.
+    data : str or Path
+        The dataset's folder.
+    seeds : sequence of int
+    sets : sequence of str
+        Keys set otherwise, each `key=value`.
+    """
+    name = Path(config).stem
+    raw = {
+        "name": name,
+        "data": str(data),
+        "configurations": {name: {"config": str(config), "set": list(sets)}},
+        "seeds": list(seeds),
+    }
+    return with_whole_paths(validate(StudyOptions, raw, "the study"), Path.cwd())
+
+
 def make_page(study: Study, chapters: Chapters = default_chapters) -> Path:
     """Write the exhibits and the page of a study from what is done of it."""
     made = list(chapters(study))
     write_exhibits(made, study.folder)
-    page = write_study_page(study, made, study.paths.page)
-    say(f"The page is {page}.")
-    return page
+    return write_study_page(study, made, study.paths.page)

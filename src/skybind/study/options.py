@@ -13,6 +13,7 @@ from skybind.config.subsets import FULL, read_subset
 from skybind.config.written import read_yaml
 from skybind.errors import ConfigError
 from skybind.files import check_name
+from skybind.processes import allowed
 from skybind.simulate.write import write_galaxies, write_stars
 from skybind.words import nearest
 
@@ -123,6 +124,14 @@ class StudyOptions(BaseModel):
         if self.data is None:
             return None
         return Path(self.data[seed] if isinstance(self.data, dict) else self.data)
+
+
+def simulate(wanted: Simulation, out: Path) -> None:
+    """Simulate a survey."""
+    more = dict(wanted.model_extra or {})
+    if wanted.survey == "galaxies":
+        more["processes"] = allowed()
+    SURVEYS[wanted.survey](out, wanted.objects, seed=wanted.seed, **more)
 
 
 def read_options(path: str | Path) -> StudyOptions:

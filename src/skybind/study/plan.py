@@ -2,23 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from skybind.config import Config
+from skybind.config import Config, TrainingOptions
 from skybind.config.subsets import FULL, read_subset
 from skybind.data.dataset import Dataset
 from skybind.errors import ConfigError
 from skybind.progress import muted
-from skybind.runs.cases import Case, cases_in
+from skybind.runs.cases import Case, cases_in, options_of
 from skybind.runs.choosing import choose_classes
 from skybind.runs.fitting import fit_to_data
 from skybind.study.merge import Study
 from skybind.study.units import Unit
+from skybind.training.pace import choose_pace
 
 #: The unit that simulates the survey.
 SURVEY = "survey"
 
-# Work of an object in an epoch of training is 1 a modality; that of reading and of looking at it
-# once is less. Only the proportions matter, and only to divide a study into shards.
+# Work of an object in an epoch of training is 1 a modality; that of preparing or embedding it, of
+# what is measured of it, and of pages. They only divide a study into shards.
 _PREPARE, _EMBED, _EVALUATE, _PAGE = 1.0, 0.4, 2.0, 1.0
 
 
@@ -61,7 +63,8 @@ def make_plan(study: Study) -> list[Unit]:
     """
     units = []
     if study.options.simulate is not None:
-        units.append(Unit(SURVEY, "survey"))
+        n = study.options.simulate.objects
+        units.append(Unit(SURVEY, "survey", amount=n, weight=n))
     for configuration in study.configurations:
         for seed in study.seeds:
             fitted = fit(study, configuration, seed)
@@ -85,38 +88,41 @@ def _units_of_run(study: Study, configuration: str, seed: int, fitted: Fitted) -
     """The units of one run."""
     name = f"{configuration}/seed-{seed}"
     survey = () if study.options.simulate is None else (SURVEY,)
-    config, n = fitted.config, fitted.objects * len(fitted.config.modalities)
+    config, n = fitted.config, fitted.objects
+    wide = len(config.modalities)
 
-    def unit(
-        kind: str, needs: Sequence[str], weight: float, after: Sequence[str] = (), case: str = ""
-    ) -> Unit:
-        ending = f"{kind}/{case}" if case else kind
+    def unit(kind: str, needs: Sequence[str], amount: float, weight: float, **more: Any) -> Unit:
+        ending = f"{kind}/{more['case']}" if "case" in more else kind
         return Unit(
-            f"{name}/{ending}", kind, tuple(needs), tuple(after), configuration, seed, case, weight
-        )
+            f"{name}/{ending}", kind, tuple(needs), configuration=configuration, seed=seed,
+            amount=amount, weight=weight, **more,
+        )  # fmt: skip
 
-    prepare = unit("prepare", survey, n * _PREPARE)
-    pretrain = unit("pretrain", [prepare.id], n * config.training.epochs)
-    units = [prepare, pretrain]
+    prepare = unit("prepare", survey, n, n * wide * _PREPARE)
+    trained = _passes(config.training, n * config.split.fractions[0])
+    pretrain = unit("pretrain", [prepare.id], trained, trained * wide)
     tuning = []
     for case in fitted.cases:
         needs = pretrain.id if case.start == "pretrained" else prepare.id
-        share = fitted.objects * _share(case.subset) * len(case.modalities)
-        weight = share * config.finetuning.training.epochs
-        tuning.append(unit("finetune", [needs], weight, case=case.name))
-    units += tuning
-    embed = unit("embed", [pretrain.id], n * _EMBED)
-    after = [one.id for one in tuning]
-    evaluate = unit("evaluate", [embed.id], n * _EVALUATE, after)
-    units += [embed, evaluate]
-    last = [evaluate.id]
+        options, _ = options_of(fitted, case)
+        passes = _passes(options, n * config.split.fractions[0] * _share(case.subset))
+        weight = passes * len(case.modalities)
+        tuning.append(unit("finetune", [needs], passes, weight, case=case.name))
+    embed = unit("embed", [pretrain.id], n, n * wide * _EMBED)
+    after = tuple(one.id for one in tuning)
+    evaluate = unit("evaluate", [embed.id], n, n * wide * _EVALUATE, after=after)
+    units = [prepare, pretrain, *tuning, embed, evaluate]
+    pages: list[Unit] = []
     for step in ("clusters", "discover", "report"):
         if step in study.options.steps:
-            units.append(
-                unit(step, [evaluate.id], n * _PAGE, [i for i in last if i != evaluate.id])
-            )
-            last.append(units[-1].id)
-    return units
+            after = tuple(one.id for one in pages)
+            pages.append(unit(step, [evaluate.id], n, n * wide * _PAGE, after=after))
+    return units + pages
+
+
+def _passes(options: TrainingOptions, objects: float) -> float:
+    """Count the objects that a training looks at: at most, as it may stop early."""
+    return objects * choose_pace(options, max(round(objects), 1)).epochs
 
 
 def _share(subset: str) -> float:
@@ -130,7 +136,7 @@ def _share(subset: str) -> float:
 def of_shard(plan: Sequence[Unit], shard: Shard) -> list[Unit]:
     """Give the units of one shard: a stretch of the plan with its share of the work.
 
-    So the units of one seed stay together as far as they can. The survey belongs to the first.
+    So the units of one seed stay together as far as they can.
     """
     total = sum(unit.weight for unit in plan)
     chosen, before = [], 0.0

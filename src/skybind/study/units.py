@@ -48,6 +48,8 @@ class Unit:
     seed : int or None
     case : str
         Of a fine-tuning.
+    amount : float
+        Objects that it looks at, one of an epoch each time; at most, as a training may stop early.
     weight : float
         Roughly how much work it is, to divide a study into shards.
     """
@@ -59,6 +61,7 @@ class Unit:
     configuration: str = ""
     seed: int | None = None
     case: str = ""
+    amount: float = 0.0
     weight: float = 0.0
 
 
@@ -81,6 +84,8 @@ class UnitNote:
         When it ended, ISO 8601, UTC.
     threads : int
         Threads that computed.
+    beside : int
+        Processes that shared the machine, this one included.
     """
 
     done: bool
@@ -91,6 +96,7 @@ class UnitNote:
     pid: int = 0
     at: str = ""
     threads: int = 0
+    beside: int = 1
 
 
 @dataclass(frozen=True)
@@ -115,8 +121,9 @@ class Notes:
         if note is None:
             return None
         try:
-            return UnitNote(**{name: note[name] for name in UnitNote.__dataclass_fields__})
-        except (KeyError, TypeError) as error:
+            known = {name: note[name] for name in UnitNote.__dataclass_fields__ if name in note}
+            return UnitNote(**known)
+        except TypeError as error:
             raise DataError(
                 f"{path} is damaged ({error}): delete it to do {unit.id} anew."
             ) from error

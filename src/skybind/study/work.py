@@ -14,7 +14,6 @@ from skybind.evaluation.records import write_metrics
 from skybind.files import json_hash
 from skybind.locks import alone
 from skybind.once import result_of
-from skybind.processes import allowed
 from skybind.progress import muted, say
 from skybind.report.from_run import write_report
 from skybind.runs.cases import Case, cases_of
@@ -22,9 +21,8 @@ from skybind.runs.embedding import run_embedding
 from skybind.runs.layout import RunPaths
 from skybind.runs.run import Run
 from skybind.runs.steps import run_finetuning, run_pretraining
-from skybind.simulate.write import write_galaxies
 from skybind.study.merge import Study
-from skybind.study.options import SURVEYS
+from skybind.study.options import simulate
 from skybind.study.plan import SURVEY
 from skybind.study.units import Holder, Unit, UnitNote, myself, now
 from skybind.words import duration
@@ -128,11 +126,19 @@ class Worker:
         Those to be done; what they need is done too, where nobody else is at it.
     since : str
         What failed before this time is tried again.
+    beside : int
+        Processes that share the machine, this one included.
     """
 
     def __init__(
-        self, study: Study, plan: Sequence[Unit], own: Sequence[Unit], since: str = ""
+        self,
+        study: Study,
+        plan: Sequence[Unit],
+        own: Sequence[Unit],
+        since: str = "",
+        beside: int = 1,
     ) -> None:
+        self.beside = beside
         self.study, self.plan, self.since = study, list(plan), since
         self.known = {unit.id: unit for unit in plan}
         self.own = {unit.id for unit in own}
@@ -197,7 +203,9 @@ class Worker:
             say(f"{unit.id} failed: {reason}", 30)
         seconds = max(seconds, time.perf_counter() - began)
         me = myself()
-        note = UnitNote(not reason, key, seconds, reason, me.host, me.pid, now(), _threads())
+        note = UnitNote(
+            not reason, key, seconds, reason, me.host, me.pid, now(), _threads(), self.beside
+        )
         self.study.notes.write(unit, note)
         if not reason:
             say(f"{unit.id}: {duration(seconds)}")
@@ -253,13 +261,8 @@ def _simulate(study: Study) -> None:
     """Simulate the survey of a study."""
     wanted = study.options.simulate
     assert wanted is not None  # otherwise there is no such unit
-    if (study.paths.data / "objects").exists():  # killed before it was noted; it is whole
-        return
-    more = dict(wanted.model_extra or {})
-    write = SURVEYS[wanted.survey]
-    if write is write_galaxies:
-        more["processes"] = allowed()
-    write(study.paths.data, wanted.objects, seed=wanted.seed, **more)
+    if not (study.paths.data / "objects").exists():  # else killed before it was noted; it is whole
+        simulate(wanted, study.paths.data)
 
 
 def _prepare(study: Study, configuration: str, seed: int) -> None:

@@ -1,0 +1,220 @@
+"""How long a study will take here: measured on some of its objects, before anything long begins."""
+
+import csv
+import json
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import torch
+
+from skybind.config import Config
+from skybind.config.load import with_values
+from skybind.data.dataset import Dataset
+from skybind.errors import SkybindError
+from skybind.files import json_hash, write_json
+from skybind.progress import muted, say, step
+from skybind.runs.cases import Case
+from skybind.runs.embedding import run_embedding
+from skybind.runs.run import Run
+from skybind.runs.steps import run_finetuning, run_pretraining
+from skybind.study.merge import Study
+from skybind.study.options import simulate
+from skybind.study.plan import fit, make_plan
+from skybind.study.status import StudyStatus, study_status
+from skybind.study.units import Unit, myself
+from skybind.study.work import DONE, states_of
+from skybind.words import about, join
+
+#: Objects that are tried.
+SAMPLE = 160
+
+#: With fewer objects to look at, each as often as an epoch comes, no time is lost on a forecast.
+SHORT = 50_000
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Time an object [s] of one configuration on this machine.
+
+    Attributes
+    ----------
+    survey, prepare, pretrain, embed : float
+        Simulating it, preparing it, an epoch of pre-training, embedding it.
+    finetune : dict of str to float
+        An epoch of fine-tuning of each modality alone; several take their sum.
+    """
+
+    survey: float
+    prepare: float
+    pretrain: float
+    embed: float
+    finetune: dict[str, float]
+
+    def of(self, unit: Unit) -> float | None:
+        """Time of a unit [s]; None where it is not measured."""
+        if unit.kind == "finetune":
+            rates = [r for name, r in self.finetune.items() if name in _modalities(unit.case)]
+            return unit.amount * sum(rates) if rates else None
+        rate = getattr(self, unit.kind, None)
+        return None if rate is None else unit.amount * float(rate)
+
+
+def _modalities(case: str) -> list[str]:
+    """Modalities that the name of a case may begin with."""
+    parts = case.split("+")
+    return [*parts[:-1], *("-".join(parts[-1].split("-")[:n]) for n in range(1, 9))]
+
+
+def look_at(study: Study) -> StudyStatus:
+    """Say how far a study is, with the time left: as recorded, else as measured here now."""
+    return study_status(study, measured_times(study))
+
+
+def measured_times(study: Study) -> dict[str, float]:
+    """Give the time of the units that nothing is recorded of yet [s], at most; measured if long.
+
+    A measurement takes seconds and is kept in `STUDY/measured`, one of each machine.
+    """
+    plan = make_plan(study)
+    states = states_of(study, plan)
+    found: dict[str, float] = {}
+    for name in study.configurations:
+        own = [unit for unit in plan if unit.configuration == name]
+        left = [unit for unit in own if states[unit.id].state != DONE]
+        trained = {unit.kind for unit in own if states[unit.id].state == DONE}
+        known = {"pretrain", "finetune"} <= trained
+        if known or sum(unit.amount for unit in left) < SHORT:
+            continue
+        speed = _speed(study, name)
+        if speed is None:
+            continue
+        for unit in [*left, *(unit for unit in plan if unit.kind == "survey")]:
+            seconds = speed.of(unit)
+            if seconds is not None:
+                found[unit.id] = seconds
+    return found
+
+
+def _speed(study: Study, configuration: str) -> Speed | None:
+    """Give the speed of a configuration, as measured here before or now; None if that failed."""
+    where = json_hash([myself().host, torch.get_num_threads(), study.digest(configuration)])
+    path = study.folder / "measured" / f"{where}.json"
+    if path.exists():
+        try:
+            return Speed(**json.loads(path.read_text("utf-8")))
+        except (ValueError, TypeError):
+            path.unlink(missing_ok=True)  # measured anew
+    try:
+        with step(f"measuring how long {configuration} takes here"), muted():
+            speed = measure(study, configuration)
+    except SkybindError as error:
+        say(f"How long {configuration} takes could not be measured: {error}")
+        return None
+    write_json(path, asdict(speed))
+    return speed
+
+
+def measure(study: Study, configuration: str) -> Speed:
+    """Try a configuration on some objects: second epochs, as the first are slower."""
+    seed = study.seeds[0]
+    fitted = fit(study, configuration, seed)
+    with tempfile.TemporaryDirectory(prefix="skybind-measure-") as folder:
+        data = Path(folder) / "data"
+        with _timed() as simulating:
+            _sample(study, seed, data)
+        config = _short(fitted.config, data)
+        with _timed() as preparing:
+            run = Run.start(config, data, Path(folder) / "run")
+            run.prepare()
+        run_pretraining(run)
+        epochs = _last_epoch(run.paths.pretraining.log)
+        with _timed() as embedding:
+            run_embedding(run)
+        tuned = {}
+        for name in run.config.modalities if fitted.cases else ():
+            case = Case((name,), "full", "scratch")
+            run_finetuning(run, case)
+            tuned[name] = _last_epoch(run.paths.case(case.name).log)
+        n, train = len(run.dataset), len(run.rows("train"))
+        return Speed(
+            survey=simulating[0] / n,
+            prepare=preparing[0] / n,
+            pretrain=epochs / train,
+            embed=embedding[0] / n,
+            finetune={name: seconds / train for name, seconds in tuned.items()},
+        )
+
+
+def _sample(study: Study, seed: int, out: Path) -> None:
+    """Write some objects of the dataset of a seed, or simulate some of the survey."""
+    wanted = study.options.simulate
+    if wanted is not None and not (study.paths.data / "objects").exists():
+        simulate(wanted.model_copy(update={"objects": min(SAMPLE, wanted.objects)}), out)
+        return
+    dataset = Dataset.open(study.data(seed), computed=())
+    rows = np.linspace(0, len(dataset) - 1, min(SAMPLE, len(dataset))).astype(int)
+    (out / "objects").mkdir(parents=True)
+    table = dataset.table(dataset.arrow_schema.names, rows)
+    part = next(iter(sorted((dataset.path / "objects").glob("*.parquet"))))
+    table = table.replace_schema_metadata(pq.read_schema(part).metadata)
+    pq.write_table(table, out / "objects" / part.name)
+
+
+def _short(config: Config, data: Path) -> Config:
+    """Give a configuration whose trainings have two epochs and batches that a sample fills."""
+    label, dataset = config.labels.column, Dataset.open(data)
+    keys: dict[str, object] = {
+        "split.kind": "random",
+        "split.name": "none",
+        "split.fractions": [0.7, 0.2, 0.1],
+        "split.subsets": [],
+        "finetuning.subsets": ["full"],
+    }
+    if label in dataset.schema.columns:
+        keys["labels.classes"] = sorted({name for name in dataset.labels(label).tolist() if name})
+    for training in ("training", "finetuning.training"):
+        section = config.training if training == "training" else config.finetuning.training
+        keys |= {
+            f"{training}.epochs": 2,
+            f"{training}.batch_size": min(section.batch_size, SAMPLE // 5),
+            f"{training}.min_batches": None,
+            f"{training}.min_steps": None,
+            f"{training}.max_minutes": None,
+            f"{training}.warmup_epochs": 0,
+        }
+    return with_values(config, keys, "the forecast")
+
+
+def _last_epoch(log: Path) -> float:
+    """Time of the last epoch of a training [s]."""
+    with log.open(newline="", encoding="utf-8") as file:
+        return float([*csv.DictReader(file)][-1]["seconds"])
+
+
+@contextmanager
+def _timed() -> Iterator[list[float]]:
+    """Measure the wall time of a block [s]; it is in the list afterwards."""
+    took = [0.0]
+    began = time.perf_counter()
+    yield took
+    took[0] = time.perf_counter() - began
+
+
+def words_of(status: StudyStatus) -> str:
+    """Say how long what is left takes, on as many machines as are at work now."""
+    hosts = max(1, len({holder.host for holder in status.holders.values()}))
+    if not status.to_do:
+        return "nothing is left to do."
+    known = status.left > 0
+    said = f"at most {about(status.left / hosts)}" if known else "not known yet"
+    if known and hosts > 1:
+        said += f" on the {hosts} machines that are at work"
+    if status.unknown:
+        said += f" ({join(status.unknown)} not counted: none was done yet)"
+    return f"time left: {said}."
