@@ -13,6 +13,7 @@ from astropy.table import Table
 from skybind.data.dataset import Dataset
 from skybind.data.quarantine import read_quarantine
 from skybind.errors import SkybindError
+from skybind.ingest.readers.folders import ending_of
 from skybind.ingest.survey import import_dataset
 
 IDS = ["a", "b", "c"]
@@ -116,3 +117,32 @@ def test_an_array_that_is_not_there_stops_the_import(tmp_path, ending):
     path.write_text(yaml.safe_dump(mapping))
     with pytest.raises(SkybindError, match=r"no array 'magerr': did you mean 'mag_err'"):
         import_dataset(path, tmp_path / "out")
+
+
+def test_the_case_of_endings_hides_no_file(tmp_path):
+    """One is read whose ending is in capitals, and one of no object is told."""
+    path = survey(tmp_path, lambda _: curve(magerr=np.full(9, 0.02)))
+    (tmp_path / "lc/b.csv").rename(tmp_path / "lc/b.CSV")
+    (tmp_path / "lc/x.CSV").write_bytes((tmp_path / "lc/a.csv").read_bytes())
+    import_dataset(path, tmp_path / "out")
+    assert Dataset.open(tmp_path / "out").ragged("photometry").lengths.tolist() == [9, 9, 9]
+    assert [row["source"] for row in read_quarantine(tmp_path / "out")] == ["lc/x.CSV"]
+
+
+def test_the_case_of_endings_hides_no_file_under_names_in_a_column(tmp_path):
+    survey(tmp_path, lambda _: curve(magerr=np.full(9, 0.02)))
+    mapping = yaml.safe_load((tmp_path / "m.yaml").read_text())
+    mapping["photometry"]["pattern"] = "{file}"
+    (tmp_path / "m.yaml").write_text(yaml.safe_dump(mapping))
+    (tmp_path / "o.csv").write_text("id,file\na,a.csv\nb,b.csv\n")
+    (tmp_path / "lc/c.csv").rename(tmp_path / "lc/c.CSV")
+    import_dataset(tmp_path / "m.yaml", tmp_path / "out")
+    assert [row["source"] for row in read_quarantine(tmp_path / "out")] == ["lc/c.CSV"]
+
+
+@pytest.mark.parametrize(
+    ("name", "ending"),
+    [("a.FITS", ".fits"), ("x/a.b.Csv.GZ", ".csv"), ("a", ""), ("x.y/a", ""), ("a.csv.gz", ".csv")],
+)
+def test_endings_are_told_without_their_case(name, ending):
+    assert ending_of(name) == ending

@@ -11,6 +11,8 @@ from skybind.data.check import check_dataset
 from skybind.data.dataset import Dataset
 from skybind.data.quarantine import read_quarantine
 from skybind.errors import ConfigError
+from skybind.ingest.preview.make import preview_survey
+from skybind.ingest.readers import visit_files
 from skybind.ingest.readers.visit_files import claims_of
 from skybind.ingest.survey import import_dataset
 
@@ -198,3 +200,24 @@ def test_the_case_of_endings_does_not_hide_files(tmp_path):
     (tmp_path / "s/a/2.CSV").write_bytes((tmp_path / "s/a/1.csv").read_bytes())
     _, lost, _ = imported(tmp_path, "{id}/*.csv")
     assert [row["source"] for row in lost] == ["s/a/2.CSV"]
+
+
+def test_a_dry_run_reads_the_headers_of_its_objects_alone(tmp_path, monkeypatch):
+    n = 40
+    for i in range(n):
+        for k, date in enumerate(("2015-01-12", "2015-01-10")):
+            spectrum(tmp_path / f"s/o{i}/{k}.fits", 10 * (1 - k) + 1, DATE_OBS=date)
+    (tmp_path / "o.csv").write_text("id\n" + "".join(f"o{i}\n" for i in range(n)))
+    mapping = MAPPING % ("s", "{id}/*.fits", ", visit: {header: DATE-OBS}")
+    (tmp_path / "m.yaml").write_text(mapping)
+    read = []
+    plain = visit_files.header_value
+    monkeypatch.setattr(
+        visit_files,
+        "header_value",
+        lambda data, name, key: read.append(name) or plain(data, name, key),
+    )
+    preview = preview_survey(tmp_path / "m.yaml", objects=4)
+    assert len(read) <= 2 * 4 + 1  # and one that tells whether a unit is lacking
+    assert preview.dataset.visits("spectrum").time.tolist() == [2457032.5, 2457034.5] * 4
+    assert levels(preview.dataset.visits("spectrum")) == [1, 11] * 4

@@ -71,7 +71,8 @@ class ObjectFiles:
         self._options = {"text": band, "columns": columns_read(spec)}
         self._zip = None if self.path.is_dir() else zipfile.ZipFile(self.path)
         wanted = fill_pattern(spec.pattern, columns)
-        self.files = [_find(name, names) for name in wanted]
+        alike = {_low_ending(name): name for name in sorted(names, reverse=True)}
+        self.files = [_find(name, names, alike) for name in wanted]
         self.ids = columns["id"]
         self.quarantine: Rows = []
         if len(self.ids) and not any(self.files):
@@ -129,10 +130,10 @@ class ObjectFiles:
             ]
         matches = re.compile(_expression(self.spec.pattern))
         used = {name for name in self.files if name}
-        endings = {_ending(name) for name in used}
+        endings = {ending_of(name) for name in used}
         for name in sorted(names - used):
-            found = matches.fullmatch(name)
-            if found and _ending(name) in endings:
+            found = matches.fullmatch(name) or matches.fullmatch(_low_ending(name))
+            if found and ending_of(name) in endings:
                 object_id = found.groupdict().get("id") or ""
                 self.quarantine.append(self.row(object_id, name, unknown_object(self.spec)))
 
@@ -292,16 +293,24 @@ def _expression(pattern: str) -> str:
     return expression
 
 
-def _find(name: str, names: set[str]) -> str:
-    """The file of that name; also without the blanks of the name, or gzipped."""
+def _find(name: str, names: set[str], alike: Mapping[str, str]) -> str:
+    """The file of that name; also without its blanks, gzipped, or with the ending in other case."""
     for candidate in (name, name.replace(" ", ""), name + ".gz"):
         if candidate in names:
             return candidate
-    return ""
+    return alike.get(_low_ending(name), "") if name else ""
 
 
-def _ending(name: str) -> str:
-    return "".join(Path(name).suffixes[-2 if name.endswith(".gz") else -1 :])
+def _low_ending(name: str) -> str:
+    """Write a file's name with its ending in lower case."""
+    ending = ending_of(name)
+    last = len(ending) + (3 if name.lower().endswith(".gz") else 0)
+    return name[: len(name) - last] + name[len(name) - last :].lower()
+
+
+def ending_of(name: str) -> str:
+    """Ending of a file's name in lower case, `.gz` aside."""
+    return Path(name.lower().removesuffix(".gz")).suffix
 
 
 def _join(field: str, parts: list[Fields]) -> np.ndarray:

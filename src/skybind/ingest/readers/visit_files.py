@@ -10,7 +10,13 @@ import numpy as np
 from skybind.errors import ConfigError, DataError
 from skybind.ingest.observation_spec import SpectrumSpec
 from skybind.ingest.readers.contents import open_fits
-from skybind.ingest.readers.folders import ObjectFiles, fill_pattern, list_files
+from skybind.ingest.readers.folders import (
+    TRIED,
+    ObjectFiles,
+    ending_of,
+    fill_pattern,
+    list_files,
+)
 from skybind.ingest.readers.long import UNKNOWN_OBJECT, Rows
 from skybind.ingest.readers.values import calendar, numbers
 from skybind.ingest.visits import dated
@@ -38,7 +44,7 @@ class VisitFiles:
     Attributes
     ----------
     quarantine : list of dict
-        Files that no object has, and visits whose time is not known.
+        Files that no object has.
     stored : Stored
         How the fields are kept.
     sizes : ndarray of int, shape (n,)
@@ -67,18 +73,19 @@ class VisitFiles:
         found = {"file": names, "id": columns["id"][self._owner]}
         self._files = ObjectFiles(each, base, modality, found, told=False)
         self.stored, self.folder = self._files.stored, spec.folder
-        endings = {_ending(name) for name in names.tolist()}
+        endings = {ending_of(name) for name in names.tolist()}
         self.quarantine: Rows = [
             self._files.row("", name, AMBIGUOUS if name in claims else UNKNOWN_OBJECT)
             for name in listed
-            if not claims.get(name) and _ending(name) in endings
+            if not claims.get(name) and ending_of(name) in endings
         ]
-        self._time = np.full(len(names), np.nan)
-        if spec.visit is not None:
-            self._time = self._times(str(spec.visit.header), spec.visit.unit)
+        self._visit = spec.visit
         place = {name: number for number, name in enumerate(listed)}
         order = np.asarray([place[name] for name in names.tolist()], np.int64)
-        self._rows = np.lexsort([order, self._time, self._owner])
+        self._rows = np.lexsort([order, self._owner])
+        for i in range(min(TRIED, len(names))):  # a unit that is lacking stops the import at once
+            if np.isfinite(self._times(np.array([i]))[0]).all():
+                break
         self._offsets = offsets_of(np.bincount(self._owner, minlength=len(wanted)))
         size = np.asarray([self._files.size_of(name) for name in names.tolist()], np.int64)
         self.sizes = np.bincount(self._owner, size, len(wanted)).astype(np.int64)
@@ -90,10 +97,14 @@ class VisitFiles:
             [self._rows[self._offsets[row] : self._offsets[row + 1]] for row in rows.tolist()]
             or [np.zeros(0, np.int64)]
         ).astype(np.int64)
+        time, untimed = self._times(index)
+        owner = np.repeat(np.arange(len(rows)), counts)
+        order = np.lexsort([time, owner])  # by name where times are alike, for that is the order
+        index, time = index[order], time[order]
         ragged, quarantine = self._files.read(index, object_id[self._owner])
         names = [self._files.files[i] for i in index.tolist()]
-        visits = Visits(ragged, offsets_of(counts), np.asarray(names, object), self._time[index])
-        return visits.filter(ragged.present), quarantine
+        visits = Visits(ragged, offsets_of(counts), np.asarray(names, object), time)
+        return visits.filter(ragged.present), untimed + quarantine
 
     @property
     def observed(self) -> np.ndarray:
@@ -104,12 +115,17 @@ class VisitFiles:
         """Where the observations of an object come from, for the quarantine."""
         return f"{self.folder} ({self._offsets[row + 1] - self._offsets[row]} files)"
 
-    def _times(self, key: str, unit: str | None) -> np.ndarray:
-        """Read the time of each file in its header; a sentence for each that states none."""
+    def _times(self, index: np.ndarray) -> tuple[np.ndarray, Rows]:
+        """Read the times of some files in their headers; a sentence for each that states none."""
+        times = np.full(len(index), np.nan)
+        untimed: Rows = []
+        if self._visit is None:
+            return times, untimed
+        key, unit = str(self._visit.header), self._visit.unit
         where = f"{self.folder}, header {key} (visit)"
-        times = np.full(len(self._files.files), np.nan)
         numbered: dict[int, float] = {}
-        for i, name in enumerate(self._files.files):
+        for i, file in enumerate(index.tolist()):
+            name = self._files.files[file]
             try:
                 value = header_value(self._files.bytes_of(name), name, key)
                 cell = np.asarray([value], object)
@@ -122,13 +138,13 @@ class VisitFiles:
                     numbered[i] = number
             except DataError as error:
                 reason = f"no time: {error}"
-                self.quarantine.append(self._files.row(str(self._files.ids[i]), name, reason))
+                untimed.append(self._files.row(str(self._files.ids[file]), name, reason))
         if numbered and unit is None:
             raise ConfigError(f"{where}: add the unit of its times, such as unit: MJD.")
         if numbered:
             rows = np.asarray(list(numbered), np.int64)
             times[rows] = dated(np.asarray(list(numbered.values())), unit, where)
-        return times
+        return times, untimed
 
 
 def claims_of(files: list[str], wanted: list[list[str]]) -> dict[str, list[int]]:
@@ -188,10 +204,6 @@ def _natural(name: str) -> list[tuple[int, str]]:
     return [
         (int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)
     ]
-
-
-def _ending(name: str) -> str:
-    return Path(name.lower().removesuffix(".gz")).suffix
 
 
 def header_value(data: bytes, name: str, key: str) -> object:
