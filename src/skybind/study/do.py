@@ -6,9 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from skybind.config.load import validate
+from skybind.drawing.style import report_style
 from skybind.errors import ConfigError
 from skybind.processes import side_by_side
-from skybind.progress import draw_nothing, say, set_verbosity, told_elsewhere, verbosity
+from skybind.progress import (
+    draw_nothing,
+    say,
+    set_verbosity,
+    step,
+    told_elsewhere,
+    verbosity,
+)
 from skybind.study.chapters import default_chapters
 from skybind.study.exhibits import Chapter
 from skybind.study.forecast import look_at, words_of
@@ -170,6 +178,7 @@ def several_seeds(
 
 def make_page(study: Study, chapters: Chapters = default_chapters) -> Path:
     """Write the exhibits and the page of a study from what is done of it."""
-    made = list(chapters(study))
+    with step("drawing the page of the study"), report_style():
+        made = list(chapters(study))
     write_exhibits(made, study.folder)
     return write_study_page(study, made, study.paths.page)

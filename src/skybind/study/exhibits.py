@@ -32,6 +32,8 @@ class Exhibit:
         The figure in words.
     absent : str
         Why there is none.
+    links : tuple of (str, str)
+        Pages that it speaks of: file beside the page, and words.
     """
 
     key: str
@@ -43,6 +45,7 @@ class Exhibit:
     kind: str = "svg"
     alt: str = ""
     absent: str = ""
+    links: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,14 @@
 """The page of a study: its exhibits, what is missing, and how to repeat it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from skybind.config import dump_config
-from skybind.drawing.blocks import Block, Section
+from skybind.drawing.blocks import Block, Section, drawn_block
 from skybind.drawing.cells import Table, cells, number
 from skybind.drawing.page import Fact, render_page
-from skybind.drawing.style import inline, report_style
+from skybind.drawing.style import report_style
 from skybind.evaluation.records import Metrics
 from skybind.files import write_text
 from skybind.report.tables import pairs_of
@@ -93,23 +94,18 @@ def _blocks(exhibit: Exhibit) -> list[Block]:
     if exhibit.absent or (exhibit.table is None and exhibit.figure is None):
         return [Block("", name=name, absent=exhibit.absent or "There is nothing to show.")]
     blocks = []
-    links = {file: file.rpartition(".")[2].upper() for file in files_of(exhibit)}
+    files = {file: file.rpartition(".")[2].upper() for file in files_of(exhibit)}
+    of_figure = tuple((f, word) for f, word in files.items() if f.startswith("figures/"))
+    of_table = tuple((f, word) for f, word in files.items() if f.startswith("tables/"))
     if exhibit.figure is not None:
-        own = tuple((file, word) for file, word in links.items() if file.startswith("figures/"))
-        blocks.append(
-            Block(
-                exhibit.caption,
-                inline(exhibit.figure, exhibit.kind),
-                round(96 * exhibit.figure.get_figwidth()),
-                exhibit.alt or exhibit.title,
-                name=name,
-                links=own,
-            )
-        )
+        alt = exhibit.alt or exhibit.title
+        drawn = drawn_block(exhibit.figure, exhibit.caption, alt, exhibit.kind)
+        blocks.append(replace(drawn, name=name, links=(*of_figure, *exhibit.links)))
     if exhibit.table is not None:
-        own = tuple((file, word) for file, word in links.items() if file.startswith("tables/"))
-        caption = "" if exhibit.figure is not None else exhibit.caption
-        blocks.append(Block(caption, table=exhibit.table, name=name, links=own))
+        alone = exhibit.figure is None
+        links = (*of_table, *(exhibit.links if alone else ()))
+        caption = exhibit.caption if alone else ""
+        blocks.append(Block(caption, table=exhibit.table, name=name, links=links))
     return blocks
 
 
