@@ -512,3 +512,50 @@ def test_bands_of_which_one_is_converted(tmp_path):
     ):
         with pytest.raises(ConfigError, match=message):
             imported_bands(converted, other)
+
+
+@pytest.mark.parametrize("unit", ["mag(Vega)", "mag (Vega)", "VEGAMAG", "mag(AB)", "ABmag"])
+@pytest.mark.parametrize("form", ["arrow", "pandas", "keyword", "votable", "astropy"])
+def test_units_that_name_a_system_are_read_in_memory_as_in_files(wanted, tmp_path, form, unit):
+    """The model was trained on AB, and knows that V of Vega lies 0.02 mag from it."""
+    columns = {"time": [TIME.tolist()], "magnitude": [MAG.tolist()], "band": [["V"] * 8]}
+    table, units = pa.table(columns), None
+    if form == "keyword":
+        units = {"magnitude": unit}
+    elif form == "arrow":
+        own = table.schema.field("magnitude").with_metadata({"unit": unit})
+        table = table.cast(table.schema.set(1, own))
+    elif form == "pandas":
+        pytest.importorskip("pandas")
+        table = table.to_pandas()
+        table.attrs["units"] = {"magnitude": unit}
+    else:
+        table = Table({name: values[0] for name, values in columns.items()})
+        table["time"].unit, table["magnitude"].unit = "d", "mag"
+        if form == "votable":
+            table.write(tmp_path / "c.vot", format="votable")
+            text = (tmp_path / "c.vot").read_text().replace('unit="mag"', f'unit="{unit}"')
+            (tmp_path / "c.vot").write_text(text)
+            table = tmp_path / "c.vot"
+        else:
+            units = {"magnitude": unit}
+    given = take_given(table, wanted={"photometry": wanted["photometry"]}, units=units)
+    shift = 0.02 if "v" in unit.lower() else 0
+    np.testing.assert_allclose(magnitudes(given.dataset), MAG + shift, rtol=1e-6)
+
+
+@pytest.mark.parametrize("unit", ["mag(Vega)", "VEGAMAG", "mmag(Vega)"])
+def test_a_mapping_may_name_the_system_in_the_unit(tmp_path, unit):
+    magnitude = {"column": "m", "unit": unit}
+    data, _ = imported(tmp_path, magnitude=magnitude, flat={"column": "bmag", "unit": unit})
+    scale = 1e-3 if unit.startswith("mmag") else 1
+    np.testing.assert_allclose(data.numbers("b_mag"), 14.5 * scale)
+    assert data.schema.columns["b_mag"].unit == "mag"
+    assert data.schema.attributes("b_mag")["system"] == "Vega"
+    assert data.schema.attributes("photometry")["system"] == "Vega"
+    assert data.schema.fields("photometry")["magnitude"] == "mag"
+
+
+def test_another_word_in_the_unit_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"'mag\(Vgea\)' is not a unit"):
+        imported(tmp_path, magnitude={"column": "m", "unit": "mag(Vgea)"})

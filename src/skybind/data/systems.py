@@ -17,7 +17,10 @@ ANY_BAND = "*"
 #: What a schema says where each epoch has a system of its own, in the field `system`.
 EACH = "each epoch's own"
 _NAMES = {"ab": "AB", "vega": "Vega", "vegamag": "Vega", "st": "ST"}
-_UNIT = re.compile(r"m?mag\(\s*(\w+)\s*\)|(AB|ST)mag", re.IGNORECASE)
+_UNIT = re.compile(
+    r"(?P<milli>m?)mag\s*\(\s*(?P<a>\w+)\s*\)|(?P<b>AB|ST|Vega)\s?mag|mag\s+(?P<c>AB|ST|Vega)",
+    re.IGNORECASE,
+)
 _WORD = re.compile(r"\b(AB|Vega)\b")
 
 #: One name, or band -> name.
@@ -45,9 +48,24 @@ def stated_system(unit: str | None, description: str = "") -> str | None:
     """
     found = _UNIT.fullmatch(unit.strip()) if unit else None
     if found is not None:
-        return canonical(found[1] or found[2])
+        return canonical(found["a"] or found["b"] or found["c"])
     words = set(_WORD.findall(description)) if unit == "mag" or not unit else set()
     return words.pop() if len(words) == 1 else None
+
+
+def without_system(unit: str) -> str:
+    """Write a unit of magnitudes as astropy does, which knows the zero points of AB and ST alone.
+
+    Examples
+    --------
+    >>> without_system("mag(Vega)"), without_system("ABmag"), without_system("mag"), without_system("Jy")
+    ('mag', 'mag(AB)', 'mag', 'Jy')
+    """
+    system, found = stated_system(unit), _UNIT.fullmatch(unit.strip())
+    if found is None or system not in _NAMES.values():
+        return unit
+    known = "" if system == "Vega" else f"({system})"
+    return f"{found['milli'] or ''}mag{known}"
 
 
 def each_system(systems: Systems | None, bands: np.ndarray | None, n: int) -> np.ndarray:

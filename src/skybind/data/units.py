@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from skybind.data.systems import without_system
 from skybind.data.times import time_system
 from skybind.errors import ConfigError
 
@@ -57,7 +58,7 @@ def parse_unit(unit: str, where: str) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return units.Unit("d" if time_system(unit) else _spelled(unit))
+            return units.Unit("d" if time_system(unit) else _spelled(without_system(unit)))
     except (ValueError, TypeError):
         raise ConfigError(
             f"{where}: '{unit}' is not a unit that astropy knows (examples: d, mJy, mag, Angstrom)."
@@ -170,7 +171,7 @@ def kept_unit(name: str, unit: str | None, where: str) -> str | None:
         return "deg"
     if getattr(getattr(parsed, "represents", None), "bases", []) == [units.mag]:  # as mmag
         return "mag"
-    if str(parsed) == "mag(AB)":
+    if str(parsed) in ("mag", "mag(AB)"):  # as mag(Vega)
         return "mag"
     return unit
 
