@@ -37,6 +37,20 @@ def fine(low=3990.0, high=4210.0, step=0.1):
 GRID = 4000 + 2.0 * np.arange(100)
 
 
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_spectrum_on_the_grid_stays_to_the_digit(alone):
+    """Datasets keep wavelengths in single precision; flux is kept as it is, whoever stands by."""
+    grid = 3600 + 0.8 * np.arange(7781)
+    flux = np.random.default_rng(0).normal(size=7781)
+    other = fine(4000, 4010)
+    given_spectra = [(grid, flux, None, None), (other, np.ones(len(other)), None, None)]
+    ragged = spectra(*given_spectra[: 1 if alone else 2])
+    ragged.fields["wavelength"] = ragged.fields["wavelength"].astype(np.float32)
+    found, _, seen = rebin(ragged, grid)
+    assert seen[0].all()
+    np.testing.assert_allclose(found[0], flux, rtol=0, atol=1e-12)
+
+
 def test_the_integral_of_the_flux_is_kept():
     wavelength = fine()
     inside = np.abs(wavelength - 4100) < 90

@@ -1,6 +1,7 @@
 """Weights of frozen backbones, from checkpoints in the layouts of those who published them."""
 
 import argparse
+import os
 import zipfile
 
 import numpy as np
@@ -134,12 +135,38 @@ def test_safetensors_and_half_precision_and_no_counters(tmp_path):
     assert encoder.conv1.weight.dtype == torch.float32
 
 
-def test_python_objects_are_not_unpickled_and_it_says_what_to_do(lightning, tmp_path):
+class Harmful:
+    """Unpickled, it makes a folder."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.folder),)
+
+
+def test_python_objects_beside_the_tensors_are_not_made(lightning, tmp_path):
     _, _, checkpoint = lightning
-    checkpoint["hyper_parameters"] = argparse.Namespace(lr=1)
-    torch.save(checkpoint, tmp_path / "namespace.ckpt")
-    with pytest.raises(ModelError, match=r"such as argparse\.Namespace.*save its 'state_dict'"):
-        load_file_weights(resnet(0), tmp_path / "namespace.ckpt", "resnet")
+    checkpoint["hyper_parameters"] = {
+        "arguments": argparse.Namespace(lr=1),
+        "encoder": torch.nn.Sequential(torch.nn.Linear(2, 2)),
+        "path": tmp_path,
+        "harm": Harmful(tmp_path / "harm"),
+        "entries": [Harmful(tmp_path / "harm"), {Harmful(tmp_path / "harm"): 1}],
+    }
+    torch.save(checkpoint, tmp_path / "objects.ckpt")
+    encoder = resnet(0)
+    head = load_file_weights(encoder, tmp_path / "objects.ckpt", "resnet")
+    assert same(encoder, resnet(1))
+    assert len(head.layers) == 2
+    assert not (tmp_path / "harm").exists()
+    torch.save(Harmful(tmp_path / "harm"), tmp_path / "harm.ckpt")
+    for whole in (tmp_path / "harm.ckpt", tmp_path / "model.ckpt"):
+        if not whole.exists():
+            torch.save(torch.nn.Sequential(resnet(1)), whole)  # a model itself, not its state
+        with pytest.raises(ModelError, match=r"within Python objects.*save its state_dict\(\)"):
+            load_file_weights(resnet(0), whole, "resnet")
+    assert not (tmp_path / "harm").exists()
 
 
 def test_arrays_of_an_older_numpy_are_read(tmp_path):

@@ -18,10 +18,13 @@ def import_(
         Path,
         typer.Argument(
             metavar="FOLDER|FILE",
-            help="Folder with config.json and model.safetensors, or a .safetensors or .pth file.",
+            help="Folder with config.json and model.safetensors, or a file (.safetensors, .pth, "
+            ".pt, .ckpt).",
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the model; a new one.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="A new folder: of the model or the backbone.")
+    ],
     data: Annotated[
         Path | None,
         typer.Option(
@@ -76,11 +79,13 @@ def import_(
         typer.Option("--format", help="Form of the weights, where their names do not tell it."),
     ] = None,
 ) -> None:
-    """Make a model of published weights; it embeds, classifies and is fine-tuned like any other.
+    """Make a model, or a backbone, of published weights; it is used like any other.
 
     Nothing is guessed: what the files do not tell is asked for.
 
     Example: skybind weights import AstroM3-CLIP/ --data stars/ --out model/
+
+    Example: skybind weights import specformer.ckpt --out specformer/
     """
     from skybind.runs.published import import_weights
 

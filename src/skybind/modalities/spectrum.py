@@ -140,6 +140,11 @@ class Spectrum(Modality):
         return [visits_of(self.column)] if self.options.visits == "all" else []
 
     @property
+    def needs(self) -> dict[str, list[str]]:
+        # what is not normalised has a meaning in its unit alone
+        return {self.column: ["flux"]} if self.options.normalise == "none" else {}
+
+    @property
     def shape(self) -> InputShape:
         return InputShape(channels=len(self.options.channels), length=len(self.grid))
 

@@ -2,7 +2,8 @@
 
 A folder holds `backbone.json` (encoder, its options, the modality's preprocessing, identity),
 `weights.safetensors`, `preprocessing.safetensors` (what the preprocessing learned) and
-`trained_on.npy` (64-bit hashes of the training objects' ids, by which leaks are refused).
+`trained_on.npy` (64-bit hashes of the training objects' ids, by which leaks are refused). Of a
+published one `head.safetensors` may hold the linear layers that stood on it.
 """
 
 import hashlib
@@ -34,6 +35,7 @@ from skybind.progress import say
 from skybind.version import __version__
 
 BACKBONE_VERSION = 1
+HEAD = "head.safetensors"
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ def save_backbone(
     shape: InputShape,
     trained_on: np.ndarray,
     identity: Mapping[str, Any] | None = None,
+    head: Sequence[tuple[torch.Tensor, torch.Tensor]] = (),
 ) -> None:
     """Save a backbone to a folder.
 
@@ -101,6 +104,8 @@ def save_backbone(
         Ids of the training objects.
     identity : mapping, optional
         Split hash, dataset fingerprint and the like.
+    head : sequence of (Tensor, Tensor), optional
+        Weights and biases of linear layers that stood on it, which a head may start from.
     """
     state = {key: value.detach().cpu().contiguous() for key, value in encoder.state_dict().items()}
     statistics = {k: np.ascontiguousarray(v) for k, v in modality.state().items()}
@@ -108,6 +113,8 @@ def save_backbone(
         temporary.mkdir(parents=True)
         save_file(state, temporary / "weights.safetensors")
         save_arrays(statistics, temporary / "preprocessing.safetensors")
+        if head:
+            save_file(_numbered(head), temporary / HEAD)
         np.save(temporary / "trained_on.npy", np.sort(hash_ids(trained_on)))
         note = {
             "backbone_version": BACKBONE_VERSION,
@@ -179,9 +186,7 @@ def read_backbone(folder: str | Path) -> tuple[BackboneNote, dict[str, torch.Ten
     ModelError
         If the folder holds no backbone that this version reads.
     """
-    folder = Path(folder)
-    if (folder / "backbone" / "backbone.json").exists():
-        folder = folder / "backbone"
+    folder = _home(folder)
     if not (folder / "backbone.json").exists():
         raise ModelError(f"There is no backbone in {folder}: it has no backbone.json.")
     try:
@@ -210,6 +215,30 @@ def read_backbone(folder: str | Path) -> tuple[BackboneNote, dict[str, torch.Ten
     except Exception as error:
         raise ModelError(f"The backbone in {folder} cannot be read: {error}") from error
     return known, state
+
+
+def read_head(folder: str | Path) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Read the linear layers that stood on a published backbone: weights and biases, in order."""
+    path = _home(folder) / HEAD
+    if not path.exists():
+        return []
+    state = load_file(path)
+    return [(state[f"{i}.weight"], state[f"{i}.bias"]) for i in range(len(state) // 2)]
+
+
+def _home(folder: str | Path) -> Path:
+    """Give the folder of a backbone, or that in the folder of the pre-training that made it."""
+    folder = Path(folder)
+    inner = folder / "backbone"
+    return inner if (inner / "backbone.json").exists() else folder
+
+
+def _numbered(head: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> dict[str, torch.Tensor]:
+    return {
+        f"{number}.{name}": value.detach().cpu().contiguous().clone()
+        for number, layer in enumerate(head)
+        for name, value in zip(("weight", "bias"), layer, strict=True)
+    }
 
 
 def check_backbones(binder: Binder, modalities: Mapping[str, Modality]) -> None:

@@ -23,7 +23,9 @@ from skybind.encoders.backbone import Backboned
 from skybind.encoders.registry import Encoder, encoder_options
 from skybind.encoders.release import load_parameters
 from skybind.errors import ConfigError, ModelError
-from skybind.models.backbones import read_backbone
+from skybind.models.backbones import read_backbone, read_head
+from skybind.models.inert import read_inert
+from skybind.models.leaks import tell_unknown
 
 _PUBLISHED = {
     "resnet50": "Stein et al.'s checkpoint (resnet50.ckpt of georgestein/ssl-legacysurvey)",
@@ -64,7 +66,7 @@ def load_weights(
     Returns
     -------
     HeadWeights
-        Linear layers beside the backbone in a published file; none of a saved backbone.
+        Linear layers that stood on a published backbone, if there were any.
 
     Raises
     ------
@@ -104,7 +106,8 @@ def load_weights(
     encoder.statistics = note.statistics
     encoder.preprocessing = note.preprocessing
     encoder.observation = note.observation
-    return HeadWeights([])
+    tell_unknown(note.identity)
+    return HeadWeights(read_head(path))
 
 
 def _decisive(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -138,8 +141,14 @@ def load_file_weights(encoder: Encoder, path: str | Path, name: str) -> HeadWeig
     ModelError
         If the file cannot be read, or does not hold this encoder.
     """
-    tensors = dict(named_tensors(read_file(Path(path))))
-    prefix = _prefix(tensors, encoder, Path(path), name)
+    return load_named(encoder, dict(named_tensors(read_file(Path(path)))), Path(path), name)
+
+
+def load_named(
+    encoder: Encoder, tensors: Mapping[str, Tensor], path: Path, name: str
+) -> HeadWeights:
+    """Load a backbone's weights from tensors that were read, see `load_file_weights`."""
+    prefix = _prefix(tensors, encoder, path, name)
     state = {}
     for key, own in encoder.state_dict().items():
         if prefix + key in tensors:
@@ -153,10 +162,12 @@ def load_file_weights(encoder: Encoder, path: str | Path, name: str) -> HeadWeig
 def read_file(path: Path) -> Any:
     """Read a file of weights, whatever its tensors are nested in; nothing in it is run.
 
+    Python objects beside the tensors, as in many of Lightning's checkpoints, are not made.
+
     Raises
     ------
     ModelError
-        If it cannot be read, or holds Python objects.
+        If it cannot be read, or all its tensors are within Python objects.
     """
     if not path.exists():
         raise ModelError(f"There is no file of weights at {path}.")
@@ -166,14 +177,26 @@ def read_file(path: Path) -> Any:
         with torch.serialization.safe_globals(_plain_arrays()):
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        raise ModelError(
-            f"{path} holds Python objects beside its tensors{_which(error)}, which skybind does "
-            "not unpickle because that runs code from the file: if you trust it, open it with "
-            "torch.load(..., weights_only=False) yourself and save its 'state_dict' alone."
-        ) from error
+        return _beside_objects(path, error)
     except Exception as error:
         first = str(error).partition("\n")[0]
         raise ModelError(f"{path} cannot be read as weights: {first}") from error
+
+
+def _beside_objects(path: Path, refusal: Exception) -> Any:
+    """Read the tensors of a file that holds Python objects too, and leave these alone."""
+    try:
+        tree = read_inert(path)
+        if any(True for _ in named_tensors(tree)):
+            return tree
+    except Exception as error:
+        first = str(error).partition("\n")[0]
+        raise ModelError(f"{path} cannot be read as weights: {first}") from error
+    raise ModelError(
+        f"{path} holds its tensors within Python objects{_which(refusal)}, which skybind does not "
+        "unpickle because that runs code from the file: if you trust it, open it with "
+        "torch.load(..., weights_only=False) yourself and save its state_dict() alone."
+    ) from refusal
 
 
 def _plain_arrays() -> list[Any]:
