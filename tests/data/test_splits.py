@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skybind.data.splits import Split, column_split, make_split, random_split, sky_split
-from skybind.data.subsets import draw_share, release_cap, water_fill
+from skybind.data.subsets import PARTS, draw_share, release_cap, water_fill
 from skybind.errors import DataError
 
 # AstroM3, table of the class distribution: EW SR EA RRAB EB ROT RRC HADS M DSCT
@@ -250,3 +250,19 @@ def test_align_follows_the_dataset_and_leaves_out_strangers():
 def test_fractions_that_do_not_add_up_are_refused(fractions):
     with pytest.raises(DataError, match="add up to 1"):
         random_split(ids(5), fractions=fractions)
+
+
+def test_classes_too_small_for_their_shares_leave_no_part_empty(caplog):
+    """Nine objects of nine classes: each class alone would train, and nothing validate."""
+    caplog.set_level("INFO", "skybind")
+    split = random_split(ids(9), np.array([f"c{i}" for i in range(9)]), seed=2)
+    assert [len(split.rows(part)) for part in PARTS] == [7, 1, 1]
+    assert split.recipe["classes"] == "not heeded"
+    assert "(validation and test would be empty)" in caplog.text
+    caplog.clear()
+    large = random_split(ids(200), np.array(["a", "b"] * 100), seed=2)
+    assert "classes" not in large.recipe
+    assert not caplog.text
+    few = random_split(ids(2), np.array(["a", "b"]), seed=2)  # too few in any case
+    assert len(few.rows("validation")) == 0
+    assert not caplog.text

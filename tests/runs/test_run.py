@@ -21,6 +21,8 @@ from skybind.runs.run import Run
 from skybind.runs.steps import find_pretrained, run_finetuning, run_pretraining
 from skybind.study import run_all
 from tests.conftest import QUICK
+from tests.lightcurves.made_up import sines, write_curves
+from tests.runs.test_columns import config as folding
 
 
 @pytest.fixture(scope="module")
@@ -465,3 +467,17 @@ def test_wrong_encoders_of_a_case_stop_before_anything_is_written(
     with pytest.raises(ConfigError, match=sentence):
         Run.start(config, stars, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_split_without_validation_objects_is_refused_before_anything_is_done(tmp_path):
+    """What to do is said at once, and no folder is begun."""
+    survey = write_curves(tmp_path / "survey", sines(np.geomspace(0.3, 9, 12)))
+    names = Dataset.open(survey).object_ids
+    for part, word in (("test", "training"), ("train", "validation")):
+        split = Split(names, np.full(12, part))
+        with pytest.raises(DataError, match=rf"no {word} objects .*split\.fractions=.*--split"):
+            Run.start(folding(), survey, tmp_path / "run", split=split)
+    assert not (tmp_path / "run").exists()
+    tiny = write_curves(tmp_path / "tiny", sines([0.5, 0.7]))
+    with pytest.raises(DataError, match=r"2 in train, 0 in validation and 0 in test"):
+        Run.start(folding(), tiny, tmp_path / "run")

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from skybind.config.subsets import SubsetRule
 from skybind.data.dataset import Dataset
+from skybind.data.parts import check_fractions, random_parts
 from skybind.data.subsets import PARTS, draw_subset
 from skybind.data.twins import find_twins, tell_moved, together
 from skybind.errors import DataError
@@ -206,20 +207,12 @@ def random_split(
     fractions: Sequence[float] = FRACTIONS,
     seed: int = 42,
 ) -> Split:
-    """Split at random, each class in the same proportions if `labels` are given."""
-    _check_fractions(fractions)
-    part = np.full(len(object_id), "", dtype="<U10")
-    strata = np.zeros(len(object_id), int)
-    if labels is not None:
-        strata = np.unique(labels, return_inverse=True)[1]
-    rng = np.random.default_rng(seed)
-    order = rng.permutation(len(object_id))
-    for stratum in range(int(strata.max(initial=0)) + 1):
-        rows = order[strata[order] == stratum]
-        edges = np.round(np.cumsum(fractions)[:2] * len(rows)).astype(int)
-        for name, members in zip(PARTS, np.split(rows, edges), strict=True):
-            part[members] = name
-    recipe = {"kind": "random", "fractions": list(fractions), "seed": seed}
+    """Split at random, each class in the same proportions if `labels` are given.
+
+    Where classes are so small that a part would get no object at all, they are not heeded, and it
+    is said.
+    """
+    part, recipe = random_parts(len(object_id), labels, fractions, seed)
     return Split(object_id, part, recipe=recipe)
 
 
@@ -235,7 +228,7 @@ def sky_split(
 
     Cells have equal area: bands of equal width in sin(dec), each cut evenly in ra.
     """
-    _check_fractions(fractions)
+    check_fractions(fractions)
     bad = ~(np.isfinite(ra) & np.isfinite(dec))
     if bad.any():
         raise DataError(
@@ -308,14 +301,6 @@ def make_split(
             raise DataError(f"The subset '{name}' needs labels, which are not given.")
         split = split.with_subset(name, labels, seed)
     return split
-
-
-def _check_fractions(fractions: Sequence[float]) -> None:
-    if len(fractions) != 3 or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6:
-        raise DataError(
-            f"The fractions of a split are {list(fractions)}: give three that add up to 1 "
-            "(train, validation, test)."
-        )
 
 
 @step("splitting", told=False)

@@ -9,7 +9,7 @@ from skybind.data.dataset import Dataset
 from skybind.data.splits import Split, make_split, random_split
 from skybind.data.subsets import PARTS
 from skybind.data.twins import find_twins, together
-from skybind.errors import ConfigError
+from skybind.errors import ConfigError, DataError
 from skybind.progress import say
 from skybind.words import join, nearest
 
@@ -175,6 +175,25 @@ def choose_split(config: SplitSettings, dataset: Dataset, given: Split | None = 
     if config.labels.others == "embed":
         split.part = np.where((names != "") & (labels == ""), "", split.part)
     return split
+
+
+def refuse_empty_parts(split: Split) -> None:
+    """Refuse a split that leaves nothing to train on, or nothing to stop by.
+
+    Raises
+    ------
+    DataError
+    """
+    counts = {part: len(split.rows(part)) for part in PARTS}
+    if counts["train"] and counts["validation"]:
+        return
+    empty = "training" if not counts["train"] else "validation"
+    told = join([f"{n:,} in {part}" for part, n in counts.items()])
+    raise DataError(
+        f"The split has no {empty} objects ({told}), and training stops by the validation objects: "
+        "give more objects, other fractions (--set split.fractions=[0.6,0.2,0.2]), or a split of "
+        "your own (--split FILE)."
+    )
 
 
 def _with_validation(

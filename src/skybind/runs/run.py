@@ -29,7 +29,13 @@ from skybind.once import result_of
 from skybind.plugins import plugin_notes, refuse_changed, use_noted, use_plugins
 from skybind.runs.cases import cases_of, config_of, options_of
 from skybind.runs.checks import check_pairs, refuse_other_configuration
-from skybind.runs.choosing import choose_classes, choose_split, split_seed, with_own_split
+from skybind.runs.choosing import (
+    choose_classes,
+    choose_split,
+    refuse_empty_parts,
+    split_seed,
+    with_own_split,
+)
 from skybind.runs.columns import (
     columns_to_compute,
     compute_first,
@@ -109,6 +115,7 @@ class Run:
         binder = _check(config, expected_schema(dataset, needed))
         refuse_other_files(folder, paths.features, " for the run")
         chosen = choose_split(config, dataset, split)
+        refuse_empty_parts(chosen)
         run = cls(folder, config, dataset, chosen)
         refuse_backbone_leaks(binder, dataset.object_ids, chosen)
         _check_cases(run)
