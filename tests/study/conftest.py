@@ -1,6 +1,6 @@
 import pytest
 
-from skybind.study import StudyOptions
+from skybind.study import StudyOptions, do_study
 
 #: A configuration of seconds.
 QUICK = [
@@ -31,3 +31,9 @@ def tiny():
             "subsets": ["full", "50"],
         }
     )
+
+
+@pytest.fixture(scope="session")
+def done(tiny, tmp_path_factory):
+    """That study in one go."""
+    return do_study(tiny, tmp_path_factory.mktemp("whole") / "study")

@@ -11,11 +11,6 @@ from skybind.study.plan import make_plan
 from skybind.study.work import DONE, states_of
 
 
-@pytest.fixture(scope="module")
-def done(tiny, tmp_path_factory):
-    return do_study(tiny, tmp_path_factory.mktemp("whole") / "study")
-
-
 def test_a_study_is_done_with_every_unit_and_a_page(done):
     study = Study.open(done.study.folder)
     plan = make_plan(study)

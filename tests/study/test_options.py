@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import pytest
 
 from skybind.errors import ConfigError
@@ -66,3 +69,13 @@ def test_options_of_the_simulator_pass_through(tmp_path):
     simulation = read(tmp_path, text).simulate
     assert simulation is not None
     assert simulation.model_extra == {"missing": 0.1}
+
+
+def test_the_study_of_the_documentation_is_read(tmp_path):
+    page = Path(__file__).parents[2] / "docs" / "studies.md"
+    text = re.search(r"```yaml\n(.*?)```", page.read_text("utf-8"), re.DOTALL)[1]
+    options = read(tmp_path, text)
+    assert list(options.configurations) == ["plain", "wide"]
+    assert options.subsets == ["full", "50", "25", "10"]
+    other = text.replace("data: stars/", "").replace("# simulate", "simulate")
+    assert read(tmp_path, other.replace("     instead of data", "")).simulate.objects == 21440

@@ -140,8 +140,6 @@ def _provenance(study: Study, plan: Sequence[Unit], states: dict[str, State]) ->
         known["Simulation"] = ", ".join(
             f"{key} {value}" for key, value in options.simulate.model_dump().items()
         )
-    datasets = {one.metrics.dataset.fingerprint: 0 for one in runs if one.metrics.dataset}
-    known["Fingerprint of the data"] = ", ".join(datasets)
     identity = {name: value for name, value in known.items() if value}
     return Section(
         "provenance",
@@ -167,4 +165,7 @@ def _times(plan: Sequence[Unit], states: dict[str, State], metrics: Sequence[Met
             rows.append(cells(unit.id, duration(note.seconds), where, note.at[:19]))
     for values in {tuple({**one.versions, **one.machine}.items()): 0 for one in metrics}:
         rows += [cells(str(name), str(value), "", "") for name, value in values]
+    # of a simulated survey it tells when that was written
+    for value in {one.dataset.fingerprint: 0 for one in metrics if one.dataset is not None}:
+        rows.append(cells("fingerprint of the data", value, "", ""))
     return Table(["Unit", "Wall time", "Where", "Ended [UTC]"], rows, text_columns=4)
