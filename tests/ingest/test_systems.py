@@ -22,6 +22,7 @@ from skybind.ingest.given import take_given
 from skybind.ingest.mapping import PhotometrySpec
 from skybind.ingest.one_file import read_file
 from skybind.ingest.preview.make import preview_survey
+from skybind.ingest.preview.tables import preview_tables
 from skybind.ingest.readers.registry import curve_format
 from skybind.ingest.survey import import_dataset
 from skybind.ingest.wanted import Wanted, wanted_modalities
@@ -559,3 +560,20 @@ def test_a_mapping_may_name_the_system_in_the_unit(tmp_path, unit):
 def test_another_word_in_the_unit_is_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"'mag\(Vgea\)' is not a unit"):
         imported(tmp_path, magnitude={"column": "m", "unit": "mag(Vgea)"})
+
+
+@pytest.mark.parametrize(
+    ("flat", "shown"),
+    [
+        ({"unit": "mag", "system": "Vega", "convert_to": "AB", "offset": -0.09}, "Vega -0.09 → AB"),
+        ({"unit": "mag(Vega)"}, "mag(Vega) → mag, Vega"),
+        ({"unit": "mag", "system": "AB"}, "mag, AB"),
+    ],
+)
+def test_a_dry_run_shows_the_system_of_a_catalogues_magnitudes(tmp_path, flat, shown):
+    Table(epochs()).write(tmp_path / "e.csv", format="ascii.csv")
+    preview = preview_survey(mapping(tmp_path, flat={"column": "bmag", **flat}))
+    (row,) = [row for row in preview_tables(preview)[0].rows if row[0] == "b_mag"]
+    assert shown in row[2]
+    magnitude = 14.41 if "offset" in flat else 14.5
+    assert float(row[4]) == pytest.approx(magnitude)

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from skybind.data.schema import METADATA_KEY, DatasetSchema
 from skybind.errors import DataError
+from skybind.ingest.arrow_units import units_of_arrow
 from skybind.ingest.fields import OBJECTS
 from skybind.ingest.lists import (
     Lists,
@@ -27,7 +28,6 @@ from skybind.ingest.lists import (
     lists_of_text,
     one_array,
     stated_by,
-    units_of_arrow,
 )
 from skybind.ingest.readers.astropy_tables import scale_notes
 from skybind.ingest.readers.tables import Table

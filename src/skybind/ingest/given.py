@@ -8,6 +8,7 @@
   have the names that the model knows;
 - a long table, one row an epoch or pixel, with the objects' names in a column, or of one object
   without;
+- the folder of a HATS catalogue, one row an object;
 - a list of files, each of one observation, or a file with any of these tables;
 - arrays by name, of one object or of several.
 
@@ -29,6 +30,7 @@ from skybind.ingest.given_dataset import take_dataset
 from skybind.ingest.given_files import are_files, take_file, take_files, take_named_files
 from skybind.ingest.given_rows import Given
 from skybind.ingest.given_table import take_frame
+from skybind.ingest.readers.hats import hats_table, is_hats
 from skybind.ingest.wanted import Wanted
 
 __all__ = ["Given", "take_given"]
@@ -92,6 +94,8 @@ def _take_data(data: Any, wanted: Mapping[str, Wanted], units: Mapping[str, Any]
     """Make a table, files or a dataset fit a model."""
     if isinstance(data, pa.Table) and not units:
         data = _as_dataset(data)
+    if isinstance(data, str | Path) and Path(data).is_dir() and is_hats(Path(data)):
+        data = hats_table(Path(data))
     frame = frame_of(data)
     if frame is not None:
         return take_frame(frame, wanted, units)

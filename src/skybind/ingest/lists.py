@@ -17,8 +17,6 @@ from skybind.ingest.fields import NEEDED
 from skybind.ingest.readers.values import dates_of, is_date, numbers, plain_values
 from skybind.ragged import arrow_values, flat_index
 
-#: Where astropy writes the units of a Parquet file.
-_ASTROPY = b"table_meta_yaml"
 _BRACKETED = re.compile(r"\s*(?:array\()?[\[({](.*)[\])}](?:,\s*dtype=\w+)?\)?\s*", re.DOTALL)
 _MISSING = dict.fromkeys(("none", "null", "--", "masked"), float("nan"))
 
@@ -91,30 +89,6 @@ def fields_of_arrow(column: pa.Array) -> dict[str, pa.Array]:
         name: pa.LargeListArray.from_arrays(offsets, field_, mask=null)
         for name, field_ in fields_of_arrow(values).items()
     }
-
-
-def units_of_arrow(schema: pa.Schema) -> dict[str, str]:
-    """Give the units that a schema states: of its fields, or as astropy writes them.
-
-    Those of the fields of records are under `column.field`.
-    """
-    found: dict[str, str] = {}
-    if _ASTROPY in (schema.metadata or {}):
-        from astropy.table.meta import get_header_from_yaml
-
-        lines = schema.metadata[_ASTROPY].decode("utf-8", "replace").split("\n")
-        columns = get_header_from_yaml(lines)["datatype"]
-        found |= {column["name"]: str(column["unit"]) for column in columns if column.get("unit")}
-    for column in schema:
-        kind = column.type.value_type if is_list(column.type) else column.type
-        inner = [kind.field(i) for i in range(kind.num_fields)] if pa.types.is_struct(kind) else []
-        named = {column.name: column} | {f"{column.name}.{one.name}": one for one in inner}
-        for name, one in named.items():
-            said = one.metadata or {}
-            unit = said.get(b"unit", said.get(b"units", b"")).decode("utf-8", "replace").strip()
-            if unit:
-                found[name] = unit
-    return found
 
 
 def one_array(column: pa.Array | pa.ChunkedArray) -> pa.Array:

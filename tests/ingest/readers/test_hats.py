@@ -9,9 +9,11 @@ import yaml
 from skybind.data.dataset import Dataset
 from skybind.data.quarantine import read_quarantine
 from skybind.errors import SkybindError
+from skybind.ingest.given import take_given
 from skybind.ingest.preview.make import preview_survey
-from skybind.ingest.readers import long_pieces, pieces
+from skybind.ingest.readers import hats, long_pieces, pieces
 from skybind.ingest.survey import import_dataset
+from skybind.ingest.wanted import Wanted
 from tests.ingest.hats_files import healpix, write_collection, write_hats
 
 N = 150
@@ -256,3 +258,83 @@ def test_a_collection_without_its_table_is_refused(tmp_path, table):
     (tmp_path / "cat/main").rename(tmp_path / "elsewhere")
     with pytest.raises(SkybindError, match="no folder of its main table, 'main'"):
         brought(tmp_path, "cat")
+
+
+def vo(table, **units):
+    """The table with units as VOParquet has them: a VOTable without rows, in the metadata."""
+    fields = "".join(
+        f'<FIELD name="{name}" datatype="double" unit="{u}"/>' for name, u in units.items()
+    )
+    content = (
+        '<?xml version="1.0"?><VOTABLE version="1.5" xmlns="http://www.ivoa.net/xml/VOTable/v1.3">'
+        f"<RESOURCE><TABLE>{fields}</TABLE></RESOURCE></VOTABLE>"
+    )
+    keys = {"IVOA.VOTable-Parquet.version": "1.0", "IVOA.VOTable-Parquet.content": content}
+    return table.replace_schema_metadata(keys)
+
+
+def parallaxes(folder, name):
+    mapping = {
+        "objects": {
+            "file": name,
+            "id": "source_id",
+            "features": {"metadata": {"parallax": "plx", "g": "g"}},
+        },
+        "photometry": {"file": name, **CURVES},
+    }
+    mapping["photometry"]["magnitude"] = {"column": "lc.mag", "missing": [99.99]}
+    (folder / "m.yaml").write_text(yaml.safe_dump(mapping))
+    import_dataset(folder / "m.yaml", folder / "out", overwrite=True)
+    return Dataset.open(folder / "out")
+
+
+UNITS = {"plx": "arcsec", "g": "mag", "lc.mag": "mmag"}
+
+
+@pytest.mark.parametrize("layout", ["one file", "catalogue", "collection", "pieces"])
+def test_units_of_voparquet_are_read(tmp_path, table, layout, monkeypatch):
+    """HATS has them in `_common_metadata` alone; a file of its own in its footer."""
+    table = table.append_column("plx", pa.array(np.full(N, 0.002)))
+    if layout == "one file":
+        pq.write_table(vo(table, **UNITS), tmp_path / "cat")
+        (tmp_path / "cat").rename(tmp_path / "cat.parquet")
+        name = "cat.parquet"
+    else:
+        write = write_collection if layout == "collection" else write_hats
+        write(tmp_path / "cat", table)
+        root = tmp_path / "cat" / ("main/dataset" if layout == "collection" else "dataset")
+        pq.write_metadata(vo(table, **UNITS).schema, root / "_common_metadata")
+        name = "cat"
+    if layout == "pieces":
+        monkeypatch.setattr(pieces, "LARGE", 100)
+    data = parallaxes(tmp_path, name)
+    np.testing.assert_allclose(data.numbers("parallax"), 2)  # mas
+    assert data.schema.columns["parallax"].unit == "mas"
+    assert data.schema.columns["g"].unit == "mag"
+    known = data.ragged("photometry").fields["magnitude"]
+    assert len(known) > 100
+    assert np.nanmax(np.abs(known - 0.014)) < 0.003  # read as mmag
+
+
+def test_a_catalogue_is_given_to_a_model(tmp_path, table):
+    table = table.append_column("parallax", pa.array(np.full(N, 0.002)))
+    rows = write_hats(tmp_path / "cat", table)
+    schema = vo(table, parallax="arcsec").schema
+    pq.write_metadata(schema, tmp_path / "cat/dataset/_common_metadata")
+    wanted = {"metadata": Wanted("metadata", "metadata", "metadata", features={"parallax": "mas"})}
+    given = take_given(tmp_path / "cat", wanted=wanted)
+    np.testing.assert_allclose(given.dataset.numbers("parallax"), 2)
+    names = table["source_id"].to_numpy()[rows].astype(str)
+    assert sorted(given.dataset.object_ids) == sorted(names)
+    curves = {"photometry": Wanted("photometry", "photometry", "photometry",
+                                   {"time": "d", "magnitude": "mag"})}  # fmt: skip
+    observed = take_given(tmp_path / "cat", wanted=curves).dataset.ragged("photometry")
+    assert observed.present.sum() > 100
+
+
+def test_a_catalogue_too_large_for_memory_is_to_be_imported_first(tmp_path, table, monkeypatch):
+    write_hats(tmp_path / "cat", table)
+    monkeypatch.setattr(hats, "MOST", 1000)
+    wanted = {"metadata": Wanted("metadata", "metadata", "metadata", features={"g": "mag"})}
+    with pytest.raises(SkybindError, match="make a dataset of it with 'skybind data import'"):
+        take_given(tmp_path / "cat", wanted=wanted)

@@ -86,7 +86,7 @@ def _flat_table(columns: Sequence[FlatColumn]) -> TextTable:
         role = flat.column.role
         if role == "feature":
             role = f"feature of {flat.column.modality}"
-        unit = units(flat.stated, flat.column.unit)
+        unit = units(flat.stated, flat.column.unit) + _system(flat)
         if flat.numbers is not None:
             n = flat.numbers
             cells = [number(n.low), number(n.median), number(n.high), _share(n.missing, n.n)]
@@ -97,6 +97,15 @@ def _flat_table(columns: Sequence[FlatColumn]) -> TextTable:
             cells = [kinds, "", "", _share(flat.missing, total)]
         rows.append([flat.name, role, unit, *cells])
     return TextTable("Columns", header, rows, words=3)
+
+
+def _system(flat: FlatColumn) -> str:
+    """Write the photometric system of a magnitude, and from which it was converted by how much."""
+    said = flat.column.attributes
+    if "system" not in said:
+        return ""
+    made = [f"{system} {shift:+g}" for system, shift in said.get("offsets", {}).items()]
+    return f", {' → '.join([*made, str(said['system'])])}"
 
 
 def _class_table(flat: FlatColumn) -> TextTable:

@@ -15,6 +15,7 @@ import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
 
 from skybind.errors import DataError
+from skybind.ingest.arrow_units import units_of_arrow
 from skybind.ingest.readers.contents import first_line, read_bytes
 
 _PROPERTIES, _COLLECTION, _OLD = "hats.properties", "collection.properties", "catalog_info.json"
@@ -22,6 +23,8 @@ _LISTED = "partition_info.csv"
 _CELL = re.compile(r"Norder=(\d+)/Dir=\d+/Npix=(\d+)(?=[./]|$)")
 #: Kinds of catalogues whose rows are objects or measurements of some.
 _TABLES = ("object", "source")
+#: Bytes of a catalogue that is read whole.
+MOST = 10**9
 #: HEALPix cells are put in order by their first cell of this order.
 _FINEST = 29
 
@@ -99,6 +102,47 @@ def hats_files(folder: Path) -> list[Path]:
         raise DataError(f"The HATS catalogue {folder} holds no partition.")
     _check_rows(folder, files, said)
     return files
+
+
+def common_units(folder: Path) -> dict[str, str]:
+    """Give the units that a HATS catalogue states for all its partitions, in `_common_metadata`."""
+    folder, _ = catalogue_folder(folder)
+    for path in (folder / "dataset" / "_common_metadata", folder / "_common_metadata"):
+        if path.is_file():
+            try:
+                return units_of_arrow(pq.read_schema(path))
+            except (pa.ArrowException, OSError) as error:
+                raise DataError(f"{path} cannot be read as parquet: {first_line(error)}") from error
+    return {}
+
+
+def hats_table(folder: Path) -> pa.Table:
+    """Read a whole HATS catalogue, with the units that it states.
+
+    Raises
+    ------
+    DataError
+        If it is too large for memory, or not whole.
+    """
+    files = hats_files(folder)
+    size = sum(path.stat().st_size for path in files)
+    if size > MOST:
+        raise DataError(
+            f"{folder} is a HATS catalogue of {size / 1e9:.1f} GB, which is not read whole: make a "
+            "dataset of it with 'skybind data import', and give that."
+        )
+    try:
+        table = pa.concat_tables([pq.read_table(path, partitioning=None) for path in files])
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{folder} cannot be read as parquet: {first_line(error)}") from error
+    stated = {**common_units(folder), **units_of_arrow(table.schema)}
+    fields = [
+        field.with_metadata({**(field.metadata or {}), b"unit": stated[field.name]})
+        if field.name in stated
+        else field
+        for field in table.schema
+    ]
+    return table.cast(pa.schema(fields, metadata=table.schema.metadata))
 
 
 def _said(path: Path) -> dict[str, str]:

@@ -12,7 +12,7 @@ from skybind.ingest.file_spec import FileSpec
 from skybind.ingest.lists import Lists
 from skybind.ingest.readers.contents import read_bytes
 from skybind.ingest.readers.curves import read_curves
-from skybind.ingest.readers.hats import hats_files, is_hats
+from skybind.ingest.readers.hats import common_units, hats_files, is_hats
 from skybind.ingest.readers.tables import SUFFIXES, Table
 from skybind.words import nearest
 
@@ -66,11 +66,13 @@ def read_parts(spec: FileSpec, base: Path, **options: Any) -> Table:
     DataError
         If one cannot be read, or has other columns or units than the first.
     """
-    names = part_files(spec, base)
+    names, common = part_files(spec, base), units_of_all(spec, base)
     tables = [
         read_curves(read_bytes(base / name), name, spec, partial(_beside, base / name), **options)
         for name in names
     ]
+    for table in tables:
+        table.units = {**common, **table.units}
     if len(tables) == 1:
         return tables[0]
     first = tables[0]
@@ -87,6 +89,15 @@ def read_parts(spec: FileSpec, base: Path, **options: Any) -> Table:
     joined.bad_rows = [f"{table.name}: {bad}" for table in tables for bad in table.bad_rows]
     joined.notes = [f"{table.name}: {note}" for table in tables for note in table.notes]
     return joined
+
+
+def units_of_all(spec: FileSpec, base: Path) -> dict[str, str]:
+    """Give the units that catalogues among the files of a mapping state for all their parts."""
+    found: dict[str, str] = {}
+    for name in spec.parts or [str(spec.file)]:
+        if (base / name).is_dir() and is_hats(base / name):
+            found |= common_units(base / name)
+    return found
 
 
 def _named(files: Sequence[Path], base: Path) -> list[str]:

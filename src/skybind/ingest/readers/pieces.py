@@ -18,13 +18,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from skybind.errors import DataError
+from skybind.ingest.arrow_units import units_of_arrow
 from skybind.ingest.file_spec import FileSpec
-from skybind.ingest.lists import Lists, units_of_arrow
+from skybind.ingest.lists import Lists
 from skybind.ingest.readers.blocks import blocks_of_lines
 from skybind.ingest.readers.contents import is_gzipped, unzip_file
 from skybind.ingest.readers.fits_pieces import find_table, fits_pieces
 from skybind.ingest.readers.json_pieces import NotLines, json_pieces
-from skybind.ingest.readers.parts import check_alike, part_files
+from skybind.ingest.readers.parts import check_alike, part_files, units_of_all
 from skybind.ingest.readers.tables import (
     Table,
     TableOptions,
@@ -89,6 +90,7 @@ class Pieces:
 
     def __init__(self, spec: FileSpec, base: Path, **options: Any) -> None:
         self.base, self.names = base, part_files(spec, base)
+        self._common = units_of_all(spec, base)
         given = spec.table_options()
         self.format = given.pop("format")
         self.options = TableOptions(**given, **options)
@@ -253,7 +255,7 @@ class Pieces:
             piece = _plain(pa.Table.from_batches([batch]))
             head = from_arrow(piece.slice(0, 0), name, [])
             head.known = list(file.schema_arrow.names)
-            head.units = units_of_arrow(file.schema_arrow)
+            head.units = {**self._common, **units_of_arrow(file.schema_arrow)}
             yield head, piece
 
     def _json(self, name: str) -> Iterator[Piece]:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from skybind.errors import ConfigError, DataError
+from skybind.ingest.arrow_units import units_of_arrow
 from skybind.ingest.lists import (
     Lists,
     fields_of_arrow,
@@ -22,7 +23,6 @@ from skybind.ingest.lists import (
     lists_of_arrow,
     lists_of_cells,
     one_array,
-    units_of_arrow,
 )
 from skybind.ingest.readers.astropy_tables import read_astropy, scale_notes
 from skybind.ingest.readers.contents import first_line, other_tables, unzipped
