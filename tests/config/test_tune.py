@@ -41,6 +41,35 @@ def test_a_wrong_range_is_told(tmp_path, entry, message):
         load_config(path)
 
 
+def test_the_published_ranges_are_those_of_the_paper():
+    """AstroM3's appendix; a space of one's own replaces them, and `stars` has none of them."""
+    space = load_config("astrom3").tune.space
+    rate, beta = space["training.learning_rate"], space["training.betas.0"]
+    assert (rate.low, rate.high, rate.log) == (1e-5, 0.01, True)
+    assert (beta.low, beta.high) == (0.7, 0.99)
+    assert space["training.weight_decay"].high == 0.1
+    dropouts = [key for key in space if key.endswith(".dropout")]
+    assert len(dropouts) == 3
+    assert all((space[key].low, space[key].high) == (0.0, 0.4) for key in dropouts)
+    assert load_config("stars").tune.space == {}
+    sets = ["modalities.metadata=null"]
+    fewer = load_config("astrom3", [*sets, "model.pairs=all"]).tune.space
+    assert set(space) - set(fewer) == {"modalities.metadata.encoder.dropout"}
+
+
+def test_a_space_of_ones_own_replaces_another(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("extends: astrom3\ntune: {space: {training.epochs: {low: 1, high: 9}}}\n")
+    assert list(load_config(path).tune.space) == ["training.epochs"]
+
+
+def test_one_of_the_entries_of_a_list_can_be_set():
+    config = load_config("astrom3")
+    assert with_values(config, {"training.betas.0": 0.8}, "here").training.betas == (0.8, 0.999)
+    with pytest.raises(ConfigError, match=r"'training\.betas' has 2 entries, from 0"):
+        with_values(config, {"training.betas.2": 0.8}, "here")
+
+
 def test_values_are_put_in_by_dotted_keys():
     config = load_config("stars-small")
     made = with_values(

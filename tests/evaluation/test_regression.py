@@ -1,9 +1,9 @@
 import numpy as np
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
 from skybind.cli.summary import render_clusters, render_summary
-from skybind.data.dataset import Dataset
 from skybind.embeddings.store import Embeddings
 from skybind.errors import ConfigError, DataError
 from skybind.evaluation.clusters import cluster_again, planted_kinds, read_layouts
@@ -87,19 +87,34 @@ def test_predictions_are_kept_and_give_the_metrics(whole):
 
     folder, metrics = whole
     kept = read_predictions(folder / "run" / "regression.parquet")
-    assert len(kept) == 10
+    assert len(kept) == 20
+    assert [one.protocol for one in kept].count("held-out") == 10
+    run = Run.open(folder / "run")
+    ids = {part: set(run.dataset.object_ids[run.rows(part)]) for part in ("validation", "test")}
     for one in kept:
         (entry,) = chosen(
             metrics,
             target=one.target,
             method="k-NN",
-            protocol="train",
+            protocol=one.protocol,
             fit=one.fit,
             predict=one.predict,
         )
         assert regression_metrics(one.true, one.predicted).r2 == pytest.approx(entry.r2)
-        test = Dataset.open(folder / "data").object_ids[Run.open(folder / "run").rows("test")]
-        assert set(one.object_id) <= set(test)
+        asked = ids["test"] if one.protocol == "train" else ids["test"] | ids["validation"]
+        assert set(one.object_id) <= asked
+
+
+def test_predictions_of_an_older_file_are_those_of_the_training_objects(whole, tmp_path):
+    folder, _ = whole
+    path = folder / "run" / "regression.parquet"
+    table = pq.read_table(path)
+    old = table.filter(pc.equal(table["protocol"], "train")).drop_columns(["protocol"])
+    pq.write_table(old, tmp_path / "old.parquet")
+    kept = [one for one in read_predictions(path) if one.protocol == "train"]
+    for one, two in zip(read_predictions(tmp_path / "old.parquet"), kept, strict=True):
+        assert (one.target, one.protocol, one.fit) == (two.target, "train", two.fit)
+        np.testing.assert_array_equal(one.predicted, two.predicted)
 
 
 def test_new_objects_are_predicted_across_modalities(whole, tmp_path):

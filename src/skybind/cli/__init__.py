@@ -16,6 +16,7 @@ from skybind.cli import (
     demo,
     discover,
     label,
+    reproduce,
     run,
     search,
     simulate,
@@ -45,6 +46,7 @@ app.add_typer(discover.app)
 app.add_typer(backbone.app)
 app.add_typer(tune.app)
 app.add_typer(study.app, name="study")
+app.add_typer(reproduce.app)
 app.add_typer(data.app, name="data")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(demo.app, name="demo")

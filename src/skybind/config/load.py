@@ -105,7 +105,8 @@ def merge(base: dict[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
     """Merge mappings deeply; lists and scalars are replaced, null removes a section.
 
     A section with another `name` (another encoder) replaces the old one whole: its options
-    have nothing to do with those of its predecessor. Epochs that are given are as many as are
+    have nothing to do with those of its predecessor; and a `space` of a search is the one that is
+    given, without the ranges of another configuration. Epochs that are given are as many as are
     meant: a least number of steps that comes from elsewhere is off.
     """
     merged = dict(base)
@@ -115,7 +116,8 @@ def merge(base: dict[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
         if value is None and isinstance(merged.get(key), dict):
             del merged[key]
         elif isinstance(value, Mapping) and isinstance(merged.get(key), dict):
-            if "name" in value and value["name"] != merged[key].get("name"):
+            renamed = "name" in value and value["name"] != merged[key].get("name")
+            if renamed or key == "space":
                 merged[key] = dict(value)
                 continue
             merged[key] = merge(merged[key], value)
@@ -152,6 +154,10 @@ def without_modalities(raw: Mapping[str, Any], names: Collection[str]) -> dict[s
             for key, change in finetuning["overrides"].items()
             if not any(_named(part, every) in names for part in key.split("+"))
         }
+    tune = raw.get("tune", {})
+    if isinstance(tune.get("space"), dict):
+        gone = tuple(f"modalities.{name}." for name in names)
+        tune["space"] = {k: v for k, v in tune["space"].items() if not k.startswith(gone)}
     return raw
 
 
@@ -230,6 +236,11 @@ def _put(raw: dict[str, Any], key: str, value: Any, where: str, together: Collec
     """Set a dotted key, one of some that are set together; null removes a section."""
     *path, last = key.split(".")
     place = raw
+    if path and isinstance(entries := _at(raw, path), list):  # `training.betas.0`
+        if not last.isdecimal() or int(last) >= len(entries):
+            raise ConfigError(f"{where}: '{'.'.join(path)}' has {len(entries)} entries, from 0.")
+        entries[int(last)] = value
+        return
     for step in path:
         place = place.setdefault(step, {})
         if not isinstance(place, dict):
@@ -242,6 +253,13 @@ def _put(raw: dict[str, Any], key: str, value: Any, where: str, together: Collec
     least = ".".join([*path, "min_steps"])
     if last == "epochs" and place.get("min_steps") is not None and least not in together:
         place["min_steps"] = None
+
+
+def _at(raw: Any, path: Sequence[str]) -> Any:
+    """Give what stands at a path; None where nothing does."""
+    for step in path:
+        raw = raw.get(step) if isinstance(raw, dict) else None
+    return raw
 
 
 def _sentence(model: type[BaseModel], error: ValidationError) -> str:

@@ -40,7 +40,7 @@ def structure_figure(view: StructureView, everything: np.ndarray) -> "Figure":
 def _map(axes: "Axes", view: StructureView, everything: np.ndarray) -> None:
     axes.scatter(everything[:, 0], everything[:, 1], s=2, c=GRID, linewidths=0)
     assert view.position is not None
-    _parts(axes, view.position[:, 0], view.position[:, 1], view.part)
+    draw_parts(axes, view.position[:, 0], view.position[:, 1], view.part)
     axes.set_xticks([])
     axes.set_yticks([])
     axes.set_box_aspect(1)
@@ -50,13 +50,14 @@ def _map(axes: "Axes", view: StructureView, everything: np.ndarray) -> None:
 
 
 def _diagram(axes: "Axes", diagram: ColourMagnitude, part: np.ndarray) -> None:
-    _parts(axes, diagram.colour, diagram.magnitude, part)
+    draw_parts(axes, diagram.colour, diagram.magnitude, part)
     axes.invert_yaxis()
     axes.set_xlabel(diagram.colour_name)
     axes.set_ylabel(diagram.magnitude_name)
 
 
-def _parts(axes: "Axes", x: np.ndarray, y: np.ndarray, part: np.ndarray) -> None:
+def draw_parts(axes: "Axes", x: np.ndarray, y: np.ndarray, part: np.ndarray) -> None:
+    """Scatter objects, a colour and a shape a part."""
     for number in range(int(part.max(initial=-1)) + 1):
         own = part == number
         size = float(np.clip(4000 / max(own.sum(), 1), 4, 16))

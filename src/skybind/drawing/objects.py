@@ -1,5 +1,6 @@
 """Example objects: light curve in time and phase, and spectrum."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -7,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skybind.drawing.observed import ExampleObject, LightCurve, Picture, Spectrum
-from skybind.drawing.style import BAND_COLOURS, BLUE, MUTED, WIDTH, new_figure
+from skybind.drawing.style import BAND_COLOURS, BLUE, INK, MUTED, WIDTH, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
 
 # Vacuum wavelengths [Angstrom]; the more telling come first, as they win where labels collide.
@@ -49,6 +50,10 @@ BEYOND_STARS = 0.003  # redshift
 ERROR_COLOUR = "#c4c4c8"
 
 
+#: Height of an object among others [inch].
+ROW = 1.9
+
+
 LABEL_SPACE = 0.035  # least distance of two labels, as a fraction of the axis
 
 
@@ -62,6 +67,29 @@ def object_figure(example: ExampleObject) -> "Figure":
     for axes, (draw, what, _) in zip(grid, panels, strict=True):
         draw(axes, what)
     return figure
+
+
+def object_rows(rows: Sequence[tuple[str, ExampleObject]], chosen: int = -1) -> "Figure":
+    """Draw some objects, a row each under its title; the chosen one's title stands out."""
+    figure = new_figure(ROW * len(rows) + 0.2)
+    parts = figure.subfigures(len(rows), 1, squeeze=False)[:, 0]
+    for number, (part, (title, example)) in enumerate(zip(parts, rows, strict=True)):
+        draw_row(part, title, example, number == chosen)
+    return figure
+
+
+def draw_row(part: "SubFigure", title: str, example: ExampleObject, chosen: bool = False) -> None:
+    """Draw what was observed of one object, side by side, under a title."""
+    weight, colour = ("bold", BLUE) if chosen else ("normal", INK)
+    part.suptitle(title, x=0.01, ha="left", fontsize=9, fontweight=weight, color=colour)
+    panels = object_panels(example)
+    if not panels:
+        part.text(0.05, 0.4, "No observation that can be drawn.", color=MUTED)
+        return
+    ratios = [ratio for *_, ratio in panels]
+    grid = part.subplots(1, len(panels), squeeze=False, width_ratios=ratios)[0]
+    for axes, (draw, what, _) in zip(grid, panels, strict=True):
+        draw(axes, what)
 
 
 def object_panels(example: ExampleObject) -> list[tuple[Any, Any, float]]:

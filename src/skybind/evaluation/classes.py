@@ -74,9 +74,18 @@ def predict_case(run: Run, case: Case, rows: np.ndarray) -> tuple[np.ndarray, li
 
 
 @step("importance of the modalities")
-def importance(run: Run, case: Case) -> Importance | None:
-    """Class-wise accuracy of one classifier given every set of its modalities."""
+def importance(run: Run, case: Case, subset: str = FULL) -> Importance | None:
+    """Class-wise accuracy of one classifier given every set of its modalities.
+
+    Parameters
+    ----------
+    run : Run
+    case : Case
+    subset : str
+        Whose test objects: of all, or of a subset of the labels, as in the AstroM3 paper.
+    """
     found, rows = case_classes(run, case), _labelled_test_rows(run)
+    rows = rows[np.isin(rows, run.rows("test", subset))]
     predictions = {}
     for names in all_combinations(case.modalities):
         logits = found.logits(names)[rows]

@@ -18,9 +18,13 @@ Group = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Predictions:
-    """Numbers predicted by neighbours for the test objects, to draw and to keep."""
+    """Numbers predicted by neighbours, to draw and to keep.
+
+    `protocol` is that of the `TargetResult`: `train` or `held-out`.
+    """
 
     target: str
+    protocol: str
     fit: Group
     predict: Group
     object_id: np.ndarray
@@ -33,6 +37,7 @@ def write_predictions(path: Path, predictions: Sequence[Predictions]) -> None:
     table = pa.table(
         {
             "target": _repeated(predictions, lambda p: p.target),
+            "protocol": _repeated(predictions, lambda p: p.protocol),
             "fit": _repeated(predictions, lambda p: "+".join(p.fit)),
             "predict": _repeated(predictions, lambda p: "+".join(p.predict)),
             "object_id": pa.array(
@@ -51,16 +56,19 @@ def read_predictions(path: Path) -> list[Predictions]:
     if not path.exists():
         return []
     table = pq.read_table(path)
-    keys = [table[name].to_pylist() for name in ("target", "fit", "predict")]
+    if "protocol" not in table.column_names:  # before version 0.2 only this one was kept
+        table = table.append_column("protocol", pa.array(["train"] * len(table), pa.string()))
+    keys = [table[name].to_pylist() for name in ("target", "protocol", "fit", "predict")]
     ids = np.asarray(table["object_id"].to_pylist(), dtype=str)
     true, predicted = table["true"].to_numpy(), table["predicted"].to_numpy()
     found = []
     start = 0
-    for (target, fit, predict), members in itertools.groupby(zip(*keys, strict=True)):
+    for (target, protocol, fit, predict), members in itertools.groupby(zip(*keys, strict=True)):
         rows = slice(start, start + sum(1 for _ in members))
         found.append(
             Predictions(
                 target,
+                protocol,
                 tuple(fit.split("+")),
                 tuple(predict.split("+")),
                 ids[rows],

@@ -137,8 +137,8 @@ class TargetResult(RegressionResult):
 
     A difference d is predicted - true, divided by 1 + true for redshifts.
 
-    Of method `k-NN`, protocol `train`, the predictions are in `regression.parquet` beside
-    `metrics.json`: `target`, `fit`, `predict`, `object_id`, `true`, `predicted`.
+    Of method `k-NN` the predictions are in `regression.parquet` beside `metrics.json`: `target`,
+    `protocol`, `fit`, `predict`, `object_id`, `true`, `predicted`.
     """
 
     left_out = frozenset({"k"})

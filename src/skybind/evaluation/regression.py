@@ -102,11 +102,8 @@ def zero_shot(
         )
         task = _Task(target, fit, predict, known, asked)
         records.append(_record(run, task, predicted, "k-NN", "embeddings", protocol=protocol, k=k))
-        if protocol == "train":
-            ids = embeddings.object_id[asked]
-            predictions.append(
-                Predictions(target.name, fit, predict, ids, target.values[asked], predicted)
-            )
+        ids, true = embeddings.object_id[asked], target.values[asked]
+        predictions.append(Predictions(target.name, protocol, fit, predict, ids, true, predicted))
     return records, predictions
 
 

@@ -50,6 +50,17 @@ def write_report(run: Run) -> Path:
     DataError
         If the run was not evaluated yet.
     """
+    return build_report(report_data(run), run.paths.report)
+
+
+def report_data(run: Run) -> ReportData:
+    """Read all that the report of an evaluated run shows.
+
+    Raises
+    ------
+    DataError
+        If the run was not evaluated yet.
+    """
     metrics, page = read_metrics(run.paths.metrics), run.paths.discover_page
     embeddings = Embeddings.read(run.paths.embeddings)
     layouts = read_layouts(run.paths.maps)
@@ -60,7 +71,7 @@ def write_report(run: Run) -> Path:
     rows += [np.array([row for row, _ in found], dtype=np.int64), *(rows for *_, rows in sampled)]
     targets = targets_of(run.dataset, run.config.evaluation.targets)
     objects = load_examples(run.dataset, np.concatenate(rows), targets, run.class_names)
-    data = ReportData(
+    return ReportData(
         metrics=metrics,
         config=run.paths.config.read_text(encoding="utf-8"),
         links=[(page.name, "Discoveries")] if page.exists() else [],
@@ -70,7 +81,7 @@ def write_report(run: Run) -> Path:
         map_modalities=tuple(embeddings.modalities),
         examples=_examples(run, chosen, objects),
         maps=_map_views(run, layouts, metrics),
-        predictions=_prediction_views(run, metrics),
+        predictions=prediction_views(run, metrics),
         queries=[
             QueryView(
                 objects[row],
@@ -89,7 +100,6 @@ def write_report(run: Run) -> Path:
             for modalities, method, number, size, members in sampled
         ],
     )
-    return build_report(data, run.paths.report)
 
 
 def _map_panels(run: Run, layouts: list[Layout]) -> list[MapPanel]:
@@ -132,11 +142,26 @@ def _map_views(run: Run, layouts: list[Layout], metrics: Metrics) -> list[MapVie
     ]
 
 
-def _prediction_views(run: Run, metrics: Metrics) -> list[PredictionView]:
-    """Zero-shot predictions with the R2 that the metrics give them."""
-    entries = {entry.key: entry for entry in metrics.regression if entry.zero_shot}
+def prediction_views(run: Run, metrics: Metrics, protocol: str = "train") -> list[PredictionView]:
+    """Return the predictions by neighbours with the R2 that the metrics give them.
+
+    Parameters
+    ----------
+    run : Run
+    metrics : Metrics
+        Of the run.
+    protocol : str
+        `train` or `held-out`, as in `TargetResult`.
+    """
+    entries = {
+        entry.key: entry
+        for entry in metrics.regression
+        if entry.method == "k-NN" and entry.protocol == protocol
+    }
     views = []
     for one in read_predictions(run.paths.predictions):
+        if one.protocol != protocol:
+            continue
         entry = entries.get((one.target, one.fit, one.predict))
         if entry is not None:
             views.append(

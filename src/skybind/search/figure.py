@@ -8,9 +8,9 @@ import numpy as np
 
 from skybind.data.dataset import Dataset
 from skybind.drawing.from_dataset import load_examples
-from skybind.drawing.objects import object_panels
+from skybind.drawing.objects import ROW, draw_row
 from skybind.drawing.observed import ExampleObject, LightCurve, Spectrum
-from skybind.drawing.style import BLUE, INK, MUTED, SKY, new_figure, report_style
+from skybind.drawing.style import BLUE, MUTED, SKY, new_figure, report_style
 from skybind.errors import DataError
 from skybind.files import atomic_path
 from skybind.modalities.cleaning import clean_photometry, clean_spectrum, error_values
@@ -122,9 +122,6 @@ def from_file(query: Query) -> ExampleObject:
     return example
 
 
-ROW = 1.9  # inches
-
-
 def search_figure(
     query: tuple[str, ExampleObject],
     matches: Sequence[tuple[str, ExampleObject]],
@@ -158,20 +155,5 @@ def search_figure(
         axes.set_xlabel("Wavelength [Å]")
         axes.set_ylabel("Flux / median")
     for number, (part, (title, example)) in enumerate(zip(parts, rows, strict=True)):
-        part.suptitle(
-            title,
-            x=0.01,
-            ha="left",
-            fontsize=9,
-            fontweight="bold" if number == 0 else "normal",
-            color=BLUE if number == 0 else INK,
-        )
-        panels = object_panels(example)
-        if not panels:
-            part.text(0.05, 0.4, "No observation that can be drawn.", color=MUTED)
-            continue
-        ratios = [ratio for *_, ratio in panels]
-        grid = part.subplots(1, len(panels), squeeze=False, width_ratios=ratios)[0]
-        for axes, (draw, what, _) in zip(grid, panels, strict=True):
-            draw(axes, what)
+        draw_row(part, title, example, number == 0)
     return figure

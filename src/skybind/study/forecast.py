@@ -4,7 +4,7 @@ import csv
 import json
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,21 +14,24 @@ import pyarrow.parquet as pq
 import torch
 
 from skybind.config import Config
+from skybind.config.backbone import load_backbone_config
 from skybind.config.load import with_values
 from skybind.data.dataset import Dataset
 from skybind.errors import SkybindError
 from skybind.files import json_hash, write_json
 from skybind.progress import muted, say, step
+from skybind.runs.backbones import pretrain_backbone
 from skybind.runs.cases import Case
 from skybind.runs.embedding import run_embedding
 from skybind.runs.run import Run
 from skybind.runs.steps import run_finetuning, run_pretraining
 from skybind.study.merge import Study
-from skybind.study.options import simulate
+from skybind.study.options import Backbone, simulate
 from skybind.study.plan import fit, make_plan
 from skybind.study.status import StudyStatus, study_status
 from skybind.study.units import Unit, myself
 from skybind.study.work import DONE, states_of
+from skybind.training.names import LOG
 from skybind.words import about, join
 
 #: Objects that are tried.
@@ -48,6 +51,8 @@ class Speed:
         Simulating it, preparing it, an epoch of pre-training, embedding it.
     finetune : dict of str to float
         An epoch of fine-tuning of each modality alone; several take their sum.
+    backbone : dict of str to float
+        An epoch of the backbone of each modality that has one.
     """
 
     survey: float
@@ -55,12 +60,15 @@ class Speed:
     pretrain: float
     embed: float
     finetune: dict[str, float]
+    backbone: dict[str, float]
 
     def of(self, unit: Unit) -> float | None:
         """Time of a unit [s]; None where it is not measured."""
         if unit.kind == "finetune":
             rates = [r for name, r in self.finetune.items() if name in _modalities(unit.case)]
             return unit.amount * sum(rates) if rates else None
+        if unit.kind == "backbone":
+            return unit.amount * self.backbone[unit.case] if unit.case in self.backbone else None
         rate = getattr(self, unit.kind, None)
         return None if rate is None else unit.amount * float(rate)
 
@@ -128,10 +136,15 @@ def measure(study: Study, configuration: str) -> Speed:
         data = Path(folder) / "data"
         with _timed() as simulating:
             _sample(study, seed, data)
-        config = _short(fitted.config, data)
+        backbones = study.options.configurations[configuration].backbones
+        config = _short(fitted.config, data, list(backbones))
         with _timed() as preparing:
             run = Run.start(config, data, Path(folder) / "run")
             run.prepare()
+        pre_trained = {
+            name: _backbone_epoch(entry, run, Path(folder) / name)
+            for name, entry in backbones.items()
+        }
         run_pretraining(run)
         epochs = _last_epoch(run.paths.pretraining.log)
         with _timed() as embedding:
@@ -148,6 +161,7 @@ def measure(study: Study, configuration: str) -> Speed:
             pretrain=epochs / train,
             embed=embedding[0] / n,
             finetune={name: seconds / train for name, seconds in tuned.items()},
+            backbone={name: seconds / train for name, seconds in pre_trained.items()},
         )
 
 
@@ -166,8 +180,21 @@ def _sample(study: Study, seed: int, out: Path) -> None:
     pq.write_table(table, out / "objects" / part.name)
 
 
-def _short(config: Config, data: Path) -> Config:
-    """Give a configuration whose trainings have two epochs and batches that a sample fills."""
+def _backbone_epoch(entry: Backbone, run: Run, folder: Path) -> float:
+    """Train a backbone for two epochs on the training objects of a run; gives the second's time."""
+    sets = [*entry.set, "training.epochs=2", f"training.batch_size={SAMPLE // 5}"]
+    if load_backbone_config(entry.config, entry.set).moco is not None:
+        sets.append(f"moco.queue={SAMPLE // 5}")
+    config = load_backbone_config(entry.config, sets)
+    pretrain_backbone(config, run.dataset.path, folder, split=run.split)
+    return _last_epoch(folder / LOG)
+
+
+def _short(config: Config, data: Path, backbones: Sequence[str]) -> Config:
+    """Give a configuration whose trainings have two epochs and batches that a sample fills.
+
+    The weights of `backbones`, which are not there yet, are random ones.
+    """
     label, dataset = config.labels.column, Dataset.open(data)
     keys: dict[str, object] = {
         "split.kind": "random",
@@ -178,6 +205,7 @@ def _short(config: Config, data: Path) -> Config:
     }
     if label in dataset.schema.columns:
         keys["labels.classes"] = sorted({name for name in dataset.labels(label).tolist() if name})
+    keys |= {f"modalities.{name}.backbone.weights": "random" for name in backbones}
     for training in ("training", "finetuning.training"):
         section = config.training if training == "training" else config.finetuning.training
         keys |= {

@@ -6,6 +6,7 @@ configurations/NAME.yaml       each configuration as resolved
 data/                          the survey, where it is simulated
 prepared/                      prepared arrays that the runs share (can be deleted)
 units/                         what is done (`skybind.study.units`)
+backbones/CONFIGURATION/seed-SEED/MODALITY/   backbones that are trained for the runs
 runs/CONFIGURATION/seed-SEED/  ordinary runs
 figures/, tables/              the exhibits of the page
 index.html                     the page
@@ -54,6 +55,10 @@ class StudyPaths:
     def preparing(self) -> Path:
         """Held while data of the study are prepared."""
         return self.folder / "preparing.lock"
+
+    def backbone(self, configuration: str, seed: int, modality: str) -> Path:
+        """Where the backbone of a modality is trained for the runs of a seed."""
+        return self.folder / "backbones" / configuration / f"seed-{seed}" / modality
 
     def run(self, configuration: str, seed: int) -> Path:
         """The run of a configuration and a seed."""

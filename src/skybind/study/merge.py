@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import yaml
 
@@ -17,7 +17,7 @@ from skybind.files import json_hash, write_text
 from skybind.locks import alone
 from skybind.progress import say
 from skybind.runs.checks import differences
-from skybind.runs.layout import RunPaths
+from skybind.runs.layout import BackbonePaths, RunPaths
 from skybind.runs.run import Run
 from skybind.study.layout import StudyPaths
 from skybind.study.options import StudyOptions
@@ -124,8 +124,12 @@ class Study:
         return self.options.folder_of(seed) or self.paths.data
 
     def config(self, configuration: str, seed: int) -> Config:
-        """Give the configuration of a run."""
-        return with_values(self.configs[configuration], {"seed": seed}, "the study")
+        """Give the configuration of a run, with the backbones that are trained for it."""
+        values: dict[str, Any] = {"seed": seed}
+        for modality in self.options.configurations[configuration].backbones:
+            folder = self.paths.backbone(configuration, seed, modality).resolve()
+            values[f"modalities.{modality}.backbone.weights"] = str(BackbonePaths(folder).backbone)
+        return with_values(self.configs[configuration], values, "the study")
 
     def run(self, configuration: str, seed: int) -> Run:
         """Open the run of a configuration and a seed; twice asked for, it is opened once.
@@ -178,7 +182,11 @@ class Study:
         if evaluation:
             return json_hash(config.evaluation.model_dump(mode="json"))
         free = {"seed", "evaluation", "tune", *_WORDS}
-        return json_hash(dump_as_before(config.model_dump(mode="json", exclude=free)))
+        content = dump_as_before(config.model_dump(mode="json", exclude=free))
+        backbones = self.options.configurations[configuration].backbones
+        if backbones:
+            content = {**content, "trained": {n: b.model_dump() for n, b in backbones.items()}}
+        return json_hash(content)
 
     @cached_property
     def simulated(self) -> bool | None:
@@ -246,6 +254,9 @@ def _grown(old: Study, options: StudyOptions, configs: Mapping[str, Config]) -> 
         if not (before == after or (grown and before.items() <= after.items())):
             raise ConfigError(f"{refuse} (they differ in {key}): {rest}")
     for name, config in old.configs.items():
+        was, is_now = (of.configurations[name].backbones for of in (old.options, options))
+        if was != is_now:
+            raise ConfigError(f"{refuse} (the backbones of its {name} differ): {rest}")
         differ = [
             key for key in differences(config, configs[name])
             if key not in ("seed", "finetuning.subsets", *_WORDS)

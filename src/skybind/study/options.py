@@ -46,18 +46,29 @@ class Simulation(BaseModel):
         return self
 
 
-class Configured(BaseModel):
-    """A configuration of the study, with what it sets differently."""
+class Backbone(BaseModel):
+    """A backbone that is trained for every seed of a configuration, with what it sets."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    config: str = Field(..., description="Name of a shipped configuration, or a YAML file.")
+    config: str = Field(..., description="Name of a shipped backbone, or a YAML file.")
     set: list[str] = Field([], description="Keys set otherwise, each `key=value`.")
 
     @model_validator(mode="before")
     @classmethod
     def _short(cls, value: Any) -> Any:
         return {"config": value} if isinstance(value, str) else value
+
+
+class Configured(Backbone):
+    """A configuration of the study, with what it sets differently."""
+
+    config: str = Field(..., description="Name of a shipped configuration, or a YAML file.")
+    backbones: dict[str, Backbone] = Field(
+        {},
+        description="Modality -> the frozen backbone that is trained for it on the training "
+        "objects of each seed, instead of weights from elsewhere.",
+    )
 
 
 class StudyOptions(BaseModel):
@@ -170,9 +181,16 @@ def with_whole_paths(options: StudyOptions, base: str | Path) -> StudyOptions:
         data = {seed: whole(folder) for seed, folder in data.items()}
     elif data is not None:
         data = whole(data)
+
+    def found(entry: Backbone) -> str:
+        return whole(entry.config) if (Path(base) / entry.config).is_file() else entry.config
+
     configurations: dict[str, Configured] = {}
     for name, entry in options.configurations.items():
-        if (Path(base) / entry.config).is_file():
-            entry = entry.model_copy(update={"config": whole(entry.config)})
-        configurations[name] = entry
+        backbones = {
+            modality: backbone.model_copy(update={"config": found(backbone)})
+            for modality, backbone in entry.backbones.items()
+        }
+        change = {"config": found(entry), "backbones": backbones}
+        configurations[name] = entry.model_copy(update=change)
     return options.model_copy(update={"data": data, "configurations": configurations})

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from skybind.config import Config, TrainingOptions
+from skybind.config.backbone import load_backbone_config
 from skybind.config.subsets import FULL, read_subset
 from skybind.data.dataset import Dataset
 from skybind.errors import ConfigError
@@ -98,20 +99,26 @@ def _units_of_run(study: Study, configuration: str, seed: int, fitted: Fitted) -
             amount=amount, weight=weight, **more,
         )  # fmt: skip
 
-    prepare = unit("prepare", survey, n, n * wide * _PREPARE)
-    trained = _passes(config.training, n * config.split.fractions[0])
+    share = n * config.split.fractions[0]
+    backbones = [
+        unit("backbone", survey, share * epochs, share * epochs, case=modality)
+        for modality, epochs in _backbone_epochs(study, configuration).items()
+    ]
+    needs = [*survey, *(one.id for one in backbones)]
+    prepare = unit("prepare", needs, n, n * wide * _PREPARE)
+    trained = _passes(config.training, share)
     pretrain = unit("pretrain", [prepare.id], trained, trained * wide)
     tuning = []
     for case in fitted.cases:
-        needs = pretrain.id if case.start == "pretrained" else prepare.id
+        before = pretrain.id if case.start == "pretrained" else prepare.id
         options, _ = options_of(fitted, case)
-        passes = _passes(options, n * config.split.fractions[0] * _share(case.subset))
+        passes = _passes(options, share * _share(case.subset))
         weight = passes * len(case.modalities)
-        tuning.append(unit("finetune", [needs], passes, weight, case=case.name))
+        tuning.append(unit("finetune", [before], passes, weight, case=case.name))
     embed = unit("embed", [pretrain.id], n, n * wide * _EMBED)
     after = tuple(one.id for one in tuning)
     evaluate = unit("evaluate", [embed.id], n, n * wide * _EVALUATE, after=after)
-    units = [prepare, pretrain, *tuning, embed, evaluate]
+    units = [*backbones, prepare, pretrain, *tuning, embed, evaluate]
     pages: list[Unit] = []
     for step in ("clusters", "discover", "report"):
         if step in study.options.steps:
@@ -123,6 +130,15 @@ def _units_of_run(study: Study, configuration: str, seed: int, fitted: Fitted) -
 def _passes(options: TrainingOptions, objects: float) -> float:
     """Count the objects that a training looks at: at most, as it may stop early."""
     return objects * choose_pace(options, max(round(objects), 1)).epochs
+
+
+def _backbone_epochs(study: Study, configuration: str) -> dict[str, int]:
+    """Modality -> epochs of the backbone that is trained for it."""
+    wanted = study.options.configurations[configuration].backbones
+    return {
+        modality: load_backbone_config(entry.config, entry.set).training.epochs
+        for modality, entry in wanted.items()
+    }
 
 
 def _share(subset: str) -> float:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from skybind.config.backbone import load_backbone_config
+from skybind.data.dataset import Dataset
 from skybind.errors import DataError, SkybindError
 from skybind.evaluation.clusters import cluster_again
 from skybind.evaluation.evaluate import evaluate_run
@@ -16,9 +18,12 @@ from skybind.locks import alone
 from skybind.once import result_of
 from skybind.progress import muted, say
 from skybind.report.from_run import write_report
+from skybind.runs.backbones import pretrain_backbone
 from skybind.runs.cases import Case, cases_of
+from skybind.runs.choosing import choose_split, with_own_split
 from skybind.runs.embedding import run_embedding
-from skybind.runs.layout import RunPaths
+from skybind.runs.fitting import fit_to_data
+from skybind.runs.layout import BackbonePaths, RunPaths
 from skybind.runs.run import Run
 from skybind.runs.steps import run_finetuning, run_pretraining
 from skybind.study.merge import Study
@@ -84,7 +89,7 @@ def keys_of(study: Study, plan: Sequence[Unit]) -> dict[str, str]:
     known = {unit.id: unit for unit in plan}
     for unit in plan:
         content: object = ""
-        if unit.kind == "prepare":
+        if unit.kind in ("backbone", "prepare"):
             content = study.digest(unit.configuration)
         elif unit.kind == "evaluate":
             notes = {name: study.notes.read(known[name]) for name in unit.after}
@@ -100,6 +105,8 @@ def _stands(study: Study, unit: Unit) -> bool:
     """Whether what a unit made is there."""
     if unit.kind == "survey":
         return (study.paths.data / "objects").exists()
+    if unit.kind == "backbone":
+        return BackbonePaths(_backbone_folder(study, unit)).backbone.exists()
     paths = RunPaths(study.paths.run(unit.configuration, unit.seed or 0))
     made = {
         "prepare": paths.note,
@@ -236,6 +243,8 @@ def do_unit(study: Study, unit: Unit) -> float | None:
         _simulate(study)
         return None
     assert unit.seed is not None  # only the survey has none
+    if unit.kind == "backbone":
+        return _train_backbone(study, unit)
     if unit.kind == "prepare":
         _prepare(study, unit.configuration, unit.seed)
         return None
@@ -263,6 +272,23 @@ def _simulate(study: Study) -> None:
     assert wanted is not None  # otherwise there is no such unit
     if not (study.paths.data / "objects").exists():  # else killed before it was noted; it is whole
         simulate(wanted, study.paths.data)
+
+
+def _backbone_folder(study: Study, unit: Unit) -> Path:
+    assert unit.seed is not None
+    return study.paths.backbone(unit.configuration, unit.seed, unit.case)
+
+
+def _train_backbone(study: Study, unit: Unit) -> float:
+    """Train a backbone on the training objects of the run that will take it; gives its time."""
+    assert unit.seed is not None
+    wanted = study.options.configurations[unit.configuration].backbones[unit.case]
+    dataset = Dataset.open(study.data(unit.seed))
+    config = fit_to_data(study.config(unit.configuration, unit.seed), dataset)
+    split = choose_split(with_own_split(config, dataset), dataset)
+    backbone = load_backbone_config(wanted.config, [*wanted.set, f"seed={unit.seed}"])
+    made = pretrain_backbone(backbone, dataset.path, _backbone_folder(study, unit), split=split)
+    return float(made.training["seconds"])
 
 
 def _prepare(study: Study, configuration: str, seed: int) -> None:

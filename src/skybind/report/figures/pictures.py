@@ -15,19 +15,21 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Pair = tuple[str, str]
-IMAGES, SPECTRA = 3, 5  # retrieved of each (the report's figures 6 and 7)
+IMAGES, SPECTRA = 3, 5  # retrieved of each (figures 6 and 7 of the June report)
 SAMPLES, OVERLAID = 6, 4  # of a cluster
 THUMBNAIL, PANELS = 0.75, 3  # largest size of an image [inch], spectra side by side
 BINS = 300  # of a drawn spectrum
 
 
-def retrieved_images(queries: Sequence[QueryView], pairs: Sequence[Pair]) -> "Figure":
+def retrieved_images(
+    queries: Sequence[QueryView], pairs: Sequence[Pair], images: int = IMAGES
+) -> "Figure":
     """Draw queries (rows) and the images most alike for some pairs of modalities (blocks)."""
-    columns = 1 + IMAGES * len(pairs)
+    columns = 1 + images * len(pairs)
     across = columns + 0.35 * len(pairs)
     cell = min(WIDTH / across, THUMBNAIL)
     figure = new_figure(cell * len(queries) * 1.08 + 0.45, cell * across)
-    ratios = [1, *[IMAGES + 0.2] * len(pairs)]
+    ratios = [1, *[images + 0.2] * len(pairs)]
     blocks = figure.subfigures(1, 1 + len(pairs), width_ratios=ratios, squeeze=False)[0]
     blocks[0].suptitle("query", fontsize=8.5, fontweight="bold")
     grid = blocks[0].subplots(len(queries), 1, squeeze=False)
@@ -35,9 +37,9 @@ def retrieved_images(queries: Sequence[QueryView], pairs: Sequence[Pair]) -> "Fi
         _thumbnail(axes, query.example, BLUE)
     for block, pair in zip(blocks[1:], pairs, strict=True):
         block.suptitle(" → ".join(pair), fontsize=8.5, fontweight="bold")
-        grid = block.subplots(len(queries), IMAGES, squeeze=False)
+        grid = block.subplots(len(queries), images, squeeze=False)
         for line, query in zip(grid, queries, strict=True):
-            found = query.matches.get(pair, [])[:IMAGES]
+            found = query.matches.get(pair, [])[:images]
             for axes, match in zip_longest(line, found):
                 frame = GREEN if match is not None and match.same else None
                 _thumbnail(axes, None if match is None else match.example, frame)

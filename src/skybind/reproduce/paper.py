@@ -1,0 +1,163 @@
+"""A paper as a study: what is trained, on what, and its exhibits section by section."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from skybind.drawing.style import report_style
+from skybind.reproduce.shown import Make, Shown
+from skybind.study.exhibits import Chapter, Exhibit, gather
+from skybind.study.merge import Study
+from skybind.study.options import Backbone, Configured, Simulation, Step, StudyOptions
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One exhibit: its number in the paper, its title where it cannot be made, and its maker."""
+
+    number: str
+    title: str
+    make: Make
+
+
+@dataclass(frozen=True)
+class Part:
+    """Exhibits under one heading."""
+
+    title: str
+    text: str
+    exhibits: Sequence[Planned]
+
+
+@dataclass(frozen=True)
+class Size:
+    """One size of a paper's study.
+
+    Attributes
+    ----------
+    configuration : str
+        A shipped one.
+    objects : int
+        Of the simulated survey.
+    seeds : tuple of int
+    set : tuple of str
+        Keys set otherwise, each `key=value`.
+    backbones : mapping of str to Backbone
+        Modality -> the frozen backbone that is trained for it.
+    """
+
+    configuration: str
+    objects: int
+    seeds: tuple[int, ...]
+    set: tuple[str, ...] = ()
+    backbones: Mapping[str, Backbone] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A published paper and the study that makes it again.
+
+    Attributes
+    ----------
+    name : str
+        Of the command, and of the configuration in the study.
+    title, description : str
+        Heading of the page, and what the study is.
+    survey : str
+        What is simulated where no data are given: `stars` or `galaxies`.
+    full, small : Size
+        Of the paper, and for a laptop.
+    subsets : tuple of str
+        Subsets of the labels; empty: those of the configuration.
+    steps : tuple of str
+        Pages of each run.
+    parts : sequence of Part
+        The exhibits, in the order of the page.
+    """
+
+    name: str
+    title: str
+    description: str
+    survey: str
+    full: Size
+    small: Size
+    subsets: tuple[str, ...]
+    steps: tuple[Step, ...]
+    parts: Sequence[Part]
+
+    def options(
+        self,
+        *,
+        small: bool = False,
+        data: str | dict[int, str] | None = None,
+        config: str | None = None,
+        sets: Sequence[str] = (),
+        seeds: Sequence[int] | None = None,
+        objects: int | None = None,
+    ) -> StudyOptions:
+        """Return the options of the study.
+
+        Parameters
+        ----------
+        small : bool
+            The size for a laptop.
+        data : str or dict, optional
+            Folder of a dataset, or one a seed; a survey is simulated without it.
+        config : str, optional
+            Another configuration than the paper's.
+        sets : sequence of str
+            Keys set otherwise, each `key=value`.
+        seeds : sequence of int, optional
+            The paper's by default.
+        objects : int, optional
+            Of the simulated survey; the paper's number by default.
+
+        Raises
+        ------
+        ConfigError
+            If a key is unknown.
+        """
+        size = self.small if small else self.full
+        chosen = Configured(
+            config=config or size.configuration,
+            # the keys of a size are those of its configuration
+            set=[*(size.set if config is None else ()), *sets],
+            backbones=dict(size.backbones) if config is None else {},
+        )
+        simulation = Simulation.model_validate(
+            {"survey": self.survey, "objects": objects or size.objects, "seed": 42}
+        )
+        return StudyOptions(
+            name=self.title,
+            description=self.description,
+            data=data,
+            simulate=simulation if data is None else None,
+            configurations={self.name: chosen},
+            seeds=list(seeds or size.seeds),
+            subsets=list(self.subsets) or None,
+            steps=list(self.steps),
+        )
+
+    def chapters(self, study: Study) -> list[Chapter]:
+        """Return the exhibits of a study, of what is done of it."""
+        shown = Shown(study, self.name)
+        with report_style():
+            return [
+                Chapter(
+                    f"{self.name}-{number}",
+                    part.title,
+                    part.text,
+                    gather(study, [_maker(one, shown) for one in part.exhibits]),
+                )
+                for number, part in enumerate(self.parts, start=1)
+            ]
+
+
+def _maker(planned: Planned, shown: Shown) -> tuple[str, str, str, "partial[Exhibit]"]:
+    key = re.sub(r"[^a-z0-9]+", "-", f"{planned.number} {planned.title}".lower())
+    return key, planned.number, planned.title, partial(_made, planned, shown)
+
+
+def _made(planned: Planned, shown: Shown, study: Study) -> Exhibit:
+    return planned.make(shown)

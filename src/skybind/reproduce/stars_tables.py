@@ -1,0 +1,348 @@
+"""Tables of the AstroM3 paper, the published values beside ours, over all seeds."""
+
+import warnings
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from skybind.config.subsets import labels_of_subset
+from skybind.discovery.page_tables import flag_table
+from skybind.discovery.records import DiscoverRecord
+from skybind.drawing.cells import NONE, Cell, Table, cells, number, percent
+from skybind.drawing.style import combination_name
+from skybind.errors import DataError
+from skybind.evaluation.classes import importance
+from skybind.evaluation.records import CaseResult, Importance
+from skybind.measures.importance import changes
+from skybind.measures.significance import (
+    LEVEL,
+    Difference,
+    difference_from_published,
+    paired_difference,
+)
+from skybind.report.tables import ARROWS
+from skybind.reproduce.published import (
+    ACCURACY,
+    ALL,
+    CLASSES,
+    COMBINATIONS,
+    DISTRIBUTION,
+    IMPORTANCE,
+    IMPORTANCE_AVERAGE,
+    IMPORTANCE_SUBSET,
+    METADATA,
+    RUNS,
+    SEARCHED,
+    SUBSETS,
+    Combination,
+    Value,
+)
+from skybind.runs.cases import finished_cases, widest_case
+from skybind.runs.run import Run
+from skybind.study.exhibits import Exhibit
+
+NAMES = {"metadata": "Metadata", "spectrum": "Spectra", "photometry": "Photometry"}
+
+Measure = Callable[[CaseResult], float | None]
+
+
+def class_table(run: Run) -> Exhibit:
+    """Table 1: what the classes are, and how many objects each has."""
+    counts = np.bincount(run.labels[run.labels >= 0], minlength=len(run.classes))
+    total, published = counts.sum(), sum(one.objects for one in CLASSES.values())
+    rows = []
+    for name in sorted(run.classes, key=lambda one: _order(one)):
+        n, known = int(counts[run.classes.index(name)]), CLASSES.get(name)
+        rows.append(
+            cells(
+                name,
+                known.description if known else NONE,
+                number(known.objects) if known else NONE,
+                percent(known.objects / published) if known else NONE,
+                number(n),
+                percent(n / total) if total else NONE,
+            )
+        )
+    rows.append(cells("All", "", number(published), "100.0", number(int(total)), "100.0"))
+    header = ["Class", "Description", "Published", "[%]", "Here", "[%]"]
+    return Exhibit(
+        "table-1-classes",
+        "Table 1",
+        "Classes of variable stars",
+        "Objects of each class in use.",
+        table=Table(header, rows, text_columns=2, last_is_total=True),
+    )
+
+
+def clip_table(cases: Sequence[CaseResult]) -> Exhibit:
+    """Table 2: accuracy with all labels, without and with pre-training."""
+    return Exhibit(
+        "table-2-clip",
+        "Table 2",
+        "What pre-training brings, with all labels",
+        "Accuracy on the test objects [%], mean and standard deviation over the seeds. "
+        + _SIGNIFICANCE,
+        table=_accuracy_table(cases, ["full"], lambda case: case.accuracy),
+    )
+
+
+def subset_table(cases: Sequence[CaseResult]) -> Exhibit:
+    """Table 4: accuracy with few labels, on the test objects of the same subset."""
+    return Exhibit(
+        "table-4-subsets",
+        "Table 4",
+        "What pre-training brings, with few labels",
+        "Accuracy [%] on the test objects of the same subset, as in the paper, mean and standard "
+        "deviation over the seeds. " + _SIGNIFICANCE,
+        table=_accuracy_table(
+            cases,
+            SUBSETS[1:],
+            lambda case: None if case.subset_test is None else case.subset_test.accuracy,
+        ),
+    )
+
+
+def whole_test_table(cases: Sequence[CaseResult]) -> Exhibit:
+    """Table 4 again, on all test objects: what a survey would see."""
+    return Exhibit(
+        "table-4-all-test-objects",
+        "Table 4, on all test objects",
+        "The same classifiers on all test objects",
+        "The test objects of a subset are balanced as its training objects are; a survey is not. "
+        "The published values are those of table 4, on other objects, and are not compared.",
+        table=_accuracy_table(cases, SUBSETS[1:], lambda case: case.accuracy, compared=False),
+    )
+
+
+_SIGNIFICANCE = (
+    "Gain: pre-trained minus from scratch; p: of a gain as large by chance, by a paired test over "
+    "the seeds (Student's t; with six seeds or more that of the signs). Last columns: ours minus "
+    "published with pre-training, and p by Welch's t test. Bold: pre-trained is better, p below "
+    f"{LEVEL}."
+)
+
+
+def distribution_table(run: Run) -> Exhibit:
+    """Table 3: objects of each class in each part and subset."""
+    subsets = [name for name in SUBSETS if name == "full" or name in run.split.subsets]
+    parts = ("train", "validation", "test")
+    header = ["Class"]
+    for part in parts:
+        header += [
+            f"{part.capitalize()}, {name if name == 'full' else name + ' %'}" for name in subsets
+        ]
+    rows = []
+    for name in sorted(run.classes, key=lambda one: _order(one)):
+        code, row = run.classes.index(name), [Cell(name)]
+        for part in parts:
+            published = DISTRIBUTION[part].get(name)
+            for subset in subsets:
+                n = int((run.labels[run.rows(part, subset)] == code).sum())
+                printed = f" ({published[SUBSETS.index(subset)]:,})" if published else ""
+                row.append(Cell(f"{n:,}{printed}"))
+        rows.append(row)
+    return Exhibit(
+        "table-3-distribution",
+        "Table 3",
+        "Objects of each class in each part and subset",
+        f"Of the seed {run.config.seed}; published in brackets.",
+        table=Table(header, rows),
+    )
+
+
+def importance_table(runs: Sequence[Run]) -> Exhibit:
+    """Table 5: accuracy of each class by the modalities that the classifier is given."""
+    found = [_importance(run) for run in runs]
+    first = found[0]
+    with warnings.catch_warnings():  # a class without test objects stays NaN
+        warnings.simplefilter("ignore", RuntimeWarning)
+        accuracy = np.nanmean([one.accuracy for one in found], axis=0)
+    average = np.mean([one.average for one in found], axis=0)
+    columns = list(first.combinations)
+    header = ["Class", "Objects", *map(combination_name, columns)]
+    rows = []
+    for code, name in enumerate(first.classes):
+        row = cells(name, number(int(np.sum([one.n_class[code] for one in found]))))
+        printed = dict(zip(map(frozenset, COMBINATIONS), IMPORTANCE.get(name, ()), strict=False))
+        rows.append(row + _with_published(accuracy[code], columns, printed))
+    printed = dict(zip(map(frozenset, COMBINATIONS), IMPORTANCE_AVERAGE, strict=True))
+    total = number(int(np.sum([one.n_test for one in found])))
+    rows.append(cells("Average", total) + _with_published(average, columns, printed))
+    return Exhibit(
+        "table-5-modalities",
+        "Table 5",
+        "Importance of the modalities, by class",
+        "Accuracy [%] of the classifier of all modalities, pre-trained, with all labels, given "
+        "only some of them, on the test objects of the 50 % subset as in the paper (its shares are "
+        f"of 160 objects), mean of {len(found)} seed{'s' if len(found) > 1 else ''}; published in "
+        "brackets (one seed). ▲ better, ▼ worse than the best single modality of the combination.",
+        table=Table(header, rows, last_is_total=True),
+    )
+
+
+def feature_table(run: Run) -> Exhibit:
+    """Table 6: the features of the metadata."""
+    schema, train = run.dataset.schema, run.rows("train")
+    rows = []
+    for name in schema.features(METADATA):
+        column, values = schema.columns[name], run.dataset.numbers(name)[train]
+        known = values[np.isfinite(values)]
+        rows.append(
+            cells(
+                name,
+                column.description,
+                column.unit or NONE,
+                number(float(np.mean(known)) if len(known) else None),
+                number(float(np.std(known)) if len(known) else None),
+                percent(1 - len(known) / len(values)) if len(values) else NONE,
+            )
+        )
+    if not rows:
+        raise DataError("The dataset has no metadata.")
+    header = ["Feature", "Description", "Unit", "Mean", "Standard deviation", "Missing [%]"]
+    return Exhibit(
+        "table-6-features",
+        "Table 6",
+        "Features of the metadata",
+        "As they stand in the catalogue, of the training objects.",
+        table=Table(header, rows, text_columns=3),
+    )
+
+
+def outlier_table(record: DiscoverRecord) -> Exhibit:
+    """Outliers in all dimensions of the embedding, as section 4.5 describes them."""
+    return Exhibit(
+        "outliers-in-the-embedding",
+        "Section 4.5",
+        "Outliers in all dimensions of the embedding",
+        "Distances from the centroid of the own class beyond the "
+        f"{record.outliers.percentile:.0f}th percentile of the training objects, in one or more "
+        "modalities; DBSCAN on each class; and DBSCAN on everything without labels.",
+        table=flag_table(record.outliers.flagged, record.outliers.n_scored),
+    )
+
+
+def search_table(run: Run) -> Exhibit:
+    """The ranges that hyper-parameters were searched in."""
+    space = run.config.tune.space
+    rows = [cells(name, published) for name, published in SEARCHED.items()]
+    searched = "; ".join(sorted(space)) or "none"
+    return Exhibit(
+        "appendix-search",
+        "Appendix A",
+        "Ranges of the search of hyper-parameters",
+        f"Published. Keys of this configuration that `skybind tune` searches: {searched}.",
+        table=Table(["Hyper-parameter", "Range"], rows, text_columns=2),
+    )
+
+
+def _accuracy_table(
+    cases: Sequence[CaseResult], subsets: Sequence[str], measure: Measure, compared: bool = True
+) -> Table:
+    """Published and our accuracies, a row a combination of modalities and subset."""
+    header = ["Data", "Labels"]
+    header += ["Published, no CLIP", "CLIP", "gain"] if compared else []
+    header += ["Ours, no CLIP", "CLIP", "gain", "p"]
+    header += ["CLIP, ours − published", "p"] if compared else []
+    rows = []
+    for modalities in ((name,) for name in ("spectrum", "photometry", "metadata")), (ALL,):
+        for names in modalities:
+            for subset in subsets:
+                row = _accuracy_row(cases, names, subset, measure, compared)
+                if row is not None:
+                    rows.append(row)
+    if not rows:
+        raise DataError("No classifier was trained with these labels.")
+    return Table(header, rows, text_columns=2)
+
+
+def _accuracy_row(
+    cases: Sequence[CaseResult],
+    names: Combination,
+    subset: str,
+    measure: Measure,
+    compared: bool,
+) -> list[Cell] | None:
+    scratch, clip = (_by_seed(cases, names, subset, start, measure) for start in (False, True))
+    if not scratch and not clip:
+        return None
+    name = "All" if len(names) > 1 else NAMES[names[0]]
+    row = cells(name, labels_of_subset(subset))
+    printed = ACCURACY[names, subset]
+    if compared:
+        gain = printed[1].mean - printed[0].mean
+        row += cells(str(printed[0]), str(printed[1]), f"{gain:+.1f}")
+    shared = sorted(set(scratch) & set(clip))
+    before, after = ([of[seed] for seed in shared] for of in (scratch, clip))
+    gained = paired_difference(after, before) if shared else None
+    better = gained is not None and gained.significant and gained.difference > 0
+    row.append(Cell(_mean(scratch)))
+    row.append(Cell(_mean(clip), "strong" if better else ""))
+    row += _tested(gained)
+    if compared:
+        row += _against(printed[1], list(clip.values()))
+    return row
+
+
+def _against(printed: Value, ours: Sequence[float]) -> list[Cell]:
+    """Compare with the published mean of five runs."""
+    mean, deviation = printed.mean / 100, printed.deviation / 100
+    return _tested(difference_from_published(ours, mean, deviation, RUNS) if ours else None)
+
+
+def _by_seed(
+    cases: Sequence[CaseResult], names: Combination, subset: str, start: bool, measure: Measure
+) -> dict[int, float]:
+    """Accuracy of each seed; of seeds without the classifier nothing."""
+    found: dict[int, float] = {}
+    for case in cases:
+        same = set(case.modalities) == set(names) and case.subset == subset
+        if same and case.pretrained == start and not case.frozen and case.seed is not None:
+            value = measure(case)
+            if value is not None:
+                found[case.seed] = float(value)
+    return found
+
+
+def _importance(run: Run) -> Importance:
+    widest = widest_case(finished_cases(run))
+    subset = IMPORTANCE_SUBSET if IMPORTANCE_SUBSET in run.split.subsets else "full"
+    found = None if widest is None else importance(run, widest, subset)
+    if found is None:
+        raise DataError(f"The run in {run.folder} has no classifier of several modalities.")
+    return found
+
+
+def _with_published(
+    values: np.ndarray, columns: Sequence[Combination], printed: dict[frozenset[str], float]
+) -> list[Cell]:
+    made = []
+    for value, names, sign in zip(values, columns, changes(values, columns), strict=True):
+        known = printed.get(frozenset(names))
+        text = percent(float(value)) + ("" if known is None else f" ({known:.1f})")
+        mark, kind = ARROWS[int(sign)]
+        made.append(Cell(text, kind, mark))
+    return made
+
+
+def _mean(values: dict[int, float]) -> str:
+    """Mean over the seeds and, of several, their standard deviation [%]."""
+    every = list(values.values())
+    if not every:
+        return NONE
+    spread = float(np.std(every, ddof=1)) if len(every) > 1 else None
+    return percent(float(np.mean(every)), spread)
+
+
+def _tested(found: Difference | None) -> list[Cell]:
+    """A difference in points, and how often chance makes it."""
+    if found is None:
+        return cells(NONE, NONE)
+    points = f"{100 * found.difference:+.1f}".replace("-", "−")
+    p = NONE if np.isnan(found.p) else ("< 0.001" if found.p < 0.001 else f"{found.p:.3f}")
+    return cells(points, p)
+
+
+def _order(name: str) -> int:
+    known = list(CLASSES)
+    return known.index(name) if name in known else len(known)
