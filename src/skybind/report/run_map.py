@@ -26,7 +26,8 @@ def draw_map(
     color : str, optional
         A column of the dataset; by default the classes, if there are any.
     modalities : tuple of str, optional
-        Whose mean embedding is mapped; all by default.
+        Whose embeddings are mapped, several combined as `evaluation.combined` says; all by
+        default.
 
     Raises
     ------

@@ -19,6 +19,7 @@ from skybind.models.build import build_modalities
 from skybind.models.exchange.formats import Beside
 from skybind.models.exchange.reading import WeightSource
 from skybind.models.weights import load_named
+from skybind.progress import step
 
 #: What a dataset of these networks has: images of the Legacy Surveys, spectra of DESI.
 SCHEMA = DatasetSchema(
@@ -93,9 +94,10 @@ def take_backbone(
     alone = config.model_copy(update={"modalities": {name: entry}})
     modality = build_modalities(alone, SCHEMA)[name]
     options = dict(entry.backbone.encoder)
-    encoder = build_encoder(options.pop("name"), modality.shape, **options)
     known = source.tensors if tensors is None else tensors
-    head = load_named(encoder, known, source.path, entry.backbone.encoder["name"])
+    with step("building the network"):
+        encoder = build_encoder(options.pop("name"), modality.shape, **options)
+        head = load_named(encoder, known, source.path, entry.backbone.encoder["name"])
     return PublishedBackbone(encoder.eval(), modality, head.layers, [_prepared(name, entry)])
 
 

@@ -19,6 +19,7 @@ from skybind.models.build import build_binder, build_modalities
 from skybind.models.exchange.formats import Beside, Format, PublishedModel, register_format
 from skybind.models.exchange.galaxies import SCHEMA, configuration, mirrored, renamed, usual
 from skybind.models.exchange.reading import WeightSource
+from skybind.progress import step
 
 _QUERY = "image_encoder.cross_attention.query"
 _FC = "image_encoder.backbone.fc.0.weight"
@@ -95,7 +96,8 @@ def _model(config: Config, mapped: Mapping[str, Tensor], source: WeightSource) -
     if set(modalities) != {"image", "spectrum"}:
         raise ModelError(f"{source.path} binds image and spectrum: give a configuration of both.")
     shapes = {name: modality.shape for name, modality in modalities.items()}
-    binder = build_binder(config, shapes, load=False)
+    with step("building the network"):
+        binder = build_binder(config, shapes, load=False)
     own = binder.state_dict()
     state = {k: v for k, v in mapped.items() if k in own or not _UNUSED.fullmatch(k)}
     for key, value in own.items():  # counters of no use, and the scale, which the configuration has
