@@ -163,16 +163,16 @@ def check_schema(saved: SavedSchema, read: Collection[str], schema: Any, folder:
             )
         column = schema.columns[name]
         if name in saved.note["features"]:
+            if not same_definition(said, column.attributes):
+                raise ModelError(
+                    f"The model in {folder} was made for '{name}' as {definition(said)}, the "
+                    f"dataset has it as {definition(column.attributes)}."
+                )
             unit = saved.note["features"][name]["unit"]
             if column.unit != unit:
                 raise ModelError(
                     f"The model in {folder} was made for '{name}' in {unit}, the dataset has it in "
                     f"{column.unit}: convert it."
-                )
-            if not same_definition(said, column.attributes):
-                raise ModelError(
-                    f"The model in {folder} was made for '{name}' as {definition(said)}, the "
-                    f"dataset has it as {definition(column.attributes)}."
                 )
             _tell_system(name, said, column.attributes, folder)
         else:

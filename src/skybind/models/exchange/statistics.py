@@ -6,15 +6,16 @@ name, of the values as the network takes them: after logarithm, sine or absolute
 
 import csv
 import io
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import yaml
+from pydantic import BaseModel, ConfigDict, Field
 
+from skybind.config.load import validate
 from skybind.config.written import read_yaml
 from skybind.data.dataset import Dataset
 from skybind.errors import ConfigError, ModelError
@@ -27,6 +28,14 @@ from skybind.progress import preparing
 from skybind.words import join, nearest
 
 Statistics = dict[str, tuple[float, float]]
+
+
+class _Moments(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    mean: float
+    std: Annotated[float, Field(gt=0)]
+
+
 #: More is no list of means [bytes].
 _LARGEST = 10_000_000
 
@@ -169,12 +178,7 @@ def _rows(text: str) -> dict[str, dict[str, str]]:
 
 
 def _pair(entry: Any, where: str) -> tuple[float, float]:
-    if not isinstance(entry, Mapping) or set(entry) != {"mean", "std"}:
-        raise ConfigError(f"{where}: give it a mean and a std, and nothing else.")
-    try:
-        mean, std = float(entry["mean"]), float(entry["std"])
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"{where}: mean and std are numbers, not {dict(entry)}.") from error
-    if not (math.isfinite(mean) and math.isfinite(std)) or std <= 0:
-        raise ConfigError(f"{where}: the mean is finite and the std positive, not {mean}, {std}.")
-    return mean, std
+    if not isinstance(entry, Mapping):
+        raise ConfigError(f"{where}: give it a mean and a std.")
+    found = validate(_Moments, entry, where)
+    return found.mean, found.std
