@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from skybind.lightcurves.stored import compute_features
     from skybind.plugins import use_plugins
     from skybind.progress import set_verbosity
+    from skybind.report.exported import export_weights
     from skybind.runs.new_config import new_config
+    from skybind.runs.published import import_weights
     from skybind.simulate.write import write_galaxies as simulate_galaxies
     from skybind.simulate.write import write_stars as simulate_stars
 
@@ -44,7 +46,9 @@ _PLACES = {
     "SkybindError": "skybind.errors",
     "compute_features": "skybind.lightcurves.stored",
     "crossmatch": "skybind.ingest.crossmatch",
+    "export_weights": "skybind.report.exported",
     "import_survey": "skybind.api",
+    "import_weights": "skybind.runs.published",
     "load": "skybind.api",
     "load_config": "skybind.config.load",
     "new_config": "skybind.runs.new_config",
@@ -71,7 +75,9 @@ __all__ = [
     "__version__",
     "compute_features",
     "crossmatch",
+    "export_weights",
     "import_survey",
+    "import_weights",
     "load",
     "load_config",
     "new_config",

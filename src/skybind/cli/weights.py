@@ -107,5 +107,58 @@ def import_(
     typer.echo(f"The {made.title} is in {made.folder}.")
 
 
+@app.command()
+def export(
+    path: Annotated[
+        Path, typer.Argument(metavar="RUN|MODEL", help="Folder of a run, or of a saved model.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write; a new one.")],
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help="skybind (skybind.load opens it), astrom3 (the release's names and config.json), "
+            "or onnx (one file an encoder).",
+        ),
+    ] = "skybind",
+    case: Annotated[
+        str | None,
+        typer.Option(
+            "--case",
+            help="Of a run: this classifier, such as photometry-10-pretrained, instead of the "
+            "pre-trained model.",
+        ),
+    ] = None,
+    licence: Annotated[
+        str | None,
+        typer.Option("--licence", help="Of the weights, as the hub names it: cc-by-4.0."),
+    ] = None,
+    data_licence: Annotated[
+        str | None, typer.Option("--data-licence", help="Of the data it was trained on.")
+    ] = None,
+    citation: Annotated[
+        str | None, typer.Option("--citation", help="How the model is cited.")
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option("--name", help="Heading of the card; the configuration's by default."),
+    ] = None,
+) -> None:
+    """Write a model as a folder for others: weights, a card, and all that opening it needs.
+
+    Example: skybind weights export run/ --out stars-model/ --licence cc-by-4.0
+    """
+    from skybind.report.card import CardText
+    from skybind.report.exported import export_weights
+
+    text = CardText(licence, data_licence, citation, name)
+    made = export_weights(path, out, form, case=case, text=text)
+    for modality, difference in made.differences.items():
+        typer.echo(f"{modality}.onnx differs from PyTorch by {difference:.1e} at most.")
+    typer.echo(f"{made.folder} holds {', '.join(made.files)}.")
+    if licence is None:
+        typer.echo("The card states no licence: --licence does.")
+
+
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",")]

@@ -37,7 +37,7 @@ from skybind.models.inference import Progress, decide, embed_source, iter_source
 from skybind.models.leaks import refuse_seen, tell_unknown
 from skybind.models.reliability import Reliability, read_reliability
 from skybind.models.saved_schema import SavedSchema, check_fields, check_schema
-from skybind.models.stored import read_note, read_trained_on
+from skybind.models.stored import read_note, read_trained_on, weights_file
 from skybind.models.unused import tell_unused
 from skybind.plugins import use_noted
 from skybind.progress import progress_bar, say
@@ -109,7 +109,7 @@ class Model:
         use_noted(note.get("plugins", []), f"The model in {folder}")
         trained_on = read_trained_on(folder)
         try:
-            state = load_file(folder / "weights.safetensors")
+            state = load_file(weights_file(folder))
             statistics = load_arrays(folder / "preprocessing.safetensors")
         except Exception as error:
             raise ModelError(f"The model in {folder} cannot be read: {error}") from error

@@ -8,7 +8,25 @@ import numpy as np
 
 from skybind.errors import ConfigError, ModelError
 from skybind.models.leaks import refuse_seen, tell_unknown
+from skybind.models.reliability import CALIBRATION, REFERENCE
 from skybind.models.saving import MODEL_VERSION
+
+#: Names of the file of weights: in a saved model, and as the hub's libraries want it.
+WEIGHTS, HUB_WEIGHTS = "weights.safetensors", "model.safetensors"
+#: The other files of a model; those of `skybind.models.reliability` are a classifier's.
+MODEL_FILES = (
+    "model.json",
+    "preprocessing.safetensors",
+    "trained_on.npy",
+    CALIBRATION,
+    REFERENCE,
+)
+
+
+def weights_file(folder: Path) -> Path:
+    """Return the file of a model's weights, in a saved model or in a folder of the hub."""
+    own = folder / WEIGHTS
+    return folder / HUB_WEIGHTS if not own.exists() and (folder / HUB_WEIGHTS).exists() else own
 
 
 def read_note(folder: Path) -> dict[str, Any]:

@@ -114,6 +114,7 @@ def configure(
         build_width(first) if release.embedding_size is None else release.embedding_size
     )
     raw["model"]["head_scale"] = 1.0
+    raw["description"] = "Weights that the authors of AstroM3 published."
     raw["labels"]["classes"] = list(classes) or raw["labels"]["classes"]
     raw["finetuning"]["fusion"] = _FUSIONS[release.fusion]
     raw["finetuning"]["overrides"] = {}
