@@ -126,12 +126,7 @@ def save_backbone(
             "identity": {
                 **(identity or {}),
                 "weights": file_hash(temporary / "weights.safetensors"),
-                "versions": {
-                    "skybind": __version__,
-                    "torch": torch.__version__,
-                    "numpy": np.__version__,
-                    "python": platform.python_version(),
-                },
+                "versions": versions(),
             },
         }
         write_json(temporary / "backbone.json", note)
@@ -231,6 +226,16 @@ def _home(folder: str | Path) -> Path:
     folder = Path(folder)
     inner = folder / "backbone"
     return inner if (inner / "backbone.json").exists() else folder
+
+
+def versions() -> dict[str, str]:
+    """Give the versions of what a model or a backbone is made with."""
+    return {
+        "skybind": __version__,
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }
 
 
 def _numbered(head: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> dict[str, torch.Tensor]:

@@ -1,25 +1,22 @@
 """Writing a model to a folder with everything that decides an embedding."""
 
-import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import save_file
 
 from skybind.config import Config
 from skybind.files import atomic_path, write_json
 from skybind.modalities.base import Modality
-from skybind.models.backbones import file_hash
+from skybind.models.backbones import file_hash, versions
 from skybind.models.binder import Binder
 from skybind.models.classifier import Classifier
 from skybind.models.leaks import hash_ids
 from skybind.models.saved_schema import schema_note
 from skybind.plugins import plugin_notes
-from skybind.version import __version__
 
 MODEL_VERSION = 1
 
@@ -80,7 +77,7 @@ def save_model(
             "plugins": plugin_notes(config.plugins),
             "schema": schema_note(schema, used, ranges),
             "identity": dict(identity or {})
-            | {"weights": file_hash(temporary / "weights.safetensors"), "versions": _versions()},
+            | {"weights": file_hash(temporary / "weights.safetensors"), "versions": versions()},
         }
         write_json(temporary / "model.json", note)
 
@@ -91,14 +88,4 @@ def _statistics(modalities: Mapping[str, Modality]) -> dict[str, np.ndarray]:
         f"{name}/{key}": np.ascontiguousarray(value)
         for name, modality in modalities.items()
         for key, value in modality.state().items()
-    }
-
-
-def _versions() -> dict[str, str]:
-    """Return the versions of what a model was made with."""
-    return {
-        "skybind": __version__,
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "python": platform.python_version(),
     }

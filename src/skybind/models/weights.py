@@ -23,7 +23,7 @@ from skybind.encoders.backbone import Backboned
 from skybind.encoders.registry import Encoder, encoder_options
 from skybind.encoders.release import load_parameters
 from skybind.errors import ConfigError, ModelError
-from skybind.models.backbones import read_backbone, read_head
+from skybind.models.backbones import BackboneNote, read_backbone, read_head
 from skybind.models.inert import read_inert
 from skybind.models.leaks import tell_unknown
 
@@ -102,12 +102,17 @@ def load_weights(
         load_parameters(encoder.backbone, state, f"{name} encoder")
     except ModelError as error:
         raise other from error
+    _remember(encoder, note)
+    return HeadWeights(read_head(path))
+
+
+def _remember(encoder: Backboned, note: BackboneNote) -> None:
+    """Note what a saved backbone knows of its training."""
     encoder.trained_on = note.trained_on
     encoder.statistics = note.statistics
     encoder.preprocessing = note.preprocessing
     encoder.observation = note.observation
     tell_unknown(note.identity)
-    return HeadWeights(read_head(path))
 
 
 def _decisive(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
