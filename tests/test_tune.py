@@ -1,4 +1,6 @@
 import json
+import threading
+import time
 
 import pytest
 
@@ -6,7 +8,6 @@ from skybind import tune as module
 from skybind.config import load_config
 from skybind.config.load import with_values
 from skybind.errors import ConfigError, ModelError
-from skybind.locks import alone
 from skybind.runs.run import Run
 from skybind.simulate.stars.classes import CLASSES
 from skybind.tune import tune
@@ -136,11 +137,64 @@ def test_a_search_that_cannot_be_is_refused(stars, tmp_path, config, message):
         tune(config(), stars, tmp_path, trials=1)
 
 
-def test_another_space_and_a_second_search_at_once_are_refused(stars, tmp_path, cheap):
+def test_another_space_is_refused(stars, tmp_path, cheap):
     tune(settings(), stars, tmp_path, trials=1)
     other = {"finetuning.training.learning_rate": {**RATES, "high": 2e-2}}
     with pytest.raises(ConfigError, match="holds a search of another configuration"):
         tune(settings(space=other), stars, tmp_path, trials=1)
-    held = alone(tmp_path / "lock", otherwise=pytest.fail)
-    with held, pytest.raises(ConfigError, match="Another search is under way"):
-        tune(settings(), stars, tmp_path, trials=2)
+
+
+def test_two_searches_in_one_folder_share_its_trials(stars, tmp_path, cheap, monkeypatch):
+    """While the first is at its second trial another program comes, and leaves it that one."""
+    config = settings()
+    inner, value = [], module._Search.value
+
+    def beside(self, values):
+        if len(cheap) == 1 and not inner:
+            inner.append(threading.Thread(target=search_too))
+            inner[0].start()
+            while len(cheap) < 4:  # all that the other may take
+                time.sleep(0.01)
+        return value(self, values)
+
+    results = []
+
+    def search_too():
+        results.append(tune(config, stars, tmp_path, trials=5))
+
+    monkeypatch.setattr(module._Search, "value", beside)
+    first = tune(config, stars, tmp_path, trials=5)
+    inner[0].join()
+    assert len(cheap) == 5
+    assert len(first.trials) == 5
+    assert results[0].trials == first.trials  # it waited for the last one
+    rates = [trial["values"]["finetuning.training.learning_rate"] for trial in first.trials]
+    assert len(set(rates)) == 5
+
+
+def test_a_trial_above_the_median_of_the_others_is_stopped_early(stars, tmp_path, monkeypatch):
+    """Four good rates, then one at which nothing is learned: it ends after five epochs of ten."""
+    rates = [0.02, 0.021, 0.022, 0.023, 1e-9]
+    in_turn = iter(range(5))
+
+    def suggest(trial, key, entry):
+        trial.suggest_categorical(key, list(range(5)))
+        return entry.choices[next(in_turn)]
+
+    monkeypatch.setattr(module, "_suggest", suggest)
+    config = settings("pretraining", {"training.learning_rate": {"choices": rates}}, pruning=True)
+    config = with_values(config, {"training.epochs": 10}, "test")
+    result = tune(config, stars, tmp_path, trials=5)
+    assert [trial["value"] is None for trial in result.trials] == [False] * 4 + [True]
+    assert result.trials[4]["reason"].startswith("stopped after 5 epochs: its validation loss")
+    assert result.value == min(trial["value"] for trial in result.trials[:4])
+    lengths = [len(log.read_text().splitlines()) - 1 for log in tmp_path.glob("trials/*/*/log.csv")]
+    assert sorted(lengths) == [5, 10, 10, 10, 10]
+
+
+def test_a_search_that_does_not_prune_is_that_of_before_there_was_pruning(stars, tmp_path, cheap):
+    """Its journal goes on: the key that came later does not make it another search."""
+    tune(settings(), stars, tmp_path, trials=2)
+    assert len(tune(settings(pruning=False), stars, tmp_path, trials=3).trials) == 3
+    with pytest.raises(ConfigError, match="another configuration"):
+        tune(settings(pruning=True), stars, tmp_path, trials=3)

@@ -1,6 +1,8 @@
 """Search of hyper-parameters with Optuna, judged by validation objects alone."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,7 +15,7 @@ from skybind.data.splits import Split
 from skybind.errors import ConfigError, SkybindError
 from skybind.evaluation.classes import predict_case
 from skybind.files import json_hash, write_text
-from skybind.locks import alone
+from skybind.locks import alone, free, tried
 from skybind.measures.classification import classification_metrics
 from skybind.models.model import Model
 from skybind.once import note_of
@@ -22,6 +24,7 @@ from skybind.runs.cases import Case, cases_of
 from skybind.runs.layout import RunPaths
 from skybind.runs.run import Run
 from skybind.runs.steps import run_finetuning, run_pretraining
+from skybind.training.watch import watched
 from skybind.words import nearest
 
 if TYPE_CHECKING:
@@ -31,6 +34,12 @@ if TYPE_CHECKING:
 # What decides the data, or says what is measured, is no hyper-parameter.
 _FIXED = ("seed", "labels", "split", "evaluation", "tune", "name", "description")
 
+
+# Time between two looks at what others do [s].
+_POLL = 1.0
+
+# So many trials, and so many epochs of each, are never stopped.
+_SPARED = 4
 
 # Optuna's remarks on a trial.
 _REASON, _AGAIN = "reason", "interrupted"
@@ -47,7 +56,8 @@ class TuneResult:
     value : float
         Its validation loss (`pretraining`) or accuracy.
     trials : list of dict
-        Each finished trial: `number`, `value` (None if it failed), `values`, `reason`.
+        Each finished trial: `number`, `value` (None if it failed or was stopped), `values`,
+        `reason`.
     config : Path
         The configuration with the best values, for `skybind run`.
     """
@@ -70,7 +80,8 @@ def tune(
 
     Each trial is a run of its own under `out/trials`; test objects are never looked at. The
     journal `out/study.journal` is Optuna's. Interrupted and resumed, the trials are those of
-    an uninterrupted search.
+    an uninterrupted search. Several programs, on any machines that see the folder, may search in
+    it at once: each takes trials until there are enough, and then waits for those of the others.
 
     Parameters
     ----------
@@ -96,13 +107,23 @@ def tune(
     begun = RunPaths(folder / "base").config
     if begun.exists():
         config = as_begun(config, begun)
-    with alone(folder / "lock", otherwise=partial(_refuse, folder)):
+    with _alone(folder):
         study = _open_study(config, folder)
-        search = _Search(config, Path(data), folder, split)
-        while (number := _finished(study)) < trials:
-            trial = _next(study, config, number)
-            _tell(study, trial, search)
-        return _result(study, config, folder)
+    search = _Search(config, Path(data), folder, split)
+    told = False
+    while True:
+        with ExitStack() as held:
+            with _alone(folder):
+                trial, running = _take(study, config, folder, trials, held)
+                if trial is None and not running:
+                    return _result(study, config, folder)
+            if trial is not None:
+                _tell(study, trial, search)
+                continue
+        if not told:
+            say(f"{running} of the trials are under way in other programs; they are waited for.")
+            told = True
+        time.sleep(_POLL)
 
 
 class _Search:
@@ -110,17 +131,22 @@ class _Search:
 
     def __init__(self, config: Config, data: Path, folder: Path, split: Split | None) -> None:
         self.config, self.data, self.folder, self.split = config, data, folder, split
-        first = self._start("base", config)
-        self.case = self._find_case(first)
         self.start: Model | None = None
-        only_finetuning = all(key.startswith("finetuning.") for key in config.tune.space)
-        if self.case is not None and self.case.start == "pretrained" and only_finetuning:
-            self.start = run_pretraining(first)  # the same for all trials
+        with self._alone("base"):
+            first = self._start("base", config)
+            self.case = self._find_case(first)
+            only_finetuning = all(key.startswith("finetuning.") for key in config.tune.space)
+            if self.case is not None and self.case.start == "pretrained" and only_finetuning:
+                self.start = run_pretraining(first)  # the same for all trials
 
     def value(self, values: Mapping[str, Any]) -> float:
         """Validation loss or accuracy with some values."""
-        config = with_values(self.config, values, "the search")
-        run = self._start(f"trials/{json_hash(dict(values))}", config)
+        name = json_hash(dict(values))
+        with self._alone(name):  # another program may have drawn the same values
+            return self._measure(f"trials/{name}", with_values(self.config, values, "the search"))
+
+    def _measure(self, name: str, config: Config) -> float:
+        run = self._start(name, config)
         if self.case is None:
             run_pretraining(run)
             note = note_of(run.paths.pretraining.folder) or {}
@@ -133,6 +159,11 @@ class _Search:
         logits, classes = predict_case(run, self.case, rows)
         result = classification_metrics(run.labels[rows], logits.argmax(1), classes)
         return float(getattr(result, self.config.tune.metric))
+
+    def _alone(self, name: str) -> AbstractContextManager[None]:
+        """Hold what several programs would make in one place."""
+        waiting = partial(say, f"another program makes {name} of the search; it is waited for.")
+        return alone(_lock(self.folder, name), otherwise=waiting)
 
     def _start(self, name: str, config: Config) -> Run:
         run = Run.start(config, self.data, self.folder / name, split=self.split)
@@ -178,11 +209,14 @@ def _check_space(config: Config) -> None:
         with_values(config, {key: entry.first}, "tune.space")
 
 
-def _refuse(folder: Path) -> None:
-    """Refuse a second search in one folder at a time: it would take the first for dead."""
-    raise ConfigError(
-        f"Another search is under way in {folder}: wait for it, or choose another folder."
-    )
+def _alone(folder: Path) -> AbstractContextManager[None]:
+    """Hold the book-keeping of a search, for moments: other programs may search along."""
+    return alone(folder / "lock", otherwise=lambda: None)
+
+
+def _lock(folder: Path, name: str) -> Path:
+    (folder / "locks").mkdir(exist_ok=True)
+    return folder / "locks" / name
 
 
 def _open_study(config: Config, folder: Path) -> "optuna.Study":
@@ -194,7 +228,6 @@ def _open_study(config: Config, folder: Path) -> "optuna.Study":
         ) from error
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
-    from optuna.trial import TrialState
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     pretraining = config.tune.objective == "pretraining"
@@ -211,10 +244,6 @@ def _open_study(config: Config, folder: Path) -> "optuna.Study":
             f"{folder} holds a search of another configuration or space: choose another folder."
         )
     study.set_user_attr("config", identity)
-    for dead in study.get_trials(states=[TrialState.RUNNING]):
-        study._storage.set_trial_user_attr(dead._trial_id, _REASON, _AGAIN)
-        study.tell(dead.number, state=TrialState.FAIL)
-        study.enqueue_trial(dead.params)
     return study
 
 
@@ -225,30 +254,82 @@ def _finished(study: "optuna.Study") -> int:
     )
 
 
+def _take(
+    study: "optuna.Study", config: Config, folder: Path, trials: int, held: ExitStack
+) -> tuple["optuna.Trial | None", int]:
+    """Take the next trial, if there are not enough yet, and hold it.
+
+    Those of programs that ended are done again first. Gives also how many others are at.
+    """
+    from optuna.trial import TrialState
+
+    running = 0
+    for other in study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
+        if not free(_lock(folder, f"trial-{other.number}")):
+            running += 1
+            continue
+        study._storage.set_trial_user_attr(other._trial_id, _REASON, _AGAIN)
+        study.tell(other.number, state=TrialState.FAIL)
+        study.enqueue_trial(other.params)
+    done = _finished(study)
+    if done + running >= trials:
+        return None, running
+    trial = _next(study, config, done + running)
+    held.enter_context(tried(_lock(folder, f"trial-{trial.number}")))
+    return trial, running
+
+
 def _next(study: "optuna.Study", config: Config, number: int) -> "optuna.Trial":
     """Ask for a trial; what is drawn depends on the seed and the trials so far only."""
+    from optuna.pruners import MedianPruner
     from optuna.samplers import TPESampler
 
     study.sampler = TPESampler(seed=config.seed + number)
+    study.pruner = MedianPruner(n_startup_trials=_SPARED, n_warmup_steps=_SPARED + 1)
     return study.ask()
+
+
+class _Stopped(SkybindError):
+    """A trial that is not worth more epochs."""
 
 
 def _tell(study: "optuna.Study", trial: "optuna.Trial", search: _Search) -> None:
     from optuna.trial import TrialState
 
     values = {key: _suggest(trial, key, entry) for key, entry in search.config.tune.space.items()}
+    pruning = search.config.tune.pruning
+    looking = watched(partial(_watch, trial, search.case)) if pruning else nullcontext()
     try:
-        with step(f"trial {_finished(study) + 1}", told=False), muted():
+        with step(f"trial {_finished(study) + 1}", told=False), muted(), looking:
             value = search.value(values)
     except SkybindError as error:
+        stopped = isinstance(error, _Stopped)
         trial.set_user_attr(_REASON, str(error))
-        study.tell(trial, state=TrialState.FAIL)
-        said = f"failed: {error}"
+        study.tell(trial, state=TrialState.PRUNED if stopped else TrialState.FAIL)
+        said = str(error) if stopped else f"failed: {error}"
     else:
         study.tell(trial, value)
         said = f"{value:.4f}"
     text = ", ".join(f"{key} {_short(value)}" for key, value in values.items())
     say(f"trial {_finished(study)} ({text}): {said}")
+
+
+def _watch(
+    trial: "optuna.Trial", case: Case | None, title: str, history: Sequence[Mapping[str, float]]
+) -> None:
+    """Report the epochs of the training that is judged, and stop it if it is of no use."""
+    if title != ("pre-training" if case is None else "fine-tuning"):
+        return
+    reported = trial.study.get_trials(deepcopy=False)[trial.number].intermediate_values
+    for record in history[len(reported) :]:
+        loss = record["validation/loss"]
+        # of an accuracy the search wants the largest, so a loss counts with the other sign
+        trial.report(loss if case is None else -loss, int(record["epoch"]))
+    if trial.should_prune():
+        raise _Stopped(
+            f"stopped after {len(history)} epochs: its validation loss was above the median of "
+            "the other trials."
+        )
 
 
 def _suggest(trial: "optuna.Trial", key: str, entry: Any) -> Any:
@@ -276,7 +357,7 @@ def _result(study: "optuna.Study", config: Config, folder: Path) -> TuneResult:
         for trial in study.get_trials()
         if trial.state.is_finished() and trial.user_attrs.get(_REASON) != _AGAIN
     ]
-    if not any(trial.value is not None for trial in finished):
+    if not any(_value(trial) is not None for trial in finished):
         raise ConfigError(
             f"No trial succeeded; the first failed so: {finished[0].user_attrs.get(_REASON)}"
         )
@@ -289,7 +370,7 @@ def _result(study: "optuna.Study", config: Config, folder: Path) -> TuneResult:
         trials=[
             {
                 "number": number,
-                "value": trial.value,
+                "value": _value(trial),
                 "values": _values(trial, config),
                 "reason": trial.user_attrs.get(_REASON, ""),
             }
@@ -297,6 +378,13 @@ def _result(study: "optuna.Study", config: Config, folder: Path) -> TuneResult:
         ],
         config=path,
     )
+
+
+def _value(trial: "optuna.trial.FrozenTrial") -> float | None:
+    """What a trial reached; None of one that failed or was stopped."""
+    from optuna.trial import TrialState
+
+    return trial.value if trial.state == TrialState.COMPLETE else None
 
 
 def _short(value: Any) -> str:

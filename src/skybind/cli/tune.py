@@ -34,7 +34,9 @@ def tune(
     """Search hyper-parameters in the ranges of the configuration's section `tune`.
 
     Judged by validation objects alone. Interrupted, the same command goes on where it stopped;
-    with more trials it goes on further.
+    with more trials it goes on further. Given several times at once, on any machines that see the
+    folder, the commands share the trials. With `pruning: true` a trial whose validation loss lies
+    above the median of the others is stopped early.
 
     Example: skybind tune my.yaml --data stars/ --out search/ --trials 30
 

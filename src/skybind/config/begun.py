@@ -20,6 +20,7 @@ LATER: dict[str, Any] = {
     "min_patience": None,
     "published": {},
     "plugins": [],
+    "pruning": False,
     "subset_rule": "water-filling",
     "clamp": "logarithm",
     "loss_mean": "objects",

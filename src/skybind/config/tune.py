@@ -54,6 +54,11 @@ class TuneConfig(BaseModel):
     metric: Literal["accuracy", "balanced_accuracy"] = Field(
         "accuracy", description="What a fine-tuning is judged by."
     )
+    pruning: bool = Field(
+        False,
+        description="Whether a trial is stopped early whose validation loss never came below the "
+        "median of that of the others after as many epochs.",
+    )
     space: dict[str, Range] = Field(
         {}, description="Keys and the values to try, e.g. training.learning_rate."
     )

@@ -3,11 +3,13 @@
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from skybind.config.load import validate
 from skybind.drawing.style import report_style
 from skybind.errors import ConfigError
+from skybind.locks import alone
 from skybind.processes import side_by_side
 from skybind.progress import (
     draw_nothing,
@@ -178,7 +180,9 @@ def several_seeds(
 
 def make_page(study: Study, chapters: Chapters = default_chapters) -> Path:
     """Write the exhibits and the page of a study from what is done of it."""
-    with step("drawing the page of the study"), report_style():
-        made = list(chapters(study))
-    write_exhibits(made, study.folder)
-    return write_study_page(study, made, study.paths.page)
+    waiting = partial(say, "another program makes the page of the study; it is waited for.")
+    with alone(study.paths.drawing, otherwise=waiting), step("drawing the page of the study"):
+        with report_style():
+            made = list(chapters(study))
+        write_exhibits(made, study.folder)
+        return write_study_page(study, made, study.paths.page)

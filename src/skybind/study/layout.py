@@ -60,6 +60,11 @@ class StudyPaths:
         """Where the backbone of a modality is trained for the runs of a seed."""
         return self.folder / "backbones" / configuration / f"seed-{seed}" / modality
 
+    @property
+    def drawing(self) -> Path:
+        """Held while the page is made."""
+        return self.folder / "page.lock"
+
     def run(self, configuration: str, seed: int) -> Path:
         """The run of a configuration and a seed."""
         return self.folder / "runs" / configuration / f"seed-{seed}"

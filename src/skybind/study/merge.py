@@ -11,6 +11,7 @@ import yaml
 from skybind.config import Config, dump_config, load_config
 from skybind.config.begun import as_begun, dump_as_before
 from skybind.config.load import validate, with_values
+from skybind.data.dataset import Dataset
 from skybind.errors import ConfigError, DataError
 from skybind.evaluation.records import Metrics, read_metrics
 from skybind.files import json_hash, write_text
@@ -191,8 +192,8 @@ class Study:
     @cached_property
     def simulated(self) -> bool | None:
         """Whether its objects are simulated; None if nobody said."""
-        from skybind.data.dataset import Dataset
-
+        if self.options.simulate is not None:
+            return True
         return Dataset.open(self.data(self.seeds[0])).schema.simulated
 
     def _read(self, path: Path) -> Metrics | None:

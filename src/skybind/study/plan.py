@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from skybind.config import Config, TrainingOptions
@@ -9,6 +10,7 @@ from skybind.config.backbone import load_backbone_config
 from skybind.config.subsets import FULL, read_subset
 from skybind.data.dataset import Dataset
 from skybind.errors import ConfigError
+from skybind.plugins import use_plugins
 from skybind.progress import muted
 from skybind.runs.cases import Case, cases_in, options_of
 from skybind.runs.choosing import choose_classes
@@ -67,15 +69,19 @@ def make_plan(study: Study) -> list[Unit]:
         n = study.options.simulate.objects
         units.append(Unit(SURVEY, "survey", amount=n, weight=n))
     for configuration in study.configurations:
+        fits: dict[Path, Fitted] = {}  # but for the seed they are the same on the same data
         for seed in study.seeds:
-            fitted = fit(study, configuration, seed)
-            units += _units_of_run(study, configuration, seed, fitted)
+            data = study.data(seed)
+            if data not in fits:
+                fits[data] = fit(study, configuration, seed)
+            units += _units_of_run(study, configuration, seed, fits[data])
     return units
 
 
 def fit(study: Study, configuration: str, seed: int) -> Fitted:
     """Fit a configuration to the dataset of a seed, as its run does."""
     config = study.config(configuration, seed)
+    use_plugins(config.plugins)
     if study.options.simulate is not None and not (study.paths.data / "objects").exists():
         return Fitted(config, cases_in(config), study.options.simulate.objects)
     dataset = Dataset.open(study.data(seed))

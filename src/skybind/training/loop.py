@@ -37,6 +37,7 @@ from skybind.training.names import BEST, CHECKPOINT
 from skybind.training.progress import ProgressDisplay, Record, RunLog
 from skybind.training.schedule import Schedule, make_optimizer
 from skybind.training.task import Engine, Task
+from skybind.training.watch import tell_watchers
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -137,6 +138,7 @@ class Loop:
                     log.write(self.history)
                 left = record["seconds"] * (self.options.epochs - self.schedule.epoch)
                 display.epoch(record, best, 0.0 if self.finished else left)
+                tell_watchers(self.task.title, self.history)
         self.fabric.barrier()
         return TrainingResult(
             best_epoch=self.schedule.kept_epoch + 1,
