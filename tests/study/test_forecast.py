@@ -6,7 +6,7 @@ from skybind.study import Study, forecast
 from skybind.study.forecast import Speed, look_at, measured_times, words_of
 from skybind.study.plan import make_plan
 from skybind.study.status import Count, StudyStatus
-from skybind.study.units import Holder
+from skybind.study.units import Holder, Unit
 
 
 @pytest.fixture
@@ -18,8 +18,8 @@ def study(tiny, stars, tmp_path):
 
 
 def test_units_get_the_time_of_the_objects_that_they_look_at():
-    speed = Speed(0.1, 0.2, 0.3, 0.4, {"photometry": 1.0, "spectrum": 0.5, "a-b": 3.0})
-    from skybind.study.units import Unit
+    tuned = {"photometry": 1.0, "spectrum": 0.5, "a-b": 3.0}
+    speed = Speed(0.1, 0.2, 0.3, 0.4, tuned, {"spectrum": 2.0})
 
     def time(kind, amount, case=""):
         return speed.of(Unit("x", kind, amount=amount, case=case))
@@ -28,6 +28,8 @@ def test_units_get_the_time_of_the_objects_that_they_look_at():
     assert time("finetune", 10, "spectrum-full-scratch") == pytest.approx(5)
     assert time("finetune", 10, "photometry+spectrum-5-each-pretrained") == pytest.approx(15)
     assert time("finetune", 10, "a-b-50-scratch") == pytest.approx(30)
+    assert time("backbone", 10, "spectrum") == pytest.approx(20)
+    assert time("backbone", 10, "photometry") is None
     assert time("evaluate", 10) is None
 
 
