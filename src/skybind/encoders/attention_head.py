@@ -27,7 +27,7 @@ class CrossAttention(nn.Module):
 
     def forward(self, tokens: Tensor, hidden: Tensor | None) -> Tensor:
         """Give (B, width); tokens where `hidden`, (B, T), take no part."""
-        query = self.query.expand(len(tokens), -1, -1)
+        query = self.query.expand(tokens.shape[0], -1, -1)
         found = self.multihead_attn(
             query, tokens, tokens, key_padding_mask=hidden, need_weights=False
         )[0]

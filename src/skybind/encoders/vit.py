@@ -115,7 +115,7 @@ class VisionTransformer(Encoder):
             values = values.masked_fill(mask[:, None] == 0, 0)
         x = self.patch_embed(values).flatten(2).transpose(1, 2)
         if self.positions:
-            x = torch.cat([self.cls_token.expand(len(x), -1, -1), x], dim=1) + self.pos_embed
+            x = torch.cat([self.cls_token.expand(x.shape[0], -1, -1), x], dim=1) + self.pos_embed
         for block in self.blocks:
             x = block(x)
         x = self.norm(x)

@@ -16,6 +16,7 @@ from skybind.ingest.survey import import_files
 from skybind.modalities.batch import Batch
 from skybind.models.build import build_modalities
 from skybind.models.model import Model
+from skybind.report.exported import export_weights
 from skybind.runs.published import import_weights
 from tests.ingest.galaxy_files import galaxies, write_hdf5
 from tests.parity.test_astroclip import GOLDEN, SPECFORMER, VIT, weights
@@ -74,6 +75,27 @@ def test_the_original_embeds_as_its_code_does(original, tmp_path):
         wanted = functional.normalize(GOLDEN[f"{key}.embedding"][:3], dim=-1)
         torch.testing.assert_close(embedded[name], wanted, rtol=0, atol=1e-5)
     assert float(model.binder.scales.value(("image", "spectrum"))) == pytest.approx(15.5)
+
+
+def test_it_is_exported_and_taken_back_to_the_bit(original, tmp_path):
+    """Its networks are those of backbones, too; the names of a whole model tell it."""
+    config = small(original, 200)
+    made = import_weights(original / "astroclip.ckpt", tmp_path / "m", config=config)
+    export_weights(made.folder, tmp_path / "hub", "skybind")
+    again = import_weights(tmp_path / "hub", tmp_path / "again")
+    assert again.title == "model of skybind"
+    own, theirs = (Model.open(f).binder.state_dict() for f in (made.folder, again.folder))
+    assert own.keys() == theirs.keys()
+    assert all(torch.equal(value, theirs[key]) for key, value in own.items())
+
+
+def test_its_encoders_have_a_form_in_onnx(original, tmp_path):
+    pytest.importorskip("onnxruntime", reason="needs the extra 'onnx'")
+    config = small(original, 200)
+    made = import_weights(original / "astroclip.ckpt", tmp_path / "m", config=config)
+    written = export_weights(made.folder, tmp_path / "onnx", "onnx")
+    assert set(written.differences) == {"image", "spectrum"}
+    assert max(written.differences.values()) < 1e-5
 
 
 @pytest.fixture(scope="module")

@@ -17,8 +17,8 @@ from skybind.models.exchange.galaxies import (
 )
 from skybind.models.exchange.reading import WeightSource
 
-#: Parts of the whole models, which have the same networks within.
-_WHOLE = ("image_encoder.", "spectrum_encoder.")
+#: Parts of whole models, AstroCLIP's and skybind's, which have the same networks within.
+_WHOLE = ("image_encoder.", "spectrum_encoder.", "encoders.")
 _PATCHES = "patch_embed.proj.weight"
 #: Of the two networks of DINO's training the one that its authors take.
 _TEACHER = "teacher.backbone."
