@@ -16,8 +16,10 @@ from skybind.data.dataset import Dataset
 from skybind.errors import ConfigError, ModelError
 from skybind.ingest.survey import import_files
 from skybind.models import leaks
+from skybind.runs.cases import Case
 from skybind.runs.published import adopt_published, import_weights
 from skybind.runs.run import Run
+from skybind.runs.steps import find_pretrained, run_finetuning
 from tests.parity.hub import (
     FILES,
     STATISTICS,
@@ -275,7 +277,27 @@ def test_a_run_takes_the_weights_only_with_its_features_in_the_published_order(h
         adopt_published(run, lying)
 
 
-def test_that_the_training_objects_are_not_known_is_said_once(hub, tmp_path, caplog, talking):
+def test_a_run_of_the_published_configuration_is_fine_tuned_from_imported_weights(hub, tmp_path):
+    """Another dropout, and features that are not listed, are no other encoder."""
+    import_weights(hub / "clip", tmp_path / "m", data=hub / "norm")
+    changes = [*SMALL, "modalities.metadata.encoder.dropout=0.3", "finetuning.training.epochs=1"]
+    run = Run.start(load_config("astrom3", changes), hub / "norm", tmp_path / "run")
+    case = Case(("metadata",), "full", "pretrained")
+    start = find_pretrained(tmp_path / "m", run.dataset.schema)
+    made = run_finetuning(run, case, pretrained=start)
+    assert made["n_train"] == 6
+    tuned = sb.load(tmp_path / "run", case.name)
+    assert tuned.identity["published"] == start.identity["published"]
+    other = load_config("astrom3", [*changes, "modalities.metadata.encoder.hidden=32"])
+    run = Run.start(other, hub / "norm", tmp_path / "other")
+    with pytest.raises(ModelError, match="another encoder or preprocessing"):
+        run_finetuning(run, case, pretrained=start)
+
+
+def test_that_the_training_objects_are_not_known_is_said_once(
+    hub, tmp_path, caplog, talking, monkeypatch
+):
+    monkeypatch.setattr(leaks, "_TOLD", set())
     import_weights(hub / "clip", tmp_path / "m", standardised=True)
     model = sb.load(tmp_path / "m")
     with caplog.at_level(logging.INFO, "skybind"):

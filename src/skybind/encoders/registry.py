@@ -110,6 +110,22 @@ def encoder_options(name: str) -> dict[str, Any]:
     return _defaults(_find(name))
 
 
+def decisive_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all options of an encoder that decide its features, in plain form: not the dropout.
+
+    Raises
+    ------
+    ConfigError
+        If there is no encoder of that name.
+    """
+    whole = {**encoder_options(name), **options}
+    return {
+        key: list(value) if isinstance(value, tuple) else value
+        for key, value in whole.items()
+        if key != "dropout"
+    }
+
+
 def encoder_table(name: str) -> list[Option]:
     """Return the options of an encoder with type, default and meaning.
 

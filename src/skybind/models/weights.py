@@ -20,7 +20,7 @@ from torch import Tensor
 
 from skybind.config.schema import ModalityBackbone
 from skybind.encoders.backbone import Backboned
-from skybind.encoders.registry import Encoder, encoder_options
+from skybind.encoders.registry import Encoder, decisive_options
 from skybind.encoders.release import load_parameters
 from skybind.errors import ConfigError, ModelError
 from skybind.models.backbones import BackboneNote, read_backbone, read_head
@@ -93,7 +93,8 @@ def load_weights(
     made = {"name": note.encoder["name"], **note.encoder["options"]}
     other = ModelError(f"{where}.encoder is not that of {path}, which is {made}.")
     # options such as the sizes of pools leave no trace in the names and shapes of weights
-    here, there = _decisive(name, options), _decisive(made["name"], note.encoder["options"])
+    here = decisive_options(name, options)
+    there = decisive_options(made["name"], note.encoder["options"])
     if here.get("pooling") == "tokens":  # what is pooled otherwise has tokens all the same
         there["pooling"] = "tokens"
     if name != made["name"] or here != there:
@@ -113,16 +114,6 @@ def _remember(encoder: Backboned, note: BackboneNote) -> None:
     encoder.preprocessing = note.preprocessing
     encoder.observation = note.observation
     tell_unknown(note.identity)
-
-
-def _decisive(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Give all options of an encoder that decide the features of a frozen one, in plain form."""
-    whole = {**encoder_options(name), **options}
-    return {
-        key: list(value) if isinstance(value, tuple) else value
-        for key, value in whole.items()
-        if key != "dropout"
-    }
 
 
 def load_file_weights(encoder: Encoder, path: str | Path, name: str) -> HeadWeights:

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from skybind.config.begun import dump_as_before
 from skybind.config.schema import ModalityConfig
 from skybind.config.training import LossOptions, TrainingOptions
 from skybind.data.schema import DatasetSchema
+from skybind.encoders.registry import decisive_options
 from skybind.errors import DataError, ModelError
+from skybind.modalities.base import Modality
 from skybind.models.build import build_binder, build_classifier
 from skybind.models.frozen_features import matching_source
 from skybind.models.leaks import began_with
@@ -283,7 +284,7 @@ def _refuse_misfit(run: Run, case: Case, start: Model) -> None:
                 "list the same features in the same order in its preprocessing."
             )
         mine, theirs = run.config.modalities[name], start.config.modalities[name]
-        if _inside(mine) != _inside(theirs):
+        if _inside(mine, here) != _inside(theirs, made):
             raise ModelError(
                 f"The pre-trained model's '{name}' has another encoder or preprocessing than this "
                 "run's configuration: use the configuration that it was pre-trained with."
@@ -303,10 +304,19 @@ def _differ(made: list[str], here: list[str]) -> str:
     return "the same columns in another shape"
 
 
-def _inside(entry: ModalityConfig) -> tuple[object, ...]:
-    """What makes an encoder's weights fit; where a backbone's came from does not matter."""
-    backbone = None if entry.backbone is None else entry.backbone.encoder
-    return entry.encoder, dump_as_before(entry.preprocessing), backbone, entry.projection
+def _inside(entry: ModalityConfig, modality: Modality) -> tuple[object, ...]:
+    """What makes an encoder's weights fit; where a backbone's came from does not matter.
+
+    Which features are read is compared by the columns, whether they are listed or not.
+    """
+    sections = [entry.encoder, *([entry.backbone.encoder] if entry.backbone else [])]
+    encoders = [
+        {"name": s["name"]}
+        | decisive_options(s["name"], {key: v for key, v in s.items() if key != "name"})
+        for s in sections
+    ]
+    preprocessing = modality.options.model_dump(exclude={"features", "exclude"})
+    return encoders, preprocessing, entry.projection
 
 
 def _forget_pretraining(run: Run) -> None:

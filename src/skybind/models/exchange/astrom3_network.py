@@ -1,12 +1,11 @@
 """What network AstroM3's published weights are of, and putting them into one of skybind."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
 
 import torch
 
 from skybind.config import Config
-from skybind.encoders.registry import encoder_options
+from skybind.encoders.registry import decisive_options
 from skybind.encoders.release import ReleaseState, is_bare, load_parameters
 from skybind.encoders.release_config import (
     SPECTRUM_PIXELS,
@@ -168,15 +167,10 @@ def _refuse_other(release: ReleaseConfig, config: Config, source: WeightSource) 
             raise ModelError(
                 f"modalities.{name}.encoder is {kind}, the weights are of {spec.name}."
             )
-        usual = encoder_options(kind)
-        for key, value in spec.options.items():
-            own = given.get(key, usual[key])
-            if key != "dropout" and _plain(own) != _plain(value):
+        own = decisive_options(kind, given)
+        for key, value in decisive_options(kind, spec.options).items():
+            if own[key] != value:
                 raise ModelError(
-                    f"{source.config} says {value} where the configuration has {own} for "
+                    f"{source.config} says {value} where the configuration has {own[key]} for "
                     f"modalities.{name}.encoder.{key}: set it so."
                 )
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
