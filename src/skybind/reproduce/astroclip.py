@@ -58,7 +58,13 @@ ASTROCLIP = Paper(
         Part(
             "Training",
             "Section 4.1.",
-            [Planned("Figure 5", "Loss and learning rate", lambda s: training_curves(s.runs))],
+            [
+                Planned(
+                    "Figure 5",
+                    "Loss and learning rate",
+                    lambda s: training_curves(s.runs, "Figure 5"),
+                )
+            ],
         ),
         Part(
             "Query retrieval",

@@ -2,6 +2,7 @@
 
 from skybind.reproduce import stars_figures as figures
 from skybind.reproduce import stars_tables as tables
+from skybind.reproduce.curves import training_curves
 from skybind.reproduce.overview import overview
 from skybind.reproduce.paper import Paper, Part, Planned, Size
 from skybind.reproduce.published import CLASSES, SUBSETS
@@ -63,6 +64,7 @@ ASTROM3 = Paper(
             "Sections 4.1, 4.2 and 4.4. On other data than the paper's (simulated stars, say) a "
             "difference from the published values tells of the data as much as of the method.",
             [
+                Planned("", "Loss and learning rate", lambda s: training_curves(s.runs, "")),
                 Planned(
                     "Table 2",
                     "With all labels",

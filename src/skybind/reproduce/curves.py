@@ -8,13 +8,15 @@ from skybind.study.exhibits import Exhibit
 from skybind.study.merge import StudyRun
 
 
-def training_curves(runs: Sequence[StudyRun]) -> Exhibit:
-    """Figure 5 of the AstroCLIP reports: losses above, learning rate below, a line a seed.
+def training_curves(runs: Sequence[StudyRun], number: str) -> Exhibit:
+    """Losses above, learning rate below, a line a seed: figure 5 of the AstroCLIP reports.
 
     Parameters
     ----------
     runs : sequence of StudyRun
         Of one configuration.
+    number : str
+        Of the figure in the document; "" where it has none.
 
     Raises
     ------
@@ -30,9 +32,9 @@ def training_curves(runs: Sequence[StudyRun]) -> Exhibit:
         raise DataError("No run was pre-trained: there are no losses.")
     figure = new_figure(4.6, WIDTH * 0.75)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[2, 1])
-    for number, (_, history) in enumerate(histories):
+    for line, (_, history) in enumerate(histories):
         epochs = [one.epoch for one in history]
-        first = {"train": "train", "validation": "validation"} if number == 0 else {}
+        first = {"train": "train", "validation": "validation"} if line == 0 else {}
         losses = (
             ("train", BLUE, "-", [one.train.loss for one in history]),
             ("validation", ORANGE, "--", [one.validation.loss for one in history]),
@@ -57,8 +59,8 @@ def training_curves(runs: Sequence[StudyRun]) -> Exhibit:
     below.xaxis.get_major_locator().set_params(integer=True)
     seeds = ", ".join(str(seed) for seed, _ in histories)
     return Exhibit(
-        "figure-5-losses",
-        "Figure 5",
+        f"{number.lower().replace(' ', '-')}-losses".strip("-"),
+        number,
         "Loss and learning rate",
         f"Mean loss of an epoch on training and validation objects, and the learning rate of its "
         f"last step; a line a seed ({seeds}).",
