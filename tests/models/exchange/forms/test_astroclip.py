@@ -89,6 +89,7 @@ def test_it_is_exported_and_taken_back_to_the_bit(original, tmp_path):
     assert all(torch.equal(value, theirs[key]) for key, value in own.items())
 
 
+@pytest.mark.slow
 def test_its_encoders_have_a_form_in_onnx(original, tmp_path):
     pytest.importorskip("onnxruntime", reason="needs the extra 'onnx'")
     config = small(original, 200)
