@@ -57,6 +57,10 @@ def test_help_is_quick_to_load_and_names_every_command():
         ["data", "split"],
         ["config", "list"],
         ["config", "show"],
+        ["study"],
+        ["study", "run"],
+        ["study", "status"],
+        ["tune"],
     ],
 )
 def test_every_command_teaches_itself(command):

@@ -71,6 +71,10 @@ def _die(place, folder):
     _note(place, folder)
 
 
+def _break(place, folder):
+    raise ValueError("a fault of the program")
+
+
 def _sleep(place, folder):
     _note(place, folder)
     time.sleep(600)
@@ -88,7 +92,9 @@ def test_of_processes_side_by_side_one_that_fails_stops_no_other(tmp_path):
     with pytest.raises(DataError, match="number 1 cannot"):
         processes.side_by_side(partial(_fail, folder=tmp_path), 2)
     assert [path.name for path in tmp_path.iterdir()] == ["0"]
-    with pytest.raises(ProcessError, match="goes on where it stopped"):
+    with pytest.raises(ProcessError, match="failed, as told above"):
+        processes.side_by_side(partial(_break, folder=tmp_path), 1)
+    with pytest.raises(ProcessError, match="was killed"):
         processes.side_by_side(partial(_die, folder=tmp_path), 2)
 
 

@@ -123,6 +123,11 @@ def side_by_side(work: Callable[[int], None], number: int) -> None:
         raise
     if not found.empty():
         raise found.get()
+    if any((process.exitcode or 0) > 0 for process in beside):
+        raise ProcessError(
+            "A process that shared the work failed, as told above: the same command goes on where "
+            "it stopped."
+        )
     if any(process.exitcode for process in beside):
         raise ProcessError(
             "A process that shared the work was killed, perhaps for want of memory: give the same "

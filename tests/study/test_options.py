@@ -79,3 +79,14 @@ def test_the_study_of_the_documentation_is_read(tmp_path):
     assert options.subsets == ["full", "50", "25", "10"]
     other = text.replace("data: stars/", "").replace("# simulate", "simulate")
     assert read(tmp_path, other.replace("     instead of data", "")).simulate.objects == 21440
+
+
+def test_keys_may_be_set_by_a_mapping(tmp_path):
+    text = WHOLE.replace(
+        "[training.epochs=1]",
+        "{training.epochs: 5, training.learning_rate: 1e-5, model.pairs: [[a, b]], x: null}",
+    )
+    entry = read(tmp_path, text).configurations["changed"]
+    assert entry.set == [
+        "training.epochs=5", "training.learning_rate=1e-5", "model.pairs=[[a, b]]", "x=null",
+    ]  # fmt: skip

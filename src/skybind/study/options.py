@@ -1,6 +1,7 @@
 """What a study is asked to do, read from a YAML file."""
 
 import inspect
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -52,12 +53,21 @@ class Backbone(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     config: str = Field(..., description="Name of a shipped backbone, or a YAML file.")
-    set: list[str] = Field([], description="Keys set otherwise, each `key=value`.")
+    set: list[str] = Field(
+        [], description="Keys set otherwise: a list of `key=value`, or key -> value."
+    )
 
     @model_validator(mode="before")
     @classmethod
     def _short(cls, value: Any) -> Any:
         return {"config": value} if isinstance(value, str) else value
+
+    @field_validator("set", mode="before")
+    @classmethod
+    def _by_key(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return [f"{key}={_one_line(wanted)}" for key, wanted in value.items()]
 
 
 class Configured(Backbone):
@@ -135,6 +145,12 @@ class StudyOptions(BaseModel):
         if self.data is None:
             return None
         return Path(self.data[seed] if isinstance(self.data, dict) else self.data)
+
+
+def _one_line(value: Any) -> str:
+    """Write a value as YAML in one line."""
+    text = yaml.safe_dump(value, default_flow_style=True, width=math.inf, allow_unicode=True)
+    return text.removesuffix("...\n").strip()
 
 
 def simulate(wanted: Simulation, out: Path) -> None:
