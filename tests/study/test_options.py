@@ -75,7 +75,7 @@ def test_the_study_of_the_documentation_is_read(tmp_path):
     page = Path(__file__).parents[2] / "docs" / "studies.md"
     text = re.search(r"```yaml\n(.*?)```", page.read_text("utf-8"), re.DOTALL)[1]
     options = read(tmp_path, text)
-    assert list(options.configurations) == ["plain", "wide"]
+    assert list(options.configurations)[:2] == ["plain", "wide"]
     assert options.subsets == ["full", "50", "25", "10"]
     other = text.replace("data: stars/", "").replace("# simulate", "simulate")
     assert read(tmp_path, other.replace("     instead of data", "")).simulate.objects == 21440
