@@ -59,6 +59,41 @@ def refuse_unregistered(config: Config, names: Sequence[str], folder: Path) -> N
             )
 
 
+def refuse_sizes(config: Config, names: Sequence[str], values: int, folder: Path) -> None:
+    """Refuse a saved model whose configuration asks for more than its weights hold.
+
+    Parameters
+    ----------
+    config : Config
+    names : sequence of str
+        Its modalities.
+    values : int
+        Numbers in its file of weights: no width, head or layer of it is larger.
+    folder : Path
+
+    Raises
+    ------
+    ModelError
+    """
+    sizes = {"model.dimension": config.model.dimension}
+    for name in names:
+        entry = config.modalities[name]
+        sections = {"encoder": entry.encoder}
+        if entry.backbone is not None:
+            sections["backbone.encoder"] = entry.backbone.encoder
+        for section, options in sections.items():
+            for key, value in options.items():
+                for size in value if isinstance(value, list) else [value]:
+                    if isinstance(size, int) and size > values:
+                        sizes[f"modalities.{name}.{section}.{key}"] = size
+    for key, size in sizes.items():
+        if size > values:
+            raise ModelError(
+                f"The model in {folder} has {values:,} weights, and its {key} is {size:,}: it is "
+                "damaged."
+            )
+
+
 def build_binder(
     config: Config,
     shapes: Mapping[str, InputShape],

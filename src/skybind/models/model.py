@@ -28,6 +28,7 @@ from skybind.models.build import (
     build_binder,
     build_classifier,
     build_modalities,
+    refuse_sizes,
     refuse_unregistered,
 )
 from skybind.models.classes import class_notes, iter_classes
@@ -115,18 +116,19 @@ class Model:
             raise ModelError(f"The model in {folder} cannot be read: {error}") from error
         config = validate(Config, note["config"], f"the configuration of the model in {folder}")
         names = [n for n in note["modalities"] if modalities is None or n in modalities]
-        refuse_unregistered(config, names, folder)
         known = SavedSchema(note["schema"])
-        every = _fitted(config, names, known, statistics)
-        classifier, binder = _networks(config, every, note)
-        module = binder if classifier is None else classifier
-        if modalities is not None:
-            wanted = module.state_dict()
-            state = {key: value for key, value in state.items() if key in wanted}
         try:
+            refuse_unregistered(config, names, folder)
+            refuse_sizes(config, names, sum(v.numel() for v in state.values()), folder)
+            every = _fitted(config, names, known, statistics)
+            classifier, binder = _networks(config, every, note)
+            module = binder if classifier is None else classifier
+            if modalities is not None:
+                wanted = module.state_dict()
+                state = {key: value for key, value in state.items() if key in wanted}
             module.load_state_dict(state)
-        except RuntimeError as error:
-            first = str(error).splitlines()[-1].strip()
+        except (RuntimeError, KeyError, MemoryError) as error:
+            first = (str(error).splitlines() or ["no memory"])[-1].strip()
             raise ModelError(
                 f"The weights in {folder} do not fit its configuration: {first}"
             ) from error

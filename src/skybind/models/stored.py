@@ -2,9 +2,10 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from skybind.errors import ConfigError, ModelError
 from skybind.models.leaks import refuse_seen, tell_unknown
@@ -21,6 +22,36 @@ MODEL_FILES = (
     CALIBRATION,
     REFERENCE,
 )
+
+
+class _Feature(BaseModel):
+    modality: str | None
+    unit: str | None
+
+
+class _SchemaNote(BaseModel):
+    observations: dict[str, dict[str, str | None]]
+    features: dict[str, _Feature]
+    read: list[str]
+    attributes: dict[str, dict[str, Any]] = {}
+    kinds: dict[str, str] = {}
+
+
+class _Identity(BaseModel):
+    weights: str
+
+
+class _Note(BaseModel):
+    """What `model.json` must hold; it may have come from anywhere."""
+
+    model_config = ConfigDict(strict=True, protected_namespaces=())
+    kind: Literal["binder", "classifier"]
+    modalities: Annotated[list[str], Field(min_length=1)]
+    classes: list[str]
+    config: dict[str, Any]
+    plugins: list[dict[str, Any]] = []
+    data_schema: _SchemaNote = Field(alias="schema")
+    identity: _Identity
 
 
 def weights_file(folder: Path) -> Path:
@@ -43,13 +74,22 @@ def read_note(folder: Path) -> dict[str, Any]:
     try:
         note: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         version = note.get("model_version")
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
         raise ModelError(f"The model in {folder} cannot be read: {error}") from error
     if version != MODEL_VERSION:
         raise ModelError(
             f"The model in {folder} has version {version}, this skybind reads {MODEL_VERSION}: "
             "open it with the skybind that made it, or train it anew."
         )
+    try:
+        _Note.model_validate(note)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise ModelError(
+            f"{path} is damaged ({key}: {first['msg'][0].lower()}{first['msg'][1:]}): take the "
+            "model anew from where it came."
+        ) from error
     return note
 
 

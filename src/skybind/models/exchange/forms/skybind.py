@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from skybind.errors import ConfigError
+from skybind.errors import ConfigError, ModelError
 from skybind.files import atomic_path
 from skybind.models.exchange.formats import Beside, Format, register_format
 from skybind.models.exchange.reading import WeightSource
@@ -47,7 +47,7 @@ def take(source: WeightSource, beside: Beside) -> ExportedModel:
     ConfigError
         If something is given beside it.
     ModelError
-        If it is not whole.
+        If it is not whole, or its weights were replaced.
     """
     given = {
         "--data": beside.dataset is not None,
@@ -60,8 +60,13 @@ def take(source: WeightSource, beside: Beside) -> ExportedModel:
     extra = [option for option, there in given.items() if there]
     if extra:
         raise ConfigError(f"A model of skybind knows all that it needs: leave out {extra[0]}.")
-    Model.open(source.path.parent)  # everything is there, and fits
-    return ExportedModel(source.path.parent, source.path)
+    folder = source.path.parent
+    if Model.open(folder).identity["weights"] != source.hash:
+        raise ModelError(
+            f"{source.path} holds other weights than those of {folder / 'model.json'}: take the "
+            "folder anew from where it came."
+        )
+    return ExportedModel(folder, source.path)
 
 
 register_format(Format("skybind", "model of skybind", recognises, take))

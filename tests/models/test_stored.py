@@ -1,0 +1,64 @@
+"""model.json may have come from anywhere."""
+
+import json
+import shutil
+
+import pytest
+from safetensors.torch import load_file, save_file
+
+from skybind.errors import ModelError, SkybindError
+from skybind.models.model import Model
+from skybind.runs.published import import_weights
+from tests.parity.hub import write_model
+
+ENCODER = ("config", "modalities", "metadata", "encoder")
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """A small classifier."""
+    root = tmp_path_factory.mktemp("saved")
+    import_weights(write_model(root / "hub", "meta"), root / "model", standardised=True)
+    return root / "model"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        (("kind",), "encoder", "kind: input should be"),
+        (("modalities",), 3, "valid list"),
+        (("modalities",), ["image"], "do not fit its configuration"),
+        (("classes",), [3], "valid string"),
+        (("config",), None, "valid dictionary"),
+        (("plugins",), 3, "valid list"),
+        (("schema",), {}, r"schema\.observations: field required"),
+        (("identity",), {}, r"identity\.weights: field required"),
+        ((*ENCODER, "hidden"), 10**12, "weights, and its .* is 1,000,000,000,000"),
+        ((*ENCODER, "layers"), 10**9, "weights, and its .* is 1,000,000,000"),
+        ((*ENCODER, "hidden"), -1, "hidden at least 1"),
+        ((*ENCODER, "layers"), 1, "do not fit its configuration"),
+        (("config", "model", "dimension"), 10**12, "model.dimension is"),
+    ],
+)
+def test_a_note_with_nonsense_is_refused_in_a_sentence(saved, tmp_path, path, value, said):
+    shutil.copytree(saved, tmp_path / "m")
+    file = tmp_path / "m" / "model.json"
+    note = json.loads(file.read_text())
+    place = note
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    file.write_text(json.dumps(note))
+    with pytest.raises(SkybindError, match=said) as error:
+        Model.open(tmp_path / "m")
+    assert "\n" not in str(error.value)
+
+
+def test_weights_that_were_replaced_are_not_imported(saved, tmp_path):
+    shutil.copytree(saved, tmp_path / "m")
+    (tmp_path / "m" / "weights.safetensors").rename(tmp_path / "m" / "model.safetensors")
+    import_weights(tmp_path / "m", tmp_path / "first")
+    state = load_file(tmp_path / "m" / "model.safetensors")
+    save_file({name: 2 * value for name, value in state.items()}, tmp_path / "m/model.safetensors")
+    with pytest.raises(ModelError, match=r"other weights than those of .*model\.json"):
+        import_weights(tmp_path / "m", tmp_path / "second")
