@@ -11,9 +11,11 @@ from skybind.cli import app
 from skybind.config import load_config
 from skybind.embeddings.store import Embeddings
 from skybind.encoders import InputShape, build_encoder
+from skybind.encoders.vit import map_dinov2_state
 from skybind.errors import ModelError
 from skybind.ingest.survey import import_files
 from skybind.modalities.batch import Batch
+from skybind.modalities.rgb import legacy_rgb
 from skybind.models.build import build_modalities
 from skybind.models.model import Model
 from skybind.report.exported import export_weights
@@ -140,6 +142,16 @@ def test_it_embeds_the_file_of_the_original_from_the_command_line(original, data
     wanted = functional.normalize(head(network(flux)), dim=-1)
     np.testing.assert_allclose(found.vectors["spectrum"][place], wanted, rtol=0, atol=2e-5)
     assert found.present["image"].all()
+    middle = np.moveaxis(data[1]["images"][:, 3:27, 3:27], -1, 1)
+    picture = torch.from_numpy(legacy_rgb(middle, "grz")).permute(0, 3, 2, 1)
+    network = build_encoder("vit", InputShape(3, 24), **VIT, positions=False, pooling="tokens")
+    own = map_dinov2_state(weights("image_encoder.backbone"))
+    network.load_state_dict({k: v for k, v in own.items() if k not in ("cls_token", "pos_embed")})
+    head = build_encoder("attention_head", InputShape(16, 16), width=16, residual=False).eval()
+    own = weights("image_encoder")
+    head.load_state_dict({k: v for k, v in own.items() if not k.startswith("backbone.")})
+    wanted = functional.normalize(head(network.eval()(picture)), dim=-1)
+    np.testing.assert_allclose(found.vectors["image"][place], wanted, rtol=0, atol=1e-5)
 
 
 def reports_state(fc=(24, 16), layers=(8, 8, 16)):
@@ -217,7 +229,8 @@ def test_published_sizes_of_the_reports_need_no_configuration(tmp_path, monkeypa
         head = seen[-1].modalities["spectrum"].encoder
         assert (head["hidden"], head["activation"]) == (list(layers), "prelu")
         assert seen[-1].model.scale.initial == pytest.approx(2.7408, abs=1e-4)
-        assert seen[-1].modalities["image"].preprocessing["stretch"] == "none"
+        image = seen[-1].modalities["image"].preprocessing
+        assert (image["stretch"], image["storage"]) == ("none", "float32")
 
 
 def test_weights_that_are_not_whole_are_refused(tmp_path, original):

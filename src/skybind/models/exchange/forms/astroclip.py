@@ -82,6 +82,7 @@ def take_reports(source: WeightSource, beside: Beside) -> PublishedModel:
     widths = [len(value) for key, value in head.items() if value.ndim == 2]
     encoder = f"{{name: head, hidden: {widths}, activation: prelu, dropout: 0.1}}"
     changes = [f"modalities.spectrum.encoder={encoder}", "modalities.spectrum.projection=none"]
+    changes.append("modalities.image.preprocessing.storage=float32")
     if "temperature" in state:  # what its code multiplies cosines by
         changes.append(f"model.scale.initial={float(state['temperature'])}")
     return _model(configuration(beside, usual("astroclip", *changes)), mapped, source)
