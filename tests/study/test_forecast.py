@@ -30,7 +30,9 @@ def test_units_get_the_time_of_the_objects_that_they_look_at():
     assert time("finetune", 10, "a-b-50-scratch") == pytest.approx(30)
     assert time("backbone", 10, "spectrum") == pytest.approx(20)
     assert time("backbone", 10, "photometry") is None
-    assert time("evaluate", 10) is None
+    assert time("evaluate", 10) == pytest.approx(4)  # each is embedded by the classifiers
+    assert time("evaluate", 0) is None
+    assert time("report", 10) is None
 
 
 def test_a_short_study_is_not_measured(study):
@@ -43,7 +45,7 @@ def test_a_long_study_is_measured_once(study, monkeypatch):
     found = measured_times(study)
     plan = {unit.id: unit for unit in make_plan(study)}
     kinds = {plan[name].kind for name in found}
-    assert kinds == {"prepare", "pretrain", "finetune", "embed"}
+    assert kinds == {"prepare", "pretrain", "finetune", "embed", "evaluate"}
     assert all(0 < seconds < 600 for seconds in found.values())
     full = found["small/seed-42/finetune/metadata-full-scratch"]
     half = found["small/seed-42/finetune/metadata-50-scratch"]
@@ -52,7 +54,13 @@ def test_a_long_study_is_measured_once(study, monkeypatch):
     assert measured_times(study) == found
     status = look_at(study)
     assert status.left == pytest.approx(sum(found.values()))
-    assert status.unknown == ["evaluate", "report"]
+    assert status.unknown == ["report", "what is evaluated beside the classifiers"]
+    # measured elsewhere: it will do for who only looks, and not for who computes here
+    (file,) = (study.folder / "measured").iterdir()
+    file.rename(file.with_name(f"{file.stem[:-1]}x.json"))
+    assert measured_times(study, here=False) == found
+    with pytest.raises(TypeError):
+        measured_times(study, here=True)
 
 
 def test_the_time_left_is_divided_among_machines_and_says_what_it_lacks():

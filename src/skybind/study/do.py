@@ -91,7 +91,7 @@ def do_study(
         )
     since = now()
     study = Study.begin(options, out)
-    say(words_of(look_at(study)))
+    say(words_of(look_at(study, here=True)))
     plan = make_plan(study)
     if plan[0].id == SURVEY:  # what the runs have depends on it
         Worker(study, plan, plan[:1], since).work()
@@ -130,7 +130,7 @@ def foresee(options: StudyOptions, out: str | Path, shard: Shard | None = None) 
         states = states_of(study, plan)
         own = {unit.id for unit in (plan if shard is None else of_shard(plan, shard))}
         lines = [f"{unit.id}: {states[unit.id].state}" for unit in plan if unit.id in own]
-        return [*lines, f"{len(own)} of {len(plan)} units; {words_of(look_at(study))}"]
+        return [*lines, f"{len(own)} of {len(plan)} units; {words_of(look_at(study, here=True))}"]
 
 
 @dataclass(frozen=True)

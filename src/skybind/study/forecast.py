@@ -69,6 +69,8 @@ class Speed:
             return unit.amount * sum(rates) if rates else None
         if unit.kind == "backbone":
             return unit.amount * self.backbone[unit.case] if unit.case in self.backbone else None
+        if unit.kind == "evaluate":  # to be classified an object is embedded
+            return unit.amount * self.embed or None
         rate = getattr(self, unit.kind, None)
         return None if rate is None else unit.amount * float(rate)
 
@@ -79,12 +81,20 @@ def _modalities(case: str) -> list[str]:
     return [*parts[:-1], *("-".join(parts[-1].split("-")[:n]) for n in range(1, 9))]
 
 
-def look_at(study: Study) -> StudyStatus:
-    """Say how far a study is, with the time left: as recorded, else as measured here now."""
-    return study_status(study, measured_times(study))
+def look_at(study: Study, *, here: bool = False) -> StudyStatus:
+    """Say how far a study is, with the time left: as recorded, else as measured.
+
+    Parameters
+    ----------
+    study : Study
+    here : bool
+        Whether the time on this machine is asked for; otherwise a measurement of another one
+        will do, as one often looks from where nothing is computed.
+    """
+    return study_status(study, measured_times(study, here=here))
 
 
-def measured_times(study: Study) -> dict[str, float]:
+def measured_times(study: Study, *, here: bool = False) -> dict[str, float]:
     """Give the time of the units that nothing is recorded of yet [s], at most; measured if long.
 
     A measurement takes seconds and is kept in `STUDY/measured`, one of each machine.
@@ -99,7 +109,7 @@ def measured_times(study: Study) -> dict[str, float]:
         known = {"pretrain", "finetune"} <= trained
         if known or sum(unit.amount for unit in left) < SHORT:
             continue
-        speed = _speed(study, name)
+        speed = _speed(study, name, here)
         if speed is None:
             continue
         for unit in [*left, *(unit for unit in plan if unit.kind == "survey")]:
@@ -109,13 +119,16 @@ def measured_times(study: Study) -> dict[str, float]:
     return found
 
 
-def _speed(study: Study, configuration: str) -> Speed | None:
-    """Give the speed of a configuration, as measured here before or now; None if that failed."""
-    where = json_hash([myself().host, torch.get_num_threads(), study.digest(configuration)])
-    path = study.folder / "measured" / f"{where}.json"
-    if path.exists():
+def _speed(study: Study, configuration: str, here: bool) -> Speed | None:
+    """Give the speed of a configuration, as measured before or now; None if that failed."""
+    what = study.digest(configuration)
+    where = json_hash([myself().host, torch.get_num_threads()])
+    own = study.folder / "measured" / f"{what}-{where}.json"
+    for path in [own, *([] if here else sorted(own.parent.glob(f"{what}-*.json")))]:
         try:
             return Speed(**json.loads(path.read_text("utf-8")))
+        except FileNotFoundError:
+            continue
         except (ValueError, TypeError):
             path.unlink(missing_ok=True)  # measured anew
     try:
@@ -124,7 +137,7 @@ def _speed(study: Study, configuration: str) -> Speed | None:
     except SkybindError as error:
         say(f"How long {configuration} takes could not be measured: {error}")
         return None
-    write_json(path, asdict(speed))
+    write_json(own, asdict(speed))
     return speed
 
 

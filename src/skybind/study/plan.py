@@ -123,7 +123,10 @@ def _units_of_run(study: Study, configuration: str, seed: int, fitted: Fitted) -
         tuning.append(unit("finetune", [before], passes, weight, case=case.name))
     embed = unit("embed", [pretrain.id], n, n * wide * _EMBED)
     after = tuple(one.id for one in tuning)
-    evaluate = unit("evaluate", [embed.id], n, n * wide * _EVALUATE, after=after)
+    # each classifier looks at all objects, in its modalities
+    looks = n * sum(len(case.modalities) for case in fitted.cases) / wide
+    weight = n * wide * _EVALUATE + looks * wide * _EMBED
+    evaluate = unit("evaluate", [embed.id], looks, weight, after=after)
     units = [*backbones, prepare, pretrain, *tuning, embed, evaluate]
     pages: list[Unit] = []
     for step in ("clusters", "discover", "report"):

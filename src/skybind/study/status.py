@@ -50,7 +50,7 @@ class StudyStatus:
     spent, left : float
         As of `Count`, of all [s].
     unknown : list of str
-        Kinds of units whose time is not known yet.
+        Kinds of units whose time is not known yet, and parts of others.
     """
 
     counts: list[Count]
@@ -102,8 +102,23 @@ def study_status(study: Study, measured: Mapping[str, float] | None = None) -> S
         failed,
         sum(count.spent for count in counts),
         sum(count.left or 0.0 for count in counts),
-        list(dict.fromkeys(count.kind for count in counts if count.left is None)),
+        _unknown(plan, states, counts, measured or {}),
     )
+
+
+def _unknown(
+    plan: Sequence[Unit],
+    states: Mapping[str, State],
+    counts: Sequence[Count],
+    measured: Mapping[str, float],
+) -> list[str]:
+    """Name what the time left does not hold."""
+    kinds = [count.kind for count in counts if count.left is None]
+    done = {u.configuration for u in plan if u.kind == "evaluate" and states[u.id].state == DONE}
+    evaluated = [u for u in plan if u.kind == "evaluate" and states[u.id].state != DONE]
+    if any(u.id in measured and u.configuration not in done for u in evaluated):
+        kinds.append("what is evaluated beside the classifiers")
+    return list(dict.fromkeys(kinds))
 
 
 def _count(
