@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import yaml
 from safetensors.torch import load_file
+from typer.testing import CliRunner
 
 import skybind as sb
+from skybind.cli import app
 from skybind.data.dataset import Dataset
 from skybind.errors import ConfigError, LeakError, ModelError
 from skybind.evaluation.records import Metrics, write_metrics
@@ -17,7 +19,10 @@ from skybind.models.exchange.to_onnx import NEEDED
 from skybind.report import exported
 from skybind.report.card import CardText, result_lines
 from skybind.report.exported import export_weights
+from skybind.runs.cases import Case
 from skybind.runs.published import import_weights
+from skybind.runs.run import Run
+from skybind.runs.steps import run_finetuning
 from tests.parity.hub import STATISTICS, config_of, state_of, write_model, write_stars
 from tests.report.made_up import make_metrics
 
@@ -185,3 +190,28 @@ def test_without_the_extra_onnx_is_refused_in_a_sentence(trained, tmp_path, monk
     )
     with pytest.raises(ModelError, match=r"need onnxscript, .* pip install 'skybind\[onnx\]'"):
         export_weights(trained, tmp_path / "out", "onnx")
+
+
+def test_the_command_says_what_it_wrote_and_what_it_lacks(tmp_path):
+    model = imported(tmp_path, "meta")
+    arguments = ["weights", "export", str(model), "--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(app, [*arguments, "--format", "astrom3"], catch_exceptions=False)
+    assert result.exit_code == 0
+    assert "holds README.md, config.json, model.safetensors" in result.output
+    assert "states no licence" in result.output
+
+
+def test_a_classifier_of_a_run_takes_its_calibration_along(stars, config, tmp_path):
+    run = Run.start(config, stars, tmp_path / "run")
+    with pytest.raises(ConfigError, match="no pre-trained model and no classifier"):
+        export_weights(run.folder, tmp_path / "out")
+    case = Case(("metadata",), "full", "scratch")
+    run_finetuning(run, case)
+    with pytest.raises(ConfigError, match=r"--case \(metadata-full-scratch\)"):
+        export_weights(run.folder, tmp_path / "out")
+    made = export_weights(run.folder, tmp_path / "out", case=case.name)
+    assert {"calibration.json", "reference.safetensors"} <= set(made.files)
+    wanted = sb.load(run.folder, case.name).classify(stars)
+    found = sb.load(tmp_path / "out").classify(stars)
+    for column in ("class", "probability", "novelty"):
+        np.testing.assert_array_equal(np.ma.filled(found[column]), np.ma.filled(wanted[column]))

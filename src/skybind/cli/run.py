@@ -87,7 +87,7 @@ def pretrain(
         Path | None,
         typer.Option(
             "--weights",
-            help="Take AstroM3's published weights (.safetensors, .pth), train nothing.",
+            help="Take AstroM3's published weights (folder, .safetensors, .pth), train nothing.",
         ),
     ] = None,
     start: Annotated[

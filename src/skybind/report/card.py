@@ -12,7 +12,7 @@ from skybind.models.model import Model
 from skybind.version import __version__
 from skybind.words import join
 
-#: Papers of the networks, by the name of their configuration or of the form of their weights.
+#: Papers of the networks, by how the name of their configuration or of their form begins.
 PAPERS = {
     "astrom3": "Rizhko, M. and Bloom, J. S. 2024, AstroM3: A self-supervised multimodal model for "
     "astronomy, arXiv:2411.08842",
@@ -226,6 +226,7 @@ def _licences(text: CardText) -> str:
 def _citations(model: Model, text: CardText) -> list[str]:
     known = model.identity.get(PUBLISHED)
     form = known.get("form") if isinstance(known, Mapping) else None
-    names = dict.fromkeys(name for name in (model.config.name, form) if name in PAPERS)
+    origins = [str(name) for name in (model.config.name, form) if name]
+    papers = {p: paper for p, paper in PAPERS.items() if any(o.startswith(p) for o in origins)}
     found = [text.citation] if text.citation else []
-    return [*found, *(f"The network: {PAPERS[name]}." for name in names)]
+    return [*found, *(f"The network: {paper}." for paper in papers.values())]

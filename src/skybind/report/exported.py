@@ -18,11 +18,11 @@ from skybind.models.exchange.to_onnx import describe, require_onnx, write_onnx
 from skybind.models.model import Model
 from skybind.models.stored import HUB_WEIGHTS, MODEL_FILES, refuse_to_replace, weights_file
 from skybind.report.card import CardText, DataFacts, model_card, result_lines
-from skybind.runs.cases import Case
-from skybind.runs.classify import find_classifier, stored_case
+from skybind.runs.cases import Case, stored_cases
+from skybind.runs.classify import calibrate_first, find_classifier, stored_case
 from skybind.runs.layout import RunPaths, model_folder
 from skybind.runs.status import read_status
-from skybind.words import nearest
+from skybind.words import join, nearest
 
 CARD = "README.md"
 PREPROCESSING = "preprocessing.json"
@@ -84,8 +84,7 @@ def export_weights(
     refuse_to_replace(out)
     if form == "onnx":
         require_onnx()
-    folder = model_folder(path) if case is None else find_classifier(path, case)[0]
-    model = Model.open(folder)
+    model = Model.open(_folder(path, case))
     data, results = _facts(path, None if case is None else stored_case(path, case))
     with atomic_path(out) as temporary:
         temporary.mkdir(parents=True)
@@ -94,6 +93,25 @@ def export_weights(
         (temporary / CARD).write_text(card, encoding="utf-8")
         files = sorted(file.name for file in temporary.iterdir())
     return ExportedWeights(out, files, differences)
+
+
+def _folder(path: Path, case: str | None) -> Path:
+    """Find the model: a classifier of a run is calibrated first, if that was not done."""
+    if case is not None:
+        folder, name = find_classifier(path, case)
+        calibrate_first(path, name)
+        return folder
+    if RunPaths(path).note.exists() and not RunPaths(path).model.exists():
+        names = [stored.name for stored in stored_cases(path)]
+        raise ConfigError(
+            f"The run in {path} has no pre-trained model"
+            + (
+                f": name one of its classifiers with --case ({join(names[:3], 'or')})."
+                if names
+                else " and no classifier: there is nothing to export."
+            )
+        )
+    return model_folder(path)
 
 
 def _facts(path: Path, case: Case | None) -> tuple[DataFacts, list[str]]:

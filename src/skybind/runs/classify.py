@@ -93,7 +93,7 @@ def classify_anything(
     check_ending(out)
     found, name = find_classifier(folder, case, modalities)
     if RunPaths(folder).note.exists():
-        _measure_first(folder, name)
+        calibrate_first(folder, name)
         if data is None and modalities is None:
             return _own_objects(folder, name, out)
     model = Model.open(found)
@@ -114,7 +114,7 @@ def classify_anything(
     return Classified(out, name, n, known, counts, [*given.notes, *notes])
 
 
-def _measure_first(folder: Path, name: str) -> None:
+def calibrate_first(folder: Path, name: str) -> None:
     """Calibrate a run's classifier that was made before skybind did so, if its data are there."""
     if read_reliability(RunPaths(folder).case(name).model) is not None:
         return

@@ -181,12 +181,14 @@ def _random_inputs(modality: Modality, size: int, seed: int) -> tuple[Tensor, ..
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep the exporter's remarks on packages and versions to itself."""
-    log = logging.getLogger("torch.onnx")
-    before = log.level
-    log.setLevel(logging.ERROR)
+    logs = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
+    before = [log.level for log in logs]
+    for log in logs:
+        log.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        log.setLevel(before)
+        for log, level in zip(logs, before, strict=True):
+            log.setLevel(level)
