@@ -14,11 +14,13 @@ from skybind.encoders import InputShape, build_encoder
 from skybind.errors import ConfigError, ModelError
 from skybind.models.backbones import save_backbone
 from skybind.models.build import build_binder, build_modalities
-from skybind.models.weights import load_file_weights
+from skybind.models.exchange.reading import read_source
+from skybind.models.weights import load_file_weights, read_tensors
 from tests.modalities.conftest import SCHEMA
 
 RESNET = {"stem": 8, "blocks": [1, 1]}
 SPENDER = {"channels": [4, 6, 8]}
+INF = float("inf")
 WIDTH = 16  # features of that ResNet
 
 
@@ -205,6 +207,62 @@ def test_what_does_not_fit_is_said_in_a_sentence(lightning, tmp_path):
     torch.save(both, tmp_path / "both.pt")
     with pytest.raises(ModelError, match=r"several encoders that fit 'resnet' \('a\.', 'b\.'\)"):
         load_file_weights(resnet(0), tmp_path / "both.pt", "resnet")
+
+
+def test_what_lightning_keeps_beside_the_weights_is_no_weight(lightning, tmp_path):
+    _, _, checkpoint = lightning
+    checkpoint["callbacks"] = {"ModelCheckpoint{'monitor': None}": {"kth_value": torch.tensor(INF)}}
+    checkpoint["optimizer_states"] = [{"state": {0: {"exp_avg": torch.ones(2)}}}]
+    torch.save(checkpoint, tmp_path / "whole.ckpt")
+    found = read_source(tmp_path / "whole.ckpt").tensors
+    assert set(found) == {f"state_dict.{name}" for name in checkpoint["state_dict"]}
+
+
+def endless():
+    held = {}
+    held["again"] = held
+    return held
+
+
+@pytest.mark.parametrize(
+    ("what", "told"),
+    [
+        (endless, "nested without an end"),
+        (lambda: {"a": torch.zeros(1).expand(10**11)}, r"'a' is said to have 100,000,000,000 num"),
+        (lambda: {"a": torch.eye(3).to_sparse()}, "'a' is sparse"),
+        (lambda: {"a": torch.zeros(3, device="meta")}, "'a' is without values"),
+        (lambda: {"a": torch.zeros(3, dtype=torch.complex64)}, "'a' is complex"),
+    ],
+)
+def test_tensors_that_are_no_plain_arrays_are_refused(what, told, tmp_path):
+    torch.save(what(), tmp_path / "a.pth")
+    for read in (read_tensors, read_source):
+        with pytest.raises(ModelError, match=told):
+            read(tmp_path / "a.pth")
+
+
+def test_a_file_that_unpacks_to_more_than_it_is_is_refused_before(tmp_path):
+    torch.save(resnet(1).state_dict(), tmp_path / "plain.pt")
+    with (
+        zipfile.ZipFile(tmp_path / "plain.pt") as plain,
+        zipfile.ZipFile(tmp_path / "packed.pt", "w", zipfile.ZIP_DEFLATED) as packed,
+    ):
+        for name in plain.namelist():
+            packed.writestr(name, plain.read(name))
+    assert read_tensors(tmp_path / "plain.pt")
+    with pytest.raises(ModelError, match="it is packed, which torch never does"):
+        read_tensors(tmp_path / "packed.pt")
+
+
+def test_numbers_of_eight_bits_are_read_and_whole_numbers_are_no_weights(tmp_path):
+    state = resnet(1).state_dict()
+    eight = {key: value.to(torch.float8_e4m3fn) for key, value in state.items()}
+    torch.save(eight, tmp_path / "eight.pt")
+    assert read_source(tmp_path / "eight.pt").tensors.keys() == state.keys()
+    state["conv1.weight"] = (100 * state["conv1.weight"]).to(torch.int8)
+    torch.save(state, tmp_path / "whole.pt")
+    with pytest.raises(ModelError, match=r"kind conv1\.weight torch\.int8"):
+        load_file_weights(resnet(0), tmp_path / "whole.pt", "resnet")
 
 
 def test_a_saved_backbone_is_refused_under_options_that_its_weights_do_not_show(tmp_path):

@@ -181,7 +181,8 @@ def load_parameters(module: nn.Module, parameters: Mapping[str, Tensor], what: s
     Raises
     ------
     ModelError
-        Naming the parameters that are missing, unexpected or of another shape.
+        Naming the parameters that are missing, unexpected, of another shape, or whole numbers
+        where fractions are meant (quantised weights, whose scale is elsewhere).
     """
     expected = module.state_dict()
     faults = []
@@ -192,7 +193,15 @@ def load_parameters(module: nn.Module, parameters: Mapping[str, Tensor], what: s
         for name, value in expected.items()
         if name in parameters and parameters[name].shape != value.shape
     ]
-    for fault, names in (("missing", missing), ("unexpected", unexpected), ("shape", shapes)):
+    whole = [
+        f"{name} {parameters[name].dtype}"
+        for name, value in expected.items()
+        if name in parameters
+        and value.is_floating_point()
+        and not parameters[name].is_floating_point()
+    ]
+    found = {"missing": missing, "unexpected": unexpected, "shape": shapes, "kind": whole}
+    for fault, names in found.items():
         if names:
             faults.append(f"{fault} {_listed(names)}")
     if faults:

@@ -8,6 +8,7 @@ the encoder alone), torchvision's and any other state dict whose names end as sk
 import codecs
 import pickle
 import re
+import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,7 @@ _PUBLISHED = {
 }
 # MoCo's second encoder: a moving average of the one that was trained
 _MOMENTUM = "encoder_k."
+_STATE = "state_dict."
 _HEAD = re.compile(r"fc\.(?:(\d+)\.)?(weight|bias)")
 
 
@@ -137,7 +139,7 @@ def load_file_weights(encoder: Encoder, path: str | Path, name: str) -> HeadWeig
     ModelError
         If the file cannot be read, or does not hold this encoder.
     """
-    return load_named(encoder, dict(named_tensors(read_file(Path(path)))), Path(path), name)
+    return load_named(encoder, read_tensors(Path(path)), Path(path), name)
 
 
 def load_named(
@@ -155,6 +157,42 @@ def load_named(
     return _head({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
 
 
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Read the tensors of a file of weights by their names, see `read_file`.
+
+    Of a checkpoint that has a `state_dict` only what stands in it: the states of optimisers and
+    callbacks beside it, in which Lightning keeps infinities, are no weights.
+
+    Raises
+    ------
+    ModelError
+        If it cannot be read, or holds what is no plain array of numbers, or less than it states.
+    """
+    try:
+        tensors = dict(named_tensors(read_file(path)))
+    except RecursionError as error:
+        raise ModelError(f"{path} is no file of weights: it is nested without an end.") from error
+    own = {name: values for name, values in tensors.items() if name.startswith(_STATE)}
+    tensors = own or tensors
+    for name, values in tensors.items():
+        if reason := _unusable(values):
+            raise ModelError(f"{path}: '{name}' is {reason}: no weights of a network are.")
+    return tensors
+
+
+def _unusable(values: Tensor) -> str | None:
+    """Say why a tensor cannot be weights; whatever asks for its values may come after."""
+    if values.layout != torch.strided or values.is_quantized:
+        return "sparse, or quantised"
+    if values.device.type != "cpu":
+        return "without values"
+    if values.is_complex():
+        return "complex"
+    if values.numel() * values.element_size() > values.untyped_storage().nbytes():
+        return f"said to have {values.numel():,} numbers, more than the file holds"
+    return None
+
+
 def read_file(path: Path) -> Any:
     """Read a file of weights, whatever its tensors are nested in; nothing in it is run.
 
@@ -170,13 +208,24 @@ def read_file(path: Path) -> Any:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
+        _refuse_packed(path)
         with torch.serialization.safe_globals(_plain_arrays()):
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         return _beside_objects(path, error)
     except Exception as error:
-        first = str(error).partition("\n")[0]
+        first = str(error).partition("\n")[0] or "it is empty, or torn"
         raise ModelError(f"{path} cannot be read as weights: {first}") from error
+
+
+def _refuse_packed(path: Path) -> None:
+    """Refuse a file that unpacks to more than it is: torch packs nothing."""
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as parts:
+        unpacked = sum(part.file_size for part in parts.infolist())
+    if unpacked > path.stat().st_size:
+        raise ValueError("it is packed, which torch never does; unpack it, or save it anew")
 
 
 def _beside_objects(path: Path, refusal: Exception) -> Any:

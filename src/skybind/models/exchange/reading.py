@@ -8,7 +8,7 @@ from torch import Tensor
 
 from skybind.errors import ModelError
 from skybind.models.backbones import file_hash
-from skybind.models.weights import named_tensors, read_file
+from skybind.models.weights import read_tensors
 from skybind.words import join
 
 #: Endings of files of weights; the first that a folder has is taken.
@@ -66,13 +66,18 @@ def read_source(path: str | Path, config: str | Path | None = None) -> WeightSou
             f"{file} has {file.stat().st_size / 2**30:.0f} GiB: no model that skybind knows has "
             f"more than {LARGEST >> 30}."
         )
-    tensors = dict(named_tensors(read_file(file)))
+    tensors = read_tensors(file)
     if not tensors:
         raise ModelError(f"{file} holds no tensor.")
     for name, values in tensors.items():
-        if values.is_floating_point() and not bool(torch.isfinite(values).all()):
+        if values.is_floating_point() and not _finite(values):
             raise ModelError(f"{file}: '{name}' holds numbers that are not finite.")
     return WeightSource(file, beside if beside.is_file() else None, tensors, file_hash(file))
+
+
+def _finite(values: Tensor) -> bool:
+    small = values.element_size() == 1  # which torch cannot compute with
+    return bool(torch.isfinite(values.float() if small else values).all())
 
 
 def find_weights(path: Path) -> Path:
