@@ -3,6 +3,7 @@
 import csv
 import json
 import logging
+import shutil
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from safetensors.torch import load_file, save_file
 import skybind as sb
 from skybind.config import load_config
 from skybind.data.dataset import Dataset
-from skybind.errors import ConfigError, ModelError
+from skybind.errors import ConfigError, DataError, ModelError
 from skybind.ingest.survey import import_files
 from skybind.models import leaks
 from skybind.runs.cases import Case
@@ -90,6 +91,20 @@ def test_means_and_deviations_of_a_datasets_training_objects(hub, tmp_path):
     assert own.standard.mean[place] == pytest.approx(values.mean())
     assert own.standard.scale[place] == pytest.approx(values.std())
     assert model.schema.note["features"]["period"]["unit"] == "d"
+    with pytest.raises(DataError, match="no split at other"):
+        import_weights(hub / "clip", tmp_path / "n", data=hub / "raw", split="other")
+    shutil.copytree(hub / "raw", tmp_path / "raw")
+    shutil.rmtree(tmp_path / "raw" / "splits")
+    with pytest.raises(ModelError, match="name one with --split"):
+        import_weights(hub / "clip", tmp_path / "n", data=tmp_path / "raw")
+    import_weights(
+        hub / "clip",
+        tmp_path / "n",
+        data=tmp_path / "raw",
+        split=hub / "raw" / "splits" / "published.parquet",
+    )
+    again = sb.load(tmp_path / "n").modalities["photometry"]
+    np.testing.assert_array_equal(again.standard.mean, own.standard.mean)
 
 
 def test_a_model_of_standardised_features_does_not_take_raw_ones(hub, tmp_path, caplog, talking):
@@ -183,6 +198,14 @@ def test_a_configuration_of_skybind_stands_for_a_config_that_is_missing(hub, tmp
         )
 
 
+@pytest.mark.parametrize("change", [{"p_factor": 1}, {"p_activation": "relu"}, {"p_n_heads": 4}])
+def test_what_leaves_no_trace_in_the_weights_is_taken_from_the_config(hub, tmp_path, change):
+    """Ignored, it would be another network without a word."""
+    folder = write_model(tmp_path / "w", "clip", **change)
+    import_weights(folder, tmp_path / "m", standardised=True)
+    assert off_by(tmp_path / "m", hub / "norm") > 1e-3
+
+
 def test_other_names_of_features_are_refused_unless_they_are_listed(hub, tmp_path):
     import_files("astrom3_hub", FILES / "full_42_norm", tmp_path / "named")
     with pytest.raises(ModelError, match=r"no metadata feature 'mean_vmag'.*--features metadata"):
@@ -246,6 +269,10 @@ def test_files_that_are_no_weights_are_refused(tmp_path):
         (folder / "model.safetensors").write_bytes(content)
         with pytest.raises(ModelError, match="cannot be read as weights"):
             import_weights(folder, tmp_path / "m", standardised=True)
+    with (folder / "model.safetensors").open("wb") as file:
+        file.truncate(9 << 30)  # takes no room on the disk
+    with pytest.raises(ModelError, match="has 9 GiB"):
+        import_weights(folder, tmp_path / "m", standardised=True)
     (folder / "model.safetensors").unlink()
     for name in ("a.pth", "b.pth"):
         torch.save(state_of("clip"), folder / name)

@@ -156,7 +156,8 @@ def adopt_published(run: Run, weights: str | Path) -> Model:
 
 def _published(source: WeightSource, form: str) -> dict[str, str]:
     """Say whose weights a model has."""
-    return {"form": form, "file": str(source.path), "hash": source.hash}
+    place = source.path.resolve()
+    return {"form": form, "file": f"{place.parent.name}/{place.name}", "hash": source.hash}
 
 
 def _data(data: str | Path | Dataset | None, split: str | Path | None) -> Beside:
