@@ -120,7 +120,10 @@ def _training(name: str, key: str, title: str, study: Study) -> Exhibit:
     }
     if not histories:
         raise DataError("No run was pre-trained yet.")
-    caption = "A colour a seed: the sum of all pairs on training and validation objects."
+    caption = (
+        "A colour a seed: the sum of all pairs on training and validation objects. Lines that "
+        "coincide, such as equal rates, hide each other."
+    )
     return Exhibit(
         key, "", title, caption, figure=training_curves(histories), alt="Loss by epoch of each seed"
     )

@@ -44,8 +44,11 @@ def training_curves(histories: Mapping[int, Sequence[Epoch]]) -> "Figure":
     for axes in panels[:2]:
         axes.set_ylim(min(low[0], high[0]), max(low[1], high[1]))
     rates = [entry.learning_rate for history in histories.values() for entry in history]
-    if np.nanmin(rates) > 0 and np.nanmax(rates) > 5 * np.nanmin(rates):
+    if np.nanmin(rates) > 0 and np.nanmax(rates) > 10 * np.nanmin(rates):
         panels[2].set_yscale("log")
+        panels[2].yaxis.set_minor_formatter("")
+    # words of mathematics are drawn as they are written, see `skybind.drawing.style`
+    panels[2].yaxis.set_major_formatter(lambda rate, _: f"{rate:.2g}")
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, title="Seed", loc="outside right upper")
     return figure
