@@ -62,3 +62,11 @@ def test_weights_that_were_replaced_are_not_imported(saved, tmp_path):
     save_file({name: 2 * value for name, value in state.items()}, tmp_path / "m/model.safetensors")
     with pytest.raises(ModelError, match=r"other weights than those of .*model\.json"):
         import_weights(tmp_path / "m", tmp_path / "second")
+
+
+def test_weights_of_others_are_told_from_a_model(tmp_path):
+    folder = write_model(tmp_path / "hub", "meta")
+    with pytest.raises(ModelError, match="become one by 'skybind weights import'"):
+        Model.open(folder)
+    with pytest.raises(ModelError, match=r"it has no model\.json\.$"):
+        Model.open(tmp_path)

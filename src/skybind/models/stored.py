@@ -70,7 +70,11 @@ def read_note(folder: Path) -> dict[str, Any]:
     """
     path = folder / "model.json"
     if not path.exists():
-        raise ModelError(f"There is no model in {folder}: it has no model.json.")
+        others = (folder / HUB_WEIGHTS).exists()
+        hint = " (weights that others published become one by 'skybind weights import')"
+        raise ModelError(
+            f"There is no model in {folder}: it has no model.json{hint if others else ''}."
+        )
     try:
         note: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         version = note.get("model_version")
