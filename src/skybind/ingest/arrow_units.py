@@ -1,13 +1,14 @@
 """Units that Parquet files and Arrow tables state, in each of the usual ways."""
 
+from contextlib import suppress
 from xml.etree import ElementTree
 
 import pyarrow as pa
 
 from skybind.ingest.lists import is_list
 
-#: Where astropy writes the units of a Parquet file.
-_ASTROPY = b"table_meta_yaml"
+#: Where astropy writes the units of a Parquet file, and which columns are masked.
+ASTROPY = b"table_meta_yaml"
 #: Where VOParquet has a VOTable without rows (IVOA note "VOParquet: VO-ready Parquet", 1.0).
 _VOTABLE = b"IVOA.VOTable-Parquet.content"
 
@@ -18,12 +19,13 @@ def units_of_arrow(schema: pa.Schema) -> dict[str, str]:
     Those of the fields of records are under `column.field`.
     """
     found: dict[str, str] = {}
-    if _ASTROPY in (schema.metadata or {}):
+    if ASTROPY in (schema.metadata or {}):
         from astropy.table.meta import get_header_from_yaml
 
-        lines = schema.metadata[_ASTROPY].decode("utf-8", "replace").split("\n")
-        columns = get_header_from_yaml(lines)["datatype"]
-        found |= {column["name"]: str(column["unit"]) for column in columns if column.get("unit")}
+        lines = schema.metadata[ASTROPY].decode("utf-8", "replace").split("\n")
+        with suppress(Exception):  # it is damaged, or somebody else's, and states nothing
+            columns = get_header_from_yaml(lines)["datatype"]
+            found = {c["name"]: str(c["unit"]) for c in columns if c.get("unit")}
     if _VOTABLE in (schema.metadata or {}):
         found |= _units_of_votable(schema.metadata[_VOTABLE])
     for column in schema:

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from skybind.data.schema import METADATA_KEY, DatasetSchema
 from skybind.errors import DataError
+from skybind.ingest.arrow_masks import apply_masks, mask_columns
 from skybind.ingest.arrow_units import units_of_arrow
 from skybind.ingest.fields import OBJECTS
 from skybind.ingest.lists import (
@@ -242,6 +243,10 @@ def _of_arrow(table: pa.Table | pa.RecordBatch, name: str) -> Frame:
     twice = [column for column in schema.names if schema.names.count(column) > 1]
     if twice:
         raise DataError(f"The {name} has more than one column '{twice[0]}'.")
+    masks = mask_columns(schema)
+    if masks:
+        whole = table if isinstance(table, pa.Table) else pa.Table.from_batches([table])
+        table = apply_masks(whole, masks, f"The {name}")
     for column in schema:
         frame.add(column.name, table.column(column.name))
     frame.units |= units_of_arrow(schema)

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from skybind.errors import DataError
+from skybind.ingest.arrow_masks import apply_masks, mask_columns, with_masks
 from skybind.ingest.arrow_units import units_of_arrow
 from skybind.ingest.file_spec import FileSpec
 from skybind.ingest.lists import Lists
@@ -249,10 +250,13 @@ class Pieces:
     def _parquet(self, name: str) -> Iterator[Piece]:
         file = pq.ParquetFile(self.base / name, pre_buffer=False, buffer_size=1 << 20)
         wanted = parquet_columns(file.schema_arrow, self.options)
+        masks = mask_columns(file.schema_arrow)
         n = file.metadata.num_rows
         width = max(self._size(name) // max(n, 1), 1)
-        for batch in file.iter_batches(max(1, min(_ROWS, PIECE // width)), columns=wanted):
-            piece = _plain(pa.Table.from_batches([batch]))
+        rows, columns = max(1, min(_ROWS, PIECE // width)), with_masks(wanted, masks)
+        for batch in file.iter_batches(rows, columns=columns):
+            piece = apply_masks(_plain(pa.Table.from_batches([batch])), masks, name)
+            piece = piece.select(wanted or piece.column_names)
             head = from_arrow(piece.slice(0, 0), name, [])
             head.known = list(file.schema_arrow.names)
             head.units = {**self._common, **units_of_arrow(file.schema_arrow)}

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from skybind.errors import ConfigError, DataError
+from skybind.ingest.arrow_masks import apply_masks, mask_columns, with_masks
 from skybind.ingest.arrow_units import units_of_arrow
 from skybind.ingest.lists import (
     Lists,
@@ -275,7 +276,10 @@ def _binary(data: bytes, name: str, format: str, options: TableOptions) -> Table
 def _parquet(data: bytes, name: str, format: str, options: TableOptions) -> Table:
     file = pq.ParquetFile(pa.BufferReader(data))
     wanted = parquet_columns(file.schema_arrow, options)
-    table = from_arrow(file.read(wanted, use_threads=False), name, [])
+    masks = mask_columns(file.schema_arrow)
+    whole = file.read(with_masks(wanted, masks), use_threads=False)
+    whole = apply_masks(whole, masks, name).select(wanted or whole.column_names)
+    table = from_arrow(whole, name, [])
     table.known = list(file.schema_arrow.names)
     table.units = units_of_arrow(file.schema_arrow)
     return table
