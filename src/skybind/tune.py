@@ -75,6 +75,7 @@ def tune(
     *,
     trials: int,
     split: Split | None = None,
+    start: str | Path | None = None,
 ) -> TuneResult:
     """Search the ranges of `config.tune.space`; interrupted, the same call goes on.
 
@@ -94,6 +95,9 @@ def tune(
         Trials in all, those of earlier calls included; one that fails counts.
     split : Split, optional
         Use it instead of the one that the configuration describes.
+    start : str or Path, optional
+        A pre-trained model that classifiers begin from, where the search varies no pre-training;
+        by default one is trained for it.
 
     Raises
     ------
@@ -109,7 +113,7 @@ def tune(
         config = as_begun(config, begun)
     with _alone(folder):
         study = _open_study(config, folder)
-    search = _Search(config, Path(data), folder, split)
+    search = _Search(config, Path(data), folder, split, start)
     told = False
     while True:
         with ExitStack() as held:
@@ -129,7 +133,14 @@ def tune(
 class _Search:
     """What every trial shares."""
 
-    def __init__(self, config: Config, data: Path, folder: Path, split: Split | None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        data: Path,
+        folder: Path,
+        split: Split | None,
+        start: str | Path | None,
+    ) -> None:
         self.config, self.data, self.folder, self.split = config, data, folder, split
         self.start: Model | None = None
         with self._alone("base"):
@@ -137,7 +148,8 @@ class _Search:
             self.case = self._find_case(first)
             only_finetuning = all(key.startswith("finetuning.") for key in config.tune.space)
             if self.case is not None and self.case.start == "pretrained" and only_finetuning:
-                self.start = run_pretraining(first)  # the same for all trials
+                # the same for all trials
+                self.start = run_pretraining(first) if start is None else Model.open(start)
 
     def value(self, values: Mapping[str, Any]) -> float:
         """Validation loss or accuracy with some values."""
@@ -247,11 +259,13 @@ def _open_study(config: Config, folder: Path) -> "optuna.Study":
     return study
 
 
+def _ended(study: "optuna.Study") -> "list[optuna.trial.FrozenTrial]":
+    every = study.get_trials(deepcopy=False)
+    return [t for t in every if t.state.is_finished() and t.user_attrs.get(_REASON) != _AGAIN]
+
+
 def _finished(study: "optuna.Study") -> int:
-    return sum(
-        trial.state.is_finished() and trial.user_attrs.get(_REASON) != _AGAIN
-        for trial in study.get_trials(deepcopy=False)
-    )
+    return len(_ended(study))
 
 
 def _take(
@@ -352,11 +366,7 @@ def _values(trial: "optuna.trial.FrozenTrial", config: Config) -> dict[str, Any]
 
 
 def _result(study: "optuna.Study", config: Config, folder: Path) -> TuneResult:
-    finished = [
-        trial
-        for trial in study.get_trials()
-        if trial.state.is_finished() and trial.user_attrs.get(_REASON) != _AGAIN
-    ]
+    finished = _ended(study)
     if not any(_value(trial) is not None for trial in finished):
         raise ConfigError(
             f"No trial succeeded; the first failed so: {finished[0].user_attrs.get(_REASON)}"

@@ -6,7 +6,7 @@ import pytest
 from skybind.config import load_config
 from skybind.errors import ConfigError
 from skybind.reproduce.galaxies import r2_table
-from skybind.reproduce.papers import PAPERS, paper_of, reproduce
+from skybind.reproduce.papers import PAPERS, paper_of
 from skybind.study.do import make_page
 
 
@@ -30,11 +30,12 @@ def test_the_configurations_of_both_sizes_can_be_read(name, small):
     assert set(entry.backbones) <= set(config.modalities)
 
 
-def test_data_of_ones_own_replace_the_simulation(tmp_path):
-    options = PAPERS["astrom3"].options(data={1: "a", 2: "b"}, seeds=[1, 2])
+def test_data_of_ones_own_replace_the_simulation():
+    options = PAPERS["astrom3"].options(data={1: "a", 2: "b"})
+    assert options.seeds == [1, 2]
     assert options.simulate is None
     with pytest.raises(ConfigError, match="of a simulated survey"):
-        reproduce("astrom3", tmp_path, data="stars", objects=100)
+        PAPERS["astrom3"].options(data="stars", objects=100)
     with pytest.raises(ConfigError, match="did you mean 'astrom3'"):
         paper_of("astrom")
 

@@ -39,6 +39,16 @@ def reproduce(
     small: Annotated[
         bool, typer.Option("--small", help="A small survey and small networks, for a laptop.")
     ] = False,
+    tune: Annotated[
+        int | None,
+        typer.Option(
+            "--tune",
+            metavar="TRIALS",
+            min=1,
+            help="First search the hyper-parameters of the pre-training and of each classifier, "
+            "by validation objects of the first seed.",
+        ),
+    ] = None,
     shard: Shard = None,
     workers: Workers = 1,
 ) -> None:
@@ -49,22 +59,21 @@ def reproduce(
 
     Example: skybind reproduce astrom3 --small --out study/
     """
+    from skybind.reproduce.papers import paper_of
     from skybind.reproduce.papers import reproduce as make_again
     from skybind.study.plan import read_shard
 
-    result = make_again(
-        paper,
-        out,
+    part = None if shard is None else read_shard(shard)
+    options = paper_of(paper).options(
         data=None if data is None else _data(data),
         config=config,
         sets=sets or [],
         seeds=None if seeds is None else [_whole(text, "--seeds") for text in seeds.split(",")],
         objects=objects,
         small=small,
-        shard=None if shard is None else read_shard(shard),
-        workers=workers,
+        tune=tune,
     )
-    end_of(result)
+    end_of(make_again(paper, out, options, shard=part, workers=workers))
 
 
 def _data(entries: list[str]) -> str | dict[int, str]:

@@ -1,7 +1,7 @@
 """The two reports on AstroCLIP: their study, and every table and figure."""
 
 from skybind.reproduce import galaxies as made
-from skybind.reproduce.curves import training_curves
+from skybind.reproduce.curves import losses
 from skybind.reproduce.galaxies import DECEMBER, IMAGE, JUNE, SPECTRUM
 from skybind.reproduce.overview import overview
 from skybind.reproduce.paper import Paper, Part, Planned, Size
@@ -62,7 +62,7 @@ ASTROCLIP = Paper(
                 Planned(
                     "Figure 5",
                     "Loss and learning rate",
-                    lambda s: training_curves(s.runs, "Figure 5"),
+                    lambda s: losses(s.runs, "Figure 5"),
                 )
             ],
         ),

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from skybind.drawing.style import report_style
+from skybind.errors import ConfigError
 from skybind.reproduce.shown import Make, Shown
 from skybind.study.exhibits import Chapter, Exhibit, gather
+from skybind.study.found import searched
 from skybind.study.merge import Study
 from skybind.study.options import Backbone, Configured, Simulation, Step, StudyOptions
 
@@ -90,11 +92,12 @@ class Paper:
         self,
         *,
         small: bool = False,
-        data: str | dict[int, str] | None = None,
+        data: str | Mapping[int, str] | None = None,
         config: str | None = None,
         sets: Sequence[str] = (),
         seeds: Sequence[int] | None = None,
         objects: int | None = None,
+        tune: int | None = None,
     ) -> StudyOptions:
         """Return the options of the study.
 
@@ -109,15 +112,21 @@ class Paper:
         sets : sequence of str
             Keys set otherwise, each `key=value`.
         seeds : sequence of int, optional
-            The paper's by default.
+            The paper's by default, or those that `data` names.
         objects : int, optional
             Of the simulated survey; the paper's number by default.
+        tune : int, optional
+            Trials of a search of hyper-parameters for each training, before the runs.
 
         Raises
         ------
         ConfigError
-            If a key is unknown.
+            If a key is unknown, or a number of objects is given beside data.
         """
+        if data is not None and objects is not None:
+            raise ConfigError("A number of objects is of a simulated survey: give it, or data.")
+        if isinstance(data, Mapping):
+            data, seeds = dict(data), seeds or list(data)
         size = self.small if small else self.full
         chosen = Configured(
             config=config or size.configuration,
@@ -137,13 +146,14 @@ class Paper:
             seeds=list(seeds or size.seeds),
             subsets=list(self.subsets) or None,
             steps=list(self.steps),
+            tune=tune,
         )
 
     def chapters(self, study: Study) -> list[Chapter]:
         """Return the exhibits of a study, of what is done of it."""
         shown = Shown(study, self.name)
         with report_style():
-            return [
+            chapters = [
                 Chapter(
                     f"{self.name}-{number}",
                     part.title,
@@ -152,6 +162,13 @@ class Paper:
                 )
                 for number, part in enumerate(self.parts, start=1)
             ]
+            if study.options.tune:
+                title = "Hyper-parameters that were searched"
+                key = "appendix-chosen"
+                make = partial(searched, self.name, key, title)
+                made = gather(study, [(key, "", title, make)])
+                chapters.append(Chapter("searched", title, "Appendix A of the paper.", made))
+        return chapters
 
 
 def _maker(planned: Planned, shown: Shown) -> tuple[str, str, str, "partial[Exhibit]"]:

@@ -15,7 +15,8 @@ from skybind.study.compared import (
     words_of_tests,
 )
 from skybind.study.exhibits import Chapter, Exhibit, Maker, gather
-from skybind.study.figures import training_curves
+from skybind.study.figures import training_curves, training_histories
+from skybind.study.found import searched
 from skybind.study.merge import Study
 from skybind.study.regressed import regression_over_seeds
 
@@ -33,6 +34,7 @@ def default_chapters(study: Study) -> list[Chapter]:
 
 def _chapter(study: Study, name: str) -> Chapter:
     found = [
+        *([("searched", "Hyper-parameters", searched)] if study.options.tune else []),
         ("accuracy", "Accuracy on the test objects", _accuracy),
         ("gains", "What pre-training brings", _gains),
         ("accuracy-bars", "Accuracy by labels", _bars),
@@ -113,13 +115,7 @@ def _regression(name: str, key: str, title: str, study: Study) -> Exhibit:
 
 
 def _training(name: str, key: str, title: str, study: Study) -> Exhibit:
-    histories = {
-        one.seed: one.metrics.pretraining.history
-        for one in study.runs(name)
-        if one.metrics.pretraining is not None and one.metrics.pretraining.history
-    }
-    if not histories:
-        raise DataError("No run was pre-trained yet.")
+    histories = training_histories(study.runs(name))
     caption = (
         "A colour a seed: the sum of all pairs on training and validation objects. Lines that "
         "coincide, such as equal rates, hide each other."

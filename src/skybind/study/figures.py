@@ -6,10 +6,30 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from skybind.drawing.style import class_colour, new_figure
+from skybind.errors import DataError
 from skybind.evaluation.run_records import Epoch
+from skybind.study.merge import StudyRun
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+def training_histories(runs: Sequence[StudyRun]) -> dict[int, list[Epoch]]:
+    """Give the epochs of the pre-training of each run, by seed.
+
+    Raises
+    ------
+    DataError
+        If none was pre-trained yet.
+    """
+    histories = {
+        one.seed: one.metrics.pretraining.history
+        for one in runs
+        if one.metrics.pretraining is not None and one.metrics.pretraining.history
+    }
+    if not histories:
+        raise DataError("No run was pre-trained yet.")
+    return histories
 
 
 def training_curves(histories: Mapping[int, Sequence[Epoch]]) -> "Figure":

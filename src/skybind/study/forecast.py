@@ -25,7 +25,7 @@ from skybind.runs.cases import Case
 from skybind.runs.embedding import run_embedding
 from skybind.runs.run import Run
 from skybind.runs.steps import run_finetuning, run_pretraining
-from skybind.study.merge import Study
+from skybind.study.merge import PRETRAINING, Study
 from skybind.study.options import Backbone, simulate
 from skybind.study.plan import fit, make_plan
 from skybind.study.status import StudyStatus, study_status
@@ -64,7 +64,9 @@ class Speed:
 
     def of(self, unit: Unit) -> float | None:
         """Time of a unit [s]; None where it is not measured."""
-        if unit.kind == "finetune":
+        if unit.kind == "tune" and unit.case == PRETRAINING:
+            return unit.amount * self.pretrain
+        if unit.kind in ("finetune", "tune"):
             rates = [r for name, r in self.finetune.items() if name in _modalities(unit.case)]
             return unit.amount * sum(rates) if rates else None
         if unit.kind == "backbone":

@@ -7,6 +7,7 @@ data/                          the survey, where it is simulated
 prepared/                      prepared arrays that the runs share (can be deleted)
 units/                         what is done (`skybind.study.units`)
 backbones/CONFIGURATION/seed-SEED/MODALITY/   backbones that are trained for the runs
+tune/CONFIGURATION/OBJECTIVE/  searches of hyper-parameters
 runs/CONFIGURATION/seed-SEED/  ordinary runs
 figures/, tables/              the exhibits of the page
 index.html                     the page
@@ -64,6 +65,14 @@ class StudyPaths:
     def drawing(self) -> Path:
         """Held while the page is made."""
         return self.folder / "page.lock"
+
+    def search(self, configuration: str, objective: str) -> Path:
+        """Where hyper-parameters are searched, of the pre-training or of a classifier."""
+        return self.folder / "tune" / configuration / objective
+
+    def chosen(self, configuration: str, objective: str) -> Path:
+        """What a search found."""
+        return self.search(configuration, objective) / "chosen.json"
 
     def run(self, configuration: str, seed: int) -> Path:
         """The run of a configuration and a seed."""

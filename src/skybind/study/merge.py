@@ -1,6 +1,7 @@
 """A study's folder, and its results with all seeds together."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -23,6 +24,9 @@ from skybind.runs.run import Run
 from skybind.study.layout import StudyPaths
 from skybind.study.options import StudyOptions
 from skybind.study.units import Notes
+
+#: The search of the pre-training's hyper-parameters; those of classifiers have their names.
+PRETRAINING = "pretraining"
 
 #: Keys of a study that say nothing of its results.
 _WORDS = ("name", "description")
@@ -124,13 +128,45 @@ class Study:
         """Folder of the dataset of a seed."""
         return self.options.folder_of(seed) or self.paths.data
 
-    def config(self, configuration: str, seed: int) -> Config:
-        """Give the configuration of a run, with the backbones that are trained for it."""
+    def config(
+        self, configuration: str, seed: int, searched: Collection[str] | None = None
+    ) -> Config:
+        """Give the configuration of a run, with what is trained and what was searched for it.
+
+        Parameters
+        ----------
+        configuration : str
+        seed : int
+        searched : collection of str, optional
+            Searches whose results are used; all by default.
+        """
         values: dict[str, Any] = {"seed": seed}
+        for objective, found in self.searches(configuration).items():
+            if searched is None or objective in searched:
+                values |= found["values"]
         for modality in self.options.configurations[configuration].backbones:
             folder = self.paths.backbone(configuration, seed, modality).resolve()
             values[f"modalities.{modality}.backbone.weights"] = str(BackbonePaths(folder).backbone)
         return with_values(self.configs[configuration], values, "the study")
+
+    def found(self, configuration: str, objective: str) -> dict[str, Any] | None:
+        """Give what a search of hyper-parameters found; None where it is not done."""
+        path = self.paths.chosen(configuration, objective)
+        try:
+            return dict(json.loads(path.read_text("utf-8")))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except ValueError as error:
+            raise DataError(f"{path} is damaged ({error}): delete it to search anew.") from error
+
+    def searches(self, configuration: str) -> dict[str, dict[str, Any]]:
+        """Give what the searches of a configuration found, by their objectives."""
+        if self.options.tune is None:
+            return {}
+        folder = self.paths.search(configuration, PRETRAINING).parent
+        names = sorted(path.parent.name for path in folder.glob("*/chosen.json"))
+        every = {name: self.found(configuration, name) for name in names}
+        return {name: found for name, found in every.items() if found is not None}
 
     def run(self, configuration: str, seed: int) -> Run:
         """Open the run of a configuration and a seed; twice asked for, it is opened once.
@@ -187,6 +223,8 @@ class Study:
         backbones = self.options.configurations[configuration].backbones
         if backbones:
             content = {**content, "trained": {n: b.model_dump() for n, b in backbones.items()}}
+        if self.options.tune is not None:
+            content = {**content, "tuned": self.options.tune}
         return json_hash(content)
 
     @cached_property
@@ -249,6 +287,8 @@ def _grown(old: Study, options: StudyOptions, configs: Mapping[str, Config]) -> 
         gone = [value for value in before if value not in after]
         if gone:
             raise ConfigError(f"{refuse} (its {key} have {gone[0]}, which these lack): {rest}")
+    if old.options.tune != options.tune:
+        raise ConfigError(f"{refuse} (they differ in tune): {rest}")
     for key in ("data", "simulate"):
         before, after = getattr(old.options, key), getattr(options, key)
         grown = isinstance(before, dict) and isinstance(after, dict)

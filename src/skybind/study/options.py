@@ -107,6 +107,12 @@ class StudyOptions(BaseModel):
         "`finetuning.subsets` of every configuration.",
         min_length=1,
     )
+    tune: int | None = Field(
+        None,
+        description="Trials of a search of hyper-parameters in the ranges of each configuration's "
+        "`tune.space`, for the pre-training and for each classifier, before the runs.",
+        ge=1,
+    )
     steps: list[Step] = Field(["report"], description="What each run gets beside its metrics.")
 
     @field_validator("seeds", "subsets", "steps")

@@ -1,6 +1,6 @@
 """The units of a study, in an order in which each comes after those that it needs."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from skybind.progress import muted
 from skybind.runs.cases import Case, cases_in, options_of
 from skybind.runs.choosing import choose_classes
 from skybind.runs.fitting import fit_to_data
-from skybind.study.merge import Study
+from skybind.study.merge import PRETRAINING, Study
 from skybind.study.units import Unit
 from skybind.training.pace import choose_pace
 
@@ -74,13 +74,28 @@ def make_plan(study: Study) -> list[Unit]:
             data = study.data(seed)
             if data not in fits:
                 fits[data] = fit(study, configuration, seed)
-            units += _units_of_run(study, configuration, seed, fits[data])
+            fitted = fits[data]
+            if seed == study.seeds[0]:
+                searches = _searches(study, configuration, fitted)
+                units += searches
+            units += _units_of_run(study, configuration, seed, fitted, [s.id for s in searches])
     return units
 
 
-def fit(study: Study, configuration: str, seed: int) -> Fitted:
-    """Fit a configuration to the dataset of a seed, as its run does."""
-    config = study.config(configuration, seed)
+def fit(
+    study: Study, configuration: str, seed: int, searched: Collection[str] | None = None
+) -> Fitted:
+    """Fit a configuration to the dataset of a seed, as its run does.
+
+    Parameters
+    ----------
+    study : Study
+    configuration : str
+    seed : int
+    searched : collection of str, optional
+        Searches of hyper-parameters whose results are used; all by default.
+    """
+    config = study.config(configuration, seed, searched)
     use_plugins(config.plugins)
     if study.options.simulate is not None and not (study.paths.data / "objects").exists():
         return Fitted(config, cases_in(config), study.options.simulate.objects)
@@ -91,7 +106,34 @@ def fit(study: Study, configuration: str, seed: int) -> Fitted:
     return Fitted(config, cases, len(dataset))
 
 
-def _units_of_run(study: Study, configuration: str, seed: int, fitted: Fitted) -> list[Unit]:
+def _searches(study: Study, configuration: str, fitted: Fitted) -> list[Unit]:
+    """The searches of hyper-parameters: of the pre-training, and of each classifier after it."""
+    trials = study.options.tune
+    if trials is None:
+        return []
+    survey = () if study.options.simulate is None else (SURVEY,)
+    share = trials * fitted.objects * fitted.config.split.fractions[0]
+
+    def unit(objective: str, needs: tuple[str, ...], passes: float, wide: int) -> Unit:
+        return Unit(
+            f"{configuration}/tune/{objective}", "tune", needs, configuration=configuration,
+            seed=study.seeds[0], case=objective, amount=passes, weight=passes * wide,
+        )  # fmt: skip
+
+    passes = _passes(fitted.config.training, share / trials) * trials
+    first = unit(PRETRAINING, survey, passes, len(fitted.config.modalities))
+    units = [first]
+    for case in fitted.cases:
+        options, _ = options_of(fitted, case)
+        passes = _passes(options, share / trials * _share(case.subset)) * trials
+        needs = (*survey, first.id) if case.start == "pretrained" else survey
+        units.append(unit(case.name, needs, passes, len(case.modalities)))
+    return units
+
+
+def _units_of_run(
+    study: Study, configuration: str, seed: int, fitted: Fitted, searches: Sequence[str]
+) -> list[Unit]:
     """The units of one run."""
     name = f"{configuration}/seed-{seed}"
     survey = () if study.options.simulate is None else (SURVEY,)
@@ -110,7 +152,7 @@ def _units_of_run(study: Study, configuration: str, seed: int, fitted: Fitted) -
         unit("backbone", survey, share * epochs, share * epochs, case=modality)
         for modality, epochs in _backbone_epochs(study, configuration).items()
     ]
-    needs = [*survey, *(one.id for one in backbones)]
+    needs = [*survey, *searches, *(one.id for one in backbones)]
     prepare = unit("prepare", needs, n, n * wide * _PREPARE)
     trained = _passes(config.training, share)
     pretrain = unit("pretrain", [prepare.id], trained, trained * wide)

@@ -25,8 +25,8 @@ from skybind.locks import free, tried
 
 #: Kinds of units, in the order in which a run needs them.
 KINDS = (
-    "survey", "backbone", "prepare", "pretrain", "finetune", "embed", "evaluate", "clusters",
-    "discover", "report",
+    "survey", "tune", "backbone", "prepare", "pretrain", "finetune", "embed", "evaluate",
+    "clusters", "discover", "report",
 )  # fmt: skip
 
 
@@ -47,7 +47,7 @@ class Unit:
     configuration : str
     seed : int or None
     case : str
-        Of a fine-tuning; of a backbone its modality.
+        Of a fine-tuning; of a backbone its modality; of a search what it is for.
     amount : float
         Objects that it looks at, one of an epoch each time; at most, as a training may stop early.
     weight : float

@@ -1,6 +1,5 @@
 """Doing the units of a study: each once, by whichever process comes first."""
 
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,6 +28,8 @@ from skybind.runs.steps import run_finetuning, run_pretraining
 from skybind.study.merge import Study
 from skybind.study.options import simulate
 from skybind.study.plan import SURVEY
+from skybind.study.prepared import share_prepared
+from skybind.study.searches import search
 from skybind.study.units import Holder, Unit, UnitNote, myself, now
 from skybind.words import duration
 
@@ -89,7 +90,7 @@ def keys_of(study: Study, plan: Sequence[Unit]) -> dict[str, str]:
     known = {unit.id: unit for unit in plan}
     for unit in plan:
         content: object = ""
-        if unit.kind in ("backbone", "prepare"):
+        if unit.kind in ("tune", "backbone", "prepare"):
             content = study.digest(unit.configuration)
         elif unit.kind == "evaluate":
             notes = {name: study.notes.read(known[name]) for name in unit.after}
@@ -105,6 +106,8 @@ def _stands(study: Study, unit: Unit) -> bool:
     """Whether what a unit made is there."""
     if unit.kind == "survey":
         return (study.paths.data / "objects").exists()
+    if unit.kind == "tune":
+        return study.paths.chosen(unit.configuration, unit.case).exists()
     if unit.kind == "backbone":
         return BackbonePaths(_backbone_folder(study, unit)).backbone.exists()
     paths = RunPaths(study.paths.run(unit.configuration, unit.seed or 0))
@@ -243,6 +246,9 @@ def do_unit(study: Study, unit: Unit) -> float | None:
         _simulate(study)
         return None
     assert unit.seed is not None  # only the survey has none
+    if unit.kind == "tune":
+        search(study, unit.configuration, unit.case)
+        return None
     if unit.kind == "backbone":
         return _train_backbone(study, unit)
     if unit.kind == "prepare":
@@ -297,11 +303,7 @@ def _prepare(study: Study, configuration: str, seed: int) -> None:
     waiting = partial(say, "another program prepares data of the study; it is waited for.")
     with alone(study.paths.preparing, otherwise=waiting):
         run = Run.start(study.config(configuration, seed), study.data(seed), folder)
-        study.paths.prepared.mkdir(exist_ok=True)
-        own = run.paths.prepared
-        if not own.exists() and not own.is_symlink():  # arrays are kept by what made them
-            target = os.path.relpath(study.paths.prepared.resolve(), own.parent.resolve())
-            own.symlink_to(Path(target), target_is_directory=True)
+        share_prepared(study, folder)
         run.prepare()
     study.forget(configuration, seed)
 

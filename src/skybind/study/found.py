@@ -1,0 +1,58 @@
+"""What the searches of hyper-parameters of a study found, as a table."""
+
+from typing import Any
+
+from skybind.drawing.cells import NONE, Table, cells, number
+from skybind.errors import DataError
+from skybind.study.exhibits import Exhibit
+from skybind.study.merge import PRETRAINING, Study
+
+
+def searched(name: str, key: str, title: str, study: Study) -> Exhibit:
+    """What was chosen for each training of a configuration, and by what.
+
+    Raises
+    ------
+    DataError
+        If no search is done.
+    """
+    found = study.searches(name)
+    if not found:
+        raise DataError("No search of hyper-parameters is done yet.")
+    order = sorted(found, key=lambda objective: objective != PRETRAINING)
+    rows = []
+    for objective in order:
+        entry = found[objective]
+        values = [value for value in entry["trials"] if value is not None]
+        rows.append(
+            cells(
+                objective,
+                f"{len(values):,} of {len(entry['trials']):,}",
+                entry["measure"],
+                number(entry["value"], 4),
+                number(_median(values), 4),
+                _chosen(entry["best"]),
+            )
+        )
+    head = ["For", "Trials that ended", "Judged by", "Best", "Median", "Chosen"]
+    caption = (
+        f"The best of the trials by the validation objects of seed {study.seeds[0]}, which is used "
+        "for all seeds; the best of many is better there than it is elsewhere. Trials that are "
+        "missing failed or were stopped early."
+    )
+    return Exhibit(key, "", title, caption, table=Table(head, rows, text_columns=3))
+
+
+def _median(values: list[float]) -> float | None:
+    ordered = sorted(values)
+    return ordered[len(ordered) // 2] if ordered else None
+
+
+def _chosen(best: dict[str, Any]) -> str:
+    """Keys by their last parts, which tell them apart within one search, and values."""
+    words = []
+    for key, value in best.items():
+        section, _, rest = key.removeprefix("finetuning.overrides.").partition(".")
+        short = f"{section}.{rest}" if section in ("training", "modalities") else rest
+        words.append(f"{short} {value:.3g}" if isinstance(value, float) else f"{short} {value}")
+    return "; ".join(words) or NONE

@@ -1,0 +1,113 @@
+"""Hyper-parameters of a study, searched before its runs: of the pre-training and each classifier.
+
+Every search is judged by validation objects of the first seed; what it finds is used by the runs
+of all seeds (AstroM3, appendix A).
+"""
+
+from pathlib import Path
+from typing import Any
+
+from skybind.config import Config
+from skybind.config.load import with_values
+from skybind.config.tune import Range
+from skybind.errors import ConfigError, DataError
+from skybind.files import json_hash, write_json
+from skybind.runs.cases import Case, options_of
+from skybind.runs.layout import RunPaths
+from skybind.study.merge import PRETRAINING, Study
+from skybind.study.plan import Fitted, fit
+from skybind.study.prepared import share_prepared
+from skybind.tune import tune
+
+
+def search(study: Study, configuration: str, objective: str) -> None:
+    """Search the hyper-parameters of the pre-training, or of a classifier by its name.
+
+    Interrupted, the same call goes on; several processes share the trials.
+
+    Raises
+    ------
+    ConfigError
+        If the configuration has no ranges, or no trial succeeded.
+    """
+    seed = study.seeds[0]
+    fitted = fit(study, configuration, seed, searched=())
+    case = next((case for case in fitted.cases if case.name == objective), None)
+    if case is not None and case.start == "pretrained":
+        fitted = fit(study, configuration, seed, searched=(PRETRAINING,))
+    config = search_config(fitted, case)
+    folder = study.paths.search(configuration, objective)
+    share_prepared(study, folder)
+    assert study.options.tune is not None  # otherwise there is no such unit
+    found = tune(
+        config,
+        study.data(seed),
+        folder,
+        trials=study.options.tune,
+        start=_best_pretraining(study, configuration, case),
+    )
+    chosen: dict[str, Any] = dict(found.best)
+    if case is not None:
+        overrides = with_values(config, found.best, "the search").finetuning.overrides
+        chosen = {f"finetuning.overrides.{case.name}": overrides[case.name]}
+    write_json(
+        study.paths.chosen(configuration, objective),
+        {
+            "values": chosen,
+            "best": found.best,
+            "value": found.value,
+            "measure": "validation loss" if case is None else config.tune.metric,
+            "trials": [trial["value"] for trial in found.trials],
+            "run": f"trials/{json_hash(dict(found.best))}",
+        },
+    )
+
+
+def search_config(fitted: Fitted, case: Case | None) -> Config:
+    """Give the configuration of a search: its objective, and the keys that decide it alone.
+
+    Of a classifier these are its own training and the dropout of its encoders, as overrides of
+    the one case, so that the pre-training stays as it is.
+
+    Raises
+    ------
+    ConfigError
+        If the configuration has no ranges.
+    """
+    config = fitted.config
+    if not config.tune.space:
+        raise ConfigError(
+            f"The configuration {config.name} has no ranges to search: set tune.space, such as "
+            "{training.learning_rate: {low: 1.0e-4, high: 1.0e-2, log: true}}."
+        )
+    if case is None:
+        return with_values(config, {"tune.objective": PRETRAINING}, "the search")
+    place = f"finetuning.overrides.{case.name}"
+    options, _ = options_of(fitted, case)
+    space: dict[str, Range] = {}
+    for key, entry in config.tune.space.items():
+        section, _, rest = key.partition(".")
+        name, _, option = rest.partition(".encoder.")
+        if section == "training":
+            space[f"{place}.{rest}"] = entry
+        elif section == "modalities" and option and name in case.modalities:
+            space[f"{place}.encoders.{name}.{option}"] = entry
+    override = dict(config.finetuning.overrides.get(case.name, {}))
+    override.setdefault("betas", list(options.betas))  # of which one entry may be searched
+    values = {
+        place: override,
+        "tune.objective": case.name,
+        "tune.space": {key: entry.model_dump() for key, entry in space.items()},
+    }
+    return with_values(config, values, "the search")
+
+
+def _best_pretraining(study: Study, configuration: str, case: Case | None) -> Path | None:
+    """Model of the best trial of the pre-training, for classifiers that begin from one."""
+    if case is None or case.start != "pretrained":
+        return None
+    found = study.found(configuration, PRETRAINING)
+    if found is None:
+        raise DataError(f"The pre-training of {configuration} was not searched yet.")
+    folder = study.paths.search(configuration, PRETRAINING) / str(found["run"])
+    return RunPaths(folder).model

@@ -1,0 +1,131 @@
+"""Hyper-parameters that a study searches before its runs."""
+
+import pytest
+
+from skybind.config import load_config
+from skybind.errors import ConfigError
+from skybind.runs.cases import Case, config_of, options_of
+from skybind.study.do import do_study
+from skybind.study.merge import PRETRAINING, Study
+from skybind.study.options import StudyOptions
+from skybind.study.plan import Fitted, make_plan
+from skybind.study.searches import search_config
+
+SPACE = (
+    "{training.learning_rate: {low: 1.0e-4, high: 1.0e-2, log: true}, "
+    "training.betas.0: {low: 0.7, high: 0.99}, "
+    "modalities.metadata.encoder.dropout: {low: 0.0, high: 0.4}, "
+    "modalities.spectrum.encoder.dropout: {low: 0.0, high: 0.4}}"
+)
+SHORT = [
+    "training.epochs=1",
+    "finetuning.training.epochs=1",
+    "finetuning.overrides={}",
+    "finetuning.modalities=[metadata]",
+    "evaluation.map=pca",
+    "evaluation.baseline=false",
+]
+
+
+def options(**changes):
+    small = {"config": "stars-small", "set": [*SHORT, f"tune.space={SPACE}"]}
+    return StudyOptions(
+        **{
+            "name": "tiny",
+            "simulate": {"survey": "stars", "objects": 150},
+            "configurations": {"small": small},
+            "seeds": [1, 2],
+            "subsets": ["full"],
+            "steps": [],
+            "tune": 2,
+        }
+        | changes
+    )
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("searched") / "study"
+    result = do_study(options(), folder)
+    assert result.failed == {}
+    assert result.missing == []
+    return Study.open(folder)
+
+
+def test_every_training_is_searched_before_the_runs(searched):
+    plan = make_plan(searched)
+    searches = {unit.case: unit for unit in plan if unit.kind == "tune"}
+    cases = {"metadata-full-scratch", "metadata-full-pretrained"}
+    assert set(searches) == {PRETRAINING, *cases}
+    first = searches[PRETRAINING].id
+    assert first in searches["metadata-full-pretrained"].needs
+    assert first not in searches["metadata-full-scratch"].needs
+    for unit in plan:
+        if unit.kind == "prepare":
+            assert {one.id for one in searches.values()} <= set(unit.needs)
+
+
+def test_the_runs_of_all_seeds_use_what_was_found(searched):
+    found = searched.found("small", PRETRAINING)["best"]
+    for seed in (1, 2):
+        config = searched.run("small", seed).config
+        assert config.training.learning_rate == found["training.learning_rate"]
+        assert config.training.betas[0] == found["training.betas.0"]
+        encoder = config.modalities["metadata"].encoder
+        assert encoder["dropout"] == found["modalities.metadata.encoder.dropout"]
+        for start in ("scratch", "pretrained"):
+            case = Case(("metadata",), "full", start)
+            own = searched.found("small", case.name)["best"]
+            place = f"finetuning.overrides.{case.name}"
+            run = searched.run("small", seed)
+            training, _ = options_of(run, case)
+            assert training.learning_rate == own[f"{place}.learning_rate"]
+            assert training.betas == (own[f"{place}.betas.0"], 0.999)
+            dropout = config_of(run, case).modalities["metadata"].encoder["dropout"]
+            assert dropout == own[f"{place}.encoders.metadata.dropout"]
+
+
+def test_the_best_of_the_trials_is_taken(searched):
+    for objective, better in ((PRETRAINING, min), ("metadata-full-scratch", max)):
+        found = searched.found("small", objective)
+        assert len(found["trials"]) == 2
+        assert found["value"] == better(found["trials"])
+
+
+def test_classifiers_begin_from_the_best_pretraining(searched):
+    """No search of a classifier trains one of its own."""
+    folder = searched.paths.search("small", "metadata-full-pretrained")
+    assert not list(folder.glob("*/pretrain/model"))
+    best = searched.found("small", PRETRAINING)["run"]
+    assert (searched.paths.search("small", PRETRAINING) / best / "pretrain" / "model").is_dir()
+
+
+def test_it_is_on_the_page_and_another_number_of_trials_is_another_study(searched):
+    page = (searched.folder / "index.html").read_text("utf-8")
+    assert "Hyper-parameters" in page
+    assert "metadata-full-pretrained" in page
+    with pytest.raises(ConfigError, match="differ in tune"):
+        do_study(options(tune=3), searched.folder)
+
+
+def test_keys_of_a_classifier_are_its_own_alone():
+    config = load_config("astrom3")
+    case = Case(("photometry",), "10", "pretrained")
+    made = search_config(Fitted(config, [case], 100), case)
+    place = "finetuning.overrides.photometry-10-pretrained"
+    assert set(made.tune.space) == {
+        f"{place}.learning_rate",
+        f"{place}.betas.0",
+        f"{place}.weight_decay",
+        f"{place}.plateau_factor",
+        f"{place}.encoders.photometry.dropout",
+    }
+    assert made.tune.objective == case.name
+    # what the configuration says of the case stays where it is not searched
+    assert options_of(Fitted(made, [case], 100), case)[0].betas[0] == pytest.approx(0.9149369320298)
+
+
+def test_without_ranges_there_is_nothing_to_search():
+    config = load_config("stars-small")
+    with pytest.raises(ConfigError, match=r"set tune\.space"):
+        search_config(Fitted(config, [], 100), None)
