@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 # What decides the data, or says what is measured, is no hyper-parameter.
 _FIXED = ("seed", "labels", "split", "evaluation", "tune", "name", "description")
 
-
 # Time between two looks at what others do [s].
 _POLL = 1.0
 
