@@ -6,6 +6,8 @@ import logging
 import shutil
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 import yaml
@@ -17,6 +19,8 @@ from skybind.data.dataset import Dataset
 from skybind.errors import ConfigError, DataError, ModelError
 from skybind.ingest.survey import import_files
 from skybind.models import leaks
+from skybind.models.exchange.astrom3_network import PUBLISHED_FEATURES
+from skybind.report.exported import export_weights
 from skybind.runs.cases import Case
 from skybind.runs.published import adopt_published, import_weights
 from skybind.runs.run import Run
@@ -217,6 +221,60 @@ def test_other_names_of_features_are_refused_unless_they_are_listed(hub, tmp_pat
         hub / "clip", tmp_path / "m", data=tmp_path / "named", features={"metadata": names}
     )
     assert off_by(tmp_path / "m", tmp_path / "named") < 1e-5
+
+
+OWN = {name: f"own_{name}" for name in STATISTICS}
+
+
+@pytest.fixture(scope="module")
+def own_names(hub, tmp_path_factory):
+    """The raw stars, the features under names of somebody's own."""
+    folder = write_stars(tmp_path_factory.mktemp("own") / "full_42", raw=True)
+    for file in folder.glob("*.parquet"):
+        table = pq.ParquetFile(file).read()
+        rows = [
+            {group: {OWN[name]: v for name, v in values.items()} for group, values in row.items()}
+            for row in table["metadata"].to_pylist()
+        ]
+        place = table.column_names.index("metadata")
+        pq.write_table(table.set_column(place, "metadata", pa.array(rows)), file)
+    import_files("astrom3_hub", folder, folder.parent / "data")
+    return folder.parent / "data"
+
+
+def test_features_of_other_names_are_prepared_as_those_in_their_places(hub, own_names, tmp_path):
+    """Logarithms, sines, absolute magnitudes: whatever the names are."""
+    listed = {
+        name: [OWN[feature] for feature in features]
+        for name, features in PUBLISHED_FEATURES.items()
+    }
+    entries = {OWN[name]: {"mean": m, "std": s} for name, (m, s) in STATISTICS.items()}
+    (tmp_path / "own.json").write_text(json.dumps(entries))
+    made = import_weights(
+        hub / "clip", tmp_path / "m", features=listed, statistics=tmp_path / "own.json"
+    )
+    assert off_by(tmp_path / "m", own_names) < 1e-5
+    assert "own_period as period" in " ".join(made.notes)
+    assert "own_mean_vmag as mean_vmag" in " ".join(made.notes)
+    made = import_weights(hub / "clip", tmp_path / "d", features=listed, data=own_names)
+    import_weights(hub / "clip", tmp_path / "plain", data=hub / "raw")
+    one, two = (sb.load(tmp_path / name).modalities for name in ("d", "plain"))
+    for name, modality in one.items():
+        for key, values in modality.state().items():
+            np.testing.assert_allclose(values, two[name].state()[key])
+    export_weights(tmp_path / "m", tmp_path / "out", "astrom3")
+    written = json.loads((tmp_path / "out" / "statistics.json").read_text())
+    assert written == entries
+
+
+def test_features_that_were_transformed_otherwise_are_not_given_back(hub, tmp_path):
+    import_weights(hub / "clip", tmp_path / "m", data=hub / "raw")
+    note = json.loads((tmp_path / "m" / "model.json").read_text())
+    section = note["config"]["modalities"]["photometry"]["preprocessing"]
+    section["transforms"] = {}
+    (tmp_path / "m" / "model.json").write_text(json.dumps(note))
+    with pytest.raises(ModelError, match=r"'period' of photometry by the transform log.*with none"):
+        export_weights(tmp_path / "m", tmp_path / "out", "astrom3")
 
 
 def test_classes_of_a_classifier(tmp_path):

@@ -65,7 +65,8 @@ def import_(
             "--features",
             metavar="MODALITY=NAME,NAME,...",
             help="Features in the order that the network takes them, where their names are not "
-            "the published ones; may be repeated.",
+            "the published ones: each is prepared as the published one in its place. May be "
+            "repeated.",
         ),
     ] = None,
     classes: Annotated[

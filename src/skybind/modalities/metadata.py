@@ -127,6 +127,10 @@ class Metadata(Modality):
     def augments(self) -> bool:
         return self.options.drop > 0
 
+    def transform_of(self, feature: str) -> str:
+        """Return what is done to a feature before it is standardised."""
+        return "absolute" if feature in self._absolute else self._transforms.get(feature, "none")
+
     def prepare(self, table: pa.Table) -> Prepared:
         values = feature_matrix(table, self.features)
         values *= [self._factors.get(feature, 1.0) for feature in self.features]

@@ -187,7 +187,7 @@ class Photometry(Modality):
         """Give the flat features, transformed, (objects, features)."""
         made = feature_matrix(table, self.features)
         for index, feature in enumerate(self.features):
-            transform = TRANSFORMS["none" if index in self.finished else self._transform(feature)]
+            transform = TRANSFORMS["none" if index in self.finished else self.transform_of(feature)]
             made[:, index] = transform(made[:, index])
         return made
 
@@ -274,7 +274,7 @@ class Photometry(Modality):
         statistics = curve_statistics(flux, error, seen)
         return np.concatenate([prepared.arrays["constants"][rows], statistics], axis=1)
 
-    def _transform(self, feature: str) -> str:
+    def transform_of(self, feature: str) -> str:
         """Return what is done to a feature, by its column or by the quantity that it holds."""
         known = self.options.transforms
         return known.get(feature) or known.get(self.quantities.get(feature, ""), "none")

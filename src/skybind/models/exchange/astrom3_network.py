@@ -1,6 +1,7 @@
 """What network AstroM3's published weights are of, and putting them into one of skybind."""
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import torch
 
@@ -131,6 +132,51 @@ def check_features(found: Mapping[str, Sequence[str]], stated: Collection[str], 
             f"The weights take {two} as feature {place + 1} of {name} where {where} has {one}: "
             f"list the features in the published order in modalities.{name}.preprocessing.features."
         )
+
+
+def stands_for(name: str, features: Sequence[str]) -> dict[str, str]:
+    """Give the published feature that each feature of a modality is, own name -> published name.
+
+    One with a published name is that. Where there are as many as published, the others are those
+    in their places; else they are none of them.
+    """
+    published = PUBLISHED_FEATURES.get(name, [])
+    known = {feature: feature for feature in features if feature in published}
+    if len(features) != len(published):
+        return known
+    places = zip(features, published, strict=True)
+    return {own: other for own, other in places if own not in known} | known
+
+
+def prepared_as_published(
+    name: str, features: Sequence[str], published: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Give the options by which features are prepared as the published ones that they stand for.
+
+    Parameters
+    ----------
+    name : str
+        The modality.
+    features : sequence of str
+        In the order of the network.
+    published : mapping
+        Options of the preprocessing, which name the published features.
+    """
+    names: dict[str, list[str]] = {}
+    for own, other in stands_for(name, features).items():
+        names.setdefault(other, []).append(own)
+    made: dict[str, Any] = {
+        "features": list(features),
+        "transforms": {
+            own: what
+            for other, what in published.get("transforms", {}).items()
+            for own in names.get(other, [other])
+        },
+    }
+    if "absolute" in published:
+        made["absolute"] = [o for other in published["absolute"] for o in names.get(other, [other])]
+        made["parallax"] = names.get("parallax", ["parallax"])[0]
+    return made
 
 
 def _configured(config: Config, mapped: ReleaseState) -> ReleaseConfig:

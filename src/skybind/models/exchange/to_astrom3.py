@@ -13,8 +13,14 @@ from skybind.encoders.release_config import SPECTRUM_PIXELS, argument_name
 from skybind.errors import ModelError
 from skybind.modalities.base import Modality
 from skybind.modalities.kinds import modality_class
+from skybind.modalities.metadata import Metadata
+from skybind.modalities.photometry import Photometry
 from skybind.models.classifier import Classifier
-from skybind.models.exchange.astrom3_network import PUBLISHED_FEATURES, check_features
+from skybind.models.exchange.astrom3_network import (
+    PUBLISHED_FEATURES,
+    check_features,
+    prepared_as_published,
+)
 from skybind.models.exchange.forms.astrom3 import CONFIGURATION
 from skybind.models.exchange.statistics import Statistics, features_to_scale
 from skybind.models.model import Model
@@ -53,7 +59,7 @@ _ARGUMENTS: dict[str, dict[str, str]] = {
 #: Options of preprocessing that change nothing of what a trained model is given.
 _OF_TRAINING = ("drop", "noise", "hide", "hide_length", "visits")
 #: Options that say which columns there are, and how long a curve may be.
-_OF_DATA = ("features", "exclude", "length", "absolute", "transforms")
+_OF_DATA = ("features", "exclude", "length", "absolute", "transforms", "parallax")
 _WIDTH = 1184  # of the features of spectra; written out in the release's code
 _FUSIONS = {"mean": "avg", "embeddings": "concat"}
 
@@ -149,8 +155,33 @@ def _check_preprocessing(modality: Modality) -> None:
             f"it prepares {modality.name} with {key}: {value}, the model was trained with "
             f"{own[key]}"
         )
+    _check_transforms(modality, published)
     if modality.name == "spectrum" and modality.shape.length != SPECTRUM_PIXELS:
         raise _refused(f"its spectra have {SPECTRUM_PIXELS} pixels, not {modality.shape.length}")
+
+
+def _check_transforms(modality: Modality, published: Mapping[str, Any]) -> None:
+    """Refuse features that are transformed otherwise than the release's before their statistics."""
+    features = features_to_scale(modality)
+    if not features:
+        return
+    assert isinstance(modality, Metadata | Photometry)
+    usual = prepared_as_published(modality.name, modality.features, published)
+    own = modality.options.model_dump()
+    if usual.get("absolute") and own["absolute"] and own["parallax"] != usual["parallax"]:
+        raise _refused(
+            f"it takes the parallax of {modality.name} from '{usual['parallax']}', the model from "
+            f"'{own['parallax']}'"
+        )
+    for feature in features:
+        wanted = usual["transforms"].get(feature, "none")
+        wanted = "absolute" if feature in usual.get("absolute", []) else wanted
+        done = modality.transform_of(feature)
+        if done != wanted:
+            raise _refused(
+                f"it prepares '{feature}' of {modality.name} by the transform {wanted}, the model "
+                f"was trained with {done}"
+            )
 
 
 def _arguments(model: Model, alone: bool) -> dict[str, Any]:

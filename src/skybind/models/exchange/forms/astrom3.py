@@ -18,14 +18,21 @@ from skybind.encoders.release import map_astrom3_state
 from skybind.encoders.release_config import EncoderSpec, ReleaseConfig
 from skybind.errors import ConfigError, ModelError
 from skybind.ingest.readers.registry import catalogue
+from skybind.modalities.base import Modality
 from skybind.modalities.computed import STANDARDISED
 from skybind.models.binder import Binder
 from skybind.models.build import build_binder, build_classifier, build_modalities
 from skybind.models.classifier import Classifier
-from skybind.models.exchange.astrom3_network import PUBLISHED_FEATURES, fill, read_release
+from skybind.models.exchange.astrom3_network import (
+    PUBLISHED_FEATURES,
+    fill,
+    prepared_as_published,
+    read_release,
+    stands_for,
+)
 from skybind.models.exchange.formats import Beside, Format, PublishedModel, register_format
 from skybind.models.exchange.reading import WeightSource
-from skybind.models.exchange.statistics import standardise
+from skybind.models.exchange.statistics import features_to_scale, standardise
 from skybind.models.saved_schema import training_ranges
 from skybind.words import join, nearest
 
@@ -73,9 +80,10 @@ def take(source: WeightSource, beside: Beside) -> PublishedModel:
     _refuse_unknown(beside, release)
     _check_counts(release, features)
     classes = _class_names(release, beside.classes, base)
-    config = configure(base, release, features, classes)
+    config = configure(base, release, features, classes, renamed=beside.features)
     schema, notes = _schema(config, features, beside)
     modalities = build_modalities(config, schema)
+    notes += _renamed_notes(modalities, beside.features)
     notes += standardise(modalities, beside)
     shapes = {name: modality.shape for name, modality in modalities.items()}
     names = list(modalities)
@@ -96,8 +104,13 @@ def configure(
     release: ReleaseConfig,
     features: Mapping[str, Sequence[str]],
     classes: Sequence[str],
+    renamed: Collection[str] = (),
 ) -> Config:
-    """Give the configuration of a published network: its sizes in the release's preprocessing."""
+    """Give the configuration of a published network: its sizes in the release's preprocessing.
+
+    Of the modalities `renamed` the features are prepared as those in their places
+    (`skybind.models.exchange.astrom3_network.stands_for`).
+    """
     names = list(release.encoders)
     raw = without_modalities(base.model_dump(mode="json"), set(base.modalities) - set(names))
     alone = release.embedding_size is None
@@ -106,7 +119,10 @@ def configure(
         section["encoder"] = {"name": spec.name, **spec.options}
         section["projection"] = "none" if alone else "linear"
         if name in features:
-            section["preprocessing"]["features"] = list(features[name])
+            options = section["preprocessing"]
+            options["features"] = list(features[name])
+            if name in renamed:
+                options |= prepared_as_published(name, features[name], options)
         if name == "photometry":
             section["preprocessing"]["length"] = spec.shape.length
     (first, *_) = release.encoders.values()
@@ -119,6 +135,23 @@ def configure(
     raw["finetuning"]["fusion"] = _FUSIONS[release.fusion]
     raw["finetuning"]["overrides"] = {}
     return validate(Config, raw, "the configuration of the published model")
+
+
+def _renamed_notes(modalities: Mapping[str, Modality], renamed: Collection[str]) -> list[str]:
+    """Say what features with names of the user's own are taken for, where more is done to them."""
+    notes = []
+    for name in renamed:
+        modality = modalities[name]
+        raw, options = features_to_scale(modality), modality.options.model_dump()
+        done = {*options["transforms"], *options.get("absolute", [])}
+        stands = stands_for(name, options["features"])
+        pairs = [f"{own} as {stands[own]}" for own in raw if own in done and stands[own] != own]
+        if pairs:
+            notes.append(
+                f"Features of {name} with names of your own are prepared as the published ones in "
+                f"their places: {join(pairs[:4] + (['more'] if len(pairs) > 4 else []))}."
+            )
+    return notes
 
 
 def build_width(spec: EncoderSpec) -> int:
@@ -197,8 +230,9 @@ def _schema(
     for name in config.modalities:
         if name in _FIELDS:
             columns[name] = Column("observation", modality=name, fields=_FIELDS[name])
+        stands = stands_for(name, features.get(name, ()))
         for feature in features.get(name, ()):
-            unit = None if beside.standardised else units.get(feature)
+            unit = None if beside.standardised else units.get(stands.get(feature, feature))
             columns[feature] = Column("feature", unit, modality=name, attributes=dict(said))
     return DatasetSchema(columns), []
 
