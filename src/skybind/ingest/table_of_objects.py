@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from skybind.data.schema import BASE_COLUMNS, Column
 from skybind.data.units import FIXED_UNITS, convert, kept_unit, same_unit
@@ -18,7 +19,7 @@ from skybind.ingest.flat import (
     refuse_long_numbers,
 )
 from skybind.ingest.joined import join_tables
-from skybind.ingest.mapping import Mapping
+from skybind.ingest.mapping import Mapping, ObjectsSpec
 from skybind.ingest.names import object_names
 from skybind.ingest.plan import Row, quarantine_row
 from skybind.ingest.positions import (
@@ -134,6 +135,18 @@ class TableOfObjects:
             if role == "info" and self.flat[name].dtype.kind == "O":
                 self._refuse_unit(name, column)
                 self.schema[name] = replace(self.schema[name], unit=None)
+        self._forget(spec)
+
+    def _forget(self, spec: ObjectsSpec) -> None:
+        """Let go of the columns as they were read that nothing looks at any more."""
+        later = {spec.id}
+        for _, _, observation in self.mapping.sources():
+            later.update(pattern_columns(observation.pattern) if observation.pattern else [])
+            later.update([observation.match] if observation.match else [])
+            later.update((observation.join and observation.join.pm) or [])
+        columns = self.objects.columns
+        self.objects.known = list(self.objects.known or columns)
+        self.objects.columns = {key: cells for key, cells in columns.items() if key in later}
 
     def _lacks(self, spec: ColumnSpec) -> bool:
         """Whether a column is left out: the file lacks it, and may."""
@@ -144,9 +157,10 @@ class TableOfObjects:
     def _usable(self, names: np.ndarray) -> np.ndarray:
         """Rows with a name of their own; the others go to the quarantine."""
         file = self.mapping.objects.file
-        _, first = np.unique(names.astype(str), return_index=True)
-        keep = np.zeros(len(names), bool)
-        keep[first] = True
+        # names are numbered as they appear: one of a new number is there for the first time
+        number = pa.array(names, pa.string()).dictionary_encode().indices.to_numpy()
+        keep = np.diff(np.maximum.accumulate(number), prepend=-1) > 0
+        pa.default_memory_pool().release_unused()
         for row in np.flatnonzero(~keep & (names != "")):
             reason = f"the name occurs twice: only its first row is kept (row {row + 1} is not)"
             self.quarantine.append(quarantine_row(names[row], file, "objects", reason))

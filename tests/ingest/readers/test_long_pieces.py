@@ -3,6 +3,7 @@
 import gc
 import gzip
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from astropy.io import fits
 from astropy.table import Table
+from astropy.time import Time
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -43,6 +45,7 @@ def small(monkeypatch):
     """Pieces of some rows, parts of some objects."""
     monkeypatch.setattr(pieces, "LARGE", 0)
     monkeypatch.setattr(pieces, "PIECE", 256)
+    monkeypatch.setattr(pieces, "MARKED_PIECE", 256)
     monkeypatch.setattr(pieces, "HEAD", 5)
     monkeypatch.setattr(long_pieces, "PART", 400)
 
@@ -126,7 +129,20 @@ def typed_table(rows, generator, order):
 @given(
     st.lists(IDS, min_size=1, max_size=120),
     st.sampled_from(MORE),
-    st.sampled_from(["parquet", "parts", "fits", "fits.gz", "jsonl", "jsonl.gz"]),
+    st.sampled_from(
+        [
+            "parquet",
+            "parts",
+            "fits",
+            "fits.gz",
+            "jsonl",
+            "jsonl.gz",
+            "ecsv",
+            "ecsv.gz",
+            "vot",
+            "vot.gz",
+        ]
+    ),
     st.sampled_from(["any", "sorted"]),
     st.integers(0, 1000),
 )
@@ -138,12 +154,16 @@ def test_tables_of_types_in_pieces_are_the_whole(tmp_path_factory, rows, more, f
         lines = [json.dumps(row) for row in table.to_pylist()]
         data = ("\n".join(lines) + "\n").encode()
         (folder / file).write_bytes(gzip.compress(data) if file.endswith(".gz") else data)
-    elif format.startswith("fits"):
+    elif format.startswith(("fits", "ecsv", "vot")):
         columns = {name: table[name].to_pylist() for name in ("id", "f")}
         columns = {name: ["" if v is None else v for v in cells] for name, cells in columns.items()}
         columns |= {name: table[name].to_numpy() for name in ("t", "m", "e", "u")}
         columns["q"] = np.ma.masked_array(table["q"].fill_null(0), table["q"].is_null())
-        Table(columns).write(folder / file)
+        kind = {"ecsv": "ascii.ecsv", "vot": "votable"}.get(format.removesuffix(".gz"), "fits")
+        plain = folder / file.removesuffix(".gz")
+        Table(columns).write(plain, format=kind)
+        if file.endswith(".gz"):
+            (folder / file).write_bytes(gzip.compress(plain.read_bytes()))
     elif format == "parts":
         file = "parts"
         (folder / file).mkdir()
@@ -245,6 +265,101 @@ def test_what_is_assumed_of_a_table_in_pieces_is_told(tmp_path):
     assert isinstance(piecewise[0], LongPieces)
     assert "it holds 2 tables" in piecewise[0].stored.notes[0]
     assert_same(whole, piecewise)
+
+
+VOTABLE = """<?xml version="1.0"?>
+<VOTABLE version="1.4" xmlns="http://www.ivoa.net/xml/VOTable/v1.3">
+<RESOURCE type="results"><TABLE name="one"><DESCRIPTION>a &lt;TR&gt;</DESCRIPTION>
+<FIELD name="id" datatype="char" arraysize="*"/><FIELD name="t" datatype="double" unit="d"/>
+<FIELD name="m" datatype="float" unit="mag"/>
+<DATA><TABLEDATA>%s</TABLEDATA></DATA></TABLE>%s</RESOURCE></VOTABLE>
+"""
+VOROW = "<TR><TD>%s</TD><TD>%r</TD>\n<TD>%s</TD></TR>\n"
+VOROWS = "".join(VOROW % ("ab"[i % 2], 58000.0 + i, 14 + i % 7) for i in range(90))
+
+
+@pytest.mark.parametrize(
+    ("form", "cut"),
+    [
+        ("plain", True), ("prefixed", True), ("spaced", True), ("second table", True),
+        ("comment", False), ("comment before", True), ("tag in a comment", False),
+        ("cdata", False), ("second is asked for", False), ("utf-16", False),
+        ("no row", True), ("empty rows", True),
+    ],
+)  # fmt: skip
+def test_votables_however_they_are_written(tmp_path, form, cut):
+    text = VOTABLE % (VOROWS, "")
+    if form == "prefixed":
+        text = re.sub(r"<(/?)(?=[A-Z])", r"<\1vot:", text).replace("xmlns=", "xmlns:vot=")
+    elif form == "spaced":
+        text = text.replace("<TABLEDATA>", "<TABLEDATA >\n").replace("</TR>\n", "</TR>\n\n ")
+    elif form.startswith("second"):
+        two = VOTABLE % (VOROW % ("b", 1.5, 3), "")
+        text = VOTABLE % (VOROWS, two[two.index("<TABLE name") : two.index("</RESOURCE")])
+    elif form == "comment":
+        text = text.replace("</TR>", "</TR><!-- </TR> -->", 1)
+    elif form == "comment before":
+        text = text.replace("<RESOURCE", "<!-- by hand -->\n<RESOURCE")
+    elif form == "tag in a comment":
+        text = text.replace("<RESOURCE", "<!-- before <TABLEDATA> -->\n<RESOURCE")
+    elif form == "cdata":
+        text = text.replace("<TD>a</TD>", "<TD><![CDATA[a]]></TD>", 9)
+    elif form == "no row":
+        text = VOTABLE % ("\n", "")
+    elif form == "empty rows":
+        text = text.replace("<TD>14</TD>", "<TD/>")
+    code = "utf-16" if form == "utf-16" else "utf-8"
+    (tmp_path / "c.vot").write_bytes(text.encode(code))
+    more = {"hdu": 2} if form == "second is asked for" else {}
+    curve = {"time": {"column": "t", "unit": "d"}, "magnitude": {"column": "m", "unit": "mag"}}
+    spec = PhotometrySpec(file="c.vot", id="id", format="votable", **curve, **more)
+    whole, piecewise = both(spec, tmp_path)
+    if not isinstance(whole, str):
+        assert isinstance(piecewise[0], LongPieces) == cut
+        assert any("it holds 2 tables" in n for n in piecewise[0].stored.notes) == (
+            form == "second table"
+        )
+    assert_same(whole, piecewise)
+
+
+def test_ecsv_as_astropy_writes_it(tmp_path):
+    """Quoted text over two lines, times of its own, missing cells, integers too long for floats."""
+    n = 60
+    table = Table(
+        {
+            "id": np.where(np.arange(n) % 2, "c d", "a"),
+            "t": Time(2458000.5 + np.arange(n), format="jd", scale="tdb"),
+            "m": np.ma.masked_array(14 + np.arange(n) % 7.0, np.arange(n) % 9 == 0),
+            "say": [f"two\nlines, {i}" for i in range(n)],
+        }
+    )
+    table["m"].unit = "mag"
+    table.write(tmp_path / "c.ecsv", format="ascii.ecsv", delimiter=",")
+    curve = {"time": "t", "magnitude": "m"}
+    whole, piecewise = both(PhotometrySpec(file="c.ecsv", id="id", **curve), tmp_path)
+    assert isinstance(piecewise[0], LongPieces)
+    assert whole[1][0].fields["time"][0] >= 2458000.5
+    assert any("in TDB" in note for note in piecewise[0].stored.notes)
+    assert_same(whole, piecewise)
+
+
+@pytest.mark.parametrize("form", ["fits", "vot", "ecsv"])
+def test_long_integers_among_missing_ones_keep_their_digits(tmp_path, form):
+    number = 2**60 + np.arange(400)
+    table = Table({"id": [str(i) for i in range(400)]})
+    table["gaia"] = np.ma.masked_array(number, np.arange(400) % 150 == 7)
+    kind = {"ecsv": "ascii.ecsv", "vot": "votable"}.get(form, form)
+    table.write(tmp_path / f"o.{form}", format=kind)
+    (tmp_path / "e.csv").write_text("id,t,m\n3,1,2\n3,2,3\n3,3,2.5\n")
+    (tmp_path / "m.yaml").write_text(
+        f"objects: {{file: o.{form}, id: id, info: {{gaia: gaia}}}}\n"
+        "photometry: {file: e.csv, id: id, time: {column: t, unit: d}, "
+        "magnitude: {column: m, unit: mag}}\n"
+    )
+    import_dataset(tmp_path / "m.yaml", tmp_path / "out")
+    found = [None if row["gaia"] in ("", None) else int(row["gaia"])
+             for row in Dataset.open(tmp_path / "out").table(["gaia"]).to_pylist()]  # fmt: skip
+    assert found == [None if i % 150 == 7 else n for i, n in enumerate(number.tolist())]
 
 
 def survey_of(folder, n=40):
@@ -356,3 +471,26 @@ def test_json_lines_whose_fields_differ_are_read_whole(tmp_path):
     spec = PhotometrySpec(file="c.jsonl", id="id", **curves)
     assert isinstance(open_long(spec, tmp_path, "curves", OBJECTS), LongTable)
     assert_same(*both(spec, tmp_path))
+
+
+@pytest.mark.parametrize("form", ["votable", "survey", "text"])
+def test_a_large_table_that_is_read_whole_is_told(tmp_path, monkeypatch, caplog, form):
+    caplog.set_level("INFO", "skybind")
+    monkeypatch.setattr(pieces, "TOLD", 100)
+    curve = {"time": {"column": "t", "unit": "d"}, "magnitude": {"column": "m", "unit": "mag"}}
+    if form == "survey":
+        lines = ["oid,hjd,mag,magerr,catflags,filtercode,ra,dec"]
+        lines += [f"a,{2458000.5 + i},{14 + i % 3},0.01,0,zg,1,2" for i in range(30)]
+        (tmp_path / "c.csv").write_text("\n".join(lines))
+        spec = PhotometrySpec(file="c.csv", id="oid", format="ztf")
+    elif form == "votable":
+        table = Table({"id": ["a"] * 90, "t": np.arange(90.0), "m": 14 + np.arange(90) % 7.0})
+        table.write(tmp_path / "c", format="votable", tabledata_format="binary2")
+        spec = PhotometrySpec(file="c", id="id", format="votable", **curve)
+    else:
+        lines = ["id t    m", *(f"a  {i:<4} {14 + i % 7}" for i in range(60)), "a       3"]
+        (tmp_path / "c").write_text("\n".join(lines))
+        spec = PhotometrySpec(file="c", id="id", format="text", **curve)
+    assert isinstance(open_long(spec, tmp_path, "curves", OBJECTS), LongTable)
+    assert "(0.0 GB) is read whole" in caplog.text
+    assert "convert it to Parquet or CSV" in caplog.text

@@ -70,14 +70,14 @@ def open_long(
     aside : Path, optional
         Folder for the rows of large tables; without it each reading goes through the file.
     """
-    if curve_format(spec.format) is not None:  # those read a file as they know it
-        return LongTable(spec, base, modality, object_id)
     pieces = Pieces(spec, base, **long_options(spec))
-    if pieces.large:
+    known = curve_format(spec.format) is not None  # such a format reads a file as it knows it
+    if pieces.large and not known:
         try:
             return LongPieces(spec, pieces, modality, object_id, aside)
         except NotInPieces:
             pass
+    pieces.tell_whole()
     return LongTable(spec, base, modality, object_id)
 
 

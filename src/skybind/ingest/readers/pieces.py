@@ -1,20 +1,20 @@
 """Tables read in pieces: a part of the file at a time, in the types that the whole has.
 
-CSV and its relatives, Parquet, JSON lines, and FITS tables. What cannot be read so raises
-`NotInPieces`, and is read whole: text whose layout is only seen in all of its rows, and formats of
-small files.
+CSV and its relatives, Parquet, JSON lines, ECSV, VOTables and FITS tables. What cannot be read so
+raises `NotInPieces`, and is read whole: text whose layout is only seen in all of its rows, and
+formats of small files.
 """
 
 import codecs
-import gzip
-from collections.abc import Iterator
+import gc
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, BinaryIO, cast
+from typing import Any
 
-import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from skybind.errors import DataError
@@ -23,10 +23,21 @@ from skybind.ingest.arrow_units import units_of_arrow
 from skybind.ingest.file_spec import FileSpec
 from skybind.ingest.lists import Lists
 from skybind.ingest.readers.blocks import blocks_of_lines
-from skybind.ingest.readers.contents import is_gzipped, unzip_file
+from skybind.ingest.readers.contents import is_gzipped, other_tables, unzip_file
 from skybind.ingest.readers.fits_pieces import find_table, fits_pieces
 from skybind.ingest.readers.json_pieces import NotLines, json_pieces
+from skybind.ingest.readers.marked_pieces import NotCut, VOTablePieces, ecsv_pieces
 from skybind.ingest.readers.parts import check_alike, part_files, units_of_all
+from skybind.ingest.readers.piece_types import (
+    Again,
+    NotInPieces,
+    common_type,
+    opened,
+    plain,
+    select,
+    table_size,
+    to_arrow,
+)
 from skybind.ingest.readers.tables import (
     Table,
     TableOptions,
@@ -46,24 +57,23 @@ from skybind.ingest.readers.text import (
     unix_lines,
 )
 from skybind.ingest.readers.text_layout import BARS, BLANKS, HEAD, find_layout
+from skybind.progress import say
 
 #: Bytes of a file that are read at a time.
 PIECE = 1 << 24
+#: The same of ECSV and VOTables, of which astropy makes many times as much in memory.
+MARKED_PIECE = 1 << 20
 #: Tables of more bytes than this are read in pieces.
 LARGE = 1 << 26
+#: It is told of tables of more bytes than this if they are read whole all the same.
+TOLD = 1 << 28
+#: Bytes of small files after which what nothing refers to is let go.
+_COLLECTED = 1 << 23
 #: Rows of a piece at most.
 _ROWS = 1 << 19
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 Piece = tuple[Table, pa.Table]
-
-
-class NotInPieces(DataError):
-    """A table has to be read whole."""
-
-
-class Again(DataError):
-    """What was settled is not right: the pieces have to be gone through anew."""
 
 
 class Pieces:
@@ -102,11 +112,28 @@ class Pieces:
         self.head = Table(self.name, {})
         self.bad_rows: list[str] = []
         self._aside: TemporaryDirectory[str] | None = None
+        self._floats: set[str] = set()
+        self._long: set[str] = set()
 
     @property
     def large(self) -> bool:
         """Whether the table should not be read whole."""
-        return sum(map(self._size, self.names)) > LARGE
+        return self._bytes() > LARGE
+
+    def tell_whole(self) -> None:
+        """Say of a large table that it is read whole, which takes memory."""
+        size = self._bytes()
+        if size > TOLD:
+            say(
+                f"{self.name} ({size / 1e9:.1f} GB) is read whole, which takes several times its "
+                "size in memory: if that is too much, convert it to Parquet or CSV first."
+            )
+
+    def _bytes(self) -> int:
+        return sum(map(self._size, self.names))
+
+    def _size(self, name: str) -> int:
+        return table_size(self.base / name, name, self.format, self.options)
 
     def settle(self) -> Iterator[Piece]:
         """Go through all pieces once, before their types are known, each with its bare table.
@@ -173,7 +200,7 @@ class Pieces:
         fields, text = [], set()
         for field in one:
             kinds = (field.type, other.field(field.name).type)
-            kind = _common(*kinds)
+            kind = common_type(*kinds)
             if kind is None:
                 text.add(field.name)
             fields.append(pa.field(field.name, kinds[0] if kind is None else kind))
@@ -196,6 +223,8 @@ class Pieces:
                 yield from self._text(name, format, bad)
             elif format == "json":
                 yield from self._json(name)
+            elif format in ("ecsv", "votable"):
+                yield from self._marked(name, format)
             else:
                 raise NotInPieces
 
@@ -255,7 +284,7 @@ class Pieces:
         width = max(self._size(name) // max(n, 1), 1)
         rows, columns = max(1, min(_ROWS, PIECE // width)), with_masks(wanted, masks)
         for batch in file.iter_batches(rows, columns=columns):
-            piece = apply_masks(_plain(pa.Table.from_batches([batch])), masks, name)
+            piece = apply_masks(plain(pa.Table.from_batches([batch])), masks, name)
             piece = piece.select(wanted or piece.column_names)
             head = from_arrow(piece.slice(0, 0), name, [])
             head.known = list(file.schema_arrow.names)
@@ -276,20 +305,77 @@ class Pieces:
         found = find_table(path, self.options.hdu)
         if found is None:
             raise NotInPieces
-        options = vars(replace(self.options, hdu=None))
         rows = max(1, min(_ROWS, PIECE // max(found.header["NAXIS1"], 1)))
-        for data in fits_pieces(path, found, rows):
-            table = read_table(data, name, "fits", **options)
-            piece = _to_arrow(table)
+        for table, piece in self._small(name, "fits", fits_pieces(path, found, rows)):
+            table.notes = found.notes
+            yield table, piece
+
+    def _marked(self, name: str, format: str) -> Iterator[Piece]:
+        """Read an ECSV file or a VOTable."""
+        if self.options.hdu not in (None, 1):
+            raise NotInPieces
+        try:
+            with opened(self.base / name) as file:
+                if format == "ecsv":
+                    yield from self._small(name, format, ecsv_pieces(file, MARKED_PIECE))
+                    return
+                cut = VOTablePieces(file, MARKED_PIECE)
+                first: Table | None = None
+                for table, piece in self._small(name, format, cut):
+                    first = table if first is None else first
+                    yield table, piece
+                if first is not None and self.options.hdu is None:
+                    first.notes = [*first.notes, *other_tables(cut.tables, format)]
+        except NotCut:
+            raise NotInPieces from None
+
+    def _small(self, name: str, format: str, files: Iterable[bytes]) -> Iterator[Piece]:
+        """Read files of some rows each, of one header, and put them together to pieces."""
+        options = vars(replace(self.options, hdu=None))
+        head: Table | None = None
+        rows: list[pa.Table] = []
+        read = 0
+        for data in files:
+            read += len(data)
+            if read > _COLLECTED:  # tables of astropy refer to themselves, and hold their columns
+                read = 0
+                gc.collect()
+            table = read_table(data, name, format, **options)
+            table.known = table.known or [*table.columns, *table.lists]
+            select(table, self.options.columns)
+            piece = to_arrow(table)
+            self._refuse_rounding(piece)
             table.columns = {key: values[:0] for key, values in table.columns.items()}
             table.lists = {
                 key: Lists(each.values[:0], each.lengths[:0]) for key, each in table.lists.items()
             }
-            table.notes = found.notes
-            yield table, piece
+            if head is not None and (
+                piece.schema != rows[0].schema or sum(r.nbytes for r in rows) > PIECE // 4
+            ):
+                yield head, pa.concat_tables(rows)
+                head, rows = None, []
+            head = table if head is None else head
+            rows.append(piece)
+        if head is not None:
+            yield head, pa.concat_tables(rows)
+
+    def _refuse_rounding(self, piece: pa.Table) -> None:
+        """Stop where integers of a column are too long for the numbers that others of it are.
+
+        In a piece with missing ones integers are floating-point numbers.
+        """
+        for field in piece.schema:
+            if pa.types.is_floating(field.type):
+                self._floats.add(field.name)
+            elif pa.types.is_integer(field.type) and field.name not in self._long:
+                ends = pc.min_max(piece[field.name]).as_py()
+                if max(abs(ends["min"] or 0), abs(ends["max"] or 0)) > 2**53:
+                    self._long.add(field.name)
+        if self._floats & self._long:
+            raise NotInPieces
 
     def _blocks(self, name: str, least: int, quotes: bool = True) -> Iterator[bytes]:
-        with _opened(self.base / name) as file:
+        with opened(self.base / name) as file:
             yield from blocks_of_lines(file, PIECE, least, quotes)
 
     def _unzipped(self, name: str) -> Path:
@@ -308,86 +394,5 @@ class Pieces:
     def _format(self, name: str) -> str:
         if self.format is not None:
             return self.format
-        with _opened(self.base / name) as file:
+        with opened(self.base / name) as file:
             return format_of_content(file.read(400), name)
-
-    def _size(self, name: str) -> int:
-        """Bytes of a table: of its file, or as far as they are read, once they are unpacked."""
-        path = self.base / name
-        if not path.is_file():
-            return 0  # whoever reads it says what is wrong with it
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            start = file.read(4)
-        if start == b"PAR1":
-            with parsing(name, "parquet"):
-                found = pq.ParquetFile(path)
-            wanted = parquet_columns(found.schema_arrow, self.options)
-            number = len(wanted or found.schema_arrow.names)
-            return max(size, _unpacked(found, wanted), found.metadata.num_rows * 8 * number)
-        return size * 6 if is_gzipped(start) else size
-
-
-def _common(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
-    """Give the type that a column of both has; None where it would be text."""
-    if one == other:
-        return one
-    if pa.types.is_null(one) or pa.types.is_null(other):
-        kind = other if pa.types.is_null(one) else one
-        return None if pa.types.is_string(kind) else kind  # `NA` is null, or text
-    if pa.types.is_date(one) and pa.types.is_timestamp(other):
-        return other
-    if pa.types.is_date(other) and pa.types.is_timestamp(one):
-        return one
-    try:
-        schemas = [pa.schema([("column", kind)]) for kind in (one, other)]
-        return pa.unify_schemas(schemas, promote_options="permissive").field(0).type
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
-        return None
-
-
-def _opened(path: Path) -> BinaryIO:
-    try:
-        file = path.open("rb")
-    except OSError:
-        raise NotInPieces from None  # the reading of it whole says what is wrong
-    zipped = is_gzipped(file.read(2))
-    file.seek(0)
-    return cast(BinaryIO, gzip.GzipFile(fileobj=file)) if zipped else file
-
-
-def _unpacked(file: pq.ParquetFile, wanted: list[str] | None) -> int:
-    """Bytes of columns of a Parquet file once they are unpacked."""
-    groups = map(file.metadata.row_group, range(file.metadata.num_row_groups))
-    chunks = [group.column(i) for group in groups for i in range(group.num_columns)]
-    if wanted is not None:
-        chunks = [chunk for chunk in chunks if chunk.path_in_schema.split(".")[0] in wanted]
-    return sum(chunk.total_uncompressed_size for chunk in chunks)
-
-
-def _plain(table: pa.Table) -> pa.Table:
-    """Give columns of dictionaries as what they stand for."""
-    for i, field in enumerate(table.schema):
-        if pa.types.is_dictionary(field.type):
-            kind = field.type.value_type
-            table = table.set_column(i, pa.field(field.name, kind), table[i].cast(kind))
-    return table
-
-
-def _to_arrow(table: Table) -> pa.Table:
-    columns = {}
-    try:
-        for name, values in table.columns.items():
-            text = values.dtype.kind == "O" and any(isinstance(v, str) for v in values.tolist())
-            columns[name] = pa.array(values, pa.string()) if text else pa.array(values)
-        for name, lists in table.lists.items():
-            columns[name] = _arrow_lists(lists)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
-        raise NotInPieces from error
-    return pa.table(columns)
-
-
-def _arrow_lists(lists: Lists) -> pa.Array:
-    offsets = np.concatenate([[0], np.cumsum(np.maximum(lists.lengths, 0))])
-    null = pa.array(lists.lengths < 0)
-    return pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(lists.values), mask=null)

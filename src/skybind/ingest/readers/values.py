@@ -17,6 +17,9 @@ _ISO = re.compile(
     re.IGNORECASE,
 )
 
+#: How often a text of a column occurs, on the average, where equal ones are kept once.
+SHARED = 4
+
 
 def numbers(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Turn a column to float64; second, which entries held text that is no number (now NaN).
@@ -153,6 +156,12 @@ def flat_values(values: pa.ChunkedArray) -> np.ndarray:
         return values.to_numpy().astype(object)
     if pa.types.is_null(values.type):
         return np.full(len(values), np.nan)
+    if pa.types.is_string(values.type):
+        values = values.combine_chunks() if values.num_chunks != 1 else values.chunk(0)
+        encoded = values.dictionary_encode()
+        if SHARED * len(encoded.dictionary) < len(values):  # equal texts are one in memory
+            each = np.asarray([*encoded.dictionary.to_pylist(), None], object)
+            return each[pc.fill_null(encoded.indices, len(each) - 1).to_numpy()]
     text = values.to_pylist()
     return np.asarray(
         [v.decode("latin-1") if isinstance(v, bytes) else v for v in text], dtype=object

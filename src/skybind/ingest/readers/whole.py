@@ -35,7 +35,7 @@ def read_whole(spec: FileSpec, base: Path, **options: Any) -> Table:
         try:
             return _together(pieces)
         except NotInPieces:
-            pass
+            pieces.tell_whole()
     return read_parts(spec, base, **options)
 
 
@@ -46,6 +46,9 @@ def _together(pieces: Pieces) -> Table:
             break
         except Again:
             continue
-    table = pieces.table(pa.concat_tables(map(pieces.cast, read)), {})
+    columns = pa.concat_tables(map(pieces.cast, read))
+    table = pieces.table(columns, {})
+    del read, columns
+    pa.default_memory_pool().release_unused()
     table.bad_rows, table.inferred = pieces.bad_rows, pieces.head.inferred
     return table
