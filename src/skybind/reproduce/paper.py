@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from skybind.config.load import validate
 from skybind.drawing.style import report_style
 from skybind.errors import ConfigError
 from skybind.reproduce.shown import Make, Shown
 from skybind.study.exhibits import Chapter, Exhibit, gather
 from skybind.study.found import searched
 from skybind.study.merge import Study
-from skybind.study.options import Backbone, Configured, Simulation, Step, StudyOptions
+from skybind.study.options import Backbone, Step, StudyOptions
 
 
 @dataclass(frozen=True)
@@ -121,33 +122,33 @@ class Paper:
         Raises
         ------
         ConfigError
-            If a key is unknown, or a number of objects is given beside data.
+            If the seeds do not fit the data, or are given twice, or a number of objects is
+            given beside data.
         """
         if data is not None and objects is not None:
             raise ConfigError("A number of objects is of a simulated survey: give it, or data.")
         if isinstance(data, Mapping):
             data, seeds = dict(data), seeds or list(data)
         size = self.small if small else self.full
-        chosen = Configured(
-            config=config or size.configuration,
-            # the keys of a size are those of its configuration
-            set=[*(size.set if config is None else ()), *sets],
-            backbones=dict(size.backbones) if config is None else {},
-        )
-        simulation = Simulation.model_validate(
-            {"survey": self.survey, "objects": objects or size.objects, "seed": 42}
-        )
-        return StudyOptions(
-            name=self.title,
-            description=self.description,
-            data=data,
-            simulate=simulation if data is None else None,
-            configurations={self.name: chosen},
-            seeds=list(seeds or size.seeds),
-            subsets=list(self.subsets) or None,
-            steps=list(self.steps),
-            tune=tune,
-        )
+        own = config is None  # the keys of a size are those of its configuration
+        chosen = {
+            "config": config or size.configuration,
+            "set": [*(size.set if own else ()), *sets],
+            "backbones": {n: b.model_dump() for n, b in size.backbones.items()} if own else {},
+        }
+        survey = {"survey": self.survey, "objects": objects or size.objects, "seed": 42}
+        raw = {
+            "name": self.title,
+            "description": self.description,
+            "data": data,
+            "simulate": survey if data is None else None,
+            "configurations": {self.name: chosen},
+            "seeds": list(seeds or size.seeds),
+            "subsets": list(self.subsets) or None,
+            "steps": list(self.steps),
+            "tune": tune,
+        }
+        return validate(StudyOptions, raw, f"the study of {self.name}")
 
     def chapters(self, study: Study) -> list[Chapter]:
         """Return the exhibits of a study, of what is done of it."""

@@ -12,6 +12,7 @@ from skybind.report.from_run import report_data
 from skybind.runs.run import Run
 from skybind.study.exhibits import Exhibit
 from skybind.study.merge import Study, StudyRun
+from skybind.words import join
 
 
 class Shown:
@@ -70,6 +71,20 @@ class Shown:
         if not path.exists():
             raise DataError(f"The run in {self.run.folder} has no discoveries yet.")
         return DiscoverRecord.model_validate(json.loads(path.read_text(encoding="utf-8")))
+
+
+def require(run: Run, *modalities: str) -> None:
+    """Check that a run has the modalities that an exhibit is of.
+
+    Raises
+    ------
+    DataError
+        If one is missing.
+    """
+    missing = [name for name in modalities if name not in run.config.modalities]
+    if missing:
+        have = join(list(run.config.modalities))
+        raise DataError(f"The run in {run.folder} has no {join(missing)}: it binds {have}.")
 
 
 #: Makes one exhibit; a `SkybindError` that it raises is the reason why there is none.

@@ -33,6 +33,7 @@ from skybind.reproduce.published import (
     SIMILAR_COSINES,
     SPECTRUM,
 )
+from skybind.reproduce.shown import require
 from skybind.reproduce.suspects import Suspect, examples_of, in_class, misclassified
 from skybind.runs.run import Run
 from skybind.search.nearest import contrast_order
@@ -122,6 +123,7 @@ def rotating(run: Run, record: DiscoverRecord) -> Exhibit:
 
 def miras(run: Run, record: DiscoverRecord) -> Exhibit:
     """Figure 6: a spectrum of each part of the class M."""
+    require(run, SPECTRUM)
     entry, rows, part = _parts(run, record, "M")
     embeddings = Embeddings.read(run.paths.embeddings)
     chosen = [_middle(embeddings, rows[part == number]) for number in range(entry.k)]
@@ -197,7 +199,8 @@ def unseen_classes(run: Run) -> Exhibit:
 
 def similar(run: Run) -> Exhibit:
     """Figure 8: a spectrum and the two most alike."""
-    query = _query(run, 0)
+    require(run, SPECTRUM)
+    query = _query(run, 0, (SPECTRUM,))
     embeddings = Embeddings.read(run.paths.embeddings)
     library, cosine = _alike(embeddings, query.row, SPECTRUM, SPECTRUM, 2)
     drawn = examples_of(run, np.asarray([query.row, *library]))
@@ -211,7 +214,7 @@ def similar(run: Run) -> Exhibit:
         "figure-8-similar",
         "Figure 8",
         "Spectra alike",
-        "The spectrum of the first star of figure 4 and the two spectra most alike by the cosine "
+        "The first spectrum of figure 4 and the two spectra most alike by the cosine "
         f"of their embeddings (published: {SIMILAR_COSINES[0]:.4f} and {SIMILAR_COSINES[1]:.4f}).",
         figure=object_rows(rows, chosen=0),
         alt="A spectrum and the two most alike",
@@ -220,12 +223,15 @@ def similar(run: Run) -> Exhibit:
 
 def contrast(run: Run) -> Exhibit:
     """Figure 9: alike in photometry and unlike in spectrum; and the spectrum nearest to a curve."""
-    query = _query(run, -1)
+    require(run, PHOTOMETRY, SPECTRUM)
+    query = _query(run, -1, (PHOTOMETRY, SPECTRUM))
     embeddings = Embeddings.read(run.paths.embeddings)
     library, by_curve = _alike(embeddings, query.row, PHOTOMETRY, PHOTOMETRY, CONTRASTED)
     spectra = embeddings.vectors[SPECTRUM]
     there = embeddings.present[SPECTRUM][library]
     library, by_curve = library[there], by_curve[there]
+    if not len(library):
+        raise DataError(f"No star that resembles {query.object_id} in photometry has a spectrum.")
     by_spectrum = spectra[library] @ spectra[query.row]
     first = contrast_order(by_curve, by_spectrum)[0]
     crossed, cosine = _alike(embeddings, query.row, PHOTOMETRY, SPECTRUM, 1)
@@ -247,8 +253,9 @@ def contrast(run: Run) -> Exhibit:
         "figure-9-contrast",
         "Figure 9",
         "Contrast and cross-modal search",
-        f"Middle: the query, the last star of figure 4. Top: of the {CONTRASTED} stars with the "
-        "most similar photometry the one with the least similar spectrum (published: "
+        "Middle: the query, the last star of figure 4 with photometry and a spectrum. Top: of the "
+        f"{CONTRASTED} stars with the most similar photometry the one with the least similar "
+        "spectrum (published: "
         f"{CONTRAST_COSINES[PHOTOMETRY]:.4f} and {CONTRAST_COSINES[SPECTRUM]:.4f}). Bottom: the "
         "star whose spectrum is nearest to the query's photometry (published: "
         f"{CROSS_COSINE:.4f}).",
@@ -278,13 +285,13 @@ def _planted(run: Run, found: list[Suspect]) -> str:
     return f" What the simulation planted in the {len(found)}: {join(said)}."
 
 
-def _query(run: Run, place: int) -> Suspect:
+def _query(run: Run, place: int, modalities: tuple[str, ...]) -> Suspect:
     """Return an outlier within its class, as the paper searches by those of its figure 4."""
     embeddings = Embeddings.read(run.paths.embeddings)
-    both = embeddings.present[PHOTOMETRY] & embeddings.present[SPECTRUM]
-    found = [one for one in in_class(run) if both[one.row]]
+    seen = np.logical_and.reduce([embeddings.present[name] for name in modalities])
+    found = [one for one in in_class(run) if seen[one.row]]
     if not found:
-        raise DataError("No outlier within its class has photometry and a spectrum to search by.")
+        raise DataError(f"No outlier within its class has {join(modalities)} to search by.")
     return found[place]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from skybind.config.subsets import labels_of_subset
+from skybind.config.subsets import FULL, labels_of_subset
 from skybind.discovery.page_tables import flag_table
 from skybind.discovery.records import DiscoverRecord
 from skybind.drawing.cells import NONE, Cell, Table, cells, number, percent
@@ -37,9 +37,10 @@ from skybind.reproduce.published import (
     Combination,
     Value,
 )
-from skybind.runs.cases import finished_cases, widest_case
+from skybind.runs.cases import Case, finished_cases, widest_case
 from skybind.runs.run import Run
 from skybind.study.exhibits import Exhibit
+from skybind.words import join
 
 NAMES = {"metadata": "Metadata", "spectrum": "Spectra", "photometry": "Photometry"}
 
@@ -152,8 +153,12 @@ def distribution_table(run: Run) -> Exhibit:
 
 def importance_table(runs: Sequence[Run]) -> Exhibit:
     """Table 5: accuracy of each class by the modalities that the classifier is given."""
-    found = [_importance(run) for run in runs]
+    case, subset = _classifier_of(runs)
+    # of a seed that lacks it nothing: another classifier is not averaged with it
+    found = [_importance(run, case, subset) for run in runs if case in finished_cases(run)]
     first = found[0]
+    if any(one.classes != first.classes for one in found):
+        raise DataError("The runs of the seeds have other classes: they cannot be averaged.")
     with warnings.catch_warnings():  # a class without test objects stays NaN
         warnings.simplefilter("ignore", RuntimeWarning)
         accuracy = np.nanmean([one.accuracy for one in found], axis=0)
@@ -172,10 +177,10 @@ def importance_table(runs: Sequence[Run]) -> Exhibit:
         "table-5-modalities",
         "Table 5",
         "Importance of the modalities, by class",
-        "Accuracy [%] of the classifier of all modalities, pre-trained, with all labels, given "
-        "only some of them, on the test objects of the 50 % subset as in the paper (its shares are "
-        f"of 160 objects), mean of {len(found)} seed{'s' if len(found) > 1 else ''}; published in "
-        "brackets (one seed). ▲ better, ▼ worse than the best single modality of the combination.",
+        f"Accuracy [%] of the classifier of {_in_words(case)}, given only some of them, on "
+        f"{_tested_on(subset)}, mean of {len(found)} seed{'s' if len(found) > 1 else ''}; "
+        "published in brackets (one seed). "
+        "▲ better, ▼ worse than the best single modality of the combination.",
         table=Table(header, rows, last_is_total=True),
     )
 
@@ -304,13 +309,35 @@ def _by_seed(
     return found
 
 
-def _importance(run: Run) -> Importance:
-    widest = widest_case(finished_cases(run))
-    subset = IMPORTANCE_SUBSET if IMPORTANCE_SUBSET in run.split.subsets else "full"
-    found = None if widest is None else importance(run, widest, subset)
+def _classifier_of(runs: Sequence[Run]) -> tuple[Case, str]:
+    """Return the classifier of most modalities and labels, and on whose test objects it is seen."""
+    widest = widest_case([case for run in runs for case in finished_cases(run)])
+    if widest is None:
+        raise DataError("No run has a classifier of several modalities.")
+    halved = all(IMPORTANCE_SUBSET in run.split.subsets for run in runs)
+    return widest, IMPORTANCE_SUBSET if halved else FULL
+
+
+def _importance(run: Run, case: Case, subset: str) -> Importance:
+    found = importance(run, case, subset)
     if found is None:
-        raise DataError(f"The run in {run.folder} has no classifier of several modalities.")
+        raise DataError(f"No test object of the run in {run.folder} has all of its modalities.")
     return found
+
+
+def _in_words(case: Case) -> str:
+    start = "pre-trained" if case.start == "pretrained" else "from scratch"
+    frozen = ", frozen" if case.frozen else ""
+    return f"{join(case.modalities)} ({start}{frozen}, {labels_of_subset(case.subset)})"
+
+
+def _tested_on(subset: str) -> str:
+    """Say on which objects table 5 is, and on which it was."""
+    if subset == FULL:
+        return "all test objects (in the paper those of the 50 % subset, which these runs lack)"
+    return (
+        f"the test objects of the {subset} % subset as in the paper (its shares are of 160 objects)"
+    )
 
 
 def _with_published(
