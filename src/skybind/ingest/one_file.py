@@ -90,8 +90,7 @@ def read_file(
 
     A file of a survey that skybind knows (LAMOST, TESS, ZTF ...) is known by its content, and said
     to be one; everything else is a table whose columns are found by their names (see
-    `skybind.ingest.fields`), or for an image a FITS cutout with its bands (see
-    `skybind.ingest.readers.fits_image`) or a picture.
+    `skybind.ingest.fields`), or for an image a FITS cutout with its bands or a picture.
 
     Parameters
     ----------
@@ -131,10 +130,8 @@ def read_file(
         return found[0]
     if found:
         names = [content.modality for content in found]
-        raise FileError(
-            f"{file.name} could be {' or '.join(names)}: say which it is (--from {names[0]}).",
-            names[0],
-        )
+        either = f"{file.name} could be {' or '.join(names)}"
+        raise FileError(f"{either}: say which it is (--from {names[0]}).", names[0])
     probable = max(wanted, key=lambda name: file.likeness(wanted[name]))
     reason = errors[probable]
     if len({str(error) for error in errors.values()}) == 1:

@@ -139,10 +139,7 @@ def query_file(
     one = reads[name]
     query = Query(path.name, {}, kind=one.kind, column=one.column, notes=list(content.notes))
     query.position = (given.get("ra", np.nan), given.get("dec", np.nan))
-    unknown = [c for c in given if c not in one.features and c not in ("ra", "dec")]
-    if unknown:
-        hint = nearest(unknown[0], list(one.features)) if one.features else "it reads no features."
-        raise DataError(f"The model's {name} reads no '{unknown[0]}': {hint}")
+    _refuse_unknown(given, one)
     given |= _plausible(query, one, given)
     if content.fields:
         length = len(next(iter(content.fields.values())))
@@ -157,6 +154,15 @@ def query_file(
     query.features = {c: known[c] for c in features if np.isfinite(known.get(c, np.nan))}
     query.vectors[name] = _embed(saved, name, query, features, known)
     return query
+
+
+def _refuse_unknown(given: Mapping[str, float], wanted: "Wanted") -> None:
+    """Refuse values of what the model does not read."""
+    names = list(wanted.features)
+    for name in given:
+        if name not in (*names, "ra", "dec"):
+            hint = nearest(name, names) if names else "it reads no features."
+            raise DataError(f"The model's {wanted.name} reads no '{name}': {hint}")
 
 
 def _cleaned_of(observed: Ragged, kind: str, name: str) -> list[str]:
