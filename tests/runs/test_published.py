@@ -4,6 +4,7 @@ import csv
 import json
 import logging
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +20,7 @@ from skybind.data.dataset import Dataset
 from skybind.errors import ConfigError, DataError, ModelError
 from skybind.ingest.survey import import_files
 from skybind.models import leaks
+from skybind.models.exchange import to_astrom3
 from skybind.models.exchange.astrom3_network import PUBLISHED_FEATURES
 from skybind.report.exported import export_weights
 from skybind.runs.cases import Case
@@ -221,6 +223,35 @@ def test_other_names_of_features_are_refused_unless_they_are_listed(hub, tmp_pat
         hub / "clip", tmp_path / "m", data=tmp_path / "named", features={"metadata": names}
     )
     assert off_by(tmp_path / "m", tmp_path / "named") < 1e-5
+
+
+def test_embeddings_side_by_side_stand_in_the_order_of_the_network(hub, tmp_path):
+    """Whatever the order of a configuration's modalities, in and out."""
+    write_model(tmp_path / "concat", "concat")
+    raw = load_config("astrom3", SMALL).model_dump(mode="json")
+    raw["modalities"] = dict(sorted(raw["modalities"].items()))  # metadata first
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump(raw, sort_keys=False))
+    found = {}
+    for name, more in {"plain": {}, "own": {"config": tmp_path / "own.yaml"}}.items():
+        import_weights(tmp_path / "concat", tmp_path / name, standardised=True, **more)
+        table = sb.load(tmp_path / name).classify(hub / "norm").to_pandas()
+        found[name] = table.select_dtypes("number").to_numpy()
+    assert found["plain"].size
+    np.testing.assert_allclose(found["own"], found["plain"], atol=1e-6)
+
+
+def test_a_head_on_modalities_in_another_order_is_given_in_that_of_the_release():
+    """The network takes light curve, spectrum, metadata, whatever the order of a configuration."""
+    names, width = ["metadata", "photometry", "spectrum"], 2
+    weight = torch.arange(18.0).view(3, 6)
+    classifier = SimpleNamespace(
+        head=SimpleNamespace(state_dict=lambda: {"weight": weight, "bias": torch.zeros(3)}),
+        modalities=names,
+        fusion="embeddings",
+        width=lambda name: width,
+    )
+    found = to_astrom3.release_head(classifier)["weight"]
+    np.testing.assert_array_equal(found, weight[:, [2, 3, 4, 5, 0, 1]])
 
 
 OWN = {name: f"own_{name}" for name in STATISTICS}

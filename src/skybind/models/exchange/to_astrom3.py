@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from skybind.config import load_config
@@ -112,9 +113,19 @@ def to_astrom3(model: Model) -> ReleaseFiles:
         logs = binder.scales.logs
         mapped["log_scales"] = {pair: logs["-".join(pair)].detach() for pair in binder.pairs}
     if model.classifier is not None:
-        mapped["classifier"] = dict(model.classifier.head.state_dict())
+        mapped["classifier"] = release_head(model.classifier)
     state = {name: value.detach().cpu().clone() for name, value in _in_release(mapped).items()}
     return ReleaseFiles(state, _arguments(model, alone), _statistics(model.modalities))
+
+
+def release_head(classifier: Classifier) -> dict[str, Tensor]:
+    """Give the classifier's linear layer, its columns in the release's order of the modalities."""
+    state = dict(classifier.head.state_dict())
+    if len(classifier.modalities) > 1 and classifier.fusion == "embeddings":
+        parts = state["weight"].split([classifier.width(n) for n in classifier.modalities], dim=1)
+        columns = dict(zip(classifier.modalities, parts, strict=True))
+        state["weight"] = torch.cat([columns[name] for name in _BUILT_IN], dim=1)
+    return state
 
 
 def _in_release(mapped: ReleaseState) -> Mapping[str, Tensor]:

@@ -113,6 +113,8 @@ def configure(
     """
     names = list(release.encoders)
     raw = without_modalities(base.model_dump(mode="json"), set(base.modalities) - set(names))
+    # joined side by side, embeddings stand in the order of the network
+    raw["modalities"] = {name: raw["modalities"][name] for name in names}
     alone = release.embedding_size is None
     for name, spec in release.encoders.items():
         section = raw["modalities"][name]
