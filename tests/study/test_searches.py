@@ -3,6 +3,7 @@
 import pytest
 
 from skybind.config import load_config
+from skybind.config.load import with_values
 from skybind.errors import ConfigError
 from skybind.runs.cases import Case, config_of, options_of
 from skybind.study.do import do_study
@@ -125,7 +126,40 @@ def test_keys_of_a_classifier_are_its_own_alone():
     assert options_of(Fitted(made, [case], 100), case)[0].betas[0] == pytest.approx(0.9149369320298)
 
 
+def test_ranges_of_fine_tuning_come_first_and_pretrained_weights_keep_their_sizes():
+    space = (
+        "tune.space={finetuning.training.learning_rate: {low: 0.001, high: 0.01}, "
+        "training.learning_rate: {low: 0.1, high: 0.2}, "
+        "finetuning.label_smoothing: {low: 0.0, high: 0.2}, "
+        "modalities.metadata.encoder.hidden: {low: 8, high: 16}}"
+    )
+    config = load_config("stars-small", [space])
+    for start, more in (("scratch", {"encoders.metadata.hidden"}), ("pretrained", set())):
+        case = Case(("metadata",), "10", start)
+        made = search_config(Fitted(config, [case], 100), case)
+        place = f"finetuning.overrides.{case.name}."
+        keys = {key.removeprefix(place) for key in made.tune.space}
+        assert keys == {"learning_rate", "label_smoothing", *more}
+        assert made.tune.space[f"{place}learning_rate"].high == 0.01
+        assert made.tune.pruning
+    before = search_config(Fitted(config, [], 100), None)
+    assert set(before.tune.space) == {
+        "training.learning_rate", "modalities.metadata.encoder.hidden",
+    }  # fmt: skip
+    assert before.tune.pruning
+
+
 def test_without_ranges_there_is_nothing_to_search():
     config = load_config("stars-small")
     with pytest.raises(ConfigError, match=r"set tune\.space"):
         search_config(Fitted(config, [], 100), None)
+    only = load_config("stars-small", ["tune.space={training.epochs: {low: 1, high: 2}}"])
+    photometry = with_values(
+        only, {"tune.space": {"modalities.photometry.encoder.dropout": {"low": 0, "high": 1}}}, "x"
+    )
+    case = Case(("metadata",), "10", "scratch")
+    with pytest.raises(ConfigError, match="no ranges to search for metadata-10-scratch"):
+        search_config(Fitted(photometry, [case], 100), case)
+    case = Case(("metadata",), "2.5", "scratch")
+    with pytest.raises(ConfigError, match="has a dot in its name"):
+        search_config(Fitted(only, [case], 100), case)

@@ -217,6 +217,7 @@ def _short(config: Config, data: Path, backbones: Sequence[str]) -> Config:
         "split.fractions": [0.7, 0.2, 0.1],
         "split.subsets": [],
         "finetuning.subsets": ["full"],
+        "finetuning.overrides": {},
     }
     if label in dataset.schema.columns:
         keys["labels.classes"] = sorted({name for name in dataset.labels(label).tolist() if name})

@@ -66,40 +66,58 @@ def search(study: Study, configuration: str, objective: str) -> None:
 def search_config(fitted: Fitted, case: Case | None) -> Config:
     """Give the configuration of a search: its objective, and the keys that decide it alone.
 
-    Of a classifier these are its own training and the dropout of its encoders, as overrides of
-    the one case, so that the pre-training stays as it is.
+    Of a classifier these are its own training and the options of its encoders, as overrides of
+    the one case, so that the pre-training stays as it is. Ranges of `finetuning.training` come
+    before those of `training`; where the weights are pre-trained, dropout alone is searched of the
+    encoders. Trials that fall behind are stopped early.
 
     Raises
     ------
     ConfigError
-        If the configuration has no ranges.
+        If the configuration has no ranges that concern it.
     """
     config = fitted.config
-    if not config.tune.space:
-        raise ConfigError(
-            f"The configuration {config.name} has no ranges to search: set tune.space, such as "
-            "{training.learning_rate: {low: 1.0e-4, high: 1.0e-2, log: true}}."
-        )
+    values: dict[str, Any] = {"tune.pruning": True}
     if case is None:
-        return with_values(config, {"tune.objective": PRETRAINING}, "the search")
-    place = f"finetuning.overrides.{case.name}"
-    options, _ = options_of(fitted, case)
-    space: dict[str, Range] = {}
+        every = config.tune.space.items()
+        space = {key: entry for key, entry in every if not key.startswith("finetuning.")}
+        values["tune.objective"] = PRETRAINING
+    else:
+        if "." in case.name:  # which parts the names of keys
+            raise ConfigError(f"{case.name} cannot be searched: its subset has a dot in its name.")
+        place = f"finetuning.overrides.{case.name}"
+        options, _ = options_of(fitted, case)
+        space = {f"{place}.{key}": entry for key, entry in _of_case(config, case).items()}
+        override = dict(config.finetuning.overrides.get(case.name, {}))
+        override.setdefault("betas", list(options.betas))  # of which one entry may be searched
+        values |= {place: override, "tune.objective": case.name}
+    if not space:
+        what = "the pre-training" if case is None else case.name
+        raise ConfigError(
+            f"The configuration {config.name} has no ranges to search for {what}: set tune.space, "
+            "such as {training.learning_rate: {low: 1.0e-4, high: 1.0e-2, log: true}}."
+        )
+    values["tune.space"] = {key: entry.model_dump() for key, entry in space.items()}
+    return with_values(config, values, "the search")
+
+
+def _of_case(config: Config, case: Case) -> dict[str, Range]:
+    """Give the ranges that concern a case, by the keys of its override."""
+    found: dict[str, Range] = {}
     for key, entry in config.tune.space.items():
         section, _, rest = key.partition(".")
         name, _, option = rest.partition(".encoder.")
         if section == "training":
-            space[f"{place}.{rest}"] = entry
-        elif section == "modalities" and option and name in case.modalities:
-            space[f"{place}.encoders.{name}.{option}"] = entry
-    override = dict(config.finetuning.overrides.get(case.name, {}))
-    override.setdefault("betas", list(options.betas))  # of which one entry may be searched
-    values = {
-        place: override,
-        "tune.objective": case.name,
-        "tune.space": {key: entry.model_dump() for key, entry in space.items()},
-    }
-    return with_values(config, values, "the search")
+            found.setdefault(rest, entry)
+        elif section == "finetuning" and not rest.startswith("overrides."):
+            found[rest.removeprefix("training.")] = entry
+        elif (
+            section == "modalities"
+            and name in case.modalities
+            and (option == "dropout" or (option and case.start == "scratch"))
+        ):
+            found[f"encoders.{name}.{option}"] = entry
+    return found
 
 
 def _best_pretraining(study: Study, configuration: str, case: Case | None) -> Path | None:
