@@ -125,7 +125,7 @@ def foresee(options: StudyOptions, out: str | Path, shard: Shard | None = None) 
     """
     with tempfile.TemporaryDirectory(prefix="skybind-study-") as folder:
         begun = StudyPaths(Path(out)).options.exists()
-        study = Study.begin(options, out) if begun else Study.begin(options, folder)
+        study = Study.begin(options, out if begun else folder, write=not begun)
         plan = make_plan(study)
         states = states_of(study, plan)
         own = {unit.id for unit in (plan if shard is None else of_shard(plan, shard))}

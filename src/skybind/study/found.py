@@ -40,6 +40,11 @@ def searched(name: str, key: str, title: str, study: Study) -> Exhibit:
         "for all seeds; the best of many is better there than it is elsewhere. Trials that are "
         "missing failed or were stopped early."
     )
+    if len(study.seeds) > 1:
+        caption += (
+            " Where each seed has a split of its own, test objects of the other seeds were among "
+            "the training and validation objects of the search."
+        )
     return Exhibit(key, "", title, caption, table=Table(head, rows, text_columns=3))
 
 

@@ -21,12 +21,16 @@ from skybind.progress import say
 from skybind.runs.checks import differences
 from skybind.runs.layout import BackbonePaths, RunPaths
 from skybind.runs.run import Run
+from skybind.runs.status import read_status
 from skybind.study.layout import StudyPaths
 from skybind.study.options import StudyOptions
 from skybind.study.units import Notes
 
 #: The search of the pre-training's hyper-parameters; those of classifiers have their names.
 PRETRAINING = "pretraining"
+
+# What stands in the folder of a study of which nothing is done yet, perhaps interrupted.
+_BEGUN = ("study.yaml", "configurations", "lock", "measured")
 
 #: Keys of a study that say nothing of its results.
 _WORDS = ("name", "description")
@@ -64,10 +68,18 @@ class Study:
         self._runs: dict[Path, Run] = {}
 
     @classmethod
-    def begin(cls, options: StudyOptions, out: str | Path) -> Self:
+    def begin(cls, options: StudyOptions, out: str | Path, *, write: bool = True) -> Self:
         """Begin a study in a folder, or go on with the one that stands there.
 
-        A study may grow: configurations, seeds, subsets and steps may be added to it.
+        A study may grow: configurations, seeds, subsets and steps may be added to it, and its data
+        may be moved. One of which nothing is done yet may become any other.
+
+        Parameters
+        ----------
+        options : StudyOptions
+        out : str or Path
+        write : bool
+            Whether what is asked is noted in the folder.
 
         Raises
         ------
@@ -80,15 +92,16 @@ class Study:
         folder.mkdir(parents=True, exist_ok=True)
         waiting = partial(say, f"another program begins the study in {folder}; it is waited for.")
         with alone(paths.lock, otherwise=waiting):
-            if paths.options.exists():
-                configs = _grown(cls.open(folder), options, configs)
-            elif any(path.name != paths.lock.name for path in folder.iterdir()):
+            if paths.units.exists() and paths.options.exists():
+                options, configs = _grown(cls.open(folder), options, configs)
+            elif any(path.name not in _BEGUN for path in folder.iterdir()):
                 raise ConfigError(
                     f"{folder} holds other files: choose an empty or a new folder for the study."
                 )
-            for name, config in configs.items():
-                _write(paths.configuration(name), dump_config(config))
-            _write(paths.options, _dump(options))
+            if write:
+                for name, config in configs.items():
+                    _write(paths.configuration(name), dump_config(config))
+                _write(paths.options, _dump(options))
         return cls(folder, options, configs)
 
     @classmethod
@@ -274,8 +287,13 @@ def _configs(options: StudyOptions) -> dict[str, Config]:
     return configs
 
 
-def _grown(old: Study, options: StudyOptions, configs: Mapping[str, Config]) -> dict[str, Config]:
-    """Check that what is asked now holds what was asked before; gives the configurations."""
+def _grown(
+    old: Study, options: StudyOptions, configs: Mapping[str, Config]
+) -> tuple[StudyOptions, dict[str, Config]]:
+    """Check that what is asked now holds what was asked before; gives it with the old seeds first.
+
+    What is shown of one seed, and searched with it, stays that of the same one.
+    """
     configs = {
         name: as_begun(config, path) if (path := old.paths.configuration(name)).exists() else config
         for name, config in configs.items()
@@ -292,7 +310,8 @@ def _grown(old: Study, options: StudyOptions, configs: Mapping[str, Config]) -> 
     for key in ("data", "simulate"):
         before, after = getattr(old.options, key), getattr(options, key)
         grown = isinstance(before, dict) and isinstance(after, dict)
-        if not (before == after or (grown and before.items() <= after.items())):
+        same = before == after or (grown and before.items() <= after.items())
+        if not same and not (key == "data" and _moved(old, options)):
             raise ConfigError(f"{refuse} (they differ in {key}): {rest}")
     for name, config in old.configs.items():
         was, is_now = (of.configurations[name].backbones for of in (old.options, options))
@@ -304,7 +323,26 @@ def _grown(old: Study, options: StudyOptions, configs: Mapping[str, Config]) -> 
         ]  # fmt: skip
         if differ:
             raise ConfigError(f"{refuse} (its {name} differs in {differ[0]}): {rest}")
-    return configs
+    seeds = list(dict.fromkeys([*old.seeds, *options.seeds]))
+    return options.model_copy(update={"seeds": seeds}), configs
+
+
+def _moved(old: Study, options: StudyOptions) -> bool:
+    """Whether the data of a study are the same in other folders: those of the runs begun there."""
+    for seed in old.seeds:
+        was, is_now = old.options.folder_of(seed), options.folder_of(seed)
+        if was is None or is_now is None:
+            return False
+        if was == is_now:
+            continue
+        found = Dataset.open(is_now, computed=()).fingerprint
+        runs = [old.paths.run(name, seed) for name in old.configurations]
+        begun = [read_status(run).fingerprint for run in runs if RunPaths(run).note.exists()]
+        if not begun and (was / "objects").exists():
+            begun = [Dataset.open(was, computed=()).fingerprint]
+        if not begun or set(begun) != {found}:
+            return False
+    return True
 
 
 def _dump(options: StudyOptions) -> str:
