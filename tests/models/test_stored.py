@@ -3,7 +3,10 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
+from safetensors.numpy import load_file as load_arrays
+from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import load_file, save_file
 
 from skybind.errors import ModelError, SkybindError
@@ -29,6 +32,7 @@ def saved(tmp_path_factory):
         (("modalities",), 3, "valid list"),
         (("modalities",), ["image"], "do not fit its configuration"),
         (("classes",), [3], "valid string"),
+        (("classes",), ["EW"] * 10, "a class is named twice"),
         (("config",), None, "valid dictionary"),
         (("plugins",), 3, "valid list"),
         (("schema",), {}, r"schema\.observations: field required"),
@@ -52,6 +56,28 @@ def test_a_note_with_nonsense_is_refused_in_a_sentence(saved, tmp_path, path, va
     with pytest.raises(SkybindError, match=said) as error:
         Model.open(tmp_path / "m")
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda values: values[:1], r"are of shape \(1,\), where \(34,\) are needed"),
+        (lambda values: None, r"are none, where \(34,\)"),
+        (lambda values: values * np.nan, "are not all finite"),
+    ],
+)
+@pytest.mark.parametrize("key", ["metadata/features.mean", "metadata/features.scale"])
+def test_statistics_that_are_not_those_of_the_features_are_refused(
+    saved, tmp_path, key, change, said
+):
+    """One deviation would be taken for all features."""
+    shutil.copytree(saved, tmp_path / "m")
+    file = tmp_path / "m" / "preprocessing.safetensors"
+    state = load_arrays(file)
+    state[key] = change(state[key])
+    save_arrays({k: np.ascontiguousarray(v) for k, v in state.items() if v is not None}, file)
+    with pytest.raises(ModelError, match=said):
+        Model.open(tmp_path / "m")
 
 
 def test_weights_that_were_replaced_are_not_imported(saved, tmp_path):

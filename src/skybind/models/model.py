@@ -38,7 +38,7 @@ from skybind.models.inference import Progress, decide, embed_source, iter_source
 from skybind.models.leaks import refuse_seen, tell_unknown
 from skybind.models.reliability import Reliability, read_reliability
 from skybind.models.saved_schema import SavedSchema, check_fields, check_schema
-from skybind.models.stored import read_note, read_trained_on, weights_file
+from skybind.models.stored import load_statistics, read_note, read_trained_on, weights_file
 from skybind.models.unused import tell_unused
 from skybind.plugins import use_noted
 from skybind.progress import progress_bar, say
@@ -120,7 +120,7 @@ class Model:
         try:
             refuse_unregistered(config, names, folder)
             refuse_sizes(config, names, sum(v.numel() for v in state.values()), folder)
-            every = _fitted(config, names, known, statistics)
+            every = _fitted(config, names, known, statistics, folder)
             classifier, binder = _networks(config, every, note)
             module = binder if classifier is None else classifier
             if modalities is not None:
@@ -365,16 +365,19 @@ class Model:
 
 
 def _fitted(
-    config: Config, names: Sequence[str], known: SavedSchema, statistics: dict[str, np.ndarray]
+    config: Config,
+    names: Sequence[str],
+    known: SavedSchema,
+    statistics: dict[str, np.ndarray],
+    folder: Path,
 ) -> dict[str, Modality]:
     """Build some modalities with the statistics of the training objects."""
     some = {name: config.modalities[name] for name in names}
     every = build_modalities(config.model_copy(update={"modalities": some}), known)
     for name, modality in every.items():
         prefix = f"{name}/"
-        modality.load_state(
-            {k.removeprefix(prefix): v for k, v in statistics.items() if k.startswith(prefix)}
-        )
+        own = {k.removeprefix(prefix): v for k, v in statistics.items() if k.startswith(prefix)}
+        load_statistics(modality, own, f"The model in {folder}")
     return every
 
 

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from skybind.errors import ConfigError, ModelError
+from skybind.modalities.base import Modality
 from skybind.models.leaks import refuse_seen, tell_unknown
 from skybind.models.reliability import CALIBRATION, REFERENCE
 from skybind.models.saving import MODEL_VERSION
@@ -52,6 +53,42 @@ class _Note(BaseModel):
     plugins: list[dict[str, Any]] = []
     data_schema: _SchemaNote = Field(alias="schema")
     identity: _Identity
+
+    @field_validator("classes")
+    @classmethod
+    def _each_once(cls, names: list[str]) -> list[str]:
+        if len(set(names)) != len(names):
+            raise ValueError("a class is named twice")
+        return names
+
+
+def load_statistics(modality: Modality, state: dict[str, np.ndarray], where: str) -> None:
+    """Give a modality what it learned of the training objects.
+
+    Parameters
+    ----------
+    modality : Modality
+    state : dict of str to ndarray
+        See `Modality.state`.
+    where : str
+        What holds them, for the message.
+
+    Raises
+    ------
+    ModelError
+        If some are lacking, or are not as many as the modality has features or channels.
+    """
+    for key, own in modality.state().items():
+        found = state.get(key)
+        if found is None or found.shape != own.shape or not np.isfinite(found).all():
+            has = "none" if found is None else f"of shape {found.shape}"
+            if found is not None and found.shape == own.shape:
+                has = "not all finite"
+            raise ModelError(
+                f"{where} is damaged: the statistics '{key}' of {modality.name} are {has}, where "
+                f"{own.shape} are needed: take it anew from where it came."
+            )
+    modality.load_state(state)
 
 
 def weights_file(folder: Path) -> Path:

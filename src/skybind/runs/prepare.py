@@ -14,6 +14,7 @@ from skybind.models.binder import Binder
 from skybind.models.build import build_binder, build_modalities
 from skybind.models.frozen_features import Views, backbone_hashes, with_features, without_features
 from skybind.models.model import Model
+from skybind.models.stored import load_statistics
 from skybind.models.unused import tell_unused
 from skybind.progress import preparing, say, step
 
@@ -64,7 +65,7 @@ def prepare_run(run: "Run") -> BatchSource:
     _refuse_other_backbones(run, binder)
     for name, encoder in binder.backboned.items():
         if encoder.statistics:  # it expects inputs as they were normalised for its training
-            modalities[name].load_state(encoder.statistics)
+            load_statistics(modalities[name], encoder.statistics, f"The backbone of {name}")
     _tell_unused(run, source, begun)
     return _with_features(run, source, binder)
 

@@ -213,6 +213,17 @@ def test_a_model_of_the_reports_takes_its_head_from_the_shapes(tmp_path):
         torch.testing.assert_close(embedded["spectrum"], functional.normalize(x, dim=-1))
 
 
+def test_a_temperature_of_several_numbers_is_refused(tmp_path):
+    state = {
+        "image_encoder.backbone.fc.0.weight": torch.zeros(2, 2),
+        "spectrum_encoder.spec_encoder.mlp.additional_layers.0.weight": torch.zeros(3, 2),
+        "temperature": torch.ones(2),
+    }
+    torch.save(state, tmp_path / "two.pth")
+    with pytest.raises(ModelError, match="'temperature' is not one number"):
+        import_weights(tmp_path / "two.pth", tmp_path / "m")
+
+
 def test_published_sizes_of_the_reports_need_no_configuration(tmp_path, monkeypatch):
     """Either run's head is found by its shapes, and the code's scale is kept."""
     from skybind.models.exchange.formats import Beside

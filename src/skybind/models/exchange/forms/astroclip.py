@@ -84,6 +84,8 @@ def take_reports(source: WeightSource, beside: Beside) -> PublishedModel:
     changes = [f"modalities.spectrum.encoder={encoder}", "modalities.spectrum.projection=none"]
     changes.append("modalities.image.preprocessing.storage=float32")
     if "temperature" in state:  # what its code multiplies cosines by
+        if state["temperature"].numel() != 1:
+            raise ModelError(f"{source.path}: 'temperature' is not one number.")
         changes.append(f"model.scale.initial={float(state['temperature'])}")
     return _model(configuration(beside, usual("astroclip", *changes)), mapped, source)
 
