@@ -6,11 +6,13 @@ from skybind.config import load_config
 from skybind.config.load import with_values
 from skybind.errors import ConfigError
 from skybind.runs.cases import Case, config_of, options_of
+from skybind.study import work
 from skybind.study.do import do_study
 from skybind.study.merge import PRETRAINING, Study
 from skybind.study.options import StudyOptions
 from skybind.study.plan import Fitted, make_plan
 from skybind.study.searches import search_config
+from skybind.study.units import Unit
 
 SPACE = (
     "{training.learning_rate: {low: 1.0e-4, high: 1.0e-2, log: true}, "
@@ -163,3 +165,20 @@ def test_without_ranges_there_is_nothing_to_search():
     case = Case(("metadata",), "2.5", "scratch")
     with pytest.raises(ConfigError, match="has a dot in its name"):
         search_config(Fitted(only, [case], 100), case)
+
+
+def test_who_has_nothing_else_to_do_takes_trials_of_a_search(tmp_path, monkeypatch):
+    """A second process joins it once; who holds the search notes how it ended."""
+    study = Study.begin(options(data=str(tmp_path / "none"), simulate=None), tmp_path / "study")
+    first = Unit("small/tune/pretraining", "tune", configuration="small", seed=1, case=PRETRAINING)
+    after = Unit("small/seed-1/prepare", "prepare", (first.id,), configuration="small", seed=1)
+    plan, joined = [first, after], []
+    monkeypatch.setattr(work, "do_unit", lambda study, unit: joined.append(unit.id))
+    second = work.Worker(study, plan, plan)
+    with study.notes.held(first):
+        states = work.states_of(study, plan)
+        assert not second._do_one(states)
+        assert second._join(states)
+        assert not second._join(states)
+    assert joined == [first.id]
+    assert study.notes.read(first) is None

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -153,11 +154,12 @@ class Worker:
         self.known = {unit.id: unit for unit in plan}
         self.own = {unit.id for unit in own}
         self._waited: set[str] = set()
+        self._joined: set[str] = set()
 
     def work(self) -> None:
         """Do units until those of this worker are done or have failed."""
         while (states := states_of(self.study, self.plan, self.since)) and self._left(states):
-            if not self._do_one(states):
+            if not self._do_one(states) and not self._join(states):
                 self._wait(states)
 
     def _left(self, states: Mapping[str, State]) -> list[Unit]:
@@ -219,6 +221,20 @@ class Worker:
         self.study.notes.write(unit, note)
         if not reason:
             say(f"{unit.id}: {duration(seconds)}")
+
+    def _join(self, states: Mapping[str, State]) -> bool:
+        """Take trials of a search that somebody else is at, while there is nothing else to do.
+
+        Who holds the search notes how it ended.
+        """
+        for unit in self._left(states):
+            if unit.kind == "tune" and unit.id not in self._joined and self._ready(unit, states):
+                self._joined.add(unit.id)
+                say(f"joining {unit.id}")
+                with suppress(SkybindError), muted():
+                    do_unit(self.study, unit)
+                return True
+        return False
 
     def _wait(self, states: Mapping[str, State]) -> None:
         """Wait for what others do, and say so once."""
