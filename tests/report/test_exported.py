@@ -201,7 +201,7 @@ def test_the_command_says_what_it_wrote_and_what_it_lacks(tmp_path):
     assert "states no licence" in result.output
 
 
-def test_a_classifier_of_a_run_takes_its_calibration_along(stars, config, tmp_path):
+def test_a_classifier_of_a_run_takes_its_calibration_along(stars, config, tmp_path, monkeypatch):
     run = Run.start(config, stars, tmp_path / "run")
     with pytest.raises(ConfigError, match="no pre-trained model and no classifier"):
         export_weights(run.folder, tmp_path / "out")
@@ -211,6 +211,10 @@ def test_a_classifier_of_a_run_takes_its_calibration_along(stars, config, tmp_pa
         export_weights(run.folder, tmp_path / "out")
     made = export_weights(run.folder, tmp_path / "out", case=case.name)
     assert {"calibration.json", "reference.safetensors"} <= set(made.files)
+    monkeypatch.setattr(exported, "require_onnx", lambda: None)
+    with pytest.raises(ModelError, match=r"classifies from its encoders' features and leaves"):
+        export_weights(run.folder, tmp_path / "onnx", "onnx", case=case.name)
+    assert not (tmp_path / "onnx").exists()
     wanted = sb.load(run.folder, case.name).classify(stars)
     found = sb.load(tmp_path / "out").classify(stars)
     for column in ("class", "probability", "novelty"):

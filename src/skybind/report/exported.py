@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from skybind.data.dataset import Dataset
 from skybind.data.splits import PARTS, Split
-from skybind.errors import ConfigError, DataError
+from skybind.errors import ConfigError, DataError, ModelError
 from skybind.evaluation.records import CaseResult, Metrics, read_metrics
 from skybind.files import atomic_path, write_json
 from skybind.models.exchange.to_astrom3 import to_astrom3
@@ -178,6 +178,14 @@ def _as_astrom3(model: Model, folder: Path, name: str) -> _Written:
 
 def _as_onnx(model: Model, folder: Path, name: str) -> _Written:
     differences, described = {}, {}
+    classifier = model.classifier
+    unused = list(model.binder.projections.parameters())
+    if classifier is not None and not classifier.embeds and unused:
+        raise ModelError(
+            f"The model in {model.folder} classifies from its encoders' features and leaves their "
+            "projections as they were, so that it has no embeddings: export it as --format "
+            "skybind, or the pre-trained model."
+        )
     for modality in model.modalities:
         file = f"{modality}.onnx"
         differences[modality] = write_onnx(model, modality, folder / file)
@@ -192,6 +200,7 @@ def _as_onnx(model: Model, folder: Path, name: str) -> _Written:
         "import onnxruntime",
         f'session = onnxruntime.InferenceSession("{name}/{first}.onnx")',
         f"# inputs as {PREPROCESSING} says",
+        *(["# the layer that classifies is not in these files"] if classifier else []),
         '(embedding,) = session.run(None, {"values": values})',
     ], differences
 
