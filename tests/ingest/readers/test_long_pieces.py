@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from astropy.io import fits
+from astropy.io.votable import from_table, writeto
 from astropy.table import Table
 from astropy.time import Time
 from hypothesis import HealthCheck, given, settings
@@ -154,14 +155,19 @@ def test_tables_of_types_in_pieces_are_the_whole(tmp_path_factory, rows, more, f
         lines = [json.dumps(row) for row in table.to_pylist()]
         data = ("\n".join(lines) + "\n").encode()
         (folder / file).write_bytes(gzip.compress(data) if file.endswith(".gz") else data)
-    elif format.startswith(("fits", "ecsv", "vot")):
+    elif format.startswith(("fits", "ecsv", "vot", "binary")):
         columns = {name: table[name].to_pylist() for name in ("id", "f")}
         columns = {name: ["" if v is None else v for v in cells] for name, cells in columns.items()}
         columns |= {name: table[name].to_numpy() for name in ("t", "m", "e", "u")}
         columns["q"] = np.ma.masked_array(table["q"].fill_null(0), table["q"].is_null())
-        kind = {"ecsv": "ascii.ecsv", "vot": "votable"}.get(format.removesuffix(".gz"), "fits")
+        form = format.removesuffix(".gz")
+        file = file.replace(form, "vot") if form.startswith("binary") else file
+        kind = {"ecsv": "ascii.ecsv", "vot": "votable"}.get(form, "fits")
         plain = folder / file.removesuffix(".gz")
-        Table(columns).write(plain, format=kind)
+        if form.startswith("binary"):
+            Table(columns).write(plain, format="votable", tabledata_format=form)
+        else:
+            Table(columns).write(plain, format=kind)
         if file.endswith(".gz"):
             (folder / file).write_bytes(gzip.compress(plain.read_bytes()))
     elif format == "parts":
@@ -320,6 +326,47 @@ def test_votables_however_they_are_written(tmp_path, form, cut):
             form == "second table"
         )
     assert_same(whole, piecewise)
+
+
+@pytest.mark.parametrize("form", ["binary", "binary2"])
+def test_votables_of_bytes_with_columns_of_every_type(tmp_path, form):
+    """Lists of known and of any length, text, flags, missing cells: cut where rows end."""
+    n = 90
+    rng = np.random.default_rng(4)
+    many = np.empty(n, object)
+    for i in range(n):
+        many[i] = np.ma.masked_array(rng.random(1 + i % 4), False)
+    table = Table(
+        {
+            "id": ["a b"[: 1 + 2 * (i % 2)] for i in range(n)],
+            "t": 58000.0 + np.arange(n),
+            "m": np.ma.masked_array(14 + np.arange(n) % 7, np.arange(n) % 9 == 0, dtype="f4"),
+            "flag": rng.random(n) < 0.5,
+            "pair": rng.random((n, 2)),
+            "small": np.arange(n, dtype=np.int16),
+            "many": many,
+        }
+    )
+    votable = from_table(table)
+    writeto(votable, str(tmp_path / "c.vot"), tabledata_format=form)
+    assert b"<BINARY" in (tmp_path / "c.vot").read_bytes()
+    curve = {"time": {"column": "t", "unit": "d"}, "magnitude": {"column": "m", "unit": "mag"}}
+    spec = PhotometrySpec(file="c.vot", id="id", format="votable", **curve)
+    whole, piecewise = both(spec, tmp_path)
+    assert isinstance(piecewise[0], LongPieces)
+    assert len(list(piecewise[0].pieces)) > 3
+    assert_same(whole, piecewise)
+
+
+def test_a_votable_of_bytes_that_is_cut_off_is_refused_as_when_it_is_read_whole(tmp_path):
+    table = Table({"id": ["a"] * 90, "t": np.arange(90.0), "m": 14 + np.arange(90) % 7.0})
+    table.write(tmp_path / "w.vot", format="votable", tabledata_format="binary2")
+    data = (tmp_path / "w.vot").read_bytes()
+    (tmp_path / "c.vot").write_bytes(data[: data.index(b"<STREAM") + 900])
+    curve = {"time": {"column": "t", "unit": "d"}, "magnitude": {"column": "m", "unit": "mag"}}
+    whole, piecewise = both(PhotometrySpec(file="c.vot", id="id", **curve), tmp_path)
+    assert isinstance(whole, str)
+    assert whole == piecewise
 
 
 def test_ecsv_as_astropy_writes_it(tmp_path):
@@ -485,12 +532,14 @@ def test_a_large_table_that_is_read_whole_is_told(tmp_path, monkeypatch, caplog,
         spec = PhotometrySpec(file="c.csv", id="oid", format="ztf")
     elif form == "votable":
         table = Table({"id": ["a"] * 90, "t": np.arange(90.0), "m": 14 + np.arange(90) % 7.0})
-        table.write(tmp_path / "c", format="votable", tabledata_format="binary2")
+        table.write(tmp_path / "c", format="votable")
+        text = (tmp_path / "c").read_text()
+        (tmp_path / "c").write_text(text.replace("</TR>", "</TR><!-- one -->"))
         spec = PhotometrySpec(file="c", id="id", format="votable", **curve)
     else:
         lines = ["id t    m", *(f"a  {i:<4} {14 + i % 7}" for i in range(60)), "a       3"]
         (tmp_path / "c").write_text("\n".join(lines))
         spec = PhotometrySpec(file="c", id="id", format="text", **curve)
     assert isinstance(open_long(spec, tmp_path, "curves", OBJECTS), LongTable)
-    assert "(0.0 GB) is read whole" in caplog.text
+    assert "is read whole, which takes 0.0 GB of memory and more" in caplog.text
     assert "convert it to Parquet or CSV" in caplog.text

@@ -14,8 +14,8 @@ from skybind.ingest.lists import Lists
 from skybind.ingest.readers.contents import is_gzipped
 from skybind.ingest.readers.tables import Table, TableOptions, parquet_columns, parsing
 
-#: Memory of an ECSV table when it is read, over that of others.
-_SWELL = 16
+#: Memory of a table when astropy reads it, over that of others: by what its file begins with.
+_SWELL = {b"# %ECS": 16, b"<?xml ": 4, b"<VOTAB": 4}
 
 
 class NotInPieces(DataError):
@@ -64,10 +64,10 @@ def _unpacked(file: pq.ParquetFile, wanted: list[str] | None) -> int:
     return sum(chunk.total_uncompressed_size for chunk in chunks)
 
 
-def table_size(path: Path, name: str, format: str | None, options: TableOptions) -> int:
+def table_size(path: Path, name: str, options: TableOptions) -> int:
     """Bytes of a table: of its file, or as far as they are read, once they are unpacked.
 
-    ECSV counts for as much as it takes in memory, beside other formats.
+    ECSV and VOTables count for as much as they take in memory, beside other formats.
     """
     if not path.is_file():
         return 0  # whoever reads it says what is wrong with it
@@ -80,8 +80,7 @@ def table_size(path: Path, name: str, format: str | None, options: TableOptions)
         wanted = parquet_columns(found.schema_arrow, options)
         number = len(wanted or found.schema_arrow.names)
         return max(size, _unpacked(found, wanted), found.metadata.num_rows * 8 * number)
-    if format == "ecsv" or start == b"# %ECS":
-        size *= _SWELL
+    size *= _SWELL.get(start, 1)
     return size * 6 if is_gzipped(start) else size
 
 

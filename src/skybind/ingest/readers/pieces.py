@@ -125,15 +125,15 @@ class Pieces:
         size = self._bytes()
         if size > TOLD:
             say(
-                f"{self.name} ({size / 1e9:.1f} GB) is read whole, which takes several times its "
-                "size in memory: if that is too much, convert it to Parquet or CSV first."
+                f"{self.name} is read whole, which takes {size / 1e9:.1f} GB of memory and more: if "
+                "that is too much, convert it to Parquet or CSV first."
             )
 
     def _bytes(self) -> int:
         return sum(map(self._size, self.names))
 
     def _size(self, name: str) -> int:
-        return table_size(self.base / name, name, self.format, self.options)
+        return table_size(self.base / name, name, self.options)
 
     def settle(self) -> Iterator[Piece]:
         """Go through all pieces once, before their types are known, each with its bare table.
