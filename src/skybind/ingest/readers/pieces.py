@@ -125,8 +125,8 @@ class Pieces:
         size = self._bytes()
         if size > TOLD:
             say(
-                f"{self.name} is read whole, which takes {size / 1e9:.1f} GB of memory and more: if "
-                "that is too much, convert it to Parquet or CSV first."
+                f"{self.name} is read whole, which takes {size / 1e9:.1f} GB of memory and more: "
+                "if that is too much, convert it to Parquet or CSV first."
             )
 
     def _bytes(self) -> int:
