@@ -75,6 +75,35 @@ def test_tables_are_escaped_for_latex_and_read_back_as_csv():
     assert latex("a−b") == "a$-$b"
 
 
+def test_numbers_over_seeds_are_not_rounded_in_csv():
+    table = Table(
+        ["Class", "Accuracy", "p"],
+        [
+            [Cell("EW"), Cell("91.2 ± 0.4", "strong", "▲", (91.2345678, 0.41)), Cell("0.03")],
+            [Cell("EB"), Cell("80.0", values=(80.04,)), Cell("–")],
+            [Cell("SR"), Cell("–"), Cell("–")],
+        ],
+    )
+    rows = list(csv.reader(csv_table(table).splitlines()))
+    assert rows == [
+        ["Class", "Accuracy", "Accuracy, standard deviation", "Accuracy, mark", "p"],
+        ["EW", "91.2345678", "0.41", "▲", "0.03"],
+        ["EB", "80.04", "", "", ""],
+        ["SR", "", "", "", ""],
+    ]
+
+
+def test_a_row_that_begins_like_an_option_is_none_to_latex():
+    """After the end of a line, LaTeX takes [...] for its height and * for a star."""
+    table = Table(
+        ["Target", "R²"], [cells("log M", "0.5"), cells("[Fe/H]", "0.7"), cells("*", "1")]
+    )
+    text = latex_table(Exhibit("t", "", "T", table=table))
+    assert "{}[Fe/H] & 0.7" in text
+    assert "{}* & 1" in text
+    assert latex("ε⊙") == r"$\epsilon$$\odot$"
+
+
 def test_two_exhibits_cannot_share_files(tmp_path):
     twice = [Chapter("a", "A", "", [Exhibit("x", "", "X"), Exhibit("x", "", "Y")])]
     with pytest.raises(ConfigError, match="Two exhibits have the key 'x'"):

@@ -9,11 +9,15 @@ NONE = "–"
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell: its text and, for the template, a CSS class."""
+    """One cell: its text and, for the template, a CSS class.
+
+    `values` are what the text rounds, where files shall tell more: a value, perhaps its deviation.
+    """
 
     text: str
     kind: str = ""
     mark: str = ""
+    values: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from skybind.drawing.style import BLUE, GREY, ORANGE, new_figure
 from skybind.encoders.backbone import Backboned
 from skybind.errors import DataError
 from skybind.evaluation.records import Groups, Islands, TargetResult
+from skybind.measures.significance import spread
 from skybind.models.model import Model
 from skybind.report.data import ReportData
 from skybind.report.figures.pictures import (
@@ -294,9 +295,13 @@ def _require_queries(data: ReportData) -> None:
 def _mean_r2(values: Sequence[float], published: float) -> list[Cell]:
     if not values:
         return cells(NONE, NONE)
-    mean = float(np.mean(values))
-    spread = f" ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else ""
-    return cells(f"{mean:.3f}{spread}", f"{mean - published:+.2f}")
+    found = spread(values)
+    error = f" ± {found.deviation:.3f}" if found.n > 1 else ""
+    less = found.mean - published
+    return [
+        Cell(f"{found.mean:.3f}{error}", values=(found.mean, found.deviation)[: min(found.n, 2)]),
+        Cell(f"{less:+.2f}".replace("-", "−"), values=(less,)),
+    ]
 
 
 def _observed(run: Run, name: str) -> str:

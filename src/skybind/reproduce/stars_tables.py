@@ -19,6 +19,7 @@ from skybind.measures.significance import (
     Difference,
     difference_from_published,
     paired_difference,
+    spread,
 )
 from skybind.report.tables import ARROWS
 from skybind.reproduce.published import (
@@ -39,6 +40,7 @@ from skybind.reproduce.published import (
 )
 from skybind.runs.cases import Case, finished_cases, widest_case
 from skybind.runs.run import Run
+from skybind.study.compared import in_percent
 from skybind.study.exhibits import Exhibit
 from skybind.words import join
 
@@ -65,7 +67,7 @@ def class_table(run: Run) -> Exhibit:
             )
         )
     rows.append(cells("All", "", number(published), "100.0", number(int(total)), "100.0"))
-    header = ["Class", "Description", "Published", "[%]", "Here", "[%]"]
+    header = ["Class", "Description", "Published", "Published [%]", "Here", "Here [%]"]
     return Exhibit(
         "table-1-classes",
         "Table 1",
@@ -246,9 +248,9 @@ def _accuracy_table(
 ) -> Table:
     """Published and our accuracies, a row a combination of modalities and subset."""
     header = ["Data", "Labels"]
-    header += ["Published, no CLIP", "CLIP", "gain"] if compared else []
-    header += ["Ours, no CLIP", "CLIP", "gain", "p"]
-    header += ["CLIP, ours − published", "p"] if compared else []
+    header += ["Published, no CLIP", "Published, CLIP", "Published gain"] if compared else []
+    header += ["Ours, no CLIP", "Ours, CLIP", "Our gain", "p of it"]
+    header += ["CLIP, ours − published", "p of that"] if compared else []
     rows = []
     for modalities in ((name,) for name in ("spectrum", "photometry", "metadata")), (ALL,):
         for names in modalities:
@@ -281,8 +283,8 @@ def _accuracy_row(
     before, after = ([of[seed] for seed in shared] for of in (scratch, clip))
     gained = paired_difference(after, before) if shared else None
     better = gained is not None and gained.significant and gained.difference > 0
-    row.append(Cell(_mean(scratch)))
-    row.append(Cell(_mean(clip), "strong" if better else ""))
+    row.append(_mean(scratch))
+    row.append(_mean(clip, "strong" if better else ""))
     row += _tested(gained)
     if compared:
         row += _against(printed[1], list(clip.values()))
@@ -352,13 +354,13 @@ def _with_published(
     return made
 
 
-def _mean(values: dict[int, float]) -> str:
+def _mean(values: dict[int, float], kind: str = "") -> Cell:
     """Mean over the seeds and, of several, their standard deviation [%]."""
-    every = list(values.values())
-    if not every:
-        return NONE
-    spread = float(np.std(every, ddof=1)) if len(every) > 1 else None
-    return percent(float(np.mean(every)), spread)
+    if not values:
+        return Cell(NONE)
+    found = spread(list(values.values()))
+    numbers = in_percent(found.mean, found.deviation)
+    return Cell(percent(found.mean, found.deviation), kind, values=numbers)
 
 
 def _tested(found: Difference | None) -> list[Cell]:
@@ -367,7 +369,10 @@ def _tested(found: Difference | None) -> list[Cell]:
         return cells(NONE, NONE)
     points = f"{100 * found.difference:+.1f}".replace("-", "−")
     p = NONE if np.isnan(found.p) else ("< 0.001" if found.p < 0.001 else f"{found.p:.3f}")
-    return cells(points, p)
+    return [
+        Cell(points, values=(100 * found.difference,)),
+        Cell(p, values=() if np.isnan(found.p) else (found.p,)),
+    ]
 
 
 def _order(name: str) -> int:

@@ -58,9 +58,16 @@ def marked(own: BySeed | None, other: BySeed | None) -> Cell:
     values = spread(list(own.values()))
     text = percent(values.mean, values.deviation)
     difference = None if other is None else paired_by_seed(own, other)
+    numbers = in_percent(values.mean, values.deviation)
     if difference is None or not difference.significant:
-        return Cell(text)
-    return Cell(text, "strong", "▲") if difference.difference > 0 else Cell(text, "worse", "▼")
+        return Cell(text, values=numbers)
+    kind, mark = ("strong", "▲") if difference.difference > 0 else ("worse", "▼")
+    return Cell(text, kind, mark, numbers)
+
+
+def in_percent(*shares: float) -> tuple[float, ...]:
+    """Give shares in percent, without those that are not known: the values of a cell."""
+    return tuple(100 * share for share in shares if share == share)
 
 
 def gains(entries: Sequence[CaseResult]) -> Table:
@@ -89,10 +96,14 @@ def of_difference(difference: Difference) -> list[Cell]:
     sign = "+" if difference.difference > 0 else ""
     return [
         Cell(number(difference.n)),
-        Cell(f"{sign}{text}", kind),
-        Cell(number(difference.t, 3)),
-        Cell(number(difference.p_t, 2)),
-        Cell(number(difference.p_signs, 2)),
+        Cell(
+            f"{sign}{text}",
+            kind,
+            values=in_percent(difference.difference, difference.deviation),
+        ),
+        Cell(number(difference.t, 3), values=(difference.t,)),
+        Cell(number(difference.p_t, 2), values=(difference.p_t,)),
+        Cell(number(difference.p_signs, 2), values=(difference.p_signs,)),
     ]
 
 

@@ -22,8 +22,11 @@ def regression_over_seeds(entries: Sequence[TargetResult]) -> Table:
         rows.append(
             [
                 *cells(target, f"{method} ({inputs})", arrow, protocol, share, number(r2.n)),
-                Cell(_with_error(r2.mean, r2.deviation, 3)),
-                Cell(_with_error(scatter.mean, scatter.deviation, 4)),
+                Cell(_with_error(r2.mean, r2.deviation, 3), values=(r2.mean, r2.deviation)),
+                Cell(
+                    _with_error(scatter.mean, scatter.deviation, 4),
+                    values=(scatter.mean, scatter.deviation),
+                ),
             ]
         )
     head = ["Target", "Method", "From", "Protocol", "Labels [%]", "Seeds", "R²", "σ_NMAD"]

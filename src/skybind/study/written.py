@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +27,10 @@ _ESCAPES = {
     "▲": r"$\uparrow$", "▼": r"$\downarrow$", "↑": r"$\uparrow$", "↓": r"$\downarrow$",
     "µ": r"$\mu$", "μ": r"$\mu$", "α": r"$\alpha$", "β": r"$\beta$", "γ": r"$\gamma$",
     "δ": r"$\delta$", "λ": r"$\lambda$", "σ": r"$\sigma$", "τ": r"$\tau$", "Δ": r"$\Delta$",
-    "χ": r"$\chi$", "Å": r"\AA{}", "…": r"\ldots{}", "–": "--", "—": "---",
+    "χ": r"$\chi$", "ε": r"$\epsilon$", "η": r"$\eta$", "θ": r"$\theta$", "ν": r"$\nu$",
+    "π": r"$\pi$", "ρ": r"$\rho$", "φ": r"$\phi$", "ω": r"$\omega$", "Ω": r"$\Omega$",
+    "⊙": r"$\odot$", "½": r"$\frac{1}{2}$", "∞": r"$\infty$", "·": r"$\cdot$", "′": r"$'$",
+    "Å": r"\AA{}", "…": r"\ldots{}", "–": "--", "—": "---",
     "“": "``", "”": "''", "‘": "`", "’": "'", "\xa0": "~",
 }  # fmt: skip
 
@@ -86,13 +90,38 @@ def _save(figure: "Figure", path: Path) -> None:
 
 
 def csv_table(table: Table) -> str:
-    """Write a table as CSV; a mark of a cell follows its text, a dash (unknown) is empty."""
+    """Write a table as CSV; a mark of a cell follows its text, a dash (unknown) is empty.
+
+    Numbers over seeds are not rounded: the mean, and in columns of their own the standard
+    deviation and the mark.
+    """
+    columns = [
+        _csv_column(head, [row[place] for row in table.rows])
+        for place, head in enumerate(table.header)
+    ]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(table.header)
-    for row in table.rows:
-        writer.writerow(["" if cell.text == NONE else _marked(cell) for cell in row])
+    writer.writerows(itertools.chain(*parts) for parts in zip(*columns, strict=True))
     return text.getvalue()
+
+
+def _csv_column(head: str, column: list[Cell]) -> list[list[str]]:
+    """Give the head and the cells of one column, each as the fields that it takes in CSV."""
+    if not any(cell.values for cell in column):
+        return [[head], *(["" if cell.text == NONE else _marked(cell)] for cell in column)]
+    spread = any(len(cell.values) > 1 for cell in column)
+    told = any(cell.mark for cell in column)
+    heads = [head, *([f"{head}, standard deviation"] * spread), *([f"{head}, mark"] * told)]
+    rows = []
+    for cell in column:
+        fields = [_number(value) for value in cell.values] or [cell.text.replace(NONE, "")]
+        fields += [""] * (1 + spread - len(fields))
+        rows.append([*fields, *([cell.mark] * told)])
+    return [heads, *rows]
+
+
+def _number(value: float) -> str:
+    return "" if value != value else f"{value:.9g}"
 
 
 def latex_table(exhibit: "Exhibit") -> str:
@@ -100,7 +129,7 @@ def latex_table(exhibit: "Exhibit") -> str:
     table = exhibit.table
     assert table is not None  # the caller has looked
     columns = "l" * table.text_columns + "r" * (len(table.header) - table.text_columns)
-    body = [" & ".join(_latex_cell(cell) for cell in row) + r" \\" for row in table.rows]
+    body = [_latex_row(row) for row in table.rows]
     if table.last_is_total and len(body) > 1:
         body.insert(-1, r"\midrule")
     head = " & ".join(map(latex, table.header)) + r" \\"
@@ -123,6 +152,11 @@ def latex_table(exhibit: "Exhibit") -> str:
 def latex(text: str) -> str:
     """Escape a text for LaTeX."""
     return "".join(_ESCAPES.get(letter, letter) for letter in text)
+
+
+def _latex_row(row: Sequence[Cell]) -> str:
+    text = " & ".join(_latex_cell(cell) for cell in row) + r" \\"
+    return f"{{}}{text}" if text[0] in "[*" else text  # else an option of the line before
 
 
 def _latex_cell(cell: Cell) -> str:
