@@ -80,6 +80,12 @@ def test_statistics_that_are_not_those_of_the_features_are_refused(
         Model.open(tmp_path / "m")
 
 
+def test_the_folder_of_a_model_is_imported_as_it_is(saved, tmp_path):
+    """Its weights have the name that skybind gives them, not the hub's."""
+    assert import_weights(saved, tmp_path / "m").title == "model of skybind"
+    Model.open(tmp_path / "m")
+
+
 def test_weights_that_were_replaced_are_not_imported(saved, tmp_path):
     shutil.copytree(saved, tmp_path / "m")
     (tmp_path / "m" / "weights.safetensors").rename(tmp_path / "m" / "model.safetensors")

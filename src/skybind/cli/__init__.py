@@ -1,6 +1,7 @@
 """The command line: one short function a command, each calls one public function."""
 
 import atexit
+import errno
 import gc
 import sys
 from collections.abc import Callable
@@ -55,6 +56,20 @@ app.add_typer(weights.app, name="weights")
 app.add_typer(configs.app, name="config")
 
 
+#: What a file system refuses, of which a user has to be told, not where in the program it was.
+_REFUSED = {
+    errno.EACCES,
+    errno.EDQUOT,
+    errno.EEXIST,
+    errno.EISDIR,
+    errno.ENAMETOOLONG,
+    errno.ENOSPC,
+    errno.ENOTDIR,
+    errno.EPERM,
+    errno.EROFS,
+}
+
+
 def _version(value: bool) -> None:
     if value:
         typer.echo(f"skybind {__version__}")
@@ -89,6 +104,13 @@ def main() -> None:
     except SkybindError as error:
         log.debug("where it came from:", exc_info=True)
         _tell(str(error))
+        sys.exit(2)
+    except OSError as error:
+        if error.errno not in _REFUSED:
+            raise
+        log.debug("where it came from:", exc_info=True)
+        place = "" if error.filename is None else f"{error.filename}: "
+        _tell(f"{place}{str(error.strerror).lower()}: give another place, or make room or rights.")
         sys.exit(2)
     except KeyboardInterrupt:
         _tell("interrupted; the same command goes on where it stopped.")

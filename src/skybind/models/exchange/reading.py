@@ -13,8 +13,8 @@ from skybind.words import join
 
 #: Endings of files of weights; the first that a folder has is taken.
 ENDINGS = (".safetensors", ".pth", ".pt", ".ckpt", ".bin")
-#: Names that the hub's libraries give to files of weights.
-USUAL = ("model.safetensors", "pytorch_model.bin")
+#: Names that the hub's libraries and skybind give to files of weights.
+USUAL = ("model.safetensors", "pytorch_model.bin", "weights.safetensors")
 CONFIG = "config.json"
 #: More is no model that skybind has the form of [bytes].
 LARGEST = 8 << 30
