@@ -61,24 +61,31 @@ def test_a_larger_study_does_what_is_new_alone(done, tiny, tmp_path):
     assert len(again.study.metrics("small").classification) == 2 * 6
 
 
-def test_a_unit_that_fails_stops_no_other_and_is_told(tiny, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (DataError("It cannot be."), "It cannot be."),
+        (RuntimeError("CUDA out\nof memory."), "RuntimeError: CUDA out of memory."),
+    ],
+)
+def test_a_unit_that_fails_stops_no_other_and_is_told(tiny, tmp_path, monkeypatch, error, reason):
     def fail(run, case, **more):
         if case.start == "pretrained" and run.config.seed == 7:
-            raise DataError("It cannot be.")
+            raise error
         return run_finetuning(run, case, **more)
 
     run_finetuning = work.run_finetuning
     monkeypatch.setattr(work, "run_finetuning", fail)
     result = do_study(tiny.model_copy(update={"subsets": ["full"]}), tmp_path / "study")
     name = "small/seed-7/finetune/metadata-full-pretrained"
-    assert result.failed == {name: "It cannot be."}
+    assert result.failed == {name: reason}
     assert not result.missing
     starts = [(case.seed, case.start) for case in result.study.metrics("small").classification]
     assert starts == [(42, "From scratch"), (42, "Pre-trained"), (7, "From scratch")]
     page = result.page.read_text()
-    assert "It cannot be." in page
+    assert reason in page
     monkeypatch.undo()
     mended = do_study(tiny.model_copy(update={"subsets": ["full"]}), tmp_path / "study")
     assert not mended.failed
     assert len(mended.study.metrics("small").classification) == 4
-    assert "It cannot be." not in mended.page.read_text()
+    assert reason not in mended.page.read_text()

@@ -1,6 +1,7 @@
 """Doing the units of a study: each once, by whichever process comes first."""
 
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -212,6 +213,10 @@ class Worker:
                 seconds = do_unit(self.study, unit) or 0.0
         except SkybindError as error:
             reason = str(error)
+        except (MemoryError, OSError, RuntimeError) as error:  # of the machine: memory, disk, GPU
+            say(traceback.format_exc(), 30)
+            reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        if reason:
             say(f"{unit.id} failed: {reason}", 30)
         seconds = max(seconds, time.perf_counter() - began)
         me = myself()
