@@ -1,5 +1,6 @@
 """What the searches of hyper-parameters of a study found, as a table."""
 
+import statistics
 from typing import Any
 
 from skybind.drawing.cells import NONE, Table, cells, number
@@ -30,7 +31,7 @@ def searched(name: str, key: str, title: str, study: Study) -> Exhibit:
                 f"{len(values):,} of {len(entry['trials']):,}",
                 entry["measure"],
                 number(entry["value"], 4),
-                number(_median(values), 4),
+                number(statistics.median(values) if values else None, 4),
                 _chosen(entry["best"]),
             )
         )
@@ -46,11 +47,6 @@ def searched(name: str, key: str, title: str, study: Study) -> Exhibit:
             "the training and validation objects of the search."
         )
     return Exhibit(key, "", title, caption, table=Table(head, rows, text_columns=3))
-
-
-def _median(values: list[float]) -> float | None:
-    ordered = sorted(values)
-    return ordered[len(ordered) // 2] if ordered else None
 
 
 def _chosen(best: dict[str, Any]) -> str:

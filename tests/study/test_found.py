@@ -1,0 +1,15 @@
+from types import SimpleNamespace
+
+from skybind.study.found import searched
+
+
+def test_the_median_is_of_the_trials_that_ended():
+    entry = {"trials": [4.0, None, 1.0, 2.0, 3.0], "value": 1.0, "measure": "validation loss"}
+    found = {"pretraining": {**entry, "best": {"training.learning_rate": 0.00123456}}}
+    study = SimpleNamespace(searches=lambda name: found, seeds=[42, 0])
+    exhibit = searched("astrom3", "chosen", "Chosen", study)
+    words = [cell.text for cell in exhibit.table.rows[0]]
+    assert words == [
+        "pretraining", "4 of 5", "validation loss", "1", "2.5", "training.learning_rate 0.00123",
+    ]  # fmt: skip
+    assert "test objects of the other seeds" in exhibit.caption
