@@ -30,7 +30,7 @@ from skybind.ingest.lists import (
     one_array,
     stated_by,
 )
-from skybind.ingest.readers.astropy_tables import scale_notes
+from skybind.ingest.readers.astropy_tables import scale_notes, sky_degrees
 from skybind.ingest.readers.tables import Table
 from skybind.ingest.readers.values import flat_values, plain_values
 from skybind.ingest.wanted import Wanted
@@ -270,10 +270,10 @@ def _of_astropy(table: Any) -> Frame:
     frame = Frame(f"given {type(table).__name__}", len(table))
     for name in table.colnames:
         column = table[name]
-        if hasattr(column, "ra") and hasattr(column, "dec"):
-            for axis in ("ra", "dec"):
-                frame.flat[axis] = np.asarray(getattr(column, axis).deg)
-                frame.units[axis] = "deg"
+        sky = sky_degrees(column, name)
+        if sky is not None:
+            frame.flat |= sky
+            frame.units |= dict.fromkeys(sky, "deg")
             continue
         frame.notes += [f"The {frame.name}: {note}." for note in scale_notes(column, name)]
         frame.add(name, column)

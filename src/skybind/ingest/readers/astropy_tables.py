@@ -5,7 +5,11 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
+from skybind.errors import DataError
 from skybind.ingest.readers.outside import refuse_addresses
+from skybind.ingest.readers.values import plain_values
 
 
 def read_astropy(data: bytes, name: str, format: str, hdu: int | None = None) -> Any:
@@ -55,6 +59,27 @@ def _with_times(table: Any, data: bytes, options: Mapping[str, Any]) -> Any:
         if hasattr(native[name], "jd"):
             table.replace_column(name, native[name])
     return table
+
+
+def sky_degrees(column: Any, name: str) -> dict[str, np.ndarray] | None:
+    """Give right ascension and declination (ICRS) [deg] of a column of sky positions.
+
+    None where it is none; NaN where it is masked.
+
+    Raises
+    ------
+    DataError
+        If its frame cannot be taken to ICRS, such as altitude and azimuth of no place.
+    """
+    if not hasattr(column, "transform_to"):
+        return None
+    try:
+        sky = column.icrs
+    except Exception as error:
+        raise DataError(
+            f"The positions '{name}' cannot be taken to ICRS: give them as ra and dec."
+        ) from error
+    return {axis: plain_values(getattr(sky, axis).deg) for axis in ("ra", "dec")}
 
 
 def scale_notes(times: Any, column: str) -> list[str]:

@@ -25,7 +25,7 @@ from skybind.ingest.lists import (
     lists_of_cells,
     one_array,
 )
-from skybind.ingest.readers.astropy_tables import read_astropy, scale_notes
+from skybind.ingest.readers.astropy_tables import read_astropy, scale_notes, sky_degrees
 from skybind.ingest.readers.contents import first_line, other_tables, unzipped
 from skybind.ingest.readers.fits_quick import plain_fits
 from skybind.ingest.readers.json_table import MANY, at_path, json_records, paths
@@ -346,6 +346,11 @@ def _flattened(table: Any, name: str) -> Table:
     read = Table(name, {})
     for column in table.colnames:
         values = table[column]
+        sky = sky_degrees(values, column)
+        for axis, degrees in (sky or {}).items():
+            read.columns[f"{column}.{axis}"], read.units[f"{column}.{axis}"] = degrees, "deg"
+        if sky is not None:
+            continue
         unit = getattr(values, "unit", None)
         if hasattr(values, "jd"):  # of times, or of their differences
             read.notes += scale_notes(values, column)
