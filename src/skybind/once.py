@@ -158,7 +158,8 @@ class Workplace:
         self._wanted = True
 
     def __enter__(self) -> Path:
-        self.target.parent.mkdir(parents=True, exist_ok=True)
+        # of a shared folder that was deleted the link is left
+        self.target.parent.resolve().mkdir(parents=True, exist_ok=True)
         lock = self.target.parent / f".{self.target.name}.lock"
         self._lock.enter_context(alone(lock, otherwise=self.otherwise))
         self._lock.callback(lock.unlink, missing_ok=True)  # while it is still held

@@ -23,6 +23,7 @@ from skybind.progress import muted, say, step
 from skybind.runs.cases import Case, cases_of
 from skybind.runs.layout import RunPaths
 from skybind.runs.run import Run
+from skybind.runs.sharing import share_prepared
 from skybind.runs.steps import run_finetuning, run_pretraining
 from skybind.training.watch import watched
 from skybind.words import nearest
@@ -178,10 +179,7 @@ class _Search:
 
     def _start(self, name: str, config: Config) -> Run:
         run = Run.start(config, self.data, self.folder / name, split=self.split)
-        shared, own = RunPaths(self.folder).prepared, run.paths.prepared
-        shared.mkdir(exist_ok=True)
-        if not own.exists():  # arrays are kept by what made them: trials can share them
-            own.symlink_to(shared.resolve(), target_is_directory=True)
+        share_prepared(RunPaths(self.folder).prepared, run.folder)
         return run
 
     def _find_case(self, run: Run) -> Case | None:

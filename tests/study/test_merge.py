@@ -75,3 +75,15 @@ def test_data_may_be_moved_but_not_changed(done, tiny, tmp_path):
     pq.write_table(pq.read_table(part)[:-1], part)
     with pytest.raises(ConfigError, match="differ in data"):
         Study.begin(moved.model_copy(update={"data": str(other)}), tmp_path / "study")
+
+
+def test_prepared_arrays_can_be_deleted_at_any_time(done, tiny, tmp_path):
+    folder = tmp_path / "study"
+    shutil.copytree(done.study.folder, folder, symlinks=True)
+    shutil.rmtree(folder / "prepared")
+    run = Study.open(folder).paths.run("small", 42)
+    shutil.rmtree(run / "finetune" / "metadata-full-pretrained")
+    result = do_study(tiny, folder, chapters=lambda study: [])
+    assert not result.failed
+    assert not result.missing
+    assert any((folder / "prepared").iterdir())

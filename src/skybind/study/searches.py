@@ -14,9 +14,9 @@ from skybind.errors import ConfigError, DataError
 from skybind.files import json_hash, write_json
 from skybind.runs.cases import Case, options_of
 from skybind.runs.layout import RunPaths
+from skybind.runs.sharing import share_prepared
 from skybind.study.merge import PRETRAINING, Study
 from skybind.study.plan import Fitted, fit
-from skybind.study.prepared import share_prepared
 from skybind.tune import tune
 
 
@@ -37,7 +37,7 @@ def search(study: Study, configuration: str, objective: str) -> None:
         fitted = fit(study, configuration, seed, searched=(PRETRAINING,))
     config = search_config(fitted, case)
     folder = study.paths.search(configuration, objective)
-    share_prepared(study, folder)
+    share_prepared(study.paths.prepared, folder)
     assert study.options.tune is not None  # otherwise there is no such unit
     found = tune(
         config,

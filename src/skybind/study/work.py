@@ -26,11 +26,11 @@ from skybind.runs.embedding import run_embedding
 from skybind.runs.fitting import fit_to_data
 from skybind.runs.layout import BackbonePaths, RunPaths
 from skybind.runs.run import Run
+from skybind.runs.sharing import share_prepared
 from skybind.runs.steps import run_finetuning, run_pretraining
 from skybind.study.merge import Study
 from skybind.study.options import simulate
 from skybind.study.plan import SURVEY
-from skybind.study.prepared import share_prepared
 from skybind.study.searches import search
 from skybind.study.units import Holder, Unit, UnitNote, myself, now
 from skybind.words import duration
@@ -324,7 +324,7 @@ def _prepare(study: Study, configuration: str, seed: int) -> None:
     waiting = partial(say, "another program prepares data of the study; it is waited for.")
     with alone(study.paths.preparing, otherwise=waiting):
         run = Run.start(study.config(configuration, seed), study.data(seed), folder)
-        share_prepared(study, folder)
+        share_prepared(study.paths.prepared, folder)
         run.prepare()
     study.forget(configuration, seed)
 
