@@ -27,7 +27,7 @@ def default_chapters(study: Study) -> list[Chapter]:
     """Give the chapters of a study: configurations compared, then one of each."""
     chapters = []
     if len(study.configurations) > 1:
-        maker = ("compared-accuracy", "", "Accuracy of the configurations", _compared)
+        maker = ("all-configurations", "", "Accuracy of the configurations", _compared)
         chapters.append(Chapter("compared", "Configurations compared", "", gather(study, [maker])))
     return [*chapters, *(_chapter(study, name) for name in study.configurations)]
 
@@ -160,4 +160,4 @@ def _compared(study: Study) -> Exhibit:
     table = compared_configurations(metrics)
     if not table.rows:
         raise DataError("No classifier was trained.")
-    return Exhibit("compared-accuracy", "", "Accuracy of the configurations", caption, table=table)
+    return Exhibit("all-configurations", "", "Accuracy of the configurations", caption, table=table)
