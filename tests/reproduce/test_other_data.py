@@ -1,5 +1,7 @@
 """Papers on data or with a configuration that are not theirs."""
 
+from types import SimpleNamespace
+
 import pytest
 import yaml
 
@@ -60,6 +62,26 @@ def test_seeds_that_cannot_be_are_refused_in_a_sentence():
         paper.options(seeds=[42, 42])
     with pytest.raises(ConfigError, match="data names no dataset for the seed 0"):
         paper.options(data={42: "stars"}, seeds=[0])
+
+
+def test_columns_may_have_other_names_than_their_modalities(stars, galaxies):
+    """As `modalities.image.column` says, where a dataset calls its images otherwise."""
+
+    def named(run, modality, column):
+        entry = run.config.modalities[modality].model_copy(update={"column": column})
+        modalities = {**run.config.modalities, modality: entry}
+        config = run.config.model_copy(update={"modalities": modalities})
+        return SimpleNamespace(
+            dataset=run.dataset, config=config, folder=run.folder, paths=run.paths,
+            shapes=run.shapes, rows=run.rows,
+        )  # fmt: skip
+
+    other = of_galaxies.procedure_table(
+        named(galaxies.run, "image", "spectrum"), "image", "Figure 2"
+    )
+    assert "wavelength" in other.table.rows[0][1].text
+    with pytest.raises(DataError, match="no metadata"):
+        tables.feature_table(named(stars.run, "metadata", "elsewhere"))
 
 
 def test_r2_tells_the_neighbours_that_were_asked(galaxies):

@@ -305,7 +305,7 @@ def _mean_r2(values: Sequence[float], published: float) -> list[Cell]:
 
 
 def _observed(run: Run, name: str) -> str:
-    column = run.dataset.schema.columns[name]
+    column = run.dataset.schema.columns[run.config.modalities[name].column or name]
     fields = ", ".join(column.fields)
     units = sorted({unit for unit in column.fields.values() if unit})
     return f"{fields} [{', '.join(units)}]" if units else fields

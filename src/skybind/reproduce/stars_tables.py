@@ -38,6 +38,7 @@ from skybind.reproduce.published import (
     Combination,
     Value,
 )
+from skybind.reproduce.shown import require
 from skybind.runs.cases import Case, finished_cases, widest_case
 from skybind.runs.run import Run
 from skybind.study.compared import in_percent
@@ -189,9 +190,10 @@ def importance_table(runs: Sequence[Run]) -> Exhibit:
 
 def feature_table(run: Run) -> Exhibit:
     """Table 6: the features of the metadata."""
+    require(run, METADATA)
     schema, train = run.dataset.schema, run.rows("train")
     rows = []
-    for name in schema.features(METADATA):
+    for name in schema.features(run.config.modalities[METADATA].column or METADATA):
         column, values = schema.columns[name], run.dataset.numbers(name)[train]
         known = values[np.isfinite(values)]
         rows.append(
