@@ -76,8 +76,8 @@ def test_defaults_and_ranges_are_those_that_hold():
 def test_defaults_of_encoders_can_be_built():
     for name in encoder_names():
         defaults = {option.name: option.default for option in encoder_table(name)}
-        channels = 9 if name == "folded" else 3
-        built = build_encoder(name, InputShape(channels, 400), **defaults)
+        channels = {"folded": 9, "specformer": 1}.get(name, 3)
+        built = build_encoder(name, InputShape(channels, 420), **defaults)
         assert built.settings == {"name": name, **defaults}
 
 
