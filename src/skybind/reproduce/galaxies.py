@@ -29,7 +29,7 @@ from skybind.report.figures.pictures import (
 from skybind.report.figures.regression import arrow_name, prediction_figure
 from skybind.report.from_run import prediction_views
 from skybind.report.regression import PUBLISHED
-from skybind.reproduce.shown import require
+from skybind.reproduce.shown import column_of, require
 from skybind.runs.run import Run
 from skybind.study.exhibits import Exhibit
 from skybind.words import join
@@ -305,7 +305,7 @@ def _mean_r2(values: Sequence[float], published: float) -> list[Cell]:
 
 
 def _observed(run: Run, name: str) -> str:
-    column = run.dataset.schema.columns[run.config.modalities[name].column or name]
+    column = run.dataset.schema.columns[column_of(run, name)]
     fields = ", ".join(column.fields)
     units = sorted({unit for unit in column.fields.values() if unit})
     return f"{fields} [{', '.join(units)}]" if units else fields

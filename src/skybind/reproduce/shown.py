@@ -87,5 +87,11 @@ def require(run: Run, *modalities: str) -> None:
         raise DataError(f"The run in {run.folder} has no {join(missing)}: it binds {have}.")
 
 
+def column_of(run: Run, modality: str) -> str:
+    """Return the dataset's column of a modality, as a run that was begun takes it."""
+    entry = run.config.modalities[modality]
+    return entry.column or entry.kind or modality
+
+
 #: Makes one exhibit; a `SkybindError` that it raises is the reason why there is none.
 Make = Callable[[Shown], Exhibit]

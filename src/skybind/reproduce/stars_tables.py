@@ -38,7 +38,7 @@ from skybind.reproduce.published import (
     Combination,
     Value,
 )
-from skybind.reproduce.shown import require
+from skybind.reproduce.shown import column_of, require
 from skybind.runs.cases import Case, finished_cases, widest_case
 from skybind.runs.run import Run
 from skybind.study.compared import in_percent
@@ -193,7 +193,7 @@ def feature_table(run: Run) -> Exhibit:
     require(run, METADATA)
     schema, train = run.dataset.schema, run.rows("train")
     rows = []
-    for name in schema.features(run.config.modalities[METADATA].column or METADATA):
+    for name in schema.features(column_of(run, METADATA)):
         column, values = schema.columns[name], run.dataset.numbers(name)[train]
         known = values[np.isfinite(values)]
         rows.append(
