@@ -81,7 +81,7 @@ def test_computed_columns_that_are_not_there_are_asked_for():
 
 def test_transforms_know_what_a_computed_column_holds():
     modality = build(BOTH, transforms={"period": "log", "photometry_std": "none", "std": "log"})
-    done = {name: modality._transform(name) for name in COMPUTED}
+    done = {name: modality.transform_of(name) for name in COMPUTED}
     assert done == {
         "photometry_period": "log",
         "photometry_amplitude": "none",
