@@ -146,7 +146,7 @@ def _provenance(study: Study, plan: Sequence[Unit], states: dict[str, State]) ->
         "How to repeat it",
         options.description,
         [
-            Block("What makes this study.", table=pairs_of(identity, ("", ""))),
+            Block("", name="What makes this study.", table=pairs_of(identity, ("", ""))),
             Block(
                 TIMES, table=_times(plan, states, [one.metrics for one in runs]), folded=True,
                 name="Folded.",
