@@ -32,6 +32,7 @@ from skybind.report.regression import PUBLISHED
 from skybind.reproduce.shown import column_of, require
 from skybind.runs.run import Run
 from skybind.study.exhibits import Exhibit
+from skybind.study.regressed import with_error
 from skybind.words import join
 
 IMAGE, SPECTRUM = "image", "spectrum"
@@ -296,10 +297,10 @@ def _mean_r2(values: Sequence[float], published: float) -> list[Cell]:
     if not values:
         return cells(NONE, NONE)
     found = spread(values)
-    error = f" ± {found.deviation:.3f}" if found.n > 1 else ""
+    text = with_error(found.mean, found.deviation, 3)
     less = found.mean - published
     return [
-        Cell(f"{found.mean:.3f}{error}", values=(found.mean, found.deviation)[: min(found.n, 2)]),
+        Cell(text, values=(found.mean, found.deviation)[: min(found.n, 2)]),
         Cell(f"{less:+.2f}".replace("-", "−"), values=(less,)),
     ]
 

@@ -14,13 +14,7 @@ from skybind.errors import DataError
 from skybind.evaluation.classes import importance
 from skybind.evaluation.records import CaseResult, Importance
 from skybind.measures.importance import changes
-from skybind.measures.significance import (
-    LEVEL,
-    Difference,
-    difference_from_published,
-    paired_difference,
-    spread,
-)
+from skybind.measures.significance import LEVEL, Difference, difference_from_published
 from skybind.report.tables import ARROWS
 from skybind.reproduce.published import (
     ACCURACY,
@@ -41,7 +35,7 @@ from skybind.reproduce.published import (
 from skybind.reproduce.shown import column_of, require
 from skybind.runs.cases import Case, finished_cases, widest_case
 from skybind.runs.run import Run
-from skybind.study.compared import in_percent
+from skybind.study.compared import BySeed, over_seeds, paired_by_seed
 from skybind.study.exhibits import Exhibit
 from skybind.words import join
 
@@ -281,12 +275,9 @@ def _accuracy_row(
     if compared:
         gain = printed[1].mean - printed[0].mean
         row += cells(str(printed[0]), str(printed[1]), f"{gain:+.1f}")
-    shared = sorted(set(scratch) & set(clip))
-    before, after = ([of[seed] for seed in shared] for of in (scratch, clip))
-    gained = paired_difference(after, before) if shared else None
+    gained = paired_by_seed(clip, scratch)
     better = gained is not None and gained.significant and gained.difference > 0
-    row.append(_mean(scratch))
-    row.append(_mean(clip, "strong" if better else ""))
+    row += [over_seeds(scratch), over_seeds(clip, "strong" if better else "")]
     row += _tested(gained)
     if compared:
         row += _against(printed[1], list(clip.values()))
@@ -301,9 +292,9 @@ def _against(printed: Value, ours: Sequence[float]) -> list[Cell]:
 
 def _by_seed(
     cases: Sequence[CaseResult], names: Combination, subset: str, start: bool, measure: Measure
-) -> dict[int, float]:
+) -> BySeed:
     """Accuracy of each seed; of seeds without the classifier nothing."""
-    found: dict[int, float] = {}
+    found: BySeed = {}
     for case in cases:
         same = set(case.modalities) == set(names) and case.subset == subset
         if same and case.pretrained == start and not case.frozen and case.seed is not None:
@@ -354,15 +345,6 @@ def _with_published(
         mark, kind = ARROWS[int(sign)]
         made.append(Cell(text, kind, mark))
     return made
-
-
-def _mean(values: dict[int, float], kind: str = "") -> Cell:
-    """Mean over the seeds and, of several, their standard deviation [%]."""
-    if not values:
-        return Cell(NONE)
-    found = spread(list(values.values()))
-    numbers = in_percent(found.mean, found.deviation)
-    return Cell(percent(found.mean, found.deviation), kind, values=numbers)
 
 
 def _tested(found: Difference | None) -> list[Cell]:

@@ -53,16 +53,20 @@ def accuracy_by_start(entries: Sequence[CaseResult]) -> Table:
 
 def marked(own: BySeed | None, other: BySeed | None) -> Cell:
     """Write an accuracy over seeds, marked where it differs from another one."""
+    difference = None if not own or other is None else paired_by_seed(own, other)
+    if difference is None or not difference.significant:
+        return over_seeds(own)
+    kind, mark = ("strong", "▲") if difference.difference > 0 else ("worse", "▼")
+    return over_seeds(own, kind, mark)
+
+
+def over_seeds(own: BySeed | None, kind: str = "", mark: str = "") -> Cell:
+    """Write the mean of a share over seeds and, of several, their standard deviation [%]."""
     if not own:
         return Cell(NONE)
     values = spread(list(own.values()))
-    text = percent(values.mean, values.deviation)
-    difference = None if other is None else paired_by_seed(own, other)
     numbers = in_percent(values.mean, values.deviation)
-    if difference is None or not difference.significant:
-        return Cell(text, values=numbers)
-    kind, mark = ("strong", "▲") if difference.difference > 0 else ("worse", "▼")
-    return Cell(text, kind, mark, numbers)
+    return Cell(percent(values.mean, values.deviation), kind, mark, numbers)
 
 
 def in_percent(*shares: float) -> tuple[float, ...]:

@@ -22,9 +22,9 @@ def regression_over_seeds(entries: Sequence[TargetResult]) -> Table:
         rows.append(
             [
                 *cells(target, f"{method} ({inputs})", arrow, protocol, share, number(r2.n)),
-                Cell(_with_error(r2.mean, r2.deviation, 3), values=(r2.mean, r2.deviation)),
+                Cell(with_error(r2.mean, r2.deviation, 3), values=(r2.mean, r2.deviation)),
                 Cell(
-                    _with_error(scatter.mean, scatter.deviation, 4),
+                    with_error(scatter.mean, scatter.deviation, 4),
                     values=(scatter.mean, scatter.deviation),
                 ),
             ]
@@ -33,6 +33,7 @@ def regression_over_seeds(entries: Sequence[TargetResult]) -> Table:
     return Table(head, rows, text_columns=4)
 
 
-def _with_error(mean: float, deviation: float, digits: int) -> str:
+def with_error(mean: float, deviation: float, digits: int) -> str:
+    """Write a mean over seeds and, of several, its standard deviation."""
     error = "" if deviation != deviation else f" ± {deviation:.{digits}f}"
     return f"{mean:.{digits}f}{error}"
