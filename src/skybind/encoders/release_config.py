@@ -20,7 +20,6 @@ from skybind.modalities.shape import InputShape
 from skybind.words import join
 
 SPECTRUM_PIXELS = 2575  # not among the arguments: np.arange(3850, 9000, 2) Angstrom
-SPECTRUM_CHANNELS = 3
 _LARGEST_FILE = 1_000_000  # bytes of a config.json
 _LARGEST_POOL = 64
 #: What stands before the arguments of an encoder in the model of all modalities.

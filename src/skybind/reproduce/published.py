@@ -6,8 +6,6 @@ Table 1 of the reports on AstroCLIP stands in `skybind.report.regression`.
 
 from dataclasses import dataclass
 
-from skybind.drawing.cells import NONE
-
 Combination = tuple[str, ...]
 
 PHOTOMETRY, SPECTRUM, METADATA = "photometry", "spectrum", "metadata"
@@ -49,7 +47,6 @@ CLASSES = {
 }
 
 SUBSETS = ("full", "50", "25", "10")
-STARTS = ("From scratch", "Pre-trained")
 
 #: Tables 2 and 4: (modalities, subset of the labels) -> accuracy without and with CLIP.
 ACCURACY: dict[tuple[Combination, str], tuple[Value, Value]] = {
@@ -153,8 +150,3 @@ SEARCHED = {
     "Weight decay": "1e-5 to 1e-1, logarithmic",
     "Factor of the learning rate at a plateau": "0.1 to 1",
 }
-
-
-def written(value: float | None, digits: int = 2) -> str:
-    """Write a published number; a dash where there is none."""
-    return NONE if value is None else f"{value:.{digits}f}"

@@ -27,10 +27,6 @@ NO_OBJECT_NEAR = "a source that belongs to no object by its position"
 Rows = list[dict[str, str]]
 
 
-#: Names of objects, and why what is of them cannot be used.
-Lost = list[tuple[str, str]]
-
-
 def read_long(
     spec: ObservationSpec, base: Path, modality: str, object_id: np.ndarray
 ) -> tuple[Ragged | Visits, Rows, Stored]:

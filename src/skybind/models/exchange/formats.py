@@ -125,12 +125,6 @@ def register_format(form: Format) -> None:
     _FORMATS[form.name] = form
 
 
-def format_names() -> list[str]:
-    """Names of the forms, sorted."""
-    _load_all()
-    return sorted(_FORMATS)
-
-
 def find_format(source: WeightSource, name: str | None = None) -> Format:
     """Find the form of some weights: the one that is named, or the one that knows its tensors.
 
