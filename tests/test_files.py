@@ -3,7 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from skybind.files import atomic_path, json_hash, write_json, write_text
+from skybind.errors import ConfigError
+from skybind.files import atomic_path, check_name, json_hash, write_json, write_text
 
 
 def test_a_file_appears_whole(tmp_path):
@@ -77,3 +78,23 @@ def test_hash_knows_content_not_order():
     assert json_hash({"a": 1, "b": [2]}) == json_hash({"b": [2], "a": 1})
     assert json_hash({"a": 1}) != json_hash({"a": 2})
     assert len(json_hash({}, 8)) == 8
+
+
+@pytest.mark.parametrize("name", ["x", "G-band", "10.5+a", "_", "console", "com", "a" * 100])
+def test_names_that_may_be_those_of_files(name):
+    check_name(name, "The name")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", ".", "..", ".x", "x.", "a/b", "a\\b", "a b", "a\nb", "a\0b", "é", "a" * 101, "x\n"],
+)
+def test_names_that_may_not(name):
+    with pytest.raises(ConfigError, match=r"^The name .* becomes the name of a file: use letters"):
+        check_name(name, "The name")
+
+
+@pytest.mark.parametrize("name", ["con", "NUL", "Aux.txt", "com1", "LPT9.tar.gz", "prn.x"])
+def test_devices_are_no_names(name):
+    with pytest.raises(ConfigError, match="that of a device on Windows"):
+        check_name(name, "The name")

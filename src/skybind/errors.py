@@ -1,8 +1,16 @@
 """What skybind raises: each message is one sentence that says what, where and what to do."""
 
+from skybind.printable import printable
+
 
 class SkybindError(Exception):
-    """Base of every error that a user can cause; the command line prints it without a traceback."""
+    """Base of every error that a user can cause; the command line prints it without a traceback.
+
+    Its message may quote data, and is written so that a terminal can show it (`printable`).
+    """
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class DataError(SkybindError):

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from skybind.errors import ConfigError
+from skybind.printable import printable
 
 
 @contextmanager
@@ -94,7 +95,9 @@ def array_hash(values: np.ndarray) -> str:
     return hashlib.sha256(head + array.tobytes()).hexdigest()[:16]
 
 
-_NAME = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9_.+-]*")
+_NAME = re.compile(r"[A-Za-z0-9_+-](?:[A-Za-z0-9_.+-]*[A-Za-z0-9_+-])?")
+#: What Windows takes for a device, with any ending.
+_DEVICES = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
 
 
 def check_name(name: str, what: str, most: int = 100) -> None:
@@ -111,11 +114,16 @@ def check_name(name: str, what: str, most: int = 100) -> None:
     Raises
     ------
     ConfigError
-        If it has anything but letters, digits and `_ - . +`, begins with a dot, or is empty or
-        too long.
+        If it has anything but letters, digits and `_ - . +`, begins or ends with a dot, is the
+        name of a device (`nul`, `COM1`), or is empty or too long.
     """
-    if not _NAME.fullmatch(name) or len(name) > most:
+    if len(name) > most or not _NAME.fullmatch(name):
         raise ConfigError(
-            f"{what} '{name[:most]}' becomes the name of a file: use letters, digits and _ - . + "
-            f"only, at most {most} of them, with no dot in front."
+            f"{what} '{printable(name[:most])}' becomes the name of a file: use letters, digits "
+            f"and _ - . + only, at most {most} of them, with no dot in front or at the end."
+        )
+    if _DEVICES.fullmatch(name):
+        raise ConfigError(
+            f"{what} '{name}' becomes the name of a file, but is that of a device on Windows: "
+            "choose another."
         )

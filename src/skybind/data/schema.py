@@ -11,6 +11,7 @@ import pyarrow as pa
 from skybind.data.times import time_system
 from skybind.data.units import factor
 from skybind.errors import DataError
+from skybind.files import check_name
 
 FORMAT_VERSION = 1
 METADATA_KEY = b"skybind"
@@ -185,6 +186,7 @@ class DatasetSchema:
                 "install a newer skybind."
             )
         columns = {name: Column(**column) for name, column in raw["columns"].items()}
+        check_observations(columns)
         return cls(**{**raw, "columns": columns})
 
     @classmethod
@@ -209,6 +211,7 @@ class DatasetSchema:
             )
             for name, fields in note["observations"].items()
         }
+        check_observations(columns)
         features = {
             name: Column(
                 "feature",
@@ -227,6 +230,18 @@ class DatasetSchema:
     def with_columns(self, columns: dict[str, Column]) -> "DatasetSchema":
         """Give a copy with columns added or replaced."""
         return replace(self, columns={**self.columns, **columns})
+
+
+def check_observations(columns: Mapping[str, Column]) -> None:
+    """Refuse observations whose name cannot be that of a file: their features and vectors get one.
+
+    Raises
+    ------
+    ConfigError
+    """
+    for name, column in columns.items():
+        if column.nested:
+            check_name(name, "The name of the observation")
 
 
 #: Attributes that change nothing of what a model learns: a curve's shape is the same in each time

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from skybind.data.quarantine import write_quarantine
-from skybind.data.schema import BASE_COLUMNS, DEC, ID, RA, Column, DatasetSchema
+from skybind.data.schema import BASE_COLUMNS, DEC, ID, RA, Column, DatasetSchema, check_observations
 from skybind.errors import DataError
 from skybind.files import atomic_path
 from skybind.ragged import Ragged
@@ -85,6 +85,7 @@ class DatasetWriter:
         refuse_place(self.path, overwrite)
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         merged = {**BASE_COLUMNS, **columns}
+        check_observations(merged)
         self.schema = DatasetSchema(merged, provenance, simulated, created=now)
         self._context: AbstractContextManager[Path] = atomic_path(self.path)
         self._folder: Path | None = None
