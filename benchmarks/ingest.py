@@ -4,9 +4,9 @@
 
 A catalogue of 1,000,000 rows, 2,500 light curves (folders of CSV and of FITS files, beside both of
 which the CSV files are read; a long table), and a long table too large for memory, its rows in any
-order (`--rows`, 60,000,000 by default). Each import is a process of its own, whose peak of memory
-is told; times are medians of `--repeat` (the large table is read once). What is made stays in DIR,
-so that the next call only imports.
+order (`--rows`, 60,000,000 by default), a tenth of them also in the columns of ZTF. Each import is
+a process of its own, whose peak of memory is told; times are medians of `--repeat` (the large
+tables are read once). What is made stays in DIR, so that the next call only imports.
 """
 
 import argparse
@@ -46,6 +46,7 @@ FOLDER = (
     "objects: {file: objects.csv, id: id}\n"
     "photometry: {folder: curves, pattern: '{id}.ENDING', " + CURVE + "}\n"
 )
+ZTF = "objects: {file: sources.csv, id: id}\nphotometry: {file: ztf.csv, format: ztf}\n"
 CASES = {
     "catalogue, CSV": ("catalogue-csv", ["catalogue.csv"]),
     "catalogue, Parquet": ("catalogue-parquet", ["catalogue.parquet"]),
@@ -54,6 +55,7 @@ CASES = {
     "curves, long CSV": ("curves-long", ["curves.csv"]),
     "large long table, Parquet": ("large-parquet", ["large.parquet"]),
     "large long table, CSV": ("large-csv", ["large.csv"]),
+    "large table of ZTF, CSV": ("large-ztf", ["ztf.csv"]),
 }
 
 
@@ -177,7 +179,8 @@ def make_large(folder: Path, rows: int) -> None:
     if not rows:
         return
     note = folder / "large.rows"
-    if note.exists() and note.read_text() == str(rows):
+    there = note.exists() and (folder / "ztf.csv").exists()
+    if there and note.read_text() == str(rows):
         return
     rng = np.random.default_rng(1)
     with atomic_path(folder / "large.parquet") as a, atomic_path(folder / "large.csv") as b:
@@ -187,7 +190,27 @@ def make_large(folder: Path, rows: int) -> None:
                 made = epochs(rng.integers(0, SOURCES, min(MADE, rows - start)), names, rng)
                 parquet.write_table(made)
                 text.write_table(made)
+    make_ztf(folder, rows // 10, names)
     note.write_text(str(rows))
+
+
+def make_ztf(folder: Path, rows: int, names: list[str]) -> None:
+    """Make light curves with the columns of ZTF's light curve service."""
+    rng = np.random.default_rng(2)
+    with atomic_path(folder / "ztf.csv") as path:
+        made = epochs(rng.integers(0, SOURCES, rows), names, rng)
+        hjd = made["time"].to_numpy() + 2_400_000.5
+        columns = {
+            "oid": made["id"],
+            "hjd": hjd,
+            "mjd": made["time"],
+            "mag": made["mag"],
+            "magerr": made["err"],
+            "catflags": rng.choice([0, 0, 0, 32768], rows),
+            "filtercode": pa.array(["zg", "zr"]).take(pa.array(rng.integers(0, 2, rows))),
+        }
+        pcsv.write_csv(pa.table(columns), path)
+    (folder / "large-ztf.yaml").write_text(ZTF)
 
 
 def epochs(owner: np.ndarray, names: list[str], rng: np.random.Generator) -> pa.Table:

@@ -18,7 +18,7 @@ import numpy as np
 from skybind.errors import DataError
 from skybind.ingest.readers.curves import Look, number_column
 from skybind.ingest.readers.registry import CurveFormat, register_curves
-from skybind.ingest.readers.tables import Table, read_table
+from skybind.ingest.readers.tables import Table
 from skybind.ingest.readers.text import as_utf8
 from skybind.ingest.readers.values import texts
 
@@ -35,19 +35,14 @@ def is_aavso(look: Look) -> bool:
     return look.has("jd", "magnitude", "uncertainty", "band", "observer code", "validation flag")
 
 
+def is_plain(begin: bytes) -> bool:
+    """Whether a file is a download, and not in the extended format."""
+    return not as_utf8(begin).lstrip().upper().startswith(b"#TYPE=EXTENDED")
+
+
 def read(data: bytes, name: str) -> Table:
-    """Read a file, in whichever of the two formats it is."""
-    text = as_utf8(data).decode("utf-8")
-    if not text.lstrip().upper().startswith("#TYPE=EXTENDED"):
-        columns = ("Magnitude", "Band", "Validation Flag", "Star Name", "Comments")
-        table = read_table(data, name, text=columns)
-        table.units["JD"] = "JD"
-        return _tidy(table)
-    return _tidy(_extended(text, name))
-
-
-def _extended(text: str, name: str) -> Table:
     """Read the extended format, under the download's names."""
+    text = as_utf8(data).decode("utf-8")
     lines = [line for line in text.splitlines() if line.strip()]
     said = [line[1:].partition("=") for line in lines if line.startswith("#") and "=" in line]
     keys = {key.strip().upper(): value.strip("\r\n ") for key, _, value in said}
@@ -76,8 +71,9 @@ def _extended(text: str, name: str) -> Table:
     return Table(name, columns, {"JD": date}, bad_rows=bad, known=list(EXTENDED))
 
 
-def _tidy(table: Table) -> Table:
+def tidy(table: Table) -> Table:
     """Add magnitude_err, magnitudes without the mark of doubt, limits, and what is discrepant."""
+    table.units.setdefault("JD", "JD")
     magnitude = texts(table["Magnitude"])
     table.columns["Magnitude"] = np.asarray([m.rstrip(": ") for m in magnitude], object)
     table.columns["limit"] = np.asarray([m.startswith("<") for m in magnitude], bool)
@@ -104,5 +100,8 @@ register_curves(
         },
         known_by=is_aavso,
         read=read,
+        plain=is_plain,
+        tidy=tidy,
+        text=("Magnitude", "Band", "Validation Flag", "Star Name", "Comments"),
     ),
 )

@@ -18,7 +18,7 @@ import numpy as np
 from skybind.errors import DataError
 from skybind.ingest.readers.curves import Look, named, number_column, truths
 from skybind.ingest.readers.registry import CurveFormat, register_curves
-from skybind.ingest.readers.tables import Table, read_table
+from skybind.ingest.readers.tables import Table
 from skybind.ingest.readers.values import texts
 from skybind.modalities.cleaning import magnitude_to_flux
 
@@ -34,22 +34,27 @@ def is_alerce(look: Look) -> bool:
     return look.has(*_NEEDED)
 
 
+def is_plain(begin: bytes) -> bool:
+    """Whether a file is a plain table, and no JSON."""
+    return begin.lstrip()[:1] not in (b"{", b"[")
+
+
 def read(data: bytes, name: str) -> Table:
-    """Read detections, and non-detections as upper limits.
+    """Read detections and non-detections of JSON, as rows of one table."""
+    return _table(_records(data, name), name)
+
+
+def tidy(table: Table) -> Table:
+    """Add the flux of the difference, which rows are limits, and which are doubtful.
 
     Raises
     ------
     DataError
         If a column lacks.
     """
-    begin = data.lstrip()[:1]
-    if begin in (b"{", b"["):
-        table = _table(_records(data, name), name)
-    else:
-        table = read_table(data, name, text=("oid", "isdiffpos"))
     lost = next((c for c in _NEEDED if c not in table.columns), None)
     if lost is not None:
-        raise DataError(f"{name} has no '{lost}', which detections of ALeRCE have.")
+        raise DataError(f"{table.name} has no '{lost}', which detections of ALeRCE have.")
     limit = truths(table.columns.get("limit", np.zeros(len(table), bool)))
     magnitude = np.where(limit, number_column(table, "diffmaglim"), number_column(table, "magpsf"))
     flux, error = magnitude_to_flux(magnitude, number_column(table, "sigmapsf"))
@@ -100,5 +105,8 @@ register_curves(
         },
         known_by=is_alerce,
         read=read,
+        plain=is_plain,
+        tidy=tidy,
+        text=("oid", "isdiffpos"),
     ),
 )

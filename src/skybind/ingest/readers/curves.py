@@ -12,7 +12,7 @@ import numpy as np
 from skybind.errors import DataError
 from skybind.ingest.readers.contents import unzipped
 from skybind.ingest.readers.look import Look
-from skybind.ingest.readers.registry import curve_format, curve_formats, of_one
+from skybind.ingest.readers.registry import CurveFormat, curve_format, curve_formats, of_one
 from skybind.ingest.readers.tables import Table, read_table
 from skybind.ingest.readers.values import numbers, texts
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Gives the bytes of a file beside the one that is read; raises `DataError` if it is not there.
 Beside = Callable[[str], bytes]
+#: Bytes by which a file is told to be no plain table.
+BEGIN = 400
 _YES = ("true", "t", "yes", "y", "1", "1.0")
 
 
@@ -82,25 +84,28 @@ def read_curves(
     if format is None:
         return read_table(data, name, **options)
     data = unzipped(data, name)
-    if format.read is not None:
+    if format.read is not None and format.needs_read(data[:BEGIN]):
         table = format.read(data, name)
     else:
         if format.options is not None:
             own = format.options(data, name)
             options |= {key: v for key, v in own.items() if not options.get(key)}
         options["text"] = [*options.get("text", ()), *format.text]
-        if format.tidy is not None:
+        if format.tidies:
             options["columns"] = None
         table = read_table(data, name, **options)
-    if format.tidy is None:
-        return table
+    (table,) = format.tidied([table], file_beside(format, name, beside))
+    return table
+
+
+def file_beside(format: CurveFormat, name: str, beside: Beside) -> bytes | None:
+    """Give the bytes of the file that a format needs beside one; None if it is not there."""
     if format.beside is None:
-        return format.tidy(table)
+        return None
     try:
-        other = beside(format.beside(name))
+        return beside(format.beside(name))
     except DataError:
-        other = None
-    return format.tidy(table, other)
+        return None
 
 
 def truths(values: np.ndarray) -> np.ndarray:

@@ -20,6 +20,7 @@ from skybind.ingest.names import object_names, places_of_names
 from skybind.ingest.observation_spec import ObservationSpec
 from skybind.ingest.observed import Stored, observation_fields, settle
 from skybind.ingest.plan import quarantine_row
+from skybind.ingest.readers.curve_pieces import open_pieces
 from skybind.ingest.readers.long import (
     LongTable,
     Rows,
@@ -32,7 +33,6 @@ from skybind.ingest.readers.long import (
     why_unknown,
 )
 from skybind.ingest.readers.pieces import Again, NotInPieces, Pieces
-from skybind.ingest.readers.registry import curve_format
 from skybind.ingest.readers.tables import Table
 from skybind.ingest.readers.unfold import places_of, unfold
 from skybind.ingest.readers.values import flat_values
@@ -70,9 +70,8 @@ def open_long(
     aside : Path, optional
         Folder for the rows of large tables; without it each reading goes through the file.
     """
-    pieces = Pieces(spec, base, **long_options(spec))
-    known = curve_format(spec.format) is not None  # such a format reads a file as it knows it
-    if pieces.large and not known:
+    pieces = open_pieces(spec, base, **long_options(spec))
+    if pieces.large:
         try:
             return LongPieces(spec, pieces, modality, object_id, aside)
         except NotInPieces:

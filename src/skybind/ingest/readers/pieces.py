@@ -21,7 +21,6 @@ from skybind.errors import DataError
 from skybind.ingest.arrow_masks import apply_masks, mask_columns, with_masks
 from skybind.ingest.arrow_units import units_of_arrow
 from skybind.ingest.file_spec import FileSpec
-from skybind.ingest.lists import Lists
 from skybind.ingest.readers.blocks import blocks_of_lines
 from skybind.ingest.readers.contents import is_gzipped, other_tables, unzip_file
 from skybind.ingest.readers.fits_pieces import find_table, fits_pieces
@@ -41,6 +40,7 @@ from skybind.ingest.readers.piece_types import (
 from skybind.ingest.readers.tables import (
     Table,
     TableOptions,
+    emptied,
     format_of_content,
     from_arrow,
     parquet_columns,
@@ -345,10 +345,7 @@ class Pieces:
             select(table, self.options.columns)
             piece = to_arrow(table)
             self._refuse_rounding(piece)
-            table.columns = {key: values[:0] for key, values in table.columns.items()}
-            table.lists = {
-                key: Lists(each.values[:0], each.lengths[:0]) for key, each in table.lists.items()
-            }
+            table = emptied(table)
             if head is not None and (
                 piece.schema != rows[0].schema or sum(r.nbytes for r in rows) > PIECE // 4
             ):

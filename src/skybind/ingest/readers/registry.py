@@ -2,7 +2,7 @@
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -99,14 +99,22 @@ class CurveFormat:
     known_by : callable
         Says of a `Look` at a file whether it is of the format.
     tidy : callable, optional
-        Makes of the table as it is written one that `keys` fit, and adds no epoch of its own.
+        Makes of the table as it is written one that `keys` fit, and adds no epoch of its own. It
+        may get some rows of a table alone: of a row it may use nothing but the row.
     read : callable, optional
-        Takes the bytes and the name of a file and gives its table, where it is no plain one.
+        Takes the bytes and the name of a file and gives its table as it is written, where it is
+        no plain one.
+    plain : callable, optional
+        Whether a file, by the bytes that it begins with, is a plain table that `read` is not
+        needed for.
     options : callable, optional
         Takes the bytes and the name, and gives further options of `read_table`.
     beside : callable, optional
-        Takes the name of a file and gives that of another which is needed to read it; `tidy` gets
-        its bytes too, None where it is not there.
+        Takes the name of a file and gives that of another which is needed to read it.
+    along : callable, optional
+        As `tidy`, where a row means something by those before it, or by the file beside: takes
+        the pieces of a table in their order and the bytes of that file, None where it is not
+        there, and gives them tidied.
     text : tuple of str
         Columns to read as text whatever they look like.
     """
@@ -116,9 +124,26 @@ class CurveFormat:
     known_by: Known
     tidy: "Callable[..., Table] | None" = None
     read: "Callable[[bytes, str], Table] | None" = None
+    plain: Callable[[bytes], bool] | None = None
     options: Callable[[bytes, str], dict[str, Any]] | None = None
     beside: Callable[[str], str] | None = None
+    along: "Callable[[Iterable[Table], bytes | None], Iterator[Table]] | None" = None
     text: tuple[str, ...] = field(default=())
+
+    @property
+    def tidies(self) -> bool:
+        """Whether a table is changed, so that all of its columns may be needed."""
+        return self.tidy is not None or self.along is not None
+
+    def tidied(self, pieces: "Iterable[Table]", other: bytes | None) -> "Iterator[Table]":
+        """Give the pieces of a table, in their order, so that `keys` fit them."""
+        if self.along is not None:
+            return self.along(pieces, other)
+        return iter(pieces) if self.tidy is None else map(self.tidy, pieces)
+
+    def needs_read(self, begin: bytes) -> bool:
+        """Whether a file that begins so is no plain table."""
+        return self.read is not None and not (self.plain is not None and self.plain(begin))
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ out.
 """
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -42,7 +43,7 @@ def head_of(name: str) -> str:
     return found
 
 
-def tidy(table: Table, head: bytes | None = None) -> Table:
+def along(pieces: Iterable[Table], head: bytes | None) -> Iterator[Table]:
     """Give each epoch its object, `SNID`, and leave out the rows between them.
 
     Without the file of the objects they are only numbered, from 1.
@@ -52,12 +53,27 @@ def tidy(table: Table, head: bytes | None = None) -> Table:
     DataError
         If the rows of an object are not there, or hold the end of another.
     """
-    time, _ = numbers(table["MJD"])
-    end = time == END
-    snid = np.asarray([str(n) for n in np.cumsum(np.concatenate([[0], end[:-1]])) + 1], object)
-    if head is not None:
-        snid = _named(table, head, end)
-    keep = ~end & (snid != "")
+    before, ended, objects = 0, 0, None
+    name = ""
+    for table in pieces:
+        name = table.name
+        if head is not None and objects is None:
+            objects = _Objects(head, name)
+        time, _ = numbers(table["MJD"])
+        end = time == END
+        if objects is None:
+            number = ended + np.cumsum(np.concatenate([[0], end[:-1]])) + 1
+            snid = np.asarray(list(map(str, number.tolist())), object)
+        else:
+            snid = objects.of_rows(before, end)
+        before += len(table)
+        ended += int(end.sum())
+        yield _epochs(table, snid, ~end & (snid != ""))
+    if objects is not None and objects.last.max(initial=0) > before:
+        raise objects.no_pair(int(np.argmax(objects.last)), name)
+
+
+def _epochs(table: Table, snid: np.ndarray, keep: np.ndarray) -> Table:
     columns = {name: values[keep] for name, values in table.columns.items()}
     columns["SNID"] = snid[keep]
     band = "BAND" if "BAND" in columns else "FLT"
@@ -65,19 +81,36 @@ def tidy(table: Table, head: bytes | None = None) -> Table:
     return replace(table, columns=columns, known=[*table.columns, "SNID"], lists={})
 
 
-def _named(table: Table, head: bytes, end: np.ndarray) -> np.ndarray:
-    objects = read_table(head, head_of(table.name), text=("SNID",))
-    first, last = (numbers(objects[name])[0] for name in ("PTROBS_MIN", "PTROBS_MAX"))
-    snid = np.full(len(table), "", object)
-    for name, begin, stop in zip(texts(objects["SNID"]), first, last, strict=True):
-        rows = slice(int(begin) - 1, int(stop))
-        if not 0 <= rows.start < rows.stop <= len(table) or end[rows].any():
-            raise DataError(
-                f"{table.name} has not the epochs of {name} in its rows {begin:.0f} to {stop:.0f}, "
-                f"where {objects.name} points: the two files are no pair."
-            )
-        snid[rows] = name
-    return snid
+class _Objects:
+    """The objects of a file of epochs: their names, first rows, and last ones + 1."""
+
+    def __init__(self, head: bytes, epochs: str) -> None:
+        table = read_table(head, head_of(epochs), text=("SNID",))
+        first, last = (
+            np.nan_to_num(numbers(table[name])[0]) for name in ("PTROBS_MIN", "PTROBS_MAX")
+        )
+        self.file, self.epochs, self.snid = table.name, epochs, texts(table["SNID"])
+        self.first, self.last = first.astype(np.int64) - 1, last.astype(np.int64)
+        wrong = np.flatnonzero((self.first < 0) | (self.last <= self.first))
+        if len(wrong):
+            raise self.no_pair(int(wrong[0]), epochs)
+
+    def of_rows(self, begin: int, end: np.ndarray) -> np.ndarray:
+        """Names of the objects of some rows in the middle of a table, "" for none."""
+        found = np.full(len(end), "", object)
+        for i in np.flatnonzero((self.last > begin) & (self.first < begin + len(end))).tolist():
+            rows = slice(max(self.first[i] - begin, 0), self.last[i] - begin)
+            if end[rows].any():
+                raise self.no_pair(i, self.epochs)
+            found[rows] = self.snid[i]
+        return found
+
+    def no_pair(self, i: int, epochs: str) -> DataError:
+        """Say that an object has no epochs where they should be."""
+        return DataError(
+            f"{epochs} has not the epochs of {self.snid[i]} in its rows {self.first[i] + 1} to "
+            f"{self.last[i]}, where {self.file} points: the two files are no pair."
+        )
 
 
 register_curves(
@@ -93,7 +126,7 @@ register_curves(
             "band": "BAND",
         },
         known_by=is_snana,
-        tidy=tidy,
+        along=along,
         beside=head_of,
     ),
 )

@@ -328,6 +328,15 @@ def from_arrow(table: pa.Table, name: str, bad: list[str]) -> Table:
     return read
 
 
+def emptied(table: Table) -> Table:
+    """Leave out the rows of a table; its columns keep their types."""
+    table.columns = {key: values[:0] for key, values in table.columns.items()}
+    table.lists = {
+        key: Lists(each.values[:0], each.lengths[:0]) for key, each in table.lists.items()
+    }
+    return table
+
+
 def _add_arrow(table: Table, name: str, column: pa.ChunkedArray) -> None:
     """Add a column: flat, of lists, or of records of either."""
     if not pa.types.is_nested(column.type):

@@ -6,9 +6,9 @@ from typing import Any
 import pyarrow as pa
 
 from skybind.ingest.file_spec import FileSpec
+from skybind.ingest.readers.curve_pieces import open_pieces
 from skybind.ingest.readers.parts import read_parts
 from skybind.ingest.readers.pieces import Again, NotInPieces, Pieces
-from skybind.ingest.readers.registry import curve_format
 from skybind.ingest.readers.tables import Table
 
 
@@ -28,9 +28,7 @@ def read_whole(spec: FileSpec, base: Path, **options: Any) -> Table:
     DataError
         If it cannot be read.
     """
-    if getattr(spec, "kind", None) == "photometry" and curve_format(spec.format) is not None:
-        return read_parts(spec, base, **options)  # those read a file as they know it
-    pieces = Pieces(spec, base, **options)
+    pieces = open_pieces(spec, base, **options)
     if pieces.large:
         try:
             return _together(pieces)
