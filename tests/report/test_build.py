@@ -185,22 +185,25 @@ def test_the_calibration_of_each_classifier_is_the_mean_over_its_seeds(numbers_o
         assert row[3:] == ["1.3", "2.0", "7.0"]
 
 
-def test_several_seeds_become_mean_and_deviation(numbers_only):
+def test_several_seeds_become_a_mean_whose_error_holds_both(numbers_only):
     entries = make_metrics((42, 0, 66))["classification"]
     changed(numbers_only, classification=entries)
     page = Page(render_report(numbers_only))
-    values = [
-        entry["accuracy"]
+    own = [
+        entry
         for entry in entries
         if entry["modalities"] == ["spectrum"]
         and entry["subset"] == "10"
         and not entry["pretrained"]
     ]
+    values, errors = ([entry[key] for entry in own] for key in ("accuracy", "accuracy_error"))
     assert len(values) == 3
     table = next(t for t in page.tables if t[0][:2] == ["Modalities", "Start"])
     cell = next(row[-1] for row in table if row[:2] == ["Spectrum", "From scratch"])
-    assert cell == f"{100 * np.mean(values):.1f} ± {100 * np.std(values, ddof=1):.1f}"
-    assert "standard deviation of up to 3 seeds" in " ".join(page.text)
+    objects = np.mean(errors)  # the seeds share their test objects
+    error = np.hypot(np.std(values, ddof=1) / np.sqrt(3), objects)
+    assert cell == f"{100 * np.mean(values):.1f} ± {100 * error:.1f}"
+    assert "Mean of up to 3 seeds. Errors hold the scatter of the seeds" in " ".join(page.text)
     assert "summed over 3 seeds" in " ".join(page.text)
 
 

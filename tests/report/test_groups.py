@@ -24,11 +24,10 @@ def entry(accuracy, seed, **more):
     )
 
 
-def test_seeds_are_averaged_with_their_deviation():
+def test_seeds_are_averaged_and_their_scatter_joins_the_error():
     (group,) = accuracy_groups([entry(0.8, 1), entry(0.9, 2), entry(0.85, 3)])
     assert group.accuracy == pytest.approx(0.85)
-    assert group.error == pytest.approx(0.05)
-    assert group.standard_error == pytest.approx(0.05 / np.sqrt(3))
+    assert group.error == pytest.approx(np.hypot(0.05 / np.sqrt(3), 0.01))
     assert group.n_seeds == 3
     np.testing.assert_array_equal(group.confusion, [[9, 3], [0, 12]])
 
@@ -77,5 +76,5 @@ def test_retrievals_are_averaged():
     other = PairRetrieval.model_validate({**one, "recall": {"1": 0.3}, "median_rank": 3.0})
     (group,) = retrieval_groups([first, other])
     assert group.recall[1] == pytest.approx(0.25)
-    assert group.recall_error[1] == pytest.approx(0.1 / np.sqrt(2))
+    assert group.recall_error[1] == pytest.approx(np.hypot(0.05, 0.04))
     assert group.median_rank == 3.5

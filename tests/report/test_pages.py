@@ -206,14 +206,14 @@ def test_published_numbers_stand_beside_the_same_quantity_only():
 def test_the_report_speaks_of_r2_where_there_are_no_classes():
     run = make_galaxies()
     facts = {fact.label: fact.value for fact in headline_facts(run)}
-    assert facts["R² of redshift from the spectrum, zero-shot on test"] == "0.60"
+    assert facts["R² of redshift from the spectrum, zero-shot on test"] == "0.600"
     known = [one.plain() for one in run.metrics.regression]
     known[1]["truth"] = entry(0.94).plain()
     changed(run, regression=known)
-    labels = [fact.label for fact in headline_facts(run) if fact.value == "0.94"]
-    assert labels == [
-        "R² of redshift from the spectrum, zero-shot on test, against the truth "
-        "(against the catalogue 0.60)"
+    labels = [fact.label for fact in headline_facts(run) if fact.value == "0.600"]
+    assert labels == [  # the number of the figure, and what the simulation knows beside it
+        "R² of redshift from the spectrum, zero-shot on test, against the catalogue "
+        "(against the truth 0.940)"
     ]
     assert best_zero_shot([entry(None)], "redshift") is None
 

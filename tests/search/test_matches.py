@@ -45,9 +45,9 @@ def told(found):
     return dict(zip(found.object_id, found.relation, strict=True))
 
 
-def test_alike_in_one_modality_may_be_the_same_data_or_a_twin(survey):
+def test_alike_in_one_modality_may_be_the_same_data(survey):
     found = told(survey(source=["photometry"], target=["photometry"]))
-    assert found == {"b": "same data", "c": "twin", "d": "alike", "e": "same position"}
+    assert found == {"b": "same data", "c": "alike", "d": "alike", "e": "same position"}
 
 
 def test_across_modalities_a_cosine_of_one_tells_no_duplicate(survey):

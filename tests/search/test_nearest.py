@@ -161,14 +161,16 @@ def test_spread_of_spectra_is_that_of_the_matches():
     assert np.median(predicted.spread) == pytest.approx(0.05, rel=0.05)
 
 
-def test_the_same_object_is_told_from_a_twin():
+def test_the_same_object_and_its_data_are_told_from_others():
     cosine = np.array([1.0, 0.5, 1.0, 0.9995, 0.9, np.nan])
     apart = np.array([np.nan, 0.4, 3600.0, 3600.0, 1.2, 9.0])
     same = np.array([True, False, False, False, False, False])
     told = tell_relation(cosine, same, apart).tolist()
-    assert told == ["itself", "same position", "same data", "twin", "alike", "alike"]
-    wide = tell_relation(cosine, same, apart, DuplicateRule(radius=2.0, twin=0.99999))
-    assert wide.tolist()[3:5] == ["alike", "same position"]
+    assert told == ["itself", "same position", "same data", "alike", "alike", "alike"]
+    wide = tell_relation(
+        cosine, same, apart, DuplicateRule(radius=2.0), np.array([True] * 4 + [False] * 2)
+    )
+    assert wide.tolist()[2:5] == ["same data", "unlike", "same position"]
 
 
 def test_separation_is_that_of_astropy():

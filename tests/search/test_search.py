@@ -184,7 +184,7 @@ def test_a_spectrum_in_a_file_is_embedded_as_in_the_survey(
     assert found.source == [["spectrum"]]
     assert found.object_id[0] == embeddings.object_id[row]
     assert found.cosine[0] == pytest.approx(1, abs=1e-4)
-    assert found.relation[0] in ("same data", "twin")
+    assert found.relation[0] in ("same data", "alike")
 
 
 def test_a_catalogues_features_are_given_with_a_light_curve_and_not_computed(
@@ -237,7 +237,7 @@ def test_the_same_position_is_the_same_object(trained, stars, embeddings, tmp_pa
     found = search(trained, [path], target=["spectrum"], values=place, k=400)
     told = dict(zip(found.object_id, found.relation, strict=True))
     assert told.pop(str(embeddings.object_id[row])) == "same position"
-    assert set(told.values()) == {"alike"}
+    assert set(told.values()) == {"alike", "unlike"}  # of all 400, few are near
 
 
 def test_the_index_finds_the_same_and_is_built_once(trained, embeddings):

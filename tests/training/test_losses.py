@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from skybind.errors import ConfigError
-from skybind.training.losses import find_loss, pair_name, pairs_loss, register_loss, second_view
+from skybind.training.losses import (
+    find_loss,
+    loss_of_guessing,
+    pair_name,
+    pairs_loss,
+    register_loss,
+    second_view,
+)
 
 GOLDEN = Path(__file__).parents[3] / "shared/reference/golden/astrom3_small_io.safetensors"
 
@@ -214,3 +221,20 @@ def test_names_of_losses_are_kept_apart():
         register_loss("sum")(lambda logits, target: logits.sum(1))
     with pytest.raises(ConfigError, match="no loss 'summ': did you mean 'sum'"):
         find_loss("summ")
+
+
+@pytest.mark.parametrize("symmetric", ["sum", "mean"])
+def test_guessing_is_the_loss_of_equal_cosines(symmetric):
+    same = torch.ones(24, 4) / 2
+    loss, _, _ = one_pair(same, same, 7.0, symmetric=symmetric)
+    assert loss_of_guessing(find_loss(symmetric), [24]) == pytest.approx(float(loss), rel=1e-6)
+
+
+def test_guessing_is_averaged_as_the_loss_is_and_unknown_for_other_losses():
+    how = find_loss("mean")
+    by_objects = (30 * math.log(30) + 10 * math.log(10)) / 40
+    assert loss_of_guessing(how, [30, 10, 1, 0]) == pytest.approx(by_objects)
+    assert loss_of_guessing(how, [30, 10], "batches") == pytest.approx(math.log(300) / 2)
+    assert math.isnan(loss_of_guessing(how, [1]))
+    register_loss("nothing-known")(lambda logits, target: logits.sum(1))
+    assert math.isnan(loss_of_guessing(find_loss("nothing-known"), [30]))

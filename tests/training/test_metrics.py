@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from skybind.training.metrics import Meter
+from skybind.training.metrics import Meter, mean_accuracy
 
 
 def pair_values(loss, accuracy, n, name="a-b"):
@@ -66,3 +66,18 @@ def test_batches_count_alike_where_that_is_asked():
     for loss, n in ((1.0, 512), (3.0, 4)):
         plain.add({k: torch.tensor(v) for k, v in (("loss", loss), ("accuracy", 0.5), ("n", n))})
     assert plain.means()["loss"] == pytest.approx(2.0)
+
+
+def test_views_of_one_observation_do_not_raise_the_accuracy_of_pairs():
+    record = {
+        "validation/accuracy/a-a": 0.98,
+        "validation/accuracy/a-b": 0.1,
+        "validation/accuracy/b-c": 0.2,
+        "validation/accuracy/left-right-left-right": 0.9,
+        "validation/accuracy/a-c": math.nan,
+        "train/accuracy/a-b": 0.7,
+    }
+    assert mean_accuracy(record, "validation/") == pytest.approx(0.15)
+    assert mean_accuracy({"accuracy/a-a": 0.98}) == 0.98  # there is nothing else
+    assert mean_accuracy({"accuracy": 0.5}) == 0.5
+    assert math.isnan(mean_accuracy({}))

@@ -17,14 +17,14 @@ RECORD = {
 
 
 def test_one_plain_line_an_epoch(capsys, talking):
-    with ProgressDisplay("pre-training", "retrieval", 10) as display:
+    with ProgressDisplay("pre-training", "found in its batch", 10) as display:
         assert display.live
         display.step(3, 1, 5, {"loss": 1.0})
         display.epoch(RECORD, True, 150.0)
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err == (
-        "pre-training epoch 3/10  loss 2.0000  validation loss 2.5000  retrieval 50.0%  "
+        "pre-training epoch 3/10  loss 2.0000  validation loss 2.5000  found in its batch 50.0%  "
         "1,234 objects/s  left 2 min  best so far\n"
     )
 

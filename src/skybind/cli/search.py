@@ -115,6 +115,9 @@ def search(
 ) -> None:
     """Find the objects most like an object, or like a new observation in a file.
 
+    A match is "alike" where it is as near as all but one in a hundred objects of the survey have
+    another; "unlike" is the nearest there is.
+
     Example: skybind search run/ spec-0412.fits --to photometry --top 5 --figure found.pdf
     """
     from skybind.search.result import predicted_table, render_result

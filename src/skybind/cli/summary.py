@@ -7,6 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 
 from skybind.config.subsets import FULL, short_subset
+from skybind.drawing.cells import share
 from skybind.evaluation.records import Groups, Islands, Metrics, PairRetrieval, TargetResult
 from skybind.measures.classification import ClassificationResult
 
@@ -86,8 +87,7 @@ def _retrieval(records: Sequence[PairRetrieval]) -> Table:
 
 def _regression(records: Sequence[TargetResult]) -> Table:
     """Zero-shot predictions, fitted on the training objects."""
-    truth = any(record.truth is not None for record in records)
-    title = "Zero-shot prediction on the test objects" + (", against the truth" if truth else "")
+    title = "Zero-shot prediction on the test objects, against the catalogue"
     table = Table(title=title, title_justify="left")
     for name in ("target", "fitted on", "predicted from"):
         table.add_column(name)
@@ -96,18 +96,17 @@ def _regression(records: Sequence[TargetResult]) -> Table:
     for record in records:
         if not record.zero_shot:
             continue
-        result = record.truth or record
         table.add_row(
             record.target,
             "+".join(record.fit),
             "+".join(record.predict),
-            "" if math.isnan(result.r2) else f"{result.r2:.3f} ± {result.r2_error:.3f}",
-            f"{result.bias:+.4f}",
-            f"{result.scatter:.4f}",
-            str(result.n_test),
+            "" if math.isnan(record.r2) else f"{record.r2:.3f} ± {record.r2_error:.3f}",
+            f"{record.bias:+.4f}",
+            f"{record.scatter:.4f}",
+            str(record.n_test),
         )
     return table
 
 
 def _percent(record: ClassificationResult) -> str:
-    return f"{100 * record.accuracy:.1f} ± {100 * record.accuracy_error:.1f}"
+    return share(record.accuracy, record.accuracy_error)

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from skybind.discovery.atlas import map_everything, write_atlas
 from skybind.discovery.importance import decisions, importance_tables
-from skybind.discovery.measures.outliers import COMBINED
+from skybind.discovery.measures.outliers import COMBINED, labels_right
 from skybind.discovery.outliers import best_detections, detection_scores, find_outliers
 from skybind.discovery.records import (
     DISCOVER_VERSION,
@@ -216,7 +216,12 @@ def _outliers(
     write_json(paths.detections, plain(records))
     kinds = {name: int(flags.sum()) for name, flags in table.flags().items()}
     return {
-        "outliers": FlagCounts(percentile=percentile, n_scored=len(arrow), flagged=kinds),
+        "outliers": FlagCounts(
+            percentile=percentile,
+            n_scored=len(arrow),
+            flagged=kinds,
+            labels_right=None if table.doubt is None else labels_right(table.doubt),
+        ),
         "detection": best_detections(records),
     }
 

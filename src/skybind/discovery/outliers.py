@@ -9,7 +9,7 @@ from skybind.discovery.measures.density import (
     mahalanobis,
     whole_clusters,
 )
-from skybind.discovery.measures.detection import detection, rival_scores
+from skybind.discovery.measures.detection import better_than, detection, rival_scores
 from skybind.discovery.measures.outliers import (
     COMBINED,
     centroid_outliers,
@@ -160,14 +160,15 @@ def detection_scores(
             whole = np.full(len(rows), np.nan)
             whole[seen] = score
             scores[rival, name] = whole
-    records = []
+    records: list[DetectionResult] = []
     for kind, planted in kinds.items():
+        own: list[DetectionResult] = []
         # a wrong label can only be found where there is a label in use
         among = run.labels >= 0 if "label" in kind and run.classes else np.ones(len(rows), bool)
         for (method, name), score in scores.items():
             found = detection(score[among], planted[among])
             if found.n_planted:
-                records.append(
+                own.append(
                     DetectionResult(
                         **dict(found),
                         kind=kind,
@@ -176,7 +177,28 @@ def detection_scores(
                         share=found.n_planted / found.n,
                     )
                 )
+        rated = {name: score[among] for name, score in scores.items()}
+        records += _with_best(own, rated, planted[among], run.config.seed)
     return records
+
+
+def _with_best(
+    records: Sequence[DetectionResult],
+    scores: Mapping[tuple[str, str], np.ndarray],
+    planted: np.ndarray,
+    seed: int,
+) -> list[DetectionResult]:
+    """Mark, of one kind, the scores that are significantly better than all other methods'."""
+    chosen = best_detections(records)
+    best = {}
+    for entry in chosen:
+        others = [scores[one.method, one.score] for one in chosen if one.method != entry.method]
+        key = (entry.method, entry.score)
+        best[key] = bool(others) and better_than(scores[key], others, planted, seed)
+    return [
+        entry.model_copy(update={"best": best.get((entry.method, entry.score), False)})
+        for entry in records
+    ]
 
 
 def best_detections(records: Sequence[DetectionResult]) -> list[DetectionResult]:

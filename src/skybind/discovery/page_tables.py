@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from skybind.discovery.measures.combinations import LEVEL
 from skybind.discovery.measures.contributions import Carried
 from skybind.discovery.measures.structure import Landing
 from skybind.discovery.page_data import DiscoverData, Neighbour
@@ -42,10 +41,9 @@ def detection_table(records: Sequence[DetectionResult]) -> Table:
     rows = []
     for kind in dict.fromkeys(record.kind for record in records):
         for entry in [record for record in records if record.kind == kind]:
-            ours = entry.method == "skybind"
             name = entry.method + (", made for it" if entry.designated else "")
             row = cells(kind, name, entry.score, number(entry.n_planted))
-            score = Cell(percent(entry.average_precision), "strong" if ours else "")
+            score = Cell(percent(entry.average_precision), "strong" if entry.best else "")
             row += [score, Cell(percent(entry.precision)), Cell(percent(entry.share), "quiet")]
             rows.append(row)
     header = ["Planted", "Method", "Score", "Objects", "Average precision [%]", "Precision [%]"]
@@ -62,11 +60,27 @@ def structure_table(records: Sequence[ClassParts]) -> Table:
         sizes = " + ".join(number(size) for size in record.sizes)
         row = cells(record.name, record.modality, sizes, number(record.n_doubted))
         row += cells(f"{record.silhouette[record.k]:.2f}")
-        row.append(Cell(f"{record.p_value:.3f}", "strong" if record.p_value <= LEVEL else ""))
+        row.append(Cell(p_text(record)))
+        row.append(Cell(record.observed or ""))
         rows.append([*row, Cell(truth)] if with_truth else row)
-    header = ["Class", "Embedding", "Parts", "Left out as doubted", "Silhouette", "p"]
+    header = [
+        "Class",
+        "Embedding",
+        "Parts",
+        "Left out as doubted",
+        "Silhouette",
+        "p",
+        "Observations that differ",
+    ]
     header += ["Adjusted Rand index (truth)"] if with_truth else []
     return Table(header, rows, text_columns=2)
+
+
+def p_text(record: ClassParts) -> str:
+    """Write the p-value of a division, and where permutations cannot reach a smaller one."""
+    least = None if record.permutations is None else 1 / (1 + record.permutations)
+    at_end = least is not None and record.p_value <= least * (1 + 1e-9)
+    return f"{'≤ ' if at_end else ''}{record.p_value:.3g}"
 
 
 def part_table(record: ClassParts) -> Table:

@@ -10,7 +10,7 @@ from skybind.measures.clusters import Distinction
 from skybind.record import Number, Record
 
 #: Raised when what a step writes changes: older results are then made anew.
-DISCOVER_VERSION = 4
+DISCOVER_VERSION = 5
 
 
 class FlagCounts(Record):
@@ -21,6 +21,12 @@ class FlagCounts(Record):
     )
     n_scored: int = Field(..., description="Objects that were scored.")
     flagged: dict[str, int] = Field(..., description="Test in words -> objects that it flags.")
+    labels_right: int | None = Field(
+        None,
+        description="Of the labels doubted, those that should be right at least: all but as many "
+        "as are wrong if labels are wrong as often as where nine tenths of the votes agree; null "
+        "where too few objects have such votes.",
+    )
 
 
 class DetectionResult(Detection):
@@ -42,6 +48,11 @@ class DetectionResult(Detection):
     designated: bool | None = Field(
         None, description="Whether it is the score made for the kind, fixed before looking."
     )
+    best: bool = Field(
+        False,
+        description="Whether its average precision is above that of the best score of every other "
+        "method, by a paired bootstrap with p < 0.05.",
+    )
 
 
 class ClassParts(Parts):
@@ -58,6 +69,11 @@ class ClassParts(Parts):
     )
     columns: list[list[Distinction]] = Field(
         ..., description="For each part what sets it apart from the others."
+    )
+    observed: str | None = Field(
+        None,
+        description="What of the observations, not of the objects, sets the parts apart most "
+        "where nothing else does more: a brightness, an uncertainty, a signal to noise ratio.",
     )
     adjusted_rand_index: dict[str, Number] = Field(
         {},

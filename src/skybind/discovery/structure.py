@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from skybind.data.dataset import Dataset
+from skybind.data.quantities import quantity_of
 from skybind.discovery.measures.outliers import COMBINED, isolation, label_doubt, upper_tail
 from skybind.discovery.measures.structure import (
     FEWEST,
@@ -51,6 +52,8 @@ class ClassStructure:
         For each part: what sets it apart from the others.
     truth : dict of str to float
         Adjusted Rand index against each column of a truth table that divides the class.
+    observed : str or None
+        What of the observations sets the parts apart, where nothing of the objects does more.
     """
 
     name: str
@@ -60,6 +63,7 @@ class ClassStructure:
     parts: SubClusters
     columns: list[list[Distinction]]
     truth: dict[str, float]
+    observed: str | None = None
 
     @property
     def record(self) -> ClassParts:
@@ -72,6 +76,7 @@ class ClassStructure:
             n_doubted=self.n_doubted,
             columns=self.columns,
             adjusted_rand_index=self.truth,
+            observed=self.observed,
         )
 
 
@@ -127,7 +132,10 @@ def class_structures(
             told = _columns(run.dataset, rows, parts.label)
             truth = _agreement(run.dataset, rows, parts.label)
             left_out = len(members) - len(rows)
-            found.append(ClassStructure(name, modality, rows, left_out, parts, told, truth))
+            observed = _of_observations(run.dataset, rows, parts.label, quality[rows], told)
+            found.append(
+                ClassStructure(name, modality, rows, left_out, parts, told, truth, observed)
+            )
     return found
 
 
@@ -201,6 +209,36 @@ def _ratio(fields: Mapping[str, np.ndarray]) -> np.ndarray | None:
 def _columns(dataset: Dataset, rows: np.ndarray, label: np.ndarray) -> list[list[Distinction]]:
     columns = describing_columns(dataset, rows)
     return [distinctions(label == part, columns) for part in range(int(label.max()) + 1)]
+
+
+def _of_observations(
+    dataset: Dataset,
+    rows: np.ndarray,
+    label: np.ndarray,
+    quality: np.ndarray,
+    told: Sequence[Sequence[Distinction]],
+) -> str | None:
+    """Name what of the observations sets the parts apart, if nothing of the objects does more."""
+    columns = dataset.schema.columns
+    kinds = {
+        name: quantity_of(name, column)
+        for name, column in columns.items()
+        if name in dataset.flat_columns
+    }
+    flat = [name for name, kind in kinds.items() if kind in ("magnitude", "uncertainty")]
+    values = {name: dataset.numbers(name)[rows] for name in flat}
+    for place, column in enumerate(quality.T):
+        values[f"signal to noise or length of the observations ({place + 1})"] = column
+    found = [
+        entry
+        for part in range(int(label.max()) + 1)
+        for entry in distinctions(label == part, values, top=1)
+    ]
+    best = max(found, key=lambda entry: abs(entry.effect), default=None)
+    if best is None:
+        return None
+    of_objects = [abs(e.effect) for part in told for e in part if e.column not in values]
+    return best.column if abs(best.effect) >= max(of_objects, default=0.0) else None
 
 
 def _agreement(dataset: Dataset, rows: np.ndarray, label: np.ndarray) -> dict[str, float]:

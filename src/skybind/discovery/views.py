@@ -1,6 +1,7 @@
 """What the page of discoveries is drawn from, read from the dataset and the tables."""
 
 import numpy as np
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from skybind.data.dataset import Dataset
@@ -68,7 +69,9 @@ def discover_data(
 
 
 def _objects(run: Run, embeddings: Embeddings, label: np.ndarray, top: int) -> list[ObjectPage]:
-    table = pq.read_table(run.paths.discover.outliers()).slice(0, top)
+    table = pq.read_table(run.paths.discover.outliers())
+    # who has no reason to be suspected is not listed
+    table = table.filter(pc.not_equal(table["reasons"], "")).slice(0, top)
     place = {name: row for row, name in enumerate(embeddings.object_id.tolist())}
     rows = np.asarray([place[name] for name in table["object_id"].to_pylist()], dtype=np.int64)
     targets = targets_of(run.dataset, run.config.evaluation.targets)

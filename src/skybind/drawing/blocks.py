@@ -1,10 +1,13 @@
 """What a section of the report is made of: sentences, figures and tables."""
 
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from skybind.drawing.cells import Table
 from skybind.drawing.style import inline
+from skybind.progress import say
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -76,11 +79,33 @@ def origin_of(simulated: bool | None) -> str:
     return words[simulated]
 
 
-def figure_block(figure: "Figure", caption: str, run: Shown, alt: str, kind: str = "svg") -> Block:
+def figure_block(
+    make: Callable[[], "Figure"], caption: str, run: Shown, alt: str, kind: str = "svg"
+) -> Block:
     """Draw a figure into a block; its caption ends with where the data come from."""
-    return drawn_block(figure, f"{caption} {run.origin}", alt, kind)
+    return drawn_block(make, f"{caption} {run.origin}", alt, kind)
 
 
-def drawn_block(figure: "Figure", caption: str, alt: str, kind: str = "svg") -> Block:
-    """Draw a figure into a block under a caption that says all."""
-    return Block(caption, inline(figure, kind), round(96 * figure.get_figwidth()), alt)
+def drawn_block(make: Callable[[], "Figure"], caption: str, alt: str, kind: str = "svg") -> Block:
+    """Draw a figure into a block under a caption that says all.
+
+    A figure that cannot be drawn never costs the page: a sentence stands in its place, and a
+    warning tells of it.
+
+    Parameters
+    ----------
+    make : callable
+        Gives the figure.
+    caption, alt : str
+        What it shows, in sentences and in words.
+    kind : str
+        As of `skybind.drawing.style.inline`.
+    """
+    try:
+        figure = make()
+        return Block(caption, inline(figure, kind), round(96 * figure.get_figwidth()), alt)
+    except Exception as error:  # whatever it is, the rest of the page is worth more
+        what = " ".join(str(error).split()) or type(error).__name__
+        sentence = f"The figure '{alt}' is left out: it could not be drawn ({what.rstrip('.')})."
+        say(sentence, logging.WARNING)
+        return Block("", alt=alt, absent=sentence)

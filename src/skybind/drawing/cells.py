@@ -67,6 +67,26 @@ def percent(value: float | None, error: float | None = None) -> str:
     return f"{100 * value:.1f}" + (f" ± {100 * error:.1f}" if known and error is not None else "")
 
 
+def share(value: float | None, error: float | None = None) -> str:
+    """Write a share of objects as percent with its error, which never leaves 0 to 100.
+
+    An error that would is written with the two sides apart: `100.0 +0.0 −4.8`.
+    """
+    if value is None or error is None or math.isnan(value) or not error > 0:
+        return percent(value)
+    up, down = share_sides(value, error)
+    if up == down:
+        return percent(value, error)
+    return f"{100 * value:.1f} +{100 * up:.1f} −{100 * down:.1f}"
+
+
+def share_sides(value: float, error: float) -> tuple[float, float]:
+    """Give how far the interval of a share reaches up and down: as wide, but within 0 and 1."""
+    up = min(error, 1 - value)
+    down = min(2 * error - up, value)
+    return (2 * error - down if down == value else up), down
+
+
 def readable_time(created: str | None) -> str:
     """Write an ISO 8601 time for people: `2026-11-21 20:14 UTC`; other text stays as it is."""
     try:

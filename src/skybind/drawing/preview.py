@@ -1,6 +1,7 @@
 """The page of a dry run: what each column became, and the first objects as pictures."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -97,7 +98,7 @@ def _pictures(
     for example in (examples[row] for row in rows.tolist()):
         if not object_panels(example):
             continue
-        figure = object_figure(example)
+        figure = partial(object_figure, example)
         said = [f"{label} {example.true_class}"] if example.true_class else []
         said += [f"{name} {value}" for name, value in example.properties.items()]
         caption = f"{example.object_id}{where}{': ' + ', '.join(said) if said else ''}."

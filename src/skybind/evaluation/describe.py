@@ -28,6 +28,8 @@ from skybind.runs.choosing import own_split
 from skybind.runs.fitting import unused_classes
 from skybind.runs.run import Run
 from skybind.runs.steps import pair_counts
+from skybind.training.batches import ordered_batches, training_batches
+from skybind.training.losses import find_loss, loss_of_guessing, pair_name
 from skybind.version import __version__
 
 VERSIONED = ("torch", "lightning", "numpy", "scikit-learn", "pyarrow", "astropy")
@@ -107,18 +109,47 @@ def _pretraining(run: Run) -> Pretraining | None:
     result = note_of(run.paths.pretraining.folder)  # one that ended early counts too
     if result is None or "history" not in result:  # none, or published weights were taken
         return None
-    train, validation = pair_counts(run, "train"), pair_counts(run, "validation")
+    # smaller than asked for where objects are few; validation batches stay as they were
+    size = (result.get("pace") or {}).get("batch_size", run.config.training.batch_size)
     return Pretraining(
         history=[_epoch(record) for record in result["history"]],
         best_epoch=result["best_epoch"],
         stopped_early=result["stopped_early"],
-        pairs={
-            pair: PairCounts(n_train=n, n_validation=validation[pair]) for pair, n in train.items()
-        },
-        # smaller than asked for where objects are few
-        batch_size=(result.get("pace") or {}).get("batch_size", run.config.training.batch_size),
+        pairs=_pairs(run, size),
+        batch_size=size,
         n_parameters=result.get("n_parameters"),
     )
+
+
+def _pairs(run: Run, size: int) -> dict[str, PairCounts]:
+    """Objects of each pair, and what guessing would give in batches like those of the training."""
+    options, how = run.config.training, find_loss(run.config.model.loss)
+    both = {
+        pair: run.source.present(pair[0]) & run.source.present(pair[1]) for pair in run.config.pairs
+    }
+    bound = np.logical_or.reduce(list(both.values()))
+    rows = {part: run.rows(part)[bound[run.rows(part)]] for part in ("train", "validation")}
+    batches = {
+        "train": training_batches(rows["train"], size, options.drop_last, run.config.seed, 0),
+        "validation": ordered_batches(
+            rows["validation"], options.validation_batch_size or options.batch_size
+        ),
+    }
+    guessing = {
+        (part, pair): loss_of_guessing(how, [int(b[r].sum()) for r in own], options.loss_mean)
+        for part, own in batches.items()
+        for pair, b in both.items()
+    }
+    counts = {part: pair_counts(run, part) for part in batches}
+    return {
+        pair_name(pair): PairCounts(
+            n_train=counts["train"][pair_name(pair)],
+            n_validation=counts["validation"][pair_name(pair)],
+            guessing_train=guessing["train", pair],
+            guessing_validation=guessing["validation", pair],
+        )
+        for pair in both
+    }
 
 
 def _epoch(record: dict[str, float]) -> Epoch:

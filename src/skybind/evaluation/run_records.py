@@ -65,6 +65,14 @@ class PairCounts(Record):
 
     n_train: int = Field(..., description="Training objects that have both modalities.")
     n_validation: int = Field(..., description="Validation objects that have both.")
+    guessing_train: Number = Field(
+        math.nan,
+        description="Loss of guessing in the training batches [nat]: ln(n) a direction, n the "
+        "objects of a batch that have both; null for a loss of a plugin.",
+    )
+    guessing_validation: Number = Field(
+        math.nan, description="The same in the validation batches, which may be smaller."
+    )
 
 
 class EpochLoss(Record):
@@ -91,7 +99,7 @@ class Epoch(Record):
 class Pretraining(Record):
     """The pre-training.
 
-    The batch size bounds the loss: ln(batch size) a direction is chance.
+    What guessing would give depends on the batches, and stands with each pair.
     """
 
     history: list[Epoch] = Field([], description="Every epoch.")

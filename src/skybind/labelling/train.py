@@ -9,6 +9,7 @@ from pydantic import Field
 
 from skybind.config.subsets import FULL, subset_order
 from skybind.config.training import LossOptions, TrainingOptions
+from skybind.drawing.cells import share
 from skybind.errors import DataError
 from skybind.files import json_hash, write_json
 from skybind.labelling.answers import (
@@ -76,9 +77,9 @@ class Training:
         else:
             test = self.test
             said.append(
-                f"On {test.n_test} test objects: accuracy {100 * test.accuracy:.1f} ± "
-                f"{100 * test.accuracy_error:.1f} %, balanced {100 * test.balanced_accuracy:.1f} "
-                f"± {100 * test.balanced_accuracy_error:.1f} %."
+                f"On {test.n_test} test objects: accuracy "
+                f"{share(test.accuracy, test.accuracy_error)} %, balanced "
+                f"{share(test.balanced_accuracy, test.balanced_accuracy_error)} %."
             )
         said.append(f"The class of every object is in {self.classes_file}.")
         return said

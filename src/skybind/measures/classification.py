@@ -6,6 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from skybind.errors import DataError
+from skybind.measures.shares import share_error
 from skybind.record import Counts, Number, Numbers, Record
 
 
@@ -18,13 +19,16 @@ class ClassificationResult(Record):
     n_test: int = Field(..., description="Objects that were classified.")
     accuracy: Number = Field(..., description="Fraction of them whose class is right.")
     accuracy_error: Number = Field(
-        ..., description="Its standard error from the finite number of objects."
+        ...,
+        description="Its standard error from the finite number of objects: half of Wilson's "
+        "interval of 68 %, so never 0.",
     )
     balanced_accuracy: Number = Field(
         ..., description="Mean of `per_class` over the classes that occur."
     )
     balanced_accuracy_error: Number = Field(
-        ..., description="Its standard error at fixed numbers of objects a class."
+        ...,
+        description="Its standard error at fixed numbers of objects a class, likewise.",
     )
     confusion: Counts = Field(
         ...,
@@ -80,10 +84,9 @@ def classification_metrics(
 ) -> ClassificationResult:
     """Compare predicted with true classes.
 
-    The errors are the bootstrap standard errors. Resampling n objects of which a fraction p
-    is right draws a binomial number of right ones, so the bootstrap's limit of infinitely many
-    resamples is known: sqrt(p (1 - p) / n). Balanced accuracy: the same in each class
-    (a stratified bootstrap), added in quadrature.
+    The errors are those of shares of so many objects (`skybind.measures.shares`): of many
+    objects what the bootstrap gives, and never zero where all are right. Balanced accuracy: the
+    same in each class, added in quadrature.
 
     Parameters
     ----------
@@ -111,13 +114,13 @@ def classification_metrics(
     occurs = n_class > 0
     accuracy = float(right.sum() / n)
     recall = per_class[occurs]
-    variance = recall * (1 - recall) / n_class[occurs]
+    errors = [share_error(p, m) for p, m in zip(recall, n_class[occurs], strict=True)]
     return ClassificationResult(
         n_test=n,
         accuracy=accuracy,
-        accuracy_error=float(np.sqrt(accuracy * (1 - accuracy) / n)),
+        accuracy_error=share_error(accuracy, n),
         balanced_accuracy=float(recall.mean()),
-        balanced_accuracy_error=float(np.sqrt(variance.sum()) / occurs.sum()),
+        balanced_accuracy_error=float(np.linalg.norm(errors) / occurs.sum()),
         confusion=confusion,
         per_class=per_class,
     )

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from skybind.errors import DataError
 from skybind.measures.neighbours import nearest
+from skybind.measures.shares import share_error
 from skybind.record import Number, Record
 
 # Cosines of unit float32 vectors closer than this are rounding apart, so they are ties.
@@ -23,7 +24,8 @@ class RetrievalResult(Record):
         description="k -> fraction of the queries whose partner is among the k nearest targets.",
     )
     recall_error: dict[int, Number] = Field(
-        ..., description="k -> its standard error, sqrt(p (1 - p) / n)."
+        ...,
+        description="k -> its standard error, half of Wilson's interval of 68 %, so never 0.",
     )
     median_rank: Number = Field(..., description="Median rank of the partner; 1 is best.")
     chance_recall: dict[int, Number] = Field(
@@ -107,7 +109,7 @@ def retrieval(
     return RetrievalResult(
         n=n,
         recall=recall,
-        recall_error={k: float(np.sqrt(p * (1 - p) / n)) for k, p in recall.items()},
+        recall_error={k: share_error(p, n) for k, p in recall.items()},
         median_rank=float(np.median(nearer + 1 + tied / 2)),
         chance_recall={k: min(k / n, 1.0) for k in ks},
         chance_median_rank=(n + 1) / 2,

@@ -77,9 +77,9 @@ def headline_facts(run: ReportData) -> list[Fact]:
         found = best_zero_shot(metrics.regression, target)
         if found is not None:
             words = f"R² of {target} from the {found.predict[0]}, zero-shot on test"
-            if found.truth is not None:
-                words += f", against the truth (against the catalogue {found.r2:.2f})"
-            facts.append(Fact(f"{(found.truth or found).r2:.2f}", words))
+            if found.truth is not None:  # the catalogue's first: figure and real surveys have that
+                words += f", against the catalogue (against the truth {found.truth.r2:.3f})"
+            facts.append(Fact(f"{found.r2:.3f}", words))
     entries = retrieval_groups(metrics.retrieval)
     if entries:
         first = min(entries, key=lambda entry: entry.median_rank / entry.chance_median_rank)

@@ -1,6 +1,7 @@
 """The report's pages on maps coloured by columns, on clusters and on what was retrieved."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from skybind.drawing.blocks import Block, Section, figure_block
 from skybind.drawing.cells import NONE, Cell, Table, cells, number, percent
@@ -43,7 +44,7 @@ def retrieved_section(run: ReportData) -> Section | None:
         if any(query.example.image is not None for query in run.queries):
             blocks.append(
                 figure_block(
-                    retrieved_images(run.queries, chosen),
+                    partial(retrieved_images, run.queries, chosen),
                     f"The query (blue) and images of the {IMAGES} objects most alike, best first.",
                     run,
                     "Images of queries and of the objects found",
@@ -53,7 +54,7 @@ def retrieved_section(run: ReportData) -> Section | None:
         if any(query.example.spectrum is not None for query in run.queries):
             blocks.append(
                 figure_block(
-                    retrieved_spectra(run.queries, chosen),
+                    partial(retrieved_spectra, run.queries, chosen),
                     f"Spectra of the same queries (blue; their images in the corner) over those of "
                     f"the {SPECTRA} objects most alike (grey), averaged in bins, each with mean 0 "
                     "and variance 1.",
@@ -76,7 +77,7 @@ def coloured_section(run: ReportData) -> Section | None:
         "training objects and applied to test objects; both are drawn. Scales of numbers end at "
         "the first and the last hundredth; grey: not known."
     )
-    figure = coloured_maps(views, run.map_method)
+    figure = partial(coloured_maps, views, run.map_method)
     block = figure_block(figure, caption, run, "Maps coloured by columns", "png")
     return Section("coloured", "Maps coloured by what the catalogue knows", blocks=[block])
 
@@ -183,7 +184,7 @@ def _figures(run: ReportData, method: str, entries: Sequence[Found]) -> list[Blo
         grey = " Grey: on no island." if method == "DBSCAN" else ""
         blocks.append(
             figure_block(
-                cluster_maps(views, method, run.map_method),
+                partial(cluster_maps, views, method, run.map_method),
                 f"Clusters by {method} on the maps ({_all_settings(entries)}).{grey}"
                 if method == "DBSCAN"
                 else f"Clusters by {method} in the full space, shown on the maps.",
@@ -193,11 +194,17 @@ def _figures(run: ReportData, method: str, entries: Sequence[Found]) -> list[Blo
             )
         )
     samples = [view for view in run.clusters if view.method == method]
-    if samples:
+    drawable = any(e.image or e.spectrum for view in samples for e in view.examples)
+    if samples and not drawable:
+        absent = (
+            f"Samples of {method} clusters are not drawn: no member has an image or a spectrum."
+        )
+        blocks.append(Block("", absent=absent))
+    elif samples:
         what = " + ".join(samples[0].modalities)
         blocks.append(
             figure_block(
-                cluster_gallery(samples),
+                partial(cluster_gallery, samples),
                 f"Random members of clusters by {method} of the {what} embeddings; at most "
                 f"{OVERLAID} spectra are drawn over each other, averaged in bins.",
                 run,

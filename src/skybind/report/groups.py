@@ -26,7 +26,8 @@ class Accuracy:
     accuracy, balanced_accuracy : float
         Means over the seeds.
     error, balanced_error : float
-        Standard deviation between seeds; of a single seed the standard error of the test set.
+        Standard errors from the finite number of test objects; of several seeds joined with
+        that of their mean.
     n_seeds : int
         Number of seeds.
     n_train, n_test : int or None
@@ -46,11 +47,6 @@ class Accuracy:
     n_train: int | None
     n_test: int | None
     confusion: np.ndarray
-
-    @property
-    def standard_error(self) -> float:
-        """Standard error of the mean accuracy."""
-        return self.error / self.n_seeds**0.5
 
 
 @dataclass(frozen=True)
@@ -86,7 +82,7 @@ def retrieval_groups(entries: Sequence[PairRetrieval]) -> list[Retrieval]:
     for (query, target), members in groups.items():
         first = members[0]
         found = {
-            k: _mean_and_error([m.recall[k] for m in members], first.recall_error[k])
+            k: _mean_and_error([m.recall[k] for m in members], [m.recall_error[k] for m in members])
             for k in first.recall
         }
         made.append(
@@ -119,9 +115,11 @@ def _accuracy(
     modalities: tuple[str, ...], subset: str, start: str, members: Sequence[Tested]
 ) -> Accuracy:
     first = members[0]
-    accuracy, error = _mean_and_error([m.accuracy for m in members], first.accuracy_error)
+    accuracy, error = _mean_and_error(
+        [m.accuracy for m in members], [m.accuracy_error for m in members]
+    )
     balanced, balanced_error = _mean_and_error(
-        [m.balanced_accuracy for m in members], first.balanced_accuracy_error
+        [m.balanced_accuracy for m in members], [m.balanced_accuracy_error for m in members]
     )
     return Accuracy(
         modalities=modalities,
@@ -138,8 +136,12 @@ def _accuracy(
     )
 
 
-def _mean_and_error(values: Sequence[float], error: float) -> tuple[float, float]:
-    """Mean over the seeds and its spread; of one seed, its own error."""
+def _mean_and_error(values: Sequence[float], errors: Sequence[float]) -> tuple[float, float]:
+    """Mean over the seeds, with the scatter of the seeds and the number of objects in its error.
+
+    Seeds that share test objects share the error from their number: it is not divided by them.
+    """
     if len(values) == 1:
-        return values[0], error
-    return float(np.mean(values)), float(np.std(values, ddof=1))
+        return values[0], errors[0]
+    seeds = float(np.std(values, ddof=1)) / len(values) ** 0.5
+    return float(np.mean(values)), float(np.hypot(seeds, np.mean(errors)))

@@ -1,6 +1,7 @@
 """The report's page on regression: how well targets are predicted, beside plain methods."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -42,7 +43,7 @@ def regression_section(run: ReportData) -> Section | None:
         if views:
             blocks.append(
                 figure_block(
-                    prediction_figure(views),
+                    partial(prediction_figure, views),
                     f"Zero-shot {target} of the test objects against the catalogue's. Grey: "
                     "objects; blue: their number in bins; lines: a density estimate; dashed: "
                     "equality. The extreme hundredths of the catalogue may lie outside. R² (of "

@@ -1,10 +1,12 @@
 """Sections of the report: each takes the run and gives its tables, figures and sentences."""
 
+from functools import partial
+
 import numpy as np
 
 from skybind.config.subsets import labels_of_subset
 from skybind.drawing.blocks import Block, Section, figure_block
-from skybind.drawing.cells import number, readable_time
+from skybind.drawing.cells import readable_time
 from skybind.drawing.maps import AXIS_NAMES, embedding_map
 from skybind.drawing.objects import object_figure
 from skybind.drawing.observed import ExampleObject
@@ -15,13 +17,16 @@ from skybind.report import tables
 from skybind.report.clusters import cluster_section, coloured_section, retrieved_section
 from skybind.report.data import ReportData
 from skybind.report.figures.bars import accuracy_bars, retrieval_bars
-from skybind.report.figures.curves import loss_curves
 from skybind.report.figures.matrix import confusion_figure
 from skybind.report.groups import Accuracy, accuracy_groups, headline, retrieval_groups
+from skybind.report.pretraining import pretraining_section
 from skybind.report.regression import regression_section
 
 # A spectrum of thousands of pixels is some 200 kB as lines; more objects become pictures.
 DRAWN_AS_LINES, DRAWN_PIXELS = 8, 6000
+
+
+_SEEDS_TOO = "Errors hold the scatter of the seeds and the finite number of test objects."
 
 
 def all_sections(run: ReportData) -> list[Section]:
@@ -74,37 +79,6 @@ def dataset_section(run: ReportData) -> Section:
     return Section("data", "Data", text, blocks)
 
 
-def pretraining_section(run: ReportData) -> Section:
-    """Loss curves and pairs."""
-    pretraining = run.metrics.pretraining
-    if pretraining is None or not pretraining.history:
-        return Section(
-            "pretraining", "Pre-training", absent="There was no pre-training in this run."
-        )
-    best, batch = pretraining.best_epoch, pretraining.batch_size
-    text = "Contrastive pre-training: views of one object are drawn together, without labels."
-    if pretraining.n_parameters:
-        text += f" The model has {pretraining.n_parameters:,} parameters."
-    caption = "Loss on the training and the validation objects."
-    if best is not None:
-        caption += f" The weights of epoch {best} were kept."
-    if batch:
-        chance = number(2 * np.log(batch))
-        caption += f" Guessing gives {chance} nat a pair at the batch size of {batch:,}."
-    blocks = [
-        figure_block(
-            loss_curves(pretraining.history, best),
-            caption,
-            run,
-            "Training and validation loss by epoch",
-        )
-    ]
-    pairs = tables.pair_counts(pretraining)
-    if pairs.rows:
-        blocks.append(Block("A pair learns from the objects that have both.", table=pairs))
-    return Section("pretraining", "Pre-training", text, blocks)
-
-
 def accuracy_section(run: ReportData) -> Section:
     """Accuracy with and without pre-training."""
     groups = accuracy_groups(run.metrics.classification)
@@ -116,7 +90,7 @@ def accuracy_section(run: ReportData) -> Section:
             absent="No classifier was trained: there are no labels, or the step was left out.",
         )
     bars = figure_block(
-        accuracy_bars(groups),
+        partial(accuracy_bars, groups),
         f"Accuracy on the test objects against the share of labels. {_error_words(groups)}",
         run,
         "Bars of accuracy for each combination of modalities and share of labels",
@@ -169,7 +143,7 @@ def confusion_section(run: ReportData) -> Section:
         "brackets."
     )
     figure = figure_block(
-        confusion_figure(best.confusion, run.classes), caption, run, "Confusion matrix"
+        partial(confusion_figure, best.confusion, run.classes), caption, run, "Confusion matrix"
     )
     return Section("confusion", "Confusion matrix", blocks=[figure])
 
@@ -209,14 +183,16 @@ def retrieval_section(run: ReportData) -> Section:
         "among those of all test objects that have both. Ties count as broken at random."
     )
     errors = (
-        "Errors are standard deviations between seeds."
+        _SEEDS_TOO
         if max(entry.n_seeds for entry in entries) > 1
         else "Errors are standard errors from the number of test objects."
     )
     caption = "Recall@k: queries whose partner is among the k nearest, against chance."
     if any(value == 0 for entry in entries for value in entry.recall.values()):
         caption += " An arrow at the left edge: none found."
-    figure = figure_block(retrieval_bars(entries), caption, run, "Recall beside chance by pair")
+    figure = figure_block(
+        partial(retrieval_bars, entries), caption, run, "Recall beside chance by pair"
+    )
     table = Block(
         f"Recall and median rank of the partner (1 is best). {errors}",
         table=tables.retrieval_table(entries),
@@ -265,7 +241,7 @@ def map_section(run: ReportData) -> Section:
         caption += " Colours and shapes are the catalogue's classes."
     if run.map_method == "umap":
         caption += " Only nearness has a meaning, not the axes."
-    figure = embedding_map(panels, run.classes, run.map_method)
+    figure = partial(embedding_map, panels, run.classes, run.map_method)
     return Section("map", title, blocks=[figure_block(figure, caption, run, "Map", "png")])
 
 
@@ -290,7 +266,11 @@ def examples_section(run: ReportData) -> Section:
     kind = "svg" if small else "png"
     blocks = [
         figure_block(
-            object_figure(e), _example_words(e), run, f"Observations of {e.object_id}", kind
+            partial(object_figure, e),
+            _example_words(e),
+            run,
+            f"Observations of {e.object_id}",
+            kind,
         )
         for e in examples
     ]
@@ -348,7 +328,7 @@ def _named(split: AboutSplit) -> str:
 def _error_words(groups: list[Accuracy]) -> str:
     most = max(group.n_seeds for group in groups)
     if most > 1:
-        return f"Mean and standard deviation of up to {most} seeds."
+        return f"Mean of up to {most} seeds. {_SEEDS_TOO}"
     if any(np.isfinite(group.error) for group in groups):
         return "One seed; errors are standard errors from the number of test objects."
     return "One seed."

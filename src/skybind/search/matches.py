@@ -38,6 +38,7 @@ def describe_matches(
     elif columns or predict:
         places.dataset  # noqa: B018  says that the dataset is not known
     result.relation = _relations(result, apart, rule)
+    result.notes += _unlike_notes(result)
     _add_predictions(result, places, rows, predict)
 
 
@@ -67,7 +68,24 @@ def _relations(result: SearchResult, apart: np.ndarray, rule: DuplicateRule) -> 
     # across modalities a cosine near 1 does not tell the same data
     comparable = np.asarray([set(names) == set(result.target) for names in result.source])
     cosine = np.where(comparable[result.query], result.cosine, np.nan)
-    return tell_relation(cosine, same, apart, rule)
+    limit = np.asarray(result.alike or [np.nan] * len(result.queries))
+    with np.errstate(invalid="ignore"):
+        unlike = result.cosine < limit[result.query]
+    return tell_relation(cosine, same, apart, rule, unlike)
+
+
+def _unlike_notes(result: SearchResult) -> list[str]:
+    """Say of which queries nothing alike was found, and by what measure."""
+    notes = []
+    for i, query in enumerate(result.queries):
+        mine = result.query == i
+        if mine.any() and (result.relation[mine] == "unlike").all():
+            notes.append(
+                f"Nothing like {query.name} was found: the nearest has a cosine of "
+                f"{result.cosine[mine].max():.3f}, and of the objects searched all but one in a "
+                f"hundred have another within {result.alike[i]:.3f}."
+            )
+    return notes
 
 
 def _add_predictions(

@@ -289,7 +289,7 @@ def predict_spectrum(
 
 @dataclass(frozen=True)
 class DuplicateRule:
-    """When a match counts as the same object, and when as a twin.
+    """When a match counts as the same object, and when as the same data.
 
     Attributes
     ----------
@@ -298,17 +298,14 @@ class DuplicateRule:
     same_data : float
         Cosine above which two observations are one and the same: noise keeps two separate
         observations of one object below it, so that only equal (or copied) data reach it.
-    twin : float
-        Cosine above which another object, elsewhere in the sky, is a twin.
     """
 
     radius: float = 1.0
     same_data: float = 1 - 1e-6
-    twin: float = 0.999
 
 
 #: What a match is to the query, from the surest to the least.
-RELATIONS = ("itself", "same position", "same data", "twin", "alike")
+RELATIONS = ("itself", "same position", "same data", "unlike", "alike")
 
 
 def tell_relation(
@@ -316,12 +313,13 @@ def tell_relation(
     same_id: np.ndarray,
     separation: np.ndarray,
     rule: DuplicateRule | None = None,
+    unlike: np.ndarray | None = None,
 ) -> np.ndarray:
     """Tell for every match what it is to the query.
 
     `itself`: the same name. `same position`: another entry of the same object. `same data`: the
-    observation is a copy, under another name and position. `twin`: another object that looks the
-    same. `alike`: all others.
+    observation is a copy, under another name and position. `unlike`: the nearest there is, but
+    farther than objects of the survey are from their nearest. `alike`: all others.
 
     Parameters
     ----------
@@ -331,14 +329,17 @@ def tell_relation(
     separation : ndarray, shape (k,)
         Distance in the sky [arcsec]; NaN where a position is not known.
     rule : DuplicateRule, optional
+    unlike : ndarray of bool, shape (k,), optional
+        Which are too far to be alike (`skybind.search.alike`); none by default.
     """
     rule = rule or DuplicateRule()
+    far = np.zeros(len(cosine), bool) if unlike is None else unlike
     with np.errstate(invalid="ignore"):
         conditions = [
             np.asarray(same_id, bool),
             separation <= rule.radius,
             cosine >= rule.same_data,
-            cosine >= rule.twin,
+            far,
         ]
     return np.select(conditions, list(RELATIONS[:-1]), RELATIONS[-1])
 

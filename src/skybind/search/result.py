@@ -48,6 +48,9 @@ class SearchResult:
     searched : int
         Objects that were compared: those that the filters left and that have the modality (by
         an index with filters: at most so many).
+    alike : list of float
+        For each query the cosine from which a match is alike: all but one in a hundred of the
+        objects that were searched reach it with their nearest other; NaN where these are few.
     recall : float, optional
         Of the index, by which the search was made; None for an exact search.
     notes : list of str
@@ -69,6 +72,7 @@ class SearchResult:
     predictions: list[list[Prediction]] = field(default_factory=list)
     spectra: list[SpectrumPrediction] = field(default_factory=list)
     searched: int = 0
+    alike: list[float] = field(default_factory=list)
     recall: float | None = None
     notes: list[str] = field(default_factory=list)
 

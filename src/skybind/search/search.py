@@ -11,6 +11,7 @@ from skybind.embeddings.stream import MEMORY_GB, EmbeddingStream
 from skybind.errors import DataError
 from skybind.ingest.readers.tables import SUFFIXES
 from skybind.progress import step
+from skybind.search.alike import asked_objects, least_alike
 from skybind.search.matches import describe_matches
 from skybind.search.nearest import DuplicateRule, Nearest, contrast_order, exact_nearest
 from skybind.search.places import Places
@@ -193,7 +194,10 @@ def _find(
     k = options.k
     # an object is no match of itself, unless it is found across modalities
     alone = [q.row is not None and set(b) == set(target) for q, b in zip(queries, by, strict=True)]
-    extra = k + (1 if any(alone) else 0)
+    extra = max(k + (1 if any(alone) else 0), 2)  # those asked find themselves first
+    kinds = [list(names) for names in dict.fromkeys(map(tuple, by))]
+    asked = [asked_objects(stream, names, keep) for names in kinds]
+    m, vectors = len(vectors), np.concatenate([vectors, *(own for _, own in asked)])
     measured = None
     notes: list[str] = []
     if options.index:
@@ -205,6 +209,7 @@ def _find(
         counted = _Counted(stream.chunks(target, keep))
         nearest_ = exact_nearest(counted, vectors, extra)
         searched = counted.n
+    limits = _limits(kinds, asked, nearest_, m)
     rows, cosines, owner = [], [], []
     for i, query in enumerate(queries):
         good = nearest_.row[i] >= 0
@@ -230,9 +235,25 @@ def _find(
         relation=np.full(len(row), "", dtype=object),
         split=parts,
         searched=searched,
+        alike=[limits[tuple(names)] for names in by],
         recall=measured,
         notes=notes + [sentence for query in queries for sentence in query.notes],
     )
+
+
+def _limits(
+    kinds: Sequence[Sequence[str]],
+    asked: Sequence[tuple[np.ndarray, np.ndarray]],
+    found: Nearest,
+    first: int,
+) -> dict[tuple[str, ...], float]:
+    """From which cosine on a match is alike, by what is searched by; `found` from row `first`."""
+    limits = {}
+    for names, (rows, _) in zip(kinds, asked, strict=True):
+        own = slice(first, first + len(rows))
+        first += len(rows)
+        limits[tuple(names)] = least_alike(rows, Nearest(found.row[own], found.cosine[own]))
+    return limits
 
 
 class _Counted:

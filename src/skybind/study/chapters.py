@@ -21,6 +21,9 @@ from skybind.study.merge import Study
 from skybind.study.regressed import regression_over_seeds
 
 _SPREAD = "Mean and standard deviation (n − 1) over the seeds."
+_JOINED = (
+    "Mean over the seeds; its error holds their scatter and the finite number of test objects."
+)
 
 
 def default_chapters(study: Study) -> list[Chapter]:
@@ -89,21 +92,21 @@ def _gains(name: str, key: str, title: str, study: Study) -> Exhibit:
 
 def _bars(name: str, key: str, title: str, study: Study) -> Exhibit:
     figure = accuracy_bars(accuracy_groups(study.metrics(name).classification))
-    return Exhibit(key, "", title, _SPREAD, figure=figure, alt="Accuracy by share of labels")
+    return Exhibit(key, "", title, _JOINED, figure=figure, alt="Accuracy by share of labels")
 
 
 def _baselines(name: str, key: str, title: str, study: Study) -> Exhibit:
-    return Exhibit(key, "", title, _SPREAD, table=baseline_table(study.metrics(name).baseline))
+    return Exhibit(key, "", title, _JOINED, table=baseline_table(study.metrics(name).baseline))
 
 
 def _neighbours(name: str, key: str, title: str, study: Study) -> Exhibit:
-    return Exhibit(key, "", title, _SPREAD, table=neighbour_table(study.metrics(name).knn))
+    return Exhibit(key, "", title, _JOINED, table=neighbour_table(study.metrics(name).knn))
 
 
 def _retrieval(name: str, key: str, title: str, study: Study) -> Exhibit:
     groups = retrieval_groups(study.metrics(name).retrieval)
     return Exhibit(
-        key, "", title, f"{_SPREAD} Chance is that of one seed's test objects.",
+        key, "", title, f"{_JOINED} Chance is that of one seed's test objects.",
         table=retrieval_table(groups), figure=retrieval_bars(groups), alt="Recall beside chance",
     )  # fmt: skip
 

@@ -97,9 +97,9 @@ def _blocks(exhibit: Exhibit) -> list[Block]:
     files = {file: file.rpartition(".")[2].upper() for file in files_of(exhibit)}
     of_figure = tuple((f, word) for f, word in files.items() if f.startswith("figures/"))
     of_table = tuple((f, word) for f, word in files.items() if f.startswith("tables/"))
-    if exhibit.figure is not None:
+    if (figure := exhibit.figure) is not None:
         alt = exhibit.alt or exhibit.title
-        drawn = drawn_block(exhibit.figure, exhibit.caption, alt, exhibit.kind)
+        drawn = drawn_block(lambda: figure, exhibit.caption, alt, exhibit.kind)
         blocks.append(replace(drawn, name=name, links=(*of_figure, *exhibit.links)))
     if exhibit.table is not None:
         alone = exhibit.figure is None

@@ -1,9 +1,11 @@
 """The contrastive loss of pairs of modalities."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -15,6 +17,7 @@ from skybind.words import nearest
 
 Pair = tuple[str, str]
 Symmetric = Literal["sum", "mean"]
+LossMean = Literal["objects", "batches"]
 #: Logits (n, m) and the place (n,) of each row's own partner among the columns -> losses (n,).
 RowLoss = Callable[[Tensor, Tensor], Tensor]
 # Added to the logits of rows that take no part; exp of it is zero, and unlike minus infinity
@@ -98,6 +101,29 @@ def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
     return functional.cross_entropy(logits, target, reduction="none")
 
 
+def loss_of_guessing(how: PairLoss, batches: Sequence[int], of: LossMean = "objects") -> float:
+    """Return the loss of a pair [nat] where every cosine is the same: ln(n) a direction.
+
+    Parameters
+    ----------
+    how : PairLoss
+    batches : sequence of int
+        Objects that have both modalities, of each batch; of fewer than two there is no loss.
+    of : {"objects", "batches"}
+        What the mean over batches is of, as in `skybind.training.metrics.Meter`.
+
+    Returns
+    -------
+    float
+        NaN where no batch has a loss, and of a loss of a plugin, whose value is not known.
+    """
+    used = np.asarray([n for n in batches if n > 1], dtype=float)
+    if how.row is not cross_entropy or not len(used):
+        return math.nan
+    directions = 2 if how.symmetric == "sum" else 1
+    return float(directions * np.average(np.log(used), weights=used if of == "objects" else None))
+
+
 class Scales(Protocol):
     """What the loss needs of a model's pair scales."""
 
@@ -113,6 +139,12 @@ def second_view(modality: str) -> str:
 def pair_name(pair: Pair) -> str:
     """Name of a pair in logs, such as `photometry-spectrum`."""
     return "-".join(pair)
+
+
+def is_self_pair(name: str) -> bool:
+    """Tell whether a pair, by its name in logs, is two views of one modality."""
+    middle = len(name) // 2
+    return name[:middle] == name[middle + 1 :] and name[middle : middle + 1] == "-"
 
 
 def pairs_loss(

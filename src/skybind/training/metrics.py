@@ -1,10 +1,13 @@
 """Means over the batches of an epoch."""
 
 import math
+from collections.abc import Mapping
 from typing import Literal
 
 import torch
 from torch import Tensor
+
+from skybind.training.losses import is_self_pair
 
 
 class Meter:
@@ -62,9 +65,33 @@ class Meter:
         return result
 
     def accuracy(self) -> float:
-        """Mean of the accuracies so far; NaN if there is none."""
-        values = [v for k, v in self.means().items() if k.startswith("accuracy") and v == v]
-        return sum(values) / len(values) if values else math.nan
+        """Mean of the accuracies so far, as `mean_accuracy` gives it."""
+        return mean_accuracy(self.means())
+
+
+def mean_accuracy(values: Mapping[str, float], part: str = "") -> float:
+    """Average the accuracies of an epoch's record.
+
+    Two views of one observation find each other far more easily than two modalities do, so pairs
+    of a modality with itself count only where there are no others.
+
+    Parameters
+    ----------
+    values : mapping of str to float
+        `accuracy`, or `accuracy/PAIR` of each pair, behind `part`; NaN where no row took part.
+    part : str
+        What their names begin with, such as `validation/`.
+
+    Returns
+    -------
+    float
+        NaN if there is none.
+    """
+    start = f"{part}accuracy"
+    known = {key: v for key, v in values.items() if key.startswith(start) and not math.isnan(v)}
+    across = [v for key, v in known.items() if not is_self_pair(key.removeprefix(f"{start}/"))]
+    counted = across or list(known.values())
+    return sum(counted) / len(counted) if counted else math.nan
 
 
 def _numbers(sums: dict[str, Tensor]) -> dict[str, float]:

@@ -78,7 +78,7 @@ def pretrain(
 
 class _Pretraining(Task):
     title = "pre-training"
-    score = "retrieval"
+    score = "found in its batch"
 
     def __init__(
         self,

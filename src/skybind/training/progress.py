@@ -1,7 +1,6 @@
 """What a user sees and keeps of a training run: a bar or lines, a CSV file, TensorBoard."""
 
 import csv
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -9,6 +8,7 @@ from typing import Any
 
 from skybind.files import atomic_path
 from skybind.progress import Work, say, speaking, task
+from skybind.training.metrics import mean_accuracy
 from skybind.training.names import LOG
 from skybind.words import about
 
@@ -119,14 +119,9 @@ class RunLog:
 
 def summary(record: Record) -> dict[str, float]:
     """Pick the few values of an epoch that fit a line."""
-    accuracies = [
-        value
-        for key, value in record.items()
-        if key.startswith("validation/accuracy") and not math.isnan(value)
-    ]
     return {
         "loss": record["train/loss"],
         "validation loss": record["validation/loss"],
-        "accuracy": sum(accuracies) / len(accuracies) if accuracies else math.nan,
+        "accuracy": mean_accuracy(record, "validation/"),
         "objects/s": record["objects_per_second"],
     }

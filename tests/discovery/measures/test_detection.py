@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from skybind.discovery.measures.detection import detection, rival_scores
+from skybind.discovery.measures.detection import better_than, detection, rival_scores
 
 
 def test_detection_against_known_answers():
@@ -14,6 +14,35 @@ def test_detection_against_known_answers():
     flagged = detection(score, planted, np.array([True, False, False, False]))
     assert (flagged.precision, flagged.recall) == (1.0, 0.5)
     assert detection(score, np.zeros(4, bool)).plain()["average_precision"] is None
+
+
+def test_better_is_only_what_chance_does_not_make():
+    rng = np.random.default_rng(2)
+    planted = rng.random(2000) < 0.05
+    good = planted + rng.normal(scale=0.4, size=2000)
+    poor = planted + rng.normal(scale=1.5, size=2000)
+    assert better_than(good, [poor, rng.random(2000)], planted)
+    assert not better_than(poor, [good], planted)
+    like = planted + rng.normal(scale=0.4, size=2000)
+    assert not (better_than(good, [like], planted) and better_than(like, [good], planted))
+    few = np.zeros(2000, bool)
+    few[:2] = True  # of two objects nothing is known
+    assert not better_than(good * 0 + rng.random(2000), [rng.random(2000)], few)
+    assert not better_than(good, [good], planted)
+
+
+def test_the_bootstrap_counts_as_scikit_learn_does():
+    from sklearn.metrics import average_precision_score
+
+    from skybind.discovery.measures.detection import _Ranked
+
+    rng = np.random.default_rng(5)
+    planted = rng.random(300) < 0.2
+    score = np.round(planted + rng.normal(size=300), 1)  # with ties
+    counts = rng.multinomial(300, np.full(300, 1 / 300), 4).astype(float)
+    mine = _Ranked.of(score, planted).average_precision(counts)
+    theirs = [average_precision_score(planted, score, sample_weight=c) for c in counts]
+    np.testing.assert_allclose(mine, theirs, rtol=1e-12)
 
 
 def test_rivals_find_a_stray_too():

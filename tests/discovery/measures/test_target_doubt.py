@@ -55,6 +55,23 @@ def test_objects_outside_the_reference_are_judged_and_never_asked(sky):
     assert found.doubt[:500].max() < 20
 
 
+def test_neighbours_that_cannot_extrapolate_are_no_evidence():
+    """The farthest stars lie beyond all that the mean of others can say, and rightly so."""
+    rng = np.random.default_rng(3)
+    angle = np.sort(rng.uniform(0.1, 1.4, 600))
+    angle[-1] = 1.45
+    vectors = {"spectrum": np.stack([np.cos(angle), np.sin(angle)], axis=1)}
+    distance = 20 + 80 * angle / 1.4 + rng.normal(scale=1.0, size=600)
+    distance[-1] = 143.0
+    present = {"spectrum": np.ones(600, bool)}
+    found = target_doubt("distance", distance, vectors, present, np.arange(600))
+    assert found.expected[-1] < 105
+    assert found.doubt[-1] < 5
+    # in the middle of the range the same number is far from what the neighbours say
+    distance[300] = 143.0
+    assert target_doubt("distance", distance, vectors, present, np.arange(600)).doubt[300] > 20
+
+
 def test_unknown_numbers_and_too_few_references_say_nothing(sky):
     vectors, present, redshift = sky
     catalogue = redshift.copy()

@@ -18,6 +18,11 @@ from skybind.measures.neighbours import nearest
 COMBINED = "all"
 
 
+#: Neighbours agree if one class has so much of the votes; fewer objects that they agree on than
+#: this say nothing of the others.
+AGREED, FEWEST_AGREED = 0.9, 100
+
+
 #: A class with fewer reference objects has no centroid: nothing can be far from it.
 MIN_CLASS = 5
 
@@ -204,6 +209,32 @@ def label_doubt(
     doubt = np.full(n, np.nan)
     doubt[rows[labelled]] = votes[labelled].max(axis=1) - own[rows[labelled]]
     return LabelDoubt(suggested, support, own, doubt, shares)
+
+
+def labels_right(doubt: LabelDoubt) -> int | None:
+    """Estimate how many of the doubted labels should be right, at least.
+
+    Classes overlap, and neighbours err there more often than catalogues do. Where nearly all
+    neighbours agree the classes do not overlap, so that a label that differs is wrong: if labels
+    are wrong as often everywhere, so many are wrong in all, and all other doubts are about
+    labels that are right.
+
+    Parameters
+    ----------
+    doubt : LabelDoubt
+
+    Returns
+    -------
+    int or None
+        None if too few objects have neighbours that agree.
+    """
+    labelled = np.isfinite(doubt.doubt)
+    doubted = labelled & (np.nan_to_num(doubt.doubt, nan=-1.0) > 0)
+    agreed = labelled & (doubt.support >= AGREED)
+    if agreed.sum() < FEWEST_AGREED:
+        return None
+    wrong = (agreed & doubted).sum() / agreed.sum() * labelled.sum()
+    return int(max(doubted.sum() - np.ceil(wrong), 0))
 
 
 def _votes(

@@ -42,6 +42,9 @@ class Parts(Record):
         ...,
         description="Share of permuted classes, without parts, that reach as large a silhouette.",
     )
+    permutations: int | None = Field(
+        None, description="Permuted classes; `p_value` is at least 1 / (1 + permutations)."
+    )
     sizes: tuple[int, ...] = Field(..., description="Objects of each part, the largest first.")
 
 
@@ -83,6 +86,7 @@ class SubClusters:
             k=self.k,
             silhouette=self.silhouette,
             p_value=self.p_value,
+            permutations=len(self.null),
             sizes=tuple(np.bincount(self.label).tolist()),
         )
 

@@ -31,7 +31,9 @@ class TargetDoubt:
         What the neighbours have, and the standard deviation by which the object's own number
         should differ from it; NaN where there is none.
     doubt : ndarray of float, shape (n,)
-        |number - expected| / spread; NaN without a number or an observation.
+        How far the number lies from the expected one, in spreads; NaN without a number or an
+        observation. Neighbours cannot extrapolate: what a number lies beyond all that they ever
+        say is no evidence, up to the width of the range of this.
     modality : ndarray of str, shape (n,)
         Whose neighbours were believed; "" for none.
     """
@@ -92,6 +94,7 @@ def target_doubt(
     scale = np.where(np.isfinite(scale), scale, np.nan)
     n = len(values)
     expected, spread = np.full(n, np.nan), np.full(n, np.inf)
+    within = np.full(n, np.nan)  # the number, as far as neighbours can tell it
     modality = np.full(n, "", dtype=object)
     for which, own in vectors.items():
         found = _ask(scale, own, present[which], reference, neighbours)
@@ -100,9 +103,10 @@ def target_doubt(
         better = found[1] < spread
         expected = np.where(better, found[0], expected)
         spread = np.where(better, found[1], spread)
+        within = np.where(better, _within(scale, *found[2]), within)
         modality[better] = which
     spread = np.where(np.isfinite(spread), spread, np.nan)
-    doubt = np.abs(scale - expected) / spread
+    doubt = np.abs(within - expected) / spread
     if redshift:  # given as z
         expected = np.expm1(expected)
         spread = spread * (1 + expected)
@@ -111,8 +115,11 @@ def target_doubt(
 
 def _ask(
     values: np.ndarray, vectors: np.ndarray, present: np.ndarray, reference: np.ndarray, k: int
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """Median of the neighbours' numbers and its uncertainty; None if too few can be asked."""
+) -> tuple[np.ndarray, np.ndarray, tuple[float, float]] | None:
+    """Median of the neighbours' numbers, its uncertainty, and the range of all such medians.
+
+    None if too few can be asked.
+    """
     library = reference[present[reference] & np.isfinite(values[reference])]
     rows = np.flatnonzero(present)
     if len(library) < max(FEWEST, 2 * k):
@@ -130,7 +137,14 @@ def _ask(
     error = _calibrated(scatter, scatter[own], values[library] - middle[own])
     expected, spread = np.full(len(values), np.nan), np.full(len(values), np.inf)
     expected[rows], spread[rows] = middle, error
-    return expected, spread
+    return expected, spread, (float(middle[own].min()), float(middle[own].max()))
+
+
+def _within(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Bring numbers that lie beyond a range back towards it, by its width at most."""
+    width = high - low
+    above, below = np.clip(values - high, 0, width), np.clip(low - values, 0, width)
+    return np.asarray(values - above + below)
 
 
 def _calibrated(scatter: np.ndarray, known: np.ndarray, residual: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from skybind.config.subsets import short_subset
+from skybind.drawing.cells import share_sides
 from skybind.drawing.style import (
     BLUE,
     GREY,
@@ -57,7 +58,7 @@ def accuracy_bars(groups: Sequence[Accuracy]) -> "Figure":
                 place + shift,
                 100 * group.accuracy,
                 0.92 * width,
-                yerr=100 * group.error if np.isfinite(group.error) else None,
+                yerr=_sides(group) if np.isfinite(group.error) else None,
                 color=START_COLOURS[group.start],
                 error_kw={"ecolor": "#1d1d1f", "elinewidth": 0.9, "capsize": 1.8},
             )
@@ -114,6 +115,12 @@ def _dumbbell(axes: "Axes", row: int, found: float, chance: float, floor: float)
         axes.plot(found, row, "o", color=BLUE, markersize=6, zorder=3)
     else:
         axes.plot(floor, row, "<", color=BLUE, markersize=6, zorder=3, clip_on=False)
+
+
+def _sides(group: Accuracy) -> np.ndarray:
+    """How far the error bar reaches down and up [%], shape (2, 1)."""
+    up, down = share_sides(group.accuracy, group.error)
+    return 100 * np.array([[down], [up]])
 
 
 def _patch(colour: str) -> "Artist":

@@ -1,12 +1,12 @@
 """Loss curves of the pre-training."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from skybind.drawing.style import BLUE, MUTED, ORANGE, WIDTH, new_figure
-from skybind.evaluation.run_records import Epoch, EpochLoss
+from skybind.evaluation.run_records import Epoch, EpochLoss, PairCounts
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -14,14 +14,20 @@ if TYPE_CHECKING:
 COLUMNS = 4
 
 
-def loss_curves(history: Sequence[Epoch], best_epoch: int | None = None) -> "Figure":
+def loss_curves(
+    history: Sequence[Epoch],
+    best_epoch: int | None = None,
+    counts: Mapping[str, PairCounts] | None = None,
+) -> "Figure":
     """Draw training and validation loss against epoch, the sum and each pair.
 
     Parameters
     ----------
     history : sequence of Epoch
     best_epoch : int, optional
-        Marked by a dotted line.
+        Marked by a vertical line.
+    counts : mapping of str to PairCounts, optional
+        Of each pair; what guessing would give is drawn dotted.
     """
     recorded = [losses for entry in history for losses in (entry.train, entry.validation)]
     pairs = list(dict.fromkeys(pair for losses in recorded for pair in losses.pairs))
@@ -41,12 +47,15 @@ def loss_curves(history: Sequence[Epoch], best_epoch: int | None = None) -> "Fig
     for axes, pair in zip(grid.ravel(), panels, strict=False):
         for split, colour, dash, losses in drawn:
             values = [_loss(of_epoch, pair) for of_epoch in losses]
+            guessed = _guessing(counts or {}, split, pair)
+            if np.isfinite(guessed):
+                axes.axhline(guessed, color=colour, linewidth=0.8, linestyle=":")
             if not np.isnan(values).all():
                 axes.plot(
                     epochs, values, dash, color=colour, marker="o", markersize=2.5, label=split
                 )
         if best_epoch is not None:
-            axes.axvline(best_epoch, color=MUTED, linewidth=0.9, linestyle=":", label="kept epoch")
+            axes.axvline(best_epoch, color=MUTED, linewidth=0.9, linestyle="-.", label="kept epoch")
         axes.set_title("Sum of all pairs" if pair is None and len(pairs) > 1 else pair or "Loss")
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set_xlabel("Epoch")
@@ -61,3 +70,12 @@ def loss_curves(history: Sequence[Epoch], best_epoch: int | None = None) -> "Fig
 def _loss(losses: EpochLoss, pair: str | None) -> float:
     """Give the loss of a pair (the sum: None), NaN where it was not recorded."""
     return losses.loss if pair is None else losses.pairs.get(pair, np.nan)
+
+
+def _guessing(counts: Mapping[str, PairCounts], split: str, pair: str | None) -> float:
+    """Give the loss of guessing of a pair (the sum: None) on a part, NaN where it is not known."""
+    known = {
+        name: one.guessing_train if split == "train" else one.guessing_validation
+        for name, one in counts.items()
+    }
+    return float(sum(known.values())) if pair is None and known else known.get(pair or "", np.nan)

@@ -1,0 +1,46 @@
+"""Shares of objects and how well they are known."""
+
+import numpy as np
+
+
+def wilson_interval(share: float, n: int, sigmas: float = 1.0) -> tuple[float, float]:
+    """Return the interval of a share by Wilson's score.
+
+    It stays between 0 and 1, and has a width even where all of n objects are right: none of 20
+    being wrong does not say that none ever is.
+
+    Parameters
+    ----------
+    share : float
+        Fraction that was counted.
+    n : int
+        Objects that were counted, at least one.
+    sigmas : float
+        Half its width in standard deviations of a normal distribution: 1 is an interval of 68 %.
+
+    Returns
+    -------
+    low, high : float
+
+    References
+    ----------
+    Wilson (1927), Journal of the American Statistical Association 22, 209.
+
+    Examples
+    --------
+    >>> wilson_interval(1.0, 19)
+    (0.95, 1.0)
+    """
+    square = sigmas**2 / n
+    centre = (share + square / 2) / (1 + square)
+    half = sigmas * np.sqrt(share * (1 - share) / n + square / (4 * n)) / (1 + square)
+    return float(max(centre - half, 0.0)), float(min(centre + half, 1.0))
+
+
+def share_error(share: float, n: int) -> float:
+    """Return the standard error of a share: half of Wilson's interval of 68 %, never zero.
+
+    Of many objects it is sqrt(p (1 - p) / n).
+    """
+    low, high = wilson_interval(share, n)
+    return (high - low) / 2

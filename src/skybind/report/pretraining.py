@@ -1,0 +1,62 @@
+"""The report's page on pre-training: losses beside what guessing would give."""
+
+from functools import partial
+
+import numpy as np
+
+from skybind.drawing.blocks import Block, Section, figure_block
+from skybind.evaluation.run_records import Pretraining
+from skybind.report import tables
+from skybind.report.data import ReportData
+from skybind.report.figures.curves import loss_curves
+from skybind.words import join
+
+
+def pretraining_section(run: ReportData) -> Section:
+    """Loss curves and pairs."""
+    pretraining = run.metrics.pretraining
+    if pretraining is None or not pretraining.history:
+        return Section(
+            "pretraining", "Pre-training", absent="There was no pre-training in this run."
+        )
+    best = pretraining.best_epoch
+    text = "Contrastive pre-training: views of one object are drawn together, without labels."
+    if pretraining.n_parameters:
+        text += f" The model has {pretraining.n_parameters:,} parameters."
+    caption = "Loss on the training and the validation objects."
+    if best is not None:
+        caption += f" The weights of epoch {best} were kept."
+    caption += _guessing_words(pretraining)
+    blocks = [
+        figure_block(
+            partial(loss_curves, pretraining.history, best, pretraining.pairs),
+            caption,
+            run,
+            "Training and validation loss by epoch",
+        )
+    ]
+    pairs = tables.pair_counts(pretraining)
+    if pairs.rows:
+        blocks.append(Block("A pair learns from the objects that have both.", table=pairs))
+    return Section("pretraining", "Pre-training", text, blocks)
+
+
+def _guessing_words(pretraining: Pretraining) -> str:
+    """What the loss would be without any knowledge, in the batches of either part."""
+    told: dict[tuple[str, str], list[str]] = {}
+    for pair, counts in pretraining.pairs.items():
+        if np.isfinite(counts.guessing_train + counts.guessing_validation):
+            key = (f"{counts.guessing_train:.2f}", f"{counts.guessing_validation:.2f}")
+            told.setdefault(key, []).append(pair)
+    words = "; ".join(
+        (f"{join(pairs)}: " if len(told) > 1 else "")
+        + (f"{train} nat" if train == validation else f"{train} nat in training batches and "
+           f"{validation} nat in validation batches")
+        + (" a pair" if len(pairs) > 1 else "")
+        for (train, validation), pairs in told.items()
+    )  # fmt: skip
+    if not words:
+        return ""
+    unequal = any(train != validation for train, validation in told)
+    sizes = " Batches of other sizes: the heights of the two curves do not compare." * unequal
+    return f" Guessing (dotted) gives {words}.{sizes}"
