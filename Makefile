@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint sizes docs install clean
+.PHONY: demo test lint sizes docs page install clean
 
 demo: install
 	$(BIN)/skybind demo stars --out demo-stars
@@ -28,6 +28,10 @@ sizes:
 docs: install
 	$(BIN)/skybind config keys --markdown > docs/configuration.md
 	$(BIN)/python tools/documents.py
+
+# the explorer's page, from its sources (needs node)
+page:
+	cd explore-page && npm ci --no-audit --no-fund && npm run check && npm run build
 
 install: $(VENV)/.installed
 

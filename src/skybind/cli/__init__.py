@@ -16,6 +16,7 @@ from skybind.cli import (
     data,
     demo,
     discover,
+    explore,
     label,
     reproduce,
     run,
@@ -44,6 +45,7 @@ app.add_typer(run.app)
 app.add_typer(classify.app)
 app.add_typer(search.app)
 app.add_typer(discover.app)
+app.add_typer(explore.app)
 app.add_typer(backbone.app)
 app.add_typer(tune.app)
 app.add_typer(study.app, name="study")

@@ -52,6 +52,10 @@ class Places:
             self._dataset = Dataset.open(self._data)
         return self._dataset
 
+    def use(self, dataset: Dataset) -> None:
+        """Take the dataset as it is opened already, with its computed columns."""
+        self._dataset, self._data = dataset, dataset.path
+
     def rows(self, object_id: pa.ChunkedArray) -> np.ndarray:
         """Row of the dataset of each object, -1 for one that it has not."""
         own = self.dataset.table([ID])[ID]

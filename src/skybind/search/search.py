@@ -107,16 +107,30 @@ def search(
         If there is no such object, file, modality or column, or nothing is left to search.
     """
     options = options or SearchOptions()
-    source, contrast = options.source, options.contrast
-    if options.k < 1:
-        raise DataError(f"The number of matches is {options.k}: give at least 1.")
-    if not queries:
-        raise DataError("There is no query: name an object or a file.")
+    _refuse_impossible(queries, options)
     places = Places(Path(folder), data, model)
     stream = EmbeddingStream.open(places.embeddings, options.memory_gb)
+    return search_opened(stream, places, queries, options, rule=rule)
+
+
+def search_opened(
+    stream: EmbeddingStream,
+    places: Places,
+    queries: Sequence[str | Path],
+    options: SearchOptions,
+    *,
+    rule: DuplicateRule | None = None,
+    files: bool = True,
+) -> SearchResult:
+    """Find the k objects most like each query in embeddings that are open; as `search`.
+
+    Without `files` every query is the name of an object, and no file is looked for.
+    """
+    _refuse_impossible(queries, options)
+    source, contrast = options.source, options.contrast
     for names in (source, options.target, [contrast] if contrast else None):
         stream.require(names if names is not None else list(stream.modalities)[:1])
-    found = [_resolve(query, stream, places, options) for query in queries]
+    found = [_resolve(query, stream, places, options, files) for query in queries]
     by = [list(source or query.vectors) for query in found]
     alike = all(names == by[0] for names in by)
     searched_in = list(options.target or (by[0] if alike else stream.modalities))
@@ -131,13 +145,25 @@ def search(
     return result
 
 
+def _refuse_impossible(queries: Sequence[str | Path], options: SearchOptions) -> None:
+    """Refuse what can be seen to be no search before anything is opened."""
+    if options.k < 1:
+        raise DataError(f"The number of matches is {options.k}: give at least 1.")
+    if not queries:
+        raise DataError("There is no query: name an object or a file.")
+
+
 def _resolve(
-    query: str | Path, stream: EmbeddingStream, places: Places, options: SearchOptions
+    query: str | Path,
+    stream: EmbeddingStream,
+    places: Places,
+    options: SearchOptions,
+    files: bool = True,
 ) -> Query:
     text, source, contrast = str(query), options.source, options.contrast
     suffix = Path(text.lower().removesuffix(".gz")).suffix
-    is_file = Path(text).is_file()
-    if not is_file and (suffix in SUFFIXES or "/" in text) and text not in stream:
+    is_file = files and Path(text).is_file()
+    if files and not is_file and (suffix in SUFFIXES or "/" in text) and text not in stream:
         raise DataError(f"There is no file {text}, and no object of that name.")
     if is_file:
         if contrast is not None:

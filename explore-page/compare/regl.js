@@ -1,0 +1,10 @@
+import createScatterplot from 'regl-scatterplot';import {points,N,colors,frame,square} from './common.js';
+const canvas=document.createElement('canvas');document.body.append(canvas);
+window.go=async()=>{const t0=performance.now();const d=points(N);const t1=performance.now();
+const s=createScatterplot({canvas,width:900,height:900,pointSize:2,colorBy:'valueA',pointColor:colors,opacity:0.6});
+await s.draw({x:d.x,y:d.y,z:d.c},{zDataType:'categorical'});await frame();const t2=performance.now();
+const c2=d.c.map(v=>9-v);await s.draw({x:d.x,y:d.y,z:c2},{zDataType:'categorical'});await frame();const t3=performance.now();
+let got=0;s.subscribe('select',e=>got=e.points.length);
+const xy=square.map(p=>p);const sel=[];for(let i=0;i<N;i++)if(d.x[i]>0.4&&d.x[i]<0.9&&d.y[i]>-0.25&&d.y[i]<0.25)sel.push(i);const t4=performance.now();
+s.select(sel);await frame();const t5=performance.now();
+return{data:t1-t0,first:t2-t1,colour:t3-t2,select:t5-t4,n:sel.length}};

@@ -1,0 +1,69 @@
+// Questions to the server. The token stands in the page's address and goes along in a header.
+import { tableFromIPC } from "@uwdata/flechette";
+
+const token = new URLSearchParams(location.search).get("token") ?? "";
+
+async function ask(path: string, values: Record<string, string | number>, signal?: AbortSignal): Promise<Response> {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(values)) query.set(name, String(value));
+  let answer: Response;
+  try {
+    answer = await fetch(`api/${path}?${query}`, { headers: { "x-skybind-token": token }, signal });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new Error("The explorer does not answer: is 'skybind explore' still running?");
+  }
+  if (!answer.ok) throw new Error(((await answer.json()) as { error: string }).error);
+  return answer;
+}
+
+export async function json<T>(path: string, values: Record<string, string | number> = {}, signal?: AbortSignal): Promise<T> {
+  return (await (await ask(path, values, signal)).json()) as T;
+}
+
+export interface Columns {
+  values: Record<string, ArrayLike<number>>;
+  said: Record<string, unknown>;
+}
+
+export async function arrow(path: string, values: Record<string, string | number>): Promise<Columns> {
+  const table = tableFromIPC(await (await ask(path, values)).arrayBuffer());
+  const found: Record<string, ArrayLike<number>> = {};
+  for (const name of table.names) found[name] = table.getChild(name).toArray() as ArrayLike<number>;
+  const note = table.schema.metadata?.get("skybind");
+  return { values: found, said: note ? JSON.parse(note) : {} };
+}
+
+export interface Paint { name: string; group: string; description: string; unit: string | null }
+export interface Survey {
+  version: string; name: string; dataset: string; objects: number; simulated: boolean;
+  modalities: string[]; maps: { name: string; objects: number }[]; method: string;
+  columns: Paint[]; number_colours: string[]; classes: string[]; read_only: boolean; first: string | null;
+}
+export interface Card { object_id: string; class: string | null; split: string; predicted?: string | null; probability?: number | null }
+export interface Curve {
+  time: number[]; value: number[]; error: (number | null)[] | null; band: string[] | null; bands: Record<string, string>;
+  period: number | null; searched: boolean; factors: Record<string, number>;
+  value_name: string; value_unit: string; time_unit: string;
+}
+export interface Spectrum {
+  wavelength: number[]; flux: (number | null)[]; flux_unit: string; redshift: number; vacuum: boolean;
+  lines: { name: string; wavelength: number }[];
+}
+export interface Picture { png: string; side: number; pixel_scale: number | null }
+export interface SkyObject {
+  object_id: string; row: number; split: string; position: [number | null, number | null]; class: string | null;
+  modalities: string[]; curve: Curve | null; spectrum: Spectrum | null; image: Picture | null;
+  catalogue: { name: string; value: unknown; unit: string | null; description: string }[];
+  classes: { modalities: string; probabilities: Record<string, number | null>; class: string | null; novelty: number | null; reason: string | null } | null;
+  doubts: { rank: number; of: number; suspicion: number; reasons: string; suggested: string | null } | null;
+}
+export interface Match {
+  object_id: string; row: number; cosine: number; contrast: number | null; relation: string; split: string; class: string | null;
+}
+export interface Found { source: string[]; target: string[]; searched: number; notes: string[]; matches: Match[] }
+export interface Small {
+  curve: { x: number[]; y: number[]; folded: boolean; upside_down: boolean } | null;
+  spectrum: { x: number[]; y: (number | null)[] } | null;
+  image: Picture | null;
+}

@@ -1,0 +1,54 @@
+// Elements are made from text alone, never from markup: names of objects and classes come from
+// files of anybody's.
+type Child = Node | string | null | undefined | false;
+type Attributes = Record<string, string | number | boolean | ((event: Event) => void) | undefined>;
+
+export function el<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  attributes: Attributes = {},
+  ...children: Child[]
+): HTMLElementTagNameMap[K] {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === undefined || value === false) continue;
+    if (typeof value === "function") made.addEventListener(name, value);
+    else made.setAttribute(name, value === true ? "" : String(value));
+  }
+  made.append(...children.filter((child): child is Node | string => !!child));
+  return made;
+}
+
+export function byId<T extends HTMLElement>(id: string): T {
+  const found = document.getElementById(id);
+  if (!found) throw new Error(`no element ${id}`);
+  return found as T;
+}
+
+export function choice(
+  label: string,
+  options: { value: string; text: string; group?: string }[],
+  value: string,
+  chosen: (value: string) => void,
+): HTMLLabelElement {
+  const select = el("select", { change: () => chosen(select.value), "aria-label": label });
+  const groups = new Map<string, HTMLElement>();
+  for (const option of options) {
+    const made = el("option", { value: option.value }, option.text);
+    made.selected = option.value === value;
+    let parent: HTMLElement = select;
+    if (option.group) {
+      parent = groups.get(option.group) ?? el("optgroup", { label: option.group });
+      if (!groups.has(option.group)) select.append(parent);
+      groups.set(option.group, parent);
+    }
+    parent.append(made);
+  }
+  return el("label", { class: "choice" }, el("span", {}, label), select);
+}
+
+export function number(value: unknown): string {
+  if (typeof value !== "number") return value === null || value === undefined ? "" : String(value);
+  if (Number.isInteger(value) && Math.abs(value) < 1e15) return String(value);
+  const size = Math.abs(value);
+  return size !== 0 && (size < 1e-4 || size >= 1e7) ? value.toExponential(4) : String(Number(value.toPrecision(7)));
+}

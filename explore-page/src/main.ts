@@ -1,0 +1,181 @@
+// The explorer's page: the map on one side, the object that is looked at on the other.
+import { json, type Paint, type SkyObject, type Survey } from "./api";
+import { byId, choice, el } from "./dom";
+import { SkyMap } from "./map";
+import { neighbours } from "./neighbours";
+import { objectPage, type Told } from "./object";
+import { searchBox } from "./search";
+import { readView, writeView, type View } from "./state";
+
+const KEYS: [string, string][] = [
+  ["/", "search an object"], ["n, p", "next, previous of the objects alike"], ["Backspace", "back"], ["h, d", "half, twice the period"],
+  ["0", "the whole map"], ["t", "light, dark"], ["?", "these keys"], ["Esc", "close"],
+];
+
+let survey: Survey;
+let map: SkyMap;
+let view: Partial<View> = {};
+let told: Told | null = null;
+let ask = 0;
+
+function fail(error: unknown): void {
+  const place = byId("error");
+  place.textContent = error instanceof Error ? error.message : String(error);
+  place.hidden = false;
+}
+
+function fine(): void {
+  byId("error").hidden = true;
+}
+
+async function guarded(what: () => Promise<void>): Promise<void> {
+  try {
+    fine();
+    await what();
+  } catch (error) {
+    fail(error);
+  }
+}
+
+function change(part: Partial<View>, step = false): void {
+  view = { ...view, ...part };
+  writeView(view, step);
+}
+
+async function showMap(): Promise<void> {
+  const known = survey.maps.map(({ name }) => name);
+  if (!known.length) {
+    byId("legend").replaceChildren("This run has no map: too few objects to draw one.");
+    return;
+  }
+  if (!known.includes(view.map ?? "")) view.map = known.at(-1)!;
+  if (!survey.columns.some(({ name }) => name === view.colour)) view.colour = survey.columns[0]!.name;
+  await map.open(view.map!);
+  await map.colour(view.map!, view.colour!);
+}
+
+async function showObject(id: string): Promise<void> {
+  const mine = ++ask;
+  const side = byId("side");
+  const page = await json<SkyObject>("object", { id });
+  if (mine !== ask) return;
+  const period = Number(view.period);
+  const made = objectPage(page, period > 0 ? period : null, (shown) => change({ period: shown === page.curve?.period ? "" : String(shown) }));
+  told = made.told;
+  side.replaceChildren(...made.parts);
+  side.scrollTop = 0;
+  made.draw();
+  map.mark([page.row]);
+  document.title = `${page.object_id} – skybind`;
+  side.dataset["id"] = page.object_id;
+  await showAlike(page);
+}
+
+async function showAlike(page: SkyObject): Promise<void> {
+  const mine = ask;
+  await neighbours(byId("alike"), survey, { view, id: page.object_id, modalities: page.modalities },
+    (part) => { change(part); void guarded(() => showAlike(page)); },
+    (id) => open(id),
+    (rows) => { if (mine === ask) map.mark([page.row, ...rows]); });
+}
+
+function open(id: string): void {
+  change({ id, period: "" }, true);
+  void guarded(() => showObject(id));
+}
+
+async function openRow(row: number): Promise<void> {
+  open((await json<{ object_id: string }>("card", { row })).object_id);
+}
+
+function welcome(): void {
+  byId("side").replaceChildren(
+    el("h2", {}, survey.dataset), el("p", {}, `${survey.objects.toLocaleString("en")} ${survey.simulated ? "simulated " : ""}objects, ${survey.modalities.join(" + ")}.`),
+    el("p", {}, "Point at an object for a card, click it to see its light curve, spectrum or image. Every view has an address of its own: copy it to come back."));
+}
+
+// Step through the objects alike.
+function step(by: number): void {
+  const buttons = Array.from(document.querySelectorAll<HTMLButtonElement>("#alike [data-id]"));
+  const at = buttons.indexOf(document.activeElement as HTMLButtonElement);
+  buttons[(at + by + buttons.length) % buttons.length]?.focus();
+}
+
+function theme(value?: string): void {
+  const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+  const now = document.documentElement.dataset["theme"] ?? (dark ? "dark" : "light");
+  const next = value ?? (now === "dark" ? "light" : "dark");
+  document.documentElement.dataset["theme"] = next;
+  localStorage.setItem("skybind-theme", next);
+}
+
+function toggleTheme(): void {
+  theme();
+  map.dressed();
+  void guarded(async () => {
+    if (view.map && view.colour) await map.colour(view.map, view.colour);
+    if (told) await showObject(told.page.object_id);
+  });
+}
+
+function help(): void {
+  const dialog = byId<HTMLDialogElement>("help");
+  if (dialog.open) return dialog.close();
+  const rows = KEYS.map(([key, text]) => el("tr", {}, el("th", { scope: "row" }, el("kbd", {}, key)), el("td", {}, text)));
+  dialog.replaceChildren(el("h2", {}, "Keys"), el("table", {}, el("tbody", {}, ...rows)), el("button", { type: "button", click: () => dialog.close() }, "close"));
+  dialog.showModal();
+}
+
+function keys(event: KeyboardEvent): void {
+  const target = event.target as HTMLElement;
+  if (byId<HTMLDialogElement>("help").open && event.key !== "?") return;
+  if (event.ctrlKey || event.metaKey || event.altKey || ["INPUT", "SELECT", "TEXTAREA"].includes(target.tagName)) return;
+  const actions: Record<string, () => void> = {
+    "/": () => byId("query").focus(), n: () => step(1), p: () => step(-1), h: () => told?.multiply(0.5), d: () => told?.multiply(2),
+    "0": () => void map.home(), t: toggleTheme, "?": help, Backspace: () => history.back(), Escape: () => (byId("card").hidden = true),
+  };
+  const action = actions[event.key];
+  if (!action) return;
+  event.preventDefault();
+  action();
+}
+
+function controls(): void {
+  byId("title").textContent = `${survey.name} · ${survey.dataset}`;
+  const groups: Record<string, string> = { run: "Run", classifier: "Classifier", discoveries: "Discoveries", catalogue: "Catalogue" };
+  const option = (paint: Paint) => ({ value: paint.name, text: paint.unit ? `${paint.name} [${paint.unit}]` : paint.name, group: groups[paint.group] });
+  byId("mapbar").replaceChildren(
+    choice("map", survey.maps.map(({ name, objects }) => ({ value: name, text: `${name} (${objects.toLocaleString("en")})` })), view.map ?? "", (name) => {
+      change({ map: name });
+      void guarded(async () => { await showMap(); if (told) map.mark([told.page.row]); });
+    }),
+    choice("colour", survey.columns.map(option), view.colour ?? "", (name) => {
+      change({ colour: name });
+      void guarded(() => map.colour(view.map!, name));
+    }),
+    el("button", { type: "button", title: "The whole map (0)", click: () => void map.home() }, "whole"));
+  byId("controls").replaceChildren(
+    el("button", { type: "button", title: "Light or dark (t)", "aria-label": "Light or dark", click: toggleTheme }, "◐"),
+    el("button", { type: "button", title: "Keys (?)", "aria-label": "Keys", click: help }, "?"));
+}
+
+async function start(): Promise<void> {
+  const stored = localStorage.getItem("skybind-theme");
+  if (stored) theme(stored);
+  view = readView();
+  survey = await json<Survey>("survey");
+  map = new SkyMap(survey, (row) => void guarded(() => openRow(row)), () => undefined);
+  searchBox(open);
+  document.addEventListener("keydown", keys);
+  window.addEventListener("popstate", () => {
+    view = readView();
+    void guarded(async () => { if (view.id) await showObject(view.id); });
+  });
+  welcome();
+  await showMap();
+  controls();
+  document.body.dataset["ready"] = "yes";
+  if (view.id) await showObject(view.id);
+}
+
+void guarded(start);

@@ -1,0 +1,159 @@
+// The page of one object: what was observed of it, and what is said of it.
+import type uPlot from "uplot";
+import { json, type Curve, type SkyObject, type Spectrum } from "./api";
+import { el, number } from "./dom";
+import { curveInTime, epochs, spectrumPlot } from "./plots";
+
+let drawn: uPlot[] = [];
+
+export interface Told {
+  page: SkyObject;
+  // multiply the period that is folded with
+  multiply: (factor: number) => void;
+}
+
+export function objectPage(page: SkyObject, period: number | null, folded: (period: number) => void): { parts: HTMLElement[]; told: Told; draw: () => void } {
+  for (const plot of drawn) plot.destroy();
+  drawn = [];
+  const parts: HTMLElement[] = [heading(page)];
+  const told: Told = { page, multiply: () => undefined };
+  const draws: (() => void)[] = [];
+  if (page.doubts?.reasons) parts.push(el("p", { class: "doubt" }, el("b", {}, `Suspect ${page.doubts.rank} of ${page.doubts.of}: `), page.doubts.reasons));
+  if (page.curve) {
+    const made = curvePart(page.object_id, page.curve, period, folded);
+    parts.push(made.part);
+    draws.push(made.draw);
+    told.multiply = made.multiply;
+  }
+  if (page.spectrum) {
+    const made = spectrumPart(page.spectrum);
+    parts.push(made.part);
+    draws.push(made.draw);
+  }
+  if (page.image) {
+    const { png, side, pixel_scale } = page.image;
+    const size = pixel_scale ? `${number(Number((side * pixel_scale).toPrecision(3)))}″ on a side` : `${side} pixels on a side`;
+    parts.push(el("section", {}, el("h3", {}, "Image"), el("img", { class: "picture", src: png, alt: `Image of ${page.object_id}` }), el("small", {}, size)));
+  }
+  if (page.classes) parts.push(classes(page));
+  parts.push(el("section", { id: "alike" }), catalogue(page));
+  return { parts, told, draw: () => draws.forEach((draw) => draw()) };
+}
+
+function heading(page: SkyObject): HTMLElement {
+  const [ra, dec] = page.position;
+  const facts = [page.class ? `${page.class} in the catalogue` : "no class in the catalogue", page.split || "outside the split", page.modalities.join(" + ")];
+  const links = el("p", { class: "links" });
+  if (ra !== null && dec !== null) {
+    const at = `${ra.toFixed(6)} ${dec < 0 ? "" : "+"}${dec.toFixed(6)}`;
+    const link = (name: string, address: string) => el("a", { href: address, target: "_blank", rel: "noopener noreferrer" }, name);
+    const [coded, plus] = [encodeURIComponent(at), encodeURIComponent(at)];
+    links.append(
+      el("span", {}, `ra ${ra.toFixed(5)}°, dec ${dec < 0 ? "−" : "+"}${Math.abs(dec).toFixed(5)}°`),
+      link("SIMBAD", `https://simbad.cds.unistra.fr/simbad/sim-coo?Coord=${coded}&Radius=5&Radius.unit=arcsec`),
+      link("VizieR", `https://vizier.cds.unistra.fr/viz-bin/VizieR-4?-c=${plus}&-c.rs=5`),
+      link("Aladin", `https://aladin.cds.unistra.fr/AladinLite/?target=${coded}&fov=0.1`),
+    );
+  }
+  return el("header", {}, el("h2", {}, page.object_id), el("p", {}, facts.join(" · ")), links);
+}
+
+function curvePart(id: string, curve: Curve, given: number | null, folded: (period: number) => void) {
+  const time = el("div", { class: "plot" });
+  const phase = el("div", { class: "plot", id: "folded" });
+  const box = el("input", { type: "number", step: "any", min: "0", "aria-label": "Period in days" });
+  const slider = el("input", { type: "range", min: "-1", max: "1", step: "0.0005", value: "0", "aria-label": "Period, by up to 1 % less or more" });
+  let [middle, shown, busy, next] = [0, 0, false, 0];
+  let plot: uPlot | null = null;
+  const fold = async (period: number): Promise<void> => {
+    if (!(period > 0)) return;
+    next = period;
+    if (busy) return;
+    busy = true;
+    try {
+      while (next !== shown) {
+        const wanted = next;
+        const { phase: x } = await json<{ phase: number[] }>("fold", { id, period: wanted });
+        shown = wanted;
+        if (plot) {
+          drawn = drawn.filter((other) => other !== plot);
+          plot.destroy();
+        }
+        plot = epochs(phase, curve, x, true, "Phase (two cycles)");
+        drawn.push(plot);
+        phase.dataset["period"] = String(wanted);
+        folded(wanted);
+      }
+    } finally {
+      busy = false;
+    }
+  };
+  const take = (period: number) => {
+    middle = period;
+    slider.value = "0";
+    box.value = String(Number(period.toPrecision(9)));
+    void fold(period);
+  };
+  box.addEventListener("change", () => take(Number(box.value)));
+  slider.addEventListener("input", () => {
+    const period = middle * (1 + Number(slider.value) / 100);
+    box.value = String(Number(period.toPrecision(9)));
+    void fold(period);
+  });
+  const multiply = (factor: number) => take(Number(box.value) * factor);
+  const press = (text: string, factor: number, says: string) => el("button", { type: "button", title: says, "aria-label": says, click: () => multiply(factor) }, text);
+  const own = el("button", { type: "button", click: () => curve.period && take(curve.period) }, "own");
+  own.title = "The catalogue's period, or the one that was found";
+  const controls = el("div", { class: "controls" }, el("label", {}, "period [d] ", box), press("×½", 0.5, "Half the period"), press("×2", 2, "Twice the period"),
+    press("×⅓", 1 / 3, "A third of the period"), press("×3", 3, "Three times the period"), !!curve.period && own, slider);
+  const source = curve.period ? (curve.searched ? "period found in the light curve" : "period of the catalogue") : "no period is known: type one to fold";
+  const part = el("section", {}, el("h3", {}, "Light curve"), time, controls, el("small", {}, `${curve.time.length} epochs; ${source}`), phase);
+  const draw = () => {
+    drawn.push(curveInTime(time, curve));
+    const start = given ?? curve.period;
+    if (start) take(start);
+  };
+  return { part, draw, multiply };
+}
+
+function spectrumPart(spectrum: Spectrum) {
+  const into = el("div", { class: "plot" });
+  const width = el("input", { type: "range", min: "1", max: "51", step: "2", value: "1", "aria-label": "Smoothing in pixels" });
+  const rest = el("input", { type: "checkbox" });
+  const lines = el("input", { type: "checkbox" });
+  lines.checked = true;
+  let plot: uPlot | null = null;
+  const again = () => {
+    if (plot) {
+      drawn = drawn.filter((other) => other !== plot);
+      plot.destroy();
+    }
+    plot = spectrumPlot(into, spectrum, Number(width.value), rest.checked, lines.checked);
+    drawn.push(plot);
+  };
+  for (const input of [width, rest, lines]) input.addEventListener("input", again);
+  const z = spectrum.redshift;
+  const controls = el("div", { class: "controls" }, el("label", {}, "smooth ", width), el("label", {}, lines, "lines"), z !== 0 && el("label", {}, rest, "rest frame"));
+  const said = z ? `redshift of the catalogue ${number(z)}; lines stand there` : "lines stand at rest";
+  return { part: el("section", {}, el("h3", {}, "Spectrum"), into, controls, el("small", {}, said)), draw: again };
+}
+
+function classes(page: SkyObject): HTMLElement {
+  const told = page.classes!;
+  const ranked = Object.entries(told.probabilities).filter(([, p]) => p !== null).sort((a, b) => b[1]! - a[1]!);
+  const rows = ranked.slice(0, 6).map(([name, p]) => {
+    const bar = el("span", { class: "share" });
+    bar.style.width = `${100 * p!}%`;
+    return el("tr", {}, el("th", { scope: "row" }, name), el("td", { class: "shares" }, bar), el("td", {}, `${(100 * p!).toFixed(1)} %`));
+  });
+  const said = [told.reason, told.novelty !== null && `novelty ${told.novelty.toFixed(2)} (1: like nothing it was trained on)`, page.doubts?.suggested && `neighbours suggest ${page.doubts.suggested}`];
+  return el("section", {}, el("h3", {}, "Class by the classifier"), rows.length ? el("table", { class: "classes" }, el("tbody", {}, ...rows)) : "none",
+    el("small", {}, `from ${told.modalities || "nothing"}; ${said.filter(Boolean).join("; ")}`));
+}
+
+function catalogue(page: SkyObject): HTMLElement {
+  const rows = page.catalogue.map(({ name, value, unit, description }) =>
+    el("tr", { title: description }, el("th", { scope: "row" }, name), el("td", {}, number(value)), el("td", {}, unit ?? ""), el("td", { class: "says" }, description)));
+  const head = el("tr", {}, ...["column", "value", "unit", "meaning"].map((text) => el("th", { scope: "col" }, text)));
+  return el("section", {}, el("h3", {}, "Catalogue"), el("div", { class: "wide" }, el("table", { class: "catalogue" }, el("thead", {}, head), el("tbody", {}, ...rows))));
+}

@@ -1,0 +1,176 @@
+// Light curves and spectra by uPlot.
+import uPlot from "uplot";
+import type { Curve, Small, Spectrum } from "./api";
+
+function colour(name: string): string {
+  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+}
+
+// The first band is drawn in the ink of the page, which is light where the page is dark.
+function bandColour(curve: Curve, band: string): string {
+  const names = Object.keys(curve.bands);
+  return names.indexOf(band) <= 0 ? colour("--ink") : curve.bands[band]!;
+}
+
+function axes(x: string, y: string): uPlot.Axis[] {
+  const shared = { stroke: colour("--ink"), grid: { stroke: colour("--grid"), width: 1 }, ticks: { stroke: colour("--grid"), width: 1 }, font: "12px system-ui", labelFont: "12px system-ui" };
+  // no commas in numbers: 6562.8, not 6,562.8
+  const values = (_: uPlot, at: number[]) => at.map((v) => String(Number(v.toPrecision(10))));
+  return [{ ...shared, values, label: x, labelSize: 18, size: 34 }, { ...shared, values, label: y, labelSize: 18, size: 58 }];
+}
+
+function limits(values: ArrayLike<number | null>, cut = 0): [number, number] {
+  const known = Array.from(values).filter((v): v is number => v !== null && Number.isFinite(v)).sort((a, b) => a - b);
+  if (!known.length) return [0, 1];
+  const low = known[Math.floor(cut * (known.length - 1))]!;
+  const high = known[Math.ceil((1 - cut) * (known.length - 1))]!;
+  const margin = 0.08 * (high - low) || 0.05 * Math.abs(high) || 1;
+  return [low - margin, high + margin];
+}
+
+const unit = (name: string, of: string) => (of ? `${name} [${of}]` : name);
+
+// Epochs at some places x, with their errors, a colour a band.
+export function epochs(into: HTMLElement, curve: Curve, x: number[], twice: boolean, label: string): uPlot {
+  const names = curve.band ? Object.keys(curve.bands) : [""];
+  const index = x.map((_, i) => i);
+  const every = twice ? [...index.map((i) => [x[i]!, i] as const), ...index.map((i) => [x[i]! + 1, i] as const)] : index.map((i) => [x[i]!, i] as const);
+  every.sort((a, b) => a[0] - b[0]);
+  const at = every.map(([place]) => place);
+  const series = names.map((name) => every.map(([, i]) => (!curve.band || curve.band[i] === name ? curve.value[i]! : null)));
+  const errors: uPlot.Plugin = {
+    hooks: {
+      drawClear: (plot) => {
+        if (!curve.error) return;
+        const { ctx } = plot;
+        ctx.save();
+        ctx.beginPath();
+        ctx.rect(plot.bbox.left, plot.bbox.top, plot.bbox.width, plot.bbox.height);
+        ctx.clip();
+        ctx.strokeStyle = colour("--error");
+        ctx.lineWidth = devicePixelRatio;
+        ctx.beginPath();
+        for (const [place, i] of every) {
+          const error = curve.error[i];
+          if (error === null || error === undefined) continue;
+          const px = plot.valToPos(place, "x", true);
+          ctx.moveTo(px, plot.valToPos(curve.value[i]! - error, "y", true));
+          ctx.lineTo(px, plot.valToPos(curve.value[i]! + error, "y", true));
+        }
+        ctx.stroke();
+        ctx.restore();
+      },
+    },
+  };
+  const faint = curve.value_name === "Magnitude" ? -1 : 1;
+  return new uPlot(
+    {
+      width: into.clientWidth || 320, height: 190, plugins: [errors], legend: { show: names.length > 1, live: false },
+      cursor: { drag: { x: true, y: false } },
+      scales: { x: { time: false, ...(twice ? { range: [0, 2] as [number, number] } : {}) }, y: { dir: faint as 1 | -1, range: () => limits(curve.value) } },
+      axes: axes(label, unit(curve.value_name, curve.value_unit)),
+      series: [{}, ...names.map((name) => ({
+        label: name || "no band", stroke: bandColour(curve, name), paths: () => null,
+        points: { show: true, size: 4, fill: bandColour(curve, name), width: 0 },
+      }))],
+    },
+    [at, ...series],
+    into,
+  );
+}
+
+export function curveInTime(into: HTMLElement, curve: Curve): uPlot {
+  const start = Math.min(...curve.time);
+  const zero = start > 10000 ? Math.floor(start / 1000) * 1000 : 0;
+  const name = zero ? `Time − ${zero}` : "Time";
+  return epochs(into, curve, curve.time.map((t) => t - zero), false, unit(name, curve.time_unit));
+}
+
+export function smoothed(values: (number | null)[], width: number): (number | null)[] {
+  if (width <= 1) return values;
+  const half = Math.floor(width / 2);
+  const [sums, counts] = [[0], [0]];
+  for (const value of values) {
+    sums.push(sums.at(-1)! + (value ?? 0));
+    counts.push(counts.at(-1)! + (value === null ? 0 : 1));
+  }
+  return values.map((_, i) => {
+    const [a, b] = [Math.max(0, i - half), Math.min(values.length, i + half + 1)];
+    const n = counts[b]! - counts[a]!;
+    return n ? (sums[b]! - sums[a]!) / n : null;
+  });
+}
+
+export function spectrumPlot(into: HTMLElement, spectrum: Spectrum, width: number, rest: boolean, lines: boolean): uPlot {
+  const stretch = rest ? 1 / (1 + spectrum.redshift) : 1;
+  const at = rest ? 1 : 1 + spectrum.redshift;
+  const x = spectrum.wavelength.map((w) => w * stretch);
+  const marks: uPlot.Plugin = {
+    hooks: {
+      drawClear: (plot) => {
+        if (!lines) return;
+        const { ctx, bbox } = plot;
+        ctx.save();
+        ctx.strokeStyle = colour("--muted");
+        ctx.fillStyle = colour("--muted");
+        ctx.font = `${10 * devicePixelRatio}px system-ui`;
+        ctx.setLineDash([2 * devicePixelRatio, 3 * devicePixelRatio]);
+        const labelled: number[] = [];
+        const named = new Set<string>();
+        for (const line of spectrum.lines) {
+          const px = plot.valToPos(line.wavelength * at, "x", true);
+          if (!(px > bbox.left && px < bbox.left + bbox.width)) continue;
+          ctx.beginPath();
+          ctx.moveTo(px, bbox.top);
+          ctx.lineTo(px, bbox.top + bbox.height);
+          ctx.stroke();
+          if (named.has(line.name) || labelled.some((other) => Math.abs(other - px) < 12 * devicePixelRatio)) continue;
+          labelled.push(px);
+          named.add(line.name);
+          ctx.save();
+          ctx.translate(px + 3 * devicePixelRatio, bbox.top - 3 * devicePixelRatio);
+          ctx.rotate(-Math.PI / 2);
+          ctx.fillText(line.name, 0, 0);
+          ctx.restore();
+        }
+        ctx.restore();
+      },
+    },
+  };
+  return new uPlot(
+    {
+      width: into.clientWidth || 320, height: 230, plugins: [marks], legend: { show: false }, padding: [58, 12, 0, 0],
+      cursor: { drag: { x: true, y: false } },
+      scales: { x: { time: false }, y: { range: () => limits(spectrum.flux, 0.002) } },
+      axes: axes(`${rest ? "Rest wavelength" : "Wavelength"} in ${spectrum.vacuum ? "vacuum" : "air"} [Å]`, unit("Flux", spectrum.flux_unit)),
+      series: [{}, { stroke: colour("--line"), width: 1, points: { show: false }, spanGaps: false }],
+    },
+    [x, smoothed(spectrum.flux, width)],
+    into,
+  );
+}
+
+// A small multiple: a folded light curve as points, a spectrum as a line.
+export function small(canvas: HTMLCanvasElement, what: Small["curve"] | Small["spectrum"], points: boolean): void {
+  if (!what) return;
+  const [width, height] = [canvas.clientWidth || 150, canvas.clientHeight || 60];
+  canvas.width = width * devicePixelRatio;
+  canvas.height = height * devicePixelRatio;
+  const ctx = canvas.getContext("2d")!;
+  ctx.scale(devicePixelRatio, devicePixelRatio);
+  const [x0, x1] = "folded" in what && what.folded ? [0, 1] : [Math.min(...what.x), Math.max(...what.x)];
+  let [y0, y1] = limits(what.y, 0.01);
+  if ("upside_down" in what && what.upside_down) [y0, y1] = [y1, y0];
+  const px = (v: number) => 2 + ((v - x0) / (x1 - x0 || 1)) * (width - 4);
+  const py = (v: number) => height - 2 - ((v - y0) / (y1 - y0 || 1)) * (height - 4);
+  ctx.fillStyle = colour("--ink");
+  ctx.strokeStyle = colour("--line");
+  ctx.beginPath();
+  what.x.forEach((x, i) => {
+    const y = what.y[i];
+    if (y === null || y === undefined) return;
+    if (points) ctx.fillRect(px(x) - 1, py(y) - 1, 2, 2);
+    else ctx.lineTo(px(x), py(y));
+  });
+  if (!points) ctx.stroke();
+}

@@ -1,0 +1,263 @@
+"""The explorer's server: an ASGI application that answers the page's questions."""
+
+from collections.abc import Callable
+from functools import wraps
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from skybind.drawing.maps import AXIS_NAMES, NUMBER_COLOURS
+from skybind.errors import DataError, SkybindError
+from skybind.explore.columns import described, painted
+from skybind.explore.guard import Guard
+from skybind.explore.neighbours import MOST, neighbours
+from skybind.explore.objects import folded, object_page, thumbnails
+from skybind.explore.survey import Survey
+from skybind.progress import log
+from skybind.search.search import SearchOptions
+from skybind.version import __version__
+from skybind.words import nearest_of_many
+
+#: Files of the page, with their types; nothing else is served.
+PAGE = {
+    "index.html": "text/html; charset=utf-8",
+    "app.js": "text/javascript; charset=utf-8",
+    "app.css": "text/css; charset=utf-8",
+}
+#: Most characters of a text that the page may send.
+LONGEST = 4000
+
+
+def make_app(survey: Survey, token: str, hosts: set[str]) -> Guard:
+    """Return the explorer of a survey as an ASGI application.
+
+    Parameters
+    ----------
+    survey : Survey
+    token : str
+        That questions must bring along.
+    hosts : set of str
+        Values of the header Host that are its own, such as `127.0.0.1:8765`.
+    """
+    asked = {
+        "/api/survey": _survey,
+        "/api/map": _map,
+        "/api/column": _column,
+        "/api/card": _card,
+        "/api/object": _object,
+        "/api/fold": _fold,
+        "/api/small": _small,
+        "/api/neighbours": _neighbours,
+        "/api/find": _find,
+    }
+    routes = [Route("/", _file("index.html"))]
+    routes += [Route(f"/{name}", _file(name)) for name in PAGE]
+    routes += [Route(path, _answer(survey, question)) for path, question in asked.items()]
+    return Guard(Starlette(routes=routes), token, hosts)
+
+
+Question = Callable[[Survey, Request], Any]
+
+
+def _answer(survey: Survey, question: Question) -> Callable[[Request], Response]:
+    """Turn a question to an endpoint; what a user did wrong is one sentence."""
+
+    @wraps(question)
+    def endpoint(request: Request) -> Response:
+        try:
+            with survey.lock:
+                answer = question(survey, request)
+        except SkybindError as error:
+            return JSONResponse({"error": str(error)}, 400)
+        except Exception:
+            log.exception("the explorer could not answer %s", request.url.path)
+            return JSONResponse({"error": "Something went wrong; the terminal tells what."}, 500)
+        return answer if isinstance(answer, Response) else JSONResponse(answer)
+
+    return endpoint
+
+
+def _file(name: str) -> Callable[[Request], Response]:
+    """Return an endpoint that serves one file of the page."""
+    path = str(files("skybind.explore") / "static" / name)
+
+    def endpoint(request: Request) -> Response:
+        return FileResponse(path, media_type=PAGE[name])
+
+    return endpoint
+
+
+def _survey(survey: Survey, request: Request) -> dict[str, Any]:
+    """Say what there is to see."""
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex
+
+    run = survey.run
+    scale = colormaps[NUMBER_COLOURS]
+    method = run.config.evaluation.map
+    return {
+        "version": __version__,
+        "name": run.config.name,
+        "dataset": run.dataset.path.name,
+        "objects": len(run.dataset),
+        "simulated": run.dataset.schema.simulated,
+        "modalities": list(survey.stream.modalities),
+        "maps": [{"name": n, "objects": len(m.rows)} for n, m in survey.maps.items()],
+        "method": AXIS_NAMES.get(method, method),
+        "columns": described(survey),
+        "number_colours": [to_hex(scale(i / 255)) for i in range(256)],
+        "classes": run.classes,
+        "read_only": survey.read_only,
+        "first": str(survey.stream.object_id[0].as_py()) if len(survey.stream) else None,
+    }
+
+
+def _map(survey: Survey, request: Request) -> Response:
+    """Give the points of a map: x, y, row of the dataset, and whether the map was fitted on it."""
+    layout = survey.layout(_text(request, "name"))
+    return _arrow(
+        {
+            "x": layout.position[:, 0].astype(np.float32),
+            "y": layout.position[:, 1].astype(np.float32),
+            "row": layout.rows.astype(np.int32),
+            "test": (layout.part == "test").astype(np.uint8),
+        }
+    )
+
+
+def _column(survey: Survey, request: Request) -> Response:
+    """Give what colours the points of a map."""
+    layout = survey.layout(_text(request, "map"))
+    values, said = painted(survey, _text(request, "name"), layout.rows)
+    return _arrow({"value": values}, said)
+
+
+def _card(survey: Survey, request: Request) -> dict[str, Any]:
+    """Give the few words that are shown where the pointer is."""
+    row = _row(survey, _text(request, "row"))
+    run = survey.run
+    said = {
+        "object_id": str(run.dataset.object_ids[row]),
+        "class": str(run.class_names[row]) or None,
+        "split": str(run.split.part[row]),
+    }
+    if survey.classes is not None:
+        table = survey.classes.table
+        said["predicted"] = table["class"][row].as_py()
+        said["probability"] = table["probability"][row].as_py()
+    return said
+
+
+def _object(survey: Survey, request: Request) -> dict[str, Any]:
+    return object_page(survey, _text(request, "id"))
+
+
+def _fold(survey: Survey, request: Request) -> dict[str, Any]:
+    return folded(survey, _text(request, "id"), _number(request, "period"))
+
+
+def _small(survey: Survey, request: Request) -> dict[str, Any]:
+    """Give small drawings of objects, by their rows."""
+    texts = _text(request, "rows").split(",")[:MOST]
+    return {"small": thumbnails(survey, [_row(survey, text) for text in texts])}
+
+
+def _neighbours(survey: Survey, request: Request) -> dict[str, Any]:
+    """Find objects alike."""
+    by, to = (_text(request, name, "").split("+") for name in ("by", "to"))
+    options = SearchOptions(
+        source=[name for name in by if name] or None,
+        target=[name for name in to if name] or None,
+        k=int(_number(request, "k", 12)),
+        where=_text(request, "where", "") or None,
+        contrast=_text(request, "contrast", "") or None,
+    )
+    return neighbours(survey, _text(request, "id"), options)
+
+
+def _find(survey: Survey, request: Request) -> dict[str, Any]:
+    """Give names that begin with, or else contain, what was typed."""
+    import pyarrow.compute as pc
+
+    text = _text(request, "text").strip()
+    names = survey.stream.object_id
+    found: list[str] = []
+    for test in (pc.starts_with, pc.match_substring):
+        if len(found) < 8:
+            hits = names.filter(test(names, text, ignore_case=True)).slice(0, 16).to_pylist()
+            found += [name for name in hits if name not in found]
+    hint = "" if found else nearest_of_many(text, names.to_pylist())
+    return {"names": found[:8], "hint": hint}
+
+
+def _arrow(columns: dict[str, np.ndarray], said: dict[str, Any] | None = None) -> Response:
+    """Answer with columns as an Arrow stream; what is said of them stands in its schema."""
+    import json
+
+    table = pa.table({name: pa.array(values) for name, values in columns.items()})
+    if said is not None:
+        table = table.replace_schema_metadata({"skybind": json.dumps(said)})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table.combine_chunks())
+    body = sink.getvalue().to_pybytes()
+    return Response(body, media_type="application/vnd.apache.arrow.stream")
+
+
+def _text(request: Request, name: str, default: str | None = None) -> str:
+    """Return a text of a question.
+
+    Raises
+    ------
+    DataError
+        If it is missing or too long.
+    """
+    value = request.query_params.get(name, default)
+    if value is None:
+        raise DataError(f"The question lacks '{name}'.")
+    if len(value) > LONGEST:
+        raise DataError(f"'{name}' has {len(value):,} characters: {LONGEST:,} are enough.")
+    return value
+
+
+def _number(request: Request, name: str, default: float | None = None) -> float:
+    """Return a number of a question."""
+    text = _text(request, name, None if default is None else repr(default))
+    return _as_number(text, name)
+
+
+def _as_number(text: str, name: str) -> float:
+    """Turn a text to a number.
+
+    Raises
+    ------
+    DataError
+        If it is none.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not np.isfinite(value):
+        raise DataError(f"'{name}' is '{text[:40]}', not a number.")
+    return value
+
+
+def _row(survey: Survey, text: str) -> int:
+    """Return a row of the dataset.
+
+    Raises
+    ------
+    DataError
+        If there is none of that number.
+    """
+    row = int(_as_number(text, "row"))
+    if not 0 <= row < len(survey.run.dataset):
+        raise DataError(f"There is no row {row}: there are {len(survey.run.dataset):,} objects.")
+    return row

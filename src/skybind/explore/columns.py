@@ -1,0 +1,191 @@
+"""Columns that colour a map: of the dataset, of the classifier, of the discoveries."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from skybind.data.schema import ID
+from skybind.drawing.maps import NAMED
+from skybind.drawing.style import NO_CLASS, class_colour
+from skybind.errors import DataError
+from skybind.explore.survey import Survey
+from skybind.words import nearest
+
+
+@dataclass(frozen=True)
+class Paint:
+    """A column that can colour the map.
+
+    Attributes
+    ----------
+    name : str
+    group : str
+        Where it comes from: `run`, `catalogue`, `classifier` or `discoveries`.
+    description : str
+    unit : str or None
+    values : callable
+        Takes rows of the dataset, gives numbers (NaN where missing) or text ("" where missing).
+    """
+
+    name: str
+    group: str
+    description: str
+    unit: str | None
+    values: Callable[[np.ndarray], np.ndarray]
+
+
+def paints(survey: Survey) -> dict[str, Paint]:
+    """Return every column that can colour a map, by name: the class first, if there is one."""
+    run, dataset = survey.run, survey.run.dataset
+    found: list[Paint] = []
+    if run.classes:
+        found.append(
+            Paint("class", "run", "Class in the catalogue", None, lambda rows: _classes(run, rows))
+        )
+    found.append(
+        Paint("split", "run", "Part of the split", None, lambda rows: run.split.part[rows])
+    )
+    found += _of_classifier(survey)
+    found += _of_discoveries(survey)
+    for name in dataset.flat_columns:
+        column = dataset.schema.columns[name]
+        kind = dataset.arrow_schema.field(name).type
+        if pa.types.is_temporal(kind) or pa.types.is_nested(kind):
+            continue
+        found.append(
+            Paint(
+                name,
+                "catalogue",
+                column.description,
+                column.unit,
+                lambda rows, name=name: dataset.column(name, rows),  # type: ignore[misc]
+            )
+        )
+    named: dict[str, Paint] = {}
+    for paint in found:  # a catalogue's column of the same name gives way, under a longer one
+        known = paint.name in named
+        named[f"{paint.name} ({paint.group})" if known else paint.name] = paint
+    return named
+
+
+def find_paint(survey: Survey, name: str) -> Paint:
+    """Return a column by its name.
+
+    Raises
+    ------
+    DataError
+        If there is none of that name.
+    """
+    known = paints(survey)
+    if name not in known:
+        raise DataError(f"There is no column '{name}': {nearest(name, list(known))}")
+    return known[name]
+
+
+def described(survey: Survey) -> list[dict[str, Any]]:
+    """Describe every column that can colour a map, for the page."""
+    return [
+        {"name": name, "group": p.group, "description": p.description, "unit": p.unit}
+        for name, p in paints(survey).items()
+    ]
+
+
+def painted(survey: Survey, name: str, rows: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
+    """Return what colours some objects.
+
+    Returns
+    -------
+    values : ndarray, shape (n,)
+        float32 numbers, NaN where missing; or int16 codes of names, -1 where missing or rare.
+    said : dict
+        `kind` (`number` or `name`), `unit`, `description`; of names `names`, `colours` and
+        `other` (the colour of -1).
+    """
+    paint = find_paint(survey, name)
+    values = paint.values(rows)
+    said: dict[str, Any] = {"unit": paint.unit, "description": paint.description, "name": name}
+    if values.dtype.kind in "biuf":
+        return values.astype(np.float32), {**said, "kind": "number"}
+    text = values.astype(str)
+    if paint.name == "class" or paint.name in ("predicted class", "suggested label"):
+        names = list(survey.run.classes)
+    else:
+        every, counts = np.unique(text, return_counts=True)
+        order = np.argsort(-counts, kind="stable")
+        names = [str(n) for n in every[order] if n != ""][:NAMED]
+    code = {n: i for i, n in enumerate(names)}
+    codes = np.asarray([code.get(n, -1) for n in text.tolist()], np.int16)
+    colours = [class_colour(i) for i in range(len(names))]
+    return codes, {**said, "kind": "name", "names": names, "colours": colours, "other": NO_CLASS}
+
+
+def _classes(run: Any, rows: np.ndarray) -> np.ndarray:
+    return np.asarray(run.class_names[rows])
+
+
+def _of_classifier(survey: Survey) -> list[Paint]:
+    if survey.classes is None:
+        return []
+    table = survey.classes.table
+    columns = {
+        "predicted class": ("class", "Most probable class"),
+        "probability": ("probability", "Calibrated probability of the most probable class"),
+        "novelty": (
+            "novelty",
+            "Share of validation objects nearer to the training objects; 1: a stranger",
+        ),
+    }
+    return [
+        Paint(name, "classifier", text, None, _taker(table[column], None))
+        for name, (column, text) in columns.items()
+        if column in table.column_names
+    ]
+
+
+def _of_discoveries(survey: Survey) -> list[Paint]:
+    table = survey.suspects
+    if table is None:
+        return []
+    columns = {
+        "suspicion": ("suspicion", "How suspect the object is, all scores together"),
+        "suggested label": ("suggested_label", "Class that the neighbours suggest instead"),
+    }
+    return [
+        Paint(name, "discoveries", text, None, _taker(table[column], survey.suspect_rows))
+        for name, (column, text) in columns.items()
+        if column in table.column_names
+    ]
+
+
+def _taker(column: pa.ChunkedArray, place: np.ndarray | None) -> Callable[..., np.ndarray]:
+    """Take a column of a table by rows of the dataset, which lie at `place` in it."""
+
+    def take(rows: np.ndarray) -> np.ndarray:
+        where = rows if place is None else place[rows]
+        found = column.take(pa.array(np.where(where >= 0, where, 0)))
+        if pa.types.is_string(column.type):
+            return np.where(where >= 0, np.asarray([t or "" for t in found.to_pylist()], str), "")
+        return np.where(where >= 0, np.asarray(found.to_numpy(), float), np.nan)
+
+    return take
+
+
+def row_of(survey: Survey, row: int) -> list[dict[str, Any]]:
+    """Return the catalogue row of an object: name, value, unit and description of each column."""
+    dataset = survey.run.dataset
+    names = [n for n, c in dataset.schema.columns.items() if not c.nested and n != ID]
+    stored = [n for n in names if n in dataset.arrow_schema.names]
+    values = dataset.table(stored, np.array([row])).to_pylist()[0]
+    columns = dataset.schema.columns
+    return [
+        {
+            "name": name,
+            "value": value if isinstance(value, int | float | str | bool | None) else str(value),
+            "unit": columns[name].unit,
+            "description": columns[name].description,
+        }
+        for name, value in values.items()
+    ]

@@ -1,0 +1,222 @@
+"""One object as the page shows it: observations, catalogue row, classes, doubts."""
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from skybind.data.schema import DEC, RA
+from skybind.drawing.from_dataset import first_of_kinds
+from skybind.drawing.objects import (
+    BEYOND_STARS,
+    GALAXY_LINES,
+    LINES,
+    TRIALS,
+    air_wavelength,
+    fold,
+)
+from skybind.drawing.observed import ExampleObject, LightCurve, Picture, Spectrum
+from skybind.drawing.style import BAND_COLOURS
+from skybind.errors import DataError
+from skybind.explore.columns import row_of
+from skybind.explore.survey import Survey
+from skybind.files import plain_json
+
+#: Bins of a folded light curve and pixels of a spectrum in a small multiple.
+SMALL = 160
+
+
+def object_page(survey: Survey, object_id: str) -> dict[str, Any]:
+    """Return everything that the page shows of an object, as JSON holds it.
+
+    Parameters
+    ----------
+    survey : Survey
+    object_id : str
+
+    Returns
+    -------
+    dict
+        `object_id`, `row`, `split`, `position` (ra, dec [deg]), `class`, `modalities`, `curve`,
+        `spectrum`, `image`, `catalogue`, `classes`, `doubts`; null where there is none.
+
+    Raises
+    ------
+    DataError
+        If there is no such object.
+    """
+    row = survey.row(object_id)
+    run = survey.run
+    (example,) = survey.examples([row])
+    catalogue = row_of(survey, row)
+    places = {entry["name"]: entry["value"] for entry in catalogue}
+    number = survey.stream.row(object_id)
+    seen = [
+        name for name in survey.stream.modalities if bool(survey.stream.present([name])[number])
+    ]
+    page: dict[str, Any] = plain_json(
+        {
+            "object_id": object_id,
+            "row": row,
+            "split": str(run.split.part[row]),
+            "position": [places.get(RA), places.get(DEC)],
+            "class": str(run.class_names[row]) or None,
+            "modalities": seen,
+            "curve": None if example.light_curve is None else curve_json(example.light_curve),
+            "spectrum": None if example.spectrum is None else spectrum_json(example.spectrum),
+            "image": None if example.image is None else picture_json(example.image),
+            "columns": first_of_kinds(run.dataset),
+            "catalogue": catalogue,
+            "classes": classes_of(survey, row),
+            "doubts": doubts_of(survey, row),
+        }
+    )
+    return page
+
+
+def folded(survey: Survey, object_id: str, period: float) -> dict[str, Any]:
+    """Return the phases of an object's light curve at a period.
+
+    Returns
+    -------
+    dict
+        `period` [d], and `phase` of each epoch in [0, 1), zero at minimum light.
+
+    Raises
+    ------
+    DataError
+        If there is no such light curve, or the period is not positive.
+    """
+    if not (np.isfinite(period) and period > 0):
+        raise DataError(f"The period {period:g} d cannot fold anything: give a positive one.")
+    (example,) = survey.examples([survey.row(object_id)])
+    if example.light_curve is None:
+        raise DataError(f"{object_id} has no light curve that could be folded.")
+    phase = fold(replace(example.light_curve, period=period))
+    return {"period": period, "phase": np.round(phase, 5).tolist()}
+
+
+def thumbnails(survey: Survey, rows: Sequence[int]) -> list[dict[str, Any]]:
+    """Return small drawings of objects: folded curve, spectrum and picture, thinned out."""
+    drawn: list[dict[str, Any]] = plain_json([_small(e) for e in survey.examples(rows)])
+    return drawn
+
+
+def _small(example: ExampleObject) -> dict[str, Any]:
+    small: dict[str, Any] = {"curve": None, "spectrum": None, "image": None}
+    curve, spectrum = example.light_curve, example.spectrum
+    if curve is not None and len(curve.time):
+        x = fold(curve) if curve.period else curve.time
+        some = _thin(len(x))
+        small["curve"] = {
+            "x": x[some],
+            "y": curve.value[some],
+            "folded": bool(curve.period),
+            "upside_down": curve.value_name == "Magnitude",
+        }
+    if spectrum is not None and len(spectrum.wavelength):
+        x, y = _averaged(spectrum.wavelength, spectrum.flux)
+        small["spectrum"] = {"x": x, "y": y}
+    if example.image is not None:
+        small["image"] = picture_json(example.image)
+    return small
+
+
+def curve_json(curve: LightCurve) -> dict[str, Any]:
+    """Return a light curve with its units, and the colour of each band."""
+    band = None if curve.band is None else curve.band.tolist()
+    names = [] if band is None else sorted(set(band))
+    return {
+        "time": curve.time,
+        "value": curve.value,
+        "error": curve.error,
+        "band": band,
+        "bands": {n: BAND_COLOURS[i % len(BAND_COLOURS)] for i, n in enumerate(names)},
+        "period": curve.period,
+        "searched": curve.searched,
+        "factors": TRIALS,
+        "value_name": curve.value_name,
+        "value_unit": curve.value_unit,
+        "time_unit": curve.time_unit,
+    }
+
+
+def spectrum_json(spectrum: Spectrum) -> dict[str, Any]:
+    """Return a spectrum with its lines at rest, as the spectrum counts wavelengths."""
+    table = GALAXY_LINES if spectrum.redshift > BEYOND_STARS else LINES
+    lines = [
+        {"name": name, "wavelength": w if spectrum.vacuum else air_wavelength(w)}
+        for name, rest in table.items()
+        for w in rest
+    ]
+    return {
+        "wavelength": spectrum.wavelength,
+        "flux": spectrum.flux,
+        "flux_unit": spectrum.flux_unit,
+        "redshift": spectrum.redshift,
+        "vacuum": spectrum.vacuum,
+        "lines": lines,
+    }
+
+
+def picture_json(picture: Picture) -> dict[str, Any]:
+    """Return a picture as PNG, north (the last row of pixels) up."""
+    from PIL import Image
+
+    pixels = np.clip(np.nan_to_num(picture.pixels) * 255, 0, 255).astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels[::-1])).save(buffer, "PNG")
+    data = base64.b64encode(buffer.getvalue()).decode()
+    return {
+        "png": f"data:image/png;base64,{data}",
+        "side": pixels.shape[1],
+        "pixel_scale": picture.pixel_scale,
+    }
+
+
+def classes_of(survey: Survey, row: int) -> dict[str, Any] | None:
+    """Return what the run's classifier says of an object; None where nothing is on disk."""
+    if survey.classes is None:
+        return None
+    told = survey.classes.for_people.slice(row, 1).to_pylist()[0]
+    return {
+        "modalities": told["modalities"],
+        "probabilities": {name: told[f"p_{name}"] for name in survey.classes.classes},
+        "class": told["class"],
+        "novelty": told.get("novelty"),
+        "reason": told["reason"] or None,
+    }
+
+
+def doubts_of(survey: Survey, row: int) -> dict[str, Any] | None:
+    """Return what makes an object suspect; None without discoveries."""
+    place = int(survey.suspect_rows[row])
+    if survey.suspects is None or place < 0:
+        return None
+    told = survey.suspects.slice(place, 1).to_pylist()[0]
+    return {
+        "rank": told["rank"],
+        "of": len(survey.suspects),
+        "suspicion": told["suspicion"],
+        "reasons": told["reasons"],
+        "suggested": told["suggested_label"] or None,
+    }
+
+
+def _thin(n: int) -> np.ndarray:
+    """Places of at most `SMALL` epochs, evenly spread."""
+    return np.unique(np.linspace(0, n - 1, min(n, SMALL)).astype(int))
+
+
+def _averaged(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Means of neighbouring pixels, at most `SMALL` of them; NaN where all are masked."""
+    each = -(-len(x) // SMALL)
+    n = len(x) // each * each
+    blocks = y[:n].reshape(-1, each)
+    known = np.isfinite(blocks).sum(axis=1)
+    total = np.where(np.isfinite(blocks), blocks, 0.0).sum(axis=1)
+    mean = np.divide(total, known, out=np.full(len(known), np.nan), where=known > 0)
+    return x[:n].reshape(-1, each).mean(axis=1), mean

@@ -1,0 +1,137 @@
+"""Starting the explorer: a server on this machine, and a browser that looks at it."""
+
+import secrets
+import socket
+import webbrowser
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from threading import Timer
+from typing import TYPE_CHECKING
+
+from skybind.errors import ConfigError
+from skybind.progress import say
+from skybind.runs.run import Run
+
+if TYPE_CHECKING:
+    from uvicorn import Server
+
+LOOPBACK = "127.0.0.1"
+
+
+def explore(
+    folder: str | Path,
+    *,
+    data: str | Path | None = None,
+    host: str = LOOPBACK,
+    port: int = 0,
+    browser: bool = True,
+    read_only: bool = False,
+) -> None:
+    """Open a run in a browser, and answer its page until the program is interrupted.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Of a run with embeddings.
+    data : str or Path, optional
+        The dataset, where it is not where the run was started on it.
+    host : str
+        Address to listen at; by default this machine alone.
+    port : int
+        Port to listen at; any free one by default.
+    browser : bool
+        Open a browser.
+    read_only : bool
+        Write nothing into the run's folder.
+
+    Raises
+    ------
+    ConfigError
+        If the extra `explore` is not installed, or the port is taken.
+    DataError
+        If the run has no embeddings.
+    """
+    server, address, listening, close = prepare(folder, data, host, port, read_only)
+    say(f"The explorer is at {address}")
+    if host != LOOPBACK:
+        say(
+            f"It listens at {host}, unencrypted: whoever sees the address above, or the traffic, "
+            "can look at this run."
+        )
+    say("Ctrl-C ends it.")
+    if browser:
+        Timer(0.5, webbrowser.open, [address]).start()
+    try:
+        server.run(sockets=[listening])
+    finally:
+        listening.close()
+        close()
+
+
+def prepare(
+    folder: str | Path,
+    data: str | Path | None = None,
+    host: str = LOOPBACK,
+    port: int = 0,
+    read_only: bool = False,
+) -> "tuple[Server, str, socket.socket, Callable[[], None]]":
+    """Open a run, and return a server of it with its address, its socket and what closes it."""
+    try:
+        import uvicorn
+
+        from skybind.explore.app import make_app
+    except ImportError as error:
+        raise ConfigError(
+            f"The explorer needs {error.name}, which is not installed: pip install "
+            "'skybind[explore]'."
+        ) from error
+    from skybind.explore.survey import Survey
+
+    listening = _listen(host, port)
+    try:
+        survey = Survey(Run.open(folder, data=data), read_only)
+    except BaseException:
+        listening.close()
+        raise
+    port = listening.getsockname()[1]
+    token = secrets.token_urlsafe(24)
+    names = {host, LOOPBACK, "localhost"} if host == LOOPBACK else {host}
+    names |= {socket.gethostname(), _outside()} if host in ("0.0.0.0", "::") else set()
+    app = make_app(survey, token, {f"{name}:{port}".lower() for name in names})
+    config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False)
+    shown = host if host not in ("0.0.0.0", "::") else socket.gethostname()
+    return uvicorn.Server(config), f"http://{shown}:{port}/?token={token}", listening, survey.close
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket.
+
+    Raises
+    ------
+    ConfigError
+        If the port is taken or the address is not this machine's.
+    """
+    kind = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(kind, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        raise ConfigError(
+            f"The explorer cannot listen at {host}, port {port} ({error.strerror}): choose "
+            "another --port, or none for any that is free."
+        ) from error
+    listening.listen(64)
+    return listening
+
+
+def _outside() -> str:
+    """Return the address under which others reach this machine."""
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # an address of documentation: nothing is sent
+        except OSError:
+            return LOOPBACK
+        return str(probe.getsockname()[0])

@@ -1,0 +1,175 @@
+"""A run as the explorer sees it: its maps, columns and vectors, opened once and held."""
+
+import tempfile
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from threading import RLock
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from skybind.drawing.from_dataset import load_examples
+from skybind.drawing.observed import ExampleObject
+from skybind.embeddings.mapped import MappedEmbeddings
+from skybind.errors import DataError
+from skybind.evaluation.clusters import Layout, lay_out, read_layouts
+from skybind.evaluation.targets import Target, targets_of
+from skybind.files import is_writable
+from skybind.progress import step
+from skybind.runs.cases import finished_cases, widest_case
+from skybind.runs.classes import CaseClasses, case_classes
+from skybind.runs.embedding import run_embedding
+from skybind.runs.run import Run
+from skybind.search.places import Places
+from skybind.words import nearest
+
+#: Objects whose observations are held, so that folding one again reads nothing.
+HELD = 64
+
+
+class Survey:
+    """A run opened for looking at: what all questions of the page are answered from.
+
+    Observations are read by object from the dataset, vectors lie in memory-mapped files; only
+    names, maps and the columns that were asked for are in memory.
+
+    Parameters
+    ----------
+    run : Run
+        With embeddings.
+    read_only : bool
+        Write nothing into the run's folder: the mapped vectors stand in a temporary folder.
+
+    Attributes
+    ----------
+    run, read_only
+        As above.
+    lock : RLock
+        Held while files are read: questions come from several threads.
+
+    Raises
+    ------
+    DataError
+        If the run has no embeddings.
+    """
+
+    def __init__(self, run: Run, read_only: bool = False) -> None:
+        self.run, self.read_only = run, read_only
+        self.lock = RLock()
+        self._examples: dict[int, ExampleObject] = {}
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        if not run.paths.embeddings.exists():
+            raise DataError(
+                f"The run in {run.folder} has no embeddings yet: 'skybind embed {run.folder}' "
+                "makes them."
+            )
+        self.places = Places(run.folder, run.dataset.path, None)
+        self.places.use(run.dataset)
+        with step("opening the embeddings"):
+            self.stream = MappedEmbeddings.of(run.paths.embeddings, self._cache())
+        self.maps = {"+".join(layout.modalities): layout for layout in self._layouts()}
+
+    def close(self) -> None:
+        """Delete what was written for this opening alone."""
+        if self._temporary is not None:
+            self._temporary.cleanup()
+
+    def row(self, object_id: str) -> int:
+        """Row of an object in the dataset.
+
+        Raises
+        ------
+        DataError
+            If there is no such object; the nearest name is given.
+        """
+        return int(self.rows[self.stream.row(object_id)])
+
+    def layout(self, name: str) -> Layout:
+        """Return a map by its name.
+
+        Raises
+        ------
+        DataError
+            If there is none of that name.
+        """
+        if name not in self.maps:
+            raise DataError(f"There is no map '{name}': {nearest(name, list(self.maps))}")
+        return self.maps[name]
+
+    def examples(self, rows: Sequence[int]) -> list[ExampleObject]:
+        """Read what was observed of some objects; the last `HELD` that were read are held."""
+        missing = [row for row in dict.fromkeys(rows) if row not in self._examples]
+        if missing:
+            names = self.run.class_names
+            self._examples |= load_examples(
+                self.run.dataset, np.array(missing), self.targets, names
+            )
+        found = [self._examples.pop(row) for row in dict.fromkeys(rows)]
+        self._examples |= dict(zip(dict.fromkeys(rows), found, strict=True))  # to the end
+        for row in list(self._examples)[:-HELD]:
+            del self._examples[row]
+        known = dict(zip(dict.fromkeys(rows), found, strict=True))
+        return [known[row] for row in rows]
+
+    @cached_property
+    def rows(self) -> np.ndarray:
+        """Row of the dataset of each object of the embeddings, shape (N,)."""
+        found = self.places.rows(self.stream.object_id)
+        if (found < 0).any():
+            raise DataError(
+                f"The embeddings in {self.stream.folder} are of other objects than the dataset at "
+                f"{self.run.dataset.path}: 'skybind embed {self.run.folder}' makes them anew."
+            )
+        return found
+
+    @cached_property
+    def targets(self) -> list[Target]:
+        """Numbers of the dataset that are to be predicted; the redshift places spectral lines."""
+        return targets_of(self.run.dataset)
+
+    @cached_property
+    def classes(self) -> CaseClasses | None:
+        """What the run's widest classifier says, where that is on disk; nothing is computed."""
+        cases = finished_cases(self.run)
+        case = widest_case(cases) or next(iter(cases), None)
+        if case is None or not self.run.paths.case(case.name).classes.exists():
+            return None
+        return case_classes(self.run, case)
+
+    @cached_property
+    def suspects(self) -> pa.Table | None:
+        """The table of outliers, the most suspect first; None without 'skybind discover'."""
+        path = self.run.paths.discover.outliers()
+        if not path.exists():
+            return None
+        return pq.read_table(path)
+
+    @cached_property
+    def suspect_rows(self) -> np.ndarray:
+        """Place of each object of the dataset in the table of outliers, -1 for none, (n,)."""
+        place = np.full(len(self.run.dataset), -1)
+        if self.suspects is not None:
+            ids = self.suspects["object_id"]
+            rows = self.places.rows(ids)
+            place[rows[rows >= 0]] = np.flatnonzero(rows >= 0)
+        return place
+
+    def _cache(self) -> Path:
+        """Folder for the mapped vectors: the run's, or a temporary one."""
+        own = self.run.paths.prepared
+        if not self.read_only and is_writable(self.run.folder):
+            return own
+        self._temporary = tempfile.TemporaryDirectory(prefix="skybind-explore-")
+        return Path(self._temporary.name)
+
+    def _layouts(self) -> list[Layout]:
+        """Return the maps that the evaluation made; without any, one of all modalities, now."""
+        known = read_layouts(self.run.paths.maps)
+        if known:
+            return known
+        with step("drawing the map, as the run was not evaluated"):
+            embeddings = run_embedding(self.run)
+            made = lay_out(self.run, embeddings, tuple(embeddings.modalities))
+        return [] if made is None else [made]

@@ -1,0 +1,180 @@
+"""The page as a person uses it, in Debian's Chromium."""
+
+import numpy as np
+import pytest
+
+from skybind.data.dataset import Dataset
+from tests.explore.conftest import CLASS, OBJECT
+
+
+@pytest.fixture(scope="module")
+def stars(hostile_run):
+    return Dataset.open(hostile_run.parent / "stars")
+
+
+@pytest.fixture(scope="module")
+def both(stars):
+    """An object with a light curve and a spectrum."""
+    seen = stars.present("photometry") & stars.present("spectrum")
+    return str(stars.object_ids[np.flatnonzero(seen)[2]])
+
+
+def find(page, name):
+    page.fill("#query", name)
+    page.press("#query", "Enter")
+    # the name in quotes, as CSS has it
+    quoted = name.replace("\\", "\\\\").replace('"', '\\"')
+    page.wait_for_selector(f'#side[data-id="{quoted}"]')
+
+
+def painted(page):
+    """Colours in the middle of the map, as the canvas shows them."""
+    page.wait_for_selector("body[data-drawn]")
+    page.wait_for_timeout(200)
+    return page.locator("#points").screenshot()
+
+
+def test_the_map_is_drawn_and_coloured(page):
+    legend = page.locator("#legend button")
+    names = [text.strip() for text in legend.all_inner_texts()]
+    assert any(name.startswith(CLASS) for name in names)
+    before = painted(page)
+    drawn = page.get_attribute("body", "data-drawn")
+    page.get_by_label("colour").select_option("period")
+    page.wait_for_function(f"document.body.dataset.drawn != {drawn}")
+    assert "period [d]" in page.inner_text("#legend")
+    assert painted(page) != before
+
+
+def test_pointing_tells_and_clicking_opens(page):
+    box = page.locator("#points").bounding_box()
+    # from the left, until something lies under the pointer
+    for step in range(5, 195):
+        x, y = box["x"] + box["width"] * step / 200, box["y"] + box["height"] / 2
+        page.mouse.move(x, y)
+        page.wait_for_timeout(15)
+        if page.locator("#card").is_visible():
+            break
+    page.mouse.move(x, y)
+    page.wait_for_selector("#card", state="visible")
+    name = page.inner_text("#card b")
+    page.mouse.click(x, y)
+    page.wait_for_selector("#side[data-id]")
+    assert page.get_attribute("#side", "data-id") == name
+    assert "id=" in page.url
+
+
+def test_an_object_by_its_name(page, stars, both):
+    find(page, both)
+    assert page.locator("#side h2").inner_text() == both
+    assert page.locator("#side canvas").count() >= 3  # in time, folded, spectrum
+    row = page.locator(".catalogue tr", has_text="parallax").first
+    assert "mas" in row.inner_text()
+    page.wait_for_selector(f'#alike[data-drawn="{both}"]')
+    assert page.locator("#alike li").count() == 12
+
+
+def test_half_the_period_by_key_and_by_button(page, stars, both):
+    find(page, both)
+    page.wait_for_selector("#folded[data-period]")
+    period = float(page.get_attribute("#folded", "data-period"))
+    assert period == pytest.approx(stars[both].period.value)
+    page.locator("#side h2").click()
+    page.keyboard.press("h")
+    page.wait_for_function(f"+document.getElementById('folded').dataset.period < {0.6 * period}")
+    assert float(page.get_attribute("#folded", "data-period")) == pytest.approx(period / 2)
+    page.get_by_role("button", name="Twice the period").click()
+    page.wait_for_function(f"+document.getElementById('folded').dataset.period > {0.9 * period}")
+    slider = page.get_by_label("Period, by up to")
+    slider.focus()
+    slider.press("ArrowRight")
+    page.wait_for_function(
+        f"+document.getElementById('folded').dataset.period > {1.000001 * period}"
+    )
+
+
+def test_a_copied_address_shows_the_same(page, both):
+    find(page, both)
+    page.wait_for_selector("#folded[data-period]")
+    page.locator("#side h2").click()
+    page.keyboard.press("d")
+    page.wait_for_function("location.hash.includes('period=')")
+    period = page.get_attribute("#folded", "data-period")
+    page.get_by_label("colour").select_option("period")
+    page.wait_for_function("location.hash.includes('colour=period')")
+    other = page.context.new_page()
+    other.goto(page.url)
+    other.wait_for_selector("#folded[data-period]")
+    assert other.get_attribute("#folded", "data-period") == period
+    assert other.locator("#side h2").inner_text() == both
+    assert "period [d]" in other.inner_text("#legend")
+    other.close()
+
+
+def test_neighbours_across_modalities(page, both):
+    find(page, both)
+    page.wait_for_selector("#alike[data-drawn]")
+    page.get_by_label("by", exact=True).select_option("photometry")
+    page.get_by_label("in", exact=True).select_option("spectrum")
+    page.wait_for_function(
+        "document.querySelector('#alike small').textContent.includes('photometry → spectrum')"
+    )
+    first = page.locator("#alike li [data-id]").first
+    name = first.get_attribute("data-id")
+    first.click()
+    page.wait_for_function(f"document.getElementById('side').dataset.id == '{name}'")
+    page.go_back()
+    page.wait_for_function(f"document.getElementById('side').dataset.id == '{both}'")
+
+
+def test_markup_in_names_is_shown_as_text(page):
+    find(page, OBJECT)
+    assert page.locator("#side h2").inner_text() == OBJECT
+    assert page.locator("img[src='x']").count() == 0
+    page.fill("#query", '"><img')
+    page.wait_for_selector("#found li")
+    assert page.locator("#found li").first.inner_text() == OBJECT
+
+
+def test_by_keys_alone(page):
+    page.keyboard.press("/")
+    page.keyboard.type("SIM0000001")
+    page.wait_for_selector("#found li")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#alike[data-drawn]")
+    first = page.get_attribute("#side", "data-id")
+    page.keyboard.press("n")
+    page.keyboard.press("Enter")
+    page.wait_for_function(f"document.getElementById('side').dataset.id != '{first}'")
+    page.keyboard.press("?")
+    assert page.locator("dialog").is_visible()
+    page.keyboard.press("Escape")
+    assert not page.locator("dialog").is_visible()
+
+
+def test_a_name_that_is_not_there_says_so(page):
+    page.fill("#query", "nobody")
+    page.wait_for_selector("#found .hint")
+    page.press("#query", "Enter")
+    page.wait_for_selector("#error")
+    assert "no object 'nobody'" in page.inner_text("#error")
+
+
+def test_without_a_token_the_page_says_what_to_do(browser, served):
+    opened = browser.new_page()
+    opened.goto(f"http://{served.host}/")
+    opened.wait_for_selector("#error")
+    assert "address that was printed" in opened.inner_text("#error")
+    opened.close()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_narrow_page_needs_no_scrolling_sideways(browser, served, both, theme):
+    opened = browser.new_page(viewport={"width": 400, "height": 800}, color_scheme=theme)
+    opened.goto(f"{served.address}#id={both}")
+    opened.wait_for_selector("#alike[data-drawn]")
+    assert opened.evaluate("document.documentElement.scrollWidth") <= 400
+    back = opened.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (back == "rgb(255, 255, 255)") == (theme == "light")
+    opened.close()
