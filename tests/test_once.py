@@ -16,7 +16,7 @@ from skybind.once import NOTE, Workplace, fill_once, forget, note_of, once, resu
 KEY = {"weights": "abc"}
 
 
-def never():
+def never(who=None):
     pytest.fail("nothing had to be done")
 
 
@@ -204,7 +204,9 @@ def test_of_two_programs_one_fills_a_folder_and_the_other_waits(tmp_path):
     first = threading.Thread(target=fill_once, args=(target, slow, never))
     first.start()
     assert begun.wait(30)
-    second = threading.Thread(target=fill_once, args=(target, lambda place: filled.set(), told.set))
+    second = threading.Thread(
+        target=fill_once, args=(target, lambda place: filled.set(), lambda who: told.set())
+    )
     second.start()
     assert told.wait(30)
     may_end.set()
@@ -214,3 +216,47 @@ def test_of_two_programs_one_fills_a_folder_and_the_other_waits(tmp_path):
     assert (target / "file").read_text() == "first"
     time.sleep(0.1)
     assert [path.name for path in target.parent.iterdir()] == ["folder"]
+
+
+def test_of_two_programs_one_does_a_step_and_the_other_waits_and_reads_it(tmp_path, monkeypatch):
+    told, begun, may_end = (threading.Event() for _ in range(3))
+    said, made = [], []
+    folder = tmp_path / "run" / "step"
+
+    def wait(who):
+        said.append(who)
+        told.set()
+
+    monkeypatch.setattr(module, "waiting_for", lambda what: wait)
+
+    def slow():
+        begun.set()
+        may_end.wait(30)
+        return {"n": 1}
+
+    first = threading.Thread(target=once, args=(folder, KEY, slow))
+    first.start()
+    assert begun.wait(30)
+    second = threading.Thread(target=lambda: made.append(once(folder, KEY, never)))
+    second.start()
+    assert told.wait(30)
+    may_end.set()
+    first.join(30)
+    second.join(30)
+    assert made == [{"n": 1, "finished": True, **KEY}]
+    assert "process" in said[0]
+    assert [path.name for path in folder.parent.iterdir()] == ["step"]
+
+
+def test_a_step_that_is_done_is_read_without_writing_anything(tmp_path, monkeypatch):
+    folder = tmp_path / "step"
+    once(folder, KEY, Step(folder))
+    before = {path: path.stat().st_mtime_ns for path in [tmp_path, *tmp_path.rglob("*")]}
+
+    def no_writing(*arguments, **settings):
+        pytest.fail("the folder may be one that cannot be written")
+
+    monkeypatch.setattr(module, "write_json", no_writing)
+    monkeypatch.setattr(module, "alone", no_writing)
+    assert once(folder, KEY, never)["n"] == 3
+    assert before == {path: path.stat().st_mtime_ns for path in [tmp_path, *tmp_path.rglob("*")]}

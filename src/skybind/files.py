@@ -46,6 +46,10 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
             shutil.rmtree(old)
         else:
             os.replace(temporary, path)
+    except OSError as error:
+        if error.filename in (None, str(temporary)):  # the place that a user knows
+            error.filename, error.filename2 = str(path), None
+        raise
     finally:
         if temporary.is_dir():
             shutil.rmtree(temporary, ignore_errors=True)

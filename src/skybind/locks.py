@@ -1,20 +1,63 @@
 """Locks between programs that would write to one place."""
 
+import datetime
 import errno
+import json
+import os
+import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from skybind.errors import DataError
+from skybind.progress import say
 
 # What a file system without locks answers (some of clusters).
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
 
 
+@dataclass(frozen=True)
+class Holder:
+    """Who holds a lock, and since when (ISO 8601, UTC)."""
+
+    host: str
+    pid: int
+    since: str
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host}, since {self.since[:19].replace('T', ' ')} UTC"
+
+
+def myself() -> Holder:
+    """Return this process as a holder."""
+    return Holder(socket.gethostname(), os.getpid(), now())
+
+
+def now() -> str:
+    """Return the time, ISO 8601, UTC."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+
+
+def holder(path: Path) -> Holder | None:
+    """Return who holds a lock; None where nobody does, or that is not known."""
+    try:
+        note = json.loads(_note(path).read_text("utf-8"))
+        found = Holder(str(note["host"]), int(note["pid"]), str(note["since"]))
+    except (OSError, ValueError, TypeError, KeyError):  # gone, or just being written
+        return None
+    return None if free(path) else found
+
+
+def waiting_for(what: str) -> Callable[[str], None]:
+    """Return what to call where another program holds a lock: say so, for it is waited for."""
+    return lambda who: say(f"{who} {what}; it is waited for.")
+
+
 @contextmanager
-def alone(path: Path, *, otherwise: Callable[[], None]) -> Iterator[None]:
+def alone(path: Path, *, otherwise: Callable[[str], None]) -> Iterator[None]:
     """Hold a lock that one program at a time can hold; it is free again when that one ends.
 
     On a file system without locks the block runs all the same: better two programs at once than
@@ -25,7 +68,8 @@ def alone(path: Path, *, otherwise: Callable[[], None]) -> Iterator[None]:
     path : Path
         The lock's file; its folder has to exist.
     otherwise : callable
-        Called when another program holds the lock; then it is waited for, unless this raises.
+        Called when another program holds the lock, with words for it, such as "another program
+        (process 77 on node3, since ...)"; then it is waited for, unless this raises.
 
     Raises
     ------
@@ -34,10 +78,12 @@ def alone(path: Path, *, otherwise: Callable[[], None]) -> Iterator[None]:
     """
     lock = FileLock(path)
     if not _taken(lock, path, wait=False):
-        otherwise()
+        found = holder(path)
+        otherwise("another program" + ("" if found is None else f" ({found})"))
         _taken(lock, path, wait=True)
     try:
-        yield
+        with _noted(path):
+            yield
     finally:
         lock.release()
 
@@ -56,7 +102,8 @@ def tried(path: Path) -> Iterator[bool]:
     lock = FileLock(path)
     mine = _taken(lock, path, wait=False)
     try:
-        yield mine
+        with _noted(path) if mine else nullcontext():
+            yield mine
     finally:
         lock.release()
 
@@ -65,8 +112,28 @@ def free(path: Path) -> bool:
     """Return whether no program holds a lock; it is left as it is."""
     if not path.exists():
         return True
-    with tried(path) as mine:
-        return mine
+    lock = FileLock(path)
+    try:
+        return _taken(lock, path, wait=False)
+    finally:
+        lock.release()
+
+
+def _note(path: Path) -> Path:
+    return path.with_suffix(".holder")
+
+
+@contextmanager
+def _noted(path: Path) -> Iterator[None]:
+    """Note who holds a lock, while it is held; without the note others are told less."""
+    note = _note(path)
+    with suppress(OSError):
+        note.write_text(json.dumps(vars(myself())), encoding="utf-8")
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            note.unlink(missing_ok=True)
 
 
 def _taken(lock: FileLock, path: Path, wait: bool) -> bool:

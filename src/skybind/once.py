@@ -13,7 +13,8 @@ complete.
       work/                becomes NAME
       aside/               for other work, on the whole, that can be interrupted itself
 
-Killed at any moment, neither is taken for done, and the same call goes on with it.
+Killed at any moment, neither is taken for done, and the same call goes on with it. One program at
+a time makes either; the next one is told who does (`locks`), waits, and reads what was made.
 """
 
 import json
@@ -26,7 +27,7 @@ from typing import Any
 
 from skybind.errors import DataError, ProcessError, SkybindError
 from skybind.files import write_json
-from skybind.locks import alone
+from skybind.locks import alone, waiting_for
 
 #: In the folder of a step.
 NOTE = "result.json"
@@ -57,11 +58,24 @@ def once(folder: Path, key: Mapping[str, Any], make: Callable[[], Mapping[str, A
         The result, the entries of `key` and `finished`, as JSON keeps them.
     """
     note = note_of(folder)
-    if note is not None and any(name not in note or note[name] != key[name] for name in key):
+    if note is not None and _fits(note, key) and _finished(note):
+        return note  # of a run that cannot be written, too
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = folder.parent / f".{folder.name}.lock"
+    with alone(lock, otherwise=waiting_for(f"is at work in {folder}")):
+        note = note_of(folder)  # as the other program left it
+        if note is None or not _fits(note, key) or not _finished(note):
+            note = _make(folder, note, key, make)
+        lock.unlink(missing_ok=True)  # while it is still held
+    return note
+
+
+def _make(
+    folder: Path, note: Note | None, key: Mapping[str, Any], make: Callable[[], Mapping[str, Any]]
+) -> Note:
+    if note is not None and not _fits(note, key):
         forget(folder)
         note = None
-    if note is not None and _finished(note):
-        return note
     if note is None:
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / NOTE, {**key, "finished": False})
@@ -69,6 +83,11 @@ def once(folder: Path, key: Mapping[str, Any], make: Callable[[], Mapping[str, A
     made = note_of(folder)
     assert made is not None  # it was written just now
     return made
+
+
+def _fits(note: Note, key: Mapping[str, Any]) -> bool:
+    """Whether what is noted was made from the same."""
+    return all(name in note and note[name] == key[name] for name in key)
 
 
 def result_of(folder: Path) -> Note | None:
@@ -109,7 +128,7 @@ def _finished(note: Mapping[str, Any]) -> bool:
 
 
 def fill_once(
-    target: Path, fill: Callable[["Workplace"], None], otherwise: Callable[[], None]
+    target: Path, fill: Callable[["Workplace"], None], otherwise: Callable[[str], None]
 ) -> None:
     """Make a folder whose name says all that decides its content, unless it is there.
 
@@ -119,7 +138,8 @@ def fill_once(
     fill : callable
         Writes to the `work` of the workplace that it is given.
     otherwise : callable
-        Called when another program is making the same folder; then that one is waited for.
+        Called with words for another program that is making the same folder; then that one is
+        waited for.
     """
     if target.exists():
         return
@@ -144,11 +164,11 @@ class Workplace:
     key : str
         Names the work. What is left of another work at this target is thrown away.
     otherwise : callable
-        Called when another program is at work on the same target; then it is waited for, unless
-        this raises.
+        Called with words for another program that is at work on the same target; then it is waited
+        for, unless this raises.
     """
 
-    def __init__(self, target: Path, key: str, otherwise: Callable[[], None]) -> None:
+    def __init__(self, target: Path, key: str, otherwise: Callable[[str], None]) -> None:
         self.target, self.key, self.otherwise = target, key, otherwise
         self.path = target.parent / f".{target.name}.unfinished"
         self.work, self._journal = self.path / "work", self.path / "journal"

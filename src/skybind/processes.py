@@ -1,7 +1,6 @@
 """Work shared among processes: results in order, and little more in memory than is under way."""
 
 import os
-import signal
 import sys
 import threading
 from collections import deque
@@ -9,10 +8,11 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import get_context, parent_process
+from multiprocessing import active_children, get_context, parent_process
 from typing import Any, TypeVar
 
 from skybind.errors import ConfigError, ProcessError, SkybindError
+from skybind.stops import leave_to_parent
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -68,7 +68,10 @@ def in_order(
     if processes == 1:
         yield from map(work, tasks)
         return
-    with ProcessPoolExecutor(processes, get_context("spawn"), _start) as pool:
+    with (
+        ProcessPoolExecutor(processes, get_context("spawn"), leave_to_parent) as pool,
+        ended_by_error(),
+    ):
         waiting: deque[Future[Result]] = deque()
         try:
             for task in tasks:
@@ -82,8 +85,18 @@ def in_order(
                 "A process that shared the work was killed, perhaps for want of memory: give the "
                 "same command again, with fewer processes, and it goes on where it stopped."
             ) from error
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+
+
+@contextmanager
+def ended_by_error() -> Iterator[None]:
+    """End the processes that are started inside where the block ends early, whatever they do."""
+    before = set(active_children())
+    try:
+        yield
+    except BaseException:
+        for child in set(active_children()) - before:
+            child.terminate()
+        raise
 
 
 def side_by_side(work: Callable[[int], None], number: int) -> None:
@@ -107,20 +120,15 @@ def side_by_side(work: Callable[[int], None], number: int) -> None:
     share = max(1, cores() // number)
     context = get_context("spawn")
     found = context.SimpleQueue()
-    with _threads(share):
-        beside = [
-            context.Process(target=_beside, args=(work, place, share, found))
-            for place in range(number)
-        ]
-        for process in beside:
-            process.start()
-    try:
+    beside = [
+        context.Process(target=_beside, args=(work, place, share, found)) for place in range(number)
+    ]
+    with ended_by_error():
+        with _threads(share):
+            for process in beside:
+                process.start()
         for process in beside:
             process.join()
-    except BaseException:
-        for process in beside:
-            process.terminate()
-        raise
     if not found.empty():
         raise found.get()
     if any((process.exitcode or 0) > 0 for process in beside):
@@ -152,7 +160,7 @@ def _threads(number: int) -> Iterator[None]:
 
 def _beside(work: Callable[[int], None], place: int, share: int, found: Any) -> None:
     """Do the work in a process of its own."""
-    _start()
+    leave_to_parent()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     allow(share)
     try:
@@ -168,8 +176,3 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
-
-
-def _start() -> None:
-    """Leave Ctrl-C to the first process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -15,7 +15,7 @@ from skybind.data.splits import Split
 from skybind.errors import ConfigError, SkybindError
 from skybind.evaluation.classes import predict_case
 from skybind.files import json_hash, write_text
-from skybind.locks import alone, free, tried
+from skybind.locks import alone, free, tried, waiting_for
 from skybind.measures.classification import classification_metrics
 from skybind.models.model import Model
 from skybind.once import note_of
@@ -174,7 +174,7 @@ class _Search:
 
     def _alone(self, name: str) -> AbstractContextManager[None]:
         """Hold what several programs would make in one place."""
-        waiting = partial(say, f"another program makes {name} of the search; it is waited for.")
+        waiting = waiting_for(f"makes {name} of the search")
         return alone(_lock(self.folder, name), otherwise=waiting)
 
     def _start(self, name: str, config: Config) -> Run:
@@ -220,7 +220,7 @@ def _check_space(config: Config) -> None:
 
 def _alone(folder: Path) -> AbstractContextManager[None]:
     """Hold the book-keeping of a search, for moments: other programs may search along."""
-    return alone(folder / "lock", otherwise=lambda: None)
+    return alone(folder / "lock", otherwise=lambda who: None)
 
 
 def _lock(folder: Path, name: str) -> Path:

@@ -2,11 +2,12 @@
 
 import pytest
 
+from skybind.locks import Holder
 from skybind.study import Study, forecast
 from skybind.study.forecast import Speed, look_at, measured_times, words_of
 from skybind.study.plan import make_plan
 from skybind.study.status import Count, StudyStatus
-from skybind.study.units import Holder, Unit
+from skybind.study.units import Unit
 
 
 @pytest.fixture

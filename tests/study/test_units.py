@@ -1,8 +1,8 @@
 import pytest
 
 from skybind.errors import DataError
-from skybind.locks import free
-from skybind.study.units import Notes, Unit, UnitNote, myself
+from skybind.locks import free, myself
+from skybind.study.units import Notes, Unit, UnitNote
 
 UNIT = Unit("a/seed-1/pretrain", "pretrain")
 

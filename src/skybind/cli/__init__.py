@@ -1,8 +1,8 @@
 """The command line: one short function a command, each calls one public function."""
 
 import atexit
-import errno
 import gc
+import signal
 import sys
 from collections.abc import Callable
 from typing import Annotated
@@ -28,8 +28,11 @@ from skybind.cli import (
 )
 from skybind.cli.options import Commands
 from skybind.errors import SkybindError
+from skybind.encodable import replace_unprintable
 from skybind.processes import allow
 from skybind.progress import has_been_asked, log, set_verbosity
+from skybind.refusals import refusal
+from skybind.stops import Stopped, asked, ending
 from skybind.training.launcher import processes
 from skybind.version import __version__
 
@@ -58,18 +61,8 @@ app.add_typer(weights.app, name="weights")
 app.add_typer(configs.app, name="config")
 
 
-#: What a file system refuses, of which a user has to be told, not where in the program it was.
-_REFUSED = {
-    errno.EACCES,
-    errno.EDQUOT,
-    errno.EEXIST,
-    errno.EISDIR,
-    errno.ENAMETOOLONG,
-    errno.ENOSPC,
-    errno.ENOTDIR,
-    errno.EPERM,
-    errno.EROFS,
-}
+#: Exit status of a program that Ctrl-C ended.
+_INTERRUPTED = 128 + signal.SIGINT
 
 
 def _version(value: bool) -> None:
@@ -101,22 +94,30 @@ def main() -> None:
     # Taking the modules of PyTorch apart costs a third of a second at every exit, for nothing.
     atexit.register(gc.freeze)
     allow()
+    replace_unprintable()
     try:
         _together(app) if processes() > 1 else app()
-    except SkybindError as error:
-        log.debug("where it came from:", exc_info=True)
-        _tell(str(error))
-        sys.exit(2)
-    except OSError as error:
-        if error.errno not in _REFUSED:
+    except SystemExit as end:  # Typer makes one of a KeyboardInterrupt that a library raises
+        if end.code == _INTERRUPTED:
+            _stop(signal.SIGINT)
+        raise
+    except Stopped as stop:
+        _stop(stop.number)
+    except Exception as error:
+        if (number := asked()) is not None:  # what a signal did to the processes of this one
+            _stop(number)
+        sentence = str(error) if isinstance(error, SkybindError) else refusal(error)
+        if sentence is None:
             raise
         log.debug("where it came from:", exc_info=True)
-        place = "" if error.filename is None else f"{error.filename}: "
-        _tell(f"{place}{str(error.strerror).lower()}: give another place, or make room or rights.")
+        _tell(sentence)
         sys.exit(2)
-    except KeyboardInterrupt:
-        _tell("interrupted; the same command goes on where it stopped.")
-        sys.exit(130)
+
+
+def _stop(number: int) -> None:
+    sentence, status = ending(number)
+    _tell(sentence)
+    sys.exit(status)
 
 
 def _tell(sentence: str) -> None:

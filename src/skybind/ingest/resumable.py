@@ -95,8 +95,8 @@ class ResumableWriter(DatasetWriter):
             self.append(columns)
         self._place.record({**entry, "files": files})
 
-    def _refuse(self) -> None:
+    def _refuse(self, who: str) -> None:
         raise DataError(
-            f"Another process is making the dataset at {self.path}: wait for it, or choose "
-            "another folder."
+            f"The dataset at {self.path} is being made by {who}: wait for it, or choose another "
+            "folder."
         )

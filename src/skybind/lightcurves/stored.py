@@ -31,11 +31,12 @@ from skybind.lightcurves.columns import (
     describe_columns,
 )
 from skybind.lightcurves.periods import DOUBTFUL, Periods
+from skybind.locks import waiting_for
 from skybind.modalities.cleaning import value_field
 from skybind.modalities.computed import PERIOD, computed_name
 from skybind.once import Workplace
 from skybind.processes import allowed, in_order
-from skybind.progress import progress_bar, say
+from skybind.progress import progress_bar
 from skybind.ragged import Ragged
 from skybind.words import join, nearest
 
@@ -236,8 +237,8 @@ class _Work:
         state = self.dataset.fingerprint
         described = {name: column.attributes for name, column in columns.items()}
         key = json_hash([state, pa.__version__, described])
-        waiting = f"Another process computes the columns of '{self.name}': waiting for it."
-        place = Workplace(self.target.with_suffix(""), key, partial(say, waiting))
+        waiting = waiting_for(f"computes the columns of '{self.name}'")
+        place = Workplace(self.target.with_suffix(""), key, waiting)
         with place as work:
             place.discard()  # the chunks become one file
             if self._current(again) is not None:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,9 +10,9 @@ import pyarrow as pa
 
 from skybind.errors import DataError
 from skybind.files import json_hash, write_json
+from skybind.locks import waiting_for
 from skybind.modalities.base import Modality, Prepared
 from skybind.once import fill_once
-from skybind.progress import say
 
 #: Counts up when preparing gives other numbers for the same options.
 PREPARED_VERSION = 1
@@ -65,7 +64,7 @@ def prepare(
     fill_once(
         target,
         lambda workplace: _write(dataset, modality, workplace.work, progress),
-        partial(say, f"preparing {modality.name}: another program does it, waiting for it"),
+        waiting_for(f"prepares {modality.name}"),
     )
     prepared = open_prepared(target)
     if len(prepared) != len(dataset):

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,13 @@ from torch import nn
 
 from skybind.encoders.backbone import Backboned
 from skybind.files import array_hash, json_hash
+from skybind.locks import waiting_for
 from skybind.modalities.base import Modality, Prepared
 from skybind.modalities.source import FEATURES, VIEWED, BatchSource
 from skybind.modalities.store import prepared_key
 from skybind.models.binder import Binder, best_device
 from skybind.once import Workplace, fill_once
-from skybind.progress import progress_bar, say
+from skybind.progress import progress_bar
 
 #: Counts up when the same backbone and data would give other features.
 FEATURES_VERSION = 1
@@ -197,8 +197,7 @@ def cached_features(
             _compute(encoder, modality, prepared, workplace, shape, viewed, views.seed, progress)
 
     # of two programs that need the same features one computes them, the other waits
-    waiting = f"{title}: another program computes them, waiting for it"
-    fill_once(folder, fill, partial(say, waiting))
+    fill_once(folder, fill, waiting_for(f"computes the {title}"))
     array = np.memmap(folder / ARRAY, np.float32, "r", shape=shape)
     return replace(prepared, arrays={**prepared.arrays, FEATURES: array, VIEWED: viewed})
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from skybind.progress.messages import VERBOSE, draws, handler, log, say, speaking
 from skybind.progress.screens import Screen, make_screen
+from skybind.stops import remind
 from skybind.words import about, duration
 
 #: Longest silence [s]; with the time between two looks at the clock less than ten.
@@ -60,6 +61,7 @@ class Work:
         self.total = self.total if total is None else total
         self.title = title or self.title
         _draw()
+        remind()
 
     @property
     def count(self) -> str:

@@ -166,8 +166,8 @@ def _keep(piece: pa.Table, place: Workplace) -> None:
     place.record({"rows": len(piece), "classes": classes, "files": [name]})
 
 
-def _refuse(out: Path) -> None:
-    raise DataError(f"Another program writes {out}: wait for it, or choose another file.")
+def _refuse(out: Path, who: str) -> None:
+    raise DataError(f"{out} is being written by {who}: wait for it, or choose another file.")
 
 
 def find_classifier(

@@ -3,13 +3,12 @@
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from skybind.config.load import validate
 from skybind.drawing.style import report_style
 from skybind.errors import ConfigError
-from skybind.locks import alone
+from skybind.locks import alone, now, waiting_for
 from skybind.processes import side_by_side
 from skybind.progress import (
     draw_nothing,
@@ -27,7 +26,6 @@ from skybind.study.merge import Study
 from skybind.study.options import StudyOptions, with_whole_paths
 from skybind.study.page import write_study_page
 from skybind.study.plan import SURVEY, Shard, make_plan, of_shard
-from skybind.study.units import now
 from skybind.study.work import FAILED, TODO, Worker, states_of
 from skybind.study.written import write_exhibits
 from skybind.training.launcher import processes
@@ -180,7 +178,7 @@ def several_seeds(
 
 def make_page(study: Study, chapters: Chapters = default_chapters) -> Path:
     """Write the exhibits and the page of a study from what is done of it."""
-    waiting = partial(say, "another program makes the page of the study; it is waited for.")
+    waiting = waiting_for("makes the page of the study")
     with alone(study.paths.drawing, otherwise=waiting), step("drawing the page of the study"):
         with report_style():
             made = list(chapters(study))

@@ -19,6 +19,7 @@ from skybind.config.load import with_values
 from skybind.data.dataset import Dataset
 from skybind.errors import SkybindError
 from skybind.files import json_hash, write_json
+from skybind.locks import myself
 from skybind.progress import muted, say, step
 from skybind.runs.backbones import pretrain_backbone
 from skybind.runs.cases import Case
@@ -29,7 +30,7 @@ from skybind.study.merge import PRETRAINING, Study
 from skybind.study.options import Backbone, simulate
 from skybind.study.plan import fit, make_plan
 from skybind.study.status import StudyStatus, study_status
-from skybind.study.units import Unit, myself
+from skybind.study.units import Unit
 from skybind.study.work import DONE, states_of
 from skybind.training.names import LOG
 from skybind.words import about, join

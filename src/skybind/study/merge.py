@@ -3,7 +3,7 @@
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,8 +16,7 @@ from skybind.data.dataset import Dataset
 from skybind.errors import ConfigError, DataError
 from skybind.evaluation.records import Metrics, read_metrics
 from skybind.files import json_hash, write_text
-from skybind.locks import alone
-from skybind.progress import say
+from skybind.locks import alone, waiting_for
 from skybind.runs.checks import differences
 from skybind.runs.layout import BackbonePaths, RunPaths
 from skybind.runs.run import Run
@@ -30,7 +29,7 @@ from skybind.study.units import Notes
 PRETRAINING = "pretraining"
 
 # What stands in the folder of a study of which nothing is done yet, perhaps interrupted.
-_BEGUN = ("study.yaml", "configurations", "lock", "measured")
+_BEGUN = ("study.yaml", "configurations", "lock", "lock.holder", "measured")
 
 #: Keys of a study that say nothing of its results.
 _WORDS = ("name", "description")
@@ -90,7 +89,7 @@ class Study:
         paths = StudyPaths(folder)
         configs = _configs(options)
         folder.mkdir(parents=True, exist_ok=True)
-        waiting = partial(say, f"another program begins the study in {folder}; it is waited for.")
+        waiting = waiting_for(f"begins the study in {folder}")
         with alone(paths.lock, otherwise=waiting):
             if paths.units.exists() and paths.options.exists():
                 options, configs = _grown(cls.open(folder), options, configs)

@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from skybind.locks import Holder
 from skybind.study.merge import Study
 from skybind.study.plan import make_plan
-from skybind.study.units import Holder, Unit
+from skybind.study.units import Unit
 from skybind.study.work import DONE, FAILED, TODO, State, states_of
 
 

@@ -9,10 +9,7 @@ Each unit has files of its own, so any number of processes on one file system wr
 knowing of each other, and the state of the study is found by listing them.
 """
 
-import datetime
 import json
-import os
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +18,7 @@ from typing import Any
 
 from skybind.errors import DataError
 from skybind.files import write_json
-from skybind.locks import free, tried
+from skybind.locks import Holder, holder, tried
 
 #: Kinds of units, in the order in which a run needs them.
 KINDS = (
@@ -99,15 +96,6 @@ class UnitNote:
     beside: int = 1
 
 
-@dataclass(frozen=True)
-class Holder:
-    """Who is at work on a unit, and since when (ISO 8601, UTC)."""
-
-    host: str
-    pid: int
-    since: str
-
-
 class Notes:
     """The notes of a study's units."""
 
@@ -138,33 +126,14 @@ class Notes:
         lock = self._path(unit, ".lock")
         lock.parent.mkdir(parents=True, exist_ok=True)
         with tried(lock) as mine:
-            if mine:
-                write_json(self._path(unit, ".holder"), vars(myself()))
-            try:
-                yield mine
-            finally:
-                if mine:
-                    self._path(unit, ".holder").unlink(missing_ok=True)
+            yield mine
 
     def holder(self, unit: Unit) -> Holder | None:
         """Give who is at work on a unit; None where nobody is."""
-        found = _read(self._path(unit, ".holder"))
-        if found is None or free(self._path(unit, ".lock")):
-            return None
-        return Holder(str(found["host"]), int(found["pid"]), str(found["since"]))
+        return holder(self._path(unit, ".lock"))
 
     def _path(self, unit: Unit, ending: str) -> Path:
         return self.folder / f"{unit.id}{ending}"
-
-
-def myself() -> Holder:
-    """Give this process as the holder of a unit."""
-    return Holder(socket.gethostname(), os.getpid(), now())
-
-
-def now() -> str:
-    """Give the time, ISO 8601, UTC."""
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
 
 
 def _read(path: Path) -> dict[str, Any] | None:

@@ -15,7 +15,7 @@ from skybind.evaluation.clusters import cluster_again
 from skybind.evaluation.evaluate import evaluate_run
 from skybind.evaluation.records import write_metrics
 from skybind.files import json_hash
-from skybind.locks import alone
+from skybind.locks import alone, myself, now, waiting_for
 from skybind.once import result_of
 from skybind.progress import muted, say
 from skybind.report.from_run import write_report
@@ -32,7 +32,7 @@ from skybind.study.merge import Study
 from skybind.study.options import simulate
 from skybind.study.plan import SURVEY
 from skybind.study.searches import search
-from skybind.study.units import Holder, Unit, UnitNote, myself, now
+from skybind.study.units import Unit, UnitNote
 from skybind.words import duration
 
 #: Time between two looks at what others do [s].
@@ -247,12 +247,8 @@ class Worker:
             holder = self.study.notes.holder(unit)
             if holder is not None and unit.id not in self._waited:
                 self._waited.add(unit.id)
-                say(f"waiting for {unit.id}, {_at_work(holder)}.")
+                say(f"waiting for {unit.id}, {holder}.")
         time.sleep(POLL)
-
-
-def _at_work(holder: Holder) -> str:
-    return f"under way on {holder.host} (process {holder.pid}, since {holder.since[:19]} UTC)"
 
 
 def _threads() -> int:
@@ -321,8 +317,7 @@ def _train_backbone(study: Study, unit: Unit) -> float:
 def _prepare(study: Study, configuration: str, seed: int) -> None:
     """Begin a run and prepare its observations; the arrays are shared by the runs of a study."""
     folder = study.paths.run(configuration, seed)
-    waiting = partial(say, "another program prepares data of the study; it is waited for.")
-    with alone(study.paths.preparing, otherwise=waiting):
+    with alone(study.paths.preparing, otherwise=waiting_for("prepares data of the study")):
         run = Run.start(study.config(configuration, seed), study.data(seed), folder)
         share_prepared(study.paths.prepared, folder)
         run.prepare()

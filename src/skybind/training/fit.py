@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from skybind.config.training import TrainingOptions
 from skybind.errors import DataError, SkybindError
+from skybind.processes import ended_by_error
 from skybind.progress import VERBOSE, hush, say, set_verbosity, told_elsewhere, verbosity
 from skybind.training.checkpoint import load_weights
 from skybind.training.launch import keep_freed_memory, make_fabric, quiet, silence
@@ -79,7 +80,11 @@ def fit(
     with quiet():
         fabric = make_fabric(options)
         spawned = options.devices > 1 and processes() == 1
-        with shared(replace(job, on_save=None)), told_elsewhere() if spawned else nullcontext():
+        with (
+            shared(replace(job, on_save=None)),
+            told_elsewhere() if spawned else nullcontext(),
+            ended_by_error(),
+        ):
             outcome = fabric.launch(job)
     if isinstance(outcome, SkybindError):
         raise outcome

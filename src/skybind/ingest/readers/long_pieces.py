@@ -116,7 +116,7 @@ class LongPieces:
         self._open: tuple[int, pa.Table, np.ndarray] | None = None
         if aside is not None:
             self._folder = aside / self._key(object_id)
-            fill_once(self._folder, self._write, lambda: None)
+            fill_once(self._folder, self._write, lambda who: None)
 
     def read(self, rows: np.ndarray, object_id: np.ndarray) -> tuple[Ragged | Visits, Rows]:
         """Read the observations of some objects."""

@@ -1,0 +1,142 @@
+"""Signals end a program with a sentence and its status, whatever swallows the first of them."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from skybind import stops
+from skybind.processes import in_order
+from skybind.stops import Stopped
+
+# begins to import skybind only when a signal has come, as in the first moments of a command
+EARLY = """
+import os, signal, sys
+import skybind.__main__ as program
+class Finder:
+    def find_spec(self, name, *rest):
+        if name == "skybind.cli":
+            os.kill(os.getpid(), signal.{name})
+sys.meta_path.insert(0, Finder())
+program.main()
+"""
+# a library's callback swallows the exception; the next report of progress raises it again
+SWALLOWED = """
+import os, signal
+from skybind import stops
+from skybind.progress.work import Work
+stops.heed()
+class Deaf:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        for _ in range(100): pass
+try:
+    Deaf()
+    print("swallowed", stops.asked())
+    Work("work", 2, "objects").update(1)
+    print("never")
+except stops.Stopped as stop:
+    print(*stops.ending(stop.number))
+"""
+
+
+def run(code, **settings):
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, **settings
+    )
+
+
+def ctrl_c():
+    """Ctrl-C as in a terminal: a shell starts background jobs with the signal ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
+def test_a_signal_in_the_first_moment_ends_with_the_sentence(name, status):
+    done = run(EARLY.format(name=name), preexec_fn=ctrl_c)
+    how = "interrupted" if name == "SIGINT" else f"ended by {name}"
+    assert done.returncode == status
+    assert done.stderr == f"skybind: {how}; the same command goes on where it stopped.\n"
+
+
+def test_what_swallows_a_signal_is_asked_again_by_the_next_report():
+    done = run(SWALLOWED)
+    assert done.stdout.splitlines() == [
+        "swallowed 15",
+        "ended by SIGTERM; the same command goes on where it stopped. 143",
+    ]
+
+
+def test_what_swallows_a_signal_is_asked_again_by_the_clock():
+    code = SWALLOWED.replace("stops.heed()", "stops.AGAIN = 0.1; stops.heed(); import time")
+    code = code.replace('Work("work", 2, "objects").update(1)', "time.sleep(60)")
+    began = time.monotonic()
+    done = run(code)
+    assert done.stdout.splitlines()[1].endswith("143")
+    assert time.monotonic() - began < 50
+
+
+def test_a_signal_that_was_set_to_be_ignored_stays_so():
+    code = (
+        "import os, signal; signal.signal(signal.SIGHUP, signal.SIG_IGN);"
+        "from skybind import stops; stops.heed(); os.kill(os.getpid(), signal.SIGHUP);"
+        "print(stops.asked())"
+    )
+    assert run(code).stdout == "None\n"
+
+
+def test_a_reminder_does_not_disturb_the_clean_up(monkeypatch):
+    monkeypatch.setattr(stops, "_asked", signal.SIGTERM)
+    with pytest.raises(Stopped):
+        stops.remind()
+    cleaned = []
+    try:
+        raise Stopped(signal.SIGTERM)
+    except Stopped:
+        stops.remind()  # what is cleaned up may report its progress
+        cleaned.append(True)
+    assert cleaned
+
+
+def slow(seconds):
+    time.sleep(seconds)
+    return seconds
+
+
+def test_processes_that_share_work_end_where_it_is_given_up():
+    results = in_order(slow, [0.0, *[600.0] * 3], 2)
+    assert next(results) == 0.0
+    began = time.monotonic()
+    results.close()
+    assert time.monotonic() - began < 60
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc")
+def test_processes_that_share_work_end_with_a_program_that_is_stopped(tmp_path):
+    code = (
+        "from skybind import stops; from skybind.processes import in_order;"
+        "from tests.test_stops import slow; stops.heed();"
+        "work = in_order(slow, [0.0, *[600.0] * 3], 2); next(work); print('on', flush=True);"
+        "next(work)"
+    )
+    program = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert program.stdout.readline() == "on\n"
+    children = Path(f"/proc/{program.pid}/task/{program.pid}/children").read_text().split()
+    program.terminate()
+    program.wait(60)
+    deadline = time.monotonic() + 30
+    while any(_runs(pid) for pid in children) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert children
+    assert not any(_runs(pid) for pid in children)
+
+
+def _runs(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
