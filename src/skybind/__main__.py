@@ -3,6 +3,7 @@
 import sys
 
 from skybind import stops
+from skybind.refusals import refusal
 
 
 def main() -> None:
@@ -16,6 +17,12 @@ def main() -> None:
         sentence, status = stops.ending(stop.number)
         print(f"skybind: {sentence}", file=sys.stderr)
         sys.exit(status)
+    except Exception as error:  # while the program was being imported
+        refused = refusal(error)
+        if refused is None:
+            raise
+        print(f"skybind: {refused}", file=sys.stderr)
+        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -27,8 +27,8 @@ from skybind.cli import (
     weights,
 )
 from skybind.cli.options import Commands
-from skybind.errors import SkybindError
 from skybind.encodable import replace_unprintable
+from skybind.errors import SkybindError
 from skybind.processes import allow
 from skybind.progress import has_been_asked, log, set_verbosity
 from skybind.refusals import refusal
