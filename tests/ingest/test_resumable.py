@@ -173,7 +173,7 @@ def test_two_processes_do_not_write_one_dataset(tmp_path):
     class Nested(Source):
         def step(self, k: int) -> Chunk:
             if k == 1:
-                with pytest.raises(DataError, match="Another process") as caught:
+                with pytest.raises(DataError, match="is being made by another program") as caught:
                     build_dataset(Source(tmp_path).plan(), tmp_path / "out", False)
                 inner.append(str(caught.value))
             return super().step(k)
