@@ -7,9 +7,10 @@ import yaml
 from typer.testing import CliRunner
 
 from skybind.cli import app
+from skybind.locks import now
 from skybind.study import Study
 from skybind.study.plan import make_plan
-from skybind.study.units import Unit, UnitNote, now
+from skybind.study.units import Unit, UnitNote
 from skybind.study.work import keys_of
 
 #: So little work that no time is lost on a forecast.
