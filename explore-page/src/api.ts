@@ -3,12 +3,14 @@ import { tableFromIPC } from "@uwdata/flechette";
 
 const token = new URLSearchParams(location.search).get("token") ?? "";
 
-async function ask(path: string, values: Record<string, string | number>, signal?: AbortSignal): Promise<Response> {
+type Values = Record<string, string | number>;
+
+async function ask(path: string, values: Values, signal?: AbortSignal, body?: ArrayBuffer): Promise<Response> {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(values)) query.set(name, String(value));
   let answer: Response;
   try {
-    answer = await fetch(`api/${path}?${query}`, { headers: { "x-skybind-token": token }, signal });
+    answer = await fetch(`api/${path}?${query}`, { method: body ? "POST" : "GET", headers: { "x-skybind-token": token }, signal, body });
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new Error("The explorer does not answer: is 'skybind explore' still running?");
@@ -19,6 +21,10 @@ async function ask(path: string, values: Record<string, string | number>, signal
 
 export async function json<T>(path: string, values: Record<string, string | number> = {}, signal?: AbortSignal): Promise<T> {
   return (await (await ask(path, values, signal)).json()) as T;
+}
+
+export async function post(path: string, values: Values, body: ArrayBuffer): Promise<Response> {
+  return ask(path, values, undefined, body);
 }
 
 export interface Columns {

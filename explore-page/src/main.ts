@@ -5,17 +5,19 @@ import { SkyMap } from "./map";
 import { neighbours } from "./neighbours";
 import { objectPage, type Told } from "./object";
 import { searchBox } from "./search";
+import { completed, Selection, type Mode } from "./selection";
 import { readView, writeView, type View } from "./state";
 
 const KEYS: [string, string][] = [
   ["/", "search an object"], ["n, p", "next, previous of the objects alike"], ["Backspace", "back"], ["h, d", "half, twice the period"],
-  ["0", "the whole map"], ["t", "light, dark"], ["?", "these keys"], ["Esc", "close"],
+  ["0", "the whole map"], ["l", "lasso (or hold Shift)"], ["w", "select by a condition"], ["t", "light, dark"], ["?", "these keys"], ["Esc", "close"],
 ];
 
 let survey: Survey;
 let map: SkyMap;
 let view: Partial<View> = {};
 let told: Told | null = null;
+let selection: Selection;
 let ask = 0;
 
 function fail(error: unknown): void {
@@ -68,6 +70,8 @@ async function showObject(id: string): Promise<void> {
   map.mark([page.row]);
   document.title = `${page.object_id} – skybind`;
   side.dataset["id"] = page.object_id;
+  delete side.dataset["selected"];
+  if (selection.rows.size) side.prepend(el("button", { type: "button", click: () => void guarded(() => selection.show()) }, `to the ${selection.rows.size.toLocaleString("en")} selected`));
   await showAlike(page);
 }
 
@@ -118,6 +122,19 @@ function toggleTheme(): void {
   });
 }
 
+function toggleLasso(): void {
+  const button = byId("lasso");
+  const on = button.getAttribute("aria-pressed") !== "true";
+  button.setAttribute("aria-pressed", String(on));
+  void map.lasso(on);
+}
+
+function selectWhere(condition: string): void {
+  if (!condition) return;
+  change({ select: condition, id: "" }, true);
+  void guarded(() => selection.where(condition));
+}
+
 function help(): void {
   const dialog = byId<HTMLDialogElement>("help");
   if (dialog.open) return dialog.close();
@@ -132,7 +149,7 @@ function keys(event: KeyboardEvent): void {
   if (event.ctrlKey || event.metaKey || event.altKey || ["INPUT", "SELECT", "TEXTAREA"].includes(target.tagName)) return;
   const actions: Record<string, () => void> = {
     "/": () => byId("query").focus(), n: () => step(1), p: () => step(-1), h: () => told?.multiply(0.5), d: () => told?.multiply(2),
-    "0": () => void map.home(), t: toggleTheme, "?": help, Backspace: () => history.back(), Escape: () => (byId("card").hidden = true),
+    "0": () => void map.home(), l: toggleLasso, w: () => byId("condition").focus(), t: toggleTheme, "?": help, Backspace: () => history.back(), Escape: () => (byId("card").hidden = true),
   };
   const action = actions[event.key];
   if (!action) return;
@@ -154,6 +171,13 @@ function controls(): void {
       void guarded(() => map.colour(view.map!, name));
     }),
     el("button", { type: "button", title: "The whole map (0)", click: () => void map.home() }, "whole"));
+  const box = el("input", { type: "search", id: "condition", list: "columns", placeholder: "select where: period < 1 and label == 'EW'", "aria-label": "Select by a condition", spellcheck: "false" });
+  const list = el("datalist", { id: "columns" });
+  completed(box, list, survey.columns.filter(({ group }) => group === "catalogue").map(({ name }) => name));
+  const where = el("form", { id: "where", submit: (event) => { event.preventDefault(); selectWhere(box.value.trim()); } }, box, list);
+  box.value = view.select ?? "";
+  const lasso = el("button", { type: "button", "aria-pressed": "false", title: "Draw around objects (l, or hold Shift)", id: "lasso", click: toggleLasso }, "lasso");
+  byId("mapbar").append(lasso, where, choice("selection", ["new", "add", "subtract"].map((value) => ({ value, text: value })), "new", (mode) => { selection.mode = mode as Mode; }));
   byId("controls").replaceChildren(
     el("button", { type: "button", title: "Light or dark (t)", "aria-label": "Light or dark", click: toggleTheme }, "◐"),
     el("button", { type: "button", title: "Keys (?)", "aria-label": "Keys", click: help }, "?"));
@@ -164,7 +188,8 @@ async function start(): Promise<void> {
   if (stored) theme(stored);
   view = readView();
   survey = await json<Survey>("survey");
-  map = new SkyMap(survey, (row) => void guarded(() => openRow(row)), () => undefined);
+  map = new SkyMap(survey, (row) => void guarded(() => openRow(row)), (rows) => void guarded(() => selection.take(rows, "lasso")));
+  selection = new Selection(open, (rows) => map.mark(rows), () => { change({ id: "", select: "" }); welcome(); });
   searchBox(open);
   document.addEventListener("keydown", keys);
   window.addEventListener("popstate", () => {
@@ -175,6 +200,7 @@ async function start(): Promise<void> {
   await showMap();
   controls();
   document.body.dataset["ready"] = "yes";
+  if (view.select) await selection.where(view.select);
   if (view.id) await showObject(view.id);
 }
 

@@ -34,6 +34,7 @@ export class SkyMap {
       lassoInitiator: false, spatialIndexUseWorker: false,
     });
     this.plot.subscribe("select", ({ points }) => {
+      byId("card").hidden = true;
       if (points.length === 1) this.opened(Number(this.row[points[0]!]));
       else if (points.length) this.selected(points.map((point) => Number(this.row[point])));
     });
@@ -117,7 +118,7 @@ export class SkyMap {
     }
     // the index of the points stays: only their colours change
     const spatialIndex = this.indexed ? this.plot.get("spatialIndex") : undefined;
-    this.plot.set({ pointColor: this.palette, pointSize: this.x.length > 200000 ? 2 : this.x.length > 20000 ? 3 : 5 });
+    this.plot.set({ pointColor: this.palette, pointSize: this.size() });
     await this.plot.draw(
       { x: this.x, y: this.y, z: this.code },
       { zDataType: "categorical", ...(spatialIndex ? { spatialIndex } : {}) },
@@ -125,6 +126,11 @@ export class SkyMap {
     this.indexed = true;
     this.plot.select(this.marked, { preventEvent: true });
     document.body.dataset["drawn"] = String(Number(document.body.dataset["drawn"] ?? 0) + 1);
+  }
+
+  private size(): number {
+    const crowded = this.x.length > 200_000 ? 2 : this.x.length > 20_000 ? 3 : 5;
+    return byId("plot").clientWidth < 500 ? Math.min(crowded, 3) : crowded;
   }
 
   private range(values: ArrayLike<number>): [number, number] {

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from astropy.table import Table
 
 from skybind.data.dataset import Dataset
+from skybind.data.where import fulfilled
 from tests.explore.conftest import CLASS, OBJECT
 
 
@@ -178,3 +180,48 @@ def test_a_narrow_page_needs_no_scrolling_sideways(browser, served, both, theme)
     back = opened.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (back == "rgb(255, 255, 255)") == (theme == "light")
     opened.close()
+
+
+def test_a_selection_by_condition_is_saved_as_a_votable(page, stars):
+    condition = "period < 0.6 and period > 0.4"
+    page.locator("#side h2").click()
+    page.keyboard.press("w")
+    page.keyboard.type(condition)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#side[data-selected]")
+    expected = np.flatnonzero(fulfilled(stars, condition))
+    assert int(page.get_attribute("#side", "data-selected")) == len(expected)
+    with page.expect_download() as download:
+        page.locator("[data-export='.vot']").click()
+    table = Table.read(download.value.path(), format="votable")
+    assert [str(name) for name in table["object_id"]] == stars.object_ids[expected].tolist()
+    assert str(table["period"].unit) == "d"
+    # one of them, and back
+    page.locator(".listed button").first.click()
+    page.wait_for_selector("#side[data-id]")
+    page.get_by_role("button", name="selected").click()
+    page.wait_for_selector("#side[data-selected]")
+    # less some
+    page.get_by_label("selection", exact=True).select_option("subtract")
+    page.fill("#condition", "period < 0.5")
+    page.press("#condition", "Enter")
+    left = int((stars.column("period")[expected] >= 0.5).sum())
+    page.wait_for_selector(f"#side[data-selected='{left}']")
+
+
+def test_a_lasso_around_everything_selects_the_map(page):
+    box = page.locator("#points").bounding_box()
+    (left, top), (width, height) = (box["x"], box["y"]), (box["width"], box["height"])
+    page.keyboard.press("l")
+    page.mouse.move(left + 3, top + 3)
+    page.mouse.down()
+    low, high = 0.005, 0.995
+    corners = [(high, low), (high, high), (low, high), (low, 2 * low)]
+    for x, y in corners:
+        page.mouse.move(left + x * width, top + y * height, steps=12)
+        page.wait_for_timeout(20)
+    page.mouse.up()
+    page.wait_for_selector("#side[data-selected]")
+    shown = page.get_by_label("map", exact=True).locator("option").first.inner_text()
+    n = int(shown.split("(")[1].rstrip(")").replace(",", ""))
+    assert int(page.get_attribute("#side", "data-selected")) >= 0.9 * n

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
@@ -18,6 +19,7 @@ from skybind.explore.columns import described, painted
 from skybind.explore.guard import Guard
 from skybind.explore.neighbours import MOST, neighbours
 from skybind.explore.objects import folded, object_page, thumbnails
+from skybind.explore.selection import exported, matching, summary
 from skybind.explore.survey import Survey
 from skybind.progress import log
 from skybind.search.search import SearchOptions
@@ -30,6 +32,8 @@ PAGE = {
     "app.js": "text/javascript; charset=utf-8",
     "app.css": "text/css; charset=utf-8",
 }
+#: Most bytes that the page may send: the rows of ten million objects.
+HEAVIEST = 40 << 20
 #: Most characters of a text that the page may send.
 LONGEST = 4000
 
@@ -55,10 +59,15 @@ def make_app(survey: Survey, token: str, hosts: set[str]) -> Guard:
         "/api/small": _small,
         "/api/neighbours": _neighbours,
         "/api/find": _find,
+        "/api/where": _where,
     }
+    sent = {"/api/selection": _selection, "/api/export": _export}
     routes = [Route("/", _file("index.html"))]
     routes += [Route(f"/{name}", _file(name)) for name in PAGE]
     routes += [Route(path, _answer(survey, question)) for path, question in asked.items()]
+    routes += [
+        Route(path, _take(survey, question), methods=["POST"]) for path, question in sent.items()
+    ]
     return Guard(Starlette(routes=routes), token, hosts)
 
 
@@ -79,6 +88,25 @@ def _answer(survey: Survey, question: Question) -> Callable[[Request], Response]
             log.exception("the explorer could not answer %s", request.url.path)
             return JSONResponse({"error": "Something went wrong; the terminal tells what."}, 500)
         return answer if isinstance(answer, Response) else JSONResponse(answer)
+
+    return endpoint
+
+
+def _take(survey: Survey, question: Callable[[Survey, Request, bytes], Any]) -> Any:
+    """Turn a question with a body to an endpoint; the body is read up to `HEAVIEST` bytes."""
+
+    async def endpoint(request: Request) -> Response:
+        body = bytearray()
+        async for piece in request.stream():
+            body += piece
+            if len(body) > HEAVIEST:
+                sentence = f"More than {HEAVIEST >> 20} MB were sent: select fewer objects."
+                return JSONResponse({"error": sentence}, 413)
+
+        def asked(survey: Survey, request: Request) -> Any:
+            return question(survey, request, bytes(body))
+
+        return await run_in_threadpool(_answer(survey, asked), request)
 
     return endpoint
 
@@ -194,6 +222,40 @@ def _find(survey: Survey, request: Request) -> dict[str, Any]:
             found += [name for name in hits if name not in found]
     hint = "" if found else nearest_of_many(text, names.to_pylist())
     return {"names": found[:8], "hint": hint}
+
+
+def _where(survey: Survey, request: Request) -> Response:
+    """Give the rows that fulfil a condition."""
+    return _arrow({"row": matching(survey, _text(request, "condition")).astype(np.int32)})
+
+
+def _selection(survey: Survey, request: Request, body: bytes) -> dict[str, Any]:
+    """Say what the selected objects are."""
+    return summary(survey, _rows(survey, body))
+
+
+def _export(survey: Survey, request: Request, body: bytes) -> Response:
+    """Give the table of the selected objects as a file."""
+    ending = _text(request, "ending")
+    content = exported(survey, _rows(survey, body), ending)
+    named = {"content-disposition": f'attachment; filename="selection{ending}"'}
+    return Response(content, media_type="application/octet-stream", headers=named)
+
+
+def _rows(survey: Survey, body: bytes) -> np.ndarray:
+    """Read rows of the dataset, sent as little-endian 32-bit integers.
+
+    Raises
+    ------
+    DataError
+        If they are none, or one is not there.
+    """
+    if len(body) % 4:
+        raise DataError("The selection is damaged: select again.")
+    rows = np.frombuffer(body, "<i4").astype(np.int64)
+    if len(rows) and not (rows.min() >= 0 and rows.max() < len(survey.run.dataset)):
+        raise DataError("The selection names objects that the dataset has not: select again.")
+    return rows
 
 
 def _arrow(columns: dict[str, np.ndarray], said: dict[str, Any] | None = None) -> Response:

@@ -1,0 +1,91 @@
+// What is selected on the map or by a condition: what it is, and its table to take home.
+import { arrow, post } from "./api";
+import { byId, el, number } from "./dom";
+
+interface Summary { n: number; classes: [string, number][]; columns: string[]; listed: Record<string, unknown>[] }
+export type Mode = "new" | "add" | "subtract";
+
+const FORMATS: [string, string][] = [[".csv", "CSV"], [".parquet", "Parquet"], [".vot", "VOTable"], [".fits", "FITS"]];
+
+export class Selection {
+  rows = new Set<number>();
+  mode: Mode = "new";
+  private said = "";
+
+  constructor(private open: (id: string) => void, private mark: (rows: number[]) => void, private back: () => void) {}
+
+  // Take rows as the chosen mode says.
+  async take(rows: ArrayLike<number>, said: string): Promise<void> {
+    const given = Array.from(rows);
+    if (this.mode === "new") this.rows = new Set(given);
+    for (const row of given) {
+      if (this.mode === "add") this.rows.add(row);
+      if (this.mode === "subtract") this.rows.delete(row);
+    }
+    this.said = this.mode === "new" ? said : `${this.said} ${this.mode === "add" ? "and" : "without"} ${said}`;
+    await this.show();
+  }
+
+  async where(condition: string): Promise<void> {
+    const { values } = await arrow("where", { condition });
+    await this.take(values["row"]!, condition);
+  }
+
+  async show(): Promise<void> {
+    const rows = Array.from(this.rows);
+    const told = (await (await post("selection", {}, this.body())).json()) as Summary;
+    this.mark(rows);
+    const share = (n: number) => `${((100 * n) / Math.max(told.n, 1)).toFixed(0)} %`;
+    const classes = told.classes.slice(0, 12).map(([name, n]) => el("tr", {}, el("th", { scope: "row" }, name), el("td", {}, String(n)), el("td", {}, share(n))));
+    const exports = FORMATS.map(([ending, name]) => el("button", { type: "button", "data-export": ending, click: () => void this.save(ending) }, name));
+    const head = el("tr", {}, ...told.columns.map((name) => el("th", { scope: "col" }, name)));
+    const listed = told.listed.map((row) => {
+      const id = String(row["object_id"]);
+      const link = el("button", { type: "button", class: "link", click: () => this.open(id) }, id);
+      return el("tr", {}, ...told.columns.map((name) => (name === "object_id" ? el("td", {}, link) : el("td", {}, number(short(row[name]))))));
+    });
+    const side = byId("side");
+    delete side.dataset["id"];
+    side.dataset["selected"] = String(told.n);
+    side.replaceChildren(
+      el("header", {}, el("h2", {}, `${told.n.toLocaleString("en")} objects selected`), el("p", {}, this.said),
+        el("button", { type: "button", click: () => this.clear() }, "clear")),
+      el("section", {}, el("h3", {}, "Classes"), el("table", {}, el("tbody", {}, ...classes))),
+      el("section", {}, el("h3", {}, "Save the table"), el("div", { class: "controls" }, ...exports),
+        el("small", {}, "All columns of the catalogue with units, and what the run says of each object.")),
+      el("section", {}, el("h3", {}, told.n > listed.length ? `The first ${listed.length}` : "Objects"),
+        el("div", { class: "wide" }, el("table", { class: "listed" }, el("thead", {}, head), el("tbody", {}, ...listed)))));
+    side.scrollTop = 0;
+  }
+
+  clear(): void {
+    this.rows.clear();
+    delete byId("side").dataset["selected"];
+    this.mark([]);
+    this.back();
+  }
+
+  private body(): ArrayBuffer {
+    return Int32Array.from(this.rows).buffer;
+  }
+
+  private async save(ending: string): Promise<void> {
+    const blob = await (await post("export", { ending }, this.body())).blob();
+    const link = el("a", { href: URL.createObjectURL(blob), download: `selection${ending}` });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+  }
+}
+
+function short(value: unknown): unknown {
+  return typeof value === "number" ? Number(value.toPrecision(4)) : value;
+}
+
+// The last word of a condition is completed by the names of columns.
+export function completed(box: HTMLInputElement, list: HTMLDataListElement, names: string[]): void {
+  box.addEventListener("input", () => {
+    const [, before, word] = /^(.*?)([A-Za-z_][A-Za-z0-9_]*)?$/s.exec(box.value) ?? ["", "", ""];
+    const near = word ? names.filter((name) => name.toLowerCase().startsWith(word.toLowerCase()) && name !== word).slice(0, 12) : [];
+    list.replaceChildren(...near.map((name) => el("option", { value: `${before}${name}` })));
+  });
+}

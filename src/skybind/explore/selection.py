@@ -1,0 +1,102 @@
+"""Selections: by a condition or from the map, what they are, and their table to take home."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from skybind.data.shown import arrow_of
+from skybind.data.where import fulfilled
+from skybind.errors import DataError
+from skybind.explore.columns import paints
+from skybind.explore.survey import Survey
+from skybind.tables import FORMATS, write_table
+from skybind.words import nearest
+
+#: Objects of a selection that the page lists.
+LISTED = 200
+#: What an export has beside the catalogue.
+BESIDE = ("split", "predicted class", "probability", "novelty", "suspicion", "suggested label")
+
+
+def matching(survey: Survey, condition: str) -> np.ndarray:
+    """Return the rows of the dataset that fulfil a condition, in order.
+
+    Raises
+    ------
+    DataError
+        If the condition cannot be read (`skybind.data.where`).
+    """
+    return np.flatnonzero(fulfilled(survey.run.dataset, condition))
+
+
+def summary(survey: Survey, rows: np.ndarray) -> dict[str, Any]:
+    """Say what a selection is: how many objects, of which classes, and the first of them."""
+    names, counts = np.unique(survey.run.class_names[rows], return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    head = rows[:LISTED]
+    known = paints(survey)
+    beside = {name: known[name].values(head) for name in BESIDE if name in known}
+    listed = []
+    ids, classes = survey.run.dataset.object_ids[head], survey.run.class_names[head]
+    for place, name in enumerate(ids.tolist()):
+        cells = {column: _cell(values[place]) for column, values in beside.items()}
+        listed.append({"object_id": name, "class": str(classes[place]), **cells})
+    return {
+        "n": len(rows),
+        "classes": [[str(names[i]) or "no class", int(counts[i])] for i in order],
+        "columns": ["object_id", "class", *beside],
+        "listed": listed,
+    }
+
+
+def selection_table(survey: Survey, rows: np.ndarray) -> pa.Table:
+    """Return the catalogue rows of a selection, and what the run says of each object.
+
+    Every column has its unit and its description.
+    """
+    table = arrow_of(survey.run.dataset, rows=rows)
+    for name, paint in paints(survey).items():
+        column = name.replace(" ", "_")
+        if name not in BESIDE or column in table.column_names:
+            continue
+        said = {"description": paint.description, **({"unit": paint.unit} if paint.unit else {})}
+        values = pa.array(paint.values(rows), from_pandas=True)
+        table = table.append_column(pa.field(column, values.type, metadata=said), values)
+    return table
+
+
+def exported(survey: Survey, rows: np.ndarray, ending: str) -> bytes:
+    """Return the file of a selection.
+
+    Parameters
+    ----------
+    survey : Survey
+    rows : ndarray of int
+        Of the dataset.
+    ending : str
+        One of `skybind.tables.FORMATS`: `.csv`, `.parquet`, `.vot`, `.ecsv`, `.fits`.
+
+    Raises
+    ------
+    DataError
+        If there is no such format, or nothing is selected.
+    """
+    if ending not in FORMATS:
+        raise DataError(f"There is no format '{ending}': {nearest(ending, list(FORMATS))}")
+    if not len(rows):
+        raise DataError("Nothing is selected: there is no table to write.")
+    with tempfile.TemporaryDirectory(prefix="skybind-explore-") as folder:
+        path = Path(folder) / f"selection{ending}"
+        write_table(selection_table(survey, rows), path)
+        return path.read_bytes()
+
+
+def _cell(value: Any) -> Any:
+    """Return a value as JSON has it."""
+    if isinstance(value, str):
+        return str(value)
+    number = float(value)
+    return number if np.isfinite(number) else None
