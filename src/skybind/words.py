@@ -1,6 +1,7 @@
 """Words of messages: the nearest of some names, lists in a sentence, times."""
 
 import difflib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 
@@ -39,6 +40,11 @@ def nearest_name(
         elif length == longest and len(alike) < most:
             alike.append(other)
     return _close(name, alike), next(iter(alike), None)
+
+
+def repeated(names: Iterable[str]) -> set[str]:
+    """Return the names that occur more than once."""
+    return {name for name, times in Counter(names).items() if times > 1}
 
 
 def join(names: Sequence[str], word: str = "and") -> str:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from skybind.config import dump_config, load_config
 from skybind.config.load import with_values
-from skybind.config.written import read_yaml, settle
+from skybind.config.written import plain_yaml, read_yaml, settle
 from skybind.errors import ConfigError
 from skybind.ingest.mapping import load_mapping
 
@@ -106,3 +106,47 @@ def test_where_text_is_wanted_it_is_what_stands_there(value):
 def test_nothing_but_plain_data_is_made(text):
     with pytest.raises(yaml.YAMLError):
         read_yaml(text)
+
+
+def chain(levels: int) -> str:
+    return "\n".join(["a0: &a0 x", *(f"a{i}: &a{i} [*a{i - 1}]" for i in range(1, levels))])
+
+
+def bomb(levels: int) -> str:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    for i in range(1, levels):
+        lines.append(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]")
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("a: 1\nb: 2\na: 3", "'a' is written twice, in lines 1 and 3"),
+        ("x:\n  1: a\n  '1': b", "'1' is written twice, in lines 2 and 3"),
+        ("{a: 1, a: 1}", "'a' is written twice"),
+        (bomb(9), "over 200,000 values"),
+        ("&a [*a]", "stands for what it is a part of"),
+        ("a: &a\n  b: *a", "stands for what it is a part of"),
+        ("[" * 100_000, "nested more than 60 levels"),
+        ("{a: " * 100_000, "nested more than 60 levels"),
+        ("- " * 1000 + "x", "nested more than 60 levels"),
+        (chain(99), "60 levels"),
+        ("x" * 4_000_001, "more than 4,000,000 characters"),
+        ("!!python/object/apply:os.system [ls]", "could not determine a constructor"),
+    ],
+)  # fmt: skip
+def test_what_no_configuration_holds_is_refused(text, sentence):
+    with pytest.raises(yaml.YAMLError, match=sentence):
+        read_yaml(text)
+
+
+def test_aliases_and_merged_keys_are_read():
+    text = "base: &b {x: 1, y: 2}\nown:\n  <<: *b\n  y: 3\nagain: *b"
+    own = {"x": 1, "y": 3}
+    assert plain_yaml(text) == {"base": {"x": 1, "y": 2}, "own": own, "again": {"x": 1, "y": 2}}
+
+
+@pytest.mark.parametrize("text", ["2024-99-99", "1" * 5000, "1:" * 300 + "1"])
+def test_what_is_no_number_after_all_is_text(text):
+    assert plain_yaml(f"a: {text}") == {"a": text}

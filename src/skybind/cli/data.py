@@ -58,6 +58,15 @@ def data_import(
     objects: Annotated[
         int, typer.Option("--objects", min=1, help="Objects that a dry run reads.")
     ] = 100,
+    max_file: Annotated[
+        str | None,
+        typer.Option(
+            "--max-file",
+            metavar="SIZE",
+            help="What one file, member of an archive, array or image may take in memory: 20GB. "
+            "By default 8 GB, and beyond 200 MB no more than 200 times what is on disk.",
+        ),
+    ] = None,
 ) -> None:
     """Make a dataset of survey files; docs/dataset.md shows the mapping and the readers.
 
@@ -72,20 +81,22 @@ def data_import(
     --option provabgs=BGS_ANY_full.provabgs.sv3.v0.hdf5 --out galaxies
     """
     from skybind.ingest.build import render_summary
+    from skybind.ingest.readers.sizes import at_most
     from skybind.ingest.survey import import_dataset, import_files
 
     if reader is None and option:
         raise SkybindError("--option belongs to --reader: a mapping has its options inside.")
     options = read_pairs(option or [], "--option")
-    if dry_run:
-        _dry_run(source, out, reader, options, objects)
-        return
-    if out is None:
-        raise SkybindError("--out is missing: give the folder of the new dataset, or --dry-run.")
-    if reader is None:
-        summary = import_dataset(source, out, overwrite, processes)
-    else:
-        summary = import_files(reader, source, out, options, overwrite)
+    with at_most(max_file):
+        if dry_run:
+            _dry_run(source, out, reader, options, objects)
+            return
+        if out is None:
+            raise SkybindError("--out is missing: give the folder of the dataset, or --dry-run.")
+        if reader is None:
+            summary = import_dataset(source, out, overwrite, processes)
+        else:
+            summary = import_files(reader, source, out, options, overwrite)
     print_rich(render_summary(summary))
 
 

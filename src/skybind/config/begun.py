@@ -8,7 +8,7 @@ import yaml
 from pydantic import BaseModel
 
 from skybind.config.load import model_of, validate
-from skybind.config.written import arms
+from skybind.config.written import arms, plain_yaml
 from skybind.errors import ConfigError
 from skybind.progress import say
 from skybind.words import join
@@ -65,7 +65,7 @@ def as_begun(config: _Model, path: str | Path) -> _Model:
         If the file cannot be read.
     """
     try:
-        raw = yaml.safe_load(Path(path).read_text("utf-8"))
+        raw = plain_yaml(Path(path).read_text("utf-8"))
         old = validate(type(config), raw, str(path)).model_dump(mode="json")
     except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError) as error:
         raise ConfigError(f"The configuration {path} cannot be read: {error}") from error

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from skybind.config.written import plain_yaml
 from skybind.discovery.atlas import map_everything, write_atlas
 from skybind.discovery.importance import decisions, importance_tables
 from skybind.discovery.measures.outliers import COMBINED, labels_right
@@ -315,6 +316,4 @@ def _map(
 
 def read_map_options(pairs: Mapping[str, str]) -> dict[str, Any]:
     """Read options of the map as the command line gives them: numbers where they are numbers."""
-    import yaml
-
-    return {key: yaml.safe_load(value) for key, value in pairs.items()}
+    return {key: plain_yaml(value) for key, value in pairs.items()}

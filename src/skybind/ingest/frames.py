@@ -34,7 +34,7 @@ from skybind.ingest.readers.astropy_tables import scale_notes, sky_degrees
 from skybind.ingest.readers.tables import Table
 from skybind.ingest.readers.values import flat_values, plain_values
 from skybind.ingest.wanted import Wanted
-from skybind.words import nearest
+from skybind.words import nearest, repeated
 
 Units = Mapping[str, Any]
 
@@ -240,7 +240,7 @@ def listed(value: Any, is_group: bool) -> list[Any]:
 def _of_arrow(table: pa.Table | pa.RecordBatch, name: str) -> Frame:
     frame = Frame(name, table.num_rows)
     schema = table.schema
-    twice = [column for column in schema.names if schema.names.count(column) > 1]
+    twice = sorted(repeated(schema.names))
     if twice:
         raise DataError(f"The {name} has more than one column '{twice[0]}'.")
     masks = mask_columns(schema)
@@ -283,7 +283,7 @@ def _of_astropy(table: Any) -> Frame:
 def _of_pandas(data: Any) -> Frame:
     frame = Frame(f"given {type(data).__name__}", len(data))
     names = [str(name) for name in data.columns]
-    twice = [name for name in names if names.count(name) > 1]
+    twice = sorted(repeated(names))
     if twice:
         raise DataError(f"The {frame.name} has more than one column '{twice[0]}'.")
     for place, name in enumerate(names):

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping as AbstractMapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from skybind.config.load import merge, validate
 from skybind.config.written import read_yaml, settle
@@ -24,6 +24,7 @@ from skybind.ingest.observation_spec import (
 )
 from skybind.ingest.readers.contents import read_bytes
 from skybind.ingest.readers.registry import catalogue
+from skybind.ingest.readers.sizes import read_size
 from skybind.plugins import place_of, use_plugins
 from skybind.visits import visits_of
 
@@ -31,6 +32,21 @@ PLUGINS = (
     "Programs of your own that add readers: Python files, relative to this file, or names of "
     "modules (docs/plugins.md)."
 )
+
+
+MAX_FILE = (
+    "What one file, member of an archive, array or image may take in memory, such as 20GB; by "
+    "default 8 GB, and beyond 200 MB no more than 200 times what is on disk (docs/security.md)."
+)
+
+
+def _is_size(size: str | None) -> str | None:
+    if size is not None:
+        read_size(size)
+    return size
+
+
+MaxFile = Annotated[str | None, AfterValidator(_is_size)]
 
 
 RESERVED = ("object_id", "ra", "dec")
@@ -137,6 +153,7 @@ class Mapping(Section):
     more_images: dict[str, ImageSpec] = Field({}, description="Likewise images.")
     provenance: str = Field("", description="Where the data come from, in words.")
     plugins: list[str] = Field([], description=PLUGINS)
+    max_file: MaxFile = Field(None, description=MAX_FILE)
     simulated: bool = Field(False, description="Whether they are simulated.")
 
     def observations(self) -> dict[str, ObservationSpec]:
@@ -178,6 +195,7 @@ class ReaderMapping(Section):
     path: str = Field(description="Folder of the data set, relative to this file.")
     options: dict[str, Any] = Field({}, description="Options of the reader.")
     plugins: list[str] = Field([], description=PLUGINS)
+    max_file: MaxFile = Field(None, description=MAX_FILE)
 
 
 def load_mapping(path: str | Path) -> Mapping | ReaderMapping:

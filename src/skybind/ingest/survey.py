@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from collections.abc import Mapping as AbstractMapping
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from skybind.ingest.readers.long_pieces import LongPieces, open_long
 from skybind.ingest.readers.parts import part_files
 from skybind.ingest.readers.pictures import ImageFiles
 from skybind.ingest.readers.registry import dataset_reader
+from skybind.ingest.readers.sizes import at_most
 from skybind.ingest.readers.stacks import ImageStack, Stack
 from skybind.ingest.readers.values import texts
 from skybind.ingest.readers.visit_files import VisitFiles
@@ -83,12 +85,18 @@ def import_dataset(
     """
     refuse_place(Path(out), overwrite)  # before a large table is gone through
     aside = pieces_folder(Path(out))
-    try:
-        plan = survey_plan(mapping_path, aside=aside)
-    except SkybindError:
-        shutil.rmtree(aside, ignore_errors=True)
-        raise
-    return build_dataset(plan, Path(out), overwrite, processes)
+    with limits_of_mapping(mapping_path):
+        try:
+            plan = survey_plan(mapping_path, aside=aside)
+        except SkybindError:
+            shutil.rmtree(aside, ignore_errors=True)
+            raise
+        return build_dataset(plan, Path(out), overwrite, processes)
+
+
+def limits_of_mapping(mapping_path: str | Path) -> AbstractContextManager[None]:
+    """Set the limit on sizes that a mapping asks for (`max_file`), unless another was set."""
+    return at_most(load_mapping(mapping_path).max_file, over=False)
 
 
 @step("looking through the survey", told=False)

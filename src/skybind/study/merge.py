@@ -12,6 +12,7 @@ import yaml
 from skybind.config import Config, dump_config, load_config
 from skybind.config.begun import as_begun, dump_as_before
 from skybind.config.load import validate, with_values
+from skybind.config.written import plain_yaml
 from skybind.data.dataset import Dataset
 from skybind.errors import ConfigError, DataError
 from skybind.evaluation.records import Metrics, read_metrics
@@ -116,7 +117,7 @@ class Study:
         paths = StudyPaths(folder)
         if not paths.options.exists():
             raise DataError(f"There is no study in {folder}: begin one with 'skybind study'.")
-        raw = yaml.safe_load(paths.options.read_text("utf-8"))
+        raw = plain_yaml(paths.options.read_text("utf-8"))
         options = validate(StudyOptions, raw, str(paths.options))
         configs = {n: load_config(paths.configuration(n)) for n in options.configurations}
         return cls(folder, options, configs)

@@ -16,7 +16,7 @@ from skybind.ingest.build import ImportSummary, build_dataset
 from skybind.ingest.plan import Known, Plan
 from skybind.ingest.preview.flat import FlatColumn, flat_column, position_suggestions
 from skybind.ingest.preview.observed import ObservedColumn, observed_column
-from skybind.ingest.survey import reader_plan, survey_plan
+from skybind.ingest.survey import limits_of_mapping, reader_plan, survey_plan
 
 #: Objects that are read.
 OBJECTS = 100
@@ -113,7 +113,8 @@ def preview_survey(mapping: str | Path, objects: int = OBJECTS) -> Preview:
     """
     if objects < 1:
         raise ConfigError(f"A dry run of {objects} objects shows nothing: give one or more.")
-    return preview_plan(survey_plan(mapping, objects), objects, str(mapping))
+    with limits_of_mapping(mapping):
+        return preview_plan(survey_plan(mapping, objects), objects, str(mapping))
 
 
 def preview_files(

@@ -11,7 +11,10 @@ from typing import Any
 import numpy as np
 
 from skybind.errors import DataError
+from skybind.ingest.readers.contents import open_fits_file
+from skybind.ingest.readers.hdf5 import reading_hdf5
 from skybind.ingest.readers.outside import refuse_other_files
+from skybind.ingest.readers.sizes import array_bytes, check_size, regular_file
 from skybind.words import nearest
 
 #: Arrays of npz files that are compressed or in Fortran order are read by rows from this size [B].
@@ -149,8 +152,13 @@ class _ByColumns:
 
 def _npz(path: Path, name: str, hdu: int | None) -> Arrays:
     found: dict[str, Any] = {}
+    regular_file(path)
     try:
         with zipfile.ZipFile(path) as archive:
+            for member in archive.infolist():
+                check_size(
+                    member.file_size, member.compress_size, f"'{member.filename}' of {name}", False
+                )
             damaged = archive.testzip()  # what is read below is not checked again
             if damaged is not None:
                 raise DataError(f"{name} cannot be read as npz: '{damaged}' is damaged.")
@@ -179,6 +187,10 @@ def _npz_array(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) ->
     stored = member.compress_type == zipfile.ZIP_STORED
     large = len(shape) > 1 and 0 not in shape and member.file_size > LARGE
     if not large and (fortran or not stored or 0 in shape or not shape):
+        size = array_bytes(shape, dtype.itemsize)
+        if size + header > member.file_size:
+            raise ValueError(f"'{member.filename}' has fewer bytes than its header says")
+        check_size(size, member.compress_size, f"'{member.filename}' of {path.name}")
         with archive.open(member) as stream:
             return np.lib.format.read_array(stream, allow_pickle=False)
     if not stored and not fortran:
@@ -201,8 +213,6 @@ def _npz_array(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) ->
 def _hdf5(path: Path, name: str, hdu: int | None) -> Arrays:
     import h5py
 
-    if not path.exists():
-        raise DataError(f"There is no file {path}.")
     found: dict[str, Any] = {}
     units: dict[str, str] = {}
 
@@ -213,18 +223,14 @@ def _hdf5(path: Path, name: str, hdu: int | None) -> Arrays:
             if isinstance(unit, str | bytes):
                 units[key] = unit if isinstance(unit, str) else unit.decode("utf-8", "replace")
 
-    try:
+    with reading_hdf5(path, name):
         file = h5py.File(path, "r")
         refuse_other_files(file, name)
         file.visititems(note)
-    except OSError as error:
-        raise DataError(f"{name} cannot be read as HDF5: {error}.") from error
     return Arrays(name, found, units)
 
 
 def _fits(path: Path, name: str, hdu: int | None) -> Arrays:
-    from astropy.io import fits
-
     if not path.exists():
         raise DataError(f"There is no file {path}.")
     found: dict[str, Any] = {}
@@ -232,7 +238,7 @@ def _fits(path: Path, name: str, hdu: int | None) -> Arrays:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            for index, part in enumerate(fits.open(path, memmap=False)):
+            for index, part in enumerate(open_fits_file(path)):
                 if getattr(part, "is_image", False) and part.header.get("NAXIS", 0):
                     found[str(index)] = _Section(part)
                     if part.name:
@@ -245,6 +251,8 @@ def _fits(path: Path, name: str, hdu: int | None) -> Arrays:
                         unit = str(part.columns[column].unit or "").strip()
                         if unit:
                             units.setdefault(column, unit)
+    except DataError:
+        raise
     except Exception as error:  # whatever astropy raises on bytes that are not FITS
         first = (str(error).splitlines() or [type(error).__name__])[0][:150].rstrip(". ")
         raise DataError(f"{name} is no readable FITS file: {first}.") from error

@@ -22,7 +22,11 @@ def read_astropy(data: bytes, name: str, format: str, hdu: int | None = None) ->
         # astropy asks which of several, counted from 0
         options = {"table_id": (hdu or 1) - 1}
     named = "ascii.ecsv" if format == "ecsv" else format
-    source = data.decode("utf-8") if named.startswith("ascii") else io.BytesIO(data)
+    source: Any = io.BytesIO(data)
+    if named.startswith("ascii"):
+        source = data.decode("utf-8")
+        # astropy takes text without an end of line for the name, or the address, of a file
+        source += "" if "\n" in source else "\n"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         table = AstropyTable.read(source, format=named, **options)

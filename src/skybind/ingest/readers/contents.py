@@ -13,11 +13,21 @@ from typing import Any
 
 from skybind.errors import DataError
 from skybind.files import atomic_path
+from skybind.ingest.readers.sizes import (
+    Watched,
+    array_bytes,
+    check_size,
+    read_watched,
+    regular_file,
+)
 
 
 def read_bytes(path: Path) -> bytes:
     """Read a file whole; what goes wrong becomes one sentence."""
     try:
+        regular_file(path)
+        size = path.stat().st_size
+        check_size(size, size, str(path))
         return path.read_bytes()
     except FileNotFoundError:
         raise DataError(f"There is no file {path}.") from None
@@ -39,7 +49,8 @@ def unzipped(data: bytes, name: str) -> bytes:
     if not is_gzipped(data):
         return data
     try:
-        return gzip.decompress(data)
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+            return read_watched(file, len(data), name)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{name} is a damaged gzip file: {first_line(error)}") from error
 
@@ -48,8 +59,9 @@ def unzip_file(path: Path, target: Path, name: str) -> None:
     """Write what a gzipped file holds to another."""
     with atomic_path(target) as written:
         try:
+            size = path.stat().st_size
             with gzip.open(path) as packed, written.open("wb") as file:
-                shutil.copyfileobj(packed, file, 1 << 20)
+                shutil.copyfileobj(Watched(packed, size, name), file, 1 << 20)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise DataError(f"{name} is a damaged gzip file: {first_line(error)}") from error
 
@@ -72,11 +84,47 @@ def open_fits(data: bytes, name: str) -> Iterator[Any]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with fits.open(io.BytesIO(data), memmap=False) as hdus:
+                if b"ZIMAGE" in data:  # its tiles may stand for any number of pixels
+                    _check_tiles(hdus, len(data), name)
                 yield hdus
     except DataError:
         raise
     except Exception as error:  # whatever astropy raises on bytes that are not FITS, or not all
         raise DataError(f"{name} is no readable FITS file: {first_line(error)}") from error
+
+
+def open_fits_file(path: Path) -> Any:
+    """Return the HDUs of a FITS file on disk, gzipped or not, whose arrays are read when asked for.
+
+    Raises
+    ------
+    DataError
+        If it is no file, packed in another way, or would unpack to more than is allowed.
+    """
+    from astropy.io import fits
+
+    regular_file(path)
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(6)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {first_line(error)}") from error
+    if is_gzipped(beginning):
+        with gzip.open(path) as packed:
+            watched = Watched(packed, path.stat().st_size, path.name)
+            while watched.read(1 << 20):
+                pass
+    elif beginning != b"SIMPLE":  # astropy would unpack some others, as far as they go
+        raise DataError(f"{path.name} is no readable FITS file: it does not begin as one.")
+    return fits.open(path, memmap=False)
+
+
+def _check_tiles(hdus: Any, on_disk: int, name: str) -> None:
+    """Refuse compressed images that would unpack to more than is allowed."""
+    for hdu in hdus:
+        shape = image_shape(hdu)
+        if shape:
+            check_size(array_bytes(shape, 8), on_disk, name)
 
 
 def column_names(hdu: Any) -> list[str]:

@@ -20,6 +20,7 @@ from skybind.config.load import validate
 from skybind.data.schema import Column
 from skybind.errors import DataError
 from skybind.ingest.plan import Chunk, Plan, Row, quarantine_row
+from skybind.ingest.readers.contents import open_fits_file
 from skybind.ingest.readers.registry import register_dataset_reader
 from skybind.ingest.readers.sdss import FLUX_UNIT, IVAR_UNIT
 from skybind.ragged import Ragged
@@ -350,13 +351,11 @@ class _opened:
         self.path = path
 
     def __enter__(self) -> Any:
-        from astropy.io import fits
-
         self._quiet = warnings.catch_warnings()
         self._quiet.__enter__()
         warnings.simplefilter("ignore")
         try:
-            self.hdus = fits.open(self.path, memmap=False)
+            self.hdus = open_fits_file(self.path)
             return self.hdus
         except Exception as error:  # whatever astropy raises on bytes that are not FITS
             self._quiet.__exit__(None, None, None)

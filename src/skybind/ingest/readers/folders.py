@@ -21,6 +21,7 @@ from skybind.ingest.readers.long import Rows, unknown_object
 from skybind.ingest.readers.registry import Fields
 from skybind.ingest.readers.tables import NoColumnError, Table, format_of
 from skybind.ingest.readers.unfold import unfold_one
+from skybind.ingest.readers.zips import open_zip, read_member
 from skybind.ragged import Ragged, offsets_of
 
 #: Files of which one has to be readable, so that it settles what all have in common.
@@ -69,7 +70,7 @@ class ObjectFiles:
         names = list_files(self.path, modality)
         band = [spec.fields()["band"].column] if "band" in spec.fields() else []
         self._options = {"text": band, "columns": columns_read(spec)}
-        self._zip = None if self.path.is_dir() else zipfile.ZipFile(self.path)
+        self._zip = None if self.path.is_dir() else open_zip(self.path, modality)
         wanted = fill_pattern(spec.pattern, columns)
         alike = {_low_ending(name): name for name in sorted(names, reverse=True)}
         self.files = [_find(name, names, alike) for name in wanted]
@@ -199,12 +200,7 @@ class ObjectFiles:
         """Read a file."""
         if self._zip is None:
             return read_bytes(self.path / name)
-        try:
-            return self._zip.read(name)
-        except KeyError:
-            raise DataError(f"There is no file {name} in the zip.") from None
-        except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError) as error:
-            raise DataError(f"{name} cannot be read from the zip: {error}.") from error
+        return read_member(self._zip, name)
 
     def size_of(self, name: str) -> int:
         """Bytes of a file, unpacked."""
@@ -236,7 +232,7 @@ def list_files(path: Path, modality: str) -> set[str]:
         If it is not there, or neither of both.
     """
     if path.is_file() and zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
+        with open_zip(path, modality) as archive:
             return {info.filename for info in archive.infolist() if not info.is_dir()}
     if not path.exists():
         raise DataError(f"There is no folder {path} ({modality}).")

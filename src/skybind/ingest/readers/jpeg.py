@@ -13,6 +13,7 @@ import numpy as np
 
 from skybind.errors import DataError
 from skybind.ingest.readers.registry import ImageRequest, Picture, register_image_file
+from skybind.ingest.readers.sizes import array_bytes, check_size
 
 LEGACY = ["z", "r", "g"]
 
@@ -32,8 +33,11 @@ def read_jpeg(data: bytes, name: str, request: ImageRequest) -> Picture:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(data)) as image:
+                check_size(array_bytes(image.size, 12), len(data), name)
                 grey = image.mode in ("1", "L", "I;16", "I", "F", "LA")
                 pixels = np.asarray(image.convert("L" if grey else "RGB"), np.float32)
+    except DataError:
+        raise
     except Exception as error:  # whatever pillow raises on bytes that are no picture, or not all
         first = (str(error).splitlines() or [type(error).__name__])[0][:150].rstrip(". ")
         raise DataError(f"{name} is no readable picture: {first}.") from error

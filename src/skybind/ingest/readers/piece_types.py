@@ -1,6 +1,7 @@
 """Pieces of tables as Arrow has them, and the types that columns of several pieces share."""
 
 import gzip
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -12,6 +13,7 @@ import pyarrow.parquet as pq
 from skybind.errors import DataError
 from skybind.ingest.lists import Lists
 from skybind.ingest.readers.contents import is_gzipped
+from skybind.ingest.readers.sizes import Watched, check_rows, regular_file
 from skybind.ingest.readers.tables import Table, TableOptions, parquet_columns, parsing
 
 #: Memory of a table when astropy reads it, over that of others: by what its file begins with.
@@ -47,12 +49,16 @@ def common_type(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
 def opened(path: Path) -> BinaryIO:
     """Open a file, unpacked as it is read if it is gzipped."""
     try:
+        regular_file(path)
         file = path.open("rb")
     except OSError:
         raise NotInPieces from None  # the reading of it whole says what is wrong
     zipped = is_gzipped(file.read(2))
     file.seek(0)
-    return cast(BinaryIO, gzip.GzipFile(fileobj=file)) if zipped else file
+    if not zipped:
+        return file
+    unpacked = Watched(gzip.GzipFile(fileobj=file), path.stat().st_size, path.name)
+    return cast(BinaryIO, io.BufferedReader(unpacked, 1 << 20))
 
 
 def _unpacked(file: pq.ParquetFile, wanted: list[str] | None) -> int:
@@ -79,6 +85,7 @@ def table_size(path: Path, name: str, options: TableOptions) -> int:
             found = pq.ParquetFile(path)
         wanted = parquet_columns(found.schema_arrow, options)
         number = len(wanted or found.schema_arrow.names)
+        check_rows(found, number, size, name)
         return max(size, _unpacked(found, wanted), found.metadata.num_rows * 8 * number)
     size *= _SWELL.get(start, 1)
     return size * 6 if is_gzipped(start) else size

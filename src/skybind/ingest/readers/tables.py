@@ -29,10 +29,11 @@ from skybind.ingest.readers.astropy_tables import read_astropy, scale_notes, sky
 from skybind.ingest.readers.contents import first_line, other_tables, unzipped
 from skybind.ingest.readers.fits_quick import plain_fits
 from skybind.ingest.readers.json_table import MANY, at_path, json_records, paths
+from skybind.ingest.readers.sizes import check_columns, check_rows
 from skybind.ingest.readers.text import as_utf8, astropy_format, read_text
 from skybind.ingest.readers.text_layout import BLANKS, TextOptions
 from skybind.ingest.readers.values import flat_values, plain_values
-from skybind.words import nearest
+from skybind.words import nearest, repeated
 
 SUFFIXES = {
     ".csv": "csv",
@@ -217,7 +218,9 @@ def open_table(data: bytes, name: str, text: Sequence[str] = ()) -> Any:
         return read_table(data, name, text=text)
     with parsing(name, format):
         if format == "parquet":
-            return pq.read_table(pa.BufferReader(data))
+            file = pq.ParquetFile(pa.BufferReader(data))
+            check_rows(file, len(file.schema_arrow.names), len(data), name)
+            return file.read()
         return read_astropy(data, name, format)
 
 
@@ -276,6 +279,7 @@ def _binary(data: bytes, name: str, format: str, options: TableOptions) -> Table
 def _parquet(data: bytes, name: str, format: str, options: TableOptions) -> Table:
     file = pq.ParquetFile(pa.BufferReader(data))
     wanted = parquet_columns(file.schema_arrow, options)
+    check_rows(file, len(wanted or file.schema_arrow.names), len(data), name)
     masks = mask_columns(file.schema_arrow)
     whole = file.read(with_masks(wanted, masks), use_threads=False)
     whole = apply_masks(whole, masks, name).select(wanted or whole.column_names)
@@ -287,6 +291,7 @@ def _parquet(data: bytes, name: str, format: str, options: TableOptions) -> Tabl
 
 def parquet_columns(schema: pa.Schema, options: TableOptions) -> list[str] | None:
     """Name the columns of a Parquet file that are read; None for all, where it has none of them."""
+    check_columns(len(schema), "The table")
     columns = options.columns
     wanted = [
         column.name
@@ -319,7 +324,8 @@ def _inside(name: str, column: pa.Field) -> bool:
 
 def from_arrow(table: pa.Table, name: str, bad: list[str]) -> Table:
     """Read a table of Arrow; `bad` tells of rows that are not in it."""
-    twice = {column for column in table.column_names if table.column_names.count(column) > 1}
+    check_columns(table.num_columns, name)
+    twice = repeated(table.column_names)
     if twice:
         raise DataError(f"{name} has more than one column '{sorted(twice)[0]}'.")
     read = Table(name, {}, bad_rows=bad)

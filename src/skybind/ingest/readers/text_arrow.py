@@ -9,6 +9,7 @@ import pyarrow.csv as pcsv
 
 from skybind.errors import DataError
 from skybind.ingest.readers.text_layout import TextOptions
+from skybind.words import repeated
 
 #: Smaller files are read quickly: they are those of one object.
 SMALL = 1 << 22
@@ -26,9 +27,9 @@ def arrow_rows(
     """
     kept = [n for n in names if n and (options.columns is None or n in options.columns)]
     kept = kept or [name for name in names if name]
-    twice = next((name for name in kept if names.count(name) > 1), None)
-    if twice is not None:
-        raise DataError(f"There is more than one column '{twice}'.")
+    twice = repeated(names) & set(kept)
+    if twice:
+        raise DataError(f"There is more than one column '{min(twice)}'.")
     if not body.strip():
         return pa.table({name: pa.array([], pa.null()) for name in kept})
     rows = _Rows(body, names, kept, delimiter, {name: pa.string() for name in options.text})

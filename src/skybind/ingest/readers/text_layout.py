@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from skybind.data.units import is_unit
+from skybind.ingest.readers.sizes import check_columns
 
 #: Delimiter that stands for any number of blanks and tabs.
 BLANKS = " "
@@ -98,7 +99,9 @@ def plain_layout(data: bytes, options: TextOptions) -> Layout | None:
     first = data[start : stop if stop >= 0 else None].decode()
     if "," not in header or not header.strip() or not any(map(is_number, fields_of(first, ","))):
         return None
-    return Layout([name.strip().strip('"') for name in fields_of(header, ",")], ",", start, 1)
+    names = [name.strip().strip('"') for name in fields_of(header, ",")]
+    check_columns(len(names), "The table")
+    return Layout(names, ",", start, 1)
 
 
 def find_layout(data: bytes, options: TextOptions) -> Layout:
@@ -128,6 +131,7 @@ def find_layout(data: bytes, options: TextOptions) -> Layout:
     end = len(data) if skip >= len(lines) else lines[skip][0]
     line = (lines[skip][1] if skip < len(lines) else 0) - 1
     names = [name.strip().strip('"') for name in header]
+    check_columns(len(names), "The table")
     units = {
         name: own
         for name, token in zip(names, unit, strict=False)

@@ -1,0 +1,134 @@
+"""What files declare or unpack to is weighed before memory is taken for it."""
+
+import gzip
+import io
+import os
+import zipfile
+
+import h5py
+import numpy as np
+import pytest
+
+from skybind.errors import ConfigError, DataError
+from skybind.ingest.readers.arrays import OPENERS
+from skybind.ingest.readers.contents import read_bytes, unzip_file, unzipped
+from skybind.ingest.readers.sizes import (
+    FREE,
+    MOST_COLUMNS,
+    RATIO,
+    VARIABLE,
+    at_most,
+    check_columns,
+    check_size,
+    read_size,
+)
+from skybind.ingest.readers.tables import read_table
+from skybind.ingest.readers.zips import open_zip, read_member
+from tests.broken import expect_one_sentence
+from tests.ingest.test_broken_inputs import STARS, Survey
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("500MB", 5e8), ("8GB", 8e9), ("1.5 g", 1.5e9), ("2k", 2e3), ("123", 123), (7, 7)],
+)
+def test_sizes_as_people_write_them(text, size):
+    assert read_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "8 apples", "-1", "0", "1e9", "GB", "9" * 99])
+def test_what_is_no_size(text):
+    with pytest.raises(ConfigError, match="no size of a file"):
+        read_size(text)
+
+
+def test_what_is_on_disk_may_be_large_and_what_is_small_may_swell():
+    check_size(7e9, 7 * 10**9, "x")
+    check_size(FREE, 1, "x")
+    check_size(1e12, 10**10, "x", at_once=False)
+
+
+@pytest.mark.parametrize(("size", "on_disk"), [(9e9, 9 * 10**9), (FREE + 1, FREE // RATIO)])
+def test_the_rest_is_refused(size, on_disk):
+    with pytest.raises(DataError, match=r"x would take .* allow it by max_file") as caught:
+        check_size(size, on_disk, "x")
+    expect_one_sentence(caught.value)
+
+
+def test_a_limit_of_the_users_is_the_only_one():
+    with at_most("1MB"):
+        check_size(1e6, 1, "x")
+        with pytest.raises(DataError, match="1 MB"):
+            check_size(1e6 + 1, 10**6, "x")
+        with at_most("1TB", over=False):
+            assert os.environ[VARIABLE] == "1000000"
+        with at_most("1TB"):
+            check_size(1e12, 1, "x")
+        assert os.environ[VARIABLE] == "1000000"
+    assert VARIABLE not in os.environ
+
+
+def test_gzip_bombs(tmp_path):
+    bomb = gzip.compress(bytes(FREE + 1), 1)
+    (tmp_path / "a.gz").write_bytes(bomb)
+    with pytest.raises(DataError, match=r"a.gz would take 200 MB"):
+        unzipped(bomb, "a.gz")
+    with pytest.raises(DataError, match=r"a.gz would take 200 MB"):
+        unzip_file(tmp_path / "a.gz", tmp_path / "b", "a.gz")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.gz"]
+    assert unzipped(gzip.compress(bytes(10**7)), "a.gz") == bytes(10**7)
+
+
+def test_a_member_that_lies_about_its_size(tmp_path):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        archive.writestr("a", bytes(FREE + 1))
+    whole = out.getvalue()
+    lie = whole.replace((FREE + 1).to_bytes(4, "little"), (100).to_bytes(4, "little"))
+    for content, sentence in ((whole, "a would take 200 MB"), (lie, "a cannot be read from")):
+        (tmp_path / "a.zip").write_bytes(content)
+        with (
+            open_zip(tmp_path / "a.zip", "spectrum") as archive,
+            pytest.raises(DataError, match=sentence),
+        ):
+            read_member(archive, "a")
+
+
+def test_hdf5_that_declares_what_it_does_not_hold(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["small"] = np.arange(10)
+        file.create_dataset("flux", (10**11,), np.float32, chunks=True, compression="gzip")
+    with pytest.raises(DataError, match=r"'flux' of a.h5 would take 400 GB or more from 0 bytes"):
+        OPENERS["hdf5"](tmp_path / "a.h5", "a.h5", None)
+    with at_most("1TB"):
+        assert OPENERS["hdf5"](tmp_path / "a.h5", "a.h5", None)["flux"].shape == (10**11,)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_what_is_no_file_is_not_waited_for(tmp_path, kind):
+    path = tmp_path / "a.csv"
+    os.mkfifo(path) if kind == "pipe" else path.symlink_to("/dev/zero")
+    with pytest.raises(DataError, match=r"a.csv is a pipe, a device or a socket"):
+        read_bytes(path)
+
+
+@pytest.mark.parametrize(("name", "mark"), [("a.csv", ","), ("a.txt", " ")])
+def test_columns_beyond_number(name, mark):
+    names = mark.join(f"c{i}" for i in range(200_000))
+    with pytest.raises(DataError, match="has 200,000 columns"):
+        read_table(f"{names}\n{mark.join('1' * 200_000)}\n".encode(), name)
+    check_columns(MOST_COLUMNS, name)
+
+
+def test_the_mapping_sets_a_limit(tmp_path, monkeypatch):
+    survey = Survey(tmp_path)
+    survey.write("stars.csv", STARS + "".join(f"c{i},1,1,M,1\n" for i in range(1000)))
+    survey.set("max_file", "10kB")
+    with pytest.raises(DataError, match=r"stars.csv would take .* kB or more"):
+        survey.run()
+    survey.write("m.yaml", (tmp_path / "m.yaml").read_text().replace("10kB", "a lot"))
+    with pytest.raises(ConfigError, match="'a lot' is no size"):
+        survey.run()
+    survey.write("m.yaml", (tmp_path / "m.yaml").read_text().replace("a lot", "10kB"))
+    monkeypatch.setenv(VARIABLE, "20kB")  # as --max-file does
+    assert survey.run().is_dir()
