@@ -1,11 +1,13 @@
 """Text of data as it may be shown: on a terminal, in a log, a figure or a page."""
 
+import re
 from unicodedata import category
 
 #: Controls (an escape sequence can rename a terminal, or type into it), marks that nobody sees or
 #: that turn the direction of text around, halves of characters, which cannot be written, ends of
 #: lines that are no newline, and what no font has.
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Co", "Cn"})
+_NOT_ASCII = re.compile("[^ -~]")
 
 
 def printable(text: str, keep: str = "") -> str:
@@ -25,11 +27,11 @@ def printable(text: str, keep: str = "") -> str:
     str
         With `\x1b`, `\u202e` and the like, each in letters.
     """
-    if text.isprintable():
-        return text
-    return "".join(
-        letter.encode("unicode_escape").decode("ascii")
-        if letter not in keep and category(letter) in _UNSEEN
-        else letter
-        for letter in text
-    )
+
+    def seen(found: re.Match[str]) -> str:
+        letter = found[0]
+        if letter in keep or category(letter) not in _UNSEEN:
+            return letter
+        return letter.encode("unicode_escape").decode("ascii")
+
+    return text if text.isprintable() else _NOT_ASCII.sub(seen, text)

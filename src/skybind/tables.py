@@ -1,8 +1,11 @@
 """Tables for people and their programs: CSV, Parquet, VOTable, ECSV, FITS."""
 
-from collections.abc import Iterable
+import csv
+import io
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +18,9 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
+#: What a spreadsheet takes for the beginning of a formula, and marks of text before it.
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|nan)", re.IGNORECASE)
 #: Formats of tables, by the file's ending.
 FORMATS = (".csv", ".parquet", ".vot", ".ecsv", ".fits")
 
@@ -72,6 +78,7 @@ def _write_along(tables: Iterable[pa.Table], path: Path, suffix: str) -> int:
     rows, writer = 0, None
     try:
         for table in tables:
+            table = _safe(table) if suffix == ".csv" else table
             if writer is None:
                 kind = pcsv.CSVWriter if suffix == ".csv" else pq.ParquetWriter
                 writer = kind(path, table.schema)
@@ -81,6 +88,62 @@ def _write_along(tables: Iterable[pa.Table], path: Path, suffix: str) -> int:
         if writer is not None:
             writer.close()
     return rows
+
+
+def safe_cell(text: str) -> str:
+    """Return text as a cell of CSV that a spreadsheet shows and does not run.
+
+    A spreadsheet runs what begins with `= + - @`, a tab or an end of line; an apostrophe before it
+    marks text. Numbers stay as they are. `plain_cell` takes the apostrophe away.
+
+    Examples
+    --------
+    >>> safe_cell("=HYPERLINK(1)"), safe_cell("-12.5"), safe_cell("V1 Cyg")
+    ("'=HYPERLINK(1)", '-12.5', 'V1 Cyg')
+    """
+    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
+
+
+def plain_cell(text: str) -> str:
+    """Return text as it was before `safe_cell`.
+
+    Examples
+    --------
+    >>> plain_cell("'=HYPERLINK(1)"), plain_cell("'nova'")
+    ('=HYPERLINK(1)', "'nova'")
+    """
+    marked = text.startswith("'") and _FORMULA.match(text) and not _NUMBER.fullmatch(text[1:])
+    return text[1:] if marked else text
+
+
+def write_csv(
+    path: Path | io.StringIO, rows: Iterable[Sequence[object]], end: str = "\r\n"
+) -> None:
+    """Write rows as CSV of which a spreadsheet runs no cell (`safe_cell`), whole or not at all."""
+    if isinstance(path, io.StringIO):
+        _write_rows(path, rows, end)
+        return
+    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        _write_rows(file, rows, end)
+
+
+def _write_rows(file: TextIO, rows: Iterable[Sequence[object]], end: str) -> None:
+    writer = csv.writer(file, lineterminator=end)
+    for row in rows:
+        writer.writerow([safe_cell(cell) if isinstance(cell, str) else cell for cell in row])
+
+
+def _safe(table: pa.Table) -> pa.Table:
+    """Return a table of which a spreadsheet runs no cell."""
+    import pyarrow.compute as pc
+
+    for place, field in enumerate(table.schema):
+        if pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
+            marked = pc.match_substring_regex(table[place], f"^{_FORMULA.pattern}")
+            if pc.any(marked).as_py():
+                cells = [None if c is None else safe_cell(c) for c in table[place].to_pylist()]
+                table = table.set_column(place, field, pa.array(cells, field.type))
+    return table.rename_columns([safe_cell(name) for name in table.column_names])
 
 
 def to_astropy(table: pa.Table) -> "Table":

@@ -4,6 +4,8 @@ import difflib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from skybind.printable import printable
+
 
 def nearest(name: str, names: Sequence[str]) -> str:
     """Give 'did you mean ...?', or the list of names where none is near."""
@@ -75,9 +77,12 @@ def html_facts(title: str, facts: Mapping[str, str]) -> str:
     """Write facts as a small table for notebooks."""
     import html
 
+    def escape(text: str) -> str:
+        return html.escape(printable(text))
+
     left = "style='text-align:left'"
     rows = "".join(
-        f"<tr><th {left}>{html.escape(name)}</th><td {left}>{html.escape(text)}</td></tr>"
+        f"<tr><th {left}>{escape(name)}</th><td {left}>{escape(text)}</td></tr>"
         for name, text in facts.items()
     )
-    return f"<table><caption>{html.escape(title)}</caption>{rows}</table>"
+    return f"<table><caption>{escape(title)}</caption>{rows}</table>"

@@ -29,6 +29,7 @@ from skybind.cli import (
 from skybind.cli.options import Commands
 from skybind.encodable import replace_unprintable
 from skybind.errors import SkybindError
+from skybind.printable import printable
 from skybind.processes import allow
 from skybind.progress import has_been_asked, log, set_verbosity
 from skybind.refusals import refusal
@@ -122,6 +123,7 @@ def _stop(number: int) -> None:
 
 def _tell(sentence: str) -> None:
     """Print a last sentence, whatever the level of messages, and log it for a file."""
+    sentence = printable(sentence)
     typer.echo(f"skybind: {sentence}", err=True)
     log.error("%s", sentence, extra={"shown": True})
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from skybind.cli.options import Commands, Seed, Sets, SplitFile, print_rich, read_split
+from skybind.cli.options import Commands, Seed, Sets, SplitFile, echo, print_rich, read_split
 
 app = Commands()
 
@@ -52,6 +52,4 @@ def pretrain_backbone(
         resume=resume,
     )
     print_rich(render_backbone(result))
-    typer.echo(
-        f"The backbone is in {result.folder}; runs take it with --split {out / 'split.parquet'}."
-    )
+    echo(f"The backbone is in {result.folder}; runs take it with --split {out / 'split.parquet'}.")

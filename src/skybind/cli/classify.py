@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from skybind.cli.options import Commands
+from skybind.cli.options import Commands, echo
 
 app = Commands()
 
@@ -57,7 +57,7 @@ def classify(
     names = None if modalities is None else modalities.split("+")
     found = classify_anything(folder, given, out, modalities=names, case=case)
     told = ", ".join(f"{name} {number}" for name, number in found.counts.items())
-    typer.echo(f"{found.n} objects classified by {found.case}: {told or 'none has a class'}.")
+    echo(f"{found.n} objects classified by {found.case}: {told or 'none has a class'}.")
     for note in found.notes:
-        typer.echo(note)
-    typer.echo(f"The table is {found.out}.")
+        echo(note)
+    echo(f"The table is {found.out}.")

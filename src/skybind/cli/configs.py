@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from skybind.cli.options import Commands, ConfigName, Data, Sets, read_config
+from skybind.cli.options import Commands, ConfigName, Data, Sets, echo, read_config
 
 app = Commands(help="List and show configurations, and explain their keys.", no_args_is_help=True)
 
@@ -17,7 +17,7 @@ def config_list() -> None:
     from skybind.config import config_names, load_config
 
     for name in config_names():
-        typer.echo(f"{name:14s} {load_config(name).description}")
+        echo(f"{name:14s} {load_config(name).description}")
 
 
 @app.command("show")
@@ -25,7 +25,7 @@ def config_show(config: ConfigName, sets: Sets = None) -> None:
     """Show a configuration with every key and value."""
     from skybind.config import dump_config
 
-    typer.echo(dump_config(read_config(config, sets, None)), nl=False)
+    echo(dump_config(read_config(config, sets, None)), nl=False)
 
 
 @app.command("new")
@@ -43,10 +43,10 @@ def config_new(
     from skybind.runs.new_config import config_text, write_new_config
 
     if out is None:
-        typer.echo(config_text(data), nl=False)
+        echo(config_text(data), nl=False)
         return
     write_new_config(data, out)
-    typer.echo(f"The configuration is {out}; skybind run {out} --data {data} --out run/ uses it.")
+    echo(f"The configuration is {out}; skybind run {out} --data {data} --out run/ uses it.")
 
 
 @app.command("keys")
@@ -72,6 +72,6 @@ def config_keys(
     found = keys.config_keys(section)
     if markdown:
         text = keys.keys_as_markdown(found)
-        typer.echo(text if section else keys.PREFACE + text, nl=False)
+        echo(text if section else keys.PREFACE + text, nl=False)
     else:
-        typer.echo(keys.keys_as_text(found, shutil.get_terminal_size().columns), nl=False)
+        echo(keys.keys_as_text(found, shutil.get_terminal_size().columns), nl=False)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from skybind.cli.options import Commands
+from skybind.cli.options import Commands, echo
 from skybind.errors import SkybindError
 
 app = Commands()
@@ -88,9 +88,9 @@ def data_crossmatch(
         epoch=epoch, out=out,
     )  # fmt: skip
     for sentence in found.sentences():
-        typer.echo(sentence)
+        echo(sentence)
     if out is not None:
-        typer.echo(f"The table is {out}.")
+        echo(f"The table is {out}.")
 
 
 def _pair(text: str | None, option: str) -> tuple[str, str] | None:

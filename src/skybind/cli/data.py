@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from skybind.cli import crossmatch
-from skybind.cli.options import Commands, Processes, print_rich, read_fractions, read_pairs
+from skybind.cli.options import Commands, Processes, echo, print_rich, read_fractions, read_pairs
 from skybind.errors import SkybindError
 
 app = Commands(help="Make datasets, look into them, check and split them.", no_args_is_help=True)
@@ -117,7 +117,7 @@ def _dry_run(
     print_rich(render_preview(preview))
     if out is None or out.suffix != ".html":
         out = Path(tempfile.mkdtemp(prefix="skybind-")) / f"{source.stem}.html"
-    typer.echo(f"The page with the first objects drawn is {write_preview_page(preview, out)}.")
+    echo(f"The page with the first objects drawn is {write_preview_page(preview, out)}.")
 
 
 @app.command("features")
@@ -157,7 +157,7 @@ def data_features(
         folder, column, periods_only=periods, processes=processes, again=again
     )
     for summary in summaries:
-        typer.echo(summary.text)
+        echo(summary.text)
 
 
 @app.command("info")
@@ -183,12 +183,12 @@ def data_check(
 
     violations = check_dataset(folder)
     for violation in violations:
-        typer.echo(str(violation))
-    typer.echo(f"{len(violations)} violations" if violations else "The dataset is as it should be.")
+        echo(str(violation))
+    echo(f"{len(violations)} violations" if violations else "The dataset is as it should be.")
     if violations:
         raise typer.Exit(1)
     for suspicion in find_suspicions(folder):
-        typer.echo(f"Worth a look: {suspicion}")
+        echo(f"Worth a look: {suspicion}")
 
 
 @app.command("split")
@@ -229,4 +229,4 @@ def data_split(
         subsets=[s for s in subsets.split(",") if s] if label else [],
     )
     sizes = ", ".join(f"{part} {len(split.rows(part))}" for part in ("train", "validation", "test"))
-    typer.echo(f"Split {name} ({split.hash}): {sizes}.")
+    echo(f"Split {name} ({split.hash}): {sizes}.")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from skybind.cli.options import Commands, RunFolder, print_rich, read_pairs
+from skybind.cli.options import Commands, RunFolder, echo, print_rich, read_pairs
 
 app = Commands()
 
@@ -44,11 +44,11 @@ def predict(
     names = fit.split("+") if fit else None
     others = predict_from.split("+") if predict_from else names
     found = predict_anything(opened, target, out, data=data, fit=names, predict=others)
-    typer.echo(f"{found.known} of {found.n} objects have a predicted {target} in {out}.")
+    echo(f"{found.known} of {found.n} objects have a predicted {target} in {out}.")
     for note in found.notes:
-        typer.echo(note)
+        echo(note)
     if found.taught:
-        typer.echo(f"{found.taught} have the name of a training object of the run: they get none.")
+        echo(f"{found.taught} have the name of a training object of the run: they get none.")
 
 
 @app.command()
@@ -128,7 +128,7 @@ def discover(
     opened = Run.open(folder, data=data)
     discover(opened, options)
     paths = opened.paths
-    typer.echo(
+    echo(
         f"The page is {paths.discover_page}; tables are in {paths.discover.folder}, every number "
         f"in {paths.discover.record}."
     )

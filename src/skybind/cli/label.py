@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from skybind.cli.options import Commands, RunFolder, Seed
+from skybind.cli.options import Commands, RunFolder, Seed, echo
 
 app = Commands(
     help="Label the objects that help most: propose, take the answers, train.\n\n"
@@ -61,9 +61,9 @@ def propose(
     )
     table, page = write_proposals(opened, proposals, out)
     for sentence in proposals.notes:
-        typer.echo(sentence)
-    typer.echo(f"{len(proposals)} objects to label are in {table}; look at them in {page}.")
-    typer.echo(f"Then: skybind label take {folder} {table}")
+        echo(sentence)
+    echo(f"{len(proposals)} objects to label are in {table}; look at them in {page}.")
+    echo(f"Then: skybind label take {folder} {table}")
 
 
 @app.command()
@@ -95,7 +95,7 @@ def take(
 
     taken = take_answers(Run.open(folder), table, override=override, new_classes=new_class or [])
     for sentence in taken.sentences:
-        typer.echo(sentence)
+        echo(sentence)
 
 
 @app.command()
@@ -128,4 +128,4 @@ def train(
         frozen=frozen,
     )
     for sentence in result.sentences:
-        typer.echo(sentence)
+        echo(sentence)

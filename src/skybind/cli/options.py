@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from skybind.errors import SkybindError
+from skybind.printable import printable
 from skybind.progress import set_verbosity, task
 
 if TYPE_CHECKING:
@@ -131,21 +132,35 @@ def read_pairs(texts: list[str], option: str) -> dict[str, str]:
     return {key: value for key, _, value in pairs}
 
 
+def echo(text: object = "", nl: bool = True, err: bool = False) -> None:
+    """Print results as `typer.echo` does, with text of data as it may be shown (`printable`)."""
+    typer.echo(printable(str(text), keep="\n\t"), nl=nl, err=err)
+
+
 def print_rich(renderable: "RenderableType") -> None:
     """Print tables: folded to the width of a terminal; in a file or a pipe every cell is whole."""
-    from rich.console import Console
+    from skybind.progress.consoles import PrintableConsole
 
     tables = _tables(renderable)
+    for table in tables:  # before they are measured
+        table.title = _shown(table.title)
+        for column in table.columns:
+            column.header = _shown(column.header)
+            column._cells = [_shown(cell) for cell in column._cells]
     if not sys.stdout.isatty():
         for table in tables:  # a title is wrapped between words only
             table.min_width = max(map(len, str(table.title or "").split()), default=0)
-        Console(width=_natural_width(renderable)).print(renderable)
+        PrintableConsole(width=_natural_width(renderable)).print(renderable)
         return
-    console = Console()
+    console = PrintableConsole()
     if _natural_width(renderable) > console.width:
         for column in (column for table in tables for column in table.columns):
             column.no_wrap, column.overflow = False, "fold"
     console.print(renderable)
+
+
+def _shown(cell: Any) -> Any:
+    return printable(cell, keep="\n") if isinstance(cell, str) else cell
 
 
 def _natural_width(renderable: "RenderableType") -> int:

@@ -14,6 +14,7 @@ from skybind.cli.options import (
     Seed,
     Sets,
     SplitFile,
+    echo,
     print_summary,
     read_config,
     read_split,
@@ -116,7 +117,7 @@ def pretrain(
         adopt_published(started, weights)
     else:
         run_pretraining(started, resume=resume, start=start)
-    typer.echo(f"The model is in {started.paths.model}.")
+    echo(f"The model is in {started.paths.model}.")
 
 
 @app.command()
@@ -158,9 +159,7 @@ def finetune(
     model = find_pretrained(pretrained, schema) if pretrained is not None else None
     for case in choose_cases(opened, modalities, subset, start, frozen):
         result = run_finetuning(opened, case, pretrained=model)
-        typer.echo(
-            f"{result['name']}: best epoch {result['best_epoch']}, loss {result['best_loss']:.4f}"
-        )
+        echo(f"{result['name']}: best epoch {result['best_epoch']}, loss {result['best_loss']:.4f}")
 
 
 @app.command()
@@ -181,7 +180,7 @@ def embed(
     from skybind.runs.embedding import embed_anything
 
     written, n = embed_anything(folder, data, out)
-    typer.echo(f"{n} objects are in {written}.")
+    echo(f"{n} objects are in {written}.")
 
 
 @app.command()
@@ -201,4 +200,4 @@ def report(folder: RunFolder) -> None:
     from skybind.report.from_run import write_report
     from skybind.runs.run import Run
 
-    typer.echo(f"The report is {write_report(Run.open(folder))}.")
+    echo(f"The report is {write_report(Run.open(folder))}.")

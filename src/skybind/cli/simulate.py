@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from skybind.cli.options import Commands
+from skybind.cli.options import Commands, echo
 
 app = Commands(help="Simulate surveys with known truth.", no_args_is_help=True)
 
@@ -32,9 +32,7 @@ def simulate_stars(
     from skybind.simulate.write import write_stars
 
     write_stars(folder, objects, seed=seed, missing=missing, overwrite=overwrite)
-    typer.echo(
-        f"{objects} stars are in {folder}; what was planted is in {folder / 'truth.parquet'}."
-    )
+    echo(f"{objects} stars are in {folder}; what was planted is in {folder / 'truth.parquet'}.")
 
 
 @app.command("galaxies")
@@ -57,6 +55,4 @@ def simulate_galaxies(
         folder, objects, seed=seed, missing=missing, overwrite=overwrite,
         processes=processes,
     )  # fmt: skip
-    typer.echo(
-        f"{objects} galaxies are in {folder}; what was planted is in {folder / 'truth.parquet'}."
-    )
+    echo(f"{objects} galaxies are in {folder}; what was planted is in {folder / 'truth.parquet'}.")

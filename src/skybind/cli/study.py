@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from skybind.cli.options import Commands, print_rich
+from skybind.cli.options import Commands, echo, print_rich
 
 if TYPE_CHECKING:
     from skybind.study import StudyResult
@@ -84,7 +84,7 @@ def run_study(
     part = None if shard is None else read_shard(shard)
     if dry_run:
         for line in foresee(options, out, part):
-            typer.echo(line)
+            echo(line)
         return
     end_of(do_study(options, out, shard=part, workers=workers))
 
@@ -101,7 +101,7 @@ def study_status(
 
     status = look_at(Study.open(folder))
     if as_json:
-        typer.echo(json.dumps(status.plain(), indent=1))
+        echo(json.dumps(status.plain(), indent=1))
     else:
         print_rich(render_status(status))
 
@@ -109,12 +109,12 @@ def study_status(
 def end_of(result: "StudyResult") -> None:
     """Say what a study came to; what failed or is missing makes the exit status 1."""
     if result.page is not None:
-        typer.echo(f"The page of the study is {result.page}.")
+        echo(f"The page of the study is {result.page}.")
     else:
-        typer.echo("This part is done; the command without --shard makes the page.")
+        echo("This part is done; the command without --shard makes the page.")
     for name, reason in result.failed.items():
-        typer.echo(f"{name} failed: {reason}", err=True)
+        echo(f"{name} failed: {reason}", err=True)
     if result.missing:
-        typer.echo(f"Not done for it: {', '.join(result.missing)}.", err=True)
+        echo(f"Not done for it: {', '.join(result.missing)}.", err=True)
     if result.failed or result.missing:
         raise typer.Exit(1)

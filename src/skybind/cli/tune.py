@@ -12,6 +12,7 @@ from skybind.cli.options import (
     Seed,
     Sets,
     SplitFile,
+    echo,
     read_config,
     read_split,
 )
@@ -60,5 +61,5 @@ def tune(
         split=read_split(split),
     )
     for key, value in result.best.items():
-        typer.echo(f"{key}: {value}")
-    typer.echo(f"Best of {len(result.trials)} trials: {result.value:.4f}; see {result.config}.")
+        echo(f"{key}: {value}")
+    echo(f"Best of {len(result.trials)} trials: {result.value:.4f}; see {result.config}.")

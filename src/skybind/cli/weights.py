@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from skybind.cli.options import Commands, read_pairs
+from skybind.cli.options import Commands, echo, read_pairs
 
 app = Commands(
     help="Take published weights as models, and give models to others.", no_args_is_help=True
@@ -104,8 +104,8 @@ def import_(
         form=form,
     )
     for note in made.notes:
-        typer.echo(note)
-    typer.echo(f"The {made.title} is in {made.folder}.")
+        echo(note)
+    echo(f"The {made.title} is in {made.folder}.")
 
 
 @app.command()
@@ -155,10 +155,10 @@ def export(
     text = CardText(licence, data_licence, citation, name)
     made = export_weights(path, out, form, case=case, text=text)
     for modality, difference in made.differences.items():
-        typer.echo(f"{modality}.onnx differs from PyTorch by {difference:.1e} at most.")
-    typer.echo(f"{made.folder} holds {', '.join(made.files)}.")
+        echo(f"{modality}.onnx differs from PyTorch by {difference:.1e} at most.")
+    echo(f"{made.folder} holds {', '.join(made.files)}.")
     if licence is None:
-        typer.echo("The card states no licence: --licence does.")
+        echo("The card states no licence: --licence does.")
 
 
 def _names(text: str) -> list[str]:

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from skybind.data.check_values import check_observation, check_visits
 from skybind.data.computed import FOLDER, ComputedTable
+from skybind.data.controls import with_controls
 from skybind.data.dataset import Dataset
 from skybind.data.quarantine import QUARANTINE_SCHEMA, read_quarantine
 from skybind.data.schema import BASE_COLUMNS, ID, Column, DatasetSchema
@@ -17,6 +18,7 @@ from skybind.data.sources import object_parts
 from skybind.data.splits import Split
 from skybind.data.units import is_unit
 from skybind.errors import DataError
+from skybind.printable import printable
 from skybind.progress import progress_bar
 from skybind.visits import NAME, TIME
 
@@ -59,7 +61,7 @@ class Violation:
     def __str__(self) -> str:
         times = f" ({self.count:,} times)" if self.count > 1 else ""
         first = f", first at '{self.example}'" if self.example else ""
-        return f"{self.where}: {self.what}{times}{first}."
+        return printable(f"{self.where}: {self.what}{times}{first}.")
 
 
 class Findings:
@@ -293,6 +295,7 @@ def _check_numbers(values: pa.Array, name: str, names: np.ndarray, findings: Fin
 def _check_names(names: pa.Array, findings: Findings) -> None:
     empty = pc.fill_null(pc.equal(names, ""), True)
     findings.add(ID, "is empty", pc.sum(empty).as_py() or 0)
+    findings.rows(ID, "has a control character", with_controls(names), np.asarray(names))
     counts = names.filter(pc.invert(empty)).value_counts()
     twice = counts.filter(pc.greater(counts.field("counts"), 1))
     if len(twice):

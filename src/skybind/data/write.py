@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from skybind.data.controls import with_controls
 from skybind.data.quarantine import write_quarantine
 from skybind.data.schema import BASE_COLUMNS, DEC, ID, RA, Column, DatasetSchema, check_observations
 from skybind.errors import DataError
@@ -109,6 +110,13 @@ class DatasetWriter:
         if ID not in columns:
             raise DataError("Objects without 'object_id' cannot be written to a dataset.")
         n = len(columns[ID])
+        names = np.asarray(columns[ID], object)
+        odd = with_controls(names)
+        if odd.any():
+            raise DataError(
+                f"The name '{names[int(odd.argmax())]}' of an object has a control "
+                "character, which no table can hold: give it another."
+            )
         arrays: dict[str, pa.Array] = {}
         for name in self.schema.columns:
             if name not in columns:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from skybind.drawing.blocks import Section
+from skybind.printable import printable
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def render_page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("template.html").render(
+    page = environment.get_template("template.html").render(
         title=title,
         kind=kind,
         created=created,
@@ -62,3 +63,4 @@ def render_page(
         config=config,
         links=links,
     )
+    return printable(page, keep="\n\t")

@@ -4,7 +4,10 @@ import base64
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from skybind.printable import printable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -111,6 +114,29 @@ def combination_name(modalities: Sequence[str]) -> str:
     return text[:1].upper() + text[1:]
 
 
+def save_figure(figure: "Figure", target: Path | IO[bytes], kind: str, **options: Any) -> None:
+    """Write a figure; texts of data in an SVG are as they may be shown (`printable`).
+
+    Parameters
+    ----------
+    figure : Figure
+    target : Path or binary file
+    kind : str
+        `svg`, `png`, `pdf` or `jpeg`.
+    **options
+        Of `Figure.savefig`.
+    """
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format=kind, **options)
+    content = drawn.getvalue()
+    if kind == "svg":  # matplotlib repeats each text in a comment
+        content = printable(content.decode(), keep="\n\t").encode()
+    if isinstance(target, Path):
+        target.write_bytes(content)
+    else:
+        target.write(content)
+
+
 def inline(figure: "Figure", kind: str = "svg") -> str:
     """Draw a figure into a data URI.
 
@@ -131,6 +157,6 @@ def inline(figure: "Figure", kind: str = "svg") -> str:
         "png": {"metadata": {"Software": None}, "dpi": 192},
         "jpeg": {"pil_kwargs": {"quality": 85}, "dpi": 150},
     }
-    figure.savefig(buffer, format=kind, **options[kind])
+    save_figure(figure, buffer, kind, **options[kind])
     media = "image/svg+xml" if kind == "svg" else f"image/{kind}"
     return f"data:{media};base64,{base64.b64encode(buffer.getvalue()).decode()}"

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from skybind.data.nothing import is_nothing
 from skybind.errors import DataError
 from skybind.ingest.readers.values import texts
+from skybind.tables import plain_cell
 from skybind.words import nearest_name
 
 _EXPONENT = re.compile(r"[+-]?\d(\.\d+)?[eE]\+?\d+")
@@ -39,6 +40,7 @@ def object_names(raw: np.ndarray, where: str) -> np.ndarray:
     names = texts(raw)
     if raw.dtype.kind != "O":
         return names
+    names = np.asarray([plain_cell(name) for name in names.tolist()], object)
     nothing = [i for i, name in enumerate(names.tolist()) if is_nothing(name)]
     names[nothing] = ""
     known = [name for name in names.tolist() if name]

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from skybind.data.controls import with_controls
 from skybind.data.schema import BASE_COLUMNS, Column
 from skybind.data.units import FIXED_UNITS, convert, kept_unit, same_unit
 from skybind.errors import ConfigError, DataError
@@ -33,6 +34,7 @@ from skybind.ingest.readers.sentinels import stands_for_missing
 from skybind.ingest.readers.values import calendar
 from skybind.ingest.readers.whole import read_whole
 from skybind.ingest.systems import flat_system
+from skybind.printable import printable
 
 
 class TableOfObjects:
@@ -165,6 +167,11 @@ class TableOfObjects:
             reason = f"the name occurs twice: only its first row is kept (row {row + 1} is not)"
             self.quarantine.append(quarantine_row(names[row], file, "objects", reason))
         keep &= names != ""
+        odd = with_controls(names)
+        keep &= ~odd
+        for row in np.flatnonzero(odd):
+            reason = f"the name has a control character (row {row + 1})"
+            self.quarantine.append(quarantine_row(printable(names[row]), file, "objects", reason))
         for row in np.flatnonzero(names == ""):
             reason = f"no name in column '{self.mapping.objects.id}' (row {row + 1})"
             self.quarantine.append(quarantine_row("", file, "objects", reason))

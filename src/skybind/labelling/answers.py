@@ -1,6 +1,5 @@
 """Labels that people gave: checked, kept in the run's folder, and joined with the catalogue's."""
 
-import csv
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -8,12 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from skybind.errors import DataError
-from skybind.files import atomic_path
 from skybind.ingest.readers.contents import read_bytes
-from skybind.ingest.readers.tables import read_table
+from skybind.ingest.readers.tables import Table, read_table
 from skybind.ingest.readers.values import texts
 from skybind.runs.layout import RunPaths
 from skybind.runs.run import Run
+from skybind.tables import plain_cell, write_csv
 from skybind.words import nearest
 
 #: Subset of the training objects that have a label: the catalogue's or an answer.
@@ -136,8 +135,13 @@ def read_answers(folder: str | Path) -> dict[str, str]:
     if not path.exists():
         return {}
     table = read_table(read_bytes(path), str(path), text=("object_id", "label"))
-    pairs = zip(texts(table["object_id"]).tolist(), texts(table["label"]).tolist(), strict=True)
-    return {name: label for name, label in pairs if name and label}
+    return {name: label for name, label in zip(*_answers_in(table), strict=True) if name and label}
+
+
+def _answers_in(table: Table) -> tuple[list[str], list[str]]:
+    """Names and labels of a table of answers, as they were before a spreadsheet's marks."""
+    names, labels = (texts(table[column]).tolist() for column in ("object_id", "label"))
+    return [*map(plain_cell, names)], [*map(plain_cell, labels)]
 
 
 def take_answers(
@@ -167,7 +171,7 @@ def take_answers(
     """
     path = Path(path)
     table = read_table(read_bytes(path), path.name, text=("object_id", "label"))
-    names, labels = texts(table["object_id"]).tolist(), texts(table["label"]).tolist()
+    names, labels = _answers_in(table)
     joined = labelled_run(run)
     checker = _Checker(joined, override, new_classes)
     taken = Taken(notes=[f"{path.name}: {sentence}." for sentence in table.bad_rows])
@@ -261,10 +265,7 @@ class _Checker:
 
 
 def _write(path: Path, answers: dict[str, str]) -> None:
-    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["object_id", "label"])
-        writer.writerows(sorted(answers.items()))
+    write_csv(path, [("object_id", "label"), *sorted(answers.items())])
 
 
 def require_labels(run: LabelledRun, part: str) -> None:

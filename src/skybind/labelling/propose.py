@@ -1,6 +1,5 @@
 """Labels where they help most: propose objects to label, and train again with the answers."""
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +9,6 @@ from skybind.drawing.from_dataset import load_examples
 from skybind.embeddings.store import Embeddings
 from skybind.errors import DataError
 from skybind.evaluation.targets import targets_of
-from skybind.files import atomic_path
 from skybind.labelling.answers import LabelledRun, labelled_run
 from skybind.labelling.beliefs import Beliefs, form_beliefs
 from skybind.labelling.page import LabelPage, write_label_pages
@@ -19,6 +17,7 @@ from skybind.measures.neighbours import nearest
 from skybind.progress import step
 from skybind.runs.embedding import run_embedding
 from skybind.runs.run import Run
+from skybind.tables import write_csv
 
 #: Nearest labelled objects that a page names.
 NEIGHBOURS = 5
@@ -290,15 +289,14 @@ def _votes(beliefs: Beliefs, classes: list[str], place: int) -> str:
 
 
 def _write_table(proposals: Proposals, path: Path) -> None:
-    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        probabilities = [f"p_{name}" for name in proposals.classes]
-        writer.writerow(["object_id", "label", "guess", "reason", *probabilities])
-        for place, name in enumerate(proposals.object_id.tolist()):
-            known = [""] * len(probabilities)
-            if proposals.beliefs.known:
-                known = [f"{p:.4f}" for p in proposals.beliefs.probability[place]]
-            writer.writerow([name, "", proposals.guess(place), proposals.reasons[place], *known])
+    probabilities = [f"p_{name}" for name in proposals.classes]
+    rows = [["object_id", "label", "guess", "reason", *probabilities]]
+    for place, name in enumerate(proposals.object_id.tolist()):
+        known = [""] * len(probabilities)
+        if proposals.beliefs.known:
+            known = [f"{p:.4f}" for p in proposals.beliefs.probability[place]]
+        rows.append([name, "", proposals.guess(place), proposals.reasons[place], *known])
+    write_csv(path, rows)
 
 
 def _write_pages(run: Run, proposals: Proposals, path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from skybind.errors import ConfigError
+from skybind.printable import printable
 from skybind.words import nearest
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def say(text: str, level: int = logging.INFO, **extra: Any) -> None:
     """Log one line."""
     if _muted and level < logging.WARNING:
         level = min(level, VERBOSE)
-    log.log(level, "%s", text, extra=extra)
+    log.log(level, "%s", printable(text, keep="\n\t"), extra=extra)
 
 
 def print_line(text: str) -> None:
@@ -134,16 +135,16 @@ def print_line(text: str) -> None:
     screen = console()
     if in_terminal():  # a path is longer than a line rather than broken
         text = textwrap.fill(text, screen.width, break_long_words=False, break_on_hyphens=False)
-    screen.print(text, markup=False, highlight=False, soft_wrap=True)
+    screen.print(printable(text, keep="\n\t"), markup=False, highlight=False, soft_wrap=True)
 
 
 def console() -> "Console":
     """Return the one console: on standard error, in a notebook on its output."""
     global _console
     if _console is None:
-        from rich.console import Console
+        from skybind.progress.consoles import PrintableConsole
 
-        _console = Console(stderr=not in_notebook(), force_jupyter=False)
+        _console = PrintableConsole(stderr=not in_notebook(), force_jupyter=False)
     return _console
 
 

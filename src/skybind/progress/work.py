@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from skybind.printable import printable
 from skybind.progress.messages import VERBOSE, draws, handler, log, say, speaking
 from skybind.progress.screens import Screen, make_screen
 from skybind.stops import remind
@@ -226,7 +227,9 @@ class _Ticker(threading.Thread):
                 continue
             if time.monotonic() - handler.last >= SILENCE:
                 outer = f"{works[0].title}, " if len(works) > 1 else ""
-                log.info("%s", outer + works[-1].line, extra={"shown": _screen is not None})
+                log.info(
+                    "%s", printable(outer + works[-1].line), extra={"shown": _screen is not None}
+                )
             _draw()
 
     def end(self) -> None:

@@ -10,7 +10,7 @@ from skybind.data.dataset import Dataset
 from skybind.drawing.from_dataset import load_examples
 from skybind.drawing.objects import ROW, draw_row
 from skybind.drawing.observed import ExampleObject, LightCurve, Spectrum
-from skybind.drawing.style import BLUE, MUTED, SKY, new_figure, report_style
+from skybind.drawing.style import BLUE, MUTED, SKY, new_figure, report_style, save_figure
 from skybind.errors import DataError
 from skybind.files import atomic_path
 from skybind.modalities.cleaning import clean_photometry, clean_spectrum, error_values
@@ -56,7 +56,7 @@ def write_search_figure(
     if kind not in KINDS:
         raise DataError(f"{path} ends in none of {', '.join(KINDS)}: choose one of them.")
     with report_style(), atomic_path(path) as temporary:
-        draw_search(result, dataset, number).savefig(temporary, format=kind[1:], dpi=150)
+        save_figure(draw_search(result, dataset, number), temporary, kind[1:], dpi=150)
 
 
 def draw_search(result: SearchResult, dataset: Dataset, number: int = 0) -> "Figure":

@@ -1,6 +1,5 @@
 """Exhibits as files: figures as PDF and PNG, tables as LaTeX and CSV."""
 
-import csv
 import io
 import itertools
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from skybind.drawing.cells import NONE, Cell, Table
 from skybind.drawing.style import report_style
 from skybind.errors import ConfigError
 from skybind.files import atomic_path, check_name, write_text
+from skybind.tables import write_csv
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -100,8 +100,8 @@ def csv_table(table: Table) -> str:
         for place, head in enumerate(table.header)
     ]
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerows(itertools.chain(*parts) for parts in zip(*columns, strict=True))
+    rows = (list(itertools.chain(*parts)) for parts in zip(*columns, strict=True))
+    write_csv(text, rows, end="\n")
     return text.getvalue()
 
 

@@ -1,0 +1,63 @@
+"""Tables for people: no spreadsheet runs a cell, and our own reader gives the text back."""
+
+import csv
+import io
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from skybind.ingest.names import object_names
+from skybind.tables import plain_cell, safe_cell, write_csv, write_table
+
+RUN = ("=", "+", "-", "@", "\t", "\r")
+NUMBERS = ["-12.5", "+3", "-1e-30", "-.5", "+inf", "-nan", "-12345678901234567890"]
+
+
+@pytest.mark.parametrize("text", NUMBERS)
+def test_numbers_stay_numbers(text):
+    assert safe_cell(text) == plain_cell(text) == text
+
+
+@given(st.text())
+@example("=cmd|' /C calc'!A0")
+@example("'=1")
+@example("''-5")
+@example("'-5")
+@example("-5")
+@example("-5-5")
+def test_nothing_is_run_and_everything_comes_back(text):
+    safe = safe_cell(text)
+    assert plain_cell(safe) == text
+    if safe.startswith(RUN):
+        float(safe)
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_tables_of_arrow(tmp_path, large):
+    kind = pa.large_string() if large else pa.string()
+    names = ["=1+1", "@x", "-1", "V1", None]
+    table = pa.table({"id": pa.array(names, kind), "=n": [-1.0, 2, 3, 4, 5]})
+    write_table(table, tmp_path / "a.csv")
+    rows = list(csv.reader((tmp_path / "a.csv").read_text().splitlines()))
+    assert rows[0] == ["id", "'=n"]
+    assert [row[0] for row in rows[1:]] == ["'=1+1", "'@x", "-1", "V1", ""]
+    assert [float(row[1]) for row in rows[1:]] == [-1, 2, 3, 4, 5]
+    write_table(table, tmp_path / "a.parquet")  # which no spreadsheet runs
+
+
+def test_rows_of_python(tmp_path):
+    out = io.StringIO()
+    rows = [("id", "n"), ("=1", -1.5), ("-2", None), ("+x", "@y")]
+    write_csv(out, rows, end="\n")
+    assert out.getvalue() == "id,n\n'=1,-1.5\n-2,\n'+x,'@y\n"
+    write_csv(tmp_path / "a.csv", rows)
+    assert (tmp_path / "a.csv").read_bytes() == out.getvalue().replace("\n", "\r\n").encode()
+
+
+def test_names_are_read_as_they_were():
+    given_names = ["=1", "+x", "-2", "'nova'", "'=a", "V1"]
+    written = np.asarray([safe_cell(name) for name in given_names], object)
+    assert object_names(written, "id").tolist() == given_names
