@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from skybind.errors import DataError
-from skybind.ingest.readers.contents import open_fits_file
+from skybind.ingest.readers.contents import first_line, open_fits_file
 from skybind.ingest.readers.hdf5 import reading_hdf5
 from skybind.ingest.readers.outside import refuse_other_files
 from skybind.ingest.readers.sizes import array_bytes, check_size, regular_file
+from skybind.ingest.readers.zips import DAMAGED
 from skybind.words import nearest
 
 #: Arrays of npz files that are compressed or in Fortran order are read by rows from this size [B].
@@ -23,6 +24,10 @@ LARGE = 1 << 26
 SKIPPED = 1 << 20
 #: Rows between those that are wanted that are read along.
 MANY_ROWS = 64
+
+
+class DamagedRowsError(DataError):
+    """Some rows of an array cannot be read; others may."""
 
 
 class Arrays:
@@ -48,8 +53,9 @@ class Arrays:
         """Rows of an array, which ascend."""
         try:
             return np.asarray(self[name][rows])
-        except (OSError, RuntimeError, ValueError, zipfile.BadZipFile) as error:
-            raise DataError(f"{self.name}: '{name}' is damaged ({error}).") from error
+        except (*DAMAGED, SystemError) as error:  # the last of h5py's callbacks
+            said = first_line(error)[:-1]
+            raise DamagedRowsError(f"{self.name}: '{name}' is damaged ({said}).") from error
 
     def header(self, name: str) -> Any:
         """Header of a FITS image."""
@@ -63,7 +69,8 @@ class _FitsArrays(Arrays):
         try:
             found = [self.found[name][int(row)] for row in rows]
         except Exception as error:  # astropy has many ways to fail on bytes that are not there
-            raise DataError(f"{self.name}: '{name}' is damaged ({error}).") from error
+            said = first_line(error)[:-1]
+            raise DamagedRowsError(f"{self.name}: '{name}' is damaged ({said}).") from error
         shape = self.found[name].shape[1:]
         return np.stack(found) if found else np.zeros((0, *shape), np.float32)
 

@@ -10,6 +10,9 @@ from skybind.ingest.readers.contents import first_line
 from skybind.ingest.readers.outside import refuse_other_files
 from skybind.ingest.readers.sizes import regular_file
 
+#: What h5py raises of bytes that are not HDF5's, or not all; the last where a callback failed.
+_RAISED = (OSError, RuntimeError, KeyError, TypeError, ValueError, OverflowError, SystemError)
+
 
 @contextmanager
 def open_hdf5(path: Path) -> Iterator[Any]:
@@ -33,5 +36,5 @@ def reading_hdf5(path: Path, name: str) -> Iterator[None]:
         yield
     except DataError:
         raise
-    except (OSError, RuntimeError, KeyError, TypeError, ValueError, OverflowError) as error:
+    except _RAISED as error:
         raise DataError(f"{name} cannot be read as HDF5: {first_line(error)}") from error

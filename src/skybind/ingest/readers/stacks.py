@@ -17,7 +17,8 @@ from skybind.ingest.flagged import flag_columns
 from skybind.ingest.names import first_rows, object_names, refuse_no_common_name
 from skybind.ingest.observation_spec import ImageSpec, ObservationSpec
 from skybind.ingest.observed import Stored, observation_fields, settle
-from skybind.ingest.readers.arrays import OPENERS, Arrays
+from skybind.ingest.plan import quarantine_row
+from skybind.ingest.readers.arrays import OPENERS, Arrays, DamagedRowsError
 from skybind.ingest.readers.contents import read_bytes
 from skybind.ingest.readers.fits_image import bands_of, pixel_scale
 from skybind.ingest.readers.long import Rows, unknown_object
@@ -92,8 +93,24 @@ class Stack:
         return next(fields[name].column for name in ("flux", "magnitude") if name in fields)
 
     def read(self, rows: np.ndarray, object_id: np.ndarray) -> tuple[Ragged | Visits, Rows]:
-        """Read the observations of some objects."""
-        return self._at(self.place[rows]), []
+        """Read the observations of some objects; a row that is damaged is set aside."""
+        place = self.place[rows]
+        try:
+            return self._at(place), []
+        except DamagedRowsError:
+            aside = self._without_damaged(place, object_id[rows])
+        return self._at(place), aside
+
+    def _without_damaged(self, place: np.ndarray, names: np.ndarray) -> Rows:
+        """Read row by row, and take those that cannot be read out of `place`."""
+        aside: Rows = []
+        for i in np.flatnonzero(place >= 0):
+            try:
+                self._at(place[i : i + 1])
+            except DamagedRowsError as error:
+                place[i] = -1
+                aside.append(quarantine_row(names[i], self.file, self.modality, str(error)))
+        return aside
 
     def _at(self, place: np.ndarray) -> Ragged:
         """Read some rows of the arrays; absent where the row is -1."""
@@ -243,9 +260,8 @@ class ImageStack(Stack):
         assert self.mapped.array is not None
         return self.mapped.array.column
 
-    def read(self, rows: np.ndarray, object_id: np.ndarray) -> tuple[Ragged, Rows]:
-        """Read the images of some objects."""
-        place = self.place[rows]
+    def _at(self, place: np.ndarray) -> Ragged:
+        """Read the images at some rows of the array; absent where the row is -1."""
         present = place >= 0
         images = self._take(self._main, place[present])
         if images.ndim == 3:
@@ -259,5 +275,4 @@ class ImageStack(Stack):
             * np.float32(self.factor)
             for band in self.layout.bands
         }
-        offsets = offsets_of(lengths)
-        return Ragged(fields, offsets, present), []
+        return Ragged(fields, offsets_of(lengths), present)
