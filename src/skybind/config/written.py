@@ -101,7 +101,8 @@ def _with_text(loader: _Loader, node: yaml.ScalarNode) -> Written:
         return Written(node.value, node.value)
     try:
         return Written(node.value, yaml.SafeLoader.yaml_constructors[node.tag](loader, node))
-    except ValueError:  # a date that no calendar has
+    # a date that no calendar has, or a tag that its text does not fit
+    except (ValueError, TypeError, AttributeError, LookupError, OverflowError):
         return Written(node.value, node.value)
 
 

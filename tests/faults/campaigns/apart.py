@@ -165,7 +165,7 @@ def _child(attempt: Callable[[Try], str], this: Try, printed: Path, memory: floa
         try:
             outcome, said = attempt(this), ""
         except SkybindError as error:
-            outcome, said = _of_sentence(str(error)), str(error)
+            outcome, said = of_sentence(str(error)), str(error)
         except Silent as error:
             outcome, said = "SILENT", str(error)
         except BaseException as error:
@@ -177,7 +177,7 @@ def _child(attempt: Callable[[Try], str], this: Try, printed: Path, memory: floa
         os._exit(0)
 
 
-def _of_sentence(text: str) -> str:
+def of_sentence(text: str) -> str:
     """Judge the message of one of our errors."""
     if any(word in text for word in _ASKED):
         return "MEMORY"
