@@ -356,3 +356,41 @@ def test_the_reports_configuration_trains_what_they_trained():
         assert sum(p.numel() for p in made.parameters() if p.requires_grad) == size
     with pytest.raises(ConfigError, match=r"Spender's published weights.*backbone spectrum'"):
         build_binder(load_config("astroclip", random[:1]), shapes)
+
+
+def test_both_file_formats_give_the_same(tmp_path):
+    state = {"fc.weight": torch.randn(3, 2), "fc.bias": torch.randn(3)}
+    save_file(state, tmp_path / "weights.safetensors")
+    torch.save(state, tmp_path / "weights.pth")
+    for name in ("weights.safetensors", "weights.pth"):
+        loaded = read_tensors(tmp_path / name)
+        assert loaded.keys() == state.keys()
+        assert torch.equal(loaded["fc.weight"], state["fc.weight"])
+
+
+class Bomb:
+    def __reduce__(self):
+        return print, ("executed",)
+
+
+def test_nothing_is_unpickled(tmp_path, capsys):
+    torch.save({"fc.weight": Bomb()}, tmp_path / "evil.pth")
+    with pytest.raises(ModelError, match=r"evil.pth holds its tensors within Python objects"):
+        read_tensors(tmp_path / "evil.pth")
+    assert "executed" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["broken.safetensors", "broken.pth", "none.safetensors", "no.pth"])
+def test_files_that_are_no_weights_are_refused(tmp_path, name):
+    said = f"no file of weights at .*{name}"
+    if name.startswith("broken"):
+        (tmp_path / name).write_bytes(b"not weights at all")
+        said = f"{name} cannot be read as weights"
+    with pytest.raises(ModelError, match=said):
+        read_tensors(tmp_path / name)
+
+
+def test_a_checkpoint_of_other_things_is_refused(tmp_path):
+    torch.save({"epoch": 3, "state_dict": {}}, tmp_path / "checkpoint.pth")
+    with pytest.raises(ModelError, match="holds no tensor"):
+        read_source(tmp_path / "checkpoint.pth")

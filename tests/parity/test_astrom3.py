@@ -23,7 +23,8 @@ from skybind.models.binder import Binder
 from skybind.models.build import build_binder, build_classifier, build_modalities
 from skybind.models.exchange.astrom3_network import fill
 from skybind.models.exchange.reading import read_source
-from skybind.training.losses import pairs_loss
+from skybind.training.losses import matched, pairs_loss
+from skybind.training.metrics import Meter
 from skybind.training.pretrain import pretrain
 
 FILES = Path(__file__).parent / "astrom3"
@@ -124,6 +125,28 @@ def test_each_classifier(stars, kind):
     assert logits.argmax(1).tolist() == want.argmax(1).tolist()
 
 
+class _Scales:
+    def value(self, pair):
+        return {"photometry": 5.0, "spectrum": 9.0, "metadata": 14.0}[pair[0]]
+
+
+def test_objects_that_are_their_own_likeliest_partners(stars):
+    """By which the release keeps pre-trained weights, too (`training.keep_by: accuracy`)."""
+    assert stars.config.training.keep_by == "accuracy"
+    golden = load_file(FILES / "matched.safetensors")
+    names, pairs = ("photometry", "spectrum", "metadata"), stars.config.pairs
+    meter, apart = Meter(), Meter()
+    for batch in range(2):
+        embeddings = {name: golden[f"{batch}.{name}"] for name in names}
+        present = {n: torch.ones(len(v), dtype=torch.bool) for n, v in embeddings.items()}
+        meter.add(matched(embeddings, present, pairs, _Scales()))
+        apart.add(pairs_loss(embeddings, present, pairs, _Scales()))
+        means = meter.means()
+        assert round(means["accuracy"] * means["n"]) == golden[f"{batch}.right"].item()
+    assert meter.accuracy() == means["accuracy"]
+    assert abs(meter.accuracy() - apart.accuracy()) > 0.05  # the pairs by themselves say less
+
+
 def test_three_steps_of_training(stars, tmp_path):
     binder = stars.binder()
     for module in binder.modules():
@@ -133,6 +156,8 @@ def test_three_steps_of_training(stars, tmp_path):
     result = pretrain(binder, stars.source, rows, stars.config.training, tmp_path, seed=0)
     losses = [record["train/loss"] for record in result.history]
     np.testing.assert_allclose(losses, [WANTED[f"step.{k}.loss"] for k in range(3)], rtol=1e-5)
+    accuracies = [record["validation/accuracy"] for record in result.history]
+    assert result.best_epoch == 1 + accuracies.index(max(accuracies))
     final = load_last(tmp_path, binder)
     scale = final.scales.logs["photometry-spectrum"].item()
     assert scale == pytest.approx(WANTED["trained.logit_scale_ps"].item(), abs=1e-6)

@@ -82,8 +82,9 @@ class TrainingOptions(BaseModel):
     keep_by: Literal["loss", "accuracy", "last"] = Field(
         "loss",
         description="Keep the weights of the lowest validation loss, of the highest validation "
-        "accuracy (AstroM3's release: classifiers), or of the last epoch (AstroCLIP reports). "
-        "Stopping and plateaus go by the loss.",
+        "accuracy (AstroM3's release), or of the last epoch (AstroCLIP reports). The accuracy of a "
+        "pre-training is the share of objects that are their own likeliest partner in the batch, "
+        "by the mean probability of all pairs. Stopping and plateaus go by the loss.",
     )
     average: float | None = Field(
         None,

@@ -5,14 +5,10 @@ the constructor's arguments, or a ``.pth`` of the state dict. The classifiers of
 keep their encoder's parameters without a prefix.
 """
 
-import pickle
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from skybind.encoders.informer import sinusoidal_positions
@@ -56,30 +52,6 @@ class ReleaseState(TypedDict):
     projections: dict[str, dict[str, Tensor]]
     log_scales: dict[tuple[str, str], Tensor]
     classifier: dict[str, Tensor] | None
-
-
-def load_astrom3_state(path: str | Path) -> dict[str, Tensor]:
-    """Read a state dict from ``.safetensors``, or ``.pth`` / ``.pt`` without unpickling objects.
-
-    Raises
-    ------
-    ModelError
-        If the file cannot be read, or holds anything but named tensors.
-    """
-    path = Path(path)
-    try:
-        if path.suffix == ".safetensors":
-            state: Any = load_file(path)
-        else:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, SafetensorError, pickle.UnpicklingError) as error:
-        reason = str(error).partition("\n")[0] or type(error).__name__
-        raise ModelError(f"{path} cannot be read as weights: {reason}") from error
-    if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise ModelError(
-            f"{path} does not hold a state dict of named tensors: save model.state_dict() alone"
-        )
-    return dict(state)
 
 
 def map_astrom3_state(state: Mapping[str, Tensor]) -> ReleaseState:

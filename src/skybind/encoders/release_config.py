@@ -169,17 +169,6 @@ def argument_name(modality: str, key: str, bare: bool) -> str:
     return key if key == "seq_len" else _PREFIXES[modality] + key
 
 
-def read_astrom3_config(path: str | Path) -> ReleaseConfig:
-    """Read a release's ``config.json``.
-
-    Raises
-    ------
-    ModelError
-        If the file cannot be read, or an argument is missing or cannot be.
-    """
-    return translate_arguments(read_arguments(path), str(path))
-
-
 def measured_arguments(mapped: ReleaseState) -> dict[str, Any]:
     """Return the arguments that the shapes of a release's weights tell, by their names.
 

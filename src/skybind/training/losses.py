@@ -209,6 +209,48 @@ def pairs_loss(
     return {"loss": torch.stack(losses).sum()} | result
 
 
+@torch.no_grad()
+def matched(
+    embeddings: Mapping[str, Tensor],
+    present: Mapping[str, Tensor],
+    pairs: Sequence[Pair],
+    scales: Scales,
+) -> dict[str, Tensor]:
+    """Count the rows whose own partner is the likeliest by all pairs together.
+
+    The probabilities of a row's partners are averaged over the pairs and their two directions, as
+    in AstroM3's release (`Trainer.update_stats_clip`); a pair that a row lacks says nothing of it.
+
+    Parameters
+    ----------
+    embeddings, present, pairs, scales
+        As of `pairs_loss`.
+
+    Returns
+    -------
+    dict of str to Tensor
+        `accuracy`, their share, and `n`, the rows that took part; on several ranks those of the
+        whole batch.
+    """
+    every = {name: gather_rows(values.float())[0] for name, values in embeddings.items()}
+    everywhere = {name: gather_rows(values)[0] for name, values in present.items()}
+    size = len(next(iter(every.values())))
+    total = next(iter(every.values())).new_zeros(size, size)
+    seen = torch.zeros(size, dtype=torch.bool, device=total.device)
+    for a, b in pairs:
+        other = second_view(b) if a == b else b
+        both = everywhere[a] & everywhere[other]
+        if both.sum() < 2:
+            continue
+        rows = both.nonzero()[:, 0]
+        logits = scales.value((a, b)) * every[a][rows] @ every[other][rows].T
+        total[rows[:, None], rows] += logits.softmax(1) + logits.T.softmax(1)
+        seen |= both
+    hits = (total.argmax(1) == torch.arange(size, device=total.device)) & seen
+    n = seen.sum()
+    return {"accuracy": hits.sum() / n.clamp(min=1), "n": n}
+
+
 def _pair_sums(
     a: Tensor, b: Tensor, both: Tensor, here: slice, scale: Tensor | float, row: RowLoss
 ) -> Tensor:

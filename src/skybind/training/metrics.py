@@ -88,6 +88,8 @@ def mean_accuracy(values: Mapping[str, float], part: str = "") -> float:
         NaN if there is none.
     """
     start = f"{part}accuracy"
+    if start in values:  # of all together
+        return values[start]
     known = {key: v for key, v in values.items() if key.startswith(start) and not math.isnan(v)}
     across = [v for key, v in known.items() if not is_self_pair(key.removeprefix(f"{start}/"))]
     counted = across or list(known.values())

@@ -13,7 +13,7 @@ from skybind.training.batches import Sample, Source
 from skybind.training.cached import cached_backward
 from skybind.training.fit import fit
 from skybind.training.loop import OnSave, TrainingResult
-from skybind.training.losses import find_loss, pair_name, pairs_loss, second_view
+from skybind.training.losses import find_loss, matched, pair_name, pairs_loss, second_view
 from skybind.training.task import Engine, Task, compiled
 
 
@@ -133,7 +133,13 @@ class _Pretraining(Task):
     def evaluate(self, sample: Sample) -> dict[str, Tensor]:
         parts = sample.split(self.engine.options.cached_chunk or len(sample.batch))
         views = [self._views(part) for part in parts]
-        return self._loss({key: torch.cat([v[key] for v in views]) for key in views[0]}, sample)
+        embeddings = {key: torch.cat([v[key] for v in views]) for key in views[0]}
+        result = self._loss(embeddings, sample)
+        if self.engine.options.keep_by == "accuracy":
+            del result["loss"]  # the sum over pairs follows from them, whose numbers of rows differ
+            present = self._present(sample)
+            result |= matched(embeddings, present, self.pairs, self.binder.scales)
+        return result
 
     def _views(self, sample: Sample) -> dict[str, Tensor]:
         with self.engine.autocast():
@@ -144,10 +150,14 @@ class _Pretraining(Task):
         return {name: embedding.float() for name, embedding in embeddings.items()}
 
     def _loss(self, embeddings: dict[str, Tensor], sample: Sample) -> dict[str, Tensor]:
+        present = self._present(sample)
+        return pairs_loss(embeddings, present, self.pairs, self.binder.scales, find_loss(self.loss))
+
+    def _present(self, sample: Sample) -> dict[str, Tensor]:
         present = {name: sample.batch.present[name] for name in self.used}
         if sample.second is not None:
             present |= {second_view(name): sample.second.present[name] for name in self.twice}
-        return pairs_loss(embeddings, present, self.pairs, self.binder.scales, find_loss(self.loss))
+        return present
 
     def values(self) -> dict[str, float]:
         with torch.no_grad():

@@ -4,7 +4,7 @@ from safetensors.torch import load_file
 
 from skybind.encoders import build_encoder
 from skybind.encoders.release import map_astrom3_state
-from skybind.encoders.release_config import read_astrom3_config
+from skybind.encoders.release_config import read_arguments, translate_arguments
 from skybind.errors import ModelError
 from skybind.modalities.batch import Batch
 from skybind.models import Binder, PairScales
@@ -16,7 +16,7 @@ pytestmark = needs_reference
 
 
 def binder_of_the_golden_files():
-    config = read_astrom3_config(CONFIG)
+    config = translate_arguments(read_arguments(CONFIG), CONFIG.name)
     encoders = {
         name: build_encoder(spec.name, spec.shape, **spec.options)
         for name, spec in config.encoders.items()
