@@ -1,16 +1,22 @@
 """Which classes and which split a configuration chooses."""
 
 import shutil
+import tempfile
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
 
 from skybind.config import load_config
 from skybind.config.schema import LabelConfig, SplitConfig
 from skybind.data.dataset import Dataset
-from skybind.data.schema import Column
+from skybind.data.schema import Column, DatasetSchema
 from skybind.data.splits import Split
+from skybind.data.twins import find_twins
 from skybind.data.write import DatasetWriter
 from skybind.errors import ConfigError, DataError
 from skybind.runs.choosing import choose_classes, choose_split, with_own_split
@@ -163,6 +169,44 @@ def test_a_split_of_two_parts_gets_training_objects_to_validate(own, caplog):
     assert abs(drawn - (two == "train").sum() / 9) < 2  # 0.1 of 0.8 + 0.1
     assert "has no validation objects" in caplog.text
     assert choose_split(config, dataset).hash == chosen.hash
+
+
+@given(
+    train=st.integers(2, 60),
+    test=st.integers(0, 5),
+    classes=st.integers(1, 12),
+    twins=st.integers(0, 8),
+    share=st.sampled_from([0.01, 0.05, 0.1, 0.3]),
+    seed=st.integers(0, 3),
+)
+@examples(max_examples=60, deadline=None)
+def test_a_training_part_of_any_size_gets_objects_to_validate(
+    train, test, classes, twins, share, seed
+):
+    n = train + test
+    ids = np.array([f"g{i:03}" for i in range(n)])
+    ra = np.linspace(0, 90, n)
+    ra[1 : min(twins, train)] = ra[0]  # as near as the first
+    labels = [f"class {i % classes}" for i in range(n)]
+    table = pa.table({"object_id": ids, "ra": ra, "dec": np.zeros(n), "label": labels})
+    columns = {"object_id": "id", "ra": "position", "dec": "position", "label": "label"}
+    schema = DatasetSchema({name: Column(role) for name, role in columns.items()})
+    with tempfile.TemporaryDirectory() as folder:
+        dataset = Dataset.from_table(table, schema, folder)
+        two = Split(ids, np.array(["train"] * train + ["test"] * test))
+        (dataset.path / "splits").mkdir()
+        two.write(dataset.path / "splits" / "two.parquet")
+        parts = {"fractions": (0.9 - share, share, 0.1), "name": "two", "subsets": []}
+        chosen = choose_split(settings({"others": "train"}, parts, seed), dataset)
+    assert (chosen.part == "test").sum() == test
+    validated, trained = ((chosen.part == one).sum() for one in ("validation", "train"))
+    assert validated + trained == train
+    group = find_twins(dataset).group[:train]
+    for name in np.unique(group):
+        assert len(set(chosen.part[:train][group == name])) == 1
+    if len(np.unique(group)) >= 2 and (group == group[0]).sum() <= train // 2:
+        assert validated >= min(2, train // 2)
+        assert trained >= 1
 
 
 def test_percentages_are_cut_by_the_rule_of_the_configuration(dataset):

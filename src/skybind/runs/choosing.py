@@ -13,6 +13,9 @@ from skybind.errors import ConfigError, DataError
 from skybind.progress import say
 from skybind.words import join, nearest
 
+# A contrastive loss needs two objects.
+_VALIDATED = 2
+
 #: `split.name` of who wants a new split beside those that the dataset holds.
 NEW = "none"
 
@@ -196,6 +199,23 @@ def refuse_empty_parts(split: Split) -> None:
     )
 
 
+def _at_least(least: int, part: np.ndarray, group: np.ndarray, seed: int) -> np.ndarray:
+    """Let more training objects validate where few do, drawn by whole groups of twins.
+
+    At least as many stay in training; so nothing is moved where there are too few objects.
+    """
+    part = part.copy()
+    for name in np.random.default_rng(seed).permutation(np.unique(group)):
+        validated, trained = (int((part == one).sum()) for one in ("validation", "train"))
+        own = group == name
+        n = int(own.sum())
+        if validated >= min(least, (validated + trained) // 2):
+            break
+        if part[own][0] == "train" and trained - n >= validated + n:
+            part[own] = "validation"
+    return part
+
+
 def _with_validation(
     split: Split,
     labels: np.ndarray,
@@ -209,8 +229,8 @@ def _with_validation(
         return split
     share = fractions[1] / max(fractions[0] + fractions[1], 1e-9)
     drawn = random_split(split.object_id[rows], labels[rows], (1 - share, share, 0), seed).part
-    part = split.part.astype("<U10")
-    part[rows], _ = together(drawn, find_twins(dataset).group[rows])
+    part, group = split.part.astype("<U10"), find_twins(dataset).group[rows]
+    part[rows] = _at_least(_VALIDATED, together(drawn, group)[0], group, seed)
     moved = int((part == "validation").sum())
     say(
         f"The split has no validation objects: {moved:,} of its {len(rows):,} training objects, "
