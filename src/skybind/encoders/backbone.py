@@ -38,6 +38,8 @@ class Backboned(Encoder):
         Options of the modality when the backbone was trained; empty where that is not known.
     observation : dict
         Bands, units and pixel scale of what it was trained on; empty where that is not known.
+    origin : str
+        Form of the published weights that the backbone has (`stein`, `spender`, ...); "" of others.
     """
 
     def __init__(self, backbone: Encoder, head: Encoder) -> None:
@@ -49,6 +51,7 @@ class Backboned(Encoder):
         self.statistics: dict[str, np.ndarray] = {}
         self.preprocessing: dict[str, Any] = {}
         self.observation: dict[str, Any] = {}
+        self.origin = ""
 
     def train(self, mode: bool = True) -> "Backboned":
         """Switch the head to training, or back; the backbone stays in evaluation mode."""

@@ -11,6 +11,8 @@ from skybind.progress import say
 
 #: Key of a model's identity that says whose weights it began with.
 PUBLISHED = "published"
+#: In a model's identity: modality -> form of the published weights of its frozen backbone.
+BACKBONES = "published_backbones"
 _TOLD: set[str] = set()
 
 

@@ -35,7 +35,7 @@ from skybind.models.classes import class_notes, iter_classes
 from skybind.models.classifier import Classifier
 from skybind.models.frozen_features import matching_source
 from skybind.models.inference import Progress, decide, embed_source, iter_sources
-from skybind.models.leaks import refuse_seen, tell_unknown
+from skybind.models.leaks import BACKBONES, refuse_seen, tell_unknown
 from skybind.models.reliability import Reliability, read_reliability
 from skybind.models.saved_schema import SavedSchema, check_fields, check_schema
 from skybind.models.stored import load_statistics, read_note, read_trained_on, weights_file
@@ -134,6 +134,9 @@ class Model:
             ) from error
         module.eval()
         identity, classes = note["identity"], note["classes"]
+        for name, origin in identity.get(BACKBONES, {}).items():
+            if name in binder.backboned:
+                binder.backboned[name].origin = str(origin)
         model = cls(config, binder, classifier, every, classes, identity, trained_on, known, folder)
         if schema is not None:
             model.check(schema)

@@ -14,7 +14,7 @@ from skybind.modalities.base import Modality
 from skybind.models.backbones import file_hash, versions
 from skybind.models.binder import Binder
 from skybind.models.classifier import Classifier
-from skybind.models.leaks import hash_ids
+from skybind.models.leaks import BACKBONES, hash_ids
 from skybind.models.saved_schema import schema_note
 from skybind.plugins import plugin_notes
 
@@ -77,9 +77,16 @@ def save_model(
             "plugins": plugin_notes(config.plugins),
             "schema": schema_note(schema, used, ranges),
             "identity": dict(identity or {})
+            | _origins(binder)
             | {"weights": file_hash(temporary / "weights.safetensors"), "versions": versions()},
         }
         write_json(temporary / "model.json", note)
+
+
+def _origins(binder: Binder) -> dict[str, Any]:
+    """Return of which form the published weights of frozen backbones are, if there are any."""
+    origins = {name: e.origin for name, e in binder.backboned.items() if e.origin}
+    return {BACKBONES: origins} if origins else {}
 
 
 def _statistics(modalities: Mapping[str, Modality]) -> dict[str, np.ndarray]:

@@ -9,7 +9,7 @@ import codecs
 import pickle
 import re
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from skybind.encoders.release import load_parameters
 from skybind.errors import ConfigError, ModelError
 from skybind.models.backbones import BackboneNote, read_backbone, read_head
 from skybind.models.inert import read_inert
-from skybind.models.leaks import tell_unknown
+from skybind.models.leaks import PUBLISHED, tell_unknown
 
 _PUBLISHED = {
     "resnet50": "Stein et al.'s checkpoint (resnet50.ckpt of georgestein/ssl-legacysurvey)",
@@ -88,7 +88,7 @@ def load_weights(
         )
     path = Path(backbone.weights)
     if not path.is_dir():
-        return load_file_weights(encoder.backbone, path, name)
+        return _load_file(encoder, path, name)
     note, state = read_backbone(path)
     if note.kind != kind:
         raise ModelError(f"The backbone in {path} is of the kind {note.kind}, {where} of {kind}.")
@@ -109,8 +109,23 @@ def load_weights(
     return HeadWeights(read_head(path))
 
 
+def _load_file(encoder: Backboned, path: Path, name: str) -> HeadWeights:
+    """Load the weights of a frozen backbone from a file that skybind did not make."""
+    tensors = read_tensors(path)
+    encoder.origin = _origin(name, tensors)
+    return load_named(encoder.backbone, tensors, path, name)
+
+
+def _origin(name: str, tensors: Collection[str]) -> str:
+    """Give the form of published weights that a file of a network has; "" where it has none."""
+    if name.startswith("resnet"):  # whose names are torchvision's, too
+        return "stein" if any("encoder_q." in key for key in tensors) else ""
+    return {"spender": "spender", "specformer": "specformer", "vit": "dinov2"}.get(name, "")
+
+
 def _remember(encoder: Backboned, note: BackboneNote) -> None:
     """Note what a saved backbone knows of its training."""
+    encoder.origin = str((note.identity.get(PUBLISHED) or {}).get("form", ""))
     encoder.trained_on = note.trained_on
     encoder.statistics = note.statistics
     encoder.preprocessing = note.preprocessing

@@ -19,6 +19,18 @@ PAPERS = {
     "astroclip": "Parker, L. et al. 2024, AstroCLIP: a cross-modal foundation model for galaxies, "
     "MNRAS 531, 4990",
 }
+#: Papers of published weights that a frozen backbone has, by their form.
+BACKBONE_PAPERS = {
+    "stein": "Stein, G. et al. 2021, Self-supervised similarity search for large scientific "
+    "datasets, arXiv:2110.13151",
+    "spender": "Melchior, P. et al. 2023, Autoencoding galaxy spectra. I. Architecture, AJ 166, 74",
+    "specformer": "Parker, L. et al. 2024, AstroCLIP: a cross-modal foundation model for galaxies, "
+    "MNRAS 531, 4990 (SpecFormer)",
+    "dinov2": "Oquab, M. et al. 2023, DINOv2: Learning robust visual features without supervision, "
+    "arXiv:2304.07193",
+}
+# Whose weights the networks of a whole published AstroCLIP have.
+_WITHIN = {"resnet50": "stein", "resnet": "stein", "vit": "dinov2"}
 
 
 @dataclass(frozen=True)
@@ -229,4 +241,13 @@ def _citations(model: Model, text: CardText) -> list[str]:
     origins = [str(name) for name in (model.config.name, form) if name]
     papers = {p: paper for p, paper in PAPERS.items() if any(o.startswith(p) for o in origins)}
     found = [text.citation] if text.citation else []
-    return [*found, *(f"The network: {paper}." for paper in papers.values())]
+    found += [f"The network: {paper}." for paper in papers.values()]
+    # a whole model of others has their backbones within
+    whole = form is not None and str(form).startswith("astroclip")
+    for name, encoder in model.binder.backboned.items():
+        entry = model.config.modalities[name].backbone
+        network = "" if entry is None else str(entry.encoder["name"])
+        origin = encoder.origin or (_WITHIN.get(network, network) if whole else "")
+        if origin in BACKBONE_PAPERS:
+            found.append(f"The weights of the {name} backbone: {BACKBONE_PAPERS[origin]}.")
+    return found

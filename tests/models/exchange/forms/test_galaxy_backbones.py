@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -14,6 +15,9 @@ from skybind.models.build import build_binder, build_modalities
 from skybind.models.exchange.formats import Beside, find_format
 from skybind.models.exchange.galaxies import SCHEMA
 from skybind.models.exchange.reading import WeightSource
+from skybind.models.model import Model
+from skybind.models.saving import save_model
+from skybind.report.card import CardText, DataFacts, model_card
 from skybind.runs.published import import_weights
 from tests.parity.test_astroclip import GOLDEN, weights
 
@@ -98,6 +102,15 @@ def test_a_run_takes_it_and_its_preprocessing_and_starts_its_head_from_the_layer
                 check_backbones(binder, modalities)
         else:
             check_backbones(binder, modalities)
+            save_model(tmp_path / "model", binder, config=chosen, modalities=modalities,
+                       schema=SCHEMA, trained_on=np.zeros(0, str))  # fmt: skip
+    card = model_card(Model.open(tmp_path / "model"), CardText(), DataFacts(), [], [])
+    assert "The weights of the image backbone: Stein, G. et al. 2021" in card
+    assert "Melchior" not in card
+    shapes = {name: m.shape for name, m in modalities.items()}
+    for weights_, origin in (("random", ""), (tmp_path / "resnet50.ckpt", "stein")):
+        own = load_config(config, [*changes, f"modalities.image.backbone.weights={weights_}"])
+        assert build_binder(own, shapes).encoders["image"].origin == origin
 
 
 def test_spenders_file(tmp_path, given):
