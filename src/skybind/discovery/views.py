@@ -16,7 +16,7 @@ from skybind.discovery.page_data import (
     StructureView,
 )
 from skybind.discovery.records import DiscoverRecord
-from skybind.drawing.from_dataset import load_examples, observed_spectra
+from skybind.drawing.from_dataset import columns_of, load_examples, observed_spectra
 from skybind.embeddings.store import Embeddings
 from skybind.evaluation.targets import targets_of
 from skybind.lightcurves.columns import ALIASES, FAP
@@ -75,7 +75,7 @@ def _objects(run: Run, embeddings: Embeddings, label: np.ndarray, top: int) -> l
     place = {name: row for row, name in enumerate(embeddings.object_id.tolist())}
     rows = np.asarray([place[name] for name in table["object_id"].to_pylist()], dtype=np.int64)
     targets = targets_of(run.dataset, run.config.evaluation.targets)
-    examples = load_examples(run.dataset, rows, targets, label)
+    examples = load_examples(run.dataset, rows, targets, label, columns_of(run))
     library = np.flatnonzero(embeddings.any_present())
     vectors = embeddings.mean()
     index, cosine = nearest(vectors[library], vectors[rows], NEIGHBOURS + 1)
@@ -181,10 +181,7 @@ def colour_magnitude(dataset: Dataset, rows: np.ndarray) -> ColourMagnitude | No
 
 def _mean_spectra(run: Run, rows: np.ndarray, part: np.ndarray) -> list[MeanSpectrum]:
     """Mean spectrum of every part, on the wavelengths that most of its spectra cover."""
-    name = next(
-        (n for n in run.dataset.schema.observations
-         if "spectrum" in (n, run.dataset.schema.columns[n].modality)), None,
-    )  # fmt: skip
+    name = columns_of(run).get("spectrum")
     if name is None:
         return []
     rng = np.random.default_rng(run.config.seed)

@@ -13,6 +13,7 @@ from skybind.modalities.cleaning import clean_image, clean_photometry, clean_spe
 from skybind.modalities.computed import PERIOD, computed_name, is_standardised
 from skybind.modalities.rgb import LEGACY_SCALES, legacy_rgb
 from skybind.ragged import Ragged
+from skybind.runs.run import Run
 
 PICTURE_SIDE = 96  # pixels of a picture at most: its middle
 
@@ -195,6 +196,17 @@ def _grey(pixels: np.ndarray) -> np.ndarray:
 def first_of_kinds(dataset: Dataset) -> dict[str, str]:
     """Names of the first observation columns of each kind."""
     return {kind: name for name, kind in reversed(dataset.schema.kinds.items())}
+
+
+def columns_of(run: Run) -> dict[str, str]:
+    """Return the column of each kind to draw: what the run embeds, else the dataset's first."""
+    taken = {
+        entry.kind or name: entry.column or entry.kind or name
+        for name, entry in reversed(run.config.modalities.items())
+    }
+    kinds = run.dataset.schema.kinds
+    own = {kind: column for kind, column in taken.items() if kinds.get(column) == kind}
+    return {**first_of_kinds(run.dataset), **own}
 
 
 def observed_spectra(

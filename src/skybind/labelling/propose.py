@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from skybind.drawing.from_dataset import load_examples
+from skybind.drawing.from_dataset import columns_of, load_examples
 from skybind.embeddings.store import Embeddings
 from skybind.errors import DataError
 from skybind.evaluation.targets import targets_of
@@ -302,9 +302,8 @@ def _write_table(proposals: Proposals, path: Path) -> None:
 def _write_pages(run: Run, proposals: Proposals, path: Path) -> None:
     targets = targets_of(run.dataset, run.config.evaluation.targets)
     # no class from the catalogue: nobody shall be told the answer
-    examples = load_examples(
-        run.dataset, proposals.rows, targets, np.full(len(run.dataset), "", dtype=str)
-    )
+    nobody = np.full(len(run.dataset), "", dtype=str)
+    examples = load_examples(run.dataset, proposals.rows, targets, nobody, columns_of(run))
     described = _catalogue_rows(run, proposals.rows)
     pages = []
     for place, row in enumerate(proposals.rows.tolist()):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from skybind.drawing.from_dataset import load_examples
+from skybind.drawing.from_dataset import columns_of, load_examples
 from skybind.drawing.observed import ColourColumn, ExampleObject, MapPanel, MapView
 from skybind.embeddings.store import Embeddings
 from skybind.errors import ConfigError
@@ -70,7 +70,9 @@ def report_data(run: Run) -> ReportData:
     rows = [chosen, *(rows for _, by_pair in found for rows, _ in by_pair.values())]
     rows += [np.array([row for row, _ in found], dtype=np.int64), *(rows for *_, rows in sampled)]
     targets = targets_of(run.dataset, run.config.evaluation.targets)
-    objects = load_examples(run.dataset, np.concatenate(rows), targets, run.class_names)
+    objects = load_examples(
+        run.dataset, np.concatenate(rows), targets, run.class_names, columns_of(run)
+    )
     return ReportData(
         metrics=metrics,
         config=run.paths.config.read_text(encoding="utf-8"),

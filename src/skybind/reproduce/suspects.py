@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from skybind.discovery.table import SURE
-from skybind.drawing.from_dataset import load_examples
+from skybind.drawing.from_dataset import columns_of, load_examples
 from skybind.drawing.observed import ExampleObject
 from skybind.errors import DataError
 from skybind.runs.run import Run
@@ -59,7 +59,7 @@ def in_class(run: Run, most: int = IN_CLASS) -> list[Suspect]:
 
 def examples_of(run: Run, rows: np.ndarray) -> dict[int, ExampleObject]:
     """Read some stars to draw."""
-    return load_examples(run.dataset, rows, [], run.class_names)
+    return load_examples(run.dataset, rows, [], run.class_names, columns_of(run))
 
 
 def _outliers(run: Run) -> pa.Table:

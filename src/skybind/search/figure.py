@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from skybind.data.dataset import Dataset
-from skybind.drawing.from_dataset import load_examples
+from skybind.drawing.from_dataset import first_of_kinds, load_examples
 from skybind.drawing.objects import ROW, draw_row
 from skybind.drawing.observed import ExampleObject, LightCurve, Spectrum
 from skybind.drawing.style import BLUE, MUTED, SKY, new_figure, report_style, save_figure
@@ -68,7 +68,11 @@ def draw_search(result: SearchResult, dataset: Dataset, number: int = 0) -> "Fig
     rows = np.flatnonzero(np.isin(dataset.object_ids, names)).tolist()
     places = {str(dataset.object_ids[row]): row for row in rows}
     classes = np.full(len(dataset), "")
-    examples = load_examples(dataset, np.asarray(rows, np.int64), [], classes)
+    kinds = dataset.schema.kinds
+    searched = {kinds[name]: name for name in [*result.target, *result.source[number]][::-1]
+                if name in kinds}  # fmt: skip
+    columns = {**first_of_kinds(dataset), **searched}
+    examples = load_examples(dataset, np.asarray(rows, np.int64), [], classes, columns)
     matches = [
         (_title(result, int(i)), examples[places[str(result.object_id[i])]])
         for i in shown

@@ -1,0 +1,44 @@
+"""Which columns of a dataset are drawn of its objects."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pyarrow as pa
+
+from skybind.config.schema import ModalityConfig
+from skybind.data.dataset import Dataset
+from skybind.data.schema import Column, DatasetSchema
+from skybind.drawing.from_dataset import columns_of, first_of_kinds, load_examples
+
+
+def curve(value):
+    time = [2457000.5 + n for n in range(12)]
+    magnitude = [value + 0.1 * (n % 2) for n in range(12)]
+    return [{"time": time, "magnitude": magnitude, "magnitude_err": [0.01] * 12}]
+
+
+def two_bands():
+    fields = {"time": "d", "magnitude": "mag", "magnitude_err": "mag"}
+    columns = {
+        name: Column("observation", modality="photometry", fields=fields)
+        for name in ("photometry_g", "photometry_r")
+    }
+    table = pa.table({"object_id": ["a"], "photometry_g": curve(15.0), "photometry_r": curve(14.0)})
+    return Dataset.from_table(table, DatasetSchema({"object_id": Column("id"), **columns}))
+
+
+def test_a_run_draws_the_light_curve_that_it_embeds_and_not_the_first():
+    dataset = two_bands()
+    assert first_of_kinds(dataset) == {"photometry": "photometry_g"}
+    entry = ModalityConfig(
+        kind="photometry", column="photometry_r", encoder={"name": "mlp"}, preprocessing={}
+    )
+    run = SimpleNamespace(
+        dataset=dataset, config=SimpleNamespace(modalities={"red": entry, "metadata": entry})
+    )
+    assert columns_of(run) == {"photometry": "photometry_r"}
+    drawn = load_examples(dataset, np.array([0]), [], np.array([""]), columns_of(run))
+    assert drawn[0].light_curve.value.min() == 14.0
+    # what no modality reads is drawn all the same
+    other = SimpleNamespace(dataset=dataset, config=SimpleNamespace(modalities={}))
+    assert columns_of(other) == {"photometry": "photometry_g"}
