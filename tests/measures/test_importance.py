@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from skybind.errors import DataError
-from skybind.measures.importance import all_combinations, changes, modality_table
+from skybind.measures.importance import all_combinations, changes, mean_importance, modality_table
 
 P, S, M = "photometry", "spectra", "metadata"
 
@@ -82,3 +82,17 @@ def test_nothing_in_common_is_one_sentence():
         modality_table({(P,): np.array([0, -1]), (S,): np.array([-1, 0])}, np.array([0, 0]), ["EA"])
     with pytest.raises(DataError, match="every combination"):
         modality_table({}, np.array([0]), ["EA"])
+
+
+def test_tables_of_several_seeds_are_averaged_and_their_objects_added():
+    predictions = {(P,): np.array([0, 0, 1]), (S,): np.array([0, 1, 0])}
+    first = modality_table(predictions, np.array([0, 0, 1]), ["EA", "EW"])
+    predictions = {(P,): np.array([0, 1]), (S,): np.array([0, 0])}
+    second = modality_table(predictions, np.array([0, 0]), ["EA", "EW"])  # no EW is tested
+    mean = mean_importance([first, second])
+    np.testing.assert_allclose(mean.accuracy, [[0.75, 0.75], [1, 0]])
+    np.testing.assert_allclose(mean.average, (first.average + second.average) / 2)
+    np.testing.assert_array_equal(mean.n_class, [4, 1])
+    assert mean.n_test == 5
+    nobody = mean_importance([second, second])
+    assert np.isnan(nobody.accuracy[1]).all()

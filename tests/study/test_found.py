@@ -12,4 +12,8 @@ def test_the_median_is_of_the_trials_that_ended():
     assert words == [
         "pretraining", "4 of 5", "validation loss", "1", "2.5", "training.learning_rate 0.00123",
     ]  # fmt: skip
-    assert "test objects of the other seeds" in exhibit.caption
+    assert "Where the seeds 0 have splits of their own" in exhibit.caption
+    found["pretraining"]["apart_from"] = [0]
+    caption = searched("astrom3", "chosen", "Chosen", study).caption
+    assert "Objects that the runs of the seeds 0 test took no part" in caption
+    assert "of their own" not in caption

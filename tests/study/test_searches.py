@@ -1,17 +1,20 @@
 """Hyper-parameters that a study searches before its runs."""
 
+import numpy as np
 import pytest
 
 from skybind.config import load_config
 from skybind.config.load import with_values
+from skybind.data.splits import Split
 from skybind.errors import ConfigError
 from skybind.runs.cases import Case, config_of, options_of
+from skybind.runs.run import Run
 from skybind.study import work
 from skybind.study.do import do_study
 from skybind.study.merge import PRETRAINING, Study
 from skybind.study.options import StudyOptions
 from skybind.study.plan import Fitted, make_plan
-from skybind.study.searches import search_config
+from skybind.study.searches import _apart, search_config
 from skybind.study.units import Unit
 
 SPACE = (
@@ -86,6 +89,57 @@ def test_the_runs_of_all_seeds_use_what_was_found(searched):
             assert training.betas == (own[f"{place}.betas.0"], 0.999)
             dropout = config_of(run, case).modalities["metadata"].encoder["dropout"]
             assert dropout == own[f"{place}.encoders.metadata.dropout"]
+
+
+def test_no_object_that_a_run_tests_took_part_in_a_search(searched):
+    split = Run.open(searched.paths.search("small", PRETRAINING) / "base").split
+    assert set(split.part) == {"train", "validation", "test", ""}
+    for seed in (1, 2):
+        own = searched.run("small", seed).split
+        assert set(own.part[np.isin(split.part, ["train", "validation"])]) <= {
+            "train",
+            "validation",
+        }
+    first = searched.run("small", 1).split
+    left_out = split.part == ""
+    assert (split.part == first.part)[~left_out].all()
+    assert (searched.run("small", 2).split.part[left_out & (first.part != "")] == "test").all()
+    assert searched.found("small", PRETRAINING)["apart_from"] == [2]
+    page = (searched.folder / "index.html").read_text("utf-8")
+    assert "Objects that the runs of the seeds 2 test took no part in the searches." in page
+
+
+def test_where_a_class_would_be_lost_the_split_stays_as_it_is():
+    ids = np.array([f"s{i}" for i in range(8)])
+    labels = np.array(["EW"] * 6 + ["M"] * 2)
+    part = np.array(
+        ["train", "train", "train", "validation", "validation", "test", "train", "test"]
+    )
+    own = Split(ids, part)
+
+    def tests(*rows):
+        return Split(ids, np.where(np.isin(np.arange(8), rows), "test", "train"))
+
+    without = _apart(own, [2], [tests(0, 5)], labels)
+    assert without.part.tolist() == ["", *part[1:].tolist()]
+    assert without.recipe == {"apart from": [2]}
+    for rows in ((6,), (3,), (0, 1, 2)):  # the only Mira, the only one to validate, most
+        assert _apart(own, [2], [tests(*rows)], labels) is own
+
+
+def test_a_search_stands_on_the_backbones_of_the_first_seed(tmp_path):
+    small = {"config": "astroclip-small", "backbones": {"image": "moco-small"}}
+    survey = {"survey": "galaxies", "objects": 100}
+    asked = options(configurations={"a": small}, simulate=survey, subsets=None)
+    plan = make_plan(Study.begin(asked, tmp_path / "study"))
+    places = {unit.id: place for place, unit in enumerate(plan)}
+    search = next(unit for unit in plan if unit.kind == "tune")
+    assert "a/seed-1/backbone/image" in search.needs
+    assert "a/seed-2/backbone/image" not in search.needs
+    for unit in plan:
+        assert all(places[need] < places[unit.id] for need in unit.needs)
+    prepare = next(unit for unit in plan if unit.id == "a/seed-2/prepare")
+    assert {"survey", search.id, "a/seed-2/backbone/image"} <= set(prepare.needs)
 
 
 def test_the_best_of_the_trials_is_taken(searched):

@@ -118,3 +118,23 @@ def modality_table(
         change=changes(accuracy, columns),
         average_change=changes(average, columns),
     )
+
+
+def mean_importance(tables: Sequence[ImportanceTable]) -> ImportanceTable:
+    """Average tables of the same classes and combinations, one a seed; objects are added up."""
+    accuracy = np.stack([one.accuracy for one in tables])
+    known = np.isfinite(accuracy)
+    with np.errstate(invalid="ignore"):  # a class without objects in any stays NaN
+        mean = np.where(known, accuracy, 0).sum(axis=0) / known.sum(axis=0)
+    average = np.mean([one.average for one in tables], axis=0)
+    columns = tables[0].combinations
+    return ImportanceTable(
+        classes=tables[0].classes,
+        combinations=columns,
+        n_class=np.sum([one.n_class for one in tables], axis=0),
+        n_test=sum(one.n_test for one in tables),
+        accuracy=mean,
+        average=average,
+        change=changes(mean, columns),
+        average_change=changes(average, columns),
+    )

@@ -7,6 +7,7 @@ from skybind.drawing.cells import NONE, Table, cells, number
 from skybind.errors import DataError
 from skybind.study.exhibits import Exhibit
 from skybind.study.merge import PRETRAINING, Study
+from skybind.words import join
 
 
 def searched(name: str, key: str, title: str, study: Study) -> Exhibit:
@@ -41,10 +42,16 @@ def searched(name: str, key: str, title: str, study: Study) -> Exhibit:
         "for all seeds; the best of many is better there than it is elsewhere. Trials that are "
         "missing failed or were stopped early."
     )
-    if len(study.seeds) > 1:
+    apart = next(iter(found.values())).get("apart_from", [])
+    unheeded = [str(seed) for seed in study.seeds[1:] if seed not in apart]
+    if apart:
+        seeds = join([str(seed) for seed in apart])
+        caption += f" Objects that the runs of the seeds {seeds} test took no part in the searches."
+    if unheeded:
         caption += (
-            " Where each seed has a split of its own, test objects of the other seeds were among "
-            "the training and validation objects of the search."
+            f" Where the seeds {join(unheeded)} have splits of their own, objects that their runs "
+            "test were among the training and validation objects of the searches: too few are left "
+            "without them, or these seeds were added later."
         )
     return Exhibit(key, "", title, caption, table=Table(head, rows, text_columns=3))
 

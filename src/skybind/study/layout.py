@@ -70,6 +70,10 @@ class StudyPaths:
         """Where hyper-parameters are searched, of the pre-training or of a classifier."""
         return self.folder / "tune" / configuration / objective
 
+    def search_split(self, configuration: str) -> Path:
+        """The split that the searches of a configuration are judged on."""
+        return self.folder / "tune" / configuration / "split.parquet"
+
     def chosen(self, configuration: str, objective: str) -> Path:
         """What a search found."""
         return self.search(configuration, objective) / "chosen.json"

@@ -15,9 +15,10 @@ from skybind.config.load import validate, with_values
 from skybind.config.written import plain_yaml
 from skybind.data.dataset import Dataset
 from skybind.errors import ConfigError, DataError
-from skybind.evaluation.records import Metrics, read_metrics
+from skybind.evaluation.records import Importance, Metrics, read_metrics
 from skybind.files import json_hash, write_text
 from skybind.locks import alone, waiting_for
+from skybind.measures.importance import mean_importance
 from skybind.runs.checks import differences
 from skybind.runs.layout import BackbonePaths, RunPaths
 from skybind.runs.run import Run
@@ -94,15 +95,26 @@ class Study:
         with alone(paths.lock, otherwise=waiting):
             if paths.units.exists() and paths.options.exists():
                 options, configs = _grown(cls.open(folder), options, configs)
-            elif any(path.name not in _BEGUN for path in folder.iterdir()):
-                raise ConfigError(
-                    f"{folder} holds other files: choose an empty or a new folder for the study."
-                )
+            else:
+                cls.refuse_others(folder)
             if write:
                 for name, config in configs.items():
                     _write(paths.configuration(name), dump_config(config))
                 _write(paths.options, _dump(options))
         return cls(folder, options, configs)
+
+    @staticmethod
+    def refuse_others(folder: Path) -> None:
+        """Refuse a folder for a new study that holds anything else.
+
+        Raises
+        ------
+        ConfigError
+        """
+        if any(path.name not in _BEGUN for path in folder.iterdir()):
+            raise ConfigError(
+                f"{folder} holds other files: choose an empty or a new folder for the study."
+            )
 
     @classmethod
     def open(cls, folder: str | Path) -> Self:
@@ -209,8 +221,9 @@ class Study:
         """Give the results of a configuration with all its seeds together.
 
         Entries of lists keep their seed, so that what groups them (`skybind.report.groups`)
-        averages over seeds; what a run has once (the pre-training, the importance) is that of
-        the first seed.
+        averages over seeds. The importance of the modalities is the mean over the seeds. What
+        belongs to one run (its pre-training, split, times) is in `runs(...)`, and here where there
+        is one seed alone.
 
         Raises
         ------
@@ -259,6 +272,9 @@ class Study:
 def merge_metrics(metrics: list[Metrics]) -> Metrics:
     """Put the results of several seeds into one record: lists are strung together.
 
+    The importance of the modalities is averaged, if it is of the same classifier in all; what
+    belongs to one run is left out of several.
+
     Raises
     ------
     DataError
@@ -272,8 +288,22 @@ def merge_metrics(metrics: list[Metrics]) -> Metrics:
                 "results cannot be averaged."
             )
     lists = ("classification", "retrieval", "knn", "baseline", "regression", "clusters")
-    together = {name: [entry for one in metrics for entry in getattr(one, name)] for name in lists}
+    together: dict[str, Any] = {
+        name: [entry for one in metrics for entry in getattr(one, name)] for name in lists
+    }
+    if len(metrics) > 1:
+        together |= {"importance": _importance(metrics), "seed": None, "timing": {}}
+        together |= {"pretraining": None, "split": None}
     return first.model_copy(update=together)
+
+
+def _importance(metrics: list[Metrics]) -> Importance | None:
+    """Average the importance of the modalities over seeds; None unless all have the same table."""
+    found = [one.importance for one in metrics if one.importance is not None]
+    same = {(one.case, one.classes, one.combinations) for one in found}
+    if len(found) < len(metrics) or len(same) != 1:
+        return None
+    return Importance(**mean_importance(found).model_dump(), case=found[0].case)
 
 
 def _configs(options: StudyOptions) -> dict[str, Config]:

@@ -75,10 +75,13 @@ def make_plan(study: Study) -> list[Unit]:
             if data not in fits:
                 fits[data] = fit(study, configuration, seed)
             fitted = fits[data]
+            backbones = _backbones(study, configuration, seed, fitted)
+            units += backbones
             if seed == study.seeds[0]:
-                searches = _searches(study, configuration, fitted)
+                searches = _searches(study, configuration, fitted, [one.id for one in backbones])
                 units += searches
-            units += _units_of_run(study, configuration, seed, fitted, [s.id for s in searches])
+            before = [one.id for one in (*searches, *backbones)]
+            units += _units_of_run(study, configuration, seed, fitted, before)
     return units
 
 
@@ -106,12 +109,31 @@ def fit(
     return Fitted(config, cases, len(dataset))
 
 
-def _searches(study: Study, configuration: str, fitted: Fitted) -> list[Unit]:
-    """The searches of hyper-parameters: of the pre-training, and of each classifier after it."""
+def _backbones(study: Study, configuration: str, seed: int, fitted: Fitted) -> list[Unit]:
+    """The backbones that are trained for a run."""
+    survey = () if study.options.simulate is None else (SURVEY,)
+    share = fitted.objects * fitted.config.split.fractions[0]
+    return [
+        Unit(
+            f"{configuration}/seed-{seed}/backbone/{modality}", "backbone", survey,
+            configuration=configuration, seed=seed, case=modality, amount=share * epochs,
+            weight=share * epochs,
+        )
+        for modality, epochs in _backbone_epochs(study, configuration).items()
+    ]  # fmt: skip
+
+
+def _searches(
+    study: Study, configuration: str, fitted: Fitted, backbones: Sequence[str]
+) -> list[Unit]:
+    """The searches of hyper-parameters: of the pre-training, and of each classifier after it.
+
+    They stand on the backbones of the first seed.
+    """
     trials = study.options.tune
     if trials is None:
         return []
-    survey = () if study.options.simulate is None else (SURVEY,)
+    survey = (*(() if study.options.simulate is None else (SURVEY,)), *backbones)
     share = trials * fitted.objects * fitted.config.split.fractions[0]
 
     def unit(objective: str, needs: tuple[str, ...], passes: float, wide: int) -> Unit:
@@ -132,9 +154,9 @@ def _searches(study: Study, configuration: str, fitted: Fitted) -> list[Unit]:
 
 
 def _units_of_run(
-    study: Study, configuration: str, seed: int, fitted: Fitted, searches: Sequence[str]
+    study: Study, configuration: str, seed: int, fitted: Fitted, before: Sequence[str]
 ) -> list[Unit]:
-    """The units of one run."""
+    """The units of one run, but for its backbones, which are among those that come before."""
     name = f"{configuration}/seed-{seed}"
     survey = () if study.options.simulate is None else (SURVEY,)
     config, n = fitted.config, fitted.objects
@@ -148,12 +170,7 @@ def _units_of_run(
         )  # fmt: skip
 
     share = n * config.split.fractions[0]
-    backbones = [
-        unit("backbone", survey, share * epochs, share * epochs, case=modality)
-        for modality, epochs in _backbone_epochs(study, configuration).items()
-    ]
-    needs = [*survey, *searches, *(one.id for one in backbones)]
-    prepare = unit("prepare", needs, n, n * wide * _PREPARE)
+    prepare = unit("prepare", [*survey, *before], n, n * wide * _PREPARE)
     trained = _passes(config.training, share)
     pretrain = unit("pretrain", [prepare.id], trained, trained * wide)
     tuning = []
@@ -169,7 +186,7 @@ def _units_of_run(
     looks = n * sum(len(case.modalities) for case in fitted.cases) / wide
     weight = n * wide * _EVALUATE + looks * wide * _EMBED
     evaluate = unit("evaluate", [embed.id], looks, weight, after=after)
-    units = [*backbones, prepare, pretrain, *tuning, embed, evaluate]
+    units = [prepare, pretrain, *tuning, embed, evaluate]
     pages: list[Unit] = []
     for step in ("clusters", "discover", "report"):
         if step in study.options.steps:

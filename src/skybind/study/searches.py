@@ -1,23 +1,34 @@
 """Hyper-parameters of a study, searched before its runs: of the pre-training and each classifier.
 
 Every search is judged by validation objects of the first seed; what it finds is used by the runs
-of all seeds (AstroM3, appendix A).
+of all seeds (AstroM3, appendix A). Objects that the run of another seed tests take no part in it,
+where enough are left without them.
 """
 
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from skybind.config import Config
 from skybind.config.load import with_values
 from skybind.config.tune import Range
+from skybind.data.dataset import Dataset
+from skybind.data.splits import Split
 from skybind.errors import ConfigError, DataError
 from skybind.files import json_hash, write_json
+from skybind.progress import muted
 from skybind.runs.cases import Case, options_of
+from skybind.runs.choosing import choose_classes, choose_split, with_own_split
+from skybind.runs.fitting import fit_to_data
 from skybind.runs.layout import RunPaths
 from skybind.runs.sharing import share_prepared
 from skybind.study.merge import PRETRAINING, Study
 from skybind.study.plan import Fitted, fit
 from skybind.tune import tune
+
+#: In the recipe of a split: the seeds whose test objects take no part in it.
+APART = "apart from"
 
 
 def search(study: Study, configuration: str, objective: str) -> None:
@@ -39,11 +50,13 @@ def search(study: Study, configuration: str, objective: str) -> None:
     folder = study.paths.search(configuration, objective)
     share_prepared(study.paths.prepared, folder)
     assert study.options.tune is not None  # otherwise there is no such unit
+    split = split_of_searches(study, configuration)
     found = tune(
         config,
         study.data(seed),
         folder,
         trials=study.options.tune,
+        split=split,
         start=_best_pretraining(study, configuration, case),
     )
     chosen: dict[str, Any] = dict(found.best)
@@ -58,9 +71,61 @@ def search(study: Study, configuration: str, objective: str) -> None:
             "value": found.value,
             "measure": "validation loss" if case is None else config.tune.metric,
             "trials": [trial["value"] for trial in found.trials],
+            "apart_from": split.recipe.get(APART, []),
             "run": f"trials/{json_hash(dict(found.best))}",
         },
     )
+
+
+def split_of_searches(study: Study, configuration: str) -> Split:
+    """Return the split of the first seed, without the objects that other seeds test.
+
+    A hyper-parameter that was chosen by an object is not tested on it. Where a class would have no
+    training objects left, or fewer than a third of the objects of a part or of a subset of it
+    would be left, it is the split of the first seed as it is. Made once a
+    study: seeds that are added later are not heeded, as their runs use what was found before.
+    `recipe["apart from"]` names the seeds that were.
+    """
+    path = study.paths.search_split(configuration)
+    if not path.exists():
+        first, *others = study.seeds
+        split = _split_of_run(study, configuration, first)
+        tested = [_split_of_run(study, configuration, seed) for seed in others]
+        _apart(split, others, tested, _labels(study, configuration)).write(path)
+    return Split.read(path)
+
+
+def _split_of_run(study: Study, configuration: str, seed: int) -> Split:
+    """Return the split that the run of a seed will have."""
+    dataset = Dataset.open(study.data(seed))
+    with muted():
+        config = fit_to_data(study.config(configuration, seed, ()), dataset)
+        return choose_split(with_own_split(config, dataset), dataset)
+
+
+def _labels(study: Study, configuration: str) -> np.ndarray:
+    """Return the classes in use of the first seed's objects, "" of others."""
+    dataset = Dataset.open(study.data(study.seeds[0]))
+    classes = choose_classes(study.configs[configuration], dataset)
+    if not classes:
+        return np.full(len(dataset), "", dtype=str)
+    labels = dataset.labels(study.configs[configuration].labels.column)
+    return np.where(np.isin(labels, classes), labels, "")
+
+
+def _apart(split: Split, seeds: list[int], others: list[Split], labels: np.ndarray) -> Split:
+    """Take the test objects of other splits out of a split, unless too little is left."""
+    tested = [one.object_id[one.part == "test"] for one in others]
+    out = np.isin(split.object_id, np.concatenate([split.object_id[:0], *tested]))
+    part = np.where(out & (split.part != "test"), "", split.part)
+    for name in ("train", "validation"):
+        for subset in (None, *split.subsets):
+            before = split.rows(name, subset)
+            after = before[part[before] == name]
+            lost = name == "train" and {*labels[before]} != {*labels[after]}
+            if lost or len(after) < max(min(2, len(before)), len(before) / 3):
+                return split
+    return Split(split.object_id, part, split.subsets, {**split.recipe, APART: seeds})
 
 
 def search_config(fitted: Fitted, case: Case | None) -> Config:

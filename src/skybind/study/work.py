@@ -24,10 +24,10 @@ from skybind.runs.cases import Case, cases_of
 from skybind.runs.choosing import choose_split, with_own_split
 from skybind.runs.embedding import run_embedding
 from skybind.runs.fitting import fit_to_data
-from skybind.runs.layout import BackbonePaths, RunPaths
 from skybind.runs.run import Run
 from skybind.runs.sharing import share_prepared
 from skybind.runs.steps import run_finetuning, run_pretraining
+from skybind.study.made import digest_of, made_by
 from skybind.study.merge import Study
 from skybind.study.options import simulate
 from skybind.study.plan import SURVEY
@@ -73,7 +73,8 @@ def states_of(study: Study, plan: Sequence[Unit], since: str = "") -> dict[str, 
     for unit in plan:
         note = study.notes.read(unit)
         state = TODO
-        if note is not None and note.done and note.key == keys[unit.id] and _stands(study, unit):
+        current = note is not None and note.done and note.key == keys[unit.id]
+        if current and made_by(study, unit).exists():
             state = DONE
         elif note is not None and not note.done and note.at >= since:
             state = FAILED
@@ -86,44 +87,25 @@ def states_of(study: Study, plan: Sequence[Unit], since: str = "") -> dict[str, 
 def keys_of(study: Study, plan: Sequence[Unit]) -> dict[str, str]:
     """Say of every unit what decides it: made from anything else it is done again.
 
-    A study may grow. Then runs get more classifiers, and their results are made anew.
+    That is the configuration, and the content of what it is made of. So what was deleted is made
+    again with all that depends on it, if it does not come out the same. A study may grow; then
+    runs get more classifiers, and their results are made anew.
     """
+    digests = {unit.id: digest_of(study, unit) for unit in plan}
     keys: dict[str, str] = {}
     known = {unit.id: unit for unit in plan}
     for unit in plan:
-        content: object = ""
+        content: dict[str, object] = {need: digests[need] for need in unit.needs}
         if unit.kind in ("tune", "backbone", "prepare"):
-            content = study.digest(unit.configuration)
+            content["configuration"] = study.digest(unit.configuration)
         elif unit.kind == "evaluate":
-            notes = {name: study.notes.read(known[name]) for name in unit.after}
-            trained = [name for name, note in notes.items() if note is not None and note.done]
-            content = [trained, study.digest(unit.configuration, evaluation=True)]
-        elif unit.kind in ("clusters", "discover", "report"):
-            content = [keys[name] for name in (*unit.needs, *unit.after)]
-        keys[unit.id] = json_hash(content) if content else ""
+            content["configuration"] = study.digest(unit.configuration, evaluation=True)
+        for name in unit.after:
+            note = study.notes.read(known[name])
+            if note is not None and note.done:
+                content[name] = digests[name]
+        keys[unit.id] = json_hash(content)
     return keys
-
-
-def _stands(study: Study, unit: Unit) -> bool:
-    """Whether what a unit made is there."""
-    if unit.kind == "survey":
-        return (study.paths.data / "objects").exists()
-    if unit.kind == "tune":
-        return study.paths.chosen(unit.configuration, unit.case).exists()
-    if unit.kind == "backbone":
-        return BackbonePaths(_backbone_folder(study, unit)).backbone.exists()
-    paths = RunPaths(study.paths.run(unit.configuration, unit.seed or 0))
-    made = {
-        "prepare": paths.note,
-        "pretrain": paths.model,
-        "finetune": paths.case(unit.case).model,
-        "embed": paths.embeddings,
-        "evaluate": paths.metrics,
-        "clusters": paths.maps,
-        "discover": paths.discover.record,
-        "report": paths.report,
-    }
-    return made[unit.kind].exists()
 
 
 class Worker:
