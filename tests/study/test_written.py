@@ -3,6 +3,8 @@
 import csv
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from skybind.drawing.cells import Cell, Table, cells
 from skybind.drawing.style import new_figure
@@ -10,6 +12,7 @@ from skybind.errors import ConfigError, DataError
 from skybind.study import Chapter, Exhibit, Study, gather, write_exhibits
 from skybind.study.page import write_study_page
 from skybind.study.written import csv_table, latex, latex_table
+from tests.study.latex import check_latex
 
 TABLE = Table(
     ["Class", "R² [%]"],
@@ -75,6 +78,24 @@ def test_tables_are_escaped_for_latex_and_read_back_as_csv():
     assert latex("a−b") == "a$-$b"
 
 
+def test_the_check_of_latex_finds_what_does_not_compile():
+    text = latex_table(Exhibit("t", "", "50 % & more", "σ of $x_1$.", table=TABLE))
+    assert check_latex(text) == (2, 4)
+    for right, wrong in (
+        (r"EW \&", "EW &"), (r"\_1", "_1"), (r"\textbf{", r"\textbf{{"), ("Total & 1", "Total"),
+        (r"$\pm$", r"\pm"), (r"$\sigma$", "σ"), ("{lr}", "{lrr}"), (r"\#", "#"),
+    ):  # fmt: skip
+        assert right in text
+        with pytest.raises(AssertionError):
+            check_latex(text.replace(right, wrong, 1))
+
+
+@given(st.text(st.characters(codec="ascii", exclude_categories=("L", "C")), max_size=20))
+def test_any_text_of_signs_is_escaped_for_latex(text):
+    table = Table(["Class", "R²"], [cells(text, "1"), cells("a", text)])
+    assert check_latex(latex_table(Exhibit("t", "", text, text, table=table))) == (2, 3)
+
+
 def test_numbers_over_seeds_are_not_rounded_in_csv():
     table = Table(
         ["Class", "Accuracy", "p"],
@@ -121,6 +142,39 @@ def test_one_exhibit_that_cannot_be_made_costs_no_other():
     assert [(one.key, one.number, one.absent) for one in made] == [
         ("a", "Figure 9", "There is no light curve."), ("b", "Table 1", ""),
     ]  # fmt: skip
+
+
+def test_a_fault_of_the_program_costs_its_exhibit_and_stays_visible(tmp_path, caplog):
+    def stumble(study):
+        raise ValueError("zero-size array\nto reduction")
+
+    def undrawable(study):
+        made = figure()
+        made.axes[0].set_title("$\\frac{1}$")  # is parsed when it is drawn
+        return Exhibit("c", "Figure 3", "C", figure=made)
+
+    def make(study):
+        return Exhibit("b", "Table 1", "B", table=TABLE)
+
+    makers = [("a", "Figure 9", "A", stumble), ("b", "Table 1", "B", make)]
+    made = gather(None, [*makers, ("c", "Figure 3", "C", undrawable)])
+    chapters = write_exhibits([Chapter("x", "X", "", made)], tmp_path)
+    first, second, third = chapters[0].exhibits
+    assert first.absent == (
+        "A fault of the program is why it is not here (ValueError: zero-size array to reduction); "
+        "see page-faults.log."
+    )
+    assert second.table is TABLE
+    assert third.figure is None
+    assert "ValueError" in third.absent
+    assert not list((tmp_path / "figures").iterdir())
+    log = (tmp_path / "page-faults.log").read_text()
+    assert 'raise ValueError("zero-size array' in log
+    assert "a: Figure 9 A" in log
+    assert "c: Figure 3 C" in log
+    assert "Figure 9 A of the page cannot be made" in caplog.text
+    write_exhibits([Chapter("x", "X", "", [second])], tmp_path)
+    assert not (tmp_path / "page-faults.log").exists()
 
 
 def test_the_page_has_numbers_files_and_reasons(tiny, tmp_path, stars):

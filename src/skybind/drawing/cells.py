@@ -11,13 +11,17 @@ NONE = "–"
 class Cell:
     """One cell: its text and, for the template, a CSS class.
 
-    `values` are what the text rounds, where files shall tell more: a value, perhaps its deviation.
+    `values` are what the text rounds, where files shall tell more: a value, perhaps its error, of
+    the kind that `error` names.
+    `beside` are further numbers that it speaks of, by name: files give each a column.
     """
 
     text: str
     kind: str = ""
     mark: str = ""
     values: tuple[float, ...] = ()
+    beside: tuple[tuple[str, float], ...] = ()
+    error: str = "standard deviation"
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,12 @@ def number(value: float | None, digits: int = 3) -> str:
     return f"{value:,.{digits}g}" if abs(value) < 10**digits else f"{value:,.0f}"
 
 
+def signed(value: float, digits: int = 1) -> str:
+    """Write a difference with its sign; what rounds to nothing has none."""
+    text = f"{value:+.{digits}f}"
+    return text[1:] if float(text) == 0 else text.replace("-", "−")
+
+
 def rank(value: float) -> str:
     """Write a rank: whole, or with the half that a median may have."""
     return f"{value:,.1f}".removesuffix(".0")
@@ -85,6 +95,24 @@ def share_sides(value: float, error: float) -> tuple[float, float]:
     up = min(error, 1 - value)
     down = min(2 * error - up, value)
     return (2 * error - down if down == value else up), down
+
+
+def share_cell(
+    value: float | None,
+    error: float | None = None,
+    kind: str = "",
+    mark: str = "",
+    *,
+    scatter: bool = False,
+) -> Cell:
+    """Make the cell of a share in percent, with its error if there is one.
+
+    With `scatter` the error is the standard deviation over seeds, which no bounds cut.
+    """
+    known = [one for one in (value, error) if one is not None and not math.isnan(one)]
+    text = percent(value, error) if scatter else share(value, error)
+    numbers = tuple(100 * one for one in known)
+    return Cell(text, kind, mark, numbers, error="standard deviation" if scatter else "error")
 
 
 def readable_time(created: str | None) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from skybind.config.subsets import labels_of_subset, subset_order
-from skybind.drawing.cells import NONE, Cell, Table, cells, number, percent, rank, share
+from skybind.drawing.cells import NONE, Cell, Table, cells, number, percent, rank, share_cell
 from skybind.drawing.style import combination_name
 from skybind.evaluation.records import (
     BaselineResult,
@@ -95,10 +95,10 @@ def accuracy_table(groups: Sequence[Accuracy], balanced: bool = False) -> Table:
             if group is None:
                 row.append(Cell(NONE))
             elif balanced:
-                row.append(Cell(share(group.balanced_accuracy, group.balanced_error)))
+                row.append(share_cell(group.balanced_accuracy, group.balanced_error))
             else:
                 scratch = found.get((modalities, "From scratch", subset))
-                row.append(Cell(share(group.accuracy, group.error), _notable(group, scratch)))
+                row.append(share_cell(group.accuracy, group.error, _notable(group, scratch)))
         rows.append(row)
     header = ["Modalities", "Start", *map(labels_of_subset, subsets)]
     return Table(header, rows, text_columns=2)
@@ -167,7 +167,7 @@ def retrieval_table(entries: Sequence[Retrieval]) -> Table:
     for entry in entries:
         row = cells(f"{entry.query} → {entry.target}", number(entry.n))
         for k in ks:
-            row.append(Cell(share(entry.recall.get(k), entry.recall_error.get(k))))
+            row.append(share_cell(entry.recall.get(k), entry.recall_error.get(k)))
             chance = entry.chance_recall.get(k)
             row.append(Cell(NONE if chance is None else number(100 * chance, 2), "quiet"))
         row.append(Cell(rank(entry.median_rank)))
@@ -182,14 +182,12 @@ def neighbour_table(knn: Sequence[NeighbourResult]) -> Table:
     for k in dict.fromkeys(entry.k for entry in knn):
         for group in accuracy_groups([entry for entry in knn if entry.k == k]):
             rows.append(
-                cells(
-                    combination_name(group.modalities),
-                    number(k),
-                    number(group.n_train),
-                    number(group.n_test),
-                    share(group.accuracy, group.error),
-                    share(group.balanced_accuracy, group.balanced_error),
-                )
+                [
+                    *cells(combination_name(group.modalities), number(k)),
+                    *cells(number(group.n_train), number(group.n_test)),
+                    share_cell(group.accuracy, group.error),
+                    share_cell(group.balanced_accuracy, group.balanced_error),
+                ]
             )
     head = ["Embedding", "Neighbours", "Train objects", "Test objects"]
     return Table([*head, "Accuracy [%]", "Balanced [%]"], rows)
@@ -210,7 +208,7 @@ def baseline_table(baseline: Sequence[BaselineResult]) -> Table:
             row = cells(name.capitalize(), combination_name(modalities))
             for subset in subsets:
                 group = found.get(subset)
-                row.append(Cell(share(group.accuracy, group.error) if group else NONE))
+                row.append(share_cell(group.accuracy, group.error) if group else Cell(NONE))
             rows.append(row)
     header = ["Method", "Sees statistics of", *map(labels_of_subset, subsets)]
     return Table(header, rows, text_columns=2)

@@ -48,8 +48,8 @@ def _chapter(study: Study, name: str) -> Chapter:
         ("training", "Losses and learning rates", _training),
         ("runs", "Runs", _runs),
     ]
-    whole = study.metrics(name) if study.runs(name) else None
-    wanted = [entry for entry in found if whole is None or _applies(entry[0], whole)]
+    known = [run.metrics for run in study.runs(name)]
+    wanted = [e for e in found if not known or any(_applies(e[0], one) for one in known)]
     makers: list[tuple[str, str, str, Maker]] = [
         (f"{name}-{key}", "", title, partial(make, name, f"{name}-{key}", title))
         for key, title, make in wanted

@@ -1,9 +1,10 @@
 """Tables of results over seeds, with what differs by more than chance marked."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from skybind.config.subsets import labels_of_subset, subset_order
-from skybind.drawing.cells import NONE, Cell, Table, cells, number, percent
+from skybind.drawing.cells import NONE, Cell, Table, cells, number, share_cell
 from skybind.drawing.style import combination_name
 from skybind.evaluation.records import CaseResult, Metrics
 from skybind.measures.significance import Difference, paired_difference, spread
@@ -65,13 +66,7 @@ def over_seeds(own: BySeed | None, kind: str = "", mark: str = "") -> Cell:
     if not own:
         return Cell(NONE)
     values = spread(list(own.values()))
-    numbers = in_percent(values.mean, values.deviation)
-    return Cell(percent(values.mean, values.deviation), kind, mark, numbers)
-
-
-def in_percent(*shares: float) -> tuple[float, ...]:
-    """Give shares in percent, without those that are not known: the values of a cell."""
-    return tuple(100 * share for share in shares if share == share)
+    return share_cell(values.mean, values.deviation, kind, mark, scatter=True)
 
 
 def gains(entries: Sequence[CaseResult]) -> Table:
@@ -96,15 +91,11 @@ HEAD_OF_DIFFERENCE = ["Seeds", "Difference [%]", "t", "p (t)", "p (signs)"]
 def of_difference(difference: Difference) -> list[Cell]:
     """Cells of a difference and its tests; bold where it is significant."""
     kind = "strong" if difference.significant else ""
-    text = percent(difference.difference, difference.deviation)
+    found = share_cell(difference.difference, difference.deviation, kind, scatter=True)
     sign = "+" if difference.difference > 0 else ""
     return [
         Cell(number(difference.n)),
-        Cell(
-            f"{sign}{text}",
-            kind,
-            values=in_percent(difference.difference, difference.deviation),
-        ),
+        replace(found, text=f"{sign}{found.text}"),
         Cell(number(difference.t, 3), values=(difference.t,)),
         Cell(number(difference.p_t, 2), values=(difference.p_t,)),
         Cell(number(difference.p_signs, 2), values=(difference.p_signs,)),

@@ -2,7 +2,10 @@
 
 import io
 import itertools
+import math
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,12 +13,11 @@ from skybind.drawing.cells import NONE, Cell, Table
 from skybind.drawing.style import report_style
 from skybind.errors import ConfigError
 from skybind.files import atomic_path, check_name, write_text
+from skybind.study.exhibits import FAULTS, Chapter, Exhibit, at_fault
 from skybind.tables import write_csv
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from skybind.study.exhibits import Chapter, Exhibit
 
 # Of LaTeX: what means something else, and letters that its usual fonts lack.
 _ESCAPES = {
@@ -35,17 +37,26 @@ _ESCAPES = {
 }  # fmt: skip
 
 
-def write_exhibits(chapters: "Sequence[Chapter]", folder: str | Path) -> None:
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
+
+
+def write_exhibits(chapters: Sequence[Chapter], folder: str | Path) -> list[Chapter]:
     """Write the files of all exhibits: the same exhibits give the same bytes.
 
     `figures/KEY.pdf` and `.png`, `tables/KEY.tex` (booktabs) and `.csv`. Both folders are
-    replaced whole, so none holds what is of another time.
+    replaced whole, so none holds what is of another time. Tracebacks of exhibits that cannot be
+    made, or drawn, stand in `page-faults.log`.
 
     Parameters
     ----------
     chapters : sequence of Chapter
     folder : str or Path
         Where `figures` and `tables` shall stand.
+
+    Returns
+    -------
+    list of Chapter
+        With reasons instead of the figures that cannot be drawn.
 
     Raises
     ------
@@ -60,18 +71,49 @@ def write_exhibits(chapters: "Sequence[Chapter]", folder: str | Path) -> None:
             raise ConfigError(f"Two exhibits have the key '{key}': give each its own.")
     with atomic_path(Path(folder) / "figures") as figures, report_style():
         figures.mkdir()
-        for exhibit in exhibits:
-            if exhibit.figure is not None:
-                _save(exhibit.figure, figures / exhibit.key)
+        chapters = [
+            replace(chapter, exhibits=[_drawn(one, figures) for one in chapter.exhibits])
+            for chapter in chapters
+        ]
+    exhibits = [exhibit for chapter in chapters for exhibit in chapter.exhibits]
     with atomic_path(Path(folder) / "tables") as tables:
         tables.mkdir()
         for exhibit in exhibits:
             if exhibit.table is not None:
                 write_text(tables / f"{exhibit.key}.tex", latex_table(exhibit))
                 write_text(tables / f"{exhibit.key}.csv", csv_table(exhibit.table))
+    _write_faults(exhibits, Path(folder) / FAULTS)
+    return chapters
 
 
-def files_of(exhibit: "Exhibit") -> list[str]:
+def _drawn(exhibit: Exhibit, folder: Path) -> Exhibit:
+    """Write the figure of an exhibit; gives the exhibit, without what cannot be drawn."""
+    if exhibit.figure is None:
+        return exhibit
+    try:
+        _save(exhibit.figure, folder / exhibit.key)
+    except OSError:  # of the disk, not of the figure
+        raise
+    except Exception as error:
+        for path in folder.glob(f"{exhibit.key}.*"):
+            path.unlink()
+        return at_fault(exhibit, error)
+    return exhibit
+
+
+def _write_faults(exhibits: Sequence[Exhibit], path: Path) -> None:
+    traces = [
+        f"{exhibit.key}: {exhibit.number} {exhibit.title}\n{exhibit.trace}"
+        for exhibit in exhibits
+        if exhibit.trace
+    ]
+    if traces:
+        write_text(path, "\n".join(traces))
+    else:
+        path.unlink(missing_ok=True)
+
+
+def files_of(exhibit: Exhibit) -> list[str]:
     """Name the files of an exhibit, relative to the folder that they are written to."""
     names = []
     if exhibit.figure is not None:
@@ -92,11 +134,11 @@ def _save(figure: "Figure", path: Path) -> None:
 def csv_table(table: Table) -> str:
     """Write a table as CSV; a mark of a cell follows its text, a dash (unknown) is empty.
 
-    Numbers over seeds are not rounded: the mean, and in columns of their own the standard
-    deviation and the mark.
+    Numbers are plain, and those over seeds not rounded: the mean, and in columns of their own its
+    standard deviation or error, what else the cell speaks of (a published value, say) and the mark.
     """
     columns = [
-        _csv_column(head, [row[place] for row in table.rows])
+        _csv_column(head, [row[place] for row in table.rows], place >= table.text_columns)
         for place, head in enumerate(table.header)
     ]
     text = io.StringIO()
@@ -105,26 +147,39 @@ def csv_table(table: Table) -> str:
     return text.getvalue()
 
 
-def _csv_column(head: str, column: list[Cell]) -> list[list[str]]:
+def _csv_column(head: str, column: list[Cell], numeric: bool) -> list[list[str]]:
     """Give the head and the cells of one column, each as the fields that it takes in CSV."""
-    if not any(cell.values for cell in column):
-        return [[head], *(["" if cell.text == NONE else _marked(cell)] for cell in column)]
-    spread = any(len(cell.values) > 1 for cell in column)
+    write = _plain if numeric else str
+    if not any(cell.values or cell.beside for cell in column):
+        return [[head], *(["" if cell.text == NONE else write(_marked(cell))] for cell in column)]
+    errors = [cell.error for cell in column if len(cell.values) > 1]
+    spread = bool(errors)
     told = any(cell.mark for cell in column)
-    heads = [head, *([f"{head}, standard deviation"] * spread), *([f"{head}, mark"] * told)]
+    others = list(dict.fromkeys(name for cell in column for name, _ in cell.beside))
+    heads = [head, *[f"{head}, {name}" for name in errors[:1]]]
+    heads += [f"{head}, {name}" for name in others] + [f"{head}, mark"] * told
     rows = []
     for cell in column:
-        fields = [_number(value) for value in cell.values] or [cell.text.replace(NONE, "")]
+        text = "" if cell.beside else write(cell.text.replace(NONE, ""))
+        fields = [_number(value) for value in cell.values] or [text]
         fields += [""] * (1 + spread - len(fields))
+        beside = dict(cell.beside)
+        fields += [_number(beside.get(name, math.nan)) for name in others]
         rows.append([*fields, *([cell.mark] * told)])
     return [heads, *rows]
+
+
+def _plain(text: str) -> str:
+    """Write a number as programs read it: without separated thousands, with a plain minus."""
+    plain = text.replace("−", "-")
+    return plain.replace(",", "") if _THOUSANDS.fullmatch(plain) else plain
 
 
 def _number(value: float) -> str:
     return "" if value != value else f"{value:.9g}"
 
 
-def latex_table(exhibit: "Exhibit") -> str:
+def latex_table(exhibit: Exhibit) -> str:
     """Write an exhibit's table for LaTeX with the package booktabs."""
     table = exhibit.table
     assert table is not None  # the caller has looked
