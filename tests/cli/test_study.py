@@ -41,8 +41,9 @@ def test_a_file_needs_no_word_before_it(words, file, tmp_path):
     done = run(*words, file, "--out", out, "--dry-run")
     assert done.exit_code == 0, done.output
     lines = done.output.splitlines()
-    assert lines[0] == "survey: to do"
-    assert "small/seed-2/finetune/photometry-full-pretrained: to do" in lines
+    assert lines[0] == "survey: to do, 150 objects"
+    assert any(line.startswith("small/seed-2/finetune/photometry-full-pretrained: to do, ")
+               for line in lines)  # fmt: skip
     assert lines[-1].startswith(f"{len(lines) - 1} of {len(lines) - 1} units")
     assert not out.exists()
 

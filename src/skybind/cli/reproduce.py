@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from skybind.cli.options import Commands, Sets
-from skybind.cli.study import Shard, StudyFolder, Workers, end_of
+from skybind.cli.study import DryRun, Shard, StudyFolder, Workers, end_of
 from skybind.errors import ConfigError
 
 app = Commands()
@@ -51,6 +51,7 @@ def reproduce(
     ] = None,
     shard: Shard = None,
     workers: Workers = 1,
+    dry_run: DryRun = False,
 ) -> None:
     """Make a whole paper again: every table and figure, the published values beside ours.
 
@@ -61,6 +62,7 @@ def reproduce(
     """
     from skybind.reproduce.papers import paper_of
     from skybind.reproduce.papers import reproduce as make_again
+    from skybind.study.do import foresee
     from skybind.study.plan import read_shard
 
     part = None if shard is None else read_shard(shard)
@@ -73,6 +75,10 @@ def reproduce(
         small=small,
         tune=tune,
     )
+    if dry_run:
+        for line in foresee(options, out, part):
+            typer.echo(line)
+        return
     end_of(make_again(paper, out, options, shard=part, workers=workers))
 
 

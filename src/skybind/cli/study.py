@@ -45,6 +45,13 @@ Workers = Annotated[
     int,
     typer.Option("--workers", "-w", min=1, help="Processes on this machine that share the work."),
 ]
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="List the units of work, the objects they look at and the time; nothing is written.",
+    ),
+]
 
 
 @app.command("run")
@@ -55,9 +62,7 @@ def run_study(
     out: StudyFolder,
     shard: Shard = None,
     workers: Workers = 1,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="List the units of work and the time, do nothing.")
-    ] = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Do a study: simulate, pre-train, fine-tune, evaluate each run, and make one page.
 

@@ -36,6 +36,13 @@ class Range(BaseModel):
         return self
 
     @property
+    def words(self) -> str:
+        """The range in words."""
+        if self.choices is not None:
+            return ", ".join(map(str, self.choices))
+        return f"{self.low:g} to {self.high:g}{', logarithmic' if self.log else ''}"
+
+    @property
     def first(self) -> Any:
         """Some value of the range."""
         return self.low if self.choices is None else self.choices[0]

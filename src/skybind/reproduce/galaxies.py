@@ -11,7 +11,7 @@ import numpy as np
 from torch import nn
 
 from skybind.config.schema import ModalityConfig
-from skybind.drawing.cells import NONE, Cell, Table, cells
+from skybind.drawing.cells import NONE, Cell, Table, cells, signed
 from skybind.drawing.maps import cluster_maps, coloured_maps
 from skybind.drawing.observed import Group, MapView
 from skybind.drawing.style import BLUE, GREY, ORANGE, new_figure
@@ -29,13 +29,14 @@ from skybind.report.figures.pictures import (
 from skybind.report.figures.regression import arrow_name, prediction_figure
 from skybind.report.from_run import prediction_views
 from skybind.report.regression import PUBLISHED
+from skybind.reproduce.overview import IMAGE, size_of
 from skybind.reproduce.shown import column_of, require
 from skybind.runs.run import Run
 from skybind.study.exhibits import Exhibit
 from skybind.study.regressed import with_error
 from skybind.words import join
 
-IMAGE, SPECTRUM = "image", "spectrum"
+SPECTRUM = "spectrum"
 #: Neighbours drawn in figure 6 of the December and of the June report.
 DECEMBER, JUNE = 4, 3
 
@@ -47,7 +48,7 @@ def procedure_table(run: Run, name: str, number: str) -> Exhibit:
     shape = run.shapes[name]
     rows = [("Observed", _observed(run, name), "", "")]
     rows += [("Preprocessing", said, "", "") for said in _prepared(entry)]
-    rows.append(("Input", f"{shape.channels} × {shape.length}", "", ""))
+    rows.append(("Input", size_of(shape, entry.kind or name), "", ""))
     encoder = model.binder.encoders[name]
     rows += [
         (title, what, f"{total:,}", f"{trained:,}")
@@ -170,8 +171,9 @@ def r2_table(entries: Sequence[TargetResult], quantities: Mapping[str, str]) -> 
         "Zero-shot prediction of redshift and stellar mass",
         f"R² of the mean of the {join(sorted(neighbours))} nearest neighbours "
         "(published: 16), weighted by 1/distance: fitted on one half of the held-out galaxies, "
-        "tested on the other, as in the reports. Mean and standard deviation over the seeds. "
-        "Cross-modal: fitted on spectra, predicted from images.",
+        "tested on the other, as in the reports. Mean and standard deviation over the seeds; "
+        "what is published is of one run, so that no test can compare them. Cross-modal: fitted "
+        "on spectra, predicted from images.",
         table=Table([*header, "Here", "Here − reproduction"], rows, text_columns=2),
     )
 
@@ -257,12 +259,13 @@ def cluster_samples(data: ReportData, method: str, name: str, shown: str, number
         )
         for view in views
     ]
-    what = "Images" if shown == IMAGE else "Spectra"
+    what, entry = "Images" if shown == IMAGE else "Spectra", _clusters(data, method, name)
     return Exhibit(
         f"figure-{number}-{method.lower()}-{shown}",
         f"Figure {number}",
         f"{what} of galaxies in the clusters by {method}",
-        f"{what} of random galaxies of the {name} embeddings' clusters."
+        f"{what} of random galaxies of the {len(views)} largest of {entry.n_clusters} clusters of "
+        f"the {name} embeddings."
         + ("" if shown == IMAGE else " Colours tell the galaxies of one cluster apart."),
         figure=cluster_gallery(bare),
         kind="png",
@@ -301,15 +304,16 @@ def _mean_r2(values: Sequence[float], published: float) -> list[Cell]:
     less = found.mean - published
     return [
         Cell(text, values=(found.mean, found.deviation)[: min(found.n, 2)]),
-        Cell(f"{less:+.2f}".replace("-", "−"), values=(less,)),
+        Cell(signed(less, 2), values=(less,)),
     ]
 
 
 def _observed(run: Run, name: str) -> str:
     column = run.dataset.schema.columns[column_of(run, name)]
-    fields = ", ".join(column.fields)
-    units = sorted({unit for unit in column.fields.values() if unit})
-    return f"{fields} [{', '.join(units)}]" if units else fields
+    units = {unit for unit in column.fields.values() if unit}
+    if len(units) == 1:
+        return f"{', '.join(column.fields)} [{units.pop()}]"
+    return ", ".join(f"{f} [{unit}]" if unit else f for f, unit in column.fields.items())
 
 
 def _prepared(entry: ModalityConfig) -> list[str]:

@@ -6,6 +6,7 @@ import numpy as np
 
 from skybind.drawing.style import BLUE, GRID, INK, MUTED, WIDTH, new_figure
 from skybind.embeddings.store import Embeddings
+from skybind.modalities.shape import InputShape
 from skybind.models.model import Model
 from skybind.runs.run import Run
 from skybind.study.exhibits import Exhibit
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+#: Kind of a modality whose shape is that of one side.
+IMAGE = "image"
 #: Test objects of the matrices.
 OBJECTS = 24
 #: Edges of the boxes, from left to right.
@@ -75,7 +78,7 @@ def _draw_encoders(axes: "Axes", model: Model, run: Run) -> None:
     for line, name in enumerate(names):
         encoder, entry = model.binder.encoders[name], run.config.modalities[name]
         shape = run.shapes[name]
-        size = f"{shape.channels}" if shape.length is None else f"{shape.length} × {shape.channels}"
+        size = size_of(shape, entry.kind or name)
         weights = sum(p.numel() for p in encoder.parameters())
         trained = sum(p.numel() for p in encoder.parameters() if p.requires_grad)
         frozen = "" if trained == weights else f"\n{trained:,} of them trained"
@@ -85,6 +88,14 @@ def _draw_encoders(axes: "Axes", model: Model, run: Run) -> None:
         for start, end in ((_MODALITY[1], _ENCODER[0]), (_ENCODER[1], _EMBEDDING[0])):
             arrow = {"arrowstyle": "->", "color": MUTED, "linewidth": 0.9}
             axes.annotate("", (end, line), (start, line), arrowprops=arrow)
+
+
+def size_of(shape: InputShape, kind: str) -> str:
+    """Write how many numbers an encoder gets of an object: of an image its pixels and bands."""
+    if shape.length is None:
+        return f"{shape.channels}"
+    sides = [shape.length] * (2 if kind == IMAGE else 1)
+    return " × ".join(map(str, [*sides, shape.channels]))
 
 
 def _encoder_name(entry: Any) -> str:

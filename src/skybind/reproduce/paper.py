@@ -1,18 +1,27 @@
 """A paper as a study: what is trained, on what, and its exhibits section by section."""
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
+from skybind.config import load_config
 from skybind.config.load import validate
 from skybind.drawing.style import report_style
 from skybind.errors import ConfigError
+from skybind.progress import say
 from skybind.reproduce.shown import Make, Shown
+from skybind.runs.checks import differences
 from skybind.study.exhibits import Chapter, Exhibit, gather
 from skybind.study.found import searched
 from skybind.study.merge import Study
 from skybind.study.options import Backbone, Step, StudyOptions
+from skybind.words import join
+
+#: Keys of a configuration that are named where it differs from the paper's.
+_LISTED = 12
 
 
 @dataclass(frozen=True)
@@ -107,9 +116,9 @@ class Paper:
         small : bool
             The size for a laptop.
         data : str or dict, optional
-            Folder of a dataset, or one a seed; a survey is simulated without it.
+            Folder of a dataset, or one a seed; without it a survey is simulated.
         config : str, optional
-            Another configuration than the paper's.
+            Another than the paper's; in what it differs is told, and stands on the page.
         sets : sequence of str
             Keys set otherwise, each `key=value`.
         seeds : sequence of int, optional
@@ -122,8 +131,7 @@ class Paper:
         Raises
         ------
         ConfigError
-            If the seeds do not fit the data, or are given twice, or a number of objects is
-            given beside data.
+            If the seeds do not fit the data or are given twice, or `objects` beside `data`.
         """
         if data is not None and objects is not None:
             raise ConfigError("A number of objects is of a simulated survey: give it, or data.")
@@ -136,10 +144,11 @@ class Paper:
             "set": [*(size.set if own else ()), *sets],
             "backbones": {n: b.model_dump() for n, b in size.backbones.items()} if own else {},
         }
+        departures = self._departures(size, chosen) if not own or sets else ""
         survey = {"survey": self.survey, "objects": objects or size.objects, "seed": 42}
         raw = {
             "name": self.title,
-            "description": self.description,
+            "description": f"{self.description} {departures}".strip(),
             "data": data,
             "simulate": survey if data is None else None,
             "configurations": {self.name: chosen},
@@ -149,6 +158,30 @@ class Paper:
             "tune": tune,
         }
         return validate(StudyOptions, raw, f"the study of {self.name}")
+
+    def _departures(self, size: Size, chosen: Mapping[str, Any]) -> str:
+        """Say in what a configuration differs from the paper's of this size."""
+        own = load_config(size.configuration, list(size.set))
+        keys = differences(own, load_config(chosen["config"], chosen["set"]))
+        keys = [key for key in keys if key not in ("name", "description")]
+        said = []
+        if keys:
+            named = ", ".join(keys[:_LISTED])
+            more = f" and {len(keys) - _LISTED:,} more" if len(keys) > _LISTED else ""
+            said.append(
+                f"Its configuration differs from the paper's ({size.configuration}) in "
+                f"{len(keys):,} {'key' if len(keys) == 1 else 'keys'}: {named}{more}."
+            )
+        dropped = [name for name in size.backbones if name not in chosen["backbones"]]
+        if dropped:
+            said.append(
+                f"The backbones of {join(dropped)}, which the study of the paper trains, are not "
+                "trained: the configuration says which weights they have."
+            )
+        own = chosen["config"] == size.configuration
+        if said:  # a key that was set by hand is no news
+            say(" ".join(said), logging.INFO if own else logging.WARNING)
+        return " ".join(said)
 
     def chapters(self, study: Study) -> list[Chapter]:
         """Return the exhibits of a study, of what is done of it."""

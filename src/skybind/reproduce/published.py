@@ -142,11 +142,11 @@ SIMILAR_COSINES = (0.8784, 0.8451)
 CONTRAST_COSINES = {"photometry": 0.7749, "spectrum": 0.1430}
 CROSS_COSINE = 0.4872
 
-#: Appendix: what the search of hyper-parameters drew from.
+#: Appendix: what the search of hyper-parameters drew from, and how the keys of each end here.
 SEARCHED = {
-    "Learning rate": "1e-5 to 1e-2, logarithmic",
-    "Dropout of photometry, spectrum and metadata": "0 to 0.4",
-    "Adam's β1": "0.7 to 0.99",
-    "Weight decay": "1e-5 to 1e-1, logarithmic",
-    "Factor of the learning rate at a plateau": "0.1 to 1",
+    "Learning rate": ("1e-5 to 1e-2, logarithmic", "training.learning_rate"),
+    "Dropout of photometry, spectrum and metadata": ("0 to 0.4", ".encoder.dropout"),
+    "Adam's β1": ("0.7 to 0.99", "training.betas.0"),
+    "Weight decay": ("1e-5 to 1e-1, logarithmic", "training.weight_decay"),
+    "Factor of the learning rate at a plateau": ("0.1 to 1", "training.plateau_factor"),
 }

@@ -2,13 +2,14 @@
 
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from skybind.config.subsets import FULL, labels_of_subset
 from skybind.discovery.page_tables import flag_table
 from skybind.discovery.records import DiscoverRecord
-from skybind.drawing.cells import NONE, Cell, Table, cells, number, percent
+from skybind.drawing.cells import NONE, Cell, Table, cells, number, percent, share_cell, signed
 from skybind.drawing.style import combination_name
 from skybind.errors import DataError
 from skybind.evaluation.classes import importance
@@ -136,8 +137,12 @@ def distribution_table(run: Run) -> Exhibit:
             published = DISTRIBUTION[part].get(name)
             for subset in subsets:
                 n = int((run.labels[run.rows(part, subset)] == code).sum())
-                printed = f" ({published[SUBSETS.index(subset)]:,})" if published else ""
-                row.append(Cell(f"{n:,}{printed}"))
+                if published is None:
+                    row.append(Cell(f"{n:,}", values=(n,)))
+                    continue
+                printed = published[SUBSETS.index(subset)]
+                beside = (("published", printed),)
+                row.append(Cell(f"{n:,} ({printed:,})", values=(n,), beside=beside))
         rows.append(row)
     return Exhibit(
         "table-3-distribution",
@@ -156,17 +161,16 @@ def importance_table(runs: Sequence[Run]) -> Exhibit:
     first = found[0]
     if any(one.classes != first.classes for one in found):
         raise DataError("The runs of the seeds have other classes: they cannot be averaged.")
-    with warnings.catch_warnings():  # a class without test objects stays NaN
-        warnings.simplefilter("ignore", RuntimeWarning)
-        accuracy = np.nanmean([one.accuracy for one in found], axis=0)
-    average = np.mean([one.average for one in found], axis=0)
+    accuracy, average = (
+        _over_seeds([getattr(one, name) for one in found]) for name in ("accuracy", "average")
+    )
     columns = list(first.combinations)
     header = ["Class", "Objects", *map(combination_name, columns)]
     rows = []
     for code, name in enumerate(first.classes):
         row = cells(name, number(int(np.sum([one.n_class[code] for one in found]))))
         printed = dict(zip(map(frozenset, COMBINATIONS), IMPORTANCE.get(name, ()), strict=False))
-        rows.append(row + _with_published(accuracy[code], columns, printed))
+        rows.append(row + _with_published(accuracy[:, code], columns, printed))
     printed = dict(zip(map(frozenset, COMBINATIONS), IMPORTANCE_AVERAGE, strict=True))
     total = number(int(np.sum([one.n_test for one in found])))
     rows.append(cells("Average", total) + _with_published(average, columns, printed))
@@ -176,7 +180,8 @@ def importance_table(runs: Sequence[Run]) -> Exhibit:
         "Importance of the modalities, by class",
         f"Accuracy [%] of the classifier of {_in_words(case)}, given only some of them, on "
         f"{_tested_on(subset)}, mean of {len(found)} seed{'s' if len(found) > 1 else ''}; "
-        "published in brackets (one seed). "
+        "published in brackets (one seed, so that no test can compare them). The CSV file has the "
+        "deviations and differences. "
         "▲ better, ▼ worse than the best single modality of the combination.",
         table=Table(header, rows, last_is_total=True),
     )
@@ -226,16 +231,24 @@ def outlier_table(record: DiscoverRecord) -> Exhibit:
 
 
 def search_table(run: Run) -> Exhibit:
-    """The ranges that hyper-parameters were searched in."""
-    space = run.config.tune.space
-    rows = [cells(name, published) for name, published in SEARCHED.items()]
-    searched = "; ".join(sorted(space)) or "none"
+    """The ranges that hyper-parameters were searched in, and those of the configuration."""
+    space, rows = run.config.tune.space, []
+    known: set[str] = set()
+    for name, (published, ending) in SEARCHED.items():
+        own = {key: entry.words for key, entry in space.items() if key.endswith(ending)}
+        own = {key: words for key, words in own.items() if not key.startswith("finetuning.")}
+        known |= own.keys()
+        rows.append(
+            cells(name, published, join(list(dict.fromkeys(own.values()))) or "not searched")
+        )
+    rows += [cells(key, NONE, space[key].words) for key in sorted(space.keys() - known)]
     return Exhibit(
         "appendix-search",
         "Appendix A",
         "Ranges of the search of hyper-parameters",
-        f"Published. Keys of this configuration that `skybind tune` searches: {searched}.",
-        table=Table(["Hyper-parameter", "Range"], rows, text_columns=2),
+        "Those of the paper, and those that this configuration gives to a search (its section "
+        "tune).",
+        table=Table(["Hyper-parameter", "Published", "Here"], rows, text_columns=3),
     )
 
 
@@ -245,8 +258,8 @@ def _accuracy_table(
     """Published and our accuracies, a row a combination of modalities and subset."""
     header = ["Data", "Labels"]
     header += ["Published, no CLIP", "Published, CLIP", "Published gain"] if compared else []
-    header += ["Ours, no CLIP", "Ours, CLIP", "Our gain", "p of it"]
-    header += ["CLIP, ours − published", "p of that"] if compared else []
+    header += ["Ours, no CLIP", "Ours, CLIP", "Our gain", "p of the gain"]
+    header += ["CLIP, ours − published", "p of the difference"] if compared else []
     rows = []
     for modalities in ((name,) for name in ("spectrum", "photometry", "metadata")), (ALL,):
         for names in modalities:
@@ -274,7 +287,8 @@ def _accuracy_row(
     printed = ACCURACY[names, subset]
     if compared:
         gain = printed[1].mean - printed[0].mean
-        row += cells(str(printed[0]), str(printed[1]), f"{gain:+.1f}")
+        row += [Cell(str(one), values=(one.mean, one.deviation)) for one in printed]
+        row.append(Cell(signed(gain), values=(gain,)))
     gained = paired_by_seed(clip, scratch)
     better = gained is not None and gained.significant and gained.difference > 0
     row += [over_seeds(scratch), over_seeds(clip, "strong" if better else "")]
@@ -335,15 +349,30 @@ def _tested_on(subset: str) -> str:
     )
 
 
+def _over_seeds(values: Sequence[np.ndarray]) -> np.ndarray:
+    """Mean and standard deviation over the seeds, as the first axis; NaN where there is none."""
+    array = np.asarray(values, float)
+    known = np.isfinite(array).sum(axis=0)
+    with warnings.catch_warnings():  # a class without test objects stays NaN
+        warnings.simplefilter("ignore", RuntimeWarning)
+        mean, deviation = np.nanmean(array, axis=0), np.nanstd(array, axis=0, ddof=1)
+    return np.stack([mean, np.where(known > 1, deviation, np.nan)])
+
+
 def _with_published(
     values: np.ndarray, columns: Sequence[Combination], printed: dict[frozenset[str], float]
 ) -> list[Cell]:
+    """Cells of a class: our mean (and deviation) of each combination, the published beside it."""
     made = []
-    for value, names, sign in zip(values, columns, changes(values, columns), strict=True):
-        known = printed.get(frozenset(names))
-        text = percent(float(value)) + ("" if known is None else f" ({known:.1f})")
+    signs = changes(values[0], columns)
+    for mean, deviation, names, sign in zip(*values, columns, signs, strict=True):
         mark, kind = ARROWS[int(sign)]
-        made.append(Cell(text, kind, mark))
+        cell = share_cell(mean, deviation, kind, mark, scatter=True)
+        text, known, beside = percent(mean), printed.get(frozenset(names)), cell.beside
+        if known is not None:
+            text += f" ({known:.1f})"
+            beside = (("published", known), ("less published", 100 * mean - known))
+        made.append(replace(cell, text=text, beside=beside))
     return made
 
 
@@ -351,7 +380,7 @@ def _tested(found: Difference | None) -> list[Cell]:
     """A difference in points, and how often chance makes it."""
     if found is None:
         return cells(NONE, NONE)
-    points = f"{100 * found.difference:+.1f}".replace("-", "−")
+    points = signed(100 * found.difference)
     p = NONE if np.isnan(found.p) else ("< 0.001" if found.p < 0.001 else f"{found.p:.3f}")
     return [
         Cell(points, values=(100 * found.difference,)),

@@ -20,15 +20,18 @@ from skybind.progress import (
 )
 from skybind.study.chapters import default_chapters
 from skybind.study.exhibits import Chapter
-from skybind.study.forecast import look_at, words_of
+from skybind.study.forecast import look_at, measured_times, words_of
 from skybind.study.layout import StudyPaths
 from skybind.study.merge import Study
 from skybind.study.options import StudyOptions, with_whole_paths
 from skybind.study.page import write_study_page
 from skybind.study.plan import SURVEY, Shard, make_plan, of_shard
-from skybind.study.work import FAILED, TODO, Worker, states_of
+from skybind.study.status import expected_times, study_status
+from skybind.study.units import Unit
+from skybind.study.work import DONE, FAILED, TODO, State, Worker, states_of
 from skybind.study.written import write_exhibits
 from skybind.training.launcher import processes
+from skybind.words import duration
 
 #: Gives the chapters of a study's page.
 Chapters = Callable[[Study], Sequence[Chapter]]
@@ -114,7 +117,13 @@ def do_study(
 
 
 def foresee(options: StudyOptions, out: str | Path, shard: Shard | None = None) -> list[str]:
-    """Say what `do_study` would do, and how long it would take here, in lines; nothing is done.
+    """Say what `do_study` would do, and how long it would take here; nothing is done or written.
+
+    Returns
+    -------
+    list of str
+        A line a unit: how far it is, how many objects it looks at (one of an epoch each time, at
+        most) and how long it takes or took; then all together.
 
     Raises
     ------
@@ -123,12 +132,32 @@ def foresee(options: StudyOptions, out: str | Path, shard: Shard | None = None) 
     """
     with tempfile.TemporaryDirectory(prefix="skybind-study-") as folder:
         begun = StudyPaths(Path(out)).options.exists()
-        study = Study.begin(options, out if begun else folder, write=not begun)
+        study = Study.begin(options, out if begun else folder, write=False)
+        if not begun and Path(out).exists():
+            Study.refuse_others(Path(out))
         plan = make_plan(study)
         states = states_of(study, plan)
+        measured = measured_times(study, here=True, keep=False)
+        expected = expected_times(plan, states, measured)
         own = {unit.id for unit in (plan if shard is None else of_shard(plan, shard))}
-        lines = [f"{unit.id}: {states[unit.id].state}" for unit in plan if unit.id in own]
-        return [*lines, f"{len(own)} of {len(plan)} units; {words_of(look_at(study, here=True))}"]
+        lines = [
+            _foreseen(unit, states[unit.id], expected.get(unit.id))
+            for unit in plan
+            if unit.id in own
+        ]
+        said = words_of(study_status(study, measured))
+        return [*lines, f"{len(own):,} of {len(plan):,} units; {said}"]
+
+
+def _foreseen(unit: Unit, state: State, seconds: float | None) -> str:
+    words = [state.state]
+    if unit.amount:
+        words.append(f"{unit.amount:,.0f} objects")
+    if state.state == DONE and state.note is not None:
+        words.append(f"took {duration(state.note.seconds)}")
+    elif seconds is not None:
+        words.append(f"about {duration(seconds)}")
+    return f"{unit.id}: {', '.join(words)}"
 
 
 @dataclass(frozen=True)
@@ -182,5 +211,5 @@ def make_page(study: Study, chapters: Chapters = default_chapters) -> Path:
     with alone(study.paths.drawing, otherwise=waiting), step("drawing the page of the study"):
         with report_style():
             made = list(chapters(study))
-        write_exhibits(made, study.folder)
+        made = write_exhibits(made, study.folder)
         return write_study_page(study, made, study.paths.page)

@@ -84,7 +84,7 @@ def _modalities(case: str) -> list[str]:
     return [*parts[:-1], *("-".join(parts[-1].split("-")[:n]) for n in range(1, 9))]
 
 
-def look_at(study: Study, *, here: bool = False) -> StudyStatus:
+def look_at(study: Study, *, here: bool = False, keep: bool = True) -> StudyStatus:
     """Say how far a study is, with the time left: as recorded, else as measured.
 
     Parameters
@@ -93,11 +93,13 @@ def look_at(study: Study, *, here: bool = False) -> StudyStatus:
     here : bool
         Whether the time on this machine is asked for; otherwise a measurement of another one
         will do, as one often looks from where nothing is computed.
+    keep : bool
+        Whether a measurement is kept in the folder of the study.
     """
-    return study_status(study, measured_times(study, here=here))
+    return study_status(study, measured_times(study, here=here, keep=keep))
 
 
-def measured_times(study: Study, *, here: bool = False) -> dict[str, float]:
+def measured_times(study: Study, *, here: bool = False, keep: bool = True) -> dict[str, float]:
     """Give the time of the units that nothing is recorded of yet [s], at most; measured if long.
 
     A measurement takes seconds and is kept in `STUDY/measured`, one of each machine.
@@ -112,7 +114,7 @@ def measured_times(study: Study, *, here: bool = False) -> dict[str, float]:
         known = {"pretrain", "finetune"} <= trained
         if known or sum(unit.amount for unit in left) < SHORT:
             continue
-        speed = _speed(study, name, here)
+        speed = _speed(study, name, here, keep)
         if speed is None:
             continue
         for unit in [*left, *(unit for unit in plan if unit.kind == "survey")]:
@@ -122,7 +124,7 @@ def measured_times(study: Study, *, here: bool = False) -> dict[str, float]:
     return found
 
 
-def _speed(study: Study, configuration: str, here: bool) -> Speed | None:
+def _speed(study: Study, configuration: str, here: bool, keep: bool) -> Speed | None:
     """Give the speed of a configuration, as measured before or now; None if that failed."""
     what = study.digest(configuration)
     where = json_hash([myself().host, torch.get_num_threads()])
@@ -140,7 +142,8 @@ def _speed(study: Study, configuration: str, here: bool) -> Speed | None:
     except SkybindError as error:
         say(f"How long {configuration} takes could not be measured: {error}")
         return None
-    write_json(own, asdict(speed))
+    if keep:
+        write_json(own, asdict(speed))
     return speed
 
 
