@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Any
 from skybind.version import __version__
 
 if TYPE_CHECKING:
-    from skybind.api import Matches, Model, Run, import_survey, load, preview_survey
+    from skybind.api import (
+        Matches,
+        Model,
+        Run,
+        import_survey,
+        load,
+        preview_survey,
+        reproduce_paper,
+        run_study,
+    )
     from skybind.config.load import load_config
     from skybind.config.schema import Config
     from skybind.data.dataset import Dataset
@@ -53,6 +62,8 @@ _PLACES = {
     "load_config": "skybind.config.load",
     "new_config": "skybind.runs.new_config",
     "preview_survey": "skybind.api",
+    "reproduce_paper": "skybind.api",
+    "run_study": "skybind.api",
     "set_verbosity": "skybind.progress",
     "use_plugins": "skybind.plugins",
     "simulate_galaxies": "skybind.simulate.write:write_galaxies",
@@ -82,6 +93,8 @@ __all__ = [
     "load_config",
     "new_config",
     "preview_survey",
+    "reproduce_paper",
+    "run_study",
     "set_verbosity",
     "simulate_galaxies",
     "simulate_stars",

@@ -2,8 +2,10 @@
 
 import shutil
 
+import numpy as np
 import pytest
 
+import skybind as sb
 from skybind.errors import ConfigError, DataError
 from skybind.runs.run import Run
 from skybind.study import Study, do_study, work
@@ -36,6 +38,37 @@ def test_results_of_all_seeds_are_one_record(done):
     metrics = done.study.metrics("small")
     assert [case.seed for case in metrics.classification] == [42] * 4 + [7] * 4
     assert {entry.seed for entry in metrics.retrieval} == {42, 7}
+    # what is of one run alone is not taken for that of all
+    assert (metrics.seed, metrics.split, metrics.pretraining) == (None, None, None)
+
+
+def test_from_python_a_study_is_its_page_and_its_tables(done, tiny):
+    again = sb.run_study(tiny, done.study.folder)
+    assert again.page == done.page
+    assert again.failed == {}
+    assert {"small-accuracy", "small-gains", "small-runs"} <= set(again.tables)
+    table = again["small-accuracy"]
+    cases = done.study.metrics("small").classification
+    own = [c.accuracy for c in cases if (c.subset, c.start) == ("full", "Pre-trained")]
+    row = table["Start"].to_pylist().index("Pre-trained")
+    name = next(name for name in table.column_names[2:] if "deviation" not in name)
+    assert table[name][row].as_py() == pytest.approx(100 * np.mean(own))
+    deviation = table[f"{name}, standard deviation"][row].as_py()
+    assert deviation == pytest.approx(100 * np.std(own, ddof=1), abs=1e-6)
+    assert again.figures["small-training"].suffix == ".pdf"
+    assert str(done.page) in repr(again)
+    with pytest.raises(DataError, match="no table 'small-acuracy': did you mean 'small-accuracy'"):
+        again["small-acuracy"]
+
+
+def test_from_python_options_are_those_of_the_file(tmp_path):
+    with pytest.raises(ConfigError, match="configuration"):
+        sb.run_study({"data": "stars/", "configuration": {}}, tmp_path / "study")
+    with pytest.raises(ConfigError, match="did you mean 'astrom3'"):
+        sb.reproduce_paper("astrom", tmp_path / "study")
+    with pytest.raises(ConfigError, match="of a simulated survey"):
+        sb.reproduce_paper("astrom3", tmp_path / "study", data="stars/", objects=10)
+    assert not (tmp_path / "study").exists()
 
 
 def test_another_study_is_refused_and_a_larger_one_is_not(done, tiny):
@@ -59,6 +92,43 @@ def test_a_larger_study_does_what_is_new_alone(done, tiny, tmp_path):
     changed = {p.relative_to(folder / "units") for p, b in before.items() if p.read_bytes() != b}
     assert {path.stem for path in changed} == {"prepare", "evaluate", "report"}
     assert len(again.study.metrics("small").classification) == 2 * 6
+
+
+def changed_units(folder, before):
+    return {p.relative_to(folder / "units").as_posix().removesuffix(".json")
+            for p, b in before.items() if p.read_bytes() != b}  # fmt: skip
+
+
+def test_what_is_made_of_something_that_was_made_anew_is_current_by_its_content(
+    done, tiny, tmp_path
+):
+    """A pre-training is deleted: made again the same nothing else is done; otherwise all of it."""
+    folder = tmp_path / "study"
+    shutil.copytree(done.study.folder, folder, symlinks=True)
+    study = Study.open(folder)
+    plan = make_plan(study)
+    assert {state.state for state in states_of(study, plan).values()} == {DONE}
+    run = folder / "runs/small/seed-7"
+    notes = {path: path.read_bytes() for path in (folder / "units").rglob("*.json")}
+    page = (folder / "index.html").read_bytes()
+    shutil.rmtree(run / "pretrain")
+    missing = {name for name, one in states_of(study, plan).items() if one.state != DONE}
+    assert {"small/seed-7/pretrain", "small/seed-7/embed", "small/seed-7/report"} <= missing
+    assert not any("seed-42" in name or "scratch" in name for name in missing)
+    do_study(tiny, folder)
+    assert changed_units(folder, notes) == {"small/seed-7/pretrain"}
+    assert len(page) == len((folder / "index.html").read_bytes())
+    # the weights of another seed, as another machine might have made them
+    shutil.rmtree(run / "pretrain")
+    shutil.copytree(folder / "runs/small/seed-42/pretrain", run / "pretrain")
+    stale = {name for name, one in states_of(study, plan).items() if one.state != DONE}
+    cases = [f"small/seed-7/finetune/metadata-{n}-pretrained" for n in ("full", "50")]
+    assert stale == {*cases, *(f"small/seed-7/{kind}" for kind in ("embed", "evaluate", "report"))}
+    before = {path: path.read_bytes() for path in (folder / "units").rglob("*.json")}
+    result = do_study(tiny, folder)
+    # weights that were trained on objects which this run tests are refused, and it is told
+    assert set(result.failed) == set(cases)
+    assert "small/seed-7/embed" in changed_units(folder, before)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,18 @@ Everything here calls one public function of the library; nothing is computed he
 
 from skybind.api.doors import import_survey, load, preview_survey
 from skybind.api.found import Discoveries, Matches
+from skybind.api.studied import Studied, reproduce_paper, run_study
 from skybind.api.trained import Model, Run
 
-__all__ = ["Discoveries", "Matches", "Model", "Run", "import_survey", "load", "preview_survey"]
+__all__ = [
+    "Discoveries",
+    "Matches",
+    "Model",
+    "Run",
+    "Studied",
+    "import_survey",
+    "load",
+    "preview_survey",
+    "reproduce_paper",
+    "run_study",
+]
