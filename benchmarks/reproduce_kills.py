@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+import torch
 
 from skybind.data.dataset import Dataset
 from skybind.study import Study
@@ -50,7 +51,7 @@ QUICK = {
 #: Keys of JSON that say when, where and by whom; `key` is of units, and holds the fingerprint.
 VOLATILE = {
     "seconds", "at", "host", "pid", "since", "created", "timing", "fingerprint", "key", "threads",
-    "beside", "machine", "command", "dataset_fingerprint",
+    "objects_per_second", "beside", "machine", "command", "dataset_fingerprint",
 }  # fmt: skip
 #: Files that hold nothing but who is at work, and speeds.
 APART = re.compile(r".*\.(lock|holder)|lock|measured/.*")
@@ -186,19 +187,40 @@ def read(path: Path) -> bytes:
     """Read a file without times and names of machines."""
     content = path.read_bytes()
     if path.suffix == ".json":
-        return json.dumps(_without(json.loads(content)), sort_keys=True).encode()
+        return _plain(content)
     if path.suffix == ".parquet":
         table = pq.read_table(path)
         said = {key.decode(): value for key, value in (table.schema.metadata or {}).items()}
-        notes = [_without(json.loads(value)) for key, value in said.items() if key == "skybind"]
-        return json.dumps(notes, sort_keys=True).encode() + repr(table.to_pydict()).encode()
+        note = said.get("skybind", b"{}")
+        note = _plain(note) if note.startswith(b"{") else b""  # else a hash with the fingerprint
+        return note + repr(table.to_pydict()).encode()
     if path.name == "log.csv":
         rows = [line.split(",") for line in content.decode().splitlines()]
-        keep = [place for place, name in enumerate(rows[0]) if name not in ("seconds", "rate")]
+        keep = [place for place, name in enumerate(rows[0]) if name not in VOLATILE]
         return "\n".join(",".join(row[place] for place in keep) for row in rows).encode()
+    if path.name == "last.ckpt":
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        return _stated(_without(state))
     if path.suffix == ".html":
         return _bare_page(content.decode()).encode()
     return content
+
+
+def _plain(content: bytes) -> bytes:
+    """JSON without what may differ; what is none, such as a hash alone, as it is."""
+    try:
+        return json.dumps(_without(json.loads(content)), sort_keys=True).encode()
+    except ValueError:
+        return content
+
+
+def _stated(state: Any) -> bytes:
+    """Write a checkpoint as bytes that tell all its values."""
+    if isinstance(state, dict):
+        return b"".join(str(key).encode() + _stated(state[key]) for key in sorted(state, key=str))
+    if isinstance(state, list | tuple):
+        return b"[" + b",".join(map(_stated, state)) + b"]"
+    return state.numpy().tobytes() if isinstance(state, torch.Tensor) else repr(state).encode()
 
 
 def _bare_page(text: str) -> str:
