@@ -45,7 +45,7 @@ QUICK = {
     ],
     "astroclip": [
         "training.epochs=3", "training.min_steps=6", "evaluation.map=pca",
-        "evaluation.supervised_epochs=1", "split.fractions=[0.5, 0.2, 0.3]",
+        "evaluation.supervised_epochs=1",
     ],
 }  # fmt: skip
 #: Keys of JSON that say when, where and by whom; `key` is of units, and holds the fingerprint.

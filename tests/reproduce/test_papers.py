@@ -36,6 +36,14 @@ def test_the_configurations_of_both_sizes_can_be_read(name, small):
     assert set(entry.backbones) <= set(config.modalities)
 
 
+def test_backbones_fit_a_smaller_survey():
+    """Momentum contrast refuses a queue of more objects than it is trained on."""
+    for objects, queue in ((120, 60), (1_100, 512), (None, 512), (5_000, 512)):
+        options = PAPERS["astroclip"].options(small=True, objects=objects)
+        image = options.configurations["astroclip"].backbones["image"]
+        assert f"moco.queue={queue}" in image.set
+
+
 def test_data_of_ones_own_replace_the_simulation():
     options = PAPERS["astrom3"].options(data={1: "a", 2: "b"})
     assert options.seeds == [1, 2]

@@ -142,7 +142,7 @@ class Paper:
         chosen = {
             "config": config or size.configuration,
             "set": [*(size.set if own else ()), *sets],
-            "backbones": {n: b.model_dump() for n, b in size.backbones.items()} if own else {},
+            "backbones": _backbones(size, objects) if own else {},
         }
         departures = self._departures(size, chosen) if not own or sets else ""
         survey = {"survey": self.survey, "objects": objects or size.objects, "seed": 42}
@@ -203,6 +203,24 @@ class Paper:
                 made = gather(study, [(key, "", title, make)])
                 chapters.append(Chapter("searched", title, "Appendix A of the paper.", made))
         return chapters
+
+
+def _backbones(size: Size, objects: int | None) -> dict[str, Any]:
+    """Return the backbones that are trained; of fewer objects than usual with shorter queues."""
+    made = {}
+    for name, backbone in size.backbones.items():
+        found = backbone.model_dump()
+        found["set"] = [_shortened(key, size.objects, objects) for key in backbone.set]
+        made[name] = found
+    return made
+
+
+def _shortened(key: str, usual: int, objects: int | None) -> str:
+    """Return a key; a queue of momentum contrast holds no more than half of the objects."""
+    name, _, value = key.partition("=")
+    if name != "moco.queue" or objects is None or objects >= usual:
+        return key
+    return f"{name}={min(int(value), max(objects // 2, 1))}"
 
 
 def _maker(planned: Planned, shown: Shown) -> tuple[str, str, str, "partial[Exhibit]"]:
