@@ -5,7 +5,7 @@ const token = new URLSearchParams(location.search).get("token") ?? "";
 
 type Values = Record<string, string | number>;
 
-async function ask(path: string, values: Values, signal?: AbortSignal, body?: ArrayBuffer): Promise<Response> {
+async function ask(path: string, values: Values, signal?: AbortSignal, body?: ArrayBuffer | Blob): Promise<Response> {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(values)) query.set(name, String(value));
   let answer: Response;
@@ -23,7 +23,7 @@ export async function json<T>(path: string, values: Record<string, string | numb
   return (await (await ask(path, values, signal)).json()) as T;
 }
 
-export async function post(path: string, values: Values, body: ArrayBuffer): Promise<Response> {
+export async function post(path: string, values: Values, body: ArrayBuffer | Blob): Promise<Response> {
   return ask(path, values, undefined, body);
 }
 
@@ -72,4 +72,8 @@ export interface Small {
   curve: { x: number[]; y: number[]; folded: boolean; upside_down: boolean } | null;
   spectrum: { x: number[]; y: (number | null)[] } | null;
   image: Picture | null;
+}
+export interface OwnFile {
+  name: string; number: number; modality: string; curve: Curve | null; spectrum: Spectrum | null;
+  features: Record<string, number>; notes: string[]; found: Found;
 }

@@ -1,9 +1,9 @@
 // The explorer's page: the map on one side, the object that is looked at on the other.
-import { json, type Paint, type SkyObject, type Survey } from "./api";
+import { json, post, type OwnFile, type Paint, type SkyObject, type Survey } from "./api";
 import { byId, choice, el } from "./dom";
 import { SkyMap } from "./map";
-import { neighbours } from "./neighbours";
-import { objectPage, type Told } from "./object";
+import { matches, neighbours } from "./neighbours";
+import { filePage, objectPage, type Told } from "./object";
 import { searchBox } from "./search";
 import { completed, Selection, type Mode } from "./selection";
 import { readView, writeView, type View } from "./state";
@@ -71,6 +71,7 @@ async function showObject(id: string): Promise<void> {
   document.title = `${page.object_id} – skybind`;
   side.dataset["id"] = page.object_id;
   delete side.dataset["selected"];
+  delete side.dataset["file"];
   if (selection.rows.size) side.prepend(el("button", { type: "button", click: () => void guarded(() => selection.show()) }, `to the ${selection.rows.size.toLocaleString("en")} selected`));
   await showAlike(page);
 }
@@ -81,6 +82,34 @@ async function showAlike(page: SkyObject): Promise<void> {
     (part) => { change(part); void guarded(() => showAlike(page)); },
     (id) => open(id),
     (rows) => { if (mine === ask) map.mark([page.row, ...rows]); });
+}
+
+// Search for what a file of the user's own holds.
+async function showFile(file: File, values = ""): Promise<void> {
+  const mine = ++ask;
+  const side = byId("side");
+  delete side.dataset["file"];
+  side.replaceChildren(el("p", { role: "status" }, `reading ${file.name} …`));
+  const own = (await (await post("file", { name: file.name, k: 12, values }, file)).json()) as OwnFile;
+  if (mine !== ask) return;
+  change({ id: "", period: "" });
+  told = null;
+  const made = filePage(own);
+  delete side.dataset["id"];
+  delete side.dataset["selected"];
+  side.replaceChildren(...made.parts);
+  made.draw();
+  const into = byId("alike");
+  const box = el("input", { type: "text", value: values, placeholder: "period=0.37", "aria-label": "What goes with the file", spellcheck: "false" });
+  const again = (event: Event) => {
+    event.preventDefault();
+    void guarded(() => showFile(file, box.value));
+  };
+  const form = el("form", { class: "controls", submit: again }, el("label", {}, "with the values ", box), el("button", {}, "search again"));
+  into.append(el("h3", {}, "Most alike"), form);
+  side.dataset["values"] = values;
+  await matches(into, { ...own.found, notes: [] }, open, (rows) => map.mark(rows));
+  side.dataset["file"] = own.name;
 }
 
 function open(id: string): void {
@@ -178,7 +207,19 @@ function controls(): void {
   box.value = view.select ?? "";
   const lasso = el("button", { type: "button", "aria-pressed": "false", title: "Draw around objects (l, or hold Shift)", id: "lasso", click: toggleLasso }, "lasso");
   byId("mapbar").append(lasso, where, choice("selection", ["new", "add", "subtract"].map((value) => ({ value, text: value })), "new", (mode) => { selection.mode = mode as Mode; }));
+  const file = el("input", { type: "file", id: "file", class: "hidden", tabindex: "-1", "aria-hidden": "true", change: () => {
+    const [chosen] = file.files ?? [];
+    if (chosen) void guarded(() => showFile(chosen));
+    file.value = "";
+  } });
+  document.addEventListener("dragover", (event) => event.preventDefault());
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    const dropped = event.dataTransfer?.files[0];
+    if (dropped) void guarded(() => showFile(dropped));
+  });
   byId("controls").replaceChildren(
+    file, el("button", { type: "button", title: "Search by a file of your own; or drop it on the page", click: () => file.click() }, "file …"),
     el("button", { type: "button", title: "Light or dark (t)", "aria-label": "Light or dark", click: toggleTheme }, "◐"),
     el("button", { type: "button", title: "Keys (?)", "aria-label": "Keys", click: help }, "?"));
 }

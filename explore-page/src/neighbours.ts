@@ -21,9 +21,8 @@ export async function neighbours(
     choice("by", [mean, ...asked.modalities.map(name)], view.by ?? "", (by) => changed({ by })),
     choice("in", [{ value: "", text: "the same" }, ...survey.modalities.map(name)], view.to ?? "", (to) => changed({ to })),
     choice("but unlike in", [{ value: "", text: "–" }, ...asked.modalities.map(name)], view.contrast ?? "", (contrast) => changed({ contrast })));
-  const list = el("ol", { class: "multiples" });
   const note = el("small", { role: "status" }, "searching …");
-  into.replaceChildren(el("h3", {}, "Most alike"), bar, note, list);
+  into.replaceChildren(el("h3", {}, "Most alike"), bar, note);
   const question: Record<string, string | number> = { id, k: 12 };
   for (const key of ["by", "to", "contrast", "where"] as const) if (view[key]) question[key] = view[key] as string;
   let answer: Found;
@@ -33,8 +32,17 @@ export async function neighbours(
     note.textContent = (error as Error).message;
     return;
   }
+  if (!note.isConnected) return; // another question took its place
+  note.remove();
+  await matches(into, answer, open, found);
+  into.dataset["drawn"] = id;
+}
+
+// The matches of a search, drawn as they come.
+export async function matches(into: HTMLElement, answer: Found, open: (id: string) => void, found: (rows: number[]) => void): Promise<void> {
+  const list = el("ol", { class: "multiples" });
   const how = `${answer.source.join(" + ")} → ${answer.target.join(" + ")}, ${answer.searched.toLocaleString("en")} objects compared, exact`;
-  note.textContent = [how, ...answer.notes].join(". ");
+  into.append(el("small", { role: "status" }, [how, ...answer.notes].join(". ")), list);
   const slots = answer.matches.map((match) => {
     const slot = el("div", { class: "slot" });
     const facts = [match.class ?? "no class", match.relation === "alike" ? "" : match.relation].filter(Boolean).join(", ");
@@ -47,7 +55,6 @@ export async function neighbours(
   if (!answer.matches.length) return;
   const drawn = await json<{ small: Small[] }>("small", { rows: answer.matches.map((match) => match.row).join(",") });
   drawn.small.forEach((one, i) => fill(slots[i]!, one));
-  into.dataset["drawn"] = id;
 }
 
 function fill(slot: HTMLElement, one: Small): void {

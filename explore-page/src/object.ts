@@ -1,6 +1,6 @@
 // The page of one object: what was observed of it, and what is said of it.
 import type uPlot from "uplot";
-import { json, type Curve, type SkyObject, type Spectrum } from "./api";
+import { json, type Curve, type OwnFile, type SkyObject, type Spectrum } from "./api";
 import { el, number } from "./dom";
 import { curveInTime, epochs, spectrumPlot } from "./plots";
 
@@ -20,7 +20,7 @@ export function objectPage(page: SkyObject, period: number | null, folded: (peri
   const draws: (() => void)[] = [];
   if (page.doubts?.reasons) parts.push(el("p", { class: "doubt" }, el("b", {}, `Suspect ${page.doubts.rank} of ${page.doubts.of}: `), page.doubts.reasons));
   if (page.curve) {
-    const made = curvePart(page.object_id, page.curve, period, folded);
+    const made = curvePart({ id: page.object_id }, page.curve, period, folded);
     parts.push(made.part);
     draws.push(made.draw);
     told.multiply = made.multiply;
@@ -58,7 +58,28 @@ function heading(page: SkyObject): HTMLElement {
   return el("header", {}, el("h2", {}, page.object_id), el("p", {}, facts.join(" · ")), links);
 }
 
-function curvePart(id: string, curve: Curve, given: number | null, folded: (period: number) => void) {
+// The page of a file of one's own.
+export function filePage(own: OwnFile): { parts: HTMLElement[]; draw: () => void } {
+  for (const plot of drawn) plot.destroy();
+  drawn = [];
+  const notes = own.notes.map((note) => el("li", {}, note));
+  const parts: HTMLElement[] = [el("header", {}, el("h2", {}, own.name), el("p", {}, `${own.modality} of a file of your own`), el("ul", { class: "notes" }, ...notes))];
+  const draws: (() => void)[] = [];
+  if (own.curve) {
+    const made = curvePart({ file: own.number }, own.curve, null, () => undefined);
+    parts.push(made.part);
+    draws.push(made.draw);
+  }
+  if (own.spectrum) {
+    const made = spectrumPart(own.spectrum);
+    parts.push(made.part);
+    draws.push(made.draw);
+  }
+  parts.push(el("section", { id: "alike" }));
+  return { parts, draw: () => draws.forEach((draw) => draw()) };
+}
+
+function curvePart(whose: Record<string, string | number>, curve: Curve, given: number | null, folded: (period: number) => void) {
   const time = el("div", { class: "plot" });
   const phase = el("div", { class: "plot", id: "folded" });
   const box = el("input", { type: "number", step: "any", min: "0", "aria-label": "Period in days" });
@@ -73,7 +94,7 @@ function curvePart(id: string, curve: Curve, given: number | null, folded: (peri
     try {
       while (next !== shown) {
         const wanted = next;
-        const { phase: x } = await json<{ phase: number[] }>("fold", { id, period: wanted });
+        const { phase: x } = await json<{ phase: number[] }>("fold", { ...whose, period: wanted });
         shown = wanted;
         if (plot) {
           drawn = drawn.filter((other) => other !== plot);

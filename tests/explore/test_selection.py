@@ -117,7 +117,7 @@ def test_too_much_is_refused(served, monkeypatch):
     monkeypatch.setattr("skybind.explore.app.HEAVIEST", 1000)
     status, content = post(served, "selection", sent(np.zeros(251, int)))
     assert status == 413
-    assert "select fewer" in json.loads(content)["error"]
+    assert "give less" in json.loads(content)["error"]
 
 
 def test_another_page_cannot_send(served):

@@ -1,5 +1,6 @@
 """The explorer's server: an ASGI application that answers the page's questions."""
 
+import re
 from collections.abc import Callable
 from functools import wraps
 from importlib.resources import files
@@ -21,6 +22,7 @@ from skybind.explore.neighbours import MOST, neighbours
 from skybind.explore.objects import folded, object_page, thumbnails
 from skybind.explore.selection import exported, matching, summary
 from skybind.explore.survey import Survey
+from skybind.explore.uploads import search_file, uploaded
 from skybind.progress import log
 from skybind.search.search import SearchOptions
 from skybind.version import __version__
@@ -32,7 +34,7 @@ PAGE = {
     "app.js": "text/javascript; charset=utf-8",
     "app.css": "text/css; charset=utf-8",
 }
-#: Most bytes that the page may send: the rows of ten million objects.
+#: Most bytes that the page may send: the rows of ten million objects, or a file.
 HEAVIEST = 40 << 20
 #: Most characters of a text that the page may send.
 LONGEST = 4000
@@ -61,7 +63,7 @@ def make_app(survey: Survey, token: str, hosts: set[str]) -> Guard:
         "/api/find": _find,
         "/api/where": _where,
     }
-    sent = {"/api/selection": _selection, "/api/export": _export}
+    sent = {"/api/selection": _selection, "/api/export": _export, "/api/file": _uploaded}
     routes = [Route("/", _file("index.html"))]
     routes += [Route(f"/{name}", _file(name)) for name in PAGE]
     routes += [Route(path, _answer(survey, question)) for path, question in asked.items()]
@@ -100,7 +102,7 @@ def _take(survey: Survey, question: Callable[[Survey, Request, bytes], Any]) -> 
         async for piece in request.stream():
             body += piece
             if len(body) > HEAVIEST:
-                sentence = f"More than {HEAVIEST >> 20} MB were sent: select fewer objects."
+                sentence = f"More than {HEAVIEST >> 20} MB were sent: give less."
                 return JSONResponse({"error": sentence}, 413)
 
         def asked(survey: Survey, request: Request) -> Any:
@@ -187,7 +189,12 @@ def _object(survey: Survey, request: Request) -> dict[str, Any]:
 
 
 def _fold(survey: Survey, request: Request) -> dict[str, Any]:
-    return folded(survey, _text(request, "id"), _number(request, "period"))
+    """Give the phases of an object, or of a file that was sent."""
+    if "file" in request.query_params:
+        example = uploaded(survey, int(_number(request, "file")))
+    else:
+        (example,) = survey.examples([survey.row(_text(request, "id"))])
+    return folded(example, _number(request, "period"))
 
 
 def _small(survey: Survey, request: Request) -> dict[str, Any]:
@@ -240,6 +247,19 @@ def _export(survey: Survey, request: Request, body: bytes) -> Response:
     content = exported(survey, _rows(survey, body), ending)
     named = {"content-disposition": f'attachment; filename="selection{ending}"'}
     return Response(content, media_type="application/octet-stream", headers=named)
+
+
+def _uploaded(survey: Survey, request: Request, body: bytes) -> dict[str, Any]:
+    """Search for what a file of the user's own holds."""
+    to = [name for name in _text(request, "to", "").split("+") if name]
+    values = {}
+    for entry in re.split(r"[,\s]+", _text(request, "values", "").strip()):
+        name, _, text = entry.partition("=")
+        if entry:
+            values[name] = _as_number(text, name)
+    k = int(_number(request, "k", 12))
+    options = SearchOptions(target=to or None, k=k, values=values, columns=[])
+    return search_file(survey, body, _text(request, "name"), options)
 
 
 def _rows(survey: Survey, body: bytes) -> np.ndarray:

@@ -5,6 +5,7 @@ from typing import Any
 
 from skybind.explore.survey import Survey
 from skybind.files import plain_json
+from skybind.search.result import SearchResult
 from skybind.search.search import SearchOptions, search_opened
 
 #: Most neighbours that the page may ask for.
@@ -34,6 +35,11 @@ def neighbours(survey: Survey, object_id: str, options: SearchOptions) -> dict[s
     """
     options = replace(options, k=min(options.k, MOST), columns=[])
     found = search_opened(survey.stream, survey.places, [object_id], options, files=False)
+    return matches_json(survey, found)
+
+
+def matches_json(survey: Survey, found: SearchResult) -> dict[str, Any]:
+    """Return the result of a search by one query, as the page takes it."""
     rows = survey.rows[found.row]
     names = survey.run.class_names[rows]
     matches = [

@@ -77,7 +77,7 @@ def object_page(survey: Survey, object_id: str) -> dict[str, Any]:
     return page
 
 
-def folded(survey: Survey, object_id: str, period: float) -> dict[str, Any]:
+def folded(example: ExampleObject, period: float) -> dict[str, Any]:
     """Return the phases of an object's light curve at a period.
 
     Returns
@@ -88,13 +88,12 @@ def folded(survey: Survey, object_id: str, period: float) -> dict[str, Any]:
     Raises
     ------
     DataError
-        If there is no such light curve, or the period is not positive.
+        If it has no light curve, or the period is not positive.
     """
     if not (np.isfinite(period) and period > 0):
         raise DataError(f"The period {period:g} d cannot fold anything: give a positive one.")
-    (example,) = survey.examples([survey.row(object_id)])
     if example.light_curve is None:
-        raise DataError(f"{object_id} has no light curve that could be folded.")
+        raise DataError(f"{example.object_id} has no light curve that could be folded.")
     phase = fold(replace(example.light_curve, period=period))
     return {"period": period, "phase": np.round(phase, 5).tolist()}
 

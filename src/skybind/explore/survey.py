@@ -46,6 +46,8 @@ class Survey:
     ----------
     run, read_only
         As above.
+    uploads : dict of int to ExampleObject
+        What the files held that were searched for last.
     lock : RLock
         Held while files are read: questions come from several threads.
 
@@ -59,6 +61,7 @@ class Survey:
         self.run, self.read_only = run, read_only
         self.lock = RLock()
         self._examples: dict[int, ExampleObject] = {}
+        self.uploads: dict[int, ExampleObject] = {}
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         if not run.paths.embeddings.exists():
             raise DataError(
