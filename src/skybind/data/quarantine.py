@@ -1,5 +1,6 @@
 """The quarantine of a dataset or run: what was set aside, with its reason."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ QUARANTINE_SCHEMA = pa.schema(
 )
 
 
+#: What a reason says of one row stands in brackets.
+_ASIDE = re.compile(r"(?<!/) \((?:[^()]|\([^()]*\))*\)")
+_OPEN = re.compile(r"(?<!/) \(")
 #: Name of the table in a folder.
 QUARANTINE_FILE = "quarantine.parquet"
 
@@ -37,7 +41,7 @@ def read_quarantine(folder: Path) -> list[dict[str, Any]]:
 
 def short_reason(reason: str, source: str = "") -> str:
     """A reason without what is particular to one row, so that reasons can be counted."""
-    reason = reason.split(" (")[0]
+    reason = _OPEN.split(_ASIDE.sub("", reason))[0]
     for name in (source, source.partition("/")[2], source.rpartition("/")[2]):
         if name:
             reason = reason.replace(name, "the file")

@@ -15,7 +15,7 @@ ZERO_POINTS = {
 _PREFIXES = {"B": "BJD", "H": "HJD"}
 _DAYS = r"(?:[,;\s]*\(?\s*(?:in\s+)?(?:d|day|days)\)?)?"
 _SYSTEM = re.compile(
-    r"(?P<at>[BH]?)(?P<kind>M?JD|RJD|TJD|KJD)(?:[_\s(-]*(?:TDB|UTC|TT|TCB)\)?)?"
+    r"(?P<at>[BH]?)(?P<kind>M?JD|RJD|TJD|KJD)(?:[_\s(-]*(?:TDB|UTC|TT|TCB|TAI|UT1?)\)?)?"
     rf"(?:\s*[-−]\s*(?P<less>\d[\d,]*(?:\.\d*)?))?{_DAYS}",
     re.IGNORECASE,
 )

@@ -27,13 +27,14 @@ _NAMED = (
 )
 # What surveys write and astropy does not read, or reads as something else
 NANOMAGGY = "nmgy"
+_MAGGY = 3631.0  # [Jy], AB magnitude 0
 _MAGGIES = {"nanomaggies": "nmgy", "nanomaggie": "nmgy", "maggies": "mgy", "maggie": "mgy"}
 _ALIASES = {"days": "d", "": "1"}
 _COUNTS = ("adu", "ct", "electron", "ph", "DN")
 # Spellings in headers, and astropy's
 _SPELLINGS = (
     (re.compile(r"^\s*10\s*(?:\^|\*\*)\s*\(?\s*([-+]?\d+)(?:\s*\))?"), r"1e\1"),
-    (re.compile(r"^1\.?0*E", re.I), "1e"),
+    (re.compile(r"^1\.?0*[ED](?=[-+]?\d)", re.I), "1e"),
     (re.compile(r"\bergs\b"), "erg"),
     (re.compile(r"\b(?:Angstroms|angstroms|Ang|ang|AA)(?=\b|\d)"), "Angstrom"),
     (re.compile(r"(?:\be-|\belectrons|\be-?(?=\s*/\s*s)|\belec)(?=\s|/|$|\.)"), "electron"),
@@ -41,6 +42,7 @@ _SPELLINGS = (
     (re.compile(r"\b(?:counts?|cts)\b"), "ct"),
     (re.compile(r"(?<=/)\s*(?:sec|second)\b"), "s"),
 )
+_NATURAL = re.compile(r"ln\s*\((.+)\)")
 # A is the ampere to astropy, and never that in a flux
 _FLUX_PER_A = re.compile(r"\bA(?=\b|-1|\^)")
 
@@ -58,6 +60,8 @@ def parse_unit(unit: str, where: str) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            if natural := _NATURAL.fullmatch(unit.strip()):  # numbers, then
+                return units.Unit("1" if is_unit(natural[1]) else unit)
             return units.Unit("d" if time_system(unit) else _spelled(without_system(unit)))
     except (ValueError, TypeError):
         raise ConfigError(
@@ -72,7 +76,8 @@ def convert(values: np.ndarray, unit: str, target: str, where: str) -> np.ndarra
     ----------
     values : ndarray
     unit, target : str
-        In astropy's notation; `dex(Angstrom)` is the decimal logarithm of a wavelength. Times in
+        In astropy's notation; `dex(Angstrom)` is the decimal logarithm of a wavelength,
+        `ln(Angstrom)` the natural one; maggies are of AB. Times in
         a unit such as `BJD - 2457000` become Julian dates where the target is `d`, and are counted
         from another zero where the target says so.
     where : str
@@ -87,6 +92,10 @@ def convert(values: np.ndarray, unit: str, target: str, where: str) -> np.ndarra
 
     if unit == "A" and target == "Angstrom":
         unit = target  # A is the ampere to astropy
+    natural = _NATURAL.fullmatch(unit.strip())
+    if natural is not None:
+        with np.errstate(over="ignore"):
+            return convert(np.exp(np.asarray(values, float)), natural[1], target, where)
     system, aim = time_system(unit), time_system(target)
     if system is not None and (aim is not None or target == "d"):
         return np.asarray(values, float) + (system.zero - (aim.zero if aim is not None else 0))
@@ -95,7 +104,9 @@ def convert(values: np.ndarray, unit: str, target: str, where: str) -> np.ndarra
         return values
     try:
         with np.errstate(over="ignore"):  # infinite then, which the cleaning drops and counts
-            physical = (np.asarray(values, float) * source).to(parse_unit(target, where))
+            physical = (np.asarray(values, float) * source).to(
+                parse_unit(target, where), units.zero_point_flux(_MAGGY * units.Jy)
+            )
     except (units.UnitConversionError, units.UnitTypeError, TypeError):
         raise ConfigError(f"{where}: the unit '{unit}' cannot be converted to {target}.") from None
     return np.asarray(physical.value)
@@ -249,7 +260,7 @@ def stored_unit(kind: str, name: str, unit: str | None) -> str | None:
 
 def _spelled(unit: str) -> str:
     """Give a unit of a header as astropy spells it."""
-    unit = _ALIASES.get(unit, unit)
+    unit = _ALIASES.get(unit, _MAGGIES.get(unit, unit))
     for pattern, right in _SPELLINGS:
         unit = pattern.sub(right, unit)
     if re.search(r"\b(?:erg|W)\b", unit):

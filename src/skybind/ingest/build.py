@@ -18,6 +18,7 @@ from skybind.data.schema import ID, DatasetSchema
 from skybind.data.splits import Split
 from skybind.errors import DataError, ProcessError, SkybindError
 from skybind.files import write_json
+from skybind.ingest.ends import Ends, ends_notes, ends_of, error_notes
 from skybind.ingest.limits import limits_of
 from skybind.ingest.plan import Chunk, Plan, Row, quarantine_row
 from skybind.ingest.resumable import ResumableWriter, source_state
@@ -165,6 +166,7 @@ class _Builder:
         self._next = 0
         self._parts: list[str] = []
         self._subsets: dict[str, list[bool]] = {}
+        self._all_ends: dict[str, Ends] = {}
         again = self._before and not plan.unique
         self._seen = set(_written_ids(writer.folder)) if again else set()
 
@@ -183,6 +185,7 @@ class _Builder:
         object_id = np.asarray(columns[ID])
         quarantine = chunk.quarantine
         entry: dict[str, Any] = {"objects": len(object_id), "observed": {}, "repaired": {}}
+        entry["ends"] = {}
         for name, kind in self.kinds.items():
             observed = columns[name]
             assert isinstance(observed, Ragged | Visits)
@@ -200,6 +203,7 @@ class _Builder:
                 for i in np.flatnonzero(cleaned.reason != "")
             ]
             columns |= self._columns(name, observed, cleaned)
+            entry["ends"] |= self._ends(name, cleaned.ragged)
             kept = columns[name]
             assert isinstance(kept, Ragged)
             entry["observed"][name] = int(kept.present.sum())
@@ -220,6 +224,13 @@ class _Builder:
         if "time_system" in self.plan.columns[name].attributes:
             cleaned = without_other_zero_points(cleaned)
         return cleaned
+
+    def _ends(self, name: str, cleaned: Ragged) -> dict[str, Any]:
+        """Look at the ends of an observation's numbers, in the unit of the file."""
+        known = self.plan.known.stated if self.plan.known is not None else {}
+        units = self.plan.columns[name].fields
+        stated = {field: known.get(f"{name}.{field}") for field in units}
+        return {f"{name}.{f}": e.to_json() for f, e in ends_of(cleaned, units, stated).items()}
 
     def _columns(
         self, name: str, observed: Ragged | Visits, cleaned: Cleaned
@@ -251,6 +262,10 @@ class _Builder:
                 kept = limits_of(name) in self.plan.columns
                 where = f"kept apart ({limits_of(name)})" if kept else "left out"
                 summary.notes.append(f"{name}: {counts['upper limits']:,} upper limits, {where}.")
+        for where, ends in self._all_ends.items():
+            name, _, field = where.rpartition(".")
+            summary.notes += ends_notes(ends, field, name)
+            summary.notes += error_notes(ends, name) if field == "magnitude_err" else []
         write_json(folder / "import.json", vars(summary))
         return summary
 
@@ -291,6 +306,8 @@ class _Builder:
             total.update(counts)
             if total:
                 self.summary.repaired[name] = dict(total)
+        for where, ends in entry.get("ends", {}).items():
+            self._all_ends.setdefault(where, Ends()).add(Ends(**ends))
         self._quarantine(entry["quarantine"])
         self._parts += entry["part"] or []
         for name, keep in entry.get("subsets", {}).items():

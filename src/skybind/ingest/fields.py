@@ -4,17 +4,20 @@ The import, the reader of single files and that of tables in memory all find and
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from skybind.data.times import time_system
+from skybind.data.units import factor
 from skybind.errors import ConfigError, DataError
 from skybind.ingest.flags import bad_flags, limit_flags
 from skybind.ingest.readers.sentinels import stands_for_missing
 from skybind.ingest.readers.values import blanked, calendar, numbers, texts
 from skybind.modalities.epochs import NOT_SAID
 
+#: Times that are rounded to more than this are told [d].
+ROUNDED = 1e-3
 #: Names of columns as surveys write them, in lower case; the first that is there is taken.
 NAMES: dict[str, dict[str, tuple[str, ...]]] = {
     "photometry": {
@@ -25,7 +28,7 @@ NAMES: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         "flux": ("flux", "pdcsap_flux", "sap_flux", "flux_mjy", "forcediffimflux"),
         "flux_err": ("flux_err", "fluxerr", "e_flux", "flux_error", "pdcsap_flux_err", "err_flux"),
-        "band": ("band", "filter", "fid", "filtercode", "passband"),
+        "band": ("band", "filter", "fid", "filtercode", "passband", "phot_filter"),
         "limit": (
             "upper_limit", "upperlimit", "is_upper_limit", "is_limit", "uplim", "ulim",
             "limit_flag", "l_mag", "l_flux",
@@ -60,6 +63,7 @@ _TYPES = {
 }  # fmt: skip
 _UNKNOWN = {"band": "", "system": "", "mask": False, "flag": -1, "limit": NOT_SAID}
 _LOGARITHM = re.compile(r"log_?(?:10)?_?(?:lam|wave|wl)", re.IGNORECASE)
+_BETWEEN = re.compile(r"[\s-]+")
 _ERROR_ONLY = ("error", "err", "e", "sigma", "uncertainty")
 
 
@@ -74,14 +78,16 @@ def find_fields(columns: Iterable[str], kind: str) -> dict[str, str]:
     Raises
     ------
     DataError
-        If such observations are read from a dataset only.
+        If such observations are read from a dataset only, or two columns could be one field.
     """
     if kind not in NAMES:
         raise DataError(f"Observations of the kind '{kind}' can be given as a dataset only.")
-    places = {column.lower(): column for column in reversed(list(columns))}
+    places: dict[str, list[str]] = {}
+    for column in columns:
+        places.setdefault(_BETWEEN.sub("_", column.strip().lower()), []).append(column)
     found: dict[str, str] = {}
     for field, names in NAMES[kind].items():
-        column = next((places[name] for name in names if name in places), None)
+        column = _one_of(places, names, field)
         if column is not None and column not in found.values():
             found[field] = column
     if kind == "photometry":
@@ -92,12 +98,22 @@ def find_fields(columns: Iterable[str], kind: str) -> dict[str, str]:
         for field in ("flux_err", "magnitude_err"):
             if field.removesuffix("_err") not in found:
                 found.pop(field, None)
-        error = next((places[name] for name in _ERROR_ONLY if name in places), None)
+        error = _one_of(places, _ERROR_ONLY, "error")
         if value in found and f"{value}_err" not in found and error is not None:
             found[f"{value}_err"] = error
     elif "ivar" in found:
         found.pop("flux_err", None)
     return found
+
+
+def _one_of(places: Mapping[str, list[str]], names: Sequence[str], field: str) -> str | None:
+    """Give the column of the first of some names that there is; two that differ in case ask."""
+    own = next((places[name] for name in names if name in places), None)
+    if own is None:
+        return None
+    if len(set(own)) > 1:
+        raise DataError(f"'{own[0]}' and '{own[1]}' could both be the {field}: rename one of them.")
+    return own[0]
 
 
 def missing_fields(fields: Iterable[str], kind: str) -> tuple[str, ...]:
@@ -181,6 +197,36 @@ def check_dates(name: str, raw: np.ndarray, unit: str | None, where: str) -> Non
     if name != "time":
         raise DataError(f"{where} holds {what}, which are no {name}.")
     check_calendar_unit(found, unit, where)
+
+
+def rounded_times(raw: np.ndarray, unit: str | None, where: str) -> list[str]:
+    """Say how far single precision rounds times, where it is more than a minute or so.
+
+    Parameters
+    ----------
+    raw : ndarray
+        As they were written.
+    unit : str or None
+        Of the times; days where it is not known.
+    where : str
+        Names the column.
+    """
+    known = raw[np.isfinite(raw)] if raw.dtype.kind == "f" and raw.dtype.itemsize < 8 else raw[:0]
+    if not len(known):
+        return []
+    last = np.abs(known).max()
+    step, days = float(np.spacing(last)), 1.0
+    if unit is not None and time_system(unit) is None:
+        try:
+            days = factor(unit, "d", where)
+        except ConfigError:  # told where the unit is heeded
+            return []
+    if step * days <= ROUNDED:
+        return []
+    return [
+        f"{where} is in single precision, in which times around {last:.0f} are rounded to "
+        f"{step * days:.2g} d: short periods are lost unless it is written in double precision"
+    ]
 
 
 def calendar_note(found: str, where: str) -> str:

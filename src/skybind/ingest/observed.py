@@ -22,7 +22,14 @@ from skybind.data.units import (
 )
 from skybind.errors import ConfigError, DataError
 from skybind.ingest.column import FlagSpec
-from skybind.ingest.fields import check_dates, field_values, stated_unit, typed, unknown_values
+from skybind.ingest.fields import (
+    check_dates,
+    field_values,
+    rounded_times,
+    stated_unit,
+    typed,
+    unknown_values,
+)
 from skybind.ingest.flagged import flag_fields, kept_flags
 from skybind.ingest.flags import Usual, any_bit, censored, usual_flags
 from skybind.ingest.observation_spec import ObservationSpec, PhotometrySpec
@@ -144,6 +151,10 @@ def settle(spec: ObservationSpec, table: Table | None = None) -> Stored:
         kept["mask"] = None
     overruled = {} if table is None else _overruled(spec, table)
     notes = () if table is None else tuple(f"{table.name}: {note}" for note in table.notes)
+    if table is not None and "time" in spec.fields():
+        time = spec.fields()["time"].column
+        raw = table.columns.get(time, np.zeros(0))
+        notes += tuple(rounded_times(raw, stated["time"], f"{table.name}, column '{time}' (time)"))
     usual = None if found is None else found[0]
     return Stored(kept, attributes, unread, stated, usual, read, notes, overruled)
 

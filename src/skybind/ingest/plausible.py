@@ -11,7 +11,13 @@ import numpy as np
 
 from skybind.data.systems import stated_system
 from skybind.errors import ConfigError, DataError
-from skybind.ingest.fields import calendar_note, check_calendar_unit, check_dates, field_values
+from skybind.ingest.fields import (
+    calendar_note,
+    check_calendar_unit,
+    check_dates,
+    field_values,
+    rounded_times,
+)
 from skybind.ingest.flat import catalogue_numbers
 from skybind.ingest.preview.values import looks_like_nines, suspects
 from skybind.ingest.readers.registry import Fields
@@ -186,6 +192,9 @@ def given_fields(
         except ConfigError as error:
             raise DataError(str(error)) from None
         fields[name] = field_values(name, values, missing)
+        if name == "time":
+            said = rounded_times(values, stated.get(name), f"{where}, {name}")
+            notes += [f"{sentence}." for sentence in said]
         notes += missing_notes(sentinels_in(values, missing), f"{where}, {name}")
     return fields, notes
 

@@ -11,6 +11,7 @@ from skybind.data.schema import BASE_COLUMNS, Column
 from skybind.data.units import FIXED_UNITS, convert, kept_unit, same_unit
 from skybind.errors import ConfigError, DataError
 from skybind.ingest.column import ColumnSpec, PositionSpec
+from skybind.ingest.ends import Ends, ends_notes
 from skybind.ingest.fields import calendar_note, check_calendar_unit
 from skybind.ingest.flat import (
     catalogue_numbers,
@@ -29,6 +30,8 @@ from skybind.ingest.positions import (
     read_as_hours,
     unit_of_position,
 )
+from skybind.ingest.preview.flat import position_suggestions
+from skybind.ingest.preview.values import Range
 from skybind.ingest.readers.folders import pattern_columns
 from skybind.ingest.readers.sentinels import stands_for_missing
 from skybind.ingest.readers.values import calendar
@@ -134,9 +137,13 @@ class TableOfObjects:
             about = column.description or ("Julian date" if unit == "JD" else "")
             self.schema[name] = Column(role, unit, about, modality, attributes=said)
             self.flat[name] = self._flat(name, role, modality, column)
+            if role in ("feature", "target"):
+                ends = Ends.of(self.flat[name], unit, self._stated(column))
+                self.told += ends_notes(ends, name)
             if role == "info" and self.flat[name].dtype.kind == "O":
                 self._refuse_unit(name, column)
                 self.schema[name] = replace(self.schema[name], unit=None)
+        self.told += _doubtful_positions(self.flat["ra"], self.flat["dec"])
         self._forget(spec)
 
     def _forget(self, spec: ObjectsSpec) -> None:
@@ -293,3 +300,15 @@ class TableOfObjects:
             quarantine_row(self.flat["object_id"][i], self.mapping.objects.file, modality, reason)
             for i, reason in reasons.items()
         ]
+
+
+def _doubtful_positions(ra: np.ndarray, dec: np.ndarray) -> list[str]:
+    """Say where positions look as if they were in another unit."""
+    known = np.isfinite(ra) & np.isfinite(dec)
+    if not known.any():
+        return []
+    ranges = [
+        Range(len(known), int((~known).sum()), float(v[known].min()), np.nan, float(v[known].max()))
+        for v in (ra, dec)
+    ]
+    return position_suggestions(*ranges)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from skybind.data.schema import Column
-from skybind.ingest.preview.values import Range, range_of
+from skybind.ingest.preview.values import Range, missing_advice, range_of
 
 #: Classes that are listed.
 LISTED = 12
@@ -47,10 +47,7 @@ class FlatColumn:
             if n.n and n.missing == n.n:
                 return [f"'{self.name}' has no value at all: is its column the right one?"]
             for suspect in n.suspects:
-                found.append(
-                    f"'{self.name}' has {suspect.count:,} values of {suspect.value}: if these mean "
-                    f"'not known', declare missing: ['{suspect.value}']."
-                )
+                found.append(missing_advice(self.name, suspect))
             if n.constant:
                 found.append(f"'{self.name}' is {n.low:g} for every object: it tells nothing.")
         elif self.column.role == "label":
@@ -79,7 +76,14 @@ def flat_column(name: str, column: Column, values: np.ndarray, stated: str | Non
 
 def position_suggestions(ra: Range, dec: Range) -> list[str]:
     """Say where positions look as if they were in another unit."""
-    if ra.n - ra.missing < 20 or ra.high > 24 or dec.high - dec.low < 48:
+    if ra.n - ra.missing < 20:
+        return []
+    if ra.high <= 2 * np.pi and max(-dec.low, dec.high) <= np.pi / 2 and ra.high - ra.low > 3:
+        return [
+            "All right ascensions lie below 2 pi degrees and all declinations within pi / 2: if "
+            "they are radians, give unit: rad."
+        ]
+    if ra.high > 24 or dec.high - dec.low < 48:
         return []
     return [
         "All right ascensions lie below 24 degrees, with declinations over "

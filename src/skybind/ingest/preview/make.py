@@ -167,13 +167,16 @@ def preview_plan(plan: Plan, objects: int, source: str) -> Preview:
         )
         for name in schema.observations
     ]
-    return Preview(
+    made = Preview(
         source,
         dataset,
         max(total, len(dataset)),
-        replace(summary, notes=notes),
+        summary,
         flat,
         observed,
         bool(known.flat),
         folder,
     )
+    own = made.suggestions  # an import tells some of them too
+    made.summary = replace(summary, notes=[note for note in notes if note not in own])
+    return made

@@ -8,7 +8,7 @@ import numpy as np
 
 from skybind.data.dataset import Dataset
 from skybind.data.schema import Column
-from skybind.ingest.preview.values import Range, range_of
+from skybind.ingest.preview.values import Range, missing_advice, range_of
 from skybind.modalities.cleaning import value_field
 from skybind.ragged import Ragged
 
@@ -108,10 +108,7 @@ class ObservedColumn:
         found = []
         for name, numbers in self.values.items():
             for suspect in numbers.suspects:
-                found.append(
-                    f"{self.name}: '{name}' has {suspect.count:,} values of {suspect.value}: if "
-                    f"these mean 'not known', declare missing: ['{suspect.value}']."
-                )
+                found.append(missing_advice(name, suspect, self.name))
             if name.endswith("_err") and numbers.constant:
                 found.append(f"{self.name}: every error is {numbers.low:g}.")
         if self.share_left_out > _MANY:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,6 +27,16 @@ class Suspect:
 
     value: str
     count: int
+
+
+class Rest(NamedTuple):
+    """Where the other numbers lie: ends, percentiles 5 and 95, and how many differ at least."""
+
+    low: float
+    first: float
+    last: float
+    high: float
+    distinct: int
 
 
 @dataclass
@@ -55,6 +66,24 @@ class Range:
         return self.n - self.missing > 1 and self.low == self.high
 
 
+def missing_advice(name: str, suspect: Suspect, of: str = "") -> str:
+    """Say what to do about a value that looks as if it meant 'not known'.
+
+    Parameters
+    ----------
+    name : str
+        Of the column or field.
+    suspect : Suspect
+    of : str
+        The observation that a field is of.
+    """
+    prefix = f"{of}: " if of else ""
+    return (
+        f"{prefix}'{name}' has {suspect.count:,} values of {suspect.value}: if these mean 'not "
+        f"known', declare missing: ['{suspect.value}']."
+    )
+
+
 def range_of(values: np.ndarray, unit: str | None = None, stated: str | None = None) -> Range:
     """Tell where numbers lie.
 
@@ -69,7 +98,7 @@ def range_of(values: np.ndarray, unit: str | None = None, stated: str | None = N
     if not len(finite):
         return Range(len(values), len(values), np.nan, np.nan, np.nan)
     low, median, high = (float(v) for v in np.percentile(finite, [0, 50, 100]))
-    found = suspects(_as_stated(finite, unit, stated))
+    found = suspects(as_stated(finite, unit, stated))
     return Range(len(values), len(values) - len(finite), low, median, high, found)
 
 
@@ -91,8 +120,8 @@ def suspects(values: np.ndarray) -> list[Suspect]:
     while first < last and len(found) < MOST:
         for at in (first, last):
             rest = known[first:last] if at == last else known[first + 1 : last + 1]
-            if counts[at] >= LEAST and _looks_missing(float(known[at]), _text(known[at]), rest):
-                found.append(Suspect(_text(known[at]), int(counts[at])))
+            if counts[at] >= LEAST and stands_apart(float(known[at]), _rest_of(rest)):
+                found.append(Suspect(written(known[at]), int(counts[at])))
                 first, last = (first + 1, last) if at == first else (first, last - 1)
                 break
         else:
@@ -102,31 +131,43 @@ def suspects(values: np.ndarray) -> list[Suspect]:
 
 def looks_like_nines(value: float) -> bool:
     """Whether a number is written as most sentinels are, in two nines or more: -99, 99.99."""
-    return _of_nines(_text(np.float32(value)))
+    return _of_nines(written(np.float32(value)))
+
+
+def may_mean_nothing(value: np.float32) -> bool:
+    """Whether a number is one of those that stand for 'not known' anywhere."""
+    return abs(value) >= _HUGE or float(value) in _FILLS or _of_nines(written(value))
+
+
+def stands_apart(value: float, rest: Rest) -> bool:
+    """Whether a value at an end of all numbers stands apart, as the ones that mean nothing do."""
+    text = written(np.float32(value))
+    gap = rest.low - value if value < rest.low else value - rest.high
+    far = bool(gap > 0.5 * (rest.last - rest.first))
+    if _of_nines(text):
+        return far or "." in text or (value < 0 <= rest.low)
+    return far and (abs(value) >= _HUGE or (value in _FILLS and rest.distinct >= _DISTINCT))
 
 
 def _of_nines(text: str) -> bool:
     return bool(_NINES.fullmatch(text)) and text.count("9") > 1
 
 
-def _looks_missing(value: float, text: str, rest: np.ndarray) -> bool:
-    """Whether a value at an end of all numbers stands apart, as the ones that mean nothing do."""
-    rest = rest.astype(np.float64)
-    low, high = np.percentile(rest, [5, 95])
-    gap = rest.min() - value if value < rest.min() else value - rest.max()
-    far = bool(gap > 0.5 * (high - low))
-    if _of_nines(text):
-        return far or "." in text or (value < 0 <= rest.min())
-    return far and (abs(value) >= _HUGE or (value in _FILLS and len(rest) >= _DISTINCT))
+def _rest_of(known: np.ndarray) -> Rest:
+    """Tell where numbers that ascend lie."""
+    wide = known.astype(np.float64)
+    first, last = np.percentile(wide, [5, 95])
+    return Rest(float(wide[0]), float(first), float(last), float(wide[-1]), len(wide))
 
 
-def _text(value: np.float32) -> str:
+def written(value: np.float32) -> str:
+    """Write a number as a file does."""
     if abs(value) >= _HUGE:
         return f"{value:g}"
     return np.format_float_positional(value, trim="-")
 
 
-def _as_stated(values: np.ndarray, unit: str | None, stated: str | None) -> np.ndarray:
+def as_stated(values: np.ndarray, unit: str | None, stated: str | None) -> np.ndarray:
     """Numbers in the unit of the file, in which its sentinels are known."""
     if unit is None or stated is None or unit == stated:
         return values

@@ -94,6 +94,8 @@ def read_text(data: bytes, name: str, options: TextOptions) -> TextTable:
 
 def read_rows(body: bytes, layout: Layout, options: TextOptions, bad: list[str]) -> pa.Table:
     """Read rows of a text table; those that do not fit its layout are told in `bad`."""
+    if layout.delimiter not in (BLANKS, BARS) and not layout.hashes:
+        body = _without_comments(body, layout, bad)
     table = quick_rows(body, layout, options)
     if table is None:  # line by line then
         rows = _mended(_rows(body, layout), layout, bad)
@@ -102,6 +104,22 @@ def read_rows(body: bytes, layout: Layout, options: TextOptions, bad: list[str])
         table = arrow_rows(out.getvalue().encode(), layout.names, ",", options)
         assert table is not None
     return table
+
+
+def _without_comments(body: bytes, layout: Layout, bad: list[str]) -> bytes:
+    """Empty the lines that begin with #; those that could be rows are told."""
+    if not body.startswith(b"#") and b"\n#" not in body:
+        return body
+    lines, quoted = body.split(b"\n"), False
+    for i, line in enumerate(lines):
+        if line.startswith(b"#") and not quoted:
+            text = line.decode("utf-8", "replace")
+            if len(fields_of(text, layout.delimiter)) == len(layout.names) > 1:
+                bad.append(f"a row is a comment, for it begins with # (line {layout.line + i + 1})")
+            lines[i] = b""
+        elif line.count(b'"') % 2:
+            quoted = not quoted
+    return b"\n".join(lines)
 
 
 def quick_rows(body: bytes, layout: Layout, options: TextOptions) -> pa.Table | None:

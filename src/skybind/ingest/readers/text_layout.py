@@ -70,6 +70,8 @@ class Layout:
         Line that marks columns of fixed width; "" for none.
     notes : list of str
         What was assumed.
+    hashes : bool
+        Whether rows begin with # as a rule, so that such lines are no comments.
     """
 
     names: list[str]
@@ -79,6 +81,7 @@ class Layout:
     units: dict[str, str] = field(default_factory=dict)
     ruler: str = ""
     notes: list[str] = field(default_factory=list)
+    hashes: bool = False
 
 
 def plain_layout(data: bytes, options: TextOptions) -> Layout | None:
@@ -138,7 +141,8 @@ def find_layout(data: bytes, options: TextOptions) -> Layout:
         if name and (own := _bare(token))
     }
     notes = [f"line {line} is taken for the units ({', '.join(unit)[:60]})"] if unit else []
-    return Layout(names, delimiter, end, line, units, ruler, notes)
+    rows = [text.startswith("#") for _, _, text in lines[skip:]]
+    return Layout(names, delimiter, end, line, units, ruler, notes, 2 * sum(rows) > len(rows))
 
 
 def fields_of(line: str, delimiter: str) -> list[str]:

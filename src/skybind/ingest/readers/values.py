@@ -17,6 +17,8 @@ _ISO = re.compile(
     re.IGNORECASE,
 )
 
+#: 1.5D+03 is 1500.
+_FORTRAN = re.compile(r"\s*([+-]?(?:\d+\.\d*|\.\d+|\d+(?=[dD][+-])))[dD]([+-]?\d+)\s*")
 #: How often a text of a column occurs, on the average, where equal ones are kept once.
 SHARED = 4
 
@@ -42,10 +44,20 @@ def numbers(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         try:
             if "_" in str(entry):  # Python reads 1_0 as 10
                 raise ValueError
+            if isinstance(entry, str):
+                entry = _number_text(entry)
             result[i] = float(entry)
         except (TypeError, ValueError):
             bad[i] = not is_nothing(str(entry))
     return result, bad
+
+
+def _number_text(text: str) -> str:
+    """Write a number as Python reads it: without a typographic minus or an exponent of Fortran."""
+    if text.isascii():
+        found = _FORTRAN.fullmatch(text) if "d" in text or "D" in text else None
+        return text if found is None else f"{found[1]}e{found[2]}"
+    return text.replace("\N{MINUS SIGN}", "-")
 
 
 def texts(values: np.ndarray) -> np.ndarray:
