@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from skybind.data.controls import with_controls
+from skybind.data.name_hash import first_of_each
 from skybind.data.quarantine import write_quarantine
 from skybind.data.schema import BASE_COLUMNS, DEC, ID, RA, Column, DatasetSchema, check_observations
 from skybind.errors import DataError
@@ -172,9 +173,10 @@ class DatasetWriter:
         ids = pa.concat_arrays(
             [c for part in parts for c in pq.read_table(part, columns=[ID])[ID].chunks]
         )
-        if len(ids) != len(ids.unique()):
-            counts = ids.value_counts()
-            twice = counts.filter(pc.greater(counts.field("counts"), 1))[0]["values"].as_py()
+        ids = pc.fill_null(ids.cast(pa.large_string()), "")
+        first = first_of_each(ids)
+        if not first.all():
+            twice = ids[int(np.argmin(first))].as_py()
             raise DataError(f"object_id '{twice}' occurs more than once: names must be unique.")
         if self._extra["quarantine"]:
             write_quarantine(self._folder, self._extra["quarantine"])

@@ -14,6 +14,7 @@ from skybind.ingest.crossmatch import common_epoch
 from skybind.ingest.frames import Frame
 from skybind.ingest.near import NearSpec
 from skybind.ingest.observation_spec import ObservationSpec
+from skybind.ingest.plan import Flat
 from skybind.ingest.readers.contents import read_bytes
 from skybind.ingest.readers.folders import pattern_columns
 from skybind.ingest.readers.stacks import open_arrays
@@ -171,10 +172,10 @@ def _told(note: str) -> bool:
 
 
 def objects_frame(
-    flat: Mapping[str, np.ndarray], columns: Mapping[str, np.ndarray], units: Mapping[str, str]
+    flat: Mapping[str, Flat], columns: Mapping[str, np.ndarray], units: Mapping[str, str]
 ) -> Frame:
     """Names, positions and proper motions of the objects, as a catalogue."""
-    own = {name: flat[name] for name in ("object_id", "ra", "dec")}
+    own = {name: np.asarray(flat[name]) for name in ("object_id", "ra", "dec")}
     return Frame(
         "the table of objects",
         len(own["ra"]),

@@ -87,9 +87,9 @@ def find_fields(columns: Iterable[str], kind: str) -> dict[str, str]:
         places.setdefault(_BETWEEN.sub("_", column.strip().lower()), []).append(column)
     found: dict[str, str] = {}
     for field, names in NAMES[kind].items():
-        column = _one_of(places, names, field)
-        if column is not None and column not in found.values():
-            found[field] = column
+        own = _one_of(places, names, field)
+        if own is not None and own not in found.values():
+            found[field] = own
     if kind == "photometry":
         if "magnitude" in found and "flux" in found:  # one brightness is enough
             for field in ("magnitude", "magnitude_err"):

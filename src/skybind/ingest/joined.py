@@ -10,7 +10,8 @@ from skybind.errors import DataError
 from skybind.ingest.by_position import nearest_sources, objects_frame
 from skybind.ingest.frames import Frame
 from skybind.ingest.mapping import JoinSpec, ObjectsSpec
-from skybind.ingest.names import first_rows, object_names
+from skybind.ingest.name_column import Names
+from skybind.ingest.names import column_names
 from skybind.ingest.near import NearSpec
 from skybind.ingest.readers.tables import Table
 from skybind.ingest.readers.values import with_missing
@@ -75,13 +76,13 @@ def join_tables(
         other = _read(join, base, text, columns)
         made.bad_rows += [(join.file, sentence) for sentence in other.bad_rows]
         if join.near is not None:
-            names = object_names(objects[spec.id], f"{spec.file}, column '{spec.id}'")
-            own = np.sort(np.asarray(list(first_rows(names)[0].values()), np.int64))
+            names = column_names(objects, spec.id, f"{spec.file}, column '{spec.id}'")
+            own = np.flatnonzero(names.first() & names.known())
             place = _by_position(join, join.near, objects, other, positions(), own, made)
         else:
             match = join.match or spec.id
-            wanted = object_names(objects[match], f"{spec.file}, column '{match}'")
-            names = object_names(other[str(join.id)], f"{join.file}, column '{join.id}'")
+            wanted = column_names(objects, match, f"{spec.file}, column '{match}'")
+            names = column_names(other, str(join.id), f"{join.file}, column '{join.id}'")
             place, note = _places(wanted, names, join)
             made.notes.append(note)
         called = join.prefix + str(join.id)
@@ -117,7 +118,7 @@ def _read(join: JoinSpec, base: Path, text: Sequence[str], columns: Sequence[str
     own = [*name, *(column.removeprefix(join.prefix) for column in columns)]
     near = join.near
     if near is None:
-        return read_whole(join, base, text=as_text, nested=False, columns=own)
+        return read_whole(join, base, spill=True, text=as_text, nested=False, columns=own)
     if near.ra is not None and near.dec is not None:
         named = [*own, near.ra, near.dec]
         return read_whole(join, base, text=as_text, nested=False, columns=named)
@@ -150,20 +151,23 @@ def _by_position(
     return full
 
 
-def _places(wanted: np.ndarray, names: np.ndarray, join: JoinSpec) -> tuple[np.ndarray, str]:
+def _places(wanted: Names, names: Names, join: JoinSpec) -> tuple[np.ndarray, str]:
     """Find the row of each object in the other table, -1 for none, and count them in a sentence."""
-    found, _, repeated = first_rows(names)
-    place = np.asarray([found.get(name, -1) for name in wanted.tolist()], np.int64)
+    known = names.known()
+    place = np.where(wanted.known(), wanted.places_in(names), -1)
     matched = int((place >= 0).sum())
     if not matched:
+        own, other = (each[np.flatnonzero(each.known())[:1]].tolist() for each in (wanted, names))
         raise DataError(
             f"{join.file} has no row of any object: the first name among the objects is "
-            f"'{next((w for w in wanted.tolist() if w), '')}', the first in its column '{join.id}' "
-            f"is '{next(iter(found), '')}'."
+            f"'{next(iter(own), '')}', the first in its column '{join.id}' is "
+            f"'{next(iter(other), '')}'."
         )
+    first = names.first() & known
+    met = np.zeros(len(names), bool)
+    met[place[place >= 0]] = True
     note = f"{join.file}: {matched:,} of {len(wanted):,} objects have a row in it"
-    others = len(found) - len(set(found) & set(wanted.tolist()))
-    again = len(repeated)
+    others, again = int((first & ~met).sum()), int((known & ~first).sum())
     if others:
         note += f"; {others:,} of its names {'are' if others > 1 else 'is'} of no object"
     if again:

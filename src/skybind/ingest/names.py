@@ -1,7 +1,7 @@
 """Names of objects: as text, to the last digit, and joined between tables."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -9,6 +9,9 @@ import pyarrow.compute as pc
 
 from skybind.data.nothing import is_nothing
 from skybind.errors import DataError
+from skybind.ingest.name_column import ROWS, Names
+from skybind.ingest.readers.spilled import Spilled
+from skybind.ingest.readers.tables import Table
 from skybind.ingest.readers.values import texts
 from skybind.tables import plain_cell
 from skybind.words import nearest_name
@@ -35,23 +38,62 @@ def object_names(raw: np.ndarray, where: str) -> np.ndarray:
     DataError
         If names are floats that cannot hold all digits: two objects could become one.
     """
-    if raw.dtype.kind == "f":
-        _refuse_rounded(raw, where)
-    names = texts(raw)
-    if raw.dtype.kind != "O":
-        return names
-    names = np.asarray([plain_cell(name) for name in names.tolist()], object)
-    nothing = [i for i, name in enumerate(names.tolist()) if is_nothing(name)]
-    names[nothing] = ""
-    known = [name for name in names.tolist() if name]
-    if known and all(map(_EXPONENT.fullmatch, known)):
+    return np.asarray(names_of([raw], where))
+
+
+def names_of(parts: Iterable[np.ndarray], where: str) -> Names:
+    """Read names of objects from parts of a column; as `object_names`.
+
+    Parameters
+    ----------
+    parts : iterable of ndarray
+        One after the other.
+    where : str
+        The column, for messages.
+
+    Raises
+    ------
+    DataError
+        As of `object_names`.
+    """
+    made = []
+    first, exponents, whole = "", True, True
+    for part in parts:
+        for start in range(0, max(len(part), 1), ROWS):
+            raw = part[start : start + ROWS]
+            if raw.dtype.kind == "f":
+                _refuse_rounded(raw, where)
+            names = texts(raw)
+            if raw.dtype.kind == "O":
+                names = np.asarray([plain_cell(name) for name in names.tolist()], object)
+                names[[i for i, name in enumerate(names.tolist()) if is_nothing(name)]] = ""
+                known = [name for name in names.tolist() if name]
+                first = first or next(iter(known), "")
+                exponents = exponents and all(map(_EXPONENT.fullmatch, known))
+                whole = whole and all(map(_WHOLE.fullmatch, known))
+            elif len(raw):
+                exponents = whole = False  # they are numbers
+            made.append(Names.of([names]))
+    if first and exponents:
         raise DataError(
-            f"{where}: names such as '{known[0]}' are numbers that lost digits when they were "
+            f"{where}: names such as '{first}' are numbers that lost digits when they were "
             "written, so that neighbours may have become one: write them whole, or as text."
         )
-    if known and all(map(_WHOLE.fullmatch, known)):
-        names = np.asarray([name.partition(".")[0] for name in names.tolist()], object)
-    return names
+    if first and whole:
+        cut = (
+            np.asarray([name.partition(".")[0] for name in names[:].tolist()], object)
+            for names in made
+        )
+        return Names.of(cut)
+    return Names(pa.concat_arrays([names.cells for names in made]) if made else Names.of([]).cells)
+
+
+def column_names(table: Table, column: str, where: str) -> Names:
+    """Read the names in a column of a table; as `object_names`."""
+    columns = table.columns
+    if isinstance(columns, Spilled) and column in columns:
+        return names_of(columns.parts(column), where)
+    return names_of([table[column]], where)
 
 
 def given_names(raw: np.ndarray, where: str) -> np.ndarray:
@@ -85,7 +127,9 @@ def first_rows(names: np.ndarray) -> tuple[dict[str, int], list[int], list[int]]
     return first, nameless, repeated
 
 
-def places_of_names(names: np.ndarray, object_id: np.ndarray, where: str) -> np.ndarray:
+def places_of_names(
+    names: np.ndarray | Names, object_id: np.ndarray | Names, where: str
+) -> np.ndarray:
     """Find the object of each name, -1 for none.
 
     Parameters
@@ -100,15 +144,21 @@ def places_of_names(names: np.ndarray, object_id: np.ndarray, where: str) -> np.
     DataError
         If no name is that of an object.
     """
-    objects = pa.array(object_id.tolist(), pa.string())
-    found = pc.index_in(pa.array(names.tolist(), pa.string()), value_set=objects)
-    place = found.fill_null(-1).to_numpy().astype(np.int64)
+    if isinstance(object_id, Names):
+        names = names if isinstance(names, Names) else Names.of([names])
+        place = names.places_in(object_id)
+    else:
+        objects = pa.array(object_id.tolist(), pa.string())
+        found = pc.index_in(pa.array(names.tolist(), pa.string()), value_set=objects)
+        place = found.fill_null(-1).to_numpy().astype(np.int64)
     if len(object_id) and len(names) and not (place >= 0).any():
         refuse_no_common_name(where, names, object_id)
     return place
 
 
-def refuse_no_common_name(where: str, names: np.ndarray, object_id: np.ndarray) -> None:
+def refuse_no_common_name(
+    where: str, names: np.ndarray | Names, object_id: np.ndarray | Names
+) -> None:
     """Stop where no name of a table is that of an object.
 
     Parameters

@@ -9,10 +9,14 @@ from typing import Any
 import numpy as np
 
 from skybind.data.schema import ID, Column
+from skybind.ingest.name_column import Names
+from skybind.ingest.readers.spilled import DiskColumn
 from skybind.ragged import Ragged
 from skybind.visits import Visits
 
 Row = dict[str, str]
+#: A flat column of all objects: read like an array, perhaps on disk.
+Flat = np.ndarray | Names | DiskColumn
 
 
 @dataclass
@@ -65,7 +69,7 @@ class Known:
 
     Attributes
     ----------
-    flat : dict of str to ndarray, shape (n,)
+    flat : dict of str to (ndarray, Names or DiskColumn), of length n
         The flat columns of the dataset.
     observed : dict of str to ndarray of bool, shape (n,)
         Observation -> which objects have one, as far as names tell.
@@ -74,7 +78,7 @@ class Known:
         observation as `name.field`.
     """
 
-    flat: dict[str, np.ndarray]
+    flat: dict[str, Flat]
     observed: dict[str, np.ndarray]
     stated: dict[str, str | None]
 

@@ -18,6 +18,7 @@ from skybind.ingest.build import ImportSummary, build_dataset
 from skybind.ingest.by_position import Near, join_by_position, objects_frame, picked
 from skybind.ingest.limits import limits_columns
 from skybind.ingest.mapping import Mapping, ReaderMapping, load_mapping
+from skybind.ingest.name_column import Names
 from skybind.ingest.names import object_names
 from skybind.ingest.observation_spec import ImageSpec, ObservationSpec, PhotometrySpec, SpectrumSpec
 from skybind.ingest.observed import stored_notes
@@ -233,7 +234,7 @@ class _Import:
     def _chunk(self, rows: np.ndarray) -> Chunk:
         chunk = Chunk({name: values[rows] for name, values in self.flat.items()}, {})
         for name, observation in self.observations.items():
-            ragged, quarantine = observation.read(rows, self.flat["object_id"])
+            ragged, quarantine = observation.read(rows, self.names)
             chunk.columns[name] = ragged
             chunk.quarantine += quarantine
             source = [observation.source(row) for row in rows.tolist()]
@@ -263,13 +264,19 @@ class _Import:
         near = None if spec.join is None else self._near(name, spec)
         object_id = self._matched(name, spec) if near is None else near.names
         if spec.file is not None and spec.stacked:
-            joined = (self.base, name, object_id, self.table.kept, len(self.table.objects))
+            joined = (
+                self.base,
+                name,
+                np.asarray(object_id),
+                self.table.kept,
+                len(self.table.objects),
+            )
             if isinstance(spec, ImageSpec):
                 return ImageStack(spec, *joined)
             several = isinstance(spec, SpectrumSpec) and spec.visit is not None
             return (VisitStack if several else Stack)(spec, *joined)
         if isinstance(spec, ImageSpec) and spec.file is not None:
-            return ImageCells(spec, self.base, name, {"id": object_id})
+            return ImageCells(spec, self.base, name, {"id": np.asarray(object_id)})
         if spec.file is not None:
             return open_long(spec, self.base, name, object_id, self.aside)
         assert spec.pattern is not None
@@ -279,7 +286,7 @@ class _Import:
         columns = {
             column: picked(texts(table[column]), rows) for column in pattern_columns(spec.pattern)
         }
-        columns["id"] = self.flat["object_id"]
+        columns["id"] = np.asarray(self.names)
         if isinstance(spec, ImageSpec):
             return ImageFiles(spec, self.base, name, columns)
         if isinstance(spec, SpectrumSpec) and spec.several:
@@ -301,18 +308,25 @@ class _Import:
         self.told += near.notes
         file = spec.file or spec.folder or ""
         self.quarantine += [
-            quarantine_row(self.flat["object_id"][row], file, modality, reason)
+            quarantine_row(self.names[row], file, modality, reason)
             for row, reason in near.left_out.items()
         ]
         self._nears[key] = near
         return near
 
-    def _matched(self, modality: str, spec: ObservationSpec) -> np.ndarray:
+    @property
+    def names(self) -> Names:
+        """Names of the objects."""
+        names = self.flat["object_id"]
+        assert isinstance(names, Names)
+        return names
+
+    def _matched(self, modality: str, spec: ObservationSpec) -> np.ndarray | Names:
         """Names that an observation knows the objects by; None where an object has none.
 
         A name belongs to the first object that has it; the others are told.
         """
-        names = self.flat["object_id"]
+        names = self.names
         if spec.match is None:
             return names
         if (modality, spec.match) in self._matches:  # of another band

@@ -97,7 +97,7 @@ def read_survey_curves(
         data, path.name, spec, lambda name: read_bytes(path.parent / Path(name).name), text=band
     )
     id = known.keys.get("id")
-    names = texts(table.columns[id]) if id in table.columns else None
+    names = texts(table.columns[str(id)]) if id in table.columns else None
     notes = [f"{path.name}: {note}." for note in table.told()]
     if names is not None and _one_place(table):
         if len(np.unique(names.astype(str))) > 1:

@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 
 from skybind.data.controls import with_controls
 from skybind.data.schema import BASE_COLUMNS, Column
@@ -22,8 +21,9 @@ from skybind.ingest.flat import (
 )
 from skybind.ingest.joined import join_tables
 from skybind.ingest.mapping import Mapping, ObjectsSpec
-from skybind.ingest.names import object_names
-from skybind.ingest.plan import Row, quarantine_row
+from skybind.ingest.name_column import Names
+from skybind.ingest.names import column_names
+from skybind.ingest.plan import Flat, Row, quarantine_row
 from skybind.ingest.positions import (
     joined_parts,
     positions,
@@ -34,6 +34,7 @@ from skybind.ingest.preview.flat import position_suggestions
 from skybind.ingest.preview.values import Range
 from skybind.ingest.readers.folders import pattern_columns
 from skybind.ingest.readers.sentinels import stands_for_missing
+from skybind.ingest.readers.spilled import Spilled
 from skybind.ingest.readers.values import calendar
 from skybind.ingest.readers.whole import read_whole
 from skybind.ingest.systems import flat_system
@@ -55,8 +56,8 @@ class TableOfObjects:
         As read, with the columns of the tables that are joined to it.
     kept : ndarray of int, shape (n,)
         Its rows that are objects.
-    flat : dict of str to ndarray, shape (n,)
-        The flat columns of the dataset.
+    flat : dict of str to (ndarray, Names or DiskColumn), of length n
+        The flat columns of the dataset; of a large table they stand on disk.
     schema : dict of str to Column
         Theirs.
     quarantine : list of dict
@@ -68,7 +69,7 @@ class TableOfObjects:
     def __init__(self, mapping: Mapping, base: Path) -> None:
         self.mapping, self.base = mapping, base
         self.quarantine: list[Row] = []
-        self.flat: dict[str, np.ndarray] = {}
+        self.flat: dict[str, Flat] = {}
         self.schema: dict[str, Column] = {}
         self.told: list[str] = []
         self._read()
@@ -106,7 +107,8 @@ class TableOfObjects:
     def _read(self) -> None:
         spec, text = self.mapping.objects, self._text()
         wanted = list(dict.fromkeys([*text, *self._numbers()]))
-        self.objects = read_whole(spec, self.base, text=text, nested=False, columns=wanted)
+        options = {"text": text, "nested": False, "columns": wanted}
+        self.objects = read_whole(spec, self.base, spill=True, **options)
         if not len(self.objects):
             raise DataError(f"{spec.file} has no rows: there is no object in it.")
         joined = join_tables(self.objects, spec, self.base, text, wanted, self._all_positions)
@@ -114,9 +116,9 @@ class TableOfObjects:
         self.told += joined.notes
         for file, sentence in [*((spec.file, s) for s in self.objects.bad_rows), *joined.bad_rows]:
             self.quarantine.append(quarantine_row("", file, "objects", sentence))
-        names = object_names(self.objects[spec.id], f"{spec.file}, column '{spec.id}'")
+        names = column_names(self.objects, spec.id, f"{spec.file}, column '{spec.id}'")
         self.kept = self._usable(names)
-        self.flat["object_id"] = names[self.kept]
+        self.flat["object_id"] = names.take(self.kept)
         for row, file, reason in joined.left_out:
             self.quarantine.append(quarantine_row(names[row], file, "objects", reason))
         for name, position in (("ra", spec.ra), ("dec", spec.dec)):
@@ -124,9 +126,9 @@ class TableOfObjects:
             if position is not None and position.description:
                 self.schema[name] = replace(BASE_COLUMNS[name], description=position.description)
             if position is None or self._lacks(position):
-                self.flat[name] = np.full(len(self.kept), np.nan)
+                self._keep(name, np.full(len(self.kept), np.nan))
             else:
-                self.flat[name] = self._position(name, position)
+                self._keep(name, self._position(name, position))
         for name, (role, modality, column) in spec.columns().items():
             if self._lacks(column):
                 continue
@@ -136,15 +138,26 @@ class TableOfObjects:
             said = {key: value for key, value in said.items() if value}
             about = column.description or ("Julian date" if unit == "JD" else "")
             self.schema[name] = Column(role, unit, about, modality, attributes=said)
-            self.flat[name] = self._flat(name, role, modality, column)
+            values = self._flat(name, role, modality, column)
+            self._keep(name, values)
             if role in ("feature", "target"):
-                ends = Ends.of(self.flat[name], unit, self._stated(column))
-                self.told += ends_notes(ends, name)
-            if role == "info" and self.flat[name].dtype.kind == "O":
+                self.told += ends_notes(Ends.of(values, unit, self._stated(column)), name)
+            if role == "info" and values.dtype.kind == "O":
                 self._refuse_unit(name, column)
                 self.schema[name] = replace(self.schema[name], unit=None)
-        self.told += _doubtful_positions(self.flat["ra"], self.flat["dec"])
+        place = [np.asarray(self.flat[name]) for name in ("ra", "dec")]
+        self.told += _doubtful_positions(*place)
         self._forget(spec)
+
+    def _keep(self, name: str, values: np.ndarray) -> None:
+        """Keep a flat column of the dataset; on disk where the table is."""
+        columns = self.objects.columns
+        if not isinstance(columns, Spilled):
+            self.flat[name] = values
+        elif values.dtype.kind == "O":
+            self.flat[name] = Names.of([values])
+        else:
+            self.flat[name] = columns.number_column(values)
 
     def _forget(self, spec: ObjectsSpec) -> None:
         """Let go of the columns as they were read that nothing looks at any more."""
@@ -155,7 +168,8 @@ class TableOfObjects:
             later.update((observation.join and observation.join.pm) or [])
         columns = self.objects.columns
         self.objects.known = list(self.objects.known or columns)
-        self.objects.columns = {key: cells for key, cells in columns.items() if key in later}
+        for name in [name for name in columns if name not in later]:
+            del columns[name]
 
     def _lacks(self, spec: ColumnSpec) -> bool:
         """Whether a column is left out: the file lacks it, and may."""
@@ -163,23 +177,20 @@ class TableOfObjects:
         have = self.objects.columns
         return spec.optional and any(c not in have for c in named or [spec.column])
 
-    def _usable(self, names: np.ndarray) -> np.ndarray:
+    def _usable(self, names: Names) -> np.ndarray:
         """Rows with a name of their own; the others go to the quarantine."""
         file = self.mapping.objects.file
-        # names are numbered as they appear: one of a new number is there for the first time
-        number = pa.array(names, pa.string()).dictionary_encode().indices.to_numpy()
-        keep = np.diff(np.maximum.accumulate(number), prepend=-1) > 0
-        pa.default_memory_pool().release_unused()
-        for row in np.flatnonzero(~keep & (names != "")):
+        known, keep = names.known(), names.first()
+        for row in np.flatnonzero(~keep & known):
             reason = f"the name occurs twice: only its first row is kept (row {row + 1} is not)"
             self.quarantine.append(quarantine_row(names[row], file, "objects", reason))
-        keep &= names != ""
-        odd = with_controls(names)
+        keep &= known
+        odd = np.concatenate([with_controls(part) for part in names.parts()])
         keep &= ~odd
         for row in np.flatnonzero(odd):
             reason = f"the name has a control character (row {row + 1})"
             self.quarantine.append(quarantine_row(printable(names[row]), file, "objects", reason))
-        for row in np.flatnonzero(names == ""):
+        for row in np.flatnonzero(~known):
             reason = f"no name in column '{self.mapping.objects.id}' (row {row + 1})"
             self.quarantine.append(quarantine_row("", file, "objects", reason))
         return np.flatnonzero(keep)

@@ -151,7 +151,7 @@ def preview_plan(plan: Plan, objects: int, source: str) -> Preview:
         flat_column(
             name,
             column,
-            known.flat[name] if name in known.flat else dataset.column(name),
+            np.asarray(known.flat[name]) if name in known.flat else dataset.column(name),
             known.stated.get(name),
         )
         for name, column in schema.columns.items()

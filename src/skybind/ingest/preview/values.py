@@ -136,7 +136,7 @@ def looks_like_nines(value: float) -> bool:
 
 def may_mean_nothing(value: np.float32) -> bool:
     """Whether a number is one of those that stand for 'not known' anywhere."""
-    return abs(value) >= _HUGE or float(value) in _FILLS or _of_nines(written(value))
+    return bool(abs(value) >= _HUGE) or float(value) in _FILLS or _of_nines(written(value))
 
 
 def stands_apart(value: float, rest: Rest) -> bool:
@@ -145,8 +145,9 @@ def stands_apart(value: float, rest: Rest) -> bool:
     gap = rest.low - value if value < rest.low else value - rest.high
     far = bool(gap > 0.5 * (rest.last - rest.first))
     if _of_nines(text):
-        return far or "." in text or (value < 0 <= rest.low)
-    return far and (abs(value) >= _HUGE or (value in _FILLS and rest.distinct >= _DISTINCT))
+        return far or "." in text or bool(value < 0 <= rest.low)
+    fill = value in _FILLS and rest.distinct >= _DISTINCT
+    return far and bool(fill or abs(value) >= _HUGE)
 
 
 def _of_nines(text: str) -> bool:

@@ -59,13 +59,14 @@ def tidy(table: Table) -> Table:
     magnitude = np.where(limit, number_column(table, "diffmaglim"), number_column(table, "magpsf"))
     flux, error = magnitude_to_flux(magnitude, number_column(table, "sigmapsf"))
     up = truths(texts(table["isdiffpos"]))  # as text, for -1 means negative
-    table.columns |= {
+    made = {
         "difference": np.where(limit | up, flux, -flux),
         "difference_err": error,
         "limit": limit,
         "band": named(table["fid"], FILTERS),
         "doubtful": truths(table.columns.get("dubious", np.zeros(len(table), bool))),
     }
+    table.columns.update(made)
     return table
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from skybind.errors import ConfigError
 from skybind.ingest.fields import unknown_values
+from skybind.ingest.name_column import Names
 from skybind.ingest.observed import Stored
 from skybind.ingest.readers.folders import ObjectFiles
 from skybind.ingest.readers.long import UNKNOWN_OBJECT, Rows
@@ -25,7 +26,7 @@ class OneBand(Protocol):
     quarantine: Rows
     stored: Stored
 
-    def read(self, rows: np.ndarray, object_id: np.ndarray) -> tuple[Ragged | Visits, Rows]:
+    def read(self, rows: np.ndarray, object_id: np.ndarray | Names) -> tuple[Ragged | Visits, Rows]:
         """Read the observations of some objects."""
 
     def source(self, row: int) -> str:
@@ -89,7 +90,7 @@ class Banded:
             notes=tuple(dict.fromkeys(said)),
         )
 
-    def read(self, rows: np.ndarray, object_id: np.ndarray) -> tuple[Ragged, Rows]:
+    def read(self, rows: np.ndarray, object_id: np.ndarray | Names) -> tuple[Ragged, Rows]:
         """Read the observations of some objects: their epochs in one band after the other."""
         found: list[Ragged] = []
         quarantine: list[Rows] = []

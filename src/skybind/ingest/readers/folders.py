@@ -13,6 +13,7 @@ import numpy as np
 from skybind.errors import ConfigError, DataError
 from skybind.ingest.fields import typed
 from skybind.ingest.flagged import columns_read
+from skybind.ingest.name_column import Names
 from skybind.ingest.observation_spec import ObservationSpec
 from skybind.ingest.observed import Stored, observation_fields, settle
 from skybind.ingest.readers.contents import read_bytes
@@ -91,7 +92,7 @@ class ObjectFiles:
         if told:
             self._tell_others(names, wanted)
 
-    def read(self, rows: np.ndarray, object_id: np.ndarray) -> tuple[Ragged, Rows]:
+    def read(self, rows: np.ndarray, object_id: np.ndarray | Names) -> tuple[Ragged, Rows]:
         """Read the files of some objects; one that cannot be read is set aside with its reason."""
         read: dict[int, Fields] = {}
         lost: dict[int, list[str]] = {}

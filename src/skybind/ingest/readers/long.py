@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skybind.ingest.flagged import columns_read
+from skybind.ingest.name_column import Names
 from skybind.ingest.names import object_names, places_of_names
 from skybind.ingest.observation_spec import ObservationSpec, SpectrumSpec
 from skybind.ingest.observed import Stored, observation_fields, settle
@@ -28,7 +29,7 @@ Rows = list[dict[str, str]]
 
 
 def read_long(
-    spec: ObservationSpec, base: Path, modality: str, object_id: np.ndarray
+    spec: ObservationSpec, base: Path, modality: str, object_id: np.ndarray | Names
 ) -> tuple[Ragged | Visits, Rows, Stored]:
     """Read a long table whole and give every object its rows, in the table's order.
 
@@ -237,12 +238,12 @@ class LongTable:
     """
 
     def __init__(
-        self, spec: ObservationSpec, base: Path, modality: str, object_id: np.ndarray
+        self, spec: ObservationSpec, base: Path, modality: str, object_id: np.ndarray | Names
     ) -> None:
         self.file = str(spec.file)
         self._whole, self.quarantine, self.stored = read_long(spec, base, modality, object_id)
 
-    def read(self, rows: np.ndarray, object_id: np.ndarray) -> tuple[Ragged | Visits, Rows]:
+    def read(self, rows: np.ndarray, object_id: np.ndarray | Names) -> tuple[Ragged | Visits, Rows]:
         """Give the observations of some objects."""
         return self._whole.take(rows), []
 

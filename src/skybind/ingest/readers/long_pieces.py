@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from skybind.files import array_hash, json_hash
+from skybind.ingest.name_column import Names
 from skybind.ingest.names import object_names, places_of_names
 from skybind.ingest.observation_spec import ObservationSpec
 from skybind.ingest.observed import Stored, observation_fields, settle
@@ -54,7 +55,7 @@ def open_long(
     spec: ObservationSpec,
     base: Path,
     modality: str,
-    object_id: np.ndarray,
+    object_id: np.ndarray | Names,
     aside: Path | None = None,
 ) -> "LongTable | LongPieces":
     """Open a long table: read whole, or in pieces where it is large.
@@ -98,7 +99,7 @@ class LongPieces:
         spec: ObservationSpec,
         pieces: Pieces,
         modality: str,
-        object_id: np.ndarray,
+        object_id: np.ndarray | Names,
         aside: Path | None,
     ) -> None:
         self.spec, self.pieces, self.modality = spec, pieces, modality
@@ -118,7 +119,7 @@ class LongPieces:
             self._folder = aside / self._key(object_id)
             fill_once(self._folder, self._write, lambda who: None)
 
-    def read(self, rows: np.ndarray, object_id: np.ndarray) -> tuple[Ragged | Visits, Rows]:
+    def read(self, rows: np.ndarray, object_id: np.ndarray | Names) -> tuple[Ragged | Visits, Rows]:
         """Read the observations of some objects."""
         wanted, back = np.unique(rows, return_inverse=True)
         found = pa.concat_tables([self._empty(), *self._rows_of(wanted)])
@@ -182,7 +183,7 @@ class LongPieces:
                 self._first[field.name] = written[0].as_py() if len(written) else ""
 
     def _find(
-        self, rows: dict[Any, int], size: dict[Any, int], object_id: np.ndarray
+        self, rows: dict[Any, int], size: dict[Any, int], object_id: np.ndarray | Names
     ) -> tuple[np.ndarray, np.ndarray]:
         """Find the object of each id, -1 for none; second, the bytes of each object's rows."""
         self._ids = pa.array(list(rows), self.pieces.schema.field(self.id).type)
@@ -284,10 +285,13 @@ class LongPieces:
         none = pa.array([], pa.int64())
         return table.append_column(_PLACE, none).append_column(_ROW, none)
 
-    def _key(self, object_id: np.ndarray) -> str:
+    def _key(self, object_id: np.ndarray | Names) -> str:
         """Say what decides the parts, in one word."""
         paths = [self.pieces.base / name for name in self.pieces.names]
-        names = array_hash(np.asarray(["" if name is None else name for name in object_id], str))
+        if isinstance(object_id, Names):
+            names = object_id.hash()
+        else:
+            names = array_hash(np.asarray([name or "" for name in object_id], str))
         settings = self.spec.model_dump(mode="json")
         return json_hash([__version__, source_state(paths), settings, names, PART, MOST])
 

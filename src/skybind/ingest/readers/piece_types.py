@@ -99,6 +99,15 @@ def select(table: Table, columns: Sequence[str] | None) -> None:
         table.lists = {key: lists for key, lists in table.lists.items() if key in wanted}
 
 
+def emptied(table: Table) -> Table:
+    """Leave out the rows of a table; its columns keep their types."""
+    table.columns = {key: values[:0] for key, values in table.columns.items()}
+    table.lists = {
+        key: Lists(each.values[:0], each.lengths[:0]) for key, each in table.lists.items()
+    }
+    return table
+
+
 def plain(table: pa.Table) -> pa.Table:
     """Give columns of dictionaries as what they stand for."""
     for i, field in enumerate(table.schema):

@@ -31,6 +31,7 @@ from skybind.ingest.readers.piece_types import (
     Again,
     NotInPieces,
     common_type,
+    emptied,
     opened,
     plain,
     select,
@@ -40,7 +41,6 @@ from skybind.ingest.readers.piece_types import (
 from skybind.ingest.readers.tables import (
     Table,
     TableOptions,
-    emptied,
     format_of_content,
     from_arrow,
     parquet_columns,

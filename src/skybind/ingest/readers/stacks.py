@@ -14,6 +14,7 @@ from skybind.data.units import image_unit
 from skybind.errors import DataError
 from skybind.ingest.file_spec import stack_format
 from skybind.ingest.flagged import flag_columns
+from skybind.ingest.name_column import Names
 from skybind.ingest.names import first_rows, object_names, refuse_no_common_name
 from skybind.ingest.observation_spec import ImageSpec, ObservationSpec
 from skybind.ingest.observed import Stored, observation_fields, settle
@@ -92,7 +93,7 @@ class Stack:
         fields = self.spec.fields()
         return next(fields[name].column for name in ("flux", "magnitude") if name in fields)
 
-    def read(self, rows: np.ndarray, object_id: np.ndarray) -> tuple[Ragged | Visits, Rows]:
+    def read(self, rows: np.ndarray, object_id: np.ndarray | Names) -> tuple[Ragged | Visits, Rows]:
         """Read the observations of some objects; a row that is damaged is set aside."""
         place = self.place[rows]
         try:

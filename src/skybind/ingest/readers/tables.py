@@ -1,6 +1,6 @@
 """Tables in CSV, ECSV, FITS, VOTable, Parquet and blank-separated text, all read alike."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -30,6 +30,7 @@ from skybind.ingest.readers.contents import first_line, other_tables, unzipped
 from skybind.ingest.readers.fits_quick import plain_fits
 from skybind.ingest.readers.json_table import MANY, at_path, json_records, paths
 from skybind.ingest.readers.sizes import check_columns, check_rows
+from skybind.ingest.readers.spilled import Spilled
 from skybind.ingest.readers.text import as_utf8, astropy_format, read_text
 from skybind.ingest.readers.text_layout import BLANKS, TextOptions
 from skybind.ingest.readers.values import flat_values, plain_values
@@ -98,7 +99,7 @@ class Table:
     """
 
     name: str
-    columns: dict[str, np.ndarray]
+    columns: MutableMapping[str, np.ndarray]
     units: dict[str, str] = field(default_factory=dict)
     bad_rows: list[str] = field(default_factory=list)
     known: list[str] = field(default_factory=list)
@@ -114,6 +115,8 @@ class Table:
         return [*self.notes, *([rows] if rows else self.bad_rows)]
 
     def __len__(self) -> int:
+        if isinstance(self.columns, Spilled):
+            return self.columns.rows
         if self.columns:
             return len(next(iter(self.columns.values())))
         return len(next(iter(self.lists.values()))) if self.lists else 0
@@ -332,15 +335,6 @@ def from_arrow(table: pa.Table, name: str, bad: list[str]) -> Table:
     for column in table.column_names:
         _add_arrow(read, column, table[column])
     return read
-
-
-def emptied(table: Table) -> Table:
-    """Leave out the rows of a table; its columns keep their types."""
-    table.columns = {key: values[:0] for key, values in table.columns.items()}
-    table.lists = {
-        key: Lists(each.values[:0], each.lengths[:0]) for key, each in table.lists.items()
-    }
-    return table
 
 
 def _add_arrow(table: Table, name: str, column: pa.ChunkedArray) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from skybind.errors import ConfigError, DataError
+from skybind.ingest.name_column import Names
 from skybind.ingest.observation_spec import SpectrumSpec
 from skybind.ingest.readers.contents import open_fits
 from skybind.ingest.readers.folders import (
@@ -90,7 +91,7 @@ class VisitFiles:
         size = np.asarray([self._files.size_of(name) for name in names.tolist()], np.int64)
         self.sizes = np.bincount(self._owner, size, len(wanted)).astype(np.int64)
 
-    def read(self, rows: np.ndarray, object_id: np.ndarray) -> tuple[Visits, Rows]:
+    def read(self, rows: np.ndarray, object_id: np.ndarray | Names) -> tuple[Visits, Rows]:
         """Read the files of some objects; one that cannot be read is set aside with its reason."""
         counts = np.diff(self._offsets)[rows]
         index = np.concatenate(

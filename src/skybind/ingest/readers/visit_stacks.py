@@ -5,6 +5,7 @@ from collections import Counter
 import numpy as np
 
 from skybind.errors import DataError
+from skybind.ingest.name_column import Names
 from skybind.ingest.names import places_of_names
 from skybind.ingest.observation_spec import SpectrumSpec
 from skybind.ingest.readers.long import Rows, unknown_object, visits_are_text, why_unknown
@@ -17,7 +18,7 @@ from skybind.visits import Visits
 class VisitStack(Stack):
     """Arrays of spectra, each a visit of its object; parameters as of `Stack`."""
 
-    def read(self, rows: np.ndarray, object_id: np.ndarray) -> tuple[Ragged | Visits, Rows]:
+    def read(self, rows: np.ndarray, object_id: np.ndarray | Names) -> tuple[Ragged | Visits, Rows]:
         """Read the spectra of some objects."""
         counts = np.diff(self._offsets)[rows]
         index = flat_index(self._offsets[rows], counts)
