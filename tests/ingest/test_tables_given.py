@@ -16,6 +16,7 @@ from skybind.ingest.catalogues import read_catalogue
 from skybind.ingest.given import take_given
 from skybind.ingest.one_file import read_file
 from skybind.ingest.readers.contents import other_tables
+from skybind.ingest.readers.marked_pieces import VOTablePieces
 from skybind.ingest.survey import import_dataset
 from skybind.ingest.wanted import Wanted
 
@@ -76,6 +77,22 @@ def test_one_table_is_no_choice():
     from_table(Table({"x": [1.0]})).to_xml(buffer)
     assert other_tables(buffer.getvalue(), "votable") == []
     assert other_tables(b"x\n<TABLE>\n<TABLE>\n", "csv") == []
+
+
+@pytest.mark.parametrize(
+    "aside", [b"<!-- an old\n <TABLE> was here -->", b"<![CDATA[ see <TABLE name='x'> ]]>"]
+)
+def test_a_table_in_a_comment_is_none(aside):
+    buffer = io.BytesIO()
+    from_table(Table({"x": [1.0]})).to_xml(buffer)
+    said = buffer.getvalue().replace(
+        b"<RESOURCE", b"<DESCRIPTION>" + aside + b"</DESCRIPTION>\n<RESOURCE", 1
+    )
+    for data in (said, said + aside, said.replace(b"</TABLE>", b"</TABLE>" + aside)):
+        assert other_tables(data, "votable") == []
+        cut = VOTablePieces(io.BytesIO(data), 64)
+        assert len(list(cut)) == 1
+        assert other_tables(cut.tables, "votable") == []
 
 
 LOST = np.array([5.853498713190525e18, 5.853498713190526e18])

@@ -26,6 +26,13 @@ def test_absolute_magnitudes_and_cosine(schema):
     np.testing.assert_allclose(values[:, 2], [1, 0, -1], atol=1e-12)
 
 
+def test_all_that_is_done_to_a_feature_is_told(schema):
+    modality = build(schema, absolute=["g_mag"], transforms={"l": "cos", "g_mag": "log"})
+    done = [modality.transform_of(name) for name in ("parallax", "g_mag", "l")]
+    assert done == ["none", "absolute, log", "cos"]
+    assert build(schema, absolute=["g_mag"]).transform_of("g_mag") == "absolute"
+
+
 def test_a_negative_parallax_masks_the_magnitude_and_says_so(schema):
     prepared = build(schema, absolute=["g_mag"]).prepare(table())
     assert np.isnan(prepared.arrays["values"][2, 1])

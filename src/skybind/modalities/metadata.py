@@ -129,7 +129,10 @@ class Metadata(Modality):
 
     def transform_of(self, feature: str) -> str:
         """Return what is done to a feature before it is standardised."""
-        return "absolute" if feature in self._absolute else self._transforms.get(feature, "none")
+        own = self._transforms.get(feature, "none")
+        if feature not in self._absolute:
+            return own
+        return "absolute" if own == "none" else f"absolute, {own}"
 
     def prepare(self, table: pa.Table) -> Prepared:
         values = feature_matrix(table, self.features)

@@ -526,10 +526,10 @@ def test_a_large_table_that_is_read_whole_is_told(tmp_path, monkeypatch, caplog,
     monkeypatch.setattr(pieces, "TOLD", 100)
     curve = {"time": {"column": "t", "unit": "d"}, "magnitude": {"column": "m", "unit": "mag"}}
     if form == "survey":
-        lines = ["oid,hjd,mag,magerr,catflags,filtercode,ra,dec"]
-        lines += [f"a,{2458000.5 + i},{14 + i % 3},0.01,0,zg,1,2" for i in range(30)]
-        (tmp_path / "c.csv").write_text("\n".join(lines))
-        spec = PhotometrySpec(file="c.csv", id="oid", format="ztf")
+        point = {"oid": "a", "fid": 1, "magpsf": 18, "sigmapsf": 0.1, "isdiffpos": 1}
+        points = [{**point, "mjd": 58000.5 + i} for i in range(30)]
+        (tmp_path / "c.json").write_text(json.dumps(points))
+        spec = PhotometrySpec(file="c.json", id="oid", format="alerce")
     elif form == "votable":
         table = Table({"id": ["a"] * 90, "t": np.arange(90.0), "m": 14 + np.arange(90) % 7.0})
         table.write(tmp_path / "c", format="votable")

@@ -195,11 +195,20 @@ def test_a_header_that_holds_no_time_is_told_and_stops_nothing(tmp_path, odd):
     assert [row["source"] for row in lost] == ["s/a/2.fits"]
 
 
+def test_only_endings_may_be_in_other_case():
+    assert claims(["a_1.FITS", "A_2.fits", "a_3.Fits.gz"], "a_*.fits") == {
+        "a_1.FITS": [0],
+        "a_3.Fits.gz": [0],
+    }
+
+
 def test_the_case_of_endings_does_not_hide_files(tmp_path):
     spectrum(tmp_path / "s/a/1.csv", 5)
     (tmp_path / "s/a/2.CSV").write_bytes((tmp_path / "s/a/1.csv").read_bytes())
-    _, lost, _ = imported(tmp_path, "{id}/*.csv")
-    assert [row["source"] for row in lost] == ["s/a/2.CSV"]
+    for pattern in ("{id}/*.csv", "{id}/*.CSV", "{id}/*"):
+        dataset, lost, _ = imported(tmp_path, pattern)
+        assert lost == []
+        assert len(dataset.visits("spectrum").name) == 2
 
 
 def test_a_dry_run_reads_the_headers_of_its_objects_alone(tmp_path, monkeypatch):

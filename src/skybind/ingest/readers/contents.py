@@ -68,6 +68,7 @@ def unzip_file(path: Path, target: Path, name: str) -> None:
 
 #: How tables begin in a VOTable, their names, and how they begin in a FITS file.
 _TABLE = re.compile(rb"<(?:\w+:)?TABLE(?:\s[^>]*)?>")
+_NO_TAGS = re.compile(rb"<!--.*?-->|<!\[CDATA\[.*?\]\]>", re.DOTALL)
 _NAME = re.compile(r"\s(?:name|ID)\s*=\s*[\"']([^\"']*)")
 _EXTENSIONS = (b"XTENSION= 'BINTABLE'", b"XTENSION= 'TABLE")
 
@@ -137,6 +138,13 @@ def image_shape(hdu: Any) -> tuple[int, ...]:
     return tuple(hdu.shape) if hdu.is_image else ()
 
 
+def without_comments(data: bytes) -> bytes:
+    """Blank the comments of XML and its texts that are no XML: a tag in them is none."""
+    if b"<!" not in data:
+        return data
+    return _NO_TAGS.sub(lambda found: b" " * len(found[0]), data)
+
+
 def other_tables(data: bytes, format: str) -> list[str]:
     """Say which of the tables of a FITS file or a VOTable was read, where it has several.
 
@@ -148,7 +156,8 @@ def other_tables(data: bytes, format: str) -> list[str]:
         `fits`, `votable`, or any other.
     """
     if format == "votable":
-        tables = [match[0].decode("utf-8", "replace") for match in _TABLE.finditer(data)]
+        tags = _TABLE.finditer(without_comments(data))
+        tables = [match[0].decode("utf-8", "replace") for match in tags]
         names = [_NAME.search(table) for table in tables]
         return _first_of([f"{n[1] if n else 'no name'} ({i})" for i, n in enumerate(names, 1)])
     if format == "fits" and sum(map(data.count, _EXTENSIONS)) > 1:

@@ -73,7 +73,7 @@ class ObjectFiles:
         self._options = {"text": band, "columns": columns_read(spec)}
         self._zip = None if self.path.is_dir() else open_zip(self.path, modality)
         wanted = fill_pattern(spec.pattern, columns)
-        alike = {_low_ending(name): name for name in sorted(names, reverse=True)}
+        alike = {low_ending(name): name for name in sorted(names, reverse=True)}
         self.files = [_find(name, names, alike) for name in wanted]
         self.ids = columns["id"]
         self.quarantine: Rows = []
@@ -134,7 +134,7 @@ class ObjectFiles:
         used = {name for name in self.files if name}
         endings = {ending_of(name) for name in used}
         for name in sorted(names - used):
-            found = matches.fullmatch(name) or matches.fullmatch(_low_ending(name))
+            found = matches.fullmatch(name) or matches.fullmatch(low_ending(name))
             if found and ending_of(name) in endings:
                 object_id = found.groupdict().get("id") or ""
                 self.quarantine.append(self.row(object_id, name, unknown_object(self.spec)))
@@ -295,10 +295,10 @@ def _find(name: str, names: set[str], alike: Mapping[str, str]) -> str:
     for candidate in (name, name.replace(" ", ""), name + ".gz"):
         if candidate in names:
             return candidate
-    return alike.get(_low_ending(name), "") if name else ""
+    return alike.get(low_ending(name), "") if name else ""
 
 
-def _low_ending(name: str) -> str:
+def low_ending(name: str) -> str:
     """Write a file's name with its ending in lower case."""
     ending = ending_of(name)
     last = len(ending) + (3 if name.lower().endswith(".gz") else 0)

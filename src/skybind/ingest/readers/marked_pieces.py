@@ -9,6 +9,7 @@ from typing import BinaryIO, NamedTuple
 from xml.parsers import expat
 
 from skybind.ingest.readers.blocks import blocks_of_lines
+from skybind.ingest.readers.contents import without_comments
 
 #: Bytes within which the header of a VOTable ends.
 _HEAD = 1 << 24
@@ -147,10 +148,10 @@ class VOTablePieces:
         data = b""
         while len(data) < _HEAD and (more := self._file.read(self._size)):
             data += more
-            found = _DATA.search(data)
+            found = _DATA.search(without_comments(data))
             if found is not None:
                 head = data[: found.end()]
-                self.tables = b"".join(_TABLE.findall(head))
+                self.tables = b"".join(_TABLE.findall(without_comments(head)))
                 return head, data[found.end() :]
         raise NotCut
 
@@ -158,7 +159,10 @@ class VOTablePieces:
         """Go through what stands behind the first table, in search of others."""
         while True:
             whole = data.rfind(b">") + 1
-            self.tables += b"".join(_TABLE.findall(data[:whole]))
+            opened = data.rfind(b"<!")  # a comment, which is looked at when all of it is there
+            if opened >= 0 and b"-->" not in data[opened:] and b"]]>" not in data[opened:]:
+                whole = min(whole, opened)
+            self.tables += b"".join(_TABLE.findall(without_comments(data[:whole])))
             more = self._file.read(self._size)
             if not more:
                 return

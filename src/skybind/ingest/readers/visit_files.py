@@ -17,6 +17,7 @@ from skybind.ingest.readers.folders import (
     ending_of,
     fill_pattern,
     list_files,
+    low_ending,
 )
 from skybind.ingest.readers.long import UNKNOWN_OBJECT, Rows
 from skybind.ingest.readers.values import calendar, numbers
@@ -154,7 +155,8 @@ def claims_of(files: list[str], wanted: list[list[str]]) -> dict[str, list[int]]
     Anything but a slash may stand between the texts that an object's pattern consists of. A file
     that several objects could have belongs to the one with the most text in its pattern; where
     these are different patterns of one length, to none (an empty list), for nobody can tell; where
-    they are the same, to each of them. Of a file and its gzipped copy the former counts.
+    they are the same, to each of them. Of a file and its gzipped copy the former counts; endings
+    may be in other case.
 
     Parameters
     ----------
@@ -162,7 +164,7 @@ def claims_of(files: list[str], wanted: list[list[str]]) -> dict[str, list[int]]
     wanted : list of list of str
         Of each object the texts around each `*`; one that is empty for no file.
     """
-    names = {file.removesuffix(".gz"): file for file in sorted(files, reverse=True)}
+    names = {low_ending(file.removesuffix(".gz")): file for file in sorted(files, reverse=True)}
     forward = sorted(names)
     backward = sorted(name[::-1] for name in names)
     best: dict[str, tuple[int, tuple[str, ...]]] = {}
@@ -170,6 +172,7 @@ def claims_of(files: list[str], wanted: list[list[str]]) -> dict[str, list[int]]
     for row, texts in enumerate(wanted):
         if not any(texts):
             continue
+        texts = [*texts[:-1], low_ending(f"*{texts[-1]}")[1:]]
         expression = re.compile("[^/]*".join(map(re.escape, texts)))
         if texts[0]:
             near = _beginning(forward, texts[0])
