@@ -226,8 +226,13 @@ class _Builder:
         return cleaned
 
     def _ends(self, name: str, cleaned: Ragged) -> dict[str, Any]:
-        """Look at the ends of an observation's numbers, in the unit of the file."""
-        known = self.plan.known.stated if self.plan.known is not None else {}
+        """Look at the ends of an observation's numbers, in the unit of the file.
+
+        A reader of a whole data set knows what stands for nothing in it.
+        """
+        if self.plan.known is None:
+            return {}
+        known = self.plan.known.stated
         units = self.plan.columns[name].fields
         stated = {field: known.get(f"{name}.{field}") for field in units}
         return {f"{name}.{f}": e.to_json() for f, e in ends_of(cleaned, units, stated).items()}

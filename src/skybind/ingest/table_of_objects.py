@@ -185,7 +185,7 @@ class TableOfObjects:
             reason = f"the name occurs twice: only its first row is kept (row {row + 1} is not)"
             self.quarantine.append(quarantine_row(names[row], file, "objects", reason))
         keep &= known
-        odd = np.concatenate([with_controls(part) for part in names.parts()])
+        odd = with_controls(names.cells)
         keep &= ~odd
         for row in np.flatnonzero(odd):
             reason = f"the name has a control character (row {row + 1})"

@@ -57,7 +57,7 @@ def test_keys_of_a_format_yield_to_those_that_are_given():
 
 def test_formats_are_known_by_name():
     assert set(curve_formats()) <= set(file_formats("photometry"))
-    assert len(curve_formats()) == 12
+    assert len(curve_formats()) == 13
 
 
 def test_a_misspelt_format_names_its_neighbour(tmp_path):

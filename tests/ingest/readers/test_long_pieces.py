@@ -288,7 +288,7 @@ VOROWS = "".join(VOROW % ("ab"[i % 2], 58000.0 + i, 14 + i % 7) for i in range(9
     ("form", "cut"),
     [
         ("plain", True), ("prefixed", True), ("spaced", True), ("second table", True),
-        ("comment", False), ("comment before", True), ("tag in a comment", False),
+        ("comment", False), ("comment before", True), ("tag in a comment", True),
         ("cdata", False), ("second is asked for", False), ("utf-16", False),
         ("no row", True), ("empty rows", True),
     ],
