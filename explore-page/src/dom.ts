@@ -3,6 +3,13 @@
 type Child = Node | string | null | undefined | false;
 type Attributes = Record<string, string | number | boolean | ((event: Event) => void) | undefined>;
 
+// Controls and marks of direction are written out, so that a name looks like no other.
+const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
+
+export function shown(text: string): string {
+  return text.replace(UNSEEN, (mark) => `\\u${mark.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
 export function el<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   attributes: Attributes = {},
@@ -14,7 +21,8 @@ export function el<K extends keyof HTMLElementTagNameMap>(
     if (typeof value === "function") made.addEventListener(name, value);
     else made.setAttribute(name, value === true ? "" : String(value));
   }
-  made.append(...children.filter((child): child is Node | string => !!child));
+  const there = children.filter((child): child is Node | string => !!child);
+  made.append(...there.map((child) => (typeof child === "string" ? shown(child) : child)));
   return made;
 }
 

@@ -33,7 +33,7 @@ export function searchBox(open: (id: string) => void): void {
     try {
       const { names, hint } = await json<{ names: string[]; hint: string }>("find", { text }, asking.signal);
       at = -1;
-      list.replaceChildren(...names.map((name, i) => el("li", { role: "option", id: `found-${i}`, "aria-selected": "false", mousedown: () => take(name) }, name)));
+      list.replaceChildren(...names.map((name, i) => el("li", { role: "option", id: `found-${i}`, "data-id": name, "aria-selected": "false", mousedown: () => take(name) }, name)));
       if (!names.length) list.append(el("li", { class: "hint" }, `No object of that name: ${hint}`));
       list.hidden = false;
       box.setAttribute("aria-expanded", "true");
@@ -52,7 +52,7 @@ export function searchBox(open: (id: string) => void): void {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const chosen = options()[at];
-    const id = chosen?.textContent ?? box.value.trim();
+    const id = chosen?.dataset["id"] ?? box.value.trim();
     if (id) take(id);
   });
 }

@@ -24,7 +24,7 @@ from skybind.simulate.write import write_stars
 from tests.conftest import QUICK
 
 #: An object and a class whose names are markup that would run a script.
-OBJECT = '"><img src=x onerror="window.hacked=1">/../& <b>7</b>'
+OBJECT = '"><img src=x onerror="window.hacked=1">/../& <b>7\u202e</b>'
 CLASS = "<img src=x onerror='window.hacked=2'>"
 FLAGS = [
     "--no-sandbox",

@@ -131,11 +131,17 @@ def test_neighbours_across_modalities(page, both):
 
 def test_markup_in_names_is_shown_as_text(page):
     find(page, OBJECT)
-    assert page.locator("#side h2").inner_text() == OBJECT
+    # marks of direction are written out
+    shown = OBJECT.replace("\u202e", "\\u202e")
+    assert page.locator("#side h2").inner_text() == shown
     assert page.locator("img[src='x']").count() == 0
     page.fill("#query", '"><img')
     page.wait_for_selector("#found li")
-    assert page.locator("#found li").first.inner_text() == OBJECT
+    assert page.locator("#found li").first.inner_text() == shown
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#alike[data-drawn]")
+    assert page.get_attribute("#side", "data-id") == OBJECT
 
 
 def test_by_keys_alone(page):
