@@ -2,7 +2,12 @@ import numpy as np
 import pytest
 
 from skybind.errors import DataError
-from skybind.measures.baselines import forest_accuracy, forest_regression
+from skybind.measures.baselines import (
+    boosting_accuracy,
+    boosting_regression,
+    forest_accuracy,
+    forest_regression,
+)
 
 
 def data(n, seed):
@@ -62,3 +67,31 @@ def test_no_training_objects_is_one_sentence():
     x, y = data(5, 0)
     with pytest.raises(DataError, match="need"):
         forest_accuracy(x[:0], y[:0], x, y, seed=0)
+
+
+def test_boosting_learns_what_is_there_whatever_is_missing():
+    (x, y), (test_x, test_y) = data(300, 0), data(200, 1)
+    x[::3, 0], x[::5, 1], test_x[::7, 3] = np.nan, np.inf, np.nan
+    x, test_x = (np.column_stack([v, np.full(len(v), np.nan)]) for v in (x, test_x))
+    good = boosting_accuracy(x, y, test_x, test_y, seed=0, classes=["EA", "EW", "M"])
+    assert good.accuracy > 0.8
+    again = boosting_accuracy(x, y, test_x, test_y, seed=0, classes=["EA", "EW", "M"])
+    np.testing.assert_array_equal(good.confusion, again.confusion)
+    told = boosting_regression(x, x[:, 2], test_x, seed=0)
+    assert np.corrcoef(told, test_x[:, 2])[0, 1] > 0.97
+
+
+def test_boosting_of_one_class_or_nothing():
+    x, y = data(30, 0)
+    assert boosting_accuracy(x, np.zeros(30, int), x, y, seed=0).accuracy == (y == 0).mean()
+    nothing = np.full((30, 2), np.nan)
+    told = boosting_regression(nothing, y.astype(float), nothing, seed=0)
+    np.testing.assert_allclose(told, y.mean())
+    for made in (boosting_accuracy, forest_accuracy):
+        with pytest.raises(DataError, match="need labelled training objects"):
+            made(x[:0], y[:0], x, y, seed=0)
+
+
+def test_boosting_takes_a_dozen_objects():
+    x, y = data(12, 0)
+    assert boosting_accuracy(x, y, x, y, seed=0).accuracy > 0.5

@@ -49,7 +49,8 @@ def _classification(metrics: Metrics) -> Table:
     table = Table(title="Accuracy on the test objects [%]", title_justify="left")
     table.add_column("modalities")
     table.add_column("labels", justify="right")
-    for name in ("from scratch", "pre-trained", "random forest"):
+    starts = ("from scratch", "pre-trained", "random forest", "gradient boosting")
+    for name in starts:
         table.add_column(name, justify="right")
     cells: dict[tuple[str, str], dict[str, str]] = {}
     for case in metrics.classification:
@@ -58,10 +59,9 @@ def _classification(metrics: Metrics) -> Table:
     for plain in metrics.baseline:
         key = ("+".join(plain.modalities), plain.subset)
         if key in cells:
-            cells[key]["random forest"] = _percent(plain)
+            cells[key][plain.name] = _percent(plain)
     for (names, subset), row in cells.items():
         labels = "all" if subset == FULL else short_subset(subset)
-        starts = ("from scratch", "pre-trained", "random forest")
         table.add_row(names, labels, *(row.get(start, "") for start in starts))
     return table
 

@@ -16,7 +16,9 @@ class EvaluationConfig(BaseModel):
     neighbours: int = Field(16, description="Neighbours of the k-NN classifier.", ge=1)
     importance: bool = Field(True, description="The table of classes by sets of modalities.")
     baseline: bool = Field(
-        True, description="A random forest on the same preprocessed inputs, for comparison."
+        True,
+        description="Random forest and gradient boosting on the best features there are, and "
+        "canonical correlation of simple statistics, for comparison.",
     )
     map: Literal["umap", "pca", "none"] = Field("umap", description="How the map is made.")
     map_objects: int = Field(4000, description="Objects on the map at most, of each part.", ge=10)

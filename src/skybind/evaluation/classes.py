@@ -1,6 +1,6 @@
 """What classifiers and neighbours reach on the test objects."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -14,8 +14,8 @@ from skybind.evaluation.records import (
     NeighbourResult,
     SubsetTest,
 )
-from skybind.evaluation.statistics import modality_sets, modality_statistics
-from skybind.measures.baselines import forest_accuracy
+from skybind.evaluation.statistics import best_features, modality_sets
+from skybind.measures.baselines import boosting_accuracy, forest_accuracy
 from skybind.measures.calibration import calibration_error, softmax
 from skybind.measures.classification import classification_metrics
 from skybind.measures.importance import all_combinations, modality_table
@@ -125,42 +125,48 @@ def neighbour_accuracy(run: Run, embeddings: Embeddings) -> list[NeighbourResult
     return records
 
 
-@step("random forests")
-def baselines(run: Run, subsets: Iterable[str]) -> list[BaselineResult]:
-    """A random forest on simple statistics, for each modality and all, on the same objects.
+@step("random forests and gradient boosting")
+def baselines(
+    run: Run, subsets: Iterable[str], features: Mapping[str, np.ndarray] | None = None
+) -> list[BaselineResult]:
+    """Random forests and gradient boosting on the best features, on the same objects.
 
-    With all labels, and with those of each of `subsets`.
+    For each modality and all, with all labels, and with those of each of `subsets`.
+
+    Parameters
+    ----------
+    run : Run
+    subsets : iterable of str
+    features : mapping of str to ndarray, shape (n, F), optional
+        As `best_features` gives them; computed by default.
     """
     records = []
     names = list(run.source.modalities)
-    summaries = {n: modality_statistics(run.source, n) for n in names}
+    features = best_features(run) if features is None else features
     for group in modality_sets(names):
         seen = np.logical_or.reduce([run.source.present(n) for n in group]) & (run.labels >= 0)
-        values = np.concatenate([summaries[n] for n in group], axis=1)
+        values = np.concatenate([features[n] for n in group], axis=1)
         for subset in dict.fromkeys([FULL, *subsets]):
             train, test = run.rows("train", subset), run.rows("test")
             train, test = train[seen[train]], test[seen[test]]
             if not len(train) or not len(test):
                 continue
-            result = forest_accuracy(
-                values[train],
-                run.labels[train],
-                values[test],
-                run.labels[test],
-                run.config.seed,
-                run.classes,
-                threads=2,
-            )
-            records.append(
-                BaselineResult(
-                    **dict(result),
-                    modalities=group,
-                    subset=subset,
-                    name="random forest",
-                    seed=run.config.seed,
-                    n_train=len(train),
+            taught = (values[train], run.labels[train], values[test], run.labels[test])
+            seed, classes = run.config.seed, run.classes
+            for name, result in {
+                "random forest": forest_accuracy(*taught, seed, classes, threads=2),
+                "gradient boosting": boosting_accuracy(*taught, seed, classes),
+            }.items():
+                records.append(
+                    BaselineResult(
+                        **dict(result),
+                        modalities=group,
+                        subset=subset,
+                        name=name,
+                        seed=seed,
+                        n_train=len(train),
+                    )
                 )
-            )
     return records
 
 

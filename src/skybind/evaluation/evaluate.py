@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from skybind.embeddings.store import Embeddings
 from skybind.evaluation.classes import baselines, evaluate_case, importance, neighbour_accuracy
 from skybind.evaluation.clusters import cluster_run, map_run, wants_clusters, write_layouts
 from skybind.evaluation.describe import describe_run
-from skybind.evaluation.records import Metrics, PairRetrieval, write_metrics
+from skybind.evaluation.records import Metrics, write_metrics
 from skybind.evaluation.regression import regress_run
-from skybind.measures.retrieval import retrieval_table
+from skybind.evaluation.retrieval import retrieval_rivals, retrieve_run
+from skybind.evaluation.statistics import best_features
 from skybind.progress import step
 from skybind.runs.cases import Case, widest_case
 from skybind.runs.embedding import run_embedding
@@ -35,13 +35,17 @@ def evaluate_run(run: Run, cases: Sequence[Case]) -> Metrics:
     embeddings = run_embedding(run)
     options, widest = run.config.evaluation, widest_case(cases)
     subsets = [*run.config.finetuning.subsets, *(case.subset for case in cases)]
+    features = best_features(run) if options.baseline else None
     results: dict[str, Any] = {
         "classification": [evaluate_case(run, case) for case in cases],
         "importance": importance(run, widest) if options.importance and widest else None,
         "retrieval": retrieve_run(run, embeddings) if options.retrieval else [],
+        "retrieval_rivals": retrieval_rivals(run, embeddings)
+        if options.retrieval and options.baseline
+        else [],
         "knn": neighbour_accuracy(run, embeddings) if run.classes else [],
-        "baseline": baselines(run, subsets) if run.classes and options.baseline else [],
-        "regression": regress_run(run, embeddings),
+        "baseline": baselines(run, subsets, features) if run.classes and options.baseline else [],
+        "regression": regress_run(run, embeddings, features),
     }
     clusters = wants_clusters(run)
     layouts = map_run(run, embeddings, every=clusters)
@@ -51,15 +55,3 @@ def evaluate_run(run: Run, cases: Sequence[Case]) -> Metrics:
     metrics = describe_run(run).model_copy(update=results)
     write_metrics(metrics, run.paths.metrics)
     return metrics
-
-
-@step("retrieval")
-def retrieve_run(run: Run, embeddings: Embeddings) -> list[PairRetrieval]:
-    """Look for the own other view of every test object, for every ordered pair of modalities."""
-    test = embeddings.take(run.rows("test"))
-    if len(embeddings.modalities) < 2 or not len(test):
-        return []
-    return [
-        PairRetrieval(**dict(result), query=query, target=target, seed=run.config.seed)
-        for (query, target), result in retrieval_table(test.vectors, test.present).items()
-    ]

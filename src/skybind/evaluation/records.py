@@ -99,19 +99,21 @@ class NeighbourResult(ClassificationResult):
 class BaselineResult(ClassificationResult):
     """What a plain method got right.
 
-    It sees simple statistics of the observations, and the same objects as the classifiers.
+    It sees the best features that can be computed of the observations (50 of light curves, the
+    columns of catalogues, bins of spectra, simple statistics), and the same objects as the
+    classifiers.
     """
 
-    name: str = Field("baseline", description="The method, such as `random forest`.")
-    modalities: Combination = Field(..., description="What it sees statistics of.")
+    name: str = Field("baseline", description="The method: `random forest` or `gradient boosting`.")
+    modalities: Combination = Field(..., description="What it sees features of.")
     subset: str = Field(FULL, description="Labels it was trained with.")
     seed: int | None = Field(None, description="Seed of the run.")
     n_train: int | None = Field(None, description="Labelled objects it was trained on.")
 
     @property
     def start(self) -> str:
-        """It knows nothing before."""
-        return "From scratch"
+        """It is named, beside how classifiers began."""
+        return self.name.capitalize()
 
 
 class Importance(ImportanceTable):
@@ -132,6 +134,23 @@ class PairRetrieval(RetrievalResult):
     seed: int | None = Field(None, description="Seed of the run.")
 
 
+class RetrievalRival(PairRetrieval):
+    """The same objects found by one of several methods, ours among them.
+
+    `canonical correlation`: of simple statistics of the observations (what the forest sees) and
+    their brightness, fitted on training objects, by the likelihood ratio of "one object" to "two
+    objects" or by the cosine of the variates; `brightness alone`; and as controls, which must give
+    chance, ours with exchanged partners and a canonical correlation of exchanged training pairs.
+    """
+
+    method: str = Field(..., description="Which.")
+    matched: RetrievalResult | None = Field(
+        None,
+        description="Among candidates within 0.3 mag of the query's object alone; null where no "
+        "brightness is known.",
+    )
+
+
 class TargetResult(RegressionResult):
     """How well a target was predicted.
 
@@ -148,11 +167,13 @@ class TargetResult(RegressionResult):
     method: str = Field(
         ...,
         description="`k-NN`: mean of the `k` nearest training objects, weighted by 1/distance, "
-        "zero-shot; `MLP`: a perceptron on the embeddings; `random forest`, `ridge`: on simple "
-        "statistics of the observations; `supervised`: the modality's encoder trained on the "
-        "targets alone.",
+        "zero-shot; `MLP`: a perceptron on the embeddings; `random forest`, `gradient boosting`: "
+        "on the best features of the observations; `ridge`: on simple statistics; `supervised`: "
+        "the modality's encoder trained on the targets alone.",
     )
-    inputs: str = Field(..., description="`embeddings`, `statistics` or `observations`.")
+    inputs: str = Field(
+        ..., description="`embeddings`, `features`, `statistics` or `observations`."
+    )
     fit: Combination = Field(
         ..., description="The combination whose embeddings the method was fitted on."
     )
@@ -282,6 +303,9 @@ class Metrics(Record):
     )
     retrieval: list[PairRetrieval] = Field(
         [], description="One entry an ordered pair of modalities."
+    )
+    retrieval_rivals: list[RetrievalRival] = Field(
+        [], description="One entry an ordered pair of modalities and method, ours among them."
     )
     knn: list[NeighbourResult] = Field([], description="One entry a modality, and all together.")
     baseline: list[BaselineResult] = Field(

@@ -1,7 +1,7 @@
 """Regression of a run: targets predicted from its embeddings, beside plain methods."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,10 +9,14 @@ import numpy as np
 from skybind.embeddings.store import Embeddings
 from skybind.evaluation.predictions import Group, Predictions, write_predictions
 from skybind.evaluation.records import TargetResult
-from skybind.evaluation.statistics import modality_sets, modality_statistics
+from skybind.evaluation.statistics import best_features, modality_sets, modality_statistics
 from skybind.evaluation.supervised import supervised_predictions
 from skybind.evaluation.targets import Target, known_rows, targets_of
-from skybind.measures.baselines import forest_regression, ridge_regression
+from skybind.measures.baselines import (
+    boosting_regression,
+    forest_regression,
+    ridge_regression,
+)
 from skybind.measures.regression import (
     RegressionResult,
     knn_regression,
@@ -43,7 +47,9 @@ class _Task:
 
 
 @step("zero-shot and few-shot predictions")
-def regress_run(run: Run, embeddings: Embeddings) -> list[TargetResult]:
+def regress_run(
+    run: Run, embeddings: Embeddings, features: Mapping[str, np.ndarray] | None = None
+) -> list[TargetResult]:
     """Predict every target in every way; writes `regression.parquet` into the run's folder.
 
     Parameters
@@ -51,6 +57,8 @@ def regress_run(run: Run, embeddings: Embeddings) -> list[TargetResult]:
     run : Run
     embeddings : Embeddings
         Of all of the run's objects, in the dataset's order.
+    features : mapping of str to ndarray, shape (n, F), optional
+        What trees see, as `best_features` gives it; computed by default.
 
     Returns
     -------
@@ -63,7 +71,7 @@ def regress_run(run: Run, embeddings: Embeddings) -> list[TargetResult]:
     records, predictions = zero_shot(run, embeddings, targets)
     records += few_shot(run, embeddings, targets)
     if run.config.evaluation.baseline:
-        records += plain_methods(run, targets)
+        records += plain_methods(run, targets, features)
         records += supervised(run, targets)
     write_predictions(run.paths.predictions, predictions)
     return records
@@ -120,23 +128,32 @@ def few_shot(run: Run, embeddings: Embeddings, targets: Sequence[Target]) -> lis
     return records
 
 
-def plain_methods(run: Run, targets: Sequence[Target]) -> list[TargetResult]:
-    """Predict by a random forest and by ridge regression on simple statistics."""
+def plain_methods(
+    run: Run, targets: Sequence[Target], features: Mapping[str, np.ndarray] | None = None
+) -> list[TargetResult]:
+    """Predict by trees on the best features, and by ridge regression on simple statistics."""
     names = list(run.source.modalities)
     statistics = {name: modality_statistics(run.source, name) for name in names}
+    best = best_features(run) if features is None else features
     seed = run.config.seed
     methods = {
-        "random forest": lambda x, y, new: forest_regression(x, y, new, seed, threads=2),
-        "ridge": ridge_regression,
+        "random forest": (best, lambda x, y, new: forest_regression(x, y, new, seed, threads=2)),
+        "gradient boosting": (best, lambda x, y, new: boosting_regression(x, y, new, seed)),
+        "ridge": (statistics, ridge_regression),
     }
     records = []
     for group in modality_sets(names):
-        values = np.concatenate([statistics[name] for name in group], axis=1)
+        given = {
+            name: np.concatenate([what[one] for one in group], axis=1)
+            for name, (what, _) in methods.items()
+        }
         seen = np.logical_or.reduce([run.source.present(name) for name in group])
         for task, share in _tasks(run, targets, group, seen):
-            for name, method in methods.items():
+            for name, (what, method) in methods.items():
+                values = given[name]
                 predicted = method(values[task.known], task.taught, values[task.asked])
-                records.append(_record(run, task, predicted, name, "statistics", share=share))
+                inputs = "statistics" if what is statistics else "features"
+                records.append(_record(run, task, predicted, name, inputs, share=share))
     return records
 
 

@@ -169,7 +169,7 @@ def compute_columns(
         cleaned = _as_fluxes(cleaned)
     needs_period = any(quantity not in _UNFOLDED for quantity, _ in wanted.values())
     if periods is None:
-        periods = find_periods(cleaned) if needs_period else _no_periods(len(curves))
+        periods = find_periods(cleaned) if needs_period else no_periods(len(curves))
     own = next((known[n] for n, (q, _) in wanted.items() if q == PERIOD and n in known), None)
     if own is not None:
         periods = replace(periods, period=np.where(own > 0, own, periods.period))
@@ -331,7 +331,8 @@ def _as_fluxes(curves: Ragged) -> Ragged:
     return replace(curves, fields=fields | dict(zip(("flux", "flux_err"), fluxes, strict=False)))
 
 
-def _no_periods(number: int) -> Periods:
+def no_periods(number: int) -> Periods:
+    """Give periods of light curves that were not searched: none is known."""
     nothing = np.full(number, np.nan)
     none = np.zeros(number, np.int64)
     return Periods(nothing, nothing, nothing, nothing, none, nothing, nothing, nothing)

@@ -1,5 +1,6 @@
 """Retrieval across modalities: from one view of an object, find another view of the same."""
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import permutations
 
@@ -32,6 +33,12 @@ class RetrievalResult(Record):
         ..., description="k -> what a random order gives, k / n."
     )
     chance_median_rank: Number = Field(..., description="What a random order gives, (n + 1) / 2.")
+    beaten: Number = Field(
+        math.nan,
+        description="Share of the wrong targets that lie behind the partner, the mean over the "
+        "queries; chance is one half.",
+    )
+    beaten_error: Number = Field(math.nan, description="Its standard error over the queries.")
 
 
 def partner_ranks(
@@ -113,7 +120,78 @@ def retrieval(
         median_rank=float(np.median(nearer + 1 + tied / 2)),
         chance_recall={k: min(k / n, 1.0) for k in ks},
         chance_median_rank=(n + 1) / 2,
+        **_beaten(nearer, tied, np.full(n, n)),
     )
+
+
+def matched_retrieval(
+    query: np.ndarray,
+    target: np.ndarray,
+    brightness: np.ndarray,
+    width: float,
+    k: int = 1,
+    chunk: int = 1024,
+) -> RetrievalResult:
+    """Rank only the targets of objects about as bright, so that brightness tells nothing.
+
+    Parameters
+    ----------
+    query, target : ndarray, shape (n, D)
+        As of `retrieval`.
+    brightness : ndarray, shape (n,)
+        Of each object [mag]; objects of unknown brightness are left out.
+    width : float
+        Largest difference from the query's own [mag].
+    k : int
+        Which recall to give.
+    chunk : int
+        Queries compared at once.
+
+    Returns
+    -------
+    RetrievalResult
+        Of the queries with another candidate; `chance_recall` is the mean of k over the number of
+        candidates.
+
+    Raises
+    ------
+    DataError
+        If no query has another candidate.
+    """
+    known = np.isfinite(brightness)
+    query, target, brightness = query[known], target[known], brightness[known]
+    nearer, tied, offered = np.zeros((3, len(query)), dtype=np.int64)
+    for start in range(0, len(query), chunk):
+        rows = np.arange(start, min(start + chunk, len(query)))
+        score = query[rows] @ target.T
+        own = score[np.arange(len(rows)), rows][:, None]
+        near = np.abs(brightness[None, :] - brightness[rows, None]) <= width
+        nearer[rows] = ((score > own + TIE) & near).sum(axis=1)
+        tied[rows] = ((np.abs(score - own) <= TIE) & near).sum(axis=1) - 1
+        offered[rows] = near.sum(axis=1)
+    some = offered > 1
+    if not some.any():
+        raise DataError("No object has another of its brightness, so nothing to retrieve.")
+    nearer, tied, offered = nearer[some], tied[some], offered[some]
+    recall = float(np.clip((k - nearer) / (tied + 1), 0.0, 1.0).mean())
+    return RetrievalResult(
+        n=len(nearer),
+        recall={k: recall},
+        recall_error={k: share_error(recall, len(nearer))},
+        median_rank=float(np.median(nearer + 1 + tied / 2)),
+        chance_recall={k: float(np.minimum(k / offered, 1.0).mean())},
+        chance_median_rank=float(np.median((offered + 1) / 2)),
+        **_beaten(nearer, tied, offered),
+    )
+
+
+def _beaten(nearer: np.ndarray, tied: np.ndarray, offered: np.ndarray) -> dict[str, float]:
+    """Share of the wrong targets behind the partner, and its error; NaN without wrong ones."""
+    if (offered < 2).any():
+        return {}
+    share = 1 - (nearer + tied / 2) / (offered - 1)
+    spread = share.std(ddof=1) if len(share) > 1 else math.nan
+    return {"beaten": float(share.mean()), "beaten_error": float(spread / len(share) ** 0.5)}
 
 
 def retrieval_table(

@@ -6,7 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from skybind.config.subsets import subset_order
-from skybind.evaluation.records import BaselineResult, CaseResult, NeighbourResult, PairRetrieval
+from skybind.evaluation.records import (
+    BaselineResult,
+    CaseResult,
+    NeighbourResult,
+    PairRetrieval,
+    RetrievalRival,
+)
+
+#: Of what errors of several seeds are made.
+SEEDS_TOO = "Errors hold the scatter of the seeds and the finite number of test objects."
 
 Tested = CaseResult | NeighbourResult | BaselineResult
 
@@ -64,6 +73,23 @@ class Retrieval:
     n_seeds: int
 
 
+@dataclass(frozen=True)
+class Rival:
+    """One ordered pair of modalities by one method, averaged over seeds.
+
+    `beaten` and `matched` are shares of wrong candidates behind the partner with their errors,
+    among all and among those of like brightness; NaN where not known.
+    """
+
+    query: str
+    target: str
+    method: str
+    recall: dict[int, float]
+    recall_error: dict[int, float]
+    beaten: tuple[float, float]
+    matched: tuple[float, float]
+
+
 def accuracy_groups(entries: Sequence[Tested]) -> list[Accuracy]:
     """Average classifiers over seeds; few modalities first, much training data first."""
     groups: dict[tuple[tuple[str, ...], str, str], list[Tested]] = {}
@@ -96,6 +122,31 @@ def retrieval_groups(entries: Sequence[PairRetrieval]) -> list[Retrieval]:
                 median_rank=float(np.mean([member.median_rank for member in members])),
                 chance_median_rank=first.chance_median_rank,
                 n_seeds=len(members),
+            )
+        )
+    return made
+
+
+def rival_groups(entries: Sequence[RetrievalRival]) -> list[Rival]:
+    """Average the methods of retrieval over seeds, in the order of first appearance."""
+    groups: dict[tuple[str, str, str], list[RetrievalRival]] = {}
+    for entry in entries:
+        groups.setdefault((entry.query, entry.target, entry.method), []).append(entry)
+    made = []
+    for (query, target, method), members in groups.items():
+        (one,) = retrieval_groups(members)
+        like = [m.matched for m in members if m.matched is not None]
+        made.append(
+            Rival(
+                query,
+                target,
+                method,
+                one.recall,
+                one.recall_error,
+                _mean_and_error([m.beaten for m in members], [m.beaten_error for m in members]),
+                _mean_and_error([m.beaten for m in like], [m.beaten_error for m in like])
+                if like
+                else (np.nan, np.nan),
             )
         )
     return made

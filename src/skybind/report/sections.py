@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 
-from skybind.config.subsets import labels_of_subset
+from skybind.config.subsets import labels_of_subset, subset_order
 from skybind.drawing.blocks import Block, Section, figure_block
 from skybind.drawing.cells import readable_time
 from skybind.drawing.maps import AXIS_NAMES, embedding_map
@@ -16,17 +16,21 @@ from skybind.evaluation.run_records import AboutDataset, AboutSplit
 from skybind.report import tables
 from skybind.report.clusters import cluster_section, coloured_section, retrieved_section
 from skybind.report.data import ReportData
-from skybind.report.figures.bars import accuracy_bars, retrieval_bars
+from skybind.report.figures.bars import accuracy_bars
 from skybind.report.figures.matrix import confusion_figure
-from skybind.report.groups import Accuracy, accuracy_groups, headline, retrieval_groups
+from skybind.report.groups import SEEDS_TOO, Accuracy, accuracy_groups, headline
 from skybind.report.pretraining import pretraining_section
 from skybind.report.regression import regression_section
+from skybind.report.retrieval import retrieval_section
 
 # A spectrum of thousands of pixels is some 200 kB as lines; more objects become pictures.
 DRAWN_AS_LINES, DRAWN_PIXELS = 8, 6000
 
 
-_SEEDS_TOO = "Errors hold the scatter of the seeds and the finite number of test objects."
+PLAIN_WORDS = (
+    " Random forest and gradient boosting see the best features there are: 50 of light curves, a "
+    "catalogue's columns, a spectrum in bins, simple statistics."
+)
 
 
 def all_sections(run: ReportData) -> list[Section]:
@@ -81,9 +85,13 @@ def dataset_section(run: ReportData) -> Section:
 
 def accuracy_section(run: ReportData) -> Section:
     """Accuracy with and without pre-training."""
-    groups = accuracy_groups(run.metrics.classification)
+    trained = accuracy_groups(run.metrics.classification)
     title = "Classification with and without pre-training"
-    if not groups:
+    seen = {(group.modalities, group.subset) for group in trained}
+    plain = accuracy_groups(run.metrics.baseline)
+    plain = [group for group in plain if (group.modalities, group.subset) in seen]
+    groups = sorted([*trained, *plain], key=lambda g: (len(g.modalities), -subset_order(g.subset)))
+    if not trained:
         return Section(
             "accuracy",
             title,
@@ -91,14 +99,16 @@ def accuracy_section(run: ReportData) -> Section:
         )
     bars = figure_block(
         partial(accuracy_bars, groups),
-        f"Accuracy on the test objects against the share of labels. {_error_words(groups)}",
+        f"Accuracy on the test objects against the share of labels. {_error_words(groups)}"
+        f"{PLAIN_WORDS if plain else ''}",
         run,
         "Bars of accuracy for each combination of modalities and share of labels",
     )
     bold = (
         ""
         if len({g.start for g in groups}) < 2
-        else (" Bold: better than from scratch by more than twice the combined standard error.")
+        else " Bold: better than all others of the same modalities and labels, by more than twice "
+        "the combined standard error."
     )
     table = Block(
         f"Accuracy on the test objects [%]. {_error_words(groups)}{bold}",
@@ -168,38 +178,6 @@ def importance_section(run: ReportData) -> Section:
     return Section("importance", title, blocks=[block])
 
 
-def retrieval_section(run: ReportData) -> Section:
-    """Retrieval of each pair against chance."""
-    entries = retrieval_groups(run.metrics.retrieval)
-    title = "Retrieval across modalities"
-    if not entries:
-        return Section(
-            "retrieval",
-            title,
-            absent="Retrieval needs objects that were observed in two modalities.",
-        )
-    text = (
-        "One view of an object is the query; the other view of the same object is looked for "
-        "among those of all test objects that have both. Ties count as broken at random."
-    )
-    errors = (
-        _SEEDS_TOO
-        if max(entry.n_seeds for entry in entries) > 1
-        else "Errors are standard errors from the number of test objects."
-    )
-    caption = "Recall@k: queries whose partner is among the k nearest, against chance."
-    if any(value == 0 for entry in entries for value in entry.recall.values()):
-        caption += " An arrow at the left edge: none found."
-    figure = figure_block(
-        partial(retrieval_bars, entries), caption, run, "Recall beside chance by pair"
-    )
-    table = Block(
-        f"Recall and median rank of the partner (1 is best). {errors}",
-        table=tables.retrieval_table(entries),
-    )
-    return Section("retrieval", title, text, [figure, table])
-
-
 def comparison_section(run: ReportData) -> Section:
     """Nearest neighbours and baselines."""
     knn, baseline = run.metrics.knn, run.metrics.baseline
@@ -220,8 +198,8 @@ def comparison_section(run: ReportData) -> Section:
     if baseline:
         blocks.append(
             Block(
-                "Baselines: accuracy [%] of plain methods on simple statistics, trained and "
-                "tested on the same objects as the classifiers.",
+                f"Baselines: accuracy [%] of plain methods, trained and tested on the same "
+                f"objects as the classifiers.{PLAIN_WORDS}",
                 table=tables.baseline_table(baseline),
             )
         )
@@ -328,7 +306,7 @@ def _named(split: AboutSplit) -> str:
 def _error_words(groups: list[Accuracy]) -> str:
     most = max(group.n_seeds for group in groups)
     if most > 1:
-        return f"Mean of up to {most} seeds. {_SEEDS_TOO}"
+        return f"Mean of up to {most} seeds. {SEEDS_TOO}"
     if any(np.isfinite(group.error) for group in groups):
         return "One seed; errors are standard errors from the number of test objects."
     return "One seed."

@@ -82,8 +82,8 @@ def pair_counts(pretraining: Pretraining) -> Table:
 def accuracy_table(groups: Sequence[Accuracy], balanced: bool = False) -> Table:
     """Accuracy by combination and start (rows) and share of labels (columns).
 
-    A pre-trained model's accuracy is marked where it differs from that from scratch by more
-    than twice their combined standard error.
+    Bold is better than all other starts and plain methods of the same modalities and labels, by
+    more than twice the combined standard error.
     """
     subsets = list(dict.fromkeys(group.subset for group in groups))
     found = {(g.modalities, g.start, g.subset): g for g in groups}
@@ -97,19 +97,20 @@ def accuracy_table(groups: Sequence[Accuracy], balanced: bool = False) -> Table:
             elif balanced:
                 row.append(share_cell(group.balanced_accuracy, group.balanced_error))
             else:
-                scratch = found.get((modalities, "From scratch", subset))
-                row.append(share_cell(group.accuracy, group.error, _notable(group, scratch)))
+                rivals = [g for g in groups if (g.modalities, g.subset) == (modalities, subset)]
+                row.append(share_cell(group.accuracy, group.error, _notable(group, rivals)))
         rows.append(row)
     header = ["Modalities", "Start", *map(labels_of_subset, subsets)]
     return Table(header, rows, text_columns=2)
 
 
-def _notable(group: Accuracy, scratch: Accuracy | None) -> str:
-    """Say `strong` where a start beats the one from scratch by twice the error."""
-    if scratch is None or scratch is group:
-        return ""
-    error = np.hypot(group.error, scratch.error)  # NaN, not known, marks nothing
-    return "strong" if error > 0 and group.accuracy - scratch.accuracy > 2 * error else ""
+def _notable(group: Accuracy, rivals: Sequence[Accuracy]) -> str:
+    """Say `strong` where a start beats all others by twice the error; NaN marks nothing."""
+    others = [other for other in rivals if other is not group]
+    ahead = [
+        group.accuracy - other.accuracy > 2 * np.hypot(group.error, other.error) for other in others
+    ]
+    return "strong" if others and all(ahead) else ""
 
 
 def calibration_table(cases: Sequence[CaseResult]) -> Table:
@@ -210,7 +211,7 @@ def baseline_table(baseline: Sequence[BaselineResult]) -> Table:
                 group = found.get(subset)
                 row.append(share_cell(group.accuracy, group.error) if group else Cell(NONE))
             rows.append(row)
-    header = ["Method", "Sees statistics of", *map(labels_of_subset, subsets)]
+    header = ["Method", "Sees features of", *map(labels_of_subset, subsets)]
     return Table(header, rows, text_columns=2)
 
 

@@ -91,7 +91,10 @@ def _gains(name: str, key: str, title: str, study: Study) -> Exhibit:
 
 
 def _bars(name: str, key: str, title: str, study: Study) -> Exhibit:
-    figure = accuracy_bars(accuracy_groups(study.metrics(name).classification))
+    metrics = study.metrics(name)
+    trained = {(entry.modalities, entry.subset) for entry in metrics.classification}
+    plain = [e for e in metrics.baseline if (e.modalities, e.subset) in trained]
+    figure = accuracy_bars(accuracy_groups([*metrics.classification, *plain]))
     return Exhibit(key, "", title, _JOINED, figure=figure, alt="Accuracy by share of labels")
 
 

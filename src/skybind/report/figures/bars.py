@@ -10,7 +10,9 @@ from skybind.config.subsets import short_subset
 from skybind.drawing.cells import share_sides
 from skybind.drawing.style import (
     BLUE,
+    GREEN,
     GREY,
+    INK,
     MUTED,
     ORANGE,
     SKY,
@@ -18,7 +20,8 @@ from skybind.drawing.style import (
     combination_name,
     new_figure,
 )
-from skybind.report.groups import Accuracy, Retrieval
+from skybind.evaluation.retrieval import BRIGHTNESS, LIKELIHOOD
+from skybind.report.groups import Accuracy, Retrieval, Rival
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -30,8 +33,12 @@ START_COLOURS = {
     "Pre-trained": BLUE,
     "Pre-trained, frozen": SKY,
     "Random, frozen": "#d9d9dc",
+    "Random forest": GREEN,
+    "Gradient boosting": ORANGE,
 }
 COLUMNS = 4
+#: Plain methods in the figure of retrieval: marker and colour.
+RIVALS = {LIKELIHOOD: ("s", GREEN), BRIGHTNESS: ("x", INK)}
 TITLE_LETTERS = 26  # a panel is no wider
 
 
@@ -75,11 +82,12 @@ def accuracy_bars(groups: Sequence[Accuracy]) -> "Figure":
     return figure
 
 
-def retrieval_bars(entries: Sequence[Retrieval]) -> "Figure":
+def retrieval_bars(entries: Sequence[Retrieval], rivals: Sequence[Rival] = ()) -> "Figure":
     """Draw recall@k of every ordered pair beside chance, on a logarithmic axis.
 
     A dot is what was measured, an open diamond is chance; the line between is the gain.
-    A recall of zero has no place on a logarithmic axis: an arrow at the edge stands for it.
+    A recall of zero has no place on a logarithmic axis: an arrow at the edge stands for it. An
+    open square is what canonical correlation finds, a cross what brightness alone does.
     """
     ks = sorted({k for entry in entries for k in entry.recall})
     figure = new_figure(0.32 * len(entries) + 1.25)
@@ -97,14 +105,27 @@ def retrieval_bars(entries: Sequence[Retrieval]) -> "Figure":
         axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:g}")
         axes.set_xlabel("Queries whose partner is found [%]")
         axes.grid(axis="x")
+    others = {name: mark for name, mark in RIVALS.items() if any(r.method == name for r in rivals)}
+    for axes, k in zip(grid, ks, strict=True):
+        for row, entry in enumerate(entries):
+            for rival in rivals:
+                where = (rival.query, rival.target) == (entry.query, entry.target)
+                if where and rival.method in others and rival.recall.get(k, 0) > 0:
+                    shape, colour = others[rival.method]
+                    axes.plot(
+                        rival.recall[k], row, shape, color=colour, markerfacecolor="none",
+                        markersize=5.5, markeredgewidth=1.1, zorder=4,
+                    )  # fmt: skip
     names = [f"{entry.query} → {entry.target}" for entry in entries]
     grid[0].set_yticks(range(len(entries)), names)
     grid[0].set_ylim(len(entries) - 0.4, -0.6)
     handles = [
         _marker("o", BLUE, BLUE),
         _marker("D", "white", ORANGE),
+        *(_marker(shape, "none", colour) for shape, colour in others.values()),
     ]
-    figure.legend(handles, ["measured", "chance"], loc="outside upper right", ncols=2)
+    names = ["measured", "chance", *others]
+    figure.legend(handles, names, loc="outside upper right", ncols=len(names))
     return figure
 
 

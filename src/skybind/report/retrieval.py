@@ -1,0 +1,93 @@
+"""The report's page on retrieval across modalities, beside plain methods and controls."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+
+from skybind.drawing.blocks import Block, Section, figure_block
+from skybind.drawing.cells import NONE, Cell, Table, cells, share
+from skybind.evaluation.retrieval import CONTROLS
+from skybind.report import tables
+from skybind.report.data import ReportData
+from skybind.report.figures.bars import retrieval_bars
+from skybind.report.groups import SEEDS_TOO, Rival, retrieval_groups, rival_groups
+
+RIVAL_WORDS = (
+    "What a statistician would do with the same objects [%]. Canonical correlation: of simple "
+    "statistics of the observations and their brightness, regularised, fitted on the training "
+    "objects, by the likelihood ratio of one object to two or by the cosine. Beaten: wrong "
+    "candidates that lie behind the partner, chance 50. Like brightness: the same among candidates "
+    "within 0.3 mag of the query's object, where brightness tells nothing. Exchanged pairs are "
+    "controls and must give chance. Bold: significantly best of its pair (by more than twice the "
+    "combined standard error, controls left out)."
+)
+
+
+def rival_table(rivals: Sequence[Rival]) -> Table:
+    """Every method by ordered pair: recall, and wrong candidates beaten, all and of like light."""
+    ks = sorted({k for entry in rivals for k in entry.recall if k in (1, 10)})
+    rows = []
+    for pair in dict.fromkeys((entry.query, entry.target) for entry in rivals):
+        own = [entry for entry in rivals if (entry.query, entry.target) == pair]
+        for number, entry in enumerate(own):
+            quiet = "quiet" if entry.method in CONTROLS else ""
+            row = cells(" → ".join(pair) if not number else "", entry.method)
+            row += [Cell(share(entry.recall.get(k), entry.recall_error.get(k)), quiet) for k in ks]
+            for values in ("beaten", "matched"):
+                value, error = getattr(entry, values)
+                kind = quiet or ("strong" if _is_best(entry, own, values) else "")
+                row.append(Cell(share(value, error) if np.isfinite(value) else NONE, kind))
+            rows.append(row)
+    header = ["Query → target", "Method", *(f"Recall@{k}" for k in ks)]
+    return Table([*header, "Beaten", "Beaten, like brightness"], rows, text_columns=2)
+
+
+def _is_best(entry: Rival, every: Sequence[Rival], values: str) -> bool:
+    """Whether it is above all others by twice the combined error."""
+    own, error = getattr(entry, values)
+    others = [
+        getattr(other, values)
+        for other in every
+        if other is not entry and other.method not in CONTROLS
+    ]
+    known = [(value, e) for value, e in others if np.isfinite(value)]
+    return bool(known) and all(own - value > 2 * np.hypot(error, e) for value, e in known)
+
+
+def retrieval_section(run: ReportData) -> Section:
+    """Retrieval of each pair against chance."""
+    entries = retrieval_groups(run.metrics.retrieval)
+    title = "Retrieval across modalities"
+    if not entries:
+        return Section(
+            "retrieval",
+            title,
+            absent="Retrieval needs objects that were observed in two modalities.",
+        )
+    text = (
+        "One view of an object is the query; the other view of the same object is looked for "
+        "among those of all test objects that have both. Ties count as broken at random."
+    )
+    errors = (
+        SEEDS_TOO
+        if max(entry.n_seeds for entry in entries) > 1
+        else "Errors are standard errors from the number of test objects."
+    )
+    caption = "Recall@k: queries whose partner is among the k nearest, against chance."
+    if any(value == 0 for entry in entries for value in entry.recall.values()):
+        caption += " An arrow at the left edge: none found."
+    rivals = rival_groups(run.metrics.retrieval_rivals)
+    if rivals:
+        caption += " Square: canonical correlation of simple statistics; cross: brightness alone."
+    figure = figure_block(
+        partial(retrieval_bars, entries, rivals), caption, run, "Recall beside chance by pair"
+    )
+    table = Block(
+        f"Recall and median rank of the partner (1 is best). {errors}",
+        table=tables.retrieval_table(entries),
+    )
+    blocks = [figure, table]
+    if rivals:
+        blocks.append(Block(RIVAL_WORDS, table=rival_table(rivals)))
+    return Section("retrieval", title, text, blocks)
