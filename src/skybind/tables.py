@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 #: What a spreadsheet takes for the beginning of a formula, and marks of text before it.
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|nan)", re.IGNORECASE)
+
+
+#: Unit, if any, and description of a column.
+Notes = tuple[str | None, str]
+
+
 #: Formats of tables, by the file's ending.
 FORMATS = (".csv", ".parquet", ".vot", ".ecsv", ".fits")
 
@@ -144,6 +150,32 @@ def _safe(table: pa.Table) -> pa.Table:
                 cells = [None if c is None else safe_cell(c) for c in table[place].to_pylist()]
                 table = table.set_column(place, field, pa.array(cells, field.type))
     return table.rename_columns([safe_cell(name) for name in table.column_names])
+def described(table: pa.Table, notes: Mapping[str, Notes]) -> pa.Table:
+    """Give the columns of a table units and descriptions, where they have none.
+
+    Parameters
+    ----------
+    table : Table
+    notes : mapping of str to (unit or None, description)
+        By the name of the column, or by its beginning and `*`; the longest that fits counts.
+    """
+    begun = sorted((name[:-1] for name in notes if name.endswith("*")), key=len, reverse=True)
+    fields = []
+    for field in table.schema:
+        known = notes.get(field.name)
+        if known is None:
+            start = next((b for b in begun if field.name.startswith(b)), None)
+            known = (None, "") if start is None else notes[f"{start}*"]
+        unit, text = known
+        said = {"unit": unit, "description": text}
+        own = {**{key: value for key, value in said.items() if value}, **_said(field)}
+        fields.append(field.with_metadata(own) if own else field)
+    return table.cast(pa.schema(fields, table.schema.metadata))
+
+
+def _said(field: pa.Field) -> dict[str, str]:
+    """What a field's metadata say."""
+    return {k.decode(): v.decode() for k, v in (field.metadata or {}).items()}
 
 
 def to_astropy(table: pa.Table) -> "Table":
@@ -155,7 +187,7 @@ def to_astropy(table: pa.Table) -> "Table":
 
     columns = {}
     for field in table.schema:
-        said = {k.decode(): v.decode() for k, v in (field.metadata or {}).items()}
+        said = _said(field)
         unit, description = said.get("unit"), said.get("description")
         if unit is not None and "JD" in unit:  # of dates, for which astropy has no unit
             description = f"{description or field.name} [{unit}]"

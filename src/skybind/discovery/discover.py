@@ -11,9 +11,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from skybind.config.written import plain_yaml
+from skybind.data.placed import placed
 from skybind.discovery.atlas import map_everything, write_atlas
 from skybind.discovery.importance import decisions, importance_tables
 from skybind.discovery.measures.outliers import COMBINED, labels_right
+from skybind.discovery.notes import (
+    DECISION_NOTES,
+    LABEL_NOTES,
+    OUTLIER_NOTES,
+    PART_NOTES,
+)
 from skybind.discovery.outliers import best_detections, detection_scores, find_outliers
 from skybind.discovery.records import (
     DISCOVER_VERSION,
@@ -27,6 +34,7 @@ from skybind.discovery.structure import ClassStructure, class_structures, new_cl
 from skybind.discovery.undecided import resolve_labels
 from skybind.embeddings.store import Embeddings
 from skybind.errors import ConfigError
+from skybind.evaluation.targets import targets_of
 from skybind.files import json_hash, write_json
 from skybind.once import NOTE, once
 from skybind.progress import step
@@ -35,7 +43,7 @@ from skybind.runs.cases import finished_cases, widest_case
 from skybind.runs.embedding import run_embedding
 from skybind.runs.layout import DiscoverPaths
 from skybind.runs.run import Run
-from skybind.tables import write_table
+from skybind.tables import Notes, write_table
 from skybind.words import nearest
 
 #: What a step tells: some fields of `DiscoverRecord`.
@@ -210,7 +218,7 @@ def _outliers(
     run: Run, embeddings: Embeddings, paths: DiscoverPaths, percentile: float
 ) -> Sections:
     table = find_outliers(run, embeddings, percentile=percentile)
-    arrow = table.to_arrow()
+    arrow = placed(table.to_arrow(), run.dataset, {**OUTLIER_NOTES, **_target_notes(run)})
     for suffix in (".csv", ".vot", ".parquet"):
         write_table(arrow, paths.outliers(suffix))
     records = detection_scores(run, embeddings, table)
@@ -227,6 +235,17 @@ def _outliers(
     }
 
 
+def _target_notes(run: Run) -> dict[str, Notes]:
+    """Units and descriptions of what is told of the numbers of the catalogue."""
+    notes: dict[str, Notes] = {}
+    for target in targets_of(run.dataset, run.config.evaluation.targets):
+        name, unit = target.name, target.unit
+        notes[f"{name}_expected"] = (unit, f"Median of the neighbours' {name}")
+        notes[f"{name}_spread"] = (unit, "Standard deviation expected of the difference")
+        notes[f"{name}_doubt"] = (None, f"How far {name} lies from the expected one, in spreads")
+    return notes
+
+
 def _structure(
     run: Run, embeddings: Embeddings, paths: DiscoverPaths, options: DiscoverOptions
 ) -> Sections:
@@ -237,7 +256,7 @@ def _structure(
         permutations=options.permutations,
         classes=options.classes,
     )
-    write_table(_parts(run, found), paths.parts)
+    write_table(placed(_parts(run, found), run.dataset, PART_NOTES), paths.parts)
     records = [structure.record for structure in found]
     write_json(paths.structure, plain(records))
     return {"structure": records}
@@ -272,6 +291,7 @@ def _labels(
     if not run.classes or not unlabelled.any():
         return {"labels": None}
     table = resolve_labels(run, embeddings, options.resolve)
+    table = placed(table, run.dataset, LABEL_NOTES)
     for ending in (".parquet", ".csv"):
         write_table(table, paths.labels(ending))
     sure = np.asarray(table["probability"]) > 0.5
@@ -292,7 +312,7 @@ def _importance(run: Run, embeddings: Embeddings, paths: DiscoverPaths) -> Secti
     carried: Decisions | None = None
     if case is not None:
         table, records = decisions(run, case, run.rows("test"))
-        write_table(table, paths.decisions)
+        write_table(placed(table, run.dataset, DECISION_NOTES), paths.decisions)
         carried = Decisions(case=case.name, n=len(table), classes=records)
     told: Sections = {"importance": tables, "decisions": carried}
     write_json(paths.importance, plain(told))

@@ -192,8 +192,9 @@ def new_class_section(data: DiscoverData) -> Section:
     title = "Classes that are not in use"
     if not records:
         return Section("new", title, absent="All classes of the catalogue are in use.")
-    names = [record.name for record in records]
-    code = {name: i for i, name in enumerate(names)}
+    # after the classes in use, so that each looks as it does in other figures
+    names = [*data.record.classes, *sorted(record.name for record in records)]
+    code = {name: i for i, name in enumerate(names) if i >= len(data.record.classes)}
     codes = np.asarray([code.get(name, -1) for name in data.label.tolist()])
     seen = np.isfinite(data.position).all(axis=1)
     panel = MapPanel("all", data.position[seen], codes[seen])

@@ -60,7 +60,7 @@ def load_examples(
     examples = {}
     for place, row in enumerate(rows.tolist()):
         spectrum = drawn["spectrum"][place]
-        if spectrum is not None and redshift is not None and np.isfinite(redshift[row]):
+        if spectrum is not None and redshift is not None:
             spectrum.redshift = float(redshift[row])
         examples[row] = ExampleObject(
             object_id=str(dataset.object_ids[row]),

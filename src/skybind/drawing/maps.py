@@ -1,11 +1,12 @@
 """Maps of the embeddings: by class, by any column, by cluster."""
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from skybind.drawing.observed import MapPanel, MapView
+from skybind.drawing.observed import ColourColumn, MapPanel, MapView
 from skybind.drawing.style import NO_CLASS, WIDTH, class_colour, class_marker, new_figure
 
 if TYPE_CHECKING:
@@ -17,6 +18,10 @@ AXIS_NAMES = {"umap": "UMAP", "pca": "Principal component"}
 
 
 NUMBER_COLOURS = "viridis"
+
+
+#: Letters of a title in an inch.
+LETTERS = 9.5
 
 
 NAMED = 12  # values of a text column with a colour of their own
@@ -79,16 +84,18 @@ def coloured_maps(views: Sequence[MapView], method: str) -> "Figure":
     grid = figure.subplots(len(views), columns, squeeze=False)
     for number, name in enumerate(names):
         found = [(v, c) for v in views for c in v.columns if c.name == name]
-        paint = _Paint([column.values for _, column in found])
+        paint = _Paint([column for _, column in found])
         for axes, view in zip(grid[:, number], views, strict=True):
             values = next((c.values for v, c in found if v is view), None)
             _points(axes, view, paint, values)
             if number == 0:
                 axes.set_ylabel(
-                    f"{' + '.join(view.modalities)}\n{AXIS_NAMES.get(method, method)} 2"
+                    f"{_wrapped(' + '.join(view.modalities), side)}\n"
+                    f"{AXIS_NAMES.get(method, method)} 2"
                 )
         unit = next((column.unit for _, column in found if column.unit), None)
-        grid[0, number].set_title(name + (f" [{unit}]" if unit else ""))
+        title = _wrapped(name.replace("_", " _"), side).replace(" _", "_")
+        grid[0, number].set_title(title + (f" [{unit}]" if unit else ""))
         paint.legend(figure, grid[:, number])
     for axes in grid[-1]:
         axes.set_xlabel(f"{AXIS_NAMES.get(method, method)} 1")
@@ -118,7 +125,7 @@ def cluster_maps(views: Sequence[MapView], cluster_method: str, method: str) -> 
                 str(code), middle, fontsize=7.5, fontweight="bold", ha="center", va="center",
                 bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.75},
             )  # fmt: skip
-        axes.set_title(" + ".join(view.modalities))
+        axes.set_title(_wrapped(" + ".join(view.modalities), side))
         axes.set_xlabel(f"{AXIS_NAMES.get(method, method)} 1 (no unit)")
     return figure
 
@@ -126,10 +133,10 @@ def cluster_maps(views: Sequence[MapView], cluster_method: str, method: str) -> 
 class _Paint:
     """One way of colouring for all panels of a column: a scale for numbers, classes for text."""
 
-    def __init__(self, values: Sequence[np.ndarray]) -> None:
-        every = np.concatenate(values)
+    def __init__(self, columns: Sequence[ColourColumn]) -> None:
+        every = np.concatenate([column.values for column in columns])
         self.numeric = every.dtype.kind in "biuf"
-        self.names: list[str] = []
+        self.names: dict[str, int] = {}  # shown -> code of its colour and marker
         self.low, self.high = 0.0, 1.0
         if self.numeric:
             finite = every[np.isfinite(every.astype(float))].astype(float)
@@ -138,13 +145,15 @@ class _Paint:
                 self.low, self.high = np.percentile(finite, [1, 99])
         else:
             names, counts = np.unique(every.astype(str), return_counts=True)
-            order = np.argsort(-counts, kind="stable")
-            self.names = [str(name) for name in names[order] if name != ""][:NAMED]
+            frequent = [str(n) for n in names[np.argsort(-counts, kind="stable")] if n != ""]
+            known = list(columns[0].order) or sorted(frequent)
+            known += sorted(set(frequent) - set(known))
+            shown = set(frequent[:NAMED])
+            self.names = {name: code for code, name in enumerate(known) if name in shown}
 
     def codes(self, values: np.ndarray) -> np.ndarray:
         """Class codes of text, -1 for any other."""
-        index = {name: code for code, name in enumerate(self.names)}
-        return np.asarray([index.get(name, -1) for name in values.astype(str).tolist()])
+        return np.asarray([self.names.get(name, -1) for name in values.astype(str).tolist()])
 
     def legend(self, figure: "Figure", panels: np.ndarray) -> None:
         """Say what the colours mean, under the lowest panel."""
@@ -160,14 +169,19 @@ class _Paint:
             bar.outline.set_visible(False)
             return
         handles = [
-            Line2D([], [], linestyle="", marker="o", color=class_colour(code), markersize=4.5)
-            for code in range(len(self.names))
-        ]
-        legend = panels[-1].legend(
-            handles, self.names, loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=2,
-            handletextpad=0.1, columnspacing=0.8, fontsize=7,
-        )  # fmt: skip
-        legend.set_in_layout(False)  # the scales of other columns leave it room
+            Line2D(
+                [], [], linestyle="", marker=class_marker(code), color=class_colour(code),
+                markersize=4.5,
+            )
+            for code in self.names.values()
+        ]  # fmt: skip
+        names = [textwrap.shorten(name, 22, placeholder=" …") for name in self.names]
+        if handles:
+            panels[-1].legend(
+                handles, names, loc="upper center", bbox_to_anchor=(0.5, -0.1),
+                ncols=2 if max(map(len, names)) < 12 else 1, handletextpad=0.1,
+                columnspacing=0.8, fontsize=7, borderaxespad=0.2,
+            )  # fmt: skip
 
 
 def _points(axes: "Axes", view: MapView, paint: _Paint, values: np.ndarray | None) -> None:
@@ -181,9 +195,10 @@ def _points(axes: "Axes", view: MapView, paint: _Paint, values: np.ndarray | Non
         return
     if not paint.numeric:
         codes = paint.codes(values)
-        order = np.argsort(codes >= 0, kind="stable")  # those of no class below
-        colours = [class_colour(int(code)) for code in codes[order]]
-        axes.scatter(x[order], y[order], s=size, c=colours, linewidths=0)
+        for code in np.unique(codes):  # those of no class first, below
+            own = codes == code
+            colour, shape = class_colour(int(code)), class_marker(int(code))
+            axes.scatter(x[own], y[own], s=size, c=colour, marker=shape, linewidths=0)
         return
     number = values.astype(float)
     known = np.isfinite(number)
@@ -192,6 +207,11 @@ def _points(axes: "Axes", view: MapView, paint: _Paint, values: np.ndarray | Non
     axes.scatter(
         x[known], y[known], s=size, c=number[known], cmap=NUMBER_COLOURS, norm=scale, linewidths=0
     )
+
+
+def _wrapped(text: str, width: float) -> str:
+    """Break words into lines that fit a panel of a width [inch]."""
+    return textwrap.fill(text, max(int(width * LETTERS), 8))
 
 
 def _frame(axes: "Axes") -> None:

@@ -1,5 +1,6 @@
 """Example objects: light curve in time and phase, and spectrum."""
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -48,6 +49,10 @@ BEYOND_STARS = 0.003  # redshift
 
 
 ERROR_COLOUR = "#c4c4c8"
+
+
+#: Letters of a label that fit beside the axis of an object among others.
+LABEL_LETTERS = 22
 
 
 #: Height of an object among others [inch].
@@ -224,7 +229,7 @@ def _brightness_axis(axes: "Axes", curve: LightCurve) -> None:
     axes.set_ylim(*_limits(curve.value))
     if curve.value_name == "Magnitude":
         axes.invert_yaxis()
-    axes.set_ylabel(_with_unit(curve.value_name, curve.value_unit))
+    _value_label(axes, curve.value_name, curve.value_unit)
 
 
 def _draw_spectrum(axes: "Axes", spectrum: Spectrum) -> None:
@@ -234,6 +239,8 @@ def _draw_spectrum(axes: "Axes", spectrum: Spectrum) -> None:
     axes.set_ylim(*_limits(spectrum.flux, cut=0.2))
     labelled: list[float] = []
     lines = GALAXY_LINES if spectrum.redshift > BEYOND_STARS else LINES
+    if not np.isfinite(spectrum.redshift):
+        lines = {}
     for name, rest in lines.items():
         at = [(w if spectrum.vacuum else air_wavelength(w)) * (1 + spectrum.redshift) for w in rest]
         inside = [w for w in at if first < w < last]
@@ -255,7 +262,7 @@ def _draw_spectrum(axes: "Axes", spectrum: Spectrum) -> None:
                 color=MUTED,
             )
     axes.set_xlabel("Wavelength [Å]")
-    axes.set_ylabel(_with_unit("Flux", spectrum.flux_unit))
+    _value_label(axes, "Flux", spectrum.flux_unit)
 
 
 def _limits(values: np.ndarray, cut: float = 0.0) -> tuple[float, float]:
@@ -266,6 +273,16 @@ def _limits(values: np.ndarray, cut: float = 0.0) -> tuple[float, float]:
     low, high = np.percentile(finite, [cut, 100 - cut])
     margin = 0.08 * (high - low) or 0.05 * abs(high) or 1.0
     return float(low - margin), float(high + margin)
+
+
+def _value_label(axes: "Axes", name: str, unit: str) -> None:
+    """Label the axis of values; a long unit gets lines of its own, so that rows keep apart."""
+    text = _with_unit(name, unit)
+    if len(text) > LABEL_LETTERS:
+        lines = textwrap.wrap(f"[{unit}]", LABEL_LETTERS, break_long_words=False)
+        axes.set_ylabel("\n".join([name, *lines]), fontsize=7)
+    else:
+        axes.set_ylabel(text)
 
 
 def _with_unit(name: str, unit: str) -> str:

@@ -1,5 +1,6 @@
 """Observed objects and maps, as figures draw them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -70,7 +71,7 @@ class Spectrum:
         Flux [`flux_unit`]; NaN where masked.
     redshift : float
         Lines are drawn at (1 + redshift) times their rest wavelength; beyond 0.003, farther than
-        any star, those of galaxies.
+        any star, those of galaxies. NaN: it has one that is not known, so no lines are drawn.
     flux_unit : str
         Unit for the axis label.
     vacuum : bool
@@ -150,11 +151,15 @@ class ColourColumn:
         Numbers (NaN where missing) or text ("" where missing).
     unit : str or None
         Unit of the numbers.
+    order : sequence of str
+        Of text: all names there are, in the order of their colours and markers, which so are the
+        same in every figure; those of the values, sorted, by default.
     """
 
     name: str
     values: np.ndarray
     unit: str | None = None
+    order: Sequence[str] = ()
 
 
 @dataclass

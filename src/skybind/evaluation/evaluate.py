@@ -42,7 +42,7 @@ def evaluate_run(run: Run, cases: Sequence[Case]) -> Metrics:
         "retrieval": retrieve_run(run, embeddings) if options.retrieval else [],
         "retrieval_rivals": retrieval_rivals(run, embeddings)
         if options.retrieval and options.baseline
-        else [],
+        else None,
         "knn": neighbour_accuracy(run, embeddings) if run.classes else [],
         "baseline": baselines(run, subsets, features) if run.classes and options.baseline else [],
         "regression": regress_run(run, embeddings, features),

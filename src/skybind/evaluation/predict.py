@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from skybind.data.placed import placed
 from skybind.embeddings.store import Embeddings
 from skybind.errors import ConfigError, DataError
 from skybind.evaluation.targets import Target, known_rows, targets_of
@@ -218,5 +219,6 @@ def predict_anything(
     """Write what `predict_table` gives to a file (.parquet, .csv, .vot, .ecsv, .fits)."""
     check_ending(out)
     found = predict_table(run, target, data, fit=fit, predict=predict)
-    write_table(found.table, out)
+    table = found.table
+    write_table(placed(table, run.dataset) if data is None else table, out)
     return found

@@ -282,6 +282,8 @@ class Metrics(Record):
     Sections that do not apply are empty or null; the report then says so in a sentence.
     """
 
+    left_out = frozenset({"retrieval_rivals"})
+
     metrics_version: int = Field(METRICS_VERSION, description="Version of the file.")
     title: str | None = Field(
         None, description="Heading of the report: the name of the configuration."
@@ -304,8 +306,8 @@ class Metrics(Record):
     retrieval: list[PairRetrieval] = Field(
         [], description="One entry an ordered pair of modalities."
     )
-    retrieval_rivals: list[RetrievalRival] = Field(
-        [], description="One entry an ordered pair of modalities and method, ours among them."
+    retrieval_rivals: list[RetrievalRival] | None = Field(
+        None, description="One entry an ordered pair of modalities and method, ours among them."
     )
     knn: list[NeighbourResult] = Field([], description="One entry a modality, and all together.")
     baseline: list[BaselineResult] = Field(

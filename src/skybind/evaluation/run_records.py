@@ -63,6 +63,8 @@ class AboutSplit(Record):
 class PairCounts(Record):
     """Objects that a pair is bound with."""
 
+    left_out = frozenset({"guessing_train", "guessing_validation"})
+
     n_train: int = Field(..., description="Training objects that have both modalities.")
     n_validation: int = Field(..., description="Validation objects that have both.")
     guessing_train: Number = Field(

@@ -90,7 +90,7 @@ def boosting_accuracy(
     if not train_x.shape[1] or len(np.unique(train_y)) < 2:  # nothing to learn
         told = np.full(len(test_y), np.bincount(train_y).argmax())
         return classification_metrics(test_y, told, classes)
-    made = HistGradientBoostingClassifier(random_state=seed, **_boosted(len(train_y)))
+    made = HistGradientBoostingClassifier(random_state=seed, **_boosted(*train_x.shape))
     made.fit(train_x, train_y)
     return classification_metrics(test_y, made.predict(test_x), classes)
 
@@ -120,16 +120,22 @@ def boosting_regression(
     train_x, test_x = _varying(*_raised(train_x, test_x))
     if not train_x.shape[1]:
         return np.full(len(test_x), float(np.mean(train_y)))
-    made = HistGradientBoostingRegressor(random_state=seed, **_boosted(len(train_y)))
+    made = HistGradientBoostingRegressor(random_state=seed, **_boosted(*train_x.shape))
     made.fit(train_x, train_y)
     return np.asarray(made.predict(test_x), dtype=np.float64)
 
 
-def _boosted(n: int) -> dict[str, Any]:
-    """Options of gradient boosting for so many training objects."""
+def _boosted(n: int, features: int) -> dict[str, Any]:
+    """Options of gradient boosting for so many training objects and features.
+
+    Of many features each split tries a fifth, as a forest does: a fifth of the time, and better
+    where many tell nothing.
+    """
     return {
-        "max_iter": 100,
-        "max_leaf_nodes": 15,
+        "max_iter": 60,
+        "learning_rate": 0.15,
+        "max_leaf_nodes": 8,
+        "max_features": float(np.clip(10 / features, 0.2, 1.0)),
         "l2_regularization": 5.0,
         "min_samples_leaf": int(np.clip(n // 20, 2, 20)),
         "early_stopping": False,

@@ -19,6 +19,8 @@ TIE = 1e-6
 class RetrievalResult(Record):
     """How well the partners of queries were found among as many targets."""
 
+    left_out = frozenset({"beaten", "beaten_error"})
+
     n: int = Field(..., description="Queries, and targets to choose from.")
     recall: dict[int, Number] = Field(
         ...,

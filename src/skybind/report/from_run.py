@@ -19,7 +19,7 @@ from skybind.progress import step
 from skybind.report.build import build_report
 from skybind.report.data import ReportData
 from skybind.report.figures.pictures import IMAGES, SAMPLES, SPECTRA
-from skybind.report.run_map import map_panels
+from skybind.report.run_map import class_order, map_panels
 from skybind.report.views import ClusterView, Match, PredictionView, QueryView
 from skybind.runs.cases import Case, finished_cases, widest_case
 from skybind.runs.classes import case_classes
@@ -135,7 +135,12 @@ def _map_views(run: Run, layouts: list[Layout], metrics: Metrics) -> list[MapVie
             layout.part,
             layout.position,
             [
-                ColourColumn(name, run.dataset.column(name, layout.rows), schema.columns[name].unit)
+                ColourColumn(
+                    name,
+                    run.dataset.column(name, layout.rows),
+                    schema.columns[name].unit,
+                    class_order(run) if name == run.config.labels.column else (),
+                )
                 for name in names
             ],
             {"DBSCAN": layout.island, "k-means": layout.group},

@@ -77,7 +77,7 @@ def retrieval_section(run: ReportData) -> Section:
     caption = "Recall@k: queries whose partner is among the k nearest, against chance."
     if any(value == 0 for entry in entries for value in entry.recall.values()):
         caption += " An arrow at the left edge: none found."
-    rivals = rival_groups(run.metrics.retrieval_rivals)
+    rivals = rival_groups(run.metrics.retrieval_rivals or [])
     if rivals:
         caption += " Square: canonical correlation of simple statistics; cross: brightness alone."
     figure = figure_block(

@@ -43,9 +43,23 @@ def draw_map(
         if color is None:
             return embedding_map(map_panels(run, layout), run.classes, method)
         values = run.dataset.column(color, layout.rows)
-        shown = [ColourColumn(color, values, columns[color].unit)]
+        order = class_order(run) if color == run.config.labels.column else ()
+        shown = [ColourColumn(color, values, columns[color].unit, order)]
         view = MapView(layout.modalities, layout.part, layout.position, shown)
         return coloured_maps([view], method)
+
+
+def class_order(run: Run) -> list[str]:
+    """Return the names of all classes in the order of their colours and markers.
+
+    Those in use come first, sorted as codes and matrices are, then all others of the catalogue;
+    so a class looks the same in every figure of a run.
+    """
+    column = run.config.labels.column
+    if column not in run.dataset.schema.columns:
+        return list(run.classes)
+    every = set(run.dataset.labels(column).tolist()) - {"", *run.classes}
+    return [*run.classes, *sorted(str(name) for name in every)]
 
 
 def map_panels(run: Run, layout: Layout) -> list[MapPanel]:

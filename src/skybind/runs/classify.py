@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from skybind.data.placed import placed
 from skybind.errors import ConfigError, DataError, ModelError
 from skybind.files import json_hash
 from skybind.ingest.given import Given
@@ -22,7 +23,7 @@ from skybind.runs.cases import Case, rank_of, stored_cases
 from skybind.runs.classes import case_classes, case_reliability
 from skybind.runs.layout import RunPaths
 from skybind.runs.run import Run
-from skybind.tables import check_ending, write_table, write_tables
+from skybind.tables import Notes, check_ending, write_table, write_tables
 from skybind.version import __version__
 from skybind.words import nearest
 
@@ -114,6 +115,17 @@ def classify_anything(
     return Classified(out, name, n, known, counts, [*given.notes, *notes])
 
 
+#: Columns of a table of classes.
+CLASS_NOTES: dict[str, Notes] = {
+    "object_id": (None, "Name of the object"),
+    "class": (None, "The most probable class"),
+    "probability": (None, "Its probability, calibrated on validation objects"),
+    "p_*": (None, "Probability of the class"),
+    "novelty": (None, "Share of validation objects that lie nearer to their training objects"),
+    "reason": (None, "Why there is no class"),
+}
+
+
 def calibrate_first(folder: Path, name: str) -> None:
     """Calibrate a run's classifier that was made before skybind did so, if its data are there."""
     if read_reliability(RunPaths(folder).case(name).model) is not None:
@@ -130,7 +142,7 @@ def _own_objects(folder: Path, name: str, out: Path) -> Classified:
     """Write the classes of a run's own objects, which are computed once."""
     run = Run.open(folder)
     case = stored_case(folder, name)
-    table = case_classes(run, case).for_people
+    table = placed(case_classes(run, case).for_people, run.dataset, CLASS_NOTES)
     write_table(table, out)
     counts = Counter(c for c in table["class"].to_pylist() if c is not None)
     known = sum(counts.values())

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from skybind.data.dataset import Dataset
+from skybind.data.quantities import quantity_of
 from skybind.drawing.from_dataset import first_of_kinds, load_examples
 from skybind.drawing.objects import ROW, draw_row
 from skybind.drawing.observed import ExampleObject, LightCurve, Spectrum
 from skybind.drawing.style import BLUE, MUTED, SKY, new_figure, report_style, save_figure
 from skybind.errors import DataError
+from skybind.evaluation.targets import targets_of
 from skybind.files import atomic_path
 from skybind.modalities.cleaning import clean_photometry, clean_spectrum, error_values
 from skybind.progress import step
@@ -72,11 +74,13 @@ def draw_search(result: SearchResult, dataset: Dataset, number: int = 0) -> "Fig
     searched = {kinds[name]: name for name in [*result.target, *result.source[number]][::-1]
                 if name in kinds}  # fmt: skip
     columns = {**first_of_kinds(dataset), **searched}
-    examples = load_examples(dataset, np.asarray(rows, np.int64), [], classes, columns)
+    targets = targets_of(dataset, _told(dataset))
+    examples = load_examples(dataset, np.asarray(rows, np.int64), targets, classes, columns)
     matches = [
-        (_title(result, int(i)), examples[places[str(result.object_id[i])]])
+        (_title(result, int(i), example), example)
         for i in shown
         if str(result.object_id[i]) in places
+        for example in [examples[places[str(result.object_id[i])]]]
     ]
     by = " + ".join(result.source[number])
     title = f"{query.name} (searched by {by} in {' + '.join(result.target)})"
@@ -84,13 +88,29 @@ def draw_search(result: SearchResult, dataset: Dataset, number: int = 0) -> "Fig
         drawn = examples[places[query.name]]
     else:
         drawn = from_file(query)
+        if drawn.spectrum is not None and any(target.redshift for target in targets):
+            # a galaxy's, of a redshift that nobody gave: lines would stand in wrong places
+            drawn.spectrum.redshift = np.nan
+    title = "   ".join([title, *_known(drawn)])
     origin = "simulated data" if dataset.schema.simulated else "real observations"
     predicted = result.spectra[number] if result.spectra else None
     with report_style():
         return search_figure((title, drawn), matches, f"Survey: {origin}.", predicted)
 
 
-def _title(result: SearchResult, i: int) -> str:
+def _told(dataset: Dataset) -> list[str]:
+    """Columns that titles tell and lines are placed by: the targets, and any redshift."""
+    columns, names = dataset.schema.columns, dataset.schema.with_role("target")
+    redshifts = [n for n in dataset.flat_columns if quantity_of(n, columns[n]) == "redshift"]
+    return list(dict.fromkeys([*names, *redshifts]))
+
+
+def _known(example: ExampleObject) -> list[str]:
+    """What the catalogue says of an object that can be predicted, such as its redshift."""
+    return [f"{name} {value}" for name, value in example.properties.items()]
+
+
+def _title(result: SearchResult, i: int, example: ExampleObject) -> str:
     words = [f"{result.rank[i]}. {result.object_id[i]}", f"cosine {result.cosine[i]:.4f}"]
     if result.contrast is not None:
         words.append(f"contrast {result.contrast[i]:.4f}")
@@ -99,7 +119,7 @@ def _title(result: SearchResult, i: int) -> str:
     label = result.columns.get("label")
     if label is not None and label[i]:
         words.append(str(label[i]))
-    return "   ".join(words)
+    return "   ".join([*words, *_known(example)])
 
 
 def from_file(query: Query) -> ExampleObject:

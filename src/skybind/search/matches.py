@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from skybind.data.dataset import Dataset
+from skybind.data.placed import notes_of
 from skybind.data.schema import DEC, RA
 from skybind.errors import DataError
 from skybind.search.nearest import (
@@ -58,6 +59,7 @@ def _add_columns(
         _require_column(dataset, name)
     wanted = list(dict.fromkeys([RA, DEC, *columns]))
     result.columns = {name: _values(dataset, name, rows) for name in wanted}
+    result.described = notes_of(dataset)
 
 
 def _relations(result: SearchResult, apart: np.ndarray, rule: DuplicateRule) -> np.ndarray:

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from skybind.search.nearest import ClassPrediction, NumberPrediction, SpectrumPrediction
 from skybind.search.query import Query
+from skybind.tables import Notes, described
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -41,6 +42,8 @@ class SearchResult:
     split : ndarray of str, shape (r,)
     columns : dict of str to ndarray
         Columns of the dataset, of each match.
+    described : dict of str to (unit or None, description)
+        Of these columns.
     predictions : list of list
         For each query, what its matches (but for itself) predict of each column asked for.
     spectra : list of SpectrumPrediction
@@ -69,6 +72,7 @@ class SearchResult:
     relation: np.ndarray
     split: np.ndarray
     columns: dict[str, np.ndarray] = field(default_factory=dict)
+    described: dict[str, Notes] = field(default_factory=dict)
     predictions: list[list[Prediction]] = field(default_factory=list)
     spectra: list[SpectrumPrediction] = field(default_factory=list)
     searched: int = 0
@@ -87,7 +91,7 @@ class SearchResult:
         if self.contrast is not None:
             arrays["contrast"] = self.contrast
         arrays |= {"relation": self.relation, "split": self.split, **self.columns}
-        return pa.table(
+        table = pa.table(
             {
                 name: pa.array(values.tolist(), pa.string())
                 if values.dtype.kind in "UO"
@@ -95,11 +99,24 @@ class SearchResult:
                 for name, values in arrays.items()
             }
         )
+        return described(table, {**self.described, **TOLD})
+
+
+#: Columns of a table of matches.
+TOLD: dict[str, Notes] = {
+    "query": (None, "What was searched for"),
+    "rank": (None, "Of the match, from 1"),
+    "object_id": (None, "Name of the match"),
+    "cosine": (None, "Cosine similarity of the embeddings of query and match"),
+    "contrast": (None, "The same in the modality of the contrast"),
+    "relation": (None, "What the match is to the query"),
+    "split": (None, "Part of the split that the match belongs to"),
+}
 
 
 def predicted_table(predicted: SpectrumPrediction) -> pa.Table:
     """Give a predicted spectrum as a table: wavelength [Angstrom], flux, spread, n."""
-    return pa.table(
+    table = pa.table(
         {
             "wavelength": predicted.wavelength,
             "flux": pa.array(predicted.flux, from_pandas=True),
@@ -107,6 +124,13 @@ def predicted_table(predicted: SpectrumPrediction) -> pa.Table:
             "n": predicted.n,
         }
     )
+    notes: dict[str, Notes] = {
+        "wavelength": ("Angstrom", "Wavelength"),
+        "flux": (None, "Mean flux of the matches, each divided by its median"),
+        "spread": (None, "Standard deviation of these"),
+        "n": (None, "Matches observed at this wavelength"),
+    }
+    return described(table, notes)
 
 
 def render_result(result: SearchResult, shown: int = 50) -> "RenderableType":

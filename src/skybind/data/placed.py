@@ -1,0 +1,49 @@
+"""Tables of objects for other programs: with positions, units and descriptions."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from skybind.data.dataset import Dataset
+from skybind.data.schema import DEC, ID, RA
+from skybind.tables import Notes, described
+
+
+def placed(table: pa.Table, dataset: Dataset, notes: Mapping[str, Notes] | None = None) -> pa.Table:
+    """Give a table of objects their positions, and its columns units and descriptions.
+
+    Parameters
+    ----------
+    table : Table
+        With a column `object_id`.
+    dataset : Dataset
+        That the objects are of.
+    notes : mapping of str to (unit or None, description), optional
+        Of columns, by name, or by the beginning of the name and `*`. Columns of the dataset are
+        described by its schema.
+
+    Returns
+    -------
+    Table
+        With `ra` and `dec` [deg] behind `object_id`, unless it has them or no object has any.
+    """
+    ids = table[ID].combine_chunks().cast(pa.string())
+    own = pa.array(dataset.object_ids.tolist(), pa.string())
+    rows = pc.fill_null(pc.index_in(ids, value_set=own), -1).to_numpy(zero_copy_only=False)
+    if not {RA, DEC} & set(table.column_names):
+        at = table.column_names.index(ID) + 1
+        position = {name: dataset.numbers(name) for name in (RA, DEC)}
+        for name, values in reversed(position.items()):
+            if np.isfinite(values).any():
+                found = np.where(rows >= 0, values[rows], np.nan)
+                table = table.add_column(at, name, pa.array(found, from_pandas=True))
+    return described(table, {**notes_of(dataset), **(notes or {})})
+
+
+def notes_of(dataset: Dataset) -> dict[str, Notes]:
+    """Return unit and description of every column of a dataset."""
+    columns = dataset.schema.columns
+    known = {name: (entry.unit, entry.description or "") for name, entry in columns.items()}
+    return {**known, RA: ("deg", "Right ascension (ICRS)"), DEC: ("deg", "Declination (ICRS)")}
