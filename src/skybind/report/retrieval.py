@@ -30,6 +30,7 @@ def rival_table(rivals: Sequence[Rival]) -> Table:
     rows = []
     for pair in dict.fromkeys((entry.query, entry.target) for entry in rivals):
         own = [entry for entry in rivals if (entry.query, entry.target) == pair]
+        own.sort(key=lambda entry: entry.method in CONTROLS)  # these last
         for number, entry in enumerate(own):
             quiet = "quiet" if entry.method in CONTROLS else ""
             row = cells(" → ".join(pair) if not number else "", entry.method)

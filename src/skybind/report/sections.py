@@ -115,7 +115,7 @@ def accuracy_section(run: ReportData) -> Section:
         table=tables.accuracy_table(groups),
     )
     blocks = [bars, table]
-    if any(np.isfinite(group.balanced_accuracy) for group in groups):
+    if any(np.isfinite(group.balanced_accuracy) for group in trained):
         blocks.append(
             Block(
                 "Balanced accuracy on the test objects [%]: the mean over classes, so that rare "
