@@ -1,0 +1,88 @@
+"""Figures of a search tell redshifts, and mark lines where they are."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from skybind.data.dataset import Dataset
+from skybind.data.schema import Column
+from skybind.data.write import DatasetWriter
+from skybind.drawing.objects import GALAXY_LINES, LINES
+from skybind.embeddings.store import Embeddings
+from skybind.ragged import Ragged
+from skybind.search.figure import draw_search
+from skybind.search.search import SearchOptions, search
+
+
+@pytest.fixture
+def figure(tmp_path):
+    wavelength = np.linspace(3600, 9800, 200).astype(np.float32)
+    columns = {
+        "spectrum": Column(
+            "observation",
+            modality="spectrum",
+            fields={"wavelength": "Angstrom", "flux": "1e-17 erg / (s cm2 Angstrom)"},
+        ),
+        "redshift": Column("target"),
+    }
+    flux = np.random.default_rng(0).normal(size=600).astype(np.float32)
+    curves = Ragged(
+        {"wavelength": np.tile(wavelength, 3), "flux": flux, "ivar": np.ones(600, np.float32)},
+        np.arange(4) * 200,
+        np.ones(3, bool),
+    )
+    with DatasetWriter(tmp_path / "data", columns) as writer:
+        writer.append(
+            {
+                "object_id": np.array(["a", "b", "c"]),
+                "ra": np.arange(3.0),
+                "dec": np.zeros(3),
+                "spectrum": curves,
+                "redshift": np.array([0.2, 0.1, np.nan]),
+            }
+        )
+    vectors = {"spectrum": np.eye(3, 4, dtype=np.float32) * 0.9 + 0.1}
+    vectors["spectrum"] /= np.linalg.norm(vectors["spectrum"], axis=1, keepdims=True)
+    ids = np.array(["a", "b", "c"])
+    Embeddings(ids, np.full(3, "test"), vectors, {"spectrum": np.ones(3, bool)}).write(
+        tmp_path / "embeddings"
+    )
+    found = search(tmp_path / "embeddings", ["a"], SearchOptions(k=2), data=tmp_path / "data")
+    made = draw_search(found, Dataset.open(tmp_path / "data"))
+    made.draw_without_rendering()
+    return made
+
+
+def of_object(figure, name):
+    part = next(
+        part
+        for part in figure.subfigs
+        if part._suptitle is not None and name in part._suptitle.get_text().split()
+    )
+    (axes,) = part.axes
+    return part._suptitle.get_text(), [text.get_text() for text in axes.texts], axes
+
+
+def test_redshifts_are_told_and_lines_are_those_of_galaxies_there(figure):
+    title, names, axes = of_object(figure, "b")
+    assert "redshift 0.1" in title
+    assert "[O III]" in names
+    lines = {line.get_xdata()[0] for line in axes.lines if len(line.get_xdata()) == 2}
+    assert any(abs(at - GALAXY_LINES["Hα"][0] * 1.1) < 0.01 for at in lines)
+    assert not any(abs(at - LINES["Hα"][0]) < 0.01 for at in lines)
+
+
+def test_no_lines_are_marked_where_the_redshift_is_not_known(figure):
+    title, names, _ = of_object(figure, "c")
+    assert "redshift" not in title
+    assert names == []
+
+
+def test_labels_of_rows_keep_apart(figure):
+    boxes = sorted(
+        (axes.yaxis.label.get_window_extent() for axes in figure.axes), key=lambda box: box.y0
+    )
+    assert len(boxes) == 3
+    for low, high in itertools.pairwise(boxes):
+        assert low.y1 < high.y0
