@@ -79,7 +79,8 @@ def dataset_section(run: ReportData) -> Section:
     ]
     blocks = [Block(caption, table=table) for caption, table in parts if table.rows]
     if dataset.quarantine is not None and not dataset.quarantine:
-        text = f"{text} No observation was set aside.".strip()
+        before = f"{text.rstrip('. ')}. " if text else ""
+        text = f"{before}No observation was set aside."
     return Section("data", "Data", text, blocks)
 
 
