@@ -150,6 +150,8 @@ def _safe(table: pa.Table) -> pa.Table:
                 cells = [None if c is None else safe_cell(c) for c in table[place].to_pylist()]
                 table = table.set_column(place, field, pa.array(cells, field.type))
     return table.rename_columns([safe_cell(name) for name in table.column_names])
+
+
 def described(table: pa.Table, notes: Mapping[str, Notes]) -> pa.Table:
     """Give the columns of a table units and descriptions, where they have none.
 
