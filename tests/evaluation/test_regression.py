@@ -137,7 +137,9 @@ def test_new_objects_are_predicted_across_modalities(whole, tmp_path):
     assert taught == reasons.count("training object") == 300 - known
     assert reasons.count("") == known
     predict_anything(run, "redshift", tmp_path / "own.csv")
-    assert (tmp_path / "own.csv").read_text().startswith('"object_id","split","redshift"')
+    assert (
+        (tmp_path / "own.csv").read_text().startswith('"object_id","ra","dec","split","redshift"')
+    )
     with pytest.raises(DataError, match="ends in none of"):
         predict_anything(run, "redshift", tmp_path / "own.txt")
     with pytest.raises(ConfigError, match="imag"):
