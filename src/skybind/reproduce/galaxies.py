@@ -236,7 +236,8 @@ def cluster_map(data: ReportData, method: str, name: str, number: int) -> Exhibi
         f"figure-{number}-{method.lower()}-map",
         f"Figure {number}",
         f"{method} of the {name} embeddings",
-        f"{entry.n_clusters} clusters ({entry.settings}), {entry.n_alone:,} galaxies in none, "
+        f"{entry.n_clusters} cluster{'' if entry.n_clusters == 1 else 's'} ({entry.settings}), "
+        f"{entry.n_alone:,} galaxies in none, "
         f"found {'on the map' if entry.space == 'map' else 'in all dimensions'}; numbered by size.",
         figure=figure,
         kind="png",
@@ -260,12 +261,13 @@ def cluster_samples(data: ReportData, method: str, name: str, shown: str, number
         for view in views
     ]
     what, entry = "Images" if shown == IMAGE else "Spectra", _clusters(data, method, name)
+    all_drawn = len(views) >= entry.n_clusters
+    largest = "" if all_drawn else f"{len(views)} largest of {entry.n_clusters} "
     return Exhibit(
         f"figure-{number}-{method.lower()}-{shown}",
         f"Figure {number}",
         f"{what} of galaxies in the clusters by {method}",
-        f"{what} of random galaxies of the {len(views)} largest of {entry.n_clusters} clusters of "
-        f"the {name} embeddings."
+        f"{what} of random galaxies of the {largest}clusters of the {name} embeddings."
         + ("" if shown == IMAGE else " Colours tell the galaxies of one cluster apart."),
         figure=cluster_gallery(bare),
         kind="png",
