@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from skybind.cli.options import Commands, Sets
+from skybind.cli.options import Commands, Sets, echo
 from skybind.cli.study import DryRun, Shard, StudyFolder, Workers, end_of
 from skybind.errors import ConfigError
 
@@ -77,7 +77,7 @@ def reproduce(
     )
     if dry_run:
         for line in foresee(options, out, part):
-            typer.echo(line)
+            echo(line)
         return
     end_of(make_again(paper, out, options, shard=part, workers=workers))
 

@@ -506,3 +506,27 @@ def test_a_file_of_gigabytes_in_constant_memory(tmp_path):
         path.unlink()
         for left in (tmp_path / "out", tmp_path / ".out.unfinished"):
             shutil.rmtree(left, ignore_errors=True)
+
+
+@pytest.mark.parametrize("form", ["hdf5", "hub"])
+def test_text_where_a_redshift_should_be(tmp_path, form):
+    arrays = galaxies(3)
+    words = ["0.25", "faint\x1b[2J", "nan"]
+    if form == "hdf5":
+        write_hdf5(tmp_path / "a.h5", {"0": arrays | {"redshifts": np.array(words, "S12")}})
+    else:
+        write_shard(tmp_path / "a.h5" / "train-0.parquet", arrays)
+        shard = tmp_path / "a.h5" / "train-0.parquet"
+        table = pq.read_table(shard)
+        place = table.schema.get_field_index("redshift")
+        pq.write_table(table.set_column(place, "redshift", pa.array(words)), shard)
+    import_files(f"astroclip_{form}", tmp_path / "a.h5", tmp_path / "out")
+    data = Dataset.open(tmp_path / "out")
+    assert data.object_ids.tolist() == [str(i) for i in arrays["targetids"]]
+    np.testing.assert_array_equal(data.column("redshift"), [0.25, np.nan, np.nan])
+    assert data.present("spectrum").all()
+    rows = read_quarantine(tmp_path / "out")
+    (row,) = [row for row in rows if "no number" in row["reason"]]
+    assert row["object_id"] == str(arrays["targetids"][1]), rows
+    assert row["reason"] == r"its redshift is no number: 'faint\x1b[2J'"
+    assert check_dataset(tmp_path / "out") == []

@@ -17,6 +17,7 @@ from skybind.data.schema import Column
 from skybind.ingest.plan import Chunk, Row, quarantine_row
 from skybind.ingest.readers.provabgs import COLUMNS, Provabgs, read_provabgs
 from skybind.ingest.readers.sdss import FLUX_UNIT
+from skybind.printable import printable
 from skybind.ragged import Ragged, offsets_of
 
 BANDS = ("g", "r", "z")
@@ -173,3 +174,29 @@ def _spectrum(rows: Rows) -> Ragged:
     }
     offsets = offsets_of(lengths)
     return Ragged(fields, offsets, present)
+
+
+def numbers_of(values: np.ndarray) -> tuple[np.ndarray, dict[int, str]]:
+    """Read redshifts, whatever they are stored as.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n,)
+
+    Returns
+    -------
+    numbers : ndarray of float, shape (n,)
+        NaN where there is none.
+    reasons : dict of int to str
+        Row -> why its value is no number.
+    """
+    if values.dtype.kind in "fiub":
+        return values.astype(np.float64), {}
+    numbers, reasons = np.full(len(values), np.nan), {}
+    for i, value in enumerate(values.tolist()):
+        text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+        try:
+            numbers[i] = np.nan if text is None else float(text)
+        except (TypeError, ValueError):
+            reasons[i] = f"its redshift is no number: '{printable(str(text)[:50])}'"
+    return numbers, reasons

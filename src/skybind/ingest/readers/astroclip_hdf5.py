@@ -21,6 +21,7 @@ from skybind.ingest.readers.astroclip import (
     Release,
     Rows,
     image_fault,
+    numbers_of,
     spectrum_fault,
 )
 from skybind.ingest.readers.hdf5 import open_hdf5
@@ -134,9 +135,15 @@ def _chunk(path: Path, name: str, n_group: int, start: int, stop: int, release: 
     part = np.where(np.arange(start, stop) < int(TRAIN * n_group), "train", "test").astype(object)
     source = f"{path.name}/{name}"
     keep = named == ""
+    redshift, no_numbers = numbers_of(redshift.reshape(stop - start, -1)[:, 0])
     lost = [
         quarantine_row("", source, "objects", f"{named[i]} (row {start + i})")
         for i in np.flatnonzero(~keep)
+    ]
+    lost += [
+        quarantine_row(str(targetid[i]), source, "objects", reason)
+        for i, reason in no_numbers.items()
+        if keep[i] and unknown[i] == ""
     ]
     image, spectrum = image[keep], spectrum[keep]
     image_reason, spectrum_reason = image_reason[keep], spectrum_reason[keep]
@@ -144,7 +151,7 @@ def _chunk(path: Path, name: str, n_group: int, start: int, stop: int, release: 
     return release.chunk(
         Rows(
             targetid[keep],
-            np.where(unknown == "", redshift.reshape(stop - start, -1)[:, 0], np.nan)[keep],
+            np.where(unknown == "", redshift, np.nan)[keep],
             image[image_reason == ""].reshape(-1, len(BANDS)),
             np.where(image_reason == "", pixels, 0),
             image_reason,
@@ -170,6 +177,8 @@ def _read(
     reason = np.full(n, "", dtype=object)
     nothing = np.full((n, *empty), np.nan, np.float32)
     wrong = f"the group has no dataset '{name}'" if dataset is None else fault(dataset.shape[1:])
+    if dataset is not None and empty and dataset.dtype.kind not in "fiu":
+        wrong = f"'{name}' holds no numbers"
     if wrong:
         reason[:] = wrong
         return nothing, reason

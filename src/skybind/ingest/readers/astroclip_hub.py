@@ -14,7 +14,14 @@ import pyarrow.compute as pc
 
 from skybind.errors import DataError
 from skybind.ingest.plan import Chunk, Plan, quarantine_row
-from skybind.ingest.readers.astroclip import BANDS, Release, Rows, image_fault, spectrum_fault
+from skybind.ingest.readers.astroclip import (
+    BANDS,
+    Release,
+    Rows,
+    image_fault,
+    numbers_of,
+    spectrum_fault,
+)
 from skybind.ingest.readers.registry import register_dataset_reader
 from skybind.ingest.readers.shards import Shard, ShardRows, iter_rows, open_shards
 
@@ -72,6 +79,12 @@ def _fault(shard: Shard) -> str:
     for column in COLUMNS:
         if column not in schema.names:
             return f"the file has no column '{column}'"
+    for column in ("image", "spectrum"):
+        kind = schema.field(column).type
+        while _is_list(kind):
+            kind = kind.value_type
+        if not (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
+            return f"the column '{column}' is of {kind}, not of numbers"
     if not pa.types.is_integer(schema.field("targetid").type):
         return "the column 'targetid' is not of integers: digits of it are lost"
     return ""
@@ -94,7 +107,11 @@ def _chunk(run: ShardRows, release: Release) -> Chunk:
     table = table.filter(pa.array(~nameless))
     image, image_lengths, image_reason = _nested(table["image"], image_fault)
     spectrum, _, spectrum_reason = _nested(table["spectrum"], spectrum_fault)
-    redshift = pc.cast(table["redshift"], pa.float64()).to_numpy()
+    redshift, no_numbers = numbers_of(np.asarray(table["redshift"]))
+    lost += [
+        quarantine_row(str(table["targetid"][i]), name, "objects", reason)
+        for i, reason in no_numbers.items()
+    ]
     part = np.full(table.num_rows, run.shard.part, object)
     return release.chunk(
         Rows(

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from skybind.data.splits import PARTS
 from skybind.errors import DataError
+from skybind.ingest.readers.sizes import regular_file
 from skybind.words import join
 
 
@@ -53,6 +54,7 @@ def open_shards(path: Path, damaged: list[tuple[str, str]] | None = None) -> lis
     _refuse_several(path)
     for part in PARTS:
         for file in sorted(path.rglob(f"{part}*.parquet")):
+            regular_file(file)
             try:
                 found.append(Shard(part, file.name, pq.ParquetFile(file, pre_buffer=False)))
             except (pa.ArrowInvalid, OSError) as error:
