@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from skybind.encoders import Informer, InputShape
+from skybind.encoders.few_queries import few_queries_attention
 from skybind.encoders.informer import sinusoidal_positions
 from skybind.errors import DataError
 
@@ -139,6 +140,26 @@ def test_probsparse_with_a_large_factor_is_exact_attention(mask_attention):
     few = _encoder(attention="probsparse", factor=1, **options)(values, mask)
     assert torch.allclose(exact, sparse, atol=1e-6)
     assert (exact - few).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("mask_attention", [True, False])
+@pytest.mark.parametrize("head_merge", ["release", "epoch"])
+def test_few_queries_in_either_order_of_products(monkeypatch, mask_attention, head_merge):
+    options = {"mask_attention": mask_attention, "head_merge": head_merge}
+    encoder = _encoder(60, attention="probsparse", d_model=64, **options)
+    values, mask = _curves([60, 31, 1], 60)
+    calls = []
+
+    def counted(*arguments):
+        calls.append(arguments)
+        return few_queries_attention(*arguments)
+
+    monkeypatch.setattr("skybind.encoders.informer.few_queries_attention", counted)
+    quick = encoder(values, mask)
+    assert len(calls) == 2  # once a layer
+    monkeypatch.setattr("skybind.encoders.informer.pays", lambda *_: False)
+    assert torch.allclose(quick, encoder(values, mask), atol=2e-6)
+    assert len(calls) == 2
 
 
 def test_probsparse_draws_in_training_and_not_at_inference():

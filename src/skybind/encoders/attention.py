@@ -54,19 +54,12 @@ def probsparse_attention(
     -------
     Tensor (B, H, L, D)
     """
-    batch, _, length, size = queries.shape
+    length, size = queries.shape[2:]
     if chooses_all(length, factor, padded=observed is not None):
         return exact_attention(queries, keys, values, observed)
-    if observed is None:
-        number = torch.full((batch,), length, device=queries.device)
-    else:
-        number = observed.sum(1).clamp(min=1)
-    chosen = _chosen(number, factor)
-    most = chosen_count(length, factor)
-
     with torch.no_grad():
-        measure = _sparsity(queries, keys, observed, number, chosen, draw[:, :most])
-        top = measure.topk(most, dim=-1).indices[..., None].expand(-1, -1, -1, size)
+        top, number, within = choose_queries(queries, keys, observed, factor, draw)
+        top = top[..., None].expand(-1, -1, -1, size)
     sharp = exact_attention(queries.gather(2, top), keys, values, observed)
     if observed is None:
         mean = values.mean(2, keepdim=True)
@@ -74,9 +67,34 @@ def probsparse_attention(
         weight = observed[:, None, :, None].to(values.dtype)
         mean = (values * weight).sum(2, keepdim=True) / number[:, None, None, None].to(values.dtype)
     # An object with fewer observed positions than the longest chooses fewer queries.
-    within = torch.arange(most, device=queries.device) < chosen[:, None]
     sharp = torch.where(within[:, None, :, None], sharp, mean)
     return mean.expand(-1, -1, length, -1).scatter(2, top, sharp.to(mean.dtype))
+
+
+def choose_queries(
+    queries: Tensor, keys: Tensor, observed: Tensor | None, factor: int, draw: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Choose the most telling queries of each object and head (see `probsparse_attention`).
+
+    Returns
+    -------
+    Tensor of int64 (B, H, u)
+        Their positions, the most telling first.
+    Tensor of int64 (B,)
+        How many positions each object has, at least 1.
+    Tensor of bool (B, u)
+        Which of the queries an object chooses: those with fewer positions choose fewer.
+    """
+    length = queries.shape[2]
+    if observed is None:
+        number = torch.full((len(queries),), length, device=queries.device)
+    else:
+        number = observed.sum(1).clamp(min=1)
+    chosen = _chosen(number, factor)
+    most = chosen_count(length, factor)
+    measure = _sparsity(queries, keys, observed, number, chosen, draw[:, :most])
+    top = measure.topk(most, dim=-1).indices
+    return top, number, torch.arange(most, device=queries.device) < chosen[:, None]
 
 
 def chosen_count(length: int, factor: int) -> int:

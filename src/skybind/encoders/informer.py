@@ -19,6 +19,7 @@ from skybind.encoders.attention import (
     random_draw,
 )
 from skybind.encoders.dropout import Dropout
+from skybind.encoders.few_queries import Projections, few_queries_attention, pays
 from skybind.encoders.options import Count, Share
 from skybind.encoders.pooling import masked_max, masked_mean
 from skybind.encoders.registry import Encoder, check_values, register_encoder
@@ -114,26 +115,41 @@ class _Attention(nn.Module):
 
     def forward(self, x: Tensor, observed: Tensor | None) -> Tensor:
         """Attend within (B, L, d_model); `factor` None is exact attention."""
-        queries = self._split(self.query_projection(x))
-        keys = self._split(self.key_projection(x))
-        values = self._split(self.value_projection(x))
+        length = x.shape[1]
         if self.factor is None:
-            mixed = exact_attention(queries, keys, values, observed)
+            queries, keys, values = self._project(x)
+            return self._join(exact_attention(queries, keys, values, observed), x)
+        columns = chosen_count(length, self.factor)
+        if self.training:
+            draw = random_draw(length, columns, x.device)
         else:
-            length = x.shape[1]
-            columns = chosen_count(length, self.factor)
-            if self.training:
-                draw = random_draw(length, columns, x.device)
-            else:
-                draw = fixed_draw(length, columns, self.seed, x.device)
-            mixed = probsparse_attention(queries, keys, values, observed, self.factor, draw)
+            draw = fixed_draw(length, columns, self.seed, x.device)
+        padded = observed is not None
+        eager_on_cpu = x.device.type == "cpu" and not torch.compiler.is_compiling()
+        if eager_on_cpu and pays(length, x.shape[2], self.n_heads, self.factor, padded):
+            layers = Projections(
+                self.query_projection,
+                self.key_projection,
+                self.value_projection,
+                self.out_projection,
+                self.n_heads,
+            )
+            return few_queries_attention(x, layers, observed, self.factor, draw, self.merge)
+        queries, keys, values = self._project(x)
+        mixed = probsparse_attention(queries, keys, values, observed, self.factor, draw)
+        return self._join(mixed, x)
+
+    def _project(self, x: Tensor) -> list[Tensor]:
+        """Give queries, keys and values, (B, H, L, d_model / H)."""
+        layers = (self.query_projection, self.key_projection, self.value_projection)
+        return [layer(x).unflatten(2, (self.n_heads, -1)).transpose(1, 2) for layer in layers]
+
+    def _join(self, mixed: Tensor, x: Tensor) -> Tensor:
+        """Put the heads side by side and project."""
         if self.merge == "epoch":
             mixed = mixed.transpose(1, 2)
         projected: Tensor = self.out_projection(mixed.reshape(x.shape))
         return projected
-
-    def _split(self, x: Tensor) -> Tensor:
-        return x.unflatten(2, (self.n_heads, -1)).transpose(1, 2)
 
 
 class _EncoderLayer(nn.Module):
