@@ -82,29 +82,29 @@ class OneAtATime:
         standard = self.photometry.standard
         constants = np.nan_to_num((constants - standard.mean) / standard.scale)
         values[: len(channels), :3] = channels
-        values[: len(channels), 3:] = np.repeat(constants[None], len(channels), axis=0)
+        values[:, 3:] = constants  # of the padding too, as the release
         return values
 
     def pixels(self, i: int) -> np.ndarray:
         """Prepare a spectrum, (3, W)."""
         grid = self.spectrum.grid
         spectrum = self.spectra[i]
-        spectrum = spectrum[np.isfinite(spectrum).all(1) & (spectrum[:, 2] > 0)]
+        spectrum = spectrum[np.isfinite(spectrum).all(1)]  # masked pixels too, as the release
         if len(spectrum) < 2:
             return np.zeros((3, len(grid)), np.float32)
         wavelength, flux, ivar = spectrum.T
-        flux = np.interp(grid, wavelength, flux, left=0, right=0)
-        error = np.interp(grid, wavelength, 1 / np.sqrt(ivar), left=0, right=0)
-        seen = (grid >= wavelength[0]) & (grid <= wavelength[-1])
+        flux = np.interp(grid, wavelength, flux)
+        error = 1 / np.sqrt(np.where(ivar > 0, ivar, np.inf))
+        error = np.interp(grid, wavelength, error)
         mad = _mad(flux[flux != 0])
-        scaled = np.where(seen, (flux - flux.mean()) / mad, 0)
+        scaled = (flux - flux.mean()) / mad
         return np.stack([scaled, error / mad, np.full(len(grid), np.log10(mad))]).astype(np.float32)
 
     def row(self, i: int) -> np.ndarray:
         """Prepare a catalogue row, (34,)."""
         row = self.rows[i].copy()
         parallax = row[self.parallax]
-        row[self.magnitudes] += 5 * np.log10(parallax) - 10 if parallax > 0 else np.nan
+        row[self.magnitudes] += 5 * np.log10(1 if parallax <= 0 else parallax) - 10
         row[self.cosines] = np.cos(np.radians(row[self.cosines]))
         row[self.sines] = np.sin(np.radians(row[self.sines]))
         standard = self.metadata.standard

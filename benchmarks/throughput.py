@@ -1,9 +1,12 @@
 """Objects a second of the published AstroM3: preparing batches, training, embedding.
 
-    python benchmarks/throughput.py --threads 2 --out throughput.json
+    python benchmarks/throughput.py --threads 2 --published AstroM3 --out throughput.json
 
 Everything that is compared is timed in turn in one process, several times; the medians are
-given, with the ratio to the first row of each group. Simulated stars, configuration `astrom3`.
+given, with the ratio to the first row of each group. With `--published`, a folder with a copy of
+the published code (MeriDK/AstroM3), that is the published network on the same batch. What the
+machine allows is timed along: the bare matrix products of the layers, in each precision, and the
+share of it that each row of the same precision reaches. Simulated stars, configuration `astrom3`.
 """
 
 import argparse
@@ -24,6 +27,8 @@ import torch
 from torch import nn
 
 from one_at_a_time import OneAtATime
+from products import bare, products_of
+from published import Published
 from skybind.config import Config, load_config
 from skybind.data.dataset import Dataset
 from skybind.encoders.dropout import Dropout
@@ -40,8 +45,7 @@ from skybind.training.losses import pairs_loss
 
 PREPARING = "preparing, one core"
 TRAINING, EMBEDDING, WAITING = "training step", "embedding", "GPU fed by the loader"
-# Objects/s of the published code, on two idle cores (preparing: of one core).
-ELSEWHERE = {PREPARING: 578.0, TRAINING: 21.5, EMBEDDING: 105.0}
+PRODUCTS, BF16 = "bare products", "bf16"
 COMPILE_SECONDS = 300
 Row = dict[str, Any]
 
@@ -53,6 +57,7 @@ def main() -> None:
     parser.add_argument("--objects", type=int, help="simulated stars (1,500; quick: 600)")
     parser.add_argument("--batch", type=int, help="objects of a step (CPU: 64, GPU: 512)")
     parser.add_argument("--repeat", type=int, help="rounds, of which the median is given")
+    parser.add_argument("--published", type=Path, help="folder with the published code")
     parser.add_argument("--quick", action="store_true", help="few rounds, nothing compiled")
     parser.add_argument("--out", type=Path, required=True, help="JSON file of the results")
     options = parser.parse_args()
@@ -67,14 +72,15 @@ def main() -> None:
     config = load_config("astrom3")
     about = machine(device, options.threads)
     print(", ".join(f"{key} {value}" for key, value in about.items()))
-    print(f"batches of {size} objects; preparing: 512\n{'':60}{'objects/s':>10}{'ratio':>8}")
+    head = f"{'objects/s':>10}{'ratio':>8}{'share':>8}"
+    print(f"batches of {size} objects; preparing: 512\n{'':60}{head}")
     rows: list[Row] = []
 
     def keep(group: list[Row]) -> None:
         """Show and save what there is: a long run that is cut short has not been in vain."""
         show(group)
         rows.extend(group)
-        result = {"machine": about, "batch_size": size, "elsewhere": ELSEWHERE, "rows": rows}
+        result = {"machine": about, "batch_size": size, "rows": rows}
         write_json(options.out, result)
 
     with tempfile.TemporaryDirectory() as folder:
@@ -83,8 +89,9 @@ def main() -> None:
         source, once = prepare_source(config, dataset, Path(folder, "prepared"))
         keep(time_preparing(dataset, source, once, repeat))
         steps = Steps(config, source, device, size)
-        keep(time_steps(steps, TRAINING, repeat, options.quick))
-        keep(time_steps(steps, EMBEDDING, repeat, options.quick))
+        published = published_network(options.published, steps)
+        for what in (TRAINING, EMBEDDING):
+            keep(time_steps(steps, what, published, repeat, options.quick))
         if device.type == "cuda":
             keep(time_waiting(steps, source, repeat))
 
@@ -225,16 +232,36 @@ class Steps:
         return torch.autocast(self.device.type, torch.bfloat16) if bf16 else nullcontext()
 
 
-def time_steps(steps: Steps, what: str, repeat: int, quick: bool) -> list[Row]:
+def published_network(folder: Path | None, steps: Steps) -> Published | None:
+    """Give the published network on the same batch, if there is a copy of its code."""
+    if folder is None:
+        return None
+    published = Published(folder, steps.batch)
+    published.check(steps.model())
+    return published
+
+
+def time_steps(
+    steps: Steps, what: str, published: Published | None, repeat: int, quick: bool
+) -> list[Row]:
     """Time the variants of a training step, or of embedding."""
-    make = steps.training if what == TRAINING else steps.embedding
-    cases = {
-        "ProbSparse, eager, fp32": make(steps.model()),
+    training = what == TRAINING
+    make = steps.training if training else steps.embedding
+    cases: dict[str, Callable[[], int]] = {}
+    if published is not None:
+        cases["published code"] = published.training() if training else published.embedding()
+    model = steps.model()
+    cases |= {
+        "ProbSparse, eager, fp32": make(model),
         "exact attention": make(steps.model("exact")),
-        "bf16": make(steps.model(), bf16=True),
+        BF16: make(steps.model(), bf16=True),
     }
-    if what == TRAINING and steps.device.type == "cpu":
+    if training and steps.device.type == "cpu":
         cases["torch's dropout"] = make(steps.model(plain_dropout=True))
+    products = products_of(model, steps.batch)
+    for precision, dtype in (("fp32", torch.float32), (BF16, torch.bfloat16)):
+        case = bare(products, len(steps.batch), steps.device, dtype, training)
+        cases[f"{PRODUCTS}, {precision}"] = case
     left_out: list[Row] = []
     for name, attention in () if quick else (("", "probsparse"), ("exact attention, ", "exact")):
         case = make(steps.model(attention), compiled=True)
@@ -249,7 +276,23 @@ def time_steps(steps: Steps, what: str, repeat: int, quick: bool) -> list[Row]:
             left_out.append({"what": what, "case": name, "reason": reason})
     if quick:
         left_out.append({"what": what, "case": "compiled", "reason": "left out by --quick"})
-    return group(what, medians(cases, repeat)) + left_out
+    rows = group(what, medians(cases, repeat))
+    operations = sum(p.operations * (2 + (not p.first) if training else 1) for p in products)
+    add_shares(rows, operations / len(steps.batch))
+    return rows + left_out
+
+
+def add_shares(rows: list[Row], operations: float) -> None:
+    """Say of each row which share of its precision's bare products it reaches.
+
+    `operations` are those of the products for one object.
+    """
+    rates = {row["case"]: row["objects_per_second"] for row in rows}
+    for row in rows:
+        precision = BF16 if BF16 in row["case"] else "fp32"
+        row["share"] = row["objects_per_second"] / rates[f"{PRODUCTS}, {precision}"]
+        if row["case"].startswith(PRODUCTS):
+            row["gflops"] = operations * row["objects_per_second"] / 1e9
 
 
 def time_waiting(steps: Steps, source: BatchSource, repeat: int) -> list[Row]:
@@ -310,16 +353,16 @@ def machine(device: torch.device, threads: int) -> dict[str, Any]:
 
 def show(group: list[Row]) -> None:
     """Print a group's part of the table."""
-    what = group[0]["what"]
-    if what in ELSEWHERE:
-        print(f"{what:23}{'published code, measured elsewhere':37}{ELSEWHERE[what]:10,.1f}")
     for row in group:
-        name = f"{what:23}{row['case']:37}"
+        name = f"{row['what']:23}{row['case']:37}"
         if "reason" in row:
             print(f"{name}{row['reason']}")
             continue
         wait = f"   waiting {row['waiting']:.1%}" if "waiting" in row else ""
-        print(f"{name}{row['objects_per_second']:10,.1f}{row['ratio']:8.2f}{wait}", flush=True)
+        share = f"{row['share']:8.0%}" if "share" in row else ""
+        speed = f"   {row['gflops']:.0f} GFLOP/s" if "gflops" in row else ""
+        rate = f"{row['objects_per_second']:10,.1f}{row['ratio']:8.2f}"
+        print(f"{name}{rate}{share}{wait}{speed}", flush=True)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ from torch.nn.functional import scaled_dot_product_attention
 # modulo 2^32 spread evenly (Weyl sequences).
 _ROW_STEP, _COLUMN_STEP, _SEED_STEP = 2654435769, 1779033703, 3144134277
 _DRAW_RANGE = 1 << 32
+# Bytes of the drawn keys at a time: what stays in a processor's cache, or fits beside all else.
+_BLOCK, _BLOCK_ELSEWHERE = 1 << 21, 1 << 28
 
 
 def exact_attention(
@@ -149,22 +151,40 @@ def _sparsity(
     draw: Tensor,
 ) -> Tensor:
     """Return each query's max - sum / n of its scores against its drawn keys, (B, H, L)."""
-    tried = (draw * number[:, None, None]) >> 32
-    if observed is not None:
+    if observed is None:
+        tried = (draw * queries.shape[2] >> 32)[None]
+    else:
+        tried = (draw * number[:, None, None]) >> 32
         order = torch.argsort((~observed).byte(), dim=1, stable=True)
         tried = order.gather(1, tried.flatten(1)).view_as(tried)
-    # All heads try the same keys: whole rows are picked, (B * L, H, D).
-    rows = keys.transpose(1, 2).flatten(0, 1)
-    first = torch.arange(0, rows.shape[0], keys.shape[2], device=keys.device)[:, None]
-    by_position = queries.transpose(1, 2).contiguous()
-    highest = torch.full(by_position.shape[:3], -torch.inf, device=queries.device)
-    total = torch.zeros_like(highest)
-    drawn = torch.empty_like(rows)  # used again and again: fresh memory is slow
-    for column in range(draw.shape[1]):
-        torch.index_select(rows, 0, (tried[..., column] + first).flatten(), out=drawn)
-        score = drawn.view_as(by_position).mul_(by_position).sum(-1).float()
-        used = (column < chosen)[:, None, None]
-        highest = torch.where(used, torch.maximum(highest, score), highest)
-        total = torch.where(used, total + score, total)
+    scores = _scores(queries, keys, tried.expand(len(queries), -1, -1))
+    if observed is None:
+        measure = scores.amax(1) - scores.sum(1) / queries.shape[2]
+        return measure.transpose(1, 2)
+    # An object with fewer observed positions than the longest tries fewer keys.
+    unused = (torch.arange(draw.shape[1], device=draw.device) >= chosen[:, None])[..., None, None]
+    highest = scores.masked_fill(unused, -torch.inf).amax(1)
+    total = scores.masked_fill(unused, 0).sum(1)
     measure = (highest - total / number[:, None, None]).transpose(1, 2)
-    return measure if observed is None else measure.masked_fill(~observed[:, None, :], -torch.inf)
+    return measure.masked_fill(~observed[:, None, :], -torch.inf)
+
+
+def _scores(queries: Tensor, keys: Tensor, tried: Tensor) -> Tensor:
+    """Return the score of each query with its drawn keys (B, L, C), for all heads, (B, C, L, H)."""
+    # All heads try the same keys: whole rows are picked, a block of objects at a time.
+    batch, heads, length, size = queries.shape
+    by_position, rows = (some.transpose(1, 2).flatten(2).contiguous() for some in (queries, keys))
+    tried = tried.mT
+    columns = tried.shape[1]
+    scores = torch.empty((batch, columns, length, heads), device=queries.device)
+    block = _BLOCK if queries.device.type == "cpu" else _BLOCK_ELSEWHERE
+    block = max(1, block // (length * columns * heads * size * queries.element_size()))
+    first = torch.arange(0, block * length, length, device=keys.device)[:, None, None]
+    for start in range(0, batch, block):
+        at = slice(start, start + block)
+        picked = (tried[at] + first[: batch - start]).flatten()
+        drawn = rows[at].flatten(0, 1).index_select(0, picked)
+        drawn = drawn.view(-1, columns, length, heads * size)
+        drawn *= by_position[at, None]
+        scores[at] = drawn.unflatten(3, (heads, size)).sum(-1)
+    return scores
