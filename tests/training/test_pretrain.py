@@ -9,6 +9,7 @@ import threading
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from skybind.errors import DataError, ModelError
 from skybind.training.checkpoint import load_weights
@@ -26,6 +27,7 @@ from tests.training.training_toys import (
 )
 
 ROWS = toy_rows()
+_MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
 def run(out, binder=None, source=None, rows=None, seed=3, on_save=None, **options):
@@ -393,6 +395,37 @@ def test_bfloat16_trains_too(tmp_path):
     assert losses(mixed) != losses(exact)
     for ours, theirs in zip(losses(mixed), losses(exact), strict=True):
         assert ours == pytest.approx(theirs, rel=0.1)
+
+
+def test_in_bf16_the_weights_that_are_clipped_kept_and_resumed_are_in_single_precision(
+    tmp_path, monkeypatch
+):
+    clipped = []
+    clip = torch.nn.utils.clip_grad_norm_
+
+    def watched(parameters, *args, **kwargs):
+        parameters = list(parameters)
+        clipped.append({p.grad.dtype for p in parameters if p.grad is not None})
+        return clip(parameters, *args, **kwargs)
+
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", watched)
+    options = {"precision": "bf16-mixed", "gradient_clip": 1e-3}
+    run(tmp_path / "one", epochs=1, **options)
+    saved = torch.load(tmp_path / "one" / "last.ckpt", weights_only=True)
+    kept = load_file(tmp_path / "one" / "best.safetensors")
+    moments = [m[name] for m in saved["optimizer"]["state"].values() for name in _MOMENTS]
+    tensors = [*saved["module"].values(), *kept.values(), *moments]
+    assert {t.dtype for t in tensors} == {torch.float32}
+    assert clipped
+    assert set().union(*clipped) == {torch.float32}
+    # more digits than bfloat16 has, else they would be rounded weights in a wider dress
+    assert any((w != w.bfloat16().float()).any() for w in kept.values())
+
+    whole, parts = toy_binder(), toy_binder()
+    run(tmp_path / "whole", whole, epochs=3, **options)
+    run(tmp_path / "parts", parts, epochs=1, **options)
+    run(tmp_path / "parts", parts, epochs=3, resume=True, **options)
+    assert same_weights(weights(whole), weights(parts))
 
 
 @pytest.mark.gpu
