@@ -53,6 +53,14 @@ def test_numbers_of_other_programs(tmp_path):
     np.testing.assert_allclose(content.fields["magnitude"], [15.1, 15.2], rtol=1e-6)
 
 
+@pytest.mark.parametrize("sentinel", ["-9.99D+02", "−999.0", "-.999D3"])
+def test_a_sentinel_written_as_other_programs_do_is_one(tmp_path, sentinel):
+    column = {"column": "x", "missing": [-999]}
+    rows = f"id,x\na,{sentinel}\nb,2.0D+00\n"
+    dataset, _ = catalogue(tmp_path, rows, features={"metadata": {"x": column}})
+    np.testing.assert_array_equal(dataset.numbers("x"), [np.nan, 2])
+
+
 @pytest.mark.parametrize("text", ["1,234.5", "1 234.5", "12d5", "50%", "1.2.3"])
 def test_what_could_be_two_numbers_is_none_and_told(tmp_path, text):
     rows = f'id,x\na,"{text}"\nb,2\n'

@@ -62,6 +62,7 @@ class Way:
     bad: str
     strangers: bool
     integers: bool
+    text: str
 
 
 ways = st.builds(
@@ -73,14 +74,15 @@ ways = st.builds(
     period=st.sampled_from(["d", "h", "min", "s"]),
     position=st.sampled_from(["deg", "rad", "hourangle", "text", "text units", "parts"]),
     time=st.sampled_from(["d", "MJD", "BJD - 2457000, days", "h"]),
-    flux=st.sampled_from(["mJy", "uJy", "Jy", "erg / (s cm2 Hz)", "mag"]),
+    flux=st.sampled_from(["mJy", "uJy", "nJy", "Jy", "nmgy", "erg / (s cm2 Hz)", "mag"]),
     error=st.sampled_from(["same", "left out", "none"]),
-    wavelength=st.sampled_from(["Angstrom", "nm", "um", "dex(Angstrom)"]),
+    wavelength=st.sampled_from(["Angstrom", "nm", "um", "m", "dex(Angstrom)", "ln(Angstrom)"]),
     missing=st.sampled_from(["sentinel", "blank"]),
     stated=st.booleans(),
     bad=st.sampled_from(["none", "blank", "sentinel", "error sentinel"]),
     strangers=st.booleans(),
     integers=st.booleans(),
+    text=st.sampled_from(["plain", "mark", "dos", "comments", "fortran", "minus"]),
 )
 ENDINGS = {"votable": "vot", "dat": "dat"}
 
@@ -90,11 +92,15 @@ def write(way: Way, path: Path, columns: dict[str, Any], stated: dict[str, str])
     path = path.with_suffix("." + ENDINGS.get(way.format, way.format))
     table = Table({name: np.asarray(values) for name, values in columns.items()})
     if way.format == "parquet":
-        pq.write_table(pa.table({k: pa.array(list(v)) for k, v in columns.items()}), path)
+        arrays = {k: pa.array(list(v)) for k, v in columns.items()}
+        if way.text == "plain":  # names and classes as categories
+            arrays = {k: a.dictionary_encode() if pa.types.is_string(a.type) else a
+                      for k, a in arrays.items()}  # fmt: skip
+        pq.write_table(pa.table(arrays), path)
         return path.name
     if way.stated and way.format in ("fits", "votable", "ecsv"):
         for name, unit in stated.items():
-            table[name].unit = unit
+            table[name].unit = None if unit == "nmgy" else unit
     if way.format in ("csv", "tsv", "dat"):
         _text(way, path, columns)
     else:
@@ -108,21 +114,30 @@ def _text(way: Way, path: Path, columns: dict[str, Any]) -> None:
     quote = {"csv": "", "tsv": "", "dat": '"'}[way.format]
     lines = [between.join(columns)]
     for row in zip(*columns.values(), strict=True):
-        cells = [_cell(value) for value in row]
+        cells = [_cell(value, way.text) for value in row]
         cells = [
             f"{quote}{cell}{quote}" if not cell or (" " in cell and cell[0] != '"') else cell
             for cell in cells
         ]
         lines.append(between.join(cells))
-    path.write_text("\n".join(lines) + "\n")
+        if way.text == "comments":
+            lines.append("# the next night")
+    end = "\r\n" if way.text == "dos" else "\n"
+    text = ("\ufeff" if way.text == "mark" else "") + end.join(lines) + end
+    path.write_text(text, encoding="utf-8", newline="")
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, way: str) -> str:
     if isinstance(value, list | np.ndarray):
         return '"' + json.dumps(list(map(float, value))) + '"'
     if isinstance(value, str | int | np.integer):
         return str(value)
-    return "" if np.isnan(value) else repr(float(value))
+    if np.isnan(value):
+        return ""
+    if way == "fortran":
+        return f"{float(value):.17E}".replace("E", "D")
+    text = repr(float(value))
+    return text.replace("-", "\N{MINUS SIGN}") if way == "minus" else text
 
 
 def known(way: Way, values: np.ndarray, name: str) -> np.ndarray:
@@ -172,7 +187,8 @@ def curves(way: Way) -> tuple[dict[str, np.ndarray], dict[str, Any], dict[str, s
         error = 2.5 / np.log(10) * FLUX_ERR / FLUX
         field = "magnitude"
     else:
-        factor = (1 * units.mJy).to_value(way.flux)
+        own = "3.631e-6 Jy" if way.flux == "nmgy" else way.flux
+        factor = (1 * units.mJy).to_value(own)
         value, error, field = FLUX * factor, FLUX_ERR * factor, "flux"
     said[field] = {"column": "f", "unit": way.flux}
     if way.bad == "sentinel":
@@ -206,11 +222,13 @@ def spectra(way: Way) -> tuple[dict[str, np.ndarray], dict[str, Any], dict[str, 
     """Fields of spectra (5, 12), what the mapping says, and what the file can state."""
     if way.wavelength == "dex(Angstrom)":
         wave = np.log10(WAVELENGTH)
+    elif way.wavelength == "ln(Angstrom)":
+        wave = np.log(WAVELENGTH)
     else:
         wave = (WAVELENGTH * units.Angstrom).to_value(way.wavelength)
     columns = {"w": np.tile(wave, (5, 1)), "s": SPECTRUM}
     said = {"wavelength": {"column": "w", "unit": way.wavelength}, "flux": "s"}
-    stated = {} if way.wavelength == "dex(Angstrom)" else {"w": way.wavelength}
+    stated = {} if "(" in way.wavelength else {"w": way.wavelength}
     return columns, said, stated
 
 

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from skybind.ingest.readers.values import number_text
+
 
 def stands_for_missing(raw: np.ndarray, missing: Sequence[str]) -> np.ndarray:
     """Find the entries that a mapping's `missing` names.
@@ -46,6 +48,7 @@ def stands_for_missing(raw: np.ndarray, missing: Sequence[str]) -> np.ndarray:
 
 
 def _number(text: str) -> float | int | None:
+    text = number_text(text)
     try:
         return int(text)
     except ValueError:

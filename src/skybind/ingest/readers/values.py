@@ -45,14 +45,14 @@ def numbers(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             if "_" in str(entry):  # Python reads 1_0 as 10
                 raise ValueError
             if isinstance(entry, str):
-                entry = _number_text(entry)
+                entry = number_text(entry)
             result[i] = float(entry)
         except (TypeError, ValueError):
             bad[i] = not is_nothing(str(entry))
     return result, bad
 
 
-def _number_text(text: str) -> str:
+def number_text(text: str) -> str:
     """Write a number as Python reads it: without a typographic minus or an exponent of Fortran."""
     if text.isascii():
         found = _FORTRAN.fullmatch(text) if "d" in text or "D" in text else None
