@@ -51,7 +51,7 @@ QUICK = {
 #: Keys of JSON that say when, where and by whom; `key` is of units, and holds the fingerprint.
 VOLATILE = {
     "seconds", "at", "host", "pid", "since", "created", "timing", "fingerprint", "key", "threads",
-    "objects_per_second", "beside", "machine", "command", "dataset_fingerprint",
+    "objects_per_second", "beside", "machine", "command", "dataset_fingerprint", "checksum",
 }  # fmt: skip
 #: Files that hold nothing but who is at work, and speeds.
 APART = re.compile(r".*\.(lock|holder)|lock|measured/.*")

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 from hypothesis import settings
 
@@ -22,6 +24,8 @@ QUICK = [
 
 
 set_verbosity("quiet")
+# no test needs its files to outlast the machine
+os.environ.setdefault("SKYBIND_FSYNC", "0")
 # a busy machine is no fault of the code
 settings.register_profile("any-machine", deadline=None)
 settings.load_profile("any-machine")

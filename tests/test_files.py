@@ -1,8 +1,12 @@
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
+from skybind import files
 from skybind.errors import ConfigError
 from skybind.files import atomic_path, check_name, json_hash, write_json, write_text
 
@@ -98,3 +102,81 @@ def test_names_that_may_not(name):
 def test_devices_are_no_names(name):
     with pytest.raises(ConfigError, match="that of a device on Windows"):
         check_name(name, "The name")
+
+
+DIES = """
+import os, signal, sys
+from skybind.files import atomic_path
+with atomic_path(sys.argv[1]) as temporary:
+    temporary.mkdir() if sys.argv[2] == "folder" else temporary.touch()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path, kind):
+    target = tmp_path / "x"
+    subprocess.run([sys.executable, "-c", DIES, str(target), kind], check=False)
+    assert len(list(tmp_path.iterdir())) == 1
+    with atomic_path(tmp_path / "y") as temporary:  # that of another file stays
+        temporary.touch()
+    assert len(list(tmp_path.iterdir())) == 2
+    write_text(target, "new")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["x", "y"]
+
+
+def test_what_another_process_is_writing_stays(tmp_path):
+    target = tmp_path / "x"
+    with atomic_path(target) as one:
+        one.write_text("one")
+        write_text(target, "two")
+        assert one.exists()
+    assert target.read_text() == "one"
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_folder_is_replaced_where_the_system_cannot_exchange_two(tmp_path, monkeypatch, at_once):
+    if not at_once:
+        monkeypatch.setattr(files, "_exchange", lambda one, two: False)
+    target = tmp_path / "d"
+    for text in ("old", "new"):
+        with atomic_path(target) as temporary:
+            temporary.mkdir()
+            (temporary / text).touch()
+    assert [p.name for p in target.iterdir()] == ["new"]
+    assert [p.name for p in tmp_path.iterdir()] == ["d"]
+
+
+def test_a_folder_that_was_moved_aside_by_a_killed_process_is_brought_back(tmp_path):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    host = files._mark().partition("-")[0]
+    aside = tmp_path / f".d.{host}-{ended.pid}-01234567.old"
+    aside.mkdir()
+    (aside / "old").touch()
+    files.remove_leftovers(tmp_path / "d")
+    assert [p.name for p in (tmp_path / "d").iterdir()] == ["old"]
+    assert [p.name for p in tmp_path.iterdir()] == ["d"]
+
+
+def test_all_is_on_the_disk_before_the_name_appears(tmp_path, monkeypatch):
+    done = []
+    monkeypatch.setenv(files.SYNC, "1")
+    monkeypatch.setattr(
+        os, "fsync", lambda handle: done.append(os.readlink(f"/proc/self/fd/{handle}"))
+    )
+    replace = os.replace
+    monkeypatch.setattr(os, "replace", lambda a, b: (done.append("rename"), replace(a, b)))
+    with atomic_path(tmp_path / "d") as temporary:
+        temporary.mkdir()
+        (temporary / "a").touch()
+    assert [name.rpartition("/")[2] for name in done] == [
+        "a",
+        temporary.name,
+        "rename",
+        tmp_path.name,
+    ]
+    monkeypatch.setenv(files.SYNC, "0")
+    done.clear()
+    write_text(tmp_path / "x", "y")
+    assert done == ["rename"]

@@ -8,7 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field, ValidationError
 
-from skybind.record import ByLimit, Counts, Number, Numbers, Record, markdown, nested, plain
+from skybind.errors import DataError
+from skybind.record import (
+    ByLimit,
+    Counts,
+    Number,
+    Numbers,
+    Record,
+    markdown,
+    nested,
+    plain,
+    read_record,
+    write_sealed,
+)
 
 
 class Inner(Record):
@@ -114,3 +126,35 @@ def test_the_documentation_tells_every_field():
         assert line in text.splitlines()
     assert "| `class` | text | Its class. |" in markdown(Inner)
     assert nested(Outer) == [Inner]
+
+
+class Thing(Record):
+    """A thing."""
+
+    n: int = Field(..., description="A number.")
+
+
+DAMAGED = [
+    *("", "{", "{}", "[]", "null", "3", '"x"', "\x00", "[" * 100_000),
+    *('{"n": "x"}', '{"n": null}', '{"n": [1]}', '{"n": 1, "checksum": "0"}'),
+]
+
+
+@pytest.mark.parametrize("text", DAMAGED)
+def test_a_damaged_file_is_one_sentence_that_names_it(tmp_path, text):
+    path = tmp_path / "thing.json"
+    path.write_text(text)
+    with pytest.raises(DataError, match=r"thing\.json is damaged \(.*\): make it again\.$") as told:
+        read_record(path, Thing, "make it again")
+    assert "\n" not in str(told.value)
+    assert len(str(told.value)) < 500
+
+
+def test_a_sealed_file_is_read_as_it_was_written_and_no_digit_may_change(tmp_path):
+    path = tmp_path / "thing.json"
+    write_sealed(path, {"n": 12, "more": [0.1, None, "ü"], "x": float("nan")})
+    assert read_record(path, Thing, "").n == 12
+    assert read_record(path, dict, "") == {"n": 12, "more": [0.1, None, "ü"], "x": None}
+    path.write_text(path.read_text().replace("12", "13"))
+    with pytest.raises(DataError, match="its checksum differs"):
+        read_record(path, Thing, "make it again")

@@ -1,20 +1,30 @@
 """Writing files so that nothing is ever left half-written."""
 
+import ctypes
 import hashlib
 import json
 import os
+import platform
 import re
 import shutil
+import sys
 import uuid
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
 from skybind.errors import ConfigError
 from skybind.printable import printable
+
+#: Set to 0, files are not forced to the disk: quicker, and safe against a killed process, but not
+#: against a machine that loses its power. The tests run so.
+SYNC = "SKYBIND_FSYNC"
 
 
 @contextmanager
@@ -22,7 +32,9 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; rename it to `path` when the block ends well.
 
     Works for a file or a folder. If the block raises, the temporary path is removed
-    and whatever stood at `path` before is untouched. A folder replaces a folder.
+    and whatever stood at `path` before is untouched. A folder replaces a folder: there is no
+    moment without the old or the new one. All is on the disk before the name appears. What a
+    killed process left of an earlier try is removed.
 
     Parameters
     ----------
@@ -36,25 +48,137 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".{path.name}.{uuid.uuid4().hex[:8]}.tmp"
+    remove_leftovers(path)
+    temporary = path.parent / f".{path.name}.{_mark()}-{uuid.uuid4().hex[:8]}.tmp"
     try:
         yield temporary
-        if temporary.is_dir() and path.is_dir():
-            old = path.parent / f".{path.name}.{uuid.uuid4().hex[:8]}.old"
-            os.replace(path, old)
-            os.replace(temporary, path)
-            shutil.rmtree(old)
-        else:
-            os.replace(temporary, path)
+        put_in_place(temporary, path)
     except OSError as error:
         if error.filename in (None, str(temporary)):  # the place that a user knows
             error.filename, error.filename2 = str(path), None
         raise
     finally:
-        if temporary.is_dir():
-            shutil.rmtree(temporary, ignore_errors=True)
+        _remove(temporary)
+
+
+def put_in_place(made: Path, path: Path) -> None:
+    """Rename a finished file or folder to its place, where the old one may stand.
+
+    It is on the disk before. Killed at any moment, the old or the new one stands in the place.
+    """
+    sync_tree(made)
+    if made.is_dir() and path.is_dir():
+        if not _exchange(made, path):
+            old = path.parent / f".{path.name}.{_mark()}-{uuid.uuid4().hex[:8]}.old"
+            os.replace(path, old)
+            os.replace(made, path)
+            made = old
+        _remove(made)
+    else:
+        os.replace(made, path)
+    _sync(path.parent)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what a killed process left of writing to `path`; bring back what it had moved aside.
+
+    What a process that still runs, or one of another machine, is writing stays.
+    """
+    host = _mark().partition("-")[0]
+    pattern = re.compile(rf"\.{re.escape(path.name)}\.{host}-(\d+)-[0-9a-f]{{8}}\.(tmp|old)")
+    for name in _names(path.parent):
+        found = pattern.fullmatch(name)
+        if found is None or _lives(int(found[1])):
+            continue
+        left = path.parent / name
+        if found[2] == "old" and not path.exists():
+            os.replace(left, path)
         else:
-            temporary.unlink(missing_ok=True)
+            _remove(left)
+
+
+def sync_tree(path: Path) -> None:
+    """Force a file, or all that a folder holds, to the disk."""
+    if os.environ.get(SYNC) == "0":
+        return
+    if path.is_dir():
+        for entry in list(path.iterdir()):
+            if not entry.is_symlink():
+                sync_tree(entry)
+    _sync(path)
+
+
+def _sync(path: Path) -> None:
+    if os.environ.get(SYNC) == "0" or not path.exists():
+        return
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:  # a folder cannot be opened on every system
+        return
+    try:
+        os.fsync(handle)
+    except OSError:
+        if path.is_file():
+            raise
+    finally:
+        os.close(handle)
+
+
+def _exchange(one: Path, two: Path) -> bool:
+    """Exchange two folders in one step; False where the system cannot."""
+    rename = _renameat2()
+    if rename is None:
+        return False
+    here, swap = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    return bool(rename(here, os.fsencode(one), here, os.fsencode(two), swap) == 0)
+
+
+@cache
+def _renameat2() -> Any:
+    if not sys.platform.startswith("linux"):
+        return None
+    return getattr(ctypes.CDLL(None), "renameat2", None)
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
+
+
+def _lives(process: int) -> bool:
+    """Whether a process of this machine runs."""
+    if sys.platform == "win32":  # asking there would interrupt it
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _mark() -> str:
+    """Name this process among all that may write to a shared folder."""
+    return f"{_machine()}-{os.getpid()}"
+
+
+@cache
+def _machine() -> str:
+    try:  # containers count their processes for themselves
+        space = os.readlink("/proc/self/ns/pid")
+    except OSError:
+        space = ""
+    return hashlib.sha256(f"{platform.node()} {space}".encode()).hexdigest()[:6]
 
 
 def is_writable(folder: Path) -> bool:
@@ -92,11 +216,35 @@ def plain_json(value: Any) -> Any:
     return value
 
 
+def write_array(path: Path, values: np.ndarray) -> None:
+    """Write an array as `.npz`, which has a checksum, whole or not at all."""
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, values=values)
+
+
+def read_array(path: Path) -> np.ndarray | None:
+    """Read what `write_array` wrote; None if there is nothing, or it is damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return np.asarray(stored["values"])
+    except (OSError, ValueError, EOFError, KeyError, BadZipFile, zlib.error):
+        return None
+
+
 def array_hash(values: np.ndarray) -> str:
     """Hash the type, shape and content of an array."""
     array = np.ascontiguousarray(values)
     head = f"{array.dtype.str}{array.shape}".encode()
     return hashlib.sha256(head + array.tobytes()).hexdigest()[:16]
+
+
+def file_hash(path: Path) -> str:
+    """Hash a file's content: 16 hex digits."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()[:16]
 
 
 _NAME = re.compile(r"[A-Za-z0-9_+-](?:[A-Za-z0-9_.+-]*[A-Za-z0-9_+-])?")

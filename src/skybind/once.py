@@ -25,9 +25,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from skybind.errors import DataError, ProcessError, SkybindError
-from skybind.files import write_json
+from skybind.errors import ProcessError, SkybindError
+from skybind.files import put_in_place, remove_leftovers, write_json
 from skybind.locks import alone, waiting_for
+from skybind.record import read_record, write_sealed
 
 #: In the folder of a step.
 NOTE = "result.json"
@@ -78,8 +79,8 @@ def _make(
         note = None
     if note is None:
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / NOTE, {**key, "finished": False})
-    write_json(folder / NOTE, {"finished": True, **make(), **key})
+        write_sealed(folder / NOTE, {**key, "finished": False})
+    write_sealed(folder / NOTE, {"finished": True, **make(), **key})
     made = note_of(folder)
     assert made is not None  # it was written just now
     return made
@@ -110,16 +111,10 @@ def note_of(folder: Path) -> Note | None:
     DataError
         If the note cannot be read.
     """
-    path = folder / NOTE
     try:
-        note = json.loads(path.read_text(encoding="utf-8"))
+        return read_record(folder / NOTE, dict[str, Any], f"delete {folder} to do it anew")
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except ValueError as error:
-        raise DataError(f"{path} is damaged ({error}): delete {folder} to do it anew.") from error
-    if not isinstance(note, dict):
-        raise DataError(f"{path} is damaged: delete {folder} to do it anew.")
-    return note
 
 
 def _finished(note: Mapping[str, Any]) -> bool:
@@ -183,6 +178,7 @@ class Workplace:
         lock = self.target.parent / f".{self.target.name}.lock"
         self._lock.enter_context(alone(lock, otherwise=self.otherwise))
         self._lock.callback(lock.unlink, missing_ok=True)  # while it is still held
+        remove_leftovers(self.target)
         self.path.mkdir(exist_ok=True)
         if self._note().get("key") != self.key or not self.work.is_dir():
             shutil.rmtree(self._journal, ignore_errors=True)
@@ -232,11 +228,7 @@ class Workplace:
             self._lock.close()
 
     def _place(self) -> None:
-        if self.target.is_dir():
-            old = self.path / "old"
-            shutil.rmtree(old, ignore_errors=True)
-            os.replace(self.target, old)
-        os.replace(self.work, self.target)
+        put_in_place(self.work, self.target)
 
     def _note(self) -> dict[str, str]:
         try:

@@ -5,10 +5,12 @@ unit; `markdown` makes the documentation of it.
 """
 
 import inspect
+import json
 import math
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -18,10 +20,13 @@ from pydantic import (
     ConfigDict,
     PlainSerializer,
     SerializerFunctionWrapHandler,
+    TypeAdapter,
+    ValidationError,
     model_serializer,
 )
 
-from skybind.files import plain_json
+from skybind.errors import DataError
+from skybind.files import json_hash, plain_json, write_json
 
 
 def _known(value: Any) -> Any:
@@ -78,6 +83,76 @@ class Record(BaseModel):
     def _leave_out(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         values: dict[str, Any] = handler(self)
         return {k: v for k, v in values.items() if v is not None or k not in self.left_out}
+
+
+#: Key of the checksum in a JSON file.
+SEAL = "checksum"
+_R = typing.TypeVar("_R")
+
+
+def read_record(path: Path, kind: type[_R], again: str) -> _R:
+    """Read a JSON file of skybind's own as what it has to hold.
+
+    Parameters
+    ----------
+    path : Path
+    kind : type
+        A record, or any other type that pydantic knows, such as `list[Round]`.
+    again : str
+        What to do if it is damaged, for the message.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read, is no JSON, or lacks something; the first of what is wrong is told.
+    FileNotFoundError
+        If there is none.
+    """
+    try:
+        return checked(_unsealed(json.loads(path.read_text(encoding="utf-8"))), kind)
+    except (FileNotFoundError, NotADirectoryError):
+        raise
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"{path} is damaged ({wrong_in(error)}): {again}.") from error
+
+
+def write_sealed(path: Path, value: Mapping[str, Any]) -> None:
+    """Write JSON with a checksum of its content, which `read_record` verifies."""
+    plain_value = plain_json(value)
+    write_json(path, {**plain_value, SEAL: json_hash(plain_value)})
+
+
+def _unsealed(value: Any) -> Any:
+    """Give the content of a sealed file, or of one without a seal as it is."""
+    if not isinstance(value, dict) or SEAL not in value:
+        return value
+    content = {key: item for key, item in value.items() if key != SEAL}
+    if json_hash(content) != value[SEAL]:
+        raise ValueError("its checksum differs")
+    return content
+
+
+def checked(value: Any, kind: type[_R]) -> _R:
+    """Turn plain values to a record, or any other type that pydantic knows.
+
+    Raises
+    ------
+    ValueError
+        If something in it is wrong (see `wrong_in`).
+    """
+    return TypeAdapter(kind).validate_python(value)
+
+
+def wrong_in(error: BaseException) -> str:
+    """Say in a few words what is wrong in a file that could not be read."""
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        said = f"{first['msg'][0].lower()}{first['msg'][1:]}"
+        return f"{key}: {said}" if key else said
+    if isinstance(error, RecursionError):
+        return "it is nested without an end"
+    return (str(error).splitlines() or ["no reason is known"])[0][:200].rstrip(".")
 
 
 def plain(value: Any) -> Any:

@@ -79,14 +79,15 @@ def write_tables(tables: Iterable[pa.Table], path: str | Path) -> int:
 
 def _write_along(tables: Iterable[pa.Table], path: Path, suffix: str) -> int:
     import pyarrow.csv as pcsv
-    import pyarrow.parquet as pq
+
+    from skybind.parquet import TableWriter
 
     rows, writer = 0, None
     try:
         for table in tables:
             table = _safe(table) if suffix == ".csv" else table
             if writer is None:
-                kind = pcsv.CSVWriter if suffix == ".csv" else pq.ParquetWriter
+                kind = pcsv.CSVWriter if suffix == ".csv" else TableWriter
                 writer = kind(path, table.schema)
             writer.write_table(table)
             rows += len(table)

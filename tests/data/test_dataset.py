@@ -214,7 +214,7 @@ def test_foreign_folders_and_files_are_left_alone(tmp_path):
 
 
 def test_the_schema_survives_json():
-    schema = DatasetSchema(COLUMNS, "somewhere", True, "now")
+    schema = DatasetSchema(COLUMNS, "somewhere", True)
     raw = json.loads(schema.to_metadata()[METADATA_KEY])
     assert DatasetSchema.from_dict(raw) == schema
     assert schema.features("photometry") == ["period"]

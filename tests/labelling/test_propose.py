@@ -12,6 +12,7 @@ from skybind.errors import ConfigError, DataError, LeakError
 from skybind.labelling.answers import ANSWERED, LABELLED, labelled_run, read_answers, take_answers
 from skybind.labelling.propose import propose_labels, write_proposals
 from skybind.labelling.train import train_with_answers
+from skybind.models.stored import note_files
 from skybind.runs.run import Run
 
 
@@ -258,7 +259,13 @@ def unlabelled(stars, trained, tmp_path_factory):
     status = json.loads((folder / "run" / "status.json").read_text())
     status["data"] = str(folder / "data")
     status["fingerprint"] = Dataset.open(folder / "data").fingerprint
+    del status["checksum"]
     (folder / "run" / "status.json").write_text(json.dumps(status))
+    model = folder / "run" / "pretrain" / "model"
+    note = json.loads((model / "model.json").read_text())
+    note["identity"]["dataset"] = status["fingerprint"]
+    (model / "model.json").write_text(json.dumps(note))
+    note_files(model)
     text = (folder / "run" / "config.yaml").read_text()
     listed = text[text.index("  classes:") : text.index("  min_objects:")]
     (folder / "run" / "config.yaml").write_text(text.replace(listed, "  classes: null\n"))
@@ -310,7 +317,7 @@ def test_a_model_that_saw_the_test_objects_is_refused(run, tmp_path):
     part = run.split.part.copy()
     part[run.rows("train")[20:40]] = "test"
     run.split.part = part
-    with pytest.raises(LeakError, match="testing"):
+    with pytest.raises(LeakError, match="was trained with the split"):
         train_with_answers(run, modalities="metadata")
 
 

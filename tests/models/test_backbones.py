@@ -18,6 +18,7 @@ from skybind.models.backbones import (
     save_backbone,
 )
 from skybind.models.leaks import hash_ids
+from skybind.models.noted import write_note
 from tests.modalities.conftest import SCHEMA
 
 OPTIONS = {"channels": [8, 6], "kernel_size": 5}
@@ -74,11 +75,14 @@ def test_what_is_wrong_is_said_in_a_sentence(folder, tmp_path):
         load_backbone(tmp_path / "nothing")
     text = (path / "backbone.json").read_text()
     (path / "backbone.json").write_text(text.replace('"backbone_version": 1', '"x": 1'))
-    with pytest.raises(ModelError, match="cannot be read"):
+    with pytest.raises(ModelError, match="is damaged, or was changed"):
         read_backbone(path)
     note = json.loads(text)
+    write_note(path / "backbone.json", {k: v for k, v in note.items() if k[:9] != "backbone_"})
+    with pytest.raises(ModelError, match="cannot be read"):
+        read_backbone(path)
     note["encoder"]["options"]["channels"] = [8, 7]
-    (path / "backbone.json").write_text(json.dumps(note))
+    write_note(path / "backbone.json", note)
     with pytest.raises(ModelError, match="do not fit the galspecnet encoder"):
         load_backbone(path)
 

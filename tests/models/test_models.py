@@ -238,7 +238,7 @@ def test_broken_models_are_one_sentence(config, source, tmp_path):
         trained_on=np.array(["a"]),
     )
     (folder / "weights.safetensors").write_bytes(b"not weights")
-    with pytest.raises(ModelError, match="cannot be read"):
+    with pytest.raises(ModelError, match="is damaged, or was replaced"):
         Model.open(folder)
 
 

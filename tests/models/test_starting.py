@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 
 from skybind.config import load_config
 from skybind.data.schema import Column
+from skybind.data.seen import Seen
 from skybind.errors import ModelError
 from skybind.models.build import build_binder, build_modalities
 from skybind.models.model import Model
@@ -33,7 +33,7 @@ def made(*sets, seed=0, keep=None):
     config = load_config("stars-small", [*SMALL, *sets, f"seed={seed}"])
     modalities = build_modalities(config, SCHEMA)
     binder = build_binder(config, {name: m.shape for name, m in modalities.items()})
-    return Model(config, binder, None, modalities, [], {}, np.zeros(0, np.uint64), None, keep)
+    return Model(config, binder, None, modalities, [], {}, Seen(), None, keep)
 
 
 def names_of(features):

@@ -30,7 +30,7 @@ def test_damaged_entries_are_named(run, tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(None, "There is no"), ("{", "damaged"), ('{"metrics_version": 99}', "99"), ("[]", "None")],
+    [(None, "There is no"), ("{", "damaged"), ('{"metrics_version": 99}', "99"), ("[]", "damaged")],
 )
 def test_bad_metrics_are_one_sentence(tmp_path, content, words):
     path = tmp_path / "metrics.json"

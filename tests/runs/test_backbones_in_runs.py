@@ -1,5 +1,6 @@
 """Runs whose images go through a frozen ResNet."""
 
+import json
 import shutil
 from copy import deepcopy
 from dataclasses import replace
@@ -25,6 +26,7 @@ from skybind.models.backbones import check_backbones, load_backbone, save_backbo
 from skybind.models.frozen_features import without_features
 from skybind.models.leaks import hash_ids
 from skybind.models.model import Model
+from skybind.models.noted import write_note
 from skybind.ragged import Ragged
 from skybind.runs.cases import Case
 from skybind.runs.choosing import choose_split
@@ -291,6 +293,7 @@ def test_other_weights_in_the_same_place_are_refused(galaxies, backbone, tmp_pat
     weights = load_file(folder / "weights.safetensors")
     weights["bn1.bias"] += 1
     save_file(weights, folder / "weights.safetensors")
+    write_note(folder / "backbone.json", json.loads((folder / "backbone.json").read_text()))
     with pytest.raises(ConfigError, match=r"not those that the run in .* was started with"):
         _ = Run.open(tmp_path / "run").source
 

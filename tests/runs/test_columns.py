@@ -116,6 +116,7 @@ def test_a_run_sees_the_columns_that_were_there_when_it_started(survey, tmp_path
     before = Run.start(config(periods="none"), survey, folder)
     note = json.loads((folder / "status.json").read_text())
     assert note.pop("computed") == {}
+    del note["checksum"]
     (folder / "status.json").write_text(json.dumps(note))  # as skybind 0.1 wrote it
     compute_features(survey)
     for run in (Run.open(folder), Run.start(config(periods="none"), survey, folder)):

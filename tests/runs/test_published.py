@@ -22,6 +22,7 @@ from skybind.ingest.survey import import_files
 from skybind.models import leaks
 from skybind.models.exchange import to_astrom3
 from skybind.models.exchange.astrom3_network import PUBLISHED_FEATURES
+from skybind.models.stored import note_files
 from skybind.report.exported import export_weights
 from skybind.runs.cases import Case
 from skybind.runs.published import adopt_published, import_weights
@@ -304,6 +305,7 @@ def test_features_that_were_transformed_otherwise_are_not_given_back(hub, tmp_pa
     section = note["config"]["modalities"]["photometry"]["preprocessing"]
     section["transforms"] = {}
     (tmp_path / "m" / "model.json").write_text(json.dumps(note))
+    note_files(tmp_path / "m")
     with pytest.raises(ModelError, match=r"'period' of photometry by the transform log.*with none"):
         export_weights(tmp_path / "m", tmp_path / "out", "astrom3")
 

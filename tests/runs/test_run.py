@@ -14,6 +14,7 @@ from skybind.errors import ConfigError, DataError, LeakError, ModelError
 from skybind.evaluation.classes import baselines, evaluate_case
 from skybind.models.model import Model
 from skybind.once import NOTE
+from skybind.record import read_record, write_sealed
 from skybind.runs.cases import Case, choose_cases, config_of, finished_cases, options_of
 from skybind.runs.embedding import embed_anything
 from skybind.runs.layout import RunPaths
@@ -80,14 +81,14 @@ def test_a_classifier_that_was_killed_before_its_note_is_not_trained_again(
     (tmp_path / "run" / "prepared").symlink_to(whole[0] / "prepared")
     run = Run.open(tmp_path / "run")
     case = Case(("metadata",), "25", "scratch")
-    write = once_module.write_json
+    write = once_module.write_sealed
 
     def dies(path, note):
         if note.get("finished"):
             raise KeyboardInterrupt
         write(path, note)
 
-    monkeypatch.setattr(once_module, "write_json", dies)
+    monkeypatch.setattr(once_module, "write_sealed", dies)
     with pytest.raises(KeyboardInterrupt):
         run_finetuning(run, case)
     monkeypatch.undo()
@@ -104,7 +105,8 @@ def test_a_classifier_that_was_killed_before_its_note_is_not_trained_again(
 def test_a_run_of_a_newer_version_is_refused(whole, stars, config, tmp_path):
     shutil.copytree(whole[0], tmp_path / "run", ignore=shutil.ignore_patterns("prepared", "fine*"))
     path = tmp_path / "run" / "status.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "run_version": 99}))
+    note = read_record(path, dict, "")
+    write_sealed(path, {**note, "run_version": 99})
     for ask in (lambda: Run.open(path.parent), lambda: Run.start(config, stars, path.parent)):
         with pytest.raises(DataError, match="made by a newer skybind"):
             ask()
@@ -194,7 +196,7 @@ def test_evaluating_on_training_objects_is_refused_as_a_leak(whole):
     run = Run.open(folder)
     run.split.part = np.where(run.split.part == "train", "test", run.split.part)
     case = Case(("photometry",), "25", "scratch")
-    with pytest.raises(LeakError, match="for testing"):
+    with pytest.raises(LeakError, match="was trained with the split"):
         evaluate_case(run, case)
 
 

@@ -75,11 +75,10 @@ class Discoveries:
     @property
     def outliers(self) -> "Table":
         """All objects, the most suspect first."""
-        import pyarrow.parquet as pq
-
+        from skybind.discovery.table import read_discovery
         from skybind.tables import to_astropy
 
-        return to_astropy(pq.read_table(RunPaths(self.folder).discover.outliers()))
+        return to_astropy(read_discovery(RunPaths(self.folder).discover.outliers()))
 
     @property
     def page(self) -> Path:

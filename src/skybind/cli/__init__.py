@@ -11,6 +11,7 @@ import typer
 
 from skybind.cli import (
     backbone,
+    check,
     classify,
     configs,
     data,
@@ -54,6 +55,7 @@ app.add_typer(backbone.app)
 app.add_typer(tune.app)
 app.add_typer(study.app, name="study")
 app.add_typer(reproduce.app)
+app.add_typer(check.app)
 app.add_typer(data.app, name="data")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(demo.app, name="demo")

@@ -5,7 +5,15 @@ from typing import Annotated
 
 import typer
 
-from skybind.cli.options import Commands, RunFolder, echo, print_rich, read_pairs
+from skybind.cli.options import (
+    AllowTwins,
+    Commands,
+    RunFolder,
+    echo,
+    open_to_measure,
+    print_rich,
+    read_pairs,
+)
 
 app = Commands()
 
@@ -29,10 +37,11 @@ def predict(
         str | None,
         typer.Option("--from", help="Modalities to predict from; those of --fit by default."),
     ] = None,
+    allow_twins: AllowTwins = False,
 ) -> None:
     """Predict a number for any objects by the run's training objects nearest in the embedding.
 
-    The training objects themselves get none.
+    The training objects themselves get none, under any name.
 
     Example: skybind predict run/ --target redshift --data new/ --fit spectrum --from image
     --out z.parquet
@@ -43,7 +52,9 @@ def predict(
     opened = Run.open(folder)
     names = fit.split("+") if fit else None
     others = predict_from.split("+") if predict_from else names
-    found = predict_anything(opened, target, out, data=data, fit=names, predict=others)
+    found = predict_anything(
+        opened, target, out, data=data, fit=names, predict=others, allow_twins=allow_twins
+    )
     echo(f"{found.known} of {found.n} objects have a predicted {target} in {out}.")
     for note in found.notes:
         echo(note)
@@ -105,6 +116,7 @@ def discover(
             "--map-option", metavar="KEY=VALUE", help="Passed to the map: n_neighbors=30, ..."
         ),
     ] = None,
+    allow_twins: AllowTwins = False,
 ) -> None:
     """Find outliers, suspected errors, parts of classes, new classes, and what matters.
 
@@ -113,7 +125,6 @@ def discover(
     Example: skybind discover run/ --class M --class ROT --map-option n_neighbors=30
     """
     from skybind.discovery.discover import DiscoverOptions, discover, read_map_options
-    from skybind.runs.run import Run
 
     options = DiscoverOptions(
         classes=tuple(classes or ()),
@@ -125,7 +136,7 @@ def discover(
         resolve=tuple(resolve or ()),
         top=top,
     )
-    opened = Run.open(folder, data=data)
+    opened = open_to_measure(folder, allow_twins, data)
     discover(opened, options)
     paths = opened.paths
     echo(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from skybind.cli.options import Commands, RunFolder, Seed, echo
+from skybind.cli.options import AllowTwins, Commands, RunFolder, Seed, echo, open_to_measure
 
 app = Commands(
     help="Label the objects that help most: propose, take the answers, train.\n\n"
@@ -109,6 +109,7 @@ def train(
     ] = False,
     start: Annotated[str, typer.Option("--start", help="pretrained or scratch.")] = "pretrained",
     frozen: Annotated[bool, typer.Option("--frozen", help="Train the head only.")] = False,
+    allow_twins: AllowTwins = False,
 ) -> None:
     """Fine-tune with all labels, answers included, and classify every object.
 
@@ -118,10 +119,9 @@ def train(
     Example: skybind label train run/
     """
     from skybind.labelling.train import train_with_answers
-    from skybind.runs.run import Run
 
     result = train_with_answers(
-        Run.open(folder),
+        open_to_measure(folder, allow_twins),
         modalities=modalities,
         only_answers=only_answers,
         start=start,

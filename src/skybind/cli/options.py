@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from skybind.config import Config
     from skybind.data.splits import Split
     from skybind.evaluation.records import Metrics
+    from skybind.runs.run import Run
 
 Data = Annotated[Path, typer.Option("--data", "-d", help="Folder of the dataset.")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder of the run.")]
@@ -53,6 +54,13 @@ Verbose = Annotated[
 Processes = Annotated[
     int | None,
     typer.Option("--processes", min=1, help="Processes; as many as there are cores by default."),
+]
+AllowTwins = Annotated[
+    bool,
+    typer.Option(
+        "--allow-twins",
+        help="Go on with objects that the model has seen under another name, and tell them.",
+    ),
 ]
 Seed = Annotated[int | None, typer.Option("--seed", help="Seed; the configuration's by default.")]
 
@@ -106,6 +114,16 @@ def read_config(name: str, sets: list[str] | None, seed: int | None) -> "Config"
 
     extra = [] if seed is None else [f"seed={seed}"]
     return load_config(name, [*(sets or []), *extra])
+
+
+def open_to_measure(folder: Path, allow_twins: bool, data: Path | None = None) -> "Run":
+    """Open a run whose models shall be measured; that twins are allowed is noted in it."""
+    from skybind.runs.run import Run
+
+    run = Run.open(folder, data=data)
+    if allow_twins and not run.config.evaluation.allow_twins:
+        run.change_evaluation(allow_twins=True)
+    return run
 
 
 def read_split(path: Path | None) -> "Split | None":

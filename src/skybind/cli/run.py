@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from skybind.cli.options import (
+    AllowTwins,
     Commands,
     ConfigName,
     Data,
@@ -15,6 +16,7 @@ from skybind.cli.options import (
     Sets,
     SplitFile,
     echo,
+    open_to_measure,
     print_summary,
     read_config,
     read_split,
@@ -41,6 +43,7 @@ def run(
             help="A run each, below the folder, and one page of all: a study.",
         ),
     ] = None,
+    allow_twins: AllowTwins = False,
 ) -> None:
     """Do everything: pre-train, fine-tune with and without, embed, evaluate, report.
 
@@ -48,6 +51,8 @@ def run(
 
     Example: skybind run stars-small --data stars/ --out run/
     """
+    if allow_twins:
+        sets = [*(sets or []), "evaluation.allow_twins=true"]
     from skybind.study import do_study, run_all, several_seeds
 
     if seeds is not None:
@@ -184,13 +189,12 @@ def embed(
 
 
 @app.command()
-def evaluate(folder: RunFolder) -> None:
+def evaluate(folder: RunFolder, allow_twins: AllowTwins = False) -> None:
     """Measure everything on the test objects; writes RUN/metrics.json."""
     from skybind.evaluation.evaluate import evaluate_run
     from skybind.runs.cases import finished_cases
-    from skybind.runs.run import Run
 
-    opened = Run.open(folder)
+    opened = open_to_measure(folder, allow_twins)
     print_summary(evaluate_run(opened, finished_cases(opened)), folder, report=False)
 
 

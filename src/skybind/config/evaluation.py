@@ -10,6 +10,12 @@ class EvaluationConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    allow_twins: bool = Field(
+        False,
+        description="Measure also on test objects that a model has seen under another name, or "
+        "whose light curve, spectrum or image it has seen; they are told. By default that is "
+        "refused.",
+    )
     retrieval: bool = Field(
         True, description="How often the same object is found from one modality in another."
     )

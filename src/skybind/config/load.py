@@ -194,7 +194,7 @@ def _read(source: str | Path, seen: tuple[str, ...], folder: str) -> dict[str, A
             text = Path(name).read_text("utf-8")
         except (UnicodeDecodeError, OSError) as error:
             raise ConfigError(
-                f"The configuration {name} cannot be read as text: {error}"
+                f"The configuration {name} cannot be read as text: {error}."
             ) from error
     else:
         raise ConfigError(

@@ -18,6 +18,7 @@ from skybind.data.sources import object_parts
 from skybind.data.splits import Split
 from skybind.data.units import is_unit
 from skybind.errors import DataError
+from skybind.parquet import open_parquet
 from skybind.printable import printable
 from skybind.progress import progress_bar
 from skybind.visits import NAME, TIME
@@ -253,7 +254,7 @@ def _check_unit(where: str, unit: str | None, findings: Findings) -> None:
 
 def _check_part(part: Path, schema: DatasetSchema, findings: Findings, ids: list[pa.Array]) -> None:
     try:
-        file = pq.ParquetFile(part)
+        file = open_parquet(part)
         largest = max(
             (file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)), default=1
         )

@@ -6,7 +6,6 @@ The files of the objects stay as they are, and with them the dataset's fingerpri
 on. A table appears, or takes the place of another, by one renaming.
 """
 
-import datetime
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from skybind.data.schema import ID, Column, DatasetSchema
 from skybind.data.sources import ParquetSource, Source
 from skybind.errors import DataError
 from skybind.files import atomic_path
+from skybind.parquet import TableWriter
 
 FOLDER = "features"
 ROW_GROUP = 16384  # objects
@@ -111,14 +110,13 @@ def write_computed(
     chunks : iterable of Table
         All objects in order: `object_id`, and the columns as float64.
     """
-    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    described = DatasetSchema({ID: Column("id"), **columns}, created=now)
+    described = DatasetSchema({ID: Column("id"), **columns})
     note = json.dumps({"observation": observation, "fingerprint": fingerprint}).encode()
     fields = [(ID, pa.string()), *((name, pa.float64()) for name in columns)]
     schema = pa.schema(fields, {**described.to_metadata(), _KEY: note})
     with (
         atomic_path(path) as temporary,
-        pq.ParquetWriter(temporary, schema, compression="zstd", use_dictionary=[ID]) as writer,
+        TableWriter(temporary, schema, compression="zstd", use_dictionary=[ID]) as writer,
     ):
         for chunk in chunks:
             table = chunk.select(schema.names).replace_schema_metadata(schema.metadata)

@@ -12,6 +12,7 @@ from skybind.data.quarantine import read_quarantine, short_reason
 from skybind.data.schema import Column, DatasetSchema
 from skybind.data.splits import PARTS, Split
 from skybind.data.systems import offsets_text
+from skybind.data.write import created_on
 from skybind.errors import DataError
 from skybind.modalities.computed import definition
 from skybind.progress import step
@@ -152,7 +153,7 @@ def dataset_info(path: str | Path) -> DatasetInfo:
         objects=len(dataset),
         n_bytes=dataset.n_bytes,
         provenance=schema.provenance,
-        created=schema.created,
+        created=created_on(dataset.path, schema),
         simulated=schema.simulated,
         fingerprint=dataset.fingerprint,
         modalities=modalities,

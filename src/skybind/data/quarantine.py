@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from skybind.data.sources import readable
 from skybind.files import atomic_path
+from skybind.parquet import read_parquet, write_parquet
 
 QUARANTINE_SCHEMA = pa.schema(
     [(name, pa.string()) for name in ("object_id", "source", "modality", "reason")]
@@ -27,7 +27,7 @@ def write_quarantine(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write the quarantine table of a dataset or run."""
     clean = [{name: row.get(name) for name in QUARANTINE_SCHEMA.names} for row in rows]
     with atomic_path(folder / QUARANTINE_FILE) as temporary:
-        pq.write_table(pa.Table.from_pylist(clean, QUARANTINE_SCHEMA), temporary)
+        write_parquet(pa.Table.from_pylist(clean, QUARANTINE_SCHEMA), temporary)
 
 
 def read_quarantine(folder: Path) -> list[dict[str, Any]]:
@@ -36,7 +36,7 @@ def read_quarantine(folder: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     with readable(f"The dataset at {folder}"):
-        return pq.read_table(path, columns=QUARANTINE_SCHEMA.names).to_pylist()
+        return read_parquet(path, QUARANTINE_SCHEMA.names).to_pylist()
 
 
 def short_reason(reason: str, source: str = "") -> str:

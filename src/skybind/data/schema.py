@@ -153,8 +153,9 @@ class DatasetSchema:
         return [*self.observations, *self.catalogues]
 
     def to_metadata(self) -> dict[bytes, bytes]:
-        """Give the Parquet key-value metadata."""
-        return {METADATA_KEY: json.dumps(asdict(self)).encode()}
+        """Give the Parquet key-value metadata: the same for the same columns, whenever made."""
+        note = {key: value for key, value in asdict(self).items() if key != "created"}
+        return {METADATA_KEY: json.dumps(note).encode()}
 
     @classmethod
     def from_arrow(cls, schema: pa.Schema, where: str) -> "DatasetSchema":

@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as pds
-import pyarrow.parquet as pq
 
 from skybind.errors import DataError
+from skybind.parquet import open_parquet, scanned
 
 #: How far Arrow reads ahead: with images, a batch may be tens of megabytes.
 READAHEAD = {"batch_readahead": 2, "fragment_readahead": 1}
@@ -58,11 +58,9 @@ class ParquetSource:
     """Parquet files as one table, read row group by row group."""
 
     def __init__(self, parts: Sequence[Path]) -> None:
-        # Arrow's default fetches whole files ahead, which for images is gigabytes
-        options = pds.ParquetFragmentScanOptions(pre_buffer=False)
         self._files = [str(part) for part in parts]
         self._dataset = pds.dataset(
-            self._files, format=pds.ParquetFileFormat(default_fragment_scan_options=options)
+            self._files, format=pds.ParquetFileFormat(default_fragment_scan_options=scanned())
         )
 
     @property
@@ -86,7 +84,7 @@ class ParquetSource:
         # only this field: an image has several, and Arrow's scanner would read them all
         inside = ".list.element" if pa.types.is_list(self.schema.field(column).type) else ""
         for part in self._files:
-            file = pq.ParquetFile(part)
+            file = open_parquet(part)
             for index in range(file.num_row_groups):
                 table = file.read_row_group(index, columns=[f"{column}{inside}.{field}"])
                 yield _lists(table[column], field)

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from skybind.config.subsets import SubsetRule
 from skybind.data.dataset import Dataset
@@ -18,6 +17,7 @@ from skybind.data.subsets import PARTS, draw_subset
 from skybind.data.twins import find_twins, tell_moved, together
 from skybind.errors import DataError
 from skybind.files import atomic_path, check_name
+from skybind.parquet import read_parquet, write_parquet
 from skybind.progress import step
 
 FRACTIONS = (0.8, 0.1, 0.1)
@@ -128,6 +128,11 @@ class Split:
         keep = draw_subset(name, self.part, labels, seed, rule)
         return Split(self.object_id, self.part, {**self.subsets, name: keep}, self.recipe)
 
+    def grew_from(self, other: str) -> bool:
+        """Whether a hash is this split's, now or before subsets were added at its end."""
+        names = list(self.subsets)
+        return any(other == self._digest(set(names[:n])) for n in range(len(names), -1, -1))
+
     def agrees(self, other: "Split") -> bool:
         """Whether another split has the same parts, and the same objects in common subsets."""
         return self.parts_hash == other.parts_hash and all(
@@ -145,7 +150,7 @@ class Split:
         note = {"hash": self.hash, "recipe": self.recipe}
         table = pa.table(columns).replace_schema_metadata({b"skybind": json.dumps(note).encode()})
         with atomic_path(path) as temporary:
-            pq.write_table(table, temporary)
+            write_parquet(table, temporary)
 
     @classmethod
     def read(cls, path: str | Path) -> "Split":
@@ -168,7 +173,7 @@ class Split:
                 )
                 table = csv.read_csv(path, convert_options=options)
             else:
-                table = pq.ParquetFile(path).read()
+                table = read_parquet(path)
             note = dict(json.loads((table.schema.metadata or {}).get(b"skybind", b"{}")))
         except (pa.ArrowException, OSError, ValueError, TypeError) as error:
             first = (str(error).splitlines() or [""])[0][:300].rstrip(".")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
+from pydantic import Field
 
 from skybind.data.controls import with_controls
 from skybind.data.name_hash import first_of_each
@@ -17,11 +17,31 @@ from skybind.data.quarantine import write_quarantine
 from skybind.data.schema import BASE_COLUMNS, DEC, ID, RA, Column, DatasetSchema, check_observations
 from skybind.errors import DataError
 from skybind.files import atomic_path
+from skybind.parquet import read_parquet, write_parquet
 from skybind.ragged import Ragged
+from skybind.record import Record, read_record, write_sealed
 from skybind.visits import Visits
 
 #: Largest row group that is written, before compression: what a reader holds at least.
 ROW_GROUP_BYTES = 32 * 2**20
+#: When a dataset was made stands in a file of its own: the objects' files are the same whenever
+#: the same data are written, and so is their fingerprint.
+MADE = "made.json"
+
+
+class Made(Record):
+    """What is noted of the making of a dataset."""
+
+    created: str = Field(..., description="ISO 8601, UTC.")
+    parts: int | None = Field(None, description="Files of objects.")
+
+
+def created_on(path: Path, schema: DatasetSchema) -> str:
+    """Return when a dataset was made; "" where that is not known."""
+    note = path / MADE
+    if not note.exists():  # an older skybind noted it in the schema
+        return schema.created
+    return read_record(note, Made, "delete that file").created
 
 
 def refuse_place(path: Path, overwrite: bool) -> None:
@@ -85,10 +105,9 @@ class DatasetWriter:
     ) -> None:
         self.path = Path(path)
         refuse_place(self.path, overwrite)
-        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         merged = {**BASE_COLUMNS, **columns}
         check_observations(merged)
-        self.schema = DatasetSchema(merged, provenance, simulated, created=now)
+        self.schema = DatasetSchema(merged, provenance, simulated)
         self._context: AbstractContextManager[Path] = atomic_path(self.path)
         self._folder: Path | None = None
         self._parts = 0
@@ -139,10 +158,9 @@ class DatasetWriter:
         target = self._folder / "objects" / f"part-{self._parts:05d}.parquet"
         per_object = max(1, table.nbytes // max(1, n))
         group = min(1024, max(1, ROW_GROUP_BYTES // per_object))
-        pq.write_table(
+        write_parquet(
             table,
             target,
-            compression="zstd",
             row_group_size=group,
             use_dictionary=_text_columns(table.schema),
         )
@@ -170,21 +188,21 @@ class DatasetWriter:
         if not self._parts:
             raise DataError(f"No objects were given for the dataset at {self.path}.")
         parts = sorted((self._folder / "objects").glob("*.parquet"))
-        ids = pa.concat_arrays(
-            [c for part in parts for c in pq.read_table(part, columns=[ID])[ID].chunks]
-        )
+        ids = pa.concat_arrays([c for part in parts for c in read_parquet(part, [ID])[ID].chunks])
         ids = pc.fill_null(ids.cast(pa.large_string()), "")
         first = first_of_each(ids)
         if not first.all():
             twice = ids[int(np.argmin(first))].as_py()
             raise DataError(f"object_id '{twice}' occurs more than once: names must be unique.")
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        write_sealed(self._folder / MADE, {"created": now, "parts": len(parts)})
         if self._extra["quarantine"]:
             write_quarantine(self._folder, self._extra["quarantine"])
         if self._extra["truth"]:
             chunks = [
                 pa.table({k: _flat(k, v) for k, v in c.items()}) for c in self._extra["truth"]
             ]
-            pq.write_table(pa.concat_tables(chunks), self._folder / "truth.parquet")
+            write_parquet(pa.concat_tables(chunks), self._folder / "truth.parquet")
 
 
 def _text_columns(schema: pa.Schema) -> list[str]:

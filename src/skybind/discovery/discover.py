@@ -1,6 +1,5 @@
 """Everything that the embeddings of a run tell by themselves: one call, one folder, one page."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -8,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from skybind.config.written import plain_yaml
 from skybind.data.placed import placed
@@ -31,6 +29,7 @@ from skybind.discovery.records import (
     ResolvedLabels,
 )
 from skybind.discovery.structure import ClassStructure, class_structures, new_class_landings
+from skybind.discovery.table import read_discovery
 from skybind.discovery.undecided import resolve_labels
 from skybind.embeddings.store import Embeddings
 from skybind.errors import ConfigError
@@ -38,11 +37,13 @@ from skybind.evaluation.targets import targets_of
 from skybind.files import json_hash, write_json
 from skybind.once import NOTE, once
 from skybind.progress import step
-from skybind.record import plain
+from skybind.record import plain, read_record, write_sealed
 from skybind.runs.cases import finished_cases, widest_case
 from skybind.runs.embedding import run_embedding
 from skybind.runs.layout import DiscoverPaths
+from skybind.runs.measured import refuse_measuring, refuse_measuring_case
 from skybind.runs.run import Run
+from skybind.runs.steps import run_model
 from skybind.tables import Notes, write_table
 from skybind.words import nearest
 
@@ -123,6 +124,9 @@ def discover(
     """
     options = options or DiscoverOptions()
     _check(run, options)
+    refuse_measuring(run, run_model(run), run.rows("test"))
+    for case in finished_cases(run):
+        refuse_measuring_case(run, run.paths.case(case.name).model, run.rows("test"))
     embeddings = run_embedding(run)
     steps = _Steps(run, embeddings)
     found = steps.do(
@@ -145,7 +149,7 @@ def discover(
         seconds=steps.seconds,
         **found,
     )
-    write_json(run.paths.discover.record, result.plain())
+    write_sealed(run.paths.discover.record, result.plain())
     if page:
         _draw_page(run, embeddings, result, options.top)
     return result
@@ -174,8 +178,10 @@ class _Steps:
         self._labels = labels
         old = run.paths.discover.folder / "steps.json"
         if old.exists():  # of version 0.1: the notes of all steps in one file
-            for name, note in json.loads(old.read_text(encoding="utf-8")).items():
-                write_json(run.paths.discover.step(name) / NOTE, note)
+            for name, note in read_record(
+                old, dict[str, dict[str, Any]], f"delete {old.parent}"
+            ).items():
+                write_sealed(run.paths.discover.step(name) / NOTE, note)
             old.unlink()
         #: Wall time of every step, whenever it was done.
         self.seconds: dict[str, float] = {}
@@ -322,7 +328,7 @@ def _importance(run: Run, embeddings: Embeddings, paths: DiscoverPaths) -> Secti
 def _map(
     run: Run, embeddings: Embeddings, paths: DiscoverPaths, options: DiscoverOptions
 ) -> Sections:
-    outliers = pq.read_table(paths.outliers())
+    outliers = read_discovery(paths.outliers())
     maps = map_everything(run, embeddings, options.map_method, options.map_options)
     write_atlas(run, embeddings, maps, outliers, paths)
     return {

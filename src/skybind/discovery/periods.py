@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from skybind.discovery.measures.period_doubt import FACTORS, PeriodDoubt, period_doubt
 from skybind.embeddings.store import Embeddings
-from skybind.files import atomic_path, json_hash
+from skybind.files import json_hash, read_array, write_array
 from skybind.modalities.source import BatchSource
 from skybind.models.inference import embed_source
 from skybind.models.model import Model
@@ -65,13 +65,12 @@ def refold(run: Run, saved: Model, name: str, factor: float) -> np.ndarray:
 def _refolded(run: Run, saved: Model, name: str, factor: float) -> np.ndarray:
     """`refold`, once only: kept in the run's folder."""
     key = json_hash([saved.identity.get("weights"), run.dataset.fingerprint, name, factor])
-    path: Path = run.paths.discover.refolded / f"{key}.npy"
-    if path.exists():
-        return np.asarray(np.load(path))
-    made = refold(run, saved, name, factor)
-    with atomic_path(path) as temporary, open(temporary, "wb") as file:
-        np.save(file, made)
-    return made
+    path: Path = run.paths.discover.refolded / f"{key}.npz"
+    known = read_array(path)
+    if known is None or len(known) != len(run.dataset):
+        known = refold(run, saved, name, factor)
+        write_array(path, known)
+    return known
 
 
 def _folding_modality(saved: Model) -> str | None:

@@ -1,6 +1,8 @@
 """The table of outliers, and the levels at which a doubt counts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,19 @@ from skybind.discovery.measures.outliers import (
 )
 from skybind.discovery.measures.period_doubt import PeriodDoubt
 from skybind.discovery.measures.target_doubt import TargetDoubt
+from skybind.parquet import read_parquet
+
+
+def read_discovery(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read a table in `RUN/discover`, or some columns of it.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read.
+    """
+    again = f"delete {path.parent} and run 'skybind discover' again"
+    return read_parquet(path, columns, again=again, needs=columns or ())
 
 
 @dataclass

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from skybind.data.dataset import Dataset
 from skybind.data.quantities import quantity_of
@@ -16,6 +15,7 @@ from skybind.discovery.page_data import (
     StructureView,
 )
 from skybind.discovery.records import DiscoverRecord
+from skybind.discovery.table import read_discovery
 from skybind.drawing.from_dataset import columns_of, load_examples, observed_spectra
 from skybind.embeddings.store import Embeddings
 from skybind.evaluation.targets import targets_of
@@ -50,7 +50,7 @@ def discover_data(
     top : int
         Objects with a page of their own.
     """
-    atlas = pq.read_table(run.paths.discover.map())
+    atlas = read_discovery(run.paths.discover.map())
     n = len(run.dataset)
     position = np.full((n, 2), np.nan)
     if "x" in atlas.column_names:
@@ -69,7 +69,7 @@ def discover_data(
 
 
 def _objects(run: Run, embeddings: Embeddings, label: np.ndarray, top: int) -> list[ObjectPage]:
-    table = pq.read_table(run.paths.discover.outliers())
+    table = read_discovery(run.paths.discover.outliers())
     # who has no reason to be suspected is not listed
     table = table.filter(pc.not_equal(table["reasons"], "")).slice(0, top)
     place = {name: row for row, name in enumerate(embeddings.object_id.tolist())}
@@ -130,7 +130,7 @@ def _catalogue(dataset: Dataset, row: int) -> dict[str, str]:
 
 
 def _structures(run: Run, record: DiscoverRecord, position: np.ndarray) -> list[StructureView]:
-    table = pq.read_table(run.paths.discover.parts)
+    table = read_discovery(run.paths.discover.parts)
     names = np.asarray(table["class"].to_pylist(), dtype=str)
     modalities = np.asarray(table["modality"].to_pylist(), dtype=str)
     rows, part = table["row"].to_numpy(), table["part"].to_numpy()

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from skybind.errors import DataError
+from skybind.parquet import read_parquet
 
 FORMAT_VERSION = 1
 METADATA_KEY = b"skybind"
@@ -72,7 +73,7 @@ class Shards:
         parts: list[Shard] = []
         schemas: list[pa.Schema] = []
         for path in paths:
-            with _readable(path), pq.ParquetFile(path) as file:
+            with readable(path), pq.ParquetFile(path) as file:
                 n = file.metadata.num_rows
                 schemas.append(file.schema_arrow)
             first = parts[-1].first + parts[-1].n if parts else 0
@@ -89,13 +90,13 @@ class Shards:
         """Read all shards as one table."""
         tables = []
         for part in self.parts:
-            with _readable(part.path):
-                tables.append(pq.read_table(part.path, columns=columns))
+            with readable(part.path):
+                tables.append(read_parquet(part.path, columns))
         return pa.concat_tables(tables)
 
 
 @contextmanager
-def _readable(path: Path) -> Iterator[None]:
+def readable(path: Path) -> Iterator[None]:
     """Turn whatever Arrow raises on a damaged file into one sentence."""
     try:
         yield

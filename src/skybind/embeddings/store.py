@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from skybind.embeddings.means import unit_mean
 from skybind.embeddings.shards import FORMAT_VERSION, ID, METADATA_KEY, SPLIT, Shards
 from skybind.embeddings.visits import PATTERN, VisitVectors, read_visits, write_visits
 from skybind.errors import DataError
 from skybind.files import atomic_path
+from skybind.parquet import write_parquet
 from skybind.tables import to_pandas
 from skybind.words import html_facts, nearest
 
@@ -198,10 +198,9 @@ class Embeddings:
         """Write all objects as one shard, so that workers can fill one folder independently."""
         path = Path(folder) / f"part-{number:05d}.parquet"
         with atomic_path(path) as temporary:
-            pq.write_table(
+            write_parquet(
                 self.to_arrow(),
                 temporary,
-                compression="zstd",
                 use_dictionary=[SPLIT],
                 row_group_size=GROUP_ROWS,
             )

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
@@ -12,8 +13,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from skybind.embeddings.means import unit_mean
-from skybind.embeddings.shards import ID, SPLIT, Shard, Shards
+from skybind.embeddings.shards import ID, SPLIT, Shard, Shards, readable
 from skybind.errors import DataError
+from skybind.parquet import open_parquet, read_parquet
 from skybind.words import nearest, nearest_of_many
 
 #: Memory for the vectors at hand, in GB, unless another is chosen.
@@ -158,7 +160,7 @@ class EmbeddingStream:
         seen = np.zeros(len(self), bool)
         for shard in self._shards:
             first = shard.first
-            with pq.ParquetFile(shard.path, buffer_size=_BUFFER, pre_buffer=False) as file:
+            with _opened(shard) as file:
                 for batch in file.iter_batches(_ROWS, columns=list(modalities), use_threads=False):
                     own = slice(first, first + len(batch))
                     first += len(batch)
@@ -193,7 +195,7 @@ class EmbeddingStream:
             wanted = None if keep is None else keep[shard.first : shard.first + shard.n]
             if wanted is not None and not wanted.any():
                 continue
-            with pq.ParquetFile(shard.path, buffer_size=_BUFFER, pre_buffer=False) as file:
+            with _opened(shard) as file:
                 groups, rows = _needed(file, wanted)
                 rows += shard.first
                 done = 0
@@ -234,7 +236,18 @@ class EmbeddingStream:
         return vectors, present
 
     def _read(self, shard: Shard, name: str) -> pa.ChunkedArray:
-        return pq.read_table(shard.path, columns=[name], memory_map=True)[name]
+        with readable(shard.path):
+            return read_parquet(shard.path, [name], memory_map=True)[name]
+
+
+@contextmanager
+def _opened(shard: Shard) -> Iterator[pq.ParquetFile]:
+    """Open a shard to be read in pieces."""
+    with (
+        readable(shard.path),
+        open_parquet(shard.path, buffer_size=_BUFFER, pre_buffer=False) as file,
+    ):
+        yield file
 
 
 def _needed(file: pq.ParquetFile, keep: np.ndarray | None) -> tuple[list[int], np.ndarray]:

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from skybind.embeddings.shards import FORMAT_VERSION, ID, METADATA_KEY
 from skybind.errors import DataError
+from skybind.parquet import read_parquet, write_parquet
 from skybind.visits import NAME, TIME
 
 VECTOR = "vector"
@@ -140,7 +141,7 @@ def write_visits(
         described = {"format_version": FORMAT_VERSION, "kind": "visits", "model": dict(model)}
         metadata = {METADATA_KEY: json.dumps(described, sort_keys=True).encode()}
         table = own.to_arrow().replace_schema_metadata(metadata)
-        pq.write_table(table, folder / f"visits-{name}.parquet", compression="zstd")
+        write_parquet(table, folder / f"visits-{name}.parquet")
 
 
 def read_visits(
@@ -174,7 +175,7 @@ def read_visits(
             continue
         some = None if object_id is None else [(ID, "in", list(object_id))]
         try:
-            table = pq.read_table(path, filters=some)
+            table = read_parquet(path, filters=some)
             note = json.loads((pq.read_schema(path).metadata or {}).get(METADATA_KEY, b"{}"))
             vectors = VisitVectors.from_arrow(table)
         except (pa.ArrowException, OSError, KeyError, ValueError) as error:

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from skybind.data.seen import Seen
 from skybind.encoders.registry import Encoder
 
 # Rows that go through a backbone at once: without a gradient more are no quicker, and the
@@ -28,9 +29,9 @@ class Backboned(Encoder):
 
     Attributes
     ----------
-    trained_on : ndarray of uint64
-        Hashes of the ids of the objects that the backbone was trained on; empty where that is
-        not known, as of published weights.
+    seen : Seen
+        Hashes of the objects that the backbone was trained on; none where that is not known, as of
+        published weights.
     statistics : dict of str to ndarray
         What the preprocessing learned when the backbone was trained; empty where nothing was
         learned or it is not known.
@@ -47,7 +48,7 @@ class Backboned(Encoder):
         self.backbone = backbone.requires_grad_(False).eval()
         self.head = head
         self.out_features = head.out_features
-        self.trained_on = np.zeros(0, np.uint64)
+        self.seen = Seen()
         self.statistics: dict[str, np.ndarray] = {}
         self.preprocessing: dict[str, Any] = {}
         self.observation: dict[str, Any] = {}

@@ -20,10 +20,10 @@ from skybind.measures.calibration import calibration_error, softmax
 from skybind.measures.classification import classification_metrics
 from skybind.measures.importance import all_combinations, modality_table
 from skybind.measures.neighbours import knn_predict
-from skybind.models.stored import refuse_seen_by
 from skybind.progress import step
 from skybind.runs.cases import Case, case_result
 from skybind.runs.classes import CaseClasses, case_classes, case_reliability, open_case
+from skybind.runs.measured import refuse_measuring, refuse_measuring_case
 from skybind.runs.run import Run
 
 
@@ -36,7 +36,7 @@ def evaluate_case(run: Run, case: Case) -> CaseResult:
         If the classifier was trained on objects that it would be tested on.
     """
     found, rows = case_classes(run, case), _labelled_test_rows(run)
-    refuse_seen_by(run.paths.case(case.name).model, run.dataset.object_ids[rows], "testing")
+    refuse_measuring_case(run, run.paths.case(case.name).model, rows)
     logits = found.logits()[rows]
     known = np.isfinite(logits).all(axis=1)
     rows, predicted = rows[known], logits[known].argmax(1)
@@ -48,7 +48,7 @@ def evaluate_case(run: Run, case: Case) -> CaseResult:
         pretrained=case.start == "pretrained",
         frozen=case.frozen,
         seed=run.config.seed,
-        n_train=case_result(run, case)["n_train"],
+        n_train=case_result(run, case).n_train,
         calibration=_calibration(run, case, found, rows),
         subset_test=_subset_test(run, case, rows, predicted),
     )
@@ -70,6 +70,7 @@ def _subset_test(
 def predict_case(run: Run, case: Case, rows: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """Compute logits of some objects by one of the run's classifiers, and name its classes."""
     saved = open_case(run, case)
+    refuse_measuring(run, saved, rows[run.split.part[rows] == "test"])
     return saved.logits(run.source, rows), saved.classes
 
 

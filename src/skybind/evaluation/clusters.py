@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from skybind.config.evaluation import EvaluationConfig
 from skybind.data.dataset import Dataset
@@ -26,9 +25,12 @@ from skybind.measures.clusters import (
     match_truth,
 )
 from skybind.measures.maps import project_map
+from skybind.parquet import read_parquet, write_parquet
 from skybind.progress import say, step
 from skybind.runs.embedding import run_embedding
+from skybind.runs.measured import refuse_measuring
 from skybind.runs.run import Run
+from skybind.runs.steps import run_model
 
 #: Clusters that are described one by one, the largest first.
 DESCRIBED = 12
@@ -123,6 +125,7 @@ def cluster_again(
         raise ConfigError("evaluation.map is none: clusters need maps, set it to umap.")
     given = {"island_radius": radius, "island_samples": min_samples}
     change = {"clusters": True, **{k: v for k, v in given.items() if v is not None}}
+    refuse_measuring(run, run_model(run), run.rows("test"))
     embeddings = run_embedding(run)
     layouts = read_layouts(run.paths.maps)
     if len(layouts) < len(modality_sets(embeddings.modalities)):
@@ -190,6 +193,9 @@ def describing_columns(dataset: Dataset, rows: np.ndarray) -> dict[str, np.ndarr
     return columns
 
 
+_COLUMNS = ("modalities", "object_id", "row", "part", "x", "y", "island", "group")
+
+
 def write_layouts(path: Path, layouts: Sequence[Layout], object_ids: np.ndarray) -> None:
     """Write maps as one long table, a row an object and map."""
     sizes = [len(layout.rows) for layout in layouts]
@@ -214,14 +220,14 @@ def write_layouts(path: Path, layouts: Sequence[Layout], object_ids: np.ndarray)
         }
     )
     with atomic_path(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+        write_parquet(table, temporary)
 
 
 def read_layouts(path: Path) -> list[Layout]:
     """Read what `write_layouts` wrote; nothing if there is no such file."""
     if not path.exists():
         return []
-    table = pq.read_table(path)
+    table = read_parquet(path, again="'skybind evaluate' makes it anew", needs=_COLUMNS)
     names = np.asarray(table["modalities"].to_pylist(), dtype=str)
     part = np.asarray(table["part"].to_pylist(), dtype=str)
     position = np.stack([table["x"].to_numpy(), table["y"].to_numpy()], axis=1)

@@ -97,7 +97,7 @@ def _split(run: Run) -> AboutSplit:
     recipe = run.split.recipe
     return AboutSplit(
         name=own_split(run.config) or run.config.split.kind,
-        hash=run.status.split_hash,
+        hash=run.split.hash,
         method=recipe.get("kind"),
         seed=recipe.get("seed"),
         counts={part: len(run.rows(part)) for part in parts},

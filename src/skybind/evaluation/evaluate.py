@@ -13,7 +13,9 @@ from skybind.evaluation.statistics import best_features
 from skybind.progress import step
 from skybind.runs.cases import Case, widest_case
 from skybind.runs.embedding import run_embedding
+from skybind.runs.measured import refuse_measuring
 from skybind.runs.run import Run
+from skybind.runs.steps import run_model
 
 
 @step("evaluating the run")
@@ -32,6 +34,7 @@ def evaluate_run(run: Run, cases: Sequence[Case]) -> Metrics:
         The content of `metrics.json`.
     """
     run.prepare()
+    refuse_measuring(run, run_model(run), run.rows("test"))
     embeddings = run_embedding(run)
     options, widest = run.config.evaluation, widest_case(cases)
     subsets = [*run.config.finetuning.subsets, *(case.subset for case in cases)]

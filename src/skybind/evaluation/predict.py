@@ -9,12 +9,15 @@ import numpy as np
 import pyarrow as pa
 
 from skybind.data.placed import placed
+from skybind.data.seen import Observed
 from skybind.embeddings.store import Embeddings
 from skybind.errors import ConfigError, DataError
 from skybind.evaluation.targets import Target, known_rows, targets_of
 from skybind.measures.regression import knn_mean_and_spread
+from skybind.models.leaks import twins_among
 from skybind.progress import step
 from skybind.runs.embedding import run_embedding
+from skybind.runs.measured import observed_in, observed_of, seen_by
 from skybind.runs.run import Run
 from skybind.runs.steps import run_model
 from skybind.tables import check_ending, write_table
@@ -128,12 +131,13 @@ def predict_table(
     *,
     fit: Sequence[str] | None = None,
     predict: Sequence[str] | None = None,
+    allow_twins: bool = False,
     **observations: Any,
 ) -> Predicted:
     """Predict a target for the run's objects, or for whatever holds observations.
 
-    An object that has the name of a training object gets none, in another dataset too: it may be
-    the same, and would be told its own number.
+    An object that has the name of a training object gets none, in another dataset too, and neither
+    does one with its data under another name (`allow_twins`): it would be told its own number.
 
     Parameters
     ----------
@@ -145,6 +149,8 @@ def predict_table(
         Anything that `skybind.ingest.given.take_given` takes; the run's objects by default.
     fit, predict : sequence of str, optional
         As of `predict_targets`; all modalities of both by default.
+    allow_twins : bool
+        Give a number to objects that are training objects under another name; they are told.
     **observations
         One object as arrays, as of `skybind.ingest.given.take_given`.
     """
@@ -154,14 +160,22 @@ def predict_table(
     _check_modalities((*names, *asked), embeddings)
     notes: list[str] = []
     others, why = embeddings, np.full(len(embeddings), "", dtype=object)
+    observed = observed_of(run, np.arange(len(embeddings)))
     if data is not None or observations:
         model = run_model(run)
         given = model.take(data, **observations)
         others, notes = model.embed_dataset(given.dataset, modalities=asked), given.notes
+        observed = observed_in(given.dataset, model)
         why = np.full(len(others), "", dtype=object)
         for name in asked:
             why = np.where(given.reasons[name] == "", why, given.reasons[name])
     value, error = predict_targets(run, embeddings, others, target, names, asked)
+    twins = _taught_otherwise(run, others.object_id, observed) & np.isfinite(value)
+    if twins.any():
+        notes = [*notes, _tell_twins(others.object_id[twins], allow_twins)]
+        if not allow_twins:
+            value[twins], error[twins] = np.nan, np.nan
+            why[twins] = "training object under another name, or with the same data"
     known = np.isfinite(value)
     taught = np.isin(others.object_id, run.dataset.object_ids[run.rows("train")])
     taught &= ~known & others.any_present(asked)
@@ -169,6 +183,22 @@ def predict_table(
     reason = np.where(known, "", np.where(taught, "training object", absent))
     table = _as_table(others, target, run.dataset.schema.columns[target].unit, value, error, reason)
     return Predicted(table, len(value), int(known.sum()), int(taught.sum()), notes)
+
+
+def _taught_otherwise(run: Run, object_id: np.ndarray, observed: Observed) -> np.ndarray:
+    """Which objects are training objects of a run under another name."""
+    # neighbours are all training objects, whether the model could read them or not
+    rows = {"train": run.rows("train"), "validation": np.zeros(0, np.int64)}
+    return twins_among(object_id, seen_by(run, rows), "validation", observed)
+
+
+def _tell_twins(object_id: np.ndarray, allowed: bool) -> str:
+    """Say which objects are training objects under another name."""
+    end = "they are told their own numbers" if allowed else "they get none (--allow-twins)"
+    return (
+        f"{len(object_id):,} objects (such as '{object_id[0]}') are training objects under another "
+        f"name, or have the light curve, spectrum or image of one: {end}."
+    )
 
 
 def _check_modalities(names: Sequence[str], embeddings: Embeddings) -> None:
@@ -215,10 +245,11 @@ def predict_anything(
     data: Any = None,
     fit: Sequence[str] | None = None,
     predict: Sequence[str] | None = None,
+    allow_twins: bool = False,
 ) -> Predicted:
     """Write what `predict_table` gives to a file (.parquet, .csv, .vot, .ecsv, .fits)."""
     check_ending(out)
-    found = predict_table(run, target, data, fit=fit, predict=predict)
+    found = predict_table(run, target, data, fit=fit, predict=predict, allow_twins=allow_twins)
     table = found.table
     write_table(placed(table, run.dataset) if data is None else table, out)
     return found

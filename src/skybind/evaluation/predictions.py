@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from skybind.files import atomic_path
+from skybind.parquet import read_parquet, write_parquet
 
 #: Modalities that stand together, by their mean.
 Group = tuple[str, ...]
@@ -32,6 +32,9 @@ class Predictions:
     predicted: np.ndarray
 
 
+_COLUMNS = ("target", "fit", "predict", "object_id", "true", "predicted")
+
+
 def write_predictions(path: Path, predictions: Sequence[Predictions]) -> None:
     """Write predictions as one long table, a row an object and prediction."""
     table = pa.table(
@@ -48,14 +51,14 @@ def write_predictions(path: Path, predictions: Sequence[Predictions]) -> None:
         }
     )
     with atomic_path(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+        write_parquet(table, temporary)
 
 
 def read_predictions(path: Path) -> list[Predictions]:
     """Read what `write_predictions` wrote; nothing if there is no such file."""
     if not path.exists():
         return []
-    table = pq.read_table(path)
+    table = read_parquet(path, again="'skybind evaluate' makes it anew", needs=_COLUMNS)
     if "protocol" not in table.column_names:  # before version 0.2 only this one was kept
         table = table.append_column("protocol", pa.array(["train"] * len(table), pa.string()))
     keys = [table[name].to_pylist() for name in ("target", "protocol", "fit", "predict")]

@@ -1,22 +1,19 @@
 """What a run reached: every result as it is measured, written to metrics.json, and shown."""
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from skybind.config.subsets import FULL
 from skybind.errors import DataError
 from skybind.evaluation.run_records import AboutDataset, AboutSplit, Pretraining
-from skybind.files import write_json
 from skybind.measures.classification import ClassificationResult
 from skybind.measures.clusters import Distinction, TruthMatch
 from skybind.measures.importance import ImportanceTable
 from skybind.measures.regression import RegressionResult
 from skybind.measures.retrieval import RetrievalResult
-from skybind.record import Number, Record
+from skybind.record import Number, Record, read_record, write_sealed
 
 #: Raised when older programs would misread the file; what is only added does not raise it.
 METRICS_VERSION = 1
@@ -335,7 +332,7 @@ class Metrics(Record):
 
 def write_metrics(metrics: Metrics, path: str | Path) -> None:
     """Write `metrics.json`."""
-    write_json(path, metrics.plain())
+    write_sealed(Path(path), metrics.plain())
 
 
 def read_metrics(path: str | Path) -> Metrics:
@@ -346,24 +343,15 @@ def read_metrics(path: str | Path) -> Metrics:
     DataError
         If it is missing, damaged, or of a newer version.
     """
-    path = Path(path)
+    path, again = Path(path), "run 'skybind evaluate' again"
     try:
-        metrics = json.loads(path.read_text(encoding="utf-8"))
+        metrics = read_record(path, dict[str, Any], again)
     except FileNotFoundError as error:
         raise DataError(f"There is no {path}: run 'skybind evaluate' first.") from error
-    except ValueError as error:
-        raise DataError(f"{path} is damaged ({error}): run 'skybind evaluate' again.") from error
-    version = metrics.get("metrics_version") if isinstance(metrics, Mapping) else None
+    version = metrics.get("metrics_version")
     if version != METRICS_VERSION:
         raise DataError(
             f"{path} has metrics version {version}, this skybind reads {METRICS_VERSION}: "
             "run 'skybind evaluate' again."
         )
-    try:
-        return Metrics.model_validate(metrics)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise DataError(
-            f"{path} is damaged ({key}: {first['msg'].lower()}): run 'skybind evaluate' again."
-        ) from error
+    return read_record(path, Metrics, again)

@@ -3,10 +3,10 @@
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from skybind.data.dataset import Dataset
 from skybind.data.schema import ID
+from skybind.parquet import read_parquet
 
 #: Text of more different values than this is a name, not a kind.
 KINDS = 20
@@ -31,7 +31,7 @@ def truth_table(dataset: Dataset, rows: np.ndarray) -> pa.Table | None:
     path = dataset.path / "truth.parquet"
     if not path.exists():
         return None
-    table = pq.read_table(path)
+    table = read_parquet(path, again="simulate the survey again", needs=[ID])
     wanted = pa.array(dataset.object_ids[rows].tolist(), pa.string())
     places = pc.index_in(wanted, table[ID].combine_chunks().cast(pa.string()))
     return table.take(places)

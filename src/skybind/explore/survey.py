@@ -8,8 +8,8 @@ from threading import RLock
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from skybind.discovery.table import read_discovery
 from skybind.drawing.from_dataset import load_examples
 from skybind.drawing.observed import ExampleObject
 from skybind.embeddings.mapped import MappedEmbeddings
@@ -147,7 +147,7 @@ class Survey:
         path = self.run.paths.discover.outliers()
         if not path.exists():
             return None
-        return pq.read_table(path)
+        return read_discovery(path)
 
     @cached_property
     def suspect_rows(self) -> np.ndarray:

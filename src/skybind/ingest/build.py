@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from skybind.data.computed import FOLDER
 from skybind.data.quarantine import short_reason
@@ -25,6 +24,7 @@ from skybind.ingest.resumable import ResumableWriter, source_state
 from skybind.lightcurves.stored import compute_features, refuse_twins
 from skybind.modalities.cleaning import Cleaned, clean_image, clean_photometry, clean_spectrum
 from skybind.modalities.dates import without_other_zero_points
+from skybind.parquet import read_parquet
 from skybind.progress import progress_bar
 from skybind.ragged import Ragged
 from skybind.visits import Visits, visits_of
@@ -356,4 +356,4 @@ def render_summary(summary: ImportSummary) -> "RenderableType":
 def _written_ids(folder: Path) -> list[str]:
     """Names of the objects that are written, in order."""
     parts = sorted((folder / "objects").glob("*.parquet"))
-    return [name for part in parts for name in pq.read_table(part, columns=[ID])[ID].to_pylist()]
+    return [name for part in parts for name in read_parquet(part, [ID])[ID].to_pylist()]

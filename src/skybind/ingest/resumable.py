@@ -7,7 +7,6 @@ that is missing.
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +62,7 @@ class ResumableWriter(DatasetWriter):
         super().__init__(
             path, columns, provenance=provenance, simulated=simulated, overwrite=overwrite
         )
-        made = replace(self.schema, created="").to_metadata()
+        made = self.schema.to_metadata()
         key = json_hash(
             [__version__, identity, {name.decode(): value.decode() for name, value in made.items()}]
         )
@@ -73,8 +72,6 @@ class ResumableWriter(DatasetWriter):
     def __enter__(self) -> "ResumableWriter":
         super().__enter__()
         self._parts = sum(len(entry["files"]) for entry in self.entries)
-        created = self._place.note("created", self.schema.created)
-        self.schema = replace(self.schema, created=created)
         return self
 
     @property

@@ -1,8 +1,8 @@
 """Fine-tuning with the answers of people, and the classes of all objects by what was learned."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pydantic import Field
@@ -21,9 +21,10 @@ from skybind.labelling.answers import (
 )
 from skybind.measures.classification import ClassificationResult, classification_metrics
 from skybind.once import NOTE, forget, result_of
-from skybind.record import Record
+from skybind.record import Record, read_record, write_sealed
 from skybind.runs.cases import Case, choose_cases, options_of
 from skybind.runs.classes import case_classes
+from skybind.runs.measured import refuse_measuring_case
 from skybind.runs.run import Run
 from skybind.runs.steps import run_finetuning
 from skybind.tables import write_table
@@ -136,6 +137,7 @@ def train_with_answers(
         key={"labels": labels},
     )
     found = case_classes(joined, case, paths)
+    refuse_measuring_case(joined, paths.model, joined.rows("test"))
     path = run.paths.labels.classes
     write_table(found.for_people, path)
     test = _test(joined, found.logits(), found.classes)
@@ -165,10 +167,10 @@ def _note_of_0_1(folder: Path, labels: str) -> None:
     old = folder / "labels.json"
     if not old.exists():
         return
-    if json.loads(old.read_text())["hash"] != labels:
+    if read_record(old, dict[str, Any], "delete it").get("hash") != labels:
         forget(folder)
     elif (note := result_of(folder)) is not None:
-        write_json(folder / NOTE, {**note, "labels": labels})
+        write_sealed(folder / NOTE, {**note, "labels": labels})
     old.unlink(missing_ok=True)
 
 
@@ -202,8 +204,8 @@ def _test(run: LabelledRun, logits: np.ndarray, classes: list[str]) -> Classific
 def _remember(run: LabelledRun, training: Training) -> None:
     """Add the result to those of earlier rounds, so that the gain of labels can be followed."""
     path = run.paths.labels.history
-    history = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
-    rounds = [Round.model_validate(known) for known in history]
+    again = "delete it, and the results of earlier rounds are forgotten"
+    rounds = read_record(path, list[Round], again) if path.exists() else []
     new = Round(
         case=training.case.name,
         n_answers=training.n_answers,

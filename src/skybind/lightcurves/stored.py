@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from skybind.data.computed import FOLDER, ComputedTable, write_computed
 from skybind.data.dataset import Dataset
@@ -35,6 +34,7 @@ from skybind.locks import waiting_for
 from skybind.modalities.cleaning import value_field
 from skybind.modalities.computed import PERIOD, computed_name
 from skybind.once import Workplace
+from skybind.parquet import read_parquet, write_parquet
 from skybind.processes import allowed, in_order
 from skybind.progress import progress_bar
 from skybind.ragged import Ragged
@@ -252,11 +252,11 @@ class _Work:
                 tasks = self._tasks(len(place.entries), None if again else self._before())
                 for table in in_order(chunk, tasks, self.processes):
                     file = f"{len(place.entries):06d}.parquet"
-                    pq.write_table(table, work / file)
+                    write_parquet(table, work / file)
                     place.record({"objects": table.num_rows, "files": [file]})
                     done += table.num_rows
                     advance(done)
-            chunks = (pq.read_table(work / name) for e in place.entries for name in e["files"])
+            chunks = (read_parquet(work / name) for e in place.entries for name in e["files"])
             write_computed(self.target, self.name, state, columns, chunks)
         return done - already
 

@@ -1,21 +1,25 @@
 """Prepared observations kept as memory-mapped arrays."""
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
+from pydantic import BaseModel
 
 from skybind.errors import DataError
-from skybind.files import json_hash, write_json
+from skybind.files import json_hash
 from skybind.locks import waiting_for
 from skybind.modalities.base import Modality, Prepared
 from skybind.once import fill_once
+from skybind.record import read_record, write_sealed, wrong_in
+from skybind.sums import block_sums, verify_sums
 
 #: Counts up when preparing gives other numbers for the same options.
 PREPARED_VERSION = 1
+#: Shapes and checksums of the arrays.
+INDEX = "index.json"
 Progress = Callable[[int], None]
 
 
@@ -104,23 +108,57 @@ def _write(dataset: Tables, modality: Modality, folder: Path, progress: Progress
         with (folder / "_offsets.bin").open("ab") as file:
             file.write(np.asarray([total], np.int64).tobytes())
         shapes["_offsets"]["shape"][0] += 1
-    write_json(folder / "index.json", {"arrays": shapes, "flat": list(flat)})
+    for name, entry in shapes.items():
+        entry["sums"] = block_sums(folder / f"{name}.bin")
+    write_sealed(folder / INDEX, {"arrays": shapes, "flat": list(flat)})
 
 
-def open_prepared(folder: Path) -> Prepared:
-    """Open prepared arrays as memory maps."""
-    index = json.loads((folder / "index.json").read_text())
-    arrays = {}
-    for name, entry in index["arrays"].items():
-        shape = tuple(entry["shape"])
-        empty = 0 in shape
-        arrays[name] = (
-            np.zeros(shape, entry["dtype"])
-            if empty
-            else np.memmap(folder / f"{name}.bin", entry["dtype"], "r", shape=shape)
-        )
+class _Array(BaseModel):
+    dtype: str
+    shape: list[int]
+    sums: list[int] | None = None  # version 0.1 had none
+
+
+class _Index(BaseModel):
+    """What `index.json` must hold."""
+
+    arrays: dict[str, _Array]
+    flat: list[str]
+
+
+def open_prepared(folder: Path, *, whole: bool = False) -> Prepared:
+    """Open prepared arrays as memory maps; their checksums are verified, of large ones in samples.
+
+    Parameters
+    ----------
+    folder : Path
+    whole : bool
+        Verify all of large ones too.
+
+    Raises
+    ------
+    DataError
+        If a file is damaged or gone.
+    """
+    again = f"delete {folder}, and the observations are prepared again"
+    try:
+        index = read_record(folder / INDEX, _Index, again)
+        arrays = {name: _mapped(folder, name, e, again, whole) for name, e in index.arrays.items()}
+        if not {"_present", "_reason"} <= set(arrays):
+            raise ValueError("arrays are missing")
+    except (OSError, ValueError, TypeError) as error:
+        raise DataError(f"{folder} is damaged ({wrong_in(error)}): {again}.") from error
     offsets = arrays.pop("_offsets", None)
     present = np.asarray(arrays.pop("_present"))
     reason = np.char.decode(np.asarray(arrays.pop("_reason")), "utf-8")
     offsets = None if offsets is None else np.asarray(offsets)
-    return Prepared(arrays, present, reason, offsets, tuple(index["flat"]))
+    return Prepared(arrays, present, reason, offsets, tuple(index.flat))
+
+
+def _mapped(folder: Path, name: str, entry: _Array, again: str, whole: bool) -> np.ndarray:
+    shape, path = tuple(entry.shape), folder / f"{name}.bin"
+    if entry.sums is not None:
+        verify_sums(path, entry.sums, again, whole=whole)
+    if 0 in shape:
+        return np.zeros(shape, entry.dtype)
+    return np.memmap(path, entry.dtype, "r", shape=shape)

@@ -2,11 +2,11 @@
 
 A folder holds `backbone.json` (encoder, its options, the modality's preprocessing, identity),
 `weights.safetensors`, `preprocessing.safetensors` (what the preprocessing learned) and
-`trained_on.npy` (64-bit hashes of the training objects' ids, by which leaks are refused). Of a
+`trained_on.npy` and `seen.safetensors` (64-bit hashes of the training objects' ids, names and
+observations, by which leaks are refused). Of a
 published one `head.safetensors` may hold the linear layers that stood on it.
 """
 
-import hashlib
 import json
 import platform
 from collections.abc import Mapping, Sequence
@@ -21,16 +21,19 @@ from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import load_file, save_file
 
 from skybind.data.schema import other_attribute
+from skybind.data.seen import Seen
 from skybind.data.splits import Split
 from skybind.data.systems import other_system
 from skybind.encoders.registry import Encoder, build_encoder
 from skybind.encoders.release import load_parameters
 from skybind.errors import ConfigError, ModelError
-from skybind.files import atomic_path, write_json
+from skybind.files import atomic_path, file_hash
 from skybind.modalities.base import Modality
 from skybind.modalities.shape import InputShape
 from skybind.models.binder import Binder
-from skybind.models.leaks import hash_ids, refuse_seen
+from skybind.models.leaks import refuse_seen
+from skybind.models.noted import verify_files, verify_note, write_note
+from skybind.models.seen import read_seen, write_seen
 from skybind.progress import say
 from skybind.version import __version__
 
@@ -56,8 +59,8 @@ class BackboneNote:
         What the preprocessing learned from the training objects.
     identity : dict
         Split hash, dataset fingerprint, versions, and a hash of the weights.
-    trained_on : ndarray of uint64
-        Hashes of the ids of the objects it was trained on, sorted.
+    seen : Seen
+        Hashes of the objects it was trained on.
     observation : dict
         `fields` (name and unit) that the modality cannot do without, in order, and `attributes`
         of the column; empty if nobody noted them.
@@ -69,8 +72,13 @@ class BackboneNote:
     preprocessing: dict[str, Any]
     statistics: dict[str, np.ndarray]
     identity: dict[str, Any]
-    trained_on: np.ndarray
+    seen: Seen
     observation: dict[str, Any]
+
+    @property
+    def trained_on(self) -> np.ndarray:
+        """Hashes of the ids of the objects it was trained on, sorted."""
+        return self.seen.trained_on
 
 
 def save_backbone(
@@ -81,7 +89,7 @@ def save_backbone(
     *,
     modality: Modality,
     shape: InputShape,
-    trained_on: np.ndarray,
+    trained_on: np.ndarray | Seen,
     identity: Mapping[str, Any] | None = None,
     head: Sequence[tuple[torch.Tensor, torch.Tensor]] = (),
 ) -> None:
@@ -100,8 +108,8 @@ def save_backbone(
         Fitted; its kind, options and statistics are saved.
     shape : InputShape
         What the encoder was built for.
-    trained_on : ndarray of str
-        Ids of the training objects.
+    trained_on : ndarray of str, or Seen
+        Ids of the training objects, or hashes of all that is known of them.
     identity : mapping, optional
         Split hash, dataset fingerprint and the like.
     head : sequence of (Tensor, Tensor), optional
@@ -115,7 +123,7 @@ def save_backbone(
         save_arrays(statistics, temporary / "preprocessing.safetensors")
         if head:
             save_file(_numbered(head), temporary / HEAD)
-        np.save(temporary / "trained_on.npy", np.sort(hash_ids(trained_on)))
+        write_seen(temporary, trained_on if isinstance(trained_on, Seen) else Seen.of(trained_on))
         note = {
             "backbone_version": BACKBONE_VERSION,
             "encoder": {"name": encoder_name, "options": dict(options)},
@@ -129,7 +137,7 @@ def save_backbone(
                 "versions": versions(),
             },
         }
-        write_json(temporary / "backbone.json", note)
+        write_note(temporary / "backbone.json", note)
 
 
 def load_backbone(
@@ -185,10 +193,12 @@ def read_backbone(folder: str | Path) -> tuple[BackboneNote, dict[str, torch.Ten
     if not (folder / "backbone.json").exists():
         raise ModelError(f"There is no backbone in {folder}: it has no backbone.json.")
     try:
-        note = json.loads((folder / "backbone.json").read_text())
+        note = json.loads((folder / "backbone.json").read_text(encoding="utf-8"))
+        verify_note(folder / "backbone.json", note)
+        verify_files(folder, note)
         state = load_file(folder / "weights.safetensors")
         statistics = load_arrays(folder / "preprocessing.safetensors")
-        trained_on = np.load(folder / "trained_on.npy", allow_pickle=False)
+        seen = read_seen(folder, note)
         version = note["backbone_version"]
         if version != BACKBONE_VERSION:
             raise ModelError(
@@ -202,7 +212,7 @@ def read_backbone(folder: str | Path) -> tuple[BackboneNote, dict[str, torch.Ten
             note["preprocessing"],
             statistics,
             note["identity"],
-            trained_on,
+            seen,
             note.get("observation", {}),
         )
     except ModelError:
@@ -320,16 +330,7 @@ def refuse_backbone_leaks(binder: Binder, object_id: np.ndarray, split: Split) -
     for name, encoder in binder.backboned.items():
         for part, purpose in (("test", "testing"), ("validation", "validation")):
             ids = object_id[split.rows(part)]
-            refuse_seen(ids, encoder.trained_on, f"the backbone of '{name}'", purpose)
-
-
-def file_hash(path: Path) -> str:
-    """Hash a file's content: 16 hex digits."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()[:16]
+            refuse_seen(ids, encoder.seen, f"the backbone of '{name}'", purpose)
 
 
 def _sizes(shape: InputShape) -> str:

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from pydantic import BaseModel
 from torch import nn
 
 from skybind.encoders.backbone import Backboned
+from skybind.errors import DataError
 from skybind.files import array_hash, json_hash
 from skybind.locks import waiting_for
 from skybind.modalities.base import Modality, Prepared
@@ -18,6 +20,8 @@ from skybind.modalities.store import prepared_key
 from skybind.models.binder import Binder, best_device
 from skybind.once import Workplace, fill_once
 from skybind.progress import progress_bar
+from skybind.record import read_record, write_sealed
+from skybind.sums import block_sums, verify_sums
 
 #: Counts up when the same backbone and data would give other features.
 FEATURES_VERSION = 1
@@ -25,6 +29,8 @@ FEATURES_VERSION = 1
 
 # The cached array, in a folder of its own.
 ARRAY = "features.bin"
+#: Its checksums.
+SUMS = "features.json"
 
 
 # Objects that are computed at once; the draws of their views depend on it.
@@ -198,8 +204,28 @@ def cached_features(
 
     # of two programs that need the same features one computes them, the other waits
     fill_once(folder, fill, waiting_for(f"computes the {title}"))
+    verify_features(folder)
     array = np.memmap(folder / ARRAY, np.float32, "r", shape=shape)
     return replace(prepared, arrays={**prepared.arrays, FEATURES: array, VIEWED: viewed})
+
+
+def verify_features(folder: Path, *, whole: bool = False) -> None:
+    """Refuse cached features that are damaged; of many a sample is verified, unless `whole`.
+
+    Raises
+    ------
+    DataError
+    """
+    note, again = folder / SUMS, f"delete {folder}, and the features are computed again"
+    if note.exists():  # version 0.1 wrote none
+        sums = read_record(note, _Sums, again).sums
+        verify_sums(folder / ARRAY, sums, again, whole=whole)
+    elif not (folder / ARRAY).exists():
+        raise DataError(f"{folder} is damaged (there is no {ARRAY}): {again}.")
+
+
+class _Sums(BaseModel):
+    sums: list[int]
 
 
 def _compute(
@@ -230,6 +256,7 @@ def _compute(
         progress(start + len(rows))
     encoder.to(home)
     array.flush()
+    write_sealed(workplace.work / SUMS, {"sums": block_sums(workplace.work / ARRAY)})
 
 
 def _chunks(rows: np.ndarray, done: int) -> Iterator[tuple[int, np.ndarray]]:

@@ -1,11 +1,16 @@
-"""Which objects a model was trained on, so that it is never tested on them."""
+"""Which objects a model has seen, so that it is never tested on them.
 
-import hashlib
+Seen are those that it was trained on, and those that chose its epoch. Of each the model keeps
+hashes: of its name, of its name as people might write it, and of its observations. So an object is
+known again under another name, and no name can be read from a model.
+"""
+
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from skybind.data.seen import NONE, TRAINED, VALIDATED, Observed, Seen, hash_ids, hash_names
 from skybind.errors import LeakError
 from skybind.progress import say
 
@@ -15,11 +20,10 @@ PUBLISHED = "published"
 BACKBONES = "published_backbones"
 _TOLD: set[str] = set()
 
-
-def hash_ids(object_id: np.ndarray) -> np.ndarray:
-    """Hash object ids to 64 bits each."""
-    digests = b"".join(hashlib.blake2b(str(i).encode(), digest_size=8).digest() for i in object_id)
-    return np.frombuffer(digests, np.uint64)
+_WHAT = {
+    TRAINED: "were training objects of {of}{used}",
+    VALIDATED: "chose the epoch of {of}{used}",
+}
 
 
 def tell_unknown(identity: Mapping[str, Any]) -> None:
@@ -41,33 +45,117 @@ def began_with(identity: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def refuse_seen(
-    object_id: np.ndarray, trained_on: np.ndarray, what: str, purpose: str, split: Any = None
+    object_id: np.ndarray, seen: Seen, of: str, purpose: str, split: Any = None
 ) -> None:
-    """Refuse objects that something was trained on.
+    """Refuse objects that something has seen under the same name.
 
     Parameters
     ----------
     object_id : ndarray of str
         The objects that shall be used for `purpose`.
-    trained_on : ndarray of uint64
-        Hashes of the training objects' ids.
-    what : str
-        What was trained on them: "this model".
+    seen : Seen
+    of : str
+        What has seen them: "this model".
     purpose : str
-        What they shall be used for: "testing".
+        What they shall be used for: "testing". Objects that chose an epoch may do so again: for
+        "validation" only those that were trained on are refused.
     split : optional
         Hash of the split that the training used.
 
     Raises
     ------
     LeakError
-        If any of `object_id` was a training object.
+        If any of `object_id` was seen.
     """
-    seen = np.isin(hash_ids(object_id), trained_on)
-    if seen.any():
-        used = f", which used the split {split}" if split is not None else ""
-        raise LeakError(
-            f"{int(seen.sum())} of the {len(object_id)} objects for {purpose} (such as "
-            f"'{object_id[seen][0]}') were training objects of {what}{used}: use the split "
-            "that it was trained with, or objects it never saw."
-        )
+    hashes = hash_ids(object_id)
+    for role in _roles(purpose):
+        found = np.isin(hashes, seen.hashes.get((role, "id"), NONE))
+        if found.any():
+            used = f", which used the split {split}" if split is not None else ""
+            raise LeakError(
+                f"{int(found.sum())} of the {len(object_id)} objects for {purpose} (such as "
+                f"'{object_id[found][0]}') {_WHAT[role].format(of=of, used=used)}: use the split "
+                "that it was trained with, or objects it never saw."
+            )
+
+
+def twins_among(
+    object_id: np.ndarray, seen: Seen, purpose: str, observed: Observed = ()
+) -> np.ndarray:
+    """Which objects something has seen under another name.
+
+    Parameters
+    ----------
+    object_id : ndarray of str, shape (n,)
+    seen : Seen
+    purpose : str
+        As of `refuse_seen`.
+    observed : Observed
+        Fingerprints of their observations.
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+        Whose name differs from a seen one only in case, blanks, width or form of its letters, or
+        that has the light curve, spectrum or image of a seen object.
+    """
+    hashes, names = hash_ids(object_id), hash_names(object_id)
+    found = np.zeros(len(object_id), bool)
+    for role in _roles(purpose):
+        found |= np.isin(names, seen.hashes.get((role, "name"), NONE))
+        for kind, own in observed:
+            found |= (own != 0) & np.isin(own, seen.hashes.get((role, kind), NONE))
+    for role in (TRAINED, VALIDATED):
+        found &= ~np.isin(hashes, seen.hashes.get((role, "id"), NONE))
+    return found
+
+
+def refuse_twins(
+    object_id: np.ndarray,
+    seen: Seen,
+    of: str,
+    purpose: str,
+    observed: Observed = (),
+    allow: bool = False,
+) -> None:
+    """Refuse objects that something has seen under another name; or say how many there are.
+
+    Raises
+    ------
+    LeakError
+        If there are any and they are not allowed.
+    """
+    found = twins_among(object_id, seen, purpose, observed)
+    if not found.any():
+        return
+    what = (
+        f"{int(found.sum())} of the {len(object_id)} objects for {purpose} (such as "
+        f"'{object_id[found][0]}') are objects that {of} has seen under another name, or have "
+        "their light curve, spectrum or image"
+    )
+    if not allow:
+        raise LeakError(f"{what}: leave them out of the test, or go on with --allow-twins.")
+    say(f"{what}: what is measured on them is better than for objects it never saw.")
+
+
+def refuse_leak(
+    object_id: np.ndarray,
+    seen: Seen,
+    identity: Mapping[str, Any],
+    purpose: str,
+    observed: Observed = (),
+    allow_twins: bool = False,
+) -> None:
+    """Refuse objects that a model of some identity has seen, see `Model.refuse_leak`.
+
+    Raises
+    ------
+    LeakError
+    """
+    tell_unknown(identity)
+    refuse_seen(object_id, seen, "this model", purpose, identity.get("split_hash"))
+    refuse_twins(object_id, seen, "this model", purpose, observed, allow_twins)
+
+
+def _roles(purpose: str) -> tuple[str, ...]:
+    return (TRAINED,) if purpose == "validation" else (TRAINED, VALIDATED)

@@ -15,6 +15,7 @@ from skybind.config import Config
 from skybind.config.load import validate
 from skybind.data.dataset import Dataset
 from skybind.data.schema import DatasetSchema
+from skybind.data.seen import Observed, Seen
 from skybind.data.splits import Split
 from skybind.embeddings.store import Embeddings
 from skybind.embeddings.visits import joined
@@ -25,9 +26,6 @@ from skybind.modalities.base import Modality
 from skybind.modalities.source import BatchSource
 from skybind.models.binder import Binder
 from skybind.models.build import (
-    build_binder,
-    build_classifier,
-    build_modalities,
     refuse_sizes,
     refuse_unregistered,
 )
@@ -35,10 +33,12 @@ from skybind.models.classes import class_notes, iter_classes
 from skybind.models.classifier import Classifier
 from skybind.models.frozen_features import matching_source
 from skybind.models.inference import Progress, decide, embed_source, iter_sources
-from skybind.models.leaks import BACKBONES, refuse_seen, tell_unknown
+from skybind.models.leaks import BACKBONES, refuse_leak
+from skybind.models.opening import empty_networks, fitted_modalities
 from skybind.models.reliability import Reliability, read_reliability
 from skybind.models.saved_schema import SavedSchema, check_fields, check_schema
-from skybind.models.stored import load_statistics, read_note, read_trained_on, weights_file
+from skybind.models.seen import read_seen
+from skybind.models.stored import read_note, verify_model, weights_file
 from skybind.models.unused import tell_unused
 from skybind.plugins import use_noted
 from skybind.progress import progress_bar, say
@@ -67,8 +67,8 @@ class Model:
         Order of the logits; empty if it is no classifier.
     identity : dict
         Split hash, dataset fingerprint, versions, and a hash of the weights.
-    trained_on : ndarray of uint64
-        Hashes of the object ids it was trained on, sorted.
+    seen : Seen
+        Hashes of the objects that it was trained on, and of those that chose its epoch.
     schema : SavedSchema
         What it knows of the dataset that it was made for: columns and units.
     folder : Path
@@ -81,7 +81,7 @@ class Model:
     modalities: dict[str, Modality]
     classes: list[str]
     identity: dict[str, Any]
-    trained_on: np.ndarray
+    seen: Seen
     schema: SavedSchema
     folder: Path
 
@@ -108,7 +108,8 @@ class Model:
         folder = Path(folder)
         note = read_note(folder)
         use_noted(note.get("plugins", []), f"The model in {folder}")
-        trained_on = read_trained_on(folder)
+        verify_model(folder, note)
+        seen = read_seen(folder, note)
         try:
             state = load_file(weights_file(folder))
             statistics = load_arrays(folder / "preprocessing.safetensors")
@@ -120,8 +121,8 @@ class Model:
         try:
             refuse_unregistered(config, names, folder)
             refuse_sizes(config, names, sum(v.numel() for v in state.values()), folder)
-            every = _fitted(config, names, known, statistics, folder)
-            classifier, binder = _networks(config, every, note)
+            every = fitted_modalities(config, names, known, statistics, folder)
+            classifier, binder = empty_networks(config, every, note)
             module = binder if classifier is None else classifier
             if modalities is not None:
                 wanted = module.state_dict()
@@ -137,7 +138,7 @@ class Model:
         for name, origin in identity.get(BACKBONES, {}).items():
             if name in binder.backboned:
                 binder.backboned[name].origin = str(origin)
-        model = cls(config, binder, classifier, every, classes, identity, trained_on, known, folder)
+        model = cls(config, binder, classifier, every, classes, identity, seen, known, folder)
         if schema is not None:
             model.check(schema)
         return model
@@ -281,17 +282,37 @@ class Model:
             skip,
         )
 
-    def refuse_leak(self, object_id: np.ndarray, purpose: str) -> None:
-        """Refuse objects that this model was trained on.
+    @property
+    def trained_on(self) -> np.ndarray:
+        """Hashes of the object ids it was trained on, sorted."""
+        return self.seen.trained_on
+
+    def refuse_leak(
+        self,
+        object_id: np.ndarray,
+        purpose: str,
+        observed: Observed = (),
+        allow_twins: bool = False,
+    ) -> None:
+        """Refuse objects that this model has seen, under their own name or another.
+
+        Parameters
+        ----------
+        object_id : ndarray of str, shape (n,)
+        purpose : str
+            What they shall be used for: "testing", or "validation", for which objects that only
+            chose the epoch may be used.
+        observed : sequence of (str, ndarray of uint64), optional
+            Kind and fingerprints of their observations, see `skybind.data.fingerprints`.
+        allow_twins : bool
+            Go on with objects that it has seen under another name, and say how many there are.
 
         Raises
         ------
         LeakError
-            If any of `object_id` was a training object.
+            If any of `object_id` was seen.
         """
-        tell_unknown(self.identity)
-        split = self.identity.get("split_hash")
-        refuse_seen(object_id, self.trained_on, "this model", purpose, split)
+        refuse_leak(object_id, self.seen, self.identity, purpose, observed, allow_twins)
 
     def embed_dataset(
         self,
@@ -365,32 +386,3 @@ class Model:
                 "'skybind finetune', and name its folder."
             )
         return self.classifier
-
-
-def _fitted(
-    config: Config,
-    names: Sequence[str],
-    known: SavedSchema,
-    statistics: dict[str, np.ndarray],
-    folder: Path,
-) -> dict[str, Modality]:
-    """Build some modalities with the statistics of the training objects."""
-    some = {name: config.modalities[name] for name in names}
-    every = build_modalities(config.model_copy(update={"modalities": some}), known)
-    for name, modality in every.items():
-        prefix = f"{name}/"
-        own = {k.removeprefix(prefix): v for k, v in statistics.items() if k.startswith(prefix)}
-        load_statistics(modality, own, f"The model in {folder}")
-    return every
-
-
-def _networks(
-    config: Config, modalities: dict[str, Modality], note: dict[str, Any]
-) -> tuple[Classifier | None, Binder]:
-    """Build the networks that the weights will be put into."""
-    shapes = {name: modality.shape for name, modality in modalities.items()}
-    names = list(modalities)
-    if note["kind"] != "classifier":
-        return None, build_binder(config, shapes, names, load=False)
-    classifier = build_classifier(config, shapes, names, len(note["classes"]), load=False)
-    return classifier, classifier.binder

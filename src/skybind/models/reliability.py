@@ -5,20 +5,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from skybind.errors import ModelError
+from skybind.data.seen import hash_ids
+from skybind.errors import DataError, ModelError
 from skybind.files import write_json
 from skybind.measures.calibration import pool_weights
 from skybind.modalities.source import BatchSource
 from skybind.models.classifier import Classifier
 from skybind.models.inference import decide
-from skybind.models.leaks import hash_ids
+from skybind.models.noted import FILES
 from skybind.models.reference import Reference, choose_objects, shorten
+from skybind.models.stored import CALIBRATION, REFERENCE, note_files, read_note, verify_model
+from skybind.record import read_record
 
 #: A classifier whose logits tell nothing is not divided by more than the inverse of this.
 LEAST_WEIGHT = 1e-3
-CALIBRATION, REFERENCE = "calibration.json", "reference.safetensors"
 
 
 class Calibration(BaseModel):
@@ -45,9 +47,10 @@ class Reliability:
     reference: Reference
 
     def write(self, folder: Path) -> None:
-        """Write both beside a classifier's weights."""
+        """Write both beside a classifier's weights, which then names them."""
         self.reference.write(folder / REFERENCE)
         write_json(folder / CALIBRATION, self.calibration.model_dump())
+        note_files(folder)
 
 
 def read_reliability(folder: Path) -> Reliability | None:
@@ -61,10 +64,17 @@ def read_reliability(folder: Path) -> Reliability | None:
     path = folder / CALIBRATION
     if not path.exists() or not (folder / REFERENCE).exists():
         return None
+    note = read_note(folder)
+    if FILES in note and not {CALIBRATION, REFERENCE} <= set(note[FILES]):
+        return None  # a killed process left them
     try:
-        calibration = Calibration.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, ValidationError) as error:
-        raise ModelError(f"{path} is damaged: delete it, and classify by the run again.") from error
+        verify_model(folder, note, (CALIBRATION, REFERENCE))
+        calibration = read_record(path, Calibration, "")
+    except (ModelError, DataError) as error:
+        raise ModelError(
+            f"{path} or the reference beside it is damaged: delete it, and classify by the run "
+            "again."
+        ) from error
     return Reliability(calibration, Reference.read(folder / REFERENCE))
 
 

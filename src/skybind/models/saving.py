@@ -9,13 +9,16 @@ from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import save_file
 
 from skybind.config import Config
-from skybind.files import atomic_path, write_json
+from skybind.data.seen import Seen
+from skybind.files import atomic_path, file_hash
 from skybind.modalities.base import Modality
-from skybind.models.backbones import file_hash, versions
+from skybind.models.backbones import versions
 from skybind.models.binder import Binder
 from skybind.models.classifier import Classifier
-from skybind.models.leaks import BACKBONES, hash_ids
+from skybind.models.leaks import BACKBONES
+from skybind.models.noted import write_note
 from skybind.models.saved_schema import schema_note
+from skybind.models.seen import write_seen
 from skybind.plugins import plugin_notes
 
 MODEL_VERSION = 1
@@ -28,8 +31,8 @@ def save_model(
     config: Config,
     modalities: Mapping[str, Modality],
     schema: Any,
-    trained_on: np.ndarray,
-    trained_before: np.ndarray | None = None,
+    trained_on: np.ndarray | Seen,
+    trained_before: Seen | None = None,
     classes: Sequence[str] = (),
     identity: Mapping[str, Any] | None = None,
     ranges: Mapping[str, list[float]] | None = None,
@@ -46,11 +49,10 @@ def save_model(
         Fitted.
     schema : DatasetSchema
         Of the dataset that it was made for.
-    trained_on : ndarray of str
-        Ids of the training objects.
-    trained_before : ndarray of uint64, optional
-        Hashes of the ids of objects that the model it started from was trained on. Those of its
-        frozen backbones are known to it.
+    trained_on : ndarray of str, or Seen
+        Ids of the training objects, or hashes of all objects that it has seen.
+    trained_before : Seen, optional
+        What the model that it started from has seen; of its frozen backbones that is known.
     classes : sequence of str
         Order of a classifier's logits.
     identity : mapping, optional
@@ -61,13 +63,14 @@ def save_model(
     binder = module.binder if isinstance(module, Classifier) else module
     state = {key: value.detach().cpu().contiguous() for key, value in module.state_dict().items()}
     used = {name: modalities[name] for name in binder.modalities}
-    seen = [hash_ids(trained_on), *(e.trained_on for e in binder.backboned.values())]
-    seen += [] if trained_before is None else [trained_before]
+    own = trained_on if isinstance(trained_on, Seen) else Seen.of(trained_on)
+    before = [encoder.seen for encoder in binder.backboned.values()]
+    before += [] if trained_before is None else [trained_before]
     with atomic_path(folder) as temporary:
         temporary.mkdir(parents=True)
         save_file(state, temporary / "weights.safetensors")
         save_arrays(_statistics(used), temporary / "preprocessing.safetensors")
-        np.save(temporary / "trained_on.npy", np.unique(np.concatenate(seen)))
+        write_seen(temporary, own.joined(before))
         note = {
             "model_version": MODEL_VERSION,
             "kind": "classifier" if isinstance(module, Classifier) else "binder",
@@ -80,7 +83,7 @@ def save_model(
             | _origins(binder)
             | {"weights": file_hash(temporary / "weights.safetensors"), "versions": versions()},
         }
-        write_json(temporary / "model.json", note)
+        write_note(temporary / "model.json", note)
 
 
 def _origins(binder: Binder) -> dict[str, Any]:

@@ -1,25 +1,30 @@
 """The parts of a saved model that are read without building it."""
 
 import json
+from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from skybind.errors import ConfigError, ModelError
+from skybind.errors import ConfigError, DataError, ModelError
 from skybind.modalities.base import Modality
-from skybind.models.leaks import refuse_seen, tell_unknown
-from skybind.models.reliability import CALIBRATION, REFERENCE
+from skybind.models.noted import FILES, verify_files, verify_note, write_note
 from skybind.models.saving import MODEL_VERSION
+from skybind.models.seen import SEEN, TRAINED_ON
+from skybind.record import read_record
 
 #: Names of the file of weights: in a saved model, and as the hub's libraries want it.
 WEIGHTS, HUB_WEIGHTS = "weights.safetensors", "model.safetensors"
+#: What is measured of a classifier when it is trained (`skybind.models.reliability`).
+CALIBRATION, REFERENCE = "calibration.json", "reference.safetensors"
 #: The other files of a model; those of `skybind.models.reliability` are a classifier's.
 MODEL_FILES = (
     "model.json",
     "preprocessing.safetensors",
-    "trained_on.npy",
+    TRAINED_ON,
+    SEEN,
     CALIBRATION,
     REFERENCE,
 )
@@ -53,6 +58,8 @@ class _Note(BaseModel):
     plugins: list[dict[str, Any]] = []
     data_schema: _SchemaNote = Field(alias="schema")
     identity: _Identity
+    files: dict[str, str] | None = None
+    hash: str | None = None
 
     @field_validator("classes")
     @classmethod
@@ -112,26 +119,47 @@ def read_note(folder: Path) -> dict[str, Any]:
         raise ModelError(
             f"There is no model in {folder}: it has no model.json{hint if others else ''}."
         )
-    try:
-        note: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        version = note.get("model_version")
-    except (OSError, ValueError, AttributeError, RecursionError) as error:
-        raise ModelError(f"The model in {folder} cannot be read: {error}") from error
+    again = "take the model anew from where it came"
+    note = _read(path, dict[str, Any], again)
+    version = note.get("model_version")
     if version != MODEL_VERSION:
         raise ModelError(
             f"The model in {folder} has version {version}, this skybind reads {MODEL_VERSION}: "
             "open it with the skybind that made it, or train it anew."
         )
-    try:
-        _Note.model_validate(note)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise ModelError(
-            f"{path} is damaged ({key}: {first['msg'][0].lower()}{first['msg'][1:]}): take the "
-            "model anew from where it came."
-        ) from error
+    _read(path, _Note, again)
+    verify_note(path, note)
     return note
+
+
+_T = TypeVar("_T")
+
+
+def _read(path: Path, kind: type[_T], again: str) -> _T:
+    try:
+        return read_record(path, kind, again)
+    except DataError as error:
+        raise ModelError(str(error)) from error
+
+
+def verify_model(folder: Path, note: dict[str, Any], names: Collection[str] | None = None) -> None:
+    """Refuse files of a model that are damaged; by default all but those of its reliability.
+
+    Raises
+    ------
+    ModelError
+    """
+    chosen = names or [
+        name for name in note.get(FILES) or {} if name not in (CALIBRATION, REFERENCE)
+    ]
+    verify_files(folder, note, chosen, {WEIGHTS: weights_file(folder)})
+
+
+def note_files(folder: Path) -> None:
+    """Note the hashes of a model's files anew, when one came to them."""
+    note = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    hub = weights_file(folder).name
+    write_note(folder / "model.json", note, {hub: WEIGHTS})
 
 
 def refuse_to_replace(folder: Path) -> None:
@@ -143,34 +171,3 @@ def refuse_to_replace(folder: Path) -> None:
     """
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise ConfigError(f"{folder} exists already: choose a new folder, or remove it.")
-
-
-def read_trained_on(folder: Path) -> np.ndarray:
-    """Read the hashes of the ids of a model's training objects, sorted.
-
-    Raises
-    ------
-    ModelError
-        If they cannot be read.
-    """
-    try:
-        hashes: np.ndarray = np.load(folder / "trained_on.npy", allow_pickle=False)
-    except Exception as error:
-        raise ModelError(f"The model in {folder} cannot be read: {error}") from error
-    return hashes
-
-
-def refuse_seen_by(folder: Path, object_id: np.ndarray, purpose: str) -> None:
-    """Refuse objects that the model in a folder was trained on.
-
-    Raises
-    ------
-    LeakError
-        If any of `object_id` was a training object.
-    ModelError
-        If the model cannot be read.
-    """
-    identity = read_note(folder)["identity"]
-    tell_unknown(identity)
-    split = identity.get("split_hash")
-    refuse_seen(object_id, read_trained_on(folder), "this model", purpose, split)

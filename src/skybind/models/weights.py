@@ -126,7 +126,7 @@ def _origin(name: str, tensors: Collection[str]) -> str:
 def _remember(encoder: Backboned, note: BackboneNote) -> None:
     """Note what a saved backbone knows of its training."""
     encoder.origin = str((note.identity.get(PUBLISHED) or {}).get("form", ""))
-    encoder.trained_on = note.trained_on
+    encoder.seen = note.seen
     encoder.statistics = note.statistics
     encoder.preprocessing = note.preprocessing
     encoder.observation = note.observation

@@ -9,7 +9,7 @@ import numpy as np
 from skybind.drawing.from_dataset import columns_of, load_examples
 from skybind.drawing.observed import ColourColumn, ExampleObject, MapPanel, MapView
 from skybind.embeddings.store import Embeddings
-from skybind.errors import ConfigError
+from skybind.errors import ConfigError, DataError
 from skybind.evaluation.clusters import Layout, read_layouts
 from skybind.evaluation.predictions import read_predictions
 from skybind.evaluation.records import Metrics, read_metrics
@@ -23,6 +23,7 @@ from skybind.report.run_map import class_order, map_panels
 from skybind.report.views import ClusterView, Match, PredictionView, QueryView
 from skybind.runs.cases import Case, finished_cases, widest_case
 from skybind.runs.classes import case_classes
+from skybind.runs.embedding import stored_embeddings
 from skybind.runs.run import Run
 from skybind.words import nearest
 
@@ -62,7 +63,8 @@ def report_data(run: Run) -> ReportData:
         If the run was not evaluated yet.
     """
     metrics, page = read_metrics(run.paths.metrics), run.paths.discover_page
-    embeddings = Embeddings.read(run.paths.embeddings)
+    _refuse_other_metrics(run, metrics)
+    embeddings = stored_embeddings(run)
     layouts = read_layouts(run.paths.maps)
     chosen = _chosen_examples(run)
     found = _retrieved(run, embeddings)
@@ -240,6 +242,21 @@ def _of_kind(run: Run, layouts: list[Layout], kind: str) -> Layout | None:
         if len(layout.modalities) == 1 and run.modalities[layout.modalities[0]].kind == kind:
             return layout
     return layouts[-1] if layouts else None
+
+
+def _refuse_other_metrics(run: Run, metrics: Metrics) -> None:
+    """Refuse numbers that were measured with another split than the run has.
+
+    Raises
+    ------
+    DataError
+    """
+    measured = metrics.split.hash if metrics.split is not None else None
+    if measured is not None and not run.split.grew_from(measured):
+        raise DataError(
+            f"{run.paths.metrics} was measured with the split {measured}, the run's is "
+            f"{run.split.hash}: run 'skybind evaluate' again."
+        )
 
 
 def _chosen_examples(run: Run) -> np.ndarray:

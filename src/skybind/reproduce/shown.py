@@ -1,12 +1,12 @@
 """What the makers of one paper's exhibits share: the first seed's run, its report, discoveries."""
 
-import json
 from collections.abc import Callable
 from functools import cached_property
 
 from skybind.discovery.records import DiscoverRecord
 from skybind.errors import DataError
 from skybind.evaluation.records import Metrics
+from skybind.record import read_record
 from skybind.report.data import ReportData
 from skybind.report.from_run import report_data
 from skybind.runs.run import Run
@@ -70,7 +70,7 @@ class Shown:
         path = self.run.paths.discover.record
         if not path.exists():
             raise DataError(f"The run in {self.run.folder} has no discoveries yet.")
-        return DiscoverRecord.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        return read_record(path, DiscoverRecord, "run 'skybind discover' again")
 
 
 def require(run: Run, *modalities: str) -> None:

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from skybind.discovery.figures import draw_parts
 from skybind.discovery.records import ClassParts, DiscoverRecord
+from skybind.discovery.table import read_discovery
 from skybind.discovery.views import colour_magnitude
 from skybind.drawing.maps import embedding_map
 from skybind.drawing.objects import object_rows
@@ -159,7 +159,7 @@ def unseen_classes(run: Run) -> Exhibit:
         raise DataError(
             f"The run in {run.folder} has no map of everything: run 'skybind discover'."
         )
-    table = pq.read_table(path, columns=["x", "y"])
+    table = read_discovery(path, ["x", "y"])
     position = np.stack([table["x"].to_numpy(), table["y"].to_numpy()], axis=1)
     label = run.dataset.labels(run.config.labels.column)
     known = np.isin(label, run.classes)
@@ -322,7 +322,7 @@ def _parts(
     entry = next((one for one in record.structure if one.name == name), None)
     if entry is None:
         raise DataError(f"The parts of the class {name} were not looked for, or it has too few.")
-    table = pq.read_table(run.paths.discover.parts)
+    table = read_discovery(run.paths.discover.parts)
     own = pc.and_(pc.equal(table["class"], name), pc.equal(table["modality"], entry.modality))
     table = table.filter(own)
     return entry, table["row"].to_numpy(), table["part"].to_numpy()

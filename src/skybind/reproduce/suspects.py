@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from skybind.discovery.table import SURE
+from skybind.discovery.table import SURE, read_discovery
 from skybind.drawing.from_dataset import columns_of, load_examples
 from skybind.drawing.observed import ExampleObject
 from skybind.errors import DataError
@@ -66,7 +65,7 @@ def _outliers(run: Run) -> pa.Table:
     path = run.paths.discover.outliers()
     if not path.exists():
         raise DataError(f"The run in {run.folder} has no discoveries: run 'skybind discover'.")
-    table = pq.read_table(path)
+    table = read_discovery(path)
     missing = {"label_doubt", "modalities_far_from_centroid"} - set(table.column_names)
     if missing:
         raise DataError(f"The run in {run.folder} has no classes: no star is an outlier of one.")

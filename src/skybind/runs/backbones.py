@@ -1,12 +1,14 @@
 """Making a backbone: an encoder trained on one modality of a dataset, without labels."""
 
-import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from pydantic import BaseModel
 from rich.console import RenderableType
 from rich.table import Table
 
@@ -14,11 +16,14 @@ from skybind.config import dump_config
 from skybind.config.backbone import BackboneConfig, load_backbone_config
 from skybind.config.begun import as_begun
 from skybind.data.dataset import Dataset
+from skybind.data.fingerprints import stored_hashes
+from skybind.data.seen import TRAINED, VALIDATED, Observed, Seen
 from skybind.data.splits import Split
 from skybind.errors import ConfigError, DataError
-from skybind.files import atomic_path, write_json, write_text
+from skybind.files import atomic_path, write_text
 from skybind.models.backbones import save_backbone
 from skybind.once import note_of, once
+from skybind.record import read_record, write_sealed
 from skybind.runs.choosing import choose_split, with_own_split
 from skybind.runs.columns import (
     columns_to_compute,
@@ -104,7 +109,7 @@ def pretrain_backbone(
     paths = BackbonePaths(Path(out))
     if paths.config.exists():
         config = as_begun(config, paths.config)
-        noted = json.loads(paths.dataset.read_text()).get("computed", {})
+        noted = _begun_on(paths).computed
         dataset = open_as_noted(Path(data), paths.features, noted)
     else:
         refuse_other_files(paths.folder, paths.features)
@@ -118,7 +123,7 @@ def pretrain_backbone(
     if not resume:
         paths.note.unlink(missing_ok=True)
     elif note is not None and "finished" not in note:  # version 0.1 says it of the training only
-        write_json(paths.note, {**note, "finished": note["training"]["finished"]})
+        write_sealed(paths.note, {**note, "finished": note["training"]["finished"]})
     made = once(paths.folder, {}, partial(_pretrain, workshop, chosen, resume))
     return BackboneResult(
         paths.backbone,
@@ -131,7 +136,7 @@ def pretrain_backbone(
 
 def _pretrain(workshop: Workshop, split: Split, resume: bool) -> dict[str, Any]:
     """Train, save and probe; gives the result."""
-    config, ids = workshop.config, workshop.dataset.object_ids
+    config = workshop.config
     source = workshop.source(split.rows("train"))
     usable = workshop.usable(source)
     rows = {part: split.rows(part)[usable[split.rows(part)]] for part in PARTS}
@@ -144,7 +149,7 @@ def _pretrain(workshop: Workshop, split: Split, resume: bool) -> dict[str, Any]:
         encoder.cpu(),
         modality=workshop.modality,
         shape=workshop.modality.shape,
-        trained_on=ids[rows["train"]],
+        trained_on=_seen(workshop, rows),
         identity={
             "config": config.name,
             "method": workshop.method,
@@ -189,6 +194,35 @@ def render_backbone(result: BackboneResult) -> RenderableType:
     return table
 
 
+def _seen(workshop: Workshop, rows: Mapping[str, np.ndarray]) -> Seen:
+    """What a backbone has seen: training objects, and those that choose its epoch."""
+    dataset, column = workshop.dataset, workshop.modality.column
+    observed: dict[str, Observed] = {}
+    if column in dataset.schema.observations:
+        hashes = stored_hashes(dataset, workshop.paths.prepared, [column])[column]
+        kind = dataset.schema.kinds[column]
+        roles = {TRAINED: rows["train"], VALIDATED: rows["validation"]}
+        observed = {role: [(kind, hashes[some])] for role, some in roles.items()}
+    ids = dataset.object_ids
+    return Seen.of(ids[rows["train"]], ids[rows["validation"]], observed)
+
+
+class _BegunOn(BaseModel):
+    """What `dataset.json` must hold."""
+
+    fingerprint: str
+    computed: dict[str, Any] = {}
+
+
+def _begun_on(paths: BackbonePaths) -> _BegunOn:
+    """Read which dataset a backbone is trained on."""
+    again = f"bring that file back, or choose another folder than {paths.folder}"
+    try:
+        return read_record(paths.dataset, _BegunOn, again)
+    except FileNotFoundError as error:
+        raise DataError(f"{paths.dataset} is gone: {again}.") from error
+
+
 def _begin(workshop: Workshop, data: str | Path, split: Split | None) -> Split:
     """Start a folder, or check that the one that stands there is of the same making."""
     paths, config, dataset = workshop.paths, workshop.config, workshop.dataset
@@ -199,7 +233,7 @@ def _begin(workshop: Workshop, data: str | Path, split: Split | None) -> Split:
             temporary.mkdir(parents=True)
             begun = BackbonePaths(temporary)
             chosen.write(begun.split)
-            write_json(
+            write_sealed(
                 begun.dataset,
                 {
                     "data": str(Path(data).resolve()),
@@ -219,7 +253,7 @@ def _begin(workshop: Workshop, data: str | Path, split: Split | None) -> Split:
             f"{folder} holds a backbone of another configuration (they differ in {differ[0]}): "
             "choose another folder, or delete that one."
         )
-    if json.loads(paths.dataset.read_text())["fingerprint"] != dataset.fingerprint:
+    if _begun_on(paths).fingerprint != dataset.fingerprint:
         raise DataError(f"{folder} holds a backbone of another dataset: choose another folder.")
     stored = Split.read(paths.split).align(dataset.object_ids)
     if split is not None and choose_split(config, dataset, split).hash != stored.hash:

@@ -6,6 +6,8 @@ from fnmatch import fnmatchcase as fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pydantic import BaseModel
+
 from skybind.config import Config, TrainingOptions
 from skybind.config.load import merge, validate
 from skybind.config.schema import ENCODERS, ModalityConfig
@@ -13,7 +15,8 @@ from skybind.config.subsets import FULL, is_subset, subset_order
 from skybind.config.training import LossOptions
 from skybind.encoders.registry import check_options
 from skybind.errors import ConfigError, DataError
-from skybind.once import result_of
+from skybind.once import NOTE, result_of
+from skybind.record import checked, wrong_in
 from skybind.runs.layout import RunPaths
 from skybind.words import nearest
 
@@ -118,7 +121,44 @@ def choose_cases(
     ]
 
 
-def case_result(run: "Run", case: Case) -> dict[str, Any]:
+class CaseNote(BaseModel):
+    """What `result.json` of a fine-tuning must hold, besides what the training told."""
+
+    modalities: tuple[str, ...]
+    subset: str
+    start: str
+    frozen: bool
+    n_train: int
+
+    @property
+    def case(self) -> Case:
+        """The case."""
+        return Case(self.modalities, self.subset, self.start, self.frozen)
+
+
+def _case_note(folder: Path) -> CaseNote | None:
+    """Read the note of a fine-tuning that is done; None of one that is not.
+
+    Raises
+    ------
+    DataError
+        If it is damaged, or of another case than its folder's.
+    """
+    note = result_of(folder)
+    if note is None:
+        return None
+    try:
+        found = checked(note, CaseNote)
+        if found.case.name != folder.name:
+            raise ValueError(f"it is of the case {found.case.name}")
+    except ValueError as error:
+        raise DataError(
+            f"{folder / NOTE} is damaged ({wrong_in(error)}): delete {folder} to fine-tune again."
+        ) from error
+    return found
+
+
+def case_result(run: "Run", case: Case) -> CaseNote:
     """Read how the fine-tuning of a case went.
 
     Raises
@@ -126,7 +166,7 @@ def case_result(run: "Run", case: Case) -> dict[str, Any]:
     DataError
         If it is not done.
     """
-    result = result_of(run.paths.case(case.name).folder)
+    result = _case_note(run.paths.case(case.name).folder)
     if result is None:
         raise DataError(
             f"The run in {run.folder} has no classifier {case.name} yet: run 'skybind finetune'."
@@ -138,10 +178,9 @@ def stored_cases(folder: Path) -> list[Case]:
     """Give the cases that have been fine-tuned in the folder of a run, by name."""
     cases = []
     for paths in RunPaths(folder).cases():
-        note = result_of(paths.folder)
+        note = _case_note(paths.folder)
         if note is not None:
-            names = tuple(note["modalities"])
-            cases.append(Case(names, note["subset"], note["start"], note["frozen"]))
+            cases.append(note.case)
     return cases
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from skybind.errors import DataError
 from skybind.files import atomic_path, json_hash
@@ -16,9 +15,11 @@ from skybind.models.model import Model
 from skybind.models.reference import shorten
 from skybind.models.reliability import Reliability, measure_reliability, read_reliability
 from skybind.models.stored import read_note
+from skybind.parquet import read_parquet, write_parquet
 from skybind.progress import progress_bar, step
 from skybind.runs.cases import Case
 from skybind.runs.layout import TrainedPaths
+from skybind.runs.measured import refuse_other_model
 from skybind.runs.run import Run
 
 KEY = b"skybind"
@@ -68,8 +69,10 @@ class CaseClasses:
 
 
 def open_case(run: Run, case: Case) -> Model:
-    """Open the classifier of a case, checked against the run's dataset."""
-    return Model.open(run.paths.case(case.name).model, run.dataset.schema)
+    """Open the classifier of a case, checked against the run's dataset and split."""
+    model = Model.open(run.paths.case(case.name).model, run.dataset.schema)
+    refuse_other_model(run, model.identity, model.folder)
+    return model
 
 
 @step("calibrating the classifier", told=False)
@@ -114,18 +117,19 @@ def case_classes(run: Run, case: Case, paths: TrainedPaths | None = None) -> Cas
     paths = paths or run.paths.case(case.name)
     path = paths.classes
     note = read_note(paths.model)
+    refuse_other_model(run, note["identity"], paths.model)
     weights = note["identity"]["weights"]
     key = json_hash([CLASSES_VERSION, weights, run.dataset.fingerprint, run.status.split_hash])
     if path.exists():
         try:
-            table = pq.read_table(path)
+            table = read_parquet(path)
         except (pa.ArrowException, OSError) as error:
             raise DataError(f"{path} is damaged: delete it, and it is made again.") from error
         if (table.schema.metadata or {}).get(KEY) == key.encode():
             return CaseClasses(note["classes"], case.modalities, table)
     table = _classify(run, case, paths).replace_schema_metadata({KEY: key.encode()})
     with atomic_path(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+        write_parquet(table, temporary)
     return CaseClasses(note["classes"], case.modalities, table)
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from skybind.data.placed import placed
 from skybind.errors import ConfigError, DataError, ModelError
@@ -18,6 +17,7 @@ from skybind.models.classes import class_notes
 from skybind.models.model import Model
 from skybind.models.reliability import read_reliability
 from skybind.once import Workplace
+from skybind.parquet import read_parquet, write_parquet
 from skybind.progress import progress_bar, say
 from skybind.runs.cases import Case, rank_of, stored_cases
 from skybind.runs.classes import case_classes, case_reliability
@@ -106,7 +106,7 @@ def classify_anything(
     with place:
         _classify_rest(model, given, names, place)
         pieces = [place.work / name for entry in place.entries for name in entry["files"]]
-        n = write_tables(map(pq.read_table, pieces), out)
+        n = write_tables(map(read_parquet, pieces), out)
         place.discard()  # the table is made of the pieces
     found_classes = sum((Counter(entry["classes"]) for entry in place.entries), Counter[str]())
     counts = dict(found_classes.most_common())
@@ -173,7 +173,7 @@ def _classify_rest(model: Model, given: Given, names: list[str], place: Workplac
 def _keep(piece: pa.Table, place: Workplace) -> None:
     """Write one more piece of the table, and note what is in it."""
     name = f"piece-{len(place.entries):06d}.parquet"
-    pq.write_table(piece, place.work / name, compression="zstd")
+    write_parquet(piece, place.work / name)
     classes = Counter(c for c in piece["class"].to_pylist() if c is not None)
     place.record({"rows": len(piece), "classes": classes, "files": [name]})
 

@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from skybind.data.splits import Split
 from skybind.embeddings.store import Embeddings
-from skybind.errors import ConfigError
+from skybind.errors import ConfigError, DataError
 from skybind.models.inference import embed_source
+from skybind.models.stored import read_note
 from skybind.progress import progress_bar, say, step
 from skybind.runs.layout import RunPaths
 from skybind.runs.run import Run
@@ -17,7 +20,7 @@ def run_embedding(run: Run, *, again: bool = False) -> Embeddings:
     saved = run_model(run)
     if run.paths.embeddings.exists() and not again:
         stored = Embeddings.read(run.paths.embeddings)
-        if stored.model.get("weights") == saved.identity["weights"]:
+        if stored.model.get("weights") == saved.identity["weights"] and _of(stored, run):
             return stored
     with progress_bar("embedding", len(run.dataset)) as report:
         embeddings = embed_source(
@@ -31,6 +34,31 @@ def run_embedding(run: Run, *, again: bool = False) -> Embeddings:
     with step("writing the embeddings", told=False):
         embeddings.write(run.paths.embeddings)
     return embeddings
+
+
+def stored_embeddings(run: Run) -> Embeddings:
+    """Read the embeddings of a run's objects as they were written.
+
+    Raises
+    ------
+    DataError
+        If there are none, or they are of another model, other objects or another split.
+    """
+    found = Embeddings.read(run.paths.embeddings)
+    weights = read_note(run.paths.model)["identity"]["weights"]
+    if found.model.get("weights") != weights or not _of(found, run):
+        raise DataError(
+            f"The embeddings in {run.paths.embeddings} are not those of the run's model, objects "
+            "and split: run 'skybind evaluate' again."
+        )
+    return found
+
+
+def _of(stored: Embeddings, run: Run) -> bool:
+    """Whether embeddings are of a run's objects, in their order, with its split."""
+    return np.array_equal(stored.object_id, run.dataset.object_ids) and np.array_equal(
+        stored.split, run.split.part
+    )
 
 
 def embed_anything(

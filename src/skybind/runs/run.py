@@ -45,6 +45,7 @@ from skybind.runs.columns import (
 )
 from skybind.runs.fitting import fit_to_data, tell_classes
 from skybind.runs.layout import RunPaths, TrainedPaths, refuse_other_files
+from skybind.runs.measured import refuse_other_pretraining, refuse_other_split, run_hashes
 from skybind.runs.prepare import prepare_run, source_as_trained
 from skybind.runs.status import RunStatus, read_status, write_status
 from skybind.training.losses import find_loss
@@ -172,7 +173,9 @@ class Run:
         Raises
         ------
         DataError
-            If there is no run, or its dataset is gone or has changed.
+            If there is no run, its dataset is gone or has changed, or its split is another one.
+        LeakError
+            If its pre-trained model was made for another split or dataset.
         """
         folder = Path(folder)
         status, paths = read_status(folder), RunPaths(folder)
@@ -187,8 +190,16 @@ class Run:
             )
         dataset = open_as_noted(path, paths.features, status.computed)
         config = load_config(paths.config)
-        split = Split.read(paths.split).align(dataset.object_ids)
-        return cls(folder, config, dataset, split)
+        split = Split.read(paths.split)
+        refuse_other_split(folder, split, status.split_hash)
+        run = cls(folder, config, dataset, split.align(dataset.object_ids))
+        refuse_other_pretraining(run)
+        return run
+
+    @cached_property
+    def observed(self) -> dict[str, np.ndarray]:
+        """Fingerprints of the observations that it reads, by column, each of shape (n,)."""
+        return run_hashes(self)
 
     @cached_property
     def classes(self) -> list[str]:

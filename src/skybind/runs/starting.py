@@ -7,6 +7,7 @@ from skybind.errors import ConfigError, ModelError
 from skybind.models.model import Model
 from skybind.once import note_of
 from skybind.runs.layout import model_folder
+from skybind.runs.measured import refuse_measuring
 from skybind.runs.run import Run, is_pretrained
 
 
@@ -55,9 +56,8 @@ def find_start(run: Run, start: Model | str | Path | None) -> Model | None:
 
 def refuse_seen_in_run(run: Run, model: Model) -> None:
     """Refuse a model that has seen objects that a run tests or validates on."""
-    ids = run.dataset.object_ids
     for part, purpose in (("test", "testing"), ("validation", "validation")):
-        model.refuse_leak(ids[run.rows(part)], purpose)
+        refuse_measuring(run, model, run.rows(part), purpose)
 
 
 def start_note(run: Run, model: Model) -> dict[str, Any]:

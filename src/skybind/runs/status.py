@@ -1,18 +1,18 @@
 """What a run was started on: `status.json` in its folder."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from skybind.errors import DataError
-from skybind.files import write_json
+from skybind.record import read_record, write_sealed
 from skybind.runs.layout import RunPaths
 
 #: Raised when a run's folder changes so that older programs would misread it. Version 1, of
 #: skybind 0.1, has no number, and lists steps that the steps' own notes tell as well.
 RUN_VERSION = 2
+_AGAIN = "the run cannot be opened; bring that file back, or start another run than"
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,14 @@ class RunStatus:
     data: str
     fingerprint: str
     split_hash: str
-    backbones: Mapping[str, str]
+    backbones: Mapping[str, str] = field(default_factory=dict)
     computed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     plugins: Sequence[Mapping[str, str]] = field(default_factory=list)
 
 
 def write_status(folder: Path, status: RunStatus) -> None:
     """Write what a run is started on."""
-    write_json(RunPaths(folder).note, {"run_version": RUN_VERSION, **asdict(status)})
+    write_sealed(RunPaths(folder).note, {"run_version": RUN_VERSION, **asdict(status)})
 
 
 def read_status(folder: str | Path) -> RunStatus:
@@ -58,21 +58,11 @@ def read_status(folder: str | Path) -> RunStatus:
     path = RunPaths(Path(folder)).note
     if not path.exists():
         raise DataError(f"There is no run in {folder}: start one with 'skybind run'.")
-    try:
-        note = json.loads(path.read_text(encoding="utf-8"))
-        version = note.get("run_version", 1)
-        if version <= RUN_VERSION:
-            return RunStatus(
-                note["data"],
-                note["fingerprint"],
-                note["split_hash"],
-                note.get("backbones", {}),
-                note.get("computed", {}),
-                note.get("plugins", []),
-            )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{path} is damaged ({error}): the run cannot be opened.") from error
-    raise DataError(
-        f"The run in {folder} was made by a newer skybind (run version {version}, this one reads "
-        f"up to {RUN_VERSION}): update skybind."
-    )
+    note = read_record(path, dict[str, Any], f"{_AGAIN} {folder}")
+    version = note.get("run_version", 1)
+    if isinstance(version, int) and version > RUN_VERSION:
+        raise DataError(
+            f"The run in {folder} was made by a newer skybind (run version {version}, this one "
+            f"reads up to {RUN_VERSION}): update skybind."
+        )
+    return read_record(path, RunStatus, f"{_AGAIN} {folder}")

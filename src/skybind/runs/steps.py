@@ -26,6 +26,7 @@ from skybind.once import forget, once
 from skybind.progress import VERBOSE, say
 from skybind.runs.cases import Case, config_of, options_of
 from skybind.runs.layout import TrainedPaths, model_folder
+from skybind.runs.measured import refuse_other_model, seen_by, tell_twins
 from skybind.runs.run import Run, is_pretrained
 from skybind.runs.starting import find_start, refuse_seen_in_run, start_note
 from skybind.training.finetune import Labels, finetune, inverse_weights
@@ -92,6 +93,8 @@ def _pretrain(run: Run, resume: bool, start: Model | None) -> dict[str, Any]:
     rows = {part: run.rows(part)[bound[run.rows(part)]] for part in ("train", "validation")}
     if not len(rows["validation"]):
         raise DataError("The split has no validation objects: pre-training needs some to stop by.")
+    seen = seen_by(run, rows)
+    tell_twins(run, seen)
     _describe(f"pre-training {' + '.join(run.config.modalities)}", pair_counts(run, "train"))
     result = pretrain(
         binder,
@@ -110,8 +113,8 @@ def _pretrain(run: Run, resume: bool, start: Model | None) -> dict[str, Any]:
         config=run.config,
         modalities=run.modalities,
         schema=run.dataset.schema,
-        trained_on=run.dataset.object_ids[rows["train"]],
-        trained_before=None if start is None else start.trained_on,
+        trained_on=seen,
+        trained_before=None if start is None else start.seen,
         identity={
             **run.identity,
             **began_with(None if start is None else start.identity),
@@ -216,8 +219,8 @@ def _finetune(
         config=config,
         modalities=source.modalities,
         schema=run.dataset.schema,
-        trained_on=run.dataset.object_ids[rows["train"]],
-        trained_before=None if start is None else start.trained_on,
+        trained_on=seen_by(run, rows),
+        trained_before=None if start is None else start.seen,
         classes=run.classes,
         identity={
             **run.identity,
@@ -261,12 +264,16 @@ def run_model(run: Run) -> Model:
     ------
     ModelError
         If it has none yet.
+    LeakError
+        If it was made for another split or dataset.
     """
     if not run.paths.model.exists():
         raise ModelError(
             f"The run in {run.folder} has no pre-trained model yet: run 'skybind pretrain' first."
         )
-    return Model.open(run.paths.model)
+    model = Model.open(run.paths.model)
+    refuse_other_model(run, model.identity, model.folder)
+    return model
 
 
 def _refuse_misfit(run: Run, case: Case, start: Model) -> None:

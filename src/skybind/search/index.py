@@ -5,9 +5,8 @@ and a query is compared with those of the `probes` nearest centres only. Vectors
 bits a number: a quarter of their size. How many lists are looked at is found by measuring.
 """
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,9 +15,11 @@ import numpy as np
 
 from skybind.embeddings.stream import EmbeddingStream
 from skybind.errors import DataError
-from skybind.files import atomic_path, write_json
+from skybind.files import atomic_path
 from skybind.progress import step
+from skybind.record import read_record, write_sealed
 from skybind.search.nearest import Nearest, exact_nearest
+from skybind.sums import block_sums, verify_sums
 
 INDEX_VERSION = 1
 
@@ -35,7 +36,7 @@ SAMPLE = 200  # objects by which the probes are chosen, and as many by which rec
 NEIGHBOURS = 10  # recall is of the 10 nearest
 
 
-NOTE = "index.json"
+NOTE, INDEX = "index.json", "index.faiss"
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,8 @@ class IndexNote:
         Query modality -> fraction of the 10 nearest by exact search that are found, by objects
         that played no part in the choice of `probes`.
     version : int
+    sums : list of int, optional
+        Checksums of its file, see `skybind.sums`.
     """
 
     modalities: list[str]
@@ -69,6 +72,7 @@ class IndexNote:
     probes: int
     recall: dict[str, float] = field(default_factory=dict)
     version: int = INDEX_VERSION
+    sums: list[int] | None = field(default=None, compare=False)
 
 
 class EmbeddingIndex:
@@ -207,8 +211,9 @@ def build_index(
 def _write(built: EmbeddingIndex, folder: Path) -> None:
     with atomic_path(folder) as temporary:
         temporary.mkdir(parents=True)
-        import_faiss().write_index(built._index, str(temporary / "index.faiss"))
-        write_json(temporary / NOTE, asdict(built.note))
+        import_faiss().write_index(built._index, str(temporary / INDEX))
+        sums = block_sums(temporary / INDEX)
+        write_sealed(temporary / NOTE, asdict(replace(built.note, sums=sums)))
 
 
 def open_index(stream: EmbeddingStream, modalities: Sequence[str]) -> EmbeddingIndex:
@@ -222,14 +227,12 @@ def open_index(stream: EmbeddingStream, modalities: Sequence[str]) -> EmbeddingI
     faiss = import_faiss()
     folder = index_folder(stream.folder, modalities)
     try:
-        note = IndexNote(**json.loads((folder / NOTE).read_text(encoding="utf-8")))
+        note = read_note(folder)
     except FileNotFoundError:
         raise DataError(
             f"There is no index of {'+'.join(modalities)} beside {stream.folder}: search with "
             "--index to build it."
         ) from None
-    except (TypeError, ValueError) as error:
-        raise DataError(f"The index in {folder} is damaged ({error}): delete it.") from error
     if note.version != INDEX_VERSION:
         raise DataError(f"The index in {folder} has version {note.version}: build it again.")
     weights = str(stream.model.get("weights", ""))
@@ -240,10 +243,36 @@ def open_index(stream: EmbeddingStream, modalities: Sequence[str]) -> EmbeddingI
         )
     try:
         # mapped into memory: a search reads only the lists that it looks at
-        index = faiss.read_index(str(folder / "index.faiss"), faiss.IO_FLAG_MMAP)
+        verify_index(folder, note)
+        index = faiss.read_index(str(folder / INDEX), faiss.IO_FLAG_MMAP)
     except RuntimeError as error:
         raise DataError(f"The index in {folder} is damaged: delete it.") from error
     return EmbeddingIndex(index, note)
+
+
+def read_note(folder: Path) -> IndexNote:
+    """Read what an index was made of.
+
+    Raises
+    ------
+    DataError
+        If it is damaged.
+    FileNotFoundError
+        If there is none.
+    """
+    return read_record(folder / NOTE, IndexNote, f"delete {folder}, and search with --index")
+
+
+def verify_index(folder: Path, note: IndexNote, *, whole: bool = False) -> None:
+    """Refuse an index that is damaged; of a large one a sample is verified, unless `whole`.
+
+    Raises
+    ------
+    DataError
+    """
+    if note.sums is not None:  # version 0.1 noted none
+        again = f"delete {folder}, and search with --index to build it again"
+        verify_sums(folder / INDEX, note.sums, again, whole=whole)
 
 
 def has_index(stream: EmbeddingStream, modalities: Sequence[str]) -> bool:

@@ -8,8 +8,10 @@ import pyarrow as pa
 from skybind.data.dataset import Dataset
 from skybind.data.placed import notes_of
 from skybind.data.schema import DEC, RA
+from skybind.data.seen import plain_name
 from skybind.errors import DataError
 from skybind.search.nearest import (
+    SAME,
     DuplicateRule,
     SpectrumPrediction,
     predict_column,
@@ -90,11 +92,27 @@ def _unlike_notes(result: SearchResult) -> list[str]:
     return notes
 
 
+def _named_alike(result: SearchResult) -> np.ndarray:
+    """Which matches have the name of their query, but for case, blanks and form of letters."""
+    names = [plain_name(query.name) for query in result.queries]
+    pairs = zip(result.query, result.object_id, strict=True)
+    return np.asarray([names[q] == plain_name(str(match)) for q, match in pairs], bool)
+
+
 def _add_predictions(
     result: SearchResult, places: Places, rows: np.ndarray, predict: Sequence[str]
 ) -> None:
-    """Add what the matches of each query, but for the query itself, predict of each column."""
-    others = result.relation != "itself"
+    """Add what the matches of each query predict of each column.
+
+    The query itself tells nothing, under another name neither.
+    """
+    others = ~np.isin(result.relation, [*SAME]) & ~_named_alike(result)
+    hidden = int((~others & (result.relation != "itself")).sum())
+    if predict and hidden:
+        result.notes.append(
+            f"{hidden:,} matches are a query itself under another name, or at its position: "
+            "nothing is predicted by them."
+        )
     for i in range(len(result.queries)):
         mine = np.flatnonzero((result.query == i) & others & (rows >= 0))
         result.predictions.append([])

@@ -306,6 +306,8 @@ class DuplicateRule:
 
 #: What a match is to the query, from the surest to the least.
 RELATIONS = ("itself", "same position", "same data", "unlike", "alike")
+#: Those that are the query itself.
+SAME = RELATIONS[:3]
 
 
 def tell_relation(

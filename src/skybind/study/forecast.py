@@ -20,6 +20,7 @@ from skybind.data.dataset import Dataset
 from skybind.errors import SkybindError
 from skybind.files import json_hash, write_json
 from skybind.locks import myself
+from skybind.parquet import write_parquet
 from skybind.progress import muted, say, step
 from skybind.runs.backbones import pretrain_backbone
 from skybind.runs.cases import Case
@@ -196,7 +197,7 @@ def _sample(study: Study, seed: int, out: Path) -> None:
     table = dataset.table(dataset.arrow_schema.names, rows)
     part = next(iter(sorted((dataset.path / "objects").glob("*.parquet"))))
     table = table.replace_schema_metadata(pq.read_schema(part).metadata)
-    pq.write_table(table, out / "objects" / part.name)
+    write_parquet(table, out / "objects" / part.name)
 
 
 def _backbone_epoch(entry: Backbone, run: Run, folder: Path) -> float:

@@ -3,6 +3,7 @@
 import json
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from skybind.data.dataset import Dataset
 from skybind.data.splits import Split
@@ -10,6 +11,7 @@ from skybind.embeddings.shards import Shards
 from skybind.errors import SkybindError
 from skybind.files import json_hash
 from skybind.models.backbones import file_hash
+from skybind.record import read_record
 from skybind.runs.layout import BackbonePaths, RunPaths
 from skybind.runs.status import read_status
 from skybind.study.merge import Study
@@ -81,7 +83,7 @@ def _digest(kind: str, path: Path, changed: int, size: int) -> str:
         parts = Split.read(RunPaths(path.parent).split).parts_hash
         return json_hash([status.fingerprint, parts, dict(status.backbones)])
     if kind == "tune":
-        return json_hash(json.loads(path.read_text("utf-8"))["values"])
+        return json_hash(read_record(path, dict[str, Any], "")["values"])
     if kind == "backbone":
         return file_hash(path / "weights.safetensors")
     if kind in ("pretrain", "finetune"):
@@ -90,6 +92,6 @@ def _digest(kind: str, path: Path, changed: int, size: int) -> str:
     if kind == "embed":
         return str(Shards.open(path).model["weights"])
     if kind == "evaluate":
-        metrics = json.loads(path.read_text("utf-8"))
+        metrics = read_record(path, dict[str, Any], "")
         return json_hash({key: metrics[key] for key in sorted(metrics) if key not in _NO_RESULT})
     return file_hash(path)

@@ -1,6 +1,5 @@
 """A study's folder, and its results with all seeds together."""
 
-import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +18,7 @@ from skybind.evaluation.records import Importance, Metrics, read_metrics
 from skybind.files import json_hash, write_text
 from skybind.locks import alone, waiting_for
 from skybind.measures.importance import mean_importance
+from skybind.record import read_record
 from skybind.runs.checks import differences
 from skybind.runs.layout import BackbonePaths, RunPaths
 from skybind.runs.run import Run
@@ -178,11 +178,9 @@ class Study:
         """Give what a search of hyper-parameters found; None where it is not done."""
         path = self.paths.chosen(configuration, objective)
         try:
-            return dict(json.loads(path.read_text("utf-8")))
+            return read_record(path, dict[str, Any], "delete it to search anew")
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except ValueError as error:
-            raise DataError(f"{path} is damaged ({error}): delete it to search anew.") from error
 
     def searches(self, configuration: str) -> dict[str, dict[str, Any]]:
         """Give what the searches of a configuration found, by their objectives."""

@@ -181,7 +181,7 @@ def read_options(path: str | Path) -> StudyOptions:
     except FileNotFoundError as error:
         raise ConfigError(f"There is no file {path}: a study is described in a YAML.") from error
     except (UnicodeDecodeError, OSError) as error:
-        raise ConfigError(f"The study {path} cannot be read as text: {error}") from error
+        raise ConfigError(f"The study {path} cannot be read as text: {error}.") from error
     except yaml.YAMLError as error:
         raise ConfigError(
             f"The study {path} is not YAML: {' '.join(str(error).split())}"

@@ -9,7 +9,6 @@ Each unit has files of its own, so any number of processes on one file system wr
 knowing of each other, and the state of the study is found by listing them.
 """
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from typing import Any
 from skybind.errors import DataError
 from skybind.files import write_json
 from skybind.locks import Holder, holder, tried
+from skybind.record import read_record
 
 #: Kinds of units, in the order in which a run needs them.
 KINDS = (
@@ -138,9 +138,6 @@ class Notes:
 
 def _read(path: Path) -> dict[str, Any] | None:
     try:
-        value = json.loads(path.read_text("utf-8"))
+        return read_record(path, dict[str, Any], "delete it")
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except ValueError as error:
-        raise DataError(f"{path} is damaged ({error}): delete it.") from error
-    return value if isinstance(value, dict) else None

@@ -1,6 +1,7 @@
 """Checkpoints of a training run: written whole or not at all, read without unpickling code."""
 
-import pickle
+import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -90,9 +91,10 @@ def load_checkpoint(path: Path, expected: str) -> dict[str, Any]:
     ModelError
         If the file cannot be read, or belongs to another run.
     """
+    verify_checkpoint(path)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, KeyError, pickle.UnpicklingError) as error:
+    except Exception as error:
         raise ModelError(
             f"The checkpoint {path} cannot be read ({type(error).__name__}); "
             "delete it to start the training anew."
@@ -110,17 +112,77 @@ def load_checkpoint(path: Path, expected: str) -> dict[str, Any]:
     return state
 
 
+def verify_checkpoint(path: Path) -> None:
+    """Refuse a checkpoint of which a byte was changed, by the checksums that its parts have.
+
+    Raises
+    ------
+    ModelError
+    """
+    try:
+        with zipfile.ZipFile(path) as parts:
+            damaged = parts.testzip()
+    except Exception as error:
+        raise ModelError(
+            f"The checkpoint {path} cannot be read ({type(error).__name__}); "
+            "delete it to start the training anew."
+        ) from error
+    if damaged is not None:
+        raise ModelError(f"The checkpoint {path} is damaged; delete it to start the training anew.")
+
+
 def save_weights(module: nn.Module, path: Path) -> None:
-    """Write the state dictionary of `module` as safetensors."""
+    """Write the state dictionary of `module` as safetensors, with a hash of it."""
     from safetensors.torch import save_file
 
     weights = {key: value.detach().cpu().clone() for key, value in module.state_dict().items()}
+    weights = {key: value.contiguous() for key, value in weights.items()}
     with atomic_path(path) as temporary:
-        save_file({key: value.contiguous() for key, value in weights.items()}, temporary)
+        save_file(weights, temporary, metadata={_HASH: _hash(weights)})
 
 
 def load_weights(module: nn.Module, path: Path) -> None:
-    """Put the weights that `save_weights` wrote into `module`."""
-    from safetensors.torch import load_file
+    """Put the weights that `save_weights` wrote into `module`.
 
-    module.load_state_dict(load_file(path))
+    Raises
+    ------
+    ModelError
+        If the file is damaged.
+    """
+    weights = verify_weights(path)
+    try:
+        module.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ModelError(f"{path} holds the weights of another network: {_ANEW}.") from error
+
+
+def verify_weights(path: Path) -> dict[str, torch.Tensor]:
+    """Read the weights of the best epoch, and refuse them if they are damaged.
+
+    Raises
+    ------
+    ModelError
+    """
+    from safetensors import safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            stated = (file.metadata() or {}).get(_HASH)
+            weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except Exception as error:
+        raise ModelError(f"{path} cannot be read: {_ANEW}.") from error
+    if stated is not None and stated != _hash(weights):
+        raise ModelError(f"{path} is damaged, its hash differs: {_ANEW}.")
+    return weights
+
+
+_HASH = "content"
+_ANEW = "delete its folder to train anew"
+
+
+def _hash(weights: Mapping[str, torch.Tensor]) -> str:
+    return json_hash({key: array_hash(_numpy(value)) for key, value in weights.items()})
+
+
+def _numpy(values: torch.Tensor) -> np.ndarray:
+    return np.asarray(values.contiguous().view(torch.uint8) if values.ndim else values)

@@ -132,6 +132,8 @@ class Loop:
             (self.out / BEST).unlink(missing_ok=True)
         began = time.monotonic()
         with self._log() as log, display:
+            if log and self.history:
+                log.agree(self.history)
             while not self.finished and not self._out_of_time(began):
                 record, best = self._epoch(display)
                 if log:

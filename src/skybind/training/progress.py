@@ -97,6 +97,15 @@ class RunLog:
 
     def write(self, history: list[Record]) -> None:
         """Write all epochs to the CSV file and the newest one to TensorBoard."""
+        self.agree(history)
+        if self._writer:
+            newest = history[-1]
+            for key, value in newest.items():
+                self._writer.add_scalar(key, value, int(newest["epoch"]))
+            self._writer.flush()
+
+    def agree(self, history: list[Record]) -> None:
+        """Write all epochs to the CSV file: of what was interrupted, it may lack the last."""
         columns = list(dict.fromkeys(key for record in history for key in record))
         with (
             atomic_path(self._folder / LOG) as temporary,
@@ -105,11 +114,6 @@ class RunLog:
             table = csv.DictWriter(file, columns)
             table.writeheader()
             table.writerows(history)
-        if self._writer:
-            newest = history[-1]
-            for key, value in newest.items():
-                self._writer.add_scalar(key, value, int(newest["epoch"]))
-            self._writer.flush()
 
     def close(self) -> None:
         """Close TensorBoard's file."""

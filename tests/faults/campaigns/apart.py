@@ -78,7 +78,11 @@ class Try:
 
 
 def each_apart(
-    name: str, quick: int, seconds: float = 30, memory: float = 1e9
+    name: str,
+    quick: int,
+    seconds: float = 30,
+    memory: float = 1e9,
+    before: Callable[[], object] | None = None,
 ) -> Callable[[Callable[[Try], str]], Callable[[Try], str]]:
     """Register a campaign by the function that does one try.
 
@@ -92,11 +96,15 @@ def each_apart(
         Tries in the suite.
     seconds, memory : float
         What a try may take [s, bytes].
+    before : callable, optional
+        Makes what all tries share; called in this process, before the first.
     """
 
     def register(attempt: Callable[[Try], str]) -> Callable[[Try], str]:
         @campaign(name, quick)
         def run(seed: int, numbers: Iterable[int]) -> Iterator[Row]:
+            if before is not None:
+                before()
             for number in numbers:
                 yield _watched(attempt, seed, number, seconds, memory)
 

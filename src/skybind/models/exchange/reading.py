@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from skybind.errors import ModelError
-from skybind.models.backbones import file_hash
+from skybind.files import file_hash
 from skybind.models.weights import read_tensors
 from skybind.words import join
 

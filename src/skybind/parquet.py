@@ -1,0 +1,237 @@
+"""Parquet tables of skybind's own: written with checksums, and read so that damage is told.
+
+Every page has a checksum, which Arrow verifies while it reads. The footer holds a hash of the
+content, names of columns included: it is verified where a table is read whole, and by
+`skybind check`. Tables that others wrote, or an older skybind, have neither and are read as they
+are.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as pds
+import pyarrow.parquet as pq
+
+from skybind.errors import DataError
+
+#: Key of the hash of the content in a file's footer.
+CONTENT = b"skybind_content"
+
+
+class DamagedTable(pa.ArrowInvalid):
+    """A table is not what was written."""
+
+
+class ContentHash:
+    """Hash of the content of a table, whatever chunks it comes in."""
+
+    def __init__(self) -> None:
+        self._parts: dict[str, Any] = {}
+
+    def add(self, table: pa.Table) -> None:
+        """Add rows."""
+        for name, column in zip(table.column_names, table.columns, strict=True):
+            self._part(name)
+            for chunk in column.chunks:
+                self._add(name, chunk)
+
+    def hexdigest(self) -> str:
+        """Give 16 hex digits of what was added so far."""
+        whole = hashlib.sha256()
+        for name, part in sorted(self._parts.items()):
+            whole.update(f"{name}\n{part.hexdigest()}\n".encode())
+        return whole.hexdigest()[:16]
+
+    def _part(self, path: str) -> Any:
+        return self._parts.setdefault(path, hashlib.sha256())
+
+    def _add(self, path: str, array: pa.Array) -> None:
+        """Add an array and what is nested in it; what stands under a null does not count."""
+        kind = array.type
+        if pa.types.is_dictionary(kind):
+            array, kind = array.dictionary_decode(), kind.value_type
+        self._feed(f"{path}?", np.asarray(array.is_valid()))
+        if pa.types.is_struct(kind):
+            for index, field in enumerate(array.flatten()):
+                self._add(f"{path}.{kind.field(index).name}", field)
+        elif pa.types.is_list(kind) or pa.types.is_large_list(kind):
+            lengths = pc.fill_null(pc.list_value_length(array), 0)
+            self._feed(f"{path}#", np.asarray(lengths).astype(np.int64))
+            self._add(f"{path}[]", array.flatten())
+        elif pa.types.is_fixed_size_list(kind):
+            self._add(f"{path}[{kind.list_size}]", array.flatten())
+        elif pa.types.is_integer(kind) or pa.types.is_floating(kind):
+            self._feed(path, np.asarray(array.fill_null(0) if array.null_count else array))
+        elif not pa.types.is_null(kind):
+            text = array.cast(pa.large_string() if not pa.types.is_binary(kind) else kind)
+            self._feed(f"{path}#", np.asarray(pc.fill_null(pc.binary_length(text), 0)))
+            joined = b"".join(value.as_buffer() for value in text if value.is_valid)
+            self._part(path).update(joined)
+
+    def _feed(self, path: str, values: np.ndarray) -> None:
+        self._part(path).update(np.ascontiguousarray(values).data)
+
+
+class TableWriter:
+    """Write a table in pieces; a context manager.
+
+    Parameters
+    ----------
+    path : str or Path
+    schema : Schema
+    **options
+        Of `pyarrow.parquet.ParquetWriter`.
+    """
+
+    def __init__(self, path: str | Path, schema: pa.Schema, **options: Any) -> None:
+        self._writer = pq.ParquetWriter(path, schema, write_page_checksum=True, **options)
+        self._hash = ContentHash()
+        self._hash.add(schema.empty_table())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def write_table(self, table: pa.Table, row_group_size: int | None = None) -> None:
+        """Write some more rows."""
+        self._writer.write_table(table, row_group_size=row_group_size)
+        self._hash.add(table)
+
+    def close(self) -> None:
+        """Write the footer."""
+        self._writer.add_key_value_metadata({CONTENT: self._hash.hexdigest().encode()})
+        self._writer.close()
+
+    def __exit__(self, *error: Any) -> None:
+        self.close()
+
+
+def write_parquet(
+    table: pa.Table, path: str | Path, *, row_group_size: int | None = None, **options: Any
+) -> None:
+    """Write a table with checksums of its pages and a hash of its content.
+
+    Parameters
+    ----------
+    table : Table
+    path : str or Path
+        Of the file, which appears in pieces (see `skybind.files.atomic_path`).
+    row_group_size : int, optional
+        Rows of a group.
+    **options
+        Of `pyarrow.parquet.ParquetWriter`; compressed with zstd by default.
+    """
+    with TableWriter(path, table.schema, **{"compression": "zstd", **options}) as writer:
+        writer.write_table(table, row_group_size)
+
+
+def read_parquet(
+    path: str | Path,
+    columns: Sequence[str] | None = None,
+    *,
+    again: str = "",
+    needs: Sequence[str] = (),
+    **options: Any,
+) -> pa.Table:
+    """Read a table, or some of its columns.
+
+    Parameters
+    ----------
+    path : str or Path
+    columns : sequence of str, optional
+        All by default: then the hash of the content is verified too.
+    again : str
+        What makes the table anew, for the message; without it Arrow's own exceptions are raised.
+    needs : sequence of str
+        Columns that it must have.
+    **options
+        Of `pyarrow.parquet.read_table`.
+
+    Raises
+    ------
+    DataError
+        If it is damaged or lacks a column, and `again` is given.
+    pyarrow.ArrowException, OSError
+        If it is damaged, and `again` is not given.
+    """
+    if again:
+        try:
+            table = read_parquet(path, columns, **options)
+            missing = [name for name in needs if name not in table.column_names]
+            if missing:
+                raise DamagedTable(f"it has no column '{missing[0]}'")
+            return table
+        except (pa.ArrowException, OSError) as error:
+            raise DataError(f"{path} cannot be read ({first_line(error)}): {again}.") from error
+    names = None if columns is None else list(columns)
+    table = pq.read_table(
+        path, columns=names, partitioning=None, page_checksum_verification=True, **options
+    )
+    if names is None and not options.get("filters"):
+        verify_content(path, table)
+    return table
+
+
+def first_line(error: BaseException) -> str:
+    """Give the first line of what Arrow says, to stand in a sentence."""
+    return (str(error).splitlines() or ["no reason is known"])[0][:200].rstrip(".")
+
+
+def open_parquet(path: str | Path, **options: Any) -> pq.ParquetFile:
+    """Open a file to be read in pieces, whose pages are verified; see `pyarrow.parquet`."""
+    return pq.ParquetFile(path, page_checksum_verification=True, **options)
+
+
+def scanned() -> pds.ParquetFragmentScanOptions:
+    """Give how a dataset of Arrow reads: page by page, each verified.
+
+    Arrow's default fetches whole files ahead, which for images is gigabytes.
+    """
+    return pds.ParquetFragmentScanOptions(pre_buffer=False, page_checksum_verification=True)
+
+
+def stated_content(path: str | Path) -> str | None:
+    """Return the hash of the content that a file states; None if it states none."""
+    found = (pq.read_metadata(path).metadata or {}).get(CONTENT)
+    return None if found is None else found.decode("ascii", "replace")
+
+
+def verify_content(path: str | Path, table: pa.Table) -> None:
+    """Refuse a table that is not what the file says was written.
+
+    Raises
+    ------
+    DamagedTable
+    """
+    stated = stated_content(path)
+    if stated is None:
+        return
+    found = ContentHash()
+    found.add(table)
+    if found.hexdigest() != stated:
+        raise DamagedTable(_OTHER)
+
+
+def verify_file(path: str | Path) -> None:
+    """Read a whole file, some rows at a time, and refuse it if anything in it was changed.
+
+    Raises
+    ------
+    pyarrow.ArrowException, OSError
+        If it is damaged.
+    """
+    found = ContentHash()
+    with open_parquet(path) as file:
+        found.add(file.schema_arrow.empty_table())
+        for batch in file.iter_batches(1024):
+            found.add(pa.Table.from_batches([batch]))
+        stated = (file.metadata.metadata or {}).get(CONTENT)
+    if stated is not None and found.hexdigest().encode() != stated:
+        raise DamagedTable(_OTHER)
+
+
+_OTHER = "its content is not what was written"

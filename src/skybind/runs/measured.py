@@ -1,0 +1,152 @@
+"""One gate before anything is measured: whose objects a run's models have seen.
+
+Opening a run checks its split, its pre-trained model and its dataset against each other
+(`refuse_other_split`, `refuse_other_model`). What measures asks `refuse_measuring` for the objects
+that it measures on.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from skybind.data.fingerprints import observation_hashes, stored_hashes
+from skybind.data.seen import TRAINED, VALIDATED, Observed, Seen
+from skybind.data.splits import Split
+from skybind.errors import DataError, LeakError
+from skybind.models.leaks import refuse_leak, twins_among
+from skybind.models.model import Model
+from skybind.models.seen import read_seen
+from skybind.models.stored import read_note
+from skybind.progress import say
+
+if TYPE_CHECKING:
+    from skybind.runs.run import Run
+
+
+def refuse_other_split(folder: Path, split: Split, noted: str) -> None:
+    """Refuse a split that is not the one that a run was started on.
+
+    Subsets of the labels may have been drawn since.
+
+    Raises
+    ------
+    DataError
+    """
+    if not split.grew_from(noted):
+        raise DataError(
+            f"The split in {folder / 'split.parquet'} ({split.hash}) is not the one that the run "
+            f"was started on ({noted}): put that one back, or start another run."
+        )
+
+
+def refuse_other_model(run: "Run", identity: Mapping[str, Any], folder: Path) -> None:
+    """Refuse a model in a run's folder that was made for another split or dataset.
+
+    Raises
+    ------
+    LeakError
+    """
+    split, dataset = identity.get("split_hash"), identity.get("dataset")
+    what = []
+    if split is not None and not run.split.grew_from(str(split)):
+        what.append(f"the split {split}, the run's is {run.split.hash}")
+    if dataset is not None and dataset != run.status.fingerprint:
+        what.append(f"the dataset {dataset}, the run's is {run.status.fingerprint}")
+    if what:
+        raise LeakError(
+            f"The model in {folder} was trained with {' and with '.join(what)}: it is not this "
+            "run's. Put the run's own back, or delete that folder's and train again."
+        )
+
+
+def refuse_other_pretraining(run: "Run") -> None:
+    """Refuse a pre-trained model that is not the run's, by its note alone."""
+    if (run.paths.model / "model.json").exists():
+        refuse_other_model(run, read_note(run.paths.model)["identity"], run.paths.model)
+
+
+def observed_of(run: "Run", rows: np.ndarray) -> Observed:
+    """Fingerprints of what a run's models read of some objects, by kind."""
+    kinds = run.dataset.schema.kinds
+    return [(kinds[column], hashes[rows]) for column, hashes in run.observed.items()]
+
+
+def run_hashes(run: "Run") -> dict[str, np.ndarray]:
+    """Fingerprints of the observations that a run's models read, by column; kept on disk."""
+    named = ((name, entry.column or name) for name, entry in run.config.modalities.items())
+    wanted = [column for _, column in named if column in run.dataset.schema.observations]
+    return stored_hashes(run.dataset, run.paths.prepared, list(dict.fromkeys(wanted)))
+
+
+def seen_by(run: "Run", rows: Mapping[str, np.ndarray]) -> Seen:
+    """What a model of a run has seen: its training objects, and those that choose its epoch.
+
+    Parameters
+    ----------
+    run : Run
+    rows : mapping of `train` and `validation` to ndarray of int
+    """
+    parts = {TRAINED: rows["train"], VALIDATED: rows["validation"]}
+    ids = run.dataset.object_ids
+    observed = {role: observed_of(run, some) for role, some in parts.items()}
+    return Seen.of(ids[parts[TRAINED]], ids[parts[VALIDATED]], observed)
+
+
+def tell_twins(run: "Run", seen: Seen) -> None:
+    """Say before a training if its own split has test objects that it will see under another name.
+
+    Parameters
+    ----------
+    run : Run
+    seen : Seen
+        What the training will see.
+    """
+    rows = run.rows("test")
+    ids = run.dataset.object_ids[rows]
+    twins = twins_among(ids, seen, "testing", observed_of(run, rows))
+    if twins.any() and not run.config.evaluation.allow_twins:
+        say(
+            f"{int(twins.sum()):,} of the {len(ids):,} test objects (such as '{ids[twins][0]}') "
+            "are training or validation objects under another name, or have their data: to measure "
+            "on them will be refused without --allow-twins. A split that skybind draws keeps them "
+            "in one part."
+        )
+
+
+def refuse_measuring(run: "Run", model: Model, rows: np.ndarray, purpose: str = "testing") -> None:
+    """Refuse to measure a model on objects of a run that it has seen, whatever their names.
+
+    Parameters
+    ----------
+    run : Run
+        Whose key `evaluation.allow_twins` lets objects pass that the model has seen under another
+        name: they are told.
+    model : Model
+    rows : ndarray of int
+        The objects.
+    purpose : {"testing", "validation"}
+
+    Raises
+    ------
+    LeakError
+    """
+    allow = run.config.evaluation.allow_twins
+    model.refuse_leak(run.dataset.object_ids[rows], purpose, observed_of(run, rows), allow)
+
+
+def refuse_measuring_case(run: "Run", folder: Path, rows: np.ndarray) -> None:
+    """Do as `refuse_measuring` for a saved classifier, which is not built for that."""
+    note = read_note(folder)
+    refuse_other_model(run, note["identity"], folder)
+    ids, observed = run.dataset.object_ids[rows], observed_of(run, rows)
+    allow = run.config.evaluation.allow_twins
+    refuse_leak(ids, read_seen(folder, note), note["identity"], "testing", observed, allow)
+
+
+def observed_in(dataset: Any, model: Model) -> Observed:
+    """Fingerprints of what a model reads of the objects of any dataset, by kind."""
+    kinds = dataset.schema.kinds
+    columns = {m.column for m in model.modalities.values()} & set(kinds)
+    return [(kinds[c], observation_hashes(dataset, c)) for c in sorted(columns)]

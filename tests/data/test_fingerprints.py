@@ -1,0 +1,98 @@
+"""An observation is known again, whatever its object is called and wherever it stands."""
+
+import numpy as np
+import pytest
+
+from skybind.data.dataset import Dataset
+from skybind.data.fingerprints import observation_hashes, stored_hashes
+from skybind.data.schema import Column
+from skybind.data.write import DatasetWriter
+from skybind.ragged import Ragged
+
+COLUMNS = {
+    "photometry": Column(
+        "observation", modality="photometry", fields={"time": "d", "flux": "mJy", "flux_err": "mJy"}
+    )
+}
+
+
+def write(folder, curves, names=None):
+    """A dataset of light curves (time, flux)."""
+    lengths = [len(time) for time, _ in curves]
+    fields = {
+        "time": np.concatenate([time for time, _ in curves]).astype(float),
+        "flux": np.concatenate([flux for _, flux in curves]).astype(np.float32),
+        "flux_err": np.random.default_rng(len(curves)).uniform(size=sum(lengths)).astype("f4"),
+    }
+    n = len(curves)
+    with DatasetWriter(folder, COLUMNS) as writer:
+        ragged = Ragged(fields, np.cumsum([0, *lengths]), np.asarray(lengths) > 0)
+        ids = np.asarray(names if names is not None else [f"s{i}" for i in range(n)])
+        writer.append(
+            {"object_id": ids, "ra": np.zeros(n), "dec": np.zeros(n), "photometry": ragged}
+        )
+    return Dataset.open(folder)
+
+
+@pytest.fixture
+def curves():
+    rng = np.random.default_rng(0)
+    return [(np.sort(rng.uniform(0, 100, 20)), rng.normal(size=20)) for _ in range(8)]
+
+
+def test_names_order_and_errors_do_not_count(tmp_path, curves):
+    first = observation_hashes(write(tmp_path / "a", curves), "photometry")
+    order = np.random.default_rng(1).permutation(8)
+    shuffled = [curves[i] for i in order]
+    shuffled = [(t[::-1], f[::-1]) for t, f in shuffled]  # epochs in another order too
+    names = [f"other {i}" for i in range(8)]
+    second = observation_hashes(write(tmp_path / "b", shuffled, names), "photometry")
+    assert len(set(first.tolist())) == 8
+    assert second.tolist() == first[order].tolist()
+
+
+def test_any_other_value_counts(tmp_path, curves):
+    first = observation_hashes(write(tmp_path / "a", curves), "photometry")
+    changed = [(t + 1e-9 * (np.arange(20) == 3), f) for t, f in curves]
+    changed[1] = (curves[1][0], curves[1][1] * np.float32(1.0001))
+    second = observation_hashes(write(tmp_path / "b", changed), "photometry")
+    assert not set(first.tolist()) & set(second.tolist())
+
+
+def test_what_may_agree_by_chance_has_none(tmp_path, curves):
+    few = (np.arange(4.0), np.arange(4.0))
+    flat = (np.arange(9.0), np.ones(9))
+    none = (np.zeros(0), np.zeros(0))
+    found = observation_hashes(write(tmp_path / "a", [few, flat, none, curves[0]]), "photometry")
+    assert (found == 0).tolist() == [True, True, True, False]
+
+
+def test_some_objects_alone(tmp_path, curves):
+    dataset = write(tmp_path / "a", curves)
+    rows = np.array([1, 4, 7])
+    every = observation_hashes(dataset, "photometry")
+    assert observation_hashes(dataset, "photometry", rows).tolist() == every[rows].tolist()
+
+
+def test_they_are_kept_and_made_again_if_damaged(tmp_path, curves):
+    dataset = write(tmp_path / "a", curves)
+    first = stored_hashes(dataset, tmp_path / "kept", ["photometry"])["photometry"]
+    (path,) = (tmp_path / "kept").iterdir()
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    again = stored_hashes(dataset, tmp_path / "kept", ["photometry"])["photometry"]
+    assert again.tolist() == first.tolist()
+    assert path.read_bytes() != bytes(data)
+
+
+def test_the_same_data_made_again_have_the_same_fingerprint_and_bytes(tmp_path, curves):
+    one, two = write(tmp_path / "a", curves), write(tmp_path / "b", curves)
+    assert one.fingerprint == two.fingerprint
+    files = [next((d.path / "objects").iterdir()).read_bytes() for d in (one, two)]
+    assert files[0] == files[1]
+    # a value that moves no size and no extreme moves the fingerprint
+    changed = [(t.copy(), f.copy()) for t, f in curves]
+    middle = int(np.argsort(curves[0][1])[10])
+    changed[0][1][middle] = np.nextafter(np.float32(changed[0][1][middle]), np.float32(9))
+    assert write(tmp_path / "c", changed).fingerprint != one.fingerprint

@@ -1,0 +1,162 @@
+"""Broken files of ours: each file of a dataset, a run and its models, broken in every way.
+
+A try breaks one file of a copy and opens it by one of the doors. The door has to refuse it in a
+sentence, or give every value as it was; and `skybind check` has to name the file if it has a
+checksum, unless nothing of what it tells is changed (such as blanks in a JSON file).
+"""
+
+import json
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from skybind.errors import SkybindError
+from skybind.runs.published import import_weights
+from skybind.study.check import check_folder
+from tests.faults.campaigns.apart import Silent, Try, each_apart
+from tests.faults.made import (
+    CASE,
+    copied,
+    differences,
+    made,
+    values_of_dataset,
+    values_of_model,
+    values_of_run,
+)
+
+#: Files that skybind writes and never reads, or that are read by people alone.
+_FOR_PEOPLE = (".html", ".csv", ".png", ".svg", ".vot")
+
+
+def flip(data: bytes, rng: np.random.Generator) -> bytes:
+    """Change one bit."""
+    if not data:
+        return b"\x01"
+    place = int(rng.integers(len(data)))
+    return data[:place] + bytes([data[place] ^ (1 << int(rng.integers(8)))]) + data[place + 1 :]
+
+
+def cut(data: bytes, rng: np.random.Generator) -> bytes:
+    """Leave out the end."""
+    return data[: int(rng.integers(max(len(data) - 1, 1)))]
+
+
+def _wrong_type(data: bytes, rng: np.random.Generator) -> bytes:
+    """Give one value of a JSON object another type, or lose it."""
+    try:
+        value = json.loads(data)
+        key = list(value)[int(rng.integers(len(value)))]
+    except (ValueError, TypeError, IndexError, UnicodeDecodeError):
+        return flip(data, rng)
+    wrong: list[Any] = [None, 3, "x", [], {}, [[]], {"x": {}}, True, -1e300]
+    value[key] = wrong[int(rng.integers(len(wrong)))]
+    return json.dumps(value).encode()
+
+
+BREAKS: dict[str, Callable[[bytes, np.random.Generator], bytes]] = {
+    "a bit flipped": flip,
+    "cut": cut,
+    "empty": lambda data, rng: b"",
+    "braces": lambda data, rng: b"{}",
+    "a list": lambda data, rng: b"[]",
+    "zeros": lambda data, rng: bytes(len(data)),
+    "another type": _wrong_type,
+    "twice": lambda data, rng: data + data,
+    "noise": lambda data, rng: rng.bytes(max(len(data), 9)),
+}
+
+
+def _files(folder: Path) -> list[str]:
+    """All files that skybind reads, the small ones often, by their names below a folder."""
+    found = [p for p in sorted(folder.rglob("*")) if p.is_file() and p.suffix not in _FOR_PEOPLE]
+    return [p.relative_to(folder).as_posix() for p in found]
+
+
+@cache
+def _right() -> dict[str, dict[str, Any]]:
+    """What every door gives of what is whole."""
+    return {door: values(made()) for door, values in _DOORS.items()}
+
+
+def _imported(folder: Path) -> dict[str, Any]:
+    """A model that was taken as weights of somebody else."""
+    with TemporaryDirectory() as place:
+        import_weights(folder / "run" / "pretrain" / "model", Path(place) / "taken")
+        return values_of_model(Path(place) / "taken")
+
+
+_DOORS: dict[str, Callable[[Path], dict[str, Any]]] = {
+    "run": values_of_run,
+    "dataset": lambda folder: values_of_dataset(folder / "stars"),
+    "model": lambda folder: values_of_model(folder / "run" / "pretrain" / "model"),
+    "imported": _imported,
+    "classifier": lambda folder: values_of_model(folder / f"run/finetune/{CASE.name}/model"),
+}
+_READS = {
+    "run": "run/",
+    "dataset": "stars/",
+    "model": "run/pretrain/model/",
+    "imported": "run/pretrain/model/",
+    "classifier": f"run/finetune/{CASE.name}/model/",
+}
+
+
+@each_apart("broken files of ours", quick=11, seconds=60, memory=3e9, before=_right)
+def broken(this: Try) -> str:
+    folder = copied(this.folder)
+    files = _files(folder)
+    name = files[int(this.rng.integers(len(files)))]
+    how = this.one_of([*BREAKS, "swapped", "gone"])
+    this.does(f"{how}: {name}")
+    path = folder / name
+    before = path.read_bytes()
+    if how == "gone":
+        path.unlink()
+    elif how == "swapped":
+        alike = [f for f in files if f != name and Path(f).suffix == path.suffix]
+        other = alike[int(this.rng.integers(len(alike)))] if alike else files[0]
+        path.write_bytes((folder / other).read_bytes())
+    else:
+        path.write_bytes(BREAKS[how](before, this.rng))
+    changed = not path.exists() or path.read_bytes() != before
+    refused = _opened(folder, name)
+    checked = check_folder(folder / name.split("/", 1)[0])
+    by_itself = how not in ("gone", "swapped")  # a file that is whole tells nothing of its place
+    if changed and by_itself and not checked.damages and not refused and _told(path, before):
+        raise Silent(f"'skybind check' has nothing to say of {name}")
+    if refused:
+        raise refused
+    return "right value"
+
+
+def _told(path: Path, before: bytes) -> bool:
+    """Whether what a file tells was changed: blanks in JSON, or statistics of Parquet, do not."""
+    if path.suffix == ".parquet":
+        return not pq.read_table(path).equals(pq.read_table(pa.BufferReader(before)))
+    try:
+        return bool(json.loads(path.read_bytes()) != json.loads(before))
+    except ValueError:
+        return path.suffix not in (".yaml", ".ckpt")
+
+
+def _opened(folder: Path, name: str) -> SkybindError | None:
+    """Go through every door that leads to a file; the first refusal."""
+    for door, values in _DOORS.items():
+        if not name.startswith(_READS[door]):
+            continue
+        try:
+            found = values(folder)
+        except SkybindError as error:
+            return error
+        differ = differences(found, _right()[door])
+        if not (folder / name).exists():  # what was not made, or is made again, is not wrong
+            differ = [key for key in differ if key != "steps" and found.get(key)]
+        if differ:
+            raise Silent(f"{door}: {', '.join(differ[:5])} differ")
+    return None

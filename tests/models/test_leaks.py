@@ -1,0 +1,67 @@
+import unicodedata
+
+import numpy as np
+import pytest
+
+from skybind.data.seen import Seen, plain_name
+from skybind.errors import LeakError
+from skybind.models.leaks import refuse_seen, refuse_twins, twins_among
+
+NAMES = np.array(["Star 1", "V0338 Boo", "Böotes-2"])
+SEEN = Seen.of(
+    NAMES,
+    np.array(["chose"]),
+    {"trained": [("photometry", np.array([11, 12, 0], np.uint64))],
+     "validated": [("photometry", np.array([21], np.uint64))]},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "written", ["star 1", "STAR1", " Star 1 ", "Ｓｔａｒ　１", "v0338boo",
+                unicodedata.normalize("NFD", "Böotes-2")],
+)  # fmt: skip
+def test_a_name_is_known_however_it_is_written(written):
+    refuse_seen(np.array([written]), SEEN, "this model", "testing")
+    assert twins_among(np.array([written, "new"]), SEEN, "testing").tolist() == [True, False]
+    with pytest.raises(LeakError, match=r"seen under another name.*--allow-twins\.$"):
+        refuse_twins(np.array([written]), SEEN, "this model", "testing")
+
+
+def test_plain_names_keep_what_tells_objects_apart():
+    names = ["V1", "V11", "V-1", "V+1", "B2", "Böotes", "Bootes", "α", "β"]
+    assert len({plain_name(name) for name in names}) == len(names)
+
+
+def test_an_observation_is_known_under_any_name_and_none_is_no_twin():
+    ids = np.array(["a", "b", "c", "d"])
+    observed = [("photometry", np.array([12, 0, 21, 5], np.uint64))]
+    assert twins_among(ids, SEEN, "testing", observed).tolist() == [True, False, True, False]
+    # what only chose the epoch may do so again
+    assert twins_among(ids, SEEN, "validation", observed).tolist() == [True, False, False, False]
+    # the same number of another kind is another thing
+    other = [("spectrum", np.array([12, 0, 21, 5], np.uint64))]
+    assert not twins_among(ids, SEEN, "testing", other).any()
+
+
+def test_objects_that_chose_the_epoch_are_no_test_objects():
+    ids = np.array(["x", "chose"])
+    with pytest.raises(LeakError, match=r"such as 'chose'\) chose the epoch of this model"):
+        refuse_seen(ids, SEEN, "this model", "testing")
+    refuse_seen(ids, SEEN, "this model", "validation")
+    with pytest.raises(LeakError, match="were training objects"):
+        refuse_seen(NAMES[:1], SEEN, "this model", "validation")
+
+
+def test_twins_that_are_allowed_are_told(caplog):
+    caplog.set_level("INFO", logger="skybind")
+    refuse_twins(np.array(["STAR 1", "x"]), SEEN, "this model", "testing", allow=True)
+    assert "1 of the 2 objects for testing (such as 'STAR 1')" in caplog.text
+
+
+def test_what_several_have_seen_is_joined():
+    both = SEEN.joined(
+        [Seen.of(np.array(["z"]), observed={"trained": [("image", np.array([7], np.uint64))]})]
+    )
+    assert len(both.trained_on) == 4
+    assert both.hashes["trained", "image"].tolist() == [7]
+    assert both.hashes["trained", "photometry"].tolist() == [11, 12]

@@ -1,0 +1,82 @@
+"""A model of which any file was changed is never opened, by no way."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+import skybind as sb
+from skybind.errors import ModelError, SkybindError
+from skybind.models.model import Model
+from skybind.models.stored import read_note
+from skybind.report.exported import export_weights
+from skybind.runs.published import import_weights
+from tests.parity.hub import write_model
+
+FILES = ("weights.safetensors", "preprocessing.safetensors", "trained_on.npy", "seen.safetensors")
+DOORS = {
+    "model": Model.open,
+    "load": sb.load,
+    "import": lambda folder: import_weights(folder, folder.parent / "taken"),
+    "export": lambda folder: export_weights(folder, folder.parent / "out", "skybind"),
+}
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    root = tmp_path_factory.mktemp("saved")
+    import_weights(write_model(root / "hub", "meta"), root / "model", standardised=True)
+    return root / "model"
+
+
+def flipped(data):
+    changed = bytearray(data)
+    changed[-3] ^= 1  # the last numbers: nothing but a checksum finds it
+    return bytes(changed)
+
+
+BREAKS = {"flipped": flipped, "cut": lambda data: data[:-9], "empty": lambda data: b""}
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("how", BREAKS)
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_that_was_changed_is_named(saved, tmp_path, name, how, door):
+    shutil.copytree(saved, tmp_path / "m")
+    path = tmp_path / "m" / name
+    path.write_bytes(BREAKS[how](path.read_bytes()))
+    with pytest.raises(SkybindError, match=f"{name} (is damaged, or was replaced|cannot be)"):
+        DOORS[door](tmp_path / "m")
+
+
+def test_training_objects_cannot_be_forgotten(saved, tmp_path):
+    shutil.copytree(saved, tmp_path / "m")
+    np.save(tmp_path / "m" / "trained_on.npy", np.array([3], np.uint64))
+    with pytest.raises(ModelError, match=r"trained_on\.npy is damaged, or was replaced"):
+        Model.open(tmp_path / "m")
+    (tmp_path / "m" / "trained_on.npy").unlink()
+    with pytest.raises(ModelError, match=r"trained_on\.npy cannot be read"):
+        Model.open(tmp_path / "m")
+
+
+def test_a_letter_of_the_note_counts(saved, tmp_path):
+    shutil.copytree(saved, tmp_path / "m")
+    path = tmp_path / "m" / "model.json"
+    first, second = read_note(saved)["classes"][:2]
+    text = path.read_text()
+    path.write_text(text.replace(f'"{first}"', '"?"').replace(f'"{second}"', f'"{first}"'))
+    with pytest.raises(ModelError, match=r"model\.json is damaged, or was changed"):
+        Model.open(tmp_path / "m")
+
+
+def test_a_model_of_an_older_skybind_opens_with_a_sentence(saved, tmp_path, caplog):
+    import json
+
+    shutil.copytree(saved, tmp_path / "m")
+    path = tmp_path / "m" / "model.json"
+    note = {k: v for k, v in json.loads(path.read_text()).items() if k not in ("files", "hash")}
+    path.write_text(json.dumps(note))
+    (tmp_path / "m" / "seen.safetensors").unlink()
+    caplog.set_level("INFO", logger="skybind")
+    Model.open(tmp_path / "m")
+    assert "was saved by an older skybind" in caplog.text
