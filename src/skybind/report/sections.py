@@ -91,7 +91,9 @@ def accuracy_section(run: ReportData) -> Section:
     seen = {(group.modalities, group.subset) for group in trained}
     plain = accuracy_groups(run.metrics.baseline)
     plain = [group for group in plain if (group.modalities, group.subset) in seen]
-    groups = sorted([*trained, *plain], key=lambda g: (len(g.modalities), -subset_order(g.subset)))
+    order = {m: i for i, m in enumerate(dict.fromkeys(g.modalities for g in trained))}
+    groups = [*trained, *plain]
+    groups.sort(key=lambda g: (order[g.modalities], -subset_order(g.subset)))
     if not trained:
         return Section(
             "accuracy",
