@@ -95,8 +95,14 @@ def test_too_little_memory_is_told(ask):
     assert refusal(raised(ask)).startswith("not enough memory")
 
 
+def test_a_library_that_finds_no_memory_to_be_imported_is_told():
+    text = "libtorch_cpu.so: failed to map segment from shared object"
+    assert refusal(ImportError(text)).startswith("not enough memory")
+
+
 @pytest.mark.parametrize(
-    "fault", [ValueError("x"), KeyError(3), RuntimeError("size mismatch"), AssertionError()]
+    "fault",
+    [ImportError("no x"), ValueError("x"), KeyError(3), RuntimeError("mismatch"), AssertionError()],
 )
 def test_a_fault_of_the_program_is_none(fault):
     assert refusal(fault) is None

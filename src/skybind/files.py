@@ -54,8 +54,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         yield temporary
         put_in_place(temporary, path)
     except OSError as error:
-        if error.filename in (None, str(temporary)):  # the place that a user knows
-            error.filename, error.filename2 = str(path), None
+        place = str(error.filename or temporary)  # a user knows the last one
+        error.filename, error.filename2 = place.replace(str(temporary), str(path)), None
         raise
     finally:
         _remove(temporary)

@@ -28,7 +28,11 @@ _ADVICE = {
     errno.EXDEV: "the temporary place and the last one must be on one file system",
 }
 _MEMORY = "not enough memory: close other programs, or give fewer processes or smaller batches"
-_OF_MEMORY = re.compile(r"can't allocate memory|not enough memory|out of memory|bad_alloc", re.I)
+_OF_MEMORY = re.compile(
+    r"(?:can't|cannot) allocate memory|not enough memory|out of memory|bad_alloc"
+    r"|failed to map segment",  # of a library that is being imported
+    re.I,
+)
 # how Rust (safetensors), Arrow and HDF5 spell the number of what the system refused
 _NUMBER = re.compile(r"\b(?:os error|errno)\W{1,4}(\d+)", re.I)
 # PyTorch and numpy, when a file that they write does not take any more
@@ -71,7 +75,7 @@ def _refused(error: BaseException) -> str | None:
         return f"the name {name} is not valid UTF-8: rename the file or the folder."
     if not isinstance(error, Exception):
         return None
-    if isinstance(error, RuntimeError) and _OF_MEMORY.search(text):
+    if isinstance(error, RuntimeError | ImportError) and _OF_MEMORY.search(text):
         return f"{_MEMORY} ({_first_line(text)})."
     number = _number(text)
     return None if number is None else _sentence(number, None, text)

@@ -79,12 +79,8 @@ def fit(
     job = _Job(task, options, out, seed, resume, on_save)
     with quiet():
         fabric = make_fabric(options)
-        spawned = options.devices > 1 and processes() == 1
-        with (
-            shared(replace(job, on_save=None)),
-            told_elsewhere() if spawned else nullcontext(),
-            ended_by_error(),
-        ):
+        silent = told_elsewhere if options.devices > 1 and processes() == 1 else nullcontext
+        with shared(replace(job, on_save=None)), silent(), ended_by_error():
             outcome = fabric.launch(job)
     if isinstance(outcome, SkybindError):
         raise outcome

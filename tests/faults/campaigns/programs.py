@@ -171,12 +171,8 @@ def _in_the_way(rng: np.random.Generator, folder: Path) -> tuple[str, Callable[[
 _LIMITS = (_growth, _handles, _memory, _in_the_way)
 _IN_THE_WAY = (
     ("new", "file"), ("run", "file"), ("new", "circle"), ("run", "circle"),
-    ("run/pretrain", "file"), ("stars/features", "file"),
-    ("stars/features/photometry.parquet", "folder"),
-    ("run/prepared", "file"), ("run/config.yaml", "folder"), ("run/status.json", "folder"),
-    ("run/split.parquet", "folder"), ("run/pretrain/result.json", "folder"),
-    ("run/pretrain/log.csv", "folder"), ("run/pretrain/last.ckpt", "folder"),
-    (".new.unfinished", "file"), ("run/pretrain/model", "file"),
+    ("stars/features", "file"), ("stars/features/photometry.parquet", "folder"),
+    (".new.unfinished", "file"), ("stars/features/.photometry.unfinished", "file"),
 )  # fmt: skip
 
 
