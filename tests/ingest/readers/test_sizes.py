@@ -7,11 +7,15 @@ import zipfile
 
 import h5py
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from skybind.errors import ConfigError, DataError
+from skybind.ingest.readers import sizes
 from skybind.ingest.readers.arrays import OPENERS
 from skybind.ingest.readers.contents import read_bytes, unzip_file, unzipped
+from skybind.ingest.readers.piece_types import table_size
 from skybind.ingest.readers.sizes import (
     FREE,
     MOST_COLUMNS,
@@ -22,7 +26,7 @@ from skybind.ingest.readers.sizes import (
     check_size,
     read_size,
 )
-from skybind.ingest.readers.tables import read_table
+from skybind.ingest.readers.tables import TableOptions, read_table
 from skybind.ingest.readers.zips import open_zip, read_member
 from tests.broken import expect_one_sentence
 from tests.ingest.test_broken_inputs import STARS, Survey
@@ -132,3 +136,12 @@ def test_the_mapping_sets_a_limit(tmp_path, monkeypatch):
     survey.write("m.yaml", (tmp_path / "m.yaml").read_text().replace("a lot", "10kB"))
     monkeypatch.setenv(VARIABLE, "20kB")  # as --max-file does
     assert survey.run().is_dir()
+
+
+def test_a_parquet_table_too_large_to_be_read_at_once_may_be_read_in_pieces(tmp_path, monkeypatch):
+    path = tmp_path / "stars.parquet"
+    pq.write_table(pa.table({"a": np.arange(5000.0)}), path)
+    monkeypatch.setattr(sizes, "MOST", 39_999)
+    assert table_size(path, path.name, TableOptions()) >= 40_000
+    with pytest.raises(DataError, match=r"stars\.parquet would take 40 kB"):
+        read_table(path.read_bytes(), path.name)

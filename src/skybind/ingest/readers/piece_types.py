@@ -85,7 +85,7 @@ def table_size(path: Path, name: str, options: TableOptions) -> int:
             found = pq.ParquetFile(path)
         wanted = parquet_columns(found.schema_arrow, options)
         number = len(wanted or found.schema_arrow.names)
-        check_rows(found, number, size, name)
+        check_rows(found, number, size, name, at_once=False)  # pieces, if it is large
         return max(size, _unpacked(found, wanted), found.metadata.num_rows * 8 * number)
     size *= _SWELL.get(start, 1)
     return size * 6 if is_gzipped(start) else size

@@ -110,7 +110,7 @@ def check_columns(number: int, name: str) -> None:
         )
 
 
-def check_rows(file: Any, columns: int, on_disk: int, name: str) -> None:
+def check_rows(file: Any, columns: int, on_disk: int, name: str, at_once: bool = True) -> None:
     """Refuse a Parquet file whose rows would take far more memory than it has bytes.
 
     Parameters
@@ -118,10 +118,10 @@ def check_rows(file: Any, columns: int, on_disk: int, name: str) -> None:
     file : pyarrow.parquet.ParquetFile
     columns : int
         How many are read.
-    on_disk, name
+    on_disk, name, at_once
         See `check_size`.
     """
-    check_size(8.0 * file.metadata.num_rows * columns, on_disk, name)
+    check_size(8.0 * file.metadata.num_rows * columns, on_disk, name, at_once)
 
 
 def array_bytes(shape: tuple[int, ...], itemsize: int) -> float:
