@@ -98,9 +98,10 @@ def find_fields(columns: Iterable[str], kind: str) -> dict[str, str]:
         for field in ("flux_err", "magnitude_err"):
             if field.removesuffix("_err") not in found:
                 found.pop(field, None)
-        error = _one_of(places, _ERROR_ONLY, "error")
-        if value in found and f"{value}_err" not in found and error is not None:
-            found[f"{value}_err"] = error
+        if value in found and f"{value}_err" not in found:
+            error = _one_of(places, _ERROR_ONLY, "error")
+            if error is not None:
+                found[f"{value}_err"] = error
     elif "ivar" in found:
         found.pop("flux_err", None)
     return found
