@@ -69,3 +69,26 @@ def test_factors_of_a_schema():
     for name, unit in (("l", "d"), ("lp", "d")):
         with pytest.raises(ConfigError, match=f"Column '{name}' of the dataset: the unit"):
             schema.factor(name, unit)
+
+
+def test_natural_logarithms_from_and_to():
+    ln, angstrom = np.log([4000.0, 9000.0]), np.array([4000.0, 9000.0])
+    assert convert(ln, "ln(Angstrom)", "ln(Angstrom)", "here") is ln
+    for unit, target, values, expected in (
+        ("Angstrom", "ln(Angstrom)", angstrom, ln),
+        ("nm", "ln(Angstrom)", angstrom / 10, ln),
+        ("dex(Angstrom)", "ln(Angstrom)", np.log10(angstrom), ln),
+        ("ln(nm)", "ln(Angstrom)", np.log(angstrom / 10), ln),
+        ("ln(Angstrom)", "Angstrom", ln, angstrom),
+    ):
+        np.testing.assert_allclose(convert(values, unit, target, "here"), expected, rtol=1e-12)
+    with pytest.raises(ConfigError, match=r"the unit 'mJy' cannot be converted to Angstrom"):
+        convert(ln, "mJy", "ln(Angstrom)", "here")
+
+
+@pytest.mark.parametrize("logarithm", ["ln(Angstrom)", "dex(Angstrom)"])
+def test_no_logarithm_has_a_factor(logarithm):
+    assert factor(logarithm, logarithm, "here") == 1
+    for unit, target in ((logarithm, "Angstrom"), ("Angstrom", logarithm)):
+        with pytest.raises(ConfigError, match="cannot be converted"):
+            factor(unit, target, "here")

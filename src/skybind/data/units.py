@@ -92,10 +92,16 @@ def convert(values: np.ndarray, unit: str, target: str, where: str) -> np.ndarra
 
     if unit == "A" and target == "Angstrom":
         unit = target  # A is the ampere to astropy
-    natural = _NATURAL.fullmatch(unit.strip())
+    natural, wanted = _NATURAL.fullmatch(unit.strip()), _NATURAL.fullmatch(target.strip())
+    if natural is not None and wanted is not None and same_unit(natural[1], wanted[1]):
+        parse_unit(natural[1], where)
+        return values
     if natural is not None:
         with np.errstate(over="ignore"):
             return convert(np.exp(np.asarray(values, float)), natural[1], target, where)
+    if wanted is not None:
+        with np.errstate(divide="ignore", invalid="ignore"):  # not finite, as from other units
+            return np.log(convert(values, unit, wanted[1], where))
     system, aim = time_system(unit), time_system(target)
     if system is not None and (aim is not None or target == "d"):
         return np.asarray(values, float) + (system.zero - (aim.zero if aim is not None else 0))
@@ -134,9 +140,14 @@ def factor(unit: str, target: str, where: str) -> float:
     """
     if unit == target:  # the usual case, without astropy
         return 1.0
-    if hasattr(parse_unit(unit, where), "physical_unit") and "mag" not in (unit, target):
+    if "mag" not in (unit, target) and (_is_logarithm(unit, where) or _is_logarithm(target, where)):
         raise ConfigError(f"{where}: the unit '{unit}' cannot be converted to {target}.")
     return float(convert(np.ones(1), unit, target, where)[0])
+
+
+def _is_logarithm(unit: str, where: str) -> bool:
+    natural = _NATURAL.fullmatch(unit.strip())
+    return natural is not None or hasattr(parse_unit(unit, where), "physical_unit")
 
 
 def kept_unit(name: str, unit: str | None, where: str) -> str | None:
