@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint sizes docs page install clean
+.PHONY: demo test lint sizes docs page hashes install clean
 
 demo: install
 	$(BIN)/skybind demo stars --out demo-stars
@@ -33,12 +33,25 @@ docs: install
 page:
 	cd explore-page && npm ci --no-audit --no-fund && npm run check && npm run build
 
+# requirements.txt anew, after a change of what is installed
+hashes:
+	$(PYTHON) tools/hashes.py
+
 install: $(VENV)/.installed
 
-$(VENV)/.installed: pyproject.toml constraints.txt
+# HASHES=1: nothing but the files whose hashes are in requirements.txt, and PyTorch
+PIP := $(BIN)/python -m pip install --quiet
+$(VENV)/.installed: pyproject.toml constraints.txt requirements.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+ifdef HASHES
+	$(PIP) --no-deps --constraint constraints.txt torch
+	$(PIP) --no-deps --require-hashes --requirement requirements.txt
+	$(PIP) --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m pip check
+else
+	$(PIP) --upgrade pip
+	$(PIP) --constraint constraints.txt --editable '.[dev]'
+endif
 	touch $@
 
 clean:
