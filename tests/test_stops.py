@@ -79,6 +79,22 @@ def test_what_swallows_a_signal_is_asked_again_by_the_clock():
     assert time.monotonic() - began < 50
 
 
+def test_the_clock_does_not_cut_a_long_clean_up():
+    code = (
+        "import os, signal, time\n"
+        "from skybind import stops\n"
+        "stops.AGAIN = 0.1; stops.heed()\n"
+        "try:\n"
+        "    try:\n"
+        "        os.kill(os.getpid(), signal.SIGTERM); time.sleep(60)\n"
+        "    finally:\n"
+        "        time.sleep(1); print('cleaned')\n"
+        "except stops.Stopped as stop:\n"
+        "    print(stops.ending(stop.number)[1])\n"
+    )
+    assert run(code).stdout.split() == ["cleaned", "143"]
+
+
 def test_a_signal_that_was_set_to_be_ignored_stays_so():
     code = (
         "import os, signal; signal.signal(signal.SIGHUP, signal.SIG_IGN);"

@@ -20,6 +20,7 @@ AGAIN = 10.0
 
 _asked: int | None = None
 _ending = False
+_by_the_clock = False
 
 
 class Stopped(BaseException):
@@ -75,9 +76,12 @@ def ending(number: int) -> tuple[str, int]:
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
-    global _asked
+    global _asked, _by_the_clock
     if _ending:
         os._exit(128 + number)
+    again, _by_the_clock = _by_the_clock, False
+    if again and _on_its_way():  # a long clean-up goes on; a person's second signal cuts it
+        return
     if _asked is None:
         _thread.start_new_thread(_ask_again, (signal.Signals(number),))
     _asked = number
@@ -85,9 +89,11 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 
 def _ask_again(number: signal.Signals) -> None:
+    global _by_the_clock
     while not _ending:
         time.sleep(AGAIN)
         if not _ending:
+            _by_the_clock = True
             if hasattr(signal, "pthread_kill"):  # which also wakes what sleeps or waits
                 signal.pthread_kill(threading.main_thread().ident or 0, number)
             else:

@@ -99,3 +99,13 @@ def test_compiled_is_torchs_own(monkeypatch):
     output = Dropout(0.4)(x)
     torch.manual_seed(0)
     assert torch.equal(output, functional.dropout(x, 0.4))
+
+
+@pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
+def test_half_precision_keeps_the_mean(p):
+    output = Dropout(p)(torch.ones(1000, 1001, dtype=torch.float16)).double()
+    n = output.numel()
+    assert (output == 0).double().mean().item() == pytest.approx(
+        p, abs=5 * (p * (1 - p) / n) ** 0.5
+    )
+    assert output.mean().item() == pytest.approx(1, abs=5 * (p / (1 - p) / n) ** 0.5 + 1e-3)

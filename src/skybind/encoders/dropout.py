@@ -79,20 +79,25 @@ class _Drop(torch.autograd.Function):
         return keep(gradients[0], bits, ctx.rate.threshold).mul_(ctx.rate.scale), None
 
 
+# Types that hold every pattern of bits as a number: half precision ends at 65,504.
+_WIDE = (torch.float32, torch.float64, torch.bfloat16)
+
+
 class Dropout(nn.Dropout):
     """Dropout (Srivastava et al. 2014), by 16 random bits a value where a CPU computes it.
 
     Torch draws a floating-point number a value, which takes a sixth of a training step of
     AstroM3 on a CPU. Here p is rounded to a multiple of 2^-16 and the values that stay are
     scaled by the probability so rounded, so their expectation is exactly the input. On other
-    devices, and compiled, it is torch's own.
+    devices, in half precision, and compiled, it is torch's own.
     """
 
     def forward(self, input: Tensor) -> Tensor:
         """Drop in training; in evaluation give the input."""
         if not self.training or self.p == 0:
             return input
-        if self.p > MOST or input.device.type != "cpu" or torch.compiler.is_compiling():
+        own = input.device.type == "cpu" and input.dtype in _WIDE
+        if self.p > MOST or not own or torch.compiler.is_compiling():
             return functional.dropout(input, self.p)
         steps = rate(self.p)
         return input if steps is None else _Drop.apply(input, steps)
