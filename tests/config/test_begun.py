@@ -82,3 +82,14 @@ def test_a_file_that_cannot_be_read_is_one_sentence(tmp_path):
     (tmp_path / "config.yaml").write_text("a: [1")
     with pytest.raises(ConfigError, match="cannot be read"):
         as_begun(load_config("stars-small"), tmp_path / "config.yaml")
+
+
+def test_sections_that_may_change_are_as_given_though_a_key_came_later(tmp_path):
+    content = yaml.safe_load(dump_config(load_config("stars-small")))
+    del content["evaluation"]["allow_twins"], content["training"]["keep_by"]
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(content))
+    sets = ["evaluation.allow_twins=true", "training.keep_by=accuracy"]
+    now = load_config("stars-small", sets)
+    begun = as_begun(now, tmp_path / "config.yaml", ("evaluation",))
+    assert (begun.evaluation.allow_twins, begun.training.keep_by) == (True, "loss")
+    assert not as_begun(now, tmp_path / "config.yaml").evaluation.allow_twins

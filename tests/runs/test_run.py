@@ -306,6 +306,15 @@ def test_only_the_evaluation_may_change_in_a_run_that_was_begun(whole, stars):
     assert Run.open(folder).config.evaluation.neighbours == 3
 
 
+def test_a_key_of_the_evaluation_may_change_in_a_run_that_was_begun_before_it_came(stars, tmp_path):
+    config = load_config("stars-small", QUICK)
+    path = Run.start(config, stars, tmp_path / "r").paths.config
+    path.write_text(path.read_text().replace("  allow_twins: false\n", ""))
+    assert "allow_twins" not in path.read_text()
+    twins = load_config("stars-small", [*QUICK, "evaluation.allow_twins=true"])
+    assert Run.start(twins, stars, tmp_path / "r").config.evaluation.allow_twins
+
+
 @pytest.mark.parametrize(
     ("override", "sentence"),
     [

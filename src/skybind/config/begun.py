@@ -1,6 +1,6 @@
 """Going on with what an older version of skybind began, which knew fewer keys."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_origin
 
@@ -35,6 +35,7 @@ LATER: dict[str, Any] = {
     "edges": "zero",
     "masked": "bridge",
     "parallax_not_positive": "missing",
+    "allow_twins": False,
 }
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -45,7 +46,7 @@ _LIKE = {("finetuning", "overrides"): ("finetuning", "training")}
 _DECIDED = (("labels", "classes"), ("modalities", "*", "column"), ("split", "name"))
 
 
-def as_begun(config: _Model, path: str | Path) -> _Model:
+def as_begun(config: _Model, path: str | Path, free: Collection[str] = ()) -> _Model:
     """Give a configuration as a folder that was begun with it goes on.
 
     A key that the configuration in the folder does not have, because it was written before there
@@ -58,6 +59,8 @@ def as_begun(config: _Model, path: str | Path) -> _Model:
         As it is given now.
     path : str or Path
         The configuration in the folder, with every key that its version knew.
+    free : collection of str
+        Sections that may change in that folder: they are as given, whatever was known then.
 
     Raises
     ------
@@ -72,7 +75,11 @@ def as_begun(config: _Model, path: str | Path) -> _Model:
     now = config.model_dump(mode="json")
     new: list[str] = []
     for key in _unknown(type(config), raw):
-        if isinstance(_get(now, key[:-1]), dict) and _get(now, key) != _get(old, key):
+        if (
+            key[0] not in free
+            and isinstance(_get(now, key[:-1]), dict)
+            and _get(now, key) != _get(old, key)
+        ):
             _put(now, key, _get(old, key))
             new.append(".".join(key))
     new += _forget_unknown_options(now, raw)

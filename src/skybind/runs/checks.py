@@ -54,6 +54,8 @@ def differences(old: BaseModel, new: BaseModel) -> list[str]:
     return [key for key in keys if before.get(key) != after.get(key)]
 
 
+#: Sections that may change in a run that was begun, keys that came later included.
+MAY_CHANGE = ("evaluation",)
 #: Keys that may change in a run that was begun: they decide no model, only which are made.
 _FREE = (
     "name",
@@ -67,7 +69,7 @@ _FREE = (
 
 def _may_differ(key: str) -> bool:
     """Whether a key may change in a run that was begun."""
-    return key in _FREE or key.startswith(("evaluation.", "tune."))
+    return key in _FREE or key.partition(".")[0] in (*MAY_CHANGE, "tune")
 
 
 def _leaves(tree: Any, prefix: str = "") -> dict[str, str]:

@@ -28,7 +28,7 @@ from skybind.models.model import Model
 from skybind.once import result_of
 from skybind.plugins import plugin_notes, refuse_changed, use_noted, use_plugins
 from skybind.runs.cases import cases_of, config_of, options_of
-from skybind.runs.checks import check_pairs, refuse_other_configuration
+from skybind.runs.checks import MAY_CHANGE, check_pairs, refuse_other_configuration
 from skybind.runs.choosing import (
     choose_classes,
     choose_split,
@@ -151,7 +151,7 @@ class Run:
         paths = RunPaths(folder)
         run = cls.open(folder, data=data)
         begun = run.config.modalities
-        config = fit_to_data(as_begun(config, paths.config), run.dataset, begun)
+        config = fit_to_data(as_begun(config, paths.config, MAY_CHANGE), run.dataset, begun)
         _check(config, run.dataset.schema)
         run._refuse_other(config, split)
         write_text(paths.config, dump_config(config))
