@@ -11,9 +11,12 @@ from skybind.evaluation.retrieval import (
     COSINE,
     LIKELIHOOD,
     OURS,
+    REFITTED,
+    _fitted,
     retrieval_rivals,
     retrieve_run,
 )
+from skybind.measures.retrieval import retrieval
 from skybind.runs.run import Run
 
 
@@ -50,7 +53,25 @@ def test_controls_are_at_chance(rivals):
     assert np.abs(np.mean(off)) < 2
 
 
-def test_brightness_tells_nothing_among_objects_that_are_as_bright(rivals):
+def test_a_correlation_of_exchanged_pairs_is_at_chance_where_both_views_share_their_brightness():
+    off = []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        bright = rng.normal(16, 2, 300)
+        seen = {
+            name: bright[:, None] + rng.normal(0, 0.1, (300, 3)) * rng.uniform(0, 3, 3)
+            for name in "ab"
+        }
+        parts = (np.arange(150), np.arange(150, 300), seed)
+        for vectors in _fitted(seen, ("a", "b"), parts)[REFITTED].values():
+            found = retrieval(*vectors)
+            if found.beaten_error > 0:  # else it found no direction: all are alike, at chance
+                off.append((found.beaten - 0.5) / found.beaten_error)
+    assert len(off) >= 8
+    assert np.abs(off).max() < 4
+
+
+def test_brightness_tells_less_among_objects_that_are_as_bright(rivals):
     own = [r for r in rivals if r.method == BRIGHTNESS and {r.query, r.target} != set()]
     every = np.mean([r.beaten for r in own])
     alike = np.mean([r.matched.beaten for r in own if r.matched is not None])

@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 from sklearn.metrics import top_k_accuracy_score
 
 from skybind.errors import DataError
-from skybind.measures.retrieval import partner_ranks, retrieval, retrieval_table, top_matches
+from skybind.measures.retrieval import (
+    matched_retrieval,
+    partner_ranks,
+    retrieval,
+    retrieval_table,
+    top_matches,
+)
 
 
 def unit(rng, n, width):
@@ -135,3 +141,24 @@ def test_duplicates_of_a_query_are_found_but_never_the_query():
     index, _ = top_matches(x[:1], x, 5, leave_out=np.array([0]))
     assert index.shape == (1, 5)
     assert 0 not in index
+
+
+def test_the_median_rank_by_chance_is_that_of_all_queries_together():
+    # 200 objects with one rival each, 200 in a crowd of 200
+    brightness = np.concatenate([np.repeat(np.arange(100) * 10.0, 2), np.full(200, 5000.0)])
+    x = unit(np.random.default_rng(6), 400, 8)
+    found = matched_retrieval(x, x, brightness, 0.3)
+    offered = np.repeat([2, 200], 200)
+    ranks = np.random.default_rng(7).integers(1, offered + 1, (2000, 400))
+    assert found.chance_median_rank == np.median(ranks) == 2
+    for n in (2, 5, 6):
+        alike = matched_retrieval(x[:n], x[:n], np.zeros(n), 0.3)
+        assert alike.chance_median_rank == retrieval(x[:n], x[:n]).chance_median_rank
+
+
+def test_brightness_still_tells_much_among_candidates_of_like_brightness():
+    rng = np.random.default_rng(8)
+    bright = rng.uniform(14, 18, 1000)
+    u, v = ((bright + rng.normal(0, 0.02, 1000) - 16) / 16 for _ in range(2))
+    x, y = (np.column_stack([np.cos(w), np.sin(w)]) for w in (u, v))
+    assert matched_retrieval(x, y, bright, 0.3).beaten > 0.85

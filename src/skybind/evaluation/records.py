@@ -137,7 +137,8 @@ class RetrievalRival(PairRetrieval):
     `canonical correlation`: of simple statistics of the observations (what the forest sees) and
     their brightness, fitted on training objects, by the likelihood ratio of "one object" to "two
     objects" or by the cosine of the variates; `brightness alone`; and as controls, which must give
-    chance, ours with exchanged partners and a canonical correlation of exchanged training pairs.
+    chance, ours with exchanged partners, and a canonical correlation fitted on exchanged training
+    pairs that is asked for exchanged partners, too.
     """
 
     method: str = Field(..., description="Which.")

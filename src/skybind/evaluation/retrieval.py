@@ -97,7 +97,11 @@ def retrieval_rivals(run: Run, embeddings: Embeddings) -> list[RetrievalRival]:
 def _fitted(
     seen: Mapping[str, np.ndarray], pair: Pair, parts: Parts
 ) -> dict[str, dict[Pair, Vectors]]:
-    """Vectors by canonical correlation, and by one that was fitted on exchanged pairs."""
+    """Vectors by canonical correlation, and by one of exchanged pairs.
+
+    Fitted on exchanged pairs its directions are random, but may carry what both views share, as
+    brightness, on either side. So its test pairs are exchanged, too: that alone ensures chance.
+    """
     a, b = pair
     train, test, seed = parts
     exchanged = np.random.default_rng(seed).permutation(train)
@@ -107,12 +111,13 @@ def _fitted(
     except DataError:  # too few, or nothing that varies
         return {}
     x, y = seen[a][test], seen[b][test]
+    others = np.random.default_rng(seed).permutation(len(test))
     return {
         LIKELIHOOD: {(a, b): made.by_likelihood(x, y), (b, a): made.swapped().by_likelihood(y, x)},
         COSINE: {(a, b): made.by_cosine(x, y), (b, a): made.swapped().by_cosine(y, x)},
         REFITTED: {
-            (a, b): control.by_likelihood(x, y),
-            (b, a): control.swapped().by_likelihood(y, x),
+            (a, b): control.by_likelihood(x, y[others]),
+            (b, a): control.swapped().by_likelihood(y, x[others]),
         },
     }
 

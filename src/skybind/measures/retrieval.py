@@ -134,7 +134,9 @@ def matched_retrieval(
     k: int = 1,
     chunk: int = 1024,
 ) -> RetrievalResult:
-    """Rank only the targets of objects about as bright, so that brightness tells nothing.
+    """Rank only the targets of objects about as bright, so that brightness tells less.
+
+    How much it still tells within the width, the same measure of brightness alone says.
 
     Parameters
     ----------
@@ -153,7 +155,7 @@ def matched_retrieval(
     -------
     RetrievalResult
         Of the queries with another candidate; `chance_recall` is the mean of k over the number of
-        candidates.
+        candidates, `chance_median_rank` the median of random ranks of all queries together.
 
     Raises
     ------
@@ -182,9 +184,18 @@ def matched_retrieval(
         recall_error={k: share_error(recall, len(nearer))},
         median_rank=float(np.median(nearer + 1 + tied / 2)),
         chance_recall={k: float(np.minimum(k / offered, 1.0).mean())},
-        chance_median_rank=float(np.median((offered + 1) / 2)),
+        chance_median_rank=_chance_median(offered),
         **_beaten(nearer, tied, offered),
     )
+
+
+def _chance_median(offered: np.ndarray) -> float:
+    """Median of random ranks, each uniform on 1 ... the number that its query is offered."""
+    counts = np.bincount(offered)[1:]
+    shares = counts / np.arange(1, len(counts) + 1) / len(offered)
+    within = np.cumsum(np.cumsum(shares[::-1])[::-1])  # share of the ranks up to 1, 2, ...
+    low, high = (1 + int(np.argmax(within > 0.5 + side)) for side in (-1e-9, 1e-9))
+    return (low + high) / 2
 
 
 def _beaten(nearer: np.ndarray, tied: np.ndarray, offered: np.ndarray) -> dict[str, float]:

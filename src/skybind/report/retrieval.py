@@ -18,9 +18,9 @@ RIVAL_WORDS = (
     "statistics of the observations and their brightness, regularised, fitted on the training "
     "objects, by the likelihood ratio of one object to two or by the cosine. Beaten: wrong "
     "candidates that lie behind the partner, chance 50. Like brightness: the same among candidates "
-    "within 0.3 mag of the query's object, where brightness tells nothing. Exchanged pairs are "
-    "controls and must give chance. Bold: significantly best of its pair (by more than twice the "
-    "combined standard error, controls left out)."
+    "within 0.3 mag of the query's object: compare with brightness alone in the same column. "
+    "Exchanged pairs are controls and must give chance. Bold: significantly best of its pair (by "
+    "more than twice the combined standard error, controls left out)."
 )
 
 
