@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from skybind.errors import DataError, ModelError
 from skybind.training.checkpoint import load_weights
 from skybind.training.losses import pairs_loss
-from skybind.training.pretrain import pretrain
+from skybind.training.pretrain import _Pretraining, pretrain
 from tests.training.training_toys import (
     HERE,
     ToySource,
@@ -181,7 +181,7 @@ from pathlib import Path
 import torch
 torch.set_num_threads(1)
 from training_toys import ToySource, toy_binder, toy_options, toy_rows
-from skybind.training.pretrain import pretrain
+from skybind.training.pretrain import _Pretraining, pretrain
 class Deadly(ToySource):
     batches = 0
     def batch(self, rows, rng=None):
@@ -440,3 +440,19 @@ def test_trains_on_a_gpu_and_resumes(tmp_path, precision):
     for ours, theirs in zip(losses(result), losses(expected), strict=True):
         assert ours == pytest.approx(theirs, rel=1e-3)
     assert next(binder.parameters()).device.type == "cpu"
+
+
+def test_the_highest_accuracy_of_before_is_not_compared_with_that_of_now(tmp_path, monkeypatch):
+    """A run that keeps the lowest loss goes on: what its score means did not change."""
+
+    def of_before(self):
+        return {"pairs": [list(pair) for pair in self.pairs], "symmetric": self.loss}
+
+    with monkeypatch.context() as before:
+        before.setattr(_Pretraining, "identity", of_before)
+        for keep_by in ("loss", "accuracy"):
+            run(tmp_path / keep_by, epochs=1, keep_by=keep_by)
+    run(tmp_path / "loss", epochs=2, keep_by="loss", resume=True)
+    assert len((tmp_path / "loss" / "log.csv").read_text().splitlines()) == 3
+    with pytest.raises(ModelError, match="another configuration"):
+        run(tmp_path / "accuracy", epochs=2, keep_by="accuracy", resume=True)

@@ -1,6 +1,7 @@
 """What is wrong with a run's configuration, found before anything long begins."""
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,14 +37,23 @@ def refuse_other_configuration(folder: Path, old: Config, new: Config) -> None:
     Raises
     ------
     ConfigError
-        Naming the first key that differs and may not.
+        Naming the first key that differs and may not, and how to go on as the run was begun.
     """
     differ = [key for key in differences(old, new) if not _may_differ(key)]
     if differ:
         raise ConfigError(
             f"{folder} holds a run of another configuration (they differ in {differ[0]}): "
-            "choose another folder, or delete that one."
+            f"{_way_back(old, differ)}choose another folder, or delete that one."
         )
+
+
+def _way_back(old: Config, differ: Sequence[str]) -> str:
+    """Say how keys are set as they were; nothing where one was not there, or they are many."""
+    before = _leaves(old.model_dump(mode="json"))
+    if len(differ) > _MOST_SET or not before.keys() >= set(differ):
+        return ""
+    sets = [f"--set {shlex.quote(f'{key}={before[key]}')}" for key in differ]
+    return f"go on with it as it was begun by {' '.join(sets)}, "
 
 
 def differences(old: BaseModel, new: BaseModel) -> list[str]:
@@ -54,6 +64,8 @@ def differences(old: BaseModel, new: BaseModel) -> list[str]:
     return [key for key in keys if before.get(key) != after.get(key)]
 
 
+#: Keys that are named with what they were, where a run was begun otherwise.
+_MOST_SET = 4
 #: Sections that may change in a run that was begun, keys that came later included.
 MAY_CHANGE = ("evaluation",)
 #: Keys that may change in a run that was begun: they decide no model, only which are made.
@@ -79,4 +91,5 @@ def _leaves(tree: Any, prefix: str = "") -> dict[str, str]:
         for key, value in tree.items():
             leaves |= _leaves(value, f"{prefix}.{key}" if prefix else str(key))
         return leaves
-    return {prefix: yaml.safe_dump(tree)}
+    flow = yaml.safe_dump(tree, default_flow_style=True, width=float("inf"), allow_unicode=True)
+    return {prefix: flow.removesuffix("...\n").strip()}

@@ -72,7 +72,7 @@ def pretrain(
     ModelError
         If a loss is not finite, or `resume` finds the checkpoint of another run.
     """
-    task = _Pretraining(binder, source, split_rows, loss, start)
+    task = _Pretraining(binder, source, split_rows, loss, start, options.keep_by)
     return fit(task, options, Path(out), seed=seed, resume=resume, on_save=on_save)
 
 
@@ -87,8 +87,9 @@ class _Pretraining(Task):
         split_rows: Mapping[str, np.ndarray],
         loss: str,
         start: str | None,
+        keep_by: str,
     ) -> None:
-        self.start_hash = start
+        self.start_hash, self.keep_by = start, keep_by
         self.module, self.binder = binder, binder
         self.loss = loss
         self.pairs = [(a, b) for a, b in binder.pairs]
@@ -168,5 +169,7 @@ class _Pretraining(Task):
 
     def identity(self) -> dict[str, object]:
         begun = {} if self.start_hash is None else {"start": self.start_hash}
+        # tells this score (`losses.matched`) from the mean of the pairs' accuracies of before
+        score = {"score": "matched"} if self.keep_by == "accuracy" else {}
         pairs = [list(pair) for pair in self.pairs]
-        return {"pairs": pairs, "symmetric": self.loss, **begun}
+        return {"pairs": pairs, "symmetric": self.loss, **begun, **score}
