@@ -1,8 +1,11 @@
 """An observation is known again, whatever its object is called and wherever it stands."""
 
+import errno
+
 import numpy as np
 import pytest
 
+from skybind.data import fingerprints
 from skybind.data.dataset import Dataset
 from skybind.data.fingerprints import observation_hashes, stored_hashes
 from skybind.data.schema import Column
@@ -49,6 +52,38 @@ def test_names_order_and_errors_do_not_count(tmp_path, curves):
     second = observation_hashes(write(tmp_path / "b", shuffled, names), "photometry")
     assert len(set(first.tolist())) == 8
     assert second.tolist() == first[order].tolist()
+
+
+def test_the_order_of_bands_at_shared_times_does_not_count(tmp_path):
+    """The same two bands by time, with bands exchanged, and one band after the other."""
+    rng = np.random.default_rng(3)
+    time, flux = np.repeat(np.arange(10.0), 2), rng.normal(size=20)
+    orders = [np.arange(20), np.arange(20).reshape(10, 2)[:, ::-1].ravel()]
+    orders += [np.r_[0:20:2, 1:20:2], rng.permutation(20)]
+    dataset = write(tmp_path / "a", [(time[order], flux[order]) for order in orders])
+    found = observation_hashes(dataset, "photometry")
+    assert found[0] != 0
+    assert len(set(found.tolist())) == 1
+
+
+@pytest.mark.parametrize("reason", ["EROFS", "EACCES", "EPERM", "ENOSPC", "EDQUOT"])
+def test_where_none_can_be_kept_they_are_computed(tmp_path, curves, monkeypatch, reason):
+    def refuse(path, values):
+        raise OSError(getattr(errno, reason), "no", str(path))
+
+    monkeypatch.setattr(fingerprints, "write_array", refuse)
+    dataset = write(tmp_path / "a", curves)
+    found = stored_hashes(dataset, tmp_path / "kept", ["photometry"])["photometry"]
+    assert found.tolist() == observation_hashes(dataset, "photometry").tolist()
+
+
+def test_another_failure_of_the_disk_is_no_silence(tmp_path, curves, monkeypatch):
+    def fail(path, values):
+        raise OSError(errno.EIO, "input/output error", str(path))
+
+    monkeypatch.setattr(fingerprints, "write_array", fail)
+    with pytest.raises(OSError, match="input/output error"):
+        stored_hashes(write(tmp_path / "a", curves), tmp_path / "kept", ["photometry"])
 
 
 def test_any_other_value_counts(tmp_path, curves):

@@ -29,7 +29,20 @@ def test_a_name_is_known_however_it_is_written(written):
 
 def test_plain_names_keep_what_tells_objects_apart():
     names = ["V1", "V11", "V-1", "V+1", "B2", "Böotes", "Bootes", "α", "β"]
+    names += ["12 3", "1 23", "123", "LMC_SC1 12345", "LMC_SC11 2345"]
     assert len({plain_name(name) for name in names}) == len(names)
+
+
+def test_stars_that_only_case_tells_apart_are_two():
+    """Of one dataset, whichever of them was trained on; from elsewhere case does not count."""
+    every = np.array(["AB Cas", "ab Cas", "V1 Ori"])
+    for trained, test in (([0, 2], "ab Cas"), ([1, 2], "AB Cas")):
+        seen = Seen.of(every[trained], among=every)
+        ids = np.array([test, "v1 ORI", f" {every[trained[0]]} "])
+        assert twins_among(ids, seen, "testing").tolist() == [False, True, True]
+    ids = np.array(["AB CAS", "ab cas"])  # the dataset that is measured has two
+    assert not twins_among(ids, Seen.of(every[:1]), "testing").any()
+    assert twins_among(ids[:1], Seen.of(every[:1]), "testing").all()
 
 
 def test_an_observation_is_known_under_any_name_and_none_is_no_twin():

@@ -7,9 +7,9 @@ count, so that it is the same after a renaming and after another import of the s
 that were converted to another unit, or written with fewer digits, have another one.
 """
 
+import errno
 import hashlib
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +29,8 @@ _COMPARED = {
 _BY_TIME = ("photometry", "transient")
 #: Observations of fewer values than this may be the same by chance.
 LEAST = 5
+#: Why a place cannot be written to: it is read-only, forbidden or full.
+_NO_PLACE = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT)
 
 
 def observation_hashes(
@@ -69,11 +71,8 @@ def observation_hashes(
 
 
 def _hashes(ragged: Ragged, kind: str, rows: np.ndarray, least: int) -> np.ndarray:
-    fields = {
-        name: values
-        for name, values in ragged.fields.items()
-        if name in _COMPARED.get(kind, tuple(ragged.fields)) and values.dtype.kind in "fiu"
-    }
+    compared = [name for name in _COMPARED.get(kind, tuple(ragged.fields)) if name in ragged.fields]
+    fields = {n: ragged.fields[n] for n in compared if ragged.fields[n].dtype.kind in "fiu"}
     made = np.zeros(len(rows), np.uint64)
     if not fields:
         return made
@@ -88,8 +87,9 @@ def _hashes(ragged: Ragged, kind: str, rows: np.ndarray, least: int) -> np.ndarr
         if (
             kind in _BY_TIME
             and "time" in fields
-            and (np.diff(fields["time"][start:stop]) < 0).any()
+            and not (np.diff(fields["time"][start:stop]) > 0).all()
         ):
+            # by all that is hashed, time first: what is left in any order has the same bytes
             order = np.lexsort(own[::-1])
             own = [values[order] for values in own]
         made[number] = _hash(own)
@@ -115,17 +115,20 @@ def stored_hashes(dataset: Dataset, root: Path, columns: Sequence[str]) -> dict[
     ----------
     dataset : Dataset
     root : Path
-        Folder for prepared arrays, in which they are kept; where it cannot be written they are
-        computed again.
+        Folder for prepared arrays, in which they are kept; where it cannot be written (read-only,
+        forbidden, full) they are computed again.
     columns : sequence of str
     """
     found = {}
     for column in columns:
-        path = root / f"observations-{column}-{dataset.fingerprint}.npz"
+        path = root / f"observations-{column}-{dataset.fingerprint}.2.npz"
         known = read_array(path)
         if known is None or known.shape != (len(dataset),) or known.dtype != np.uint64:
             known = observation_hashes(dataset, column)
-            with suppress(PermissionError):
+            try:
                 write_array(path, known)
+            except OSError as error:
+                if error.errno not in _NO_PLACE:
+                    raise
         found[column] = known
     return found

@@ -1,6 +1,7 @@
 """What a model has seen: hashes of names and observations, by which objects are known again."""
 
 import hashlib
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ import numpy as np
 #: How objects were used: to train on, or to choose the epoch.
 TRAINED, VALIDATED = "trained", "validated"
 NONE = np.zeros(0, np.uint64)
+_BLANKS = re.compile(r"((?<=\d)\s+(?=\d))|\s+")
 
 
 def hash_ids(object_id: np.ndarray | Sequence[str]) -> np.ndarray:
@@ -19,18 +21,38 @@ def hash_ids(object_id: np.ndarray | Sequence[str]) -> np.ndarray:
     return np.frombuffer(digests, np.uint64)
 
 
-def plain_name(name: str) -> str:
+def plain_name(name: str, fold: bool = True) -> str:
     """Give a name without what people write in different ways: width, accents' form, case, blanks.
+
+    A blank between two digits is kept: there it parts two numbers.
+
+    Parameters
+    ----------
+    name : str
+    fold : bool
+        Leave out the difference of case too.
 
     >>> plain_name("Ｓtar 07 ") == plain_name("STAR07")
     True
+    >>> plain_name("LMC_SC1 12345") == plain_name("LMC_SC11 2345")
+    False
     """
-    return "".join(unicodedata.normalize("NFKC", name).casefold().split())
+    plain = unicodedata.normalize("NFKC", name)
+    return _BLANKS.sub(lambda found: " " if found[1] else "", plain.casefold() if fold else plain)
 
 
-def hash_names(object_id: np.ndarray | Sequence[str]) -> np.ndarray:
+def hash_names(object_id: np.ndarray | Sequence[str], fold: bool = True) -> np.ndarray:
     """Hash object ids as `plain_name` writes them, to 64 bits each."""
-    return hash_ids([plain_name(str(name)) for name in object_id])
+    return hash_ids([plain_name(str(name), fold) for name in object_id])
+
+
+def told_by_case(names: np.ndarray | Sequence[str]) -> np.ndarray:
+    """Which of some names have another among them that only case tells from them, (n,) bool."""
+    if not len(names):
+        return np.zeros(0, bool)
+    _, folded = np.unique(hash_names(names), return_inverse=True)
+    _, spellings = np.unique(hash_names(names, fold=False), return_index=True)
+    return np.bincount(folded[spellings])[folded] > 1
 
 
 #: Fingerprints of the observations of some objects by kind, each of shape (n,); 0 for none.
@@ -44,8 +66,9 @@ class Seen:
     Attributes
     ----------
     hashes : dict of (str, str) to ndarray of uint64
-        By role (`trained`, `validated`) and what is hashed: `id`, `name`, or the kind of an
-        observation. Sorted, each once.
+        By role (`trained`, `validated`) and what is hashed: `id`, `cased` and `name` (plain names
+        with case and without; the latter not of names that only case tells apart), or the kind of
+        an observation. Sorted, each once.
     """
 
     hashes: Mapping[tuple[str, str], np.ndarray] = field(default_factory=dict)
@@ -56,6 +79,7 @@ class Seen:
         trained: np.ndarray,
         validated: np.ndarray | None = None,
         observed: Mapping[str, Observed] | None = None,
+        among: np.ndarray | None = None,
     ) -> Self:
         """Hash the names of objects, and keep the fingerprints of their observations.
 
@@ -65,15 +89,22 @@ class Seen:
             Names of the objects that it was trained on, and of those that chose the epoch.
         observed : mapping of role to Observed, optional
             Fingerprints of their observations (`skybind.data.fingerprints`).
+        among : ndarray of str, optional
+            All names of the dataset that they are of; by default no others than these.
         """
         names: dict[str, Sequence[str] | np.ndarray] = {
             TRAINED: trained,
             VALIDATED: [] if validated is None else validated,
         }
+        every = [*names.values(), [] if among is None else among]
+        all_names = np.concatenate([np.asarray(ids, str) for ids in every])
+        told = hash_names(all_names[told_by_case(all_names)])
         found: dict[tuple[str, str], list[np.ndarray]] = {}
         for role, ids in names.items():
             found[role, "id"] = [hash_ids(ids)]
-            found[role, "name"] = [hash_names(ids)]
+            found[role, "cased"] = [hash_names(ids, fold=False)]
+            folded = hash_names(ids)
+            found[role, "name"] = [folded[~np.isin(folded, told)]]
             for kind, hashes in (observed or {}).get(role, ()):
                 found.setdefault((role, kind), []).append(hashes[hashes != 0])
         return cls({key: _once(parts) for key, parts in found.items()})
@@ -82,11 +113,6 @@ class Seen:
     def trained_on(self) -> np.ndarray:
         """Hashes of the names of the training objects."""
         return self.hashes.get((TRAINED, "id"), NONE)
-
-    @property
-    def knows_twins(self) -> bool:
-        """Whether it knows more than the names as they were written."""
-        return (TRAINED, "name") in self.hashes
 
     def joined(self, others: Iterable["Seen"]) -> "Seen":
         """Join what several have seen; what is not known of one is not known of all."""

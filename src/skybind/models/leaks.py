@@ -10,7 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from skybind.data.seen import NONE, TRAINED, VALIDATED, Observed, Seen, hash_ids, hash_names
+from skybind.data.seen import (
+    NONE,
+    TRAINED,
+    VALIDATED,
+    Observed,
+    Seen,
+    hash_ids,
+    hash_names,
+    told_by_case,
+)
 from skybind.errors import LeakError
 from skybind.progress import say
 
@@ -97,12 +106,15 @@ def twins_among(
     -------
     ndarray of bool, shape (n,)
         Whose name differs from a seen one only in case, blanks, width or form of its letters, or
-        that has the light curve, spectrum or image of a seen object.
+        that has the light curve, spectrum or image of a seen object. Case counts where names of
+        `object_id`, or of the dataset of the seen objects, differ in nothing else.
     """
     hashes, names = hash_ids(object_id), hash_names(object_id)
+    cased, told = hash_names(object_id, fold=False), told_by_case(object_id)
     found = np.zeros(len(object_id), bool)
     for role in _roles(purpose):
-        found |= np.isin(names, seen.hashes.get((role, "name"), NONE))
+        found |= ~told & np.isin(names, seen.hashes.get((role, "name"), NONE))
+        found |= np.isin(cased, seen.hashes.get((role, "cased"), NONE))
         for kind, own in observed:
             found |= (own != 0) & np.isin(own, seen.hashes.get((role, kind), NONE))
     for role in (TRAINED, VALIDATED):

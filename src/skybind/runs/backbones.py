@@ -204,7 +204,7 @@ def _seen(workshop: Workshop, rows: Mapping[str, np.ndarray]) -> Seen:
         roles = {TRAINED: rows["train"], VALIDATED: rows["validation"]}
         observed = {role: [(kind, hashes[some])] for role, some in roles.items()}
     ids = dataset.object_ids
-    return Seen.of(ids[rows["train"]], ids[rows["validation"]], observed)
+    return Seen.of(ids[rows["train"]], ids[rows["validation"]], observed, among=ids)
 
 
 class _BegunOn(BaseModel):

@@ -91,7 +91,7 @@ def seen_by(run: "Run", rows: Mapping[str, np.ndarray]) -> Seen:
     parts = {TRAINED: rows["train"], VALIDATED: rows["validation"]}
     ids = run.dataset.object_ids
     observed = {role: observed_of(run, some) for role, some in parts.items()}
-    return Seen.of(ids[parts[TRAINED]], ids[parts[VALIDATED]], observed)
+    return Seen.of(ids[parts[TRAINED]], ids[parts[VALIDATED]], observed, among=ids)
 
 
 def tell_twins(run: "Run", seen: Seen) -> None:

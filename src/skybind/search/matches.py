@@ -93,10 +93,14 @@ def _unlike_notes(result: SearchResult) -> list[str]:
 
 
 def _named_alike(result: SearchResult) -> np.ndarray:
-    """Which matches have the name of their query, but for case, blanks and form of letters."""
-    names = [plain_name(query.name) for query in result.queries]
+    """Which matches have the name of their query, but for blanks and form of letters.
+
+    Case counts between objects of one dataset, and tells nothing of a query from elsewhere.
+    """
+    fold = [query.row is None for query in result.queries]
+    names = [plain_name(q.name, own) for q, own in zip(result.queries, fold, strict=True)]
     pairs = zip(result.query, result.object_id, strict=True)
-    return np.asarray([names[q] == plain_name(str(match)) for q, match in pairs], bool)
+    return np.asarray([names[q] == plain_name(str(match), fold[q]) for q, match in pairs], bool)
 
 
 def _add_predictions(
