@@ -7,11 +7,14 @@ from typer.testing import CliRunner
 
 from skybind.cli import app
 from skybind.data.dataset import Dataset
+from skybind.data.fingerprints import observation_hashes
 from skybind.data.schema import Column
+from skybind.data.seen import TRAINED, Seen
 from skybind.data.splits import Split, make_split, random_split, split_dataset
 from skybind.data.suspicions import find_suspicions
 from skybind.data.twins import find_twins, together
 from skybind.data.write import DatasetWriter
+from skybind.models.leaks import twins_among
 from skybind.ragged import Ragged
 
 COLUMNS = {
@@ -37,7 +40,8 @@ def survey(folder, seed=0, **changed):
         "label": np.array(["EW", "EB"] * (N // 2)),
         "x": rng.normal(0, 1, N),
         "y": rng.normal(0, 1, N),
-    } | {name: value for name, value in changed.items() if name in ("ra", "dec", "label", "x", "y")}
+    }
+    columns |= {name: value for name, value in changed.items() if name in columns}
     fields = {
         "time": np.tile(np.arange(8.0), N),
         "magnitude": rng.normal(12, 1, 8 * N).astype("f4"),
@@ -86,6 +90,46 @@ def test_the_same_light_curve_makes_a_twin(tmp_path):
     twins = find_twins(Dataset.open(survey(tmp_path / "d", copies=copies)))
     assert np.flatnonzero(twins.members).tolist() == [3, 4, 33, 50]
     assert (twins.by_position, twins.by_data, twins.groups) == (0, 2, 2)
+
+
+def test_what_the_gate_would_refuse_is_in_one_part(tmp_path):
+    """Epochs in another order, and names with another blank; case alone makes two stars."""
+    rng = np.random.default_rng(2)
+    fields = {"time": np.tile(np.arange(8.0), N), "magnitude": rng.normal(12, 1, 8 * N)}
+    for source, target in ((3, 33), (4, 44)):
+        order = rng.permutation(8)
+        for values in fields.values():
+            values.reshape(N, 8)[target] = values.reshape(N, 8)[source][order]
+    names = np.array([f"star {i}" for i in range(N)])
+    names[50:54] = ["star5", "STAR 6", "1 23", "12 3"]
+    folder = survey(tmp_path / "d", object_id=names, fields=fields)
+    dataset = Dataset.open(folder)
+    twins = find_twins(dataset)
+    pairs = [(3, 33), (4, 44), (5, 50)]
+    assert np.flatnonzero(twins.members).tolist() == sorted(i for pair in pairs for i in pair)
+    assert (twins.by_data, twins.by_name) == (2, 1)
+    hashes = observation_hashes(dataset, "photometry")
+    for seed in range(5):
+        split = split_dataset(folder, f"split{seed}", seed=seed)
+        train, test = split.rows("train"), split.rows("test")
+        seen = Seen.of(
+            names[train], observed={TRAINED: [("photometry", hashes[train])]}, among=names
+        )
+        observed = [("photometry", hashes[test])]
+        assert not twins_among(names[test], seen, "testing", observed).any()
+
+
+def test_the_same_image_makes_a_twin(tmp_path):
+    columns = {"image": Column("observation", modality="image", fields={"g": "nmgy"})}
+    pixels = np.random.default_rng(0).normal(size=(6, 9)).astype("f4")
+    pixels[5], pixels[[1, 4]] = pixels[2], 0  # blank images are no twins
+    with DatasetWriter(tmp_path / "d", columns) as writer:
+        image = Ragged({"g": pixels.ravel()}, np.arange(7) * 9, np.ones(6, bool))
+        ids = np.array([f"g{i}" for i in range(6)])
+        places = {"ra": np.arange(6.0), "dec": np.zeros(6)}
+        writer.append({"object_id": ids, "image": image} | places)
+    twins = find_twins(Dataset.open(tmp_path / "d"))
+    assert np.flatnonzero(twins.members).tolist() == [2, 5]
 
 
 def test_a_place_holder_makes_no_twins(tmp_path):

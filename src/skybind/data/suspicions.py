@@ -8,7 +8,7 @@ import numpy as np
 from skybind.data.check import Findings, Violation
 from skybind.data.dataset import Dataset
 from skybind.data.nothing import DOUBTFUL, is_nothing
-from skybind.data.twins import find_twins
+from skybind.data.twins import WHAT, find_twins
 from skybind.ragged import Ragged
 
 #: Epochs from which on one error for all is no chance.
@@ -63,8 +63,7 @@ def find_suspicions(path: str | Path) -> list[Violation]:
             if _equals(values, target):
                 findings.add(feature, f"equals the target {name}")
     twins = find_twins(dataset)
-    what = "has a twin (within 1 arcsec, or with the same light curve or spectrum)"
-    findings.rows("object_id", what, twins.members, dataset.object_ids)
+    findings.rows("object_id", f"has a twin ({WHAT})", twins.members, dataset.object_ids)
     return findings.violations()
 
 

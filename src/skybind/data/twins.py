@@ -1,22 +1,22 @@
 """Twins: rows of a dataset that are one object, or one observation, under two names."""
 
-import hashlib
 from dataclasses import dataclass
 
 import numpy as np
 
 from skybind.data.dataset import Dataset
+from skybind.data.fingerprints import observation_hashes
 from skybind.data.schema import DEC, RA
+from skybind.data.seen import hash_names
 from skybind.data.sky import ARCSEC, tree_of, unit_vectors
-from skybind.progress import progress_bar, say
-from skybind.ragged import Ragged
+from skybind.progress import say
 
 #: Objects this near are one [arcsec].
 RADIUS = 1.0
 #: More objects than this at the very same place have a place-holder for a position.
 MOST_AT_ONE_PLACE = 20
-#: What is compared of an observation, by kind.
-_COMPARED = {"photometry": ("time", "flux", "magnitude"), "spectrum": ("wavelength", "flux")}
+#: What makes two rows twins, for people.
+WHAT = "within 1 arcsec, or with the same light curve, spectrum, image or plain name"
 
 
 @dataclass
@@ -27,13 +27,14 @@ class Twins:
     ----------
     group : ndarray of int, shape (n,)
         Objects of one number belong together; an object without twin has its own.
-    by_position, by_data : int
+    by_position, by_data, by_name : int
         Pairs that were found so, neighbours of neighbours left out.
     """
 
     group: np.ndarray
     by_position: int = 0
     by_data: int = 0
+    by_name: int = 0
 
     @property
     def members(self) -> np.ndarray:
@@ -47,7 +48,11 @@ class Twins:
 
 
 def find_twins(dataset: Dataset, radius: float = RADIUS) -> Twins:
-    """Find objects within a small angle of each other, or with the same light curve or spectrum.
+    """Find objects within a small angle of each other, or with the same observation or plain name.
+
+    Observations and names are compared as they are before anything is measured
+    (`skybind.data.fingerprints`, `skybind.data.seen`), so that no split that is drawn parts what
+    would be refused then.
 
     Parameters
     ----------
@@ -60,13 +65,13 @@ def find_twins(dataset: Dataset, radius: float = RADIUS) -> Twins:
 
     n = len(dataset)
     near = _near(dataset.numbers(RA), dataset.numbers(DEC), radius)
-    same = [_same_data(dataset, name, kind) for name, kind in dataset.schema.kinds.items()
-            if kind in _COMPARED]  # fmt: skip
+    same = [_alike(observation_hashes(dataset, name)) for name in dataset.schema.kinds]
     alike = np.concatenate([np.zeros((0, 2), np.int64), *same])
-    pairs = np.concatenate([near, alike])
+    named = _alike(hash_names(dataset.object_ids, fold=False))
+    pairs = np.concatenate([near, alike, named])
     links = coo_array((np.ones(len(pairs), bool), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
     group = connected_components(links, directed=False)[1] if n else np.zeros(0, np.int64)
-    return Twins(group, len(near), len(alike))
+    return Twins(group, len(near), len(alike), len(named))
 
 
 def together(part: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, int]:
@@ -86,10 +91,7 @@ def together(part: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, int]:
 
 def tell_moved(moved: int) -> None:
     """Say how many twins a split moved to the part of their first."""
-    say(
-        f"{moved:,} objects with a twin (within 1 arcsec, or with the same light curve or "
-        "spectrum) are in the part of their twin."
-    )
+    say(f"{moved:,} objects with a twin ({WHAT}) are in the part of their twin.")
 
 
 def _near(ra: np.ndarray, dec: np.ndarray, radius: float) -> np.ndarray:
@@ -105,22 +107,10 @@ def _near(ra: np.ndarray, dec: np.ndarray, radius: float) -> np.ndarray:
     return known[tree.query_pairs(chord, output_type="ndarray").reshape(-1, 2)]
 
 
-def _same_data(dataset: Dataset, name: str, kind: str) -> np.ndarray:
-    """Pairs of objects with the same observation, each with the first that has it."""
-    first: dict[bytes, int] = {}
-    pairs, row = [], 0
-    with progress_bar(f"comparing {name}", len(dataset)) as report:
-        for table in dataset.iter_tables([name]):
-            ragged = Ragged.from_arrow(table[name])
-            fields = [ragged.fields[f] for f in _COMPARED[kind] if f in ragged.fields]
-            for i in np.flatnonzero(ragged.lengths > 0).tolist():
-                start, stop = ragged.offsets[i], ragged.offsets[i + 1]
-                digest = hashlib.blake2b(digest_size=16)
-                for values in fields:
-                    digest.update(values[start:stop].tobytes())
-                other = first.setdefault(digest.digest(), row + i)
-                if other != row + i:
-                    pairs.append((other, row + i))
-            row += len(ragged)
-            report(row)
-    return np.asarray(pairs, np.int64).reshape(-1, 2)
+def _alike(hashes: np.ndarray) -> np.ndarray:
+    """Pairs of objects with the same hash other than 0, each with the first that has it."""
+    known = np.flatnonzero(hashes)
+    _, first, inverse = np.unique(hashes[known], return_index=True, return_inverse=True)
+    other = first[inverse]
+    later = other != np.arange(len(known))
+    return np.column_stack([known[other[later]], known[later]])
