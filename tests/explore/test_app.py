@@ -149,3 +149,20 @@ def test_read_only_writes_nothing(hostile_run):
     assert survey.row(OBJECT) == Dataset.open(hostile_run.parent / "stars")[OBJECT]._row
     survey.close()
     assert content() == before
+
+
+def test_classes_of_another_model_are_left_out(hostile_run, monkeypatch):
+    from skybind.explore.survey import Survey
+
+    def content():
+        return {p: p.stat().st_mtime_ns for p in hostile_run.rglob("*") if p.is_file()}
+
+    survey = Survey(Run.open(hostile_run), read_only=True)
+    said = []
+    monkeypatch.setattr("skybind.explore.survey.say", said.append)
+    monkeypatch.setattr("skybind.runs.classes.CLASSES_VERSION", -1)
+    before = content()
+    assert survey.classes is None
+    survey.close()
+    assert content() == before
+    assert "'skybind classify" in said[0]

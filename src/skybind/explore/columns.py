@@ -14,6 +14,11 @@ from skybind.errors import DataError
 from skybind.explore.survey import Survey
 from skybind.words import nearest
 
+#: Columns of the run's own whose values are its classes.
+CLASSES = ("class", "predicted class", "suggested label")
+#: Beyond this a page's numbers leave integers out.
+WHOLE = 2**53
+
 
 @dataclass(frozen=True)
 class Paint:
@@ -110,7 +115,7 @@ def painted(survey: Survey, name: str, rows: np.ndarray) -> tuple[np.ndarray, di
     if values.dtype.kind in "biuf":
         return values.astype(np.float32), {**said, "kind": "number"}
     text = values.astype(str)
-    if paint.name == "class" or paint.name in ("predicted class", "suggested label"):
+    if paint.group != "catalogue" and paint.name in CLASSES and survey.run.classes:
         names = list(survey.run.classes)
     else:
         every, counts = np.unique(text, return_counts=True)
@@ -174,7 +179,11 @@ def _taker(column: pa.ChunkedArray, place: np.ndarray | None) -> Callable[..., n
 
 
 def row_of(survey: Survey, row: int) -> list[dict[str, Any]]:
-    """Return the catalogue row of an object: name, value, unit and description of each column."""
+    """Return the catalogue row of an object: name, value, unit and description of each column.
+
+    No digit of a value is lost or made up: integers that a page's numbers cannot hold are text,
+    and a float32 is its shortest decimal.
+    """
     dataset = survey.run.dataset
     names = [n for n, c in dataset.schema.columns.items() if not c.nested and n != ID]
     stored = [n for n in names if n in dataset.arrow_schema.names]
@@ -183,9 +192,18 @@ def row_of(survey: Survey, row: int) -> list[dict[str, Any]]:
     return [
         {
             "name": name,
-            "value": value if isinstance(value, int | float | str | bool | None) else str(value),
+            "value": _exact(value, dataset.arrow_schema.field(name).type),
             "unit": columns[name].unit,
             "description": columns[name].description,
         }
         for name, value in values.items()
     ]
+
+
+def _exact(value: Any, kind: pa.DataType) -> int | float | str | None:
+    """Return a value as the page reads it without loss."""
+    if isinstance(value, float) and (pa.types.is_float32(kind) or pa.types.is_float16(kind)):
+        return float(str(kind.to_pandas_dtype()(value)))
+    if isinstance(value, int) and abs(value) > WHOLE:
+        return str(value)
+    return value if isinstance(value, int | float | str | None) else str(value)

@@ -10,7 +10,7 @@ import pyarrow as pa
 from skybind.data.shown import arrow_of
 from skybind.data.where import fulfilled
 from skybind.errors import DataError
-from skybind.explore.columns import paints
+from skybind.explore.columns import Paint, paints
 from skybind.explore.survey import Survey
 from skybind.tables import FORMATS, write_table
 from skybind.words import nearest
@@ -37,8 +37,7 @@ def summary(survey: Survey, rows: np.ndarray) -> dict[str, Any]:
     names, counts = np.unique(survey.run.class_names[rows], return_counts=True)
     order = np.argsort(-counts, kind="stable")
     head = rows[:LISTED]
-    known = paints(survey)
-    beside = {name: known[name].values(head) for name in BESIDE if name in known}
+    beside = {name: paint.values(head) for name, paint in _own(survey).items()}
     listed = []
     ids, classes = survey.run.dataset.object_ids[head], survey.run.class_names[head]
     for place, name in enumerate(ids.tolist()):
@@ -55,13 +54,14 @@ def summary(survey: Survey, rows: np.ndarray) -> dict[str, Any]:
 def selection_table(survey: Survey, rows: np.ndarray) -> pa.Table:
     """Return the catalogue rows of a selection, and what the run says of each object.
 
-    Every column has its unit and its description.
+    Every column has its unit and its description. Where the catalogue has a column of the same
+    name, the run's is called `skybind_NAME`.
     """
     table = arrow_of(survey.run.dataset, rows=rows)
-    for name, paint in paints(survey).items():
+    for name, paint in _own(survey).items():
         column = name.replace(" ", "_")
-        if name not in BESIDE or column in table.column_names:
-            continue
+        while column.lower() in {known.lower() for known in table.column_names}:
+            column = f"skybind_{column}"  # FITS tells no case of letters apart
         said = {"description": paint.description, **({"unit": paint.unit} if paint.unit else {})}
         values = pa.array(paint.values(rows), from_pandas=True)
         table = table.append_column(pa.field(column, values.type, metadata=said), values)
@@ -92,6 +92,12 @@ def exported(survey: Survey, rows: np.ndarray, ending: str) -> bytes:
         path = Path(folder) / f"selection{ending}"
         write_table(selection_table(survey, rows), path)
         return path.read_bytes()
+
+
+def _own(survey: Survey) -> dict[str, Paint]:
+    """What the run says of its objects, never a column of the catalogue, in the order `BESIDE`."""
+    known = {p.name: p for p in paints(survey).values() if p.group != "catalogue"}
+    return {name: known[name] for name in BESIDE if name in known}
 
 
 def _cell(value: Any) -> Any:

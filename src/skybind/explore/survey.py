@@ -17,9 +17,9 @@ from skybind.errors import DataError
 from skybind.evaluation.clusters import Layout, lay_out, read_layouts
 from skybind.evaluation.targets import Target, targets_of
 from skybind.files import is_writable
-from skybind.progress import step
+from skybind.progress import say, step
 from skybind.runs.cases import finished_cases, widest_case
-from skybind.runs.classes import CaseClasses, case_classes
+from skybind.runs.classes import CaseClasses, stored_classes
 from skybind.runs.embedding import run_embedding
 from skybind.runs.run import Run
 from skybind.search.places import Places
@@ -103,17 +103,17 @@ class Survey:
 
     def examples(self, rows: Sequence[int]) -> list[ExampleObject]:
         """Read what was observed of some objects; the last `HELD` that were read are held."""
-        missing = [row for row in dict.fromkeys(rows) if row not in self._examples]
+        wanted = list(dict.fromkeys(rows))
+        missing = [row for row in wanted if row not in self._examples]
         if missing:
             names = self.run.class_names
             self._examples |= load_examples(
                 self.run.dataset, np.array(missing), self.targets, names
             )
-        found = [self._examples.pop(row) for row in dict.fromkeys(rows)]
-        self._examples |= dict(zip(dict.fromkeys(rows), found, strict=True))  # to the end
+        known = {row: self._examples.pop(row) for row in wanted}
+        self._examples |= known  # to the end
         for row in list(self._examples)[:-HELD]:
             del self._examples[row]
-        known = dict(zip(dict.fromkeys(rows), found, strict=True))
         return [known[row] for row in rows]
 
     @cached_property
@@ -139,7 +139,14 @@ class Survey:
         case = widest_case(cases) or next(iter(cases), None)
         if case is None or not self.run.paths.case(case.name).classes.exists():
             return None
-        return case_classes(self.run, case)
+        found = stored_classes(self.run, case)
+        if found is None:
+            say(
+                f"The classes in {self.run.paths.case(case.name).classes} are of another model, "
+                f"dataset or split and are not shown: 'skybind classify {self.run.folder}' makes "
+                "them anew."
+            )
+        return found
 
     @cached_property
     def suspects(self) -> pa.Table | None:

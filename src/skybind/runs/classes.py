@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -115,22 +116,46 @@ def case_classes(run: Run, case: Case, paths: TrainedPaths | None = None) -> Cas
     `finetune/CASE`. The table carries the key of what made it.
     """
     paths = paths or run.paths.case(case.name)
-    path = paths.classes
+    known = stored_classes(run, case, paths)
+    if known is not None:
+        return known
+    note, key = _keyed(run, paths)
+    table = _classify(run, case, paths).replace_schema_metadata({KEY: key})
+    with atomic_path(paths.classes) as temporary:
+        write_parquet(table, temporary)
+    return CaseClasses(note["classes"], case.modalities, table)
+
+
+def stored_classes(run: Run, case: Case, paths: TrainedPaths | None = None) -> CaseClasses | None:
+    """Read what `case_classes` wrote; None if nothing, or the table of another classifier.
+
+    Nothing is computed and nothing written.
+
+    Raises
+    ------
+    DataError
+        If the table is damaged.
+    """
+    paths = paths or run.paths.case(case.name)
+    note, key = _keyed(run, paths)
+    if not paths.classes.exists():
+        return None
+    try:
+        table = read_parquet(paths.classes)
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{paths.classes} is damaged: delete it, and it is made again.") from error
+    if (table.schema.metadata or {}).get(KEY) != key:
+        return None
+    return CaseClasses(note["classes"], case.modalities, table)
+
+
+def _keyed(run: Run, paths: TrainedPaths) -> tuple[dict[str, Any], bytes]:
+    """Return the note of a classifier, and the key of the table that it gives."""
     note = read_note(paths.model)
     refuse_other_model(run, note["identity"], paths.model)
     weights = note["identity"]["weights"]
     key = json_hash([CLASSES_VERSION, weights, run.dataset.fingerprint, run.status.split_hash])
-    if path.exists():
-        try:
-            table = read_parquet(path)
-        except (pa.ArrowException, OSError) as error:
-            raise DataError(f"{path} is damaged: delete it, and it is made again.") from error
-        if (table.schema.metadata or {}).get(KEY) == key.encode():
-            return CaseClasses(note["classes"], case.modalities, table)
-    table = _classify(run, case, paths).replace_schema_metadata({KEY: key.encode()})
-    with atomic_path(path) as temporary:
-        write_parquet(table, temporary)
-    return CaseClasses(note["classes"], case.modalities, table)
+    return note, key.encode()
 
 
 def _classify(run: Run, case: Case, paths: TrainedPaths) -> pa.Table:

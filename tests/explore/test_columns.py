@@ -1,0 +1,85 @@
+"""Values of a catalogue whose columns are named as ours, and have more digits than a page's."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from skybind.data.dataset import Dataset
+from skybind.data.schema import Column
+from skybind.data.write import DatasetWriter
+from skybind.explore.columns import painted, row_of
+from skybind.explore.selection import selection_table, summary
+
+#: What the catalogue has: two objects, each value one that is easily spoilt.
+CATALOGUE = {
+    "source_id": np.array([4295806720384100001, -7], np.int64),
+    "hjd": np.array([2457000.5678, np.nan]),
+    "ra_j2000": np.array([83.8220833333333, 1e-7]),
+    "mag": np.array([0.1, 12.345678], np.float32),
+    "flag": np.array([True, False]),
+    "class": np.array(["spiral", "ring"]),
+    "probability": np.array([17.0, 18.0]),
+    "split": np.array(["north", "south"]),
+}
+
+
+@pytest.fixture
+def survey(tmp_path):
+    """A run without classes or anything else but a split, of such a catalogue."""
+    columns = {"object_id": Column("id"), **{name: Column("info") for name in CATALOGUE}}
+    with DatasetWriter(tmp_path / "d", columns) as writer:
+        writer.append({"object_id": np.array(["a", "b"]), **CATALOGUE})
+    run = SimpleNamespace(
+        dataset=Dataset.open(tmp_path / "d"),
+        classes=[],
+        class_names=np.array(["", ""]),
+        split=SimpleNamespace(part=np.array(["train", "test"])),
+    )
+    return SimpleNamespace(run=run, classes=None, suspects=None, suspect_rows=np.array([-1, -1]))
+
+
+def told_classes():
+    """A classifier's table of the two objects."""
+    table = {"class": ["EW", "RRAB"], "probability": [0.9, 0.8], "novelty": [0.1, 0.2]}
+    return SimpleNamespace(table=pa.table(table))
+
+
+def test_no_digit_of_a_value_is_lost(survey):
+    told = [{entry["name"]: entry["value"] for entry in row_of(survey, row)} for row in (0, 1)]
+    assert told[0]["source_id"] == "4295806720384100001"
+    assert told[1]["source_id"] == -7
+    assert told[0]["hjd"] == 2457000.5678
+    assert told[0]["ra_j2000"] == 83.8220833333333
+    assert [repr(one["mag"]) for one in told] == ["0.1", "12.345678"]
+    assert told[0]["flag"] is True
+
+
+def test_a_catalogue_s_class_is_coloured_in_a_run_without_classes(survey):
+    codes, said = painted(survey, "class", np.array([0, 1]))
+    assert [said["names"][code] for code in codes] == ["spiral", "ring"]
+
+
+def test_both_classes_are_coloured(survey):
+    survey.run.classes, survey.run.class_names = ["EW", "RRAB"], np.array(["RRAB", "EW"])
+    for name, names in {"class": ["RRAB", "EW"], "class (catalogue)": ["spiral", "ring"]}.items():
+        codes, said = painted(survey, name, np.array([0, 1]))
+        assert [said["names"][code] for code in codes] == names
+
+
+@pytest.mark.parametrize("classified", [True, False])
+def test_the_run_s_columns_stand_beside_the_catalogue_s(survey, classified):
+    survey.classes = told_classes() if classified else None
+    table = selection_table(survey, np.array([1, 0]))
+    assert table["probability"].to_pylist() == [18.0, 17.0]
+    assert table["split"].to_pylist() == ["south", "north"]
+    assert table["skybind_split"].to_pylist() == ["test", "train"]
+    assert ("skybind_probability" in table.column_names) == classified
+    listed = summary(survey, np.array([1]))["listed"][0]
+    assert listed["split"] == "test"
+    if classified:
+        assert table["skybind_probability"].to_pylist() == [0.8, 0.9]
+        assert listed["probability"] == 0.8
+    else:
+        assert "probability" not in listed
