@@ -13,7 +13,9 @@ from safetensors.torch import load_file, save_file
 from skybind.config import Config
 from skybind.config.load import merge, validate
 from skybind.data.dataset import Dataset
+from skybind.data.fingerprints import observation_hashes
 from skybind.data.schema import Column
+from skybind.data.seen import TRAINED, Seen
 from skybind.data.write import DatasetWriter
 from skybind.embeddings.store import Embeddings
 from skybind.encoders import InputShape, build_encoder
@@ -27,6 +29,7 @@ from skybind.models.frozen_features import without_features
 from skybind.models.leaks import hash_ids
 from skybind.models.model import Model
 from skybind.models.noted import write_note
+from skybind.models.seen import write_seen
 from skybind.ragged import Ragged
 from skybind.runs.cases import Case
 from skybind.runs.choosing import choose_split
@@ -302,6 +305,28 @@ def test_another_split_tests_on_what_the_backbone_saw_and_is_refused(galaxies, b
     with pytest.raises(LeakError, match="were training objects of the backbone of 'image'"):
         Run.start(settings(backbone[0], seed=5), galaxies, tmp_path / "leaky")
     assert not (tmp_path / "leaky").exists()
+
+
+def test_a_backbone_that_saw_a_test_image_under_another_name_is_refused_before_training(
+    galaxies, backbone, tmp_path, caplog
+):
+    folder = tmp_path / "backbone"
+    shutil.copytree(backbone[0], folder)
+    run = Run.start(settings(folder), galaxies, tmp_path / "run")
+    hashes = observation_hashes(run.dataset, "image")
+    rows = run.rows("test")
+    twin = rows[hashes[rows] != 0][0]
+    observed = {TRAINED: [("image", hashes[[twin]])]}
+    write_seen(folder, Seen.of(np.array(["elsewhere"]), observed=observed))
+    write_note(folder / "backbone.json", json.loads((folder / "backbone.json").read_text()))
+    name = run.dataset.object_ids[twin]
+    said = rf"1 of the .* for testing \(such as '{name}'\) are objects that the backbone of 'image'"
+    with pytest.raises(LeakError, match=said):
+        Run.open(run.folder).prepare()
+    run.change_evaluation(allow_twins=True)
+    caplog.set_level("INFO", logger="skybind")
+    run.prepare()
+    assert "the backbone of 'image' has seen under another name" in caplog.text
 
 
 def test_other_preprocessing_than_the_backbones_is_refused(galaxies, backbone, tmp_path):

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from skybind.config import load_config
+from skybind.data.seen import Seen
 from skybind.data.splits import Split
 from skybind.errors import DataError, LeakError
 from skybind.evaluation.evaluate import evaluate_run
@@ -115,6 +116,21 @@ def test_twins_of_a_split_of_ones_own_are_refused_or_told(tmp_path, caplog):
     caplog.set_level("INFO", logger="skybind")
     refuse_measuring(run, Model.open(run.paths.model), run.rows("test"))
     assert f"(such as '{name}') are objects that this model has seen" in caplog.text
+
+
+def test_no_observation_is_read_for_a_model_that_knows_names_alone(monkeypatch):
+    run, model = Run.open(made() / "run"), Model.open(made() / "run" / "pretrain" / "model")
+
+    def read(run):
+        raise RuntimeError("observations are read")
+
+    monkeypatch.setattr("skybind.runs.run.run_hashes", read)
+    with pytest.raises(RuntimeError, match="observations are read"):
+        refuse_measuring(run, model, run.rows("test"))
+    model.seen = Seen({("trained", "id"): model.trained_on})
+    refuse_measuring(run, model, run.rows("test"))
+    with pytest.raises(LeakError, match="were training objects"):
+        refuse_measuring(run, model, run.rows("train"))
 
 
 def test_a_report_of_other_numbers_or_embeddings_is_refused(tmp_path):

@@ -15,7 +15,8 @@ from skybind.data.fingerprints import observation_hashes, stored_hashes
 from skybind.data.seen import TRAINED, VALIDATED, Observed, Seen
 from skybind.data.splits import Split
 from skybind.errors import DataError, LeakError
-from skybind.models.leaks import refuse_leak, twins_among
+from skybind.models.binder import Binder
+from skybind.models.leaks import refuse_leak, refuse_twins, twins_among
 from skybind.models.model import Model
 from skybind.models.seen import read_seen
 from skybind.models.stored import read_note
@@ -67,9 +68,15 @@ def refuse_other_pretraining(run: "Run") -> None:
         refuse_other_model(run, read_note(run.paths.model)["identity"], run.paths.model)
 
 
-def observed_of(run: "Run", rows: np.ndarray) -> Observed:
-    """Fingerprints of what a run's models read of some objects, by kind."""
+def observed_of(run: "Run", rows: np.ndarray, seen: Seen | None = None) -> Observed:
+    """Fingerprints of what a run's models read of some objects, by kind.
+
+    None are made for something that has `seen` no observation of any kind, as models of an older
+    skybind: they would tell nothing.
+    """
     kinds = run.dataset.schema.kinds
+    if seen is not None and not {kind for _, kind in seen.hashes} & set(kinds.values()):
+        return []
     return [(kinds[column], hashes[rows]) for column, hashes in run.observed.items()]
 
 
@@ -101,17 +108,17 @@ def tell_twins(run: "Run", seen: Seen) -> None:
     ----------
     run : Run
     seen : Seen
-        What the training will see.
+        What the training will see, and what it begins from has seen.
     """
     rows = run.rows("test")
     ids = run.dataset.object_ids[rows]
-    twins = twins_among(ids, seen, "testing", observed_of(run, rows))
+    twins = twins_among(ids, seen, "testing", observed_of(run, rows, seen))
     if twins.any() and not run.config.evaluation.allow_twins:
         say(
             f"{int(twins.sum()):,} of the {len(ids):,} test objects (such as '{ids[twins][0]}') "
             "are training or validation objects under another name, or have their data: to measure "
-            "on them will be refused without --allow-twins. A split that skybind draws keeps them "
-            "in one part."
+            "on them will be refused without --allow-twins. A random or sky split that skybind "
+            "draws keeps such objects of one dataset in one part."
         )
 
 
@@ -133,16 +140,35 @@ def refuse_measuring(run: "Run", model: Model, rows: np.ndarray, purpose: str = 
     LeakError
     """
     allow = run.config.evaluation.allow_twins
-    model.refuse_leak(run.dataset.object_ids[rows], purpose, observed_of(run, rows), allow)
+    observed = observed_of(run, rows, model.seen)
+    model.refuse_leak(run.dataset.object_ids[rows], purpose, observed, allow)
+
+
+def refuse_backbone_twins(run: "Run", binder: Binder) -> None:
+    """Refuse before a training what a frozen backbone has seen under another name.
+
+    Raises
+    ------
+    LeakError
+        If a test or validation object is one, and `evaluation.allow_twins` does not let it pass.
+    """
+    allow = run.config.evaluation.allow_twins
+    for name, encoder in binder.backboned.items():
+        for part, purpose in (("test", "testing"), ("validation", "validation")):
+            rows = run.rows(part)
+            ids, observed = run.dataset.object_ids[rows], observed_of(run, rows, encoder.seen)
+            of = f"the backbone of '{name}'"
+            refuse_twins(ids, encoder.seen, of, purpose, observed, allow)
 
 
 def refuse_measuring_case(run: "Run", folder: Path, rows: np.ndarray) -> None:
     """Do as `refuse_measuring` for a saved classifier, which is not built for that."""
     note = read_note(folder)
     refuse_other_model(run, note["identity"], folder)
-    ids, observed = run.dataset.object_ids[rows], observed_of(run, rows)
+    seen = read_seen(folder, note)
+    ids, observed = run.dataset.object_ids[rows], observed_of(run, rows, seen)
     allow = run.config.evaluation.allow_twins
-    refuse_leak(ids, read_seen(folder, note), note["identity"], "testing", observed, allow)
+    refuse_leak(ids, seen, note["identity"], "testing", observed, allow)
 
 
 def observed_in(dataset: Any, model: Model) -> Observed:

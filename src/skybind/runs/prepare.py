@@ -17,6 +17,7 @@ from skybind.models.model import Model
 from skybind.models.stored import load_statistics
 from skybind.models.unused import tell_unused
 from skybind.progress import preparing, say, step
+from skybind.runs.measured import refuse_backbone_twins
 
 if TYPE_CHECKING:
     from skybind.runs.run import Run
@@ -62,6 +63,7 @@ def prepare_run(run: "Run") -> BatchSource:
     binder = build_binder(run.config, shapes, names)
     check_backbones(binder, modalities)
     refuse_backbone_leaks(binder, run.dataset.object_ids, run.split)
+    refuse_backbone_twins(run, binder)
     _refuse_other_backbones(run, binder)
     for name, encoder in binder.backboned.items():
         if encoder.statistics:  # it expects inputs as they were normalised for its training

@@ -94,7 +94,8 @@ def _pretrain(run: Run, resume: bool, start: Model | None) -> dict[str, Any]:
     if not len(rows["validation"]):
         raise DataError("The split has no validation objects: pre-training needs some to stop by.")
     seen = seen_by(run, rows)
-    tell_twins(run, seen)
+    before = [encoder.seen for encoder in binder.backboned.values()]
+    tell_twins(run, seen.joined(before if start is None else [*before, start.seen]))
     _describe(f"pre-training {' + '.join(run.config.modalities)}", pair_counts(run, "train"))
     result = pretrain(
         binder,
