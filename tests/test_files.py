@@ -8,7 +8,14 @@ import pytest
 
 from skybind import files
 from skybind.errors import ConfigError
-from skybind.files import atomic_path, check_name, json_hash, write_json, write_text
+from skybind.files import (
+    atomic_path,
+    check_known_name,
+    check_name,
+    json_hash,
+    write_json,
+    write_text,
+)
 
 
 def test_a_file_appears_whole(tmp_path):
@@ -102,6 +109,21 @@ def test_names_that_may_not(name):
 def test_devices_are_no_names(name):
     with pytest.raises(ConfigError, match="that of a device on Windows"):
         check_name(name, "The name")
+
+
+@pytest.mark.parametrize("name", ["aux", "con", "x", "x.", "a b", "é", "a" * 100])
+def test_names_of_before_are_still_known(name):
+    check_known_name(name, "The name")
+
+
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", ".x", "a/b", "a\\b", "c:x", "a\nb", "a\0b", "a" * 101]
+)
+def test_no_name_leads_elsewhere(name):
+    with pytest.raises(
+        ConfigError, match=r"^The name .* becomes the name of a file: it may have no /"
+    ):
+        check_known_name(name, "The name")
 
 
 DIES = """

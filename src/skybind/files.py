@@ -248,6 +248,7 @@ def file_hash(path: Path) -> str:
 
 
 _NAME = re.compile(r"[A-Za-z0-9_+-](?:[A-Za-z0-9_.+-]*[A-Za-z0-9_+-])?")
+_SEPARATORS = re.compile(r"[/\\:]")
 #: What Windows takes for a device, with any ending.
 _DEVICES = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
 
@@ -278,4 +279,22 @@ def check_name(name: str, what: str, most: int = 100) -> None:
         raise ConfigError(
             f"{what} '{name}' becomes the name of a file, but is that of a device on Windows: "
             "choose another."
+        )
+
+
+def check_known_name(name: str, what: str, most: int = 100) -> None:
+    """Refuse a name of what is there already only where it would lead to another place.
+
+    What is made is held to `check_name`; names that an older skybind allowed are opened.
+
+    Raises
+    ------
+    ConfigError
+        If it is empty or too long, begins with a dot, or has a separator or a control character.
+    """
+    long = len(name) > most or len(name.encode("utf-8", "replace")) > 2 * most
+    if not name or long or name[0] == "." or _SEPARATORS.search(name) or not name.isprintable():
+        raise ConfigError(
+            f"{what} '{printable(name[:most])}' becomes the name of a file: it may have no / \\ : "
+            f"or control character, no dot in front, and at most {most} letters."
         )

@@ -22,7 +22,7 @@ def test_the_published_configuration_to_the_digit():
     assert (training.warmup_epochs, training.warmup_start) == (10, 1e-5)
     assert (training.plateau_factor, training.plateau_patience) == (0.1125080808385063, 3)
     assert training.early_stop_patience == 6
-    assert (training.keep_by, training.loss_mean) == ("loss", "batches")
+    assert (training.keep_by, training.loss_mean) == ("accuracy", "batches")
     classifiers = config.finetuning.training
     assert (classifiers.epochs, classifiers.gradient_clip) == (50, 5)
     assert (classifiers.keep_by, classifiers.loss_mean) == ("accuracy", "batches")

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from skybind.config import load_config
+from skybind.config import Config, load_config
 from skybind.errors import ConfigError
-from skybind.runs.checks import refuse_other_configuration
+from skybind.runs.checks import refuse_other_configuration, refuse_unsafe_names
 from tests.broken import expect_one_sentence
 
 FOLDER = Path("run")
@@ -49,3 +49,14 @@ def test_a_key_that_was_not_there_or_very_many_are_not_listed():
     old = load_config("stars-small", ["modalities.spectrum=null"])
     assert "--set" not in refused(old, load_config("stars-small"))
     assert "--set" not in refused(load_config("astroclip"), load_config("astrom3"))
+
+
+def test_a_run_of_before_may_have_a_device_as_a_name_that_a_new_one_may_not():
+    photometry = load_config("stars-small").modalities["photometry"].model_dump(mode="json")
+    config = load_config("stars-small").model_dump(mode="json")
+    config |= {"modalities": {"aux": photometry}, "model": {**config["model"], "pairs": []}}
+    config["split"]["name"] = "nul"
+    known = Config.model_validate(config)
+    assert list(known.modalities) == ["aux"]
+    with pytest.raises(ConfigError, match="'aux' becomes the name of a file, but is that of a dev"):
+        refuse_unsafe_names(known)

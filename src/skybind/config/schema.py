@@ -10,7 +10,7 @@ from skybind.config.evaluation import EvaluationConfig
 from skybind.config.subsets import FULL, SubsetRule, read_subset
 from skybind.config.training import LossOptions, TrainingOptions
 from skybind.config.tune import TuneConfig
-from skybind.files import check_name
+from skybind.files import check_known_name
 from skybind.plugins import place_of
 
 
@@ -192,7 +192,7 @@ class SplitConfig(_Section):
     @classmethod
     def _is_a_name(cls, name: str | None) -> str | None:
         if name is not None:
-            check_name(name, "split.name")
+            check_known_name(name, "split.name")
         return name
 
 
@@ -284,7 +284,7 @@ class Config(_Section):
     @classmethod
     def _have_names(cls, modalities: dict[str, ModalityConfig]) -> dict[str, ModalityConfig]:
         for name in modalities:
-            check_name(name, "The modality's name")
+            check_known_name(name, "The modality's name")
             if "+" in name or name in ("each", "all"):
                 raise ValueError(
                     f"a modality is called '{name}', but '+' joins modalities, and 'each' and "

@@ -11,7 +11,7 @@ import pyarrow as pa
 from skybind.data.times import time_system
 from skybind.data.units import factor
 from skybind.errors import DataError
-from skybind.files import check_name
+from skybind.files import check_known_name, check_name
 
 FORMAT_VERSION = 1
 METADATA_KEY = b"skybind"
@@ -187,7 +187,7 @@ class DatasetSchema:
                 "install a newer skybind."
             )
         columns = {name: Column(**column) for name, column in raw["columns"].items()}
-        check_observations(columns)
+        check_observations(columns, made=False)
         return cls(**{**raw, "columns": columns})
 
     @classmethod
@@ -212,7 +212,7 @@ class DatasetSchema:
             )
             for name, fields in note["observations"].items()
         }
-        check_observations(columns)
+        check_observations(columns, made=False)
         features = {
             name: Column(
                 "feature",
@@ -233,16 +233,23 @@ class DatasetSchema:
         return replace(self, columns={**self.columns, **columns})
 
 
-def check_observations(columns: Mapping[str, Column]) -> None:
+def check_observations(columns: Mapping[str, Column], made: bool = True) -> None:
     """Refuse observations whose name cannot be that of a file: their features and vectors get one.
+
+    Parameters
+    ----------
+    columns : mapping of name to Column
+    made : bool
+        Whether they are of a dataset that is made, not opened: see `skybind.files.check_name`.
 
     Raises
     ------
     ConfigError
     """
+    check = check_name if made else check_known_name
     for name, column in columns.items():
         if column.nested:
-            check_name(name, "The name of the observation")
+            check(name, "The name of the observation")
 
 
 #: Attributes that change nothing of what a model learns: a curve's shape is the same in each time

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from skybind.config import Config
 from skybind.config.begun import dump_as_before
 from skybind.errors import ConfigError
+from skybind.files import check_name
 from skybind.modalities.base import Modality
 
 
@@ -29,6 +30,17 @@ def check_pairs(config: Config, modalities: Mapping[str, Modality]) -> None:
                 f"model.pairs binds '{a}' with itself, but modalities.{a}.backbone.views is "
                 f"{backbone.views}, so that its two cached views are the same: set at least 2."
             )
+
+
+def refuse_unsafe_names(config: Config) -> None:
+    """Refuse modalities whose name is not safe as that of a file, in a run that is begun.
+
+    Raises
+    ------
+    ConfigError
+    """
+    for name in config.modalities:
+        check_name(name, "The modality's name")
 
 
 def refuse_other_configuration(folder: Path, old: Config, new: Config) -> None:

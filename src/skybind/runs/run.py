@@ -28,7 +28,12 @@ from skybind.models.model import Model
 from skybind.once import result_of
 from skybind.plugins import plugin_notes, refuse_changed, use_noted, use_plugins
 from skybind.runs.cases import cases_of, config_of, options_of
-from skybind.runs.checks import MAY_CHANGE, check_pairs, refuse_other_configuration
+from skybind.runs.checks import (
+    MAY_CHANGE,
+    check_pairs,
+    refuse_other_configuration,
+    refuse_unsafe_names,
+)
 from skybind.runs.choosing import (
     choose_classes,
     choose_split,
@@ -108,6 +113,7 @@ class Run:
         paths = RunPaths(folder)
         if paths.note.exists():
             return cls._go_on(config, dataset.path, folder, split)
+        refuse_unsafe_names(config)
         config = fit_to_data(config, dataset)
         config = config if split is not None else with_own_split(config, dataset)
         # all that can be wrong with the configuration is found before anything is written

@@ -2,6 +2,7 @@
 
 import json
 import string
+import unicodedata
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -11,6 +12,7 @@ from skybind.config import load_config
 from skybind.data.splits import split_dataset
 from skybind.errors import SkybindError
 from skybind.lightcurves.stored import compute_features
+from skybind.runs.checks import refuse_unsafe_names
 from skybind.study.options import read_options
 from tests.data.test_broken_datasets import write_dataset
 from tests.faults.campaigns.apart import Silent, Try, each_apart
@@ -42,7 +44,9 @@ def _split_of_a_run(name: str, folder: Path) -> None:
 def _modality(name: str, folder: Path) -> None:
     own = {"extends": "stars-small", "modalities": {name: STARS}}
     (folder / "own.yaml").write_text(yaml.safe_dump(own))
-    if name not in load_config(folder / "own.yaml").modalities:
+    config = load_config(folder / "own.yaml")
+    refuse_unsafe_names(config)
+    if name not in config.modalities:
         raise Silent(f"the modality {name!r} was lost")
 
 
@@ -85,6 +89,8 @@ _PLACES = {
     "column of a dataset": _column_of_a_dataset,
     "configuration of a study": _configuration_of_a_study,
 }
+#: Where a name was given before, perhaps under the rules of an older skybind.
+_OPENED = ("split of a run", "column of a dataset")
 
 
 @each_apart("names", quick=60)
@@ -97,6 +103,8 @@ def names(this: Try) -> str:
     if not good and this.rng.random() < 0.3:  # a name of random characters
         name = "".join(map(chr, this.rng.integers(0, 0x300, this.rng.integers(1, 40))))
         good = is_name(name)
+    if place in _OPENED:
+        good = is_known(name)
     this.does(f"{place} {name[:80]!r}")
     try:
         _PLACES[place](name, this.folder)
@@ -120,4 +128,13 @@ def is_name(name: str) -> bool:
         and name[-1] != "."
         and not device
         and not (name.split(".")[0][:3].lower() in ("com", "lpt") and len(name.split(".")[0]) == 4)
+    )
+
+
+def is_known(name: str) -> bool:
+    """Say what a name of something that is there already is, in other words too."""
+    shown = all(c == " " or unicodedata.category(c)[0] not in "CZ" for c in name)
+    size = len(name) <= 100 and len(name.encode("utf-8", "replace")) <= 200
+    return (
+        shown and size and name != "" and not name.startswith(".") and not set(name) & set("/\\:")
     )
