@@ -1,5 +1,7 @@
 """Arrays of npz files: rows are read alone, however the file holds them."""
 
+import errno
+import os
 import tracemalloc
 import zipfile
 
@@ -8,6 +10,7 @@ import pytest
 
 from skybind.ingest.readers import arrays
 from skybind.ingest.readers.arrays import OPENERS
+from skybind.ingest.readers.zips import open_zip, read_member
 
 VALUES = np.random.default_rng(0).normal(size=(50, 3, 4)).astype(np.float32)
 
@@ -50,3 +53,40 @@ def test_an_array_that_is_cut_short_is_told(tmp_path, monkeypatch):
     found = OPENERS["npz"](tmp_path / "a.npz", "a.npz", None)
     with pytest.raises(arrays.DataError, match="'flux' is damaged"):
         found.rows("flux", np.array([49]))
+
+
+@pytest.mark.parametrize("kind", [arrays.Arrays, arrays._FitsArrays])
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.ENOMEM, errno.EMFILE])
+def test_what_the_machine_cannot_read_is_no_damaged_row(kind, number):
+    class Failing:
+        shape = (5, 2)
+
+        def __getitem__(self, rows):
+            raise OSError(number, os.strerror(number))
+
+    with pytest.raises(OSError, match=os.strerror(number)):
+        kind("a", {"flux": Failing()}).rows("flux", np.array([1]))
+
+
+def test_other_errors_of_reading_are_of_the_row():
+    class Failing:
+        shape = (5, 2)
+
+        def __getitem__(self, rows):
+            raise OSError("Can't read data (inflate() failed)")  # h5py's, without a number
+
+    with pytest.raises(arrays.DamagedRowsError, match="'flux' is damaged"):
+        arrays.Arrays("a", {"flux": Failing()}).rows("flux", np.array([1]))
+
+
+def test_a_disk_that_fails_while_a_zip_is_read_is_not_a_damaged_zip(tmp_path, monkeypatch):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("x", b"1")
+
+    def fail(*_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    with open_zip(tmp_path / "a.zip", "spectra") as archive:
+        monkeypatch.setattr(zipfile.ZipExtFile, "read", fail)
+        with pytest.raises(OSError, match="Input/output error"):
+            read_member(archive, "x")

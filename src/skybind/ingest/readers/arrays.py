@@ -14,7 +14,7 @@ from skybind.errors import DataError
 from skybind.ingest.readers.contents import first_line, open_fits_file
 from skybind.ingest.readers.hdf5 import reading_hdf5
 from skybind.ingest.readers.outside import refuse_other_files
-from skybind.ingest.readers.sizes import array_bytes, check_size, regular_file
+from skybind.ingest.readers.sizes import array_bytes, check_size, raise_of_machine, regular_file
 from skybind.ingest.readers.zips import DAMAGED
 from skybind.words import nearest
 
@@ -54,6 +54,7 @@ class Arrays:
         try:
             return np.asarray(self[name][rows])
         except (*DAMAGED, SystemError) as error:  # the last of h5py's callbacks
+            raise_of_machine(error)
             said = first_line(error)[:-1]
             raise DamagedRowsError(f"{self.name}: '{name}' is damaged ({said}).") from error
 
@@ -69,6 +70,7 @@ class _FitsArrays(Arrays):
         try:
             found = [self.found[name][int(row)] for row in rows]
         except Exception as error:  # astropy has many ways to fail on bytes that are not there
+            raise_of_machine(error)
             said = first_line(error)[:-1]
             raise DamagedRowsError(f"{self.name}: '{name}' is damaged ({said}).") from error
         shape = self.found[name].shape[1:]
@@ -176,6 +178,7 @@ def _npz(path: Path, name: str, hdu: int | None) -> Arrays:
     except DataError:
         raise
     except Exception as error:  # whatever numpy and zip raise on bytes that are not theirs
+        raise_of_machine(error)
         first = (str(error).splitlines() or [""])[0][:150].rstrip(".")
         raise DataError(f"{name} cannot be read as npz: {first}.") from error
     return Arrays(name, found)
@@ -261,6 +264,7 @@ def _fits(path: Path, name: str, hdu: int | None) -> Arrays:
     except DataError:
         raise
     except Exception as error:  # whatever astropy raises on bytes that are not FITS
+        raise_of_machine(error)
         first = (str(error).splitlines() or [type(error).__name__])[0][:150].rstrip(". ")
         raise DataError(f"{name} is no readable FITS file: {first}.") from error
     return _FitsArrays(name, found, units)

@@ -26,6 +26,7 @@ from skybind.ingest.readers.astroclip import (
 )
 from skybind.ingest.readers.hdf5 import open_hdf5
 from skybind.ingest.readers.registry import register_dataset_reader
+from skybind.ingest.readers.sizes import raise_of_machine
 
 TRAIN = 0.8
 
@@ -184,12 +185,14 @@ def _read(
         return nothing, reason
     try:
         values = np.asarray(dataset[start:stop])
-    except (OSError, RuntimeError):
+    except (OSError, RuntimeError) as error:
+        raise_of_machine(error)
         values = np.zeros((n, *dataset.shape[1:]), dataset.dtype)
         for i in range(min(n, dataset.shape[0] - start)):
             try:
                 values[i] = dataset[start + i]
-            except (OSError, RuntimeError):
+            except (OSError, RuntimeError) as again:
+                raise_of_machine(again)
                 reason[i] = f"the row of '{name}' is damaged in the file"
     short = n - len(values)
     if short > 0:

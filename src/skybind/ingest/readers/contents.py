@@ -17,6 +17,7 @@ from skybind.ingest.readers.sizes import (
     Watched,
     array_bytes,
     check_size,
+    raise_of_machine,
     read_watched,
     regular_file,
 )
@@ -36,6 +37,7 @@ def read_bytes(path: Path) -> bytes:
     except PermissionError:
         raise DataError(f"{path} must not be read by this user (no permission).") from None
     except (OSError, ValueError) as error:
+        raise_of_machine(error)
         raise DataError(f"{str(path)[:200]} cannot be read: {first_line(error)}") from error
 
 
@@ -52,6 +54,7 @@ def unzipped(data: bytes, name: str) -> bytes:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
             return read_watched(file, len(data), name)
     except (OSError, EOFError, zlib.error) as error:
+        raise_of_machine(error)
         raise DataError(f"{name} is a damaged gzip file: {first_line(error)}") from error
 
 
@@ -91,6 +94,7 @@ def open_fits(data: bytes, name: str) -> Iterator[Any]:
     except DataError:
         raise
     except Exception as error:  # whatever astropy raises on bytes that are not FITS, or not all
+        raise_of_machine(error)
         raise DataError(f"{name} is no readable FITS file: {first_line(error)}") from error
 
 
@@ -109,6 +113,7 @@ def open_fits_file(path: Path) -> Any:
         with path.open("rb") as file:
             beginning = file.read(6)
     except OSError as error:
+        raise_of_machine(error)
         raise DataError(f"{path} cannot be read: {first_line(error)}") from error
     if is_gzipped(beginning):
         with gzip.open(path) as packed:

@@ -8,7 +8,7 @@ from typing import Any
 from skybind.errors import DataError
 from skybind.ingest.readers.contents import first_line
 from skybind.ingest.readers.outside import refuse_other_files
-from skybind.ingest.readers.sizes import regular_file
+from skybind.ingest.readers.sizes import raise_of_machine, regular_file
 
 #: What h5py raises of bytes that are not HDF5's, or not all; the last where a callback failed.
 _RAISED = (OSError, RuntimeError, KeyError, TypeError, ValueError, OverflowError, SystemError)
@@ -37,4 +37,5 @@ def reading_hdf5(path: Path, name: str) -> Iterator[None]:
     except DataError:
         raise
     except _RAISED as error:
+        raise_of_machine(error)
         raise DataError(f"{name} cannot be read as HDF5: {first_line(error)}") from error

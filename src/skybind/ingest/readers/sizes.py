@@ -6,6 +6,7 @@ nothing that is read at once may take more than `MOST`, and beyond `FREE` it may
 `--max-file`, `SKYBIND_MAX_FILE`) is the only one.
 """
 
+import errno
 import gzip
 import io
 import math
@@ -146,6 +147,23 @@ def regular_file(path: Path) -> None:
         raise DataError(f"{path} is a pipe, a device or a socket where a file is needed.")
 
 
+#: What a machine says that cannot read now: the disk, the server, or no memory or files left.
+_MACHINE = {errno.EIO, errno.ESTALE, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENXIO}
+
+
+def raise_of_machine(error: BaseException) -> None:
+    """Raise an error again if it is the machine's: the file may be sound.
+
+    Raises
+    ------
+    OSError, MemoryError
+    """
+    if isinstance(error, MemoryError):
+        raise error
+    if isinstance(error, OSError) and error.errno in _MACHINE:
+        raise error
+
+
 class Watched(io.RawIOBase):
     """What a packed file holds, read as it is unpacked, until it swells beyond what is allowed.
 
@@ -172,6 +190,7 @@ class Watched(io.RawIOBase):
         try:
             data = self._unpacked.read(min(len(buffer), _STEP))
         except (OSError, EOFError, zlib.error) as error:
+            raise_of_machine(error)
             raise DataError(f"{self._name} is a damaged gzip file: {error}.") from error
         buffer[: len(data)] = data
         self._far += len(data)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from skybind.errors import DataError
 from skybind.ingest.readers.contents import first_line
-from skybind.ingest.readers.sizes import check_size, read_watched
+from skybind.ingest.readers.sizes import check_size, raise_of_machine, read_watched
 
 #: What zipfile and the packers beneath it raise of bytes that are not theirs, or not all.
 DAMAGED = (
@@ -41,6 +41,7 @@ def open_zip(path: Path, what: str) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
     except DAMAGED as error:
+        raise_of_machine(error)
         raise DataError(
             f"{path} ({what}) is a zip whose directory is damaged ({first_line(error)[:-1]}): get "
             "it again."
@@ -64,4 +65,5 @@ def read_member(archive: zipfile.ZipFile, name: str) -> bytes:
         with archive.open(found) as member:
             return read_watched(member, found.compress_size, name)
     except DAMAGED as error:
+        raise_of_machine(error)
         raise DataError(f"{name} cannot be read from the zip: {first_line(error)}") from error
