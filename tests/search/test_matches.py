@@ -6,6 +6,9 @@ import pytest
 from skybind.data.schema import Column
 from skybind.data.write import DatasetWriter
 from skybind.embeddings.store import Embeddings
+from skybind.search.matches import _named_alike
+from skybind.search.query import Query
+from skybind.search.result import SearchResult
 from skybind.search.search import SearchOptions, search
 
 IDS = np.array(["a", "b", "c", "d", "e"])
@@ -69,3 +72,12 @@ def test_a_query_does_not_predict_itself(survey):
 def test_the_contrast_needs_both_modalities(survey):
     found = survey(source=["photometry"], target=["photometry"], contrast="spectrum")
     assert found.object_id.tolist() == ["e", "b", "c"]
+
+
+def test_names_that_only_case_tells_apart_are_two_objects_of_a_survey():
+    """A query from elsewhere has the same name in any case."""
+    found = SearchResult.__new__(SearchResult)
+    found.queries = [Query("AB Cas", {}, row=0), Query("ab cas", {})]
+    found.query = np.array([0, 0, 1, 1])
+    found.object_id = np.array(["ab Cas", "ABCas", "AB Cas", "V1"])
+    assert _named_alike(found).tolist() == [False, True, True, False]
