@@ -49,14 +49,15 @@ def run(code, **settings):
     )
 
 
-def ctrl_c():
-    """Ctrl-C as in a terminal: a shell starts background jobs with the signal ignored."""
+def as_in_a_terminal():
+    """Heed signals: a shell starts background jobs with Ctrl-C ignored, nohup with SIGHUP."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
 def test_a_signal_in_the_first_moment_ends_with_the_sentence(name, status):
-    done = run(EARLY.format(name=name), preexec_fn=ctrl_c)
+    done = run(EARLY.format(name=name), preexec_fn=as_in_a_terminal)
     how = "interrupted" if name == "SIGINT" else f"ended by {name}"
     assert done.returncode == status
     assert done.stderr == f"skybind: {how}; the same command goes on where it stopped.\n"

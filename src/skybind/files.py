@@ -54,8 +54,9 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         yield temporary
         put_in_place(temporary, path)
     except OSError as error:
-        place = str(error.filename or temporary)  # a user knows the last one
-        error.filename, error.filename2 = place.replace(str(temporary), str(path)), None
+        if error.errno is not None:  # otherwise the name would take the place of the words
+            place = str(error.filename or temporary)  # a user knows the last one
+            error.filename, error.filename2 = place.replace(str(temporary), str(path)), None
         raise
     finally:
         _remove(temporary)

@@ -17,6 +17,7 @@ from skybind.progress import set_verbosity
 @pytest.fixture(autouse=True)
 def alone(monkeypatch):
     monkeypatch.setattr(cli.atexit, "register", lambda _: None)
+    monkeypatch.setattr(cli, "allow", lambda: None)  # tests after these take one process
     monkeypatch.setattr(stops, "_ending", False)
     yield
     set_verbosity("quiet")

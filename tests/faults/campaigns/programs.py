@@ -140,7 +140,7 @@ def under_limits(seed: int, numbers: Iterable[int]) -> Iterator[Row]:
 
 
 def _growth(rng: np.random.Generator, folder: Path) -> tuple[str, Callable[[], None]]:
-    size = int(10 ** rng.uniform(0, 6))
+    size = int(10 ** rng.uniform(3.3, 6))  # what is printed goes into a file, too
     return f"no file beyond {size} bytes", lambda: _lower(resource.RLIMIT_FSIZE, size)
 
 
@@ -197,6 +197,7 @@ def _begin(
 
     def prepare() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a terminal
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
         limit()
 
     with (folder / "printed").open("wb") as out:
