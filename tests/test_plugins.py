@@ -20,6 +20,7 @@ from skybind.encoders.registry import is_encoder
 from skybind.errors import ConfigError, ModelError
 from skybind.ingest.readers.registry import file_reader
 from skybind.modalities.base import KINDS
+from skybind.models.noted import write_note
 from skybind.runs.run import Run
 
 DOCS = Path(__file__).parents[1] / "docs" / "plugins.md"
@@ -280,10 +281,11 @@ def test_the_example_of_the_page_works_and_its_model_opens_only_with_it(own, mon
     monkeypatch.setenv("XDG_CONFIG_HOME", home)
 
     # a kind that nobody registers is no obscure error
-    model.write_text(json.dumps({**saved, "plugins": []}))
+    whole = model.read_bytes()
+    write_note(model, {**saved, "plugins": []})
     with pytest.raises(ModelError, match="needs the kind of modality 'histogram', which is not"):
         sb.load("run")
-    model.write_text(json.dumps(saved))
+    model.write_bytes(whole)
 
     # a run does not go on with another state of its plugin
     source = Path("my_plugin.py").read_text()

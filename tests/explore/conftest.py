@@ -118,7 +118,7 @@ def served(hostile_run):
     close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # the loop of playwright stops asyncio in tests of other files
 def browser():
     """Chromium; where it is missing the test is skipped, unless SKYBIND_BROWSER=required."""
     program = shutil.which("chromium") or shutil.which("chromium-browser")
