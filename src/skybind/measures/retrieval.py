@@ -173,8 +173,7 @@ def matched_retrieval(
         nearer[rows] = ((score > own + TIE) & near).sum(axis=1)
         tied[rows] = ((np.abs(score - own) <= TIE) & near).sum(axis=1) - 1
         offered[rows] = near.sum(axis=1)
-    some = offered > 1
-    if not some.any():
+    if not (some := offered > 1).any():
         raise DataError("No object has another of its brightness, so nothing to retrieve.")
     nearer, tied, offered = nearer[some], tied[some], offered[some]
     recall = float(np.clip((k - nearer) / (tied + 1), 0.0, 1.0).mean())
