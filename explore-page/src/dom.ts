@@ -54,6 +54,12 @@ export function choice(
   return el("label", { class: "choice" }, el("span", {}, label), select);
 }
 
+// A value of a catalogue, with every digit that it has.
+export function exact(value: unknown): string {
+  return value === null || value === undefined ? "" : String(value);
+}
+
+// A number that was measured or drawn here, shortened to be read.
 export function number(value: unknown): string {
   if (typeof value !== "number") return value === null || value === undefined ? "" : String(value);
   if (Number.isInteger(value) && Math.abs(value) < 1e15) return String(value);

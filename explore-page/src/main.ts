@@ -44,6 +44,12 @@ function change(part: Partial<View>, step = false): void {
   writeView(view, step);
 }
 
+// Take a turn at what is shown beside the map; tells whether it is still the newest.
+function turn(): () => boolean {
+  const mine = ++ask;
+  return () => mine === ask;
+}
+
 async function showMap(): Promise<void> {
   const known = survey.maps.map(({ name }) => name);
   if (!known.length) {
@@ -121,10 +127,26 @@ async function openRow(row: number): Promise<void> {
   open((await json<{ object_id: string }>("card", { row })).object_id);
 }
 
+// Show what the address says, after the browser went back or forth.
+async function again(before: Partial<View>): Promise<void> {
+  if (view.map !== before.map || view.colour !== before.colour) await showMap();
+  mapBar();
+  if (view.id) return showObject(view.id);
+  if (view.select && view.select === before.select && selection.rows.size) return selection.show();
+  selection.mode = "new";
+  if (view.select) return selection.where(view.select);
+  map.mark([]);
+  welcome();
+}
+
 function welcome(): void {
-  byId("side").replaceChildren(
+  ask++;
+  told = null;
+  const side = byId("side");
+  for (const name of ["id", "selected", "file"]) delete side.dataset[name];
+  side.replaceChildren(
     el("h2", {}, survey.dataset), el("p", {}, `${survey.objects.toLocaleString("en")} ${survey.simulated ? "simulated " : ""}objects, ${survey.modalities.join(" + ")}.`),
-    el("p", {}, "Point at an object for a card, click it to see its light curve, spectrum or image. Every view has an address of its own: copy it to come back."));
+    el("p", {}, "Point at an object for a card, click it to see its light curve, spectrum or image. Every view has an address of its own: copy it to come back, as long as the explorer runs."));
 }
 
 // Step through the objects alike.
@@ -186,8 +208,7 @@ function keys(event: KeyboardEvent): void {
   action();
 }
 
-function controls(): void {
-  byId("title").textContent = `${survey.name} · ${survey.dataset}`;
+function mapBar(): void {
   const groups: Record<string, string> = { run: "Run", classifier: "Classifier", discoveries: "Discoveries", catalogue: "Catalogue" };
   const option = (paint: Paint) => ({ value: paint.name, text: paint.unit ? `${paint.name} [${paint.unit}]` : paint.name, group: groups[paint.group] });
   byId("mapbar").replaceChildren(
@@ -206,7 +227,12 @@ function controls(): void {
   const where = el("form", { id: "where", submit: (event) => { event.preventDefault(); selectWhere(box.value.trim()); } }, box, list);
   box.value = view.select ?? "";
   const lasso = el("button", { type: "button", "aria-pressed": "false", title: "Draw around objects (l, or hold Shift)", id: "lasso", click: toggleLasso }, "lasso");
-  byId("mapbar").append(lasso, where, choice("selection", ["new", "add", "subtract"].map((value) => ({ value, text: value })), "new", (mode) => { selection.mode = mode as Mode; }));
+  byId("mapbar").append(lasso, where, choice("selection", ["new", "add", "subtract"].map((value) => ({ value, text: value })), selection.mode, (mode) => { selection.mode = mode as Mode; }));
+}
+
+function controls(): void {
+  byId("title").textContent = `${survey.name} · ${survey.dataset}`;
+  mapBar();
   const file = el("input", { type: "file", id: "file", class: "hidden", tabindex: "-1", "aria-hidden": "true", change: () => {
     const [chosen] = file.files ?? [];
     if (chosen) void guarded(() => showFile(chosen));
@@ -230,12 +256,13 @@ async function start(): Promise<void> {
   view = readView();
   survey = await json<Survey>("survey");
   map = new SkyMap(survey, (row) => void guarded(() => openRow(row)), (rows) => void guarded(() => selection.take(rows, "lasso")));
-  selection = new Selection(open, (rows) => map.mark(rows), () => { change({ id: "", select: "" }); welcome(); });
-  searchBox(open);
+  selection = new Selection(open, (rows) => map.mark(rows), () => { change({ id: "", select: "" }); welcome(); }, turn);
+  searchBox(open, fail);
   document.addEventListener("keydown", keys);
   window.addEventListener("popstate", () => {
+    const before = view;
     view = readView();
-    void guarded(async () => { if (view.id) await showObject(view.id); });
+    void guarded(() => again(before));
   });
   welcome();
   await showMap();

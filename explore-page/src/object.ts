@@ -1,7 +1,7 @@
 // The page of one object: what was observed of it, and what is said of it.
 import type uPlot from "uplot";
 import { json, type Curve, type OwnFile, type SkyObject, type Spectrum } from "./api";
-import { el, number } from "./dom";
+import { el, exact, number } from "./dom";
 import { curveInTime, epochs, spectrumPlot } from "./plots";
 
 let drawn: uPlot[] = [];
@@ -47,11 +47,11 @@ function heading(page: SkyObject): HTMLElement {
   if (ra !== null && dec !== null) {
     const at = `${ra.toFixed(6)} ${dec < 0 ? "" : "+"}${dec.toFixed(6)}`;
     const link = (name: string, address: string) => el("a", { href: address, target: "_blank", rel: "noopener noreferrer" }, name);
-    const [coded, plus] = [encodeURIComponent(at), encodeURIComponent(at)];
+    const coded = encodeURIComponent(at);
     links.append(
       el("span", {}, `ra ${ra.toFixed(5)}°, dec ${dec < 0 ? "−" : "+"}${Math.abs(dec).toFixed(5)}°`),
       link("SIMBAD", `https://simbad.cds.unistra.fr/simbad/sim-coo?Coord=${coded}&Radius=5&Radius.unit=arcsec`),
-      link("VizieR", `https://vizier.cds.unistra.fr/viz-bin/VizieR-4?-c=${plus}&-c.rs=5`),
+      link("VizieR", `https://vizier.cds.unistra.fr/viz-bin/VizieR-4?-c=${coded}&-c.rs=5`),
       link("Aladin", `https://aladin.cds.unistra.fr/AladinLite/?target=${coded}&fov=0.1`),
     );
   }
@@ -174,7 +174,7 @@ function classes(page: SkyObject): HTMLElement {
 
 function catalogue(page: SkyObject): HTMLElement {
   const rows = page.catalogue.map(({ name, value, unit, description }) =>
-    el("tr", { title: description }, el("th", { scope: "row" }, name), el("td", {}, number(value)), el("td", {}, unit ?? ""), el("td", { class: "says" }, description)));
+    el("tr", { title: description }, el("th", { scope: "row" }, name), el("td", {}, exact(value)), el("td", {}, unit ?? ""), el("td", { class: "says" }, description)));
   const head = el("tr", {}, ...["column", "value", "unit", "meaning"].map((text) => el("th", { scope: "col" }, text)));
   return el("section", {}, el("h3", {}, "Catalogue"), el("div", { class: "wide" }, el("table", { class: "catalogue" }, el("thead", {}, head), el("tbody", {}, ...rows))));
 }

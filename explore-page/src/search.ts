@@ -2,7 +2,7 @@
 import { json } from "./api";
 import { byId, el } from "./dom";
 
-export function searchBox(open: (id: string) => void): void {
+export function searchBox(open: (id: string) => void, fail: (error: unknown) => void): void {
   const [form, box, list] = [byId<HTMLFormElement>("search"), byId<HTMLInputElement>("query"), byId("found")];
   let [at, asking] = [-1, new AbortController()];
   const options = () => Array.from(list.querySelectorAll<HTMLElement>("[role=option]"));
@@ -28,17 +28,18 @@ export function searchBox(open: (id: string) => void): void {
   box.addEventListener("input", async () => {
     asking.abort();
     asking = new AbortController();
+    const { signal } = asking;
     const text = box.value.trim();
     if (!text) return close();
     try {
-      const { names, hint } = await json<{ names: string[]; hint: string }>("find", { text }, asking.signal);
+      const { names, hint } = await json<{ names: string[]; hint: string }>("find", { text }, signal);
       at = -1;
       list.replaceChildren(...names.map((name, i) => el("li", { role: "option", id: `found-${i}`, "data-id": name, "aria-selected": "false", mousedown: () => take(name) }, name)));
       if (!names.length) list.append(el("li", { class: "hint" }, `No object of that name: ${hint}`));
       list.hidden = false;
       box.setAttribute("aria-expanded", "true");
-    } catch {
-      // a newer question took its place
+    } catch (error) {
+      if (!signal.aborted) fail(error); // else a newer question took its place
     }
   });
   box.addEventListener("keydown", (event) => {

@@ -12,7 +12,7 @@ export class Selection {
   mode: Mode = "new";
   private said = "";
 
-  constructor(private open: (id: string) => void, private mark: (rows: number[]) => void, private back: () => void) {}
+  constructor(private open: (id: string) => void, private mark: (rows: number[]) => void, private back: () => void, private turn: () => () => boolean) {}
 
   // Take rows as the chosen mode says.
   async take(rows: ArrayLike<number>, said: string): Promise<void> {
@@ -27,13 +27,17 @@ export class Selection {
   }
 
   async where(condition: string): Promise<void> {
+    const newest = this.turn();
     const { values } = await arrow("where", { condition });
+    if (!newest()) return;
     await this.take(values["row"]!, condition);
   }
 
   async show(): Promise<void> {
+    const newest = this.turn();
     const rows = Array.from(this.rows);
     const told = (await (await post("selection", {}, this.body())).json()) as Summary;
+    if (!newest()) return; // something else was asked for meanwhile
     this.mark(rows);
     const share = (n: number) => `${((100 * n) / Math.max(told.n, 1)).toFixed(0)} %`;
     const classes = told.classes.slice(0, 12).map(([name, n]) => el("tr", {}, el("th", { scope: "row" }, name), el("td", {}, String(n)), el("td", {}, share(n))));

@@ -69,7 +69,8 @@ def test_pointing_tells_and_clicking_opens(page):
 def test_an_object_by_its_name(page, stars, both):
     find(page, both)
     assert page.locator("#side h2").inner_text() == both
-    assert page.locator("#side canvas").count() >= 3  # in time, folded, spectrum
+    # in time, folded, spectrum: the folded one waits for its phases
+    page.wait_for_function("document.querySelectorAll('#side canvas').length >= 3")
     row = page.locator(".catalogue tr", has_text="parallax").first
     assert "mas" in row.inner_text()
     page.wait_for_selector(f'#alike[data-drawn="{both}"]')
@@ -127,6 +128,42 @@ def test_neighbours_across_modalities(page, both):
     page.wait_for_function(f"document.getElementById('side').dataset.id == '{name}'")
     page.go_back()
     page.wait_for_function(f"document.getElementById('side').dataset.id == '{both}'")
+
+
+def test_going_back_shows_what_was_before(page, stars, both):
+    page.fill("#condition", "period < 0.5")
+    page.press("#condition", "Enter")
+    page.wait_for_selector("#side[data-selected]")
+    n = page.get_attribute("#side", "data-selected")
+    find(page, both)
+    page.go_back()
+    page.wait_for_selector(f"#side[data-selected='{n}']")
+    page.go_back()
+    page.wait_for_selector("#side:not([data-selected]):not([data-id])")
+    assert page.locator("#side h2").inner_text() == stars.path.name
+    assert page.input_value("#condition") == ""
+
+
+def test_a_slow_answer_does_not_replace_a_newer_one(page, both):
+    held = []
+    page.route("**/api/selection*", lambda route: held.append(route))
+    page.fill("#condition", "period < 0.5")
+    page.press("#condition", "Enter")
+    page.wait_for_function("location.hash.includes('select=')")
+    while not held:
+        page.wait_for_timeout(20)
+    find(page, both)
+    with page.expect_response("**/api/selection*"):
+        held[0].continue_()
+    page.wait_for_timeout(200)
+    assert page.get_attribute("#side", "data-id") == both
+
+
+def test_every_digit_of_the_catalogue_is_shown(page, stars, both):
+    find(page, both)
+    shown = page.locator(".catalogue tr", has=page.locator("th", has_text="ra")).first
+    row = int(np.flatnonzero(stars.object_ids == both)[0])
+    assert float(shown.locator("td").first.inner_text()) == stars.column("ra")[row]
 
 
 def test_markup_in_names_is_shown_as_text(page):

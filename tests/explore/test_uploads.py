@@ -121,7 +121,7 @@ def test_nothing_of_a_file_stays(served, curve, tmp_path, monkeypatch):
 def test_the_period_goes_with_the_file(served, run, curve):
     """The model folds by the catalogue's period: given, it changes what is alike."""
     values = {"period": 0.5123}
-    status, told = send(served, curve.read_bytes(), name=curve.name, values="period=0.5123")
+    status, told = send(served, curve.read_bytes(), name=curve.name, values=" period = 0.5123")
     assert status == 200, told
     assert told["features"]["period"] == told["curve"]["period"] == 0.5123
     assert not told["curve"]["searched"]
@@ -131,6 +131,12 @@ def test_the_period_goes_with_the_file(served, run, curve):
         status, told = send(served, curve.read_bytes(), name=curve.name, values=wrong)
         assert status == 400
         assert wrong.partition("=")[0] in told["error"]
+
+
+def test_no_more_are_found_than_a_page_shows(served, curve, monkeypatch):
+    monkeypatch.setattr("skybind.explore.app.MOST", 7)
+    told = send(served, curve.read_bytes(), name=curve.name, k=10**9)[1]
+    assert len(told["found"]["matches"]) == 7
 
 
 def test_on_the_page(page, curve, spectrum):

@@ -14,7 +14,10 @@ app = Commands()
 def explore(
     folder: RunFolder,
     port: Annotated[
-        int, typer.Option("--port", help="Port to listen at; any free one by default.", min=0)
+        int,
+        typer.Option(
+            "--port", help="Port to listen at; any free one by default.", min=0, max=65535
+        ),
     ] = 0,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
     read_only: Annotated[

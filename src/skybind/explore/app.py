@@ -253,11 +253,12 @@ def _uploaded(survey: Survey, request: Request, body: bytes) -> dict[str, Any]:
     """Search for what a file of the user's own holds."""
     to = [name for name in _text(request, "to", "").split("+") if name]
     values = {}
-    for entry in re.split(r"[,\s]+", _text(request, "values", "").strip()):
-        name, _, text = entry.partition("=")
+    text = re.sub(r"\s*=\s*", "=", _text(request, "values", "").strip())
+    for entry in re.split(r"[,\s]+", text):
+        name, _, value = entry.partition("=")
         if entry:
-            values[name] = _as_number(text, name)
-    k = int(_number(request, "k", 12))
+            values[name] = _as_number(value, name)
+    k = min(int(_number(request, "k", 12)), MOST)
     options = SearchOptions(target=to or None, k=k, values=values, columns=[])
     return search_file(survey, body, _text(request, "name"), options)
 

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from uvicorn import Server
 
 LOOPBACK = "127.0.0.1"
+#: Addresses of this machine that no other one reaches.
+OWN = (LOOPBACK, "localhost", "::1")
+#: Addresses that stand for every one of this machine's.
+ANY = ("0.0.0.0", "::")
 
 
 def explore(
@@ -48,13 +52,13 @@ def explore(
     Raises
     ------
     ConfigError
-        If the extra `explore` is not installed, or the port is taken.
+        If the extra `explore` is not installed, or the port is taken or none.
     DataError
         If the run has no embeddings.
     """
     server, address, listening, close = prepare(folder, data, host, port, read_only)
     say(f"The explorer is at {address}")
-    if host != LOOPBACK:
+    if host not in OWN:
         say(
             f"It listens at {host}, unencrypted: whoever sees the address above, or the traffic, "
             "can look at this run."
@@ -96,12 +100,28 @@ def prepare(
         raise
     port = listening.getsockname()[1]
     token = secrets.token_urlsafe(24)
-    names = {host, LOOPBACK, "localhost"} if host == LOOPBACK else {host}
-    names |= {socket.gethostname(), _outside()} if host in ("0.0.0.0", "::") else set()
-    app = make_app(survey, token, {f"{name}:{port}".lower() for name in names})
+    app = make_app(survey, token, _hosts(host, port))
     config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False)
-    shown = host if host not in ("0.0.0.0", "::") else socket.gethostname()
+    shown = _bracketed(host) if host not in ANY else socket.gethostname()
     return uvicorn.Server(config), f"http://{shown}:{port}/?token={token}", listening, survey.close
+
+
+def _hosts(host: str, port: int) -> set[str]:
+    """Return the values of the header Host that are the explorer's own, in lower case."""
+    names = {host}
+    if host in OWN or host in ANY:
+        names |= set(OWN)
+    if host in ANY:
+        names |= {socket.gethostname(), socket.getfqdn(), _outside()}
+    found = {f"{_bracketed(name)}:{port}".lower() for name in names}
+    if port == 80:  # browsers leave out the port of http
+        found |= {_bracketed(name).lower() for name in names}
+    return found
+
+
+def _bracketed(host: str) -> str:
+    """Return a host as it stands in an address: IPv6 in brackets."""
+    return f"[{host}]" if ":" in host else host
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -110,8 +130,10 @@ def _listen(host: str, port: int) -> socket.socket:
     Raises
     ------
     ConfigError
-        If the port is taken or the address is not this machine's.
+        If the port is taken or none, or the address is not this machine's.
     """
+    if not 0 <= port <= 65535:
+        raise ConfigError(f"There is no port {port}: choose one from 1 to 65535, or 0 for any.")
     kind = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(kind, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,0 +1,48 @@
+"""Where the explorer listens, and under which names it is asked."""
+
+import socket
+
+import pytest
+
+from skybind.errors import ConfigError
+from skybind.explore import serve
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "some"),
+    [
+        ("127.0.0.1", 8000, {"127.0.0.1:8000", "localhost:8000"}),
+        ("localhost", 8000, {"127.0.0.1:8000", "localhost:8000"}),
+        ("127.0.0.1", 80, {"127.0.0.1", "localhost", "127.0.0.1:80"}),
+        ("::1", 8000, {"[::1]:8000", "localhost:8000"}),
+        ("::1", 80, {"[::1]", "[::1]:80"}),
+        ("0.0.0.0", 8000, {"127.0.0.1:8000", "localhost:8000", "star.example.org:8000"}),
+        ("192.0.2.7", 8000, {"192.0.2.7:8000"}),
+    ],
+)
+def test_names_of_the_explorer(monkeypatch, host, port, some):
+    monkeypatch.setattr(socket, "getfqdn", lambda: "Star.example.org")
+    known = serve._hosts(host, port)
+    assert some <= known
+    assert ("127.0.0.1" in known) == (port == 80 and host in serve.OWN)
+    assert ("localhost:8000" in known) == (port == 8000 and host != "192.0.2.7")
+
+
+@pytest.mark.parametrize("port", [-1, 70000])
+def test_a_port_that_cannot_be_is_a_sentence(port):
+    with pytest.raises(ConfigError, match=f"no port {port}: choose"):
+        serve._listen("127.0.0.1", port)
+
+
+@pytest.mark.parametrize(("host", "shown"), [("localhost", "localhost"), ("::1", "[::1]")])
+def test_this_machine_alone_is_no_network(hostile_run, monkeypatch, host, shown):
+    uvicorn = pytest.importorskip("uvicorn")
+    monkeypatch.setattr(uvicorn.Server, "run", lambda self, sockets: None)
+    said = []
+    monkeypatch.setattr(serve, "say", said.append)
+    try:
+        serve.explore(hostile_run, host=host, browser=False, read_only=True)
+    except ConfigError:
+        pytest.skip("this machine has no IPv6")
+    assert f"http://{shown}:" in said[0]
+    assert not any("unencrypted" in sentence for sentence in said)
