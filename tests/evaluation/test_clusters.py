@@ -5,7 +5,13 @@ import pytest
 
 from skybind.config.evaluation import EvaluationConfig
 from skybind.embeddings.store import Embeddings
-from skybind.evaluation.clusters import cluster_run, lay_out
+from skybind.evaluation.clusters import (
+    cluster_run,
+    lay_out,
+    mapped_model,
+    read_layouts,
+    write_layouts,
+)
 
 N, D = 60, 4
 
@@ -84,3 +90,14 @@ def test_more_groups_than_objects_allow_are_fewer_and_it_is_said(galaxies, monke
     [_, groups] = cluster_run(run, embeddings, [layout], run.config.evaluation)
     assert groups.k == 30
     assert "60 objects of image are divided into 30 groups" in caplog.text
+
+
+@pytest.mark.parametrize("model", ["abc123", None])
+def test_maps_say_of_which_model_they_are(galaxies, tmp_path, model):
+    run, path = run_with(), tmp_path / "maps.parquet"
+    layout = lay_out(run, galaxies[0], ("image",))
+    assert layout is not None
+    assert mapped_model(path) is None
+    write_layouts(path, [layout], run.dataset.object_ids, model)
+    assert mapped_model(path) == model
+    np.testing.assert_array_equal(read_layouts(path)[0].position, layout.position)

@@ -7,6 +7,7 @@ import pytest
 from skybind.data.dataset import Dataset
 from skybind.drawing.style import class_colour
 from skybind.embeddings.store import Embeddings
+from skybind.evaluation.clusters import write_layouts
 from skybind.runs.run import Run
 from tests.explore.conftest import CLASS, OBJECT
 
@@ -166,3 +167,23 @@ def test_classes_of_another_model_are_left_out(hostile_run, monkeypatch):
     survey.close()
     assert content() == before
     assert "'skybind classify" in said[0]
+
+
+@pytest.mark.parametrize("other", [True, False])
+def test_maps_of_another_model_are_left_out(hostile_run, monkeypatch, other):
+    from skybind.explore.survey import Survey
+
+    said = []
+    monkeypatch.setattr("skybind.explore.survey.say", said.append)
+    run = Run.open(hostile_run)
+    made = Survey(run, read_only=True).maps
+    own = Embeddings.read(run.paths.embeddings).model["weights"]
+    ids = run.dataset.object_ids
+    write_layouts(run.paths.maps, list(made.values()), ids, "another" if other else own)
+    try:
+        survey = Survey(run, read_only=True)
+    finally:
+        run.paths.maps.unlink()
+    survey.close()
+    assert len(survey.maps) == (0 if other else 1)
+    assert any("of another model" in sentence for sentence in said) == other

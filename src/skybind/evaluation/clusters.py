@@ -128,12 +128,14 @@ def cluster_again(
     refuse_measuring(run, run_model(run), run.rows("test"))
     embeddings = run_embedding(run)
     layouts = read_layouts(run.paths.maps)
-    if len(layouts) < len(modality_sets(embeddings.modalities)):
-        layouts = map_run(run, embeddings, every=True)
+    model, own = mapped_model(run.paths.maps), embeddings.model.get("weights")
+    of_another = model is not None and model != own
+    if of_another or len(layouts) < len(modality_sets(embeddings.modalities)):
+        layouts, model = map_run(run, embeddings, every=True), own
     options = run.config.evaluation.model_copy(update=change)
     found = cluster_run(run, embeddings, layouts, options)
     run.change_evaluation(**change)
-    write_layouts(run.paths.maps, layouts, run.dataset.object_ids)
+    write_layouts(run.paths.maps, layouts, run.dataset.object_ids, model)
     write_metrics(metrics.model_copy(update={"clusters": found}), run.paths.metrics)
     return found
 
@@ -196,8 +198,17 @@ def describing_columns(dataset: Dataset, rows: np.ndarray) -> dict[str, np.ndarr
 _COLUMNS = ("modalities", "object_id", "row", "part", "x", "y", "island", "group")
 
 
-def write_layouts(path: Path, layouts: Sequence[Layout], object_ids: np.ndarray) -> None:
-    """Write maps as one long table, a row an object and map."""
+#: Key of the schema under which the hash of the model stands whose embeddings were mapped.
+_MODEL = b"skybind-model"
+
+
+def write_layouts(
+    path: Path, layouts: Sequence[Layout], object_ids: np.ndarray, model: str | None
+) -> None:
+    """Write maps as one long table, a row an object and map.
+
+    `model` is the hash of the model's weights (`weights` of its identity); None if unknown.
+    """
     sizes = [len(layout.rows) for layout in layouts]
     names = pa.array(["+".join(layout.modalities) for layout in layouts], pa.string())
     index = pa.array(np.repeat(np.arange(len(layouts)), sizes), pa.int32())
@@ -219,8 +230,18 @@ def write_layouts(path: Path, layouts: Sequence[Layout], object_ids: np.ndarray)
             "group": column("group", np.zeros(0, np.int64)),
         }
     )
+    if model is not None:
+        table = table.replace_schema_metadata({_MODEL: model.encode()})
     with atomic_path(path) as temporary:
         write_parquet(table, temporary)
+
+
+def mapped_model(path: Path) -> str | None:
+    """Read the hash of the model whose embeddings were mapped; None if that is not known."""
+    if not path.exists():
+        return None
+    model = (read_parquet(path, [], needs=_COLUMNS).schema.metadata or {}).get(_MODEL)
+    return None if model is None else model.decode()
 
 
 def read_layouts(path: Path) -> list[Layout]:

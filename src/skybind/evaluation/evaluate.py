@@ -54,7 +54,8 @@ def evaluate_run(run: Run, cases: Sequence[Case]) -> Metrics:
     layouts = map_run(run, embeddings, every=clusters)
     if clusters:
         results["clusters"] = cluster_run(run, embeddings, layouts, options)
-    write_layouts(run.paths.maps, layouts, run.dataset.object_ids)
+    model = embeddings.model.get("weights")
+    write_layouts(run.paths.maps, layouts, run.dataset.object_ids, model)
     metrics = describe_run(run).model_copy(update=results)
     write_metrics(metrics, run.paths.metrics)
     return metrics

@@ -14,7 +14,7 @@ from skybind.drawing.from_dataset import load_examples
 from skybind.drawing.observed import ExampleObject
 from skybind.embeddings.mapped import MappedEmbeddings
 from skybind.errors import DataError
-from skybind.evaluation.clusters import Layout, lay_out, read_layouts
+from skybind.evaluation.clusters import Layout, lay_out, mapped_model, read_layouts
 from skybind.evaluation.targets import Target, targets_of
 from skybind.files import is_writable
 from skybind.progress import say, step
@@ -176,6 +176,13 @@ class Survey:
 
     def _layouts(self) -> list[Layout]:
         """Return the maps that the evaluation made; without any, one of all modalities, now."""
+        model = mapped_model(self.run.paths.maps)
+        if model is not None and model != self.stream.model.get("weights"):
+            say(
+                f"The maps in {self.run.paths.maps} are of another model than the embeddings and "
+                f"are not shown: 'skybind evaluate {self.run.folder}' makes them anew."
+            )
+            return []
         known = read_layouts(self.run.paths.maps)
         if known:
             return known
