@@ -53,7 +53,7 @@ function turn(): () => boolean {
 async function showMap(): Promise<void> {
   const known = survey.maps.map(({ name }) => name);
   if (!known.length) {
-    byId("legend").replaceChildren("This run has no map: too few objects to draw one.");
+    byId("legend").replaceChildren("There is no map: too few objects to draw one, or of another model, as the terminal tells.");
     return;
   }
   if (!known.includes(view.map ?? "")) view.map = known.at(-1)!;

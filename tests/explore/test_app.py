@@ -187,3 +187,18 @@ def test_maps_of_another_model_are_left_out(hostile_run, monkeypatch, other):
     survey.close()
     assert len(survey.maps) == (0 if other else 1)
     assert any("of another model" in sentence for sentence in said) == other
+
+
+def test_a_look_embeds_nothing_anew(hostile_run, monkeypatch):
+    from skybind.explore.survey import Survey
+
+    said = []
+    monkeypatch.setattr("skybind.explore.survey.say", said.append)
+    run = Run.open(hostile_run)
+    before = {p: p.stat().st_mtime_ns for p in run.paths.embeddings.iterdir()}
+    monkeypatch.setattr("skybind.runs.embedding._of", lambda stored, run: False)
+    survey = Survey(run, read_only=True)
+    survey.close()
+    assert survey.maps == {}
+    assert "are not those of the run's model" in said[0]
+    assert {p: p.stat().st_mtime_ns for p in run.paths.embeddings.iterdir()} == before

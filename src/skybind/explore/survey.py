@@ -20,7 +20,7 @@ from skybind.files import is_writable
 from skybind.progress import say, step
 from skybind.runs.cases import finished_cases, widest_case
 from skybind.runs.classes import CaseClasses, stored_classes
-from skybind.runs.embedding import run_embedding
+from skybind.runs.embedding import stored_embeddings
 from skybind.runs.run import Run
 from skybind.search.places import Places
 from skybind.words import nearest
@@ -187,6 +187,10 @@ class Survey:
         if known:
             return known
         with step("drawing the map, as the run was not evaluated"):
-            embeddings = run_embedding(self.run)
+            try:
+                embeddings = stored_embeddings(self.run)
+            except DataError as error:  # nothing is embedded, nor written, for a look
+                say(str(error))
+                return []
             made = lay_out(self.run, embeddings, tuple(embeddings.modalities))
         return [] if made is None else [made]
