@@ -1,5 +1,6 @@
 """A model of which any file was changed is never opened, by no way."""
 
+import json
 import shutil
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 import skybind as sb
 from skybind.errors import ModelError, SkybindError
 from skybind.models.model import Model
-from skybind.models.stored import read_note
+from skybind.models.stored import note_files, read_note
 from skybind.report.exported import export_weights
 from skybind.runs.published import import_weights
 from tests.parity.hub import write_model
@@ -70,8 +71,6 @@ def test_a_letter_of_the_note_counts(saved, tmp_path):
 
 
 def test_a_model_of_an_older_skybind_opens_with_a_sentence(saved, tmp_path, caplog):
-    import json
-
     shutil.copytree(saved, tmp_path / "m")
     path = tmp_path / "m" / "model.json"
     note = {k: v for k, v in json.loads(path.read_text()).items() if k not in ("files", "hash")}
@@ -80,3 +79,16 @@ def test_a_model_of_an_older_skybind_opens_with_a_sentence(saved, tmp_path, capl
     caplog.set_level("INFO", logger="skybind")
     Model.open(tmp_path / "m")
     assert "was saved by an older skybind" in caplog.text
+
+
+def test_the_weights_of_an_older_model_are_compared_with_their_hash(saved, tmp_path):
+    shutil.copytree(saved, tmp_path / "m")
+    path, weights = tmp_path / "m" / "model.json", tmp_path / "m" / "weights.safetensors"
+    note = {k: v for k, v in read_note(saved).items() if k not in ("files", "hash")}
+    path.write_text(json.dumps(note))
+    Model.open(tmp_path / "m")
+    weights.write_bytes(flipped(weights.read_bytes()))
+    for use in (Model.open, note_files):
+        with pytest.raises(ModelError, match=r"weights\.safetensors is damaged, or was replaced"):
+            use(tmp_path / "m")
+    assert "files" not in json.loads(path.read_text())

@@ -145,6 +145,8 @@ def _read(path: Path, kind: type[_T], again: str) -> _T:
 def verify_model(folder: Path, note: dict[str, Any], names: Collection[str] | None = None) -> None:
     """Refuse files of a model that are damaged; by default all but those of its reliability.
 
+    A model of an older skybind, whose note names no files, knows the hash of its weights alone.
+
     Raises
     ------
     ModelError
@@ -152,12 +154,23 @@ def verify_model(folder: Path, note: dict[str, Any], names: Collection[str] | No
     chosen = names or [
         name for name in note.get(FILES) or {} if name not in (CALIBRATION, REFERENCE)
     ]
-    verify_files(folder, note, chosen, {WEIGHTS: weights_file(folder)})
+    places = {WEIGHTS: weights_file(folder)}
+    if note.get(FILES) is None:
+        note, chosen = {FILES: {WEIGHTS: note["identity"]["weights"]}}, names or [WEIGHTS]
+    verify_files(folder, note, chosen, places)
 
 
 def note_files(folder: Path) -> None:
-    """Note the hashes of a model's files anew, when one came to them."""
+    """Note the hashes of a model's files anew, when one came to them.
+
+    Raises
+    ------
+    ModelError
+        If it is a model of an older skybind, and its weights are damaged.
+    """
     note = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    if note.get(FILES) is None:
+        verify_model(folder, note)
     hub = weights_file(folder).name
     write_note(folder / "model.json", note, {hub: WEIGHTS})
 
