@@ -100,11 +100,16 @@ def test_the_lines_of_python_run(place):
     assert (np.asarray(table["class"]) != "").sum() > 30
 
 
-def test_the_commands_run(place):
+def test_the_commands_run(place, monkeypatch):
+    served = []
+    # a server runs until Ctrl-C: it is prepared and closed, and no browser is opened
+    monkeypatch.setattr("uvicorn.Server.run", lambda server, sockets: served.append(sockets))
+    monkeypatch.setattr("webbrowser.open", served.append)
     assert len(COMMANDS) > 6
     for line in COMMANDS:
         words = shlex.split(line, comments=True)[1:]
         done = CliRunner().invoke(app, words, catch_exceptions=False)
         assert done.exit_code == 0, f"{line}: {done.output}"
+    assert any("explore" in line for line in COMMANDS) == bool(served)
     assert len((place / "classes.csv").read_text().splitlines()) == 41
     assert len((place / "periods.csv").read_text().splitlines()) == 41
