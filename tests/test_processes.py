@@ -13,6 +13,7 @@ import pytest
 from skybind import processes
 from skybind.errors import ConfigError, DataError, ProcessError
 from skybind.processes import in_order
+from tests.children import children_of, end_within
 
 
 def square(number):
@@ -110,18 +111,8 @@ def test_processes_side_by_side_end_with_the_one_that_started_them(tmp_path):
     deadline = time.monotonic() + 60
     while not lock.exists() and time.monotonic() < deadline:
         time.sleep(0.05)
-    children = Path(f"/proc/{first.pid}/task/{first.pid}/children").read_text().split()
+    children = children_of(first.pid)
     first.kill()
     first.wait()
-    while any(_runs(pid) for pid in children) and time.monotonic() < deadline:
-        time.sleep(0.05)
     assert children
-    assert not any(_runs(pid) for pid in children)
-
-
-def _runs(pid):
-    """Whether a process is there and no zombie."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+    assert end_within(children, deadline - time.monotonic())

@@ -11,6 +11,7 @@ import pytest
 from skybind import stops
 from skybind.processes import in_order
 from skybind.stops import Stopped
+from tests.children import children_of, end_within
 
 # begins to import skybind only when a signal has come, as in the first moments of a command
 EARLY = """
@@ -142,18 +143,8 @@ def test_processes_that_share_work_end_with_a_program_that_is_stopped(tmp_path):
     )
     program = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert program.stdout.readline() == "on\n"
-    children = Path(f"/proc/{program.pid}/task/{program.pid}/children").read_text().split()
+    children = children_of(program.pid)
     program.terminate()
     program.wait(60)
-    deadline = time.monotonic() + 30
-    while any(_runs(pid) for pid in children) and time.monotonic() < deadline:
-        time.sleep(0.05)
     assert children
-    assert not any(_runs(pid) for pid in children)
-
-
-def _runs(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+    assert end_within(children, 30)

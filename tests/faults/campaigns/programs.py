@@ -99,44 +99,44 @@ class Stage:
 @campaign("signals", quick=4)
 def under_signals(seed: int, numbers: Iterable[int]) -> Iterator[Row]:
     """Ctrl-C, a scheduler's notice or a closed terminal, at any moment."""
-    with tempfile.TemporaryDirectory(prefix="faults-") as top:
-        stage = Stage(Path(top))
-        for number in numbers:
-            rng = np.random.default_rng([seed, number])
-            name = sorted(COMMANDS)[number % len(COMMANDS)]
-            sent = sorted(ENDS)[number // len(COMMANDS) % len(ENDS)]
-            moment = rng.uniform(0, 1.1 * stage.seconds[name])
-            what = f"{sent.name} {moment:.2f} s after the start of {name}"
-            folder = stage.fresh()
-            program = _begin(folder, COMMANDS[name].words)
-            time.sleep(moment)
-            program.send_signal(sent)
-            status, said = _finish(program, folder)
-            if status == f"signal {sent}" and not said:  # before Python ran a line of ours
-                status, said = ENDS[sent], SENTENCE
-            fault = _fault_of_end(status, said, {0, ENDS[sent]})
-            if not fault and status and not said.endswith(SENTENCE):
-                fault = "TRACEBACK", "the promised sentence is missing"
-            yield _judged(number, what, fault, stage, name, folder, status, said)
+    for number, rng, stage, name, folder in _tries(seed, numbers):
+        sent = sorted(ENDS)[number // len(COMMANDS) % len(ENDS)]
+        moment = rng.uniform(0, 1.1 * stage.seconds[name])
+        what = f"{sent.name} {moment:.2f} s after the start of {name}"
+        program = _begin(folder, COMMANDS[name].words)
+        time.sleep(moment)
+        program.send_signal(sent)
+        status, said = _finish(program, folder)
+        if status == f"signal {sent}" and not said:  # before Python ran a line of ours
+            status, said = ENDS[sent], SENTENCE
+        fault = _fault_of_end(status, said, {0, ENDS[sent]})
+        if not fault and status and not said.endswith(SENTENCE):
+            fault = "TRACEBACK", "the promised sentence is missing"
+        yield _judged(number, what, fault, stage, name, folder, status, said)
 
 
 @campaign("resources", quick=4)
 def under_limits(seed: int, numbers: Iterable[int]) -> Iterator[Row]:
     """Files that cannot grow, no more handles, no memory, places of another kind."""
+    for number, rng, stage, name, folder in _tries(seed, numbers):
+        what, limit = _LIMITS[number // len(COMMANDS) % len(_LIMITS)](rng, folder)
+        status, said = _finish(_begin(folder, COMMANDS[name].words, limit), folder)
+        fault = _fault_of_end(status, said, {0, 2})
+        if not fault and status and (said.count("skybind: ") != 1 or not said.endswith(".\n")):
+            fault = "TRACEBACK", "no sentence, or more than one"
+        _mend(folder)
+        yield _judged(number, f"{name}, {what}", fault, stage, name, folder, status, said)
+
+
+def _tries(
+    seed: int, numbers: Iterable[int]
+) -> Iterator[tuple[int, np.random.Generator, Stage, str, Path]]:
+    """Give each try its generator, the stage, the name of its command, and a folder of its own."""
     with tempfile.TemporaryDirectory(prefix="faults-") as top:
         stage = Stage(Path(top))
         for number in numbers:
-            rng = np.random.default_rng([seed, number])
             name = sorted(COMMANDS)[number % len(COMMANDS)]
-            folder = stage.fresh()
-            kind = number // len(COMMANDS) % len(_LIMITS)
-            what, limit = _LIMITS[kind](rng, folder)
-            status, said = _finish(_begin(folder, COMMANDS[name].words, limit), folder)
-            fault = _fault_of_end(status, said, {0, 2})
-            if not fault and status and (said.count("skybind: ") != 1 or not said.endswith(".\n")):
-                fault = "TRACEBACK", "no sentence, or more than one"
-            _mend(folder)
-            yield _judged(number, f"{name}, {what}", fault, stage, name, folder, status, said)
+            yield number, np.random.default_rng([seed, number]), stage, name, stage.fresh()
 
 
 def _growth(rng: np.random.Generator, folder: Path) -> tuple[str, Callable[[], None]]:
