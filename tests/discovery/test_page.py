@@ -1,3 +1,4 @@
+import dataclasses
 import numpy as np
 import pytest
 
@@ -71,6 +72,14 @@ def data():
         objects=[page],
         structures=[StructureView(structure, part, rng.normal(size=(50, 2)))],
     )
+
+
+def test_doubted_labels_that_are_right_are_an_estimate_and_no_bound(data, tmp_path):
+    flagged = changed(data.record.outliers, labels_right=4)
+    data = dataclasses.replace(data, record=changed(data.record, outliers=flagged.plain()))
+    page = write_discover_page(data, tmp_path).read_text()
+    assert "Of the 7 labels doubted about 4 are right, if labels are wrong as often" in page
+    assert "at least 4" not in page
 
 
 def test_the_page_is_whole_and_escaped(data, tmp_path):

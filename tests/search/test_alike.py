@@ -6,7 +6,7 @@ import pytest
 from skybind.embeddings.store import Embeddings
 from skybind.embeddings.stream import EmbeddingStream
 from skybind.search.alike import asked_objects, least_alike
-from skybind.search.nearest import Nearest
+from skybind.search.nearest import Nearest, exact_nearest
 from skybind.search.search import SearchOptions, search
 
 
@@ -65,3 +65,28 @@ def test_those_asked_are_among_those_searched_and_few_say_nothing(survey):
     assert np.isnan(least_alike(np.array([0, 1]), few))
     many = Nearest(np.tile([[0, 5]], (30, 1)), np.tile([[1.0, 0.9]], (30, 1)))
     assert least_alike(np.zeros(30, int), many) == pytest.approx(0.9)  # itself does not count
+
+
+def test_rows_that_are_sorted_by_class_are_asked_from_all_over(tmp_path):
+    """Three of sixty classes are loose, 5 % of the objects: the limit lies among these."""
+    rng = np.random.default_rng(3)
+    centres = np.linalg.qr(rng.normal(size=(64, 64)))[0][:60]
+    width = np.where(np.isin(np.arange(60), (7, 29, 51)), 0.3, 0.02)
+    points = np.repeat(centres, 50, axis=0) + width.repeat(50)[:, None] * rng.normal(size=(3000, 64))
+    points = (points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32)
+    made = Embeddings(
+        np.arange(3000).astype(str),
+        np.full(3000, "train"),
+        {"photometry": points},
+        {"photometry": np.ones(3000, bool)},
+    )
+    made.write(tmp_path / "embeddings")
+    stream = EmbeddingStream.open(tmp_path / "embeddings")
+    cosines = points @ points.T
+    np.fill_diagonal(cosines, -1)
+    best = cosines.max(axis=1)
+    for seed in range(5):
+        rows, vectors = asked_objects(stream, ["photometry"], None, seed)
+        assert len(rows) == 256
+        found = exact_nearest(stream.chunks(["photometry"]), vectors, 2)
+        assert (best >= least_alike(rows, found)).mean() > 0.97

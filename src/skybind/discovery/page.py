@@ -92,9 +92,9 @@ def _overlap_words(data: DiscoverData) -> str:
         return ""
     doubted = data.record.outliers.flagged.get("label doubted", 0)
     return (
-        f" Of the {number(doubted)} labels doubted at least {number(right)} should be right: "
-        "classes overlap, and labels cannot be wrong much more often there than where nine tenths "
-        "of the neighbours' votes agree."
+        f" Of the {number(doubted)} labels doubted about {number(right)} are right, if labels are "
+        "wrong as often everywhere as where nine tenths of the neighbours' votes agree: classes "
+        "overlap."
     )
 
 
@@ -321,4 +321,4 @@ def _facts(data: DiscoverData) -> list[Fact]:
 
 def _right_words(data: DiscoverData) -> str:
     right = data.record.outliers.labels_right
-    return "" if right is None else f", of which at least {number(right)} should be right"
+    return "" if right is None else f", of which about {number(right)} are right if labels are wrong as often everywhere"

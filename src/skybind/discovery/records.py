@@ -23,9 +23,9 @@ class FlagCounts(Record):
     flagged: dict[str, int] = Field(..., description="Test in words -> objects that it flags.")
     labels_right: int | None = Field(
         None,
-        description="Of the labels doubted, those that should be right at least: all but as many "
-        "as are wrong if labels are wrong as often as where nine tenths of the votes agree; null "
-        "where too few objects have such votes.",
+        description="Of the labels doubted, about so many are right: all but as many as are wrong if "
+        "labels are wrong as often everywhere as where nine tenths of the votes agree; no lower "
+        "bound; null where too few objects have such votes.",
     )
 
 

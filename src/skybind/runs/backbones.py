@@ -109,7 +109,7 @@ def pretrain_backbone(
     paths = BackbonePaths(Path(out))
     if paths.config.exists():
         config = as_begun(config, paths.config)
-        noted = _begun_on(paths).computed
+        noted = begun_on(paths).computed
         dataset = open_as_noted(Path(data), paths.features, noted)
     else:
         refuse_other_files(paths.folder, paths.features)
@@ -207,18 +207,18 @@ def _seen(workshop: Workshop, rows: Mapping[str, np.ndarray]) -> Seen:
     return Seen.of(ids[rows["train"]], ids[rows["validation"]], observed, among=ids)
 
 
-class _BegunOn(BaseModel):
+class BegunOn(BaseModel):
     """What `dataset.json` must hold."""
 
     fingerprint: str
     computed: dict[str, Any] = {}
 
 
-def _begun_on(paths: BackbonePaths) -> _BegunOn:
+def begun_on(paths: BackbonePaths) -> BegunOn:
     """Read which dataset a backbone is trained on."""
     again = f"bring that file back, or choose another folder than {paths.folder}"
     try:
-        return read_record(paths.dataset, _BegunOn, again)
+        return read_record(paths.dataset, BegunOn, again)
     except FileNotFoundError as error:
         raise DataError(f"{paths.dataset} is gone: {again}.") from error
 
@@ -253,7 +253,7 @@ def _begin(workshop: Workshop, data: str | Path, split: Split | None) -> Split:
             f"{folder} holds a backbone of another configuration (they differ in {differ[0]}): "
             "choose another folder, or delete that one."
         )
-    if _begun_on(paths).fingerprint != dataset.fingerprint:
+    if begun_on(paths).fingerprint != dataset.fingerprint:
         raise DataError(f"{folder} holds a backbone of another dataset: choose another folder.")
     stored = Split.read(paths.split).align(dataset.object_ids)
     if split is not None and choose_split(config, dataset, split).hash != stored.hash:

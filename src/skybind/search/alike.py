@@ -8,9 +8,9 @@ from skybind.embeddings.means import unit_mean
 from skybind.embeddings.stream import EmbeddingStream
 from skybind.search.nearest import Nearest
 
-#: Objects that are asked for their own nearest: so many stretches of so many neighbouring rows,
-#: for scattered ones would have all embeddings read once more.
-STRETCHES, LENGTH = 8, 32
+#: Objects that are asked for their own nearest. They are scattered, for neighbouring rows often are
+#: of one class or field; of embeddings in Parquet at most as many row groups are read for them.
+ASKED = 256
 
 
 #: Fewer objects than this do not tell what is usual.
@@ -42,9 +42,8 @@ def asked_objects(
         Of those that have one of the modalities.
     """
     rows = np.arange(len(stream)) if keep is None else np.flatnonzero(keep)
-    if len(rows) > STRETCHES * LENGTH:
-        starts = np.random.default_rng(seed).integers(0, len(rows) - LENGTH, STRETCHES)
-        rows = np.unique(rows[(starts[:, None] + np.arange(LENGTH)).ravel()])
+    if len(rows) > ASKED:
+        rows = np.sort(np.random.default_rng(seed).choice(rows, ASKED, replace=False))
     found = [stream.take(rows, name) for name in modalities]
     present = np.logical_or.reduce([seen for _, seen in found])
     vectors = unit_mean([v[present] for v, _ in found], [seen[present] for _, seen in found])

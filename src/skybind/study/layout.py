@@ -9,6 +9,7 @@ units/                         what is done (`skybind.study.units`)
 backbones/CONFIGURATION/seed-SEED/MODALITY/   backbones that are trained for the runs
 tune/CONFIGURATION/OBJECTIVE/  searches of hyper-parameters
 runs/CONFIGURATION/seed-SEED/  ordinary runs
+earlier/FINGERPRINT/           what was made of data that have changed since (can be deleted)
 figures/, tables/              the exhibits of the page
 index.html                     the page
 """
@@ -65,6 +66,10 @@ class StudyPaths:
     def drawing(self) -> Path:
         """Held while the page is made."""
         return self.folder / "page.lock"
+
+    def earlier(self, fingerprint: str) -> Path:
+        """Where that is put aside which was made of data as they were once."""
+        return self.folder / "earlier" / fingerprint
 
     def search(self, configuration: str, objective: str) -> Path:
         """Where hyper-parameters are searched, of the pre-training or of a classifier."""

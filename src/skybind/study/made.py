@@ -47,6 +47,23 @@ def made_by(study: Study, unit: Unit) -> Path:
     return made[unit.kind]
 
 
+def data_digest(study: Study, seed: int) -> str:
+    """Return the fingerprint of the dataset of a seed as it stands; "" where there is none."""
+    folder = study.data(seed)
+    parts = sorted((folder / "objects").rglob("*.parquet"))
+    try:
+        stamps = tuple((part.name, (s := part.stat()).st_mtime_ns, s.st_size) for part in parts)
+        return _fingerprint(folder, stamps) if stamps else ""
+    except (SkybindError, OSError, ValueError):
+        return UNREADABLE
+
+
+@lru_cache(maxsize=64)
+def _fingerprint(folder: Path, stamps: tuple[tuple[str, int, int], ...]) -> str:
+    """Read a dataset's fingerprint, once for each time that a part of it was written."""
+    return Dataset.open(folder, computed=()).fingerprint
+
+
 def digest_of(study: Study, unit: Unit) -> str:
     """Hash what a unit made, by its content; "" where there is nothing.
 

@@ -27,7 +27,8 @@ from skybind.runs.fitting import fit_to_data
 from skybind.runs.run import Run
 from skybind.runs.sharing import share_prepared
 from skybind.runs.steps import run_finetuning, run_pretraining
-from skybind.study.made import digest_of, made_by
+from skybind.study.earlier import put_aside
+from skybind.study.made import data_digest, digest_of, made_by
 from skybind.study.merge import Study
 from skybind.study.options import simulate
 from skybind.study.plan import SURVEY
@@ -87,7 +88,7 @@ def states_of(study: Study, plan: Sequence[Unit], since: str = "") -> dict[str, 
 def keys_of(study: Study, plan: Sequence[Unit]) -> dict[str, str]:
     """Say of every unit what decides it: made from anything else it is done again.
 
-    That is the configuration, and the content of what it is made of. So what was deleted is made
+    That is the configuration, and the content of what it is made of: the dataset, too. So what was deleted is made
     again with all that depends on it, if it does not come out the same. A study may grow; then
     runs get more classifiers, and their results are made anew.
     """
@@ -97,7 +98,9 @@ def keys_of(study: Study, plan: Sequence[Unit]) -> dict[str, str]:
     for unit in plan:
         content: dict[str, object] = {need: digests[need] for need in unit.needs}
         if unit.kind in ("tune", "backbone", "prepare"):
+            assert unit.seed is not None  # only the survey has none
             content["configuration"] = study.digest(unit.configuration)
+            content["dataset"] = data_digest(study, unit.seed)
         elif unit.kind == "evaluate":
             content["configuration"] = study.digest(unit.configuration, evaluation=True)
         for name in unit.after:
@@ -245,6 +248,8 @@ def do_unit(study: Study, unit: Unit) -> float | None:
         _simulate(study)
         return None
     assert unit.seed is not None  # only the survey has none
+    if unit.kind in ("tune", "backbone", "prepare"):
+        put_aside(study, unit)
     if unit.kind == "tune":
         search(study, unit.configuration, unit.case)
         return None

@@ -29,6 +29,9 @@ def test_better_is_only_what_chance_does_not_make():
     few[:2] = True  # of two objects nothing is known
     assert not better_than(good * 0 + rng.random(2000), [rng.random(2000)], few)
     assert not better_than(good, [good], planted)
+    for n, enough in ((9, False), (10, True)):  # found without fail, but of so few
+        few = np.arange(2000) < n
+        assert better_than(few + 0.1 * rng.random(2000), [rng.random(2000)], few) == enough
 
 
 def test_the_bootstrap_counts_as_scikit_learn_does():

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import Field
 
+from skybind.discovery.measures.combinations import FEWEST
 from skybind.record import Number, Record
 
 #: Resamples of the bootstrap, the level of its test, and numbers held at once.
@@ -72,7 +73,8 @@ def better_than(
     """Tell whether a score finds what was planted significantly better than all others do.
 
     By the average precision, in a paired bootstrap over the objects: it must beat each of the
-    others in all but 1 of 40 resamples, which is p < 0.05 of two sides.
+    others in all but 1 of 40 resamples, which is p < 0.05 of two sides. Fewer than ten planted
+    objects are no ground for that.
 
     Parameters
     ----------
@@ -81,6 +83,8 @@ def better_than(
     planted : ndarray of bool, shape (n,)
     seed : int
     """
+    if np.count_nonzero(planted) < FEWEST:
+        return False
     rng = np.random.default_rng(seed)
     ranked = [_Ranked.of(values, planted) for values in (score, *others)]
     n, drawn = len(planted), []

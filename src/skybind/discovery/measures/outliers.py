@@ -212,12 +212,13 @@ def label_doubt(
 
 
 def labels_right(doubt: LabelDoubt) -> int | None:
-    """Estimate how many of the doubted labels should be right, at least.
+    """Estimate about how many of the doubted labels are right.
 
     Classes overlap, and neighbours err there more often than catalogues do. Where nearly all
     neighbours agree the classes do not overlap, so that a label that differs is wrong: if labels
     are wrong as often everywhere, so many are wrong in all, and all other doubts are about
-    labels that are right.
+    labels that are right. Where classes overlap labels may well be wrong more often: it is no
+    lower bound.
 
     Parameters
     ----------
