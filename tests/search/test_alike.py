@@ -72,7 +72,9 @@ def test_rows_that_are_sorted_by_class_are_asked_from_all_over(tmp_path):
     rng = np.random.default_rng(3)
     centres = np.linalg.qr(rng.normal(size=(64, 64)))[0][:60]
     width = np.where(np.isin(np.arange(60), (7, 29, 51)), 0.3, 0.02)
-    points = np.repeat(centres, 50, axis=0) + width.repeat(50)[:, None] * rng.normal(size=(3000, 64))
+    points = np.repeat(centres, 50, axis=0) + width.repeat(50)[:, None] * rng.normal(
+        size=(3000, 64)
+    )
     points = (points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32)
     made = Embeddings(
         np.arange(3000).astype(str),

@@ -321,4 +321,6 @@ def _facts(data: DiscoverData) -> list[Fact]:
 
 def _right_words(data: DiscoverData) -> str:
     right = data.record.outliers.labels_right
-    return "" if right is None else f", of which about {number(right)} are right if labels are wrong as often everywhere"
+    if right is None:
+        return ""
+    return f", of which about {number(right)} are right if labels are wrong as often everywhere"

@@ -23,8 +23,8 @@ class FlagCounts(Record):
     flagged: dict[str, int] = Field(..., description="Test in words -> objects that it flags.")
     labels_right: int | None = Field(
         None,
-        description="Of the labels doubted, about so many are right: all but as many as are wrong if "
-        "labels are wrong as often everywhere as where nine tenths of the votes agree; no lower "
+        description="Of the labels doubted, about so many are right: all but as many as are wrong "
+        "if labels are wrong as often everywhere as where nine tenths of the votes agree; no lower "
         "bound; null where too few objects have such votes.",
     )
 

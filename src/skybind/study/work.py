@@ -88,9 +88,9 @@ def states_of(study: Study, plan: Sequence[Unit], since: str = "") -> dict[str, 
 def keys_of(study: Study, plan: Sequence[Unit]) -> dict[str, str]:
     """Say of every unit what decides it: made from anything else it is done again.
 
-    That is the configuration, and the content of what it is made of: the dataset, too. So what was deleted is made
-    again with all that depends on it, if it does not come out the same. A study may grow; then
-    runs get more classifiers, and their results are made anew.
+    That is the configuration, and the content of what it is made of, the dataset too. So what was
+    deleted is made again with all that depends on it, if it does not come out the same. A study
+    may grow; then runs get more classifiers, and their results are made anew.
     """
     digests = {unit.id: digest_of(study, unit) for unit in plan}
     keys: dict[str, str] = {}
