@@ -1,6 +1,7 @@
 """Work shared among processes: results in order, and little more in memory than is under way."""
 
 import os
+import platform
 import sys
 import threading
 from collections import deque
@@ -9,6 +10,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import active_children, get_context, parent_process
+from pathlib import Path
 from typing import Any, TypeVar
 
 from skybind.errors import ConfigError, ProcessError, SkybindError
@@ -41,6 +43,35 @@ def allowed() -> int:
 def cores() -> int:
     """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def about_machine() -> dict[str, str | int | None]:
+    """Return what results are computed on: system, processor, cores, and threads of PyTorch.
+
+    The last digits of sums depend on the processor and on the threads. With a graphics card
+    there is `accelerator`, too.
+    """
+    import torch
+
+    about = {
+        "system": platform.platform(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+    }
+    if torch.cuda.is_available():
+        about["accelerator"] = torch.cuda.get_device_name()
+    return about
+
+
+def _processor() -> str:
+    """Return the processor's name, or its architecture where the system does not tell it."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:  # not Linux
+        text = ""
+    names = (line.partition(":")[2] for line in text.splitlines() if line.startswith("model name"))
+    return next(names, "").strip() or platform.processor() or platform.machine()
 
 
 def in_order(

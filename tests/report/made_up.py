@@ -136,6 +136,7 @@ def make_metrics(seeds=(42,)):
             "best_epoch": 21,
             "batch_size": 512,
             "n_parameters": 15871237,
+            "machine": {"system": "Linux", "processor": "EPYC 7763", "cores": 64, "threads": 16},
             "pairs": {
                 "photometry-spectrum": {"n_train": 8233, "n_validation": 1029},
                 "spectrum-metadata": {"n_train": 8695, "n_validation": 1087},
@@ -171,7 +172,7 @@ def make_metrics(seeds=(42,)):
             "all": 3725.0,
         },
         "versions": {"skybind": "0.1.0", "torch": "2.13.0", "numpy": "2.4.1"},
-        "machine": {"device": "CPU, 2 threads"},
+        "machine": {"system": "Linux", "processor": "A64FX", "cores": 48, "threads": 2},
     }
 
 

@@ -232,6 +232,12 @@ def test_importance_is_that_of_the_metrics(run, page):
             assert cell == f"{100 * value:.1f}" + {1: "▲", 0: "", -1: "▼"}[sign]
 
 
+def test_it_says_what_it_was_computed_on(page):
+    said = {row[0]: row[1] for table in page.tables for row in table if len(row) == 2}
+    assert said["Pre-trained on"] == "EPYC 7763, 16 threads"
+    assert [said[key] for key in ("Processor", "Cores", "Threads")] == ["A64FX", "48", "2"]
+
+
 def test_counts_are_those_of_the_metrics(run, page):
     dataset = run.metrics.plain()["dataset"]
     modalities = {row[0].lower(): row[1] for row in page.table("Modality", "Objects")}

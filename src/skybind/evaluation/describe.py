@@ -4,7 +4,6 @@ import datetime
 import importlib.metadata
 import itertools
 import math
-import os
 import platform
 import shlex
 import sys
@@ -24,6 +23,7 @@ from skybind.evaluation.run_records import (
     SetAside,
 )
 from skybind.once import note_of, result_of
+from skybind.processes import about_machine
 from skybind.runs.choosing import own_split
 from skybind.runs.fitting import unused_classes
 from skybind.runs.run import Run
@@ -52,7 +52,7 @@ def describe_run(run: Run) -> Metrics:
             "python": platform.python_version(),
             **{name: importlib.metadata.version(name) for name in VERSIONED},
         },
-        machine={"system": platform.platform(), "cores": os.cpu_count()},
+        machine=about_machine(),
     )
 
 
@@ -118,6 +118,7 @@ def _pretraining(run: Run) -> Pretraining | None:
         pairs=_pairs(run, size),
         batch_size=size,
         n_parameters=result.get("n_parameters"),
+        machine=result.get("machine"),
     )
 
 

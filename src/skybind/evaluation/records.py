@@ -7,7 +7,7 @@ from pydantic import Field
 
 from skybind.config.subsets import FULL
 from skybind.errors import DataError
-from skybind.evaluation.run_records import AboutDataset, AboutSplit, Pretraining
+from skybind.evaluation.run_records import AboutDataset, AboutSplit, Machine, Pretraining
 from skybind.measures.classification import ClassificationResult
 from skybind.measures.clusters import Distinction, TruthMatch
 from skybind.measures.importance import ImportanceTable
@@ -328,7 +328,11 @@ class Metrics(Record):
         "classifier.",
     )
     versions: dict[str, str] = Field({}, description="Package -> version.")
-    machine: dict[str, str | int | None] = Field({}, description="What it ran on: system, cores.")
+    machine: Machine = Field(
+        {},
+        description="What it was evaluated on: system, processor, cores, threads of PyTorch, and "
+        "the accelerator if there is one.",
+    )
 
 
 def write_metrics(metrics: Metrics, path: str | Path) -> None:

@@ -7,6 +7,10 @@ from pydantic import Field
 from skybind.record import Number, Record
 
 
+#: What something was computed on.
+Machine = dict[str, str | int | None]
+
+
 class Overlap(Record):
     """Objects observed in exactly one combination."""
 
@@ -104,9 +108,14 @@ class Pretraining(Record):
     What guessing would give depends on the batches, and stands with each pair.
     """
 
+    left_out = frozenset({"machine"})
+
     history: list[Epoch] = Field([], description="Every epoch.")
     best_epoch: int | None = Field(None, description="The epoch whose weights were kept.")
     stopped_early: bool | None = Field(None, description="Whether the validation loss ended it.")
     pairs: dict[str, PairCounts] = Field({}, description="Pair -> objects.")
     batch_size: int | None = Field(None, description="Objects of a training batch.")
     n_parameters: int | None = Field(None, description="Parameters of the model.")
+    machine: Machine | None = Field(
+        None, description="What it was trained on, as in `machine` of the whole file."
+    )

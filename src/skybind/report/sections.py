@@ -12,7 +12,7 @@ from skybind.drawing.objects import object_figure
 from skybind.drawing.observed import ExampleObject
 from skybind.drawing.style import combination_name
 from skybind.evaluation.records import Metrics
-from skybind.evaluation.run_records import AboutDataset, AboutSplit
+from skybind.evaluation.run_records import AboutDataset, AboutSplit, Pretraining
 from skybind.report import tables
 from skybind.report.clusters import cluster_section, coloured_section, retrieved_section
 from skybind.report.data import ReportData
@@ -270,6 +270,7 @@ def provenance_section(run: ReportData) -> Section:
         "Split": split.name,
         "Hash of the split": split.hash,
         "Seeds": ", ".join(map(str, seeds(metrics))),
+        "Pre-trained on": _machine(metrics.pretraining),
         **{name.capitalize(): value for name, value in metrics.machine.items()},
     }
     identity = {name: str(value) for name, value in known.items() if value not in (None, "")}
@@ -283,6 +284,14 @@ def provenance_section(run: ReportData) -> Section:
         blocks.append(Block("Wall time.", table=tables.timing_table(metrics.timing)))
     absent = "" if blocks or run.config else "The run did not record how it was made."
     return Section("provenance", "How to repeat it", blocks=blocks, absent=absent)
+
+
+def _machine(pretraining: Pretraining | None) -> str | None:
+    """Processor and threads of the pre-training, which may be others than the evaluation's."""
+    known = (pretraining.machine if pretraining else None) or {}
+    threads = known.get("threads")
+    names = [known.get("accelerator"), known.get("processor"), threads and f"{threads} threads"]
+    return ", ".join(str(name) for name in names if name) or None
 
 
 def seeds(metrics: Metrics) -> list[int]:

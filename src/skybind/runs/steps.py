@@ -23,6 +23,7 @@ from skybind.models.saved_schema import training_ranges
 from skybind.models.saving import save_model
 from skybind.models.starting import take_weights, taken_as_dict
 from skybind.once import forget, once
+from skybind.processes import about_machine
 from skybind.progress import VERBOSE, say
 from skybind.runs.cases import Case, config_of, options_of
 from skybind.runs.layout import TrainedPaths, model_folder
@@ -123,7 +124,11 @@ def _pretrain(run: Run, resume: bool, start: Model | None) -> dict[str, Any]:
         },
         ranges=training_ranges(run.dataset, run.rows("train")),
     )
-    result_note = {**asdict(result), "n_parameters": sum(p.numel() for p in binder.parameters())}
+    result_note = {
+        **asdict(result),
+        "n_parameters": sum(p.numel() for p in binder.parameters()),
+        "machine": about_machine(),
+    }
     return result_note if start is None else {**result_note, "taken": taken_as_dict(taken)}
 
 
@@ -240,6 +245,7 @@ def _finetune(
         "best_loss": result.best_loss,
         "n_train": len(rows["train"]),
         "n_validation": len(rows["validation"]),
+        "machine": about_machine(),
     }
 
 
