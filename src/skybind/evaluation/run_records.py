@@ -6,7 +6,6 @@ from pydantic import Field
 
 from skybind.record import Number, Record
 
-
 #: What something was computed on.
 Machine = dict[str, str | int | None]
 
