@@ -62,6 +62,40 @@ def test_every_value_null_and_name_counts():
     assert len(seen) == 1 + 3 * whole.num_columns
 
 
+TIMES = ["timestamp[s]", "timestamp[us]", "time32[s]", "time32[ms]", "time64[ns]", "duration[s]"]
+OTHERS = {
+    **{name: [1, None, 3] for name in TIMES},
+    "date32": [1, None, 3],
+    "map": [[("a", 1)], None, [("b", 2), ("c", None)]],
+    "list of times": [[1], None, [2, 3]],
+    "list view": [[1], None, [2, 3]],
+    "large_binary": [b"\xff\x00", None, b""],
+    "fixed": [b"\xff\x00", None, b"ab"],
+}
+TYPES = {
+    "map": pa.map_(pa.string(), pa.int32()),
+    "list of times": pa.list_(pa.timestamp("s", "UTC")),
+    "list view": pa.list_view(pa.int32()),
+    "fixed": pa.binary(2),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_columns_of_any_type_are_read_again_and_each_value_counts(name, tmp_path):
+    values, kind = OTHERS[name], TYPES.get(name) or pa.type_for_alias(name)
+    array = pa.array(values, kind)
+    write_parquet(pa.table({"x": array}), tmp_path / "a.parquet")
+    verify_file(tmp_path / "a.parquet")
+    found = read_parquet(tmp_path / "a.parquet")["x"].combine_chunks()
+    assert found.cast(array.type).equals(array)
+    others = [values[::-1], [None, *values[1:]], [values[0], None, None]]
+    hashes = [hashed(pa.table({"x": pa.array(some, kind)})) for some in (values, *others)]
+    assert len(set(hashes)) == 4
+    inner = pa.array([{"x": one} for one in values], pa.struct([("x", kind)]))
+    write_parquet(pa.table({"in": inner}), tmp_path / "b.parquet")
+    verify_file(tmp_path / "b.parquet")
+
+
 def test_what_is_read_is_what_was_written(tmp_path):
     write_parquet(table(), tmp_path / "a.parquet", row_group_size=7)
     found = read_parquet(tmp_path / "a.parquet")

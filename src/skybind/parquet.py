@@ -52,14 +52,13 @@ class ContentHash:
 
     def _add(self, path: str, array: pa.Array) -> None:
         """Add an array and what is nested in it; what stands under a null does not count."""
+        array = _as_stored(array)
         kind = array.type
-        if pa.types.is_dictionary(kind):
-            array, kind = array.dictionary_decode(), kind.value_type
         self._feed(f"{path}?", np.asarray(array.is_valid()))
         if pa.types.is_struct(kind):
             for index, field in enumerate(array.flatten()):
                 self._add(f"{path}.{kind.field(index).name}", field)
-        elif pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        elif any(is_kind(kind) for is_kind in _LISTS):
             lengths = pc.fill_null(pc.list_value_length(array), 0)
             self._feed(f"{path}#", np.asarray(lengths).astype(np.int64))
             self._add(f"{path}[]", array.flatten())
@@ -68,13 +67,41 @@ class ContentHash:
         elif pa.types.is_integer(kind) or pa.types.is_floating(kind):
             self._feed(path, np.asarray(array.fill_null(0) if array.null_count else array))
         elif not pa.types.is_null(kind):
-            text = array.cast(pa.large_string() if not pa.types.is_binary(kind) else kind)
+            own = pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
+            text = array if own else array.cast(pa.large_string())
             self._feed(f"{path}#", np.asarray(pc.fill_null(pc.binary_length(text), 0)))
             joined = b"".join(value.as_buffer() for value in text if value.is_valid)
             self._part(path).update(joined)
 
     def _feed(self, path: str, values: np.ndarray) -> None:
         self._part(path).update(np.ascontiguousarray(values).data)
+
+
+_LISTS = (
+    pa.types.is_list,
+    pa.types.is_large_list,
+    pa.types.is_list_view,
+    pa.types.is_large_list_view,
+)
+
+
+def _as_stored(array: pa.Array) -> pa.Array:
+    """Give an array in the type in which Parquet gives it back, maps as lists of their entries.
+
+    Parquet has no seconds: times in these come back in milliseconds.
+    """
+    types, kind = pa.types, array.type
+    if types.is_dictionary(kind):
+        return _as_stored(array.dictionary_decode())
+    if types.is_timestamp(kind) and kind.unit == "s":
+        return array.cast(pa.timestamp("ms", kind.tz))
+    if types.is_time32(kind) and kind.unit == "s":
+        return array.cast(pa.time32("ms"))
+    if types.is_map(kind):
+        entry = pa.struct([("key", kind.key_type), ("value", kind.item_type)])
+        return array.cast(pa.list_(entry))
+    bytes_ = types.is_large_binary(kind) or types.is_fixed_size_binary(kind)
+    return array.cast(pa.large_binary()) if bytes_ or types.is_binary_view(kind) else array
 
 
 class TableWriter:
