@@ -5,9 +5,11 @@ import pytest
 
 from skybind.embeddings.store import Embeddings
 from skybind.embeddings.stream import EmbeddingStream
+from skybind.search import search as searching
 from skybind.search.alike import asked_objects, least_alike
 from skybind.search.nearest import Nearest, exact_nearest
-from skybind.search.search import SearchOptions, search
+from skybind.search.places import Places
+from skybind.search.search import SearchOptions, search, search_opened
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +53,29 @@ def test_the_limit_is_what_all_but_one_in_a_hundred_reach(survey):
     exact = np.quantile(own.max(axis=1), 0.01)
     assert found.alike[0] == pytest.approx(exact, abs=0.05)  # of 256 objects drawn
     assert (own.max(axis=1) >= found.alike[0]).mean() > 0.95
+
+
+def test_what_is_alike_is_measured_once_for_an_opened_survey(survey, monkeypatch):
+    folder, _ = survey
+    stream, places = EmbeddingStream.open(folder), Places(folder, None, None)
+    asked = []
+    own = searching.asked_objects
+    monkeypatch.setattr(searching, "asked_objects", lambda *of: asked.append(of[1]) or own(*of))
+
+    def limit(query, **values):
+        options = SearchOptions(source=["photometry"], **values)
+        (found,) = search_opened(stream, places, [query], options, files=False).alike
+        return found
+
+    first = limit("s7")
+    assert limit("s8", k=3) == first
+    assert asked == [["photometry"]]
+    other = limit("s7", target=["spectrum"])  # searched in others, or among fewer: measured anew
+    assert other != first
+    limit("s7", index=True)
+    assert len(asked) == 3
+    assert limit("s9") == first
+    assert len(asked) == 3
 
 
 def test_those_asked_are_among_those_searched_and_few_say_nothing(survey):

@@ -39,6 +39,9 @@ class EmbeddingStream:
         Identity of the model that made them.
     memory_gb : float
         Most memory for vectors, beside about 0.1 GB for everything else.
+    limits : dict
+        From which cosine on a match is alike, by what was searched by and in: measured by the first
+        search, for the ones that follow (`skybind.search.search`).
     """
 
     def __init__(self, shards: Shards, memory_gb: float = MEMORY_GB) -> None:
@@ -47,6 +50,7 @@ class EmbeddingStream:
         self.model = shards.model
         self.memory_gb = memory_gb
         self._shards = shards.parts
+        self.limits: dict[tuple[object, ...], float] = {}
 
     @classmethod
     def open(cls, folder: str | Path, memory_gb: float = MEMORY_GB) -> "EmbeddingStream":

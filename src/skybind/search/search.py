@@ -221,7 +221,9 @@ def _find(
     # an object is no match of itself, unless it is found across modalities
     alone = [q.row is not None and set(b) == set(target) for q, b in zip(queries, by, strict=True)]
     extra = max(k + (1 if any(alone) else 0), 2)  # those asked find themselves first
-    kinds = [list(names) for names in dict.fromkeys(map(tuple, by))]
+    known = stream.limits if _lasting(options) else {}
+    keys = {tuple(names): (tuple(names), tuple(target), options.contrast) for names in by}
+    kinds = [list(names) for names, key in keys.items() if key not in known]
     asked = [asked_objects(stream, names, keep) for names in kinds]
     m, vectors = len(vectors), np.concatenate([vectors, *(own for _, own in asked)])
     measured = None
@@ -235,7 +237,7 @@ def _find(
         counted = _Counted(stream.chunks(target, keep))
         nearest_ = exact_nearest(counted, vectors, extra)
         searched = counted.n
-    limits = _limits(kinds, asked, nearest_, m)
+    known |= {keys[names]: limit for names, limit in _limits(kinds, asked, nearest_, m).items()}
     rows, cosines, owner = [], [], []
     for i, query in enumerate(queries):
         good = nearest_.row[i] >= 0
@@ -261,10 +263,15 @@ def _find(
         relation=np.full(len(row), "", dtype=object),
         split=parts,
         searched=searched,
-        alike=[limits[tuple(names)] for names in by],
+        alike=[known[keys[tuple(names)]] for names in by],
         recall=measured,
         notes=notes + [sentence for query in queries for sentence in query.notes],
     )
+
+
+def _lasting(options: SearchOptions) -> bool:
+    """Whether what is alike is the same for every later question: among all, and exact."""
+    return options.where is None and options.split is None and not options.index
 
 
 def _limits(
