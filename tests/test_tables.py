@@ -6,9 +6,12 @@ import io
 import numpy as np
 import pyarrow as pa
 import pytest
+from astropy.io import fits
+from astropy.table import Table
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from skybind.errors import DataError
 from skybind.ingest.names import object_names
 from skybind.tables import plain_cell, safe_cell, write_csv, write_table
 
@@ -61,3 +64,23 @@ def test_names_are_read_as_they_were():
     given_names = ["=1", "+x", "-2", "'nova'", "'=a", "V1"]
     written = np.asarray([safe_cell(name) for name in given_names], object)
     assert object_names(written, "id").tolist() == given_names
+
+
+def test_fits_tells_what_its_columns_are(tmp_path):
+    """As TOPCAT reads it: TCOMM and TUCD, not only astropy's own comments."""
+    said = {"unit": "deg", "description": "Right ascension, ICRS, of the \u00c5ngstr\u00f6m survey"}
+    ra = pa.field("ra", pa.float64(), metadata=said)
+    table = pa.table({"n": [1, 2], "ra": [10.5, 11.5]}, schema=pa.schema([("n", pa.int64()), ra]))
+    write_table(table, tmp_path / "x.fits")
+    header = fits.getheader(tmp_path / "x.fits", 1)
+    assert header["TCOMM2"] == "Right ascension, ICRS, of the \\xc5ngstr\\xf6m survey"
+    assert (header["TUNIT2"], header["TUCD2"]) == ("deg", "pos.eq.ra;meta.main")
+    assert "TCOMM1" not in header
+    assert Table.read(tmp_path / "x.fits")["ra"].tolist() == [10.5, 11.5]
+
+
+def test_text_that_fits_cannot_hold_is_refused(tmp_path):
+    table = pa.table({"object_id": ["V1", "\u03b2 Lyr"]})
+    with pytest.raises(DataError, match="ASCII text only, and 'object_id' has '\u03b2 Lyr'"):
+        write_table(table, tmp_path / "x.fits")
+    assert not list(tmp_path.iterdir())

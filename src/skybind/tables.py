@@ -30,6 +30,13 @@ Notes = tuple[str | None, str]
 #: Formats of tables, by the file's ending.
 FORMATS = (".csv", ".parquet", ".vot", ".ecsv", ".fits")
 
+#: What the columns are by which programs find an object (IVOA, UCD1+ controlled vocabulary).
+UCDS = {
+    "object_id": "meta.id;meta.main",
+    "ra": "pos.eq.ra;meta.main",
+    "dec": "pos.eq.dec;meta.main",
+}
+
 
 def check_ending(path: str | Path) -> None:
     """Refuse a file that `write_table` could not write, before anything is computed for it."""
@@ -72,9 +79,41 @@ def write_tables(tables: Iterable[pa.Table], path: str | Path) -> int:
         if suffix in (".csv", ".parquet"):
             return _write_along(tables, temporary, suffix)
         whole = pa.concat_tables(tables)
-        names = {".vot": "votable", ".ecsv": "ascii.ecsv", ".fits": "fits"}
-        to_astropy(whole).write(temporary, format=names[suffix])
+        if suffix == ".fits":
+            _write_fits(whole, temporary)
+        else:
+            names = {".vot": "votable", ".ecsv": "ascii.ecsv"}
+            to_astropy(whole).write(temporary, format=names[suffix])
     return len(whole)
+
+
+def _write_fits(table: pa.Table, path: Path) -> None:
+    """Write a FITS table; descriptions and UCDs stand in TCOMMn and TUCDn, as TOPCAT reads them.
+
+    Raises
+    ------
+    DataError
+        If text is not ASCII, which FITS cannot hold.
+    """
+    from astropy.io import fits
+
+    shown = to_astropy(table)
+    for column in shown.itercols():
+        text = column.tolist() if column.dtype.kind == "U" else []
+        odd = next((cell for cell in text if not cell.isascii()), None)
+        if odd is not None:
+            raise DataError(
+                f"FITS holds ASCII text only, and '{column.name}' has '{odd}': write VOTable "
+                "(.vot) or Parquet."
+            )
+    shown.write(path, format="fits")
+    with fits.open(path, mode="update") as file:
+        for number, column in enumerate(shown.itercols(), 1):
+            ucd = column.info.meta.get("ucd") if column.info.meta else None
+            for key, text in (("TCOMM", column.info.description), ("TUCD", ucd)):
+                if text:
+                    plain = text.encode("ascii", "backslashreplace").decode()
+                    file[1].header[f"{key}{number}"] = plain
 
 
 def _write_along(tables: Iterable[pa.Table], path: Path, suffix: str) -> int:
@@ -184,7 +223,7 @@ def _said(field: pa.Field) -> dict[str, str]:
 def to_astropy(table: pa.Table) -> "Table":
     """Turn an Arrow table to astropy's, with the units and descriptions of its fields.
 
-    Missing text is "", missing numbers are NaN.
+    Name and position have their UCDs, in `meta`. Missing text is "", missing numbers are NaN.
     """
     from astropy.table import Column, Table
 
@@ -195,7 +234,13 @@ def to_astropy(table: pa.Table) -> "Table":
         if unit is not None and "JD" in unit:  # of dates, for which astropy has no unit
             description = f"{description or field.name} [{unit}]"
             unit = "d"
-        columns[field.name] = Column(_filled(table[field.name]), unit=unit, description=description)
+        ucd = UCDS.get(field.name)
+        columns[field.name] = Column(
+            _filled(table[field.name]),
+            unit=unit,
+            description=description,
+            meta=None if ucd is None else {"ucd": ucd},
+        )
     return Table(columns)
 
 

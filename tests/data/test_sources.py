@@ -115,3 +115,26 @@ def test_a_dataset_in_memory_reads_as_one_on_disk():
         dataset.table(["y"])
     with pytest.raises(DataError, match="given table has no column 'object_id'"):
         Dataset.from_table(TABLE.drop_columns(["object_id"]), schema, "given table")
+
+
+@pytest.mark.parametrize("n", [3, 40])
+def test_a_few_rows_are_those_of_the_whole(tmp_path, n):
+    """Few rows of a group are read otherwise than many, also where a file lacks a column."""
+    kind = pa.struct({"time": pa.list_(pa.float64())})
+    parts = []
+    for number in range(2):
+        start = 100 * number
+        curves = [None if i % 7 == 0 else {"time": [float(i), 2.0 * i]} for i in range(100)]
+        columns = {
+            "object_id": [f"s{start + i}" for i in range(100)],
+            "photometry": pa.array(curves, kind),
+        }
+        if number == 0:
+            columns["period"] = np.arange(100.0)
+        parts.append(tmp_path / f"part-{number}.parquet")
+        pq.write_table(pa.table(columns), parts[-1], row_group_size=64)
+    source = ParquetSource(parts)
+    rows = np.random.default_rng(n).choice(200, n, replace=False)
+    names = ["photometry", "object_id", "period"]
+    whole = source.table(names)
+    assert source.table(names, rows).equals(whole.take(rows))

@@ -76,16 +76,17 @@ def test_an_export_is_read_back_with_its_units(served, run, ending):
     else:
         names_of = {".vot": "votable", ".fits": "fits", ".csv": "ascii.csv", ".ecsv": "ascii.ecsv"}
         table = Table.read(io.BytesIO(body), format=names_of[ending])
-        names, values = (
-            [str(n) for n in table["object_id"]],
-            np.ma.filled(table["parallax"], np.nan),
-        )
+        parallax = table["parallax [mas]" if ending == ".csv" else "parallax"]
+        names, values = [str(n) for n in table["object_id"]], np.ma.filled(parallax, np.nan)
         label = [str(t) for t in table["label"]]
         if ending != ".csv":
             assert str(table["parallax"].unit) == "mas"
             assert str(table["ra"].unit) == "deg"
-        if ending in (".vot", ".ecsv"):
             assert "parallax" in table["parallax"].description
+            assert table["ra"].info.meta["ucd"] == "pos.eq.ra;meta.main"
+            assert table["dec"].info.meta["ucd"] == "pos.eq.dec;meta.main"
+        else:
+            assert {"ra [deg]", "dec [deg]", "period [d]", "predicted_class"} <= set(table.colnames)
     assert names == run.dataset.object_ids[rows].tolist()
     np.testing.assert_allclose(values, run.dataset.column("parallax", rows), rtol=1e-6)
     assert label == [CLASS] * 7

@@ -18,6 +18,8 @@ from skybind.parquet import open_parquet, scanned
 
 #: How far Arrow reads ahead: with images, a batch may be tens of megabytes.
 READAHEAD = {"batch_readahead": 2, "fragment_readahead": 1}
+#: Objects that are decoded at a time where so few or fewer of a row group are wanted.
+BATCH = 32
 
 
 class Source(Protocol):
@@ -117,9 +119,13 @@ class ParquetSource:
                 stop = start + group.num_rows
                 low, high = np.searchsorted(wanted, [start, stop])
                 if high > low:
-                    part = fragment.subset(row_group_ids=[index], schema=schema)
-                    table = part.to_table(columns=list(columns), schema=schema)
-                    pieces.append(table.take(pa.array(wanted[low:high] - start)))
+                    own = wanted[low:high] - start
+                    if len(own) <= BATCH and _plain(fragment, columns, schema):
+                        table = _begun(fragment, index, columns, int(own[-1]) + 1)
+                    else:
+                        part = fragment.subset(row_group_ids=[index], schema=schema)
+                        table = part.to_table(columns=list(columns), schema=schema)
+                    pieces.append(table.take(pa.array(own)))
                 start = stop
         if not pieces:
             return pa.schema([schema.field(c) for c in columns], schema.metadata).empty_table()
@@ -270,6 +276,26 @@ def readable(what: str) -> Iterator[None]:
     except (pa.ArrowException, OSError) as error:
         first = (str(error).splitlines() or [""])[0][:300].rstrip(".")
         raise DataError(f"{what} cannot be read: {first}.") from error
+
+
+def _plain(fragment: pds.ParquetFileFragment, columns: Sequence[str], schema: pa.Schema) -> bool:
+    """Whether a file has these columns as the dataset has them: nothing to cast or to fill in."""
+    own = fragment.physical_schema
+    return all(n in own.names and own.field(n).type == schema.field(n).type for n in columns)
+
+
+def _begun(
+    fragment: pds.ParquetFileFragment, index: int, columns: Sequence[str], rows: int
+) -> pa.Table:
+    """Read the first rows of a row group: decoding ends with them, which a scanner's does not."""
+    file = open_parquet(fragment.path, metadata=fragment.metadata)
+    batches, done = [], 0
+    for batch in file.iter_batches(BATCH, [index], list(columns), use_threads=False):
+        batches.append(batch)
+        done += batch.num_rows
+        if done >= rows:
+            break
+    return pa.Table.from_batches(batches).select(list(columns))
 
 
 def _lists(column: pa.ChunkedArray, field: str) -> pa.ChunkedArray:

@@ -71,6 +71,8 @@ def selection_table(survey: Survey, rows: np.ndarray) -> pa.Table:
 def exported(survey: Survey, rows: np.ndarray, ending: str) -> bytes:
     """Return the file of a selection.
 
+    CSV has no place for units but its first line: `parallax [mas]`.
+
     Parameters
     ----------
     survey : Survey
@@ -90,8 +92,16 @@ def exported(survey: Survey, rows: np.ndarray, ending: str) -> bytes:
         raise DataError("Nothing is selected: there is no table to write.")
     with tempfile.TemporaryDirectory(prefix="skybind-explore-") as folder:
         path = Path(folder) / f"selection{ending}"
-        write_table(selection_table(survey, rows), path)
+        table = selection_table(survey, rows)
+        write_table(with_units(table) if ending == ".csv" else table, path)
         return path.read_bytes()
+
+
+def with_units(table: pa.Table) -> pa.Table:
+    """Return a table whose columns are named with their units, such as `parallax [mas]`."""
+    units = [(field.metadata or {}).get(b"unit", b"").decode() for field in table.schema]
+    names = zip(table.column_names, units, strict=True)
+    return table.rename_columns([f"{name} [{unit}]" if unit else name for name, unit in names])
 
 
 def _own(survey: Survey) -> dict[str, Paint]:
