@@ -4,13 +4,15 @@ import { byId, choice, el } from "./dom";
 import { SkyMap } from "./map";
 import { matches, neighbours } from "./neighbours";
 import { filePage, objectPage, type Told } from "./object";
+import { Queue } from "./queue";
 import { searchBox } from "./search";
 import { completed, Selection, type Mode } from "./selection";
 import { readView, writeView, type View } from "./state";
 
 const KEYS: [string, string][] = [
   ["/", "search an object"], ["n, p", "next, previous of the objects alike"], ["Backspace", "back"], ["h, d", "half, twice the period"],
-  ["0", "the whole map"], ["l", "lasso (or hold Shift)"], ["w", "select by a condition"], ["t", "light, dark"], ["?", "these keys"], ["Esc", "close"],
+  ["0", "the whole map"], ["l", "lasso (or hold Shift)"], ["w", "select by a condition"], ["q", "queues of objects to judge"], ["1 … 9, 0", "in a queue: the class"], ["x, u", "in a queue: artefact, unsure"], ["space", "in a queue: next"], ["z", "in a queue: undo"],
+  ["t", "light, dark"], ["?", "these keys"], ["Esc", "close"],
 ];
 
 let survey: Survey;
@@ -18,6 +20,7 @@ let map: SkyMap;
 let view: Partial<View> = {};
 let told: Told | null = null;
 let selection: Selection;
+let queue: Queue;
 let ask = 0;
 
 function fail(error: unknown): void {
@@ -78,7 +81,12 @@ async function showObject(id: string): Promise<void> {
   side.dataset["id"] = page.object_id;
   delete side.dataset["selected"];
   delete side.dataset["file"];
-  if (selection.rows.size) side.prepend(el("button", { type: "button", click: () => void guarded(() => selection.show()) }, `to the ${selection.rows.size.toLocaleString("en")} selected`));
+  delete side.dataset["queues"];
+  const [rank, twice] = [page.doubts ? `suspect ${page.doubts.rank} of ${page.doubts.of.toLocaleString("en")}: ` : "", side.querySelector(".doubt")];
+  const bar = queue.bar(id, rank);
+  if (bar?.querySelector(".verdicts")) twice?.remove();
+  if (bar) side.prepend(bar);
+  else if (selection.rows.size) side.prepend(el("button", { type: "button", click: () => void guarded(() => selection.show()) }, `to the ${selection.rows.size.toLocaleString("en")} selected`));
   await showAlike(page);
 }
 
@@ -131,6 +139,10 @@ async function openRow(row: number): Promise<void> {
 async function again(before: Partial<View>): Promise<void> {
   if (view.map !== before.map || view.colour !== before.colour) await showMap();
   mapBar();
+  if (view.queue !== before.queue) {
+    queue.leave();
+    if (view.queue) return queue.start(view.queue, view.id);
+  }
   if (view.id) return showObject(view.id);
   if (view.select && view.select === before.select && selection.rows.size) return selection.show();
   selection.mode = "new";
@@ -143,7 +155,7 @@ function welcome(): void {
   ask++;
   told = null;
   const side = byId("side");
-  for (const name of ["id", "selected", "file"]) delete side.dataset[name];
+  for (const name of ["id", "selected", "file", "queues"]) delete side.dataset[name];
   side.replaceChildren(
     el("h2", {}, survey.dataset), el("p", {}, `${survey.objects.toLocaleString("en")} ${survey.simulated ? "simulated " : ""}objects, ${survey.modalities.join(" + ")}.`),
     el("p", {}, "Point at an object for a card, click it to see its light curve, spectrum or image. Every view has an address of its own: copy it to come back, as long as the explorer runs."));
@@ -186,6 +198,10 @@ function selectWhere(condition: string): void {
   void guarded(() => selection.where(condition));
 }
 
+function openQueues(): void {
+  void guarded(() => queue.list());
+}
+
 function help(): void {
   const dialog = byId<HTMLDialogElement>("help");
   if (dialog.open) return dialog.close();
@@ -198,7 +214,9 @@ function keys(event: KeyboardEvent): void {
   const target = event.target as HTMLElement;
   if (byId<HTMLDialogElement>("help").open && event.key !== "?") return;
   if (event.ctrlKey || event.metaKey || event.altKey || ["INPUT", "SELECT", "TEXTAREA"].includes(target.tagName)) return;
+  if (queue.key(event.key, target)) return event.preventDefault();
   const actions: Record<string, () => void> = {
+    q: openQueues,
     "/": () => byId("query").focus(), n: () => step(1), p: () => step(-1), h: () => told?.multiply(0.5), d: () => told?.multiply(2),
     "0": () => void map.home(), l: toggleLasso, w: () => byId("condition").focus(), t: toggleTheme, "?": help, Backspace: () => history.back(), Escape: () => (byId("card").hidden = true),
   };
@@ -245,7 +263,8 @@ function controls(): void {
     if (dropped) void guarded(() => showFile(dropped));
   });
   byId("controls").replaceChildren(
-    file, el("button", { type: "button", title: "Search by a file of your own; or drop it on the page", click: () => file.click() }, "file …"),
+    file, el("button", { type: "button", id: "queues", title: "Objects to judge one after another (q)", click: openQueues }, "queues"),
+    el("button", { type: "button", title: "Search by a file of your own; or drop it on the page", click: () => file.click() }, "file …"),
     el("button", { type: "button", title: "Light or dark (t)", "aria-label": "Light or dark", click: toggleTheme }, "◐"),
     el("button", { type: "button", title: "Keys (?)", "aria-label": "Keys", click: help }, "?"));
 }
@@ -257,6 +276,12 @@ async function start(): Promise<void> {
   survey = await json<Survey>("survey");
   map = new SkyMap(survey, (row) => void guarded(() => openRow(row)), (rows) => void guarded(() => selection.take(rows, "lasso")));
   selection = new Selection(open, (rows) => map.mark(rows), () => { change({ id: "", select: "" }); welcome(); }, turn);
+  queue = new Queue({
+    object: async (id) => { change({ id, period: "" }, true); await showObject(id); },
+    changed: (name) => change({ queue: name, ...(name ? {} : { id: "", period: "" }) }, true),
+    seen: () => ({ map: view.map ?? "", period: document.getElementById("folded")?.dataset["period"] ?? "" }),
+    guarded, turn, kept: () => undefined,
+  });
   searchBox(open, fail);
   document.addEventListener("keydown", keys);
   window.addEventListener("popstate", () => {
@@ -269,7 +294,8 @@ async function start(): Promise<void> {
   controls();
   document.body.dataset["ready"] = "yes";
   if (view.select) await selection.where(view.select);
-  if (view.id) await showObject(view.id);
+  if (view.queue) await queue.start(view.queue, view.id);
+  else if (view.id) await showObject(view.id);
 }
 
 void guarded(start);

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
@@ -15,12 +16,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from skybind.config import load_config
+from skybind.discovery.outliers import find_outliers
 from skybind.runs.cases import cases_of
 from skybind.runs.classes import case_classes
 from skybind.runs.embedding import run_embedding
 from skybind.runs.run import Run
 from skybind.runs.steps import run_finetuning, run_pretraining
 from skybind.simulate.write import write_stars
+from skybind.tables import write_table
 from tests.conftest import QUICK
 
 #: An object and a class whose names are markup that would run a script.
@@ -53,7 +56,7 @@ class Served:
     def token(self):
         return urlsplit(self.address).query.removeprefix("token=")
 
-    def ask(self, path, method="GET", headers=None, **values):
+    def ask(self, path, method="GET", headers=None, body=b"", **values):
         """Ask as the page does; gives status, headers and body."""
         known = {"Host": self.host, "x-skybind-token": self.token, **(headers or {})}
         link = http.client.HTTPConnection(self.host, timeout=30)
@@ -61,7 +64,9 @@ class Served:
         for name, value in known.items():
             if value is not None:
                 link.putheader(name, value)
-        link.endheaders()
+        if body:
+            link.putheader("Content-Length", str(len(body)))
+        link.endheaders(body or None)
         answer = link.getresponse()
         body = answer.read()
         link.close()
@@ -71,6 +76,12 @@ class Served:
         status, _, body = self.ask(f"/api/{path}", **values)
         assert status == 200, body
         return json.loads(body)
+
+    def send(self, path, said, headers=None):
+        """Post something as the page does; gives the status and the answer."""
+        sent = json.dumps(said).encode()
+        status, _, body = self.ask(f"/api/{path}", "POST", headers, sent)
+        return status, json.loads(body)
 
 
 def _rename(folder):
@@ -103,19 +114,45 @@ def hostile_run(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def served(hostile_run):
-    """The explorer of that run, on a free port."""
+def suspect_run(hostile_run, tmp_path_factory):
+    """A copy of that run, in which suspects were looked for."""
+    folder = tmp_path_factory.mktemp("suspects") / "run"
+    shutil.copytree(hostile_run, folder)
+    run = Run.open(folder)
+    found = find_outliers(run, run_embedding(run)).to_arrow()
+    write_table(found, run.paths.discover.outliers())
+    return folder
+
+
+@contextmanager
+def serving(folder, **options):
+    """Serve the explorer of a run on a free port."""
     pytest.importorskip("uvicorn")
     from skybind.explore.serve import prepare
 
-    server, address, listening, close = prepare(hostile_run)
+    server, address, listening, close = prepare(folder, **options)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
-    yield Served(address, hostile_run)
+    yield Served(address, folder)
     server.should_exit = True
     thread.join(10)
     listening.close()
     close()
+
+
+@pytest.fixture(scope="session")
+def served(hostile_run):
+    """The explorer of the run with hostile names."""
+    with serving(hostile_run) as explorer:
+        yield explorer
+
+
+@pytest.fixture(scope="module")
+def judged(suspect_run):
+    """The explorer of the run with suspects; what is judged in a module is forgotten after it."""
+    with serving(suspect_run) as explorer:
+        yield explorer
+    shutil.rmtree(suspect_run / "labels", ignore_errors=True)
 
 
 @pytest.fixture(scope="module")  # the loop of playwright stops asyncio in tests of other files
@@ -137,15 +174,22 @@ def browser():
 
 @pytest.fixture
 def page(browser, served):
-    """The explorer's page, opened; errors of its scripts fail the test."""
-    context = browser.new_context(viewport={"width": 1200, "height": 800})
+    """The explorer's page, opened."""
+    with opened_page(browser, served.address) as opened:
+        yield opened
+
+
+@contextmanager
+def opened_page(browser, address, **options):
+    """Open the explorer's page; errors of its scripts fail the test."""
+    context = browser.new_context(viewport={"width": 1200, "height": 800}, **options)
     opened = context.new_page()
     opened.set_default_timeout(20_000)
     errors = []
     opened.on("pageerror", lambda error: errors.append(str(error)))
     opened.on("console", lambda said: said.type == "error" and errors.append(said.text))
     refused = "Failed to load resource: the server responded with a status of 400 (Bad Request)"
-    opened.goto(served.address)
+    opened.goto(address)
     opened.wait_for_selector("body[data-ready]")
     yield opened
     # a question that is answered by a sentence is no error of the page

@@ -18,6 +18,7 @@ from skybind.drawing.maps import AXIS_NAMES, NUMBER_COLOURS
 from skybind.errors import DataError, SkybindError
 from skybind.explore.columns import described, painted
 from skybind.explore.guard import Guard
+from skybind.explore.labels import Desk
 from skybind.explore.neighbours import MOST, neighbours
 from skybind.explore.objects import folded, object_page, thumbnails
 from skybind.explore.selection import exported, matching, summary
@@ -70,6 +71,7 @@ def make_app(survey: Survey, token: str, hosts: set[str]) -> Guard:
     routes += [
         Route(path, _take(survey, question), methods=["POST"]) for path, question in sent.items()
     ]
+    routes += Desk(survey).routes(_answer, _take)
     return Guard(Starlette(routes=routes), token, hosts)
 
 

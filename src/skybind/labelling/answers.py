@@ -1,5 +1,7 @@
 """Labels that people gave: checked, kept in the run's folder, and joined with the catalogue's."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +12,8 @@ from skybind.errors import DataError
 from skybind.ingest.readers.contents import read_bytes
 from skybind.ingest.readers.tables import Table, read_table
 from skybind.ingest.readers.values import texts
-from skybind.runs.layout import RunPaths
+from skybind.locks import alone, waiting_for
+from skybind.runs.layout import LabelPaths, RunPaths
 from skybind.runs.run import Run
 from skybind.tables import plain_cell, write_csv
 from skybind.words import nearest
@@ -171,10 +174,30 @@ def take_answers(
     """
     path = Path(path)
     table = read_table(read_bytes(path), path.name, text=("object_id", "label"))
-    names, labels = _answers_in(table)
+    with writing_answers(run.paths.labels):
+        taken = Taken(notes=[f"{path.name}: {sentence}." for sentence in table.bad_rows])
+        return _take(run, _answers_in(table), override, new_classes, taken)
+
+
+@contextmanager
+def writing_answers(paths: LabelPaths) -> Iterator[None]:
+    """Be the one that writes a run's answers: another program that does is waited for."""
+    paths.folder.mkdir(parents=True, exist_ok=True)
+    with alone(paths.lock, otherwise=waiting_for("writes answers of this run")):
+        yield
+
+
+def _take(
+    run: Run,
+    given_answers: tuple[list[str], list[str]],
+    override: bool,
+    new_classes: tuple[str, ...] | list[str],
+    taken: Taken,
+) -> Taken:
+    """Keep the good ones of some answers, and count what became of them in `taken`."""
+    names, labels = given_answers
     joined = labelled_run(run)
-    checker = _Checker(joined, override, new_classes)
-    taken = Taken(notes=[f"{path.name}: {sentence}." for sentence in table.bad_rows])
+    checker = AnswerChecker(joined, override, new_classes)
     kept = dict(joined.answers)
     given: dict[str, set[str]] = {}
     for name, label in zip(names, labels, strict=True):
@@ -200,11 +223,11 @@ def take_answers(
     taken.notes += checker.notes(added)
     taken.total = len(kept)
     if added:
-        _write(run.paths.labels.answers, kept)
+        write_answers(run.paths.labels.answers, kept)
     return taken
 
 
-class _Checker:
+class AnswerChecker:
     """What may be answered of which object."""
 
     def __init__(
@@ -222,10 +245,13 @@ class _Checker:
 
     def refusal(self, name: str, label: str) -> str:
         """Why an answer is not taken; "" if it is."""
+        return self.unknown(name, label) or self.contradiction(name, label)
+
+    def unknown(self, name: str, label: str) -> str:
+        """What of an answer is not known: its object or its class; "" if both are."""
         if not name:
             return "the row has no object_id."
-        row = self.place.get(name)
-        if row is None:
+        if name not in self.place:
             return "the dataset has no such object."
         if not self.open and label not in self.known:
             near = {known.lower(): known for known in self.known}.get(label.lower())
@@ -236,6 +262,11 @@ class _Checker:
             )
         if not self.open and label not in self.used:
             return "the run does not use this class; to train on it, name it with --new-class."
+        return ""
+
+    def contradiction(self, name: str, label: str) -> str:
+        """Which label of an object is not replaced by an answer; "" if none contradicts it."""
+        row = self.place[name]
         catalogue = str(self.catalogue[row])
         if catalogue and catalogue != label:
             part = str(self.part[row])
@@ -264,7 +295,8 @@ class _Checker:
         return said
 
 
-def _write(path: Path, answers: dict[str, str]) -> None:
+def write_answers(path: Path, answers: dict[str, str]) -> None:
+    """Write all answers of a run, by object id, in the place of those that were there."""
     write_csv(path, [("object_id", "label"), *sorted(answers.items())])
 
 

@@ -55,6 +55,16 @@ class LabelPaths:
         return self.folder / "answers.csv"
 
     @property
+    def judgements(self) -> Path:
+        """Everything that was judged in the explorer, a line each; nothing is taken out."""
+        return self.folder / "judgements.jsonl"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the program that writes answers."""
+        return self.folder / "lock"
+
+    @property
     def classes(self) -> Path:
         """Class of every object, by the classifier that was trained last."""
         return self.folder / "classes.parquet"

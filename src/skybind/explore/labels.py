@@ -1,0 +1,203 @@
+"""Labelling by keys: what the page asks of queues, and what it says of objects."""
+
+import getpass
+import json
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+from starlette.requests import Request
+from starlette.routing import Route
+
+from skybind.errors import DataError
+from skybind.explore.queues import NEXT, NO_DISCOVERIES, Queue, find_queue, next_queue, queues_of
+from skybind.explore.survey import Survey
+from skybind.files import is_writable
+from skybind.labelling.judgements import Judgement, Judgements
+
+#: Objects of a queue that the page is given at a time.
+GIVEN = 200
+#: Most characters of a name, a class or of what was seen.
+LONGEST = 300
+
+
+class Desk:
+    """Queues of a survey, and the judgements of those who look at them.
+
+    Parameters
+    ----------
+    survey : Survey
+    """
+
+    def __init__(self, survey: Survey) -> None:
+        self.survey = survey
+        self.judgements = Judgements(survey.run)
+        self._next: Queue | None = None
+
+    @cached_property
+    def queues(self) -> dict[str, Queue]:
+        """All queues that need no computing, by name."""
+        return queues_of(self.survey)
+
+    def routes(self, answer: Callable[..., Any], take: Callable[..., Any]) -> list[Route]:
+        """Return the endpoints.
+
+        Parameters
+        ----------
+        answer, take : callable
+            Turn a question, or one with a body, to an endpoint.
+        """
+        asked = {"/api/queues": self._queues, "/api/queue": self._queue}
+        sent = {"/api/judge": self._judge, "/api/undo": self._undo}
+        routes = [Route(path, answer(self.survey, question)) for path, question in asked.items()]
+        return routes + [
+            Route(path, take(self.survey, question), methods=["POST"])
+            for path, question in sent.items()
+        ]
+
+    def overview(self) -> dict[str, Any]:
+        """Say which queues there are and how far each is, and who can answer what."""
+        told = [
+            {
+                "name": queue.name,
+                "title": queue.title,
+                "description": queue.description,
+                **self._progress(queue),
+            }
+            for queue in self.queues.values()
+        ]
+        name, title, description = NEXT
+        last = {"total": None, "judged": None} if self._next is None else self._progress(self._next)
+        told.append({"name": name, "title": title, "description": description, **last})
+        lacks = self.survey.suspects is None
+        hint = NO_DISCOVERIES.format(folder=self.survey.run.folder) if lacks else ""
+        return {
+            "queues": told,
+            "classes": self.judgements.classes,
+            "judged": len(self.judgements.standing()),
+            "answers": len(self.judgements.answers()),
+            "who": _user(),
+            "refused": self.refused,
+            "hint": hint,
+        }
+
+    def queue(self, name: str, new: bool = False) -> dict[str, Any]:
+        """Return a queue's first objects that were not judged, and how far it is.
+
+        Parameters
+        ----------
+        name : str
+        new : bool
+            Propose anew what to label next; otherwise the last proposal is gone through first.
+        """
+        if name == NEXT[0]:
+            if self._next is None or new or not self._progress(self._next)["left"]:
+                self._next = next_queue(self.survey)
+            queue = self._next
+        else:
+            queue = find_queue(self.queues, name, self.survey.run.folder)
+        ids = self.survey.run.dataset.object_ids
+        done = self._done()
+        items: list[dict[str, Any]] = []
+        for row, why, suggested in zip(
+            queue.rows.tolist(), queue.why, queue.suggested, strict=True
+        ):
+            if len(items) == GIVEN:
+                break
+            if str(ids[row]) not in done:
+                items.append(
+                    {
+                        "object_id": str(ids[row]),
+                        "row": row,
+                        "why": why,
+                        "suggested": suggested or None,
+                    }
+                )
+        return {
+            "name": queue.name,
+            "title": queue.title,
+            "notes": queue.notes,
+            "items": items,
+            **self._progress(queue),
+        }
+
+    @property
+    def refused(self) -> str:
+        """Why nothing can be judged; "" if it can."""
+        if self.survey.read_only:
+            return "The explorer was started with --read-only: start it without, to judge objects."
+        if not is_writable(self.survey.run.folder):
+            return f"{self.survey.run.folder} cannot be written: nothing can be judged here."
+        return ""
+
+    def _queues(self, survey: Survey, request: Request) -> dict[str, Any]:
+        return self.overview()
+
+    def _queue(self, survey: Survey, request: Request) -> dict[str, Any]:
+        asked = request.query_params
+        return self.queue(asked.get("name", ""), asked.get("new") == "yes")
+
+    def _judge(self, survey: Survey, request: Request, body: bytes) -> dict[str, Any]:
+        """Keep a judgement; it is on the disk when this answers."""
+        said = self._said(body)
+        seen = {name: said[name] for name in ("queue", "map", "period") if said.get(name)}
+        new = (said["label"],) if said.get("new") == "yes" else ()
+        made = self.judgements.judge(
+            said.get("object_id", ""),
+            said.get("verdict", ""),
+            said.get("label"),
+            said.get("who") or _user(),
+            seen,
+            new,
+        )
+        return self._told(made, said.get("queue", ""))
+
+    def _undo(self, survey: Survey, request: Request, body: bytes) -> dict[str, Any]:
+        """Take the last judgement back."""
+        said = self._said(body)
+        undone = self.judgements.undo(said.get("who") or _user())
+        return self._told(undone, undone.seen.get("queue", ""))
+
+    def _said(self, body: bytes) -> dict[str, str]:
+        """Read what the page sent.
+
+        Raises
+        ------
+        DataError
+            If nothing may be written, or it is not what the page sends.
+        """
+        if self.refused:
+            raise DataError(self.refused)
+        try:
+            said = json.loads(body or b"{}")
+        except (ValueError, RecursionError):
+            said = None
+        if not isinstance(said, dict) or not all(isinstance(v, str) for v in said.values()):
+            raise DataError("The judgement is damaged: give it again.")
+        for name, value in said.items():
+            if name != "object_id" and len(value) > LONGEST:
+                raise DataError(f"'{name}' has {len(value):,} characters: {LONGEST} are enough.")
+        return said
+
+    def _told(self, judgement: Judgement, queue: str) -> dict[str, Any]:
+        known = self._next if queue == NEXT[0] else self.queues.get(queue)
+        progress = None if known is None else self._progress(known)
+        return {"judgement": judgement.plain(), "progress": progress}
+
+    def _done(self) -> set[str]:
+        """Names of the objects that were judged or answered."""
+        return {*self.judgements.standing(), *self.judgements.answers()}
+
+    def _progress(self, queue: Queue) -> dict[str, int]:
+        done = self._done()
+        names = self.survey.run.dataset.object_ids[queue.rows].tolist()
+        judged = sum(name in done for name in names)
+        return {"total": len(names), "judged": judged, "left": len(names) - judged}
+
+
+def _user() -> str:
+    """Return the name of the user of this machine."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # a container may have none
+        return "somebody"
