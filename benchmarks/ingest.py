@@ -3,10 +3,12 @@
     python benchmarks/ingest.py --out DIR
 
 A catalogue of 1,000,000 rows, 2,500 light curves (folders of CSV and of FITS files, beside both of
-which the CSV files are read; a long table), and a long table too large for memory, its rows in any
-order (`--rows`, 60,000,000 by default), a tenth of them also in the columns of ZTF. Each import is
-a process of its own, whose peak of memory is told; times are medians of `--repeat` (the large
-tables are read once). What is made stays in DIR, so that the next call only imports.
+which the CSV files are read; a long table), a long table too large for memory, its rows in any
+order (`--rows`, 60,000,000 by default), a tenth of them also in the columns of ZTF, and a survey of
+many objects (`--objects`, 10,000,000 by default) with four epochs each in a long table: whole, its
+first thousand objects, and two tables of the objects joined. Each import is a process of its own,
+whose peak of memory is told; times are medians of `--repeat` (the large tables are read once). What
+is made stays in DIR, so that the next call only imports.
 """
 
 import argparse
@@ -18,6 +20,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +50,13 @@ FOLDER = (
     "photometry: {folder: curves, pattern: '{id}.ENDING', " + CURVE + "}\n"
 )
 ZTF = "objects: {file: sources.csv, id: id}\nphotometry: {file: ztf.csv, format: ztf}\n"
+MANY = "objects: {file: TABLE, id: id, features: {metadata: {x: x}}}\n"
+JOINED = "objects: {file: many.parquet, id: id, join: [{file: more.parquet, id: id}], features: "
+MANY_CASES = {
+    "many-curves": MANY.replace("TABLE", "many.parquet") + LONG.partition("\n")[2],
+    "many-few": MANY.replace("TABLE", "few.parquet") + LONG.partition("\n")[2],
+    "many-joined": JOINED + "{metadata: {x: x, y: y}}}\n",
+}
 CASES = {
     "catalogue, CSV": ("catalogue-csv", ["catalogue.csv"]),
     "catalogue, Parquet": ("catalogue-parquet", ["catalogue.parquet"]),
@@ -56,6 +66,9 @@ CASES = {
     "large long table, Parquet": ("large-parquet", ["large.parquet"]),
     "large long table, CSV": ("large-csv", ["large.csv"]),
     "large table of ZTF, CSV": ("large-ztf", ["ztf.csv"]),
+    "many objects, long table": ("many-curves", ["many.parquet", "epochs.parquet"]),
+    "a thousand of these": ("many-few", ["few.parquet", "epochs.parquet"]),
+    "many objects, two tables": ("many-joined", ["many.parquet", "more.parquet"]),
 }
 
 
@@ -63,6 +76,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--out", type=Path, required=True, help="folder of what is made")
     parser.add_argument("--rows", type=int, default=60_000_000, help="of the large table; 0: none")
+    parser.add_argument("--objects", type=int, default=10_000_000, help="of the survey; 0: none")
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)  # a process of its own
     options = parser.parse_args()
@@ -72,20 +86,24 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     make_small(options.out)
     make_large(options.out, options.rows)
+    make_many(options.out, options.objects)
     rows = []
     print(f"{'':28}{'import [s]':>12}{'pyarrow [s]':>13}{'ratio':>8}{'peak [MB]':>11}")
     for what, (case, files) in CASES.items():
-        large = case.startswith("large")
-        if large and not options.rows:
+        large = {"large": options.rows, "many": options.objects}.get(case.partition("-")[0])
+        if large == 0:
             continue
-        found = measured(options.out, case, files, 1 if large else options.repeat)
+        found = measured(options.out, case, files, options.repeat if large is None else 1)
         rows.append({"what": what, **found})
         print(
             f"{what:28}{found['seconds']:12.2f}{found['pyarrow']:13.2f}{found['ratio']:8.1f}"
             f"{found['peak_mb']:11.0f}",
             flush=True,
         )
-        write_json(options.out / "ingest.json", {"rows_of_large": options.rows, "rows": rows})
+        write_json(
+            options.out / "ingest.json",
+            {"rows_of_large": options.rows, "objects": options.objects, "rows": rows},
+        )
 
 
 def measured(folder: Path, case: str, files: list[str], repeat: int) -> dict[str, float]:
@@ -211,6 +229,41 @@ def make_ztf(folder: Path, rows: int, names: list[str]) -> None:
         }
         pcsv.write_csv(pa.table(columns), path)
     (folder / "large-ztf.yaml").write_text(ZTF)
+
+
+def make_many(folder: Path, objects: int) -> None:
+    """Make a survey of many objects, piece by piece: two tables of them, and their epochs."""
+    for case, text in MANY_CASES.items():
+        (folder / f"{case}.yaml").write_text(text.replace("TABLE", "epochs.parquet"))
+    note = folder / "many.objects"
+    if not objects or (note.exists() and note.read_text() == str(objects)):
+        return
+    rng = np.random.default_rng(3)
+
+    def tables(start: int, stop: int) -> dict[str, pa.Table]:
+        names = [f"s{i:010d}" for i in range(start, stop)]
+        n = len(names)
+        return {
+            "many": pa.table({"id": names, "x": rng.normal(size=n)}),
+            "more": pa.table({"id": names, "y": rng.normal(size=n)}),
+            "epochs": epochs(np.repeat(np.arange(n), 4), names, rng),
+        }
+
+    first = tables(0, 1000)
+    pq.write_table(first["many"], folder / "few.parquet")
+    with ExitStack() as stack:
+        writers = {
+            name: stack.enter_context(
+                pq.ParquetWriter(
+                    stack.enter_context(atomic_path(folder / f"{name}.parquet")), t.schema
+                )
+            )
+            for name, t in first.items()
+        }
+        for start in range(0, objects, MADE // 4):
+            for name, table in tables(start, min(start + MADE // 4, objects)).items():
+                writers[name].write_table(table)
+    note.write_text(str(objects))
 
 
 def epochs(owner: np.ndarray, names: list[str], rng: np.random.Generator) -> pa.Table:

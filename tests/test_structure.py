@@ -1,7 +1,15 @@
 """The shape of the house; its layers are checked by import-linter (`make lint`)."""
 
+import ast
+from pathlib import Path
+
 import grimp
 import pytest
+
+import skybind
+
+#: Errors as which a failing machine (no memory, a disk that does not answer) may come.
+WIDE = ("Exception", "OSError")
 
 
 @pytest.fixture(scope="module")
@@ -26,3 +34,31 @@ def test_no_module_imports_itself_by_way_of_others(graph):
 def test_a_cycle_would_be_found(graph):
     graph.add_import(importer="skybind.errors", imported="skybind.progress")
     assert ["skybind.errors", "skybind.progress"] in cycles(graph)
+
+
+def handlers_that_blame_the_file(text):
+    """Lines of handlers of wide errors that raise a `DataError` before they look at the machine."""
+    found = []
+    for node in ast.walk(ast.parse(text)):
+        if not isinstance(node, ast.ExceptHandler) or node.type is None:
+            continue
+        wide = any(ast.unparse(node.type).count(name) for name in WIDE)
+        body = "".join(map(ast.unparse, node.body))
+        blames = "raise DataError" in body or "raise DamagedRowsError" in body
+        if wide and blames and not body.startswith("raise_of_machine("):
+            found.append(node.lineno)
+    return found
+
+
+def test_no_reader_takes_a_failing_machine_for_a_bad_file():
+    folder = Path(skybind.__file__).parent / "ingest" / "readers"
+    found = {path.name: handlers_that_blame_the_file(path.read_text()) for path in folder.iterdir()
+             if path.suffix == ".py"}  # fmt: skip
+    assert {name: lines for name, lines in found.items() if lines} == {}
+
+
+def test_a_reader_that_blames_the_file_would_be_found():
+    handler = "except OSError as error:\n{}    raise DataError('bad') from error\n"
+    blames = "try:\n    read()\n" + handler
+    assert handlers_that_blame_the_file(blames.format("")) == [3]
+    assert handlers_that_blame_the_file(blames.format("    raise_of_machine(error)\n")) == []

@@ -1,6 +1,7 @@
 """Writing files so that nothing is ever left half-written."""
 
 import ctypes
+import errno
 import hashlib
 import json
 import os
@@ -299,3 +300,20 @@ def check_known_name(name: str, what: str, most: int = 100) -> None:
             f"{what} '{printable(name[:most])}' becomes the name of a file: it may have no / \\ : "
             f"or control character, no dot in front, and at most {most} letters."
         )
+
+
+#: What a machine says that cannot read now: the disk, the server, or no memory or files left.
+_MACHINE = {errno.EIO, errno.ESTALE, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENXIO}
+
+
+def raise_of_machine(error: BaseException) -> None:
+    """Raise an error again if it is the machine's: the file may be sound.
+
+    Raises
+    ------
+    OSError, MemoryError
+    """
+    if isinstance(error, MemoryError):
+        raise error
+    if isinstance(error, OSError) and error.errno in _MACHINE:
+        raise error

@@ -18,6 +18,7 @@ import pyarrow.dataset as pds
 import pyarrow.parquet as pq
 
 from skybind.errors import DataError
+from skybind.files import raise_of_machine
 
 #: Key of the hash of the content in a file's footer.
 CONTENT = b"skybind_content"
@@ -193,6 +194,7 @@ def read_parquet(
                 raise DamagedTable(f"it has no column '{missing[0]}'")
             return table
         except (pa.ArrowException, OSError) as error:
+            raise_of_machine(error)
             raise DataError(f"{path} cannot be read ({first_line(error)}): {again}.") from error
     names = None if columns is None else list(columns)
     table = pq.read_table(

@@ -99,24 +99,41 @@ def rows_of_names(wanted: pa.Array, names: pa.Array) -> np.ndarray:
     -------
     ndarray of int64, shape (n,)
     """
-    found = np.full(len(wanted), -1, np.int64)
-    if not len(names):
+    return NameIndex(names).rows(wanted)
+
+
+class NameIndex:
+    """Texts among which others are looked for, as many times as one likes.
+
+    Parameters
+    ----------
+    names : pyarrow.Array of large_string, length m
+        Without nulls.
+    """
+
+    def __init__(self, names: pa.Array) -> None:
+        self.names = names
+        hashes = hash_names(names)
+        self._order = np.argsort(hashes, kind="stable")
+        self._hashes = hashes[self._order]
+
+    def rows(self, wanted: pa.Array) -> np.ndarray:
+        """Find the first row of each text, -1 for none; as `rows_of_names`."""
+        found = np.full(len(wanted), -1, np.int64)
+        if not len(self.names):
+            return found
+        hashes = self._hashes
+        for start in range(0, len(wanted), _ROWS):
+            some = wanted.slice(start, _ROWS)
+            own = hash_names(some)
+            at, ascending = np.zeros(len(own), np.int64), np.argsort(own)
+            at[ascending] = np.searchsorted(hashes, own[ascending])  # in order, which is quicker
+            at = np.minimum(at, len(hashes) - 1)
+            place = np.where(hashes[at] == own, self._order[at], -1)
+            rows = np.flatnonzero(place >= 0)
+            met = self.names.take(pa.array(place[rows]))
+            same = pc.equal(some.take(pa.array(rows)), met).to_numpy(zero_copy_only=False)
+            for row in rows[~same].tolist():  # two texts of one hash
+                place[row] = pc.index(self.names, some[row]).as_py()
+            found[start : start + len(some)] = place
         return found
-    hashes = hash_names(names)
-    order = np.argsort(hashes, kind="stable")
-    hashes = hashes[order]
-    for start in range(0, len(wanted), _ROWS):
-        some = wanted.slice(start, _ROWS)
-        own = hash_names(some)
-        at, ascending = np.zeros(len(own), np.int64), np.argsort(own)
-        at[ascending] = np.searchsorted(hashes, own[ascending])  # in order, which is quicker
-        at = np.minimum(at, len(hashes) - 1)
-        place = np.where(hashes[at] == own, order[at], -1)
-        rows = np.flatnonzero(place >= 0)
-        same = pc.equal(some.take(pa.array(rows)), names.take(pa.array(place[rows]))).to_numpy(
-            zero_copy_only=False
-        )
-        for row in rows[~same].tolist():  # two texts of one hash
-            place[row] = pc.index(names, some[row]).as_py()
-        found[start : start + len(some)] = place
-    return found

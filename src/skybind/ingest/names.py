@@ -56,36 +56,76 @@ def names_of(parts: Iterable[np.ndarray], where: str) -> Names:
     DataError
         As of `object_names`.
     """
+    reading = NameReading(where)
     made = []
-    first, exponents, whole = "", True, True
     for part in parts:
         for start in range(0, max(len(part), 1), ROWS):
-            raw = part[start : start + ROWS]
-            if raw.dtype.kind == "f":
-                _refuse_rounded(raw, where)
-            names = texts(raw)
-            if raw.dtype.kind == "O":
-                names = np.asarray([plain_cell(name) for name in names.tolist()], object)
-                names[[i for i, name in enumerate(names.tolist()) if is_nothing(name)]] = ""
-                known = [name for name in names.tolist() if name]
-                first = first or next(iter(known), "")
-                exponents = exponents and all(map(_EXPONENT.fullmatch, known))
-                whole = whole and all(map(_WHOLE.fullmatch, known))
-            elif len(raw):
-                exponents = whole = False  # they are numbers
-            made.append(Names.of([names]))
-    if first and exponents:
-        raise DataError(
-            f"{where}: names such as '{first}' are numbers that lost digits when they were "
-            "written, so that neighbours may have become one: write them whole, or as text."
-        )
-    if first and whole:
-        cut = (
-            np.asarray([name.partition(".")[0] for name in names[:].tolist()], object)
-            for names in made
-        )
-        return Names.of(cut)
+            made.append(Names.of([reading.read(part[start : start + ROWS])]))
+    reading.settle()
+    if reading.whole:
+        return Names.of(without_fraction(names[:]) for names in made)
     return Names(pa.concat_arrays([names.cells for names in made]) if made else Names.of([]).cells)
+
+
+class NameReading:
+    """How the names in a column are read, which all of its rows decide; as `object_names`.
+
+    Parameters
+    ----------
+    where : str
+        The column, for messages.
+    """
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+        self._first, self._exponents, self._whole = "", True, True
+
+    @property
+    def whole(self) -> bool:
+        """Whether all names so far are whole numbers written as floats (`without_fraction`)."""
+        return self._first != "" and self._whole
+
+    def read(self, raw: np.ndarray) -> np.ndarray:
+        """Read some names, as they are written.
+
+        Raises
+        ------
+        DataError
+            If they are floats that cannot hold all digits.
+        """
+        if raw.dtype.kind == "f":
+            _refuse_rounded(raw, self.where)
+        names = texts(raw)
+        if raw.dtype.kind == "O":
+            names = np.asarray([plain_cell(name) for name in names.tolist()], object)
+            names[[i for i, name in enumerate(names.tolist()) if is_nothing(name)]] = ""
+            known = [name for name in names.tolist() if name]
+            self._first = self._first or next(iter(known), "")
+            self._exponents = self._exponents and all(map(_EXPONENT.fullmatch, known))
+            self._whole = self._whole and all(map(_WHOLE.fullmatch, known))
+        elif len(raw):
+            self._exponents = self._whole = False  # they are numbers
+        return names
+
+    def settle(self) -> None:
+        """Refuse names that lost digits, when all were read.
+
+        Raises
+        ------
+        DataError
+            If all are numbers with an exponent.
+        """
+        if self._first and self._exponents:
+            raise DataError(
+                f"{self.where}: names such as '{self._first}' are numbers that lost digits when "
+                "they were written, so that neighbours may have become one: write them whole, or "
+                "as text."
+            )
+
+
+def without_fraction(names: np.ndarray) -> np.ndarray:
+    """Write names such as 123.0 as the whole numbers that they stand for."""
+    return np.asarray([name.partition(".")[0] for name in names.tolist()], object)
 
 
 def column_names(table: Table, column: str, where: str) -> Names:
@@ -146,7 +186,7 @@ def places_of_names(
     """
     if isinstance(object_id, Names):
         names = names if isinstance(names, Names) else Names.of([names])
-        place = names.places_in(object_id)
+        place = np.where(names.known(), names.places_in(object_id), -1)
     else:
         objects = pa.array(object_id.tolist(), pa.string())
         found = pc.index_in(pa.array(names.tolist(), pa.string()), value_set=objects)

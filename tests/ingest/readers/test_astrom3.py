@@ -152,6 +152,37 @@ def test_what_is_not_normalised_as_a_whole_is_set_aside(tmp_path, stars):
     assert "not those of a normalised spectrum" in rows["test-000000"]
 
 
+def test_lists_of_unequal_length_and_text_cost_only_their_object(tmp_path, stars):
+    """Rows 0, 1 and 3 have a short epoch, a long pixel, and a text among the features."""
+    source = write_hub(tmp_path / "full_42", stars)
+    path = source / "train-00000-of-00001.parquet"
+    rows = pq.read_table(path).to_pylist()
+    rows[0]["photometry"][3] = rows[0]["photometry"][3][:2]
+    rows[1]["spectra"][7] += [1.0]
+    rows[2]["spectra"] = []
+    for row in rows:
+        row["metadata"]["meta_cols"]["parallax"] = str(row["metadata"]["meta_cols"]["parallax"])
+        row["spectra"] = [[str(x) for x in pixel] for pixel in row["spectra"]]
+    rows[3]["metadata"]["meta_cols"]["parallax"] = "none measured"
+    rows[4]["spectra"][2][1] = "bad"
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    dataset, summary = imported(source, tmp_path / "out")
+    assert summary.observed == {"photometry": 14, "spectrum": 12, "metadata": 15}
+    lost = {row["object_id"]: row["reason"] for row in read_quarantine(tmp_path / "out")}
+    assert lost["train-000000"] == "'photometry' has a row of 2 numbers, not 3 as others"
+    assert lost["train-000001"] == "'spectra' has a row of 4 numbers, not 3 as others"
+    assert lost["train-000003"] == "no number in column 'parallax' ('none measured')"
+    assert lost["train-000004"] == "'spectra' holds text that is no number"
+    assert len(lost) == 5  # and the spectrum without a pixel
+    places = {name: row for row, name in enumerate(dataset.object_ids.tolist())}
+    row = places["train-000005"]
+    found = dataset.ragged("spectrum").take(np.array([row])).fields["flux"]
+    np.testing.assert_allclose(found, stars["train"][5]["spectra"][:, 1], rtol=1e-6)
+    plx = dataset.column("parallax")
+    assert np.isnan(plx[places["train-000003"]])
+    np.testing.assert_allclose(plx[row], stars["train"][5]["meta"]["parallax"])
+
+
 @pytest.mark.parametrize("column", ["photometry", "spectra"])
 def test_rows_of_another_width_are_refused(tmp_path, stars, column):
     def change(one: dict) -> dict:

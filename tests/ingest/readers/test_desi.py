@@ -356,3 +356,12 @@ def test_real_files_of_desi(tmp_path):
             first["flux"][~first["mask"]][:2000],
             hdus["B_FLUX"].data[0][~first["mask"][:2751]][:2000],
         )
+
+
+def test_a_lack_of_memory_is_no_bad_file_of_desi(tmp_path, monkeypatch):
+    def fail(_):
+        raise MemoryError
+
+    monkeypatch.setattr(desi, "open_fits_file", fail)
+    with pytest.raises(MemoryError), desi._opened(tmp_path / "coadd-a.fits"):
+        pass

@@ -22,7 +22,7 @@ from skybind.data.quarantine import read_quarantine
 from skybind.errors import DataError, SkybindError
 from skybind.ingest import survey
 from skybind.ingest.observation_spec import PhotometrySpec, SpectrumSpec
-from skybind.ingest.readers import long_pieces, pieces
+from skybind.ingest.readers import long, long_pieces, pieces
 from skybind.ingest.readers.long import LongTable
 from skybind.ingest.readers.long_pieces import LongPieces, open_long
 from skybind.ingest.survey import import_dataset
@@ -260,6 +260,29 @@ def test_names_with_a_point_zero_are_judged_by_all_rows(tmp_path):
         whole, piecewise = both(spec, tmp_path)
         assert piecewise[1][0].present[0] == bool(found)
         assert_same(whole, piecewise)
+
+
+@pytest.mark.parametrize("order", ["sorted", "mixed"])
+def test_of_a_whole_survey_beside_a_few_objects_not_all_names_are_kept(
+    tmp_path, monkeypatch, order
+):
+    """The rows of the names that are not listed are counted, and none is counted twice."""
+    monkeypatch.setattr(long, "NAMED", 3)
+    names = ["a", *[f"x{i:02d}" for i in range(40)]] * 2
+    names = sorted(names) if order == "sorted" else names
+    rows = [f"{name},{58000 + i},14" for i, name in enumerate(names)]
+    (tmp_path / "c.csv").write_text("\n".join(["id,t,m", *rows]))
+    curve = {"time": {"column": "t", "unit": "d"}, "magnitude": {"column": "m", "unit": "mag"}}
+    whole, piecewise = both(PhotometrySpec(file="c.csv", id="id", **curve), tmp_path)
+    assert_same(whole, piecewise)
+    told = [(row["object_id"], row["reason"]) for row in piecewise[0].quarantine]
+    unknown = "no such object in the table of objects"
+    assert told == [
+        ("x00", f"{unknown} (2 rows)"),
+        ("x01", f"{unknown} (2 rows)"),
+        ("x02", f"{unknown} (2 rows)"),
+        ("", f"{unknown}: 74 rows of more names than are listed"),
+    ]
 
 
 def test_what_is_assumed_of_a_table_in_pieces_is_told(tmp_path):

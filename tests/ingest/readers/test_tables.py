@@ -1,3 +1,4 @@
+import errno
 import gzip
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import yaml
 from skybind.data.check import check_dataset
 from skybind.data.dataset import Dataset
 from skybind.errors import DataError
+from skybind.ingest.readers import tables
 from skybind.ingest.readers.tables import format_of, read_table
 from skybind.ingest.readers.values import numbers, texts
 from skybind.ingest.survey import import_dataset
@@ -90,3 +92,13 @@ def test_real_spectra_in_text_files(tmp_path):
     assert r.fields["wavelength"][0] == np.float32(first[2])
     assert r.fields["flux"][0] == np.float32(first[3])
     assert set(r.lengths) == {751}
+
+
+@pytest.mark.parametrize("error", [MemoryError(), OSError(errno.EIO, "Input/output error")])
+def test_what_the_machine_cannot_read_is_no_bad_table(monkeypatch, error):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setitem(tables._READERS, "csv", fail)
+    with pytest.raises(type(error)):
+        read_table(b"a,b\n1,2\n", "a.csv", "csv")

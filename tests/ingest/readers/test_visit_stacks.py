@@ -84,3 +84,27 @@ def test_rows_without_names_have_no_visits(tmp_path):
     )
     with pytest.raises(ConfigError, match="of the rows of arrays with an 'id'"):
         import_dataset(tmp_path / "m.yaml", tmp_path / "out")
+
+
+def test_a_damaged_row_costs_only_its_visit(tmp_path):
+    imported(tmp_path, "hdf5")
+    with h5py.File(tmp_path / "s.hdf5", "a") as file:
+        flux = file["flux"][()]
+        del file["flux"]
+        made = file.create_dataset("flux", data=flux, chunks=(1, 50), compression="gzip")
+        file.flush()
+        places = [made.id.get_chunk_info_by_coord((row, 0)).byte_offset for row in (1, 3)]
+    with (tmp_path / "s.hdf5").open("r+b") as raw:
+        for place in places:
+            raw.seek(place + 4)
+            raw.write(b"damage")
+    import_dataset(tmp_path / "m.yaml", tmp_path / "again")
+    dataset = Dataset.open(tmp_path / "again")
+    assert check_dataset(tmp_path / "again") == []
+    visits = dataset.visits("spectrum")
+    assert visits.counts.tolist() == [1, 0, 2]  # of a, rows 3 and 1 are lost
+    assert visits.name.tolist() == ["57002 (2)", "57001.5", "57003.5"]
+    assert [int(visits.ragged.take(np.array([i])).fields["flux"][0]) for i in range(3)] == [5, 6, 0]
+    lost = [r["reason"] for r in read_quarantine(tmp_path / "again") if r["object_id"] == "a"]
+    assert sorted(reason.rpartition(" (visit")[2] for reason in lost) == [" 57001)", " 57002)"]
+    assert all("'flux' is damaged" in reason for reason in lost)

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from skybind.errors import DataError
+from skybind.files import raise_of_machine
 from skybind.ingest.readers.contents import first_line, open_fits_file
 from skybind.ingest.readers.hdf5 import reading_hdf5
 from skybind.ingest.readers.outside import refuse_other_files
-from skybind.ingest.readers.sizes import array_bytes, check_size, raise_of_machine, regular_file
+from skybind.ingest.readers.sizes import array_bytes, check_size, regular_file
 from skybind.ingest.readers.zips import DAMAGED
 from skybind.words import nearest
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from skybind.errors import DataError
+from skybind.files import raise_of_machine
 from skybind.ingest.plan import Chunk, Plan, Row, quarantine_row
 from skybind.ingest.readers.astroclip import (
     BANDS,
@@ -26,7 +27,6 @@ from skybind.ingest.readers.astroclip import (
 )
 from skybind.ingest.readers.hdf5 import open_hdf5
 from skybind.ingest.readers.registry import register_dataset_reader
-from skybind.ingest.readers.sizes import raise_of_machine
 
 TRAIN = 0.8
 

@@ -6,7 +6,7 @@ spectra of three channels on a grid of 2 Angstrom ((flux - mean)/MAD, error/MAD,
 brought back to days and fluxes: of the flux the mean is lost, all else is what it was.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from skybind.errors import DataError
 from skybind.ingest.plan import Row, quarantine_row
+from skybind.ingest.readers.values import numbers
 from skybind.ragged import Ragged, offsets_of, segment_mad
 
 #: Wavelengths of normalised spectra [Angstrom].
@@ -36,11 +37,14 @@ class Matrices:
     values : ndarray, shape (rows of all, width)
     offsets : ndarray of int64, shape (n + 1,)
     present : ndarray of bool, shape (n,)
+    aside : dict of int to str
+        Objects whose matrix cannot be used, and why; they are absent.
     """
 
     values: np.ndarray
     offsets: np.ndarray
     present: np.ndarray
+    aside: dict[int, str] = field(default_factory=dict)
 
     @property
     def width(self) -> int:
@@ -60,29 +64,54 @@ class Matrices:
 def read_matrices(table: pa.Table, column: str, where: str) -> Matrices:
     """Read a column of lists of lists, the inner ones of one length.
 
+    An object with inner lists of another length than most, or with text that is no number, is set
+    aside.
+
     Raises
     ------
     DataError
-        If it is no such column.
+        If it is no such column, or no object can be used.
     """
     array = whole_column(table, column)
     present = array.is_valid().to_numpy(zero_copy_only=False)
     try:
         rows = _as_lists(array.drop_null())
-        lengths = np.zeros(len(array), np.int64)
-        lengths[present] = np.asarray(rows.value_lengths())
+        counts = np.asarray(rows.value_lengths(), np.int64)
         inner = _as_lists(rows.flatten())
-        widths = np.unique(np.asarray(inner.value_lengths()))
-        values = np.asarray(inner.flatten().to_numpy(zero_copy_only=False), float)
-        if len(widths) > 1:
-            raise ValueError
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, AttributeError, ValueError) as error:
-        raise DataError(
-            f"{where}: column '{column}' is no list of equal rows of numbers."
-        ) from error
-    width = int(widths[0]) if len(widths) else MEASURED
-    offsets = offsets_of(lengths)
-    return Matrices(values.reshape(-1, width), offsets, present)
+        widths = np.asarray(inner.value_lengths().fill_null(0), np.int64)
+        values, text = numbers(inner.flatten().to_numpy(zero_copy_only=False))
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, AttributeError, TypeError) as error:
+        raise DataError(_no_matrices(where, column)) from error
+    objects = np.flatnonzero(present)
+    owner = np.repeat(objects, counts)
+    width = _usual_width(widths, owner)
+    aside = dict.fromkeys(
+        np.repeat(owner, widths)[text].tolist(), f"'{column}' holds text that is no number"
+    )
+    uneven = widths != width
+    for row, other in zip(owner[uneven].tolist(), widths[uneven].tolist(), strict=True):
+        aside[row] = f"'{column}' has a row of {other} numbers, not {width} as others"
+    if aside and len(aside) == len(np.unique(owner)):
+        raise DataError(_no_matrices(where, column))
+    good = ~np.isin(owner, list(aside))
+    lengths = np.zeros(len(array), np.int64)
+    lengths[objects] = counts
+    lengths[list(aside)], present[list(aside)] = 0, False
+    kept = values[np.repeat(good, widths)].reshape(-1, width)
+    return Matrices(kept, offsets_of(lengths), present, aside)
+
+
+def _usual_width(widths: np.ndarray, owner: np.ndarray) -> int:
+    """Length of the first row of most objects."""
+    if not len(widths):
+        return MEASURED
+    _, first = np.unique(owner, return_index=True)
+    found, often = np.unique(widths[first], return_counts=True)
+    return int(found[np.argmax(often)])
+
+
+def _no_matrices(where: str, column: str) -> str:
+    return f"{where}: column '{column}' is no list of equal rows of numbers."
 
 
 def whole_column(table: pa.Table, column: str) -> pa.Array:

@@ -25,7 +25,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from skybind.config.load import validate
 from skybind.data.schema import Column
 from skybind.errors import DataError
-from skybind.ingest.plan import Chunk, Plan
+from skybind.ingest.flat import catalogue_numbers
+from skybind.ingest.plan import Chunk, Plan, quarantine_row
 from skybind.ingest.readers.astrom3_arrays import (
     CHANNELS,
     GRID,
@@ -38,6 +39,7 @@ from skybind.ingest.readers.astrom3_arrays import (
 from skybind.ingest.readers.astrom3_subsets import configuration_folder, find_subsets
 from skybind.ingest.readers.registry import catalogue, register_dataset_reader
 from skybind.ingest.readers.shards import Shard, ShardRows, iter_rows, open_shards
+from skybind.ingest.readers.values import flat_values
 from skybind.modalities.computed import FLUX_ZERO, STANDARDISED
 
 ROWS = 512
@@ -202,7 +204,7 @@ def _is_standardised(shards: list[Shard], path: Path, said: bool | None, names: 
                 shard.name,
                 "meta_cols",
                 names,
-            ).values()
+            )[0].values()
         )
         for shard in shards
         if shard.part == "train"
@@ -236,10 +238,17 @@ def _chunk(rows: ShardRows, layout: _Layout) -> Chunk:
         object_id = np.asarray([f"{part}-{row:06d}" for row in numbered], object)
     matrices = read_matrices(table, "photometry", name)
     curves, no_curves = photometry_of(matrices, object_id, name)
-    spectra, no_spectra = spectra_of(
-        read_matrices(table, "spectra", name), layout.spectrum, object_id, name
-    )
-    photo = _features(table, name, "photo_cols", layout.photo)
+    pixels = read_matrices(table, "spectra", name)
+    spectra, no_spectra = spectra_of(pixels, layout.spectrum, object_id, name)
+    photo, no_photo = _features(table, name, "photo_cols", layout.photo)
+    meta, no_meta = _features(table, name, "meta_cols", layout.meta)
+    reasons = {"photometry": [*matrices.aside.items(), *no_photo],
+               "spectrum": [*pixels.aside.items()], "metadata": no_meta}  # fmt: skip
+    lost = [
+        quarantine_row(object_id[row], name, modality, why)
+        for modality, rows_lost in reasons.items()
+        for row, why in rows_lost
+    ]
     if layout.standardised:
         _check_constants(curve_constants(matrices), photo, name)
     columns: dict[str, Any] = {
@@ -247,7 +256,7 @@ def _chunk(rows: ShardRows, layout: _Layout) -> Chunk:
         "label": np.asarray(table["label"].cast(pa.string()).to_pylist(), object),
         "photometry": curves,
         "spectrum": spectra,
-        **_features(table, name, "meta_cols", layout.meta),
+        **meta,
         **photo,
     }
     subsets = {subset: keep[place] for subset, keep in layout.subsets.get(part, {}).items()}
@@ -255,7 +264,7 @@ def _chunk(rows: ShardRows, layout: _Layout) -> Chunk:
         columns,
         {"photometry": name, "spectrum": name},
         np.full(len(object_id), part, object),
-        [*no_curves, *no_spectra],
+        [*lost, *no_curves, *no_spectra],
         subsets,
     )
 
@@ -311,20 +320,29 @@ def _feature_names(file: pq.ParquetFile, name: str) -> tuple[list[str], list[str
     return structs["meta_cols"], structs["photo_cols"]
 
 
-def _features(table: pa.Table, name: str, group: str, names: list[str]) -> dict[str, np.ndarray]:
-    """Read the numbers of one struct of the metadata, NaN where one is missing."""
-    columns = {}
+def _features(
+    table: pa.Table, name: str, group: str, names: list[str]
+) -> tuple[dict[str, np.ndarray], list[tuple[int, str]]]:
+    """Read the numbers of one struct of the metadata, NaN where one is missing.
+
+    Second, the rows with text that is no number, and what it is.
+    """
+    columns: dict[str, np.ndarray] = {}
+    reasons: list[tuple[int, str]] = []
     try:
         if f"metadata.{group}" in table.column_names:
             struct = whole_column(table, f"metadata.{group}")
         else:
             struct = whole_column(table, "metadata").field(group)
         for feature in names:
-            values = struct.field(feature).cast(pa.float64())
-            columns[feature] = values.to_numpy(zero_copy_only=False)
+            raw = flat_values(pa.chunked_array([struct.field(feature)]))
+            columns[feature], wrong = catalogue_numbers(raw, feature, [])
+            if len(wrong) == len(raw) > 0:
+                raise DataError(f"{name}: metadata.{group}: '{feature}' holds no numbers.")
+            reasons += wrong.items()
     except (KeyError, pa.ArrowInvalid) as error:
         raise DataError(f"{name}: metadata.{group} cannot be read: {error}.") from error
-    return columns
+    return columns, reasons
 
 
 def _feature_units() -> dict[str, str | None]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from skybind.errors import DataError
+from skybind.files import raise_of_machine
 from skybind.ingest.readers.outside import refuse_addresses
 from skybind.ingest.readers.values import plain_values
 
@@ -80,6 +81,7 @@ def sky_degrees(column: Any, name: str) -> dict[str, np.ndarray] | None:
     try:
         sky = column.icrs
     except Exception as error:
+        raise_of_machine(error)
         raise DataError(
             f"The positions '{name}' cannot be taken to ICRS: give them as ra and dec."
         ) from error

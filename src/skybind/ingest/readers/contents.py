@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from skybind.errors import DataError
-from skybind.files import atomic_path
+from skybind.files import atomic_path, raise_of_machine
 from skybind.ingest.readers.sizes import (
     Watched,
     array_bytes,
     check_size,
-    raise_of_machine,
     read_watched,
     regular_file,
 )

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict
 from skybind.config.load import validate
 from skybind.data.schema import Column
 from skybind.errors import DataError
+from skybind.files import raise_of_machine
 from skybind.ingest.plan import Chunk, Plan, Row, quarantine_row
 from skybind.ingest.readers.contents import open_fits_file
 from skybind.ingest.readers.registry import register_dataset_reader
@@ -368,5 +369,6 @@ class _opened:
             raise self._error(error) from error
 
     def _error(self, error: Exception) -> DataError:
+        raise_of_machine(error)
         first = (str(error).splitlines() or [type(error).__name__])[0][:200].strip("'\". ")
         return DataError(f"{self.path.name} is no readable DESI file: {first}.")

@@ -15,6 +15,7 @@ import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
 
 from skybind.errors import DataError
+from skybind.files import raise_of_machine
 from skybind.ingest.arrow_units import units_of_arrow
 from skybind.ingest.readers.contents import first_line, read_bytes
 
@@ -112,6 +113,7 @@ def common_units(folder: Path) -> dict[str, str]:
             try:
                 return units_of_arrow(pq.read_schema(path))
             except (pa.ArrowException, OSError) as error:
+                raise_of_machine(error)
                 raise DataError(f"{path} cannot be read as parquet: {first_line(error)}") from error
     return {}
 
@@ -134,6 +136,7 @@ def hats_table(folder: Path) -> pa.Table:
     try:
         table = pa.concat_tables([pq.read_table(path, partitioning=None) for path in files])
     except (pa.ArrowException, OSError) as error:
+        raise_of_machine(error)
         raise DataError(f"{folder} cannot be read as parquet: {first_line(error)}") from error
     stated = {**common_units(folder), **units_of_arrow(table.schema)}
     fields = [
@@ -194,6 +197,7 @@ def _listed(folder: Path, root: Path) -> set[tuple[int, int]] | None:
             columns = [groups.row_group(i).column(0) for i in range(groups.num_row_groups)]
             return {_cell_of(Path(column.file_path)) for column in columns}
     except (pa.ArrowException, KeyError, OSError) as error:
+        raise_of_machine(error)
         raise DataError(f"The list of partitions in {folder} is damaged: {error}.") from error
     return None
 
@@ -208,6 +212,7 @@ def _check_rows(folder: Path, files: list[Path], said: dict[str, str]) -> None:
         try:
             rows += pq.read_metadata(path).num_rows
         except (pa.ArrowException, OSError) as error:
+            raise_of_machine(error)
             raise DataError(f"{path} cannot be read as parquet: {first_line(error)}") from error
     if rows != int(stated):
         raise DataError(

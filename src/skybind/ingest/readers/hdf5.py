@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from skybind.errors import DataError
+from skybind.files import raise_of_machine
 from skybind.ingest.readers.contents import first_line
 from skybind.ingest.readers.outside import refuse_other_files
-from skybind.ingest.readers.sizes import raise_of_machine, regular_file
+from skybind.ingest.readers.sizes import regular_file
 
 #: What h5py raises of bytes that are not HDF5's, or not all; the last where a callback failed.
 _RAISED = (OSError, RuntimeError, KeyError, TypeError, ValueError, OverflowError, SystemError)

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from skybind.errors import DataError
+from skybind.files import raise_of_machine
 from skybind.ingest.names import first_rows, object_names
 from skybind.ingest.observation_spec import ImageSpec
 from skybind.ingest.observed import settle
@@ -94,6 +95,7 @@ class ImageCells(ImageFiles):
         except FileNotFoundError:
             raise DataError(f"There is no file {self.path} ({self.modality}).") from None
         except (OSError, pa.ArrowException) as error:
+            raise_of_machine(error)
             raise DataError(
                 f"{self.file} cannot be read as Parquet ({error}): images in the cells of a table "
                 "are read from Parquet alone."
@@ -153,6 +155,7 @@ class ImageCells(ImageFiles):
             try:
                 cells = self._parquet.read_row_group(group, [self._column])[self._column]
             except (OSError, pa.ArrowException) as error:
+                raise_of_machine(error)
                 raise DataError(f"{self.file}: '{self._column}' is damaged ({error}).") from error
             if pa.types.is_struct(cells.type):
                 cells = pc.struct_field(cells, "bytes")

@@ -12,6 +12,7 @@ import warnings
 import numpy as np
 
 from skybind.errors import DataError
+from skybind.files import raise_of_machine
 from skybind.ingest.readers.registry import ImageRequest, Picture, register_image_file
 from skybind.ingest.readers.sizes import array_bytes, check_size
 
@@ -39,6 +40,7 @@ def read_jpeg(data: bytes, name: str, request: ImageRequest) -> Picture:
     except DataError:
         raise
     except Exception as error:  # whatever pillow raises on bytes that are no picture, or not all
+        raise_of_machine(error)
         first = (str(error).splitlines() or [type(error).__name__])[0][:150].rstrip(". ")
         raise DataError(f"{name} is no readable picture: {first}.") from error
     planes = pixels[None] if grey else np.moveaxis(pixels, 2, 0)

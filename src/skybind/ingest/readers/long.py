@@ -1,6 +1,7 @@
 """Long tables: one row an epoch or pixel, joined to the objects on an id."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -24,6 +25,8 @@ from skybind.visits import Visits
 UNKNOWN_OBJECT = "no such object in the table of objects"
 NO_OBJECT_NEAR = "a source that belongs to no object by its position"
 
+#: Names of no object that are kept of a table.
+NAMED = 100_000
 
 Rows = list[dict[str, str]]
 
@@ -57,10 +60,10 @@ def read_long(
     names = object_names(table[spec.id], f"{spec.file}, column '{spec.id}'")
     quarantine = [quarantine_row("", spec.file, modality, why) for why in table.bad_rows]
     place = places_of_names(names, object_id, f"{modality}, {spec.file}")
-    unknown = Counter(names[place < 0].tolist())
-    lost = [(name, why_unknown(name, n, unknown_object(spec))) for name, n in unknown.items()]
+    unknown = Unknown(unknown_object(spec))
+    unknown.add(Counter(names[place < 0].tolist()))
     found = bind_rows(table, spec, place, len(object_id))
-    lost += [(object_id[row], reason) for row, reason in found.lost]
+    lost = [*unknown.reasons(), *((object_id[row], reason) for row, reason in found.lost)]
     quarantine += [quarantine_row(name, spec.file, modality, reason) for name, reason in lost]
     return found.ragged, quarantine, found.stored
 
@@ -220,10 +223,40 @@ def unknown_object(spec: ObservationSpec) -> str:
     return UNKNOWN_OBJECT if spec.join is None else NO_OBJECT_NEAR
 
 
-def why_unknown(name: str, rows: int, unknown: str) -> str:
-    """Say why rows of a name that no object has cannot be used."""
-    n = f"{rows} row{'s' if rows > 1 else ''}"
-    return f"{n} without an id" if name == "" else f"{unknown} ({n})"
+class Unknown:
+    """Rows of names that no object has, counted.
+
+    Of a whole survey beside a few objects not all names are kept: the rows of those beyond the
+    first `NAMED` are counted together.
+
+    Parameters
+    ----------
+    why : str
+        Why they have no object (`unknown_object`).
+    """
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+        self._rows: dict[str, int] = {}
+        self._more = 0
+
+    def add(self, rows: Mapping[str, int]) -> None:
+        """Count rows of some names."""
+        for name, n in rows.items():
+            if name in self._rows or len(self._rows) < NAMED:
+                self._rows[name] = self._rows.get(name, 0) + n
+            else:
+                self._more += n
+
+    def reasons(self) -> list[tuple[str, str]]:
+        """Give the names, and why they cannot be used."""
+        made = []
+        for name, n in self._rows.items():
+            rows = f"{n} row{'s' if n > 1 else ''}"
+            made.append((name, f"{self.why} ({rows})" if name else f"{rows} without an id"))
+        if self._more:
+            made.append(("", f"{self.why}: {self._more:,} rows of more names than are listed"))
+        return made
 
 
 class LongTable:

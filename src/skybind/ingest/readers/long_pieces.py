@@ -2,22 +2,24 @@
 
 The table is gone through twice. The first time tells its types and how many rows each object has;
 the second time writes the rows in parts, each of a range of objects, of which one is in memory at a
-time. A preview, which wants few objects, writes nothing and picks their rows.
+time. A preview, which wants few objects, writes nothing and picks their rows. The names in the
+table stand on disk until they are bound to objects, and are in memory by pieces.
 """
 
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from skybind.files import array_hash, json_hash
+from skybind.data.name_hash import NameIndex
+from skybind.files import json_hash
 from skybind.ingest.name_column import Names
-from skybind.ingest.names import object_names, places_of_names
+from skybind.ingest.names import NameReading, refuse_no_common_name, without_fraction
 from skybind.ingest.observation_spec import ObservationSpec
 from skybind.ingest.observed import Stored, observation_fields, settle
 from skybind.ingest.plan import quarantine_row
@@ -25,15 +27,16 @@ from skybind.ingest.readers.curve_pieces import open_pieces
 from skybind.ingest.readers.long import (
     LongTable,
     Rows,
+    Unknown,
     Whole,
     bind_rows,
     long_options,
     unknown_object,
     visit_of,
     visits_are_text,
-    why_unknown,
 )
 from skybind.ingest.readers.pieces import Again, NotInPieces, Pieces
+from skybind.ingest.readers.spilled import Spilled
 from skybind.ingest.readers.tables import Table
 from skybind.ingest.readers.unfold import places_of, unfold
 from skybind.ingest.readers.values import flat_values
@@ -49,6 +52,8 @@ MOST = 256
 #: Bytes of the rows of each piece by which the table is tried before anything is written.
 _SAMPLE = 1 << 18
 _PLACE, _ROW = "skybind place", "skybind row"
+#: Columns of the names in each piece: how many rows they have, and of how many bytes.
+_NAMED = ("id", "rows", "bytes")
 
 
 def open_long(
@@ -106,17 +111,22 @@ class LongPieces:
         self.file, self.id = str(spec.file), str(spec.id)
         self._first: dict[str, str] = {}
         self._text_visits = False
-        rows, size, sample = self._survey()
+        self.names = object_id if isinstance(object_id, Names) else _names(object_id)
+        named, sample = self._survey()
         self.quarantine = [
             quarantine_row("", self.file, modality, sentence) for sentence in pieces.bad_rows
         ]
-        self._place, self.sizes = self._find(rows, size, object_id)
+        self._reading = NameReading(f"{pieces.name}, column '{self.id}'")
+        self._cut = False
+        self._index = NameIndex(self.names.cells)
+        self.sizes = self._find(named)
+        del named
         self.stored = self._try(sample)
         self._parts = _parts_of(self.sizes)
         self._folder: Path | None = None
         self._open: tuple[int, pa.Table, np.ndarray] | None = None
         if aside is not None:
-            self._folder = aside / self._key(object_id)
+            self._folder = aside / self._key()
             fill_once(self._folder, self._write, lambda who: None)
 
     def read(self, rows: np.ndarray, object_id: np.ndarray | Names) -> tuple[Ragged | Visits, Rows]:
@@ -144,7 +154,7 @@ class LongPieces:
         """Where the observation of an object comes from, for the quarantine."""
         return self.file
 
-    def _survey(self) -> tuple[dict[Any, int], dict[Any, int], Table]:
+    def _survey(self) -> tuple[Spilled, Table]:
         """Go through the table once: rows and bytes of each id, and a sample of the rows."""
         while True:
             try:
@@ -152,9 +162,8 @@ class LongPieces:
             except Again:
                 continue
 
-    def _survey_once(self) -> tuple[dict[Any, int], dict[Any, int], Table]:
-        rows: dict[Any, int] = {}
-        size: dict[Any, int] = {}
+    def _survey_once(self) -> tuple[Spilled, Table]:
+        named = Spilled(TemporaryDirectory(prefix="skybind-"))
         samples: list[pa.Table] = []
         visit = visit_of(self.spec)
         self._first, self._text_visits = {}, False
@@ -164,16 +173,19 @@ class LongPieces:
                 head[self.id]  # which says what it has instead
                 self._try(replace(head, first=self._first))
             weight = max(1, piece.nbytes // max(1, len(piece)))
-            for entry in piece[self.id].value_counts().to_pylist():
-                name, n = entry["values"], entry["counts"]
-                rows[name] = rows.get(name, 0) + n
-                size[name] = size.get(name, 0) + n * weight
+            counted = piece[self.id].value_counts()
+            rows = counted.field("counts")
+            named.write(
+                pa.table([counted.field("values"), rows, pc.multiply(rows, weight)], _NAMED)
+            )
             if visit is not None:
                 self._text_visits |= visits_are_text(flat_values(piece[visit]))
             step = max(1, -(-piece.nbytes // _SAMPLE))
             samples.append(piece.take(np.arange(0, len(piece), step)))
         sample = pa.concat_tables(map(self.pieces.cast, samples))
-        return rows, size, self.pieces.table(sample, self._first)
+        kinds = [self.pieces.schema.field(self.id).type, pa.int64(), pa.int64()]
+        named.settle(pa.schema(list(zip(_NAMED, kinds, strict=True))), set())
+        return named, self.pieces.table(sample, self._first)
 
     def _note_first(self, piece: pa.Table) -> None:
         for field in piece.schema:
@@ -182,28 +194,40 @@ class LongPieces:
                 written = cells.filter(pc.not_equal(pc.utf8_trim_whitespace(cells), ""))
                 self._first[field.name] = written[0].as_py() if len(written) else ""
 
-    def _find(
-        self, rows: dict[Any, int], size: dict[Any, int], object_id: np.ndarray | Names
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Find the object of each id, -1 for none; second, the bytes of each object's rows."""
-        self._ids = pa.array(list(rows), self.pieces.schema.field(self.id).type)
-        where = f"{self.pieces.name}, column '{self.id}'"
-        names = object_names(flat_values(pa.chunked_array([self._ids])), where)
-        place = places_of_names(names, object_id, f"{self.modality}, {self.file}")
-        unknown: dict[str, int] = {}
-        for name, at, n in zip(names.tolist(), place.tolist(), rows.values(), strict=True):
-            if at < 0:
-                unknown[name] = unknown.get(name, 0) + n
+    def _find(self, named: Spilled) -> np.ndarray:
+        """Find the bytes of each object's rows; rows of no object go to the quarantine."""
+        sizes, unknown = self._counted(named)
+        self._reading.settle()
+        if self._reading.whole:  # which only the last name decides
+            self._cut = True
+            sizes, unknown = self._counted(named)
+        if len(self.names) and named.rows and not sizes.any():
+            some = next(named.parts(_NAMED[0]))
+            names = self._read_names(some)
+            refuse_no_common_name(f"{self.modality}, {self.file}", names, self.names)
         self.quarantine += [
-            quarantine_row(
-                name, self.file, self.modality, why_unknown(name, n, unknown_object(self.spec))
-            )
-            for name, n in unknown.items()
+            quarantine_row(name, self.file, self.modality, why) for name, why in unknown.reasons()
         ]
-        sizes = np.zeros(len(object_id), np.int64)
-        known = place >= 0
-        np.add.at(sizes, place[known], np.fromiter(size.values(), np.int64)[known])
-        return place, sizes
+        return sizes
+
+    def _counted(self, named: Spilled) -> tuple[np.ndarray, Unknown]:
+        sizes, unknown = np.zeros(len(self.names), np.int64), Unknown(unknown_object(self.spec))
+        for raw, rows, size in zip(*map(named.parts, _NAMED), strict=True):
+            names = self._read_names(raw)
+            place = self._places(names)
+            known = place >= 0
+            np.add.at(sizes, place[known], size[known])
+            for name, n in zip(names.take(~known).tolist(), rows[~known].tolist(), strict=True):
+                unknown.add({name: n})
+        return sizes, unknown
+
+    def _places(self, names: Names) -> np.ndarray:
+        """Find the object of each name, -1 for none."""
+        return np.where(names.known(), self._index.rows(names.cells), -1)
+
+    def _read_names(self, raw: np.ndarray) -> Names:
+        names = self._reading.read(raw)
+        return Names.of([without_fraction(names) if self._cut else names])
 
     def _try(self, table: Table) -> Stored:
         """Settle how the fields are kept, and see whether they can be read so."""
@@ -220,8 +244,11 @@ class LongPieces:
         """Give all pieces with object and number of each row; rows of no object are left out."""
         number = 0
         for piece in self.pieces:
-            index = pc.index_in(piece[self.id], value_set=self._ids).fill_null(-1).to_numpy()
-            place = np.where(index >= 0, self._place[index], -1)
+            ids = piece[self.id].unique()
+            names = self._read_names(flat_values(pa.chunked_array([ids])))
+            own = self._places(names)
+            index = pc.index_in(piece[self.id], value_set=ids).fill_null(-1).to_numpy()
+            place = np.where(index >= 0, own[index], -1)
             rows = number + np.arange(len(piece))
             number += len(piece)
             placed = piece.append_column(_PLACE, pa.array(place))
@@ -285,15 +312,16 @@ class LongPieces:
         none = pa.array([], pa.int64())
         return table.append_column(_PLACE, none).append_column(_ROW, none)
 
-    def _key(self, object_id: np.ndarray | Names) -> str:
+    def _key(self) -> str:
         """Say what decides the parts, in one word."""
         paths = [self.pieces.base / name for name in self.pieces.names]
-        if isinstance(object_id, Names):
-            names = object_id.hash()
-        else:
-            names = array_hash(np.asarray([name or "" for name in object_id], str))
         settings = self.spec.model_dump(mode="json")
+        names = self.names.hash()
         return json_hash([__version__, source_state(paths), settings, names, PART, MOST])
+
+
+def _names(object_id: np.ndarray) -> Names:
+    return Names.of([np.asarray([name or "" for name in object_id], object)])
 
 
 def _parts_of(sizes: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from skybind.errors import DataError
+from skybind.files import raise_of_machine
 from skybind.ingest.readers.contents import open_fits, unzipped
 from skybind.ingest.readers.tables import format_of_content
 from skybind.ingest.readers.text import as_utf8
@@ -84,7 +85,8 @@ class Look:
         """Names of the columns of a table, in lower case."""
         try:
             return frozenset(name.lower() for name in self._columns())
-        except (DataError, pa.ArrowException, ValueError):
+        except (DataError, pa.ArrowException, ValueError) as error:
+            raise_of_machine(error)
             return frozenset()
 
     def has(self, *columns: str) -> bool:

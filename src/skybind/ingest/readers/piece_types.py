@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from skybind.errors import DataError
+from skybind.files import raise_of_machine
 from skybind.ingest.lists import Lists
 from skybind.ingest.readers.contents import is_gzipped
 from skybind.ingest.readers.sizes import Watched, check_rows, regular_file
@@ -51,7 +52,8 @@ def opened(path: Path) -> BinaryIO:
     try:
         regular_file(path)
         file = path.open("rb")
-    except OSError:
+    except OSError as error:
+        raise_of_machine(error)
         raise NotInPieces from None  # the reading of it whole says what is wrong
     zipped = is_gzipped(file.read(2))
     file.seek(0)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skybind.errors import ConfigError, DataError
+from skybind.files import raise_of_machine
 from skybind.plugins import find_more
 from skybind.words import nearest
 
@@ -329,7 +330,8 @@ def of_one(look: "Look", formats: Mapping[str, "FileReader | CurveFormat"]) -> s
 def _is_of(look: "Look", known_by: Known | None) -> bool:
     try:
         return known_by is not None and known_by(look)
-    except Exception:  # astropy has many ways to fail on bytes that are not there
+    except Exception as error:  # astropy has many ways to fail on bytes that are not there
+        raise_of_machine(error)
         return False
 
 

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from skybind.data.splits import PARTS
 from skybind.errors import DataError
+from skybind.files import raise_of_machine
 from skybind.ingest.readers.sizes import regular_file
 from skybind.words import join
 
@@ -58,6 +59,7 @@ def open_shards(path: Path, damaged: list[tuple[str, str]] | None = None) -> lis
             try:
                 found.append(Shard(part, file.name, pq.ParquetFile(file, pre_buffer=False)))
             except (pa.ArrowInvalid, OSError) as error:
+                raise_of_machine(error)
                 reason = f"is no readable Parquet file: {_first(error)}."
                 if damaged is None:
                     raise DataError(f"{file} {reason}") from error
@@ -116,6 +118,7 @@ class _Cursor:
                 self._take(first - self._at)
             return pa.Table.from_batches(self._take(n))
         except (pa.ArrowException, OSError) as error:
+            raise_of_machine(error)
             self._group = -1
             raise DataError(f"{self.shard.name} is damaged: {_first(error)}.") from error
 

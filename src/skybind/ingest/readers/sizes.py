@@ -6,7 +6,6 @@ nothing that is read at once may take more than `MOST`, and beyond `FREE` it may
 `--max-file`, `SKYBIND_MAX_FILE`) is the only one.
 """
 
-import errno
 import gzip
 import io
 import math
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from skybind.errors import ConfigError, DataError
+from skybind.files import raise_of_machine
 
 #: Bytes that one file, member of an archive, array or image may take in memory.
 MOST = 8 * 10**9
@@ -145,23 +145,6 @@ def regular_file(path: Path) -> None:
         return  # whoever opens it says what is wrong
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
         raise DataError(f"{path} is a pipe, a device or a socket where a file is needed.")
-
-
-#: What a machine says that cannot read now: the disk, the server, or no memory or files left.
-_MACHINE = {errno.EIO, errno.ESTALE, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENXIO}
-
-
-def raise_of_machine(error: BaseException) -> None:
-    """Raise an error again if it is the machine's: the file may be sound.
-
-    Raises
-    ------
-    OSError, MemoryError
-    """
-    if isinstance(error, MemoryError):
-        raise error
-    if isinstance(error, OSError) and error.errno in _MACHINE:
-        raise error
 
 
 class Watched(io.RawIOBase):

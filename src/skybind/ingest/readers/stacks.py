@@ -95,23 +95,27 @@ class Stack:
 
     def read(self, rows: np.ndarray, object_id: np.ndarray | Names) -> tuple[Ragged | Visits, Rows]:
         """Read the observations of some objects; a row that is damaged is set aside."""
-        place = self.place[rows]
+        return self._readable(self.place[rows], np.asarray(object_id[rows], object))
+
+    def _readable(
+        self, place: np.ndarray, names: np.ndarray, which: list[str] | None = None
+    ) -> tuple[Ragged, Rows]:
+        """Read rows of the arrays; where one is damaged, row by row, and absent where it is.
+
+        The reasons end in what `which` says of each row.
+        """
         try:
             return self._at(place), []
         except DamagedRowsError:
-            aside = self._without_damaged(place, object_id[rows])
-        return self._at(place), aside
-
-    def _without_damaged(self, place: np.ndarray, names: np.ndarray) -> Rows:
-        """Read row by row, and take those that cannot be read out of `place`."""
-        aside: Rows = []
-        for i in np.flatnonzero(place >= 0):
+            place, aside = place.copy(), []
+        for i in np.flatnonzero(place >= 0).tolist():
             try:
                 self._at(place[i : i + 1])
             except DamagedRowsError as error:
                 place[i] = -1
-                aside.append(quarantine_row(names[i], self.file, self.modality, str(error)))
-        return aside
+                reason = f"{error}{which[i] if which else ''}"
+                aside.append(quarantine_row(names[i], self.file, self.modality, reason))
+        return self._at(place), aside
 
     def _at(self, place: np.ndarray) -> Ragged:
         """Read some rows of the arrays; absent where the row is -1."""

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from skybind.errors import ConfigError, DataError
+from skybind.files import raise_of_machine
 from skybind.ingest.arrow_masks import apply_masks, mask_columns, with_masks
 from skybind.ingest.arrow_units import units_of_arrow
 from skybind.ingest.lists import (
@@ -384,16 +385,13 @@ def parsing(name: str, format: str) -> Iterator[None]:
     except DataError:
         raise
     except Exception as error:
+        raise_of_machine(error)
         raise DataError(f"{name} cannot be read as {format}: {first_line(error)}") from error
 
 
 _READERS: dict[str, Callable[[bytes, str, str, TableOptions], Table]] = {
-    "csv": _text,
-    "tsv": _text,
-    "text": _text,
-    "ecsv": _binary,
-    "votable": _binary,
-    "fits": _binary,
+    **dict.fromkeys(("csv", "tsv", "text"), _text),
+    **dict.fromkeys(("ecsv", "votable", "fits"), _binary),
     "parquet": _parquet,
     "json": _json,
 }

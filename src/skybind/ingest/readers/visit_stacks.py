@@ -8,7 +8,7 @@ from skybind.errors import DataError
 from skybind.ingest.name_column import Names
 from skybind.ingest.names import places_of_names
 from skybind.ingest.observation_spec import SpectrumSpec
-from skybind.ingest.readers.long import Rows, unknown_object, visits_are_text, why_unknown
+from skybind.ingest.readers.long import Rows, Unknown, unknown_object, visits_are_text
 from skybind.ingest.readers.stacks import Stack
 from skybind.ingest.visits import row_visits, unit_of_visits
 from skybind.ragged import Ragged, flat_index, offsets_of
@@ -19,11 +19,16 @@ class VisitStack(Stack):
     """Arrays of spectra, each a visit of its object; parameters as of `Stack`."""
 
     def read(self, rows: np.ndarray, object_id: np.ndarray | Names) -> tuple[Ragged | Visits, Rows]:
-        """Read the spectra of some objects."""
+        """Read the spectra of some objects; a row that is damaged is set aside."""
         counts = np.diff(self._offsets)[rows]
         index = flat_index(self._offsets[rows], counts)
-        spectra = self._at(self._rows[index])
-        return Visits(spectra, offsets_of(counts), self._name[index], self._time[index]), []
+        names = self._name[index]
+        objects = np.repeat(np.asarray(object_id[rows], object), counts)
+        spectra, aside = self._readable(
+            self._rows[index], objects, [f" (visit {n})" for n in names]
+        )
+        visits = Visits(spectra, offsets_of(counts), names, self._time[index])
+        return visits.filter(spectra.present) if aside else visits, aside
 
     def _by_name(self, known: np.ndarray, object_id: np.ndarray) -> np.ndarray:
         """Find the rows of each object; gives the first, -1 where it has none."""
@@ -37,8 +42,10 @@ class VisitStack(Stack):
         if values.dtype.kind == "S":
             values = np.char.decode(values, "utf-8").astype(object)
         owner = places_of_names(known, object_id, f"{self.modality}, {self.file}")
-        for name, n in Counter(known[owner < 0].tolist()).items():
-            self._aside(name, why_unknown(name, n, unknown_object(self.spec)))
+        unknown = Unknown(unknown_object(self.spec))
+        unknown.add(Counter(known[owner < 0].tolist()))
+        for name, reason in unknown.reasons():
+            self._aside(name, reason)
         own = self.arrays.units.get(column) if self.spec.index is None else None
         stated = self._index.units.get(column) if self.spec.index is not None else own
         unit = unit_of_visits(self.spec.visit, stated)

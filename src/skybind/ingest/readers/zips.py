@@ -6,8 +6,9 @@ import zlib
 from pathlib import Path
 
 from skybind.errors import DataError
+from skybind.files import raise_of_machine
 from skybind.ingest.readers.contents import first_line
-from skybind.ingest.readers.sizes import check_size, raise_of_machine, read_watched
+from skybind.ingest.readers.sizes import check_size, read_watched
 
 #: What zipfile and the packers beneath it raise of bytes that are not theirs, or not all.
 DAMAGED = (
