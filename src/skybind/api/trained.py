@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from skybind.api.found import Discoveries, Matches
+from skybind.api.looked import Explorable
 from skybind.config import Config, load_config
 from skybind.data.dataset import Dataset
 from skybind.data.splits import Split
 from skybind.embeddings.store import Embeddings
 from skybind.errors import ConfigError, ModelError
 from skybind.models.model import Model as TrainedModel
-from skybind.runs.layout import RunPaths
 from skybind.runs.run import Run as StoredRun
 from skybind.words import html_facts
 
@@ -26,18 +26,12 @@ if TYPE_CHECKING:
     from skybind.evaluation.records import Metrics
 
 
-class Model(TrainedModel):
+class Model(Explorable, TrainedModel):
     """A trained model: it embeds, classifies and predicts whatever it is given.
 
     `load`, `Run.pretrain` and `Run.finetune` give one. It is a transformer of scikit-learn, too:
     `make_pipeline(model, classifier)` trains a classifier of yours on embeddings.
     """
-
-    @property
-    def run_folder(self) -> Path | None:
-        """Folder of the run that the model stands in; None if it stands alone."""
-        above = self.folder.resolve().parents
-        return next((f for f in above[:3] if RunPaths(f).note.exists()), None)
 
     @cached_property
     def run(self) -> "Run":
@@ -146,7 +140,7 @@ class Model(TrainedModel):
         return html_facts(f"Model {self.config.name}", facts)
 
 
-class Run(StoredRun):
+class Run(Explorable, StoredRun):
     """One configuration on one dataset, in one folder that holds everything.
 
     Every method does its part once: asked again, it gives what it made.

@@ -41,7 +41,7 @@ HEAVIEST = 40 << 20
 LONGEST = 4000
 
 
-def make_app(survey: Survey, token: str, hosts: set[str]) -> Guard:
+def make_app(survey: Survey, token: str, hosts: set[str], framed: bool = False) -> Guard:
     """Return the explorer of a survey as an ASGI application.
 
     Parameters
@@ -51,6 +51,8 @@ def make_app(survey: Survey, token: str, hosts: set[str]) -> Guard:
         That questions must bring along.
     hosts : set of str
         Values of the header Host that are its own, such as `127.0.0.1:8765`.
+    framed : bool
+        Let notebooks on this machine show the page in a frame.
     """
     asked = {
         "/api/survey": _survey,
@@ -72,7 +74,7 @@ def make_app(survey: Survey, token: str, hosts: set[str]) -> Guard:
         Route(path, _take(survey, question), methods=["POST"]) for path, question in sent.items()
     ]
     routes += Desk(survey).routes(_answer, _take)
-    return Guard(Starlette(routes=routes), token, hosts)
+    return Guard(Starlette(routes=routes), token, hosts, framed)
 
 
 Question = Callable[[Survey, Request], Any]

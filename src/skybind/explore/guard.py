@@ -35,6 +35,8 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "cache-control": "no-store",
 }
+#: Pages that may show the explorer of a notebook in a frame: those of this machine, VS Code's too.
+FRAMES = "http://localhost:* http://127.0.0.1:* https://localhost:* vscode-webview: vscode-file:"
 
 
 class Guard:
@@ -46,10 +48,16 @@ class Guard:
     token : str
     hosts : set of str
         Values of the header Host that are its own, with the port.
+    framed : bool
+        Let notebooks on this machine show the page in a frame.
     """
 
-    def __init__(self, app: Any, token: str, hosts: set[str]) -> None:
+    def __init__(self, app: Any, token: str, hosts: set[str], framed: bool = False) -> None:
         self.app, self.token, self.hosts = app, token, hosts
+        self.headers = dict(HEADERS)
+        if framed:
+            allowed = POLICY.replace("frame-ancestors 'none'", f"frame-ancestors {FRAMES}")
+            self.headers["content-security-policy"] = allowed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
@@ -61,7 +69,7 @@ class Guard:
 
         async def guarded(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
-                own = [(k.encode(), v.encode()) for k, v in HEADERS.items()]
+                own = [(k.encode(), v.encode()) for k, v in self.headers.items()]
                 message = {**message, "headers": [*message.get("headers", []), *own]}
             await send(message)
 

@@ -79,8 +79,12 @@ def prepare(
     host: str = LOOPBACK,
     port: int = 0,
     read_only: bool = False,
+    framed: bool = False,
 ) -> "tuple[Server, str, socket.socket, Callable[[], None]]":
-    """Open a run, and return a server of it with its address, its socket and what closes it."""
+    """Open a run, and return a server of it with its address, its socket and what closes it.
+
+    Notebooks on this machine may show its page in a frame if it is `framed`.
+    """
     try:
         import uvicorn
 
@@ -100,7 +104,7 @@ def prepare(
         raise
     port = listening.getsockname()[1]
     token = secrets.token_urlsafe(24)
-    app = make_app(survey, token, _hosts(host, port))
+    app = make_app(survey, token, _hosts(host, port), framed)
     config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False)
     shown = _bracketed(host) if host not in ANY else socket.gethostname()
     return uvicorn.Server(config), f"http://{shown}:{port}/?token={token}", listening, survey.close
