@@ -35,6 +35,21 @@ def explore(
         Path | None,
         typer.Option("--data", "-d", help="Dataset, where it is not where the run left it."),
     ] = None,
+    static: Annotated[
+        Path | None,
+        typer.Option(
+            "--static",
+            help="Write a still copy to this folder instead, which any server of files shows.",
+        ),
+    ] = None,
+    static_objects: Annotated[
+        int,
+        typer.Option(
+            "--static-objects",
+            help="Most objects whose observations the copy has, drawn from the maps.",
+            min=1,
+        ),
+    ] = 1000,
 ) -> None:
     """Look at a run in a browser: map, light curves, spectra, images, neighbours.
 
@@ -43,6 +58,11 @@ def explore(
 
     Example: skybind explore demo-stars/run
     """
+    if static is not None:
+        from skybind.explore.serve import explore_still
+
+        explore_still(folder, static, data=data, objects=static_objects)
+        return
     from skybind.explore.serve import explore as open_explorer
 
     open_explorer(folder, data=data, host=host, port=port, browser=browser, read_only=read_only)

@@ -7,26 +7,24 @@ from importlib.resources import files
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from skybind.drawing.maps import AXIS_NAMES, NUMBER_COLOURS
 from skybind.errors import DataError, SkybindError
-from skybind.explore.columns import described, painted
+from skybind.explore.columns import painted
 from skybind.explore.guard import Guard
 from skybind.explore.labels import Desk
 from skybind.explore.neighbours import MOST, neighbours
 from skybind.explore.objects import folded, object_page, thumbnails
 from skybind.explore.selection import exported, matching, summary
 from skybind.explore.survey import Survey
+from skybind.explore.told import arrow_bytes, map_columns, survey_told
 from skybind.explore.uploads import search_file, uploaded
 from skybind.progress import log
 from skybind.search.search import SearchOptions
-from skybind.version import __version__
 from skybind.words import nearest_of_many
 
 #: Files of the page, with their types; nothing else is served.
@@ -129,40 +127,12 @@ def _file(name: str) -> Callable[[Request], Response]:
 
 def _survey(survey: Survey, request: Request) -> dict[str, Any]:
     """Say what there is to see."""
-    from matplotlib import colormaps
-    from matplotlib.colors import to_hex
-
-    run = survey.run
-    scale = colormaps[NUMBER_COLOURS]
-    method = run.config.evaluation.map
-    return {
-        "version": __version__,
-        "name": run.config.name,
-        "dataset": run.dataset.path.name,
-        "objects": len(run.dataset),
-        "simulated": run.dataset.schema.simulated,
-        "modalities": list(survey.stream.modalities),
-        "maps": [{"name": n, "objects": len(m.rows)} for n, m in survey.maps.items()],
-        "method": AXIS_NAMES.get(method, method),
-        "columns": described(survey),
-        "number_colours": [to_hex(scale(i / 255)) for i in range(256)],
-        "classes": run.classes,
-        "read_only": survey.read_only,
-        "first": str(survey.stream.object_id[0].as_py()) if len(survey.stream) else None,
-    }
+    return survey_told(survey)
 
 
 def _map(survey: Survey, request: Request) -> Response:
     """Give the points of a map: x, y, row of the dataset, and whether the map was fitted on it."""
-    layout = survey.layout(_text(request, "name"))
-    return _arrow(
-        {
-            "x": layout.position[:, 0].astype(np.float32),
-            "y": layout.position[:, 1].astype(np.float32),
-            "row": layout.rows.astype(np.int32),
-            "test": (layout.part == "test").astype(np.uint8),
-        }
-    )
+    return _arrow(map_columns(survey.layout(_text(request, "name"))))
 
 
 def _column(survey: Survey, request: Request) -> Response:
@@ -285,15 +255,7 @@ def _rows(survey: Survey, body: bytes) -> np.ndarray:
 
 def _arrow(columns: dict[str, np.ndarray], said: dict[str, Any] | None = None) -> Response:
     """Answer with columns as an Arrow stream; what is said of them stands in its schema."""
-    import json
-
-    table = pa.table({name: pa.array(values) for name, values in columns.items()})
-    if said is not None:
-        table = table.replace_schema_metadata({"skybind": json.dumps(said)})
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table.combine_chunks())
-    body = sink.getvalue().to_pybytes()
+    body = arrow_bytes(columns, said)
     return Response(body, media_type="application/vnd.apache.arrow.stream")
 
 

@@ -37,16 +37,16 @@ def summary(survey: Survey, rows: np.ndarray) -> dict[str, Any]:
     names, counts = np.unique(survey.run.class_names[rows], return_counts=True)
     order = np.argsort(-counts, kind="stable")
     head = rows[:LISTED]
-    beside = {name: paint.values(head) for name, paint in _own(survey).items()}
+    said = {name: paint.values(head) for name, paint in beside(survey).items()}
     listed = []
     ids, classes = survey.run.dataset.object_ids[head], survey.run.class_names[head]
     for place, name in enumerate(ids.tolist()):
-        cells = {column: _cell(values[place]) for column, values in beside.items()}
+        cells = {column: _cell(values[place]) for column, values in said.items()}
         listed.append({"object_id": name, "class": str(classes[place]), **cells})
     return {
         "n": len(rows),
         "classes": [[str(names[i]) or "no class", int(counts[i])] for i in order],
-        "columns": ["object_id", "class", *beside],
+        "columns": ["object_id", "class", *said],
         "listed": listed,
     }
 
@@ -58,7 +58,7 @@ def selection_table(survey: Survey, rows: np.ndarray) -> pa.Table:
     name, the run's is called `skybind_NAME`.
     """
     table = arrow_of(survey.run.dataset, rows=rows)
-    for name, paint in _own(survey).items():
+    for name, paint in beside(survey).items():
         column = name.replace(" ", "_")
         while column.lower() in {known.lower() for known in table.column_names}:
             column = f"skybind_{column}"  # FITS tells no case of letters apart
@@ -104,8 +104,8 @@ def with_units(table: pa.Table) -> pa.Table:
     return table.rename_columns([f"{name} [{unit}]" if unit else name for name, unit in names])
 
 
-def _own(survey: Survey) -> dict[str, Paint]:
-    """What the run says of its objects, never a column of the catalogue, in the order `BESIDE`."""
+def beside(survey: Survey) -> dict[str, Paint]:
+    """Return what the run says of its objects, in the order `BESIDE`."""
     known = {p.name: p for p in paints(survey).values() if p.group != "catalogue"}
     return {name: known[name] for name in BESIDE if name in known}
 

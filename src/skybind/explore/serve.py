@@ -73,6 +73,39 @@ def explore(
         close()
 
 
+def explore_still(
+    folder: str | Path, out: str | Path, *, data: str | Path | None = None, objects: int = 1000
+) -> Path:
+    """Write a still copy of the explorer, which any server of files shows; gives its folder.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Of a run with embeddings.
+    out : str or Path
+        The folder to make.
+    data : str or Path, optional
+        The dataset, where it is not where the run was started on it.
+    objects : int
+        Most objects whose observations it has, drawn from the maps by the run's seed.
+
+    Raises
+    ------
+    DataError
+        If the run has no embeddings or no map, or `out` holds other files.
+    """
+    from skybind.explore.still import write_still
+    from skybind.explore.survey import Survey
+
+    survey = Survey(Run.open(folder, data=data), read_only=True)
+    try:
+        write_still(survey, out, objects)
+    finally:
+        survey.close()
+    say(f"A still copy stands in {out}: 'python -m http.server -d {out}' shows it, for one.")
+    return Path(out)
+
+
 def prepare(
     folder: str | Path,
     data: str | Path | None = None,

@@ -1,0 +1,169 @@
+// A still copy of the explorer: the page's questions are answered from files, which any server of
+// files gives. Loaded before the page, and only there.
+import type { Curve, Found, SkyObject, Small, Still, Survey } from "./api";
+import { byId, el } from "./dom";
+
+interface Made { made: string; of: number; on_maps: number; rows: number[]; survey: Survey; block: number }
+// Of every object on a map, in the order of their rows.
+interface Cards {
+  row: number[]; object_id: string[]; class: string[]; split: string[];
+  beside: Record<string, (number | string | null)[]>;
+}
+interface Held { page: SkyObject; alike: Record<string, Found>; small: Small }
+interface Block { head: string; lines: string[] }
+
+const NOTHING: Small = { curve: null, spectrum: null, image: null };
+const ANSWER = "'skybind explore' of the run itself does.";
+const read = new Map<string, Promise<unknown>>();
+
+function file<T>(name: string): Promise<T> {
+  let known = read.get(name) as Promise<T> | undefined;
+  if (!known) {
+    known = got(name).then((answer) => answer.json() as Promise<T>);
+    read.set(name, known);
+    known.catch(() => read.delete(name));
+    if (read.size > 300) read.delete(Array.from(read.keys()).find((key) => key.startsWith("objects/")) ?? name);
+  }
+  return known;
+}
+
+async function got(name: string): Promise<Response> {
+  const answer = await fetch(`data/${name}`).catch(() => null);
+  if (!answer?.ok) throw new Error(`This copy is not whole: data/${name} cannot be read from where it is served.`);
+  return answer;
+}
+
+const made = () => file<Made>("copy.json");
+const cards = () => file<Cards>("cards.json");
+const held = (row: number) => file<Held>(`objects/${row}.json`);
+const places = cards().then(({ row, object_id }) => ({
+  row: new Map(row.map((value, place) => [value, place])),
+  id: new Map(object_id.map((value, place) => [value, place])),
+}));
+places.catch(() => undefined); // told by the question that needs it
+const chosen = made().then(({ rows }) => new Set(rows));
+chosen.catch(() => undefined);
+
+async function object(id: string): Promise<Held> {
+  const place = (await places).id.get(id);
+  if (place === undefined) throw new Error(`This copy has no object '${id}': it holds those on the maps.`);
+  const row = (await cards()).row[place]!;
+  const { rows, on_maps } = await made();
+  if (!(await chosen).has(row)) throw new Error(`This copy shows ${rows.length.toLocaleString("en")} of the ${on_maps.toLocaleString("en")} objects on the maps, and ${id} is none of them. ${ANSWER}`);
+  return held(row);
+}
+
+async function neighbours(values: Record<string, string | number>): Promise<Found> {
+  const { alike } = await object(String(values["id"]));
+  const [by, to] = [String(values["by"] ?? ""), String(values["to"] ?? "")];
+  const found = alike[by];
+  if (!found || (to && to !== by) || values["contrast"] || values["where"]) {
+    throw new Error(`A still copy knows the objects alike in the modality that they are searched by alone. ${ANSWER}`);
+  }
+  return found;
+}
+
+async function find(text: string): Promise<{ names: string[]; hint: string }> {
+  const { object_id } = await cards();
+  const wanted = text.toLowerCase();
+  const begin = object_id.filter((name) => name.toLowerCase().startsWith(wanted));
+  const names = begin.length < 8 ? [...begin, ...object_id.filter((name) => name.toLowerCase().includes(wanted) && !begin.includes(name))] : begin;
+  return { names: names.slice(0, 8), hint: "this copy holds the objects on the maps" };
+}
+
+async function card(row: number): Promise<object> {
+  const [all, { row: at }] = [await cards(), await places];
+  const place = at.get(row)!;
+  const beside = (name: string) => all.beside[name]?.[place] ?? null;
+  return { object_id: all.object_id[place], class: all.class[place] || null, split: all.split[place], predicted: beside("predicted class"), probability: beside("probability") };
+}
+
+// Phases at a period, zero at minimum light: as skybind.drawing.objects.fold.
+export function phases(curve: Curve, period: number): number[] {
+  if (!(period > 0)) throw new Error("The period cannot fold anything: give a positive one.");
+  const mod = (value: number) => value - Math.floor(value);
+  const phase = curve.time.map((t) => mod(t / period));
+  const faint = curve.value.map((v) => (curve.value_name === "Flux" ? -v : v));
+  const bins: number[][] = Array.from({ length: 20 }, () => []);
+  phase.forEach((p, i) => bins[Math.min(Math.floor(p * 20), 19)]!.push(faint[i]!));
+  const medians = bins.map((bin) => (bin.length ? median(bin) : -Infinity));
+  const faintest = (medians.indexOf(Math.max(...medians)) + 0.5) / 20;
+  const distance = phase.map((p) => mod(p - faintest + 0.5) - 0.5);
+  const near = distance.flatMap((d, i) => (Math.abs(d) < 0.075 ? [i] : []));
+  const least = Math.min(...near.map((i) => faint[i]!));
+  const [sum, weighted] = near.reduce(([a, b], i) => [a + faint[i]! - least, b + (faint[i]! - least) * distance[i]!], [0, 0] as [number, number]);
+  const shift = sum > 0 ? weighted / sum : 0;
+  return distance.map((d) => Number(mod(d - shift).toFixed(5)));
+}
+
+function median(values: number[]): number {
+  const sorted = Float64Array.from(values).sort();
+  const half = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2;
+}
+
+async function selected(body?: ArrayBuffer | Blob): Promise<number[]> {
+  const bytes = body instanceof Blob ? await body.arrayBuffer() : body ?? new ArrayBuffer(0);
+  const { row } = await places;
+  return Array.from(new Int32Array(bytes), (value) => row.get(value)).filter((place): place is number => place !== undefined);
+}
+
+async function summary(at: number[]): Promise<object> {
+  const all = await cards();
+  const counts = new Map<string, number>();
+  for (const place of at) counts.set(all.class[place]!, (counts.get(all.class[place]!) ?? 0) + 1);
+  const classes = Array.from(counts).sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1)).map(([name, n]) => [name || "no class", n]);
+  const beside = Object.entries(all.beside);
+  const listed = at.slice(0, 200).map((place) => ({ object_id: all.object_id[place], class: all.class[place], ...Object.fromEntries(beside.map(([name, values]) => [name, values[place]])) }));
+  return { n: at.length, classes, columns: ["object_id", "class", ...beside.map(([name]) => name)], listed };
+}
+
+async function csv(at: number[]): Promise<string> {
+  if (!at.length) throw new Error("Nothing is selected: there is no table to write.");
+  const { block } = await made();
+  const parts: string[] = [];
+  let head = "";
+  for (const place of at) {
+    const from = await file<Block>(`table/${Math.floor(place / block)}.json`);
+    head = from.head;
+    parts.push(from.lines[place % block]!);
+  }
+  return [head, ...parts].join("");
+}
+
+const answers: Record<string, (values: Record<string, string | number>, body?: ArrayBuffer | Blob) => Promise<unknown>> = {
+  survey: async () => (await made()).survey,
+  object: async ({ id }) => (await object(String(id))).page,
+  card: async ({ row }) => card(Number(row)),
+  neighbours,
+  find: async ({ text }) => find(String(text)),
+  selection: async (_, body) => summary(await selected(body)),
+  small: async ({ rows }) => {
+    const known = await chosen;
+    const wanted = String(rows).split(",").map(Number);
+    return { small: await Promise.all(wanted.map(async (row) => (known.has(row) ? (await held(row)).small : NOTHING))) };
+  },
+  fold: async ({ id, period }) => {
+    const { curve } = (await object(String(id))).page;
+    if (!curve) throw new Error(`${id} has no light curve that could be folded.`);
+    return { period, phase: phases(curve, Number(period)) };
+  },
+};
+
+async function still(path: string, values: Record<string, string | number>, body?: ArrayBuffer | Blob): Promise<Response> {
+  const { survey } = await made();
+  const place = (name: string) => survey.maps.findIndex((map) => map.name === name);
+  if (path === "map") return got(`map-${place(String(values["name"]))}.arrow`);
+  if (path === "column") return got(`column-${place(String(values["map"]))}-${survey.columns.findIndex(({ name }) => name === values["name"])}.arrow`);
+  if (path === "export" && values["ending"] === ".csv") return new Response(await csv(await selected(body)));
+  const answer = answers[path];
+  if (!answer) throw new Error(`A still copy cannot do this. ${ANSWER}`);
+  return Response.json(await answer(values, body));
+}
+
+(globalThis as { skybindStill?: Still }).skybindStill = still;
+document.documentElement.dataset["still"] = "yes";
+void made().then(({ made: when, of, on_maps, rows }) => {
+  const count = (n: number) => n.toLocaleString("en");
+  byId("error").before(el("p", { id: "still", role: "note" }, `A still copy of ${when}: of ${count(of)} objects ${count(on_maps)} are on its maps, and ${count(rows.length)} of these have their light curves, spectra, images and objects alike here. Nothing can be sent or judged.`));
+}).catch(() => undefined);

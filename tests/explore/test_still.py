@@ -1,0 +1,176 @@
+"""A still copy holds what the explorer answers, and a plain server of files shows it."""
+
+import csv
+import io
+import json
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from typer.testing import CliRunner
+
+from skybind.cli import app
+from skybind.errors import DataError
+from skybind.explore.neighbours import neighbours
+from skybind.explore.objects import folded, object_page
+from skybind.explore.selection import exported
+from skybind.explore.still import write_still
+from skybind.explore.survey import Survey
+from skybind.files import plain_json
+from skybind.runs.run import Run
+from skybind.search.search import SearchOptions
+from tests.explore.conftest import OBJECT
+
+N = 40
+
+
+@pytest.fixture(scope="module")
+def survey(hostile_run):
+    opened = Survey(Run.open(hostile_run), read_only=True)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def site(survey, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("still") / "site"
+    assert write_still(survey, folder, N) == N
+    return folder
+
+
+def held(site, name):
+    return json.loads((site / "data" / name).read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def copy(site):
+    return held(site, "copy.json")
+
+
+@pytest.fixture(scope="module")
+def address(site):
+    """The copy, from Python's own server of files."""
+    command = [sys.executable, "-u", "-m", "http.server", "0", "-b", "127.0.0.1", "-d", str(site)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        port = re.search(r"port (\d+)", server.stdout.readline()).group(1)
+        yield f"http://127.0.0.1:{port}/"
+        server.terminate()
+
+
+@pytest.fixture
+def still(browser, address):
+    """The copy, opened; errors of its scripts and what it lacks fail the test."""
+    context = browser.new_context(viewport={"width": 1200, "height": 800})
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda said: said.type == "error" and errors.append(said.text))
+    page.on("request", lambda asked: asked.url.startswith(address) or errors.append(asked.url))
+    page.goto(address)
+    page.wait_for_selector("body[data-ready]")
+    yield page
+    assert [e for e in errors if not e.startswith(("data:", "blob:"))] == []
+    assert page.evaluate("window.hacked") is None
+    context.close()
+
+
+def test_objects_are_told_as_the_explorer_tells_them(survey, site, copy):
+    assert len(copy["rows"]) == N == len(list((site / "data" / "objects").iterdir()))
+    row = copy["rows"][3]
+    own = held(site, f"objects/{row}.json")
+    name = str(survey.run.dataset.object_ids[row])
+    assert own["page"] == object_page(survey, name)
+    assert set(own["alike"]) == {"", *own["page"]["modalities"]}
+    for by, alike in own["alike"].items():
+        options = SearchOptions(source=[by] if by else None, k=12)
+        assert alike == plain_json(neighbours(survey, name, options))
+    assert len(own["alike"][""]["matches"]) == 12
+
+
+def test_maps_and_columns_are_told_whole(survey, site, copy):
+    (layout,) = survey.maps.values()
+    with pa.ipc.open_stream(site / "data" / "map-0.arrow") as stream:
+        np.testing.assert_array_equal(stream.read_all()["row"].to_numpy(), layout.rows)
+    names = [column["name"] for column in copy["survey"]["columns"]]
+    with pa.ipc.open_stream(site / "data" / f"column-0-{names.index('period')}.arrow") as stream:
+        period = stream.read_all()["value"].to_numpy()
+    own = survey.run.dataset.column("period", layout.rows).astype(np.float32)
+    np.testing.assert_array_equal(period, own)
+
+
+def test_a_person_searches_and_folds(survey, copy, still):
+    assert f"{N} of these have their light curves" in still.inner_text("#still")
+    assert not still.locator("#where").is_visible()
+    rows = copy["rows"]
+    seen = survey.run.dataset.present("photometry")
+    name = next(str(survey.run.dataset.object_ids[row]) for row in rows if seen[row])
+    still.fill("#query", name[:-1])
+    still.locator("#found [role=option]", has_text=name).click()
+    still.wait_for_selector(f'#side[data-id="{name}"]')
+    still.wait_for_selector("#folded[data-period]")
+    still.wait_for_selector(f'#alike[data-drawn="{name}"]')
+    assert still.locator("#alike li").count() == 12
+    (example,) = survey.examples([survey.row(name)])
+    period = 0.37 * example.light_curve.period
+    asked = "([id, period]) => skybindStill('fold', { id, period }).then((a) => a.json())"
+    phase = np.array(still.evaluate(asked, [name, period])["phase"])
+    apart = np.mod(phase - folded(example, period)["phase"] + 0.5, 1) - 0.5
+    np.testing.assert_allclose(apart, 0, atol=2e-5)
+
+
+def test_what_it_lacks_is_a_sentence(survey, copy, still):
+    shown = set(held_ids(survey, copy))
+    (layout,) = survey.maps.values()
+    ids = survey.run.dataset.object_ids[layout.rows].tolist()
+    other = next(name for name in ids if name not in shown and name != OBJECT)
+    for name, says in ((other, "is none of them"), ("SIM9", "no object 'SIM9'")):
+        still.fill("#query", name)
+        still.press("#query", "Enter")
+        still.wait_for_function(f"document.getElementById('error').innerText.includes(`{says}`)")
+
+
+def held_ids(survey, copy):
+    return survey.run.dataset.object_ids[copy["rows"]].tolist()
+
+
+def test_a_selection_is_saved_as_the_explorer_saves_it(survey, still):
+    (layout,) = survey.maps.values()
+    rows = layout.rows[[5, 0, 17, len(layout.rows) - 1]]
+    asked = (
+        "(rows) => skybindStill('export', { ending: '.csv' }, Int32Array.from(rows).buffer)"
+        ".then((a) => a.text())"
+    )
+    text = still.evaluate(asked, rows.tolist())
+    own = exported(survey, rows, ".csv").decode()
+    assert list(csv.reader(io.StringIO(text))) == list(csv.reader(io.StringIO(own)))
+    told = asked.replace("'export', { ending: '.csv' }", "'selection', {}")
+    told = told.replace("text()", "json()")
+    listed = still.evaluate(told, rows.tolist())
+    assert listed["n"] == 4
+    names = [row["object_id"] for row in listed["listed"]]
+    assert names == survey.run.dataset.object_ids[rows].tolist()
+
+
+def test_other_files_are_left_alone(survey, tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(DataError, match="holds other files"):
+        write_still(survey, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+    with pytest.raises(DataError, match="at least 1"):
+        write_still(survey, tmp_path / "site", 0)
+    assert not (tmp_path / "site").exists()
+
+
+def test_a_copy_by_the_command(hostile_run, tmp_path):
+    command = ["explore", str(hostile_run), "--static", str(tmp_path / "site")]
+    done = CliRunner().invoke(app, [*command, "--static-objects", "2"])
+    assert done.exit_code == 0, done.output
+    assert len(list((tmp_path / "site" / "data" / "objects").iterdir())) == 2
+    page = (tmp_path / "site" / "index.html").read_text()
+    assert page.index("still.js") < page.index("app.js")
+    again = CliRunner().invoke(app, command)
+    assert again.exit_code != 0
