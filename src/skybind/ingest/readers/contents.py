@@ -149,6 +149,11 @@ def without_comments(data: bytes) -> bytes:
     return _NO_TAGS.sub(lambda found: b" " * len(found[0]), data)
 
 
+def holds_table(data: bytes) -> bool:
+    """Whether a FITS file, not gzipped, has a table; a compressed image is written as one."""
+    return any(mark in data for mark in _EXTENSIONS)
+
+
 def other_tables(data: bytes, format: str) -> list[str]:
     """Say which of the tables of a FITS file or a VOTable was read, where it has several.
 

@@ -29,6 +29,7 @@ from skybind.ingest.lists import (
 from skybind.ingest.readers.astropy_tables import read_astropy, scale_notes, sky_degrees
 from skybind.ingest.readers.contents import first_line, other_tables, unzipped
 from skybind.ingest.readers.fits_quick import plain_fits
+from skybind.ingest.readers.header_spectrum import spectrum_of_header
 from skybind.ingest.readers.json_table import MANY, at_path, json_records, paths
 from skybind.ingest.readers.sizes import check_columns, check_rows
 from skybind.ingest.readers.spilled import Spilled
@@ -272,8 +273,10 @@ def text_options(format: str, options: TableOptions) -> TextOptions:
 def _binary(data: bytes, name: str, format: str, options: TableOptions) -> Table:
     plain = plain_fits(data, options.columns) if format == "fits" and options.hdu is None else None
     if plain is not None:
-        known = [] if options.columns is None else plain.names
-        return Table(name, plain.columns, plain.units, known=known)
+        return Table(name, plain.columns, plain.units, known=plain.names if options.columns else [])
+    spectrum = spectrum_of_header(data, name, options.hdu) if format == "fits" else None
+    if spectrum is not None:
+        return Table(name, spectrum.columns, spectrum.units, notes=spectrum.notes)
     table = _flattened(read_astropy(data, name, format, options.hdu), name)
     if options.hdu is None:
         table.notes = [*table.notes, *other_tables(data, format)]
