@@ -8,9 +8,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from skybind.data.computed import JoinedSource
 from skybind.data.dataset import Dataset
 from skybind.data.schema import Column, DatasetSchema
 from skybind.data.sources import Change, ChangedSource, MemorySource, ParquetSource
+from skybind.data.stretched import StretchedSource
 from skybind.errors import DataError
 
 CURVE = pa.struct([("time", pa.list_(pa.float64())), ("flux", pa.list_(pa.float32()))])
@@ -56,6 +58,36 @@ def test_files_and_memory_give_the_same(source):
     assert max(len(chunk) for chunk in chunks) <= 3
     assert pa.concat_tables(chunks)["object_id"].to_pylist() == TABLE["object_id"].to_pylist()
     assert lengths(source, "photometry", "flux") == [0, 1, None, 3, 4, 5, 6]
+
+
+def test_stretches_hold_their_rows_and_no_others(source):
+    joined = JoinedSource(source, [])
+    whole = list(source.batches(["object_id"], 2))
+    for start, stop in [(a, b) for a in range(8) for b in range(a, 8)]:
+        for one in (source, joined):
+            chunks = list(one.batches(["object_id", "x"], 2, start, stop))
+            found = [name for chunk in chunks for name in chunk["object_id"].to_pylist()]
+            assert found == [f"s{i}" for i in range(start, stop)]
+        some = StretchedSource(source, start, stop)
+        assert len(some) == stop - start
+        assert (
+            some.table(["x"]).to_pylist()
+            == TABLE.select(["x"]).slice(start, stop - start).to_pylist()
+        )
+        if stop > start:
+            assert some.table(["x"], np.array([0]))["x"].to_pylist() == [TABLE["x"][start].as_py()]
+            nested = lengths(some, "photometry", "flux")
+            assert nested == [0, 1, None, 3, 4, 5, 6][start:stop]
+    starts = source.starts().tolist()
+    assert starts == ([0, 2, 3, 5] if isinstance(source, ParquetSource) else [0])
+    for start in starts:  # the chunks of the whole
+        rest = list(source.batches(["object_id"], 2, start))
+        assert rest == whole[len(whole) - len(rest) :]
+    if len(starts) > 1:
+        assert StretchedSource(source, 2, 6).starts().tolist() == [0, 1, 3]
+    assert (
+        StretchedSource(source, 1, 4).fingerprint() != StretchedSource(source, 0, 4).fingerprint()
+    )
 
 
 def test_changes_are_made_as_the_source_is_read(source):

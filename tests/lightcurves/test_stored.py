@@ -7,6 +7,7 @@ import sys
 import time
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from skybind.data.check import check_dataset
@@ -17,6 +18,7 @@ from skybind.errors import DataError
 from skybind.lightcurves import stored
 from skybind.lightcurves.columns import compute_columns
 from skybind.lightcurves.stored import compute_features
+from skybind.shards import Shard
 from tests.lightcurves.made_up import sines, write_curves
 
 PERIODS = [0.6, None, 2.2, 9.0] * 30  # 120 curves in chunks of 50
@@ -218,3 +220,25 @@ def test_bands_that_many_objects_have_get_columns(tmp_path):
     assert columns["photometry_V_std"].attributes["band"] == "V"
     assert not [name for name in columns if "_u_" in name]
     assert Dataset.open(survey).column("photometry_V_n_obs")[1] == 20
+
+
+def test_shards_give_the_columns_of_one_piece(survey, tmp_path, count):
+    (part,) = (survey / "objects").glob("*.parquet")
+    pq.write_table(pq.read_table(part), part, row_group_size=11)
+    compute_features(survey, out=tmp_path / "whole")
+    for number in (5, 2, 1, 4):
+        (summary,) = compute_features(survey, shard=Shard(number, 5))
+        assert "photometry_period" not in Dataset.open(survey).columns
+    with pytest.raises(DataError, match=r"1 of 5 shards .*\(3\)"):
+        compute_features(survey)
+    compute_features(survey, shard=Shard(3, 5))
+    count.clear()
+    (summary,) = compute_features(survey)
+    assert count == []  # nothing is searched again
+    assert (summary.curves, summary.periods, summary.significant) == (90, 90, 90)
+    one, other = (
+        pq.read_table(folder / "photometry.parquet")
+        for folder in (tmp_path / "whole", summary.path.parent)
+    )
+    assert one.equals(other, check_metadata=True)
+    assert [p.name for p in (survey / "features").iterdir()] == ["photometry.parquet"]

@@ -3,6 +3,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
 import pytest
@@ -11,13 +12,16 @@ from typer.testing import CliRunner
 
 from skybind.cli import app
 from skybind.data.dataset import Dataset
-from skybind.errors import ConfigError, ModelError
+from skybind.embeddings.store import Embeddings
+from skybind.errors import ConfigError, DataError, ModelError
 from skybind.models.model import Model
 from skybind.runs import classify as classifying
 from skybind.runs.cases import finished_cases
 from skybind.runs.classes import case_classes
 from skybind.runs.classify import classify_anything
+from skybind.runs.embedding import embed_anything
 from skybind.runs.run import Run
+from skybind.shards import Shard
 
 FILES = Path(__file__).parents[1] / "data" / "v0.1"
 WIDEST = "photometry+spectrum+metadata-full-pretrained"
@@ -172,3 +176,63 @@ def test_one_file_may_be_a_table_of_objects(place, tmp_path):
     known = stars.present("metadata")[:7]
     assert [str(m) == "metadata" for m in rows["modalities"].tolist()] == known.tolist()
     assert known.any()
+
+
+@pytest.fixture(scope="module")
+def grouped(place):
+    """The stars in row groups of seven."""
+    folder = shutil.copytree(place / "stars", place / "grouped")
+    (part,) = (folder / "objects").glob("*.parquet")
+    pq.write_table(pq.read_table(part), part, row_group_size=7)
+    return folder
+
+
+def test_shards_in_any_order_give_the_table_of_one_piece(place, grouped, tmp_path):
+    run, out = place / "stars-run", tmp_path / "shards.parquet"
+    whole = classify_anything(run, grouped, tmp_path / "whole.parquet")
+    order = np.random.default_rng(0).permutation(12) + 1  # of nine groups: some have nothing
+    made = [classify_anything(run, grouped, out, shard=Shard(k, 12)) for k in order[1:].tolist()]
+    with pytest.raises(DataError, match=rf"1 of 12 shards .*\({order[0]}\)"):
+        classify_anything(run, grouped, out)
+    assert not out.exists()
+    made.append(classify_anything(run, grouped, out, shard=Shard(int(order[0]), 12)))
+    together = classify_anything(run, grouped, out)
+    assert read(out).equals(read(tmp_path / "whole.parquet"), check_metadata=True)
+    assert (together.n, together.known, together.counts) == (whole.n, whole.known, whole.counts)
+    assert sum(one.n for one in made) == whole.n
+    assert not (tmp_path / "shards.parquet.shards").exists()
+
+
+def test_shards_are_of_a_dataset_on_disk(place, tmp_path):
+    with pytest.raises(ConfigError, match="needs --data"):
+        classify_anything(place / "stars-run", out=tmp_path / "a.csv", shard=Shard(1, 2))
+    table = Dataset.open(place / "stars").table(["object_id", "photometry"])
+    table = pa.concat_tables([table] * 20)
+    with pytest.raises(ConfigError, match="needs the folder of a dataset"):
+        classify_anything(place / "stars-run", table, tmp_path / "a.csv", shard=Shard(1, 2))
+
+
+def test_embeddings_of_shards_are_those_of_one_piece(place, grouped, tmp_path):
+    run, out = place / "stars-run", tmp_path / "shards"
+    embed_anything(run, grouped, tmp_path / "whole")
+    for number in (3, 1, 2, 4):
+        with pytest.raises(DataError, match="no embeddings"):
+            Embeddings.read(out)
+        embed_anything(run, grouped, out, shard=Shard(number, 4))
+    assert embed_anything(run, grouped, out) == (out, 60)
+    one, other = Embeddings.read(tmp_path / "whole"), Embeddings.read(out)
+    assert one.to_arrow().equals(other.to_arrow(), check_metadata=True)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["shards", "whole"]
+    with pytest.raises(ConfigError, match="needs --data"):
+        embed_anything(run, shard=Shard(1, 2))
+
+
+def test_the_command_line_does_shards(place, grouped, tmp_path):
+    runner, out = CliRunner(), tmp_path / "classes.csv"
+    command = ["classify", str(place / "stars-run"), "--data", str(grouped), "--out", str(out)]
+    for shard in ("2/2", "1/2"):
+        done = runner.invoke(app, [*command, "--shard", shard])
+        assert done.exit_code == 0
+        assert f"Shard {shard} is in {out}.shards" in done.stdout.replace("\n", "")
+    assert runner.invoke(app, command).exit_code == 0
+    assert len(pcsv.read_csv(out)) == 60

@@ -9,9 +9,10 @@ import time
 import pytest
 import yaml
 
+from skybind.shards import Shard
 from skybind.study import Study, do_study
 from skybind.study.page import TIMES
-from skybind.study.plan import Shard, make_plan
+from skybind.study.plan import make_plan
 from skybind.study.work import DONE, states_of
 
 

@@ -1,8 +1,8 @@
 import pytest
 
-from skybind.errors import ConfigError
+from skybind.shards import Shard
 from skybind.study import Study
-from skybind.study.plan import Shard, make_plan, of_shard, read_shard
+from skybind.study.plan import make_plan, of_shard
 
 
 @pytest.fixture
@@ -47,10 +47,3 @@ def test_the_halves_of_two_seeds_are_the_seeds(plan):
     second = of_shard(plan, Shard(2, 2))
     assert {unit.seed for unit in second} == {7}
     assert len(second) >= 8
-
-
-@pytest.mark.parametrize("text", ["3", "0/3", "4/3", "a/b", "1/0", "-1/3"])
-def test_a_shard_is_one_of_so_many(text):
-    with pytest.raises(ConfigError, match="write 3/8"):
-        read_shard(text)
-    assert read_shard("3/8") == Shard(3, 8)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from skybind.cli.options import Commands, echo
+from skybind.cli.options import Commands, ShardOf, echo, read_shard
 
 app = Commands()
 
@@ -42,6 +42,7 @@ def classify(
             "one of --modalities, or of most modalities, trained with most labels.",
         ),
     ] = None,
+    shard: ShardOf = None,
 ) -> None:
     """Classify objects, the run's own or new ones.
 
@@ -55,9 +56,16 @@ def classify(
 
     given = data[0] if data is not None and len(data) == 1 else data
     names = None if modalities is None else modalities.split("+")
-    found = classify_anything(folder, given, out, modalities=names, case=case)
+    part = read_shard(shard)
+    found = classify_anything(folder, given, out, modalities=names, case=case, shard=part)
     told = ", ".join(f"{name} {number}" for name, number in found.counts.items())
     echo(f"{found.n} objects classified by {found.case}: {told or 'none has a class'}.")
     for note in found.notes:
         echo(note)
-    echo(f"The table is {found.out}.")
+    if part is None:
+        echo(f"The table is {found.out}.")
+    else:
+        echo(
+            f"Shard {shard} is in {found.out.parent}: when all are there, the command without "
+            "--shard puts them together."
+        )

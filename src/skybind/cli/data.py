@@ -6,7 +6,16 @@ from typing import Annotated
 import typer
 
 from skybind.cli import crossmatch
-from skybind.cli.options import Commands, Processes, echo, print_rich, read_fractions, read_pairs
+from skybind.cli.options import (
+    Commands,
+    Processes,
+    ShardOf,
+    echo,
+    print_rich,
+    read_fractions,
+    read_pairs,
+    read_shard,
+)
 from skybind.errors import SkybindError
 
 app = Commands(help="Make datasets, look into them, check and split them.", no_args_is_help=True)
@@ -135,6 +144,7 @@ def data_features(
     again: Annotated[
         bool, typer.Option("--again", help="Compute also what is there already.")
     ] = False,
+    shard: ShardOf = None,
 ) -> None:
     """Compute periods and features of the light curves, and keep them as columns.
 
@@ -154,7 +164,12 @@ def data_features(
     from skybind.lightcurves.stored import compute_features
 
     summaries = compute_features(
-        folder, column, periods_only=periods, processes=processes, again=again
+        folder,
+        column,
+        periods_only=periods,
+        processes=processes,
+        again=again,
+        shard=read_shard(shard),
     )
     for summary in summaries:
         echo(summary.text)

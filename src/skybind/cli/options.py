@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from skybind.data.splits import Split
     from skybind.evaluation.records import Metrics
     from skybind.runs.run import Run
+    from skybind.shards import Shard
 
 Data = Annotated[Path, typer.Option("--data", "-d", help="Folder of the dataset.")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder of the run.")]
@@ -55,6 +56,16 @@ Processes = Annotated[
     int | None,
     typer.Option("--processes", min=1, help="Processes; as many as there are cores by default."),
 ]
+ShardOf = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        metavar="K/N",
+        help="Do only part K of N, beside the others, in any order (docs/scale.md); when all are "
+        "there, the command without it puts them together.",
+    ),
+]
+
 AllowTwins = Annotated[
     bool,
     typer.Option(
@@ -131,6 +142,13 @@ def read_split(path: Path | None) -> "Split | None":
     from skybind.data.splits import Split
 
     return None if path is None else Split.read(path)
+
+
+def read_shard(text: str | None) -> "Shard | None":
+    """Read which part of the work is to be done; None for all of it."""
+    from skybind.shards import Shard
+
+    return None if text is None else Shard.read(text)
 
 
 def read_fractions(text: str) -> list[float]:

@@ -62,10 +62,10 @@ def reproduce(
     """
     from skybind.reproduce.papers import paper_of
     from skybind.reproduce.papers import reproduce as make_again
+    from skybind.shards import Shard as Part
     from skybind.study.do import foresee
-    from skybind.study.plan import read_shard
 
-    part = None if shard is None else read_shard(shard)
+    part = None if shard is None else Part.read(shard)
     options = paper_of(paper).options(
         data=None if data is None else _data(data),
         config=config,

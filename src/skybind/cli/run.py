@@ -14,11 +14,13 @@ from skybind.cli.options import (
     RunFolder,
     Seed,
     Sets,
+    ShardOf,
     SplitFile,
     echo,
     open_to_measure,
     print_summary,
     read_config,
+    read_shard,
     read_split,
 )
 from skybind.cli.study import end_of
@@ -180,11 +182,12 @@ def embed(
         Path | None,
         typer.Option("--out", "-o", help="Where to write; RUN/embeddings by default."),
     ] = None,
+    shard: ShardOf = None,
 ) -> None:
     """Embed all objects; one vector a modality and object, as Parquet."""
     from skybind.runs.embedding import embed_anything
 
-    written, n = embed_anything(folder, data, out)
+    written, n = embed_anything(folder, data, out, shard=read_shard(shard))
     echo(f"{n} objects are in {written}.")
 
 

@@ -81,12 +81,12 @@ def run_study(
     seeds: [42, 0, 66]
     subsets: [full, 10]
     """  # noqa: D301 - click takes the backspace for a paragraph that is not wrapped
+    from skybind.shards import Shard as Part
     from skybind.study.do import do_study, foresee
     from skybind.study.options import read_options
-    from skybind.study.plan import read_shard
 
     options = read_options(file)
-    part = None if shard is None else read_shard(shard)
+    part = None if shard is None else Part.read(shard)
     if dry_run:
         for line in foresee(options, out, part):
             echo(line)

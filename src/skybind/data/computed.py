@@ -153,11 +153,17 @@ class JoinedSource:
         pieces = [source.table(names, rows) for source, names in self._parts(columns)]
         return _side_by_side(pieces, columns)
 
-    def batches(self, columns: Sequence[str], rows: int) -> Iterator[pa.Table]:
-        first, *others = [source.batches(names, rows) for source, names in self._parts(columns)]
+    def batches(
+        self, columns: Sequence[str], rows: int, start: int = 0, stop: int | None = None
+    ) -> Iterator[pa.Table]:
+        parts = self._parts(columns)
+        first, *others = [source.batches(names, rows, start, stop) for source, names in parts]
         slices = [_Slices(tables) for tables in others]
         for table in first:
             yield _side_by_side([table, *(s.take(table.num_rows) for s in slices)], columns)
+
+    def starts(self) -> np.ndarray:
+        return self._below.starts()
 
     def lists(self, column: str, field: str) -> Iterator[pa.ChunkedArray]:
         return self._below.lists(column, field)

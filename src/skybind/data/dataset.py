@@ -17,6 +17,7 @@ from skybind.data.objects import SkyObject
 from skybind.data.schema import ID, DatasetSchema
 from skybind.data.shown import arrow_of, facts_of, title_of
 from skybind.data.sources import MemorySource, ParquetSource, Source, object_parts, readable
+from skybind.data.stretched import StretchedSource
 from skybind.errors import DataError
 from skybind.ragged import Ragged
 from skybind.tables import to_astropy, to_pandas
@@ -248,6 +249,10 @@ class Dataset:
             if table is None:
                 return
             yield table
+
+    def stretch(self, start: int, stop: int) -> "Dataset":
+        """Return the objects from row `start` to before `stop`, as a dataset; nothing is read."""
+        return Dataset(self.path, self.schema, StretchedSource(self._source, start, stop))
 
     def ragged(self, column: str, rows: np.ndarray | None = None) -> Ragged:
         """Read an observation column as flat values and offsets."""

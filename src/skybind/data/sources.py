@@ -36,8 +36,17 @@ class Source(Protocol):
         """Read columns, of all objects or of those with indices `rows`, in that order."""
         ...
 
-    def batches(self, columns: Sequence[str], rows: int) -> Iterator[pa.Table]:
-        """Read columns in chunks of at most `rows` objects."""
+    def batches(
+        self, columns: Sequence[str], rows: int, start: int = 0, stop: int | None = None
+    ) -> Iterator[pa.Table]:
+        """Read columns in chunks of at most `rows` objects, of the stretch from `start` to `stop`.
+
+        From one of `starts()` on the chunks are those of the whole.
+        """
+        ...
+
+    def starts(self) -> np.ndarray:
+        """Rows where a chunk begins, however large chunks are; the first is 0."""
         ...
 
     def lists(self, column: str, field: str) -> Iterator[pa.ChunkedArray]:
@@ -77,10 +86,22 @@ class ParquetSource:
             return self._dataset.to_table(columns=list(columns))
         return self._take(columns, rows)
 
-    def batches(self, columns: Sequence[str], rows: int) -> Iterator[pa.Table]:
-        for batch in self._dataset.to_batches(columns=list(columns), batch_size=rows, **READAHEAD):
-            if batch.num_rows:
-                yield pa.Table.from_batches([batch])
+    def batches(
+        self, columns: Sequence[str], rows: int, start: int = 0, stop: int | None = None
+    ) -> Iterator[pa.Table]:
+        dataset, first = self._dataset, 0
+        if start or stop is not None:
+            dataset, first = self._groups(start, len(self) if stop is None else stop)
+        for batch in dataset.to_batches(columns=list(columns), batch_size=rows, **READAHEAD):
+            low, high = max(start - first, 0), batch.num_rows
+            high = high if stop is None else min(high, stop - first)
+            first += batch.num_rows
+            if high > low:
+                yield pa.Table.from_batches([batch.slice(low, high - low)])
+
+    def starts(self) -> np.ndarray:
+        groups = [g.num_rows for f in self._dataset.get_fragments() for g in f.row_groups]
+        return np.concatenate([[0], np.cumsum(groups)])[:-1].astype(np.int64)
 
     def lists(self, column: str, field: str) -> Iterator[pa.ChunkedArray]:
         # only this field: an image has several, and Arrow's scanner would read them all
@@ -89,7 +110,7 @@ class ParquetSource:
             file = open_parquet(part)
             for index in range(file.num_row_groups):
                 table = file.read_row_group(index, columns=[f"{column}{inside}.{field}"])
-                yield _lists(table[column], field)
+                yield lists_of(table[column], field)
 
     def fingerprint(self) -> str:
         """Hash of the files' footers.
@@ -104,6 +125,21 @@ class ParquetSource:
 
     def n_bytes(self) -> int:
         return sum(Path(part).stat().st_size for part in self._files)
+
+    def _groups(self, start: int, stop: int) -> tuple[pds.FileSystemDataset, int]:
+        """Give the row groups that hold a stretch, as a dataset, and the row of its beginning."""
+        parts: list[pds.ParquetFileFragment] = []
+        first = row = 0
+        for fragment in self._dataset.get_fragments():
+            own: list[int] = []
+            for index, group in enumerate(fragment.row_groups):
+                if row + group.num_rows > start and row < stop:
+                    first = row if not parts and not own else first
+                    own.append(index)
+                row += group.num_rows
+            if own:
+                parts.append(fragment.subset(row_group_ids=own, schema=self.schema))
+        return pds.FileSystemDataset(parts, self.schema, self._dataset.format), first
 
     def _take(self, columns: Sequence[str], rows: np.ndarray) -> pa.Table:
         """Read some rows, one row group at a time, and only the groups that hold any."""
@@ -149,12 +185,19 @@ class MemorySource:
         chosen = self._table.select(list(columns))
         return chosen if rows is None else chosen.take(pa.array(np.asarray(rows, np.int64)))
 
-    def batches(self, columns: Sequence[str], rows: int) -> Iterator[pa.Table]:
-        for start in range(0, len(self), rows):
-            yield self._table.select(list(columns)).slice(start, rows).combine_chunks()
+    def batches(
+        self, columns: Sequence[str], rows: int, start: int = 0, stop: int | None = None
+    ) -> Iterator[pa.Table]:
+        stop = len(self) if stop is None else stop
+        for first in range(start, stop, rows):
+            some = self._table.select(list(columns)).slice(first, min(rows, stop - first))
+            yield some.combine_chunks()
+
+    def starts(self) -> np.ndarray:
+        return np.zeros(1, np.int64)
 
     def lists(self, column: str, field: str) -> Iterator[pa.ChunkedArray]:
-        yield _lists(self._table[column], field)
+        yield lists_of(self._table[column], field)
 
     def fingerprint(self) -> str:
         digest = hashlib.sha256(self._table.schema.serialize())
@@ -210,9 +253,14 @@ class ChangedSource:
     def table(self, columns: Sequence[str], rows: np.ndarray | None = None) -> pa.Table:
         return self._changed(self._below.table(self._needed(columns), rows), columns)
 
-    def batches(self, columns: Sequence[str], rows: int) -> Iterator[pa.Table]:
-        for table in self._below.batches(self._needed(columns), rows):
+    def batches(
+        self, columns: Sequence[str], rows: int, start: int = 0, stop: int | None = None
+    ) -> Iterator[pa.Table]:
+        for table in self._below.batches(self._needed(columns), rows, start, stop):
             yield self._changed(table, columns)
+
+    def starts(self) -> np.ndarray:
+        return self._below.starts()
 
     def lists(self, column: str, field: str) -> Iterator[pa.ChunkedArray]:
         change = self._changes[column]
@@ -220,7 +268,7 @@ class ChangedSource:
             yield from self._below.lists(change.column, field)
         else:
             for table in self.batches([column], 4096):
-                yield _lists(table[column], field)
+                yield lists_of(table[column], field)
 
     def fingerprint(self) -> str:
         text = f"{self._below.fingerprint()} {self._schema}"
@@ -298,7 +346,8 @@ def _begun(
     return pa.Table.from_batches(batches).select(list(columns))
 
 
-def _lists(column: pa.ChunkedArray, field: str) -> pa.ChunkedArray:
+def lists_of(column: pa.ChunkedArray, field: str) -> pa.ChunkedArray:
+    """Return one field of a column of structs; a column of lists as it is."""
     return column if pa.types.is_list(column.type) else pc.struct_field(column, field)
 
 

@@ -1,6 +1,7 @@
 """Embeddings in memory and as Parquet shards."""
 
 import json
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,7 +12,13 @@ import pyarrow as pa
 
 from skybind.embeddings.means import unit_mean
 from skybind.embeddings.shards import FORMAT_VERSION, ID, METADATA_KEY, SPLIT, Shards
-from skybind.embeddings.visits import PATTERN, VisitVectors, read_visits, write_visits
+from skybind.embeddings.visits import (
+    PATTERN,
+    VisitVectors,
+    joined,
+    read_visits,
+    write_visits,
+)
 from skybind.errors import DataError
 from skybind.files import atomic_path
 from skybind.parquet import write_parquet
@@ -175,17 +182,7 @@ class Embeddings:
         """
         if shard_rows < 1:
             raise DataError(f"A shard of {shard_rows} rows is impossible: give at least 1.")
-        target = Path(folder)
-        foreign = (
-            [p for p in target.iterdir() if not p.match("part-*.parquet") and not p.match(PATTERN)]
-            if (target.is_dir())
-            else []
-        )
-        if foreign:
-            raise DataError(
-                f"{folder} holds other files ('{foreign[0].name}'): choose an empty or a new "
-                "folder."
-            )
+        _refuse_others(Path(folder))
         with atomic_path(folder) as temporary:
             temporary.mkdir()
             write_visits(temporary, self.visits, self.model)
@@ -272,3 +269,49 @@ class Embeddings:
                 hint = nearest(name, self.modalities) if self.modalities else "they have none."
                 raise DataError(f"The embeddings have no modality '{name}': {hint}")
         return names
+
+
+def merge(folders: Sequence[Path], target: Path) -> None:
+    """Put embeddings of several folders, one after the other, into one: whole or not at all.
+
+    Their files are linked, or copied where that cannot be; only vectors of visits are read.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+        As `Embeddings.write` makes them, by one model.
+    target : Path
+        Replaced if it holds embeddings.
+    """
+    _refuse_others(target)
+    with atomic_path(target) as temporary:
+        temporary.mkdir()
+        visits: dict[str, list[VisitVectors]] = {}
+        number = 0
+        for folder in folders:
+            shards = Shards.open(folder)
+            for name, own in read_visits(folder, shards.model).items():
+                visits.setdefault(name, []).append(own)
+            for part in shards.parts:
+                _link(part.path, temporary / f"part-{number:05d}.parquet")
+                number += 1
+        write_visits(temporary, {n: joined(own) for n, own in visits.items()}, shards.model)
+        Shards.open(temporary)  # of one model
+
+
+def _link(path: Path, place: Path) -> None:
+    try:
+        place.hardlink_to(path)
+    except OSError:  # another file system, or one without links
+        shutil.copyfile(path, place)
+
+
+def _refuse_others(target: Path) -> None:
+    """Refuse a folder that holds anything but embeddings."""
+    if not target.is_dir():
+        return
+    for path in target.iterdir():
+        if not path.match("part-*.parquet") and not path.match(PATTERN):
+            raise DataError(
+                f"{target} holds other files ('{path.name}'): choose an empty or a new folder."
+            )

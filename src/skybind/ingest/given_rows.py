@@ -10,6 +10,7 @@ import pyarrow as pa
 from skybind.data.dataset import Dataset
 from skybind.data.quarantine import short_reason
 from skybind.data.schema import BASE_COLUMNS, ID, Column, DatasetSchema
+from skybind.errors import ConfigError
 from skybind.ingest.build import CLEANERS
 from skybind.ingest.plausible import suspect_notes
 from skybind.ingest.wanted import Units, Wanted
@@ -17,10 +18,13 @@ from skybind.lightcurves.columns import why_not
 from skybind.modalities.cleaning import Cleaned
 from skybind.modalities.computed import is_standardised
 from skybind.ragged import Ragged
+from skybind.shards import Shard
 from skybind.words import join
 
 #: Reasons that a sentence names.
 LISTED = 3
+#: Objects of the largest row group that skybind writes: more in one piece are no dataset on disk.
+SMALLEST = 1024
 
 
 @dataclass
@@ -40,6 +44,26 @@ class Given:
     dataset: Dataset
     reasons: dict[str, np.ndarray]
     notes: list[str]
+
+    def shard(self, shard: Shard) -> "Given":
+        """Return one shard of a dataset on disk; what was decided of the whole holds for it.
+
+        Raises
+        ------
+        ConfigError
+            If it is in memory, such as a table or files.
+        """
+        source = self.dataset.source
+        starts = source.starts()
+        if len(starts) == 1 and len(source) > SMALLEST:
+            raise ConfigError(
+                f"--shard needs the folder of a dataset, whose parts are read alone; "
+                f"{self.dataset.path} is read whole: make a dataset of it with 'skybind data "
+                "import'."
+            )
+        start, stop = shard.stretch(starts, len(source))
+        reasons = {name: why[start:stop] for name, why in self.reasons.items()}
+        return Given(self.dataset.stretch(start, stop), reasons, self.notes)
 
     def told(self) -> list[str]:
         """Return the notes, and how many rows have which reason, for what lists no reasons."""

@@ -7,7 +7,7 @@ at any moment goes on where it was. The columns appear all at once.
     DIR/features/.photometry.unfinished/   chunks that are done (`skybind.once.Workplace`)
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -38,7 +38,11 @@ from skybind.parquet import read_parquet, write_parquet
 from skybind.processes import allowed, in_order
 from skybind.progress import progress_bar
 from skybind.ragged import Ragged
+from skybind.shards import Shard, ShardFolder
 from skybind.words import join, nearest
+
+#: The columns of one shard.
+_COLUMNS = "columns.parquet"
 
 BAND_SHARE = 0.05  # of the light curves: bands that fewer have get no columns of their own
 
@@ -101,12 +105,13 @@ def compute_features(
     processes: int | None = None,
     again: bool = False,
     out: str | Path | None = None,
+    shard: Shard | None = None,
 ) -> list[FeatureSummary]:
     """Compute periods and features of a dataset's light curves, and keep them as its columns.
 
     What is there already by the same definition is not computed again. A call that was stopped is
-    continued by the same call. Splits, quarantine and truth stay as they are, and so does the
-    dataset's fingerprint.
+    continued by the same call; shards that were begun (`features/NAME.shards/`) are put together.
+    Splits, quarantine and truth stay as they are, and so does the dataset's fingerprint.
 
     Parameters
     ----------
@@ -122,6 +127,8 @@ def compute_features(
         Compute also what is there.
     out : str or Path, optional
         Folder for the tables, such as a run's, where the dataset's cannot be written.
+    shard : Shard, optional
+        Only this part; the columns appear when all parts are there and this is called without.
 
     Returns
     -------
@@ -130,7 +137,7 @@ def compute_features(
     Raises
     ------
     DataError
-        If there are no light curves, or the folder cannot be written.
+        If there are no light curves, the folder cannot be written, or shards are missing.
     """
     dataset = Dataset.open(data, computed=())
     folder = dataset.path / FOLDER if out is None else Path(out)
@@ -146,7 +153,7 @@ def compute_features(
         ) from error
     return [
         _Work(dataset, name, folder / f"{name}.parquet", periods_only, processes or allowed()).run(
-            again
+            again, shard
         )
         for name in names
     ]
@@ -204,17 +211,52 @@ class _Work:
         self.periods_only, self.processes = periods_only, processes
         self.rare: list[str] = []
 
-    def run(self, again: bool) -> FeatureSummary:
+    def run(self, again: bool, shard: Shard | None) -> FeatureSummary:
         """Compute what is missing, once: another process at the same work is waited for."""
         before = self._current(again)
         if before is not None:
-            return self._summary(before, 0)
+            return self._of_table(before, 0)
         bands, self.rare = common_bands(self.dataset, self.name)
         refuse_twins(self.name, self.dataset.schema.columns, str(self.dataset.path), bands)
         brightness = value_field(self.dataset.schema.fields(self.name))
         columns = describe_columns(self.name, brightness, bands, periods_only=self.periods_only)
-        computed = self._compute(columns, again)
-        return self._summary(ComputedTable.open(self.target), computed)
+        described = {name: column.attributes for name, column in columns.items()}
+        key = json_hash([self.dataset.fingerprint, pa.__version__, described])
+        shards = ShardFolder(self.target.with_suffix(""), key, "compute them")
+        if shard is not None:
+            note = shards.do(shard, partial(self._compute_shard, described, shard))
+            table = read_parquet(shards.path / shard.name / _COLUMNS)
+            return self._summary(shards.path / shard.name, table, columns, *note["curves"])
+        parts = shards.whole()
+        if parts:
+            chunks = (read_parquet(folder / _COLUMNS) for folder, _ in parts)
+            write_computed(self.target, self.name, self.dataset.fingerprint, columns, chunks)
+            shards.discard()
+            return self._of_table(ComputedTable.open(self.target), len(self.dataset))
+        computed = self._compute(columns, key, again)
+        return self._of_table(ComputedTable.open(self.target), computed)
+
+    def _compute_shard(
+        self, described: Definitions, shard: Shard, folder: Path
+    ) -> dict[str, list[int]]:
+        """Compute one shard into its folder; says how many light curves it has."""
+        start, stop = shard.stretch(self.dataset.source.starts(), len(self.dataset))
+        own = self.dataset.stretch(start, stop)
+        chunk = partial(_compute_chunk, definitions=described, observation=self.name)
+        empty = {name: pa.array([], pa.float64()) for name in described}
+        tables = [pa.table({ID: pa.array([], pa.string()), **empty})]
+        done = 0
+        with progress_bar(f"{self._title} (shard {shard.number})", len(own)) as advance:
+            for table in in_order(chunk, self._tasks(own), self.processes):
+                tables.append(table)
+                advance(done := done + table.num_rows)
+        write_parquet(pa.concat_tables(tables), folder / _COLUMNS)
+        curves = int(own.present(self.name).sum())
+        return {"curves": [curves, curves]}
+
+    @property
+    def _title(self) -> str:
+        return f"{'periods' if self.periods_only else 'periods and features'} of {self.name}"
 
     def _current(self, again: bool) -> ComputedTable | None:
         """The table that is there, if it holds all that would be computed."""
@@ -232,24 +274,23 @@ class _Work:
             return None
         return table if table.fingerprint == self.dataset.fingerprint else None
 
-    def _compute(self, columns: dict[str, Column], again: bool) -> int:
+    def _compute(self, columns: dict[str, Column], key: str, again: bool) -> int:
         """Compute the chunks that are missing; gives the number of light curves worked on."""
         state = self.dataset.fingerprint
         described = {name: column.attributes for name, column in columns.items()}
-        key = json_hash([state, pa.__version__, described])
         waiting = waiting_for(f"computes the columns of '{self.name}'")
         place = Workplace(self.target.with_suffix(""), key, waiting)
         with place as work:
             place.discard()  # the chunks become one file
             if self._current(again) is not None:
                 return 0
-            title = f"{'periods' if self.periods_only else 'periods and features'} of {self.name}"
             chunk = partial(_compute_chunk, definitions=described, observation=self.name)
             done = sum(entry["objects"] for entry in place.entries)
             already = done
-            with progress_bar(title, len(self.dataset)) as advance:
+            with progress_bar(self._title, len(self.dataset)) as advance:
                 advance(done)
-                tasks = self._tasks(len(place.entries), None if again else self._before())
+                before = None if again else self._before()
+                tasks = self._tasks(self.dataset, len(place.entries), before)
                 for table in in_order(chunk, tasks, self.processes):
                     file = f"{len(place.entries):06d}.parquet"
                     write_parquet(table, work / file)
@@ -260,11 +301,13 @@ class _Work:
             write_computed(self.target, self.name, state, columns, chunks)
         return done - already
 
-    def _tasks(self, skip: int, before: ComputedTable | None) -> Iterator["_Task"]:
-        """Read the chunks after the first `skip`."""
+    def _tasks(
+        self, dataset: Dataset, skip: int = 0, before: ComputedTable | None = None
+    ) -> Iterator["_Task"]:
+        """Read the chunks of a dataset after the first `skip`."""
         size = min(2000, max(50, len(self.dataset) // 500))
         start = 0
-        for number, table in enumerate(self.dataset.iter_tables([ID, self.name], size)):
+        for number, table in enumerate(dataset.iter_tables([ID, self.name], size)):
             if number >= skip:
                 rows = np.arange(start, start + table.num_rows)
                 periods = None if before is None else _stored_periods(before, rows)
@@ -272,18 +315,29 @@ class _Work:
                 yield _Task(table[ID].to_pylist(), curves, periods)
             start += table.num_rows
 
-    def _summary(self, table: ComputedTable, computed: int) -> FeatureSummary:
+    def _of_table(self, table: ComputedTable, computed: int) -> FeatureSummary:
         names = [computed_name(self.name, quantity) for quantity in (PERIOD, FAP)]
-        known = table.source.table(names)
-        described = table.columns.values()
-        period, fap = (np.asarray(known[name].to_numpy(), float) for name in names)
+        curves = int(self.dataset.present(self.name).sum())
+        return self._summary(table.path, table.source.table(names), table.columns, curves, computed)
+
+    def _summary(
+        self,
+        path: Path,
+        table: pa.Table,
+        columns: Mapping[str, Column],
+        curves: int,
+        computed: int,
+    ) -> FeatureSummary:
+        names = [computed_name(self.name, quantity) for quantity in (PERIOD, FAP)]
+        period, fap = (np.asarray(table[name].to_numpy(), float) for name in names)
+        described = columns.values()
         return FeatureSummary(
             self.name,
-            table.path,
-            int(self.dataset.present(self.name).sum()),
+            path,
+            curves,
             int(np.isfinite(period).sum()),
             int((fap < DOUBTFUL).sum()),
-            len(table.columns),
+            len(columns),
             tuple(dict.fromkeys(c.attributes["band"] for c in described if "band" in c.attributes)),
             tuple(self.rare),
             computed,

@@ -6,9 +6,9 @@ from skybind.errors import ConfigError
 from skybind.reproduce.astroclip import ASTROCLIP
 from skybind.reproduce.astrom3 import ASTROM3
 from skybind.reproduce.paper import Paper
+from skybind.shards import Shard
 from skybind.study.do import StudyResult, do_study
 from skybind.study.options import StudyOptions, with_whole_paths
-from skybind.study.plan import Shard
 from skybind.words import nearest
 
 PAPERS = {paper.name: paper for paper in (ASTROM3, ASTROCLIP)}

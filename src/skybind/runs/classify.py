@@ -23,12 +23,15 @@ from skybind.runs.cases import Case, rank_of, stored_cases
 from skybind.runs.classes import case_classes, case_reliability
 from skybind.runs.layout import RunPaths
 from skybind.runs.run import Run
+from skybind.shards import Shard, ShardFolder
 from skybind.tables import Notes, check_ending, write_table, write_tables
 from skybind.version import __version__
 from skybind.words import nearest
 
 #: Objects of one piece of the table while it is made.
 PIECE = 20_000
+#: The table of one shard.
+_TABLE = "classes.parquet"
 
 
 @dataclass
@@ -64,11 +67,12 @@ def classify_anything(
     *,
     modalities: Sequence[str] | None = None,
     case: str | None = None,
+    shard: Shard | None = None,
 ) -> Classified:
     """Classify objects and write a table, one row an object, in their order.
 
     Interrupted, the same call goes on where it stopped; a dataset on disk is never in memory as a
-    whole.
+    whole. Where shards of it were begun (`OUT.shards/`) they are put together.
 
     Parameters
     ----------
@@ -84,14 +88,19 @@ def classify_anything(
     case : str, optional
         Which of the run's classifiers, such as `photometry-10-pretrained`. By default the one of
         `modalities`, or of most modalities, trained with most labels.
+    shard : Shard, optional
+        Only this part of a dataset, into `OUT.shards/`.
 
     Raises
     ------
     ConfigError, DataError, ModelError
-        If there is no such classifier or modality, or nothing in the data can be used.
+        If there is no such classifier or modality, or nothing in the data can be used; if shards
+        are missing, or of something else.
     """
     folder, out = Path(folder), Path(out)
     check_ending(out)
+    if shard is not None and data is None:
+        raise ConfigError("--shard needs --data: a run's own objects are classified as a whole.")
     found, name = find_classifier(folder, case, modalities)
     if RunPaths(folder).note.exists():
         calibrate_first(folder, name)
@@ -102,14 +111,25 @@ def classify_anything(
     given = model.take(data)
     weights, names = model.identity["weights"], model.choose(modalities)
     key = json_hash([__version__, weights, given.dataset.fingerprint, names, PIECE])
-    place = Workplace(out, key, partial(_refuse, out))
-    with place:
-        _classify_rest(model, given, names, place)
-        pieces = [place.work / name for entry in place.entries for name in entry["files"]]
-        n = write_tables(map(read_parquet, pieces), out)
-        place.discard()  # the table is made of the pieces
-    found_classes = sum((Counter(entry["classes"]) for entry in place.entries), Counter[str]())
-    counts = dict(found_classes.most_common())
+    shards = ShardFolder(out, key, "classify")
+    if shard is not None:
+        entry = shards.do(shard, partial(_classify_shard, model, given.shard(shard), names))
+        out, entries = shards.path / shard.name / _TABLE, [entry]
+    elif parts := shards.whole():
+        entries = [note for _, note in parts]
+        full = (folder / _TABLE for folder, note in parts if note["rows"])
+        write_tables(map(read_parquet, full), out)
+        shards.discard()
+    else:
+        place = Workplace(out, key, partial(_refuse, out))
+        with place:
+            _classify_rest(model, given, names, place)
+            pieces = [place.work / name for entry in place.entries for name in entry["files"]]
+            write_tables(map(read_parquet, pieces), out)
+            place.discard()  # the table is made of the pieces
+        entries = place.entries
+    found_classes = sum((Counter(entry["classes"]) for entry in entries), Counter[str]())
+    n, counts = sum(entry["rows"] for entry in entries), dict(found_classes.most_common())
     known = sum(counts.values())
     notes = class_notes(model.classes, model.reliability, n, n - known)
     return Classified(out, name, n, known, counts, [*given.notes, *notes])
@@ -174,8 +194,27 @@ def _keep(piece: pa.Table, place: Workplace) -> None:
     """Write one more piece of the table, and note what is in it."""
     name = f"piece-{len(place.entries):06d}.parquet"
     write_parquet(piece, place.work / name)
-    classes = Counter(c for c in piece["class"].to_pylist() if c is not None)
-    place.record({"rows": len(piece), "classes": classes, "files": [name]})
+    place.record({**_said(piece), "files": [name]})
+
+
+def _said(piece: pa.Table) -> dict[str, Any]:
+    """Say what is in a piece of the table."""
+    return {"rows": len(piece), "classes": Counter(piece["class"].drop_null().to_pylist())}
+
+
+def _classify_shard(model: Model, given: Given, names: list[str], folder: Path) -> dict[str, Any]:
+    """Classify one shard into its folder, unless it has no objects."""
+    n, done = len(given.dataset), 0
+    pieces = []
+    with progress_bar("classifying", n) as report:
+        for table in model.iter_classes(given, names) if n else ():
+            pieces.append(table)
+            report(done := done + len(table))
+    if not n:
+        return {"rows": 0, "classes": {}}
+    whole = pa.concat_tables(pieces)
+    write_parquet(whole, folder / _TABLE)
+    return _said(whole)
 
 
 def _refuse(out: Path, who: str) -> None:

@@ -1,18 +1,24 @@
 """Embedding: the objects of a run once, or any others with its model."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from skybind.data.splits import Split
-from skybind.embeddings.store import Embeddings
+from skybind.embeddings.store import Embeddings, merge
 from skybind.errors import ConfigError, DataError
+from skybind.files import json_hash
+from skybind.ingest.given_rows import Given
 from skybind.models.inference import embed_source
+from skybind.models.model import Model
 from skybind.models.stored import read_note
 from skybind.progress import progress_bar, say, step
 from skybind.runs.layout import RunPaths
 from skybind.runs.run import Run
 from skybind.runs.steps import find_pretrained, run_model
+from skybind.shards import Shard, ShardFolder
+from skybind.version import __version__
 
 
 def run_embedding(run: Run, *, again: bool = False) -> Embeddings:
@@ -65,8 +71,12 @@ def embed_anything(
     folder: str | Path,
     data: str | Path | None = None,
     out: str | Path | None = None,
+    *,
+    shard: Shard | None = None,
 ) -> tuple[Path, int]:
     """Embed a run's dataset, or another one with the run's (or any saved) model.
+
+    Where shards of it were begun (`OUT.shards/`) they are put together; nothing is embedded.
 
     Parameters
     ----------
@@ -76,13 +86,26 @@ def embed_anything(
         Another dataset than the run's.
     out : str or Path, optional
         Where to write; by default `embeddings` in the run's folder.
+    shard : Shard, optional
+        Only this part of another dataset.
 
     Returns
     -------
     Path, int
         Where the embeddings are, and of how many objects.
+
+    Raises
+    ------
+    ConfigError
+        If `out` is missing, or a shard is asked for of the run's own dataset.
+    DataError
+        If shards are missing, or of something else.
     """
     folder = Path(folder)
+    if shard is not None and data is None:
+        raise ConfigError(
+            "--shard needs --data: a run's own objects are prepared and embedded as a whole."
+        )
     if data is None:
         run = Run.open(folder)
         embeddings = run_embedding(run)
@@ -91,14 +114,35 @@ def embed_anything(
         return Path(out) if out is not None else run.paths.embeddings, len(embeddings)
     if out is None:
         raise ConfigError("Embedding another dataset needs --out, the folder to write to.")
+    out = Path(out)
     saved = find_pretrained(folder)
     given = saved.take(data)
     for note in given.told():
         say(note)
     split_file = RunPaths(folder).split
     split = Split.read(split_file) if split_file.exists() else None
-    with progress_bar("embedding", len(given.dataset)) as report:
-        embeddings = saved.embed_dataset(given.dataset, split, progress=report)
-    with step("writing the embeddings", told=False):
-        embeddings.write(out)
-    return Path(out), len(embeddings)
+    fingerprint = given.dataset.fingerprint
+    cut = None if split is None else split.hash
+    key = json_hash([__version__, saved.identity["weights"], fingerprint, cut])
+    shards = ShardFolder(out, key, "embed")
+    if shard is not None:
+        made = shards.do(shard, partial(_embed, saved, given.shard(shard), split))
+        return shards.path / shard.name, made["n"]
+    parts = shards.whole()
+    if parts:
+        with step("putting the shards together", told=False):
+            merge([folder for folder, note in parts if note["n"]], out)
+        shards.discard()
+        return out, sum(note["n"] for _, note in parts)
+    return out, _embed(saved, given, split, out)["n"]
+
+
+def _embed(saved: Model, given: Given, split: Split | None, out: Path) -> dict[str, int]:
+    """Embed what was given into a folder, unless that is nothing."""
+    n = len(given.dataset)
+    if n:
+        with progress_bar("embedding", n) as report:
+            embeddings = saved.embed_dataset(given.dataset, split, progress=report)
+        with step("writing the embeddings", told=False):
+            embeddings.write(out)
+    return {"n": n}

@@ -18,6 +18,7 @@ from skybind.progress import (
     told_elsewhere,
     verbosity,
 )
+from skybind.shards import Shard
 from skybind.study.chapters import default_chapters
 from skybind.study.exhibits import Chapter
 from skybind.study.forecast import look_at, measured_times, words_of
@@ -25,7 +26,7 @@ from skybind.study.layout import StudyPaths
 from skybind.study.merge import Study
 from skybind.study.options import StudyOptions, with_whole_paths
 from skybind.study.page import write_study_page
-from skybind.study.plan import SURVEY, Shard, make_plan, of_shard
+from skybind.study.plan import SURVEY, make_plan, of_shard
 from skybind.study.status import expected_times, study_status
 from skybind.study.units import Unit
 from skybind.study.work import DONE, FAILED, TODO, State, Worker, states_of

@@ -9,12 +9,12 @@ from skybind.config import Config, TrainingOptions
 from skybind.config.backbone import load_backbone_config
 from skybind.config.subsets import FULL, read_subset
 from skybind.data.dataset import Dataset
-from skybind.errors import ConfigError
 from skybind.plugins import use_plugins
 from skybind.progress import muted
 from skybind.runs.cases import Case, cases_in, options_of
 from skybind.runs.choosing import choose_classes
 from skybind.runs.fitting import fit_to_data
+from skybind.shards import Shard
 from skybind.study.merge import PRETRAINING, Study
 from skybind.study.units import Unit
 from skybind.training.pace import choose_pace
@@ -25,28 +25,6 @@ SURVEY = "survey"
 # Work of an object in an epoch of training is 1 a modality; that of preparing or embedding it, of
 # what is measured of it, and of pages. They only divide a study into shards.
 _PREPARE, _EMBED, _EVALUATE, _PAGE = 1.0, 0.4, 2.0, 1.0
-
-
-@dataclass(frozen=True)
-class Shard:
-    """One of several parts of a study, from 1."""
-
-    number: int
-    of: int
-
-
-def read_shard(text: str) -> Shard:
-    """Read `3/8`.
-
-    Raises
-    ------
-    ConfigError
-        If it is not of that form.
-    """
-    number, slash, of = text.partition("/")
-    if slash and number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of):
-        return Shard(int(number), int(of))
-    raise ConfigError(f"--shard is '{text}': write 3/8 for the third of eight shards.")
 
 
 @dataclass(frozen=True)

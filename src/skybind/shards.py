@@ -1,0 +1,169 @@
+"""Work on many objects in shards: independent of each other, in any order, by any scheduler.
+
+    OUT.shards/
+      of.json           what all of them are made from, and how many there are
+      3-of-64/          one shard: what it made, and `note.json`
+
+A shard is a stretch of whole row groups, so that it reads nothing of the others, and gives the
+bytes that the work in one piece gives. It appears by one rename, whole or not at all; one that is
+there is not done again. Nothing but the file system is shared (docs/scale.md).
+"""
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from skybind.errors import ConfigError, DataError
+from skybind.files import atomic_path
+from skybind.locks import alone, waiting_for
+from skybind.record import read_record, write_sealed
+from skybind.words import join
+
+#: Numbers of shards that a sentence lists.
+LISTED = 10
+
+Note = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One of several parts, from 1."""
+
+    number: int
+    of: int
+
+    @classmethod
+    def read(cls, text: str) -> "Shard":
+        """Read `3/8`.
+
+        Raises
+        ------
+        ConfigError
+            If it is not of that form.
+        """
+        number, slash, of = text.partition("/")
+        if slash and number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of):
+            return cls(int(number), int(of))
+        raise ConfigError(f"--shard is '{text}': write 3/8 for the third of eight shards.")
+
+    @property
+    def name(self) -> str:
+        """Name of its folder."""
+        return f"{self.number}-of-{self.of}"
+
+    def stretch(self, starts: np.ndarray, n: int) -> tuple[int, int]:
+        """Return the first row of this shard, and the one after its last; they may be equal.
+
+        Parameters
+        ----------
+        starts : ndarray of int
+            Rows at which a stretch may begin, ascending, the first of them 0.
+        n : int
+            Rows in all.
+        """
+        bounds = [*starts.tolist(), n]
+        first, last = np.searchsorted(
+            bounds, [n * k / self.of for k in (self.number - 1, self.number)]
+        )
+        return bounds[first], bounds[last]
+
+
+class ShardFolder:
+    """The shards of one output, beside its place.
+
+    Parameters
+    ----------
+    out : Path
+        What the shards will become.
+    key : str
+        What they are made from.
+    what : str
+        What is done, for messages: "classify".
+    """
+
+    def __init__(self, out: Path, key: str, what: str) -> None:
+        self.out, self.key, self.what = out, key, what
+        self.path = out.parent / f"{out.name}.shards"
+
+    def do(self, shard: Shard, make: Callable[[Path], Mapping[str, Any]]) -> Note:
+        """Give the note of a shard, which is made now unless it is there.
+
+        Parameters
+        ----------
+        shard : Shard
+        make : callable
+            Writes files to the folder that it is given, and says in plain values what they hold.
+
+        Raises
+        ------
+        DataError
+            If shards of another kind are there.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._agree(shard.of)
+        folder, lock = self.path / shard.name, self.path / f".{shard.name}.lock"
+        with alone(lock, otherwise=waiting_for(f"is at work on shard {shard.number}")):
+            if not folder.exists():
+                with atomic_path(folder) as temporary:
+                    temporary.mkdir()
+                    note = dict(make(temporary))
+                    write_sealed(temporary / "note.json", {**note, "key": self.key})
+            lock.unlink(missing_ok=True)  # while it is still held
+        return self._note(folder)
+
+    def whole(self) -> list[tuple[Path, Note]]:
+        """Give all shards in order, folder and note; none where the work is not done in shards.
+
+        Raises
+        ------
+        DataError
+            If some are missing or damaged, or of another kind.
+        """
+        if not (self.path / "of.json").exists():
+            return []
+        of = self._agree(None)
+        folders = [self.path / Shard(k, of).name for k in range(1, of + 1)]
+        missing = [str(k) for k, folder in enumerate(folders, 1) if not folder.exists()]
+        if missing:
+            listed = join([*missing[:LISTED], *(["more"] if len(missing) > LISTED else [])])
+            raise DataError(
+                f"{len(missing)} of {of} shards of {self.out} are missing ({listed}): make them "
+                f"with --shard {missing[0]}/{of} and so on, or delete {self.path} to "
+                f"{self.what} in one piece."
+            )
+        return [(folder, self._note(folder)) for folder in folders]
+
+    def discard(self) -> None:
+        """Remove the shards: what they became is there."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def _agree(self, of: int | None) -> int:
+        """Note what is done here, or see that it is the same; gives the number of shards."""
+        path = self.path / "of.json"
+        if of is not None and not path.exists():
+            write_sealed(path, {"key": self.key, "of": of})
+        there = read_record(path, dict[str, Any], f"delete {self.path}")
+        if there.get("key") != self.key:
+            raise DataError(
+                f"{self.path} holds shards of another model, other data or another version of "
+                "skybind: delete it, or choose another --out."
+            )
+        if of not in (None, there["of"]):
+            raise DataError(
+                f"{self.path} holds shards of {there['of']}, and this would be one of {of}: go on "
+                f"with --shard K/{there['of']}, or delete it."
+            )
+        return int(there["of"])
+
+    def _note(self, folder: Path) -> Note:
+        note = read_record(folder / "note.json", dict[str, Any], f"delete {folder} to make it anew")
+        if note.get("key") != self.key:
+            raise DataError(
+                f"{folder} was made from something else than the other shards: delete it to make "
+                "it anew."
+            )
+        return note

@@ -1,0 +1,91 @@
+import itertools
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skybind.errors import ConfigError, DataError
+from skybind.shards import Shard, ShardFolder
+
+
+@pytest.mark.parametrize("text", ["3", "0/3", "4/3", "a/b", "1/0", "-1/3"])
+def test_a_shard_is_one_of_so_many(text):
+    with pytest.raises(ConfigError, match="write 3/8"):
+        Shard.read(text)
+    assert Shard.read("3/8") == Shard(3, 8)
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=30), st.integers(1, 40))
+def test_stretches_are_whole_groups_and_each_row_is_in_one(groups, of):
+    starts, n = np.r_[0, np.cumsum(groups)][:-1], sum(groups)
+    found = [Shard(k, of).stretch(starts, n) for k in range(1, of + 1)]
+    assert found[0][0] == 0
+    assert found[-1][1] == n
+    assert all(a[1] == b[0] for a, b in itertools.pairwise(found))
+    assert {start for start, _ in found} <= {*starts.tolist(), n}
+    # as even as the groups allow
+    assert max(stop - start for start, stop in found) < n / of + max(groups)
+
+
+def write(text):
+    def make(folder):
+        (folder / "file").write_text(text)
+        return {"letters": len(text)}
+
+    return make
+
+
+def test_shards_are_made_once_in_any_order_and_given_in_theirs(tmp_path):
+    shards = ShardFolder(tmp_path / "out", "key", "work")
+    assert shards.whole() == []
+    for number in (2, 3, 1, 2):
+        shards.do(Shard(number, 3), write(f"{number}" * number))
+    again = shards.do(Shard(2, 3), pytest.fail)
+    assert again["letters"] == 2
+    found = shards.whole()
+    assert [(folder / "file").read_text() for folder, _ in found] == ["1", "22", "333"]
+    assert [note["letters"] for _, note in found] == [1, 2, 3]
+    shards.discard()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_missing_or_half_made_is_named(tmp_path):
+    shards = ShardFolder(tmp_path / "out", "key", "classify")
+
+    def dies(folder):
+        (folder / "file").write_text("half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        shards.do(Shard(2, 20), dies)
+    shards.do(Shard(1, 20), write(""))
+    with pytest.raises(DataError, match=r"19 of 20 shards .* missing \(2, 3, .* 11 and more"):
+        shards.whole()
+    for number in range(2, 20):
+        shards.do(Shard(number, 20), write(""))
+    with pytest.raises(DataError, match=r"1 of 20 .*\(20\).*--shard 20/20 .* to classify in one"):
+        shards.whole()
+
+
+def test_other_work_and_other_numbers_of_shards_are_refused(tmp_path):
+    shards = ShardFolder(tmp_path / "out", "key", "work")
+    shards.do(Shard(1, 2), write("a"))
+    with pytest.raises(DataError, match="--shard K/2"):
+        shards.do(Shard(1, 3), write("a"))
+    other = ShardFolder(tmp_path / "out", "another", "work")
+    for does in (lambda: other.do(Shard(2, 2), write("b")), other.whole):
+        with pytest.raises(DataError, match="another model, other data"):
+            does()
+
+
+def test_a_damaged_note_is_told(tmp_path):
+    shards = ShardFolder(tmp_path / "out", "key", "work")
+    shards.do(Shard(1, 1), write("a"))
+    note = shards.path / "1-of-1" / "note.json"
+    said = json.loads(note.read_text())
+    for text in ("{", json.dumps({**said, "letters": 7}), "[]"):
+        note.write_text(text)
+        with pytest.raises(DataError, match=r"1-of-1.* make it anew"):
+            shards.whole()
