@@ -1,4 +1,6 @@
+import re
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -7,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import skybind
 from skybind.errors import DataError
 from skybind.parquet import (
     ContentHash,
@@ -148,3 +151,10 @@ def test_a_table_in_pieces_has_the_hash_of_the_whole(tmp_path):
         for start in range(0, 40, 9):
             writer.write_table(table().slice(start, 9))
     assert stated_content(tmp_path / "a.parquet") == hashed(table())
+
+
+def test_every_parquet_file_is_opened_with_its_checksums():
+    source = Path(skybind.__file__).parent
+    own = re.compile(r"\bpq\.(ParquetFile|read_table|ParquetDataset)\(")
+    found = [path for path in source.rglob("*.py") if own.search(path.read_text("utf-8"))]
+    assert [path.name for path in found] == ["parquet.py"]

@@ -2,8 +2,8 @@
 
 Every page has a checksum, which Arrow verifies while it reads. The footer holds a hash of the
 content, names of columns included: it is verified where a table is read whole, and by
-`skybind check`. Tables that others wrote, or an older skybind, have neither and are read as they
-are.
+`skybind check`. Tables that others wrote, or an older skybind, have no such hash, and checksums of
+pages where who wrote them asked for these: they are verified too.
 """
 
 import hashlib
@@ -210,9 +210,12 @@ def first_line(error: BaseException) -> str:
     return (str(error).splitlines() or ["no reason is known"])[0][:200].rstrip(".")
 
 
-def open_parquet(path: str | Path, **options: Any) -> pq.ParquetFile:
-    """Open a file to be read in pieces, whose pages are verified; see `pyarrow.parquet`."""
-    return pq.ParquetFile(path, page_checksum_verification=True, **options)
+def open_parquet(source: str | Path | pa.NativeFile, **options: Any) -> pq.ParquetFile:
+    """Open a file, of skybind's own or of others, to be read in pieces; see `pyarrow.parquet`.
+
+    Pages that have a checksum are verified.
+    """
+    return pq.ParquetFile(source, page_checksum_verification=True, **options)
 
 
 def scanned() -> pds.ParquetFragmentScanOptions:

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from skybind.errors import DataError
-from skybind.parquet import read_parquet
+from skybind.parquet import open_parquet, read_parquet
 
 FORMAT_VERSION = 1
 METADATA_KEY = b"skybind"
@@ -73,7 +72,7 @@ class Shards:
         parts: list[Shard] = []
         schemas: list[pa.Schema] = []
         for path in paths:
-            with readable(path), pq.ParquetFile(path) as file:
+            with readable(path), open_parquet(path) as file:
                 n = file.metadata.num_rows
                 schemas.append(file.schema_arrow)
             first = parts[-1].first + parts[-1].n if parts else 0

@@ -18,6 +18,7 @@ from skybind.ingest.chance import extent_of
 from skybind.ingest.frames import Frame
 from skybind.ingest.readers.hats import catalogue_folder, hats_files, is_hats
 from skybind.ingest.readers.values import flat_values
+from skybind.parquet import open_parquet
 
 #: Larger radii are matched in memory: for LSDB they may be wider than its cells [arcsec].
 WIDEST = 60.0
@@ -83,7 +84,7 @@ class NearHats:
         if (high - low) / 2 * 3600 >= enough:
             return float((high - low) / 2 * 3600)
         names = [str(self.spec.ra), str(self.spec.dec)]
-        tables = [pq.ParquetFile(path).read(names) for path in self.files]
+        tables = [open_parquet(path).read(names) for path in self.files]
         ra, dec = (pa.concat_tables(tables)[name].to_numpy() for name in names)
         return extent_of(unit_vectors(ra, dec))
 

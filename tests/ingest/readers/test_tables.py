@@ -3,14 +3,18 @@ import gzip
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
 from skybind.data.check import check_dataset
 from skybind.data.dataset import Dataset
 from skybind.errors import DataError
+from skybind.ingest.file_spec import FileSpec
 from skybind.ingest.readers import tables
-from skybind.ingest.readers.tables import format_of, read_table
+from skybind.ingest.readers.pieces import Pieces
+from skybind.ingest.readers.tables import format_of, open_table, read_table
 from skybind.ingest.readers.values import numbers, texts
 from skybind.ingest.survey import import_dataset
 
@@ -102,3 +106,41 @@ def test_what_the_machine_cannot_read_is_no_bad_table(monkeypatch, error):
     monkeypatch.setitem(tables._READERS, "csv", fail)
     with pytest.raises(type(error)):
         read_table(b"a,b\n1,2\n", "a.csv", "csv")
+
+
+def pages(folder, flip, checksums):
+    """A Parquet file of others; a bit in the middle of its numbers may be another."""
+    path = folder / "a.parquet"
+    values = np.arange(4000.0)
+    options = {"compression": "none", "use_dictionary": False, "write_statistics": False}
+    table = pa.table({"x": values, "id": [f"s{i}" for i in range(4000)]})
+    pq.write_table(table, path, write_page_checksum=checksums, **options)
+    if flip:
+        data = bytearray(path.read_bytes())
+        data[data.index(np.float64(2000).tobytes() + np.float64(2001).tobytes())] ^= 4
+        path.write_bytes(data)
+    return path
+
+
+def in_pieces(path):
+    pieces = Pieces(FileSpec(file=path.name), path.parent)
+    for _ in pieces.settle():
+        pass
+    return np.concatenate([piece["x"].to_numpy() for piece in pieces])
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda path: np.asarray(read_table(path.read_bytes(), path.name).columns["x"]),
+        lambda path: open_table(path.read_bytes(), path.name)["x"].to_numpy(),
+        in_pieces,
+    ],
+    ids=["table", "whole", "pieces"],
+)
+def test_a_flipped_bit_in_a_page_of_others_is_refused_where_the_page_has_a_checksum(tmp_path, read):
+    np.testing.assert_array_equal(read(pages(tmp_path, False, True)), np.arange(4000))
+    damaged = read(pages(tmp_path, True, False))  # what has none cannot be known
+    assert (damaged != np.arange(4000)).sum() == 1
+    with pytest.raises((DataError, pa.ArrowException, OSError), match=r"(?i)crc|checksum"):
+        read(pages(tmp_path, True, True))

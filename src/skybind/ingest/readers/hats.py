@@ -18,6 +18,7 @@ from skybind.errors import DataError
 from skybind.files import raise_of_machine
 from skybind.ingest.arrow_units import units_of_arrow
 from skybind.ingest.readers.contents import first_line, read_bytes
+from skybind.parquet import read_parquet
 
 _PROPERTIES, _COLLECTION, _OLD = "hats.properties", "collection.properties", "catalog_info.json"
 _LISTED = "partition_info.csv"
@@ -134,7 +135,7 @@ def hats_table(folder: Path) -> pa.Table:
             "dataset of it with 'skybind data import', and give that."
         )
     try:
-        table = pa.concat_tables([pq.read_table(path, partitioning=None) for path in files])
+        table = pa.concat_tables([read_parquet(path) for path in files])
     except (pa.ArrowException, OSError) as error:
         raise_of_machine(error)
         raise DataError(f"{folder} cannot be read as parquet: {first_line(error)}") from error

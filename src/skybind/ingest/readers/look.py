@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from skybind.errors import DataError
 from skybind.files import raise_of_machine
@@ -15,6 +14,7 @@ from skybind.ingest.readers.contents import open_fits, unzipped
 from skybind.ingest.readers.tables import format_of_content
 from skybind.ingest.readers.text import as_utf8
 from skybind.ingest.readers.text_layout import BLANKS, TextOptions, find_layout
+from skybind.parquet import open_parquet
 
 #: Bytes at the beginning of a file that tell what it is.
 _HEAD = 100_000
@@ -97,7 +97,7 @@ class Look:
         if self.format == "fits":
             return self._fits[1]
         if self.format == "parquet":
-            return list(pq.ParquetFile(pa.BufferReader(self.data)).schema_arrow.names)
+            return list(open_parquet(pa.BufferReader(self.data)).schema_arrow.names)
         if self.format == "votable":
             return re.findall(r"""<FIELD\b[^>]*?\bname\s*=\s*["']([^"']+)["']""", self.text)
         if self.format == "ecsv":

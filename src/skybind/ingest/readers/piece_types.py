@@ -16,6 +16,7 @@ from skybind.ingest.lists import Lists
 from skybind.ingest.readers.contents import is_gzipped
 from skybind.ingest.readers.sizes import Watched, check_rows, regular_file
 from skybind.ingest.readers.tables import Table, TableOptions, parquet_columns, parsing
+from skybind.parquet import open_parquet
 
 #: Memory of a table when astropy reads it, over that of others: by what its file begins with.
 _SWELL = {b"# %ECS": 16, b"<?xml ": 4, b"<VOTAB": 4}
@@ -84,7 +85,7 @@ def table_size(path: Path, name: str, options: TableOptions) -> int:
         start = file.read(6)
     if start.startswith(b"PAR1"):
         with parsing(name, "parquet"):
-            found = pq.ParquetFile(path)
+            found = open_parquet(path)
         wanted = parquet_columns(found.schema_arrow, options)
         number = len(wanted or found.schema_arrow.names)
         check_rows(found, number, size, name, at_once=False)  # pieces, if it is large

@@ -15,7 +15,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from skybind.errors import DataError
 from skybind.ingest.arrow_masks import apply_masks, mask_columns, with_masks
@@ -57,6 +56,7 @@ from skybind.ingest.readers.text import (
     unix_lines,
 )
 from skybind.ingest.readers.text_layout import BARS, BLANKS, HEAD, find_layout
+from skybind.parquet import open_parquet
 from skybind.progress import say
 
 #: Bytes of a file that are read at a time.
@@ -277,7 +277,7 @@ class Pieces:
         return data.decode("latin-1").encode()
 
     def _parquet(self, name: str) -> Iterator[Piece]:
-        file = pq.ParquetFile(self.base / name, pre_buffer=False, buffer_size=1 << 20)
+        file = open_parquet(self.base / name, pre_buffer=False, buffer_size=1 << 20)
         wanted = parquet_columns(file.schema_arrow, self.options)
         masks = mask_columns(file.schema_arrow)
         n = file.metadata.num_rows

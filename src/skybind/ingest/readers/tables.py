@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from skybind.errors import ConfigError, DataError
 from skybind.files import raise_of_machine
@@ -36,6 +35,7 @@ from skybind.ingest.readers.spilled import Spilled
 from skybind.ingest.readers.text import as_utf8, astropy_format, read_text
 from skybind.ingest.readers.text_layout import BLANKS, TextOptions
 from skybind.ingest.readers.values import flat_values, plain_values
+from skybind.parquet import open_parquet
 from skybind.words import nearest, repeated
 
 SUFFIXES = {
@@ -223,7 +223,7 @@ def open_table(data: bytes, name: str, text: Sequence[str] = ()) -> Any:
         return read_table(data, name, text=text)
     with parsing(name, format):
         if format == "parquet":
-            file = pq.ParquetFile(pa.BufferReader(data))
+            file = open_parquet(pa.BufferReader(data))
             check_rows(file, len(file.schema_arrow.names), len(data), name)
             return file.read()
         return read_astropy(data, name, format)
@@ -284,7 +284,7 @@ def _binary(data: bytes, name: str, format: str, options: TableOptions) -> Table
 
 
 def _parquet(data: bytes, name: str, format: str, options: TableOptions) -> Table:
-    file = pq.ParquetFile(pa.BufferReader(data))
+    file = open_parquet(pa.BufferReader(data))
     wanted = parquet_columns(file.schema_arrow, options)
     check_rows(file, len(wanted or file.schema_arrow.names), len(data), name)
     masks = mask_columns(file.schema_arrow)
