@@ -53,6 +53,31 @@ def test_a_folder_replaces_a_folder(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["d"]
 
 
+@pytest.mark.parametrize("what", ["file", "folder"])
+def test_what_a_link_leads_to_is_replaced_and_the_link_stays(tmp_path, what):
+    disk, here = tmp_path / "disk", tmp_path / "here"
+    disk.mkdir()
+    here.mkdir()
+    target, link = disk / "target", here / "link"
+    if what == "folder":
+        target.mkdir()
+        (target / "old").touch()
+    link.symlink_to("../disk/target")  # leads to nothing yet where it is a file
+    for content in ("one", "two"):
+        with atomic_path(link) as temporary:
+            assert temporary.parent == disk  # one that is renamed has to be on the same disk
+            if what == "folder":
+                temporary.mkdir()
+            (temporary / content if what == "folder" else temporary).write_text(content)
+        assert link.is_symlink()
+        if what == "folder":
+            assert [path.name for path in target.iterdir()] == [content]
+        else:
+            assert target.read_text() == content
+    assert [path.name for path in disk.iterdir()] == ["target"]
+    assert [path.name for path in here.iterdir()] == ["link"]
+
+
 def test_a_failed_folder_leaves_the_old_one(tmp_path):
     target = tmp_path / "d"
     target.mkdir()

@@ -35,7 +35,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     Works for a file or a folder. If the block raises, the temporary path is removed
     and whatever stood at `path` before is untouched. A folder replaces a folder: there is no
     moment without the old or the new one. All is on the disk before the name appears. What a
-    killed process left of an earlier try is removed.
+    killed process left of an earlier try is removed. Where `path` is a symbolic link, what it leads
+    to is replaced and the link stays.
 
     Parameters
     ----------
@@ -47,7 +48,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     Path
         The temporary path to write to (it does not exist yet).
     """
-    path = Path(path)
+    path = linked_place(Path(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_leftovers(path)
     temporary = path.parent / f".{path.name}.{_mark()}-{uuid.uuid4().hex[:8]}.tmp"
@@ -63,11 +64,18 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         _remove(temporary)
 
 
+def linked_place(path: Path) -> Path:
+    """Return where a path leads if it is a symbolic link, else the path as it is."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
 def put_in_place(made: Path, path: Path) -> None:
     """Rename a finished file or folder to its place, where the old one may stand.
 
-    It is on the disk before. Killed at any moment, the old or the new one stands in the place.
+    It is on the disk before. Killed at any moment, the old or the new one stands in the place. A
+    symbolic link there stays, and what it leads to is replaced.
     """
+    path = linked_place(path)
     sync_tree(made)
     if made.is_dir() and path.is_dir():
         if not _exchange(made, path):

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from skybind.errors import ProcessError, SkybindError
-from skybind.files import put_in_place, remove_leftovers, write_json
+from skybind.files import linked_place, put_in_place, remove_leftovers, write_json
 from skybind.locks import alone, waiting_for
 from skybind.record import read_record, write_sealed
 
@@ -164,8 +164,8 @@ class Workplace:
     """
 
     def __init__(self, target: Path, key: str, otherwise: Callable[[str], None]) -> None:
-        self.target, self.key, self.otherwise = target, key, otherwise
-        self.path = target.parent / f".{target.name}.unfinished"
+        self.target, self.key, self.otherwise = linked_place(target), key, otherwise
+        self.path = self.target.parent / f".{self.target.name}.unfinished"
         self.work, self._journal = self.path / "work", self.path / "journal"
         self.aside = self.path / "aside"
         self.entries: list[Entry] = []

@@ -5,7 +5,9 @@ import pytest
 from skybind.config import load_config
 from skybind.discovery import undecided as labels_module
 from skybind.discovery.discover import DiscoverOptions, discover, read_map_options
+from skybind.discovery.table import read_discovery
 from skybind.discovery.undecided import resolve_labels
+from skybind.embeddings.store import Embeddings
 from skybind.errors import ConfigError, DataError
 from skybind.runs.cases import finished_cases
 from skybind.runs.classes import case_classes, open_case
@@ -135,6 +137,30 @@ def test_what_is_done_is_not_done_again_unless_options_change(run, found, monkey
     assert again == found
     with pytest.raises(AssertionError, match="done again"):
         discover(run, DiscoverOptions(permutations=5, map_method="pca"), page=False)
+
+
+def test_tables_say_of_which_model_they_are_and_are_not_shown_beside_another(
+    run, found, monkeypatch
+):
+    from skybind.explore.survey import Survey
+
+    own = Embeddings.read(run.paths.embeddings).model["weights"]
+    tables = sorted((run.folder / "discover").glob("*.parquet"))
+    assert len(tables) == 5
+    for path in tables:
+        assert pq.read_schema(path).metadata[b"skybind-model"] == own.encode()
+        assert read_discovery(path, model=own).equals(read_discovery(path))
+        with pytest.raises(DataError, match=r"is of another model than .*'skybind discover "):
+            read_discovery(path, model="another")
+    said = []
+    monkeypatch.setattr("skybind.explore.survey.say", said.append)
+    survey = Survey(run, read_only=True)
+    assert len(survey.suspects) == 300
+    del survey.suspects
+    monkeypatch.setitem(survey.stream.model, "weights", "another")
+    assert survey.suspects is None
+    assert "is of another model" in said[-1]
+    survey.close()
 
 
 def test_the_page_shows_the_suspects_and_says_that_they_are_simulated(run, found):

@@ -265,7 +265,7 @@ def unlabelled(stars, trained, tmp_path_factory):
     note = json.loads((model / "model.json").read_text())
     note["identity"]["dataset"] = status["fingerprint"]
     (model / "model.json").write_text(json.dumps(note))
-    note_files(model)
+    note_files(model, ())
     text = (folder / "run" / "config.yaml").read_text()
     listed = text[text.index("  classes:") : text.index("  min_objects:")]
     (folder / "run" / "config.yaml").write_text(text.replace(listed, "  classes: null\n"))

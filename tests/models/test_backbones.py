@@ -87,6 +87,19 @@ def test_what_is_wrong_is_said_in_a_sentence(folder, tmp_path):
         load_backbone(path)
 
 
+def test_the_weights_of_an_older_backbone_are_compared_with_their_hash(folder):
+    path, _ = folder
+    note = json.loads((path / "backbone.json").read_text())
+    note = {key: value for key, value in note.items() if key not in ("files", "hash")}
+    (path / "backbone.json").write_text(json.dumps(note))
+    read_backbone(path)
+    data = bytearray((path / "weights.safetensors").read_bytes())
+    data[-3] ^= 1
+    (path / "weights.safetensors").write_bytes(data)
+    with pytest.raises(ModelError, match=r"weights\.safetensors is damaged, or was replaced"):
+        read_backbone(path)
+
+
 @pytest.mark.parametrize("here", ["AB", "Vega", None])
 def test_a_backbone_that_meets_another_photometric_system_says_so(caplog, here):
     def curves(system):

@@ -8,6 +8,7 @@ import pytest
 
 import skybind as sb
 from skybind.errors import ModelError, SkybindError
+from skybind.files import file_hash
 from skybind.models.model import Model
 from skybind.models.stored import note_files, read_note
 from skybind.report.exported import export_weights
@@ -88,7 +89,25 @@ def test_the_weights_of_an_older_model_are_compared_with_their_hash(saved, tmp_p
     path.write_text(json.dumps(note))
     Model.open(tmp_path / "m")
     weights.write_bytes(flipped(weights.read_bytes()))
-    for use in (Model.open, note_files):
+    for use in (Model.open, lambda folder: note_files(folder, ())):
         with pytest.raises(ModelError, match=r"weights\.safetensors is damaged, or was replaced"):
             use(tmp_path / "m")
     assert "files" not in json.loads(path.read_text())
+
+
+def test_what_comes_to_a_model_is_noted_and_nothing_else(saved, tmp_path):
+    folder = tmp_path / "m"
+    shutil.copytree(saved, folder)
+    before = read_note(folder)["files"]
+    (folder / "README.md").write_text("a card that somebody will change")
+    (folder / "calibration.json").write_text("{}")
+    weights = folder / "weights.safetensors"
+    weights.write_bytes(flipped(weights.read_bytes()))  # must not become what was saved
+    note_files(folder, ["calibration.json"])
+    noted = read_note(folder)["files"]
+    assert noted == {**before, "calibration.json": file_hash(folder / "calibration.json")}
+    with pytest.raises(ModelError, match=r"weights\.safetensors is damaged, or was replaced"):
+        Model.open(folder)
+    weights.write_bytes((saved / weights.name).read_bytes())
+    (folder / "README.md").write_text("changed")
+    Model.open(folder)

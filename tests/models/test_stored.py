@@ -54,7 +54,7 @@ def test_a_note_with_nonsense_is_refused_in_a_sentence(saved, tmp_path, path, va
         place = place[key]
     place[path[-1]] = value
     file.write_text(json.dumps(note))
-    note_files(tmp_path / "m")
+    note_files(tmp_path / "m", ())
     with pytest.raises(SkybindError, match=said) as error:
         Model.open(tmp_path / "m")
     assert "\n" not in str(error.value)
@@ -78,7 +78,7 @@ def test_statistics_that_are_not_those_of_the_features_are_refused(
     state = load_arrays(file)
     state[key] = change(state[key])
     save_arrays({k: np.ascontiguousarray(v) for k, v in state.items() if v is not None}, file)
-    note_files(tmp_path / "m")
+    note_files(tmp_path / "m", [file.name])
     with pytest.raises(ModelError, match=said):
         Model.open(tmp_path / "m")
 

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from skybind.cli.options import open_to_measure
 from skybind.config import load_config
 from skybind.data.seen import Seen
 from skybind.data.splits import Split
@@ -16,7 +17,7 @@ from skybind.evaluation.records import read_metrics
 from skybind.models.model import Model
 from skybind.report.from_run import report_data
 from skybind.runs.cases import finished_cases
-from skybind.runs.measured import refuse_measuring
+from skybind.runs.measured import allows_twins, refuse_measuring
 from skybind.runs.run import Run
 from skybind.runs.starting import find_start
 from tests.faults.made import SETS, copied, made
@@ -112,7 +113,8 @@ def test_twins_of_a_split_of_ones_own_are_refused_or_told(tmp_path, caplog):
     name = str(run.dataset.object_ids[test])
     with pytest.raises(LeakError, match=rf"1 of the .* for testing \(such as '{name}'\)"):
         evaluate_run(run, finished_cases(run))
-    run.change_evaluation(allow_twins=True)
+    run.allow_twins = True
+    assert not Run.open(run.folder).allow_twins
     caplog.set_level("INFO", logger="skybind")
     refuse_measuring(run, Model.open(run.paths.model), run.rows("test"))
     assert f"(such as '{name}') are objects that this model has seen" in caplog.text
@@ -139,3 +141,12 @@ def test_a_report_of_other_numbers_or_embeddings_is_refused(tmp_path):
     run.split = exchanged(run.split, "train", "test")
     with pytest.raises(DataError, match="was measured with the split"):
         report_data(run)
+
+
+def test_twins_are_allowed_for_one_command_alone():
+    config = made() / "run" / "config.yaml"
+    before = config.read_text()
+    assert "allow_twins: false" in before
+    assert allows_twins(open_to_measure(made() / "run", True))
+    assert config.read_text() == before
+    assert not allows_twins(open_to_measure(made() / "run", False))

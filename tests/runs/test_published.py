@@ -305,7 +305,7 @@ def test_features_that_were_transformed_otherwise_are_not_given_back(hub, tmp_pa
     section = note["config"]["modalities"]["photometry"]["preprocessing"]
     section["transforms"] = {}
     (tmp_path / "m" / "model.json").write_text(json.dumps(note))
-    note_files(tmp_path / "m")
+    note_files(tmp_path / "m", ())
     with pytest.raises(ModelError, match=r"'period' of photometry by the transform log.*with none"):
         export_weights(tmp_path / "m", tmp_path / "out", "astrom3")
 

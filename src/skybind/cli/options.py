@@ -70,7 +70,8 @@ AllowTwins = Annotated[
     bool,
     typer.Option(
         "--allow-twins",
-        help="Go on with objects that the model has seen under another name, and tell them.",
+        help="Go on with objects that the model has seen under another name, and tell them. For "
+        "this command alone; the key evaluation.allow_twins is for good.",
     ),
 ]
 Seed = Annotated[int | None, typer.Option("--seed", help="Seed; the configuration's by default.")]
@@ -128,12 +129,11 @@ def read_config(name: str, sets: list[str] | None, seed: int | None) -> "Config"
 
 
 def open_to_measure(folder: Path, allow_twins: bool, data: Path | None = None) -> "Run":
-    """Open a run whose models shall be measured; that twins are allowed is noted in it."""
+    """Open a run whose models shall be measured; that twins are allowed holds for this alone."""
     from skybind.runs.run import Run
 
     run = Run.open(folder, data=data)
-    if allow_twins and not run.config.evaluation.allow_twins:
-        run.change_evaluation(allow_twins=True)
+    run.allow_twins = allow_twins
     return run
 
 

@@ -53,15 +53,19 @@ def run(
 
     Example: skybind run stars-small --data stars/ --out run/
     """
-    if allow_twins:
-        sets = [*(sets or []), "evaluation.allow_twins=true"]
     from skybind.study import do_study, run_all, several_seeds
 
     if seeds is not None:
         numbers = _read_seeds(seeds, seed, split)
+        if allow_twins:
+            raise ConfigError(
+                "--allow-twins is for one command, and the runs of a study are done by many: give "
+                "--set evaluation.allow_twins=true."
+            )
         end_of(do_study(several_seeds(config, data, numbers, sets or []), out))
         return
-    metrics = run_all(read_config(config, sets, seed), data, out, split=read_split(split))
+    asked = read_config(config, sets, seed)
+    metrics = run_all(asked, data, out, split=read_split(split), allow_twins=allow_twins)
     print_summary(metrics, out)
 
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from skybind.data.placed import placed
 from skybind.discovery.notes import MAP_NOTES
+from skybind.discovery.table import stamped
 from skybind.embeddings.store import Embeddings
 from skybind.evaluation.clusters import describing_columns
 from skybind.evaluation.statistics import modality_sets
@@ -106,7 +107,7 @@ def write_atlas(
         end = f"_{group[0]}" if len(group) < len(embeddings.modalities) else ""
         columns[f"x{end}"], columns[f"y{end}"] = position[:, 0], position[:, 1]
     table = pa.table({k: pa.array(v, from_pandas=True) for k, v in columns.items()})
-    table = placed(table, run.dataset, MAP_NOTES)
+    table = stamped(placed(table, run.dataset, MAP_NOTES), embeddings)
     write_table(table, paths.map(".vot"))
     found = _neighbours(embeddings)
     if found is not None:

@@ -29,7 +29,7 @@ from skybind.discovery.records import (
     ResolvedLabels,
 )
 from skybind.discovery.structure import ClassStructure, class_structures, new_class_landings
-from skybind.discovery.table import read_discovery
+from skybind.discovery.table import read_discovery, stamped
 from skybind.discovery.undecided import resolve_labels
 from skybind.embeddings.store import Embeddings
 from skybind.errors import ConfigError
@@ -225,6 +225,7 @@ def _outliers(
 ) -> Sections:
     table = find_outliers(run, embeddings, percentile=percentile)
     arrow = placed(table.to_arrow(), run.dataset, {**OUTLIER_NOTES, **_target_notes(run)})
+    arrow = stamped(arrow, embeddings)
     for suffix in (".csv", ".vot", ".parquet"):
         write_table(arrow, paths.outliers(suffix))
     records = detection_scores(run, embeddings, table)
@@ -262,7 +263,8 @@ def _structure(
         permutations=options.permutations,
         classes=options.classes,
     )
-    write_table(placed(_parts(run, found), run.dataset, PART_NOTES), paths.parts)
+    parts = placed(_parts(run, found), run.dataset, PART_NOTES)
+    write_table(stamped(parts, embeddings), paths.parts)
     records = [structure.record for structure in found]
     write_json(paths.structure, plain(records))
     return {"structure": records}
@@ -297,7 +299,7 @@ def _labels(
     if not run.classes or not unlabelled.any():
         return {"labels": None}
     table = resolve_labels(run, embeddings, options.resolve)
-    table = placed(table, run.dataset, LABEL_NOTES)
+    table = stamped(placed(table, run.dataset, LABEL_NOTES), embeddings)
     for ending in (".parquet", ".csv"):
         write_table(table, paths.labels(ending))
     sure = np.asarray(table["probability"]) > 0.5
@@ -318,7 +320,8 @@ def _importance(run: Run, embeddings: Embeddings, paths: DiscoverPaths) -> Secti
     carried: Decisions | None = None
     if case is not None:
         table, records = decisions(run, case, run.rows("test"))
-        write_table(placed(table, run.dataset, DECISION_NOTES), paths.decisions)
+        table = placed(table, run.dataset, DECISION_NOTES)
+        write_table(stamped(table, embeddings), paths.decisions)
         carried = Decisions(case=case.name, n=len(table), classes=records)
     told: Sections = {"importance": tables, "decisions": carried}
     write_json(paths.importance, plain(told))

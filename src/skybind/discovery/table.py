@@ -17,19 +17,49 @@ from skybind.discovery.measures.outliers import (
 )
 from skybind.discovery.measures.period_doubt import PeriodDoubt
 from skybind.discovery.measures.target_doubt import TargetDoubt
+from skybind.embeddings.store import Embeddings
+from skybind.errors import DataError
 from skybind.parquet import read_parquet
 
+# Key of the schema under which a table keeps the hash of its model's weights.
+_MODEL = b"skybind-model"
 
-def read_discovery(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+
+def stamped(table: pa.Table, embeddings: Embeddings) -> pa.Table:
+    """Return a table that says of which model's embeddings it was made."""
+    model = embeddings.model.get("weights")
+    if model is None:
+        return table
+    known = table.schema.metadata or {}
+    return table.replace_schema_metadata({**known, _MODEL: str(model).encode()})
+
+
+def read_discovery(
+    path: Path, columns: Sequence[str] | None = None, *, model: str | None = None
+) -> pa.Table:
     """Read a table in `RUN/discover`, or some columns of it.
+
+    Parameters
+    ----------
+    path : Path
+    columns : sequence of str, optional
+    model : str, optional
+        Hash of the weights of the model that it has to be of, where it says so.
 
     Raises
     ------
     DataError
-        If it cannot be read.
+        If it cannot be read, or is of another model.
     """
     again = f"delete {path.parent} and run 'skybind discover' again"
-    return read_parquet(path, columns, again=again, needs=columns or ())
+    table = read_parquet(path, columns, again=again, needs=columns or ())
+    stated = (table.schema.metadata or {}).get(_MODEL)
+    if model is not None and stated is not None and stated.decode("ascii", "replace") != model:
+        raise DataError(
+            f"{path} is of another model than the embeddings of its run: "
+            f"'skybind discover {path.parent.parent}' makes it anew."
+        )
+    return table
 
 
 @dataclass

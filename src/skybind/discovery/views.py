@@ -50,7 +50,7 @@ def discover_data(
     top : int
         Objects with a page of their own.
     """
-    atlas = read_discovery(run.paths.discover.map())
+    atlas = read_discovery(run.paths.discover.map(), model=embeddings.model.get("weights"))
     n = len(run.dataset)
     position = np.full((n, 2), np.nan)
     if "x" in atlas.column_names:
@@ -69,7 +69,7 @@ def discover_data(
 
 
 def _objects(run: Run, embeddings: Embeddings, label: np.ndarray, top: int) -> list[ObjectPage]:
-    table = read_discovery(run.paths.discover.outliers())
+    table = read_discovery(run.paths.discover.outliers(), model=embeddings.model.get("weights"))
     # who has no reason to be suspected is not listed
     table = table.filter(pc.not_equal(table["reasons"], "")).slice(0, top)
     place = {name: row for row, name in enumerate(embeddings.object_id.tolist())}

@@ -150,11 +150,18 @@ class Survey:
 
     @cached_property
     def suspects(self) -> pa.Table | None:
-        """The table of outliers, the most suspect first; None without 'skybind discover'."""
+        """The table of outliers, the most suspect first; None without 'skybind discover'.
+
+        One of another model is told and not shown.
+        """
         path = self.run.paths.discover.outliers()
         if not path.exists():
             return None
-        return read_discovery(path)
+        try:
+            return read_discovery(path, model=self.stream.model.get("weights"))
+        except DataError as error:
+            say(str(error))
+            return None
 
     @cached_property
     def suspect_rows(self) -> np.ndarray:

@@ -146,7 +146,10 @@ def refuse_twins(
         "their light curve, spectrum or image"
     )
     if not allow:
-        raise LeakError(f"{what}: leave them out of the test, or go on with --allow-twins.")
+        raise LeakError(
+            f"{what}: leave them out of the test, or go on with --allow-twins (for good: "
+            "evaluation.allow_twins=true)."
+        )
     say(f"{what}: what is measured on them is better than for objects it never saw.")
 
 

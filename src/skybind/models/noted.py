@@ -1,7 +1,8 @@
 """Hashes of a model's files, kept in its note: what is damaged or replaced is never opened.
 
 The note (`model.json`, or `backbone.json`) names every file beside it with a hash of its content
-under `files`, and bears a hash of itself under `hash`. Models of an older skybind have neither.
+under `files`, and bears a hash of itself under `hash`. Models of an older skybind have neither, but
+the hash of their weights in their identity.
 """
 
 from collections.abc import Collection, Mapping
@@ -13,11 +14,12 @@ from skybind.files import file_hash, json_hash, write_json
 from skybind.progress import say
 
 FILES, HASH = "files", "hash"
+WEIGHTS = "weights.safetensors"
 _TOLD: set[Path] = set()
 
 
-def write_note(path: Path, note: Mapping[str, Any], names: Mapping[str, str] | None = None) -> None:
-    """Write a note with the hashes of all files beside it.
+def write_note(path: Path, note: Mapping[str, Any]) -> None:
+    """Write a note with the hashes of all files beside it, in a folder that holds no others.
 
     Parameters
     ----------
@@ -25,17 +27,15 @@ def write_note(path: Path, note: Mapping[str, Any], names: Mapping[str, str] | N
         Of the note.
     note : mapping
         What it holds besides.
-    names : mapping of str to str, optional
-        Names that files have in the note, where these are others.
     """
-    known = names or {}
-    files = {
-        known.get(file.name, file.name): file_hash(file)
-        for file in sorted(path.parent.iterdir())
-        if file.is_file() and file != path and not file.name.startswith(".")
-    }
+    files = {file.name: file_hash(file) for file in sorted(path.parent.iterdir()) if file != path}
+    seal_note(path, note, files)
+
+
+def seal_note(path: Path, note: Mapping[str, Any], files: Mapping[str, str]) -> None:
+    """Write a note with these hashes of files, and a hash of itself."""
     plain = {key: value for key, value in note.items() if key != HASH}
-    plain[FILES] = files
+    plain[FILES] = dict(files)
     write_json(path, {**plain, HASH: _hash(plain)})
 
 
@@ -64,6 +64,14 @@ def verify_note(path: Path, note: Mapping[str, Any]) -> None:
     )
 
 
+def stated_hashes(note: Mapping[str, Any]) -> dict[str, str]:
+    """Return the hashes of files that a note states: in an older one that of the weights alone."""
+    if note.get(FILES) is not None:
+        return dict(note[FILES])
+    weights = note["identity"].get("weights")
+    return {} if weights is None else {WEIGHTS: weights}
+
+
 def verify_files(
     folder: Path,
     note: Mapping[str, Any],
@@ -87,8 +95,7 @@ def verify_files(
     ModelError
         Naming the first file that is damaged or gone.
     """
-    stated: Mapping[str, str] = note.get(FILES) or {}
-    for name, digest in stated.items():
+    for name, digest in stated_hashes(note).items():
         if names is not None and name not in names:
             continue
         path = (places or {}).get(name, folder / name)

@@ -50,7 +50,7 @@ class Reliability:
         """Write both beside a classifier's weights, which then names them."""
         self.reference.write(folder / REFERENCE)
         write_json(folder / CALIBRATION, self.calibration.model_dump())
-        note_files(folder)
+        note_files(folder, (CALIBRATION, REFERENCE))
 
 
 def read_reliability(folder: Path) -> Reliability | None:

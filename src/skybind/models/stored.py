@@ -9,14 +9,22 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from skybind.errors import ConfigError, DataError, ModelError
+from skybind.files import file_hash
 from skybind.modalities.base import Modality
-from skybind.models.noted import FILES, verify_files, verify_note, write_note
+from skybind.models.noted import (
+    FILES,
+    WEIGHTS,
+    seal_note,
+    stated_hashes,
+    verify_files,
+    verify_note,
+)
 from skybind.models.saving import MODEL_VERSION
 from skybind.models.seen import SEEN, TRAINED_ON
 from skybind.record import read_record
 
-#: Names of the file of weights: in a saved model, and as the hub's libraries want it.
-WEIGHTS, HUB_WEIGHTS = "weights.safetensors", "model.safetensors"
+#: Name of the file of weights as the hub's libraries want it.
+HUB_WEIGHTS = "model.safetensors"
 #: What is measured of a classifier when it is trained (`skybind.models.reliability`).
 CALIBRATION, REFERENCE = "calibration.json", "reference.safetensors"
 #: The other files of a model; those of `skybind.models.reliability` are a classifier's.
@@ -28,6 +36,8 @@ MODEL_FILES = (
     CALIBRATION,
     REFERENCE,
 )
+#: Files of every model, whatever version of skybind saved it.
+_FILES = (WEIGHTS, "preprocessing.safetensors", TRAINED_ON)
 
 
 class _Feature(BaseModel):
@@ -151,17 +161,18 @@ def verify_model(folder: Path, note: dict[str, Any], names: Collection[str] | No
     ------
     ModelError
     """
-    chosen = names or [
-        name for name in note.get(FILES) or {} if name not in (CALIBRATION, REFERENCE)
-    ]
-    places = {WEIGHTS: weights_file(folder)}
-    if note.get(FILES) is None:
-        note, chosen = {FILES: {WEIGHTS: note["identity"]["weights"]}}, names or [WEIGHTS]
-    verify_files(folder, note, chosen, places)
+    chosen = names or [n for n in stated_hashes(note) if n not in (CALIBRATION, REFERENCE)]
+    verify_files(folder, note, chosen, {WEIGHTS: weights_file(folder)})
 
 
-def note_files(folder: Path) -> None:
-    """Note the hashes of a model's files anew, when one came to them.
+def note_files(folder: Path, names: Collection[str]) -> None:
+    """Note the hashes of files that came to a model, and keep those that it has.
+
+    Parameters
+    ----------
+    folder : Path
+    names : collection of str
+        The files that came, or were written anew.
 
     Raises
     ------
@@ -169,10 +180,14 @@ def note_files(folder: Path) -> None:
         If it is a model of an older skybind, and its weights are damaged.
     """
     note = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-    if note.get(FILES) is None:
+    known = note.get(FILES)
+    if known is None:
         verify_model(folder, note)
-    hub = weights_file(folder).name
-    write_note(folder / "model.json", note, {hub: WEIGHTS})
+        places = {WEIGHTS: weights_file(folder)}
+        own = {name: places.get(name, folder / name) for name in _FILES}
+        known = {name: file_hash(path) for name, path in own.items() if path.exists()}
+    came = {name: file_hash(folder / name) for name in names}
+    seal_note(folder / "model.json", note, {**known, **came})
 
 
 def refuse_to_replace(folder: Path) -> None:

@@ -113,7 +113,7 @@ def tell_twins(run: "Run", seen: Seen) -> None:
     rows = run.rows("test")
     ids = run.dataset.object_ids[rows]
     twins = twins_among(ids, seen, "testing", observed_of(run, rows, seen))
-    if twins.any() and not run.config.evaluation.allow_twins:
+    if twins.any() and not allows_twins(run):
         say(
             f"{int(twins.sum()):,} of the {len(ids):,} test objects (such as '{ids[twins][0]}') "
             "are training or validation objects under another name, or have their data: to measure "
@@ -122,14 +122,19 @@ def tell_twins(run: "Run", seen: Seen) -> None:
         )
 
 
+def allows_twins(run: "Run") -> bool:
+    """Return whether a run is measured on what its models have seen under another name."""
+    return run.allow_twins or run.config.evaluation.allow_twins
+
+
 def refuse_measuring(run: "Run", model: Model, rows: np.ndarray, purpose: str = "testing") -> None:
     """Refuse to measure a model on objects of a run that it has seen, whatever their names.
 
     Parameters
     ----------
     run : Run
-        Whose key `evaluation.allow_twins` lets objects pass that the model has seen under another
-        name: they are told.
+        Which may let objects pass that the model has seen under another name (`allows_twins`): they
+        are told.
     model : Model
     rows : ndarray of int
         The objects.
@@ -139,7 +144,7 @@ def refuse_measuring(run: "Run", model: Model, rows: np.ndarray, purpose: str = 
     ------
     LeakError
     """
-    allow = run.config.evaluation.allow_twins
+    allow = allows_twins(run)
     observed = observed_of(run, rows, model.seen)
     model.refuse_leak(run.dataset.object_ids[rows], purpose, observed, allow)
 
@@ -150,9 +155,9 @@ def refuse_backbone_twins(run: "Run", binder: Binder) -> None:
     Raises
     ------
     LeakError
-        If a test or validation object is one, and `evaluation.allow_twins` does not let it pass.
+        If a test or validation object is one, and the run does not let it pass (`allows_twins`).
     """
-    allow = run.config.evaluation.allow_twins
+    allow = allows_twins(run)
     for name, encoder in binder.backboned.items():
         for part, purpose in (("test", "testing"), ("validation", "validation")):
             rows = run.rows(part)
@@ -167,7 +172,7 @@ def refuse_measuring_case(run: "Run", folder: Path, rows: np.ndarray) -> None:
     refuse_other_model(run, note["identity"], folder)
     seen = read_seen(folder, note)
     ids, observed = run.dataset.object_ids[rows], observed_of(run, rows, seen)
-    allow = run.config.evaluation.allow_twins
+    allow = allows_twins(run)
     refuse_leak(ids, seen, note["identity"], "testing", observed, allow)
 
 

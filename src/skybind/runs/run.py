@@ -68,6 +68,8 @@ class Run:
     dataset : Dataset
     split : Split
         In the order of the dataset.
+    allow_twins : bool
+        As the key `evaluation.allow_twins`, for this opened run alone: it is noted nowhere.
     """
 
     def __init__(self, folder: Path, config: Config, dataset: Dataset, split: Split) -> None:
@@ -76,6 +78,7 @@ class Run:
         self.dataset = dataset
         self.split = split
         self._prepared: BatchSource | None = None
+        self.allow_twins = False
 
     @classmethod
     def start(

@@ -243,8 +243,7 @@ def _finetune(
         "epochs": len(result.history),
         "pace": result.pace,
         "best_loss": result.best_loss,
-        "n_train": len(rows["train"]),
-        "n_validation": len(rows["validation"]),
+        **{f"n_{part}": len(own) for part, own in rows.items()},
         "machine": about_machine(),
     }
 

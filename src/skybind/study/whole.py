@@ -27,6 +27,7 @@ def run_all(
     out: str | Path,
     *,
     split: Split | None = None,
+    allow_twins: bool = False,
 ) -> Metrics:
     """Do everything that a configuration describes on a dataset; interrupted, it goes on.
 
@@ -39,6 +40,8 @@ def run_all(
         The run's folder; `report.html` and `metrics.json` stand there at the end.
     split : Split, optional
         Use it instead of the one that the configuration describes.
+    allow_twins : bool
+        Measure also on objects that a model has seen under another name, this time.
 
     Returns
     -------
@@ -47,6 +50,7 @@ def run_all(
     """
     began = time.perf_counter()
     run = Run.start(config, data, out, split=split)
+    run.allow_twins = allow_twins
     cases = cases_of(run)
     steps: dict[str, Callable[[], object]] = {"pretrain": partial(run_pretraining, run)}
     steps |= {f"fine-tuning {case.name}": partial(run_finetuning, run, case) for case in cases}

@@ -11,7 +11,8 @@ from skybind.files import atomic_path
 from skybind.models.exchange.formats import Beside, Format, register_format
 from skybind.models.exchange.reading import WeightSource
 from skybind.models.model import Model
-from skybind.models.stored import MODEL_FILES, WEIGHTS
+from skybind.models.noted import WEIGHTS
+from skybind.models.stored import MODEL_FILES
 
 _ROOTS = ("encoders.", "binder.encoders.")
 
