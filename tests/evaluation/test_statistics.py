@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
-from skybind.evaluation.statistics import best_features, modality_statistics
+from skybind.evaluation import classes, statistics
+from skybind.evaluation.statistics import best_features, modality_statistics, statistics_alone
 from skybind.lightcurves.columns import describe_columns, no_periods
 from skybind.lightcurves.features import FEATURES, light_curve_features
 from skybind.modalities.cleaning import clean_photometry
+from skybind.report.groups import statistics_words
 from skybind.runs.run import Run
 
 
@@ -41,3 +43,21 @@ def test_trees_see_the_features_of_light_curves(run):
 def test_every_feature_is_described():
     described = describe_columns("photometry", "flux")
     assert len(described) >= 50
+
+
+def test_what_trees_did_not_see_of_many_light_curves_is_recorded_and_told(run, monkeypatch):
+    assert statistics_alone(run) == ()
+    monkeypatch.setattr(statistics, "MOST", 10)
+    assert statistics_alone(run) == ("photometry",)
+    plain = best_features(run)
+    simple = modality_statistics(run.source, "photometry")
+    np.testing.assert_array_equal(plain["photometry"], simple)
+    few = {name: values[:, :2] for name, values in plain.items()}
+    monkeypatch.setattr(classes, "boosting_accuracy", classes.forest_accuracy)
+    found = {entry.modalities: entry.statistics_of for entry in classes.baselines(run, [], few)}
+    assert found[("photometry",)] == ("photometry",)
+    assert found[("photometry", "spectrum", "metadata")] == ("photometry",)
+    assert found[("metadata",)] is None
+    words = statistics_words(classes.baselines(run, [], few))
+    assert "Not of photometry: more than 50,000 light curves" in words
+    assert statistics_words([]) == ""

@@ -36,6 +36,7 @@ LATER: dict[str, Any] = {
     "masked": "bridge",
     "parallax_not_positive": "missing",
     "allow_twins": False,
+    "brightness": {},
 }
 
 _Model = TypeVar("_Model", bound=BaseModel)

@@ -26,6 +26,12 @@ class EvaluationConfig(BaseModel):
         description="Random forest and gradient boosting on the best features there are, and "
         "canonical correlation of simple statistics, for comparison.",
     )
+    brightness: dict[str, str] = Field(
+        {},
+        description="Catalogue (a modality) -> its column of apparent magnitudes [mag], by which "
+        "candidates of like brightness are chosen in retrieval; by default the first that orders "
+        "the objects as light curves or images do.",
+    )
     map: Literal["umap", "pca", "none"] = Field("umap", description="How the map is made.")
     map_objects: int = Field(4000, description="Objects on the map at most, of each part.", ge=10)
     examples: int = Field(6, description="Example objects in the report.", ge=0)

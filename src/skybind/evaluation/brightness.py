@@ -1,57 +1,159 @@
 """How bright objects are in each modality: much of what looks like binding is that."""
 
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import numpy as np
 
 from skybind.data.dataset import Dataset
 from skybind.data.quantities import quantity_of
+from skybind.data.schema import Column
 from skybind.modalities.base import Modality
+from skybind.modalities.computed import is_computed
+from skybind.progress import say
 from skybind.ragged import Ragged
 from skybind.runs.run import Run
 
 #: Objects read at once.
 CHUNK = 2048
 
+#: A catalogue's column orders objects as their observed brightness does, or is not taken for it:
+#: least rank correlation, and objects that are needed to ask.
+AGREES, LEAST = 0.3, 20
 
-def brightness_of(run: Run, name: str) -> np.ndarray:
-    """Return the brightness of every object in one modality [mag], of any zero point.
+# Words in the name of what has the unit of a magnitude and is no apparent one; of absolute
+# magnitudes the whole name, whose M is a capital.
+_OTHER = re.compile(
+    r"amp\w*|range|std|rms|mad|iqr|scatter|spread|sigma|slope|lim|limit|depth|ext|extinction"
+    r"|a[bvugrizjhk]|azero|ebv|reddening|abs|absolute|absmag|distmod|mu|modulus|excess|offset|zp"
+    r"|zeropoint",
+    re.IGNORECASE,
+)
+_ABSOLUTE = re.compile(r"M_?[A-Z]\w*")
 
-    Of light curves and spectra the median, of images the sum of the middle band, of a catalogue
-    its first magnitude.
+
+@dataclass(frozen=True)
+class Brightness:
+    """How bright the objects of a run are by one modality.
+
+    Attributes
+    ----------
+    values : ndarray of float64, shape (n,)
+        [mag], of any zero point; NaN where it is not known.
+    source : str
+        What it was taken from, in words; "" where it is not known of any object.
+    direct : bool
+        Whether it was measured as a brightness: a spectrum may have been normalised.
+    """
+
+    values: np.ndarray
+    source: str
+    direct: bool
+
+
+def brightness_of(run: Run) -> dict[str, Brightness]:
+    """Return the brightness of every object in each modality of a run.
+
+    Of light curves and spectra the median, of images the sum of the middle band. Of a catalogue
+    the column that `evaluation.brightness` names, or else the first apparent magnitude by its
+    quantity or unit and its name; where light curves or images are at hand, the first that orders
+    the training objects as these do (rank correlation of at least 0.3).
 
     Parameters
     ----------
     run : Run
-    name : str
-        The modality.
 
     Returns
     -------
-    ndarray of float64, shape (n,)
-        NaN where it is not known.
+    dict of str to Brightness
+        By modality.
     """
-    dataset, modality = run.dataset, run.modalities[name]
-    column = _observation(dataset, modality)
-    if column is None:
-        return _catalogued(dataset, modality)
+    found: dict[str, Brightness] = {}
+    catalogues = []
+    for name, modality in run.modalities.items():
+        column = _observation(run.dataset, modality)
+        if column is None or name in run.config.evaluation.brightness:
+            catalogues.append(name)
+        else:
+            found[name] = _of_observations(run.dataset, column, modality.kind)
+    seen = [one.values for one in found.values() if one.direct and one.source]
+    for name in catalogues:
+        found[name] = _of_catalogue(run, name, seen[0] if seen else None)
+    return {name: found[name] for name in run.modalities}
+
+
+def _of_observations(dataset: Dataset, column: str, kind: str) -> Brightness:
     pieces = [np.zeros(0)]
     for start in range(0, len(dataset), CHUNK):
         rows = np.arange(start, min(start + CHUNK, len(dataset)))
-        pieces.append(_observed(dataset.ragged(column, rows), modality.kind == "image"))
-    return np.concatenate(pieces)
+        pieces.append(_observed(dataset.ragged(column, rows), kind == "image"))
+    values = np.concatenate(pieces)
+    words = "the sum of the middle band" if kind == "image" else "the median of its values"
+    return Brightness(values, words if np.isfinite(values).any() else "", kind != "spectrum")
+
+
+def _of_catalogue(run: Run, name: str, seen: np.ndarray | None) -> Brightness:
+    """Brightness by a column of a catalogue that is declared, or that agrees with what is seen."""
+    dataset, train = run.dataset, run.rows("train")
+    declared = run.config.evaluation.brightness.get(name)
+    candidates = magnitudes(dataset.schema.columns, run.modalities[name].columns)
+    passed = []
+    for column in [declared] if declared is not None else candidates:
+        values = np.asarray(dataset.numbers(column), float)
+        agreement = np.nan if seen is None else rank_agreement(values[train], seen[train])
+        if agreement < AGREES:  # false where it is not known
+            passed.append(column)
+            if declared is None:
+                continue
+            say(
+                f"evaluation.brightness names '{column}' of {name}, which hardly orders the "
+                f"objects as their observed brightness does (rank correlation {agreement:.2f})."
+            )
+        words = f"the column '{column}'{', as declared' if declared else ''}"
+        return Brightness(values, words, True)
+    if passed:
+        say(
+            f"No magnitude of {name} orders the objects as their observed brightness does "
+            f"('{passed[0]}' and {len(passed) - 1} others were tried): their brightness counts as "
+            f"not known. evaluation.brightness={{{name}: COLUMN}} declares one."
+        )
+    return Brightness(np.full(len(dataset), np.nan), "", True)
+
+
+def magnitudes(columns: Mapping[str, Column], names: list[str]) -> list[str]:
+    """Return which columns are apparent magnitudes: those whose quantity says so come first.
+
+    Amplitudes, scatters, extinctions and absolute magnitudes have the same unit, and are told by
+    their names alone; what was computed of light curves is none.
+    """
+    known = [
+        name for name in names if name in columns and not is_computed(columns[name].attributes)
+    ]
+    said = [n for n in known if columns[n].attributes.get("quantity") == "magnitude"]
+    by_name = [
+        name
+        for name in known
+        if quantity_of(name, columns[name]) == "magnitude"
+        and not _ABSOLUTE.fullmatch(name)
+        and not any(map(_OTHER.fullmatch, [*re.split(r"[_\W]+", name), name.replace("_", "")]))
+    ]
+    return list(dict.fromkeys([*said, *by_name]))
+
+
+def rank_agreement(one: np.ndarray, other: np.ndarray) -> float:
+    """Return Spearman's correlation of the ranks of what is known of both; NaN of fewer than 20."""
+    from scipy.stats import rankdata
+
+    both = np.isfinite(one) & np.isfinite(other)
+    if both.sum() < LEAST or not (np.ptp(one[both]) and np.ptp(other[both])):
+        return np.nan
+    return float(np.corrcoef(rankdata(one[both]), rankdata(other[both]))[0, 1])
 
 
 def _observation(dataset: Dataset, modality: Modality) -> str | None:
     """The column of what was observed, if it is no catalogue."""
     return next((c for c in modality.columns if c in dataset.schema.observations), None)
-
-
-def _catalogued(dataset: Dataset, modality: Modality) -> np.ndarray:
-    """The first magnitude that a modality reads, else NaN."""
-    columns = dataset.schema.columns
-    for name in modality.columns:
-        if name in dataset.flat_columns and quantity_of(name, columns[name]) == "magnitude":
-            return np.asarray(dataset.numbers(name), float)
-    return np.full(len(dataset), np.nan)
 
 
 def _observed(ragged: Ragged, image: bool) -> np.ndarray:

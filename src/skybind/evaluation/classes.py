@@ -14,7 +14,7 @@ from skybind.evaluation.records import (
     NeighbourResult,
     SubsetTest,
 )
-from skybind.evaluation.statistics import best_features, modality_sets
+from skybind.evaluation.statistics import best_features, modality_sets, statistics_alone
 from skybind.measures.baselines import boosting_accuracy, forest_accuracy
 from skybind.measures.calibration import calibration_error, softmax
 from skybind.measures.classification import classification_metrics
@@ -144,6 +144,7 @@ def baselines(
     records = []
     names = list(run.source.modalities)
     features = best_features(run) if features is None else features
+    plain = statistics_alone(run)
     for group in modality_sets(names):
         seen = np.logical_or.reduce([run.source.present(n) for n in group]) & (run.labels >= 0)
         values = np.concatenate([features[n] for n in group], axis=1)
@@ -166,6 +167,7 @@ def baselines(
                         name=name,
                         seed=seed,
                         n_train=len(train),
+                        statistics_of=tuple(n for n in plain if n in group) or None,
                     )
                 )
     return records

@@ -43,13 +43,12 @@ def evaluate_run(run: Run, cases: Sequence[Case]) -> Metrics:
         "classification": [evaluate_case(run, case) for case in cases],
         "importance": importance(run, widest) if options.importance and widest else None,
         "retrieval": retrieve_run(run, embeddings) if options.retrieval else [],
-        "retrieval_rivals": retrieval_rivals(run, embeddings)
-        if options.retrieval and options.baseline
-        else None,
         "knn": neighbour_accuracy(run, embeddings) if run.classes else [],
         "baseline": baselines(run, subsets, features) if run.classes and options.baseline else [],
         "regression": regress_run(run, embeddings, features),
     }
+    if options.retrieval and options.baseline:
+        results["retrieval_rivals"], results["brightness"] = retrieval_rivals(run, embeddings)
     clusters = wants_clusters(run)
     layouts = map_run(run, embeddings, every=clusters)
     if clusters:

@@ -20,6 +20,12 @@ METRICS_VERSION = 1
 
 Combination = tuple[str, ...]
 
+#: Of what trees see of large surveys.
+STATISTICS_OF = (
+    "Modalities of more than 50,000 light curves that the dataset has no computed features of: of "
+    "these trees saw simple statistics alone."
+)
+
 
 class CalibrationResult(Record):
     """How far probabilities are to be believed."""
@@ -101,11 +107,14 @@ class BaselineResult(ClassificationResult):
     classifiers.
     """
 
+    left_out = frozenset({"statistics_of"})
+
     name: str = Field("baseline", description="The method: `random forest` or `gradient boosting`.")
     modalities: Combination = Field(..., description="What it sees features of.")
     subset: str = Field(FULL, description="Labels it was trained with.")
     seed: int | None = Field(None, description="Seed of the run.")
     n_train: int | None = Field(None, description="Labelled objects it was trained on.")
+    statistics_of: Combination | None = Field(None, description=STATISTICS_OF)
 
     @property
     def start(self) -> str:
@@ -141,11 +150,16 @@ class RetrievalRival(PairRetrieval):
     pairs that is asked for exchanged partners, too.
     """
 
+    left_out = frozenset({"matched_by"})
+
     method: str = Field(..., description="Which.")
     matched: RetrievalResult | None = Field(
         None,
         description="Among candidates within 0.3 mag of the query's object alone; null where no "
         "brightness is known.",
+    )
+    matched_by: str | None = Field(
+        None, description="The modality whose brightness that is, see `brightness`."
     )
 
 
@@ -158,7 +172,7 @@ class TargetResult(RegressionResult):
     `protocol`, `fit`, `predict`, `object_id`, `true`, `predicted`.
     """
 
-    left_out = frozenset({"k"})
+    left_out = frozenset({"k", "statistics_of"})
 
     target: str = Field(..., description="The column.")
     unit: str | None = Field(None, description="Its unit.")
@@ -192,6 +206,7 @@ class TargetResult(RegressionResult):
     k: int | None = Field(None, description="Neighbours; only of `k-NN`.")
     seed: int | None = Field(None, description="Seed of the run.")
     n_train: int = Field(..., description="Objects it was fitted on.")
+    statistics_of: Combination | None = Field(None, description=STATISTICS_OF)
     truth: RegressionResult | None = Field(
         None,
         description="The same against the simulation's own numbers instead of the catalogue's; "
@@ -280,7 +295,7 @@ class Metrics(Record):
     Sections that do not apply are empty or null; the report then says so in a sentence.
     """
 
-    left_out = frozenset({"retrieval_rivals"})
+    left_out = frozenset({"retrieval_rivals", "brightness"})
 
     metrics_version: int = Field(METRICS_VERSION, description="Version of the file.")
     title: str | None = Field(
@@ -306,6 +321,10 @@ class Metrics(Record):
     )
     retrieval_rivals: list[RetrievalRival] | None = Field(
         None, description="One entry an ordered pair of modalities and method, ours among them."
+    )
+    brightness: dict[str, str] | None = Field(
+        None,
+        description="Modality -> what its brightness is taken from, in words; empty: not known.",
     )
     knn: list[NeighbourResult] = Field([], description="One entry a modality, and all together.")
     baseline: list[BaselineResult] = Field(

@@ -9,7 +9,12 @@ import numpy as np
 from skybind.embeddings.store import Embeddings
 from skybind.evaluation.predictions import Group, Predictions, write_predictions
 from skybind.evaluation.records import TargetResult
-from skybind.evaluation.statistics import best_features, modality_sets, modality_statistics
+from skybind.evaluation.statistics import (
+    best_features,
+    modality_sets,
+    modality_statistics,
+    statistics_alone,
+)
 from skybind.evaluation.supervised import supervised_predictions
 from skybind.evaluation.targets import Target, known_rows, targets_of
 from skybind.measures.baselines import (
@@ -135,7 +140,7 @@ def plain_methods(
     names = list(run.source.modalities)
     statistics = {name: modality_statistics(run.source, name) for name in names}
     best = best_features(run) if features is None else features
-    seed = run.config.seed
+    seed, plain = run.config.seed, statistics_alone(run)
     methods = {
         "random forest": (best, lambda x, y, new: forest_regression(x, y, new, seed, threads=2)),
         "gradient boosting": (best, lambda x, y, new: boosting_regression(x, y, new, seed)),
@@ -153,7 +158,11 @@ def plain_methods(
                 values = given[name]
                 predicted = method(values[task.known], task.taught, values[task.asked])
                 inputs = "statistics" if what is statistics else "features"
-                records.append(_record(run, task, predicted, name, inputs, share=share))
+                record = _record(run, task, predicted, name, inputs, share=share)
+                if inputs == "features" and set(plain) & set(group):
+                    alone = tuple(one for one in plain if one in group)
+                    record = record.model_copy(update={"statistics_of": alone})
+                records.append(record)
     return records
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from skybind.embeddings.store import Embeddings
 from skybind.errors import DataError
-from skybind.evaluation.brightness import brightness_of
+from skybind.evaluation.brightness import Brightness, brightness_of
 from skybind.evaluation.records import PairRetrieval, RetrievalRival
 from skybind.evaluation.statistics import modality_statistics
 from skybind.measures.correlation import fit_canonical
@@ -44,7 +44,9 @@ def retrieve_run(run: Run, embeddings: Embeddings) -> list[PairRetrieval]:
 
 
 @step("retrieval by canonical correlation and by brightness")
-def retrieval_rivals(run: Run, embeddings: Embeddings) -> list[RetrievalRival]:
+def retrieval_rivals(
+    run: Run, embeddings: Embeddings
+) -> tuple[list[RetrievalRival], dict[str, str]]:
     """Set the retrieval of a run beside that of plain methods, on the same test objects.
 
     Canonical correlation is fitted on the training objects that have both modalities; ours and it
@@ -61,9 +63,12 @@ def retrieval_rivals(run: Run, embeddings: Embeddings) -> list[RetrievalRival]:
     -------
     list of RetrievalRival
         Pairs of modalities with fewer than 20 training or 2 test objects are left out.
+    dict of str to str
+        What the brightness of each modality was taken from; "" where it is not known.
     """
     names = embeddings.modalities
-    bright = {name: brightness_of(run, name) for name in names}
+    light_of = brightness_of(run)
+    bright = {name: light_of[name].values for name in names}
     features = {
         name: np.column_stack([modality_statistics(run.source, name), bright[name]])
         for name in names
@@ -75,8 +80,8 @@ def retrieval_rivals(run: Run, embeddings: Embeddings) -> list[RetrievalRival]:
         train, test = (run.rows(part)[both[run.rows(part)]] for part in ("train", "test"))
         if len(test) < 2:
             continue
-        known = {name: np.isfinite(bright[name][test]).sum() for name in (a, b)}
-        light = bright[max((a, b), key=lambda name: known[name])][test]
+        by = _matched_by(light_of, (a, b), test)
+        light = (by, bright[by][test])
         exchanged = np.random.default_rng(run.config.seed).permutation(len(test))
         own = {name: embeddings.vectors[name][test] for name in (a, b)}
         seen = {name: features[name] for name in (a, b)}
@@ -91,7 +96,17 @@ def retrieval_rivals(run: Run, embeddings: Embeddings) -> list[RetrievalRival]:
             }
             for method, vectors in made.items():
                 records.append(_record(run, (method, query, target), vectors, light))
-    return records
+    return records, {name: light_of[name].source for name in names}
+
+
+def _matched_by(light_of: Mapping[str, Brightness], pair: Pair, test: np.ndarray) -> str:
+    """By whose brightness candidates are matched: of most objects, a spectrum's if need be."""
+
+    def fitness(name: str) -> tuple[bool, int]:
+        known = int(np.isfinite(light_of[name].values[test]).sum())
+        return light_of[name].direct and 2 * known >= len(test), known
+
+    return max(pair, key=fitness)
 
 
 def _fitted(
@@ -138,12 +153,15 @@ def _alone(
 
 
 def _record(
-    run: Run, what: tuple[str, str, str], vectors: Vectors, light: np.ndarray
+    run: Run, what: tuple[str, str, str], vectors: Vectors, light: tuple[str, np.ndarray]
 ) -> RetrievalRival:
-    """What one method finds among all candidates, and among those of like brightness."""
+    """What one method finds among all candidates, and among those of like brightness.
+
+    `light` is of whose modality, and the brightness.
+    """
     method, query, target = what
     try:
-        matched = matched_retrieval(*vectors, light, WIDTH)
+        matched = matched_retrieval(*vectors, light[1], WIDTH)
     except DataError:  # of no two objects the brightness is known to be alike
         matched = None
     return RetrievalRival(
@@ -153,4 +171,5 @@ def _record(
         target=target,
         seed=run.config.seed,
         matched=matched,
+        matched_by=None if matched is None else light[0],
     )

@@ -58,6 +58,18 @@ def best_features(run: Run) -> dict[str, np.ndarray]:
     return found
 
 
+def statistics_alone(run: Run) -> tuple[str, ...]:
+    """Return the modalities of which trees see simple statistics alone: too many light curves."""
+    columns = {name: _light_curves(run.dataset, m) for name, m in run.source.modalities.items()}
+    return tuple(
+        name
+        for name, column in columns.items()
+        if column is not None
+        and run.source.present(name).sum() > MOST
+        and not _has_all(_stored(run.dataset, column), column)
+    )
+
+
 def modality_sets(names: Sequence[str]) -> list[tuple[str, ...]]:
     """Every modality alone, then all together where there are several."""
     sets: list[tuple[str, ...]] = [(name,) for name in names]
@@ -70,15 +82,21 @@ def _light_curves(dataset: Dataset, modality: Modality) -> str | None:
     return next((c for c in modality.columns if kinds.get(c) == "photometry"), None)
 
 
+def _stored(dataset: Dataset, column: str) -> list[str]:
+    """Columns that were computed of the light curves in a column."""
+    said = {name: dataset.schema.attributes(name) for name in dataset.flat_columns}
+    return [n for n, about in said.items() if is_computed(about) and about["observation"] == column]
+
+
+def _has_all(stored: Sequence[str], column: str) -> bool:
+    return {computed_name(column, quantity) for quantity in FEATURES} <= set(stored)
+
+
 def _of_light_curves(dataset: Dataset, column: str, present: np.ndarray) -> list[np.ndarray]:
     """Features of light curves: those that the dataset has of them, or else computed now."""
     schema = dataset.schema
-    stored = [
-        name
-        for name in dataset.flat_columns
-        if is_computed(said := schema.attributes(name)) and said["observation"] == column
-    ]
-    if {computed_name(column, quantity) for quantity in FEATURES} <= set(stored):
+    stored = _stored(dataset, column)
+    if _has_all(stored, column):
         return [dataset.numbers(name) for name in stored]
     rows = np.flatnonzero(present)
     if len(rows) > MOST:

@@ -12,7 +12,10 @@ from skybind.evaluation.records import (
     NeighbourResult,
     PairRetrieval,
     RetrievalRival,
+    TargetResult,
 )
+from skybind.evaluation.statistics import MOST
+from skybind.words import join
 
 #: Of what errors of several seeds are made.
 SEEDS_TOO = "Errors hold the scatter of the seeds and the finite number of test objects."
@@ -196,3 +199,15 @@ def _mean_and_error(values: Sequence[float], errors: Sequence[float]) -> tuple[f
         return values[0], errors[0]
     seeds = float(np.std(values, ddof=1)) / len(values) ** 0.5
     return float(np.mean(values)), float(np.hypot(seeds, np.mean(errors)))
+
+
+def statistics_words(entries: Sequence[BaselineResult | TargetResult]) -> str:
+    """Say of which modalities trees saw simple statistics alone, if of any: they may do better."""
+    alone = dict.fromkeys(name for entry in entries for name in entry.statistics_of or ())
+    if not alone:
+        return ""
+    return (
+        f" Not of {join(list(alone))}: more than {MOST:,} light curves without computed features "
+        "are many, and they saw simple statistics of these alone. 'skybind data features' computes "
+        "the rest."
+    )

@@ -12,6 +12,7 @@ from skybind.evaluation.records import TargetResult
 from skybind.measures.regression import RegressionResult
 from skybind.report.data import ReportData
 from skybind.report.figures.regression import arrow_name, prediction_figure
+from skybind.report.groups import statistics_words
 from skybind.words import join
 
 #: R2 of the AstroCLIP reports, table 1: (target, fit, predict) -> (original v1, reproduction).
@@ -65,8 +66,8 @@ def regression_section(run: ReportData) -> Section | None:
                     f"R² of {target} by share of the training objects whose {target} is given: a "
                     "perceptron on the embedding, beside methods that do without it. Random forest "
                     "and gradient boosting see the best features of the observations, ridge "
-                    "simple statistics; supervised is the same "
-                    "encoder trained on the numbers alone.",
+                    "simple statistics; supervised is the same encoder trained on the numbers "
+                    f"alone.{statistics_words(own)}",
                     table=compared,
                 )
             )

@@ -7,11 +7,13 @@ import numpy as np
 
 from skybind.drawing.blocks import Block, Section, figure_block
 from skybind.drawing.cells import NONE, Cell, Table, cells, share
+from skybind.evaluation.records import Metrics
 from skybind.evaluation.retrieval import CONTROLS
 from skybind.report import tables
 from skybind.report.data import ReportData
 from skybind.report.figures.bars import retrieval_bars
 from skybind.report.groups import SEEDS_TOO, Rival, retrieval_groups, rival_groups
+from skybind.words import join
 
 RIVAL_WORDS = (
     "What a statistician would do with the same objects [%]. Canonical correlation: of simple "
@@ -56,6 +58,25 @@ def _is_best(entry: Rival, every: Sequence[Rival], values: str) -> bool:
     return bool(known) and all(own - value > 2 * np.hypot(error, e) for value, e in known)
 
 
+def brightness_words(metrics: Metrics) -> str:
+    """Say what the brightness of each modality was taken from, and whose candidates share."""
+    if metrics.brightness is None:
+        return ""
+    known = {name: source for name, source in metrics.brightness.items() if source}
+    told = [f"of {name} {source}" for name, source in known.items()]
+    unknown = [name for name in metrics.brightness if name not in known]
+    words = f" Brightness: {join(told)}." if told else ""
+    if unknown:
+        words += f" That of {join(unknown)} is not known."
+    by: dict[str, list[str]] = {}
+    for entry in metrics.retrieval_rivals or []:
+        if entry.matched_by is not None:
+            pair = " and ".join(sorted((entry.query, entry.target)))
+            by.setdefault(entry.matched_by, []).append(pair)
+    matched = [f"{join(list(dict.fromkeys(pairs)), 'or')} by {n}" for n, pairs in by.items()]
+    return f"{words} Candidates are matched: {'; '.join(matched)}." if matched else words
+
+
 def retrieval_section(run: ReportData) -> Section:
     """Retrieval of each pair against chance."""
     entries = retrieval_groups(run.metrics.retrieval)
@@ -90,5 +111,6 @@ def retrieval_section(run: ReportData) -> Section:
     )
     blocks = [figure, table]
     if rivals:
-        blocks.append(Block(RIVAL_WORDS, table=rival_table(rivals)))
+        words = f"{RIVAL_WORDS}{brightness_words(run.metrics)}"
+        blocks.append(Block(words, table=rival_table(rivals)))
     return Section("retrieval", title, text, blocks)

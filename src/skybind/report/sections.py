@@ -18,7 +18,7 @@ from skybind.report.clusters import cluster_section, coloured_section, retrieved
 from skybind.report.data import ReportData
 from skybind.report.figures.bars import accuracy_bars
 from skybind.report.figures.matrix import confusion_figure
-from skybind.report.groups import SEEDS_TOO, Accuracy, accuracy_groups, headline
+from skybind.report.groups import SEEDS_TOO, Accuracy, accuracy_groups, headline, statistics_words
 from skybind.report.pretraining import pretraining_section
 from skybind.report.regression import regression_section
 from skybind.report.retrieval import retrieval_section
@@ -103,7 +103,7 @@ def accuracy_section(run: ReportData) -> Section:
     bars = figure_block(
         partial(accuracy_bars, groups),
         f"Accuracy on the test objects against the share of labels. {_error_words(groups)}"
-        f"{PLAIN_WORDS if plain else ''}",
+        f"{_plain_words(run.metrics) if plain else ''}",
         run,
         "Bars of accuracy for each combination of modalities and share of labels",
     )
@@ -140,6 +140,11 @@ def accuracy_section(run: ReportData) -> Section:
             )
         )
     return Section("accuracy", title, blocks=blocks)
+
+
+def _plain_words(metrics: Metrics) -> str:
+    """Say what trees see."""
+    return f"{PLAIN_WORDS}{statistics_words(metrics.baseline)}"
 
 
 def confusion_section(run: ReportData) -> Section:
@@ -202,7 +207,7 @@ def comparison_section(run: ReportData) -> Section:
         blocks.append(
             Block(
                 f"Baselines: accuracy [%] of plain methods, trained and tested on the same "
-                f"objects as the classifiers.{PLAIN_WORDS}",
+                f"objects as the classifiers.{_plain_words(run.metrics)}",
                 table=tables.baseline_table(baseline),
             )
         )

@@ -10,9 +10,12 @@ from pydantic import BaseModel
 
 from skybind.config import Config
 from skybind.config.begun import dump_as_before
+from skybind.data.quantities import quantity_of
+from skybind.data.schema import DatasetSchema
 from skybind.errors import ConfigError
 from skybind.files import check_name
 from skybind.modalities.base import Modality
+from skybind.words import nearest
 
 
 def check_pairs(config: Config, modalities: Mapping[str, Modality]) -> None:
@@ -29,6 +32,29 @@ def check_pairs(config: Config, modalities: Mapping[str, Modality]) -> None:
             raise ConfigError(
                 f"model.pairs binds '{a}' with itself, but modalities.{a}.backbone.views is "
                 f"{backbone.views}, so that its two cached views are the same: set at least 2."
+            )
+
+
+def check_brightness(config: Config, schema: DatasetSchema) -> None:
+    """Refuse a declared brightness that is no column of magnitudes.
+
+    Raises
+    ------
+    ConfigError
+    """
+    modalities, columns = list(config.modalities), schema.columns
+    for name, column in config.evaluation.brightness.items():
+        key = f"evaluation.brightness.{name}"
+        if name not in modalities:
+            raise ConfigError(f"{key}: there is no such modality, {nearest(name, modalities)}")
+        if column not in columns:
+            raise ConfigError(
+                f"{key} is '{column}', which is no column, {nearest(column, list(columns))}"
+            )
+        if quantity_of(column, columns[column]) != "magnitude":
+            raise ConfigError(
+                f"{key} is '{column}', whose unit is '{columns[column].unit or 'none'}': name a "
+                "column of magnitudes [mag]."
             )
 
 

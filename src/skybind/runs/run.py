@@ -30,6 +30,7 @@ from skybind.plugins import plugin_notes, refuse_changed, use_noted, use_plugins
 from skybind.runs.cases import cases_of, config_of, options_of
 from skybind.runs.checks import (
     MAY_CHANGE,
+    check_brightness,
     check_pairs,
     refuse_other_configuration,
     refuse_unsafe_names,
@@ -380,6 +381,7 @@ def _check(config: Config, schema: DatasetSchema) -> Binder:
     modalities = build_modalities(config, schema)
     binder = build_binder(config, {name: m.shape for name, m in modalities.items()})
     check_pairs(config, modalities)
+    check_brightness(config, schema)
     find_loss(config.model.loss)
     check_backbones(binder, modalities)
     return binder
