@@ -1,6 +1,7 @@
 """What people write otherwise than they should: the right value in each way in, or a sentence."""
 
 import csv
+import re
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +12,7 @@ from astropy.table import Table
 
 from skybind.data.dataset import Dataset
 from skybind.data.quarantine import read_quarantine, short_reason
-from skybind.errors import DataError
+from skybind.errors import DataError, SkybindError
 from skybind.ingest.given import take_given
 from skybind.ingest.one_file import read_file
 from skybind.ingest.readers import pieces
@@ -181,6 +182,48 @@ def test_natural_logarithms_of_wavelengths(tmp_path, unit, scale):
     import_dataset(tmp_path / "m.yaml", tmp_path / "out")
     found = Dataset.open(tmp_path / "out")["a"].spectrum["wavelength"].value
     np.testing.assert_allclose(found, wave * scale, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "make", "sentence"),
+    [
+        ("loglam", None, np.log, "natural logarithms need the unit ln\\(Angstrom\\)"),
+        ("w", "dex(nm)", lambda w: np.log(w / 10), "natural logarithms need the unit ln\\(nm\\)"),
+        ("w", "Angstrom", np.log, "if these are logarithms, give unit: ln\\(Angstrom\\)"),
+        ("w", "Angstrom", np.log10, "if these are logarithms, give unit: dex\\(Angstrom\\)"),
+        ("loglam", None, np.log10, None),
+        ("w", "Angstrom", lambda w: w / 400, None),  # X-rays over more than the logarithms have
+    ],
+)
+def test_logarithms_of_another_base_are_noticed(tmp_path, name, unit, make, sentence):
+    """Refused where they are taken for logarithms, told where the unit says that they are none."""
+    wave = np.linspace(3800, 8800, 40)
+    Table({name: make(wave), "flux": np.arange(40.0)}).write(tmp_path / "a.fits")
+    (tmp_path / "o.csv").write_text("id\na\n")
+    column = {"column": name, **({} if unit is None else {"unit": unit})}
+    spectrum = {"folder": ".", "pattern": "{id}.fits", "wavelength": column, "flux": "flux"}
+    mapping = {"objects": {"file": "o.csv", "id": "id"}, "spectrum": spectrum}
+    (tmp_path / "m.yaml").write_text(yaml.safe_dump(mapping))
+    if sentence is not None and sentence.startswith("natural"):
+        with pytest.raises(SkybindError, match=sentence):
+            import_dataset(tmp_path / "m.yaml", tmp_path / "out")
+    else:
+        notes = import_dataset(tmp_path / "m.yaml", tmp_path / "out").notes
+        found = [note for note in notes if "logarithms" in note]
+        assert len(found) == (sentence is not None)
+        assert all(re.search(sentence, note) for note in found)
+
+
+def test_logarithms_in_a_given_file(tmp_path):
+    units = {"wavelength": "Angstrom", "flux": None}
+    spectrum = {"spectrum": Wanted("spectrum", "spectrum", "spectrum", units)}
+    wave = np.linspace(3800, 8800, 40)
+    Table({"loglam": np.log(wave), "flux": np.arange(40.0)}).write(tmp_path / "a.fits")
+    with pytest.raises(DataError, match="natural logarithms need the unit ln"):
+        read_file(tmp_path / "a.fits", spectrum)
+    Table({"wave": np.log10(wave), "flux": np.arange(40.0)}).write(tmp_path / "b.fits")
+    notes = read_file(tmp_path / "b.fits", spectrum).notes
+    assert any("give unit: dex(Angstrom)" in note for note in notes)
 
 
 # positions whose unit nobody stated

@@ -136,6 +136,12 @@ def find_position(columns: Iterable[str]) -> tuple[str, str] | None:
     return None if found is None else (places[found[0]], places[found[1]])
 
 
+#: Longest wavelength of a spectrum [Angstrom].
+_LONGEST = 2e7
+#: Logarithms of wavelengths from 2,000 to 25,000 Angstrom lie between these.
+_LOGARITHMS = {"dex": (3.3, 4.4), "ln": (7.6, 10.13)}
+
+
 def stated_unit(field: str, column: str, unit: str | None) -> str | None:
     """Unit of a field: that of its column, or what the column's name tells.
 
@@ -198,6 +204,46 @@ def check_dates(name: str, raw: np.ndarray, unit: str | None, where: str) -> Non
     if name != "time":
         raise DataError(f"{where} holds {what}, which are no {name}.")
     check_calendar_unit(found, unit, where)
+
+
+def check_logarithms(waves: np.ndarray, unit: str | None, where: str) -> None:
+    """Refuse natural logarithms of wavelengths that were taken for logarithms to base 10.
+
+    Parameters
+    ----------
+    waves : ndarray
+        Wavelengths as they were read [Angstrom].
+    unit : str or None
+        That they were read by.
+    where : str
+        Names the column.
+
+    Raises
+    ------
+    DataError
+        If they lie beyond 2 mm.
+    """
+    known = waves[np.isfinite(waves)]
+    if unit is not None and unit.startswith("dex(") and len(known) and known.max() > _LONGEST:
+        raise DataError(
+            f"{where}: wavelengths to {known.max():.2g} Angstrom; natural logarithms need the unit "
+            f"ln{unit.removeprefix('dex')}."
+        )
+
+
+def logarithm_notes(raw: np.ndarray, unit: str | None, where: str) -> list[str]:
+    """Say that wavelengths in Angstrom look like logarithms; parameters as of `rounded_times`."""
+    known = raw[np.isfinite(raw)] if raw.dtype.kind == "f" else raw[:0]
+    if unit not in (None, "Angstrom", "AA", "angstrom") or not len(known):
+        return []
+    low, high = float(known.min()), float(known.max())
+    base = next((b for b, (a, z) in _LOGARITHMS.items() if a < low and high < z), None)
+    if base is None:
+        return []
+    return [
+        f"{where} lies between {low:.4g} and {high:.4g} Angstrom: if these are logarithms, give "
+        f"unit: {base}(Angstrom)"
+    ]
 
 
 def rounded_times(raw: np.ndarray, unit: str | None, where: str) -> list[str]:

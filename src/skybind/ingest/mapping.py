@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping as AbstractMapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import AfterValidator, Field, model_validator
@@ -100,6 +100,10 @@ class ObjectsSpec(FileSpec):
         None, description="Right ascension; in degrees by default, in hours if like 06:37:15.9."
     )
     dec: PositionSpec | None = Field(None, description="Declination; in degrees by default.")
+    frame: Literal["icrs", "fk5", "fk4", "galactic"] | None = Field(
+        None,
+        description="Frame of ra and dec, where it is not ICRS: they are converted (fk4: B1950).",
+    )
     label: ColumnSpec | None = Field(None, description="Class of the object.")
     labels: dict[str, ColumnSpec] = Field({}, description="More labels, by name.")
     features: dict[str, dict[str, ColumnSpec]] = Field(

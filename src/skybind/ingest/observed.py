@@ -24,7 +24,9 @@ from skybind.errors import ConfigError, DataError
 from skybind.ingest.column import FlagSpec
 from skybind.ingest.fields import (
     check_dates,
+    check_logarithms,
     field_values,
+    logarithm_notes,
     rounded_times,
     stated_unit,
     typed,
@@ -150,13 +152,21 @@ def settle(spec: ObservationSpec, table: Table | None = None) -> Stored:
     if spec.kind == "spectrum" and read:
         kept["mask"] = None
     overruled = {} if table is None else _overruled(spec, table)
-    notes = () if table is None else tuple(f"{table.name}: {note}" for note in table.notes)
-    if table is not None and "time" in spec.fields():
-        time = spec.fields()["time"].column
-        raw = table.columns.get(time, np.zeros(0))
-        notes += tuple(rounded_times(raw, stated["time"], f"{table.name}, column '{time}' (time)"))
+    notes = () if table is None else _first_notes(spec, table, stated)
     usual = None if found is None else found[0]
     return Stored(kept, attributes, unread, stated, usual, read, notes, overruled)
+
+
+def _first_notes(spec: ObservationSpec, table: Table, stated: Units) -> tuple[str, ...]:
+    """Say what was assumed of the first file, and what looks wrong in it."""
+    notes = [f"{table.name}: {note}" for note in table.notes]
+    looks = {"time": rounded_times, "wavelength": logarithm_notes}
+    for name, look in looks.items():
+        if name in spec.fields():
+            column = spec.fields()[name].column
+            raw = table.columns.get(column, np.zeros(0))
+            notes += look(raw, stated[name], f"{table.name}, column '{column}' ({name})")
+    return tuple(notes)
 
 
 def _overruled(spec: ObservationSpec, table: Table) -> dict[str, str]:
@@ -235,6 +245,8 @@ def observation_fields(table: Table, spec: ObservationSpec, stored: Stored) -> F
             values = field_values(name, raw, column.missing)
         if name not in PLAIN:
             values = _converted(values, name, stated, spec, stored, where)
+        if name == "wavelength":
+            check_logarithms(values, stated[name], where)
         fields[name] = typed(name, values)
     if isinstance(spec, PhotometrySpec):
         fields |= system_fields(table, spec, stored, fields)

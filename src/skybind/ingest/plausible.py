@@ -16,6 +16,7 @@ from skybind.ingest.fields import (
     check_calendar_unit,
     check_dates,
     field_values,
+    logarithm_notes,
     rounded_times,
 )
 from skybind.ingest.flat import catalogue_numbers
@@ -194,6 +195,9 @@ def given_fields(
         fields[name] = field_values(name, values, missing)
         if name == "time":
             said = rounded_times(values, stated.get(name), f"{where}, {name}")
+            notes += [f"{sentence}." for sentence in said]
+        if name == "wavelength":
+            said = logarithm_notes(values, stated.get(name), f"{where}, {name}")
             notes += [f"{sentence}." for sentence in said]
         notes += missing_notes(sentinels_in(values, missing), f"{where}, {name}")
     return fields, notes

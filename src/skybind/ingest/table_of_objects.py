@@ -33,10 +33,12 @@ from skybind.ingest.positions import (
 from skybind.ingest.preview.flat import position_suggestions
 from skybind.ingest.preview.values import Range
 from skybind.ingest.readers.folders import pattern_columns
+from skybind.ingest.readers.parts import part_files
 from skybind.ingest.readers.sentinels import stands_for_missing
 from skybind.ingest.readers.spilled import Spilled
 from skybind.ingest.readers.values import calendar
 from skybind.ingest.readers.whole import read_whole
+from skybind.ingest.sky_frames import frame_of, in_icrs
 from skybind.ingest.systems import flat_system
 from skybind.printable import printable
 
@@ -121,14 +123,7 @@ class TableOfObjects:
         self.flat["object_id"] = names.take(self.kept)
         for row, file, reason in joined.left_out:
             self.quarantine.append(quarantine_row(names[row], file, "objects", reason))
-        for name, position in (("ra", spec.ra), ("dec", spec.dec)):
-            self.schema[name] = BASE_COLUMNS[name]
-            if position is not None and position.description:
-                self.schema[name] = replace(BASE_COLUMNS[name], description=position.description)
-            if position is None or self._lacks(position):
-                self._keep(name, np.full(len(self.kept), np.nan))
-            else:
-                self._keep(name, self._position(name, position))
+        self._read_positions(spec)
         for name, (role, modality, column) in spec.columns().items():
             if self._lacks(column):
                 continue
@@ -148,6 +143,28 @@ class TableOfObjects:
         place = [np.asarray(self.flat[name]) for name in ("ra", "dec")]
         self.told += _doubtful_positions(*place)
         self._forget(spec)
+
+    def _read_positions(self, spec: ObjectsSpec) -> None:
+        places = {}
+        for name, position in (("ra", spec.ra), ("dec", spec.dec)):
+            self.schema[name] = BASE_COLUMNS[name]
+            if position is not None and position.description:
+                self.schema[name] = replace(BASE_COLUMNS[name], description=position.description)
+            if position is None or self._lacks(position):
+                places[name] = np.full(len(self.kept), np.nan)
+            else:
+                places[name] = self._position(name, position)
+        frame, said = self._frame(spec)
+        self.told += said
+        for name, degrees in zip(places, in_icrs(places["ra"], places["dec"], frame), strict=True):
+            self._keep(name, degrees)
+
+    def _frame(self, spec: ObjectsSpec) -> tuple[str, list[str]]:
+        """Settle the frame of the positions, and what is to be told of it."""
+        if spec.ra is None or spec.dec is None:
+            return spec.frame or "icrs", []
+        first = self.base / part_files(spec, self.base)[0]
+        return frame_of(spec.frame, (spec.ra.column, spec.dec.column), first)
 
     def _keep(self, name: str, values: np.ndarray) -> None:
         """Keep a flat column of the dataset; on disk where the table is."""
@@ -204,7 +221,8 @@ class TableOfObjects:
                 "ra and dec."
             )
         every = np.arange(len(self.objects))
-        return {n: self._angles(n, p, every)[0] for n, p in (("ra", spec.ra), ("dec", spec.dec))}
+        lon, lat = (self._angles(n, p, every)[0] for n, p in (("ra", spec.ra), ("dec", spec.dec)))
+        return dict(zip(("ra", "dec"), in_icrs(lon, lat, self._frame(spec)[0]), strict=True))
 
     def _position(self, name: str, spec: PositionSpec) -> np.ndarray:
         degrees, reasons, said = self._angles(name, spec, self.kept)

@@ -11,7 +11,7 @@ from skybind.data.schema import DatasetSchema
 from skybind.data.systems import Systems, stated_system
 from skybind.data.units import convert, image_unit, inverse_square, is_unit, kept_unit, parse_unit
 from skybind.errors import ConfigError, DataError
-from skybind.ingest.fields import missing_fields, typed, unknown_values
+from skybind.ingest.fields import check_logarithms, missing_fields, typed, unknown_values
 from skybind.ingest.readers.registry import Fields
 from skybind.ingest.systems import counted_for_ab, given_fluxes, given_magnitudes, taken_for_ab
 from skybind.modalities.cleaning import flux_err_to_ivar, ivar_to_flux_err, magnitude_to_flux
@@ -181,6 +181,8 @@ def fit_fields(
         at = f"{where}, {name}"
         change = _image_in if wanted.kind == "image" else in_unit
         made[name] = typed(name, change(have[name], unit, target, at))
+        if name == "wavelength":
+            check_logarithms(made[name], unit, at)
     own = fields.get("system", system or stated_system(units.get("magnitude")))
     notes += _in_system(fields, made, own, wanted, where)
     notes += _assumed(assumed, missing, targets, where)

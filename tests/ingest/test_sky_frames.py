@@ -1,0 +1,118 @@
+"""Positions in other frames than ICRS: converted where that is said, else asked about."""
+
+import numpy as np
+import pytest
+from astropy.coordinates import SkyCoord
+from astropy.io import fits
+from astropy.table import Table
+
+from skybind.data.dataset import Dataset
+from skybind.errors import ConfigError
+from skybind.ingest.sky_frames import frame_of_names
+from skybind.ingest.survey import import_dataset
+
+SKY = SkyCoord([10.0, 200.0, 300.0], [-30.0, 0.5, 80.0], unit="deg")
+
+
+def imported(folder, file, lon, lat, more=""):
+    (folder / "m.yaml").write_text(
+        f"objects: {{file: {file}, id: id, ra: {lon}, dec: {lat}, "
+        f"features: {{metadata: {{x: x}}}}{more}}}\n"
+    )
+    summary = import_dataset(folder / "m.yaml", folder / "out", overwrite=True)
+    table = Dataset.open(folder / "out").table(["ra", "dec"])
+    return table["ra"].to_numpy(), table["dec"].to_numpy(), summary.notes
+
+
+def write(path, lon, lat, names=("lon", "lat"), **header):
+    columns = [["a", "b", "c"], [1.0, 2.0, 4.0], lon, lat]
+    table = Table(columns, names=["id", "x", *names], meta=header)
+    table.write(path, overwrite=True, **({"format": "votable"} if path.suffix == ".vot" else {}))
+
+
+@pytest.mark.parametrize("ending", ["csv", "fits"])
+@pytest.mark.parametrize("frame", ["galactic", "fk4", "fk5", "icrs"])
+def test_what_the_mapping_says_is_converted(tmp_path, frame, ending):
+    there = SKY.transform_to(frame).spherical
+    write(tmp_path / f"o.{ending}", there.lon.deg, there.lat.deg)
+    ra, dec, _ = imported(tmp_path, f"o.{ending}", "lon", "lat", f", frame: {frame}")
+    np.testing.assert_allclose(ra, SKY.ra.deg, atol=1e-7)
+    np.testing.assert_allclose(dec, SKY.dec.deg, atol=1e-7)
+
+
+def test_a_position_that_is_half_known_is_unknown(tmp_path):
+    there = SKY.galactic
+    write(tmp_path / "o.fits", [there.l.deg[0], np.nan, 3000.0], there.b.deg)
+    ra, dec, _ = imported(tmp_path, "o.fits", "lon", "lat", ", frame: galactic")
+    np.testing.assert_allclose([ra[0], dec[0]], [SKY.ra.deg[0], SKY.dec.deg[0]])
+    assert np.isnan([*ra[1:], *dec[1:]]).all()
+
+
+@pytest.mark.parametrize(
+    ("names", "frame"),
+    [
+        (("GLON", "GLAT"), "galactic"), (("l", "b"), "galactic"), (("lII", "bII"), "galactic"),
+        (("gal_lon", "gal_lat"), "galactic"), (("_Glon", "_Glat"), "galactic"),
+        (("elon", "elat"), "ecliptic"), (("ecl_lon", "ecl_lat"), "ecliptic"),
+        (("RAB1950", "DEB1950"), "fk4"), (("ra_1950", "dec_1950"), "fk4"),
+        (("ra", "dec"), None), (("RAJ2000", "DEJ2000"), None), (("lon", "lat"), None),
+        (("RA_ICRS", "DE_ICRS"), None), (("longitude", "latitude"), None), (("l", "dec"), None),
+    ],
+)  # fmt: skip
+def test_names_that_tell_a_frame(names, frame):
+    assert frame_of_names(*names) == frame
+
+
+@pytest.mark.parametrize(
+    ("names", "sentence"),
+    [
+        (("glon", "glat"), "look like positions that are galactic, not in ICRS: add 'frame: gal"),
+        (("RAB1950", "DEB1950"), "of equinox B1950, not in ICRS: add 'frame: fk4' to convert"),
+        (("elon", "elat"), "ecliptic, not in ICRS: they cannot be converted"),
+    ],
+)
+def test_names_of_another_frame_are_asked_about(tmp_path, names, sentence):
+    write(tmp_path / "o.csv", SKY.ra.deg, SKY.dec.deg, names)
+    with pytest.raises(ConfigError, match=sentence):
+        imported(tmp_path, "o.csv", *names)
+    ra, _, _ = imported(tmp_path, "o.csv", *names, ", frame: icrs")
+    np.testing.assert_allclose(ra, SKY.ra.deg)
+
+
+@pytest.mark.parametrize("header", [{"EQUINOX": 1950.0}, {"RADESYS": "FK4"}, {"RADECSYS": "FK4"}])
+def test_a_header_of_fk4_is_heeded_and_told(tmp_path, header):
+    there = SKY.fk4
+    write(tmp_path / "o.fits", there.ra.deg, there.dec.deg, ("ra", "dec"), **header)
+    ra, dec, notes = imported(tmp_path, "o.fits", "ra", "dec")
+    np.testing.assert_allclose(ra, SKY.ra.deg, atol=1e-7)
+    np.testing.assert_allclose(dec, SKY.dec.deg, atol=1e-7)
+    assert "ra and dec: o.fits states the frame fk4; they were converted to ICRS." in notes
+
+
+def test_a_header_that_its_columns_belie_is_asked_about(tmp_path):
+    write(tmp_path / "o.fits", SKY.ra.deg, SKY.dec.deg, ("RAJ2000", "DEJ2000"), EQUINOX=1950.0)
+    with pytest.raises(ConfigError, match="say 'frame: fk4' or 'frame: icrs'"):
+        imported(tmp_path, "o.fits", "RAJ2000", "DEJ2000")
+
+
+def test_a_header_of_j2000_changes_nothing(tmp_path):
+    write(tmp_path / "o.fits", SKY.ra.deg, SKY.dec.deg, EQUINOX=2000.0, RADESYS="ICRS")
+    ra, _, notes = imported(tmp_path, "o.fits", "lon", "lat")
+    np.testing.assert_array_equal(ra, SKY.ra.deg)
+    assert not any("frame" in note for note in notes)
+    assert fits.getheader(tmp_path / "o.fits", 1)["EQUINOX"] == 2000
+
+
+@pytest.mark.parametrize(
+    ("systems", "frame"),
+    [(["eq_FK4"], "fk4"), (["galactic"], "galactic"), (["eq_FK5"], "icrs"),
+     (["eq_FK5", "eq_FK4"], "icrs")],
+)  # fmt: skip
+def test_the_system_of_a_votable(tmp_path, systems, frame):
+    there = SKY.transform_to(frame).spherical
+    write(tmp_path / "o.vot", there.lon.deg, there.lat.deg)
+    made = "".join(f"<COOSYS ID='s{i}' system='{s}'/>" for i, s in enumerate(systems))
+    text = (tmp_path / "o.vot").read_text().replace("<RESOURCE", f"{made}<RESOURCE", 1)
+    (tmp_path / "o.vot").write_text(text)
+    ra, _, _ = imported(tmp_path, "o.vot", "lon", "lat")
+    np.testing.assert_allclose(ra, SKY.ra.deg, atol=1e-7)
