@@ -71,11 +71,20 @@ class ContentHash:
             own = pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
             text = array if own else array.cast(pa.large_string())
             self._feed(f"{path}#", np.asarray(pc.fill_null(pc.binary_length(text), 0)))
-            joined = b"".join(value.as_buffer() for value in text if value.is_valid)
-            self._part(path).update(joined)
+            self._part(path).update(_joined(text))
 
     def _feed(self, path: str, values: np.ndarray) -> None:
         self._part(path).update(np.ascontiguousarray(values).data)
+
+
+def _joined(text: pa.Array) -> memoryview | bytes:
+    """Return the bytes of text one after another, without what is null; nothing is copied."""
+    known = text.drop_null().cast(pa.large_binary())
+    _, offsets, data = known.buffers()
+    if not len(known) or data is None:
+        return b""
+    ends = np.frombuffer(offsets, np.int64, len(known) + 1, 8 * known.offset)
+    return memoryview(data)[ends[0] : ends[-1]]
 
 
 _LISTS = (

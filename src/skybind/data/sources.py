@@ -147,9 +147,12 @@ class ParquetSource:
         if len(wanted) and (wanted[0] < 0 or wanted[-1] >= len(self)):
             row = wanted[0] if wanted[0] < 0 else wanted[-1]
             raise pa.ArrowIndexError(f"row {row} is not there")
+        schema = self.schema
+        flat = not any(pa.types.is_nested(schema.field(name).type) for name in columns)
+        if flat and len(wanted) * 2 > len(self):
+            return self.table(columns).take(pa.array(wanted[inverse.ravel()]))
         pieces = []
         start = 0
-        schema = self.schema
         for fragment in self._dataset.get_fragments():
             for index, group in enumerate(fragment.row_groups):
                 stop = start + group.num_rows

@@ -63,8 +63,10 @@ class Split:
     def _digest(self, subsets: set[str]) -> str:
         order = np.argsort(self.object_id)
         digest = hashlib.sha256()
-        for name, part in zip(self.object_id[order], self.part[order], strict=True):
-            digest.update(f"{name}\t{part}\n".encode())
+        for start in range(0, len(order), 65536):
+            some = order[start : start + 65536]
+            pairs = zip(self.object_id[some].tolist(), self.part[some].tolist(), strict=True)
+            digest.update("".join(f"{name}\t{part}\n" for name, part in pairs).encode())
         for name in sorted(subsets):
             digest.update(f"subset {name}\n".encode())
             digest.update(np.packbits(self.subsets[name][order]).tobytes())

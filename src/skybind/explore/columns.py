@@ -114,15 +114,16 @@ def painted(survey: Survey, name: str, rows: np.ndarray) -> tuple[np.ndarray, di
     said: dict[str, Any] = {"unit": paint.unit, "description": paint.description, "name": name}
     if values.dtype.kind in "biuf":
         return values.astype(np.float32), {**said, "kind": "number"}
-    text = values.astype(str)
+    coded = pa.array(values.astype(str)).dictionary_encode()
+    every, place = coded.dictionary.to_pylist(), coded.indices.to_numpy()
     if paint.group != "catalogue" and paint.name in CLASSES and survey.run.classes:
         names = list(survey.run.classes)
     else:
-        every, counts = np.unique(text, return_counts=True)
-        order = np.argsort(-counts, kind="stable")
-        names = [str(n) for n in every[order] if n != ""][:NAMED]
+        counts = np.bincount(place, minlength=len(every)).tolist()
+        ranked = sorted(zip(every, counts, strict=True), key=lambda pair: (-pair[1], pair[0]))
+        names = [name for name, _ in ranked if name != ""][:NAMED]
     code = {n: i for i, n in enumerate(names)}
-    codes = np.asarray([code.get(n, -1) for n in text.tolist()], np.int16)
+    codes = np.asarray([code.get(n, -1) for n in every], np.int16)[place]
     colours = [class_colour(i) for i in range(len(names))]
     return codes, {**said, "kind": "name", "names": names, "colours": colours, "other": NO_CLASS}
 

@@ -12,6 +12,9 @@ from skybind.errors import DataError
 from skybind.runs.layout import RunPaths, model_folder
 from skybind.runs.status import read_status
 
+#: Fewer names than one in so many of the dataset's are looked for the other way round.
+FEW = 8
+
 
 class Places:
     """Where embeddings, model and dataset are: in a run's folder, or as told."""
@@ -28,6 +31,7 @@ class Places:
         if data is None and run.note.exists() and self.embeddings == run.embeddings:
             self._data = Path(read_status(run.folder).data)
         self._dataset: Dataset | None = None
+        self._names: pa.ChunkedArray | None = None
 
     @property
     def has_data(self) -> bool:
@@ -55,13 +59,24 @@ class Places:
     def use(self, dataset: Dataset) -> None:
         """Take the dataset as it is opened already, with its computed columns."""
         self._dataset, self._data = dataset, dataset.path
+        self._names = None
 
     def rows(self, object_id: pa.ChunkedArray) -> np.ndarray:
         """Row of the dataset of each object, -1 for one that it has not."""
-        own = self.dataset.table([ID])[ID]
+        if self._names is None:
+            self._names = self.dataset.table([ID])[ID]
+        own = self._names
         if own.equals(object_id):
             return np.arange(len(own))
-        return pc.fill_null(pc.index_in(object_id, value_set=own.combine_chunks()), -1).to_numpy()
+        if len(object_id) * FEW > len(own):
+            found = pc.index_in(object_id, value_set=own.combine_chunks())
+            return pc.fill_null(found, -1).to_numpy()
+        few = pc.unique(object_id)  # a table of few names is made quicker than one of all
+        place = pc.fill_null(pc.index_in(own, value_set=few), -1).to_numpy()
+        seen = np.flatnonzero(place >= 0)
+        row = np.full(len(few), -1)
+        row[place[seen]] = seen
+        return np.asarray(row[pc.index_in(object_id, value_set=few).to_numpy()])
 
 
 def dataset_of(folder: str | Path, data: str | Path | None = None) -> Dataset:
