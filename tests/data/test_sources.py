@@ -170,3 +170,17 @@ def test_a_few_rows_are_those_of_the_whole(tmp_path, n):
     names = ["photometry", "object_id", "period"]
     whole = source.table(names)
     assert source.table(names, rows).equals(whole.take(rows))
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_files_that_differ_in_what_may_be_null_are_read_together(tmp_path, first):
+    parts = []
+    for number in (first, 1 - first):
+        kind = pa.schema([pa.field("object_id", pa.string(), nullable=number == 0)])
+        parts.append(tmp_path / f"part-{len(parts)}.parquet")
+        names = [f"{number}-{i}" for i in range(100)]
+        pq.write_table(pa.table({"object_id": names}, kind), parts[-1], row_group_size=50)
+    source = ParquetSource(parts)
+    rows = np.r_[0:45, 60:63, 110:113, 150:199]  # of each file many of one group, few of another
+    whole = source.table(["object_id"]).take(rows)
+    assert source.table(["object_id"], rows).to_pylist() == whole.to_pylist()

@@ -332,7 +332,7 @@ def readable(what: str) -> Iterator[None]:
 def _plain(fragment: pds.ParquetFileFragment, columns: Sequence[str], schema: pa.Schema) -> bool:
     """Whether a file has these columns as the dataset has them: nothing to cast or to fill in."""
     own = fragment.physical_schema
-    return all(n in own.names and own.field(n).type == schema.field(n).type for n in columns)
+    return all(n in own.names and own.field(n).equals(schema.field(n)) for n in columns)
 
 
 def _begun(

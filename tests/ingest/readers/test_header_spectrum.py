@@ -8,6 +8,7 @@ from astropy.wcs import WCS
 from skybind.data.check import check_dataset
 from skybind.data.dataset import Dataset
 from skybind.data.quarantine import read_quarantine
+from skybind.data.units import convert
 from skybind.errors import DataError
 from skybind.ingest.one_file import read_file
 from skybind.ingest.readers.tables import read_table
@@ -31,7 +32,9 @@ SPEC1 = 'wtype=multispec spec1 = "1 1 {} 10 20"'
 def file(path, data=FLUX, more=(), **header):
     hdu = fits.PrimaryHDU(np.asarray(data, "f4"))
     hdu.header.update({key.replace("_FLAG", "-FLAG"): value for key, value in header.items()})
-    others = [fits.ImageHDU(np.asarray(values, "f4"), name=name) for name, values in more]
+    others = [fits.ImageHDU(np.asarray(values, "f4"), name=name) for name, values, *_ in more]
+    for other, (_, _, *unit) in zip(others, more, strict=True):
+        other.header.update([("BUNIT", text) for text in unit])
     fits.HDUList([hdu, *others]).writeto(path, overwrite=True)
     return path
 
@@ -116,6 +119,45 @@ def test_errors_in_rows_and_in_extensions(tmp_path):
     assert "extension 2 (DQ) is not read" in found.notes
 
 
+def test_a_section_of_a_spectrum_of_iraf_counts_in_the_pixels_of_the_whole(tmp_path):
+    """Of 60 pixels from 4000 Angstrom by 2: 11 to 60, the mean of each two, and the reverse."""
+    header = {**MULTISPEC, "WAT2_001": SPEC1.format("0 4000. 2. 60 0.")}
+    found = table(file(tmp_path / "a.fits", FLUX[None], **header, LTV1=-10.0, LTM1_1=1.0))
+    np.testing.assert_allclose(found["wavelength"], 4020 + 2 * np.arange(N))
+    found = table(file(tmp_path / "b.fits", FLUX[None, :30], **header, LTV1=0.25, LTM1_1=0.5))
+    np.testing.assert_allclose(found["wavelength"], 4001 + 4 * np.arange(30))
+    short = {**header, "WAT2_001": SPEC1.format("0 4000. 2. 45 0.")}  # five are padding
+    found = table(file(tmp_path / "c.fits", FLUX[None], **short, LTV1=51.0, LTM1_1=-1.0))
+    np.testing.assert_allclose(found["wavelength"], 4088 - 2 * np.arange(45))
+    np.testing.assert_array_equal(found["flux"], FLUX[5:])
+
+
+def test_extensions_of_other_shapes_and_units(tmp_path):
+    """Errors in one row; the other arms of a spectrograph are told; what has a unit keeps it."""
+    found = table(file(tmp_path / "a.fits", FLUX[None], [("ERR", 0.1 * FLUX[None])], **WAVE))
+    np.testing.assert_allclose(found["flux_err"], 0.1 * FLUX, rtol=1e-6)
+    found = table(file(tmp_path / "b.fits", more=[("VIS", FLUX[:-1]), ("NIR", FLUX[:-2])], **WAVE))
+    assert found.notes[1:] == [f"extension {i} is not read" for i in ("1 (VIS)", "2 (NIR)")]
+    more = [("WAVE", np.linspace(400, 500, N), "nm"), ("NOISE", FLUX, "W/m2/nm")]
+    found = table(file(tmp_path / "c.fits", more=more, **WAVE, BUNIT="erg/s/cm2/Angstrom"))
+    assert found.units["wavelength"] == "nm"
+    assert found.units["flux_err"] == "W/m2/nm"
+    np.testing.assert_allclose(found["wavelength"][[0, -1]], [400, 500])
+    rows = {"ROW1": "signal", "ROW2": "noise"}
+    found = table(file(tmp_path / "d.fits", [FLUX, 2 * FLUX], **WAVE, **rows))
+    np.testing.assert_allclose(found["flux_err"] / found["flux"], 2)
+
+
+@pytest.mark.parametrize(
+    ("unit", "angstroms"), [("microns", 1e4), ("NM", 10), ("nanometers", 10), ("Angstroms", 1)]
+)
+def test_units_as_headers_spell_them(tmp_path, unit, angstroms):
+    header = {"CUNIT1": unit, "CRVAL1": 4000 / angstroms, "CDELT1": 2 / angstroms}
+    found = table(file(tmp_path / "a.fits", **{**WAVE, **header}))
+    waves = convert(found["wavelength"], found.units["wavelength"], "Angstrom", "")
+    np.testing.assert_allclose(waves, 3996 + 2 * np.arange(N))
+
+
 def test_an_image_beside_a_table_is_read_by_its_number(tmp_path):
     path = file(tmp_path / "a.fits", **WAVE)
     other = fits.BinTableHDU.from_columns([fits.Column("order", "J", array=[7])])
@@ -139,6 +181,12 @@ def test_an_image_beside_a_table_is_read_by_its_number(tmp_path):
         ([FLUX], {**MULTISPEC, "WAT2_001": SPEC1.format("2 4000. 2. 50 0.")}, "nonlinear"),
         ([FLUX], {**MULTISPEC, "WAT2_001": SPEC1.format("-1 1 1 50 0.")}, "no calibration"),
         ([FLUX], MULTISPEC, "do not describe a spectrum"),
+        (
+            [FLUX, FLUX],
+            {**MULTISPEC, "BANDID1": "spectrum - weights none", "APNUM1": "1 1", "APNUM2": "2 2"},
+            "give each spectrum as a file of its own",
+        ),
+        (FLUX, {**WAVE, "CTYPE1": "", "CUNIT1": "Hz"}, "its axis is in 'Hz', not of wavelengths"),
         ([FLUX, FLUX], {}, "No table found"),
     ],
 )

@@ -12,6 +12,7 @@ CRVAL1 exp((p - CRPIX1) CDELT1 / CRVAL1) (Greisen et al. 2006, A&A 446, 747, equ
 `multispec` states first wavelength, step and redshift in WAT2. WAVE is in vacuum, AWAV in air.
 """
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -19,18 +20,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skybind.data.units import convert, is_unit
-from skybind.errors import DataError
+from skybind.errors import ConfigError, DataError
 from skybind.ingest.readers.contents import holds_table, image_shape, open_fits
 from skybind.ingest.readers.wavelengths import axis_of_header
 
 #: Field -> how a row or an extension is called that holds it.
 _ROLES = {
-    "wavelength": r"wavelength|lambda",
+    "wavelength": r"wave(length)?s?(?![a-z])|lambda",
     "ivar": r"inv(erse)?[\s_-]*var|ivar",
     "variance": r"var|stat$",
-    "flux_err": r"sig|err|noise|uncert|std",
+    "flux_err": r"sig(?!nal)|(flux)?err|noise|uncert|std",
     "sky": r"(sky|backgr)(?!.*sub)",
-    "flux": r"flux|spec|obj|sci",
+    "flux": r"flux|spec|obj|sci|signal",
 }
 _LINEAR = ("", "LINEAR", "LAMBDA", "WAVE", "AWAV", "WAVELENGTH", "MULTISPE", "MULTISPEC")
 _EXPONENTIAL = ("WAVE-LOG", "AWAV-LOG")
@@ -82,29 +83,46 @@ def spectrum_of_header(data: bytes, name: str, hdu: int | None) -> HeaderSpectru
         if len(shape) > 3 or (len(shape) > 1 and not _is_spectral(header)):
             return None
         rows, unread = _rows(np.asarray(hdus[place].data, float), header, where)
-        for i in images:
-            own = image_shape(hdus[i])
-            if i != place and own != shape[-1:]:
-                continue
-            called = str(hdus[i].name)
-            role = _role(called)
-            if i != place and role not in (None, "flux", *rows):
-                rows[str(role)] = np.asarray(hdus[i].data, float)
-            elif i != place:
-                unread.append(f"extension {i} ({called or 'without a name'})")
+        units = {"wavelength": _unit(header), "flux": _text(header, "BUNIT")}
+        unread += _add_extensions(rows, units, hdus, place)
+        units = {field: unit for field, unit in units.items() if unit}
     if "variance" in rows:
         variance = rows.pop("variance")
         good = np.isfinite(variance) & (variance > 0)
         rows.setdefault("flux_err", np.where(good, np.sqrt(np.where(good, variance, 1)), np.nan))
     notes = [f"{what} is not read" for what in unread]
-    stated = {"wavelength": _unit(header), "flux": str(header.get("BUNIT", "")).strip()}
-    units = {field: unit for field, unit in stated.items() if unit}
     if "wavelength" not in rows:
-        waves, told = _wavelengths(header, shape[-1], where)
-        rows = {"wavelength": waves, **{key: row[: len(waves)] for key, row in rows.items()}}
-        notes = told + notes
+        waves = _wavelengths(header, shape[-1], where)
+        there = ~np.isnan(waves)
+        rows = {key: row[there] for key, row in {"wavelength": waves, **rows}.items()}
+        if "CRPIX1" not in header and not _kind(header).startswith("MULTISPE"):
+            notes = ["without CRPIX1, CRVAL1 is taken to be that of the first pixel", *notes]
+    notes = [_medium(header), *notes]
     _refuse_implausible(rows["wavelength"], units.get("wavelength"), where)
     return HeaderSpectrum(rows, units, notes)
+
+
+def _add_extensions(
+    rows: dict[str, np.ndarray], units: dict[str, str], hdus: Any, place: int
+) -> list[str]:
+    """Add what other images of as many pixels hold; gives those that are not read."""
+    n, unread = image_shape(hdus[place])[-1], []
+    for i, part in enumerate(hdus):
+        shape = image_shape(part)
+        if i == place or not shape:
+            continue
+        called = str(part.name)
+        role = _role(called)
+        if role in (None, "flux", *rows) or shape[-1] != n or math.prod(shape) != n:
+            unread.append(f"extension {i} ({called or 'without a name'})")
+            continue
+        rows[str(role)] = np.asarray(part.data, float).ravel()
+        unit = _text(part.header, "BUNIT")
+        if role == "wavelength":
+            units[role] = _usual(unit) or units[role]
+        elif role != "variance" and unit != units["flux"] and is_unit(unit or "?"):
+            units[str(role)] = unit  # where none is stated, errors are in that of the flux
+    return unread
 
 
 def _is_spectral(header: Mapping[str, Any]) -> bool:
@@ -114,8 +132,12 @@ def _is_spectral(header: Mapping[str, Any]) -> bool:
     return bool(known) or "DC-FLAG" in header or any(_named(header, 1))
 
 
+def _text(header: Mapping[str, Any], key: str) -> str:
+    return str(header.get(key, "")).strip()
+
+
 def _kind(header: Mapping[str, Any]) -> str:
-    return str(header.get("CTYPE1", "")).strip().upper()
+    return _text(header, "CTYPE1").upper()
 
 
 def _named(header: Mapping[str, Any], row: int) -> tuple[str, ...]:
@@ -149,7 +171,7 @@ def _rows(
             unread.append(f"row {i + 1} ({called or 'without a name'})")
         else:
             found[role] = image[i]
-    if "flux" not in found:
+    if "flux" not in found or "APNUM2" in header:
         raise DataError(
             f"{where} is an image of {' x '.join(map(str, values.shape))} pixels and does not say "
             "which row is the spectrum (BANDID1 = 'spectrum', ROW1 = 'flux'): give each spectrum "
@@ -158,31 +180,31 @@ def _rows(
     return found, unread
 
 
-def _wavelengths(header: Mapping[str, Any], n: int, where: str) -> tuple[np.ndarray, list[str]]:
-    """Wavelengths of the pixels, and what was assumed of them."""
+def _medium(header: Mapping[str, Any]) -> str:
+    """Say whether wavelengths are in air or in vacuum."""
+    kind = _kind(header)
+    found = {"WAVE": "in vacuum (CTYPE1)", "AWAV": "in air (CTYPE1), and stay so"}.get(kind[:4])
+    if found is None or kind == "WAVELENGTH":
+        return "the header does not say whether wavelengths are in air or in vacuum"
+    return f"wavelengths are {found}"
+
+
+def _wavelengths(header: Mapping[str, Any], n: int, where: str) -> np.ndarray:
     kind, flag = _kind(header), header.get("DC-FLAG")
     if kind not in (*_LINEAR, *_EXPONENTIAL) and not _LOG10.match(kind):
         raise DataError(f"{where}: its axis is '{kind}' (CTYPE1), not of wavelengths.")
-    air = {"WAVE": "in vacuum (CTYPE1)", "AWAV": "in air (CTYPE1), and stay so"}.get(kind[:4])
-    told = (
-        [f"wavelengths are {air}"]
-        if air and kind != "WAVELENGTH"
-        else ["the header does not say whether wavelengths are in air or in vacuum"]
-    )
     if kind.startswith("MULTISPE"):
-        return _multispec(header, n, where), told
+        return _multispec(header, n, where)
     if flag == -1:
         raise DataError(f"{where} has no calibration of wavelengths (DC-FLAG = -1).")
-    if "CRPIX1" not in header:
-        told.append("without CRPIX1, CRVAL1 is taken to be that of the first pixel")
     axis = axis_of_header(_one_step(header, where), n, where)
     if flag == 1 or _LOG10.match(kind):
         with np.errstate(over="ignore"):
-            return 10.0**axis, told
+            return np.asarray(10.0**axis)
     if kind in _EXPONENTIAL:
         first = float(header["CRVAL1"])
-        return first * np.exp((axis - first) / first), told
-    return axis, told
+        return first * np.asarray(np.exp((axis - first) / first))
+    return axis
 
 
 def _one_step(header: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -200,7 +222,7 @@ def _one_step(header: Mapping[str, Any], where: str) -> dict[str, Any]:
 
 
 def _multispec(header: Mapping[str, Any], n: int, where: str) -> np.ndarray:
-    """Wavelengths of IRAF's `multispec`, linear or of equal logarithms."""
+    """Wavelengths of IRAF's `multispec`, linear or of equal logarithms; NaN for its padding."""
     # blanks at the end of a keyword of text are lost, and each holds 68 letters
     keys = sorted(key for key in header if re.fullmatch(r"WAT2_\d+", key))
     text = "".join(str(header[key]).ljust(68) for key in keys)
@@ -215,30 +237,41 @@ def _multispec(header: Mapping[str, Any], n: int, where: str) -> np.ndarray:
             f"{where} has {what} in its WAT2 keywords: resample it with IRAF's dispcor, or write "
             "it as a table."
         )
-    axis = first + step * np.arange(min(n, int(pixels)))
+    # of the whole spectrum, of which a section (IRAF's imcopy) has some
+    pixel = (np.arange(1, n + 1) - float(header.get("LTV1", 0))) / float(header.get("LTM1_1", 1))
+    axis = first + step * (np.where((pixel > 0.5) & (pixel < pixels + 0.5), pixel, np.nan) - 1)
     with np.errstate(over="ignore"):
         return np.asarray((10.0**axis if kind == 1 else axis) / (1 + redshift))
 
 
 def _unit(header: Mapping[str, Any]) -> str:
     """Unit of the wavelengths, also where that of their logarithms is stated so."""
-    unit = str(header.get("CUNIT1", "")).strip()
+    unit = _text(header, "CUNIT1")
     if not unit:
-        found = re.search(r"units=\s*\"?(\w+)", str(header.get("WAT1_001", "")))
+        found = re.search(r"units=\s*\"?(\w+)", _text(header, "WAT1_001"))
         unit = found[1] if found else ""
     inner = re.fullmatch(r"(?i)log(?:10)?\s*\(?\s*(\w+)\s*\)?", unit)
-    unit = inner[1] if inner else unit
-    return "Angstrom" if re.match(r"(?i)ang|a$", unit) else unit
+    return _usual(inner[1] if inner else unit)
+
+
+def _usual(unit: str) -> str:
+    """Give a unit of wavelengths as astropy spells it."""
+    spellings = {"Angstrom": r"ang|a$", "nm": r"nm$|nanomet", "um": r"um$|micro"}
+    found = (usual for usual, said in spellings.items() if re.match(said, unit.lower()))
+    return next(found, unit)
 
 
 def _refuse_implausible(waves: np.ndarray, unit: str | None, where: str) -> None:
     known = waves[np.isfinite(waves)]
     if unit is not None and is_unit(unit):
-        known = convert(known, unit, "Angstrom", where)
+        try:
+            known, unit = convert(known, unit, "Angstrom", where), "Angstrom"
+        except ConfigError:
+            raise DataError(f"{where}: its axis is in '{unit}', not of wavelengths.") from None
     least, most = (float(known.min()), float(known.max())) if len(known) else (np.nan, np.nan)
     if not (_RANGE[0] <= least and most <= _RANGE[1]):
         raise DataError(
             f"{where}: its wavelengths would lie between {least:.4g} and {most:.4g} "
-            f"{'Angstrom' if unit else '(no unit is stated)'}: are they logarithms (DC-FLAG = 1), "
+            f"{unit or '(no unit is stated)'}: are they logarithms (DC-FLAG = 1), "
             "or is the unit (CUNIT1) another?"
         )
