@@ -116,3 +116,16 @@ def test_the_system_of_a_votable(tmp_path, systems, frame):
     (tmp_path / "o.vot").write_text(text)
     ra, _, _ = imported(tmp_path, "o.vot", "lon", "lat")
     np.testing.assert_allclose(ra, SKY.ra.deg, atol=1e-7)
+
+
+def test_tables_are_joined_by_converted_positions(tmp_path):
+    there = SKY.galactic
+    write(tmp_path / "o.fits", there.l.deg, there.b.deg)
+    other = Table([SKY.ra.deg, SKY.dec.deg, [7.0, 8.0, 9.0]], names=["ra", "dec", "y"])
+    other.write(tmp_path / "j.csv")
+    (tmp_path / "m.yaml").write_text(
+        "objects: {file: o.fits, id: id, ra: lon, dec: lat, frame: galactic, "
+        "join: [{file: j.csv, radius: 1, prefix: j_}], features: {metadata: {y: j_y, x: x}}}\n"
+    )
+    import_dataset(tmp_path / "m.yaml", tmp_path / "out")
+    assert Dataset.open(tmp_path / "out").numbers("y").tolist() == [7, 8, 9]

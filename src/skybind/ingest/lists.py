@@ -113,8 +113,8 @@ def is_nested(kind: pa.DataType) -> bool:
 
 def lists_of_array(array: np.ndarray) -> Lists:
     """Read an array (n, ...), one row an object."""
-    flat = array.reshape(len(array), -1)
-    return Lists(flat.ravel(), np.full(len(flat), flat.shape[1], np.int64), shape=array.shape[1:])
+    shape = array.shape[1:]
+    return Lists(array.ravel(), np.full(len(array), np.prod(shape), np.int64), shape=shape)
 
 
 def lists_of_cells(cells: Sequence[Any]) -> tuple[Lists, str | None]:

@@ -6,11 +6,15 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from skybind.data.check import check_dataset
+from skybind.data.dataset import Dataset
 from skybind.ingest.one_file import FileError
 from skybind.ingest.readers.apogee import BAD_BITS
 from skybind.ingest.readers.look import Look
 from skybind.ingest.readers.registry import known_format
 from skybind.ingest.readers.sdss import FLUX_UNIT
+from skybind.ingest.readers.tables import read_table
+from skybind.ingest.survey import import_dataset
 from tests.ingest.spectrum_files import given, import_spectra
 
 N = 8
@@ -98,3 +102,56 @@ def test_images_on_the_sky_are_none_of_apogee(tmp_path):
     images = [fits.ImageHDU(np.ones((8, 8), np.int16), header) for _ in range(3)]
     fits.HDUList([fits.PrimaryHDU(), *images]).writeto(path)
     assert known_format("spectrum", Look(path.read_bytes(), "image.fits")) is None
+
+
+def mwm(path, star, visits=(), time="mjd"):
+    """Write a file in the layout of SDSS-V's mwmStar and mwmVisit: four tables, two of them empty.
+
+    BOSS and APOGEE at Apache Point and Las Campanas; a row a spectrum, the arrays in its cells.
+    """
+    n, wave = len(visits), 10 ** (4.179 + 6e-6 * np.arange(60))
+
+    def table(name, n):
+        arrays = {
+            "wavelength": np.tile(wave, (n, 1)),
+            "flux": np.asarray(visits[:n], float).reshape(n, 1) + np.linspace(0, 1, 60),
+            "ivar": np.full((n, 60), 4.0),
+        }
+        columns = [fits.Column("sdss_id", "K", array=[star] * n)]
+        columns += [fits.Column(time, "J", array=list(visits[:n]))]
+        columns += [fits.Column(key, "60D", array=values) for key, values in arrays.items()]
+        return fits.BinTableHDU.from_columns(columns, name=name)
+
+    names = ("BOSS/APO", "BOSS/LCO", "APOGEE/APO", "APOGEE/LCO")
+    tables = [table(name, n if name == "APOGEE/APO" else 0) for name in names]
+    fits.HDUList([fits.PrimaryHDU(), *tables]).writeto(path)
+
+
+def test_stars_and_visits_of_sdss_v_are_tables(tmp_path):
+    """The coadded spectra as a file an object, the visits as a table in parts."""
+    for star, visits in ((7, (59900, 59800)), (42, (59850,))):
+        mwm(tmp_path / f"mwmStar-{star}.fits", star, (star,), "min_mjd")
+        mwm(tmp_path / f"mwmVisit-{star}.fits", star, visits)
+    (tmp_path / "o.csv").write_text("id\n7\n42\n")
+    columns = "hdu: 3, wavelength: {column: wavelength, unit: Angstrom}, flux: flux, ivar: ivar"
+    visits = "file: 'mwmVisit-*.fits', id: sdss_id, visit: {column: mjd, unit: MJD}"
+    (tmp_path / "m.yaml").write_text(
+        "objects: {file: o.csv, id: id}\n"
+        f"spectrum: {{folder: ., pattern: 'mwmStar-{{id}}.fits', {columns}}}\n"
+        f"more_spectra: {{visits: {{{visits}, {columns}}}}}\n"
+    )
+    import_dataset(tmp_path / "m.yaml", tmp_path / "out")
+    assert check_dataset(tmp_path / "out") == []
+    dataset = Dataset.open(tmp_path / "out")
+    stars = dataset.ragged("spectrum")
+    assert stars.fields["flux"][stars.offsets[:-1]].tolist() == [7, 42]
+    visits = dataset.visits("visits")
+    assert visits.counts.tolist() == [2, 1]
+    assert visits.name.tolist() == ["59800", "59900", "59850"]
+    first = visits.ragged.fields["flux"][visits.ragged.offsets[:-1]]
+    assert first.tolist() == [59800, 59900, 59850]
+
+
+def test_an_empty_table_of_arrays_has_no_rows(tmp_path):
+    mwm(tmp_path / "a.fits", 7, (59900,))
+    assert len(read_table((tmp_path / "a.fits").read_bytes(), "a.fits")) == 0

@@ -66,8 +66,9 @@ def test_wavelengths_are_those_of_wcslib(tmp_path, header):
     assert any(where in note for note in found.notes)
 
 
-def test_logarithms_of_iraf(tmp_path):
-    found = table(file(tmp_path / "a.fits", **IRAF))
+@pytest.mark.parametrize("more", [{}, {"CTYPE1": "LOG-LINEAR"}, {"CTYPE1": "LOG10(WAVELENGTH)"}])
+def test_logarithms_of_iraf(tmp_path, more):
+    found = table(file(tmp_path / "a.fits", **{**IRAF, **more}))
     np.testing.assert_allclose(found["wavelength"], 10 ** (3.6 + 1e-4 * np.arange(N)))
     assert found.units["wavelength"] == "Angstrom"
     assert found.notes == ["the header does not say whether wavelengths are in air or in vacuum"]

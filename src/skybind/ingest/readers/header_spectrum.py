@@ -35,7 +35,7 @@ _ROLES = {
 }
 _LINEAR = ("", "LINEAR", "LAMBDA", "WAVE", "AWAV", "WAVELENGTH", "MULTISPE", "MULTISPEC")
 _EXPONENTIAL = ("WAVE-LOG", "AWAV-LOG")
-_LOG10 = re.compile(r"LOG(10)?[\s_(-]*(LAM|WAVE)")
+_LOG10 = re.compile(r"LOG-LINEAR|LOG(10)?[\s_(-]*(LAM|WAVE)")
 #: Wavelengths that a spectrum may have [Angstrom]: logarithms of them lie far below.
 _RANGE = 20.0, 2e7
 
