@@ -37,15 +37,15 @@ export interface Columns {
   said: Record<string, unknown>;
 }
 
-export async function arrow(path: string, values: Record<string, string | number>): Promise<Columns> {
-  const table = tableFromIPC(await (await ask(path, values)).arrayBuffer());
+export async function arrow(path: string, values: Record<string, string | number>, body?: Blob): Promise<Columns> {
+  const table = tableFromIPC(await (await ask(path, values, undefined, body)).arrayBuffer());
   const found: Record<string, ArrayLike<number>> = {};
   for (const name of table.names) found[name] = table.getChild(name).toArray() as ArrayLike<number>;
   const note = table.schema.metadata?.get("skybind");
   return { values: found, said: note ? JSON.parse(note) : {} };
 }
 
-export interface Paint { name: string; group: string; description: string; unit: string | null }
+export interface Paint { name: string; group: string; description: string; unit: string | null; number: boolean }
 export interface Survey {
   version: string; name: string; dataset: string; objects: number; simulated: boolean;
   modalities: string[]; maps: { name: string; objects: number }[]; method: string;
@@ -68,6 +68,8 @@ export interface SkyObject {
   catalogue: { name: string; value: unknown; unit: string | null; description: string }[];
   classes: { modalities: string; probabilities: Record<string, number | null>; class: string | null; novelty: number | null; reason: string | null } | null;
   doubts: { rank: number; of: number; suspicion: number; reasons: string; suggested: string | null } | null;
+  answered: { class: string | null; probability: number | null } | null;
+  judged: { verdict: string; label: string | null; who: string; when: string; note: string } | null;
 }
 export interface Match {
   object_id: string; row: number; cosine: number; contrast: number | null; relation: string; split: string; class: string | null;
@@ -81,4 +83,5 @@ export interface Small {
 export interface OwnFile {
   name: string; number: number; modality: string; curve: Curve | null; spectrum: Spectrum | null;
   features: Record<string, number>; notes: string[]; found: Found;
+  classes: (NonNullable<SkyObject["classes"]> & { notes: string[] }) | null;
 }

@@ -1,17 +1,19 @@
 // The explorer's page: the map on one side, the object that is looked at on the other.
-import { json, post, type OwnFile, type Paint, type SkyObject, type Survey } from "./api";
-import { byId, choice, el } from "./dom";
+import { json, post, type OwnFile, type SkyObject, type Survey } from "./api";
+import { byId, el } from "./dom";
 import { SkyMap } from "./map";
+import { mapBar as drawBar, placeOf, toggleAround } from "./mapbar";
 import { matches, neighbours } from "./neighbours";
 import { filePage, objectPage, type Told } from "./object";
 import { Queue } from "./queue";
+import { Retrain } from "./retrain";
 import { searchBox } from "./search";
-import { completed, Selection, type Mode } from "./selection";
+import { Selection, type By } from "./selection";
 import { readView, writeView, type View } from "./state";
 
 const KEYS: [string, string][] = [
   ["/", "search an object"], ["n, p", "next, previous of the objects alike"], ["Backspace", "back"], ["h, d", "half, twice the period"],
-  ["0", "the whole map"], ["l", "lasso (or hold Shift)"], ["w", "select by a condition"], ["q", "queues of objects to judge"], ["1 … 9, 0", "in a queue: the class"], ["x, u", "in a queue: artefact, unsure"], ["space", "in a queue: next"], ["z", "in a queue: undo"],
+  ["0", "the whole map"], ["l, r", "lasso (or hold Shift), rectangle"], ["w", "select by a condition"], ["q", "queues of objects to judge"], ["1 … 9, 0", "in a queue: the class"], ["x, u", "in a queue: artefact, unsure"], ["space", "in a queue: next"], ["z", "in a queue: undo"],
   ["t", "light, dark"], ["?", "these keys"], ["Esc", "close"],
 ];
 
@@ -54,15 +56,16 @@ function turn(): () => boolean {
 }
 
 async function showMap(): Promise<void> {
-  const known = survey.maps.map(({ name }) => name);
-  if (!known.length) {
+  const place = placeOf(survey, view);
+  if (!survey.columns.some(({ name }) => name === view.colour)) view.colour = survey.columns[0]!.name;
+  if (!place) {
     byId("legend").replaceChildren("There is no map: too few objects to draw one, or of another model, as the terminal tells.");
     return;
   }
-  if (!known.includes(view.map ?? "")) view.map = known.at(-1)!;
-  if (!survey.columns.some(({ name }) => name === view.colour)) view.colour = survey.columns[0]!.name;
-  await map.open(view.map!);
-  await map.colour(view.map!, view.colour!);
+  if (place.kind === "map") view.map = place.name;
+  await map.open(place);
+  if (view.size) await map.sizeBy(view.size);
+  await map.colour(view.colour!);
 }
 
 async function showObject(id: string): Promise<void> {
@@ -122,6 +125,8 @@ async function showFile(file: File, values = ""): Promise<void> {
   const form = el("form", { class: "controls", submit: again }, el("label", {}, "with the values ", box), el("button", {}, "search again"));
   into.append(el("h3", {}, "Most alike"), form);
   side.dataset["values"] = values;
+  const place = await map.guest({ name: own.name, matches: own.found.matches });
+  if (place) into.append(el("p", { id: "place" }, place));
   await matches(into, { ...own.found, notes: [] }, open, (rows) => map.mark(rows));
   side.dataset["file"] = own.name;
 }
@@ -137,7 +142,7 @@ async function openRow(row: number): Promise<void> {
 
 // Show what the address says, after the browser went back or forth.
 async function again(before: Partial<View>): Promise<void> {
-  if (view.map !== before.map || view.colour !== before.colour) await showMap();
+  if ((["map", "colour", "x", "y", "log"] as const).some((name) => view[name] !== before[name])) await showMap();
   mapBar();
   if (view.queue !== before.queue) {
     queue.leave();
@@ -146,7 +151,7 @@ async function again(before: Partial<View>): Promise<void> {
   if (view.id) return showObject(view.id);
   if (view.select && view.select === before.select && selection.rows.size) return selection.show();
   selection.mode = "new";
-  if (view.select) return selection.where(view.select);
+  if (view.select) return selection.by((view.how || "condition") as By, view.select);
   map.mark([]);
   welcome();
 }
@@ -154,6 +159,7 @@ async function again(before: Partial<View>): Promise<void> {
 function welcome(): void {
   ask++;
   told = null;
+  void map.guest(null);
   const side = byId("side");
   for (const name of ["id", "selected", "file", "queues"]) delete side.dataset[name];
   side.replaceChildren(
@@ -180,26 +186,22 @@ function toggleTheme(): void {
   theme();
   map.dressed();
   void guarded(async () => {
-    if (view.map && view.colour) await map.colour(view.map, view.colour);
+    if (view.map && view.colour) await map.colour(view.colour);
     if (told) await showObject(told.page.object_id);
   });
 }
 
-function toggleLasso(): void {
-  const button = byId("lasso");
-  const on = button.getAttribute("aria-pressed") !== "true";
-  button.setAttribute("aria-pressed", String(on));
-  void map.lasso(on);
-}
-
-function selectWhere(condition: string): void {
-  if (!condition) return;
-  change({ select: condition, id: "" }, true);
-  void guarded(() => selection.where(condition));
-}
-
 function openQueues(): void {
   void guarded(() => queue.list());
+}
+
+// The classes are others now: colour the map by them.
+async function trained(): Promise<void> {
+  survey = await json<Survey>("survey");
+  const name = "predicted class with answers";
+  if (survey.columns.some((column) => column.name === name)) change({ colour: name });
+  mapBar();
+  await showMap();
 }
 
 function help(): void {
@@ -218,7 +220,7 @@ function keys(event: KeyboardEvent): void {
   const actions: Record<string, () => void> = {
     q: openQueues,
     "/": () => byId("query").focus(), n: () => step(1), p: () => step(-1), h: () => told?.multiply(0.5), d: () => told?.multiply(2),
-    "0": () => void map.home(), l: toggleLasso, w: () => byId("condition").focus(), t: toggleTheme, "?": help, Backspace: () => history.back(), Escape: () => (byId("card").hidden = true),
+    "0": () => void map.home(), l: () => toggleAround(map, "lasso"), r: () => toggleAround(map, "rectangle"), w: () => byId("condition").focus(), t: toggleTheme, "?": help, Backspace: () => history.back(), Escape: () => (byId("card").hidden = true),
   };
   const action = actions[event.key];
   if (!action) return;
@@ -227,25 +229,10 @@ function keys(event: KeyboardEvent): void {
 }
 
 function mapBar(): void {
-  const groups: Record<string, string> = { run: "Run", classifier: "Classifier", discoveries: "Discoveries", catalogue: "Catalogue" };
-  const option = (paint: Paint) => ({ value: paint.name, text: paint.unit ? `${paint.name} [${paint.unit}]` : paint.name, group: groups[paint.group] });
-  byId("mapbar").replaceChildren(
-    choice("map", survey.maps.map(({ name, objects }) => ({ value: name, text: `${name} (${objects.toLocaleString("en")})` })), view.map ?? "", (name) => {
-      change({ map: name });
-      void guarded(async () => { await showMap(); if (told) map.mark([told.page.row]); });
-    }),
-    choice("colour", survey.columns.map(option), view.colour ?? "", (name) => {
-      change({ colour: name });
-      void guarded(() => map.colour(view.map!, name));
-    }),
-    el("button", { type: "button", title: "The whole map (0)", click: () => void map.home() }, "whole"));
-  const box = el("input", { type: "search", id: "condition", list: "columns", placeholder: "select where: period < 1 and label == 'EW'", "aria-label": "Select by a condition", spellcheck: "false" });
-  const list = el("datalist", { id: "columns" });
-  completed(box, list, survey.columns.filter(({ group }) => group === "catalogue").map(({ name }) => name));
-  const where = el("form", { id: "where", submit: (event) => { event.preventDefault(); selectWhere(box.value.trim()); } }, box, list);
-  box.value = view.select ?? "";
-  const lasso = el("button", { type: "button", "aria-pressed": "false", title: "Draw around objects (l, or hold Shift)", id: "lasso", click: toggleLasso }, "lasso");
-  byId("mapbar").append(lasso, where, choice("selection", ["new", "add", "subtract"].map((value) => ({ value, text: value })), selection.mode, (mode) => { selection.mode = mode as Mode; }));
+  drawBar({
+    survey, map, selection, change, guarded, view: () => view,
+    redraw: () => void guarded(async () => { await showMap(); if (told) map.mark([told.page.row]); else if (selection.rows.size) map.mark(Array.from(selection.rows)); }),
+  });
 }
 
 function controls(): void {
@@ -263,7 +250,7 @@ function controls(): void {
     if (dropped) void guarded(() => showFile(dropped));
   });
   byId("controls").replaceChildren(
-    file, el("button", { type: "button", id: "queues", title: "Objects to judge one after another (q)", click: openQueues }, "queues"),
+    file, el("span", { id: "training", role: "status" }), el("button", { type: "button", id: "queues", title: "Objects to judge one after another (q)", click: openQueues }, "queues"),
     el("button", { type: "button", title: "Search by a file of your own; or drop it on the page", click: () => file.click() }, "file …"),
     el("button", { type: "button", title: "Light or dark (t)", "aria-label": "Light or dark", click: toggleTheme }, "◐"),
     el("button", { type: "button", title: "Keys (?)", "aria-label": "Keys", click: help }, "?"));
@@ -275,12 +262,16 @@ async function start(): Promise<void> {
   view = readView();
   survey = await json<Survey>("survey");
   map = new SkyMap(survey, (row) => void guarded(() => openRow(row)), (rows) => void guarded(() => selection.take(rows, "lasso")));
-  selection = new Selection(open, (rows) => map.mark(rows), () => { change({ id: "", select: "" }); welcome(); }, turn);
+  selection = new Selection(open, (rows) => map.mark(rows), () => { change({ id: "", select: "", how: "" }); welcome(); }, turn);
+  const retrain = new Retrain(guarded, trained, async (rows, said) => {
+    selection.mode = "new";
+    await selection.take(rows, said);
+  });
   queue = new Queue({
     object: async (id) => { change({ id, period: "" }, true); await showObject(id); },
     changed: (name) => change({ queue: name, ...(name ? {} : { id: "", period: "" }) }, true),
     seen: () => ({ map: view.map ?? "", period: document.getElementById("folded")?.dataset["period"] ?? "" }),
-    guarded, turn, kept: () => undefined,
+    guarded, turn, training: (answers, refused) => retrain.part(answers, refused),
   });
   searchBox(open, fail);
   document.addEventListener("keydown", keys);
@@ -293,7 +284,7 @@ async function start(): Promise<void> {
   await showMap();
   controls();
   document.body.dataset["ready"] = "yes";
-  if (view.select) await selection.where(view.select);
+  if (view.select) await selection.by((view.how || "condition") as By, view.select);
   if (view.queue) await queue.start(view.queue, view.id);
   else if (view.id) await showObject(view.id);
 }

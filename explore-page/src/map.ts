@@ -1,8 +1,10 @@
 // The map: points drawn by regl-scatterplot, their colours, and the legend.
 import createScatterplot from "regl-scatterplot";
-import { arrow, json, type Card, type Columns, type Survey } from "./api";
+import { arrow, json, type Card, type Columns, type Match, type Survey } from "./api";
 import { byId, choice, el, number } from "./dom";
+import { centreOf, drawAxes, drawSky, fitted, mollweide, wipe, type Axis, type Fit, type Place, type Screen } from "./space";
 
+const NEAREST = 5; // neighbours that tell where a file of one's own belongs
 const MISSING = 256; // code of what has no number; of names it is the code after the last
 
 export interface Chosen { map: string; colour: string }
@@ -20,6 +22,14 @@ export class SkyMap {
   private clip = 1;
   private marked: number[] = [];
   private indexed = false;
+  private shown: Place = { kind: "map", name: "" };
+  private fit: Fit = { middle: [0, 0], half: [1, 1] };
+  private axes: [Axis, Axis] | null = null;
+  private signs: [number, number] = [1, 1];
+  private ends: [number, number] = [0, 0];
+  private visitor: { name: string; matches: Match[] } | null = null;
+  private chair: [number, number] | null = null;
+  private bigger: Uint8Array | null = null;
   row: ArrayLike<number> = [];
 
   constructor(
@@ -35,8 +45,9 @@ export class SkyMap {
     });
     this.plot.subscribe("select", ({ points }) => {
       byId("card").hidden = true;
-      if (points.length === 1) this.opened(Number(this.row[points[0]!]));
-      else if (points.length) this.selected(points.map((point) => Number(this.row[point])));
+      const rows = points.filter((point) => point < this.row.length).map((point) => Number(this.row[point]));
+      if (points.length === 1 && rows.length) this.opened(rows[0]!);
+      else if (rows.length) this.selected(rows);
     });
     let waiting = 0;
     this.plot.subscribe("pointOver", (point) => {
@@ -47,6 +58,7 @@ export class SkyMap {
       clearTimeout(waiting);
       byId("card").hidden = true;
     });
+    for (const event of ["view", "draw"] as const) this.plot.subscribe(event, () => this.frame());
     this.dressed();
   }
 
@@ -57,25 +69,117 @@ export class SkyMap {
     this.plot.set({ backgroundColor: back, pointColorActive: ink, pointColorHover: ink, lassoColor: ink, reticleColor: ink });
   }
 
-  async open(name: string): Promise<void> {
-    const { x, y, row } = (await arrow("map", { name })).values as { x: Float32Array; y: Float32Array; row: Int32Array };
-    [this.x, this.y] = fitted(x, y);
+  // Show what a file holds where its nearest neighbours on the map are; says what that means.
+  async guest(own: { name: string; matches: Match[] } | null): Promise<string> {
+    if (!own && !this.visitor) return "";
+    this.visitor = own;
+    const said = this.seat();
+    if (this.colours) await this.paint();
+    return said;
+  }
+
+  // The place of the visitor: the mean of its neighbours, weighted by their nearness.
+  private seat(): string {
+    this.indexed = false;
+    this.chair = null;
+    if (!this.visitor) return "";
+    if (this.shown.kind !== "map") return "It has no place in this view, only on a map of the embeddings.";
+    const near = this.visitor.matches.filter(({ row }) => this.place.has(row)).slice(0, NEAREST);
+    if (!near.length) return "None of its neighbours is on this map, so it has no place there.";
+    const weight = near.map(({ cosine }) => 1 / (1e-3 + 1 - cosine));
+    const total = weight.reduce((a, b) => a + b);
+    const at = near.map(({ row }) => this.place.get(row)!);
+    const mean = (values: Float32Array) => at.reduce((sum, point, i) => sum + weight[i]! * values[point]!, 0) / total;
+    const [x, y] = [mean(this.x), mean(this.y)];
+    const apart = Math.sqrt(at.reduce((sum, point, i) => sum + weight[i]! * ((this.x[point]! - x) ** 2 + (this.y[point]! - y) ** 2), 0) / total);
+    this.chair = [x, y];
+    const doubt = apart > 0.2 ? ` They lie far apart (${Math.round(50 * apart)} % of the map), so that it says little.` : "";
+    return `Its place on the map is the mean of its ${near.length} nearest neighbours there, weighted by their nearness.${doubt}`;
+  }
+
+  async open(place: Place): Promise<void> {
+    const asked: Record<string, string> = place.kind === "map" ? { name: place.name } : place.kind === "sky" ? { frame: place.frame } : { x: place.x, y: place.y };
+    const { values, said } = await arrow(place.kind, asked);
+    const given = values as { x: Float32Array; y: Float32Array; row: Int32Array };
+    const { x, y, row } = this.plotted(place, given, said as { x?: Axis; y?: Axis });
+    const wide = place.kind === "scatter" ? byId("plot").clientWidth / (byId("plot").clientHeight || 1) : null;
+    ({ x: this.x, y: this.y, fit: this.fit } = fitted(x, y, wide));
+    this.shown = place;
     this.row = row;
+    this.bigger = null;
+    // two points far from each other tell where everything is on the screen
+    this.ends = [0, this.x.reduce((best, v, i) => (Math.abs(v - this.x[0]!) * Math.abs(this.y[i]! - this.y[0]!) > Math.abs(this.x[best]! - this.x[0]!) * Math.abs(this.y[best]! - this.y[0]!) ? i : best), 0)];
     this.indexed = false;
     this.place = new Map(Array.from(row, (value, index) => [value, index]));
     this.colours = null;
-    byId("points").setAttribute("aria-label", `Map of ${row.length} objects by ${name}. Use the search, or n and p, to open objects.`);
+    this.seat();
+    byId("points").setAttribute("aria-label", `${name(place)} of ${row.length} objects. Use the search, or n and p, to open objects.`);
   }
 
-  async colour(map: string, name: string): Promise<void> {
-    this.colours = await arrow("column", { map, name });
+  async colour(name: string): Promise<void> {
+    this.colours = await this.column(name);
     this.chosenName = null;
     await this.paint();
   }
 
+  // A column of the points that are shown.
+  private async column(name: string): Promise<Columns> {
+    const found = await arrow("column", { map: this.shown.kind === "map" ? this.shown.name : "", name });
+    const every = found.values["value"]!;
+    if (this.shown.kind !== "map") found.values["value"] = Array.from(this.row, (row) => every[row]!);
+    return found;
+  }
+
+  // Draw points the larger, the larger a column is; "" for all alike.
+  async sizeBy(name: string): Promise<void> {
+    this.bigger = null;
+    if (name) {
+      const value = (await this.column(name)).values["value"]!;
+      const known = Float32Array.from(Array.from(value).filter(Number.isFinite)).sort();
+      // half of the points stay the smallest, one in a hundred becomes the largest
+      const steps = [0.5, 0.6, 0.7, 0.8, 0.9, 0.94, 0.97, 0.98, 0.99].map((share) => known[Math.floor(share * (known.length - 1))] ?? Infinity);
+      this.bigger = Uint8Array.from(value, (v) => steps.filter((step) => v > step).length);
+    }
+    if (this.colours) await this.paint();
+  }
+
+  // Coordinates as they are plotted: the sky projected, logarithms, magnitudes upside down.
+  private plotted(place: Place, { x, y, row }: { x: Float32Array; y: Float32Array; row: Int32Array }, said: { x?: Axis; y?: Axis }) {
+    this.axes = said.x && said.y ? [said.x, said.y] : null;
+    const turned = place.kind === "scatter" && place.log.includes("v");
+    this.signs = this.axes ? [1, this.axes[1].magnitude !== turned ? -1 : 1] : [1, 1]; // magnitudes upside down
+    if (place.kind === "map") return { x, y, row };
+    if (place.kind === "sky") {
+      const [u, v] = [new Float32Array(x.length), new Float32Array(x.length)];
+      for (let i = 0; i < x.length; i++) [u[i], v[i]] = mollweide(x[i]!, y[i]!, centreOf(place.frame)) as [number, number];
+      return { x: u, y: v, row };
+    }
+    const [logX, logY] = ["x", "y"].map((axis) => place.log.includes(axis));
+    const kept = Array.from(row.keys()).filter((i) => (!logX || x[i]! > 0) && (!logY || y[i]! > 0));
+    const along = (values: Float32Array, log: boolean, sign: number) => Float32Array.from(kept, (i) => sign * (log ? Math.log10(values[i]!) : values[i]!));
+    return { x: along(x, logX!, this.signs[0]), y: along(y, logY!, this.signs[1]), row: Int32Array.from(kept, (i) => row[i]!) };
+  }
+
+  // Axes, or the degrees of the sky, behind the points.
+  private frame(): void {
+    const canvas = byId<HTMLCanvasElement>("axes");
+    const [a, b] = this.ends;
+    const [p, q] = this.x.length > 1 && this.colours ? [this.plot.getScreenPosition(a), this.plot.getScreenPosition(b)] : [undefined, undefined];
+    if (this.shown.kind === "map" || !p || !q || this.x[a] === this.x[b] || this.y[a] === this.y[b]) return wipe(canvas);
+    const scale: [number, number] = [(q[0] - p[0]) / (this.x[b]! - this.x[a]!), (q[1] - p[1]) / (this.y[b]! - this.y[a]!)];
+    const screen: Screen = { scale, at: [p[0] - scale[0] * this.x[a]!, p[1] - scale[1] * this.y[a]!] };
+    if (this.shown.kind === "sky") drawSky(canvas, this.fit, screen, this.shown.frame);
+    else if (this.axes) drawAxes(canvas, this.fit, screen, this.axes, this.signs, this.shown.log);
+  }
+
   mark(rows: number[]): void {
     this.marked = rows.map((row) => this.place.get(row)).filter((point): point is number => point !== undefined);
-    this.plot.select(this.marked, { preventEvent: true });
+    this.plot.select(this.chosen(), { preventEvent: true });
+  }
+
+  // What is marked, and the place of a file.
+  private chosen(): number[] {
+    return this.chair ? [...this.marked, this.x.length] : this.marked;
   }
 
   has(row: number): boolean {
@@ -86,8 +190,8 @@ export class SkyMap {
     await this.plot.zoomToOrigin({ transition: true, transitionDuration: 200 });
   }
 
-  async lasso(on: boolean): Promise<void> {
-    await this.plot.set({ mouseMode: on ? "lasso" : "panZoom" });
+  async lasso(kind: "freeform" | "rectangle" | null): Promise<void> {
+    await this.plot.set({ mouseMode: kind ? "lasso" : "panZoom", ...(kind ? { lassoType: kind } : {}) });
   }
 
   where(row: number): [number, number] | null {
@@ -118,13 +222,27 @@ export class SkyMap {
     }
     // the index of the points stays: only their colours change
     const spatialIndex = this.indexed ? this.plot.get("spatialIndex") : undefined;
-    this.plot.set({ pointColor: this.palette, pointSize: this.size() });
+    const more = <T extends Float32Array | Uint16Array | Uint8Array>(values: T, last: number): T => {
+      if (!this.chair) return values;
+      const longer = new (values.constructor as new (n: number) => T)(values.length + 1);
+      longer.set(values as never);
+      longer[values.length] = last;
+      return longer;
+    };
+    if (this.chair) this.palette.push(ink());
+    const size = this.size();
+    const sizes = this.bigger ? Array.from({ length: 10 }, (_, i) => size * (0.6 + 0.25 * i)) : size;
+    this.plot.set({ pointColor: this.palette, pointSize: sizes, sizeBy: this.bigger ? "valueB" : undefined });
     await this.plot.draw(
-      { x: this.x, y: this.y, z: this.code },
-      { zDataType: "categorical", ...(spatialIndex ? { spatialIndex } : {}) },
+      {
+        x: more(this.x, this.chair?.[0] ?? 0), y: more(this.y, this.chair?.[1] ?? 0), z: more(this.code, this.palette.length - 1),
+        ...(this.bigger ? { w: more(this.bigger, 9) } : {}),
+      },
+      { zDataType: "categorical", wDataType: "categorical", ...(spatialIndex ? { spatialIndex } : {}) },
     );
     this.indexed = true;
-    this.plot.select(this.marked, { preventEvent: true });
+    this.plot.select(this.chosen(), { preventEvent: true });
+    byId("plot").dataset["guest"] = this.chair ? this.visitor!.name : "";
     document.body.dataset["drawn"] = String(Number(document.body.dataset["drawn"] ?? 0) + 1);
   }
 
@@ -179,6 +297,7 @@ export class SkyMap {
 
   private async hover(point: number): Promise<void> {
     const card = byId("card");
+    if (point >= this.row.length) return this.card(point, [el("b", {}, this.visitor?.name ?? ""), el("span", {}, "a file of your own, where its neighbours are")]);
     let told: Card;
     try {
       told = await json<Card>("card", { row: Number(this.row[point]) });
@@ -186,10 +305,15 @@ export class SkyMap {
       card.hidden = true;
       return;
     }
-    const [x, y] = this.plot.getScreenPosition(point) ?? [0, 0];
     const said = [told.class ?? "no class", told.split].filter(Boolean).join(", ");
     const classified = told.predicted ? `classified ${told.predicted} (${Math.round(100 * (told.probability ?? 0))} %)` : "";
-    card.replaceChildren(el("b", {}, told.object_id), el("span", {}, said), el("span", {}, classified));
+    this.card(point, [el("b", {}, told.object_id), el("span", {}, said), el("span", {}, classified)]);
+  }
+
+  private card(point: number, parts: HTMLElement[]): void {
+    const card = byId("card");
+    const [x, y] = this.plot.getScreenPosition(point) ?? [0, 0];
+    card.replaceChildren(...parts);
     card.hidden = false;
     const room = byId("plot").clientWidth - card.offsetWidth - 8;
     card.style.left = `${Math.max(4, Math.min(x + 12, room))}px`;
@@ -197,14 +321,15 @@ export class SkyMap {
   }
 }
 
-function faded(): string {
-  return getComputedStyle(document.documentElement).getPropertyValue("--faded").trim();
+function name(place: Place): string {
+  if (place.kind === "map") return `Map by ${place.name}`;
+  return place.kind === "sky" ? `Sky, ${place.frame},` : `${place.y} against ${place.x}`;
 }
 
-// Positions in [-0.95, 0.95], one scale for both axes.
-function fitted(x: Float32Array, y: Float32Array): [Float32Array, Float32Array] {
-  const ends = (v: Float32Array) => v.reduce(([a, b], w) => [Math.min(a, w), Math.max(b, w)] as [number, number], [Infinity, -Infinity]);
-  const [[a, b], [c, d]] = [ends(x), ends(y)];
-  const half = Math.max(b - a, d - c) / 1.9 || 1;
-  return [x.map((v) => (v - (a + b) / 2) / half), y.map((v) => (v - (c + d) / 2) / half)];
+function ink(): string {
+  return getComputedStyle(document.documentElement).getPropertyValue("--ink").trim();
+}
+
+function faded(): string {
+  return getComputedStyle(document.documentElement).getPropertyValue("--faded").trim();
 }

@@ -6,6 +6,11 @@ import { curveInTime, epochs, spectrumPlot } from "./plots";
 
 let drawn: uPlot[] = [];
 
+// The plots are as wide as their place, also when the window was made narrower.
+window.addEventListener("resize", () => {
+  for (const plot of drawn) plot.setSize({ width: plot.root.parentElement?.clientWidth || plot.width, height: plot.height });
+});
+
 export interface Told {
   page: SkyObject;
   // multiply the period that is folded with
@@ -35,7 +40,7 @@ export function objectPage(page: SkyObject, period: number | null, folded: (peri
     const size = pixel_scale ? `${number(Number((side * pixel_scale).toPrecision(3)))}″ on a side` : `${side} pixels on a side`;
     parts.push(el("section", {}, el("h3", {}, "Image"), el("img", { class: "picture", src: png, alt: `Image of ${page.object_id}` }), el("small", {}, size)));
   }
-  if (page.classes) parts.push(classes(page));
+  if (page.classes) parts.push(classes(page.classes, page));
   parts.push(el("section", { id: "alike" }), catalogue(page));
   return { parts, told, draw: () => draws.forEach((draw) => draw()) };
 }
@@ -43,6 +48,7 @@ export function objectPage(page: SkyObject, period: number | null, folded: (peri
 function heading(page: SkyObject): HTMLElement {
   const [ra, dec] = page.position;
   const facts = [page.class ? `${page.class} in the catalogue` : "no class in the catalogue", page.split || "outside the split", page.modalities.join(" + ")];
+  if (page.judged) facts.push(`judged ${page.judged.label ?? page.judged.verdict} by ${page.judged.who}, ${page.judged.when.slice(0, 10)}`);
   const links = el("p", { class: "links" });
   if (ra !== null && dec !== null) {
     const at = `${ra.toFixed(6)} ${dec < 0 ? "" : "+"}${dec.toFixed(6)}`;
@@ -75,6 +81,7 @@ export function filePage(own: OwnFile): { parts: HTMLElement[]; draw: () => void
     parts.push(made.part);
     draws.push(made.draw);
   }
+  if (own.classes) parts.push(classes(own.classes), el("ul", { class: "notes" }, ...own.classes.notes.map((note) => el("li", {}, note))));
   parts.push(el("section", { id: "alike" }));
   return { parts, draw: () => draws.forEach((draw) => draw()) };
 }
@@ -159,15 +166,15 @@ function spectrumPart(spectrum: Spectrum) {
   return { part: el("section", {}, el("h3", {}, "Spectrum"), into, controls, el("small", {}, said)), draw: again };
 }
 
-function classes(page: SkyObject): HTMLElement {
-  const told = page.classes!;
+function classes(told: NonNullable<SkyObject["classes"]>, page: Partial<SkyObject> = {}): HTMLElement {
   const ranked = Object.entries(told.probabilities).filter(([, p]) => p !== null).sort((a, b) => b[1]! - a[1]!);
   const rows = ranked.slice(0, 6).map(([name, p]) => {
     const bar = el("span", { class: "share" });
     bar.style.width = `${100 * p!}%`;
     return el("tr", {}, el("th", { scope: "row" }, name), el("td", { class: "shares" }, bar), el("td", {}, `${(100 * p!).toFixed(1)} %`));
   });
-  const said = [told.reason, told.novelty !== null && `novelty ${told.novelty.toFixed(2)} (1: like nothing it was trained on)`, page.doubts?.suggested && `neighbours suggest ${page.doubts.suggested}`];
+  const answered = page.answered?.class && `with the answers ${page.answered.class} (${(100 * (page.answered.probability ?? 0)).toFixed(1)} %)`;
+  const said = [answered, told.reason, told.novelty !== null && `novelty ${told.novelty.toFixed(2)} (1: like nothing it was trained on)`, page.doubts?.suggested && `neighbours suggest ${page.doubts.suggested}`];
   return el("section", {}, el("h3", {}, "Class by the classifier"), rows.length ? el("table", { class: "classes" }, el("tbody", {}, ...rows)) : "none",
     el("small", {}, `from ${told.modalities || "nothing"}; ${said.filter(Boolean).join("; ")}`));
 }

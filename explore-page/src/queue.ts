@@ -17,7 +17,7 @@ export interface Hooks {
   seen: () => { map: string; period: string };
   guarded: (what: () => Promise<void>) => Promise<void>;
   turn: () => () => boolean;
-  kept: () => void;
+  training: (answers: number, refused: string) => HTMLElement;
 }
 
 const CLASS_KEYS = "1234567890";
@@ -55,7 +55,7 @@ export class Queue {
       el("header", {}, el("h2", {}, "Queues"), el("p", {}, "Objects to judge one after another, by keys. Every answer is kept at once in the run's labels; a class is an answer that 'skybind label' knows too."),
         !!refused && el("p", { class: "doubt" }, refused), !!hint && el("p", {}, hint),
         el("small", {}, `${judged.toLocaleString("en")} objects judged here, ${answers.toLocaleString("en")} answers in all.`)),
-      el("ul", { class: "queues" }, ...entries));
+      el("ul", { class: "queues" }, ...entries), this.hooks.training(answers, refused));
     side.scrollTop = 0;
     this.hooks.changed("");
     side.querySelector<HTMLElement>("[data-queue]")?.focus();
@@ -148,7 +148,6 @@ export class Queue {
       item.judged = judgement.label ?? verdict;
       const again = judgement.note ? ` It does not train: ${judgement.note}` : "";
       this.said = `${judgement.object_id}: ${judgement.label ?? verdict}; z takes it back.${again}`;
-      this.hooks.kept();
     } finally {
       this.busy = false;
     }
@@ -171,7 +170,6 @@ export class Queue {
       const place = this.opened.items.findIndex((item) => item.object_id === judgement.object_id);
       if (place < 0) this.opened.items.splice(this.at, 0, { object_id: judgement.object_id, row: -1, why: "judged before, and undone", suggested: null });
       else [this.at, this.opened.items[place]!.judged] = [place, undefined];
-      this.hooks.kept();
     } finally {
       this.busy = false;
     }

@@ -3,6 +3,7 @@ import { arrow, post } from "./api";
 import { byId, el, number } from "./dom";
 
 interface Summary { n: number; classes: [string, number][]; columns: string[]; listed: Record<string, unknown>[] }
+export type By = "condition" | "cone" | "names" | "class" | "predicted class";
 export type Mode = "new" | "add" | "subtract";
 
 const FORMATS: [string, string][] = [[".csv", "CSV"], [".parquet", "Parquet"], [".vot", "VOTable"], [".fits", "FITS"]];
@@ -26,11 +27,13 @@ export class Selection {
     await this.show();
   }
 
-  async where(condition: string): Promise<void> {
+  // Select by what was typed: a condition, a cone, names, or a class.
+  async by(how: By, text: string): Promise<void> {
     const newest = this.turn();
-    const { values } = await arrow("where", { condition });
+    const { values, said } = how === "condition" ? await arrow("where", { condition: text }) : await arrow("chosen", { by: how }, new Blob([text]));
     if (!newest()) return;
-    await this.take(values["row"]!, condition);
+    const shown = text.length > 80 ? `${text.slice(0, 80)} …` : text;
+    await this.take(values["row"]!, how === "condition" ? shown : [`${how} ${shown}`, said["said"]].filter(Boolean).join("; "));
   }
 
   async show(): Promise<void> {
@@ -86,10 +89,10 @@ function short(value: unknown): unknown {
 }
 
 // The last word of a condition is completed by the names of columns.
-export function completed(box: HTMLInputElement, list: HTMLDataListElement, names: string[]): void {
+export function completed(box: HTMLInputElement, list: HTMLDataListElement, names: () => string[]): void {
   box.addEventListener("input", () => {
     const [, before, word] = /^(.*?)([A-Za-z_][A-Za-z0-9_]*)?$/s.exec(box.value) ?? ["", "", ""];
-    const near = word ? names.filter((name) => name.toLowerCase().startsWith(word.toLowerCase()) && name !== word).slice(0, 12) : [];
+    const near = word ? names().filter((name) => name.toLowerCase().startsWith(word.toLowerCase()) && name !== word).slice(0, 12) : [];
     list.replaceChildren(...near.map((name) => el("option", { value: `${before}${name}` })));
   });
 }

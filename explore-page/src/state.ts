@@ -1,6 +1,6 @@
 // What is looked at stands in the address after '#', so that a copied address shows the same.
-export interface View { map: string; colour: string; id: string; period: string; by: string; to: string; contrast: string; where: string; select: string; queue: string }
-const NAMES: (keyof View)[] = ["map", "colour", "id", "period", "by", "to", "contrast", "where", "select", "queue"];
+export interface View { map: string; colour: string; id: string; period: string; by: string; to: string; contrast: string; where: string; select: string; queue: string; how: string; x: string; y: string; log: string; size: string }
+const NAMES: (keyof View)[] = ["map", "colour", "id", "period", "by", "to", "contrast", "where", "select", "queue", "how", "x", "y", "log", "size"];
 
 export function readView(): Partial<View> {
   const found = new URLSearchParams(location.hash.slice(1));

@@ -37,7 +37,8 @@ def survey(tmp_path):
         class_names=np.array(["", ""]),
         split=SimpleNamespace(part=np.array(["train", "test"])),
     )
-    return SimpleNamespace(run=run, classes=None, suspects=None, suspect_rows=np.array([-1, -1]))
+    nothing = {"classes": None, "answered": None, "suspects": None}
+    return SimpleNamespace(run=run, suspect_rows=np.array([-1, -1]), **nothing)
 
 
 def told_classes():

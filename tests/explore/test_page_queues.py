@@ -144,3 +144,20 @@ def test_read_only_says_so(browser, suspect_run):
         page.keyboard.press("1")
         page.wait_for_selector("#error", state="visible")
         assert "--read-only" in page.inner_text("#error")
+
+
+def test_trained_again_with_the_answers_what_changed_is_selected(page, judged):
+    page.keyboard.press("q")
+    page.wait_for_selector("#retrain[data-state]")
+    page.get_by_role("button", name="head only").click()
+    page.wait_for_selector("#retrain progress")
+    page.wait_for_selector("#retrain[data-state='done']", timeout=120_000)
+    assert "The class of every object is in" in page.inner_text("#retrain")
+    page.wait_for_function("location.hash.includes('with+answers')")
+    answered = pq.read_table(judged.folder / "labels" / "classes.parquet")["class"].to_pylist()
+    (path,) = (judged.folder / "finetune").glob("*/classes.parquet")
+    before = pq.read_table(path)["class"].to_pylist()
+    n = sum(a != b for a, b in zip(answered, before, strict=True))
+    assert n > 0
+    page.get_by_role("button", name="show them").click()
+    page.wait_for_selector(f"#side[data-selected='{n}']")

@@ -5,7 +5,10 @@ from urllib.parse import urlencode
 import numpy as np
 import pytest
 from astropy.io import fits
+from astropy.table import Table
 
+from skybind.runs.cases import finished_cases, widest_case
+from skybind.runs.classify import classify_anything
 from skybind.runs.run import Run
 from skybind.search.search import SearchOptions, search
 from tests.explore.conftest import OBJECT
@@ -133,6 +136,19 @@ def test_the_period_goes_with_the_file(served, run, curve):
         assert wrong.partition("=")[0] in told["error"]
 
 
+def test_its_class_is_that_of_the_command(served, run, curve, spectrum, tmp_path):
+    case = widest_case(finished_cases(run)) or finished_cases(run)[0]
+    for path in (curve, spectrum[0]):
+        told = send(served, path.read_bytes(), name=path.name)[1]["classes"]
+        classify_anything(run.folder, [path], tmp_path / "c.csv", case=case.name)
+        (expected,) = Table.read(tmp_path / "c.csv")
+        assert told["class"] == expected["class"]
+        assert told["modalities"] == expected["modalities"]
+        assert told["novelty"] == pytest.approx(expected["novelty"], abs=1e-3)
+        for name, p in told["probabilities"].items():
+            assert p == pytest.approx(expected[f"p_{name}"], abs=2e-3), name
+
+
 def test_no_more_are_found_than_a_page_shows(served, curve, monkeypatch):
     monkeypatch.setattr("skybind.explore.app.MOST", 7)
     told = send(served, curve.read_bytes(), name=curve.name, k=10**9)[1]
@@ -145,6 +161,11 @@ def test_on_the_page(page, curve, spectrum):
         page.wait_for_selector(f"#side[data-file='{path.name}']")
         assert page.locator("#alike li").count() == 12
         assert page.locator("#side .plot canvas").count() >= 1
+        assert page.locator("#side .classes tr").count() >= 6
+        assert "nearest neighbours there" in page.inner_text("#place")
+        assert page.get_attribute("#plot", "data-guest") == path.name
+    page.get_by_label("map", exact=True).select_option("sky:galactic")
+    page.wait_for_selector("#plot[data-guest='']")
     page.set_input_files("#file", curve)
     page.wait_for_selector("#side[data-file='curve.csv']")
     page.get_by_label("What goes with the file").fill("period=0.5123")

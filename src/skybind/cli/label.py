@@ -109,6 +109,10 @@ def train(
     ] = False,
     start: Annotated[str, typer.Option("--start", help="pretrained or scratch.")] = "pretrained",
     frozen: Annotated[bool, typer.Option("--frozen", help="Train the head only.")] = False,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", "-d", help="Dataset, where it is not where the run left it."),
+    ] = None,
     allow_twins: AllowTwins = False,
 ) -> None:
     """Fine-tune with all labels, answers included, and classify every object.
@@ -121,7 +125,7 @@ def train(
     from skybind.labelling.train import train_with_answers
 
     result = train_with_answers(
-        open_to_measure(folder, allow_twins),
+        open_to_measure(folder, allow_twins, data),
         modalities=modalities,
         only_answers=only_answers,
         start=start,

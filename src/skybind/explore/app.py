@@ -19,10 +19,12 @@ from skybind.explore.guard import Guard
 from skybind.explore.labels import Desk
 from skybind.explore.neighbours import MOST, neighbours
 from skybind.explore.objects import folded, object_page, thumbnails
+from skybind.explore.retraining import Retraining
 from skybind.explore.selection import exported, matching, summary
 from skybind.explore.survey import Survey
 from skybind.explore.told import arrow_bytes, map_columns, survey_told
 from skybind.explore.uploads import search_file, uploaded
+from skybind.explore.views import view_routes
 from skybind.progress import log
 from skybind.search.search import SearchOptions
 from skybind.words import nearest_of_many
@@ -72,6 +74,8 @@ def make_app(survey: Survey, token: str, hosts: set[str], framed: bool = False) 
         Route(path, _take(survey, question), methods=["POST"]) for path, question in sent.items()
     ]
     routes += Desk(survey).routes(_answer, _take)
+    routes += Retraining(survey).routes(_answer, _take, _arrow)
+    routes += view_routes(survey, _answer, _take, _arrow)
     return Guard(Starlette(routes=routes), token, hosts, framed)
 
 
@@ -137,8 +141,9 @@ def _map(survey: Survey, request: Request) -> Response:
 
 def _column(survey: Survey, request: Request) -> Response:
     """Give what colours the points of a map."""
-    layout = survey.layout(_text(request, "map"))
-    values, said = painted(survey, _text(request, "name"), layout.rows)
+    name = _text(request, "map", "")  # without one: of all objects
+    rows = survey.layout(name).rows if name else np.arange(len(survey.run.dataset))
+    values, said = painted(survey, _text(request, "name"), rows)
     return _arrow({"value": values}, said)
 
 

@@ -15,7 +15,7 @@ from skybind.explore.survey import Survey
 from skybind.words import nearest
 
 #: Columns of the run's own whose values are its classes.
-CLASSES = ("class", "predicted class", "suggested label")
+CLASSES = ("class", "predicted class", "predicted class with answers", "suggested label")
 #: Beyond this a page's numbers leave integers out.
 WHOLE = 2**53
 
@@ -93,9 +93,23 @@ def find_paint(survey: Survey, name: str) -> Paint:
 def described(survey: Survey) -> list[dict[str, Any]]:
     """Describe every column that can colour a map, for the page."""
     return [
-        {"name": name, "group": p.group, "description": p.description, "unit": p.unit}
+        {
+            "name": name,
+            "group": p.group,
+            "description": p.description,
+            "unit": p.unit,
+            "number": _is_number(survey, p),
+        }
         for name, p in paints(survey).items()
     ]
+
+
+def _is_number(survey: Survey, paint: Paint) -> bool:
+    """Return whether a column holds numbers, without reading it."""
+    if paint.group != "catalogue":
+        return paint.name not in (*CLASSES, "split")
+    kind = survey.run.dataset.arrow_schema.field(paint.name).type
+    return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
 
 
 def painted(survey: Survey, name: str, rows: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
@@ -133,9 +147,6 @@ def _classes(run: Any, rows: np.ndarray) -> np.ndarray:
 
 
 def _of_classifier(survey: Survey) -> list[Paint]:
-    if survey.classes is None:
-        return []
-    table = survey.classes.table
     columns = {
         "predicted class": ("class", "Most probable class"),
         "probability": ("probability", "Calibrated probability of the most probable class"),
@@ -144,8 +155,14 @@ def _of_classifier(survey: Survey) -> list[Paint]:
             "Share of validation objects nearer to the training objects; 1: a stranger",
         ),
     }
+    tables = {
+        "": None if survey.classes is None else survey.classes.table,
+        " with answers": survey.answered,
+    }
     return [
-        Paint(name, "classifier", text, None, _taker(table[column], None))
+        Paint(f"{name}{which}", "classifier", text, None, _taker(table[column], None))
+        for which, table in tables.items()
+        if table is not None
         for name, (column, text) in columns.items()
         if column in table.column_names
     ]

@@ -12,8 +12,7 @@ from starlette.routing import Route
 from skybind.errors import DataError
 from skybind.explore.queues import NEXT, NO_DISCOVERIES, Queue, find_queue, next_queue, queues_of
 from skybind.explore.survey import Survey
-from skybind.files import is_writable
-from skybind.labelling.judgements import Judgement, Judgements
+from skybind.labelling.judgements import Judgement
 
 #: Objects of a queue that the page is given at a time.
 GIVEN = 200
@@ -31,7 +30,7 @@ class Desk:
 
     def __init__(self, survey: Survey) -> None:
         self.survey = survey
-        self.judgements = Judgements(survey.run)
+        self.judgements = survey.judgements
         self._next: Queue | None = None
 
     @cached_property
@@ -77,7 +76,7 @@ class Desk:
             "judged": len(self.judgements.standing()),
             "answers": len(self.judgements.answers()),
             "who": _user(),
-            "refused": self.refused,
+            "refused": self.survey.refused,
             "hint": hint,
         }
 
@@ -121,15 +120,6 @@ class Desk:
             **self._progress(queue),
         }
 
-    @property
-    def refused(self) -> str:
-        """Why nothing can be judged; "" if it can."""
-        if self.survey.read_only:
-            return "The explorer was started with --read-only: start it without, to judge objects."
-        if not is_writable(self.survey.run.folder):
-            return f"{self.survey.run.folder} cannot be written: nothing can be judged here."
-        return ""
-
     def _queues(self, survey: Survey, request: Request) -> dict[str, Any]:
         return self.overview()
 
@@ -166,8 +156,8 @@ class Desk:
         DataError
             If nothing may be written, or it is not what the page sends.
         """
-        if self.refused:
-            raise DataError(self.refused)
+        if self.survey.refused:
+            raise DataError(self.survey.refused)
         try:
             said = json.loads(body or b"{}")
         except (ValueError, RecursionError):

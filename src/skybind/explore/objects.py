@@ -41,7 +41,8 @@ def object_page(survey: Survey, object_id: str) -> dict[str, Any]:
     -------
     dict
         `object_id`, `row`, `split`, `position` (ra, dec [deg]), `class`, `modalities`, `curve`,
-        `spectrum`, `image`, `catalogue`, `classes`, `doubts`; null where there is none.
+        `spectrum`, `image`, `catalogue`, `classes`, `doubts`, `answered`, `judged`; null where
+        there is none.
 
     Raises
     ------
@@ -72,6 +73,8 @@ def object_page(survey: Survey, object_id: str) -> dict[str, Any]:
             "catalogue": catalogue,
             "classes": classes_of(survey, row),
             "doubts": doubts_of(survey, row),
+            "answered": answered_of(survey, row),
+            "judged": judged_of(survey, object_id),
         }
     )
     return page
@@ -188,6 +191,20 @@ def classes_of(survey: Survey, row: int) -> dict[str, Any] | None:
         "novelty": told.get("novelty"),
         "reason": told["reason"] or None,
     }
+
+
+def answered_of(survey: Survey, row: int) -> dict[str, Any] | None:
+    """Return what the classifier says that was trained with answers; None without one."""
+    if survey.answered is None:
+        return None
+    told: dict[str, Any] = survey.answered.slice(row, 1).to_pylist()[0]
+    return {"class": told["class"], "probability": told["probability"]}
+
+
+def judged_of(survey: Survey, object_id: str) -> dict[str, Any] | None:
+    """Return what a person said of an object last; None where nobody did."""
+    found = survey.judgements.standing().get(object_id)
+    return None if found is None else found.plain()
 
 
 def doubts_of(survey: Survey, row: int) -> dict[str, Any] | None:

@@ -1,7 +1,7 @@
 """A run as the explorer sees it: its maps, columns and vectors, opened once and held."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from threading import RLock
@@ -17,9 +17,12 @@ from skybind.errors import DataError
 from skybind.evaluation.clusters import Layout, lay_out, mapped_model, read_layouts
 from skybind.evaluation.targets import Target, targets_of
 from skybind.files import is_writable
+from skybind.labelling.judgements import Judgements
+from skybind.models.model import Model
+from skybind.parquet import read_parquet
 from skybind.progress import say, step
-from skybind.runs.cases import finished_cases, widest_case
-from skybind.runs.classes import CaseClasses, stored_classes
+from skybind.runs.cases import Case, finished_cases, widest_case
+from skybind.runs.classes import CaseClasses, open_case, stored_classes
 from skybind.runs.embedding import stored_embeddings
 from skybind.runs.run import Run
 from skybind.search.places import Places
@@ -62,6 +65,8 @@ class Survey:
         self.lock = RLock()
         self._examples: dict[int, ExampleObject] = {}
         self.uploads: dict[int, ExampleObject] = {}
+        #: Called when the survey is closed.
+        self.closing: list[Callable[[], None]] = []
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         if not run.paths.embeddings.exists():
             raise DataError(
@@ -75,7 +80,9 @@ class Survey:
         self.maps = {"+".join(layout.modalities): layout for layout in self._layouts()}
 
     def close(self) -> None:
-        """Delete what was written for this opening alone."""
+        """End what was begun, and delete what was written, for this opening alone."""
+        for end in self.closing:
+            end()
         if self._temporary is not None:
             self._temporary.cleanup()
 
@@ -133,10 +140,22 @@ class Survey:
         return targets_of(self.run.dataset)
 
     @cached_property
+    def case(self) -> Case | None:
+        """The run's widest classifier; None without one."""
+        cases = finished_cases(self.run)
+        return widest_case(cases) or next(iter(cases), None)
+
+    @cached_property
+    def classifier(self) -> Model | None:
+        """That classifier itself, where its classes are on disk."""
+        if self.case is None or self.classes is None:
+            return None
+        return open_case(self.run, self.case)
+
+    @cached_property
     def classes(self) -> CaseClasses | None:
         """What the run's widest classifier says, where that is on disk; nothing is computed."""
-        cases = finished_cases(self.run)
-        case = widest_case(cases) or next(iter(cases), None)
+        case = self.case
         if case is None or not self.run.paths.case(case.name).classes.exists():
             return None
         found = stored_classes(self.run, case)
@@ -147,6 +166,32 @@ class Survey:
                 "them anew."
             )
         return found
+
+    @cached_property
+    def answered(self) -> pa.Table | None:
+        """The classes by the classifier that was trained last with answers; None without one."""
+        path = self.run.paths.labels.classes
+        if not path.exists():
+            return None
+        table = read_parquet(path)
+        if table["object_id"].to_pylist() != self.run.dataset.object_ids.tolist():
+            say(f"The classes in {path} are of other objects and are not shown: train again.")
+            return None
+        return table
+
+    @cached_property
+    def judgements(self) -> Judgements:
+        """What people said of the objects."""
+        return Judgements(self.run)
+
+    @property
+    def refused(self) -> str:
+        """Why nothing of a person's is written into the run's folder; "" if it is."""
+        if self.read_only:
+            return "The explorer was started with --read-only: start it without, to judge objects."
+        if not is_writable(self.run.folder):
+            return f"{self.run.folder} cannot be written: nothing can be judged or trained here."
+        return ""
 
     @cached_property
     def suspects(self) -> pa.Table | None:

@@ -9,6 +9,7 @@ from skybind.drawing.observed import ExampleObject
 from skybind.errors import DataError
 from skybind.explore.neighbours import matches_json
 from skybind.explore.objects import curve_json, spectrum_json
+from skybind.explore.own_class import class_of_file
 from skybind.explore.survey import Survey
 from skybind.files import plain_json
 from skybind.search.figure import from_file
@@ -40,7 +41,8 @@ def search_file(
     -------
     dict
         `name`, `number` (by which `uploaded` finds it), `modality`, `curve`, `spectrum`,
-        `features` that the model was given, `notes`, and `found` as `neighbours` gives it.
+        `features` that the model was given, `notes`, `classes` (see `class_of_file`), and `found`
+        as `neighbours` gives it.
 
     Raises
     ------
@@ -70,6 +72,7 @@ def search_file(
             "spectrum": None if spectrum is None else spectrum_json(spectrum),
             "features": query.features,
             "notes": query.notes,
+            "classes": class_of_file(survey, query),
             "found": matches_json(survey, found),
         }
     )

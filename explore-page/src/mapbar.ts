@@ -1,0 +1,109 @@
+// What stands above the map: which view, its colour and size, and selecting from it.
+import type { Paint, Survey } from "./api";
+import { byId, choice, el } from "./dom";
+import type { SkyMap } from "./map";
+import { completed, type By, type Mode, type Selection } from "./selection";
+import type { Place } from "./space";
+import type { View } from "./state";
+
+export interface Bar {
+  survey: Survey;
+  view: () => Partial<View>;
+  change: (part: Partial<View>, step?: boolean) => void;
+  map: SkyMap;
+  selection: Selection;
+  redraw: () => void;
+  guarded: (what: () => Promise<void>) => Promise<void>;
+}
+
+const SKY: Record<string, string> = { "sky:galactic": "galactic", "sky:equatorial": "equatorial" };
+const BY: [By, string, string][] = [
+  ["condition", "where", "period < 1 and label == 'EW'"], ["cone", "cone", "RA DEC RADIUS: 285.8 11.1 0.5"],
+  ["names", "ids", "names, between commas or pasted"], ["class", "class", "EW"], ["predicted class", "predicted", "EW"],
+];
+
+export const isView = (name: string) => name === "scatter" || name in SKY;
+
+// The view that the address tells; what is not there becomes the last map.
+export function placeOf(survey: Survey, view: Partial<View>): Place | null {
+  const name = view.map ?? "";
+  if (SKY[name]) return { kind: "sky", frame: SKY[name] };
+  if (name === "scatter") {
+    const numbers = survey.columns.filter((column) => column.number).map((column) => column.name);
+    const liked = (value: string | undefined, fallback: number) => (value && numbers.includes(value) ? value : numbers[Math.min(fallback, numbers.length - 1)] ?? "");
+    const own = survey.columns.filter(({ group, number, name: column }) => group === "catalogue" && number && column !== "ra" && column !== "dec").map((column) => column.name);
+    return { kind: "scatter", x: liked(view.x ?? own[0], 0), y: liked(view.y ?? own[1], 1), log: view.log ?? "" };
+  }
+  const known = survey.maps.map((map) => map.name);
+  if (!known.length) return null;
+  return { kind: "map", name: known.includes(name) ? name : known.at(-1)! };
+}
+
+export function mapBar(bar: Bar): void {
+  const { survey, change, map, selection, redraw, guarded } = bar;
+  const view = bar.view();
+  const groups: Record<string, string> = { run: "Run", classifier: "Classifier", discoveries: "Discoveries", catalogue: "Catalogue" };
+  const option = (paint: Paint) => ({ value: paint.name, text: paint.unit ? `${paint.name} [${paint.unit}]` : paint.name, group: groups[paint.group] });
+  const maps = survey.maps.map(({ name, objects }) => ({ value: name, text: `${name} (${objects.toLocaleString("en")})`, group: "Maps of the embeddings" }));
+  const views = [["sky:galactic", "sky, galactic"], ["sky:equatorial", "sky, equatorial"], ["scatter", "two columns"]].map(([value, text]) => ({ value: value!, text: text!, group: "Views" }));
+  const still = !!document.documentElement.dataset["still"]; // a copy has maps alone
+  const again = (part: Partial<View>) => { change(part); mapBar(bar); redraw(); };
+  const parts: HTMLElement[] = [
+    choice("map", still ? maps : [...maps, ...views], view.map ?? "", (name) => again({ map: name })),
+    choice("colour", survey.columns.map(option), view.colour ?? "", (name) => { change({ colour: name }); void guarded(() => map.colour(name)); }),
+  ];
+  const place = placeOf(survey, view);
+  if (place?.kind === "scatter") {
+    const numbers = survey.columns.filter(({ number }) => number).map(option);
+    const tick = (mark: string, text: string, says: string) => {
+      const box = el("input", { type: "checkbox", "aria-label": says, change: () => again({ log: ["x", "y", "v"].filter((one) => (one === mark ? box.checked : place.log.includes(one))).join("") }) });
+      box.checked = place.log.includes(mark);
+      return el("label", {}, box, text);
+    };
+    parts.push(choice("x", numbers, place.x, (x) => again({ x })), tick("x", "log", "Logarithm of x"), choice("y", numbers, place.y, (y) => again({ y })), tick("y", "log", "Logarithm of y"), tick("v", "turn", "Turn y upside down; magnitudes stand so"));
+  }
+  if (survey.columns.some(({ name }) => name === "suspicion")) {
+    parts.push(choice("size", [{ value: "", text: "all alike" }, { value: "suspicion", text: "suspicion" }], view.size ?? "", (size) => { change({ size }); void guarded(() => map.sizeBy(size)); }));
+  }
+  parts.push(el("button", { type: "button", title: "The whole map (0)", click: () => void map.home() }, "whole"));
+  const around = (id: string, text: string, says: string) => el("button", { type: "button", "aria-pressed": "false", title: says, id, click: () => toggleAround(map, id) }, text);
+  parts.push(around("lasso", "lasso", "Draw around objects (l, or hold Shift)"), around("rectangle", "rectangle", "Draw a rectangle around objects (r)"));
+  byId("mapbar").replaceChildren(...parts, ...selectBy(bar, selection));
+}
+
+// Draw around objects, freely or as a rectangle, or move the map again.
+export function toggleAround(map: SkyMap, id: string): void {
+  const on = byId(id).getAttribute("aria-pressed") !== "true";
+  for (const other of ["lasso", "rectangle"]) byId(other).setAttribute("aria-pressed", String(on && other === id));
+  void map.lasso(on ? (id === "lasso" ? "freeform" : "rectangle") : null);
+}
+
+// The form that selects by what is typed.
+function selectBy({ survey, change, view, guarded }: Bar, selection: Selection): HTMLElement[] {
+  const now = view();
+  let by = BY.find(([how]) => how === now.how)?.[0] ?? "condition";
+  const box = el("input", { type: "search", id: "condition", list: "columns", "aria-label": "What to select", spellcheck: "false" });
+  const list = el("datalist", { id: "columns" });
+  const names = survey.columns.filter(({ group }) => group === "catalogue").map(({ name }) => name);
+  const suit = () => { box.placeholder = `select ${BY.find(([how]) => how === by)![1]}: ${BY.find(([how]) => how === by)![2]}`; };
+  completed(box, list, () => (by === "condition" ? names : by === "class" || by === "predicted class" ? survey.classes : []));
+  const form = el("form", { id: "where", submit: (event) => {
+    event.preventDefault();
+    const text = box.value.trim();
+    if (!text) return;
+    change({ select: text, how: by === "condition" ? "" : by, id: "" }, true);
+    void guarded(() => selection.by(by, text));
+  } }, box, list);
+  // a pasted list keeps its lines apart
+  box.addEventListener("paste", (event) => {
+    const text = event.clipboardData?.getData("text") ?? "";
+    if (by !== "names" || !/[\r\n]/.test(text)) return;
+    event.preventDefault();
+    box.setRangeText(text.trim().split(/[\r\n]+/).join(", "), box.selectionStart ?? 0, box.selectionEnd ?? 0, "end");
+  });
+  box.value = now.select ?? "";
+  suit();
+  const kinds = choice("by", BY.map(([value, text]) => ({ value, text })), by, (chosen) => { by = chosen as By; box.value = ""; suit(); box.focus(); });
+  kinds.querySelector("select")!.setAttribute("aria-label", "select by");
+  return [kinds, form, choice("selection", ["new", "add", "subtract"].map((value) => ({ value, text: value })), selection.mode, (mode) => { selection.mode = mode as Mode; })];
+}

@@ -1,0 +1,123 @@
+"""The sky, two columns, and what is selected in them, in Debian's Chromium."""
+
+import numpy as np
+import pytest
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+
+from skybind.data.dataset import Dataset
+from tests.explore.conftest import opened_page
+from tests.explore.test_page import painted
+
+
+@pytest.fixture(scope="module")
+def stars(hostile_run):
+    return Dataset.open(hostile_run.parent / "stars")
+
+
+def choose(page, label, value):
+    drawn = page.get_attribute("body", "data-drawn")
+    page.get_by_label(label, exact=True).select_option(value)
+    page.wait_for_function(f"document.body.dataset.drawn != {drawn}")
+
+
+def drag(page, corners):
+    box = page.locator("#points").bounding_box()
+    places = [(box["x"] + a * box["width"], box["y"] + b * box["height"]) for a, b in corners]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    page.mouse.move(places[0][0] + 1, places[0][1] + 1)  # a hand does not jump
+    for place in places[1:]:
+        page.mouse.move(*place, steps=12)
+        page.wait_for_timeout(20)
+    page.mouse.up()
+
+
+def test_the_sky_is_drawn_and_a_rectangle_selects_on_it(page, stars):
+    before = painted(page)
+    choose(page, "map", "sky:galactic")
+    assert f"Sky, galactic, of {len(stars)} objects" in page.get_attribute("#points", "aria-label")
+    assert painted(page) != before
+    # the degrees lie over the points
+    assert page.evaluate(
+        "(() => { const c = document.getElementById('axes');"
+        " const { data } = c.getContext('2d').getImageData(0, 0, c.width, c.height);"
+        " return data.some(v => v > 0) })()"
+    )
+    # nothing of what is drawn lies beyond the ellipse; all of it lies in the rectangle
+    page.locator("#points").focus()
+    page.keyboard.press("r")
+    drag(page, [(0.005, 0.005), (0.995, 0.995)])
+    page.wait_for_selector(f"#side[data-selected='{len(stars)}']")
+    # the left half: galactic longitudes from 0 to 180
+    drag(page, [(0.005, 0.005), (0.5, 0.995)])
+    there = SkyCoord(stars.numbers("ra"), stars.numbers("dec"), unit="deg").galactic
+    n = int((there.l.deg < 180).sum())
+    page.wait_for_function(f"Math.abs(document.getElementById('side').dataset.selected - {n}) <= 2")
+
+
+def test_two_columns_with_logarithms_are_at_the_address(page, browser, stars):
+    choose(page, "map", "scatter")
+    choose(page, "x", "period")
+    drawn = page.get_attribute("body", "data-drawn")
+    page.get_by_label("Logarithm of x").check()
+    page.wait_for_function(f"document.body.dataset.drawn != {drawn}")
+    page.wait_for_timeout(300)
+    low, high = (float(text) for text in page.get_attribute("#axes", "data-range").split()[:2])
+    known = np.log10(stars.column("period")[stars.column("period") > 0])
+    assert low <= known.min()
+    assert high >= known.max()
+    assert high - low < 2 * (known.max() - known.min())
+    with opened_page(browser, page.url) as other:
+        other.wait_for_selector("body[data-drawn]")
+        assert other.get_by_label("x", exact=True).input_value() == "period"
+        assert other.get_by_label("Logarithm of x").is_checked()
+
+
+def test_magnitudes_stand_upside_down(page, stars):
+    name = next(
+        name
+        for name, column in stars.schema.columns.items()
+        if column.unit == "mag" and "magnitude" in column.description.lower()
+    )
+    choose(page, "map", "scatter")
+    choose(page, "y", name)
+    values = stars.column(name)
+    rows = np.flatnonzero(np.isfinite(values))
+    page.locator("#points").focus()
+    page.keyboard.press("r")
+    drag(page, [(0.005, 0.005), (0.995, 0.5)])  # the upper half
+    page.wait_for_selector("#side[data-selected]")
+    page.wait_for_function("document.querySelectorAll('.listed tbody tr').length > 0")
+    ids = stars.object_ids.tolist()
+    listed = [ids.index(t) for t in page.locator(".listed button").all_inner_texts() if t in ids]
+    assert values[listed].max() < (values[rows].max() + values[rows].min()) / 2 + 0.1
+
+
+def test_a_cone_and_names_select_what_they_name(page, stars):
+    page.get_by_label("select by").select_option("cone")
+    page.fill("#condition", "285.8 11.1 40")
+    page.press("#condition", "Enter")
+    own = SkyCoord(stars.numbers("ra"), stars.numbers("dec"), unit="deg")
+    n = int((own.separation(SkyCoord(285.8, 11.1, unit="deg")) <= 40 * u.deg).sum())
+    page.wait_for_selector(f"#side[data-selected='{n}']")
+    page.get_by_label("select by").select_option("names")
+    names = stars.object_ids[[1, 2, 5]].tolist()
+    page.fill("#condition", ", ".join([*names, "nobody"]))
+    page.press("#condition", "Enter")
+    page.wait_for_selector("#side[data-selected='3']")
+    assert "1 of 4 names are not there: nobody" in page.inner_text("#side header")
+    page.get_by_label("select by").select_option("cone")
+    page.fill("#condition", "somewhere")
+    page.press("#condition", "Enter")
+    page.wait_for_selector("#error", state="visible")
+    assert "RA DEC RADIUS" in page.inner_text("#error")
+
+
+def test_points_grow_with_suspicion(browser, judged):
+    with opened_page(browser, judged.address) as page:
+        before = painted(page)
+        choose(page, "size", "suspicion")
+        assert painted(page) != before
+        choose(page, "size", "")
+        assert "size=" not in page.url
