@@ -164,7 +164,7 @@ function welcome(): void {
   for (const name of ["id", "selected", "file", "queues"]) delete side.dataset[name];
   side.replaceChildren(
     el("h2", {}, survey.dataset), el("p", {}, `${survey.objects.toLocaleString("en")} ${survey.simulated ? "simulated " : ""}objects, ${survey.modalities.join(" + ")}.`),
-    el("p", {}, "Point at an object for a card, click it to see its light curve, spectrum or image. Every view has an address of its own: copy it to come back, as long as the explorer runs."));
+    el("p", {}, "Point at an object for a card, click it to see its light curve, spectrum or image. Every view has an address of its own: copy it to come back, as long as the explorer runs."), selection.kept());
 }
 
 // Step through the objects alike.
@@ -262,7 +262,7 @@ async function start(): Promise<void> {
   view = readView();
   survey = await json<Survey>("survey");
   map = new SkyMap(survey, (row) => void guarded(() => openRow(row)), (rows) => void guarded(() => selection.take(rows, "lasso")));
-  selection = new Selection(open, (rows) => map.mark(rows), () => { change({ id: "", select: "", how: "" }); welcome(); }, turn);
+  selection = new Selection(open, (rows) => map.mark(rows), () => { change({ id: "", select: "", how: "" }); welcome(); }, turn, guarded);
   const retrain = new Retrain(guarded, trained, async (rows, said) => {
     selection.mode = "new";
     await selection.take(rows, said);

@@ -104,6 +104,7 @@ function selectBy({ survey, change, view, guarded }: Bar, selection: Selection):
   box.value = now.select ?? "";
   suit();
   const kinds = choice("by", BY.map(([value, text]) => ({ value, text })), by, (chosen) => { by = chosen as By; box.value = ""; suit(); box.focus(); });
+  kinds.id = "by";
   kinds.querySelector("select")!.setAttribute("aria-label", "select by");
   return [kinds, form, choice("selection", ["new", "add", "subtract"].map((value) => ({ value, text: value })), selection.mode, (mode) => { selection.mode = mode as Mode; })];
 }

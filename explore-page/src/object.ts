@@ -2,7 +2,7 @@
 import type uPlot from "uplot";
 import { json, type Curve, type OwnFile, type SkyObject, type Spectrum } from "./api";
 import { el, exact, number } from "./dom";
-import { curveInTime, epochs, spectrumPlot } from "./plots";
+import { curveInTime, epochs, powerPlot, spectrumPlot, type Power } from "./plots";
 
 let drawn: uPlot[] = [];
 
@@ -132,10 +132,22 @@ function curvePart(whose: Record<string, string | number>, curve: Curve, given: 
   const press = (text: string, factor: number, says: string) => el("button", { type: "button", title: says, "aria-label": says, click: () => multiply(factor) }, text);
   const own = el("button", { type: "button", click: () => curve.period && take(curve.period) }, "own");
   own.title = "The catalogue's period, or the one that was found";
+  const spectrum = el("div", { class: "plot", id: "power" });
+  const power = el("button", { type: "button", id: "power-button", "aria-pressed": "false", title: "Lomb-Scargle periodogram; click a peak to fold at it", click: async () => {
+    const on = power.getAttribute("aria-pressed") !== "true";
+    power.setAttribute("aria-pressed", String(on));
+    spectrum.replaceChildren();
+    if (!on) return;
+    try {
+      drawn.push(powerPlot(spectrum, await json<Power>("power", whose), () => shown, take));
+    } catch (error) {
+      spectrum.replaceChildren(el("small", { role: "status" }, (error as Error).message));
+    }
+  } }, "power");
   const controls = el("div", { class: "controls" }, el("label", {}, "period [d] ", box), press("×½", 0.5, "Half the period"), press("×2", 2, "Twice the period"),
-    press("×⅓", 1 / 3, "A third of the period"), press("×3", 3, "Three times the period"), !!curve.period && own, slider);
+    press("×⅓", 1 / 3, "A third of the period"), press("×3", 3, "Three times the period"), !!curve.period && own, power, slider);
   const source = curve.period ? (curve.searched ? "period found in the light curve" : "period of the catalogue") : "no period is known: type one to fold";
-  const part = el("section", {}, el("h3", {}, "Light curve"), time, controls, el("small", {}, `${curve.time.length} epochs; ${source}`), phase);
+  const part = el("section", {}, el("h3", {}, "Light curve"), time, controls, el("small", {}, `${curve.time.length} epochs; ${source}`), spectrum, phase);
   const draw = () => {
     drawn.push(curveInTime(time, curve));
     const start = given ?? curve.period;

@@ -174,3 +174,73 @@ export function small(canvas: HTMLCanvasElement, what: Small["curve"] | Small["s
   });
   if (!points) ctx.stroke();
 }
+
+export interface Mean { x: number[]; y: (number | null)[]; error: (number | null)[]; n: number }
+
+// Means of two selections, each with its standard error as a band.
+export function means(into: HTMLElement, both: readonly (Mean | null)[], names: readonly string[], label: string): uPlot {
+  const known = both.map((mean, i) => ({ mean, name: names[i]!, ink: colour(i ? "--muted" : "--line") })).filter(({ mean }) => mean);
+  const x = Array.from(new Set(known.flatMap(({ mean }) => mean!.x))).sort((a, b) => a - b);
+  const along = (mean: Mean, values: (number | null)[]) => {
+    const at = new Map(mean.x.map((place, i) => [place, values[i] ?? null]));
+    return x.map((place) => (at.has(place) ? at.get(place)! : undefined)) as (number | null)[];
+  };
+  const off = (mean: Mean, sign: number) => mean.y.map((v, i) => (v === null ? null : v + sign * (mean.error[i] ?? 0)));
+  const series = known.flatMap(({ mean, name, ink }) => [
+    { label: `${name} (${mean!.n})`, stroke: ink, width: 1.5, points: { show: false } },
+    { stroke: "transparent", points: { show: false } }, { stroke: "transparent", points: { show: false } },
+  ]);
+  const bands = known.map(({ ink }, i): uPlot.Band => ({ series: [3 * i + 2, 3 * i + 3], fill: `${ink}44` }));
+  const data = known.flatMap(({ mean }) => [along(mean!, mean!.y), along(mean!, off(mean!, 1)), along(mean!, off(mean!, -1))]);
+  const plot = new uPlot(
+    { width: into.clientWidth || 320, height: 200, legend: { show: false }, bands, scales: { x: { time: false }, y: { range: () => limits(data.flat()) } }, axes: axes(label, ""), series: [{}, ...series] },
+    [x, ...data] as uPlot.AlignedData,
+    into,
+  );
+  const key = document.createElement("small");
+  known.forEach(({ mean, name, ink }) => {
+    const mark = document.createElement("span");
+    mark.style.color = ink;
+    mark.textContent = "━ ";
+    key.append(mark, `${name}: mean of ${mean!.n}  `);
+  });
+  into.append(key);
+  return plot;
+}
+
+export interface Power { period: number[]; power: number[] }
+
+// Lomb-Scargle power by the logarithm of the period; the period that is folded with is marked.
+export function powerPlot(into: HTMLElement, { period, power }: Power, shown: () => number, take: (period: number) => void): uPlot {
+  const mark: uPlot.Plugin = { hooks: { draw: (plot) => {
+    const px = plot.valToPos(Math.log10(shown()), "x", true);
+    if (!(px > plot.bbox.left && px < plot.bbox.left + plot.bbox.width)) return;
+    plot.ctx.save();
+    plot.ctx.strokeStyle = colour("--warn");
+    plot.ctx.setLineDash([4, 3]);
+    plot.ctx.beginPath();
+    plot.ctx.moveTo(px, plot.bbox.top);
+    plot.ctx.lineTo(px, plot.bbox.top + plot.bbox.height);
+    plot.ctx.stroke();
+    plot.ctx.restore();
+  } } };
+  const [x, y] = axes("Period [d]", "Power");
+  const plot = new uPlot(
+    {
+      width: into.clientWidth || 320, height: 150, plugins: [mark], legend: { show: false }, cursor: { drag: { x: false, y: false } },
+      scales: { x: { time: false }, y: { range: () => [0, Math.max(...power) * 1.05 || 1] } },
+      axes: [{ ...x!, values: (_: uPlot, at: number[]) => at.map((v) => String(Number((10 ** v).toPrecision(2)))) }, y!],
+      series: [{}, { stroke: colour("--line"), width: 1, points: { show: false } }],
+    },
+    [period.map((p) => Math.log10(p)), power],
+    into,
+  );
+  plot.over.addEventListener("click", () => {
+    // the highest peak within a few pixels of the pointer
+    const near = power.map((_, i) => i).filter((i) => Math.abs(plot.valToPos(Math.log10(period[i]!), "x") - plot.cursor.left!) < 6);
+    if (!near.length) return;
+    take(period[near.reduce((best, i) => (power[i]! > power[best]! ? i : best), near[0]!)]!);
+    window.setTimeout(() => plot.redraw(false), 300);
+  });
+  return plot;
+}

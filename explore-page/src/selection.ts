@@ -1,6 +1,7 @@
 // What is selected on the map or by a condition: what it is, and its table to take home.
 import { arrow, post } from "./api";
 import { byId, el, number } from "./dom";
+import { keptPart } from "./kept";
 
 interface Summary { n: number; classes: [string, number][]; columns: string[]; listed: Record<string, unknown>[] }
 export type By = "condition" | "cone" | "names" | "class" | "predicted class";
@@ -13,7 +14,7 @@ export class Selection {
   mode: Mode = "new";
   private said = "";
 
-  constructor(private open: (id: string) => void, private mark: (rows: number[]) => void, private back: () => void, private turn: () => () => boolean) {}
+  constructor(private open: (id: string) => void, private mark: (rows: number[]) => void, private back: () => void, private turn: () => () => boolean, private guarded: (what: () => Promise<void>) => Promise<void>) {}
 
   // Take rows as the chosen mode says.
   async take(rows: ArrayLike<number>, said: string): Promise<void> {
@@ -60,9 +61,18 @@ export class Selection {
       el("section", {}, el("h3", {}, "Classes"), el("table", {}, el("tbody", {}, ...classes))),
       el("section", {}, el("h3", {}, "Save the table"), el("div", { class: "controls" }, ...exports),
         el("small", {}, "All columns of the catalogue with units, and what the run says of each object.")),
+      this.kept(),
       el("section", {}, el("h3", {}, told.n > listed.length ? `The first ${listed.length}` : "Objects"),
         el("div", { class: "wide" }, el("table", { class: "listed" }, el("thead", {}, head), el("tbody", {}, ...listed)))));
     side.scrollTop = 0;
+  }
+
+  // What is kept with the run, and how to keep what is selected now.
+  kept(): HTMLElement {
+    return keptPart({
+      rows: () => Array.from(this.rows), said: () => this.said, guarded: this.guarded,
+      take: async (rows, said) => { this.mode = "new"; await this.take(rows, said); },
+    });
   }
 
   clear(): void {

@@ -144,7 +144,7 @@ def _structures(run: Run, record: DiscoverRecord, position: np.ndarray) -> list[
                 part[own],
                 position[rows[own]],
                 colour_magnitude(run.dataset, rows[own]) if clear else None,
-                _mean_spectra(run, rows[own], part[own]) if clear else [],
+                mean_spectra(run, rows[own], part[own]) if clear else [],
             )
         )
     return views
@@ -179,8 +179,8 @@ def colour_magnitude(dataset: Dataset, rows: np.ndarray) -> ColourMagnitude | No
     return ColourMagnitude(f"{name} [mag]", f"{what} [mag]", colour, magnitude)
 
 
-def _mean_spectra(run: Run, rows: np.ndarray, part: np.ndarray) -> list[MeanSpectrum]:
-    """Mean spectrum of every part, on the wavelengths that most of its spectra cover."""
+def mean_spectra(run: Run, rows: np.ndarray, part: np.ndarray) -> list[MeanSpectrum]:
+    """Average the spectra of every part, on the wavelengths that most of its spectra cover."""
     name = columns_of(run).get("spectrum")
     if name is None:
         return []

@@ -13,12 +13,15 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from skybind.drawing.observed import ExampleObject
 from skybind.errors import DataError, SkybindError
 from skybind.explore.columns import painted
 from skybind.explore.guard import Guard
+from skybind.explore.kept import Kept
 from skybind.explore.labels import Desk
 from skybind.explore.neighbours import MOST, neighbours
 from skybind.explore.objects import folded, object_page, thumbnails
+from skybind.explore.power import power_of
 from skybind.explore.retraining import Retraining
 from skybind.explore.selection import exported, matching, summary
 from skybind.explore.survey import Survey
@@ -61,6 +64,7 @@ def make_app(survey: Survey, token: str, hosts: set[str], framed: bool = False) 
         "/api/card": _card,
         "/api/object": _object,
         "/api/fold": _fold,
+        "/api/power": _power,
         "/api/small": _small,
         "/api/neighbours": _neighbours,
         "/api/find": _find,
@@ -76,6 +80,7 @@ def make_app(survey: Survey, token: str, hosts: set[str], framed: bool = False) 
     routes += Desk(survey).routes(_answer, _take)
     routes += Retraining(survey).routes(_answer, _take, _arrow)
     routes += view_routes(survey, _answer, _take, _arrow)
+    routes += Kept(survey).routes(_answer, _take, _arrow, _rows)
     return Guard(Starlette(routes=routes), token, hosts, framed)
 
 
@@ -169,11 +174,19 @@ def _object(survey: Survey, request: Request) -> dict[str, Any]:
 
 def _fold(survey: Survey, request: Request) -> dict[str, Any]:
     """Give the phases of an object, or of a file that was sent."""
+    return folded(_example(survey, request), _number(request, "period"))
+
+
+def _power(survey: Survey, request: Request) -> dict[str, Any]:
+    """Give the periodogram of an object, or of a file that was sent."""
+    return power_of(_example(survey, request))
+
+
+def _example(survey: Survey, request: Request) -> ExampleObject:
     if "file" in request.query_params:
-        example = uploaded(survey, int(_number(request, "file")))
-    else:
-        (example,) = survey.examples([survey.row(_text(request, "id"))])
-    return folded(example, _number(request, "period"))
+        return uploaded(survey, int(_number(request, "file")))
+    (example,) = survey.examples([survey.row(_text(request, "id"))])
+    return example
 
 
 def _small(survey: Survey, request: Request) -> dict[str, Any]:

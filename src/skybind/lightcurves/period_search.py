@@ -154,6 +154,35 @@ def search_curve(
     )
 
 
+def power_spectrum(
+    time: np.ndarray, value: np.ndarray, error: np.ndarray, options: PeriodOptions
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the Lomb-Scargle power of one light curve, in which `search_curve` looks for peaks.
+
+    Parameters
+    ----------
+    time, value, error : ndarray, shape (n,)
+        [d], and values with standard errors in any unit; what is not finite is left out.
+    options : PeriodOptions
+
+    Returns
+    -------
+    frequency, power : ndarray
+        [1/d], and the power from 0 to 1; both empty where nothing can be searched. Whole days are
+        not cut out.
+    """
+    good = np.isfinite(time) & np.isfinite(value) & np.isfinite(error) & (error > 0)
+    time, value, error = time[good], value[good], error[good]
+    if len(time) < 5 or np.ptp(time) <= 0 or np.ptp(value) <= 0:
+        return np.zeros(0), np.zeros(0)
+    order = np.argsort(time)
+    time, value, error = time[order] - time[order[0]], value[order], error[order]
+    low, high = options.minimum_frequency or 1 / time[-1], options.maximum_frequency
+    if low >= high:
+        return np.zeros(0), np.zeros(0)
+    return _periodogram(time, value, error, low, high, options.oversampling)
+
+
 def log10_false_alarm(
     power: float, time: np.ndarray, error: np.ndarray, maximum_frequency: float
 ) -> float:

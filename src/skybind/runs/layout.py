@@ -228,6 +228,11 @@ class RunPaths:
         return DiscoverPaths(self.folder / "discover")
 
     @property
+    def selections(self) -> Path:
+        """Selections of the explorer that are kept, a table each."""
+        return self.folder / "selections"
+
+    @property
     def discover_page(self) -> Path:
         """The page of discoveries."""
         return self.folder / "discover.html"

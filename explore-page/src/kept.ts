@@ -1,0 +1,83 @@
+// Selections that are kept with the run: named, opened again, deleted, compared.
+import { arrow, json, post } from "./api";
+import { choice, el, number } from "./dom";
+import { means, type Mean } from "./plots";
+
+interface One { name: string; n: number; said: string; when: string }
+interface Listed { kept: One[]; refused: string }
+interface Distinction { column: string; value: string; effect: number | null; inside: number | null; outside: number | null }
+interface Compared { names: [string, string]; n: [number, number]; both: number; columns: Distinction[]; curves: (Omit<Mean, "x" | "y"> & { phase: number[]; value: (number | null)[] } | null)[]; spectra: { wavelength: number[]; flux: (number | null)[]; error: (number | null)[]; n: number }[] }
+
+const OTHERS = "all others";
+
+export interface Hooks {
+  rows: () => number[];
+  said: () => string;
+  take: (rows: ArrayLike<number>, said: string) => Promise<void>;
+  guarded: (what: () => Promise<void>) => Promise<void>;
+}
+
+// The part of a selection's page that keeps it, and opens those that are kept.
+export function keptPart(hooks: Hooks): HTMLElement {
+  const part = el("section", { id: "kept" }, el("h3", {}, "Kept with the run"));
+  if (document.documentElement.dataset["still"]) return part; // a copy keeps nothing
+  void hooks.guarded(async () => draw(part, hooks, await json<Listed>("kept")));
+  return part;
+}
+
+function draw(part: HTMLElement, hooks: Hooks, { kept, refused }: Listed): void {
+  const say = (text: string, says: string, act: () => Promise<void>) => el("button", { type: "button", title: says, "aria-label": says, click: () => void hooks.guarded(act) }, text);
+  const send = async (path: string, values: Record<string, string>, body: Blob) => {
+    const told = (await (await post(path, values, body)).json()) as Omit<Listed, "refused">;
+    draw(part, hooks, { ...told, refused });
+  };
+  const box = el("input", { type: "text", "aria-label": "Name of the selection", placeholder: "name", size: "14", spellcheck: "false" });
+  const form = el("form", { class: "controls", submit: (event) => {
+    event.preventDefault();
+    const name = box.value.trim();
+    if (name) void hooks.guarded(() => send("kept/keep", { name, said: hooks.said() }, new Blob([Int32Array.from(hooks.rows()).buffer])));
+  } }, el("label", {}, "keep as ", box), el("button", {}, "keep"));
+  const rows = kept.map(({ name, n, said, when }) => el("tr", { "data-kept": name },
+    el("td", {}, el("button", { type: "button", class: "link", click: () => void hooks.guarded(async () => hooks.take((await arrow("kept/rows", { name })).values["row"]!, name)) }, name)),
+    el("td", {}, n.toLocaleString("en")), el("td", { class: "says" }, `${said} · ${when.slice(0, 10)}`),
+    el("td", {}, !refused && say("delete", `Delete ${name}`, () => send("kept/forget", { name }, new Blob([" "]))))));
+  const result = el("div", { id: "compared" });
+  let [one, other] = [kept.at(-1)?.name ?? "", OTHERS];
+  const names = kept.map(({ name }) => ({ value: name, text: name }));
+  const compare = el("div", { class: "controls" },
+    choice("compare", names, one, (name) => { one = name; }), choice("with", [{ value: OTHERS, text: OTHERS }, ...names], other, (name) => { other = name; }),
+    say("compare", "Compare the two", async () => {
+      result.replaceChildren(el("p", { role: "status" }, "comparing …"));
+      try {
+        show(result, await json<Compared>("compared", { name: one, with: other }));
+      } catch (error) {
+        result.replaceChildren();
+        throw error;
+      }
+    }));
+  part.replaceChildren(el("h3", {}, "Kept with the run"), refused ? el("small", {}, refused) : hooks.rows().length ? form : el("small", {}, kept.length ? "" : "No selection is kept yet: select some objects, and name them."),
+    ...(kept.length ? [el("div", { class: "wide" }, el("table", {}, el("tbody", {}, ...rows))), compare, result] : []));
+}
+
+function show(into: HTMLElement, told: Compared): void {
+  const [a, b] = told.names;
+  const head = el("tr", {}, ...["column", a, b, "effect"].map((text) => el("th", { scope: "col" }, text)));
+  const rows = told.columns.map(({ column, value, effect, inside, outside }) => {
+    const cell = (v: number | null) => (v === null ? "" : value ? `${(100 * v).toFixed(0)} %` : number(Number(v.toPrecision(4))));
+    return el("tr", {}, el("th", { scope: "row" }, value ? `${column} is ${value}` : column), el("td", {}, cell(inside)), el("td", {}, cell(outside)), el("td", {}, effect === null ? "" : effect.toFixed(2)));
+  });
+  const both = told.both ? ` ${told.both.toLocaleString("en")} objects in both are left out.` : "";
+  const table = rows.length
+    ? el("div", { class: "wide" }, el("table", { id: "apart" }, el("thead", {}, head), el("tbody", {}, ...rows)))
+    : el("p", {}, "No column sets them apart by more than chance.");
+  into.replaceChildren(
+    el("small", { role: "status" }, `${told.n[0].toLocaleString("en")} objects of ${a}, ${told.n[1].toLocaleString("en")} of ${b}.${both} Medians, or shares of text; the effect is in standard deviations, of text log2 of the ratio.`), table);
+  const curves = told.curves.map((curve) => curve && { x: curve.phase, y: curve.value, error: curve.error, n: curve.n });
+  const spectra = told.spectra.map(({ wavelength, flux, error, n }) => ({ x: wavelength, y: flux, error, n }));
+  for (const [title, both, x] of [["Mean folded light curves, each from its faintest to its brightest", curves, "Phase"], ["Mean spectra, each of unit median", spectra, "Wavelength [Å]"]] as const) {
+    if (!both.some(Boolean)) continue;
+    const plot = el("div", { class: "plot" });
+    into.append(el("h3", {}, title), plot);
+    means(plot, both, told.names, x);
+  }
+}

@@ -1,0 +1,135 @@
+import json
+
+import numpy as np
+import pytest
+
+from skybind.errors import SkybindError
+from skybind.explore.kept import OTHERS, Kept
+from skybind.explore.survey import Survey
+from skybind.parquet import read_parquet
+from skybind.runs.run import Run
+
+
+@pytest.fixture(scope="module")
+def survey(suspect_run):
+    opened = Survey(Run.open(suspect_run))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def kept(survey):
+    yield Kept(survey)
+    for path in survey.run.paths.selections.glob("*"):
+        path.unlink()
+
+
+def rows_of(survey, condition):
+    return np.flatnonzero(condition(survey.run.dataset.column("period")))
+
+
+def test_kept_opened_and_deleted(survey, kept):
+    rows = rows_of(survey, lambda period: period < 0.5)
+    kept.keep("short", rows[::-1], "period < 0.5")
+    (told,) = Kept(survey).known()
+    assert (told["name"], told["n"], told["said"]) == ("short", len(rows), "period < 0.5")
+    np.testing.assert_array_equal(kept.rows("short"), rows)
+    table = read_parquet(survey.run.paths.selections / "short.parquet")
+    assert table["object_id"].to_pylist() == survey.run.dataset.object_ids[rows].tolist()
+    kept.keep("short", rows[:3], "three of them")  # in the place of the first
+    assert [told["n"] for told in kept.known()] == [3]
+    kept.forget("short")
+    assert kept.known() == []
+    with pytest.raises(SkybindError, match="no kept selection 'short'"):
+        kept.rows("short")
+
+
+def test_what_sets_it_apart_is_what_it_was_selected_by(survey, kept):
+    short = rows_of(survey, lambda period: period < 0.5)
+    kept.keep("short", short, "")
+    told = kept.compared("short", OTHERS)
+    assert told["n"] == [len(short), len(survey.run.dataset) - len(short)]
+    (entry,) = [entry for entry in told["columns"] if entry["column"] == "period"]
+    period = survey.run.dataset.column("period")
+    assert entry["effect"] < -1
+    assert entry["inside"] == pytest.approx(np.nanmedian(period[short]))
+    # two halves at random are not set apart by anything
+    rng = np.random.default_rng(1)
+    order = rng.permutation(len(survey.run.dataset))
+    kept.keep("one", order[:200], "")
+    kept.keep("other", order[200:], "")
+    assert kept.compared("one", "other")["columns"] == []
+
+
+def test_objects_in_both_are_left_out(survey, kept):
+    kept.keep("a", np.arange(0, 200), "")
+    kept.keep("b", np.arange(150, 400), "")
+    told = kept.compared("a", "b")
+    assert (told["n"], told["both"]) == ([150, 200], 50)
+    kept.keep("c", np.arange(160, 190), "")
+    with pytest.raises(SkybindError, match="nothing that the other does not"):
+        kept.compared("c", "b")
+
+
+def test_mean_curves_and_spectra(survey, kept):
+    kept.keep("stars", np.flatnonzero(survey.run.class_names == "RRAB"), "")
+    told = kept.compared("stars", "")
+    curve = told["curves"][0]
+    assert curve["n"] >= 2
+    value = np.array(curve["value"])
+    # phase zero is at minimum light, and an RRab rises more steeply than it falls
+    assert min(value.argmin(), len(value) - value.argmin()) <= 5
+    turned = np.roll(value, -value.argmin())
+    assert turned.argmax() < len(value) / 2
+    (one, other) = told["spectra"]
+    assert np.nanmedian(np.array(one["flux"], float)) == pytest.approx(1, abs=0.1)
+    assert one["n"] >= 2
+    assert len(other["wavelength"]) == len(other["flux"])
+
+
+@pytest.mark.parametrize("name", ["", "../x", "a/b", ".hidden", "x" * 101, "nul"])
+def test_a_name_is_no_path(kept, name):
+    for act in (lambda: kept.keep(name, np.arange(3), ""), lambda: kept.forget(name)):
+        with pytest.raises(SkybindError, match="becomes the name of a file"):
+            act()
+    with pytest.raises(SkybindError, match="becomes the name of a file"):
+        kept.rows(name)
+
+
+def test_nothing_is_kept_read_only_or_of_nothing(suspect_run, kept):
+    looked = Survey(Run.open(suspect_run), read_only=True)
+    with pytest.raises(SkybindError, match="--read-only"):
+        Kept(looked).keep("a", np.arange(3), "")
+    looked.close()
+    with pytest.raises(SkybindError, match="Nothing is selected"):
+        kept.keep("a", np.arange(0), "")
+
+
+def test_on_the_page(browser, judged, kept):
+    from tests.explore.conftest import opened_page
+
+    with opened_page(browser, judged.address) as page:
+        page.fill("#condition", "period < 0.5")
+        page.press("#condition", "Enter")
+        page.wait_for_selector("#kept form")
+        n = page.get_attribute("#side", "data-selected")
+        page.get_by_label("Name of the selection").fill("short")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("[data-kept='short']")
+        page.get_by_role("button", name="clear").click()
+        page.wait_for_selector("#side:not([data-selected])")
+        page.locator("[data-kept='short'] .link").click()
+        page.wait_for_selector(f"#side[data-selected='{n}']")
+        page.get_by_role("button", name="Compare the two").click()
+        page.wait_for_selector("#apart")
+        assert "period" in page.inner_text("#apart")
+        page.wait_for_function("document.querySelectorAll('#compared canvas').length == 2")
+        page.get_by_label("Name of the selection").fill("../x")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#error", state="visible")
+        assert "becomes the name of a file" in page.inner_text("#error")
+        page.get_by_role("button", name="Delete short").click()
+        page.wait_for_selector("[data-kept='short']", state="detached")
+    status, _, _ = judged.ask("/api/kept/keep", "POST", {"Origin": "http://evil.example"}, name="x")
+    assert status == 403
+    assert json.loads(judged.ask("/api/kept")[2])["kept"] == []
