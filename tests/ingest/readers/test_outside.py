@@ -9,6 +9,7 @@ import pytest
 from astropy.table import Table
 
 from skybind.errors import ConfigError, DataError
+from skybind.ingest.readers.astropy_tables import read_astropy
 from skybind.ingest.readers.contents import read_bytes
 from skybind.ingest.readers.hdf5 import open_hdf5
 from skybind.ingest.readers.tables import open_table
@@ -180,3 +181,25 @@ def test_a_votable_with_an_address_is_refused_as_a_table_of_objects_too(tmp_path
     """What is given to a model or to a match by position is opened by `open_table`."""
     with pytest.raises(DataError, match=r"x\.vot"):
         open_table(votable(secret).encode(), "x.vot")
+
+
+@pytest.mark.parametrize("tail", ["", "\n", "Byte-by-byte Description of file", "\nid,ra\n"])
+@pytest.mark.parametrize("place", ["http://127.0.0.1:1/x", "file://{}", "{}"])
+@pytest.mark.parametrize("format", ["ecsv", "ascii.cds", "ascii.ipac", None])
+def test_text_is_no_address(tmp_path, monkeypatch, place, tail, format):
+    """Astropy takes text for the name or the address of a file, even with an end of line."""
+    asked = []
+    monkeypatch.setattr("socket.getaddrinfo", lambda *where, **_: asked.append(where))
+    table = Table({"id": ["a secret star"], "ra": [1.0]})
+    table.write(tmp_path / "secret.txt", format="ascii.ecsv")
+    data = (place.format(tmp_path / "secret.txt") + tail).encode()
+    try:
+        if format in ("ecsv", None):
+            read = table_of_bytes(data, "stars.txt", format)
+        else:
+            read = read_astropy(data, "stars.txt", format)
+    except Exception as error:
+        assert "a secret star" not in str(error)
+    else:
+        assert "a secret star" not in str(read)
+    assert asked == []

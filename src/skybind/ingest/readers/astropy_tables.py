@@ -25,9 +25,8 @@ def read_astropy(data: bytes, name: str, format: str, hdu: int | None = None) ->
     named = "ascii.ecsv" if format == "ecsv" else format
     source: Any = io.BytesIO(data)
     if named.startswith("ascii"):
-        source = data.decode("utf-8")
-        # astropy takes text without an end of line for the name, or the address, of a file
-        source += "" if "\n" in source else "\n"
+        # of a text astropy tries whether it is the name, or the address, of a file; of lines not
+        source = data.decode("utf-8").splitlines() or [""]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         table = AstropyTable.read(source, format=named, **options)
