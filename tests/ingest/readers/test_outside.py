@@ -193,13 +193,13 @@ def test_text_is_no_address(tmp_path, monkeypatch, place, tail, format):
     table = Table({"id": ["a secret star"], "ra": [1.0]})
     table.write(tmp_path / "secret.txt", format="ascii.ecsv")
     data = (place.format(tmp_path / "secret.txt") + tail).encode()
+    told = ""
     try:
         if format in ("ecsv", None):
-            read = table_of_bytes(data, "stars.txt", format)
+            told = str(table_of_bytes(data, "stars.txt", format))
         else:
-            read = read_astropy(data, "stars.txt", format)
+            told = str(read_astropy(data, "stars.txt", format))
     except Exception as error:
-        assert "a secret star" not in str(error)
-    else:
-        assert "a secret star" not in str(read)
+        told = str(error)
+    assert "a secret star" not in told
     assert asked == []
