@@ -392,5 +392,5 @@ def test_files_that_are_no_weights_are_refused(tmp_path, name):
 
 def test_a_checkpoint_of_other_things_is_refused(tmp_path):
     torch.save({"epoch": 3, "state_dict": {}}, tmp_path / "checkpoint.pth")
-    with pytest.raises(ModelError, match="holds no tensor"):
+    with pytest.raises(ModelError, match="holds no tensor: name the file of the weights"):
         read_source(tmp_path / "checkpoint.pth")

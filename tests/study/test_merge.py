@@ -39,6 +39,16 @@ def test_other_files_are_left_alone(tiny, tmp_path):
         Study.begin(tiny, tmp_path)
 
 
+def test_what_a_study_has_not_is_said_with_the_way_out(tiny, tmp_path):
+    study = Study.begin(tiny, tmp_path / "study")
+    with pytest.raises(ConfigError, match=r"no configuration 'smal': did you mean 'small'\?"):
+        study.runs("smal")
+    with pytest.raises(
+        DataError, match=r"No run of small .*: go on with the study \('skybind study"
+    ):
+        study.metrics("small")
+
+
 def test_a_dry_run_changes_nothing_of_what_a_study_was_asked(done, tiny):
     folder = done.study.folder
 

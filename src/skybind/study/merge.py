@@ -26,6 +26,7 @@ from skybind.runs.status import read_status
 from skybind.study.layout import StudyPaths
 from skybind.study.options import StudyOptions
 from skybind.study.units import Notes
+from skybind.words import nearest
 
 #: The search of the pre-training's hyper-parameters; those of classifiers have their names.
 PRETRAINING = "pretraining"
@@ -207,7 +208,10 @@ class Study:
     def runs(self, configuration: str) -> list[StudyRun]:
         """Give the runs of a configuration that were evaluated, in the order of the seeds."""
         if configuration not in self.configs:
-            raise ConfigError(f"The study has no configuration '{configuration}'.")
+            known = list(self.options.configurations)
+            raise ConfigError(
+                f"The study has no configuration '{configuration}': {nearest(configuration, known)}"
+            )
         found = []
         for seed in self.seeds:
             metrics = self._read(RunPaths(self.paths.run(configuration, seed)).metrics)
@@ -230,7 +234,10 @@ class Study:
         """
         runs = self.runs(configuration)
         if not runs:
-            raise DataError(f"No run of {configuration} in {self.folder} was evaluated yet.")
+            raise DataError(
+                f"No run of {configuration} in {self.folder} was evaluated yet: go on with the "
+                f"study ('skybind study status {self.folder}' says how far it is)."
+            )
         return merge_metrics([run.metrics for run in runs])
 
     def forget(self, configuration: str, seed: int) -> None:
@@ -282,8 +289,9 @@ def merge_metrics(metrics: list[Metrics]) -> Metrics:
     for other in metrics[1:]:
         if other.classes != first.classes:
             raise DataError(
-                f"The runs of the seeds {first.seed} and {other.seed} have other classes: their "
-                "results cannot be averaged."
+                f"The runs of the seeds {first.seed} and {other.seed} have other classes, so that "
+                "their results cannot be averaged: name the classes (labels.classes) in the "
+                "configuration of a new study."
             )
     lists = ("classification", "retrieval", "knn", "baseline", "regression", "clusters")
     together: dict[str, Any] = {

@@ -90,7 +90,10 @@ def take_backbone(
     config = configuration(beside, usual)
     entry = config.modalities.get(name)
     if entry is None or entry.backbone is None:
-        raise ConfigError(f"The configuration has no modalities.{name}.backbone, which is made.")
+        raise ConfigError(
+            f"The configuration has no modalities.{name}.backbone, which these weights become: "
+            "give one that has it, or none for the usual one."
+        )
     alone = config.model_copy(update={"modalities": {name: entry}})
     modality = build_modalities(alone, SCHEMA)[name]
     options = dict(entry.backbone.encoder)

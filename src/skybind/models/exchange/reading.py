@@ -64,14 +64,17 @@ def read_source(path: str | Path, config: str | Path | None = None) -> WeightSou
     if file.stat().st_size > LARGEST:
         raise ModelError(
             f"{file} has {file.stat().st_size / 2**30:.0f} GiB: no model that skybind knows has "
-            f"more than {LARGEST >> 30}."
+            f"more than {LARGEST >> 30}: name the file of the weights alone."
         )
     tensors = read_tensors(file)
     if not tensors:
-        raise ModelError(f"{file} holds no tensor.")
+        raise ModelError(f"{file} holds no tensor: name the file of the weights.")
     for name, values in tensors.items():
         if values.is_floating_point() and not _finite(values):
-            raise ModelError(f"{file}: '{name}' holds numbers that are not finite.")
+            raise ModelError(
+                f"{file}: '{name}' holds numbers that are not finite: take the file anew from "
+                "where it came."
+            )
     return WeightSource(file, beside if beside.is_file() else None, tensors, file_hash(file))
 
 
@@ -91,13 +94,18 @@ def find_weights(path: Path) -> Path:
     if path.is_file():
         return path
     if not path.is_dir():
-        raise ModelError(f"There is no folder or file of weights at {path}.")
+        raise ModelError(
+            f"There is no folder or file of weights at {path}: name one that was downloaded."
+        )
     for name in USUAL:
         if (path / name).is_file():
             return path / name
     found = sorted(file for file in path.iterdir() if file.suffix in ENDINGS and file.is_file())
     if not found:
-        raise ModelError(f"{path} holds no file of weights ({join(ENDINGS, 'or')}).")
+        raise ModelError(
+            f"{path} holds no file of weights ({join(ENDINGS, 'or')}): name the file itself, or "
+            "the folder it is in."
+        )
     if len(found) > 1:
         names = [file.name for file in found]
         raise ModelError(f"{path} holds several files of weights, {join(names[:5])}: name one.")
