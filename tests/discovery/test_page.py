@@ -147,3 +147,14 @@ def test_report_and_discoveries_name_each_other(data, tmp_path):
     links = [("discover.html", "Discoveries")]
     build_report(ReportData(Metrics(), links=links), tmp_path / "report.html")
     assert '<a href="discover.html">Discoveries</a>' in (tmp_path / "report.html").read_text()
+
+
+def test_that_nobody_is_suspected_and_no_class_is_in_use_is_said(data, tmp_path):
+    none = dataclasses.replace(data, objects=[])
+    page = write_discover_page(none, tmp_path).read_text()
+    assert "No object has a reason to be suspected" in page
+    assert "The most suspect objects" not in page
+    assert "No class of the catalogue is in use" in page  # the record names no classes
+    none = dataclasses.replace(none, record=changed(none.record, classes=["EW"]))
+    page = write_discover_page(none, tmp_path).read_text()
+    assert "All classes of the catalogue are in use" in page

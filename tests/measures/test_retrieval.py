@@ -162,3 +162,10 @@ def test_brightness_still_tells_much_among_candidates_of_like_brightness():
     u, v = ((bright + rng.normal(0, 0.02, 1000) - 16) / 16 for _ in range(2))
     x, y = (np.column_stack([np.cos(w), np.sin(w)]) for w in (u, v))
     assert matched_retrieval(x, y, bright, 0.3).beaten > 0.85
+
+
+def test_among_one_candidate_nothing_is_measured():
+    vectors = {name: np.eye(3) for name in "abc"}
+    present = {"a": [True, True, False], "b": [True, True, True], "c": [True, False, False]}
+    table = retrieval_table(vectors, present)
+    assert set(table) == {("a", "b"), ("b", "a")}

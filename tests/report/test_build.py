@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from skybind.drawing.observed import ExampleObject, LightCurve, MapPanel, Spectrum
+from skybind.drawing.observed import ExampleObject, LightCurve, MapPanel, MapView, Spectrum
 from skybind.evaluation.records import Metrics
 from skybind.report import sections
 from skybind.report.build import build_report, render_report
@@ -382,3 +382,48 @@ def test_awkward_numbers(numbers_only):
     assert "nan" not in " ".join(page.text).lower().split()
     assert len(page.table("Class", "Objects", "Photometry")) == 10
     assert "An arrow at the left edge" in html
+
+
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        ({}, "there are no labels"),
+        ({"unused_classes": {"EW": 4, "": 8}}, "no class of the 4 labelled objects has enough"),
+        ({"unused_classes": {"": 8}}, "there are no labels"),
+    ],
+)
+def test_why_there_is_no_classifier_is_said(known, said):
+    run = ReportData(Metrics.model_validate({"dataset": {"n_objects": 12, **known}}))
+    assert said in sections.accuracy_section(run).absent
+
+
+def test_what_no_validation_object_measures_is_said():
+    history = [{"epoch": 1, "train": {"pairs": {"a-a": 2.0, "b-b": 1.0}},
+                "validation": {"pairs": {"b-b": 1.0}}}]  # fmt: skip
+    pairs = {
+        "a-a": {"n_train": 7, "n_validation": 1, "guessing_train": 3.891},
+        "b-b": {
+            "n_train": 4,
+            "n_validation": 3,
+            "guessing_train": 2.77,
+            "guessing_validation": 2.2,
+        },
+    }
+    known = {"pretraining": {"history": history, "pairs": pairs}}
+    block = sections.pretraining_section(ReportData(Metrics.model_validate(known))).blocks[0]
+    assert "a-a: 3.89 nat in training batches; b-b: 2.77 nat in training" in block.caption
+    assert "Of a-a too few validation objects have both" in block.caption
+    assert "nan" not in block.caption
+
+
+def test_that_a_map_has_no_island_is_said():
+    island = {"modalities": ["a"], "n": 9, "method": "DBSCAN", "radius": 0.2, "min_samples": 5}
+    view = MapView(
+        ("a",), np.full(9, "train"), np.zeros((9, 2)), clusters={"DBSCAN": np.full(9, -1)}
+    )
+    run = ReportData(
+        Metrics.model_validate({"clusters": [{**island, "n_clusters": 0, "n_alone": 9}]}),
+        maps=[view],
+    )
+    captions = [block.caption for block in sections.cluster_section(run).blocks]
+    assert any("There is none on the map of a." in caption for caption in captions)

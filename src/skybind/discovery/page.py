@@ -66,6 +66,16 @@ def write_discover_page(data: DiscoverData, folder: str | Path) -> Path:
     return paths.discover_page
 
 
+_NO_CLASSES = "No class of the catalogue is in use, so that no other can lie among them."
+
+
+def _suspects(data: DiscoverData) -> list[Block]:
+    """The table of the most suspect objects; nothing where none has a reason."""
+    if not data.objects:
+        return []
+    return [Block("The most suspect objects; each has a section below.", table=outlier_table(data))]
+
+
 def outlier_section(data: DiscoverData) -> Section:
     """The ranked table, and how many objects each test flags."""
     text = (
@@ -73,9 +83,11 @@ def outlier_section(data: DiscoverData) -> Section:
         "objects that are at least as strange, corrected for the number of tests of a kind. All "
         f"{data.record.n_objects:,} objects are in discover/outliers.csv, .parquet and .vot."
     )
+    if not data.objects:
+        text += " No object has a reason to be suspected, or none was to be listed."
     outliers = data.record.outliers
     blocks = [
-        Block("The most suspect objects; each has a section below.", table=outlier_table(data)),
+        *_suspects(data),
         Block(
             f"Objects flagged by each test (percentile {outliers.percentile:g} of the distances "
             f"from a class's centroid).{_overlap_words(data)}",
@@ -191,7 +203,8 @@ def new_class_section(data: DiscoverData) -> Section:
     records = data.record.new_classes
     title = "Classes that are not in use"
     if not records:
-        return Section("new", title, absent="All classes of the catalogue are in use.")
+        used = "All classes of the catalogue are in use." if data.record.classes else _NO_CLASSES
+        return Section("new", title, absent=used)
     # after the classes in use, so that each looks as it does in other figures
     names = [*data.record.classes, *sorted(record.name for record in records)]
     code = {name: i for i, name in enumerate(names) if i >= len(data.record.classes)}

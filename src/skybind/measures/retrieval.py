@@ -228,12 +228,13 @@ def retrieval_table(
     Returns
     -------
     dict of (query, target) to RetrievalResult
-        Pairs that no object has in common are left out.
+        Pairs with fewer than two objects in common are left out: among one candidate every query
+        finds its partner.
     """
     table = {}
     for query, target in permutations(vectors, 2):
         both = np.asarray(present[query]) & np.asarray(present[target])
-        if both.any():
+        if both.sum() > 1:
             table[query, target] = retrieval(vectors[query][both], vectors[target][both], ks, chunk)
     return table
 

@@ -17,6 +17,7 @@ from skybind.report.figures.pictures import (
     retrieved_images,
     retrieved_spectra,
 )
+from skybind.words import join
 
 Found = Islands | Groups
 PAIRS_A_FIGURE = 4
@@ -182,6 +183,9 @@ def _figures(run: ReportData, method: str, entries: Sequence[Found]) -> list[Blo
     views = [view for view in run.maps if method in view.clusters]
     if views:
         grey = " Grey: on no island." if method == "DBSCAN" else ""
+        bare = [" + ".join(e.modalities) for e in entries if not e.n_clusters]
+        if grey and bare:
+            grey += f" There is none on the map of {join(bare)}."
         blocks.append(
             figure_block(
                 partial(cluster_maps, views, method, run.map_method),

@@ -2,8 +2,6 @@
 
 from functools import partial
 
-import numpy as np
-
 from skybind.drawing.blocks import Block, Section, figure_block
 from skybind.evaluation.run_records import Pretraining
 from skybind.report import tables
@@ -45,18 +43,36 @@ def _guessing_words(pretraining: Pretraining) -> str:
     """What the loss would be without any knowledge, in the batches of either part."""
     told: dict[tuple[str, str], list[str]] = {}
     for pair, counts in pretraining.pairs.items():
-        if np.isfinite(counts.guessing_train + counts.guessing_validation):
-            key = (f"{counts.guessing_train:.2f}", f"{counts.guessing_validation:.2f}")
+        key = (f"{counts.guessing_train:.2f}", f"{counts.guessing_validation:.2f}")
+        if key != ("nan", "nan"):
             told.setdefault(key, []).append(pair)
     words = "; ".join(
         (f"{join(pairs)}: " if len(told) > 1 else "")
-        + (f"{train} nat" if train == validation else f"{train} nat in training batches and "
-           f"{validation} nat in validation batches")
+        + _guess(train, validation)
         + (" a pair" if len(pairs) > 1 else "")
         for (train, validation), pairs in told.items()
-    )  # fmt: skip
+    )
+    unmeasured = [
+        pair
+        for pair in pretraining.pairs
+        if not any(pair in entry.validation.pairs for entry in pretraining.history)
+    ]
+    end = ""
+    if unmeasured:
+        end = (
+            f" Of {join(unmeasured)} too few validation objects have both: their loss is not in "
+            "the validation's sum."
+        )
     if not words:
-        return ""
+        return end
     unequal = any(train != validation for train, validation in told)
     sizes = " Batches of other sizes: the heights of the two curves do not compare." * unequal
-    return f" Guessing (dotted) gives {words}.{sizes}"
+    return f" Guessing (dotted) gives {words}.{sizes}{end}"
+
+
+def _guess(train: str, validation: str) -> str:
+    """Write the loss of guessing in the training and the validation batches."""
+    if train == validation:
+        return f"{train} nat"
+    parts = {"training": train, "validation": validation}
+    return " and ".join(f"{v} nat in {part} batches" for part, v in parts.items() if v != "nan")

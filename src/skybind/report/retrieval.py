@@ -85,7 +85,8 @@ def retrieval_section(run: ReportData) -> Section:
         return Section(
             "retrieval",
             title,
-            absent="Retrieval needs objects that were observed in two modalities.",
+            absent="Retrieval needs two test objects or more that were observed in the same two "
+            "modalities.",
         )
     text = (
         "One view of an object is the query; the other view of the same object is looked for "

@@ -98,7 +98,7 @@ def accuracy_section(run: ReportData) -> Section:
         return Section(
             "accuracy",
             title,
-            absent="No classifier was trained: there are no labels, or the step was left out.",
+            absent=_no_classifier(run.metrics),
         )
     bars = figure_block(
         partial(accuracy_bars, groups),
@@ -140,6 +140,20 @@ def accuracy_section(run: ReportData) -> Section:
             )
         )
     return Section("accuracy", title, blocks=blocks)
+
+
+def _no_classifier(metrics: Metrics) -> str:
+    """Say why there is no classifier."""
+    unused = (metrics.dataset or AboutDataset()).unused_classes or {}
+    labelled = sum(n for name, n in unused.items() if name)
+    if not metrics.classes and labelled:
+        return (
+            f"No classifier was trained: no class of the {labelled:,} labelled objects has enough "
+            "of them (labels.min_objects)."
+        )
+    if not metrics.classes:
+        return "No classifier was trained: there are no labels."
+    return "No classifier was trained: the step was left out."
 
 
 def _plain_words(metrics: Metrics) -> str:

@@ -216,3 +216,24 @@ def test_inline_gives_the_same_bytes_each_time():
     assert first == second
     assert first.startswith("data:image/svg+xml;base64,")
     assert inline(loss_curves(history), "png").startswith("data:image/png;base64,iVBOR")
+
+
+def test_the_legend_of_a_narrow_figure_is_whole(run):
+    first = accuracy_groups(run.metrics.classification)[0]
+    starts = ["From scratch", "Pre-trained", "Random forest", "Gradient boosting"]
+    figure = accuracy_bars([replace(first, start=start) for start in starts])
+    figure.draw_without_rendering()
+    box = figure.legends[0].get_window_extent()
+    assert figure.bbox.x0 <= box.x0
+    assert box.x1 <= figure.bbox.x1
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == starts
+
+
+def test_a_short_axis_of_recall_has_no_unwritten_labels(run):
+    entry = retrieval_groups(run.metrics.retrieval[:1])[0]
+    whole = dict.fromkeys(entry.recall, 1.0)
+    axes = retrieval_bars([replace(entry, recall=whole, chance_recall=whole)]).axes[0]
+    axes.figure.draw_without_rendering()
+    labels = [label.get_text() for label in axes.get_xticklabels(which="both")]
+    assert "100" in labels
+    assert not any("$" in label for label in labels)

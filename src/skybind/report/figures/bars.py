@@ -78,7 +78,9 @@ def accuracy_bars(groups: Sequence[Accuracy]) -> "Figure":
     for axes in grid[:, 0]:
         axes.set_ylabel("Accuracy on test [%]")
     handles = [_patch(START_COLOURS[start]) for start in starts]
-    figure.legend(handles, starts, loc="outside upper right", ncols=len(starts))
+    # a narrow figure would cut a long row off
+    across = len(starts) if columns > 1 else 2
+    figure.legend(handles, starts, loc="outside upper right", ncols=across)
     return figure
 
 
@@ -103,6 +105,7 @@ def retrieval_bars(entries: Sequence[Retrieval], rivals: Sequence[Rival] = ()) -
         axes.set_xlim(floor, 1.3)
         axes.set_title(f"Recall@{k}")
         axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:g}")
+        axes.xaxis.set_minor_formatter(lambda value, _: "")  # of a short axis it would be TeX
         axes.set_xlabel("Queries whose partner is found [%]")
         axes.grid(axis="x")
     others = {name: mark for name, mark in RIVALS.items() if any(r.method == name for r in rivals)}
