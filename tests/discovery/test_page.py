@@ -157,3 +157,13 @@ def test_that_nobody_is_suspected_and_no_class_is_in_use_is_said(data, tmp_path)
     assert "No object has a reason to be suspected" in page
     assert "The most suspect objects" not in page
     assert "No class of the catalogue is in use" in page
+
+
+def test_a_class_that_no_division_leaves_large_enough_has_no_parts(data, tmp_path):
+    view = data.structures[0]
+    record = changed(view.record, silhouette={"2": -1.0}, sizes=[46, 4], p_value=1.0)
+    whole = dataclasses.replace(data, structures=[dataclasses.replace(view, record=record)])
+    page = write_discover_page(whole, tmp_path).read_text()
+    assert "every division leaves fewer than five objects" in page
+    assert "-1.00" not in page
+    assert "46 + 4" not in page

@@ -150,7 +150,10 @@ def structure_section(data: DiscoverData) -> Section:
         "they are likely to be those, not kinds of objects."
     )
     records = [view.record for view in data.structures]
-    blocks = [Block("All classes.", table=structure_table(records))]
+    caption = "All classes."
+    if any(record.silhouette[record.k] <= -1 for record in records):
+        caption += " Without parts: every division leaves fewer than five objects in one of them."
+    blocks = [Block(caption, table=structure_table(records))]
     for view in data.structures:
         if view.record.p_value <= LEVEL:
             blocks += _parts(view, data)
@@ -212,7 +215,7 @@ def new_class_section(data: DiscoverData) -> Section:
     seen = np.isfinite(data.position).all(axis=1)
     panel = MapPanel("all", data.position[seen], codes[seen])
     method = "umap" if data.record.map is None else data.record.map.method
-    figure = partial(embedding_map, [panel], names, method)
+    figure = partial(embedding_map, [panel], names, method, others="all others")
     caption = "Objects of classes that were not trained on; grey: all others."
     blocks = [
         figure_block(figure, caption, data, "New classes on the map", "png"),

@@ -57,9 +57,11 @@ def structure_table(records: Sequence[ClassParts]) -> Table:
     for record in records:
         best = max(record.adjusted_rand_index.items(), key=lambda x: x[1], default=None)
         truth = NONE if best is None else f"{best[1]:.2f} ({best[0]})"
-        sizes = " + ".join(number(size) for size in record.sizes)
+        silhouette = record.silhouette[record.k]
+        whole = silhouette <= -1  # every division leaves a part that is too small
+        sizes = NONE if whole else " + ".join(number(size) for size in record.sizes)
         row = cells(record.name, record.modality, sizes, number(record.n_doubted))
-        row += cells(f"{record.silhouette[record.k]:.2f}")
+        row += cells(NONE if whole else f"{silhouette:.2f}")
         row.append(Cell(p_text(record)))
         row.append(Cell(record.observed or ""))
         rows.append([*row, Cell(truth)] if with_truth else row)

@@ -30,8 +30,13 @@ NAMED = 12  # values of a text column with a colour of their own
 NUMBERED = 20  # clusters with their number on the map
 
 
-def embedding_map(panels: Sequence[MapPanel], classes: Sequence[str], method: str) -> "Figure":
-    """Draw the map, a panel a split, with common axes, a colour and a shape for each class."""
+def embedding_map(
+    panels: Sequence[MapPanel], classes: Sequence[str], method: str, others: str = "no class"
+) -> "Figure":
+    """Draw the map, a panel a split, with common axes, a colour and a shape for each class.
+
+    `others` names in the legend what has the code -1.
+    """
     share = 0.62 if len(panels) == 1 else 1.0
     figure = new_figure(WIDTH * share / max(len(panels), 1) + 0.15, WIDTH * share)
     grid = figure.subplots(1, len(panels), squeeze=False, sharex=True, sharey=True)[0]
@@ -56,11 +61,13 @@ def embedding_map(panels: Sequence[MapPanel], classes: Sequence[str], method: st
         axes.spines[:].set_visible(True)
         axes.set_xlabel(f"{AXIS_NAMES.get(method, method)} 1 (no unit)")
     grid[0].set_ylabel(f"{AXIS_NAMES.get(method, method)} 2 (no unit)")
-    _legend(figure, panels, classes)
+    _legend(figure, panels, classes, others)
     return figure
 
 
-def _legend(figure: "Figure", panels: Sequence[MapPanel], classes: Sequence[str]) -> None:
+def _legend(
+    figure: "Figure", panels: Sequence[MapPanel], classes: Sequence[str], others: str
+) -> None:
     from matplotlib.lines import Line2D
 
     there = sorted({int(code) for panel in panels for code in np.unique(panel.code)})
@@ -71,7 +78,7 @@ def _legend(figure: "Figure", panels: Sequence[MapPanel], classes: Sequence[str]
         Line2D([], [], linestyle="", marker=class_marker(c), color=class_colour(c), markersize=5.5)
         for c in ordered
     ]
-    names = ["no class" if code < 0 else classes[code] for code in ordered]
+    names = [others if code < 0 else classes[code] for code in ordered]
     figure.legend(handles, names, loc="outside right upper", ncols=1 + len(names) // 24)
 
 

@@ -237,3 +237,12 @@ def test_a_short_axis_of_recall_has_no_unwritten_labels(run):
     labels = [label.get_text() for label in axes.get_xticklabels(which="both")]
     assert "100" in labels
     assert not any("$" in label for label in labels)
+
+
+def test_the_legend_of_a_map_says_what_is_grey(run):
+    def words(**options):
+        figure = embedding_map(run.map_panels, run.classes, "umap", **options)
+        return [text.get_text() for text in figure.legends[0].get_texts()]
+
+    assert words()[-1] == "no class"
+    assert words(others="all others")[-1] == "all others"
