@@ -46,6 +46,7 @@ export class Selection {
     const share = (n: number) => `${((100 * n) / Math.max(told.n, 1)).toFixed(0)} %`;
     const classes = told.classes.slice(0, 12).map(([name, n]) => el("tr", {}, el("th", { scope: "row" }, name), el("td", {}, String(n)), el("td", {}, share(n))));
     const exports = FORMATS.map(([ending, name]) => el("button", { type: "button", "data-export": ending, click: () => void this.save(ending) }, name));
+    const samp = el("button", { type: "button", id: "samp", title: "To TOPCAT, Aladin and others that run on this machine", click: () => void this.send(samp) }, "send by SAMP");
     const head = el("tr", {}, ...told.columns.map((name) => el("th", { scope: "col" }, name)));
     const listed = told.listed.map((row) => {
       const id = String(row["object_id"]);
@@ -59,7 +60,7 @@ export class Selection {
       el("header", {}, el("h2", {}, `${told.n.toLocaleString("en")} objects selected`), el("p", {}, this.said),
         el("button", { type: "button", click: () => this.clear() }, "clear")),
       el("section", {}, el("h3", {}, "Classes"), el("table", {}, el("tbody", {}, ...classes))),
-      el("section", {}, el("h3", {}, "Save the table"), el("div", { class: "controls" }, ...exports),
+      el("section", {}, el("h3", {}, "Save the table"), el("div", { class: "controls" }, ...exports, samp),
         el("small", {}, "All columns of the catalogue with units, and what the run says of each object.")),
       this.kept(),
       el("section", {}, el("h3", {}, told.n > listed.length ? `The first ${listed.length}` : "Objects"),
@@ -84,6 +85,16 @@ export class Selection {
 
   private body(): ArrayBuffer {
     return Int32Array.from(this.rows).buffer;
+  }
+
+  private async send(button: HTMLElement): Promise<void> {
+    button.textContent = "sending …";
+    try {
+      const { sent_to } = (await (await post("samp", {}, this.body())).json()) as { sent_to: string[] };
+      button.textContent = `sent to ${sent_to.join(", ")}`;
+    } catch (error) {
+      button.textContent = (error as Error).message;
+    }
   }
 
   private async save(ending: string): Promise<void> {

@@ -51,6 +51,8 @@ class Survey:
         As above.
     uploads : dict of int to ExampleObject
         What the files held that were searched for last.
+    sent : TemporaryDirectory, optional
+        Tables that were sent to other programs (`skybind.explore.samp`).
     lock : RLock
         Held while files are read: questions come from several threads.
 
@@ -67,6 +69,7 @@ class Survey:
         self.uploads: dict[int, ExampleObject] = {}
         #: Called when the survey is closed.
         self.closing: list[Callable[[], None]] = []
+        self.sent: tempfile.TemporaryDirectory[str] | None = None
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         if not run.paths.embeddings.exists():
             raise DataError(
@@ -83,8 +86,9 @@ class Survey:
         """End what was begun, and delete what was written, for this opening alone."""
         for end in self.closing:
             end()
-        if self._temporary is not None:
-            self._temporary.cleanup()
+        for folder in (self._temporary, self.sent):
+            if folder is not None:
+                folder.cleanup()
 
     def row(self, object_id: str) -> int:
         """Row of an object in the dataset.
