@@ -51,6 +51,46 @@ def test_shards_are_made_once_in_any_order_and_given_in_theirs(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_they_are_put_together_by_one_program_and_then_gone(tmp_path):
+    shards = ShardFolder(tmp_path / "out", "key", "work")
+    with shards.together() as parts:
+        assert parts == []
+    for number in (2, 1):
+        shards.do(Shard(number, 2), write(f"{number}"))
+
+    def fails():
+        with shards.together():
+            raise DataError("no space")
+
+    with pytest.raises(DataError, match="no space"):
+        fails()
+    assert len(shards.whole()) == 2
+    with shards.together() as parts:
+        assert [(folder / "file").read_text() for folder, _ in parts] == ["1", "2"]
+        with pytest.raises(DataError, match=r"putting the shards of .*out together: wait"):
+            ShardFolder(tmp_path / "out", "key", "work").together().__enter__()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_killed_while_they_are_removed_none_is_missed(tmp_path, monkeypatch):
+    shards = ShardFolder(tmp_path / "out", "key", "work")
+    for number in (1, 2):
+        shards.do(Shard(number, 2), write("a"))
+
+    def some(path, ignore_errors):
+        if path.exists():
+            next(path.glob("*-of-*/file")).unlink()
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("skybind.shards.shutil.rmtree", some)
+        with pytest.raises(KeyboardInterrupt):
+            shards.discard()
+    with shards.together() as parts:
+        assert parts == []
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_is_missing_or_half_made_is_named(tmp_path):
     shards = ShardFolder(tmp_path / "out", "key", "classify")
 

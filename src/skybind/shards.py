@@ -10,7 +10,8 @@ there is not done again. Nothing but the file system is shared (docs/scale.md).
 """
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,11 @@ class Shard:
         return bounds[first], bounds[last]
 
 
+def remedy(folder: Path) -> str:
+    """Say what to do about a damaged shard."""
+    return f"delete {folder} to make it anew"
+
+
 class ShardFolder:
     """The shards of one output, beside its place.
 
@@ -115,6 +121,29 @@ class ShardFolder:
             lock.unlink(missing_ok=True)  # while it is still held
         return self._note(folder)
 
+    @contextmanager
+    def together(self) -> Iterator[list[tuple[Path, Note]]]:
+        """Give what `whole` gives to who puts it together; when that is done the shards are gone.
+
+        Raises
+        ------
+        DataError
+            As `whole`, or if another program does so.
+        """
+        if not self._begun():
+            shutil.rmtree(self._gone, ignore_errors=True)  # what a killed process left
+            yield []
+            return
+        lock = self.path.with_name(f".{self.path.name}.lock")
+        with alone(lock, otherwise=self._refuse):
+            try:
+                parts = self.whole()
+                yield parts
+                if parts:
+                    self.discard()
+            finally:
+                lock.unlink(missing_ok=True)  # while it is still held
+
     def whole(self) -> list[tuple[Path, Note]]:
         """Give all shards in order, folder and note; none where the work is not done in shards.
 
@@ -123,7 +152,7 @@ class ShardFolder:
         DataError
             If some are missing or damaged, or of another kind.
         """
-        if not (self.path / "of.json").exists():
+        if not self._begun():
             return []
         of = self._agree(None)
         folders = [self.path / Shard(k, of).name for k in range(1, of + 1)]
@@ -138,8 +167,22 @@ class ShardFolder:
         return [(folder, self._note(folder)) for folder in folders]
 
     def discard(self) -> None:
-        """Remove the shards: what they became is there."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        """Remove the shards: what they became is there. Killed, it leaves no part of them."""
+        shutil.rmtree(self._gone, ignore_errors=True)
+        self.path.rename(self._gone)
+        shutil.rmtree(self._gone, ignore_errors=True)
+
+    @property
+    def _gone(self) -> Path:
+        return self.path.with_name(f".{self.path.name}.gone")
+
+    def _begun(self) -> bool:
+        return (self.path / "of.json").exists()
+
+    def _refuse(self, who: str) -> None:
+        raise DataError(
+            f"{who} is putting the shards of {self.out} together: wait until it has ended."
+        )
 
     def _agree(self, of: int | None) -> int:
         """Note what is done here, or see that it is the same; gives the number of shards."""
@@ -160,7 +203,7 @@ class ShardFolder:
         return int(there["of"])
 
     def _note(self, folder: Path) -> Note:
-        note = read_record(folder / "note.json", dict[str, Any], f"delete {folder} to make it anew")
+        note = read_record(folder / "note.json", dict[str, Any], remedy(folder))
         if note.get("key") != self.key:
             raise DataError(
                 f"{folder} was made from something else than the other shards: delete it to make "

@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,13 @@ from skybind.data.dataset import Dataset
 from skybind.embeddings.store import Embeddings
 from skybind.errors import ConfigError, DataError, ModelError
 from skybind.models.model import Model
+from skybind.models.reliability import read_reliability
 from skybind.runs import classify as classifying
 from skybind.runs.cases import finished_cases
 from skybind.runs.classes import case_classes
 from skybind.runs.classify import classify_anything
 from skybind.runs.embedding import embed_anything
+from skybind.runs.layout import RunPaths
 from skybind.runs.run import Run
 from skybind.shards import Shard
 
@@ -201,6 +204,32 @@ def test_shards_in_any_order_give_the_table_of_one_piece(place, grouped, tmp_pat
     assert (together.n, together.known, together.counts) == (whole.n, whole.known, whole.counts)
     assert sum(one.n for one in made) == whole.n
     assert not (tmp_path / "shards.parquet.shards").exists()
+
+
+def test_a_damaged_shard_is_named_and_nothing_is_written(place, grouped, tmp_path):
+    run, out = place / "stars-run", tmp_path / "classes.parquet"
+    for number in (1, 2):
+        classify_anything(run, grouped, out, shard=Shard(number, 2))
+    table = tmp_path / "classes.parquet.shards" / "2-of-2" / "classes.parquet"
+    whole = table.read_bytes()
+    table.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DataError, match=r"cannot be read .*: delete .*2-of-2 to make it anew"):
+        classify_anything(run, grouped, out)
+    assert not out.exists()
+    table.write_bytes(whole)
+    assert classify_anything(run, grouped, out).n == 60
+
+
+def test_shards_of_another_calibration_are_refused(place, grouped, tmp_path):
+    run, out = shutil.copytree(place / "stars-run", tmp_path / "run"), tmp_path / "classes.parquet"
+    done = classify_anything(run, grouped, out, shard=Shard(1, 2))
+    model = RunPaths(run).case(done.case).model
+    known = read_reliability(model)
+    hotter = {name: 2 * value for name, value in known.calibration.temperature.items()}
+    calibration = known.calibration.model_copy(update={"temperature": hotter})
+    replace(known, calibration=calibration).write(model)
+    with pytest.raises(DataError, match="another model"):
+        classify_anything(run, grouped, out, shard=Shard(2, 2))
 
 
 def test_shards_are_of_a_dataset_on_disk(place, tmp_path):

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from skybind.cli.options import Commands, ShardOf, echo, read_shard
+from skybind.cli.options import Commands, ShardOf, echo, echo_shard, read_shard
 
 app = Commands()
 
@@ -56,16 +56,13 @@ def classify(
 
     given = data[0] if data is not None and len(data) == 1 else data
     names = None if modalities is None else modalities.split("+")
-    part = read_shard(shard)
-    found = classify_anything(folder, given, out, modalities=names, case=case, shard=part)
+    found = classify_anything(
+        folder, given, out, modalities=names, case=case, shard=read_shard(shard)
+    )
     told = ", ".join(f"{name} {number}" for name, number in found.counts.items())
     echo(f"{found.n} objects classified by {found.case}: {told or 'none has a class'}.")
     for note in found.notes:
         echo(note)
-    if part is None:
+    if shard is None:
         echo(f"The table is {found.out}.")
-    else:
-        echo(
-            f"Shard {shard} is in {found.out.parent}: when all are there, the command without "
-            "--shard puts them together."
-        )
+    echo_shard(shard, found.out.parent)

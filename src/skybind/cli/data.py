@@ -11,6 +11,7 @@ from skybind.cli.options import (
     Processes,
     ShardOf,
     echo,
+    echo_shard,
     print_rich,
     read_fractions,
     read_pairs,
@@ -173,6 +174,8 @@ def data_features(
     )
     for summary in summaries:
         echo(summary.text)
+        if summary.path.is_dir():  # otherwise the columns are there
+            echo_shard(shard, summary.path)
 
 
 @app.command("info")

@@ -144,6 +144,15 @@ def read_split(path: Path | None) -> "Split | None":
     return None if path is None else Split.read(path)
 
 
+def echo_shard(shard: str | None, place: Path) -> None:
+    """Say where a shard is, and what comes when all are there."""
+    if shard is not None:
+        echo(
+            f"Shard {shard} is in {place}: when all are there, the command without --shard puts "
+            "them together."
+        )
+
+
 def read_shard(text: str | None) -> "Shard | None":
     """Read which part of the work is to be done; None for all of it."""
     from skybind.shards import Shard

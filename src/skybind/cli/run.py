@@ -17,6 +17,7 @@ from skybind.cli.options import (
     ShardOf,
     SplitFile,
     echo,
+    echo_shard,
     open_to_measure,
     print_summary,
     read_config,
@@ -193,6 +194,7 @@ def embed(
 
     written, n = embed_anything(folder, data, out, shard=read_shard(shard))
     echo(f"{n} objects are in {written}.")
+    echo_shard(shard, written)
 
 
 @app.command()

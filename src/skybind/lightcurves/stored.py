@@ -38,7 +38,7 @@ from skybind.parquet import read_parquet, write_parquet
 from skybind.processes import allowed, in_order
 from skybind.progress import progress_bar
 from skybind.ragged import Ragged
-from skybind.shards import Shard, ShardFolder
+from skybind.shards import Shard, ShardFolder, remedy
 from skybind.words import join, nearest
 
 #: The columns of one shard.
@@ -92,7 +92,7 @@ class FeatureSummary:
             said.append(
                 f"Too few objects were observed in {join(self.rare)} for features of their own."
             )
-        if not self.computed:
+        if self.curves and not self.computed:
             said.append("All was there; nothing was computed.")
         return " ".join(said)
 
@@ -225,13 +225,14 @@ class _Work:
         shards = ShardFolder(self.target.with_suffix(""), key, "compute them")
         if shard is not None:
             note = shards.do(shard, partial(self._compute_shard, described, shard))
-            table = read_parquet(shards.path / shard.name / _COLUMNS)
-            return self._summary(shards.path / shard.name, table, columns, *note["curves"])
-        parts = shards.whole()
+            place = shards.path / shard.name
+            table = read_parquet(place / _COLUMNS, again=remedy(place))
+            return self._summary(place, table, columns, *note["curves"])
+        with shards.together() as parts:
+            chunks = (read_parquet(p / _COLUMNS, again=remedy(p)) for p, _ in parts)
+            if parts:
+                write_computed(self.target, self.name, self.dataset.fingerprint, columns, chunks)
         if parts:
-            chunks = (read_parquet(folder / _COLUMNS) for folder, _ in parts)
-            write_computed(self.target, self.name, self.dataset.fingerprint, columns, chunks)
-            shards.discard()
             return self._of_table(ComputedTable.open(self.target), len(self.dataset))
         computed = self._compute(columns, key, again)
         return self._of_table(ComputedTable.open(self.target), computed)

@@ -23,7 +23,7 @@ from skybind.runs.cases import Case, rank_of, stored_cases
 from skybind.runs.classes import case_classes, case_reliability
 from skybind.runs.layout import RunPaths
 from skybind.runs.run import Run
-from skybind.shards import Shard, ShardFolder
+from skybind.shards import Shard, ShardFolder, remedy
 from skybind.tables import Notes, check_ending, write_table, write_tables
 from skybind.version import __version__
 from skybind.words import nearest
@@ -110,24 +110,10 @@ def classify_anything(
     model.require_classifier()
     given = model.take(data)
     weights, names = model.identity["weights"], model.choose(modalities)
-    key = json_hash([__version__, weights, given.dataset.fingerprint, names, PIECE])
-    shards = ShardFolder(out, key, "classify")
-    if shard is not None:
-        entry = shards.do(shard, partial(_classify_shard, model, given.shard(shard), names))
-        out, entries = shards.path / shard.name / _TABLE, [entry]
-    elif parts := shards.whole():
-        entries = [note for _, note in parts]
-        full = (folder / _TABLE for folder, note in parts if note["rows"])
-        write_tables(map(read_parquet, full), out)
-        shards.discard()
-    else:
-        place = Workplace(out, key, partial(_refuse, out))
-        with place:
-            _classify_rest(model, given, names, place)
-            pieces = [place.work / name for entry in place.entries for name in entry["files"]]
-            write_tables(map(read_parquet, pieces), out)
-            place.discard()  # the table is made of the pieces
-        entries = place.entries
+    # probabilities of one table are calibrated alike
+    fitted = model.reliability and model.reliability.calibration.model_dump()
+    key = json_hash([__version__, weights, fitted, given.dataset.fingerprint, names, PIECE])
+    out, entries = _classify_other(model, given, names, out, key, shard)
     found_classes = sum((Counter(entry["classes"]) for entry in entries), Counter[str]())
     n, counts = sum(entry["rows"] for entry in entries), dict(found_classes.most_common())
     known = sum(counts.values())
@@ -173,6 +159,38 @@ def _own_objects(folder: Path, name: str, out: Path) -> Classified:
         f"{seen} of them are training objects, which a classifier knows better than others."
     )
     return Classified(out, name, len(table), known, dict(counts), notes)
+
+
+def _classify_other(
+    model: Model, given: Given, names: list[str], out: Path, key: str, shard: Shard | None
+) -> tuple[Path, list[dict[str, Any]]]:
+    """Classify what was given, or one shard, or put shards together.
+
+    Returns where the table is, and what is in each of its pieces.
+    """
+    shards = ShardFolder(out, key, "classify")
+    if shard is not None:
+        entry = shards.do(shard, partial(_classify_shard, model, given.shard(shard), names))
+        return shards.path / shard.name / _TABLE, [entry]
+    with shards.together() as parts:
+        if parts:
+            full = [folder for folder, note in parts if note["rows"]]
+            write_tables((read_parquet(p / _TABLE, again=remedy(p)) for p in full), out)
+    entries = [note for _, note in parts]
+    place = Workplace(out, key, partial(_refuse, out))
+    return out, entries or _in_one_piece(model, given, names, place)
+
+
+def _in_one_piece(
+    model: Model, given: Given, names: list[str], place: Workplace
+) -> list[dict[str, Any]]:
+    """Classify all and write the table; says what is in each of its pieces."""
+    with place:
+        _classify_rest(model, given, names, place)
+        pieces = [place.work / name for entry in place.entries for name in entry["files"]]
+        write_tables(map(read_parquet, pieces), place.target)
+        place.discard()  # the table is made of the pieces
+    return place.entries
 
 
 def _classify_rest(model: Model, given: Given, names: list[str], place: Workplace) -> None:

@@ -114,7 +114,13 @@ def embed_anything(
         return Path(out) if out is not None else run.paths.embeddings, len(embeddings)
     if out is None:
         raise ConfigError("Embedding another dataset needs --out, the folder to write to.")
-    out = Path(out)
+    return _embed_other(folder, data, Path(out), shard)
+
+
+def _embed_other(
+    folder: Path, data: str | Path, out: Path, shard: Shard | None
+) -> tuple[Path, int]:
+    """Embed another dataset, or one shard of it, or put shards together."""
     saved = find_pretrained(folder)
     given = saved.take(data)
     for note in given.told():
@@ -128,11 +134,11 @@ def embed_anything(
     if shard is not None:
         made = shards.do(shard, partial(_embed, saved, given.shard(shard), split))
         return shards.path / shard.name, made["n"]
-    parts = shards.whole()
+    with shards.together() as parts:
+        if parts:
+            with step("putting the shards together", told=False):
+                merge([folder for folder, note in parts if note["n"]], out)
     if parts:
-        with step("putting the shards together", told=False):
-            merge([folder for folder, note in parts if note["n"]], out)
-        shards.discard()
         return out, sum(note["n"] for _, note in parts)
     return out, _embed(saved, given, split, out)["n"]
 

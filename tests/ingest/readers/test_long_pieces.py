@@ -270,7 +270,7 @@ def test_of_a_whole_survey_beside_a_few_objects_not_all_names_are_kept(
     monkeypatch.setattr(long, "NAMED", 3)
     names = ["a", *[f"x{i:02d}" for i in range(40)]] * 2
     names = sorted(names) if order == "sorted" else names
-    rows = [f"{name},{58000 + i},14" for i, name in enumerate(names)]
+    rows = [f"{name},{58000 + i},14" for i, name in enumerate([*names, ""])]
     (tmp_path / "c.csv").write_text("\n".join(["id,t,m", *rows]))
     curve = {"time": {"column": "t", "unit": "d"}, "magnitude": {"column": "m", "unit": "mag"}}
     whole, piecewise = both(PhotometrySpec(file="c.csv", id="id", **curve), tmp_path)
@@ -281,6 +281,7 @@ def test_of_a_whole_survey_beside_a_few_objects_not_all_names_are_kept(
         ("x00", f"{unknown} (2 rows)"),
         ("x01", f"{unknown} (2 rows)"),
         ("x02", f"{unknown} (2 rows)"),
+        ("", "1 row without an id"),
         ("", f"{unknown}: 74 rows of more names than are listed"),
     ]
 

@@ -243,7 +243,7 @@ class Unknown:
     def add(self, rows: Mapping[str, int]) -> None:
         """Count rows of some names."""
         for name, n in rows.items():
-            if name in self._rows or len(self._rows) < NAMED:
+            if name in self._rows or not name or len(self._rows) < NAMED:
                 self._rows[name] = self._rows.get(name, 0) + n
             else:
                 self._more += n
