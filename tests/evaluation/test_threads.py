@@ -8,6 +8,7 @@ import pytest
 import torch
 from threadpoolctl import threadpool_limits
 
+from skybind.evaluation import evaluate
 from skybind.evaluation.classes import evaluate_case, neighbour_accuracy
 from skybind.evaluation.describe import describe_run
 from skybind.evaluation.retrieval import retrieve_run
@@ -102,3 +103,22 @@ def test_what_a_run_was_computed_on_is_recorded(trained, threads):
     # the training was long before, and says its own
     assert again.pretraining.machine == about.pretraining.machine
     assert again.pretraining.machine["processor"] == about.machine["processor"]
+
+
+def test_the_threads_that_are_recorded_are_those_of_the_beginning(
+    trained, tmp_path, threads, monkeypatch
+):
+    """UMAP's library sets the threads of all that use OpenMP."""
+    folder = tmp_path / "run"
+    shutil.copytree(trained, folder)
+    run = Run.open(folder)
+    run.change_evaluation(baseline=False, map="none")
+
+    def retrieve(*_):
+        threads(2)
+        return []
+
+    monkeypatch.setattr(evaluate, "retrieve_run", retrieve)
+    threads(1)
+    assert evaluate.evaluate_run(run, []).machine["threads"] == 1
+    assert torch.get_num_threads() == 2

@@ -10,6 +10,7 @@ from skybind.evaluation.records import Metrics, write_metrics
 from skybind.evaluation.regression import regress_run
 from skybind.evaluation.retrieval import retrieval_rivals, retrieve_run
 from skybind.evaluation.statistics import best_features
+from skybind.processes import about_machine
 from skybind.progress import step
 from skybind.runs.cases import Case, widest_case
 from skybind.runs.embedding import run_embedding
@@ -33,6 +34,7 @@ def evaluate_run(run: Run, cases: Sequence[Case]) -> Metrics:
     Metrics
         The content of `metrics.json`.
     """
+    machine = about_machine()  # before maps: UMAP's library may set other threads for all
     run.prepare()
     refuse_measuring(run, run_model(run), run.rows("test"))
     embeddings = run_embedding(run)
@@ -40,6 +42,7 @@ def evaluate_run(run: Run, cases: Sequence[Case]) -> Metrics:
     subsets = [*run.config.finetuning.subsets, *(case.subset for case in cases)]
     features = best_features(run) if options.baseline else None
     results: dict[str, Any] = {
+        "machine": machine,
         "classification": [evaluate_case(run, case) for case in cases],
         "importance": importance(run, widest) if options.importance and widest else None,
         "retrieval": retrieve_run(run, embeddings) if options.retrieval else [],
