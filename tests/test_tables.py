@@ -68,7 +68,10 @@ def test_names_are_read_as_they_were():
 
 def test_fits_tells_what_its_columns_are(tmp_path):
     """As TOPCAT reads it: TCOMM and TUCD, not only astropy's own comments."""
-    said = {"unit": "deg", "description": "Right ascension, ICRS, of the \u00c5ngstr\u00f6m survey"}
+    said = {
+        "unit": "deg",
+        "description": "Right ascension, ICRS,\n of the \u00c5ngstr\u00f6m survey",
+    }
     ra = pa.field("ra", pa.float64(), metadata=said)
     table = pa.table({"n": [1, 2], "ra": [10.5, 11.5]}, schema=pa.schema([("n", pa.int64()), ra]))
     write_table(table, tmp_path / "x.fits")

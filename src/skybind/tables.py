@@ -112,7 +112,8 @@ def _write_fits(table: pa.Table, path: Path) -> None:
             ucd = column.info.meta.get("ucd") if column.info.meta else None
             for key, text in (("TCOMM", column.info.description), ("TUCD", ucd)):
                 if text:
-                    plain = text.encode("ascii", "backslashreplace").decode()
+                    line = " ".join(text.split())
+                    plain = line.encode("ascii", "backslashreplace").decode()
                     file[1].header[f"{key}{number}"] = plain
 
 

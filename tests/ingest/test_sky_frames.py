@@ -8,7 +8,7 @@ from astropy.table import Table
 
 from skybind.data.dataset import Dataset
 from skybind.errors import ConfigError
-from skybind.ingest.sky_frames import frame_of_names
+from skybind.ingest.sky_frames import frame_of_names, stated_frame
 from skybind.ingest.survey import import_dataset
 
 SKY = SkyCoord([10.0, 200.0, 300.0], [-30.0, 0.5, 80.0], unit="deg")
@@ -95,6 +95,48 @@ def test_a_header_that_its_columns_belie_is_asked_about(tmp_path):
         imported(tmp_path, "o.fits", "RAJ2000", "DEJ2000")
 
 
+def test_a_long_zipped_file_is_heeded_too(tmp_path):
+    n = 20_000
+    noise = np.random.default_rng(0).random(n)
+    columns = [np.arange(n).astype(str), noise, np.linspace(1, 300, n), np.linspace(-80, 80, n)]
+    table = Table(columns, names=["id", "x", "ra", "dec"], meta={"EQUINOX": 1950.0})
+    table.write(tmp_path / "o.fits.gz")
+    assert (tmp_path / "o.fits.gz").stat().st_size > 200_000
+    assert stated_frame(tmp_path / "o.fits.gz") == "fk4"
+
+
+@pytest.mark.parametrize(
+    ("header", "frame"),
+    [
+        ({"EQUINOX": 1975.0}, "FK4 of equinox 1975"),
+        ({"EQUINOX": "B1875.0"}, "FK4 of equinox 1875"),
+        ({"RADESYS": "FK4", "EQUINOX": 1975.0}, "FK4 of equinox 1975"),
+        ({"RADESYS": "FK4-NO-E"}, "FK4-NO-E of equinox 1950"),
+        ({"EQUINOX": 2015.5}, "FK5 of equinox 2015.5"),
+    ],
+)
+def test_other_equinoxes_are_asked_about(tmp_path, header, frame):
+    write(tmp_path / "o.fits", SKY.ra.deg, SKY.dec.deg, ("ra", "dec"), **header)
+    with pytest.raises(ConfigError, match=f"states the frame {frame}, which is not converted"):
+        imported(tmp_path, "o.fits", "ra", "dec")
+    ra, _, _ = imported(tmp_path, "o.fits", "ra", "dec", ", frame: icrs")
+    np.testing.assert_allclose(ra, SKY.ra.deg)
+
+
+@pytest.mark.parametrize(
+    ("first", "own", "image", "frame"),
+    [(1950, 2000, None, None), (1950, None, None, "fk4"), (2000, None, 1950, None),
+     (None, None, 1950, None), (2000, 1950, 2000, "fk4")],
+)  # fmt: skip
+def test_the_header_of_the_table_counts_then_the_first(tmp_path, first, own, image, frame):
+    parts = [fits.PrimaryHDU(), fits.table_to_hdu(Table({"x": [1.0]})), fits.ImageHDU(np.ones(3))]
+    for part, equinox in zip(parts, (first, own, image), strict=True):
+        if equinox is not None:
+            part.header["EQUINOX"] = float(equinox)
+    fits.HDUList(parts).writeto(tmp_path / "o.fits")
+    assert stated_frame(tmp_path / "o.fits") == frame
+
+
 def test_a_header_of_j2000_changes_nothing(tmp_path):
     write(tmp_path / "o.fits", SKY.ra.deg, SKY.dec.deg, EQUINOX=2000.0, RADESYS="ICRS")
     ra, _, notes = imported(tmp_path, "o.fits", "lon", "lat")
@@ -106,7 +148,8 @@ def test_a_header_of_j2000_changes_nothing(tmp_path):
 @pytest.mark.parametrize(
     ("systems", "frame"),
     [(["eq_FK4"], "fk4"), (["galactic"], "galactic"), (["eq_FK5"], "icrs"),
-     (["eq_FK5", "eq_FK4"], "icrs")],
+     (["eq_FK5", "eq_FK4"], "icrs"), (["FK4"], "fk4"), (["GALACTIC"], "galactic"),
+     (["eq_FK4' equinox='B1950"], "fk4"), (["ICRS"], "icrs")],
 )  # fmt: skip
 def test_the_system_of_a_votable(tmp_path, systems, frame):
     there = SKY.transform_to(frame).spherical
@@ -116,6 +159,20 @@ def test_the_system_of_a_votable(tmp_path, systems, frame):
     (tmp_path / "o.vot").write_text(text)
     ra, _, _ = imported(tmp_path, "o.vot", "lon", "lat")
     np.testing.assert_allclose(ra, SKY.ra.deg, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("system", "frame"),
+    [
+        ("<COOSYS equinox='B1975' system='eq_FK4'/>", "FK4 of equinox 1975"),
+        ("<COOSYS system='ecl_FK5'/>", "ecl_fk5"),
+        ("<COOSYS equinox='J2000.0'/>", None),
+        ("<!-- <COOSYS system='galactic'/> -->", None),
+    ],
+)
+def test_systems_that_are_not_converted(tmp_path, system, frame):
+    (tmp_path / "o.vot").write_text(f"<VOTABLE>{system}<RESOURCE/></VOTABLE>")
+    assert stated_frame(tmp_path / "o.vot") == frame
 
 
 def test_tables_are_joined_by_converted_positions(tmp_path):
