@@ -50,6 +50,20 @@ def survey(tmp_path_factory):
 
 
 @settings(max_examples=25, deadline=None)
+@given(st.integers(0, N), st.integers(0, N), st.integers(1, 300))
+def test_a_stretch_has_the_computed_columns_of_its_own_objects(survey, one, other, rows):
+    start, stop = sorted((one, other))
+    stretch = Dataset.open(survey).stretch(start, stop)
+    tables = list(stretch.iter_tables(["object_id", "photometry_fap", "label"], rows))
+    found = [cell for table in tables for cell in table.to_pylist()]
+    assert found == [
+        {"object_id": f"s{i}", "photometry_fap": -float(i), "label": 2.0 * i}
+        for i in range(start, stop)
+    ]
+    assert stretch.numbers("photometry_fap").tolist() == [-float(i) for i in range(start, stop)]
+
+
+@settings(max_examples=25, deadline=None)
 @given(
     rows=st.integers(1, 700),
     columns=st.permutations(["photometry_fap", "label", "photometry_period", "object_id"]),

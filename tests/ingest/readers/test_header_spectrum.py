@@ -172,6 +172,7 @@ def test_an_image_beside_a_table_is_read_by_its_number(tmp_path):
     ("data", "header", "message"),
     [
         (FLUX, {}, "has no CRVAL1 and CDELT1"),
+        (FLUX, {**WAVE, "DC-FLAG": 1}, "would be infinite or unknown: are they logarithms"),
         (FLUX, {**WAVE, "CTYPE1": "FREQ"}, "its axis is 'FREQ'"),
         (FLUX, {**WAVE, "CTYPE1": "PIXEL"}, "its axis is 'PIXEL'"),
         (FLUX, {**IRAF, "DC-FLAG": 0}, "are they logarithms"),

@@ -270,8 +270,8 @@ def _refuse_implausible(waves: np.ndarray, unit: str | None, where: str) -> None
             raise DataError(f"{where}: its axis is in '{unit}', not of wavelengths.") from None
     least, most = (float(known.min()), float(known.max())) if len(known) else (np.nan, np.nan)
     if not (_RANGE[0] <= least and most <= _RANGE[1]):
+        place = f"lie between {least:.4g} and {most:.4g} {unit or '(no unit is stated)'}"
         raise DataError(
-            f"{where}: its wavelengths would lie between {least:.4g} and {most:.4g} "
-            f"{unit or '(no unit is stated)'}: are they logarithms (DC-FLAG = 1), "
-            "or is the unit (CUNIT1) another?"
+            f"{where}: its wavelengths would {place if len(known) else 'be infinite or unknown'}: "
+            "are they logarithms (DC-FLAG = 1), or is the unit (CUNIT1) another?"
         )
