@@ -113,6 +113,9 @@ def test_errors_in_rows_and_in_extensions(tmp_path):
     rows = {"ROW1": "flux", "ROW2": "sky", "ROW3": "error"}
     found = table(file(tmp_path / "a.fits", [FLUX, 2 * FLUX, 3 * FLUX], **WAVE, **rows))
     np.testing.assert_allclose(found["flux_err"], 3 * FLUX)
+    rows["ROW3"] = "sky error"
+    found = table(file(tmp_path / "a.fits", [FLUX, 2 * FLUX, 3 * FLUX], **WAVE, **rows))
+    assert list(found.columns) == ["wavelength", "flux", "sky"]
     variance = np.where(np.arange(N) == 4, 0, FLUX**2)
     found = table(file(tmp_path / "b.fits", more=[("VAR", variance), ("DQ", FLUX)], **WAVE))
     assert np.isnan(found["flux_err"][4])

@@ -148,9 +148,9 @@ def _named(header: Mapping[str, Any], row: int) -> tuple[str, ...]:
 def _role(called: str) -> str | None:
     """Field that a row or an extension holds, by its name; what follows a dash is a remark."""
     word = re.split(r"\s-\s", called)[0].strip().lower()
-    return next(
-        (field for field, said in _ROLES.items() if re.search(rf"(?<![a-z])({said})", word)), None
-    )
+    found = [field for field, said in _ROLES.items() if re.search(rf"(?<![a-z])({said})", word)]
+    of_sky = "sky" in found and found[0] != "sky"  # an error, but not that of the flux
+    return None if of_sky or not found else found[0]
 
 
 def _rows(
