@@ -84,3 +84,16 @@ def test_read_only_judges_nothing(suspect_run):
             assert status == 400
             assert answer["error"] == told["refused"]
     assert content() == before
+
+
+def test_two_pages_under_one_name_take_back_their_own(judged):
+    first, second = [item["object_id"] for item in judged.json("queue", name="label")["items"][:2]]
+    own = judged.send("judge", saying(first))[1]["judgement"]
+    judged.send("judge", saying(second))
+    status, told = judged.send("undo", {"who": "Leavitt", "number": str(own["number"])})
+    assert (status, told["judgement"]["object_id"]) == (200, first)
+    for number in (str(own["number"]), "-1", "²", "x"):
+        status, told = judged.send("undo", {"who": "Leavitt", "number": number})
+        assert status == 400
+        assert number in told["error"]
+    assert judged.send("undo", {"who": "Leavitt"})[1]["judgement"]["object_id"] == second

@@ -187,3 +187,36 @@ def test_any_sequence_is_as_a_stack_of_answers_says(run, names, seed):
             stack.append(({**known, name: str(label)} if label else known, name))
         assert read_answers(run.folder) == stack[-1][0]
         assert Judgements(run).standing().keys() == {name for _, name in stack[1:]}
+
+
+def test_a_page_takes_its_own_judgement_back_where_two_judge_under_one_name(run, names):
+    desk, other = Judgements(run), Judgements(run)
+    own = desk.judge(names[0], "class", "EW", "x", {})
+    other.judge(names[1], "class", "EA", "x", {})
+    assert desk.undo("x", own.number).object_id == names[0]
+    assert read_answers(run.folder) == {names[1]: "EA"}
+    with pytest.raises(DataError, match=f"no judgement {own.number} that"):
+        desk.undo("x", own.number)
+
+
+@pytest.mark.parametrize("verdict", ["class", "unsure"])
+def test_what_another_judged_again_stays(run, names, verdict):
+    desk = Judgements(run)
+    label = "EW" if verdict == "class" else None
+    desk.judge(names[0], verdict, label, "Leavitt", {})
+    desk.judge(names[0], verdict, label, "Payne", {})
+    answers = read_answers(run.folder)
+    with pytest.raises(DataError, match="was changed after"):
+        desk.undo("Leavitt")
+    assert read_answers(run.folder) == answers
+    assert desk.standing()[names[0]].who == "Payne"
+    desk.undo("Payne")
+    assert desk.undo("Leavitt").who == "Leavitt"
+    assert read_answers(run.folder) == {}
+
+
+def test_new_classes_come_after_those_that_have_keys(run, names):
+    desk = Judgements(run)
+    first = desk.classes
+    Judgements(run).judge(names[0], "class", "AAA", "x", {}, new_classes=("AAA",))
+    assert desk.classes == [*first, "AAA"]

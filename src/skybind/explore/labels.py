@@ -143,9 +143,14 @@ class Desk:
         return self._told(made, said.get("queue", ""))
 
     def _undo(self, survey: Survey, request: Request, body: bytes) -> dict[str, Any]:
-        """Take the last judgement back."""
+        """Take a judgement back: the one that the page names, or the person's last."""
         said = self._said(body)
-        undone = self.judgements.undo(said.get("who") or _user())
+        number = said.get("number") or None
+        if number is not None and not (number.isascii() and number.isdigit()):
+            raise DataError(f"There is no judgement '{number}' that could be undone.")
+        undone = self.judgements.undo(
+            said.get("who") or _user(), None if number is None else int(number)
+        )
         return self._told(undone, undone.seen.get("queue", ""))
 
     def _said(self, body: bytes) -> dict[str, str]:

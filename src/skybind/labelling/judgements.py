@@ -152,26 +152,32 @@ class Judgements:
             self._carry_out(made, answers)
         return made
 
-    def undo(self, who: str) -> Judgement:
-        """Take back the last judgement of a person that still counts; gives the one undone.
+    def undo(self, who: str, number: int | None = None) -> Judgement:
+        """Take a judgement back that still counts; gives the one undone.
+
+        Parameters
+        ----------
+        who : str
+            Who takes it back.
+        number : int, optional
+            Of the judgement; by default the last that this person made.
 
         Raises
         ------
         DataError
-            If there is none, or the answer was changed otherwise meanwhile.
+            If there is none, or the object was judged or answered again meanwhile.
         """
         with writing_answers(self.run.paths.labels):
             self._finish()
             undone = {line.undoes for line in self.every()}
-            own = [
-                line
-                for line in self.every()
-                if line.undoes is None and line.number not in undone and line.who == who
-            ]
+            left = [j for j in self.every() if j.undoes is None and j.number not in undone]
+            own = [j for j in left if (j.who == who if number is None else j.number == number)]
             if not own:
-                raise DataError(f"There is no judgement by {who} that could be undone.")
+                what = f"judgement by {who}" if number is None else f"judgement {number}"
+                raise DataError(f"There is no {what} that could be undone.")
             last, answers = own[-1], self.answers()
-            if answers.get(last.object_id) != last.after:
+            later = [j for j in left if j.object_id == last.object_id and j.number > last.number]
+            if later or answers.get(last.object_id) != last.after:
                 raise DataError(
                     f"The answer for {last.object_id} was changed after this judgement: judge it "
                     "again instead."
@@ -207,9 +213,14 @@ class Judgements:
             raise DataError(f"{object_id}{what} was not taken: {why}")
         return checker.contradiction(object_id, label or "")
 
-    @cached_property
+    @property
     def classes(self) -> list[str]:
-        """Classes that can be answered: the run's, and those of earlier answers."""
+        """Classes that can be answered: the run's and those of earlier answers, then new ones."""
+        first = self._first_classes
+        return [*first, *sorted({*self.answers().values()} - {*first})]
+
+    @cached_property
+    def _first_classes(self) -> list[str]:
         return list(labelled_run(self.run).classes)
 
     @cached_property
