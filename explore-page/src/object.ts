@@ -48,7 +48,7 @@ export function objectPage(page: SkyObject, period: number | null, folded: (peri
 function heading(page: SkyObject): HTMLElement {
   const [ra, dec] = page.position;
   const facts = [page.class ? `${page.class} in the catalogue` : "no class in the catalogue", page.split || "outside the split", page.modalities.join(" + ")];
-  if (page.judged) facts.push(`judged ${page.judged.label ?? page.judged.verdict} by ${page.judged.who}, ${page.judged.when.slice(0, 10)}`);
+  if (page.judged) facts.push(`judged ${page.judged.label ?? page.judged.verdict}${page.judged.who && ` by ${page.judged.who}`}, ${page.judged.when.slice(0, 10)}`);
   const links = el("p", { class: "links" });
   if (ra !== null && dec !== null) {
     const at = `${ra.toFixed(6)} ${dec < 0 ? "" : "+"}${dec.toFixed(6)}`;

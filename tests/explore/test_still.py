@@ -174,3 +174,19 @@ def test_a_copy_by_the_command(hostile_run, tmp_path):
     assert page.index("still.js") < page.index("app.js")
     again = CliRunner().invoke(app, command)
     assert again.exit_code != 0
+
+
+def test_who_judged_is_not_in_the_copy(suspect_run, tmp_path):
+    opened = Survey(Run.open(suspect_run))
+    write_still(opened, tmp_path / "one", 1)
+    (row,) = held(tmp_path / "one", "copy.json")["rows"]
+    name = str(opened.run.dataset.object_ids[row])
+    opened.judgements.judge(name, "unsure", None, "Leavitt", {"queue": "label"})
+    write_still(opened, tmp_path / "two", 1)
+    opened.judgements.undo("Leavitt")
+    opened.close()
+    told = held(tmp_path / "two", f"objects/{row}.json")["page"]["judged"]
+    assert (told["verdict"], told["who"], told["seen"]) == ("unsure", "", {})
+    every = b"".join(path.read_bytes() for path in (tmp_path / "two").rglob("*") if path.is_file())
+    for said in ("Leavitt", str(suspect_run), str(opened.run.dataset.path.parent)):
+        assert said.encode() not in every

@@ -34,6 +34,11 @@ def test_the_sky_in_both_frames(survey, monkeypatch):
     )
     found = sky(survey, "galactic")
     np.testing.assert_array_equal(found["row"], [0, 1])
+    # what catalogues write for an unknown place is none
+    known = {name: [*values, -999.0] for name, values in known.items()}
+    for frame in ("equatorial", "galactic"):
+        np.testing.assert_array_equal(sky(survey, frame)["row"], [0, 1])
+    np.testing.assert_array_equal(chosen_rows(survey, "cone", "0 90 180")[0], [0, 1])
     np.testing.assert_allclose(found["y"], [90, 0], atol=0.01)
     assert min(found["x"][1], 360 - found["x"][1]) < 0.01
 

@@ -169,6 +169,8 @@ def _objects(survey: Survey, rows: np.ndarray) -> Iterable[tuple[int, dict[str, 
         for row in some:
             name = str(survey.run.dataset.object_ids[row])
             page = object_page(survey, name)
+            if page["judged"]:  # who did is nobody's concern where it is served
+                page["judged"] |= {"who": "", "seen": {}}
             alike = {}
             for by in ["", *page["modalities"]] if page["modalities"] else []:
                 options = SearchOptions(source=[by] if by else None, k=ALIKE)

@@ -175,10 +175,13 @@ def _points(x: np.ndarray, y: np.ndarray, rows: np.ndarray) -> dict[str, np.ndar
 
 
 def _positions(survey: Survey) -> tuple[np.ndarray, np.ndarray]:
+    """Return right ascensions and declinations [deg]; NaN where they are none."""
     dataset = survey.run.dataset
     if not {RA, DEC} <= set(dataset.schema.columns):
         raise DataError("The catalogue has no positions: there is no view of the sky.")
-    return dataset.numbers(RA), dataset.numbers(DEC)
+    ra, dec = dataset.numbers(RA), dataset.numbers(DEC)
+    known = (np.abs(ra) <= 360) & (np.abs(dec) <= 90)  # -999 is no place
+    return np.where(known, ra, np.nan), np.where(known, dec, np.nan)
 
 
 def _in_cone(survey: Survey, text: str) -> np.ndarray:
