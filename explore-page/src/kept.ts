@@ -35,12 +35,22 @@ function draw(part: HTMLElement, hooks: Hooks, { kept, refused }: Listed): void 
   const form = el("form", { class: "controls", submit: (event) => {
     event.preventDefault();
     const name = box.value.trim();
-    if (name) void hooks.guarded(() => send("kept/keep", { name, said: hooks.said() }, new Blob([Int32Array.from(hooks.rows()).buffer])));
+    const known = kept.find((one) => one.name.toLowerCase() === name.toLowerCase());
+    if (name) void hooks.guarded(async () => {
+      if (known) throw new Error(`A selection '${known.name}' of ${known.n.toLocaleString("en")} objects is kept already: delete it first, or give another name.`);
+      await send("kept/keep", { name, said: hooks.said() }, new Blob([Int32Array.from(hooks.rows()).buffer]));
+    });
   } }, el("label", {}, "keep as ", box), el("button", {}, "keep"));
+  // a slip of the hand deletes nothing: it is asked once more
+  const forget = (name: string): HTMLElement => say("delete", `Delete ${name}`, async () => {
+    const sure = say("delete for good", `Delete ${name} for good`, () => send("kept/forget", { name }, new Blob([" "])));
+    part.querySelector(`[data-kept="${CSS.escape(name)}"] td:last-child`)?.replaceChildren(sure);
+    sure.focus();
+  });
   const rows = kept.map(({ name, n, said, when }) => el("tr", { "data-kept": name },
     el("td", {}, el("button", { type: "button", class: "link", click: () => void hooks.guarded(async () => hooks.take((await arrow("kept/rows", { name })).values["row"]!, name)) }, name)),
     el("td", {}, n.toLocaleString("en")), el("td", { class: "says" }, `${said} · ${when.slice(0, 10)}`),
-    el("td", {}, !refused && say("delete", `Delete ${name}`, () => send("kept/forget", { name }, new Blob([" "]))))));
+    el("td", {}, !refused && forget(name))));
   const result = el("div", { id: "compared" });
   let [one, other] = [kept.at(-1)?.name ?? "", OTHERS];
   const names = kept.map(({ name }) => ({ value: name, text: name }));

@@ -63,7 +63,7 @@ async function showMap(): Promise<void> {
     return;
   }
   if (place.kind === "map") view.map = place.name;
-  await map.open(place);
+  if (!(await map.open(place))) return;
   if (view.size) await map.sizeBy(view.size);
   await map.colour(view.colour!);
 }
@@ -105,15 +105,13 @@ async function showAlike(page: SkyObject): Promise<void> {
 async function showFile(file: File, values = ""): Promise<void> {
   const mine = ++ask;
   const side = byId("side");
-  delete side.dataset["file"];
+  for (const mark of ["id", "selected", "file", "queues"]) delete side.dataset[mark];
   side.replaceChildren(el("p", { role: "status" }, `reading ${file.name} …`));
   const own = (await (await post("file", { name: file.name, k: 12, values }, file)).json()) as OwnFile;
   if (mine !== ask) return;
   change({ id: "", period: "" });
   told = null;
   const made = filePage(own);
-  delete side.dataset["id"];
-  delete side.dataset["selected"];
   side.replaceChildren(...made.parts);
   made.draw();
   const into = byId("alike");
@@ -150,8 +148,7 @@ async function again(before: Partial<View>): Promise<void> {
   }
   if (view.id) return showObject(view.id);
   if (view.select && view.select === before.select && selection.rows.size) return selection.show();
-  selection.mode = "new";
-  if (view.select) return selection.by((view.how || "condition") as By, view.select);
+  if (view.select) return selection.by((view.how || "condition") as By, view.select, "new");
   map.mark([]);
   welcome();
 }
@@ -165,6 +162,11 @@ function welcome(): void {
   side.replaceChildren(
     el("h2", {}, survey.dataset), el("p", {}, `${survey.objects.toLocaleString("en")} ${survey.simulated ? "simulated " : ""}objects, ${survey.modalities.join(" + ")}.`),
     el("p", {}, "Point at an object for a card, click it to see its light curve, spectrum or image. Every view has an address of its own: copy it to come back, as long as the explorer runs."), selection.kept());
+}
+
+// The object that stands beside the map, if one does.
+function beside(): Told | null {
+  return told && byId("side").dataset["id"] === told.page.object_id ? told : null;
 }
 
 // Step through the objects alike.
@@ -187,7 +189,8 @@ function toggleTheme(): void {
   map.dressed();
   void guarded(async () => {
     if (view.map && view.colour) await map.colour(view.colour);
-    if (told) await showObject(told.page.object_id);
+    const now = beside();
+    if (now) await showObject(now.page.object_id);
   });
 }
 
@@ -215,11 +218,13 @@ function help(): void {
 function keys(event: KeyboardEvent): void {
   const target = event.target as HTMLElement;
   if (byId<HTMLDialogElement>("help").open && event.key !== "?") return;
-  if (event.ctrlKey || event.metaKey || event.altKey || ["INPUT", "SELECT", "TEXTAREA"].includes(target.tagName)) return;
-  if (queue.key(event.key, target)) return event.preventDefault();
+  // nothing is typed into a slider, whose own keys are the arrows
+  const slider = target instanceof HTMLInputElement && target.type === "range";
+  if (event.ctrlKey || event.metaKey || event.altKey || (!slider && ["INPUT", "SELECT", "TEXTAREA"].includes(target.tagName))) return;
+  if (queue.key(event, target)) return event.preventDefault();
   const actions: Record<string, () => void> = {
     q: openQueues,
-    "/": () => byId("query").focus(), n: () => step(1), p: () => step(-1), h: () => told?.multiply(0.5), d: () => told?.multiply(2),
+    "/": () => byId("query").focus(), n: () => step(1), p: () => step(-1), h: () => beside()?.multiply(0.5), d: () => beside()?.multiply(2),
     "0": () => void map.home(), l: () => toggleAround(map, "lasso"), r: () => toggleAround(map, "rectangle"), w: () => byId("condition").focus(), t: toggleTheme, "?": help, Backspace: () => history.back(), Escape: () => (byId("card").hidden = true),
   };
   const action = actions[event.key];
@@ -231,7 +236,7 @@ function keys(event: KeyboardEvent): void {
 function mapBar(): void {
   drawBar({
     survey, map, selection, change, guarded, view: () => view,
-    redraw: () => void guarded(async () => { await showMap(); if (told) map.mark([told.page.row]); else if (selection.rows.size) map.mark(Array.from(selection.rows)); }),
+    redraw: () => void guarded(async () => { await showMap(); const now = beside(); if (now) map.mark([now.page.row]); else if (selection.rows.size) map.mark(Array.from(selection.rows)); }),
   });
 }
 
@@ -263,10 +268,7 @@ async function start(): Promise<void> {
   survey = await json<Survey>("survey");
   map = new SkyMap(survey, (row) => void guarded(() => openRow(row)), (rows) => void guarded(() => selection.take(rows, "lasso")));
   selection = new Selection(open, (rows) => map.mark(rows), () => { change({ id: "", select: "", how: "" }); welcome(); }, turn, guarded);
-  const retrain = new Retrain(guarded, trained, async (rows, said) => {
-    selection.mode = "new";
-    await selection.take(rows, said);
-  });
+  const retrain = new Retrain(guarded, trained, (rows, said) => selection.take(rows, said, "new"));
   queue = new Queue({
     object: async (id) => { change({ id, period: "" }, true); await showObject(id); },
     changed: (name) => change({ queue: name, ...(name ? {} : { id: "", period: "" }) }, true),
@@ -284,7 +286,7 @@ async function start(): Promise<void> {
   await showMap();
   controls();
   document.body.dataset["ready"] = "yes";
-  if (view.select) await selection.by((view.how || "condition") as By, view.select);
+  if (view.select) await selection.by((view.how || "condition") as By, view.select, "new");
   if (view.queue) await queue.start(view.queue, view.id);
   else if (view.id) await showObject(view.id);
 }

@@ -30,6 +30,8 @@ export class SkyMap {
   private visitor: { name: string; matches: Match[] } | null = null;
   private chair: [number, number] | null = null;
   private bigger: Uint8Array | null = null;
+  private opening = 0;
+  private colouring = 0;
   row: ArrayLike<number> = [];
 
   constructor(
@@ -97,9 +99,12 @@ export class SkyMap {
     return `Its place on the map is the mean of its ${near.length} nearest neighbours there, weighted by their nearness.${doubt}`;
   }
 
-  async open(place: Place): Promise<void> {
+  // Show other points; tells whether no other view was asked for meanwhile.
+  async open(place: Place): Promise<boolean> {
+    const mine = ++this.opening;
     const asked: Record<string, string> = place.kind === "map" ? { name: place.name } : place.kind === "sky" ? { frame: place.frame } : { x: place.x, y: place.y };
     const { values, said } = await arrow(place.kind, asked);
+    if (mine !== this.opening) return false;
     const given = values as { x: Float32Array; y: Float32Array; row: Int32Array };
     const { x, y, row } = this.plotted(place, given, said as { x?: Axis; y?: Axis });
     const wide = place.kind === "scatter" ? byId("plot").clientWidth / (byId("plot").clientHeight || 1) : null;
@@ -114,19 +119,25 @@ export class SkyMap {
     this.colours = null;
     this.seat();
     byId("points").setAttribute("aria-label", `${name(place)} of ${row.length} objects. Use the search, or n and p, to open objects.`);
+    return true;
   }
 
   async colour(name: string): Promise<void> {
-    this.colours = await this.column(name);
+    const mine = ++this.colouring;
+    const found = await this.column(name);
+    if (!found || mine !== this.colouring) return;
+    this.colours = found;
     this.chosenName = null;
     await this.paint();
   }
 
-  // A column of the points that are shown.
-  private async column(name: string): Promise<Columns> {
-    const found = await arrow("column", { map: this.shown.kind === "map" ? this.shown.name : "", name });
+  // A column of the points that are shown; null where others are shown when it comes.
+  private async column(name: string): Promise<Columns | null> {
+    const [shown, rows] = [this.shown, this.row];
+    const found = await arrow("column", { map: shown.kind === "map" ? shown.name : "", name });
+    if (rows !== this.row) return null;
     const every = found.values["value"]!;
-    if (this.shown.kind !== "map") found.values["value"] = Array.from(this.row, (row) => every[row]!);
+    if (shown.kind !== "map") found.values["value"] = Array.from(rows, (row) => every[row]!);
     return found;
   }
 
@@ -134,7 +145,8 @@ export class SkyMap {
   async sizeBy(name: string): Promise<void> {
     this.bigger = null;
     if (name) {
-      const value = (await this.column(name)).values["value"]!;
+      const value = (await this.column(name))?.values["value"];
+      if (!value) return;
       const known = Float32Array.from(Array.from(value).filter(Number.isFinite)).sort();
       // half of the points stay the smallest, one in a hundred becomes the largest
       const steps = [0.5, 0.6, 0.7, 0.8, 0.9, 0.94, 0.97, 0.98, 0.99].map((share) => known[Math.floor(share * (known.length - 1))] ?? Infinity);

@@ -7,7 +7,7 @@ interface Told extends Partial<Record<keyof Progress, number | null>> { name: st
 interface Overview { queues: Told[]; classes: string[]; judged: number; answers: number; who: string; refused: string; hint: string }
 interface Item { object_id: string; row: number; why: string; suggested: string | null; judged?: string }
 interface Opened extends Progress { name: string; title: string; notes: string[]; items: Item[] }
-interface Judgement { object_id: string; verdict: string; label: string | null; note: string; before: string | null; after: string | null }
+interface Judgement { number: number; object_id: string; verdict: string; label: string | null; note: string; before: string | null; after: string | null }
 interface Answer { judgement: Judgement; progress: Progress | null }
 
 // What the page does for a queue.
@@ -28,6 +28,8 @@ export class Queue {
   private at = 0;
   private said = "";
   private busy = false;
+  // Numbers of the judgements that were made here and stand, the last one last.
+  private made: number[] = [];
 
   constructor(private hooks: Hooks) {}
 
@@ -99,7 +101,7 @@ export class Queue {
       this.verdict("x", "artefact", () => this.judge("artefact")), this.verdict("u", "unsure", () => this.judge("unsure")),
       this.verdict("space", "next", () => this.skip()), this.verdict("z", "undo", () => this.undo()),
     ];
-    const who = el("input", { type: "text", value: name(known), "aria-label": "Who judges", size: "10", change: () => localStorage.setItem("skybind-who", who.value.trim()) });
+    const who = el("input", { type: "text", value: name(known), "aria-label": "Who judges", size: "10", change: () => localStorage.setItem("skybind-who", who.value.trim()), keydown: (event) => { if ((event as KeyboardEvent).key === "Enter") who.blur(); } });
     return el("section", { id: "judge", "aria-label": "Judge" },
       el("div", { class: "controls" }, el("b", {}, opened.title), progress, el("span", { id: "far" }, far(opened)), queues),
       el("p", { class: "why" }, !!item.judged && el("b", {}, `judged ${item.judged} · `), suspect, item.why),
@@ -108,14 +110,14 @@ export class Queue {
   }
 
   // Heed a key; tells whether it was one of the queue's.
-  key(key: string, target: HTMLElement): boolean {
+  key({ key, repeat }: KeyboardEvent, target: HTMLElement): boolean {
     if (!this.opened || !this.known) return false;
     if (key === " " && ["BUTTON", "A", "SUMMARY"].includes(target.tagName)) return false;
     const label = this.known.classes[CLASS_KEYS.indexOf(key)];
     const actions: Record<string, () => Promise<void>> = { x: () => this.judge("artefact"), u: () => this.judge("unsure"), " ": () => this.skip(), z: () => this.undo() };
     const action = CLASS_KEYS.includes(key) && label ? () => this.judge("class", label) : actions[key];
     if (!action) return false;
-    void this.hooks.guarded(action);
+    if (!repeat) void this.hooks.guarded(action); // a key held down judges one object, not all that follow
     return true;
   }
 
@@ -143,6 +145,7 @@ export class Queue {
     try {
       const said = { object_id: item.object_id, verdict, ...(label ? { label } : {}), ...(fresh ? { new: "yes" } : {}), who: name(this.known!), queue: opened.name, ...this.hooks.seen() };
       const { judgement, progress } = await send("judge", said);
+      this.made.push(judgement.number);
       if (label && !this.known!.classes.includes(label)) this.known!.classes.push(label);
       if (progress) Object.assign(opened, progress);
       item.judged = judgement.label ?? verdict;
@@ -164,7 +167,10 @@ export class Queue {
     if (!this.opened || this.busy) return;
     this.busy = true;
     try {
-      const { judgement, progress } = await send("undo", { who: name(this.known!) });
+      // what was judged here last, also where another page judges under the same name
+      const last = this.made.at(-1);
+      const { judgement, progress } = await send("undo", { who: name(this.known!), ...(last ? { number: String(last) } : {}) });
+      this.made = this.made.filter((number) => number !== judgement.number);
       if (progress) Object.assign(this.opened, progress);
       this.said = `${judgement.object_id} is not ${judgement.label ?? judgement.verdict} any more.`;
       const place = this.opened.items.findIndex((item) => item.object_id === judgement.object_id);

@@ -16,25 +16,25 @@ export class Selection {
 
   constructor(private open: (id: string) => void, private mark: (rows: number[]) => void, private back: () => void, private turn: () => () => boolean, private guarded: (what: () => Promise<void>) => Promise<void>) {}
 
-  // Take rows as the chosen mode says.
-  async take(rows: ArrayLike<number>, said: string): Promise<void> {
+  // Take rows as the chosen mode says, or as the first ones.
+  async take(rows: ArrayLike<number>, said: string, mode = this.mode): Promise<void> {
     const given = Array.from(rows);
-    if (this.mode === "new") this.rows = new Set(given);
+    if (mode === "new") this.rows = new Set(given);
     for (const row of given) {
-      if (this.mode === "add") this.rows.add(row);
-      if (this.mode === "subtract") this.rows.delete(row);
+      if (mode === "add") this.rows.add(row);
+      if (mode === "subtract") this.rows.delete(row);
     }
-    this.said = this.mode === "new" ? said : `${this.said} ${this.mode === "add" ? "and" : "without"} ${said}`;
+    this.said = mode === "new" ? said : `${this.said} ${mode === "add" ? "and" : "without"} ${said}`;
     await this.show();
   }
 
   // Select by what was typed: a condition, a cone, names, or a class.
-  async by(how: By, text: string): Promise<void> {
+  async by(how: By, text: string, mode = this.mode): Promise<void> {
     const newest = this.turn();
     const { values, said } = how === "condition" ? await arrow("where", { condition: text }) : await arrow("chosen", { by: how }, new Blob([text]));
     if (!newest()) return;
     const shown = text.length > 80 ? `${text.slice(0, 80)} …` : text;
-    await this.take(values["row"]!, how === "condition" ? shown : [`${how} ${shown}`, said["said"]].filter(Boolean).join("; "));
+    await this.take(values["row"]!, how === "condition" ? shown : [`${how} ${shown}`, said["said"]].filter(Boolean).join("; "), mode);
   }
 
   async show(): Promise<void> {
@@ -72,7 +72,7 @@ export class Selection {
   kept(): HTMLElement {
     return keptPart({
       rows: () => Array.from(this.rows), said: () => this.said, guarded: this.guarded,
-      take: async (rows, said) => { this.mode = "new"; await this.take(rows, said); },
+      take: (rows, said) => this.take(rows, said, "new"),
     });
   }
 

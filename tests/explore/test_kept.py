@@ -128,7 +128,13 @@ def test_on_the_page(browser, judged, kept):
         page.keyboard.press("Enter")
         page.wait_for_selector("#error", state="visible")
         assert "becomes the name of a file" in page.inner_text("#error")
+        page.get_by_label("Name of the selection").fill("Short")
+        page.keyboard.press("Enter")
+        page.wait_for_function("document.getElementById('error').innerText.includes('is kept')")
+        assert page.locator("[data-kept]").count() == 1
         page.get_by_role("button", name="Delete short").click()
+        assert [known["name"] for known in kept.known()] == ["short"]
+        page.get_by_role("button", name="Delete short for good").click()
         page.wait_for_selector("[data-kept='short']", state="detached")
     status, _, _ = judged.ask("/api/kept/keep", "POST", {"Origin": "http://evil.example"}, name="x")
     assert status == 403

@@ -112,12 +112,39 @@ def test_keys_typed_before_an_object_is_seen_judge_nothing(page, judged):
     assert (len(lines(judged)) if before else 0) == before
 
 
+def test_a_key_held_down_judges_one_object(page, judged):
+    name = open_queue(page, "suspects")
+    before = len(lines(judged)) if (judged.folder / "labels" / "judgements.jsonl").exists() else 0
+    page.keyboard.down("u")
+    after = shown(page, name)
+    for _ in range(3):
+        page.keyboard.down("u")  # as a keyboard repeats it
+        page.wait_for_timeout(100)
+    page.keyboard.up("u")
+    assert page.get_attribute("#side", "data-id") == after
+    assert len(lines(judged)) == before + 1
+    page.keyboard.press("z")
+    page.wait_for_function("document.getElementById('said').textContent.includes('any more')")
+
+
+def test_another_page_under_the_same_name_is_not_undone(page, judged):
+    name = open_queue(page, "label")
+    page.keyboard.press("u")
+    shown(page, name)
+    other = judged.json("queue", name="label")["items"][5]["object_id"]
+    who = judged.json("queues")["who"]
+    judged.send("judge", {"object_id": other, "verdict": "unsure", "who": who})
+    page.keyboard.press("z")
+    page.wait_for_function("document.getElementById('said').textContent.includes('any more')")
+    assert page.get_attribute("#side", "data-id") == name
+    assert judged.send("undo", {"who": who})[1]["judgement"]["object_id"] == other
+
+
 def test_who_judges_can_be_said(page, judged):
     name = open_queue(page, "label")
     page.get_by_label("Who judges").fill("Henrietta")
     page.get_by_label("Who judges").press("Enter")
-    page.locator("#side h2").click()
-    page.keyboard.press("u")
+    page.keyboard.press("u")  # the name is done with Enter, and keys judge again
     shown(page, name)
     assert lines(judged)[-1]["who"] == "Henrietta"
     page.keyboard.press("z")

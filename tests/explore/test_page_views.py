@@ -121,3 +121,69 @@ def test_points_grow_with_suspicion(browser, judged):
         assert painted(page) != before
         choose(page, "size", "")
         assert "size=" not in page.url
+
+
+def held(page, pattern):
+    """Hold the first question of a kind back; the function that lets it go."""
+    waiting = []
+    page.route(pattern, lambda route: waiting.append(route), times=1)
+
+    def let_go():
+        while not waiting:
+            page.wait_for_timeout(20)
+        with page.expect_response(pattern):
+            waiting[0].continue_()
+        page.wait_for_timeout(300)
+
+    return let_go
+
+
+def test_a_late_answer_takes_no_place_of_a_newer_view_or_colour(page, stars):
+    late = held(page, "**/api/sky*")
+    page.get_by_label("map", exact=True).select_option("sky:galactic")
+    choose(page, "map", "scatter")
+    late()
+    assert " against " in page.get_attribute("#points", "aria-label")
+    late = held(page, "**/api/column*")
+    page.get_by_label("colour", exact=True).select_option("period")
+    choose(page, "colour", "amplitude")
+    late()
+    assert "amplitude" in page.inner_text("#legend")
+
+
+def test_keys_and_marks_are_of_what_stands_beside(page, stars):
+    name = str(stars.object_ids[np.flatnonzero(stars.column("period") > 0)[0]])
+    page.fill("#query", name)
+    page.press("#query", "Enter")
+    page.wait_for_selector("#folded[data-period]")
+    page.fill("#condition", "period < 0.5")
+    page.press("#condition", "Enter")
+    page.wait_for_selector("#side[data-selected]")
+    address = page.url
+    page.locator("#points").focus()
+    page.keyboard.press("h")  # folds nothing that is not there
+    page.keyboard.press("t")  # and the selection stays
+    page.wait_for_timeout(300)
+    page.keyboard.press("t")
+    assert page.get_attribute("#side", "data-selected")
+    assert page.url == address
+
+
+def test_what_is_kept_opens_as_it_is_whatever_the_menu_says(browser, judged):
+    with opened_page(browser, judged.address) as page:
+        page.fill("#condition", "period < 0.5")
+        page.press("#condition", "Enter")
+        page.wait_for_selector("#side[data-selected]")
+        n = int(page.get_attribute("#side", "data-selected"))
+        page.get_by_label("selection", exact=True).select_option("add")
+        page.fill("#condition", "period >= 0.5")
+        page.press("#condition", "Enter")
+        page.wait_for_function(f"document.getElementById('side').dataset.selected > {n}")
+        page.go_back()
+        page.wait_for_selector(f"#side[data-selected='{n}']")
+        # the menu still adds, and so does what is selected next
+        assert page.get_by_label("selection", exact=True).input_value() == "add"
+        page.fill("#condition", "period >= 0.5")
+        page.press("#condition", "Enter")
+        page.wait_for_function(f"document.getElementById('side').dataset.selected > {n}")
+        assert "period < 0.5 and period >= 0.5" in page.inner_text("#side header")
