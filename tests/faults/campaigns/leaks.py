@@ -55,15 +55,15 @@ def _split_exchanged(folder: Path, this: Try) -> None:
 
 
 def _other_start(folder: Path, this: Try) -> None:
-    """The pre-training of a run with another split stands in the place of the run's own."""
-    config = load_config("stars-small", [*SETS, f"seed={5 + this.number}"])
+    """The pre-training of a run with another split (another seed than 42) stands in its place."""
+    config = load_config("stars-small", [*SETS, f"seed={1000 + this.number}"])
     other = Run.start(config, folder / "stars", folder / "other")
     shutil.copytree(folder / "run" / "pretrain", folder / "other" / "pretrain")
     _measure(Run.open(other.folder), this)
 
 
 def _other_classifier(folder: Path, this: Try) -> None:
-    config = load_config("stars-small", [*SETS, f"seed={5 + this.number}"])
+    config = load_config("stars-small", [*SETS, f"seed={1000 + this.number}"])
     other = Run.start(config, folder / "stars", folder / "other")
     run_finetuning(other, CASE, pretrained=Model.open(folder / "run" / "pretrain" / "model"))
 
