@@ -1,11 +1,13 @@
 """Where the explorer listens, and under which names it is asked."""
 
 import socket
+import time
 
 import pytest
 
 from skybind.errors import ConfigError
 from skybind.explore import serve
+from skybind.progress import task, work
 
 
 @pytest.mark.parametrize(
@@ -46,3 +48,17 @@ def test_this_machine_alone_is_no_network(hostile_run, monkeypatch, host, shown)
         pytest.skip("this machine has no IPv6")
     assert f"http://{shown}:" in said[0]
     assert not any("unencrypted" in sentence for sentence in said)
+
+
+def test_while_it_is_open_nothing_is_told_but_what_happens(
+    hostile_run, monkeypatch, capsys, talking
+):
+    uvicorn = pytest.importorskip("uvicorn")
+    monkeypatch.setattr(work, "SILENCE", 0.05)
+    monkeypatch.setattr(work, "TICK", 0.01)
+    monkeypatch.setattr(
+        uvicorn.Server, "run", lambda self, sockets: capsys.readouterr() and time.sleep(0.3)
+    )
+    with task("at work", told=False, drawn=False):  # as every command is
+        serve.explore(hostile_run, browser=False, read_only=True)
+        assert "at work" not in capsys.readouterr().err

@@ -10,7 +10,7 @@ from threading import Timer
 from typing import TYPE_CHECKING
 
 from skybind.errors import ConfigError
-from skybind.progress import say
+from skybind.progress import say, told_elsewhere
 from skybind.runs.run import Run
 
 if TYPE_CHECKING:
@@ -67,7 +67,8 @@ def explore(
     if browser:
         Timer(0.5, webbrowser.open, [address]).start()
     try:
-        server.run(sockets=[listening])
+        with told_elsewhere():  # the page tells what is under way, and the address stays in sight
+            server.run(sockets=[listening])
     finally:
         listening.close()
         close()
