@@ -97,3 +97,16 @@ def test_two_pages_under_one_name_take_back_their_own(judged):
         assert status == 400
         assert number in told["error"]
     assert judged.send("undo", {"who": "Leavitt"})[1]["judgement"]["object_id"] == second
+
+
+def test_a_test_object_is_said_not_to_train(judged):
+    for item in judged.json("queue", name="label")["items"]:
+        page = judged.json("object", id=item["object_id"])
+        if page["split"] in ("test", "train") and page["class"]:
+            said = saying(item["object_id"], verdict="class", label=page["class"])
+            note = judged.send("judge", said)[1]["judgement"]["note"]
+            judged.send("undo", {"who": "Leavitt"})
+            assert ("measure the classifier" in note) == (page["split"] == "test")
+            if page["split"] == "test":
+                return
+    raise AssertionError("no test object was in the queue")

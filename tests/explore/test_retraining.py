@@ -8,7 +8,7 @@ import pytest
 from skybind.errors import DataError
 from skybind.explore.retraining import Retraining
 from skybind.explore.survey import Survey
-from skybind.parquet import write_parquet
+from skybind.parquet import read_parquet, write_parquet
 from skybind.runs.run import Run
 
 #: Tells of its progress as a training does, then writes its classes or waits to be stopped.
@@ -108,6 +108,10 @@ def test_what_changed_is_known(survey, program, tmp_path):
     assert (told["changed"], told["compared"]) == (2, "the run's classifier")
     np.testing.assert_array_equal(training.changed, [3, 8])
     assert survey.answered["class"][3].as_py() == "changed"
+    # also where another program trained
+    write_parquet(table, survey.run.paths.labels.classes)
+    assert survey.answered["class"][3].as_py() == names[3]
+    write_parquet(read_parquet(tmp_path / "new.parquet"), survey.run.paths.labels.classes)
     # and from there nothing changes
     training.start(frozen=True)
     told = until(training, "done")

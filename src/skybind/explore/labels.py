@@ -140,7 +140,10 @@ class Desk:
             seen,
             new,
         )
-        return self._told(made, said.get("queue", ""))
+        told = self._told(made, said.get("queue", ""))
+        if made.label is not None and not made.note:
+            told["judgement"]["note"] = self.judgements.measures(made.object_id)
+        return told
 
     def _undo(self, survey: Survey, request: Request, body: bytes) -> dict[str, Any]:
         """Take a judgement back: the one that the page names, or the person's last."""

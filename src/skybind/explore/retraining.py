@@ -165,7 +165,6 @@ class Retraining:
         self._state, self._took = state, time.monotonic() - self._began
         if state != "done":
             return
-        self.survey.__dict__.pop("answered", None)  # it is another table now
         after, _ = self._shown()
         before = self._before
         if after is not None:

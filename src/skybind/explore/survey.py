@@ -69,6 +69,7 @@ class Survey:
         self.uploads: dict[int, ExampleObject] = {}
         #: Called when the survey is closed.
         self.closing: list[Callable[[], None]] = []
+        self._answered: tuple[int | None, pa.Table | None] = (None, None)
         self.sent: tempfile.TemporaryDirectory[str] | None = None
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         if not run.paths.embeddings.exists():
@@ -171,12 +172,19 @@ class Survey:
             )
         return found
 
-    @cached_property
+    @property
     def answered(self) -> pa.Table | None:
-        """The classes by the classifier that was trained last with answers; None without one."""
+        """The classes by the classifier that was trained last with answers; None without one.
+
+        They are read again where a training wrote them since, whoever began it.
+        """
         path = self.run.paths.labels.classes
-        if not path.exists():
-            return None
+        written = path.stat().st_mtime_ns if path.exists() else None
+        if written != self._answered[0]:
+            self._answered = written, None if written is None else self._read_answered(path)
+        return self._answered[1]
+
+    def _read_answered(self, path: Path) -> pa.Table | None:
         table = read_parquet(path)
         if table["object_id"].to_pylist() != self.run.dataset.object_ids.tolist():
             say(f"The classes in {path} are of other objects and are not shown: train again.")

@@ -196,6 +196,14 @@ class Judgements:
             self._carry_out(made, answers)
         return last
 
+    def measures(self, object_id: str) -> str:
+        """Say why even a class that is taken does not train; "" if it does."""
+        known = self._known
+        part = str(known.part[known.place[object_id]])
+        if part not in ("validation", "test"):
+            return ""
+        return f"answers of {part} objects measure the classifier."
+
     def _note(
         self,
         object_id: str,
