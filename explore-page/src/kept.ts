@@ -48,7 +48,10 @@ function draw(part: HTMLElement, hooks: Hooks, { kept, refused }: Listed): void 
     sure.focus();
   });
   const rows = kept.map(({ name, n, said, when }) => el("tr", { "data-kept": name },
-    el("td", {}, el("button", { type: "button", class: "link", click: () => void hooks.guarded(async () => hooks.take((await arrow("kept/rows", { name })).values["row"]!, name)) }, name)),
+    el("td", {}, el("button", { type: "button", class: "link", click: () => void hooks.guarded(async () => {
+      const { values, said: lost } = await arrow("kept/rows", { name });
+      await hooks.take(values["row"]!, [name, lost["said"]].filter(Boolean).join("; "));
+    }) }, name)),
     el("td", {}, n.toLocaleString("en")), el("td", { class: "says" }, `${said} · ${when.slice(0, 10)}`),
     el("td", {}, !refused && forget(name))));
   const result = el("div", { id: "compared" });

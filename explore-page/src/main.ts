@@ -135,7 +135,9 @@ function open(id: string): void {
 }
 
 async function openRow(row: number): Promise<void> {
-  open((await json<{ object_id: string }>("card", { row })).object_id);
+  const newest = turn();
+  const { object_id } = await json<{ object_id: string }>("card", { row });
+  if (newest()) open(object_id);
 }
 
 // Show what the address says, after the browser went back or forth.

@@ -254,6 +254,9 @@ export class SkyMap {
     );
     this.indexed = true;
     this.plot.select(this.chosen(), { preventEvent: true });
+    const [n, all] = [this.row.length, this.survey.objects];
+    const lacks = this.shown.kind === "sky" ? "have a position" : `have both values${this.shown.kind === "scatter" && /[xy]/.test(this.shown.log) ? ", above 0 where logarithms are taken" : ""}`;
+    if (this.shown.kind !== "map" && n < all) byId("legend").append(el("small", { id: "lacks" }, `${n.toLocaleString("en")} of ${all.toLocaleString("en")} objects ${lacks}`));
     byId("plot").dataset["guest"] = this.chair ? this.visitor!.name : "";
     document.body.dataset["drawn"] = String(Number(document.body.dataset["drawn"] ?? 0) + 1);
   }

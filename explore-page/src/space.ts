@@ -44,6 +44,10 @@ export function ticks(low: number, high: number, wanted: number, log: boolean): 
   if (log && high - low > 1) {
     const every = Math.max(1, Math.round((high - low) / wanted));
     const found = [];
+    if (high - low < 3) {
+      for (let i = Math.floor(low); i <= high; i++) for (const step of [1, 2, 5]) found.push({ at: i + Math.log10(step), text: number(Number((step * 10 ** i).toPrecision(3))) });
+      return found.filter(({ at }) => at >= low && at <= high);
+    }
     for (let i = Math.ceil(low); i <= high; i += every) found.push({ at: i, text: number(10 ** i) });
     return found;
   }

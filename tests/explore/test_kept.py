@@ -1,12 +1,14 @@
 import json
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
+from skybind.drawing.observed import ExampleObject, LightCurve
 from skybind.errors import SkybindError
 from skybind.explore.kept import OTHERS, Kept
 from skybind.explore.survey import Survey
-from skybind.parquet import read_parquet
+from skybind.parquet import read_parquet, write_parquet
 from skybind.runs.run import Run
 
 
@@ -85,6 +87,30 @@ def test_mean_curves_and_spectra(survey, kept):
     assert np.nanmedian(np.array(one["flux"], float)) == pytest.approx(1, abs=0.1)
     assert one["n"] >= 2
     assert len(other["wavelength"]) == len(other["flux"])
+
+
+def test_bands_are_averaged_about_their_means(survey, kept, monkeypatch):
+    time = np.linspace(0, 100, 400)
+    band = np.where(np.arange(400) % 2, "g", "r")
+    value = np.sin(2 * np.pi * time / 0.6173) + np.where(band == "g", 50.0, 0.0)
+    curve = LightCurve(time, value, None, 0.6173, band=band)
+    star = ExampleObject("x", split="", light_curve=curve)
+    monkeypatch.setattr(survey, "examples", lambda rows: [star] * len(rows))
+    found = np.array(kept._mean_curve(np.arange(3))["value"])
+    sine = 0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(40) + 0.5) / 40)
+    np.testing.assert_allclose(found, sine, atol=0.1)
+
+
+def test_objects_that_are_no_longer_there_are_told(judged, survey, kept):
+    kept.keep("some", np.arange(5), "")
+    path = survey.run.paths.selections / "some.parquet"
+    table = read_parquet(path)
+    ids = [*table["object_id"].to_pylist()[:3], "gone", "too"]
+    write_parquet(pa.table({"object_id": ids}), path)
+    body = pa.ipc.open_stream(judged.ask("/api/kept/rows", name="some")[2]).read_all()
+    assert body["row"].to_pylist() == [0, 1, 2]
+    said = json.loads(body.schema.metadata[b"skybind"])["said"]
+    assert said == "2 of its objects are not in the dataset any more"
 
 
 @pytest.mark.parametrize("name", ["", "../x", "a/b", ".hidden", "x" * 101, "nul"])

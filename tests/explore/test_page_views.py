@@ -68,6 +68,13 @@ def test_two_columns_with_logarithms_are_at_the_address(page, browser, stars):
     assert low <= known.min()
     assert high >= known.max()
     assert high - low < 2 * (known.max() - known.min())
+    n = int(
+        (
+            np.isfinite(stars.column(page.get_by_label("y", exact=True).input_value()))
+            & (stars.column("period") > 0)
+        ).sum()
+    )
+    assert f"{n} of {len(stars)} objects have both values, above 0" in page.inner_text("#lacks")
     with opened_page(browser, page.url) as other:
         other.wait_for_selector("body[data-drawn]")
         assert other.get_by_label("x", exact=True).input_value() == "period"

@@ -13,6 +13,7 @@ from skybind.discovery.views import mean_spectra
 from skybind.drawing.objects import fold
 from skybind.errors import DataError
 from skybind.explore.columns import paints
+from skybind.explore.power import centred
 from skybind.explore.survey import Survey
 from skybind.files import atomic_path, check_name, plain_json
 from skybind.locks import now
@@ -60,7 +61,10 @@ class Kept:
             return {"kept": self.known(), "refused": survey.refused}
 
         def rows(survey: Survey, request: Request) -> Any:
-            return arrow({"row": self.rows(_name(request)).astype(np.int32)})
+            found = self.rows(_name(request))
+            lost = self.size(_name(request)) - len(found)
+            said = f"{lost:,} of its objects are not in the dataset any more" if lost else ""
+            return arrow({"row": found.astype(np.int32)}, {"said": said})
 
         def compared(survey: Survey, request: Request) -> Any:
             return self.compared(_name(request), _name(request, "with"))
@@ -135,6 +139,11 @@ class Kept:
         rows = self.survey.places.rows(ids)
         return np.asarray(rows[rows >= 0])
 
+    def size(self, name: str) -> int:
+        """Return how many objects a kept selection names."""
+        check_name(name, "The selection's name")
+        return len(read_parquet(self._there(name), ["object_id"], again=AGAIN))
+
     def compared(self, one: str, other: str) -> dict[str, Any]:
         """Say what sets a selection apart from another, or from all other objects.
 
@@ -182,10 +191,11 @@ class Kept:
             if curve is None or not curve.period or len(curve.time) < BINS:
                 continue
             sign = -1.0 if curve.value_name == "Magnitude" else 1.0
-            low, high = np.nanpercentile(sign * curve.value, [2, 98])
+            brightness = sign * centred(curve)[0]  # bands lie apart, and are averaged together
+            low, high = np.nanpercentile(brightness, [2, 98])
             if not high > low:
                 continue
-            value = (sign * curve.value - low) / (high - low)
+            value = (brightness - low) / (high - low)
             place = np.minimum((fold(curve) * BINS).astype(int), BINS - 1)
             known = np.isfinite(value)
             count = np.bincount(place[known], minlength=BINS)

@@ -31,7 +31,7 @@ def power_of(example: ExampleObject) -> dict[str, Any]:
     curve = example.light_curve
     if curve is None:
         raise DataError(f"{example.object_id} has no light curve in which to search for periods.")
-    value, error = _centred(curve)
+    value, error = centred(curve)
     time = np.asarray(curve.time, float)
     frequency, power = power_spectrum(time, value, error, PeriodOptions())
     if not len(frequency):
@@ -46,7 +46,7 @@ def power_of(example: ExampleObject) -> dict[str, Any]:
     return told
 
 
-def _centred(curve: LightCurve) -> tuple[np.ndarray, np.ndarray]:
+def centred(curve: LightCurve) -> tuple[np.ndarray, np.ndarray]:
     """Return values about the mean of their band, and errors; 1 where there are none."""
     value = np.array(curve.value, float)
     error = np.ones(len(value)) if curve.error is None else np.array(curve.error, float)
