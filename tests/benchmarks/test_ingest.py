@@ -28,12 +28,15 @@ def ingest(monkeypatch):
 def test_all_cases_are_imported(ingest, tmp_path):
     ingest.make_small(tmp_path)
     ingest.make_large(tmp_path, 100)
+    ingest.make_many(tmp_path, 1500)
     for case, files in ingest.CASES.values():
         assert all(list(tmp_path.glob(file)) for file in files)
         import_dataset(tmp_path / f"{case}.yaml", tmp_path / "out", overwrite=True)
         dataset = Dataset.open(tmp_path / "out")
-        wanted = {"catalogue": 50, "curves": 5, "large": 4}[case.split("-")[0]]
-        assert len(dataset) == wanted
+        objects = {"catalogue": 50, "curves": 5, "large": 4, "many": 1500, "many-few": 1000}
+        assert len(dataset) == objects.get(case, objects[case.split("-")[0]])
+        if case in ("many-few", "many-curves"):
+            assert set(dataset.ragged("photometry").lengths) == {4}
         if case == "large-ztf":
             rows = pcsv.read_csv(tmp_path / "ztf.csv").to_pylist()
             counts = Counter(str(row["oid"]) for row in rows if row["catflags"] == 0)
@@ -42,7 +45,7 @@ def test_all_cases_are_imported(ingest, tmp_path):
             assert sorted(dataset.ragged("photometry").lengths.tolist()) == sorted(
                 [0] * (4 - len(known)) + known
             )
-        elif wanted < 50:
+        elif case.startswith(("curves", "large")):
             assert int(dataset.ragged("photometry").lengths.sum()) == 100
 
 

@@ -122,7 +122,25 @@ def write_several(folder: Path) -> None:
     (folder / "wide.csv").write_text("\n".join(wide))
     (folder / "spectra.csv").write_text("\n".join(spectra))
     for table in ("stars.csv", "supernovae.csv"):
-        (folder / table).write_text("name\na\nb\n")
+        (folder / table).write_text("name,sdss_id\na,1001\nb,1002\n")
+    for name in (1001, 1002):
+        write_mwm_visits(folder / f"mwmVisit-{name}.fits", name, nights)
+
+
+def write_mwm_visits(path: Path, name: int, nights: list[float]) -> None:
+    """Write a file of SDSS-V as astra does: a table of visits for each of four instruments."""
+    wave = np.tile(4000 + 2.0 * np.arange(30), (len(nights), 1))
+    columns = [
+        fits.Column("sdss_id", "K", array=[name] * len(nights)),
+        fits.Column("mjd", "D", array=nights),
+        *(fits.Column(n, "30D", array=v) for n, v in (("wavelength", wave), ("flux", wave**0.5))),
+        fits.Column("ivar", "30E", array=np.ones_like(wave)),
+    ]
+    whole = fits.BinTableHDU.from_columns(columns)
+    empty = [fits.BinTableHDU.from_columns(columns, nrows=1) for _ in range(3)]
+    for hdu in empty:
+        hdu.data = hdu.data[:0]
+    fits.HDUList([fits.PrimaryHDU(), *empty[:2], whole, empty[2]]).writeto(path)
 
 
 SEVERAL = [b for b in BLOCKS if "visit:" in b or "bands:\n" in b or "bands: {V" in b]
@@ -145,5 +163,5 @@ def test_mappings_of_several_spectra_and_bands(tmp_path, block):
         assert set(curves.fields["band"]) == set(bands)
 
 
-def test_the_page_shows_two_mappings_of_visits_and_two_of_bands():
-    assert ["visit:" in block for block in SEVERAL] == [False, False, True, True]
+def test_the_page_shows_three_mappings_of_visits_and_two_of_bands():
+    assert ["visit:" in block for block in SEVERAL] == [False, False, True, True, True]
