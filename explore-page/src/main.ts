@@ -163,7 +163,7 @@ function welcome(): void {
   for (const name of ["id", "selected", "file", "queues"]) delete side.dataset[name];
   side.replaceChildren(
     el("h2", {}, survey.dataset), el("p", {}, `${survey.objects.toLocaleString("en")} ${survey.simulated ? "simulated " : ""}objects, ${survey.modalities.join(" + ")}.`),
-    el("p", {}, "Point at an object for a card, click it to see its light curve, spectrum or image. Every view has an address of its own: copy it to come back, as long as the explorer runs."), selection.kept());
+    el("p", {}, "Point at an object for a card, click it to see its light curve, spectrum or image. Every view has an address of its own: copy it to come back", document.documentElement.dataset["still"] ? "." : ", as long as the explorer runs."), selection.kept());
 }
 
 // The object that stands beside the map, if one does.

@@ -45,10 +45,15 @@ export class SkyMap {
       pointColor: ["#888888"], opacity: 0.8, deselectOnEscape: false, lassoOnLongPress: false, pointScaleMode: "asinh",
       lassoInitiator: false, spatialIndexUseWorker: false,
     });
+    let drawing = false; // a lasso around one object selects it, a click opens it
+    this.plot.subscribe("lassoStart", () => (drawing = true));
+    this.plot.subscribe("lassoEnd", () => (drawing = false));
+    // a lasso around nothing changes nothing: what stands beside stays marked
+    this.plot.subscribe("deselect", () => queueMicrotask(() => this.plot.select(this.chosen(), { preventEvent: true })));
     this.plot.subscribe("select", ({ points }) => {
       byId("card").hidden = true;
       const rows = points.filter((point) => point < this.row.length).map((point) => Number(this.row[point]));
-      if (points.length === 1 && rows.length) this.opened(rows[0]!);
+      if (!drawing && points.length === 1 && rows.length) this.opened(rows[0]!);
       else if (rows.length) this.selected(rows);
     });
     let waiting = 0;

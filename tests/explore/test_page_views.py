@@ -194,3 +194,29 @@ def test_what_is_kept_opens_as_it_is_whatever_the_menu_says(browser, judged):
         page.press("#condition", "Enter")
         page.wait_for_function(f"document.getElementById('side').dataset.selected > {n}")
         assert "period < 0.5 and period >= 0.5" in page.inner_text("#side header")
+
+
+def test_a_rectangle_around_one_object_selects_it_and_around_none_nothing(page, stars):
+    choose(page, "map", "scatter")
+    choose(page, "x", "period")
+    choose(page, "y", "amplitude")
+    page.wait_for_timeout(300)
+    values = np.where(np.isfinite(stars.column("amplitude")), stars.column("period"), np.nan)
+    second, last = np.sort(values[np.isfinite(values)])[-2:]
+    left, right = (float(text) for text in page.get_attribute("#axes", "data-range").split()[:2])
+    between, edge = ((v - left) / (right - left) for v in ((second + last) / 2, last))
+    assert edge - between > 0.004
+    page.fill("#condition", "period < 0.5")
+    page.press("#condition", "Enter")
+    page.wait_for_selector("#side[data-selected]")
+    n = int(page.get_attribute("#side", "data-selected"))
+    page.get_by_label("selection", exact=True).select_option("add")
+    page.locator("#points").focus()
+    page.keyboard.press("r")
+    drag(page, [(between, 0.02), (0.99, 0.98)])
+    page.wait_for_selector(f"#side[data-selected='{n + 1}']")
+    before = painted(page)
+    drag(page, [(0.985, 0.02), (0.995, 0.05)])
+    page.wait_for_timeout(300)
+    assert page.get_attribute("#side", "data-selected") == str(n + 1)
+    assert painted(page) == before
