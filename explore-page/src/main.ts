@@ -151,6 +151,7 @@ async function again(before: Partial<View>): Promise<void> {
   if (view.id) return showObject(view.id);
   if (view.select && view.select === before.select && selection.rows.size) return selection.show();
   if (view.select) return selection.by((view.how || "condition") as By, view.select, "new");
+  if (view.how === "drawn" && selection.rows.size) return selection.show();
   map.mark([]);
   welcome();
 }
@@ -270,6 +271,7 @@ async function start(): Promise<void> {
   survey = await json<Survey>("survey");
   map = new SkyMap(survey, (row) => void guarded(() => openRow(row)), (rows) => void guarded(() => selection.take(rows, "lasso")));
   selection = new Selection(open, (rows) => map.mark(rows), () => { change({ id: "", select: "", how: "" }); welcome(); }, turn, guarded);
+  selection.drawn = () => change({ id: "", select: "", how: "drawn" });
   const retrain = new Retrain(guarded, trained, (rows, said) => selection.take(rows, said, "new"));
   queue = new Queue({
     object: async (id) => { change({ id, period: "" }, true); await showObject(id); },

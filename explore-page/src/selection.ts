@@ -12,12 +12,15 @@ const FORMATS: [string, string][] = [[".csv", "CSV"], [".parquet", "Parquet"], [
 export class Selection {
   rows = new Set<number>();
   mode: Mode = "new";
+  // Called when what is selected is not what the address says.
+  drawn: () => void = () => undefined;
   private said = "";
 
   constructor(private open: (id: string) => void, private mark: (rows: number[]) => void, private back: () => void, private turn: () => () => boolean, private guarded: (what: () => Promise<void>) => Promise<void>) {}
 
   // Take rows as the chosen mode says, or as the first ones.
-  async take(rows: ArrayLike<number>, said: string, mode = this.mode): Promise<void> {
+  async take(rows: ArrayLike<number>, said: string, mode = this.mode, addressed = false): Promise<void> {
+    if (!addressed) this.drawn();
     const given = Array.from(rows);
     if (mode === "new") this.rows = new Set(given);
     for (const row of given) {
@@ -34,7 +37,7 @@ export class Selection {
     const { values, said } = how === "condition" ? await arrow("where", { condition: text }) : await arrow("chosen", { by: how }, new Blob([text]));
     if (!newest()) return;
     const shown = text.length > 80 ? `${text.slice(0, 80)} …` : text;
-    await this.take(values["row"]!, how === "condition" ? shown : [`${how} ${shown}`, said["said"]].filter(Boolean).join("; "), mode);
+    await this.take(values["row"]!, how === "condition" ? shown : [`${how} ${shown}`, said["said"]].filter(Boolean).join("; "), mode, mode === "new");
   }
 
   async show(): Promise<void> {

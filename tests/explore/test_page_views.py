@@ -215,6 +215,12 @@ def test_a_rectangle_around_one_object_selects_it_and_around_none_nothing(page, 
     page.keyboard.press("r")
     drag(page, [(between, 0.02), (0.99, 0.98)])
     page.wait_for_selector(f"#side[data-selected='{n + 1}']")
+    # an address tells conditions, and nothing of what they were added to
+    assert "select=" not in page.url
+    page.locator(".listed .link").first.click()
+    page.wait_for_selector("#alike[data-drawn]")
+    page.go_back()
+    page.wait_for_selector(f"#side[data-selected='{n + 1}']")
     before = painted(page)
     drag(page, [(0.985, 0.02), (0.995, 0.05)])
     page.wait_for_timeout(300)
