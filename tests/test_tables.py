@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from skybind.errors import DataError
 from skybind.ingest.names import object_names
+from skybind.ingest.readers.tables import read_table
 from skybind.tables import plain_cell, safe_cell, write_csv, write_table
 
 RUN = ("=", "+", "-", "@", "\t", "\r")
@@ -87,3 +88,12 @@ def test_text_that_fits_cannot_hold_is_refused(tmp_path):
     with pytest.raises(DataError, match="ASCII text only, and 'object_id' has '\u03b2 Lyr'"):
         write_table(table, tmp_path / "x.fits")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_first_cell_with_a_hash_is_no_comment(tmp_path):
+    rows = [("object_id", "label"), ("#7", "EW"), ("V1 Cyg", "#new"), ("#8", "=1")]
+    write_csv(tmp_path / "a.csv", rows)
+    table = read_table((tmp_path / "a.csv").read_bytes(), "a.csv", text=("object_id", "label"))
+    assert table["object_id"].tolist() == ["#7", "V1 Cyg", "#8"]
+    assert table["label"].tolist() == ["EW", "#new", "'=1"]
+    assert not table.bad_rows

@@ -175,9 +175,13 @@ def write_csv(
 
 
 def _write_rows(file: TextIO, rows: Iterable[Sequence[object]], end: str) -> None:
-    writer = csv.writer(file, lineterminator=end)
+    plain = csv.writer(file, lineterminator=end)
+    quoting = csv.writer(file, lineterminator=end, quoting=csv.QUOTE_ALL)
     for row in rows:
-        writer.writerow([safe_cell(cell) if isinstance(cell, str) else cell for cell in row])
+        cells = [safe_cell(cell) if isinstance(cell, str) else cell for cell in row]
+        # a line that begins with # is a comment to those who read it, unless it is quoted
+        comment = bool(cells) and str(cells[0]).startswith("#")
+        (quoting if comment else plain).writerow(cells)
 
 
 def _safe(table: pa.Table) -> pa.Table:

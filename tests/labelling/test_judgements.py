@@ -220,3 +220,10 @@ def test_new_classes_come_after_those_that_have_keys(run, names):
     first = desk.classes
     Judgements(run).judge(names[0], "class", "AAA", "x", {}, new_classes=("AAA",))
     assert desk.classes == [*first, "AAA"]
+
+
+def test_blanks_around_a_class_are_none_of_it(run, names):
+    assert Judgements(run).judge(names[0], "class", " EW\t", "x", {}).label == "EW"
+    with pytest.raises(DataError, match="is missing"):
+        Judgements(run).judge(names[1], "class", " \t", "x", {}, new_classes=(" \t",))
+    assert read_answers(run.folder) == {names[0]: "EW"}

@@ -128,7 +128,7 @@ class Judgements:
         """
         if verdict not in VERDICTS:
             raise DataError(f"There is no verdict '{verdict}': use one of {', '.join(VERDICTS)}.")
-        label = label or None if verdict == "class" else None
+        label = (label or "").strip() or None if verdict == "class" else None
         if verdict == "class" and label is None:
             raise DataError(f"A class for {object_id} is missing: name one.")
         with writing_answers(self.run.paths.labels):
