@@ -33,11 +33,13 @@ export function searchBox(open: (id: string) => void, fail: (error: unknown) => 
     if (!text) return close();
     try {
       const { names, hint } = await json<{ names: string[]; hint: string }>("find", { text }, signal);
+      const chosen = options()[at]?.dataset["id"]; // by an arrow, among the names of an earlier text
       at = -1;
       list.replaceChildren(...names.map((name, i) => el("li", { role: "option", id: `found-${i}`, "data-id": name, "aria-selected": "false", mousedown: () => take(name) }, name)));
       if (!names.length) list.append(el("li", { class: "hint" }, `No object of that name: ${hint}`));
       list.hidden = false;
       box.setAttribute("aria-expanded", "true");
+      if (chosen !== undefined && names.includes(chosen)) mark(names.indexOf(chosen));
     } catch (error) {
       if (!signal.aborted) fail(error); // else a newer question took its place
     }

@@ -198,6 +198,17 @@ def test_by_keys_alone(page):
     assert not page.locator("dialog").is_visible()
 
 
+def test_a_late_list_of_names_keeps_what_was_chosen(page):
+    page.fill("#query", "SIM000000")
+    page.wait_for_selector("#found li")
+    page.keyboard.press("ArrowDown")
+    chosen = page.get_attribute("#found [aria-selected=true]", "data-id")
+    with page.expect_response("**/find?**"):
+        page.keyboard.type(chosen[len("SIM000000") :])
+    page.wait_for_function("document.querySelectorAll('#found li').length === 1")
+    page.wait_for_selector(f"#found [aria-selected=true][data-id={chosen}]")
+
+
 def test_a_name_that_is_not_there_says_so(page):
     page.fill("#query", "nobody")
     page.wait_for_selector("#found .hint")
