@@ -94,7 +94,7 @@ def in_shards(arguments: argparse.Namespace, command: list) -> int:
     while waiting or running:
         while waiting and len(running) < arguments.workers:
             number = waiting.popleft()
-            dies = time.monotonic() + random.uniform(0.5, 6.0) if number in doomed else float("inf")
+            dies = time.monotonic() + random.uniform(0.3, 2.0) if number in doomed else float("inf")
             process = start(*command, "--shard", f"{number}/{arguments.shards}")
             running[process] = number, dies
         time.sleep(0.02)
