@@ -24,6 +24,8 @@ from skybind.visits import Visits
 
 #: Largest row group that is written, before compression: what a reader holds at least.
 ROW_GROUP_BYTES = 32 * 2**20
+#: Most objects in a row group.
+ROW_GROUP = 1024
 #: When a dataset was made stands in a file of its own: the objects' files are the same whenever
 #: the same data are written, and so is their fingerprint.
 MADE = "made.json"
@@ -157,7 +159,7 @@ class DatasetWriter:
         table = pa.table(arrays).replace_schema_metadata(self.schema.to_metadata())
         target = self._folder / "objects" / f"part-{self._parts:05d}.parquet"
         per_object = max(1, table.nbytes // max(1, n))
-        group = min(1024, max(1, ROW_GROUP_BYTES // per_object))
+        group = min(ROW_GROUP, max(1, ROW_GROUP_BYTES // per_object))
         write_parquet(
             table,
             target,

@@ -10,6 +10,7 @@ import pyarrow as pa
 from skybind.data.dataset import Dataset
 from skybind.data.quarantine import short_reason
 from skybind.data.schema import BASE_COLUMNS, ID, Column, DatasetSchema
+from skybind.data.write import ROW_GROUP
 from skybind.errors import ConfigError
 from skybind.ingest.build import CLEANERS
 from skybind.ingest.plausible import suspect_notes
@@ -23,8 +24,6 @@ from skybind.words import join
 
 #: Reasons that a sentence names.
 LISTED = 3
-#: Objects of the largest row group that skybind writes: more in one piece are no dataset on disk.
-SMALLEST = 1024
 
 
 @dataclass
@@ -55,13 +54,16 @@ class Given:
         """
         source = self.dataset.source
         starts = source.starts()
-        if len(starts) == 1 and len(source) > SMALLEST:
+        if len(starts) == 1 and len(source) > ROW_GROUP:  # a dataset on disk would have more
             raise ConfigError(
                 f"--shard needs the folder of a dataset, whose parts are read alone; "
                 f"{self.dataset.path} is read whole: make a dataset of it with 'skybind data "
                 "import'."
             )
-        start, stop = shard.stretch(starts, len(source))
+        return self.stretch(*shard.stretch(starts, len(source)))
+
+    def stretch(self, start: int, stop: int) -> "Given":
+        """Return the rows from `start` to before `stop`; what was decided of all holds for them."""
         reasons = {name: why[start:stop] for name, why in self.reasons.items()}
         return Given(self.dataset.stretch(start, stop), reasons, self.notes)
 

@@ -96,7 +96,6 @@ def iter_classes(
     reliability: Reliability | None,
     dataset: Dataset,
     reasons: Mapping[str, np.ndarray] | None = None,
-    skip: int = 0,
 ) -> Iterator[pa.Table]:
     """Classify the objects of a dataset, chunk by chunk.
 
@@ -111,11 +110,9 @@ def iter_classes(
     dataset : Dataset
     reasons : mapping of modality to ndarray of str, optional
         Why observations of the dataset's objects are missing, where that is known already.
-    skip : int
-        Objects at the beginning that are left out: a number of whole chunks.
     """
-    done = skip
-    for table, source in iter_sources(modalities, dataset, skip=skip):
+    done = 0
+    for table, source in iter_sources(modalities, dataset):
         ids = np.asarray(table[ID].to_pylist(), dtype=str)
         known = {name: (reasons or {}).get(name) for name in modalities}
         why = {

@@ -79,7 +79,7 @@ def infer(
 
 
 def iter_sources(
-    modalities: Mapping[str, Modality], dataset: Dataset, skip: int = 0
+    modalities: Mapping[str, Modality], dataset: Dataset
 ) -> Iterator[tuple[Any, BatchSource]]:
     """Prepare a dataset chunk by chunk, with fitted modalities; nothing is written.
 
@@ -91,8 +91,6 @@ def iter_sources(
     modalities : mapping of name to Modality
     dataset : Dataset
         Whose schema fits (see `Model.check`).
-    skip : int
-        Objects at the beginning that are read, but not prepared.
 
     Yields
     ------
@@ -112,11 +110,7 @@ def iter_sources(
             "they are computed now ('skybind data features' keeps them)."
         )
         size = min(size, SEARCHED)
-    done = 0
     for table in dataset.iter_tables(read, size):
-        done += len(table)
-        if done <= skip:
-            continue
         if lacking:
             table, _ = with_computed(table, lacking, schema)
         yield table, BatchSource(modalities, {n: m.prepare(table) for n, m in modalities.items()})

@@ -268,9 +268,9 @@ class Model:
         return to_astropy(whole)
 
     def iter_classes(
-        self, given: Given, modalities: Sequence[str] | None = None, skip: int = 0
+        self, given: Given, modalities: Sequence[str] | None = None
     ) -> Iterator[pa.Table]:
-        """Classify what was made to fit, chunk by chunk, without the first `skip` objects."""
+        """Classify what was made to fit, chunk by chunk."""
         names = self.choose(modalities)
         return iter_classes(
             self.require_classifier(),
@@ -279,7 +279,6 @@ class Model:
             self.reliability,
             given.dataset,
             given.reasons,
-            skip,
         )
 
     @property

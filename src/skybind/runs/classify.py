@@ -199,7 +199,7 @@ def _classify_rest(model: Model, given: Given, names: list[str], place: Workplac
     waiting: list[pa.Table] = []
     with progress_bar("classifying", n) as report:
         done = sum(entry["rows"] for entry in place.entries)
-        for table in model.iter_classes(given, names, skip=done):
+        for table in model.iter_classes(given.stretch(done, n), names):
             waiting.append(table)
             done += len(table)
             if sum(map(len, waiting)) >= PIECE or done == n:
