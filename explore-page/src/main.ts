@@ -239,7 +239,7 @@ function keys(event: KeyboardEvent): void {
 function mapBar(): void {
   drawBar({
     survey, map, selection, change, guarded, view: () => view,
-    redraw: () => void guarded(async () => { await showMap(); const now = beside(); if (now) map.mark([now.page.row]); else if (selection.rows.size) map.mark(Array.from(selection.rows)); }),
+    redraw: () => void guarded(async () => { await showMap(); const now = beside(); if (now) map.mark([now.page.row]); else if (selection.rows.size) map.mark(Array.from(selection.rows), true); }),
   });
 }
 
@@ -270,7 +270,7 @@ async function start(): Promise<void> {
   view = readView();
   survey = await json<Survey>("survey");
   map = new SkyMap(survey, (row) => void guarded(() => openRow(row)), (rows) => void guarded(() => selection.take(rows, "lasso")));
-  selection = new Selection(open, (rows) => map.mark(rows), () => { change({ id: "", select: "", how: "" }); welcome(); }, turn, guarded);
+  selection = new Selection(open, (rows) => map.mark(rows, true), () => { change({ id: "", select: "", how: "" }); welcome(); }, turn, guarded);
   selection.drawn = () => change({ id: "", select: "", how: "drawn" });
   const retrain = new Retrain(guarded, trained, (rows, said) => selection.take(rows, said, "new"));
   queue = new Queue({

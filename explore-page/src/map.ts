@@ -2,6 +2,7 @@
 import createScatterplot from "regl-scatterplot";
 import { arrow, json, type Card, type Columns, type Match, type Survey } from "./api";
 import { byId, choice, el, number } from "./dom";
+import { drawRings, FEW, type At } from "./marks";
 import { centreOf, drawAxes, drawSky, fitted, mollweide, wipe, type Axis, type Fit, type Place, type Screen } from "./space";
 
 const NEAREST = 5; // neighbours that tell where a file of one's own belongs
@@ -15,12 +16,18 @@ export class SkyMap {
   private y: Float32Array = new Float32Array(0);
   private code = new Uint16Array(0);
   private palette: string[] = [];
-  private place = new Map<number, number>();
+  private place = new Int32Array(0); // the point of a row, -1 of what is not shown
   private chosenName: number | null = null;
   private colours: Columns | null = null;
   private log = false;
   private clip = 1;
   private marked: number[] = [];
+  private greyed = false; // what is not marked
+  private drawnAround: number[] = []; // what the renderer holds as selected
+  private dress = "";
+  private drawing: Promise<void> | null = null;
+  private stale = false;
+  private sorted: { column: ArrayLike<number>; known: Float32Array } | null = null;
   private indexed = false;
   private shown: Place = { kind: "map", name: "" };
   private fit: Fit = { middle: [0, 0], half: [1, 1] };
@@ -41,7 +48,7 @@ export class SkyMap {
   ) {
     const canvas = byId<HTMLCanvasElement>("points");
     this.plot = createScatterplot({
-      canvas, width: "auto", height: "auto", colorBy: "valueA", pointSize: 4, pointSizeSelected: 4, pointOutlineWidth: 2,
+      canvas, width: "auto", height: "auto", colorBy: "valueA", pointSize: 4, pointSizeSelected: 0.5, pointOutlineWidth: 0.01,
       pointColor: ["#888888"], opacity: 0.8, deselectOnEscape: false, lassoOnLongPress: false, pointScaleMode: "asinh",
       lassoInitiator: false, spatialIndexUseWorker: false,
     });
@@ -49,9 +56,13 @@ export class SkyMap {
     this.plot.subscribe("lassoStart", () => (drawing = true));
     this.plot.subscribe("lassoEnd", () => (drawing = false));
     // a lasso around nothing changes nothing: what stands beside stays marked
-    this.plot.subscribe("deselect", () => queueMicrotask(() => this.plot.select(this.chosen(), { preventEvent: true })));
+    this.plot.subscribe("deselect", () => {
+      this.drawnAround = [];
+      queueMicrotask(() => this.ringed());
+    });
     this.plot.subscribe("select", ({ points }) => {
       byId("card").hidden = true;
+      this.drawnAround = Array.from(points);
       const rows = points.filter((point) => point < this.row.length).map((point) => Number(this.row[point]));
       if (!drawing && points.length === 1 && rows.length) this.opened(rows[0]!);
       else if (rows.length) this.selected(rows);
@@ -73,7 +84,7 @@ export class SkyMap {
   dressed(): void {
     const style = getComputedStyle(document.documentElement);
     const [back, ink] = ["--back", "--ink"].map((name) => style.getPropertyValue(name).trim()) as [string, string];
-    this.plot.set({ backgroundColor: back, pointColorActive: ink, pointColorHover: ink, lassoColor: ink, reticleColor: ink });
+    this.plot.set({ backgroundColor: back, lassoColor: ink, reticleColor: ink });
   }
 
   // Show what a file holds where its nearest neighbours on the map are; says what that means.
@@ -91,11 +102,11 @@ export class SkyMap {
     this.chair = null;
     if (!this.visitor) return "";
     if (this.shown.kind !== "map") return "It has no place in this view, only on a map of the embeddings.";
-    const near = this.visitor.matches.filter(({ row }) => this.place.has(row)).slice(0, NEAREST);
+    const near = this.visitor.matches.filter(({ row }) => this.has(row)).slice(0, NEAREST);
     if (!near.length) return "None of its neighbours is on this map, so it has no place there.";
     const weight = near.map(({ cosine }) => 1 / (1e-3 + 1 - cosine));
     const total = weight.reduce((a, b) => a + b);
-    const at = near.map(({ row }) => this.place.get(row)!);
+    const at = near.map(({ row }) => this.place[row]!);
     const mean = (values: Float32Array) => at.reduce((sum, point, i) => sum + weight[i]! * values[point]!, 0) / total;
     const [x, y] = [mean(this.x), mean(this.y)];
     const apart = Math.sqrt(at.reduce((sum, point, i) => sum + weight[i]! * ((this.x[point]! - x) ** 2 + (this.y[point]! - y) ** 2), 0) / total);
@@ -120,7 +131,9 @@ export class SkyMap {
     // two points far from each other tell where everything is on the screen
     this.ends = [0, this.x.reduce((best, v, i) => (Math.abs(v - this.x[0]!) * Math.abs(this.y[i]! - this.y[0]!) > Math.abs(this.x[best]! - this.x[0]!) * Math.abs(this.y[best]! - this.y[0]!) ? i : best), 0)];
     this.indexed = false;
-    this.place = new Map(Array.from(row, (value, index) => [value, index]));
+    this.place = new Int32Array(this.survey.objects).fill(-1);
+    for (let i = 0; i < row.length; i++) this.place[row[i]!] = i;
+    [this.marked, this.greyed] = [[], false];
     this.colours = null;
     this.seat();
     byId("points").setAttribute("aria-label", `${name(place)} of ${row.length} objects. Use the search, or n and p, to open objects.`);
@@ -152,7 +165,7 @@ export class SkyMap {
     if (name) {
       const value = (await this.column(name))?.values["value"];
       if (!value) return;
-      const known = Float32Array.from(Array.from(value).filter(Number.isFinite)).sort();
+      const known = finite(value);
       // half of the points stay the smallest, one in a hundred becomes the largest
       const steps = [0.5, 0.6, 0.7, 0.8, 0.9, 0.94, 0.97, 0.98, 0.99].map((share) => known[Math.floor(share * (known.length - 1))] ?? Infinity);
       this.bigger = Uint8Array.from(value, (v) => steps.filter((step) => v > step).length);
@@ -177,8 +190,13 @@ export class SkyMap {
     return { x: along(x, logX!, this.signs[0]), y: along(y, logY!, this.signs[1]), row: Int32Array.from(kept, (i) => row[i]!) };
   }
 
-  // Axes, or the degrees of the sky, behind the points.
+  // What lies over the points where they are now: axes or the degrees of the sky, and rings.
   private frame(): void {
+    this.axesDrawn();
+    this.rings();
+  }
+
+  private axesDrawn(): void {
     const canvas = byId<HTMLCanvasElement>("axes");
     const [a, b] = this.ends;
     const [p, q] = this.x.length > 1 && this.colours ? [this.plot.getScreenPosition(a), this.plot.getScreenPosition(b)] : [undefined, undefined];
@@ -189,18 +207,37 @@ export class SkyMap {
     else if (this.axes) drawAxes(canvas, this.fit, screen, this.axes, this.signs, this.shown.log);
   }
 
-  mark(rows: number[]): void {
-    this.marked = rows.map((row) => this.place.get(row)).filter((point): point is number => point !== undefined);
-    this.plot.select(this.chosen(), { preventEvent: true });
+  // Mark what is looked at, or what is selected: then the others become grey.
+  mark(rows: number[], selected = false): void {
+    this.greyed = selected && rows.length > 0;
+    this.marked = rows.map((row) => this.place[row] ?? -1).filter((point) => point >= 0);
+    this.ringed();
   }
 
-  // What is marked, and the place of a file.
-  private chosen(): number[] {
-    return this.chair ? [...this.marked, this.x.length] : this.marked;
+  // Rings cost no drawing of the points.
+  private ringed(): void {
+    const active = this.active();
+    const held = this.drawnAround;
+    if (active.length !== held.length || active.some((point, i) => point !== held[i])) {
+      this.drawnAround = active;
+      this.plot.select(active, { preventEvent: true });
+    }
+    if (this.colours && !this.drawing) this.dressUp();
+    this.rings();
+  }
+
+  private active(): number[] {
+    return this.greyed ? this.marked : [];
+  }
+
+  private rings(): void {
+    const few = this.marked.length > FEW || !this.colours ? [] : this.marked;
+    const places = [...few, ...(this.chair && this.colours ? [this.x.length] : [])].map((point) => this.plot.getScreenPosition(point));
+    drawRings(byId<HTMLCanvasElement>("marks"), places.filter((at): at is At => at !== undefined));
   }
 
   has(row: number): boolean {
-    return this.place.has(row);
+    return (this.place[row] ?? -1) >= 0;
   }
 
   async home(): Promise<void> {
@@ -212,8 +249,7 @@ export class SkyMap {
   }
 
   where(row: number): [number, number] | null {
-    const point = this.place.get(row);
-    return point === undefined ? null : (this.plot.getScreenPosition(point) ?? null);
+    return this.has(row) ? (this.plot.getScreenPosition(this.place[row]!) ?? null) : null;
   }
 
   private async paint(): Promise<void> {
@@ -237,33 +273,61 @@ export class SkyMap {
       this.palette = [...this.survey.number_colours, faded()];
       this.bar(said, low, high);
     }
-    // the index of the points stays: only their colours change
-    const spatialIndex = this.indexed ? this.plot.get("spatialIndex") : undefined;
-    const more = <T extends Float32Array | Uint16Array | Uint8Array>(values: T, last: number): T => {
-      if (!this.chair) return values;
-      const longer = new (values.constructor as new (n: number) => T)(values.length + 1);
-      longer.set(values as never);
-      longer[values.length] = last;
-      return longer;
-    };
     if (this.chair) this.palette.push(ink());
-    const size = this.size();
-    const sizes = this.bigger ? Array.from({ length: 10 }, (_, i) => size * (0.6 + 0.25 * i)) : size;
-    this.plot.set({ pointColor: this.palette, pointSize: sizes, sizeBy: this.bigger ? "valueB" : undefined });
-    await this.plot.draw(
-      {
-        x: more(this.x, this.chair?.[0] ?? 0), y: more(this.y, this.chair?.[1] ?? 0), z: more(this.code, this.palette.length - 1),
-        ...(this.bigger ? { w: more(this.bigger, 9) } : {}),
-      },
-      { zDataType: "categorical", wDataType: "categorical", ...(spatialIndex ? { spatialIndex } : {}) },
-    );
-    this.indexed = true;
-    this.plot.select(this.chosen(), { preventEvent: true });
+    await this.points();
     const [n, all] = [this.row.length, this.survey.objects];
     const lacks = this.shown.kind === "sky" ? "have a position" : `have both values${this.shown.kind === "scatter" && /[xy]/.test(this.shown.log) ? ", above 0 where logarithms are taken" : ""}`;
     if (this.shown.kind !== "map" && n < all) byId("legend").append(el("small", { id: "lacks" }, `${n.toLocaleString("en")} of ${all.toLocaleString("en")} objects ${lacks}`));
     byId("plot").dataset["guest"] = this.chair ? this.visitor!.name : "";
     document.body.dataset["drawn"] = String(Number(document.body.dataset["drawn"] ?? 0) + 1);
+  }
+
+  // Give the renderer colours and sizes, where they are others than it has; tells whether.
+  private dressUp(): boolean {
+    const size = this.size();
+    const sizes = this.bigger ? Array.from({ length: 10 }, (_, i) => size * (0.6 + 0.25 * i)) : size;
+    const guest = this.chair ? [this.palette.length - 1] : [];
+    const grey = this.greyed ? this.palette.map((colour, i) => (guest.includes(i) ? colour : faded())) : this.palette;
+    // a colour each, which the renderer's own types do not tell
+    const each = this.palette as unknown as string;
+    const dress = { pointColor: grey, pointColorActive: each, pointColorHover: each, pointSize: sizes, sizeBy: this.bigger ? ("valueB" as const) : undefined };
+    if (this.dress === (this.dress = JSON.stringify(dress))) return false;
+    this.plot.set(dress);
+    return true;
+  }
+
+  // Draw the points as everything stands now; what changes meanwhile is drawn after it, once.
+  private points(): Promise<void> {
+    this.stale = true;
+    return (this.drawing ??= this.redrawn().finally(() => (this.drawing = null)));
+  }
+
+  private async redrawn(): Promise<void> {
+    while (this.stale) {
+      // the renderer draws after this frame for it: the points are there by then
+      if (this.dressUp()) await new Promise(requestAnimationFrame);
+      this.stale = false;
+      if (!this.colours) continue; // other points are shown by now, whose colours come
+      // the index of the points stays: only their colours change
+      const spatialIndex = this.indexed ? this.plot.get("spatialIndex") : undefined;
+      const more = <T extends Float32Array | Uint16Array | Uint8Array>(values: T, last: number): T => {
+        if (!this.chair) return values;
+        const longer = new (values.constructor as new (n: number) => T)(values.length + 1);
+        longer.set(values as never);
+        longer[values.length] = last;
+        return longer;
+      };
+      this.drawnAround = this.active();
+      this.indexed = true;
+      await this.plot.draw(
+        {
+          x: more(this.x, this.chair?.[0] ?? 0), y: more(this.y, this.chair?.[1] ?? 0), z: more(this.code, this.palette.length - 1),
+          ...(this.bigger ? { w: more(this.bigger, 9) } : {}),
+        },
+        { zDataType: "categorical", wDataType: "categorical", select: this.drawnAround, ...(spatialIndex ? { spatialIndex } : {}) },
+      );
+    }
+    this.rings();
   }
 
   private size(): number {
@@ -272,7 +336,9 @@ export class SkyMap {
   }
 
   private range(values: ArrayLike<number>): [number, number] {
-    const known = Float32Array.from(Array.from(values).filter((v) => Number.isFinite(v) && (!this.log || v > 0))).sort();
+    if (this.sorted?.column !== values) this.sorted = { column: values, known: finite(values) };
+    let known = this.sorted.known;
+    if (this.log) known = known.filter((v) => v > 0);
     if (!known.length) return [0, 1];
     const at = (share: number) => known[Math.min(known.length - 1, Math.round(share * (known.length - 1)))]!;
     return [at(this.clip / 100), at(1 - this.clip / 100)];
@@ -295,7 +361,8 @@ export class SkyMap {
     };
     const shown = names.map((name, code) => entry(name, code, colours[code]!));
     if (counts[names.length]) shown.push(entry("none or other", names.length, said["other"] as string));
-    byId("legend").replaceChildren(...shown);
+    const shared = new Set(colours).size < colours.length && el("small", { id: "shared" }, "Some share a colour: click a name to see it alone.");
+    byId("legend").replaceChildren(...shown, ...(shared ? [shared] : []));
   }
 
   private bar(said: Record<string, unknown>, low: number, high: number): void {
@@ -344,6 +411,11 @@ export class SkyMap {
 function name(place: Place): string {
   if (place.kind === "map") return `Map by ${place.name}`;
   return place.kind === "sky" ? `Sky, ${place.frame},` : `${place.y} against ${place.x}`;
+}
+
+// What is a number, in order.
+function finite(values: ArrayLike<number>): Float32Array {
+  return new Float32Array(values).filter(Number.isFinite).sort();
 }
 
 function ink(): string {

@@ -7,6 +7,7 @@ export function searchBox(open: (id: string) => void, fail: (error: unknown) => 
   let [at, asking] = [-1, new AbortController()];
   const options = () => Array.from(list.querySelectorAll<HTMLElement>("[role=option]"));
   const close = () => {
+    asking.abort(); // what is found later opens no list any more
     list.hidden = true;
     at = -1;
     box.setAttribute("aria-expanded", "false");
@@ -26,7 +27,7 @@ export function searchBox(open: (id: string) => void, fail: (error: unknown) => 
     box.setAttribute("aria-activedescendant", every[at]!.id);
   };
   box.addEventListener("input", async () => {
-    asking.abort();
+    asking.abort(); // the list stays until there is another
     asking = new AbortController();
     const { signal } = asking;
     const text = box.value.trim();

@@ -13,7 +13,11 @@ export interface Fit { middle: [number, number]; half: [number, number] }
 export interface Screen { at: [number, number]; scale: [number, number] }
 
 export function fitted(x: Float32Array, y: Float32Array, wide: number | null): { x: Float32Array; y: Float32Array; fit: Fit } {
-  const ends = (v: Float32Array) => v.reduce(([a, b], w) => [Math.min(a, w), Math.max(b, w)] as [number, number], [Infinity, -Infinity]);
+  const ends = (v: Float32Array) => {
+    let [low, high] = [Infinity, -Infinity];
+    for (let i = 0; i < v.length; i++) [low, high] = [Math.min(low, v[i]!), Math.max(high, v[i]!)];
+    return [low, high] as [number, number];
+  };
   const [[a, b], [c, d]] = [ends(x), ends(y)];
   const both = Math.max(b - a, d - c) / 1.9 || 1;
   // axes of their own fill the plot, which is `wide` times as wide as high

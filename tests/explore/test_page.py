@@ -66,6 +66,70 @@ def test_pointing_tells_and_clicking_opens(page):
     assert "id=" in page.url
 
 
+#: Where the rings lie: of each pixel that is drawn on, the mean place.
+RINGS = """() => {
+  const canvas = document.getElementById("marks");
+  const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+  let [n, x, y] = [0, 0, 0];
+  for (let i = 3; i < data.length; i += 4) if (data[i] > 128) {
+    n += 1; x += ((i - 3) / 4) % canvas.width; y += Math.floor((i - 3) / 4 / canvas.width);
+  }
+  return n ? [n, x / n / devicePixelRatio, y / n / devicePixelRatio] : null;
+}"""
+
+
+def test_the_object_that_was_clicked_is_ringed(page):
+    # a map that is moved takes its rings along, and what is opened next takes them away
+    test_pointing_tells_and_clicking_opens(page)
+    first = page.get_attribute("#side", "data-id")
+    page.wait_for_selector(f'#alike[data-drawn="{first}"]')
+    page.wait_for_selector("#marks[data-rings='13']")  # the object and its 12 neighbours
+    n, x, y = page.evaluate(RINGS)
+    box = page.locator("#points").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2 + 30, box["y"] + box["height"] / 2 + 20, steps=5)
+    page.mouse.up()
+    page.wait_for_timeout(300)
+    _, moved_x, moved_y = page.evaluate(RINGS)
+    assert moved_x - x == pytest.approx(30, abs=5)
+    assert moved_y - y == pytest.approx(20, abs=5)
+    page.go_back()
+    page.wait_for_selector("#side:not([data-id])")
+    page.wait_for_selector("#marks[data-rings='0']", state="attached")
+    assert page.evaluate(RINGS) is None
+
+
+#: Pixels of the map that are neither grey nor the background.
+COLOURED = """() => {
+  const canvas = document.getElementById("points");
+  const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+  let n = 0;
+  for (let i = 0; i < data.length; i += 4) {
+    const [r, g, b] = data.slice(i, i + 3);
+    if (data[i + 3] > 64 && Math.max(r, g, b) - Math.min(r, g, b) > 60) n += 1;
+  }
+  return n;
+}"""
+
+
+def test_what_is_not_selected_is_grey(page, stars):
+    page.wait_for_selector("body[data-drawn]")
+    page.wait_for_timeout(300)
+    every = page.evaluate(COLOURED)
+    period = stars.column("period")
+    known = np.sort(period[np.isfinite(period)])
+    page.fill("#condition", f"period < {known[len(known) // 10]}")
+    page.press("#condition", "Enter")
+    page.wait_for_selector("#side[data-selected]")
+    page.wait_for_timeout(300)
+    assert 0 < page.evaluate(COLOURED) < every / 3
+    page.get_by_role("button", name="clear").click()
+    page.wait_for_selector("#side:not([data-selected])")
+    page.wait_for_timeout(300)
+    assert page.evaluate(COLOURED) == pytest.approx(every, rel=0.05)
+
+
 def test_an_object_by_its_name(page, stars, both):
     find(page, both)
     assert page.locator("#side h2").inner_text() == both
