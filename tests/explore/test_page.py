@@ -84,7 +84,7 @@ def test_the_object_that_was_clicked_is_ringed(page):
     first = page.get_attribute("#side", "data-id")
     page.wait_for_selector(f'#alike[data-drawn="{first}"]')
     page.wait_for_selector("#marks[data-rings='13']")  # the object and its 12 neighbours
-    n, x, y = page.evaluate(RINGS)
+    _, x, y = page.evaluate(RINGS)
     box = page.locator("#points").bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.mouse.down()
