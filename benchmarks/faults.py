@@ -6,8 +6,8 @@ Each campaign does its harm that many times, and a table tells how many tries en
 in the quarantine or in the right value, and how many failed: a traceback, a wrong value without a
 word, no end in time, memory beyond the limit, a file read or written outside. Failures are listed
 with what was done and what was said; `--show N` lists so many of the others, too. On stderr it says
-how far it is, and each failure at once. A try depends on `--seed` and its number alone: `--first 517
---tries 1` does one again. Ends with 1 where any failed.
+how far it is, and each failure at once. A try depends on `--seed` and its number alone: `--first
+517 --tries 1` does one again. Ends with 1 where any failed.
 """
 
 import argparse
