@@ -22,7 +22,7 @@ import numpy as np
 from memory import peak_memory
 from skybind.embeddings.store import Embeddings
 from skybind.embeddings.stream import EmbeddingStream
-from skybind.search.nearest import Nearest, exact_nearest
+from skybind.measures.neighbours import Nearest, exact_nearest
 
 K = 10
 SHARD = 100_000

@@ -9,7 +9,9 @@ from typer.testing import CliRunner
 from skybind.cli import app
 from skybind.cli.options import print_rich
 from skybind.data.info import dataset_info
+from skybind.memory import DEFAULT, limit
 from skybind.progress import set_verbosity, verbosity
+from tests.broken import expect_one_sentence
 from tests.progress.terminal import in_terminal, plain_lines
 
 ID = "SDSS-J123456.78+012345.6-of-a-very-long-name"
@@ -34,6 +36,31 @@ def test_every_command_sets_the_level(options, level, monkeypatch):
 def test_quiet_and_verbose_contradict_each_other():
     done = CliRunner().invoke(app, ["config", "list", "-q", "-v"])
     assert "--quiet and --verbose contradict" in str(done.exception)
+
+
+STEPS = """run, pretrain, finetune, embed, evaluate, report, classify, predict, clusters, discover,
+search, explore, data import, data features, data check, label propose, label train, study run"""
+
+
+@pytest.mark.parametrize("step", [step.strip() for step in STEPS.split(",")])
+def test_every_step_takes_a_limit_on_memory(step):
+    done = CliRunner().invoke(app, [*step.split(), "--help"], env={"COLUMNS": "120"})
+    assert "--memory" in done.output
+
+
+def test_the_limit_holds_for_the_command_alone(monkeypatch):
+    seen = []
+    monkeypatch.setattr("skybind.runs.run.Run.open", lambda *_, **__: seen.append(limit()))
+    CliRunner().invoke(app, ["report", "there", "--memory", "123MB"])
+    CliRunner().invoke(app, ["report", "there"])
+    assert seen == [123_000_000, DEFAULT]
+
+
+@pytest.mark.parametrize(("size", "words"), [("much", "'much' is no size"), ("3", "too little")])
+def test_an_impossible_limit_is_one_sentence(size, words):
+    done = CliRunner().invoke(app, ["report", "there", "--memory", size])
+    assert words in str(done.exception)
+    expect_one_sentence(done.exception)
 
 
 def tables():

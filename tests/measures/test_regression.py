@@ -4,7 +4,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skybind.errors import DataError
-from skybind.measures import regression
 from skybind.measures.baselines import forest_regression, ridge_regression
 from skybind.measures.regression import knn_regression, mlp_regression, regression_metrics
 
@@ -40,13 +39,6 @@ def test_neighbours_agree_with_scikit_learn(k):
 def test_an_object_that_was_trained_on_gets_its_own_number():
     train_x, train_y, *_ = clouds()
     np.testing.assert_array_equal(knn_regression(train_x, train_y, train_x[:9]), train_y[:9])
-
-
-def test_small_chunks_change_nothing(monkeypatch):
-    train_x, train_y, test_x, _ = clouds()
-    whole = knn_regression(train_x, train_y, test_x)
-    monkeypatch.setattr(regression, "CELLS", 7 * len(train_x))
-    np.testing.assert_allclose(knn_regression(train_x, train_y, test_x), whole, rtol=1e-12)
 
 
 def test_several_numbers_at_once_are_each_predicted():

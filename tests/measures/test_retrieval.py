@@ -14,6 +14,7 @@ from skybind.measures.retrieval import (
     retrieval_table,
     top_matches,
 )
+from skybind.memory import memory_limit
 
 
 def unit(rng, n, width):
@@ -52,24 +53,54 @@ def test_unrelated_views_are_found_by_chance():
 def test_a_collapsed_embedding_scores_exactly_chance(n):
     rng = np.random.default_rng(2)
     x = unit(rng, 1, 512).repeat(n, axis=0)
-    result = retrieval(x, x, chunk=64)
+    result = retrieval(x, x)
     for k in (1, 5, 10):
         assert result.recall[k] == pytest.approx(result.chance_recall[k])
     assert result.median_rank == result.chance_median_rank
 
 
-def test_agrees_with_scikit_learn_and_does_not_depend_on_the_chunk():
+def test_agrees_with_scikit_learn():
     rng = np.random.default_rng(3)
     a = unit(rng, 300, 8)
     b = unit(rng, 300, 8) + 2 * a
     b /= np.linalg.norm(b, axis=1, keepdims=True)
-    whole = retrieval(a, b, chunk=300)
+    whole = retrieval(a, b)
     for k in (1, 5, 10):
         expected = top_k_accuracy_score(np.arange(300), a @ b.T, k=k)
         assert whole.recall[k] == pytest.approx(expected)
-    assert retrieval(a, b, chunk=7) == whole
     ranks = (a @ b.T > np.diag(a @ b.T)[:, None]).sum(axis=1) + 1
     assert whole.median_rank == np.median(ranks)
+
+
+def test_little_memory_gives_the_same_ranks():
+    rng = np.random.default_rng(8)
+    a = unit(rng, 2500, 8).astype(np.float32)
+    b = unit(rng, 2500, 8) + 2 * a
+    b = (b / np.linalg.norm(b, axis=1, keepdims=True)).astype(np.float32)
+    b[:40] = b[0]  # ties
+    brightness = rng.normal(15, 1, 2500)
+    brightness[:300:7] = np.nan
+    whole, matched = retrieval(a, b), matched_retrieval(a, b, brightness, 0.3)
+    with memory_limit("10MB"):
+        assert retrieval(a, b) == whole
+        assert matched_retrieval(a, b, brightness, 0.3) == matched
+
+
+@pytest.mark.parametrize("width", [0.0, 0.2, 50.0])
+def test_candidates_of_like_brightness_are_exactly_those_within_the_width(width):
+    rng = np.random.default_rng(9)
+    a, b = unit(rng, 400, 4), unit(rng, 400, 4)
+    brightness = np.round(rng.normal(15, 1, 400), 1)  # many differences lie at the width itself
+    score = a @ b.T
+    near = np.abs(brightness[:, None] - brightness) <= width
+    own = np.diag(score)[:, None]
+    rank = ((score > own + 1e-6) & near).sum(axis=1) + 1
+    offered = near.sum(axis=1)
+    found = matched_retrieval(a, b, brightness, width)
+    several = offered > 1
+    assert found.n == several.sum()
+    assert found.median_rank == np.median(rank[several])
+    assert found.chance_recall[1] == pytest.approx((1 / offered[several]).mean())
 
 
 @settings(max_examples=30, deadline=None)

@@ -5,9 +5,9 @@ import pytest
 
 from skybind.embeddings.store import Embeddings
 from skybind.embeddings.stream import EmbeddingStream
+from skybind.measures.neighbours import Nearest, exact_nearest
 from skybind.search import search as searching
 from skybind.search.alike import asked_objects, least_alike
-from skybind.search.nearest import Nearest, exact_nearest
 from skybind.search.places import Places
 from skybind.search.search import SearchOptions, search, search_opened
 

@@ -6,8 +6,8 @@ import pytest
 from skybind.embeddings.store import Embeddings
 from skybind.embeddings.stream import EmbeddingStream
 from skybind.errors import DataError
+from skybind.measures.neighbours import exact_nearest
 from skybind.search.index import build_index, index_folder, open_index, recall_of
-from skybind.search.nearest import exact_nearest
 
 
 def survey(seed=0, n=4000, dimension=16):

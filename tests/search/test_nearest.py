@@ -1,107 +1,16 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from skybind.errors import DataError
 from skybind.search.nearest import (
     ClassPrediction,
     DuplicateRule,
     contrast_order,
-    exact_nearest,
     predict_column,
     predict_spectrum,
     separation,
     tell_relation,
 )
-
-
-def unit(rng, n, dimension):
-    vectors = rng.standard_normal((n, dimension)).astype(np.float32)
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-
-
-def brute(vectors, query, k):
-    """Sort everything: by cosine in double precision, then by row."""
-    cosine = query.astype(float) @ vectors.astype(float).T
-    row = np.tile(np.arange(len(vectors)), (len(query), 1))
-    order = np.lexsort((row, -cosine))[:, :k]
-    return order, np.take_along_axis(cosine, order, axis=1)
-
-
-def chunked(vectors, sizes):
-    start = 0
-    for size in sizes:
-        yield np.arange(start, min(start + size, len(vectors))), vectors[start : start + size]
-        start += size
-    if start < len(vectors):
-        yield np.arange(start, len(vectors)), vectors[start:]
-
-
-@settings(max_examples=40, deadline=None)
-@given(
-    n=st.integers(1, 300),
-    k=st.integers(1, 400),
-    sizes=st.lists(st.integers(1, 120), max_size=6),
-    seed=st.integers(0, 10_000),
-)
-def test_exact_search_is_what_sorting_everything_gives(n, k, sizes, seed):
-    rng = np.random.default_rng(seed)
-    vectors, query = unit(rng, n, 8), unit(rng, 3, 8)
-    found = exact_nearest(chunked(vectors, sizes), query, k)
-    row, cosine = brute(vectors, query, k)
-    there = min(n, k)
-    assert found.row.shape == (3, k)
-    np.testing.assert_array_equal(found.row[:, :there], row)
-    np.testing.assert_allclose(found.cosine[:, :there], cosine, atol=1e-12)
-    assert (found.row[:, there:] == -1).all()
-    assert np.isnan(found.cosine[:, there:]).all()
-
-
-@pytest.mark.parametrize("size", [1, 7, 50, 1000])
-def test_ties_go_by_row_however_the_vectors_are_cut(size):
-    rng = np.random.default_rng(1)
-    few = unit(rng, 5, 16)
-    vectors = few[rng.integers(0, 5, 1000)]
-    found = exact_nearest(chunked(vectors, [size] * (1000 // size)), few[:2], 300)
-    for i in range(2):
-        same = np.flatnonzero((vectors == few[i]).all(axis=1))
-        n = min(len(same), 300)
-        np.testing.assert_array_equal(found.row[i, :n], same[:n])
-
-
-def test_vectors_that_become_ever_better_are_all_seen():
-    angle = np.linspace(np.pi / 2, 0, 20_000)
-    vectors = np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)
-    found = exact_nearest(chunked(vectors, [9000]), np.array([[1.0, 0.0]]), 5)
-    exact = brute(vectors, np.array([[1.0, 0.0]], np.float32), 5)[0]
-    np.testing.assert_array_equal(found.row, exact)
-
-
-def test_one_broken_vector_hides_no_other():
-    rng = np.random.default_rng(2)
-    vectors = unit(rng, 500, 4)
-    query = vectors[:1].copy()
-    vectors[3] = np.nan
-    found = exact_nearest(chunked(vectors, [100] * 5), query, 20)
-    others = np.delete(np.arange(500), 3)
-    np.testing.assert_array_equal(found.row[0], others[brute(vectors[others], query, 20)[0][0]])
-
-
-def test_only_the_rows_given_are_found():
-    rng = np.random.default_rng(3)
-    vectors = unit(rng, 100, 6)
-    rows = np.arange(10, 100, 3)
-    found = exact_nearest([(rows, vectors[rows])], vectors[:4], 5)
-    assert np.isin(found.row, rows).all()
-
-
-def test_other_lengths_and_no_matches_are_refused():
-    rng = np.random.default_rng(4)
-    with pytest.raises(DataError, match="different models"):
-        exact_nearest([(np.arange(3), unit(rng, 3, 5))], unit(rng, 1, 4), 2)
-    with pytest.raises(DataError, match="at least 1"):
-        exact_nearest([], unit(rng, 1, 4), 0)
 
 
 def test_contrast_puts_the_most_unlike_first_and_the_unknown_last():

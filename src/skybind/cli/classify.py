@@ -10,7 +10,7 @@ from skybind.cli.options import Commands, ShardOf, echo, echo_shard, read_shard
 app = Commands()
 
 
-@app.command()
+@app.command(memory=True)
 def classify(
     folder: Annotated[
         Path, typer.Argument(metavar="RUN", help="Folder of a run, or of a saved classifier.")

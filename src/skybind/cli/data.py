@@ -23,7 +23,7 @@ app = Commands(help="Make datasets, look into them, check and split them.", no_a
 app.add_typer(crossmatch.app)
 
 
-@app.command("import")
+@app.command("import", memory=True)
 def data_import(
     source: Annotated[
         Path,
@@ -130,7 +130,7 @@ def _dry_run(
     echo(f"The page with the first objects drawn is {write_preview_page(preview, out)}.")
 
 
-@app.command("features")
+@app.command("features", memory=True)
 def data_features(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the dataset.")],
     column: Annotated[
@@ -188,7 +188,7 @@ def data_info(
     print_rich(render_info(dataset_info(folder)))
 
 
-@app.command("check")
+@app.command("check", memory=True)
 def data_check(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the dataset.")],
 ) -> None:

@@ -18,7 +18,7 @@ from skybind.cli.options import (
 app = Commands()
 
 
-@app.command()
+@app.command(memory=True)
 def predict(
     folder: RunFolder,
     target: Annotated[
@@ -62,7 +62,7 @@ def predict(
         echo(f"{found.taught} have the name of a training object of the run: they get none.")
 
 
-@app.command()
+@app.command(memory=True)
 def clusters(
     folder: RunFolder,
     radius: Annotated[
@@ -84,7 +84,7 @@ def clusters(
     print_rich(render_clusters(cluster_again(opened, radius, samples)))
 
 
-@app.command()
+@app.command(memory=True)
 def discover(
     folder: RunFolder,
     data: Annotated[

@@ -10,7 +10,7 @@ from skybind.cli.options import Commands, RunFolder
 app = Commands()
 
 
-@app.command()
+@app.command(memory=True)
 def explore(
     folder: RunFolder,
     port: Annotated[

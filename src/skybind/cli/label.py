@@ -14,7 +14,7 @@ app = Commands(
 )
 
 
-@app.command()
+@app.command(memory=True)
 def propose(
     folder: RunFolder,
     out: Annotated[
@@ -98,7 +98,7 @@ def take(
         echo(sentence)
 
 
-@app.command()
+@app.command(memory=True)
 def train(
     folder: RunFolder,
     modalities: Annotated[

@@ -3,6 +3,7 @@
 import inspect
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -52,6 +53,14 @@ Verbose = Annotated[
         "--verbose", "-v", count=True, help="Say more; -vv for everything.", show_default=False
     ),
 ]
+Memory = Annotated[
+    str | None,
+    typer.Option(
+        "--memory",
+        metavar="SIZE",
+        help="Most memory for working arrays, 2GB by default (docs/scale.md).",
+    ),
+]
 Processes = Annotated[
     int | None,
     typer.Option("--processes", min=1, help="Processes; as many as there are cores by default."),
@@ -84,40 +93,54 @@ _WIDE = 100_000
 class Commands(typer.Typer):
     """A Typer whose every command takes `-q` and `-v`, so that no function needs to."""
 
-    def command(self, *args: Any, **settings: Any) -> Callable[..., Any]:
-        """Make a command of a function, as Typer does."""
+    def command(self, *args: Any, memory: bool = False, **settings: Any) -> Callable[..., Any]:
+        """Make a command of a function, as Typer does; with `memory` it takes `--memory`, too."""
         register = super().command(*args, **settings)
 
         def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-            register(_with_verbosity(function))
+            register(_with_common(function, memory))
             return function
 
         return decorate
 
 
-def _with_verbosity(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options that say how much is told."""
+def _with_common(function: Callable[..., Any], limited: bool) -> Callable[..., Any]:
+    """Give a command the options that say how much is told, and what memory it may take."""
 
     @wraps(function)
-    def command(*args: Any, quiet: bool, verbose: int, **options: Any) -> Any:
+    def command(
+        *args: Any, quiet: bool, verbose: int, memory: str | None = None, **options: Any
+    ) -> Any:
         if quiet and verbose:
             raise SkybindError("--quiet and --verbose contradict each other: give one of them.")
         if quiet or verbose:
             set_verbosity("quiet" if quiet else "verbose" if verbose == 1 else "debug")
         # what is told by nothing else: a long start, or a file that is read slowly
-        with task("at work", told=False, drawn=False):
+        with _limited(memory), task("at work", told=False, drawn=False):
             return function(*args, **options)
 
+    common: dict[str, tuple[Any, Any]] = {"memory": (None, Memory)} if limited else {}
+    common |= {"quiet": (False, Quiet), "verbose": (0, Verbose)}
     extra = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
-        for name, default, kind in (("quiet", False, Quiet), ("verbose", 0, Verbose))
+        for name, (default, kind) in common.items()
     ]
     own = inspect.signature(function)
     signature = own.replace(parameters=[*own.parameters.values(), *extra])
     command.__signature__ = signature  # type: ignore[attr-defined]
-    command.__annotations__ = {**function.__annotations__, "quiet": Quiet, "verbose": Verbose}
+    kinds = {name: kind for name, (_, kind) in common.items()}
+    command.__annotations__ = {**function.__annotations__, **kinds}
     del command.__wrapped__
     return command
+
+
+def _limited(memory: str | None) -> AbstractContextManager[None]:
+    """Keep a command to the limit that was given."""
+    if memory is None:
+        return nullcontext()
+    from skybind.memory import memory_limit
+
+    return memory_limit(memory)
 
 
 def read_config(name: str, sets: list[str] | None, seed: int | None) -> "Config":

@@ -30,7 +30,7 @@ from skybind.errors import ConfigError
 app = Commands()
 
 
-@app.command()
+@app.command(memory=True)
 def run(
     config: ConfigName,
     data: Data,
@@ -85,7 +85,7 @@ def _read_seeds(text: str, seed: int | None, split: Path | None) -> list[int]:
         raise ConfigError(f"--seeds is '{text}': give whole numbers, 42,0,66.") from error
 
 
-@app.command()
+@app.command(memory=True)
 def pretrain(
     config: ConfigName,
     data: Data,
@@ -132,7 +132,7 @@ def pretrain(
     echo(f"The model is in {started.paths.model}.")
 
 
-@app.command()
+@app.command(memory=True)
 def finetune(
     folder: RunFolder,
     modalities: Annotated[
@@ -174,7 +174,7 @@ def finetune(
         echo(f"{result['name']}: best epoch {result['best_epoch']}, loss {result['best_loss']:.4f}")
 
 
-@app.command()
+@app.command(memory=True)
 def embed(
     folder: Annotated[
         Path, typer.Argument(metavar="RUN", help="Folder of a run, or of a saved model.")
@@ -197,7 +197,7 @@ def embed(
     echo_shard(shard, written)
 
 
-@app.command()
+@app.command(memory=True)
 def evaluate(folder: RunFolder, allow_twins: AllowTwins = False) -> None:
     """Measure everything on the test objects; writes RUN/metrics.json."""
     from skybind.evaluation.evaluate import evaluate_run
@@ -207,7 +207,7 @@ def evaluate(folder: RunFolder, allow_twins: AllowTwins = False) -> None:
     print_summary(evaluate_run(opened, finished_cases(opened)), folder, report=False)
 
 
-@app.command()
+@app.command(memory=True)
 def report(folder: RunFolder) -> None:
     """Write RUN/report.html, one file that opens offline."""
     from skybind.report.from_run import write_report

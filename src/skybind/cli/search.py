@@ -12,7 +12,7 @@ from skybind.progress import speaking
 app = Commands()
 
 
-@app.command()
+@app.command(memory=True)
 def search(
     folder: Annotated[
         Path, typer.Argument(metavar="RUN", help="Folder of a run, or of embeddings.")
@@ -105,7 +105,6 @@ def search(
     recall: Annotated[
         float, typer.Option("--recall", help="What an index that is built has to find.")
     ] = 0.95,
-    memory: Annotated[float, typer.Option("--memory", help="Most memory for vectors [GB].")] = 1.0,
     data: Annotated[
         Path | None, typer.Option("--data", "-d", help="Dataset, where RUN does not tell.")
     ] = None,
@@ -139,7 +138,6 @@ def search(
         visit=visit,
         index=index,
         recall=recall,
-        memory_gb=memory,
     )
     result = search_embeddings(folder, queries, options, data=data, model=model)
     if out is None or speaking():  # quiet, what is written is not printed too

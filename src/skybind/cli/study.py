@@ -54,7 +54,7 @@ DryRun = Annotated[
 ]
 
 
-@app.command("run")
+@app.command("run", memory=True)
 def run_study(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="What to do: a YAML file (docs/studies.md).")

@@ -37,6 +37,9 @@ LATER: dict[str, Any] = {
     "parallax_not_positive": "missing",
     "allow_twins": False,
     "brightness": {},
+    "memory": None,
+    "asked_objects": 20_000,
+    "taught_objects": 200_000,
 }
 
 _Model = TypeVar("_Model", bound=BaseModel)

@@ -20,6 +20,18 @@ class EvaluationConfig(BaseModel):
         True, description="How often the same object is found from one modality in another."
     )
     neighbours: int = Field(16, description="Neighbours of the k-NN classifier.", ge=1)
+    asked_objects: int = Field(
+        20_000,
+        description="Test objects at most whose nearest neighbours are looked for, among all "
+        "training objects, drawn by the seed; retrieval ranks all test objects.",
+        ge=20,
+    )
+    taught_objects: int = Field(
+        200_000,
+        description="Training objects at most that trees, ridge regression and perceptrons are "
+        "taught with, drawn by the seed.",
+        ge=20,
+    )
     importance: bool = Field(True, description="The table of classes by sets of modalities.")
     baseline: bool = Field(
         True,

@@ -10,7 +10,9 @@ from skybind.config.evaluation import EvaluationConfig
 from skybind.config.subsets import FULL, SubsetRule, read_subset
 from skybind.config.training import LossOptions, TrainingOptions
 from skybind.config.tune import TuneConfig
+from skybind.errors import ConfigError
 from skybind.files import check_known_name
+from skybind.memory import read_limit
 from skybind.plugins import place_of
 
 
@@ -262,6 +264,11 @@ class Config(_Section):
         "Python files, relative to this file, or names of modules (docs/plugins.md).",
     )
     seed: int = Field(42, description="Seed of the split, of the weights and of the batches.", ge=0)
+    memory: str | None = Field(
+        None,
+        description="Most memory for working arrays, such as 2GB (docs/scale.md); `--memory` and "
+        "the variable SKYBIND_MEMORY count before it; null: 2 GB.",
+    )
     labels: LabelConfig = Field(LabelConfig(), description="What is classified.")
     split: SplitConfig = Field(SplitConfig(), description="Which objects train, validate and test.")
     modalities: dict[str, ModalityConfig] = Field(..., description="What is bound.", min_length=1)
@@ -274,6 +281,17 @@ class Config(_Section):
         EvaluationConfig(), description="What is measured on the test objects."
     )
     tune: TuneConfig = Field(TuneConfig(), description="What `skybind tune` searches.")
+
+    @field_validator("memory", mode="before")
+    @classmethod
+    def _is_a_limit(cls, size: str | int | None) -> str | None:
+        if size is None:
+            return None
+        try:
+            read_limit(size)
+        except ConfigError as error:
+            raise ValueError(str(error).rstrip(".")) from error
+        return str(size)
 
     @field_validator("plugins")
     @classmethod

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from skybind.data.placed import placed
 from skybind.discovery.notes import MAP_NOTES
-from skybind.discovery.table import stamped
+from skybind.discovery.table import VOTABLE_ROWS, stamped
 from skybind.embeddings.store import Embeddings
 from skybind.evaluation.clusters import describing_columns
 from skybind.evaluation.statistics import modality_sets
@@ -108,7 +108,11 @@ def write_atlas(
         columns[f"x{end}"], columns[f"y{end}"] = position[:, 0], position[:, 1]
     table = pa.table({k: pa.array(v, from_pandas=True) for k, v in columns.items()})
     table = stamped(placed(table, run.dataset, MAP_NOTES), embeddings)
-    write_table(table, paths.map(".vot"))
+    shown = table
+    if len(table) > VOTABLE_ROWS:  # the most suspect, in the order of the dataset
+        ranked = np.argsort(-np.asarray(columns["suspicion"]), kind="stable")
+        shown = table.take(np.sort(ranked[:VOTABLE_ROWS]))
+    write_table(shown, paths.map(".vot"))
     found = _neighbours(embeddings)
     if found is not None:
         table = table.append_column("neighbors", found)

@@ -28,8 +28,9 @@ from skybind.discovery.records import (
     MapSettings,
     ResolvedLabels,
 )
+from skybind.discovery.samples import discovery_samples
 from skybind.discovery.structure import ClassStructure, class_structures, new_class_landings
-from skybind.discovery.table import read_discovery, stamped
+from skybind.discovery.table import VOTABLE_ROWS, read_discovery, stamped
 from skybind.discovery.undecided import resolve_labels
 from skybind.embeddings.store import Embeddings
 from skybind.errors import ConfigError
@@ -147,6 +148,7 @@ def discover(
         classes=run.classes,
         modalities=embeddings.modalities,
         seconds=steps.seconds,
+        samples=discovery_samples(run, embeddings),
         **found,
     )
     write_sealed(run.paths.discover.record, result.plain())
@@ -226,8 +228,9 @@ def _outliers(
     table = find_outliers(run, embeddings, percentile=percentile)
     arrow = placed(table.to_arrow(), run.dataset, {**OUTLIER_NOTES, **_target_notes(run)})
     arrow = stamped(arrow, embeddings)
-    for suffix in (".csv", ".vot", ".parquet"):
+    for suffix in (".csv", ".parquet"):
         write_table(arrow, paths.outliers(suffix))
+    write_table(arrow.slice(0, VOTABLE_ROWS), paths.outliers(".vot"))
     records = detection_scores(run, embeddings, table)
     write_json(paths.detections, plain(records))
     kinds = {name: int(flags.sum()) for name, flags in table.flags().items()}

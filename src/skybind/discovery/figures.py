@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from skybind.discovery.page_data import ColourMagnitude, StructureView
+from skybind.drawing.cloud import draw_cloud
 from skybind.drawing.style import GRID, WIDTH, class_colour, class_marker, new_figure
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def structure_figure(view: StructureView, everything: np.ndarray) -> "Figure":
 
 
 def _map(axes: "Axes", view: StructureView, everything: np.ndarray) -> None:
-    axes.scatter(everything[:, 0], everything[:, 1], s=2, c=GRID, linewidths=0)
+    draw_cloud(axes, everything[:, 0], everything[:, 1], GRID, alpha=1, s=2)
     assert view.position is not None
     draw_parts(axes, view.position[:, 0], view.position[:, 1], view.part)
     axes.set_xticks([])
@@ -61,14 +62,13 @@ def draw_parts(axes: "Axes", x: np.ndarray, y: np.ndarray, part: np.ndarray) -> 
     for number in range(int(part.max(initial=-1)) + 1):
         own = part == number
         size = float(np.clip(4000 / max(own.sum(), 1), 4, 16))
-        axes.scatter(
+        draw_cloud(
+            axes,
             x[own],
             y[own],
+            class_colour(number),
             s=size,
-            c=class_colour(number),
             marker=class_marker(number),
-            linewidths=0,
-            alpha=0.8,
             label=f"part {number} ({own.sum():,})",
         )
 

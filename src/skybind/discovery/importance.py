@@ -9,8 +9,10 @@ import pyarrow as pa
 from skybind.discovery.measures.combinations import ComparisonTable, compare_means, compare_r2
 from skybind.discovery.measures.contributions import Carried, Contributions, contributions, summary
 from skybind.discovery.measures.outliers import class_centroids
+from skybind.discovery.outliers import reference_rows
 from skybind.discovery.records import Comparison
 from skybind.embeddings.store import Embeddings
+from skybind.evaluation.samples import asked_rows
 from skybind.evaluation.targets import known_rows, targets_of
 from skybind.measures.importance import all_combinations
 from skybind.measures.neighbours import knn_predict
@@ -42,8 +44,8 @@ def importance_tables(run: Run, embeddings: Embeddings, case: Case | None) -> li
         return []
     columns = all_combinations(embeddings.modalities)
     everything = np.logical_and.reduce(list(embeddings.present.values()))
-    test, train = run.rows("test"), run.rows("train")
-    test = test[everything[test]]
+    test, train = run.rows("test"), reference_rows(run)
+    test = asked_rows(run, test[everything[test]])
     records = []
     labelled, taught = test[run.labels[test] >= 0], train[run.labels[train] >= 0]
     if len(labelled) and len(taught):

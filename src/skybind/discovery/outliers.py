@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from skybind.discovery.measures.density import (
-    density_ratio,
+    loneliness,
     mahalanobis,
     whole_clusters,
 )
@@ -14,7 +14,6 @@ from skybind.discovery.measures.outliers import (
     COMBINED,
     centroid_outliers,
     disagreement,
-    isolation,
     label_doubt,
     main_cluster,
     suspicion,
@@ -27,9 +26,13 @@ from skybind.discovery.records import DetectionResult
 from skybind.discovery.table import OutlierTable
 from skybind.embeddings.store import Embeddings
 from skybind.errors import DataError
+from skybind.evaluation.samples import drawn
 from skybind.evaluation.targets import targets_of
 from skybind.evaluation.truth import planted_faults
 from skybind.runs.run import Run
+
+#: Training objects that others are compared with at most, and a few more of rare classes.
+REFERENCE = 50_000
 
 #: All planted faults together, as one kind to be found.
 ANY = "any fault"
@@ -60,10 +63,11 @@ def find_outliers(
         Neighbours that vote on a label.
     """
     vectors, present = with_combined(embeddings)
-    reference, labels = run.rows("train"), run.labels
+    reference, labels = reference_rows(run), run.labels
     if not len(reference):
         raise DataError(f"The run in {run.folder} has no training objects to compare with.")
     classes = run.classes
+    lonely = {name: loneliness(vectors[name], present[name], reference) for name in vectors}
     table = OutlierTable(
         object_id=embeddings.object_id,
         part=embeddings.split,
@@ -81,8 +85,8 @@ def find_outliers(
         targets=_doubted_targets(run, vectors, present, reference, neighbours),
         outside=_outside_main_clusters(vectors[COMBINED], present[COMBINED], labels, run),
         whole=whole_clusters(vectors[COMBINED], present[COMBINED], reference, seed=run.config.seed),
-        isolation={name: isolation(vectors[name], present[name], reference) for name in vectors},
-        density={name: density_ratio(vectors[name], present[name], reference) for name in vectors},
+        isolation={name: found.isolation for name, found in lonely.items()},
+        density={name: found.density for name, found in lonely.items()},
         distance={name: mahalanobis(vectors[name], present[name], reference) for name in vectors},
         disagreement=disagreement(embeddings.vectors, embeddings.present, reference),
     )
@@ -90,6 +94,11 @@ def find_outliers(
     table.suspicion = suspicion(_evidence(table.tails))
     table.reasons = [reasons(table, row) for row in range(len(labels))]
     return table
+
+
+def reference_rows(run: Run) -> np.ndarray:
+    """Return the training objects that all are compared with: all, or of very many a sample."""
+    return drawn(run.rows("train"), REFERENCE, run.config.seed, run.labels)
 
 
 def _doubted_targets(

@@ -20,6 +20,7 @@ from skybind.discovery.page_tables import (
     part_table,
     structure_table,
 )
+from skybind.discovery.table import VOTABLE_ROWS
 from skybind.drawing.blocks import Block, Section, figure_block
 from skybind.drawing.cells import number
 from skybind.drawing.maps import embedding_map
@@ -27,7 +28,7 @@ from skybind.drawing.observed import MapPanel
 from skybind.drawing.page import Fact, render_page
 from skybind.drawing.style import report_style
 from skybind.files import write_text
-from skybind.report.tables import pairs_of
+from skybind.report.tables import pairs_of, samples
 from skybind.runs.layout import RunPaths
 
 
@@ -81,7 +82,8 @@ def outlier_section(data: DiscoverData) -> Section:
     text = (
         "Objects by suspicion: the rarest thing about each, as -log10 of the share of training "
         "objects that are at least as strange, corrected for the number of tests of a kind. All "
-        f"{data.record.n_objects:,} objects are in discover/outliers.csv, .parquet and .vot."
+        f"{data.record.n_objects:,} objects are in discover/outliers.csv, .parquet and "
+        f"{_votable_words(data)}.vot."
     )
     if not data.objects:
         text += " No object has a reason to be suspected, or none was to be listed."
@@ -94,7 +96,16 @@ def outlier_section(data: DiscoverData) -> Section:
             table=flag_table(outliers.flagged, data.record.n_objects),
         ),
     ]
+    if data.record.samples:
+        caption = "Measured on some of the objects, drawn by the seed; all else on all of them."
+        blocks.append(Block(caption, table=samples(data.record.samples)))
     return Section("outliers", "Outliers and suspected errors", text, blocks)
+
+
+def _votable_words(data: DiscoverData) -> str:
+    """What of the objects a VOTable has, where it has not all."""
+    some = data.record.n_objects > VOTABLE_ROWS
+    return f"the first {VOTABLE_ROWS:,} in " if some else ""
 
 
 def _overlap_words(data: DiscoverData) -> str:

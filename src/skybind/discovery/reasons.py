@@ -65,7 +65,7 @@ def _place(table: "OutlierTable", row: int) -> list[str]:
     if table.whole.alone[row]:
         said.append("in no cluster of the whole survey")
     elif table.whole.small[row]:
-        size = int((table.whole.cluster == table.whole.cluster[row]).sum())
+        size = int(table.whole.sizes[table.whole.cluster[row]])
         said.append(f"in a group of {size} objects apart from all others")
     alone = [name for name in table.isolation if name != COMBINED and _is_alone(table, name, row)]
     if alone:

@@ -6,6 +6,7 @@ from skybind.discovery.measures.combinations import ComparisonTable
 from skybind.discovery.measures.contributions import Carried
 from skybind.discovery.measures.detection import Detection
 from skybind.discovery.measures.structure import Landing, Parts
+from skybind.evaluation.samples import Sample
 from skybind.measures.clusters import Distinction
 from skybind.record import Number, Record
 
@@ -125,6 +126,8 @@ class MapSettings(Record):
 class DiscoverRecord(Record):
     """Every number of the page of discoveries."""
 
+    left_out = frozenset({"samples"})
+
     discover_version: int = Field(
         DISCOVER_VERSION, description="Raised when what is written changes."
     )
@@ -149,4 +152,7 @@ class DiscoverRecord(Record):
         None, description="Null without a classifier of several modalities."
     )
     map: MapSettings | None = Field(None, description="The maps of everything.")
+    samples: list[Sample] | None = Field(
+        None, description="What was measured on some of the objects only, drawn by the seed."
+    )
     seconds: dict[str, float] = Field({}, description="Step -> wall time when it was done [s].")

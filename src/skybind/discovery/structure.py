@@ -7,7 +7,8 @@ import numpy as np
 
 from skybind.data.dataset import Dataset
 from skybind.data.quantities import quantity_of
-from skybind.discovery.measures.outliers import COMBINED, isolation, label_doubt, upper_tail
+from skybind.discovery.measures.density import loneliness
+from skybind.discovery.measures.outliers import COMBINED, label_doubt, upper_tail
 from skybind.discovery.measures.structure import (
     FEWEST,
     Landing,
@@ -16,7 +17,7 @@ from skybind.discovery.measures.structure import (
     landings,
     sub_clusters,
 )
-from skybind.discovery.outliers import with_combined
+from skybind.discovery.outliers import reference_rows, with_combined
 from skybind.discovery.records import ClassParts
 from skybind.embeddings.store import Embeddings
 from skybind.evaluation.clusters import describing_columns
@@ -110,7 +111,7 @@ def class_structures(
         return []
     vectors, present = with_combined(embeddings)
     doubt = label_doubt(
-        vectors[COMBINED], present[COMBINED], run.labels, run.rows("train"), len(run.classes)
+        vectors[COMBINED], present[COMBINED], run.labels, reference_rows(run), len(run.classes)
     ).doubt
     quality = observation_quality(run.dataset)
     found = []
@@ -166,11 +167,13 @@ def new_class_landings(run: Run, embeddings: Embeddings, neighbours: int = 16) -
     new = np.where(np.isin(every, run.classes), "", every)
     if not (new != "").any():
         return []
-    vectors, present = embeddings.mean(), embeddings.any_present()
-    train = run.rows("train")
-    library = train[(run.labels[train] >= 0)]
+    reference = reference_rows(run)
+    library = reference[run.labels[reference] >= 0]
+    needed = new != ""
+    needed[library] = True
+    vectors, present = embeddings.mean(), embeddings.any_present() & needed
     votes = label_doubt(vectors, present, run.labels, library, len(run.classes), neighbours).votes
-    tail = upper_tail(isolation(vectors, present, library), library)
+    tail = upper_tail(loneliness(vectors, present, library).isolation, library)
     return landings(new, votes, tail, run.classes)
 
 

@@ -25,6 +25,10 @@ from skybind.parquet import read_parquet
 _MODEL = b"skybind-model"
 
 
+#: Rows of a VOTable at most: astropy holds many times its size; Parquet has all.
+VOTABLE_ROWS = 100_000
+
+
 def stamped(table: pa.Table, embeddings: Embeddings) -> pa.Table:
     """Return a table that says of which model's embeddings it was made."""
     model = embeddings.model.get("weights")

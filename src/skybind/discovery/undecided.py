@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from skybind.discovery.measures.outliers import label_doubt
+from skybind.discovery.outliers import reference_rows
 from skybind.embeddings.store import Embeddings
 from skybind.errors import DataError
 from skybind.measures.calibration import pool_weights, pooled
@@ -105,11 +106,14 @@ def _wanted(run: Run, every: np.ndarray, names: Sequence[str]) -> np.ndarray:
 
 def _votes(run: Run, embeddings: Embeddings, rows: np.ndarray, neighbours: int) -> np.ndarray:
     """Shares of the neighbours' votes, shape (len(rows), classes), none zero."""
+    reference = reference_rows(run)
+    needed = np.zeros(len(embeddings), bool)
+    needed[rows] = needed[reference] = True
     doubt = label_doubt(
         embeddings.mean(),
-        embeddings.any_present(),
+        embeddings.any_present() & needed,
         run.labels,
-        run.rows("train"),
+        reference,
         len(run.classes),
         neighbours,
     )

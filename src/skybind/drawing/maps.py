@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from skybind.drawing.cloud import draw_cloud
 from skybind.drawing.observed import ColourColumn, MapPanel, MapView
 from skybind.drawing.style import NO_CLASS, WIDTH, class_colour, class_marker, new_figure
 
@@ -46,14 +47,8 @@ def embedding_map(
         codes, counts = np.unique(panel.code, return_counts=True)
         for code in codes[np.lexsort((-counts, codes >= 0))]:
             rows = panel.code == code
-            axes.scatter(
-                *panel.position[rows].T,
-                s=size,
-                c=class_colour(code),
-                marker=class_marker(code),
-                linewidths=0,
-                alpha=0.8,
-            )
+            x, y = panel.position[rows].T
+            draw_cloud(axes, x, y, class_colour(code), s=size, marker=class_marker(code))
         axes.set_title(f"{panel.split.capitalize()} ({len(panel.code):,} objects)")
         axes.set_box_aspect(1)
         axes.set_xticks([])

@@ -4,6 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from skybind.memory import at_once, zeros
+
+#: Objects that are averaged at once where memory allows.
+_ROWS = 65536
+
 
 def unit(values: np.ndarray) -> np.ndarray:
     """Scale rows to unit length; rows of zeros stay."""
@@ -26,7 +31,13 @@ def unit_mean(vectors: Sequence[np.ndarray], present: Sequence[np.ndarray]) -> n
     ndarray of float32, shape (n, D)
         Zeros for an object that has none.
     """
-    total = np.zeros(vectors[0].shape, np.float64)
-    for values, there in zip(vectors, present, strict=True):
-        total += np.where(there[:, None], values, 0.0)
-    return unit(total).astype(np.float32)
+    n, dimension = vectors[0].shape
+    made = zeros((n, dimension), np.float32)
+    step = at_once(48 * dimension, _ROWS)
+    for start in range(0, n, step):
+        rows = slice(start, start + step)
+        total = np.zeros(made[rows].shape, np.float64)
+        for values, there in zip(vectors, present, strict=True):
+            total += np.where(there[rows, None], values[rows], 0.0)
+        made[rows] = unit(total)
+    return made

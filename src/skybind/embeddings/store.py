@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from skybind.embeddings.means import unit_mean
 from skybind.embeddings.shards import FORMAT_VERSION, ID, METADATA_KEY, SPLIT, Shards
+from skybind.embeddings.stream import EmbeddingStream
 from skybind.embeddings.visits import (
     PATTERN,
     VisitVectors,
@@ -21,6 +22,7 @@ from skybind.embeddings.visits import (
 )
 from skybind.errors import DataError
 from skybind.files import atomic_path
+from skybind.memory import zeros
 from skybind.parquet import write_parquet
 from skybind.tables import to_pandas
 from skybind.words import html_facts, nearest
@@ -247,16 +249,16 @@ class Embeddings:
             If there are none, one is damaged, or they come from different models.
         """
         shards = Shards.open(folder)
-        table = shards.table()
-        vectors, present = {}, {}
-        for name, length in shards.modalities.items():
-            stored = table[name].combine_chunks()
-            there = ~np.asarray(stored.is_null())
-            values = np.zeros((len(table), length), dtype=np.float32)
-            values[there] = np.asarray(stored.flatten()).reshape(-1, length)
-            vectors[name], present[name] = values, there
-        ids = np.asarray(table[ID].to_pylist(), dtype=str)
-        split = np.asarray(table[SPLIT].to_pylist(), dtype=str)
+        n = shards.parts[-1].first + shards.parts[-1].n
+        present = {name: np.zeros(n, bool) for name in shards.modalities}
+        vectors = {m: zeros((n, length), np.float32) for m, length in shards.modalities.items()}
+        # the rows that a chunk holds stand one after another, and no more than one is in memory
+        whole = EmbeddingStream(shards)
+        for name, values in vectors.items():
+            for rows, own in whole.chunks([name]):
+                values[rows], present[name][rows] = own, True
+        ids = np.asarray(whole.object_id.to_pylist(), dtype=str)
+        split = np.asarray(shards.table([SPLIT])[SPLIT].to_pylist(), dtype=str)
         visits = read_visits(folder, shards.model)
         return cls(ids, split, vectors, present, shards.model, visits)
 

@@ -15,11 +15,10 @@ import pyarrow.parquet as pq
 from skybind.embeddings.means import unit_mean
 from skybind.embeddings.shards import ID, SPLIT, Shard, Shards, readable
 from skybind.errors import DataError
+from skybind.memory import block_bytes
 from skybind.parquet import open_parquet, read_parquet
 from skybind.words import nearest, nearest_of_many
 
-#: Memory for the vectors at hand, in GB, unless another is chosen.
-MEMORY_GB = 1.0
 _ROWS = 8192  # most objects of a chunk: larger ones are no quicker
 _PLACES, _BLOCK = 64, 4096  # bytes of a shard that its fingerprint sees
 _BUFFER = 1 << 20  # bytes that Parquet reads at once: a column is never held compressed and whole
@@ -38,22 +37,23 @@ class EmbeddingStream:
     model : dict
         Identity of the model that made them.
     memory_gb : float
-        Most memory for vectors, beside about 0.1 GB for everything else.
+        Most memory for vectors, beside about 0.1 GB for everything else; of `skybind.memory` what a
+        block may take by default.
     limits : dict
         From which cosine on a match is alike, by what was searched by and in: measured by the first
         search, for the ones that follow (`skybind.search.search`).
     """
 
-    def __init__(self, shards: Shards, memory_gb: float = MEMORY_GB) -> None:
+    def __init__(self, shards: Shards, memory_gb: float | None = None) -> None:
         self.folder = shards.folder
         self.modalities = shards.modalities
         self.model = shards.model
-        self.memory_gb = memory_gb
+        self.memory_gb = block_bytes() / 1e9 if memory_gb is None else memory_gb
         self._shards = shards.parts
         self.limits: dict[tuple[object, ...], float] = {}
 
     @classmethod
-    def open(cls, folder: str | Path, memory_gb: float = MEMORY_GB) -> "EmbeddingStream":
+    def open(cls, folder: str | Path, memory_gb: float | None = None) -> "EmbeddingStream":
         """Open the embeddings in a folder (`part-*.parquet`).
 
         Raises
@@ -62,7 +62,7 @@ class EmbeddingStream:
             If there are none, one is damaged, they come from different models, or the memory
             is not positive.
         """
-        if not memory_gb > 0:
+        if memory_gb is not None and not memory_gb > 0:
             raise DataError(f"A memory of {memory_gb} GB is impossible: give more than 0.")
         return cls(Shards.open(folder), memory_gb)
 

@@ -14,6 +14,7 @@ from skybind.evaluation.records import (
     NeighbourResult,
     SubsetTest,
 )
+from skybind.evaluation.samples import asked_rows, taught_rows
 from skybind.evaluation.statistics import best_features, modality_sets, statistics_alone
 from skybind.measures.baselines import boosting_accuracy, forest_accuracy
 from skybind.measures.calibration import calibration_error, softmax
@@ -106,7 +107,7 @@ def neighbour_accuracy(run: Run, embeddings: Embeddings) -> list[NeighbourResult
     for names in modality_sets(embeddings.modalities):
         seen = embeddings.any_present(names) & (run.labels >= 0)
         train, test = run.rows("train"), run.rows("test")
-        train, test = train[seen[train]], test[seen[test]]
+        train, test = train[seen[train]], asked_rows(run, test[seen[test]])
         if not len(train) or not len(test):
             continue
         vectors = embeddings.mean(names)
@@ -150,7 +151,7 @@ def baselines(
         values = np.concatenate([features[n] for n in group], axis=1)
         for subset in dict.fromkeys([FULL, *subsets]):
             train, test = run.rows("train", subset), run.rows("test")
-            train, test = train[seen[train]], test[seen[test]]
+            train, test = taught_rows(run, train[seen[train]]), test[seen[test]]
             if not len(train) or not len(test):
                 continue
             taught = (values[train], run.labels[train], values[test], run.labels[test])

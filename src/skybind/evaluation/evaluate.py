@@ -9,6 +9,7 @@ from skybind.evaluation.describe import describe_run
 from skybind.evaluation.records import Metrics, write_metrics
 from skybind.evaluation.regression import regress_run
 from skybind.evaluation.retrieval import retrieval_rivals, retrieve_run
+from skybind.evaluation.samples import evaluation_samples
 from skybind.evaluation.statistics import best_features
 from skybind.processes import about_machine
 from skybind.progress import step
@@ -56,6 +57,8 @@ def evaluate_run(run: Run, cases: Sequence[Case]) -> Metrics:
     layouts = map_run(run, embeddings, every=clusters)
     if clusters:
         results["clusters"] = cluster_run(run, embeddings, layouts, options)
+    mapped = max((len(layout.rows) for layout in layouts), default=0)
+    results["samples"] = evaluation_samples(run, mapped, clusters)
     model = embeddings.model.get("weights")
     write_layouts(run.paths.maps, layouts, run.dataset.object_ids, model)
     metrics = describe_run(run).model_copy(update=results)

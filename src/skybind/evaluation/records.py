@@ -8,6 +8,7 @@ from pydantic import Field
 from skybind.config.subsets import FULL
 from skybind.errors import DataError
 from skybind.evaluation.run_records import AboutDataset, AboutSplit, Machine, Pretraining
+from skybind.evaluation.samples import Sample
 from skybind.measures.classification import ClassificationResult
 from skybind.measures.clusters import Distinction, TruthMatch
 from skybind.measures.importance import ImportanceTable
@@ -295,7 +296,7 @@ class Metrics(Record):
     Sections that do not apply are empty or null; the report then says so in a sentence.
     """
 
-    left_out = frozenset({"retrieval_rivals", "brightness"})
+    left_out = frozenset({"retrieval_rivals", "brightness", "samples"})
 
     metrics_version: int = Field(METRICS_VERSION, description="Version of the file.")
     title: str | None = Field(
@@ -340,6 +341,9 @@ class Metrics(Record):
         "are clustered. Where each object lies and its clusters are in `maps.parquet` beside "
         "`metrics.json`: `modalities`, `object_id`, `row` in the dataset, `part`, `x`, `y`, "
         "`island` (DBSCAN), `group` (k-means).",
+    )
+    samples: list[Sample] | None = Field(
+        None, description="What was measured on some of the objects only, drawn by the seed."
     )
     timing: dict[str, float] = Field(
         {},

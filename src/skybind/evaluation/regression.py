@@ -9,6 +9,7 @@ import numpy as np
 from skybind.embeddings.store import Embeddings
 from skybind.evaluation.predictions import Group, Predictions, write_predictions
 from skybind.evaluation.records import TargetResult
+from skybind.evaluation.samples import asked_rows, taught_rows
 from skybind.evaluation.statistics import (
     best_features,
     modality_sets,
@@ -107,7 +108,7 @@ def zero_shot(
         itertools.product(targets, pairs), protocols.items()
     ):
         known = known_rows(target, embeddings.any_present(fit), rows[0])
-        asked = known_rows(target, embeddings.any_present(predict), rows[1])
+        asked = asked_rows(run, known_rows(target, embeddings.any_present(predict), rows[1]))
         if min(len(known), len(asked)) < LEAST:
             continue
         predicted = knn_regression(
@@ -205,8 +206,8 @@ def _tasks(
 ) -> Iterator[tuple[_Task, float]]:
     """Every target from some modalities, by every share of the labels."""
     for target, share in itertools.product(targets, run.config.evaluation.label_shares):
-        known = _share(run, seen & np.isfinite(target.values), share)
-        asked = known_rows(target, seen, run.rows("test"))
+        known = taught_rows(run, _share(run, seen & np.isfinite(target.values), share))
+        asked = asked_rows(run, known_rows(target, seen, run.rows("test")))
         if min(len(known), len(asked)) >= LEAST:
             yield _Task(target, group, group, known, asked), share
 

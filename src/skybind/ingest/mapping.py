@@ -24,7 +24,7 @@ from skybind.ingest.observation_spec import (
 )
 from skybind.ingest.readers.contents import read_bytes
 from skybind.ingest.readers.registry import catalogue
-from skybind.ingest.readers.sizes import read_size
+from skybind.memory import read_size
 from skybind.plugins import place_of, use_plugins
 from skybind.visits import visits_of
 

@@ -20,6 +20,10 @@ NEIGHBOURS = 15
 EXACT_UP_TO = 4095
 
 
+#: Objects that UMAP places at once; always so many, for its random numbers depend on it.
+PLACED = 8192
+
+
 @dataclass(frozen=True)
 class EmbeddingMap:
     """A map fitted on some objects and applied to others.
@@ -117,7 +121,15 @@ def _umap(
         )
         fitted = reducer.fit_transform(seen(fit_x))
         placed = {
-            name: reducer.transform(seen(values)) if len(values) else np.empty((0, 2))
+            name: np.concatenate(
+                [
+                    np.empty((0, 2)),
+                    *(
+                        reducer.transform(seen(values[start : start + PLACED]))
+                        for start in range(0, len(values), PLACED)
+                    ),
+                ]
+            )
             for name, values in others.items()
         }
     return fitted, placed

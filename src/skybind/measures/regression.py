@@ -7,13 +7,14 @@ from pydantic import Field
 
 from skybind.errors import DataError
 from skybind.measures.neighbours import nearest
+from skybind.memory import at_once
 from skybind.record import ByLimit, Number, Record
 
 NEIGHBOURS = 16
 
 
-#: Cosines held in memory at once by `knn_regression`.
-CELLS = 20_000_000
+#: Counts of the bootstrap drawn at once where memory allows.
+RESAMPLED = 4_000_000
 
 
 #: |dz| / (1 + z) beyond which a redshift is called wrong: photometric and spectroscopic custom.
@@ -133,8 +134,9 @@ def _neighbours(
         raise DataError(f"The number of neighbours is {k}: give at least 1.")
     if not np.isfinite(train_y).all():
         raise DataError("A training object for k-NN regression has no finite number: leave it out.")
-    chunk = max(1, min(1024, CELLS // len(train_x)))
-    index, _ = nearest(train_x, test_x, k, chunk)
+    index, _ = nearest(train_x, test_x, k)
+    # the neighbours' vectors in double precision, and their differences
+    chunk = at_once(16.0 * index.shape[1] * (1 + train_x.shape[1]), 1024)
     for start in range(0, len(test_x), chunk):
         rows = slice(start, start + chunk)
         # the cosine's rounding would drown small distances: they are computed from differences
@@ -279,7 +281,7 @@ def _r2_and_error(
     if not np.isfinite(value):
         return float("nan"), float("nan")
     drawn = []
-    block = max(1, 4_000_000 // n)
+    block = at_once(16.0 * n, max(1, RESAMPLED // n))
     for start in range(0, resamples, block):
         size = min(block, resamples - start)
         counts = rng.multinomial(n, np.full(n, 1.0 / n), size=size)

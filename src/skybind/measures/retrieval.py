@@ -10,6 +10,7 @@ from pydantic import Field
 from skybind.errors import DataError
 from skybind.measures.neighbours import nearest
 from skybind.measures.shares import share_error
+from skybind.memory import tile
 from skybind.record import Number, Record
 
 # Cosines of unit float32 vectors closer than this are rounding apart, so they are ties.
@@ -43,17 +44,15 @@ class RetrievalResult(Record):
     beaten_error: Number = Field(math.nan, description="Its standard error over the queries.")
 
 
-def partner_ranks(
-    query: np.ndarray, target: np.ndarray, chunk: int = 1024
-) -> tuple[np.ndarray, np.ndarray]:
+def partner_ranks(query: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Count the targets nearer to each query than its partner, and those as near.
+
+    Every target is compared, a block at a time, so that memory does not grow with their number.
 
     Parameters
     ----------
     query, target : ndarray, shape (n, D)
         Unit vectors; row i of `target` is the partner of row i of `query`.
-    chunk : int
-        Queries compared at once: memory is `chunk` x n cosines.
 
     Returns
     -------
@@ -63,19 +62,34 @@ def partner_ranks(
         Other targets with the partner's cosine (within `TIE`).
     """
     n = len(query)
-    nearer, tied = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
-    for start in range(0, n, chunk):
-        rows = np.arange(start, min(start + chunk, n))
-        cosine = query[rows] @ target.T
-        # Read from the same product, so that a partner is never compared with another rounding.
-        partner = cosine[np.arange(len(rows)), rows][:, None]
-        nearer[rows] = (cosine > partner + TIE).sum(axis=1)
-        tied[rows] = (np.abs(cosine - partner) <= TIE).sum(axis=1) - 1
-    return nearer, tied
+    nearer, tied = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
+    high, wide = tile(_cell(query, target))
+    for start in range(0, n, high):
+        rows = slice(start, min(start + high, n))
+        partner = _partner(query[rows], target[rows])
+        for first in range(0, n, wide):
+            cosine = query[rows] @ target[first : first + wide].T
+            nearer[rows] += np.count_nonzero(cosine > partner + TIE, axis=1)
+            tied[rows] += np.count_nonzero(np.abs(cosine - partner) <= TIE, axis=1)
+    return nearer, tied - 1
+
+
+def _cell(query: np.ndarray, target: np.ndarray) -> int:
+    """Bytes of a product with what it is compared in."""
+    return 2 * np.result_type(query, target).itemsize + 2
+
+
+def _partner(query: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Each query's product with its partner, shape (m, 1).
+
+    Read from a matrix product like those with the others, so that a partner is not compared with
+    another rounding.
+    """
+    return np.ascontiguousarray(np.diagonal(query @ target.T))[:, None]
 
 
 def retrieval(
-    query: np.ndarray, target: np.ndarray, ks: Sequence[int] = (1, 5, 10), chunk: int = 1024
+    query: np.ndarray, target: np.ndarray, ks: Sequence[int] = (1, 5, 10)
 ) -> RetrievalResult:
     """Rank all targets by cosine for each query and see where its partner stands.
 
@@ -90,8 +104,6 @@ def retrieval(
         Unit vectors; row i of `target` is the partner of row i of `query`.
     ks : sequence of int
         Which recalls to give.
-    chunk : int
-        Queries compared at once.
 
     Returns
     -------
@@ -113,7 +125,7 @@ def retrieval(
         raise DataError("There is no object that has both modalities, so nothing to retrieve.")
     if not (np.isfinite(query).all() and np.isfinite(target).all()):
         raise DataError("Embeddings for retrieval hold values that are not finite.")
-    nearer, tied = partner_ranks(query, target, chunk)
+    nearer, tied = partner_ranks(query, target)
     recall = {k: float(np.clip((k - nearer) / (tied + 1), 0.0, 1.0).mean()) for k in ks}
     return RetrievalResult(
         n=n,
@@ -132,7 +144,6 @@ def matched_retrieval(
     brightness: np.ndarray,
     width: float,
     k: int = 1,
-    chunk: int = 1024,
 ) -> RetrievalResult:
     """Rank only the targets of objects about as bright, so that brightness tells less.
 
@@ -148,8 +159,6 @@ def matched_retrieval(
         Largest difference from the query's own [mag].
     k : int
         Which recall to give.
-    chunk : int
-        Queries compared at once.
 
     Returns
     -------
@@ -162,17 +171,11 @@ def matched_retrieval(
     DataError
         If no query has another candidate.
     """
-    known = np.isfinite(brightness)
-    query, target, brightness = query[known], target[known], brightness[known]
-    nearer, tied, offered = np.zeros((3, len(query)), dtype=np.int64)
-    for start in range(0, len(query), chunk):
-        rows = np.arange(start, min(start + chunk, len(query)))
-        score = query[rows] @ target.T
-        own = score[np.arange(len(rows)), rows][:, None]
-        near = np.abs(brightness[None, :] - brightness[rows, None]) <= width
-        nearer[rows] = ((score > own + TIE) & near).sum(axis=1)
-        tied[rows] = ((np.abs(score - own) <= TIE) & near).sum(axis=1) - 1
-        offered[rows] = near.sum(axis=1)
+    known = np.flatnonzero(np.isfinite(brightness))
+    known = known[np.argsort(brightness[known], kind="stable")]
+    nearer, tied, offered = _matched_ranks(
+        query[known], target[known], np.asarray(brightness[known], float), width
+    )
     if not (some := offered > 1).any():
         raise DataError("No object has another of its brightness, so nothing to retrieve.")
     nearer, tied, offered = nearer[some], tied[some], offered[some]
@@ -186,6 +189,32 @@ def matched_retrieval(
         chance_median_rank=_chance_median(offered),
         **_beaten(nearer, tied, offered),
     )
+
+
+def _matched_ranks(
+    query: np.ndarray, target: np.ndarray, brightness: np.ndarray, width: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Count nearer, tied and all targets about as bright; brightness ascends.
+
+    So the targets that a block of queries is offered stand together, and no others are compared.
+    """
+    n = len(query)
+    nearer, tied, offered = np.zeros((3, n), dtype=np.int64)
+    high, wide = tile(_cell(query, target) + 9)
+    for start in range(0, n, high):
+        rows = slice(start, min(start + high, n))
+        own, bright = _partner(query[rows], target[rows]), brightness[rows, None]
+        reach = width * (1 + 1e-9) + 1e-9 * max(abs(bright[0, 0]), abs(bright[-1, 0]))
+        begin = int(np.searchsorted(brightness, bright[0, 0] - reach))
+        end = int(np.searchsorted(brightness, bright[-1, 0] + reach, side="right"))
+        for first in range(begin, end, wide):
+            columns = slice(first, min(first + wide, end))
+            score = query[rows] @ target[columns].T
+            near = np.abs(brightness[None, columns] - bright) <= width
+            nearer[rows] += np.count_nonzero((score > own + TIE) & near, axis=1)
+            tied[rows] += np.count_nonzero((np.abs(score - own) <= TIE) & near, axis=1)
+            offered[rows] += np.count_nonzero(near, axis=1)
+    return nearer, tied - 1, offered
 
 
 def _chance_median(offered: np.ndarray) -> float:
@@ -210,7 +239,6 @@ def retrieval_table(
     vectors: Mapping[str, np.ndarray],
     present: Mapping[str, np.ndarray],
     ks: Sequence[int] = (1, 5, 10),
-    chunk: int = 1024,
 ) -> dict[tuple[str, str], RetrievalResult]:
     """Give `retrieval` for every ordered pair of modalities, on the objects that have both.
 
@@ -222,8 +250,6 @@ def retrieval_table(
         Which objects have it.
     ks : sequence of int
         Which recalls to give.
-    chunk : int
-        Queries compared at once.
 
     Returns
     -------
@@ -235,7 +261,7 @@ def retrieval_table(
     for query, target in permutations(vectors, 2):
         both = np.asarray(present[query]) & np.asarray(present[target])
         if both.sum() > 1:
-            table[query, target] = retrieval(vectors[query][both], vectors[target][both], ks, chunk)
+            table[query, target] = retrieval(vectors[query][both], vectors[target][both], ks)
     return table
 
 

@@ -16,6 +16,7 @@ from skybind.embeddings.store import Embeddings
 from skybind.embeddings.visits import VisitVectors
 from skybind.lightcurves.columns import to_compute, with_computed
 from skybind.measures.importance import all_combinations
+from skybind.memory import zeros
 from skybind.modalities.base import Modality, Prepared
 from skybind.modalities.batch import Batch
 from skybind.modalities.source import BatchSource
@@ -71,7 +72,7 @@ def infer(
         for key, values in compute(source.batch(rows[place]).to(device)).items():
             array = values.float().cpu().numpy()
             if key not in found:
-                found[key] = np.zeros((len(rows), *array.shape[1:]), array.dtype)
+                found[key] = zeros((len(rows), *array.shape[1:]), array.dtype)
             found[key][place] = array
         if progress:
             progress(place.stop)
@@ -216,16 +217,16 @@ def embed_source(
         )
     elif progress:
         progress(len(source))
-    empty = np.zeros((len(source), binder.dimension), np.float32)
     visits = {}
     for name in several:
         each = _embed_visits(binder, source, name)
         found[name] = unit(each.mean())
         visits[name] = _named(each, source.prepared[name], object_id)
-    vectors = {
-        name: np.where(present[name][:, None], found.get(name, empty), np.float32(0))
-        for name in names
-    }
+    vectors = {}
+    for name in names:
+        own = found.get(name)
+        vectors[name] = zeros((len(source), binder.dimension), np.float32) if own is None else own
+        vectors[name][~present[name]] = 0
     return Embeddings(object_id, part, vectors, present, dict(model or {}), visits)
 
 

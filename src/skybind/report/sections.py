@@ -76,6 +76,10 @@ def dataset_section(run: ReportData) -> Section:
         (f"The split{_named(split)}.", tables.split_counts(split)),
         ("Classes of the labelled objects.", tables.class_counts(dataset)),
         ("Quarantine: observations set aside, with reasons.", tables.quarantine(dataset)),
+        (
+            "Measured on some of these objects, drawn by the seed; all else on all of them.",
+            tables.samples(run.metrics.samples or []),
+        ),
     ]
     blocks = [Block(caption, table=table) for caption, table in parts if table.rows]
     if dataset.quarantine is not None and not dataset.quarantine:

@@ -16,6 +16,7 @@ from skybind.evaluation.records import (
     NeighbourResult,
 )
 from skybind.evaluation.run_records import AboutDataset, AboutSplit, Pretraining
+from skybind.evaluation.samples import Sample
 from skybind.report.groups import Accuracy, Retrieval, accuracy_groups
 from skybind.words import duration
 
@@ -51,6 +52,12 @@ def quarantine(dataset: AboutDataset) -> Table:
     """Observations set aside."""
     rows = [cells(q.modality or "object", q.reason, number(q.n)) for q in dataset.quarantine or []]
     return Table(["Modality", "Reason", "Set aside"], rows, text_columns=2)
+
+
+def samples(taken: Sequence[Sample]) -> Table:
+    """What was measured on some of the objects."""
+    rows = [cells(f"{s.what[:1].upper()}{s.what[1:]}", number(s.n), number(s.of)) for s in taken]
+    return Table(["What", "Drawn", "Of"], rows)
 
 
 def class_counts(dataset: AboutDataset) -> Table:

@@ -111,6 +111,7 @@ _FREE = (
     "name",
     "description",
     "plugins",  # their content must be the same, wherever they are
+    "memory",
     "finetuning.modalities",
     "finetuning.subsets",
     "finetuning.starts",

@@ -17,6 +17,7 @@ from skybind.data.schema import DatasetSchema
 from skybind.data.splits import Split
 from skybind.errors import ConfigError, DataError
 from skybind.files import atomic_path, write_text
+from skybind.memory import configure
 from skybind.modalities.base import Modality
 from skybind.modalities.shape import InputShape
 from skybind.modalities.source import BatchSource
@@ -79,6 +80,7 @@ class Run:
         self.dataset = dataset
         self.split = split
         self._prepared: BatchSource | None = None
+        configure(config.memory)
         self.allow_twins = False
 
     @classmethod
@@ -167,6 +169,7 @@ class Run:
         write_text(paths.config, dump_config(config))
         write_status(folder, replace(run.status, plugins=plugin_notes(config.plugins)))
         run.config = config
+        configure(config.memory)
         run.draw_subsets(config.subsets)
         return run
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from skybind.embeddings.means import unit_mean
 from skybind.embeddings.stream import EmbeddingStream
-from skybind.search.nearest import Nearest
+from skybind.measures.neighbours import Nearest
 
 #: Objects that are asked for their own nearest. They are scattered, for neighbouring rows often are
 #: of one class or field; of embeddings in Parquet at most as many row groups are read for them.

@@ -16,9 +16,9 @@ import numpy as np
 from skybind.embeddings.stream import EmbeddingStream
 from skybind.errors import DataError
 from skybind.files import atomic_path
+from skybind.measures.neighbours import Nearest, exact_nearest
 from skybind.progress import step
 from skybind.record import read_record, write_sealed
-from skybind.search.nearest import Nearest, exact_nearest
 from skybind.sums import block_sums, verify_sums
 
 INDEX_VERSION = 1

@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from skybind.data.where import fulfilled
-from skybind.embeddings.stream import MEMORY_GB, EmbeddingStream
+from skybind.embeddings.stream import EmbeddingStream
 from skybind.errors import DataError
 from skybind.ingest.readers.tables import SUFFIXES
+from skybind.measures.neighbours import Nearest, exact_nearest
 from skybind.progress import step
 from skybind.search.alike import asked_objects, least_alike
 from skybind.search.matches import describe_matches
-from skybind.search.nearest import DuplicateRule, Nearest, contrast_order, exact_nearest
+from skybind.search.nearest import DuplicateRule, contrast_order
 from skybind.search.places import Places
 from skybind.search.query import Query, query_file, query_object
 from skybind.search.result import SearchResult
@@ -57,8 +58,8 @@ class SearchOptions:
         Search by an index, which is built if there is none that fits.
     recall : float
         What an index that is built has to reach.
-    memory_gb : float
-        Most memory for vectors.
+    memory_gb : float, optional
+        Most memory for vectors; what `skybind.memory` allows a block by default.
     """
 
     source: Sequence[str] | None = None
@@ -74,7 +75,7 @@ class SearchOptions:
     visit: str | None = None
     index: bool = False
     recall: float = 0.95
-    memory_gb: float = MEMORY_GB
+    memory_gb: float | None = None
 
 
 @step("searching", told=False)

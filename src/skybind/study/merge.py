@@ -35,7 +35,7 @@ PRETRAINING = "pretraining"
 _BEGUN = ("study.yaml", "configurations", "lock", "lock.holder", "measured")
 
 #: Keys of a study that say nothing of its results.
-_WORDS = ("name", "description")
+_WORDS = ("name", "description", "memory")
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,10 @@
 import numpy as np
 import pytest
 
-from skybind.discovery.measures.density import density_ratio, knee, mahalanobis, whole_clusters
+from skybind.discovery.measures.density import knee, loneliness, mahalanobis, whole_clusters
+from skybind.discovery.measures.outliers import centroid_outliers, disagreement, label_doubt
+from skybind.discovery.measures.target_doubt import target_doubt
+from skybind.memory import memory_limit
 
 
 def unit(values):
@@ -25,7 +28,7 @@ def test_density_ratio_is_the_local_outlier_factor(sky):
 
     vectors, present, reference = sky
     oracle = LocalOutlierFactor(n_neighbors=20).fit(vectors)
-    found = density_ratio(vectors, present, reference)
+    found = loneliness(vectors, present, reference).density
     np.testing.assert_allclose(found, -oracle.negative_outlier_factor_, rtol=1e-6)
 
 
@@ -34,7 +37,7 @@ def test_density_ratio_of_new_objects_is_that_of_novelty(sky):
 
     vectors, present, _ = sky
     oracle = LocalOutlierFactor(n_neighbors=20, novelty=True).fit(vectors[:150])
-    found = density_ratio(vectors, present, np.arange(150))
+    found = loneliness(vectors, present, np.arange(150)).density
     np.testing.assert_allclose(found[150:], -oracle.score_samples(vectors[150:]), rtol=1e-6)
 
 
@@ -43,7 +46,11 @@ def test_absent_objects_have_no_score_and_are_no_neighbours(sky):
     present = present.copy()
     present[:50] = False
     broken = np.where(present[:, None], vectors, np.nan)
-    for score in (density_ratio, mahalanobis):
+
+    def density(*given):
+        return loneliness(*given).density
+
+    for score in (density, mahalanobis):
         found = score(broken, present, reference)
         assert np.isnan(found[:50]).all()
         np.testing.assert_allclose(found[50:], score(vectors[50:], present[50:], np.arange(159)))
@@ -76,3 +83,34 @@ def test_new_objects_join_clusters_without_making_them(sky):
 def test_knee_is_where_a_flat_curve_turns_up():
     curve = np.concatenate([np.linspace(0.1, 0.2, 95), [0.5, 0.8, 1.1, 1.4, 1.7]])
     assert knee(curve) == pytest.approx(0.2)
+
+
+def test_little_memory_gives_the_same_scores():
+    rng = np.random.default_rng(2)
+    vectors = unit(rng.normal(size=(3000, 24))).astype(np.float32)
+    present = rng.random(3000) < 0.9
+    reference = np.sort(rng.choice(3000, 1200, replace=False))
+    labels = rng.integers(-1, 3, 3000)
+    values = vectors[:, 0] + rng.normal(0, 0.1, 3000)
+
+    def scores():
+        lonely = loneliness(vectors, present, reference)
+        doubt = label_doubt(vectors, present, labels, reference, 3)
+        target = target_doubt("z", values, {"a": vectors}, {"a": present}, reference)
+        pair = {"a": vectors, "b": vectors[::-1]}
+        both = {"a": present, "b": present[::-1]}
+        return [
+            lonely.isolation,
+            lonely.density,
+            mahalanobis(vectors, present, reference),
+            doubt.votes,
+            target.expected,
+            target.doubt,
+            centroid_outliers(pair, both, labels, reference, 3).distance,
+            disagreement(pair, both, reference)["a", "b"],
+        ]
+
+    whole = scores()
+    with memory_limit("10MB"):
+        for one, other in zip(whole, scores(), strict=True):
+            np.testing.assert_allclose(other, one, rtol=1e-6, atol=1e-7)

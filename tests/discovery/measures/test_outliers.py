@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 from sklearn.cluster import DBSCAN
 
+from skybind.discovery.measures.density import loneliness
 from skybind.discovery.measures.outliers import (
     centroid_outliers,
     class_centroids,
     disagreement,
-    isolation,
     label_doubt,
     labels_right,
     main_cluster,
@@ -110,7 +110,7 @@ def test_isolation_is_the_mean_distance_without_itself(
 ) -> None:
     vectors, _ = blobs
     lonely = np.vstack([vectors, -np.eye(16)[:1]])
-    result = isolation(lonely, np.ones(181, bool), np.arange(181), neighbours=3)
+    result = loneliness(lonely, np.ones(181, bool), np.arange(181), few=3).isolation
     assert result.argmax() == 180
     cosine = lonely @ lonely.T
     np.fill_diagonal(cosine, -np.inf)

@@ -24,26 +24,11 @@ from skybind.ingest.readers.sizes import (
     at_most,
     check_columns,
     check_size,
-    read_size,
 )
 from skybind.ingest.readers.tables import TableOptions, read_table
 from skybind.ingest.readers.zips import open_zip, read_member
 from tests.broken import expect_one_sentence
 from tests.ingest.test_broken_inputs import STARS, Survey
-
-
-@pytest.mark.parametrize(
-    ("text", "size"),
-    [("500MB", 5e8), ("8GB", 8e9), ("1.5 g", 1.5e9), ("2k", 2e3), ("123", 123), (7, 7)],
-)
-def test_sizes_as_people_write_them(text, size):
-    assert read_size(text) == size
-
-
-@pytest.mark.parametrize("text", ["", "8 apples", "-1", "0", "1e9", "GB", "9" * 99])
-def test_what_is_no_size(text):
-    with pytest.raises(ConfigError, match="no size of a file"):
-        read_size(text)
 
 
 def test_what_is_on_disk_may_be_large_and_what_is_small_may_swell():

@@ -11,12 +11,13 @@ import numpy as np
 from pydantic import Field
 
 from skybind.errors import DataError
+from skybind.memory import at_once
 from skybind.record import Counts, Numbers, Record
 
 Combination = tuple[str, ...]
 
 
-#: Numbers drawn at once by the bootstrap.
+#: Numbers drawn at once by the bootstrap where memory allows.
 CELLS = 5_000_000
 
 
@@ -153,7 +154,7 @@ def _compare(  # type: ignore[no-untyped-def]
     for number in np.flatnonzero(n):
         rows = np.flatnonzero(group == number)
         value[number] = measure(rows, np.ones((1, len(rows))))[0]
-        step = max(1, CELLS // len(rows))
+        step = at_once(24.0 * len(rows), max(1, CELLS // len(rows)))
         for start in range(0, resamples, step):
             size = min(step, resamples - start)
             counts = rng.multinomial(len(rows), np.full(len(rows), 1 / len(rows)), size)

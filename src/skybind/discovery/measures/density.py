@@ -1,11 +1,13 @@
 """Objects that belong to no cluster of the whole set, and objects in thin places."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from skybind.measures.clusters import by_size
 from skybind.measures.neighbours import nearest
+from skybind.memory import at_once
 
 #: Of the mean variance, added to all directions, so that those without variance do not decide.
 SHRINKAGE = 0.05
@@ -15,18 +17,40 @@ SHRINKAGE = 0.05
 CORE = 0.95
 
 
+#: Reference objects that clusters of the whole set are made of at most.
+CLUSTERED = 10_000
+
+
+#: Objects that ask for their neighbours at once where memory allows.
+ASKED = 65536
+
+
 #: A cluster of fewer objects than this, and of less than a hundredth of all, is a small group.
 SMALL = 20
 
 
-def density_ratio(
-    vectors: np.ndarray, present: np.ndarray, reference: np.ndarray, neighbours: int = 20
-) -> np.ndarray:
-    """Say how much thinner a place is than those of its neighbours, shape (n,).
+@dataclass(frozen=True)
+class Loneliness:
+    """How lonely objects are among the reference objects.
 
-    The local outlier factor of Breunig et al. (2000) with Euclidean distances of unit vectors;
-    only reference objects are neighbours, and none is its own. About 1 inside a cluster of any
-    density; NaN where not observed.
+    Attributes
+    ----------
+    isolation : ndarray of float, shape (n,)
+        Mean cosine distance to the few nearest.
+    density : ndarray of float, shape (n,)
+        How much thinner a place is than those of its neighbours: the local outlier factor of
+        Breunig et al. (2000) with Euclidean distances of unit vectors; only reference objects are
+        neighbours, and none is its own. About 1 inside a cluster of any density.
+    """
+
+    isolation: np.ndarray
+    density: np.ndarray
+
+
+def loneliness(
+    vectors: np.ndarray, present: np.ndarray, reference: np.ndarray, few: int = 8, many: int = 20
+) -> Loneliness:
+    """Measure how lonely objects are, by one search of their neighbours.
 
     Parameters
     ----------
@@ -35,27 +59,78 @@ def density_ratio(
     present : ndarray of bool, shape (n,)
     reference : ndarray of int
         Rows that may be neighbours.
-    neighbours : int
+    few, many : int
+        Neighbours that isolation and density are measured by.
+
+    Returns
+    -------
+    Loneliness
+        NaN where not observed, and everywhere with too few reference objects.
     """
     library = reference[present[reference]]
+    isolation, density = np.full((2, len(present)), np.nan)
+    if len(library) < 2:
+        return Loneliness(isolation, density)
+    shelf = vectors[library]
+    thin = len(library) > many
+    if thin:
+        index, cosine = neighbours_of(vectors, library, library, many, shelf)
+        distance = _euclidean(cosine)
+        own = _reach(distance, distance[:, -1], index)
+        last = distance[:, -1]
     rows = np.flatnonzero(present)
-    result = np.full(len(present), np.nan)
-    if len(library) <= neighbours or not len(rows):
-        return result
-    index, cosine = nearest(vectors[library], vectors[rows], neighbours + 1)
+    step = at_once(64 * many, ASKED)
+    for start in range(0, len(rows), step):
+        some = rows[start : start + step]
+        index, cosine = neighbours_of(vectors, library, some, max(few, many), shelf)
+        isolation[some] = (1 - cosine[:, :few].astype(float)).mean(axis=1)
+        if thin:
+            index, distance = index[:, :many], _euclidean(cosine[:, :many])
+            density[some] = _reach(distance, last, index) * (1 / own[index]).mean(axis=1)
+    return Loneliness(isolation, density)
+
+
+def neighbours_of(
+    vectors: np.ndarray,
+    library: np.ndarray,
+    rows: np.ndarray,
+    k: int,
+    shelf: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find the nearest library objects of some objects, none its own.
+
+    Parameters
+    ----------
+    vectors : ndarray, shape (n, D)
+        Unit vectors.
+    library, rows : ndarray of int
+        Rows of the objects that are found, and of those that ask.
+    k : int
+        How many; at most all but one of the library.
+    shelf : ndarray, optional
+        The library's vectors, where they are at hand.
+
+    Returns
+    -------
+    index : ndarray of int, shape (m, k)
+        Places in `library`, the nearest first.
+    cosine : ndarray, shape (m, k)
+    """
+    shelf = vectors[library] if shelf is None else shelf
+    index, cosine = nearest(shelf, vectors[rows], k + 1)
     is_self = library[index] == rows[:, None]
     is_self[~is_self.any(axis=1), -1] = True  # not in the library: the farthest goes
-    shape = (len(rows), neighbours)
-    distance = np.sqrt(np.clip(2 - 2 * np.asarray(cosine, float), 0, None))[~is_self].reshape(shape)
-    index = index[~is_self].reshape(shape)
-    place = np.full(len(present), -1)
-    place[rows] = np.arange(len(rows))
-    own = place[library]
-    # reachability: no neighbour counts as nearer than its own farthest neighbour
-    reach = np.maximum(distance, distance[own, -1][index]).mean(axis=1)
-    reach = np.maximum(reach, 1e-12)
-    result[rows] = reach * (1 / reach[own][index]).mean(axis=1)
-    return result
+    shape = (len(rows), index.shape[1] - 1)
+    return index[~is_self].reshape(shape), cosine[~is_self].reshape(shape)
+
+
+def _euclidean(cosine: np.ndarray) -> np.ndarray:
+    return np.sqrt(np.clip(2 - 2 * np.asarray(cosine, float), 0, None))
+
+
+def _reach(distance: np.ndarray, last: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """Mean reachability: no neighbour counts as nearer than its own farthest neighbour."""
+    return np.maximum(np.maximum(distance, last[index]).mean(axis=1), 1e-12)
 
 
 def mahalanobis(vectors: np.ndarray, present: np.ndarray, reference: np.ndarray) -> np.ndarray:
@@ -79,8 +154,12 @@ def mahalanobis(vectors: np.ndarray, present: np.ndarray, reference: np.ndarray)
     variance, axes = np.linalg.eigh(np.cov(library, rowvar=False))
     variance = np.maximum(variance, 0)
     floor = max(SHRINKAGE * float(variance.mean()), 1e-12)
-    scores = (vectors[present] - mean) @ axes
-    result[present] = np.sqrt((scores**2 / (variance + floor)).sum(axis=1))
+    rows = np.flatnonzero(present)
+    step = at_once(40 * vectors.shape[1], ASKED)
+    for start in range(0, len(rows), step):
+        some = rows[start : start + step]
+        scores = (vectors[some] - mean) @ axes
+        result[some] = np.sqrt((scores**2 / (variance + floor)).sum(axis=1))
     return result
 
 
@@ -105,13 +184,18 @@ class WholeClusters:
     alone: np.ndarray
     small: np.ndarray
 
+    @cached_property
+    def sizes(self) -> np.ndarray:
+        """Objects in each cluster."""
+        return np.bincount(self.cluster[self.cluster >= 0])
+
 
 def whole_clusters(
     vectors: np.ndarray,
     present: np.ndarray,
     reference: np.ndarray,
     min_samples: int = 5,
-    most: int = 10_000,
+    most: int = CLUSTERED,
     seed: int = 0,
 ) -> WholeClusters:
     """Cluster everything by DBSCAN, without labels (AstroM3, section 4).

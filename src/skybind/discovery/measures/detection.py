@@ -7,6 +7,7 @@ import numpy as np
 from pydantic import Field
 
 from skybind.discovery.measures.combinations import FEWEST
+from skybind.memory import at_once
 from skybind.record import Number, Record
 
 #: Resamples of the bootstrap, the level of its test, and numbers held at once.
@@ -88,7 +89,7 @@ def better_than(
     rng = np.random.default_rng(seed)
     ranked = [_Ranked.of(values, planted) for values in (score, *others)]
     n, drawn = len(planted), []
-    step = max(1, CELLS // n)
+    step = at_once(24.0 * n, max(1, CELLS // n))
     for start in range(0, RESAMPLES, step):
         size = min(step, RESAMPLES - start)
         counts = rng.multinomial(n, np.full(n, 1 / n), size).astype(float)

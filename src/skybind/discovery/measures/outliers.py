@@ -13,6 +13,7 @@ import numpy as np
 from skybind.embeddings.means import unit
 from skybind.errors import DataError
 from skybind.measures.neighbours import nearest
+from skybind.memory import at_once
 
 #: Name of the mean of all modalities, among the modalities' names.
 COMBINED = "all"
@@ -21,6 +22,14 @@ COMBINED = "all"
 #: Neighbours agree if one class has so much of the votes; fewer objects that they agree on than
 #: this say nothing of the others.
 AGREED, FEWEST_AGREED = 0.9, 100
+
+
+#: Objects of a class that its main cluster is made of at most.
+CLASS_CLUSTERED = 4000
+
+
+#: Objects that are judged at once where memory allows.
+ASKED = 65536
 
 
 #: A class with fewer reference objects has no centroid: nothing can be far from it.
@@ -118,12 +127,16 @@ def centroid_outliers(
         inside = reference[seen[reference]]
         centroids = class_centroids(vectors[name][inside], labels[inside], n_classes)
         usable = np.isfinite(centroids).all(axis=1)
-        cosine = np.where(usable, vectors[name] @ np.nan_to_num(centroids).T, -np.inf)
-        if usable.any():
-            closest[seen, column] = cosine[seen].argmax(axis=1)
-        own = seen & (labels >= 0)
-        own[own] &= usable[labels[own]]
-        distance[own, column] = 1 - cosine[own, labels[own]]
+        places = np.nan_to_num(centroids).T
+        step = at_once(16.0 * sum(places.shape), ASKED)
+        for rows in (slice(start, start + step) for start in range(0, n, step)):
+            cosine = np.where(usable, vectors[name][rows] @ places, -np.inf)
+            label = labels[rows]
+            if usable.any():
+                closest[rows, column] = np.where(seen[rows], cosine.argmax(axis=1), -1)
+            own = seen[rows] & (label >= 0)
+            own[own] &= usable[label[own]]
+            distance[rows, column][own] = 1 - cosine[own, label[own]]
         for code in np.flatnonzero(usable):
             members = inside[labels[inside] == code]
             threshold[code, column] = np.percentile(distance[members, column], percentile)
@@ -247,20 +260,23 @@ def _votes(
     neighbours: int,
 ) -> np.ndarray:
     """Return each class's share of the votes of the nearest voters, shape (rows, C)."""
-    index, _ = nearest(vectors[voters], vectors[rows], neighbours + 1)
-    found = voters[index]
-    # the object itself is its own nearest neighbour: it goes, otherwise the farthest does
-    is_self = found == rows[:, None]
-    keep = ~is_self
-    keep[~is_self.any(axis=1), neighbours:] = False
     counts = np.bincount(labels[voters], minlength=n_classes)
     weight = 1 / np.sqrt(np.maximum(counts, 1))
-    votes = np.zeros((len(rows), n_classes))
-    for column in range(found.shape[1]):
-        code = labels[found[:, column]]
-        votes[np.arange(len(rows)), code] += keep[:, column] * weight[code]
-    shares: np.ndarray = votes / np.maximum(votes.sum(axis=1, keepdims=True), 1e-12)
-    return shares
+    votes, shelf = np.zeros((len(rows), n_classes)), vectors[voters]
+    step = at_once(40 * (neighbours + 1) + 4 * vectors.shape[1], ASKED)
+    for start in range(0, len(rows), step):
+        some = rows[start : start + step]
+        index, _ = nearest(shelf, vectors[some], neighbours + 1)
+        found = voters[index]
+        # the object itself is its own nearest neighbour: it goes, otherwise the farthest does
+        is_self = found == some[:, None]
+        keep = ~is_self
+        keep[~is_self.any(axis=1), neighbours:] = False
+        for column in range(found.shape[1]):
+            code = labels[found[:, column]]
+            votes[start + np.arange(len(some)), code] += keep[:, column] * weight[code]
+    votes /= np.maximum(votes.sum(axis=1, keepdims=True), 1e-12)
+    return votes
 
 
 def disagreement(
@@ -282,7 +298,10 @@ def disagreement(
     for a, b in combinations(vectors, 2):
         both = present[a] & present[b]
         cosine = np.full(len(both), np.nan)
-        cosine[both] = (vectors[a][both] * vectors[b][both]).sum(axis=1)
+        seen = np.flatnonzero(both)
+        step = at_once(16 * vectors[a].shape[1], ASKED)
+        for rows in (seen[start : start + step] for start in range(0, len(seen), step)):
+            cosine[rows] = (vectors[a][rows] * vectors[b][rows]).sum(axis=1)
         scores[a, b] = 1 - upper_tail(-cosine, reference[both[reference]])
     return scores
 
@@ -296,24 +315,6 @@ def upper_tail(score: np.ndarray, reference: np.ndarray) -> np.ndarray:
     above = len(known) - np.searchsorted(known, score, side="left")
     share = (above + 1) / (len(known) + 1)
     return np.where(np.isfinite(score), np.minimum(share, 1.0), np.nan)
-
-
-def isolation(
-    vectors: np.ndarray, present: np.ndarray, reference: np.ndarray, neighbours: int = 8
-) -> np.ndarray:
-    """Give the mean cosine distance to the nearest reference objects, itself excepted, (n,)."""
-    library = reference[present[reference]]
-    rows = np.flatnonzero(present)
-    result = np.full(len(present), np.nan)
-    if len(library) < 2 or not len(rows):
-        return result
-    index, cosine = nearest(vectors[library], vectors[rows], neighbours + 1)
-    is_self = library[index] == rows[:, None]
-    drop = np.where(is_self.any(axis=1), is_self.argmax(axis=1), index.shape[1] - 1)
-    distance = 1 - np.asarray(cosine, dtype=float)
-    distance[np.arange(len(rows)), drop] = 0
-    result[rows] = distance.sum(axis=1) / max(index.shape[1] - 1, 1)
-    return result
 
 
 @dataclass(frozen=True)
@@ -332,7 +333,7 @@ class MainCluster:
 
 
 def main_cluster(
-    vectors: np.ndarray, min_samples: int = 5, most: int = 4000, seed: int = 0
+    vectors: np.ndarray, min_samples: int = 5, most: int = CLASS_CLUSTERED, seed: int = 0
 ) -> MainCluster:
     """Set DBSCAN so that one cluster remains, and give the objects outside it.
 

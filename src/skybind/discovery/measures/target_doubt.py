@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skybind.measures.neighbours import nearest
+from skybind.discovery.measures.density import ASKED, neighbours_of
+from skybind.memory import at_once
 
 NMAD = 1.4826
 
@@ -124,13 +125,13 @@ def _ask(
     rows = np.flatnonzero(present)
     if len(library) < max(FEWEST, 2 * k):
         return None
-    index, _ = nearest(vectors[library], vectors[rows], k + 1)
-    found = library[index]
-    is_self = found == rows[:, None]
-    is_self[~is_self.any(axis=1), -1] = True  # not in the library: the farthest goes
-    others = values[found[~is_self].reshape(len(rows), -1)]
-    middle = np.median(others, axis=1)
-    scatter = NMAD * np.median(np.abs(others - middle[:, None]), axis=1)
+    shelf, (middle, scatter) = vectors[library], np.zeros((2, len(rows)))
+    step = at_once(64 * k, ASKED)
+    for some in (slice(start, start + step) for start in range(0, len(rows), step)):
+        index, _ = neighbours_of(vectors, library, rows[some], k, shelf)
+        others = values[library[index]]
+        middle[some] = np.median(others, axis=1)
+        scatter[some] = NMAD * np.median(np.abs(others - middle[some, None]), axis=1)
     place = np.full(len(values), -1)
     place[rows] = np.arange(len(rows))
     own = place[library]

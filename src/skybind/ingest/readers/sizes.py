@@ -10,7 +10,6 @@ import gzip
 import io
 import math
 import os
-import re
 import stat
 import zlib
 from collections.abc import Iterator
@@ -18,8 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from skybind.errors import ConfigError, DataError
+from skybind.errors import DataError
 from skybind.files import raise_of_machine
+from skybind.memory import in_environment, read_size
 
 #: Bytes that one file, member of an archive, array or image may take in memory.
 MOST = 8 * 10**9
@@ -29,22 +29,7 @@ FREE, RATIO = 2 * 10**8, 200
 MOST_COLUMNS = 50_000
 #: In the environment, so that processes that share the work have the same limit.
 VARIABLE = "SKYBIND_MAX_FILE"
-_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _STEP = 1 << 20
-
-
-def read_size(text: str | int) -> int:
-    """Read a number of bytes such as `500MB`, `8GB`, or `8000000000`.
-
-    Raises
-    ------
-    ConfigError
-    """
-    found = re.fullmatch(r"(\d{1,15}(?:\.\d{1,3})?)\s*([kmgt]?)b?", str(text).strip().lower())
-    size = round(float(found[1]) * _UNITS[found[2]]) if found else 0
-    if not size:
-        raise ConfigError(f"'{text}' is no size of a file: write it as 500MB or 8GB.")
-    return size
 
 
 @contextmanager
@@ -61,14 +46,8 @@ def at_most(size: str | int | None, over: bool = True) -> Iterator[None]:
     if size is None or (not over and VARIABLE in os.environ):
         yield
         return
-    before = os.environ.get(VARIABLE)
-    os.environ[VARIABLE] = str(read_size(size))
-    try:
+    with in_environment(VARIABLE, read_size(size)):
         yield
-    finally:
-        os.environ.pop(VARIABLE)
-        if before is not None:
-            os.environ[VARIABLE] = before
 
 
 def check_size(size: float, on_disk: int, what: str, at_once: bool = True) -> None:
