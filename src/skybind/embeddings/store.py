@@ -194,7 +194,12 @@ class Embeddings:
                 alone.take(rows).write_shard(temporary, number)
 
     def write_shard(self, folder: str | Path, number: int) -> Path:
-        """Write all objects as one shard, so that workers can fill one folder independently."""
+        """Write all objects as one shard, so that workers can fill one folder independently.
+
+        Vectors are not compressed, which would save little, and stand whole in a page: a few are
+        read in place (`embeddings/located.py`).
+        """
+        codecs = {f"{name}.list.element": "none" for name in self.vectors}
         path = Path(folder) / f"part-{number:05d}.parquet"
         with atomic_path(path) as temporary:
             write_parquet(
@@ -202,6 +207,8 @@ class Embeddings:
                 temporary,
                 use_dictionary=[SPLIT],
                 row_group_size=GROUP_ROWS,
+                compression={ID: "zstd", SPLIT: "zstd", **codecs},
+                write_page_index=True,
             )
         return path
 

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from skybind.embeddings.means import unit_mean
 from skybind.embeddings.shards import ID, SPLIT, Shard, Shards, readable
 from skybind.errors import DataError
+from skybind.files import json_hash
 from skybind.memory import block_bytes
 from skybind.parquet import open_parquet, read_parquet
 from skybind.words import nearest, nearest_of_many
@@ -70,6 +71,11 @@ class EmbeddingStream:
         last = self._shards[-1]
         return last.first + last.n
 
+    @property
+    def parts(self) -> list[Shard]:
+        """The files, in order."""
+        return self._shards
+
     @cached_property
     def fingerprint(self) -> str:
         """Hash of the shards' names, sizes, footers and samples of their bytes, 16 hex digits.
@@ -78,24 +84,22 @@ class EmbeddingStream:
         evenly spaced over each file see what these do not. Quick for any number of objects; a
         change of a few vectors by hand may escape it, embedding anew does not.
         """
-        digest = hashlib.sha256()
-        for shard in self._shards:
-            with shard.path.open("rb") as file:
-                size = file.seek(-8, os.SEEK_END) + 8
-                length = int.from_bytes(file.read(4), "little")
-                digest.update(f"{shard.path.name} {size}".encode())
-                for place in np.linspace(0, max(size - _BLOCK, 0), _PLACES).astype(int).tolist():
-                    file.seek(place)
-                    digest.update(file.read(_BLOCK))
-                file.seek(-8 - length, os.SEEK_END)
-                digest.update(file.read())
-        return digest.hexdigest()[:16]
+        return json_hash(self.fingerprints)
+
+    @cached_property
+    def fingerprints(self) -> list[str]:
+        """The same of each shard."""
+        return [_fingerprint(shard) for shard in self._shards]
 
     @cached_property
     def object_id(self) -> pa.ChunkedArray:
         """Names of all objects, in order."""
-        chunks = [chunk for shard in self._shards for chunk in self._read(shard, ID).chunks]
+        chunks = [chunk for names in self.names_by_part() for chunk in names.chunks]
         return pa.chunked_array(chunks, pa.string())
+
+    def names_by_part(self) -> Iterator[pa.ChunkedArray]:
+        """Names of the objects, file by file."""
+        return (self._read(shard, ID) for shard in self._shards)
 
     def split_parts(self) -> list[str]:
         """Names of the split's parts that objects belong to."""
@@ -242,6 +246,20 @@ class EmbeddingStream:
     def _read(self, shard: Shard, name: str) -> pa.ChunkedArray:
         with readable(shard.path):
             return read_parquet(shard.path, [name], memory_map=True)[name]
+
+
+def _fingerprint(shard: Shard) -> str:
+    digest = hashlib.sha256()
+    with readable(shard.path), shard.path.open("rb") as file:
+        size = file.seek(-8, os.SEEK_END) + 8
+        length = int.from_bytes(file.read(4), "little")
+        digest.update(f"{shard.path.name} {size}".encode())
+        for place in np.linspace(0, max(size - _BLOCK, 0), _PLACES).astype(int).tolist():
+            file.seek(place)
+            digest.update(file.read(_BLOCK))
+        file.seek(-8 - length, os.SEEK_END)
+        digest.update(file.read())
+    return digest.hexdigest()[:16]
 
 
 @contextmanager
