@@ -139,7 +139,8 @@ def time_streamed(folder: Path) -> dict[str, float]:
 
 def time_index(folder: Path, repeats: int) -> dict[str, float]:
     """Build an index; its recall and speed against the exact search of the same queries."""
-    from skybind.search.index import build_index, recall_of
+    from skybind.search.index import recall_of
+    from skybind.search.index_build import build_index
 
     vectors, queries = np.load(folder / "vectors.npy"), np.load(folder / "queries.npy")
     stream = EmbeddingStream.open(folder / "embeddings")

@@ -1,3 +1,6 @@
+import hashlib
+import random
+import shutil
 import sys
 
 import numpy as np
@@ -7,7 +10,10 @@ from skybind.embeddings.store import Embeddings
 from skybind.embeddings.stream import EmbeddingStream
 from skybind.errors import DataError
 from skybind.measures.neighbours import exact_nearest
-from skybind.search.index import build_index, index_folder, open_index, recall_of
+from skybind.search.index import index_folder, open_index, recall_of
+from skybind.search.index_build import build_index, build_shard
+from skybind.shards import Shard
+from skybind.study.check import check_folder
 
 
 def survey(seed=0, n=4000, dimension=16):
@@ -24,13 +30,26 @@ def survey(seed=0, n=4000, dimension=16):
     return Embeddings(ids, np.full(n, ""), vectors, present, {"weights": "w1"})
 
 
+@pytest.fixture(scope="module", autouse=True)
+def few_queries():
+    """So that an index is tuned quickly."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("skybind.search.index_train.SAMPLE", 50)
+        yield
+
+
 @pytest.fixture(scope="module")
-def built(tmp_path_factory):
+def built(few_queries, tmp_path_factory):
     pytest.importorskip("faiss")
     folder = tmp_path_factory.mktemp("index") / "embeddings"
     survey().write(folder, shard_rows=1500)
     stream = EmbeddingStream.open(folder)
     return stream, build_index(stream, ["b"], recall=0.95)
+
+
+def bytes_of(folder):
+    """Hash of every file in a folder."""
+    return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in folder.iterdir()}
 
 
 def test_the_recall_reported_is_what_new_queries_get(built):
@@ -51,22 +70,35 @@ def test_the_recall_reported_is_what_new_queries_get(built):
     assert fewer < recall
 
 
-def test_it_holds_only_who_was_observed_and_obeys_conditions(built):
+def test_with_all_lists_and_candidates_it_is_the_exact_search(built):
     stream, index = built
-    keep = np.zeros(len(stream), bool)
-    keep[::7] = True
-    found = index.search(stream.take(np.arange(20), "a")[0], 5, keep, probes=index.note.lists)
-    assert (found.row >= 0).all()
-    assert keep[found.row].all()
-    assert stream.present(["b"])[found.row].all()
+    queries = stream.take(np.arange(50), "a")[0]
+    exact = exact_nearest(stream.chunks(["b"]), queries, 10)
+    found = index.search(queries, 10, probes=index.note.lists, candidates=len(stream))
+    np.testing.assert_array_equal(found.row, exact.row)
+    np.testing.assert_array_equal(found.cosine, exact.cosine)
 
 
-def test_cosines_are_right_to_the_rounding(built):
+def test_it_holds_only_who_was_observed_and_obeys_conditions(built, monkeypatch):
+    stream, index = built
+    queries = stream.take(np.arange(20), "a")[0]
+    keep = np.arange(len(stream)) % 7 == 0
+    exact = exact_nearest(stream.chunks(["b"], keep), queries, 5)
+    few = index.search(queries, 5, keep)
+    np.testing.assert_array_equal(few.row, exact.row)  # all of them are compared
+    monkeypatch.setattr("skybind.search.index.FEW", 10)
+    many = index.search(queries, 5, keep)
+    assert keep[many.row].all()
+    assert stream.present(["b"])[many.row].all()
+    assert recall_of(many.row, exact.row).mean() > 0.9
+
+
+def test_cosines_are_exact(built):
     stream, index = built
     query = stream.take(np.arange(50), "a")[0]
     found = index.search(query, 3)
-    vectors = survey().vectors["b"][found.row]
-    np.testing.assert_allclose(found.cosine, np.einsum("mkd,md->mk", vectors, query), atol=0.01)
+    vectors = survey().vectors["b"][found.row].astype(float)
+    np.testing.assert_array_equal(found.cosine, np.einsum("mkd,md->mk", vectors, query))
 
 
 def test_another_process_opens_what_was_built(built):
@@ -75,6 +107,66 @@ def test_another_process_opens_what_was_built(built):
     assert opened.note == index.note
     query = stream.take(np.arange(5), "a")[0]
     np.testing.assert_array_equal(opened.search(query, 4).row, index.search(query, 4).row)
+
+
+def test_shards_in_any_order_give_the_bytes_of_one_piece(built, tmp_path):
+    stream, index = built
+    folder = tmp_path / "embeddings"
+    shutil.copytree(stream.folder, folder)
+    again = EmbeddingStream.open(folder)
+    numbers = random.Random(1).sample(range(1, 6), 5)
+    for number in numbers[:-1]:
+        build_shard(again, ["b"], Shard(number, 5))
+    with pytest.raises(DataError, match=rf"1 of 5 shards .* missing \({numbers[-1]}\)"):
+        build_index(again, ["b"])
+    place, _ = build_shard(again, ["b"], Shard(numbers[-1], 5))
+    with pytest.raises(DataError, match="one of 3"):
+        build_shard(again, ["b"], Shard(1, 3))
+    build_index(again, ["b"])
+    assert bytes_of(index_folder(folder, ["b"])) == bytes_of(index.folder)
+    assert not place.exists()
+
+
+def test_what_is_added_is_found_and_the_old_is_not_trained_again(tmp_path):
+    pytest.importorskip("faiss")
+    folder = tmp_path / "embeddings"
+    whole = survey(n=3000)
+    folder.mkdir()
+    whole.take(np.arange(2000)).write_shard(folder, 0)
+    old = build_index(EmbeddingStream.open(folder), ["a", "b"])
+    whole.take(np.arange(2000, 3000)).write_shard(folder, 1)
+    stream = EmbeddingStream.open(folder)
+    with pytest.raises(DataError, match="lacks 1,000 objects"):
+        open_index(stream, ["a", "b"])
+    centres = old.quantiser.centres
+    index = build_index(stream, ["a", "b"])
+    np.testing.assert_array_equal(index.quantiser.centres, centres)
+    assert (index.note.n, index.note.trained, index.note.rows) == (3000, 2000, 3000)
+    assert index.note.advice is None
+    queries = whole.mean()[2500:2600]
+    exact = exact_nearest(stream.chunks(["a", "b"]), queries, 10)
+    found = index.search(queries, 10)
+    assert (found.row[:, 0] == np.arange(2500, 2600)).all()
+    assert recall_of(found.row, exact.row).mean() > 0.9
+    # the queries that recall is measured by know their new neighbours
+    assert min(index.note.recall.values()) > 0.9
+
+
+@pytest.mark.parametrize(("n", "seed", "why"), [(1200, 0, "1,700"), (300, 5, "unlike those")])
+def test_an_index_that_was_outgrown_says_so(tmp_path, n, seed, why):
+    pytest.importorskip("faiss")
+    folder = tmp_path / "embeddings"
+    folder.mkdir()
+    survey(n=500).write_shard(folder, 0)
+    build_index(EmbeddingStream.open(folder), ["a"])
+    survey(n=n, seed=seed).write_shard(folder, 1)
+    stream = EmbeddingStream.open(folder)
+    grown = build_index(stream, ["a"]).note
+    assert why in grown.advice
+    assert "--anew" in grown.advice
+    anew = build_index(stream, ["a"], anew=True).note
+    assert anew.advice is None
+    assert anew.trained == anew.n == 500 + n
 
 
 def test_an_index_of_other_embeddings_is_refused(tmp_path):
@@ -94,11 +186,43 @@ def test_an_index_of_other_embeddings_is_refused(tmp_path):
         open_index(stream, ["a"])
 
 
-def test_without_faiss_one_sentence_says_what_to_do(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "name", ["codes.npy", "rows.npy", "starts.npy", "places-0.npy", "quantiser.npz", "truth.npz"]
+)
+def test_a_damaged_file_is_refused_and_found_by_check(built, tmp_path, name):
+    stream, index = built
+    folder = tmp_path / "embeddings"
+    shutil.copytree(stream.folder, folder)
+    shutil.copytree(index.folder, index_folder(folder, ["b"]))
+    path = index_folder(folder, ["b"]) / name
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=f"{name} is damaged.*skybind index"):
+        open_index(EmbeddingStream.open(folder), ["b"])
+    (tmp_path / "status.json").write_text("{}")  # a run's folder
+    found = check_folder(tmp_path)
+    assert any(name in damage.said for damage in found.damages)
+
+
+def test_without_faiss_one_sentence_says_what_to_do(tmp_path, monkeypatch, built):
     survey(n=50).write(tmp_path / "embeddings")
     monkeypatch.setitem(sys.modules, "faiss", None)
     with pytest.raises(DataError, match=r"pip install 'skybind\[ann\]'"):
         build_index(EmbeddingStream.open(tmp_path / "embeddings"), ["a"])
+    stream, _ = built  # what is built is searched without it
+    assert open_index(stream, ["b"]).search(stream.take(np.arange(2), "a")[0], 3).row.min() >= 0
+
+
+@pytest.mark.parametrize("n", [1, 3, 40])
+def test_few_objects_have_an_index_too(tmp_path, n):
+    pytest.importorskip("faiss")
+    own = survey(n=n)
+    own.write(tmp_path / "embeddings")
+    stream = EmbeddingStream.open(tmp_path / "embeddings")
+    found = build_index(stream, ["a"]).search(own.vectors["a"][:1], 5)
+    exact = exact_nearest(stream.chunks(["a"]), own.vectors["a"][:1], 5)
+    np.testing.assert_array_equal(found.row, exact.row)
 
 
 def test_recall_counts_what_was_found():

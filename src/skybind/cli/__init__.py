@@ -18,6 +18,7 @@ from skybind.cli import (
     demo,
     discover,
     explore,
+    index,
     label,
     reproduce,
     run,
@@ -49,6 +50,7 @@ app = Commands(
 app.add_typer(run.app)
 app.add_typer(classify.app)
 app.add_typer(search.app)
+app.add_typer(index.app)
 app.add_typer(discover.app)
 app.add_typer(explore.app)
 app.add_typer(backbone.app)

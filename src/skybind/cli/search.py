@@ -43,6 +43,14 @@ def search(
             help="Condition on columns, e.g. \"label in ('EW', 'EB') and period < 1\".",
         ),
     ] = None,
+    cone: Annotated[
+        str | None,
+        typer.Option(
+            "--cone",
+            metavar="'RA DEC RADIUS'",
+            help="Search only there: in degrees, or '10:12:33 -05:11:22 5\\''.",
+        ),
+    ] = None,
     split: Annotated[
         str | None, typer.Option("--split", help="Search only train, validation or test.")
     ] = None,
@@ -99,9 +107,14 @@ def search(
         typer.Option("--figure", help="Draw the first query and its matches: .png, .pdf, .svg."),
     ] = None,
     index: Annotated[
-        bool,
-        typer.Option("--index", help="Search by an index (built once); needs 'skybind\\[ann]'."),
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--index/--exact",
+            help="Search by an index ('skybind index'), which is built if there is none; or "
+            "compare every object. By default an index that is there is used from a million "
+            "objects on.",
+        ),
+    ] = None,
     recall: Annotated[
         float, typer.Option("--recall", help="What an index that is built has to find.")
     ] = 0.95,
@@ -129,6 +142,7 @@ def search(
         target=_names(target, "+"),
         k=k,
         where=where,
+        cone=cone,
         split=split,
         contrast=contrast,
         columns=_names(columns, ","),

@@ -61,6 +61,7 @@ _OPERATORS: dict[type, _Join] = {
     # whole numbers are divided like all others
     ast.Div: lambda a, b: pc.divide(a.cast(pa.float64()), b),
 }
+_CHUNK = 65_536  # objects whose columns are read at once
 _DEEPEST = 100  # parentheses inside one another
 _HIGHEST = 400  # operations inside one another, such as the terms of a sum
 _LONGEST = 20_000  # columns, values and signs; a list counts as one
@@ -109,10 +110,18 @@ def parse_condition(text: str, columns: Sequence[str]) -> tuple[pc.Expression, l
     raise DataError(f"The condition '{_short(text)}' {wrong}")
 
 
-def fulfilled(dataset: Dataset, text: str) -> np.ndarray:
+def fulfilled(dataset: Dataset, text: str, rows: np.ndarray | None = None) -> np.ndarray:
     """Tell which objects of a dataset fulfil a condition, shape (n,) bool.
 
     Only the columns that it names are read, piece by piece.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    text : str
+        The condition.
+    rows : ndarray of int, optional
+        Only of these objects, in this order; nothing of others is told, and little is read.
 
     Raises
     ------
@@ -124,7 +133,11 @@ def fulfilled(dataset: Dataset, text: str) -> np.ndarray:
     expression, columns = parse_condition(text, flat)
     if not columns:
         raise DataError(f"The condition '{_short(text)}' names no column of the dataset.")
-    tables = dataset.iter_tables(columns, rows=65536)
+    if rows is None:
+        tables = dataset.iter_tables(columns, rows=_CHUNK)
+    else:
+        some = (rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK))
+        tables = (dataset.table(columns, own) for own in some)
     parts = [_rows(table, expression, text) for table in tables]
     return np.concatenate(parts) if parts else np.zeros(0, bool)
 

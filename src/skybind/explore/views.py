@@ -1,6 +1,5 @@
 """Other views of the objects than the maps: the sky, and any two columns; selecting from them."""
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +8,7 @@ import pyarrow as pa
 from starlette.requests import Request
 from starlette.routing import Route
 
+from skybind.data.cone import Cone, known_positions
 from skybind.data.quantities import quantity_of
 from skybind.data.schema import DEC, RA
 from skybind.errors import DataError
@@ -22,8 +22,6 @@ FRAMES = ("equatorial", "galactic")
 NAMED = 3
 #: Words that tell a change of brightness from a brightness; both are in mag.
 CHANGES = ("amplitude", "scatter", "deviation", "range")
-#: Degrees of what may stand behind a radius.
-ANGLES = {"": 1.0, "d": 1.0, "°": 1.0, "'": 1 / 60, "′": 1 / 60, '"': 1 / 3600, "″": 1 / 3600}
 
 
 def view_routes(
@@ -144,7 +142,7 @@ def chosen_rows(survey: Survey, by: str, text: str) -> tuple[np.ndarray, str]:
         If it cannot be read, or nothing of it is there.
     """
     if by == "cone":
-        return _in_cone(survey, text), ""
+        return np.flatnonzero(Cone.read(text).holds(*_positions(survey))), ""
     if by == "names":
         return _of_names(survey, text)
     if by in ("class", "predicted class"):
@@ -180,47 +178,7 @@ def _positions(survey: Survey) -> tuple[np.ndarray, np.ndarray]:
     if not {RA, DEC} <= set(dataset.schema.columns):
         raise DataError("The catalogue has no positions: there is no view of the sky.")
     ra, dec = dataset.numbers(RA), dataset.numbers(DEC)
-    known = (np.abs(ra) <= 360) & (np.abs(dec) <= 90)  # -999 is no place
-    return np.where(known, ra, np.nan), np.where(known, dec, np.nan)
-
-
-def _in_cone(survey: Survey, text: str) -> np.ndarray:
-    """Return the rows of the objects in a cone."""
-    parts = text.replace(",", " ").split()
-    if len(parts) != 3:
-        raise DataError(
-            "A cone is RA DEC RADIUS, in degrees (285.8 11.1 0.5), or 10:12:33 -05:11:22 5'."
-        )
-    ra, dec, radius = _angles(parts)
-    from astropy.coordinates import angular_separation
-
-    given = np.radians([ra, dec])
-    own = [np.radians(values) for values in _positions(survey)]
-    apart = np.degrees(angular_separation(own[0], own[1], given[0], given[1]))
-    return np.flatnonzero(apart <= radius)
-
-
-def _angles(parts: list[str]) -> tuple[float, float, float]:
-    """Read right ascension, declination and radius in degrees."""
-    found = re.fullmatch(r"([0-9.eE+-]+?)([d°'′\"″]?)", parts[2])
-    try:
-        if found is None:
-            raise ValueError
-        radius = float(found[1]) * ANGLES[found[2]]
-        if ":" in parts[0]:
-            from astropy.coordinates import SkyCoord
-
-            centre = SkyCoord(parts[0], parts[1], unit=("hourangle", "deg"))
-            ra, dec = float(centre.ra.deg), float(centre.dec.deg)
-        else:
-            ra, dec = float(parts[0]), float(parts[1])
-    except ValueError as error:
-        raise DataError(f"'{' '.join(parts)}' is no cone: RA DEC RADIUS in degrees.") from error
-    if not (np.isfinite(ra) and -90 <= dec <= 90 and 0 < radius <= 180):
-        raise DataError(
-            "A cone needs a declination from -90 to 90 degrees, and a radius up to 180."
-        )
-    return ra, dec, radius
+    return known_positions(ra, dec)
 
 
 def _of_names(survey: Survey, text: str) -> tuple[np.ndarray, str]:

@@ -1,42 +1,47 @@
-"""An index beside the embeddings, for approximate search among many objects (extra `ann`).
+"""An index beside the embeddings, for approximate search among many objects.
 
-Inverted lists (Jegou et al. 2011, IEEE TPAMI 33, 117): the vectors are grouped around centres,
-and a query is compared with those of the `probes` nearest centres only. Vectors are kept with 8
-bits a number: a quarter of their size. How many lists are looked at is found by measuring.
+Inverted lists with product-quantised residuals (Jegou, Douze & Schmid 2011, IEEE TPAMI 33, 117,
+section IV): a query is compared with the codes of the objects in the `probes` lists whose centres
+are nearest to it, and the most promising of these are compared again with their vectors, which are
+read in place. So the cosines are exact, and what may be missing is a match.
+
+    EMBEDDINGS.index/MODALITY+.../
+      index.json                          what it was made of, how well it finds, checksums
+      quantiser.npz                       centres and codebooks
+      starts.npy, rows.npy, codes.npy     the lists (`skybind.search.lists`)
+      places-0.npy ...                    where each vector stands (`skybind.embeddings.located`)
+      truth.npz                           the exact neighbours that recall is measured with
+
+It is built by `skybind.search.index_build`, and searched without faiss.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from zipfile import BadZipFile
+from zlib import error as ZlibError
 
 import numpy as np
 
+from skybind.embeddings.located import LocatedVectors
 from skybind.embeddings.stream import EmbeddingStream
 from skybind.errors import DataError
-from skybind.files import atomic_path
 from skybind.measures.neighbours import Nearest, exact_nearest
-from skybind.progress import step
-from skybind.record import read_record, write_sealed
-from skybind.sums import block_sums, verify_sums
+from skybind.record import read_record
+from skybind.search.lists import Lists
+from skybind.search.quantiser import Quantiser
+from skybind.sums import verify_sums
 
-INDEX_VERSION = 1
-
-
-TRAINING = 40  # objects for the centres, a list
-
-
-ROUNDS = 6  # of k-means: the centres need not be perfect
-
-
-SAMPLE = 200  # objects by which the probes are chosen, and as many by which recall is measured
-
-
-NEIGHBOURS = 10  # recall is of the 10 nearest
-
-
-NOTE, INDEX = "index.json", "index.faiss"
+INDEX_VERSION = 2
+NOTE, QUANTISER, TRUTH = "index.json", "quantiser.npz", "truth.npz"
+#: Candidates whose exact cosines are computed: so many a match, and at least so many.
+CANDIDATES, FEWEST_CANDIDATES = 20, 200
+#: Among fewer objects than this no index is used, but every one of them is compared.
+FEW = 20_000
+#: What is said of an index that grew: more objects than this many times those that it began with.
+GROWN = 2.0
+#: Or that objects which were added lie so many times as far from their centres.
+FARTHER = 1.5
 
 
 @dataclass(frozen=True)
@@ -47,43 +52,83 @@ class IndexNote:
     ----------
     modalities : list of str
         Whose (mean) vectors it holds.
-    fingerprint : str
-        Hash of the embeddings.
+    files : list of str
+        Hashes of the files of the embeddings.
     weights : str
         Hash of the model's weights.
-    n, dimension : int
-        Number and length of the vectors.
+    rows, n, dimension : int
+        Objects of the embeddings, those of them that it holds, and the length of their vectors.
     lists, probes : int
-        Number of lists, and how many are looked at.
+        Number of lists, and how many are looked at (nprobe).
+    candidates : int
+        Objects of these lists whose exact cosines are computed, a match.
+    seed : int
+        Of the sample that centres and codebooks were found with.
+    trained : int
+        Objects that it held when these were found.
+    apart, added_apart : float
+        Mean of 1 - cosine between an object and its centre: of these, and of those that were added
+        later (NaN of none).
     recall : dict of str to float
-        Query modality -> fraction of the 10 nearest by exact search that are found, by objects
-        that played no part in the choice of `probes`.
+        Modality of the query (several joined by '+') -> fraction of the 10 nearest by exact search
+        that are found, by objects that played no part in the choice of `probes`.
+    alike : dict of str to float
+        Likewise: the cosine from which a match is alike (`skybind.search.alike`).
     version : int
-    sums : list of int, optional
-        Checksums of its file, see `skybind.sums`.
+    sums : dict of str to list of int
+        Checksums of its files, see `skybind.sums`.
     """
 
     modalities: list[str]
-    fingerprint: str
+    files: list[str]
     weights: str
+    rows: int
     n: int
     dimension: int
     lists: int
     probes: int
+    candidates: int
+    seed: int
+    trained: int
+    apart: float
+    added_apart: float | None = None
     recall: dict[str, float] = field(default_factory=dict)
+    alike: dict[str, float | None] = field(default_factory=dict)
     version: int = INDEX_VERSION
-    sums: list[int] | None = field(default=None, compare=False)
+    sums: dict[str, list[int]] = field(default_factory=dict, compare=False)
+
+    @property
+    def advice(self) -> str | None:
+        """A sentence where the index has outgrown what it was trained with."""
+        added = self.n - self.trained
+        if self.n > GROWN * self.trained:
+            why = f"It was trained with {self.trained:,} objects and holds {self.n:,}"
+        elif self.added_apart is not None and self.added_apart > FARTHER * self.apart:
+            why = (
+                f"The {added:,} objects added to it are unlike those it was trained with "
+                f"(1 - cosine to their centres is {self.added_apart:.2g}, was {self.apart:.2g})"
+            )
+        else:
+            return None
+        return f"{why}: rebuild the index with 'skybind index --anew', and searches are quicker."
 
 
 class EmbeddingIndex:
     """An index over the embeddings of one modality, or over the mean of several.
 
-    Use `build_index` or `open_index`.
+    Use `open_index`, or `skybind.search.index_build.build_index`.
     """
 
-    def __init__(self, index: Any, note: IndexNote) -> None:
-        self._index = index
+    def __init__(self, stream: EmbeddingStream, folder: Path, note: IndexNote) -> None:
         self.note = note
+        self.folder = folder
+        self.quantiser = read_quantiser(folder)
+        self._lists = Lists.open(folder)
+        places = {
+            name: np.load(folder / places_name(number), mmap_mode="r")
+            for number, name in enumerate(note.modalities)
+        }
+        self.vectors = LocatedVectors(stream, places)
 
     def search(
         self,
@@ -91,6 +136,7 @@ class EmbeddingIndex:
         k: int,
         keep: np.ndarray | None = None,
         probes: int | None = None,
+        candidates: int | None = None,
     ) -> Nearest:
         """Find about the k nearest vectors of each query.
 
@@ -100,44 +146,60 @@ class EmbeddingIndex:
             Unit vectors.
         k : int
         keep : ndarray of bool, shape (n,), optional
-            Leave out all other objects.
-        probes : int, optional
-            How many lists to look at; by default those that the recall was measured with.
+            Leave out all other objects. Where they are few, all are compared; otherwise more lists
+            are looked at, until they hold as many of them as `probes` lists do of all.
+        probes, candidates : int, optional
+            How many lists to look at, and objects a match to compare exactly; by default those
+            that the recall was measured with.
 
         Returns
         -------
         Nearest
-            Cosines are those of the rounded vectors: off by some 0.001.
+            With exact cosines.
         """
-        faiss = import_faiss()
-        options: dict[str, Any] = {"nprobe": min(probes or self.note.probes, self.note.lists)}
+        query = np.ascontiguousarray(query, np.float32)
         if keep is not None:
-            options["sel"] = faiss.IDSelectorBatch(np.flatnonzero(keep).astype(np.int64))
-        cosine, row = self._index.search(
-            np.ascontiguousarray(query, np.float32),
-            k,
-            params=faiss.SearchParametersIVF(**options),
-        )
-        return Nearest(row, np.where(row >= 0, cosine.astype(float), np.nan))
+            rows = np.flatnonzero(keep)
+            if len(rows) <= FEW:
+                return self.compare(query, k, rows)
+        probes = min(probes or self.note.probes, self.note.lists)
+        most = max((candidates or self.note.candidates) * k, FEWEST_CANDIDATES)
+        row = np.full((len(query), k), -1, np.int64)
+        cosine = np.full((len(query), k), np.nan)
+        for i, one in enumerate(query):
+            found, scores = self._promising(one, probes, keep)
+            if len(found) > most:
+                found = found[np.argpartition(-scores, most - 1)[:most]]
+            best = self.compare(one[None], k, np.sort(found))
+            row[i], cosine[i] = best.row[0], best.cosine[0]
+        return Nearest(row, cosine)
 
+    def compare(self, query: np.ndarray, k: int, rows: np.ndarray) -> Nearest:
+        """Find the k nearest of some objects, rows ascending, exactly."""
+        steps = range(0, len(rows), FEW)
+        names = self.note.modalities
+        chunks = (self.vectors.take(rows[first : first + FEW], names) for first in steps)
+        return exact_nearest(chunks, query, k)
 
-def import_faiss() -> ModuleType:
-    """Import faiss.
-
-    Raises
-    ------
-    DataError
-        If it is not installed.
-    """
-    try:
-        import faiss
-    except ImportError as error:
-        raise DataError(
-            "An index needs faiss, which is not installed: pip install 'skybind[ann]', or search "
-            "without --index."
-        ) from error
-    module: ModuleType = faiss
-    return module
+    def _promising(
+        self, query: np.ndarray, probes: int, keep: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of the objects in the nearest lists, and their estimated cosines."""
+        cosines = self.quantiser.centres @ query
+        table = self.quantiser.table_of(query)
+        if keep is None:
+            near = np.argpartition(-cosines, probes - 1)[:probes]
+            return self._lists.scores(near, cosines[near], table, None)
+        order = np.argsort(-cosines, kind="stable")
+        wanted = len(self._lists) * probes / self.note.lists
+        found: list[tuple[np.ndarray, np.ndarray]] = []
+        start, held = 0, 0
+        while start < len(order) and (held < wanted or not found):
+            near = order[start : start + max(probes, start)]
+            found.append(self._lists.scores(near, cosines[near], table, keep))
+            start, held = start + len(near), held + len(found[-1][0])
+        rows, scores = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        return rows, scores
 
 
 def index_folder(embeddings: str | Path, modalities: Sequence[str]) -> Path:
@@ -146,74 +208,36 @@ def index_folder(embeddings: str | Path, modalities: Sequence[str]) -> Path:
     return folder.parent / f"{folder.name}.index" / "+".join(modalities)
 
 
-@step("building the index")
-def build_index(
-    stream: EmbeddingStream,
-    modalities: Sequence[str],
-    *,
-    recall: float = 0.95,
-    lists: int | None = None,
-    seed: int = 0,
-) -> EmbeddingIndex:
-    """Build an index and write it beside the embeddings.
+def places_name(number: int) -> str:
+    """File with the places of the vectors of the index's modality of that number."""
+    return f"places-{number}.npy"
 
-    Queries of every modality are tried, for a query of another modality lies apart from the
-    vectors and needs more lists; the worst of them decides.
 
-    Parameters
-    ----------
-    stream : EmbeddingStream
-    modalities : sequence of str
-        One modality, or several whose mean is searched.
-    recall : float
-        Fraction of the 10 nearest to be found.
-    lists : int, optional
-        About 4 sqrt(n) by default.
-    seed : int
-        Of the samples and the centres.
+def read_quantiser(folder: Path) -> Quantiser:
+    """Read centres and codebooks.
 
     Raises
     ------
     DataError
-        If faiss is missing, no object has the modality, or the recall is no fraction.
+        If they are damaged.
     """
-    if not 0 < recall <= 1:
-        raise DataError(f"A recall of {recall} is impossible: give one above 0, at most 1.")
-    faiss = import_faiss()
-    stream.require(modalities)
-    rng = np.random.default_rng(seed)
-    present = _rows(stream, modalities)
-    if not len(present):
-        raise DataError(
-            f"No object has {' or '.join(modalities)}: there is nothing to build an index of."
-        )
-    lists = lists or _default_lists(len(present))
-    dimension = stream.modalities[modalities[0]]
-    index = faiss.index_factory(dimension, f"IVF{lists},SQ8", faiss.METRIC_INNER_PRODUCT)
-    index.cp.seed, index.cp.niter, index.cp.min_points_per_centroid = seed, ROUNDS, 1
-    index.train(_sample(stream, modalities, present, TRAINING * lists, rng)[1])
-    for rows, vectors in stream.chunks(modalities):
-        index.add_with_ids(np.ascontiguousarray(vectors), rows)
-    note = IndexNote(
-        list(modalities),
-        stream.fingerprint,
-        str(stream.model.get("weights", "")),
-        len(present),
-        dimension,
-        lists,
-        probes=lists,
-    )
-    built = _tune(EmbeddingIndex(index, note), stream, recall, rng)
-    _write(built, index_folder(stream.folder, modalities))
-    return built
+    found = read_arrays(folder / QUANTISER)
+    return Quantiser(found["centres"], found["books"])
 
 
-def _write(built: EmbeddingIndex, folder: Path) -> None:
-    with atomic_path(folder) as temporary:
-        temporary.mkdir(parents=True)
-        import_faiss().write_index(built._index, str(temporary / INDEX))
-        sums = block_sums(temporary / INDEX)
-        write_sealed(temporary / NOTE, asdict(replace(built.note, sums=sums)))
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Read the arrays of a file that has checksums.
+
+    Raises
+    ------
+    DataError
+        If it is damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return dict(stored)
+    except (OSError, ValueError, EOFError, KeyError, BadZipFile, ZlibError) as error:
+        raise DataError(f"{path} is damaged: {_again(path.parent)}.") from error
 
 
 def open_index(stream: EmbeddingStream, modalities: Sequence[str]) -> EmbeddingIndex:
@@ -222,32 +246,35 @@ def open_index(stream: EmbeddingStream, modalities: Sequence[str]) -> EmbeddingI
     Raises
     ------
     DataError
-        If there is none, it cannot be read, or it was made of other embeddings.
+        If there is none, it is damaged, or it was made of other embeddings.
     """
-    faiss = import_faiss()
     folder = index_folder(stream.folder, modalities)
     try:
         note = read_note(folder)
     except FileNotFoundError:
         raise DataError(
-            f"There is no index of {'+'.join(modalities)} beside {stream.folder}: search with "
-            "--index to build it."
+            f"There is no index of {'+'.join(modalities)} beside {stream.folder}: build it with "
+            "'skybind index'."
         ) from None
-    if note.version != INDEX_VERSION:
-        raise DataError(f"The index in {folder} has version {note.version}: build it again.")
+    held = len(note.files)
     weights = str(stream.model.get("weights", ""))
-    if note.fingerprint != stream.fingerprint or note.weights != weights:
+    if note.files != stream.fingerprints[:held] or note.weights != weights:
         raise DataError(
             f"The index in {folder} was made of other embeddings than those in {stream.folder}: "
-            "search with --index to build it again."
+            "build it again with 'skybind index'."
         )
-    try:
-        # mapped into memory: a search reads only the lists that it looks at
-        verify_index(folder, note)
-        index = faiss.read_index(str(folder / INDEX), faiss.IO_FLAG_MMAP)
-    except RuntimeError as error:
-        raise DataError(f"The index in {folder} is damaged: delete it.") from error
-    return EmbeddingIndex(index, note)
+    if held < len(stream.parts):
+        raise DataError(
+            f"The index in {folder} lacks {len(stream) - note.rows:,} objects that were added to "
+            f"{stream.folder}: add them with 'skybind index'."
+        )
+    verify_index(folder, note)
+    return EmbeddingIndex(stream, folder, note)
+
+
+def has_index(stream: EmbeddingStream, modalities: Sequence[str]) -> bool:
+    """Whether an index stands beside the embeddings, of whatever state of them."""
+    return (index_folder(stream.folder, modalities) / NOTE).exists()
 
 
 def read_note(folder: Path) -> IndexNote:
@@ -256,32 +283,25 @@ def read_note(folder: Path) -> IndexNote:
     Raises
     ------
     DataError
-        If it is damaged.
+        If it is damaged, or of another version.
     FileNotFoundError
         If there is none.
     """
-    return read_record(folder / NOTE, IndexNote, f"delete {folder}, and search with --index")
+    said = read_record(folder / NOTE, dict[str, object], _again(folder))
+    if said.get("version", INDEX_VERSION) != INDEX_VERSION:
+        raise DataError(f"The index in {folder} has version {said['version']}: {_again(folder)}.")
+    return read_record(folder / NOTE, IndexNote, _again(folder))
 
 
 def verify_index(folder: Path, note: IndexNote, *, whole: bool = False) -> None:
-    """Refuse an index that is damaged; of a large one a sample is verified, unless `whole`.
+    """Refuse an index that is damaged; of large files a sample is verified, unless `whole`.
 
     Raises
     ------
     DataError
     """
-    if note.sums is not None:  # version 0.1 noted none
-        again = f"delete {folder}, and search with --index to build it again"
-        verify_sums(folder / INDEX, note.sums, again, whole=whole)
-
-
-def has_index(stream: EmbeddingStream, modalities: Sequence[str]) -> bool:
-    """Whether an index that fits stands beside the embeddings."""
-    try:
-        open_index(stream, modalities)
-    except DataError:
-        return False
-    return True
+    for name, sums in note.sums.items():
+        verify_sums(folder / name, sums, _again(folder), whole=whole)
 
 
 def recall_of(found: np.ndarray, exact: np.ndarray) -> np.ndarray:
@@ -303,82 +323,5 @@ def recall_of(found: np.ndarray, exact: np.ndarray) -> np.ndarray:
     return np.where(n > 0, hits.sum(axis=1) / np.maximum(n, 1), 1.0)
 
 
-def _tune(
-    built: EmbeddingIndex, stream: EmbeddingStream, recall: float, rng: np.random.Generator
-) -> EmbeddingIndex:
-    """Find how many lists to look at, and measure the recall with other objects."""
-    note = built.note
-    own, queries, names = [], [], []
-    for name in stream.modalities:
-        rows = _rows(stream, [name])
-        if stream.modalities[name] == note.dimension and len(rows):
-            some, vectors = _sample(stream, [name], rows, 2 * SAMPLE, rng)
-            own.append(some)
-            queries.append(vectors)
-            names.append(name)
-    k = min(NEIGHBOURS, max(1, note.n - 1))
-    # the object itself is found all too easily
-    exact = exact_nearest(stream.chunks(note.modalities), np.concatenate(queries), k + 1).row
-    ends = np.cumsum([len(some) for some in own])
-    parts = np.split(exact, ends[:-1])
-    truth = [_without(part, some, k) for part, some in zip(parts, own, strict=True)]
-
-    def recalls(probes: int, half: int) -> list[np.ndarray]:
-        """Recall of each query, a modality each, by one half of the sample."""
-        values = []
-        for some, vectors, exact in zip(own, queries, truth, strict=True):
-            part = np.arange(len(some))[half::2] if len(some) > 1 else np.arange(1)
-            found = built.search(vectors[part], k + 1, probes=probes).row
-            values.append(recall_of(_without(found, some[part], k), exact[part]))
-        return values
-
-    def enough(probes: int) -> bool:
-        """Whether the recall is reached for certain: by more than its standard error."""
-        return all(
-            r.mean() - r.std() / np.sqrt(len(r)) >= recall or r.mean() == 1
-            for r in recalls(probes, 0)
-        )
-
-    # the smallest number that gives the recall: double, then halve the interval
-    low, high = 0, 1
-    while high < note.lists and not enough(high):
-        low, high = high, min(2 * high, note.lists)
-    while high - low > max(1, high // 8):
-        middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    measured = {n: float(r.mean()) for n, r in zip(names, recalls(high, 1), strict=True)}
-    return EmbeddingIndex(
-        built._index, IndexNote(**{**asdict(note), "probes": high, "recall": measured})
-    )
-
-
-def _without(found: np.ndarray, own: np.ndarray, k: int) -> np.ndarray:
-    """Leave the own row out of each line of rows found, and give the first k that remain."""
-    place = np.argsort(found == own[:, None], axis=1, kind="stable")
-    return np.take_along_axis(found, place, axis=1)[:, :k]
-
-
-def _default_lists(n: int) -> int:
-    """About 4 sqrt(n), as a power of two, and no more than leaves 32 objects a list."""
-    wanted = 2 ** round(np.log2(4 * np.sqrt(n)))
-    return int(max(1, min(wanted, n // 32)))
-
-
-def _rows(stream: EmbeddingStream, modalities: Sequence[str]) -> np.ndarray:
-    return np.flatnonzero(stream.present(modalities))
-
-
-def _sample(
-    stream: EmbeddingStream,
-    modalities: Sequence[str],
-    rows: np.ndarray,
-    n: int,
-    rng: np.random.Generator,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Read n objects drawn from `rows`, in random order: their rows and vectors."""
-    keep = np.zeros(len(stream), bool)
-    keep[rng.choice(rows, min(n, len(rows)), replace=False)] = True
-    parts = [(found, vectors.copy()) for found, vectors in stream.chunks(modalities, keep)]
-    order = rng.permutation(int(keep.sum()))
-    chosen, vectors = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    return chosen[order], vectors[order]
+def _again(folder: Path) -> str:
+    return f"delete {folder}, and build it again with 'skybind index'"

@@ -55,7 +55,10 @@ class SearchResult:
         For each query the cosine from which a match is alike: all but one in a hundred of the
         objects that were searched reach it with their nearest other; NaN where these are few.
     recall : float, optional
-        Of the index, by which the search was made; None for an exact search.
+        Of the index, by which the search was made; None for an exact search. Cosines are exact
+        either way.
+    probes, lists : int, optional
+        How many of the index's lists were looked at (nprobe).
     notes : list of str
         Sentences for the reader.
     """
@@ -78,6 +81,8 @@ class SearchResult:
     searched: int = 0
     alike: list[float] = field(default_factory=list)
     recall: float | None = None
+    probes: int | None = None
+    lists: int | None = None
     notes: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
@@ -139,7 +144,10 @@ def render_result(result: SearchResult, shown: int = 50) -> "RenderableType":
     from rich.markup import escape
     from rich.table import Table
 
-    how = "exact" if result.recall is None else f"by index, recall {result.recall:.3f}"
+    how = "exact"
+    if result.recall is not None:
+        part = f"nprobe {result.probes:,} of {result.lists:,} lists"
+        how = f"approximate, by index: {part}, recall {result.recall:.3f}"
     parts: list[RenderableType] = []
     for i, query in enumerate(result.queries):
         title = (

@@ -1,28 +1,23 @@
 """Search: the objects of a survey that are most like an object or a new observation."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from skybind.data.where import fulfilled
 from skybind.embeddings.stream import EmbeddingStream
 from skybind.errors import DataError
 from skybind.ingest.readers.tables import SUFFIXES
-from skybind.measures.neighbours import Nearest, exact_nearest
 from skybind.progress import step
-from skybind.search.alike import asked_objects, least_alike
+from skybind.search.engine import chosen_index, find_nearest
+from skybind.search.filters import Filters, kept_objects
 from skybind.search.matches import describe_matches
 from skybind.search.nearest import DuplicateRule, contrast_order
 from skybind.search.places import Places
 from skybind.search.query import Query, query_file, query_object
 from skybind.search.result import SearchResult
 from skybind.search.visits import add_visits
-from skybind.words import nearest
-
-# An index that looks at more than one list of this many is mentioned.
-MANY_LISTS = 8
 
 
 @dataclass(frozen=True)
@@ -38,6 +33,8 @@ class SearchOptions:
         Matches of each query.
     where : str, optional
         Condition on the dataset's columns (see `skybind.data.where`).
+    cone : str, optional
+        Search only there: `RA DEC RADIUS` in degrees, or `10:12:33 -05:11:22 5'`.
     split : str, optional
         Search only this part of the split.
     contrast : str, optional
@@ -54,8 +51,9 @@ class SearchOptions:
     visit : str, optional
         Which spectrum of a file with several of one object: what its column `visit`, `mjd` ...
         says; the first by default.
-    index : bool
-        Search by an index, which is built if there is none that fits.
+    index : bool, optional
+        Search by an index, which is built if there is none that fits. By default one that fits is
+        used where there are a million objects or more.
     recall : float
         What an index that is built has to reach.
     memory_gb : float, optional
@@ -66,6 +64,7 @@ class SearchOptions:
     target: Sequence[str] | None = None
     k: int = 10
     where: str | None = None
+    cone: str | None = None
     split: str | None = None
     contrast: str | None = None
     columns: Sequence[str] | None = None
@@ -73,9 +72,14 @@ class SearchOptions:
     values: Mapping[str, float] | None = None
     format: str | None = None
     visit: str | None = None
-    index: bool = False
+    index: bool | None = None
     recall: float = 0.95
     memory_gb: float | None = None
+
+    @property
+    def unfiltered(self) -> bool:
+        """Whether all objects may be found."""
+        return self.where is None and self.cone is None and self.split is None
 
 
 @step("searching", told=False)
@@ -137,7 +141,8 @@ def search_opened(
     searched_in = list(options.target or (by[0] if alike else stream.modalities))
     stream.require([*searched_in, *(name for names in by for name in names)])
     vectors = np.stack([q.vector(names) for q, names in zip(found, by, strict=True)])
-    keep = _filters(stream, places, options)
+    filters = Filters(options.split, options.cone, options.where, contrast)
+    keep = kept_objects(stream, places, filters)
     result = _find(stream, found, by, searched_in, vectors, keep, options)
     if contrast is not None:
         result = _rank_by_contrast(result, stream, contrast)
@@ -187,28 +192,6 @@ def _resolve(
     return found
 
 
-def _filters(stream: EmbeddingStream, places: Places, options: SearchOptions) -> np.ndarray | None:
-    """Tell which objects may be found; None for all."""
-    split, where, contrast = options.split, options.where, options.contrast
-    conditions = []
-    if split is not None:
-        parts = stream.split_parts()
-        if split not in parts:
-            raise DataError(f"The embeddings have no split '{split}': {nearest(split, parts)}")
-        conditions.append(stream.in_split(split))
-    if where is not None:
-        kept = np.append(fulfilled(places.dataset, where), False)
-        conditions.append(kept[places.rows(stream.object_id)])
-    if contrast is not None:
-        conditions.append(stream.present([contrast]))
-    if not conditions:
-        return None
-    keep = np.logical_and.reduce(conditions)
-    if not keep.any():
-        raise DataError("No object fulfils the conditions: there is nothing to search.")
-    return np.asarray(keep)
-
-
 def _find(
     stream: EmbeddingStream,
     queries: list[Query],
@@ -222,30 +205,20 @@ def _find(
     # an object is no match of itself, unless it is found across modalities
     alone = [q.row is not None and set(b) == set(target) for q, b in zip(queries, by, strict=True)]
     extra = max(k + (1 if any(alone) else 0), 2)  # those asked find themselves first
-    known = stream.limits if _lasting(options) else {}
+    index, notes = chosen_index(stream, target, options.index, options.recall)
+    # what is alike is the same for every later question: among all, and exact
+    lasting = stream.limits if options.unfiltered and index is None else {}
     keys = {tuple(names): (tuple(names), tuple(target), options.contrast) for names in by}
-    kinds = [list(names) for names, key in keys.items() if key not in known]
-    asked = [asked_objects(stream, names, keep) for names in kinds]
-    m, vectors = len(vectors), np.concatenate([vectors, *(own for _, own in asked)])
-    measured = None
-    notes: list[str] = []
-    if options.index:
-        recall = options.recall
-        nearest_, measured, n = _by_index(stream, target, vectors, keep, extra, recall, by, notes)
-        # which of the filtered have the modality would take a pass over all embeddings
-        searched = n if keep is None else min(n, int(keep.sum()))
-    else:
-        counted = _Counted(stream.chunks(target, keep))
-        nearest_ = exact_nearest(counted, vectors, extra)
-        searched = counted.n
-    known |= {keys[names]: limit for names, limit in _limits(kinds, asked, nearest_, m).items()}
+    known = {names: lasting[key] for names, key in keys.items() if key in lasting}
+    found = find_nearest(stream, target, vectors, by, extra, keep, index, known)
+    lasting |= {key: found.limits[names] for names, key in keys.items()}
     rows, cosines, owner = [], [], []
     for i, query in enumerate(queries):
-        good = nearest_.row[i] >= 0
+        good = found.nearest.row[i] >= 0
         if alone[i]:
-            good &= nearest_.row[i] != query.row
-        rows.append(nearest_.row[i][good][:k])
-        cosines.append(nearest_.cosine[i][good][:k])
+            good &= found.nearest.row[i] != query.row
+        rows.append(found.nearest.row[i][good][:k])
+        cosines.append(found.nearest.cosine[i][good][:k])
         owner.append(np.full(len(rows[-1]), i))
     row = np.concatenate(rows).astype(np.int64)
     if not len(row):
@@ -263,84 +236,13 @@ def _find(
         contrast=None,
         relation=np.full(len(row), "", dtype=object),
         split=parts,
-        searched=searched,
-        alike=[known[keys[tuple(names)]] for names in by],
-        recall=measured,
-        notes=notes + [sentence for query in queries for sentence in query.notes],
+        searched=found.searched,
+        alike=[found.limits[tuple(names)] for names in by],
+        recall=found.recall,
+        probes=found.probes,
+        lists=found.lists,
+        notes=[*notes, *found.notes, *(note for query in queries for note in query.notes)],
     )
-
-
-def _lasting(options: SearchOptions) -> bool:
-    """Whether what is alike is the same for every later question: among all, and exact."""
-    return options.where is None and options.split is None and not options.index
-
-
-def _limits(
-    kinds: Sequence[Sequence[str]],
-    asked: Sequence[tuple[np.ndarray, np.ndarray]],
-    found: Nearest,
-    first: int,
-) -> dict[tuple[str, ...], float]:
-    """From which cosine on a match is alike, by what is searched by; `found` from row `first`."""
-    limits = {}
-    for names, (rows, _) in zip(kinds, asked, strict=True):
-        own = slice(first, first + len(rows))
-        first += len(rows)
-        limits[tuple(names)] = least_alike(rows, Nearest(found.row[own], found.cosine[own]))
-    return limits
-
-
-class _Counted:
-    """Chunks of vectors, and how many vectors there were."""
-
-    def __init__(self, chunks: Iterator[tuple[np.ndarray, np.ndarray]]) -> None:
-        self.chunks, self.n = chunks, 0
-
-    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        for rows, vectors in self.chunks:
-            self.n += len(rows)
-            yield rows, vectors
-
-
-def _by_index(
-    stream: EmbeddingStream,
-    target: list[str],
-    vectors: np.ndarray,
-    keep: np.ndarray | None,
-    k: int,
-    recall: float,
-    by: list[list[str]],
-    notes: list[str],
-) -> tuple[Nearest, float, int]:
-    """Search by the index; what it finds is compared again with the exact vectors.
-
-    Gives the matches, the index's recall, and how many vectors it holds.
-    """
-    from skybind.search.index import build_index, has_index, open_index
-
-    if has_index(stream, target):
-        opened = open_index(stream, target)
-    else:
-        opened = build_index(stream, target, recall=recall)
-        notes.append("The index was built and stands beside the embeddings.")
-    if opened.note.probes * MANY_LISTS > opened.note.lists:
-        notes.append(
-            f"For that recall the index looks at {opened.note.probes:,} of its "
-            f"{opened.note.lists:,} lists: these vectors have little structure that it could use."
-        )
-    candidates = opened.search(vectors, 2 * k, keep)
-    some = np.zeros(len(stream), bool)
-    some[candidates.row[candidates.row >= 0]] = True
-    found = list(stream.chunks(target, some))
-    row = np.full((len(vectors), k), -1, np.int64)
-    cosine = np.full((len(vectors), k), np.nan)
-    for i, own in enumerate(candidates.row):
-        mine = [(r[np.isin(r, own)], v[np.isin(r, own)]) for r, v in found]
-        best = exact_nearest(mine, vectors[i : i + 1], k)
-        row[i], cosine[i] = best.row[0], best.cosine[0]
-    measured = opened.note.recall
-    worst = min(measured.get(name, min(measured.values())) for names in by for name in names)
-    return Nearest(row, cosine), worst, opened.note.n
 
 
 def _rank_by_contrast(result: SearchResult, stream: EmbeddingStream, contrast: str) -> SearchResult:

@@ -34,9 +34,8 @@ from skybind.record import SEAL, read_record
 from skybind.runs.layout import RunPaths
 from skybind.runs.run import Run
 from skybind.runs.status import read_status
-from skybind.search.index import INDEX as FAISS
-from skybind.search.index import read_note as read_index_note
-from skybind.search.index import verify_index
+from skybind.search import index as search_index
+from skybind.search import positions
 from skybind.study.layout import StudyPaths
 from skybind.training.checkpoint import verify_checkpoint, verify_weights
 from skybind.training.names import BEST, CHECKPOINT, LOG
@@ -234,11 +233,15 @@ def _backbone(path: Path) -> bool:
 
 
 def _index(path: Path) -> bool:
-    if (path.parent / FAISS).exists() or path.parent.parent.name.endswith(".index"):
-        note = read_index_note(path.parent)
-        verify_index(path.parent, note, whole=True)
-        return note.sums is not None
+    if path.parent.parent.name.endswith(".index"):
+        search_index.verify_index(path.parent, search_index.read_note(path.parent), whole=True)
+        return True
     open_prepared(path.parent, whole=True)
+    return True
+
+
+def _positions(path: Path) -> bool:
+    positions.verify_positions(path.parent, positions.read_positions_note(path.parent), whole=True)
     return True
 
 
@@ -268,7 +271,7 @@ def _beside(path: Path) -> bool:
     return any((path.parent / name).exists() for name in _VOUCHING)
 
 
-_VOUCHING = ("model.json", "backbone.json", INDEX, "features.json")
+_VOUCHING = ("model.json", "backbone.json", INDEX, "features.json", positions.NOTE)
 _BY_NAME: dict[str, Callable[[Path], bool]] = {
     "model.json": _model,
     "backbone.json": _backbone,
@@ -276,7 +279,9 @@ _BY_NAME: dict[str, Callable[[Path], bool]] = {
     "features.json": _features,
     CHECKPOINT: _checkpoint,
     BEST: _best,
-    **dict.fromkeys((WEIGHTS, HUB_WEIGHTS, FAISS, ARRAY, "calibration.json"), _beside),
+    positions.NOTE: _positions,
+    **dict.fromkeys((WEIGHTS, HUB_WEIGHTS, ARRAY, "calibration.json"), _beside),
+    **dict.fromkeys((search_index.QUANTISER, search_index.TRUTH), _beside),
 }
 _BY_ENDING: dict[str, Callable[[Path], bool]] = {
     ".parquet": _parquet,
