@@ -10,7 +10,7 @@ from skybind.cli.options import Commands, Processes, ShardOf, echo, echo_shard, 
 app = Commands()
 
 
-@app.command()
+@app.command(memory=True)
 def index(
     folder: Annotated[
         Path, typer.Argument(metavar="RUN", help="Folder of a run, or of embeddings.")
