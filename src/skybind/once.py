@@ -146,6 +146,11 @@ def fill_once(
             fill(workplace)
 
 
+def lock_of(target: Path) -> Path:
+    """Name the lock of whoever makes, replaces or changes a folder."""
+    return target.parent / f".{target.name}.lock"
+
+
 class Workplace:
     """The hidden folder of a target; a context manager that gives the folder to write to.
 
@@ -175,7 +180,7 @@ class Workplace:
     def __enter__(self) -> Path:
         # of a shared folder that was deleted the link is left
         self.target.parent.resolve().mkdir(parents=True, exist_ok=True)
-        lock = self.target.parent / f".{self.target.name}.lock"
+        lock = lock_of(self.target)
         self._lock.enter_context(alone(lock, otherwise=self.otherwise))
         self._lock.callback(lock.unlink, missing_ok=True)  # while it is still held
         remove_leftovers(self.target)

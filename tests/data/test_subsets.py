@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skybind.data.splits import Split, make_split, split_dataset
+from skybind.data.splits import Split, make_split
+from skybind.data.stored_splits import split_dataset
 from skybind.data.subsets import draw_each, draw_subset
 from skybind.errors import ConfigError, DataError
 

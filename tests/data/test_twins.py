@@ -10,7 +10,8 @@ from skybind.data.dataset import Dataset
 from skybind.data.fingerprints import observation_hashes
 from skybind.data.schema import Column
 from skybind.data.seen import TRAINED, Seen
-from skybind.data.splits import Split, make_split, random_split, split_dataset
+from skybind.data.splits import Split, make_split, random_split
+from skybind.data.stored_splits import split_dataset
 from skybind.data.suspicions import find_suspicions
 from skybind.data.twins import find_twins, together
 from skybind.data.write import DatasetWriter

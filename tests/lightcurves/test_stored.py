@@ -12,7 +12,7 @@ import pytest
 
 from skybind.data.check import check_dataset
 from skybind.data.dataset import Dataset
-from skybind.data.splits import split_dataset
+from skybind.data.stored_splits import split_dataset
 from skybind.data.where import fulfilled
 from skybind.errors import DataError
 from skybind.lightcurves import stored

@@ -3,7 +3,7 @@
 Everything here calls one public function of the library; nothing is computed here.
 """
 
-from skybind.api.doors import import_survey, load, preview_survey
+from skybind.api.doors import append, import_survey, load, preview_survey
 from skybind.api.found import Discoveries, Matches
 from skybind.api.studied import Studied, reproduce_paper, run_study
 from skybind.api.trained import Model, Run
@@ -14,6 +14,7 @@ __all__ = [
     "Model",
     "Run",
     "Studied",
+    "append",
     "import_survey",
     "load",
     "preview_survey",

@@ -10,6 +10,7 @@ from skybind.errors import ModelError
 from skybind.runs.layout import RunPaths
 
 if TYPE_CHECKING:
+    from skybind.ingest.appended import Appended
     from skybind.ingest.preview.make import Preview
 
 
@@ -34,6 +35,44 @@ def import_survey(mapping: str | Path, out: str | Path, *, overwrite: bool = Fal
 
     import_dataset(mapping, out, overwrite)
     return Dataset.open(out)
+
+
+def append(
+    data: str | Path,
+    new: str | Path,
+    *,
+    replacing: bool = False,
+    add_columns: bool = False,
+    dry_run: bool = False,
+) -> "Appended":
+    """Append to a dataset: new objects, and new epochs and values of those that are there.
+
+    Parameters
+    ----------
+    data : str or Path
+        Folder of the dataset.
+    new : str or Path
+        Folder of another dataset, or a mapping as of `import_survey`.
+    replacing : bool
+        Take what differs from the new one; otherwise what is known stays.
+    add_columns : bool
+        Take columns that only the new one has; otherwise they are refused.
+    dry_run : bool
+        Tell what would happen, and write nothing.
+
+    Returns
+    -------
+    skybind.ingest.appended.Appended
+        What happened, in numbers; `text` says it.
+
+    Raises
+    ------
+    ConfigError, DataError
+        If columns, units or systems do not agree; nothing is changed then.
+    """
+    from skybind.ingest.append import append_survey
+
+    return append_survey(data, new, replacing=replacing, add_columns=add_columns, dry_run=dry_run)
 
 
 def preview_survey(

@@ -130,6 +130,60 @@ def _dry_run(
     echo(f"The page with the first objects drawn is {write_preview_page(preview, out)}.")
 
 
+@app.command("append", memory=True)
+def data_append(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the dataset.")],
+    new: Annotated[
+        Path,
+        typer.Argument(
+            metavar="NEW", help="What is appended: the folder of a dataset, or a mapping (YAML)."
+        ),
+    ],
+    replace: Annotated[
+        bool,
+        typer.Option(
+            "--replace", help="Take values of NEW that differ; otherwise what is known stays."
+        ),
+    ] = False,
+    add_columns: Annotated[
+        bool,
+        typer.Option(
+            "--add-columns", help="Take columns that only NEW has; otherwise they are refused."
+        ),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Tell what would happen, and write nothing.")
+    ] = False,
+    processes: Processes = None,
+) -> None:
+    """Append new objects, and new epochs and values of those that are there (docs/growing.md).
+
+    Objects are the same by their names. Light curves are merged by time: an epoch at a time (in a
+    band) at which there is one already is that epoch. A spectrum, an image or a value that was
+    missing is filled. Units are converted; what means something else is refused.
+
+    Killed at any moment, the dataset is the old or the new one, and the same command does the
+    rest; what is there already is not appended twice. Runs on the dataset open as before and say
+    that it grew: 'skybind update RUN' looks at what is new. New objects are in no part of a split
+    until 'skybind data split --extend' says so.
+
+    skybind data append stars/ tonight.yaml --dry-run
+
+    skybind data append stars/ tonight.yaml
+    """
+    from skybind.ingest.append import append_survey
+
+    done = append_survey(
+        folder,
+        new,
+        replacing=replace,
+        add_columns=add_columns,
+        dry_run=dry_run,
+        processes=processes,
+    )
+    echo(done.text)
+
+
 @app.command("features", memory=True)
 def data_features(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the dataset.")],
@@ -212,7 +266,7 @@ def data_check(
 @app.command("split")
 def data_split(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the dataset.")],
-    name: Annotated[str, typer.Option("--name", help="Name of the split.")],
+    name: Annotated[str | None, typer.Option("--name", help="Name of the new split.")] = None,
     kind: Annotated[str, typer.Option("--kind", help="random, sky, or column.")] = "random",
     column: Annotated[
         str | None,
@@ -223,28 +277,65 @@ def data_split(
         typer.Option("--label", help="Keep the proportions of this label; make subsets of it."),
     ] = None,
     fractions: Annotated[
-        str, typer.Option("--fractions", help="Train, validation, test.")
-    ] = "0.8,0.1,0.1",
+        str | None,
+        typer.Option(
+            "--fractions",
+            help="Train, validation, test: 0.8,0.1,0.1 by default, or those of the split that is "
+            "extended.",
+        ),
+    ] = None,
     subsets: Annotated[
         str,
         typer.Option(
             "--subsets", help="Of the labels: per cent (10), or objects a class (5-each)."
         ),
     ] = "50,25,10",
-    seed: Annotated[int, typer.Option("--seed")] = 42,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="42 by default, or that of the split.")
+    ] = None,
+    extend: Annotated[
+        str | None,
+        typer.Option(
+            "--extend", metavar="NAME", help="Draw parts for objects that this split lacks."
+        ),
+    ] = None,
 ) -> None:
-    """Store a named split in the dataset; use it with --set split.name=NAME."""
-    from skybind.data.splits import split_dataset
+    """Store a named split in the dataset; use it with --set split.name=NAME.
 
+    Objects that were appended are in no part until --extend draws one for them: those of the split
+    keep theirs, and twins of training objects train. Runs keep the split that they began with.
+
+    skybind data split stars/ --name main --label label
+
+    skybind data split stars/ --extend main
+    """
+    from skybind.data.splits import FRACTIONS
+    from skybind.data.stored_splits import extend_split, split_dataset
+
+    if (name is None) == (extend is None):
+        raise SkybindError("Give either --name, for a new split, or --extend with the name of one.")
+    shares = None if fractions is None else read_fractions(fractions)
+    if extend is not None:
+        done = extend_split(folder, extend, fractions=shares, seed=seed)
+        echo(_extended(extend, done.split.hash, done.added, done.followed))
+        return
     split = split_dataset(
         folder,
-        name,
+        str(name),
         kind=kind,
         column=column,
         label=label,
-        seed=seed,
-        fractions=read_fractions(fractions),
+        seed=42 if seed is None else seed,
+        fractions=shares or FRACTIONS,
         subsets=[s for s in subsets.split(",") if s] if label else [],
     )
     sizes = ", ".join(f"{part} {len(split.rows(part))}" for part in ("train", "validation", "test"))
     echo(f"Split {name} ({split.hash}): {sizes}.")
+
+
+def _extended(name: str, state: str, added: dict[str, int], followed: int) -> str:
+    """Say what came into a split."""
+    if not sum(added.values()) and not followed:
+        return f"Split {name} ({state}) has all objects already."
+    sizes = ", ".join(f"{part} {n:,}" for part, n in added.items())
+    return f"Split {name} ({state}) has new objects: {sizes} ({followed:,} of them with a twin)."

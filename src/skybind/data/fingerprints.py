@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from skybind.data.dataset import Dataset
+from skybind.data.lineage import lineage_of
 from skybind.files import read_array, write_array
 from skybind.progress import progress_bar
 from skybind.ragged import Ragged
@@ -29,6 +30,8 @@ _COMPARED = {
 _BY_TIME = ("photometry", "transient")
 #: Observations of fewer values than this may be the same by chance.
 LEAST = 5
+#: Observations that are read at a time where few are wanted.
+_SOME = 1024
 #: Why a place cannot be written to: it is read-only, forbidden or full.
 _NO_PLACE = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT)
 
@@ -64,13 +67,26 @@ def observation_hashes(
             else:
                 low, high = np.searchsorted(wanted, [start, start + len(ragged)])
                 own = wanted[low:high] - start
-            found.append(_hashes(ragged, kind, own, least))
+            found.append(hash_rows(ragged, kind, own, least))
             start += len(ragged)
             report(start)
     return np.concatenate(found)
 
 
-def _hashes(ragged: Ragged, kind: str, rows: np.ndarray, least: int) -> np.ndarray:
+def hash_rows(ragged: Ragged, kind: str, rows: np.ndarray, least: int = LEAST) -> np.ndarray:
+    """Hash observations of a kind; see `observation_hashes`.
+
+    Parameters
+    ----------
+    ragged : Ragged
+    kind : str
+    rows : ndarray of int, shape (m,)
+    least : int
+
+    Returns
+    -------
+    ndarray of uint64, shape (m,)
+    """
     compared = [name for name in _COMPARED.get(kind, tuple(ragged.fields)) if name in ragged.fields]
     fields = {n: ragged.fields[n] for n in compared if ragged.fields[n].dtype.kind in "fiu"}
     made = np.zeros(len(rows), np.uint64)
@@ -121,10 +137,10 @@ def stored_hashes(dataset: Dataset, root: Path, columns: Sequence[str]) -> dict[
     """
     found = {}
     for column in columns:
-        path = root / f"observations-{column}-{dataset.fingerprint}.2.npz"
+        path = _place(root, column, dataset.fingerprint)
         known = read_array(path)
         if known is None or known.shape != (len(dataset),) or known.dtype != np.uint64:
-            known = observation_hashes(dataset, column)
+            known = _taken_over(dataset, root, column)
             try:
                 write_array(path, known)
             except OSError as error:
@@ -132,3 +148,25 @@ def stored_hashes(dataset: Dataset, root: Path, columns: Sequence[str]) -> dict[
                     raise
         found[column] = known
     return found
+
+
+def _place(root: Path, column: str, fingerprint: str) -> Path:
+    return root / f"observations-{column}-{fingerprint}.2.npz"
+
+
+def _taken_over(dataset: Dataset, root: Path, column: str) -> np.ndarray:
+    """Hash observations; of a dataset that grew those that are new or changed."""
+    lineage = lineage_of(dataset)
+    for state in reversed(lineage.states[:-1] if lineage is not None else []):
+        known = read_array(_place(root, column, state.fingerprint))
+        growth = lineage.since(state.fingerprint) if lineage is not None else None
+        if known is None or growth is None or known.shape != (growth.kept,):
+            continue
+        found = np.concatenate([known, np.zeros(growth.n_new, np.uint64)])
+        touched = growth.touched([column])
+        for start in range(0, len(touched), _SOME):
+            rows = touched[start : start + _SOME]
+            ragged = dataset.ragged(column, rows)
+            found[rows] = hash_rows(ragged, dataset.schema.kinds[column], np.arange(len(rows)))
+        return found
+    return observation_hashes(dataset, column)

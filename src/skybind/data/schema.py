@@ -228,6 +228,10 @@ class DatasetSchema:
         """Give a copy with some of the columns only."""
         return replace(self, columns={n: c for n, c in self.columns.items() if n in names})
 
+    def without(self, names: Collection[str]) -> "DatasetSchema":
+        """Give a copy without some of the columns."""
+        return self.select([name for name in self.columns if name not in names])
+
     def with_columns(self, columns: dict[str, Column]) -> "DatasetSchema":
         """Give a copy with columns added or replaced."""
         return replace(self, columns={**self.columns, **columns})

@@ -324,6 +324,11 @@ def readable(what: str) -> Iterator[None]:
     """Turn whatever Arrow raises on damaged files into one sentence about `what`."""
     try:
         yield
+    except FileNotFoundError as error:
+        raise DataError(
+            f"{what} cannot be read: a file of it is gone. If something was appended to it "
+            "meanwhile, open it again."
+        ) from error
     except (pa.ArrowException, OSError) as error:
         first = (str(error).splitlines() or [""])[0][:300].rstrip(".")
         raise DataError(f"{what} cannot be read: {first}.") from error

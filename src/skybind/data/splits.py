@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +11,12 @@ import numpy as np
 import pyarrow as pa
 
 from skybind.config.subsets import SubsetRule
-from skybind.data.dataset import Dataset
 from skybind.data.parts import check_fractions, random_parts
 from skybind.data.subsets import PARTS, draw_subset
-from skybind.data.twins import find_twins, tell_moved, together
+from skybind.data.twins import tell_moved, together
 from skybind.errors import DataError
-from skybind.files import atomic_path, check_name
+from skybind.files import atomic_path
 from skybind.parquet import read_parquet, write_parquet
-from skybind.progress import step
 
 FRACTIONS = (0.8, 0.1, 0.1)
 
@@ -36,12 +34,16 @@ class Split:
         Named subsets, e.g. "10": the objects kept when labels are scarce.
     recipe : dict
         How it was made (kind, seed, fractions ...).
+    appended : int
+        Objects at the end that came to the dataset after the split was made. They are in no part,
+        neither hashed nor written.
     """
 
     object_id: np.ndarray
     part: np.ndarray
     subsets: dict[str, np.ndarray] = field(default_factory=dict)
     recipe: dict[str, Any] = field(default_factory=dict)
+    appended: int = 0
 
     def __post_init__(self) -> None:
         unknown = sorted(set(np.unique(self.part)) - {*PARTS, ""})
@@ -60,8 +62,12 @@ class Split:
         """Hash of who is in which part, whatever the subsets."""
         return self._digest(set())
 
+    @property
+    def _known(self) -> int:
+        return len(self.object_id) - self.appended
+
     def _digest(self, subsets: set[str]) -> str:
-        order = np.argsort(self.object_id)
+        order = np.argsort(self.object_id[: self._known])
         digest = hashlib.sha256()
         for start in range(0, len(order), 65536):
             some = order[start : start + 65536]
@@ -104,6 +110,16 @@ class Split:
             self.recipe,
         )
 
+    def grown(self, object_id: np.ndarray) -> "Split":
+        """Give the split of a dataset to which objects were appended; they are in no part.
+
+        Parameters
+        ----------
+        object_id : ndarray of str
+            Of the grown dataset: the split's own objects, then the others.
+        """
+        return replace(self.align(object_id), appended=len(object_id) - len(self.object_id))
+
     def with_subset(
         self, name: str, labels: np.ndarray, seed: int, rule: SubsetRule = "water-filling"
     ) -> "Split":
@@ -128,7 +144,7 @@ class Split:
         if name in self.subsets:
             return self
         keep = draw_subset(name, self.part, labels, seed, rule)
-        return Split(self.object_id, self.part, {**self.subsets, name: keep}, self.recipe)
+        return replace(self, subsets={**self.subsets, name: keep})
 
     def grew_from(self, other: str) -> bool:
         """Whether a hash is this split's, now or before subsets were added at its end."""
@@ -137,18 +153,27 @@ class Split:
 
     def agrees(self, other: "Split") -> bool:
         """Whether another split has the same parts, and the same objects in common subsets."""
+        if self.appended != other.appended:  # appended objects are in no part
+            return self._alone().agrees(other._alone())
         return self.parts_hash == other.parts_hash and all(
             self._digest({name}) == other._digest({name})
             for name in self.subsets.keys() & other.subsets.keys()
         )
 
+    def _alone(self) -> "Split":
+        """Give the split of the objects that are in a part."""
+        some = self.part != ""
+        subsets = {name: keep[some] for name, keep in self.subsets.items()}
+        return Split(self.object_id[some], self.part[some], subsets, self.recipe)
+
     def write(self, path: str | Path) -> None:
         """Write as Parquet, with the hash and the recipe in the schema."""
+        n = self._known
         columns: dict[str, Any] = {
-            "object_id": pa.array(self.object_id.tolist(), pa.string()),
-            "part": pa.array(self.part.tolist(), pa.string()),
+            "object_id": pa.array(self.object_id[:n].tolist(), pa.string()),
+            "part": pa.array(self.part[:n].tolist(), pa.string()),
         }
-        columns |= {f"subset_{name}": pa.array(keep) for name, keep in self.subsets.items()}
+        columns |= {f"subset_{name}": pa.array(keep[:n]) for name, keep in self.subsets.items()}
         note = {"hash": self.hash, "recipe": self.recipe}
         table = pa.table(columns).replace_schema_metadata({b"skybind": json.dumps(note).encode()})
         with atomic_path(path) as temporary:
@@ -247,10 +272,7 @@ def sky_split(
             f"A split by sky region needs coordinates: object '{object_id[bad][0]}' has none "
             f"({int(bad.sum())} objects)."
         )
-    n_band = max(1, round(180 / cell))
-    n_ra = max(1, round(360 / cell))
-    band = np.minimum(((np.sin(np.radians(dec)) + 1) / 2 * n_band).astype(int), n_band - 1)
-    cells = band * n_ra + np.minimum((ra % 360 / 360 * n_ra).astype(int), n_ra - 1)
+    cells = sky_cells(ra, dec, cell)
     names, inverse, counts = np.unique(cells, return_inverse=True, return_counts=True)
     order = np.random.default_rng(seed).permutation(len(names))
     filled = (np.cumsum(counts[order]) - counts[order] / 2) / counts.sum()
@@ -258,6 +280,14 @@ def sky_split(
     part_of_cell[order] = np.searchsorted(np.cumsum(fractions)[:2], filled, side="right")
     recipe = {"kind": "sky", "fractions": list(fractions), "seed": seed, "cell_deg": cell}
     return Split(object_id, np.asarray(PARTS)[part_of_cell[inverse]], recipe=recipe)
+
+
+def sky_cells(ra: np.ndarray, dec: np.ndarray, cell: float) -> np.ndarray:
+    """Number the cells of equal area of the sky, of about `cell` degrees, that objects lie in."""
+    n_band = max(1, round(180 / cell))
+    n_ra = max(1, round(360 / cell))
+    band = np.minimum(((np.sin(np.radians(dec)) + 1) / 2 * n_band).astype(int), n_band - 1)
+    return np.asarray(band * n_ra + np.minimum((ra % 360 / 360 * n_ra).astype(int), n_ra - 1))
 
 
 def column_split(
@@ -312,83 +342,4 @@ def make_split(
         if labels is None:
             raise DataError(f"The subset '{name}' needs labels, which are not given.")
         split = split.with_subset(name, labels, seed)
-    return split
-
-
-@step("splitting", told=False)
-def split_dataset(
-    folder: str | Path,
-    name: str,
-    *,
-    kind: str = "random",
-    column: str | None = None,
-    label: str | None = None,
-    fractions: Sequence[float] = FRACTIONS,
-    subsets: Sequence[str] = (),
-    seed: int = 42,
-) -> Split:
-    """Make a split of a dataset and store it there under a name.
-
-    Parameters
-    ----------
-    folder : str or Path
-        The dataset.
-    name : str
-        Name of the split; it is written to `splits/NAME.parquet`.
-    kind, column : str
-        `random`, `sky`, or `column` (the values of the column of that name are the parts).
-    label : str, optional
-        Keep the proportions of this label's classes, and make the subsets of it.
-    fractions : sequence of float
-        Train, validation, test.
-    subsets : sequence of str
-        Of the labels, as `10` (per cent) or `5-each` (training objects a class).
-    seed : int
-
-    Raises
-    ------
-    DataError
-        If a split of that name exists, or the recipe does not fit the dataset.
-    ConfigError
-        If the name cannot be that of a file.
-    """
-    check_name(name, "The split's name")
-    dataset = Dataset.open(folder)
-    target = dataset.path / "splits" / f"{name}.parquet"
-    if target.exists():
-        raise DataError(f"{dataset.path} has a split '{name}' already: choose another name.")
-    labels = dataset.labels(label) if label is not None else None
-    if kind == "column":
-        split = _split_by_column(dataset, column, labels, subsets, seed)
-    else:
-        split = make_split(
-            kind,
-            dataset.object_ids,
-            labels=labels,
-            ra=dataset.column("ra"),
-            dec=dataset.column("dec"),
-            fractions=fractions,
-            subsets=subsets,
-            seed=seed,
-            groups=find_twins(dataset).group,
-        )
-    split.write(target)
-    return split
-
-
-def _split_by_column(
-    dataset: Dataset,
-    column: str | None,
-    labels: np.ndarray | None,
-    subsets: Sequence[str],
-    seed: int,
-) -> Split:
-    """Take the parts from a column of the dataset, and draw the subsets."""
-    if column is None:
-        raise DataError("A split by a column needs the column's name (--column).")
-    split = column_split(dataset.object_ids, dataset.column(column))
-    for subset in subsets:
-        if labels is None:
-            raise DataError(f"The subset '{subset}' needs a label (--label).")
-        split = split.with_subset(subset, labels, seed)
     return split

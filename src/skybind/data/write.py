@@ -1,8 +1,8 @@
 """Writing a dataset: part by part, whole or not at all."""
 
 import datetime
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,15 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from skybind.data.controls import with_controls
+from skybind.data.dataset import Dataset
 from skybind.data.name_hash import first_of_each
 from skybind.data.quarantine import write_quarantine
 from skybind.data.schema import BASE_COLUMNS, DEC, ID, RA, Column, DatasetSchema, check_observations
 from skybind.errors import DataError
-from skybind.files import atomic_path
-from skybind.parquet import read_parquet, write_parquet
+from skybind.files import atomic_path, is_writable, linked_place
+from skybind.locks import alone, waiting_for
+from skybind.once import lock_of
+from skybind.parquet import TableWriter, read_parquet, write_parquet
 from skybind.ragged import Ragged
 from skybind.record import Record, read_record, write_sealed
 from skybind.visits import Visits
@@ -65,6 +68,33 @@ def refuse_place(path: Path, overwrite: bool) -> None:
         raise DataError(
             f"{path} holds other files: choose an empty or a new folder for the dataset."
         )
+
+
+@contextmanager
+def adding_to(path: Path, fingerprint: str) -> Iterator[None]:
+    """Hold a dataset while a file is added to its folder, so that nothing is appended meanwhile.
+
+    Parameters
+    ----------
+    path : Path
+        Of the dataset.
+    fingerprint : str
+        Of the dataset that the file was made for.
+
+    Raises
+    ------
+    DataError
+        If it has another one now.
+    """
+    place = linked_place(path)
+    with ExitStack() as held:
+        if is_writable(place.parent):  # otherwise nobody can append
+            lock = lock_of(place)
+            held.enter_context(alone(lock, otherwise=waiting_for(f"writes {place}")))
+            held.callback(lock.unlink, missing_ok=True)
+        if Dataset.open(place, computed=()).fingerprint != fingerprint:
+            raise DataError(f"{place} has changed since it was opened: do the same again.")
+        yield
 
 
 class DatasetWriter:
@@ -158,14 +188,9 @@ class DatasetWriter:
             raise DataError(f"Column '{sorted(unknown)[0]}' was given but is not in the schema.")
         table = pa.table(arrays).replace_schema_metadata(self.schema.to_metadata())
         target = self._folder / "objects" / f"part-{self._parts:05d}.parquet"
-        per_object = max(1, table.nbytes // max(1, n))
-        group = min(ROW_GROUP, max(1, ROW_GROUP_BYTES // per_object))
-        write_parquet(
-            table,
-            target,
-            row_group_size=group,
-            use_dictionary=_text_columns(table.schema),
-        )
+        group = group_rows(table)
+        with part_writer(target, table.schema) as writer:
+            writer.write_table(table, group)
         self._parts += 1
 
     def quarantine(self, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -205,6 +230,17 @@ class DatasetWriter:
                 pa.table({k: _flat(k, v) for k, v in c.items()}) for c in self._extra["truth"]
             ]
             write_parquet(pa.concat_tables(chunks), self._folder / "truth.parquet")
+
+
+def group_rows(table: pa.Table) -> int:
+    """Return how many of a table's objects a row group may hold."""
+    per_object = max(1, table.nbytes // max(1, table.num_rows))
+    return min(ROW_GROUP, max(1, ROW_GROUP_BYTES // per_object))
+
+
+def part_writer(path: Path, schema: pa.Schema) -> TableWriter:
+    """Write a file of objects, some at a time."""
+    return TableWriter(path, schema, compression="zstd", use_dictionary=_text_columns(schema))
 
 
 def _text_columns(schema: pa.Schema) -> list[str]:

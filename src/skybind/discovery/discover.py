@@ -176,7 +176,12 @@ class _Steps:
     def __init__(self, run: Run, embeddings: Embeddings) -> None:
         self.run, self.embeddings = run, embeddings
         status, labels = run.status, run.config.labels.model_dump(mode="json")
-        self._origin = [DISCOVER_VERSION, status.fingerprint, status.split_hash, embeddings.model]
+        self._origin = [
+            DISCOVER_VERSION,
+            run.dataset.fingerprint,
+            status.split_hash,
+            embeddings.model,
+        ]
         self._labels = labels
         old = run.paths.discover.folder / "steps.json"
         if old.exists():  # of version 0.1: the notes of all steps in one file

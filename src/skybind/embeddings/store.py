@@ -324,3 +324,46 @@ def _refuse_others(target: Path) -> None:
             raise DataError(
                 f"{target} holds other files ('{path.name}'): choose an empty or a new folder."
             )
+
+
+def grown_embeddings(
+    old: Embeddings, fresh: Embeddings, object_id: np.ndarray, rows: np.ndarray
+) -> Embeddings:
+    """Put the embeddings of new and changed objects among those of a dataset before it grew.
+
+    Parameters
+    ----------
+    old : Embeddings
+        Of the first objects.
+    fresh : Embeddings
+        Of the rows that are new or changed; theirs is the identity that is kept.
+    object_id : ndarray of str, shape (n,)
+        Of all objects, in order.
+    rows : ndarray of int, shape (m,)
+    """
+    index = np.arange(len(object_id))
+    index[rows] = len(old) + np.arange(len(rows))
+
+    def joint(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        return np.asarray(np.concatenate([one, other])[index])
+
+    visits = {}
+    for name, own in fresh.visits.items():
+        parts = [own]
+        if name in old.visits:
+            stayed = old.object_id[~np.isin(old.object_id, object_id[rows])]
+            parts.insert(0, old.visits[name].take(stayed))
+        both = joined(parts)
+        place = {str(one): number for number, one in enumerate(object_id.tolist())}
+        order = np.argsort([place[str(one)] for one in both.object_id.tolist()], kind="stable")
+        visits[name] = VisitVectors(
+            both.object_id[order], both.visit[order], both.time[order], both.vectors[order]
+        )
+    return Embeddings(
+        object_id,
+        joint(old.split, fresh.split),
+        {name: joint(old.vectors[name], values) for name, values in fresh.vectors.items()},
+        {name: joint(old.present[name], flags) for name, flags in fresh.present.items()},
+        fresh.model,
+        visits,
+    )

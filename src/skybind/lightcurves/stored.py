@@ -7,7 +7,7 @@ at any moment goes on where it was. The columns appear all at once.
     DIR/features/.photometry.unfinished/   chunks that are done (`skybind.once.Workplace`)
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ import pyarrow as pa
 from skybind.data.computed import FOLDER, ComputedTable, write_computed
 from skybind.data.dataset import Dataset
 from skybind.data.schema import ID, Column
+from skybind.data.write import adding_to
 from skybind.errors import DataError
 from skybind.files import is_writable, json_hash
 from skybind.lightcurves.columns import (
@@ -231,7 +232,7 @@ class _Work:
         with shards.together() as parts:
             chunks = (read_parquet(p / _COLUMNS, again=remedy(p)) for p, _ in parts)
             if parts:
-                write_computed(self.target, self.name, self.dataset.fingerprint, columns, chunks)
+                self._write(columns, chunks)
         if parts:
             return self._of_table(ComputedTable.open(self.target), len(self.dataset))
         computed = self._compute(columns, key, again)
@@ -243,7 +244,7 @@ class _Work:
         """Compute one shard into its folder; says how many light curves it has."""
         start, stop = shard.stretch(self.dataset.source.starts(), len(self.dataset))
         own = self.dataset.stretch(start, stop)
-        chunk = partial(_compute_chunk, definitions=described, observation=self.name)
+        chunk = partial(compute_chunk, definitions=described, observation=self.name)
         empty = {name: pa.array([], pa.float64()) for name in described}
         tables = [pa.table({ID: pa.array([], pa.string()), **empty})]
         done = 0
@@ -277,7 +278,6 @@ class _Work:
 
     def _compute(self, columns: dict[str, Column], key: str, again: bool) -> int:
         """Compute the chunks that are missing; gives the number of light curves worked on."""
-        state = self.dataset.fingerprint
         described = {name: column.attributes for name, column in columns.items()}
         waiting = waiting_for(f"computes the columns of '{self.name}'")
         place = Workplace(self.target.with_suffix(""), key, waiting)
@@ -285,7 +285,7 @@ class _Work:
             place.discard()  # the chunks become one file
             if self._current(again) is not None:
                 return 0
-            chunk = partial(_compute_chunk, definitions=described, observation=self.name)
+            chunk = partial(compute_chunk, definitions=described, observation=self.name)
             done = sum(entry["objects"] for entry in place.entries)
             already = done
             with progress_bar(self._title, len(self.dataset)) as advance:
@@ -299,12 +299,17 @@ class _Work:
                     done += table.num_rows
                     advance(done)
             chunks = (read_parquet(work / name) for e in place.entries for name in e["files"])
-            write_computed(self.target, self.name, state, columns, chunks)
+            self._write(columns, chunks)
         return done - already
+
+    def _write(self, columns: dict[str, Column], chunks: Iterable[pa.Table]) -> None:
+        state = self.dataset.fingerprint
+        with adding_to(self.dataset.path, state):
+            write_computed(self.target, self.name, state, columns, chunks)
 
     def _tasks(
         self, dataset: Dataset, skip: int = 0, before: ComputedTable | None = None
-    ) -> Iterator["_Task"]:
+    ) -> Iterator["Task"]:
         """Read the chunks of a dataset after the first `skip`."""
         size = min(2000, max(50, len(self.dataset) // 500))
         start = 0
@@ -313,7 +318,7 @@ class _Work:
                 rows = np.arange(start, start + table.num_rows)
                 periods = None if before is None else _stored_periods(before, rows)
                 curves = Ragged.from_arrow(table[self.name])
-                yield _Task(table[ID].to_pylist(), curves, periods)
+                yield Task(table[ID].to_pylist(), curves, periods)
             start += table.num_rows
 
     def _of_table(self, table: ComputedTable, computed: int) -> FeatureSummary:
@@ -346,7 +351,7 @@ class _Work:
 
 
 @dataclass(frozen=True)
-class _Task:
+class Task:
     """Light curves of one chunk; `periods` if they were searched before."""
 
     ids: list[str]
@@ -354,7 +359,8 @@ class _Task:
     periods: Periods | None
 
 
-def _compute_chunk(task: _Task, definitions: Definitions, observation: str) -> pa.Table:
+def compute_chunk(task: Task, definitions: Definitions, observation: str) -> pa.Table:
+    """Compute the columns of the light curves of one chunk, with the names of their objects."""
     made = compute_columns(
         task.curves, definitions, observation=observation, periods=task.periods
     ).columns

@@ -9,6 +9,7 @@ from torch import Tensor
 from skybind.errors import DataError
 from skybind.modalities.base import Modality, Prepared
 from skybind.modalities.batch import Batch
+from skybind.modalities.rows import taken
 
 #: Names of the arrays of cached features, and of which objects have augmented views.
 FEATURES, VIEWED = "features", "viewed"
@@ -80,6 +81,11 @@ class BatchSource:
         modality = self.modalities[name]
         each = modality.each(self.prepared[name])
         return None if each is None else BatchSource({name: modality}, {name: each})
+
+    def take(self, rows: np.ndarray) -> "BatchSource":
+        """Give a source of fewer objects, in the order given."""
+        prepared = {name: taken(own, rows) for name, own in self.prepared.items()}
+        return BatchSource(self.modalities, prepared, self.origins)
 
     def select(self, names: Sequence[str]) -> "BatchSource":
         """Give a source of fewer modalities, so that no others are batched."""

@@ -1,6 +1,7 @@
 """Prepared observations kept as memory-mapped arrays."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,6 +13,7 @@ from skybind.errors import DataError
 from skybind.files import json_hash
 from skybind.locks import waiting_for
 from skybind.modalities.base import Modality, Prepared
+from skybind.modalities.rows import stacked, taken
 from skybind.once import fill_once
 from skybind.record import read_record, write_sealed, wrong_in
 from skybind.sums import block_sums, verify_sums
@@ -34,6 +36,8 @@ class Tables(Protocol):
 
     def iter_tables(self, columns: Sequence[str], rows: int) -> Iterable[pa.Table]: ...
 
+    def table(self, columns: Sequence[str], rows: np.ndarray | None = None) -> pa.Table: ...
+
     def __len__(self) -> int: ...
 
 
@@ -50,8 +54,28 @@ def prepared_folder(root: Path, modality: Modality, fingerprint: str) -> Path:
     return root / f"{modality.name}-{prepared_key(modality, fingerprint)}"
 
 
+@dataclass(frozen=True)
+class Earlier:
+    """What was prepared of a dataset before something was appended to it.
+
+    Attributes
+    ----------
+    folder : Path
+        Of the prepared arrays; they are of the first rows of the dataset as it is.
+    touched : ndarray of int64
+        Rows of the dataset as it is that are new or changed, ascending.
+    """
+
+    folder: Path
+    touched: np.ndarray
+
+
 def prepare(
-    dataset: Tables, modality: Modality, folder: str | Path, progress: Progress | None = None
+    dataset: Tables,
+    modality: Modality,
+    folder: str | Path,
+    progress: Progress | None = None,
+    earlier: Earlier | None = None,
 ) -> Prepared:
     """Prepare one modality of a dataset, or open what was prepared before.
 
@@ -63,11 +87,13 @@ def prepare(
         Of these arrays, see `prepared_folder`; made if it does not exist.
     progress : callable, optional
         Called with the number of objects prepared so far.
+    earlier : Earlier, optional
+        What is taken over, so that only the rest is prepared.
     """
     target = Path(folder)
     fill_once(
         target,
-        lambda workplace: _write(dataset, modality, workplace.work, progress),
+        lambda workplace: _write(_chunks(dataset, modality, earlier), workplace.work, progress),
         waiting_for(f"prepares {modality.name}"),
     )
     prepared = open_prepared(target)
@@ -79,14 +105,33 @@ def prepare(
     return prepared
 
 
-def _write(dataset: Tables, modality: Modality, folder: Path, progress: Progress | None) -> None:
+def _chunks(dataset: Tables, modality: Modality, earlier: Earlier | None) -> Iterator[Prepared]:
+    """Prepare some objects at a time; what was prepared earlier is taken over."""
+    more = [column for column in modality.also_reads if column in dataset.columns]
+    columns = [*modality.columns, *more]
+    if earlier is None:
+        for table in dataset.iter_tables(columns, modality.chunk):
+            yield modality.prepare(table)
+        return
+    old, n = open_prepared(earlier.folder), len(dataset)
+    for start in range(0, n, modality.chunk):
+        stop = min(start + modality.chunk, n)
+        low, high = np.searchsorted(earlier.touched, [start, stop])
+        own = earlier.touched[low:high]
+        kept = np.setdiff1d(np.arange(start, stop), own)
+        chunk = taken(old, kept)
+        if len(own):
+            fresh = modality.prepare(dataset.table(columns, own))
+            chunk = taken(stacked(chunk, fresh), np.argsort(np.concatenate([kept, own])))
+        yield chunk
+
+
+def _write(chunks: Iterable[Prepared], folder: Path, progress: Progress | None) -> None:
     """Write chunk after chunk; raw binary files, their shapes in index.json."""
     shapes: dict[str, dict[str, Any]] = {}
     flat: tuple[str, ...] = ()
     done = total = 0
-    more = [column for column in modality.also_reads if column in dataset.columns]
-    for table in dataset.iter_tables([*modality.columns, *more], modality.chunk):
-        chunk = modality.prepare(table)
+    for chunk in chunks:
         arrays = {**chunk.arrays, "_present": chunk.present}
         arrays["_reason"] = chunk.reason.astype("S80")
         if chunk.offsets is not None:
@@ -101,7 +146,7 @@ def _write(dataset: Tables, modality: Modality, folder: Path, progress: Progress
             entry["shape"][0] += len(array)
             with (folder / f"{name}.bin").open("ab") as file:
                 file.write(array.tobytes())
-        done += table.num_rows
+        done += len(chunk)
         if progress:
             progress(done)
     if "_offsets" in shapes:

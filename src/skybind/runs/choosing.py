@@ -40,8 +40,15 @@ class SplitSettings(Protocol):
         """Its seed, unless `split` has its own."""
 
 
-def choose_classes(config: SplitSettings, dataset: Dataset) -> list[str]:
+def choose_classes(config: SplitSettings, dataset: Dataset, first: int | None = None) -> list[str]:
     """Give the classes that a configuration uses of a dataset, sorted.
+
+    Parameters
+    ----------
+    config : SplitSettings
+    dataset : Dataset
+    first : int, optional
+        Only so many objects count: those that were there before others were appended.
 
     Raises
     ------
@@ -53,7 +60,7 @@ def choose_classes(config: SplitSettings, dataset: Dataset) -> list[str]:
         if config.labels.classes is not None:
             dataset.labels(column)  # says what is missing
         return []
-    names, counts = np.unique(dataset.labels(column), return_counts=True)
+    names, counts = np.unique(dataset.labels(column)[:first], return_counts=True)
     if config.labels.classes is not None:
         missing = [name for name in config.labels.classes if name not in names]
         if len(missing) == len(config.labels.classes):

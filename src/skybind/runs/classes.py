@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from skybind.data.lineage import Growth
 from skybind.errors import DataError
 from skybind.files import atomic_path, json_hash
 from skybind.models.classes import class_table
@@ -19,6 +20,7 @@ from skybind.models.stored import read_note
 from skybind.parquet import read_parquet, write_parquet
 from skybind.progress import progress_bar, step
 from skybind.runs.cases import Case
+from skybind.runs.grown import older_states, touched_rows
 from skybind.runs.layout import TrainedPaths
 from skybind.runs.measured import refuse_other_model
 from skybind.runs.run import Run
@@ -120,7 +122,7 @@ def case_classes(run: Run, case: Case, paths: TrainedPaths | None = None) -> Cas
     if known is not None:
         return known
     note, key = _keyed(run, paths)
-    table = _classify(run, case, paths).replace_schema_metadata({KEY: key})
+    table = _classify(run, case, paths, _earlier(run, paths)).replace_schema_metadata({KEY: key})
     with atomic_path(paths.classes) as temporary:
         write_parquet(table, temporary)
     return CaseClasses(note["classes"], case.modalities, table)
@@ -153,16 +155,50 @@ def _keyed(run: Run, paths: TrainedPaths) -> tuple[dict[str, Any], bytes]:
     """Return the note of a classifier, and the key of the table that it gives."""
     note = read_note(paths.model)
     refuse_other_model(run, note["identity"], paths.model)
+    return note, _key(run, note, run.dataset.fingerprint)
+
+
+def _key(run: Run, note: dict[str, Any], state: str) -> bytes:
     weights = note["identity"]["weights"]
-    key = json_hash([CLASSES_VERSION, weights, run.dataset.fingerprint, run.status.split_hash])
-    return note, key.encode()
+    return json_hash([CLASSES_VERSION, weights, state, run.status.split_hash]).encode()
 
 
-def _classify(run: Run, case: Case, paths: TrainedPaths) -> pa.Table:
+def _earlier(run: Run, paths: TrainedPaths) -> tuple[pa.Table, Growth] | None:
+    """Give the table of the dataset before it grew, and what came to it since; None if none."""
+    states = list(older_states(run.dataset)) if paths.classes.exists() else []
+    note = read_note(paths.model)
+    table = read_parquet(paths.classes) if states else None
+    for growth in states:
+        found = table is not None and (table.schema.metadata or {}).get(KEY)
+        if table is not None and found == _key(run, note, growth.since.fingerprint):
+            return table, growth
+    return None
+
+
+def _classify(
+    run: Run, case: Case, paths: TrainedPaths, earlier: tuple[pa.Table, Growth] | None
+) -> pa.Table:
+    """Classify all objects, or those that are new or changed since an earlier table."""
+    if earlier is None:
+        return _classify_rows(run, case, paths, np.arange(len(run.dataset)))
+    old, growth = earlier
+    with_own = [m for name, m in run.modalities.items() if name in case.modalities]
+    rows = touched_rows(run.dataset, growth, with_own)
+    fresh = _classify_rows(run, case, paths, rows) if len(rows) else old.slice(0, 0)
+    fresh = fresh.replace_schema_metadata(old.schema.metadata)
+    index = np.arange(len(run.dataset))
+    index[rows] = len(old) + np.arange(len(rows))
+    table = pa.concat_tables([old, fresh]).take(pa.array(index))
+    for name, values in (("split", run.split.part), ("label", run.class_names)):
+        place = table.column_names.index(name)
+        table = table.set_column(place, name, pa.array(values.tolist(), pa.string()))
+    return table
+
+
+def _classify_rows(run: Run, case: Case, paths: TrainedPaths, rows: np.ndarray) -> pa.Table:
     model = Model.open(paths.model, run.dataset.schema)
     reliability = case_reliability(run, case, paths, model)
     source = matching_source(model.binder, model.modalities, run.source)
-    rows = np.arange(len(run.dataset))
     with progress_bar(f"classifying by {case.name}", len(rows)) as report:
         decided = decide(
             model.require_classifier(),
@@ -172,10 +208,10 @@ def _classify(run: Run, case: Case, paths: TrainedPaths) -> pa.Table:
             place=shorten,
             progress=report,
         )
-    reasons = {name: source.prepared[name].reason for name in case.modalities}
-    table = class_table(model.classes, reliability, run.dataset.object_ids, decided, reasons)
-    table = table.add_column(1, "split", pa.array(run.split.part.tolist(), pa.string()))
-    table = table.add_column(2, "label", pa.array(run.class_names.tolist(), pa.string()))
+    reasons = {name: source.prepared[name].reason[rows] for name in case.modalities}
+    table = class_table(model.classes, reliability, run.dataset.object_ids[rows], decided, reasons)
+    table = table.add_column(1, "split", pa.array(run.split.part[rows].tolist(), pa.string()))
+    table = table.add_column(2, "label", pa.array(run.class_names[rows].tolist(), pa.string()))
     for names, values in decided.logits.items():
         there = np.isfinite(values).all(axis=1)
         flat = pa.array(np.nan_to_num(values).ravel())

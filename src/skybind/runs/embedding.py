@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from skybind.data.lineage import growth_since
 from skybind.data.splits import Split
-from skybind.embeddings.store import Embeddings, merge
+from skybind.embeddings.store import Embeddings, grown_embeddings, merge
 from skybind.errors import ConfigError, DataError
 from skybind.files import json_hash
 from skybind.ingest.given_rows import Given
@@ -14,29 +15,42 @@ from skybind.models.inference import embed_source
 from skybind.models.model import Model
 from skybind.models.stored import read_note
 from skybind.progress import progress_bar, say, step
+from skybind.runs.grown import touched_rows
 from skybind.runs.layout import RunPaths
 from skybind.runs.run import Run
 from skybind.runs.steps import find_pretrained, run_model
 from skybind.shards import Shard, ShardFolder
 from skybind.version import __version__
 
+#: In the identity beside embeddings: which state of a dataset that grew they are of.
+STATE = "state"
+
 
 def run_embedding(run: Run, *, again: bool = False) -> Embeddings:
     """Embed all objects of the run's dataset with the pre-trained model, unless that is done."""
     saved = run_model(run)
+    earlier = None
     if run.paths.embeddings.exists() and not again:
         stored = Embeddings.read(run.paths.embeddings)
-        if stored.model.get("weights") == saved.identity["weights"] and _of(stored, run):
-            return stored
-    with progress_bar("embedding", len(run.dataset)) as report:
+        if stored.model.get("weights") == saved.identity["weights"]:
+            if _of(stored, run):
+                return stored
+            earlier = _earlier(run, saved, stored)
+    rows = np.arange(len(run.dataset)) if earlier is None else earlier[1]
+    source, identity = run.source_for(saved), dict(saved.identity)
+    if run.growth is not None:
+        identity[STATE] = run.dataset.fingerprint
+    with progress_bar("embedding", len(rows)) as report:
         embeddings = embed_source(
             saved.binder,
-            run.source_for(saved),
-            run.dataset.object_ids,
-            run.split.part,
-            model=saved.identity,
+            source if earlier is None else source.take(rows),
+            run.dataset.object_ids[rows],
+            run.split.part[rows],
+            model=identity,
             progress=report,
         )
+    if earlier is not None:
+        embeddings = grown_embeddings(earlier[0], embeddings, run.dataset.object_ids, rows)
     with step("writing the embeddings", told=False):
         embeddings.write(run.paths.embeddings)
     return embeddings
@@ -60,8 +74,25 @@ def stored_embeddings(run: Run) -> Embeddings:
     return found
 
 
+def _earlier(run: Run, saved: Model, stored: Embeddings) -> tuple[Embeddings, np.ndarray] | None:
+    """Give embeddings of the dataset before it grew, and the rows to embed anew; None if none."""
+    growth = growth_since(run.dataset, _state(stored, run))
+    if growth is None or not np.array_equal(
+        stored.object_id, run.dataset.object_ids[: growth.kept]
+    ):
+        return None
+    return stored, touched_rows(run.dataset, growth, saved.modalities.values())
+
+
+def _state(stored: Embeddings, run: Run) -> str:
+    """Fingerprint of the dataset that was embedded."""
+    return str(stored.model.get(STATE, run.status.fingerprint))
+
+
 def _of(stored: Embeddings, run: Run) -> bool:
-    """Whether embeddings are of a run's objects, in their order, with its split."""
+    """Whether embeddings are of a run's objects as they are, in their order, with its split."""
+    if _state(stored, run) != run.dataset.fingerprint:
+        return False
     return np.array_equal(stored.object_id, run.dataset.object_ids) and np.array_equal(
         stored.split, run.split.part
     )

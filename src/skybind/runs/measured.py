@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skybind.data.fingerprints import observation_hashes, stored_hashes
+from skybind.data.lineage import lineage_of, was_in
 from skybind.data.seen import TRAINED, VALIDATED, Observed, Seen
 from skybind.data.splits import Split
 from skybind.errors import DataError, LeakError
@@ -53,8 +54,8 @@ def refuse_other_model(run: "Run", identity: Mapping[str, Any], folder: Path) ->
     what = []
     if split is not None and not run.split.grew_from(str(split)):
         what.append(f"the split {split}, the run's is {run.split.hash}")
-    if dataset is not None and dataset != run.status.fingerprint:
-        what.append(f"the dataset {dataset}, the run's is {run.status.fingerprint}")
+    if dataset is not None and not was_in(run.dataset, str(dataset)):
+        what.append(f"the dataset {dataset}, the run's is {run.dataset.fingerprint}")
     if what:
         raise LeakError(
             f"The model in {folder} was trained with {' and with '.join(what)}: it is not this "
@@ -66,6 +67,12 @@ def refuse_other_pretraining(run: "Run") -> None:
     """Refuse a pre-trained model that is not the run's, by its note alone."""
     if (run.paths.model / "model.json").exists():
         refuse_other_model(run, read_note(run.paths.model)["identity"], run.paths.model)
+
+
+def as_grown(run: "Run", seen: Seen) -> Seen:
+    """Let a model that was trained before the dataset grew know what its objects have become."""
+    lineage = lineage_of(run.dataset)
+    return seen if lineage is None else lineage.grown(seen, run.dataset.schema.kinds)
 
 
 def observed_of(run: "Run", rows: np.ndarray, seen: Seen | None = None) -> Observed:
@@ -145,8 +152,9 @@ def refuse_measuring(run: "Run", model: Model, rows: np.ndarray, purpose: str = 
     LeakError
     """
     allow = allows_twins(run)
-    observed = observed_of(run, rows, model.seen)
-    model.refuse_leak(run.dataset.object_ids[rows], purpose, observed, allow)
+    seen = as_grown(run, model.seen)
+    ids, observed = run.dataset.object_ids[rows], observed_of(run, rows, seen)
+    refuse_leak(ids, seen, model.identity, purpose, observed, allow)
 
 
 def refuse_backbone_twins(run: "Run", binder: Binder) -> None:
@@ -161,16 +169,16 @@ def refuse_backbone_twins(run: "Run", binder: Binder) -> None:
     for name, encoder in binder.backboned.items():
         for part, purpose in (("test", "testing"), ("validation", "validation")):
             rows = run.rows(part)
-            ids, observed = run.dataset.object_ids[rows], observed_of(run, rows, encoder.seen)
-            of = f"the backbone of '{name}'"
-            refuse_twins(ids, encoder.seen, of, purpose, observed, allow)
+            seen = as_grown(run, encoder.seen)
+            ids, observed = run.dataset.object_ids[rows], observed_of(run, rows, seen)
+            refuse_twins(ids, seen, f"the backbone of '{name}'", purpose, observed, allow)
 
 
 def refuse_measuring_case(run: "Run", folder: Path, rows: np.ndarray) -> None:
     """Do as `refuse_measuring` for a saved classifier, which is not built for that."""
     note = read_note(folder)
     refuse_other_model(run, note["identity"], folder)
-    seen = read_seen(folder, note)
+    seen = as_grown(run, read_seen(folder, note))
     ids, observed = run.dataset.object_ids[rows], observed_of(run, rows, seen)
     allow = allows_twins(run)
     refuse_leak(ids, seen, note["identity"], "testing", observed, allow)

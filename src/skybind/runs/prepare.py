@@ -17,6 +17,7 @@ from skybind.models.model import Model
 from skybind.models.stored import load_statistics
 from skybind.models.unused import tell_unused
 from skybind.progress import preparing, say, step
+from skybind.runs.grown import earlier_prepared
 from skybind.runs.measured import refuse_backbone_twins
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ def prepare_run(run: "Run") -> BatchSource:
     for name, modality in modalities.items():
         folder = prepared_folder(run.paths.prepared, modality, run.dataset.fingerprint)
         with preparing(name, len(run.dataset), folder) as report:
-            prepared[name] = prepare(run.dataset, modality, folder, report)
+            earlier = earlier_prepared(run, modality)
+            prepared[name] = prepare(run.dataset, modality, folder, report, earlier)
     source = BatchSource(modalities, prepared)
     rows = run.rows("train")
     if not len(rows):

@@ -13,9 +13,10 @@ from skybind.config import Config, dump_config, load_config
 from skybind.config.begun import as_begun
 from skybind.config.load import with_values
 from skybind.data.dataset import Dataset
+from skybind.data.lineage import Growth, growth_since
 from skybind.data.schema import DatasetSchema
 from skybind.data.splits import Split
-from skybind.errors import ConfigError, DataError
+from skybind.errors import ConfigError
 from skybind.files import atomic_path, write_text
 from skybind.memory import configure
 from skybind.modalities.base import Modality
@@ -51,6 +52,7 @@ from skybind.runs.columns import (
     open_as_noted,
 )
 from skybind.runs.fitting import fit_to_data, tell_classes
+from skybind.runs.grown import open_grown
 from skybind.runs.layout import RunPaths, TrainedPaths, refuse_other_files
 from skybind.runs.measured import refuse_other_pretraining, refuse_other_split, run_hashes
 from skybind.runs.prepare import prepare_run, source_as_trained
@@ -148,6 +150,7 @@ class Run:
             backbones,
             note_columns(data),
             plugin_notes(self.config.plugins),
+            self.classes,
         )
         with atomic_path(self.folder) as temporary:
             temporary.mkdir(parents=True)
@@ -195,17 +198,12 @@ class Run:
         refuse_changed(status.plugins, f"The run in {folder}")
         use_noted(status.plugins, f"The run in {folder}")
         path = Path(data if data is not None else status.data)
-        state = Dataset.open(path, computed=()).fingerprint
-        if state != status.fingerprint:
-            raise DataError(
-                f"The dataset at {path} is not the one that the run in {folder} was "
-                f"started on (fingerprint {state}, then {status.fingerprint})."
-            )
-        dataset = open_as_noted(path, paths.features, status.computed)
+        dataset, growth = open_grown(folder, path, status)
         config = load_config(paths.config)
         split = Split.read(paths.split)
         refuse_other_split(folder, split, status.split_hash)
-        run = cls(folder, config, dataset, split.align(dataset.object_ids))
+        order = split.grown if growth is not None else split.align
+        run = cls(folder, config, dataset, order(dataset.object_ids))
         refuse_other_pretraining(run)
         return run
 
@@ -217,7 +215,15 @@ class Run:
     @cached_property
     def classes(self) -> list[str]:
         """Names of the classes in use, sorted; empty if the dataset has no labels."""
-        return choose_classes(self.config, self.dataset)
+        known = self.status.classes if self.growth is not None else None
+        first = None if self.growth is None else self.growth.kept  # the others make no class
+        return list(known or choose_classes(self.config, self.dataset, first))
+
+    @cached_property
+    def growth(self) -> Growth | None:
+        """What came to the dataset since the run was started; None if nothing did."""
+        begun = self.status.fingerprint if self.paths.note.exists() else self.dataset.fingerprint
+        return growth_since(self.dataset, begun)
 
     @cached_property
     def class_names(self) -> np.ndarray:
@@ -310,7 +316,7 @@ class Run:
         return {
             "config": self.config.name,
             "seed": self.config.seed,
-            "dataset": self.status.fingerprint,
+            "dataset": self.dataset.fingerprint,
             "split_hash": self.status.split_hash,
         }
 

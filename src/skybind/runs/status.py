@@ -32,6 +32,8 @@ class RunStatus:
         The columns of periods and features that were there (`skybind.runs.columns`).
     plugins : list of dict
         Name and hash of each plugin (`skybind.plugins`).
+    classes : list of str, optional
+        Classes in use; None in the note of an older skybind.
     """
 
     data: str
@@ -40,6 +42,7 @@ class RunStatus:
     backbones: Mapping[str, str] = field(default_factory=dict)
     computed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     plugins: Sequence[Mapping[str, str]] = field(default_factory=list)
+    classes: Sequence[str] | None = None
 
 
 def write_status(folder: Path, status: RunStatus) -> None:

@@ -16,6 +16,8 @@ import pyarrow as pa
 
 from skybind.config import load_config
 from skybind.data.dataset import Dataset
+from skybind.data.lineage import AGAIN as LINEAGE_AGAIN
+from skybind.data.lineage import LINEAGE, LineageNote, lineage_of
 from skybind.data.splits import Split
 from skybind.data.write import MADE, Made
 from skybind.discovery.records import DiscoverRecord
@@ -107,6 +109,7 @@ _AGAIN = (
     (r"(^|/)objects/", "make the dataset again ('skybind data import', 'skybind simulate')"),
     (r"(^|/)splits/", "delete it, and draw the split again with 'skybind data split'"),
     (r"(^|/)features/", "delete it, and run 'skybind data features' again"),
+    (r"(^|/)lineage/", LINEAGE_AGAIN),
     (r"(^|/)truth\.parquet$", "simulate the survey again"),
     (r"(^|/)embeddings/", "delete the folder, and run 'skybind embed' again"),
     (r"(^|/)discover/", "delete the folder, and run 'skybind discover' again"),
@@ -212,6 +215,7 @@ def _json(path: Path) -> bool:
         "metrics.json": lambda: read_metrics(path),
         "discover.json": lambda: read_record(path, DiscoverRecord, "run 'skybind discover' again"),
         MADE: lambda: read_record(path, Made, "delete that file"),
+        LINEAGE: lambda: read_record(path, LineageNote, LINEAGE_AGAIN),
     }
     if path.name == NOTE and path.parent.name != "labels":  # that one is a list
         readers[NOTE] = lambda: note_of(path.parent)
@@ -302,6 +306,8 @@ def _together(folder: Path, files: list[Path]) -> Iterator[tuple[Path, str]]:
                 Run.open(path.parent)
             elif path.name == MADE:
                 _whole_dataset(path)
+            elif path.name == LINEAGE:
+                _whole_lineage(path)
             elif path.name == LOG:
                 _same_epochs(path)
         except SkybindError as error:
@@ -317,6 +323,14 @@ def _whole_dataset(path: Path) -> None:
             "dataset again."
         )
     Dataset.open(path.parent)
+
+
+def _whole_lineage(path: Path) -> None:
+    """Read what changed on the way to each state of a dataset."""
+    lineage = lineage_of(Dataset.open(path.parent, computed=()))
+    if lineage is None:
+        raise DataError(f"{path} is of other objects: {LINEAGE_AGAIN}.")
+    lineage.since(lineage.states[0].fingerprint)
 
 
 def _same_epochs(path: Path) -> None:

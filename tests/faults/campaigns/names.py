@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import yaml
 
 from skybind.config import load_config
-from skybind.data.splits import split_dataset
+from skybind.data.stored_splits import split_dataset
 from skybind.errors import SkybindError
 from skybind.lightcurves.stored import compute_features
 from skybind.runs.checks import refuse_unsafe_names

@@ -1,0 +1,285 @@
+"""The states that a dataset has had: what was appended and when, and which observations changed.
+
+    DIR/lineage.json            the states, oldest first: fingerprint, date, counts
+    DIR/lineage/STATE.parquet   what changed of older objects on the way to the state of that
+                                fingerprint: column, row, and the fingerprints of the observation
+                                before and after
+
+A dataset to which nothing was appended has neither. Rows keep their places for ever: an append
+changes some and adds others at the end.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import Field
+
+from skybind.data.dataset import Dataset
+from skybind.data.seen import TRAINED, VALIDATED, Seen
+from skybind.files import atomic_path
+from skybind.parquet import read_parquet, write_parquet
+from skybind.record import Record, read_record, write_sealed
+
+#: Names of the note and of the folder of what changed.
+LINEAGE, CHANGES = "lineage.json", "lineage"
+AGAIN = "bring that file back from a copy, or append to a copy of the dataset from before"
+_SCHEMA = pa.schema(
+    [("column", pa.string()), ("row", pa.int64()), ("before", pa.uint64()), ("after", pa.uint64())]
+)
+
+
+class State(Record):
+    """One state of a dataset."""
+
+    fingerprint: str = Field(..., description="Hash of the footers of the objects' files.")
+    date: str = Field(..., description="When it was reached: ISO 8601, UTC.")
+    objects: int = Field(..., description="Objects in it.")
+    source: str = Field("", description="What was appended; empty of the first state.")
+    counts: dict[str, int] = Field({}, description="What happened, in words -> how often.")
+    columns: list[str] = Field([], description="Columns that were added.")
+
+
+class LineageNote(Record):
+    """The content of `lineage.json`."""
+
+    states: list[State] = Field(..., description="Oldest first; the last is the dataset as it is.")
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What an append changed of one column.
+
+    Attributes
+    ----------
+    rows : ndarray of int64, shape (m,)
+        Objects that were there before, ascending.
+    before, after : ndarray of uint64, shape (m,)
+        Fingerprints of their observations (`skybind.data.fingerprints`); 0 where there is none.
+    """
+
+    rows: np.ndarray
+    before: np.ndarray
+    after: np.ndarray
+
+
+@dataclass(frozen=True)
+class Growth:
+    """What became of a dataset since an older state.
+
+    Attributes
+    ----------
+    since, now : State
+    appends : int
+        How often something was appended.
+    changed : dict of str to ndarray of int64
+        Column -> rows of the older state in which it changed, ascending; what was computed of a
+        column changed with it.
+    columns : sequence of str
+        Columns that were added.
+    """
+
+    since: State
+    now: State
+    appends: int
+    changed: Mapping[str, np.ndarray]
+    columns: Sequence[str] = ()
+
+    @property
+    def kept(self) -> int:
+        """Rows of the older state; those after them are new."""
+        return self.since.objects
+
+    @property
+    def n_new(self) -> int:
+        """Number of new objects."""
+        return self.now.objects - self.since.objects
+
+    @cached_property
+    def any_changed(self) -> np.ndarray:
+        """Rows of the older state of which anything changed, ascending."""
+        return _joined(list(self.changed.values()))
+
+    def changed_in(self, columns: Sequence[str]) -> np.ndarray:
+        """Rows of the older state in which any of some columns changed, ascending."""
+        return _joined([self.changed[name] for name in columns if name in self.changed])
+
+    def touched(self, columns: Sequence[str]) -> np.ndarray:
+        """Rows of the dataset as it is that are new, or changed in some columns, ascending."""
+        new = np.arange(self.kept, self.now.objects)
+        return np.concatenate([self.changed_in(columns), new])
+
+    @property
+    def sentence(self) -> str:
+        """What happened, in words."""
+        times = "once" if self.appends == 1 else f"{self.appends} times"
+        return (
+            f"has been appended to {times} since then: {self.n_new:,} objects are new, and "
+            f"{len(self.any_changed):,} have new observations or values"
+        )
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """The states of a dataset, opened for reading.
+
+    Attributes
+    ----------
+    path : Path
+        Folder of the dataset.
+    states : sequence of State
+        Oldest first.
+    """
+
+    path: Path
+    states: Sequence[State]
+
+    def knows(self, fingerprint: str) -> bool:
+        """Whether the dataset was in a state, or is."""
+        return any(state.fingerprint == fingerprint for state in self.states)
+
+    def since(self, fingerprint: str) -> Growth | None:
+        """Tell what became of the dataset since a state; None of one that it never was in.
+
+        Raises
+        ------
+        DataError
+            If a table of what changed is gone or damaged.
+        """
+        names = [state.fingerprint for state in self.states]
+        if fingerprint not in names:
+            return None
+        place = names.index(fingerprint)
+        since = self.states[place]
+        found: dict[str, list[np.ndarray]] = {}
+        for state in self.states[place + 1 :]:
+            for column, changes in self.changes(state).items():
+                found.setdefault(column, []).append(changes.rows[changes.rows < since.objects])
+        changed = {column: _joined(rows) for column, rows in found.items()}
+        appends = len(names) - place - 1
+        changed = {column: rows for column, rows in changed.items() if len(rows)}
+        columns = [name for state in self.states[place + 1 :] for name in state.columns]
+        return Growth(since, self.states[-1], appends, changed, columns)
+
+    def changes(self, state: State) -> dict[str, Changes]:
+        """Read what changed on the way to a state, by column."""
+        path = self.path / CHANGES / f"{state.fingerprint}.parquet"
+        table = read_parquet(path, again=AGAIN, needs=_SCHEMA.names)
+        found = {}
+        for column in pc.unique(table["column"]).to_pylist():
+            own = table.filter(pc.equal(table["column"], column))
+            row, before, after = (own[name].to_numpy() for name in _SCHEMA.names[1:])
+            found[str(column)] = Changes(row, before, after)
+        return found
+
+    def grown(self, seen: Seen, kinds: Mapping[str, str]) -> Seen:
+        """Let a model that has seen an observation have seen what it has become, too.
+
+        An object whose light curve gained epochs is the object that a model was trained on, and so
+        is a copy of it under another name.
+
+        Parameters
+        ----------
+        seen : Seen
+        kinds : mapping of str to str
+            Kind of each column of observations.
+        """
+        hashes = dict(seen.hashes)
+        for state in self.states[1:]:
+            for column, changes in self.changes(state).items():
+                for role in (TRAINED, VALIDATED):
+                    known = hashes.get((role, kinds.get(column, "")))
+                    if known is not None:
+                        after = changes.after[np.isin(changes.before, known) & (changes.after != 0)]
+                        hashes[role, kinds[column]] = np.unique(np.concatenate([known, after]))
+        return replace(seen, hashes=hashes)
+
+
+def lineage_of(dataset: Dataset) -> Lineage | None:
+    """Return the states of a dataset; None of one to which nothing was appended.
+
+    Raises
+    ------
+    DataError
+        If the note of them is damaged.
+    """
+    note = _note(dataset.path)
+    if note is None or note.states[-1].fingerprint != dataset.fingerprint:
+        return None
+    return Lineage(dataset.path, note.states)
+
+
+def was_in(dataset: Dataset, fingerprint: str) -> bool:
+    """Whether a dataset is in a state, or was in it before something was appended."""
+    if dataset.fingerprint == fingerprint:
+        return True
+    lineage = lineage_of(dataset)
+    return lineage is not None and lineage.knows(fingerprint)
+
+
+def growth_since(dataset: Dataset, fingerprint: str) -> Growth | None:
+    """Tell what became of a dataset since a state.
+
+    Returns
+    -------
+    Growth or None
+        None where it is in that state, or was never.
+    """
+    if dataset.fingerprint == fingerprint:
+        return None
+    lineage = lineage_of(dataset)
+    return None if lineage is None else lineage.since(fingerprint)
+
+
+def write_lineage(
+    folder: Path, old: Dataset, state: State, first: str, changes: Mapping[str, Changes]
+) -> None:
+    """Write the lineage of a dataset that grew by one state.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the grown dataset, which holds the tables of the older states already.
+    old : Dataset
+        As it was before.
+    state : State
+        The new one.
+    first : str
+        When the first state was made; used where the old dataset has no lineage.
+    changes : mapping of str to Changes
+    """
+    before = lineage_of(old)
+    known = list(before.states) if before is not None else []
+    known = known or [State(fingerprint=old.fingerprint, date=first, objects=len(old))]
+    pieces = [
+        pa.table(
+            {
+                "column": pa.array([column] * len(c.rows), pa.string()),
+                "row": c.rows,
+                "before": c.before,
+                "after": c.after,
+            },
+            _SCHEMA,
+        )
+        for column, c in changes.items()
+    ]
+    with atomic_path(folder / CHANGES / f"{state.fingerprint}.parquet") as temporary:
+        write_parquet(pa.concat_tables([_SCHEMA.empty_table(), *pieces]), temporary)
+    note = LineageNote(states=[*known, state])
+    write_sealed(folder / LINEAGE, note.plain())
+
+
+def _note(path: Path) -> LineageNote | None:
+    try:
+        note = read_record(path / LINEAGE, LineageNote, AGAIN)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return note if note.states else None
+
+
+def _joined(rows: Sequence[np.ndarray]) -> np.ndarray:
+    return np.unique(np.concatenate([np.zeros(0, np.int64), *rows]))

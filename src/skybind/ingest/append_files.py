@@ -1,0 +1,80 @@
+"""Files of a dataset that is appended to: linked, or written under a new name."""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+
+from skybind.data.sources import ParquetSource
+from skybind.data.write import ROW_GROUP, group_rows, part_writer
+from skybind.errors import DataError
+
+_PART = re.compile(r"part-(\d+)(-g\d+)?")
+
+
+def with_columns(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Give a table the columns of a schema, null where it lacks one."""
+    names = table.column_names
+    arrays = [
+        table[field.name] if field.name in names else pa.nulls(table.num_rows, field.type)
+        for field in schema
+    ]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def then(first: Path, tables: Iterator[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
+    """Read a file, then go on with tables."""
+    source = ParquetSource([first])
+    for table in source.batches(source.schema.names, ROW_GROUP):
+        yield with_columns(table, schema)
+    yield from tables
+
+
+def write_part(target: Path, schema: pa.Schema, tables: Iterator[pa.Table]) -> None:
+    """Write a file of objects from tables of some of them."""
+    with part_writer(target, schema) as writer:
+        for table in tables:
+            writer.write_table(table, group_rows(table))
+
+
+def number_of(part: Path) -> tuple[str, int, int]:
+    """Take the name of a file of objects apart: without its generation, its number, that.
+
+    Raises
+    ------
+    DataError
+        If skybind did not name it.
+    """
+    found = _PART.fullmatch(part.stem)
+    if found is None:
+        raise DataError(
+            f"{part} has a name that skybind does not give: the files of objects are called "
+            "part-00000.parquet and so on."
+        )
+    generation = int(found[2].removeprefix("-g")) if found[2] else 0
+    return f"part-{found[1]}", int(found[1]), generation
+
+
+def link_rest(old: Path, work: Path, ours: set[str]) -> None:
+    """Link whatever else stands in a dataset's folder."""
+    for path in sorted(old.rglob("*")):
+        name = path.relative_to(old).as_posix()
+        hidden = any(part.startswith(".") for part in path.relative_to(old).parts)
+        if name.startswith("objects/") or name in ours or hidden or (work / name).exists():
+            continue
+        if path.is_symlink() or path.is_file():
+            link(path, work / name)
+        else:
+            (work / name).mkdir(parents=True, exist_ok=True)
+
+
+def link(path: Path, target: Path) -> None:
+    """Give a file a second name, or copy it where that cannot be."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(path, target, follow_symlinks=False)
+    except OSError:
+        shutil.copy2(path, target, follow_symlinks=False)

@@ -1,0 +1,58 @@
+"""What an append did, in numbers and in sentences."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass
+class Appended:
+    """What an append did, or would do.
+
+    Attributes
+    ----------
+    path : Path
+        The dataset.
+    source : str
+        What was appended.
+    before, after : int
+        Objects.
+    changed : int
+        Objects that were there, with new observations or values.
+    counts : dict of str to int
+        What happened, in words; nothing that did not happen.
+    notes : list of str
+        What was converted, is lacking, or was set aside, in sentences.
+    fingerprint : str
+        Of the dataset now.
+    dry : bool
+        Whether nothing was written.
+    """
+
+    path: Path
+    source: str
+    before: int
+    after: int
+    changed: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    fingerprint: str = ""
+    dry: bool = False
+
+    @property
+    def nothing(self) -> bool:
+        """Whether the dataset has all of it already."""
+        return self.after == self.before and not self.changed
+
+    @property
+    def text(self) -> str:
+        """What happened, in sentences."""
+        counts = [f"{what}: {n:,}." for what, n in self.counts.items() if n]
+        if self.nothing:
+            head = f"{self.path} has all of {self.source} already: nothing is changed."
+        else:
+            would = "would be" if self.dry else "are"
+            head = (
+                f"{self.after - self.before:,} objects {would} new in {self.path} "
+                f"({self.after:,} in all), and {self.changed:,} that were there {would} changed."
+            )
+        return " ".join([head, *counts, *self.notes])

@@ -1,0 +1,112 @@
+"""A run whose dataset has grown since it was started: it goes on, and says so.
+
+Objects that trained, validated or tested do so still, with what they have become; new ones are in
+no part of its split.
+"""
+
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from skybind.data.dataset import Dataset
+from skybind.data.lineage import Growth, growth_since, lineage_of
+from skybind.errors import DataError
+from skybind.modalities.base import Modality
+from skybind.modalities.store import Earlier, prepared_folder
+from skybind.progress import say
+from skybind.runs.columns import open_as_noted
+from skybind.runs.layout import RunPaths
+from skybind.runs.status import RunStatus
+
+if TYPE_CHECKING:
+    from skybind.runs.run import Run
+
+
+def refuse_other_dataset(folder: Path, path: Path, fingerprint: str) -> Growth | None:
+    """Refuse a dataset that is not the one that a run was started on, and did not grow from it.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run.
+    path : Path
+        Of the dataset.
+    fingerprint : str
+        Of the dataset that the run was started on.
+
+    Returns
+    -------
+    Growth or None
+        What came to it, which is said; None if nothing did.
+
+    Raises
+    ------
+    DataError
+    """
+    data = Dataset.open(path, computed=())
+    if data.fingerprint == fingerprint:
+        return None
+    growth = growth_since(data, fingerprint)
+    if growth is None:
+        raise DataError(
+            f"The dataset at {path} is not the one that the run in {folder} was "
+            f"started on (fingerprint {data.fingerprint}, then {fingerprint})."
+        )
+    _tell(folder, path, growth.now.fingerprint, growth.sentence)
+    return growth
+
+
+@cache
+def _tell(folder: Path, path: Path, state: str, sentence: str) -> None:
+    """Say once of each state what came to it."""
+    say(
+        f"The run in {folder} was started on an older state of {path}, which {sentence}. The new "
+        "ones are in no part of its split."
+    )
+
+
+def open_grown(folder: Path, path: Path, status: RunStatus) -> tuple[Dataset, Growth | None]:
+    """Open a run's dataset, and tell what came to it since the run was started.
+
+    A run keeps to the columns that there were; parameters and errors are those of
+    `refuse_other_dataset` and `skybind.runs.columns.open_as_noted`.
+    """
+    growth = refuse_other_dataset(folder, path, status.fingerprint)
+    dataset = open_as_noted(path, RunPaths(folder).features, status.computed)
+    if growth is not None:
+        dataset.schema = dataset.schema.without(growth.columns)
+    return dataset, growth
+
+
+def older_states(dataset: Dataset) -> Iterator[Growth]:
+    """Tell what became of a dataset since each of its older states, the latest first."""
+    lineage = lineage_of(dataset)
+    for state in reversed(lineage.states[:-1] if lineage is not None else []):
+        growth = lineage.since(state.fingerprint) if lineage is not None else None
+        if growth is not None:
+            yield growth
+
+
+def touched_rows(dataset: Dataset, growth: Growth, modalities: Iterable[Modality]) -> np.ndarray:
+    """Which rows are new, or changed in what some modalities read, ascending.
+
+    Periods and features follow the light curves that they were computed from.
+    """
+    columns = {c for m in modalities for c in [*m.columns, *m.also_reads]}
+    computed = [table for table in dataset.computed if columns & set(table.columns)]
+    return growth.touched([*columns, *(table.observation for table in computed)])
+
+
+def earlier_prepared(run: "Run", modality: Modality) -> Earlier | None:
+    """Find what a run prepared of a modality before its dataset grew; None if nothing."""
+    root = run.paths.prepared
+    if prepared_folder(root, modality, run.dataset.fingerprint).exists():
+        return None
+    for growth in older_states(run.dataset):
+        place = prepared_folder(root, modality, growth.since.fingerprint)
+        if place.exists():
+            return Earlier(place, touched_rows(run.dataset, growth, [modality]))
+    return None

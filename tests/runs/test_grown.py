@@ -1,0 +1,179 @@
+import shutil
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from skybind.config import load_config
+from skybind.data.dataset import Dataset
+from skybind.data.lineage import lineage_of
+from skybind.data.seen import TRAINED
+from skybind.data.write import part_writer
+from skybind.errors import DataError, LeakError
+from skybind.ingest.append import append_dataset
+from skybind.modalities.photometry import Photometry
+from skybind.models.model import Model
+from skybind.ragged import Ragged
+from skybind.runs.cases import choose_cases
+from skybind.runs.classes import case_classes
+from skybind.runs.embedding import run_embedding
+from skybind.runs.grown import touched_rows
+from skybind.runs.measured import refuse_measuring
+from skybind.runs.run import Run
+from skybind.runs.steps import run_finetuning, run_model, run_pretraining
+from skybind.simulate.write import write_stars
+from tests.conftest import QUICK
+
+KEPT = 160  # objects of the dataset before it grows
+
+
+def piece(survey, folder, rows, names=None, halved=()):
+    """Some objects of a survey as a dataset; of those in `halved` every other epoch."""
+    data = Dataset.open(survey, computed=())
+    table = data.table(data.arrow_schema.names, rows)
+    curves = Ragged.from_arrow(table["photometry"])
+    keep = (np.arange(len(curves.owner)) % 2 == 0) | ~np.isin(rows[curves.owner], list(halved))
+    place = table.column_names.index("photometry")
+    kept = curves.filter(keep).to_arrow().cast(table["photometry"].type)
+    table = table.set_column(place, table.field("photometry"), kept)
+    if names is not None:
+        table = table.set_column(0, table.field(0), pa.array(names, pa.string()))
+    (folder / "objects").mkdir(parents=True)
+    schema = table.schema.with_metadata(data.schema.to_metadata())
+    with part_writer(folder / "objects" / "part-00000.parquet", schema) as writer:
+        writer.write_table(table.replace_schema_metadata(schema.metadata))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory):
+    """A survey of 200 stars, a dataset of 160 of them, a run on it with one classifier."""
+    folder = tmp_path_factory.mktemp("grown")
+    write_stars(folder / "all", 200, seed=5, missing=0.2)
+    piece(folder / "all", folder / "stars", np.arange(KEPT), halved=range(10))
+    run = Run.start(load_config("stars-small", QUICK), folder / "stars", folder / "run")
+    run_pretraining(run)
+    run_embedding(run)
+    (case,) = choose_cases(run, ["photometry"], ["full"], ["pretrained"], False)
+    run_finetuning(run, case)
+    case_classes(run, case)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def grown(begun, tmp_path_factory):
+    """The run again, and its dataset with ten changed and 40 new stars."""
+    folder = tmp_path_factory.mktemp("appended")
+    for name in ("stars", "run"):
+        shutil.copytree(begun / name, folder / name)
+    rows = np.concatenate([np.arange(10), np.arange(KEPT, 200)])
+    append_dataset(folder / "stars", piece(begun / "all", folder / "new", rows))
+    return folder
+
+
+def opened(folder):
+    return Run.open(folder / "run", data=folder / "stars")
+
+
+def test_a_run_opens_on_the_grown_dataset_and_says_so(begun, grown, capsys, talking):
+    was, now = opened(begun), opened(grown)
+    assert "40 objects are new" in capsys.readouterr().err
+    assert now.split.part[KEPT:].tolist() == [""] * 40
+    np.testing.assert_array_equal(now.split.part[:KEPT], was.split.part)
+    assert now.split.hash == was.split.hash == now.status.split_hash
+    assert now.classes == was.classes
+    again = Run.start(was.config, grown / "stars", grown / "run")
+    assert again.split.hash == was.split.hash
+
+
+def test_only_what_is_touched_is_prepared_and_embedded(begun, grown, monkeypatch):
+    before = run_embedding(opened(begun))
+    seen = []
+    prepare = Photometry.prepare
+    monkeypatch.setattr(
+        Photometry,
+        "prepare",
+        lambda self, table: (seen.append(len(table)), prepare(self, table))[1],
+    )
+    run = opened(grown)
+    after = run_embedding(run)
+    rows = touched_rows(run.dataset, run.growth, run_model(run).modalities.values())
+    changed = run.growth.changed["photometry"]
+    assert set(changed.tolist()) <= set(range(10))
+    assert rows.tolist() == [*changed.tolist(), *range(KEPT, 200)]
+    assert sum(seen) == len(rows)
+    same = np.setdiff1d(np.arange(KEPT), changed)
+    np.testing.assert_array_equal(after["photometry"][same], before["photometry"][same])
+    assert np.abs(after["photometry"][changed] - before["photometry"][changed]).max() > 1e-4
+    monkeypatch.undo()
+    assert len(run_embedding(opened(grown))) == 200  # read as it was written
+
+
+def test_the_same_as_in_one_piece(begun, grown):
+    """Embeddings and classes of the same model, of all objects imported at once."""
+    run = opened(grown)
+    (case,) = choose_cases(run, ["photometry"], ["full"], ["pretrained"], False)
+    table = case_classes(run, case)
+    whole = Dataset.open(begun / "all", computed=())
+    expected = run_model(run).embed(whole)
+    found = run_embedding(run)
+    for name in ("photometry", "spectrum"):
+        there = expected.present[name]
+        np.testing.assert_array_equal(found.present[name], there)
+        np.testing.assert_allclose(found[name], expected[name], atol=2e-5)
+    saved = Model.open(run.paths.case(case.name).model)
+    classes = saved.classify(whole)
+    known = [name is not None for name in table.table["class"].to_pylist()]
+    assert sum(known) > 100
+    got = np.asarray(table.table["probability"].to_numpy())[known]
+    np.testing.assert_allclose(got, np.asarray(classes["probability"])[known], atol=1e-4)
+
+
+def test_classes_of_other_objects_are_taken_over(begun, grown):
+    was, now = opened(begun), opened(grown)
+    (case,) = choose_cases(was, ["photometry"], ["full"], ["pretrained"], False)
+    old, new = case_classes(was, case).table, case_classes(now, case).table
+    same = np.setdiff1d(np.arange(KEPT), now.growth.any_changed)
+    for name in ("class", "probability", "novelty"):
+        assert new[name].take(pa.array(same)).equals(old[name].take(pa.array(same)))
+    assert len(new) == 200
+
+
+def test_observations_are_known_again_after_they_grew(begun, grown):
+    run = opened(grown)
+    model = run_model(run)
+    lineage = lineage_of(run.dataset)
+    changes = lineage.changes(lineage.states[-1])["photometry"]
+    trained = np.isin(changes.rows, run.rows("train")) & (changes.before != 0)
+    assert trained.any()
+    known = model.seen.hashes[TRAINED, "photometry"]
+    assert np.isin(changes.before[trained], known).all()
+    assert not np.isin(changes.after[trained], known).any()
+    seen = lineage.grown(model.seen, run.dataset.schema.kinds)
+    assert np.isin(changes.after[trained], seen.hashes[TRAINED, "photometry"]).all()
+
+
+def test_a_renamed_copy_of_a_grown_training_object_is_no_test_object(begun, grown, tmp_path):
+    run = opened(grown)
+    lineage = lineage_of(run.dataset)
+    rows = lineage.changes(lineage.states[-1])["photometry"].rows
+    row = int(np.intersect1d(rows, run.rows("train"))[0])
+    shutil.copytree(grown / "stars", tmp_path / "stars")
+    shutil.copytree(begun / "run", tmp_path / "run")
+    copy = piece(begun / "all", tmp_path / "copy", np.asarray([row]), ["copy"])
+    append_dataset(tmp_path / "stars", copy)
+    run = opened(tmp_path)
+    last = np.asarray([len(run.dataset) - 1])
+    assert run.dataset.object_ids[last] == ["copy"]
+    refuse_measuring(run, run_model(run), run.rows("test"))
+    with pytest.raises(LeakError, match="under another name"):
+        refuse_measuring(run, run_model(run), last)
+
+
+def test_another_dataset_is_refused_still(begun, grown, tmp_path):
+    shutil.copytree(grown / "stars", tmp_path / "stars")
+    (tmp_path / "stars" / "lineage.json").unlink()
+    with pytest.raises(DataError, match="is not the one that the run"):
+        Run.open(begun / "run", data=tmp_path / "stars")
+    with pytest.raises(DataError, match="is not the one that the run"):
+        Run.open(begun / "run", data=begun / "all")
