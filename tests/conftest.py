@@ -1,14 +1,18 @@
 import os
 
+import numpy as np
 import pytest
 from hypothesis import settings
 
 from skybind.config import load_config
 from skybind.progress import set_verbosity
+from skybind.runs.cases import choose_cases
+from skybind.runs.classes import case_classes
 from skybind.runs.embedding import run_embedding
 from skybind.runs.run import Run
-from skybind.runs.steps import run_pretraining
+from skybind.runs.steps import run_finetuning, run_pretraining
 from skybind.simulate.write import write_stars
+from tests.growing import KEPT, piece
 
 #: A run of seconds: few epochs, few cases, everything else as it ships.
 QUICK = [
@@ -59,4 +63,19 @@ def trained(stars, config, tmp_path_factory):
     started = Run.start(config, stars, folder)
     run_pretraining(started)
     run_embedding(started)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def begun(config, tmp_path_factory):
+    """A survey of 200 stars, a dataset of 160 of them, a run on it with one classifier."""
+    folder = tmp_path_factory.mktemp("grown")
+    write_stars(folder / "all", 200, seed=5, missing=0.2)
+    piece(folder / "all", folder / "stars", np.arange(KEPT), halved=range(10))
+    run = Run.start(config, folder / "stars", folder / "run")
+    run_pretraining(run)
+    run_embedding(run)
+    (case,) = choose_cases(run, ["photometry"], ["full"], ["pretrained"], False)
+    run_finetuning(run, case)
+    case_classes(run, case)
     return folder

@@ -4,60 +4,21 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from skybind.config import load_config
 from skybind.data.dataset import Dataset
 from skybind.data.lineage import lineage_of
 from skybind.data.seen import TRAINED
-from skybind.data.write import part_writer
 from skybind.errors import DataError, LeakError
 from skybind.ingest.append import append_dataset
 from skybind.modalities.photometry import Photometry
 from skybind.models.model import Model
-from skybind.ragged import Ragged
 from skybind.runs.cases import choose_cases
 from skybind.runs.classes import case_classes
 from skybind.runs.embedding import run_embedding
 from skybind.runs.grown import touched_rows
 from skybind.runs.measured import refuse_measuring
 from skybind.runs.run import Run
-from skybind.runs.steps import run_finetuning, run_model, run_pretraining
-from skybind.simulate.write import write_stars
-from tests.conftest import QUICK
-
-KEPT = 160  # objects of the dataset before it grows
-
-
-def piece(survey, folder, rows, names=None, halved=()):
-    """Some objects of a survey as a dataset; of those in `halved` every other epoch."""
-    data = Dataset.open(survey, computed=())
-    table = data.table(data.arrow_schema.names, rows)
-    curves = Ragged.from_arrow(table["photometry"])
-    keep = (np.arange(len(curves.owner)) % 2 == 0) | ~np.isin(rows[curves.owner], list(halved))
-    place = table.column_names.index("photometry")
-    kept = curves.filter(keep).to_arrow().cast(table["photometry"].type)
-    table = table.set_column(place, table.field("photometry"), kept)
-    if names is not None:
-        table = table.set_column(0, table.field(0), pa.array(names, pa.string()))
-    (folder / "objects").mkdir(parents=True)
-    schema = table.schema.with_metadata(data.schema.to_metadata())
-    with part_writer(folder / "objects" / "part-00000.parquet", schema) as writer:
-        writer.write_table(table.replace_schema_metadata(schema.metadata))
-    return folder
-
-
-@pytest.fixture(scope="module")
-def begun(tmp_path_factory):
-    """A survey of 200 stars, a dataset of 160 of them, a run on it with one classifier."""
-    folder = tmp_path_factory.mktemp("grown")
-    write_stars(folder / "all", 200, seed=5, missing=0.2)
-    piece(folder / "all", folder / "stars", np.arange(KEPT), halved=range(10))
-    run = Run.start(load_config("stars-small", QUICK), folder / "stars", folder / "run")
-    run_pretraining(run)
-    run_embedding(run)
-    (case,) = choose_cases(run, ["photometry"], ["full"], ["pretrained"], False)
-    run_finetuning(run, case)
-    case_classes(run, case)
-    return folder
+from skybind.runs.steps import run_model
+from tests.growing import KEPT, opened, piece
 
 
 @pytest.fixture(scope="module")
@@ -69,10 +30,6 @@ def grown(begun, tmp_path_factory):
     rows = np.concatenate([np.arange(10), np.arange(KEPT, 200)])
     append_dataset(folder / "stars", piece(begun / "all", folder / "new", rows))
     return folder
-
-
-def opened(folder):
-    return Run.open(folder / "run", data=folder / "stars")
 
 
 def test_a_run_opens_on_the_grown_dataset_and_says_so(begun, grown, capsys, talking):

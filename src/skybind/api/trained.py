@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from skybind.discovery.discover import DiscoverOptions
+    from skybind.discovery.update import Updated
     from skybind.evaluation.records import Metrics
 
 
@@ -340,6 +341,12 @@ class Run(Explorable, StoredRun):
         from skybind.discovery.discover import discover
 
         return Discoveries(discover(self, options), self.folder)
+
+    def update(self) -> "Updated":
+        """Look at what was appended to the dataset since last time; `table()` lists it."""
+        from skybind.discovery.update import update_run
+
+        return update_run(Run.open(self.folder, data=self.dataset.path))
 
     def report(self) -> Path:
         """Write the report, one file that opens offline; gives its path."""

@@ -26,6 +26,7 @@ from skybind.cli import (
     simulate,
     study,
     tune,
+    update,
     weights,
 )
 from skybind.cli.options import Commands
@@ -53,6 +54,7 @@ app.add_typer(search.app)
 app.add_typer(index.app)
 app.add_typer(discover.app)
 app.add_typer(explore.app)
+app.add_typer(update.app)
 app.add_typer(backbone.app)
 app.add_typer(tune.app)
 app.add_typer(study.app, name="study")

@@ -4,6 +4,7 @@ Objects that trained, validated or tested do so still, with what they have becom
 no part of its split.
 """
 
+import shutil
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -98,6 +99,20 @@ def touched_rows(dataset: Dataset, growth: Growth, modalities: Iterable[Modality
     columns = {c for m in modalities for c in [*m.columns, *m.also_reads]}
     computed = [table for table in dataset.computed if columns & set(table.columns)]
     return growth.touched([*columns, *(table.observation for table in computed)])
+
+
+def forget_older(run: "Run") -> None:
+    """Remove what was prepared of older states of a run's dataset; it has been taken over."""
+    root = run.paths.prepared
+    for growth in older_states(run.dataset):
+        for modality in run.modalities.values():
+            place = prepared_folder(root, modality, growth.since.fingerprint)
+            if prepared_folder(root, modality, run.dataset.fingerprint).exists():
+                shutil.rmtree(place, ignore_errors=True)
+        for file in root.glob(f"observations-*-{growth.since.fingerprint}.*"):
+            now = file.name.replace(growth.since.fingerprint, run.dataset.fingerprint)
+            if (root / now).exists():
+                file.unlink(missing_ok=True)
 
 
 def earlier_prepared(run: "Run", modality: Modality) -> Earlier | None:

@@ -227,6 +227,10 @@ class RunPaths:
         """Discoveries."""
         return DiscoverPaths(self.folder / "discover")
 
+    def update(self, date: str, state: str) -> Path:
+        """What came to the dataset with a state of it (date and fingerprint), a folder."""
+        return self.folder / "updates" / f"{date[:10]}-{state}"
+
     @property
     def selections(self) -> Path:
         """Selections of the explorer that are kept, a table each."""

@@ -1,0 +1,123 @@
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from skybind.data.dataset import Dataset
+from skybind.discovery.update import CHANGED, STRANGE, UNLIKE, update_run
+from skybind.errors import ModelError
+from skybind.ingest.append import append_dataset
+from skybind.runs.embedding import run_embedding
+from skybind.runs.run import Run
+from tests.growing import KEPT, opened, piece
+
+
+@pytest.fixture
+def grown(begun, tmp_path):
+    """The run and its dataset, to which 12 new stars and new epochs of ten are appended."""
+    for name in ("stars", "run"):
+        shutil.copytree(begun / name, tmp_path / name)
+    rows = np.concatenate([np.arange(10), np.arange(KEPT, KEPT + 12)])
+    append_dataset(tmp_path / "stars", piece(begun / "all", tmp_path / "new", rows))
+    return tmp_path
+
+
+def test_new_and_changed_objects_are_told(grown):
+    run = opened(grown)
+    done = update_run(run)
+    table = done.table()
+    changed = len(run.growth.changed["photometry"])
+    assert done.record.new == 12
+    assert done.record.changed == changed
+    assert len(table) == 12 + changed
+    names = np.asarray(table["object_id"].to_pylist())
+    new = np.asarray(table["what"].to_pylist()) == "new"
+    assert set(names[new]) == set(run.dataset.object_ids[KEPT:].tolist())
+    assert {"ra", "class", "probability", "margin", "novelty"} <= set(table.column_names)
+    far = table["isolation"].to_numpy()
+    flagged = np.asarray([UNLIKE in text for text in table["reasons"].to_pylist()])
+    np.testing.assert_array_equal(flagged, far >= STRANGE)
+    was, is_now = table["class_before"].to_pylist(), table["class"].to_pylist()
+    other = [a is not None and a != b for a, b in zip(was, is_now, strict=True)]
+    assert other == [CHANGED in text for text in table["reasons"].to_pylist()]
+    assert any(name is not None for name in was)
+    page = (done.folder / "update.html").read_text()
+    assert "12" in page
+    assert (done.folder / "new.csv").exists()
+
+
+def test_a_star_unlike_all_others_is_strange(begun, grown):
+    noise = piece(begun / "all", grown / "odd", np.arange(KEPT + 12, KEPT + 14), ["odd1", "odd2"])
+    append_dataset(grown / "stars", noise)
+    run = opened(grown)
+    embeddings = run_embedding(run)
+    rows = run.rows("train")
+    away = -embeddings.mean()[rows].mean(axis=0)
+    last = len(embeddings) - 1
+    for name in embeddings.modalities:
+        embeddings.vectors[name][last] = away / np.linalg.norm(away)
+        embeddings.present[name][last] = True
+    embeddings.write(run.paths.embeddings)
+    first = update_run(opened(grown)).table().slice(0, 1).to_pylist()[0]
+    assert first["object_id"] == "odd2"
+    assert first["isolation"] >= STRANGE
+    assert UNLIKE in first["reasons"]
+
+
+def test_twice_is_once_and_each_update_tells_its_own(begun, grown):
+    first = update_run(opened(grown))
+    files = {p: p.stat().st_mtime_ns for p in first.folder.rglob("*")}
+    again = update_run(opened(grown))
+    assert again.done_before
+    assert again.record == first.record
+    assert {p: p.stat().st_mtime_ns for p in first.folder.rglob("*")} == files
+    append_dataset(
+        grown / "stars", piece(begun / "all", grown / "more", np.arange(KEPT + 12, KEPT + 15))
+    )
+    second = update_run(opened(grown))
+    assert (second.record.new, second.record.changed) == (3, 0)
+    assert second.record.since == first.record.state
+    assert second.folder != first.folder
+    names = [path.name for path in (grown / "run" / "prepared").glob("photometry-*")]
+    assert len(names) == 1  # those of older states are gone
+
+
+def test_nothing_new_is_said(begun):
+    done = update_run(opened(begun))
+    assert done.folder is None
+    assert "Nothing is new" in done.text
+
+
+def test_a_run_without_a_model_is_refused(stars, config, tmp_path):
+    run = Run.start(config, stars, tmp_path / "run")
+    with pytest.raises(ModelError, match="no pre-trained model yet"):
+        update_run(run)
+
+
+KILLED = """
+import sys
+from skybind.discovery.update import update_run
+from skybind.runs.run import Run
+run = Run.open(sys.argv[1], data=sys.argv[2])
+print("ready", flush=True)
+update_run(run)
+"""
+
+
+def test_killed_the_same_command_goes_on(grown):
+    place = grown / "run"
+    command = [sys.executable, "-c", KILLED, str(place), str(grown / "stars")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        process.stdout.read(5)
+        time.sleep(0.7)
+        process.send_signal(signal.SIGKILL)
+    done = update_run(opened(grown))
+    table = done.table()
+    assert done.record.new == 12
+    assert any(name is not None for name in table["class_before"].to_pylist())
+    assert len(set(table["object_id"].to_pylist())) == len(table)
+    assert len(Dataset.open(grown / "stars")) == KEPT + 12

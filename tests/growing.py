@@ -1,0 +1,33 @@
+"""Surveys that grow, for tests."""
+
+import numpy as np
+import pyarrow as pa
+
+from skybind.data.dataset import Dataset
+from skybind.data.write import part_writer
+from skybind.ragged import Ragged
+from skybind.runs.run import Run
+
+KEPT = 160  # objects of the dataset before it grows
+
+
+def piece(survey, folder, rows, names=None, halved=()):
+    """Some objects of a survey as a dataset; of those in `halved` every other epoch."""
+    data = Dataset.open(survey, computed=())
+    table = data.table(data.arrow_schema.names, rows)
+    curves = Ragged.from_arrow(table["photometry"])
+    keep = (np.arange(len(curves.owner)) % 2 == 0) | ~np.isin(rows[curves.owner], list(halved))
+    place = table.column_names.index("photometry")
+    kept = curves.filter(keep).to_arrow().cast(table["photometry"].type)
+    table = table.set_column(place, table.field("photometry"), kept)
+    if names is not None:
+        table = table.set_column(0, table.field(0), pa.array(names, pa.string()))
+    (folder / "objects").mkdir(parents=True)
+    schema = table.schema.with_metadata(data.schema.to_metadata())
+    with part_writer(folder / "objects" / "part-00000.parquet", schema) as writer:
+        writer.write_table(table.replace_schema_metadata(schema.metadata))
+    return folder
+
+
+def opened(folder):
+    return Run.open(folder / "run", data=folder / "stars")
