@@ -184,3 +184,15 @@ def test_files_that_differ_in_what_may_be_null_are_read_together(tmp_path, first
     rows = np.r_[0:45, 60:63, 110:113, 150:199]  # of each file many of one group, few of another
     whole = source.table(["object_id"]).take(rows)
     assert source.table(["object_id"], rows).to_pylist() == whole.to_pylist()
+
+
+def test_a_file_that_is_replaced_is_not_read_on(tmp_path):
+    path = tmp_path / "table.parquet"
+    pq.write_table(pa.table({"x": np.arange(100)}), path)
+    source = ParquetSource([path])
+    assert len(source.table(["x"])) == 100
+    pq.write_table(pa.table({"x": np.arange(100) + 1000}), tmp_path / "other.parquet")
+    (tmp_path / "other.parquet").replace(path)
+    for read in (lambda: source.table(["x"]), lambda: list(source.batches(["x"], 10))):
+        with pytest.raises(DataError, match="has changed since it was opened"):
+            read()

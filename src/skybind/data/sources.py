@@ -66,10 +66,15 @@ class Source(Protocol):
 
 
 class ParquetSource:
-    """Parquet files as one table, read row group by row group."""
+    """Parquet files as one table, read row group by row group.
+
+    One file that is replaced under its name (computed columns) is not read on as if it were the
+    one that was opened. Files of objects that change get other names.
+    """
 
     def __init__(self, parts: Sequence[Path]) -> None:
         self._files = [str(part) for part in parts]
+        self._opened = _stamp(self._files[0]) if len(parts) == 1 else None
         self._dataset = pds.dataset(
             self._files, format=pds.ParquetFileFormat(default_fragment_scan_options=scanned())
         )
@@ -83,8 +88,15 @@ class ParquetSource:
 
     def table(self, columns: Sequence[str], rows: np.ndarray | None = None) -> pa.Table:
         if rows is None:
-            return self._dataset.to_table(columns=list(columns))
-        return self._take(columns, rows)
+            found = self._dataset.to_table(columns=list(columns))
+        else:
+            found = self._take(columns, rows)
+        self._refuse_replaced()
+        return found
+
+    def _refuse_replaced(self) -> None:
+        if self._opened is not None and _stamp(self._files[0]) != self._opened:
+            raise DataError(f"{self._files[0]} has changed since it was opened: open it again.")
 
     def batches(
         self, columns: Sequence[str], rows: int, start: int = 0, stop: int | None = None
@@ -96,6 +108,7 @@ class ParquetSource:
             low, high = max(start - first, 0), batch.num_rows
             high = high if stop is None else min(high, stop - first)
             first += batch.num_rows
+            self._refuse_replaced()
             if high > low:
                 yield pa.Table.from_batches([batch.slice(low, high - low)])
 
@@ -357,6 +370,12 @@ def _begun(
 def lists_of(column: pa.ChunkedArray, field: str) -> pa.ChunkedArray:
     """Return one field of a column of structs; a column of lists as it is."""
     return column if pa.types.is_list(column.type) else pc.struct_field(column, field)
+
+
+def _stamp(path: str) -> tuple[int, int]:
+    """Size and time of change of a file: other ones if another takes its name."""
+    found = os.stat(path)
+    return found.st_size, found.st_mtime_ns
 
 
 def _footer(path: Path) -> bytes:

@@ -18,7 +18,8 @@ import pyarrow as pa
 
 from skybind.data.lineage import Growth, Lineage, lineage_of
 from skybind.data.placed import placed
-from skybind.discovery.measures.outliers import COMBINED, isolation, upper_tail
+from skybind.discovery.measures.density import loneliness
+from skybind.discovery.measures.outliers import COMBINED, upper_tail
 from skybind.discovery.outliers import with_combined
 from skybind.discovery.update_page import write_update_page
 from skybind.discovery.update_record import UpdateRecord
@@ -266,7 +267,8 @@ def _isolation(
         draw = np.random.default_rng(run.config.seed)
         train = np.sort(draw.choice(train, REFERENCE, replace=False))
     both = np.concatenate([train, np.setdiff1d(rows, train)])
-    far = isolation(vectors[COMBINED][both], present[COMBINED][both], np.arange(len(train)))
+    asked = vectors[COMBINED][both], present[COMBINED][both]
+    far = loneliness(*asked, np.arange(len(train))).isolation
     place = np.empty(len(embeddings), np.int64)
     place[both] = np.arange(len(both))
     own = place[rows]

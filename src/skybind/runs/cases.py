@@ -290,6 +290,13 @@ def _keys(modalities: tuple[str, ...], subset: str, start: str) -> list[str]:
     return [names, f"{names}-{subset}", f"{names}-{subset}-{start}"]
 
 
+def check_cases(run: "Run") -> None:
+    """Find what is wrong with the options of any fine-tuning before anything long begins."""
+    for case in cases_of(run):
+        options_of(run, case)
+        config_of(run, case)
+
+
 def widest_case(cases: Sequence[Case]) -> Case | None:
     """The case of most modalities, most labels, pre-trained if there is one."""
     several = [case for case in cases if len(case.modalities) > 1]

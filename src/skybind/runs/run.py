@@ -29,7 +29,7 @@ from skybind.models.frozen_features import backbone_hashes
 from skybind.models.model import Model
 from skybind.once import result_of
 from skybind.plugins import plugin_notes, refuse_changed, use_noted, use_plugins
-from skybind.runs.cases import cases_of, config_of, options_of
+from skybind.runs.cases import check_cases
 from skybind.runs.checks import (
     MAY_CHANGE,
     check_brightness,
@@ -133,7 +133,7 @@ class Run:
         refuse_empty_parts(chosen)
         run = cls(folder, config, dataset, chosen)
         refuse_backbone_leaks(binder, dataset.object_ids, chosen)
-        _check_cases(run)
+        check_cases(run)
         tell_classes(config, dataset)
         run.dataset = compute_first(dataset, needed, paths.features)
         run._write(backbone_hashes(binder))
@@ -394,10 +394,3 @@ def _check(config: Config, schema: DatasetSchema) -> Binder:
     find_loss(config.model.loss)
     check_backbones(binder, modalities)
     return binder
-
-
-def _check_cases(run: Run) -> None:
-    """Find what is wrong with the options of any fine-tuning before anything long begins."""
-    for case in cases_of(run):
-        options_of(run, case)
-        config_of(run, case)
