@@ -6,10 +6,12 @@ import pytest
 import torch
 
 from skybind.config import load_config
+from skybind.modalities.rows import taken
 from skybind.modalities.source import BatchSource
 from skybind.models import build_binder, build_modalities
 from skybind.models import frozen_features as module
 from skybind.models.frozen_features import (
+    Older,
     Views,
     cached_features,
     features_origin,
@@ -114,6 +116,27 @@ def test_what_is_cached_is_not_computed_again_and_what_differs_is(world, tmp_pat
         cache(world, tmp_path, **change)
         assert len(calls) == before + 1, change
     assert len(list(tmp_path.glob("spectrum-*"))) == 6
+
+
+def test_of_a_dataset_that_grew_only_what_is_touched_is_computed(world, tmp_path, monkeypatch):
+    _, source, binder = world
+    spectra = source.prepared["spectrum"]
+    young = taken(spectra, np.arange(70))
+    given = (binder.backboned["spectrum"], source.modalities["spectrum"])
+    views = Views(2, np.arange(60), 1)
+    before = cached_features(*given, young, tmp_path, fingerprint="young", views=views)
+    whole = cache(world, tmp_path / "whole").arrays["features"]
+    seen, compute = [], module._features
+    monkeypatch.setattr(module, "_features", lambda *a: (seen.extend(a[3]), compute(*a))[1])
+    touched = np.asarray([65, *range(70, 80)])
+    older = [Older("none", 60, touched), Older("young", 70, touched)]
+    found = cached_features(
+        *given, spectra, tmp_path, fingerprint="grown", views=views, older=older
+    ).arrays["features"]
+    assert sorted(set(seen)) == touched.tolist()
+    same = np.setdiff1d(np.arange(70), touched)
+    np.testing.assert_array_equal(found[same], before.arrays["features"][same])
+    np.testing.assert_allclose(found[:, 0], whole[:, 0], atol=1e-6)
 
 
 def test_options_that_leave_no_trace_in_the_weights_count(world):

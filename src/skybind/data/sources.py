@@ -87,6 +87,7 @@ class ParquetSource:
         return int(self._dataset.count_rows())
 
     def table(self, columns: Sequence[str], rows: np.ndarray | None = None) -> pa.Table:
+        self._refuse_replaced()
         if rows is None:
             found = self._dataset.to_table(columns=list(columns))
         else:
@@ -101,6 +102,7 @@ class ParquetSource:
     def batches(
         self, columns: Sequence[str], rows: int, start: int = 0, stop: int | None = None
     ) -> Iterator[pa.Table]:
+        self._refuse_replaced()
         dataset, first = self._dataset, 0
         if start or stop is not None:
             dataset, first = self._groups(start, len(self) if stop is None else stop)

@@ -1,6 +1,6 @@
 """Features of frozen backbones: computed once, kept as memory-mapped arrays, trained on."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,24 @@ class Views:
     seed: int
 
 
+@dataclass(frozen=True)
+class Older:
+    """A state of a dataset before something was appended to it.
+
+    Attributes
+    ----------
+    fingerprint : str
+    n : int
+        Its objects, the first of the dataset as it is.
+    touched : ndarray of int64
+        Rows of the dataset as it is that are new, or changed in what the modality reads.
+    """
+
+    fingerprint: str
+    n: int
+    touched: np.ndarray
+
+
 def features_origin(encoder: Backboned, modality: Modality) -> str:
     """Hash of the backbone and the fitted preprocessing that decide its features."""
     state = {key: array_hash(value) for key, value in modality.state().items()}
@@ -80,6 +98,7 @@ def with_features(
     root: Path,
     fingerprint: str,
     views: Mapping[str, Views],
+    older: Mapping[str, Sequence[Older]] | None = None,
 ) -> BatchSource:
     """Give a source that batches the cached features of a binder's frozen backbones.
 
@@ -95,6 +114,8 @@ def with_features(
     views : mapping of modality to Views
         Of the modalities whose backbone's features are kept; those of others are computed anew
         in every batch.
+    older : mapping of modality to sequence of Older, optional
+        States of the dataset before it grew, whose features are taken over.
     """
     prepared, origins = dict(source.prepared), dict(source.origins)
     for name, encoder in binder.backboned.items():
@@ -108,6 +129,7 @@ def with_features(
             root,
             fingerprint=fingerprint,
             views=views[name],
+            older=(older or {}).get(name, ()),
         )
         origins[name] = features_origin(encoder, modality)
     return BatchSource(source.modalities, prepared, origins)
@@ -156,6 +178,7 @@ def cached_features(
     *,
     fingerprint: str,
     views: Views,
+    older: Sequence[Older] = (),
 ) -> Prepared:
     """Add the features of a frozen backbone to prepared arrays; compute them where needed.
 
@@ -172,6 +195,8 @@ def cached_features(
     fingerprint : str
         Of the dataset.
     views : Views
+    older : sequence of Older
+        States of the dataset before it grew, the latest first.
 
     Returns
     -------
@@ -184,29 +209,42 @@ def cached_features(
     viewed = np.zeros(len(prepared), bool)
     if count:
         viewed[views.rows] = prepared.present[views.rows]
-    key = json_hash(
-        [
-            features_origin(encoder, modality),
-            prepared_key(modality, fingerprint),
-            count,
-            [views.seed, array_hash(np.flatnonzero(viewed))] if count else None,
-        ]
-    )
-    folder = root / f"{modality.name}-features-{key}"
-    backbone = encoder.backbone
-    tokens = () if backbone.tokens is None else (backbone.tokens,)
-    shape = (len(prepared), 1 + count, *tokens, backbone.out_features)
+    given = root, modality, features_origin(encoder, modality), views.seed, count
+    folder = _place(*given, fingerprint, viewed)
+    found = ((_place(*given, one.fingerprint, viewed[: one.n]), one) for one in older)
+    earlier = next(((where, one) for where, one in found if where.exists()), None)
+    tokens = () if encoder.backbone.tokens is None else (encoder.backbone.tokens,)
+    shape = (len(prepared), 1 + count, *tokens, encoder.backbone.out_features)
     title = f"features of {modality.name}"
 
     def fill(workplace: Workplace) -> None:
-        with progress_bar(title, int(prepared.present.sum())) as progress:
-            _compute(encoder, modality, prepared, workplace, shape, viewed, views.seed, progress)
+        rows = np.flatnonzero(prepared.present)
+        if earlier is not None:
+            rows = rows[np.isin(rows, earlier[1].touched)]
+        with progress_bar(title, len(rows)) as progress:
+            work = _Work(encoder, modality, prepared, rows, viewed, views.seed, earlier)
+            _compute(work, workplace, shape, progress)
 
     # of two programs that need the same features one computes them, the other waits
     fill_once(folder, fill, waiting_for(f"computes the {title}"))
     verify_features(folder)
     array = np.memmap(folder / ARRAY, np.float32, "r", shape=shape)
     return replace(prepared, arrays={**prepared.arrays, FEATURES: array, VIEWED: viewed})
+
+
+def _place(
+    root: Path,
+    modality: Modality,
+    origin: str,
+    seed: int,
+    count: int,
+    state: str,
+    viewed: np.ndarray,
+) -> Path:
+    """Name the folder of features by all that decides them."""
+    drawn = [seed, array_hash(np.flatnonzero(viewed))] if count else None
+    key = json_hash([origin, prepared_key(modality, state), count, drawn])
+    return root / f"{modality.name}-features-{key}"
 
 
 def verify_features(folder: Path, *, whole: bool = False) -> None:
@@ -228,28 +266,35 @@ class _Sums(BaseModel):
     sums: list[int]
 
 
-def _compute(
-    encoder: Backboned,
-    modality: Modality,
-    prepared: Prepared,
-    workplace: Workplace,
-    shape: tuple[int, ...],
-    viewed: np.ndarray,
-    seed: int,
-    progress: Progress,
-) -> None:
+@dataclass(frozen=True)
+class _Work:
+    """What is computed: `rows`, and what is taken over of an older state."""
+
+    encoder: Backboned
+    modality: Modality
+    prepared: Prepared
+    rows: np.ndarray
+    viewed: np.ndarray
+    seed: int
+    earlier: tuple[Path, Older] | None
+
+
+def _compute(work: _Work, workplace: Workplace, shape: tuple[int, ...], progress: Progress) -> None:
     """Fill the array chunk after chunk, from the first one that is missing."""
+    encoder, modality, prepared = work.encoder, work.modality, work.prepared
     done = int(workplace.entries[-1]["done"]) if workplace.entries else 0
     mode: Any = "r+" if done else "w+"
     array = np.memmap(workplace.work / ARRAY, np.float32, mode, shape=shape)
+    if work.earlier is not None and not done:
+        _take_over(array, *work.earlier)
     device, home = best_device(), next(encoder.parameters()).device
     encoder.to(device).eval()
-    for start, rows in _chunks(np.flatnonzero(prepared.present), done):
+    for start, rows in _chunks(work.rows, done):
         array[rows, 0] = _features(encoder, modality, prepared, rows, None, device)
-        some = rows[viewed[rows]]
+        some = rows[work.viewed[rows]]
         for view in range(1, shape[1]):
             if len(some):
-                rng = np.random.default_rng([seed, view, start])
+                rng = np.random.default_rng([work.seed, view, start])
                 array[some, view] = _features(encoder, modality, prepared, some, rng, device)
         array.flush()
         workplace.record({"done": start + len(rows), "files": [ARRAY]})
@@ -257,6 +302,16 @@ def _compute(
     encoder.to(home)
     array.flush()
     write_sealed(workplace.work / SUMS, {"sums": block_sums(workplace.work / ARRAY)})
+
+
+def _take_over(array: np.ndarray, folder: Path, older: Older) -> None:
+    """Copy the features of objects that did not change."""
+    verify_features(folder)
+    known = np.memmap(folder / ARRAY, np.float32, "r", shape=(older.n, *array.shape[1:]))
+    kept = np.setdiff1d(np.arange(older.n), older.touched)
+    for start in range(0, len(kept), 1024):
+        rows = kept[start : start + 1024]
+        array[rows] = known[rows]
 
 
 def _chunks(rows: np.ndarray, done: int) -> Iterator[tuple[int, np.ndarray]]:

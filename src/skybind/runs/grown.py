@@ -17,6 +17,7 @@ from skybind.data.lineage import Growth, growth_since, lineage_of
 from skybind.errors import DataError
 from skybind.modalities.base import Modality
 from skybind.modalities.store import Earlier, prepared_folder
+from skybind.models.frozen_features import Older
 from skybind.progress import say
 from skybind.runs.columns import open_as_noted
 from skybind.runs.layout import RunPaths
@@ -125,3 +126,11 @@ def earlier_prepared(run: "Run", modality: Modality) -> Earlier | None:
         if place.exists():
             return Earlier(place, touched_rows(run.dataset, growth, [modality]))
     return None
+
+
+def older_features(run: "Run", modality: Modality) -> list[Older]:
+    """List the states of a run's dataset before it grew, for features of a frozen backbone."""
+    return [
+        Older(growth.since.fingerprint, growth.kept, touched_rows(run.dataset, growth, [modality]))
+        for growth in older_states(run.dataset)
+    ]

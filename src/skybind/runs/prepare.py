@@ -17,7 +17,7 @@ from skybind.models.model import Model
 from skybind.models.stored import load_statistics
 from skybind.models.unused import tell_unused
 from skybind.progress import preparing, say, step
-from skybind.runs.grown import earlier_prepared
+from skybind.runs.grown import earlier_prepared, older_features
 from skybind.runs.measured import refuse_backbone_twins
 
 if TYPE_CHECKING:
@@ -92,8 +92,9 @@ def _with_features(run: "Run", source: BatchSource, binder: Binder) -> BatchSour
         if (name, name) in run.config.pairs or _validates_on_views(run.config):
             rows = np.concatenate([rows, run.rows("validation")])
         views[name] = Views(0 if settings is None else settings.views, rows, run.config.seed)
-    root = run.paths.prepared
-    return with_features(source, binder, root, run.dataset.fingerprint, views)
+    older = {name: older_features(run, source.modalities[name]) for name in views}
+    root, state = run.paths.prepared, run.dataset.fingerprint
+    return with_features(source, binder, root, state, views, older)
 
 
 def _tell_unused(run: "Run", source: BatchSource, begun: bool) -> None:
