@@ -9,10 +9,13 @@ import pytest
 
 from skybind.data.dataset import Dataset
 from skybind.discovery.update import CHANGED, STRANGE, UNLIKE, update_run
+from skybind.embeddings.stream import EmbeddingStream
 from skybind.errors import ModelError
 from skybind.ingest.append import append_dataset
 from skybind.runs.embedding import run_embedding
 from skybind.runs.run import Run
+from skybind.search.index import open_index
+from skybind.search.index_build import build_index
 from tests.growing import KEPT, opened, piece
 
 
@@ -61,7 +64,7 @@ def test_a_star_unlike_all_others_is_strange(begun, grown):
     for name in embeddings.modalities:
         embeddings.vectors[name][last] = away / np.linalg.norm(away)
         embeddings.present[name][last] = True
-    embeddings.write(run.paths.embeddings)
+    embeddings.write(run.paths.embeddings, state=run.dataset.fingerprint)
     first = update_run(opened(grown)).table().slice(0, 1).to_pylist()[0]
     assert first["object_id"] == "odd2"
     assert first["isolation"] >= STRANGE
@@ -84,6 +87,21 @@ def test_twice_is_once_and_each_update_tells_its_own(begun, grown):
     assert second.folder != first.folder
     names = [path.name for path in (grown / "run" / "prepared").glob("photometry-*")]
     assert len(names) == 1  # those of older states are gone
+
+
+def test_an_index_is_added_to(begun, grown):
+    pytest.importorskip("faiss")
+    embeddings = grown / "run" / "embeddings"
+    run_embedding(opened(grown))  # the run's folder holds those of before
+    build_index(EmbeddingStream.open(embeddings), ["photometry"])
+    append_dataset(
+        grown / "stars", piece(begun / "all", grown / "more", np.arange(KEPT + 12, KEPT + 20))
+    )
+    done = update_run(opened(grown))
+    assert done.record.indexed == ["photometry"]
+    index = open_index(EmbeddingStream.open(embeddings), ["photometry"])
+    assert index.note.rows == KEPT + 20
+    assert index.note.trained < index.note.n  # added to, not built anew
 
 
 def test_nothing_new_is_said(begun):

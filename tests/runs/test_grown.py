@@ -7,6 +7,8 @@ import pytest
 from skybind.data.dataset import Dataset
 from skybind.data.lineage import lineage_of
 from skybind.data.seen import TRAINED
+from skybind.embeddings.grown import write_grown
+from skybind.embeddings.store import Embeddings
 from skybind.errors import DataError, LeakError
 from skybind.ingest.append import append_dataset
 from skybind.modalities.photometry import Photometry
@@ -43,7 +45,7 @@ def test_a_run_opens_on_the_grown_dataset_and_says_so(begun, grown, capsys, talk
     assert again.split.hash == was.split.hash
 
 
-def test_only_what_is_touched_is_prepared_and_embedded(begun, grown, monkeypatch):
+def test_only_what_is_touched_is_prepared_and_embedded(begun, grown, monkeypatch, tmp_path):
     before = run_embedding(opened(begun))
     seen = []
     prepare = Photometry.prepare
@@ -63,6 +65,16 @@ def test_only_what_is_touched_is_prepared_and_embedded(begun, grown, monkeypatch
     np.testing.assert_array_equal(after["photometry"][same], before["photometry"][same])
     assert np.abs(after["photometry"][changed] - before["photometry"][changed]).max() > 1e-4
     monkeypatch.undo()
+    before.write(tmp_path / "cut", shard_rows=100)
+    files = {p.name: p.stat().st_ino for p in (tmp_path / "cut").glob("part-*")}
+    write_grown(after, tmp_path / "cut", rows, KEPT, "state")
+    same = {
+        p.name for p in (tmp_path / "cut").glob("part-*") if files.get(p.name) == p.stat().st_ino
+    }
+    assert same == {"part-00001.parquet"}  # in the first file some changed, the third is new
+    np.testing.assert_array_equal(
+        Embeddings.read(tmp_path / "cut")["photometry"], after["photometry"]
+    )
     assert len(run_embedding(opened(grown))) == 200  # read as it was written
 
 

@@ -24,10 +24,12 @@ from skybind.discovery.outliers import with_combined
 from skybind.discovery.update_page import write_update_page
 from skybind.discovery.update_record import UpdateRecord
 from skybind.embeddings.store import Embeddings
+from skybind.errors import DataError
 from skybind.files import atomic_path
 from skybind.once import once, result_of
 from skybind.parquet import read_parquet, write_parquet
-from skybind.progress import step
+from skybind.processes import allowed
+from skybind.progress import say, step
 from skybind.record import checked
 from skybind.runs.cases import Case, finished_cases
 from skybind.runs.classes import CaseClasses, case_classes
@@ -36,6 +38,9 @@ from skybind.runs.embedding import run_embedding
 from skybind.runs.grown import forget_older, touched_rows
 from skybind.runs.run import Run
 from skybind.runs.steps import run_model
+from skybind.search.index import NOTE as INDEX_NOTE
+from skybind.search.index import index_folder
+from skybind.search.indexing import index_survey
 from skybind.tables import Notes, write_table
 from skybind.words import join
 
@@ -157,6 +162,7 @@ def _update(run: Run, folder: Path, growth: Growth) -> dict[str, Any]:
     rows = touched_rows(run.dataset, growth, run_model(run).modalities.values())
     before = _classes_before(run, folder, case, rows[rows < growth.kept])
     embeddings = run_embedding(run)
+    indexed = _add_to_indices(run)
     classes = None if case is None else case_classes(run, case)
     with step("looking at what is new"):
         table, n_compared = _table(run, embeddings, classes, rows, growth, before)
@@ -165,8 +171,22 @@ def _update(run: Run, folder: Path, growth: Growth) -> dict[str, Any]:
             write_parquet(table, temporary)
         write_table(table, folder / "new.csv")
     record = _record(run, growth, table, case, n_compared)
+    record = record.model_copy(update={"indexed": indexed})
     write_update_page(run, folder, record, table)
     return record.plain()
+
+
+def _add_to_indices(run: Run) -> list[str]:
+    """Add the new embeddings to the indices that there are; gives their modalities."""
+    place = index_folder(run.paths.embeddings, ["any"]).parent
+    done = []
+    for name in sorted(path.parent.name for path in place.glob(f"*/{INDEX_NOTE}")):
+        try:
+            index_survey(run.folder, name.split("+"), data=run.dataset.path, processes=allowed())
+            done.append(name)
+        except DataError as error:  # the rest of the update is worth more
+            say(f"The index of {name} is not added to: {error}")
+    return done
 
 
 def _classes_before(run: Run, folder: Path, case: Case | None, rows: np.ndarray) -> np.ndarray:

@@ -19,3 +19,4 @@ class UpdateRecord(Record):
     classes: dict[str, int] = Field({}, description="Class -> new objects.")
     reasons: dict[str, int] = Field({}, description="Why objects deserve a look -> how many.")
     strange: int = Field(0, description="Objects that deserve a look.")
+    indexed: list[str] = Field([], description="Modalities whose index they were added to.")

@@ -24,6 +24,7 @@ from skybind.errors import DataError
 from skybind.files import atomic_path
 from skybind.memory import zeros
 from skybind.parquet import write_parquet
+from skybind.record import Record, read_record, write_sealed
 from skybind.tables import to_pandas
 from skybind.words import html_facts, nearest
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 SHARD_ROWS = 100_000
+#: Beside embeddings of a dataset that grew: which state of it they are of.
+STATE = "state.json"
 GROUP_ROWS = 8192  # few objects are read without decoding many
 
 
@@ -172,7 +175,7 @@ class Embeddings:
             {name: own.take(self.object_id[rows]) for name, own in self.visits.items()},
         )
 
-    def write(self, folder: str | Path, shard_rows: int = SHARD_ROWS) -> None:
+    def write(self, folder: str | Path, shard_rows: int = SHARD_ROWS, state: str = "") -> None:
         """Write `folder/part-*.parquet`, whole or not at all, replacing what was there.
 
         Parameters
@@ -181,12 +184,15 @@ class Embeddings:
             Where the shards shall stand.
         shard_rows : int
             Most objects in one shard.
+        state : str
+            Fingerprint of the dataset that was embedded, to be noted beside them.
         """
         if shard_rows < 1:
             raise DataError(f"A shard of {shard_rows} rows is impossible: give at least 1.")
-        _refuse_others(Path(folder))
+        refuse_others(Path(folder))
         with atomic_path(folder) as temporary:
             temporary.mkdir()
+            write_state(temporary, state)
             write_visits(temporary, self.visits, self.model)
             alone = replace(self, visits={})
             for number, start in enumerate(range(0, max(len(self), 1), shard_rows)):
@@ -292,7 +298,7 @@ def merge(folders: Sequence[Path], target: Path) -> None:
     target : Path
         Replaced if it holds embeddings.
     """
-    _refuse_others(target)
+    refuse_others(target)
     with atomic_path(target) as temporary:
         temporary.mkdir()
         visits: dict[str, list[VisitVectors]] = {}
@@ -302,68 +308,44 @@ def merge(folders: Sequence[Path], target: Path) -> None:
             for name, own in read_visits(folder, shards.model).items():
                 visits.setdefault(name, []).append(own)
             for part in shards.parts:
-                _link(part.path, temporary / f"part-{number:05d}.parquet")
+                link_shard(part.path, temporary / f"part-{number:05d}.parquet")
                 number += 1
         write_visits(temporary, {n: joined(own) for n, own in visits.items()}, shards.model)
         Shards.open(temporary)  # of one model
 
 
-def _link(path: Path, place: Path) -> None:
+def link_shard(path: Path, place: Path) -> None:
+    """Give a file of embeddings a second name, or copy it where that cannot be."""
     try:
         place.hardlink_to(path)
     except OSError:  # another file system, or one without links
         shutil.copyfile(path, place)
 
 
-def _refuse_others(target: Path) -> None:
+def refuse_others(target: Path) -> None:
     """Refuse a folder that holds anything but embeddings."""
     if not target.is_dir():
         return
     for path in target.iterdir():
-        if not path.match("part-*.parquet") and not path.match(PATTERN):
+        if not any(map(path.match, ("part-*.parquet", PATTERN, STATE))):
             raise DataError(
                 f"{target} holds other files ('{path.name}'): choose an empty or a new folder."
             )
 
 
-def grown_embeddings(
-    old: Embeddings, fresh: Embeddings, object_id: np.ndarray, rows: np.ndarray
-) -> Embeddings:
-    """Put the embeddings of new and changed objects among those of a dataset before it grew.
+class _State(Record):
+    dataset: str
 
-    Parameters
-    ----------
-    old : Embeddings
-        Of the first objects.
-    fresh : Embeddings
-        Of the rows that are new or changed; theirs is the identity that is kept.
-    object_id : ndarray of str, shape (n,)
-        Of all objects, in order.
-    rows : ndarray of int, shape (m,)
-    """
-    index = np.arange(len(object_id))
-    index[rows] = len(old) + np.arange(len(rows))
 
-    def joint(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-        return np.asarray(np.concatenate([one, other])[index])
+def write_state(folder: Path, state: str) -> None:
+    """Note beside embeddings which state of a dataset they are of; nothing where that is ""."""
+    if state:
+        write_sealed(folder / STATE, {"dataset": state})
 
-    visits = {}
-    for name, own in fresh.visits.items():
-        parts = [own]
-        if name in old.visits:
-            stayed = old.object_id[~np.isin(old.object_id, object_id[rows])]
-            parts.insert(0, old.visits[name].take(stayed))
-        both = joined(parts)
-        place = {str(one): number for number, one in enumerate(object_id.tolist())}
-        order = np.argsort([place[str(one)] for one in both.object_id.tolist()], kind="stable")
-        visits[name] = VisitVectors(
-            both.object_id[order], both.visit[order], both.time[order], both.vectors[order]
-        )
-    return Embeddings(
-        object_id,
-        joint(old.split, fresh.split),
-        {name: joint(old.vectors[name], values) for name, values in fresh.vectors.items()},
-        {name: joint(old.present[name], flags) for name, flags in fresh.present.items()},
-        fresh.model,
-        visits,
-    )
+
+def read_state(folder: Path) -> str:
+    """Read the fingerprint of the dataset that was embedded; "" where it is not noted."""
+    try:
+        return read_record(folder / STATE, _State, "run 'skybind embed' again").dataset
+    except FileNotFoundError:
+        return ""

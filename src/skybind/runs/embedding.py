@@ -7,7 +7,8 @@ import numpy as np
 
 from skybind.data.lineage import growth_since
 from skybind.data.splits import Split
-from skybind.embeddings.store import Embeddings, grown_embeddings, merge
+from skybind.embeddings.grown import grown_embeddings, write_grown
+from skybind.embeddings.store import Embeddings, merge, read_state
 from skybind.errors import ConfigError, DataError
 from skybind.files import json_hash
 from skybind.ingest.given_rows import Given
@@ -22,9 +23,6 @@ from skybind.runs.steps import find_pretrained, run_model
 from skybind.shards import Shard, ShardFolder
 from skybind.version import __version__
 
-#: In the identity beside embeddings: which state of a dataset that grew they are of.
-STATE = "state"
-
 
 def run_embedding(run: Run, *, again: bool = False) -> Embeddings:
     """Embed all objects of the run's dataset with the pre-trained model, unless that is done."""
@@ -37,23 +35,25 @@ def run_embedding(run: Run, *, again: bool = False) -> Embeddings:
                 return stored
             earlier = _earlier(run, saved, stored)
     rows = np.arange(len(run.dataset)) if earlier is None else earlier[1]
-    source, identity = run.source_for(saved), dict(saved.identity)
-    if run.growth is not None:
-        identity[STATE] = run.dataset.fingerprint
+    source = run.source_for(saved)
     with progress_bar("embedding", len(rows)) as report:
         embeddings = embed_source(
             saved.binder,
             source if earlier is None else source.take(rows),
             run.dataset.object_ids[rows],
             run.split.part[rows],
-            model=identity,
+            model=saved.identity,
             progress=report,
         )
-    if earlier is not None:
-        embeddings = grown_embeddings(earlier[0], embeddings, run.dataset.object_ids, rows)
+    state = run.dataset.fingerprint if run.growth is not None else ""
+    if earlier is None:
+        with step("writing the embeddings", told=False):
+            embeddings.write(run.paths.embeddings, state=state)
+        return embeddings
+    whole = grown_embeddings(earlier[0], embeddings, run.dataset.object_ids, rows)
     with step("writing the embeddings", told=False):
-        embeddings.write(run.paths.embeddings)
-    return embeddings
+        write_grown(whole, run.paths.embeddings, rows, len(earlier[0]), state)
+    return whole
 
 
 def stored_embeddings(run: Run) -> Embeddings:
@@ -76,7 +76,7 @@ def stored_embeddings(run: Run) -> Embeddings:
 
 def _earlier(run: Run, saved: Model, stored: Embeddings) -> tuple[Embeddings, np.ndarray] | None:
     """Give embeddings of the dataset before it grew, and the rows to embed anew; None if none."""
-    growth = growth_since(run.dataset, _state(stored, run))
+    growth = growth_since(run.dataset, _state(run))
     if growth is None or not np.array_equal(
         stored.object_id, run.dataset.object_ids[: growth.kept]
     ):
@@ -84,14 +84,14 @@ def _earlier(run: Run, saved: Model, stored: Embeddings) -> tuple[Embeddings, np
     return stored, touched_rows(run.dataset, growth, saved.modalities.values())
 
 
-def _state(stored: Embeddings, run: Run) -> str:
-    """Fingerprint of the dataset that was embedded."""
-    return str(stored.model.get(STATE, run.status.fingerprint))
+def _state(run: Run) -> str:
+    """Fingerprint of the dataset whose embeddings a run holds."""
+    return read_state(run.paths.embeddings) or run.status.fingerprint
 
 
 def _of(stored: Embeddings, run: Run) -> bool:
     """Whether embeddings are of a run's objects as they are, in their order, with its split."""
-    if _state(stored, run) != run.dataset.fingerprint:
+    if _state(run) != run.dataset.fingerprint:
         return False
     return np.array_equal(stored.object_id, run.dataset.object_ids) and np.array_equal(
         stored.split, run.split.part
