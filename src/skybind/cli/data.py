@@ -44,7 +44,7 @@ def data_import(
             "--reader",
             help="Layout of a whole data set: astroclip_hdf5 (a file), astroclip_hub, astrom3_hub "
             "(folders of Parquet), astrom3_raw (its tables and files), desi (a coadd file, or a "
-            "folder with coadd and redrock files).",
+            "folder with coadd and redrock files), hats (what 'skybind data export --hats' wrote).",
         ),
     ] = None,
     option: Annotated[
@@ -230,6 +230,35 @@ def data_features(
         echo(summary.text)
         if summary.path.is_dir():  # otherwise the columns are there
             echo_shard(shard, summary.path)
+
+
+@app.command("export")
+def data_export(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the dataset.")],
+    hats: Annotated[
+        Path, typer.Option("--hats", metavar="OUT", help="Folder of the new HATS catalogue.")
+    ],
+    rows: Annotated[
+        int | None,
+        typer.Option(
+            "--rows", help="Most objects of a partition; by default as many as take 64 MB."
+        ),
+    ] = None,
+    margin: Annotated[
+        float,
+        typer.Option("--margin", help="Width of the margins, in arcsec; 0 for none."),
+    ] = 10.0,
+) -> None:
+    """Write a dataset as a HATS catalogue, which LSDB opens, cross-matches and works on.
+
+    Light curves, spectra and images become nested columns. Units, roles and splits stay with it:
+    'skybind data import OUT --reader hats' makes the same dataset again (docs/hats.md).
+
+    skybind data export stars/ --hats stars_hats
+    """
+    from skybind.scale.export import export_hats
+
+    echo(export_hats(folder, hats, rows=rows, margin=margin).text)
 
 
 @app.command("info")

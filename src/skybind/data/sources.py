@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
@@ -187,10 +188,11 @@ class ParquetSource:
 
 
 class MemorySource:
-    """A table in memory."""
+    """A table in memory, perhaps of pieces from one of which no chunk crosses to the next."""
 
-    def __init__(self, table: pa.Table) -> None:
+    def __init__(self, table: pa.Table, starts: Sequence[int] | np.ndarray = (0,)) -> None:
         self._table = table
+        self._starts = np.unique(np.asarray(starts, np.int64))
 
     @property
     def schema(self) -> pa.Schema:
@@ -207,12 +209,14 @@ class MemorySource:
         self, columns: Sequence[str], rows: int, start: int = 0, stop: int | None = None
     ) -> Iterator[pa.Table]:
         stop = len(self) if stop is None else stop
-        for first in range(start, stop, rows):
-            some = self._table.select(list(columns)).slice(first, min(rows, stop - first))
-            yield some.combine_chunks()
+        inside = self._starts[(self._starts > start) & (self._starts < stop)].tolist()
+        for low, high in pairwise([start, *inside, stop]):
+            for first in range(low, high, rows):
+                some = self._table.select(list(columns)).slice(first, min(rows, high - first))
+                yield some.combine_chunks()
 
     def starts(self) -> np.ndarray:
-        return np.zeros(1, np.int64)
+        return self._starts
 
     def lists(self, column: str, field: str) -> Iterator[pa.ChunkedArray]:
         yield lists_of(self._table[column], field)

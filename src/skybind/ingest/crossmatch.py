@@ -265,7 +265,7 @@ def _match(
     judged = judge(vectors, tree, radius)
     chosen = np.ones(len(judged.pairs), bool) if all_pairs else judged.mutual
     pairs = judged.pairs.take(chosen)
-    status = np.where(judged.several, SEVERAL, np.where(judged.near_second, SECOND, CLEAR))[chosen]
+    status = status_of(judged)[chosen]
     columns = {
         "row_a": a.known[pairs.a],
         "row_b": b.known[pairs.b],
@@ -273,7 +273,7 @@ def _match(
         "second": judged.second[chosen],
         "candidates_a": judged.candidates_a[chosen],
         "candidates_b": judged.candidates_b[chosen],
-        "status": status.astype(object),
+        "status": status,
     }
     alone = _alone(a, judged, pairs.a)
     counts = Counter(columns["status"].tolist()) + Counter(alone["status"].tolist())
@@ -291,6 +291,12 @@ def _match(
         unmatched_b=len(others) - len(np.unique(pairs.b)) + b.unread,
         notes=[*a.notes, *b.notes],
     )
+
+
+def status_of(judged: Judged) -> np.ndarray:
+    """Say of each pair whether it is clear, or why it is doubtful (`MEANINGS`)."""
+    found = np.where(judged.several, SEVERAL, np.where(judged.near_second, SECOND, CLEAR))
+    return found.astype(object)
 
 
 def _alone(a: Places, judged: Judged, paired: np.ndarray) -> dict[str, np.ndarray]:

@@ -20,17 +20,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from skybind.data.dataset import Dataset
 from skybind.data.schema import ID, METADATA_KEY, DatasetSchema
+from skybind.data.sources import MemorySource
 from skybind.errors import DataError
 from skybind.ingest.frames import frame_of, frame_of_observations
 from skybind.ingest.given_dataset import take_dataset
 from skybind.ingest.given_files import are_files, take_file, take_files, take_named_files
 from skybind.ingest.given_rows import Given
 from skybind.ingest.given_table import take_frame
-from skybind.ingest.readers.hats import hats_table, is_hats
+from skybind.ingest.hats_dataset import open_exported
+from skybind.ingest.readers.hats import hats_files, hats_table, is_hats
 from skybind.ingest.wanted import Wanted
 
 __all__ = ["Given", "take_given"]
@@ -95,7 +99,7 @@ def _take_data(data: Any, wanted: Mapping[str, Wanted], units: Mapping[str, Any]
     if isinstance(data, pa.Table) and not units:
         data = _as_dataset(data)
     if isinstance(data, str | Path) and Path(data).is_dir() and is_hats(Path(data)):
-        data = hats_table(Path(data))
+        return _take_hats(Path(data), wanted, units)
     frame = frame_of(data)
     if frame is not None:
         return take_frame(frame, wanted, units)
@@ -113,6 +117,27 @@ def _take_data(data: Any, wanted: Mapping[str, Wanted], units: Mapping[str, Any]
         f"A {type(data).__name__} cannot be read: give a dataset or its folder, a table of "
         "astropy, pandas or pyarrow, a list of files, or arrays by name (photometry={...})."
     )
+
+
+def _take_hats(
+    folder: Path, wanted: Mapping[str, Wanted], units: Mapping[str, Any] | None
+) -> Given:
+    """Make a HATS catalogue fit a model: one that was a dataset as one, any other as a table.
+
+    Batches end where partitions do, as they do where these are worked on one by one.
+    """
+    dataset = None if units else open_exported(folder)
+    if dataset is not None:
+        return take_dataset(dataset, wanted)
+    frame = frame_of(hats_table(folder))
+    assert frame is not None
+    given = take_frame(frame, wanted, units)
+    ends = np.cumsum([pq.read_metadata(path).num_rows for path in hats_files(folder)])
+    made = given.dataset
+    if len(made) == ends[-1]:  # otherwise the rows were measurements
+        pieces = MemorySource(made.source.table(made.columns), np.r_[0, ends[:-1]])
+        given.dataset = Dataset(made.path, made.schema, pieces)
+    return given
 
 
 def _as_dataset(table: pa.Table) -> pa.Table | Dataset:

@@ -12,10 +12,11 @@ import numpy as np
 
 from skybind.data.schema import Column
 from skybind.data.write import refuse_place
-from skybind.errors import DataError, SkybindError
+from skybind.errors import ConfigError, DataError, SkybindError
 from skybind.files import json_hash
 from skybind.ingest.build import ImportSummary, build_dataset
 from skybind.ingest.by_position import Near, join_by_position, objects_frame, picked
+from skybind.ingest.hats_dataset import READER, restore
 from skybind.ingest.limits import limits_columns
 from skybind.ingest.mapping import Mapping, ReaderMapping, load_mapping
 from skybind.ingest.name_column import Names
@@ -154,6 +155,10 @@ def import_files(
     overwrite
         As of `import_dataset`.
     """
+    if reader == READER:
+        if options:
+            raise ConfigError(f"The reader '{READER}' has no option '{next(iter(options))}'.")
+        return restore(path, out, overwrite)
     return build_dataset(reader_plan(reader, path, options), Path(out), overwrite)
 
 
@@ -162,6 +167,11 @@ def reader_plan(
     reader: str, path: str | Path, options: AbstractMapping[str, Any] | None = None
 ) -> Plan:
     """Say what is to be read of a whole data set; parameters as of `import_files`."""
+    if reader == READER:
+        raise ConfigError(
+            f"The reader '{READER}' makes the very dataset that was exported: nothing is assumed, "
+            "and a dry run has nothing to tell."
+        )
     return dataset_reader(reader)(Path(path), dict(options or {}), Path())
 
 

@@ -21,6 +21,7 @@ from skybind.data.schema import ID, Column
 from skybind.data.write import adding_to
 from skybind.errors import DataError
 from skybind.files import is_writable, json_hash
+from skybind.lightcurves.bands import enough_curves
 from skybind.lightcurves.columns import (
     ALIASES,
     FAP,
@@ -44,8 +45,6 @@ from skybind.words import join, nearest
 
 #: The columns of one shard.
 _COLUMNS = "columns.parquet"
-
-BAND_SHARE = 0.05  # of the light curves: bands that fewer have get no columns of their own
 
 
 @dataclass(frozen=True)
@@ -391,6 +390,4 @@ def _stored_periods(table: ComputedTable, rows: np.ndarray) -> Periods | None:
 def common_bands(dataset: Dataset, name: str) -> tuple[list[str], list[str]]:
     """Return the bands that get columns of their own, and those that are too rare for them."""
     counts = {band: objects for band, (_, objects) in dataset.bands(name).items() if band}
-    curves = int(dataset.present(name).sum()) if counts else 0
-    common = [band for band, objects in counts.items() if objects >= BAND_SHARE * curves]
-    return (common if len(counts) > 1 else []), [band for band in counts if band not in common]
+    return enough_curves(counts, int(dataset.present(name).sum()) if counts else 0)

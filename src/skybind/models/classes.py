@@ -73,8 +73,16 @@ def class_table(
         columns[f"p_{name}"] = pa.array(probability[:, code], mask=~known)
     columns["novelty"] = pa.array(novelty.astype(np.float32), from_pandas=True)
     columns["modalities"] = pa.array(sets.tolist(), pa.string())
-    columns["reason"] = pa.array(_reasons(decided.present, reasons), pa.string())
+    columns["reason"] = pa.array(missing_reasons(decided.present, reasons), pa.string())
     return described(columns, reliability is not None)
+
+
+def class_schema(classes: Sequence[str], calibrated: bool) -> pa.Schema:
+    """Describe the columns of a table of classes."""
+    numbers = {"probability": pa.float32(), **{f"p_{name}": pa.float32() for name in classes}}
+    kinds = {ID: pa.string(), "class": pa.string(), **numbers, "novelty": pa.float32()}
+    kinds |= {"modalities": pa.string(), "reason": pa.string()}
+    return described({name: pa.array([], kind) for name, kind in kinds.items()}, calibrated).schema
 
 
 def described(columns: Mapping[str, pa.Array], calibrated: bool) -> pa.Table:
@@ -128,10 +136,17 @@ def iter_classes(
         done += len(ids)
 
 
-def _reasons(
+def missing_reasons(
     present: Mapping[str, np.ndarray], reasons: Mapping[str, np.ndarray]
 ) -> list[str | None]:
-    """Say why modalities are missing; nothing for an object that has all."""
+    """Say why modalities are missing; nothing for an object that has all.
+
+    Parameters
+    ----------
+    present : mapping of modality to ndarray of bool, shape (n,)
+    reasons : mapping of modality to ndarray of str, shape (n,)
+        "" where none is known.
+    """
     n = len(next(iter(present.values())))
     told: list[list[str]] = [[] for _ in range(n)]
     none = ~np.logical_or.reduce(list(present.values()))

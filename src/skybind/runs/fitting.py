@@ -9,7 +9,8 @@ from skybind.config.load import validate, without_modalities
 from skybind.config.schema import ModalityConfig
 from skybind.data.dataset import Dataset
 from skybind.errors import ConfigError
-from skybind.lightcurves.stored import BAND_SHARE, common_bands
+from skybind.lightcurves.bands import BAND_SHARE
+from skybind.lightcurves.stored import common_bands
 from skybind.modalities.kinds import modality_class
 from skybind.modalities.photometry import COMMON
 from skybind.progress import say

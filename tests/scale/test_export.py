@@ -1,0 +1,147 @@
+"""A dataset as a HATS catalogue: LSDB opens it, and it comes back as it was."""
+
+import shutil
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+from skybind.cli import app
+from skybind.data.check import check_dataset
+from skybind.data.dataset import Dataset
+from skybind.data.schema import Column
+from skybind.data.splits import Split, split_dataset
+from skybind.data.write import DatasetWriter
+from skybind.errors import ConfigError, DataError
+from skybind.ingest.hats_dataset import restore
+from skybind.lightcurves.stored import compute_features
+from skybind.ragged import Ragged
+from skybind.scale.export import export_hats
+
+
+def ragged(fields, lengths, rng):
+    """Lists of random values, absent where a length is negative."""
+    lengths = np.asarray(lengths)
+    own = np.maximum(lengths, 0)
+    values = {
+        name: rng.normal(9, 1, own.sum()).astype(np.float64 if name == "time" else np.float32)
+        for name in fields
+    }
+    return Ragged(values, np.concatenate([[0], np.cumsum(own)]), lengths >= 0)
+
+
+@pytest.fixture(scope="module")
+def survey(tmp_path_factory):
+    """Light curves, images, visits of spectra, two objects without a position, a split."""
+    folder, rng = tmp_path_factory.mktemp("survey") / "survey", np.random.default_rng(4)
+    columns = {
+        "photometry": Column(
+            "observation", modality="photometry", fields={"time": "d", "flux": "mJy"},
+            attributes={"time_system": "BJD"},
+        ),
+        "image": Column(
+            "observation", modality="image", fields={"g": "nmgy", "r": "nmgy"},
+            attributes={"pixel_scale": 0.262},
+        ),
+        "parallax": Column("feature", "mas", "Parallax", "metadata"),
+        "label": Column("label"),
+    }  # fmt: skip
+    with DatasetWriter(folder, columns, provenance="nowhere") as writer:
+        for start, n in ((0, 90), (90, 61)):
+            ra, dec = rng.uniform(0, 360, n), rng.uniform(-90, 90, n)
+            if start:
+                ra[:2] = np.nan
+            lengths = rng.integers(-1, 40, n)
+            writer.append({
+                "object_id": np.array([f"s{start + i}" for i in range(n)]),
+                "ra": ra, "dec": dec,
+                "photometry": ragged(["time", "flux"], np.where(lengths == 0, -1, lengths), rng),
+                "image": ragged(["g", "r"], np.where(rng.random(n) < 0.3, -1, 16), rng),
+                "parallax": np.where(rng.random(n) < 0.2, np.nan, rng.normal(1, 0.1, n)),
+                "label": np.where(rng.random(n) < 0.5, "A", "B"),
+            })  # fmt: skip
+        writer.quarantine([{"object_id": "s1", "source": "a", "modality": "image", "reason": "b"}])
+    split_dataset(folder, "mine", kind="random", label="label", seed=1)
+    compute_features(folder, periods_only=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def exported(survey):
+    out = survey.parent / "survey-hats"
+    return export_hats(survey, out, rows=40, margin=3600)
+
+
+def test_it_comes_back_as_it_was(survey, exported, tmp_path):
+    summary = restore(exported.out, tmp_path / "back")
+    first, again = Dataset.open(survey), Dataset.open(tmp_path / "back")
+    assert again.fingerprint == first.fingerprint
+    assert again.schema == first.schema
+    assert again.source.table(again.columns).equals(first.source.table(first.columns))
+    assert summary.objects == 151
+    assert Split.read(tmp_path / "back/splits/mine.parquet").hash == (
+        Split.read(survey / "splits/mine.parquet").hash
+    )
+    names = {p.relative_to(survey) for p in survey.rglob("*") if p.is_file()}
+    assert {p.relative_to(again.path) for p in again.path.rglob("*") if p.is_file()} == names
+    assert check_dataset(again.path) == check_dataset(survey)
+
+
+def test_every_object_is_in_one_partition(survey, exported):
+    dataset = Dataset.open(survey)
+    main = exported.out / exported.out.name
+    files = sorted((main / "dataset").rglob("Npix=*.parquet"))
+    assert len(files) == exported.partitions > 8
+    ids = [name for file in files for name in pq.read_table(file)["object_id"].to_pylist()]
+    placed = np.isfinite(dataset.column("ra"))
+    assert sorted(ids) == sorted(dataset.object_ids[placed].tolist())
+    assert (exported.objects, exported.unplaced) == (149, 2)
+    assert "2 more have no position" in exported.text
+    assert max(pq.read_metadata(file).num_rows for file in files) <= 40
+
+
+def test_lsdb_opens_it_and_matches_it(survey, exported):
+    lsdb = pytest.importorskip("lsdb", reason="LSDB is not installed (extra scale)")
+    import pandas as pd
+
+    catalog = lsdb.open_catalog(str(exported.out), columns="all")
+    assert str(catalog.dtypes["photometry"]).startswith("nested<time: [double], flux: [float]>")
+    assert len(catalog.margin) == exported.in_margins > 0
+    dataset = Dataset.open(survey)
+    ra, dec = dataset.column("ra"), dataset.column("dec")
+    near = pd.DataFrame({"other": np.arange(40), "ra": ra[:40], "dec": dec[:40] * (1 - 1e-7)})
+    other = lsdb.from_dataframe(near, catalog_name="other", highest_order=0, margin_threshold=None)
+    pairs = other.crossmatch(
+        catalog, radius_arcsec=1, suffixes=("", "_of"), suffix_method="all_columns"
+    ).compute(progress_bar=False)
+    assert pairs.sort_values("other")["object_id_of"].tolist() == dataset.object_ids[:40].tolist()
+
+
+def test_the_commands(survey, tmp_path):
+    hats, back = tmp_path / "hats", tmp_path / "back"
+    runner = CliRunner()
+    made = runner.invoke(app, ["data", "export", str(survey), "--hats", str(hats), "--margin", "0"])
+    assert made.exit_code == 0, made.output
+    assert "149 objects are in" in made.output
+    assert not list(hats.glob("*arcs"))
+    done = runner.invoke(app, ["data", "import", str(hats), "--reader", "hats", "--out", str(back)])
+    assert done.exit_code == 0, done.output
+    assert Dataset.open(back).fingerprint == Dataset.open(survey).fingerprint
+
+
+def test_what_is_lacking_is_refused(survey, exported, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(exported.out, copy)
+    shutil.rmtree(copy / "skybind")
+    with pytest.raises(DataError, match="was not made by 'skybind data export --hats'"):
+        restore(copy, tmp_path / "back")
+    shutil.copytree(exported.out / "skybind", copy / "skybind")
+    (copy / "skybind" / "unplaced.parquet").unlink()
+    with pytest.raises(DataError, match="149 of 151 objects"):
+        restore(copy, tmp_path / "back")
+    assert not (tmp_path / "back").exists()
+    with pytest.raises(DataError, match="exists already"):
+        export_hats(survey, exported.out)
+    with pytest.raises(ConfigError, match="at least one object"):
+        export_hats(survey, tmp_path / "new", rows=0)
