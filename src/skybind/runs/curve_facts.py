@@ -9,9 +9,9 @@ import numpy as np
 
 from skybind.data.dataset import Dataset
 from skybind.data.schema import Column
+from skybind.lightcurves.bands import BAND_SHARE
 from skybind.lightcurves.columns import FAP
 from skybind.lightcurves.periods import DOUBTFUL, find_periods
-from skybind.lightcurves.bands import BAND_SHARE
 from skybind.modalities.cleaning import value_field
 from skybind.modalities.computed import FLUX_ZERO, PERIOD, computed_name, is_computed, raw_period
 from skybind.modalities.transient import brightest, detections

@@ -274,15 +274,15 @@ def partition_of(opened: Opened, number: int) -> pa.Table:
 def paired(
     a: Opened,
     b: Opened,
-    radius: float,
-    all_pairs: bool,
+    algorithm: Any,
     name: str,
     suffix: str,
     columns: Sequence[str] | None,
 ) -> Lsdb:
-    """Give the pairs of two catalogues, lazily; parameters as of `skybind.scale.match`."""
-    from skybind.scale.pairing import Pairing
+    """Give the pairs of two catalogues, lazily; parameters as of `skybind.scale.match`.
 
+    `algorithm` is a `skybind.scale.pairing.Pairing`.
+    """
     other = b.catalog if columns is None else b.catalog[[b.ra, b.dec, *columns]]
     names = {old: new for old, new in ((b.ra, a.ra), (b.dec, a.dec)) if old != new}
     with quiet():
@@ -292,7 +292,7 @@ def paired(
         )
         both = other.map_partitions(placed, a.ra, a.dec).concat(owners)
         found = a.catalog.crossmatch(
-            both, algorithm=Pairing(radius, all_pairs, name), require_right_margin=True,
+            both, algorithm=algorithm, require_right_margin=True,
             suffixes=("", suffix), suffix_method="all_columns", log_changes=False,
         )  # fmt: skip
         return found.drop(columns=[f"{OWNER}{suffix}"])

@@ -23,30 +23,27 @@ def match(
 ) -> Lsdb:
     """Match two catalogues by position; nothing is computed before the result is asked for.
 
-    One to one by default, and with the statuses, as `skybind.crossmatch` gives them. Nothing is
-    moved by proper motions.
+    One to one by default, with the statuses of `skybind.crossmatch`; nothing is moved.
 
     Parameters
     ----------
     a, b : lsdb.Catalog, str or Path
         With margins of at least 2.5 (A) and 1.5 (B) times the radius.
     radius : float
-        Largest separation [arcsec].
+        [arcsec].
     all_pairs : bool
-        Give every pair within the radius.
     id_a : str, optional
         Column of A with names that differ; by default the usual one (`object_id`, `source_id`).
     suffix : str
         Added to the names of the columns of B.
     columns : sequence of str, optional
-        Of B, only these and its positions.
+        Of B; all by default.
 
     Returns
     -------
     lsdb.Catalog
-        One row a pair, at the position of A: the columns of A, those of B, `separation` [arcsec],
-        `candidates_a`, `candidates_b`, `second_separation` [arcsec] and `status`
-        (docs/crossmatch.md).
+        One row a pair, at the position of A: the columns of A, those of B, and those that are
+        in docs/crossmatch.md.
 
     Raises
     ------
@@ -68,7 +65,10 @@ def match(
         raise ConfigError(f"The {first.name} has no column '{name}': {near}")
     _check_margin(first, (1 + NEARLY) * radius)
     _check_margin(other, NEARLY * radius)
-    found = paired(first, other, radius, all_pairs, name, suffix, columns)
+    from skybind.scale.pairing import Pairing  # LSDB is there
+
+    algorithm = Pairing(radius, all_pairs, name)
+    found = paired(first, other, algorithm, name, suffix, columns)
     said = {"skybind_version": __version__, "skybind_did": f"match within {radius:g} arcsec"}
     return with_properties(found, said)
 

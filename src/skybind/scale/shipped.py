@@ -36,27 +36,6 @@ class Shipped:
     key: str
 
 
-def ship(folder: Path) -> Shipped:
-    """Name a saved model for tasks, and send its files to the workers, if there is a client.
-
-    Each worker gets them once, also those that start later. Without a client, or with one that is
-    made afterwards, workers read the folder itself, which they must then see.
-    """
-    model = Shipped(str(folder.resolve()), _key_of(folder))
-    try:
-        from distributed import get_client
-    except ImportError:
-        return model
-    try:
-        client = get_client()
-    except ValueError:  # there is none: threads of this process
-        return model
-    from skybind.scale.plugin import ModelFiles
-
-    client.register_plugin(ModelFiles(model.key, _contents(folder)), name=f"skybind-{model.key}")
-    return model
-
-
 def open_shipped(model: Shipped) -> "Model":
     """Open a model in this process, unless it is open.
 
@@ -75,7 +54,7 @@ def open_shipped(model: Shipped) -> "Model":
                     f"The model in {folder} is not on this worker: make the Dask client before the "
                     "work, or keep the model where all workers see it."
                 )
-            if _key_of(folder) != model.key:
+            if key_of(folder) != model.key:
                 raise ModelError(f"The model in {folder} changed since the work was planned.")
             while len(_opened) >= MOST:
                 _opened.pop(next(iter(_opened)))
@@ -86,7 +65,7 @@ def open_shipped(model: Shipped) -> "Model":
 def unpack(key: str, files: dict[str, bytes], beside: Path) -> None:
     """Write a model's files to a folder of this worker's, from which it opens them."""
     folder = beside / f"skybind-model-{key}"
-    if not folder.is_dir() or _key_of(folder) != key:
+    if not folder.is_dir() or key_of(folder) != key:
         with atomic_path(folder) as temporary:
             for name, content in files.items():
                 path = temporary / name
@@ -99,12 +78,14 @@ def _files(folder: Path) -> list[Path]:
     return sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
 
 
-def _key_of(folder: Path) -> str:
+def key_of(folder: Path) -> str:
+    """Hash all files of a saved model."""
     digest = hashlib.sha256()
     for path in _files(folder):
         digest.update(f"{path.relative_to(folder).as_posix()} {file_hash(path)}\n".encode())
     return digest.hexdigest()[:16]
 
 
-def _contents(folder: Path) -> dict[str, bytes]:
+def contents_of(folder: Path) -> dict[str, bytes]:
+    """Read all files of a saved model."""
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in _files(folder)}

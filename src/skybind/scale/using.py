@@ -29,7 +29,7 @@ from skybind.scale.adapter import (
     with_properties,
 )
 from skybind.scale.rows import Columns
-from skybind.scale.shipped import Shipped, open_shipped, ship
+from skybind.scale.shipped import Shipped, open_shipped
 from skybind.version import __version__
 from skybind.words import nearest
 
@@ -157,6 +157,8 @@ def _planned(
 ) -> Lsdb:
     """Give the catalogue of what becomes of each partition; what cannot be is refused now."""
     opened = open_catalog(catalog)
+    from skybind.scale.shipping import ship  # Dask came with LSDB
+
     kept = kept_columns(opened, keep, made)
     columns = Columns.of(opened, units, kept)
     columns.probe(model.take)
