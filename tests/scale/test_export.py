@@ -11,7 +11,8 @@ from skybind.cli import app
 from skybind.data.check import check_dataset
 from skybind.data.dataset import Dataset
 from skybind.data.schema import Column
-from skybind.data.splits import Split, split_dataset
+from skybind.data.splits import Split
+from skybind.data.stored_splits import split_dataset
 from skybind.data.write import DatasetWriter
 from skybind.errors import ConfigError, DataError
 from skybind.ingest.hats_dataset import restore
