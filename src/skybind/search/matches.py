@@ -35,9 +35,12 @@ def describe_matches(
     rows = np.full(len(result), -1)
     apart = np.full(len(result), np.nan)
     if places.has_data:
-        rows = places.rows(pa.chunked_array([result.object_id.tolist()], pa.string()))
+        asked = [query.name for query in result.queries]
+        names = [*result.object_id.tolist(), *asked]  # all at once: they are looked for one by one
+        found = places.rows(pa.chunked_array([names], pa.string()))
+        rows = found[: len(result)]
         _add_columns(result, places.dataset, rows, columns, predict)
-        apart = _separations(result, places.dataset)
+        apart = _separations(result, places.dataset, found[len(result) :])
     elif columns or predict:
         places.dataset  # noqa: B018  says that the dataset is not known
     result.relation = _relations(result, apart, rule)
@@ -128,14 +131,14 @@ def _add_predictions(
                 result.predictions[i].append(predict_column(name, values))
 
 
-def _separations(result: SearchResult, dataset: Dataset) -> np.ndarray:
-    """Distance of each match from its query in the sky [arcsec]."""
+def _separations(result: SearchResult, dataset: Dataset, asked: np.ndarray) -> np.ndarray:
+    """Distance of each match from its query in the sky [arcsec]; `asked`: rows of the queries."""
     apart = np.full(len(result), np.nan)
     for i, query in enumerate(result.queries):
         ra, dec = query.position
         if query.row is not None:
-            own = np.flatnonzero(dataset.object_ids == query.name)
-            if len(own):
+            own = asked[i : i + 1]
+            if own[0] >= 0:
                 ra = float(dataset.column(RA, own)[0])
                 dec = float(dataset.column(DEC, own)[0])
                 query.position = (ra, dec)

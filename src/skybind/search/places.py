@@ -1,5 +1,6 @@
 """Where what is searched lies: embeddings, model and dataset."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from skybind.runs.status import read_status
 
 #: Fewer names than one in so many of the dataset's are looked for the other way round.
 FEW = 8
+#: Of a larger dataset than this its names are not kept in memory to look for so many or fewer.
+SOME = 100_000
 
 
 class Places:
@@ -63,6 +66,8 @@ class Places:
 
     def rows(self, object_id: pa.ChunkedArray) -> np.ndarray:
         """Row of the dataset of each object, -1 for one that it has not."""
+        if self._names is None and len(object_id) <= SOME < len(self.dataset):
+            return self._looked_for(object_id)  # all names would take hundreds of bytes each
         if self._names is None:
             self._names = self.dataset.table([ID])[ID]
         own = self._names
@@ -71,12 +76,25 @@ class Places:
         if len(object_id) * FEW > len(own):
             found = pc.index_in(object_id, value_set=own.combine_chunks())
             return pc.fill_null(found, -1).to_numpy()
-        few = pc.unique(object_id)  # a table of few names is made quicker than one of all
-        place = pc.fill_null(pc.index_in(own, value_set=few), -1).to_numpy()
+        return _rows_of_few(object_id, [own])
+
+    def _looked_for(self, object_id: pa.ChunkedArray) -> np.ndarray:
+        """Row of a few objects in a large dataset, whose names are read once, piece by piece."""
+        tables = self.dataset.iter_tables([ID], rows=65_536)
+        return _rows_of_few(object_id, (table[ID] for table in tables))
+
+
+def _rows_of_few(object_id: pa.ChunkedArray, pieces: Iterable[pa.ChunkedArray]) -> np.ndarray:
+    """Row of each of a few names among those that come in pieces; -1 of one that is not there."""
+    few = pc.unique(object_id)  # a table of few names is made quicker than one of all
+    row = np.full(len(few), -1)
+    first = 0
+    for names in pieces:
+        place = pc.fill_null(pc.index_in(names, value_set=few), -1).to_numpy()
         seen = np.flatnonzero(place >= 0)
-        row = np.full(len(few), -1)
-        row[place[seen]] = seen
-        return np.asarray(row[pc.index_in(object_id, value_set=few).to_numpy()])
+        row[place[seen]] = first + seen
+        first += len(names)
+    return np.asarray(row[pc.index_in(object_id, value_set=few).to_numpy()])
 
 
 def dataset_of(folder: str | Path, data: str | Path | None = None) -> Dataset:
