@@ -4,9 +4,10 @@
 
 Vectors like those of a survey are made file by file, with a catalogue of positions, and the
 commands `skybind index` and `skybind search` are run on them as a user does. Printed are times,
-bytes, peak memory (resident, summed over all processes of a command), recall of the 10 nearest
-against the exact search of the same queries, and latency of one query after another. `--out` keeps
-what was made; the same command goes on with it.
+bytes, peak memory, recall of the 10 nearest against the exact search of the same queries, and
+latency of one query after another. Memory is resident, of all processes of a command and of the
+largest; `own` is without the files that are mapped into it, which the system drops when it needs
+room. `--out` keeps what was made; the same command goes on with it.
 """
 
 import argparse
@@ -197,6 +198,7 @@ def latency(args: argparse.Namespace) -> dict[str, object]:
         "lists": index.note.lists,
         "candidates a match": index.note.candidates,
         "recall of 10": round(float(recall.mean()), 4),
+        "its error": round(float(recall.std() / np.sqrt(len(recall))), 4),
         "recall stated": index.note.recall[VIEW],
         "largest error of a cosine": float(error),
         "open s": round(opened, 3),
@@ -271,10 +273,10 @@ def command(words: list[object], more: dict[str, str]) -> dict[str, object]:
         stderr=subprocess.STDOUT,
         text=True,
     )
-    most = alone = 0
+    peaks = np.zeros(4)
     while process.poll() is None:
-        held = resident(process.pid)
-        most, alone = max(most, sum(held)), max(alone, *held, 0)
+        held = np.array(memory_of(process.pid)).reshape(-1, 2)
+        peaks = np.maximum(peaks, [*held.sum(axis=0), *held.max(axis=0, initial=0)])
         time.sleep(0.05)
     said = process.stdout.read() if process.stdout else ""
     if process.returncode:
@@ -284,24 +286,29 @@ def command(words: list[object], more: dict[str, str]) -> dict[str, object]:
     return {
         "seconds": round(time.perf_counter() - begin, 1),
         "processor s": round(used, 1),
-        "peak GB": most / 1e9,
-        "peak GB of one process": alone / 1e9,
+        "peak GB": peaks[0] / 1e9,
+        "own": peaks[1] / 1e9,
+        "of one process": peaks[2] / 1e9,
+        "its own": peaks[3] / 1e9,
     }
 
 
-def resident(root: int) -> list[int]:
-    """Memory of a process and all below it [bytes]; of Linux."""
+def memory_of(root: int) -> list[tuple[int, int]]:
+    """Memory of a process and of all below it [bytes]: resident, and without mapped files."""
     parents, pages = {}, {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
+    for folder in Path("/proc").glob("[0-9]*"):
         try:
-            fields = path.read_text().rpartition(")")[2].split()
+            stat = (folder / "stat").read_text().rpartition(")")[2].split()
+            resident, shared = (folder / "statm").read_text().split()[1:3]
         except OSError:  # it has ended
             continue
-        parents[int(path.parent.name)], pages[int(path.parent.name)] = int(fields[1]), fields[21]
+        parents[int(folder.name)] = int(stat[1])
+        pages[int(folder.name)] = int(resident), int(resident) - int(shared)
     own = {root}
     while more := {pid for pid, parent in parents.items() if parent in own} - own:
         own |= more
-    return [int(pages.get(pid, 0)) * os.sysconf("SC_PAGE_SIZE") for pid in own]
+    size = os.sysconf("SC_PAGE_SIZE")
+    return [(pages[pid][0] * size, pages[pid][1] * size) for pid in own if pid in pages]
 
 
 if __name__ == "__main__":

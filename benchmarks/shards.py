@@ -2,10 +2,10 @@
 
     python benchmarks/shards.py --out shards/
 
-A survey is simulated and a small model trained. Then features, embeddings and classes are made in
-one piece, and in `--shards` shards as `--workers` parallel processes in random order, of which
-`--kills` a command get SIGKILL at random moments and are done again later. The exit status is 1 if
-anything differs.
+A survey is simulated and a small model trained. Then features, embeddings, classes and an index are
+made in one piece, and in `--shards` shards as `--workers` parallel processes in random order, of
+which `--kills` a command get SIGKILL at random moments and are done again later. The exit status is
+1 if anything differs.
 """
 
 import argparse
@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from skybind.embeddings.store import Embeddings
+from skybind.files import file_hash
 
 CHEAP = ("training.epochs=2", "finetuning.training.epochs=2", "finetuning.modalities=[all]")
 
@@ -49,6 +50,7 @@ def main() -> None:
             "classify",
             lambda d, o: ["classify", run, "--data", d, "--out", f"{o}.parquet"],
         ),
+        compare(arguments, "index", lambda _, o: ["index", copied(o), "--to", "photometry"]),
     ]
     sys.exit(any(wrong))
 
@@ -85,6 +87,14 @@ def compare(arguments: argparse.Namespace, name: str, command) -> bool:
     return not same
 
 
+def copied(out: Path) -> Path:
+    """Give embeddings of many files, a copy of them for each index."""
+    place = out / "embeddings"
+    if not place.exists():
+        shutil.copytree(out.parent / "embed-shards", place)
+    return place
+
+
 def in_shards(arguments: argparse.Namespace, command: list) -> int:
     """Do all shards of a command; gives how many processes were killed."""
     waiting = deque(random.sample(range(1, arguments.shards + 1), arguments.shards))
@@ -116,6 +126,11 @@ def contents(name: str, data: Path, out: Path) -> pa.Table:
     """Read what a command made."""
     if name == "embed":
         return Embeddings.read(out).to_arrow()
+    if name == "index":
+        files = sorted((out / "embeddings.index").rglob("*.*"))
+        return pa.table(
+            {"file": [path.name for path in files], "hash": [file_hash(path) for path in files]}
+        )
     path = data / "features/photometry.parquet" if name == "features" else Path(f"{out}.parquet")
     return pq.read_table(path)
 

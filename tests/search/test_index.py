@@ -10,6 +10,7 @@ from skybind.embeddings.store import Embeddings
 from skybind.embeddings.stream import EmbeddingStream
 from skybind.errors import DataError
 from skybind.measures.neighbours import exact_nearest
+from skybind.search import index_build
 from skybind.search.index import index_folder, open_index, recall_of
 from skybind.search.index_build import build_index, build_shard
 from skybind.shards import Shard
@@ -125,6 +126,37 @@ def test_shards_in_any_order_give_the_bytes_of_one_piece(built, tmp_path):
     build_index(again, ["b"])
     assert bytes_of(index_folder(folder, ["b"])) == bytes_of(index.folder)
     assert not place.exists()
+
+
+def test_what_was_interrupted_goes_on(built, tmp_path, monkeypatch):
+    """Killed between two parts, and again when all were there: no part is made twice."""
+    stream, index = built
+    folder = tmp_path / "embeddings"
+    shutil.copytree(stream.folder, folder)
+    monkeypatch.setattr(index_build, "PART", 1500)
+    done, own = [], index_build._make_part
+
+    def make(building, shards, shard, out):
+        if len(done) == 1:
+            done.append(None)
+            raise KeyboardInterrupt
+        done.append(shard.number)
+        return own(building, shards, shard, out)
+
+    monkeypatch.setattr(index_build, "_make_part", make)
+    again = EmbeddingStream.open(folder)
+    with pytest.raises(KeyboardInterrupt):
+        build_index(again, ["b"])
+    assert not index_folder(folder, ["b"]).exists()
+    monkeypatch.setattr(index_build, "train", None)  # that is done
+    with monkeypatch.context() as patch:
+        patch.setattr(index_build, "tune", lambda *_: exec("raise KeyboardInterrupt"))
+        with pytest.raises(KeyboardInterrupt):
+            build_index(again, ["b"])
+    build_index(again, ["b"])
+    assert done == [1, None, 2, 3]
+    assert bytes_of(index_folder(folder, ["b"])) == bytes_of(index.folder)
+    assert [path.name for path in index_folder(folder, ["b"]).parent.iterdir()] == ["b"]
 
 
 def test_what_is_added_is_found_and_the_old_is_not_trained_again(tmp_path):

@@ -98,6 +98,7 @@ def test_an_approximate_search_says_so(indexed, stars, monkeypatch):
     monkeypatch.setattr(engine, "LARGE", 100)
     found = search(folder, [name], options)
     assert (found.recall, found.probes) == (note["recall"]["photometry"], note["probes"])
+    assert "approximate" in found.told[-1]
     assert "exact" in run("search", folder, name, "--from", "photometry", "--exact")
     assert search(folder, [name], SearchOptions(source=["spectrum"])).recall is None
 

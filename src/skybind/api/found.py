@@ -53,7 +53,7 @@ class Matches:
         return f"<Matches of {names}: {len(self)}, in {where}>\n{self.table}"
 
     def _repr_html_(self) -> str:
-        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.result.notes)
+        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.result.told)
         return self.table._repr_html_() + notes
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -43,6 +44,8 @@ class EmbeddingStream:
     limits : dict
         From which cosine on a match is alike, by what was searched by and in: measured by the first
         search, for the ones that follow (`skybind.search.search`).
+    indices : dict
+        Indices of them that are open, by what is searched in (`skybind.search.engine`).
     """
 
     def __init__(self, shards: Shards, memory_gb: float | None = None) -> None:
@@ -52,6 +55,7 @@ class EmbeddingStream:
         self.memory_gb = block_bytes() / 1e9 if memory_gb is None else memory_gb
         self._shards = shards.parts
         self.limits: dict[tuple[object, ...], float] = {}
+        self.indices: dict[tuple[str, ...], Any] = {}
 
     @classmethod
     def open(cls, folder: str | Path, memory_gb: float | None = None) -> "EmbeddingStream":

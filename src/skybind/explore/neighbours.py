@@ -59,7 +59,7 @@ def matches_json(survey: Survey, found: SearchResult) -> dict[str, Any]:
             "source": found.source[0],
             "target": found.target,
             "searched": found.searched,
-            "notes": found.notes,
+            "notes": found.told,
             "matches": matches,
         }
     )

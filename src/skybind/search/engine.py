@@ -119,22 +119,22 @@ def chosen_index(
     recall : float
         What an index that is built has to reach.
     """
-    if wanted is None:
-        if len(stream) < LARGE or not has_index(stream, target):
-            return None, []
-        try:
-            return open_index(stream, target), []
-        except DataError as error:
-            return None, [f"Every object was compared, without the index. {error}"]
-    if not wanted:
+    if wanted is False or (
+        wanted is None and not (len(stream) >= LARGE and has_index(stream, target))
+    ):
         return None, []
-    try:
-        return open_index(stream, target), []
-    except DataError:
-        from skybind.search.index_build import build_index
+    key, said = tuple(target), []
+    if key not in stream.indices:  # for the searches that follow
+        try:
+            stream.indices[key] = open_index(stream, target)
+        except DataError as error:
+            if wanted is None:
+                return None, [f"Every object was compared, without the index. {error}"]
+            from skybind.search.index_build import build_index
 
-        said = "The index was built and stands beside the embeddings."
-        return build_index(stream, target, recall=recall), [said]
+            stream.indices[key] = build_index(stream, target, recall=recall)
+            said.append("The index was built and stands beside the embeddings.")
+    return stream.indices[key], said
 
 
 class _Counted:

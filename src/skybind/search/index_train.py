@@ -194,9 +194,11 @@ def tune(index: EmbeddingIndex, truth: Truth, recall: float) -> IndexNote:
     def recalls(probes: int, candidates: int, half: int) -> list[np.ndarray]:
         """Recall of each query, a kind each, by one half of the sample."""
         values = []
+        # as many as a search for k takes, which has not to find the query itself
+        each = max(1, candidates * k // (k + 1))
         for own, vectors, exact in asked:
             some = slice(half, None, 2) if len(own) > 1 else slice(0, 1)
-            found = index.search(vectors[some], k + 1, None, probes, candidates).row
+            found = index.search(vectors[some], k + 1, None, probes, each).row
             values.append(recall_of(without(found, own[some], k), exact[some]))
         return values
 

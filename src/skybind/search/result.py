@@ -88,6 +88,19 @@ class SearchResult:
     def __len__(self) -> int:
         return len(self.row)
 
+    @property
+    def how(self) -> str:
+        """Whether every object was compared, or how many lists of an index."""
+        if self.recall is None:
+            return "exact"
+        part = f"nprobe {self.probes:,} of {self.lists:,} lists"
+        return f"approximate, by index: {part}, recall {self.recall:.3f}"
+
+    @property
+    def told(self) -> list[str]:
+        """The notes, and that the search was approximate, if it was."""
+        return self.notes + ([] if self.recall is None else [f"The search was {self.how}."])
+
     def to_arrow(self) -> pa.Table:
         """Give the table of matches."""
         names = np.asarray([query.name for query in self.queries], dtype=str)
@@ -144,15 +157,11 @@ def render_result(result: SearchResult, shown: int = 50) -> "RenderableType":
     from rich.markup import escape
     from rich.table import Table
 
-    how = "exact"
-    if result.recall is not None:
-        part = f"nprobe {result.probes:,} of {result.lists:,} lists"
-        how = f"approximate, by index: {part}, recall {result.recall:.3f}"
     parts: list[RenderableType] = []
     for i, query in enumerate(result.queries):
         title = (
             f"{query.name}: {' + '.join(result.source[i])} -> {' + '.join(result.target)} "
-            f"({result.searched:,} objects, {how})"
+            f"({result.searched:,} objects, {result.how})"
         )
         table = result.to_arrow().filter(pa.array(result.query == i)).drop_columns("query")
         rich_table = Table(title=escape(title), title_justify="left")
