@@ -23,7 +23,8 @@ class EvaluationConfig(BaseModel):
     asked_objects: int = Field(
         20_000,
         description="Test objects at most whose nearest neighbours are looked for, among all "
-        "training objects, drawn by the seed; retrieval ranks all test objects.",
+        "training objects, and among which plain methods retrieve, drawn by the seed; our own "
+        "retrieval ranks all test objects.",
         ge=20,
     )
     taught_objects: int = Field(

@@ -9,6 +9,7 @@ from skybind.embeddings.store import Embeddings
 from skybind.errors import DataError
 from skybind.evaluation.brightness import Brightness, brightness_of
 from skybind.evaluation.records import PairRetrieval, RetrievalRival
+from skybind.evaluation.samples import asked_rows
 from skybind.evaluation.statistics import modality_statistics
 from skybind.measures.correlation import fit_canonical
 from skybind.measures.retrieval import matched_retrieval, retrieval, retrieval_table
@@ -51,7 +52,8 @@ def retrieval_rivals(
 
     Canonical correlation is fitted on the training objects that have both modalities; ours and it
     are also asked among candidates of like brightness alone, and with exchanged pairs, which must
-    give chance.
+    give chance. Of very many test objects a sample is both asked and offered
+    (`evaluation.asked_objects`), for all methods the same.
 
     Parameters
     ----------
@@ -78,6 +80,7 @@ def retrieval_rivals(
         both = embeddings.present[a] & embeddings.present[b]
         both &= run.source.present(a) & run.source.present(b)
         train, test = (run.rows(part)[both[run.rows(part)]] for part in ("train", "test"))
+        test = asked_rows(run, test)
         if len(test) < 2:
             continue
         by = _matched_by(light_of, (a, b), test)

@@ -93,6 +93,8 @@ def evaluation_samples(run: "Run", mapped: int, clusters: bool) -> list[Sample]:
     ]
     if options.retrieval and options.baseline and len(run.modalities) > 1:
         taken.append(("training objects of the canonical correlation", PAIRS, train))
+        compared = "test objects among which plain methods retrieve, and ours beside them"
+        taken.append((compared, options.asked_objects, test))
     if mapped:
         most = options.map_objects
         taken += [("training objects on a map", most, train), ("test objects on it", most, test)]

@@ -77,6 +77,14 @@ def brightness_words(metrics: Metrics) -> str:
     return f"{words} Candidates are matched: {'; '.join(matched)}." if matched else words
 
 
+def compared_among(metrics: Metrics) -> int | None:
+    """Return how many test objects plain methods were compared on; None where on all."""
+    every = {(entry.query, entry.target): entry.n for entry in metrics.retrieval}
+    rivals = metrics.retrieval_rivals or []
+    fewer = [one.n for one in rivals if one.n < every.get((one.query, one.target), one.n)]
+    return max(fewer, default=None)
+
+
 def retrieval_section(run: ReportData) -> Section:
     """Retrieval of each pair against chance."""
     entries = retrieval_groups(run.metrics.retrieval)
@@ -101,10 +109,13 @@ def retrieval_section(run: ReportData) -> Section:
     if any(value == 0 for entry in entries for value in entry.recall.values()):
         caption += " An arrow at the left edge: none found."
     rivals = rival_groups(run.metrics.retrieval_rivals or [])
-    if rivals:
+    sample = compared_among(run.metrics)
+    # what was found among fewer candidates has no place beside what was found among all
+    drawn = [] if sample else rivals
+    if drawn:
         caption += " Square: canonical correlation of simple statistics; cross: brightness alone."
     figure = figure_block(
-        partial(retrieval_bars, entries, rivals), caption, run, "Recall beside chance by pair"
+        partial(retrieval_bars, entries, drawn), caption, run, "Recall beside chance by pair"
     )
     table = Block(
         f"Recall and median rank of the partner (1 is best). {errors}",
@@ -113,5 +124,7 @@ def retrieval_section(run: ReportData) -> Section:
     blocks = [figure, table]
     if rivals:
         words = f"{RIVAL_WORDS}{brightness_words(run.metrics)}"
+        if sample:
+            words += f" Among {sample:,} test objects drawn by the seed at most, ours too."
         blocks.append(Block(words, table=rival_table(rivals)))
     return Section("retrieval", title, text, blocks)
