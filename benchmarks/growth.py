@@ -25,7 +25,7 @@ import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from skybind.drawing.style import BAND_COLOURS, GREY, new_figure, report_style
+from skybind.drawing.style import BAND_COLOURS, GREY, new_figure, report_style, save_figure
 from skybind.files import atomic_path, write_json, write_text
 from skybind.locks import alone, waiting_for
 
@@ -82,7 +82,7 @@ def main() -> None:
     options = parse()
     options.out.mkdir(parents=True, exist_ok=True)
     if options.draw is not None:
-        draw(rows_of(options.out), options.draw)
+        draw(chosen(options), options.draw)
         return
     steps = [s for s in options.steps if s != "features" or options.light_curves]
     for size in [options.base, *map(int, options.sizes)]:
@@ -90,7 +90,13 @@ def main() -> None:
         make(folder, size, options.light_curves)
         for step in steps:
             measure(options, folder, size, step)
-    tell(rows_of(options.out))
+    tell(chosen(options))
+
+
+def chosen(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """What was measured of the kind of survey and with the limit that are asked for."""
+    asked = {"light_curves": options.light_curves, "memory": options.memory}
+    return [row for row in rows_of(options.out) if all(row[k] == v for k, v in asked.items())]
 
 
 def parse() -> argparse.Namespace:
@@ -289,22 +295,26 @@ def tell(rows: list[dict[str, Any]]) -> None:
 def draw(rows: list[dict[str, Any]], path: Path) -> None:
     """Draw seconds and bytes an object against objects."""
     with report_style():
-        figure = new_figure(3.6)
+        figure = new_figure(3.8)
         axes = figure.subplots(1, 2)
-        for axis, (what, label) in zip(
-            axes, (("seconds", "seconds an object"), ("own", "bytes of memory an object")),
-            strict=True,
-        ):  # fmt: skip
+        quantities = (
+            ("seconds", 1e6, "time an object [us]"),
+            ("own", 1e-3, "memory an object [kB]"),
+        )
+        for axis, (what, factor, label) in zip(axes, quantities, strict=True):
             for number, (step, of) in enumerate(an_object(rows, what).items()):
                 style = ("-", "--", ":")[number // len(BAND_COLOURS)]
                 colour = BAND_COLOURS[number % len(BAND_COLOURS)]
                 sizes = [n for n, value in of.items() if value > 0]
-                values = [of[n] for n in sizes]
+                values = [of[n] * factor for n in sizes]
                 axis.plot(sizes, values, style, color=colour, marker="o", ms=3, label=step)
             axis.set(xscale="log", yscale="log", xlabel="objects", title=label)
+            for ticks in (axis.xaxis, axis.yaxis):  # powers are TeX, which is not drawn
+                ticks.set_major_formatter(lambda value, _: f"{value:,.10g}")
+                ticks.set_minor_formatter(lambda *_: "")
             axis.grid(visible=True, color=GREY, alpha=0.3)
         axes[1].legend(loc="center left", bbox_to_anchor=(1.02, 0.5))
-        figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
+        save_figure(figure, path, path.suffix[1:])
 
 
 if __name__ == "__main__":

@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
+from skybind.discovery.measures import structure
 from skybind.discovery.measures.structure import adjusted, landings, sub_clusters
 from skybind.errors import DataError
+from skybind.memory import memory_limit
 
 
 def test_two_parts_are_found_and_one_is_left_alone() -> None:
@@ -69,3 +71,20 @@ def test_a_single_outlier_is_no_part() -> None:
     vectors[0] = 40
     found = sub_clusters(vectors, permutations=1)
     assert np.bincount(found.label).min() >= 5 or max(found.silhouette.values()) == -1
+
+
+@pytest.mark.parametrize("rank", [1, 4, 14])
+def test_components_of_many_objects_are_the_same_up_to_signs(
+    rank: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(5)
+    scale = np.linspace(3, 0.5, rank)
+    vectors = (rng.normal(size=(9000, rank)) * scale) @ np.linalg.qr(rng.normal(size=(14, rank)))[
+        0
+    ].T + 2
+    whole = structure._principal(vectors)
+    monkeypatch.setattr(structure, "WHOLE", 5000)
+    with memory_limit("10MB"):
+        blocks = structure._principal(vectors)
+    assert blocks.shape == whole.shape == (9000, min(rank, 10))
+    np.testing.assert_allclose(np.abs(blocks), np.abs(whole), atol=1e-6)

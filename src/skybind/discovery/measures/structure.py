@@ -13,10 +13,14 @@ from pydantic import Field
 from threadpoolctl import threadpool_limits
 
 from skybind.errors import DataError
+from skybind.memory import at_once
 from skybind.record import Number, Numbers, Record
 
 #: Principal components that are clustered, at most.
 COMPONENTS = 10
+
+#: Objects of more than this are decomposed by their covariance: a block at a time.
+WHOLE = 50_000
 
 
 #: Objects that k-means is fitted on in the test, and its silhouette is measured on, at most.
@@ -173,10 +177,29 @@ def sub_clusters(
 
 def _principal(vectors: np.ndarray) -> np.ndarray:
     """Give the leading principal components, shape (n, at most 10)."""
+    if len(vectors) > WHOLE:
+        return _principal_of_many(vectors)
     centred = np.asarray(vectors, dtype=float) - vectors.mean(axis=0)
     left, size, _ = np.linalg.svd(centred, full_matrices=False)
     kept = min(COMPONENTS, int((size > 1e-9 * max(size[0], 1e-300)).sum()))
     return left[:, : max(kept, 1)] * size[: max(kept, 1)]
+
+
+def _principal_of_many(vectors: np.ndarray) -> np.ndarray:
+    """Give the same by the covariance, block by block, up to signs and rounding."""
+    n, dimension = vectors.shape
+    mean, covariance = vectors.mean(axis=0, dtype=float), np.zeros((dimension, dimension))
+    step = at_once(24 * dimension, WHOLE)
+    blocks = [slice(start, start + step) for start in range(0, n, step)]
+    for rows in blocks:
+        centred = vectors[rows] - mean
+        covariance += centred.T @ centred
+    square, axes = np.linalg.eigh(covariance)
+    size = np.sqrt(np.maximum(square[::-1], 0))
+    # squaring leaves half the digits, so that what is nothing is larger than above
+    kept = min(COMPONENTS, int((size > 1e-6 * max(size[0], 1e-300)).sum()))
+    axes = axes[:, ::-1][:, : max(kept, 1)]
+    return np.concatenate([(vectors[rows] - mean) @ axes for rows in blocks])
 
 
 def _divide(
