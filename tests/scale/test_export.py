@@ -15,10 +15,15 @@ from skybind.data.splits import Split
 from skybind.data.stored_splits import split_dataset
 from skybind.data.write import DatasetWriter
 from skybind.errors import ConfigError, DataError
-from skybind.ingest.hats_dataset import restore
+from skybind.ingest.hats_dataset import dataset_of, open_exported, restore
 from skybind.lightcurves.stored import compute_features
-from skybind.ragged import Ragged
+from skybind.ragged import Ragged, offsets_of
+from skybind.scale.adapter import open_catalog, partition_of
 from skybind.scale.export import export_hats
+from skybind.visits import Visits
+from tests.scale.test_adapter import hash_of
+
+PIXELS = {"wavelength": "Angstrom", "flux": None}
 
 
 def ragged(fields, lengths, rng):
@@ -45,6 +50,10 @@ def survey(tmp_path_factory):
             "observation", modality="image", fields={"g": "nmgy", "r": "nmgy"},
             attributes={"pixel_scale": 0.262},
         ),
+        "spectrum": Column("observation", modality="spectrum", fields=PIXELS),
+        "spectrum_visits": Column(
+            "visits", modality="spectrum", fields={"visit": None, "time": "d", **PIXELS}
+        ),
         "parallax": Column("feature", "mas", "Parallax", "metadata"),
         "label": Column("label"),
     }  # fmt: skip
@@ -54,11 +63,17 @@ def survey(tmp_path_factory):
             if start:
                 ra[:2] = np.nan
             lengths = rng.integers(-1, 40, n)
+            counts = rng.integers(0, 4, n)
+            k = int(counts.sum())
+            spectra = ragged(PIXELS, rng.integers(5, 9, k), rng)
+            names = np.array([f"v{i}" for i in range(k)], object)
+            visits = Visits(spectra, offsets_of(counts), names, 57000.0 + np.arange(k))
             writer.append({
                 "object_id": np.array([f"s{start + i}" for i in range(n)]),
                 "ra": ra, "dec": dec,
                 "photometry": ragged(["time", "flux"], np.where(lengths == 0, -1, lengths), rng),
                 "image": ragged(["g", "r"], np.where(rng.random(n) < 0.3, -1, 16), rng),
+                "spectrum": visits.first(), "spectrum_visits": visits,
                 "parallax": np.where(rng.random(n) < 0.2, np.nan, rng.normal(1, 0.1, n)),
                 "label": np.where(rng.random(n) < 0.5, "A", "B"),
             })  # fmt: skip
@@ -109,7 +124,12 @@ def test_lsdb_opens_it_and_matches_it(survey, exported):
     catalog = lsdb.open_catalog(str(exported.out), columns="all")
     assert str(catalog.dtypes["photometry"]).startswith("nested<time: [double], flux: [float]>")
     assert len(catalog.margin) == exported.in_margins > 0
+    assert str(catalog.dtypes["spectrum_visits"]).startswith("nested<visit: [string]")
     dataset = Dataset.open(survey)
+    stored, opened = open_exported(exported.out), open_catalog(exported.out)
+    for number, table in enumerate(stored.iter_tables(stored.columns, 10**6)):
+        own = dataset_of(partition_of(opened, number), "partition").table(stored.columns)
+        assert hash_of(own) == hash_of(table)
     ra, dec = dataset.column("ra"), dataset.column("dec")
     near = pd.DataFrame({"other": np.arange(40), "ra": ra[:40], "dec": dec[:40] * (1 - 1e-7)})
     other = lsdb.from_dataframe(near, catalog_name="other", highest_order=0, margin_threshold=None)

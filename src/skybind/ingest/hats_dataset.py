@@ -12,9 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from skybind.data.dataset import Dataset
+from skybind.data.nested import from_nested, listed_type
 from skybind.data.partitioned import PartitionedSource
-from skybind.data.schema import METADATA_KEY, DatasetSchema
-from skybind.data.sources import readable
+from skybind.data.schema import ID, METADATA_KEY, DatasetSchema
+from skybind.data.sources import Change, ChangedSource, readable
 from skybind.data.spread import Spread
 from skybind.data.write import part_writer, refuse_place
 from skybind.errors import DataError
@@ -99,8 +100,36 @@ def open_exported(folder: Path) -> Dataset | None:
         if METADATA_KEY not in (schema.metadata or {}):
             return None
         source = PartitionedSource(files)
-    known = DatasetSchema.from_arrow(schema, str(folder))
-    return Dataset(folder, known.select(schema.names), source)
+    known = DatasetSchema.from_arrow(schema, str(folder)).select(schema.names)
+    visits = known.with_role("visits")
+    if not visits:
+        return Dataset(folder, known, source)
+    changes = {name: Change(name, schema.field(name).type) for name in known.columns}
+    changes |= {n: Change(n, listed_type(schema.field(n).type), from_nested) for n in visits}
+    return Dataset(folder, known, ChangedSource(source, changes))
+
+
+def dataset_of(table: pa.Table, where: str) -> Dataset | None:
+    """Give some rows of such a catalogue as a dataset; None if they are of another's.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+    where : str
+        What messages call it.
+    """
+    if METADATA_KEY not in (table.schema.metadata or {}) or ID not in table.column_names:
+        return None
+    schema = DatasetSchema.from_arrow(table.schema, f"The {where}").select(table.column_names)
+    return Dataset.from_table(_listed(table, schema), schema, where)
+
+
+def _listed(table: pa.Table, schema: DatasetSchema) -> pa.Table:
+    """Give visits as a dataset has them."""
+    for name in schema.with_role("visits"):
+        place = table.column_names.index(name)
+        table = table.set_column(place, name, from_nested(table[name]))
+    return table
 
 
 def restore(folder: str | Path, out: str | Path, overwrite: bool = False) -> ImportSummary:
@@ -131,7 +160,7 @@ def restore(folder: str | Path, out: str | Path, overwrite: bool = False) -> Imp
     if unplaced_file(folder).exists():
         files.append(unplaced_file(folder))
     n = sum(rows for _, rows, _ in stored.parts)
-    schema = _schema(files[0], stored)
+    schema, known = _schema(files[0], stored)
     ends = np.cumsum([0, *(rows for _, rows, _ in stored.parts)])
     with atomic_path(out) as made:
         shutil.copytree(folder / BESIDE, made, ignore=_ours)
@@ -140,7 +169,7 @@ def restore(folder: str | Path, out: str | Path, overwrite: bool = False) -> Imp
         done = 0
         with progress_bar("importing", n) as report:
             for path in files:
-                table = read_parquet(path, [*stored.columns, ROW])
+                table = _listed(read_parquet(path, [*stored.columns, ROW]), known)
                 place = np.searchsorted(ends, table[ROW].to_numpy(), "right") - 1
                 rows.add(table.replace_schema_metadata(schema.metadata).cast(rows.schema), place)
                 report(done := done + len(table))
@@ -168,12 +197,13 @@ def _write_parts(folder: Path, stored: Stored, ends: np.ndarray, rows: Spread) -
             writer.write_table(part, group)
 
 
-def _schema(path: Path, stored: Stored) -> pa.Schema:
+def _schema(path: Path, stored: Stored) -> tuple[pa.Schema, DatasetSchema]:
     """Give the schema of the dataset's own files."""
     schema = pq.read_schema(path)
     known = DatasetSchema.from_arrow(schema, str(path)).select(stored.columns)
-    fields = [(name, _named_by_arrow(schema.field(name).type)) for name in stored.columns]
-    return pa.schema(fields, metadata=known.to_metadata())
+    kinds = _listed(schema.empty_table(), known).schema
+    fields = [(name, _named_by_arrow(kinds.field(name).type)) for name in stored.columns]
+    return pa.schema(fields, metadata=known.to_metadata()), known
 
 
 def _named_by_arrow(kind: pa.DataType) -> pa.DataType:

@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 
 from skybind.data.dataset import Dataset
 from skybind.data.healpix import FINEST, Cell, cells_of, near_others, part_of, parted
+from skybind.data.nested import nested_type, to_nested
 from skybind.data.schema import DEC, RA
 from skybind.data.spread import Spread
 from skybind.errors import ConfigError, DataError
@@ -115,6 +116,7 @@ class _Export:
     ) -> None:
         self.dataset, self.folder, self.out, self.margin = dataset, folder, out, margin
         self.columns = dataset.arrow_schema.names
+        self.visits = dataset.schema.with_role("visits")
         positions = dataset.table([RA, DEC])
         self.ra, self.dec = (np.asarray(positions[n].to_numpy(), float) for n in (RA, DEC))
         self.placed = np.isfinite(self.ra) & (np.abs(self.dec) <= 90)
@@ -175,7 +177,10 @@ class _Export:
         """Send the rows of a chunk to their partitions and margins."""
         own = slice(start, start + len(table))
         number = pa.array(np.arange(own.start, own.stop))
-        whole = pa.table([pa.array(self.cells[own]), *table.columns, number], schema=schema)
+        columns = [
+            to_nested(table[name]) if name in self.visits else table[name] for name in self.columns
+        ]
+        whole = pa.table([pa.array(self.cells[own]), *columns, number], schema=schema)
         placed = np.flatnonzero(self.placed[own])
         if len(placed) < len(table):
             lost.append(whole.filter(pa.array(~self.placed[own])))
@@ -191,7 +196,9 @@ class _Export:
         fields = [pa.field(CELL, pa.int64())]
         for field in self.dataset.arrow_schema:
             column = self.dataset.schema.columns[field.name]
-            fields.append(field.with_metadata({"unit": column.unit} if column.unit else {}))
+            kind = nested_type(field.type) if field.name in self.visits else field.type
+            said = {"unit": column.unit} if column.unit else None
+            fields.append(pa.field(field.name, kind, metadata=said))
         fields.append(pa.field(ROW, pa.int64()))
         return pa.schema(fields, metadata=self.dataset.schema.to_metadata())
 

@@ -1,6 +1,6 @@
 """Batches of tensors from HATS catalogues with nested columns, for any training in PyTorch.
 
-It needs torch and pyarrow, nothing else of skybind and no LSDB (docs/hats.md).
+It needs no dataset, model or run of skybind, and for a folder no LSDB (docs/hats.md).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -97,9 +97,13 @@ class _Folder:
         self.schema = pq.read_schema(self.files[0])
         self.rows = [pq.read_metadata(file).num_rows for file in self.files]
 
-    def read(self, number: int, columns: Sequence[str]) -> pa.Table:
-        """Read one partition."""
-        return pq.ParquetFile(self.files[number]).read(list(columns))
+    def read(self, number: int, columns: Mapping[str, Sequence[str]]) -> pa.Table:
+        """Read one partition, of a nested column the fields that are wanted."""
+        names = []
+        for name, fields in columns.items():
+            nested = pa.types.is_struct(self.schema.field(name).type)
+            names += [f"{name}.{field}" for field in fields] if nested else [name]
+        return pq.ParquetFile(self.files[number]).read(names)
 
 
 class _Planned:
@@ -110,7 +114,7 @@ class _Planned:
         self.name, self.schema = self.opened.name, self.opened.schema
         self.rows = [1] * self.opened.catalog.npartitions  # how many is not known
 
-    def read(self, number: int, columns: Sequence[str]) -> pa.Table:
+    def read(self, number: int, columns: Mapping[str, Sequence[str]]) -> pa.Table:
         """Compute one partition."""
         return partition_of(self.opened, number).select(list(columns))
 
@@ -174,7 +178,7 @@ class Batches(IterableDataset[Batch]):
         together = 1 if self.shuffle is None else self.mixed
         for start in range(0, len(own), together):
             some = own[start : start + together]
-            table = pa.concat_tables([self.source.read(n, list(self.columns)) for n in some])
+            table = pa.concat_tables([self.source.read(n, self.columns) for n in some])
             if self.shuffle is not None:
                 order = np.random.default_rng([self.shuffle, self.epoch, *some])
                 table = table.take(pa.array(order.permutation(len(table))))

@@ -7,10 +7,9 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from skybind.data.dataset import Dataset
-from skybind.data.schema import ID, METADATA_KEY, DatasetSchema
 from skybind.errors import DataError
 from skybind.ingest.given_rows import Given
+from skybind.ingest.hats_dataset import dataset_of
 from skybind.progress import say
 from skybind.scale.adapter import Frame, Opened, table_of
 
@@ -84,7 +83,7 @@ class Columns:
 
     def _take(self, table: pa.Table, take: Take) -> Given:
         units = json.loads(self.units)
-        own = as_dataset(table, self.name) if not units else None
+        own = dataset_of(table, self.name) if not units else None
         given = take(table if own is None else own, **({"units": units} if units else {}))
         if len(given.dataset) != len(table):
             raise DataError(
@@ -92,11 +91,3 @@ class Columns:
                 "LSDB's join_nested or nest_lists."
             )
         return given
-
-
-def as_dataset(table: pa.Table, name: str) -> Dataset | None:
-    """Give a table of what a dataset was exported to as a dataset; None if it is of others."""
-    if METADATA_KEY not in (table.schema.metadata or {}) or ID not in table.column_names:
-        return None
-    schema = DatasetSchema.from_arrow(table.schema, f"The {name}")
-    return Dataset.from_table(table, schema.select(table.column_names), name)
