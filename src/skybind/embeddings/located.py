@@ -10,6 +10,7 @@ import os
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -177,30 +178,35 @@ class LocatedVectors:
         vectors = np.zeros((len(rows), self._stream.modalities[name]), _STORED)
         direct = np.flatnonzero(at >= 0)
         owner = np.searchsorted(self._starts, rows[direct], "right") - 1
-        for number in np.unique(owner).tolist():
-            mine = direct[owner == number]
-            self._read(number, mine, at[mine], place["crc"][mine], vectors)
+        order = np.argsort(owner, kind="stable")
+        direct, owner = direct[order], owner[order]
+        for mine in np.split(direct, np.flatnonzero(np.diff(owner)) + 1) if len(direct) else ():
+            number = np.searchsorted(self._starts, rows[mine[0]], "right") - 1
+            self._read(self._stream.parts[number].path, vectors, mine, at[mine], place["crc"][mine])
         decoded = np.flatnonzero(at == DECODED)
         if len(decoded):
             vectors[decoded] = self._stream.take(rows[decoded], name)[0]
         return vectors, at != ABSENT
 
     def _read(
-        self, number: int, mine: np.ndarray, at: np.ndarray, sums: np.ndarray, out: np.ndarray
+        self, path: Path, out: np.ndarray, mine: np.ndarray, at: np.ndarray, sums: np.ndarray
     ) -> None:
         """Read the vectors of one file into their rows of `out`."""
-        path = self._stream.parts[number].path
         size = out.shape[1] * _STORED.itemsize
         memory = out.data.cast("B")
-        with readable(path), path.open("rb", buffering=0) as file:
-            handle = file.fileno()
-            for i, place, crc in zip(mine.tolist(), at.tolist(), sums.tolist(), strict=True):
-                own = memory[i * size : (i + 1) * size]
-                if os.preadv(handle, [own], place) != size or zlib.crc32(own) != crc:
-                    raise DataError(
-                        f"{path} is damaged, a vector's checksum differs: delete the folder, and "
-                        "run 'skybind embed' again."
-                    )
+        first = size * mine
+        with readable(path):
+            handle = os.open(path, os.O_RDONLY)
+            try:
+                for i, place, crc in zip(first.tolist(), at.tolist(), sums.tolist(), strict=True):
+                    own = memory[i : i + size]
+                    if os.preadv(handle, (own,), place) != size or zlib.crc32(own) != crc:
+                        raise DataError(
+                            f"{path} is damaged, a vector's checksum differs: delete the folder, "
+                            "and run 'skybind embed' again."
+                        )
+            finally:
+                os.close(handle)
 
 
 def _chunk(file: pq.ParquetFile, group: int, name: str) -> pq.ColumnChunkMetaData:
