@@ -14,6 +14,7 @@ from skybind.errors import ConfigError, DataError, ModelError
 from skybind.runs.classify import classify_anything
 from skybind.runs.embedding import embed_anything
 from skybind.scale.adapter import table_of
+from skybind.shards import Shard
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +29,14 @@ def test_classes_are_the_local_ones(place, classified):
     for name in local.column_names:
         expected = local[name].combine_chunks()
         assert classified[name].combine_chunks().cast(expected.type).equals(expected), name
+
+
+def test_shards_of_a_catalogue_are_partitions(place):
+    out = place / "shards.parquet"
+    for shard in (Shard(2, 2), Shard(1, 2), None):
+        classify_anything(place / "stars-run", place / "hats", out, shard=shard)
+    classify_anything(place / "stars-run", place / "hats", place / "whole.parquet")
+    assert pq.read_table(out).equals(pq.read_table(place / "whole.parquet"))
 
 
 def test_they_are_those_of_the_dataset_to_rounding(place, classified):

@@ -9,7 +9,7 @@ from skybind import scale
 from skybind.errors import ConfigError, DataError
 from skybind.ingest.readers.hats import hats_files, hats_table
 from skybind.models.stored import read_note
-from skybind.scale.adapter import properties_of, table_of
+from skybind.scale.adapter import properties_of, table_of, write_catalog
 from skybind.version import __version__
 
 
@@ -96,3 +96,21 @@ def test_it_takes_no_place_of_another(place, planned, written):
         scale.write(planned, written)
     with pytest.raises(ConfigError, match="no catalogue of LSDB"):
         scale.write({}, place / "nowhere")
+
+
+def test_what_lsdb_cannot_go_on_with_is_done_anew(tmp_path):
+    """It was killed between two of its notes on a partition."""
+
+    class Catalog:
+        def get_healpix_pixels(self):
+            return [1]
+
+        def write_catalog(self, folder, **_):
+            if (tmp_path / "work" / "half").exists():
+                raise ValueError("The existing files do not match. Cannot resume write.")
+            (tmp_path / "work" / "whole").touch()
+
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "half").touch()
+    write_catalog(Catalog(), tmp_path / "work", "name")
+    assert [path.name for path in (tmp_path / "work").iterdir()] == ["whole"]

@@ -74,7 +74,7 @@ def export_hats(
 ) -> Exported:
     """Write a dataset as a HATS catalogue, which LSDB opens; it appears when it is whole.
 
-    Memory is that of a partition and of some objects that are read at a time.
+    Memory is that of a partition, of some objects that are read at a time, and 40 bytes an object.
 
     Parameters
     ----------
