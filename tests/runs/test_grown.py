@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from skybind.data.computed import ComputedTable
 from skybind.data.dataset import Dataset
 from skybind.data.lineage import lineage_of
 from skybind.data.seen import TRAINED
@@ -11,15 +12,17 @@ from skybind.embeddings.grown import write_grown
 from skybind.embeddings.store import Embeddings
 from skybind.errors import DataError, LeakError
 from skybind.ingest.append import append_dataset
+from skybind.lightcurves.stored import compute_features
 from skybind.modalities.photometry import Photometry
 from skybind.models.model import Model
 from skybind.runs.cases import choose_cases
 from skybind.runs.classes import case_classes
 from skybind.runs.embedding import run_embedding
-from skybind.runs.grown import touched_rows
+from skybind.runs.grown import grow_beside, touched_rows
 from skybind.runs.measured import refuse_measuring
 from skybind.runs.run import Run
 from skybind.runs.steps import run_model
+from skybind.search.places import Places
 from tests.growing import KEPT, opened, piece
 
 
@@ -146,3 +149,30 @@ def test_another_dataset_is_refused_still(begun, grown, tmp_path):
         Run.open(begun / "run", data=tmp_path / "stars")
     with pytest.raises(DataError, match="is not the one that the run"):
         Run.open(begun / "run", data=begun / "all")
+
+
+def test_columns_beside_a_run_grow_with_the_dataset(begun, tmp_path):
+    """Where the dataset's folder cannot be written, periods and features stand in the run's."""
+    piece(begun / "all", tmp_path / "stars", np.arange(4))
+    (summary,) = compute_features(tmp_path / "stars", periods_only=True, out=tmp_path / "features")
+    before = ComputedTable.open(summary.path).source.table(["photometry_period"])
+    append_dataset(tmp_path / "stars", piece(begun / "all", tmp_path / "new", np.arange(4, 6)))
+    data = Dataset.open(tmp_path / "stars", computed=())
+    grow_beside(tmp_path / "features", data)
+    table = ComputedTable.open(summary.path)
+    assert table.fingerprint == data.fingerprint
+    after = table.source.table(["photometry_period"])
+    assert after.slice(0, 4).equals(before)
+    assert len(after) == 6
+    assert [path.name for path in (tmp_path / "features").iterdir()] == ["photometry.parquet"]
+
+
+def test_a_search_says_that_its_embeddings_are_older(begun, grown, tmp_path, capsys, talking):
+    for name in ("stars", "run"):
+        shutil.copytree((grown if name == "stars" else begun) / name, tmp_path / name)
+    assert Places(tmp_path / "run", tmp_path / "stars", None).dataset is not None
+    assert "are of an older state of" in capsys.readouterr().err
+    run_embedding(opened(tmp_path))
+    capsys.readouterr()
+    assert Places(tmp_path / "run", tmp_path / "stars", None).dataset is not None
+    assert "older state" not in capsys.readouterr().err

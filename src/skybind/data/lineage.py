@@ -235,6 +235,16 @@ def growth_since(dataset: Dataset, fingerprint: str) -> Growth | None:
     return None if lineage is None else lineage.since(fingerprint)
 
 
+def appends_since(path: Path, fingerprint: str) -> int:
+    """Count the appends to a dataset since a state; 0 also where it was never in that state.
+
+    The note alone is read, so that it is quick for any size.
+    """
+    note = _note(path)
+    names = [state.fingerprint for state in note.states] if note is not None else []
+    return len(names) - names.index(fingerprint) - 1 if fingerprint in names else 0
+
+
 def write_lineage(
     folder: Path, old: Dataset, state: State, first: str, changes: Mapping[str, Changes]
 ) -> None:

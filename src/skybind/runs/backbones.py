@@ -17,6 +17,7 @@ from skybind.config.backbone import BackboneConfig, load_backbone_config
 from skybind.config.begun import as_begun
 from skybind.data.dataset import Dataset
 from skybind.data.fingerprints import stored_hashes
+from skybind.data.lineage import was_in
 from skybind.data.seen import TRAINED, VALIDATED, Observed, Seen
 from skybind.data.splits import Split
 from skybind.errors import ConfigError, DataError
@@ -253,9 +254,12 @@ def _begin(workshop: Workshop, data: str | Path, split: Split | None) -> Split:
             f"{folder} holds a backbone of another configuration (they differ in {differ[0]}): "
             "choose another folder, or delete that one."
         )
-    if begun_on(paths).fingerprint != dataset.fingerprint:
+    state = begun_on(paths).fingerprint
+    if not was_in(dataset, state):
         raise DataError(f"{folder} holds a backbone of another dataset: choose another folder.")
-    stored = Split.read(paths.split).align(dataset.object_ids)
+    stored = Split.read(paths.split)
+    order = stored.align if state == dataset.fingerprint else stored.grown
+    stored = order(dataset.object_ids)
     if split is not None and choose_split(config, dataset, split).hash != stored.hash:
         raise ConfigError(f"{folder} holds a backbone with another split: choose another folder.")
     write_text(paths.config, dump_config(config))

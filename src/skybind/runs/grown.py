@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from skybind.data.computed import ComputedTable
 from skybind.data.dataset import Dataset
 from skybind.data.lineage import Growth, growth_since, lineage_of
 from skybind.errors import DataError
+from skybind.lightcurves.grown import grow_columns, refuse_older_columns
 from skybind.modalities.base import Modality
 from skybind.modalities.store import Earlier, prepared_folder
 from skybind.models.frozen_features import Older
@@ -77,10 +79,25 @@ def open_grown(folder: Path, path: Path, status: RunStatus) -> tuple[Dataset, Gr
     `refuse_other_dataset` and `skybind.runs.columns.open_as_noted`.
     """
     growth = refuse_other_dataset(folder, path, status.fingerprint)
+    if growth is not None:
+        grow_beside(RunPaths(folder).features, Dataset.open(path, computed=()))
     dataset = open_as_noted(path, RunPaths(folder).features, status.computed)
     if growth is not None:
         dataset.schema = dataset.schema.without(growth.columns)
     return dataset, growth
+
+
+def grow_beside(folder: Path, dataset: Dataset) -> None:
+    """Compute new rows of the columns that stand beside a run, not in the dataset's folder."""
+    for file in sorted(folder.glob("*.parquet")):
+        table = ComputedTable.open(file)
+        growth = growth_since(dataset, table.fingerprint)
+        if growth is None:
+            continue
+        refuse_older_columns(table, dataset.path)
+        aside = folder / f".{table.observation}.{dataset.fingerprint}"
+        grow_columns(table, dataset, growth.touched([table.observation]), file, aside)
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def older_states(dataset: Dataset) -> Iterator[Growth]:

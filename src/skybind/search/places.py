@@ -8,8 +8,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from skybind.data.dataset import Dataset
+from skybind.data.lineage import appends_since
 from skybind.data.schema import ID
+from skybind.embeddings.store import read_state
 from skybind.errors import DataError
+from skybind.progress import say
 from skybind.runs.layout import RunPaths, model_folder
 from skybind.runs.status import read_status
 
@@ -31,8 +34,11 @@ class Places:
         # a run may be named in place of its model
         self.model = run.model if model is None else model_folder(model)
         self._data = Path(data) if data is not None else None
-        if data is None and run.note.exists() and self.embeddings == run.embeddings:
-            self._data = Path(read_status(run.folder).data)
+        self._state = read_state(self.embeddings)
+        if run.note.exists() and self.embeddings == run.embeddings:
+            status = read_status(run.folder)
+            self._data = self._data or Path(status.data)
+            self._state = self._state or status.fingerprint
         self._dataset: Dataset | None = None
         self._names: pa.ChunkedArray | None = None
 
@@ -57,12 +63,23 @@ class Places:
                     "--data."
                 )
             self._dataset = Dataset.open(self._data)
+            self._tell_older()
         return self._dataset
 
     def use(self, dataset: Dataset) -> None:
         """Take the dataset as it is opened already, with its computed columns."""
         self._dataset, self._data = dataset, dataset.path
         self._names = None
+        self._tell_older()
+
+    def _tell_older(self) -> None:
+        """Say where the embeddings are of the dataset before something was appended to it."""
+        if self._data is not None and appends_since(self._data, self._state):
+            say(
+                f"The embeddings in {self.embeddings} are of an older state of {self._data}: what "
+                "was appended since is not among them, and objects with new observations are "
+                "found by their old ones. 'skybind update' makes both anew."
+            )
 
     def rows(self, object_id: pa.ChunkedArray) -> np.ndarray:
         """Row of the dataset of each object, -1 for one that it has not."""
