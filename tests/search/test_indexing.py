@@ -117,12 +117,15 @@ def test_many_objects_in_a_filter_are_searched_by_the_index(indexed, stars, monk
     assert any("measured without conditions" in note for note in found.notes)
 
 
-def test_a_run_with_an_index_is_checked(indexed):
+def test_what_was_made_is_checked_in_a_run_and_alone(indexed):
     folder, _ = indexed
     (folder.parent / "status.json").write_text("{}")
     damaged = [damage.file for damage in check_folder(folder.parent).damages]
     (folder.parent / "status.json").unlink()
     assert not [name for name in damaged if "index" in name or "positions" in name]
+    for ending, kind in (("index", "folder of indices"), ("positions", "folder of positions")):
+        found = check_folder(folder.with_name(f"{folder.name}.{ending}"))
+        assert (found.kind, found.damages, found.verified > 0) == (kind, [], True)
 
 
 def test_an_index_of_before_is_told_and_built_again(indexed, stars, monkeypatch, tmp_path):

@@ -17,7 +17,8 @@ def check(
         Path,
         typer.Argument(
             metavar="FOLDER",
-            help="Of a dataset, a run, a model, a backbone, a study, or embeddings.",
+            help="Of a dataset, a run, a model, a backbone, a study, embeddings, or what "
+            "'skybind index' made beside them.",
         ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,

@@ -67,7 +67,7 @@ class Checked:
     ----------
     folder : Path
     kind : str
-        dataset, run, model, backbone, study or folder of embeddings.
+        dataset, run, model, backbone, study, or folder of embeddings, indices or positions.
     verified : int
         Files that are what their checksums say.
     plain : int
@@ -122,7 +122,7 @@ _AGAIN = (
 
 
 def check_folder(folder: str | Path) -> Checked:
-    """Verify all files of a dataset, a run, a model, a backbone, a study, or embeddings.
+    """Verify all files of a dataset, a run, a model, a backbone, a study, embeddings or an index.
 
     Parameters
     ----------
@@ -157,18 +157,24 @@ def _kind(folder: Path) -> str:
         "study": StudyPaths(folder).options,
         "model": folder / "model.json",
         "backbone": folder / "backbone.json",
+        "folder of positions": folder / positions.NOTE,
     }
     for kind, path in known.items():
         if path.exists():
             return kind
-    inside = {"dataset": "objects/*.parquet", "folder of embeddings": "part-*.parquet"}
+    inside = {
+        "dataset": "objects/*.parquet",
+        "folder of embeddings": "part-*.parquet",
+        "folder of indices": f"*/{search_index.QUANTISER}",
+    }
     for kind, pattern in inside.items():
         if any(folder.glob(pattern)):
             return kind
     if (folder / "backbone" / "backbone.json").exists():
         return "backbone"
     raise DataError(
-        f"{folder} is no dataset, run, model, backbone, study or folder of embeddings: name one."
+        f"{folder} is no dataset, run, model, backbone, study, or folder of embeddings, indices or "
+        "positions: name one."
     )
 
 
@@ -237,7 +243,7 @@ def _backbone(path: Path) -> bool:
 
 
 def _index(path: Path) -> bool:
-    if path.parent.parent.name.endswith(".index"):
+    if path.parent.parent.resolve().name.endswith(".index"):
         search_index.verify_index(path.parent, search_index.read_note(path.parent), whole=True)
         return True
     open_prepared(path.parent, whole=True)
