@@ -95,20 +95,21 @@ def _strange(run: "Run", record: UpdateRecord, table: pa.Table) -> Section:
         links=(("new.parquet", "Table (Parquet)"), ("new.csv", "Table (CSV)")),
     )
     drawn = drawn_block(
-        partial(_figure, run, [str(row["object_id"]) for row in rows[:DRAWN]]),
+        partial(_figure, run, {str(r["object_id"]): str(r["reasons"]) for r in rows[:DRAWN]}),
         f"What was observed of the strangest. {origin_of(run.dataset.schema.simulated)}",
         "observations of the strangest new objects",
     )
     return Section("strange", "To look at", text, [drawn, listed])
 
 
-def _figure(run: "Run", names: list[str]) -> "Figure":
-    """Draw some objects."""
+def _figure(run: "Run", reasons: dict[str, str]) -> "Figure":
+    """Draw some objects, each under its name and why it is drawn."""
     ids = run.dataset.object_ids
-    rows = [int(np.flatnonzero(ids == name)[0]) for name in names]
+    rows = [int(np.flatnonzero(ids == name)[0]) for name in reasons]
     targets = targets_of(run.dataset, run.config.evaluation.targets)
     found = load_examples(run.dataset, np.asarray(rows), targets, run.class_names)
-    return object_rows([(name, found[row]) for name, row in zip(names, rows, strict=True)])
+    titles = [f"{name}: {why}" for name, why in reasons.items()]
+    return object_rows([(title, found[row]) for title, row in zip(titles, rows, strict=True)])
 
 
 def _classes(record: UpdateRecord) -> Section:
