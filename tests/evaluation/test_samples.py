@@ -1,8 +1,11 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from skybind.config.evaluation import EvaluationConfig
 from skybind.evaluation import samples
-from skybind.evaluation.samples import drawn, told
+from skybind.evaluation.samples import drawn, evaluation_samples, told
 
 
 def test_few_rows_are_given_as_they_are():
@@ -38,3 +41,17 @@ def test_no_rare_class_is_lost(monkeypatch):
 def test_only_what_was_drawn_is_told():
     found = told(("a", 10, 10), ("b", 10, 11), ("c", 20, 5))
     assert [(one.what, one.n, one.of) for one in found] == [("b", 10, 11)]
+
+
+def test_an_evaluation_tells_the_samples_of_what_it_measured_alone():
+    options = EvaluationConfig(asked_objects=50, taught_objects=600, map_objects=100)
+    rows = {"train": np.arange(800), "test": np.arange(99)}
+    run = SimpleNamespace(
+        config=SimpleNamespace(evaluation=options), rows=rows.get, modalities=["a", "b"]
+    )
+    every = evaluation_samples(run, mapped=3000, clusters=True)
+    assert [(one.n, one.of) for one in every] == [
+        (50, 99), (600, 800), (50, 99), (100, 800), (2000, 3000),
+    ]  # fmt: skip
+    few = evaluation_samples(run, mapped=0, clusters=True, asked=False, taught=False)
+    assert [one.what.split(" among")[0] for one in few] == ["test objects"]

@@ -58,7 +58,13 @@ def evaluate_run(run: Run, cases: Sequence[Case]) -> Metrics:
     if clusters:
         results["clusters"] = cluster_run(run, embeddings, layouts, options)
     mapped = max((len(layout.rows) for layout in layouts), default=0)
-    results["samples"] = evaluation_samples(run, mapped, clusters)
+    results["samples"] = evaluation_samples(
+        run,
+        mapped,
+        clusters,
+        asked=bool(results["knn"] or results["regression"]),
+        taught=bool(results["baseline"] or results["regression"]),
+    )
     model = embeddings.model.get("weights")
     write_layouts(run.paths.maps, layouts, run.dataset.object_ids, model)
     metrics = describe_run(run).model_copy(update=results)

@@ -70,7 +70,9 @@ def told(*taken: tuple[str, int, int]) -> list[Sample]:
     return [Sample(what=what, n=most, of=of) for what, most, of in taken if most < of]
 
 
-def evaluation_samples(run: "Run", mapped: int, clusters: bool) -> list[Sample]:
+def evaluation_samples(
+    run: "Run", mapped: int, clusters: bool, *, asked: bool = True, taught: bool = True
+) -> list[Sample]:
     """Say what the evaluation of a run measures on some of its objects only.
 
     Parameters
@@ -80,17 +82,18 @@ def evaluation_samples(run: "Run", mapped: int, clusters: bool) -> list[Sample]:
         Objects on a map; 0 without maps.
     clusters : bool
         Whether clusters were looked for.
+    asked, taught : bool
+        Whether nearest neighbours were looked for, and plain methods taught.
     """
     options = run.config.evaluation
     train, test = len(run.rows("train")), len(run.rows("test"))
-    taken = [
-        ("test objects whose nearest neighbours were looked for", options.asked_objects, test),
-        (
-            "training objects that trees, ridge regression and perceptrons were taught with",
-            options.taught_objects,
-            train,
-        ),
-    ]
+    taken = []
+    if asked:
+        what = "test objects whose nearest neighbours were looked for"
+        taken.append((what, options.asked_objects, test))
+    if taught:
+        what = "training objects that trees, ridge regression and perceptrons were taught with"
+        taken.append((what, options.taught_objects, train))
     if options.retrieval and options.baseline and len(run.modalities) > 1:
         taken.append(("training objects of the canonical correlation", PAIRS, train))
         compared = "test objects among which plain methods retrieve, and ours beside them"
