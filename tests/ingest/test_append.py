@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
 from skybind.data.check import check_dataset
@@ -456,3 +457,12 @@ def test_a_damaged_lineage_is_named(old, tmp_path):
     assert "lineage.json" in [d.file for d in check_folder(old).damages]
     with pytest.raises(DataError, match=r"lineage.json is damaged \(its checksum differs\)"):
         lineage_of(Dataset.open(old))
+
+
+def test_what_was_planted_in_new_objects_comes_with_them(old, tmp_path):
+    new = survey(tmp_path / "new", ["s1", "s9"], [T, T])
+    for folder, names, teff in ((old, ["s0", "s1"], [1.0, 2.0]), (new, ["s1", "s9"], [7.0, 3.0])):
+        pq.write_table(pa.table({"object_id": names, "teff": teff}), folder / "truth.parquet")
+    append_dataset(old, new)
+    truth = pq.read_table(old / "truth.parquet").to_pydict()
+    assert truth == {"object_id": ["s0", "s1", "s9"], "teff": [1.0, 2.0, 3.0]}

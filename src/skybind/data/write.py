@@ -32,6 +32,8 @@ ROW_GROUP = 1024
 #: When a dataset was made stands in a file of its own: the objects' files are the same whenever
 #: the same data are written, and so is their fingerprint.
 MADE = "made.json"
+#: What a simulator planted.
+TRUTH = "truth.parquet"
 
 
 class Made(Record):
@@ -229,7 +231,7 @@ class DatasetWriter:
             chunks = [
                 pa.table({k: _flat(k, v) for k, v in c.items()}) for c in self._extra["truth"]
             ]
-            write_parquet(pa.concat_tables(chunks), self._folder / "truth.parquet")
+            write_parquet(pa.concat_tables(chunks), self._folder / TRUTH)
 
 
 def group_rows(table: pa.Table) -> int:

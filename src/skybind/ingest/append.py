@@ -24,10 +24,18 @@ from skybind.data.lineage import LINEAGE, Changes, State, write_lineage
 from skybind.data.quarantine import read_quarantine, write_quarantine
 from skybind.data.schema import ID
 from skybind.data.sources import MemorySource, ParquetSource, object_parts
-from skybind.data.write import MADE, ROW_GROUP, Made, created_on
+from skybind.data.write import MADE, ROW_GROUP, TRUTH, Made, created_on
 from skybind.errors import DataError
 from skybind.files import json_hash
-from skybind.ingest.append_files import link, link_rest, number_of, then, with_columns, write_part
+from skybind.ingest.append_files import (
+    join_truth,
+    link,
+    link_rest,
+    number_of,
+    then,
+    with_columns,
+    write_part,
+)
 from skybind.ingest.append_rows import Merged, merge_rows, misplaced, spread
 from skybind.ingest.append_schema import Fitted, fit_appended
 from skybind.ingest.appended import Appended
@@ -293,7 +301,8 @@ class _Append:
             touched = self._touched([table.observation], len(grown))
             target = work / FEATURES / table.path.name
             grow_columns(table, grown, touched, target, place.aside, processes)
-        ours = {MADE, LINEAGE, *(f"{FEATURES}/{table.path.name}" for table in computed)}
+        join_truth(old.path, self.fitted.new.path, work)
+        ours = {MADE, LINEAGE, TRUTH, *(f"{FEATURES}/{table.path.name}" for table in computed)}
         link_rest(old.path, work, ours)
         if self.aside:
             known = read_quarantine(old.path)

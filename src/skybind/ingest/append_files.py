@@ -7,10 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from skybind.data.schema import ID
 from skybind.data.sources import ParquetSource
-from skybind.data.write import ROW_GROUP, group_rows, part_writer
+from skybind.data.write import ROW_GROUP, TRUTH, group_rows, part_writer
 from skybind.errors import DataError
+from skybind.files import atomic_path
+from skybind.parquet import read_parquet, write_parquet
 
 _PART = re.compile(r"part-(\d+)(-g\d+)?")
 
@@ -56,6 +60,20 @@ def number_of(part: Path) -> tuple[str, int, int]:
         )
     generation = int(found[2].removeprefix("-g")) if found[2] else 0
     return f"part-{found[1]}", int(found[1]), generation
+
+
+def join_truth(old: Path, new: Path, target: Path) -> None:
+    """Write what simulators planted in two datasets; of an object in both the old one counts."""
+    files = [folder / TRUTH for folder in (old, new) if (folder / TRUTH).exists()]
+    if not files:
+        return
+    again = "simulate the survey again"
+    tables = [read_parquet(file, again=again, needs=[ID]) for file in files]
+    known = tables[0][ID].combine_chunks()
+    more = [t.filter(pc.invert(pc.is_in(t[ID], value_set=known))) for t in tables[1:]]
+    whole = pa.concat_tables([tables[0], *more], promote_options="permissive")
+    with atomic_path(target / TRUTH) as temporary:
+        write_parquet(whole, temporary)
 
 
 def link_rest(old: Path, work: Path, ours: set[str]) -> None:
