@@ -127,12 +127,14 @@ def by_dask(
         killer = threading.Thread(target=kill_one, args=(out, first, parts // 3), daemon=True)
         killer.start()
         scale.write(scale.classify(hats, run), out)
+        seconds = time.monotonic() - begun
         killer.join(1)
+        client.wait_for_workers(arguments.workers, timeout=120)  # the new one may still start
         now = client.run(os.getpid)
         again = len(set(now.values()) - set(first.values()))
         peak = max(client.run(peak_bytes).values())
     gone = len(set(first.values()) - set(now.values()))
-    return gone, again, peak, time.monotonic() - begun
+    return gone, again, peak, seconds
 
 
 def kill_one(out: Path, workers: dict[str, int], after: int) -> None:
