@@ -63,7 +63,9 @@ def main() -> None:
 
 
 def _line(row: Row) -> str:
-    said = row.said.encode("unicode_escape").decode()[:300]
+    said = row.said.encode("unicode_escape").decode()
+    if len(said) > 600:  # an error stands at the end
+        said = f"{said[:150]} ... {said[-450:]}"
     return f"  {row.number:>6} {row.outcome}: {row.what}: {said}"
 
 

@@ -29,7 +29,7 @@ _ADVICE = {
 }
 _MEMORY = "not enough memory: close other programs, or give fewer processes or smaller batches"
 _OF_MEMORY = re.compile(
-    r"(?:can't|cannot) allocate memory|not enough memory|out of memory|bad_alloc"
+    r"(?:can't|cannot) allocate memory|not enough memory|out of memory|bad_alloc|malloc failure"
     r"|failed to map segment",  # of a library that is being imported
     re.I,
 )

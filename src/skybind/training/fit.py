@@ -19,6 +19,7 @@ from skybind.training.checkpoint import load_weights
 from skybind.training.launch import keep_freed_memory, make_fabric, quiet, silence
 from skybind.training.launcher import processes
 from skybind.training.loop import Loop, OnSave, TrainingResult
+from skybind.training.lost import told_of_lost
 from skybind.training.names import BEST
 from skybind.training.pace import paced
 from skybind.training.progress import ProgressDisplay
@@ -66,6 +67,8 @@ def fit(
         If a split has fewer than two usable objects.
     ModelError
         If a loss is not finite, or the checkpoint belongs to another run.
+    ProcessError
+        If another process of the training is gone.
     """
     for name in ("train", "validation"):
         if len(task.rows[name]) < 2:
@@ -80,7 +83,7 @@ def fit(
     with quiet():
         fabric = make_fabric(options)
         silent = told_elsewhere if options.devices > 1 and processes() == 1 else nullcontext
-        with shared(replace(job, on_save=None)), silent(), ended_by_error():
+        with shared(replace(job, on_save=None)), silent(), told_of_lost(), ended_by_error():
             outcome = fabric.launch(job)
     if isinstance(outcome, SkybindError):
         raise outcome
@@ -116,7 +119,8 @@ class _Job:
                 hush()
             say(run.description, VERBOSE)
             display = ProgressDisplay(task.title, task.score, self.options.epochs)
-            return run.train(self.resume, display)
+            with told_of_lost():
+                return run.train(self.resume, display)
         except SkybindError as error:
             return error
 

@@ -9,13 +9,14 @@ process writes every file.
 import os
 import pickle
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any, Protocol
 
 import torch.distributed as dist
 
 from skybind.training.distributed import pack
+from skybind.training.lost import told_of_lost
 
 # Between two trainings the leader may prepare, embed and evaluate for as long as it likes.
 _PATIENCE = timedelta(days=30)
@@ -49,14 +50,16 @@ def lead(command: Callable[[], None]) -> None:
     _connect()
     _group = group = dist.new_group(backend="gloo", timeout=_PATIENCE)
     if dist.get_rank() > 0:
-        while (work := _receive(group)) is not None:
-            work.join()
+        with told_of_lost():
+            while (work := _receive(group)) is not None:
+                work.join()
     else:
         try:
             command()
         finally:
             if not _at_work:
-                _send(None, group)
+                with suppress(RuntimeError):  # one of the others may be gone
+                    _send(None, group)
     _group = None
     dist.destroy_process_group()
 
