@@ -41,9 +41,8 @@ def fit(
 ) -> TrainingResult:
     """Train `task.module` and leave the best weights in it.
 
-    Writes to `out`: `last.ckpt` (after every epoch), `best.safetensors` (weights of the lowest
-    validation loss, of the highest accuracy, or of the last epoch) and `log.csv`. With
-    `options.average` the weights that are validated and kept are the moving average.
+    Writes to `out`: `last.ckpt` (after every epoch), `best.safetensors` (weights of the best epoch
+    or of the last, by `keep_by`; with `options.average` their moving average) and `log.csv`.
 
     Parameters
     ----------
@@ -68,7 +67,7 @@ def fit(
     ModelError
         If a loss is not finite, or the checkpoint belongs to another run.
     ProcessError
-        If another process of the training is gone.
+        If a process of the training was lost.
     """
     for name in ("train", "validation"):
         if len(task.rows[name]) < 2:
