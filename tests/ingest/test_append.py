@@ -3,6 +3,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from skybind import files
 from skybind.data.check import check_dataset
 from skybind.data.dataset import Dataset
 from skybind.data.lineage import growth_since, lineage_of
@@ -19,6 +21,7 @@ from skybind.data.quarantine import read_quarantine
 from skybind.data.schema import Column
 from skybind.data.write import DatasetWriter
 from skybind.errors import ConfigError, DataError
+from skybind.ingest import append
 from skybind.ingest.append import append_dataset, append_survey
 from skybind.ingest.survey import import_dataset
 from skybind.lightcurves.stored import compute_features
@@ -466,3 +469,139 @@ def test_what_was_planted_in_new_objects_comes_with_them(old, tmp_path):
     append_dataset(old, new)
     truth = pq.read_table(old / "truth.parquet").to_pydict()
     assert truth == {"object_id": ["s0", "s1", "s9"], "teff": [1.0, 2.0, 3.0]}
+
+
+WITH_ERRORS = {
+    **COLUMNS,
+    "photometry": Column("observation", fields={**CURVE.fields, "magnitude_err": "mag"}),
+    "spectrum": Column("observation", fields={**SPECTRUM.fields, "mask": None}),
+}
+
+
+def test_errors_and_masks_that_the_new_dataset_lacks_stay(tmp_path):
+    curve, spectrum = curves([T]), spectra([5])
+    curve.fields["magnitude_err"] = np.full(8, 0.01, np.float32)
+    spectrum.fields["mask"] = np.arange(6) == 2
+    own = {"photometry": curve, "spectrum": spectrum}
+    old = survey(tmp_path / "old", ["s0"], [T], [5], columns=WITH_ERRORS, **own)
+    before = rows(old)
+    same = survey(tmp_path / "same", ["s0"], [T], [5])
+    assert append_dataset(old, same, replacing=True).nothing
+    assert rows(old) == before
+    other = survey(tmp_path / "other", ["s0"], [T], [6], photometry=curves([T], magnitude=11.0))
+    done = append_dataset(old, other, replacing=True)
+    assert done.counts["photometry: epochs replaced"] == 8
+    after = rows(old)["s0"]
+    assert np.isnan(after["photometry"]["magnitude_err"]).all()  # those were of other magnitudes
+    assert after["spectrum"]["flux"][0] == 6
+
+
+VISITS = {
+    "spectrum": SPECTRUM,
+    "spectrum_visits": Column(
+        "visits", modality="spectrum", fields={"visit": None, "time": "d", **SPECTRUM.fields}
+    ),
+}
+
+
+def visited(folder, fluxes):
+    """A dataset of one object with visits named 1, 2, ..."""
+    n = len(fluxes)
+    own = Visits(
+        spectra(fluxes),
+        np.asarray([0, n]),
+        np.arange(1, n + 1).astype(str).astype(object),
+        np.arange(n, dtype=float),
+    )
+    with DatasetWriter(folder, VISITS) as writer:
+        writer.append(
+            {"object_id": np.asarray(["a"]), "spectrum": own.first(), "spectrum_visits": own}
+        )
+    return folder
+
+
+def single(folder, flux):
+    """A dataset of one object with one spectrum, without visits."""
+    with DatasetWriter(folder, {"spectrum": SPECTRUM}) as writer:
+        writer.append({"object_id": np.asarray(["a"]), "spectrum": spectra([flux])})
+    return folder
+
+
+def test_one_spectrum_is_not_lost_among_visits(tmp_path):
+    old, new = visited(tmp_path / "old", [1, 2]), single(tmp_path / "new", 7)
+    with pytest.raises(DataError, match=r"one 'spectrum' of an object.*with visits, too"):
+        append_dataset(old, new)
+    done = append_dataset(new, old, add_columns=True)
+    assert done.changed == 1
+    found = Dataset.open(new).visits("spectrum")
+    assert found.ragged.fields["flux"][[0, 6, 12]].tolist() == [7, 1, 2]
+    assert rows(new)["a"]["spectrum"]["flux"][0] == 7  # what is known stays
+    assert append_dataset(new, old).nothing
+
+
+def test_hidden_files_of_the_user_stay(old, tmp_path):
+    (old / ".git" / "refs").mkdir(parents=True)
+    (old / ".git" / "HEAD").write_text("ref: refs/heads/main")
+    (old / ".made.json.0123ab-1-01234567.tmp").write_text("half")
+    append_dataset(old, survey(tmp_path / "new", ["s9"], [T]))
+    assert (old / ".git" / "HEAD").read_text() == "ref: refs/heads/main"
+    assert (old / ".git" / "refs").is_dir()
+    assert [path.name for path in old.glob(".*")] == [".git"]
+
+
+def test_columns_of_other_objects_are_not_taken_over(old, tmp_path):
+    other = survey(tmp_path / "other", ["s0", "s1", "s2", "s3"], [T + 0.2, T, None, T])
+    compute_features(other)
+    shutil.copytree(other / "features", old / "features")
+    with pytest.raises(DataError, match="of another state of the dataset"):
+        append_dataset(old, survey(tmp_path / "new", ["s9"], [T]))
+    assert list(rows_of_objects(old)) == ["s0", "s1", "s2", "s3"]
+
+
+def rows_of_objects(folder):
+    """Names of the objects, whatever stands beside them."""
+    return Dataset.open(folder, computed=()).object_ids.tolist()
+
+
+def test_a_dataset_that_a_killed_process_had_moved_aside_is_found(old, tmp_path):
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    machine = files._mark().partition("-")[0]
+    old.rename(tmp_path / f".stars.{machine}-{gone.pid}-01234567.old")
+    append_survey(old, survey(tmp_path / "new", ["s9"], [T]))
+    assert rows_of_objects(old) == ["s0", "s1", "s2", "s3", "s9"]
+
+
+def test_two_mappings_at_a_time_are_appended_one_after_the_other(tmp_path, monkeypatch):
+    for name, star in (("one", "b,3,4,0.5"), ("two", "c,5,6,0.9")):
+        (tmp_path / f"{name}.csv").write_text(f"name,ra,dec,P\n{star}\n")
+        (tmp_path / f"{name}.yaml").write_text(
+            f"objects: {{file: {name}.csv, id: name, ra: ra, dec: dec,"
+            " targets: {period: {column: P, unit: d}}}\n"
+        )
+    import_dataset(tmp_path / "one.yaml", tmp_path / "data")
+    begun, real = threading.Event(), append.append_dataset
+
+    def slow(folder, source, **options):
+        if options["told"].endswith("one.yaml"):
+            begun.set()
+            time.sleep(0.5)  # the other one would import over this one's objects
+        return real(folder, source, **options)
+
+    monkeypatch.setattr(append, "append_dataset", slow)
+    (tmp_path / "one.csv").write_text("name,ra,dec,P\nd,7,8,0.7\n")
+    first = threading.Thread(target=append_survey, args=(tmp_path / "data", tmp_path / "one.yaml"))
+    first.start()
+    begun.wait(20)
+    append_survey(tmp_path / "data", tmp_path / "two.yaml")
+    first.join()
+    assert sorted(rows_of_objects(tmp_path / "data")) == ["b", "c", "d"]
+
+
+@pytest.mark.parametrize("units", [("mag(AB)", "mag"), ("mag", "mag(Vega)"), ("mag", "mag(AB)")])
+def test_magnitudes_of_another_system_are_refused(tmp_path, units):
+    for folder, unit in zip(("old", "new"), units, strict=True):
+        columns = {**COLUMNS, "period": Column("target", unit)}
+        survey(tmp_path / folder, ["s0"], [T], columns=columns)
+    with pytest.raises(DataError, match=r"'period' of .* photometric system"):
+        append_dataset(tmp_path / "old", tmp_path / "new")

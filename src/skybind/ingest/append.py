@@ -28,6 +28,7 @@ from skybind.data.write import MADE, ROW_GROUP, TRUTH, Made, created_on
 from skybind.errors import DataError
 from skybind.files import json_hash
 from skybind.ingest.append_files import (
+    bring_back,
     join_truth,
     link,
     link_rest,
@@ -42,7 +43,7 @@ from skybind.ingest.appended import Appended
 from skybind.ingest.plan import quarantine_row
 from skybind.ingest.survey import import_dataset
 from skybind.lightcurves.grown import grow_columns, refuse_older_columns
-from skybind.locks import now
+from skybind.locks import alone, now, waiting_for
 from skybind.once import Workplace
 from skybind.progress import progress_bar, step
 from skybind.record import write_sealed
@@ -95,6 +96,7 @@ def append_dataset(
     ConfigError, DataError
         If the columns do not agree, or another program is at work on the dataset.
     """
+    bring_back(Path(folder))
     old, new = Dataset.open(folder, computed=()), Dataset.open(source, computed=())
     if old.path.resolve() == new.path.resolve():
         raise DataError(f"{new.path} would be appended to itself.")
@@ -137,15 +139,20 @@ def append_survey(folder: str | Path, source: str | Path, **options: Any) -> App
         As of `append_dataset` and `skybind.ingest.survey.import_dataset`.
     """
     place = Path(folder)
+    bring_back(place)
     object_parts(place)  # said before anything is imported
     if Path(source).is_dir():
         return append_dataset(place, source, **options)
     imported = place.parent / f".{place.name}.appended"
-    import_dataset(source, imported, overwrite=True)
-    try:
-        return append_dataset(place, imported, told=str(source), **options)
-    finally:
-        shutil.rmtree(imported, ignore_errors=True)
+    lock = place.parent / f".{place.name}.appending.lock"
+    # a second program would import over what the first one reads
+    with alone(lock, otherwise=waiting_for(f"appends to {place}")):
+        try:
+            import_dataset(source, imported, overwrite=True)
+            return append_dataset(place, imported, told=str(source), **options)
+        finally:
+            shutil.rmtree(imported, ignore_errors=True)
+            lock.unlink(missing_ok=True)
 
 
 class _Append:
@@ -236,17 +243,13 @@ class _Append:
     def _merge_some(self, old: pa.Table, new: pa.Table) -> Merged:
         """Merge objects; one that lies elsewhere than its namesake is set aside."""
         moved = misplaced(old, new, SAME_PLACE)
+        how = self.fitted.schema, self.replacing, self.fitted.unknown
         if not moved.any():
-            return merge_rows(old, new, self.fitted.schema, self.replacing)
+            return merge_rows(old, new, *how)
         for name in old[ID].filter(pa.array(moved)).to_pylist():
             reason = f"it lies more than {SAME_PLACE:g} arcsec from the object of its name"
             self.aside.append(quarantine_row(name, self.source, "", reason))
-        merged = merge_rows(
-            old.filter(pa.array(~moved)),
-            new.filter(pa.array(~moved)),
-            self.fitted.schema,
-            self.replacing,
-        )
+        merged = merge_rows(old.filter(pa.array(~moved)), new.filter(pa.array(~moved)), *how)
         return spread(merged, old, ~moved)
 
     def _keep(self, merged: Merged, rows: np.ndarray) -> None:
@@ -296,7 +299,7 @@ class _Append:
         work, old = place.work, self.old
         grown = Dataset.open(work, computed=())
         self.fingerprint = grown.fingerprint
-        computed = _computed(old.path)
+        computed = _computed(old)
         for table in computed:
             touched = self._touched([table.observation], len(grown))
             target = work / FEATURES / table.path.name
@@ -358,13 +361,14 @@ class _Append:
         )  # fmt: skip
 
 
-def _computed(path: Path) -> list[ComputedTable]:
-    """Open the computed columns of a dataset, which have to be whole and of this skybind.
+def _computed(dataset: Dataset) -> list[ComputedTable]:
+    """Open the computed columns of a dataset, which have to be whole, its own and of this skybind.
 
     Raises
     ------
     DataError
     """
+    path = dataset.path
     begun = [p for p in (path / FEATURES).glob("*") if p.is_dir()]
     if begun:
         raise DataError(
@@ -374,4 +378,9 @@ def _computed(path: Path) -> list[ComputedTable]:
     tables = open_computed(path, None)
     for table in tables:
         refuse_older_columns(table, path)
+        if table.fingerprint != dataset.fingerprint:
+            raise DataError(
+                f"The columns in {table.path} are of another state of the dataset: delete that "
+                "file, or compute them again ('skybind data features')."
+            )
     return tables

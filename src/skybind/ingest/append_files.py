@@ -13,10 +13,12 @@ from skybind.data.schema import ID
 from skybind.data.sources import ParquetSource
 from skybind.data.write import ROW_GROUP, TRUTH, group_rows, part_writer
 from skybind.errors import DataError
-from skybind.files import atomic_path
+from skybind.files import atomic_path, linked_place, remove_leftovers
 from skybind.parquet import read_parquet, write_parquet
 
 _PART = re.compile(r"part-(\d+)(-g\d+)?")
+#: What skybind itself leaves hidden for a while; other hidden files are the user's (`.git`).
+_PASSING = re.compile(r"\..*\.(tmp|old|lock|holder|unfinished)")
 
 
 def with_columns(table: pa.Table, schema: pa.Schema) -> pa.Table:
@@ -80,13 +82,19 @@ def link_rest(old: Path, work: Path, ours: set[str]) -> None:
     """Link whatever else stands in a dataset's folder."""
     for path in sorted(old.rglob("*")):
         name = path.relative_to(old).as_posix()
-        hidden = any(part.startswith(".") for part in path.relative_to(old).parts)
-        if name.startswith("objects/") or name in ours or hidden or (work / name).exists():
+        passing = any(_PASSING.fullmatch(part) for part in path.relative_to(old).parts)
+        if name.startswith("objects/") or name in ours or passing or (work / name).exists():
             continue
         if path.is_symlink() or path.is_file():
             link(path, work / name)
         else:
             (work / name).mkdir(parents=True, exist_ok=True)
+
+
+def bring_back(folder: Path) -> None:
+    """Bring a dataset back that a killed process had moved aside to put another in its place."""
+    if not folder.exists():
+        remove_leftovers(linked_place(folder))
 
 
 def link(path: Path, target: Path) -> None:

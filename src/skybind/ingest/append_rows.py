@@ -9,8 +9,9 @@
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
@@ -50,7 +51,11 @@ class Merged:
 
 
 def merge_rows(
-    old: pa.Table, new: pa.Table, schema: DatasetSchema, replacing: bool = False
+    old: pa.Table,
+    new: pa.Table,
+    schema: DatasetSchema,
+    replacing: bool = False,
+    unknown: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> Merged:
     """Merge rows of the same objects.
 
@@ -62,6 +67,9 @@ def merge_rows(
         What the columns mean.
     replacing : bool
         Take what differs from the new rows.
+    unknown : mapping of str to sequence of str
+        Column -> fields (errors, masks) of which the new rows know nothing; what differs in these
+        alone is the same.
     """
     merged = Merged(old)
     before = {name: _one(old[name]) for name in old.column_names}
@@ -71,17 +79,18 @@ def merge_rows(
     for name, column in schema.columns.items():
         if name == ID or name not in columns or visits_of(name) in columns:
             continue  # the first of the visits is merged with them
+        less = unknown.get(name, ())
         if column.role == "visits":
             first = of_visits[name]
-            _merge_visits(columns, given, name, first, replacing, merged.counts)
+            _merge_visits(columns, given, (name, first), replacing, merged.counts, less)
             _note(merged, before[first], columns[first], first, schema)
         elif column.nested and "time" in column.fields:
             columns[name] = _merge_curves(
-                columns[name], given[name], name, replacing, merged.counts
+                columns[name], given[name], name, replacing, merged.counts, less
             )
         else:
             what = name if not column.nested else f"{name} (observation)"
-            columns[name] = _fill(columns[name], given[name], what, replacing, merged.counts)
+            columns[name] = _fill(columns[name], given[name], what, replacing, merged.counts, less)
         _note(merged, before[name], columns[name], name, schema)
     arrays = [columns[name] for name in old.column_names]
     merged.table = pa.Table.from_arrays(arrays, schema=old.schema)
@@ -104,25 +113,28 @@ def _note(
         )
 
 
-def equal_rows(one: pa.Array, other: pa.Array) -> np.ndarray:
-    """Which rows of two arrays of one type are the same, nulls and NaN included, (n,) bool."""
+def equal_rows(one: pa.Array, other: pa.Array, unknown: Sequence[str] = ()) -> np.ndarray:
+    """Which rows of two arrays of one type are the same, nulls and NaN included, (n,) bool.
+
+    Some fields of observations may be left out, of which nothing is known.
+    """
     if pa.types.is_list(one.type):  # visits
         return np.asarray([a.equals(b) for a, b in zip(one, other, strict=True)], bool)
     if pa.types.is_struct(one.type):
-        return _same(Ragged.from_arrow(one), Ragged.from_arrow(other))
+        return _same(Ragged.from_arrow(one), Ragged.from_arrow(other), unknown)
     known = np.asarray(one.is_valid()), np.asarray(other.is_valid())
     same = pc.fill_null(pc.equal(one, other), False).to_numpy(zero_copy_only=False)
     return np.asarray(same | ~(known[0] | known[1]))
 
 
-def _same(one: Ragged, other: Ragged) -> np.ndarray:
-    """Which objects have the same values in all fields."""
+def _same(one: Ragged, other: Ragged, unknown: Sequence[str] = ()) -> np.ndarray:
+    """Which objects have the same values in all fields that are known."""
     same = (one.present == other.present) & (one.lengths == other.lengths)
     rows = np.flatnonzero(same & (one.lengths > 0))
     lengths = one.lengths[rows]
     places = [flat_index(r.offsets[rows], lengths) for r in (one, other)]
     starts = offsets_of(lengths)[:-1]
-    for name in one.fields.keys() & other.fields.keys():
+    for name in (one.fields.keys() & other.fields.keys()) - set(unknown):
         a, b = one.fields[name][places[0]], other.fields[name][places[1]]
         equal = a == b
         if a.dtype.kind == "f":
@@ -133,14 +145,19 @@ def _same(one: Ragged, other: Ragged) -> np.ndarray:
 
 
 def _fill(
-    old: pa.Array, new: pa.Array, what: str, replacing: bool, counts: Counter[str]
+    old: pa.Array,
+    new: pa.Array,
+    what: str,
+    replacing: bool,
+    counts: Counter[str],
+    unknown: Sequence[str],
 ) -> pa.Array:
     """Fill what is null, and keep or replace what differs."""
     known, given = np.asarray(old.is_valid()), np.asarray(new.is_valid())
     filled = ~known & given
     differ = known & given
     if differ.any():
-        differ &= ~equal_rows(old, new)
+        differ &= ~equal_rows(old, new, unknown)
     counts[f"{what}: filled"] += int(filled.sum())
     counts[f"{what}: {'replaced' if replacing else 'kept, though another was given'}"] += int(
         differ.sum()
@@ -158,7 +175,12 @@ def _chosen(old: pa.Array, new: pa.Array, taken: np.ndarray) -> pa.Array:
 
 
 def _merge_curves(
-    old: pa.Array, new: pa.Array, what: str, replacing: bool, counts: Counter[str]
+    old: pa.Array,
+    new: pa.Array,
+    what: str,
+    replacing: bool,
+    counts: Counter[str],
+    unknown: Sequence[str],
 ) -> pa.Array:
     """Merge light curves by time; see this module."""
     mine, given = Ragged.from_arrow(old), Ragged.from_arrow(new)
@@ -170,7 +192,8 @@ def _merge_curves(
     # an epoch of a cell in which the dataset has one already is that one, unless it differs
     had = np.bincount(cells[~is_new], minlength=n) > 0
     again = is_new & had[cells]
-    differs = again & ~_known(whole, cells, ~is_new, again)
+    compared = {name: values for name, values in whole.items() if name not in unknown}
+    differs = again & ~_known(compared, cells, ~is_new, again)
     other = np.bincount(cells[differs], minlength=n) > 0
     dropped = again & ~other[cells] if replacing else again
     if replacing:
@@ -243,13 +266,16 @@ def _known(
 def _merge_visits(
     columns: dict[str, pa.Array],
     given: dict[str, pa.Array],
-    name: str,
-    first: str,
+    names_of: tuple[str, str],
     replacing: bool,
     counts: Counter[str],
+    unknown: Sequence[str],
 ) -> None:
     """Merge visits by their names, and set the observation that is the first of them."""
+    name, first = names_of
     mine, new = Visits.from_arrow(columns[name]), Visits.from_arrow(given[name])
+    # what was the one observation of an object stays its first
+    mine = mine.or_first(Ragged.from_arrow(columns[first]))
     owner = np.concatenate([mine.owner, new.owner])
     names = np.concatenate([mine.name.astype(str), new.name.astype(str)])
     ragged = _stacked(mine.ragged, new.ragged)
@@ -262,7 +288,7 @@ def _merge_visits(
     had = is_new & (place[cell] >= 0)
     differs = np.zeros(len(owner), bool)
     both = np.flatnonzero(had)
-    differs[both] = ~_same(ragged.take(both), ragged.take(place[cell[both]]))
+    differs[both] = ~_same(ragged.take(both), ragged.take(place[cell[both]]), unknown)
     counts[f"{name}: new visits"] += int((is_new & ~had).sum())
     word = "replaced" if replacing else "kept, though another was given"
     counts[f"{name}: visits {word}"] += int(differs.sum())

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from skybind.data.dataset import Dataset
 from skybind.data.schema import BASE_COLUMNS, Column, DatasetSchema, same_attribute
 from skybind.data.sources import Change, ChangedSource
+from skybind.data.systems import stated_system
 from skybind.data.units import convert, same_unit
 from skybind.errors import DataError
 from skybind.ingest.fields import unknown_values
@@ -38,6 +39,8 @@ class Fitted:
         Columns that the dataset gets.
     notes : list of str
         What was converted and what is lacking, in sentences.
+    unknown : dict of str to list of str
+        Column -> fields (errors, masks) of which the appended dataset knows nothing.
     """
 
     new: Dataset
@@ -45,6 +48,7 @@ class Fitted:
     arrow: pa.Schema
     added: list[str]
     notes: list[str]
+    unknown: dict[str, list[str]]
 
 
 def fit_appended(old: Dataset, new: Dataset, add_columns: bool) -> Fitted:
@@ -88,7 +92,12 @@ def fit_appended(old: Dataset, new: Dataset, add_columns: bool) -> Fitted:
     if lacking:
         notes.append(f"{new.path} has no {join(lacking)}: null for its new objects.")
     fitted = Dataset(new.path, schema, ChangedSource(new.source, changes))
-    return Fitted(fitted, schema, arrow, added, notes)
+    unknown = {
+        name: [field for field in column.fields if field not in new.schema.columns[name].fields]
+        for name, column in old.schema.columns.items()
+        if column.nested and name in new.schema.columns
+    }
+    return Fitted(fitted, schema, arrow, added, notes, unknown)
 
 
 def _change(old: Dataset, new: Dataset, name: str, column: Column, notes: list[str]) -> Change:
@@ -96,6 +105,11 @@ def _change(old: Dataset, new: Dataset, name: str, column: Column, notes: list[s
     kind = old.arrow_schema.field(name).type
     given = new.schema.columns.get(name)
     if given is None or name not in new.arrow_schema.names:
+        if column.role == "visits" and column.modality in new.schema.columns:
+            raise DataError(
+                f"{new.path} has one '{column.modality}' of an object, and {old.path} all of its "
+                "visits: import it with visits, too."
+            )
         return Change(None, kind)
     where = f"'{name}' of {new.path}"
     if given.nested != column.nested or (given.modality or name) != (column.modality or name):
@@ -133,6 +147,7 @@ def _flat(
     if pa.types.is_string(kind) != pa.types.is_string(given):
         words = ["text" if pa.types.is_string(one) else "numbers" for one in (given, kind)]
         raise DataError(f"{where} holds {words[0]}, the dataset's column {words[1]}.")
+    _refuse_other_system(stated, column.unit, where)
     if same_unit(stated, column.unit):
         if given == kind:
             return Change(name, kind)
@@ -155,6 +170,16 @@ def _cast(values: pa.ChunkedArray | pa.Array, kind: pa.DataType, where: str) -> 
         raise DataError(
             f"{where} does not fit the dataset's column of {kind} ({error})."
         ) from error
+
+
+def _refuse_other_system(stated: str | None, unit: str | None, where: str) -> None:
+    """Refuse magnitudes of another photometric system: to astropy `mag` is as good as any."""
+    systems = [stated_system(one) for one in (stated, unit)]
+    if stated and unit and "mag" in stated and "mag" in unit and systems[0] != systems[1]:
+        raise DataError(
+            f"{where} has the photometric system {_told(systems[0])}, the dataset's "
+            f"{_told(systems[1])}: make them one in the mapping before it is appended."
+        )
 
 
 def _convertible(stated: str | None, unit: str | None, where: str, notes: list[str]) -> str:
@@ -186,6 +211,7 @@ def _nested(
         notes.append(f"{where} has no {join(less)}: not known of what is appended.")
     factors: dict[str, tuple[str, str]] = {}
     for field, unit in column.fields.items():
+        _refuse_other_system(given.get(field), unit, f"{field} of {where}")
         if field in given and not same_unit(given[field], unit):
             target = _convertible(given[field], unit, f"{field} of {where}", notes)
             factors[field] = (str(given[field]), target)
