@@ -137,6 +137,8 @@ def test_of_a_dataset_that_grew_only_what_is_touched_is_computed(world, tmp_path
     same = np.setdiff1d(np.arange(70), touched)
     np.testing.assert_array_equal(found[same], before.arrays["features"][same])
     np.testing.assert_allclose(found[:, 0], whole[:, 0], atol=1e-6)
+    # one of each night would fill the disk
+    assert len([path for path in tmp_path.glob("spectrum-features-*") if path.is_dir()]) == 1
 
 
 def test_options_that_leave_no_trace_in_the_weights_count(world):

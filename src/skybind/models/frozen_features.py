@@ -1,5 +1,6 @@
 """Features of frozen backbones: computed once, kept as memory-mapped arrays, trained on."""
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -228,6 +229,8 @@ def cached_features(
     # of two programs that need the same features one computes them, the other waits
     fill_once(folder, fill, waiting_for(f"computes the {title}"))
     verify_features(folder)
+    for one in older:  # each night's would fill the disk
+        shutil.rmtree(_place(*given, one.fingerprint, viewed[: one.n]), ignore_errors=True)
     array = np.memmap(folder / ARRAY, np.float32, "r", shape=shape)
     return replace(prepared, arrays={**prepared.arrays, FEATURES: array, VIEWED: viewed})
 
