@@ -12,6 +12,9 @@ from skybind.discovery.update import CHANGED, STRANGE, UNLIKE, update_run
 from skybind.embeddings.stream import EmbeddingStream
 from skybind.errors import ModelError
 from skybind.ingest.append import append_dataset
+from skybind.runs.cases import finished_cases
+from skybind.runs.classes import case_classes
+from skybind.runs.classify import best_case
 from skybind.runs.embedding import run_embedding
 from skybind.runs.run import Run
 from skybind.search.index import open_index
@@ -87,6 +90,15 @@ def test_twice_is_once_and_each_update_tells_its_own(begun, grown):
     assert second.folder != first.folder
     names = [path.name for path in (grown / "run" / "prepared").glob("photometry-*")]
     assert len(names) == 1  # those of older states are gone
+
+
+def test_classes_of_now_are_not_told_as_those_before(grown, capsys, talking):
+    run = opened(grown)
+    case_classes(run, best_case(finished_cases(run)))  # as 'skybind classify' before the update
+    done = update_run(opened(grown))
+    assert done.record.changed
+    assert set(done.table()["class_before"].to_pylist()) == {None}
+    assert "had before is not known" in "".join(capsys.readouterr())
 
 
 def test_an_index_is_added_to(begun, grown):

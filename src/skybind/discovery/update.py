@@ -8,6 +8,7 @@ result.json            what was done, see `UpdateRecord`
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -32,7 +33,7 @@ from skybind.processes import allowed
 from skybind.progress import say, step
 from skybind.record import checked
 from skybind.runs.cases import Case, finished_cases
-from skybind.runs.classes import CaseClasses, case_classes
+from skybind.runs.classes import CaseClasses, case_classes, classes_in
 from skybind.runs.classify import CLASS_NOTES, best_case
 from skybind.runs.embedding import run_embedding
 from skybind.runs.grown import forget_older, touched_rows
@@ -160,7 +161,8 @@ def _update(run: Run, folder: Path, growth: Growth) -> dict[str, Any]:
     cases = finished_cases(run)
     case = best_case(cases) if cases else None
     rows = touched_rows(run.dataset, growth, run_model(run).modalities.values())
-    before = _classes_before(run, folder, case, rows[rows < growth.kept])
+    before_it = _states_until(run, growth)
+    before = _classes_before(run, folder, case, rows[rows < growth.kept], before_it)
     embeddings = run_embedding(run)
     indexed = _add_to_indices(run)
     classes = None if case is None else case_classes(run, case)
@@ -189,16 +191,29 @@ def _add_to_indices(run: Run) -> list[str]:
     return done
 
 
-def _classes_before(run: Run, folder: Path, case: Case | None, rows: np.ndarray) -> np.ndarray:
+def _states_until(run: Run, growth: Growth) -> list[str]:
+    """Fingerprints of the states of the dataset before what is looked at came to it."""
+    lineage = lineage_of(run.dataset)
+    states = [one.fingerprint for one in lineage.states] if lineage is not None else []
+    return states[: states.index(growth.since.fingerprint) + 1]
+
+
+def _classes_before(
+    run: Run, folder: Path, case: Case | None, rows: np.ndarray, before_it: Sequence[str]
+) -> np.ndarray:
     """Give the classes that objects had before; kept, for the table of classes is replaced."""
     path = folder / "before.parquet"
     if not path.exists():
         found = [None] * len(rows)
-        table = run.paths.case(case.name).classes if case is not None else None
-        if table is not None and table.exists():
-            stored = read_parquet(table, ["object_id", "class"])
-            known = dict(zip(*(stored[n].to_pylist() for n in stored.column_names), strict=True))
-            found = [known.get(str(name)) for name in run.dataset.object_ids[rows]]
+        stored = None if case is None else classes_in(run, case, before_it)
+        if stored is not None:
+            known = np.asarray(stored["class"].to_pylist(), object)
+            found = [known[row] if row < len(known) else None for row in rows.tolist()]
+        elif case is not None and len(rows):
+            say(
+                "Which class the changed objects had before is not known: the table of classes is "
+                "of now already, or of another classifier, or there was none."
+            )
         with atomic_path(path) as temporary:
             write_parquet(pa.table({"class": pa.array(found, pa.string())}), temporary)
     return np.asarray(read_parquet(path, again=_again(folder))["class"].to_pylist(), object)

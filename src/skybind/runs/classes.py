@@ -1,6 +1,7 @@
 """The classes of all of a run's objects by each of its classifiers, written once."""
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -149,6 +150,29 @@ def stored_classes(run: Run, case: Case, paths: TrainedPaths | None = None) -> C
     if (table.schema.metadata or {}).get(KEY) != key:
         return None
     return CaseClasses(note["classes"], case.modalities, table)
+
+
+def classes_in(run: Run, case: Case, states: Collection[str]) -> pa.Table | None:
+    """Read the table of classes that the classifier as it is gave of a state of the dataset.
+
+    Parameters
+    ----------
+    run : Run
+    case : Case
+    states : collection of str
+        Fingerprints, of which one has to be that of the table.
+
+    Returns
+    -------
+    Table or None
+        None if there is none, or it is of another state or classifier.
+    """
+    paths = run.paths.case(case.name)
+    if not paths.classes.exists():
+        return None
+    note, table = read_note(paths.model), read_parquet(paths.classes)
+    found = (table.schema.metadata or {}).get(KEY)
+    return table if found in [_key(run, note, state) for state in states] else None
 
 
 def _keyed(run: Run, paths: TrainedPaths) -> tuple[dict[str, Any], bytes]:
