@@ -183,8 +183,7 @@ def cached_features(
 ) -> Prepared:
     """Add the features of a frozen backbone to prepared arrays; compute them where needed.
 
-    They are kept in a folder below `root` named by all that decides them. Interrupted work
-    goes on after the last chunk.
+    They are kept below `root` under a name by all that decides them; interrupted work goes on.
 
     Parameters
     ----------
@@ -212,16 +211,15 @@ def cached_features(
         viewed[views.rows] = prepared.present[views.rows]
     given = root, modality, features_origin(encoder, modality), views.seed, count
     folder = _place(*given, fingerprint, viewed)
-    found = ((_place(*given, one.fingerprint, viewed[: one.n]), one) for one in older)
-    earlier = next(((where, one) for where, one in found if where.exists()), None)
-    tokens = () if encoder.backbone.tokens is None else (encoder.backbone.tokens,)
-    shape = (len(prepared), 1 + count, *tokens, encoder.backbone.out_features)
+    places = [(_place(*given, one.fingerprint, viewed[: one.n]), one) for one in older]
+    earlier = next((pair for pair in places if pair[0].exists()), None)
+    tokens, size = encoder.backbone.tokens, encoder.backbone.out_features
+    shape = (len(prepared), 1 + count, *(() if tokens is None else (tokens,)), size)
     title = f"features of {modality.name}"
 
     def fill(workplace: Workplace) -> None:
-        rows = np.flatnonzero(prepared.present)
-        if earlier is not None:
-            rows = rows[np.isin(rows, earlier[1].touched)]
+        new = True if earlier is None else np.isin(np.arange(len(prepared)), earlier[1].touched)
+        rows = np.flatnonzero(prepared.present & new)
         with progress_bar(title, len(rows)) as progress:
             work = _Work(encoder, modality, prepared, rows, viewed, views.seed, earlier)
             _compute(work, workplace, shape, progress)
@@ -229,8 +227,8 @@ def cached_features(
     # of two programs that need the same features one computes them, the other waits
     fill_once(folder, fill, waiting_for(f"computes the {title}"))
     verify_features(folder)
-    for one in older:  # each night's would fill the disk
-        shutil.rmtree(_place(*given, one.fingerprint, viewed[: one.n]), ignore_errors=True)
+    for place, _ in places:  # those of each night would fill the disk
+        shutil.rmtree(place, ignore_errors=True)
     array = np.memmap(folder / ARRAY, np.float32, "r", shape=shape)
     return replace(prepared, arrays={**prepared.arrays, FEATURES: array, VIEWED: viewed})
 
