@@ -97,6 +97,27 @@ def test_a_collapsed_embedding_gives_the_first_vectors():
     assert (nearest(library, -library[:1], 1)[0] == 4500).all()
 
 
+@pytest.mark.parametrize("spread", [1e-3, 1e-5])
+def test_among_vectors_that_are_nearly_equal_the_nearest_are_found(spread):
+    """Thousands equal to the last digits of single precision, in blocks of any size."""
+    rng = np.random.default_rng(8)
+    centre, noise = unit(rng.standard_normal((1, 64))), rng.standard_normal((9000, 64))
+    library = unit(centre + spread * noise / 8).astype(np.float32)
+    query, k = library[:30], 3
+    index, cosine = nearest(library, query, k)
+    expected, exact = brute(library, query, k)
+    np.testing.assert_allclose(
+        np.einsum("mkd,md->mk", library[index].astype(float), query.astype(float)),
+        exact,
+        atol=3e-12,
+    )
+    assert (index == expected).mean() > 0.99
+    with memory_limit("10MB"):
+        again = nearest(library, query, k)
+    assert (again[0] == index).mean() > 0.99
+    np.testing.assert_array_equal(again[1], cosine)
+
+
 def test_no_library_and_no_query_give_nothing():
     x = np.eye(3, dtype=np.float32)
     assert nearest(x[:0], x, 4)[0].shape == (3, 0)

@@ -16,8 +16,11 @@ Chunk = tuple[np.ndarray, np.ndarray]
 QUERIES, BLOCK, CELL = 1024, 4096, 10
 #: Numbers gathered at once for exact cosines where memory allows, and bytes of one.
 GATHERED, GATHER = 1 << 22, 16
-#: Where all vectors are alike, so many times k in a block are enough to choose from.
+#: Where more vectors of a block than so many times k equal the k-th best to single precision, they
+#: are compared in double precision; of those that are equal in that, too, so many are chosen from.
 TIED = 16
+#: A cosine in double precision may be off by less than this.
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ def exact_nearest(chunks: Iterable[Chunk], query: np.ndarray, k: int) -> Nearest
     product; vectors that beat a query's k-th best so far are few, and only their cosines are
     computed again in double precision, which does not depend on how the vectors were cut into
     chunks and blocks. Equal cosines are ordered by row. Where more than `TIED` k vectors of a block
-    equal the k-th best to rounding (a collapsed embedding), the first of them count.
+    equal the k-th best to `ROUNDING` (a collapsed embedding), the first of them count.
 
     Parameters
     ----------
@@ -105,7 +108,7 @@ class _Best:
             filled = np.nan_to_num(cosines[crowded], nan=-np.inf)
             kth = np.partition(filled, place, axis=1)[:, place]
             least[crowded] = np.maximum(least[crowded], kth - self.margin)
-            who, which = self._few(cosines, least)
+            who, which = self._few(cosines, least, query[promising], vectors)
         who = promising[who]
         exact = np.empty(len(who))
         step = at_once(GATHER * query.shape[1], max(1, GATHERED // query.shape[1]))
@@ -115,15 +118,23 @@ class _Best:
             exact[part] = np.einsum("ij,ij->i", a, b)
         self._merge(some.start + who, rows[which], exact)
 
-    def _few(self, cosines: np.ndarray, least: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Places of cosines that matter; of very many that are equal to rounding, the first."""
-        who, which = _places(cosines > least[:, None])
-        place = np.arange(len(who)) - np.searchsorted(who, who)
-        if len(who) and place.max() >= TIED * self.k:
-            larger = cosines[who, which] > (least + 2 * self.margin)[who]
-            kept = larger | (place < TIED * self.k)
-            who, which = who[kept], which[kept]
-        return who, which
+    def _few(
+        self, cosines: np.ndarray, least: np.ndarray, query: np.ndarray, vectors: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Places of cosines that matter; where these are very many, by double precision."""
+        beyond = cosines > least[:, None]
+        flat = np.flatnonzero(np.count_nonzero(beyond, axis=1) > TIED * self.k)
+        step = at_once(4 * 8 * len(vectors), QUERIES)
+        for start in range(0, len(flat), step):
+            some = flat[start : start + step]
+            fine = np.asarray(query[some], float) @ np.asarray(vectors, float).T
+            fine[~beyond[some]] = -np.inf
+            place = fine.shape[1] - self.k
+            kth = np.partition(np.nan_to_num(fine, nan=-np.inf), place, axis=1)[:, place, None]
+            equal = np.abs(fine - kth) <= ROUNDING
+            equal &= np.cumsum(equal, axis=1) <= TIED * self.k
+            beyond[some] = (fine > kth + ROUNDING) | equal
+        return _places(beyond)
 
     def _merge(self, who: np.ndarray, row: np.ndarray, cosine: np.ndarray) -> None:
         touched = np.unique(who)
