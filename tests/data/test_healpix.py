@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.spatial import cKDTree
 
 from skybind.data.healpix import (
     FINEST,
     bounds_of,
     cells_of,
+    finest_part,
     near_others,
     part_of,
     parted,
@@ -92,3 +94,27 @@ def test_a_margin_has_all_that_is_near():
                 assert (row, number) in found
     assert len(found) < 0.9 * len(parts) * len(ra)
     assert all(own[row] != other for row, other in found)
+
+
+@pytest.mark.parametrize("distance", [10.0, 60.0, 900.0])
+@pytest.mark.parametrize("centre", [(45.0, 41.8), (0.0, 0.0), (10.0, 89.99), (90.0, -89.9)])
+def test_a_wide_margin_of_a_dense_field_has_all_that_is_near(centre, distance):
+    """Pairs across an edge, against a tree of all positions; parts are not finer than can be."""
+    rng = np.random.default_rng(6)
+    a, b = unit_vectors(*centre), unit_vectors(centre[0] + 90, 0.0)
+    spread = rng.uniform(-40, 40, (2, 8000, 1)) * distance * ARCSEC
+    vectors = a + spread[0] * b + spread[1] * np.cross(a, b)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    ra = np.degrees(np.arctan2(vectors[:, 1], vectors[:, 0]))
+    dec = np.degrees(np.arctan2(vectors[:, 2], np.hypot(vectors[:, 0], vectors[:, 1])))
+    parts = parted(np.sort(cells_of(ra, dec)), 8, finest_part(distance))
+    assert len(parts) > 10
+    own = part_of(cells_of(ra, dec), parts)
+    near = cKDTree(vectors).query_pairs(distance * ARCSEC * (1 - 1e-9), output_type="ndarray")
+    near = np.concatenate([near, near[:, ::-1]])
+    near = near[own[near[:, 0]] != own[near[:, 1]]]
+    rows, others = near_others(ra, dec, parts, distance)
+    found = set(zip(rows.tolist(), others.tolist(), strict=True))
+    needed = set(zip(near[:, 0].tolist(), own[near[:, 1]].tolist(), strict=True))
+    assert len(needed) > 100
+    assert not needed - found

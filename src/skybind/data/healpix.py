@@ -15,6 +15,9 @@ FINEST = 29
 _AROUND = 32
 #: How much narrower than the root of its area a cell may be, at most.
 _NARROW = 3.0
+#: A part of the sky is as wide as so many of its margins, that none of its neighbours be missed,
+#: and its order no higher than this.
+_MARGINS, FINEST_PART = 5, 12
 
 Cell = tuple[int, int]
 
@@ -70,7 +73,13 @@ def _spread_bits(values: np.ndarray) -> np.ndarray:
     return v.astype(np.int64)
 
 
-def parted(cells: np.ndarray, most: int, finest: int = 12) -> list[Cell]:
+def finest_part(margin: float) -> int:
+    """Give the highest order of parts of the sky for which a margin [arcsec] is narrow enough."""
+    whole = np.sqrt(4 * np.pi / 12) / ARCSEC
+    return int(np.clip(np.floor(np.log2(whole / max(_MARGINS * margin, 1e-9))), 0, FINEST_PART))
+
+
+def parted(cells: np.ndarray, most: int, finest: int = FINEST_PART) -> list[Cell]:
     """Part the sky so that each part has at most so many positions, or is as small as may be.
 
     Parameters
@@ -119,7 +128,8 @@ def near_others(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find positions near other parts of the sky than their own: those of the parts' margins.
 
-    All within the distance are found, and some up to twice as far.
+    All within the distance are found, and some up to twice as far, if no part is finer than
+    `finest_part` says.
 
     Parameters
     ----------

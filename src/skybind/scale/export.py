@@ -20,8 +20,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from skybind.data.cone import known_positions
 from skybind.data.dataset import Dataset
-from skybind.data.healpix import FINEST, Cell, cells_of, near_others, part_of, parted
+from skybind.data.healpix import FINEST, Cell, cells_of, finest_part, near_others, part_of, parted
 from skybind.data.nested import nested_type, to_nested
 from skybind.data.schema import DEC, RA
 from skybind.data.spread import Spread
@@ -83,7 +84,8 @@ def export_hats(
     out : str or Path
         A new folder.
     rows : int, optional
-        Most objects of a partition; by default as many as take 64 MB in memory.
+        Most objects of a partition; by default as many as take 64 MB in memory. More are where
+        smaller ones would be narrower than five margins.
     margin : float
         Width of the margin cache [arcsec], which LSDB needs to match across the edges of
         partitions; 0 for none.
@@ -118,14 +120,16 @@ class _Export:
         self.columns = dataset.arrow_schema.names
         self.visits = dataset.schema.with_role("visits")
         positions = dataset.table([RA, DEC])
-        self.ra, self.dec = (np.asarray(positions[n].to_numpy(), float) for n in (RA, DEC))
-        self.placed = np.isfinite(self.ra) & (np.abs(self.dec) <= 90)
+        self.ra, self.dec = known_positions(
+            *(np.asarray(positions[n].to_numpy(), float) for n in (RA, DEC))
+        )
+        self.placed = np.isfinite(self.ra) & np.isfinite(self.dec)
         if not self.placed.any():
             raise DataError(f"No object of the dataset at {dataset.path} has a position.")
         self.cells = np.full(len(self.ra), -1, np.int64)
         self.cells[self.placed] = cells_of(self.ra[self.placed], self.dec[self.placed])
         most = rows or self._rows()
-        self.parts = parted(np.sort(self.cells[self.placed]), most)
+        self.parts = parted(np.sort(self.cells[self.placed]), most, finest_part(margin))
 
     def _rows(self) -> int:
         first = next(self.dataset.iter_tables(self.columns, _CHUNK))
