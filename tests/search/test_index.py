@@ -11,6 +11,7 @@ from skybind.embeddings.stream import EmbeddingStream
 from skybind.errors import DataError
 from skybind.measures.neighbours import exact_nearest
 from skybind.search import index_build
+from skybind.search.engine import find_nearest
 from skybind.search.index import index_folder, open_index, recall_of
 from skybind.search.index_build import build_index, build_shard
 from skybind.shards import Shard
@@ -100,6 +101,38 @@ def test_cosines_are_exact(built):
     found = index.search(query, 3)
     vectors = survey().vectors["b"][found.row].astype(float)
     np.testing.assert_array_equal(found.cosine, np.einsum("mkd,md->mk", vectors, query))
+
+
+def test_as_many_matches_as_are_asked_for_are_found(built):
+    """More than the lists that are looked at for ten hold."""
+    stream, index = built
+    queries = stream.take(np.arange(10), "a")[0]
+    exact = exact_nearest(stream.chunks(["b"]), queries, 800)
+    found = index.search(queries, 800)
+    assert (found.row >= 0).all()
+    assert recall_of(found.row, exact.row).mean() > 0.9
+    keep = np.arange(len(stream)) % 3 == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("skybind.search.index.FEW", 10)
+        assert (index.search(queries, 800, keep).row >= 0).all()
+    several = find_nearest(stream, ["b"], queries[:1], [["a"]], 800, None, index, {})
+    assert any("of the 10 nearest" in note for note in several.notes)
+    assert not find_nearest(stream, ["b"], queries[:1], [["a"]], 10, None, index, {}).notes
+
+
+def test_another_recall_is_reached_without_training(built, tmp_path, monkeypatch):
+    stream, index = built
+    folder = tmp_path / "embeddings"
+    shutil.copytree(stream.folder, folder)
+    shutil.copytree(index.folder, index_folder(folder, ["b"]))
+    again = EmbeddingStream.open(folder)
+    assert build_index(again, ["b"]).note == index.note  # what it had to reach
+    monkeypatch.setattr(index_build, "train", None)
+    whole = build_index(again, ["b"], recall=1.0).note
+    assert (whole.wanted, min(whole.recall.values())) == (1.0, 1.0)
+    assert whole.probes > index.note.probes
+    assert open_index(again, ["b"]).note == whole
+    assert build_index(again, ["b"], recall=0.95).note == index.note
 
 
 def test_another_process_opens_what_was_built(built):

@@ -30,8 +30,13 @@ def index(
         ),
     ] = None,
     recall: Annotated[
-        float, typer.Option("--recall", help="Fraction of the 10 nearest to be found.")
-    ] = 0.95,
+        float | None,
+        typer.Option(
+            "--recall",
+            help="Fraction of the 10 nearest to be found: 0.95 by default, or what the index that "
+            "is there had to find.",
+        ),
+    ] = None,
     anew: Annotated[
         bool, typer.Option("--anew", help="Train again, instead of adding what is new.")
     ] = False,

@@ -116,8 +116,9 @@ def search(
         ),
     ] = None,
     recall: Annotated[
-        float, typer.Option("--recall", help="What an index that is built has to find.")
-    ] = 0.95,
+        float | None,
+        typer.Option("--recall", help="What an index that is built has to find; 0.95 by default."),
+    ] = None,
     data: Annotated[
         Path | None, typer.Option("--data", "-d", help="Dataset, where RUN does not tell.")
     ] = None,

@@ -9,7 +9,7 @@ from skybind.embeddings.stream import EmbeddingStream
 from skybind.errors import DataError
 from skybind.measures.neighbours import Nearest, exact_nearest
 from skybind.search.alike import asked_objects, least_alike
-from skybind.search.index import FEW, EmbeddingIndex, has_index, open_index
+from skybind.search.index import FEW, NEIGHBOURS, EmbeddingIndex, has_index, open_index
 
 #: An index that looks at more than one list of this many is mentioned.
 MANY_LISTS = 8
@@ -91,6 +91,11 @@ def find_nearest(
         return found  # every one of them was compared
     found.recall = min(note.recall.get("+".join(n), min(note.recall.values())) for n in kinds)
     found.probes, found.lists = note.probes, note.lists
+    if k > NEIGHBOURS + 1:  # a query may find itself
+        found.notes.append(
+            f"The recall of {found.recall:.3f} is of the {NEIGHBOURS} nearest: of more matches a "
+            "smaller share may be found ('--exact' finds all)."
+        )
     if kept is not None:
         found.notes.append(
             f"The recall of {found.recall:.3f} was measured without conditions; with them the "
@@ -105,7 +110,7 @@ def find_nearest(
 
 
 def chosen_index(
-    stream: EmbeddingStream, target: Sequence[str], wanted: bool | None, recall: float
+    stream: EmbeddingStream, target: Sequence[str], wanted: bool | None, recall: float | None
 ) -> tuple[EmbeddingIndex | None, list[str]]:
     """Open the index that a search is to use, with what is to be said of it.
 
@@ -116,7 +121,7 @@ def chosen_index(
     wanted : bool, optional
         True: it is built where there is none that fits. None: one that fits is used where objects
         are many.
-    recall : float
+    recall : float, optional
         What an index that is built has to reach.
     """
     if wanted is False or (

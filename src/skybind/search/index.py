@@ -36,6 +36,8 @@ INDEX_VERSION = 2
 NOTE, QUANTISER, TRUTH = "index.json", "quantiser.npz", "truth.npz"
 #: Candidates whose exact cosines are computed: so many a match, and at least so many.
 CANDIDATES, FEWEST_CANDIDATES = 20, 200
+#: Recall to be reached unless another is asked for, and the number of the nearest that it is of.
+RECALL, NEIGHBOURS = 0.95, 10
 #: Among fewer objects than this no index is used, but every one of them is compared.
 FEW = 20_000
 #: What is said of an index that grew: more objects than this many times those that it began with.
@@ -74,6 +76,8 @@ class IndexNote:
         that are found, by objects that played no part in the choice of `probes`.
     alike : dict of str to float
         Likewise: the cosine from which a match is alike (`skybind.search.alike`).
+    wanted : float
+        The recall that it was to reach.
     version : int
     sums : dict of str to list of int
         Checksums of its files, see `skybind.sums`.
@@ -94,6 +98,7 @@ class IndexNote:
     added_apart: float | None = None
     recall: dict[str, float] = field(default_factory=dict)
     alike: dict[str, float | None] = field(default_factory=dict)
+    wanted: float = RECALL
     version: int = INDEX_VERSION
     sums: dict[str, list[int]] = field(default_factory=dict, compare=False)
 
@@ -150,7 +155,8 @@ class EmbeddingIndex:
             are looked at, until they hold as many of them as `probes` lists do of all.
         probes, candidates : int, optional
             How many lists to look at, and objects a match to compare exactly; by default those
-            that the recall was measured with.
+            that the recall was measured with, and as many more lists as hold the objects that are
+            to be compared.
 
         Returns
         -------
@@ -162,12 +168,13 @@ class EmbeddingIndex:
             rows = np.flatnonzero(keep)
             if len(rows) <= FEW:
                 return self.compare(query, k, rows)
-        probes = min(probes or self.note.probes, self.note.lists)
         most = max((candidates or self.note.candidates) * k, FEWEST_CANDIDATES)
+        least = most if probes is None else 0
+        probes = min(probes or self.note.probes, self.note.lists)
         row = np.full((len(query), k), -1, np.int64)
         cosine = np.full((len(query), k), np.nan)
         for i, one in enumerate(query):
-            found, scores = self._promising(one, probes, keep)
+            found, scores = self._promising(one, probes, keep, least)
             if len(found) > most:
                 found = found[np.argpartition(-scores, most - 1)[:most]]
             best = self.compare(one[None], k, np.sort(found))
@@ -182,16 +189,20 @@ class EmbeddingIndex:
         return exact_nearest(chunks, query, k)
 
     def _promising(
-        self, query: np.ndarray, probes: int, keep: np.ndarray | None
+        self, query: np.ndarray, probes: int, keep: np.ndarray | None, least: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Rows of the objects in the nearest lists, and their estimated cosines."""
+        """Rows of at least so many objects in the nearest lists, and their estimated cosines."""
         cosines = self.quantiser.centres @ query
         table = self.quantiser.table_of(query)
         if keep is None:
             near = np.argpartition(-cosines, probes - 1)[:probes]
+            sizes = np.diff(self._lists.starts)
+            if sizes[near].sum() < least:
+                order = np.argsort(-cosines, kind="stable")
+                near = order[: int(np.searchsorted(np.cumsum(sizes[order]), least)) + 1]
             return self._lists.scores(near, cosines[near], table, None)
         order = np.argsort(-cosines, kind="stable")
-        wanted = len(self._lists) * probes / self.note.lists
+        wanted = max(len(self._lists) * probes / self.note.lists, least)
         found: list[tuple[np.ndarray, np.ndarray]] = []
         start, held = 0, 0
         while start < len(order) and (held < wanted or not found):

@@ -25,8 +25,10 @@ from skybind.progress import progress_bar, say, step
 from skybind.record import write_sealed
 from skybind.search.index import (
     CANDIDATES,
+    NEIGHBOURS,
     NOTE,
     QUANTISER,
+    RECALL,
     EmbeddingIndex,
     IndexNote,
     index_folder,
@@ -35,7 +37,7 @@ from skybind.search.index import (
     read_note,
     read_quantiser,
 )
-from skybind.search.index_train import NEIGHBOURS, Truth, train, tune
+from skybind.search.index_train import Truth, train, tune
 from skybind.search.lists import join_arrays, join_lists, write_lists
 from skybind.search.quantiser import Quantiser, import_faiss
 from skybind.shards import Note, Shard, ShardFolder
@@ -128,7 +130,7 @@ def build_index(
     stream: EmbeddingStream,
     modalities: Sequence[str],
     *,
-    recall: float = 0.95,
+    recall: float | None = None,
     lists: int | None = None,
     seed: int = 0,
     anew: bool = False,
@@ -144,8 +146,8 @@ def build_index(
     stream : EmbeddingStream
     modalities : sequence of str
         One modality, or several whose mean is searched.
-    recall : float
-        Fraction of the 10 nearest to be found.
+    recall : float, optional
+        Fraction of the 10 nearest to be found; that of the index that is there by default, or 0.95.
     lists : int, optional
         About 1.3 sqrt(n) by default.
     seed : int
@@ -160,7 +162,7 @@ def build_index(
         If faiss is missing, no object has the modality, the recall is no fraction, or shards are
         missing.
     """
-    if not 0 < recall <= 1:
+    if recall is not None and not 0 < recall <= 1:
         raise DataError(f"A recall of {recall} is impossible: give one above 0, at most 1.")
     stream.require(modalities)
     building = Building(stream.folder, list(modalities), lists, seed, anew)
@@ -170,7 +172,8 @@ def build_index(
             _put_together(building, by_hand, parts, recall)
             return open_index(stream, modalities)
     if building.begun is not None and building.first == len(stream):
-        return open_index(stream, modalities)
+        index = open_index(stream, modalities)
+        return index if recall in (None, index.note.wanted) else _tuned_anew(index, float(recall))
     own = _make_parts(building, processes)
     with own.together() as parts:
         _put_together(building, own, parts, recall)
@@ -326,11 +329,15 @@ def _join(folders: Sequence[Path], out: Path, modalities: int) -> None:
 
 
 def _put_together(
-    building: Building, shards: ShardFolder, parts: Sequence[tuple[Path, Note]], recall: float
+    building: Building,
+    shards: ShardFolder,
+    parts: Sequence[tuple[Path, Note]],
+    recall: float | None,
 ) -> None:
     """Make the index of its parts."""
     trained = _trained(building, shards)
     old = building.begun
+    recall = recall or (old.wanted if old else RECALL)
     folders = [*([building.folder] if old else []), *(folder for folder, _ in parts)]
     stream = building.stream
     n, apart = (sum(note[name] for _, note in parts) for name in ("n", "apart"))
@@ -363,6 +370,14 @@ def _put_together(
         write_sealed(temporary / NOTE, asdict(note))
     if note.advice:
         say(note.advice)
+
+
+def _tuned_anew(index: EmbeddingIndex, recall: float) -> EmbeddingIndex:
+    """Choose for an index that is there how many lists are looked at for another recall."""
+    with step("measuring the recall", told=False):
+        index.note = tune(index, Truth.read(index.folder), recall)
+    write_sealed(index.folder / NOTE, asdict(index.note))
+    return index
 
 
 def _added_apart(old: IndexNote | None, n: int, apart: float) -> float | None:

@@ -12,6 +12,7 @@ from skybind.measures.neighbours import Nearest
 from skybind.search.alike import least_alike
 from skybind.search.index import (
     CANDIDATES,
+    NEIGHBOURS,
     QUANTISER,
     TRUTH,
     EmbeddingIndex,
@@ -27,8 +28,6 @@ TRAINING = 40
 GROUPS = 2048
 #: Objects of each modality by which the probes are chosen, and as many that measure recall.
 SAMPLE = 200
-#: Recall is of the 10 nearest.
-NEIGHBOURS = 10
 
 
 @dataclass(frozen=True)
@@ -225,6 +224,7 @@ def tune(index: EmbeddingIndex, truth: Truth, recall: float) -> IndexNote:
         note,
         probes=probes,
         candidates=candidates,
+        wanted=recall,
         recall={truth.names[i]: float(r.mean()) for i, r in zip(kinds, measured, strict=True)},
         alike={truth.names[kind]: _alike(truth, kind) for kind in kinds},
     )

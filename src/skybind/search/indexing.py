@@ -40,7 +40,7 @@ def index_survey(
     target: Sequence[str] | None = None,
     *,
     data: str | Path | None = None,
-    recall: float = 0.95,
+    recall: float | None = None,
     shard: Shard | None = None,
     anew: bool = False,
     processes: int = 1,
@@ -58,8 +58,8 @@ def index_survey(
         Modalities that will be searched; all, as their mean, by default.
     data : str or Path, optional
         Dataset, where the folder does not tell.
-    recall : float
-        Fraction of the 10 nearest to be found.
+    recall : float, optional
+        Fraction of the 10 nearest to be found; that of the index that is there by default, or 0.95.
     shard : Shard, optional
         Only this part of the index.
     anew : bool

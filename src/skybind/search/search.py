@@ -54,8 +54,9 @@ class SearchOptions:
     index : bool, optional
         Search by an index, which is built if there is none that fits. By default one that fits is
         used where there are a million objects or more.
-    recall : float
-        What an index that is built has to reach.
+    recall : float, optional
+        What an index that is built has to reach: 0.95 by default, or, where one is added to, what
+        it had to reach.
     memory_gb : float, optional
         Most memory for vectors; what `skybind.memory` allows a block by default.
     """
@@ -73,7 +74,7 @@ class SearchOptions:
     format: str | None = None
     visit: str | None = None
     index: bool | None = None
-    recall: float = 0.95
+    recall: float | None = None
     memory_gb: float | None = None
 
     @property
