@@ -15,6 +15,7 @@ from skybind.data.splits import Split
 from skybind.data.stored_splits import split_dataset
 from skybind.data.write import DatasetWriter
 from skybind.errors import ConfigError, DataError
+from skybind.ingest.append import append_survey
 from skybind.ingest.hats_dataset import dataset_of, open_exported, restore
 from skybind.lightcurves.stored import compute_features
 from skybind.ragged import Ragged, offsets_of
@@ -166,3 +167,20 @@ def test_what_is_lacking_is_refused(survey, exported, tmp_path):
         export_hats(survey, exported.out)
     with pytest.raises(ConfigError, match="at least one object"):
         export_hats(survey, tmp_path / "new", rows=0)
+
+
+def test_what_is_no_position_is_kept_beside_it_and_what_grew_comes_back(survey, tmp_path):
+    """-999 is no right ascension, and a dataset that was appended to is as good as another."""
+    more, grown = tmp_path / "more", tmp_path / "grown"
+    shutil.copytree(survey, grown)
+    column = Column("feature", "mas", "Parallax", "metadata")
+    with DatasetWriter(more, {"parallax": column}, provenance="later") as writer:
+        writer.append({
+            "object_id": np.array(["a", "b"]), "ra": np.array([-999.0, 3.0]),
+            "dec": np.array([1.0, 2.0]), "parallax": np.array([1.0, np.nan]),
+        })  # fmt: skip
+    append_survey(grown, more)
+    done = export_hats(grown, tmp_path / "hats", rows=40)
+    assert (done.objects, done.unplaced) == (150, 3)
+    restore(done.out, tmp_path / "back")
+    assert Dataset.open(tmp_path / "back").fingerprint == Dataset.open(grown).fingerprint

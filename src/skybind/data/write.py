@@ -241,8 +241,18 @@ def group_rows(table: pa.Table) -> int:
 
 
 def part_writer(path: Path, schema: pa.Schema) -> TableWriter:
-    """Write a file of objects, some at a time."""
+    """Write a file of objects, some at a time; its bytes do not depend on where they were read."""
+    fields = [field.with_type(named_by_arrow(field.type)) for field in schema]
+    schema = pa.schema(fields, metadata=schema.metadata)
     return TableWriter(path, schema, compression="zstd", use_dictionary=_text_columns(schema))
+
+
+def named_by_arrow(kind: pa.DataType) -> pa.DataType:
+    """Give a type whose lists name their values as Arrow does, not as Parquet: a footer has it."""
+    if pa.types.is_struct(kind):
+        inside = [kind.field(i) for i in range(kind.num_fields)]
+        return pa.struct([field.with_type(named_by_arrow(field.type)) for field in inside])
+    return pa.list_(named_by_arrow(kind.value_type)) if pa.types.is_list(kind) else kind
 
 
 def _text_columns(schema: pa.Schema) -> list[str]:

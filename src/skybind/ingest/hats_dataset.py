@@ -17,7 +17,7 @@ from skybind.data.partitioned import PartitionedSource
 from skybind.data.schema import ID, METADATA_KEY, DatasetSchema
 from skybind.data.sources import Change, ChangedSource, readable
 from skybind.data.spread import Spread
-from skybind.data.write import part_writer, refuse_place
+from skybind.data.write import named_by_arrow, part_writer, refuse_place
 from skybind.errors import DataError
 from skybind.files import atomic_path
 from skybind.ingest.build import ImportSummary
@@ -202,16 +202,8 @@ def _schema(path: Path, stored: Stored) -> tuple[pa.Schema, DatasetSchema]:
     schema = pq.read_schema(path)
     known = DatasetSchema.from_arrow(schema, str(path)).select(stored.columns)
     kinds = _listed(schema.empty_table(), known).schema
-    fields = [(name, _named_by_arrow(kinds.field(name).type)) for name in stored.columns]
+    fields = [(name, named_by_arrow(kinds.field(name).type)) for name in stored.columns]
     return pa.schema(fields, metadata=known.to_metadata()), known
-
-
-def _named_by_arrow(kind: pa.DataType) -> pa.DataType:
-    """Give a type whose lists name their values as Arrow does, not as Parquet: a footer has it."""
-    if pa.types.is_struct(kind):
-        inside = [kind.field(i) for i in range(kind.num_fields)]
-        return pa.struct([(field.name, _named_by_arrow(field.type)) for field in inside])
-    return pa.list_(_named_by_arrow(kind.value_type)) if pa.types.is_list(kind) else kind
 
 
 def _ours(at: str, names: list[str]) -> list[str]:
