@@ -605,3 +605,12 @@ def test_magnitudes_of_another_system_are_refused(tmp_path, units):
         survey(tmp_path / folder, ["s0"], [T], columns=columns)
     with pytest.raises(DataError, match=r"'period' of .* photometric system"):
         append_dataset(tmp_path / "old", tmp_path / "new")
+
+
+def test_objects_of_one_name_are_refused(old, tmp_path):
+    new = survey(tmp_path / "new", ["s8", "s9"], [T, T])
+    part = new / "objects" / "part-00000.parquet"
+    table = pq.read_table(part)
+    pq.write_table(table.take([0, 1, 0]), part)
+    with pytest.raises(DataError, match="new has the object 's8' more than once"):
+        append_dataset(old, new)

@@ -1,7 +1,9 @@
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from skybind.data.computed import ComputedTable
@@ -21,6 +23,7 @@ from skybind.runs.embedding import run_embedding
 from skybind.runs.grown import grow_beside, touched_rows
 from skybind.runs.measured import refuse_measuring
 from skybind.runs.run import Run
+from skybind.runs.status import read_status, write_status
 from skybind.runs.steps import run_model
 from skybind.search.places import Places
 from tests.growing import KEPT, opened, piece
@@ -176,3 +179,20 @@ def test_a_search_says_that_its_embeddings_are_older(begun, grown, tmp_path, cap
     capsys.readouterr()
     assert Places(tmp_path / "run", tmp_path / "stars", None).dataset is not None
     assert "older state" not in capsys.readouterr().err
+
+
+def test_classes_stay_those_of_the_classifiers_when_labels_come(begun, tmp_path):
+    for name in ("stars", "run"):
+        shutil.copytree(begun / name, tmp_path / name)
+    column = opened(begun).config.labels.column
+    labelled = piece(begun / "all", tmp_path / "new", np.arange(80))
+    part = labelled / "objects" / "part-00000.parquet"
+    table = pq.read_table(part)
+    place = table.column_names.index(column)
+    other = pa.array(["A new class"] * 80, table.schema.field(column).type)
+    pq.write_table(table.set_column(place, table.schema.field(column), other), part)
+    append_dataset(tmp_path / "stars", labelled, replacing=True)
+    status = read_status(tmp_path / "run")
+    assert status.classes == opened(begun).classes
+    write_status(tmp_path / "run", replace(status, classes=None))  # of an older skybind
+    assert opened(tmp_path).classes == status.classes

@@ -33,6 +33,7 @@ from skybind.ingest.append_files import (
     link,
     link_rest,
     number_of,
+    refuse_doubles,
     then,
     with_columns,
     write_part,
@@ -168,6 +169,7 @@ class _Append:
         self.fingerprint = ""
         names = pa.array(old.object_ids.tolist(), pa.string())
         given = pa.array(self.new.object_ids.tolist(), pa.string())
+        refuse_doubles(given, source)
         found = pc.index_in(given, value_set=names)
         #: Row of the dataset that each appended object has, -1 of a new one.
         self.row_of = np.asarray(pc.fill_null(found, -1)).astype(np.int64)

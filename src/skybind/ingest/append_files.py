@@ -64,6 +64,21 @@ def number_of(part: Path) -> tuple[str, int, int]:
     return f"part-{found[1]}", int(found[1]), generation
 
 
+def refuse_doubles(names: pa.Array, where: str) -> None:
+    """Refuse objects of which two have one name: the second would be another object.
+
+    Raises
+    ------
+    DataError
+    """
+    counts = pc.value_counts(names)
+    twice = counts.filter(pc.greater(counts.field("counts"), 1))
+    if len(twice):
+        raise DataError(
+            f"{where} has the object '{twice[0]['values']}' more than once: keep one of them."
+        )
+
+
 def join_truth(old: Path, new: Path, target: Path) -> None:
     """Write what simulators planted in two datasets; of an object in both the old one counts."""
     files = [folder / TRUTH for folder in (old, new) if (folder / TRUTH).exists()]

@@ -20,6 +20,7 @@ from skybind.lightcurves.grown import grow_columns, refuse_older_columns
 from skybind.modalities.base import Modality
 from skybind.modalities.store import Earlier, prepared_folder
 from skybind.models.frozen_features import Older
+from skybind.models.stored import read_note
 from skybind.progress import say
 from skybind.runs.columns import open_as_noted
 from skybind.runs.layout import RunPaths
@@ -85,6 +86,18 @@ def open_grown(folder: Path, path: Path, status: RunStatus) -> tuple[Dataset, Gr
     if growth is not None:
         dataset.schema = dataset.schema.without(growth.columns)
     return dataset, growth
+
+
+def classes_begun(paths: RunPaths, status: RunStatus) -> list[str] | None:
+    """Return the classes that a run was started with; None where that is not known.
+
+    Labels may have come to objects that had none, which makes other classes frequent enough.
+    """
+    if status.classes is not None:
+        return list(status.classes)
+    # of an older skybind the classifiers tell
+    known = [case.model for case in paths.cases() if (case.model / "model.json").exists()]
+    return list(read_note(known[0])["classes"]) if known else None
 
 
 def grow_beside(folder: Path, dataset: Dataset) -> None:

@@ -52,7 +52,7 @@ from skybind.runs.columns import (
     open_as_noted,
 )
 from skybind.runs.fitting import fit_to_data, tell_classes
-from skybind.runs.grown import open_grown
+from skybind.runs.grown import classes_begun, open_grown
 from skybind.runs.layout import RunPaths, TrainedPaths, refuse_other_files
 from skybind.runs.measured import refuse_other_pretraining, refuse_other_split, run_hashes
 from skybind.runs.prepare import prepare_run, source_as_trained
@@ -215,9 +215,9 @@ class Run:
     @cached_property
     def classes(self) -> list[str]:
         """Names of the classes in use, sorted; empty if the dataset has no labels."""
-        known = self.status.classes if self.growth is not None else None
+        known = None if self.growth is None else classes_begun(self.paths, self.status)
         first = None if self.growth is None else self.growth.kept  # the others make no class
-        return list(known or choose_classes(self.config, self.dataset, first))
+        return choose_classes(self.config, self.dataset, first) if known is None else known
 
     @cached_property
     def growth(self) -> Growth | None:
