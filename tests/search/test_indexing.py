@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,10 +12,11 @@ from skybind.cli import app
 from skybind.data.cone import Cone
 from skybind.data.dataset import Dataset
 from skybind.embeddings.store import Embeddings
+from skybind.embeddings.stream import EmbeddingStream
 from skybind.errors import DataError
 from skybind.record import write_sealed
 from skybind.search import engine
-from skybind.search.index import index_folder
+from skybind.search.index import index_folder, open_index
 from skybind.search.search import SearchOptions, search
 from skybind.study.check import check_folder
 
@@ -101,6 +103,23 @@ def test_an_approximate_search_says_so(indexed, stars, monkeypatch):
     assert "approximate" in found.told[-1]
     assert "exact" in run("search", folder, name, "--from", "photometry", "--exact")
     assert search(folder, [name], SearchOptions(source=["spectrum"])).recall is None
+
+
+def test_what_is_alike_is_told_of_whom_it_was_measured(indexed, stars, monkeypatch):
+    """An index knows of all objects what is usual; a search of all in a filter of these alone."""
+    folder, _ = indexed
+    monkeypatch.setattr(engine, "least_alike", lambda *_: 2.0)
+    name = str(Dataset.open(stars).object_ids[0])
+    options = {"source": ["photometry"], "where": "dec > 0"}
+    exact = search(folder, [name], SearchOptions(**options), data=stars).notes
+    assert any("of the objects searched all but one" in note for note in exact)
+    note = replace(open_index(EmbeddingStream.open(folder), ["photometry"]).note)
+    monkeypatch.setitem(note.alike, "photometry", 2.0)
+    monkeypatch.setattr("skybind.search.index.read_note", lambda _: note)
+    found = search(folder, [name], SearchOptions(**options, index=True), data=stars).notes
+    assert any("of all objects all but one" in said for said in found)
+    found = search(folder, [name], SearchOptions(source=["photometry"], index=True)).notes
+    assert any("of the objects searched all but one" in said for said in found)
 
 
 def test_many_objects_in_a_filter_are_searched_by_the_index(indexed, stars, monkeypatch):

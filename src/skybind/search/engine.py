@@ -10,6 +10,7 @@ from skybind.errors import DataError
 from skybind.measures.neighbours import Nearest, exact_nearest
 from skybind.search.alike import asked_objects, least_alike
 from skybind.search.index import FEW, NEIGHBOURS, EmbeddingIndex, has_index, open_index
+from skybind.search.result import SEARCHED
 
 #: An index that looks at more than one list of this many is mentioned.
 MANY_LISTS = 8
@@ -32,6 +33,8 @@ class Found:
         index with filters: at most so many).
     limits : dict of tuple to float
         From which cosine on a match is alike, by the modalities that are searched by.
+    among : str
+        Among which objects that was measured.
     recall : float, optional
         Of the index, where it was looked at in part; None of an exact search.
     probes, lists : int, optional
@@ -42,6 +45,7 @@ class Found:
     nearest: Nearest
     searched: int
     limits: dict[Names, float]
+    among: str = SEARCHED
     recall: float | None = None
     probes: int | None = None
     lists: int | None = None
@@ -86,7 +90,8 @@ def find_nearest(
         stored = note.alike.get("+".join(names))
         limits.setdefault(names, np.nan if stored is None else stored)
     kept = None if keep is None else int(keep.sum())
-    found = Found(index.search(vectors, k, keep), min(note.n, kept or note.n), limits)
+    among = SEARCHED if kept is None else "all objects"  # measured when it was built
+    found = Found(index.search(vectors, k, keep), min(note.n, kept or note.n), limits, among)
     if kept is not None and kept <= FEW:
         return found  # every one of them was compared
     found.recall = min(note.recall.get("+".join(n), min(note.recall.values())) for n in kinds)

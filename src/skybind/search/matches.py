@@ -89,7 +89,7 @@ def _unlike_notes(result: SearchResult) -> list[str]:
         if mine.any() and (result.relation[mine] == "unlike").all():
             notes.append(
                 f"Nothing like {query.name} was found: the nearest has a cosine of "
-                f"{result.cosine[mine].max():.3f}, and of the objects searched all but one in a "
+                f"{result.cosine[mine].max():.3f}, and of {result.among} all but one in a "
                 f"hundred have another within {result.alike[i]:.3f}."
             )
     return notes

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 
 Prediction = NumberPrediction | ClassPrediction
+#: Among which objects it is measured what is alike.
+SEARCHED = "the objects searched"
 
 
 @dataclass
@@ -54,6 +56,8 @@ class SearchResult:
     alike : list of float
         For each query the cosine from which a match is alike: all but one in a hundred of the
         objects that were searched reach it with their nearest other; NaN where these are few.
+    among : str
+        Among which objects that was measured: by an index with filters it is "all objects".
     recall : float, optional
         Of the index, by which the search was made; None for an exact search. Cosines are exact
         either way.
@@ -80,6 +84,7 @@ class SearchResult:
     spectra: list[SpectrumPrediction] = field(default_factory=list)
     searched: int = 0
     alike: list[float] = field(default_factory=list)
+    among: str = SEARCHED
     recall: float | None = None
     probes: int | None = None
     lists: int | None = None

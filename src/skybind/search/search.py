@@ -239,6 +239,7 @@ def _find(
         split=parts,
         searched=found.searched,
         alike=[found.limits[tuple(names)] for names in by],
+        among=found.among,
         recall=found.recall,
         probes=found.probes,
         lists=found.lists,
