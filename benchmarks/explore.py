@@ -290,9 +290,12 @@ def _coloured(page: Any, name: str) -> float:
 
 
 def _opened(page: Any, name: str) -> float:
-    """Open an object by its name; gives the seconds until it is shown."""
+    """Open an object by its name; gives the seconds until it is shown, before its neighbours."""
     page.fill("#query", name)
-    return _until(page, "submit", "data-id", lambda: page.press("#query", "Enter"))
+    seconds = _until(page, "submit", "data-id", lambda: page.press("#query", "Enter"))
+    page.wait_for_selector(f'#alike[data-drawn="{name}"]')
+    page.wait_for_timeout(300)
+    return seconds
 
 
 def _lassoed(page: Any, half: float) -> tuple[float, int]:
