@@ -1,5 +1,6 @@
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -8,7 +9,9 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from skybind.errors import ConfigError
+from skybind.training import losses
 from skybind.training.losses import (
+    PairLoss,
     find_loss,
     loss_of_guessing,
     pair_name,
@@ -238,3 +241,39 @@ def test_guessing_is_averaged_as_the_loss_is_and_unknown_for_other_losses():
     assert math.isnan(loss_of_guessing(how, [1]))
     register_loss("nothing-known")(lambda logits, target: logits.sum(1))
     assert math.isnan(loss_of_guessing(find_loss("nothing-known"), [30]))
+
+
+@pytest.mark.parametrize("limit", [1, 40, 100])
+def test_large_batches_are_compared_some_rows_at_a_time_with_the_same_gradient(monkeypatch, limit):
+    seen = []
+
+    def row(logits, target):
+        seen.append(logits.numel())
+        return losses.cross_entropy(logits, target)
+
+    def compute():
+        generator = torch.Generator().manual_seed(3)
+        inputs = {
+            name: torch.randn(20, 5, generator=generator).requires_grad_()
+            for name in ("a", "b", "c")
+        }
+        present = {name: torch.rand(20, generator=generator) < 0.7 for name in inputs}
+        scale = torch.tensor(3.0, requires_grad=True)
+        unit = {name: functional.normalize(values, dim=1) for name, values in inputs.items()}
+        pairs = [("a", "b"), ("b", "c")]
+        scales = SimpleNamespace(value=lambda pair: scale)
+        result = pairs_loss(unit, present, pairs, scales, PairLoss(row))
+        result["loss"].backward()
+        gradients = [scale.grad, *(values.grad for values in inputs.values())]
+        return result | losses.matched(unit, present, pairs, scales), gradients
+
+    whole, gradients = compute()
+    assert max(seen) == 400
+    seen.clear()
+    monkeypatch.setattr(losses, "_LOGITS", limit)
+    parts, others = compute()
+    assert max(seen) == max(20, limit)  # a row at least
+    for name, value in whole.items():
+        torch.testing.assert_close(parts[name], value, rtol=1e-6, atol=1e-6)
+    for ours, theirs in zip(others, gradients, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)

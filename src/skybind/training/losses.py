@@ -1,7 +1,7 @@
 """The contrastive loss of pairs of modalities."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeVar
 
@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from skybind.errors import ConfigError
 from skybind.plugins import find_more
@@ -23,6 +24,8 @@ RowLoss = Callable[[Tensor, Tensor], Tensor]
 # Added to the logits of rows that take no part; exp of it is zero, and unlike minus infinity
 # it leaves no NaN behind in rows without any partner.
 _EXCLUDED = -1e9
+#: Logits that are in memory at once; those of larger batches are made again in the backward.
+_LOGITS = 2**24
 
 
 @dataclass(frozen=True)
@@ -159,7 +162,8 @@ def pairs_loss(
     Of each pair the symmetric cross-entropy of scaled cosine similarities against the diagonal:
     `CE(logits) + CE(logits^T)` with `logits = scale * a @ b.T` (AstroM3, arXiv:2411.08842; CLIP
     and AstroCLIP take the mean of the two). On several ranks the rows of all of them serve as
-    negatives, and each rank gets the loss of the whole batch.
+    negatives, and each rank gets the loss of the whole batch. Memory grows with the batch, not
+    with its square: above 2^24 logits a rank they are made some rows at a time.
 
     Parameters
     ----------
@@ -234,21 +238,35 @@ def matched(
     """
     every = {name: gather_rows(values.float())[0] for name, values in embeddings.items()}
     everywhere = {name: gather_rows(values)[0] for name, values in present.items()}
-    size = len(next(iter(every.values())))
-    total = next(iter(every.values())).new_zeros(size, size)
-    seen = torch.zeros(size, dtype=torch.bool, device=total.device)
+    some = next(iter(every.values()))
+    size = len(some)
+    seen = torch.zeros(size, dtype=torch.bool, device=some.device)
+    sides = []
     for a, b in pairs:
         other = second_view(b) if a == b else b
         both = everywhere[a] & everywhere[other]
-        if both.sum() < 2:
-            continue
-        rows = both.nonzero()[:, 0]
-        logits = scales.value((a, b)) * every[a][rows] @ every[other][rows].T
-        total[rows[:, None], rows] += logits.softmax(1) + logits.T.softmax(1)
-        seen |= both
-    hits = (total.argmax(1) == torch.arange(size, device=total.device)) & seen
+        if both.sum() > 1:
+            sides.append((every[a], every[other], both, scales.value((a, b))))
+            seen |= both
+    hits = some.new_zeros(())
+    for block in _blocks(slice(0, size), size):
+        total = some.new_zeros(block.stop - block.start, size)
+        for one, two, both, scale in sides:
+            rows, columns = both[block].nonzero()[:, 0], both.nonzero()[:, 0]
+            for mine, others in ((one, two), (two, one)):
+                logits = scale * mine[block][rows] @ others[columns].T
+                total[rows[:, None], columns] += logits.softmax(1)
+        own = torch.arange(block.start, block.stop, device=some.device)
+        hits = hits + ((total.argmax(1) == own) & seen[block]).sum()
     n = seen.sum()
-    return {"accuracy": hits.sum() / n.clamp(min=1), "n": n}
+    return {"accuracy": hits / n.clamp(min=1), "n": n}
+
+
+def _blocks(rows: slice, columns: int) -> Iterator[slice]:
+    """Cut rows so that a block has at most `_LOGITS` logits."""
+    each = max(1, _LOGITS // max(columns, 1))
+    for start in range(rows.start, rows.stop, each):
+        yield slice(start, min(start + each, rows.stop))
 
 
 def _pair_sums(
@@ -259,17 +277,34 @@ def _pair_sums(
         # absent rows may hold anything, NaN included: cut them off the graph
         a = torch.where(both[:, None], a, 0.0)
         b = torch.where(both[:, None], b, 0.0)
-        excluded = torch.where(both, 0.0, _EXCLUDED)
-        forth = scale * (a[here] @ b.T)
-        back = forth.T if world_size() == 1 else scale * (b[here] @ a.T)
-        target = torch.arange(len(a), device=a.device)[here]
-        mine = both[here]
-        entropy, hits = a.new_zeros(()), a.new_zeros(())
-        for logits in (forth + excluded, back + excluded):
-            each = row(logits, target)
-            entropy = entropy + torch.where(mine, each, 0.0).sum()
-            hits = hits + ((logits.detach().argmax(1) == target) & mine).sum()
-    return torch.stack([entropy, hits])
+        if (here.stop - here.start) * len(a) <= _LOGITS:
+            forth = scale * (a[here] @ b.T)
+            back = forth.T if world_size() == 1 else scale * (b[here] @ a.T)
+            return _row_sums(forth, both, here, row) + _row_sums(back, both, here, row)
+        sums = a.new_zeros(2)
+        for block in _blocks(here, len(a)):
+            for mine, others in ((a, b), (b, a)):
+                sums = sums + checkpoint(
+                    _block_sums, mine, others, both, block, scale, row,
+                    use_reentrant=False, preserve_rng_state=False,
+                )  # fmt: skip
+        return sums
+
+
+def _block_sums(
+    mine: Tensor, others: Tensor, both: Tensor, block: slice, scale: Tensor | float, row: RowLoss
+) -> Tensor:
+    return _row_sums(scale * (mine[block] @ others.T), both, block, row)
+
+
+def _row_sums(logits: Tensor, both: Tensor, here: slice, row: RowLoss) -> Tensor:
+    """Sums over some rows of one direction: losses and hits, shape (2,)."""
+    logits = logits + torch.where(both, 0.0, _EXCLUDED)
+    target = torch.arange(len(both), device=logits.device)[here]
+    mine = both[here]
+    entropy = torch.where(mine, row(logits, target), 0.0).sum()
+    hits = ((logits.detach().argmax(1) == target) & mine).sum()
+    return torch.stack([entropy, hits.to(entropy.dtype)])
 
 
 def _pair_means(sums: Tensor, both: Tensor, symmetric: Symmetric) -> tuple[Tensor, Tensor, Tensor]:
