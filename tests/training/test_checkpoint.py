@@ -59,6 +59,14 @@ def test_what_changes_no_number_may_change(change):
     assert identity(options=toy_options(**change)) == identity(module=toy_binder(seed=9))
 
 
+def test_along_a_cosine_the_number_of_epochs_counts():
+    twelve, twenty = (
+        identity(options=toy_options(decay="cosine", epochs=epochs)) for epochs in (12, 20)
+    )
+    assert twelve != twenty
+    assert identity(options=toy_options(decay="cosine", epochs=12, devices=2)) == twelve
+
+
 def test_round_trip(tmp_path):
     path = tmp_path / "last.ckpt"
     state = {"fingerprint": "x", "tensor": torch.arange(3), "history": [{"loss": float("nan")}]}

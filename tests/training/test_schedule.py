@@ -128,3 +128,20 @@ def test_a_schedule_of_before_goes_on():
     new.load_state_dict(state)
     assert (new.kept_epoch, new.kept_loss) == (0, 5.0)
     assert new.update(4.0)
+
+
+def test_a_cosine_falls_to_nothing_at_the_last_epoch_whatever_the_losses_do():
+    options = {"learning_rate": 1.0, "warmup_epochs": 2, "epochs": 12, "decay": "cosine"}
+    schedule = Schedule(toy_options(early_stop_patience=None, warmup_start=0.1, **options))
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    for _ in range(2):
+        assert schedule.rate() <= 1.0
+        schedule.update(1.0)
+    reference = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 10)
+    for _ in range(10):
+        assert schedule.rate() == pytest.approx(reference.get_last_lr()[0], abs=1e-9)
+        assert schedule.rate(0.5) < schedule.rate()
+        schedule.update(9.0)  # never better: no plateau lowers it
+        optimizer.step()
+        reference.step()
+    assert schedule.rate() == pytest.approx(0.0, abs=1e-12)

@@ -25,6 +25,7 @@ LATER: dict[str, Any] = {
     "clamp": "logarithm",
     "loss_mean": "objects",
     "keep_by": "loss",
+    "decay": "plateau",
     "plateau_by": "validation",
     "validation_views": "clean",
     "combined": "mean",

@@ -60,6 +60,11 @@ class TrainingOptions(BaseModel):
     warmup_by: Literal["epoch", "step"] = Field(
         "epoch", description="Raise the rate once an epoch (as published) or at every step."
     )
+    decay: Literal["plateau", "cosine"] = Field(
+        "plateau",
+        description="How the rate falls after the warm-up: on plateaus of a loss (as published), "
+        "or along half a cosine to nothing at the last epoch, whatever the losses do.",
+    )
     plateau_factor: float = Field(
         0.113, gt=0, lt=1, description="The rate is multiplied by this on a plateau."
     )

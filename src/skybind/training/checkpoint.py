@@ -52,15 +52,18 @@ def fingerprint(
     # a checkpoint from before an option came is one without it
     later = {
         "average": None,
+        "decay": "plateau",
         "loss_mean": "objects",
         "keep_by": "loss",
         "plateau_by": "validation",
         "validation_views": "clean",
     }
     new = {name for name, before in later.items() if getattr(options, name) == before}
+    # along a cosine the rate of every epoch depends on their number
+    free = _FREE - ({"epochs"} if options.decay == "cosine" else set())
     content = {
         "kind": kind,
-        "options": options.model_dump(mode="json", exclude=_FREE | new),
+        "options": options.model_dump(mode="json", exclude=free | new),
         "weights": weights,
         "trained": trained,
         "rows": {name: array_hash(part) for name, part in rows.items()},

@@ -16,7 +16,7 @@ _PLATEAU_THRESHOLD = 1e-4
 
 @dataclass
 class Schedule:
-    """Linear warm-up, then a lower rate on every plateau, then an early stop.
+    """Linear warm-up, then a lower rate on every plateau or a cosine, then an early stop.
 
     Attributes
     ----------
@@ -51,7 +51,8 @@ class Schedule:
         Parameters
         ----------
         progress : float
-            Part of the epoch that is done, 0 to 1; counts only with `warmup_by: step`.
+            Part of the epoch that is done, 0 to 1; counts with `warmup_by: step` and in the
+            cosine.
         """
         options = self.options
         warm = 1.0
@@ -59,7 +60,16 @@ class Schedule:
             done = self.epoch + (progress if options.warmup_by == "step" else 0.0)
             start = options.warmup_start
             warm = start + (1 - start) * min(done / options.warmup_epochs, 1.0)
-        return options.learning_rate * warm * self.factor
+        return options.learning_rate * warm * self.factor * self._cosine(progress)
+
+    def _cosine(self, progress: float) -> float:
+        """What is left of the rate, from 1 at the end of the warm-up to 0 at the last epoch's."""
+        options = self.options
+        left = options.epochs - options.warmup_epochs
+        if options.decay != "cosine" or left < 1:
+            return 1.0
+        done = (self.epoch + progress - options.warmup_epochs) / left
+        return 0.5 * (1 + math.cos(math.pi * min(max(done, 0.0), 1.0)))
 
     def update(self, loss: float, accuracy: float = math.nan, trained: float = math.nan) -> bool:
         """Take how the epoch that ended went; tell whether its weights are to be kept.
@@ -81,7 +91,7 @@ class Schedule:
         if kept:
             self.kept_epoch, self.kept_loss = self.epoch, loss
             self.kept_accuracy = accuracy
-        if self.epoch >= self.options.warmup_epochs:
+        if self.options.decay == "plateau" and self.epoch >= self.options.warmup_epochs:
             self._watch_plateau(loss if self.options.plateau_by == "validation" else trained)
         self.epoch += 1
         return kept
