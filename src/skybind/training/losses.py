@@ -161,9 +161,8 @@ def pairs_loss(
 
     Of each pair the symmetric cross-entropy of scaled cosine similarities against the diagonal:
     `CE(logits) + CE(logits^T)` with `logits = scale * a @ b.T` (AstroM3, arXiv:2411.08842; CLIP
-    and AstroCLIP take the mean of the two). On several ranks the rows of all of them serve as
-    negatives, and each rank gets the loss of the whole batch. Memory grows with the batch, not
-    with its square: above 2^24 logits a rank they are made some rows at a time.
+    and AstroCLIP take the mean of the two). On several ranks the rows of all serve as negatives,
+    and each rank gets the loss of the whole batch. Above 2^24 logits they are made rows by rows.
 
     Parameters
     ----------
