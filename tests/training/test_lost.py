@@ -5,9 +5,10 @@ import signal
 
 import pytest
 import torch
+import torch.distributed as dist
 from torch.multiprocessing import ProcessExitedException
 
-from skybind.errors import ProcessError
+from skybind.errors import DataError, ProcessError
 from skybind.training.lost import told_of_lost
 from skybind.training.pretrain import pretrain
 from tests.training.training_toys import ToySource, losses, toy_binder, toy_options, toy_rows
@@ -48,6 +49,24 @@ def test_other_errors_pass(error):
     with pytest.raises(type(error)) as found, told_of_lost():
         raise error
     assert found.value is error
+
+
+class Damaged(ToySource):
+    """Observations that one of the processes cannot read."""
+
+    def batch(self, rows, rng=None):
+        if dist.is_initialized() and dist.get_rank() == 1:
+            raise DataError("x.bin is damaged: delete it.")
+        return super().batch(rows, rng)
+
+
+@pytest.mark.slow
+def test_why_a_process_ended_is_said(tmp_path, capfd):
+    binder = toy_binder(dropout=0.0, pairs=[("photometry", "spectrum")])
+    options = toy_options(epochs=1, batch_size=16, devices=2)
+    with pytest.raises(ProcessError, match="it said why"):
+        pretrain(binder, Damaged(67), toy_rows(67), options, tmp_path, seed=3)
+    assert "skybind: process 1: x.bin is damaged: delete it." in capfd.readouterr().err
 
 
 class Kill:

@@ -6,13 +6,14 @@ batches can span devices and memory-saving chunks.
 """
 
 import logging
+import sys
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from skybind.config.training import TrainingOptions
-from skybind.errors import DataError, SkybindError
+from skybind.errors import DataError, ProcessError, SkybindError
 from skybind.processes import ended_by_error
 from skybind.progress import VERBOSE, hush, say, set_verbosity, told_elsewhere, verbosity
 from skybind.training.checkpoint import load_weights
@@ -24,7 +25,7 @@ from skybind.training.names import BEST
 from skybind.training.pace import paced
 from skybind.training.progress import ProgressDisplay
 from skybind.training.task import Task
-from skybind.training.workers import shared
+from skybind.training.workers import shared, together
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -121,6 +122,11 @@ class _Job:
             with told_of_lost():
                 return run.train(self.resume, display)
         except SkybindError as error:
+            # a process that this one started gives its outcome to nobody: its fellows are only
+            # told that it is gone
+            told = fabric.is_global_zero or together() or isinstance(error, ProcessError)
+            if not told:
+                print(f"skybind: process {fabric.global_rank}: {error}", file=sys.stderr)
             return error
 
     def join(self) -> None:
