@@ -146,6 +146,7 @@ def test_of_other_data_they_are_not_used_and_damage_is_told(sky, tmp_path):
     with pytest.raises(DataError, match=r"codes.npy is damaged.*skybind index"):
         open_positions(stream, places.dataset)
     assert len(check_folder(tmp_path).damages) == len(checked) + 1
+    (tmp_path / "status.json").unlink()
     survey.take(np.arange(10)).write(tmp_path / "embeddings")
     stream, places = opened(tmp_path)
     assert open_positions(stream, places.dataset) is None
