@@ -9,6 +9,7 @@ import torch.distributed as dist
 from torch.multiprocessing import ProcessExitedException
 
 from skybind.errors import DataError, ProcessError
+from skybind.training import fit
 from skybind.training.lost import told_of_lost
 from skybind.training.pretrain import pretrain
 from tests.training.training_toys import ToySource, losses, toy_binder, toy_options, toy_rows
@@ -97,3 +98,14 @@ def test_a_training_whose_process_was_killed_goes_on(tmp_path):
         assert ours == pytest.approx(theirs, rel=1e-5)
     for name, value in binder.state_dict().items():
         torch.testing.assert_close(value, undisturbed.state_dict()[name], rtol=1e-3, atol=1e-4)
+
+
+def test_a_process_that_cannot_go_on_does_not_let_its_fellows_wait(monkeypatch, tmp_path):
+    class Fabric:
+        def launch(self, job):
+            return DataError("x.bin is damaged: delete it.")
+
+    monkeypatch.setattr(fit, "make_fabric", lambda options: Fabric())
+    job = fit._Job(None, None, tmp_path, 0, False, None)
+    with pytest.raises(DataError, match=r"x\.bin is damaged"):
+        job.join()

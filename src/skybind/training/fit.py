@@ -132,7 +132,9 @@ class _Job:
     def join(self) -> None:
         """Train along with the process that handed over this job."""
         with quiet():
-            make_fabric(self.options).launch(self)
+            outcome = make_fabric(self.options).launch(self)
+        if isinstance(outcome, SkybindError):  # its fellows would wait for it
+            raise outcome
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Arrive in a new process, where Lightning is about to remark on its start."""
