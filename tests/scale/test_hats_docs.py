@@ -1,6 +1,5 @@
 """What docs/hats.md shows works as it stands there."""
 
-import functools
 import re
 import shutil
 from pathlib import Path
@@ -21,11 +20,15 @@ def test_the_examples_of_the_page(place, tmp_path, monkeypatch):
         (place / "hats" / "collection.properties").read_text().replace("=hats\n", "=stars_hats\n")
     )
     monkeypatch.chdir(tmp_path)
-    # threads in place of processes, which test_cluster starts
-    cluster = functools.partial(
-        distributed.LocalCluster, processes=False, dashboard_address=None, protocol="inproc://"
+    # threads in place of processes, which test_cluster starts; a limit on memory would count all
+    # that this process holds, and such workers would pause for ever
+    inside = {"processes": False, "dashboard_address": None, "protocol": "inproc://"}
+    cluster = distributed.LocalCluster
+    monkeypatch.setattr(
+        distributed,
+        "LocalCluster",
+        lambda *given, **named: cluster(*given, **named | inside | {"memory_limit": None}),
     )
-    monkeypatch.setattr(distributed, "LocalCluster", cluster)
     shown: dict = {"__name__": "__main__"}
     assert len(BLOCKS) == 4
     for block in BLOCKS:
