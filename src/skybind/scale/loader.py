@@ -16,6 +16,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from skybind.errors import ConfigError, DataError
 from skybind.ingest.readers.hats import hats_files, is_hats
+from skybind.parquet import open_parquet
 from skybind.ragged import offsets_of
 from skybind.scale.adapter import Opened, open_catalog, partition_of
 from skybind.words import nearest
@@ -103,7 +104,8 @@ class _Folder:
         for name, fields in columns.items():
             nested = pa.types.is_struct(self.schema.field(name).type)
             names += [f"{name}.{field}" for field in fields] if nested else [name]
-        return pq.ParquetFile(self.files[number]).read(names)
+        with open_parquet(self.files[number]) as file:
+            return file.read(names)
 
 
 class _Planned:
