@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -227,7 +228,7 @@ def _present(meta: pq.RowGroupMetaData, name: str) -> int:
     return int(meta.num_rows - statistics.null_count)
 
 
-def _placed(file: object, chunk: pq.ColumnChunkMetaData, vectors: np.ndarray) -> np.ndarray:
+def _placed(file: BinaryIO, chunk: pq.ColumnChunkMetaData, vectors: np.ndarray) -> np.ndarray:
     """Find the vectors of a row group in the bytes of the file."""
     stored = memoryview(vectors.tobytes())
     size = vectors.shape[1] * _STORED.itemsize
@@ -235,8 +236,8 @@ def _placed(file: object, chunk: pq.ColumnChunkMetaData, vectors: np.ndarray) ->
     found["at"] = DECODED
     found["crc"] = [zlib.crc32(stored[i : i + size]) for i in range(0, len(stored), size)]
     if chunk.compression == "UNCOMPRESSED":
-        file.seek(chunk.data_page_offset)  # type: ignore[attr-defined]
-        raw = file.read(chunk.total_compressed_size)  # type: ignore[attr-defined]
+        file.seek(chunk.data_page_offset)
+        raw = file.read(chunk.total_compressed_size)
         at = _find(raw, stored, size)
         found["at"][: len(at)] = at + chunk.data_page_offset
     return found

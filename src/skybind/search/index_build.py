@@ -19,7 +19,7 @@ from skybind.errors import DataError
 from skybind.files import atomic_path, json_hash
 from skybind.locks import waiting_for
 from skybind.measures.neighbours import exact_nearest
-from skybind.once import fill_once
+from skybind.once import Workplace, fill_once
 from skybind.processes import in_order
 from skybind.progress import progress_bar, say, step
 from skybind.record import write_sealed
@@ -247,11 +247,10 @@ def _trained(building: Building, shards: ShardFolder) -> Path:
     target = shards.path / f"trained-{building.key}"
     shards.path.mkdir(parents=True, exist_ok=True)
 
-    def fill(workplace: object) -> None:
+    def fill(workplace: Workplace) -> None:
         with step("training the index"):
             groups = building.groups
-            where = workplace.work  # type: ignore[attr-defined]
-            train(where, groups, building.modalities, building.lists, building.seed)
+            train(workplace.work, groups, building.modalities, building.lists, building.seed)
 
     fill_once(target, fill, waiting_for("is training the index"))
     return target

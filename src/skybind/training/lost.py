@@ -28,19 +28,15 @@ def told_of_lost() -> Iterator[None]:
     """
     try:
         yield
-    except RuntimeError as error:
-        if said := _lost(error):
-            raise ProcessError(said) from error
-        raise
     except Exception as error:
-        if said := _ended(error):
+        if said := _lost(error) or _ended(error):
             raise ProcessError(said) from error
         raise
 
 
-def _lost(error: RuntimeError) -> str | None:
+def _lost(error: Exception) -> str | None:
     """Return the sentence for what a collective of torch raises."""
-    if not _GONE.search(str(error)):
+    if not isinstance(error, RuntimeError) or not _GONE.search(str(error)):
         return None
     return (
         "Another process of this training is gone; it said why, or was killed, perhaps for want "
