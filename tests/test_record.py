@@ -1,5 +1,7 @@
+import errno
 import json
 import math
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -148,6 +150,15 @@ def test_a_damaged_file_is_one_sentence_that_names_it(tmp_path, text):
         read_record(path, Thing, "make it again")
     assert "\n" not in str(told.value)
     assert len(str(told.value)) < 500
+
+
+def test_a_machine_that_cannot_read_now_is_no_damage(tmp_path, monkeypatch):
+    def fails(self, *args, **kwargs):
+        raise OSError(errno.ENOMEM, "Cannot allocate memory", str(self))
+
+    monkeypatch.setattr(Path, "read_text", fails)
+    with pytest.raises(OSError, match="Cannot allocate memory"):
+        read_record(tmp_path / "status.json", dict, "delete it")
 
 
 def test_a_sealed_file_is_read_as_it_was_written_and_no_digit_may_change(tmp_path):

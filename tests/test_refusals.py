@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 
 from skybind.files import atomic_path
-from skybind.refusals import refusal
+from skybind.refusals import of_machine, refusal
 
 ADVICE = "make room, or choose another place."
 
@@ -122,3 +122,21 @@ def test_the_place_that_a_user_knows_is_told_and_the_first_error_stays(tmp_path)
 
     assert refusal(raised(write)).startswith(f"{tmp_path / 'folder'}: no space left")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("error", [
+    MemoryError("malloc of size 64 failed"),
+    OSError(errno.EMFILE, "Too many open files"),
+    RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 64 bytes."),
+    ValueError("No such thing (os error 12)"),
+])  # fmt: skip
+def test_what_tells_of_the_machine_tells_nothing_of_the_file(error):
+    assert of_machine(error)
+
+
+@pytest.mark.parametrize("error", [
+    FileNotFoundError(errno.ENOENT, "No such file or directory"),
+    OSError("Couldn't deserialize thrift"), ValueError("Expecting value"), RuntimeError("torn"),
+])  # fmt: skip
+def test_what_tells_of_the_file_does_not_tell_of_the_machine(error):
+    assert not of_machine(error)

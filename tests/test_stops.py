@@ -148,3 +148,16 @@ def test_processes_that_share_work_end_with_a_program_that_is_stopped(tmp_path):
     program.wait(60)
     assert children
     assert end_within(children, 30)
+
+
+def test_a_signal_after_the_work_ends_with_the_sentence_and_no_traceback():
+    code = (
+        "import atexit, os, signal, sys\n"
+        "from skybind import __main__\n"
+        "atexit.register(lambda: os.kill(os.getpid(), signal.SIGTERM))\n"
+        "sys.argv = ['skybind', '--version']\n"
+        "__main__.main()\n"
+    )
+    done = run(code)
+    assert done.returncode == 143
+    assert done.stderr == "skybind: ended by SIGTERM; the same command goes on where it stopped.\n"

@@ -23,6 +23,8 @@ def main() -> None:
             raise
         print(f"skybind: {refused}", file=sys.stderr)
         sys.exit(2)
+    finally:
+        stops.over()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """Writing files so that nothing is ever left half-written."""
 
 import ctypes
-import errno
 import hashlib
 import json
 import os
@@ -22,6 +21,7 @@ import numpy as np
 
 from skybind.errors import ConfigError
 from skybind.printable import printable
+from skybind.refusals import of_machine
 
 #: Set to 0, files are not forced to the disk: quicker, and safe against a killed process, but not
 #: against a machine that loses its power. The tests run so.
@@ -310,18 +310,12 @@ def check_known_name(name: str, what: str, most: int = 100) -> None:
         )
 
 
-#: What a machine says that cannot read now: the disk, the server, or no memory or files left.
-_MACHINE = {errno.EIO, errno.ESTALE, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENXIO}
-
-
 def raise_of_machine(error: BaseException) -> None:
     """Raise an error again if it is the machine's: the file may be sound.
 
     Raises
     ------
-    OSError, MemoryError
+    OSError, MemoryError, RuntimeError
     """
-    if isinstance(error, MemoryError):
-        raise error
-    if isinstance(error, OSError) and error.errno in _MACHINE:
+    if of_machine(error):
         raise error

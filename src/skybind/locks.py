@@ -13,6 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from skybind.errors import DataError
+from skybind.files import raise_of_machine
 from skybind.progress import say
 
 # What a file system without locks answers (some of clusters).
@@ -144,6 +145,7 @@ def _taken(lock: FileLock, path: Path, wait: bool) -> bool:
     except NotImplementedError:
         return True
     except OSError as error:
+        raise_of_machine(error)
         if error.errno not in _NO_LOCKS:
             raise DataError(f"{path} cannot be locked: {error.strerror or error}.") from error
     return True

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from skybind.errors import ProcessError, SkybindError
-from skybind.files import linked_place, put_in_place, remove_leftovers, write_json
+from skybind.files import linked_place, put_in_place, raise_of_machine, remove_leftovers, write_json
 from skybind.locks import alone, waiting_for
 from skybind.record import read_record, write_sealed
 
@@ -251,7 +251,8 @@ class Workplace:
                 files = entry["files"].items()
                 if any((self.work / name).stat().st_size != size for name, size in files):
                     break
-            except (OSError, ValueError, KeyError, AttributeError):
+            except (OSError, ValueError, KeyError, AttributeError) as error:
+                raise_of_machine(error)
                 break
             entries.append(entry)
         kept = {name for entry in entries for name in entry["files"]}

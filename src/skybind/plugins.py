@@ -23,7 +23,7 @@ from pathlib import Path
 from types import ModuleType
 
 from skybind.errors import ConfigError, ModelError
-from skybind.files import write_json
+from skybind.files import raise_of_machine, write_json
 from skybind.progress import say
 
 #: Entry points of installed packages.
@@ -135,6 +135,7 @@ def find_more() -> None:
         try:
             entry.load()
         except Exception as error:
+            raise_of_machine(error)
             raise ConfigError(
                 f"The plugin '{entry.name}' of an installed package ({entry.value}) fails "
                 f"({_short(error)}): update or remove that package."
@@ -197,6 +198,7 @@ def _import(name: str, module: str) -> None:
     try:
         importlib.import_module(module)
     except Exception as error:
+        raise_of_machine(error)
         if isinstance(error, ModuleNotFoundError) and module.startswith(str(error.name)):
             raise ConfigError(
                 f"There is no module '{name}' to take as a plugin: install the package, or give "

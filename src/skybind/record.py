@@ -26,7 +26,7 @@ from pydantic import (
 )
 
 from skybind.errors import DataError
-from skybind.files import json_hash, plain_json, write_json
+from skybind.files import json_hash, plain_json, raise_of_machine, write_json
 
 
 def _known(value: Any) -> Any:
@@ -113,6 +113,7 @@ def read_record(path: Path, kind: type[_R], again: str) -> _R:
     except (FileNotFoundError, NotADirectoryError):
         raise
     except (OSError, ValueError, RecursionError) as error:
+        raise_of_machine(error)
         raise DataError(f"{path} is damaged ({wrong_in(error)}): {again}.") from error
 
 

@@ -27,6 +27,8 @@ _ADVICE = {
     errno.ELOOP: "its links lead in a circle",
     errno.EXDEV: "the temporary place and the last one must be on one file system",
 }
+#: What a machine says that cannot read now: the disk, the server, or no memory or files left.
+_MACHINE = {errno.EIO, errno.ESTALE, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENXIO}
 _MEMORY = "not enough memory: close other programs, or give fewer processes or smaller batches"
 _OF_MEMORY = re.compile(
     r"(?:can't|cannot) allocate memory|not enough memory|out of memory|bad_alloc|malloc failure"
@@ -37,6 +39,17 @@ _OF_MEMORY = re.compile(
 _NUMBER = re.compile(r"\b(?:os error|errno)\W{1,4}(\d+)", re.I)
 # PyTorch and numpy, when a file that they write does not take any more
 _UNWRITTEN = re.compile(r"PytorchStreamWriter failed|inline_container|requested and \d+ written")
+
+
+def of_machine(error: BaseException) -> bool:
+    """Return whether an error tells of the machine, and nothing of the file that was read."""
+    if isinstance(error, MemoryError):
+        return True
+    text = str(error)
+    if isinstance(error, RuntimeError | ImportError) and _OF_MEMORY.search(text):
+        return True
+    known = error.errno if isinstance(error, OSError) else None
+    return (known or _number(text)) in _MACHINE
 
 
 def refusal(error: BaseException) -> str | None:

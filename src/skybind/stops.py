@@ -20,6 +20,7 @@ AGAIN = 10.0
 
 _asked: int | None = None
 _ending = False
+_over = False
 _by_the_clock = False
 
 
@@ -75,8 +76,18 @@ def ending(number: int) -> tuple[str, int]:
     return f"{how}; the same command goes on where it stopped.", 128 + number
 
 
+def over() -> None:
+    """Note that the command is done; a signal while Python takes itself down ends it at once."""
+    global _over
+    _over = True
+
+
 def _stop(number: int, frame: FrameType | None) -> None:
     global _asked, _by_the_clock
+    if _over and not _ending:  # an exception would be printed with its traceback and forgotten
+        sentence, status = ending(number)
+        os.write(2, f"skybind: {sentence}\n".encode())
+        os._exit(status)
     if _ending:
         os._exit(128 + number)
     again, _by_the_clock = _by_the_clock, False

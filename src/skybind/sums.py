@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from skybind.errors import DataError
+from skybind.files import raise_of_machine
 
 #: Bytes of a block; each has a CRC-32.
 BLOCK = 4 * 2**20
@@ -45,6 +46,7 @@ def verify_sums(path: Path, sums: Sequence[int], again: str, *, whole: bool = Fa
             zlib.crc32(block) != sums[number] for number, block in _blocks(path, blocks, whole)
         )
     except OSError as error:
+        raise_of_machine(error)
         said = str(error.strerror or error).lower()
         raise DataError(f"{path} cannot be read ({said}): {again}.") from error
     if damaged:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from skybind.config.schema import Config
 from skybind.config.written import read_yaml, settle
 from skybind.errors import ConfigError
+from skybind.files import raise_of_machine
 from skybind.plugins import place_of
 from skybind.words import nearest
 
@@ -193,6 +194,7 @@ def _read(source: str | Path, seen: tuple[str, ...], folder: str) -> dict[str, A
         try:
             text = Path(name).read_text("utf-8")
         except (UnicodeDecodeError, OSError) as error:
+            raise_of_machine(error)
             raise ConfigError(
                 f"The configuration {name} cannot be read as text: {error}."
             ) from error

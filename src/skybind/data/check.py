@@ -18,6 +18,7 @@ from skybind.data.sources import object_parts
 from skybind.data.splits import Split
 from skybind.data.units import is_unit
 from skybind.errors import DataError
+from skybind.files import raise_of_machine
 from skybind.parquet import open_parquet
 from skybind.printable import printable
 from skybind.progress import progress_bar
@@ -132,6 +133,7 @@ def _opens(part: Path, findings: Findings) -> bool:
     try:
         pq.read_metadata(part)
     except (pa.ArrowException, OSError) as error:
+        raise_of_machine(error)
         first = (str(error).splitlines() or [""])[0][:200].rstrip(".")
         findings.add(part.name, f"is no readable Parquet file ({first})")
         return False
@@ -272,6 +274,7 @@ def _check_part(part: Path, schema: DatasetSchema, findings: Findings, ids: list
                 elif column.role in ("position", "feature", "target"):
                     _check_numbers(batch[name], name, names, findings)
     except (pa.ArrowException, OSError) as error:
+        raise_of_machine(error)
         first = (str(error).splitlines() or [""])[0][:200].rstrip(".")
         findings.add(part.name, f"is damaged ({first})")
 
@@ -312,6 +315,7 @@ def _check_computed(path: Path, names: pa.Array, findings: Findings) -> None:
             state = Dataset.open(path, computed=()).fingerprint
             read = table.source.table([ID, *table.columns])
         except (DataError, pa.ArrowException, OSError) as error:
+            raise_of_machine(error)
             first = (str(error).splitlines() or [""])[0][:200].rstrip(".")
             findings.add(where, f"cannot be used ({first})")
             continue

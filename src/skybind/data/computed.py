@@ -17,7 +17,7 @@ import pyarrow as pa
 from skybind.data.schema import ID, Column, DatasetSchema
 from skybind.data.sources import ParquetSource, Source
 from skybind.errors import DataError
-from skybind.files import atomic_path
+from skybind.files import atomic_path, raise_of_machine
 from skybind.parquet import TableWriter
 
 FOLDER = "features"
@@ -64,6 +64,7 @@ class ComputedTable:
             schema = DatasetSchema.from_arrow(source.schema, str(path))
             return cls(path, note["observation"], note["fingerprint"], schema, source)
         except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
+            raise_of_machine(error)
             first = (str(error).splitlines() or [""])[0][:200].rstrip(".")
             raise DataError(
                 f"The computed columns in {path} cannot be read ({first}): delete that file, and "

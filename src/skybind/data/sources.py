@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as pds
 
 from skybind.errors import DataError
+from skybind.files import raise_of_machine
 from skybind.parquet import open_parquet, scanned
 
 #: How far Arrow reads ahead: with images, a batch may be tens of megabytes.
@@ -349,6 +350,7 @@ def readable(what: str) -> Iterator[None]:
             "meanwhile, open it again."
         ) from error
     except (pa.ArrowException, OSError) as error:
+        raise_of_machine(error)
         first = (str(error).splitlines() or [""])[0][:300].rstrip(".")
         raise DataError(f"{what} cannot be read: {first}.") from error
 

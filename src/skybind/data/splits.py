@@ -15,7 +15,7 @@ from skybind.data.parts import check_fractions, random_parts
 from skybind.data.subsets import PARTS, draw_subset
 from skybind.data.twins import tell_moved, together
 from skybind.errors import DataError
-from skybind.files import atomic_path
+from skybind.files import atomic_path, raise_of_machine
 from skybind.parquet import read_parquet, write_parquet
 
 FRACTIONS = (0.8, 0.1, 0.1)
@@ -203,6 +203,7 @@ class Split:
                 table = read_parquet(path)
             note = dict(json.loads((table.schema.metadata or {}).get(b"skybind", b"{}")))
         except (pa.ArrowException, OSError, ValueError, TypeError) as error:
+            raise_of_machine(error)
             first = (str(error).splitlines() or [""])[0][:300].rstrip(".")
             raise DataError(f"The split {path} cannot be read: {first}.") from error
         for name in ("object_id", "part"):
@@ -235,6 +236,7 @@ def _text(column: pa.ChunkedArray, path: Path) -> np.ndarray:
     try:
         return np.asarray([value or "" for value in column.cast(pa.string()).to_pylist()], str)
     except pa.ArrowException as error:
+        raise_of_machine(error)
         raise DataError(f"The split {path} has names that are no text: {error}.") from error
 
 

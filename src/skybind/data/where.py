@@ -33,6 +33,7 @@ import pyarrow.dataset as pds
 
 from skybind.data.dataset import Dataset
 from skybind.errors import DataError
+from skybind.files import raise_of_machine
 from skybind.words import nearest
 
 _NUMBER = r"(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
@@ -170,6 +171,7 @@ def _rows(table: pa.Table, expression: pc.Expression, text: str) -> np.ndarray:
     try:
         found = pds.dataset(_plain(table)).to_table(columns={"keep": expression})["keep"]
     except (pa.ArrowException, NotImplementedError) as error:
+        raise_of_machine(error)
         types = ", ".join(f"{field.name}: {field.type}" for field in table.schema)
         raise DataError(
             f"The condition '{_short(text)}' does not fit its columns ({types}): text stands "

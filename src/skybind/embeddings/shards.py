@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from skybind.errors import DataError
+from skybind.files import raise_of_machine
 from skybind.parquet import open_parquet, read_parquet
 
 FORMAT_VERSION = 1
@@ -100,6 +101,7 @@ def readable(path: Path) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, OSError) as error:
+        raise_of_machine(error)
         first = (str(error).splitlines() or [""])[0]
         raise DataError(f"The embeddings in {path} cannot be read: {first}") from error
 

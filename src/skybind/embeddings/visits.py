@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from skybind.embeddings.shards import FORMAT_VERSION, ID, METADATA_KEY
 from skybind.errors import DataError
+from skybind.files import raise_of_machine
 from skybind.parquet import read_parquet, write_parquet
 from skybind.visits import NAME, TIME
 
@@ -179,6 +180,7 @@ def read_visits(
             note = json.loads((pq.read_schema(path).metadata or {}).get(METADATA_KEY, b"{}"))
             vectors = VisitVectors.from_arrow(table)
         except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+            raise_of_machine(error)
             first = (str(error).splitlines() or [""])[0]
             raise DataError(f"The vectors of visits in {path} cannot be read: {first}") from error
         if note.get("model") != dict(model):

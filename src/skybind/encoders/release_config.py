@@ -16,6 +16,7 @@ from torch import Tensor
 from skybind.config.load import validate
 from skybind.encoders.release import ReleaseState, is_bare
 from skybind.errors import ConfigError, ModelError
+from skybind.files import raise_of_machine
 from skybind.modalities.shape import InputShape
 from skybind.words import join
 
@@ -118,6 +119,7 @@ def read_arguments(path: str | Path) -> dict[str, Any]:
             raise ValueError("it is too large for one")
         arguments = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
+        raise_of_machine(error)
         raise ModelError(f"{path} cannot be read as an AstroM3 config.json: {error}") from error
     if not isinstance(arguments, dict):
         raise ModelError(f"{path} is no AstroM3 config.json: it holds no mapping of arguments")

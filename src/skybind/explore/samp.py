@@ -11,6 +11,7 @@ import numpy as np
 from skybind.errors import DataError
 from skybind.explore.selection import selection_table
 from skybind.explore.survey import Survey
+from skybind.files import raise_of_machine
 from skybind.tables import write_table
 
 #: What a program must understand to be sent a table.
@@ -51,6 +52,7 @@ def send_table(survey: Survey, rows: np.ndarray) -> list[str]:
         try:
             client.connect()
         except (SAMPHubError, OSError) as error:
+            raise_of_machine(error)
             raise DataError(
                 "No SAMP hub answers on this machine: start TOPCAT or Aladin, and send again."
             ) from error

@@ -10,6 +10,7 @@ from threading import Timer
 from typing import TYPE_CHECKING
 
 from skybind.errors import ConfigError
+from skybind.files import raise_of_machine
 from skybind.progress import say, told_elsewhere
 from skybind.runs.run import Run
 
@@ -178,6 +179,7 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         listening.bind((host, port))
     except OSError as error:
+        raise_of_machine(error)
         listening.close()
         raise ConfigError(
             f"The explorer cannot listen at {host}, port {port} ({error.strerror}): choose "

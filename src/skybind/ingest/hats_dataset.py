@@ -19,7 +19,7 @@ from skybind.data.sources import Change, ChangedSource, readable
 from skybind.data.spread import Spread
 from skybind.data.write import named_by_arrow, part_writer, refuse_place
 from skybind.errors import DataError
-from skybind.files import atomic_path
+from skybind.files import atomic_path, raise_of_machine
 from skybind.ingest.build import ImportSummary
 from skybind.ingest.readers.hats import catalogue_folder, hats_files
 from skybind.parquet import read_parquet
@@ -74,6 +74,7 @@ class Stored:
             parts = [(str(name), int(n), int(group)) for name, n, group in note["parts"]]
             return cls(list(note["columns"]), parts)
         except (OSError, ValueError, KeyError, TypeError) as error:
+            raise_of_machine(error)
             raise DataError(
                 f"{folder} was not made by 'skybind data export --hats', or lacks its folder "
                 f"'{BESIDE}': import it by a mapping, as a table in parts."

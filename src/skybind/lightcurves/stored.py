@@ -20,7 +20,7 @@ from skybind.data.dataset import Dataset
 from skybind.data.schema import ID, Column
 from skybind.data.write import adding_to
 from skybind.errors import DataError
-from skybind.files import is_writable, json_hash
+from skybind.files import is_writable, json_hash, raise_of_machine
 from skybind.lightcurves.bands import enough_curves
 from skybind.lightcurves.columns import (
     ALIASES,
@@ -147,6 +147,7 @@ def compute_features(
         if not is_writable(folder):
             raise PermissionError(f"{folder} is read-only")
     except OSError as error:
+        raise_of_machine(error)
         raise DataError(
             f"The columns of {dataset.path} cannot be written: {error}. A run computes them for "
             "itself."

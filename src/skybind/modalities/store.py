@@ -10,7 +10,7 @@ import pyarrow as pa
 from pydantic import BaseModel
 
 from skybind.errors import DataError
-from skybind.files import json_hash
+from skybind.files import json_hash, raise_of_machine
 from skybind.locks import waiting_for
 from skybind.modalities.base import Modality, Prepared
 from skybind.modalities.rows import stacked, taken
@@ -192,6 +192,7 @@ def open_prepared(folder: Path, *, whole: bool = False) -> Prepared:
         if not {"_present", "_reason"} <= set(arrays):
             raise ValueError("arrays are missing")
     except (OSError, ValueError, TypeError) as error:
+        raise_of_machine(error)
         raise DataError(f"{folder} is damaged ({wrong_in(error)}): {again}.") from error
     offsets = arrays.pop("_offsets", None)
     present = np.asarray(arrays.pop("_present"))

@@ -27,7 +27,7 @@ from skybind.data.systems import other_system
 from skybind.encoders.registry import Encoder, build_encoder
 from skybind.encoders.release import load_parameters
 from skybind.errors import ConfigError, ModelError
-from skybind.files import atomic_path, file_hash
+from skybind.files import atomic_path, file_hash, raise_of_machine
 from skybind.modalities.base import Modality
 from skybind.modalities.shape import InputShape
 from skybind.models.binder import Binder
@@ -218,6 +218,7 @@ def read_backbone(folder: str | Path) -> tuple[BackboneNote, dict[str, torch.Ten
     except ModelError:
         raise
     except Exception as error:
+        raise_of_machine(error)
         raise ModelError(f"The backbone in {folder} cannot be read: {error}") from error
     return known, state
 

@@ -20,6 +20,7 @@ from skybind.data.splits import Split
 from skybind.embeddings.store import Embeddings
 from skybind.embeddings.visits import joined
 from skybind.errors import ConfigError, ModelError
+from skybind.files import raise_of_machine
 from skybind.ingest.given import Given, take_given
 from skybind.ingest.wanted import Wanted, wanted_modalities
 from skybind.modalities.base import Modality
@@ -114,6 +115,7 @@ class Model:
             state = load_file(weights_file(folder))
             statistics = load_arrays(folder / "preprocessing.safetensors")
         except Exception as error:
+            raise_of_machine(error)
             raise ModelError(f"The model in {folder} cannot be read: {error}") from error
         config = validate(Config, note["config"], f"the configuration of the model in {folder}")
         names = [n for n in note["modalities"] if modalities is None or n in modalities]

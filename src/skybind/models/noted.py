@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from skybind.errors import ModelError
-from skybind.files import file_hash, json_hash, write_json
+from skybind.files import file_hash, json_hash, raise_of_machine, write_json
 from skybind.progress import say
 
 FILES, HASH = "files", "hash"
@@ -102,6 +102,7 @@ def verify_files(
         try:
             found = file_hash(path)
         except OSError as error:
+            raise_of_machine(error)
             raise ModelError(
                 f"{path} cannot be read ({str(error.strerror or error).lower()}): take the model "
                 "anew from where it came, or make it again."

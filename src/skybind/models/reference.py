@@ -11,7 +11,7 @@ from safetensors.numpy import load_file, save_file
 from torch import Tensor
 
 from skybind.errors import ModelError
-from skybind.files import atomic_path
+from skybind.files import atomic_path, raise_of_machine
 from skybind.models.inference import Combination, sets_of
 from skybind.models.leaks import hash_ids
 
@@ -163,6 +163,7 @@ class Reference:
             present = {k[8:]: v for k, v in arrays.items() if k[:8] == "present/"}
             return cls(places, present, arrays["teacher"], arrays["name"])
         except (OSError, KeyError, SafetensorError) as error:
+            raise_of_machine(error)
             raise ModelError(
                 f"{path} is damaged ({error}): delete it, and classify by the run again."
             ) from error

@@ -9,6 +9,7 @@ from safetensors.numpy import load_file, save_file
 
 from skybind.data.seen import TRAINED, Seen
 from skybind.errors import ModelError
+from skybind.files import raise_of_machine
 from skybind.models.noted import FILES
 
 #: Hashes of the names of training objects, and of all else that is known of objects.
@@ -47,5 +48,6 @@ def read_seen(folder: Path, note: Mapping[str, Any]) -> Seen:
                 role, _, what = key.partition("/")
                 hashes[role, what] = values
     except Exception as error:
+        raise_of_machine(error)
         raise ModelError(f"The model in {folder} cannot be read: {error}") from error
     return Seen(hashes)

@@ -24,6 +24,7 @@ from skybind.encoders.backbone import Backboned
 from skybind.encoders.registry import Encoder, decisive_options
 from skybind.encoders.release import load_parameters
 from skybind.errors import ConfigError, ModelError
+from skybind.files import raise_of_machine
 from skybind.models.backbones import BackboneNote, read_backbone, read_head
 from skybind.models.inert import read_inert
 from skybind.models.leaks import PUBLISHED, tell_unknown
@@ -229,6 +230,7 @@ def read_file(path: Path) -> Any:
     except pickle.UnpicklingError as error:
         return _beside_objects(path, error)
     except Exception as error:
+        raise_of_machine(error)
         first = str(error).partition("\n")[0] or "it is empty, or torn"
         raise ModelError(f"{path} cannot be read as weights: {first}") from error
 
@@ -250,6 +252,7 @@ def _beside_objects(path: Path, refusal: Exception) -> Any:
         if any(True for _ in named_tensors(tree)):
             return tree
     except Exception as error:
+        raise_of_machine(error)
         first = str(error).partition("\n")[0]
         raise ModelError(f"{path} cannot be read as weights: {first}") from error
     raise ModelError(

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from skybind.data.lineage import Growth
 from skybind.errors import DataError
-from skybind.files import atomic_path, json_hash
+from skybind.files import atomic_path, json_hash, raise_of_machine
 from skybind.models.classes import class_table
 from skybind.models.frozen_features import matching_source
 from skybind.models.inference import Combination, decide
@@ -146,6 +146,7 @@ def stored_classes(run: Run, case: Case, paths: TrainedPaths | None = None) -> C
     try:
         table = read_parquet(paths.classes)
     except (pa.ArrowException, OSError) as error:
+        raise_of_machine(error)
         raise DataError(f"{paths.classes} is damaged: delete it, and it is made again.") from error
     if (table.schema.metadata or {}).get(KEY) != key:
         return None

@@ -26,6 +26,7 @@ import numpy as np
 from skybind.embeddings.located import LocatedVectors
 from skybind.embeddings.stream import EmbeddingStream
 from skybind.errors import DataError
+from skybind.files import raise_of_machine
 from skybind.measures.neighbours import Nearest, exact_nearest
 from skybind.record import read_record
 from skybind.search.lists import Lists
@@ -248,6 +249,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         with np.load(path, allow_pickle=False) as stored:
             return dict(stored)
     except (OSError, ValueError, EOFError, KeyError, BadZipFile, ZlibError) as error:
+        raise_of_machine(error)
         raise DataError(f"{path} is damaged: {_again(path.parent)}.") from error
 
 

@@ -23,7 +23,7 @@ from skybind.data.write import MADE, Made
 from skybind.discovery.records import DiscoverRecord
 from skybind.errors import DataError, ModelError, SkybindError
 from skybind.evaluation.records import read_metrics
-from skybind.files import read_array
+from skybind.files import raise_of_machine, read_array
 from skybind.modalities.store import INDEX, open_prepared
 from skybind.models.backbones import read_backbone
 from skybind.models.frozen_features import ARRAY, verify_features
@@ -187,6 +187,7 @@ def _check(found: Checked, path: Path) -> None:
     try:
         sealed = _verify(path)
     except (pa.ArrowException, OSError) as error:
+        raise_of_machine(error)
         again = next(text for pattern, text in _AGAIN if re.search(pattern, path.as_posix()))
         _note(found, path, f"{path} is damaged ({first_line(error)}): {again}.")
     except SkybindError as error:
@@ -349,6 +350,7 @@ def _same_epochs(path: Path) -> None:
             rows = list(csv.DictReader(file))
         losses = [float(row["train/loss"]) for row in rows]
     except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        raise_of_machine(error)
         raise ModelError(
             f"{path} is damaged: result.json beside it has the same numbers."
         ) from error

@@ -13,7 +13,7 @@ from skybind.config.load import validate
 from skybind.config.subsets import FULL, read_subset
 from skybind.config.written import read_yaml
 from skybind.errors import ConfigError
-from skybind.files import check_name
+from skybind.files import check_name, raise_of_machine
 from skybind.processes import allowed
 from skybind.simulate.write import write_galaxies, write_stars
 from skybind.words import nearest
@@ -181,6 +181,7 @@ def read_options(path: str | Path) -> StudyOptions:
     except FileNotFoundError as error:
         raise ConfigError(f"There is no file {path}: a study is described in a YAML.") from error
     except (UnicodeDecodeError, OSError) as error:
+        raise_of_machine(error)
         raise ConfigError(f"The study {path} cannot be read as text: {error}.") from error
     except yaml.YAMLError as error:
         raise ConfigError(

@@ -11,7 +11,7 @@ from torch import nn
 
 from skybind.config.training import TrainingOptions
 from skybind.errors import ModelError
-from skybind.files import array_hash, atomic_path, json_hash
+from skybind.files import array_hash, atomic_path, json_hash, raise_of_machine
 
 _VERSION = 1
 
@@ -98,6 +98,7 @@ def load_checkpoint(path: Path, expected: str) -> dict[str, Any]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
+        raise_of_machine(error)
         raise ModelError(
             f"The checkpoint {path} cannot be read ({type(error).__name__}); "
             "delete it to start the training anew."
@@ -126,6 +127,7 @@ def verify_checkpoint(path: Path) -> None:
         with zipfile.ZipFile(path) as parts:
             damaged = parts.testzip()
     except Exception as error:
+        raise_of_machine(error)
         raise ModelError(
             f"The checkpoint {path} cannot be read ({type(error).__name__}); "
             "delete it to start the training anew."
@@ -173,6 +175,7 @@ def verify_weights(path: Path) -> dict[str, torch.Tensor]:
             stated = (file.metadata() or {}).get(_HASH)
             weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except Exception as error:
+        raise_of_machine(error)
         raise ModelError(f"{path} cannot be read: {_ANEW}.") from error
     if stated is not None and stated != _hash(weights):
         raise ModelError(f"{path} is damaged, its hash differs: {_ANEW}.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from skybind.config.training import TrainingOptions
 from skybind.errors import ConfigError
+from skybind.files import raise_of_machine
 from skybind.progress import step
 from skybind.training.distributed import send_maps_by_name
 from skybind.training.launcher import processes, processes_here
@@ -64,6 +65,7 @@ def make_fabric(options: TrainingOptions) -> "Fabric":
             plugins=None if several and launched else LightningEnvironment(),
         )
     except (ValueError, RuntimeError, MisconfigurationException) as error:
+        raise_of_machine(error)
         raise ConfigError(
             f"training.accelerator '{options.accelerator}' with {devices} device(s) "
             f"cannot be used here: {error}"

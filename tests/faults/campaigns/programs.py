@@ -1,7 +1,8 @@
 """The program under signals, and on a machine that refuses it files, handles or memory.
 
 A try runs one command, harms it, and runs the same command again without harm: that has to make
-what an undisturbed one made.
+what an undisturbed one made. The first tries start Python anew, and then one of ten: the others
+begin in a copy of this process (`started`), which is several times as quick.
 """
 
 import hashlib
@@ -10,8 +11,6 @@ import os
 import resource
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -22,8 +21,10 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from tests.faults.campaigns.registry import Row, campaign
+from tests.faults.campaigns.started import Program, read_modules
 
-SECONDS = 120.0
+#: Tries that start Python anew: all before this number, and this share of the others.
+WHOLE, SHARE = 24, 0.1
 ENDS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 SENTENCE = "; the same command goes on where it stopped.\n"
 
@@ -57,7 +58,7 @@ def _losses(folder: Path) -> object:
 
 COMMANDS = {
     "simulate": Command(
-        "simulate stars new -n 600 --overwrite -q", lambda folder: _objects(folder / "new")
+        "simulate stars new -n 200 --overwrite -q", lambda folder: _objects(folder / "new")
     ),
     "features": Command(
         "data features stars --processes 1 -q",
@@ -77,17 +78,19 @@ class Stage:
     def __init__(self, top: Path) -> None:
         self.top, self.start = top, top / "start"
         self.start.mkdir()
-        status, said = _finish(_begin(self.start, "simulate stars stars -n 60 -q"), self.start)
+        status, said = Program(self.start, "simulate stars stars -n 24 -q").finish()
         assert status == 0, said
         self.wanted: dict[str, object] = {}
-        self.seconds: dict[str, float] = {}
+        self.seconds: dict[tuple[str, bool], float] = {}
         for name, command in COMMANDS.items():
-            folder = self.fresh()
-            begun = time.monotonic()
-            status, said = _finish(_begin(folder, command.words), folder)
-            assert status == 0, said
-            self.seconds[name] = time.monotonic() - begun
-            self.wanted[name] = command.result(folder)
+            read_modules(self.fresh(), command.words)
+            for whole in (True, False):
+                folder = self.fresh()
+                begun = time.monotonic()
+                status, said = Program(folder, command.words, whole=whole).finish()
+                assert status == 0, said
+                self.seconds[name, whole] = time.monotonic() - begun
+                self.wanted[name] = command.result(folder)
 
     def fresh(self) -> Path:
         """Give a copy of the folder in a place of its own."""
@@ -96,65 +99,77 @@ class Stage:
         return folder
 
 
+#: What a harm is, and the limit under which the program starts.
+Harm = tuple[str, Callable[[], None]]
+
+
 @campaign("signals", quick=4)
 def under_signals(seed: int, numbers: Iterable[int]) -> Iterator[Row]:
     """Ctrl-C, a scheduler's notice or a closed terminal, at any moment."""
-    for number, rng, stage, name, folder in _tries(seed, numbers):
+    for number, rng, stage, name, whole, folder in _tries(seed, numbers):
         sent = sorted(ENDS)[number // len(COMMANDS) % len(ENDS)]
-        moment = rng.uniform(0, 1.1 * stage.seconds[name])
-        what = f"{sent.name} {moment:.2f} s after the start of {name}"
-        program = _begin(folder, COMMANDS[name].words)
+        moment = rng.uniform(0, 1.1 * stage.seconds[name, whole])
+        what = f"{sent.name} {moment:.2f} s after the start of {name}{'' if whole else ', forked'}"
+        program = Program(folder, COMMANDS[name].words, whole=whole)
         time.sleep(moment)
-        program.send_signal(sent)
-        status, said = _finish(program, folder)
+        os.kill(program.process, sent)
+        status, said = program.finish()
         if status == f"signal {sent}" and not said:  # before Python ran a line of ours
             status, said = ENDS[sent], SENTENCE
         fault = _fault_of_end(status, said, {0, ENDS[sent]})
         if not fault and status and not said.endswith(SENTENCE):
             fault = "TRACEBACK", "the promised sentence is missing"
-        yield _judged(number, what, fault, stage, name, folder, status, said)
+        yield _judged(number, what, fault, stage, name, whole, folder, status, said)
 
 
 @campaign("resources", quick=4)
 def under_limits(seed: int, numbers: Iterable[int]) -> Iterator[Row]:
     """Files that cannot grow, no more handles, no memory, places of another kind."""
-    for number, rng, stage, name, folder in _tries(seed, numbers):
-        what, limit = _LIMITS[number // len(COMMANDS) % len(_LIMITS)](rng, folder)
-        status, said = _finish(_begin(folder, COMMANDS[name].words, limit), folder)
+    for number, rng, stage, name, whole, folder in _tries(seed, numbers):
+        what, limit = _LIMITS[number // len(COMMANDS) % len(_LIMITS)](rng, folder, whole)
+        what += "" if whole else ", forked"
+        status, said = Program(folder, COMMANDS[name].words, limit, whole=whole).finish()
         fault = _fault_of_end(status, said, {0, 2})
         if not fault and status == 2 and (said.count("skybind: ") != 1 or not said.endswith(".\n")):
             fault = "TRACEBACK", "no sentence, or more than one"
         _mend(folder)
-        yield _judged(number, f"{name}, {what}", fault, stage, name, folder, status, said)
+        what = f"{name}, {what}"
+        yield _judged(number, what, fault, stage, name, whole, folder, status, said)
 
 
 def _tries(
     seed: int, numbers: Iterable[int]
-) -> Iterator[tuple[int, np.random.Generator, Stage, str, Path]]:
-    """Give each try its generator, the stage, the name of its command, and a folder of its own."""
+) -> Iterator[tuple[int, np.random.Generator, Stage, str, bool, Path]]:
+    """Give each try its generator, the stage, its command, whether Python starts, and a folder."""
     with tempfile.TemporaryDirectory(prefix="faults-") as top:
         stage = Stage(Path(top))
         for number in numbers:
             name = sorted(COMMANDS)[number % len(COMMANDS)]
-            yield number, np.random.default_rng([seed, number]), stage, name, stage.fresh()
+            rng = np.random.default_rng([seed, number])
+            whole = bool(rng.random() < SHARE) or number < WHOLE
+            yield number, rng, stage, name, whole, stage.fresh()
 
 
-def _growth(rng: np.random.Generator, folder: Path) -> tuple[str, Callable[[], None]]:
+def _growth(rng: np.random.Generator, folder: Path, whole: bool) -> Harm:
     size = int(10 ** rng.uniform(3.3, 6))  # what is printed goes into a file, too
     return f"no file beyond {size} bytes", lambda: _lower(resource.RLIMIT_FSIZE, size)
 
 
-def _handles(rng: np.random.Generator, folder: Path) -> tuple[str, Callable[[], None]]:
+def _handles(rng: np.random.Generator, folder: Path, whole: bool) -> Harm:
     most = int(rng.integers(8, 30))  # with fewer Python itself does not start
     return f"at most {most} files open", lambda: _lower(resource.RLIMIT_NOFILE, most)
 
 
-def _memory(rng: np.random.Generator, folder: Path) -> tuple[str, Callable[[], None]]:
-    most = int(10 ** rng.uniform(8.7, 9.7))
-    return f"{most / 1e9:.1f} GB of addresses", lambda: _lower(resource.RLIMIT_AS, most)
+def _memory(rng: np.random.Generator, folder: Path, whole: bool) -> Harm:
+    if whole:
+        most = int(10 ** rng.uniform(8.7, 9.7))
+        return f"{most / 1e9:.1f} GB of addresses", lambda: _lower(resource.RLIMIT_AS, most)
+    more = int(10 ** rng.uniform(5.5, 9))
+    size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    return f"{more / 1e6:.1f} MB more", lambda: _lower(resource.RLIMIT_AS, size + more)
 
 
-def _in_the_way(rng: np.random.Generator, folder: Path) -> tuple[str, Callable[[], None]]:
+def _in_the_way(rng: np.random.Generator, folder: Path, whole: bool) -> Harm:
     """A file or a folder stands where the command wants the other, or nothing can be."""
     harm = _IN_THE_WAY[int(rng.integers(len(_IN_THE_WAY)))]
     place = folder / harm[0]
@@ -190,41 +205,6 @@ def _lower(kind: int, value: int) -> None:
     resource.setrlimit(kind, (value, resource.getrlimit(kind)[1]))
 
 
-def _begin(
-    folder: Path, words: str, limit: Callable[[], None] = lambda: None
-) -> subprocess.Popen[bytes]:
-    """Start a command; it prints to a file beside what it makes."""
-
-    def prepare() -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a terminal
-        signal.signal(signal.SIGHUP, signal.SIG_DFL)
-        limit()
-
-    with (folder / "printed").open("wb") as out:
-        return subprocess.Popen(
-            [sys.executable, "-m", "skybind", *words.split()],
-            cwd=folder,
-            stdout=out,
-            stderr=out,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
-            preexec_fn=prepare,
-        )
-
-
-def _finish(program: subprocess.Popen[bytes], folder: Path) -> tuple[int | str, str]:
-    """Wait for a command; its exit status, or what ended it, and what it printed."""
-    try:
-        status: int | str = program.wait(SECONDS)
-    except subprocess.TimeoutExpired:
-        program.kill()
-        program.wait()
-        status = "HANG"
-    said = (folder / "printed").read_text(errors="replace")
-    if isinstance(status, int) and status < 0:
-        return f"signal {-status}", said
-    return status, said
-
-
 _OPENBLAS = "OpenBLAS error: Memory allocation still failed after 10 retries, giving up.\n"
 
 
@@ -244,6 +224,7 @@ def _judged(
     fault: tuple[str, str] | None,
     stage: Stage,
     name: str,
+    whole: bool,
     folder: Path,
     status: int | str,
     said: str,
@@ -255,7 +236,7 @@ def _judged(
         if left:
             fault = "SILENT", f"left {left[0]}"
     if fault is None:
-        again, words = _finish(_begin(folder, command.words), folder)
+        again, words = Program(folder, command.words, whole=whole).finish()
         fault = _fault_of_end(again, words, {0})
         if fault is None and command.result(folder) != stage.wanted[name]:
             fault = "SILENT", "the same command then made something else"

@@ -19,6 +19,7 @@ from skybind.config.load import validate
 from skybind.config.written import read_yaml
 from skybind.data.dataset import Dataset
 from skybind.errors import ConfigError, ModelError
+from skybind.files import raise_of_machine
 from skybind.modalities.base import Modality
 from skybind.modalities.metadata import Metadata
 from skybind.modalities.photometry import Photometry
@@ -66,6 +67,7 @@ def read_statistics(path: str | Path) -> Statistics:
         text = path.read_text(encoding="utf-8")
         raw = _rows(text) if path.suffix.lower() == ".csv" else read_yaml(text)
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        raise_of_machine(error)
         first = " ".join(str(error).split())
         raise ConfigError(f"{path} cannot be read as a file of statistics: {first}.") from error
     if not isinstance(raw, Mapping) or not raw:

@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from skybind.encoders.backbone import Backboned
 from skybind.errors import ModelError
+from skybind.files import raise_of_machine
 from skybind.modalities.base import Modality
 from skybind.models.exchange.statistics import features_to_scale
 from skybind.models.model import Model
@@ -102,6 +103,7 @@ def write_onnx(model: Model, name: str, path: Path) -> float:
             assert program is not None
             program.save(str(path), include_initializers=True)
     except Exception as error:
+        raise_of_machine(error)
         first = str(error).strip().partition("\n")[0][:200]
         raise ModelError(
             f"The encoder of {name} has no form in ONNX ({type(error).__name__}: {first})."
