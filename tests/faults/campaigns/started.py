@@ -16,8 +16,11 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
+
 import skybind.__main__
 
+#: A program hangs that took so much processor time, or none for so long [s].
 SECONDS = 120.0
 
 
@@ -51,18 +54,30 @@ class Program:
 
     def finish(self) -> tuple[int | str, str]:
         """Wait for it; its exit status, or what ended it, and what it printed."""
-        until = time.monotonic() + SECONDS
+        looked, used = time.monotonic(), 0.0
         while True:
             done, status = os.waitpid(self.process, os.WNOHANG)
             if done:
                 break
-            if time.monotonic() > until:
-                os.kill(self.process, signal.SIGKILL)
-                os.waitpid(self.process, 0)
-                return "HANG", self._said()
+            if time.monotonic() - looked > SECONDS:
+                before, used = used, self._processor_time()
+                if used > SECONDS or used - before < SECONDS / 1000:
+                    os.kill(self.process, signal.SIGKILL)
+                    os.waitpid(self.process, 0)
+                    return "HANG", self._said()
+                looked = time.monotonic()
             time.sleep(0.002)
         end = os.waitstatus_to_exitcode(status)
         return (f"signal {-end}" if end < 0 else end), self._said()
+
+    def _processor_time(self) -> float:
+        """Processor time of the program and of what it started [s]."""
+        spent = 0.0
+        program = psutil.Process(self.process)
+        for one in [program, *program.children(recursive=True)]:
+            with contextlib.suppress(psutil.Error):  # it ended meanwhile
+                spent += sum(one.cpu_times()[:2])
+        return spent
 
     def _said(self) -> str:
         return self.printed.read_text(errors="replace") if self.printed.exists() else ""
