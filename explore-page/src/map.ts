@@ -1,9 +1,9 @@
-// The map: points drawn by regl-scatterplot, their colours, and the legend.
-import createScatterplot from "regl-scatterplot";
+// The map: which points, their colours, and the legend.
 import { arrow, json, type Card, type Columns, type Match, type Survey } from "./api";
 import { byId, choice, el, number } from "./dom";
 import { drawRings, FEW, type At } from "./marks";
-import { centreOf, drawAxes, drawSky, fitted, mollweide, wipe, type Axis, type Fit, type Place, type Screen } from "./space";
+import { Points } from "./points";
+import { centreOf, drawAxes, drawSky, fitted, mollweide, wipe, type Axis, type Fit, type Place } from "./space";
 
 const NEAREST = 5; // neighbours that tell where a file of one's own belongs
 const MISSING = 256; // code of what has no number; of names it is the code after the last
@@ -11,9 +11,7 @@ const MISSING = 256; // code of what has no number; of names it is the code afte
 export interface Chosen { map: string; colour: string }
 
 export class SkyMap {
-  private plot: ReturnType<typeof createScatterplot>;
-  private x: Float32Array = new Float32Array(0);
-  private y: Float32Array = new Float32Array(0);
+  private points: Points;
   private code = new Uint16Array(0);
   private palette: string[] = [];
   private place = new Int32Array(0); // the point of a row, -1 of what is not shown
@@ -22,18 +20,11 @@ export class SkyMap {
   private log = false;
   private clip = 1;
   private marked: number[] = [];
-  private greyed = false; // what is not marked
-  private drawnAround: number[] = []; // what the renderer holds as selected
-  private dress = "";
-  private drawing: Promise<void> | null = null;
-  private stale = false;
   private sorted: { column: ArrayLike<number>; known: Float32Array } | null = null;
-  private indexed = false;
   private shown: Place = { kind: "map", name: "" };
   private fit: Fit = { middle: [0, 0], half: [1, 1] };
   private axes: [Axis, Axis] | null = null;
   private signs: [number, number] = [1, 1];
-  private ends: [number, number] = [0, 0];
   private visitor: { name: string; matches: Match[] } | null = null;
   private chair: [number, number] | null = null;
   private bigger: Uint8Array | null = null;
@@ -46,37 +37,24 @@ export class SkyMap {
     private opened: (row: number) => void,
     private selected: (rows: number[]) => void,
   ) {
-    const canvas = byId<HTMLCanvasElement>("points");
-    this.plot = createScatterplot({
-      canvas, width: "auto", height: "auto", colorBy: "valueA", pointSize: 4, pointSizeSelected: 0.5, pointOutlineWidth: 0.01,
-      pointColor: ["#888888"], opacity: 0.8, deselectOnEscape: false, lassoOnLongPress: false, pointScaleMode: "asinh",
-      lassoInitiator: false, spatialIndexUseWorker: false,
-    });
-    let drawing = false; // a lasso around one object selects it, a click opens it
-    this.plot.subscribe("lassoStart", () => (drawing = true));
-    this.plot.subscribe("lassoEnd", () => (drawing = false));
-    // a lasso around nothing changes nothing: what stands beside stays marked
-    this.plot.subscribe("deselect", () => {
-      this.drawnAround = [];
-      queueMicrotask(() => this.ringed());
-    });
-    this.plot.subscribe("select", ({ points }) => {
-      byId("card").hidden = true;
-      this.drawnAround = Array.from(points);
-      const rows = points.filter((point) => point < this.row.length).map((point) => Number(this.row[point]));
-      if (!drawing && points.length === 1 && rows.length) this.opened(rows[0]!);
-      else if (rows.length) this.selected(rows);
-    });
     let waiting = 0;
-    this.plot.subscribe("pointOver", (point) => {
-      clearTimeout(waiting);
-      waiting = window.setTimeout(() => void this.hover(point), 40);
+    const rows = (points: number[]) => points.map((point) => Number(this.row[point]));
+    this.points = new Points({
+      clicked: (point) => {
+        byId("card").hidden = true;
+        this.opened(Number(this.row[point]));
+      },
+      lassoed: (points) => {
+        byId("card").hidden = true;
+        this.selected(rows(points));
+      },
+      over: (point) => {
+        clearTimeout(waiting);
+        if (point === null) byId("card").hidden = true;
+        else waiting = window.setTimeout(() => void this.hover(point), 40);
+      },
+      moved: () => this.frame(),
     });
-    this.plot.subscribe("pointOut", () => {
-      clearTimeout(waiting);
-      byId("card").hidden = true;
-    });
-    for (const event of ["view", "draw"] as const) this.plot.subscribe(event, () => this.frame());
     this.dressed();
   }
 
@@ -84,7 +62,7 @@ export class SkyMap {
   dressed(): void {
     const style = getComputedStyle(document.documentElement);
     const [back, ink] = ["--back", "--ink"].map((name) => style.getPropertyValue(name).trim()) as [string, string];
-    this.plot.set({ backgroundColor: back, lassoColor: ink, reticleColor: ink });
+    this.points.dressed(back, ink);
   }
 
   // Show what a file holds where its nearest neighbours on the map are; says what that means.
@@ -98,7 +76,6 @@ export class SkyMap {
 
   // The place of the visitor: the mean of its neighbours, weighted by their nearness.
   private seat(): string {
-    this.indexed = false;
     this.chair = null;
     if (!this.visitor) return "";
     if (this.shown.kind !== "map") return "It has no place in this view, only on a map of the embeddings.";
@@ -108,8 +85,9 @@ export class SkyMap {
     const total = weight.reduce((a, b) => a + b);
     const at = near.map(({ row }) => this.place[row]!);
     const mean = (values: Float32Array) => at.reduce((sum, point, i) => sum + weight[i]! * values[point]!, 0) / total;
-    const [x, y] = [mean(this.x), mean(this.y)];
-    const apart = Math.sqrt(at.reduce((sum, point, i) => sum + weight[i]! * ((this.x[point]! - x) ** 2 + (this.y[point]! - y) ** 2), 0) / total);
+    const { x: every, y: other } = this.points;
+    const [x, y] = [mean(every), mean(other)];
+    const apart = Math.sqrt(at.reduce((sum, point, i) => sum + weight[i]! * ((every[point]! - x) ** 2 + (other[point]! - y) ** 2), 0) / total);
     this.chair = [x, y];
     const doubt = apart > 0.2 ? ` They lie far apart (${Math.round(50 * apart)} % of the map), so that it says little.` : "";
     return `Its place on the map is the mean of its ${near.length} nearest neighbours there, weighted by their nearness.${doubt}`;
@@ -124,16 +102,15 @@ export class SkyMap {
     const given = values as { x: Float32Array; y: Float32Array; row: Int32Array };
     const { x, y, row } = this.plotted(place, given, said as { x?: Axis; y?: Axis });
     const wide = place.kind === "scatter" ? byId("plot").clientWidth / (byId("plot").clientHeight || 1) : null;
-    ({ x: this.x, y: this.y, fit: this.fit } = fitted(x, y, wide));
+    const laid = fitted(x, y, wide);
+    this.fit = laid.fit;
     this.shown = place;
     this.row = row;
     this.bigger = null;
-    // two points far from each other tell where everything is on the screen
-    this.ends = [0, this.x.reduce((best, v, i) => (Math.abs(v - this.x[0]!) * Math.abs(this.y[i]! - this.y[0]!) > Math.abs(this.x[best]! - this.x[0]!) * Math.abs(this.y[best]! - this.y[0]!) ? i : best), 0)];
-    this.indexed = false;
+    this.points.take(laid.x, laid.y);
     this.place = new Int32Array(this.survey.objects).fill(-1);
     for (let i = 0; i < row.length; i++) this.place[row[i]!] = i;
-    [this.marked, this.greyed] = [[], false];
+    this.marked = [];
     this.colours = null;
     this.seat();
     byId("points").setAttribute("aria-label", `${name(place)} of ${row.length} objects. Use the search, or n and p, to open objects.`);
@@ -198,41 +175,21 @@ export class SkyMap {
 
   private axesDrawn(): void {
     const canvas = byId<HTMLCanvasElement>("axes");
-    const [a, b] = this.ends;
-    const [p, q] = this.x.length > 1 && this.colours ? [this.plot.getScreenPosition(a), this.plot.getScreenPosition(b)] : [undefined, undefined];
-    if (this.shown.kind === "map" || !p || !q || this.x[a] === this.x[b] || this.y[a] === this.y[b]) return wipe(canvas);
-    const scale: [number, number] = [(q[0] - p[0]) / (this.x[b]! - this.x[a]!), (q[1] - p[1]) / (this.y[b]! - this.y[a]!)];
-    const screen: Screen = { scale, at: [p[0] - scale[0] * this.x[a]!, p[1] - scale[1] * this.y[a]!] };
+    const screen = this.points.screen();
+    if (this.shown.kind === "map" || !this.colours || !screen) return wipe(canvas);
     if (this.shown.kind === "sky") drawSky(canvas, this.fit, screen, this.shown.frame);
     else if (this.axes) drawAxes(canvas, this.fit, screen, this.axes, this.signs, this.shown.log);
   }
 
   // Mark what is looked at, or what is selected: then the others become grey.
   mark(rows: number[], selected = false): void {
-    this.greyed = selected && rows.length > 0;
     this.marked = rows.map((row) => this.place[row] ?? -1).filter((point) => point >= 0);
-    this.ringed();
-  }
-
-  // Rings cost no drawing of the points.
-  private ringed(): void {
-    const active = this.active();
-    const held = this.drawnAround;
-    if (active.length !== held.length || active.some((point, i) => point !== held[i])) {
-      this.drawnAround = active;
-      this.plot.select(active, { preventEvent: true });
-    }
-    if (this.colours && !this.drawing) this.dressUp();
-    this.rings();
-  }
-
-  private active(): number[] {
-    return this.greyed ? this.marked : [];
+    this.points.keep(selected && rows.length > 0 ? this.marked : null);
   }
 
   private rings(): void {
     const few = this.marked.length > FEW || !this.colours ? [] : this.marked;
-    const places = [...few, ...(this.chair && this.colours ? [this.x.length] : [])].map((point) => this.plot.getScreenPosition(point));
+    const places = [...few, ...(this.chair && this.colours ? [this.row.length] : [])].map((point) => this.points.at(point));
     drawRings(byId<HTMLCanvasElement>("marks"), places.filter((at): at is At => at !== undefined));
   }
 
@@ -240,16 +197,16 @@ export class SkyMap {
     return (this.place[row] ?? -1) >= 0;
   }
 
-  async home(): Promise<void> {
-    await this.plot.zoomToOrigin({ transition: true, transitionDuration: 200 });
+  home(): Promise<void> {
+    return this.points.home();
   }
 
-  async lasso(kind: "freeform" | "rectangle" | null): Promise<void> {
-    await this.plot.set({ mouseMode: kind ? "lasso" : "panZoom", ...(kind ? { lassoType: kind } : {}) });
+  lasso(kind: "freeform" | "rectangle" | null): Promise<void> {
+    return this.points.lasso(kind);
   }
 
   where(row: number): [number, number] | null {
-    return this.has(row) ? (this.plot.getScreenPosition(this.place[row]!) ?? null) : null;
+    return this.has(row) ? (this.points.at(this.place[row]!) ?? null) : null;
   }
 
   private async paint(): Promise<void> {
@@ -274,7 +231,9 @@ export class SkyMap {
       this.bar(said, low, high);
     }
     if (this.chair) this.palette.push(ink());
-    await this.points();
+    const size = this.size();
+    const sizes = this.bigger ? Array.from({ length: 10 }, (_, i) => size * (0.6 + 0.25 * i)) : size;
+    await this.points.draw({ code: this.code, palette: this.palette, grey: faded(), sizes, bigger: this.bigger, guest: this.chair });
     const [n, all] = [this.row.length, this.survey.objects];
     const lacks = this.shown.kind === "sky" ? "have a position" : `have both values${this.shown.kind === "scatter" && /[xy]/.test(this.shown.log) ? ", above 0 where logarithms are taken" : ""}`;
     if (this.shown.kind !== "map" && n < all) byId("legend").append(el("small", { id: "lacks" }, `${n.toLocaleString("en")} of ${all.toLocaleString("en")} objects ${lacks}`));
@@ -282,56 +241,8 @@ export class SkyMap {
     document.body.dataset["drawn"] = String(Number(document.body.dataset["drawn"] ?? 0) + 1);
   }
 
-  // Give the renderer colours and sizes, where they are others than it has; tells whether.
-  private dressUp(): boolean {
-    const size = this.size();
-    const sizes = this.bigger ? Array.from({ length: 10 }, (_, i) => size * (0.6 + 0.25 * i)) : size;
-    const guest = this.chair ? [this.palette.length - 1] : [];
-    const grey = this.greyed ? this.palette.map((colour, i) => (guest.includes(i) ? colour : faded())) : this.palette;
-    // a colour each, which the renderer's own types do not tell
-    const each = this.palette as unknown as string;
-    const dress = { pointColor: grey, pointColorActive: each, pointColorHover: each, pointSize: sizes, sizeBy: this.bigger ? ("valueB" as const) : undefined };
-    if (this.dress === (this.dress = JSON.stringify(dress))) return false;
-    this.plot.set(dress);
-    return true;
-  }
-
-  // Draw the points as everything stands now; what changes meanwhile is drawn after it, once.
-  private points(): Promise<void> {
-    this.stale = true;
-    return (this.drawing ??= this.redrawn().finally(() => (this.drawing = null)));
-  }
-
-  private async redrawn(): Promise<void> {
-    while (this.stale) {
-      // the renderer draws after this frame for it: the points are there by then
-      if (this.dressUp()) await new Promise(requestAnimationFrame);
-      this.stale = false;
-      if (!this.colours) continue; // other points are shown by now, whose colours come
-      // the index of the points stays: only their colours change
-      const spatialIndex = this.indexed ? this.plot.get("spatialIndex") : undefined;
-      const more = <T extends Float32Array | Uint16Array | Uint8Array>(values: T, last: number): T => {
-        if (!this.chair) return values;
-        const longer = new (values.constructor as new (n: number) => T)(values.length + 1);
-        longer.set(values as never);
-        longer[values.length] = last;
-        return longer;
-      };
-      this.drawnAround = this.active();
-      this.indexed = true;
-      await this.plot.draw(
-        {
-          x: more(this.x, this.chair?.[0] ?? 0), y: more(this.y, this.chair?.[1] ?? 0), z: more(this.code, this.palette.length - 1),
-          ...(this.bigger ? { w: more(this.bigger, 9) } : {}),
-        },
-        { zDataType: "categorical", wDataType: "categorical", select: this.drawnAround, ...(spatialIndex ? { spatialIndex } : {}) },
-      );
-    }
-    this.rings();
-  }
-
   private size(): number {
-    const crowded = this.x.length > 200_000 ? 2 : this.x.length > 20_000 ? 3 : 5;
+    const crowded = this.row.length > 20_000 ? 3 : 5;
     return byId("plot").clientWidth < 500 ? Math.min(crowded, 3) : crowded;
   }
 
@@ -399,7 +310,7 @@ export class SkyMap {
 
   private card(point: number, parts: HTMLElement[]): void {
     const card = byId("card");
-    const [x, y] = this.plot.getScreenPosition(point) ?? [0, 0];
+    const [x, y] = this.points.at(point) ?? [0, 0];
     card.replaceChildren(...parts);
     card.hidden = false;
     const room = byId("plot").clientWidth - card.offsetWidth - 8;
