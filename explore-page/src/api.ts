@@ -49,7 +49,7 @@ export interface Paint { name: string; group: string; description: string; unit:
 export interface Survey {
   version: string; name: string; dataset: string; objects: number; simulated: boolean;
   modalities: string[]; maps: { name: string; objects: number }[]; method: string;
-  columns: Paint[]; number_colours: string[]; classes: string[]; read_only: boolean; first: string | null;
+  columns: Paint[]; crowd: number; number_colours: string[]; classes: string[]; read_only: boolean; first: string | null;
 }
 export interface Card { object_id: string; class: string | null; split: string; predicted?: string | null; probability?: number | null }
 export interface Curve {

@@ -2,7 +2,6 @@
 // only some of them, for pointing. As one zooms in, it is given those that are in view.
 import type { Screen } from "./space";
 
-export const CROWD = 100_000; // points that the renderer draws at the most
 const MARGIN = 0.25; // of the view, on every side: what a short move brings into it is there
 const CELL = 2; // pixels of a cell of the density
 
@@ -17,14 +16,14 @@ export interface Paint {
   weight: Uint8Array | null;
 }
 
-// Which points the renderer holds of those in a view, and about it; null is the view of all. Of too
-// many it is every so manieth, and a density shows all. `always` are among them.
-export function held(x: Float32Array, y: Float32Array, always: number[], view: Box | null): Crowd {
+// Which points the renderer holds of those in a view, and about it; null is the view of all. Of more
+// than it may hold it is every so manieth, and a density shows all. `always` are among them.
+export function held(x: Float32Array, y: Float32Array, always: number[], view: Box | null, most: number): Crowd {
   const box = view && wider(view);
   const near = new Int32Array(x.length);
   let n = 0;
   for (let i = 0; i < x.length; i++) if (!box || inside(box, x[i]!, y[i]!)) near[n++] = i;
-  const step = Math.ceil(n / CROWD) || 1;
+  const step = Math.ceil(n / most) || 1;
   const some = near.subarray(0, n).filter((point, i) => i % step === 0 || always.includes(point));
   const far = [...new Set(always)].filter((point) => point < x.length && box && !inside(box, x[point]!, y[point]!));
   const points = new Int32Array(some.length + far.length);

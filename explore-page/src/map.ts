@@ -39,7 +39,7 @@ export class SkyMap {
   ) {
     let waiting = 0;
     const rows = (points: number[]) => points.map((point) => Number(this.row[point]));
-    this.points = new Points({
+    this.points = new Points(survey.crowd, {
       clicked: (point) => {
         byId("card").hidden = true;
         this.opened(Number(this.row[point]));

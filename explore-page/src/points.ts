@@ -1,7 +1,7 @@
 // The points of the map: drawn by regl-scatterplot, which holds all of them, or of a crowd those
 // in view (crowd.ts). What is said of points here goes by their number among all.
 import createScatterplot from "regl-scatterplot";
-import { CROWD, drawDensity, enclosed, held, within, type Box, type Crowd } from "./crowd";
+import { drawDensity, enclosed, held, within, type Box, type Crowd } from "./crowd";
 import { byId } from "./dom";
 import type { At } from "./marks";
 import type { Screen } from "./space";
@@ -43,7 +43,7 @@ export class Points {
   x: Float32Array = new Float32Array(0);
   y: Float32Array = new Float32Array(0);
 
-  constructor(private asked: Asked) {
+  constructor(private crowded: number, private asked: Asked) {
     this.plot = createScatterplot({
       canvas: byId<HTMLCanvasElement>("points"), width: "auto", height: "auto", colorBy: "valueA", pointSize: 4, pointSizeSelected: 0.5, pointOutlineWidth: 0.01,
       pointColor: ["#888888"], opacity: 0.8, deselectOnEscape: false, lassoOnLongPress: false, pointScaleMode: "asinh",
@@ -74,7 +74,7 @@ export class Points {
     this.plot.subscribe("draw", () => this.asked.moved());
     this.plot.subscribe("view", () => {
       this.asked.moved();
-      if (this.x.length <= CROWD) return;
+      if (this.x.length <= this.crowded) return;
       if (this.crowd.dense) this.frames ||= requestAnimationFrame(() => this.density());
       clearTimeout(this.settling);
       this.settling = window.setTimeout(() => this.settle(), SETTLED);
@@ -107,7 +107,7 @@ export class Points {
   keep(points: number[] | null): void {
     this.kept = points;
     this.mask = null;
-    if (points && this.x.length > CROWD) {
+    if (points && this.x.length > this.crowded) {
       this.mask = new Uint8Array(this.x.length);
       for (const point of points) this.mask[point] = 1;
     }
@@ -142,7 +142,7 @@ export class Points {
 
   // Choose what the renderer holds of the points in view.
   private hold(view: Box | null): void {
-    this.crowd = held(this.x, this.y, this.ends, this.x.length > CROWD ? view : null);
+    this.crowd = held(this.x, this.y, this.ends, view, this.crowded);
     this.back = new Int32Array(this.x.length).fill(-1);
     this.crowd.points.forEach((point, i) => (this.back[point] = i));
     this.indexed = false;

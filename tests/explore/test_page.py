@@ -6,7 +6,7 @@ from astropy.table import Table
 
 from skybind.data.dataset import Dataset
 from skybind.data.where import fulfilled
-from tests.explore.conftest import CLASS, OBJECT
+from tests.explore.conftest import CLASS, OBJECT, opened_page
 
 
 @pytest.fixture(scope="module")
@@ -327,7 +327,8 @@ def test_a_selection_by_condition_is_saved_as_a_votable(page, stars):
     page.wait_for_selector(f"#side[data-selected='{left}']")
 
 
-def test_a_lasso_around_everything_selects_the_map(page):
+def lasso_around_everything(page):
+    """Draw a lasso around the map; how many objects that selects."""
     box = page.locator("#points").bounding_box()
     (left, top), (width, height) = (box["x"], box["y"]), (box["width"], box["height"])
     page.keyboard.press("l")
@@ -340,6 +341,64 @@ def test_a_lasso_around_everything_selects_the_map(page):
         page.wait_for_timeout(20)
     page.mouse.up()
     page.wait_for_selector("#side[data-selected]")
+    return int(page.get_attribute("#side", "data-selected"))
+
+
+def objects_of_map(page):
     shown = page.get_by_label("map", exact=True).locator("option").first.inner_text()
-    n = int(shown.split("(")[1].rstrip(")").replace(",", ""))
-    assert int(page.get_attribute("#side", "data-selected")) >= 0.9 * n
+    return int(shown.split("(")[1].rstrip(")").replace(",", ""))
+
+
+def test_a_lasso_around_everything_selects_the_map(page):
+    assert lasso_around_everything(page) >= 0.9 * objects_of_map(page)
+
+
+@pytest.fixture
+def crowd(browser, served, monkeypatch):
+    """The page of a survey that has more points than are drawn one by one."""
+    monkeypatch.setattr("skybind.explore.told.CROWD", 20)
+    with opened_page(browser, served.address) as opened:
+        opened.wait_for_selector("#plot[data-drawn-as='density']")
+        yield opened
+
+
+PAINTED = """() => {
+    const canvas = document.getElementById("density");
+    const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+    let cells = 0;
+    for (let i = 3; i < data.length; i += 4) cells += data[i] > 0;
+    return cells;
+}"""
+
+
+def test_a_crowd_is_drawn_as_a_density_of_all(crowd):
+    n = objects_of_map(crowd)
+    assert n > 40
+    # every object paints a cell; few share one
+    assert 0.7 * n <= crowd.evaluate(PAINTED) <= n
+    assert lasso_around_everything(crowd) >= 0.9 * n
+
+
+def test_zoomed_in_a_crowd_is_points_again(crowd):
+    points = crowd.locator("#points")
+    points.hover()
+    for _ in range(30):
+        crowd.mouse.wheel(0, -300)
+        crowd.wait_for_timeout(30)
+        if crowd.get_attribute("#plot", "data-drawn-as") == "points":
+            break
+    crowd.wait_for_selector("#plot[data-drawn-as='points']")
+    assert crowd.locator("#density").is_hidden()
+    points.focus()
+    crowd.keyboard.press("0")
+    crowd.wait_for_selector("#plot[data-drawn-as='density']")
+    assert crowd.evaluate(PAINTED) > 40
+
+
+def test_in_a_crowd_an_object_is_ringed_where_it_is(crowd):
+    """Any object, too, that the renderer does not hold."""
+    crowd.keyboard.press("/")
+    crowd.keyboard.type("SIM00000011")
+    crowd.keyboard.press("Enter")
+    crowd.wait_for_selector("#side[data-id]")
+    crowd.wait_for_function("Number(document.getElementById('marks').dataset.rings) > 0")

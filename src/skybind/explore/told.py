@@ -12,6 +12,9 @@ from skybind.explore.columns import described
 from skybind.explore.survey import Survey
 from skybind.version import __version__
 
+#: Points that a view draws one by one; more are drawn as a density.
+CROWD = 100_000
+
 
 def survey_told(survey: Survey) -> dict[str, Any]:
     """Say what there is to see."""
@@ -31,6 +34,7 @@ def survey_told(survey: Survey) -> dict[str, Any]:
         "maps": [{"name": n, "objects": len(m.rows)} for n, m in survey.maps.items()],
         "method": AXIS_NAMES.get(method, method),
         "columns": described(survey),
+        "crowd": CROWD,
         "number_colours": [to_hex(scale(i / 255)) for i in range(256)],
         "classes": run.classes,
         "read_only": survey.read_only,
