@@ -9,6 +9,7 @@ from skybind.discovery.table import read_discovery
 from skybind.discovery.undecided import resolve_labels
 from skybind.embeddings.store import Embeddings
 from skybind.errors import ConfigError, DataError
+from skybind.once import result_of
 from skybind.runs.cases import finished_cases
 from skybind.runs.classes import case_classes, open_case
 from skybind.runs.embedding import run_embedding
@@ -137,6 +138,47 @@ def test_what_is_done_is_not_done_again_unless_options_change(run, found, monkey
     assert again == found
     with pytest.raises(AssertionError, match="done again"):
         discover(run, DiscoverOptions(permutations=5, map_method="pca"), page=False)
+
+
+@pytest.fixture
+def again(run, found, monkeypatch):
+    """Steps that a call would do again; it reads what is there."""
+    discover(run, OPTIONS, page=False)  # another test may have taken a step away
+    steps = []
+
+    def asked(folder, key, make):
+        note = result_of(folder)
+        if note["key"] != key["key"]:
+            steps.append(folder.name)
+        return note
+
+    monkeypatch.setattr("skybind.discovery.discover.once", asked)
+    return steps
+
+
+def test_steps_of_an_older_version_are_done_again(run, again, monkeypatch):
+    # version 5 compared with all training objects, however many
+    monkeypatch.setattr("skybind.discovery.discover.DISCOVER_VERSION", 5)
+    discover(run, OPTIONS, page=False)
+    assert len(again) == 6
+
+
+@pytest.mark.parametrize(
+    ("changes", "steps"),
+    [
+        ({}, []),
+        ({"asked_objects": 25}, ["importance"]),
+        ({"neighbours": 5}, ["importance"]),
+        ({"targets": ["period"]}, ["outliers", "importance", "map"]),
+    ],
+)
+def test_steps_that_follow_a_key_of_the_evaluation_are_done_again(
+    run, again, monkeypatch, changes, steps
+):
+    other = run.config.evaluation.model_copy(update=changes)
+    monkeypatch.setattr(run, "config", run.config.model_copy(update={"evaluation": other}))
+    discover(run, OPTIONS, page=False)
+    assert again == steps
 
 
 def test_tables_say_of_which_model_they_are_and_are_not_shown_beside_another(

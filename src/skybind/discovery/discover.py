@@ -129,18 +129,18 @@ def discover(
     for case in finished_cases(run):
         refuse_measuring_case(run, run.paths.case(case.name).model, run.rows("test"))
     embeddings = run_embedding(run)
-    steps = _Steps(run, embeddings)
-    found = steps.do(
-        "outliers", [options.percentile], partial(_outliers, percentile=options.percentile)
-    )
+    steps, may_change = _Steps(run, embeddings), run.config.evaluation
+    judged = [options.percentile, may_change.targets]
+    found = steps.do("outliers", judged, partial(_outliers, percentile=options.percentile))
     structure = [options.classes, options.modalities, options.permutations]
     found |= steps.do("structure", structure, partial(_structure, options=options))
     found |= steps.do("new_classes", [], _new_classes)
     found |= steps.do("labels", [options.resolve, _cases(run)], partial(_labels, options=options))
-    found |= steps.do("importance", [_cases(run)], _importance)
-    how = [options.map_method, options.map_options, run.config.evaluation.map_objects]
+    asked = [may_change.asked_objects, may_change.neighbours, may_change.targets]
+    found |= steps.do("importance", [_cases(run), *asked], _importance)
+    how = [options.map_method, options.map_options, may_change.map_objects]
     # the map carries the suspicion, so it follows the outliers
-    found |= steps.do("map", [*how, options.percentile], partial(_map, options=options))
+    found |= steps.do("map", [*how, *judged], partial(_map, options=options))
     result = DiscoverRecord(
         seed=run.config.seed,
         n_objects=len(embeddings),

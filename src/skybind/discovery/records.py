@@ -10,8 +10,8 @@ from skybind.evaluation.samples import Sample
 from skybind.measures.clusters import Distinction
 from skybind.record import Number, Record
 
-#: Raised when what a step writes changes: older results are then made anew.
-DISCOVER_VERSION = 5
+#: Raised when what a step writes changes, or what it draws: older results are then made anew.
+DISCOVER_VERSION = 6
 
 
 class FlagCounts(Record):
