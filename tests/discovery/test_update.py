@@ -3,20 +3,24 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from skybind.cli import app
 from skybind.data.dataset import Dataset
-from skybind.discovery.update import CHANGED, STRANGE, UNLIKE, update_run
+from skybind.discovery.update import CHANGED, STRANGE, UNLIKE, append_to_run, update_run
 from skybind.embeddings.stream import EmbeddingStream
-from skybind.errors import ModelError
+from skybind.errors import DataError, ModelError
 from skybind.ingest.append import append_dataset
 from skybind.runs.cases import finished_cases
 from skybind.runs.classes import case_classes
 from skybind.runs.classify import best_case
 from skybind.runs.embedding import run_embedding
 from skybind.runs.run import Run
+from skybind.runs.status import read_status, write_status
 from skybind.search.index import open_index
 from skybind.search.index_build import build_index
 from tests.growing import KEPT, opened, piece
@@ -126,6 +130,47 @@ def test_a_run_without_a_model_is_refused(stars, config, tmp_path):
     run = Run.start(config, stars, tmp_path / "run")
     with pytest.raises(ModelError, match="no pre-trained model yet"):
         update_run(run)
+
+
+@pytest.fixture
+def nightly(begun, tmp_path):
+    """A run on a dataset of its own, and what shall be appended to it."""
+    for name in ("stars", "run"):
+        shutil.copytree(begun / name, tmp_path / name)
+    run = tmp_path / "run"
+    write_status(run, replace(read_status(run), data=str(tmp_path / "stars")))
+    return run, piece(begun / "all", tmp_path / "new", np.arange(KEPT, KEPT + 12))
+
+
+def test_appended_and_updated_by_one_command(nightly):
+    run, new = nightly
+    done = CliRunner().invoke(app, ["update", str(run), "--append", str(new)])
+    assert "12 objects are new" in done.output
+    assert "New objects: 12;" in done.output
+
+
+@pytest.mark.parametrize("broken", ["pretrain/model", "finetune/*/model"])
+def test_nothing_is_appended_for_a_run_that_cannot_be_updated(nightly, broken):
+    run, new = nightly
+    (model,) = run.glob(broken)
+    weights = model / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-4] + b"odd!")
+    with pytest.raises(ModelError):
+        append_to_run(run, new)
+    shutil.rmtree(model)
+    if "pretrain" in broken:
+        with pytest.raises(ModelError, match="no pre-trained model yet"):
+            append_to_run(run, new)
+    assert len(Dataset.open(run.parent / "stars")) == KEPT
+    assert not (run.parent / "stars" / "lineage.json").exists()
+
+
+def test_nothing_is_appended_for_a_run_that_cannot_be_written(nightly, monkeypatch):
+    run, new = nightly
+    monkeypatch.setattr("skybind.discovery.update.is_writable", lambda folder: False)
+    with pytest.raises(DataError, match="so nothing was appended"):
+        append_to_run(run, new)
+    assert len(Dataset.open(run.parent / "stars")) == KEPT
 
 
 KILLED = """

@@ -10,7 +10,7 @@ from skybind.cli.options import Commands, RunFolder, echo
 app = Commands()
 
 
-@app.command()
+@app.command(memory=True)
 def update(
     folder: RunFolder,
     append: Annotated[
@@ -29,17 +29,16 @@ def update(
     classes, undecided, or of another class than before its new observations. Nothing is trained,
     and no new object is measured on.
 
-    Killed at any moment, the same command goes on; a second time it changes nothing.
+    Killed at any moment, the same command goes on; a second time it changes nothing. Nothing is
+    appended to the dataset of a run that has no model or cannot be written.
 
     skybind update run/
 
     skybind update run/ --append tonight.yaml
     """
-    from skybind.discovery.update import update_run
-    from skybind.ingest.append import append_survey
+    from skybind.discovery.update import append_to_run, update_run
     from skybind.runs.run import Run
-    from skybind.runs.status import read_status
 
     if append is not None:
-        echo(append_survey(read_status(folder).data, append).text)
+        echo(append_to_run(folder, append).text)
     echo(update_run(Run.open(folder)).text)

@@ -26,18 +26,22 @@ from skybind.discovery.update_page import write_update_page
 from skybind.discovery.update_record import UpdateRecord
 from skybind.embeddings.store import Embeddings
 from skybind.errors import DataError
-from skybind.files import atomic_path
+from skybind.files import atomic_path, is_writable
+from skybind.ingest.append import append_survey
+from skybind.ingest.append_files import bring_back
+from skybind.ingest.appended import Appended
 from skybind.once import once, result_of
 from skybind.parquet import read_parquet, write_parquet
 from skybind.processes import allowed
 from skybind.progress import say, step
 from skybind.record import checked
 from skybind.runs.cases import Case, finished_cases
-from skybind.runs.classes import CaseClasses, case_classes, classes_in
+from skybind.runs.classes import CaseClasses, case_classes, classes_in, open_case
 from skybind.runs.classify import CLASS_NOTES, best_case
 from skybind.runs.embedding import run_embedding
 from skybind.runs.grown import forget_older, touched_rows
 from skybind.runs.run import Run
+from skybind.runs.status import read_status
 from skybind.runs.steps import run_model
 from skybind.search.index import NOTE as INDEX_NOTE
 from skybind.search.index import index_folder
@@ -109,6 +113,36 @@ class Updated:
         if self.folder is None:
             return pa.table({})
         return read_parquet(self.folder / "new.parquet", again=_again(self.folder))
+
+
+def append_to_run(folder: str | Path, new: str | Path) -> Appended:
+    """Append to the dataset of a run that `update_run` shall look at.
+
+    A run that cannot be updated is refused before anything is appended.
+
+    Parameters
+    ----------
+    folder : str or Path
+        The run.
+    new : str or Path
+        A dataset's folder, or a mapping.
+
+    Raises
+    ------
+    ModelError, DataError
+        If the run has no model, its model or classifier cannot be opened, or it cannot be written;
+        or as of `skybind.ingest.append.append_survey`.
+    """
+    data = Path(read_status(folder).data)
+    bring_back(data)
+    run = Run.open(folder)
+    run_model(run)
+    cases = finished_cases(run)
+    if cases:
+        open_case(run, best_case(cases))
+    if not is_writable(run.folder):
+        raise DataError(f"{run.folder} cannot be written, so nothing was appended to {data}.")
+    return append_survey(data, new)
 
 
 def update_run(run: Run) -> Updated:
