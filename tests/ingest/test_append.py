@@ -17,7 +17,7 @@ from skybind import files
 from skybind.data.check import check_dataset
 from skybind.data.dataset import Dataset
 from skybind.data.lineage import growth_since, lineage_of
-from skybind.data.quarantine import read_quarantine
+from skybind.data.quarantine import read_quarantine, write_quarantine
 from skybind.data.schema import Column
 from skybind.data.write import DatasetWriter
 from skybind.errors import ConfigError, DataError
@@ -301,6 +301,32 @@ def test_an_object_that_lies_elsewhere_is_set_aside(old, tmp_path):
     assert "10 arcsec" in row["reason"]
 
 
+def test_a_delivery_of_which_all_is_set_aside_leaves_its_rows(old, tmp_path):
+    new = survey(tmp_path / "new", ["s1"], [T + 50], ra=np.asarray([1 + 20 / 3600]))
+    before = Dataset.open(old).fingerprint
+    assert "Set aside" in append_dataset(old, new, dry_run=True).text
+    assert read_quarantine(old) == []
+    done = append_dataset(old, new)
+    assert done.aside == 1
+    assert "has all of" not in done.text
+    assert "'s1'" in done.text
+    assert done.fingerprint == Dataset.open(old).fingerprint == before
+    assert [row["object_id"] for row in read_quarantine(old)] == ["s1"]
+    append_dataset(old, new)
+    assert len(read_quarantine(old)) == 1
+    assert check_folder(old).damages == []
+
+
+@pytest.mark.parametrize("name", ["s0", "s9"])
+def test_what_an_import_set_aside_comes_with_what_is_appended(old, tmp_path, name):
+    new = survey(tmp_path / "new", [name], [T])  # which is there already, or new
+    lost = {"object_id": "x", "source": "x.fits", "modality": "spectrum", "reason": "no pixels"}
+    write_quarantine(new, [lost, lost | {"object_id": "y"}])
+    write_quarantine(old, [lost, lost])
+    append_dataset(old, new)
+    assert [row["object_id"] for row in read_quarantine(old)] == ["x", "x", "y"]
+
+
 def test_visits_are_merged_by_their_names(tmp_path):
     columns = {
         "spectrum": SPECTRUM,
@@ -383,13 +409,14 @@ def test_a_mapping_is_imported_and_appended(tmp_path):
     )
     stars.write_text("name,ra,dec,P\na,1,2,\nb,3,4,0.5\n")
     import_dataset(mapping, tmp_path / "data")
-    stars.write_text("name,ra,dec,P\na,1,2,0.7\nc,5,6,0.9\n")
+    stars.write_text("name,ra,dec,P\na,1,2,0.7\nc,5,6,0.9\na,1,2,0.8\n")
     done = append_survey(tmp_path / "data", mapping)
     found = rows(tmp_path / "data")
     assert {name: row["period"] for name, row in found.items()} == {"a": 0.7, "b": 0.5, "c": 0.9}
     assert (
         done.source == lineage_of(Dataset.open(tmp_path / "data")).states[1].source == str(mapping)
     )
+    assert [row["object_id"] for row in read_quarantine(tmp_path / "data")] == ["a"]  # twice
     left = [path.name for path in tmp_path.iterdir() if path.name.startswith(".")]
     assert left == []
 

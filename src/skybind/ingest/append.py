@@ -21,7 +21,7 @@ from skybind.data.computed import FOLDER as FEATURES
 from skybind.data.computed import ComputedTable, open_computed
 from skybind.data.dataset import Dataset
 from skybind.data.lineage import LINEAGE, Changes, State, write_lineage
-from skybind.data.quarantine import read_quarantine, write_quarantine
+from skybind.data.quarantine import read_quarantine
 from skybind.data.schema import ID
 from skybind.data.sources import MemorySource, ParquetSource, object_parts
 from skybind.data.write import MADE, ROW_GROUP, TRUTH, Made, created_on
@@ -29,6 +29,7 @@ from skybind.errors import DataError
 from skybind.files import json_hash
 from skybind.ingest.append_files import (
     bring_back,
+    join_quarantine,
     join_truth,
     link,
     link_rest,
@@ -101,8 +102,8 @@ def append_dataset(
     old, new = Dataset.open(folder, computed=()), Dataset.open(source, computed=())
     if old.path.resolve() == new.path.resolve():
         raise DataError(f"{new.path} would be appended to itself.")
-    new = Dataset(Path(told or source), new.schema, new.source)
-    work = _Append(old, fit_appended(old, new, add_columns), str(new.path), replacing)
+    fitted = fit_appended(old, Dataset(Path(told or source), new.schema, new.source), add_columns)
+    work = _Append(old, fitted, new.path, replacing)
     if dry_run:
         work.merge(None)
         return work.summary(dry=True)
@@ -115,6 +116,7 @@ def append_dataset(
         if work.summary().nothing:
             place.discard()
             work.fingerprint = old.fingerprint
+            work.set_aside(old.path)
         else:
             work.finish(place, processes)
     return work.summary()
@@ -159,9 +161,11 @@ def append_survey(folder: str | Path, source: str | Path, **options: Any) -> App
 class _Append:
     """One append."""
 
-    def __init__(self, old: Dataset, fitted: Fitted, source: str, replacing: bool) -> None:
+    def __init__(self, old: Dataset, fitted: Fitted, folder: Path, replacing: bool) -> None:
         self.old, self.fitted, self.new = old, fitted, fitted.new
-        self.source, self.replacing = source, replacing
+        #: What is appended: as messages call it, and where it stands.
+        self.source, self.folder = str(fitted.new.path), folder
+        self.replacing = replacing
         self.parts = object_parts(old.path)
         self.counts: Counter[str] = Counter()
         self.changes: dict[str, list[Changes]] = {}
@@ -169,7 +173,7 @@ class _Append:
         self.fingerprint = ""
         names = pa.array(old.object_ids.tolist(), pa.string())
         given = pa.array(self.new.object_ids.tolist(), pa.string())
-        refuse_doubles(given, source)
+        refuse_doubles(given, self.source)
         found = pc.index_in(given, value_set=names)
         #: Row of the dataset that each appended object has, -1 of a new one.
         self.row_of = np.asarray(pc.fill_null(found, -1)).astype(np.int64)
@@ -306,13 +310,10 @@ class _Append:
             touched = self._touched([table.observation], len(grown))
             target = work / FEATURES / table.path.name
             grow_columns(table, grown, touched, target, place.aside, processes)
-        join_truth(old.path, self.fitted.new.path, work)
+        join_truth(old.path, self.folder, work)
         ours = {MADE, LINEAGE, TRUTH, *(f"{FEATURES}/{table.path.name}" for table in computed)}
         link_rest(old.path, work, ours)
-        if self.aside:
-            known = read_quarantine(old.path)
-            more = [row for row in self.aside if row not in known]
-            write_quarantine(work, [*known, *more])
+        self.set_aside(work)
         made = created_on(old.path, old.schema)
         parts = len(list((work / "objects").glob("*.parquet")))
         write_sealed(work / MADE, Made(created=made, parts=parts).plain())
@@ -326,6 +327,10 @@ class _Append:
             columns=self.fitted.added,
         )
         write_lineage(work, old, state, made, self._all_changes())
+
+    def set_aside(self, target: Path) -> None:
+        """Write what was set aside, here and when the new dataset was made, beside the objects."""
+        join_quarantine(self.old.path, [*read_quarantine(self.folder), *self.aside], target)
 
     def _touched(self, columns: list[str], n: int) -> np.ndarray:
         changes = self._all_changes()
@@ -359,7 +364,7 @@ class _Append:
         changed = max(changed, 1) if added else changed
         return Appended(
             self.old.path, self.source, n, n + self.n_new, changed, counts, notes,
-            self.fingerprint, dry,
+            self.fingerprint, dry, len(self.aside),
         )  # fmt: skip
 
 

@@ -3,12 +3,14 @@
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from skybind.data.quarantine import read_quarantine, write_quarantine
 from skybind.data.schema import ID
 from skybind.data.sources import ParquetSource
 from skybind.data.write import ROW_GROUP, TRUTH, group_rows, part_writer
@@ -91,6 +93,15 @@ def join_truth(old: Path, new: Path, target: Path) -> None:
     whole = pa.concat_tables([tables[0], *more], promote_options="permissive")
     with atomic_path(target / TRUTH) as temporary:
         write_parquet(whole, temporary)
+
+
+def join_quarantine(old: Path, more: Sequence[Mapping[str, Any]], target: Path) -> None:
+    """Write what was set aside of a dataset and of what is appended; each row once."""
+    known = read_quarantine(old)
+    there = {tuple(row.values()) for row in known}
+    fresh = {tuple(row.values()): row for row in more if tuple(row.values()) not in there}
+    if fresh:
+        write_quarantine(target, [*known, *fresh.values()])
 
 
 def link_rest(old: Path, work: Path, ours: set[str]) -> None:

@@ -26,6 +26,8 @@ class Appended:
         Of the dataset now.
     dry : bool
         Whether nothing was written.
+    aside : int
+        Objects that were set aside.
     """
 
     path: Path
@@ -37,17 +39,23 @@ class Appended:
     notes: list[str] = field(default_factory=list)
     fingerprint: str = ""
     dry: bool = False
+    aside: int = 0
 
     @property
     def nothing(self) -> bool:
-        """Whether the dataset has all of it already."""
+        """Whether no object is new or changed: the dataset has it already, or it is set aside."""
         return self.after == self.before and not self.changed
 
     @property
     def text(self) -> str:
         """What happened, in sentences."""
         counts = [f"{what}: {n:,}." for what, n in self.counts.items() if n]
-        if self.nothing:
+        if self.nothing and self.aside:
+            head = (
+                f"Nothing of {self.source} comes to {self.path}: what is not set aside is there "
+                "already."
+            )
+        elif self.nothing:
             head = f"{self.path} has all of {self.source} already: nothing is changed."
         else:
             would = "would be" if self.dry else "are"
