@@ -1,12 +1,15 @@
 import numpy as np
 import pytest
 
+from skybind.data.dataset import Dataset
 from skybind.data.schema import Column
 from skybind.data.splits import Split
 from skybind.data.stored_splits import extend_split, split_dataset
 from skybind.data.twins import find_twins
 from skybind.data.write import DatasetWriter
 from skybind.errors import DataError
+from skybind.ingest.append import append_dataset
+from skybind.ragged import Ragged, offsets_of
 
 
 def written(folder, ra, names=None):
@@ -49,6 +52,49 @@ def test_objects_keep_their_parts_and_new_ones_get_one(grown):
     assert done.added == {"train": 39, "validation": 5, "test": 6}  # 47 drawn, three follow
     assert sum(done.added.values()) == 50
     assert after.recipe["extended"] == [{"from": before.hash, "objects": 50}]
+
+
+def curves(folder, names, times, places):
+    """A dataset of light curves that rise in time, each from a brightness of its own."""
+    fields = {"time": "d", "magnitude": "mag"}
+    columns = {"photometry": Column("observation", modality="photometry", fields=fields)}
+    values = np.concatenate([t + place for t, place in zip(times, places, strict=True)])
+    lengths = [len(t) for t in times]
+    own = Ragged(
+        {"time": np.concatenate(times), "magnitude": values.astype("f4")},
+        offsets_of(np.asarray(lengths)),
+        np.ones(len(times), bool),
+    )
+    with DatasetWriter(folder, columns) as writer:
+        writer.append(
+            {
+                "object_id": np.asarray(names),
+                "ra": np.arange(len(names)) + 100.0 * names[0].startswith("x"),
+                "dec": np.zeros(len(names)),
+                "photometry": own,
+            }
+        )
+    return folder
+
+
+@pytest.mark.parametrize("nights", [1, 2])
+def test_a_renamed_copy_of_what_gained_epochs_goes_where_the_original_is(tmp_path, nights):
+    names, places = [f"s{i:02d}" for i in range(40)], np.arange(40.0)
+    early = np.arange(8.0)
+    folder = curves(tmp_path / "stars", names, [early] * 40, places)
+    split = split_dataset(folder, "main", seed=1)
+    for night in range(nights):
+        more = curves(
+            tmp_path / f"night{night}", names, [np.arange(3.0) + 50 + 9 * night] * 40, places
+        )
+        append_dataset(folder, more)
+    append_dataset(
+        folder, curves(tmp_path / "copies", [f"x{i:02d}" for i in range(40)], [early] * 40, places)
+    )
+    done = extend_split(folder, "main")
+    assert done.followed == 40
+    np.testing.assert_array_equal(done.split.part[40:], split.part)
+    assert find_twins(Dataset.open(folder)).by_data == 40
 
 
 def test_twins_go_where_their_twin_is(grown):

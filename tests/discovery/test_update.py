@@ -96,9 +96,31 @@ def test_twice_is_once_and_each_update_tells_its_own(begun, grown):
     assert len(names) == 1  # those of older states are gone
 
 
-def test_classes_of_now_are_not_told_as_those_before(grown, capsys, talking):
+def test_classes_before_are_known_where_another_command_classified_in_between(begun, grown):
+    was = opened(begun)
+    before = case_classes(was, best_case(finished_cases(was))).table
+    known = dict(zip(before["object_id"].to_pylist(), before["class"].to_pylist(), strict=True))
     run = opened(grown)
     case_classes(run, best_case(finished_cases(run)))  # as 'skybind classify' before the update
+    append_dataset(
+        grown / "stars", piece(begun / "all", grown / "more", np.arange(KEPT + 12, KEPT + 15))
+    )
+    run = opened(grown)
+    case_classes(run, best_case(finished_cases(run)))  # and once more
+    done = update_run(opened(grown))
+    assert done.record.changed
+    told = done.table()
+    told = dict(zip(told["object_id"].to_pylist(), told["class_before"].to_pylist(), strict=True))
+    assert told == {name: known.get(name) for name in told}
+    assert any(told.values())
+    assert not list((grown / "run").glob("finetune/*/classes-*"))  # they have been told
+
+
+def test_classes_that_nobody_computed_before_are_not_told(grown, capsys, talking):
+    run = opened(grown)
+    case = best_case(finished_cases(run))
+    run.paths.case(case.name).classes.unlink()
+    case_classes(run, case)
     done = update_run(opened(grown))
     assert done.record.changed
     assert set(done.table()["class_before"].to_pylist()) == {None}

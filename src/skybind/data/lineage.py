@@ -213,6 +213,22 @@ def lineage_of(dataset: Dataset) -> Lineage | None:
     return Lineage(dataset.path, note.states)
 
 
+def earlier_observations(dataset: Dataset) -> dict[str, list[Changes]]:
+    """Return what observations of a dataset were before they changed, by column, oldest first.
+
+    Raises
+    ------
+    DataError
+        If the note of its states, or a table of what changed, is gone or damaged.
+    """
+    found: dict[str, list[Changes]] = {}
+    lineage = lineage_of(dataset)
+    for state in lineage.states[1:] if lineage is not None else []:
+        for column, changes in lineage.changes(state).items() if lineage is not None else ():
+            found.setdefault(column, []).append(changes)
+    return found
+
+
 def was_in(dataset: Dataset, fingerprint: str) -> bool:
     """Whether a dataset is in a state, or was in it before something was appended."""
     if dataset.fingerprint == fingerprint:

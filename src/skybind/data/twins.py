@@ -1,11 +1,13 @@
 """Twins: rows of a dataset that are one object, or one observation, under two names."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from skybind.data.dataset import Dataset
 from skybind.data.fingerprints import observation_hashes
+from skybind.data.lineage import Changes, earlier_observations
 from skybind.data.schema import DEC, RA
 from skybind.data.seen import hash_names
 from skybind.data.sky import ARCSEC, tree_of, unit_vectors
@@ -52,7 +54,8 @@ def find_twins(dataset: Dataset, radius: float = RADIUS) -> Twins:
 
     Observations and names are compared as they are before anything is measured
     (`skybind.data.fingerprints`, `skybind.data.seen`), so that no split that is drawn parts what
-    would be refused then.
+    would be refused then. Of an object whose observations changed by an append those of before
+    count, too (`skybind.data.lineage`).
 
     Parameters
     ----------
@@ -65,9 +68,10 @@ def find_twins(dataset: Dataset, radius: float = RADIUS) -> Twins:
 
     n = len(dataset)
     near = _near(dataset.numbers(RA), dataset.numbers(DEC), radius)
-    same = [_alike(observation_hashes(dataset, name)) for name in dataset.schema.kinds]
+    before = earlier_observations(dataset)
+    same = [_observed_alike(dataset, name, before.get(name, [])) for name in dataset.schema.kinds]
     alike = np.concatenate([np.zeros((0, 2), np.int64), *same])
-    named = _alike(hash_names(dataset.object_ids, fold=False))
+    named = _alike(hash_names(dataset.object_ids, fold=False), np.arange(n))
     pairs = np.concatenate([near, alike, named])
     links = coo_array((np.ones(len(pairs), bool), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
     group = connected_components(links, directed=False)[1] if n else np.zeros(0, np.int64)
@@ -107,10 +111,17 @@ def _near(ra: np.ndarray, dec: np.ndarray, radius: float) -> np.ndarray:
     return known[tree.query_pairs(chord, output_type="ndarray").reshape(-1, 2)]
 
 
-def _alike(hashes: np.ndarray) -> np.ndarray:
+def _observed_alike(dataset: Dataset, column: str, before: Sequence[Changes]) -> np.ndarray:
+    """Pairs of objects that have, or had, the same observation."""
+    now = observation_hashes(dataset, column)
+    hashes = np.concatenate([now, *(changes.before for changes in before)])
+    rows = np.concatenate([np.arange(len(now)), *(changes.rows for changes in before)])
+    return _alike(hashes, rows)
+
+
+def _alike(hashes: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Pairs of objects with the same hash other than 0, each with the first that has it."""
-    known = np.flatnonzero(hashes)
-    _, first, inverse = np.unique(hashes[known], return_index=True, return_inverse=True)
-    other = first[inverse]
-    later = other != np.arange(len(known))
-    return np.column_stack([known[other[later]], known[later]])
+    rows, hashes = rows[hashes != 0], hashes[hashes != 0]
+    _, first, inverse = np.unique(hashes, return_index=True, return_inverse=True)
+    pairs = np.column_stack([rows[first[inverse]], rows])
+    return np.unique(pairs[pairs[:, 0] != pairs[:, 1]], axis=0)

@@ -245,8 +245,8 @@ def _classes_before(
             found = [known[row] if row < len(known) else None for row in rows.tolist()]
         elif case is not None and len(rows):
             say(
-                "Which class the changed objects had before is not known: the table of classes is "
-                "of now already, or of another classifier, or there was none."
+                "Which class the changed objects had before is not known: there was no table of "
+                "classes then, or it is of another classifier."
             )
         with atomic_path(path) as temporary:
             write_parquet(pa.table({"class": pa.array(found, pa.string())}), temporary)

@@ -1,7 +1,7 @@
 """The classes of all of a run's objects by each of its classifiers, written once."""
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,12 +118,16 @@ def case_classes(run: Run, case: Case, paths: TrainedPaths | None = None) -> Cas
     They are computed once, and stand in `classes.parquet` in the case's folder, by default
     `finetune/CASE`. The table carries the key of what made it.
     """
-    paths = paths or run.paths.case(case.name)
+    own, paths = paths is None, paths or run.paths.case(case.name)
     known = stored_classes(run, case, paths)
     if known is not None:
         return known
     note, key = _keyed(run, paths)
-    table = _classify(run, case, paths, _earlier(run, paths)).replace_schema_metadata({KEY: key})
+    earlier = _earlier(run, paths)
+    table = _classify(run, case, paths, earlier).replace_schema_metadata({KEY: key})
+    if own and earlier is not None:  # an update tells which class changed objects had
+        with atomic_path(paths.classes_of(earlier[1].since.fingerprint)) as temporary:
+            write_parquet(earlier[0].select(["class"]), temporary)
     with atomic_path(paths.classes) as temporary:
         write_parquet(table, temporary)
     return CaseClasses(note["classes"], case.modalities, table)
@@ -153,27 +157,29 @@ def stored_classes(run: Run, case: Case, paths: TrainedPaths | None = None) -> C
     return CaseClasses(note["classes"], case.modalities, table)
 
 
-def classes_in(run: Run, case: Case, states: Collection[str]) -> pa.Table | None:
-    """Read the table of classes that the classifier as it is gave of a state of the dataset.
+def classes_in(run: Run, case: Case, states: Sequence[str]) -> pa.Table | None:
+    """Read the classes that the classifier as it is gave of a state of the dataset.
 
     Parameters
     ----------
     run : Run
     case : Case
-    states : collection of str
-        Fingerprints, of which one has to be that of the table.
+    states : sequence of str
+        Fingerprints; the latest of which there are classes counts.
 
     Returns
     -------
     Table or None
-        None if there is none, or it is of another state or classifier.
+        With the column `class`; None if there is none, or of other states or classifiers alone.
     """
     paths = run.paths.case(case.name)
-    if not paths.classes.exists():
-        return None
-    note, table = read_note(paths.model), read_parquet(paths.classes)
-    found = (table.schema.metadata or {}).get(KEY)
-    return table if found in [_key(run, note, state) for state in states] else None
+    note, found = read_note(paths.model), {}
+    for path in (paths.classes, *map(paths.classes_of, states)):
+        if path.exists():
+            table = read_parquet(path, ["class"])
+            found[(table.schema.metadata or {}).get(KEY)] = table
+    keys = [_key(run, note, state) for state in reversed(states)]
+    return next((found[key] for key in keys if key in found), None)
 
 
 def _keyed(run: Run, paths: TrainedPaths) -> tuple[dict[str, Any], bytes]:

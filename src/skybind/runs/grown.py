@@ -133,7 +133,7 @@ def touched_rows(dataset: Dataset, growth: Growth, modalities: Iterable[Modality
 
 
 def forget_older(run: "Run") -> None:
-    """Remove what was prepared of older states of a run's dataset; it has been taken over."""
+    """Remove what is kept of older states of a run's dataset; it has been taken over, or told."""
     root = run.paths.prepared
     for growth in older_states(run.dataset):
         for modality in run.modalities.values():
@@ -144,6 +144,8 @@ def forget_older(run: "Run") -> None:
             now = file.name.replace(growth.since.fingerprint, run.dataset.fingerprint)
             if (root / now).exists():
                 file.unlink(missing_ok=True)
+        for case in run.paths.cases():
+            case.classes_of(growth.since.fingerprint).unlink(missing_ok=True)
 
 
 def earlier_prepared(run: "Run", modality: Modality) -> Earlier | None:

@@ -27,6 +27,10 @@ class TrainedPaths:
         """Probabilities of all objects, by a classifier."""
         return self.folder / "classes.parquet"
 
+    def classes_of(self, state: str) -> Path:
+        """Name the classes of an older state of the dataset; kept until an update has told them."""
+        return self.folder / f"classes-{state}.parquet"
+
     @property
     def checkpoint(self) -> Path:
         """What going on needs, after every epoch."""
