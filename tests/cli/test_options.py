@@ -39,8 +39,8 @@ def test_quiet_and_verbose_contradict_each_other():
 
 
 STEPS = """run, pretrain, finetune, embed, evaluate, report, classify, predict, clusters, discover,
-search, explore, update, data import, data features, data check, label propose, label train,
-study run"""
+search, explore, update, data import, data append, data features, data check,
+label propose, label train, study run"""
 
 
 @pytest.mark.parametrize("step", [step.strip() for step in STEPS.split(",")])

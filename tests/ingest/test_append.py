@@ -19,6 +19,7 @@ from skybind.data.dataset import Dataset
 from skybind.data.lineage import growth_since, lineage_of
 from skybind.data.quarantine import read_quarantine, write_quarantine
 from skybind.data.schema import Column
+from skybind.data.sources import ParquetSource
 from skybind.data.write import DatasetWriter
 from skybind.errors import ConfigError, DataError
 from skybind.ingest import append
@@ -125,6 +126,29 @@ def test_epochs_are_merged_by_time_and_band_without_doubles(old, tmp_path):
     assert done.counts["photometry: epochs that were there already"] == 2
     survey(tmp_path / "near", ["s1"], [T[:2] + 4e-8])
     assert append_dataset(old, tmp_path / "near").nothing
+
+
+def test_a_large_delivery_is_merged_some_objects_at_a_time(tmp_path, monkeypatch):
+    names, order = [f"s{i}" for i in range(2500)], np.random.default_rng(0).permutation(2500)
+    times = [T[:2] + i for i in range(2500)]
+    new = survey(tmp_path / "new", [names[i] for i in order], [times[i] + 0.5 for i in order])
+    for folder in ("at-once", "in-pieces"):
+        survey(tmp_path / folder, names, times)
+    append_dataset(tmp_path / "at-once", new)
+    read = []
+    table = ParquetSource.table
+    monkeypatch.setattr(append, "IN_MEMORY", 0)
+    monkeypatch.setattr(append, "at_once", lambda each, most, least: least)
+    monkeypatch.setattr(
+        ParquetSource,
+        "table",
+        lambda self, columns, rows=None: (
+            read.append(0 if rows is None else len(rows)) or table(self, columns, rows)
+        ),
+    )
+    append_dataset(tmp_path / "in-pieces", new)
+    assert max(read) == 1024
+    assert rows(tmp_path / "in-pieces") == rows(tmp_path / "at-once")
 
 
 def test_what_was_missing_is_filled_and_what_is_known_stays(old, tmp_path):

@@ -96,6 +96,27 @@ def test_a_round_of_answers_changes_what_is_proposed(run, tmp_path):
         assert propose_labels(run, 4, only_answers=True, strategy=strategy).strategy == strategy
 
 
+def test_of_very_many_objects_some_are_judged_and_some_teach_which_is_said(
+    run, tmp_path, monkeypatch
+):
+    first = propose_labels(run, 60, only_answers=True)
+    take_answers(run, answer_all(labelled_run(run), first, tmp_path / "a.csv"))
+    every = propose_labels(run, 10, only_answers=True, strategy="margin")
+    monkeypatch.setattr("skybind.labelling.strategies.POOL", 40)
+    monkeypatch.setattr("skybind.evaluation.samples.OF_A_CLASS", 2)
+    few = run.config.evaluation.model_copy(update={"taught_objects": 25})
+    config = run.config.model_copy(update={"evaluation": few})
+    monkeypatch.setattr(run, "config", config)
+    some = propose_labels(run, 10, only_answers=True, strategy="margin")
+    assert len(some) == 10
+    assert some.object_id.tolist() != every.object_id.tolist()
+    assert some.notes[1] == "Of these 40 were drawn at random."
+    known = len(read_answers(run.folder))
+    (said,) = [note for note in some.notes if "labelled objects" in note]
+    assert said.startswith(f"Of {known} labelled objects 2")
+    assert len(every.notes) == 1
+
+
 def test_the_table_and_the_pages_hold_all_and_tell_no_answer(run, tmp_path):
     joined = labelled_run(run)
     first = propose_labels(run, 30, only_answers=True)

@@ -4,7 +4,7 @@ import pytest
 from skybind.errors import DataError
 from skybind.labelling import strategies as labelling
 from skybind.labelling.beliefs import Beliefs, form_beliefs
-from skybind.labelling.strategies import STRATEGIES, propose, typical
+from skybind.labelling.strategies import STRATEGIES, propose, thinned, typical
 from tests.labelling.crowds import beliefs_of, blobs, unit
 
 
@@ -116,12 +116,26 @@ def test_combined_prefers_what_is_worth_more_among_its_shortlist():
 
 def test_a_large_pool_is_thinned_at_random(monkeypatch):
     monkeypatch.setattr(labelling, "POOL", 40)
-    x, _ = blobs([100, 100])
-    beliefs = beliefs_of(np.tile([0.6, 0.4], (200, 1)))
-    rows = propose(x, beliefs, 30, strategy="margin").rows
-    assert len(set(rows.tolist())) == 30
+    rows = thinned(200, 30, seed=1)
+    assert len(rows) == len(set(rows.tolist())) == 40
     assert rows.max() > 100
-    assert len(propose(x, beliefs, 90, strategy="combined").rows) == 90
+    assert (np.diff(rows) > 0).all()
+    assert rows.tolist() == thinned(200, 30, seed=1).tolist() != thinned(200, 30, seed=2).tolist()
+    assert len(thinned(200, 90, seed=1)) == 90
+    assert thinned(40, 3, seed=1).tolist() == list(range(40))
+
+
+@pytest.mark.parametrize("strategy", sorted(STRATEGIES))
+def test_what_is_chosen_does_not_depend_on_memory(strategy, monkeypatch):
+    x, y = blobs([300, 200, 100])
+    labels = np.where(np.arange(600) % 3 == 0, y, -1)
+    pool, known = (np.flatnonzero(one) for one in (labels < 0, labels >= 0))
+    beliefs = form_beliefs(x, {}, {}, labels, pool, 3)
+    options = {"labelled": x[known].astype(np.float32), "strategy": strategy, "seed": 2}
+    at_once = propose(x[pool], beliefs, 20, **options).rows.tolist()
+    monkeypatch.setattr(labelling, "tile", lambda *_: (64, 50))
+    monkeypatch.setattr(labelling, "at_once", lambda *_: 7)
+    assert propose(x[pool], beliefs, 20, **options).rows.tolist() == at_once
 
 
 def test_with_few_labels_combined_beats_chance_on_a_made_up_survey():

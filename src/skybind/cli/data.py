@@ -130,7 +130,7 @@ def _dry_run(
     echo(f"The page with the first objects drawn is {write_preview_page(preview, out)}.")
 
 
-@app.command("append")
+@app.command("append", memory=True)
 def data_append(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the dataset.")],
     new: Annotated[

@@ -30,7 +30,7 @@ class EvaluationConfig(BaseModel):
     taught_objects: int = Field(
         200_000,
         description="Training objects at most that trees, ridge regression and perceptrons are "
-        "taught with, drawn by the seed.",
+        "taught with, and labelled objects that 'label propose' learns from, drawn by the seed.",
         ge=20,
     )
     importance: bool = Field(True, description="The table of classes by sets of modalities.")

@@ -81,7 +81,7 @@ def find_outliers(
         )
         if classes and (labels[reference] >= 0).any()
         else None,
-        periods=doubt_periods(run, embeddings),
+        periods=doubt_periods(run, embeddings, reference),
         targets=_doubted_targets(run, vectors, present, reference, neighbours),
         outside=_outside_main_clusters(vectors[COMBINED], present[COMBINED], labels, run),
         whole=whole_clusters(vectors[COMBINED], present[COMBINED], reference, seed=run.config.seed),

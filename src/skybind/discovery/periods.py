@@ -18,16 +18,23 @@ from skybind.runs.steps import find_pretrained
 CHUNK = 2048
 
 
-def doubt_periods(run: Run, embeddings: Embeddings) -> PeriodDoubt | None:
-    """Judge the catalogue periods, if the model folds light curves by one; see `period_doubt`."""
+def doubt_periods(run: Run, embeddings: Embeddings, reference: np.ndarray) -> PeriodDoubt | None:
+    """Judge the catalogue periods, if the model folds light curves by one; see `period_doubt`.
+
+    Parameters
+    ----------
+    run : Run
+    embeddings : Embeddings
+    reference : ndarray of int
+        Training objects that all are compared with.
+    """
     saved = find_pretrained(run.folder, run.dataset.schema)
     name = _folding_modality(saved)
     if name is None:
         return None
     period = run.dataset.numbers(str(saved.modalities[name].period_column))
     usable = embeddings.present[name] & np.isfinite(period) & (period > 0)
-    teachers = run.rows("train")
-    if usable[teachers].sum() < 50:
+    if usable[reference].sum() < 50:
         return None
     folded = {1.0: embeddings.vectors[name]}
     for factor in FACTORS:
@@ -38,7 +45,7 @@ def doubt_periods(run: Run, embeddings: Embeddings) -> PeriodDoubt | None:
     if rest:
         seen = embeddings.any_present(rest)
         others = np.where(seen[:, None], embeddings.mean(rest), np.nan)
-    return period_doubt(folded, others, usable, teachers, seed=run.config.seed)
+    return period_doubt(folded, others, usable, reference, seed=run.config.seed)
 
 
 def refold(run: Run, saved: Model, name: str, factor: float) -> np.ndarray:

@@ -46,6 +46,7 @@ from skybind.ingest.plan import quarantine_row
 from skybind.ingest.survey import import_dataset
 from skybind.lightcurves.grown import grow_columns, refuse_older_columns
 from skybind.locks import alone, now, waiting_for
+from skybind.memory import at_once
 from skybind.once import Workplace
 from skybind.progress import progress_bar, step
 from skybind.record import write_sealed
@@ -56,8 +57,9 @@ from skybind.version import __version__
 SAME_PLACE = 10.0
 #: The last file of objects grows until it has so many bytes; then a new one is begun.
 PART_BYTES = 64 * 2**20
-#: What is appended is kept in memory if it has fewer bytes on disk than this.
-IN_MEMORY = 32 * 2**20
+#: What is appended is kept in memory if it has fewer bytes on disk than this; of more, so many
+#: times what some objects have on disk is in memory while they are merged.
+IN_MEMORY, UNPACKED = 32 * 2**20, 8
 
 
 @step("appending")
@@ -231,14 +233,18 @@ class _Append:
 
     def _merged(self, file: ParquetSource, own: np.ndarray, start: int) -> Iterator[pa.Table]:
         """Merge the objects of a file, some at a time."""
-        given = self.new.table(self.fitted.arrow.names, own)
+        each = UNPACKED * self.new.n_bytes / max(len(self.new), 1)
+        some, first, last = at_once(each, len(own), ROW_GROUP), 0, 0
         rows = self.row_of[own]
         for read in file.batches(file.schema.names, ROW_GROUP):
             old = with_columns(read, self.fitted.arrow)
             low, high = np.searchsorted(rows, [start, start + old.num_rows])
             if high > low:
-                places = rows[low:high] - start
-                made = self._merge_some(old.take(pa.array(places)), given.slice(low, high - low))
+                if high > last:
+                    first, last = low, low + some
+                    given = self.new.table(self.fitted.arrow.names, own[first:last])
+                places, new = rows[low:high] - start, given.slice(low - first, high - low)
+                made = self._merge_some(old.take(pa.array(places)), new)
                 self._keep(made, rows[low:high])
                 index = np.arange(old.num_rows)
                 index[places] = old.num_rows + np.arange(len(places))

@@ -116,7 +116,9 @@ def form_beliefs(
     """
     n_classes = max(n_classes, 1)
     known = np.flatnonzero(labels >= 0)
-    probability = learn(combined[known], labels[known], combined[rows], n_classes)
+    taught, asked = (combined[some].astype(np.float64) for some in (known, rows))
+    probability = learn(taught, labels[known], asked, n_classes)
+    del taught, asked
     by_modality = {}
     for name, values in vectors.items():
         own = known[present[name][known]]

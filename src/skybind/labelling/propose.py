@@ -8,12 +8,14 @@ import numpy as np
 from skybind.drawing.from_dataset import columns_of, load_examples
 from skybind.embeddings.store import Embeddings
 from skybind.errors import DataError
+from skybind.evaluation.samples import drawn
 from skybind.evaluation.targets import targets_of
 from skybind.labelling.answers import LabelledRun, labelled_run
 from skybind.labelling.beliefs import Beliefs, form_beliefs
 from skybind.labelling.page import LabelPage, write_label_pages
-from skybind.labelling.strategies import BLIND, STRATEGIES, Proposal, propose
-from skybind.measures.neighbours import nearest
+from skybind.labelling.strategies import BLIND, STRATEGIES, Proposal, propose, thinned
+from skybind.measures.neighbours import exact_nearest
+from skybind.memory import at_once
 from skybind.progress import step
 from skybind.runs.embedding import run_embedding
 from skybind.runs.run import Run
@@ -21,6 +23,10 @@ from skybind.tables import write_csv
 
 #: Nearest labelled objects that a page names.
 NEIGHBOURS = 5
+
+
+#: Labelled objects that are looked at together where memory allows.
+_ROWS = 65536
 
 
 #: Classes that a reason or a page names, the likeliest.
@@ -120,13 +126,21 @@ def propose_labels(
     pool, notes = _candidates(joined, embeddings, part, only_answers)
     labels = _known_labels(joined, only_answers)
     known = np.flatnonzero((labels >= 0) & embeddings.any_present())
-    vectors = embeddings.mean().astype(np.float64)
-    beliefs = form_beliefs(
-        vectors, embeddings.vectors, embeddings.present, labels, pool, len(joined.classes)
-    )
     seed = _batch_seed(run.config.seed if seed is None else seed, len(known))
+    pool, taught = _some(run, pool, thinned(len(pool), n, seed), known, labels, notes)
+    teaching = np.full(len(labels), -1)
+    teaching[taught] = labels[taught]
+    vectors = embeddings.mean()
+    beliefs = form_beliefs(
+        vectors, embeddings.vectors, embeddings.present, teaching, pool, len(joined.classes)
+    )
     chosen = propose(
-        vectors[pool], beliefs, n, labelled=vectors[known], strategy=strategy, seed=seed
+        vectors[pool].astype(np.float64),
+        beliefs,
+        n,
+        labelled=vectors[taught],
+        strategy=strategy,
+        seed=seed,
     )
     if chosen.strategy != strategy:
         notes.append(
@@ -227,6 +241,26 @@ def _candidates(
     return pool, notes
 
 
+def _some(
+    run: Run,
+    pool: np.ndarray,
+    kept: np.ndarray,
+    known: np.ndarray,
+    labels: np.ndarray,
+    notes: list[str],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Candidates, and labelled objects that teach: of very many a sample, which is said."""
+    taught = drawn(known, run.config.evaluation.taught_objects, run.config.seed, labels)
+    if len(kept) < len(pool):
+        notes.append(f"Of these {len(kept):,} were drawn at random.")
+    if len(taught) < len(known):
+        notes.append(
+            f"Of {len(known):,} labelled objects {len(taught):,} were drawn to learn from "
+            "(evaluation.taught_objects)."
+        )
+    return pool[kept], taught
+
+
 def _known_labels(run: LabelledRun, only_answers: bool) -> np.ndarray:
     """Labels that proposals may know, -1 elsewhere: never those of validation and test."""
     teaches = run.answered if only_answers else np.ones(len(run.labels), bool)
@@ -239,14 +273,17 @@ def _neighbours(
 ) -> list[list[tuple[str, str, float]]]:
     if not len(known):
         return [[] for _ in rows]
-    index, cosine = nearest(vectors[known], vectors[rows], NEIGHBOURS)
+    step = at_once(8 * vectors.shape[1], _ROWS)
+    blocks = (known[start : start + step] for start in range(0, len(known), step))
+    found = exact_nearest(((own, vectors[own]) for own in blocks), vectors[rows], NEIGHBOURS)
     ids = run.dataset.object_ids
     return [
         [
             (str(ids[row]), run.classes[labels[row]], float(c))
-            for row, c in zip(known[places], cosines, strict=True)
+            for row, c in zip(near, cosines, strict=True)
+            if row >= 0
         ]
-        for places, cosines in zip(index, cosine, strict=True)
+        for near, cosines in zip(found.row, found.cosine, strict=True)
     ]
 
 

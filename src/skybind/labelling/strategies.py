@@ -10,6 +10,7 @@ import numpy as np
 
 from skybind.errors import DataError
 from skybind.labelling.beliefs import Beliefs
+from skybind.memory import at_once, tile
 
 #: Strategies by name, with what they look for.
 STRATEGIES = {
@@ -30,6 +31,10 @@ BLIND = ("diverse", "typical", "random")
 
 #: A larger pool is thinned at random to this many candidates first.
 POOL = 50_000
+
+
+#: Numbers that are compared at once where memory allows, rows of one and columns.
+_HIGH, _WIDE = 4096, 4096
 
 
 #: `combined` spreads its choice over so many times as many objects as are asked for, or over this
@@ -71,7 +76,7 @@ def propose(
     Parameters
     ----------
     pool : ndarray, shape (N, D)
-        Unit vectors of the candidates.
+        Unit vectors of the candidates, at most some 10,000 (`thinned`).
     beliefs : Beliefs
         Of the candidates.
     n : int
@@ -97,10 +102,6 @@ def propose(
     if not beliefs.known and strategy not in BLIND:
         strategy = "typical"
     rng = np.random.default_rng(seed)
-    kept = np.arange(len(pool))
-    if len(pool) > max(POOL, n):
-        kept = np.sort(rng.choice(len(pool), max(POOL, n), replace=False))
-        pool, beliefs = pool[kept], beliefs.take(kept)
     n = min(n, len(pool))
     before = np.zeros((0, pool.shape[1])) if labelled is None else labelled
     if strategy == "random":
@@ -115,7 +116,15 @@ def propose(
         chosen = combined(pool, beliefs, before, n, rng)
     else:
         chosen = _most_doubtful(strategy, beliefs, n, rng)
-    return Proposal(kept[chosen], strategy)
+    return Proposal(chosen, strategy)
+
+
+def thinned(size: int, n: int, seed: int) -> np.ndarray:
+    """Draw the places of so many candidates of a pool as are judged when `n` are wanted."""
+    most = max(POOL, n)
+    if size <= most:
+        return np.arange(size)
+    return np.sort(np.random.default_rng(seed).choice(size, most, replace=False))
 
 
 def _most_doubtful(strategy: str, beliefs: Beliefs, n: int, rng: np.random.Generator) -> np.ndarray:
@@ -213,7 +222,7 @@ def typical(pool: np.ndarray, before: np.ndarray, n: int, seed: int) -> np.ndarr
     """
     from sklearn.cluster import KMeans, MiniBatchKMeans
 
-    both = np.concatenate([pool, before]).astype(np.float32)
+    both = np.concatenate([part.astype(np.float32) for part in (pool, before)])
     k = min(len(before) + n, TYPICAL_CLUSTERS, len(both))
     kind = KMeans if k <= 50 and len(both) <= 20_000 else MiniBatchKMeans
     cluster = kind(k, n_init=5, random_state=seed).fit_predict(both)
@@ -233,12 +242,13 @@ def typical(pool: np.ndarray, before: np.ndarray, n: int, seed: int) -> np.ndarr
     return np.asarray(chosen, np.int64)
 
 
-def _typicality(members: np.ndarray, chunk: int = 1024) -> np.ndarray:
+def _typicality(members: np.ndarray) -> np.ndarray:
     """Inverse of the mean distance to the nearest others, shape (m,)."""
     k = min(TYPICAL_NEIGHBOURS, len(members) - 1)
     if k < 1:
         return np.ones(len(members))
     mean = np.empty(len(members))
+    chunk = at_once(12 * len(members), 1024)
     for start in range(0, len(members), chunk):
         rows = slice(start, start + chunk)
         cosine = members[rows] @ members.T
@@ -248,12 +258,16 @@ def _typicality(members: np.ndarray, chunk: int = 1024) -> np.ndarray:
     return 1.0 / np.maximum(mean, 1e-6)
 
 
-def _squared_distance(pool: np.ndarray, before: np.ndarray, chunk: int = 4096) -> np.ndarray:
+def _squared_distance(pool: np.ndarray, before: np.ndarray) -> np.ndarray:
     """From the nearest of `before`; 4, the largest there is, if it is empty."""
     distance = np.full(len(pool), 4.0)
-    for start in range(0, len(pool) if len(before) else 0, chunk):
-        rows = slice(start, start + chunk)
-        distance[rows] = np.maximum(2.0 - 2.0 * (pool[rows] @ before.T).max(axis=1), 0.0)
+    high, wide = tile(8, _HIGH, _WIDE)
+    for start in range(0, len(before), wide):
+        some = before[start : start + wide].astype(np.float64)
+        for first in range(0, len(pool), high):
+            rows = slice(first, first + high)
+            own = np.maximum(2.0 - 2.0 * (pool[rows] @ some.T).max(axis=1), 0.0)
+            distance[rows] = np.minimum(distance[rows], own)
     return distance
 
 

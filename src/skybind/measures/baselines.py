@@ -7,6 +7,7 @@ import numpy as np
 
 from skybind.errors import DataError
 from skybind.measures.classification import ClassificationResult, classification_metrics
+from skybind.measures.forests import forest_numbers, forest_probability
 
 
 def forest_accuracy(
@@ -47,13 +48,12 @@ def forest_accuracy(
     DataError
         If there is no training object.
     """
-    from sklearn.ensemble import RandomForestClassifier
-
     classes = _class_names(train_y, test_y, classes)
-    forest = RandomForestClassifier(n_estimators=trees, random_state=seed, n_jobs=threads)
     train_x, test_x = _raised(train_x, test_x)
-    forest.fit(train_x, train_y)
-    return classification_metrics(test_y, forest.predict(test_x), classes)
+    codes, probability = forest_probability(
+        train_x, train_y, test_x, seed=seed, trees=trees, threads=threads
+    )
+    return classification_metrics(test_y, codes[probability.argmax(axis=1)], classes)
 
 
 def boosting_accuracy(
@@ -198,19 +198,18 @@ def forest_regression(
     DataError
         If there is no training object.
     """
-    from sklearn.ensemble import RandomForestRegressor
-
     _refuse_none(train_y)
-    forest = RandomForestRegressor(
-        n_estimators=trees,
+    train_x, test_x = _raised(train_x, test_x)
+    return forest_numbers(
+        train_x,
+        train_y,
+        test_x,
+        seed=seed,
+        trees=trees,
+        threads=threads,
         max_features=1 / 3,
         min_samples_leaf=5,
-        random_state=seed,
-        n_jobs=threads,
     )
-    train_x, test_x = _raised(train_x, test_x)
-    forest.fit(train_x, train_y)
-    return np.asarray(forest.predict(test_x), dtype=np.float64)
 
 
 def ridge_regression(train_x: np.ndarray, train_y: np.ndarray, test_x: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from skybind.errors import DataError
+from skybind.measures.forests import forest_probability
 from skybind.measures.neighbours import nearest
 
 #: What the catalogue period is multiplied by; an object whose period is off by two in the catalogue
@@ -153,24 +154,28 @@ def _judged(
     """
     probability = np.full((len(fold), 3), np.nan)
     inputs = _inputs(views, 1.0)
-    learned = []
-    for part in range(folds):
-        learned.append(_teach(views, teachers[fold[teachers] != part], seed + part))
-        own = fold == part
-        if own.any():
-            probability[own] = learned[-1].predict_proba(inputs[own])
     new = fold < 0
-    if new.any():
-        probability[new] = np.mean([m.predict_proba(inputs[new]) for m in learned], axis=0)
+    probability[new] = 0.0
+    for part in range(folds):
+        own = fold == part
+        asked = own | new
+        told = _told(views, teachers[fold[teachers] != part], inputs[asked], seed + part)
+        probability[own] = told[own[asked]]
+        probability[new] += told[new[asked]] / folds
     return probability
 
 
-def _teach(views: _Views, taught: np.ndarray, seed: int):  # type: ignore[no-untyped-def]
-    """Teach a forest to tell right periods (class 0) from halved (1) and doubled ones (2)."""
-    from sklearn.ensemble import RandomForestClassifier
-
+def _told(views: _Views, taught: np.ndarray, query: np.ndarray, seed: int) -> np.ndarray:
+    """Let a forest tell right periods (class 0) from halved (1) and doubled ones (2)."""
     inputs = np.concatenate([_inputs(views, base)[taught] for base in _TAUGHT])
     target = np.repeat([0, 1, 2], len(taught))
     weight = np.repeat([2.0, 1.0, 1.0], len(taught))
-    forest = RandomForestClassifier(200, min_samples_leaf=5, random_state=seed, n_jobs=1)
-    return forest.fit(inputs, target, sample_weight=weight)
+    return forest_probability(
+        inputs.astype(np.float32),
+        target,
+        query,
+        seed=seed,
+        trees=200,
+        weight=weight,
+        min_samples_leaf=5,
+    )[1]
