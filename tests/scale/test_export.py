@@ -12,12 +12,14 @@ from skybind.data.check import check_dataset
 from skybind.data.dataset import Dataset
 from skybind.data.schema import Column
 from skybind.data.splits import Split
+from skybind.data.spread import Spread
 from skybind.data.stored_splits import split_dataset
 from skybind.data.write import DatasetWriter
 from skybind.errors import ConfigError, DataError
 from skybind.ingest.append import append_survey
 from skybind.ingest.hats_dataset import dataset_of, open_exported, restore
 from skybind.lightcurves.stored import compute_features
+from skybind.parquet import TableWriter
 from skybind.ragged import Ragged, offsets_of
 from skybind.scale.adapter import open_catalog, partition_of
 from skybind.scale.export import export_hats
@@ -167,6 +169,42 @@ def test_what_is_lacking_is_refused(survey, exported, tmp_path):
         export_hats(survey, exported.out)
     with pytest.raises(ConfigError, match="at least one object"):
         export_hats(survey, tmp_path / "new", rows=0)
+
+
+def test_objects_without_a_position_are_written_and_read_some_at_a_time(tmp_path, monkeypatch):
+    n = 5000
+    ra = np.where(np.arange(n) % 100 == 0, 1.0, np.nan)
+    with DatasetWriter(tmp_path / "data", {"parallax": Column("feature", "mas")}) as writer:
+        writer.append({
+            "object_id": np.array([f"s{i}" for i in range(n)]), "ra": ra, "dec": ra,
+            "parallax": np.arange(n, dtype=float),
+        })  # fmt: skip
+    sizes = []
+
+    def noted(kind, name):
+        real = getattr(kind, name)
+
+        def call(self, table, *others):
+            sizes.append(len(table))
+            return real(self, table, *others)
+
+        monkeypatch.setattr(kind, name, call)
+
+    noted(TableWriter, "write_table")
+    done = export_hats(tmp_path / "data", tmp_path / "hats")
+    assert done.unplaced == sum(sizes) - 50 == 4950  # and the partition
+    assert max(sizes) == 1024
+    monkeypatch.undo()
+    sizes.clear()
+    noted(Spread, "add")
+    restore(done.out, tmp_path / "back")
+    assert sum(sizes) == n
+    assert max(sizes) == 1024
+    assert (
+        Dataset.open(tmp_path / "back").fingerprint == Dataset.open(tmp_path / "data").fingerprint
+    )
+    table = Dataset.open(tmp_path / "back").table(["parallax"])
+    np.testing.assert_array_equal(table["parallax"], np.arange(n))
 
 
 def test_what_is_no_position_is_kept_beside_it_and_what_grew_comes_back(survey, tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -17,12 +18,12 @@ from skybind.data.partitioned import PartitionedSource
 from skybind.data.schema import ID, METADATA_KEY, DatasetSchema
 from skybind.data.sources import Change, ChangedSource, readable
 from skybind.data.spread import Spread
-from skybind.data.write import named_by_arrow, part_writer, refuse_place
+from skybind.data.write import ROW_GROUP, named_by_arrow, part_writer, refuse_place
 from skybind.errors import DataError
 from skybind.files import atomic_path, raise_of_machine
 from skybind.ingest.build import ImportSummary
 from skybind.ingest.readers.hats import catalogue_folder, hats_files
-from skybind.parquet import read_parquet
+from skybind.parquet import open_parquet
 from skybind.progress import progress_bar
 
 #: Column of the cells of order 29, and of an object's place in the dataset.
@@ -169,8 +170,7 @@ def restore(folder: str | Path, out: str | Path, overwrite: bool = False) -> Imp
         rows = Spread(made / ".rows", len(stored.parts), schema.append(pa.field(ROW, pa.int64())))
         done = 0
         with progress_bar("importing", n) as report:
-            for path in files:
-                table = _listed(read_parquet(path, [*stored.columns, ROW]), known)
+            for table in _rows(files, [*stored.columns, ROW], known):
                 place = np.searchsorted(ends, table[ROW].to_numpy(), "right") - 1
                 rows.add(table.replace_schema_metadata(schema.metadata).cast(rows.schema), place)
                 report(done := done + len(table))
@@ -181,6 +181,16 @@ def restore(folder: str | Path, out: str | Path, overwrite: bool = False) -> Imp
     dataset = Dataset.open(out)
     observed = {name: int(dataset.present(name).sum()) for name in dataset.schema.modalities}
     return ImportSummary(len(dataset), observed)
+
+
+def _rows(
+    files: Sequence[Path], columns: Sequence[str], known: DatasetSchema
+) -> Iterator[pa.Table]:
+    """Read files of a catalogue, some objects at a time."""
+    for path in files:
+        with open_parquet(path) as file:
+            for batch in file.iter_batches(ROW_GROUP, columns=list(columns)):
+                yield _listed(pa.Table.from_batches([batch]), known)
 
 
 def _write_parts(folder: Path, stored: Stored, ends: np.ndarray, rows: Spread) -> None:

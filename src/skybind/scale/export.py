@@ -26,10 +26,11 @@ from skybind.data.healpix import FINEST, Cell, cells_of, finest_part, near_other
 from skybind.data.nested import nested_type, to_nested
 from skybind.data.schema import DEC, RA
 from skybind.data.spread import Spread
+from skybind.data.write import group_rows
 from skybind.errors import ConfigError, DataError
 from skybind.files import atomic_path, check_name, write_json, write_text
 from skybind.ingest.hats_dataset import BESIDE, CELL, ROW, Stored, unplaced_file
-from skybind.parquet import write_parquet
+from skybind.parquet import TableWriter, write_parquet
 from skybind.progress import progress_bar
 from skybind.version import __version__
 
@@ -126,6 +127,7 @@ class _Export:
         self.placed = np.isfinite(self.ra) & np.isfinite(self.dec)
         if not self.placed.any():
             raise DataError(f"No object of the dataset at {dataset.path} has a position.")
+        self.unplaced = np.flatnonzero(~self.placed)
         self.cells = np.full(len(self.ra), -1, np.int64)
         self.cells[self.placed] = cells_of(self.ra[self.placed], self.dec[self.placed])
         most = rows or self._rows()
@@ -141,7 +143,8 @@ class _Export:
         beside = self.folder / BESIDE
         others = Spread(self.folder / ".margin", len(self.parts), schema)
         main = Spread(self.folder / ".main", len(self.parts), schema)
-        lost: list[pa.Table] = []
+        n, n_lost = int(self.placed.sum()), len(self.unplaced)
+        lost = Spread(self.folder / ".unplaced", -(-n_lost // _CHUNK), schema)
         start = 0
         with progress_bar("exporting", len(self.dataset)) as report:
             for table in self.dataset.iter_tables(self.columns, _CHUNK):
@@ -160,14 +163,15 @@ class _Export:
         shutil.copytree(
             self.dataset.path, beside, ignore=lambda at, names: _left_out(self.dataset, at, names)
         )
-        if lost:
-            write_parquet(pa.concat_tables(lost), unplaced_file(self.folder))
+        if n_lost:
+            with TableWriter(unplaced_file(self.folder), schema, compression="zstd") as writer:
+                for table in lost.parts():
+                    writer.write_table(table, group_rows(table))
         stored = Stored.of(self.dataset)
         write_json(beside / "stored.json", stored.note())
-        for name in (".main", ".margin"):
+        for name in (".main", ".margin", ".unplaced"):
             shutil.rmtree(self.folder / name)
-        n = int(self.placed.sum())
-        return Exported(self.out, n, len(self.parts), n_margin, len(self.placed) - n)
+        return Exported(self.out, n, len(self.parts), n_margin, n_lost)
 
     def _add(
         self,
@@ -176,7 +180,7 @@ class _Export:
         schema: pa.Schema,
         main: Spread,
         others: Spread,
-        lost: list[pa.Table],
+        lost: Spread,
     ) -> None:
         """Send the rows of a chunk to their partitions and margins."""
         own = slice(start, start + len(table))
@@ -187,7 +191,9 @@ class _Export:
         whole = pa.table([pa.array(self.cells[own]), *columns, number], schema=schema)
         placed = np.flatnonzero(self.placed[own])
         if len(placed) < len(table):
-            lost.append(whole.filter(pa.array(~self.placed[own])))
+            first, last = np.searchsorted(self.unplaced, [own.start, own.stop])
+            rows = whole.take(pa.array(self.unplaced[first:last] - start))
+            lost.add(rows, np.arange(first, last) // _CHUNK)
         rows = whole.take(pa.array(placed))
         main.add(rows, part_of(self.cells[own][placed], self.parts))
         if self.margin and len(self.parts) > 1:
