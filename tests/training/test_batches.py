@@ -17,6 +17,7 @@ from skybind.training.batches import (
     torch_seed,
     training_batches,
 )
+from skybind.training.pace import steps_per_epoch
 from tests.training.training_toys import ToySource
 
 
@@ -26,7 +27,19 @@ def test_validation_takes_every_object_once_in_order(n, size, ranks):
     assert np.array_equal(np.concatenate(batches), np.arange(n))
     assert all(len(batch) == size for batch in batches[:-1])
     if n >= ranks and size >= ranks:
-        assert all(len(batch) >= ranks for batch in batches)
+        assert all(len(batch) >= max(ranks, 2) for batch in batches)
+    if ranks == 2:
+        one = ordered_batches(np.arange(n), size, 1)
+        assert [batch.tolist() for batch in one] == [batch.tolist() for batch in batches]
+
+
+@given(st.integers(2, 100), st.integers(4, 40), st.integers(1, 4), st.booleans())
+def test_training_drops_the_rest_alone_whatever_the_number_of_processes(n, size, ranks, drop):
+    batches = training_batches(np.arange(n), size, drop, seed=0, epoch=0, ranks=ranks)
+    used = sum(len(batch) for batch in batches)
+    assert used == (n // size * size if drop and n > size else n)
+    if ranks <= 2:
+        assert len(batches) == steps_per_epoch(n, size, drop)
 
 
 def test_training_shuffles_anew_in_each_epoch_and_drops_the_last():

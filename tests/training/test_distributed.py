@@ -99,8 +99,21 @@ def train_classifier(folder, **changes):
     return classifier, result
 
 
+def train_with_one_over(folder, **changes):
+    """51 training and 16 validation objects: batches of 10 and of 15 leave one over."""
+    binder = toy_binder(dropout=0.0, pairs=[("photometry", "spectrum")])
+    options = toy_options(
+        epochs=2, batch_size=10, drop_last=True, validation_batch_size=15, **changes
+    )
+    result = pretrain(binder, ToySource(67, noise=0.0), toy_rows(67), options, folder, seed=3)
+    for record in result.history:
+        assert record["train/n/photometry-spectrum"] == 50
+        assert record["validation/n/photometry-spectrum"] == 16
+    return binder, result
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("train", [train_pretraining, train_classifier])
+@pytest.mark.parametrize("train", [train_pretraining, train_classifier, train_with_one_over])
 def test_training_on_two_devices_equals_training_on_one(tmp_path, train, capfd):
     one, expected = train(tmp_path / "one")
     two, result = train(tmp_path / "two", devices=2)

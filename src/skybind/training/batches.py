@@ -20,6 +20,9 @@ from skybind.modalities.batch import Batch
 
 T = TypeVar("T")
 
+#: Objects of a batch: the loss of a pair is that of telling objects from each other.
+FEWEST = 2
+
 
 class Source(Protocol):
     """What training needs of `skybind.modalities.source.BatchSource`."""
@@ -100,16 +103,18 @@ def training_batches(
 ) -> list[np.ndarray]:
     """Shuffle the training objects and cut them in batches, over all ranks together."""
     order = generator(seed, Stream.ORDER, epoch).permutation(rows)
-    batches = ordered_batches(order, size, ranks)
-    if drop_last and len(batches) > 1 and len(batches[-1]) != size:
-        batches.pop()
-    return batches
+    if drop_last and len(order) > size:
+        order = order[: len(order) // size * size]
+    return ordered_batches(order, size, ranks)
 
 
 def ordered_batches(rows: np.ndarray, size: int, ranks: int = 1) -> list[np.ndarray]:
-    """Cut `rows` in batches of `size`; a last one too small for all ranks joins its neighbour."""
+    """Cut `rows` in batches of `size`; a last one that is too small joins its neighbour.
+
+    One object has nothing to be told from, and would not be measured; and each rank needs one.
+    """
     starts = list(range(0, len(rows), size))
-    if len(starts) > 1 and len(rows) - starts[-1] < ranks:
+    if len(starts) > 1 and len(rows) - starts[-1] < max(FEWEST, ranks):
         starts.pop()
     return np.split(rows, starts[1:])
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from skybind.config.training import TrainingOptions
 from skybind.progress import say
+from skybind.training.batches import FEWEST
 
 #: Objects of a batch that is made smaller, at least: a contrastive loss needs others to tell
 #: apart, and batch norms need some to average over.
@@ -157,7 +158,8 @@ def _warning(options: TrainingOptions, objects: int) -> str:
 def steps_per_epoch(objects: int, batch_size: int, drop_last: bool) -> int:
     """Count the batches of an epoch, as `training_batches` cuts them."""
     whole, rest = divmod(objects, batch_size)
-    return max(whole if drop_last and whole else whole + (rest > 0), 1)
+    joined = rest < FEWEST and whole > 0
+    return max(whole if joined or (drop_last and whole) else whole + 1, 1)
 
 
 def _batch_size(options: TrainingOptions, objects: int) -> int:
