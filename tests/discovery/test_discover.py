@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -5,6 +7,7 @@ import pytest
 from skybind.config import load_config
 from skybind.discovery import undecided as labels_module
 from skybind.discovery.discover import DiscoverOptions, discover, read_map_options
+from skybind.discovery.samples import discovery_samples
 from skybind.discovery.table import read_discovery
 from skybind.discovery.undecided import resolve_labels
 from skybind.embeddings.store import Embeddings
@@ -154,6 +157,35 @@ def again(run, found, monkeypatch):
 
     monkeypatch.setattr("skybind.discovery.discover.once", asked)
     return steps
+
+
+def test_what_was_measured_on_some_objects_is_counted_among_those_it_could_be(
+    run, found, monkeypatch
+):
+    there, train, test = run_embedding(run), run.rows("train"), run.rows("test")
+    gone = np.isin(np.arange(len(there)), np.concatenate([train[:5], test[:5]]))
+    present = {name: has & ~gone for name, has in there.present.items()}
+    present["spectrum"][test[5:9]] = False
+    embeddings = replace(there, present=present)
+    seen = embeddings.any_present()
+    complete = np.logical_and.reduce(list(embeddings.present.values()))
+    assert discovery_samples(run, embeddings, [part.n for part in found.structure]) == []
+    monkeypatch.setattr("skybind.discovery.samples.CLUSTERED", 50)
+    monkeypatch.setattr("skybind.discovery.samples.CLASS_CLUSTERED", 10)
+    monkeypatch.setattr("skybind.discovery.samples.DIVIDED", 9)
+    few = {"asked_objects": 3, "map_objects": 10}
+    other = run.config.evaluation.model_copy(update=few)
+    monkeypatch.setattr(run, "config", run.config.model_copy(update={"evaluation": other}))
+    made = discovery_samples(run, embeddings, [part.n for part in found.structure])
+    classes = [int((seen & (run.labels == code)).sum()) for code in range(len(run.classes))]
+    assert [(one.n, one.of) for one in made] == [
+        (50, seen[train].sum()),
+        (10, max(classes)),
+        (9, max(part.n for part in found.structure)),
+        (3, complete[test].sum()),
+        (10, seen[train].sum()),
+    ]
+    assert complete[test].sum() < seen[test].sum() < len(test)
 
 
 def test_steps_of_an_older_version_are_done_again(run, again, monkeypatch):

@@ -148,7 +148,7 @@ def discover(
         classes=run.classes,
         modalities=embeddings.modalities,
         seconds=steps.seconds,
-        samples=discovery_samples(run, embeddings),
+        samples=discovery_samples(run, embeddings, [part["n"] for part in found["structure"]]),
         **found,
     )
     write_sealed(run.paths.discover.record, result.plain())

@@ -13,10 +13,13 @@ from skybind.data.dataset import Dataset
 from skybind.embeddings.store import Embeddings
 from skybind.errors import ConfigError
 from skybind.evaluation.records import Cluster, Groups, Islands, read_metrics, write_metrics
+from skybind.evaluation.samples import GROUPED, MAPPED, SILHOUETTE, note
 from skybind.evaluation.statistics import modality_sets
 from skybind.evaluation.truth import planted_kinds
 from skybind.files import atomic_path
 from skybind.measures.clusters import (
+    FITTED_UP_TO,
+    SILHOUETTE_UP_TO,
     KMeansResult,
     distinctions,
     island_radius,
@@ -170,6 +173,9 @@ def cluster_run(
             radius = island_radius(layout.position, options.island_samples)
         layout.island = islands(layout.position, radius, options.island_samples)
         found = _grouped(run, embeddings, layout, options)
+        n = len(layout.rows)
+        note(GROUPED, min(n, FITTED_UP_TO), n)
+        note(SILHOUETTE, min(n, SILHOUETTE_UP_TO), n)
         layout.group = found.label
         told = {
             name: _common(run, layout, label, columns, kinds)
@@ -279,6 +285,7 @@ def lay_out(run: Run, embeddings: Embeddings, group: tuple[str, ...]) -> Layout 
         members = members[seen[members]]
         size = min(len(members), run.config.evaluation.map_objects)
         rows[part] = np.sort(rng.choice(members, size, replace=False))
+        note(MAPPED[part], size, len(members))
     if len(rows["train"]) < 10:
         return None
     made = project_map(

@@ -3,13 +3,20 @@
 from collections.abc import Sequence
 from typing import Any
 
+from skybind.embeddings.store import Embeddings
 from skybind.evaluation.classes import baselines, evaluate_case, importance, neighbour_accuracy
-from skybind.evaluation.clusters import cluster_run, map_run, wants_clusters, write_layouts
+from skybind.evaluation.clusters import (
+    Layout,
+    cluster_run,
+    map_run,
+    wants_clusters,
+    write_layouts,
+)
 from skybind.evaluation.describe import describe_run
 from skybind.evaluation.records import Metrics, write_metrics
 from skybind.evaluation.regression import regress_run
 from skybind.evaluation.retrieval import retrieval_rivals, retrieve_run
-from skybind.evaluation.samples import evaluation_samples
+from skybind.evaluation.samples import noting
 from skybind.evaluation.statistics import best_features
 from skybind.processes import about_machine
 from skybind.progress import step
@@ -39,11 +46,24 @@ def evaluate_run(run: Run, cases: Sequence[Case]) -> Metrics:
     run.prepare()
     refuse_measuring(run, run_model(run), run.rows("test"))
     embeddings = run_embedding(run)
+    with noting() as samples:
+        results, layouts = _measured(run, cases, embeddings)
+    results |= {"machine": machine, "samples": list(samples.values())}
+    model = embeddings.model.get("weights")
+    write_layouts(run.paths.maps, layouts, run.dataset.object_ids, model)
+    metrics = describe_run(run).model_copy(update=results)
+    write_metrics(metrics, run.paths.metrics)
+    return metrics
+
+
+def _measured(
+    run: Run, cases: Sequence[Case], embeddings: Embeddings
+) -> tuple[dict[str, Any], list[Layout]]:
+    """Measure everything; gives the maps, too."""
     options, widest = run.config.evaluation, widest_case(cases)
     subsets = [*run.config.finetuning.subsets, *(case.subset for case in cases)]
     features = best_features(run) if options.baseline else None
     results: dict[str, Any] = {
-        "machine": machine,
         "classification": [evaluate_case(run, case) for case in cases],
         "importance": importance(run, widest) if options.importance and widest else None,
         "retrieval": retrieve_run(run, embeddings) if options.retrieval else [],
@@ -57,16 +77,4 @@ def evaluate_run(run: Run, cases: Sequence[Case]) -> Metrics:
     layouts = map_run(run, embeddings, every=clusters)
     if clusters:
         results["clusters"] = cluster_run(run, embeddings, layouts, options)
-    mapped = max((len(layout.rows) for layout in layouts), default=0)
-    results["samples"] = evaluation_samples(
-        run,
-        mapped,
-        clusters,
-        asked=bool(results["knn"] or results["regression"]),
-        taught=bool(results["baseline"] or results["regression"]),
-    )
-    model = embeddings.model.get("weights")
-    write_layouts(run.paths.maps, layouts, run.dataset.object_ids, model)
-    metrics = describe_run(run).model_copy(update=results)
-    write_metrics(metrics, run.paths.metrics)
-    return metrics
+    return results, layouts

@@ -9,8 +9,9 @@ from skybind.embeddings.store import Embeddings
 from skybind.errors import DataError
 from skybind.evaluation.brightness import Brightness, brightness_of
 from skybind.evaluation.records import PairRetrieval, RetrievalRival
-from skybind.evaluation.samples import asked_rows
+from skybind.evaluation.samples import COMPARED, CORRELATED, asked_rows, note
 from skybind.evaluation.statistics import modality_statistics
+from skybind.measures.correlation import MOST as PAIRS
 from skybind.measures.correlation import fit_canonical
 from skybind.measures.retrieval import matched_retrieval, retrieval, retrieval_table
 from skybind.progress import step
@@ -80,7 +81,7 @@ def retrieval_rivals(
         both = embeddings.present[a] & embeddings.present[b]
         both &= run.source.present(a) & run.source.present(b)
         train, test = (run.rows(part)[both[run.rows(part)]] for part in ("train", "test"))
-        test = asked_rows(run, test)
+        test = asked_rows(run, test, COMPARED)
         if len(test) < 2:
             continue
         by = _matched_by(light_of, (a, b), test)
@@ -128,6 +129,7 @@ def _fitted(
         control = fit_canonical(seen[a][train], seen[b][exchanged], seed)
     except DataError:  # too few, or nothing that varies
         return {}
+    note(CORRELATED, min(len(train), PAIRS), len(train))
     x, y = seen[a][test], seen[b][test]
     others = np.random.default_rng(seed).permutation(len(test))
     return {

@@ -1,19 +1,28 @@
 """What is measured on a sample where there are very many objects: drawn by the seed, and told."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import Field
 
-from skybind.measures.clusters import FITTED_UP_TO, SILHOUETTE_UP_TO
-from skybind.measures.correlation import MOST as PAIRS
 from skybind.record import Record
 
 if TYPE_CHECKING:
     from skybind.runs.run import Run
 
+NEAR = "test objects whose nearest neighbours were looked for"
+TAUGHT = "training objects that trees, ridge regression and perceptrons were taught with"
+COMPARED = "test objects among which plain methods retrieve, and ours beside them"
+CORRELATED = "training objects of the canonical correlation"
+MAPPED = {"train": "training objects on a map", "test": "test objects on it"}
+GROUPED = "objects of a map that k-means is fitted on"
+SILHOUETTE = "objects of a map that give the silhouette"
 #: Of a class at least so many objects are drawn, or all: a sample loses no rare class.
 OF_A_CLASS = 1000
+_noted: ContextVar[dict[str, "Sample"] | None] = ContextVar("noted", default=None)
 
 
 class Sample(Record):
@@ -21,7 +30,11 @@ class Sample(Record):
 
     what: str = Field(..., description="What was done with these objects alone, in words.")
     n: int = Field(..., description="Objects that were drawn.")
-    of: int = Field(..., description="Objects that they were drawn from.")
+    of: int = Field(
+        ...,
+        description="Objects that they were drawn from: those that have what it takes; of several "
+        "modalities, targets or classes the most.",
+    )
 
 
 def drawn(rows: np.ndarray, most: int, seed: int, labels: np.ndarray | None = None) -> np.ndarray:
@@ -55,14 +68,18 @@ def drawn(rows: np.ndarray, most: int, seed: int, labels: np.ndarray | None = No
     return np.sort(order[taken])
 
 
-def asked_rows(run: "Run", rows: np.ndarray) -> np.ndarray:
+def asked_rows(run: "Run", rows: np.ndarray, what: str = NEAR) -> np.ndarray:
     """Return those of some test objects whose nearest neighbours are looked for."""
-    return drawn(rows, run.config.evaluation.asked_objects, run.config.seed)
+    found = drawn(rows, run.config.evaluation.asked_objects, run.config.seed)
+    note(what, len(found), len(rows))
+    return found
 
 
 def taught_rows(run: "Run", rows: np.ndarray) -> np.ndarray:
     """Return those of some training objects that trees, ridges and perceptrons are taught with."""
-    return drawn(rows, run.config.evaluation.taught_objects, run.config.seed)
+    found = drawn(rows, run.config.evaluation.taught_objects, run.config.seed)
+    note(TAUGHT, len(found), len(rows))
+    return found
 
 
 def told(*taken: tuple[str, int, int]) -> list[Sample]:
@@ -70,38 +87,23 @@ def told(*taken: tuple[str, int, int]) -> list[Sample]:
     return [Sample(what=what, n=most, of=of) for what, most, of in taken if most < of]
 
 
-def evaluation_samples(
-    run: "Run", mapped: int, clusters: bool, *, asked: bool = True, taught: bool = True
-) -> list[Sample]:
-    """Say what the evaluation of a run measures on some of its objects only.
+@contextmanager
+def noting() -> Iterator[dict[str, Sample]]:
+    """Keep what is measured on some of the objects only inside, by what it is.
 
-    Parameters
-    ----------
-    run : Run
-    mapped : int
-        Objects on a map; 0 without maps.
-    clusters : bool
-        Whether clusters were looked for.
-    asked, taught : bool
-        Whether nearest neighbours were looked for, and plain methods taught.
+    Where several modalities or targets have the same done, the sample of most objects is kept.
     """
-    options = run.config.evaluation
-    train, test = len(run.rows("train")), len(run.rows("test"))
-    taken = []
-    if asked:
-        what = "test objects whose nearest neighbours were looked for"
-        taken.append((what, options.asked_objects, test))
-    if taught:
-        what = "training objects that trees, ridge regression and perceptrons were taught with"
-        taken.append((what, options.taught_objects, train))
-    if options.retrieval and options.baseline and len(run.modalities) > 1:
-        taken.append(("training objects of the canonical correlation", PAIRS, train))
-        compared = "test objects among which plain methods retrieve, and ours beside them"
-        taken.append((compared, options.asked_objects, test))
-    if mapped:
-        most = options.map_objects
-        taken += [("training objects on a map", most, train), ("test objects on it", most, test)]
-    if mapped and clusters:
-        taken.append(("objects of a map that k-means is fitted on", FITTED_UP_TO, mapped))
-        taken.append(("objects of a map that give the silhouette", SILHOUETTE_UP_TO, mapped))
-    return told(*taken)
+    samples: dict[str, Sample] = {}
+    token = _noted.set(samples)
+    try:
+        yield samples
+    finally:
+        _noted.reset(token)
+
+
+def note(what: str, n: int, of: int) -> None:
+    """Note that something was measured on so many of the objects that it could be measured on."""
+    samples = _noted.get()
+    known = None if samples is None else samples.get(what)
+    if samples is not None and n < of and (known is None or known.of < of):
+        samples[what] = Sample(what=what, n=n, of=of)
