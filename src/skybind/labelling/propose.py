@@ -128,20 +128,13 @@ def propose_labels(
     known = np.flatnonzero((labels >= 0) & embeddings.any_present())
     seed = _batch_seed(run.config.seed if seed is None else seed, len(known))
     pool, taught = _some(run, pool, thinned(len(pool), n, seed), known, labels, notes)
-    teaching = np.full(len(labels), -1)
-    teaching[taught] = labels[taught]
+    teaching = np.where(taught, labels, -1)
     vectors = embeddings.mean()
     beliefs = form_beliefs(
         vectors, embeddings.vectors, embeddings.present, teaching, pool, len(joined.classes)
     )
-    chosen = propose(
-        vectors[pool].astype(np.float64),
-        beliefs,
-        n,
-        labelled=vectors[taught],
-        strategy=strategy,
-        seed=seed,
-    )
+    candidates, before = vectors[pool].astype(np.float64), vectors[taught]
+    chosen = propose(candidates, beliefs, n, labelled=before, strategy=strategy, seed=seed)
     if chosen.strategy != strategy:
         notes.append(
             f"'{strategy}' needs labels of two classes: the most typical objects are proposed."
@@ -249,7 +242,7 @@ def _some(
     labels: np.ndarray,
     notes: list[str],
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Candidates, and labelled objects that teach: of very many a sample, which is said."""
+    """Candidates, and which objects teach, (n,) bool: of very many a sample, which is said."""
     taught = drawn(known, run.config.evaluation.taught_objects, run.config.seed, labels)
     if len(kept) < len(pool):
         notes.append(f"Of these {len(kept):,} were drawn at random.")
@@ -258,7 +251,7 @@ def _some(
             f"Of {len(known):,} labelled objects {len(taught):,} were drawn to learn from "
             "(evaluation.taught_objects)."
         )
-    return pool[kept], taught
+    return pool[kept], np.isin(np.arange(len(labels)), taught)
 
 
 def _known_labels(run: LabelledRun, only_answers: bool) -> np.ndarray:
