@@ -9,7 +9,9 @@ tree is watched. What every process takes before it has done anything is measure
 on a survey of `--base` objects and subtracted; the plot shows the rest, an object. Time is told on
 the wall and of the processor, which other work on the machine hardly moves. Two peaks are told: all
 memory (resident), and without the files that are mapped into it, which the system drops when it
-needs room (own). Results are kept in `growth.json`, so that the same command goes on.
+needs room (own). Results are kept in `growth.json`, so that the same command goes on. A
+step that fails is told, counted and tried again by the next call, and the others go on; the command
+then ends with 1.
 """
 
 import argparse
@@ -79,20 +81,29 @@ modalities:
 """
 
 
-def main() -> None:
-    """Measure what is not measured yet, or draw what is."""
+def main() -> int:
+    """Measure what is not measured yet, or draw what is; gives 1 if a step failed."""
     options = parse()
     options.out.mkdir(parents=True, exist_ok=True)
     if options.draw is not None:
         draw(chosen(options), options.draw)
-        return
+        return 0
+    failed: list[str] = []
     steps = [s for s in options.steps if s != "features" or options.light_curves]
     for size in [options.base, *map(int, options.sizes)]:
         folder = options.out / f"{'curves' if options.light_curves else 'tables'}-{size}"
-        make(folder, size, options.light_curves)
-        for step in steps:
-            measure(options, folder, size, step)
+        for step in ("make", *steps):
+            try:
+                if step == "make":
+                    make(folder, size, options.light_curves)
+                elif why := measure(options, folder, size, step):
+                    failed.append(f"{size:,} {step}: {why}")
+            except (OSError, psutil.Error) as error:
+                failed.append(f"{size:,} {step}: {error}")
     tell(chosen(options))
+    if failed:
+        print(f"\n{len(failed)} steps failed:", *failed, sep="\n  ")
+    return int(bool(failed))
 
 
 def chosen(options: argparse.Namespace) -> list[dict[str, Any]]:
@@ -212,12 +223,16 @@ def command(folder: Path, step: str) -> list[str]:
     return [sys.executable, "-m", "skybind", *words[step]]
 
 
-def measure(options: argparse.Namespace, folder: Path, objects: int, step: str) -> None:
-    """Do a step and note what it took, unless that is known."""
+def measure(options: argparse.Namespace, folder: Path, objects: int, step: str) -> str:
+    """Do a step and note what it took, unless that is known; gives why it failed, or ""."""
     about = {"step": step, "objects": objects, "light_curves": options.light_curves}
     about["memory"] = options.memory
-    if any(all(row[k] == v for k, v in about.items()) for row in rows_of(options.out)):
-        return
+
+    def is_it(row: dict[str, Any]) -> bool:
+        return all(row[key] == value for key, value in about.items())
+
+    if any(is_it(row) and not row["status"] for row in rows_of(options.out)):
+        return ""
     environment = {"OMP_NUM_THREADS": "1", **os.environ}
     if options.memory is not None:
         environment["SKYBIND_MEMORY"] = options.memory
@@ -237,13 +252,20 @@ def measure(options: argparse.Namespace, folder: Path, objects: int, step: str) 
         "status": process.returncode,
     }
     with alone(options.out / ".growth.lock", otherwise=waiting_for("notes a result")):
-        write_json(options.out / "growth.json", [*rows_of(options.out), row])
+        others = [other for other in rows_of(options.out) if not is_it(other)]
+        write_json(options.out / "growth.json", [*others, row])
     print(
         f"{objects:10,} {step:9} {row['seconds']:9.1f} s {row['processor']:9.1f} s of processor "
         f"{resident / 1e6:8.0f} MB {own / 1e6:8.0f} MB own, load {row['load']:.1f}"
-        + (f", ended with {process.returncode}" if process.returncode else ""),
+        + (f", FAILED with {process.returncode}" if process.returncode else ""),
         flush=True,
     )
+    if not process.returncode:
+        return ""
+    if row["seconds"] > options.limit:
+        return f"it took more than {options.limit:g} s"
+    last = (folder / f"{step}.txt").read_text(errors="replace").strip().splitlines()[-1:]
+    return f"it ended with {process.returncode} ({' '.join(last) or 'it said nothing'})"
 
 
 def processor_time() -> float:
@@ -327,4 +349,4 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
