@@ -2,10 +2,10 @@
 
     python benchmarks/shards.py --out shards/
 
-A survey is simulated and a small model trained. Then features, embeddings, classes and an index are
-made in one piece, and in `--shards` shards as `--workers` parallel processes in random order, of
-which `--kills` a command get SIGKILL at random moments and are done again later. The exit status is
-1 if anything differs.
+A survey is simulated and a small model trained. Then features, embeddings, classes, predictions and
+an index are made in one piece, and in `--shards` shards as `--workers` parallel processes in random
+order, of which `--kills` a command get SIGKILL at random moments and are done again later. The exit
+status is 1 if anything differs.
 """
 
 import argparse
@@ -49,6 +49,11 @@ def main() -> None:
             arguments,
             "classify",
             lambda d, o: ["classify", run, "--data", d, "--out", f"{o}.parquet"],
+        ),
+        compare(
+            arguments,
+            "predict",
+            lambda d, o: ["predict", run, "-t", "period", "--data", d, "--out", f"{o}.parquet"],
         ),
         compare(arguments, "index", lambda _, o: ["index", copied(o), "--to", "photometry"]),
     ]

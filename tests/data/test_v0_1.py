@@ -22,8 +22,8 @@ from skybind.data.splits import PARTS, Split
 from skybind.data.where import fulfilled
 from skybind.embeddings.store import Embeddings
 from skybind.errors import LeakError
+from skybind.evaluation.by_neighbours import predict_targets
 from skybind.evaluation.evaluate import evaluate_run
-from skybind.evaluation.predict import predict_targets
 from skybind.labelling.answers import labelled_run
 from skybind.labelling.train import train_with_answers
 from skybind.measures.calibration import softmax

@@ -6,8 +6,9 @@ import pytest
 from skybind.cli.summary import render_clusters, render_summary
 from skybind.embeddings.store import Embeddings
 from skybind.errors import ConfigError, DataError
+from skybind.evaluation.by_neighbours import predict_targets
 from skybind.evaluation.clusters import cluster_again, planted_kinds, read_layouts
-from skybind.evaluation.predict import predict_anything, predict_targets
+from skybind.evaluation.predict import predict_anything
 from skybind.evaluation.predictions import read_predictions
 from skybind.evaluation.records import read_metrics
 from skybind.report.from_run import write_report

@@ -9,10 +9,13 @@ from skybind.cli.options import (
     AllowTwins,
     Commands,
     RunFolder,
+    ShardOf,
     echo,
+    echo_shard,
     open_to_measure,
     print_rich,
     read_pairs,
+    read_shard,
 )
 
 app = Commands()
@@ -38,6 +41,7 @@ def predict(
         typer.Option("--from", help="Modalities to predict from; those of --fit by default."),
     ] = None,
     allow_twins: AllowTwins = False,
+    shard: ShardOf = None,
 ) -> None:
     """Predict a number for any objects by the run's training objects nearest in the embedding.
 
@@ -53,13 +57,21 @@ def predict(
     names = fit.split("+") if fit else None
     others = predict_from.split("+") if predict_from else names
     found = predict_anything(
-        opened, target, out, data=data, fit=names, predict=others, allow_twins=allow_twins
+        opened,
+        target,
+        out,
+        data=data,
+        fit=names,
+        predict=others,
+        allow_twins=allow_twins,
+        shard=read_shard(shard),
     )
-    echo(f"{found.known} of {found.n} objects have a predicted {target} in {out}.")
+    echo(f"{found.known} of {found.n} objects have a predicted {target} in {found.out}.")
     for note in found.notes:
         echo(note)
     if found.taught:
         echo(f"{found.taught} have the name of a training object of the run: they get none.")
+    echo_shard(shard, found.out.parent)
 
 
 @app.command(memory=True)

@@ -1,7 +1,8 @@
 """A run's targets predicted for any objects, by the training objects nearest to them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,24 +10,30 @@ import numpy as np
 import pyarrow as pa
 
 from skybind.data.placed import placed
+from skybind.data.schema import ID
 from skybind.data.seen import Observed
 from skybind.embeddings.store import Embeddings
-from skybind.errors import ConfigError, DataError
-from skybind.evaluation.targets import Target, known_rows, targets_of
-from skybind.measures.regression import knn_mean_and_spread
+from skybind.errors import ConfigError
+from skybind.evaluation.by_neighbours import predict_targets
+from skybind.evaluation.targets import targets_of
+from skybind.files import array_hash, json_hash
+from skybind.ingest.given_rows import Given
 from skybind.models.leaks import twins_among
+from skybind.models.model import Model
+from skybind.parquet import read_parquet, write_parquet
 from skybind.progress import step
 from skybind.runs.embedding import run_embedding
 from skybind.runs.measured import observed_in, observed_of, seen_by
 from skybind.runs.run import Run
 from skybind.runs.steps import run_model
+from skybind.shards import Shard, ShardFolder, remedy
 from skybind.tables import check_ending, write_table
+from skybind.version import __version__
 from skybind.words import nearest
 
-#: An error is the share of normal deviates within one standard deviation.
-ONE_SIGMA = 0.6827
-#: With fewer validation objects whose number is known, errors are the neighbours' spread as it is.
-LEAST = 20
+#: The table of one shard, and what its note says of it.
+_TABLE = "predicted.parquet"
+_COUNTS = ("known", "taught", "twins", "twin")
 
 
 @dataclass
@@ -41,6 +48,8 @@ class Predicted:
         Objects, those with a number, and those named like training objects.
     notes : list of str
         What the reader must know, in sentences.
+    out : Path
+        Where the table was written, if it was.
     """
 
     table: pa.Table
@@ -48,82 +57,47 @@ class Predicted:
     known: int
     taught: int
     notes: list[str]
+    out: Path = Path()
 
 
-def predict_targets(
-    run: Run,
-    embeddings: Embeddings,
-    others: Embeddings,
-    target: str,
-    fit: Sequence[str],
-    predict: Sequence[str],
-) -> tuple[np.ndarray, np.ndarray]:
-    """Predict a target for the objects of any embeddings by the run's training objects.
+@dataclass(frozen=True)
+class _Asked:
+    """What is predicted, by whom, and from what."""
 
-    Parameters
-    ----------
-    run : Run
-    embeddings : Embeddings
-        Of the run's own objects.
-    others : Embeddings
-        Of the objects to predict for, made by the same model.
-    target : str
-        The column.
-    fit, predict : sequence of str
-        Modalities whose (mean) embedding the neighbours and the new objects are given by.
+    run: Run
+    embeddings: Embeddings
+    target: str
+    fit: list[str]
+    predict: list[str]
+    allow_twins: bool
 
-    Returns
-    -------
-    ndarray of float64, shape (len(others),)
-        The number; NaN for objects that were observed in none of `predict`, and for training
-        objects whose number is known.
-    ndarray of float64, shape (len(others),)
-        Its standard error: how much the neighbours differ, times the factor that makes it right
-        for 68 % of the validation objects.
-
-    Raises
-    ------
-    ConfigError, DataError
-        If a column is unknown, nothing is known of it, or the embeddings are of another model.
-    """
-    if others.model.get("weights") != embeddings.model.get("weights"):
-        raise DataError("The embeddings to predict for were made by another model than the run's.")
-    (wanted,) = targets_of(run.dataset, [target])
-    known = known_rows(wanted, embeddings.any_present(fit), run.rows("train"))
-    # an object that the neighbours are taken from would be told its own number
-    own = np.isin(others.object_id, embeddings.object_id[known])
-    asked = others.any_present(predict) & ~own
-    k = run.config.evaluation.neighbours
-    near, numbers = embeddings.mean(fit)[known], wanted.values[known]
-    vectors = others.mean(predict)[asked]
-    value, error = np.full((2, len(others)), np.nan)
-    value[asked], spread = knn_mean_and_spread(near, numbers, vectors, k)
-    factor, floor = _scale_of_errors(run, embeddings, wanted, near, numbers, predict)
-    error[asked] = factor * np.maximum(spread, floor)
-    return value, error
+    @classmethod
+    def of(
+        cls,
+        run: Run,
+        target: str,
+        fit: Sequence[str] | None,
+        predict: Sequence[str] | None,
+        allow_twins: bool,
+    ) -> "_Asked":
+        embeddings = run_embedding(run)
+        names = list(fit or embeddings.modalities)
+        asked = list(predict or names)
+        _check_modalities((*names, *asked), embeddings)
+        return cls(run, embeddings, target, names, asked, allow_twins)
 
 
-def _scale_of_errors(
-    run: Run,
-    embeddings: Embeddings,
-    target: Target,
-    near: np.ndarray,
-    numbers: np.ndarray,
-    predict: Sequence[str],
-) -> tuple[float, float]:
-    """Find what the neighbours' spread has to be multiplied by, and its least value."""
-    held = run.rows("validation")
-    held = held[embeddings.any_present(predict)[held] & np.isfinite(target.values[held])]
-    if len(held) < LEAST:
-        return 1.0, 0.0
-    vectors, k = embeddings.mean(predict)[held], run.config.evaluation.neighbours
-    mean, spread = knn_mean_and_spread(near, numbers, vectors, k)
-    floor = float(np.quantile(spread, 0.05)) or float(np.finfo(np.float32).tiny)
-    away = np.abs(mean - target.values[held])
-    return float(np.quantile(away / np.maximum(spread, floor), ONE_SIGMA)), floor
+@dataclass(frozen=True)
+class _Found:
+    """The table, and how many there are of what; `twin` is the first of the twins."""
+
+    table: pa.Table
+    known: int
+    taught: int
+    twins: int
+    twin: str
 
 
-@step("predicting")
 def predict_table(
     run: Run,
     target: str,
@@ -154,49 +128,92 @@ def predict_table(
     **observations
         One object as arrays, as of `skybind.ingest.given.take_given`.
     """
-    embeddings = run_embedding(run)
-    names = list(fit or embeddings.modalities)
-    asked = list(predict or names)
-    _check_modalities((*names, *asked), embeddings)
-    notes: list[str] = []
-    others, why = embeddings, np.full(len(embeddings), "", dtype=object)
-    observed = observed_of(run, np.arange(len(embeddings)))
-    if data is not None or observations:
+    with step("predicting"):
+        asked = _Asked.of(run, target, fit, predict, allow_twins)
+        if data is None and not observations:
+            return _together([_of_own(asked)], asked, [])
         model = run_model(run)
         given = model.take(data, **observations)
-        others, notes = model.embed_dataset(given.dataset, modalities=asked), given.notes
-        observed = observed_in(given.dataset, model)
-        why = np.full(len(others), "", dtype=object)
-        for name in asked:
-            why = np.where(given.reasons[name] == "", why, given.reasons[name])
-    value, error = predict_targets(run, embeddings, others, target, names, asked)
-    twins = _taught_otherwise(run, others.object_id, observed) & np.isfinite(value)
-    if twins.any():
-        notes = [*notes, _tell_twins(others.object_id[twins], allow_twins)]
-        if not allow_twins:
-            value[twins], error[twins] = np.nan, np.nan
-            why[twins] = "training object under another name, or with the same data"
+        return _together([_of_given(asked, model, given)], asked, given.notes)
+
+
+def _together(found: Sequence[_Found], asked: _Asked, notes: Sequence[str]) -> Predicted:
+    """Put together what was found of objects that follow each other."""
+    table = pa.concat_tables([one.table for one in found]).combine_chunks()
+    known, taught, twins = (
+        sum(getattr(one, what) for one in found) for what in ("known", "taught", "twins")
+    )
+    told = list(notes)
+    if twins:
+        first = next(one.twin for one in found if one.twins)
+        told.append(_tell_twins(twins, first, asked.allow_twins))
+    return Predicted(table, len(table), known, taught, told)
+
+
+def _of_own(asked: _Asked) -> _Found:
+    """Predict for the run's own objects."""
+    own = asked.embeddings
+    observed = observed_of(asked.run, np.arange(len(own)))
+    return _predict(asked, own, np.full(len(own), "", dtype=object), observed)
+
+
+def _of_given(asked: _Asked, model: Model, given: Given, whole: Given | None = None) -> _Found:
+    """Predict for what was given, or for a shard of the `whole`."""
+    if not len(given.dataset):  # there may be more shards than groups of objects
+        nobody = asked.embeddings.take(np.zeros(0, np.int64))
+        return _predict(asked, nobody, np.zeros(0, object), [])
+    others = model.embed_dataset(given.dataset, modalities=asked.predict)
+    why = np.full(len(others), "", dtype=object)
+    for name in asked.predict:
+        why = np.where(given.reasons[name] == "", why, given.reasons[name])
+    among = None if whole is None else _names(whole)
+    return _predict(asked, others, why, observed_in(given.dataset, model), among)
+
+
+def _names(given: Given) -> Iterator[np.ndarray]:
+    """Read the names of all objects, some at a time."""
+    for table in given.dataset.iter_tables([ID]):
+        yield np.asarray(table[ID].to_pylist(), dtype=str)
+
+
+def _predict(
+    asked: _Asked,
+    others: Embeddings,
+    why: np.ndarray,
+    observed: Observed,
+    among: Iterable[np.ndarray] | None = None,
+) -> _Found:
+    """Predict for embedded objects; `why` says why an observation could not be read."""
+    run, target = asked.run, asked.target
+    value, error = predict_targets(run, asked.embeddings, others, target, asked.fit, asked.predict)
+    twins = _taught_otherwise(run, others.object_id, observed, among) & np.isfinite(value)
+    if not asked.allow_twins:
+        value[twins], error[twins] = np.nan, np.nan
+        why[twins] = "training object under another name, or with the same data"
     known = np.isfinite(value)
     taught = np.isin(others.object_id, run.dataset.object_ids[run.rows("train")])
-    taught &= ~known & others.any_present(asked)
-    absent = np.where(why == "", f"not observed in {' or '.join(asked)}", why)
+    taught &= ~known & others.any_present(asked.predict)
+    absent = np.where(why == "", f"not observed in {' or '.join(asked.predict)}", why)
     reason = np.where(known, "", np.where(taught, "training object", absent))
     table = _as_table(others, target, run.dataset.schema.columns[target].unit, value, error, reason)
-    return Predicted(table, len(value), int(known.sum()), int(taught.sum()), notes)
+    twin = str(others.object_id[twins][0]) if twins.any() else ""
+    return _Found(table, int(known.sum()), int(taught.sum()), int(twins.sum()), twin)
 
 
-def _taught_otherwise(run: Run, object_id: np.ndarray, observed: Observed) -> np.ndarray:
+def _taught_otherwise(
+    run: Run, object_id: np.ndarray, observed: Observed, among: Iterable[np.ndarray] | None
+) -> np.ndarray:
     """Which objects are training objects of a run under another name."""
     # neighbours are all training objects, whether the model could read them or not
     rows = {"train": run.rows("train"), "validation": np.zeros(0, np.int64)}
-    return twins_among(object_id, seen_by(run, rows), "validation", observed)
+    return twins_among(object_id, seen_by(run, rows), "validation", observed, among)
 
 
-def _tell_twins(object_id: np.ndarray, allowed: bool) -> str:
-    """Say which objects are training objects under another name."""
+def _tell_twins(n: int, first: str, allowed: bool) -> str:
+    """Say how many objects are training objects under another name."""
     end = "they are told their own numbers" if allowed else "they get none (--allow-twins)"
     return (
-        f"{len(object_id):,} objects (such as '{object_id[0]}') are training objects under another "
+        f"{n:,} objects (such as '{first}') are training objects under another "
         f"name, or have the light curve, spectrum or image of one: {end}."
     )
 
@@ -246,10 +263,76 @@ def predict_anything(
     fit: Sequence[str] | None = None,
     predict: Sequence[str] | None = None,
     allow_twins: bool = False,
+    shard: Shard | None = None,
 ) -> Predicted:
-    """Write what `predict_table` gives to a file (.parquet, .csv, .vot, .ecsv, .fits)."""
+    """Write what `predict_table` gives to a file.
+
+    Where shards of it were begun (`OUT.shards/`) they are put together; nothing is predicted.
+
+    Parameters
+    ----------
+    run, target, data, fit, predict, allow_twins
+        As of `predict_table`.
+    out : str or Path
+        Table (.parquet, .csv, .vot, .ecsv, .fits).
+    shard : Shard, optional
+        Only this part of a dataset, into `OUT.shards/`.
+
+    Raises
+    ------
+    ConfigError, DataError
+        As `predict_table`; if shards are missing, or of something else.
+    """
+    out = Path(out)
     check_ending(out)
-    found = predict_table(run, target, data, fit=fit, predict=predict, allow_twins=allow_twins)
-    table = found.table
-    write_table(placed(table, run.dataset) if data is None else table, out)
-    return found
+    if shard is not None and data is None:
+        raise ConfigError("--shard needs --data: a run's own objects are predicted as a whole.")
+    if data is None:
+        found = predict_table(run, target, fit=fit, predict=predict, allow_twins=allow_twins)
+        write_table(placed(found.table, run.dataset), out)
+        return replace(found, out=out)
+    with step("predicting"):
+        asked, model = _Asked.of(run, target, fit, predict, allow_twins), run_model(run)
+        given = model.take(data)
+        shards = ShardFolder(out, _key(asked, model, given), "predict")
+        if shard is not None:
+            note = shards.do(shard, partial(_predict_shard, asked, model, given, shard))
+            folder = shards.path / shard.name
+            found = _together([_read_shard(folder, note)], asked, given.notes)
+            return replace(found, out=folder / _TABLE)
+        with shards.together() as parts:
+            pieces = [_read_shard(folder, note) for folder, note in parts]
+            found = _together(pieces or [_of_given(asked, model, given)], asked, given.notes)
+            write_table(found.table, out)
+    return replace(found, out=out)
+
+
+def _key(asked: _Asked, model: Model, given: Given) -> str:
+    """Name all that predictions are made from: what the neighbours are, and what they know."""
+    run = asked.run
+    (target,) = targets_of(run.dataset, [asked.target])
+    return json_hash(
+        [
+            __version__,
+            model.identity["weights"],
+            [run.dataset.fingerprint, run.split.hash, array_hash(target.values)],
+            [asked.target, asked.fit, asked.predict, asked.allow_twins],
+            run.config.evaluation.neighbours,
+            given.dataset.fingerprint,
+        ]
+    )
+
+
+def _predict_shard(
+    asked: _Asked, model: Model, given: Given, shard: Shard, folder: Path
+) -> dict[str, Any]:
+    """Predict for one shard into its folder."""
+    found = _of_given(asked, model, given.shard(shard), given)
+    write_parquet(found.table, folder / _TABLE)
+    return {name: getattr(found, name) for name in _COUNTS}
+
+
+def _read_shard(folder: Path, note: Mapping[str, Any]) -> _Found:
+    """Read what `_predict_shard` found."""
+    table = read_parquet(folder / _TABLE, again=remedy(folder))
+    return _Found(table, *(note[name] for name in _COUNTS))

@@ -5,7 +5,7 @@ hashes: of its name, of its name as people might write it, and of its observatio
 known again under another name, and no name can be read from a model.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -89,7 +89,11 @@ def refuse_seen(
 
 
 def twins_among(
-    object_id: np.ndarray, seen: Seen, purpose: str, observed: Observed = ()
+    object_id: np.ndarray,
+    seen: Seen,
+    purpose: str,
+    observed: Observed = (),
+    among: Iterable[np.ndarray] | None = None,
 ) -> np.ndarray:
     """Which objects something has seen under another name.
 
@@ -101,25 +105,41 @@ def twins_among(
         As of `refuse_seen`.
     observed : Observed
         Fingerprints of their observations.
+    among : iterable of ndarray of str, optional
+        All names of the dataset that the objects are some of, piece by piece; by default no others
+        than these. Read only if it matters.
 
     Returns
     -------
     ndarray of bool, shape (n,)
         Whose name differs from a seen one only in case, blanks, width or form of its letters, or
         that has the light curve, spectrum or image of a seen object. Case counts where names of
-        `object_id`, or of the dataset of the seen objects, differ in nothing else.
+        `object_id` (of `among`), or of the dataset of the seen objects, differ in nothing else.
     """
     hashes, names = hash_ids(object_id), hash_names(object_id)
-    cased, told = hash_names(object_id, fold=False), told_by_case(object_id)
-    found = np.zeros(len(object_id), bool)
+    cased = hash_names(object_id, fold=False)
+    alike = np.zeros(len(object_id), bool)
     for role in _roles(purpose):
-        found |= ~told & np.isin(names, seen.hashes.get((role, "name"), NONE))
+        alike |= np.isin(names, seen.hashes.get((role, "name"), NONE))
+    found = alike & ~_told_apart(object_id, names, alike, among)
+    for role in _roles(purpose):
         found |= np.isin(cased, seen.hashes.get((role, "cased"), NONE))
         for kind, own in observed:
             found |= (own != 0) & np.isin(own, seen.hashes.get((role, kind), NONE))
     for role in (TRAINED, VALIDATED):
         found &= ~np.isin(hashes, seen.hashes.get((role, "id"), NONE))
     return found
+
+
+def _told_apart(
+    object_id: np.ndarray, names: np.ndarray, alike: np.ndarray, among: Iterable[np.ndarray] | None
+) -> np.ndarray:
+    """Which of the objects that are `alike` another name of their dataset only case tells from."""
+    if among is None or not alike.any():
+        return told_by_case(object_id)
+    wanted = names[alike]
+    every = np.concatenate([some[np.isin(hash_names(some), wanted)] for some in among])
+    return np.isin(names, hash_names(every[told_by_case(every)]))
 
 
 def refuse_twins(

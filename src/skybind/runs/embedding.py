@@ -12,9 +12,11 @@ from skybind.embeddings.store import Embeddings, merge, read_state
 from skybind.errors import ConfigError, DataError
 from skybind.files import json_hash
 from skybind.ingest.given_rows import Given
+from skybind.locks import alone, waiting_for
 from skybind.models.inference import embed_source
 from skybind.models.model import Model
 from skybind.models.stored import read_note
+from skybind.once import lock_of
 from skybind.progress import progress_bar, say, step
 from skybind.runs.grown import touched_rows
 from skybind.runs.layout import RunPaths
@@ -25,15 +27,28 @@ from skybind.version import __version__
 
 
 def run_embedding(run: Run, *, again: bool = False) -> Embeddings:
-    """Embed all objects of the run's dataset with the pre-trained model, unless that is done."""
+    """Embed all objects of the run's dataset with the pre-trained model, unless that is done.
+
+    Of several programs one does so, and the others wait for it.
+    """
     saved = run_model(run)
-    earlier = None
-    if run.paths.embeddings.exists() and not again:
-        stored = Embeddings.read(run.paths.embeddings)
-        if stored.model.get("weights") == saved.identity["weights"]:
-            if _of(stored, run):
-                return stored
-            earlier = _earlier(run, saved, stored)
+    stored = None if again else _stored(run)
+    if stored is not None and _made_by(stored, saved) and _of(stored, run):
+        return stored
+    lock = lock_of(run.paths.embeddings)
+    with alone(lock, otherwise=waiting_for("embeds the objects of this run")):
+        stored = None if again else _stored(run)  # as the other program left them
+        if stored is not None and not _made_by(stored, saved):
+            stored = None
+        if stored is None or not _of(stored, run):
+            stored = _embed_own(run, saved, stored)
+        lock.unlink(missing_ok=True)  # while it is still held
+    return stored
+
+
+def _embed_own(run: Run, saved: Model, stored: Embeddings | None) -> Embeddings:
+    """Embed the run's objects; of a dataset that grew those that are not among the stored ones."""
+    earlier = None if stored is None else _earlier(run, saved, stored)
     rows = np.arange(len(run.dataset)) if earlier is None else earlier[1]
     source = run.source_for(saved)
     with progress_bar("embedding", len(rows)) as report:
@@ -54,6 +69,15 @@ def run_embedding(run: Run, *, again: bool = False) -> Embeddings:
     with step("writing the embeddings", told=False):
         write_grown(whole, run.paths.embeddings, rows, len(earlier[0]), state)
     return whole
+
+
+def _stored(run: Run) -> Embeddings | None:
+    """Read the embeddings in a run's folder, whatever they are of; None where there are none."""
+    return Embeddings.read(run.paths.embeddings) if run.paths.embeddings.exists() else None
+
+
+def _made_by(stored: Embeddings, saved: Model) -> bool:
+    return bool(stored.model.get("weights") == saved.identity["weights"])
 
 
 def stored_embeddings(run: Run) -> Embeddings:
