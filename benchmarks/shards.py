@@ -2,10 +2,10 @@
 
     python benchmarks/shards.py --out shards/
 
-A survey is simulated and a small model trained. Then features, embeddings, classes, predictions and
-an index are made in one piece, and in `--shards` shards as `--workers` parallel processes in random
-order, of which `--kills` a command get SIGKILL at random moments and are done again later. The exit
-status is 1 if anything differs.
+A survey is simulated and a small model trained. Then features, embeddings, classes, predictions,
+the scores of discover and an index are made in one piece, and in `--shards` shards as `--workers`
+parallel processes in random order, of which `--kills` a command get SIGKILL at random moments and
+are done again later. The exit status is 1 if anything differs.
 """
 
 import argparse
@@ -24,6 +24,8 @@ import pyarrow.parquet as pq
 from skybind.embeddings.store import Embeddings
 from skybind.files import file_hash
 
+#: What is cheap of discover besides the scores.
+FEW = ("--map", "pca", "--permutations", 2, "--top", 0)
 CHEAP = ("training.epochs=2", "finetuning.training.epochs=2", "finetuning.modalities=[all]")
 
 
@@ -55,7 +57,12 @@ def main() -> None:
             "predict",
             lambda d, o: ["predict", run, "-t", "period", "--data", d, "--out", f"{o}.parquet"],
         ),
-        compare(arguments, "index", lambda _, o: ["index", copied(o), "--to", "photometry"]),
+        compare(arguments, "discover", lambda _, o: ["discover", copied(run, o), *FEW]),
+        compare(
+            arguments,
+            "index",
+            lambda _, o: ["index", copied(out / "embed-shards", o), "--to", "photometry"],
+        ),
     ]
     sys.exit(any(wrong))
 
@@ -92,11 +99,11 @@ def compare(arguments: argparse.Namespace, name: str, command) -> bool:
     return not same
 
 
-def copied(out: Path) -> Path:
-    """Give embeddings of many files, a copy of them for each index."""
-    place = out / "embeddings"
+def copied(source: Path, out: Path) -> Path:
+    """Give a copy of a folder to each way of doing a command that writes into it."""
+    place = out / "copy"
     if not place.exists():
-        shutil.copytree(out.parent / "embed-shards", place)
+        shutil.copytree(source, place)
     return place
 
 
@@ -131,13 +138,21 @@ def contents(name: str, data: Path, out: Path) -> pa.Table:
     """Read what a command made."""
     if name == "embed":
         return Embeddings.read(out).to_arrow()
+    if name == "discover":  # the notes beside the tables have times
+        files = (out / "copy/discover").rglob("*.*")
+        return hashes(sorted(path for path in files if path.suffix in (".parquet", ".csv", ".npz")))
     if name == "index":
-        files = sorted((out / "embeddings.index").rglob("*.*"))
-        return pa.table(
-            {"file": [path.name for path in files], "hash": [file_hash(path) for path in files]}
-        )
+        files = sorted((out / "copy.index").rglob("*.*"))
+        return hashes(files)
     path = data / "features/photometry.parquet" if name == "features" else Path(f"{out}.parquet")
     return pq.read_table(path)
+
+
+def hashes(files: list[Path]) -> pa.Table:
+    """Tell files by name and content."""
+    return pa.table(
+        {"file": [path.name for path in files], "hash": [file_hash(path) for path in files]}
+    )
 
 
 def start(*command: object) -> subprocess.Popen:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from skybind.discovery.measures.density import WholeClusters
-from skybind.discovery.measures.outliers import LabelDoubt
+from skybind.discovery.measures.label_doubt import LabelDoubt
 from skybind.discovery.table import OutlierTable
 
 

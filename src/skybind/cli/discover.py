@@ -129,15 +129,29 @@ def discover(
         ),
     ] = None,
     allow_twins: AllowTwins = False,
+    shard: ShardOf = None,
 ) -> None:
     """Find outliers, suspected errors, parts of classes, new classes, and what matters.
 
-    Everything is in RUN/discover/; RUN/discover.html shows it. Steps that are done are kept.
+    Everything is in RUN/discover/; RUN/discover.html shows it. Steps that are done are kept. A
+    shard is of the long part alone, what the neighbours say of each object; the command without
+    --shard does all the rest.
 
     Example: skybind discover run/ --class M --class ROT --map-option n_neighbors=30
     """
-    from skybind.discovery.discover import DiscoverOptions, discover, read_map_options
+    from skybind.discovery.discover import (
+        DiscoverOptions,
+        discover,
+        discover_shard,
+        read_map_options,
+    )
 
+    part = read_shard(shard)
+    if part is not None:
+        place, n = discover_shard(open_to_measure(folder, allow_twins, data), part)
+        echo(f"{n} objects were compared with their neighbours.")
+        echo_shard(shard, place)
+        return
     options = DiscoverOptions(
         classes=tuple(classes or ()),
         modalities=tuple(modalities or ("all",)),

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ from skybind.config.written import plain_yaml
 from skybind.data.placed import placed
 from skybind.discovery.atlas import map_everything, write_atlas
 from skybind.discovery.importance import decisions, importance_tables
-from skybind.discovery.measures.outliers import COMBINED, labels_right
+from skybind.discovery.measures.label_doubt import labels_right
+from skybind.discovery.measures.outliers import COMBINED
 from skybind.discovery.notes import (
     DECISION_NOTES,
     LABEL_NOTES,
@@ -29,6 +31,7 @@ from skybind.discovery.records import (
     ResolvedLabels,
 )
 from skybind.discovery.samples import discovery_samples
+from skybind.discovery.scores import join_shards, score_shard
 from skybind.discovery.structure import ClassStructure, class_structures, new_class_landings
 from skybind.discovery.table import VOTABLE_ROWS, read_discovery, stamped
 from skybind.discovery.undecided import resolve_labels
@@ -45,6 +48,7 @@ from skybind.runs.layout import DiscoverPaths
 from skybind.runs.measured import refuse_measuring, refuse_measuring_case
 from skybind.runs.run import Run
 from skybind.runs.steps import run_model
+from skybind.shards import Shard
 from skybind.tables import Notes, write_table
 from skybind.words import nearest
 
@@ -103,7 +107,8 @@ def discover(
     """Find outliers, suspected errors, parts of classes, where new classes land, and what matters.
 
     Everything is written into `RUN/discover/`, and `RUN/discover.html` shows it. A step that was
-    done with the same embeddings and options is not done again.
+    done with the same embeddings and options is not done again. Where shards were begun
+    (`discover_shard`) they are put together.
 
     Parameters
     ----------
@@ -122,13 +127,13 @@ def discover(
     ------
     ConfigError
         If a class or a modality is unknown.
+    DataError
+        If shards are missing, or of something else.
     """
     options = options or DiscoverOptions()
     _check(run, options)
-    refuse_measuring(run, run_model(run), run.rows("test"))
-    for case in finished_cases(run):
-        refuse_measuring_case(run, run.paths.case(case.name).model, run.rows("test"))
-    embeddings = run_embedding(run)
+    embeddings = _embeddings(run)
+    join_shards(run, embeddings)
     steps, may_change = _Steps(run, embeddings), run.config.evaluation
     judged = [options.percentile, may_change.targets]
     found = steps.do("outliers", judged, partial(_outliers, percentile=options.percentile))
@@ -155,6 +160,27 @@ def discover(
     if page:
         _draw_page(run, embeddings, result, options.top)
     return result
+
+
+def discover_shard(run: Run, shard: Shard) -> tuple[Path, int]:
+    """Do the long part of `discover`, what the neighbours say of each object, for one shard.
+
+    When all are there, `discover` puts them together and does the rest.
+
+    Returns
+    -------
+    Path, int
+        Where the shard is, and of how many objects.
+    """
+    return score_shard(run, _embeddings(run), shard)
+
+
+def _embeddings(run: Run) -> Embeddings:
+    """Give the embeddings of all objects, unless the run's models have seen test objects."""
+    refuse_measuring(run, run_model(run), run.rows("test"))
+    for case in finished_cases(run):
+        refuse_measuring_case(run, run.paths.case(case.name).model, run.rows("test"))
+    return run_embedding(run)
 
 
 def _draw_page(run: Run, embeddings: Embeddings, result: DiscoverRecord, top: int) -> None:

@@ -9,8 +9,8 @@ import pyarrow as pa
 from skybind.discovery.measures.combinations import ComparisonTable, compare_means, compare_r2
 from skybind.discovery.measures.contributions import Carried, Contributions, contributions, summary
 from skybind.discovery.measures.outliers import class_centroids
-from skybind.discovery.outliers import reference_rows
 from skybind.discovery.records import Comparison
+from skybind.discovery.reference import reference_rows
 from skybind.embeddings.store import Embeddings
 from skybind.evaluation.samples import asked_rows
 from skybind.evaluation.targets import known_rows, targets_of

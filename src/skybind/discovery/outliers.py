@@ -4,35 +4,38 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from skybind.discovery.measures.density import (
-    loneliness,
-    mahalanobis,
-    whole_clusters,
-)
+from skybind.discovery.measures.density import mahalanobis, whole_clusters
 from skybind.discovery.measures.detection import better_than, detection, rival_scores
+from skybind.discovery.measures.label_doubt import doubt_of
 from skybind.discovery.measures.outliers import (
     COMBINED,
     centroid_outliers,
     disagreement,
-    label_doubt,
     main_cluster,
     suspicion,
     upper_tail,
 )
-from skybind.discovery.measures.target_doubt import TargetDoubt, target_doubt
-from skybind.discovery.periods import doubt_periods
+from skybind.discovery.measures.period_doubt import FACTORS
+from skybind.discovery.measures.target_doubt import TargetDoubt, judge_target
+from skybind.discovery.periods import doubt_periods, find_folding
 from skybind.discovery.reasons import reasons
 from skybind.discovery.records import DetectionResult
+from skybind.discovery.reference import reference_rows, with_combined
+from skybind.discovery.scores import (
+    VOTES,
+    Scores,
+    density,
+    isolation,
+    medians,
+    neighbour_scores,
+    typical,
+)
 from skybind.discovery.table import OutlierTable
 from skybind.embeddings.store import Embeddings
 from skybind.errors import DataError
-from skybind.evaluation.samples import drawn
 from skybind.evaluation.targets import targets_of
 from skybind.evaluation.truth import planted_faults
 from skybind.runs.run import Run
-
-#: Training objects that others are compared with at most, and a few more of rare classes.
-REFERENCE = 50_000
 
 #: All planted faults together, as one kind to be found.
 ANY = "any fault"
@@ -46,10 +49,10 @@ NEW = "class not in use"
 LONELY = ("isolation", "density", "distance")
 
 
-def find_outliers(
-    run: Run, embeddings: Embeddings, *, percentile: float = 99.0, neighbours: int = 16
-) -> OutlierTable:
+def find_outliers(run: Run, embeddings: Embeddings, *, percentile: float = 99.0) -> OutlierTable:
     """Score every object of a run: its label, its period, and its place in the embedding.
+
+    What the neighbours say is read where shards were put together, or computed now.
 
     Parameters
     ----------
@@ -59,15 +62,15 @@ def find_outliers(
         Of all of the run's objects, in the dataset's order.
     percentile : float
         Of the distances from a class's centroid, beyond which an object is flagged.
-    neighbours : int
-        Neighbours that vote on a label.
     """
     vectors, present = with_combined(embeddings)
     reference, labels = reference_rows(run), run.labels
     if not len(reference):
         raise DataError(f"The run in {run.folder} has no training objects to compare with.")
     classes = run.classes
-    lonely = {name: loneliness(vectors[name], present[name], reference) for name in vectors}
+    scores = neighbour_scores(run, embeddings)
+    folding = find_folding(run, embeddings)
+    typicalities = {factor: scores[typical(factor)] for factor in FACTORS if folding is not None}
     table = OutlierTable(
         object_id=embeddings.object_id,
         part=embeddings.split,
@@ -76,17 +79,13 @@ def find_outliers(
         centroids=centroid_outliers(vectors, present, labels, reference, len(classes), percentile)
         if classes
         else None,
-        doubt=label_doubt(
-            vectors[COMBINED], present[COMBINED], labels, reference, len(classes), neighbours
-        )
-        if classes and (labels[reference] >= 0).any()
-        else None,
-        periods=doubt_periods(run, embeddings, reference),
-        targets=_doubted_targets(run, vectors, present, reference, neighbours),
+        doubt=doubt_of(scores[VOTES], labels) if VOTES in scores else None,
+        periods=None if folding is None else doubt_periods(run, embeddings, folding, typicalities),
+        targets=_doubted_targets(run, list(vectors), scores, reference),
         outside=_outside_main_clusters(vectors[COMBINED], present[COMBINED], labels, run),
         whole=whole_clusters(vectors[COMBINED], present[COMBINED], reference, seed=run.config.seed),
-        isolation={name: found.isolation for name, found in lonely.items()},
-        density={name: found.density for name, found in lonely.items()},
+        isolation={name: scores[isolation(name)] for name in vectors},
+        density={name: scores[density(name)] for name in vectors},
         distance={name: mahalanobis(vectors[name], present[name], reference) for name in vectors},
         disagreement=disagreement(embeddings.vectors, embeddings.present, reference),
     )
@@ -96,43 +95,17 @@ def find_outliers(
     return table
 
 
-def reference_rows(run: Run) -> np.ndarray:
-    """Return the training objects that all are compared with: all, or of very many a sample."""
-    return drawn(run.rows("train"), REFERENCE, run.config.seed, run.labels)
-
-
 def _doubted_targets(
-    run: Run,
-    vectors: Mapping[str, np.ndarray],
-    present: Mapping[str, np.ndarray],
-    reference: np.ndarray,
-    neighbours: int,
+    run: Run, modalities: Sequence[str], scores: Scores, reference: np.ndarray
 ) -> list[tuple[TargetDoubt, np.ndarray]]:
     """Return, of each target of the run, how doubtful its values are, and these."""
-    return [
-        (
-            target_doubt(
-                target.name,
-                target.values,
-                vectors,
-                present,
-                reference,
-                redshift=target.redshift,
-                neighbours=neighbours,
-            ),
-            target.values,
-        )
-        for target in targets_of(run.dataset, run.config.evaluation.targets)
-    ]
-
-
-def with_combined(
-    embeddings: Embeddings,
-) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Vectors and presence of every modality and, of several, of all together."""
-    vectors, present = dict(embeddings.vectors), dict(embeddings.present)
-    vectors[COMBINED], present[COMBINED] = embeddings.mean(), embeddings.any_present()
-    return vectors, present
+    found = []
+    for target in targets_of(run.dataset, run.config.evaluation.targets):
+        named = {name: medians(target.name, name) for name in modalities}
+        known = {name: scores[column] for name, column in named.items() if column in scores}
+        doubt = judge_target(target.name, target.values, known, reference, redshift=target.redshift)
+        found.append((doubt, target.values))
+    return found
 
 
 def detection_scores(

@@ -8,7 +8,7 @@ from skybind.discovery.atlas import MOST as WITH_NEIGHBOURS
 from skybind.discovery.measures.density import CLUSTERED
 from skybind.discovery.measures.outliers import CLASS_CLUSTERED
 from skybind.discovery.measures.structure import MOST as DIVIDED
-from skybind.discovery.outliers import reference_rows
+from skybind.discovery.reference import reference_rows
 from skybind.embeddings.store import Embeddings
 from skybind.evaluation.samples import Sample, told
 from skybind.runs.run import Run

@@ -8,7 +8,8 @@ import numpy as np
 from skybind.data.dataset import Dataset
 from skybind.data.quantities import quantity_of
 from skybind.discovery.measures.density import loneliness
-from skybind.discovery.measures.outliers import COMBINED, label_doubt, upper_tail
+from skybind.discovery.measures.label_doubt import doubt_of
+from skybind.discovery.measures.outliers import COMBINED, upper_tail
 from skybind.discovery.measures.structure import (
     FEWEST,
     Landing,
@@ -17,8 +18,9 @@ from skybind.discovery.measures.structure import (
     landings,
     sub_clusters,
 )
-from skybind.discovery.outliers import reference_rows, with_combined
 from skybind.discovery.records import ClassParts
+from skybind.discovery.reference import reference_rows, with_combined
+from skybind.discovery.scores import all_votes
 from skybind.embeddings.store import Embeddings
 from skybind.evaluation.clusters import describing_columns
 from skybind.evaluation.truth import truth_traits
@@ -110,9 +112,7 @@ def class_structures(
     if not run.classes:
         return []
     vectors, present = with_combined(embeddings)
-    doubt = label_doubt(
-        vectors[COMBINED], present[COMBINED], run.labels, reference_rows(run), len(run.classes)
-    ).doubt
+    doubt = doubt_of(all_votes(run, embeddings), run.labels).doubt
     quality = observation_quality(run.dataset)
     found = []
     asked = [
@@ -159,7 +159,7 @@ def observation_quality(dataset: Dataset) -> np.ndarray:
     return np.stack(columns, axis=1) if columns else np.zeros((len(dataset), 0))
 
 
-def new_class_landings(run: Run, embeddings: Embeddings, neighbours: int = 16) -> list[Landing]:
+def new_class_landings(run: Run, embeddings: Embeddings) -> list[Landing]:
     """Say where the classes that are not in use land; empty if there are none."""
     if not run.classes or run.config.labels.column not in run.dataset.schema.columns:
         return []
@@ -172,7 +172,7 @@ def new_class_landings(run: Run, embeddings: Embeddings, neighbours: int = 16) -
     needed = new != ""
     needed[library] = True
     vectors, present = embeddings.mean(), embeddings.any_present() & needed
-    votes = label_doubt(vectors, present, run.labels, library, len(run.classes), neighbours).votes
+    votes = all_votes(run, embeddings)
     tail = upper_tail(loneliness(vectors, present, library).isolation, library)
     return landings(new, votes, tail, run.classes)
 

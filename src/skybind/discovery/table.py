@@ -11,10 +11,8 @@ import pyarrow as pa
 from skybind.discovery.measures.density import (
     WholeClusters,
 )
-from skybind.discovery.measures.outliers import (
-    CentroidOutliers,
-    LabelDoubt,
-)
+from skybind.discovery.measures.label_doubt import LabelDoubt
+from skybind.discovery.measures.outliers import CentroidOutliers
 from skybind.discovery.measures.period_doubt import PeriodDoubt
 from skybind.discovery.measures.target_doubt import TargetDoubt
 from skybind.embeddings.store import Embeddings

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from skybind.discovery.measures.outliers import label_doubt
-from skybind.discovery.outliers import reference_rows
+from skybind.discovery.measures.label_doubt import VOTERS
+from skybind.discovery.scores import all_votes
 from skybind.embeddings.store import Embeddings
 from skybind.errors import DataError
 from skybind.measures.calibration import pool_weights, pooled
@@ -15,13 +15,8 @@ from skybind.runs.classes import case_classes
 from skybind.runs.run import Run
 from skybind.words import nearest
 
-#: Neighbours that vote. One vote more is shared out to all classes: nothing is impossible.
-VOTES = 16
 
-
-def resolve_labels(
-    run: Run, embeddings: Embeddings, names: Sequence[str] = (), neighbours: int = VOTES
-) -> pa.Table:
+def resolve_labels(run: Run, embeddings: Embeddings, names: Sequence[str] = ()) -> pa.Table:
     """Give the probabilities of the known classes for objects that have none of them.
 
     Parameters
@@ -32,8 +27,6 @@ def resolve_labels(
         Of all of the run's objects, in the dataset's order.
     names : sequence of str
         Labels to resolve, such as `E`; by default all that are not in use, and no label.
-    neighbours : int
-        Training objects that vote.
 
     Returns
     -------
@@ -59,7 +52,7 @@ def resolve_labels(
     held = run.rows("validation")
     held = held[(run.labels[held] >= 0) & embeddings.any_present()[held]]
     asked = np.concatenate([rows, held])
-    votes = _votes(run, embeddings, asked, neighbours)
+    votes = _votes(run, embeddings, asked)
     logits = _logits(run, asked)
     opinions = [np.log(votes)] if logits is None else [np.log(votes), logits]
     joined = _pooled(opinions, run.labels[held])[: len(rows)]
@@ -104,21 +97,10 @@ def _wanted(run: Run, every: np.ndarray, names: Sequence[str]) -> np.ndarray:
     return np.isin(every, list(names)) & (run.labels < 0)
 
 
-def _votes(run: Run, embeddings: Embeddings, rows: np.ndarray, neighbours: int) -> np.ndarray:
+def _votes(run: Run, embeddings: Embeddings, rows: np.ndarray) -> np.ndarray:
     """Shares of the neighbours' votes, shape (len(rows), classes), none zero."""
-    reference = reference_rows(run)
-    needed = np.zeros(len(embeddings), bool)
-    needed[rows] = needed[reference] = True
-    doubt = label_doubt(
-        embeddings.mean(),
-        embeddings.any_present() & needed,
-        run.labels,
-        reference,
-        len(run.classes),
-        neighbours,
-    )
-    shared = 1 / len(run.classes)
-    return np.asarray((doubt.votes[rows] * neighbours + shared) / (neighbours + 1))
+    shared = 1 / len(run.classes)  # one vote more, to all classes: nothing is impossible
+    return np.asarray((all_votes(run, embeddings)[rows] * VOTERS + shared) / (VOTERS + 1))
 
 
 def _logits(run: Run, rows: np.ndarray) -> np.ndarray | None:

@@ -21,7 +21,7 @@ from skybind.data.lineage import Growth, Lineage, lineage_of
 from skybind.data.placed import placed
 from skybind.discovery.measures.density import loneliness
 from skybind.discovery.measures.outliers import COMBINED, upper_tail
-from skybind.discovery.outliers import with_combined
+from skybind.discovery.reference import with_combined
 from skybind.discovery.update_page import write_update_page
 from skybind.discovery.update_record import UpdateRecord
 from skybind.embeddings.store import Embeddings

@@ -99,6 +99,11 @@ class DiscoverPaths:
         return self.folder / "steps" / name
 
     @property
+    def scores(self) -> Path:
+        """What the neighbours of all objects say, while it is made in shards beside this place."""
+        return self.folder / "scores"
+
+    @property
     def refolded(self) -> Path:
         """Light curves embedded at other periods, a folder."""
         return self.folder / "refolded"

@@ -1,9 +1,19 @@
+import itertools
+
 import numpy as np
 import pytest
 
-from skybind.discovery.measures.density import knee, loneliness, mahalanobis, whole_clusters
-from skybind.discovery.measures.outliers import centroid_outliers, disagreement, label_doubt
-from skybind.discovery.measures.target_doubt import target_doubt
+from skybind.discovery.measures.density import (
+    knee,
+    loneliness,
+    mahalanobis,
+    reference_reach,
+    whole_clusters,
+)
+from skybind.discovery.measures.label_doubt import label_doubt, neighbour_votes
+from skybind.discovery.measures.outliers import centroid_outliers, disagreement
+from skybind.discovery.measures.period_doubt import typicality
+from skybind.discovery.measures.target_doubt import neighbour_medians, target_doubt
 from skybind.memory import memory_limit
 
 
@@ -114,3 +124,34 @@ def test_little_memory_gives_the_same_scores():
     with memory_limit("10MB"):
         for one, other in zip(whole, scores(), strict=True):
             np.testing.assert_allclose(other, one, rtol=1e-6, atol=1e-7)
+
+
+def test_objects_that_are_asked_about_in_pieces_have_the_same_bytes():
+    rng = np.random.default_rng(3)
+    vectors = unit(rng.normal(size=(700, 24))).astype(np.float32)
+    vectors[500:520] = vectors[0]  # and some that are equal
+    present = rng.random(700) < 0.9
+    reference = np.sort(rng.choice(700, 300, replace=False))
+    labels = rng.integers(-1, 3, 700)
+    values = np.where(rng.random(700) < 0.8, vectors[:, 0] + 0.1, np.nan)
+    reach = reference_reach(vectors, present, reference)
+    folded = unit(vectors + rng.normal(0, 0.1, vectors.shape)).astype(np.float32)
+    library = reference[present[reference]]
+
+    def scores(rows, **options):
+        asked = present, reference
+        lonely = loneliness(vectors, *asked, rows=rows, **options)
+        return [
+            lonely.isolation,
+            lonely.density,
+            neighbour_votes(vectors, present, labels, reference, 3, rows=rows),
+            neighbour_medians(values, vectors, *asked, redshift=True, rows=rows),
+            typicality(folded[rows], vectors, present, library, rows),
+        ]
+
+    bounds = [0, 1, 2, 9, 9, 310, 311, 699, 700]
+    stretches = [np.arange(a, b) for a, b in itertools.pairwise(bounds)]
+    pieces = zip(*(scores(rows, reach=reach) for rows in stretches), strict=True)
+    for whole, several in zip(scores(np.arange(700)), pieces, strict=True):
+        assert np.isfinite(whole).any()
+        assert whole.tobytes() == np.concatenate(several).tobytes()

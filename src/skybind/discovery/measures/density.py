@@ -25,6 +25,10 @@ CLUSTERED = 10_000
 ASKED = 65536
 
 
+#: Neighbours that the density of a place is measured by.
+MANY = 20
+
+
 #: A cluster of fewer objects than this, and of less than a hundredth of all, is a small group.
 SMALL = 20
 
@@ -48,7 +52,14 @@ class Loneliness:
 
 
 def loneliness(
-    vectors: np.ndarray, present: np.ndarray, reference: np.ndarray, few: int = 8, many: int = 20
+    vectors: np.ndarray,
+    present: np.ndarray,
+    reference: np.ndarray,
+    few: int = 8,
+    many: int = MANY,
+    *,
+    rows: np.ndarray | None = None,
+    reach: np.ndarray | None = None,
 ) -> Loneliness:
     """Measure how lonely objects are, by one search of their neighbours.
 
@@ -61,33 +72,60 @@ def loneliness(
         Rows that may be neighbours.
     few, many : int
         Neighbours that isolation and density are measured by.
+    rows : ndarray of int, optional
+        The objects to be judged; all by default.
+    reach : ndarray, optional
+        What `reference_reach` gives, where it is known.
 
     Returns
     -------
     Loneliness
-        NaN where not observed, and everywhere with too few reference objects.
+        Of `rows`. NaN where not observed, and everywhere with too few reference objects.
     """
+    asked = np.arange(len(present)) if rows is None else rows
     library = reference[present[reference]]
-    isolation, density = np.full((2, len(present)), np.nan)
+    isolation, density = np.full((2, len(asked)), np.nan)
     if len(library) < 2:
         return Loneliness(isolation, density)
     shelf = vectors[library]
     thin = len(library) > many
-    if thin:
-        index, cosine = neighbours_of(vectors, library, library, many, shelf)
-        distance = _euclidean(cosine)
-        own = _reach(distance, distance[:, -1], index)
-        last = distance[:, -1]
-    rows = np.flatnonzero(present)
+    if thin and reach is None:
+        reach = reference_reach(vectors, present, reference, many)
+    places = np.flatnonzero(present[asked])
     step = at_once(64 * many, ASKED)
-    for start in range(0, len(rows), step):
-        some = rows[start : start + step]
-        index, cosine = neighbours_of(vectors, library, some, max(few, many), shelf)
+    for start in range(0, len(places), step):
+        some = places[start : start + step]
+        index, cosine = neighbours_of(vectors, library, asked[some], max(few, many), shelf)
         isolation[some] = (1 - cosine[:, :few].astype(float)).mean(axis=1)
-        if thin:
+        if thin and reach is not None:
+            own, last = reach
             index, distance = index[:, :many], _euclidean(cosine[:, :many])
             density[some] = _reach(distance, last, index) * (1 / own[index]).mean(axis=1)
     return Loneliness(isolation, density)
+
+
+def reference_reach(
+    vectors: np.ndarray, present: np.ndarray, reference: np.ndarray, many: int = MANY
+) -> np.ndarray:
+    """Measure how far the neighbours of the reference objects lie, as densities need it.
+
+    Parameters
+    ----------
+    vectors, present, reference, many
+        As of `loneliness`.
+
+    Returns
+    -------
+    ndarray, shape (2, L)
+        Of the reference objects that were observed: mean reachability, and distance of the
+        farthest neighbour. L is 0 where there are too few.
+    """
+    library = reference[present[reference]]
+    if len(library) <= many:
+        return np.zeros((2, 0))
+    index, cosine = neighbours_of(vectors, library, library, many)
+    distance = _euclidean(cosine)
+    return np.stack([_reach(distance, distance[:, -1], index), distance[:, -1]])
 
 
 def neighbours_of(

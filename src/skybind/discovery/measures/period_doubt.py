@@ -21,6 +21,10 @@ from skybind.measures.neighbours import nearest
 FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)
 
 
+#: Library light curves that an embedding is compared with.
+NEIGHBOURS = 8
+
+
 #: What is taught: the period as given, halved, doubled.
 _TAUGHT = (1.0, 0.5, 2.0)
 
@@ -58,7 +62,7 @@ def period_doubt(
     usable: np.ndarray,
     reference: np.ndarray,
     *,
-    neighbours: int = 8,
+    typical: Mapping[float, np.ndarray] | None = None,
     folds: int = 5,
     seed: int = 0,
 ) -> PeriodDoubt:
@@ -74,8 +78,8 @@ def period_doubt(
         Objects with a light curve and a period.
     reference : ndarray of int
         Rows of the training objects: the library of light curves, and those that teach.
-    neighbours : int
-        Library light curves that an embedding is compared with.
+    typical : mapping of float to ndarray, shape (n,), optional
+        `typicality` at each of `FACTORS`, where it is known.
     folds : int
         Parts of the reference objects; each is judged by what the others taught.
     seed : int
@@ -95,7 +99,10 @@ def period_doubt(
             "learn what a wrong period looks like (50 are needed)."
         )
     rows = np.flatnonzero(usable)
-    views = _views(folded, others, rows, teachers, neighbours)
+    if typical is None:
+        every = np.arange(len(usable))
+        typical = {f: typicality(folded[f], folded[1.0], usable, teachers, every) for f in FACTORS}
+    views = _views(folded, others, rows, typical)
     rng = np.random.default_rng(seed)
     fold = np.full(len(usable), -1)
     fold[teachers] = rng.permutation(len(teachers)) % folds
@@ -113,26 +120,56 @@ class _Views:
     typical: dict[float, np.ndarray]
 
 
+def typicality(
+    vectors: np.ndarray,
+    catalogued: np.ndarray,
+    usable: np.ndarray,
+    library: np.ndarray,
+    rows: np.ndarray,
+) -> np.ndarray:
+    """Measure how much light curves look like those of the library, shape (m,).
+
+    Parameters
+    ----------
+    vectors : ndarray, shape (m, D)
+        Unit embeddings of some light curves, at any period.
+    catalogued : ndarray, shape (n, D)
+        Those of all at the catalogue period.
+    usable : ndarray of bool, shape (n,)
+        Objects with a light curve and a period.
+    library : ndarray of int
+        Rows of the light curves that they are compared with.
+    rows : ndarray of int, shape (m,)
+        Whose they are.
+
+    Returns
+    -------
+    ndarray
+        Mean cosine of the nearest; NaN where not usable.
+    """
+    seen = usable[rows]
+    index, cosine = nearest(catalogued[library], vectors[seen], NEIGHBOURS + 1)
+    # itself in the library, at any factor, must not count as a neighbour
+    own = library[index] == rows[seen, None]
+    keep = ~own
+    keep[~own.any(axis=1), NEIGHBOURS:] = False
+    found = np.full(len(rows), np.nan)
+    found[seen] = (cosine * keep).sum(axis=1) / np.maximum(keep.sum(axis=1), 1)
+    return found
+
+
 def _views(
     folded: Mapping[float, np.ndarray],
     others: np.ndarray | None,
     rows: np.ndarray,
-    library: np.ndarray,
-    neighbours: int,
+    typical: Mapping[float, np.ndarray],
 ) -> _Views:
     vectors = {factor: folded[factor][rows] for factor in FACTORS}
-    agreement, typical = {}, {}
-    shelf = folded[1.0][library]
+    agreement = {}
     for factor, values in vectors.items():
         none = np.full(len(rows), np.nan)
         agreement[factor] = none if others is None else (values * others[rows]).sum(axis=1)
-        index, cosine = nearest(shelf, values, neighbours + 1)
-        # itself in the library, at any factor, must not count as a neighbour
-        own = library[index] == rows[:, None]
-        keep = ~own
-        keep[~own.any(axis=1), neighbours:] = False
-        typical[factor] = (cosine * keep).sum(axis=1) / np.maximum(keep.sum(axis=1), 1)
-    return _Views(vectors, agreement, typical)
+    return _Views(vectors, agreement, {factor: typical[factor][rows] for factor in FACTORS})
 
 
 def _inputs(views: _Views, base: float) -> np.ndarray:

@@ -16,6 +16,10 @@ from skybind.memory import at_once
 NMAD = 1.4826
 
 
+#: Neighbours that are asked.
+NEIGHBOURS = 16
+
+
 #: Fewer reference objects with the number than this say nothing.
 FEWEST = 30
 
@@ -56,6 +60,56 @@ class TargetDoubt:
         return np.asarray(2 * t.sf(self.doubt, 3))
 
 
+def neighbour_medians(
+    values: np.ndarray,
+    vectors: np.ndarray,
+    present: np.ndarray,
+    reference: np.ndarray,
+    *,
+    redshift: bool = False,
+    neighbours: int = NEIGHBOURS,
+    rows: np.ndarray | None = None,
+) -> np.ndarray | None:
+    """Give the median of the neighbours' numbers, and how much these scatter.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n,)
+        The catalogue's numbers; NaN where unknown.
+    vectors : ndarray, shape (n, D)
+        Unit vectors.
+    present : ndarray of bool, shape (n,)
+    reference : ndarray of int
+        Rows that are asked.
+    redshift : bool
+        Take log(1 + z) instead of z.
+    neighbours : int
+        How many are asked.
+    rows : ndarray of int, shape (m,), optional
+        The objects that they are asked about; all by default.
+
+    Returns
+    -------
+    ndarray of float64, shape (m, 2), or None
+        NaN where not observed; None if too few can be asked.
+    """
+    scale = _on_scale(values, redshift)
+    library = reference[present[reference] & np.isfinite(scale[reference])]
+    if len(library) < max(FEWEST, 2 * neighbours):
+        return None
+    asked = np.arange(len(values)) if rows is None else rows
+    found, shelf = np.full((len(asked), 2), np.nan), vectors[library]
+    places = np.flatnonzero(present[asked])
+    step = at_once(64 * neighbours, ASKED)
+    for some in (places[start : start + step] for start in range(0, len(places), step)):
+        index, _ = neighbours_of(vectors, library, asked[some], neighbours, shelf)
+        others = scale[library[index]]
+        middle = np.median(others, axis=1)
+        found[some, 0] = middle
+        found[some, 1] = NMAD * np.median(np.abs(others - middle[:, None]), axis=1)
+    return found
+
+
 def target_doubt(
     name: str,
     values: np.ndarray,
@@ -64,7 +118,42 @@ def target_doubt(
     reference: np.ndarray,
     *,
     redshift: bool = False,
-    neighbours: int = 16,
+    neighbours: int = NEIGHBOURS,
+) -> TargetDoubt:
+    """Return `judge_target` by the `neighbour_medians` in each modality.
+
+    Parameters
+    ----------
+    name : str
+        Of the column.
+    vectors : mapping of modality to ndarray, shape (n, D)
+        Unit vectors.
+    present : mapping of modality to ndarray of bool, shape (n,)
+    values, reference, redshift, neighbours
+        As of `neighbour_medians`.
+    """
+    medians = {
+        which: neighbour_medians(
+            values,
+            own,
+            present[which],
+            reference,
+            redshift=redshift,
+            neighbours=neighbours,
+        )
+        for which, own in vectors.items()
+    }
+    known = {which: found for which, found in medians.items() if found is not None}
+    return judge_target(name, values, known, reference, redshift=redshift)
+
+
+def judge_target(
+    name: str,
+    values: np.ndarray,
+    medians: Mapping[str, np.ndarray],
+    reference: np.ndarray,
+    *,
+    redshift: bool = False,
 ) -> TargetDoubt:
     """Compare every object's number with its neighbours'.
 
@@ -79,28 +168,20 @@ def target_doubt(
         Of the column.
     values : ndarray, shape (n,)
         The catalogue's numbers; NaN where unknown.
-    vectors : mapping of modality to ndarray, shape (n, D)
-        Unit vectors.
-    present : mapping of modality to ndarray of bool, shape (n,)
+    medians : mapping of modality to ndarray, shape (n, 2)
+        What `neighbour_medians` gives of each that can be asked.
     reference : ndarray of int
-        Rows that are asked.
+        Rows that were asked.
     redshift : bool
-        Compare log(1 + z) instead of z.
-    neighbours : int
-        How many are asked.
+        As of `neighbour_medians`.
     """
-    values = np.asarray(values, dtype=float)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        scale = np.log1p(values) if redshift else values
-    scale = np.where(np.isfinite(scale), scale, np.nan)
-    n = len(values)
+    scale = _on_scale(values, redshift)
+    n = len(scale)
     expected, spread = np.full(n, np.nan), np.full(n, np.inf)
     within = np.full(n, np.nan)  # the number, as far as neighbours can tell it
     modality = np.full(n, "", dtype=object)
-    for which, own in vectors.items():
-        found = _ask(scale, own, present[which], reference, neighbours)
-        if found is None:
-            continue
+    for which, own in medians.items():
+        found = _expected(scale, own, reference)
         better = found[1] < spread
         expected = np.where(better, found[0], expected)
         spread = np.where(better, found[1], spread)
@@ -114,30 +195,24 @@ def target_doubt(
     return TargetDoubt(name, expected, spread, doubt, modality.astype(str))
 
 
-def _ask(
-    values: np.ndarray, vectors: np.ndarray, present: np.ndarray, reference: np.ndarray, k: int
-) -> tuple[np.ndarray, np.ndarray, tuple[float, float]] | None:
-    """Median of the neighbours' numbers, its uncertainty, and the range of all such medians.
+def _on_scale(values: np.ndarray, redshift: bool) -> np.ndarray:
+    """Put numbers on the scale on which they are compared; NaN where they are not known."""
+    values = np.asarray(values, dtype=float)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        scale = np.log1p(values) if redshift else values
+    return np.where(np.isfinite(scale), scale, np.nan)
 
-    None if too few can be asked.
-    """
-    library = reference[present[reference] & np.isfinite(values[reference])]
-    rows = np.flatnonzero(present)
-    if len(library) < max(FEWEST, 2 * k):
-        return None
-    shelf, (middle, scatter) = vectors[library], np.zeros((2, len(rows)))
-    step = at_once(64 * k, ASKED)
-    for some in (slice(start, start + step) for start in range(0, len(rows), step)):
-        index, _ = neighbours_of(vectors, library, rows[some], k, shelf)
-        others = values[library[index]]
-        middle[some] = np.median(others, axis=1)
-        scatter[some] = NMAD * np.median(np.abs(others - middle[some, None]), axis=1)
-    place = np.full(len(values), -1)
-    place[rows] = np.arange(len(rows))
-    own = place[library]
-    error = _calibrated(scatter, scatter[own], values[library] - middle[own])
+
+def _expected(
+    values: np.ndarray, medians: np.ndarray, reference: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, tuple[float, float]]:
+    """Median of the neighbours' numbers, its uncertainty, and the range of all such medians."""
+    middle, scatter = medians.T
+    rows = np.flatnonzero(np.isfinite(middle))
+    own = reference[np.isfinite(middle[reference]) & np.isfinite(values[reference])]
+    error = _calibrated(scatter[rows], scatter[own], values[own] - middle[own])
     expected, spread = np.full(len(values), np.nan), np.full(len(values), np.inf)
-    expected[rows], spread[rows] = middle, error
+    expected[rows], spread[rows] = middle[rows], error
     return expected, spread, (float(middle[own].min()), float(middle[own].max()))
 
 
