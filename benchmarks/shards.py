@@ -2,10 +2,11 @@
 
     python benchmarks/shards.py --out shards/
 
-A survey is simulated and a small model trained. Then features, embeddings, classes, predictions,
-the scores of discover and an index are made in one piece, and in `--shards` shards as `--workers`
-parallel processes in random order, of which `--kills` a command get SIGKILL at random moments and
-are done again later. The exit status is 1 if anything differs.
+Two tables of a survey are imported. Then one is simulated and a small model trained, and features,
+embeddings, classes, predictions, the scores of discover and an index are made: each in one piece,
+and in `--shards` shards as `--workers` parallel processes in random order, of which `--kills` a
+command get SIGKILL at random moments and are done again later. The exit status is 1 if anything
+differs.
 """
 
 import argparse
@@ -18,12 +19,22 @@ import time
 from collections import deque
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
 
 from skybind.embeddings.store import Embeddings
 from skybind.files import file_hash
 
+#: Objects of a shard of an import, and epochs of each.
+OBJECTS, EPOCHS = 2048, 10
+MAPPING = """
+objects: {file: a, format: csv, id: name, ra: ra, dec: dec,
+          features: {metadata: {colour: {column: bp_rp, unit: mag}}}}
+photometry: {file: b, format: csv, id: star, time: {column: time, unit: JD - 2400000.5},
+             magnitude: {column: mag, unit: mag}, magnitude_err: err}
+"""
 #: What is cheap of discover besides the scores.
 FEW = ("--map", "pca", "--permutations", 2, "--top", 0)
 CHEAP = ("training.epochs=2", "finetuning.training.epochs=2", "finetuning.modalities=[all]")
@@ -43,8 +54,10 @@ def main() -> None:
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(data, copy, ignore=shutil.ignore_patterns("features"))
     shutil.rmtree(data / "features", ignore_errors=True)
+    mapping = write_tables(out / "files", OBJECTS * arguments.shards)
     print(f"{'':10} one piece  shards  killed  the same", flush=True)
     wrong = [
+        compare(arguments, "import", lambda _, o: ["data", "import", mapping, "--out", o]),
         compare(arguments, "features", lambda d, _: ["data", "features", d, "--processes", 1]),
         compare(arguments, "embed", lambda d, o: ["embed", run, "--data", d, "--out", o]),
         compare(
@@ -99,6 +112,21 @@ def compare(arguments: argparse.Namespace, name: str, command) -> bool:
     return not same
 
 
+def write_tables(folder: Path, n: int) -> Path:
+    """Write a catalogue and a long table of light curves in no order; gives their mapping."""
+    folder.mkdir(exist_ok=True)
+    rng = np.random.default_rng(0)
+    names = pa.array([f"s{number}" for number in range(n)])
+    place = {"ra": rng.uniform(0, 360, n), "dec": rng.uniform(-60, 60, n)}
+    pcsv.write_csv(pa.table({"name": names, **place, "bp_rp": rng.normal(1, 0.3, n)}), folder / "a")
+    star, rows = rng.integers(0, n + 10, EPOCHS * n), EPOCHS * n  # some are of no object
+    curves = {"time": rng.uniform(58000, 59000, rows), "mag": rng.normal(15, 1, rows)}
+    names = pa.array([f"s{number}" for number in range(n + 10)]).take(pa.array(star))
+    pcsv.write_csv(pa.table({"star": names, **curves, "err": np.full(rows, 0.01)}), folder / "b")
+    (folder / "survey.yaml").write_text(MAPPING)
+    return folder / "survey.yaml"
+
+
 def copied(source: Path, out: Path) -> Path:
     """Give a copy of a folder to each way of doing a command that writes into it."""
     place = out / "copy"
@@ -138,6 +166,8 @@ def contents(name: str, data: Path, out: Path) -> pa.Table:
     """Read what a command made."""
     if name == "embed":
         return Embeddings.read(out).to_arrow()
+    if name == "import":
+        return hashes(sorted(path for path in out.rglob("*.*") if path.name != "made.json"))
     if name == "discover":  # the notes beside the tables have times
         files = (out / "copy/discover").rglob("*.*")
         return hashes(sorted(path for path in files if path.suffix in (".parquet", ".csv", ".npz")))

@@ -89,6 +89,14 @@ def put_in_place(made: Path, path: Path) -> None:
     _sync(path.parent)
 
 
+def link_or_copy(path: Path, place: Path) -> None:
+    """Give a file a second name, or copy it where that cannot be."""
+    try:
+        place.hardlink_to(path)
+    except OSError:  # another file system, or one without links
+        shutil.copyfile(path, place)
+
+
 def remove_leftovers(path: Path) -> None:
     """Remove what a killed process left of writing to `path`; bring back what it had moved aside.
 

@@ -26,6 +26,8 @@ from skybind.words import join
 
 #: Numbers of shards that a sentence lists.
 LISTED = 10
+#: In the folder of shards: what all are made from, and how many there are.
+_OF = "of.json"
 
 Note = dict[str, Any]
 
@@ -73,6 +75,16 @@ class Shard:
         return bounds[first], bounds[last]
 
 
+def shards_of(out: Path) -> Path:
+    """Name the folder of the shards of an output."""
+    return out.parent / f"{out.name}.shards"
+
+
+def begun(out: Path) -> bool:
+    """Return whether shards of an output were begun, and not put together yet."""
+    return (shards_of(out) / _OF).exists()
+
+
 def remedy(folder: Path) -> str:
     """Say what to do about a damaged shard."""
     return f"delete {folder} to make it anew"
@@ -93,7 +105,7 @@ class ShardFolder:
 
     def __init__(self, out: Path, key: str, what: str) -> None:
         self.out, self.key, self.what = out, key, what
-        self.path = out.parent / f"{out.name}.shards"
+        self.path = shards_of(out)
 
     def do(self, shard: Shard, make: Callable[[Path], Mapping[str, Any]]) -> Note:
         """Give the note of a shard, which is made now unless it is there.
@@ -130,7 +142,7 @@ class ShardFolder:
         DataError
             As `whole`, or if another program does so.
         """
-        if not self._begun():
+        if not begun(self.out):
             shutil.rmtree(self._gone, ignore_errors=True)  # what a killed process left
             yield []
             return
@@ -152,7 +164,7 @@ class ShardFolder:
         DataError
             If some are missing or damaged, or of another kind.
         """
-        if not self._begun():
+        if not begun(self.out):
             return []
         of = self._agree(None)
         folders = [self.path / Shard(k, of).name for k in range(1, of + 1)]
@@ -176,9 +188,6 @@ class ShardFolder:
     def _gone(self) -> Path:
         return self.path.with_name(f".{self.path.name}.gone")
 
-    def _begun(self) -> bool:
-        return (self.path / "of.json").exists()
-
     def _refuse(self, who: str) -> None:
         raise DataError(
             f"{who} is putting the shards of {self.out} together: wait until it has ended."
@@ -186,7 +195,7 @@ class ShardFolder:
 
     def _agree(self, of: int | None) -> int:
         """Note what is done here, or see that it is the same; gives the number of shards."""
-        path = self.path / "of.json"
+        path = self.path / _OF
         if of is not None and not path.exists():
             write_sealed(path, {"key": self.key, "of": of})
         there = read_record(path, dict[str, Any], f"delete {self.path}")

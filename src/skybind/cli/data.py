@@ -77,6 +77,7 @@ def data_import(
             "By default 8 GB, and beyond 200 MB no more than 200 times what is on disk.",
         ),
     ] = None,
+    shard: ShardOf = None,
 ) -> None:
     """Make a dataset of survey files; docs/dataset.md shows the mapping and the readers.
 
@@ -93,21 +94,26 @@ def data_import(
     from skybind.ingest.build import render_summary
     from skybind.ingest.readers.sizes import at_most
     from skybind.ingest.survey import import_dataset, import_files
+    from skybind.shards import shards_of
 
     if reader is None and option:
         raise SkybindError("--option belongs to --reader: a mapping has its options inside.")
-    options = read_pairs(option or [], "--option")
+    options, part = read_pairs(option or [], "--option"), read_shard(shard)
     with at_most(max_file):
+        if dry_run and part is not None:
+            raise SkybindError("A dry run makes no dataset, and so no shard of one: leave one out.")
         if dry_run:
             _dry_run(source, out, reader, options, objects)
             return
         if out is None:
             raise SkybindError("--out is missing: give the folder of the dataset, or --dry-run.")
         if reader is None:
-            summary = import_dataset(source, out, overwrite, processes)
+            summary = import_dataset(source, out, overwrite, processes, part)
         else:
-            summary = import_files(reader, source, out, options, overwrite)
+            summary = import_files(reader, source, out, options, overwrite, part)
     print_rich(render_summary(summary))
+    if part is not None:
+        echo_shard(shard, shards_of(out) / part.name)
 
 
 def _dry_run(

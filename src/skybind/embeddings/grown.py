@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from skybind.embeddings.shards import Shards
-from skybind.embeddings.store import SHARD_ROWS, Embeddings, link_shard, refuse_others, write_state
+from skybind.embeddings.store import SHARD_ROWS, Embeddings, refuse_others, write_state
 from skybind.embeddings.visits import VisitVectors, joined, write_visits
-from skybind.files import atomic_path
+from skybind.files import atomic_path, link_or_copy
 
 
 def grown_embeddings(
@@ -85,7 +85,7 @@ def write_grown(
         for part in before.parts:
             low, high = np.searchsorted(rows, [part.first, part.first + part.n])
             if low == high and embeddings.model == before.model:
-                link_shard(part.path, temporary / part.path.name)
+                link_or_copy(part.path, temporary / part.path.name)
             else:
                 own = alone.take(np.arange(part.first, part.first + part.n))
                 own.write_shard(temporary, int(part.path.stem.removeprefix("part-")))

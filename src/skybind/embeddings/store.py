@@ -1,7 +1,6 @@
 """Embeddings in memory and as Parquet shards."""
 
 import json
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,7 +20,7 @@ from skybind.embeddings.visits import (
     write_visits,
 )
 from skybind.errors import DataError
-from skybind.files import atomic_path
+from skybind.files import atomic_path, link_or_copy
 from skybind.memory import zeros
 from skybind.parquet import write_parquet
 from skybind.record import Record, read_record, write_sealed
@@ -308,18 +307,10 @@ def merge(folders: Sequence[Path], target: Path) -> None:
             for name, own in read_visits(folder, shards.model).items():
                 visits.setdefault(name, []).append(own)
             for part in shards.parts:
-                link_shard(part.path, temporary / f"part-{number:05d}.parquet")
+                link_or_copy(part.path, temporary / f"part-{number:05d}.parquet")
                 number += 1
         write_visits(temporary, {n: joined(own) for n, own in visits.items()}, shards.model)
         Shards.open(temporary)  # of one model
-
-
-def link_shard(path: Path, place: Path) -> None:
-    """Give a file of embeddings a second name, or copy it where that cannot be."""
-    try:
-        place.hardlink_to(path)
-    except OSError:  # another file system, or one without links
-        shutil.copyfile(path, place)
 
 
 def refuse_others(target: Path) -> None:

@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,7 +20,7 @@ from skybind.files import write_json
 from skybind.ingest.ends import Ends, ends_notes, ends_of, error_notes
 from skybind.ingest.limits import limits_of
 from skybind.ingest.plan import Chunk, Plan, Row, quarantine_row
-from skybind.ingest.resumable import ResumableWriter, source_state
+from skybind.ingest.resumable import ResumableWriter, Step, StepsWriter, source_state
 from skybind.lightcurves.stored import compute_features, refuse_twins
 from skybind.modalities.cleaning import Cleaned, clean_image, clean_photometry, clean_spectrum
 from skybind.modalities.dates import without_other_zero_points
@@ -67,7 +67,11 @@ class ImportSummary:
 
 
 def build_dataset(
-    plan: Plan, out: Path, overwrite: bool, processes: int | None = None
+    plan: Plan,
+    out: Path,
+    overwrite: bool,
+    processes: int | None = None,
+    done: Sequence[Step] | None = None,
 ) -> ImportSummary:
     """Make a dataset step by step; the same call continues one that was interrupted.
 
@@ -80,6 +84,8 @@ def build_dataset(
         Replace a dataset that stands there.
     processes : int, optional
         For what is computed from light curves.
+    done : sequence of Step, optional
+        All steps of the plan, where they were done in shards.
 
     Returns
     -------
@@ -92,22 +98,14 @@ def build_dataset(
         If no object can be used, or `out` cannot be written.
     """
     with _removed(plan.aside, done=False):
-        for name in plan.features:
-            refuse_twins(name, plan.columns, str(out))
-        target = ResumableWriter(
-            out,
-            plan.columns,
-            identity=[source_state(plan.sources), plan.settings, plan.provenance],
-            provenance=plan.provenance,
-            simulated=plan.simulated,
-            overwrite=overwrite,
-        )
+        target = writer_of(plan, out, overwrite)
     with target as writer, _removed(plan.aside, done=True):
         builder = _Builder(writer, plan)
         with progress_bar("importing", plan.total) as advance:
             looked_at = 0
-            for n, read in plan.steps:
-                if not builder.skip():
+            for number, (n, read) in enumerate(plan.steps):
+                taken = builder.skip() or (done is not None and builder.take(writer, done[number]))
+                if not taken:
                     builder.append(read())
                 looked_at += n
                 advance(looked_at)
@@ -116,6 +114,34 @@ def build_dataset(
             summary.notes += _compute(writer, plan.features, processes)
             write_json(writer.folder / "import.json", vars(summary))
         return summary
+
+
+def writer_of(plan: Plan, out: Path, overwrite: bool) -> ResumableWriter:
+    """Give what writes the dataset of a plan; errors as of `build_dataset`."""
+    for name in plan.features:
+        refuse_twins(name, plan.columns, str(out))
+    return ResumableWriter(
+        out,
+        plan.columns,
+        identity=[source_state(plan.sources), plan.settings, plan.provenance],
+        provenance=plan.provenance,
+        simulated=plan.simulated,
+        overwrite=overwrite,
+    )
+
+
+def build_steps(plan: Plan, folder: Path) -> ImportSummary:
+    """Do the steps of a plan into a folder, for `build_dataset` to take them; counts them."""
+    target = StepsWriter(folder, plan.columns, provenance=plan.provenance, simulated=plan.simulated)
+    with target as writer:
+        builder = _Builder(writer, plan)
+        with progress_bar("importing", plan.total) as advance:
+            looked_at = 0
+            for n, read in plan.steps:
+                builder.append(read())
+                looked_at += n
+                advance(looked_at)
+    return builder.summary
 
 
 @contextmanager
@@ -149,7 +175,7 @@ def _compute(writer: ResumableWriter, names: list[str], processes: int | None) -
 class _Builder:
     """Cleans chunks, sets bad observations aside, counts, and writes."""
 
-    def __init__(self, writer: ResumableWriter, plan: Plan) -> None:
+    def __init__(self, writer: ResumableWriter | StepsWriter, plan: Plan) -> None:
         self.writer, self.plan = writer, plan
         self.kinds = {
             name: str(column.modality)
@@ -176,6 +202,17 @@ class _Builder:
             return False
         self._count(self._before[self._next])
         self._next += 1
+        return True
+
+    def take(self, writer: ResumableWriter, step: Step) -> bool:
+        """Take a step that was done in a shard, unless it has a name that occurred before it."""
+        if not self.plan.unique and step.path is not None:
+            names = set(read_parquet(step.path, [ID])[ID].to_pylist())
+            if names & self._seen:
+                return False
+            self._seen |= names
+        writer.take(step)
+        self._count(step.entry)
         return True
 
     def append(self, chunk: Chunk) -> None:

@@ -6,16 +6,22 @@ that is missing.
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from skybind.data.schema import Column
 from skybind.data.write import DatasetWriter
 from skybind.errors import DataError
-from skybind.files import json_hash
+from skybind.files import json_hash, link_or_copy
 from skybind.once import Entry, Workplace
+from skybind.record import read_record, write_sealed
 from skybind.version import __version__
+
+#: In a folder of steps: what is noted of each.
+STEPS = "steps.json"
 
 
 def source_state(paths: Iterable[Path]) -> dict[str, list[int]]:
@@ -30,6 +36,87 @@ def source_state(paths: Iterable[Path]) -> dict[str, list[int]]:
                 continue  # whoever reads it says what is wrong with it
             state[str(file)] = [found.st_size, found.st_mtime_ns]
     return state
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of an import that was done elsewhere.
+
+    Attributes
+    ----------
+    entry : dict
+        What was noted of it.
+    path : Path or None
+        Its objects, a file; None if there are none.
+    """
+
+    entry: Entry
+    path: Path | None
+
+
+class StepsWriter(DatasetWriter):
+    """Writes the objects of some steps of an import, and what is noted of each, into a folder.
+
+    Parameters
+    ----------
+    folder : Path
+    columns, provenance, simulated
+        As of `DatasetWriter`.
+    """
+
+    #: No step was done before.
+    entries: Sequence[Entry] = ()
+
+    def __init__(
+        self,
+        folder: Path,
+        columns: Mapping[str, Column],
+        *,
+        provenance: str = "",
+        simulated: bool = False,
+    ) -> None:
+        super().__init__(folder, columns, provenance=provenance, simulated=simulated)
+        self._context = nullcontext(folder)
+        self._steps: list[Entry] = []
+
+    def __enter__(self) -> "StepsWriter":
+        super().__enter__()
+        return self
+
+    def step(self, columns: Mapping[str, Any], entry: Entry) -> None:
+        """Write the objects of a step (there may be none), and note it."""
+        file, size = None, 0
+        if len(columns["object_id"]):
+            file = f"objects/part-{self._parts:05d}.parquet"
+            self.append(columns)
+            size = (self.folder / file).stat().st_size
+        self._steps.append({"entry": entry, "file": file, "size": size})
+
+    def _finish(self) -> None:
+        write_sealed(self.folder / STEPS, {"steps": self._steps})
+
+
+def read_steps(folder: Path, again: str) -> list[Step]:
+    """Read the steps that `StepsWriter` wrote.
+
+    Parameters
+    ----------
+    folder : Path
+    again : str
+        What makes them anew, for the message.
+
+    Raises
+    ------
+    DataError
+        If they are damaged.
+    """
+    found = []
+    for step in read_record(folder / STEPS, dict[str, Any], again)["steps"]:
+        path = None if step["file"] is None else folder / step["file"]
+        if path is not None and (not path.exists() or path.stat().st_size != step["size"]):
+            raise DataError(f"{path} is damaged, or was changed: {again}.")
+        found.append(Step(step["entry"], path))
+    return found
 
 
 class ResumableWriter(DatasetWriter):
@@ -47,6 +134,8 @@ class ResumableWriter(DatasetWriter):
     ----------
     entries : list of dict
         What `step` noted of the steps that are finished already.
+    key : str
+        All that decides the result, in one word.
     """
 
     def __init__(
@@ -63,10 +152,10 @@ class ResumableWriter(DatasetWriter):
             path, columns, provenance=provenance, simulated=simulated, overwrite=overwrite
         )
         made = self.schema.to_metadata()
-        key = json_hash(
+        self.key = json_hash(
             [__version__, identity, {name.decode(): value.decode() for name, value in made.items()}]
         )
-        self._place = Workplace(self.path, key, self._refuse)
+        self._place = Workplace(self.path, self.key, self._refuse)
         self._context = self._place
 
     def __enter__(self) -> "ResumableWriter":
@@ -91,6 +180,15 @@ class ResumableWriter(DatasetWriter):
             files = [f"objects/part-{self._parts:05d}.parquet"]
             self.append(columns)
         self._place.record({**entry, "files": files})
+
+    def take(self, step: "Step") -> None:
+        """Take a step that was done elsewhere as it is."""
+        files = []
+        if step.path is not None:
+            files = [f"objects/part-{self._parts:05d}.parquet"]
+            link_or_copy(step.path, self.folder / files[0])
+            self._parts += 1
+        self._place.record({**step.entry, "files": files})
 
     def _refuse(self, who: str) -> None:
         raise DataError(

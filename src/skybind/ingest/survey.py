@@ -1,6 +1,5 @@
 """From survey files to a dataset, as a mapping says."""
 
-import shutil
 from collections.abc import Iterator
 from collections.abc import Mapping as AbstractMapping
 from contextlib import AbstractContextManager
@@ -11,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from skybind.data.schema import Column
-from skybind.data.write import refuse_place
-from skybind.errors import ConfigError, DataError, SkybindError
+from skybind.errors import ConfigError, DataError
 from skybind.files import json_hash
-from skybind.ingest.build import ImportSummary, build_dataset
+from skybind.ingest.build import ImportSummary
 from skybind.ingest.by_position import Near, join_by_position, objects_frame, picked
 from skybind.ingest.hats_dataset import READER, restore
+from skybind.ingest.in_shards import make_dataset
 from skybind.ingest.limits import limits_columns
 from skybind.ingest.mapping import Mapping, ReaderMapping, load_mapping
 from skybind.ingest.name_column import Names
@@ -40,6 +39,7 @@ from skybind.ingest.readers.visit_stacks import VisitStack
 from skybind.ingest.table_of_objects import TableOfObjects
 from skybind.ingest.visits import visits_columns
 from skybind.progress import step
+from skybind.shards import Shard
 
 CHUNK = 2048
 IMAGE_CHUNK = 256
@@ -57,8 +57,9 @@ def import_dataset(
     out: str | Path,
     overwrite: bool = False,
     processes: int | None = None,
+    shard: Shard | None = None,
 ) -> ImportSummary:
-    """Make a dataset of survey files.
+    """Make a dataset of survey files, or one shard of it.
 
     What cannot be used is set aside in the dataset's quarantine with a reason; the counts of what
     was repaired are in its `import.json`.
@@ -73,6 +74,9 @@ def import_dataset(
         Replace a dataset that stands there.
     processes : int, optional
         For periods and features, where the mapping asks for them.
+    shard : Shard, optional
+        Only this part of the objects, into `OUT.shards/`. Where shards were begun, the import
+        without it puts them together.
 
     Returns
     -------
@@ -83,17 +87,12 @@ def import_dataset(
     ConfigError
         If the mapping is wrong.
     DataError
-        If the table of objects or a long table cannot be read, or `out` cannot be written.
+        If the table of objects or a long table cannot be read, or `out` cannot be written; if
+        shards are missing, or of something else.
     """
-    refuse_place(Path(out), overwrite)  # before a large table is gone through
-    aside = pieces_folder(Path(out))
     with limits_of_mapping(mapping_path):
-        try:
-            plan = survey_plan(mapping_path, aside=aside)
-        except SkybindError:
-            shutil.rmtree(aside, ignore_errors=True)
-            raise
-        return build_dataset(plan, Path(out), overwrite, processes)
+        look = partial(survey_plan, mapping_path, None)
+        return make_dataset(look, Path(out), overwrite, processes, shard)
 
 
 def limits_of_mapping(mapping_path: str | Path) -> AbstractContextManager[None]:
@@ -128,17 +127,13 @@ def mapping_plan(mapping: Mapping, base: Path) -> Plan:
     return _Import(mapping, base, None).plan()
 
 
-def pieces_folder(out: Path) -> Path:
-    """Name the folder that holds the rows of large tables while a dataset is made."""
-    return out.parent / f".{out.name}.pieces"
-
-
 def import_files(
     reader: str,
     path: str | Path,
     out: str | Path,
     options: dict[str, Any] | None = None,
     overwrite: bool = False,
+    shard: Shard | None = None,
 ) -> ImportSummary:
     """Make a dataset of a whole data set in a layout that skybind knows, without a mapping.
 
@@ -152,14 +147,23 @@ def import_files(
         Folder of the dataset to make.
     options : dict, optional
         Options of the reader; paths among them are as seen from here.
-    overwrite
+    overwrite, shard
         As of `import_dataset`.
     """
     if reader == READER:
         if options:
             raise ConfigError(f"The reader '{READER}' has no option '{next(iter(options))}'.")
+        if shard is not None:
+            raise ConfigError(
+                f"The reader '{READER}' makes the dataset that was exported as a whole: leave out "
+                "--shard."
+            )
         return restore(path, out, overwrite)
-    return build_dataset(reader_plan(reader, path, options), Path(out), overwrite)
+
+    def look(aside: Path) -> Plan:
+        return reader_plan(reader, path, options)
+
+    return make_dataset(look, Path(out), overwrite, shard=shard)
 
 
 @step("looking through the survey", told=False)
