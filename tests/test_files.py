@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from skybind.files import (
     check_known_name,
     check_name,
     json_hash,
+    link_or_copy,
     write_json,
     write_text,
 )
@@ -227,3 +229,17 @@ def test_all_is_on_the_disk_before_the_name_appears(tmp_path, monkeypatch):
     done.clear()
     write_text(tmp_path / "x", "y")
     assert done == ["rename"]
+
+
+def test_a_file_is_copied_where_it_cannot_have_a_second_name(tmp_path, monkeypatch):
+    (tmp_path / "a").write_text("whole")
+    link_or_copy(tmp_path / "a", tmp_path / "b")
+    assert (tmp_path / "b").samefile(tmp_path / "a")
+
+    def refuse(self, target):
+        raise OSError("no links here")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    link_or_copy(tmp_path / "a", tmp_path / "c")
+    assert not (tmp_path / "c").samefile(tmp_path / "a")
+    assert (tmp_path / "c").read_text() == "whole"
