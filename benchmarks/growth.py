@@ -299,7 +299,7 @@ def rows_of(folder: Path) -> list[dict[str, Any]]:
 
 
 def an_object(rows: list[dict[str, Any]], what: str) -> dict[str, dict[int, float]]:
-    """Of each step and size: processor time or bytes an object, beyond those of the least survey."""
+    """Processor time or bytes an object of each step and size, beyond the least survey."""
     found: dict[str, dict[int, float]] = {}
     done = [row for row in rows if not row["status"]]
     for step in STEPS:
