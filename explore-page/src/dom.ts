@@ -32,6 +32,18 @@ export function byId<T extends HTMLElement>(id: string): T {
   return found as T;
 }
 
+// Say what is under way, until the caller shows what came of it. It shows nothing where that was
+// refused, or where another question was asked meanwhile, whose answer may be a refusal.
+export async function waiting<T>(into: HTMLElement, text: string, what: () => Promise<T>): Promise<T> {
+  const said = el("p", { role: "status" }, text);
+  into.replaceChildren(said);
+  try {
+    return await what();
+  } finally {
+    said.textContent = "There is nothing to show.";
+  }
+}
+
 export function choice(
   label: string,
   options: { value: string; text: string; group?: string }[],

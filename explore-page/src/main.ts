@@ -1,6 +1,6 @@
 // The explorer's page: the map on one side, the object that is looked at on the other.
 import { json, post, type OwnFile, type SkyObject, type Survey } from "./api";
-import { byId, el } from "./dom";
+import { byId, el, waiting } from "./dom";
 import { SkyMap } from "./map";
 import { mapBar as drawBar, placeOf, toggleAround } from "./mapbar";
 import { matches, neighbours } from "./neighbours";
@@ -45,7 +45,8 @@ async function guarded(what: () => Promise<void>): Promise<void> {
 }
 
 function change(part: Partial<View>, step = false): void {
-  view = { ...view, ...part };
+  const another = part.id !== undefined && part.id !== (view.id ?? "");
+  view = { ...view, ...(another ? { period: "" } : {}), ...part }; // a period is of one object
   writeView(view, step);
 }
 
@@ -68,11 +69,13 @@ async function showMap(): Promise<void> {
   await map.colour(view.colour!);
 }
 
-async function showObject(id: string): Promise<void> {
+// Show an object; the address tells what is new in it once the object is there.
+async function showObject(id: string, part?: Partial<View>): Promise<void> {
   const mine = ++ask;
   const side = byId("side");
   const page = await json<SkyObject>("object", { id });
   if (mine !== ask) return;
+  if (part) change(part, true);
   const period = Number(view.period);
   const made = objectPage(page, period > 0 ? period : null, (shown) => change({ period: shown === page.curve?.period ? "" : String(shown) }));
   told = made.told;
@@ -106,10 +109,9 @@ async function showFile(file: File, values = ""): Promise<void> {
   const mine = ++ask;
   const side = byId("side");
   for (const mark of ["id", "selected", "file", "queues"]) delete side.dataset[mark];
-  side.replaceChildren(el("p", { role: "status" }, `reading ${file.name} …`));
-  const own = (await (await post("file", { name: file.name, k: 12, values }, file)).json()) as OwnFile;
+  const own = await waiting(side, `reading ${file.name} …`, async () => (await (await post("file", { name: file.name, k: 12, values }, file)).json()) as OwnFile);
   if (mine !== ask) return;
-  change({ id: "", period: "" });
+  change({ id: "" });
   told = null;
   const made = filePage(own);
   side.replaceChildren(...made.parts);
@@ -130,8 +132,7 @@ async function showFile(file: File, values = ""): Promise<void> {
 }
 
 function open(id: string): void {
-  change({ id, period: "" }, true);
-  void guarded(() => showObject(id));
+  void guarded(() => showObject(id, { id }));
 }
 
 async function openRow(row: number): Promise<void> {
@@ -140,14 +141,25 @@ async function openRow(row: number): Promise<void> {
   if (newest()) open(object_id);
 }
 
-// Show what the address says, after the browser went back or forth.
+// Show what the address says, after the browser went back or forth. Where that is refused, nothing
+// else stands there as if it were it.
 async function again(before: Partial<View>): Promise<void> {
   if ((["map", "colour", "x", "y", "log"] as const).some((name) => view[name] !== before[name])) await showMap();
   mapBar();
-  if (view.queue !== before.queue) {
-    queue.leave();
-    if (view.queue) return queue.start(view.queue, view.id);
+  let mine = 0;
+  try {
+    const shown = addressed(before);
+    mine = ask;
+    await shown;
+  } catch (error) {
+    if (mine === ask) welcome();
+    throw error;
   }
+}
+
+async function addressed(before: Partial<View>): Promise<void> {
+  if (view.queue !== before.queue) queue.leave();
+  if (view.queue && (view.queue !== before.queue || !view.id)) return queue.start(view.queue, view.id);
   if (view.id) return showObject(view.id);
   if (view.select && view.select === before.select && selection.rows.size) return selection.show();
   if (view.select) return selection.by((view.how || "condition") as By, view.select, "new");
@@ -274,8 +286,8 @@ async function start(): Promise<void> {
   selection.drawn = () => change({ id: "", select: "", how: "drawn" });
   const retrain = new Retrain(guarded, trained, (rows, said) => selection.take(rows, said, "new"));
   queue = new Queue({
-    object: async (id) => { change({ id, period: "" }, true); await showObject(id); },
-    changed: (name) => change({ queue: name, ...(name ? {} : { id: "", period: "" }) }, true),
+    object: (id, queue) => showObject(id, { id, queue }),
+    ended: (queue) => change({ id: "", queue }, true),
     seen: () => ({ map: view.map ?? "", period: document.getElementById("folded")?.dataset["period"] ?? "" }),
     guarded, turn, training: (answers, refused) => retrain.part(answers, refused),
   });

@@ -91,8 +91,8 @@ function selectBy({ survey, change, view, guarded }: Bar, selection: Selection):
     event.preventDefault();
     const text = box.value.trim();
     if (!text) return;
-    change({ select: text, how: by === "condition" ? "" : by, id: "" }, true);
-    void guarded(() => selection.by(by, text));
+    const how = by;
+    void guarded(() => selection.by(how, text, selection.mode, () => change({ select: text, how: how === "condition" ? "" : how, id: "" }, true)));
   } }, box, list);
   // a pasted list keeps its lines apart
   box.addEventListener("paste", (event) => {

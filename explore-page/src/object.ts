@@ -94,7 +94,6 @@ function curvePart(whose: Record<string, string | number>, curve: Curve, given: 
   let [middle, shown, busy, next] = [0, 0, false, 0];
   let plot: uPlot | null = null;
   const fold = async (period: number): Promise<void> => {
-    if (!(period > 0)) return;
     next = period;
     if (busy) return;
     busy = true;
@@ -102,32 +101,42 @@ function curvePart(whose: Record<string, string | number>, curve: Curve, given: 
       while (next !== shown) {
         const wanted = next;
         const { phase: x } = await json<{ phase: number[] }>("fold", { ...whose, period: wanted });
+        if (!phase.isConnected) return; // another object is shown by now, with a period of its own
         shown = wanted;
-        if (plot) {
-          drawn = drawn.filter((other) => other !== plot);
-          plot.destroy();
-        }
+        unfold();
         plot = epochs(phase, curve, x, true, "Phase (two cycles)");
         drawn.push(plot);
         phase.dataset["period"] = String(wanted);
         folded(wanted);
       }
+    } catch (error) {
+      unfold();
+      shown = 0;
+      phase.append(el("small", { role: "status" }, (error as Error).message));
     } finally {
       busy = false;
     }
   };
+  const unfold = () => {
+    drawn = drawn.filter((other) => other !== plot);
+    plot?.destroy();
+    plot = null;
+    phase.replaceChildren();
+    delete phase.dataset["period"];
+  };
+  const written = (period: number) => {
+    const valid = period > 0 && Number.isFinite(period);
+    if (valid || shown) box.value = String(Number((valid ? period : shown).toPrecision(9))); // else what is folded stands there
+    if (valid) void fold(period);
+    return valid;
+  };
   const take = (period: number) => {
+    if (!written(period)) return;
     middle = period;
     slider.value = "0";
-    box.value = String(Number(period.toPrecision(9)));
-    void fold(period);
   };
   box.addEventListener("change", () => take(Number(box.value)));
-  slider.addEventListener("input", () => {
-    const period = middle * (1 + Number(slider.value) / 100);
-    box.value = String(Number(period.toPrecision(9)));
-    void fold(period);
-  });
+  slider.addEventListener("input", () => written(middle * (1 + Number(slider.value) / 100)));
   const multiply = (factor: number) => take(Number(box.value) * factor);
   const press = (text: string, factor: number, says: string) => el("button", { type: "button", title: says, "aria-label": says, click: () => multiply(factor) }, text);
   const own = el("button", { type: "button", click: () => curve.period && take(curve.period) }, "own");

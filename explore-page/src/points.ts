@@ -44,11 +44,14 @@ export class Points {
   y: Float32Array = new Float32Array(0);
 
   constructor(private crowded: number, private asked: Asked) {
+    const canvas = byId<HTMLCanvasElement>("points");
     this.plot = createScatterplot({
-      canvas: byId<HTMLCanvasElement>("points"), width: "auto", height: "auto", colorBy: "valueA", pointSize: 4, pointSizeSelected: 0.5, pointOutlineWidth: 0.01,
+      canvas, width: "auto", height: "auto", colorBy: "valueA", pointSize: 4, pointSizeSelected: 0.5, pointOutlineWidth: 0.01,
       pointColor: ["#888888"], opacity: 0.8, deselectOnEscape: false, lassoOnLongPress: false, pointScaleMode: "asinh",
       lassoInitiator: false, spatialIndexUseWorker: false,
     });
+    // the renderer answers a double click with an inline style sheet, which the page forbids
+    canvas.addEventListener("dblclick", (event) => event.stopImmediatePropagation(), true);
     let around = false; // a lasso around one object selects it, a click opens it
     this.plot.subscribe("lassoStart", () => (around = true));
     this.plot.subscribe("lassoEnd", ({ coordinates }) => {

@@ -1,6 +1,6 @@
 // Queues of objects to judge one after another by keys; every answer is kept before the next comes.
 import { json, post } from "./api";
-import { byId, el } from "./dom";
+import { byId, el, waiting } from "./dom";
 
 interface Progress { total: number; judged: number; left: number }
 interface Told extends Partial<Record<keyof Progress, number | null>> { name: string; title: string; description: string }
@@ -12,8 +12,9 @@ interface Answer { judgement: Judgement; progress: Progress | null }
 
 // What the page does for a queue.
 export interface Hooks {
-  object: (id: string) => Promise<void>;
-  changed: (queue: string) => void;
+  object: (id: string, queue: string) => Promise<void>;
+  // The list of queues is shown, or the end of one.
+  ended: (queue: string) => void;
   seen: () => { map: string; period: string };
   guarded: (what: () => Promise<void>) => Promise<void>;
   turn: () => () => boolean;
@@ -59,21 +60,21 @@ export class Queue {
         el("small", {}, `${judged.toLocaleString("en")} objects judged here, ${answers.toLocaleString("en")} answers in all.`)),
       el("ul", { class: "queues" }, ...entries), this.hooks.training(answers, refused));
     side.scrollTop = 0;
-    this.hooks.changed("");
+    this.hooks.ended("");
     side.querySelector<HTMLElement>("[data-queue]")?.focus();
   }
 
   // Open a queue at its first object, or at one that the address names.
   async start(name: string, id = "", again = false): Promise<void> {
     const newest = this.hooks.turn();
-    byId("side").replaceChildren(el("p", { role: "status" }, "looking for objects …"));
-    this.known = await json<Overview>("queues");
-    const opened = await json<Opened>("queue", { name, new: again ? "yes" : "" });
+    const opened = await waiting(byId("side"), "looking for objects …", async () => {
+      this.known = await json<Overview>("queues");
+      return json<Opened>("queue", { name, new: again ? "yes" : "" });
+    });
     if (!newest()) return;
     this.opened = opened;
     this.at = Math.max(0, opened.items.findIndex((item) => item.object_id === id));
     this.said = opened.notes.join(" ");
-    this.hooks.changed(name);
     await this.show();
     byId("side").scrollIntoView();
   }
@@ -183,11 +184,12 @@ export class Queue {
   }
 
   private async show(): Promise<void> {
-    if (this.item) return this.hooks.object(this.item.object_id);
-    const newest = this.hooks.turn();
     const { name: queue, title } = this.opened!;
+    if (this.item) return this.hooks.object(this.item.object_id, queue);
+    const newest = this.hooks.turn();
     const opened = await json<Opened>("queue", { name: queue, new: "" });
     if (!newest()) return;
+    this.hooks.ended(queue);
     const skipped = opened.left;
     const side = byId("side");
     for (const mark of ["id", "selected", "file"]) delete side.dataset[mark];

@@ -31,11 +31,13 @@ export class Selection {
     await this.show();
   }
 
-  // Select by what was typed: a condition, a cone, names, or a class.
-  async by(how: By, text: string, mode = this.mode): Promise<void> {
+  // Select by what was typed: a condition, a cone, names, or a class; `found` is called before that
+  // is shown.
+  async by(how: By, text: string, mode = this.mode, found: () => void = () => undefined): Promise<void> {
     const newest = this.turn();
     const { values, said } = how === "condition" ? await arrow("where", { condition: text }) : await arrow("chosen", { by: how }, new Blob([text]));
     if (!newest()) return;
+    found();
     const shown = text.length > 80 ? `${text.slice(0, 80)} …` : text;
     await this.take(values["row"]!, how === "condition" ? shown : [`${how} ${shown}`, said["said"]].filter(Boolean).join("; "), mode, mode === "new");
   }
@@ -48,7 +50,7 @@ export class Selection {
     this.mark(rows);
     const share = (n: number) => `${((100 * n) / Math.max(told.n, 1)).toFixed(0)} %`;
     const classes = told.classes.slice(0, 12).map(([name, n]) => el("tr", {}, el("th", { scope: "row" }, name), el("td", {}, String(n)), el("td", {}, share(n))));
-    const exports = FORMATS.map(([ending, name]) => el("button", { type: "button", "data-export": ending, click: () => void this.save(ending) }, name));
+    const exports = FORMATS.map(([ending, name]) => el("button", { type: "button", "data-export": ending, click: () => void this.guarded(() => this.save(ending)) }, name));
     const samp = el("button", { type: "button", id: "samp", title: "To TOPCAT, Aladin and others that run on this machine", click: () => void this.send(samp) }, "send by SAMP");
     const head = el("tr", {}, ...told.columns.map((name) => el("th", { scope: "col" }, name)));
     const listed = told.listed.map((row) => {
