@@ -21,15 +21,16 @@ KEYS = [
 WIDTHS, HEIGHTS = [400, 520, 700, 900, 1200, 1600], [500, 700, 800, 1000]
 #: Words that fit nowhere.
 HOSTILE = [
-    "", " ", "nobody", "nan", "-1", "0", "1e999", "1e-300", "'; DROP TABLE objects; --", "\u202e\u0000x",
-    '"><img src=x onerror="window.hacked=1">', "<script>window.hacked=2</script>", "../../etc/passwd",
-    "__import__('os').system('true')", "period <", "((((((((", "period < 'a'", "nothing > 1", "400 100 1",
-    "10 20", "constructor", "__proto__", "a" * 5000, "(" * 2000, "é\u4e2d\U0001f31f", "%00%ff", "=1+1", "NGC 1, ,,",
-]  # fmt: skip
+    *("", " ", "nobody", "nan", "-1", "0", "1e999", "1e-300", "((((((((", "10 20", "400 100 1"),
+    *("constructor", "__proto__", "%00%ff", "=1+1", "NGC 1, ,,", "é\u4e2d\U0001f31f"),
+    *("\u202e\u0000x", "a" * 5000, "(" * 2000, "__import__('os').system('true')"),
+    *("period <", "period < 'a'", "nothing > 1", "'; DROP TABLE objects; --", "../../etc/passwd"),
+    *('"><img src=x onerror="window.hacked=1">', "<script>window.hacked=2</script>"),
+]
 CONDITIONS = [
-    "period < 1", "period < 0.5 and parallax > 1", "label == 'EW'", "ra > 180 or dec < 0", "period > 1000",
-    "not (period < 1)", "label != 'EW' and period < 2",
-]  # fmt: skip
+    *("period < 1", "period < 0.5 and parallax > 1", "label == 'EW'", "ra > 180 or dec < 0"),
+    *("period > 1000", "not (period < 1)", "label != 'EW' and period < 2"),
+]
 CONES = ["285.8 11.1 20", "10:12:33 -05:11:22 5'", "180 0 90", "0 90 0.001"]
 NUMBERS = ["0.37", "1", "2.5", "0.001", "1000", "0.5432101"]
 
@@ -44,14 +45,17 @@ PRESSED = "button, a[href], input[type=checkbox], input[type=range], [role=optio
 TYPED = "input[type=text], input[type=search], input[type=number], textarea"
 DRAWN = "#points, .u-over"
 #: What is called by its text, name or place.
-CALLED = """(one) => [one.tagName.toLowerCase(), one.id && "#" + one.id, one.getAttribute("aria-label"),
-  (one.textContent || one.placeholder || "").trim().slice(0, 40)].filter(Boolean).join(" ")"""
+CALLED = """(one) => [
+  one.tagName.toLowerCase(), one.id && "#" + one.id, one.getAttribute("aria-label"),
+  (one.textContent || one.placeholder || "").trim().slice(0, 40),
+].filter(Boolean).join(" ")"""
 #: A file that is let fall upon the page.
 DROP = """([name, content]) => {
   const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
   const dataTransfer = new DataTransfer();
   dataTransfer.items.add(new File([bytes], name));
-  document.body.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
+  const how = { dataTransfer, bubbles: true, cancelable: true };
+  document.body.dispatchEvent(new DragEvent("drop", how));
 }"""
 
 

@@ -2,12 +2,13 @@
 
     python benchmarks/explore_clicks.py --out DIR --minutes 120 --seed 0
 
-A run of simulated stars is made in DIR, if there is none, and copied: the clicks change it. `skybind
-explore` serves the copy in a process of its own, and headless Chromium does what a person may do,
-one deed after another (`explore_actions.py`), while `explore_watch.py` looks for errors. Memory of
-page, server and browser is measured each minute after the garbage was collected; its slope over the
-second half decides whether it grows. Everything is told on stderr, and in DIR/clicks-SEED.json. The
-exit status is 1 where a fault was found; the deeds before it are told with it.
+A run of simulated stars is made in DIR, if there is none, and copied: the clicks change it.
+`skybind explore` serves the copy in a process of its own, and headless Chromium does what a person
+may do, one deed after another (`explore_actions.py`), while `explore_watch.py` looks for errors.
+Memory of page, server and browser is measured each minute after the garbage was collected; its
+slope over the second half decides whether it grows. Progress is told on stderr; what was found
+stands in DIR/clicks-SEED.json too. The exit status is 1 where a fault was found: the deeds before
+it are told with it.
 """
 
 import argparse
@@ -22,13 +23,12 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 import psutil
+
 from explore_actions import Words, do
 from explore_watch import Watch, growth, held
-
 from skybind.data.dataset import Dataset
 from skybind.files import write_json
 from skybind.runs.run import Run
@@ -289,8 +289,9 @@ def tell(found: dict[str, Any]) -> int:
             continue
         verdict = "GROWS" if entry["grows"] else "does not grow"
         print(
-            f"{entry['measure']:10}{entry['slope']:+10.2f} ± {entry['error']:.2f} {entry['unit']} an "
-            f"hour (limit {entry['limit']:g}), {entry['first']:.1f} to {entry['last']:.1f}: {verdict}"
+            f"{entry['measure']:10}{entry['slope']:+10.2f} ± {entry['error']:.2f} {entry['unit']} "
+            f"an hour (limit {entry['limit']:g}), {entry['first']:.1f} to {entry['last']:.1f}: "
+            f"{verdict}"
         )
     for fault in found["faults"]:
         print(f"FAULT: {fault}")

@@ -12,9 +12,9 @@ import numpy as np
 
 #: Questions that may be refused with a sentence (400): what was typed, chosen or dropped is theirs.
 MAY_REFUSE = {
-    "where", "chosen", "object", "neighbours", "file", "kept/keep", "kept/forget", "kept/rows", "compared",
-    "samp", "export", "fold", "power", "train", "undo", "judge", "queue",
-}  # fmt: skip
+    *("where", "chosen", "object", "neighbours", "file", "samp", "export", "fold", "power"),
+    *("kept/keep", "kept/forget", "kept/rows", "compared", "train", "undo", "judge", "queue"),
+}
 #: What Chromium says of those, and of its own drawing without a graphics card.
 NO_FAULT = (
     "Failed to load resource: the server responded with a status of 400",
@@ -23,30 +23,7 @@ NO_FAULT = (
 #: What only faults write to the terminal.
 LOGGED = re.compile(r"Traceback|could not answer|^ERROR|Exception|Warning", re.M)
 #: Of the page, once it waits for nothing: what is blank, stuck, or contradicts itself.
-CONTRADICTIONS = r"""() => {
-  const found = [], side = document.getElementById("side"), { id, selected, file } = side.dataset;
-  const at = new URLSearchParams(location.hash.slice(1));
-  const text = (kind) => side.querySelector(kind)?.textContent ?? "";
-  if (window.hacked !== undefined) found.push(`a script of a name ran: ${window.hacked}`);
-  if (!document.body.innerText.trim() || !side.innerText.trim()) found.push("the page is blank");
-  for (const one of document.querySelectorAll("[role=status], #samp"))
-    if (/…$/.test(one.textContent) && one.getClientRects().length)
-      found.push(`it waits for nothing: ${one.textContent.slice(0, 80)}`);
-  if (id !== undefined && at.get("id") !== id) found.push(`the address tells ${location.hash}, beside the map is ${id}`);
-  const folded = document.getElementById("folded")?.dataset.period;
-  if (id !== undefined && folded && at.get("period") && Number(at.get("period")) !== Number(folded))
-    found.push(`the address tells the period ${at.get("period")}, the curve is folded at ${folded}`);
-  const box = side.querySelector("[aria-label='Period in days']");
-  if (folded && box && document.activeElement !== box && Math.abs(box.value / folded - 1) > 1e-7)
-    found.push(`the period ${box.value} stands above a curve that is folded at ${folded}`);
-  if (selected !== undefined && !text("h2").startsWith(Number(selected).toLocaleString("en"))) found.push(`${selected} are selected, not ${text("h2")}`);
-  if ([id, selected, file].filter((mark) => mark !== undefined).length > 1) found.push("two things stand beside the map");
-  const colour = document.querySelector("[aria-label=colour]"), legend = document.getElementById("legend");
-  const bar = legend.querySelector(".bar");
-  if (colour && bar && !legend.textContent.startsWith(colour.value)) found.push(`the colour is ${colour.value}, the legend tells ${legend.textContent.slice(0, 30)}`);
-  if (colour && at.get("colour") && at.get("colour") !== colour.value) found.push(`the address tells the colour ${at.get("colour")}, the list ${colour.value}`);
-  return found;
-}"""
+CONTRADICTIONS = (Path(__file__).parent / "contradictions.js").read_text("utf-8")
 #: Of each measure: its unit, and how much it may grow in an hour.
 LIMITS: dict[str, tuple[str, float]] = {
     "heap": ("MB", 4.0),

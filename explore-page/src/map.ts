@@ -70,7 +70,7 @@ export class SkyMap {
     if (!own && !this.visitor) return "";
     this.visitor = own;
     const said = this.seat();
-    if (this.colours) await this.paint();
+    await this.paint();
     return said;
   }
 
@@ -147,7 +147,7 @@ export class SkyMap {
       const steps = [0.5, 0.6, 0.7, 0.8, 0.9, 0.94, 0.97, 0.98, 0.99].map((share) => known[Math.floor(share * (known.length - 1))] ?? Infinity);
       this.bigger = Uint8Array.from(value, (v) => steps.filter((step) => v > step).length);
     }
-    if (this.colours) await this.paint();
+    await this.paint();
   }
 
   // Coordinates as they are plotted: the sky projected, logarithms, magnitudes upside down.
@@ -210,7 +210,8 @@ export class SkyMap {
   }
 
   private async paint(): Promise<void> {
-    const { values, said } = this.colours!;
+    if (!this.colours) return; // those of another view are under way, and are painted when they are there
+    const { values, said } = this.colours;
     const value = values["value"] as ArrayLike<number>;
     this.code = new Uint16Array(value.length);
     if (said["kind"] === "name") {
