@@ -12,7 +12,8 @@ import numpy as np
 
 #: Questions that may be refused with a sentence (400): what was typed, chosen or dropped is theirs.
 MAY_REFUSE = {
-    *("where", "chosen", "object", "neighbours", "file", "samp", "export", "fold", "power"),
+    *("find", "where", "chosen", "object", "neighbours", "file", "samp", "export", "fold"),
+    "power",
     *("kept/keep", "kept/forget", "kept/rows", "compared", "train", "undo", "judge", "queue"),
 }
 #: What Chromium says of those, and of its own drawing without a graphics card.

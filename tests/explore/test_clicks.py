@@ -29,7 +29,8 @@ def test_a_hundred_random_deeds_find_no_fault(browser, suspect_run, tmp_path):
     assert found["samples"][0]["heap"] > 1
 
 
-STILL = """<input type=text placeholder=name><input type=search id=query><input type=search id=condition>
+STILL = """<input type=text placeholder=name><input type=search id=query>
+<input type=search id=condition>
 <select><option>a<option>b<option>c</select><button>one</button><button>two</button>
 <canvas id=points></canvas><div id=side style="height:50px"></div><input type=file id=file>"""
 
