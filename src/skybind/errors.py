@@ -31,3 +31,8 @@ class LeakError(SkybindError):
 
 class ProcessError(SkybindError):
     """A process that took part in some work was killed; what is done already is kept."""
+
+
+def quoted(error: BaseException) -> str:
+    """Return what an error says, on one line and without its full stop, to end a sentence."""
+    return " ".join(str(error).split())[:300].rstrip(". ")

@@ -25,7 +25,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from skybind.errors import ProcessError, SkybindError
+from skybind.errors import DataError, ProcessError, SkybindError
 from skybind.files import linked_place, put_in_place, raise_of_machine, remove_leftovers, write_json
 from skybind.locks import alone, waiting_for
 from skybind.record import read_record, write_sealed
@@ -111,10 +111,14 @@ def note_of(folder: Path) -> Note | None:
     DataError
         If the note cannot be read.
     """
+    again = f"delete {folder} to do it anew"
     try:
-        return read_record(folder / NOTE, dict[str, Any], f"delete {folder} to do it anew")
+        note = read_record(folder / NOTE, dict[str, Any], again)
     except (FileNotFoundError, NotADirectoryError):
         return None
+    if not note:
+        raise DataError(f"{folder / NOTE} is damaged (it is empty): {again}.")
+    return note
 
 
 def _finished(note: Mapping[str, Any]) -> bool:

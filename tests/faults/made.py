@@ -154,4 +154,6 @@ def _same(one: Any, two: Any) -> bool:
     if isinstance(one, np.ndarray) and isinstance(two, np.ndarray):
         same = one.shape == two.shape and one.dtype == two.dtype
         return same and one.tobytes() == two.tobytes()
+    if isinstance(one, np.ndarray) or isinstance(two, np.ndarray):  # the other one is none
+        return False
     return bool(one == two) or (one != one and two != two)

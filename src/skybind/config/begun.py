@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from skybind.config.load import model_of, validate
 from skybind.config.written import arms, plain_yaml
-from skybind.errors import ConfigError
+from skybind.errors import ConfigError, quoted
 from skybind.files import raise_of_machine
 from skybind.progress import say
 from skybind.words import join
@@ -78,7 +78,7 @@ def as_begun(config: _Model, path: str | Path, free: Collection[str] = ()) -> _M
         old = validate(type(config), raw, str(path)).model_dump(mode="json")
     except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError) as error:
         raise_of_machine(error)
-        raise ConfigError(f"The configuration {path} cannot be read: {error}") from error
+        raise ConfigError(f"The configuration {path} cannot be read: {quoted(error)}.") from error
     now = config.model_dump(mode="json")
     new: list[str] = []
     for key in _unknown(type(config), raw):

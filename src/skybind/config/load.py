@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from skybind.config.schema import Config
 from skybind.config.written import read_yaml, settle
-from skybind.errors import ConfigError
+from skybind.errors import ConfigError, quoted
 from skybind.files import raise_of_machine
 from skybind.plugins import place_of
 from skybind.words import nearest
@@ -206,8 +206,7 @@ def _read(source: str | Path, seen: tuple[str, ...], folder: str) -> dict[str, A
     try:
         raw = read_yaml(text)
     except yaml.YAMLError as error:
-        first = " ".join(str(error).split())
-        raise ConfigError(f"The configuration {name} is not YAML: {first}") from error
+        raise ConfigError(f"The configuration {name} is not YAML: {quoted(error)}.") from error
     if not isinstance(raw, dict):
         raise ConfigError(f"The configuration {name} is not a mapping of keys to values.")
     if isinstance(raw.get("plugins"), list):

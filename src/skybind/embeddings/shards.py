@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from skybind.errors import DataError
+from skybind.errors import DataError, quoted
 from skybind.files import raise_of_machine
 from skybind.parquet import open_parquet, read_parquet
 
@@ -102,8 +102,7 @@ def readable(path: Path) -> Iterator[None]:
         yield
     except (pa.ArrowException, OSError) as error:
         raise_of_machine(error)
-        first = (str(error).splitlines() or [""])[0]
-        raise DataError(f"The embeddings in {path} cannot be read: {first}") from error
+        raise DataError(f"The embeddings in {path} cannot be read: {quoted(error)}.") from error
 
 
 def _checked(path: Path, schema: pa.Schema) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from skybind.embeddings.shards import FORMAT_VERSION, ID, METADATA_KEY
-from skybind.errors import DataError
+from skybind.errors import DataError, quoted
 from skybind.files import raise_of_machine
 from skybind.parquet import read_parquet, write_parquet
 from skybind.visits import NAME, TIME
@@ -181,8 +181,9 @@ def read_visits(
             vectors = VisitVectors.from_arrow(table)
         except (pa.ArrowException, OSError, KeyError, ValueError) as error:
             raise_of_machine(error)
-            first = (str(error).splitlines() or [""])[0]
-            raise DataError(f"The vectors of visits in {path} cannot be read: {first}") from error
+            raise DataError(
+                f"The vectors of visits in {path} cannot be read: {quoted(error)}."
+            ) from error
         if note.get("model") != dict(model):
             raise DataError(
                 f"{path} was made by another model than the embeddings beside it: embed again."

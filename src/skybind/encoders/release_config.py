@@ -15,7 +15,7 @@ from torch import Tensor
 
 from skybind.config.load import validate
 from skybind.encoders.release import ReleaseState, is_bare
-from skybind.errors import ConfigError, ModelError
+from skybind.errors import ConfigError, ModelError, quoted
 from skybind.files import raise_of_machine
 from skybind.modalities.shape import InputShape
 from skybind.words import join
@@ -120,7 +120,9 @@ def read_arguments(path: str | Path) -> dict[str, Any]:
         arguments = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise_of_machine(error)
-        raise ModelError(f"{path} cannot be read as an AstroM3 config.json: {error}") from error
+        raise ModelError(
+            f"{path} cannot be read as an AstroM3 config.json: {quoted(error)}."
+        ) from error
     if not isinstance(arguments, dict):
         raise ModelError(f"{path} is no AstroM3 config.json: it holds no mapping of arguments")
     return arguments

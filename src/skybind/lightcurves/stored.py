@@ -152,10 +152,9 @@ def compute_features(
             f"The columns of {dataset.path} cannot be written: {error}. A run computes them for "
             "itself."
         ) from error
+    count = processes or allowed()
     return [
-        _Work(dataset, name, folder / f"{name}.parquet", periods_only, processes or allowed()).run(
-            again, shard
-        )
+        _Work(dataset, name, folder / f"{name}.parquet", periods_only, count).run(again, shard)
         for name in names
     ]
 

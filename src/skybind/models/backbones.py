@@ -26,7 +26,7 @@ from skybind.data.splits import Split
 from skybind.data.systems import other_system
 from skybind.encoders.registry import Encoder, build_encoder
 from skybind.encoders.release import load_parameters
-from skybind.errors import ConfigError, ModelError
+from skybind.errors import ConfigError, ModelError, quoted
 from skybind.files import atomic_path, file_hash, raise_of_machine
 from skybind.modalities.base import Modality
 from skybind.modalities.shape import InputShape
@@ -171,7 +171,7 @@ def load_backbone(
     try:
         encoder = build_encoder(note.encoder["name"], note.shape, **note.encoder["options"])
     except (ConfigError, TypeError) as error:
-        raise ModelError(f"The backbone in {folder} cannot be built: {error}") from error
+        raise ModelError(f"The backbone in {folder} cannot be built: {quoted(error)}.") from error
     load_parameters(encoder, state, f"{note.encoder['name']} encoder of {folder}")
     return encoder.eval(), note
 
@@ -219,7 +219,7 @@ def read_backbone(folder: str | Path) -> tuple[BackboneNote, dict[str, torch.Ten
         raise
     except Exception as error:
         raise_of_machine(error)
-        raise ModelError(f"The backbone in {folder} cannot be read: {error}") from error
+        raise ModelError(f"The backbone in {folder} cannot be read: {quoted(error)}.") from error
     return known, state
 
 

@@ -19,7 +19,7 @@ from skybind.data.seen import Observed, Seen
 from skybind.data.splits import Split
 from skybind.embeddings.store import Embeddings
 from skybind.embeddings.visits import joined
-from skybind.errors import ConfigError, ModelError
+from skybind.errors import ConfigError, ModelError, quoted
 from skybind.files import raise_of_machine
 from skybind.ingest.given import Given, take_given
 from skybind.ingest.wanted import Wanted, wanted_modalities
@@ -116,7 +116,7 @@ class Model:
             statistics = load_arrays(folder / "preprocessing.safetensors")
         except Exception as error:
             raise_of_machine(error)
-            raise ModelError(f"The model in {folder} cannot be read: {error}") from error
+            raise ModelError(f"The model in {folder} cannot be read: {quoted(error)}.") from error
         config = validate(Config, note["config"], f"the configuration of the model in {folder}")
         names = [n for n in note["modalities"] if modalities is None or n in modalities]
         known = SavedSchema(note["schema"])

@@ -8,7 +8,7 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from skybind.data.seen import TRAINED, Seen
-from skybind.errors import ModelError
+from skybind.errors import ModelError, quoted
 from skybind.files import raise_of_machine
 from skybind.models.noted import FILES
 
@@ -49,5 +49,5 @@ def read_seen(folder: Path, note: Mapping[str, Any]) -> Seen:
                 hashes[role, what] = values
     except Exception as error:
         raise_of_machine(error)
-        raise ModelError(f"The model in {folder} cannot be read: {error}") from error
+        raise ModelError(f"The model in {folder} cannot be read: {quoted(error)}.") from error
     return Seen(hashes)

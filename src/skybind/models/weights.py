@@ -232,7 +232,7 @@ def read_file(path: Path) -> Any:
     except Exception as error:
         raise_of_machine(error)
         first = str(error).partition("\n")[0] or "it is empty, or torn"
-        raise ModelError(f"{path} cannot be read as weights: {first}") from error
+        raise ModelError(f"{path} cannot be read as weights: {first.rstrip('.')}.") from error
 
 
 def _refuse_packed(path: Path) -> None:
@@ -254,7 +254,7 @@ def _beside_objects(path: Path, refusal: Exception) -> Any:
     except Exception as error:
         raise_of_machine(error)
         first = str(error).partition("\n")[0]
-        raise ModelError(f"{path} cannot be read as weights: {first}") from error
+        raise ModelError(f"{path} cannot be read as weights: {first.rstrip('.')}.") from error
     raise ModelError(
         f"{path} holds its tensors within Python objects{_which(refusal)}, which skybind does not "
         "unpickle because that runs code from the file: if you trust it, open it with "

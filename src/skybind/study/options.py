@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from skybind.config.load import validate
 from skybind.config.subsets import FULL, read_subset
 from skybind.config.written import read_yaml
-from skybind.errors import ConfigError
+from skybind.errors import ConfigError, quoted
 from skybind.files import check_name, raise_of_machine
 from skybind.processes import allowed
 from skybind.simulate.write import write_galaxies, write_stars
@@ -184,9 +184,7 @@ def read_options(path: str | Path) -> StudyOptions:
         raise_of_machine(error)
         raise ConfigError(f"The study {path} cannot be read as text: {error}.") from error
     except yaml.YAMLError as error:
-        raise ConfigError(
-            f"The study {path} is not YAML: {' '.join(str(error).split())}"
-        ) from error
+        raise ConfigError(f"The study {path} is not YAML: {quoted(error)}.") from error
     if not isinstance(raw, dict):
         raise ConfigError(f"The study {path} is not a mapping of keys to values.")
     raw.setdefault("name", path.stem)
