@@ -3,6 +3,7 @@
 import type { Screen } from "./space";
 
 const MARGIN = 0.25; // of the view, on every side: what a short move brings into it is there
+const POINTED = 5; // of a density, how much fewer than that the renderer holds for pointing
 const CELL = 2; // pixels of a cell of the density
 
 export interface Box { x: [number, number]; y: [number, number] }
@@ -23,7 +24,7 @@ export function held(x: Float32Array, y: Float32Array, always: number[], view: B
   const near = new Int32Array(x.length);
   let n = 0;
   for (let i = 0; i < x.length; i++) if (!box || inside(box, x[i]!, y[i]!)) near[n++] = i;
-  const step = Math.ceil(n / most) || 1;
+  const step = n > most ? Math.ceil((n / most) * POINTED) : 1;
   const some = near.subarray(0, n).filter((point, i) => i % step === 0 || always.includes(point));
   const far = [...new Set(always)].filter((point) => point < x.length && box && !inside(box, x[point]!, y[point]!));
   const points = new Int32Array(some.length + far.length);
@@ -72,17 +73,22 @@ export function drawDensity(canvas: HTMLCanvasElement, x: Float32Array, y: Float
   const beneath = Uint8Array.from(paint.palette, (colour) => Number(colour === paint.grey));
   const [sum, count, under] = [new Float32Array(3 * width * height), new Float32Array(width * height), new Float32Array(width * height)];
   const [sx, sy, ax, ay] = [screen.scale[0] / CELL, screen.scale[1] / CELL, screen.at[0] / CELL, screen.at[1] / CELL];
+  const [red, green, blue] = [0, 1, 2].map((k) => Float32Array.from(colours, (colour) => colour[k]!)) as [Float32Array, Float32Array, Float32Array];
   for (let i = 0; i < x.length; i++) {
-    const [u, v] = [Math.floor(ax + sx * x[i]!), Math.floor(ay + sy * y[i]!)];
+    const u = Math.floor(ax + sx * x[i]!);
+    const v = Math.floor(ay + sy * y[i]!);
     if (!(u >= 0 && v >= 0 && u < width && v < height)) continue;
-    const [cell, code] = [v * width + u, paint.code[i]!];
+    const cell = v * width + u;
+    const code = paint.code[i]!;
     if (paint.marked ? !paint.marked[i] : beneath[code]) {
       under[cell]!++;
       continue;
     }
-    const [colour, weight] = [colours[code]!, 1 + (paint.weight ? paint.weight[i]! ** 2 : 0)];
+    const weight = paint.weight ? 1 + paint.weight[i]! ** 2 : 1;
     count[cell]! += weight;
-    for (let k = 0; k < 3; k++) sum[3 * cell + k]! += weight * colour[k]!;
+    sum[3 * cell]! += weight * red[code]!;
+    sum[3 * cell + 1]! += weight * green[code]!;
+    sum[3 * cell + 2]! += weight * blue[code]!;
   }
   const image = ctx.createImageData(width, height);
   const [most, mostUnder, grey] = [largest(count), largest(under), rgb(ctx, paint.grey)];

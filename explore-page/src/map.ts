@@ -3,6 +3,7 @@ import { arrow, json, type Card, type Columns, type Match, type Survey } from ".
 import { byId, choice, el, number } from "./dom";
 import { drawRings, FEW, type At } from "./marks";
 import { Points } from "./points";
+import { ranked } from "./ranked";
 import { centreOf, drawAxes, drawSky, fitted, mollweide, wipe, type Axis, type Fit, type Place } from "./space";
 
 const NEAREST = 5; // neighbours that tell where a file of one's own belongs
@@ -20,7 +21,6 @@ export class SkyMap {
   private log = false;
   private clip = 1;
   private marked: number[] = [];
-  private sorted: { column: ArrayLike<number>; known: Float32Array } | null = null;
   private shown: Place = { kind: "map", name: "" };
   private fit: Fit = { middle: [0, 0], half: [1, 1] };
   private axes: [Axis, Axis] | null = null;
@@ -142,9 +142,8 @@ export class SkyMap {
     if (name) {
       const value = (await this.column(name))?.values["value"];
       if (!value) return;
-      const known = finite(value);
       // half of the points stay the smallest, one in a hundred becomes the largest
-      const steps = [0.5, 0.6, 0.7, 0.8, 0.9, 0.94, 0.97, 0.98, 0.99].map((share) => known[Math.floor(share * (known.length - 1))] ?? Infinity);
+      const steps = ranked(value, [0.5, 0.6, 0.7, 0.8, 0.9, 0.94, 0.97, 0.98, 0.99]);
       this.bigger = Uint8Array.from(value, (v) => steps.filter((step) => v > step).length);
     }
     await this.paint();
@@ -248,12 +247,8 @@ export class SkyMap {
   }
 
   private range(values: ArrayLike<number>): [number, number] {
-    if (this.sorted?.column !== values) this.sorted = { column: values, known: finite(values) };
-    let known = this.sorted.known;
-    if (this.log) known = known.filter((v) => v > 0);
-    if (!known.length) return [0, 1];
-    const at = (share: number) => known[Math.min(known.length - 1, Math.round(share * (known.length - 1)))]!;
-    return [at(this.clip / 100), at(1 - this.clip / 100)];
+    const [low, high] = ranked(values, [this.clip / 100, 1 - this.clip / 100], this.log);
+    return [low ?? 0, high ?? 1];
   }
 
   private names(said: Record<string, unknown>, value: ArrayLike<number>): void {
@@ -323,11 +318,6 @@ export class SkyMap {
 function name(place: Place): string {
   if (place.kind === "map") return `Map by ${place.name}`;
   return place.kind === "sky" ? `Sky, ${place.frame},` : `${place.y} against ${place.x}`;
-}
-
-// What is a number, in order.
-function finite(values: ArrayLike<number>): Float32Array {
-  return new Float32Array(values).filter(Number.isFinite).sort();
 }
 
 function ink(): string {

@@ -102,8 +102,12 @@ export class Points {
   // Draw the points as they are to look; what changes meanwhile is drawn after it, once.
   draw(look: Look): Promise<void> {
     if (!this.look?.guest !== !look.guest) this.indexed = false;
+    const shown = this.look !== null;
     this.look = look;
-    return this.drawn();
+    const drawn = this.drawn();
+    if (!this.crowd.dense || !shown) return drawn;
+    this.density(); // what is seen is there at once; what is pointed at follows
+    return Promise.resolve();
   }
 
   // Let some points keep their colours, and make the others grey; null for none grey.
@@ -149,7 +153,6 @@ export class Points {
     this.back = new Int32Array(this.x.length).fill(-1);
     this.crowd.points.forEach((point, i) => (this.back[point] = i));
     this.indexed = false;
-    byId("plot").dataset["drawnAs"] = this.crowd.dense ? "density" : "points";
   }
 
   // After a move: zoomed in, the renderer is given the points in view; outside of these, others.
@@ -248,6 +251,7 @@ export class Points {
     const canvas = byId<HTMLCanvasElement>("density");
     const screen = this.crowd.dense ? this.screen() : null;
     canvas.hidden = !screen;
+    byId("plot").dataset["drawnAs"] = screen ? "density" : "points";
     if (!screen || !this.look) return;
     const { code, palette, grey, bigger } = this.look;
     drawDensity(canvas, this.x, this.y, screen, { code, palette, grey, marked: this.mask, weight: bigger });

@@ -54,7 +54,7 @@ def test_pointing_tells_and_clicking_opens(page):
     for step in range(5, 195):
         x, y = box["x"] + box["width"] * step / 200, box["y"] + box["height"] / 2
         page.mouse.move(x, y)
-        page.wait_for_timeout(15)
+        page.wait_for_timeout(80)
         if page.locator("#card").is_visible():
             break
     page.mouse.move(x, y)

@@ -1,0 +1,27 @@
+// Numbers at given ranks of many, without sorting all of them.
+const BINS = 4096;
+
+// The numbers that so large a share of all lies below, one for each share; none where there are no
+// numbers. With `positive` only those above 0 count.
+export function ranked(values: ArrayLike<number>, shares: number[], positive = false): number[] {
+  const known = new Float32Array(values.length);
+  let [n, low, high] = [0, Infinity, -Infinity];
+  for (let i = 0; i < values.length; i++) {
+    known[n] = values[i]!;
+    const single = known[n]!;
+    if (!Number.isFinite(single) || (positive && single <= 0)) continue;
+    n++;
+    if (single < low) low = single;
+    if (single > high) high = single;
+  }
+  if (!n) return [];
+  const scale = (BINS - 1) / (high - low || 1);
+  const counts = new Uint32Array(BINS);
+  for (let i = 0; i < n; i++) counts[Math.floor((known[i]! - low) * scale)]!++;
+  return shares.map((share) => {
+    let rank = Math.min(n - 1, Math.round(share * (n - 1)));
+    let bin = 0;
+    while (rank >= counts[bin]!) rank -= counts[bin++]!;
+    return known.subarray(0, n).filter((value) => Math.floor((value - low) * scale) === bin).sort()[rank]!;
+  });
+}
