@@ -112,6 +112,7 @@ export class Points {
 
   // Let some points keep their colours, and make the others grey; null for none grey.
   keep(points: number[] | null): void {
+    if (!points && !this.kept) return this.asked.moved(); // a density stays as it is
     this.kept = points;
     this.mask = null;
     if (points && this.x.length > this.crowded) {
