@@ -18,6 +18,7 @@ import argparse
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import time
@@ -236,6 +237,7 @@ def measure(options: argparse.Namespace, folder: Path, objects: int, step: str) 
     environment = {"OMP_NUM_THREADS": "1", **os.environ}
     if options.memory is not None:
         environment["SKYBIND_MEMORY"] = options.memory
+    shutil.rmtree(folder / "proposed", ignore_errors=True)  # an answered proposal is not replaced
     load, begun, before = os.getloadavg()[0], time.monotonic(), processor_time()
     with (folder / f"{step}.txt").open("w") as said:
         process = psutil.Popen(
