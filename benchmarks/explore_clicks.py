@@ -101,7 +101,7 @@ def make(folder: Path) -> Path:
         ["discover", str(run)],
     ):
         say(" ".join(command[:2]))
-        subprocess.run([sys.executable, "-m", "skybind", "-q", *command], check=True)
+        subprocess.run([sys.executable, "-m", "skybind", *command, "-q"], check=True)
     done.touch()
     return run
 
