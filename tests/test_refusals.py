@@ -100,6 +100,10 @@ def test_a_library_that_finds_no_memory_to_be_imported_is_told():
     assert refusal(ImportError(text)).startswith("not enough memory")
 
 
+def test_a_layer_that_finds_no_memory_is_told():
+    assert refusal(RuntimeError("could not create a primitive")).startswith("not enough memory")
+
+
 @pytest.mark.parametrize(
     "fault",
     [ImportError("no x"), ValueError("x"), KeyError(3), RuntimeError("mismatch"), AssertionError()],

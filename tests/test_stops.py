@@ -161,3 +161,20 @@ def test_a_signal_after_the_work_ends_with_the_sentence_and_no_traceback():
     done = run(code)
     assert done.returncode == 143
     assert done.stderr == "skybind: ended by SIGTERM; the same command goes on where it stopped.\n"
+
+
+def test_a_signal_while_modules_are_taken_down_says_nothing_of_a_work_that_is_done():
+    code = (
+        "import os\n"
+        "from skybind import stops\n"
+        "stops.heed()\n"
+        "class Late:\n"
+        "    def __del__(self, kill=os.kill, write=os.write, own=os.getpid()):\n"
+        "        kill(own, {number:d})\n"
+        "        write(1, b'sent')\n"
+        "late = Late()\n"
+        "stops.over()\n"
+    )
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        done = run(code.format(number=number), preexec_fn=as_in_a_terminal)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "sent", "")

@@ -32,7 +32,8 @@ _MACHINE = {errno.EIO, errno.ESTALE, errno.ENOMEM, errno.EMFILE, errno.ENFILE, e
 _MEMORY = "not enough memory: close other programs, or give fewer processes or smaller batches"
 _OF_MEMORY = re.compile(
     r"(?:can't|cannot) allocate memory|not enough memory|out of memory|bad_alloc|malloc failure"
-    r"|failed to map segment",  # of a library that is being imported
+    r"|failed to map segment"  # of a library that is being imported
+    r"|could not create a (?:primitive|memory)",  # oneDNN, of a layer that it can make elsewhere
     re.I,
 )
 # how Rust (safetensors), Arrow and HDF5 spell the number of what the system refused

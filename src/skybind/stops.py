@@ -8,6 +8,7 @@ the program ends. Nothing here touches the signals of a notebook or a script.
 """
 
 import _thread
+import atexit
 import os
 import signal
 import sys
@@ -80,6 +81,19 @@ def over() -> None:
     """Note that the command is done; a signal while Python takes itself down ends it at once."""
     global _over
     _over = True
+
+
+@atexit.register  # here, before others do, so that it is the last of all that is done at the end
+def _heed_no_more() -> None:
+    """Ignore signals while Python takes its modules down.
+
+    All is done by then. What heeds a signal is taken down first of all, and what then heeds it is
+    the system, which tells a scheduler that the work was not done.
+    """
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) == _stop:
+            signal.signal(number, signal.SIG_IGN)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
