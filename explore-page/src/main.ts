@@ -7,6 +7,7 @@ import { matches, neighbours } from "./neighbours";
 import { filePage, objectPage, type Told } from "./object";
 import { Queue } from "./queue";
 import { Retrain } from "./retrain";
+import { Samp } from "./samp";
 import { searchBox } from "./search";
 import { Selection, type By } from "./selection";
 import { readView, writeView, type View } from "./state";
@@ -23,6 +24,7 @@ let view: Partial<View> = {};
 let told: Told | null = null;
 let selection: Selection;
 let queue: Queue;
+let samp: Samp;
 let ask = 0;
 
 function fail(error: unknown): void {
@@ -272,6 +274,7 @@ function controls(): void {
   byId("controls").replaceChildren(
     file, el("span", { id: "training", role: "status" }), el("button", { type: "button", id: "queues", title: "Objects to judge one after another (q)", click: openQueues }, "queues"),
     el("button", { type: "button", title: "Search by a file of your own; or drop it on the page", click: () => file.click() }, "file …"),
+    samp.button,
     el("button", { type: "button", title: "Light or dark (t)", "aria-label": "Light or dark", click: toggleTheme }, "◐"),
     el("button", { type: "button", title: "Keys (?)", "aria-label": "Keys", click: help }, "?"));
 }
@@ -291,6 +294,7 @@ async function start(): Promise<void> {
     seen: () => ({ map: view.map ?? "", period: document.getElementById("folded")?.dataset["period"] ?? "" }),
     guarded, turn, training: (answers, refused) => retrain.part(answers, refused),
   });
+  samp = new Samp({ guarded, open: (id) => showObject(id, { id }), take: (rows, said) => selection.take(rows, said, "new") });
   searchBox(open, fail);
   document.addEventListener("keydown", keys);
   window.addEventListener("popstate", () => {
@@ -301,6 +305,7 @@ async function start(): Promise<void> {
   welcome();
   await showMap();
   controls();
+  if (!document.documentElement.dataset["still"]) await samp.start();
   document.body.dataset["ready"] = "yes";
   if (view.select) await selection.by((view.how || "condition") as By, view.select, "new");
   if (view.queue) await queue.start(view.queue, view.id);

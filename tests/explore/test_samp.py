@@ -1,6 +1,8 @@
-"""Selections reach programs that take tables, through astropy's own hub on this machine."""
+"""Tables are sent to and taken from other programs, through astropy's own hub on this machine."""
 
+import http.server
 import threading
+import time
 import warnings
 from pathlib import Path
 
@@ -9,7 +11,9 @@ import pytest
 from astropy.table import Table
 
 from skybind.errors import DataError
-from skybind.explore.samp import send_table
+from skybind.explore import heard
+from skybind.explore.heard import fetched
+from skybind.explore.samp import LOOPBACK, Samp
 from skybind.explore.survey import Survey
 from skybind.runs.run import Run
 from tests.explore.conftest import CLASS
@@ -27,6 +31,14 @@ def survey(hostile_run):
 
 
 @pytest.fixture
+def samp(survey):
+    """The survey as a program of SAMP."""
+    made = Samp(survey)
+    yield made
+    made.close()
+
+
+@pytest.fixture
 def hub(tmp_path, monkeypatch):
     """A hub that only this test knows."""
     monkeypatch.setenv("SAMP_HUB", f"std-lockurl:{(tmp_path / 'hub.lock').as_uri()}")
@@ -36,7 +48,8 @@ def hub(tmp_path, monkeypatch):
         )
         server.start()
         yield server
-        server.stop()
+        if server.is_running:
+            server.stop()
 
 
 @pytest.fixture
@@ -48,7 +61,7 @@ def topcat(hub):
 
     def taken(key, sender, kind, params, extra):
         # read at once, as TOPCAT does
-        told.append((params["name"], Table.read(params["url"].removeprefix("file://"))))
+        told.append((params, Table.read(params["url"].removeprefix("file://"))))
         there.set()
 
     client.bind_receive_notification("table.load.votable", taken)
@@ -57,49 +70,246 @@ def topcat(hub):
     client.disconnect()
 
 
-def test_a_selection_is_sent_to_topcat(survey, topcat):
+def tell(client, kind, **params):
+    """Send a message to all, as TOPCAT does when a row is clicked."""
+    named = {name.replace("_", "-"): value for name, value in params.items()}
+    client.notify_all({"samp.mtype": kind, "samp.params": named})
+
+
+def newest(samp, after=0):
+    """Wait for a message and return the newest."""
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        if found := samp.heard(after)["heard"]:
+            return found[-1]
+        time.sleep(0.02)
+    raise AssertionError("nothing was heard")
+
+
+def test_a_selection_is_sent_to_topcat(survey, samp, topcat):
     rows = np.flatnonzero(survey.run.class_names == CLASS)[:6]
-    assert send_table(survey, rows) == ["topcat"]
+    assert samp.send(rows) == ["topcat"]
     assert topcat.there.wait(20)
-    ((name, table),) = topcat.told
-    assert name == "stars: 6 selected"
+    ((params, table),) = topcat.told
+    assert params["name"] == "stars: 6 selected"
     ids = survey.run.dataset.object_ids[rows].tolist()
     assert [str(text) for text in table["object_id"]] == ids
     assert table["ra"].info.meta["ucd"] == "pos.eq.ra;meta.main"
     assert str(table["period"].unit) == "d"
 
 
-def test_without_a_taker_nothing_is_sent(survey, hub):
+def test_without_a_taker_nothing_is_sent(samp, hub):
     with pytest.raises(DataError, match="No program takes tables"):
-        send_table(survey, np.array([1]))
+        samp.send(np.array([1]))
 
 
-def test_without_a_hub_it_is_a_sentence(survey, tmp_path, monkeypatch):
+def test_without_a_hub_it_is_a_sentence(samp, tmp_path, monkeypatch):
     monkeypatch.setenv("SAMP_HUB", f"std-lockurl:{(tmp_path / 'none.lock').as_uri()}")
-    with pytest.raises(DataError, match="No SAMP hub answers"):
-        send_table(survey, np.array([1]))
+    for ask in (samp.listen, lambda: samp.send(np.array([1]))):
+        with pytest.raises(DataError, match="No SAMP hub answers"):
+            ask()
+    assert not samp.listening
 
 
-def test_a_hub_elsewhere_gets_nothing(survey, topcat, monkeypatch):
+def test_a_hub_elsewhere_gets_nothing(samp, topcat, monkeypatch):
     monkeypatch.setattr("skybind.explore.samp.LOOPBACK", ())
     with pytest.raises(DataError, match="not on this machine: nothing was sent"):
-        send_table(survey, np.array([1]))
+        samp.send(np.array([1]))
+    with pytest.raises(DataError, match="does not listen to it"):
+        samp.listen()
     assert topcat.told == []
 
 
-def test_nothing_selected_is_not_sent(survey):
+def test_nothing_selected_is_not_sent(samp):
     with pytest.raises(DataError, match="Nothing is selected"):
-        send_table(survey, np.zeros(0, int))
+        samp.send(np.zeros(0, int))
 
 
 def test_what_was_sent_is_deleted_in_the_end(hostile_run, topcat):
     opened = Survey(Run.open(hostile_run), read_only=True)
-    send_table(opened, np.array([1, 2]))
+    Samp(opened).send(np.array([1, 2]))
     assert topcat.there.wait(20)
-    folder = Path(opened.sent.name)
-    assert [path.name for path in folder.iterdir()] == ["selection-1.vot"]
+    path = Path(topcat.told[0][0]["url"].removeprefix("file://"))
+    assert path.name == "selection-1.vot"
     opened.close()
-    assert not folder.exists()
+    assert not path.parent.exists()
+
+
+def test_rows_that_topcat_chooses_of_a_sent_table_are_the_objects_that_were_sent(samp, topcat):
+    samp.listen()
+    rows = np.array([30, 5, 17])
+    samp.send(rows)
+    assert topcat.there.wait(20)
+    key = topcat.told[0][0]["table-id"]
+    tell(topcat, "table.highlight.row", table_id=key, url="", row="2")
+    found = newest(samp)
+    assert (found["kind"], found["id"]) == ("object", str(samp.survey.run.dataset.object_ids[17]))
+    assert found["said"] == f"topcat chose a row: {found['id']}."
+    tell(topcat, "table.select.rowList", table_id=key, url="", row_list=["0", "2"])
+    found = newest(samp, found["number"])
+    assert (found["kind"], found["n"]) == ("rows", 2)
+    assert samp.rows(found["number"]).tolist() == [17, 30]
+
+
+@pytest.mark.parametrize("row", ["3", "-1", "first", "9" * 40])
+def test_a_row_that_a_table_has_not_is_refused(samp, topcat, row):
+    samp.listen()
+    samp.send(np.array([30, 5, 17]))
+    assert topcat.there.wait(20)
+    tell(topcat, "table.highlight.row", table_id=topcat.told[0][0]["table-id"], row=row)
+    found = newest(samp)
+    assert found["kind"] == "said"
+    assert "the table of 3 has not" in found["said"]
+
+
+def test_a_row_of_a_table_that_never_came_is_told(samp, topcat):
+    samp.listen()
+    tell(topcat, "table.highlight.row", table_id="theirs", url="", row="0")
+    assert (
+        "topcat: rows of a table were chosen that the explorer does not have"
+        in (newest(samp)["said"])
+    )
+
+
+def given(samp, topcat, path, table):
+    """Send a table as a program does that asks for an answer; gives what was understood."""
+    table.write(path, format="votable", overwrite=True)
+    params = {"url": path.as_uri(), "table-id": "theirs", "name": "cut"}
+    samp.listen()
+    takers = topcat.get_subscribed_clients("table.load.votable")
+    (taker,) = takers
+    message = {"samp.mtype": "table.load.votable", "samp.params": params}
+    answer = topcat.call_and_wait(taker, message, timeout="20")
+    assert answer["samp.status"] == "samp.ok"
+    return newest(samp)
+
+
+def test_a_table_is_taken_by_its_names(samp, topcat, tmp_path):
+    ids = samp.survey.run.dataset.object_ids
+    names = [str(ids[8]), "elsewhere", str(ids[3])]
+    found = given(samp, topcat, tmp_path / "t.vot", Table({"object_id": names}))
+    assert samp.rows(found["number"]).tolist() == [3, 8]
+    assert found["said"] == (
+        "topcat sent 'cut': 2 of its 3 rows are objects of this survey, by their names in "
+        "'object_id'."
+    )
+    tell(topcat, "table.highlight.row", table_id="theirs", row="0")
+    assert newest(samp, found["number"])["id"] == names[0]
+    tell(topcat, "table.highlight.row", table_id="theirs", row="1")
+    assert "no object of this survey" in newest(samp, found["number"] + 1)["said"]
+
+
+def test_a_table_without_known_names_is_taken_by_its_positions(samp, topcat, tmp_path):
+    dataset = samp.survey.run.dataset
+    rows = np.array([9, 2])
+    ra, dec = dataset.numbers("ra")[rows], dataset.numbers("dec")[rows]
+    theirs = Table({"source_id": [1, 2, 3], "ra": [*ra, 0.0], "dec": [*dec + 0.2 / 3600, 89.0]})
+    found = given(samp, topcat, tmp_path / "t.vot", theirs)
+    assert samp.rows(found["number"]).tolist() == [2, 9]
+    assert "2 of its 3 rows are objects of this survey, by their positions" in found["said"]
+
+
+def test_names_that_stand_elsewhere_on_the_sky_are_told(samp, topcat, tmp_path):
+    dataset = samp.survey.run.dataset
+    rows = np.array([9, 2])
+    ra, dec = dataset.numbers("ra")[rows], dataset.numbers("dec")[rows]
+    names = [str(dataset.object_ids[row]) for row in rows]
+    theirs = Table({"object_id": names, "ra": ra, "dec": dec - [0.0, 0.1]})
+    found = given(samp, topcat, tmp_path / "t.vot", theirs)
+    assert "but 1 of them lie more than 60 arcsec from where they are here" in found["said"]
+
+
+def test_a_table_of_other_objects_selects_nothing(samp, topcat, tmp_path):
+    theirs = Table({"object_id": ["a", "b"], "ra": [0.0, 1.0], "dec": [89.0, 89.0]})
+    found = given(samp, topcat, tmp_path / "t.vot", theirs)
+    assert found["kind"] == "said"
+    assert "0 of its 2 rows are objects of this survey" in found["said"]
+
+
+def test_what_is_no_table_is_told(samp, topcat, tmp_path):
+    samp.listen()
+    path = tmp_path / "t.vot"
+    path.write_text("<VOTABLE><RESOURCE>")
+    tell(topcat, "table.load.votable", url=path.as_uri(), name="cut")
+    found = newest(samp)
+    assert found["kind"] == "said"
+    assert found["said"].startswith("topcat: 'cut' was sent, but ")
+
+
+def test_the_nearest_object_is_opened_where_aladin_points(samp, topcat):
+    samp.listen()
+    dataset = samp.survey.run.dataset
+    ra, dec = float(dataset.numbers("ra")[4]), float(dataset.numbers("dec")[4])
+    tell(topcat, "coord.pointAt.sky", ra=str(ra), dec=str(dec + 3 / 3600))
+    found = newest(samp)
+    assert found["id"] == str(dataset.object_ids[4])
+    assert found["said"].endswith("is 3.0 arcsec away.")
+    tell(topcat, "coord.pointAt.sky", ra="0", dec="89.9")
+    assert "no object of this survey is within 60 arcsec" in (newest(samp, found["number"])["said"])
+    tell(topcat, "coord.pointAt.sky", ra="east", dec="89.9")
+    assert (
+        "a place was pointed at whose ra is 'east'" in (newest(samp, found["number"] + 1)["said"])
+    )
+
+
+def test_a_hub_that_ends_is_told_and_another_is_joined(samp, hub, topcat):
+    samp.listen()
+    hub.stop()
+    found = newest(samp)
+    assert found["said"].startswith("The SAMP hub has ended")
+    assert not samp.listening
+    hub.start()
+    samp.listen()
+    assert samp.heard(found["number"]) == {
+        "listening": True,
+        "last": found["number"],
+        "heard": [],
+    }
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A server of one table on this machine, as TOPCAT has one; of a redirection; of too much."""
+    Table({"object_id": ["a"]}).write(tmp_path / "one.vot", format="votable")
+    content = (tmp_path / "one.vot").read_bytes()
+
+    class Answers(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(302 if self.path == "/away" else 200)
+            self.send_header("Location", "http://127.0.0.1:1/")
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *args):
+            pass
+
+    made = http.server.HTTPServer(("127.0.0.1", 0), Answers)
+    thread = threading.Thread(target=made.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{made.server_port}"
+    made.shutdown()
+    made.server_close()
+
+
+def test_a_table_is_read_from_a_server_on_this_machine(server, tmp_path, monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")  # of no concern to this machine
+    path = fetched(f"{server}/one", tmp_path / "taken", LOOPBACK)
+    assert Table.read(path)["object_id"].tolist() == ["a"]
+
+
+def test_tables_from_elsewhere_are_not_read(server, tmp_path, monkeypatch):
+    folder = tmp_path / "taken"
+    for url in ("http://example.org/t", "ftp://127.0.0.1/t", "file://example.org/t", "data:,x", ""):
+        with pytest.raises(DataError, match="not on this machine"):
+            fetched(url, folder, LOOPBACK)
+    with pytest.raises(DataError, match="no address"):
+        fetched("http://[x", folder, LOOPBACK)
+    with pytest.raises(DataError, match="elsewhere"):
+        fetched(f"{server}/away", folder, LOOPBACK)
+    monkeypatch.setattr(heard, "HEAVIEST", 10)
+    with pytest.raises(DataError, match="has more than"):
+        fetched(f"{server}/one", folder, LOOPBACK)
+    assert list(folder.iterdir()) == []
 
 
 def test_the_page_sends_by_a_click(page, served, topcat):
@@ -111,3 +321,39 @@ def test_the_page_sends_by_a_click(page, served, topcat):
     assert topcat.there.wait(20)
     ((_, table),) = topcat.told
     assert np.max(table["period"]) < 0.5
+
+
+def test_the_page_follows_what_topcat_chooses(page, served, topcat):
+    page.click("#listen")
+    page.wait_for_selector("#listen[aria-pressed=true]")
+    page.keyboard.press("w")
+    page.fill("#condition", "period < 0.5")
+    page.press("#condition", "Enter")
+    page.click("#samp")
+    page.wait_for_function("document.getElementById('samp').innerText == 'sent to topcat'")
+    assert topcat.there.wait(20)
+    ((params, table),) = topcat.told
+    names = [str(name) for name in table["object_id"]]
+    tell(topcat, "table.select.rowList", table_id=params["table-id"], row_list=["1", "2", "4"])
+    page.wait_for_selector("#side[data-selected='3']")
+    assert sorted(page.locator(".listed tbody button").all_inner_texts()) == sorted(
+        [names[1], names[2], names[4]]
+    )
+    assert page.inner_text("#heard") == "topcat chose 3 rows of a table."
+    tell(topcat, "table.highlight.row", table_id=params["table-id"], row="4")
+    page.wait_for_function(
+        "name => document.getElementById('side').dataset.id == name", arg=names[4]
+    )
+    page.reload()  # the explorer listens still, and so does its page
+    page.wait_for_selector("#listen[aria-pressed=true]")
+    page.click("#listen")
+    page.wait_for_selector("#listen[aria-pressed=false]")
+    assert topcat.get_subscribed_clients("table.highlight.row") == {}
+
+
+def test_the_page_tells_where_there_is_no_hub(page, served, tmp_path, monkeypatch):
+    monkeypatch.setenv("SAMP_HUB", f"std-lockurl:{(tmp_path / 'none.lock').as_uri()}")
+    page.click("#listen")
+    page.wait_for_selector("#error:not([hidden])")
+    assert "No SAMP hub answers on this machine" in page.inner_text("#error")
+    assert page.get_attribute("#listen", "aria-pressed") == "false"

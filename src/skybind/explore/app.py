@@ -23,7 +23,7 @@ from skybind.explore.neighbours import MOST, neighbours
 from skybind.explore.objects import folded, object_page, thumbnails
 from skybind.explore.power import power_of
 from skybind.explore.retraining import Retraining
-from skybind.explore.samp import LOOPBACK, send_table
+from skybind.explore.samp import Samp
 from skybind.explore.selection import exported, matching, summary
 from skybind.explore.survey import Survey
 from skybind.explore.told import arrow_bytes, map_columns, survey_told
@@ -75,7 +75,6 @@ def make_app(survey: Survey, token: str, hosts: set[str], framed: bool = False) 
         "/api/selection": _selection,
         "/api/export": _export,
         "/api/file": _uploaded,
-        "/api/samp": _samp,
     }
     routes = [Route("/", _file("index.html"))]
     routes += [Route(f"/{name}", _file(name)) for name in PAGE]
@@ -87,6 +86,7 @@ def make_app(survey: Survey, token: str, hosts: set[str], framed: bool = False) 
     routes += Retraining(survey).routes(_answer, _take, _arrow)
     routes += view_routes(survey, _answer, _take, _arrow)
     routes += Kept(survey).routes(_answer, _take, _arrow, _rows)
+    routes += Samp(survey).routes(_answer, _take, _arrow, _rows)
     return Guard(Starlette(routes=routes), token, hosts, framed)
 
 
@@ -245,13 +245,6 @@ def _export(survey: Survey, request: Request, body: bytes) -> Response:
     content = exported(survey, _rows(survey, body), ending)
     named = {"content-disposition": f'attachment; filename="selection{ending}"'}
     return Response(content, media_type="application/octet-stream", headers=named)
-
-
-def _samp(survey: Survey, request: Request, body: bytes) -> dict[str, Any]:
-    """Send the table of the selected objects to other programs, if one on this machine asks."""
-    if request.client is None or request.client.host not in LOOPBACK:
-        raise DataError("Tables are sent to programs of the explorer's own machine: open it there.")
-    return {"sent_to": send_table(survey, _rows(survey, body))}
 
 
 def _uploaded(survey: Survey, request: Request, body: bytes) -> dict[str, Any]:

@@ -1,92 +1,327 @@
-"""Selections sent to TOPCAT, Aladin and others by SAMP (IVOA, Simple Application Messaging)."""
+"""Tables sent to TOPCAT, Aladin and others by SAMP, and what they send (IVOA, SAMP 1.3)."""
 
+import http.client
 import tempfile
 import warnings
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
+from starlette.requests import Request
+from starlette.routing import Route
 
 from skybind.errors import DataError
+from skybind.explore.heard import KINDS, TABLE, Heard, Message, Tables, fetched, understood
 from skybind.explore.selection import selection_table
 from skybind.explore.survey import Survey
 from skybind.files import raise_of_machine
 from skybind.tables import write_table
 
-#: What a program must understand to be sent a table.
-TABLE = "table.load.votable"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+#: Messages that wait for the page, and that are held for pages that ask late.
+HELD = 50
+#: Says that the hub ends.
+ENDS = "samp.hub.event.shutdown"
 
 
-def send_table(survey: Survey, rows: np.ndarray) -> list[str]:
-    """Send the table of a selection to every program on this machine that takes tables.
+class Samp:
+    """The explorer as a program that others on this machine talk to, through a hub of theirs.
 
-    The hub is that of TOPCAT or Aladin, found as SAMP says; the table is a VOTable in a temporary
-    folder that only this user can read, deleted when the explorer ends.
+    It joins the hub of TOPCAT or Aladin only when it is asked: for as long as it takes to send a
+    table, or until it is told to listen no more.
 
     Parameters
     ----------
     survey : Survey
-    rows : ndarray of int
-        Of the dataset.
-
-    Returns
-    -------
-    list of str
-        Names of the programs.
-
-    Raises
-    ------
-    DataError
-        If nothing is selected, no hub is on this machine, or no program takes tables.
     """
-    if not len(rows):
-        raise DataError("Nothing is selected: there is no table to send.")
-    with warnings.catch_warnings():  # astropy 8 says that it will give SAMP to another package
-        warnings.simplefilter("ignore")
-        from astropy.samp import SAMPHubError, SAMPIntegratedClient, conf
-    name = f"{survey.run.dataset.path.name}: {len(rows):,} selected"
-    with conf.set_temp("use_internet", False):
-        client = SAMPIntegratedClient(name="skybind", addr="127.0.0.1", callable=False)
-        try:
-            client.connect()
-        except (SAMPHubError, OSError) as error:
-            raise_of_machine(error)
-            raise DataError(
-                "No SAMP hub answers on this machine: start TOPCAT or Aladin, and send again."
-            ) from error
+
+    def __init__(self, survey: Survey) -> None:
+        self.survey = survey
+        self.tables: Tables = {}
+        self._client: Any = None
+        self._waiting: deque[Message] = deque(maxlen=HELD)
+        self._heard: dict[int, Heard] = {}
+        self._last = 0
+        self._sent = 0
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        survey.closing.append(self.close)
+
+    def routes(
+        self,
+        answer: Callable[..., Any],
+        take: Callable[..., Any],
+        arrow: Callable[..., Any],
+        rows_of: Callable[[Survey, bytes], np.ndarray],
+    ) -> list[Route]:
+        """Return the endpoints.
+
+        Parameters
+        ----------
+        answer, take, arrow, rows_of : callable
+            Turn a question, or one with a body, to an endpoint; columns to an answer; read rows.
+        """
+
+        def heard(survey: Survey, request: Request) -> Any:
+            return self.heard(_number(request, "after"))
+
+        def rows(survey: Survey, request: Request) -> Any:
+            return arrow({"row": self.rows(_number(request, "number")).astype(np.int32)})
+
+        def send(survey: Survey, request: Request, body: bytes) -> Any:
+            _check_here(request)
+            return {"sent_to": self.send(rows_of(survey, body))}
+
+        def listen(survey: Survey, request: Request, body: bytes) -> Any:
+            _check_here(request)
+            self.listen()
+            return {"last": self._last}
+
+        def stop(survey: Survey, request: Request, body: bytes) -> Any:
+            self.stop()
+            return {"last": self._last}
+
+        asked = {"/api/samp/heard": heard, "/api/samp/rows": rows}
+        sent = {"/api/samp": send, "/api/samp/listen": listen, "/api/samp/stop": stop}
+        return [
+            *(Route(path, answer(self.survey, question)) for path, question in asked.items()),
+            *(
+                Route(path, take(self.survey, question), methods=["POST"])
+                for path, question in sent.items()
+            ),
+        ]
+
+    def send(self, rows: np.ndarray) -> list[str]:
+        """Send the table of a selection to every program on this machine that takes tables.
+
+        The table is a VOTable in a temporary folder that only this user can read, deleted when
+        the explorer ends.
+
+        Parameters
+        ----------
+        rows : ndarray of int
+            Of the dataset.
+
+        Returns
+        -------
+        list of str
+            Names of the programs.
+
+        Raises
+        ------
+        DataError
+            If nothing is selected, no hub is on this machine, or no program takes tables.
+        """
+        if not len(rows):
+            raise DataError("Nothing is selected: there is no table to send.")
+        name = f"{self.survey.run.dataset.path.name}: {len(rows):,} selected"
+        client = self._client or _joined("nothing was sent", callable=False)
         try:
             takers = _takers(client)
-            number = sum(1 for _ in _folder(survey).iterdir()) + 1
-            path = _folder(survey) / f"selection-{number}.vot"
-            write_table(selection_table(survey, rows), path)
+            path = self._place(f"selection-{self._sent + 1}.vot")
+            write_table(selection_table(self.survey, rows), path)
+            self._sent += 1
             said = {"url": path.as_uri(), "name": name, "table-id": path.as_uri()}
+            self.tables[path.as_uri()] = rows
             for taker in takers:
                 client.notify(taker, {"samp.mtype": TABLE, "samp.params": said})
         finally:
+            if client is not self._client:
+                client.disconnect()
+        return list(takers.values())
+
+    @property
+    def listening(self) -> bool:
+        """Whether messages are taken."""
+        return self._client is not None
+
+    def listen(self) -> None:
+        """Take messages of the programs on this machine from now on.
+
+        Raises
+        ------
+        DataError
+            If no hub is on this machine.
+        """
+        if self._client is not None:
+            return
+        client = _joined("the explorer does not listen to it", callable=True)
+
+        def take(
+            key: str, sender: str, call: str | None, kind: str, params: Any, extra: Any
+        ) -> None:
+            self._waiting.append(self._message(sender, kind, params))
+            if call is not None:  # the sender waits
+                client.reply(call, {"samp.status": "samp.ok", "samp.result": {}})
+
+        for kind in (*KINDS, ENDS):
+            client.bind_receive_message(kind, take)
+        self._client = client
+
+    def stop(self) -> None:
+        """Listen no more."""
+        client, self._client = self._client, None
+        self._waiting.clear()
+        if client is not None:
+            with suppress(*_gone()):
+                client.disconnect()
+
+    def heard(self, after: int) -> dict[str, Any]:
+        """Say what other programs sent since a message.
+
+        Parameters
+        ----------
+        after : int
+            Number of the last message that is known already.
+
+        Returns
+        -------
+        dict
+            `listening`; `last`, the number of the newest message; `heard`, of each newer one its
+            `number`, `kind` (`rows`, of which `rows` gives the objects; `object`, with its `id`;
+            `said`) and `said`, a sentence.
+        """
+        ended = self.listening and not self._hub_answers()
+        while self._waiting:
+            message = self._waiting.popleft()
+            ended = ended or message.kind == ENDS
+            if message.kind != ENDS:
+                self._keep(self._understood(message))
+        if ended:
+            self._keep(Heard("said", "The SAMP hub has ended: listen again once another is there."))
+        newer = [
+            {"number": number, **heard.told()}
+            for number, heard in self._heard.items()
+            if number > after
+        ]
+        if ended:
+            self.stop()
+        return {"listening": self.listening, "last": self._last, "heard": newer}
+
+    def rows(self, number: int) -> np.ndarray:
+        """Return the rows of the dataset that a message named.
+
+        Raises
+        ------
+        DataError
+            If it is forgotten.
+        """
+        if number not in self._heard:
+            raise DataError("What was sent is no longer held: send it again.")
+        return self._heard[number].rows
+
+    def close(self) -> None:
+        """Leave the hub, and delete the tables that were sent."""
+        self.stop()
+        if self._folder is not None:
+            self._folder.cleanup()
+
+    def _message(self, sender: str, kind: str, params: Any) -> Message:
+        """Return what was sent; a table is taken at once, its sender may not keep it."""
+        params = {str(name): value for name, value in dict(params).items()}
+        message = Message(sender, kind, params)
+        if kind == TABLE:
+            try:
+                message.path = fetched(str(params.get("url", "")), self._place("taken"), LOOPBACK)
+            except DataError as error:
+                message.refused = str(error)
+        return message
+
+    def _understood(self, message: Message) -> Heard:
+        name = self._name(message.sender)
+        try:
+            return understood(self.survey, message, name, self.tables)
+        except DataError as error:
+            return Heard("said", f"{name}: {error}")
+
+    def _keep(self, heard: Heard) -> None:
+        self._last += 1
+        self._heard[self._last] = heard
+        for old in list(self._heard)[:-HELD]:
+            del self._heard[old]
+
+    def _name(self, sender: str) -> str:
+        try:
+            return str(self._client.get_metadata(sender).get("samp.name", ""))[:40] or "A program"
+        except _gone():
+            return "A program"
+
+    def _hub_answers(self) -> bool:
+        try:
+            self._client.ping()
+        except _gone():
+            return False
+        return True
+
+    def _place(self, name: str) -> Path:
+        """Place of a table, in a folder that is there as long as the survey is open."""
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="skybind-samp-")
+        return Path(self._folder.name) / name
+
+
+def _check_here(request: Request) -> None:
+    if request.client is None or request.client.host not in LOOPBACK:
+        raise DataError(
+            "SAMP is spoken with programs of the explorer's own machine: open it there."
+        )
+
+
+def _number(request: Request, name: str) -> int:
+    text = request.query_params.get(name, "")
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise DataError(f"'{name}' is '{text[:40]}', not the number of a message.")
+    return int(text)
+
+
+def _gone() -> tuple[type[Exception], ...]:
+    """What is raised where a hub has ended."""
+    with warnings.catch_warnings():  # astropy 8 says that it will give SAMP to another package
+        warnings.simplefilter("ignore")
+        from astropy.samp import SAMPClientError, SAMPHubError, SAMPProxyError
+    return SAMPClientError, SAMPHubError, SAMPProxyError, OSError, http.client.HTTPException
+
+
+def _joined(otherwise: str, callable: bool) -> Any:
+    """Return a client of the hub on this machine.
+
+    Parameters
+    ----------
+    otherwise : str
+        What follows where the hub is not on this machine.
+    callable : bool
+        Whether it takes messages.
+    """
+    gone = _gone()
+    from astropy.samp import SAMPIntegratedClient, conf
+
+    with conf.set_temp("use_internet", False):
+        client = SAMPIntegratedClient(name="skybind", addr="127.0.0.1", callable=callable)
+        try:
+            client.connect()
+        except gone as error:
+            raise_of_machine(error)
+            raise DataError(
+                "No SAMP hub answers on this machine: start TOPCAT or Aladin, and try again."
+            ) from error
+        where = urlsplit(client.hub.lockfile["samp.hub.xmlrpc.url"]).hostname
+        if where not in LOOPBACK:
             client.disconnect()
-    return list(takers.values())
+            raise DataError(
+                f"The SAMP hub is at {where}, not on this machine: {otherwise}. Start TOPCAT or "
+                "Aladin here."
+            )
+    return client
 
 
 def _takers(client: Any) -> dict[str, str]:
-    """Ids and names of the programs that take tables; the hub has to be on this machine."""
-    where = urlsplit(client.hub.lockfile["samp.hub.xmlrpc.url"]).hostname
-    if where not in LOOPBACK:
-        raise DataError(
-            f"The SAMP hub is at {where}, not on this machine: nothing was sent. Start TOPCAT or "
-            "Aladin here."
-        )
+    """Ids and names of the programs that take tables."""
     found = {}
     for taker in client.get_subscribed_clients(TABLE):
         found[str(taker)] = str(client.get_metadata(taker).get("samp.name", taker))
     if not found:
         raise DataError("No program takes tables by SAMP: start TOPCAT or Aladin, and send again.")
     return found
-
-
-def _folder(survey: Survey) -> Path:
-    """Folder of the tables that were sent, as long as the survey is open."""
-    if survey.sent is None:
-        survey.sent = tempfile.TemporaryDirectory(prefix="skybind-samp-")
-    return Path(survey.sent.name)

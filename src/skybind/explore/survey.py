@@ -51,8 +51,6 @@ class Survey:
         As above.
     uploads : dict of int to ExampleObject
         What the files held that were searched for last.
-    sent : TemporaryDirectory, optional
-        Tables that were sent to other programs (`skybind.explore.samp`).
     lock : RLock
         Held while files are read: questions come from several threads.
 
@@ -70,7 +68,6 @@ class Survey:
         #: Called when the survey is closed.
         self.closing: list[Callable[[], None]] = []
         self._answered: tuple[int | None, pa.Table | None] = (None, None)
-        self.sent: tempfile.TemporaryDirectory[str] | None = None
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         if not run.paths.embeddings.exists():
             raise DataError(
@@ -87,9 +84,8 @@ class Survey:
         """End what was begun, and delete what was written, for this opening alone."""
         for end in self.closing:
             end()
-        for folder in (self._temporary, self.sent):
-            if folder is not None:
-                folder.cleanup()
+        if self._temporary is not None:
+            self._temporary.cleanup()
 
     def row(self, object_id: str) -> int:
         """Row of an object in the dataset.

@@ -80,7 +80,7 @@ def sky(survey: Survey, frame: str) -> dict[str, np.ndarray]:
     """
     if frame not in FRAMES:
         raise DataError(f"There is no frame '{frame}': {nearest(frame, FRAMES)}")
-    ra, dec = _positions(survey)
+    ra, dec = positions(survey)
     rows = np.flatnonzero(np.isfinite(ra) & np.isfinite(dec))
     x, y = ra[rows], dec[rows]
     if frame == "galactic" and len(rows):
@@ -142,7 +142,7 @@ def chosen_rows(survey: Survey, by: str, text: str) -> tuple[np.ndarray, str]:
         If it cannot be read, or nothing of it is there.
     """
     if by == "cone":
-        return np.flatnonzero(Cone.read(text).holds(*_positions(survey))), ""
+        return np.flatnonzero(Cone.read(text).holds(*positions(survey))), ""
     if by == "names":
         return _of_names(survey, text)
     if by in ("class", "predicted class"):
@@ -172,8 +172,14 @@ def _points(x: np.ndarray, y: np.ndarray, rows: np.ndarray) -> dict[str, np.ndar
     }
 
 
-def _positions(survey: Survey) -> tuple[np.ndarray, np.ndarray]:
-    """Return right ascensions and declinations [deg]; NaN where they are none."""
+def positions(survey: Survey) -> tuple[np.ndarray, np.ndarray]:
+    """Return right ascensions and declinations [deg]; NaN where they are none.
+
+    Raises
+    ------
+    DataError
+        If the catalogue has no positions.
+    """
     dataset = survey.run.dataset
     if not {RA, DEC} <= set(dataset.schema.columns):
         raise DataError("The catalogue has no positions: there is no view of the sky.")
