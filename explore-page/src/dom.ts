@@ -32,6 +32,13 @@ export function byId<T extends HTMLElement>(id: string): T {
   return found as T;
 }
 
+// What stands beside the map: one thing, or nothing that has a name.
+export function stands(kind: "id" | "selected" | "file" | "queues" | null, value = ""): void {
+  const { dataset } = byId("side");
+  for (const mark of ["id", "selected", "file", "queues"]) delete dataset[mark];
+  if (kind) dataset[kind] = value;
+}
+
 // Say what is under way, until the caller shows what came of it. It shows nothing where that was
 // refused, or where another question was asked meanwhile, whose answer may be a refusal.
 export async function waiting<T>(into: HTMLElement, text: string, what: () => Promise<T>): Promise<T> {

@@ -1,6 +1,6 @@
 // The explorer's page: the map on one side, the object that is looked at on the other.
 import { json, post, type OwnFile, type SkyObject, type Survey } from "./api";
-import { byId, el, waiting } from "./dom";
+import { byId, el, stands, waiting } from "./dom";
 import { SkyMap } from "./map";
 import { mapBar as drawBar, placeOf, toggleAround } from "./mapbar";
 import { matches, neighbours } from "./neighbours";
@@ -86,10 +86,7 @@ async function showObject(id: string, part?: Partial<View>): Promise<void> {
   made.draw();
   map.mark([page.row]);
   document.title = `${page.object_id} – skybind`;
-  side.dataset["id"] = page.object_id;
-  delete side.dataset["selected"];
-  delete side.dataset["file"];
-  delete side.dataset["queues"];
+  stands("id", page.object_id);
   const [rank, twice] = [page.doubts ? `suspect ${page.doubts.rank} of ${page.doubts.of.toLocaleString("en")}: ` : "", side.querySelector(".doubt")];
   const bar = queue.bar(id, rank);
   if (bar?.querySelector(".verdicts")) twice?.remove();
@@ -110,7 +107,7 @@ async function showAlike(page: SkyObject): Promise<void> {
 async function showFile(file: File, values = ""): Promise<void> {
   const mine = ++ask;
   const side = byId("side");
-  for (const mark of ["id", "selected", "file", "queues"]) delete side.dataset[mark];
+  stands(null);
   const own = await waiting(side, `reading ${file.name} …`, async () => (await (await post("file", { name: file.name, k: 12, values }, file)).json()) as OwnFile);
   if (mine !== ask) return;
   change({ id: "" });
@@ -129,8 +126,8 @@ async function showFile(file: File, values = ""): Promise<void> {
   side.dataset["values"] = values;
   const place = await map.guest({ name: own.name, matches: own.found.matches });
   if (place) into.append(el("p", { id: "place" }, place));
-  await matches(into, { ...own.found, notes: [] }, open, (rows) => map.mark(rows));
-  side.dataset["file"] = own.name;
+  await matches(into, { ...own.found, notes: [] }, open, (rows) => { if (mine === ask) map.mark(rows); });
+  if (mine === ask) stands("file", own.name);
 }
 
 function open(id: string): void {
@@ -175,7 +172,7 @@ function welcome(): void {
   told = null;
   void map.guest(null);
   const side = byId("side");
-  for (const name of ["id", "selected", "file", "queues"]) delete side.dataset[name];
+  stands(null);
   side.replaceChildren(
     el("h2", {}, survey.dataset), el("p", {}, `${survey.objects.toLocaleString("en")} ${survey.simulated ? "simulated " : ""}objects, ${survey.modalities.join(" + ")}.`),
     el("p", {}, "Point at an object for a card, click it to see its light curve, spectrum or image. Every view has an address of its own: copy it to come back", document.documentElement.dataset["still"] ? "." : ", as long as the explorer runs."), selection.kept());

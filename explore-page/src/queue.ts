@@ -1,6 +1,6 @@
 // Queues of objects to judge one after another by keys; every answer is kept before the next comes.
 import { json, post } from "./api";
-import { byId, el, waiting } from "./dom";
+import { byId, el, stands, waiting } from "./dom";
 
 interface Progress { total: number; judged: number; left: number }
 interface Told extends Partial<Record<keyof Progress, number | null>> { name: string; title: string; description: string }
@@ -52,8 +52,7 @@ export class Queue {
     const entries = queues.map((queue) => el("li", {}, el("button", { type: "button", "data-queue": queue.name, click: () => void this.hooks.guarded(() => this.start(queue.name)) },
       el("b", {}, queue.title), el("span", {}, far(queue)), el("small", {}, queue.description))));
     const side = byId("side");
-    for (const name of ["id", "selected", "file"]) delete side.dataset[name];
-    side.dataset["queues"] = String(queues.length);
+    stands("queues", String(queues.length));
     side.replaceChildren(
       el("header", {}, el("h2", {}, "Queues"), el("p", {}, "Objects to judge one after another, by keys. Every answer is kept at once in the run's labels; a class is an answer that 'skybind label' knows too."),
         !!refused && el("p", { class: "doubt" }, refused), !!hint && el("p", {}, hint),
@@ -192,8 +191,7 @@ export class Queue {
     this.hooks.ended(queue);
     const skipped = opened.left;
     const side = byId("side");
-    for (const mark of ["id", "selected", "file"]) delete side.dataset[mark];
-    side.dataset["queues"] = "end";
+    stands("queues", "end");
     const start = (text: string, again: boolean) => el("button", { type: "button", click: () => void this.hooks.guarded(() => this.start(queue, "", again)) }, text);
     side.replaceChildren(el("header", {}, el("h2", {}, title), el("p", { id: "far" }, far(opened)), el("p", { role: "status" }, this.said),
       el("div", { class: "controls" }, skipped > 0 && start("the objects that are left", false), queue === "next" && start("propose anew", true),

@@ -1,6 +1,6 @@
 // What is selected on the map or by a condition: what it is, and its table to take home.
 import { arrow, post } from "./api";
-import { byId, el, number } from "./dom";
+import { byId, el, number, stands } from "./dom";
 import { keptPart } from "./kept";
 
 interface Summary { n: number; classes: [string, number][]; columns: string[]; listed: Record<string, unknown>[] }
@@ -59,8 +59,7 @@ export class Selection {
       return el("tr", {}, ...told.columns.map((name) => (name === "object_id" ? el("td", {}, link) : el("td", {}, number(short(row[name]))))));
     });
     const side = byId("side");
-    delete side.dataset["id"];
-    side.dataset["selected"] = String(told.n);
+    stands("selected", String(told.n));
     side.replaceChildren(
       el("header", {}, el("h2", {}, `${told.n.toLocaleString("en")} objects selected`), el("p", {}, this.said),
         el("button", { type: "button", click: () => this.clear() }, "clear")),
@@ -83,7 +82,6 @@ export class Selection {
 
   clear(): void {
     this.rows.clear();
-    delete byId("side").dataset["selected"];
     this.mark([]);
     this.back();
   }

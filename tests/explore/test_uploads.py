@@ -172,3 +172,13 @@ def test_on_the_page(page, curve, spectrum):
     page.keyboard.press("Enter")
     page.wait_for_selector("#side[data-file='curve.csv'][data-values='period=0.5123']")
     assert float(page.get_attribute("#folded", "data-period")) == 0.5123
+
+
+def test_a_selection_takes_the_place_of_a_file(page, curve):
+    page.set_input_files("#file", curve)
+    page.wait_for_selector("#side[data-file='curve.csv']")
+    page.fill("#condition", "period < 0.5")
+    page.press("#condition", "Enter")
+    page.wait_for_selector("#side[data-selected]:not([data-file])")
+    page.click("#queues")
+    page.wait_for_selector("#side[data-queues]:not([data-selected])")
