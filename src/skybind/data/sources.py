@@ -14,14 +14,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as pds
 
+from skybind.data.row_groups import RowGroups
 from skybind.errors import DataError
 from skybind.files import raise_of_machine
 from skybind.parquet import open_parquet, scanned
 
 #: How far Arrow reads ahead: with images, a batch may be tens of megabytes.
 READAHEAD = {"batch_readahead": 2, "fragment_readahead": 1}
-#: Objects that are decoded at a time where so few or fewer of a row group are wanted.
-BATCH = 32
 
 
 class Source(Protocol):
@@ -80,13 +79,14 @@ class ParquetSource:
         self._dataset = pds.dataset(
             self._files, format=pds.ParquetFileFormat(default_fragment_scan_options=scanned())
         )
+        self._groups = RowGroups(self._dataset)
 
     @property
     def schema(self) -> pa.Schema:
         return self._dataset.schema
 
     def __len__(self) -> int:
-        return int(self._dataset.count_rows())
+        return int(self._groups.bounds[-1])
 
     def table(self, columns: Sequence[str], rows: np.ndarray | None = None) -> pa.Table:
         self._refuse_replaced()
@@ -107,7 +107,7 @@ class ParquetSource:
         self._refuse_replaced()
         dataset, first = self._dataset, 0
         if start or stop is not None:
-            dataset, first = self._groups(start, len(self) if stop is None else stop)
+            dataset, first = self._groups.stretch(start, len(self) if stop is None else stop)
         for batch in dataset.to_batches(columns=list(columns), batch_size=rows, **READAHEAD):
             low, high = max(start - first, 0), batch.num_rows
             high = high if stop is None else min(high, stop - first)
@@ -117,8 +117,7 @@ class ParquetSource:
                 yield pa.Table.from_batches([batch.slice(low, high - low)])
 
     def starts(self) -> np.ndarray:
-        groups = [g.num_rows for f in self._dataset.get_fragments() for g in f.row_groups]
-        return np.concatenate([[0], np.cumsum(groups)])[:-1].astype(np.int64)
+        return self._groups.bounds[:-1]
 
     def lists(self, column: str, field: str) -> Iterator[pa.ChunkedArray]:
         # only this field: an image has several, and Arrow's scanner would read them all
@@ -143,21 +142,6 @@ class ParquetSource:
     def n_bytes(self) -> int:
         return sum(Path(part).stat().st_size for part in self._files)
 
-    def _groups(self, start: int, stop: int) -> tuple[pds.FileSystemDataset, int]:
-        """Give the row groups that hold a stretch, as a dataset, and the row of its beginning."""
-        parts: list[pds.ParquetFileFragment] = []
-        first = row = 0
-        for fragment in self._dataset.get_fragments():
-            own: list[int] = []
-            for index, group in enumerate(fragment.row_groups):
-                if row + group.num_rows > start and row < stop:
-                    first = row if not parts and not own else first
-                    own.append(index)
-                row += group.num_rows
-            if own:
-                parts.append(fragment.subset(row_group_ids=own, schema=self.schema))
-        return pds.FileSystemDataset(parts, self.schema, self._dataset.format), first
-
     def _take(self, columns: Sequence[str], rows: np.ndarray) -> pa.Table:
         """Read some rows, one row group at a time, and only the groups that hold any."""
         wanted, inverse = np.unique(np.asarray(rows, np.int64), return_inverse=True)
@@ -168,21 +152,7 @@ class ParquetSource:
         flat = not any(pa.types.is_nested(schema.field(name).type) for name in columns)
         if flat and len(wanted) * 2 > len(self):
             return self.table(columns).take(pa.array(wanted[inverse.ravel()]))
-        pieces = []
-        start = 0
-        for fragment in self._dataset.get_fragments():
-            for index, group in enumerate(fragment.row_groups):
-                stop = start + group.num_rows
-                low, high = np.searchsorted(wanted, [start, stop])
-                if high > low:
-                    own = wanted[low:high] - start
-                    if len(own) <= BATCH and _plain(fragment, columns, schema):
-                        table = _begun(fragment, index, columns, int(own[-1]) + 1)
-                    else:
-                        part = fragment.subset(row_group_ids=[index], schema=schema)
-                        table = part.to_table(columns=list(columns), schema=schema)
-                    pieces.append(table.take(pa.array(own)))
-                start = stop
+        pieces = list(self._groups.pieces(columns, wanted))
         if not pieces:
             return pa.schema([schema.field(c) for c in columns], schema.metadata).empty_table()
         return pa.concat_tables(pieces).take(pa.array(inverse.ravel()))
@@ -353,26 +323,6 @@ def readable(what: str) -> Iterator[None]:
         raise_of_machine(error)
         first = (str(error).splitlines() or [""])[0][:300].rstrip(".")
         raise DataError(f"{what} cannot be read: {first}.") from error
-
-
-def _plain(fragment: pds.ParquetFileFragment, columns: Sequence[str], schema: pa.Schema) -> bool:
-    """Whether a file has these columns as the dataset has them: nothing to cast or to fill in."""
-    own = fragment.physical_schema
-    return all(n in own.names and own.field(n).equals(schema.field(n)) for n in columns)
-
-
-def _begun(
-    fragment: pds.ParquetFileFragment, index: int, columns: Sequence[str], rows: int
-) -> pa.Table:
-    """Read the first rows of a row group: decoding ends with them, which a scanner's does not."""
-    file = open_parquet(fragment.path, metadata=fragment.metadata)
-    batches, done = [], 0
-    for batch in file.iter_batches(BATCH, [index], list(columns), use_threads=False):
-        batches.append(batch)
-        done += batch.num_rows
-        if done >= rows:
-            break
-    return pa.Table.from_batches(batches).select(list(columns))
 
 
 def lists_of(column: pa.ChunkedArray, field: str) -> pa.ChunkedArray:
