@@ -12,7 +12,18 @@ import numpy as np
 
 #: Questions that may be refused with a sentence (400): what was typed, chosen or dropped is theirs.
 MAY_REFUSE = {
-    *("find", "where", "chosen", "object", "neighbours", "file", "samp", "export", "fold"),
+    *(
+        "find",
+        "where",
+        "chosen",
+        "object",
+        "neighbours",
+        "file",
+        "samp",
+        "samp/listen",
+        "export",
+        "fold",
+    ),
     "power",
     *("kept/keep", "kept/forget", "kept/rows", "compared", "train", "undo", "judge", "queue"),
 }
