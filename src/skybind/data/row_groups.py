@@ -1,4 +1,4 @@
-"""Row groups of Parquet files: where they begin, a stretch of them, and some rows out of them."""
+"""Row groups of Parquet files: where they begin, and some rows out of them."""
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -39,21 +39,6 @@ class RowGroups:
     def _firsts(self) -> np.ndarray:
         """Number of the first row group of each file, and of all."""
         return np.concatenate([[0], np.cumsum([len(sizes) for sizes in self._sizes])])
-
-    def stretch(self, start: int, stop: int) -> tuple[pds.FileSystemDataset, int]:
-        """Give the row groups that hold a stretch, as a dataset, and the row of its beginning."""
-        schema = self._dataset.schema
-        low, high = self.bounds[:-1], self.bounds[1:]
-        held = np.flatnonzero((high > start) & (low < stop) & (high > low))
-        parts = []
-        for fragment, first, end in zip(
-            self._dataset.get_fragments(), self._firsts, self._firsts[1:], strict=False
-        ):
-            own = held[(held >= first) & (held < end)] - first
-            if len(own):
-                parts.append(fragment.subset(row_group_ids=own.tolist(), schema=schema))
-        begins = int(low[held[0]]) if len(held) else 0
-        return pds.FileSystemDataset(parts, schema, self._dataset.format), begins
 
     def pieces(self, columns: Sequence[str], rows: np.ndarray) -> Iterator[pa.Table]:
         """Read some rows, one row group at a time, and only the groups that hold any.

@@ -14,12 +14,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as pds
 
+from skybind.data.row_blocks import row_blocks
 from skybind.data.row_groups import RowGroups
 from skybind.errors import DataError
 from skybind.files import raise_of_machine
 from skybind.parquet import open_parquet, scanned
 
-#: How far Arrow reads ahead: with images, a batch may be tens of megabytes.
+#: How far Arrow reads ahead in a block: with images, a batch may be tens of megabytes.
 READAHEAD = {"batch_readahead": 2, "fragment_readahead": 1}
 
 
@@ -105,16 +106,14 @@ class ParquetSource:
         self, columns: Sequence[str], rows: int, start: int = 0, stop: int | None = None
     ) -> Iterator[pa.Table]:
         self._refuse_replaced()
-        dataset, first = self._dataset, 0
-        if start or stop is not None:
-            dataset, first = self._groups.stretch(start, len(self) if stop is None else stop)
-        for batch in dataset.to_batches(columns=list(columns), batch_size=rows, **READAHEAD):
-            low, high = max(start - first, 0), batch.num_rows
-            high = high if stop is None else min(high, stop - first)
-            first += batch.num_rows
-            self._refuse_replaced()
-            if high > low:
-                yield pa.Table.from_batches([batch.slice(low, high - low)])
+        for block, first in row_blocks(self._dataset, columns, start, stop):
+            for batch in block.to_batches(columns=list(columns), batch_size=rows, **READAHEAD):
+                low, high = max(start - first, 0), batch.num_rows
+                high = high if stop is None else min(high, stop - first)
+                first += batch.num_rows
+                self._refuse_replaced()
+                if high > low:
+                    yield pa.Table.from_batches([batch.slice(low, high - low)])
 
     def starts(self) -> np.ndarray:
         return self._groups.bounds[:-1]
