@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +14,8 @@ from skybind.modalities.photometry import Photometry, PhotometryOptions
 from skybind.modalities.source import BatchSource
 from skybind.modalities.spectrum import Spectrum, SpectrumOptions
 from skybind.modalities.store import prepare, prepared_folder, prepared_key
+from skybind.modalities.stored_text import StoredText
+from skybind.training.distributed import pack
 from tests.modalities.conftest import make_table
 
 
@@ -139,3 +143,36 @@ def test_large_objects_are_prepared_few_at_a_time(schema, table, tmp_path):
     assert asked[0] * 7781 * 8 < 20e6
     assert asked[1] == Modality.chunk
     assert Image.chunk * 152 * 152 * 3 * 4 < 40e6
+
+
+def test_prepared_arrays_reach_another_process_by_name(schema, tmp_path):
+    """Whatever there is of each object stays in the files: a process gets their names."""
+    sizes = []
+    for n in (200, 2000):
+        table = make_table([30, 0, 12, *[1] * (n - 3)])
+        stored = prepare_in(
+            FakeDataset(table, 500), photometry(schema, phase=True), tmp_path / f"{n}"
+        )
+        assert isinstance(stored.reason, StoredText)
+        for array in (stored.present, stored.offsets, *stored.arrays.values()):
+            assert isinstance(array, np.memmap)
+        sent = bytes(pack(stored))
+        sizes.append(len(sent))
+        received = pickle.loads(sent)
+        assert received.reason.tolist() == stored.reason.tolist()
+        np.testing.assert_array_equal(received.offsets, stored.offsets)
+    assert sizes[1] - sizes[0] < 30  # digits of the shapes
+
+
+def test_stored_text_reads_like_an_array(tmp_path):
+    texts = ["", "zero MAD", "", "of several bands", "zero MAD"]
+    np.asarray(texts, "S80").tofile(tmp_path / "text.bin")
+    text = StoredText(np.memmap(tmp_path / "text.bin", "S80", "r"))
+    plain = np.asarray(texts, object)
+    assert (len(text), text.tolist(), text[1], text[-1]) == (5, texts, "zero MAD", "zero MAD")
+    for key in (slice(1, 4), np.array([4, 0]), np.array([True, False, True, True, False])):
+        assert text[key].tolist() == plain[key].tolist()
+    assert np.flatnonzero(text != "").tolist() == [1, 3, 4]
+    assert (text == "zero MAD").tolist() == (plain == "zero MAD").tolist()
+    assert np.concatenate([text, plain]).tolist() == texts * 2
+    assert np.where(text == "", "none", text).tolist() == [t or "none" for t in texts]

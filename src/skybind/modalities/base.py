@@ -14,6 +14,7 @@ from torch import Tensor
 from skybind.errors import ConfigError
 from skybind.modalities.computed import is_standardised
 from skybind.modalities.shape import InputShape
+from skybind.modalities.stored_text import StoredText
 from skybind.modalities.unused import Unused
 
 
@@ -60,7 +61,7 @@ class Prepared:
         Per-object arrays of first dimension n, and flat arrays of first dimension
         `offsets[-1]` (those named in `flat`).
     present : ndarray of bool, shape (n,)
-    reason : ndarray of str, shape (n,)
+    reason : ndarray of str or StoredText, shape (n,)
         Why an observation that the dataset holds cannot be used; "" otherwise.
     offsets : ndarray of int64, shape (n + 1,), optional
         Where each object's flat values begin.
@@ -70,7 +71,7 @@ class Prepared:
 
     arrays: dict[str, np.ndarray]
     present: np.ndarray
-    reason: np.ndarray
+    reason: np.ndarray | StoredText
     offsets: np.ndarray | None = None
     flat: tuple[str, ...] = field(default=())
 

@@ -14,6 +14,7 @@ from skybind.files import json_hash, raise_of_machine
 from skybind.locks import waiting_for
 from skybind.modalities.base import Modality, Prepared
 from skybind.modalities.rows import stacked, taken
+from skybind.modalities.stored_text import StoredText
 from skybind.once import fill_once
 from skybind.record import read_record, write_sealed, wrong_in
 from skybind.sums import block_sums, verify_sums
@@ -133,7 +134,7 @@ def _write(chunks: Iterable[Prepared], folder: Path, progress: Progress | None) 
     done = total = 0
     for chunk in chunks:
         arrays = {**chunk.arrays, "_present": chunk.present}
-        arrays["_reason"] = chunk.reason.astype("S80")
+        arrays["_reason"] = np.asarray(chunk.reason, object).astype("S80")
         if chunk.offsets is not None:
             arrays["_offsets"] = chunk.offsets[:-1] + total
             total += int(chunk.offsets[-1])
@@ -194,10 +195,9 @@ def open_prepared(folder: Path, *, whole: bool = False) -> Prepared:
     except (OSError, ValueError, TypeError) as error:
         raise_of_machine(error)
         raise DataError(f"{folder} is damaged ({wrong_in(error)}): {again}.") from error
-    offsets = arrays.pop("_offsets", None)
-    present = np.asarray(arrays.pop("_present"))
-    reason = np.char.decode(np.asarray(arrays.pop("_reason")), "utf-8")
-    offsets = None if offsets is None else np.asarray(offsets)
+    # maps stay maps: so they are in no process's memory, and reach another by the file's name
+    offsets, present = arrays.pop("_offsets", None), arrays.pop("_present")
+    reason = StoredText(arrays.pop("_reason"))
     return Prepared(arrays, present, reason, offsets, tuple(index.flat))
 
 

@@ -365,8 +365,9 @@ class Run:
         """Count the observations that could not be used, by modality and reason."""
         counts: dict[str, dict[str, int]] = {}
         for name, prepared in self.source.prepared.items():
-            reasons, numbers = np.unique(prepared.reason, return_counts=True)
-            counts[name] = {str(r): int(n) for r, n in zip(reasons, numbers, strict=True) if r}
+            told = prepared.reason[np.flatnonzero(prepared.reason != "")]
+            reasons, numbers = np.unique(told, return_counts=True)
+            counts[name] = {str(r): int(n) for r, n in zip(reasons, numbers, strict=True)}
         return counts
 
     def _refuse_other(self, config: Config, split: Split | None) -> None:
