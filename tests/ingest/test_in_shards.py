@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from skybind.cli import app
 from skybind.data.dataset import Dataset
 from skybind.data.quarantine import read_quarantine
-from skybind.errors import ConfigError, DataError
+from skybind.errors import DataError
 from skybind.ingest import survey
 from skybind.ingest.in_shards import make_dataset
 from skybind.ingest.readers import astroclip_hdf5, long_pieces, pieces
@@ -179,8 +179,6 @@ def test_readers_of_whole_data_sets_are_imported_in_shards(tmp_path, monkeypatch
         do(tmp_path / "out", shard=Shard(number, 4))
     assert do(tmp_path / "out") == whole
     assert everything(tmp_path / "out") == everything(tmp_path / "whole")
-    with pytest.raises(ConfigError, match="as a whole: leave out --shard"):
-        import_files("hats", tmp_path, tmp_path / "h", shard=Shard(1, 2))
 
 
 def test_shards_of_other_files_or_mappings_and_damaged_ones_are_refused(files, monkeypatch):

@@ -17,7 +17,8 @@ from skybind.data.stored_splits import split_dataset
 from skybind.data.write import DatasetWriter
 from skybind.errors import ConfigError, DataError
 from skybind.ingest.append import append_survey
-from skybind.ingest.hats_dataset import dataset_of, open_exported, restore
+from skybind.ingest.hats_dataset import dataset_of, open_exported
+from skybind.ingest.hats_restored import restore
 from skybind.lightcurves.stored import compute_features
 from skybind.parquet import TableWriter
 from skybind.ragged import Ragged, offsets_of

@@ -14,7 +14,7 @@ from skybind.errors import ConfigError, DataError
 from skybind.files import json_hash
 from skybind.ingest.build import ImportSummary
 from skybind.ingest.by_position import Near, join_by_position, objects_frame, picked
-from skybind.ingest.hats_dataset import READER, restore
+from skybind.ingest.hats_restored import READER, restore
 from skybind.ingest.in_shards import make_dataset
 from skybind.ingest.limits import limits_columns
 from skybind.ingest.mapping import Mapping, ReaderMapping, load_mapping
@@ -153,12 +153,7 @@ def import_files(
     if reader == READER:
         if options:
             raise ConfigError(f"The reader '{READER}' has no option '{next(iter(options))}'.")
-        if shard is not None:
-            raise ConfigError(
-                f"The reader '{READER}' makes the dataset that was exported as a whole: leave out "
-                "--shard."
-            )
-        return restore(path, out, overwrite)
+        return restore(path, out, overwrite, shard)
 
     def look(aside: Path) -> Plan:
         return reader_plan(reader, path, options)

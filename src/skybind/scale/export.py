@@ -7,11 +7,12 @@
       skybind/              what HATS has no place for: splits, quarantine, how it was stored
 
 The columns are those of the dataset, as they are stored, with units and the schema of skybind's in
-the metadata. `skybind.ingest.hats_dataset.restore` makes the same dataset of it.
+the metadata. `skybind.ingest.hats_restored.restore` makes the same dataset of it.
 """
 
 import shutil
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -141,12 +142,15 @@ class _Export:
         """Write all of it."""
         schema = self._schema()
         beside = self.folder / BESIDE
-        others = Spread(self.folder / ".margin", len(self.parts), schema)
-        main = Spread(self.folder / ".main", len(self.parts), schema)
         n, n_lost = int(self.placed.sum()), len(self.unplaced)
-        lost = Spread(self.folder / ".unplaced", -(-n_lost // _CHUNK), schema)
-        start = 0
-        with progress_bar("exporting", len(self.dataset)) as report:
+        hidden = [self.folder / name for name in (".main", ".margin", ".unplaced")]
+        counts = (len(self.parts), len(self.parts), -(-n_lost // _CHUNK))
+        with ExitStack() as stack:
+            main, others, lost = (
+                stack.enter_context(Spread(path, count, schema))
+                for path, count in zip(hidden, counts, strict=True)
+            )
+            report, start = stack.enter_context(progress_bar("exporting", len(self.dataset))), 0
             for table in self.dataset.iter_tables(self.columns, _CHUNK):
                 self._add(table, start, schema, main, others, lost)
                 start += len(table)
@@ -169,8 +173,8 @@ class _Export:
                     writer.write_table(table, group_rows(table))
         stored = Stored.of(self.dataset)
         write_json(beside / "stored.json", stored.note())
-        for name in (".main", ".margin", ".unplaced"):
-            shutil.rmtree(self.folder / name)
+        for path in hidden:
+            path.unlink()
         return Exported(self.out, n, len(self.parts), n_margin, n_lost)
 
     def _add(
