@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from skybind import memory
 from skybind.data.dataset import Dataset
 from skybind.models.model import Model
 
@@ -80,3 +81,20 @@ def test_rows_keep_their_order_and_bad_ones_do_not_spoil_others(stars, model, kn
     for name in model.modalities:
         keep = [0, 2] if name == "photometry" else [0, 1, 2]
         np.testing.assert_allclose(found[name][keep], known[name][rows[keep]], atol=2e-5)
+
+
+def test_many_vectors_lie_in_a_file_while_they_are_made(stars, model, known, monkeypatch):
+    """All vectors of a survey may be more than memory; they are the same there."""
+    large = []
+
+    def noted(shape, dtype):
+        large.append(shape)
+        return memory.zeros(shape, dtype)
+
+    monkeypatch.setattr(memory, "HELD", 0)
+    monkeypatch.setattr("skybind.models.model.zeros", noted)
+    found = model.embed_dataset(stars)
+    assert large == [(len(stars), model.binder.dimension)] * len(known.vectors)
+    for name, vectors in known.vectors.items():
+        assert isinstance(found[name].base, np.memmap)
+        np.testing.assert_array_equal(found[name], vectors)

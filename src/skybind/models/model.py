@@ -18,11 +18,12 @@ from skybind.data.schema import DatasetSchema
 from skybind.data.seen import Observed, Seen
 from skybind.data.splits import Split
 from skybind.embeddings.store import Embeddings
-from skybind.embeddings.visits import joined
+from skybind.embeddings.visits import VisitVectors, joined
 from skybind.errors import ConfigError, ModelError, quoted
 from skybind.files import raise_of_machine
 from skybind.ingest.given import Given, take_given
 from skybind.ingest.wanted import Wanted, wanted_modalities
+from skybind.memory import zeros
 from skybind.modalities.base import Modality
 from skybind.modalities.source import BatchSource
 from skybind.models.binder import Binder
@@ -338,23 +339,33 @@ class Model:
         progress : callable, optional
             Called with the number of objects embedded so far.
         """
-        pieces: list[Embeddings] = []
-        done = 0
         some = {name: self.modalities[name] for name in self.choose(modalities)}
+        n, done = len(dataset), 0
+        vectors = {name: zeros((n, self.binder.dimension), np.float32) for name in some}
+        present = {name: np.zeros(n, bool) for name in some}
+        ids, parts = [], []
+        visits: dict[str, list[VisitVectors]] = {}
         for table, source in iter_sources(some, dataset):
-            ids = np.asarray(table["object_id"].to_pylist(), dtype=str)
-            part = split.align(ids).part if split is not None else np.full(len(ids), "")
-            pieces.append(embed_source(self.binder, source, ids, part, modalities=list(some)))
-            done += len(ids)
+            own = np.asarray(table["object_id"].to_pylist(), dtype=str)
+            part = split.align(own).part if split is not None else np.full(len(own), "")
+            piece = embed_source(self.binder, source, own, part, modalities=list(some))
+            ids.append(own)
+            parts.append(part)
+            for name in some:
+                vectors[name][done : done + len(own)] = piece.vectors[name]
+                present[name][done : done + len(own)] = piece.present[name]
+            for name, of in piece.visits.items():
+                visits.setdefault(name, []).append(of)
+            done += len(own)
             if progress:
                 progress(done)
         return Embeddings(
-            np.concatenate([piece.object_id for piece in pieces]),
-            np.concatenate([piece.split for piece in pieces]),
-            {n: np.concatenate([p.vectors[n] for p in pieces]) for n in pieces[0].vectors},
-            {n: np.concatenate([p.present[n] for p in pieces]) for n in pieces[0].present},
+            np.concatenate(ids),
+            np.concatenate(parts),
+            vectors,
+            present,
             self.identity,
-            {n: joined([p.visits[n] for p in pieces]) for n in pieces[0].visits},
+            {name: joined(own) for name, own in visits.items()},
         )
 
     def logits(
