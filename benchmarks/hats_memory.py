@@ -24,6 +24,7 @@ import psutil
 import growth
 from skybind.data.dataset import Dataset
 
+STEPS = ("import", "pretrain", "embed")
 #: Seconds between two looks at the memory.
 LOOK = 0.02
 #: A small encoder that needs no periods: the memory of the data is measured.
@@ -48,6 +49,8 @@ def main() -> int:
         folder = options.out / str(size)
         make(folder, size)
         for step, words in commands(folder).items():
+            if step not in options.steps:
+                continue
             begun = time.monotonic()
             peaks = watched(words, folder / f"{step}.txt")
             measured.setdefault(step, []).append(peaks)
@@ -73,6 +76,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, help="folder for all of it")
     parser.add_argument("--sizes", type=int, nargs="+", default=[20_000, 60_000])
     parser.add_argument("--epochs", type=int, default=100, help="of a light curve")
+    parser.add_argument("--steps", nargs="+", choices=STEPS, default=STEPS)
     return parser.parse_args()
 
 
