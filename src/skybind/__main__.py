@@ -2,13 +2,14 @@
 
 import sys
 
-from skybind import stops
+from skybind import addresses, stops
 from skybind.refusals import refusal
 
 
 def main() -> None:
     """Run the command line; see `skybind.cli.main`."""
     stops.heed()
+    addresses.watch()
     try:
         from skybind.cli import main as run
 
