@@ -70,6 +70,7 @@ def test_what_swallows_a_signal_is_asked_again_by_the_next_report():
         "swallowed 15",
         "ended by SIGTERM; the same command goes on where it stopped. 143",
     ]
+    assert done.stderr == ""
 
 
 def test_what_swallows_a_signal_is_asked_again_by_the_clock():
@@ -178,3 +179,14 @@ def test_a_signal_while_modules_are_taken_down_says_nothing_of_a_work_that_is_do
     for number in (signal.SIGTERM, signal.SIGHUP):
         done = run(code.format(number=number), preexec_fn=as_in_a_terminal)
         assert (done.returncode, done.stdout, done.stderr) == (0, "sent", "")
+
+
+def test_another_error_that_nobody_can_catch_is_told():
+    code = (
+        "from skybind import stops\n"
+        "stops.heed()\n"
+        "class Bad:\n"
+        "    def __del__(self): raise ValueError('bad')\n"
+        "Bad()\n"
+    )
+    assert "ValueError: bad" in run(code).stderr

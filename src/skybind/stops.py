@@ -45,6 +45,7 @@ def heed() -> None:
         number = getattr(signal, name, None)  # there is no SIGHUP on Windows
         if number is not None and signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _stop)
+    sys.unraisablehook = _unraisable
 
 
 def leave_to_parent() -> None:
@@ -81,6 +82,12 @@ def over() -> None:
     """Note that the command is done; a signal while Python takes itself down ends it at once."""
     global _over
     _over = True
+
+
+def _unraisable(found: "sys.UnraisableHookArgs") -> None:
+    """Tell an error that nobody can catch, but no `Stopped`: what swallows it is asked again."""
+    if not isinstance(found.exc_value, Stopped):
+        sys.__unraisablehook__(found)
 
 
 @atexit.register  # here, before others do, so that it is the last of all that is done at the end
