@@ -21,17 +21,26 @@ export class Retrain {
   }
 
   private async look(): Promise<void> {
-    clearTimeout(this.waiting);
-    const before = this.told?.state;
-    this.told = await json<Training>("training");
-    if (this.told.state === "running") this.waiting = window.setTimeout(() => void this.guarded(() => this.look()), 1000);
-    this.draw();
-    if (before === "running" && this.told.state === "done") await this.trained();
+    await this.shown(await json<Training>("training"));
   }
 
   private async ask(path: string, frozen = ""): Promise<void> {
-    await post(path, { frozen }, new Blob([" "]));
-    await this.look();
+    await this.shown((await (await post(path, { frozen }, new Blob([" "]))).json()) as Training);
+  }
+
+  // What else the page tells of stays, unless this is refused.
+  private again(): void {
+    this.look().catch((error: unknown) => void this.guarded(() => Promise.reject(error)));
+  }
+
+  // Show how far the training is, and look again while it runs.
+  private async shown(told: Training): Promise<void> {
+    clearTimeout(this.waiting);
+    const before = this.told?.state;
+    this.told = told;
+    if (told.state === "running") this.waiting = window.setTimeout(() => this.again(), 1000);
+    this.draw();
+    if (before === "running" && told.state === "done") await this.trained();
   }
 
   private draw(): void {

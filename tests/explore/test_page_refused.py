@@ -166,3 +166,23 @@ def test_going_back_from_a_queue_leads_out_of_it(page):
     page.go_back()
     page.wait_for_selector("#side:not([data-id])")
     assert "queue=" not in page.url
+
+
+def test_what_was_refused_is_told_while_a_training_runs(page):
+    told = {"state": "running", "share": 0.5, "line": "epoch 1/2", "took": "3 s", "sentences": []}
+    asked = []
+
+    def running(route):
+        asked.append(route)
+        route.fulfill(json={**told, "changed": None, "compared": ""})
+
+    page.route("**/api/training?*", running)
+    page.keyboard.press("q")
+    page.wait_for_selector("#retrain[data-state='running']")
+    page.fill("#condition", "nothing > 1")
+    page.press("#condition", "Enter")
+    page.wait_for_selector("#error:not([hidden])")
+    before = len(asked)
+    while len(asked) < before + 2:
+        page.wait_for_timeout(100)
+    assert "nothing" in page.inner_text("#error")
