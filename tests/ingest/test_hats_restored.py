@@ -1,5 +1,6 @@
 """A dataset comes back from a HATS catalogue, few objects at a time, in one piece or in shards."""
 
+import json
 import shutil
 from functools import partial
 
@@ -205,6 +206,26 @@ def test_shards_of_another_catalogue_and_damaged_ones_are_refused(catalogue, tmp
     with pytest.raises(DataError, match="lacks 1 of its"):
         restore(hats, out)
     assert not out.exists()
+
+
+@pytest.mark.parametrize("change", ["above", "absolute", "twice", "order", "negative"])
+def test_a_note_that_was_changed_writes_nothing_elsewhere(catalogue, tmp_path, change):
+    hats, outside = tmp_path / "hats", tmp_path / "outside.parquet"
+    shutil.copytree(catalogue, hats)
+    path = hats / "skybind" / "stored.json"
+    note = json.loads(path.read_text())
+    parts = note["parts"]
+    if change == "order":
+        parts.reverse()
+    elif change == "negative":
+        parts[0][1], parts[1][1] = -5, parts[1][1] + parts[0][1] + 5
+    else:
+        first = {"above": "../../outside.parquet", "absolute": str(outside), "twice": parts[1][0]}
+        parts[0][0] = first[change]
+    path.write_text(json.dumps(note))
+    with pytest.raises(DataError, match="was not made by 'skybind data export --hats'"):
+        restore(hats, tmp_path / "out")
+    assert not outside.exists()
 
 
 def test_the_command_line_imports_in_shards(catalogue, tmp_path):

@@ -1,6 +1,7 @@
 """A dataset that was exported as a HATS catalogue, read as it lies."""
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from skybind.ingest.readers.hats import hats_files
 CELL, ROW = "_healpix_29", "skybind_row"
 #: Folder beside the catalogue.
 BESIDE = "skybind"
+#: Name of a file of objects, in no other folder.
+_PART = re.compile(r"[^./\\:\0][^/\\:\0]*\.parquet")
 
 
 @dataclass(frozen=True)
@@ -56,12 +59,18 @@ class Stored:
         Raises
         ------
         DataError
-            If the catalogue is none that skybind made.
+            If the catalogue is none that skybind made, or its note was changed.
         """
         path = folder / BESIDE / "stored.json"
         try:
             note = json.loads(path.read_text("utf-8"))
             parts = [(str(name), int(n), int(group)) for name, n, group in note["parts"]]
+            names = [name for name, _, _ in parts]
+            # they are written to, and read in the order of their names
+            if names != sorted(set(names)) or not all(map(_PART.fullmatch, names)):
+                raise ValueError("names of files")
+            if any(n < 0 for _, n, _ in parts):
+                raise ValueError("numbers of objects")
             return cls(list(note["columns"]), parts)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise_of_machine(error)
