@@ -10,8 +10,9 @@ interface Hooks {
   guarded: (what: () => Promise<void>) => Promise<void>;
 }
 
-// Time between two questions whether something was sent, and how long it is told [ms].
-const [EVERY, TOLD] = [1000, 20_000];
+// Time between two questions whether something was sent, and how long it is told [ms]; most
+// messages that are told at once.
+const [EVERY, TOLD, MOST] = [1000, 20_000, 3];
 
 export class Samp {
   readonly button: HTMLButtonElement;
@@ -61,11 +62,11 @@ export class Samp {
     }
     this.last = answer.last;
     this.shown(answer.listening);
-    const newest = answer.heard.at(-1);
-    if (!newest) return;
-    this.tell(newest.said);
-    if (newest.kind === "object") await this.hooks.guarded(() => this.hooks.open(newest.id));
-    if (newest.kind === "rows") await this.hooks.guarded(async () => this.hooks.take((await arrow("samp/rows", { number: newest.number })).values["row"]!, newest.said));
+    // of several the newest is shown, and all are told: a place without an object hides no table
+    if (answer.heard.length) this.tell(answer.heard.slice(-MOST).map(({ said }) => said).join(" "));
+    const newest = answer.heard.filter(({ kind }) => kind !== "said").at(-1);
+    if (newest?.kind === "object") await this.hooks.guarded(() => this.hooks.open(newest.id));
+    if (newest?.kind === "rows") await this.hooks.guarded(async () => this.hooks.take((await arrow("samp/rows", { number: newest.number })).values["row"]!, newest.said));
   }
 
   private tell(said: string): void {
