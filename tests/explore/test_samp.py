@@ -1,6 +1,7 @@
 """Tables are sent to and taken from other programs, through astropy's own hub on this machine."""
 
 import http.server
+import os
 import threading
 import time
 import warnings
@@ -13,7 +14,7 @@ from astropy.table import Table
 from skybind.errors import DataError
 from skybind.explore import heard
 from skybind.explore.heard import fetched
-from skybind.explore.samp import LOOPBACK, Samp
+from skybind.explore.samp import HELD, LOOPBACK, Samp
 from skybind.explore.survey import Survey
 from skybind.runs.run import Run
 from tests.explore.conftest import CLASS
@@ -159,7 +160,7 @@ def test_a_row_that_a_table_has_not_is_refused(samp, topcat, row):
     tell(topcat, "table.highlight.row", table_id=topcat.told[0][0]["table-id"], row=row)
     found = newest(samp)
     assert found["kind"] == "said"
-    assert "the table of 3 has not" in found["said"]
+    assert "the table of 3 rows does not have" in found["said"]
 
 
 def test_a_row_of_a_table_that_never_came_is_told(samp, topcat):
@@ -209,6 +210,80 @@ def test_a_table_without_known_names_is_taken_by_its_positions(samp, topcat, tmp
     assert "2 of its 3 rows are objects of this survey, by their positions" in found["said"]
 
 
+def test_rows_at_one_place_are_all_the_object_there(samp, topcat, tmp_path):
+    """As in a table of epochs; the nearest object is meant, and only that."""
+    dataset = samp.survey.run.dataset
+    ra, dec = dataset.numbers("ra")[[9, 2, 9]], dataset.numbers("dec")[[9, 2, 9]]
+    theirs = Table({"ra": ra, "dec": dec + np.array([0.2, 0.0, -0.3]) / 3600})
+    found = given(samp, topcat, tmp_path / "t.vot", theirs)
+    assert "3 of its 3 rows are objects of this survey, by their positions" in found["said"]
+    tell(topcat, "table.highlight.row", table_id="theirs", row="2")
+    assert newest(samp, found["number"])["id"] == str(dataset.object_ids[9])
+
+
+def test_no_row_is_taken_by_an_older_table_of_its_name(samp, topcat, tmp_path):
+    ids = samp.survey.run.dataset.object_ids
+    found = given(samp, topcat, tmp_path / "t.vot", Table({"object_id": [str(ids[8])]}))
+    tell(topcat, "table.load.votable", url="http://example.org/t", table_id="theirs")
+    found = newest(samp, found["number"])
+    assert "not on this machine" in found["said"]
+    tell(topcat, "table.highlight.row", table_id="theirs", row="0")
+    assert "does not have: send it first" in newest(samp, found["number"])["said"]
+
+
+def test_a_table_is_what_it_was_when_it_was_sent(samp, topcat, tmp_path):
+    """Until the page asks, programs may write others of the same name, and messages pile up."""
+    ids = [str(name) for name in samp.survey.run.dataset.object_ids]
+    path = tmp_path / "t.vot"
+    samp.listen()
+    (taker,) = topcat.get_subscribed_clients("table.load.votable")
+    for row in range(3, 3 + HELD + 2):
+        Table({"object_id": [ids[row]]}).write(path, format="votable", overwrite=True)
+        params = {"url": path.as_uri(), "table-id": f"t{row}"}
+        message = {"samp.mtype": "table.load.votable", "samp.params": params}
+        topcat.call_and_wait(taker, message, timeout="20")
+    path.unlink()
+    assert len(list(samp._place().iterdir())) == HELD  # of the oldest two nothing is left
+    found = samp.heard(0)["heard"]
+    assert [samp.rows(one["number"]).tolist() for one in found] == [
+        [row] for row in range(5, 5 + HELD)
+    ]
+    assert list(samp._place().iterdir()) == []
+
+
+def test_few_rows_are_held_of_many_tables(monkeypatch):
+    monkeypatch.setattr(heard, "MOST_TABLES", 6)
+    monkeypatch.setattr(heard, "MOST_ROWS", 100)
+    tables = {}
+    for number in range(5):
+        heard.keep(tables, np.arange(2), f"id{number}", f"url{number}")
+    assert list(tables) == ["id2", "url2", "id3", "url3", "id4", "url4"]
+    heard.keep(tables, np.arange(49), "id3", "large")
+    assert list(tables) == ["url4", "id3", "large"]
+    heard.keep(tables, np.arange(1000), "newest", "url")
+    assert list(tables) == ["newest", "url"]
+
+
+def test_a_hub_that_is_stopped_holds_nothing_up(samp, hub, topcat, monkeypatch):
+    monkeypatch.setattr("skybind.explore.samp.PATIENCE", 0.3)
+    samp.listen()
+    waits = threading.Event()
+    monkeypatch.setattr(samp._client.hub, "ping", lambda: waits.wait(20))
+    begun = time.monotonic()
+    assert samp.heard(0)["heard"][-1]["said"].startswith("The SAMP hub does not answer")
+    assert time.monotonic() - begun < 5
+    assert not samp.listening
+    waits.set()
+
+
+def test_a_hub_that_ended_meanwhile_is_a_sentence(samp, hub, topcat):
+    samp.listen()
+    hub.stop()
+    with pytest.raises(DataError, match="The SAMP hub does not answer"):
+        samp.send(np.array([1]))
+    hub.start()  # which 'topcat' leaves
+
+
 def test_names_that_stand_elsewhere_on_the_sky_are_told(samp, topcat, tmp_path):
     dataset = samp.survey.run.dataset
     rows = np.array([9, 2])
@@ -216,7 +291,7 @@ def test_names_that_stand_elsewhere_on_the_sky_are_told(samp, topcat, tmp_path):
     names = [str(dataset.object_ids[row]) for row in rows]
     theirs = Table({"object_id": names, "ra": ra, "dec": dec - [0.0, 0.1]})
     found = given(samp, topcat, tmp_path / "t.vot", theirs)
-    assert "but 1 of them lie more than 60 arcsec from where they are here" in found["said"]
+    assert "but 1 of them lies more than 60 arcsec from the position here" in found["said"]
 
 
 def test_a_table_of_other_objects_selects_nothing(samp, topcat, tmp_path):
@@ -256,7 +331,7 @@ def test_a_hub_that_ends_is_told_and_another_is_joined(samp, hub, topcat):
     samp.listen()
     hub.stop()
     found = newest(samp)
-    assert found["said"].startswith("The SAMP hub has ended")
+    assert found["said"].startswith("The SAMP hub does not answer")
     assert not samp.listening
     hub.start()
     samp.listen()
@@ -277,6 +352,8 @@ def server(tmp_path):
         def do_GET(self):
             self.send_response(302 if self.path == "/away" else 200)
             self.send_header("Location", "http://127.0.0.1:1/")
+            if self.path == "/short":
+                self.send_header("Content-Length", str(len(content) + 1))
             self.end_headers()
             self.wfile.write(content)
 
@@ -293,13 +370,15 @@ def server(tmp_path):
 
 def test_a_table_is_read_from_a_server_on_this_machine(server, tmp_path, monkeypatch):
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")  # of no concern to this machine
-    path = fetched(f"{server}/one", tmp_path / "taken", LOOPBACK)
+    path = fetched(f"{server}/one", tmp_path, LOOPBACK)
     assert Table.read(path)["object_id"].tolist() == ["a"]
 
 
 def test_tables_from_elsewhere_are_not_read(server, tmp_path, monkeypatch):
     folder = tmp_path / "taken"
-    for url in ("http://example.org/t", "ftp://127.0.0.1/t", "file://example.org/t", "data:,x", ""):
+    folder.mkdir()
+    elsewhere = ("http://example.org/t", "file://example.org/t", "file:////example.org/t")
+    for url in (*elsewhere, "ftp://127.0.0.1/t", "data:,x", ""):
         with pytest.raises(DataError, match="not on this machine"):
             fetched(url, folder, LOOPBACK)
     with pytest.raises(DataError, match="no address"):
@@ -307,8 +386,20 @@ def test_tables_from_elsewhere_are_not_read(server, tmp_path, monkeypatch):
     with pytest.raises(DataError, match="elsewhere"):
         fetched(f"{server}/away", folder, LOOPBACK)
     monkeypatch.setattr(heard, "HEAVIEST", 10)
-    with pytest.raises(DataError, match="has more than"):
-        fetched(f"{server}/one", folder, LOOPBACK)
+    for url in (f"{server}/one", (tmp_path / "one.vot").as_uri()):
+        with pytest.raises(DataError, match="has more than"):
+            fetched(url, folder, LOOPBACK)
+    monkeypatch.undo()
+    with pytest.raises(DataError, match="ended early"):
+        fetched(f"{server}/short", folder, LOOPBACK)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DataError, match="is a pipe, a device or a socket"):
+        fetched((tmp_path / "pipe").as_uri(), folder, LOOPBACK)
+    with pytest.raises(DataError, match="could not be read"):
+        fetched((tmp_path / "none.vot").as_uri(), folder, LOOPBACK)
+    monkeypatch.setattr(heard, "WAITED", -1.0)  # a sender that gives a byte now and then
+    with pytest.raises(DataError, match="did not come within"):
+        fetched((tmp_path / "one.vot").as_uri(), folder, LOOPBACK)
     assert list(folder.iterdir()) == []
 
 
@@ -340,7 +431,10 @@ def test_the_page_follows_what_topcat_chooses(page, served, topcat):
         [names[1], names[2], names[4]]
     )
     assert page.inner_text("#heard") == "topcat chose 3 rows of a table."
+    with page.expect_response(lambda said: "samp/heard" in said.url):
+        pass  # the page has asked just now: both come before it asks again
     tell(topcat, "table.highlight.row", table_id=params["table-id"], row="4")
+    tell(topcat, "coord.pointAt.sky", ra="0", dec="89.9")
     page.wait_for_function(
         "name => document.getElementById('side').dataset.id == name", arg=names[4]
     )

@@ -6,28 +6,31 @@ a place on the sky (`coord.pointAt.sky`).
 """
 
 import http.client
+import shutil
+import tempfile
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 import numpy as np
 import pyarrow as pa
 
-from skybind.data.sky import unit_vectors
+from skybind.data.sky import pairs_within, unit_vectors
 from skybind.errors import DataError, SkybindError
 from skybind.explore.survey import Survey
 from skybind.explore.views import positions
 from skybind.files import raise_of_machine
 from skybind.ingest.catalogues import Catalogue, places_of
-from skybind.ingest.crossmatch import crossmatch
 from skybind.ingest.fields import name_of_objects
 from skybind.ingest.frames import Frame
 from skybind.ingest.given_files import frame_of_file
 from skybind.ingest.names import given_names
+from skybind.ingest.readers.sizes import regular_file
 
 TABLE = "table.load.votable"
 KINDS = (TABLE, "table.highlight.row", "table.select.rowList", "coord.pointAt.sky")
@@ -36,7 +39,9 @@ SAME, POINTED = 1.0, 60.0
 #: Distance from which objects of one name are told to be doubtful [arcsec].
 APART = 60.0
 #: Most bytes of a table, and seconds that its sender has to give it.
-HEAVIEST, WAITED = 1 << 29, 20
+HEAVIEST, WAITED = 1 << 29, 20.0
+#: Most tables, and rows of all, that are held for what a program chooses of them later.
+MOST_TABLES, MOST_ROWS = 100, 20_000_000
 
 #: Rows of the dataset, by the name of a table that a program may speak of; -1 for none.
 Tables = dict[str, np.ndarray]
@@ -65,6 +70,22 @@ class Message:
     path: Path | None = None
     refused: str = ""
 
+    @property
+    def names(self) -> list[str]:
+        """Names by which the table may be spoken of."""
+        return [str(self.params[key]) for key in ("table-id", "url") if self.params.get(key)]
+
+    def discard(self) -> None:
+        """Delete the table that was sent."""
+        if self.path is not None:
+            shutil.rmtree(self.path.parent, ignore_errors=True)
+
+    def forget(self, tables: Tables) -> None:
+        """Know rows no longer of a table that this message replaces."""
+        if self.kind == TABLE:
+            for name in self.names:
+                tables.pop(name, None)
+
 
 @dataclass
 class Heard:
@@ -89,6 +110,17 @@ class Heard:
     def told(self) -> dict[str, Any]:
         """Return what the page is told."""
         return {"kind": self.kind, "said": self.said, "id": self.object_id, "n": len(self.rows)}
+
+
+def keep(tables: Tables, rows: np.ndarray, *names: str) -> None:
+    """Hold the rows of a table by its names; the oldest go where there are too many."""
+    for name in names:
+        tables.pop(name, None)
+        tables[name] = rows
+    while len(tables) > MOST_TABLES or (
+        len(tables) > len(names) and sum(map(len, tables.values())) > MOST_ROWS
+    ):
+        del tables[next(iter(tables))]
 
 
 def understood(survey: Survey, message: Message, sender: str, tables: Tables) -> Heard:
@@ -121,20 +153,20 @@ def understood(survey: Survey, message: Message, sender: str, tables: Tables) ->
     chosen = rows[_places(given if isinstance(given, list) else [given], len(rows))]
     here = np.unique(chosen[chosen >= 0])
     lost = int((chosen < 0).sum())
-    said = f"{sender} chose {len(chosen):,} rows of a table"
-    said += f", {lost:,} of which are no objects of this survey." if lost else "."
+    said = f"{sender} chose {_counted(len(chosen))} of a table"
+    said += f"; {lost:,} not in this survey." if lost else "."
     return Heard("rows", said, here) if len(here) else Heard("said", said)
 
 
 def fetched(url: str, folder: Path, hosts: Sequence[str]) -> Path:
-    """Return where a table lies that another program of this machine gives.
+    """Copy a table that another program of this machine gives; returns where.
 
     Parameters
     ----------
     url : str
         `file:`, or `http:` of this machine; redirections are not followed.
     folder : Path
-        Where one that is given by HTTP is written.
+        The table is written to a new folder in it.
     hosts : sequence of str
         Names of this machine.
 
@@ -148,26 +180,43 @@ def fetched(url: str, folder: Path, hosts: Sequence[str]) -> Path:
         host = parts.hostname
     except ValueError:
         raise DataError(f"'{url[:80]}' is no address of a table.") from None
-    if parts.scheme == "file" and host in (None, *hosts):
-        return Path(urllib.request.url2pathname(parts.path))
-    if parts.scheme != "http" or host not in hosts:
+    # on Windows a path that begins so is another machine's
+    local = parts.scheme == "file" and host in (None, *hosts) and not parts.path.startswith("//")
+    if not local and (parts.scheme != "http" or host not in hosts):
         raise DataError(f"the table at {url[:80]} is not on this machine and was not read.")
-    folder.mkdir(exist_ok=True)
-    path = folder / f"{sum(1 for _ in folder.iterdir()) + 1}.vot"
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _Stays())
+    path = Path(tempfile.mkdtemp(dir=folder)) / "table.vot"
     try:
-        with opener.open(url, timeout=WAITED) as answer, path.open("wb") as file:
-            left = HEAVIEST
-            while piece := answer.read(1 << 20):
-                left -= len(piece)
-                if left < 0:
-                    raise OSError(f"it has more than {HEAVIEST >> 20} MB")
-                file.write(piece)
-    except (OSError, ValueError, http.client.HTTPException) as error:
+        with _source(url, parts.path if local else None) as source, path.open("wb") as file:
+            _copy(source, file)
+    except (SkybindError, OSError, ValueError, http.client.HTTPException) as error:
+        shutil.rmtree(path.parent)
         raise_of_machine(error)
-        path.unlink(missing_ok=True)
-        raise DataError(f"the table at {url[:80]} could not be read: {error}.") from error
+        why = str(error).rstrip(".")
+        raise DataError(f"the table at {url[:80]} could not be read: {why}.") from error
     return path
+
+
+def _source(url: str, path: str | None) -> Any:
+    """Open a file of this machine, or else what a server gives."""
+    if path is None:
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _Stays())
+        return opener.open(url, timeout=WAITED)
+    name = Path(urllib.request.url2pathname(path))
+    regular_file(name)
+    return name.open("rb")
+
+
+def _copy(source: Any, file: IO[bytes]) -> None:
+    left, end = HEAVIEST, time.monotonic() + WAITED
+    while piece := source.read1(1 << 20):
+        left -= len(piece)
+        if left < 0:
+            raise OSError(f"it has more than {HEAVIEST >> 20} MB")
+        if time.monotonic() > end:
+            raise OSError(f"it did not come within {WAITED:g} s")
+        file.write(piece)
+    if getattr(source, "length", None):  # a server's, that was announced
+        raise OSError("it ended early")
 
 
 class _Stays(urllib.request.HTTPRedirectHandler):
@@ -180,18 +229,17 @@ class _Stays(urllib.request.HTTPRedirectHandler):
 
 def _of_table(survey: Survey, message: Message, sender: str, tables: Tables) -> Heard:
     name = str(message.params.get("name") or "a table")[:80]
+    message.forget(tables)  # whatever comes of it: rows of an older table would be others
     if message.refused or message.path is None:
         return Heard("said", f"{sender} sent '{name}': {message.refused}")
     try:
         rows, how = rows_of_table(survey, message.path)
     except SkybindError as error:
         raise DataError(f"'{name}' was sent, but {error}") from error
-    for key in ("table-id", "url"):
-        if message.params.get(key):
-            tables[str(message.params[key])] = rows
+    keep(tables, rows, *message.names)
     here = np.unique(rows[rows >= 0])
-    said = f"{sender} sent '{name}': {(rows >= 0).sum():,} of its {len(rows):,} rows are objects "
-    said += f"of this survey, {how}."
+    said = f"{sender} sent '{name}': {(rows >= 0).sum():,} of its {_counted(len(rows))} are "
+    said += f"objects of this survey, {how}."
     return Heard("rows", said, here) if len(here) else Heard("said", said)
 
 
@@ -217,10 +265,14 @@ def rows_of_table(survey: Survey, path: Path) -> tuple[np.ndarray, str]:
         rows = survey.places.rows(pa.chunked_array([names], pa.string()))
         if (rows >= 0).any():
             return rows, f"by their names in '{named}'{_doubtful(survey, frame, rows)}"
-    found = crossmatch(survey.run.dataset, Catalogue(path), SAME)
+    theirs = places_of(Catalogue(None), frame, "the table")
+    ra, dec = positions(survey)
+    known = np.flatnonzero(np.isfinite(ra) & np.isfinite(dec))
+    found = pairs_within(theirs.vectors(), unit_vectors(ra[known], dec[known]), SAME)
+    # each row by itself, with its nearest: several may be one object, as in a table of epochs
+    own, nearest = np.unique(found.a, return_index=True)
     rows = np.full(frame.n, -1)
-    paired = found.row_b >= 0
-    rows[found.row_b[paired]] = found.row_a[paired]
+    rows[theirs.known[own]] = known[found.b[nearest]]
     return rows, f"by their positions, within {SAME:g} arcsec"
 
 
@@ -236,7 +288,8 @@ def _doubtful(survey: Survey, frame: Frame, rows: np.ndarray) -> str:
     far = int((apart > APART).sum())
     if not far:
         return ""
-    return f"; but {far:,} of them lie more than {APART:g} arcsec from where they are here"
+    lie = "lies" if far == 1 else "lie"
+    return f"; but {far:,} of them {lie} more than {APART:g} arcsec from the position here"
 
 
 def _of_place(survey: Survey, ra: float, dec: float, sender: str) -> Heard:
@@ -271,6 +324,10 @@ def _known(params: dict[str, Any], tables: Tables) -> np.ndarray:
     raise DataError("rows of a table were chosen that the explorer does not have: send it first.")
 
 
+def _counted(n: int) -> str:
+    return f"{n:,} row{'' if n == 1 else 's'}"
+
+
 def _places(given: Sequence[Any], n: int) -> np.ndarray:
     """Read numbers of rows."""
     try:
@@ -278,7 +335,9 @@ def _places(given: Sequence[Any], n: int) -> np.ndarray:
     except (ValueError, OverflowError):
         rows = np.array([-1])
     if ((rows < 0) | (rows >= n)).any():
-        raise DataError(f"rows were chosen that the table of {n:,} has not: send it again.")
+        raise DataError(
+            f"rows were chosen that the table of {_counted(n)} does not have: send it again."
+        )
     return rows
 
 

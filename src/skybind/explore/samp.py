@@ -2,9 +2,11 @@
 
 import http.client
 import tempfile
+import threading
 import warnings
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,17 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from skybind.errors import DataError
-from skybind.explore.heard import KINDS, TABLE, Heard, Message, Tables, fetched, understood
+from skybind.explore.heard import (
+    KINDS,
+    MOST_ROWS,
+    TABLE,
+    Heard,
+    Message,
+    Tables,
+    fetched,
+    keep,
+    understood,
+)
 from skybind.explore.selection import selection_table
 from skybind.explore.survey import Survey
 from skybind.files import raise_of_machine
@@ -26,6 +38,8 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 HELD = 50
 #: Says that the hub ends.
 ENDS = "samp.hub.event.shutdown"
+#: Seconds in which a hub has to answer; one whose program is stopped holds its connections open.
+PATIENCE = 5.0
 
 
 class Samp:
@@ -43,7 +57,8 @@ class Samp:
         self.survey = survey
         self.tables: Tables = {}
         self._client: Any = None
-        self._waiting: deque[Message] = deque(maxlen=HELD)
+        self._waiting: deque[Message] = deque()
+        self._lock = threading.Lock()  # messages come in threads of their own
         self._heard: dict[int, Heard] = {}
         self._last = 0
         self._sent = 0
@@ -120,17 +135,20 @@ class Samp:
         name = f"{self.survey.run.dataset.path.name}: {len(rows):,} selected"
         client = self._client or _joined("nothing was sent", callable=False)
         try:
-            takers = _takers(client)
-            path = self._place(f"selection-{self._sent + 1}.vot")
+            takers = _asked(lambda: _takers(client))
+            path = self._place() / f"selection-{self._sent + 1}.vot"
             write_table(selection_table(self.survey, rows), path)
             self._sent += 1
             said = {"url": path.as_uri(), "name": name, "table-id": path.as_uri()}
-            self.tables[path.as_uri()] = rows
-            for taker in takers:
-                client.notify(taker, {"samp.mtype": TABLE, "samp.params": said})
+            keep(self.tables, rows, path.as_uri())
+            message = {"samp.mtype": TABLE, "samp.params": said}
+            _asked(lambda: [client.notify(taker, message) for taker in takers])
+        except _gone() as error:
+            raise_of_machine(error)
+            raise DataError("The SAMP hub does not answer any more: send again.") from error
         finally:
             if client is not self._client:
-                client.disconnect()
+                _leave(client)
         return list(takers.values())
 
     @property
@@ -153,21 +171,28 @@ class Samp:
         def take(
             key: str, sender: str, call: str | None, kind: str, params: Any, extra: Any
         ) -> None:
-            self._waiting.append(self._message(sender, kind, params))
-            if call is not None:  # the sender waits
-                client.reply(call, {"samp.status": "samp.ok", "samp.result": {}})
+            try:
+                self._wait(client, self._message(sender, kind, params))
+            finally:
+                if call is not None:  # the sender waits
+                    client.reply(call, {"samp.status": "samp.ok", "samp.result": {}})
 
-        for kind in (*KINDS, ENDS):
-            client.bind_receive_message(kind, take)
         self._client = client
+        try:
+            _asked(lambda: [client.bind_receive_message(kind, take) for kind in (*KINDS, ENDS)])
+        except _gone() as error:
+            self.stop()
+            raise_of_machine(error)
+            raise DataError("The SAMP hub does not answer any more: listen again.") from error
 
     def stop(self) -> None:
         """Listen no more."""
-        client, self._client = self._client, None
-        self._waiting.clear()
+        with self._lock:
+            client, self._client = self._client, None
+            while self._waiting:
+                self._waiting.popleft().discard()
         if client is not None:
-            with suppress(*_gone()):
-                client.disconnect()
+            _leave(client)
 
     def heard(self, after: int) -> dict[str, Any]:
         """Say what other programs sent since a message.
@@ -191,7 +216,11 @@ class Samp:
             if message.kind != ENDS:
                 self._keep(self._understood(message))
         if ended:
-            self._keep(Heard("said", "The SAMP hub has ended: listen again once another is there."))
+            self._keep(
+                Heard(
+                    "said", "The SAMP hub does not answer any more: listen again once one is there."
+                )
+            )
         newer = [
             {"number": number, **heard.told()}
             for number, heard in self._heard.items()
@@ -225,10 +254,21 @@ class Samp:
         message = Message(sender, kind, params)
         if kind == TABLE:
             try:
-                message.path = fetched(str(params.get("url", "")), self._place("taken"), LOOPBACK)
-            except DataError as error:
+                message.path = fetched(str(params.get("url", "")), self._place(), LOOPBACK)
+            except (DataError, OSError) as error:
                 message.refused = str(error)
         return message
+
+    def _wait(self, client: Any, message: Message) -> None:
+        """Let a message wait for the page; of too many the oldest goes."""
+        with self._lock:
+            if client is not self._client:  # it came while the explorer left
+                return message.discard()
+            self._waiting.append(message)
+            if len(self._waiting) > HELD:
+                oldest = self._waiting.popleft()
+                oldest.discard()
+                oldest.forget(self.tables)
 
     def _understood(self, message: Message) -> Heard:
         name = self._name(message.sender)
@@ -236,31 +276,38 @@ class Samp:
             return understood(self.survey, message, name, self.tables)
         except DataError as error:
             return Heard("said", f"{name}: {error}")
+        finally:
+            message.discard()
 
     def _keep(self, heard: Heard) -> None:
         self._last += 1
         self._heard[self._last] = heard
-        for old in list(self._heard)[:-HELD]:
-            del self._heard[old]
+        held = self._heard
+        while len(held) > HELD or (
+            len(held) > 1 and sum(len(one.rows) for one in held.values()) > MOST_ROWS
+        ):
+            del held[next(iter(held))]
 
     def _name(self, sender: str) -> str:
         try:
-            return str(self._client.get_metadata(sender).get("samp.name", ""))[:40] or "A program"
+            said = _asked(lambda: self._client.get_metadata(sender))
+            return str(said.get("samp.name", ""))[:40] or "A program"
         except _gone():
             return "A program"
 
     def _hub_answers(self) -> bool:
         try:
-            self._client.ping()
+            _asked(self._client.ping)
         except _gone():
             return False
         return True
 
-    def _place(self, name: str) -> Path:
-        """Place of a table, in a folder that is there as long as the survey is open."""
-        if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="skybind-samp-")
-        return Path(self._folder.name) / name
+    def _place(self) -> Path:
+        """Folder of the tables, which is there as long as the survey is open."""
+        with self._lock:
+            if self._folder is None:
+                self._folder = tempfile.TemporaryDirectory(prefix="skybind-samp-")
+            return Path(self._folder.name)
 
 
 def _check_here(request: Request) -> None:
@@ -285,6 +332,31 @@ def _gone() -> tuple[type[Exception], ...]:
     return SAMPClientError, SAMPHubError, SAMPProxyError, OSError, http.client.HTTPException
 
 
+def _asked(ask: Callable[[], Any]) -> Any:
+    """Return what the hub answers.
+
+    Raises
+    ------
+    TimeoutError
+        If it does not within `PATIENCE`: the explorer's other questions wait for this one.
+    """
+    answer: Future[Any] = Future()
+
+    def wait() -> None:
+        try:
+            answer.set_result(ask())
+        except BaseException as error:  # raised where it is waited for
+            answer.set_exception(error)
+
+    threading.Thread(target=wait, daemon=True).start()
+    return answer.result(PATIENCE)
+
+
+def _leave(client: Any) -> None:
+    with suppress(*_gone()):
+        _asked(client.disconnect)
+
+
 def _joined(otherwise: str, callable: bool) -> Any:
     """Return a client of the hub on this machine.
 
@@ -301,7 +373,7 @@ def _joined(otherwise: str, callable: bool) -> Any:
     with conf.set_temp("use_internet", False):
         client = SAMPIntegratedClient(name="skybind", addr="127.0.0.1", callable=callable)
         try:
-            client.connect()
+            _asked(client.connect)
         except gone as error:
             raise_of_machine(error)
             raise DataError(
@@ -309,7 +381,7 @@ def _joined(otherwise: str, callable: bool) -> Any:
             ) from error
         where = urlsplit(client.hub.lockfile["samp.hub.xmlrpc.url"]).hostname
         if where not in LOOPBACK:
-            client.disconnect()
+            _leave(client)
             raise DataError(
                 f"The SAMP hub is at {where}, not on this machine: {otherwise}. Start TOPCAT or "
                 "Aladin here."
