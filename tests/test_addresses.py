@@ -20,8 +20,8 @@ print("loaded")
 """
 
 
-def limited(library, more):
-    code = LIMITED.format(library=library, more=more)
+def limited(library, more, before=""):
+    code = before + LIMITED.format(library=library, more=more)
     return subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
     )
@@ -35,6 +35,12 @@ def test_what_would_find_no_memory_is_not_loaded(library):
     last = done.stderr.strip().splitlines()[-1]
     assert last == "MemoryError: the limit on addresses, ulimit -v, is too low"
     assert limited(library, 8 * 2**30).stdout == "loaded\n"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
+def test_other_modules_are_loaded_where_openblas_is_there():
+    before = "import numpy, scipy.linalg, sys\nassert 'scipy.spatial' not in sys.modules\n"
+    assert limited("scipy.spatial", 150 * 2**20, before).stdout == "loaded\n"
 
 
 def test_without_a_limit_imports_are_as_ever():

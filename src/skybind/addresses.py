@@ -12,7 +12,8 @@ from typing import Any
 
 #: Bytes that have to be free: what OpenBLAS, the files beside it and malloc ask for, and more.
 ROOM = 256 * 2**20
-_LIBRARIES = ("numpy", "scipy")
+#: What is there once a library has loaded the OpenBLAS that it brings along.
+_LOADED = {"numpy": "numpy.linalg._umath_linalg", "scipy": "scipy.linalg._fblas"}
 
 
 class _Watched:
@@ -20,7 +21,8 @@ class _Watched:
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         """Refuse, or leave it to others to find a module."""
-        if name.partition(".")[0] in _LIBRARIES:
+        loaded = _LOADED.get(name.partition(".")[0])
+        if loaded is not None and loaded not in sys.modules:
             _check()
         return None
 
