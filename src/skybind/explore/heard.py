@@ -189,8 +189,8 @@ def fetched(url: str, folder: Path, hosts: Sequence[str]) -> Path:
         with _source(url, parts.path if local else None) as source, path.open("wb") as file:
             _copy(source, file)
     except (SkybindError, OSError, ValueError, http.client.HTTPException) as error:
-        shutil.rmtree(path.parent)
         raise_of_machine(error)
+        shutil.rmtree(path.parent)
         why = str(error).rstrip(".")
         raise DataError(f"the table at {url[:80]} could not be read: {why}.") from error
     return path
