@@ -84,7 +84,7 @@ function show(into: HTMLElement, told: Compared): void {
     ? el("div", { class: "wide" }, el("table", { id: "apart" }, el("thead", {}, head), el("tbody", {}, ...rows)))
     : el("p", {}, "No column sets them apart by more than chance.");
   into.replaceChildren(
-    el("small", { role: "status" }, `${told.n[0].toLocaleString("en")} objects of ${a}, ${told.n[1].toLocaleString("en")} of ${b}.${both} Medians, or shares of text; the effect is in standard deviations, of text log2 of the ratio.`), table);
+    el("small", { role: "status" }, `${told.n[0].toLocaleString("en")} objects of ${a}, ${told.n[1].toLocaleString("en")} of ${b}.${both} Medians of numbers and shares of text, of the objects that have a value there; the effect is in standard deviations, of text log2 of the ratio.`), table);
   const curves = told.curves.map((curve) => curve && { x: curve.phase, y: curve.value, error: curve.error, n: curve.n });
   const spectra = told.spectra.map(({ wavelength, flux, error, n }) => ({ x: wavelength, y: flux, error, n }));
   for (const [title, both, x] of [["Mean folded light curves, each from its faintest to its brightest", curves, "Phase"], ["Mean spectra, each of unit median", spectra, "Wavelength [Å]"]] as const) {
