@@ -100,7 +100,7 @@ def values_of_run(folder: Path) -> dict[str, Any]:
     }
     for name, prepared in run.source.prepared.items():
         values |= {f"{name}/{key}": np.array(array) for key, array in prepared.arrays.items()}
-        values |= {f"{name}/reason": np.array(prepared.reason)}
+        values |= {f"{name}/reason": prepared.reason.tolist()}
         values |= {f"{name}/present": np.array(prepared.present)}
     return values
 
