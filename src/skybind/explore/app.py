@@ -28,7 +28,7 @@ from skybind.explore.selection import exported, matching, summary
 from skybind.explore.survey import Survey
 from skybind.explore.told import arrow_bytes, map_columns, survey_told
 from skybind.explore.uploads import search_file, uploaded
-from skybind.explore.views import view_routes
+from skybind.explore.views import view_questions
 from skybind.progress import log
 from skybind.search.search import SearchOptions
 from skybind.words import nearest_of_many
@@ -58,7 +58,7 @@ def make_app(survey: Survey, token: str, hosts: set[str], framed: bool = False) 
     framed : bool
         Let notebooks on this machine show the page in a frame.
     """
-    asked = {
+    asked: dict[str, Callable[..., Any]] = {
         "/api/survey": _survey,
         "/api/map": _map,
         "/api/column": _column,
@@ -71,22 +71,26 @@ def make_app(survey: Survey, token: str, hosts: set[str], framed: bool = False) 
         "/api/find": _find,
         "/api/where": _where,
     }
-    sent = {
+    sent: dict[str, Callable[..., Any]] = {
         "/api/selection": _selection,
         "/api/export": _export,
         "/api/file": _uploaded,
     }
+    for more_asked, more_sent in (
+        Desk(survey).questions(),
+        Retraining(survey).questions(_arrow),
+        view_questions(_arrow),
+        Kept(survey).questions(_arrow, _rows),
+        Samp(survey).questions(_arrow, _rows),
+    ):
+        asked |= more_asked
+        sent |= more_sent
     routes = [Route("/", _file("index.html"))]
     routes += [Route(f"/{name}", _file(name)) for name in PAGE]
     routes += [Route(path, _answer(survey, question)) for path, question in asked.items()]
     routes += [
         Route(path, _take(survey, question), methods=["POST"]) for path, question in sent.items()
     ]
-    routes += Desk(survey).routes(_answer, _take)
-    routes += Retraining(survey).routes(_answer, _take, _arrow)
-    routes += view_routes(survey, _answer, _take, _arrow)
-    routes += Kept(survey).routes(_answer, _take, _arrow, _rows)
-    routes += Samp(survey).routes(_answer, _take, _arrow, _rows)
     return Guard(Starlette(routes=routes), token, hosts, framed)
 
 

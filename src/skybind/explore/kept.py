@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from starlette.requests import Request
-from starlette.routing import Route
 
 from skybind.discovery.views import mean_spectra
 from skybind.drawing.objects import fold
 from skybind.errors import DataError
 from skybind.explore.columns import paints
 from skybind.explore.power import centred
-from skybind.explore.survey import Survey
+from skybind.explore.survey import Questions, Survey
 from skybind.files import atomic_path, check_name, plain_json
 from skybind.locks import now
 from skybind.measures.clusters import distinctions
@@ -42,19 +41,17 @@ class Kept:
         self.survey = survey
         self.folder = survey.run.paths.selections
 
-    def routes(
+    def questions(
         self,
-        answer: Callable[..., Any],
-        take: Callable[..., Any],
         arrow: Callable[..., Any],
         rows_of: Callable[[Survey, bytes], np.ndarray],
-    ) -> list[Route]:
-        """Return the endpoints.
+    ) -> Questions:
+        """Return what the page may ask.
 
         Parameters
         ----------
-        answer, take, arrow, rows_of : callable
-            Turn a question, or one with a body, to an endpoint; columns to an answer; read rows.
+        arrow, rows_of : callable
+            Turn columns to an answer; read rows.
         """
 
         def known(survey: Survey, request: Request) -> Any:
@@ -79,13 +76,7 @@ class Kept:
 
         asked = {"/api/kept": known, "/api/kept/rows": rows, "/api/compared": compared}
         sent = {"/api/kept/keep": keep, "/api/kept/forget": forget}
-        return [
-            *(Route(path, answer(self.survey, question)) for path, question in asked.items()),
-            *(
-                Route(path, take(self.survey, question), methods=["POST"])
-                for path, question in sent.items()
-            ),
-        ]
+        return asked, sent
 
     def known(self) -> list[dict[str, Any]]:
         """Say which selections are kept: name, number of objects, what they were selected by."""

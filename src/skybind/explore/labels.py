@@ -2,16 +2,14 @@
 
 import getpass
 import json
-from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
 from starlette.requests import Request
-from starlette.routing import Route
 
 from skybind.errors import DataError
 from skybind.explore.queues import NEXT, NO_DISCOVERIES, Queue, find_queue, next_queue, queues_of
-from skybind.explore.survey import Survey
+from skybind.explore.survey import Questions, Survey
 from skybind.labelling.judgements import Judgement
 
 #: Objects of a queue that the page is given at a time.
@@ -38,21 +36,10 @@ class Desk:
         """All queues that need no computing, by name."""
         return queues_of(self.survey)
 
-    def routes(self, answer: Callable[..., Any], take: Callable[..., Any]) -> list[Route]:
-        """Return the endpoints.
-
-        Parameters
-        ----------
-        answer, take : callable
-            Turn a question, or one with a body, to an endpoint.
-        """
+    def questions(self) -> Questions:
+        """Return what the page may ask."""
         asked = {"/api/queues": self._queues, "/api/queue": self._queue}
-        sent = {"/api/judge": self._judge, "/api/undo": self._undo}
-        routes = [Route(path, answer(self.survey, question)) for path, question in asked.items()]
-        return routes + [
-            Route(path, take(self.survey, question), methods=["POST"])
-            for path, question in sent.items()
-        ]
+        return asked, {"/api/judge": self._judge, "/api/undo": self._undo}
 
     def overview(self) -> dict[str, Any]:
         """Say which queues there are and how far each is, and who can answer what."""

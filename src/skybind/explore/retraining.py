@@ -12,10 +12,9 @@ from typing import Any, Literal
 
 import numpy as np
 from starlette.requests import Request
-from starlette.routing import Route
 
 from skybind.errors import DataError
-from skybind.explore.survey import Survey
+from skybind.explore.survey import Questions, Survey
 from skybind.labelling.answers import read_answers
 from skybind.words import duration
 
@@ -46,15 +45,13 @@ class Retraining:
         self._compared = ""
         survey.closing.append(self.close)
 
-    def routes(
-        self, answer: Callable[..., Any], take: Callable[..., Any], arrow: Callable[..., Any]
-    ) -> list[Route]:
-        """Return the endpoints.
+    def questions(self, arrow: Callable[..., Any]) -> Questions:
+        """Return what the page may ask.
 
         Parameters
         ----------
-        answer, take, arrow : callable
-            Turn a question, or one with a body, to an endpoint; columns to an answer.
+        arrow : callable
+            Turns columns to an answer.
         """
 
         def state(survey: Survey, request: Request) -> dict[str, Any]:
@@ -73,13 +70,7 @@ class Retraining:
 
         asked = {"/api/training": state, "/api/changed": changed}
         sent = {"/api/train": start, "/api/train/stop": stop}
-        return [
-            *(Route(path, answer(self.survey, question)) for path, question in asked.items()),
-            *(
-                Route(path, take(self.survey, question), methods=["POST"])
-                for path, question in sent.items()
-            ),
-        ]
+        return asked, sent
 
     def start(self, frozen: bool) -> None:
         """Start to train.

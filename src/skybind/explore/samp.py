@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 
 import numpy as np
 from starlette.requests import Request
-from starlette.routing import Route
 
 from skybind.errors import DataError
 from skybind.explore.heard import (
@@ -29,7 +28,7 @@ from skybind.explore.heard import (
     understood,
 )
 from skybind.explore.selection import selection_table
-from skybind.explore.survey import Survey
+from skybind.explore.survey import Questions, Survey
 from skybind.files import raise_of_machine
 from skybind.tables import write_table
 
@@ -65,19 +64,17 @@ class Samp:
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         survey.closing.append(self.close)
 
-    def routes(
+    def questions(
         self,
-        answer: Callable[..., Any],
-        take: Callable[..., Any],
         arrow: Callable[..., Any],
         rows_of: Callable[[Survey, bytes], np.ndarray],
-    ) -> list[Route]:
-        """Return the endpoints.
+    ) -> Questions:
+        """Return what the page may ask.
 
         Parameters
         ----------
-        answer, take, arrow, rows_of : callable
-            Turn a question, or one with a body, to an endpoint; columns to an answer; read rows.
+        arrow, rows_of : callable
+            Turn columns to an answer; read rows.
         """
 
         def heard(survey: Survey, request: Request) -> Any:
@@ -101,13 +98,7 @@ class Samp:
 
         asked = {"/api/samp/heard": heard, "/api/samp/rows": rows}
         sent = {"/api/samp": send, "/api/samp/listen": listen, "/api/samp/stop": stop}
-        return [
-            *(Route(path, answer(self.survey, question)) for path, question in asked.items()),
-            *(
-                Route(path, take(self.survey, question), methods=["POST"])
-                for path, question in sent.items()
-            ),
-        ]
+        return asked, sent
 
     def send(self, rows: np.ndarray) -> list[str]:
         """Send the table of a selection to every program on this machine that takes tables.

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from threading import RLock
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -28,6 +29,9 @@ from skybind.runs.run import Run
 from skybind.search.places import Places
 from skybind.words import nearest
 
+#: What the page may ask, and what it may send, by path: called with survey and request, and with
+#: the body of what was sent.
+Questions = tuple[dict[str, Callable[..., Any]], dict[str, Callable[..., Any]]]
 #: Objects whose observations are held, so that folding one again reads nothing.
 HELD = 64
 

@@ -6,14 +6,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from starlette.requests import Request
-from starlette.routing import Route
 
 from skybind.data.cone import Cone, known_positions
 from skybind.data.quantities import quantity_of
 from skybind.data.schema import DEC, RA
 from skybind.errors import DataError
 from skybind.explore.columns import Paint, find_paint
-from skybind.explore.survey import Survey
+from skybind.explore.survey import Questions, Survey
 from skybind.words import nearest, nearest_of_many
 
 #: Frames of the sky.
@@ -24,19 +23,13 @@ NAMED = 3
 CHANGES = ("amplitude", "scatter", "deviation", "range")
 
 
-def view_routes(
-    survey: Survey,
-    answer: Callable[..., Any],
-    take: Callable[..., Any],
-    arrow: Callable[..., Any],
-) -> list[Route]:
-    """Return the endpoints.
+def view_questions(arrow: Callable[..., Any]) -> Questions:
+    """Return what the page may ask of the views.
 
     Parameters
     ----------
-    survey : Survey
-    answer, take, arrow : callable
-        Turn a question, or one with a body, to an endpoint; columns to an answer.
+    arrow : callable
+        Turns columns to an answer.
     """
 
     def sky_view(survey: Survey, request: Request) -> Any:
@@ -52,11 +45,8 @@ def view_routes(
         rows, said = chosen_rows(survey, by, text)
         return arrow({"row": rows.astype(np.int32)}, {"said": said})
 
-    return [
-        Route("/api/sky", answer(survey, sky_view)),
-        Route("/api/scatter", answer(survey, scatter_view)),
-        Route("/api/chosen", take(survey, chosen), methods=["POST"]),
-    ]
+    asked = {"/api/sky": sky_view, "/api/scatter": scatter_view}
+    return asked, {"/api/chosen": chosen}
 
 
 def sky(survey: Survey, frame: str) -> dict[str, np.ndarray]:
