@@ -19,6 +19,10 @@ from types import FrameType
 #: Time between two requests to end, where the first was swallowed [s].
 AGAIN = 10.0
 
+# there is no SIGHUP on Windows
+_SIGNALS = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]
 _asked: int | None = None
 _ending = False
 _over = False
@@ -41,9 +45,8 @@ class Stopped(BaseException):
 
 def heed() -> None:
     """Let the signals that end a program raise `Stopped`; what was set to be ignored stays so."""
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)  # there is no SIGHUP on Windows
-        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+    for number in _SIGNALS:
+        if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _stop)
     sys.unraisablehook = _unraisable
 
@@ -51,9 +54,9 @@ def heed() -> None:
 def leave_to_parent() -> None:
     """Heed no Ctrl-C in a process that another one started: that one ends it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for name in ("SIGTERM", "SIGHUP"):
-        if signal.getsignal(getattr(signal, name, signal.SIGINT)) == _stop:
-            signal.signal(getattr(signal, name), signal.SIG_DFL)
+    for number in _SIGNALS:
+        if signal.getsignal(number) == _stop:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def asked() -> int | None:
@@ -97,9 +100,8 @@ def _heed_no_more() -> None:
     All is done by then. What heeds a signal is taken down first of all, and what then heeds it is
     the system, which tells a scheduler that the work was not done.
     """
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) == _stop:
+    for number in _SIGNALS:
+        if signal.getsignal(number) == _stop:
             signal.signal(number, signal.SIG_IGN)
 
 
