@@ -417,27 +417,27 @@ def test_tables_from_elsewhere_are_not_read(server, tmp_path, monkeypatch):
     assert list(folder.iterdir()) == []
 
 
-def test_the_page_sends_by_a_click(page, served, topcat):
+def sent_by_a_click(page, topcat):
+    """Select some objects and send them; gives what arrived."""
     page.keyboard.press("w")
     page.fill("#condition", "period < 0.5")
     page.press("#condition", "Enter")
     page.click("#samp")
     page.wait_for_function("document.getElementById('samp').innerText == 'sent to topcat'")
     assert topcat.there.wait(20)
-    ((_, table),) = topcat.told
+    (arrived,) = topcat.told
+    return arrived
+
+
+def test_the_page_sends_by_a_click(page, served, topcat):
+    _, table = sent_by_a_click(page, topcat)
     assert np.max(table["period"]) < 0.5
 
 
 def test_the_page_follows_what_topcat_chooses(page, served, topcat):
     page.click("#listen")
     page.wait_for_selector("#listen[aria-pressed=true]")
-    page.keyboard.press("w")
-    page.fill("#condition", "period < 0.5")
-    page.press("#condition", "Enter")
-    page.click("#samp")
-    page.wait_for_function("document.getElementById('samp').innerText == 'sent to topcat'")
-    assert topcat.there.wait(20)
-    ((params, table),) = topcat.told
+    params, table = sent_by_a_click(page, topcat)
     names = [str(name) for name in table["object_id"]]
     tell(topcat, "table.select.rowList", table_id=params["table-id"], row_list=["1", "2", "4"])
     page.wait_for_selector("#side[data-selected='3']")

@@ -41,8 +41,6 @@ class StoredText:
     def __ne__(self, text: object) -> Any:
         return ~(self == text)
 
-    __hash__ = None  # type: ignore[assignment]
-
     def tolist(self) -> list[str]:
         """Return all texts."""
         return list(self[:])
