@@ -9,6 +9,8 @@ from typer.testing import CliRunner
 
 from skybind import __version__
 from skybind.cli import app
+from skybind.explore.survey import Survey
+from skybind.runs.run import Run
 
 
 def run(*arguments):
@@ -149,9 +151,15 @@ def test_pretraining_killed_in_the_middle_goes_on_with_the_same_losses(tmp_path)
 
 @pytest.mark.slow
 def test_the_demonstration_in_miniature(tmp_path):
-    """The main job, on a tenth of the stars: every file of the report's promise is there."""
+    """The main job, on a tenth of the stars: all that its page and the explorer need is there."""
     result = shell("demo", "stars", "--out", tmp_path / "demo", "-n", 300, "--quiet")
     assert result.returncode == 0, result.stderr
+    assert f"skybind explore {tmp_path / 'demo' / 'run'}" in result.stdout
     metrics = json.loads((tmp_path / "demo" / "run" / "metrics.json").read_text())
     assert len(metrics["retrieval"]) == 6
-    assert (tmp_path / "demo" / "run" / "report.html").stat().st_size > 100_000
+    for page in ("report.html", "discover.html"):
+        assert (tmp_path / "demo" / "run" / page).stat().st_size > 100_000
+    # the explorer's queues, without anything else
+    survey = Survey(Run.open(tmp_path / "demo" / "run"), read_only=True)
+    assert survey.classes is not None
+    assert survey.suspects.num_rows > 0

@@ -1,8 +1,6 @@
 """Pictures of the explorer for the documentation, taken of a run in Chromium.
 
     skybind demo stars --out demo-stars
-    skybind classify demo-stars/run
-    skybind discover demo-stars/run
     python tools/pictures.py demo-stars/run
 
 They are written to docs/images/explore*.png with few colours, so that they stay small. What is

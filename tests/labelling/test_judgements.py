@@ -136,7 +136,8 @@ def test_an_answer_that_was_taken_since_stays(run, names, tmp_path):
     assert read_answers(run.folder) == {names[0]: "EB"}
 
 
-def test_a_torn_line_is_no_judgement(run, names):
+def test_a_torn_line_is_no_judgement(run, names, caplog):
+    caplog.set_level("INFO", logger="skybind")
     Judgements(run).judge(names[0], "class", "EA", "x", {})
     with run.paths.labels.judgements.open("ab") as file:
         file.write(b'{"number": 2, "object_id": "SI')
@@ -144,6 +145,20 @@ def test_a_torn_line_is_no_judgement(run, names):
     assert list(desk.standing()) == [names[0]]
     desk.judge(names[1], "class", "EB", "x", {})
     assert [line["number"] for line in lines(run)] == [1, 2]
+    assert '{"number": 2, "object_id": "SI' in caplog.text
+
+
+def test_a_whole_last_line_counts_without_its_newline(run, names):
+    """As an editor leaves a file, which ends it where it likes."""
+    Judgements(run).judge(names[0], "class", "EA", "x", {})
+    Judgements(run).judge(names[1], "class", "EB", "x", {})
+    path = run.paths.labels.judgements
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\n\n").rstrip(b"\n"))
+    desk = Judgements(run)
+    assert list(desk.standing()) == names[:2]
+    desk.judge(names[2], "unsure", None, "x", {})
+    assert list(Judgements(run).standing()) == names[:3]
+    assert path.read_bytes().endswith(b"}\n")
 
 
 def test_a_damaged_line_is_told_with_its_number(run, names):

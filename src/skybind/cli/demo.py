@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from skybind.cli.options import Commands, print_summary
+from skybind.cli.options import Commands, echo, print_summary
 
 app = Commands(help="The whole job on simulated data, on a laptop.", no_args_is_help=True)
 
@@ -21,13 +21,15 @@ def demo_stars(
     ] = 3000,
     seed: DemoSeed = 42,
 ) -> None:
-    """Simulate variable stars, bind light curves, spectra and catalogue rows, and report.
+    """Simulate variable stars, bind light curves, spectra and catalogue rows, report and discover.
 
-    A few minutes on two cores. Interrupted, the same command goes on.
+    A few minutes on two cores. Interrupted, the same command goes on. skybind explore shows the run
+    in a browser.
     """
     from skybind.study import demo_stars as demonstrate
 
     print_summary(demonstrate(out, n_objects=objects, seed=seed), out / "run")
+    _echo_next(out / "run")
 
 
 @app.command("galaxies")
@@ -38,10 +40,17 @@ def demo_galaxies(
     ] = 3000,
     seed: DemoSeed = 42,
 ) -> None:
-    """Simulate galaxies, bind images and spectra, predict redshift and mass, and report.
+    """Simulate galaxies, bind images and spectra, predict redshift and mass, report and discover.
 
-    A few minutes on two cores. Interrupted, the same command goes on.
+    A few minutes on two cores. Interrupted, the same command goes on. skybind explore shows the run
+    in a browser.
     """
     from skybind.study import demo_galaxies as demonstrate
 
     print_summary(demonstrate(out, n_objects=objects, seed=seed), out / "run")
+    _echo_next(out / "run")
+
+
+def _echo_next(run: Path) -> None:
+    echo(f"Strange and mislabelled objects: {run / 'discover.html'}.")
+    echo(f"All of it in a browser: skybind explore {run}")

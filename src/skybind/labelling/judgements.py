@@ -23,6 +23,8 @@ from skybind.labelling.answers import (
     writing_answers,
 )
 from skybind.locks import now
+from skybind.printable import printable
+from skybind.progress import say
 from skybind.record import Record, checked, wrong_in
 from skybind.runs.run import Run
 
@@ -78,10 +80,13 @@ class Judgements:
             with self.path.open("rb") as file:
                 file.seek(self._read_to)
                 content = file.read()
-            whole = content[: content.rfind(b"\n") + 1]  # a killed program's last line may be torn
-            for line in whole.splitlines():
-                self._every.append(_judgement(line, self.path, len(self._every) + 1))
-            self._read_to += len(whole)
+            end = content.rfind(b"\n") + 1
+            if _is_whole(content[end:]):  # an editor may end the file without a newline
+                end = len(content)
+            for line in content[:end].splitlines():
+                if line:
+                    self._every.append(_judgement(line, self.path, len(self._every) + 1))
+            self._read_to += end
         return self._every
 
     def standing(self) -> dict[str, Judgement]:
@@ -251,9 +256,14 @@ class Judgements:
         """Add a line and force it to the disk; a torn one of a killed program is taken away."""
         line = json.dumps(made.plain(), ensure_ascii=False).encode() + b"\n"
         with self.path.open("r+b" if self.path.exists() else "w+b") as file:
+            file.seek(max(0, self._read_to - 1))
+            last, torn = file.read(1 if self._read_to else 0), file.read()
+            if torn:
+                told = printable(torn[:60].decode(errors="replace"))
+                say(f"The last line of {self.path} was not whole and is taken away: {told}")
             file.truncate(self._read_to)
             file.seek(self._read_to)
-            file.write(line)
+            file.write(line if last in (b"", b"\n") else b"\n" + line)
         sync_tree(self.path)
 
     def _carry_out(self, made: Judgement, answers: dict[str, str]) -> None:
@@ -275,6 +285,14 @@ class Judgements:
         known = self.answers()
         if known.get(every[-1].object_id) == every[-1].before:
             self._carry_out(every[-1], known)
+
+
+def _is_whole(line: bytes) -> bool:
+    try:
+        checked(json.loads(line), Judgement)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _judgement(line: bytes, path: Path, number: int) -> Judgement:

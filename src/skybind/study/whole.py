@@ -1,4 +1,7 @@
-"""The whole job: pre-train, fine-tune with and without, embed, evaluate, report."""
+"""The whole job: pre-train, fine-tune with and without, embed, evaluate, report.
+
+The demonstrations do it on a survey that they simulate, and search it for what is strange.
+"""
 
 import os
 import time
@@ -9,6 +12,7 @@ from pathlib import Path
 from skybind.config import Config, load_config
 from skybind.data.dataset import Dataset
 from skybind.data.splits import Split
+from skybind.discovery.discover import discover
 from skybind.errors import DataError
 from skybind.evaluation.evaluate import evaluate_run
 from skybind.evaluation.records import Metrics, write_metrics
@@ -74,12 +78,13 @@ DEMO_OBJECTS = 3000
 
 
 def demo_stars(out: str | Path, *, n_objects: int = DEMO_OBJECTS, seed: int = 42) -> Metrics:
-    """Simulate a survey of variable stars and run `stars-small` on it.
+    """Simulate a survey of variable stars, run `stars-small` on it, and discover.
 
     Parameters
     ----------
     out : str or Path
-        Folder for `data/` and `run/`; the report is `run/report.html`.
+        Folder for `data/` and `run/`; the report is `run/report.html`, what is strange
+        `run/discover.html`.
     n_objects : int
         Stars to simulate.
     seed : int
@@ -105,12 +110,13 @@ def demo_stars(out: str | Path, *, n_objects: int = DEMO_OBJECTS, seed: int = 42
 
 
 def demo_galaxies(out: str | Path, *, n_objects: int = DEMO_OBJECTS, seed: int = 42) -> Metrics:
-    """Simulate a survey of galaxies and run `galaxies-small` on it.
+    """Simulate a survey of galaxies, run `galaxies-small` on it, and discover.
 
     Parameters
     ----------
     out : str or Path
-        Folder for `data/` and `run/`; the report is `run/report.html`.
+        Folder for `data/` and `run/`; the report is `run/report.html`, what is strange
+        `run/discover.html`.
     n_objects : int
         Galaxies to simulate.
     seed : int
@@ -150,4 +156,7 @@ def _demonstrate(
             "another folder, or delete that one."
         )
     config = load_config(configuration, sets)
-    return run_all(config, out / "data", out / "run")
+    metrics = run_all(config, out / "data", out / "run")
+    # so that the explorer has suspects to show
+    discover(Run.open(out / "run"))
+    return metrics
