@@ -26,6 +26,7 @@ let selection: Selection;
 let queue: Queue;
 let samp: Samp;
 let ask = 0;
+let busy = 0;
 
 function fail(error: unknown): void {
   const place = byId("error");
@@ -38,12 +39,22 @@ function fine(): void {
 }
 
 async function guarded(what: () => Promise<void>): Promise<void> {
+  busy++;
   try {
     fine();
     await what();
   } catch (error) {
     fail(error);
+  } finally {
+    if (!--busy) settle();
   }
+}
+
+// Nothing is awaited any more: the address tells the object that stands there. What the browser
+// went back to may have been given up for something else, and that refused.
+function settle(): void {
+  const { id } = byId("side").dataset;
+  if (id !== undefined && id !== view.id) change({ id });
 }
 
 function change(part: Partial<View>, step = false): void {

@@ -168,6 +168,21 @@ def test_going_back_from_a_queue_leads_out_of_it(page):
     assert "queue=" not in page.url
 
 
+def test_what_is_refused_instead_of_going_back_leaves_the_address_of_what_stands(page, curves):
+    one, other = curves
+    find(page, one)
+    find(page, other)
+    waiting = held(page, f"**/api/object?id={one}*")
+    page.go_back()
+    late = until(page, waiting)
+    page.fill("#query", "nobody")
+    page.press("#query", "Enter")
+    page.wait_for_selector("#error:not([hidden])")
+    late.continue_()
+    page.wait_for_function("id => location.hash.includes(`id=${id}`)", arg=other)
+    assert page.get_attribute("#side", "data-id") == other
+
+
 def test_what_was_refused_is_told_while_a_training_runs(page):
     told = {"state": "running", "share": 0.5, "line": "epoch 1/2", "took": "3 s", "sentences": []}
     asked = []
