@@ -80,7 +80,8 @@ def _stack(survey: Survey, file: str) -> None:
 
 def _hdf5(this: Try, survey: Survey) -> None:
     shape = [(10**11,), (10**6, 10**5), (2, 10**9), (2, 2**40)][int(this.rng.integers(4))]
-    options = [{}, {"chunks": True}, {"chunks": (1,) * (len(shape) - 1) + (10**8,)}]
+    last = min(shape[-1], 10**8)
+    options = [{}, {"chunks": True}, {"chunks": (1,) * (len(shape) - 1) + (last,)}]
     packed = [None, "gzip"][int(this.rng.integers(2))]
     chosen = options[int(this.rng.integers(3))]
     with h5py.File(survey.folder / "s.h5", "w") as file:
