@@ -190,8 +190,9 @@ def test_a_pair_missing_is_null_and_not_zero():
     a, b = doubtful()
     rows = crossmatch(a, b, 1.0, keep="all").to_arrow().to_pylist()
     assert rows[4] == {
-        "a_id": "s4", "b_id": None, "ra": None, "dec": None, "b_ra": None, "b_dec": None, "separation": None, "candidates_a": 0, "candidates_b": None,
-        "second_separation": None, "status": "no position",
+        "a_id": "s4", "b_id": None, "ra": None, "dec": None, "b_ra": None, "b_dec": None,
+        "separation": None, "candidates_a": 0, "candidates_b": None, "second_separation": None,
+        "status": "no position",
     }  # fmt: skip
 
 
