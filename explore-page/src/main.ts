@@ -14,7 +14,7 @@ import { readView, writeView, type View } from "./state";
 
 const KEYS: [string, string][] = [
   ["/", "search an object"], ["n, p", "next, previous of the objects alike"], ["Backspace", "back"], ["h, d", "half, twice the period"],
-  ["0", "the whole map"], ["l, r", "lasso (or hold Shift), rectangle"], ["w", "select by a condition"], ["q", "queues of objects to judge"], ["1 … 9, 0", "in a queue: the class"], ["x, u", "in a queue: artefact, unsure"], ["space", "in a queue: next"], ["z", "in a queue: undo"],
+  ["0", "the whole map"], ["arrows, +, -", "move the map, zoom in and out"], ["v", "select what is in view"], ["l, r", "lasso (or hold Shift), rectangle"], ["w", "select by a condition"], ["q", "queues of objects to judge"], ["1 … 9, 0", "in a queue: the class"], ["x, u", "in a queue: artefact, unsure"], ["space", "in a queue: next"], ["z", "in a queue: undo"],
   ["t", "light, dark"], ["?", "these keys"], ["Esc", "close"],
 ];
 
@@ -77,9 +77,12 @@ async function showMap(): Promise<void> {
     return;
   }
   if (place.kind === "map") view.map = place.name;
+  const zoom = view.zoom ?? ""; // while it is drawn, the view before it may tell its own
   if (!(await map.open(place))) return;
   if (view.size) await map.sizeBy(view.size);
-  await map.colour(view.colour!);
+  await map.hide(view.hide ?? "");
+  await map.colour(view.colour!, view);
+  await map.look(zoom);
 }
 
 // Show an object; the address tells what is new in it once the object is there.
@@ -137,7 +140,9 @@ async function showFile(file: File, values = ""): Promise<void> {
   side.dataset["values"] = values;
   const place = await map.guest({ name: own.name, matches: own.found.matches });
   if (place) into.append(el("p", { id: "place" }, place));
-  await matches(into, { ...own.found, notes: [] }, open, (rows) => { if (mine === ask) map.mark(rows); });
+  // what was noticed in the file itself stands above
+  const found = own.found.notes.filter((note) => !own.notes.includes(note));
+  await matches(into, { ...own.found, notes: found }, open, (rows) => { if (mine === ask) map.mark(rows); });
   if (mine === ask) stands("file", own.name);
 }
 
@@ -154,7 +159,8 @@ async function openRow(row: number): Promise<void> {
 // Show what the address says, after the browser went back or forth. Where that is refused, nothing
 // else stands there as if it were it.
 async function again(before: Partial<View>): Promise<void> {
-  if ((["map", "colour", "x", "y", "log"] as const).some((name) => view[name] !== before[name])) await showMap();
+  if ((["map", "colour", "scale", "clip", "only", "hide", "x", "y", "log"] as const).some((name) => view[name] !== before[name])) await showMap();
+  else if (view.zoom !== before.zoom) await map.look(view.zoom ?? "");
   mapBar();
   let mine = 0;
   try {
@@ -213,7 +219,7 @@ function toggleTheme(): void {
   theme();
   map.dressed();
   void guarded(async () => {
-    if (view.map && view.colour) await map.colour(view.colour);
+    if (view.map && view.colour) await map.colour(view.colour, view);
     const now = beside();
     if (now) await showObject(now.page.object_id);
   });
@@ -227,7 +233,7 @@ function openQueues(): void {
 async function trained(): Promise<void> {
   survey = await json<Survey>("survey");
   const name = "predicted class with answers";
-  if (survey.columns.some((column) => column.name === name)) change({ colour: name });
+  if (survey.columns.some((column) => column.name === name)) change({ colour: name, scale: "", clip: "", only: "" });
   mapBar();
   await showMap();
 }
@@ -240,6 +246,17 @@ function help(): void {
   dialog.showModal();
 }
 
+const STEP = 0.2; // of what is in view
+const arrows: Record<string, () => void> = {
+  ArrowLeft: () => void map.step(-STEP, 0), ArrowRight: () => void map.step(STEP, 0), ArrowUp: () => void map.step(0, STEP), ArrowDown: () => void map.step(0, -STEP),
+};
+
+// Arrows move the map, unless there is something else that they scroll or choose from.
+function movesMap(target: HTMLElement): boolean {
+  if (target === document.body) return document.documentElement.scrollHeight <= innerHeight;
+  return byId("map").contains(target) && !(target instanceof HTMLInputElement);
+}
+
 function keys(event: KeyboardEvent): void {
   const target = event.target as HTMLElement;
   if (byId<HTMLDialogElement>("help").open && event.key !== "?") return;
@@ -250,9 +267,9 @@ function keys(event: KeyboardEvent): void {
   const actions: Record<string, () => void> = {
     q: openQueues,
     "/": () => byId("query").focus(), n: () => step(1), p: () => step(-1), h: () => beside()?.multiply(0.5), d: () => beside()?.multiply(2),
-    "0": () => void map.home(), l: () => toggleAround(map, "lasso"), r: () => toggleAround(map, "rectangle"), w: () => byId("condition").focus(), t: toggleTheme, "?": help, Backspace: () => history.back(), Escape: () => (byId("card").hidden = true),
+    "0": () => void map.home(), "+": () => void map.step(0, 0, 0.7), "=": () => void map.step(0, 0, 0.7), "-": () => void map.step(0, 0, 1 / 0.7), v: () => map.inView(), l: () => toggleAround(map, "lasso"), r: () => toggleAround(map, "rectangle"), w: () => byId("condition").focus(), t: toggleTheme, "?": help, Backspace: () => history.back(), Escape: () => (byId("card").hidden = true),
   };
-  const action = actions[event.key];
+  const action = actions[event.key] ?? (movesMap(target) ? arrows[event.key] : undefined);
   if (!action) return;
   event.preventDefault();
   action();
@@ -292,7 +309,11 @@ async function start(): Promise<void> {
   if (stored) theme(stored);
   view = readView();
   survey = await json<Survey>("survey");
-  map = new SkyMap(survey, (row) => void guarded(() => openRow(row)), (rows) => void guarded(() => selection.take(rows, "lasso")));
+  map = new SkyMap(survey, {
+    opened: (row) => void guarded(() => openRow(row)),
+    selected: (rows, said) => void guarded(() => selection.take(rows, said)),
+    changed: (part) => change(part),
+  });
   selection = new Selection(open, (rows) => map.mark(rows, true), () => { change({ id: "", select: "", how: "" }); welcome(); }, turn, guarded);
   selection.drawn = () => change({ id: "", select: "", how: "drawn" });
   const retrain = new Retrain(guarded, trained, (rows, said) => selection.take(rows, said, "new"));

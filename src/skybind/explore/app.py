@@ -150,7 +150,7 @@ def _survey(survey: Survey, request: Request) -> dict[str, Any]:
 
 
 def _map(survey: Survey, request: Request) -> Response:
-    """Give the points of a map: x, y, row of the dataset, and whether the map was fitted on it."""
+    """Give the points of a map: x, y and row of the dataset."""
     return _arrow(map_columns(survey.layout(_text(request, "name"))))
 
 
@@ -215,7 +215,8 @@ def _neighbours(survey: Survey, request: Request) -> dict[str, Any]:
         where=_text(request, "where", "") or None,
         contrast=_text(request, "contrast", "") or None,
     )
-    return neighbours(survey, _text(request, "id"), options)
+    weights = _number(request, "here", 1), _number(request, "there", 1)
+    return neighbours(survey, _text(request, "id"), options, weights)
 
 
 def _find(survey: Survey, request: Request) -> dict[str, Any]:

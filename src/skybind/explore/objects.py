@@ -14,7 +14,6 @@ from skybind.drawing.objects import (
     BEYOND_STARS,
     GALAXY_LINES,
     LINES,
-    TRIALS,
     air_wavelength,
     fold,
 )
@@ -139,7 +138,6 @@ def curve_json(curve: LightCurve) -> dict[str, Any]:
         "bands": {n: BAND_COLOURS[i % len(BAND_COLOURS)] for i, n in enumerate(names)},
         "period": curve.period,
         "searched": curve.searched,
-        "factors": TRIALS,
         "value_name": curve.value_name,
         "value_unit": curve.value_unit,
         "time_unit": curve.time_unit,

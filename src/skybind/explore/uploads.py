@@ -7,7 +7,7 @@ from typing import Any
 
 from skybind.drawing.observed import ExampleObject
 from skybind.errors import DataError
-from skybind.explore.neighbours import matches_json
+from skybind.explore.neighbours import for_page, matches_json
 from skybind.explore.objects import curve_json, spectrum_json
 from skybind.explore.own_class import class_of_file
 from skybind.explore.survey import Survey
@@ -71,7 +71,7 @@ def search_file(
             "curve": None if curve is None else curve_json(curve),
             "spectrum": None if spectrum is None else spectrum_json(spectrum),
             "features": query.features,
-            "notes": query.notes,
+            "notes": [for_page(note) for note in query.notes],
             "classes": class_of_file(survey, query),
             "found": matches_json(survey, found),
         }
