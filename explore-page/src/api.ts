@@ -54,6 +54,7 @@ export interface Survey {
 export interface Card { object_id: string; class: string | null; split: string; predicted?: string | null; probability?: number | null }
 export interface Curve {
   time: number[]; value: number[]; error: (number | null)[] | null; band: string[] | null; bands: Record<string, string>;
+  limits: { time: number[]; value: number[]; band: string[] | null } | null; // upper limits
   period: number | null; searched: boolean;
   value_name: string; value_unit: string; time_unit: string;
 }
@@ -76,12 +77,12 @@ export interface Match {
 }
 export interface Found { source: string[]; target: string[]; searched: number; how: string; among?: number; notes: string[]; matches: Match[] }
 export interface Small {
-  curve: { x: number[]; y: number[]; folded: boolean; upside_down: boolean } | null;
+  curve: { x: number[]; y: number[]; folded: boolean; upside_down: boolean; band: string[] | null; bands: Record<string, string> } | null;
   spectrum: { x: number[]; y: (number | null)[] } | null;
   image: Picture | null;
 }
 export interface OwnFile {
-  name: string; number: number; modality: string; curve: Curve | null; spectrum: Spectrum | null;
+  name: string; number: number; modality: string; curve: Curve | null; spectrum: Spectrum | null; image: Picture | null;
   features: Record<string, number>; notes: string[]; found: Found;
   classes: (NonNullable<SkyObject["classes"]> & { notes: string[] }) | null;
 }

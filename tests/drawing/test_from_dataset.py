@@ -42,3 +42,29 @@ def test_a_run_draws_the_light_curve_that_it_embeds_and_not_the_first():
     # what no modality reads is drawn all the same
     other = SimpleNamespace(dataset=dataset, config=SimpleNamespace(modalities={}))
     assert columns_of(other) == {"photometry": "photometry_g"}
+
+
+def test_upper_limits_are_read_beside_the_light_curve():
+    known = two_bands()
+    limits = [{"time": [1.0, 2.0], "magnitude": [19.0, 19.5]}]
+    columns = {
+        **known.schema.columns,
+        "photometry_r_limits": Column(
+            "limits", modality="photometry_r", fields={"time": "d", "magnitude": "mag"}
+        ),
+    }
+    table = pa.table(
+        {
+            "object_id": ["a"],
+            "photometry_g": curve(15.0),
+            "photometry_r": curve(14.0),
+            "photometry_r_limits": limits,
+        }
+    )
+    dataset = Dataset.from_table(table, DatasetSchema(columns))
+    for name, expected in (("photometry_r", [19.0, 19.5]), ("photometry_g", None)):
+        drawn = load_examples(dataset, np.array([0]), [], np.array([""]), {"photometry": name})[
+            0
+        ].light_curve
+        found = None if drawn.limits is None else drawn.limits.value.tolist()
+        assert found == expected

@@ -117,6 +117,7 @@ def _small(example: ExampleObject) -> dict[str, Any]:
             "y": curve.value[some],
             "folded": bool(curve.period),
             "upside_down": curve.value_name == "Magnitude",
+            **_bands(curve, some),
         }
     if spectrum is not None and len(spectrum.wavelength):
         x, y = _averaged(spectrum.wavelength, spectrum.flux)
@@ -128,20 +129,30 @@ def _small(example: ExampleObject) -> dict[str, Any]:
 
 def curve_json(curve: LightCurve) -> dict[str, Any]:
     """Return a light curve with its units, and the colour of each band."""
-    band = None if curve.band is None else curve.band.tolist()
-    names = [] if band is None else sorted(set(band))
+    limits = curve.limits
     return {
         "time": curve.time,
         "value": curve.value,
         "error": curve.error,
-        "band": band,
-        "bands": {n: BAND_COLOURS[i % len(BAND_COLOURS)] for i, n in enumerate(names)},
+        **_bands(curve),
+        "limits": limits and {"time": limits.time, "value": limits.value, "band": limits.band},
         "period": curve.period,
         "searched": curve.searched,
         "value_name": curve.value_name,
         "value_unit": curve.value_unit,
         "time_unit": curve.time_unit,
     }
+
+
+def _bands(curve: LightCurve, some: np.ndarray | slice = slice(None)) -> dict[str, Any]:
+    """Band of some epochs, and the colour of each band that the whole light curve has."""
+    if curve.band is None:
+        return {"band": None, "bands": {}}
+    names = {str(name) for name in curve.band}
+    if curve.limits is not None and curve.limits.band is not None:
+        names |= {str(name) for name in curve.limits.band}
+    colours = {n: BAND_COLOURS[i % len(BAND_COLOURS)] for i, n in enumerate(sorted(names))}
+    return {"band": curve.band[some], "bands": colours}
 
 
 def spectrum_json(spectrum: Spectrum) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """The figure of a search: from a result to a file."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,11 +11,12 @@ from skybind.data.quantities import quantity_of
 from skybind.drawing.from_dataset import first_of_kinds, load_examples
 from skybind.drawing.objects import ROW, draw_row
 from skybind.drawing.observed import ExampleObject, LightCurve, Spectrum
+from skybind.drawing.pictures import picture_of
 from skybind.drawing.style import BLUE, MUTED, SKY, new_figure, report_style, save_figure
 from skybind.errors import DataError
 from skybind.evaluation.targets import targets_of
 from skybind.files import atomic_path
-from skybind.modalities.cleaning import clean_photometry, clean_spectrum, error_values
+from skybind.modalities.cleaning import clean_image, clean_photometry, clean_spectrum, error_values
 from skybind.progress import step
 from skybind.search.query import Query
 from skybind.search.result import SearchResult
@@ -87,7 +88,7 @@ def draw_search(result: SearchResult, dataset: Dataset, number: int = 0) -> "Fig
     if query.row is not None and query.name in places:
         drawn = examples[places[query.name]]
     else:
-        drawn = from_file(query)
+        drawn = from_file(query, attributes_of(dataset, query.column))
         if drawn.spectrum is not None and any(target.redshift for target in targets):
             # a galaxy's, of a redshift that nobody gave: lines would stand in wrong places
             drawn.spectrum.redshift = np.nan
@@ -122,8 +123,16 @@ def _title(result: SearchResult, i: int, example: ExampleObject) -> str:
     return "   ".join([*words, *_known(example)])
 
 
-def from_file(query: Query) -> ExampleObject:
-    """Return what the file holds as the figures draw it."""
+def from_file(query: Query, attributes: Mapping[str, Any] | None = None) -> ExampleObject:
+    """Return what the file holds as the figures draw it.
+
+    Parameters
+    ----------
+    query : Query
+    attributes : mapping, optional
+        Of the survey's column of such observations: whether its images were stretched for display.
+        The size of the file's own pixels is not known.
+    """
     example = ExampleObject(query.name, split="")
     if query.observed is None:
         return example
@@ -143,7 +152,17 @@ def from_file(query: Query) -> ExampleObject:
         fields = clean_spectrum(query.observed).ragged.fields
         flux = np.where(fields["mask"], np.nan, fields["flux"].astype(float))
         example.spectrum = Spectrum(fields["wavelength"], flux)
+    elif query.kind == "image":
+        image = clean_image(query.observed).ragged
+        if image.present[0]:
+            example.image = picture_of(image, {"stretch": (attributes or {}).get("stretch")})
     return example
+
+
+def attributes_of(dataset: Dataset, column: str) -> Mapping[str, Any]:
+    """Return the attributes of a column; none where the dataset has no such column."""
+    known = dataset.schema.columns
+    return known[column].attributes if column in known else {}
 
 
 def search_figure(
