@@ -195,7 +195,7 @@ function spectrumPart(spectrum: Spectrum) {
     over.textContent = pixels > 1 ? `${pixels} pixels, ${number(Number(size.toPrecision(3)))} Å` : "off";
     const drawing = { width: pixels, rest: rest.checked, lines: lines.checked, whole: whole.checked };
     plot = spectrumPlot(into, spectrum, drawing, (n, of) => {
-      cut.textContent = n ? `${n.toLocaleString("en")} of ${of.toLocaleString("en")} pixels in view lie beyond the axis, single ones that stand out: "whole range" shows them.` : "";
+      cut.textContent = n ? `${n.toLocaleString("en")} of ${of.toLocaleString("en")} pixels in view lie beyond the axis, as they stand out from their neighbours: "whole range" shows them.` : "";
     });
     drawn.push(plot);
   };

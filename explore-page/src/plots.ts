@@ -30,14 +30,15 @@ function limits(values: ArrayLike<number | null>, cut = 0): [number, number] {
 
 const SPIKE = 2; // times the range without single pixels: what stands out farther is a spike
 
-// Ends of a spectrum: all of it, but for single pixels (cosmic rays) that stand out far from their
-// neighbours. Lines are wider than a pixel and stay whole.
-export function spectrumLimits(values: (number | null)[], whole: boolean): [number, number] {
-  if (whole) return limits(values);
-  const calm = values.map((value, i) => (value === null ? null : middle(values.slice(Math.max(0, i - 1), i + 2))));
+// The pixels of a spectrum without single ones (cosmic rays) that stand out far from their
+// neighbours, and without the `half` pixels about these, over which smoothing spreads them. Lines are
+// wider than a pixel and stay whole.
+export function withoutSpikes(drawn: (number | null)[], raw: (number | null)[], half = 0): (number | null)[] {
+  const calm = raw.map((value, i) => (value === null ? null : middle(raw.slice(Math.max(0, i - 1), i + 2))));
   const known = calm.filter((v) => v !== null);
   const range = Math.max(...known) - Math.min(...known);
-  return limits(values.filter((value, i) => value !== null && Math.abs(value - calm[i]!) <= SPIKE * range));
+  const spikes = raw.flatMap((value, i) => (value !== null && Math.abs(value - calm[i]!) > SPIKE * range ? [i] : []));
+  return drawn.map((value, i) => (spikes.some((spike) => Math.abs(spike - i) <= half) ? null : value));
 }
 
 function middle(values: (number | null)[]): number {
@@ -168,9 +169,13 @@ export function spectrumPlot(into: HTMLElement, spectrum: Spectrum, { width, res
   const x = spectrum.wavelength.map((w) => w * stretch);
   const flux = smoothed(spectrum.flux, width);
   // by the places that uPlot is about to show: its scale is still the one before
-  const inView = (plot: uPlot) => {
+  const inView = (plot: uPlot, values: (number | null)[]) => {
     const [first, last] = plot.series[0]!.idxs ?? [0, flux.length - 1];
-    return flux.slice(first, last + 1);
+    return values.slice(first, last + 1);
+  };
+  const range = (plot: uPlot) => {
+    const seen = inView(plot, flux);
+    return limits(whole ? seen : withoutSpikes(seen, inView(plot, spectrum.flux), Math.floor(width / 2)));
   };
   const marks: uPlot.Plugin = {
     hooks: {
@@ -203,7 +208,7 @@ export function spectrumPlot(into: HTMLElement, spectrum: Spectrum, { width, res
         ctx.restore();
       },
       draw: (plot) => {
-        const [seen, { min, max }] = [inView(plot).filter((v) => v !== null), plot.scales["y"]!];
+        const [seen, { min, max }] = [inView(plot, flux).filter((v) => v !== null), plot.scales["y"]!];
         beyond(seen.filter((v) => v < min! || v > max!).length, seen.length);
         // what the plot tells, for tests and for who cannot see it
         Object.assign(into.dataset, { flux: `${min} ${max}`, gap: String(flux.filter((v) => v === null).length) });
@@ -214,7 +219,7 @@ export function spectrumPlot(into: HTMLElement, spectrum: Spectrum, { width, res
     {
       width: into.clientWidth || 320, height: 230, plugins: [marks], legend: { show: false }, padding: [58, 12, 0, 0],
       cursor: { drag: { x: true, y: false } },
-      scales: { x: { time: false }, y: { range: (plot) => spectrumLimits(inView(plot), whole) } },
+      scales: { x: { time: false }, y: { range } },
       axes: axes(`${rest ? "Rest wavelength" : "Wavelength"} in ${spectrum.vacuum ? "vacuum" : "air"} [Å]`, unit("Flux", spectrum.flux_unit)),
       series: [{}, { stroke: colour("--line"), width: 1, points: { show: false }, spanGaps: false }],
     },
@@ -232,7 +237,7 @@ export function small(canvas: HTMLCanvasElement, what: Small["curve"] | Small["s
   const ctx = canvas.getContext("2d")!;
   ctx.scale(devicePixelRatio, devicePixelRatio);
   const [x0, x1] = "folded" in what && what.folded ? [0, 1] : [Math.min(...what.x), Math.max(...what.x)];
-  let [y0, y1] = points ? limits(what.y, 0.01) : spectrumLimits(what.y, false);
+  let [y0, y1] = points ? limits(what.y, 0.01) : limits(withoutSpikes(what.y, what.y));
   if ("upside_down" in what && what.upside_down) [y0, y1] = [y1, y0];
   const px = (v: number) => 2 + ((v - x0) / (x1 - x0 || 1)) * (width - 4);
   // what lies beyond stands at the rim

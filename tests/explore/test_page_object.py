@@ -159,6 +159,10 @@ def test_a_line_is_whole_and_a_spike_is_told(shown):
     assert axis(shown)[1] > 900
     assert shown.inner_text("#cut") == ""
     shown.get_by_label("whole range").uncheck()
+    shown.get_by_label("Smoothing in pixels").fill("3")
+    assert 30 < axis(shown)[1] < 60
+    assert "3 of 86 pixels in view lie" in shown.inner_text("#cut")
+    shown.get_by_label("Smoothing in pixels").fill("1")
     # the axis follows the wavelengths in view
     over = section(shown, "Spectrum").locator(".u-over")
     over.scroll_into_view_if_needed()
