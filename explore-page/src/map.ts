@@ -232,7 +232,8 @@ export class SkyMap {
   look(zoom: string): Promise<void> {
     const [x, y, distance] = zoom.split(",").map(Number);
     const valid = Number.isFinite(x) && Number.isFinite(y) && distance! > 0;
-    return this.points.fly(valid ? [x!, y!, distance!] : HOME);
+    const camera: Camera = valid ? [x!, y!, distance!] : HOME;
+    return told(camera) === told(this.points.camera()) ? Promise.resolve() : this.points.fly(camera);
   }
 
   // Move by shares of what is in view, and make that so many times as large.

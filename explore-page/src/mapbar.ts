@@ -88,7 +88,7 @@ function partsShown({ survey, view, change, map, guarded }: Bar): HTMLElement {
     box.checked = !(view().hide ?? "").split("+").includes(name);
     return { name, box };
   });
-  return el("span", { class: "choice", id: "parts", role: "group", "aria-label": "Parts of the split in colour; the others are grey" },
+  return el("span", { class: "choice", id: "parts", role: "group", "aria-label": "Parts of the split; those without a tick are grey" },
     el("span", {}, "in colour"), ...boxes.map(({ name, box }) => el("label", {}, box, name)));
 }
 
