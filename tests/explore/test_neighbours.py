@@ -1,11 +1,13 @@
 """Neighbours as the page asks for them: with a contrast, with an index, without flags."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 
 from skybind.embeddings.store import Embeddings
+from skybind.embeddings.stream import EmbeddingStream
 from skybind.errors import DataError
 from skybind.explore.neighbours import MOST, contrasted, for_page
 from skybind.runs.run import Run
@@ -64,14 +66,13 @@ def test_a_contrast_ranks_the_most_alike(served, embeddings, row):
     assert "weights" in json.loads(body)["error"]
 
 
-def test_a_search_by_an_index_says_so(suspect_run, embeddings, row, monkeypatch):
+def test_a_search_by_an_index_says_so(hostile_run, embeddings, row, tmp_path, monkeypatch):
     monkeypatch.setattr(engine, "LARGE", 10)
-    with serving(suspect_run) as explorer:
+    folder = shutil.copytree(hostile_run, tmp_path / "run")
+    with serving(folder) as explorer:
         asked = {"id": str(embeddings.object_id[row]), "by": "photometry"}
         assert explorer.json("neighbours", **asked)["how"] == "exact"
-        from skybind.embeddings.stream import EmbeddingStream
-
-        build_index(EmbeddingStream.open(Run.open(suspect_run).paths.embeddings), ["photometry"])
+        build_index(EmbeddingStream.open(Run.open(folder).paths.embeddings), ["photometry"])
         told = explorer.json("neighbours", **asked)
     assert told["how"].startswith("approximate, by index: nprobe")
     assert not any("exact" in note for note in told["notes"])
