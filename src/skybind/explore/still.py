@@ -143,13 +143,13 @@ def _cards(survey: Survey, rows: np.ndarray) -> dict[str, Any]:
         "object_id": run.dataset.object_ids[rows],
         "class": run.class_names[rows],
         "split": run.split.part[rows],
-        "beside": {name: paint.values(rows) for name, paint in beside(survey).items()},
+        "beside": {name: paint.values(rows) for name, paint in beside(survey, who=False).items()},
     }
 
 
 def _lines(survey: Survey, rows: np.ndarray) -> Iterator[str]:
     """Give the lines of a selection's CSV, the first with the names, each as it stands there."""
-    table = with_units(selection_table(survey, rows))
+    table = with_units(selection_table(survey, rows, who=False))
     # through a file: the writer of exports is the one that knows what a spreadsheet would run
     with tempfile.TemporaryDirectory(prefix="skybind-explore-") as place:
         path = Path(place) / "table.csv"
