@@ -12,7 +12,10 @@ CI = Path(__file__).parents[1] / ".ci" / "run"
 
 def run(folder, tests, chromium):
     """Run it where make only tells what it was given; gives its code, and what both streams say."""
-    programs = {"make": f'echo "browser=${{SKYBIND_BROWSER-}}"; exit {tests}', "apt-get": "exit 100"}
+    programs = {
+        "make": f'echo "browser=${{SKYBIND_BROWSER-}}"; exit {tests}',
+        "apt-get": "exit 100",
+    }
     if chromium:
         programs["chromium"] = ""
     folder.mkdir()

@@ -50,6 +50,7 @@ export interface Survey {
   version: string; name: string; dataset: string; objects: number; simulated: boolean;
   modalities: string[]; maps: { name: string; objects: number }[]; parts: { name: string; objects: number }[]; method: string;
   columns: Paint[]; crowd: number; number_colours: string[]; classes: string[]; read_only: boolean; first: string | null;
+  about: Record<string, string>;
 }
 export interface Card { object_id: string; class: string | null; split: string; predicted?: string | null; probability?: number | null }
 export interface Curve {
@@ -80,6 +81,7 @@ export interface Small {
   curve: { x: number[]; y: number[]; folded: boolean; upside_down: boolean; band: string[] | null; bands: Record<string, string> } | null;
   spectrum: { x: number[]; y: (number | null)[] } | null;
   image: Picture | null;
+  absent?: boolean; // a copy does not hold it
 }
 export interface OwnFile {
   name: string; number: number; modality: string; curve: Curve | null; spectrum: Spectrum | null; image: Picture | null;

@@ -1,6 +1,7 @@
 // The explorer's page: the map on one side, the object that is looked at on the other.
+import { about } from "./about";
 import { json, post, type OwnFile, type SkyObject, type Survey } from "./api";
-import { byId, el, stands, waiting } from "./dom";
+import { byId, el, isStill, stands, waiting } from "./dom";
 import { SkyMap } from "./map";
 import { mapBar as drawBar, placeOf, toggleAround } from "./mapbar";
 import { matches, neighbours } from "./neighbours";
@@ -192,7 +193,7 @@ function welcome(): void {
   stands(null);
   side.replaceChildren(
     el("h2", {}, survey.dataset), el("p", {}, `${survey.objects.toLocaleString("en")} ${survey.simulated ? "simulated " : ""}objects, ${survey.modalities.join(" + ")}.`),
-    el("p", {}, "Point at an object for a card, click it to see its light curve, spectrum or image. Every view has an address of its own: copy it to come back", document.documentElement.dataset["still"] ? "." : ", as long as the explorer runs."), selection.kept());
+    el("p", {}, "Point at an object for a card, click it to see its light curve, spectrum or image. Every view has an address of its own: copy it to come back", isStill() ? "." : ", as long as the explorer runs."), selection.kept(), about(survey));
 }
 
 // The object that stands beside the map, if one does.
@@ -202,7 +203,7 @@ function beside(): Told | null {
 
 // Step through the objects alike.
 function step(by: number): void {
-  const buttons = Array.from(document.querySelectorAll<HTMLButtonElement>("#alike [data-id]"));
+  const buttons = Array.from(document.querySelectorAll<HTMLButtonElement>("#alike [data-id]:not(:disabled)"));
   const at = buttons.indexOf(document.activeElement as HTMLButtonElement);
   buttons[(at + by + buttons.length) % buttons.length]?.focus();
 }
@@ -241,8 +242,8 @@ async function trained(): Promise<void> {
 function help(): void {
   const dialog = byId<HTMLDialogElement>("help");
   if (dialog.open) return dialog.close();
-  const rows = KEYS.map(([key, text]) => el("tr", {}, el("th", { scope: "row" }, el("kbd", {}, key)), el("td", {}, text)));
-  dialog.replaceChildren(el("h2", {}, "Keys"), el("table", {}, el("tbody", {}, ...rows)), el("button", { type: "button", click: () => dialog.close() }, "close"));
+  const rows = KEYS.filter(([, text]) => !isStill() || !text.includes("queue")).map(([key, text]) => el("tr", {}, el("th", { scope: "row" }, el("kbd", {}, key)), el("td", {}, text)));
+  dialog.replaceChildren(el("h2", {}, "Keys"), el("table", {}, el("tbody", {}, ...rows)), about(survey), el("button", { type: "button", click: () => dialog.close() }, "close"));
   dialog.showModal();
 }
 
@@ -269,7 +270,8 @@ function keys(event: KeyboardEvent): void {
     "/": () => byId("query").focus(), n: () => step(1), p: () => step(-1), h: () => beside()?.multiply(0.5), d: () => beside()?.multiply(2),
     "0": () => void map.home(), "+": () => void map.step(0, 0, 0.7), "=": () => void map.step(0, 0, 0.7), "-": () => void map.step(0, 0, 1 / 0.7), v: () => map.inView(), l: () => toggleAround(map, "lasso"), r: () => toggleAround(map, "rectangle"), w: () => byId("condition").focus(), t: toggleTheme, "?": help, Backspace: () => history.back(), Escape: () => (byId("card").hidden = true),
   };
-  const action = actions[event.key] ?? (movesMap(target) ? arrows[event.key] : undefined);
+  const known = event.key === "q" && isStill() ? undefined : actions[event.key]; // nothing is judged in a copy
+  const action = known ?? (movesMap(target) ? arrows[event.key] : undefined);
   if (!action) return;
   event.preventDefault();
   action();
@@ -334,7 +336,7 @@ async function start(): Promise<void> {
   welcome();
   await showMap();
   controls();
-  if (!document.documentElement.dataset["still"]) await samp.start();
+  if (!isStill()) await samp.start();
   document.body.dataset["ready"] = "yes";
   if (view.select) await selection.by((view.how || "condition") as By, view.select, "new");
   if (view.queue) await queue.start(view.queue, view.id);

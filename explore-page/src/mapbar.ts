@@ -1,6 +1,6 @@
 // What stands above the map: which view, its colour and size, and selecting from it.
 import type { Paint, Survey } from "./api";
-import { byId, choice, el } from "./dom";
+import { byId, choice, el, isStill } from "./dom";
 import type { SkyMap } from "./map";
 import { completed, type By, type Mode, type Selection } from "./selection";
 import type { Place } from "./space";
@@ -46,7 +46,7 @@ export function mapBar(bar: Bar): void {
   const option = (paint: Paint) => ({ value: paint.name, text: paint.unit ? `${paint.name} [${paint.unit}]` : paint.name, group: groups[paint.group] });
   const maps = survey.maps.map(({ name, objects }) => ({ value: name, text: `${name} (${objects.toLocaleString("en")})`, group: "Maps of the embeddings" }));
   const views = [["sky:galactic", "sky, galactic"], ["sky:equatorial", "sky, equatorial"], ["scatter", "two columns"]].map(([value, text]) => ({ value: value!, text: text!, group: "Views" }));
-  const still = !!document.documentElement.dataset["still"]; // a copy has maps alone
+  const still = isStill(); // a copy has maps alone
   const again = (part: Partial<View>) => { change(part); mapBar(bar); redraw(); };
   const parts: HTMLElement[] = [
     choice("map", still ? maps : [...maps, ...views], view.map ?? "", (name) => again({ map: name, zoom: "" })),
@@ -102,7 +102,9 @@ export function toggleAround(map: SkyMap, id: string): void {
 // The form that selects by what is typed.
 function selectBy({ survey, change, view, guarded }: Bar, selection: Selection): HTMLElement[] {
   const now = view();
-  let by = BY.find(([how]) => how === now.how)?.[0] ?? "condition";
+  // a copy has no cones; what the run has no classifier for is not offered either
+  const ways = BY.filter(([how]) => (how !== "cone" || !isStill()) && (how !== "predicted class" || survey.columns.some(({ name }) => name === how)));
+  let by = ways.find(([how]) => how === now.how)?.[0] ?? "condition";
   const box = el("input", { type: "search", id: "condition", list: "columns", "aria-label": "What to select", spellcheck: "false" });
   const list = el("datalist", { id: "columns" });
   const names = survey.columns.filter(({ group }) => group === "catalogue").map(({ name }) => name);
@@ -124,7 +126,7 @@ function selectBy({ survey, change, view, guarded }: Bar, selection: Selection):
   });
   box.value = now.select ?? "";
   suit();
-  const kinds = choice("by", BY.map(([value, text]) => ({ value, text })), by, (chosen) => { by = chosen as By; box.value = ""; suit(); box.focus(); });
+  const kinds = choice("by", ways.map(([value, text]) => ({ value, text })), by, (chosen) => { by = chosen as By; box.value = ""; suit(); box.focus(); });
   kinds.id = "by";
   kinds.querySelector("select")!.setAttribute("aria-label", "select by");
   return [kinds, form, choice("selection", ["new", "add", "subtract"].map((value) => ({ value, text: value })), selection.mode, (mode) => { selection.mode = mode as Mode; })];

@@ -1,6 +1,6 @@
 // Objects alike, as small multiples beside the one that is looked at.
 import { json, type Found, type Match, type Small, type Survey } from "./api";
-import { choice, el } from "./dom";
+import { choice, el, isStill } from "./dom";
 import { small } from "./plots";
 import type { View } from "./state";
 
@@ -17,11 +17,12 @@ export async function neighbours(
   const { view, id } = asked;
   const mean = { value: "", text: "all (mean)" };
   const name = (value: string) => ({ value, text: value });
+  // a copy holds the objects alike in the modality that they are searched by
   const bar = el("div", { class: "controls" },
     choice("by", [mean, ...asked.modalities.map(name)], view.by ?? "", (by) => changed({ by })),
-    choice("in", [{ value: "", text: "the same" }, ...survey.modalities.map(name)], view.to ?? "", (to) => changed({ to })),
-    choice("but unlike in", [{ value: "", text: "–" }, ...asked.modalities.map(name)], view.contrast ?? "", (contrast) => changed({ contrast, here: "", there: "" })));
-  if (view.contrast) {
+    !isStill() && choice("in", [{ value: "", text: "the same" }, ...survey.modalities.map(name)], view.to ?? "", (to) => changed({ to })),
+    !isStill() && choice("but unlike in", [{ value: "", text: "–" }, ...asked.modalities.map(name)], view.contrast ?? "", (contrast) => changed({ contrast, here: "", there: "" })));
+  if (view.contrast && !isStill()) {
     bar.append(
       weight("alike here", "Weight of being alike where it is searched", view.here, (here) => changed({ here })),
       weight(`unlike in ${view.contrast}`, `Weight of being unlike in ${view.contrast}`, view.there, (there) => changed({ there })));
@@ -63,17 +64,24 @@ export async function matches(into: HTMLElement, answer: Found, open: (id: strin
   const strange = answer.matches.length > 0 && answer.matches.every(({ relation }) => relation === "unlike");
   const notes = answer.notes.map((note) => el("p", { class: strange ? "doubt" : "note" }, note));
   into.append(el("small", { role: "status" }, how), ...(ranked ? [el("small", { class: "ranked" }, ranked)] : []), ...notes, list);
-  const slots = answer.matches.map((match) => {
+  const buttons = answer.matches.map((match) => {
     const slot = el("div", { class: "slot" });
     const facts = [match.class ?? "no class", match.relation === "alike" ? "" : match.relation].filter(Boolean).join(", ");
-    list.append(el("li", {}, el("button", { type: "button", "data-id": match.object_id, click: () => open(match.object_id) },
-      slot, el("b", {}, match.object_id), el("span", {}, facts), el("span", {}, cosines(match)))));
-    return slot;
+    const button = el("button", { type: "button", "data-id": match.object_id, click: () => open(match.object_id) },
+      slot, el("b", {}, match.object_id), el("span", {}, facts), el("span", {}, cosines(match)));
+    list.append(el("li", {}, button));
+    return button;
   });
   found(answer.matches.map((match) => match.row));
   if (!answer.matches.length) return;
   const drawn = await json<{ small: Small[] }>("small", { rows: answer.matches.map((match) => match.row).join(",") });
-  drawn.small.forEach((one, i) => fill(slots[i]!, one));
+  drawn.small.forEach((one, i) => {
+    const button = buttons[i]!;
+    fill(button.querySelector<HTMLElement>(".slot")!, one);
+    if (!one.absent) return;
+    button.disabled = true;
+    button.title = "This copy does not hold what was observed of it";
+  });
 }
 
 function cosines({ cosine, contrast }: Match): string {

@@ -39,7 +39,7 @@ def said_by_people(survey: Survey, who: bool = True) -> list[Paint]:
     columns: list[Paint] = []
     if standing:
         told = list(standing.values())
-        texts = {
+        texts: dict[str, list[str | None]] = {
             "judgement": [one.verdict for one in told],
             "judged class": [one.label for one in told],
             "judged by": [one.who for one in told],

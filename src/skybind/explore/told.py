@@ -40,6 +40,7 @@ def survey_told(survey: Survey) -> dict[str, Any]:
         "number_colours": [to_hex(scale(i / 255)) for i in range(256)],
         "classes": run.classes,
         "read_only": survey.read_only,
+        "about": about(survey),
         "first": str(survey.stream.object_id[0].as_py()) if len(survey.stream) else None,
     }
 
@@ -48,6 +49,20 @@ def _parts(part: np.ndarray) -> list[dict[str, Any]]:
     """Say how many objects are in each part of the split; those in none are new."""
     counts = {name or "new": int((part == name).sum()) for name in (*PARTS, "")}
     return [{"name": name, "objects": n} for name, n in counts.items() if n]
+
+
+def about(survey: Survey) -> dict[str, str]:
+    """Say of which run, model and dataset this is, by which program: what a paper would name."""
+    run = survey.run
+    dataset, simulated = run.dataset, "simulated " if run.dataset.schema.simulated else ""
+    found = {
+        "run": f"{run.folder.resolve().name} ({run.config.name}, seed {run.config.seed})",
+        "model": str(survey.stream.model.get("weights", "")),
+        "dataset": f"{dataset.path.resolve().name}: {len(dataset):,} {simulated}objects",
+        "fingerprint of the dataset": dataset.fingerprint,
+        "made by": f"skybind {__version__}",
+    }
+    return {name: text for name, text in found.items() if text}
 
 
 def map_columns(layout: Layout) -> dict[str, np.ndarray]:
