@@ -140,6 +140,17 @@ def test_text_that_fits_cannot_hold_is_refused(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("ending", [".vot", ".ecsv"])
+def test_a_control_character_is_refused_where_no_program_could_read_it(tmp_path, ending):
+    table = pa.table({"n": [1], "object_id": ["V1\x0b"]})
+    with pytest.raises(DataError, match="no control characters, and 'object_id' has 'V1.x0b'"):
+        write_table(table, tmp_path / f"x{ending}")
+    assert not list(tmp_path.iterdir())
+    write_table(pa.table({"object_id": ["V\u00e4\u03b2 <&>\t'"]}), tmp_path / f"x{ending}")
+    names = {".vot": "votable", ".ecsv": "ascii.ecsv"}
+    assert Table.read(tmp_path / f"x{ending}", format=names[ending])["object_id"][0].strip()
+
+
 def test_a_first_cell_with_a_hash_is_no_comment(tmp_path):
     rows = [("object_id", "label"), ("#7", "EW"), ("V1 Cyg", "#new"), ("#8", "=1")]
     write_csv(tmp_path / "a.csv", rows)

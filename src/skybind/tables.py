@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: What a spreadsheet takes for the beginning of a formula, and marks of text before it.
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
+#: What XML cannot hold, and what readers of ECSV take for the end of a line.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|nan)", re.IGNORECASE)
 
 
@@ -86,8 +88,24 @@ def write_tables(tables: Iterable[pa.Table], path: str | Path) -> int:
             _write_fits(whole, temporary)
         else:
             names = {".vot": "votable", ".ecsv": "ascii.ecsv"}
-            to_astropy(whole).write(temporary, format=names[suffix])
+            shown = to_astropy(whole)
+            odd = _first_text(shown, lambda cell: _CONTROL.search(cell) is not None)
+            if odd is not None:
+                raise DataError(
+                    f"{suffix} holds no control characters, and '{odd[0]}' has {odd[1]!r}: write "
+                    "Parquet."
+                )
+            shown.write(temporary, format=names[suffix])
     return len(whole)
+
+
+def _first_text(table: "Table", odd: Callable[[str], bool]) -> tuple[str, str] | None:
+    """Return column and cell of the first text that is odd."""
+    for column in table.itercols():
+        for cell in column.tolist() if column.dtype.kind == "U" else []:
+            if odd(cell):
+                return column.name, cell
+    return None
 
 
 def _write_fits(table: pa.Table, path: Path) -> None:
@@ -101,14 +119,12 @@ def _write_fits(table: pa.Table, path: Path) -> None:
     from astropy.io import fits
 
     shown = to_astropy(table)
-    for column in shown.itercols():
-        text = column.tolist() if column.dtype.kind == "U" else []
-        odd = next((cell for cell in text if not cell.isascii()), None)
-        if odd is not None:
-            raise DataError(
-                f"FITS holds ASCII text only, and '{column.name}' has '{odd}': write VOTable "
-                "(.vot) or Parquet."
-            )
+    odd = _first_text(shown, lambda cell: not cell.isascii())
+    if odd is not None:
+        raise DataError(
+            f"FITS holds ASCII text only, and '{odd[0]}' has '{odd[1]}': write VOTable (.vot) or "
+            "Parquet."
+        )
     shown.write(path, format="fits")
     with fits.open(path, mode="update") as file:
         for number, column in enumerate(shown.itercols(), 1):

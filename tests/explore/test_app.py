@@ -26,6 +26,9 @@ def run(hostile_run):
 
 def test_the_survey_is_told(served, run):
     told = served.json("survey")
+    assert told["about"]["fingerprint of the dataset"] == run.dataset.fingerprint
+    assert told["about"]["run"].startswith("run (stars-small, seed ")
+    assert str(run.folder.parent) not in str(told)
     assert told["objects"] == len(run.dataset)
     assert told["classes"] == run.classes
     assert CLASS in told["classes"]

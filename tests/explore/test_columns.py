@@ -37,7 +37,8 @@ def survey(tmp_path):
         class_names=np.array(["", ""]),
         split=SimpleNamespace(part=np.array(["train", "test"])),
     )
-    nothing = {"classes": None, "answered": None, "suspects": None}
+    unsaid = SimpleNamespace(standing=dict, answers=dict)
+    nothing = {"classes": None, "answered": None, "suspects": None, "judgements": unsaid}
     return SimpleNamespace(run=run, suspect_rows=np.array([-1, -1]), **nothing)
 
 

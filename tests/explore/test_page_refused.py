@@ -201,3 +201,15 @@ def test_what_was_refused_is_told_while_a_training_runs(page):
     while len(asked) < before + 2:
         page.wait_for_timeout(100)
     assert "nothing" in page.inner_text("#error")
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet", ".vot", ".fits"])
+def test_a_table_of_nothing_is_refused_by_a_sentence(page, ending):
+    page.fill("#condition", "period < 0")
+    page.press("#condition", "Enter")
+    page.wait_for_selector("#side[data-selected='0']")
+    page.click(f"[data-export='{ending}']")
+    page.wait_for_selector("#error", state="visible")
+    assert page.inner_text("#error") == "Nothing is selected: there is no table to write."
+    page.click("#samp")
+    page.wait_for_function("document.getElementById('samp').innerText.startsWith('Nothing is')")
