@@ -143,7 +143,7 @@ def test_text_that_fits_cannot_hold_is_refused(tmp_path):
 @pytest.mark.parametrize("ending", [".vot", ".ecsv"])
 def test_a_control_character_is_refused_where_no_program_could_read_it(tmp_path, ending):
     table = pa.table({"n": [1], "object_id": ["V1\x0b"]})
-    with pytest.raises(DataError, match="no control characters, and 'object_id' has 'V1.x0b'"):
+    with pytest.raises(DataError, match="no control characters, and 'object_id' has"):
         write_table(table, tmp_path / f"x{ending}")
     assert not list(tmp_path.iterdir())
     write_table(pa.table({"object_id": ["V\u00e4\u03b2 <&>\t'"]}), tmp_path / f"x{ending}")
