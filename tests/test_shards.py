@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skybind.errors import ConfigError, DataError
+from skybind.errors import AlreadyDone, ConfigError, DataError
 from skybind.shards import Shard, ShardFolder
 
 
@@ -70,6 +70,67 @@ def test_they_are_put_together_by_one_program_and_then_gone(tmp_path):
         with pytest.raises(DataError, match=r"putting the shards of .*out together: wait"):
             ShardFolder(tmp_path / "out", "key", "work").together().__enter__()
     assert list(tmp_path.iterdir()) == []
+
+
+def put_together(shards, text="whole"):
+    for number in (2, 1):
+        shards.do(Shard(number, 2), write(f"{number}"))
+    with shards.together():
+        shards.out.write_text(text)
+        shards.sign()
+
+
+def test_none_is_made_again_after_they_were_put_together(tmp_path):
+    shards = ShardFolder(tmp_path / "out", "key", "work")
+    put_together(shards)
+    there = sorted(path.name for path in tmp_path.iterdir())
+    for again in (Shard(2, 2), Shard(1, 3)):  # of another number they would give the same
+        with pytest.raises(AlreadyDone, match=r"in place in .*out, put together of these shards"):
+            shards.do(again, pytest.fail)
+    assert sorted(path.name for path in tmp_path.iterdir()) == there
+    assert not shards.path.exists()
+
+
+@pytest.mark.parametrize("change", ["gone", "another", "other key"])
+def test_they_are_made_again_where_something_else_is_in_the_place(tmp_path, change):
+    shards = ShardFolder(tmp_path / "out", "key", "work")
+    put_together(shards)
+    if change == "gone":
+        shards.out.unlink()
+    elif change == "another":
+        shards.out.write_text("of somebody else")
+    else:
+        shards = ShardFolder(tmp_path / "out", "another", "work")
+    assert shards.do(Shard(2, 2), write("anew"))["letters"] == 4
+
+
+def test_what_a_killed_process_left_of_them_is_removed(tmp_path):
+    shards = ShardFolder(tmp_path / "out", "key", "work")
+    assert not shards.finish()
+    shards.do(Shard(1, 1), write("a"))
+    assert not ShardFolder(tmp_path / "out", "another", "work").finish()
+    assert len(shards.whole()) == 1
+    assert shards.finish()
+    for left in (".out.shards.lock", ".out.shards.holder"):
+        (tmp_path / left).touch()
+        assert shards.finish()
+    (tmp_path / ".out.shards.gone" / "1-of-1").mkdir(parents=True)
+    assert shards.finish()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_killed_when_all_was_in_place_nothing_is_done_again(tmp_path, monkeypatch):
+    shards = ShardFolder(tmp_path / "out", "key", "work")
+    shards.path.with_name(".out.shards.gone").mkdir()
+    with shards.together() as parts:  # of what is not in its place
+        assert parts == []
+    put_together(shards)
+    shards.path.with_name(".out.shards.gone").mkdir()
+    with pytest.raises(AlreadyDone), shards.together():
+        pytest.fail("it is done again")
+    assert [p.name for p in tmp_path.iterdir() if "gone" in p.name] == []
+    with shards.together() as parts:  # asked for once more, it is done anew
+        assert parts == []
 
 
 def test_killed_while_they_are_removed_none_is_missed(tmp_path, monkeypatch):

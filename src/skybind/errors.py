@@ -33,6 +33,10 @@ class ProcessError(SkybindError):
     """A process that took part in some work was killed; what is done already is kept."""
 
 
+class AlreadyDone(SkybindError):
+    """What was asked for is there, and nothing was done: the command line says so and ends well."""
+
+
 def quoted(error: BaseException) -> str:
     """Return what an error says, on one line and without its full stop, to end a sentence."""
     return " ".join(str(error).split())[:300].rstrip(". ")

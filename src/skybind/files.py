@@ -11,7 +11,7 @@ import sys
 import uuid
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -87,6 +87,17 @@ def put_in_place(made: Path, path: Path) -> None:
     else:
         os.replace(made, path)
     _sync(path.parent)
+
+
+def file_states(path: Path) -> dict[str, list[int]]:
+    """Give size and time of change of a file, or of all files in a folder, by their paths."""
+    inside = [Path(at, name) for at, _, names in os.walk(path) for name in names]
+    states: dict[str, list[int]] = {}
+    for file in inside or [path]:
+        with suppress(OSError):  # whoever reads it says what is wrong with it
+            found = file.stat()
+            states[str(file)] = [found.st_size, found.st_mtime_ns]
+    return states
 
 
 def link_or_copy(path: Path, place: Path) -> None:

@@ -120,6 +120,11 @@ def free(path: Path) -> bool:
         lock.release()
 
 
+def left(path: Path) -> bool:
+    """Return whether a lock's files are there, of a program that holds it or was killed."""
+    return path.exists() or _note(path).exists()
+
+
 def _note(path: Path) -> Path:
     return path.with_suffix(".holder")
 

@@ -199,6 +199,18 @@ class Workplace:
         self.entries = self._read_entries()
         return self.work
 
+    def tidy(self) -> None:
+        """Remove what is left of this work where the target is in its place.
+
+        The process was killed after it put it there.
+        """
+        lock = lock_of(self.target)
+        with alone(lock, otherwise=self.otherwise):
+            remove_leftovers(self.target)
+            if self._note().get("key", self.key) == self.key:
+                shutil.rmtree(self.path, ignore_errors=True)
+            lock.unlink(missing_ok=True)  # while it is still held
+
     def note(self, name: str, value: str) -> str:
         """Remember a text from the first beginning of the work; gives the first one."""
         note = self._note()

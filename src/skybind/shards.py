@@ -3,10 +3,12 @@
     OUT.shards/
       of.json           what all of them are made from, and how many there are
       3-of-64/          one shard: what it made, and `note.json`
+    .OUT.shards.json    when they are put together: what OUT was made from, and its state then
 
 A shard is a stretch of whole row groups, so that it reads nothing of the others, and gives the
-bytes that the work in one piece gives. It appears by one rename, whole or not at all; one that is
-there is not done again. Nothing but the file system is shared (docs/scale.md).
+bytes that the work in one piece gives. It appears by one rename, whole or not at all. One that is
+there is not done again, and none is when what they became is in its place. Nothing but the file
+system is shared (docs/scale.md).
 """
 
 import shutil
@@ -18,9 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from skybind.errors import ConfigError, DataError
-from skybind.files import atomic_path
-from skybind.locks import alone, waiting_for
+from skybind.errors import AlreadyDone, ConfigError, DataError
+from skybind.files import atomic_path, file_states
+from skybind.locks import alone, left, waiting_for
 from skybind.record import read_record, write_sealed
 from skybind.words import join
 
@@ -118,9 +120,13 @@ class ShardFolder:
 
         Raises
         ------
+        AlreadyDone
+            If what they become is in its place (see `sign`).
         DataError
             If shards of another kind are there.
         """
+        if self._signed():
+            raise self.already_done()
         self.path.mkdir(parents=True, exist_ok=True)
         self._agree(shard.of)
         folder, lock = self.path / shard.name, self.path / f".{shard.name}.lock"
@@ -139,22 +145,21 @@ class ShardFolder:
 
         Raises
         ------
+        AlreadyDone
+            If that was done by a process that was killed while it removed them.
         DataError
             As `whole`, or if another program does so.
         """
         if not begun(self.out):
-            shutil.rmtree(self._gone, ignore_errors=True)  # what a killed process left
+            if self._sweep() and self._signed():  # only that was left to do
+                raise self.already_done()
             yield []
             return
-        lock = self.path.with_name(f".{self.path.name}.lock")
-        with alone(lock, otherwise=self._refuse):
-            try:
-                parts = self.whole()
-                yield parts
-                if parts:
-                    self.discard()
-            finally:
-                lock.unlink(missing_ok=True)  # while it is still held
+        with self._held():
+            parts = self.whole()
+            yield parts
+            if parts:
+                self.discard()
 
     def whole(self) -> list[tuple[Path, Note]]:
         """Give all shards in order, folder and note; none where the work is not done in shards.
@@ -178,6 +183,44 @@ class ShardFolder:
             )
         return [(folder, self._note(folder)) for folder in folders]
 
+    def sign(self) -> None:
+        """Note beside what was put together that it was made of these shards."""
+        write_sealed(self._signature, {"key": self.key, "state": self._state()})
+
+    def finish(self) -> bool:
+        """Remove these shards where what they became is in its place; says whether any were left.
+
+        Whoever put them together was killed before that.
+        """
+        if not begun(self.out):
+            return self._sweep()
+        with self._held():
+            there = read_record(self.path / _OF, dict[str, Any], self._again)
+            if there.get("key") != self.key:
+                return False
+            self.discard()
+        return True
+
+    def already_done(self, place: Path | None = None) -> AlreadyDone:
+        """Give what says that the shards were put together, where that is not `out`."""
+        return AlreadyDone(
+            f"All is in place in {place or self.out}, put together of these shards: nothing was "
+            "left to do."
+        )
+
+    def _signed(self) -> bool:
+        """Whether what stands in the place was put together of these shards, and is as it was."""
+        try:
+            note = read_record(self._signature, dict[str, Any], f"delete {self._signature}")
+        except FileNotFoundError:
+            return False
+        return self.out.exists() and note == {"key": self.key, "state": self._state()}
+
+    def _state(self) -> dict[str, list[int]]:
+        """Size and time of change of each file that stands in the place."""
+        states = file_states(self.out).items()
+        return {Path(name).relative_to(self.out).as_posix(): state for name, state in states}
+
     def discard(self) -> None:
         """Remove the shards: what they became is there. Killed, it leaves no part of them."""
         shutil.rmtree(self._gone, ignore_errors=True)
@@ -187,6 +230,35 @@ class ShardFolder:
     @property
     def _gone(self) -> Path:
         return self.path.with_name(f".{self.path.name}.gone")
+
+    @property
+    def _lock(self) -> Path:
+        return self.path.with_name(f".{self.path.name}.lock")
+
+    @property
+    def _signature(self) -> Path:
+        return self.path.with_name(f".{self.path.name}.json")
+
+    @property
+    def _again(self) -> str:
+        return f"delete {self.path}"
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        """Be the one program that puts these shards together, or removes them."""
+        with alone(self._lock, otherwise=self._refuse):
+            try:
+                yield
+            finally:
+                self._lock.unlink(missing_ok=True)  # while it is still held
+
+    def _sweep(self) -> bool:
+        """Remove what a process left that was killed while it removed the shards; as `finish`."""
+        if not (self._gone.exists() or left(self._lock)):
+            return False
+        with self._held():
+            shutil.rmtree(self._gone, ignore_errors=True)
+        return True
 
     def _refuse(self, who: str) -> None:
         raise DataError(
@@ -198,7 +270,7 @@ class ShardFolder:
         path = self.path / _OF
         if of is not None and not path.exists():
             write_sealed(path, {"key": self.key, "of": of})
-        there = read_record(path, dict[str, Any], f"delete {self.path}")
+        there = read_record(path, dict[str, Any], self._again)
         if there.get("key") != self.key:
             raise DataError(
                 f"{self.path} holds shards of another model, other data or another version of "

@@ -11,7 +11,7 @@ from skybind.config import load_config
 from skybind.discovery import periods
 from skybind.discovery.discover import DiscoverOptions, discover, discover_shard
 from skybind.discovery.scores import neighbour_scores
-from skybind.errors import DataError
+from skybind.errors import AlreadyDone, DataError
 from skybind.record import SEAL
 from skybind.runs.embedding import run_embedding
 from skybind.runs.run import Run
@@ -86,6 +86,9 @@ def test_shards_in_any_order_give_all_bytes_of_one_piece(made, tmp_path, monkeyp
     names = set(neighbour_scores(run, run_embedding(run)))
     assert {"votes", "medians all period", "typical 0.25", "density all"} <= names
     assert len(list((run.folder / "discover" / "refolded").iterdir())) == 4
+    assert not list((run.folder / "discover").glob("*.shards"))
+    with pytest.raises(AlreadyDone, match="in place"):
+        discover_shard(run, Shard(2, 10))
     assert not list((run.folder / "discover").glob("*.shards"))
 
 

@@ -239,3 +239,9 @@ def test_the_command_line_imports_in_shards(catalogue, tmp_path):
     assert done.exit_code == 0, done.output
     assert len(import_files("hats", catalogue, tmp_path / "whole").observed) > 0
     assert everything(out) == everything(tmp_path / "whole")
+    (tmp_path / ".out.shards.gone" / "1-of-2").mkdir(parents=True)  # of a killed process
+    for again in (command, [*command, "--shard", "1/2"]):
+        done = CliRunner().invoke(app, again)
+        assert done.exit_code == 0, done.output
+        assert "All is in place in" in done.stdout
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "whole"]

@@ -1,5 +1,6 @@
 """An import in shards is the import in one piece."""
 
+import json
 from functools import partial
 
 import numpy as np
@@ -9,13 +10,14 @@ from typer.testing import CliRunner
 from skybind.cli import app
 from skybind.data.dataset import Dataset
 from skybind.data.quarantine import read_quarantine
-from skybind.errors import DataError
+from skybind.data.write import shards_key
+from skybind.errors import AlreadyDone, DataError
 from skybind.ingest import survey
 from skybind.ingest.in_shards import make_dataset
 from skybind.ingest.readers import astroclip_hdf5, long_pieces, pieces
 from skybind.ingest.resumable import ResumableWriter
 from skybind.ingest.survey import import_dataset, import_files
-from skybind.shards import Shard
+from skybind.shards import Shard, ShardFolder
 from tests.ingest.galaxy_files import galaxies, write_hdf5
 from tests.ingest.test_resumable import ROWS, STEPS, Source, contents
 
@@ -219,6 +221,44 @@ def test_the_command_line_imports_in_shards(files):
     done = CliRunner().invoke(app, command)
     assert done.exit_code == 0, done.output
     assert len(Dataset.open(files / "out")) == STARS
-    done = CliRunner().invoke(app, [*command, "--shard", "1/2"])
-    assert done.exit_code != 0
-    assert not (files / "out.shards").exists()
+    there = sorted(path.name for path in files.iterdir())
+    for again in (
+        [*command, "--shard", "1/2"],
+        command,
+        [*command, "--shard", "2/2", "--overwrite"],
+    ):
+        done = CliRunner().invoke(app, again)
+        assert done.exit_code == 0, done.output
+        assert "All is in place in" in done.stdout
+    assert sorted(path.name for path in files.iterdir()) == there
+    with (files / "stars.csv").open("a") as table:
+        table.write("\nnew,1,1,EA,0.5")
+    for again in ([*command, "--shard", "1/2"], command):
+        done = CliRunner().invoke(app, again)
+        assert "already a dataset" in str(done.exception)
+    assert sorted(path.name for path in files.iterdir()) == there
+
+
+@pytest.mark.parametrize("removing", [False, True])
+@pytest.mark.parametrize("again", [None, Shard(1, 2)])
+def test_what_was_left_when_all_was_in_place_is_removed(files, monkeypatch, removing, again):
+    """As a process leaves it that is killed when the dataset has appeared."""
+    mapping, out = files / "stars.yaml", files / "out"
+    there = {path.name for path in files.iterdir()}
+    for number in (2, 1):
+        import_dataset(mapping, out, shard=Shard(number, 2))
+    with monkeypatch.context() as patch:
+        patch.setattr(ShardFolder, "discard", lambda self: exec("raise KeyboardInterrupt"))
+        with pytest.raises(KeyboardInterrupt):
+            import_dataset(mapping, out)
+    whole, key = everything(out), shards_key(out)
+    (files / ".out.unfinished" / "journal").mkdir(parents=True)
+    (files / ".out.unfinished" / "key.json").write_text(json.dumps({"key": key}))
+    for left in (".out.lock", ".out.holder", ".out.shards.lock", ".out.shards.holder"):
+        (files / left).touch()
+    if removing:
+        (files / "out.shards").rename(files / ".out.shards.gone")
+    with pytest.raises(AlreadyDone, match="in place"):
+        import_dataset(mapping, out, shard=again)
+    assert {path.name for path in files.iterdir()} == there | {"out"}
+    assert everything(out) == whole

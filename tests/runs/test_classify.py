@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from skybind.cli import app
 from skybind.data.dataset import Dataset
 from skybind.embeddings.store import Embeddings
-from skybind.errors import ConfigError, DataError, ModelError
+from skybind.errors import AlreadyDone, ConfigError, DataError, ModelError
 from skybind.models.model import Model
 from skybind.models.reliability import read_reliability
 from skybind.runs import classify as classifying
@@ -255,7 +255,12 @@ def test_embeddings_of_shards_are_those_of_one_piece(place, grouped, tmp_path):
     assert embed_anything(run, grouped, out) == (out, 60)
     one, other = Embeddings.read(tmp_path / "whole"), Embeddings.read(out)
     assert one.to_arrow().equals(other.to_arrow(), check_metadata=True)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["shards", "whole"]
+    names = [".shards.shards.json", "shards", "whole"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == names
+    for again in (Shard(2, 4), Shard(1, 2)):
+        with pytest.raises(AlreadyDone, match="in place"):
+            embed_anything(run, grouped, out, shard=again)
+    assert sorted(p.name for p in tmp_path.iterdir()) == names
     with pytest.raises(ConfigError, match="needs --data"):
         embed_anything(run, shard=Shard(1, 2))
 
@@ -269,3 +274,11 @@ def test_the_command_line_does_shards(place, grouped, tmp_path):
         assert f"Shard {shard} is in {out}.shards" in done.stdout.replace("\n", "")
     assert runner.invoke(app, command).exit_code == 0
     assert len(pcsv.read_csv(out)) == 60
+    there = sorted(p.name for p in tmp_path.iterdir())
+    done = runner.invoke(app, [*command, "--shard", "2/2"])  # started anew by the scheduler
+    assert done.exit_code == 0
+    assert "All is in place in" in done.stdout
+    assert sorted(p.name for p in tmp_path.iterdir()) == there
+    out.unlink()
+    done = runner.invoke(app, [*command, "--shard", "2/2"])
+    assert "Shard 2/2 is in" in done.stdout

@@ -8,13 +8,13 @@ import pytest
 
 from skybind.embeddings.store import Embeddings
 from skybind.embeddings.stream import EmbeddingStream
-from skybind.errors import DataError
+from skybind.errors import AlreadyDone, DataError
 from skybind.measures.neighbours import exact_nearest
 from skybind.search import index_build
 from skybind.search.engine import find_nearest
 from skybind.search.index import index_folder, open_index, recall_of
 from skybind.search.index_build import build_index, build_shard
-from skybind.shards import Shard
+from skybind.shards import Shard, ShardFolder
 from skybind.study.check import check_folder
 
 
@@ -159,6 +159,35 @@ def test_shards_in_any_order_give_the_bytes_of_one_piece(built, tmp_path):
     build_index(again, ["b"])
     assert bytes_of(index_folder(folder, ["b"])) == bytes_of(index.folder)
     assert not place.exists()
+    for anew in (False, True):  # the very same would come of it
+        with pytest.raises(AlreadyDone, match="in place"):
+            build_shard(again, ["b"], Shard(2, 5), anew=anew)
+    assert [path.name for path in index.folder.parent.iterdir()] == ["b"]
+
+
+@pytest.mark.parametrize("by_hand", [True, False])
+@pytest.mark.parametrize("anew", [True, False])
+def test_parts_that_were_left_when_the_index_was_there_are_removed(
+    built, tmp_path, monkeypatch, by_hand, anew
+):
+    """As a process leaves them that is killed when the index has appeared."""
+    stream, index = built
+    folder = tmp_path / "embeddings"
+    shutil.copytree(stream.folder, folder)
+    again = EmbeddingStream.open(folder)
+    for number in (2, 1) if by_hand else ():
+        build_shard(again, ["b"], Shard(number, 2), anew=anew)
+    with monkeypatch.context() as patch:
+        patch.setattr(ShardFolder, "discard", lambda self: exec("raise KeyboardInterrupt"))
+        with pytest.raises(KeyboardInterrupt):
+            build_index(again, ["b"], anew=anew)
+    if by_hand:
+        with pytest.raises(AlreadyDone):
+            build_shard(again, ["b"], Shard(2, 2), anew=anew)
+    monkeypatch.setattr(index_build, "_make_part", None)  # that is done
+    build_index(again, ["b"], anew=anew)
+    assert bytes_of(index_folder(folder, ["b"])) == bytes_of(index.folder)
+    assert [path.name for path in index_folder(folder, ["b"]).parent.iterdir()] == ["b"]
 
 
 def test_what_was_interrupted_goes_on(built, tmp_path, monkeypatch):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from skybind.errors import SkybindError
+from skybind.errors import AlreadyDone, SkybindError
 from skybind.printable import printable
 from skybind.progress import set_verbosity, task
 
@@ -116,8 +116,11 @@ def _with_common(function: Callable[..., Any], limited: bool) -> Callable[..., A
         if quiet or verbose:
             set_verbosity("quiet" if quiet else "verbose" if verbose == 1 else "debug")
         # what is told by nothing else: a long start, or a file that is read slowly
-        with _limited(memory), task("at work", told=False, drawn=False):
-            return function(*args, **options)
+        try:
+            with _limited(memory), task("at work", told=False, drawn=False):
+                return function(*args, **options)
+        except AlreadyDone as done:
+            echo(done)
 
     common: dict[str, tuple[Any, Any]] = {"memory": (None, Memory)} if limited else {}
     common |= {"quiet": (False, Quiet), "verbose": (0, Verbose)}

@@ -39,8 +39,10 @@ TRUTH = "truth.parquet"
 class Made(Record):
     """What is noted of the making of a dataset."""
 
+    left_out = frozenset({"shards"})
     created: str = Field(..., description="ISO 8601, UTC.")
     parts: int | None = Field(None, description="Files of objects.")
+    shards: str | None = Field(None, description="Key of the shards that it was put together of.")
 
 
 def created_on(path: Path, schema: DatasetSchema) -> str:
@@ -49,6 +51,22 @@ def created_on(path: Path, schema: DatasetSchema) -> str:
     if not note.exists():  # an older skybind noted it in the schema
         return schema.created
     return read_record(note, Made, "delete that file").created
+
+
+def shards_key(path: Path) -> str | None:
+    """Return the key of the shards that a dataset was put together of; None if not known."""
+    try:
+        return read_record(path / MADE, Made, "delete that file").shards
+    except (OSError, DataError):
+        return None
+
+
+def note_shards(path: Path, key: str) -> None:
+    """Note in a dataset that is being made the key of the shards that it is put together of."""
+    if not (path / MADE).exists():  # the copy of a dataset by an older skybind
+        return
+    made = read_record(path / MADE, Made, "make the dataset again")
+    write_sealed(path / MADE, made.model_copy(update={"shards": key}).plain())
 
 
 def refuse_place(path: Path, overwrite: bool) -> None:

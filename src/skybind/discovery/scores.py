@@ -25,7 +25,7 @@ from skybind.errors import DataError
 from skybind.evaluation.targets import targets_of
 from skybind.files import array_hash, atomic_path, json_hash, read_array, write_array
 from skybind.locks import alone, waiting_for
-from skybind.once import once
+from skybind.once import once, result_of
 from skybind.parquet import read_parquet, write_parquet
 from skybind.progress import step
 from skybind.runs.run import Run
@@ -115,8 +115,17 @@ def score_shard(run: Run, embeddings: Embeddings, shard: Shard) -> tuple[Path, i
     embeddings : Embeddings
         Of all of the run's objects, in the dataset's order.
     shard : Shard
+
+    Raises
+    ------
+    AlreadyDone
+        If all objects have been asked about.
     """
     shards = _shards(run, embeddings)
+    place = run.paths.discover.step("scores")
+    done = result_of(place)
+    if done is not None and done.get("key") == _key(run, embeddings):
+        raise shards.already_done(place)
     stretch = shard.stretch(run.dataset.source.starts(), len(embeddings))
 
     def make(folder: Path) -> dict[str, Any]:

@@ -307,6 +307,8 @@ def predict_anything(
             pieces = [_read_shard(folder, note) for folder, note in parts]
             found = _together(pieces or [_of_given(asked, model, given)], asked, given.notes)
             write_table(placed(found.table, given.dataset), out)
+            if parts:
+                shards.sign()
     return replace(found, out=out)
 
 

@@ -113,6 +113,7 @@ def build_dataset(
         if plan.features:
             summary.notes += _compute(writer, plan.features, processes)
             write_json(writer.folder / "import.json", vars(summary))
+        writer.of_shards = done is not None
         return summary
 
 

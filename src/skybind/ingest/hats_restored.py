@@ -20,11 +20,12 @@ import pyarrow.parquet as pq
 from skybind.data.dataset import Dataset
 from skybind.data.schema import DatasetSchema
 from skybind.data.spread import Spread, parts_of
-from skybind.data.write import ROW_GROUP, named_by_arrow, part_writer, refuse_place
+from skybind.data.write import ROW_GROUP, named_by_arrow, note_shards, part_writer, refuse_place
 from skybind.errors import DataError
 from skybind.files import atomic_path, json_hash
 from skybind.ingest.build import ImportSummary
 from skybind.ingest.hats_dataset import BESIDE, ROW, Stored, listed, unplaced_file
+from skybind.ingest.in_shards import refuse_again
 from skybind.ingest.readers.hats import catalogue_folder, hats_files
 from skybind.ingest.resumable import source_state
 from skybind.parquet import open_parquet
@@ -63,11 +64,14 @@ def restore(
 
     Raises
     ------
+    AlreadyDone
+        If the dataset is there, put together of these shards.
     DataError
         If the catalogue is another's or not whole, or `out` cannot be used; if shards are missing,
         damaged, or of another catalogue.
     """
     folder, out = Path(folder), Path(out)
+    refuse_again(out, overwrite and shard is None, lambda: _Restoring(folder).key)
     refuse_place(out, overwrite)
     work = _Restoring(folder)
     shards = ShardFolder(out, work.key, "import")
@@ -82,7 +86,9 @@ def restore(
             rows = [made / f".{_ROWS}"]
             work.sort(rows[0], 0, work.objects)
         work.write(made / "objects", rows)
-        if not parts:
+        if parts:
+            note_shards(made, work.key)
+        else:
             rows[0].unlink()
     dataset = Dataset.open(out)
     return ImportSummary(len(dataset), _observed(dataset))

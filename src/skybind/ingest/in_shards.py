@@ -9,6 +9,7 @@ steps are done already.
 
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,11 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from skybind.data.write import refuse_place
+from skybind.data.write import refuse_place, shards_key
 from skybind.errors import DataError, SkybindError
 from skybind.ingest.build import ImportSummary, build_dataset, build_steps, writer_of
 from skybind.ingest.plan import Chunk, Plan
 from skybind.ingest.resumable import read_steps
+from skybind.locks import waiting_for
+from skybind.once import Workplace
 from skybind.shards import Shard, ShardFolder, begun, remedy, shards_of
 
 #: Among the shards: the rows of large tables, which the first shard parts by objects for all.
@@ -54,10 +57,14 @@ def make_dataset(
 
     Raises
     ------
+    AlreadyDone
+        If the dataset is there, put together of these shards.
     DataError
         As `build_dataset`; if shards are missing, damaged, or of something else.
     """
-    refuse_place(out, overwrite)  # before a large table is gone through
+    # before a large table is gone through
+    refuse_again(out, overwrite and shard is None, partial(_key_of, look, out))
+    refuse_place(out, overwrite)
     if shard is None and not begun(out):
         aside = pieces_folder(out)
         try:
@@ -81,6 +88,43 @@ def make_dataset(
                 "delete it, and import anew."
             )
         return build_dataset(plan, out, overwrite, processes, done if parts else None)
+
+
+def refuse_again(out: Path, anew: bool, key: Callable[[], str]) -> None:
+    """Stop where the dataset is there, put together of the same shards; tidy up after that.
+
+    Parameters
+    ----------
+    out : Path
+        Folder of the dataset.
+    anew : bool
+        It is to be made again.
+    key : callable
+        Gives the key of the shards; asked only of a dataset that was put together of some.
+
+    Raises
+    ------
+    AlreadyDone
+    """
+    noted = None if anew else shards_key(out)
+    same = False
+    if noted is not None:
+        with suppress(SkybindError):  # such as sources that are gone: these are not the same
+            same = key() == noted
+    if noted is not None and same:
+        shards = ShardFolder(out, noted, "import")
+        shards.finish()
+        Workplace(out, noted, waiting_for(f"writes {out}")).tidy()
+        raise shards.already_done()
+
+
+def _key_of(look: Callable[[Path], Plan], out: Path) -> str:
+    """Give the key of an import; nothing is left of what it takes to know that."""
+    aside = pieces_folder(out)
+    try:
+        return writer_of(look(shards_of(out) / PIECES if begun(out) else aside), out, True).key
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def pieces_folder(out: Path) -> Path:

@@ -5,7 +5,6 @@ the work (Ctrl-C, a lost machine, kill -9), the same work begun again goes on wi
 that is missing.
 """
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -13,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from skybind.data.schema import Column
-from skybind.data.write import DatasetWriter
+from skybind.data.write import DatasetWriter, note_shards
 from skybind.errors import DataError
-from skybind.files import json_hash, link_or_copy
+from skybind.files import file_states, json_hash, link_or_copy
 from skybind.once import Entry, Workplace
 from skybind.record import read_record, write_sealed
 from skybind.version import __version__
@@ -26,16 +25,7 @@ STEPS = "steps.json"
 
 def source_state(paths: Iterable[Path]) -> dict[str, list[int]]:
     """Size and time of change of files, and of all files in folders: changes when they change."""
-    state: dict[str, list[int]] = {}
-    for path in paths:
-        inside = [Path(at, name) for at, _, names in os.walk(path) for name in names]
-        for file in inside or [path]:
-            try:
-                found = file.stat()
-            except OSError:
-                continue  # whoever reads it says what is wrong with it
-            state[str(file)] = [found.st_size, found.st_mtime_ns]
-    return state
+    return {name: state for path in paths for name, state in file_states(path).items()}
 
 
 @dataclass(frozen=True)
@@ -136,7 +126,11 @@ class ResumableWriter(DatasetWriter):
         What `step` noted of the steps that are finished already.
     key : str
         All that decides the result, in one word.
+    of_shards : bool
+        Whether the steps were done in shards: that is noted.
     """
+
+    of_shards = False
 
     def __init__(
         self,
@@ -172,6 +166,11 @@ class ResumableWriter(DatasetWriter):
     def entries(self) -> list[Entry]:
         """Notes of the finished steps."""
         return self._place.entries
+
+    def _finish(self) -> None:
+        super()._finish()
+        if self.of_shards:
+            note_shards(self.folder, self.key)
 
     def step(self, columns: Mapping[str, Any], entry: Entry) -> None:
         """Write the objects of a step (there may be none), then note that it is finished."""

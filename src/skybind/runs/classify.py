@@ -177,6 +177,7 @@ def _classify_other(
         if parts:
             full = [folder for folder, note in parts if note["rows"]]
             write_tables((read_parquet(p / _TABLE, again=remedy(p)) for p in full), out)
+            shards.sign()
     entries = [note for _, note in parts]
     place = Workplace(out, key, partial(_refuse, out))
     return out, entries or _in_one_piece(model, given, names, place)

@@ -193,6 +193,7 @@ def _embed_other(
         if parts:
             with step("putting the shards together", told=False):
                 merge([folder for folder, note in parts if note["n"]], out)
+            shards.sign()
     if parts:
         return out, sum(note["n"] for _, note in parts)
     return out, _embed(saved, given, split, out)["n"]

@@ -80,6 +80,8 @@ class IndexNote:
     wanted : float
         The recall that it was to reach.
     version : int
+    key : str
+        What decided its parts; "" of an older index.
     sums : dict of str to list of int
         Checksums of its files, see `skybind.sums`.
     """
@@ -101,6 +103,7 @@ class IndexNote:
     alike: dict[str, float | None] = field(default_factory=dict)
     wanted: float = RECALL
     version: int = INDEX_VERSION
+    key: str = ""
     sums: dict[str, list[int]] = field(default_factory=dict, compare=False)
 
     @property

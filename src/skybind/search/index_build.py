@@ -7,16 +7,16 @@ row group it stands in alone, so that the bytes do not depend on how the work wa
 
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
-from functools import cached_property, partial
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from skybind.embeddings.located import Group, read_groups, row_groups
+from skybind.embeddings.located import Group, read_groups
 from skybind.embeddings.stream import EmbeddingStream
 from skybind.errors import DataError
-from skybind.files import atomic_path, json_hash
+from skybind.files import atomic_path
 from skybind.locks import waiting_for
 from skybind.measures.neighbours import exact_nearest
 from skybind.once import Workplace, fill_once
@@ -31,98 +31,21 @@ from skybind.search.index import (
     RECALL,
     EmbeddingIndex,
     IndexNote,
-    index_folder,
     open_index,
     places_name,
-    read_note,
     read_quantiser,
 )
+from skybind.search.index_plan import Building
 from skybind.search.index_train import Truth, train, tune
 from skybind.search.lists import join_arrays, join_lists, write_lists
 from skybind.search.quantiser import Quantiser, import_faiss
 from skybind.shards import Note, Shard, ShardFolder
 from skybind.sums import block_sums
-from skybind.version import __version__
 
 #: Objects of a part, which alone is in memory, where the work is not cut otherwise.
 PART = 1 << 20
 #: Objects for which it pays to start another process.
 WORTH = 200_000
-
-
-@dataclass(frozen=True)
-class Building:
-    """What an index is built of.
-
-    Attributes
-    ----------
-    embeddings : Path
-        Folder of the embeddings.
-    modalities : list of str
-        One modality, or several whose mean is searched.
-    lists : int, optional
-        About 1.3 sqrt(n) by default.
-    seed : int
-        Of the samples and the centres.
-    anew : bool
-        Train again where there is an index that could be added to.
-    """
-
-    embeddings: Path
-    modalities: list[str]
-    lists: int | None = None
-    seed: int = 0
-    anew: bool = False
-
-    @cached_property
-    def stream(self) -> EmbeddingStream:
-        """The embeddings, open."""
-        return EmbeddingStream.open(self.embeddings)
-
-    @property
-    def folder(self) -> Path:
-        """Where the index stands."""
-        return index_folder(self.embeddings, self.modalities)
-
-    @cached_property
-    def begun(self) -> IndexNote | None:
-        """The index that is there, if the embeddings are those that it holds and more."""
-        try:
-            note = None if self.anew else read_note(self.folder)
-        except (DataError, FileNotFoundError):
-            return None
-        stream = self.stream
-        fits = note is not None and note.weights == str(stream.model.get("weights", ""))
-        return (
-            note if note and fits and note.files == stream.fingerprints[: len(note.files)] else None
-        )
-
-    @property
-    def first(self) -> int:
-        """First row that has to be done."""
-        return 0 if self.begun is None else self.begun.rows
-
-    @cached_property
-    def groups(self) -> list[Group]:
-        """Row groups that have to be done."""
-        stream = self.stream
-        dimension = stream.modalities[self.modalities[0]]
-        names = [name for name, length in stream.modalities.items() if length == dimension]
-        parts = [part for part in stream.parts if part.first >= self.first]
-        return row_groups(parts, names)
-
-    @cached_property
-    def key(self) -> str:
-        """What decides the bytes of a part."""
-        old = self.begun and self.begun.sums[QUANTISER]
-        of = (self.stream.model.get("weights", ""), self.stream.fingerprints, self.modalities)
-        return json_hash([__version__, *of, self.lists, self.seed, self.first, old])
-
-    def stretch(self, shard: Shard) -> list[Group]:
-        """Row groups of a shard."""
-        starts = np.array([group.first - self.first for group in self.groups])
-        low, high = shard.stretch(starts, len(self.stream) - self.first)
-        return [group for group in self.groups if low <= group.first - self.first < high]
 
 
 @step("building the index")
@@ -166,18 +89,29 @@ def build_index(
         raise DataError(f"A recall of {recall} is impossible: give one above 0, at most 1.")
     stream.require(modalities)
     building = Building(stream.folder, list(modalities), lists, seed, anew)
+    finished = _finish(building)
     by_hand = ShardFolder(building.folder, building.key, "build the index")
     with by_hand.together() as parts:
         if parts:
             _put_together(building, by_hand, parts, recall)
             return open_index(stream, modalities)
-    if building.begun is not None and building.first == len(stream):
+    if building.whole and (finished or not anew):
         index = open_index(stream, modalities)
         return index if recall in (None, index.note.wanted) else _tuned_anew(index, float(recall))
     own = _make_parts(building, processes)
     with own.together() as parts:
         _put_together(building, own, parts, recall)
     return open_index(stream, modalities)
+
+
+def _finish(building: Building) -> bool:
+    """Remove parts that the index holds, whose process was killed before; says if any were left."""
+    if building.there is None:
+        return False
+    places = building.folder, _hidden(building)
+    own = [ShardFolder(place, building.there.key, "build the index") for place in places]
+    left = [folder.finish() for folder in own]
+    return any(left)
 
 
 def _make_parts(building: Building, processes: int) -> ShardFolder:
@@ -214,20 +148,28 @@ def build_shard(
 
     Raises
     ------
+    AlreadyDone
+        If the index is whole.
     DataError
         As `build_index`, or if parts of another kind are there.
     """
     stream.require(modalities)
     building = Building(stream.folder, list(modalities), lists, seed, anew)
     shards = ShardFolder(building.folder, building.key, "build the index")
+    if building.whole:
+        raise shards.already_done()
     note = shards.do(shard, partial(_make_part, building, shards, shard))
     return shards.path / shard.name, int(note["n"])
 
 
+def _hidden(building: Building) -> Path:
+    """Name what the parts become that nobody cut by hand."""
+    return building.folder.with_name(f".{building.folder.name}")
+
+
 def _own_folder(building: Building) -> ShardFolder:
     """Give the parts of work that nobody cut by hand; they do not count as missing."""
-    hidden = building.folder.with_name(f".{building.folder.name}")
-    found = ShardFolder(hidden, building.key, "build the index")
+    found = ShardFolder(_hidden(building), building.key, "build the index")
     old = found.path / "of.json"
     if old.exists() and f'"{building.key}"' not in old.read_text(encoding="utf-8"):
         shutil.rmtree(found.path)
@@ -361,6 +303,7 @@ def _put_together(
             trained=old.trained if old else n,
             apart=old.apart if old else apart / max(1, n),
             added_apart=_added_apart(old, n, apart),
+            key=building.key,
         )
         with step("measuring the recall", told=False):
             note = tune(EmbeddingIndex(stream, temporary, note), truth, recall)
