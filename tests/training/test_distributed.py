@@ -112,6 +112,45 @@ def train_with_one_over(folder, **changes):
     return binder, result
 
 
+def train_with_few(folder, **changes):
+    """Batches of 8, 8, 2 for training and 2 for validation: of three processes one has nothing."""
+    pairs = [("photometry", "spectrum"), ("spectrum", "metadata")]
+    binder = toy_binder(dropout=0.0, pairs=pairs)
+    options = toy_options(epochs=2, batch_size=8, drop_last=False, **changes)
+    source = ToySource(20, noise=0.0)
+    return binder, pretrain(binder, source, toy_rows(20, 2), options, folder, seed=3)
+
+
+def train_with_few_cached(folder, **changes):
+    return train_with_few(folder, cached_chunk=1, keep_by="accuracy", **changes)
+
+
+def train_classifier_with_few(folder, **changes):
+    classifier = toy_classifier(dropout=0.0)
+    source = ToySource(20, noise=0.0)
+    labels = Labels((source.hidden[:, 0] > 0).astype(int), np.array([1.0, 2.0, 5.0]))
+    options = toy_options(epochs=2, batch_size=8, drop_last=False, accumulate=2, **changes)
+    result = finetune(classifier, source, labels, toy_rows(20, 2), options, folder, seed=3)
+    return classifier, result
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "train", [train_with_few, train_with_few_cached, train_classifier_with_few]
+)
+def test_three_processes_with_fewer_objects_than_that_equal_one(tmp_path, train):
+    one, expected = train(tmp_path / "one")
+    three, result = train(tmp_path / "three", devices=3)
+    assert len(result.history) == 2
+    for ours, theirs in zip(result.history, expected.history, strict=True):
+        numbers = [name for name in theirs if name.startswith(("train/", "validation/"))]
+        assert len(numbers) > 3
+        for number in numbers:
+            assert ours[number] == pytest.approx(theirs[number], rel=1e-5, nan_ok=True), number
+    for name, value in three.state_dict().items():
+        torch.testing.assert_close(value, one.state_dict()[name], rtol=1e-3, atol=1e-4)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("train", [train_pretraining, train_classifier, train_with_one_over])
 def test_training_on_two_devices_equals_training_on_one(tmp_path, train, capfd):

@@ -1,7 +1,7 @@
 """A batch: tensors keyed by modality, and who was observed in what."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -39,6 +39,11 @@ class Batch:
     def select(self, index: Tensor | slice) -> "Batch":
         """Give some of its objects."""
         return self._map(lambda tensor: tensor[index])
+
+    def unobserved(self) -> "Batch":
+        """Give the batch as of objects that were observed in nothing."""
+        nothing = {name: torch.zeros_like(present) for name, present in self.present.items()}
+        return replace(self, present=nothing)
 
     def _map(self, function: Callable[[Tensor], Tensor]) -> "Batch":
         return Batch(

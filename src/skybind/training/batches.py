@@ -7,7 +7,7 @@ batches as an uninterrupted one, whatever number of threads prepares them.
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from itertools import islice
 from typing import Protocol, TypeVar
@@ -51,39 +51,48 @@ class Stream(IntEnum):
 
 @dataclass
 class Sample:
-    """What one step needs: a batch, perhaps its second view, perhaps its labels."""
+    """What one step needs: a batch, perhaps its second view, perhaps its labels.
+
+    Where a batch has fewer objects than there are ranks, some ranks have none of them. These work
+    on a stand-in that is observed in nothing and does not count, so that all do the same.
+    """
 
     batch: Batch
     second: Batch | None = None
     labels: Tensor | None = None
+    counts: bool = True
 
     def to(self, device: torch.device) -> "Sample":
         """Give the sample on `device`."""
-        return Sample(
-            self.batch.to(device),
-            None if self.second is None else self.second.to(device),
-            None if self.labels is None else self.labels.to(device, non_blocking=True),
+        return self._map(
+            lambda batch: batch.to(device), lambda labels: labels.to(device, non_blocking=True)
         )
 
     def pin_memory(self) -> "Sample":
         """Give the sample in page-locked memory."""
-        return Sample(
-            self.batch.pin_memory(),
-            None if self.second is None else self.second.pin_memory(),
-            None if self.labels is None else self.labels.pin_memory(),
-        )
+        return self._map(Batch.pin_memory, Tensor.pin_memory)
 
     def split(self, size: int) -> list["Sample"]:
         """Cut the sample in parts of `size` objects; the last may be smaller."""
-        parts = [slice(start, start + size) for start in range(0, max(len(self.batch), 1), size)]
-        return [
-            Sample(
-                self.batch.select(part),
-                None if self.second is None else self.second.select(part),
-                None if self.labels is None else self.labels[part],
-            )
-            for part in parts
-        ]
+
+        def cut(part: slice) -> "Sample":
+            return self._map(lambda batch: batch.select(part), lambda labels: labels[part])
+
+        return [cut(slice(start, start + size)) for start in range(0, len(self.batch), size)]
+
+    def stand_in(self) -> "Sample":
+        """Give the sample as one that does not count."""
+        return replace(self._map(Batch.unobserved, lambda labels: labels), counts=False)
+
+    def _map(
+        self, of_batch: Callable[[Batch], Batch], of_labels: Callable[[Tensor], Tensor]
+    ) -> "Sample":
+        return replace(
+            self,
+            batch=of_batch(self.batch),
+            second=None if self.second is None else of_batch(self.second),
+            labels=None if self.labels is None else of_labels(self.labels),
+        )
 
 
 def generator(
@@ -99,28 +108,28 @@ def torch_seed(seed: int, epoch: int, rank: int) -> int:
 
 
 def training_batches(
-    rows: np.ndarray, size: int, drop_last: bool, seed: int, epoch: int, ranks: int = 1
+    rows: np.ndarray, size: int, drop_last: bool, seed: int, epoch: int
 ) -> list[np.ndarray]:
-    """Shuffle the training objects and cut them in batches, over all ranks together."""
+    """Shuffle the training objects and cut them in batches, each for all ranks together."""
     order = generator(seed, Stream.ORDER, epoch).permutation(rows)
     if drop_last and len(order) > size:
         order = order[: len(order) // size * size]
-    return ordered_batches(order, size, ranks)
+    return ordered_batches(order, size)
 
 
-def ordered_batches(rows: np.ndarray, size: int, ranks: int = 1) -> list[np.ndarray]:
+def ordered_batches(rows: np.ndarray, size: int) -> list[np.ndarray]:
     """Cut `rows` in batches of `size`; a last one that is too small joins its neighbour.
 
-    One object has nothing to be told from, and would not be measured; and each rank needs one.
+    One object has nothing to be told from, and would not be measured.
     """
     starts = list(range(0, len(rows), size))
-    if len(starts) > 1 and len(rows) - starts[-1] < max(FEWEST, ranks):
+    if len(starts) > 1 and len(rows) - starts[-1] < FEWEST:
         starts.pop()
     return np.split(rows, starts[1:])
 
 
 def rank_part(rows: np.ndarray, rank: int, ranks: int) -> np.ndarray:
-    """Give the part of a batch that a rank works on."""
+    """Give the part of a batch that a rank works on; empty where there are more ranks."""
     return np.array_split(rows, ranks)[rank]
 
 

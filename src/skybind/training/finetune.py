@@ -183,7 +183,7 @@ class _Finetuning(Task):
         every = self._batch_weight(sample)
         size = -(-len(sample.batch) // self.engine.options.accumulate)
         results = []
-        for part in sample.split(max(size, 1)):
+        for part in sample.split(size):
             result = self._result(part, every)
             # gradients are averaged over ranks, but the batch's loss is the sum of their parts
             self.engine.backward(result["loss"] * world_size())
@@ -196,6 +196,8 @@ class _Finetuning(Task):
     def _sample_weights(self, sample: Sample) -> Tensor:
         """Weight of each object of a batch: that of its class."""
         assert sample.labels is not None
+        if not sample.counts:
+            return torch.zeros(len(sample.labels), device=sample.labels.device)
         if self._weights is None:
             return torch.ones(len(sample.labels), device=sample.labels.device)
         return self._weights[sample.labels]
@@ -214,8 +216,8 @@ class _Finetuning(Task):
         entropy = functional.cross_entropy(
             logits, sample.labels, reduction="none", label_smoothing=smoothing
         )
-        hits = logits.detach().argmax(1) == sample.labels
-        rows = torch.ones_like(hits)
+        rows = torch.full_like(sample.labels, sample.counts, dtype=torch.bool)
+        hits = (logits.detach().argmax(1) == sample.labels) & rows
         loss = (entropy * weights).sum() / every
         return {"loss": loss, "hits": hits.sum(), "n": rows.sum()}
 

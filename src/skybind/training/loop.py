@@ -191,7 +191,6 @@ class Loop:
             options.drop_last,
             self.seed,
             epoch,
-            self.ranks,
         )
         self.task.training_mode()
         meter = Meter(self.options.loss_mean)
@@ -236,7 +235,7 @@ class Loop:
     def _validate(self) -> tuple[dict[str, float], float]:
         """Give the means over the validation objects, and their accuracy."""
         size = self.options.validation_batch_size or self.options.batch_size
-        batches = ordered_batches(self.task.rows["validation"], size, self.ranks)
+        batches = ordered_batches(self.task.rows["validation"], size)
         self.module.eval()
         meter = Meter(self.options.loss_mean)
         with torch.no_grad():
@@ -262,7 +261,8 @@ class Loop:
             yield sample.to(self.fabric.device)
 
     def _load(self, rows: np.ndarray, index: int, epoch: int | None) -> Sample:
-        part = rank_part(rows, self.rank, self.ranks)
+        own = rank_part(rows, self.rank, self.ranks)
+        part = own if len(own) else rows[:1]  # somebody's, which does not count here
         if epoch is None:
             second = generator(self.seed, Stream.VALIDATION, 0, index, self.rank)
             first = None
@@ -275,6 +275,8 @@ class Loop:
                 for stream in (Stream.VIEW, Stream.SECOND_VIEW)
             )
             sample = self.task.load(part, first, second)
+        if not len(own):
+            sample = sample.stand_in()
         if self.fabric.device.type != "cuda":
             return sample
         torch.cuda.set_device(self.fabric.device)  # each thread has its own, the first by default
