@@ -126,6 +126,17 @@ def remove_leftovers(path: Path) -> None:
             _remove(left)
 
 
+def remove_whole(path: Path) -> None:
+    """Remove a file or a folder: killed meanwhile, all of it or nothing stands in its place.
+
+    `remove_leftovers` then takes the rest.
+    """
+    gone = path.parent / f".{path.name}.{_mark()}-{uuid.uuid4().hex[:8]}.tmp"
+    with suppress(FileNotFoundError):
+        os.replace(path, gone)
+        _remove(gone)
+
+
 def sync_tree(path: Path) -> None:
     """Force a file, or all that a folder holds, to the disk."""
     if os.environ.get(SYNC) == "0":

@@ -195,6 +195,19 @@ def test_nothing_is_appended_for_a_run_that_cannot_be_written(nightly, monkeypat
     assert len(Dataset.open(run.parent / "stars")) == KEPT
 
 
+def test_killed_before_it_removed_what_is_older_the_same_command_does(grown, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            "skybind.discovery.update.forget_older", lambda _: exec("raise KeyboardInterrupt")
+        )
+        with pytest.raises(KeyboardInterrupt):
+            update_run(opened(grown))
+    prepared = grown / "run" / "prepared"
+    assert len(list(prepared.glob("photometry-*"))) == 2
+    assert update_run(opened(grown)).done_before
+    assert len(list(prepared.glob("photometry-*"))) == 1
+
+
 KILLED = """
 import sys
 from skybind.discovery.update import update_run

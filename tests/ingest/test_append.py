@@ -1,3 +1,4 @@
+import os
 import random
 import shutil
 import signal
@@ -443,6 +444,31 @@ def test_a_mapping_is_imported_and_appended(tmp_path):
     assert [row["object_id"] for row in read_quarantine(tmp_path / "data")] == ["a"]  # twice
     left = [path.name for path in tmp_path.iterdir() if path.name.startswith(".")]
     assert left == []
+
+
+def test_killed_while_it_cleans_up_the_same_command_ends_well(tmp_path, monkeypatch):
+    (tmp_path / "stars.yaml").write_text("objects: {file: stars.csv, id: name, ra: ra, dec: dec}\n")
+    (tmp_path / "stars.csv").write_text("name,ra,dec\na,1,2\n")
+    import_dataset(tmp_path / "stars.yaml", tmp_path / "data")
+    (tmp_path / "stars.csv").write_text("name,ra,dec\na,1,2\nc,5,6\n")
+    remove = shutil.rmtree
+
+    def some(path, *args, **options):
+        if not (path / "objects").exists() or "unfinished" in str(path):
+            return remove(path, *args, **options)
+        remove(path / "objects")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", some)
+        with pytest.raises(KeyboardInterrupt):
+            append_survey(tmp_path / "data", tmp_path / "stars.yaml")
+    left = next(path for path in tmp_path.iterdir() if "appended" in path.name)
+    # as of a process that was killed
+    left.rename(left.with_name(left.name.replace(f"-{os.getpid()}-", "-999999999-")))
+    assert append_survey(tmp_path / "data", tmp_path / "stars.yaml").nothing
+    assert sorted(rows(tmp_path / "data")) == ["a", "c"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "stars.csv", "stars.yaml"]
 
 
 KILLED = """

@@ -114,3 +114,15 @@ def test_a_sample_is_cut_in_parts():
     assert torch.equal(values, batch.inputs["spectrum"]["values"])
     assert torch.equal(torch.cat([part.labels for part in parts]), torch.arange(10))
     assert len(Sample(batch.select(slice(0, 0))).split(4)) == 1
+
+
+def test_a_stand_in_is_observed_in_nothing_and_does_not_count_nor_do_its_parts():
+    batch = ToySource(4).batch(np.arange(4))
+    sample = Sample(batch, batch, torch.arange(4))
+    stand_in = sample.stand_in().to(torch.device("cpu"))
+    for part in (stand_in, *stand_in.split(3)):
+        assert not part.counts
+        for view in (part.batch, part.second):
+            assert not any(present.any() for present in view.present.values())
+    assert sample.counts
+    assert batch.present["spectrum"].all()

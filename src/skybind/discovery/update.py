@@ -172,7 +172,7 @@ def update_run(run: Run) -> Updated:
     known = result_of(folder)
     before = known is not None and all(known.get(name) == value for name, value in key.items())
     note = once(folder, key, partial(_update, run, folder, growth))
-    if not before:
+    if is_writable(run.folder):  # also what a process left that was killed before it could
         forget_older(run)
     return Updated(folder, checked(note, UpdateRecord), before)
 

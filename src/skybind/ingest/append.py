@@ -7,7 +7,6 @@ mixture.
 """
 
 import os
-import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +25,7 @@ from skybind.data.schema import ID
 from skybind.data.sources import MemorySource, ParquetSource, object_parts
 from skybind.data.write import MADE, ROW_GROUP, TRUTH, Made, created_on
 from skybind.errors import DataError
-from skybind.files import json_hash
+from skybind.files import json_hash, remove_whole
 from skybind.ingest.append_files import (
     bring_back,
     join_quarantine,
@@ -156,7 +155,7 @@ def append_survey(folder: str | Path, source: str | Path, **options: Any) -> App
             import_dataset(source, imported, overwrite=True)
             return append_dataset(place, imported, told=str(source), **options)
         finally:
-            shutil.rmtree(imported, ignore_errors=True)
+            remove_whole(imported)
             lock.unlink(missing_ok=True)
 
 

@@ -78,7 +78,8 @@ class Sample:
         def cut(part: slice) -> "Sample":
             return self._map(lambda batch: batch.select(part), lambda labels: labels[part])
 
-        return [cut(slice(start, start + size)) for start in range(0, len(self.batch), size)]
+        starts = range(0, max(len(self.batch), 1), size)
+        return [cut(slice(start, start + size)) for start in starts]
 
     def stand_in(self) -> "Sample":
         """Give the sample as one that does not count."""
