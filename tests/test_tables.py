@@ -2,9 +2,12 @@
 
 import csv
 import io
+import itertools
+from unittest import mock
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from astropy.io import fits
 from astropy.table import Table
@@ -51,6 +54,29 @@ def test_tables_of_arrow(tmp_path, large):
     assert [row[0] for row in rows[1:]] == ["'=1+1", "'@x", "-1", "V1", ""]
     assert [float(row[1]) for row in rows[1:]] == [-1, 2, 3, 4, 5]
     write_table(table, tmp_path / "a.parquet")  # which no spreadsheet runs
+
+
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=8))
+def test_a_file_does_not_tell_in_what_pieces_its_rows_came(tmp_path_factory, lengths):
+    folder = tmp_path_factory.mktemp("tables")
+    n = sum(lengths)
+    whole = pa.table({"id": [f"s{i % 3}" for i in range(n)], "n": np.arange(n) / 7})
+    ends = np.cumsum([0, *lengths]).tolist()
+    pieces = [whole.slice(a, b - a) for a, b in itertools.pairwise(ends)]
+    with mock.patch("skybind.tables.GROUP", 4):
+        for ending in (".parquet", ".csv"):
+            write_tables(iter([whole]), folder / f"one{ending}")
+            assert write_tables(iter(pieces), folder / f"some{ending}") == n
+            one, some = ((folder / f"{name}{ending}").read_bytes() for name in ("one", "some"))
+            assert one == some
+
+
+def test_text_of_any_length_is_read_by_astropy_from_a_table_of_several_groups(tmp_path):
+    names = ["a"] * 5 + ["longer than those of the first group"]
+    with mock.patch("skybind.tables.GROUP", 4):
+        write_table(pa.table({"id": names}), tmp_path / "a.parquet")
+    assert pq.ParquetFile(tmp_path / "a.parquet").num_row_groups == 2
+    assert Table.read(tmp_path / "a.parquet")["id"].tolist() == names
 
 
 def test_rows_of_python(tmp_path):

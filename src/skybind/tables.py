@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -33,6 +33,9 @@ Notes = tuple[str | None, str]
 
 #: Formats of tables, by the file's ending.
 FORMATS = (".csv", ".parquet", ".vot", ".ecsv", ".fits")
+
+#: Rows that are written at a time: a row group of Parquet.
+GROUP = 1 << 16
 
 #: What the columns are by which programs find an object (IVOA, UCD1+ controlled vocabulary).
 UCDS = {
@@ -142,8 +145,9 @@ def _write_along(tables: Iterable[pa.Table], path: Path, suffix: str) -> int:
     rows, writer = 0, None
     whole = isinstance(tables, list) and len(tables) == 1
     try:
-        for table in tables:
-            table = _safe(table) if suffix == ".csv" else _for_astropy(table, whole)
+        # lengths of text are those of the whole, so before it is cut
+        shown = (_safe(t) if suffix == ".csv" else _for_astropy(t, whole) for t in tables)
+        for table in _regrouped(shown):
             if writer is None:
                 kind = pcsv.CSVWriter if suffix == ".csv" else TableWriter
                 writer = kind(path, table.schema)
@@ -180,6 +184,22 @@ def _for_astropy(table: pa.Table, whole: bool) -> pa.Table:
 
 def _is_text(kind: pa.DataType) -> bool:
     return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+
+
+def _regrouped(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Give the rows of tables in groups of one size: a file does not tell in what pieces they came.
+
+    Of no rows at all one table, empty.
+    """
+    waiting: pa.Table | None = None
+    given = False
+    for table in tables:
+        waiting = table if waiting is None else pa.concat_tables([waiting, table])
+        while len(waiting) >= GROUP:
+            yield waiting.slice(0, GROUP).combine_chunks()
+            waiting, given = waiting.slice(GROUP), True
+    if waiting is not None and (len(waiting) or not given):
+        yield waiting.combine_chunks()
 
 
 def safe_cell(text: str) -> str:

@@ -342,13 +342,17 @@ def test_a_model_that_saw_the_test_objects_is_refused(run, tmp_path):
         train_with_answers(run, modalities="metadata")
 
 
-def test_the_commands_go_round(run, tmp_path):
+def test_the_commands_go_round(run, tmp_path, monkeypatch):
     def call(*arguments):
         return CliRunner().invoke(app, ["label", *(str(a) for a in arguments)])
 
     done = call("propose", run.folder, "-n", 3, "--only-answers", "-o", tmp_path / "out", "-q")
     assert done.exit_code == 0, done.output
     assert "skybind label take" in done.output
+    with monkeypatch.context() as patch:
+        patch.setattr("skybind.labelling.propose.propose_labels", pytest.fail)
+        again = call("propose", run.folder, "-n", 3, "-o", tmp_path / "out", "-q")
+    assert isinstance(again.exception, DataError)  # before any is chosen
     rows = list(csv.DictReader((tmp_path / "out" / "to_label.csv").open()))
     truth = dict(zip(run.dataset.object_ids, run.dataset.labels(), strict=True))
     answers = [(row["object_id"], truth[row["object_id"]]) for row in rows]

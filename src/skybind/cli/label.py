@@ -52,9 +52,10 @@ def propose(
 
     Example: skybind label propose run/ -n 50 --out to_label/
     """
-    from skybind.labelling.propose import propose_labels, write_proposals
+    from skybind.labelling.propose import propose_labels, refuse_table, write_proposals
     from skybind.runs.run import Run
 
+    refuse_table(out)  # before they are chosen, which may take long
     opened = Run.open(folder)
     proposals = propose_labels(
         opened, n, strategy=strategy, part=part, only_answers=only_answers, seed=seed

@@ -176,6 +176,18 @@ def _proposals(
     )
 
 
+def refuse_table(out: str | Path) -> None:
+    """Refuse a folder with a table, in which somebody may have filled in answers.
+
+    Raises
+    ------
+    DataError
+    """
+    table = Path(out) / TABLE
+    if table.exists():
+        raise DataError(f"{table} is there already, perhaps with answers: choose another folder.")
+
+
 @step("drawing the pages of the objects")
 def write_proposals(run: Run, proposals: Proposals, out: str | Path) -> tuple[Path, Path]:
     """Write a table to fill in and a page with all objects.
@@ -197,9 +209,8 @@ def write_proposals(run: Run, proposals: Proposals, out: str | Path) -> tuple[Pa
     Path, Path
         The table and the page.
     """
+    refuse_table(out)
     table, page = Path(out) / TABLE, Path(out) / PAGES
-    if table.exists():
-        raise DataError(f"{table} is there already, perhaps with answers: choose another folder.")
     _write_pages(run, proposals, page)
     _write_table(proposals, table)
     return table, page
