@@ -39,7 +39,7 @@ def test_quiet_and_verbose_contradict_each_other():
 
 
 STEPS = """run, pretrain, finetune, embed, evaluate, report, classify, predict, clusters, discover,
-search, explore, update, data import, data append, data features, data check,
+search, index, explore, update, data import, data append, data export, data features, data check,
 label propose, label train, study run"""
 
 

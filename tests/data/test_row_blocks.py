@@ -11,6 +11,7 @@ import pytest
 
 from skybind.data import row_blocks
 from skybind.data.sources import ParquetSource
+from skybind.memory import memory_limit
 
 GROUPS = (100, 70, 100, 30, 100, 100)
 
@@ -53,6 +54,15 @@ def test_blocks_hold_a_stretch_and_are_of_few_bytes(files, monkeypatch, most, st
     if most == 0:
         assert len(found) == sum(low <= e < high for e in ends)
     assert all(len(t) in GROUPS or t.nbytes < 1.1 * most for t in tables)
+
+
+def test_blocks_follow_the_limit_on_memory(files):
+    dataset = pds.dataset([str(path) for path in files])
+    with memory_limit("10MB"):  # of which a block may take 1.25
+        found = [block.to_table() for block, _ in row_blocks.row_blocks(dataset, ["row", "list"])]
+    assert len(found) > 1
+    assert max(table.nbytes for table in found) < 1.3e6
+    assert pa.concat_tables(found)["row"].to_pylist() == list(range(500))
 
 
 def test_only_the_columns_that_are_read_count(files, monkeypatch):

@@ -238,7 +238,7 @@ def data_features(
             echo_shard(shard, summary.path)
 
 
-@app.command("export")
+@app.command("export", memory=True)
 def data_export(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the dataset.")],
     hats: Annotated[

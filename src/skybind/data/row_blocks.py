@@ -7,7 +7,9 @@ from operator import itemgetter
 import pyarrow.dataset as pds
 import pyarrow.parquet as pq
 
-#: Bytes of a block, before compression, unless one row group has more.
+from skybind.memory import block_bytes
+
+#: Bytes of a block, before compression, unless one row group has more or memory allows less.
 BLOCK = 32 * 2**20
 _Groups = list[tuple[pds.ParquetFileFragment, int]]
 
@@ -38,6 +40,7 @@ def row_blocks(
     """
     block: _Groups = []
     first = row = size = 0
+    most = min(BLOCK, block_bytes())
     for fragment in dataset.get_fragments():
         if stop is not None and row >= stop:
             break
@@ -48,7 +51,7 @@ def row_blocks(
             n = group.num_rows
             if row + n > start and (stop is None or row < stop):
                 n_bytes = sum(group.column(j).total_uncompressed_size for j in places)
-                if block and size + n_bytes > BLOCK:
+                if block and size + n_bytes > most:
                     yield _dataset(dataset, block), first
                     block = []
                 if not block:

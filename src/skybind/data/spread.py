@@ -13,7 +13,9 @@ from types import TracebackType
 import numpy as np
 import pyarrow as pa
 
-#: Bytes of rows that wait in memory.
+from skybind.memory import block_bytes
+
+#: Bytes of rows that wait in memory, unless it allows less.
 WAITING = 64 * 2**20
 
 
@@ -61,7 +63,7 @@ class Spread:
         self._tables.append(table)
         self._parts.append(part)
         self._bytes += table.nbytes
-        if self._bytes > WAITING:
+        if self._bytes > min(WAITING, block_bytes()):
             self._flush()
 
     def parts(self) -> Iterator[pa.Table]:
