@@ -171,6 +171,11 @@ def discover_shard(run: Run, shard: Shard) -> tuple[Path, int]:
     -------
     Path, int
         Where the shard is, and of how many objects.
+
+    Raises
+    ------
+    AlreadyDone
+        If all shards were put together.
     """
     return score_shard(run, _embeddings(run), shard)
 

@@ -283,6 +283,8 @@ def predict_anything(
 
     Raises
     ------
+    AlreadyDone
+        If the table is there, put together of shards of the same.
     ConfigError, DataError
         As `predict_table`; if shards are missing, or of something else.
     """

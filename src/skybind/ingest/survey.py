@@ -84,6 +84,8 @@ def import_dataset(
 
     Raises
     ------
+    AlreadyDone
+        If the dataset is there, put together of shards of the same.
     ConfigError
         If the mapping is wrong.
     DataError

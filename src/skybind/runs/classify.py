@@ -94,6 +94,8 @@ def classify_anything(
 
     Raises
     ------
+    AlreadyDone
+        If the table is there, put together of shards of the same.
     ConfigError, DataError, ModelError
         If there is no such classifier or modality, or nothing in the data can be used; if shards
         are missing, or of something else.

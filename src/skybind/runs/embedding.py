@@ -151,6 +151,8 @@ def embed_anything(
 
     Raises
     ------
+    AlreadyDone
+        If the embeddings are there, put together of shards of the same.
     ConfigError
         If `out` is missing, or a shard is asked for of the run's own dataset.
     DataError
