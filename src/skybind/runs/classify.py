@@ -117,9 +117,8 @@ def classify_anything(
     fitted = model.reliability and model.reliability.calibration.model_dump()
     key = json_hash([__version__, weights, fitted, given.dataset.fingerprint, names, PIECE, RA])
     out, entries = _classify_other(model, given, names, out, key, shard)
-    found_classes = sum((Counter(entry["classes"]) for entry in entries), Counter[str]())
-    n, counts = sum(entry["rows"] for entry in entries), dict(found_classes.most_common())
-    known = sum(counts.values())
+    classes = sum((Counter(entry["classes"]) for entry in entries), Counter[str]())
+    n, known, counts = sum(e["rows"] for e in entries), classes.total(), dict(classes.most_common())
     notes = class_notes(model.classes, model.reliability, n, n - known)
     return Classified(out, name, n, known, counts, [*given.notes, *notes])
 
