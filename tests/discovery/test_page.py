@@ -122,6 +122,15 @@ def test_arrows_are_bold_where_they_are_significant():
     assert table.rows[0][2].kind == ""
 
 
+def test_shares_stay_within_their_bounds_and_r2_does_not():
+    sure = {"value": [[1.0, 0.0, 1.0], [None] * 3, [1.0, 0.0, 1.0]]}
+    row = comparison_table(changed(COMPARED, **sure)).rows[0]
+    told = ["100.0 +0.0 −20.0", "0.0 +20.0 −0.0", "100.0 +0.0 −10.0"]
+    assert [cell.text for cell in row[2:]] == told
+    poor = changed(COMPARED, measure="regression", value=[[-0.2, 0, 1], [None] * 3, [0, 0, 0]])
+    assert comparison_table(poor).rows[0][2].text == "-20.0 ± 10.0"
+
+
 def test_the_score_made_for_a_kind_is_named():
     entry = DetectionResult(
         kind="wrong_label",

@@ -14,6 +14,7 @@ from skybind.measures.retrieval import (
     retrieval_table,
     top_matches,
 )
+from skybind.measures.shares import share_error
 from skybind.memory import memory_limit
 
 
@@ -193,6 +194,12 @@ def test_brightness_still_tells_much_among_candidates_of_like_brightness():
     u, v = ((bright + rng.normal(0, 0.02, 1000) - 16) / 16 for _ in range(2))
     x, y = (np.column_stack([np.cos(w), np.sin(w)]) for w in (u, v))
     assert matched_retrieval(x, y, bright, 0.3).beaten > 0.85
+
+
+def test_no_share_beaten_is_known_exactly():
+    same = np.eye(4)
+    assert retrieval(same, same).beaten == 1
+    assert retrieval(same, same).beaten_error == pytest.approx(share_error(1.0, 4))
 
 
 def test_among_one_candidate_nothing_is_measured():

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
 
-from skybind.evaluation.records import CaseResult, PairRetrieval
+from skybind.evaluation.records import CaseResult, PairRetrieval, RetrievalRival
 from skybind.measures.classification import classification_metrics
-from skybind.report.groups import accuracy_groups, headline, retrieval_groups
+from skybind.report.groups import accuracy_groups, headline, retrieval_groups, rival_groups
+from skybind.report.retrieval import rival_table
+from skybind.report.tables import accuracy_table
 
 
 def entry(accuracy, seed, **more):
@@ -35,6 +37,29 @@ def test_seeds_are_averaged_and_their_scatter_joins_the_error():
 def test_one_seed_keeps_its_own_error():
     (group,) = accuracy_groups([entry(0.8, 1)])
     assert (group.accuracy, group.error) == (0.8, 0.01)
+
+
+@pytest.mark.parametrize(("n", "kinds"), [(2, ["", ""]), (40, ["", "strong"])])
+def test_few_test_objects_make_no_start_the_best(n, kinds):
+    of = {"confusion": [[n, 0], [0, 0]], "accuracy_error": 0.1}
+    table = accuracy_table(
+        accuracy_groups([entry(0.1, 1, pretrained=False, **of), entry(0.9, 1, **of)])
+    )
+    assert [row[2].kind for row in table.rows] == kinds
+
+
+def rival(method, beaten, n):
+    return RetrievalRival(
+        method=method, query="a", target="b", n=n, recall={1: beaten}, recall_error={1: 0.1},
+        median_rank=1, chance_recall={1: 1 / n}, chance_median_rank=(n + 1) / 2, matched=None,
+        matched_by=None, beaten=beaten, beaten_error=0.01,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("n", "kind"), [(3, ""), (30, "strong")])
+def test_few_queries_make_no_method_the_best(n, kind):
+    table = rival_table(rival_groups([rival("ours", 0.9, n), rival("brightness alone", 0.5, n)]))
+    assert table.rows[0][-2].kind == kind
 
 
 def test_what_differs_is_kept_apart_and_in_order():

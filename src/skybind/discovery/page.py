@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 
 from skybind.discovery.figures import structure_figure, suspect_figure
-from skybind.discovery.measures.combinations import LEVEL
 from skybind.discovery.page_data import DiscoverData, ObjectPage, StructureView
 from skybind.discovery.page_tables import (
     carried_table,
@@ -28,6 +27,7 @@ from skybind.drawing.observed import MapPanel
 from skybind.drawing.page import Fact, render_page
 from skybind.drawing.style import report_style
 from skybind.files import write_text
+from skybind.measures.significance import LEVEL
 from skybind.report.tables import pairs_of, samples
 from skybind.runs.layout import RunPaths
 
@@ -248,7 +248,7 @@ def importance_section(data: DiscoverData) -> Section:
         return Section("importance", title, absent=absent)
     text = (
         "One classifier (or search, or prediction) given only some modalities, on the same test "
-        "objects. Errors are standard errors by the bootstrap over objects; arrows compare with "
+        "objects. Errors are standard errors from the number of objects; arrows compare with "
         "the best single modality of the combination and are bold where a paired bootstrap says "
         "that p < 0.05. Many cells are compared: one in twenty is bold by chance."
     )

@@ -8,7 +8,7 @@ from skybind.discovery.measures.contributions import Carried
 from skybind.discovery.measures.structure import Landing
 from skybind.discovery.page_data import DiscoverData, Neighbour
 from skybind.discovery.records import ClassParts, Comparison, DetectionResult
-from skybind.drawing.cells import NONE, Cell, Table, cells, number, percent
+from skybind.drawing.cells import NONE, Cell, Table, cells, number, percent, share_cell
 from skybind.drawing.style import combination_name
 from skybind.report.tables import ARROWS
 
@@ -141,7 +141,9 @@ def _compared(entry: Comparison, line: int, column: int) -> Cell:
     mark, kind = ARROWS[int(np.sign(change))]
     if kind and entry.significant[line, column]:
         kind += " strong"
-    return Cell(percent(value, error), kind, mark)
+    if entry.measure == "regression":  # R^2 is no share: it has no lower end
+        return Cell(percent(value, error), kind, mark)
+    return share_cell(value, error, kind, mark)
 
 
 def carried_table(records: Sequence[Carried]) -> Table:

@@ -11,7 +11,7 @@ from skybind.measures.clusters import Distinction
 from skybind.record import Number, Record
 
 #: Raised when what a step writes changes, or what it draws: older results are then made anew.
-DISCOVER_VERSION = 6
+DISCOVER_VERSION = 7
 
 
 class FlagCounts(Record):

@@ -5,7 +5,6 @@ import pyarrow.compute as pc
 
 from skybind.data.dataset import Dataset
 from skybind.data.quantities import quantity_of
-from skybind.discovery.measures.combinations import LEVEL
 from skybind.discovery.page_data import (
     ColourMagnitude,
     DiscoverData,
@@ -21,6 +20,7 @@ from skybind.embeddings.store import Embeddings
 from skybind.evaluation.targets import targets_of
 from skybind.lightcurves.columns import ALIASES, FAP
 from skybind.measures.neighbours import nearest
+from skybind.measures.significance import LEVEL
 from skybind.modalities.computed import PERIOD, is_computed
 from skybind.runs.run import Run
 

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from skybind.errors import DataError
 from skybind.measures.neighbours import nearest
-from skybind.measures.shares import share_error
+from skybind.measures.shares import score_error, share_error
 from skybind.memory import tile
 from skybind.record import Number, Record
 
@@ -41,7 +41,9 @@ class RetrievalResult(Record):
         description="Share of the wrong targets that lie behind the partner, the mean over the "
         "queries; chance is one half.",
     )
-    beaten_error: Number = Field(math.nan, description="Its standard error over the queries.")
+    beaten_error: Number = Field(
+        math.nan, description="Its standard error over the queries, as Wilson's of shares, never 0."
+    )
 
 
 def partner_ranks(query: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -231,8 +233,8 @@ def _beaten(nearer: np.ndarray, tied: np.ndarray, offered: np.ndarray) -> dict[s
     if (offered < 2).any():
         return {}
     share = 1 - (nearer + tied / 2) / (offered - 1)
-    spread = share.std(ddof=1) if len(share) > 1 else math.nan
-    return {"beaten": float(share.mean()), "beaten_error": float(spread / len(share) ** 0.5)}
+    error = score_error(float(share.var()), len(share))
+    return {"beaten": float(share.mean()), "beaten_error": error}
 
 
 def retrieval_table(

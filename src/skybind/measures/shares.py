@@ -42,5 +42,20 @@ def share_error(share: float, n: int) -> float:
 
     Of many objects it is sqrt(p (1 - p) / n).
     """
-    low, high = wilson_interval(share, n)
-    return (high - low) / 2
+    return score_error(share * (1 - share), n)
+
+
+def score_error(variance: float, n: int) -> float:
+    """Return the standard error of a mean of scores from 0 to 1, never zero.
+
+    Wilson's way of one more score in two halves, 0 and 1, for any such scores: that n objects score
+    the same does not say that all do.
+
+    Parameters
+    ----------
+    variance : float
+        Mean square deviation of the scores from their mean.
+    n : int
+        Objects, at least one.
+    """
+    return float(np.sqrt(variance / n + 1 / (4 * n**2)) / (1 + 1 / n))

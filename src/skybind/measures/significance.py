@@ -13,6 +13,9 @@ from skybind.record import Number, Record
 #: Differences that chance makes less often than this are called significant.
 LEVEL = 0.05
 
+#: Fewer objects than this are no ground for saying that one of two results is better.
+FEWEST = 10
+
 #: With more pairs than this their signs are not enumerated any more.
 MOST_SIGNS = 16
 

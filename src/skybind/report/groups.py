@@ -81,7 +81,8 @@ class Rival:
     """One ordered pair of modalities by one method, averaged over seeds.
 
     `beaten` and `matched` are shares of wrong candidates behind the partner with their errors,
-    among all and among those of like brightness; NaN where not known.
+    among all and among those of like brightness; NaN where not known. `n` and `n_matched` are the
+    queries of either.
     """
 
     query: str
@@ -91,6 +92,8 @@ class Rival:
     recall_error: dict[int, float]
     beaten: tuple[float, float]
     matched: tuple[float, float]
+    n: int
+    n_matched: int
 
 
 def accuracy_groups(entries: Sequence[Tested]) -> list[Accuracy]:
@@ -150,6 +153,8 @@ def rival_groups(entries: Sequence[RetrievalRival]) -> list[Rival]:
                 _mean_and_error([m.beaten for m in like], [m.beaten_error for m in like])
                 if like
                 else (np.nan, np.nan),
+                n=one.n,
+                n_matched=min((m.n for m in like), default=0),
             )
         )
     return made

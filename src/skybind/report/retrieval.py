@@ -9,6 +9,7 @@ from skybind.drawing.blocks import Block, Section, figure_block
 from skybind.drawing.cells import NONE, Cell, Table, cells, share
 from skybind.evaluation.records import Metrics
 from skybind.evaluation.retrieval import CONTROLS
+from skybind.measures.significance import FEWEST
 from skybind.report import tables
 from skybind.report.data import ReportData
 from skybind.report.figures.bars import retrieval_bars
@@ -22,7 +23,7 @@ RIVAL_WORDS = (
     "candidates that lie behind the partner, chance 50. Like brightness: the same among candidates "
     "within 0.3 mag of the query's object: compare with brightness alone in the same column. "
     "Exchanged pairs are controls and must give chance. Bold: significantly best of its pair (by "
-    "more than twice the combined standard error, controls left out)."
+    "more than twice the combined standard error, controls left out, of ten queries or more)."
 )
 
 
@@ -47,7 +48,10 @@ def rival_table(rivals: Sequence[Rival]) -> Table:
 
 
 def _is_best(entry: Rival, every: Sequence[Rival], values: str) -> bool:
-    """Whether it is above all others by twice the combined error."""
+    """Whether it is above all others by twice the combined error, on queries enough to tell."""
+    n = entry.n if values == "beaten" else entry.n_matched
+    if n < FEWEST:
+        return False
     own, error = getattr(entry, values)
     others = [
         getattr(other, values)

@@ -17,6 +17,7 @@ from skybind.evaluation.records import (
 )
 from skybind.evaluation.run_records import AboutDataset, AboutSplit, Pretraining
 from skybind.evaluation.samples import Sample
+from skybind.measures.significance import FEWEST
 from skybind.report.groups import Accuracy, Retrieval, accuracy_groups
 from skybind.words import duration
 
@@ -90,7 +91,7 @@ def accuracy_table(groups: Sequence[Accuracy], balanced: bool = False) -> Table:
     """Accuracy by combination and start (rows) and share of labels (columns).
 
     Bold is better than all other starts and plain methods of the same modalities and labels, by
-    more than twice the combined standard error.
+    more than twice the combined standard error, of ten test objects or more.
     """
     subsets = list(dict.fromkeys(group.subset for group in groups))
     found = {(g.modalities, g.start, g.subset): g for g in groups}
@@ -112,7 +113,12 @@ def accuracy_table(groups: Sequence[Accuracy], balanced: bool = False) -> Table:
 
 
 def _notable(group: Accuracy, rivals: Sequence[Accuracy]) -> str:
-    """Say `strong` where a start beats all others by twice the error; NaN marks nothing."""
+    """Say `strong` where a start beats all others by twice the error; NaN marks nothing.
+
+    Nor do few test objects.
+    """
+    if group.confusion.sum() < FEWEST * group.n_seeds:
+        return ""
     others = [other for other in rivals if other is not group]
     ahead = [
         group.accuracy - other.accuracy > 2 * np.hypot(group.error, other.error) for other in others

@@ -3,6 +3,7 @@ import pytest
 
 from skybind.discovery.measures.combinations import compare_means, compare_r2
 from skybind.errors import DataError
+from skybind.measures.shares import share_error
 
 
 def scores(rng, n, a, b, both):
@@ -78,6 +79,47 @@ def test_r2_is_that_of_sklearn():
 def test_nothing_to_compare_is_said():
     with pytest.raises(DataError, match="nothing to compare"):
         compare_means({}, np.zeros(3, int), ["X"])
+
+
+def test_two_objects_prove_nothing_of_the_mean_over_classes():
+    two = {("a",): np.ones(2), ("b",): np.array([1.0, 0]), ("a", "b"): np.array([1.0, 0])}
+    assert not compare_means(two, np.arange(2), ["X", "Y"]).significant.any()
+
+
+def test_one_object_of_a_class_has_a_scatter_among_larger_classes():
+    group = np.repeat([0, 1, 2], [400, 400, 1])
+    none = (np.arange(801) % 2).astype(float)  # of two classes nothing changes, of one object all
+    none[-1] = 0
+    gained = np.where(group == 2, 1.0, none)
+    made = {("a",): none, ("b",): none, ("a", "b"): gained}
+    found = compare_means(made, group, ["X", "Y", "rare"])
+    assert found.change[-1, 2] == pytest.approx(1 / 3)
+    assert not found.significant.any()
+    assert found.error[-1, 0] > 0.08
+
+
+def test_few_objects_for_and_none_against_are_chance():
+    # the exact test of signs gives 1/8 for four to none, 1/128 for eight to none
+    for n, significant in ((4, False), (8, True)):
+        one = np.zeros(500)
+        made = {("a",): one, ("b",): one, ("a", "b"): (np.arange(500) < n).astype(float)}
+        assert compare_means(made, np.zeros(500, int), ["X"]).significant[0, 2] == significant
+
+
+def test_no_error_of_a_share_is_zero():
+    made = {("a",): np.zeros(20), ("b",): np.ones(20), ("a", "b"): np.ones(20)}
+    found = compare_means(made, np.arange(20) % 2, ["X", "Y"])
+    np.testing.assert_allclose(found.error[:2], share_error(1.0, 10))
+    np.testing.assert_allclose(found.error[2], share_error(1.0, 10) / np.sqrt(2))
+
+
+def test_the_mean_r2_has_no_p_value_where_a_group_is_small():
+    rng = np.random.default_rng(3)
+    true = rng.normal(size=105)
+    noise = {("a",): 1.0, ("b",): 1.0, ("a", "b"): 0.01}
+    made = {names: true + rng.normal(size=105) * scale for names, scale in noise.items()}
+    found = compare_r2(made, true, np.repeat([0, 1], [100, 5]), ["z", "mass"])
+    assert found.significant[:, 2].tolist() == [True, False, False]
 
 
 def test_too_few_objects_have_no_p_value():

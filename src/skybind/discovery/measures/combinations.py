@@ -2,7 +2,9 @@
 
 One table for any measure: accuracy by class, retrieval by target, R^2 by predicted number. All
 columns are about the same objects, and every resample draws the same objects for all columns
-(a paired bootstrap), so that what is hard for all of them cancels in the difference.
+(a paired bootstrap), so that what is hard for all of them cancels in the difference. To each group
+of scores from 0 to 1 the resamples add two objects that nobody saw, of which combinations get one
+right and single modalities the other: a group of one or two objects has a scatter too.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,6 +13,8 @@ import numpy as np
 from pydantic import Field
 
 from skybind.errors import DataError
+from skybind.measures.shares import score_error
+from skybind.measures.significance import FEWEST, LEVEL
 from skybind.memory import at_once
 from skybind.record import Counts, Numbers, Record
 
@@ -19,14 +23,6 @@ Combination = tuple[str, ...]
 
 #: Numbers drawn at once by the bootstrap where memory allows.
 CELLS = 5_000_000
-
-
-#: Fewer objects than this are no ground for a bootstrap: their differences have no p-value.
-FEWEST = 10
-
-
-#: A difference is called significant below this probability.
-LEVEL = 0.05
 
 
 class ComparisonTable(Record):
@@ -45,15 +41,19 @@ class ComparisonTable(Record):
         description="The measure, a row a group; null where a group has no objects or a "
         "combination makes no sense for it.",
     )
-    error: Numbers = Field(..., description="Its standard error by the bootstrap.")
+    error: Numbers = Field(
+        ...,
+        description="Its standard error: of scores from 0 to 1 as Wilson's of shares, never 0; of "
+        "R^2 by the bootstrap.",
+    )
     change: Numbers = Field(
         ...,
         description="Difference to the best single modality of the combination; null for singles.",
     )
     p_value: Numbers = Field(
         ...,
-        description="Two-sided, of no difference; null for singles and for groups of fewer than "
-        "ten objects.",
+        description="Two-sided, of no difference; null for singles and for fewer than ten objects "
+        "(of R^2 the mean over groups too where one has fewer).",
     )
 
     @property
@@ -74,8 +74,8 @@ def compare_means(
     Parameters
     ----------
     scores : mapping of combination to ndarray, shape (n,)
-        Of each object: 1 if classified right, reciprocal rank of its partner, ...; NaN in all
-        rows of a group that a combination makes no sense for.
+        From 0 to 1: 1 if classified right, reciprocal rank of its partner, ...; NaN in all rows of
+        a group that a combination makes no sense for.
     group : ndarray of int, shape (n,)
         Which group each object belongs to.
     groups : sequence of str
@@ -90,12 +90,18 @@ def compare_means(
         If there are no combinations or no objects.
     """
     columns = _columns(scores, group)
-    stacked = np.stack([np.asarray(scores[names], dtype=float) for names in columns], axis=1)
+    seen = np.stack([np.asarray(scores[names], dtype=float) for names in columns], axis=1)
+    # Bonett & Price (2012): with one more object that speaks for either side a paired difference
+    # of few is no longer called significant too often
+    several = np.asarray([len(names) > 1 for names in columns], dtype=float)
+    stacked = np.concatenate([seen, [several, 1 - several]])
 
     def measure(rows: np.ndarray, counts: np.ndarray) -> np.ndarray:
         return np.asarray(counts @ stacked[rows] / counts.sum(axis=1, keepdims=True))
 
-    return _compare(measure, group, groups, columns, resamples, seed)
+    unseen = np.arange(len(seen), len(stacked))
+    table = _compare(measure, group, groups, columns, resamples, seed, unseen)
+    return table.model_copy(update={"error": _errors(seen, group, len(groups))})
 
 
 def compare_r2(
@@ -144,9 +150,12 @@ def _columns(
 
 
 def _compare(  # type: ignore[no-untyped-def]
-    measure, group, groups, columns, resamples: int, seed: int
+    measure, group, groups, columns, resamples: int, seed: int, unseen: Sequence[int] = ()
 ) -> ComparisonTable:
-    """Measure and bootstrap every group; `measure(rows, counts)` gives (len(counts), M)."""
+    """Measure and bootstrap every group; `measure(rows, counts)` gives (len(counts), M).
+
+    Every resample draws from the group and the rows `unseen`.
+    """
     rng = np.random.default_rng(seed)
     n = np.bincount(group, minlength=len(groups))
     value = np.full((len(groups) + 1, len(columns)), np.nan)
@@ -154,6 +163,7 @@ def _compare(  # type: ignore[no-untyped-def]
     for number in np.flatnonzero(n):
         rows = np.flatnonzero(group == number)
         value[number] = measure(rows, np.ones((1, len(rows))))[0]
+        rows = np.append(rows, unseen).astype(int)
         step = at_once(24.0 * len(rows), max(1, CELLS // len(rows)))
         for start in range(0, resamples, step):
             size = min(step, resamples - start)
@@ -163,7 +173,8 @@ def _compare(  # type: ignore[no-untyped-def]
     value[-1] = value[:-1][filled].mean(axis=0)
     drawn[:, -1] = drawn[:, :-1][:, filled].mean(axis=1)
     change, p_value = _against_singles(value, drawn, columns)
-    p_value[:-1][n < FEWEST] = np.nan
+    ground = n.sum() if len(unseen) else n[filled].min()
+    p_value[np.append(n, ground) < FEWEST] = np.nan
     return ComparisonTable(
         groups=tuple(groups),
         combinations=columns,
@@ -173,6 +184,17 @@ def _compare(  # type: ignore[no-untyped-def]
         change=change,
         p_value=p_value,
     )
+
+
+def _errors(scores: np.ndarray, group: np.ndarray, n_groups: int) -> np.ndarray:
+    """Standard errors of the means of groups, and of the mean over them, (n, M) -> (G + 1, M)."""
+    error = np.full((n_groups + 1, scores.shape[1]), np.nan)
+    for number in np.unique(group):
+        own = scores[group == number]
+        error[number] = [score_error(variance, len(own)) for variance in own.var(axis=0)]
+    filled = error[np.unique(group)]
+    error[-1] = np.sqrt((filled**2).sum(axis=0)) / len(filled)
+    return error
 
 
 def _against_singles(

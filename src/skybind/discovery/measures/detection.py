@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import Field
 
-from skybind.discovery.measures.combinations import FEWEST
+from skybind.measures.significance import FEWEST, LEVEL
 from skybind.memory import at_once
 from skybind.record import Number, Record
 
-#: Resamples of the bootstrap, the level of its test, and numbers held at once.
-RESAMPLES, LEVEL, CELLS = 400, 0.05, 5_000_000
+#: Resamples of the bootstrap, and numbers held at once.
+RESAMPLES, CELLS = 400, 5_000_000
 
 
 class Detection(Record):
