@@ -1,7 +1,9 @@
 import numpy as np
+from matplotlib.colors import to_hex
 
 from skybind.discovery.figures import structure_figure
 from skybind.discovery.page_data import ColourMagnitude, MeanSpectrum, StructureView
+from skybind.drawing.style import group_colour
 
 
 def view(**more):
@@ -19,6 +21,10 @@ def test_every_panel_that_there_is_something_for():
     assert [text.get_text() for text in chart.get_legend().get_texts()] == [
         "part 0 (30)",
         "part 1 (20)",
+    ]
+    assert [to_hex(part.get_facecolor()[0]) for part in chart.collections[1:]] == [
+        group_colour(0),
+        group_colour(1),
     ]
     assert cmd.yaxis_inverted()
     assert cmd.get_ylabel() == "absolute g [mag]"

@@ -3,9 +3,16 @@
 import numpy as np
 from matplotlib.colors import to_hex
 
-from skybind.drawing.maps import coloured_maps
+from skybind.drawing.maps import cluster_maps, coloured_maps
 from skybind.drawing.observed import ColourColumn, MapView
-from skybind.drawing.style import class_colour, report_style
+from skybind.drawing.style import (
+    CLASS_COLOURS,
+    CLASS_MARKERS,
+    GROUP_COLOURS,
+    GROUP_MARKERS,
+    class_colour,
+    report_style,
+)
 
 ORDER = ["EA", "EW", "M", "RRAB", "E?", "U"]
 
@@ -55,3 +62,14 @@ def test_the_legend_and_the_titles_stay_inside_the_figure():
         assert box.x0 >= 0
         assert box.y0 >= 0
         assert box.y1 <= height
+
+
+def test_no_cluster_looks_like_a_class():
+    assert not set(GROUP_COLOURS) & set(CLASS_COLOURS)
+    assert not set(GROUP_MARKERS) & set(CLASS_MARKERS)
+    found = np.repeat(np.arange(5), 10)
+    split, position = np.full(50, "test"), np.random.default_rng(0).normal(size=(50, 2))
+    view = MapView(("photometry",), split, position, [], clusters={"DBSCAN": found})
+    (points,) = cluster_maps([view], "DBSCAN", "umap").axes[0].collections
+    drawn = [to_hex(colour) for colour in points.get_facecolors()]
+    assert drawn == [GROUP_COLOURS[number] for number in found]

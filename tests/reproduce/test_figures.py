@@ -3,7 +3,9 @@
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from matplotlib.colors import to_hex
 
+from skybind.drawing.style import class_colour
 from skybind.embeddings.store import Embeddings
 from skybind.errors import DataError
 from skybind.reproduce import stars_figures as figures
@@ -90,8 +92,9 @@ def test_unseen_classes_each_have_a_colour(stars):
     unseen = sorted(set(label.tolist()) - set(stars.run.classes) - {""})
     (legend,) = exhibit.figure.legends
     assert [text.get_text().split(" ")[0] for text in legend.get_texts()] == unseen
-    colours = {tuple(handle.get_facecolor()[0]) for handle in legend.legend_handles}
-    assert len(colours) == len(unseen)
+    colours = [to_hex(handle.get_facecolor()[0]) for handle in legend.legend_handles]
+    first = len(stars.run.classes)  # none has the colour of a class in use
+    assert colours == [class_colour(first + place) for place in range(len(unseen))]
 
 
 def test_parts_of_a_class_are_drawn_in_its_colours_and_magnitudes(stars):

@@ -6,7 +6,7 @@ import numpy as np
 
 from skybind.discovery.page_data import ColourMagnitude, StructureView
 from skybind.drawing.cloud import draw_cloud
-from skybind.drawing.style import GRID, WIDTH, class_colour, class_marker, new_figure
+from skybind.drawing.style import GRID, WIDTH, group_colour, group_marker, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,16 +66,16 @@ def draw_parts(axes: "Axes", x: np.ndarray, y: np.ndarray, part: np.ndarray) -> 
             axes,
             x[own],
             y[own],
-            class_colour(number),
+            group_colour(number),
             s=size,
-            marker=class_marker(number),
+            marker=group_marker(number),
             label=f"part {number} ({own.sum():,})",
         )
 
 
 def _spectra(axes: "Axes", view: StructureView) -> None:
     for number, mean in enumerate(view.spectra):
-        colour = class_colour(number)
+        colour = group_colour(number)
         low, high = mean.flux - mean.error, mean.flux + mean.error
         axes.fill_between(mean.wavelength, low, high, color=colour, alpha=0.35, linewidth=0)
         axes.plot(

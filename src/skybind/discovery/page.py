@@ -134,8 +134,9 @@ def detection_section(data: DiscoverData) -> Section | None:
     )
     caption = (
         "Average precision, and precision (equal to recall) among as many objects as were planted; "
-        "chance is the share of the kind. Bold: above the best of every other method, by a paired "
-        "bootstrap with p < 0.05."
+        "chance is the share of the kind. Bold: a score made for the kind, if above the best of "
+        "every other method by a paired bootstrap with p < 0.05; what was chosen with the truth "
+        "in hand is never bold."
     )
     main = [record for record in records if ":" not in record.kind]
     rest = [record for record in records if ":" in record.kind]
@@ -187,7 +188,10 @@ def _tested_words(data: DiscoverData) -> str:
 def _parts(view: StructureView, data: DiscoverData) -> list[Block]:
     record = view.record
     name = record.name if record.modality == "all" else f"{record.name} ({record.modality})"
-    what = [f"{name}: its {record.k} parts on the map of all objects (grey)."]
+    what = [
+        f"{name}: its {record.k} parts on the map of all objects (grey); "
+        "colours are of parts, not of classes."
+    ]
     if view.diagram is not None:
         absolute = view.diagram.magnitude_name.startswith("absolute")
         what.append(

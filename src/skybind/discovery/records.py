@@ -51,8 +51,8 @@ class DetectionResult(Detection):
     )
     best: bool = Field(
         False,
-        description="Whether its average precision is above that of the best score of every other "
-        "method, by a paired bootstrap with p < 0.05.",
+        description="Whether it is the score made for the kind and its average precision is above "
+        "that of the best score of every other method, by a paired bootstrap with p < 0.05.",
     )
 
 

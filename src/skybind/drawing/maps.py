@@ -8,7 +8,14 @@ import numpy as np
 
 from skybind.drawing.cloud import draw_cloud
 from skybind.drawing.observed import ColourColumn, MapPanel, MapView
-from skybind.drawing.style import NO_CLASS, WIDTH, class_colour, class_marker, new_figure
+from skybind.drawing.style import (
+    NO_CLASS,
+    WIDTH,
+    class_colour,
+    class_marker,
+    group_colour,
+    new_figure,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -115,7 +122,7 @@ def cluster_maps(views: Sequence[MapView], cluster_method: str, method: str) -> 
         axes.remove()
     for axes, view in zip(grid.ravel(), views, strict=False):
         label = view.clusters[cluster_method]
-        colours = np.asarray([class_colour(int(code)) for code in np.arange(-1, label.max() + 1)])
+        colours = np.asarray([group_colour(int(code)) for code in np.arange(-1, label.max() + 1)])
         _frame(axes)
         x, y = view.position.T
         axes.scatter(x, y, s=_dot(len(label)), c=colours[label + 1], linewidths=0)

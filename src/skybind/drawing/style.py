@@ -25,6 +25,16 @@ CLASS_COLOURS = (
 CLASS_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 
+# Seven of Tol's muted scheme (2021, SRON/EPS/TN/09-002), for clusters and parts: none is near a
+# colour of a class, so that nobody takes a cluster for the class of its number.
+GROUP_COLOURS = (
+    "#117733", "#aa4499", "#332288", "#999933", "#44aa99", "#cc6677", "#882255",
+)  # fmt: skip
+
+
+GROUP_MARKERS = ("<", "*", ">", "p", "d", "h")
+
+
 NO_CLASS = "#cfcfcf"
 
 
@@ -106,6 +116,16 @@ def class_colour(code: int) -> str:
 def class_marker(code: int) -> str:
     """Give the marker of a class code."""
     return CLASS_MARKERS[code % len(CLASS_MARKERS)] if code >= 0 else "."
+
+
+def group_colour(number: int) -> str:
+    """Give the colour of a cluster or a part; grey for -1 (none)."""
+    return NO_CLASS if number < 0 else GROUP_COLOURS[number % len(GROUP_COLOURS)]
+
+
+def group_marker(number: int) -> str:
+    """Give the marker of a cluster or a part."""
+    return GROUP_MARKERS[number % len(GROUP_MARKERS)]
 
 
 def combination_name(modalities: Sequence[str]) -> str:

@@ -189,9 +189,12 @@ def _figures(run: ReportData, method: str, entries: Sequence[Found]) -> list[Blo
         blocks.append(
             figure_block(
                 partial(cluster_maps, views, method, run.map_method),
-                f"Clusters by {method} on the maps ({_all_settings(entries)}).{grey}"
-                if method == "DBSCAN"
-                else f"Clusters by {method} in the full space, shown on the maps.",
+                (
+                    f"Clusters by {method} on the maps ({_all_settings(entries)}).{grey}"
+                    if method == "DBSCAN"
+                    else f"Clusters by {method} in the full space, shown on the maps."
+                )
+                + " Colours are of clusters, not of classes.",
                 run,
                 f"Maps coloured by {method} cluster",
                 "png",

@@ -18,6 +18,7 @@ from skybind.drawing.style import (
     WIDTH,
     class_colour,
     class_marker,
+    group_colour,
     new_figure,
 )
 from skybind.embeddings.store import Embeddings
@@ -134,7 +135,7 @@ def miras(run: Run, record: DiscoverRecord) -> Exhibit:
         spectrum = examples[row].spectrum
         if spectrum is None:
             raise DataError("The Miras of a part have no spectrum.")
-        axes.plot(spectrum.wavelength, spectrum.flux, color=class_colour(number), linewidth=0.7)
+        axes.plot(spectrum.wavelength, spectrum.flux, color=group_colour(number), linewidth=0.7)
         axes.set_title(
             f"part {number} ({entry.sizes[number]:,} stars): {examples[row].object_id}",
             fontweight="normal",
@@ -174,7 +175,7 @@ def unseen_classes(run: Run) -> Exhibit:
         middle = np.nanmedian(position[label == name], axis=0)
         if np.isfinite(middle).all():
             axes.text(middle[0], middle[1], name, color=MUTED, ha="center", va="center", fontsize=8)
-    for code, name in enumerate(unseen):
+    for code, name in enumerate(unseen, len(run.classes)):  # no colour of a class in use
         own = label == name
         axes.scatter(
             x[own], y[own], s=26, c=class_colour(code), marker=class_marker(code),

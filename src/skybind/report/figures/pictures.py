@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from skybind.drawing.observed import ExampleObject, Spectrum
-from skybind.drawing.style import BLUE, GREEN, GREY, MUTED, WIDTH, class_colour, new_figure
+from skybind.drawing.style import BLUE, GREEN, GREY, MUTED, WIDTH, group_colour, new_figure
 from skybind.report.views import ClusterView, QueryView
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def cluster_gallery(views: Sequence[ClusterView]) -> "Figure":
         if spectra:
             drawn = [e for e in view.examples if e.spectrum is not None][:OVERLAID]
             for number, example in enumerate(drawn):
-                _curve(line[-1], example.spectrum, class_colour(number), 0.6)
+                _curve(line[-1], example.spectrum, group_colour(number), 0.6)
             line[-1].set_yticks([])
         name = f"cluster {view.cluster}\n{view.size:,} objects"
         line[0].set_ylabel(name, rotation=0, ha="right", va="center")
