@@ -1,6 +1,7 @@
 import base64
 import re
 from html.parser import HTMLParser
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from skybind.drawing.observed import ExampleObject, LightCurve, MapPanel, MapView, Spectrum
 from skybind.evaluation.records import Metrics
 from skybind.report import sections
-from skybind.report.build import build_report, render_report
+from skybind.report.build import build_report, headline_facts, render_report
 from skybind.report.data import ReportData
 from tests.report.made_up import changed, make_metrics, make_run
 
@@ -414,6 +415,49 @@ def test_what_no_validation_object_measures_is_said():
     assert "a-a: 3.89 nat in training batches; b-b: 2.77 nat in training" in block.caption
     assert "Of a-a too few validation objects have both" in block.caption
     assert "nan" not in block.caption
+
+
+def pair(query, target, rank, n=56):
+    return {
+        "query": query, "target": target, "n": n, "median_rank": rank, "recall": {},
+        "recall_error": {}, "chance_recall": {}, "chance_median_rank": (n + 1) / 2,
+    }  # fmt: skip
+
+
+def headline_of(entries):
+    known = ReportData(Metrics.model_validate({"retrieval": entries}))
+    return [(fact.value, fact.label) for fact in headline_facts(known)]
+
+
+def test_the_headline_is_no_best_of_several_pairs():
+    noise = [pair(*names, 24.0 + 2 * n) for n, names in enumerate(permutations("abc", 2))]
+    words = "median rank of the partner in the middle one of 6 pairs, b → c (chance 28.5)"
+    assert headline_of(noise) == [("30", words)]
+    two = [pair("a", "b", 24.0), pair("b", "a", 31.0)]
+    assert headline_of(two) == [("31", "median rank of the partner, b → a (chance 28.5)")]
+    assert headline_of([pair("a", "b", 1.0, n=2), pair("b", "a", 1.0, n=2)]) == []
+
+
+@pytest.mark.parametrize(
+    ("kept", "words"),
+    [
+        (
+            {"kept_by": "loss"},
+            "of epoch 1 were kept, whose validation loss is the lowest (3.00 nat)",
+        ),
+        (
+            {"kept_by": "accuracy", "kept_accuracy": 0.079},
+            "of epoch 1 were kept, whose validation accuracy is the highest (7.9 %)",
+        ),
+        ({"kept_by": "last"}, "of epoch 1 were kept, the last, whatever its loss"),
+        ({}, "The weights of epoch 1 were kept."),  # runs of before say no more
+    ],
+)
+def test_why_weights_were_kept_is_said(kept, words):
+    history = [{"epoch": n, "validation": {"loss": loss}} for n, loss in ((1, 3.0), (2, 2.0))]
+    known = {"pretraining": {"history": history, "best_epoch": 1, **kept}}
+    block = sections.pretraining_section(ReportData(Metrics.model_validate(known))).blocks[0]
+    assert words in block.caption
 
 
 def test_that_a_map_has_no_island_is_said():

@@ -120,6 +120,7 @@ def test_it_says_how_many_objects_each_pair_had(whole, stars):
         expected = int((a & b)[run.rows("train")].sum())
         assert metrics.pretraining.pairs[pair].n_train == expected
         assert 0 < expected < 0.75 * len(run.rows("train"))
+    assert metrics.pretraining.kept_by == run.config.training.keep_by
     present = Dataset.open(stars).present("spectrum")
     assert 0.6 < present.mean() < 0.8
 

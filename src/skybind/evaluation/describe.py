@@ -111,9 +111,15 @@ def _pretraining(run: Run) -> Pretraining | None:
         return None
     # smaller than asked for where objects are few; validation batches stay as they were
     size = (result.get("pace") or {}).get("batch_size", run.config.training.batch_size)
+    history, kept = result["history"], result["best_epoch"]
     return Pretraining(
-        history=[_epoch(record) for record in result["history"]],
-        best_epoch=result["best_epoch"],
+        history=[_epoch(record) for record in history],
+        best_epoch=kept,
+        kept_by=run.config.training.keep_by,
+        kept_accuracy=next(
+            (of.get("validation/accuracy", math.nan) for of in history if of["epoch"] == kept),
+            math.nan,
+        ),
         stopped_early=result["stopped_early"],
         pairs=_pairs(run, size),
         batch_size=size,

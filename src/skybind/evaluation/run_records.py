@@ -107,10 +107,20 @@ class Pretraining(Record):
     What guessing would give depends on the batches, and stands with each pair.
     """
 
-    left_out = frozenset({"machine"})
+    left_out = frozenset({"machine", "kept_by", "kept_accuracy"})
 
     history: list[Epoch] = Field([], description="Every epoch.")
     best_epoch: int | None = Field(None, description="The epoch whose weights were kept.")
+    kept_by: str | None = Field(
+        None,
+        description="Why that one, as `training.keep_by` says: the lowest validation `loss`, the "
+        "highest validation `accuracy`, or the `last` epoch.",
+    )
+    kept_accuracy: Number = Field(
+        math.nan,
+        description="The validation accuracy that it was kept by: the share of objects that are "
+        "their own likeliest partner in the batch, by the mean probability of all pairs.",
+    )
     stopped_early: bool | None = Field(None, description="Whether the validation loss ended it.")
     pairs: dict[str, PairCounts] = Field({}, description="Pair -> objects.")
     batch_size: int | None = Field(None, description="Objects of a training batch.")

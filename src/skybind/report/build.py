@@ -3,10 +3,11 @@
 from pathlib import Path
 
 from skybind.config.subsets import labels_of_subset
-from skybind.drawing.cells import number, percent, rank, readable_time
+from skybind.drawing.cells import number, rank, readable_time, share
 from skybind.drawing.page import Fact, render_page
 from skybind.drawing.style import combination_name, report_style
 from skybind.files import write_text
+from skybind.measures.significance import FEWEST
 from skybind.report.data import ReportData
 from skybind.report.groups import accuracy_groups, headline, retrieval_groups
 from skybind.report.regression import best_zero_shot
@@ -69,7 +70,7 @@ def headline_facts(run: ReportData) -> list[Fact]:
         words = f"{combination_name(best.modalities)}, {best.start.lower()}"
         facts.append(
             Fact(
-                f"{percent(best.accuracy)} %",
+                f"{share(best.accuracy, best.error)} %",
                 f"accuracy on test ({words}, {labels_of_subset(best.subset)})",
             )
         )
@@ -81,13 +82,13 @@ def headline_facts(run: ReportData) -> list[Fact]:
                 words += f", against the catalogue (against the truth {found.truth.r2:.3f})"
             facts.append(Fact(f"{found.r2:.3f}", words))
     entries = retrieval_groups(metrics.retrieval)
-    if entries:
-        first = min(entries, key=lambda entry: entry.median_rank / entry.chance_median_rank)
+    # the best of several is above chance by chance, and of few queries any is
+    if entries and min(entry.n for entry in entries) >= FEWEST:
+        entries.sort(key=lambda entry: entry.median_rank / entry.chance_median_rank)
+        middle = entries[len(entries) // 2]
+        which = f" in the middle one of {len(entries)} pairs," if len(entries) > 2 else ","
+        words = f"median rank of the partner{which} {middle.query} → {middle.target} "
         facts.append(
-            Fact(
-                rank(first.median_rank),
-                f"median rank of the best pair, {first.query} → {first.target} "
-                f"(chance {rank(first.chance_median_rank)})",
-            )
+            Fact(rank(middle.median_rank), f"{words}(chance {rank(middle.chance_median_rank)})")
         )
     return facts

@@ -1,8 +1,10 @@
 """The report's page on pre-training: losses beside what guessing would give."""
 
+import math
 from functools import partial
 
 from skybind.drawing.blocks import Block, Section, figure_block
+from skybind.drawing.cells import percent
 from skybind.evaluation.run_records import Pretraining
 from skybind.report import tables
 from skybind.report.data import ReportData
@@ -22,8 +24,7 @@ def pretraining_section(run: ReportData) -> Section:
     if pretraining.n_parameters:
         text += f" The model has {pretraining.n_parameters:,} parameters."
     caption = "Loss on the training and the validation objects."
-    if best is not None:
-        caption += f" The weights of epoch {best} were kept."
+    caption += _kept_words(pretraining)
     caption += _guessing_words(pretraining)
     blocks = [
         figure_block(
@@ -37,6 +38,28 @@ def pretraining_section(run: ReportData) -> Section:
     if pairs.rows:
         blocks.append(Block("A pair learns from the objects that have both.", table=pairs))
     return Section("pretraining", "Pre-training", text, blocks)
+
+
+def _kept_words(pretraining: Pretraining) -> str:
+    """Which epoch's weights were kept, and why: it need not be that of the lowest loss."""
+    best = pretraining.best_epoch
+    if best is None:
+        return ""
+    kept = f" The weights of epoch {best} were kept"
+    losses = {entry.epoch: entry.validation.loss for entry in pretraining.history}
+    if pretraining.kept_by == "accuracy":
+        share = pretraining.kept_accuracy
+        return (
+            f"{kept}, whose validation accuracy is the highest"
+            + (f" ({percent(share)} %)" if math.isfinite(share) else "")
+            + ": the share of objects that are their own likeliest partner in the batch, by all "
+            "pairs together. The loss did not choose it (training.keep_by)."
+        )
+    if pretraining.kept_by == "last":
+        return f"{kept}, the last, whatever its loss (training.keep_by)."
+    if pretraining.kept_by == "loss" and best in losses:
+        return f"{kept}, whose validation loss is the lowest ({losses[best]:.2f} nat)."
+    return f"{kept}."
 
 
 def _guessing_words(pretraining: Pretraining) -> str:
