@@ -24,6 +24,17 @@ class Finder:
 sys.meta_path.insert(0, Finder())
 program.main()
 """
+# what is loaded when the first signal is heeded, beyond what the command's own script imports
+LOADED = """
+import os, re, signal, sys
+before = set(sys.modules)
+def told(*ignored):
+    print(*sorted(set(sys.modules) - before), flush=True)
+    os._exit(0)
+signal.signal = told
+from skybind.__main__ import main
+main()
+"""
 # a library's callback swallows the exception; the next report of progress raises it again
 SWALLOWED = """
 import os, signal
@@ -62,6 +73,14 @@ def test_a_signal_in_the_first_moment_ends_with_the_sentence(name, status):
     how = "interrupted" if name == "SIGINT" else f"ended by {name}"
     assert done.returncode == status
     assert done.stderr == f"skybind: {how}; the same command goes on where it stopped.\n"
+
+
+def test_next_to_nothing_is_imported_before_signals_are_heeded():
+    loaded = set(run(LOADED, preexec_fn=as_in_a_terminal).stdout.split())
+    assert "skybind.stops" in loaded
+    assert loaded <= {"_thread", "atexit", "skybind"} | {
+        f"skybind.{name}" for name in ("__main__", "stops", "version")
+    }
 
 
 def test_what_swallows_a_signal_is_asked_again_by_the_next_report():
@@ -154,7 +173,7 @@ def test_processes_that_share_work_end_with_a_program_that_is_stopped(tmp_path):
 def test_a_signal_after_the_work_ends_with_the_sentence_and_no_traceback():
     code = (
         "import atexit, os, signal, sys\n"
-        "from skybind import __main__\n"
+        "from skybind import __main__, stops\n"
         "atexit.register(lambda: os.kill(os.getpid(), signal.SIGTERM))\n"
         "sys.argv = ['skybind', '--version']\n"
         "__main__.main()\n"

@@ -4,15 +4,16 @@
 >>> sb.load  # doctest: +ELLIPSIS
 <function load at ...>
 
-Nothing heavy is imported before it is used.
+Nothing heavy is imported before it is used. And nothing at all that can wait: until this is read,
+the command line cannot heed a signal.
 """
-
-import importlib
-from typing import TYPE_CHECKING, Any
 
 from skybind.version import __version__
 
+TYPE_CHECKING = False  # what type checkers take for true, without the time to import typing
 if TYPE_CHECKING:
+    from typing import Any
+
     from skybind.api import (
         Matches,
         Model,
@@ -105,9 +106,11 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name not in _PLACES:
         raise AttributeError(f"module 'skybind' has no attribute '{name}'")
+    import importlib
+
     module, _, other = _PLACES[name].partition(":")
     value = getattr(importlib.import_module(module), other or name)
     globals()[name] = value  # asked for once

@@ -12,7 +12,6 @@ import atexit
 import os
 import signal
 import sys
-import threading
 import time
 from types import FrameType
 
@@ -123,6 +122,8 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 
 def _ask_again(number: signal.Signals) -> None:
+    import threading  # not before signals are heeded: this thread is begun after that
+
     global _by_the_clock
     while not _ending:
         time.sleep(AGAIN)
