@@ -15,11 +15,16 @@ from skybind.config import load_config
 from skybind.config.schema import LabelConfig, SplitConfig
 from skybind.data.dataset import Dataset
 from skybind.data.schema import Column, DatasetSchema
-from skybind.data.splits import Split
+from skybind.data.splits import Split, make_split
 from skybind.data.twins import find_twins
 from skybind.data.write import DatasetWriter
 from skybind.errors import ConfigError, DataError
-from skybind.runs.choosing import choose_classes, choose_split, with_own_split
+from skybind.runs.choosing import (
+    choose_classes,
+    choose_split,
+    refuse_empty_parts,
+    with_own_split,
+)
 
 LABELS = np.array(["EW"] * 30 + ["EA"] * 10 + ["M"] * 9 + [""] * 20)
 IDS = np.array([f"o{i:02}" for i in range(len(LABELS))])
@@ -40,6 +45,31 @@ class Settings:
 
 def settings(labels=None, split=None, seed=1):
     return Settings(LabelConfig(**(labels or {})), SplitConfig(**(split or {})), seed)
+
+
+@pytest.fixture
+def twelve(tmp_path):
+    with DatasetWriter(tmp_path / "d", {"label": Column("label")}) as writer:
+        sky = np.linspace(0, 50, 12)
+        writer.append(
+            {"object_id": IDS[:12], "ra": sky, "dec": sky, "label": ["EA"] * 8 + ["M"] * 4}
+        )
+    return Dataset.open(tmp_path / "d")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_tiny_survey_has_two_objects_to_validate(twelve, seed, caplog):
+    caplog.set_level("INFO", logger="skybind")
+    made = make_split("random", twelve.object_ids, seed=seed).part
+    assert (made == "validation").sum() == 1
+    split = choose_split(settings({"min_objects": 5}, seed=seed), twelve)
+    assert len(split.rows("validation")) == 2
+    assert len(split.rows("train")) >= 4
+    assert set(split.part[8:]) == {""}  # objects of a class that is not in use take no part
+    assert "are taken as such too" in caplog.text
+    refuse_empty_parts(split)
+    none = choose_split(settings(split={"fractions": (0.9, 0, 0.1)}, seed=seed), twelve)
+    assert not len(none.rows("validation"))
 
 
 @pytest.fixture(scope="module")

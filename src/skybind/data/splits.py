@@ -20,6 +20,12 @@ from skybind.parquet import read_parquet, write_parquet
 
 FRACTIONS = (0.8, 0.1, 0.1)
 
+#: What to do where a part of a split has too few objects.
+TOO_FEW = (
+    "give more objects, other fractions (--set split.fractions=[0.6,0.2,0.2]), or a split of your "
+    "own (--split FILE)"
+)
+
 
 @dataclass
 class Split:

@@ -6,7 +6,7 @@ import numpy as np
 
 from skybind.config.schema import LabelConfig, SplitConfig
 from skybind.data.dataset import Dataset
-from skybind.data.splits import Split, make_split, random_split
+from skybind.data.splits import TOO_FEW, Split, make_split, random_split
 from skybind.data.subsets import PARTS
 from skybind.data.twins import find_twins, together
 from skybind.errors import ConfigError, DataError
@@ -162,6 +162,7 @@ def choose_split(config: SplitSettings, dataset: Dataset, given: Split | None = 
         dataset.labels(config.labels.column) if classes else np.full(len(dataset), "", dtype=str)
     )
     labels = np.where(np.isin(names, classes), names, "")
+    new = (names != "") & (labels == "") & (config.labels.others == "embed")
     seed = split_seed(config)
     subsets = config.subsets if classes else []
     own = own_split(config)
@@ -180,10 +181,11 @@ def choose_split(config: SplitSettings, dataset: Dataset, given: Split | None = 
             seed=seed,
             groups=find_twins(dataset).group,
         )
+        if wanted.fractions[1] > 0:
+            split = _validated(split, ~new, seed, dataset)
     for subset in subsets:
         split = split.with_subset(subset, labels, seed, wanted.subset_rule)
-    if config.labels.others == "embed":
-        split.part = np.where((names != "") & (labels == ""), "", split.part)
+    split.part = np.where(new, "", split.part)
     return split
 
 
@@ -201,8 +203,7 @@ def refuse_empty_parts(split: Split) -> None:
     told = join([f"{n:,} in {part}" for part, n in counts.items()])
     raise DataError(
         f"The split has no {empty} objects ({told}), and training stops by the validation objects: "
-        "give more objects, other fractions (--set split.fractions=[0.6,0.2,0.2]), or a split of "
-        "your own (--split FILE)."
+        f"{TOO_FEW}."
     )
 
 
@@ -221,6 +222,23 @@ def _at_least(least: int, part: np.ndarray, group: np.ndarray, seed: int) -> np.
         if part[own][0] == "train" and trained - n >= validated + n:
             part[own] = "validation"
     return part
+
+
+def _validated(split: Split, used: np.ndarray, seed: int, dataset: Dataset) -> Split:
+    """Let training objects validate where a tenth of a tiny survey is not enough of them."""
+    if (split.part[used] == "validation").sum() >= _VALIDATED:
+        return split
+    part, group = split.part.astype("<U10"), find_twins(dataset).group[used]
+    part[used] = _at_least(_VALIDATED, part[used], group, seed)
+    moved = int((part != split.part).sum())
+    if not moved:
+        return split
+    say(
+        f"Fewer than {_VALIDATED} objects of so small a survey would be validation objects: "
+        f"{moved} of its training objects, drawn by the seed {seed}, are taken as such too."
+    )
+    recipe = {**split.recipe, "validation": {"of": "train", "least": _VALIDATED, "seed": seed}}
+    return Split(split.object_id, part, split.subsets, recipe)
 
 
 def _with_validation(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from skybind.config.training import TrainingOptions
+from skybind.data.splits import TOO_FEW
 from skybind.errors import DataError, ProcessError, SkybindError
 from skybind.processes import ended_by_error
 from skybind.progress import VERBOSE, hush, say, set_verbosity, told_elsewhere, verbosity
@@ -74,7 +75,7 @@ def fit(
         if len(task.rows[name]) < 2:
             raise DataError(
                 f"The {name} split has {len(task.rows[name])} usable objects for {task.title}; "
-                "it needs at least 2."
+                f"it needs at least 2: {TOO_FEW}."
             )
     out.mkdir(parents=True, exist_ok=True)
     options, pace = paced(options, len(task.rows["train"]), task.title)

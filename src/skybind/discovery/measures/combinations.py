@@ -24,6 +24,8 @@ Combination = tuple[str, ...]
 #: Numbers drawn at once by the bootstrap where memory allows.
 CELLS = 5_000_000
 
+_NOBODY = np.empty(0, dtype=int)
+
 
 class ComparisonTable(Record):
     """A measure for every combination of modalities, by group of objects.
@@ -150,7 +152,7 @@ def _columns(
 
 
 def _compare(  # type: ignore[no-untyped-def]
-    measure, group, groups, columns, resamples: int, seed: int, unseen: Sequence[int] = ()
+    measure, group, groups, columns, resamples: int, seed: int, unseen: np.ndarray = _NOBODY
 ) -> ComparisonTable:
     """Measure and bootstrap every group; `measure(rows, counts)` gives (len(counts), M).
 
@@ -163,7 +165,7 @@ def _compare(  # type: ignore[no-untyped-def]
     for number in np.flatnonzero(n):
         rows = np.flatnonzero(group == number)
         value[number] = measure(rows, np.ones((1, len(rows))))[0]
-        rows = np.append(rows, unseen).astype(int)
+        rows = np.append(rows, unseen)
         step = at_once(24.0 * len(rows), max(1, CELLS // len(rows)))
         for start in range(0, resamples, step):
             size = min(step, resamples - start)
