@@ -84,6 +84,24 @@ def test_doubted_labels_that_are_right_are_an_estimate_and_no_bound(data, tmp_pa
     assert "at least 4" not in page
 
 
+def test_labels_are_not_doubted_without_a_word_on_how_many_are_right(data, tmp_path):
+    page = write_discover_page(data, tmp_path).read_text()
+    assert "Labels doubted may be right" in page
+    assert "of which some may be right: how many cannot be said of so few" in page
+    nothing = changed(data.record.outliers, flagged={})
+    of_few = dataclasses.replace(data, record=changed(data.record, outliers=nothing.plain()))
+    page = write_discover_page(of_few, tmp_path).read_text()
+    assert "No label is doubted: fewer than 32 training objects have one." in page
+    assert "may be right" not in page
+
+
+def test_nothing_has_a_negative_zero(data, tmp_path):
+    data.objects[0].suspicion = -0.001
+    page = write_discover_page(data, tmp_path).read_text()
+    assert "suspicion 0.00." in page
+    assert "-0.0" not in page
+
+
 def test_the_page_is_whole_and_escaped(data, tmp_path):
     page = write_discover_page(data, tmp_path).read_text()
     assert "STAR&lt;1&gt;" in page

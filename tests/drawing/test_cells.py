@@ -1,6 +1,6 @@
 import pytest
 
-from skybind.drawing.cells import share, share_sides
+from skybind.drawing.cells import percent, share, share_sides, signed
 from skybind.measures.shares import share_error, wilson_interval
 
 
@@ -17,3 +17,8 @@ def test_an_error_never_leaves_the_possible():
 def test_at_the_ends_the_sides_are_those_of_wilson(value, n):
     low, high = wilson_interval(value, n)
     assert share_sides(value, share_error(value, n)) == pytest.approx((high - value, value - low))
+
+
+def test_what_rounds_to_nothing_has_no_sign():
+    assert (percent(-0.0001), percent(-0.0), signed(-0.001)) == ("0.0", "0.0", "0.0")
+    assert percent(-0.0001, 0.02) == "0.0 ± 2.0"

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 
 from skybind.evaluation.records import CaseResult, PairRetrieval, RetrievalRival
+from skybind.evaluation.retrieval import CONTROLS, LIKELIHOOD
 from skybind.measures.classification import classification_metrics
 from skybind.report.groups import accuracy_groups, headline, retrieval_groups, rival_groups
-from skybind.report.retrieval import rival_table
+from skybind.report.retrieval import rival_table, rival_words
 from skybind.report.tables import accuracy_table
 
 
@@ -60,6 +61,19 @@ def rival(method, beaten, n):
 def test_few_queries_make_no_method_the_best(n, kind):
     table = rival_table(rival_groups([rival("ours", 0.9, n), rival("brightness alone", 0.5, n)]))
     assert table.rows[0][-2].kind == kind
+
+
+def test_methods_that_are_not_there_are_not_explained():
+    alone = rival_words(rival_groups([rival("ours", 0.9, 4)]))
+    assert "Canonical correlation is left out: it needs 20 training objects" in alone
+    assert "likelihood" not in alone
+    assert "brightness" not in alone
+    assert "Exchanged" not in alone
+    methods = ["ours", LIKELIHOOD, *CONTROLS]
+    every = rival_words(rival_groups([rival(method, 0.9, 40) for method in methods]))
+    assert "by the likelihood ratio" in every
+    assert "Exchanged pairs are controls" in every
+    assert "left out: it needs" not in every
 
 
 def test_what_differs_is_kept_apart_and_in_order():

@@ -21,7 +21,7 @@ def compared(run, n):
 def test_methods_on_all_test_objects_stand_in_the_figure(run):
     whole = compared(run, run.metrics.retrieval[0].n)
     assert compared_among(whole.metrics) is None
-    assert "cross: brightness alone" in retrieval_section(whole).blocks[0].caption
+    assert "Cross: brightness alone." in retrieval_section(whole).blocks[0].caption
 
 
 def test_methods_on_a_sample_stand_in_their_own_table_alone(run):

@@ -100,8 +100,8 @@ def _regression(records: Sequence[TargetResult]) -> Table:
             record.target,
             "+".join(record.fit),
             "+".join(record.predict),
-            "" if math.isnan(record.r2) else f"{record.r2:.3f} ± {record.r2_error:.3f}",
-            f"{record.bias:+.4f}",
+            "" if math.isnan(record.r2) else f"{record.r2:z.3f} ± {record.r2_error:.3f}",
+            f"{record.bias:+z.4f}",
             f"{record.scatter:.4f}",
             str(record.n_test),
         )

@@ -6,7 +6,6 @@ import numpy as np
 
 from skybind.discovery.measures.density import mahalanobis, whole_clusters
 from skybind.discovery.measures.detection import better_than, detection, rival_scores
-from skybind.discovery.measures.label_doubt import doubt_of
 from skybind.discovery.measures.outliers import (
     COMBINED,
     centroid_outliers,
@@ -22,8 +21,8 @@ from skybind.discovery.reasons import reasons
 from skybind.discovery.records import DetectionResult
 from skybind.discovery.reference import reference_rows, with_combined
 from skybind.discovery.scores import (
-    VOTES,
     Scores,
+    all_doubts,
     density,
     isolation,
     medians,
@@ -79,7 +78,7 @@ def find_outliers(run: Run, embeddings: Embeddings, *, percentile: float = 99.0)
         centroids=centroid_outliers(vectors, present, labels, reference, len(classes), percentile)
         if classes
         else None,
-        doubt=doubt_of(scores[VOTES], labels) if VOTES in scores else None,
+        doubt=all_doubts(run, embeddings),
         periods=None if folding is None else doubt_periods(run, embeddings, folding, typicalities),
         targets=_doubted_targets(run, list(vectors), scores, reference),
         outside=_outside_main_clusters(vectors[COMBINED], present[COMBINED], labels, run),

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from skybind.discovery.figures import structure_figure, suspect_figure
+from skybind.discovery.measures.label_doubt import FEWEST_AGREED, FEWEST_VOTERS
 from skybind.discovery.page_data import DiscoverData, ObjectPage, StructureView
 from skybind.discovery.page_tables import (
     carried_table,
@@ -109,11 +110,19 @@ def _votable_words(data: DiscoverData) -> str:
 
 
 def _overlap_words(data: DiscoverData) -> str:
-    """How many of the doubted labels are no errors."""
+    """How many of the doubted labels are no errors, or why none is doubted."""
     right = data.record.outliers.labels_right
-    if right is None:
+    doubted = data.record.outliers.flagged.get("label doubted")
+    if doubted is None:
+        few = f" No label is doubted: fewer than {FEWEST_VOTERS} training objects have one."
+        return few if data.record.classes else ""
+    if not doubted:
         return ""
-    doubted = data.record.outliers.flagged.get("label doubted", 0)
+    if right is None:
+        return (
+            " Labels doubted may be right, where classes overlap; how many are cannot be said: the "
+            f"neighbours of fewer than {FEWEST_AGREED} objects agree."
+        )
     return (
         f" Of the {number(doubted)} labels doubted about {number(right)} are right, if labels are "
         "wrong as often everywhere as where nine tenths of the neighbours' votes agree: classes "
@@ -305,7 +314,7 @@ def object_section(page: ObjectPage, data: DiscoverData) -> Section:
     text = f"{label}, {example.split or 'outside the split'}. {reasons[:1].upper()}{reasons[1:]}."
     blocks = []
     if _drawable(page):
-        caption = f"{example.object_id}, suspicion {page.suspicion:.2f}."
+        caption = f"{example.object_id}, suspicion {page.suspicion:z.2f}."
         kind = "png" if example.image is not None else "svg"
         figure = partial(suspect_figure, example)
         blocks.append(
@@ -352,6 +361,8 @@ def _facts(data: DiscoverData) -> list[Fact]:
 
 def _right_words(data: DiscoverData) -> str:
     right = data.record.outliers.labels_right
-    if right is None:
+    if not data.record.outliers.flagged.get("label doubted"):
         return ""
+    if right is None:
+        return ", of which some may be right: how many cannot be said of so few objects"
     return f", of which about {number(right)} are right if labels are wrong as often everywhere"

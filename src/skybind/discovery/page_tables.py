@@ -22,7 +22,7 @@ def outlier_table(data: DiscoverData) -> Table:
             page.suggested or NONE,
             page.reasons or NONE,
             str(page.rank),
-            f"{page.suspicion:.2f}",
+            f"{page.suspicion:z.2f}",
         )
         for page in data.objects
     ]
@@ -56,12 +56,12 @@ def structure_table(records: Sequence[ClassParts]) -> Table:
     with_truth = any(record.adjusted_rand_index for record in records)
     for record in records:
         best = max(record.adjusted_rand_index.items(), key=lambda x: x[1], default=None)
-        truth = NONE if best is None else f"{best[1]:.2f} ({best[0]})"
+        truth = NONE if best is None else f"{best[1]:z.2f} ({best[0]})"
         silhouette = record.silhouette[record.k]
         whole = silhouette <= -1  # every division leaves a part that is too small
         sizes = NONE if whole else " + ".join(number(size) for size in record.sizes)
         row = cells(record.name, record.modality, sizes, number(record.n_doubted))
-        row += cells(NONE if whole else f"{silhouette:.2f}")
+        row += cells(NONE if whole else f"{silhouette:z.2f}")
         row.append(Cell(p_text(record)))
         row.append(Cell(record.observed or ""))
         rows.append([*row, Cell(truth)] if with_truth else row)
@@ -96,7 +96,7 @@ def part_table(record: ClassParts) -> Table:
             write = percent if column.value else number
             rows.append(
                 [
-                    *cells(f"{part}", name, f"{column.effect:+.2f}", write(column.inside)),
+                    *cells(f"{part}", name, f"{column.effect:+z.2f}", write(column.inside)),
                     *cells(write(column.outside), f"{column.p_value:.1e}"),
                 ]
             )
@@ -154,7 +154,7 @@ def carried_table(records: Sequence[Carried]) -> Table:
     rows = []
     for record in records:
         row = cells(record.name, number(record.n))
-        row += cells(*(f"{record.share[name]:+.2f}" for name in names))
+        row += cells(*(f"{record.share[name]:+z.2f}" for name in names))
         row += cells(*(percent(record.carried[name]) for name in names))
         rows.append(row)
     header = ["Predicted", "Objects", *(f"{name} [nat]" for name in names)]

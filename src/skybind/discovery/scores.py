@@ -13,7 +13,12 @@ import numpy as np
 import pyarrow as pa
 
 from skybind.discovery.measures.density import loneliness, reference_reach
-from skybind.discovery.measures.label_doubt import neighbour_votes
+from skybind.discovery.measures.label_doubt import (
+    FEWEST_VOTERS,
+    LabelDoubt,
+    doubt_of,
+    neighbour_votes,
+)
 from skybind.discovery.measures.outliers import COMBINED
 from skybind.discovery.measures.period_doubt import FACTORS, typicality
 from skybind.discovery.measures.target_doubt import neighbour_medians
@@ -104,6 +109,15 @@ def all_votes(run: Run, embeddings: Embeddings) -> np.ndarray:
     if VOTES not in known:
         raise DataError("No reference object has a label, so that none can vote.")
     return known[VOTES]
+
+
+def all_doubts(run: Run, embeddings: Embeddings) -> LabelDoubt | None:
+    """Tell which labels are doubtful; None without labels, or where too few objects could vote."""
+    reference = reference_rows(run)
+    voters = (run.labels[reference] >= 0) & embeddings.any_present()[reference]
+    if np.count_nonzero(voters) < FEWEST_VOTERS:
+        return None
+    return doubt_of(all_votes(run, embeddings), run.labels)
 
 
 def score_shard(run: Run, embeddings: Embeddings, shard: Shard) -> tuple[Path, int]:

@@ -8,7 +8,6 @@ import numpy as np
 from skybind.data.dataset import Dataset
 from skybind.data.quantities import quantity_of
 from skybind.discovery.measures.density import loneliness
-from skybind.discovery.measures.label_doubt import doubt_of
 from skybind.discovery.measures.outliers import COMBINED, upper_tail
 from skybind.discovery.measures.structure import (
     FEWEST,
@@ -20,7 +19,7 @@ from skybind.discovery.measures.structure import (
 )
 from skybind.discovery.records import ClassParts
 from skybind.discovery.reference import reference_rows, with_combined
-from skybind.discovery.scores import all_votes
+from skybind.discovery.scores import all_doubts, all_votes
 from skybind.embeddings.store import Embeddings
 from skybind.evaluation.clusters import describing_columns
 from skybind.evaluation.truth import truth_traits
@@ -112,7 +111,8 @@ def class_structures(
     if not run.classes:
         return []
     vectors, present = with_combined(embeddings)
-    doubt = doubt_of(all_votes(run, embeddings), run.labels).doubt
+    judged = all_doubts(run, embeddings)
+    doubt = np.full(len(run.labels), np.nan) if judged is None else judged.doubt
     quality = observation_quality(run.dataset)
     found = []
     asked = [

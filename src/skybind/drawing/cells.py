@@ -60,7 +60,7 @@ def number(value: float | None, digits: int = 3) -> str:
 
 def signed(value: float, digits: int = 1) -> str:
     """Write a difference with its sign; what rounds to nothing has none."""
-    text = f"{value:+.{digits}f}"
+    text = f"{value:+z.{digits}f}"
     return text[1:] if float(text) == 0 else text.replace("-", "−")
 
 
@@ -74,7 +74,7 @@ def percent(value: float | None, error: float | None = None) -> str:
     if value is None or math.isnan(value):
         return NONE
     known = error is not None and not math.isnan(error)
-    return f"{100 * value:.1f}" + (f" ± {100 * error:.1f}" if known and error is not None else "")
+    return f"{100 * value:z.1f}" + (f" ± {100 * error:.1f}" if known and error is not None else "")
 
 
 def share(value: float | None, error: float | None = None) -> str:

@@ -79,8 +79,8 @@ def headline_facts(run: ReportData) -> list[Fact]:
         if found is not None:
             words = f"R² of {target} from the {found.predict[0]}, zero-shot on test"
             if found.truth is not None:  # the catalogue's first: figure and real surveys have that
-                words += f", against the catalogue (against the truth {found.truth.r2:.3f})"
-            facts.append(Fact(f"{found.r2:.3f}", words))
+                words += f", against the catalogue (against the truth {found.truth.r2:z.3f})"
+            facts.append(Fact(f"{found.r2:z.3f}", words))
     entries = retrieval_groups(metrics.retrieval)
     # the best of several is above chance by chance, and of few queries any is
     if entries and min(entry.n for entry in entries) >= FEWEST:

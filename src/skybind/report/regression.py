@@ -116,7 +116,7 @@ def zero_shot_table(entries: Sequence[TargetResult]) -> Table:
                     number(entry.n_test),
                     *([r2_text(entry.truth)] if truth else []),
                     r2_text(entry),
-                    f"{entry.bias:+.4f}",
+                    f"{entry.bias:+z.4f}",
                     f"{entry.scatter:.4f}",
                     *(percent(entry.outliers.get(limit)) for limit in limits),
                 ),
@@ -176,7 +176,7 @@ def r2_text(result: RegressionResult | None) -> str:
     if result is None or np.isnan(result.r2):
         return NONE
     error = "" if np.isnan(result.r2_error) else f" ± {result.r2_error:.3f}"
-    return f"{result.r2:.3f}{error}"
+    return f"{result.r2:z.3f}{error}"
 
 
 def _zero_shot_words(target: str, entries: Sequence[TargetResult]) -> str:

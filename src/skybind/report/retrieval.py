@@ -8,7 +8,8 @@ import numpy as np
 from skybind.drawing.blocks import Block, Section, figure_block
 from skybind.drawing.cells import NONE, Cell, Table, cells, share
 from skybind.evaluation.records import Metrics
-from skybind.evaluation.retrieval import CONTROLS
+from skybind.evaluation.retrieval import BRIGHTNESS, CONTROLS, LIKELIHOOD
+from skybind.measures.correlation import FEWEST as PAIRS_NEEDED
 from skybind.measures.significance import FEWEST
 from skybind.report import tables
 from skybind.report.data import ReportData
@@ -16,15 +17,39 @@ from skybind.report.figures.bars import retrieval_bars
 from skybind.report.groups import SEEDS_TOO, Rival, retrieval_groups, rival_groups
 from skybind.words import join
 
-RIVAL_WORDS = (
-    "What a statistician would do with the same objects [%]. Canonical correlation: of simple "
-    "statistics of the observations and their brightness, regularised, fitted on the training "
-    "objects, by the likelihood ratio of one object to two or by the cosine. Beaten: wrong "
-    "candidates that lie behind the partner, chance 50. Like brightness: the same among candidates "
-    "within 0.3 mag of the query's object: compare with brightness alone in the same column. "
-    "Exchanged pairs are controls and must give chance. Bold: significantly best of its pair (by "
-    "more than twice the combined standard error, controls left out, of ten queries or more)."
+NO_CORRELATION = (
+    f"Canonical correlation is left out: it needs {PAIRS_NEEDED} training objects with both "
+    "modalities, whose statistics vary."
 )
+CORRELATION_WORDS = (
+    " Canonical correlation: of simple statistics of the observations and their brightness, "
+    "regularised, fitted on the training objects, by the likelihood ratio of one object to two or "
+    "by the cosine."
+)
+LIGHT_WORDS = (
+    " Like brightness: the same among candidates within 0.3 mag of the query's object: compare "
+    "with brightness alone in the same column."
+)
+BEST_WORDS = (
+    " Bold: significantly best of its pair (by more than twice the combined standard error, "
+    "controls left out, of ten queries or more)."
+)
+
+
+def rival_words(rivals: Sequence[Rival]) -> str:
+    """Say what the table of methods has, and nothing of what it has not."""
+    methods = {entry.method for entry in rivals}
+    correlated = LIKELIHOOD in methods
+    told = "What a statistician would do with the same objects [%]."
+    told += CORRELATION_WORDS if correlated else f" {NO_CORRELATION}"
+    told += " Beaten: wrong candidates that lie behind the partner, chance 50."
+    if any(entry.n_matched for entry in rivals):
+        told += (
+            LIGHT_WORDS if BRIGHTNESS in methods else LIGHT_WORDS.partition(": compare")[0] + "."
+        )
+    if methods & set(CONTROLS):
+        told += " Exchanged pairs are controls and must give chance."
+    return told + BEST_WORDS
 
 
 def rival_table(rivals: Sequence[Rival]) -> Table:
@@ -89,6 +114,16 @@ def compared_among(metrics: Metrics) -> int | None:
     return max(fewer, default=None)
 
 
+def _mark_words(methods: set[str]) -> str:
+    """What the marks of other methods mean, of those that are drawn."""
+    marks = {
+        LIKELIHOOD: "square: canonical correlation of simple statistics",
+        BRIGHTNESS: "cross: brightness alone",
+    }
+    words = "; ".join(text for method, text in marks.items() if method in methods)
+    return f" {words[:1].upper()}{words[1:]}." if words else ""
+
+
 def retrieval_section(run: ReportData) -> Section:
     """Retrieval of each pair against chance."""
     entries = retrieval_groups(run.metrics.retrieval)
@@ -117,7 +152,7 @@ def retrieval_section(run: ReportData) -> Section:
     # what was found among fewer candidates has no place beside what was found among all
     drawn = [] if sample else rivals
     if drawn:
-        caption += " Square: canonical correlation of simple statistics; cross: brightness alone."
+        caption += _mark_words({entry.method for entry in drawn})
     figure = figure_block(
         partial(retrieval_bars, entries, drawn), caption, run, "Recall beside chance by pair"
     )
@@ -127,7 +162,7 @@ def retrieval_section(run: ReportData) -> Section:
     )
     blocks = [figure, table]
     if rivals:
-        words = f"{RIVAL_WORDS}{brightness_words(run.metrics)}"
+        words = f"{rival_words(rivals)}{brightness_words(run.metrics)}"
         if sample:
             words += f" Among {sample:,} test objects drawn by the seed at most, ours too."
         blocks.append(Block(words, table=rival_table(rivals)))

@@ -68,7 +68,7 @@ def _outliers(run: Run) -> pa.Table:
     table = read_discovery(path)
     missing = {"label_doubt", "modalities_far_from_centroid"} - set(table.column_names)
     if missing:
-        raise DataError(f"The run in {run.folder} has no classes: no star is an outlier of one.")
+        raise DataError(f"The run in {run.folder} has no classes, or too few labels to doubt one.")
     return table.filter(pa.compute.not_equal(table["label"], ""))
 
 

@@ -16,6 +16,14 @@ def test_detection_against_known_answers():
     assert detection(score, np.zeros(4, bool)).plain()["average_precision"] is None
 
 
+@pytest.mark.filterwarnings("error")
+def test_few_objects_are_scored_without_a_warning():
+    vectors = np.random.default_rng(0).normal(size=(8, 4))
+    assert rival_scores(vectors, np.arange(1)) == {}
+    found = rival_scores(vectors, np.arange(5))
+    assert all(np.isfinite(score).all() for score in found.values())
+
+
 def test_better_is_only_what_chance_does_not_make():
     rng = np.random.default_rng(2)
     planted = rng.random(2000) < 0.05

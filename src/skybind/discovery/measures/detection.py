@@ -13,6 +13,9 @@ from skybind.record import Number, Record
 #: Resamples of the bootstrap, and numbers held at once.
 RESAMPLES, CELLS = 400, 5_000_000
 
+#: Neighbours that the local outlier factor asks, where there are so many.
+NEIGHBOURS = 20
+
 
 class Detection(Record):
     """How well a score finds what was planted."""
@@ -146,13 +149,16 @@ def rival_scores(
     Returns
     -------
     dict of str to ndarray, shape (n,)
-        Higher is more suspect.
+        Higher is more suspect. Empty of fewer than two reference objects.
     """
+    if len(reference) < 2:
+        return {}
     from sklearn.ensemble import IsolationForest
     from sklearn.neighbors import LocalOutlierFactor
 
     forest = IsolationForest(n_estimators=300, random_state=seed).fit(vectors[reference])
-    factor = LocalOutlierFactor(n_neighbors=20, novelty=True).fit(vectors[reference])
+    neighbours = min(NEIGHBOURS, len(reference) - 1)
+    factor = LocalOutlierFactor(n_neighbors=neighbours, novelty=True).fit(vectors[reference])
     lof = -factor.score_samples(vectors)
     # the fitted objects must not find themselves among their neighbours
     lof[reference] = -factor.negative_outlier_factor_

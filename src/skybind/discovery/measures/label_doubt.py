@@ -12,6 +12,11 @@ from skybind.memory import at_once
 VOTERS = 16
 
 
+#: Fewer reference objects than this doubt no label: of fewer, those that vote are most of all there
+#: are, near or far.
+FEWEST_VOTERS = 2 * VOTERS
+
+
 #: Neighbours agree if one class has so much of the votes; fewer objects that they agree on than
 #: this say nothing of the others.
 AGREED, FEWEST_AGREED = 0.9, 100

@@ -256,4 +256,5 @@ def suspicion(tails: Sequence[np.ndarray]) -> np.ndarray:
     """
     stacked = -np.log10(np.stack([np.where(np.isfinite(t), t, 1.0) for t in tails], axis=1))
     top = np.sort(stacked, axis=1)
-    return top[:, -1] + (0.1 * top[:, -2] if len(tails) > 1 else 0.0)
+    joined = top[:, -1] + (0.1 * top[:, -2] if len(tails) > 1 else 0.0)
+    return joined + 0.0  # -log10(1) is -0.0

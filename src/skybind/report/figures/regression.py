@@ -54,7 +54,7 @@ def _draw(axes: "Axes", view: PredictionView, limits: tuple[float, float]) -> No
     if np.isfinite(view.r2):
         error = f" ± {view.r2_error:.3f}" if np.isfinite(view.r2_error) else ""
         box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.0}
-        text = f"R² = {view.r2:.3f}{error}"
+        text = f"R² = {view.r2:z.3f}{error}"
         axes.text(0.04, 0.96, text, transform=axes.transAxes, va="top", bbox=box)
     axes.set_xlim(low, high)
     axes.set_ylim(low, high)
