@@ -32,7 +32,7 @@ GROUP_COLOURS = (
 )  # fmt: skip
 
 
-GROUP_MARKERS = ("<", "*", ">", "p", "d", "h")
+GROUP_MARKERS = ("<", ">", "d", "p", "h", "*")
 
 
 NO_CLASS = "#cfcfcf"
