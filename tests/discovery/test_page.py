@@ -1,4 +1,5 @@
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -147,6 +148,19 @@ def test_shares_stay_within_their_bounds_and_r2_does_not():
     assert [cell.text for cell in row[2:]] == told
     poor = changed(COMPARED, measure="regression", value=[[-0.2, 0, 1], [None] * 3, [0, 0, 0]])
     assert comparison_table(poor).rows[0][2].text == "-20.0 ± 10.0"
+
+
+def test_an_average_is_not_bold_because_it_is_the_last_row(data, tmp_path):
+    two = {"n": [40, 30], "value": [[0.5, 0.4, 0.9]] * 3, "error": [[0.1, 0.1, 0.05]] * 3}
+    compared = changed(COMPARED, **two)
+    record = changed(data.record, importance=[compared.plain()])
+    page = write_discover_page(dataclasses.replace(data, record=record), tmp_path).read_text()
+    average = re.search(r'<tr class="total">.*?</tr>', page)[0]
+    assert "Average" in average
+    assert "strong" not in average
+    rules = dict(re.findall(r"^([^{}]+) \{([^}]*)\}$", page, re.M))
+    assert "font-weight" not in rules["tr.total td"]
+    assert "font-weight" in rules["td.strong"]
 
 
 def test_the_score_made_for_a_kind_is_named():
