@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 import skybind as sb
 from skybind.cli import app
 from skybind.data.dataset import Dataset
+from skybind.drawing.cells import share
 from skybind.errors import ConfigError, LeakError, ModelError
 from skybind.evaluation.records import Metrics, write_metrics
 from skybind.models.exchange.to_onnx import NEEDED
@@ -99,9 +100,9 @@ def test_the_card(trained, stars, tmp_path):
     assert "Somebody 2026" in body
     assert 'sb.load("out")' in body
     assert "time [d], flux [mJy]" in body
-    recall = metrics.retrieval[0].recall
-    first = next(iter(recall))
-    assert f"{recall[first]:.4f} ±" in body
+    found = metrics.retrieval[0]
+    first = next(iter(found.recall))
+    assert f"{share(found.recall[first], found.recall_error[first])} %" in body
 
 
 def test_a_card_without_results_and_licence_says_so(trained, tmp_path):
@@ -116,8 +117,10 @@ def test_results_of_a_classifier_are_its_own():
     metrics = Metrics.model_validate(make_metrics())
     case = metrics.classification[0]
     lines = result_lines(metrics, case)
-    assert f"| accuracy | {case.accuracy:.4f} ± {case.accuracy_error:.4f} |" in lines[2]
+    assert f"| accuracy | {share(case.accuracy, case.accuracy_error)} % |" in lines[2]
     assert len(lines) == 4 + (case.calibration is not None)
+    sure = case.model_copy(update={"accuracy": 1.0, "accuracy_error": 0.02})
+    assert "| accuracy | 100.0 +0.0 −4.0 % |" in result_lines(metrics, sure)[2]
 
 
 @pytest.mark.parametrize("kind", KINDS)

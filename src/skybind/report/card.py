@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from skybind.drawing.cells import share
 from skybind.evaluation.records import CaseResult, Metrics
 from skybind.models.leaks import PUBLISHED
 from skybind.models.model import Model
@@ -126,10 +127,10 @@ def result_lines(metrics: Metrics, case: CaseResult | None) -> list[str]:
     rows: list[tuple[str, str, int]] = []
     if case is not None:
         rows += [
-            ("accuracy", _value(case.accuracy, case.accuracy_error), case.n_test),
+            ("accuracy", _share(case.accuracy, case.accuracy_error), case.n_test),
             (
                 "balanced accuracy",
-                _value(case.balanced_accuracy, case.balanced_accuracy_error),
+                _share(case.balanced_accuracy, case.balanced_accuracy_error),
                 case.n_test,
             ),
         ]
@@ -139,10 +140,10 @@ def result_lines(metrics: Metrics, case: CaseResult | None) -> list[str]:
         for pair in metrics.retrieval:
             for k, recall in pair.recall.items():
                 what = f"partner among the {k} nearest, {pair.query} to {pair.target}"
-                rows.append((what, _value(recall, pair.recall_error[k]), pair.n))
+                rows.append((what, _share(recall, pair.recall_error[k]), pair.n))
         for vote in metrics.knn:
             what = f"accuracy of {vote.k} nearest neighbours, {' + '.join(vote.modalities)}"
-            rows.append((what, _value(vote.accuracy, vote.accuracy_error), vote.n_test))
+            rows.append((what, _share(vote.accuracy, vote.accuracy_error), vote.n_test))
         for target in metrics.regression:
             if target.zero_shot and target.fit == target.predict and target.share == 100:
                 what = f"R2 of {target.target} by neighbours, {' + '.join(target.predict)}"
@@ -154,7 +155,12 @@ def result_lines(metrics: Metrics, case: CaseResult | None) -> list[str]:
 
 
 def _value(value: float, error: float) -> str:
-    return f"{value:.4f} ± {error:.4f}"
+    return f"{value:z.4f} ± {error:.4f}"
+
+
+def _share(value: float, error: float) -> str:
+    """Write a share of objects; its error leads to no more than all of them."""
+    return f"{share(value, error)} %"
 
 
 def _front_matter(model: Model, text: CardText) -> str:
