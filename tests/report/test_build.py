@@ -6,6 +6,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 
+from skybind.drawing.cells import share
 from skybind.drawing.observed import ExampleObject, LightCurve, MapPanel, MapView, Spectrum
 from skybind.evaluation.records import Metrics
 from skybind.report import sections
@@ -436,6 +437,17 @@ def test_the_headline_is_no_best_of_several_pairs():
     two = [pair("a", "b", 24.0), pair("b", "a", 31.0)]
     assert headline_of(two) == [("31", "median rank of the partner, b → a (chance 28.5)")]
     assert headline_of([pair("a", "b", 1.0, n=2), pair("b", "a", 1.0, n=2)]) == []
+
+
+def test_the_headline_is_no_accuracy_of_few_objects(run):
+    def told():
+        facts = headline_facts(ReportData(Metrics.model_validate({"classification": [known]})))
+        return [fact.value for fact in facts]
+
+    known = run.metrics.classification[0].plain()
+    assert told() == [f"{share(known['accuracy'], known['accuracy_error'])} %"]
+    known["confusion"] = [[9]]
+    assert told() == []
 
 
 @pytest.mark.parametrize(

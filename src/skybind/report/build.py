@@ -66,7 +66,7 @@ def headline_facts(run: ReportData) -> list[Fact]:
         word = "modality" if len(dataset.modalities) == 1 else "modalities"
         facts.append(Fact(str(len(dataset.modalities)), f"{word}: {names}"))
     best = headline(accuracy_groups(metrics.classification))
-    if best is not None:
+    if best is not None and not best.few:
         words = f"{combination_name(best.modalities)}, {best.start.lower()}"
         facts.append(
             Fact(

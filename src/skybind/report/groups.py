@@ -15,6 +15,7 @@ from skybind.evaluation.records import (
     TargetResult,
 )
 from skybind.evaluation.statistics import MOST
+from skybind.measures.significance import FEWEST
 from skybind.words import join
 
 #: Of what errors of several seeds are made.
@@ -59,6 +60,11 @@ class Accuracy:
     n_train: int | None
     n_test: int | None
     confusion: np.ndarray
+
+    @property
+    def few(self) -> bool:
+        """Whether so few test objects were classified that nothing can be said of the accuracy."""
+        return bool(self.confusion.sum() < FEWEST * self.n_seeds)
 
 
 @dataclass(frozen=True)

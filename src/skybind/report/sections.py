@@ -115,7 +115,7 @@ def accuracy_section(run: ReportData) -> Section:
         ""
         if len({g.start for g in groups}) < 2
         else " Bold: better than all others of the same modalities and labels, by more than twice "
-        "the combined standard error."
+        "the combined standard error, of ten test objects or more."
     )
     table = Block(
         f"Accuracy on the test objects [%]. {_error_words(groups)}{bold}",

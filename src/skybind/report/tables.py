@@ -17,7 +17,6 @@ from skybind.evaluation.records import (
 )
 from skybind.evaluation.run_records import AboutDataset, AboutSplit, Pretraining
 from skybind.evaluation.samples import Sample
-from skybind.measures.significance import FEWEST
 from skybind.report.groups import Accuracy, Retrieval, accuracy_groups
 from skybind.words import duration
 
@@ -117,7 +116,7 @@ def _notable(group: Accuracy, rivals: Sequence[Accuracy]) -> str:
 
     Nor do few test objects.
     """
-    if group.confusion.sum() < FEWEST * group.n_seeds:
+    if group.few:
         return ""
     others = [other for other in rivals if other is not group]
     ahead = [
