@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from skybind.drawing.folding import fold
 from skybind.drawing.observed import ExampleObject, LightCurve, Picture, Spectrum
 from skybind.drawing.style import BAND_COLOURS, BLUE, INK, MUTED, WIDTH, new_figure
 
@@ -144,22 +145,6 @@ def draw_picture(axes: "Axes", picture: Picture) -> None:
         length = 5.0 / picture.pixel_scale
         axes.plot([0.06 * side, 0.06 * side + length], [0.07 * side] * 2, color="white")
         axes.text(0.06 * side, 0.1 * side, "5″", color="white", fontsize=7)
-
-
-def fold(curve: LightCurve) -> np.ndarray:
-    """Give the phase of each epoch at the period, in [0, 1), zero at minimum light."""
-    phase = np.mod(curve.time / curve.period, 1.0)
-    bins = np.minimum((phase * 20).astype(int), 19)
-    faintness = -curve.value if curve.value_name == "Flux" else curve.value
-    medians = np.array(
-        [np.median(faintness[bins == b]) if (bins == b).any() else -np.inf for b in range(20)]
-    )
-    # The faintest bin is coarse: its neighbourhood's mean phase, weighted by faintness, is finer.
-    distance = np.mod(phase - (medians.argmax() + 0.5) / 20 + 0.5, 1.0) - 0.5
-    near = np.abs(distance) < 0.075
-    weight = faintness[near] - faintness[near].min()
-    shift = np.average(distance[near], weights=weight) if weight.sum() > 0 else 0.0
-    return np.mod(distance - shift, 1.0)
 
 
 def air_wavelength(vacuum: float) -> float:

@@ -9,7 +9,7 @@ import pyarrow as pa
 from starlette.requests import Request
 
 from skybind.discovery.views import mean_spectra
-from skybind.drawing.objects import fold
+from skybind.drawing.folding import fold
 from skybind.errors import DataError
 from skybind.explore.columns import paints
 from skybind.explore.power import centred

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from skybind.data.schema import DEC, RA
+from skybind.drawing.folding import fold
 from skybind.drawing.from_dataset import first_of_kinds
 from skybind.drawing.objects import (
     BEYOND_STARS,
@@ -16,7 +17,6 @@ from skybind.drawing.objects import (
     LINES,
     TRIALS,
     air_wavelength,
-    fold,
 )
 from skybind.drawing.observed import ExampleObject, LightCurve, Picture, Spectrum
 from skybind.drawing.style import BAND_COLOURS
