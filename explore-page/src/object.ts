@@ -1,7 +1,7 @@
 // The page of one object: what was observed of it, and what is said of it.
 import type uPlot from "uplot";
-import { json, type Curve, type OwnFile, type SkyObject, type Spectrum } from "./api";
-import { el, exact, number } from "./dom";
+import { json, type Curve, type OwnFile, type Redshifted, type SkyObject, type Spectrum } from "./api";
+import { choice, el, exact, number } from "./dom";
 import { curveInTime, epochs, powerPlot, spectrumPlot, type Power } from "./plots";
 
 let drawn: uPlot[] = [];
@@ -171,21 +171,39 @@ function spectrumPart(spectrum: Spectrum) {
   const rest = el("input", { type: "checkbox" });
   const lines = el("input", { type: "checkbox" });
   lines.checked = true;
+  const { expected } = spectrum;
+  let where: Redshifted = spectrum;
+  const said = el("small", { class: "redshift" });
+  const atRest = el("label", {}, rest, "rest frame");
+  const describe = () => (where === expected ? `lines stand at the redshift of the objects most alike, ${short(expected.redshift)}` : spectrum.redshift === null ? "redshift unknown: no lines are drawn"
+    : spectrum.redshift_of ? `${spectrum.redshift_of} ${short(spectrum.redshift)}; lines stand there` : "lines stand at rest") + (expected?.doubts ? "; the catalogue's redshift is doubted" : "");
   let plot: uPlot | null = null;
   const again = () => {
     if (plot) {
       drawn = drawn.filter((other) => other !== plot);
       plot.destroy();
     }
-    plot = spectrumPlot(into, spectrum, Number(width.value), rest.checked, lines.checked);
+    plot = spectrumPlot(into, spectrum, where, Number(width.value), rest.checked && !!where.redshift, lines.checked);
     drawn.push(plot);
+    atRest.hidden = !where.redshift;
+    said.textContent = describe();
+    into.dataset["redshift"] = String(where.redshift);
   };
   for (const input of [width, rest, lines]) input.addEventListener("input", again);
-  const z = spectrum.redshift;
-  const controls = el("div", { class: "controls" }, el("label", {}, "smooth ", width), el("label", {}, lines, "lines"), z !== 0 && el("label", {}, rest, "rest frame"));
-  const said = z ? `redshift of the catalogue ${number(z)}; lines stand there` : "lines stand at rest";
-  return { part: el("section", {}, el("h3", {}, "Spectrum"), into, controls, el("small", {}, said)), draw: again };
+  const controls = el("div", { class: "controls" }, el("label", {}, "smooth ", width), el("label", {}, lines, "lines"), expected && choice("at", redshifts(spectrum), "", (name) => {
+    where = name ? expected : spectrum;
+    again();
+  }), atRest);
+  return { part: el("section", {}, el("h3", {}, "Spectrum"), into, controls, said), draw: again };
 }
+
+// The redshifts that lines can stand at: the catalogue's, and that of the objects most alike.
+function redshifts({ redshift, redshift_of, expected }: Spectrum): { value: string; text: string }[] {
+  return [{ value: "", text: redshift === null ? "unknown" : `${redshift_of || "rest"} ${short(redshift)}${expected!.doubts ? " (doubted)" : ""}` },
+    { value: "expected", text: `expected by those most alike ${short(expected!.redshift)}` }];
+}
+
+const short = (value: number | null) => (value === null ? "" : number(Number(value.toPrecision(4))));
 
 function classes(told: NonNullable<SkyObject["classes"]>, page: Partial<SkyObject> = {}): HTMLElement {
   const ranked = Object.entries(told.probabilities).filter(([, p]) => p !== null).sort((a, b) => b[1]! - a[1]!);

@@ -1,6 +1,6 @@
 // Light curves and spectra by uPlot.
 import uPlot from "uplot";
-import type { Curve, Small, Spectrum } from "./api";
+import type { Curve, Redshifted, Small, Spectrum } from "./api";
 
 function colour(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -101,9 +101,11 @@ export function smoothed(values: (number | null)[], width: number): (number | nu
   });
 }
 
-export function spectrumPlot(into: HTMLElement, spectrum: Spectrum, width: number, rest: boolean, lines: boolean): uPlot {
-  const stretch = rest ? 1 / (1 + spectrum.redshift) : 1;
-  const at = rest ? 1 : 1 + spectrum.redshift;
+// A spectrum with the lines of one of its redshifts, as observed or at rest by that redshift.
+export function spectrumPlot(into: HTMLElement, spectrum: Spectrum, where: Redshifted, width: number, rest: boolean, lines: boolean): uPlot {
+  const z = where.redshift ?? 0;
+  const stretch = rest ? 1 / (1 + z) : 1;
+  const at = rest ? 1 : 1 + z;
   const x = spectrum.wavelength.map((w) => w * stretch);
   const marks: uPlot.Plugin = {
     hooks: {
@@ -117,7 +119,7 @@ export function spectrumPlot(into: HTMLElement, spectrum: Spectrum, width: numbe
         ctx.setLineDash([2 * devicePixelRatio, 3 * devicePixelRatio]);
         const labelled: number[] = [];
         const named = new Set<string>();
-        for (const line of spectrum.lines) {
+        for (const line of where.lines) {
           const px = plot.valToPos(line.wavelength * at, "x", true);
           if (!(px > bbox.left && px < bbox.left + bbox.width)) continue;
           ctx.beginPath();

@@ -85,7 +85,7 @@ def _spectra(axes: "Axes", view: StructureView) -> None:
             linewidth=0.8,
             label=f"part {number}, {mean.n}",
         )
-    axes.set_xlabel("Wavelength [Å]")
+    axes.set_xlabel(view.spectra[0].axis)
     axes.set_ylabel("Mean flux (median 1)")
     axes.legend(loc="best", title="part, spectra")
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from skybind.data.dataset import Dataset
+from skybind.data.redshifts import redshifts_of
 from skybind.drawing.observed import ExampleObject, LightCurve, Picture, Spectrum
 from skybind.evaluation.targets import Target
 from skybind.modalities.cleaning import clean_image, clean_photometry, clean_spectrum, error_values
@@ -33,7 +34,7 @@ def load_examples(
     rows : ndarray of int
         Which objects; repeated ones are read once.
     targets : list of Target
-        Told in the captions; a redshift also places spectral lines.
+        Told in the captions.
     class_names : ndarray of str, shape (n,)
         Classes of all objects, "" for none.
     columns : mapping of str to str, optional
@@ -42,7 +43,8 @@ def load_examples(
     Returns
     -------
     dict of int to ExampleObject
-        Keyed by row.
+        Keyed by row. Lines of spectra stand at the redshift of the catalogue, whatever role its
+        column has.
     """
     rows = np.unique(rows)
     columns = first_of_kinds(dataset) if columns is None else columns
@@ -56,12 +58,13 @@ def load_examples(
             ("image", "image", _pictures),
         )
     }
-    redshift = next((target.values for target in targets if target.redshift), None)
+    redshifts = redshifts_of(dataset, rows) if "spectrum" in columns else None
     examples = {}
     for place, row in enumerate(rows.tolist()):
         spectrum = drawn["spectrum"][place]
-        if spectrum is not None and redshift is not None:
-            spectrum.redshift = float(redshift[row])
+        if spectrum is not None and redshifts is not None:
+            spectrum.redshift = float(redshifts[0][place])
+            spectrum.redshift_of = str(redshifts[1][place])
         examples[row] = ExampleObject(
             object_id=str(dataset.object_ids[row]),
             split="test",
@@ -210,7 +213,7 @@ def columns_of(run: Run) -> dict[str, str]:
 
 
 def observed_spectra(
-    dataset: Dataset, name: str, rows: np.ndarray
+    dataset: Dataset, name: str, rows: np.ndarray, redshifts: np.ndarray | None = None
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Read the spectra of those of some objects that have a usable one.
 
@@ -220,6 +223,8 @@ def observed_spectra(
     name : str
         Column of the spectra.
     rows : ndarray of int
+    redshifts : ndarray, optional
+        Of these objects: wavelengths are given at rest.
 
     Returns
     -------
@@ -228,5 +233,8 @@ def observed_spectra(
     """
     cleaned = clean_spectrum(dataset.ragged(name, rows)).ragged
     flux = np.where(cleaned.fields["mask"], np.nan, cleaned.fields["flux"].astype(float))
-    cuts = [slice(*cleaned.offsets[i : i + 2]) for i in np.flatnonzero(cleaned.present)]
-    return [(cleaned.fields["wavelength"][cut], flux[cut]) for cut in cuts]
+    stretch = np.ones(len(rows)) if redshifts is None else 1 + redshifts
+    there = np.flatnonzero(cleaned.present)
+    cuts = [slice(*cleaned.offsets[i : i + 2]) for i in there]
+    wavelength = cleaned.fields["wavelength"]
+    return [(wavelength[cut] / stretch[i], flux[cut]) for i, cut in zip(there, cuts, strict=True)]

@@ -152,6 +152,24 @@ def air_wavelength(vacuum: float) -> float:
     return vacuum / (1.0 + 2.735182e-4 + 131.4182 / vacuum**2 + 2.76249e8 / vacuum**4)
 
 
+def rest_lines(redshift: float, vacuum: bool) -> dict[str, list[float]]:
+    """Return the lines that a spectrum may have: their wavelengths at rest [Angstrom].
+
+    Parameters
+    ----------
+    redshift : float
+        Beyond that of any star, lines of galaxies are returned; NaN (not known): none.
+    vacuum : bool
+        Whether wavelengths are in vacuum, else in air.
+    """
+    if not np.isfinite(redshift):
+        return {}
+    table = GALAXY_LINES if redshift > BEYOND_STARS else LINES
+    return {
+        name: [w if vacuum else air_wavelength(w) for w in rest] for name, rest in table.items()
+    }
+
+
 def _draw_time(axes: "Axes", curve: LightCurve) -> None:
     start = float(np.min(curve.time))
     offset = np.floor(start / 1000) * 1000 if start > 10_000 else 0.0
@@ -223,11 +241,8 @@ def _draw_spectrum(axes: "Axes", spectrum: Spectrum) -> None:
     axes.set_xlim(first, last)
     axes.set_ylim(*_limits(spectrum.flux, cut=0.2))
     labelled: list[float] = []
-    lines = GALAXY_LINES if spectrum.redshift > BEYOND_STARS else LINES
-    if not np.isfinite(spectrum.redshift):
-        lines = {}
-    for name, rest in lines.items():
-        at = [(w if spectrum.vacuum else air_wavelength(w)) * (1 + spectrum.redshift) for w in rest]
+    for name, rest in rest_lines(spectrum.redshift, spectrum.vacuum).items():
+        at = [w * (1 + spectrum.redshift) for w in rest]
         inside = [w for w in at if first < w < last]
         for wavelength in inside:
             axes.axvline(wavelength, color=MUTED, linewidth=0.6, linestyle=":", zorder=0)

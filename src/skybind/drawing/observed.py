@@ -72,6 +72,8 @@ class Spectrum:
     redshift : float
         Lines are drawn at (1 + redshift) times their rest wavelength; beyond 0.003, farther than
         any star, those of galaxies. NaN: it has one that is not known, so no lines are drawn.
+    redshift_of : str
+        Column that the redshift is of; empty where it is not known, or the survey has none.
     flux_unit : str
         Unit for the axis label.
     vacuum : bool
@@ -81,6 +83,7 @@ class Spectrum:
     wavelength: np.ndarray
     flux: np.ndarray
     redshift: float = 0.0
+    redshift_of: str = ""
     flux_unit: str = "arbitrary units"
     vacuum: bool = True
 

@@ -167,7 +167,7 @@ class Kept:
                 "both": int(both.sum()),
                 "columns": [entry.plain() for entry in found],
                 "curves": [self._mean_curve(some) for some in (first, second)],
-                "spectra": [vars(spectrum) for spectrum in spectra],
+                "spectra": [{**vars(mean), "axis": mean.axis} for mean in spectra],
             }
         )
         return told

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from skybind.discovery.table import read_discovery
-from skybind.drawing.from_dataset import load_examples
+from skybind.drawing.from_dataset import columns_of, load_examples
 from skybind.drawing.observed import ExampleObject
 from skybind.embeddings.mapped import MappedEmbeddings
 from skybind.errors import DataError
@@ -118,9 +118,9 @@ class Survey:
         wanted = list(dict.fromkeys(rows))
         missing = [row for row in wanted if row not in self._examples]
         if missing:
-            names = self.run.class_names
+            names, columns = self.run.class_names, columns_of(self.run)
             self._examples |= load_examples(
-                self.run.dataset, np.array(missing), self.targets, names
+                self.run.dataset, np.array(missing), self.targets, names, columns
             )
         known = {row: self._examples.pop(row) for row in wanted}
         self._examples |= known  # to the end
@@ -141,7 +141,7 @@ class Survey:
 
     @cached_property
     def targets(self) -> list[Target]:
-        """Numbers of the dataset that are to be predicted; the redshift places spectral lines."""
+        """Numbers of the dataset that are to be predicted."""
         return targets_of(self.run.dataset)
 
     @cached_property

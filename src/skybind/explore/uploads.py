@@ -94,7 +94,7 @@ def uploaded(survey: Survey, number: int) -> ExampleObject:
 
 def _hold(survey: Survey, query: Query) -> int:
     number = max(survey.uploads, default=0) + 1
-    survey.uploads[number] = from_file(query)
+    survey.uploads[number] = from_file(query, survey.run.dataset)
     for old in list(survey.uploads)[:-HELD]:
         del survey.uploads[old]
     return number

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from skybind.data.dataset import Dataset
-from skybind.data.quantities import quantity_of
+from skybind.data.redshifts import redshift_columns
 from skybind.drawing.from_dataset import first_of_kinds, load_examples
 from skybind.drawing.objects import ROW, draw_row
 from skybind.drawing.observed import ExampleObject, LightCurve, Spectrum
@@ -87,10 +87,7 @@ def draw_search(result: SearchResult, dataset: Dataset, number: int = 0) -> "Fig
     if query.row is not None and query.name in places:
         drawn = examples[places[query.name]]
     else:
-        drawn = from_file(query)
-        if drawn.spectrum is not None and any(target.redshift for target in targets):
-            # a galaxy's, of a redshift that nobody gave: lines would stand in wrong places
-            drawn.spectrum.redshift = np.nan
+        drawn = from_file(query, dataset)
     title = "   ".join([title, *_known(drawn)])
     origin = "simulated data" if dataset.schema.simulated else "real observations"
     predicted = result.spectra[number] if result.spectra else None
@@ -100,9 +97,7 @@ def draw_search(result: SearchResult, dataset: Dataset, number: int = 0) -> "Fig
 
 def _told(dataset: Dataset) -> list[str]:
     """Columns that titles tell and lines are placed by: the targets, and any redshift."""
-    columns, names = dataset.schema.columns, dataset.schema.with_role("target")
-    redshifts = [n for n in dataset.flat_columns if quantity_of(n, columns[n]) == "redshift"]
-    return list(dict.fromkeys([*names, *redshifts]))
+    return list(dict.fromkeys([*dataset.schema.with_role("target"), *redshift_columns(dataset)]))
 
 
 def _known(example: ExampleObject) -> list[str]:
@@ -122,8 +117,11 @@ def _title(result: SearchResult, i: int, example: ExampleObject) -> str:
     return "   ".join([*words, *_known(example)])
 
 
-def from_file(query: Query) -> ExampleObject:
-    """Return what the file holds as the figures draw it."""
+def from_file(query: Query, dataset: Dataset) -> ExampleObject:
+    """Return what the file holds as the figures draw it.
+
+    Among objects with redshifts a spectrum has lines only where one was given along with it.
+    """
     example = ExampleObject(query.name, split="")
     if query.observed is None:
         return example
@@ -143,6 +141,11 @@ def from_file(query: Query) -> ExampleObject:
         fields = clean_spectrum(query.observed).ragged.fields
         flux = np.where(fields["mask"], np.nan, fields["flux"].astype(float))
         example.spectrum = Spectrum(fields["wavelength"], flux)
+        names = redshift_columns(dataset)
+        if names:
+            given = next((name for name in names if name in query.features), "")
+            example.spectrum.redshift = query.features.get(given, np.nan)
+            example.spectrum.redshift_of = given
     return example
 
 
