@@ -78,7 +78,7 @@ export interface Match {
 }
 export interface Found { source: string[]; target: string[]; searched: number; notes: string[]; matches: Match[] }
 export interface Small {
-  curve: { x: number[]; y: number[]; folded: boolean; upside_down: boolean } | null;
+  curve: { x: number[]; y: number[]; band: string[] | null; bands: Record<string, string>; folded: boolean; upside_down: boolean } | null;
   spectrum: { x: number[]; y: (number | null)[] } | null;
   image: Picture | null;
 }

@@ -6,10 +6,10 @@ function colour(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
-// The first band is drawn in the ink of the page, which is light where the page is dark.
-function bandColour(curve: Curve, band: string): string {
-  const names = Object.keys(curve.bands);
-  return names.indexOf(band) <= 0 ? colour("--ink") : curve.bands[band]!;
+// The ink of the page is light where the page is dark.
+function bandColour({ bands }: { bands: Record<string, string> }, band: string): string {
+  const known = bands[band] ?? "ink";
+  return known === "ink" ? colour("--ink") : known;
 }
 
 function axes(x: string, y: string): uPlot.Axis[] {
@@ -65,7 +65,7 @@ export function epochs(into: HTMLElement, curve: Curve, x: number[], twice: bool
   const faint = curve.value_name === "Magnitude" ? -1 : 1;
   return new uPlot(
     {
-      width: into.clientWidth || 320, height: 190, plugins: [errors], legend: { show: names.length > 1, live: false },
+      width: into.clientWidth || 320, height: 190, plugins: [errors], legend: { show: names.some(Boolean), live: false },
       cursor: { drag: { x: true, y: false } },
       scales: { x: { time: false, ...(twice ? { range: [0, 2] as [number, number] } : {}) }, y: { dir: faint as 1 | -1, range: () => limits(curve.value) } },
       axes: axes(label, unit(curve.value_name, curve.value_unit)),
@@ -165,12 +165,13 @@ export function small(canvas: HTMLCanvasElement, what: Small["curve"] | Small["s
   if ("upside_down" in what && what.upside_down) [y0, y1] = [y1, y0];
   const px = (v: number) => 2 + ((v - x0) / (x1 - x0 || 1)) * (width - 4);
   const py = (v: number) => height - 2 - ((v - y0) / (y1 - y0 || 1)) * (height - 4);
-  ctx.fillStyle = colour("--ink");
+  const inks = what.x.map((_, i) => ("bands" in what ? bandColour(what, what.band?.[i] ?? "") : ""));
   ctx.strokeStyle = colour("--line");
   ctx.beginPath();
   what.x.forEach((x, i) => {
     const y = what.y[i];
     if (y === null || y === undefined) return;
+    ctx.fillStyle = inks[i]!;
     if (points) ctx.fillRect(px(x) - 1, py(y) - 1, 2, 2);
     else ctx.lineTo(px(x), py(y));
   });

@@ -104,7 +104,9 @@ def test_mean_spectra_of_galaxies_are_at_rest():
         assert mean.flux[peak] > 6  # of all that were averaged
     # as observed where one part has too few redshifts, and that is said
     few = galaxies([0.1, 0.2, None, 0.3, None, None, None], at)
-    assert [m.axis for m in mean_spectra(few, np.arange(7), part)] == ["Observed wavelength [Å]"] * 2
+    assert [m.axis for m in mean_spectra(few, np.arange(7), part)] == [
+        "Observed wavelength [Å]"
+    ] * 2
     assert [m.n for m in mean_spectra(few, np.arange(7), part)] == [5, 2]
     stars = mean_spectra(galaxies(None, at), np.arange(7), part)
     assert [(m.axis, m.left_out) for m in stars] == [("Wavelength [Å]", 0)] * 2

@@ -49,7 +49,10 @@ def spectra(**columns):
     fields = {"wavelength": "Angstrom", "flux": "", "ivar": ""}
     grid = np.linspace(4000.0, 7000, 200).tolist()
     column = Column("observation", modality="spectrum", fields=fields)
-    observed = [{"wavelength": grid, "flux": np.arange(200.0).tolist(), "ivar": [1.0] * 200} for _ in range(3)]
+    observed = [
+        {"wavelength": grid, "flux": np.arange(200.0).tolist(), "ivar": [1.0] * 200}
+        for _ in range(3)
+    ]
     table = {"object_id": list("abc"), "spectrum": observed}
     known = {"object_id": Column("id"), "spectrum": column}
     for name, (about, values) in columns.items():

@@ -10,8 +10,9 @@ from skybind.config.schema import ModalityConfig
 from skybind.data.dataset import Dataset
 from skybind.data.schema import Column, DatasetSchema
 from skybind.drawing.objects import GALAXY_LINES, LINES
-from skybind.drawing.observed import Spectrum
-from skybind.explore.objects import expected_redshift, spectrum_json
+from skybind.drawing.observed import ExampleObject, LightCurve, Spectrum
+from skybind.drawing.style import BAND_COLOURS
+from skybind.explore.objects import curve_json, expected_redshift, spectrum_json, thumbnails
 from skybind.explore.survey import Survey
 from skybind.files import plain_json
 
@@ -20,6 +21,21 @@ GRID = np.linspace(4000, 7000, 100)
 
 def names(lines):
     return {line["name"] for line in lines}
+
+
+def test_a_band_has_the_same_colour_large_and_small():
+    time = np.arange(30.0)
+    told = []
+    for names in (["g", "r"], ["r"]):
+        band = np.resize(np.array(names), 30)
+        curve = LightCurve(time, np.sin(time), period=3.3, band=band, bands=["g", "r"])
+        example = ExampleObject("a", light_curve=curve)
+        survey = SimpleNamespace(examples=lambda rows, example=example: [example])
+        (small,) = thumbnails(survey, [0])
+        assert small["curve"]["band"] == band.tolist()
+        assert small["curve"]["bands"] == curve_json(curve)["bands"]
+        told.append(curve_json(curve)["bands"])
+    assert told == [{"g": "ink", "r": BAND_COLOURS[1]}, {"r": BAND_COLOURS[1]}]
 
 
 def test_an_unknown_redshift_has_no_lines():

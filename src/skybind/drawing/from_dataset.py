@@ -87,6 +87,7 @@ def _light_curves(dataset: Dataset, rows: np.ndarray, name: str) -> list[LightCu
     value = "flux" if "flux" in cleaned.fields else "magnitude"
     units = dataset.schema.columns[name].fields
     periods, searched = _periods(dataset, name, rows)
+    bands = dataset.band_names(name)
     curves: list[LightCurve | None] = []
     for place, period in enumerate(periods.tolist()):
         curve = cleaned.take(np.array([place]))
@@ -103,7 +104,8 @@ def _light_curves(dataset: Dataset, rows: np.ndarray, name: str) -> list[LightCu
                 value_name=value.capitalize(),
                 value_unit=units.get(value) or "",
                 time_unit=units.get("time") or "d",
-                band=_bands(curve),
+                band=bands_of(curve),
+                bands=bands,
             )
         )
     return curves
@@ -125,8 +127,8 @@ def _periods(dataset: Dataset, name: str, rows: np.ndarray) -> tuple[np.ndarray,
     return period, searched
 
 
-def _bands(curve: Ragged) -> np.ndarray | None:
-    """Band of each epoch as text, "" where it is not known."""
+def bands_of(curve: Ragged) -> np.ndarray | None:
+    """Return the band of each epoch as text, "" where it is not known; None without bands."""
     if "band" not in curve.fields:
         return None
     return np.asarray([str(b) if b is not None else "" for b in curve.fields["band"].tolist()])

@@ -177,19 +177,18 @@ def _draw_time(axes: "Axes", curve: LightCurve) -> None:
     name = f"Time − {offset:.0f}" if offset else "Time"
     axes.set_xlabel(_with_unit(name, curve.time_unit))
     _brightness_axis(axes, curve)
-    if curve.band is not None and len(np.unique(curve.band)) > 1:
+    if curve.band is not None and any(curve.band):
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, handletextpad=0.1)
 
 
 def draw_phase(axes: "Axes", curve: LightCurve, name: str = "P") -> None:
     """Draw two cycles of a light curve folded at its period, which has a name."""
     phase = fold(curve)
-    twice = LightCurve(
+    twice = replace(
+        curve,
         time=np.concatenate([phase, phase + 1]),
         value=np.tile(curve.value, 2),
         error=None if curve.error is None else np.tile(curve.error, 2),
-        value_name=curve.value_name,
-        value_unit=curve.value_unit,
         band=None if curve.band is None else np.tile(curve.band, 2),
     )
     _epochs(axes, twice, twice.time)
@@ -202,8 +201,8 @@ def draw_phase(axes: "Axes", curve: LightCurve, name: str = "P") -> None:
 
 def _epochs(axes: "Axes", curve: LightCurve, x: np.ndarray) -> None:
     """Draw epochs with their errors, a colour a band."""
-    bands = np.zeros(len(x), dtype=int) if curve.band is None else curve.band
-    for number, band in enumerate(np.unique(bands)):
+    bands = np.full(len(x), "") if curve.band is None else curve.band
+    for band, colour in band_colours(replace(curve, band=bands)).items():
         rows = bands == band
         if curve.error is not None:
             # One broken line for all errors: a tenth of the bytes of as many separate ones.
@@ -223,9 +222,18 @@ def _epochs(axes: "Axes", curve: LightCurve, x: np.ndarray) -> None:
             marker="o",
             markersize=2.2,
             markeredgewidth=0,
-            color=BAND_COLOURS[number % len(BAND_COLOURS)],
-            label=str(band),
+            color=colour,
+            label=band or "no band",
         )
+
+
+def band_colours(curve: LightCurve) -> dict[str, str]:
+    """Return the colour of each band that a light curve has, the same for all of its survey."""
+    own = [] if curve.band is None else np.unique(curve.band).tolist()
+    known = [*curve.bands, *(band for band in own if band not in curve.bands)]
+    place = {band: number for number, band in enumerate(known)}
+    shown = sorted(own, key=lambda band: place[band])
+    return {str(band): BAND_COLOURS[place[band] % len(BAND_COLOURS)] for band in shown}
 
 
 def _brightness_axis(axes: "Axes", curve: LightCurve) -> None:

@@ -46,6 +46,9 @@ class LightCurve:
         Units for the axis labels; empty for none.
     band : ndarray of str, shape (n,), optional
         Band of each epoch.
+    bands : sequence of str
+        All bands of the survey, in the order of their colours, so that a band has one colour
+        whatever else its object was observed in.
     """
 
     time: np.ndarray
@@ -57,6 +60,7 @@ class LightCurve:
     value_unit: str = ""
     time_unit: str = "d"
     band: np.ndarray | None = None
+    bands: Sequence[str] = ()
 
 
 @dataclass

@@ -13,9 +13,9 @@ from skybind.data.schema import DEC, RA
 from skybind.discovery.table import SIGMAS
 from skybind.drawing.folding import fold
 from skybind.drawing.from_dataset import columns_of
-from skybind.drawing.objects import TRIALS, rest_lines
+from skybind.drawing.objects import TRIALS, band_colours, rest_lines
 from skybind.drawing.observed import ExampleObject, LightCurve, Picture, Spectrum
-from skybind.drawing.style import BAND_COLOURS
+from skybind.drawing.style import INK
 from skybind.errors import DataError
 from skybind.explore.columns import row_of
 from skybind.explore.survey import Survey
@@ -114,6 +114,8 @@ def _small(example: ExampleObject) -> dict[str, Any]:
         small["curve"] = {
             "x": x[some],
             "y": curve.value[some],
+            "band": None if curve.band is None else curve.band[some],
+            "bands": _page_colours(curve),
             "folded": bool(curve.period),
             "upside_down": curve.value_name == "Magnitude",
         }
@@ -127,14 +129,12 @@ def _small(example: ExampleObject) -> dict[str, Any]:
 
 def curve_json(curve: LightCurve) -> dict[str, Any]:
     """Return a light curve with its units, and the colour of each band."""
-    band = None if curve.band is None else curve.band.tolist()
-    names = [] if band is None else sorted(set(band))
     return {
         "time": curve.time,
         "value": curve.value,
         "error": curve.error,
-        "band": band,
-        "bands": {n: BAND_COLOURS[i % len(BAND_COLOURS)] for i, n in enumerate(names)},
+        "band": curve.band,
+        "bands": _page_colours(curve),
         "period": curve.period,
         "searched": curve.searched,
         "factors": TRIALS,
@@ -142,6 +142,12 @@ def curve_json(curve: LightCurve) -> dict[str, Any]:
         "value_unit": curve.value_unit,
         "time_unit": curve.time_unit,
     }
+
+
+def _page_colours(curve: LightCurve) -> dict[str, str]:
+    """Colour of each band; `ink` is that of the page, which is light where the page is dark."""
+    known = band_colours(curve)
+    return {band: "ink" if colour == INK else colour for band, colour in known.items()}
 
 
 def expected_redshift(survey: Survey, row: int) -> tuple[float, bool] | None:
@@ -160,9 +166,7 @@ def expected_redshift(survey: Survey, row: int) -> tuple[float, bool] | None:
     return None
 
 
-def spectrum_json(
-    spectrum: Spectrum, expected: tuple[float, bool] | None = None
-) -> dict[str, Any]:
+def spectrum_json(spectrum: Spectrum, expected: tuple[float, bool] | None = None) -> dict[str, Any]:
     """Return a spectrum with its lines at rest, as the spectrum counts wavelengths.
 
     An `expected` redshift, and whether it doubts the spectrum's own, has lines beside these.

@@ -22,6 +22,7 @@ from skybind.labelling.judgements import Judgements
 from skybind.models.model import Model
 from skybind.parquet import read_parquet
 from skybind.progress import say, step
+from skybind.report.run_map import class_order
 from skybind.runs.cases import Case, finished_cases, widest_case
 from skybind.runs.classes import CaseClasses, open_case, stored_classes
 from skybind.runs.embedding import stored_embeddings
@@ -143,6 +144,11 @@ class Survey:
     def targets(self) -> list[Target]:
         """Numbers of the dataset that are to be predicted."""
         return targets_of(self.run.dataset)
+
+    @cached_property
+    def class_order(self) -> list[str]:
+        """Names of all classes, in the order of their colours, as in the report's figures."""
+        return class_order(self.run)
 
     @cached_property
     def case(self) -> Case | None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from skybind.data.dataset import Dataset
 from skybind.data.redshifts import redshift_columns
-from skybind.drawing.from_dataset import first_of_kinds, load_examples
+from skybind.drawing.from_dataset import bands_of, first_of_kinds, load_examples
 from skybind.drawing.objects import ROW, draw_row
 from skybind.drawing.observed import ExampleObject, LightCurve, Spectrum
 from skybind.drawing.style import BLUE, MUTED, SKY, new_figure, report_style, save_figure
@@ -136,6 +136,8 @@ def from_file(query: Query, dataset: Dataset) -> ExampleObject:
             searched=query.searched,
             value_name=value.capitalize(),
             value_unit=query.fields.get(value) or ("mag" if value == "magnitude" else ""),
+            band=bands_of(curve),
+            bands=dataset.band_names(query.column) if query.column in dataset.columns else (),
         )
     elif query.kind == "spectrum":
         fields = clean_spectrum(query.observed).ragged.fields
