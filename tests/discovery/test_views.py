@@ -72,7 +72,7 @@ def test_a_number_that_is_not_known_is_a_dash():
 
 
 def galaxies(redshift, at):
-    """A run of galaxies: a line at 5000 Angstrom at rest, seen at `at`; the catalogue's redshift."""
+    """A run of galaxies with a line at 5000 Angstrom at rest, whose true redshifts are `at`."""
     grid = np.linspace(4500, 9000, 3000)
     slope = np.linspace(0.9, 1.1, len(grid))  # a constant flux is none
     lines = [slope + 9 * np.exp(-0.5 * ((grid - 5000 * (1 + z)) / 5) ** 2) for z in at]

@@ -7,7 +7,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-
 #: Epochs whose bands are read for their names: all of most surveys, within a second.
 NAMED = 5_000_000
 

@@ -245,7 +245,10 @@ class Survey:
         return Path(self._temporary.name)
 
     def _layouts(self) -> list[Layout]:
-        """Return the maps that the evaluation made; without any, one of all modalities, now."""
+        """Return the maps that the evaluation made; without any, one of all modalities, now.
+
+        None where the run's configuration makes none.
+        """
         model = mapped_model(self.run.paths.maps)
         if model is not None and model != self.stream.model.get("weights"):
             say(
@@ -256,6 +259,8 @@ class Survey:
         known = read_layouts(self.run.paths.maps)
         if known:
             return known
+        if self.run.config.evaluation.map == "none":
+            return []
         with step("drawing the map, as the run was not evaluated"):
             try:
                 embeddings = stored_embeddings(self.run)
