@@ -43,8 +43,7 @@ def load_examples(
     Returns
     -------
     dict of int to ExampleObject
-        Keyed by row. Lines of spectra stand at the redshift of the catalogue, whatever role its
-        column has.
+        Keyed by row.
     """
     rows = np.unique(rows)
     columns = first_of_kinds(dataset) if columns is None else columns
