@@ -1,5 +1,5 @@
-// Bundle the page into the Python package. Beside the bundle stands a hash of all that it is made
-// of, which a test compares with the sources.
+// Bundle the page into the Python package. Beside the bundle stand two hashes, which a test compares:
+// of all that it is made of, and of what was made, so that neither is changed or merged alone.
 import { build } from "esbuild";
 import { createHash } from "node:crypto";
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
@@ -44,11 +44,16 @@ function files(folder) {
     })
     .sort();
 }
-const hash = createHash("sha256");
-const sources = [...files(join(here, "src")), join(here, "build.mjs"), join(here, "package.json"), join(here, "package-lock.json")];
-for (const path of sources) {
-  hash.update(`${relative(here, path).replaceAll("\\", "/")}\0`);
-  hash.update(readFileSync(path));
-  hash.update("\0");
+function digest(paths, folder) {
+  const hash = createHash("sha256");
+  for (const path of paths) {
+    hash.update(`${relative(folder, path).replaceAll("\\", "/")}\0`);
+    hash.update(readFileSync(path));
+    hash.update("\0");
+  }
+  return hash.digest("hex");
 }
-writeFileSync(join(out, "sources.sha256"), `${hash.digest("hex")}\n`);
+const stated = join(out, "sources.sha256");
+const sources = [...files(join(here, "src")), join(here, "build.mjs"), join(here, "package.json"), join(here, "package-lock.json")];
+const bundle = files(out).filter((path) => path !== stated);
+writeFileSync(stated, `${digest(sources, here)}  sources\n${digest(bundle, out)}  bundle\n`);

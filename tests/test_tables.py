@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from skybind.errors import DataError
 from skybind.ingest.names import object_names
 from skybind.ingest.readers.tables import read_table
-from skybind.tables import plain_cell, safe_cell, write_csv, write_table
+from skybind.parquet import read_parquet
+from skybind.tables import plain_cell, safe_cell, write_csv, write_table, write_tables
 
 RUN = ("=", "+", "-", "@", "\t", "\r")
 NUMBERS = ["-12.5", "+3", "-1e-30", "-.5", "+inf", "-nan", "-12345678901234567890"]
@@ -83,11 +84,71 @@ def test_fits_tells_what_its_columns_are(tmp_path):
     assert Table.read(tmp_path / "x.fits")["ra"].tolist() == [10.5, 11.5]
 
 
+DEG = {"unit": "deg", "description": "Right ascension, \u00c5"}
+SCHEMA = pa.schema(
+    [
+        ("object_id", pa.string()),
+        pa.field("ra", pa.float64(), metadata=DEG),
+        pa.field("t", pa.float32(), metadata={"unit": "HJD - 2450000", "description": "Maximum"}),
+        ("label", pa.dictionary(pa.int32(), pa.string())),
+        pa.field("flux", pa.list_(pa.float32()), metadata={"unit": "mJy"}),
+    ]
+)
+ROWS = {
+    "object_id": ["V1", "\u03b2 Lyrae", None],
+    "ra": [1.5, None, 3.5],
+    "t": [1.0, 2.0, 3.0],
+    "label": [None, "EW", "ROT"],
+    "flux": [[1.0], [2.0, 3.0], []],
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("n", [3, 0])
+def test_astropy_reads_units_and_descriptions_of_parquet(tmp_path, n):
+    path = tmp_path / "a.parquet"
+    write_table(pa.table(ROWS, schema=SCHEMA).slice(0, n), path)
+    found = Table.read(path)
+    assert (str(found["ra"].unit), found["ra"].description) == ("deg", DEG["description"])
+    assert (str(found["t"].unit), found["t"].description) == ("d", "Maximum [HJD - 2450000]")
+    assert (str(found["flux"].unit), found["label"].description) == ("mJy", None)
+    assert found["ra"].info.meta["ucd"] == "pos.eq.ra;meta.main"
+    assert found["object_id"].tolist() == ["V1", "\u03b2 Lyrae", ""][:n]  # not the word None
+    assert found["label"].tolist() == ["", "EW", "ROT"][:n]
+    assert [np.asarray(cell).tolist() for cell in found["flux"]] == ROWS["flux"][:n]
+    field = read_parquet(path).schema.field("ra")
+    assert field.metadata == {key.encode(): text.encode() for key, text in DEG.items()}
+
+
+@pytest.mark.filterwarnings("ignore:No table..len")
+def test_astropy_reads_parquet_that_came_in_pieces(tmp_path):
+    """Names of a later piece, longer than those of the first, are whole."""
+    table = pa.table(ROWS, schema=SCHEMA)
+    write_table(table.slice(0, 1), tmp_path / "first.parquet")
+    first = read_parquet(tmp_path / "first.parquet")
+    rest = table.slice(1).cast(first.schema)
+    write_tables(iter([first, rest]), tmp_path / "all.parquet")
+    found = Table.read(tmp_path / "all.parquet")
+    assert found["object_id"].tolist() == ["V1", "\u03b2 Lyrae", ""]
+    assert str(found["ra"].unit) == "deg"
+
+
 def test_text_that_fits_cannot_hold_is_refused(tmp_path):
     table = pa.table({"object_id": ["V1", "\u03b2 Lyr"]})
     with pytest.raises(DataError, match="ASCII text only, and 'object_id' has '\u03b2 Lyr'"):
         write_table(table, tmp_path / "x.fits")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("ending", [".vot", ".ecsv"])
+def test_a_control_character_is_refused_where_no_program_could_read_it(tmp_path, ending):
+    table = pa.table({"n": [1], "object_id": ["V1\x0b"]})
+    with pytest.raises(DataError, match="no control characters, and 'object_id' has"):
+        write_table(table, tmp_path / f"x{ending}")
+    assert not list(tmp_path.iterdir())
+    write_table(pa.table({"object_id": ["V\u00e4\u03b2 <&>\t'"]}), tmp_path / f"x{ending}")
+    names = {".vot": "votable", ".ecsv": "ascii.ecsv"}
+    assert Table.read(tmp_path / f"x{ending}", format=names[ending])["object_id"][0].strip()
 
 
 def test_a_first_cell_with_a_hash_is_no_comment(tmp_path):

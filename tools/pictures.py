@@ -1,10 +1,11 @@
 """Pictures of the explorer for the documentation, taken of a run in Chromium.
 
     skybind demo stars --out demo-stars
-    python tools/pictures.py demo-stars/run
+    python tools/pictures.py demo-stars/run [demo-galaxies/run]
 
-They are written to docs/images/explore*.png with few colours, so that they stay small. What is
-kept for them is kept in a copy of the run.
+Those of galaxies are taken where a run of galaxies is given, too. They are written to
+docs/images/explore*.png with few colours, so that they stay small. What is kept for them is kept
+in a copy of the run.
 """
 
 import argparse
@@ -12,15 +13,18 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from skybind.explore.serve import prepare
+from skybind.explore.serve import explore_still, prepare
 from skybind.runs.run import Run
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
@@ -69,6 +73,52 @@ def views(page: Any) -> None:
     page.locator("#compared").scroll_into_view_if_needed()
 
 
+def own_file(page: Any) -> None:
+    """A light curve of one's own: its class, its place on the map, what is like it."""
+    rng = np.random.default_rng(3)
+    time = np.sort(rng.uniform(0, 900, 150))
+    phase = np.mod(time / 0.5672, 1.0)
+    flux = 6 * (1 + 0.9 * np.exp(-phase * 4.0)) * (1 + 0.01 * rng.standard_normal(len(time)))
+    rows = "\n".join(f"{t:.5f},{f:.4f},{0.01 * f:.4f}" for t, f in zip(time, flux, strict=True))
+    content = f"time,flux,flux_err\n{rows}\n".encode()
+    given = {"name": "my_star.csv", "mimeType": "text/csv", "buffer": content}
+    page.set_input_files("#file", given)
+    page.wait_for_selector("#side[data-file]")
+    # the model folds by the catalogue's period: the one that was found is given for it
+    page.get_by_label("What goes with the file").fill("period=0.5672")
+    page.get_by_role("button", name="search again").click()
+    page.wait_for_selector("#side[data-values^='period'][data-file]")
+    page.wait_for_selector("#place")
+    page.locator(".plot").first.scroll_into_view_if_needed()
+
+
+def contrast(page: Any) -> None:
+    """What is like a star in its light curve, and unlike it in its spectrum."""
+    object_folded(page)
+    for name, value in (("by", "photometry"), ("but unlike in", "spectrum")):
+        page.wait_for_selector("#alike[data-drawn]")
+        page.get_by_label(name, exact=True).select_option(value)
+        page.wait_for_timeout(1000)
+    page.wait_for_selector("#alike[data-drawn]")
+    page.locator("#alike").scroll_into_view_if_needed()
+    page.evaluate("document.getElementById('alike').scrollIntoView()")
+
+
+def still(page: Any) -> None:
+    """A still copy, from a plain server of files, searched by a condition."""
+    select(page, "period < 0.4 and label == 'RRAB'")
+    page.locator(".listed tbody button").first.click()
+    page.wait_for_selector("#side[data-id], #error:not([hidden])")
+
+
+def galaxy(page: Any) -> None:
+    """A galaxy: image and spectrum, what is like it."""
+    page.keyboard.press("/")
+    page.locator("#query").press_sequentially("SIM", delay=20)
+    page.locator("#found [role=option]").first.click()
+    page.wait_for_selector("#alike[data-drawn]")
+
+
 def select(page: Any, condition: str) -> None:
     """Select by a condition."""
     page.fill("#condition", condition)
@@ -79,38 +129,82 @@ def select(page: Any, condition: str) -> None:
 
 
 #: Of each picture what is done before, the width and height of the window, and the theme.
-PICTURES: dict[str, tuple[Callable[[Any], None], int, int, str]] = {
+Pictures = dict[str, tuple[Callable[[Any], None], int, int, str]]
+PICTURES: Pictures = {
     "explore": (object_folded, 1400, 900, "light"),
     "explore-selection": (selection, 1400, 900, "light"),
     "explore-queue": (queue, 1400, 900, "light"),
     "explore-views": (views, 1400, 900, "light"),
     "explore-phone": (object_folded, 400, 800, "dark"),
+    "explore-file": (own_file, 1200, 800, "light"),
+    "explore-contrast": (contrast, 1200, 800, "light"),
 }
+STILL: Pictures = {"explore-still": (still, 1200, 800, "light")}
+GALAXIES: Pictures = {"explore-galaxy": (galaxy, 1200, 800, "light")}
 
 
 def main() -> None:
     """Take them."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("run", type=Path)
+    parser.add_argument("galaxies", type=Path, nargs="?", help="a run of galaxies")
     parser.add_argument("--out", type=Path, default=IMAGES)
+    parser.add_argument("--only", nargs="+", default=[], help="names of pictures; all by default")
     args = parser.parse_args()
     program = shutil.which("chromium") or shutil.which("chromium-browser")
-    with serving(args.run) as address, sync_playwright() as play:
+    with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=program, args=FLAGS)
-        for name, (prepared, width, height, theme) in PICTURES.items():
-            size = {"width": width, "height": height}
-            page = browser.new_page(viewport=size, color_scheme=theme)
-            page.goto(address)
-            page.wait_for_selector("body[data-ready]")
-            prepared(page)
-            page.wait_for_load_state("networkidle")
-            page.wait_for_timeout(500)
-            pixels = Image.open(BytesIO(page.screenshot())).convert("RGB")
-            pixels.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
-                args.out / f"{name}.png", optimize=True
-            )
-            page.close()
+        places: list[tuple[Pictures, Callable[[Path], Any], Path | None]] = [
+            (PICTURES, serving, args.run),
+            (STILL, serving_still, args.run),
+            (GALAXIES, serving, args.galaxies),
+        ]
+        for pictures, served_by, run in places:
+            wanted = {n: p for n, p in pictures.items() if not args.only or n in args.only}
+            if run is None or not wanted:
+                continue
+            with served_by(run) as address:
+                for name, picture in wanted.items():
+                    take(browser, address, args.out / f"{name}.png", *picture)
         browser.close()
+
+
+def take(
+    browser: Any,
+    address: str,
+    path: Path,
+    prepared: Callable[[Any], None],
+    width: int,
+    height: int,
+    theme: str,
+) -> None:
+    """Take one picture of the page at an address, with few colours."""
+    page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=theme)
+    page.set_default_timeout(120_000)
+    page.goto(address)
+    page.wait_for_selector("body[data-ready]")
+    prepared(page)
+    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(500)
+    pixels = Image.open(BytesIO(page.screenshot())).convert("RGB")
+    few = pixels.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    few.save(path, optimize=True)
+    page.close()
+
+
+@contextmanager
+def serving_still(run: Path) -> Iterator[str]:
+    """Serve a still copy of a run from Python's own server of files."""
+    with TemporaryDirectory(prefix="skybind-pictures-") as folder:
+        site = explore_still(run, Path(folder) / "site", objects=300)
+        server = ThreadingHTTPServer(
+            ("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(site))
+        )
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            server.shutdown()
 
 
 @contextmanager

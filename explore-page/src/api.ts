@@ -48,13 +48,15 @@ export async function arrow(path: string, values: Record<string, string | number
 export interface Paint { name: string; group: string; description: string; unit: string | null; number: boolean }
 export interface Survey {
   version: string; name: string; dataset: string; objects: number; simulated: boolean;
-  modalities: string[]; maps: { name: string; objects: number }[]; method: string;
+  modalities: string[]; maps: { name: string; objects: number }[]; parts: { name: string; objects: number }[]; method: string;
   columns: Paint[]; crowd: number; number_colours: string[]; classes: string[]; read_only: boolean; first: string | null;
+  about: Record<string, string>;
 }
 export interface Card { object_id: string; class: string | null; split: string; predicted?: string | null; probability?: number | null }
 export interface Curve {
   time: number[]; value: number[]; error: (number | null)[] | null; band: string[] | null; bands: Record<string, string>;
-  period: number | null; searched: boolean; factors: Record<string, number>;
+  limits: { time: number[]; value: number[]; band: string[] | null } | null; // upper limits
+  period: number | null; searched: boolean;
   value_name: string; value_unit: string; time_unit: string;
 }
 // Lines at rest; without a redshift there are none.
@@ -76,14 +78,15 @@ export interface SkyObject {
 export interface Match {
   object_id: string; row: number; cosine: number; contrast: number | null; relation: string; split: string; class: string | null;
 }
-export interface Found { source: string[]; target: string[]; searched: number; notes: string[]; matches: Match[] }
+export interface Found { source: string[]; target: string[]; searched: number; how: string; among?: number; notes: string[]; matches: Match[] }
 export interface Small {
-  curve: { x: number[]; y: number[]; band: string[] | null; bands: Record<string, string>; folded: boolean; upside_down: boolean } | null;
+  curve: { x: number[]; y: number[]; folded: boolean; upside_down: boolean; band: string[] | null; bands: Record<string, string> } | null;
   spectrum: { x: number[]; y: (number | null)[] } | null;
   image: Picture | null;
+  absent?: boolean; // a copy does not hold it
 }
 export interface OwnFile {
-  name: string; number: number; modality: string; curve: Curve | null; spectrum: Spectrum | null;
+  name: string; number: number; modality: string; curve: Curve | null; spectrum: Spectrum | null; image: Picture | null;
   features: Record<string, number>; notes: string[]; found: Found;
   classes: (NonNullable<SkyObject["classes"]> & { notes: string[] }) | null;
 }

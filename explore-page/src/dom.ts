@@ -32,6 +32,11 @@ export function byId<T extends HTMLElement>(id: string): T {
   return found as T;
 }
 
+// Whether this is a still copy, which no program answers.
+export function isStill(): boolean {
+  return !!document.documentElement.dataset["still"];
+}
+
 // What stands beside the map: one thing, or nothing that has a name.
 export function stands(kind: "id" | "selected" | "file" | "queues" | null, value = ""): void {
   const { dataset } = byId("side");

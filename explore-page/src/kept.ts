@@ -1,6 +1,6 @@
 // Selections that are kept with the run: named, opened again, deleted, compared.
 import { arrow, json, post } from "./api";
-import { choice, el, number } from "./dom";
+import { choice, el, isStill, number } from "./dom";
 import { means, type Mean } from "./plots";
 
 interface One { name: string; n: number; said: string; when: string }
@@ -20,7 +20,7 @@ export interface Hooks {
 // The part of a selection's page that keeps it, and opens those that are kept.
 export function keptPart(hooks: Hooks): HTMLElement {
   const part = el("section", { id: "kept" }, el("h3", {}, "Kept with the run"));
-  if (document.documentElement.dataset["still"]) return part; // a copy keeps nothing
+  if (isStill()) return part; // a copy keeps nothing
   void hooks.guarded(async () => draw(part, hooks, await json<Listed>("kept")));
   return part;
 }

@@ -1,6 +1,7 @@
 // The explorer's page: the map on one side, the object that is looked at on the other.
+import { about } from "./about";
 import { json, post, type OwnFile, type SkyObject, type Survey } from "./api";
-import { byId, el, stands, waiting } from "./dom";
+import { byId, el, isStill, stands, waiting } from "./dom";
 import { SkyMap } from "./map";
 import { mapBar as drawBar, placeOf, toggleAround } from "./mapbar";
 import { matches, neighbours } from "./neighbours";
@@ -14,7 +15,7 @@ import { readView, writeView, type View } from "./state";
 
 const KEYS: [string, string][] = [
   ["/", "search an object"], ["n, p", "next, previous of the objects alike"], ["Backspace", "back"], ["h, d", "half, twice the period"],
-  ["0", "the whole map"], ["l, r", "lasso (or hold Shift), rectangle"], ["w", "select by a condition"], ["q", "queues of objects to judge"], ["1 … 9, 0", "in a queue: the class"], ["x, u", "in a queue: artefact, unsure"], ["space", "in a queue: next"], ["z", "in a queue: undo"],
+  ["0", "the whole map"], ["arrows, +, -", "move the map, zoom in and out"], ["v", "select what is in view"], ["l, r", "lasso (or hold Shift), rectangle"], ["w", "select by a condition"], ["q", "queues of objects to judge"], ["1 … 9, 0", "in a queue: the class"], ["x, u", "in a queue: artefact, unsure"], ["space", "in a queue: next"], ["z", "in a queue: undo"],
   ["t", "light, dark"], ["?", "these keys"], ["Esc", "close"],
 ];
 
@@ -77,9 +78,12 @@ async function showMap(): Promise<void> {
     return;
   }
   view.map = place.kind === "map" ? place.name : place.kind === "sky" ? `sky:${place.frame}` : place.kind;
+  const zoom = view.zoom ?? ""; // while it is drawn, the view before it may tell its own
   if (!(await map.open(place))) return;
   if (view.size) await map.sizeBy(view.size);
-  await map.colour(view.colour!);
+  await map.hide(view.hide ?? "");
+  await map.colour(view.colour!, view);
+  await map.look(zoom);
 }
 
 // Show an object; the address tells what is new in it once the object is there.
@@ -137,7 +141,9 @@ async function showFile(file: File, values = ""): Promise<void> {
   side.dataset["values"] = values;
   const place = await map.guest({ name: own.name, matches: own.found.matches });
   if (place) into.append(el("p", { id: "place" }, place));
-  await matches(into, { ...own.found, notes: [] }, open, (rows) => { if (mine === ask) map.mark(rows); });
+  // what was noticed in the file itself stands above
+  const found = own.found.notes.filter((note) => !own.notes.includes(note));
+  await matches(into, { ...own.found, notes: found }, open, (rows) => { if (mine === ask) map.mark(rows); });
   if (mine === ask) stands("file", own.name);
 }
 
@@ -154,7 +160,8 @@ async function openRow(row: number): Promise<void> {
 // Show what the address says, after the browser went back or forth. Where that is refused, nothing
 // else stands there as if it were it.
 async function again(before: Partial<View>): Promise<void> {
-  if ((["map", "colour", "x", "y", "log"] as const).some((name) => view[name] !== before[name])) await showMap();
+  if ((["map", "colour", "scale", "clip", "only", "hide", "x", "y", "log"] as const).some((name) => view[name] !== before[name])) await showMap();
+  else if (view.zoom !== before.zoom) await map.look(view.zoom ?? "");
   mapBar();
   let mine = 0;
   try {
@@ -186,7 +193,7 @@ function welcome(): void {
   stands(null);
   side.replaceChildren(
     el("h2", {}, survey.dataset), el("p", {}, `${survey.objects.toLocaleString("en")} ${survey.simulated ? "simulated " : ""}objects, ${survey.modalities.join(" + ")}.`),
-    el("p", {}, "Point at an object for a card, click it to see its light curve, spectrum or image. Every view has an address of its own: copy it to come back", document.documentElement.dataset["still"] ? "." : ", as long as the explorer runs."), selection.kept());
+    el("p", {}, "Point at an object for a card, click it to see its light curve, spectrum or image. Every view has an address of its own: copy it to come back", isStill() ? "." : ", as long as the explorer runs."), selection.kept(), about(survey));
 }
 
 // The object that stands beside the map, if one does.
@@ -196,7 +203,7 @@ function beside(): Told | null {
 
 // Step through the objects alike.
 function step(by: number): void {
-  const buttons = Array.from(document.querySelectorAll<HTMLButtonElement>("#alike [data-id]"));
+  const buttons = Array.from(document.querySelectorAll<HTMLButtonElement>("#alike [data-id]:not(:disabled)"));
   const at = buttons.indexOf(document.activeElement as HTMLButtonElement);
   buttons[(at + by + buttons.length) % buttons.length]?.focus();
 }
@@ -213,7 +220,7 @@ function toggleTheme(): void {
   theme();
   map.dressed();
   void guarded(async () => {
-    if (view.map && view.colour) await map.colour(view.colour);
+    if (view.map && view.colour) await map.colour(view.colour, view);
     const now = beside();
     if (now) await showObject(now.page.object_id);
   });
@@ -227,7 +234,7 @@ function openQueues(): void {
 async function trained(): Promise<void> {
   survey = await json<Survey>("survey");
   const name = "predicted class with answers";
-  if (survey.columns.some((column) => column.name === name)) change({ colour: name });
+  if (survey.columns.some((column) => column.name === name)) change({ colour: name, scale: "", clip: "", only: "" });
   mapBar();
   await showMap();
 }
@@ -235,9 +242,20 @@ async function trained(): Promise<void> {
 function help(): void {
   const dialog = byId<HTMLDialogElement>("help");
   if (dialog.open) return dialog.close();
-  const rows = KEYS.map(([key, text]) => el("tr", {}, el("th", { scope: "row" }, el("kbd", {}, key)), el("td", {}, text)));
-  dialog.replaceChildren(el("h2", {}, "Keys"), el("table", {}, el("tbody", {}, ...rows)), el("button", { type: "button", click: () => dialog.close() }, "close"));
+  const rows = KEYS.filter(([, text]) => !isStill() || !text.includes("queue")).map(([key, text]) => el("tr", {}, el("th", { scope: "row" }, el("kbd", {}, key)), el("td", {}, text)));
+  dialog.replaceChildren(el("h2", {}, "Keys"), el("table", {}, el("tbody", {}, ...rows)), about(survey), el("button", { type: "button", click: () => dialog.close() }, "close"));
   dialog.showModal();
+}
+
+const STEP = 0.2; // of what is in view
+const arrows: Record<string, () => void> = {
+  ArrowLeft: () => void map.step(-STEP, 0), ArrowRight: () => void map.step(STEP, 0), ArrowUp: () => void map.step(0, STEP), ArrowDown: () => void map.step(0, -STEP),
+};
+
+// Arrows move the map, unless there is something else that they scroll or choose from.
+function movesMap(target: HTMLElement): boolean {
+  if (target === document.body) return document.documentElement.scrollHeight <= innerHeight;
+  return byId("map").contains(target) && !(target instanceof HTMLInputElement);
 }
 
 function keys(event: KeyboardEvent): void {
@@ -250,9 +268,10 @@ function keys(event: KeyboardEvent): void {
   const actions: Record<string, () => void> = {
     q: openQueues,
     "/": () => byId("query").focus(), n: () => step(1), p: () => step(-1), h: () => beside()?.multiply(0.5), d: () => beside()?.multiply(2),
-    "0": () => void map.home(), l: () => toggleAround(map, "lasso"), r: () => toggleAround(map, "rectangle"), w: () => byId("condition").focus(), t: toggleTheme, "?": help, Backspace: () => history.back(), Escape: () => (byId("card").hidden = true),
+    "0": () => void map.home(), "+": () => void map.step(0, 0, 0.7), "=": () => void map.step(0, 0, 0.7), "-": () => void map.step(0, 0, 1 / 0.7), v: () => map.inView(), l: () => toggleAround(map, "lasso"), r: () => toggleAround(map, "rectangle"), w: () => byId("condition").focus(), t: toggleTheme, "?": help, Backspace: () => history.back(), Escape: () => (byId("card").hidden = true),
   };
-  const action = actions[event.key];
+  const known = event.key === "q" && isStill() ? undefined : actions[event.key]; // nothing is judged in a copy
+  const action = known ?? (movesMap(target) ? arrows[event.key] : undefined);
   if (!action) return;
   event.preventDefault();
   action();
@@ -292,7 +311,11 @@ async function start(): Promise<void> {
   if (stored) theme(stored);
   view = readView();
   survey = await json<Survey>("survey");
-  map = new SkyMap(survey, (row) => void guarded(() => openRow(row)), (rows) => void guarded(() => selection.take(rows, "lasso")));
+  map = new SkyMap(survey, {
+    opened: (row) => void guarded(() => openRow(row)),
+    selected: (rows, said) => void guarded(() => selection.take(rows, said)),
+    changed: (part) => change(part),
+  });
   selection = new Selection(open, (rows) => map.mark(rows, true), () => { change({ id: "", select: "", how: "" }); welcome(); }, turn, guarded);
   selection.drawn = () => change({ id: "", select: "", how: "drawn" });
   const retrain = new Retrain(guarded, trained, (rows, said) => selection.take(rows, said, "new"));
@@ -313,7 +336,7 @@ async function start(): Promise<void> {
   welcome();
   await showMap();
   controls();
-  if (!document.documentElement.dataset["still"]) await samp.start();
+  if (!isStill()) await samp.start();
   document.body.dataset["ready"] = "yes";
   if (view.select) await selection.by((view.how || "condition") as By, view.select, "new");
   if (view.queue) await queue.start(view.queue, view.id);

@@ -1,15 +1,24 @@
 // The map: which points, their colours, and the legend.
 import { arrow, json, type Card, type Columns, type Match, type Survey } from "./api";
-import { byId, choice, el, number } from "./dom";
+import { byId, el } from "./dom";
+import { CLIPS, drawBar, drawNames, REST, type Scale } from "./legend";
 import { drawRings, FEW, type At } from "./marks";
-import { Points } from "./points";
+import { HOME, Points, type Camera } from "./points";
 import { ranked } from "./ranked";
 import { centreOf, drawAxes, drawSky, fitted, mollweide, wipe, type Axis, type Fit, type Place } from "./space";
+import type { View } from "./state";
 
 const NEAREST = 5; // neighbours that tell where a file of one's own belongs
 const MISSING = 256; // code of what has no number; of names it is the code after the last
 
-export interface Chosen { map: string; colour: string }
+// How the colours of a column are laid on, as the address tells it.
+type Shade = Partial<Pick<View, "scale" | "clip" | "only">>;
+
+export interface Hooks {
+  opened: (row: number) => void;
+  selected: (rows: number[], said: string) => void;
+  changed: (part: Partial<Pick<View, "scale" | "clip" | "only" | "zoom">>) => void;
+}
 
 export class SkyMap {
   private points: Points;
@@ -18,8 +27,9 @@ export class SkyMap {
   private place = new Int32Array(0); // the point of a row, -1 of what is not shown
   private chosenName: number | null = null;
   private colours: Columns | null = null;
-  private log = false;
-  private clip = 1;
+  private scale: Scale = { log: false, clip: 1 };
+  private hidden: string[] = []; // parts of the split that are grey
+  private parts: { code: ArrayLike<number>; names: string[] } | null = null;
   private marked: number[] = [];
   private shown: Place = { kind: "map", name: "" };
   private fit: Fit = { middle: [0, 0], half: [1, 1] };
@@ -32,21 +42,17 @@ export class SkyMap {
   private colouring = 0;
   row: ArrayLike<number> = [];
 
-  constructor(
-    private survey: Survey,
-    private opened: (row: number) => void,
-    private selected: (rows: number[]) => void,
-  ) {
+  constructor(private survey: Survey, private hooks: Hooks) {
     let waiting = 0;
     const rows = (points: number[]) => points.map((point) => Number(this.row[point]));
     this.points = new Points(survey.crowd, {
       clicked: (point) => {
         byId("card").hidden = true;
-        this.opened(Number(this.row[point]));
+        hooks.opened(Number(this.row[point]));
       },
       lassoed: (points) => {
         byId("card").hidden = true;
-        this.selected(rows(points));
+        hooks.selected(rows(points), "lasso");
       },
       over: (point) => {
         clearTimeout(waiting);
@@ -54,6 +60,7 @@ export class SkyMap {
         else waiting = window.setTimeout(() => void this.hover(point), 40);
       },
       moved: () => this.frame(),
+      stood: (camera) => hooks.changed({ zoom: told(camera) }),
     });
     this.dressed();
   }
@@ -112,17 +119,38 @@ export class SkyMap {
     for (let i = 0; i < row.length; i++) this.place[row[i]!] = i;
     this.marked = [];
     this.colours = null;
+    this.parts = null;
     this.seat();
     byId("points").setAttribute("aria-label", `${name(place)} of ${row.length} objects. Use the search, or n and p, to open objects.`);
     return true;
   }
 
-  async colour(name: string): Promise<void> {
+  async colour(name: string, shade: Shade): Promise<void> {
     const mine = ++this.colouring;
     const found = await this.column(name);
     if (!found || mine !== this.colouring) return;
     this.colours = found;
-    this.chosenName = null;
+    const clip = CLIPS.find((one) => String(one) === shade.clip);
+    this.scale = { log: shade.scale === "log", clip: clip ?? 1 };
+    this.choose(shade.only ?? "");
+    await this.paint();
+  }
+
+  // Keep the colour of one name alone; "" for all.
+  private choose(name: string): void {
+    const names = (this.colours?.said["names"] ?? []) as string[];
+    const code = [...names, REST].indexOf(name);
+    this.chosenName = code < 0 ? null : code;
+  }
+
+  // Make parts of the split grey, such as `train+new`; what is in no part is new.
+  async hide(hidden: string): Promise<void> {
+    this.hidden = hidden ? hidden.split("+") : [];
+    if (this.hidden.length && !this.parts) {
+      const found = await this.column("split");
+      if (!found) return;
+      this.parts = { code: found.values["value"]!, names: found.said["names"] as string[] };
+    }
     await this.paint();
   }
 
@@ -197,7 +225,26 @@ export class SkyMap {
   }
 
   home(): Promise<void> {
-    return this.points.home();
+    return this.points.fly(HOME, true);
+  }
+
+  // Look where the address says, at once; "" is the whole map.
+  look(zoom: string): Promise<void> {
+    const [x, y, distance] = zoom.split(",").map(Number);
+    const valid = Number.isFinite(x) && Number.isFinite(y) && distance! > 0;
+    const camera: Camera = valid ? [x!, y!, distance!] : HOME;
+    return told(camera) === told(this.points.camera()) ? Promise.resolve() : this.points.fly(camera);
+  }
+
+  // Move by shares of what is in view, and make that so many times as large.
+  step(right: number, up: number, larger = 1): Promise<void> {
+    const [x, y, distance] = this.points.camera();
+    return this.points.fly([x + right * distance, y + up * distance, distance * larger]);
+  }
+
+  // Select what is in view.
+  inView(): void {
+    this.hooks.selected(this.points.inView().map((point) => Number(this.row[point])), "what was in view");
   }
 
   lasso(kind: "freeform" | "rectangle" | null): Promise<void> {
@@ -218,18 +265,24 @@ export class SkyMap {
       for (let i = 0; i < value.length; i++) this.code[i] = value[i]! < 0 ? colours.length : value[i]!;
       const other = said["other"] as string;
       this.palette = [...colours, other].map((c, i) => (this.chosenName === null || this.chosenName === i ? c : faded()));
-      this.names(said, value);
+      drawNames(said, value, this.chosenName, (only) => { this.choose(only); this.hooks.changed({ only }); void this.paint(); });
     } else {
-      const [low, high] = this.range(value);
-      const at = (v: number) => (this.log ? Math.log10(v) : v);
-      const [a, b] = [at(low), at(high)];
+      const { log, clip } = this.scale;
+      const ends = ranked(value, [clip / 100, 1 - clip / 100], log);
+      const at = (v: number) => (log ? Math.log10(v) : v);
+      const [a, b] = [at(ends[0] ?? NaN), at(ends[1] ?? NaN)];
       for (let i = 0; i < value.length; i++) {
         const v = at(value[i]!);
         this.code[i] = Number.isFinite(v) ? Math.max(0, Math.min(255, Math.round((255 * (v - a)) / (b - a || 1)))) : MISSING;
       }
       this.palette = [...this.survey.number_colours, faded()];
-      this.bar(said, low, high);
+      drawBar(said, value, ends, this.survey.number_colours, this.scale, (scale) => {
+        this.scale = scale;
+        this.hooks.changed({ scale: scale.log ? "log" : "", clip: scale.clip === 1 ? "" : String(scale.clip) });
+        void this.paint();
+      });
     }
+    this.greyed();
     if (this.chair) this.palette.push(ink());
     const size = this.size();
     const sizes = this.bigger ? Array.from({ length: 10 }, (_, i) => size * (0.6 + 0.25 * i)) : size;
@@ -246,47 +299,12 @@ export class SkyMap {
     return byId("plot").clientWidth < 500 ? Math.min(crowded, 3) : crowded;
   }
 
-  private range(values: ArrayLike<number>): [number, number] {
-    const [low, high] = ranked(values, [this.clip / 100, 1 - this.clip / 100], this.log);
-    return [low ?? 0, high ?? 1];
-  }
-
-  private names(said: Record<string, unknown>, value: ArrayLike<number>): void {
-    const [names, colours] = [said["names"] as string[], said["colours"] as string[]];
-    const counts = new Array<number>(names.length + 1).fill(0);
-    for (let i = 0; i < value.length; i++) counts[value[i]! < 0 ? names.length : value[i]!]!++;
-    const entry = (name: string, code: number, colour: string) => {
-      const swatch = el("span", { class: "swatch" });
-      swatch.style.backgroundColor = colour;
-      const pressed = this.chosenName === code;
-      const pick = () => {
-        this.chosenName = pressed ? null : code;
-        void this.paint();
-      };
-      return el("button", { type: "button", "aria-pressed": String(pressed), click: pick, title: "Keep the others grey" },
-        swatch, name, el("small", {}, String(counts[code])));
-    };
-    const shown = names.map((name, code) => entry(name, code, colours[code]!));
-    if (counts[names.length]) shown.push(entry("none or other", names.length, said["other"] as string));
-    const shared = new Set(colours).size < colours.length && el("small", { id: "shared" }, "Some share a colour: click a name to see it alone.");
-    byId("legend").replaceChildren(...shown, ...(shared ? [shared] : []));
-  }
-
-  private bar(said: Record<string, unknown>, low: number, high: number): void {
-    const bar = el("span", { class: "bar", role: "img", "aria-label": `from ${number(low)} to ${number(high)}` });
-    const stops = this.survey.number_colours.filter((_, i) => i % 15 === 0);
-    bar.style.backgroundImage = `linear-gradient(to right, ${stops.join(",")})`;
-    const unit = said["unit"] ? ` [${String(said["unit"])}]` : "";
-    const log = el("input", { type: "checkbox", change: () => { this.log = log.checked; void this.paint(); } });
-    log.checked = this.log;
-    byId("legend").replaceChildren(
-      el("span", {}, `${String(said["name"])}${unit}`), el("span", {}, number(low)), bar, el("span", {}, number(high)),
-      el("label", {}, log, "log"),
-      choice("clip", ["0", "1", "5"].map((v) => ({ value: v, text: `${v} %` })), String(this.clip), (v) => {
-        this.clip = Number(v);
-        void this.paint();
-      }),
-    );
+  // What lies in parts that are not shown is grey, whatever its colour would be.
+  private greyed(): void {
+    if (!this.hidden.length || !this.parts) return;
+    const { code, names } = this.parts;
+    const grey = this.palette.push(faded()) - 1;
+    for (let i = 0; i < code.length; i++) if (this.hidden.includes(names[code[i]!] ?? "new")) this.code[i] = grey;
   }
 
   private async hover(point: number): Promise<void> {
@@ -318,6 +336,12 @@ export class SkyMap {
 function name(place: Place): string {
   if (place.kind === "map") return `Map by ${place.name}`;
   return place.kind === "sky" ? `Sky, ${place.frame},` : `${place.y} against ${place.x}`;
+}
+
+// A camera as the address tells it; "" is the whole map.
+function told(camera: Camera): string {
+  const text = camera.map((v) => String(Number(v.toPrecision(4)))).join(",");
+  return camera.every((v, i) => Math.abs(v - HOME[i]!) < 1e-3) ? "" : text;
 }
 
 function ink(): string {

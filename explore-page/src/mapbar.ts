@@ -1,6 +1,6 @@
 // What stands above the map: which view, its colour and size, and selecting from it.
 import type { Paint, Survey } from "./api";
-import { byId, choice, el } from "./dom";
+import { byId, choice, el, isStill } from "./dom";
 import type { SkyMap } from "./map";
 import { completed, type By, type Mode, type Selection } from "./selection";
 import type { Place } from "./space";
@@ -50,29 +50,50 @@ export function mapBar(bar: Bar): void {
   const option = (paint: Paint) => ({ value: paint.name, text: paint.unit ? `${paint.name} [${paint.unit}]` : paint.name, group: groups[paint.group] });
   const maps = survey.maps.map(({ name, objects }) => ({ value: name, text: `${name} (${objects.toLocaleString("en")})`, group: "Maps of the embeddings" }));
   const views = [["sky:galactic", "sky, galactic"], ["sky:equatorial", "sky, equatorial"], ["scatter", "two columns"]].map(([value, text]) => ({ value: value!, text: text!, group: "Views" }));
-  const still = !!document.documentElement.dataset["still"]; // a copy has maps alone
+  const still = isStill(); // a copy has maps alone
   const again = (part: Partial<View>) => { change(part); mapBar(bar); redraw(); };
   const parts: HTMLElement[] = [
-    choice("map", still ? maps : [...maps, ...views], view.map ?? "", (name) => again({ map: name })),
-    choice("colour", survey.columns.map(option), view.colour ?? "", (name) => { change({ colour: name }); void guarded(() => map.colour(name)); }),
+    choice("map", still ? maps : [...maps, ...views], view.map ?? "", (name) => again({ map: name, zoom: "" })),
+    choice("colour", survey.columns.map(option), view.colour ?? "", (name) => {
+      const plain = { scale: "", clip: "", only: "" }; // of another column they would mislead
+      change({ colour: name, ...plain });
+      void guarded(() => map.colour(name, plain));
+    }),
   ];
   const place = placeOf(survey, view);
   if (place?.kind === "scatter") {
     const numbers = survey.columns.filter(({ number }) => number).map(option);
     const tick = (mark: string, text: string, says: string) => {
-      const box = el("input", { type: "checkbox", "aria-label": says, change: () => again({ log: ["x", "y", "v"].filter((one) => (one === mark ? box.checked : place.log.includes(one))).join("") }) });
+      const box = el("input", { type: "checkbox", "aria-label": says, change: () => again({ zoom: "", log: ["x", "y", "v"].filter((one) => (one === mark ? box.checked : place.log.includes(one))).join("") }) });
       box.checked = place.log.includes(mark);
       return el("label", {}, box, text);
     };
-    parts.push(choice("x", numbers, place.x, (x) => again({ x })), tick("x", "log", "Logarithm of x"), choice("y", numbers, place.y, (y) => again({ y })), tick("y", "log", "Logarithm of y"), tick("v", "turn", "Turn y upside down; magnitudes stand so"));
+    parts.push(choice("x", numbers, place.x, (x) => again({ x, zoom: "" })), tick("x", "log", "Logarithm of x"), choice("y", numbers, place.y, (y) => again({ y, zoom: "" })), tick("y", "log", "Logarithm of y"), tick("v", "turn", "Turn y upside down; magnitudes stand so"));
   }
   if (survey.columns.some(({ name }) => name === "suspicion")) {
     parts.push(choice("size", [{ value: "", text: "all alike" }, { value: "suspicion", text: "suspicion" }], view.size ?? "", (size) => { change({ size }); void guarded(() => map.sizeBy(size)); }));
   }
+  if (survey.parts.length > 1) parts.push(partsShown(bar));
   parts.push(el("button", { type: "button", title: "The whole map (0)", click: () => void map.home() }, "whole"));
   const around = (id: string, text: string, says: string) => el("button", { type: "button", "aria-pressed": "false", title: says, id, click: () => toggleAround(map, id) }, text);
-  parts.push(around("lasso", "lasso", "Draw around objects (l, or hold Shift)"), around("rectangle", "rectangle", "Draw a rectangle around objects (r)"));
+  parts.push(around("lasso", "lasso", "Draw around objects (l, or hold Shift)"), around("rectangle", "rectangle", "Draw a rectangle around objects (r)"), el("button", { type: "button", id: "in-view", title: "Select what is in view (v)", click: () => map.inView() }, "in view"));
   byId("mapbar").replaceChildren(...parts, ...selectBy(bar, selection));
+}
+
+// Which parts of the split have their colours; the others are grey.
+function partsShown({ survey, view, change, map, guarded }: Bar): HTMLElement {
+  const boxes = survey.parts.map(({ name, objects }) => {
+    const says = name === "new" ? "in no part of the split" : `in the split's part ${name}`;
+    const box = el("input", { type: "checkbox", title: `${objects.toLocaleString("en")} objects ${says}`, change: () => {
+      const hide = boxes.filter(({ box: one }) => !one.checked).map(({ name: part }) => part).join("+");
+      change({ hide });
+      void guarded(() => map.hide(hide));
+    } });
+    box.checked = !(view().hide ?? "").split("+").includes(name);
+    return { name, box };
+  });
+  return el("span", { class: "choice", id: "parts", role: "group", "aria-label": "Parts of the split; those without a tick are grey" },
+    el("span", {}, "in colour"), ...boxes.map(({ name, box }) => el("label", {}, box, name)));
 }
 
 // Draw around objects, freely or as a rectangle, or move the map again.
@@ -85,7 +106,9 @@ export function toggleAround(map: SkyMap, id: string): void {
 // The form that selects by what is typed.
 function selectBy({ survey, change, view, guarded }: Bar, selection: Selection): HTMLElement[] {
   const now = view();
-  let by = BY.find(([how]) => how === now.how)?.[0] ?? "condition";
+  // a copy has no cones; what the run has no classifier for is not offered either
+  const ways = BY.filter(([how]) => (how !== "cone" || !isStill()) && (how !== "predicted class" || survey.columns.some(({ name }) => name === how)));
+  let by = ways.find(([how]) => how === now.how)?.[0] ?? "condition";
   const box = el("input", { type: "search", id: "condition", list: "columns", "aria-label": "What to select", spellcheck: "false" });
   const list = el("datalist", { id: "columns" });
   const names = survey.columns.filter(({ group }) => group === "catalogue").map(({ name }) => name);
@@ -107,7 +130,7 @@ function selectBy({ survey, change, view, guarded }: Bar, selection: Selection):
   });
   box.value = now.select ?? "";
   suit();
-  const kinds = choice("by", BY.map(([value, text]) => ({ value, text })), by, (chosen) => { by = chosen as By; box.value = ""; suit(); box.focus(); });
+  const kinds = choice("by", ways.map(([value, text]) => ({ value, text })), by, (chosen) => { by = chosen as By; box.value = ""; suit(); box.focus(); });
   kinds.id = "by";
   kinds.querySelector("select")!.setAttribute("aria-label", "select by");
   return [kinds, form, choice("selection", ["new", "add", "subtract"].map((value) => ({ value, text: value })), selection.mode, (mode) => { selection.mode = mode as Mode; })];

@@ -2,7 +2,8 @@
 import type uPlot from "uplot";
 import { json, type Curve, type OwnFile, type Redshifted, type SkyObject, type Spectrum } from "./api";
 import { choice, el, exact, number } from "./dom";
-import { curveInTime, epochs, powerPlot, spectrumPlot, type Power } from "./plots";
+import { picturePart } from "./picture";
+import { curveInTime, epochs, limitPhases, powerPlot, spectrumPlot, type Power } from "./plots";
 
 let drawn: uPlot[] = [];
 
@@ -36,9 +37,7 @@ export function objectPage(page: SkyObject, period: number | null, folded: (peri
     draws.push(made.draw);
   }
   if (page.image) {
-    const { png, side, pixel_scale } = page.image;
-    const size = pixel_scale ? `${number(Number((side * pixel_scale).toPrecision(3)))}″ on a side` : `${side} pixels on a side`;
-    parts.push(el("section", {}, el("h3", {}, "Image"), el("img", { class: "picture", src: png, alt: `Image of ${page.object_id}` }), el("small", {}, size)));
+    parts.push(picturePart({ id: page.object_id }, page.image, page.object_id));
   }
   if (page.classes) parts.push(classes(page.classes, page));
   parts.push(el("section", { id: "alike" }), catalogue(page));
@@ -81,6 +80,7 @@ export function filePage(own: OwnFile): { parts: HTMLElement[]; draw: () => void
     parts.push(made.part);
     draws.push(made.draw);
   }
+  if (own.image) parts.push(picturePart({ file: own.number }, own.image, own.name));
   if (own.classes) parts.push(classes(own.classes), el("ul", { class: "notes" }, ...own.classes.notes.map((note) => el("li", {}, note))));
   parts.push(el("section", { id: "alike" }));
   return { parts, draw: () => draws.forEach((draw) => draw()) };
@@ -104,7 +104,7 @@ function curvePart(whose: Record<string, string | number>, curve: Curve, given: 
         if (!phase.isConnected) return; // another object is shown by now, with a period of its own
         shown = wanted;
         unfold();
-        plot = epochs(phase, curve, x, true, "Phase (two cycles)");
+        plot = epochs(phase, curve, x, limitPhases(curve, x, wanted), true, "Phase (two cycles)");
         drawn.push(plot);
         phase.dataset["period"] = String(wanted);
         folded(wanted);
@@ -138,7 +138,10 @@ function curvePart(whose: Record<string, string | number>, curve: Curve, given: 
   box.addEventListener("change", () => take(Number(box.value)));
   slider.addEventListener("input", () => written(middle * (1 + Number(slider.value) / 100)));
   const multiply = (factor: number) => take(Number(box.value) * factor);
-  const press = (text: string, factor: number, says: string) => el("button", { type: "button", title: says, "aria-label": says, click: () => multiply(factor) }, text);
+  const button = (text: string, says: string, click: () => void) => el("button", { type: "button", title: says, "aria-label": says, click }, text);
+  const press = (text: string, factor: number, says: string) => button(text, says, () => multiply(factor));
+  // observed once a night, a star repeats as well with one turn a day more or less
+  const daily = (text: string, turns: number, says: string) => button(text, says, () => take(1 / Math.abs(1 / Number(box.value) + turns)));
   const own = el("button", { type: "button", click: () => curve.period && take(curve.period) }, "own");
   own.title = "The catalogue's period, or the one that was found";
   const spectrum = el("div", { class: "plot", id: "power" });
@@ -154,15 +157,21 @@ function curvePart(whose: Record<string, string | number>, curve: Curve, given: 
     }
   } }, "power");
   const controls = el("div", { class: "controls" }, el("label", {}, "period [d] ", box), press("×½", 0.5, "Half the period"), press("×2", 2, "Twice the period"),
-    press("×⅓", 1 / 3, "A third of the period"), press("×3", 3, "Three times the period"), !!curve.period && own, power, slider);
+    press("×⅓", 1 / 3, "A third of the period"), press("×3", 3, "Three times the period"),
+    daily("+1/d", 1, "Daily alias: one turn a day more, 1 / (1/P + 1/d)"), daily("−1/d", -1, "Daily alias: one turn a day less, 1 / (1/P − 1/d)"), !!curve.period && own, power, slider);
   const source = curve.period ? (curve.searched ? "period found in the light curve" : "period of the catalogue") : "no period is known: type one to fold";
-  const part = el("section", {}, el("h3", {}, "Light curve"), time, controls, el("small", {}, `${curve.time.length} epochs; ${source}`), spectrum, phase);
+  const part = el("section", {}, el("h3", {}, "Light curve"), time, controls, el("small", {}, `${counted(curve)}; ${source}`), spectrum, phase);
   const draw = () => {
     drawn.push(curveInTime(time, curve));
     const start = given ?? curve.period;
     if (start) take(start);
   };
   return { part, draw, multiply };
+}
+
+function counted({ time, limits }: Curve): string {
+  const n = limits?.time.length ?? 0;
+  return `${time.length} epochs${n ? `, ${n} upper ${n === 1 ? "limit" : "limits"} (▽)` : ""}`;
 }
 
 function spectrumPart(spectrum: Spectrum) {
@@ -177,24 +186,39 @@ function spectrumPart(spectrum: Spectrum) {
   const atRest = el("label", {}, rest, "rest frame");
   const describe = () => (where === expected ? `lines stand at the redshift of the objects most alike, ${short(expected.redshift)}` : spectrum.redshift === null ? "redshift unknown: no lines are drawn"
     : spectrum.redshift_of ? `${spectrum.redshift_of} ${short(spectrum.redshift)}; lines stand there` : "lines stand at rest") + (expected?.doubts ? "; the catalogue's redshift is doubted" : "");
+  const whole = el("input", { type: "checkbox" });
+  const cut = el("small", { role: "status", id: "cut" });
+  const over = el("output", {});
+  const pixel = median(spectrum.wavelength.slice(1).map((w, i) => w - spectrum.wavelength[i]!));
   let plot: uPlot | null = null;
   const again = () => {
     if (plot) {
       drawn = drawn.filter((other) => other !== plot);
       plot.destroy();
     }
-    plot = spectrumPlot(into, spectrum, where, Number(width.value), rest.checked && !!where.redshift, lines.checked);
+    const atZero = rest.checked && !!where.redshift;
+    const pixels = Number(width.value);
+    const size = pixels * (atZero ? pixel / (1 + where.redshift!) : pixel);
+    over.textContent = pixels > 1 ? `${pixels} pixels, ${number(Number(size.toPrecision(3)))} Å` : "off";
+    const drawing = { width: pixels, rest: atZero, lines: lines.checked, whole: whole.checked };
+    plot = spectrumPlot(into, spectrum, where, drawing, (n, of) => {
+      cut.textContent = n ? `${n.toLocaleString("en")} of ${of.toLocaleString("en")} pixels in view lie beyond the axis, as they stand out from their neighbours: "whole range" shows them.` : "";
+    });
     drawn.push(plot);
     atRest.hidden = !where.redshift;
     said.textContent = describe();
     into.dataset["redshift"] = String(where.redshift);
   };
-  for (const input of [width, rest, lines]) input.addEventListener("input", again);
-  const controls = el("div", { class: "controls" }, el("label", {}, "smooth ", width), el("label", {}, lines, "lines"), expected && choice("at", redshifts(spectrum), "", (name) => {
+  for (const input of [width, rest, lines, whole]) input.addEventListener("input", again);
+  const controls = el("div", { class: "controls" }, el("label", {}, "smooth ", width, over), el("label", {}, lines, "lines"), el("label", {}, whole, "whole range"), expected && choice("at", redshifts(spectrum), "", (name) => {
     where = name ? expected : spectrum;
     again();
   }), atRest);
-  return { part: el("section", {}, el("h3", {}, "Spectrum"), into, controls, said), draw: again };
+  return { part: el("section", {}, el("h3", {}, "Spectrum"), into, controls, said, cut), draw: again };
+}
+
+function median(values: number[]): number {
+  return [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0;
 }
 
 // The redshifts that lines can stand at: the catalogue's, and that of the objects most alike.

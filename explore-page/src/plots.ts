@@ -28,25 +28,75 @@ function limits(values: ArrayLike<number | null>, cut = 0): [number, number] {
   return [low - margin, high + margin];
 }
 
+const SPIKE = 2; // times the range without single pixels: what stands out farther is a spike
+
+// The pixels of a spectrum without single ones (cosmic rays) that stand out far from their
+// neighbours, and without the `half` pixels about these, over which smoothing spreads them. Lines are
+// wider than a pixel and stay whole.
+export function withoutSpikes(drawn: (number | null)[], raw: (number | null)[], half = 0): (number | null)[] {
+  const calm = raw.map((value, i) => (value === null ? null : middle(raw.slice(Math.max(0, i - 1), i + 2))));
+  const known = calm.filter((v) => v !== null);
+  const range = Math.max(...known) - Math.min(...known);
+  const spikes = raw.flatMap((value, i) => (value !== null && Math.abs(value - calm[i]!) > SPIKE * range ? [i] : []));
+  return drawn.map((value, i) => (spikes.some((spike) => Math.abs(spike - i) <= half) ? null : value));
+}
+
+function middle(values: (number | null)[]): number {
+  const known = values.filter((v): v is number => v !== null).sort((a, b) => a - b);
+  return known[(known.length - 1) >> 1]!;
+}
+
 const unit = (name: string, of: string) => (of ? `${name} [${of}]` : name);
 
-// Epochs at some places x, with their errors, a colour a band.
-export function epochs(into: HTMLElement, curve: Curve, x: number[], twice: boolean, label: string): uPlot {
+const TRIANGLE = 3.5; // half the width of the mark of an upper limit, in pixels
+
+// Upper limits: open triangles that point to where the object may be.
+function limitMarks(curve: Curve, places: (readonly [number, number])[]): uPlot.Plugin {
+  return { hooks: { draw: (plot) => {
+    if (!curve.limits) return;
+    const { ctx } = plot;
+    const size = TRIANGLE * devicePixelRatio;
+    clipped(plot);
+    ctx.lineWidth = devicePixelRatio;
+    for (const [place, i] of places) {
+      const [px, py] = [plot.valToPos(place, "x", true), plot.valToPos(curve.limits.value[i]!, "y", true)];
+      ctx.strokeStyle = bandColour(curve, curve.limits.band?.[i] ?? "");
+      ctx.beginPath();
+      ctx.moveTo(px - size, py);
+      ctx.lineTo(px + size, py);
+      ctx.lineTo(px, py + 1.6 * size);
+      ctx.closePath();
+      ctx.stroke();
+    }
+    ctx.restore();
+  } } };
+}
+
+// Draw within the axes alone, until the context is restored.
+function clipped({ ctx, bbox }: uPlot): void {
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+  ctx.clip();
+}
+
+// Epochs at some places x, with their errors, a colour a band; upper limits at others.
+export function epochs(into: HTMLElement, curve: Curve, x: number[], limitX: number[], twice: boolean, label: string): uPlot {
   const names = curve.band ? Object.keys(curve.bands) : [""];
-  const index = x.map((_, i) => i);
-  const every = twice ? [...index.map((i) => [x[i]!, i] as const), ...index.map((i) => [x[i]! + 1, i] as const)] : index.map((i) => [x[i]!, i] as const);
-  every.sort((a, b) => a[0] - b[0]);
-  const at = every.map(([place]) => place);
-  const series = names.map((name) => every.map(([, i]) => (!curve.band || curve.band[i] === name ? curve.value[i]! : null)));
+  const cycles = twice ? [0, 1] : [0];
+  const drawn = (places: number[]) => cycles.flatMap((cycle) => places.map((place, i) => [place + cycle, i] as const));
+  const [every, faintest] = [drawn(x), drawn(limitX)];
+  // the limits have places on the axis, too, without a value of their own there
+  const all = [...every, ...faintest.map(([place]) => [place, -1] as const)].sort((a, b) => a[0] - b[0]);
+  const at = all.map(([place]) => place);
+  const series = names.map((name) => all.map(([, i]) => (i >= 0 && (!curve.band || curve.band[i] === name) ? curve.value[i]! : null)));
+  const range = limits([...curve.value, ...(curve.limits?.value ?? [])]);
   const errors: uPlot.Plugin = {
     hooks: {
       drawClear: (plot) => {
         if (!curve.error) return;
         const { ctx } = plot;
-        ctx.save();
-        ctx.beginPath();
-        ctx.rect(plot.bbox.left, plot.bbox.top, plot.bbox.width, plot.bbox.height);
-        ctx.clip();
+        clipped(plot);
         ctx.strokeStyle = colour("--error");
         ctx.lineWidth = devicePixelRatio;
         ctx.beginPath();
@@ -65,9 +115,9 @@ export function epochs(into: HTMLElement, curve: Curve, x: number[], twice: bool
   const faint = curve.value_name === "Magnitude" ? -1 : 1;
   return new uPlot(
     {
-      width: into.clientWidth || 320, height: 190, plugins: [errors], legend: { show: names.some(Boolean), live: false },
+      width: into.clientWidth || 320, height: 190, plugins: [errors, limitMarks(curve, faintest)], legend: { show: names.some(Boolean), live: false },
       cursor: { drag: { x: true, y: false } },
-      scales: { x: { time: false, ...(twice ? { range: [0, 2] as [number, number] } : {}) }, y: { dir: faint as 1 | -1, range: () => limits(curve.value) } },
+      scales: { x: { time: false, ...(twice ? { range: [0, 2] as [number, number] } : {}) }, y: { dir: faint as 1 | -1, range: () => range } },
       axes: axes(label, unit(curve.value_name, curve.value_unit)),
       series: [{}, ...names.map((name) => ({
         label: name || "no band", stroke: bandColour(curve, name), paths: () => null,
@@ -79,13 +129,21 @@ export function epochs(into: HTMLElement, curve: Curve, x: number[], twice: bool
   );
 }
 
+// Phases of the upper limits, by those of the epochs.
+export function limitPhases(curve: Curve, phase: number[], period: number): number[] {
+  const shift = (phase[0] ?? 0) - (curve.time[0] ?? 0) / period;
+  return (curve.limits?.time ?? []).map((t) => t / period + shift).map((turns) => turns - Math.floor(turns));
+}
+
 export function curveInTime(into: HTMLElement, curve: Curve): uPlot {
   const start = Math.min(...curve.time);
   const zero = start > 10000 ? Math.floor(start / 1000) * 1000 : 0;
   const name = zero ? `Time − ${zero}` : "Time";
-  return epochs(into, curve, curve.time.map((t) => t - zero), false, unit(name, curve.time_unit));
+  const since = (times: number[]) => times.map((t) => t - zero);
+  return epochs(into, curve, since(curve.time), since(curve.limits?.time ?? []), false, unit(name, curve.time_unit));
 }
 
+// Running means over so many pixels; what is masked stays a gap.
 export function smoothed(values: (number | null)[], width: number): (number | null)[] {
   if (width <= 1) return values;
   const half = Math.floor(width / 2);
@@ -94,19 +152,32 @@ export function smoothed(values: (number | null)[], width: number): (number | nu
     sums.push(sums.at(-1)! + (value ?? 0));
     counts.push(counts.at(-1)! + (value === null ? 0 : 1));
   }
-  return values.map((_, i) => {
+  return values.map((value, i) => {
+    if (value === null) return null;
     const [a, b] = [Math.max(0, i - half), Math.min(values.length, i + half + 1)];
-    const n = counts[b]! - counts[a]!;
-    return n ? (sums[b]! - sums[a]!) / n : null;
+    return (sums[b]! - sums[a]!) / (counts[b]! - counts[a]!);
   });
 }
 
-// A spectrum with the lines of one of its redshifts, as observed or at rest by that redshift.
-export function spectrumPlot(into: HTMLElement, spectrum: Spectrum, where: Redshifted, width: number, rest: boolean, lines: boolean): uPlot {
+export interface Drawn { width: number; rest: boolean; lines: boolean; whole: boolean }
+
+// Draw a spectrum with the lines of one of its redshifts, as observed or at rest by it. The flux axis is that of the wavelengths in view; `beyond` is told how many of
+// their pixels lie beyond it.
+export function spectrumPlot(into: HTMLElement, spectrum: Spectrum, where: Redshifted, { width, rest, lines, whole }: Drawn, beyond: (pixels: number, of: number) => void): uPlot {
   const z = where.redshift ?? 0;
   const stretch = rest ? 1 / (1 + z) : 1;
   const at = rest ? 1 : 1 + z;
   const x = spectrum.wavelength.map((w) => w * stretch);
+  const flux = smoothed(spectrum.flux, width);
+  // by the places that uPlot is about to show: its scale is still the one before
+  const inView = (plot: uPlot, values: (number | null)[]) => {
+    const [first, last] = plot.series[0]!.idxs ?? [0, flux.length - 1];
+    return values.slice(first, last + 1);
+  };
+  const range = (plot: uPlot) => {
+    const seen = inView(plot, flux);
+    return limits(whole ? seen : withoutSpikes(seen, inView(plot, spectrum.flux), Math.floor(width / 2)));
+  };
   const marks: uPlot.Plugin = {
     hooks: {
       drawClear: (plot) => {
@@ -137,17 +208,23 @@ export function spectrumPlot(into: HTMLElement, spectrum: Spectrum, where: Redsh
         }
         ctx.restore();
       },
+      draw: (plot) => {
+        const [seen, { min, max }] = [inView(plot, flux).filter((v) => v !== null), plot.scales["y"]!];
+        beyond(seen.filter((v) => v < min! || v > max!).length, seen.length);
+        // what the plot tells, for tests and for who cannot see it
+        Object.assign(into.dataset, { flux: `${min} ${max}`, gap: String(flux.filter((v) => v === null).length) });
+      },
     },
   };
   return new uPlot(
     {
       width: into.clientWidth || 320, height: 230, plugins: [marks], legend: { show: false }, padding: [58, 12, 0, 0],
       cursor: { drag: { x: true, y: false } },
-      scales: { x: { time: false }, y: { range: () => limits(spectrum.flux, 0.002) } },
+      scales: { x: { time: false }, y: { range } },
       axes: axes(`${rest ? "Rest wavelength" : "Wavelength"} in ${spectrum.vacuum ? "vacuum" : "air"} [Å]`, unit("Flux", spectrum.flux_unit)),
       series: [{}, { stroke: colour("--line"), width: 1, points: { show: false }, spanGaps: false }],
     },
-    [x, smoothed(spectrum.flux, width)],
+    [x, flux],
     into,
   );
 }
@@ -161,19 +238,26 @@ export function small(canvas: HTMLCanvasElement, what: Small["curve"] | Small["s
   const ctx = canvas.getContext("2d")!;
   ctx.scale(devicePixelRatio, devicePixelRatio);
   const [x0, x1] = "folded" in what && what.folded ? [0, 1] : [Math.min(...what.x), Math.max(...what.x)];
-  let [y0, y1] = limits(what.y, 0.01);
+  let [y0, y1] = points ? limits(what.y, 0.01) : limits(withoutSpikes(what.y, what.y));
   if ("upside_down" in what && what.upside_down) [y0, y1] = [y1, y0];
   const px = (v: number) => 2 + ((v - x0) / (x1 - x0 || 1)) * (width - 4);
-  const py = (v: number) => height - 2 - ((v - y0) / (y1 - y0 || 1)) * (height - 4);
-  const inks = what.x.map((_, i) => ("bands" in what ? bandColour(what, what.band?.[i] ?? "") : ""));
+  // what lies beyond stands at the rim
+  const py = (v: number) => height - 2 - Math.min(1, Math.max(0, (v - y0) / (y1 - y0 || 1))) * (height - 4);
+  ctx.fillStyle = colour("--ink");
   ctx.strokeStyle = colour("--line");
   ctx.beginPath();
+  let gap = true;
   what.x.forEach((x, i) => {
     const y = what.y[i];
-    if (y === null || y === undefined) return;
-    ctx.fillStyle = inks[i]!;
+    if (y === null || y === undefined) {
+      gap = true;
+      return;
+    }
+    if ("bands" in what) ctx.fillStyle = bandColour(what, what.band?.[i] ?? "");
     if (points) ctx.fillRect(px(x) - 1, py(y) - 1, 2, 2);
+    else if (gap) ctx.moveTo(px(x), py(y));
     else ctx.lineTo(px(x), py(y));
+    gap = false;
   });
   if (!points) ctx.stroke();
 }

@@ -7,7 +7,12 @@ import type { At } from "./marks";
 import type { Screen } from "./space";
 
 const SETTLED = 120; // milliseconds without a move, after which the renderer is given others
+const STOOD = 250; // milliseconds without a move, after which the address tells the view
 const UNSEEN = 1e-4; // opacity of the points that stand in a density for pointing
+
+// Where the camera looks, and from how far; nearer than 1 is zoomed in.
+export type Camera = [number, number, number];
+export const HOME: Camera = [0, 0, 1];
 
 export interface Look {
   code: Uint16Array;
@@ -23,6 +28,7 @@ export interface Asked {
   clicked: (point: number) => void;
   lassoed: (points: number[]) => void;
   moved: () => void;
+  stood: (camera: Camera) => void; // after moves
 }
 
 export class Points {
@@ -40,6 +46,7 @@ export class Points {
   private ends: [number, number] = [0, 0];
   private frames = 0;
   private settling = 0;
+  private standing = 0;
   x: Float32Array = new Float32Array(0);
   y: Float32Array = new Float32Array(0);
 
@@ -77,6 +84,8 @@ export class Points {
     this.plot.subscribe("draw", () => this.asked.moved());
     this.plot.subscribe("view", () => {
       this.asked.moved();
+      clearTimeout(this.standing);
+      this.standing = window.setTimeout(() => this.asked.stood(this.camera()), STOOD);
       if (this.x.length <= this.crowded) return;
       if (this.crowd.dense) this.frames ||= requestAnimationFrame(() => this.density());
       clearTimeout(this.settling);
@@ -140,8 +149,30 @@ export class Points {
     return { scale, at: [p[0] - scale[0] * this.x[a]!, p[1] - scale[1] * this.y[a]!] };
   }
 
-  async home(): Promise<void> {
-    await this.plot.zoomToOrigin({ transition: true, transitionDuration: 200 });
+  camera(): Camera {
+    const [x, y] = this.plot.get("cameraTarget") as unknown as [number, number];
+    return [x, y, this.plot.get("cameraDistance") as unknown as number];
+  }
+
+  async fly([x, y, distance]: Camera, smooth = false): Promise<void> {
+    await this.plot.zoomToLocation([x, y], Math.min(Math.max(distance, 1e-5), 10), smooth ? { transition: true, transitionDuration: 200 } : {});
+  }
+
+  // The points that lie in what is shown.
+  inView(): number[] {
+    const screen = this.screen();
+    const [every, { x, y }] = [Array.from(this.x.keys()), this.inSight(screen)];
+    return every.filter((point) => this.x[point]! >= x[0] && this.x[point]! <= x[1] && this.y[point]! >= y[0] && this.y[point]! <= y[1]);
+  }
+
+  // What is shown, in coordinates of the points.
+  private inSight(screen: Screen | null): Box {
+    const canvas = byId("points");
+    const along = (axis: 0 | 1, pixels: number): [number, number] => {
+      const ends = screen ? [0, pixels].map((pixel) => (pixel - screen.at[axis]) / screen.scale[axis]) : [-Infinity, Infinity];
+      return [Math.min(...ends), Math.max(...ends)];
+    };
+    return { x: along(0, canvas.clientWidth), y: along(1, canvas.clientHeight) };
   }
 
   async lasso(kind: "freeform" | "rectangle" | null): Promise<void> {
@@ -160,12 +191,7 @@ export class Points {
   private settle(): void {
     const screen = this.screen();
     if (!screen || !this.look || this.drawing) return;
-    const canvas = byId("points");
-    const along = (axis: 0 | 1, pixels: number): [number, number] => {
-      const ends = [0, pixels].map((pixel) => (pixel - screen.at[axis]) / screen.scale[axis]);
-      return [Math.min(...ends), Math.max(...ends)];
-    };
-    const view = { x: along(0, canvas.clientWidth), y: along(1, canvas.clientHeight) };
+    const view = this.inSight(screen);
     if (!this.crowd.dense && within(view, this.crowd.box)) return;
     this.hold(view);
     void this.drawn();

@@ -1,6 +1,8 @@
 // What is looked at stands in the address after '#', so that a copied address shows the same.
-export interface View { map: string; colour: string; id: string; period: string; by: string; to: string; contrast: string; where: string; select: string; queue: string; how: string; x: string; y: string; log: string; size: string }
-const NAMES: (keyof View)[] = ["map", "colour", "id", "period", "by", "to", "contrast", "where", "select", "queue", "how", "x", "y", "log", "size"];
+const NAMES = [
+  "map", "colour", "scale", "clip", "only", "hide", "zoom", "id", "period", "by", "to", "contrast", "here", "there", "where", "select", "queue", "how", "x", "y", "log", "size",
+] as const;
+export type View = Record<(typeof NAMES)[number], string>;
 
 export function readView(): Partial<View> {
   const found = new URLSearchParams(location.hash.slice(1));
@@ -14,7 +16,7 @@ export function readView(): Partial<View> {
 
 export function writeView(view: Partial<View>, step = false): void {
   const said = new URLSearchParams();
-  for (const name of NAMES) if (view[name]) said.set(name, view[name] as string);
+  for (const name of NAMES) if (view[name]) said.set(name, view[name]);
   const address = `${location.pathname}${location.search}#${said}`;
   if (`#${said}` === location.hash) return;
   if (step) history.pushState(null, "", address);

@@ -1,10 +1,12 @@
 // A still copy of the explorer: the page's questions are answered from files, which any server of
 // files gives. Loaded before the page, and only there.
+import { tableFromArrays, tableToIPC } from "@uwdata/flechette";
 import type { Found, SkyObject, Small, Still, Survey } from "./api";
-import { byId, el } from "./dom";
+import { byId, el, shown } from "./dom";
 import { phases } from "./fold";
+import { fulfilled, type Stored } from "./where";
 
-interface Made { made: string; of: number; on_maps: number; rows: number[]; survey: Survey; block: number }
+interface Made { made: string; of: number; on_maps: number; rows: number[]; survey: Survey; block: number; asked: string[] }
 // Of every object on a map, in the order of their rows.
 interface Cards {
   row: number[]; object_id: string[]; class: string[]; split: string[];
@@ -13,7 +15,7 @@ interface Cards {
 interface Held { page: SkyObject; alike: Record<string, Found>; small: Small }
 interface Block { head: string; lines: string[] }
 
-const NOTHING: Small = { curve: null, spectrum: null, image: null };
+const NOTHING: Small = { curve: null, spectrum: null, image: null, absent: true };
 const ANSWER = "'skybind explore' of the run itself does.";
 const read = new Map<string, Promise<unknown>>();
 
@@ -85,6 +87,48 @@ async function selected(body?: ArrayBuffer | Blob): Promise<number[]> {
   return Array.from(new Int32Array(bytes), (value) => row.get(value)).filter((place): place is number => place !== undefined);
 }
 
+// Rows of the dataset, as the page reads them.
+function rowsAnswer(row: number[], said = ""): Response {
+  const table = tableFromArrays({ row: Int32Array.from(row) });
+  table.schema.metadata = new Map([["skybind", JSON.stringify({ said })]]);
+  return new Response(tableToIPC(table, { format: "stream" }) as Uint8Array<ArrayBuffer>);
+}
+
+// A column with every digit: what JSON has no number for is written as text.
+async function stored(name: string): Promise<Stored> {
+  const { asked } = await made();
+  const { kind, values } = await file<Stored>(`values/${asked.indexOf(name)}.json`);
+  if (kind === "text") return { kind, values };
+  return { kind, values: values.map((value) => (typeof value !== "string" ? value : kind === "int" ? BigInt(value) : Number(value))) };
+}
+
+// The objects on the maps that fulfil a condition.
+async function where(condition: string): Promise<Response> {
+  const [{ row }, { asked }] = [await cards(), await made()];
+  const holds = await fulfilled(condition, row.length, asked, stored);
+  return rowsAnswer(row.filter((_, place) => holds[place]));
+}
+
+// The objects on the maps that are named, or of a class.
+async function chosenBy(by: string, text: string): Promise<Response> {
+  const all = await cards();
+  const { id } = await places;
+  if (by === "names") {
+    const parts = (line: string, mark: RegExp | string) => line.split(mark).map((part) => part.trim()).filter(Boolean);
+    const names = text.split(/[\r\n]+/).flatMap((line) => [[line.trim()], parts(line, ","), parts(line, /\s+/)].find((some) => some.some((name) => id.has(name))) ?? parts(line, ","));
+    const found = new Set(names.flatMap((name) => id.get(name) ?? []));
+    if (!found.size) throw new Error(`This copy has no object '${shown(names[0] ?? "")}': it holds those on the maps.`);
+    const missing = names.filter((name) => !id.has(name));
+    const said = missing.length ? `${missing.length} of ${names.length} names are not there: ${missing.slice(0, 3).join(", ")}${missing.length > 3 ? " ..." : ""}` : "";
+    return rowsAnswer(Array.from(found).sort((a, b) => a - b).map((place) => all.row[place]!), said);
+  }
+  const values = by === "class" ? all.class : by === "predicted class" ? all.beside[by] : undefined;
+  if (!values) throw new Error(`A still copy cannot do this. ${ANSWER}`);
+  const rows = all.row.filter((_, place) => values[place] === text.trim());
+  if (!rows.length) throw new Error(`No object of this copy has the ${by} '${shown(text.trim())}'.`);
+  return rowsAnswer(rows);
+}
+
 async function summary(at: number[]): Promise<object> {
   const all = await cards();
   const counts = new Map<string, number>();
@@ -132,6 +176,8 @@ async function still(path: string, values: Record<string, string | number>, body
   const place = (name: string) => survey.maps.findIndex((map) => map.name === name);
   if (path === "map") return got(`map-${place(String(values["name"]))}.arrow`);
   if (path === "column") return got(`column-${place(String(values["map"]))}-${survey.columns.findIndex(({ name }) => name === values["name"])}.arrow`);
+  if (path === "where") return where(String(values["condition"]));
+  if (path === "chosen") return chosenBy(String(values["by"]), await (body as Blob).text());
   if (path === "export" && values["ending"] === ".csv") return new Response(await csv(await selected(body)));
   const answer = answers[path];
   if (!answer) throw new Error(`A still copy cannot do this. ${ANSWER}`);
@@ -142,5 +188,5 @@ async function still(path: string, values: Record<string, string | number>, body
 document.documentElement.dataset["still"] = "yes";
 void made().then(({ made: when, of, on_maps, rows }) => {
   const count = (n: number) => n.toLocaleString("en");
-  byId("error").before(el("p", { id: "still", role: "note" }, `A still copy of ${when}: of ${count(of)} objects ${count(on_maps)} are on its maps, and ${count(rows.length)} of these have their light curves, spectra, images and objects alike here. Nothing can be sent or judged.`));
+  byId("error").before(el("p", { id: "still", role: "note" }, `A still copy of ${when}: of ${count(of)} objects ${count(on_maps)} are on its maps, and ${count(rows.length)} of these have their light curves, spectra, images and objects alike here. Names and conditions find those on the maps. Searches across modalities and by a file of one's own, cones, the sky, periodograms and judgements need 'skybind explore' of the run itself.`));
 }).catch(() => undefined);

@@ -3,15 +3,17 @@
 import csv
 import io
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from skybind.errors import DataError
 from skybind.files import atomic_path
+from skybind.parquet import TableWriter
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 #: What a spreadsheet takes for the beginning of a formula, and marks of text before it.
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
+#: What XML cannot hold, and what readers of ECSV take for the end of a line.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|nan)", re.IGNORECASE)
 
 
@@ -47,7 +51,8 @@ def check_ending(path: str | Path) -> None:
 def write_table(table: pa.Table, path: str | Path) -> None:
     """Write a table as CSV, Parquet, VOTable (`.vot`, for TOPCAT), ECSV or FITS.
 
-    Units and descriptions of the fields go along where the format has a place for them.
+    Units and descriptions of the fields go along where the format has a place for them: in Parquet
+    both in the metadata of the fields and where astropy looks for them. Missing text is "".
 
     Raises
     ------
@@ -83,8 +88,24 @@ def write_tables(tables: Iterable[pa.Table], path: str | Path) -> int:
             _write_fits(whole, temporary)
         else:
             names = {".vot": "votable", ".ecsv": "ascii.ecsv"}
-            to_astropy(whole).write(temporary, format=names[suffix])
+            shown = to_astropy(whole)
+            odd = _first_text(shown, lambda cell: _CONTROL.search(cell) is not None)
+            if odd is not None:
+                raise DataError(
+                    f"{suffix} holds no control characters, and '{odd[0]}' has {odd[1]!r}: write "
+                    "Parquet."
+                )
+            shown.write(temporary, format=names[suffix])
     return len(whole)
+
+
+def _first_text(table: "Table", odd: Callable[[str], bool]) -> tuple[str, str] | None:
+    """Return column and cell of the first text that is odd."""
+    for column in table.itercols():
+        for cell in column.tolist() if column.dtype.kind == "U" else []:
+            if odd(cell):
+                return column.name, cell
+    return None
 
 
 def _write_fits(table: pa.Table, path: Path) -> None:
@@ -98,14 +119,12 @@ def _write_fits(table: pa.Table, path: Path) -> None:
     from astropy.io import fits
 
     shown = to_astropy(table)
-    for column in shown.itercols():
-        text = column.tolist() if column.dtype.kind == "U" else []
-        odd = next((cell for cell in text if not cell.isascii()), None)
-        if odd is not None:
-            raise DataError(
-                f"FITS holds ASCII text only, and '{column.name}' has '{odd}': write VOTable "
-                "(.vot) or Parquet."
-            )
+    odd = _first_text(shown, lambda cell: not cell.isascii())
+    if odd is not None:
+        raise DataError(
+            f"FITS holds ASCII text only, and '{odd[0]}' has '{odd[1]}': write VOTable (.vot) or "
+            "Parquet."
+        )
     shown.write(path, format="fits")
     with fits.open(path, mode="update") as file:
         for number, column in enumerate(shown.itercols(), 1):
@@ -120,12 +139,11 @@ def _write_fits(table: pa.Table, path: Path) -> None:
 def _write_along(tables: Iterable[pa.Table], path: Path, suffix: str) -> int:
     import pyarrow.csv as pcsv
 
-    from skybind.parquet import TableWriter
-
     rows, writer = 0, None
+    whole = isinstance(tables, list) and len(tables) == 1
     try:
         for table in tables:
-            table = _safe(table) if suffix == ".csv" else table
+            table = _safe(table) if suffix == ".csv" else _for_astropy(table, whole)
             if writer is None:
                 kind = pcsv.CSVWriter if suffix == ".csv" else TableWriter
                 writer = kind(path, table.schema)
@@ -135,6 +153,33 @@ def _write_along(tables: Iterable[pa.Table], path: Path, suffix: str) -> int:
         if writer is not None:
             writer.close()
     return rows
+
+
+def _for_astropy(table: pa.Table, whole: bool) -> pa.Table:
+    """Return a table as astropy's reader of Parquet understands it.
+
+    It takes units and descriptions from a key of its own, not from the fields, and lengths of text
+    from others, where these are known beforehand: of a table that is written at once. Missing text
+    is "", as in other formats: that reader makes the word None of it, and stumbles over categories.
+    """
+    from astropy.table.meta import get_yaml_from_table
+
+    notes = {b"table_meta_yaml": "\n".join(get_yaml_from_table(to_astropy(table.slice(0, 0))))}
+    for place, field in enumerate(table.schema):
+        kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+        values = table[place].cast(kind)
+        if _is_text(kind):
+            values = pc.fill_null(values, "")
+            length = pc.max(pc.utf8_length(values)).as_py() or 1
+            notes |= {f"table::len::{field.name}".encode(): str(length)} if whole else {}
+        table = table.set_column(place, field.with_type(kind), values)
+    told = table.schema.metadata or {}
+    kept = {key: text for key, text in told.items() if not key.startswith(b"table::len::")}
+    return table.replace_schema_metadata(kept | notes)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
 
 
 def safe_cell(text: str) -> str:
@@ -186,10 +231,8 @@ def _write_rows(file: TextIO, rows: Iterable[Sequence[object]], end: str) -> Non
 
 def _safe(table: pa.Table) -> pa.Table:
     """Return a table of which a spreadsheet runs no cell."""
-    import pyarrow.compute as pc
-
     for place, field in enumerate(table.schema):
-        if pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
+        if _is_text(field.type):
             marked = pc.match_substring_regex(table[place], f"^{_FORMULA.pattern}")
             if pc.any(marked).as_py():
                 cells = [None if c is None else safe_cell(c) for c in table[place].to_pylist()]

@@ -75,3 +75,29 @@ def test_lines_stand_at_a_redshift_that_is_a_feature():
 def test_spectra_at_rest():
     observed = observed_spectra(spectra(), "spectrum", np.arange(2), np.array([0.0, 1.0]))
     assert [wavelength[0] for wavelength, _ in observed] == [4000, 2000]
+
+
+def test_upper_limits_are_read_beside_the_light_curve():
+    known = two_bands()
+    limits = [{"time": [1.0, 2.0], "magnitude": [19.0, 19.5]}]
+    columns = {
+        **known.schema.columns,
+        "photometry_r_limits": Column(
+            "limits", modality="photometry_r", fields={"time": "d", "magnitude": "mag"}
+        ),
+    }
+    table = pa.table(
+        {
+            "object_id": ["a"],
+            "photometry_g": curve(15.0),
+            "photometry_r": curve(14.0),
+            "photometry_r_limits": limits,
+        }
+    )
+    dataset = Dataset.from_table(table, DatasetSchema(columns))
+    for name, expected in (("photometry_r", [19.0, 19.5]), ("photometry_g", None)):
+        drawn = load_examples(dataset, np.array([0]), [], np.array([""]), {"photometry": name})[
+            0
+        ].light_curve
+        found = None if drawn.limits is None else drawn.limits.value.tolist()
+        assert found == expected

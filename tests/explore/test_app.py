@@ -26,6 +26,9 @@ def run(hostile_run):
 
 def test_the_survey_is_told(served, run):
     told = served.json("survey")
+    assert told["about"]["fingerprint of the dataset"] == run.dataset.fingerprint
+    assert told["about"]["run"].startswith("run (stars-small, seed ")
+    assert str(run.folder.parent) not in str(told)
     assert told["objects"] == len(run.dataset)
     assert told["classes"] == run.classes
     assert CLASS in told["classes"]
@@ -33,6 +36,10 @@ def test_the_survey_is_told(served, run):
     assert [entry["name"] for entry in told["columns"]][:2] == ["class", "split"]
     assert {e["name"]: e["unit"] for e in told["columns"]}["period"] == "d"
     assert len(told["number_colours"]) == 256
+    parts = {entry["name"]: entry["objects"] for entry in told["parts"]}
+    assert sum(parts.values()) == len(run.dataset)
+    assert parts["train"] == (run.split.part == "train").sum()
+    assert parts["new"] == (run.split.part == "").sum()
 
 
 def test_a_map_and_its_colours(served, run):

@@ -39,7 +39,9 @@ def survey(tmp_path):
         class_names=np.array(["", ""]),
         split=SimpleNamespace(part=np.array(["train", "test"])),
     )
-    nothing = {"classes": None, "answered": None, "suspects": None, "class_order": []}
+    unsaid = SimpleNamespace(standing=dict, answers=dict)
+    nothing = {"classes": None, "answered": None, "suspects": None, "judgements": unsaid}
+    nothing["class_order"] = []
     return SimpleNamespace(run=run, suspect_rows=np.array([-1, -1]), **nothing)
 
 

@@ -4,6 +4,7 @@ import json
 
 import pyarrow.parquet as pq
 import pytest
+from astropy.table import Table
 
 from skybind.labelling.answers import read_answers
 from tests.explore.conftest import CLASS, opened_page, serving
@@ -68,7 +69,23 @@ def test_a_planted_wrong_label_is_found_judged_and_undone(page, judged, truth):
     assert line["seen"]["map"]
     assert page.inner_text("#far") != left
     assert f"{name}: {right}" in page.inner_text("#said")
-    # taken back, and the object is there again
+    # taken home as VOTable: it says what was judged, by whom and when
+    page.get_by_label("select by").select_option("names")
+    page.fill("#condition", f"{name}, {after}")
+    page.press("#condition", "Enter")
+    page.wait_for_selector("#side[data-selected='2']")
+    with page.expect_download() as saved:
+        page.click("[data-export='.vot']")
+    table = Table.read(saved.value.path(), format="votable")
+    table.add_index("object_id")
+    taken = table.loc[name]
+    assert (taken["judgement"], taken["judged_class"], taken["answer"]) == ("class", right, right)
+    assert (taken["judged_by"], taken["judged_at"]) == (line["who"], line["when"])
+    assert taken["label"] == judged.json("object", id=name)["class"] != right
+    assert table.loc[after]["judgement"] == table.loc[after]["answer"] == ""
+    assert all(table[column].description for column in table.colnames)
+    # taken back in the queue, and the object is there again
+    after = open_queue(page, "label")
     page.keyboard.press("z")
     assert shown(page, after) == name
     assert read_answers(judged.folder) == {}

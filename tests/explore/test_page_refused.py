@@ -135,16 +135,19 @@ def test_a_queue_that_another_question_overtook_is_not_looked_for_for_ever(page)
     assert "looking for objects" not in page.inner_text("#side")
 
 
-def test_a_table_of_nothing_is_refused_by_a_sentence(page):
+@pytest.mark.parametrize("ending", [".csv", ".parquet", ".vot", ".fits"])
+def test_a_table_of_nothing_is_refused_by_a_sentence(page, ending):
     page.fill("#condition", "period < 0.5")
     page.press("#condition", "Enter")
     page.wait_for_selector("#side[data-selected]")
     page.get_by_label("selection", exact=True).select_option("subtract")
     page.press("#condition", "Enter")
     page.wait_for_selector("#side[data-selected='0']")
-    page.locator("[data-export='.csv']").click()
+    page.locator(f"[data-export='{ending}']").click()
     page.wait_for_selector("#error")
-    assert "Nothing is selected" in page.inner_text("#error")
+    assert page.inner_text("#error") == "Nothing is selected: there is no table to write."
+    page.click("#samp")
+    page.wait_for_function("document.getElementById('samp').innerText.startsWith('Nothing is')")
 
 
 def test_a_click_on_the_legend_while_a_view_is_opened_is_no_error(page):

@@ -73,6 +73,10 @@ def test_an_export_is_read_back_with_its_units(served, run, ending):
         assert table.schema.field("parallax").metadata[b"unit"] == b"mas"
         assert table.schema.field("predicted_class").metadata[b"description"]
         label = table["label"].to_pylist()
+        seen = Table.read(io.BytesIO(body), format="parquet")
+        assert (str(seen["parallax"].unit), str(seen["ra"].unit)) == ("mas", "deg")
+        assert "parallax" in seen["parallax"].description
+        assert seen["predicted_class"].description
     else:
         names_of = {".vot": "votable", ".fits": "fits", ".csv": "ascii.csv", ".ecsv": "ascii.ecsv"}
         table = Table.read(io.BytesIO(body), format=names_of[ending])

@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from skybind.cli import app
+from skybind.data.where import fulfilled
 from skybind.drawing.observed import ExampleObject, LightCurve
 from skybind.errors import DataError
 from skybind.explore.neighbours import neighbours
@@ -79,12 +80,22 @@ def still(browser, address):
     context.close()
 
 
+def singles(content):
+    """The same with every number in single precision, as a copy holds what was observed."""
+    if isinstance(content, dict):
+        return {key: singles(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [singles(value) for value in content]
+    return float(np.float32(content)) if isinstance(content, float) else content
+
+
 def test_objects_are_told_as_the_explorer_tells_them(survey, site, copy):
     assert len(copy["rows"]) == N == len(list((site / "data" / "objects").iterdir()))
     row = copy["rows"][3]
     own = held(site, f"objects/{row}.json")
     name = str(survey.run.dataset.object_ids[row])
-    assert own["page"] == object_page(survey, name)
+    assert singles(own["page"]) == singles(object_page(survey, name))
+    assert own["page"]["catalogue"] == object_page(survey, name)["catalogue"]
     assert set(own["alike"]) == {"", *own["page"]["modalities"]}
     for by, alike in own["alike"].items():
         options = SearchOptions(source=[by] if by else None, k=12)
@@ -105,7 +116,6 @@ def test_maps_and_columns_are_told_whole(survey, site, copy):
 
 def test_a_person_searches_and_folds(survey, copy, still):
     assert f"{N} of these have their light curves" in still.inner_text("#still")
-    assert not still.locator("#where").is_visible()
     rows = copy["rows"]
     seen = survey.run.dataset.present("photometry")
     name = next(str(survey.run.dataset.object_ids[row]) for row in rows if seen[row])
@@ -159,6 +169,101 @@ def test_what_it_lacks_is_a_sentence(survey, copy, still):
         still.fill("#query", name)
         still.press("#query", "Enter")
         still.wait_for_function(f"document.getElementById('error').innerText.includes(`{says}`)")
+
+
+#: Conditions of the language of `skybind.data.where`, all of which have some objects.
+CONDITIONS = [
+    "period < 1 and label == 'RRAB'",
+    "not (period < 1 or label in ('RRAB', \"ROT\"))",
+    "label not in ('RRAB', 'M') and period is not null",
+    "NOT period >= 0.5",
+    "bp_rp > 1.1",
+    "parallax * 2 - 1 > -parallax / 3 or parallax = 0",
+    "-parallax < -0.5",
+    "`parallax` - (ra - dec) <= 1.5e2",
+    "object_id != 'SIM00000003' and ra / dec > 1",
+    "ra > 100 and ra < 200 or dec < -.5",
+]
+REFUSED = ["perod < 1", "period <", "period", "label < 1", "1 < 2", "0 < period < 1", "period in 3"]
+
+
+@pytest.mark.parametrize("condition", CONDITIONS)
+def test_a_condition_selects_what_the_explorer_selects(survey, still, condition):
+    (layout,) = survey.maps.values()
+    own = np.sort(layout.rows[fulfilled(survey.run.dataset, condition, layout.rows)])
+    assert 0 < len(own) < len(layout.rows)
+    still.fill("#condition", condition)
+    still.press("#condition", "Enter")
+    still.wait_for_selector(f"#side[data-selected='{len(own)}']")
+    np.testing.assert_array_equal(np.sort(asked_rows(still, "where", condition)), own)
+
+
+def asked_rows(still, path, text, by=""):
+    """Rows that the copy answers, read as the page does."""
+    script = (
+        "([path, text, by]) => skybindStill(path, { condition: text, by }, new Blob([text]))"
+        ".then((a) => a.arrayBuffer()).then((b) => Array.from(new Uint8Array(b)))"
+    )
+    body = bytes(still.evaluate(script, [path, text, by]))
+    return pa.ipc.open_stream(body).read_all()["row"].to_numpy()
+
+
+@pytest.mark.parametrize("condition", REFUSED)
+def test_what_is_no_condition_is_refused_as_the_explorer_refuses_it(survey, still, condition):
+    with pytest.raises(DataError):
+        fulfilled(survey.run.dataset, condition)
+    still.fill("#condition", condition)
+    still.press("#condition", "Enter")
+    still.wait_for_function(
+        "document.getElementById('error').innerText.includes('cannot be asked')"
+    )
+
+
+def test_names_and_classes_select(survey, still):
+    (layout,) = survey.maps.values()
+    names = survey.run.dataset.object_ids[layout.rows]
+    some = np.sort(layout.rows[:3])
+    text = f"{names[0]}, {names[1]}\n{names[2]} nobody"
+    np.testing.assert_array_equal(asked_rows(still, "chosen", text, "names"), some)
+    for by, values in (
+        ("class", survey.run.class_names),
+        ("predicted class", np.asarray(survey.classes.table["class"].to_pylist())),
+    ):
+        own = np.sort(layout.rows[values[layout.rows] == "RRAB"])
+        np.testing.assert_array_equal(np.sort(asked_rows(still, "chosen", "RRAB", by)), own)
+    ways = still.get_by_label("select by").locator("option").all_inner_texts()
+    assert ways == ["where", "ids", "class", "predicted"]
+
+
+def test_objects_alike_are_opened_and_what_needs_a_server_is_not_offered(survey, copy, still):
+    shown = held_ids(survey, copy)
+    seen = survey.run.dataset.present("photometry")
+    name = next(n for n, row in zip(shown, copy["rows"], strict=True) if seen[row])
+    still.fill("#query", name)
+    still.press("#query", "Enter")
+    still.wait_for_selector(f'#alike[data-drawn="{name}"]')
+    asked = still.locator("#alike select")
+    assert [one.get_attribute("aria-label") for one in asked.all()] == ["by"]
+    asked.select_option("photometry")
+    still.wait_for_function("document.getElementById('alike').innerText.includes('photometry →')")
+    still.wait_for_selector(f'#alike[data-drawn="{name}"]')
+    matches = still.locator("#alike [data-id]").all()
+    assert len(matches) == 12
+    for button in matches:
+        assert button.is_enabled() == (button.get_attribute("data-id") in shown)
+    other = next((button for button in matches if button.is_enabled()), None)
+    if other is not None:
+        name = other.get_attribute("data-id")
+        other.click()
+        still.wait_for_selector(f'#side[data-id="{name}"]')
+    still.keyboard.press("q")
+    assert not still.locator("#queues").is_visible()
+    assert not still.locator("#error").is_visible()
+    still.keyboard.press("?")
+    keys = still.inner_text("#help")
+    assert "queue" not in keys
+    for said in ("skybind", survey.run.dataset.fingerprint, "run (stars-small, seed"):
+        assert said in keys
 
 
 def held_ids(survey, copy):

@@ -182,3 +182,27 @@ def test_a_selection_takes_the_place_of_a_file(page, curve):
     page.wait_for_selector("#side[data-selected]:not([data-file])")
     page.click("#queues")
     page.wait_for_selector("#side[data-queues]:not([data-selected])")
+
+
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory):
+    """A light curve like none of the survey."""
+    rng = np.random.default_rng(0)
+    time, flux = np.sort(rng.uniform(0, 1000, 300)), 10 + rng.normal(0, 1e-4, 300)
+    lines = [f"{t!r},{f!r},0.01" for t, f in zip(time.tolist(), flux.tolist(), strict=True)]
+    path = tmp_path_factory.mktemp("odd") / "odd.csv"
+    path.write_text("\n".join(["time,flux,flux_err", *lines]) + "\n")
+    return path
+
+
+def test_a_file_like_nothing_is_told_so(page, odd):
+    page.set_input_files("#file", odd)
+    page.wait_for_selector("#side[data-file='odd.csv']")
+    warned = page.locator("#alike .doubt")
+    assert "Nothing like odd.csv was found: the nearest has a cosine of 0." in warned.inner_text()
+    # what was noticed in the file stands once, and names the page's own field
+    every = page.locator("#side .notes li, #alike > p:not(#place)").all_inner_texts()
+    assert len(set(every)) == len(every)
+    assert any("in the field 'with the values'" in note for note in every)
+    assert not any("--" in note for note in every)
+    assert page.locator("label", has_text="with the values").is_visible()

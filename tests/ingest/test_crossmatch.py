@@ -66,6 +66,14 @@ def test_every_format_is_read_and_written(sky, tmp_path, ending):
     assert len(read["a_id"]) == 490
     assert [v[1:] for v in read["a_id"].tolist()] == [v[1:] for v in read["b_id"].tolist()]
     np.testing.assert_allclose(read["separation"], 0.1, atol=1e-6)
+    own = {name: row for row, name in enumerate(a["id"])}
+    rows = [own[name] for name in read["a_id"].tolist()]
+    np.testing.assert_allclose(read["ra"], a["ra"][rows], rtol=1e-9)
+    np.testing.assert_allclose(read["dec"], a["dec"][rows], rtol=1e-9)
+    apart = SkyCoord(read["ra"], read["dec"], unit="deg").separation(
+        SkyCoord(read["b_ra"], read["b_dec"], unit="deg")
+    )
+    np.testing.assert_allclose(apart.arcsec, read["separation"], atol=1e-6)
     assert not list(tmp_path.glob("*.tmp"))
 
 
@@ -182,8 +190,9 @@ def test_a_pair_missing_is_null_and_not_zero():
     a, b = doubtful()
     rows = crossmatch(a, b, 1.0, keep="all").to_arrow().to_pylist()
     assert rows[4] == {
-        "a_id": "s4", "b_id": None, "separation": None, "candidates_a": 0, "candidates_b": None,
-        "second_separation": None, "status": "no position",
+        "a_id": "s4", "b_id": None, "ra": None, "dec": None, "b_ra": None, "b_dec": None,
+        "separation": None, "candidates_a": 0, "candidates_b": None, "second_separation": None,
+        "status": "no position",
     }  # fmt: skip
 
 

@@ -67,9 +67,9 @@ def data_crossmatch(
     """Match two catalogues by position.
 
     One to one: each object of a pair is the nearest to the other. Columns of names and positions
-    are found by their usual names (ra, RAJ2000, RA_ICRS ...). The table has both names, the
-    separation in arcsec, how many candidates there were, and a status, which says which pairs are
-    doubtful; printed are the counts, and how many pairs would be there by chance.
+    are found by their usual names (ra, RAJ2000, RA_ICRS ...). The table has both names and
+    positions, the separation in arcsec, how many candidates there were, and a status, which says
+    which pairs are doubtful; printed are the counts, and how many pairs would be there by chance.
 
     skybind data crossmatch stars/ gaia.fits --radius 1 --out pairs.csv
 

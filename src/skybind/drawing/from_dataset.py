@@ -8,15 +8,13 @@ import numpy as np
 
 from skybind.data.dataset import Dataset
 from skybind.data.redshifts import redshifts_of
-from skybind.drawing.observed import ExampleObject, LightCurve, Picture, Spectrum
+from skybind.drawing.observed import ExampleObject, LightCurve, Limits, Picture, Spectrum
+from skybind.drawing.pictures import picture_of
 from skybind.evaluation.targets import Target
 from skybind.modalities.cleaning import clean_image, clean_photometry, clean_spectrum, error_values
 from skybind.modalities.computed import PERIOD, computed_name, is_standardised
-from skybind.modalities.rgb import LEGACY_SCALES, legacy_rgb
 from skybind.ragged import Ragged
 from skybind.runs.run import Run
-
-PICTURE_SIDE = 96  # pixels of a picture at most: its middle
 
 
 def load_examples(
@@ -87,6 +85,7 @@ def _light_curves(dataset: Dataset, rows: np.ndarray, name: str) -> list[LightCu
     units = dataset.schema.columns[name].fields
     periods, searched = _periods(dataset, name, rows)
     bands = dataset.band_names(name)
+    limits = _limits(dataset, name, rows)
     curves: list[LightCurve | None] = []
     for place, period in enumerate(periods.tolist()):
         curve = cleaned.take(np.array([place]))
@@ -105,9 +104,25 @@ def _light_curves(dataset: Dataset, rows: np.ndarray, name: str) -> list[LightCu
                 time_unit=units.get("time") or "d",
                 band=bands_of(curve),
                 bands=bands,
+                limits=limits[place],
             )
         )
     return curves
+
+
+def _limits(dataset: Dataset, name: str, rows: np.ndarray) -> list[Limits | None]:
+    """Upper limits that the dataset keeps beside a column of light curves."""
+    columns = dataset.schema.columns
+    beside = [n for n, c in columns.items() if c.role == "limits" and c.modality == name]
+    if not beside:
+        return [None] * len(rows)
+    every = dataset.ragged(beside[0], rows)
+    value = "flux" if "flux" in every.fields else "magnitude"
+    ones = (every.take(np.array([place])) for place in range(len(rows)))
+    return [
+        Limits(one.fields["time"], one.fields[value], bands_of(one)) if one.present[0] else None
+        for one in ones
+    ]
 
 
 def _periods(dataset: Dataset, name: str, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -154,47 +169,10 @@ def _spectra(dataset: Dataset, rows: np.ndarray, name: str) -> list[Spectrum | N
 
 
 def _pictures(dataset: Dataset, rows: np.ndarray, name: str) -> list[Picture | None]:
-    """The middle of every image; bands that the colour stretch does not know are drawn grey."""
     cleaned = clean_image(dataset.ragged(name, rows)).ragged
     attributes = dataset.schema.columns[name].attributes
-    bands = list(cleaned.fields)
-    pictures: list[Picture | None] = []
-    for place in range(len(rows)):
-        one = cleaned.take(np.array([place]))
-        if not one.present[0]:
-            pictures.append(None)
-            continue
-        side = round(len(one.fields[bands[0]]) ** 0.5)
-        edge = max(0, (side - PICTURE_SIDE) // 2)
-        middle = slice(edge, side - edge)
-        pixels = np.stack([one.fields[band].reshape(side, side) for band in bands])
-        pixels = pixels[:, middle, middle].astype(np.float32)
-        if attributes.get("stretch") == "display":
-            drawn = _display(pixels)
-        elif any(band in LEGACY_SCALES for band in bands):
-            drawn = legacy_rgb(pixels, bands)
-        else:
-            drawn = _grey(pixels)
-        scale = attributes.get("pixel_scale")
-        pictures.append(Picture(drawn, float(scale) if scale else None))
-    return pictures
-
-
-def _display(pixels: np.ndarray) -> np.ndarray:
-    """Three planes that were stretched for display already, the bluest band first."""
-    high = float(np.nanmax(pixels, initial=0.0)) or 1.0
-    planes = np.nan_to_num(pixels[::-1] / max(high, 1.0) if high > 1.0 else pixels[::-1])
-    if len(planes) != 3:
-        return _grey(pixels)
-    return np.clip(np.moveaxis(planes, 0, -1), 0, 1)
-
-
-def _grey(pixels: np.ndarray) -> np.ndarray:
-    """The mean of the bands in grey, arcsinh-stretched from its sky to its brightest pixels."""
-    mean = np.nanmean(np.where(np.isfinite(pixels), pixels, 0.0), axis=0)
-    low, high = np.percentile(mean, [20, 99.7])
-    scaled = np.arcsinh(10 * np.clip((mean - low) / ((high - low) or 1.0), 0, 1)) / np.arcsinh(10)
-    return np.repeat(scaled[..., None], 3, axis=-1)
+    ones = (cleaned.take(np.array([place])) for place in range(len(rows)))
+    return [picture_of(one, attributes) if one.present[0] else None for one in ones]
 
 
 def first_of_kinds(dataset: Dataset) -> dict[str, str]:

@@ -229,7 +229,9 @@ def _epochs(axes: "Axes", curve: LightCurve, x: np.ndarray) -> None:
 
 def band_colours(curve: LightCurve) -> dict[str, str]:
     """Return the colour of each band that a light curve has, the same for all of its survey."""
-    own = [] if curve.band is None else np.unique(curve.band).tolist()
+    limits = None if curve.limits is None else curve.limits.band
+    seen = [bands for bands in (curve.band, limits) if bands is not None]
+    own = np.unique(np.concatenate(seen).astype(str)).tolist() if seen else []
     known = [*curve.bands, *(band for band in own if band not in curve.bands)]
     place = {band: number for number, band in enumerate(known)}
     shown = sorted(own, key=lambda band: place[band])

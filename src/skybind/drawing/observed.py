@@ -17,10 +17,36 @@ class Picture:
         store images.
     pixel_scale : float, optional
         Size of a pixel [arcsec].
+    planes : ndarray, shape (C, H, W), optional
+        What was observed in each band; NaN where masked.
+    bands : tuple of str
+        Names of these bands.
+    display : bool
+        Whether they were stretched for display already.
     """
 
     pixels: np.ndarray
     pixel_scale: float | None = None
+    planes: np.ndarray | None = None
+    bands: tuple[str, ...] = ()
+    display: bool = False
+
+
+@dataclass
+class Limits:
+    """Upper limits of a light curve.
+
+    Attributes
+    ----------
+    time, value : ndarray, shape (m,)
+        As of the light curve.
+    band : ndarray of str, shape (m,), optional
+        Band of each.
+    """
+
+    time: np.ndarray
+    value: np.ndarray
+    band: np.ndarray | None = None
 
 
 @dataclass
@@ -49,6 +75,8 @@ class LightCurve:
     bands : sequence of str
         All bands of the survey, in the order of their colours, so that a band has one colour
         whatever else its object was observed in.
+    limits : Limits, optional
+        Upper limits, which are no epochs.
     """
 
     time: np.ndarray
@@ -61,6 +89,7 @@ class LightCurve:
     time_unit: str = "d"
     band: np.ndarray | None = None
     bands: Sequence[str] = ()
+    limits: Limits | None = None
 
 
 @dataclass

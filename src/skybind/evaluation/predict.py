@@ -226,6 +226,9 @@ def _check_modalities(names: Sequence[str], embeddings: Embeddings) -> None:
             )
 
 
+_SPLIT = "Part of the run's split that it belongs to"
+
+
 def _as_table(
     objects: Embeddings,
     target: str,
@@ -239,7 +242,7 @@ def _as_table(
     by = f"{target}, predicted by the nearest training objects"
     fields = [
         pa.field("object_id", pa.string()),
-        pa.field("split", pa.string()),
+        pa.field("split", pa.string(), metadata={"description": _SPLIT}),
         pa.field(target, pa.float64(), metadata={"description": by, **said}),
         pa.field(f"{target}_err", pa.float64(), metadata={"description": "Its error", **said}),
         pa.field("reason", pa.string(), metadata={"description": "Why there is none"}),
@@ -303,7 +306,7 @@ def predict_anything(
         with shards.together() as parts:
             pieces = [_read_shard(folder, note) for folder, note in parts]
             found = _together(pieces or [_of_given(asked, model, given)], asked, given.notes)
-            write_table(found.table, out)
+            write_table(placed(found.table, given.dataset), out)
     return replace(found, out=out)
 
 

@@ -14,13 +14,14 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from skybind.drawing.observed import ExampleObject
+from skybind.drawing.pictures import stretched
 from skybind.errors import DataError, SkybindError
 from skybind.explore.columns import painted
 from skybind.explore.guard import Guard
 from skybind.explore.kept import Kept
 from skybind.explore.labels import Desk
 from skybind.explore.neighbours import MOST, neighbours
-from skybind.explore.objects import folded, object_page, thumbnails
+from skybind.explore.objects import folded, object_page, picture_json, thumbnails
 from skybind.explore.power import power_of
 from skybind.explore.retraining import Retraining
 from skybind.explore.samp import Samp
@@ -66,6 +67,7 @@ def make_app(survey: Survey, token: str, hosts: set[str], framed: bool = False) 
         "/api/object": _object,
         "/api/fold": _fold,
         "/api/power": _power,
+        "/api/picture": _picture,
         "/api/small": _small,
         "/api/neighbours": _neighbours,
         "/api/find": _find,
@@ -150,7 +152,7 @@ def _survey(survey: Survey, request: Request) -> dict[str, Any]:
 
 
 def _map(survey: Survey, request: Request) -> Response:
-    """Give the points of a map: x, y, row of the dataset, and whether the map was fitted on it."""
+    """Give the points of a map: x, y and row of the dataset."""
     return _arrow(map_columns(survey.layout(_text(request, "name"))))
 
 
@@ -192,6 +194,15 @@ def _power(survey: Survey, request: Request) -> dict[str, Any]:
     return power_of(_example(survey, request))
 
 
+def _picture(survey: Survey, request: Request) -> dict[str, Any]:
+    """Give the image of an object, or of a file that was sent, with a stretch of its own."""
+    example = _example(survey, request)
+    if example.image is None:
+        raise DataError(f"{example.object_id} has no image.")
+    low, high = _number(request, "low", 0), _number(request, "high", 100)
+    return picture_json(stretched(example.image, _text(request, "stretch"), low, high))
+
+
 def _example(survey: Survey, request: Request) -> ExampleObject:
     if "file" in request.query_params:
         return uploaded(survey, int(_number(request, "file")))
@@ -215,7 +226,8 @@ def _neighbours(survey: Survey, request: Request) -> dict[str, Any]:
         where=_text(request, "where", "") or None,
         contrast=_text(request, "contrast", "") or None,
     )
-    return neighbours(survey, _text(request, "id"), options)
+    weights = _number(request, "here", 1), _number(request, "there", 1)
+    return neighbours(survey, _text(request, "id"), options, weights)
 
 
 def _find(survey: Survey, request: Request) -> dict[str, Any]:

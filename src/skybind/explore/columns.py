@@ -162,12 +162,12 @@ def _of_classifier(survey: Survey) -> list[Paint]:
         ),
     }
     tables = {
-        "": None if survey.classes is None else survey.classes.table,
-        " with answers": survey.answered,
+        ("", ""): None if survey.classes is None else survey.classes.table,
+        (" with answers", ", by the classifier trained with answers of people"): survey.answered,
     }
     return [
-        Paint(f"{name}{which}", "classifier", text, None, _taker(table[column], None))
-        for which, table in tables.items()
+        Paint(f"{name}{which}", "classifier", f"{text}{by}", None, taker(table[column], None))
+        for (which, by), table in tables.items()
         if table is not None
         for name, (column, text) in columns.items()
         if column in table.column_names
@@ -183,14 +183,14 @@ def _of_discoveries(survey: Survey) -> list[Paint]:
         "suggested label": ("suggested_label", "Class that the neighbours suggest instead"),
     }
     return [
-        Paint(name, "discoveries", text, None, _taker(table[column], survey.suspect_rows))
+        Paint(name, "discoveries", text, None, taker(table[column], survey.suspect_rows))
         for name, (column, text) in columns.items()
         if column in table.column_names
     ]
 
 
-def _taker(column: pa.ChunkedArray, place: np.ndarray | None) -> Callable[..., np.ndarray]:
-    """Take a column of a table by rows of the dataset, which lie at `place` in it."""
+def taker(column: pa.ChunkedArray, place: np.ndarray | None) -> Callable[..., np.ndarray]:
+    """Return what takes a column of a table by rows of the dataset, which lie at `place` in it."""
 
     def take(rows: np.ndarray) -> np.ndarray:
         where = rows if place is None else place[rows]

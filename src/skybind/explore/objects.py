@@ -13,7 +13,7 @@ from skybind.data.schema import DEC, RA
 from skybind.discovery.table import SIGMAS
 from skybind.drawing.folding import fold
 from skybind.drawing.from_dataset import columns_of
-from skybind.drawing.objects import TRIALS, band_colours, rest_lines
+from skybind.drawing.objects import band_colours, rest_lines
 from skybind.drawing.observed import ExampleObject, LightCurve, Picture, Spectrum
 from skybind.drawing.style import INK
 from skybind.errors import DataError
@@ -114,10 +114,9 @@ def _small(example: ExampleObject) -> dict[str, Any]:
         small["curve"] = {
             "x": x[some],
             "y": curve.value[some],
-            "band": None if curve.band is None else curve.band[some],
-            "bands": _page_colours(curve),
             "folded": bool(curve.period),
             "upside_down": curve.value_name == "Magnitude",
+            **_bands(curve, some),
         }
     if spectrum is not None and len(spectrum.wavelength):
         x, y = _averaged(spectrum.wavelength, spectrum.flux)
@@ -129,25 +128,29 @@ def _small(example: ExampleObject) -> dict[str, Any]:
 
 def curve_json(curve: LightCurve) -> dict[str, Any]:
     """Return a light curve with its units, and the colour of each band."""
+    limits = curve.limits
     return {
         "time": curve.time,
         "value": curve.value,
         "error": curve.error,
-        "band": curve.band,
-        "bands": _page_colours(curve),
+        **_bands(curve),
+        "limits": limits and {"time": limits.time, "value": limits.value, "band": limits.band},
         "period": curve.period,
         "searched": curve.searched,
-        "factors": TRIALS,
         "value_name": curve.value_name,
         "value_unit": curve.value_unit,
         "time_unit": curve.time_unit,
     }
 
 
-def _page_colours(curve: LightCurve) -> dict[str, str]:
-    """Colour of each band; `ink` is that of the page, which is light where the page is dark."""
+def _bands(curve: LightCurve, some: np.ndarray | slice = slice(None)) -> dict[str, Any]:
+    """Band of some epochs, and the colour of each band that the whole light curve has.
+
+    `ink` is that of the page, which is light where the page is dark.
+    """
     known = band_colours(curve)
-    return {band: "ink" if colour == INK else colour for band, colour in known.items()}
+    colours = {band: "ink" if colour == INK else colour for band, colour in known.items()}
+    return {"band": None if curve.band is None else curve.band[some], "bands": colours}
 
 
 def expected_redshift(survey: Survey, row: int) -> tuple[float, bool] | None:

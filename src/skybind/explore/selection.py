@@ -11,6 +11,7 @@ from skybind.data.shown import arrow_of
 from skybind.data.where import fulfilled
 from skybind.errors import DataError
 from skybind.explore.columns import Paint, paints
+from skybind.explore.people import said_by_people
 from skybind.explore.survey import Survey
 from skybind.tables import FORMATS, write_table
 from skybind.words import nearest
@@ -18,7 +19,17 @@ from skybind.words import nearest
 #: Objects of a selection that the page lists.
 LISTED = 200
 #: What an export has beside the catalogue.
-BESIDE = ("split", "predicted class", "probability", "novelty", "suspicion", "suggested label")
+BESIDE = (
+    "split",
+    "predicted class",
+    "probability",
+    "novelty",
+    "predicted class with answers",
+    "probability with answers",
+    "novelty with answers",
+    "suspicion",
+    "suggested label",
+)
 
 
 def matching(survey: Survey, condition: str) -> np.ndarray:
@@ -51,14 +62,22 @@ def summary(survey: Survey, rows: np.ndarray) -> dict[str, Any]:
     }
 
 
-def selection_table(survey: Survey, rows: np.ndarray) -> pa.Table:
-    """Return the catalogue rows of a selection, and what the run says of each object.
+def selection_table(survey: Survey, rows: np.ndarray, who: bool = True) -> pa.Table:
+    """Return the catalogue rows of a selection, and what the run and people say of each object.
 
     Every column has its unit and its description. Where the catalogue has a column of the same
     name, the run's is called `skybind_NAME`.
+
+    Parameters
+    ----------
+    survey : Survey
+    rows : ndarray of int
+        Of the dataset.
+    who : bool
+        Say who judged.
     """
     table = arrow_of(survey.run.dataset, rows=rows)
-    for name, paint in beside(survey).items():
+    for name, paint in beside(survey, who).items():
         column = name.replace(" ", "_")
         while column.lower() in {known.lower() for known in table.column_names}:
             column = f"skybind_{column}"  # FITS tells no case of letters apart
@@ -104,10 +123,11 @@ def with_units(table: pa.Table) -> pa.Table:
     return table.rename_columns([f"{name} [{unit}]" if unit else name for name, unit in names])
 
 
-def beside(survey: Survey) -> dict[str, Paint]:
-    """Return what the run says of its objects, in the order `BESIDE`."""
+def beside(survey: Survey, who: bool = True) -> dict[str, Paint]:
+    """Return what the run says of its objects, in the order `BESIDE`, and what people say."""
     known = {p.name: p for p in paints(survey).values() if p.group != "catalogue"}
-    return {name: known[name] for name in BESIDE if name in known}
+    own = {name: known[name] for name in BESIDE if name in known}
+    return own | {paint.name: paint for paint in said_by_people(survey, who)}
 
 
 def _cell(value: Any) -> Any:

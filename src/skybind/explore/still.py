@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from skybind.errors import DataError
-from skybind.explore.columns import painted
+from skybind.explore.columns import WHOLE, painted
 from skybind.explore.guard import POLICY
 from skybind.explore.neighbours import neighbours
 from skybind.explore.objects import object_page, thumbnails
@@ -91,12 +92,13 @@ def _write_data(survey: Survey, data: Path, shown: np.ndarray, chosen: np.ndarra
     with step("writing maps and columns"):
         columns = _write_maps(survey, data)
         _write_json(data / "cards.json", _cards(survey, shown))
+        asked = _write_values(survey, data / "values", shown)
         for number, start in enumerate(range(0, len(shown), BLOCK)):
             head, *lines = _lines(survey, shown[start : start + BLOCK])
             _write_json(data / "table" / f"{number}.json", {"head": head, "lines": lines})
     with progress_bar("writing objects", len(chosen)) as report:
         for done, (row, held) in enumerate(_objects(survey, chosen), 1):
-            _write_json(data / "objects" / f"{row}.json", held)
+            _write_json(data / "objects" / f"{row}.json", _short(held))
             report(done)
     first = str(survey.run.dataset.object_ids[chosen[0]])
     told = {**survey_told(survey), "columns": columns, "read_only": True, "first": first}
@@ -106,6 +108,7 @@ def _write_data(survey: Survey, data: Path, shown: np.ndarray, chosen: np.ndarra
         "on_maps": len(shown),
         "rows": chosen,
         "block": BLOCK,
+        "asked": asked,
     }
     _write_json(data / "copy.json", {**note, "survey": told})
 
@@ -138,6 +141,44 @@ def _write_maps(survey: Survey, data: Path) -> list[dict[str, Any]]:
     return columns
 
 
+def _write_values(survey: Survey, folder: Path, rows: np.ndarray) -> list[str]:
+    """Write the columns that a condition may name, with every digit; gives their names."""
+    folder.mkdir()
+    dataset = survey.run.dataset
+    names: list[str] = []
+    for field in dataset.arrow_schema:
+        kind = _kind(field.type)
+        if kind is None:
+            continue
+        values = dataset.table([field.name], rows)[field.name].to_pylist()
+        if kind in ("int", "float", "double"):
+            values = [_number(value) for value in values]
+        _write_json(folder / f"{len(names)}.json", {"kind": kind, "values": values})
+        names.append(field.name)
+    return names
+
+
+def _number(value: float | None) -> float | str | None:
+    """Return a number as JSON holds it; as text one beyond 2^53, or infinite."""
+    if isinstance(value, int):
+        return str(value) if abs(value) > WHOLE else value
+    return f"{'-' if value < 0 else ''}Infinity" if value is not None and np.isinf(value) else value
+
+
+def _kind(kind: pa.DataType) -> str | None:
+    """Return in what a condition computes with a column; None where no copy can ask for it."""
+    kinds = {
+        "text": pa.types.is_string(kind) or pa.types.is_large_string(kind),
+        "truth": pa.types.is_boolean(kind),
+        "int": pa.types.is_integer(kind),
+        "float": pa.types.is_float32(kind),
+        "double": pa.types.is_float64(kind),
+    }
+    if pa.types.is_dictionary(kind):
+        return _kind(kind.value_type)
+    return next((name for name, fits in kinds.items() if fits), None)
+
+
 def _cards(survey: Survey, rows: np.ndarray) -> dict[str, Any]:
     """What is told of every object on a map: name, class, split, and what the run says of it."""
     run = survey.run
@@ -146,13 +187,13 @@ def _cards(survey: Survey, rows: np.ndarray) -> dict[str, Any]:
         "object_id": run.dataset.object_ids[rows],
         "class": run.class_names[rows],
         "split": run.split.part[rows],
-        "beside": {name: paint.values(rows) for name, paint in beside(survey).items()},
+        "beside": {name: paint.values(rows) for name, paint in beside(survey, who=False).items()},
     }
 
 
 def _lines(survey: Survey, rows: np.ndarray) -> Iterator[str]:
     """Give the lines of a selection's CSV, the first with the names, each as it stands there."""
-    table = with_units(selection_table(survey, rows))
+    table = with_units(selection_table(survey, rows, who=False))
     # through a file: the writer of exports is the one that knows what a spreadsheet would run
     with tempfile.TemporaryDirectory(prefix="skybind-explore-") as place:
         path = Path(place) / "table.csv"
@@ -180,6 +221,23 @@ def _objects(survey: Survey, rows: np.ndarray) -> Iterable[tuple[int, dict[str, 
                 alike[by] = neighbours(survey, name, options)
             (small,) = thumbnails(survey, [row])
             yield row, {"page": page, "alike": alike, "small": small}
+
+
+def _short(content: Any) -> Any:
+    """Return content whose lists of single-precision numbers are their shortest decimals.
+
+    As float64 each has some seventeen digits, half of which say nothing.
+    """
+    if isinstance(content, dict):
+        return {key: _short(value) for key, value in content.items()}
+    if not isinstance(content, list) or not all(v is None or type(v) is float for v in content):
+        return content
+    long = np.asarray(content, float)  # None is NaN
+    single = long.astype(np.float32)
+    if not np.array_equal(single, long, equal_nan=True):
+        return content
+    texts = single.astype(str).tolist()
+    return [None if v is None else float(t) for v, t in zip(content, texts, strict=True)]
 
 
 def _write_json(path: Path, content: Any) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 from skybind.drawing.observed import ExampleObject
 from skybind.errors import DataError
-from skybind.explore.neighbours import matches_json
-from skybind.explore.objects import curve_json, spectrum_json
+from skybind.explore.neighbours import for_page, matches_json
+from skybind.explore.objects import curve_json, picture_json, spectrum_json
 from skybind.explore.own_class import class_of_file
 from skybind.explore.survey import Survey
 from skybind.files import plain_json
@@ -40,7 +40,7 @@ def search_file(
     Returns
     -------
     dict
-        `name`, `number` (by which `uploaded` finds it), `modality`, `curve`, `spectrum`,
+        `name`, `number` (by which `uploaded` finds it), `modality`, `curve`, `spectrum`, `image`,
         `features` that the model was given, `notes`, `classes` (see `class_of_file`), and `found`
         as `neighbours` gives it.
 
@@ -62,7 +62,7 @@ def search_file(
     query = found.queries[0]
     number = _hold(survey, query)
     example = survey.uploads[number]
-    curve, spectrum = example.light_curve, example.spectrum
+    curve, spectrum, image = example.light_curve, example.spectrum, example.image
     told: dict[str, Any] = plain_json(
         {
             "name": name,
@@ -70,8 +70,9 @@ def search_file(
             "modality": next(iter(query.vectors)),
             "curve": None if curve is None else curve_json(curve),
             "spectrum": None if spectrum is None else spectrum_json(spectrum),
+            "image": None if image is None else picture_json(image),
             "features": query.features,
-            "notes": query.notes,
+            "notes": [for_page(note) for note in query.notes],
             "classes": class_of_file(survey, query),
             "found": matches_json(survey, found),
         }

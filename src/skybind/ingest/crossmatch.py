@@ -91,11 +91,21 @@ class Crossmatch:
         """Give the pairs as an Arrow table; without a pair, its columns are null."""
         alone = self.row_b < 0
         other = np.where(alone, 0, self.row_b)
+        ra, dec = self.a.ra[self.row_a], self.a.dec[self.row_a]
+        nowhere = ~np.isfinite(ra + dec)
         columns: list[tuple[str, pa.Array, str | None, str]] = [
             ("a_id", pa.array(self.a.object_id[self.row_a].tolist(), pa.string()), None,
              "Name in A"),
             ("b_id", pa.array(self.b.object_id[other].tolist(), pa.string(), mask=alone), None,
              "Name in B"),
+            ("ra", pa.array(ra, mask=nowhere), "deg",
+             "Right ascension in A (ICRS), not moved"),
+            ("dec", pa.array(dec, mask=nowhere), "deg",
+             "Declination in A (ICRS), not moved"),
+            ("b_ra", pa.array(self.b.ra[other], mask=alone), "deg",
+             "Right ascension in B (ICRS), not moved"),
+            ("b_dec", pa.array(self.b.dec[other], mask=alone), "deg",
+             "Declination in B (ICRS), not moved"),
             ("separation", pa.array(self.separation, mask=alone), "arcsec",
              "Along the great circle"),
             ("candidates_a", pa.array(self.candidates_a), None,

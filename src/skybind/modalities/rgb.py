@@ -67,6 +67,42 @@ def legacy_rgb(pixels: np.ndarray, bands: Sequence[str]) -> np.ndarray:
     DataError
         If there is no band that the stretch knows.
     """
+    scaled = {
+        index: np.nan_to_num(plane, nan=0.0) + np.float32(BRIGHTNESS)
+        for index, plane in _scaled(pixels, bands).items()
+    }
+    mean = sum(np.maximum(plane, 0) for plane in scaled.values()) / np.float32(len(scaled))
+    gain = np.arcsinh(CONTRAST * mean) / np.sqrt(CONTRAST) / np.where(mean == 0, 1e-6, mean)
+    average = sum(scaled.values()) / np.float32(len(scaled))
+    planes = [scaled.get(index, average) for index in range(3)]
+    return np.clip(np.stack(planes, axis=-1) * gain[..., None], 0, 1).astype(np.float32)
+
+
+def scaled_planes(pixels: np.ndarray, bands: Sequence[str]) -> np.ndarray:
+    """Give red, green and blue as the viewer scales them, before it stretches.
+
+    Parameters
+    ----------
+    pixels, bands
+        As of `legacy_rgb`.
+
+    Returns
+    -------
+    ndarray of float32, shape (..., H, W, 3)
+        Fluxes times the scale of their band; NaN where masked.
+
+    Raises
+    ------
+    DataError
+        As of `legacy_rgb`.
+    """
+    scaled = _scaled(pixels, bands)
+    average = sum(scaled.values()) / np.float32(len(scaled))
+    return np.stack([scaled.get(index, average) for index in range(3)], axis=-1)
+
+
+def _scaled(pixels: np.ndarray, bands: Sequence[str]) -> dict[int, np.ndarray]:
+    """Planes of the picture that a band is known for: its flux times its scale."""
     known = [band for band in bands if band in LEGACY_SCALES]
     if "z" in known and "i" in known:
         known.remove("i")
@@ -76,15 +112,8 @@ def legacy_rgb(pixels: np.ndarray, bands: Sequence[str]) -> np.ndarray:
             f"{', '.join(bands)}."
         )
     place = list(bands)
-    scaled = {
-        LEGACY_SCALES[band][0]: np.nan_to_num(
-            pixels[..., place.index(band), :, :] * np.float32(LEGACY_SCALES[band][1]), nan=0.0
-        )
-        + np.float32(BRIGHTNESS)
+    return {
+        LEGACY_SCALES[band][0]: pixels[..., place.index(band), :, :]
+        * np.float32(LEGACY_SCALES[band][1])
         for band in known
     }
-    mean = sum(np.maximum(plane, 0) for plane in scaled.values()) / np.float32(len(scaled))
-    gain = np.arcsinh(CONTRAST * mean) / np.sqrt(CONTRAST) / np.where(mean == 0, 1e-6, mean)
-    average = sum(scaled.values()) / np.float32(len(scaled))
-    planes = [scaled.get(index, average) for index in range(3)]
-    return np.clip(np.stack(planes, axis=-1) * gain[..., None], 0, 1).astype(np.float32)

@@ -9,7 +9,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from skybind.data.placed import placed
+from skybind.data.placed import in_turn, placed
+from skybind.data.schema import RA
 from skybind.errors import ConfigError, DataError, ModelError
 from skybind.files import json_hash
 from skybind.ingest.given import Given
@@ -112,7 +113,7 @@ def classify_anything(
     weights, names = model.identity["weights"], model.choose(modalities)
     # probabilities of one table are calibrated alike
     fitted = model.reliability and model.reliability.calibration.model_dump()
-    key = json_hash([__version__, weights, fitted, given.dataset.fingerprint, names, PIECE])
+    key = json_hash([__version__, weights, fitted, given.dataset.fingerprint, names, PIECE, RA])
     out, entries = _classify_other(model, given, names, out, key, shard)
     found_classes = sum((Counter(entry["classes"]) for entry in entries), Counter[str]())
     n, counts = sum(entry["rows"] for entry in entries), dict(found_classes.most_common())
@@ -170,7 +171,7 @@ def _classify_other(
     """
     shards = ShardFolder(out, key, "classify")
     if shard is not None:
-        entry = shards.do(shard, partial(_classify_shard, model, given.shard(shard), names))
+        entry = shards.do(shard, partial(_classify_shard, model, given, shard, names))
         return shards.path / shard.name / _TABLE, [entry]
     with shards.together() as parts:
         if parts:
@@ -199,7 +200,8 @@ def _classify_rest(model: Model, given: Given, names: list[str], place: Workplac
     waiting: list[pa.Table] = []
     with progress_bar("classifying", n) as report:
         done = sum(entry["rows"] for entry in place.entries)
-        for table in model.iter_classes(given.stretch(done, n), names):
+        tables = model.iter_classes(given.stretch(done, n), names)
+        for table in in_turn(tables, given.dataset, CLASS_NOTES, done):
             waiting.append(table)
             done += len(table)
             if sum(map(len, waiting)) >= PIECE or done == n:
@@ -220,12 +222,16 @@ def _said(piece: pa.Table) -> dict[str, Any]:
     return {"rows": len(piece), "classes": Counter(piece["class"].drop_null().to_pylist())}
 
 
-def _classify_shard(model: Model, given: Given, names: list[str], folder: Path) -> dict[str, Any]:
+def _classify_shard(
+    model: Model, given: Given, shard: Shard, names: list[str], folder: Path
+) -> dict[str, Any]:
     """Classify one shard into its folder, unless it has no objects."""
-    n, done = len(given.dataset), 0
+    part = given.shard(shard)
+    n, done = len(part.dataset), 0
     pieces = []
     with progress_bar("classifying", n) as report:
-        for table in model.iter_classes(given, names) if n else ():
+        tables = model.iter_classes(part, names) if n else ()
+        for table in in_turn(tables, part.dataset, CLASS_NOTES, whole=given.dataset):
             pieces.append(table)
             report(done := done + len(table))
     if not n:

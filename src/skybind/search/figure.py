@@ -1,8 +1,8 @@
 """The figure of a search: from a result to a file."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,11 +11,12 @@ from skybind.data.redshifts import redshift_columns
 from skybind.drawing.from_dataset import bands_of, first_of_kinds, load_examples
 from skybind.drawing.objects import ROW, draw_row
 from skybind.drawing.observed import ExampleObject, LightCurve, Spectrum
+from skybind.drawing.pictures import picture_of
 from skybind.drawing.style import BLUE, MUTED, SKY, new_figure, report_style, save_figure
 from skybind.errors import DataError
 from skybind.evaluation.targets import targets_of
 from skybind.files import atomic_path
-from skybind.modalities.cleaning import clean_photometry, clean_spectrum, error_values
+from skybind.modalities.cleaning import clean_image, clean_photometry, clean_spectrum, error_values
 from skybind.progress import step
 from skybind.search.query import Query
 from skybind.search.result import SearchResult
@@ -148,7 +149,19 @@ def from_file(query: Query, dataset: Dataset) -> ExampleObject:
             given = next((name for name in names if name in query.features), "")
             example.spectrum.redshift = query.features.get(given, np.nan)
             example.spectrum.redshift_of = given
+    elif query.kind == "image":
+        image = clean_image(query.observed).ragged
+        if image.present[0]:
+            # the size of the file's own pixels is not known
+            stretch = attributes_of(dataset, query.column).get("stretch")
+            example.image = picture_of(image, {"stretch": stretch})
     return example
+
+
+def attributes_of(dataset: Dataset, column: str) -> Mapping[str, Any]:
+    """Return the attributes of a column; none where the dataset has no such column."""
+    known = dataset.schema.columns
+    return known[column].attributes if column in known else {}
 
 
 def search_figure(

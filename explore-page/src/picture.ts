@@ -1,0 +1,31 @@
+// An image, as the survey's viewer shows it or with a stretch of one's own.
+import { json, type Picture } from "./api";
+import { choice, el, number } from "./dom";
+
+export function picturePart(whose: Record<string, string | number>, picture: Picture, name: string): HTMLElement {
+  const shown = el("img", { class: "picture", src: picture.png, alt: `Image of ${name}` });
+  const percentile = (value: string, says: string) => el("input", { type: "number", min: "0", max: "100", step: "any", value, disabled: true, "aria-label": says });
+  const [low, high] = [percentile("1", "Percentile of black"), percentile("99.5", "Percentile of white")];
+  const said = el("small", { role: "status" });
+  let [stretch, asked] = ["", 0];
+  const again = async () => {
+    const mine = ++asked;
+    for (const box of [low, high]) box.disabled = !stretch;
+    try {
+      const made = stretch ? await json<Picture>("picture", { ...whose, stretch, low: low.value, high: high.value }) : picture;
+      if (mine !== asked) return;
+      shown.src = made.png;
+      shown.dataset["stretch"] = stretch;
+      said.textContent = "";
+    } catch (error) {
+      if (mine === asked) said.textContent = (error as Error).message;
+    }
+  };
+  for (const box of [low, high]) box.addEventListener("change", () => void again());
+  const stretches = [{ value: "", text: "as the survey shows it" }, ...["linear", "asinh", "log"].map((value) => ({ value, text: value }))];
+  const controls = el("div", { class: "controls", id: "stretch" },
+    choice("stretch", stretches, "", (value) => { stretch = value; void again(); }), el("label", {}, "black at ", low, " %"), el("label", {}, "white at ", high, " %"));
+  const { side, pixel_scale } = picture;
+  const size = pixel_scale ? `${number(Number((side * pixel_scale).toPrecision(3)))}″ on a side` : `${side} pixels on a side`;
+  return el("section", {}, el("h3", {}, "Image"), shown, controls, el("small", {}, size), said);
+}

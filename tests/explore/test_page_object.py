@@ -1,0 +1,261 @@
+"""Light curve, spectrum and image of an object as a person looks at them, in Debian's Chromium."""
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from skybind.data.dataset import Dataset
+from skybind.data.schema import Column
+from skybind.data.write import DatasetWriter
+from skybind.ragged import Ragged
+from skybind.runs.embedding import run_embedding
+from skybind.runs.run import Run
+from skybind.runs.steps import run_pretraining
+from tests.explore.conftest import opened_page, serving
+from tests.runs.made_up_galaxies import flat, tiny_config, write_galaxies
+
+N, EPOCHS, LIMITS = 60, 40, 7
+MASKED = slice(40, 50)
+LINE, SPIKE = slice(60, 63), 20
+
+
+def write_observed(folder, source):
+    """Galaxies as in `source`, with light curves of two bands, limits, and odd spectra."""
+    known = Dataset.open(source)
+    rng = np.random.default_rng(1)
+    time = np.sort(rng.uniform(0, 50, (N, EPOCHS)), axis=1)
+    band = np.tile(np.array(["g", "r"], object), (N, EPOCHS // 2))
+    magnitude = np.where(band == "g", 17.0, 15.0) + 0.1 * np.sin(time / 0.3)
+    late = np.sort(rng.uniform(60, 80, (N, LIMITS)), axis=1)  # after all epochs
+    spectra = known.ragged("spectrum").fields
+    length = len(spectra["flux"]) // N
+    flux, ivar = (spectra[n].reshape(N, length).copy() for n in ("flux", "ivar"))
+    flux[:, LINE] = [30, 40, 30]
+    flux[:, SPIKE] = 900
+    ivar[:, MASKED] = 0
+    columns = {
+        "photometry": Column(
+            "observation",
+            modality="photometry",
+            fields={"time": "d", "magnitude": "mag", "magnitude_err": "mag", "band": None},
+        ),
+        "photometry_limits": Column(
+            "limits",
+            modality="photometry",
+            fields={"time": "d", "magnitude": "mag", "band": None},
+        ),
+        "period": Column("feature", "d", modality="photometry"),
+        **{n: known.schema.columns[n] for n in ("image", "spectrum", "redshift", "morphology")},
+    }
+    image = known.ragged("image").fields
+    objects = {
+        "object_id": known.object_ids,
+        "photometry": flat(
+            {
+                "time": time,
+                "magnitude": magnitude.astype(np.float32),
+                "magnitude_err": np.full(time.shape, 0.01, np.float32),
+                "band": band,
+            }
+        ),
+        "photometry_limits": flat(
+            {
+                "time": late,
+                "magnitude": np.full(late.shape, 19.0, np.float32),
+                "band": np.full(late.shape, "g", object),
+            }
+        ),
+        "period": np.full(N, 0.3 * 2 * np.pi),
+        "image": Ragged(image, known.ragged("image").offsets, np.ones(N, bool)),
+        "spectrum": flat(
+            {"wavelength": spectra["wavelength"].reshape(N, length), "flux": flux, "ivar": ivar}
+        ),
+        "redshift": known.column("redshift"),
+        "morphology": known.labels("morphology").astype(object),
+    }
+    with DatasetWriter(folder, columns, provenance="made up", simulated=True) as writer:
+        writer.append(objects)
+
+
+@pytest.fixture(scope="module")
+def observed(tmp_path_factory):
+    """The explorer of galaxies with all that can be observed."""
+    folder = tmp_path_factory.mktemp("observed")
+    write_galaxies(folder / "plain", N)
+    write_observed(folder / "galaxies", folder / "plain")
+    config = tiny_config(folder, "training.epochs=1", "training.batch_size=20")
+    run = Run.start(config, folder / "galaxies", folder / "run")
+    run_pretraining(run)
+    run_embedding(run)
+    with serving(run.folder) as explorer:
+        yield explorer
+
+
+@pytest.fixture
+def shown(browser, observed):
+    """The page of an object."""
+    with opened_page(browser, f"{observed.address}#id=g3") as page:
+        page.wait_for_selector("#alike[data-drawn]")
+        page.wait_for_selector("#folded[data-period]")
+        yield page
+
+
+def section(page, title):
+    return page.locator("#side section", has=page.locator("h3", has_text=title)).first
+
+
+def ink(canvas, left=0.0, right=1.0):
+    """Pixels of a canvas that are drawn on, between two shares of its width."""
+    return canvas.evaluate(
+        """(canvas, [left, right]) => {
+          const at = Math.floor(left * canvas.width);
+          const wide = Math.ceil((right - left) * canvas.width);
+          const { data } = canvas.getContext("2d").getImageData(at, 0, wide, canvas.height);
+          let n = 0;
+          for (let i = 3; i < data.length; i += 4) n += data[i] > 128;
+          return n;
+        }""",
+        [left, right],
+    )
+
+
+def test_upper_limits_are_drawn_and_counted(shown, observed):
+    told = observed.json("object", id="g3")["curve"]
+    assert len(told["limits"]["time"]) == LIMITS
+    assert set(told["limits"]["value"]) == {19.0}
+    part = section(shown, "Light curve")
+    assert f"{EPOCHS} epochs, {LIMITS} upper limits (▽)" in part.inner_text()
+    # epochs end at 5/8 of the axis: beyond lie the limits alone
+    canvas = part.locator(".plot canvas").first
+    with_limits = ink(canvas, 0.8, 1)
+    shown.route(
+        "**/api/object*",
+        lambda route: route.fulfill(json=_without_limits(route.fetch().json())),
+    )
+    shown.reload()
+    shown.wait_for_selector("#folded[data-period]")
+    part = section(shown, "Light curve")
+    assert "upper" not in part.inner_text()
+    canvas = part.locator(".plot canvas").first
+    assert with_limits != ink(canvas, 0.8, 1)
+
+
+def _without_limits(told):
+    return {**told, "curve": {**told["curve"], "limits": None}}
+
+
+def axis(page):
+    """Ends of the flux axis that is drawn."""
+    plot = section(page, "Spectrum").locator(".plot")
+    return [float(v) for v in plot.get_attribute("data-flux").split()]
+
+
+def test_a_line_is_whole_and_a_spike_is_told(shown):
+    _, high = axis(shown)
+    assert 40 < high < 900
+    said = shown.inner_text("#cut")
+    assert "1 of 86 pixels in view lie" in said
+    shown.get_by_label("whole range").check()
+    assert axis(shown)[1] > 900
+    assert shown.inner_text("#cut") == ""
+    shown.get_by_label("whole range").uncheck()
+    shown.get_by_label("Smoothing in pixels").fill("3")
+    assert 30 < axis(shown)[1] < 60
+    assert "3 of 86 pixels in view lie" in shown.inner_text("#cut")
+    shown.get_by_label("Smoothing in pixels").fill("1")
+    # the axis follows the wavelengths in view
+    over = section(shown, "Spectrum").locator(".u-over")
+    over.scroll_into_view_if_needed()
+    box = over.bounding_box()
+    middle = box["y"] + box["height"] / 2
+    shown.mouse.move(box["x"] + 0.3 * box["width"], middle)
+    shown.mouse.down()
+    shown.mouse.move(box["x"] + 0.4 * box["width"], middle, steps=5)
+    shown.mouse.up()
+    shown.wait_for_timeout(200)
+    assert axis(shown)[1] < 5
+    assert shown.inner_text("#cut") == ""
+
+
+def test_smoothing_tells_its_width_and_keeps_gaps(shown, observed):
+    part = section(shown, "Spectrum")
+    assert "off" in part.locator("output").inner_text()
+    part.get_by_label("Smoothing in pixels").fill("15")
+    assert part.locator("output").inner_text() == "15 pixels, 150 Å"
+    gap = part.locator(".plot").get_attribute("data-gap")
+    assert int(gap) == 10
+    part.get_by_label("rest frame").check()
+    z = observed.json("object", id="g3")["spectrum"]["redshift"]
+    said = float(part.locator("output").inner_text().split()[2])
+    assert said == pytest.approx(150 / (1 + z), abs=0.6)
+
+
+def test_daily_aliases(shown):
+    period = float(shown.get_attribute("#folded", "data-period"))
+    for name, turns in (("one turn a day more", 1), ("one turn a day less", -1)):
+        shown.get_by_role("button", name="own").click()
+        shown.wait_for_function(
+            f"Math.abs(document.getElementById('folded').dataset.period - {period}) < 1e-6"
+        )
+        shown.get_by_role("button", name=name).click()
+        alias = 1 / abs(1 / period + turns)
+        shown.wait_for_function(
+            f"Math.abs(document.getElementById('folded').dataset.period - {alias}) < 1e-6"
+        )
+
+
+COLOURS = """canvas => {
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  const found = new Set();
+  for (let i = 0; i < data.length; i += 4)
+    if (data[i + 3] === 255) found.add([data[i], data[i + 1], data[i + 2]].join());
+  return found.size;
+}"""
+
+
+def test_small_multiples_tell_bands_apart(shown, observed):
+    first = shown.locator("#alike .slot").first
+    first.locator("canvas").first.wait_for()
+    assert first.locator("canvas").first.evaluate(COLOURS) == 2
+
+
+def test_an_image_has_a_stretch(shown, observed):
+    image = shown.locator("img.picture")
+    own = image.get_attribute("src")
+    seen = {own}
+    for stretch in ("linear", "asinh", "log"):
+        shown.get_by_label("stretch").select_option(stretch)
+        shown.wait_for_selector(f"img.picture[data-stretch='{stretch}']")
+        seen.add(image.get_attribute("src"))
+    assert len(seen) == 4
+    before = image.get_attribute("src")
+    shown.get_by_label("Percentile of white").fill("60")
+    shown.get_by_label("Percentile of white").press("Enter")
+    shown.wait_for_function(f"document.querySelector('img.picture').src !== {before!r}")
+    shown.get_by_label("Percentile of black").fill("70")
+    shown.get_by_label("Percentile of black").press("Enter")
+    part = section(shown, "Image")
+    part.get_by_text("the lower first").wait_for()
+    shown.get_by_label("stretch").select_option("")
+    shown.wait_for_function(f"document.querySelector('img.picture').src === {own!r}")
+    status, _, _ = observed.ask("/api/picture", id="g3", stretch="none")
+    assert status == 400
+
+
+def test_an_image_of_ones_own_is_shown(browser, observed, tmp_path):
+    dataset = Dataset.open(Run.open(observed.folder).dataset.path)
+    image = dataset.ragged("image", np.array([3])).fields
+    side = round(len(image["g"]) ** 0.5)
+    cube = np.stack([image[band].reshape(side, side) for band in "grz"])
+    header = fits.Header({"BANDS": "grz", "BUNIT": "nanomaggy"})
+    fits.PrimaryHDU(cube, header).writeto(tmp_path / "own.fits")
+    with opened_page(browser, observed.address) as page:
+        page.set_input_files("#file", tmp_path / "own.fits")
+        page.wait_for_selector("#side[data-file='own.fits']")
+        picture = page.locator("img.picture")
+        # the same pixels make the same picture
+        told = observed.json("object", id="g3")["image"]["png"]
+        assert picture.get_attribute("src") == told
+        page.get_by_label("stretch").select_option("log")
+        page.wait_for_selector("img.picture[data-stretch='log']")
+        assert picture.get_attribute("src") != told
