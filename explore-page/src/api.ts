@@ -59,9 +59,11 @@ export interface Curve {
   period: number | null; searched: boolean;
   value_name: string; value_unit: string; time_unit: string;
 }
-export interface Spectrum {
-  wavelength: number[]; flux: (number | null)[]; flux_unit: string; redshift: number; vacuum: boolean;
-  lines: { name: string; wavelength: number }[];
+// Lines at rest; without a redshift there are none.
+export interface Redshifted { redshift: number | null; lines: { name: string; wavelength: number }[] }
+export interface Spectrum extends Redshifted {
+  wavelength: number[]; flux: (number | null)[]; flux_unit: string; redshift_of: string; vacuum: boolean;
+  expected: (Redshifted & { doubts: boolean }) | null;
 }
 export interface Picture { png: string; side: number; pixel_scale: number | null }
 export interface SkyObject {

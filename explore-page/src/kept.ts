@@ -6,7 +6,7 @@ import { means, type Mean } from "./plots";
 interface One { name: string; n: number; said: string; when: string }
 interface Listed { kept: One[]; refused: string }
 interface Distinction { column: string; value: string; effect: number | null; inside: number | null; outside: number | null }
-interface Compared { names: [string, string]; n: [number, number]; both: number; columns: Distinction[]; curves: (Omit<Mean, "x" | "y"> & { phase: number[]; value: (number | null)[] } | null)[]; spectra: { wavelength: number[]; flux: (number | null)[]; error: (number | null)[]; n: number }[] }
+interface Compared { names: [string, string]; n: [number, number]; both: number; columns: Distinction[]; curves: (Omit<Mean, "x" | "y"> & { phase: number[]; value: (number | null)[] } | null)[]; spectra: { wavelength: number[]; flux: (number | null)[]; error: (number | null)[]; n: number; axis: string; left_out: number }[] }
 
 const OTHERS = "all others";
 
@@ -87,10 +87,12 @@ function show(into: HTMLElement, told: Compared): void {
     el("small", { role: "status" }, `${told.n[0].toLocaleString("en")} objects of ${a}, ${told.n[1].toLocaleString("en")} of ${b}.${both} Medians of numbers and shares of text, of the objects that have a value there; the effect is in standard deviations, of text log2 of the ratio.`), table);
   const curves = told.curves.map((curve) => curve && { x: curve.phase, y: curve.value, error: curve.error, n: curve.n });
   const spectra = told.spectra.map(({ wavelength, flux, error, n }) => ({ x: wavelength, y: flux, error, n }));
-  for (const [title, both, x] of [["Mean folded light curves, each from its faintest to its brightest", curves, "Phase"], ["Mean spectra, each of unit median", spectra, "Wavelength [Å]"]] as const) {
+  for (const [title, both, x] of [["Mean folded light curves, each from its faintest to its brightest", curves, "Phase"], ["Mean spectra, each of unit median", spectra, told.spectra[0]?.axis ?? ""]] as const) {
     if (!both.some(Boolean)) continue;
     const plot = el("div", { class: "plot" });
     into.append(el("h3", {}, title), plot);
     means(plot, both, told.names, x);
   }
+  const lacking = told.spectra.flatMap(({ left_out }, i) => (left_out ? [`${left_out.toLocaleString("en")} of ${told.names[i]}`] : []));
+  if (lacking.length) into.append(el("small", { id: "left-out" }, `Left out of the mean spectra, as their redshift is unknown: ${lacking.join(", ")}.`));
 }

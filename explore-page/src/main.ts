@@ -74,10 +74,10 @@ async function showMap(): Promise<void> {
   const place = placeOf(survey, view);
   if (!survey.columns.some(({ name }) => name === view.colour)) view.colour = survey.columns[0]!.name;
   if (!place) {
-    byId("legend").replaceChildren("There is no map: too few objects to draw one, or of another model, as the terminal tells.");
+    byId("legend").replaceChildren("There is no map: the configuration makes none, there are too few objects to draw one, or it is of another model, as the terminal tells.");
     return;
   }
-  if (place.kind === "map") view.map = place.name;
+  view.map = place.kind === "map" ? place.name : place.kind === "sky" ? `sky:${place.frame}` : place.kind;
   const zoom = view.zoom ?? ""; // while it is drawn, the view before it may tell its own
   if (!(await map.open(place))) return;
   if (view.size) await map.sizeBy(view.size);

@@ -35,7 +35,11 @@ export function placeOf(survey: Survey, view: Partial<View>): Place | null {
     return { kind: "scatter", x: liked(view.x ?? own[0], 0), y: liked(view.y ?? own[1], 1), log: view.log ?? "" };
   }
   const known = survey.maps.map((map) => map.name);
-  if (!known.length) return null;
+  if (!known.length) {
+    const numbers = survey.columns.filter((column) => column.number).map((column) => column.name);
+    if (numbers.includes("ra") && numbers.includes("dec")) return { kind: "sky", frame: "equatorial" };
+    return numbers.length > 1 ? placeOf(survey, { ...view, map: "scatter" }) : null;
+  }
   return { kind: "map", name: known.includes(name) ? name : known.at(-1)! };
 }
 

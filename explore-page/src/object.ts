@@ -1,7 +1,7 @@
 // The page of one object: what was observed of it, and what is said of it.
 import type uPlot from "uplot";
-import { json, type Curve, type OwnFile, type SkyObject, type Spectrum } from "./api";
-import { el, exact, number } from "./dom";
+import { json, type Curve, type OwnFile, type Redshifted, type SkyObject, type Spectrum } from "./api";
+import { choice, el, exact, number } from "./dom";
 import { picturePart } from "./picture";
 import { curveInTime, epochs, limitPhases, powerPlot, spectrumPlot, type Power } from "./plots";
 
@@ -180,6 +180,12 @@ function spectrumPart(spectrum: Spectrum) {
   const rest = el("input", { type: "checkbox" });
   const lines = el("input", { type: "checkbox" });
   lines.checked = true;
+  const { expected } = spectrum;
+  let where: Redshifted = spectrum;
+  const said = el("small", { class: "redshift" });
+  const atRest = el("label", {}, rest, "rest frame");
+  const describe = () => (where === expected ? `lines stand at the redshift of the objects most alike, ${short(expected.redshift)}` : spectrum.redshift === null ? "redshift unknown: no lines are drawn"
+    : spectrum.redshift_of ? `${spectrum.redshift_of} ${short(spectrum.redshift)}; lines stand there` : "lines stand at rest") + (expected?.doubts ? "; the catalogue's redshift is doubted" : "");
   const whole = el("input", { type: "checkbox" });
   const cut = el("small", { role: "status", id: "cut" });
   const over = el("output", {});
@@ -190,25 +196,38 @@ function spectrumPart(spectrum: Spectrum) {
       drawn = drawn.filter((other) => other !== plot);
       plot.destroy();
     }
+    const atZero = rest.checked && !!where.redshift;
     const pixels = Number(width.value);
-    const size = pixels * (rest.checked ? pixel / (1 + spectrum.redshift) : pixel);
+    const size = pixels * (atZero ? pixel / (1 + where.redshift!) : pixel);
     over.textContent = pixels > 1 ? `${pixels} pixels, ${number(Number(size.toPrecision(3)))} Å` : "off";
-    const drawing = { width: pixels, rest: rest.checked, lines: lines.checked, whole: whole.checked };
-    plot = spectrumPlot(into, spectrum, drawing, (n, of) => {
+    const drawing = { width: pixels, rest: atZero, lines: lines.checked, whole: whole.checked };
+    plot = spectrumPlot(into, spectrum, where, drawing, (n, of) => {
       cut.textContent = n ? `${n.toLocaleString("en")} of ${of.toLocaleString("en")} pixels in view lie beyond the axis, as they stand out from their neighbours: "whole range" shows them.` : "";
     });
     drawn.push(plot);
+    atRest.hidden = !where.redshift;
+    said.textContent = describe();
+    into.dataset["redshift"] = String(where.redshift);
   };
   for (const input of [width, rest, lines, whole]) input.addEventListener("input", again);
-  const z = spectrum.redshift;
-  const controls = el("div", { class: "controls" }, el("label", {}, "smooth ", width, over), el("label", {}, lines, "lines"), el("label", {}, whole, "whole range"), z !== 0 && el("label", {}, rest, "rest frame"));
-  const said = z ? `redshift of the catalogue ${number(z)}; lines stand there` : "lines stand at rest";
-  return { part: el("section", {}, el("h3", {}, "Spectrum"), into, controls, el("small", {}, said), cut), draw: again };
+  const controls = el("div", { class: "controls" }, el("label", {}, "smooth ", width, over), el("label", {}, lines, "lines"), el("label", {}, whole, "whole range"), expected && choice("at", redshifts(spectrum), "", (name) => {
+    where = name ? expected : spectrum;
+    again();
+  }), atRest);
+  return { part: el("section", {}, el("h3", {}, "Spectrum"), into, controls, said, cut), draw: again };
 }
 
 function median(values: number[]): number {
   return [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0;
 }
+
+// The redshifts that lines can stand at: the catalogue's, and that of the objects most alike.
+function redshifts({ redshift, redshift_of, expected }: Spectrum): { value: string; text: string }[] {
+  return [{ value: "", text: redshift === null ? "unknown" : `${redshift_of || "rest"} ${short(redshift)}${expected!.doubts ? " (doubted)" : ""}` },
+    { value: "expected", text: `expected by those most alike ${short(expected!.redshift)}` }];
+}
+
+const short = (value: number | null) => (value === null ? "" : number(Number(value.toPrecision(4))));
 
 function classes(told: NonNullable<SkyObject["classes"]>, page: Partial<SkyObject> = {}): HTMLElement {
   const ranked = Object.entries(told.probabilities).filter(([, p]) => p !== null).sort((a, b) => b[1]! - a[1]!);

@@ -1,15 +1,15 @@
 // Light curves and spectra by uPlot.
 import uPlot from "uplot";
-import type { Curve, Small, Spectrum } from "./api";
+import type { Curve, Redshifted, Small, Spectrum } from "./api";
 
 function colour(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
-// The first band is drawn in the ink of the page, which is light where the page is dark.
-function bandColour(curve: Pick<Curve, "bands">, band: string): string {
-  const names = Object.keys(curve.bands);
-  return names.indexOf(band) <= 0 ? colour("--ink") : curve.bands[band]!;
+// The ink of the page is light where the page is dark.
+function bandColour({ bands }: { bands: Record<string, string> }, band: string): string {
+  const known = bands[band] ?? "ink";
+  return known === "ink" ? colour("--ink") : known;
 }
 
 function axes(x: string, y: string): uPlot.Axis[] {
@@ -115,7 +115,7 @@ export function epochs(into: HTMLElement, curve: Curve, x: number[], limitX: num
   const faint = curve.value_name === "Magnitude" ? -1 : 1;
   return new uPlot(
     {
-      width: into.clientWidth || 320, height: 190, plugins: [errors, limitMarks(curve, faintest)], legend: { show: names.length > 1, live: false },
+      width: into.clientWidth || 320, height: 190, plugins: [errors, limitMarks(curve, faintest)], legend: { show: names.some(Boolean), live: false },
       cursor: { drag: { x: true, y: false } },
       scales: { x: { time: false, ...(twice ? { range: [0, 2] as [number, number] } : {}) }, y: { dir: faint as 1 | -1, range: () => range } },
       axes: axes(label, unit(curve.value_name, curve.value_unit)),
@@ -161,11 +161,12 @@ export function smoothed(values: (number | null)[], width: number): (number | nu
 
 export interface Drawn { width: number; rest: boolean; lines: boolean; whole: boolean }
 
-// Draw a spectrum. The flux axis is that of the wavelengths in view; `beyond` is told how many of
+// Draw a spectrum with the lines of one of its redshifts, as observed or at rest by it. The flux axis is that of the wavelengths in view; `beyond` is told how many of
 // their pixels lie beyond it.
-export function spectrumPlot(into: HTMLElement, spectrum: Spectrum, { width, rest, lines, whole }: Drawn, beyond: (pixels: number, of: number) => void): uPlot {
-  const stretch = rest ? 1 / (1 + spectrum.redshift) : 1;
-  const at = rest ? 1 : 1 + spectrum.redshift;
+export function spectrumPlot(into: HTMLElement, spectrum: Spectrum, where: Redshifted, { width, rest, lines, whole }: Drawn, beyond: (pixels: number, of: number) => void): uPlot {
+  const z = where.redshift ?? 0;
+  const stretch = rest ? 1 / (1 + z) : 1;
+  const at = rest ? 1 : 1 + z;
   const x = spectrum.wavelength.map((w) => w * stretch);
   const flux = smoothed(spectrum.flux, width);
   // by the places that uPlot is about to show: its scale is still the one before
@@ -189,7 +190,7 @@ export function spectrumPlot(into: HTMLElement, spectrum: Spectrum, { width, res
         ctx.setLineDash([2 * devicePixelRatio, 3 * devicePixelRatio]);
         const labelled: number[] = [];
         const named = new Set<string>();
-        for (const line of spectrum.lines) {
+        for (const line of where.lines) {
           const px = plot.valToPos(line.wavelength * at, "x", true);
           if (!(px > bbox.left && px < bbox.left + bbox.width)) continue;
           ctx.beginPath();
@@ -242,7 +243,6 @@ export function small(canvas: HTMLCanvasElement, what: Small["curve"] | Small["s
   const px = (v: number) => 2 + ((v - x0) / (x1 - x0 || 1)) * (width - 4);
   // what lies beyond stands at the rim
   const py = (v: number) => height - 2 - Math.min(1, Math.max(0, (v - y0) / (y1 - y0 || 1))) * (height - 4);
-  const band = "band" in what ? what.band : null;
   ctx.fillStyle = colour("--ink");
   ctx.strokeStyle = colour("--line");
   ctx.beginPath();
@@ -253,7 +253,7 @@ export function small(canvas: HTMLCanvasElement, what: Small["curve"] | Small["s
       gap = true;
       return;
     }
-    if (band && "bands" in what) ctx.fillStyle = bandColour(what, band[i]!);
+    if ("bands" in what) ctx.fillStyle = bandColour(what, what.band?.[i] ?? "");
     if (points) ctx.fillRect(px(x) - 1, py(y) - 1, 2, 2);
     else if (gap) ctx.moveTo(px(x), py(y));
     else ctx.lineTo(px(x), py(y));

@@ -1,8 +1,9 @@
 // A still copy of the explorer: the page's questions are answered from files, which any server of
 // files gives. Loaded before the page, and only there.
 import { tableFromArrays, tableToIPC } from "@uwdata/flechette";
-import type { Curve, Found, SkyObject, Small, Still, Survey } from "./api";
+import type { Found, SkyObject, Small, Still, Survey } from "./api";
 import { byId, el, shown } from "./dom";
+import { phases } from "./fold";
 import { fulfilled, type Stored } from "./where";
 
 interface Made { made: string; of: number; on_maps: number; rows: number[]; survey: Survey; block: number; asked: string[] }
@@ -78,30 +79,6 @@ async function card(row: number): Promise<object> {
   const place = at.get(row)!;
   const beside = (name: string) => all.beside[name]?.[place] ?? null;
   return { object_id: all.object_id[place], class: all.class[place] || null, split: all.split[place], predicted: beside("predicted class"), probability: beside("probability") };
-}
-
-// Phases at a period, zero at minimum light: as skybind.drawing.objects.fold.
-export function phases(curve: Curve, period: number): number[] {
-  if (!(period > 0)) throw new Error("The period cannot fold anything: give a positive one.");
-  const mod = (value: number) => value - Math.floor(value);
-  const phase = curve.time.map((t) => mod(t / period));
-  const faint = curve.value.map((v) => (curve.value_name === "Flux" ? -v : v));
-  const bins: number[][] = Array.from({ length: 20 }, () => []);
-  phase.forEach((p, i) => bins[Math.min(Math.floor(p * 20), 19)]!.push(faint[i]!));
-  const medians = bins.map((bin) => (bin.length ? median(bin) : -Infinity));
-  const faintest = (medians.indexOf(Math.max(...medians)) + 0.5) / 20;
-  const distance = phase.map((p) => mod(p - faintest + 0.5) - 0.5);
-  const near = distance.flatMap((d, i) => (Math.abs(d) < 0.075 ? [i] : []));
-  const least = Math.min(...near.map((i) => faint[i]!));
-  const [sum, weighted] = near.reduce(([a, b], i) => [a + faint[i]! - least, b + (faint[i]! - least) * distance[i]!], [0, 0] as [number, number]);
-  const shift = sum > 0 ? weighted / sum : 0;
-  return distance.map((d) => Number(mod(d - shift).toFixed(5)));
-}
-
-function median(values: number[]): number {
-  const sorted = Float64Array.from(values).sort();
-  const half = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2;
 }
 
 async function selected(body?: ArrayBuffer | Blob): Promise<number[]> {

@@ -297,6 +297,7 @@ def test_epochs_and_objects_of_each_band_are_counted(tmp_path):
     bands = Dataset.open(tmp_path / "d").bands("photometry")
     assert {n: bands[n] for n in ("g", "r", "")} == {"g": (4, 4), "r": (6, 6), "": (2, 2)}
     assert len(bands) == 28
+    assert Dataset.open(tmp_path / "d").band_names("photometry") == list(bands)
     info = dataset_info(tmp_path / "d")
     assert info.modalities["photometry"].bands == bands
     console = Console(width=100, file=io.StringIO())

@@ -32,5 +32,14 @@ def test_every_panel_that_there_is_something_for():
     np.testing.assert_allclose(mean.lines[1].get_ydata(), 2)
 
 
+def test_mean_spectra_say_their_frame_and_whom_they_lack():
+    grid, ones = np.linspace(4000, 9000, 50), np.ones(50)
+    spectra = [MeanSpectrum(grid, ones, ones, 9, "rest", lacking) for lacking in (0, 4)]
+    (_, mean) = structure_figure(view(spectra=spectra), np.zeros((4, 2))).axes
+    assert mean.get_xlabel() == "Rest wavelength [Å]"
+    names = [text.get_text() for text in mean.get_legend().get_texts()]
+    assert names == ["part 0, 9", "part 1, 9 (4 more of unknown redshift)"]
+
+
 def test_the_map_alone():
     assert len(structure_figure(view(), np.zeros((4, 2))).axes) == 1

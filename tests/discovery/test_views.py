@@ -1,4 +1,5 @@
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -7,7 +8,7 @@ from skybind.data.dataset import Dataset
 from skybind.data.schema import BASE_COLUMNS, Column, DatasetSchema
 from skybind.discovery.page_data import Neighbour
 from skybind.discovery.page_tables import neighbour_table
-from skybind.discovery.views import _catalogue, _written, colour_magnitude
+from skybind.discovery.views import _catalogue, _written, colour_magnitude, mean_spectra
 
 
 def test_a_diagram_is_of_the_catalogues_colour_and_main_magnitude(stars):
@@ -68,3 +69,44 @@ def test_a_number_that_is_not_known_is_a_dash():
     names = [_written(value) for value in (0.12345, np.nan)]
     near = [Neighbour("a", 0.9, "EA", "train", {"redshift": name}) for name in names]
     assert [row[-1].text for row in neighbour_table(near).rows] == ["0.1235", "–"]
+
+
+def galaxies(redshift, at):
+    """A run of galaxies with a line at 5000 Angstrom at rest, whose true redshifts are `at`."""
+    grid = np.linspace(4500, 9000, 3000)
+    slope = np.linspace(0.9, 1.1, len(grid))  # a constant flux is none
+    lines = [slope + 9 * np.exp(-0.5 * ((grid - 5000 * (1 + z)) / 5) ** 2) for z in at]
+    ivar = [1.0] * len(grid)
+    observed = [{"wavelength": grid.tolist(), "flux": f.tolist(), "ivar": ivar} for f in lines]
+    fields = {"wavelength": "Angstrom", "flux": "", "ivar": ""}
+    columns = {
+        "object_id": Column("id"),
+        "spectrum": Column("observation", modality="spectrum", fields=fields),
+    }
+    table = {"object_id": [str(n) for n in range(len(at))], "spectrum": observed}
+    if redshift is not None:
+        columns["redshift"] = Column("feature", modality="catalogue")
+        table["redshift"] = redshift
+    dataset = Dataset.from_table(pa.table(table), DatasetSchema(columns))
+    return SimpleNamespace(dataset=dataset, config=SimpleNamespace(modalities={}, seed=0))
+
+
+def test_mean_spectra_of_galaxies_are_at_rest():
+    at = [0.0, 0.1, 0.3, 0.5, 0.2, 0.4, 0.6]
+    run = galaxies([*at[:4], None, *at[5:]], at)
+    part = np.array([0, 0, 0, 0, 0, 1, 1])
+    one, other = mean_spectra(run, np.arange(7), part)
+    assert (one.n, one.left_out, one.frame) == (4, 1, "rest")
+    assert (other.n, other.left_out, other.axis) == (2, 0, "Rest wavelength [Å]")
+    for mean in (one, other):
+        peak = np.nanargmax(mean.flux)
+        assert abs(mean.wavelength[peak] - 5000) < 10
+        assert mean.flux[peak] > 6  # of all that were averaged
+    # as observed where one part has too few redshifts, and that is said
+    few = galaxies([0.1, 0.2, None, 0.3, None, None, None], at)
+    assert [m.axis for m in mean_spectra(few, np.arange(7), part)] == [
+        "Observed wavelength [Å]"
+    ] * 2
+    assert [m.n for m in mean_spectra(few, np.arange(7), part)] == [5, 2]
+    stars = mean_spectra(galaxies(None, at), np.arange(7), part)
+    assert [(m.axis, m.left_out) for m in stars] == [("Wavelength [Å]", 0)] * 2

@@ -8,7 +8,7 @@ import pyarrow as pa
 from skybind.config.schema import ModalityConfig
 from skybind.data.dataset import Dataset
 from skybind.data.schema import Column, DatasetSchema
-from skybind.drawing.from_dataset import columns_of, first_of_kinds, load_examples
+from skybind.drawing.from_dataset import columns_of, first_of_kinds, load_examples, observed_spectra
 
 
 def curve(value):
@@ -42,6 +42,39 @@ def test_a_run_draws_the_light_curve_that_it_embeds_and_not_the_first():
     # what no modality reads is drawn all the same
     other = SimpleNamespace(dataset=dataset, config=SimpleNamespace(modalities={}))
     assert columns_of(other) == {"photometry": "photometry_g"}
+
+
+def spectra(**columns):
+    """Three objects with a spectrum each, and columns as (Column, values)."""
+    fields = {"wavelength": "Angstrom", "flux": "", "ivar": ""}
+    grid = np.linspace(4000.0, 7000, 200).tolist()
+    column = Column("observation", modality="spectrum", fields=fields)
+    observed = [
+        {"wavelength": grid, "flux": np.arange(200.0).tolist(), "ivar": [1.0] * 200}
+        for _ in range(3)
+    ]
+    table = {"object_id": list("abc"), "spectrum": observed}
+    known = {"object_id": Column("id"), "spectrum": column}
+    for name, (about, values) in columns.items():
+        table[name], known[name] = values, about
+    return Dataset.from_table(pa.table(table), DatasetSchema(known))
+
+
+def test_lines_stand_at_a_redshift_that_is_a_feature():
+    about = Column("feature", modality="catalogue")
+    dataset = spectra(redshift=(about, [0.1, 0.2, None]))
+    drawn = load_examples(dataset, np.arange(3), [], np.full(3, ""))
+    assert [drawn[row].spectrum.redshift_of for row in range(3)] == ["redshift", "redshift", ""]
+    redshift = [drawn[row].spectrum.redshift for row in range(3)]
+    np.testing.assert_array_equal(redshift, [0.1, 0.2, np.nan])
+    # stars, of a survey without redshifts
+    drawn = load_examples(spectra(), np.arange(1), [], np.full(3, ""))
+    assert drawn[0].spectrum.redshift == 0
+
+
+def test_spectra_at_rest():
+    observed = observed_spectra(spectra(), "spectrum", np.arange(2), np.array([0.0, 1.0]))
+    assert [wavelength[0] for wavelength, _ in observed] == [4000, 2000]
 
 
 def test_upper_limits_are_read_beside_the_light_curve():

@@ -9,8 +9,10 @@ import pytest
 from skybind.data.dataset import Dataset
 from skybind.data.schema import Column
 from skybind.data.write import DatasetWriter
+from skybind.drawing.style import class_colour
 from skybind.explore.columns import painted, row_of
 from skybind.explore.selection import selection_table, summary
+from skybind.report.run_map import class_order
 
 #: What the catalogue has: two objects, each value one that is easily spoilt.
 CATALOGUE = {
@@ -39,6 +41,7 @@ def survey(tmp_path):
     )
     unsaid = SimpleNamespace(standing=dict, answers=dict)
     nothing = {"classes": None, "answered": None, "suspects": None, "judgements": unsaid}
+    nothing["class_order"] = []
     return SimpleNamespace(run=run, suspect_rows=np.array([-1, -1]), **nothing)
 
 
@@ -61,6 +64,51 @@ def test_no_digit_of_a_value_is_lost(survey):
 def test_a_catalogue_s_class_is_coloured_in_a_run_without_classes(survey):
     codes, said = painted(survey, "class", np.array([0, 1]))
     assert [said["names"][code] for code in codes] == ["spiral", "ring"]
+
+
+def colours_of(survey, name, rows):
+    codes, said = painted(survey, name, np.asarray(rows))
+    shown = {code: (said["names"][code], said["colours"][code]) for code in set(codes.tolist())}
+    return dict(shown.values())
+
+
+def test_a_class_has_one_colour_in_all_columns(tmp_path):
+    labels = ["EW", "RRAB", "RRAB", "SR", "new", ""]
+    columns = {"object_id": Column("id"), "label": Column("label"), "other": Column("info")}
+    told = np.array(["RRAB", "EW", "EW", "EW", "odd", ""])
+    with DatasetWriter(tmp_path / "d", columns) as writer:
+        ids = np.array(list("abcdef"))
+        writer.append({"object_id": ids, "label": np.array(labels), "other": told})
+    run = SimpleNamespace(
+        dataset=Dataset.open(tmp_path / "d"),
+        config=SimpleNamespace(labels=SimpleNamespace(column="label")),
+        classes=["EW", "RRAB"],
+        class_names=np.array(["EW", "RRAB", "RRAB", "", "", ""]),
+        split=SimpleNamespace(part=np.full(6, "train")),
+    )
+    table = pa.table({"class": ["RRAB", "RRAB", "EW", "RRAB", "RRAB", "RRAB"]})
+    survey = SimpleNamespace(
+        run=run,
+        classes=SimpleNamespace(table=table),
+        answered=pa.table({"class": ["new", "RRAB", "EW", "EW", "EW", "EW"]}),
+        suspects=None,
+        suspect_rows=np.full(6, -1),
+        class_order=class_order(run),
+    )
+    assert survey.class_order == ["EW", "RRAB", "SR", "new"]
+    own = {name: class_colour(code) for code, name in enumerate(survey.class_order)}
+    every = np.arange(6)
+    for name in ("class", "predicted class", "predicted class with answers", "label"):
+        found = colours_of(survey, name, every)
+        assert found == {one: own[one] for one in found}, name
+        assert len(found) >= 2
+    assert colours_of(survey, "other", every) == {
+        "EW": own["EW"],
+        "RRAB": own["RRAB"],
+        "odd": class_colour(4),
+    }
+    # of any objects: on a map, the sky or a scatter
+    assert colours_of(survey, "label", [1, 2]) == {"RRAB": own["RRAB"]}
 
 
 def test_both_classes_are_coloured(survey):

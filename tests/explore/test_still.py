@@ -14,9 +14,10 @@ from typer.testing import CliRunner
 
 from skybind.cli import app
 from skybind.data.where import fulfilled
+from skybind.drawing.observed import ExampleObject, LightCurve
 from skybind.errors import DataError
 from skybind.explore.neighbours import neighbours
-from skybind.explore.objects import folded, object_page
+from skybind.explore.objects import curve_json, folded, object_page
 from skybind.explore.selection import exported
 from skybind.explore.still import write_still
 from skybind.explore.survey import Survey
@@ -130,6 +131,33 @@ def test_a_person_searches_and_folds(survey, copy, still):
     phase = np.array(still.evaluate(asked, [name, period])["phase"])
     apart = np.mod(phase - folded(example, period)["phase"] + 0.5, 1) - 0.5
     np.testing.assert_allclose(apart, 0, atol=2e-5)
+
+
+def test_a_copy_folds_as_python_does(survey, site, copy, still):
+    rng = np.random.default_rng(5)
+    row = copy["rows"][0]
+    own = held(site, f"objects/{row}.json")
+    name = own["page"]["object_id"]
+    still.route(f"**/objects/{row}.json", lambda route: route.fulfill(body=json.dumps(own)))
+    for n, bands, gap in ((300, "gri", 0.3), (60, "V", 0.0), (80, "", 0.1), (9, "gr", 0.0)):
+        time = np.sort(rng.uniform(0, 200, n))
+        band = rng.choice(list(bands), n) if bands else None
+        time = time[np.mod(time / 0.617, 1) >= gap]
+        band = None if band is None else band[: len(time)]
+        offset = 0.0 if band is None else np.unique(band, return_inverse=True)[1] * 3.0
+        value = offset + np.abs(np.sin(np.pi * time / 0.617)) + rng.normal(0, 0.1, len(time))
+        value[::17] += 4
+        error = rng.uniform(0.05, 0.3, len(time))
+        error[::11] = np.nan
+        curve = LightCurve(time, value, error if n != 60 else None, band=band)
+        own["page"]["curve"] = plain_json(curve_json(curve))
+        still.reload()
+        still.wait_for_selector("body[data-ready]")
+        asked = "([id, period]) => skybindStill('fold', { id, period }).then((a) => a.json())"
+        phase = np.array(still.evaluate(asked, [name, 0.617])["phase"])
+        there = folded(ExampleObject(name, light_curve=curve), 0.617)["phase"]
+        apart = np.mod(phase - there + 0.5, 1) - 0.5
+        np.testing.assert_allclose(apart, 0, atol=2e-5)
 
 
 def test_what_it_lacks_is_a_sentence(survey, copy, still):

@@ -3,15 +3,17 @@
 import itertools
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from skybind.data.dataset import Dataset
-from skybind.data.schema import Column
+from skybind.data.schema import Column, DatasetSchema
 from skybind.data.write import DatasetWriter
 from skybind.drawing.objects import GALAXY_LINES, LINES
 from skybind.embeddings.store import Embeddings
 from skybind.ragged import Ragged
-from skybind.search.figure import draw_search
+from skybind.search.figure import draw_search, from_file
+from skybind.search.query import Query
 from skybind.search.search import SearchOptions, search
 
 
@@ -86,3 +88,36 @@ def test_labels_of_rows_keep_apart(figure):
     assert len(boxes) == 3
     for low, high in itertools.pairwise(boxes):
         assert low.y1 < high.y0
+
+
+def survey(**columns):
+    """A dataset of one object, of columns as (Column, value)."""
+    table = pa.table({"object_id": ["a"], **{n: [value] for n, (_, value) in columns.items()}})
+    known = {"object_id": Column("id"), **{name: about for name, (about, _) in columns.items()}}
+    return Dataset.from_table(table, DatasetSchema(known))
+
+
+def test_lines_of_a_file_stand_at_a_redshift_that_was_given():
+    grid = np.linspace(4000, 7000, 100)
+    held = Ragged({"wavelength": grid, "flux": np.sin(grid)}, np.array([0, 100]), np.ones(1, bool))
+    galaxies = survey(redshift=(Column("feature", modality="catalogue"), 0.1))
+
+    def drawn(dataset, **features):
+        query = Query("x", {}, observed=held, kind="spectrum", features=features)
+        spectrum = from_file(query, dataset).spectrum
+        return spectrum.redshift, spectrum.redshift_of
+
+    assert drawn(galaxies, redshift=0.2) == (0.2, "redshift")
+    redshift, of = drawn(galaxies)
+    assert np.isnan(redshift)
+    assert of == ""
+    assert drawn(survey()) == (0.0, "")
+
+
+def test_a_light_curve_of_a_file_keeps_its_bands():
+    time = np.arange(20.0)
+    band = np.array(["g", "r"] * 10, object)
+    fields = {"time": time, "flux": 9 + np.sin(time), "flux_err": np.ones(20), "band": band}
+    held = Ragged(fields, np.array([0, 20]), np.ones(1, bool))
+    query = Query("x", {}, observed=held, kind="photometry", column="photometry")
+    assert from_file(query, survey()).light_curve.band.tolist() == band.tolist()

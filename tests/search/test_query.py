@@ -76,7 +76,7 @@ def test_a_period_that_is_given_is_folded_by(run, file):
 
 def test_a_period_that_was_found_is_drawn_with_its_half_and_double(run, file, tmp_path):
     found = search(run.folder, [file], SearchOptions(k=2))
-    panels = object_panels(from_file(found.queries[0]))
+    panels = object_panels(from_file(found.queries[0], run.dataset))
     folds = {
         draw.keywords["name"]: curve.period
         for draw, curve, _ in panels

@@ -1,8 +1,7 @@
 """The dataset: a folder of Parquet (or a table in memory), one row an object."""
 
 import operator
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from skybind.data.bands import count_bands, name_bands
 from skybind.data.computed import ComputedTable, JoinedSource, Tables, open_computed
 from skybind.data.objects import SkyObject
 from skybind.data.schema import ID, DatasetSchema
@@ -296,23 +296,24 @@ class Dataset:
 
         By name; "" counts epochs without a band. Empty where the light curves have no bands.
         """
-        self._require([observation])
-        if "band" not in self.schema.fields(observation):
-            return {}
-        epochs: Counter[str] = Counter()
-        objects: Counter[str] = Counter()
         with self._readable():
-            for chunks in self._source.lists(observation, "band"):
-                lists = chunks.combine_chunks()
-                owner = pc.list_parent_indices(lists).to_numpy()
-                coded = pc.list_flatten(lists).dictionary_encode()
-                names = [str(name or "") for name in coded.dictionary.to_pylist()] + [""]
-                code = pc.fill_null(coded.indices, len(names) - 1).to_numpy()
-                pairs = np.unique(owner * len(names) + code)
-                for counts, each in ((epochs, code), (objects, pairs % len(names))):
-                    numbers = np.bincount(each, minlength=len(names)).tolist()
-                    counts.update({n: k for n, k in zip(names, numbers, strict=True) if k})
-        return {name: (epochs[name], objects[name]) for name in sorted(epochs)}
+            return count_bands(self._band_lists(observation))
+
+    def band_names(self, observation: str) -> list[str]:
+        """Return the bands of light curves, sorted; of a huge dataset those of its beginning."""
+        if observation not in self._band_names:
+            with self._readable():
+                self._band_names[observation] = name_bands(self._band_lists(observation))
+        return self._band_names[observation]
+
+    @cached_property
+    def _band_names(self) -> dict[str, list[str]]:
+        return {}
+
+    def _band_lists(self, observation: str) -> Iterable[pa.ChunkedArray]:
+        self._require([observation])
+        has_bands = "band" in self.schema.fields(observation)
+        return self._source.lists(observation, "band") if has_bands else ()
 
     def lengths(self, observation: str) -> np.ndarray:
         """Number of epochs or pixels of each object, -1 where it was not observed, (n,)."""

@@ -76,6 +76,7 @@ def draw_parts(axes: "Axes", x: np.ndarray, y: np.ndarray, part: np.ndarray) -> 
 def _spectra(axes: "Axes", view: StructureView) -> None:
     for number, mean in enumerate(view.spectra):
         colour = group_colour(number)
+        lacking = f" ({mean.left_out} more of unknown redshift)" if mean.left_out else ""
         low, high = mean.flux - mean.error, mean.flux + mean.error
         axes.fill_between(mean.wavelength, low, high, color=colour, alpha=0.35, linewidth=0)
         axes.plot(
@@ -83,9 +84,9 @@ def _spectra(axes: "Axes", view: StructureView) -> None:
             mean.flux,
             color=colour,
             linewidth=0.8,
-            label=f"part {number}, {mean.n}",
+            label=f"part {number}, {mean.n}{lacking}",
         )
-    axes.set_xlabel("Wavelength [Å]")
+    axes.set_xlabel(view.spectra[0].axis)
     axes.set_ylabel("Mean flux (median 1)")
     axes.legend(loc="best", title="part, spectra")
 

@@ -58,12 +58,23 @@ class ObjectPage:
 
 @dataclass(frozen=True)
 class MeanSpectrum:
-    """Mean of spectra of unit median, with its standard error; `n` spectra were averaged."""
+    """Mean of spectra of unit median, with its standard error; `n` spectra were averaged.
+
+    `frame` is `rest`, `observed`, or empty where the survey knows no redshifts. In the rest frame
+    `left_out` spectra have no known redshift.
+    """
 
     wavelength: np.ndarray
     flux: np.ndarray
     error: np.ndarray
     n: int
+    frame: str = ""
+    left_out: int = 0
+
+    @property
+    def axis(self) -> str:
+        """What the axis of its wavelengths is called."""
+        return f"{self.frame} wavelength".strip().capitalize() + " [Å]"
 
 
 @dataclass(frozen=True)

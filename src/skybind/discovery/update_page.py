@@ -10,7 +10,7 @@ import pyarrow as pa
 from skybind.discovery.update_record import UpdateRecord
 from skybind.drawing.blocks import Block, Section, drawn_block, origin_of
 from skybind.drawing.cells import Table, cells, number
-from skybind.drawing.from_dataset import load_examples
+from skybind.drawing.from_dataset import columns_of, load_examples
 from skybind.drawing.objects import object_rows
 from skybind.drawing.page import Fact, render_page
 from skybind.drawing.style import report_style
@@ -107,7 +107,7 @@ def _figure(run: "Run", reasons: dict[str, str]) -> "Figure":
     ids = run.dataset.object_ids
     rows = [int(np.flatnonzero(ids == name)[0]) for name in reasons]
     targets = targets_of(run.dataset, run.config.evaluation.targets)
-    found = load_examples(run.dataset, np.asarray(rows), targets, run.class_names)
+    found = load_examples(run.dataset, np.asarray(rows), targets, run.class_names, columns_of(run))
     titles = [f"{name}: {why}" for name, why in reasons.items()]
     return object_rows([(title, found[row]) for title, row in zip(titles, rows, strict=True)])
 

@@ -1,10 +1,13 @@
 """What the page of discoveries is drawn from, read from the dataset and the tables."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow.compute as pc
 
 from skybind.data.dataset import Dataset
 from skybind.data.quantities import quantity_of
+from skybind.data.redshifts import redshifts_of
 from skybind.discovery.page_data import (
     ColourMagnitude,
     DiscoverData,
@@ -180,23 +183,40 @@ def colour_magnitude(dataset: Dataset, rows: np.ndarray) -> ColourMagnitude | No
 
 
 def mean_spectra(run: Run, rows: np.ndarray, part: np.ndarray) -> list[MeanSpectrum]:
-    """Average the spectra of every part, on the wavelengths that most of its spectra cover."""
+    """Average the spectra of every part, on the wavelengths that most of its spectra cover.
+
+    Where every part has two spectra or more whose redshift is known, the means are of these, in
+    the rest frame; else all are averaged as they were observed.
+    """
     name = columns_of(run).get("spectrum")
     if name is None:
         return []
     rng = np.random.default_rng(run.config.seed)
     present = run.dataset.present(name)
-    chosen = []
-    for number in range(int(part.max(initial=-1)) + 1):
-        members = rows[(part == number) & present[rows]]
-        chosen.append(np.sort(rng.permutation(members)[:AVERAGED]))
+    every = [rows[(part == k) & present[rows]] for k in range(int(part.max(initial=-1)) + 1)]
+    redshift = _all_redshifts(run.dataset)
+    known = every if redshift is None else [own[np.isfinite(redshift[own])] for own in every]
+    at_rest = redshift is not None and all(len(own) >= 2 for own in known)
+    chosen = [np.sort(rng.permutation(own)[:AVERAGED]) for own in (known if at_rest else every)]
     if any(len(members) < 2 for members in chosen):
         return []
-    return [_mean(run.dataset, name, members) for members in chosen]
+    made = []
+    for members, own, with_redshift in zip(chosen, every, known, strict=True):
+        shifts = redshift[members] if redshift is not None and at_rest else None
+        mean = _mean(observed_spectra(run.dataset, name, members, shifts))
+        frame = "rest" if at_rest else "observed" if redshift is not None else ""
+        left_out = len(own) - len(with_redshift) if at_rest else 0
+        made.append(replace(mean, frame=frame, left_out=left_out))
+    return made
 
 
-def _mean(dataset: Dataset, name: str, rows: np.ndarray) -> MeanSpectrum:
-    spectra = observed_spectra(dataset, name, rows)
+def _all_redshifts(dataset: Dataset) -> np.ndarray | None:
+    """Redshift of every object, NaN where not known; None where there are none at all."""
+    found = redshifts_of(dataset, np.arange(len(dataset)))
+    return None if found is None or not np.isfinite(found[0]).any() else found[0]
+
+
+def _mean(spectra: list[tuple[np.ndarray, np.ndarray]]) -> MeanSpectrum:
     first = np.median([wavelength[0] for wavelength, _ in spectra])
     last = np.median([wavelength[-1] for wavelength, _ in spectra])
     grid = np.linspace(first, last, PIXELS)

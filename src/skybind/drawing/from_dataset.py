@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from skybind.data.dataset import Dataset
+from skybind.data.redshifts import redshifts_of
 from skybind.drawing.observed import ExampleObject, LightCurve, Limits, Picture, Spectrum
 from skybind.drawing.pictures import picture_of
 from skybind.evaluation.targets import Target
@@ -31,7 +32,7 @@ def load_examples(
     rows : ndarray of int
         Which objects; repeated ones are read once.
     targets : list of Target
-        Told in the captions; a redshift also places spectral lines.
+        Told in the captions.
     class_names : ndarray of str, shape (n,)
         Classes of all objects, "" for none.
     columns : mapping of str to str, optional
@@ -54,12 +55,13 @@ def load_examples(
             ("image", "image", _pictures),
         )
     }
-    redshift = next((target.values for target in targets if target.redshift), None)
+    redshifts = redshifts_of(dataset, rows) if "spectrum" in columns else None
     examples = {}
     for place, row in enumerate(rows.tolist()):
         spectrum = drawn["spectrum"][place]
-        if spectrum is not None and redshift is not None:
-            spectrum.redshift = float(redshift[row])
+        if spectrum is not None and redshifts is not None:
+            spectrum.redshift = float(redshifts[0][place])
+            spectrum.redshift_of = str(redshifts[1][place])
         examples[row] = ExampleObject(
             object_id=str(dataset.object_ids[row]),
             split="test",
@@ -82,6 +84,7 @@ def _light_curves(dataset: Dataset, rows: np.ndarray, name: str) -> list[LightCu
     value = "flux" if "flux" in cleaned.fields else "magnitude"
     units = dataset.schema.columns[name].fields
     periods, searched = _periods(dataset, name, rows)
+    bands = dataset.band_names(name)
     limits = _limits(dataset, name, rows)
     curves: list[LightCurve | None] = []
     for place, period in enumerate(periods.tolist()):
@@ -99,7 +102,8 @@ def _light_curves(dataset: Dataset, rows: np.ndarray, name: str) -> list[LightCu
                 value_name=value.capitalize(),
                 value_unit=units.get(value) or "",
                 time_unit=units.get("time") or "d",
-                band=_bands(curve),
+                band=bands_of(curve),
+                bands=bands,
                 limits=limits[place],
             )
         )
@@ -116,7 +120,7 @@ def _limits(dataset: Dataset, name: str, rows: np.ndarray) -> list[Limits | None
     value = "flux" if "flux" in every.fields else "magnitude"
     ones = (every.take(np.array([place])) for place in range(len(rows)))
     return [
-        Limits(one.fields["time"], one.fields[value], _bands(one)) if one.present[0] else None
+        Limits(one.fields["time"], one.fields[value], bands_of(one)) if one.present[0] else None
         for one in ones
     ]
 
@@ -137,8 +141,8 @@ def _periods(dataset: Dataset, name: str, rows: np.ndarray) -> tuple[np.ndarray,
     return period, searched
 
 
-def _bands(curve: Ragged) -> np.ndarray | None:
-    """Band of each epoch as text, "" where it is not known."""
+def bands_of(curve: Ragged) -> np.ndarray | None:
+    """Return the band of each epoch as text, "" where it is not known; None without bands."""
     if "band" not in curve.fields:
         return None
     return np.asarray([str(b) if b is not None else "" for b in curve.fields["band"].tolist()])
@@ -188,7 +192,7 @@ def columns_of(run: Run) -> dict[str, str]:
 
 
 def observed_spectra(
-    dataset: Dataset, name: str, rows: np.ndarray
+    dataset: Dataset, name: str, rows: np.ndarray, redshifts: np.ndarray | None = None
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Read the spectra of those of some objects that have a usable one.
 
@@ -198,6 +202,8 @@ def observed_spectra(
     name : str
         Column of the spectra.
     rows : ndarray of int
+    redshifts : ndarray, optional
+        Of these objects: wavelengths are given at rest.
 
     Returns
     -------
@@ -206,5 +212,8 @@ def observed_spectra(
     """
     cleaned = clean_spectrum(dataset.ragged(name, rows)).ragged
     flux = np.where(cleaned.fields["mask"], np.nan, cleaned.fields["flux"].astype(float))
-    cuts = [slice(*cleaned.offsets[i : i + 2]) for i in np.flatnonzero(cleaned.present)]
-    return [(cleaned.fields["wavelength"][cut], flux[cut]) for cut in cuts]
+    stretch = np.ones(len(rows)) if redshifts is None else 1 + redshifts
+    there = np.flatnonzero(cleaned.present)
+    cuts = [slice(*cleaned.offsets[i : i + 2]) for i in there]
+    wavelength = cleaned.fields["wavelength"]
+    return [(wavelength[cut] / stretch[i], flux[cut]) for i, cut in zip(there, cuts, strict=True)]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from skybind.drawing.folding import fold
 from skybind.drawing.observed import ExampleObject, LightCurve, Picture, Spectrum
 from skybind.drawing.style import BAND_COLOURS, BLUE, INK, MUTED, WIDTH, new_figure
 
@@ -146,25 +147,27 @@ def draw_picture(axes: "Axes", picture: Picture) -> None:
         axes.text(0.06 * side, 0.1 * side, "5″", color="white", fontsize=7)
 
 
-def fold(curve: LightCurve) -> np.ndarray:
-    """Give the phase of each epoch at the period, in [0, 1), zero at minimum light."""
-    phase = np.mod(curve.time / curve.period, 1.0)
-    bins = np.minimum((phase * 20).astype(int), 19)
-    faintness = -curve.value if curve.value_name == "Flux" else curve.value
-    medians = np.array(
-        [np.median(faintness[bins == b]) if (bins == b).any() else -np.inf for b in range(20)]
-    )
-    # The faintest bin is coarse: its neighbourhood's mean phase, weighted by faintness, is finer.
-    distance = np.mod(phase - (medians.argmax() + 0.5) / 20 + 0.5, 1.0) - 0.5
-    near = np.abs(distance) < 0.075
-    weight = faintness[near] - faintness[near].min()
-    shift = np.average(distance[near], weights=weight) if weight.sum() > 0 else 0.0
-    return np.mod(distance - shift, 1.0)
-
-
 def air_wavelength(vacuum: float) -> float:
     """Turn a vacuum wavelength [Angstrom] into that in air (Morton 1991)."""
     return vacuum / (1.0 + 2.735182e-4 + 131.4182 / vacuum**2 + 2.76249e8 / vacuum**4)
+
+
+def rest_lines(redshift: float, vacuum: bool) -> dict[str, list[float]]:
+    """Return the lines that a spectrum may have: their wavelengths at rest [Angstrom].
+
+    Parameters
+    ----------
+    redshift : float
+        Beyond that of any star, lines of galaxies are returned; NaN (not known): none.
+    vacuum : bool
+        Whether wavelengths are in vacuum, else in air.
+    """
+    if not np.isfinite(redshift):
+        return {}
+    table = GALAXY_LINES if redshift > BEYOND_STARS else LINES
+    return {
+        name: [w if vacuum else air_wavelength(w) for w in rest] for name, rest in table.items()
+    }
 
 
 def _draw_time(axes: "Axes", curve: LightCurve) -> None:
@@ -174,19 +177,18 @@ def _draw_time(axes: "Axes", curve: LightCurve) -> None:
     name = f"Time − {offset:.0f}" if offset else "Time"
     axes.set_xlabel(_with_unit(name, curve.time_unit))
     _brightness_axis(axes, curve)
-    if curve.band is not None and len(np.unique(curve.band)) > 1:
+    if curve.band is not None and any(curve.band):
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, handletextpad=0.1)
 
 
 def draw_phase(axes: "Axes", curve: LightCurve, name: str = "P") -> None:
     """Draw two cycles of a light curve folded at its period, which has a name."""
     phase = fold(curve)
-    twice = LightCurve(
+    twice = replace(
+        curve,
         time=np.concatenate([phase, phase + 1]),
         value=np.tile(curve.value, 2),
         error=None if curve.error is None else np.tile(curve.error, 2),
-        value_name=curve.value_name,
-        value_unit=curve.value_unit,
         band=None if curve.band is None else np.tile(curve.band, 2),
     )
     _epochs(axes, twice, twice.time)
@@ -199,8 +201,8 @@ def draw_phase(axes: "Axes", curve: LightCurve, name: str = "P") -> None:
 
 def _epochs(axes: "Axes", curve: LightCurve, x: np.ndarray) -> None:
     """Draw epochs with their errors, a colour a band."""
-    bands = np.zeros(len(x), dtype=int) if curve.band is None else curve.band
-    for number, band in enumerate(np.unique(bands)):
+    bands = np.full(len(x), "") if curve.band is None else curve.band
+    for band, colour in band_colours(replace(curve, band=bands)).items():
         rows = bands == band
         if curve.error is not None:
             # One broken line for all errors: a tenth of the bytes of as many separate ones.
@@ -220,9 +222,20 @@ def _epochs(axes: "Axes", curve: LightCurve, x: np.ndarray) -> None:
             marker="o",
             markersize=2.2,
             markeredgewidth=0,
-            color=BAND_COLOURS[number % len(BAND_COLOURS)],
-            label=str(band),
+            color=colour,
+            label=band or "no band",
         )
+
+
+def band_colours(curve: LightCurve) -> dict[str, str]:
+    """Return the colour of each band that a light curve has, the same for all of its survey."""
+    limits = None if curve.limits is None else curve.limits.band
+    seen = [bands for bands in (curve.band, limits) if bands is not None]
+    own = np.unique(np.concatenate(seen).astype(str)).tolist() if seen else []
+    known = [*curve.bands, *(band for band in own if band not in curve.bands)]
+    place = {band: number for number, band in enumerate(known)}
+    shown = sorted(own, key=lambda band: place[band])
+    return {str(band): BAND_COLOURS[place[band] % len(BAND_COLOURS)] for band in shown}
 
 
 def _brightness_axis(axes: "Axes", curve: LightCurve) -> None:
@@ -238,11 +251,8 @@ def _draw_spectrum(axes: "Axes", spectrum: Spectrum) -> None:
     axes.set_xlim(first, last)
     axes.set_ylim(*_limits(spectrum.flux, cut=0.2))
     labelled: list[float] = []
-    lines = GALAXY_LINES if spectrum.redshift > BEYOND_STARS else LINES
-    if not np.isfinite(spectrum.redshift):
-        lines = {}
-    for name, rest in lines.items():
-        at = [(w if spectrum.vacuum else air_wavelength(w)) * (1 + spectrum.redshift) for w in rest]
+    for name, rest in rest_lines(spectrum.redshift, spectrum.vacuum).items():
+        at = [w * (1 + spectrum.redshift) for w in rest]
         inside = [w for w in at if first < w < last]
         for wavelength in inside:
             axes.axvline(wavelength, color=MUTED, linewidth=0.6, linestyle=":", zorder=0)

@@ -72,6 +72,9 @@ class LightCurve:
         Units for the axis labels; empty for none.
     band : ndarray of str, shape (n,), optional
         Band of each epoch.
+    bands : sequence of str
+        All bands of the survey, in the order of their colours, so that a band has one colour
+        whatever else its object was observed in.
     limits : Limits, optional
         Upper limits, which are no epochs.
     """
@@ -85,6 +88,7 @@ class LightCurve:
     value_unit: str = ""
     time_unit: str = "d"
     band: np.ndarray | None = None
+    bands: Sequence[str] = ()
     limits: Limits | None = None
 
 
@@ -101,6 +105,8 @@ class Spectrum:
     redshift : float
         Lines are drawn at (1 + redshift) times their rest wavelength; beyond 0.003, farther than
         any star, those of galaxies. NaN: it has one that is not known, so no lines are drawn.
+    redshift_of : str
+        Column that the redshift is of; empty where it is not known, or the survey has none.
     flux_unit : str
         Unit for the axis label.
     vacuum : bool
@@ -110,6 +116,7 @@ class Spectrum:
     wavelength: np.ndarray
     flux: np.ndarray
     redshift: float = 0.0
+    redshift_of: str = ""
     flux_unit: str = "arbitrary units"
     vacuum: bool = True
 

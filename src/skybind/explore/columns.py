@@ -130,15 +130,21 @@ def painted(survey: Survey, name: str, rows: np.ndarray) -> tuple[np.ndarray, di
         return values.astype(np.float32), {**said, "kind": "number"}
     coded = pa.array(values.astype(str)).dictionary_encode()
     every, place = coded.dictionary.to_pylist(), coded.indices.to_numpy()
-    if paint.group != "catalogue" and paint.name in CLASSES and survey.run.classes:
-        names = list(survey.run.classes)
-    else:
-        counts = np.bincount(place, minlength=len(every)).tolist()
-        ranked = sorted(zip(every, counts, strict=True), key=lambda pair: (-pair[1], pair[0]))
-        names = [name for name, _ in ranked if name != ""][:NAMED]
+    counts = np.bincount(place, minlength=len(every)).tolist()
+    ranked = sorted(zip(every, counts, strict=True), key=lambda pair: (-pair[1], pair[0]))
+    names = [name for name, _ in ranked if name != ""]
+    classes = (
+        list(survey.run.classes) if paint.group != "catalogue" and paint.name in CLASSES else []
+    )
+    names = list(dict.fromkeys([*classes, *names[:NAMED]]))
+    known, order = names, survey.class_order
+    if any(name in order for name in names):
+        # a class has one colour, whatever column it stands in and how common it is there
+        known = [*order, *sorted(set(names) - set(order))]
+        names = [name for name in known if name in names]
     code = {n: i for i, n in enumerate(names)}
     codes = np.asarray([code.get(n, -1) for n in every], np.int16)[place]
-    colours = [class_colour(i) for i in range(len(names))]
+    colours = [class_colour(known.index(name)) for name in names]
     return codes, {**said, "kind": "name", "names": names, "colours": colours, "other": NO_CLASS}
 
 

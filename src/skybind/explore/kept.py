@@ -9,7 +9,7 @@ import pyarrow as pa
 from starlette.requests import Request
 
 from skybind.discovery.views import mean_spectra
-from skybind.drawing.objects import fold
+from skybind.drawing.folding import fold
 from skybind.errors import DataError
 from skybind.explore.columns import paints
 from skybind.explore.power import centred
@@ -167,7 +167,7 @@ class Kept:
                 "both": int(both.sum()),
                 "columns": [entry.plain() for entry in found],
                 "curves": [self._mean_curve(some) for some in (first, second)],
-                "spectra": [vars(spectrum) for spectrum in spectra],
+                "spectra": [{**vars(mean), "axis": mean.axis} for mean in spectra],
             }
         )
         return told

@@ -8,17 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from skybind.data.redshifts import redshift_columns
 from skybind.data.schema import DEC, RA
-from skybind.drawing.from_dataset import first_of_kinds
-from skybind.drawing.objects import (
-    BEYOND_STARS,
-    GALAXY_LINES,
-    LINES,
-    air_wavelength,
-    fold,
-)
+from skybind.discovery.table import SIGMAS
+from skybind.drawing.folding import fold
+from skybind.drawing.from_dataset import columns_of
+from skybind.drawing.objects import band_colours, rest_lines
 from skybind.drawing.observed import ExampleObject, LightCurve, Picture, Spectrum
-from skybind.drawing.style import BAND_COLOURS
+from skybind.drawing.style import INK
 from skybind.errors import DataError
 from skybind.explore.columns import row_of
 from skybind.explore.survey import Survey
@@ -66,9 +63,11 @@ def object_page(survey: Survey, object_id: str) -> dict[str, Any]:
             "class": str(run.class_names[row]) or None,
             "modalities": seen,
             "curve": None if example.light_curve is None else curve_json(example.light_curve),
-            "spectrum": None if example.spectrum is None else spectrum_json(example.spectrum),
+            "spectrum": None
+            if example.spectrum is None
+            else spectrum_json(example.spectrum, expected_redshift(survey, row)),
             "image": None if example.image is None else picture_json(example.image),
-            "columns": first_of_kinds(run.dataset),
+            "columns": columns_of(run),
             "catalogue": catalogue,
             "classes": classes_of(survey, row),
             "doubts": doubts_of(survey, row),
@@ -145,31 +144,53 @@ def curve_json(curve: LightCurve) -> dict[str, Any]:
 
 
 def _bands(curve: LightCurve, some: np.ndarray | slice = slice(None)) -> dict[str, Any]:
-    """Band of some epochs, and the colour of each band that the whole light curve has."""
-    if curve.band is None:
-        return {"band": None, "bands": {}}
-    names = {str(name) for name in curve.band}
-    if curve.limits is not None and curve.limits.band is not None:
-        names |= {str(name) for name in curve.limits.band}
-    colours = {n: BAND_COLOURS[i % len(BAND_COLOURS)] for i, n in enumerate(sorted(names))}
-    return {"band": curve.band[some], "bands": colours}
+    """Band of some epochs, and the colour of each band that the whole light curve has.
+
+    `ink` is that of the page, which is light where the page is dark.
+    """
+    known = band_colours(curve)
+    colours = {band: "ink" if colour == INK else colour for band, colour in known.items()}
+    return {"band": None if curve.band is None else curve.band[some], "bands": colours}
 
 
-def spectrum_json(spectrum: Spectrum) -> dict[str, Any]:
-    """Return a spectrum with its lines at rest, as the spectrum counts wavelengths."""
-    table = GALAXY_LINES if spectrum.redshift > BEYOND_STARS else LINES
-    lines = [
-        {"name": name, "wavelength": w if spectrum.vacuum else air_wavelength(w)}
-        for name, rest in table.items()
-        for w in rest
-    ]
+def expected_redshift(survey: Survey, row: int) -> tuple[float, bool] | None:
+    """Return the redshift of the objects most alike, and whether they doubt the catalogue's.
+
+    None where 'skybind discover' did not ask them, or they say nothing.
+    """
+    place = int(survey.suspect_rows[row])
+    if survey.suspects is None or place < 0:
+        return None
+    told = survey.suspects.slice(place, 1).to_pylist()[0]
+    for name in redshift_columns(survey.run.dataset):
+        expected = told.get(f"{name}_expected")
+        if expected is not None and np.isfinite(expected):
+            return expected, (told[f"{name}_doubt"] or 0.0) > SIGMAS
+    return None
+
+
+def spectrum_json(spectrum: Spectrum, expected: tuple[float, bool] | None = None) -> dict[str, Any]:
+    """Return a spectrum with its lines at rest, as the spectrum counts wavelengths.
+
+    An `expected` redshift, and whether it doubts the spectrum's own, has lines beside these.
+    """
+
+    def lines(redshift: float) -> list[dict[str, Any]]:
+        known = rest_lines(redshift, spectrum.vacuum)
+        return [{"name": name, "wavelength": w} for name, rest in known.items() for w in rest]
+
+    other = None
+    if expected is not None:
+        other = {"redshift": expected[0], "doubts": expected[1], "lines": lines(expected[0])}
     return {
         "wavelength": spectrum.wavelength,
         "flux": spectrum.flux,
         "flux_unit": spectrum.flux_unit,
         "redshift": spectrum.redshift,
+        "redshift_of": spectrum.redshift_of,
         "vacuum": spectrum.vacuum,
-        "lines": lines,
+        "lines": lines(spectrum.redshift),
+        "expected": other,
     }
 
 

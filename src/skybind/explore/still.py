@@ -67,7 +67,10 @@ def write_still(survey: Survey, folder: str | Path, objects: int = OBJECTS) -> i
     if objects < 1:
         raise DataError(f"{objects} objects were asked for: give at least 1.")
     if not survey.maps:
-        raise DataError(f"The run in {survey.run.folder} has no map: 'skybind evaluate' draws it.")
+        raise DataError(
+            f"The run in {survey.run.folder} has no map, and a still copy holds the objects on "
+            "maps: 'skybind evaluate' draws them, unless evaluation.map is none."
+        )
     shown = np.unique(np.concatenate([layout.rows for layout in survey.maps.values()]))
     rng = np.random.default_rng(survey.run.config.seed)
     chosen = np.sort(rng.choice(shown, min(objects, len(shown)), replace=False))

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from skybind.discovery.table import read_discovery
-from skybind.drawing.from_dataset import load_examples
+from skybind.drawing.from_dataset import columns_of, load_examples
 from skybind.drawing.observed import ExampleObject
 from skybind.embeddings.mapped import MappedEmbeddings
 from skybind.errors import DataError
@@ -22,6 +22,7 @@ from skybind.labelling.judgements import Judgements
 from skybind.models.model import Model
 from skybind.parquet import read_parquet
 from skybind.progress import say, step
+from skybind.report.run_map import class_order
 from skybind.runs.cases import Case, finished_cases, widest_case
 from skybind.runs.classes import CaseClasses, open_case, stored_classes
 from skybind.runs.embedding import stored_embeddings
@@ -118,9 +119,9 @@ class Survey:
         wanted = list(dict.fromkeys(rows))
         missing = [row for row in wanted if row not in self._examples]
         if missing:
-            names = self.run.class_names
+            names, columns = self.run.class_names, columns_of(self.run)
             self._examples |= load_examples(
-                self.run.dataset, np.array(missing), self.targets, names
+                self.run.dataset, np.array(missing), self.targets, names, columns
             )
         known = {row: self._examples.pop(row) for row in wanted}
         self._examples |= known  # to the end
@@ -141,8 +142,13 @@ class Survey:
 
     @cached_property
     def targets(self) -> list[Target]:
-        """Numbers of the dataset that are to be predicted; the redshift places spectral lines."""
+        """Numbers of the dataset that are to be predicted."""
         return targets_of(self.run.dataset)
+
+    @cached_property
+    def class_order(self) -> list[str]:
+        """Names of all classes, in the order of their colours, as in the report's figures."""
+        return class_order(self.run)
 
     @cached_property
     def case(self) -> Case | None:
@@ -239,7 +245,10 @@ class Survey:
         return Path(self._temporary.name)
 
     def _layouts(self) -> list[Layout]:
-        """Return the maps that the evaluation made; without any, one of all modalities, now."""
+        """Return the maps that the evaluation made; without any, one of all modalities, now.
+
+        None where the run's configuration makes none.
+        """
         model = mapped_model(self.run.paths.maps)
         if model is not None and model != self.stream.model.get("weights"):
             say(
@@ -250,6 +259,8 @@ class Survey:
         known = read_layouts(self.run.paths.maps)
         if known:
             return known
+        if self.run.config.evaluation.map == "none":
+            return []
         with step("drawing the map, as the run was not evaluated"):
             try:
                 embeddings = stored_embeddings(self.run)

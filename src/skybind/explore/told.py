@@ -34,7 +34,7 @@ def survey_told(survey: Survey) -> dict[str, Any]:
         "modalities": list(survey.stream.modalities),
         "maps": [{"name": n, "objects": len(m.rows)} for n, m in survey.maps.items()],
         "parts": _parts(run.split.part),
-        "method": AXIS_NAMES.get(method, method),
+        "method": "" if method == "none" else AXIS_NAMES.get(method, method),
         "columns": described(survey),
         "crowd": CROWD,
         "number_colours": [to_hex(scale(i / 255)) for i in range(256)],

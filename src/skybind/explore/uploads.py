@@ -12,7 +12,7 @@ from skybind.explore.objects import curve_json, picture_json, spectrum_json
 from skybind.explore.own_class import class_of_file
 from skybind.explore.survey import Survey
 from skybind.files import plain_json
-from skybind.search.figure import attributes_of, from_file
+from skybind.search.figure import from_file
 from skybind.search.query import Query
 from skybind.search.search import SearchOptions, search_opened
 
@@ -95,8 +95,7 @@ def uploaded(survey: Survey, number: int) -> ExampleObject:
 
 def _hold(survey: Survey, query: Query) -> int:
     number = max(survey.uploads, default=0) + 1
-    attributes = attributes_of(survey.run.dataset, query.column)
-    survey.uploads[number] = from_file(query, attributes)
+    survey.uploads[number] = from_file(query, survey.run.dataset)
     for old in list(survey.uploads)[:-HELD]:
         del survey.uploads[old]
     return number

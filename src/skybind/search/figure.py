@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skybind.data.dataset import Dataset
-from skybind.data.quantities import quantity_of
-from skybind.drawing.from_dataset import first_of_kinds, load_examples
+from skybind.data.redshifts import redshift_columns
+from skybind.drawing.from_dataset import bands_of, first_of_kinds, load_examples
 from skybind.drawing.objects import ROW, draw_row
 from skybind.drawing.observed import ExampleObject, LightCurve, Spectrum
 from skybind.drawing.pictures import picture_of
@@ -88,10 +88,7 @@ def draw_search(result: SearchResult, dataset: Dataset, number: int = 0) -> "Fig
     if query.row is not None and query.name in places:
         drawn = examples[places[query.name]]
     else:
-        drawn = from_file(query, attributes_of(dataset, query.column))
-        if drawn.spectrum is not None and any(target.redshift for target in targets):
-            # a galaxy's, of a redshift that nobody gave: lines would stand in wrong places
-            drawn.spectrum.redshift = np.nan
+        drawn = from_file(query, dataset)
     title = "   ".join([title, *_known(drawn)])
     origin = "simulated data" if dataset.schema.simulated else "real observations"
     predicted = result.spectra[number] if result.spectra else None
@@ -101,9 +98,7 @@ def draw_search(result: SearchResult, dataset: Dataset, number: int = 0) -> "Fig
 
 def _told(dataset: Dataset) -> list[str]:
     """Columns that titles tell and lines are placed by: the targets, and any redshift."""
-    columns, names = dataset.schema.columns, dataset.schema.with_role("target")
-    redshifts = [n for n in dataset.flat_columns if quantity_of(n, columns[n]) == "redshift"]
-    return list(dict.fromkeys([*names, *redshifts]))
+    return list(dict.fromkeys([*dataset.schema.with_role("target"), *redshift_columns(dataset)]))
 
 
 def _known(example: ExampleObject) -> list[str]:
@@ -123,15 +118,10 @@ def _title(result: SearchResult, i: int, example: ExampleObject) -> str:
     return "   ".join([*words, *_known(example)])
 
 
-def from_file(query: Query, attributes: Mapping[str, Any] | None = None) -> ExampleObject:
+def from_file(query: Query, dataset: Dataset) -> ExampleObject:
     """Return what the file holds as the figures draw it.
 
-    Parameters
-    ----------
-    query : Query
-    attributes : mapping, optional
-        Of the survey's column of such observations: whether its images were stretched for display.
-        The size of the file's own pixels is not known.
+    Among objects with redshifts a spectrum has lines only where one was given along with it.
     """
     example = ExampleObject(query.name, split="")
     if query.observed is None:
@@ -147,15 +137,24 @@ def from_file(query: Query, attributes: Mapping[str, Any] | None = None) -> Exam
             searched=query.searched,
             value_name=value.capitalize(),
             value_unit=query.fields.get(value) or ("mag" if value == "magnitude" else ""),
+            band=bands_of(curve),
+            bands=dataset.band_names(query.column) if query.column in dataset.columns else (),
         )
     elif query.kind == "spectrum":
         fields = clean_spectrum(query.observed).ragged.fields
         flux = np.where(fields["mask"], np.nan, fields["flux"].astype(float))
         example.spectrum = Spectrum(fields["wavelength"], flux)
+        names = redshift_columns(dataset)
+        if names:
+            given = next((name for name in names if name in query.features), "")
+            example.spectrum.redshift = query.features.get(given, np.nan)
+            example.spectrum.redshift_of = given
     elif query.kind == "image":
         image = clean_image(query.observed).ragged
         if image.present[0]:
-            example.image = picture_of(image, {"stretch": (attributes or {}).get("stretch")})
+            # the size of the file's own pixels is not known
+            stretch = attributes_of(dataset, query.column).get("stretch")
+            example.image = picture_of(image, {"stretch": stretch})
     return example
 
 

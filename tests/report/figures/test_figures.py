@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from skybind.drawing.maps import embedding_map
-from skybind.drawing.objects import LINES, air_wavelength, fold, object_figure
+from skybind.drawing.objects import LINES, air_wavelength, object_figure
 from skybind.drawing.observed import ExampleObject, LightCurve, MapPanel, Spectrum
 from skybind.drawing.style import CLASS_COLOURS, class_colour, class_marker, inline, report_style
 from skybind.evaluation.run_records import Epoch, EpochLoss
@@ -147,20 +147,6 @@ def test_a_catalogues_period_is_folded_once_and_a_found_one_at_half_and_double_t
         figure = object_figure(ExampleObject("a", light_curve=replace(curve, searched=searched)))
         assert [axes.get_title(loc="left") for axes in figure.axes[1:]] == titles
         assert_texts_are_apart(figure)
-
-
-@pytest.mark.parametrize("value_name", ["Flux", "Magnitude"])
-@pytest.mark.parametrize("at", [0.0, 0.31, 0.97])
-def test_folding_puts_minimum_light_at_phase_zero(value_name, at):
-    period = 0.617
-    time = np.sort(np.random.default_rng(0).uniform(0, 300, 600))
-    depth = np.cos(2 * np.pi * (time / period - at)) * (-1 if value_name == "Flux" else 1)
-    phase = fold(LightCurve(time, depth, period=period, value_name=value_name))
-    true = np.mod(time / period - at, 1)
-    assert ((phase >= 0) & (phase < 1)).all()
-    difference = np.mod(phase - true + 0.5, 1) - 0.5
-    assert np.ptp(difference) < 1e-9
-    assert abs(difference[0]) < 0.02
 
 
 def test_lines_lie_where_the_spectrum_is_measured():

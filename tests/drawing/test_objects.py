@@ -1,0 +1,55 @@
+"""A band has one colour in a whole survey, and is named also where it is alone."""
+
+import numpy as np
+from matplotlib.colors import same_color
+
+from skybind.drawing.objects import band_colours, object_figure
+from skybind.drawing.observed import ExampleObject, LightCurve
+from skybind.drawing.style import BAND_COLOURS
+
+BANDS = ["g", "i", "r"]
+
+
+def curve(names, **options):
+    time = np.arange(40.0)
+    band = np.resize(np.array(names), 40)
+    return LightCurve(time, np.sin(time), 0.1 + 0 * time, 7.3, band=band, **options)
+
+
+def drawn(example):
+    """Colour of each band by the figure: in time and in phase; and the names in its legend."""
+    figure = object_figure(example)
+    found = [
+        {line.get_label(): line.get_color() for line in axes.lines if line.get_marker() == "o"}
+        for axes in figure.axes
+    ]
+    legend = figure.axes[0].get_legend()
+    return found, None if legend is None else [text.get_text() for text in legend.get_texts()]
+
+
+def test_a_band_has_one_colour_whatever_else_was_observed():
+    both, alone = (
+        ExampleObject("a", light_curve=curve(n, bands=BANDS)) for n in (["g", "r"], ["r"])
+    )
+    (time, phase), names = drawn(both)
+    (one, other), single = drawn(alone)
+    assert time == phase
+    assert names == ["g", "r"]
+    assert single == ["r"]
+    assert same_color(time["r"], one["r"])
+    assert same_color(time["r"], other["r"])
+    assert time["r"] == BAND_COLOURS[2] != time["g"]
+
+
+def test_a_band_that_the_survey_has_not_follows_its_own():
+    assert band_colours(curve(["V", "r"], bands=BANDS)) == {
+        "r": BAND_COLOURS[2],
+        "V": BAND_COLOURS[3],
+    }
+
+
+def test_a_curve_without_bands_has_no_legend():
+    time = np.arange(40.0)
+    (found,), legend = drawn(ExampleObject("a", light_curve=LightCurve(time, np.sin(time))))
+    assert list(found.values()) == [BAND_COLOURS[0]]
+    assert legend is None
