@@ -159,7 +159,7 @@ function curvePart(whose: Record<string, string | number>, curve: Curve, given: 
   const controls = el("div", { class: "controls" }, el("label", {}, "period [d] ", box), press("×½", 0.5, "Half the period"), press("×2", 2, "Twice the period"),
     press("×⅓", 1 / 3, "A third of the period"), press("×3", 3, "Three times the period"),
     daily("+1/d", 1, "Daily alias: one turn a day more, 1 / (1/P + 1/d)"), daily("−1/d", -1, "Daily alias: one turn a day less, 1 / (1/P − 1/d)"), !!curve.period && own, power, slider);
-  const source = curve.period ? (curve.searched ? "period found in the light curve" : "period of the catalogue") : "no period is known: type one to fold";
+  const source = curve.period ? (curve.searched ? "period found in the light curve" : "file" in whose ? "the period that you gave" : "period of the catalogue") : "no period is known: type one to fold";
   const part = el("section", {}, el("h3", {}, "Light curve"), time, controls, el("small", {}, `${counted(curve)}; ${source}`), spectrum, phase);
   const draw = () => {
     drawn.push(curveInTime(time, curve));

@@ -172,6 +172,7 @@ def test_on_the_page(page, curve, spectrum):
     page.keyboard.press("Enter")
     page.wait_for_selector("#side[data-file='curve.csv'][data-values='period=0.5123']")
     assert float(page.get_attribute("#folded", "data-period")) == 0.5123
+    assert "the period that you gave" in page.inner_text("#side")
 
 
 def test_a_selection_takes_the_place_of_a_file(page, curve):
