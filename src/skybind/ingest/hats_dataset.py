@@ -17,6 +17,7 @@ from skybind.data.sources import Change, ChangedSource, readable
 from skybind.errors import DataError
 from skybind.files import raise_of_machine
 from skybind.ingest.readers.hats import hats_files
+from skybind.ingest.readers.weighed import WeighedParquet
 
 #: Column of the cells of order 29, and of an object's place in the dataset.
 CELL, ROW = "_healpix_29", "skybind_row"
@@ -99,6 +100,9 @@ def open_exported(folder: Path) -> Dataset | None:
         schema = pq.read_schema(files[0])
         if METADATA_KEY not in (schema.metadata or {}):
             return None
+        for path in files:
+            with WeighedParquet(path, str(path)) as file:
+                file.unpacked(at_once=False)
         source = PartitionedSource(files)
     known = DatasetSchema.from_arrow(schema, str(folder)).select(schema.names)
     visits = known.with_role("visits")

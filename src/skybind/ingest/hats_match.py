@@ -18,7 +18,7 @@ from skybind.ingest.chance import extent_of
 from skybind.ingest.frames import Frame
 from skybind.ingest.readers.hats import catalogue_folder, hats_files, is_hats
 from skybind.ingest.readers.values import flat_values
-from skybind.parquet import open_parquet
+from skybind.ingest.readers.weighed import WeighedParquet
 
 #: Larger radii are matched in memory: for LSDB they may be wider than its cells [arcsec].
 WIDEST = 60.0
@@ -43,7 +43,11 @@ class NearHats:
         self.which, self.name = which, f"{which} ({folder})"
         self.spec, self.columns = hats_columns(spec)
         self.files = hats_files(folder)
-        self.total = sum(pq.read_metadata(path).num_rows for path in self.files)
+        self.total = 0
+        for path in self.files:
+            with WeighedParquet(path, str(path)) as file:
+                file.unpacked(self.columns)
+                self.total += file.metadata.num_rows
 
     def near(self, vectors: np.ndarray, radius: float) -> Places:
         """Read the objects within a radius of any position, perhaps a little more.
@@ -84,7 +88,7 @@ class NearHats:
         if (high - low) / 2 * 3600 >= enough:
             return float((high - low) / 2 * 3600)
         names = [str(self.spec.ra), str(self.spec.dec)]
-        tables = [open_parquet(path).read(names) for path in self.files]
+        tables = [WeighedParquet(path, str(path)).read(names) for path in self.files]
         ra, dec = (pa.concat_tables(tables)[name].to_numpy() for name in names)
         return extent_of(unit_vectors(ra, dec))
 

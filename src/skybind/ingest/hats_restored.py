@@ -27,8 +27,8 @@ from skybind.ingest.build import ImportSummary
 from skybind.ingest.hats_dataset import BESIDE, ROW, Stored, listed, unplaced_file
 from skybind.ingest.in_shards import refuse_again
 from skybind.ingest.readers.hats import catalogue_folder, hats_files
+from skybind.ingest.readers.weighed import WeighedParquet
 from skybind.ingest.resumable import source_state
-from skybind.parquet import open_parquet
 from skybind.progress import progress_bar
 from skybind.shards import Shard, ShardFolder, remedy
 from skybind.version import __version__
@@ -197,7 +197,7 @@ class _Restoring:
         columns, start = [*self.stored.columns, ROW], 0
         for path, number, rows in self.groups:
             if first <= start < last:
-                with open_parquet(path) as file:
+                with WeighedParquet(path, str(path)) as file:
                     for batch in file.iter_batches(ROW_GROUP, [number], columns):
                         yield listed(pa.Table.from_batches([batch]), self.known)
             start += rows

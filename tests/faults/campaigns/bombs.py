@@ -8,6 +8,7 @@ import os
 import socket
 import zipfile
 from collections.abc import Callable
+from typing import Any
 
 import h5py
 import numpy as np
@@ -34,7 +35,9 @@ def _letters(this: Try, size: int = LARGE) -> bytes:
 
 
 def _gzipped(this: Try, survey: Survey) -> None:
-    name, key = [("stars.csv", "objects"), ("epochs.csv", "photometry")][this.number // 18 % 2]
+    name, key = [("stars.csv", "objects"), ("epochs.csv", "photometry")][
+        this.number // len(BOMBS) % 2
+    ]
     survey.write(f"{name}.gz", gzip.compress(survey.read(name) + _letters(this), 1))
     survey.mapping[key]["file"] = f"{name}.gz"
 
@@ -179,6 +182,35 @@ def _parquet(this: Try, survey: Survey) -> None:
     survey.mapping["objects"] = {"file": "stars.parquet", "id": "id"}
 
 
+def _parquet_text(this: Try, survey: Survey) -> None:
+    """One long text that pages repeat, or that a dictionary holds once for a million rows."""
+    long = chr(97 + int(this.rng.integers(26))) * int(this.rng.integers(11 * 10**5, 14 * 10**5))
+    pages = bool(this.rng.integers(2))
+    n = 200 if pages else 10**6
+    words: pa.Array = pa.DictionaryArray.from_arrays(pa.array(np.zeros(n, np.int32)), [long])
+    words = pa.array([long] * n) if pages else words
+    name, rest = [
+        ("stars", {"ra": 10.0, "dec": 5.0}), ("epochs", {"time": 1.0, "mag": 12.0, "err": 0.1})
+    ][int(this.rng.integers(2))]  # fmt: skip
+    columns: dict[str, Any] = {key: np.full(n, value) for key, value in rest.items()}
+    inside = name == "stars" and bool(this.rng.integers(2))
+    columns["class" if inside else "id"] = words
+    columns.setdefault("id", np.arange(n))
+    pq.write_table(
+        pa.table(columns), survey.folder / f"{name}.parquet", compression="zstd",
+        use_dictionary=[] if pages else ["id", "class"], write_statistics=False,
+        store_schema=False,
+    )  # fmt: skip
+    survey.mapping["objects" if name == "stars" else "photometry"]["file"] = f"{name}.parquet"
+    try:
+        survey.run()
+    except SkybindError as error:
+        if "would take" in str(error):
+            raise
+        raise Silent(f"it was not weighed: {error}") from error
+    raise Silent("text that unpacks to more than is allowed was read")
+
+
 def _no_file(this: Try, survey: Survey) -> None:
     file = ["stars.csv", "epochs.csv", "spectra/a.fits", "m.yaml", "s.h5", "s.npz", "i.fits"]
     name = file[int(this.rng.integers(len(file)))]
@@ -234,14 +266,14 @@ def _one_line(this: Try, survey: Survey) -> None:
 
 BOMBS: list[Callable[[Try, Survey], None]] = [
     _gzipped, _gzipped_spectrum, _in_a_zip, _other_packers, _npz, _hdf5, _fits_axes, _fits_table,
-    _fits_tiles, _votable, _entities, _columns, _parquet, _no_file, _yaml, _json, _pictures,
-    _one_line,
+    _fits_tiles, _votable, _entities, _columns, _parquet, _parquet_text,
+    _no_file, _yaml, _json, _pictures, _one_line,
 ]  # fmt: skip
 #: What is a bomb is one object's, and the other has to arrive.
 OF_ONE = {_gzipped_spectrum, _in_a_zip, _other_packers, _fits_axes, _fits_tiles}
 
 
-@each_apart("bombs", quick=18, seconds=60, memory=1.5e9)
+@each_apart("bombs", quick=19, seconds=60, memory=1.5e9)
 def bombs(this: Try) -> str:
     """Import a survey of which one file is a bomb."""
     bomb = this.one_of(BOMBS)

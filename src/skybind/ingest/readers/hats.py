@@ -18,7 +18,9 @@ from skybind.errors import DataError
 from skybind.files import raise_of_machine
 from skybind.ingest.arrow_units import units_of_arrow
 from skybind.ingest.readers.contents import first_line, read_bytes
-from skybind.parquet import read_parquet
+from skybind.ingest.readers.sizes import check_size
+from skybind.ingest.readers.weighed import WeighedParquet
+from skybind.parquet import verify_content
 
 _PROPERTIES, _COLLECTION, _OLD = "hats.properties", "collection.properties", "catalog_info.json"
 _LISTED = "partition_info.csv"
@@ -135,7 +137,7 @@ def hats_table(folder: Path) -> pa.Table:
             "dataset of it with 'skybind data import', and give that."
         )
     try:
-        table = pa.concat_tables([read_parquet(path) for path in files])
+        table = pa.concat_tables(_whole_partitions(folder, files, size))
     except (pa.ArrowException, OSError) as error:
         raise_of_machine(error)
         raise DataError(f"{folder} cannot be read as parquet: {first_line(error)}") from error
@@ -147,6 +149,19 @@ def hats_table(folder: Path) -> pa.Table:
         for field in table.schema
     ]
     return table.cast(pa.schema(fields, metadata=table.schema.metadata))
+
+
+def _whole_partitions(folder: Path, files: list[Path], on_disk: int) -> Iterator[pa.Table]:
+    opened = [WeighedParquet(path, str(path)) for path in files]
+    check_size(sum(file.unpacked() for file in opened), on_disk, str(folder))
+    far = 0
+    for path, file in zip(files, opened, strict=True):
+        with file:
+            table = file.read()
+        far += table.nbytes
+        check_size(far, on_disk, str(folder))
+        verify_content(path, table)
+        yield table
 
 
 def _said(path: Path) -> dict[str, str]:

@@ -21,7 +21,7 @@ from skybind.ingest.readers.long import unknown_object
 from skybind.ingest.readers.pictures import ImageFiles
 from skybind.ingest.readers.registry import ImageFunction, ImageRequest, image_reader
 from skybind.ingest.readers.values import flat_values
-from skybind.parquet import open_parquet
+from skybind.ingest.readers.weighed import WeighedParquet
 from skybind.words import nearest
 
 #: How files of images begin.
@@ -92,7 +92,7 @@ class ImageCells(ImageFiles):
 
     def _open(self) -> pq.ParquetFile:
         try:
-            table = open_parquet(self.path)
+            table = WeighedParquet(self.path, str(self.file))
         except FileNotFoundError:
             raise DataError(f"There is no file {self.path} ({self.modality}).") from None
         except (OSError, pa.ArrowException) as error:

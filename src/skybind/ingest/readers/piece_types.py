@@ -8,15 +8,14 @@ from typing import BinaryIO, cast
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from skybind.errors import DataError
 from skybind.files import raise_of_machine
 from skybind.ingest.lists import Lists
 from skybind.ingest.readers.contents import is_gzipped
-from skybind.ingest.readers.sizes import Watched, check_rows, regular_file
+from skybind.ingest.readers.sizes import Watched, regular_file
 from skybind.ingest.readers.tables import Table, TableOptions, parquet_columns, parsing
-from skybind.parquet import open_parquet
+from skybind.ingest.readers.weighed import WeighedParquet
 
 #: Memory of a table when astropy reads it, over that of others: by what its file begins with.
 _SWELL = {b"# %ECS": 16, b"<?xml ": 4, b"<VOTAB": 4}
@@ -64,15 +63,6 @@ def opened(path: Path) -> BinaryIO:
     return cast(BinaryIO, io.BufferedReader(unpacked, 1 << 20))
 
 
-def _unpacked(file: pq.ParquetFile, wanted: list[str] | None) -> int:
-    """Bytes of columns of a Parquet file once they are unpacked."""
-    groups = map(file.metadata.row_group, range(file.metadata.num_row_groups))
-    chunks = [group.column(i) for group in groups for i in range(group.num_columns)]
-    if wanted is not None:
-        chunks = [chunk for chunk in chunks if chunk.path_in_schema.split(".")[0] in wanted]
-    return sum(chunk.total_uncompressed_size for chunk in chunks)
-
-
 def table_size(path: Path, name: str, options: TableOptions) -> int:
     """Bytes of a table: of its file, or as far as they are read, once they are unpacked.
 
@@ -85,11 +75,9 @@ def table_size(path: Path, name: str, options: TableOptions) -> int:
         start = file.read(6)
     if start.startswith(b"PAR1"):
         with parsing(name, "parquet"):
-            found = open_parquet(path)
+            found = WeighedParquet(path, name)
         wanted = parquet_columns(found.schema_arrow, options)
-        number = len(wanted or found.schema_arrow.names)
-        check_rows(found, number, size, name, at_once=False)  # pieces, if it is large
-        return max(size, _unpacked(found, wanted), found.metadata.num_rows * 8 * number)
+        return max(size, int(found.unpacked(wanted, at_once=False)))  # pieces, if it is large
     size *= _SWELL.get(start, 1)
     return size * 6 if is_gzipped(start) else size
 

@@ -56,7 +56,7 @@ from skybind.ingest.readers.text import (
     unix_lines,
 )
 from skybind.ingest.readers.text_layout import BARS, BLANKS, HEAD, find_layout
-from skybind.parquet import open_parquet
+from skybind.ingest.readers.weighed import WeighedParquet
 from skybind.progress import say
 
 #: Bytes of a file that are read at a time.
@@ -277,7 +277,7 @@ class Pieces:
         return data.decode("latin-1").encode()
 
     def _parquet(self, name: str) -> Iterator[Piece]:
-        file = open_parquet(self.base / name, pre_buffer=False, buffer_size=1 << 20)
+        file = WeighedParquet(self.base / name, name, pre_buffer=False, buffer_size=1 << 20)
         wanted = parquet_columns(file.schema_arrow, self.options)
         masks = mask_columns(file.schema_arrow)
         n = file.metadata.num_rows

@@ -12,7 +12,7 @@ from skybind.data.splits import PARTS
 from skybind.errors import DataError
 from skybind.files import raise_of_machine
 from skybind.ingest.readers.sizes import regular_file
-from skybind.parquet import open_parquet
+from skybind.ingest.readers.weighed import WeighedParquet
 from skybind.words import join
 
 
@@ -58,7 +58,9 @@ def open_shards(path: Path, damaged: list[tuple[str, str]] | None = None) -> lis
         for file in sorted(path.rglob(f"{part}*.parquet")):
             regular_file(file)
             try:
-                found.append(Shard(part, file.name, open_parquet(file, pre_buffer=False)))
+                found.append(
+                    Shard(part, file.name, WeighedParquet(file, file.name, pre_buffer=False))
+                )
             except (pa.ArrowInvalid, OSError) as error:
                 raise_of_machine(error)
                 reason = f"is no readable Parquet file: {_first(error)}."

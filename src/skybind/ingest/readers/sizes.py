@@ -90,18 +90,13 @@ def check_columns(number: int, name: str) -> None:
         )
 
 
-def check_rows(file: Any, columns: int, on_disk: int, name: str, at_once: bool = True) -> None:
-    """Refuse a Parquet file whose rows would take far more memory than it has bytes.
+def check_declared(size: float, on_disk: int, what: str) -> None:
+    """Refuse a part of what is read in pieces that would take too much memory by itself.
 
-    Parameters
-    ----------
-    file : pyarrow.parquet.ParquetFile
-    columns : int
-        How many are read.
-    on_disk, name, at_once
-        See `check_size`.
+    Unlike `check_size`, this lets pass what is small in any case, however low a limit was set.
     """
-    check_size(8.0 * file.metadata.num_rows * columns, on_disk, name, at_once)
+    if size > FREE:
+        check_size(size, on_disk, what)
 
 
 def array_bytes(shape: tuple[int, ...], itemsize: int) -> float:

@@ -30,12 +30,12 @@ from skybind.ingest.readers.contents import first_line, other_tables, unzipped
 from skybind.ingest.readers.fits_quick import plain_fits
 from skybind.ingest.readers.header_spectrum import spectrum_of_header
 from skybind.ingest.readers.json_table import MANY, at_path, json_records, paths
-from skybind.ingest.readers.sizes import check_columns, check_rows
+from skybind.ingest.readers.sizes import check_columns
 from skybind.ingest.readers.spilled import Spilled
 from skybind.ingest.readers.text import as_utf8, astropy_format, read_text
 from skybind.ingest.readers.text_layout import BLANKS, TextOptions
 from skybind.ingest.readers.values import flat_values, plain_values
-from skybind.parquet import open_parquet
+from skybind.ingest.readers.weighed import WeighedParquet
 from skybind.words import nearest, repeated
 
 SUFFIXES = {
@@ -223,9 +223,7 @@ def open_table(data: bytes, name: str, text: Sequence[str] = ()) -> Any:
         return read_table(data, name, text=text)
     with parsing(name, format):
         if format == "parquet":
-            file = open_parquet(pa.BufferReader(data))
-            check_rows(file, len(file.schema_arrow.names), len(data), name)
-            return file.read()
+            return WeighedParquet(data, name).read()
         return read_astropy(data, name, format)
 
 
@@ -284,9 +282,8 @@ def _binary(data: bytes, name: str, format: str, options: TableOptions) -> Table
 
 
 def _parquet(data: bytes, name: str, format: str, options: TableOptions) -> Table:
-    file = open_parquet(pa.BufferReader(data))
+    file = WeighedParquet(data, name)
     wanted = parquet_columns(file.schema_arrow, options)
-    check_rows(file, len(wanted or file.schema_arrow.names), len(data), name)
     masks = mask_columns(file.schema_arrow)
     whole = file.read(with_masks(wanted, masks), use_threads=False)
     whole = apply_masks(whole, masks, name).select(wanted or whole.column_names)
