@@ -123,9 +123,11 @@ def test_files_are_written_some_at_a_time(catalogue, tmp_path, monkeypatch):
 
 def test_shards_in_any_order_give_all_bytes_of_one_piece(catalogue, tmp_path, monkeypatch):
     whole, out = restore(catalogue, tmp_path / "whole"), tmp_path / "out"
-    read, real = [], hats_restored.open_parquet
+    read, real = [], hats_restored.WeighedParquet
     monkeypatch.setattr(
-        hats_restored, "open_parquet", lambda path: (read.append(path), real(path))[1]
+        hats_restored,
+        "WeighedParquet",
+        lambda path, name: (read.append(path), real(path, name))[1],
     )
     made = [restore(catalogue, out, shard=Shard(k, 5)) for k in (4, 2, 5, 1)]
     with pytest.raises(DataError, match=r"1 of 5 shards of .* are missing \(3\)"):

@@ -17,16 +17,16 @@ def check(
         Path,
         typer.Argument(
             metavar="FOLDER",
-            help="Of a dataset, a run, a model, a backbone, a study, embeddings, or what "
-            "'skybind index' made beside them.",
+            help="Of a dataset, a run, a model, a backbone, a study, a HATS catalogue, "
+            "embeddings, or what 'skybind index' made beside them.",
         ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
     """Verify every file by its checksum, whole; exit status 1 if any is damaged.
 
-    Names what is damaged and how it is made again. Whether a dataset keeps the rules is told by
-    'skybind data check'.
+    Names what is damaged or not there, and how it is made again. Whether a dataset keeps the
+    rules is told by 'skybind data check'.
 
     Example: skybind check run/
     """

@@ -14,7 +14,7 @@ from pydantic import Field
 from skybind.data.controls import with_controls
 from skybind.data.dataset import Dataset
 from skybind.data.name_hash import first_of_each
-from skybind.data.quarantine import write_quarantine
+from skybind.data.quarantine import QUARANTINE_FILE, write_quarantine
 from skybind.data.schema import BASE_COLUMNS, DEC, ID, RA, Column, DatasetSchema, check_observations
 from skybind.errors import DataError
 from skybind.files import atomic_path, is_writable, linked_place
@@ -32,6 +32,11 @@ ROW_GROUP = 1024
 #: When a dataset was made stands in a file of its own: the objects' files are the same whenever
 #: the same data are written, and so is their fingerprint.
 MADE = "made.json"
+#: What to do without that file, or with a damaged one.
+MADE_AGAIN = (
+    "bring it back from where the dataset came, or make the dataset again; without it nothing "
+    "tells whether all of its files are there"
+)
 #: What a simulator planted.
 TRUTH = "truth.parquet"
 
@@ -43,6 +48,14 @@ class Made(Record):
     created: str = Field(..., description="ISO 8601, UTC.")
     parts: int | None = Field(None, description="Files of objects.")
     shards: str | None = Field(None, description="Key of the shards that it was put together of.")
+    beside: list[str] = Field([], description="Tables beside the objects.")
+
+    @classmethod
+    def of(cls, folder: Path, created: str) -> "Made":
+        """Say what stands in the folder of a dataset."""
+        tables = [name for name in (QUARANTINE_FILE, TRUTH) if (folder / name).exists()]
+        parts = len(list((folder / "objects").glob("*.parquet")))
+        return cls(created=created, parts=parts, beside=tables)
 
 
 def created_on(path: Path, schema: DatasetSchema) -> str:
@@ -50,7 +63,7 @@ def created_on(path: Path, schema: DatasetSchema) -> str:
     note = path / MADE
     if not note.exists():  # an older skybind noted it in the schema
         return schema.created
-    return read_record(note, Made, "delete that file").created
+    return read_record(note, Made, MADE_AGAIN).created
 
 
 def shards_key(path: Path) -> str | None:
@@ -242,7 +255,6 @@ class DatasetWriter:
             twice = ids[int(np.argmin(first))].as_py()
             raise DataError(f"object_id '{twice}' occurs more than once: names must be unique.")
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        write_sealed(self._folder / MADE, {"created": now, "parts": len(parts)})
         if self._extra["quarantine"]:
             write_quarantine(self._folder, self._extra["quarantine"])
         if self._extra["truth"]:
@@ -250,6 +262,7 @@ class DatasetWriter:
                 pa.table({k: _flat(k, v) for k, v in c.items()}) for c in self._extra["truth"]
             ]
             write_parquet(pa.concat_tables(chunks), self._folder / TRUTH)
+        write_sealed(self._folder / MADE, Made.of(self._folder, now).plain())
 
 
 def group_rows(table: pa.Table) -> int:

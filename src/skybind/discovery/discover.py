@@ -38,7 +38,7 @@ from skybind.discovery.undecided import resolve_labels
 from skybind.embeddings.store import Embeddings
 from skybind.errors import ConfigError
 from skybind.evaluation.targets import targets_of
-from skybind.files import json_hash, write_json
+from skybind.files import json_hash
 from skybind.once import NOTE, once
 from skybind.progress import step
 from skybind.record import plain, read_record, write_sealed
@@ -268,7 +268,7 @@ def _outliers(
         write_table(arrow, paths.outliers(suffix))
     write_table(arrow.slice(0, VOTABLE_ROWS), paths.outliers(".vot"))
     records = detection_scores(run, embeddings, table)
-    write_json(paths.detections, plain(records))
+    write_sealed(paths.detections, plain({"detections": records}))
     kinds = {name: int(flags.sum()) for name, flags in table.flags().items()}
     return {
         "outliers": FlagCounts(
@@ -305,7 +305,7 @@ def _structure(
     parts = placed(_parts(run, found), run.dataset, PART_NOTES)
     write_table(stamped(parts, embeddings), paths.parts)
     records = [structure.record for structure in found]
-    write_json(paths.structure, plain(records))
+    write_sealed(paths.structure, plain({"structure": records}))
     return {"structure": records}
 
 
@@ -325,7 +325,7 @@ def _parts(run: Run, found: Sequence[ClassStructure]) -> pa.Table:
 
 def _new_classes(run: Run, embeddings: Embeddings, paths: DiscoverPaths) -> Sections:
     records = new_class_landings(run, embeddings)
-    write_json(paths.new_classes, plain(records))
+    write_sealed(paths.new_classes, plain({"new_classes": records}))
     return {"new_classes": records}
 
 
@@ -363,7 +363,7 @@ def _importance(run: Run, embeddings: Embeddings, paths: DiscoverPaths) -> Secti
         write_table(stamped(table, embeddings), paths.decisions)
         carried = Decisions(case=case.name, n=len(table), classes=records)
     told: Sections = {"importance": tables, "decisions": carried}
-    write_json(paths.importance, plain(told))
+    write_sealed(paths.importance, plain(told))
     return told
 
 

@@ -320,8 +320,7 @@ class _Append:
         link_rest(old.path, work, ours)
         self.set_aside(work)
         made = created_on(old.path, old.schema)
-        parts = len(list((work / "objects").glob("*.parquet")))
-        write_sealed(work / MADE, Made(created=made, parts=parts).plain())
+        write_sealed(work / MADE, Made.of(work, made).plain())
         counts = self.summary().counts
         state = State(
             fingerprint=grown.fingerprint,

@@ -46,6 +46,17 @@ class TrainedPaths:
         """A row an epoch."""
         return self.folder / LOG
 
+    def wrote(self, kept: bool = True) -> list[str]:
+        """Name what stands beside the model from now on; `skybind check` asks for it.
+
+        Parameters
+        ----------
+        kept : bool
+            Whether the weights on the way, `last.ckpt` and `best.safetensors`, are.
+        """
+        files = [self.log, *([self.best, self.checkpoint] if kept else [])]
+        return [path.name for path in files if path.is_file()]
+
 
 @dataclass(frozen=True)
 class LabelPaths:

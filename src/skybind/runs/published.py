@@ -148,7 +148,7 @@ def adopt_published(run: Run, weights: str | Path) -> Model:
             identity={**run.identity, PUBLISHED: _published(source, "astrom3")},
             ranges=training_ranges(run.dataset, run.rows("train")),
         )
-        return {}
+        return {"wrote": paths.wrote()}
 
     once(paths.folder, {"published": source.hash}, adopt)
     return Model.open(paths.model)

@@ -128,6 +128,7 @@ def _pretrain(run: Run, resume: bool, start: Model | None) -> dict[str, Any]:
         **asdict(result),
         "n_parameters": sum(p.numel() for p in binder.parameters()),
         "machine": about_machine(),
+        "wrote": paths.wrote(),
     }
     return result_note if start is None else {**result_note, "taken": taken_as_dict(taken)}
 
@@ -245,6 +246,7 @@ def _finetune(
         "best_loss": result.best_loss,
         **{f"n_{part}": len(own) for part, own in rows.items()},
         "machine": about_machine(),
+        "wrote": paths.wrote(kept=False),
     }
 
 

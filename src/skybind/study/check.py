@@ -19,11 +19,13 @@ from skybind.data.dataset import Dataset
 from skybind.data.lineage import AGAIN as LINEAGE_AGAIN
 from skybind.data.lineage import LINEAGE, LineageNote, lineage_of
 from skybind.data.splits import Split
-from skybind.data.write import MADE, Made
+from skybind.data.write import MADE, MADE_AGAIN, Made
 from skybind.discovery.records import DiscoverRecord
+from skybind.discovery.written import FILES as DISCOVERED
 from skybind.errors import DataError, ModelError, SkybindError
 from skybind.evaluation.records import read_metrics
 from skybind.files import raise_of_machine, read_array
+from skybind.ingest.readers.hats import hats_files, is_hats
 from skybind.modalities.store import INDEX, open_prepared
 from skybind.models.backbones import read_backbone
 from skybind.models.frozen_features import ARRAY, verify_features
@@ -38,14 +40,15 @@ from skybind.runs.run import Run
 from skybind.runs.status import read_status
 from skybind.search import index as search_index
 from skybind.search import positions
-from skybind.study.layout import StudyPaths
+from skybind.study.kinds import kind_of
+from skybind.study.lacking import lacking, left_out
 from skybind.training.checkpoint import verify_checkpoint, verify_weights
 from skybind.training.names import BEST, CHECKPOINT, LOG
 
 
 @dataclass(frozen=True)
 class Damage:
-    """A file that is not what was written.
+    """A file that is not what was written, or not there.
 
     Attributes
     ----------
@@ -67,13 +70,16 @@ class Checked:
     ----------
     folder : Path
     kind : str
-        dataset, run, model, backbone, study, or folder of embeddings, indices or positions.
+        dataset, run, model, backbone, study, HATS catalogue, or folder of embeddings, indices or
+        positions.
     verified : int
         Files that are what their checksums say.
     plain : int
         Files without a checksum, such as pages, figures and tables for people, and files of an
         older skybind: of these it is only known that they can be read, where skybind reads them.
     damages : list of Damage
+    left_out : list of str
+        What was written and is not there, but may be left out: the truth of a simulated survey.
     """
 
     folder: Path
@@ -81,15 +87,19 @@ class Checked:
     verified: int = 0
     plain: int = 0
     damages: list[Damage] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
 
     @property
     def sentence(self) -> str:
         """The outcome in words."""
         rest = f" Without a checksum: {self.plain:,}." if self.plain else ""
+        if self.left_out:
+            rest += f" Left out: {', '.join(self.left_out)}."
         if self.damages:
             return f"The {self.kind} is damaged; files concerned: {len(self.damages):,}.{rest}"
+        but = " but for what was left out" if self.left_out else ""
         return (
-            f"The {self.kind} is as it was written; files that agree with their checksums: "
+            f"The {self.kind} is as it was written{but}; files that agree with their checksums: "
             f"{self.verified:,}.{rest}"
         )
 
@@ -100,6 +110,7 @@ class Checked:
             "kind": self.kind,
             "verified": self.verified,
             "without_checksum": self.plain,
+            "left_out": self.left_out,
             "damaged": [{"file": d.file, "said": d.said} for d in self.damages],
         }
 
@@ -122,7 +133,7 @@ _AGAIN = (
 
 
 def check_folder(folder: str | Path) -> Checked:
-    """Verify all files of a dataset, a run, a model, a backbone, a study, embeddings or an index.
+    """Verify all files of a dataset, run, model, backbone, study or HATS catalogue, and the like.
 
     Parameters
     ----------
@@ -138,44 +149,16 @@ def check_folder(folder: str | Path) -> Checked:
         If the folder is none of these.
     """
     folder = Path(folder)
-    found = Checked(folder, _kind(folder))
+    found = Checked(folder, kind_of(folder))
     files = sorted(p for p in folder.rglob("*") if p.is_file() and not _hidden(p, folder))
     with progress_bar("checking", len(files), "files") as report:
         for number, path in enumerate(files, start=1):
             _check(found, path)
             report(number)
-    for path, problem in _together(folder, files):
+    for path, problem in [*_together(folder, files), *lacking(files)]:
         _note(found, path, problem)
+    found.left_out = [path.relative_to(folder).as_posix() for path in left_out(files)]
     return found
-
-
-def _kind(folder: Path) -> str:
-    if not folder.is_dir():
-        raise DataError(f"There is no folder {folder}.")
-    known = {
-        "run": RunPaths(folder).note,
-        "study": StudyPaths(folder).options,
-        "model": folder / "model.json",
-        "backbone": folder / "backbone.json",
-        "folder of positions": folder / positions.NOTE,
-    }
-    for kind, path in known.items():
-        if path.exists():
-            return kind
-    inside = {
-        "dataset": "objects/*.parquet",
-        "folder of embeddings": "part-*.parquet",
-        "folder of indices": f"*/{search_index.QUANTISER}",
-    }
-    for kind, pattern in inside.items():
-        if any(folder.glob(pattern)):
-            return kind
-    if (folder / "backbone" / "backbone.json").exists():
-        return "backbone"
-    raise DataError(
-        f"{folder} is no dataset, run, model, backbone, study, or folder of embeddings, indices or "
-        "positions: name one."
-    )
 
 
 def _hidden(path: Path, folder: Path) -> bool:
@@ -221,9 +204,12 @@ def _json(path: Path) -> bool:
         "status.json": lambda: read_status(path.parent),
         "metrics.json": lambda: read_metrics(path),
         "discover.json": lambda: read_record(path, DiscoverRecord, "run 'skybind discover' again"),
-        MADE: lambda: read_record(path, Made, "delete that file"),
+        MADE: lambda: read_record(path, Made, MADE_AGAIN),
         LINEAGE: lambda: read_record(path, LineageNote, LINEAGE_AGAIN),
     }
+    if path.name in DISCOVERED and path.parent.name == "discover":
+        again = f"delete {path.parent}, and run 'skybind discover' again"
+        readers[path.name] = lambda: read_record(path, DISCOVERED[path.name], again)
     if path.name == NOTE and path.parent.name != "labels":  # that one is a list
         readers[NOTE] = lambda: note_of(path.parent)
     readers.get(path.name, lambda: read_record(path, Any, "make it again, or delete it"))()
@@ -306,11 +292,18 @@ _BY_ENDING: dict[str, Callable[[Path], bool]] = {
 
 def _together(folder: Path, files: list[Path]) -> Iterator[tuple[Path, str]]:
     """What does not fit together: a run's parts, a dataset's, a log and its history."""
+    try:
+        if is_hats(folder):
+            hats_files(folder)
+    except SkybindError as error:
+        yield folder / "dataset", str(error)
     for path in files:
         try:
             if path.name == RunPaths(path.parent).note.name:
                 load_config(RunPaths(path.parent).config)
                 Run.open(path.parent)
+            elif is_hats(path.parent.parent):
+                continue  # of a dataset that was exported, whose objects are the catalogue
             elif path.name == MADE:
                 _whole_dataset(path)
             elif path.name == LINEAGE:
@@ -322,7 +315,7 @@ def _together(folder: Path, files: list[Path]) -> Iterator[tuple[Path, str]]:
 
 
 def _whole_dataset(path: Path) -> None:
-    made = read_record(path, Made, "delete that file")
+    made = read_record(path, Made, MADE_AGAIN)
     parts = len(list((path.parent / "objects").glob("*.parquet")))
     if made.parts is not None and made.parts != parts:
         raise DataError(
