@@ -15,6 +15,8 @@ from skybind.files import (
     check_name,
     json_hash,
     link_or_copy,
+    read_array,
+    write_array,
     write_json,
     write_text,
 )
@@ -243,3 +245,15 @@ def test_a_file_is_copied_where_it_cannot_have_a_second_name(tmp_path, monkeypat
     link_or_copy(tmp_path / "a", tmp_path / "c")
     assert not (tmp_path / "c").samefile(tmp_path / "a")
     assert (tmp_path / "c").read_text() == "whole"
+
+
+def test_an_array_with_any_bit_flipped_is_as_it_was_or_none(tmp_path):
+    path = tmp_path / "a.npz"
+    write_array(path, np.arange(3.0))
+    data = path.read_bytes()
+    for place in range(8 * len(data)):
+        changed = bytearray(data)
+        changed[place // 8] ^= 1 << place % 8
+        path.write_bytes(changed)
+        found = read_array(path)
+        assert found is None or (found.dtype == float and found.tolist() == [0, 1, 2])

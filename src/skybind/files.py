@@ -267,8 +267,8 @@ def read_array(path: Path) -> np.ndarray | None:
     try:
         with np.load(path, allow_pickle=False) as stored:
             return np.asarray(stored["values"])
-    except (OSError, ValueError, EOFError, KeyError, BadZipFile, zlib.error):
-        return None
+    except (OSError, ValueError, EOFError, KeyError, BadZipFile, zlib.error, RuntimeError):
+        return None  # a RuntimeError is of an unknown packing, or of a password
 
 
 def array_hash(values: np.ndarray) -> str:

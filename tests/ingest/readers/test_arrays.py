@@ -1,6 +1,7 @@
 """Arrays of npz files: rows are read alone, however the file holds them."""
 
 import errno
+import io
 import os
 import tracemalloc
 import zipfile
@@ -8,6 +9,7 @@ import zipfile
 import numpy as np
 import pytest
 
+from skybind.errors import DataError
 from skybind.ingest.readers import arrays
 from skybind.ingest.readers.arrays import OPENERS
 from skybind.ingest.readers.zips import open_zip, read_member
@@ -90,3 +92,14 @@ def test_a_disk_that_fails_while_a_zip_is_read_is_not_a_damaged_zip(tmp_path, mo
         monkeypatch.setattr(zipfile.ZipExtFile, "read", fail)
         with pytest.raises(OSError, match="Input/output error"):
             read_member(archive, "x")
+
+
+def test_an_array_does_not_go_on_in_what_follows_it(tmp_path):
+    header = io.BytesIO()
+    kind = {"descr": "<f4", "fortran_order": False, "shape": (3, 10)}
+    np.lib.format.write_array_header_1_0(header, kind)
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("flux.npy", header.getvalue() + np.ones(20, "<f4").tobytes())
+        archive.writestr("more.npy", header.getvalue() + np.ones(30, "<f4").tobytes())
+    with pytest.raises(DataError, match=r"'flux\.npy' has fewer bytes than its header says"):
+        OPENERS["npz"](tmp_path / "a.npz", "a.npz", None)

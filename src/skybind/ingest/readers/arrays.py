@@ -195,12 +195,14 @@ def _npz_array(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) ->
         header = stream.tell()
     if dtype.hasobject:
         raise ValueError(f"'{member.filename}' holds objects, not numbers")
+    size = array_bytes(shape, dtype.itemsize)
     stored = member.compress_type == zipfile.ZIP_STORED
     large = len(shape) > 1 and 0 not in shape and member.file_size > LARGE
-    if not large and (fortran or not stored or 0 in shape or not shape):
-        size = array_bytes(shape, dtype.itemsize)
-        if size + header > member.file_size:
-            raise ValueError(f"'{member.filename}' has fewer bytes than its header says")
+    small = not large and (fortran or not stored or 0 in shape or not shape)
+    # of an array that is read from the archive's file, what follows there would be taken for it
+    if (small or stored) and size + header > member.file_size:
+        raise ValueError(f"'{member.filename}' has fewer bytes than its header says")
+    if small:
         check_size(size, member.compress_size, f"'{member.filename}' of {path.name}")
         with archive.open(member) as stream:
             return np.lib.format.read_array(stream, allow_pickle=False)
