@@ -69,7 +69,7 @@ def created_on(path: Path, schema: DatasetSchema) -> str:
 def shards_key(path: Path) -> str | None:
     """Return the key of the shards that a dataset was put together of; None if not known."""
     try:
-        return read_record(path / MADE, Made, "delete that file").shards
+        return read_record(path / MADE, Made, MADE_AGAIN).shards
     except (OSError, DataError):
         return None
 
