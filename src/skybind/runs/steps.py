@@ -203,8 +203,7 @@ def _finetune(
     training, loss = options_of(run, case) if options is None else options
     weights = None
     if loss.class_weights:
-        labels = run.labels[rows["train"]]
-        weights = inverse_weights(labels, len(run.classes), loss.class_weights)
+        weights = inverse_weights(run.labels[rows["train"]], len(run.classes), loss.class_weights)
     # pre-trained encoders expect inputs as they were normalised for the pre-training
     source = run.source if start is None else run.source_for(start)
     source = matching_source(classifier.binder, source.modalities, source).select(case.modalities)
