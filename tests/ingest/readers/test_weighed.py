@@ -83,6 +83,16 @@ def test_what_is_long_once_is_read_as_it_is(tmp_path):
     assert file.iter_batches(300, columns=["record.of"]).send(None).num_rows == 300
 
 
+@pytest.mark.parametrize("encoding", ["DELTA_LENGTH_BYTE_ARRAY", "DELTA_BYTE_ARRAY", "PLAIN"])
+def test_every_encoding_of_text_is_read(encoding, tmp_path):
+    table = pa.table({"word": [f"star {i:06}" for i in range(20_000)], "n": np.arange(20_000)})
+    path = tmp_path / "x.parquet"
+    pq.write_table(table, path, use_dictionary=False, column_encoding={"word": encoding})
+    file = WeighedParquet(path, "x.parquet")
+    assert file.read().equals(table)
+    assert pa.Table.from_batches(file.iter_batches()).equals(table)
+
+
 def test_a_limit_counts_for_what_lies_in_memory_at_once(tmp_path):
     path = tmp_path / "x.parquet"
     pq.write_table(pa.table({"id": np.arange(10**6)}), path, row_group_size=90_000)

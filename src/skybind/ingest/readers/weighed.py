@@ -19,6 +19,8 @@ from skybind.ingest.readers.sizes import FREE, check_declared, check_size
 _WIDTHS = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4, "INT96": 12}
 #: Bytes of the rows that are read at a time.
 _STEP = 1 << 26
+#: Encodings of pages that name words of a dictionary.
+_WORDS = {"RLE_DICTIONARY", "PLAIN_DICTIONARY"}
 
 
 class _Leaf(NamedTuple):
@@ -28,7 +30,7 @@ class _Leaf(NamedTuple):
     size: int
     longest: int
     text: bool
-    shared: bool
+    encodings: tuple[str, ...]
     ragged: bool
 
 
@@ -157,7 +159,7 @@ class WeighedParquet(pq.ParquetFile):
                 size,
                 chunk.total_uncompressed_size * chunk.num_values,
                 text,
-                "DELTA_BYTE_ARRAY" in chunk.encodings,
+                chunk.encodings,
                 text or column.max_repetition_level > 0,
             )
 
@@ -167,15 +169,22 @@ class WeighedParquet(pq.ParquetFile):
         """Find which text is read as dictionaries, and how many rows at a time."""
         texts: set[str] = set()
         few: set[str] = set()
+        written: set[str] = set()  # in a way that Arrow cannot read as a dictionary
         rows = most
         for group in groups:
             leaves = list(self._leaves(group, columns))
             n = max(self.metadata.row_group(group).num_rows, 1)
             rows = min(rows, max(1, int(_STEP // max(sum(leaf.size for leaf in leaves) / n, 1))))
             for leaf in leaves:
+                if "DELTA_LENGTH_BYTE_ARRAY" in leaf.encodings:
+                    written.add(leaf.path)
+                    if not _WORDS & {*leaf.encodings}:
+                        continue  # the text stands there as it is
                 if leaf.text and leaf.longest > FREE:
-                    shared = leaf.shared or not self._as_dictionary(leaf.path, columns)
+                    shared = "DELTA_BYTE_ARRAY" in leaf.encodings
+                    shared |= not self._as_dictionary(leaf.path, columns)
                     (few if shared else texts).add(leaf.path)
+        few |= texts & written
         for group in groups if few else ():
             for leaf in self._leaves(group, columns):
                 if leaf.path in few:
