@@ -93,6 +93,31 @@ def test_every_encoding_of_text_is_read(encoding, tmp_path):
     assert pa.Table.from_batches(file.iter_batches()).equals(table)
 
 
+@pytest.mark.parametrize("stored", [True, False], ids=["with Arrow's schema", "without"])
+def test_every_type_of_text_is_read(stored, tmp_path):
+    """Each has enough words that a page of these is followed by pages of text."""
+    words = [f"star {i:06}" for i in range(20_000)]
+    table = pa.table({
+        "text": words,
+        "large": pa.array(words, pa.large_string()),
+        "view": pa.array(words).cast(pa.string_view()),
+        "bytes": pa.array([word.encode() for word in words]),
+        "stored": pa.array(words).dictionary_encode(),
+        "list": [[word] for word in words],
+        "large list": pa.array([[], *([word] for word in words[1:])], pa.large_list(pa.string())),
+        "pair": pa.array([[word] for word in words], pa.list_(pa.string(), 1)),
+        "map": pa.array([[(word, word)] for word in words], pa.map_(pa.string(), pa.string())),
+        "record": [{"a": word, "b": [word], "c": i} for i, word in enumerate(words)],
+        "records": [[{"a": word}] for word in words],
+    })  # fmt: skip
+    path = tmp_path / "x.parquet"
+    pq.write_table(table, path, store_schema=stored, row_group_size=15_000)
+    file, expected = WeighedParquet(path, "x.parquet"), pq.read_table(path)
+    for found in (file.read(), pa.Table.from_batches(file.iter_batches(7000))):
+        assert found.schema.equals(expected.schema)
+        assert found.to_pylist() == expected.to_pylist()
+
+
 def test_a_limit_counts_for_what_lies_in_memory_at_once(tmp_path):
     path = tmp_path / "x.parquet"
     pq.write_table(pa.table({"id": np.arange(10**6)}), path, row_group_size=90_000)

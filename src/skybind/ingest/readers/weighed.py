@@ -5,6 +5,7 @@ a page may name one long text of a dictionary a million times, or begin each tex
 one before. Such columns are read as dictionaries, or a few rows at a time, and weighed first.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from skybind.files import raise_of_machine
 from skybind.ingest.readers.sizes import FREE, check_declared, check_size
 
 #: Bytes of a number by its physical type; of a text, its place.
@@ -28,6 +30,7 @@ class _Leaf(NamedTuple):
 
     path: str
     size: int
+    values: int
     longest: int
     text: bool
     encodings: tuple[str, ...]
@@ -51,6 +54,7 @@ class WeighedParquet(pq.ParquetFile):
         self._options = {"page_checksum_verification": True, **options}
         self.on_disk = len(source) if isinstance(source, bytes) else source.stat().st_size
         self._weighed: dict[tuple[Any, bool], float] = {}
+        self._longest: dict[tuple[int, str], float] = {}
         super().__init__(self._place(), **self._options)
 
     def unpacked(self, columns: Sequence[str] | None = None, at_once: bool = True) -> float:
@@ -157,6 +161,7 @@ class WeighedParquet(pq.ParquetFile):
             yield _Leaf(
                 path,
                 size,
+                chunk.num_values,
                 chunk.total_uncompressed_size * chunk.num_values,
                 text,
                 chunk.encodings,
@@ -180,10 +185,17 @@ class WeighedParquet(pq.ParquetFile):
                     written.add(leaf.path)
                     if not _WORDS & {*leaf.encodings}:
                         continue  # the text stands there as it is
-                if leaf.text and leaf.longest > FREE:
-                    shared = "DELTA_BYTE_ARRAY" in leaf.encodings
-                    shared |= not self._as_dictionary(leaf.path, columns)
-                    (few if shared else texts).add(leaf.path)
+                if not leaf.text or leaf.longest <= FREE:
+                    continue
+                if "DELTA_BYTE_ARRAY" in leaf.encodings:
+                    few.add(leaf.path)
+                    continue
+                most_of_it = self._written_out(group, leaf)
+                if most_of_it > FREE:
+                    flat = self._as_dictionary(leaf.path, columns)
+                    if not flat and math.isfinite(most_of_it):  # Arrow cannot read lists so
+                        check_size(most_of_it, self.on_disk, self._said)
+                    (texts if flat else few).add(leaf.path)
         few |= texts & written
         for group in groups if few else ():
             for leaf in self._leaves(group, columns):
@@ -191,8 +203,34 @@ class WeighedParquet(pq.ParquetFile):
                     rows = min(rows, max(1, FREE // max(leaf.size, 1)))
         return texts - few, rows
 
+    def _written_out(self, group: int, leaf: _Leaf) -> float:
+        """Return the most that text takes, by the longest word of its dictionary; inf if unknown.
+
+        The first page that names words brings all of the dictionary.
+        """
+        key = group, leaf.path
+        if key not in self._longest:
+            self._longest[key] = self._longest_word(group, leaf.path)
+        return leaf.size + leaf.values * self._longest[key]
+
+    def _longest_word(self, group: int, path: str) -> float:
+        try:
+            with pq.ParquetFile(
+                self._place(), metadata=self.metadata, read_dictionary=[path], **self._options
+            ) as file:
+                for batch in file.iter_batches(16, [group], [path], use_threads=False):
+                    words = _words_of(batch.column(0))
+                    if words is None:
+                        return math.inf
+                    if len(words):
+                        return float(pc.max(pc.binary_length(words)).as_py() or 0)
+        except (pa.ArrowException, OSError) as error:
+            raise_of_machine(error)
+            return math.inf
+        return 0.0
+
     def _as_dictionary(self, path: str, columns: Sequence[str] | None) -> bool:
-        """Whether the text of a leaf can be read so; not of part of a record, nor of a map."""
+        """Whether the text of a leaf can be read so; not what lies in lists and records."""
         field = self._field(path)
         return (columns is None or field.name in columns) and _plain(field.type)
 
@@ -216,12 +254,21 @@ def _inside(path: str, name: str) -> bool:
 
 
 def _plain(kind: pa.DataType) -> bool:
-    """Whether a type has no dictionary in it, and no map or view, whose text cannot be one."""
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        return _plain(kind.value_type)
-    if pa.types.is_struct(kind):
-        return all(_plain(field.type) for field in kind)
-    return not pa.types.is_nested(kind) and not pa.types.is_dictionary(kind)
+    """Whether a type is flat, and neither a dictionary nor what none can be made into."""
+    views = pa.types.is_string_view(kind) or pa.types.is_binary_view(kind)
+    return not pa.types.is_nested(kind) and not pa.types.is_dictionary(kind) and not views
+
+
+def _words_of(array: pa.Array) -> pa.Array | None:
+    """Return the dictionary of text, in lists or records too; None if it was read as none."""
+    while not pa.types.is_dictionary(array.type):
+        if pa.types.is_struct(array.type):
+            array = array.field(0)
+        elif pa.types.is_list(array.type) or pa.types.is_large_list(array.type):
+            array = array.values
+        else:
+            return None
+    return array.dictionary
 
 
 def _bytes_of(array: pa.Array) -> float:
