@@ -127,3 +127,17 @@ def test_too_few_objects_have_no_p_value():
     found = compare_means(made, np.zeros(3, int), ["X"], 50)
     assert found.change[0, 2] == 1
     assert np.isnan(found.p_value[0, 2])
+
+
+def test_small_reciprocal_ranks_are_told_apart():
+    """All objects gain a little, as among a thousand candidates: far less than from 0 to 1."""
+    rng = np.random.default_rng(4)
+    ranks = rng.integers(20, 200, 200)
+    given = {("a",): 1 / ranks, ("b",): 1 / (ranks + 5), ("a", "b"): 1 / (0.8 * ranks)}
+    found = compare_means(given, np.zeros(200, int), ["X"])
+    assert found.significant[0, 2]
+    plain = given["a", "b"].std() / np.sqrt(200)
+    assert found.error[0, 2] == pytest.approx(plain, rel=0.05)
+    # and what gains and loses as much is no gain
+    given["a", "b"] = 1 / (ranks + rng.choice([-5, 5], 200))
+    assert not compare_means(given, np.zeros(200, int), ["X"]).significant[0, 2]

@@ -3,8 +3,9 @@
 One table for any measure: accuracy by class, retrieval by target, R^2 by predicted number. All
 columns are about the same objects, and every resample draws the same objects for all columns
 (a paired bootstrap), so that what is hard for all of them cancels in the difference. To each group
-of scores from 0 to 1 the resamples add two objects that nobody saw, of which combinations get one
-right and single modalities the other: a group of one or two objects has a scatter too.
+of scores the resamples add two objects that nobody saw, in one of which combinations are ahead by
+the largest difference of all, and single modalities in the other: a group of one or two objects has
+a scatter too.
 """
 
 from collections.abc import Mapping, Sequence
@@ -45,8 +46,8 @@ class ComparisonTable(Record):
     )
     error: Numbers = Field(
         ...,
-        description="Its standard error: of scores from 0 to 1 as Wilson's of shares, never 0; of "
-        "R^2 by the bootstrap.",
+        description="Its standard error: of scores as Wilson's of shares, within the range that they "
+        "have, never 0; of R^2 by the bootstrap.",
     )
     change: Numbers = Field(
         ...,
@@ -93,10 +94,13 @@ def compare_means(
     """
     columns = _columns(scores, group)
     seen = np.stack([np.asarray(scores[names], dtype=float) for names in columns], axis=1)
-    # Bonett & Price (2012): with one more object that speaks for either side a paired difference
-    # of few is no longer called significant too often
-    several = np.asarray([len(names) > 1 for names in columns], dtype=float)
-    stacked = np.concatenate([seen, [several, 1 - several]])
+    # Bonett & Price (2012), for right or wrong: with one more object that speaks for either side a
+    # paired difference of few is no longer called significant too often. Other scores differ by
+    # less, so these objects do
+    several = np.asarray([len(names) > 1 for names in columns])
+    apart = np.abs(seen[:, several, None] - seen[:, None, ~several])
+    most = float(np.max(apart, where=np.isfinite(apart), initial=0.0))
+    stacked = np.concatenate([seen, [most * several, most * ~several]])
 
     def measure(rows: np.ndarray, counts: np.ndarray) -> np.ndarray:
         return np.asarray(counts @ stacked[rows] / counts.sum(axis=1, keepdims=True))
@@ -189,11 +193,16 @@ def _compare(  # type: ignore[no-untyped-def]
 
 
 def _errors(scores: np.ndarray, group: np.ndarray, n_groups: int) -> np.ndarray:
-    """Standard errors of the means of groups, and of the mean over them, (n, M) -> (G + 1, M)."""
+    """Standard errors of the means of groups, and of the mean over them, (n, M) -> (G + 1, M).
+
+    As Wilson's, within the range of the scores: of right and wrong that is from 0 to 1.
+    """
     error = np.full((n_groups + 1, scores.shape[1]), np.nan)
+    finite = scores[np.isfinite(scores)]
+    width = float(np.ptp(finite)) if len(finite) and np.ptp(finite) else 1.0
     for number in np.unique(group):
-        own = scores[group == number]
-        error[number] = [score_error(variance, len(own)) for variance in own.var(axis=0)]
+        own = scores[group == number] / width
+        error[number] = [width * score_error(variance, len(own)) for variance in own.var(axis=0)]
     filled = error[np.unique(group)]
     error[-1] = np.sqrt((filled**2).sum(axis=0)) / len(filled)
     return error
