@@ -18,7 +18,7 @@ from skybind.errors import DataError
 from skybind.ingest.names import object_names
 from skybind.ingest.readers.tables import read_table
 from skybind.parquet import read_parquet
-from skybind.tables import plain_cell, safe_cell, write_csv, write_table, write_tables
+from skybind.tables import legible, plain_cell, safe_cell, write_csv, write_table, write_tables
 
 RUN = ("=", "+", "-", "@", "\t", "\r")
 NUMBERS = ["-12.5", "+3", "-1e-30", "-.5", "+inf", "-nan", "-12345678901234567890"]
@@ -175,6 +175,16 @@ def test_a_control_character_is_refused_where_no_program_could_read_it(tmp_path,
     write_table(pa.table({"object_id": ["V\u00e4\u03b2 <&>\t'"]}), tmp_path / f"x{ending}")
     names = {".vot": "votable", ".ecsv": "ascii.ecsv"}
     assert Table.read(tmp_path / f"x{ending}", format=names[ending])["object_id"][0].strip()
+
+
+@pytest.mark.parametrize("ending", ["vot", "ecsv"])
+def test_a_table_that_nobody_chose_the_format_of_is_written_with_them_in_letters(tmp_path, ending):
+    table = pa.table({"object_id": ["a", None], "label": ["E\rW", "x\ty"], "n": [1, 2]})
+    write_table(legible(table), tmp_path / f"t.{ending}")
+    names = {"vot": "votable", "ecsv": "ascii.ecsv"}
+    read = Table.read(tmp_path / f"t.{ending}", format=names[ending])
+    assert read["label"].tolist() == ["E\\rW", "x\ty"]
+    assert legible(table)["object_id"].to_pylist() == ["a", None]
 
 
 def test_a_first_cell_with_a_hash_is_no_comment(tmp_path):

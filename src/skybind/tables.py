@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from skybind.errors import DataError
 from skybind.files import atomic_path
 from skybind.parquet import TableWriter
+from skybind.printable import printable
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -100,6 +101,23 @@ def write_tables(tables: Iterable[pa.Table], path: str | Path) -> int:
                 )
             shown.write(temporary, format=names[suffix])
     return len(whole)
+
+
+def legible(table: pa.Table) -> pa.Table:
+    r"""Return a table with control characters of its text in letters, such as `\r`.
+
+    For tables that nobody chose the format of: VOTable and ECSV hold none.
+    """
+    for place, field in enumerate(table.schema):
+        if not _is_text(field.type):
+            continue
+        cells = table[place].to_pylist()
+        if any(cell and _CONTROL.search(cell) for cell in cells):
+            told = [
+                cell and _CONTROL.sub(lambda found: printable(found[0]), cell) for cell in cells
+            ]
+            table = table.set_column(place, field, pa.array(told, field.type))
+    return table
 
 
 def _first_text(table: "Table", odd: Callable[[str], bool]) -> tuple[str, str] | None:

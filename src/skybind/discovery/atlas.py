@@ -16,7 +16,7 @@ from skybind.measures.maps import project_map
 from skybind.measures.neighbours import nearest
 from skybind.runs.layout import DiscoverPaths
 from skybind.runs.run import Run
-from skybind.tables import write_table
+from skybind.tables import legible, write_table
 
 NEIGHBOURS = 15
 
@@ -112,7 +112,7 @@ def write_atlas(
     if len(table) > VOTABLE_ROWS:  # the most suspect, in the order of the dataset
         ranked = np.argsort(-np.asarray(columns["suspicion"]), kind="stable")
         shown = table.take(np.sort(ranked[:VOTABLE_ROWS]))
-    write_table(shown, paths.map(".vot"))
+    write_table(legible(shown), paths.map(".vot"))
     found = _neighbours(embeddings)
     if found is not None:
         table = table.append_column("neighbors", found)

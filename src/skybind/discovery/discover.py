@@ -49,7 +49,7 @@ from skybind.runs.measured import refuse_measuring, refuse_measuring_case
 from skybind.runs.run import Run
 from skybind.runs.steps import run_model
 from skybind.shards import Shard
-from skybind.tables import Notes, write_table
+from skybind.tables import Notes, legible, write_table
 from skybind.words import nearest
 
 #: What a step tells: some fields of `DiscoverRecord`.
@@ -266,7 +266,7 @@ def _outliers(
     arrow = stamped(arrow, embeddings)
     for suffix in (".csv", ".parquet"):
         write_table(arrow, paths.outliers(suffix))
-    write_table(arrow.slice(0, VOTABLE_ROWS), paths.outliers(".vot"))
+    write_table(legible(arrow.slice(0, VOTABLE_ROWS)), paths.outliers(".vot"))
     records = detection_scores(run, embeddings, table)
     write_sealed(paths.detections, plain({"detections": records}))
     kinds = {name: int(flags.sum()) for name, flags in table.flags().items()}

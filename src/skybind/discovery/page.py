@@ -261,9 +261,9 @@ def importance_section(data: DiscoverData) -> Section:
         return Section("importance", title, absent=absent)
     text = (
         "One classifier (or search, or prediction) given only some modalities, on the same test "
-        "objects. Errors are standard errors from the number of objects; arrows compare with "
-        "the best single modality of the combination and are bold where a paired bootstrap says "
-        "that p < 0.05. Many cells are compared: one in twenty is bold by chance."
+        "objects. Errors are standard errors: Wilson's of shares, of R² by the bootstrap. Arrows "
+        "compare with the best single modality of the combination and are bold where a paired "
+        "bootstrap says that p < 0.05. Many cells are compared: one in twenty is bold by chance."
     )
     words = {
         "accuracy": "Accuracy [%] by class",

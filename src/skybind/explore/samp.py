@@ -30,7 +30,7 @@ from skybind.explore.heard import (
 from skybind.explore.selection import selection_table
 from skybind.explore.survey import Questions, Survey
 from skybind.files import raise_of_machine
-from skybind.tables import write_table
+from skybind.tables import legible, write_table
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 #: Messages that wait for the page, and that are held for pages that ask late.
@@ -128,7 +128,7 @@ class Samp:
         try:
             takers = _asked(lambda: _takers(client))
             path = self._place() / f"selection-{self._sent + 1}.vot"
-            write_table(selection_table(self.survey, rows), path)
+            write_table(legible(selection_table(self.survey, rows)), path)
             self._sent += 1
             said = {"url": path.as_uri(), "name": name, "table-id": path.as_uri()}
             keep(self.tables, rows, path.as_uri())

@@ -46,8 +46,8 @@ class ComparisonTable(Record):
     )
     error: Numbers = Field(
         ...,
-        description="Its standard error: of scores as Wilson's of shares, within the range that they "
-        "have, never 0; of R^2 by the bootstrap.",
+        description="Its standard error: of scores as Wilson's of shares, within the range that "
+        "they have, never 0; of R^2 by the bootstrap.",
     )
     change: Numbers = Field(
         ...,
