@@ -262,3 +262,18 @@ def test_what_was_left_when_all_was_in_place_is_removed(files, monkeypatch, remo
         import_dataset(mapping, out, shard=again)
     assert {path.name for path in files.iterdir()} == there | {"out"}
     assert everything(out) == whole
+
+
+def test_saying_that_all_is_in_place_writes_nothing_and_removes_nothing(files, monkeypatch):
+    """An import that makes the dataset anew at that moment has its rows in the same folder."""
+    mapping, out = files / "stars.yaml", files / "out"
+    for number in (1, 2):
+        import_dataset(mapping, out, shard=Shard(number, 2))
+    import_dataset(mapping, out)
+    rows = files / ".out.pieces" / "rows.arrow"
+    rows.parent.mkdir()
+    rows.touch()
+    monkeypatch.setattr(long_pieces.LongPieces, "_write", lambda *_: pytest.fail("it is written"))
+    with pytest.raises(AlreadyDone, match="in place"):
+        import_dataset(mapping, out, shard=Shard(1, 2))
+    assert rows.exists()

@@ -31,7 +31,7 @@ PIECES = "pieces"
 
 
 def make_dataset(
-    look: Callable[[Path], Plan],
+    look: Callable[[Path | None], Plan],
     out: Path,
     overwrite: bool,
     processes: int | None = None,
@@ -42,7 +42,7 @@ def make_dataset(
     Parameters
     ----------
     look : callable
-        Makes the plan, given a folder for the rows of large tables.
+        Makes the plan, given a folder for the rows of large tables; without it none are written.
     out : Path
         Folder of the dataset.
     overwrite, processes
@@ -63,7 +63,7 @@ def make_dataset(
         As `build_dataset`; if shards are missing, damaged, or of something else.
     """
     # before a large table is gone through
-    refuse_again(out, overwrite and shard is None, partial(_key_of, look, out))
+    refuse_again(out, overwrite and shard is None, lambda: writer_of(look(None), out, True).key)
     refuse_place(out, overwrite)
     if shard is None and not begun(out):
         aside = pieces_folder(out)
@@ -116,15 +116,6 @@ def refuse_again(out: Path, anew: bool, key: Callable[[], str]) -> None:
         shards.finish()
         Workplace(out, noted, waiting_for(f"writes {out}")).tidy()
         raise shards.already_done()
-
-
-def _key_of(look: Callable[[Path], Plan], out: Path) -> str:
-    """Give the key of an import; nothing is left of what it takes to know that."""
-    aside = pieces_folder(out)
-    try:
-        return writer_of(look(shards_of(out) / PIECES if begun(out) else aside), out, True).key
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 def pieces_folder(out: Path) -> Path:

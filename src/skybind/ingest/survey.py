@@ -157,7 +157,7 @@ def import_files(
             raise ConfigError(f"The reader '{READER}' has no option '{next(iter(options))}'.")
         return restore(path, out, overwrite, shard)
 
-    def look(aside: Path) -> Plan:
+    def look(aside: Path | None) -> Plan:
         return reader_plan(reader, path, options)
 
     return make_dataset(look, Path(out), overwrite, shard=shard)
