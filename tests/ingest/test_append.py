@@ -446,6 +446,21 @@ def test_a_mapping_is_imported_and_appended(tmp_path):
     assert left == []
 
 
+def test_what_cannot_be_removed_hides_no_error(tmp_path, monkeypatch):
+    (tmp_path / "stars.yaml").write_text("objects: {file: stars.csv, id: name, ra: ra, dec: dec}\n")
+    (tmp_path / "stars.csv").write_text("name,ra,dec\na,1,2\n")
+    import_dataset(tmp_path / "stars.yaml", tmp_path / "data")
+    (tmp_path / "stars.csv").write_text("name,ra,dec\n")
+
+    def refuses(path):
+        raise PermissionError(f"{path} cannot be renamed")
+
+    monkeypatch.setattr("skybind.ingest.append.remove_whole", refuses)
+    with pytest.raises(DataError, match="no object"):
+        append_survey(tmp_path / "data", tmp_path / "stars.yaml")
+    assert not list(tmp_path.glob("*.appending.*"))
+
+
 def test_killed_while_it_cleans_up_the_same_command_ends_well(tmp_path, monkeypatch):
     (tmp_path / "stars.yaml").write_text("objects: {file: stars.csv, id: name, ra: ra, dec: dec}\n")
     (tmp_path / "stars.csv").write_text("name,ra,dec\na,1,2\n")

@@ -9,6 +9,7 @@ mixture.
 import os
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +156,8 @@ def append_survey(folder: str | Path, source: str | Path, **options: Any) -> App
             import_dataset(source, imported, overwrite=True)
             return append_dataset(place, imported, told=str(source), **options)
         finally:
-            remove_whole(imported)
+            with suppress(OSError):  # the next one imports over it, and it must hide no error
+                remove_whole(imported)
             lock.unlink(missing_ok=True)
 
 
