@@ -1,5 +1,6 @@
 import itertools
 import json
+import os
 
 import numpy as np
 import pytest
@@ -129,8 +130,39 @@ def test_killed_when_all_was_in_place_nothing_is_done_again(tmp_path, monkeypatc
     with pytest.raises(AlreadyDone), shards.together():
         pytest.fail("it is done again")
     assert [p.name for p in tmp_path.iterdir() if "gone" in p.name] == []
-    with shards.together() as parts:  # asked for once more, it is done anew
+    with pytest.raises(AlreadyDone), shards.together():
+        pytest.fail("asked for once more, it is done anew")
+    shards.out.unlink()
+    with shards.together() as parts:
         assert parts == []
+
+
+@pytest.mark.parametrize("left", ["shards", "gone"])
+def test_what_another_program_removes_is_left_to_it(tmp_path, left):
+    """As a shard finds it that is started again while the others are put together."""
+    shards = ShardFolder(tmp_path / "out", "key", "import")
+    shards.do(Shard(1, 1), write("a"))
+    with shards.together():
+        shards.out.write_text("whole")
+        if left == "gone":
+            shards.path.rename(tmp_path / ".out.shards.gone")
+        there = sorted(tmp_path.rglob("*"))
+        assert ShardFolder(tmp_path / "out", "key", "import").finish()
+        assert sorted(tmp_path.rglob("*")) == there
+        if left == "gone":
+            (tmp_path / ".out.shards.gone").rename(shards.path)
+
+
+def test_a_copy_counts_and_a_change_without_another_time_does_not(tmp_path):
+    shards = ShardFolder(tmp_path / "out", "key", "work")
+    put_together(shards)
+    time = shards.out.stat().st_mtime_ns
+    os.utime(shards.out, ns=(time, time + 10**9))
+    with pytest.raises(AlreadyDone):
+        shards.do(Shard(1, 2), pytest.fail)
+    shards.out.write_text("other")  # as long
+    os.utime(shards.out, ns=(time, time))
+    assert shards.do(Shard(1, 2), write("anew"))["letters"] == 4
 
 
 def test_killed_while_they_are_removed_none_is_missed(tmp_path, monkeypatch):

@@ -3,7 +3,7 @@
     OUT.shards/
       of.json           what all of them are made from, and how many there are
       3-of-64/          one shard: what it made, and `note.json`
-    .OUT.shards.json    when they are put together: what OUT was made from, and its state then
+    .OUT.shards.json    when they are put together: what OUT was made from, and its checksums
 
 A shard is a stretch of whole row groups, so that it reads nothing of the others, and gives the
 bytes that the work in one piece gives. It appears by one rename, whole or not at all. One that is
@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from skybind.errors import AlreadyDone, ConfigError, DataError
-from skybind.files import atomic_path, file_states
+from skybind.files import atomic_path, file_hash, file_states
 from skybind.locks import alone, left, waiting_for
 from skybind.record import read_record, write_sealed
 from skybind.words import join
@@ -92,6 +92,10 @@ def remedy(folder: Path) -> str:
     return f"delete {folder} to make it anew"
 
 
+class _AtWork(DataError):
+    """Another program puts the shards together, or removes them."""
+
+
 class ShardFolder:
     """The shards of one output, beside its place.
 
@@ -146,13 +150,15 @@ class ShardFolder:
         Raises
         ------
         AlreadyDone
-            If that was done by a process that was killed while it removed them.
+            If what they become is in its place (see `sign`); then none of them is left.
         DataError
             As `whole`, or if another program does so.
         """
+        if self._signed():
+            self.finish()
+            raise self.already_done()
         if not begun(self.out):
-            if self._sweep() and self._signed():  # only that was left to do
-                raise self.already_done()
+            self._sweep()
             yield []
             return
         with self._held():
@@ -185,20 +191,26 @@ class ShardFolder:
 
     def sign(self) -> None:
         """Note beside what was put together that it was made of these shards."""
-        write_sealed(self._signature, {"key": self.key, "state": self._state()})
+        sums = {name: file_hash(self.out / name) for name in self._sizes()}
+        write_sealed(self._signature, {"key": self.key, "sizes": self._sizes(), "sums": sums})
 
     def finish(self) -> bool:
         """Remove these shards where what they became is in its place; says whether any were left.
 
-        Whoever put them together was killed before that.
+        Whoever put them together was killed before that, or is about to: then it is left to that
+        program.
         """
-        if not begun(self.out):
-            return self._sweep()
-        with self._held():
-            there = read_record(self.path / _OF, dict[str, Any], self._again)
-            if there.get("key") != self.key:
-                return False
-            self.discard()
+        try:
+            if not begun(self.out):
+                return self._sweep()
+            with self._held():
+                if begun(self.out):
+                    there = read_record(self.path / _OF, dict[str, Any], self._again)
+                    if there.get("key") != self.key:
+                        return False
+                    self.discard()
+        except _AtWork:
+            pass
         return True
 
     def already_done(self, place: Path | None = None) -> AlreadyDone:
@@ -214,12 +226,15 @@ class ShardFolder:
             note = read_record(self._signature, dict[str, Any], f"delete {self._signature}")
         except FileNotFoundError:
             return False
-        return self.out.exists() and note == {"key": self.key, "state": self._state()}
+        if note.get("key") != self.key or note.get("sizes") != self._sizes():
+            return False
+        # a copy has other times, and a coarse file system may show no change
+        return all(file_hash(self.out / name) == known for name, known in note["sums"].items())
 
-    def _state(self) -> dict[str, list[int]]:
-        """Size and time of change of each file that stands in the place."""
+    def _sizes(self) -> dict[str, int]:
+        """Size of each file that stands in the place; none where nothing does."""
         states = file_states(self.out).items()
-        return {Path(name).relative_to(self.out).as_posix(): state for name, state in states}
+        return {Path(name).relative_to(self.out).as_posix(): size for name, (size, _) in states}
 
     def discard(self) -> None:
         """Remove the shards: what they became is there. Killed, it leaves no part of them."""
@@ -261,7 +276,7 @@ class ShardFolder:
         return True
 
     def _refuse(self, who: str) -> None:
-        raise DataError(
+        raise _AtWork(
             f"{who} is putting the shards of {self.out} together: wait until it has ended."
         )
 
