@@ -86,7 +86,7 @@ def test_none_is_made_again_after_they_were_put_together(tmp_path):
     put_together(shards)
     there = sorted(path.name for path in tmp_path.iterdir())
     for again in (Shard(2, 2), Shard(1, 3)):  # of another number they would give the same
-        with pytest.raises(AlreadyDone, match=r"in place in .*out, put together of these shards"):
+        with pytest.raises(AlreadyDone, match=r"in place in .*out: nothing"):
             shards.do(again, pytest.fail)
     assert sorted(path.name for path in tmp_path.iterdir()) == there
     assert not shards.path.exists()

@@ -87,6 +87,15 @@ def begun(out: Path) -> bool:
     return (shards_of(out) / _OF).exists()
 
 
+def remains(out: Path) -> bool:
+    """Return whether any shards of an output are there, or what is left of removing them."""
+    return begun(out) or _beside(out, "gone").exists() or left(_beside(out, "lock"))
+
+
+def _beside(out: Path, ending: str) -> Path:
+    return out.parent / f".{shards_of(out).name}.{ending}"
+
+
 def remedy(folder: Path) -> str:
     """Say what to do about a damaged shard."""
     return f"delete {folder} to make it anew"
@@ -215,10 +224,7 @@ class ShardFolder:
 
     def already_done(self, place: Path | None = None) -> AlreadyDone:
         """Give what says that the shards were put together, where that is not `out`."""
-        return AlreadyDone(
-            f"All is in place in {place or self.out}, put together of these shards: nothing was "
-            "left to do."
-        )
+        return AlreadyDone(f"All is in place in {place or self.out}: nothing was left to do.")
 
     def _signed(self) -> bool:
         """Whether what stands in the place was put together of these shards, and is as it was."""
@@ -244,15 +250,15 @@ class ShardFolder:
 
     @property
     def _gone(self) -> Path:
-        return self.path.with_name(f".{self.path.name}.gone")
+        return _beside(self.out, "gone")
 
     @property
     def _lock(self) -> Path:
-        return self.path.with_name(f".{self.path.name}.lock")
+        return _beside(self.out, "lock")
 
     @property
     def _signature(self) -> Path:
-        return self.path.with_name(f".{self.path.name}.json")
+        return _beside(self.out, "json")
 
     @property
     def _again(self) -> str:
@@ -269,7 +275,7 @@ class ShardFolder:
 
     def _sweep(self) -> bool:
         """Remove what a process left that was killed while it removed the shards; as `finish`."""
-        if not (self._gone.exists() or left(self._lock)):
+        if not remains(self.out):
             return False
         with self._held():
             shutil.rmtree(self._gone, ignore_errors=True)

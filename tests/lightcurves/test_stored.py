@@ -14,11 +14,11 @@ from skybind.data.check import check_dataset
 from skybind.data.dataset import Dataset
 from skybind.data.stored_splits import split_dataset
 from skybind.data.where import fulfilled
-from skybind.errors import DataError
+from skybind.errors import AlreadyDone, DataError
 from skybind.lightcurves import stored
 from skybind.lightcurves.columns import compute_columns
 from skybind.lightcurves.stored import compute_features
-from skybind.shards import Shard
+from skybind.shards import Shard, ShardFolder
 from tests.lightcurves.made_up import sines, write_curves
 
 PERIODS = [0.6, None, 2.2, 9.0] * 30  # 120 curves in chunks of 50
@@ -241,4 +241,42 @@ def test_shards_give_the_columns_of_one_piece(survey, tmp_path, count):
         for folder in (tmp_path / "whole", summary.path.parent)
     )
     assert one.equals(other, check_metadata=True)
+    assert [p.name for p in (survey / "features").iterdir()] == ["photometry.parquet"]
+
+
+def merge_killed_before_the_end(survey, monkeypatch, **options):
+    """As it leaves the shards that is killed when the columns have appeared."""
+    for number in (1, 2):
+        compute_features(survey, shard=Shard(number, 2), **options)
+    with monkeypatch.context() as patch:
+        patch.setattr(ShardFolder, "discard", lambda self: exec("raise KeyboardInterrupt"))
+        with pytest.raises(KeyboardInterrupt):
+            compute_features(survey, **options)
+    assert (survey / "features" / "photometry.shards").exists()
+
+
+@pytest.mark.parametrize("shard", [None, Shard(1, 2)])
+def test_shards_left_when_the_columns_are_there_are_removed(survey, count, monkeypatch, shard):
+    merge_killed_before_the_end(survey, monkeypatch)
+    count.clear()
+    if shard is None:
+        assert compute_features(survey)[0].computed == 0
+    else:
+        with pytest.raises(AlreadyDone, match="in place"):
+            compute_features(survey, shard=shard)
+    assert count == []
+    assert [p.name for p in (survey / "features").iterdir()] == ["photometry.parquet"]
+
+
+def test_again_takes_no_shards_of_what_is_there(survey, count, monkeypatch):
+    merge_killed_before_the_end(survey, monkeypatch)
+    count.clear()
+    assert compute_features(survey, again=True)[0].computed == 120
+    assert sum(count) == 120
+    for number in (1, 2):  # but those of a computation that is asked for again
+        compute_features(survey, again=True, shard=Shard(number, 2))
+    assert compute_features(survey)[0].computed == 0
+    assert sum(count) == 240
+    compute_features(survey, again=True)
+    assert sum(count) == 240
     assert [p.name for p in (survey / "features").iterdir()] == ["photometry.parquet"]

@@ -19,7 +19,7 @@ from skybind.data.computed import FOLDER, ComputedTable, write_computed
 from skybind.data.dataset import Dataset
 from skybind.data.schema import ID, Column
 from skybind.data.write import adding_to
-from skybind.errors import DataError
+from skybind.errors import AlreadyDone, DataError
 from skybind.files import is_writable, json_hash, raise_of_machine
 from skybind.lightcurves.bands import enough_curves
 from skybind.lightcurves.columns import (
@@ -32,6 +32,7 @@ from skybind.lightcurves.columns import (
     describe_columns,
 )
 from skybind.lightcurves.periods import DOUBTFUL, Periods
+from skybind.lightcurves.summary import FeatureSummary
 from skybind.locks import waiting_for
 from skybind.modalities.cleaning import value_field
 from skybind.modalities.computed import PERIOD, computed_name
@@ -40,61 +41,11 @@ from skybind.parquet import read_parquet, write_parquet
 from skybind.processes import allowed, in_order
 from skybind.progress import progress_bar
 from skybind.ragged import Ragged
-from skybind.shards import Shard, ShardFolder, remedy
-from skybind.words import join, nearest
+from skybind.shards import Shard, ShardFolder, remains, remedy
+from skybind.words import nearest
 
 #: The columns of one shard.
 _COLUMNS = "columns.parquet"
-
-
-@dataclass(frozen=True)
-class FeatureSummary:
-    """What was computed of one column of light curves.
-
-    Attributes
-    ----------
-    observation : str
-        The column.
-    path : Path
-        The table of computed columns.
-    curves, periods, significant : int
-        Light curves; those with a period; those with one whose false-alarm probability is below
-        1e-3.
-    columns : int
-        How many were computed.
-    bands, rare : tuple of str
-        Bands with columns of their own; those too rare for that.
-    computed : int
-        Light curves that were worked on now; the others were done before.
-    """
-
-    observation: str
-    path: Path
-    curves: int
-    periods: int
-    significant: int
-    columns: int
-    bands: tuple[str, ...]
-    rare: tuple[str, ...]
-    computed: int
-
-    @property
-    def text(self) -> str:
-        """What was computed, in sentences."""
-        said = [
-            f"{self.columns} columns are computed from '{self.observation}': "
-            f"{self.curves:,} light curves, {self.periods:,} periods, {self.significant:,} of them "
-            "with a false-alarm probability below 0.001."
-        ]
-        if self.bands:
-            said.append(f"Features of their own have the bands {join(self.bands)}.")
-        if self.rare:
-            said.append(
-                f"Too few objects were observed in {join(self.rare)} for features of their own."
-            )
-        if self.curves and not self.computed:
-            said.append("All was there; nothing was computed.")
-        return " ".join(said)
 
 
 def compute_features(
@@ -136,12 +87,29 @@ def compute_features(
 
     Raises
     ------
+    AlreadyDone
+        If a shard is asked for of columns that are all there.
     DataError
         If there are no light curves, the folder cannot be written, or shards are missing.
     """
     dataset = Dataset.open(data, computed=())
     folder = dataset.path / FOLDER if out is None else Path(out)
     names = _curves_of(dataset, observations)
+    _require_writable(folder, dataset)
+    count = processes or allowed()
+    works = [_Work(dataset, n, folder / f"{n}.parquet", periods_only, count) for n in names]
+    summaries, done = [], None
+    for work in works:
+        try:
+            summaries.append(work.run(again, shard))
+        except AlreadyDone as said:  # of the others something is left to do
+            done = said
+    if done is not None and not summaries:
+        raise done
+    return summaries
+
+
+def _require_writable(folder: Path, dataset: Dataset) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not is_writable(folder):
@@ -152,11 +120,6 @@ def compute_features(
             f"The columns of {dataset.path} cannot be written: {error}. A run computes them for "
             "itself."
         ) from error
-    count = processes or allowed()
-    return [
-        _Work(dataset, name, folder / f"{name}.parquet", periods_only, count).run(again, shard)
-        for name in names
-    ]
 
 
 def refuse_twins(
@@ -213,16 +176,24 @@ class _Work:
 
     def run(self, again: bool, shard: Shard | None) -> FeatureSummary:
         """Compute what is missing, once: another process at the same work is waited for."""
-        before = self._current(again)
-        if before is not None:
-            return self._of_table(before, 0)
+        there, place = self._current(False), self.target.with_suffix("")
+        if there is not None and not again and shard is None and not remains(place):
+            return self._of_table(there, 0)
         bands, self.rare = common_bands(self.dataset, self.name)
         refuse_twins(self.name, self.dataset.schema.columns, str(self.dataset.path), bands)
         brightness = value_field(self.dataset.schema.fields(self.name))
         columns = describe_columns(self.name, brightness, bands, periods_only=self.periods_only)
         described = {name: column.attributes for name, column in columns.items()}
         key = json_hash([self.dataset.fingerprint, pa.__version__, described])
-        shards = ShardFolder(self.target.with_suffix(""), key, "compute them")
+        shards = ShardFolder(place, key, "compute them")
+        if there is not None:
+            shards.finish()
+            if not again and shard is None:
+                return self._of_table(there, 0)
+            if not again:
+                raise shards.already_done(self.target)
+            # other shards than those that became what is there
+            shards = ShardFolder(place, json_hash([key, "again"]), "compute them")
         if shard is not None:
             note = shards.do(shard, partial(self._compute_shard, described, shard))
             place = shards.path / shard.name
