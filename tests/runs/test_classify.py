@@ -262,7 +262,7 @@ def test_embeddings_of_shards_are_those_of_one_piece(place, grouped, tmp_path):
     assert one.to_arrow().equals(other.to_arrow(), check_metadata=True)
     names = [".shards.shards.json", "shards", "whole"]
     assert sorted(p.name for p in tmp_path.iterdir()) == names
-    for again in (Shard(2, 4), Shard(1, 2)):
+    for again in (Shard(2, 4), Shard(1, 2), None):
         with pytest.raises(AlreadyDone, match="in place"):
             embed_anything(run, grouped, out, shard=again)
     assert sorted(p.name for p in tmp_path.iterdir()) == names
@@ -280,9 +280,10 @@ def test_the_command_line_does_shards(place, grouped, tmp_path):
     assert runner.invoke(app, command).exit_code == 0
     assert len(pcsv.read_csv(out)) == 60
     there = sorted(p.name for p in tmp_path.iterdir())
-    done = runner.invoke(app, [*command, "--shard", "2/2"])  # started anew by the scheduler
-    assert done.exit_code == 0
-    assert "All is in place in" in done.stdout
+    for again in ([*command, "--shard", "2/2"], command):  # started anew by the scheduler
+        done = runner.invoke(app, again)
+        assert done.exit_code == 0
+        assert "All is in place in" in done.stdout
     assert sorted(p.name for p in tmp_path.iterdir()) == there
     out.unlink()
     done = runner.invoke(app, [*command, "--shard", "2/2"])

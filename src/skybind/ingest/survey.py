@@ -151,6 +151,11 @@ def import_files(
         Options of the reader; paths among them are as seen from here.
     overwrite, shard
         As of `import_dataset`.
+
+    Raises
+    ------
+    AlreadyDone, ConfigError, DataError
+        As of `import_dataset`.
     """
     if reader == READER:
         if options:
