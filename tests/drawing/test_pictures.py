@@ -62,3 +62,31 @@ def test_what_is_no_stretch_is_refused():
             stretched(picture, "linear", low, high)
     with pytest.raises(DataError, match="did you mean"):
         stretched(picture, "asin", 1, 99)
+
+
+@pytest.mark.parametrize("bands", ["x", "xy"])
+def test_masked_pixels_change_neither_the_sky_nor_the_ends(bands):
+    fields = {band: RNG.normal(1.0, 0.3, 400).astype(np.float32) for band in bands}
+    masked = RNG.random(400) < 0.3
+    holed = {band: np.where(masked, np.nan, values) for band, values in fields.items()}
+    whole, made = image(fields), image(holed)
+    for one, other in (
+        (whole.pixels, made.pixels),
+        (stretched(whole, "linear", 5, 95).pixels, stretched(made, "linear", 5, 95).pixels),
+    ):
+        sky = [pixels[..., 0].ravel()[~masked] for pixels in (one, other)]
+        assert abs(np.median(sky[0]) - np.median(sky[1])) < 0.06
+        assert (other[..., 0].ravel()[masked] == 0).all()
+
+
+def test_a_pixel_that_is_masked_in_one_band_has_the_mean_of_the_others():
+    fields = {"x": np.linspace(0, 1, 400), "y": np.linspace(0, 1, 400)}
+    fields["y"][200] = np.nan
+    made = stretched(image(fields), "linear", 0, 100).pixels[..., 0].ravel()
+    np.testing.assert_allclose(made, np.linspace(0, 1, 400), atol=1e-6)
+
+
+@pytest.mark.parametrize("bands", ["grz", "x"])
+def test_a_picture_of_masked_pixels_alone_is_blank(bands):
+    nothing = image({band: np.full(400, np.nan, np.float32) for band in bands})
+    assert (stretched(nothing, "asinh", 1, 99).pixels == 0).all()

@@ -81,11 +81,16 @@ def stretched(picture: Picture, stretch: str, low: float, high: float) -> Pictur
         raise DataError(
             f"The percentiles are {low:g} and {high:g}: give two from 0 to 100, the lower first."
         )
-    values = _colours(picture)
+    return replace(picture, pixels=STRETCHES[stretch](_between(_colours(picture), low, high)))
+
+
+def _between(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Values from 0 to 1 between two percentiles of those that are known; 0 where masked."""
     finite = np.isfinite(values)
+    if not finite.any():
+        return np.zeros(values.shape)
     black, white = np.percentile(values[finite], [low, high])
-    scaled = np.clip((np.where(finite, values, black) - black) / ((white - black) or 1.0), 0, 1)
-    return replace(picture, pixels=STRETCHES[stretch](scaled))
+    return np.clip((np.where(finite, values, black) - black) / ((white - black) or 1.0), 0, 1)
 
 
 def _colours(picture: Picture) -> np.ndarray:
@@ -100,7 +105,11 @@ def _colours(picture: Picture) -> np.ndarray:
 
 
 def _mean(planes: np.ndarray) -> np.ndarray:
-    return np.asarray(np.where(np.isfinite(planes), planes, 0.0).mean(axis=0))
+    """Mean of the bands in which a pixel is known; NaN where it is masked in all."""
+    known = np.isfinite(planes)
+    total = np.where(known, planes, 0.0).sum(axis=0)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(total / known.sum(axis=0, dtype=planes.dtype))
 
 
 def _display(planes: np.ndarray) -> np.ndarray:
@@ -114,7 +123,5 @@ def _display(planes: np.ndarray) -> np.ndarray:
 
 def _grey(planes: np.ndarray) -> np.ndarray:
     """The mean of the bands in grey, arcsinh-stretched from its sky to its brightest pixels."""
-    mean = _mean(planes)
-    low, high = np.percentile(mean, [20, 99.7])
-    scaled = np.clip((mean - low) / ((high - low) or 1.0), 0, 1)
-    return np.repeat(STRETCHES["asinh"](scaled)[..., None], 3, axis=-1)
+    grey = STRETCHES["asinh"](_between(_mean(planes), 20, 99.7))
+    return np.repeat(grey[..., None], 3, axis=-1)
