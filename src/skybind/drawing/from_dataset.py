@@ -118,11 +118,20 @@ def _limits(dataset: Dataset, name: str, rows: np.ndarray) -> list[Limits | None
         return [None] * len(rows)
     every = dataset.ragged(beside[0], rows)
     value = "flux" if "flux" in every.fields else "magnitude"
-    ones = (every.take(np.array([place])) for place in range(len(rows)))
-    return [
-        Limits(one.fields["time"], one.fields[value], bands_of(one)) if one.present[0] else None
-        for one in ones
-    ]
+    return [_known_limits(every.take(np.array([place])), value) for place in range(len(rows))]
+
+
+def _known_limits(one: Ragged, value: str) -> Limits | None:
+    """Upper limits of one object, without those whose time or brightness is not known."""
+    known = np.isfinite(one.fields["time"]) & np.isfinite(one.fields[value])
+    if not (one.present[0] and known.any()):
+        return None
+    band = bands_of(one)
+    return Limits(
+        one.fields["time"][known],
+        one.fields[value][known],
+        None if band is None else band[known],
+    )
 
 
 def _periods(dataset: Dataset, name: str, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
