@@ -389,3 +389,11 @@ def test_a_value_that_no_training_object_had_is_told_in_every_way(trained, stars
     curve = write_curve(stars, 5, tmp_path / "c.csv")
     by_value = search(trained, [curve], k=1, values={"period": 1e9})
     assert any("--value period: 1e+09 d lies far outside" in note for note in by_value.notes)
+
+
+def test_a_modality_is_not_contrasted_with_itself(trained, embeddings):
+    name = str(embeddings.object_id[np.flatnonzero(embeddings.present["photometry"])[0]])
+    asked = {"source": ["photometry"], "contrast": "photometry"}
+    for target in (None, ["photometry"]):
+        with pytest.raises(DataError, match="contrasted with themselves"):
+            search(trained, [name], target=target, **asked)

@@ -142,6 +142,11 @@ def search_opened(
     searched_in = list(options.target or (by[0] if alike else stream.modalities))
     stream.require([*searched_in, *(name for names in by for name in names)])
     vectors = np.stack([q.vector(names) for q, names in zip(found, by, strict=True)])
+    if contrast is not None and all(names == [contrast] == searched_in for names in by):
+        raise DataError(
+            f"The objects most alike in {contrast} cannot be contrasted with themselves: name "
+            "another modality for the contrast."
+        )
     filters = Filters(options.split, options.cone, options.where, contrast)
     keep = kept_objects(stream, places, filters)
     result = _find(stream, found, by, searched_in, vectors, keep, options)
