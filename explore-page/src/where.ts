@@ -3,15 +3,16 @@
 import { shown } from "./dom";
 
 export type Cell = number | bigint | string | boolean | null;
-// What Arrow computes in: whole numbers, single and double precision, text, truth.
-type Kind = "int" | "float" | "double" | "text" | "truth";
+// What Arrow computes in: whole numbers, double precision (of single precision the decimals that are
+// shown), text, truth.
+type Kind = "int" | "double" | "text" | "truth";
 export interface Stored { kind: Kind; values: Cell[] }
 interface Part { kind: Kind; at: (row: number) => Cell }
 interface Token { what: "number" | "text" | "column" | "sign"; text: string }
 
 const TOKEN = /\s*(?:(?<number>(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)|(?<text>'[^']*'|"[^"]*")|(?<sign><=|>=|==|!=|[-+*/()<>=,]|(?:and|or|not|in|is|null|true|false)\b)|`(?<quoted>[^`]+)`|(?<word>[A-Za-z_][A-Za-z0-9_]*))/iy;
 const TESTS = ["<", "<=", ">", ">=", "==", "=", "!="];
-const NUMBERS: Kind[] = ["int", "float", "double"];
+const NUMBERS: Kind[] = ["int", "double"];
 
 function tokens(text: string): Token[] {
   const found: Token[] = [];
@@ -186,7 +187,7 @@ function joined(one: Part, other: Part, either: boolean): Part {
 
 // The kind in which two numbers are computed, as Arrow has it.
 function common(a: Part, b: Part): Kind {
-  return a.kind === "double" || b.kind === "double" ? "double" : a.kind === "float" || b.kind === "float" ? "float" : "int";
+  return a.kind === "double" || b.kind === "double" ? "double" : "int";
 }
 
 function numbers(...parts: Part[]): boolean {
@@ -195,7 +196,7 @@ function numbers(...parts: Part[]): boolean {
 
 // A number as its kind holds it; whole numbers keep all their digits.
 function held(value: number | bigint, kind: Kind): number | bigint {
-  return kind === "int" ? value : kind === "float" ? Math.fround(Number(value)) : Number(value);
+  return kind === "int" ? value : Number(value);
 }
 
 function compared(left: Part, right: Part, sign: string): Part {

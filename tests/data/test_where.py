@@ -23,6 +23,7 @@ def dataset(tmp_path_factory):
         "targetid": Column("info"),
         "class": Column("info"),
         "small": Column("info"),
+        "single": Column("info"),
     }
     with DatasetWriter(folder, columns) as writer:
         writer.append(
@@ -37,6 +38,7 @@ def dataset(tmp_path_factory):
                 "targetid": 39627658660906390 + np.arange(6),
                 "class": np.array([0, 1, 2, 0, 1, 2]),
                 "small": np.array([1, 2, 3, 100, 101, 127], np.int8),
+                "single": np.array([0.1, 0.2, 0.3, np.nan, 5, 1e10], np.float32),
             }
         )
     return Dataset.open(folder)
@@ -61,6 +63,16 @@ def dataset(tmp_path_factory):
         ("dec > -1.5 and -ra < -0.5", "b"),
         ("n != 1 AND n in (1, 2, 3)", "bc"),
         ("period in (1, 2)", "bc"),
+        # numbers of single precision are what they are shown as, in every test
+        ("single == 0.1", "a"),
+        ("single in (0.1, 0.3)", "ac"),
+        ("single not in (0.1, 0.3)", "bef"),
+        ("single != 0.1", "bcef"),
+        ("single <= 0.1", "a"),
+        ("single > 0.2", "cef"),
+        ("single + 0.1 == 0.2", "a"),
+        ("single is null", "d"),
+        ("single == 1e10", "f"),
         ("n in (1, 2.0)", "ab"),
         ("n * 2 > 9 and n + 0.5 < 6", "e"),
         ("targetid == 39627658660906391", "b"),

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -13,13 +14,15 @@ import pytest
 from typer.testing import CliRunner
 
 from skybind.cli import app
+from skybind.data.dataset import Dataset
+from skybind.data.schema import Column, DatasetSchema
 from skybind.data.where import fulfilled
 from skybind.drawing.observed import ExampleObject, LightCurve
 from skybind.errors import DataError
 from skybind.explore.neighbours import neighbours
 from skybind.explore.objects import curve_json, folded, object_page
 from skybind.explore.selection import exported
-from skybind.explore.still import write_still
+from skybind.explore.still import _write_values, write_still
 from skybind.explore.survey import Survey
 from skybind.files import plain_json
 from skybind.runs.run import Run
@@ -206,6 +209,26 @@ def asked_rows(still, path, text, by=""):
     )
     body = bytes(still.evaluate(script, [path, text, by]))
     return pa.ipc.open_stream(body).read_all()["row"].to_numpy()
+
+
+def test_a_column_of_single_precision_is_asked_by_what_it_shows(site, copy, still):
+    place = copy["asked"].index("parallax")
+    path = f"values/{place}.json"
+    n = len(held(site, path)["values"])
+    columns = {"parallax": np.resize(np.array([0.1, 0.2, np.nan, 0.3], np.float32), n)}
+    dataset = Dataset.from_table(
+        pa.table({"object_id": np.arange(n).astype(str), **columns}),
+        DatasetSchema({"parallax": Column("feature")}),
+    )
+    folder = site.parent / "single"
+    assert _write_values(SimpleNamespace(run=SimpleNamespace(dataset=dataset)), folder, np.arange(n))
+    written = (folder / f"{dataset.arrow_schema.get_field_index('parallax')}.json").read_text()
+    still.route(f"**/{path}", lambda route: route.fulfill(body=written))
+    rows = np.array(held(site, "cards.json")["row"])
+    for condition in ("parallax == 0.1", "parallax in (0.1, 0.3)", "parallax <= 0.2"):
+        own = fulfilled(dataset, condition)
+        assert own.any()
+        np.testing.assert_array_equal(asked_rows(still, "where", condition), rows[own])
 
 
 @pytest.mark.parametrize("condition", REFUSED)

@@ -13,7 +13,8 @@ The operators, from the loosest to the tightest:
 
 They join columns, numbers, 'text' or "text", true, false, and conditions in parentheses. A column
 whose name is no plain word stands in backquotes. Where a value is missing, a test is not
-fulfilled. Whole numbers keep all their digits; what does not fit 64 bits is refused.
+fulfilled. Whole numbers keep all their digits; what does not fit 64 bits is refused. A number of
+single precision is the shortest decimal that tells it, as it is shown: 0.1, not 0.10000000149.
 
 Columns, values and lists are set aside under placeholders, so that Python's parser sees nothing
 of what they contain. Of its tree only the nodes named in `_expression` count.
@@ -197,13 +198,16 @@ def _arrow(values: np.ndarray) -> pa.Array:
 
 
 def _plain(table: pa.Table) -> pa.Table:
-    """Give dictionary columns as text, NaN as missing, whole numbers a sign and 64 bits."""
+    """Give dictionary columns as text, NaN as missing, numbers with 64 bits and a sign."""
     for i, field in enumerate(table.schema):
         values = table[field.name]
         if pa.types.is_dictionary(field.type):
             values = values.cast(pa.string())
         elif pa.types.is_floating(field.type):
             values = pc.if_else(pc.is_nan(values), None, values)
+            if pa.types.is_float32(values.type):
+                # by the decimal that it shows: 0.1 is 0.1 in every test, not 0.10000000149
+                values = values.cast(pa.string()).cast(pa.float64())
         elif pa.types.is_integer(field.type) and (pc.max(values).as_py() or 0) < 2**63:
             values = values.cast(pa.int64())
         table = table.set_column(i, field.name, values)

@@ -151,7 +151,9 @@ def _write_values(survey: Survey, folder: Path, rows: np.ndarray) -> list[str]:
         if kind is None:
             continue
         values = dataset.table([field.name], rows)[field.name].to_pylist()
-        if kind in ("int", "float", "double"):
+        if pa.types.is_float32(field.type):  # by its decimal, as `skybind.data.where` has it
+            values = [None if v is None else float(str(np.float32(v))) for v in values]
+        if kind in ("int", "double"):
             values = [_number(value) for value in values]
         _write_json(folder / f"{len(names)}.json", {"kind": kind, "values": values})
         names.append(field.name)
@@ -171,8 +173,7 @@ def _kind(kind: pa.DataType) -> str | None:
         "text": pa.types.is_string(kind) or pa.types.is_large_string(kind),
         "truth": pa.types.is_boolean(kind),
         "int": pa.types.is_integer(kind),
-        "float": pa.types.is_float32(kind),
-        "double": pa.types.is_float64(kind),
+        "double": pa.types.is_float32(kind) or pa.types.is_float64(kind),
     }
     if pa.types.is_dictionary(kind):
         return _kind(kind.value_type)
