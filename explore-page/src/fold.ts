@@ -1,7 +1,7 @@
 // Phases at a period, zero at minimum light: as skybind.drawing.folding, to rounding.
 import type { Curve } from "./api";
 
-const [FEWEST, MOST, EPOCHS, STIFFNESS, PLACES, NEAR, LIMIT, FITS] = [2, 6, 5, 1e-3, 1000, 0.02, 2.5, 8];
+const [FEWEST, MOST, EPOCHS, STIFFNESS, PLACES, NEAR, LIMIT, FITS, SAME] = [2, 6, 5, 1e-3, 1000, 0.02, 2.5, 8, 1e-9];
 const mod = (value: number) => value - Math.floor(value);
 const sum = (values: number[]) => values.reduce((a, b) => a + b, 0);
 
@@ -20,10 +20,11 @@ function minimumPhase(curve: Curve, every: number[]): number {
   const weight = weights(known.map((i) => (curve.error ? curve.error[i] ?? NaN : NaN)));
   const bands = curve.band ? Array.from(new Set(known.map((i) => curve.band![i]!))) : [""];
   const band = known.map((i) => (curve.band ? bands.indexOf(curve.band[i]!) : 0));
+  const same = SAME * Math.max(...faint.map(Math.abs));
   const harmonics = Math.min(MOST, Math.floor((known.length - bands.length) / EPOCHS));
   if (harmonics < FEWEST) {
     const mean = bands.map((_, b) => sum(faint.map((v, i) => (band[i] === b ? v * weight[i]! : 0))) / sum(weight.filter((_, i) => band[i] === b)));
-    return phase[largest(faint.map((v, i) => v - mean[band[i]!]!))]!;
+    return phase[largest(faint.map((v, i) => v - mean[band[i]!]!), same)]!;
   }
   const design = phase.map((p, i) => [...bands.map((_, b) => Number(band[i] === b)), ...waves(p, harmonics)]);
   const penalty = [...bands.map(() => 0), ...waves(0, harmonics).map((_, k) => STIFFNESS * (Math.floor(k / 2) + 1) ** 2)];
@@ -34,7 +35,7 @@ function minimumPhase(curve: Curve, every: number[]): number {
     found = solved(design, own, faint, penalty.map((p) => p * total));
     const away = design.map((row, i) => Math.abs(faint[i]! - sum(row.map((v, k) => v * found[k]!))) * Math.sqrt(weight[i]!));
     const scale = LIMIT * 1.4826 * median(away);
-    own = scale > 0 ? weight.map((w, i) => w * Math.min(1, scale / Math.max(away[i]!, scale))) : weight;
+    own = scale > same * Math.sqrt(Math.max(...weight)) ? weight.map((w, i) => w * Math.min(1, scale / Math.max(away[i]!, scale))) : weight;
   }
   const ordered = Float64Array.from(phase).sort();
   const places = Array.from({ length: PLACES }, (_, i) => (i + 0.5) / PLACES);
@@ -44,12 +45,13 @@ function minimumPhase(curve: Curve, every: number[]): number {
     const gap = Math.min(mod(ordered[after % ordered.length]! - place), mod(place - ordered[(after || ordered.length) - 1]!));
     return gap < NEAR ? sum(waves(place, harmonics).map((v, k) => v * found[bands.length + k]!)) : -Infinity;
   });
-  return places[largest(fitted)]!;
+  return places[largest(fitted, same)]!;
 }
 
-// Where the largest of some values stands.
-function largest(values: number[]): number {
-  return values.reduce((best, value, i) => (value > values[best]! ? i : best), 0);
+// Where the first of the largest values stands.
+function largest(values: number[], same: number): number {
+  const least = values.reduce((most, value) => Math.max(most, value), -Infinity) - same;
+  return values.findIndex((value) => value >= least);
 }
 
 // Inverse variances; no epoch counts more than twice one of the median error.

@@ -95,3 +95,16 @@ def test_what_is_not_known_does_not_count():
     nothing = fold(LightCurve(time, np.full(100, np.nan), None, PERIOD))
     np.testing.assert_allclose(nothing, np.mod(time / PERIOD, 1))
     assert fold(LightCurve(np.zeros(0), np.zeros(0), None, PERIOD)).shape == (0,)
+
+
+@pytest.mark.parametrize("n", [9, 60, 200])
+def test_rounding_of_the_arithmetic_moves_no_zero_of_whole_magnitudes(n):
+    for seed in range(40):
+        time, _, magnitude = sampled(lambda phase: np.sin(np.pi * phase), n, noise=0.1, seed=seed)
+        values = np.round(15 + 0.5 * magnitude)
+        nudged = values + 1e-13 * np.random.default_rng(seed).normal(size=n)
+        one, other = (
+            fold(LightCurve(time, value, None, PERIOD, value_name="Magnitude"))
+            for value in (values, nudged)
+        )
+        assert np.abs(np.mod(one - other + 0.5, 1) - 0.5).max() < 1e-9

@@ -14,6 +14,9 @@ PLACES, NEAR = 1000, 0.02
 #: Epochs beyond so many standard deviations (by the median) of the curve count the less, in so
 #: many fits.
 LIMIT, FITS = 2.5, 8
+#: Values that differ by no more than this share of the largest are the same: what is left of a fit
+#: through values that are whole magnitudes is rounding, and of equal minima the first counts.
+SAME = 1e-9
 
 
 def fold(curve: LightCurve) -> np.ndarray:
@@ -39,9 +42,10 @@ def minimum_phase(curve: LightCurve, phase: np.ndarray) -> float:
     bands, band = np.zeros(1), np.zeros(len(faint), int)
     if curve.band is not None:
         bands, band = np.unique(curve.band[known], return_inverse=True)
+    same = SAME * float(np.abs(faint).max())
     harmonics = min(MOST, (len(faint) - len(bands)) // EPOCHS)
     if harmonics < FEWEST:
-        return float(phase[(faint - _means(faint, weight, band)).argmax()])
+        return float(phase[_faintest(faint - _means(faint, weight, band), same)])
     constants = (band[:, None] == np.arange(len(bands))).astype(float)
     design = np.concatenate([constants, _waves(phase, harmonics)], axis=1)
     number = np.repeat(np.arange(1, harmonics + 1), 2)
@@ -52,7 +56,8 @@ def minimum_phase(curve: LightCurve, phase: np.ndarray) -> float:
         found = np.linalg.solve(matrix, (design * own[:, None]).T @ faint)
         away = np.abs(faint - design @ found) * np.sqrt(weight)
         scale = LIMIT * 1.4826 * float(np.median(away))
-        own = weight * np.minimum(1.0, scale / np.maximum(away, scale)) if scale > 0 else weight
+        least = same * float(np.sqrt(weight.max()))
+        own = weight * np.minimum(1.0, scale / np.maximum(away, scale)) if scale > least else weight
     places = (np.arange(PLACES) + 0.5) / PLACES
     fitted = _waves(places, harmonics) @ found[len(bands) :]
     ordered = np.sort(phase)
@@ -61,7 +66,12 @@ def minimum_phase(curve: LightCurve, phase: np.ndarray) -> float:
         np.mod(ordered[after % len(ordered)] - places, 1.0),
         np.mod(places - ordered[after - 1], 1.0),
     )
-    return float(places[np.where(gap < NEAR, fitted, -np.inf).argmax()])
+    return float(places[_faintest(np.where(gap < NEAR, fitted, -np.inf), same)])
+
+
+def _faintest(values: np.ndarray, same: float) -> int:
+    """Where the first of the largest values stands."""
+    return int((values >= values.max() - same).argmax())
 
 
 def _weights(curve: LightCurve, known: np.ndarray) -> np.ndarray:
