@@ -1,6 +1,6 @@
 // What is selected on the map or by a condition: what it is, and its table to take home.
 import { arrow, post } from "./api";
-import { byId, el, number, stands } from "./dom";
+import { byId, el, isStill, number, stands } from "./dom";
 import { keptPart } from "./kept";
 
 interface Summary { n: number; classes: [string, number][]; columns: string[]; listed: Record<string, unknown>[] }
@@ -65,7 +65,7 @@ export class Selection {
         el("button", { type: "button", click: () => this.clear() }, "clear")),
       el("section", {}, el("h3", {}, "Classes"), el("table", {}, el("tbody", {}, ...classes))),
       el("section", {}, el("h3", {}, "Save the table"), el("div", { class: "controls" }, ...exports, samp),
-        el("small", {}, "All columns of the catalogue with units, and what the run says of each object.")),
+        el("small", {}, isStill() ? "All columns of the catalogue with units, and what the run says of each object. Judgements go along, without who gave them." : "All columns of the catalogue with units, and what the run says of each object. Judgements go along, with the judge's name.")),
       this.kept(),
       el("section", {}, el("h3", {}, told.n > listed.length ? `The first ${listed.length}` : "Objects"),
         el("div", { class: "wide" }, el("table", { class: "listed" }, el("thead", {}, head), el("tbody", {}, ...listed)))));

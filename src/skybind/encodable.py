@@ -22,6 +22,11 @@ def replace_unprintable() -> None:
             stream.reconfigure(errors=_NAME)
 
 
+def as_ascii(text: str) -> str:
+    """Return a text in ASCII: letters without their marks, others replaced."""
+    return "".join(letter if letter.isascii() else _letter(letter) for letter in text)
+
+
 def _plain(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error

@@ -82,6 +82,18 @@ def test_judgements_and_new_classes_stand_in_every_format(survey, rows, tmp_path
         assert all(texts)
 
 
+def test_a_judge_of_any_letters_is_in_every_format(survey, rows, tmp_path):
+    other = np.flatnonzero(survey.run.split.part == "train")[[6]]
+    name = survey.run.dataset.object_ids[other].tolist()[0]
+    survey.judgements.judge(name, "unsure", None, "Jürgen Łąka", {})
+    for ending in READERS:
+        path = tmp_path / f"b{ending}"
+        path.write_bytes(exported(survey, other, ending))
+        (found,) = Table.read(path, format=READERS[ending])["judged_by"].tolist()
+        assert found == ("Jurgen ?aka" if ending == ".fits" else "Jürgen Łąka")
+    survey.judgements.undo("Jürgen Łąka")
+
+
 def test_the_page_lists_them(survey, rows):
     listed = summary(survey, rows[0])["listed"]
     assert [row["judgement"] for row in listed] == ["class", "artefact", "unsure", "", ""]

@@ -14,6 +14,8 @@ SAID = {
     "judged at": "When it was judged, UTC",
     "judgement note": "Why the class given does not train a classifier; empty if it does",
 }
+#: What people wrote as they liked, in any letters.
+WRITTEN = ("judged by", "judgement note")
 ANSWER = (
     "answer",
     "Class by which the object trains when a classifier is trained with answers, in place of the "

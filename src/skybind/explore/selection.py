@@ -9,9 +9,10 @@ import pyarrow as pa
 
 from skybind.data.shown import arrow_of
 from skybind.data.where import fulfilled
+from skybind.encodable import as_ascii
 from skybind.errors import DataError
 from skybind.explore.columns import Paint, paints
-from skybind.explore.people import said_by_people
+from skybind.explore.people import WRITTEN, said_by_people
 from skybind.explore.survey import Survey
 from skybind.tables import FORMATS, write_table
 from skybind.words import nearest
@@ -62,7 +63,9 @@ def summary(survey: Survey, rows: np.ndarray) -> dict[str, Any]:
     }
 
 
-def selection_table(survey: Survey, rows: np.ndarray, who: bool = True) -> pa.Table:
+def selection_table(
+    survey: Survey, rows: np.ndarray, who: bool = True, *, ascii_only: bool = False
+) -> pa.Table:
     """Return the catalogue rows of a selection, and what the run and people say of each object.
 
     Every column has its unit and its description. Where the catalogue has a column of the same
@@ -75,6 +78,8 @@ def selection_table(survey: Survey, rows: np.ndarray, who: bool = True) -> pa.Ta
         Of the dataset.
     who : bool
         Say who judged.
+    ascii_only : bool
+        Write names and notes of people without marks on their letters, as FITS needs.
     """
     table = arrow_of(survey.run.dataset, rows=rows)
     for name, paint in beside(survey, who).items():
@@ -83,6 +88,8 @@ def selection_table(survey: Survey, rows: np.ndarray, who: bool = True) -> pa.Ta
             column = f"skybind_{column}"  # FITS tells no case of letters apart
         said = {"description": paint.description, **({"unit": paint.unit} if paint.unit else {})}
         values = pa.array(paint.values(rows), from_pandas=True)
+        if ascii_only and name in WRITTEN:
+            values = pa.array([text and as_ascii(text) for text in values.to_pylist()], values.type)
         table = table.append_column(pa.field(column, values.type, metadata=said), values)
     return table
 
@@ -90,7 +97,8 @@ def selection_table(survey: Survey, rows: np.ndarray, who: bool = True) -> pa.Ta
 def exported(survey: Survey, rows: np.ndarray, ending: str) -> bytes:
     """Return the file of a selection.
 
-    CSV has no place for units but its first line: `parallax [mas]`.
+    CSV has no place for units but its first line: `parallax [mas]`. FITS holds ASCII alone: names
+    and notes of people lose the marks on their letters.
 
     Parameters
     ----------
@@ -111,7 +119,7 @@ def exported(survey: Survey, rows: np.ndarray, ending: str) -> bytes:
         raise DataError("Nothing is selected: there is no table to write.")
     with tempfile.TemporaryDirectory(prefix="skybind-explore-") as folder:
         path = Path(folder) / f"selection{ending}"
-        table = selection_table(survey, rows)
+        table = selection_table(survey, rows, ascii_only=ending == ".fits")
         write_table(with_units(table) if ending == ".csv" else table, path)
         return path.read_bytes()
 
