@@ -46,9 +46,11 @@ export async function arrow(path: string, values: Record<string, string | number
 }
 
 export interface Paint { name: string; group: string; description: string; unit: string | null; number: boolean }
+// A part of the split, with how many objects are in it; those in none are new.
+export interface Part { name: string; objects: number }
 export interface Survey {
   version: string; name: string; dataset: string; objects: number; simulated: boolean;
-  modalities: string[]; maps: { name: string; objects: number }[]; parts: { name: string; objects: number }[]; method: string;
+  modalities: string[]; maps: { name: string; objects: number; parts: Part[] }[]; parts: Part[]; method: string;
   columns: Paint[]; crowd: number; number_colours: string[]; classes: string[]; read_only: boolean; first: string | null;
   about: Record<string, string>;
 }

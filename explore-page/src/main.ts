@@ -73,17 +73,22 @@ function turn(): () => boolean {
 async function showMap(): Promise<void> {
   const place = placeOf(survey, view);
   if (!survey.columns.some(({ name }) => name === view.colour)) view.colour = survey.columns[0]!.name;
+  if (view.size !== "suspicion" || !survey.columns.some(({ name }) => name === view.size)) view.size = "";
   if (!place) {
     byId("legend").replaceChildren("There is no map: the configuration makes none, there are too few objects to draw one, or it is of another model, as the terminal tells.");
     return;
   }
   view.map = place.kind === "map" ? place.name : place.kind === "sky" ? `sky:${place.frame}` : place.kind;
+  for (const axis of ["x", "y"] as const) if (view[axis]) view[axis] = place.kind === "scatter" ? place[axis] : "";
+  const parts = (view.hide ?? "").split("+").filter((part) => survey.parts.some(({ name }) => name === part));
+  view.hide = parts.join("+");
   const zoom = view.zoom ?? ""; // while it is drawn, the view before it may tell its own
   if (!(await map.open(place))) return;
   if (view.size) await map.sizeBy(view.size);
-  await map.hide(view.hide ?? "");
-  await map.colour(view.colour!, view);
+  await map.hide(view.hide);
+  if (await map.colour(view.colour!, view)) Object.assign(view, map.shade());
   await map.look(zoom);
+  writeView(view); // what is unknown in an address is not shown, and does not stay there
 }
 
 // Show an object; the address tells what is new in it once the object is there.
@@ -160,7 +165,7 @@ async function openRow(row: number): Promise<void> {
 // Show what the address says, after the browser went back or forth. Where that is refused, nothing
 // else stands there as if it were it.
 async function again(before: Partial<View>): Promise<void> {
-  if ((["map", "colour", "scale", "clip", "only", "hide", "x", "y", "log"] as const).some((name) => view[name] !== before[name])) await showMap();
+  if ((["map", "colour", "scale", "clip", "only", "hide", "x", "y", "log", "size"] as const).some((name) => view[name] !== before[name])) await showMap();
   else if (view.zoom !== before.zoom) await map.look(view.zoom ?? "");
   mapBar();
   let mine = 0;

@@ -44,7 +44,6 @@ export class SkyMap {
 
   constructor(private survey: Survey, private hooks: Hooks) {
     let waiting = 0;
-    const rows = (points: number[]) => points.map((point) => Number(this.row[point]));
     this.points = new Points(survey.crowd, {
       clicked: (point) => {
         byId("card").hidden = true;
@@ -52,7 +51,7 @@ export class SkyMap {
       },
       lassoed: (points) => {
         byId("card").hidden = true;
-        hooks.selected(rows(points), "lasso");
+        this.select(points, "lasso");
       },
       over: (point) => {
         clearTimeout(waiting);
@@ -125,15 +124,24 @@ export class SkyMap {
     return true;
   }
 
-  async colour(name: string, shade: Shade): Promise<void> {
+  // Colour by a column; tells whether no other was asked for meanwhile.
+  async colour(name: string, shade: Shade): Promise<boolean> {
     const mine = ++this.colouring;
     const found = await this.column(name);
-    if (!found || mine !== this.colouring) return;
+    if (!found || mine !== this.colouring) return false;
     this.colours = found;
     const clip = CLIPS.find((one) => String(one) === shade.clip);
     this.scale = { log: shade.scale === "log", clip: clip ?? 1 };
     this.choose(shade.only ?? "");
     await this.paint();
+    return mine === this.colouring;
+  }
+
+  // How the colours are laid on now, as the address tells it.
+  shade(): Shade {
+    const names = [...((this.colours?.said["names"] ?? []) as string[]), REST];
+    const { log, clip } = this.scale;
+    return { scale: log ? "log" : "", clip: clip === 1 ? "" : String(clip), only: this.chosenName === null ? "" : names[this.chosenName]! };
   }
 
   // Keep the colour of one name alone; "" for all.
@@ -244,7 +252,21 @@ export class SkyMap {
 
   // Select what is in view.
   inView(): void {
-    this.hooks.selected(this.points.inView().map((point) => Number(this.row[point])), "what was in view");
+    this.select(this.points.inView(), "what was in view");
+  }
+
+  // Select points, but of no part that is grey; around nothing else nothing changes.
+  private select(points: number[], said: string): void {
+    const shown = points.filter((point) => !this.isHidden(point));
+    const left = points.length - shown.length;
+    if (shown.length || !left) this.hooks.selected(shown.map((point) => Number(this.row[point])), left ? `${said}, without ${left.toLocaleString("en")} in grey parts` : said);
+  }
+
+  // Whether a point lies in a part of the split that is not shown.
+  private isHidden(point: number): boolean {
+    if (!this.hidden.length || !this.parts) return false;
+    const { code, names } = this.parts;
+    return this.hidden.includes(names[code[point]!] ?? "new");
   }
 
   lasso(kind: "freeform" | "rectangle" | null): Promise<void> {
@@ -278,7 +300,8 @@ export class SkyMap {
       this.palette = [...this.survey.number_colours, faded()];
       drawBar(said, value, ends, this.survey.number_colours, this.scale, (scale) => {
         this.scale = scale;
-        this.hooks.changed({ scale: scale.log ? "log" : "", clip: scale.clip === 1 ? "" : String(scale.clip) });
+        const { scale: laid, clip: cut } = this.shade();
+        this.hooks.changed({ scale: laid, clip: cut });
         void this.paint();
       });
     }
@@ -302,9 +325,8 @@ export class SkyMap {
   // What lies in parts that are not shown is grey, whatever its colour would be.
   private greyed(): void {
     if (!this.hidden.length || !this.parts) return;
-    const { code, names } = this.parts;
     const grey = this.palette.push(faded()) - 1;
-    for (let i = 0; i < code.length; i++) if (this.hidden.includes(names[code[i]!] ?? "new")) this.code[i] = grey;
+    for (let i = 0; i < this.code.length; i++) if (this.isHidden(i)) this.code[i] = grey;
   }
 
   private async hover(point: number): Promise<void> {

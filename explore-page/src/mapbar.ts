@@ -1,5 +1,5 @@
 // What stands above the map: which view, its colour and size, and selecting from it.
-import type { Paint, Survey } from "./api";
+import type { Paint, Part, Survey } from "./api";
 import { byId, choice, el, isStill } from "./dom";
 import type { SkyMap } from "./map";
 import { completed, type By, type Mode, type Selection } from "./selection";
@@ -57,7 +57,7 @@ export function mapBar(bar: Bar): void {
     choice("colour", survey.columns.map(option), view.colour ?? "", (name) => {
       const plain = { scale: "", clip: "", only: "" }; // of another column they would mislead
       change({ colour: name, ...plain });
-      void guarded(() => map.colour(name, plain));
+      void guarded(async () => { await map.colour(name, plain); });
     }),
   ];
   const place = placeOf(survey, view);
@@ -73,7 +73,8 @@ export function mapBar(bar: Bar): void {
   if (survey.columns.some(({ name }) => name === "suspicion")) {
     parts.push(choice("size", [{ value: "", text: "all alike" }, { value: "suspicion", text: "suspicion" }], view.size ?? "", (size) => { change({ size }); void guarded(() => map.sizeBy(size)); }));
   }
-  if (survey.parts.length > 1) parts.push(partsShown(bar));
+  const here = place?.kind === "map" ? survey.maps.find(({ name }) => name === place.name)!.parts : survey.parts;
+  if (here.length > 1) parts.push(partsShown(bar, here));
   parts.push(el("button", { type: "button", title: "The whole map (0)", click: () => void map.home() }, "whole"));
   const around = (id: string, text: string, says: string) => el("button", { type: "button", "aria-pressed": "false", title: says, id, click: () => toggleAround(map, id) }, text);
   parts.push(around("lasso", "lasso", "Draw around objects (l, or hold Shift)"), around("rectangle", "rectangle", "Draw a rectangle around objects (r)"), el("button", { type: "button", id: "in-view", title: "Select what is in view (v)", click: () => map.inView() }, "in view"));
@@ -81,15 +82,18 @@ export function mapBar(bar: Bar): void {
 }
 
 // Which parts of the split have their colours; the others are grey.
-function partsShown({ survey, view, change, map, guarded }: Bar): HTMLElement {
-  const boxes = survey.parts.map(({ name, objects }) => {
+function partsShown({ view, change, map, guarded }: Bar, here: Part[]): HTMLElement {
+  const hidden = (view().hide ?? "").split("+");
+  // what another view holds stays as it is there
+  const elsewhere = hidden.filter((part) => part && !here.some(({ name }) => name === part));
+  const boxes = here.map(({ name, objects }) => {
     const says = name === "new" ? "in no part of the split" : `in the split's part ${name}`;
     const box = el("input", { type: "checkbox", title: `${objects.toLocaleString("en")} objects ${says}`, change: () => {
-      const hide = boxes.filter(({ box: one }) => !one.checked).map(({ name: part }) => part).join("+");
+      const hide = [...elsewhere, ...boxes.filter(({ box: one }) => !one.checked).map(({ name: part }) => part)].join("+");
       change({ hide });
       void guarded(() => map.hide(hide));
     } });
-    box.checked = !(view().hide ?? "").split("+").includes(name);
+    box.checked = !hidden.includes(name);
     return { name, box };
   });
   return el("span", { class: "choice", id: "parts", role: "group", "aria-label": "Parts of the split; those without a tick are grey" },

@@ -18,10 +18,12 @@ export async function neighbours(
   const mean = { value: "", text: "all (mean)" };
   const name = (value: string) => ({ value, text: value });
   // a copy holds the objects alike in the modality that they are searched by
+  const turned = (part: Partial<View>) => changed({ ...part, ...(itself(asked, { ...view, ...part }) === view.contrast ? { contrast: "", here: "", there: "" } : {}) });
+  const others = asked.modalities.filter((one) => one !== itself(asked, view));
   const bar = el("div", { class: "controls" },
-    choice("by", [mean, ...asked.modalities.map(name)], view.by ?? "", (by) => changed({ by })),
-    !isStill() && choice("in", [{ value: "", text: "the same" }, ...survey.modalities.map(name)], view.to ?? "", (to) => changed({ to })),
-    !isStill() && choice("but unlike in", [{ value: "", text: "–" }, ...asked.modalities.map(name)], view.contrast ?? "", (contrast) => changed({ contrast, here: "", there: "" })));
+    choice("by", [mean, ...asked.modalities.map(name)], view.by ?? "", (by) => turned({ by })),
+    !isStill() && choice("in", [{ value: "", text: "the same" }, ...survey.modalities.map(name)], view.to ?? "", (to) => turned({ to })),
+    !isStill() && choice("but unlike in", [{ value: "", text: "–" }, ...others.map(name)], view.contrast ?? "", (contrast) => changed({ contrast, here: "", there: "" })));
   if (view.contrast && !isStill()) {
     bar.append(
       weight("alike here", "Weight of being alike where it is searched", view.here, (here) => changed({ here })),
@@ -48,6 +50,12 @@ export async function neighbours(
   into.dataset["drawn"] = id;
 }
 
+// The modality that is searched by itself, which says nothing as its own contrast; "" across several.
+function itself({ modalities }: Asked, { by, to }: Partial<View>): string {
+  const source = by || (modalities.length === 1 ? modalities[0]! : "");
+  return !to || to === source ? source : "";
+}
+
 // A slider from 0 to 1; 1 is not told by the address.
 function weight(text: string, says: string, value: string | undefined, changed: (value: string) => void): HTMLElement {
   const now = el("output", {}, value || "1");
@@ -58,9 +66,10 @@ function weight(text: string, says: string, value: string | undefined, changed: 
 // The matches of a search, drawn as they come.
 export async function matches(into: HTMLElement, answer: Found, open: (id: string) => void, found: (rows: number[]) => void, contrast?: string): Promise<void> {
   const list = el("ol", { class: "multiples" });
-  const target = answer.target.join(" + ");
-  const how = `${answer.source.join(" + ")} → ${target}, ${answer.searched.toLocaleString("en")} objects, ${answer.how}`;
-  const ranked = contrast && `The ${answer.among} most alike here, ranked by both cosines with the weights above, each cosine in standard deviations among them. Here: cosine of ${target}; there: of ${contrast}.`;
+  const [source, target] = [answer.source.join(" + "), answer.target.join(" + ")];
+  const across = source !== target;
+  const how = `${source} → ${target}, ${answer.searched.toLocaleString("en")} objects, ${answer.how}`;
+  const ranked = contrast && `The ${answer.among} most alike here, ranked by both cosines with the weights above, each cosine in standard deviations among them. Here: cosine of ${across ? `${source} with ` : ""}${target}; there: of ${across ? `${contrast} with ` : ""}${contrast}.`;
   const strange = answer.matches.length > 0 && answer.matches.every(({ relation }) => relation === "unlike");
   const notes = answer.notes.map((note) => el("p", { class: strange ? "doubt" : "note" }, note));
   into.append(el("small", { role: "status" }, how), ...(ranked ? [el("small", { class: "ranked" }, ranked)] : []), ...notes, list);
@@ -81,6 +90,7 @@ export async function matches(into: HTMLElement, answer: Found, open: (id: strin
     if (!one.absent) return;
     button.disabled = true;
     button.title = "This copy does not hold what was observed of it";
+    button.querySelector(".slot")!.append(el("span", { class: "absent" }, "not in this copy"));
   });
 }
 

@@ -127,6 +127,7 @@ function curvePart(whose: Record<string, string | number>, curve: Curve, given: 
   const written = (period: number) => {
     const valid = period > 0 && Number.isFinite(period);
     if (valid || shown) box.value = String(Number((valid ? period : shown).toPrecision(9))); // else what is folded stands there
+    fewer.disabled = Number(box.value) === 1; // an alias without an end
     if (valid) void fold(period);
     return valid;
   };
@@ -142,6 +143,7 @@ function curvePart(whose: Record<string, string | number>, curve: Curve, given: 
   const press = (text: string, factor: number, says: string) => button(text, says, () => multiply(factor));
   // observed once a night, a star repeats as well with one turn a day more or less
   const daily = (text: string, turns: number, says: string) => button(text, says, () => take(1 / Math.abs(1 / Number(box.value) + turns)));
+  const fewer = daily("−1/d", -1, "Daily alias: one turn a day less, 1 / (1/P − 1/d); at a period of one day there is none");
   const own = el("button", { type: "button", click: () => curve.period && take(curve.period) }, "own");
   own.title = "The catalogue's period, or the one that was found";
   const spectrum = el("div", { class: "plot", id: "power" });
@@ -158,7 +160,7 @@ function curvePart(whose: Record<string, string | number>, curve: Curve, given: 
   } }, "power");
   const controls = el("div", { class: "controls" }, el("label", {}, "period [d] ", box), press("×½", 0.5, "Half the period"), press("×2", 2, "Twice the period"),
     press("×⅓", 1 / 3, "A third of the period"), press("×3", 3, "Three times the period"),
-    daily("+1/d", 1, "Daily alias: one turn a day more, 1 / (1/P + 1/d)"), daily("−1/d", -1, "Daily alias: one turn a day less, 1 / (1/P − 1/d)"), !!curve.period && own, power, slider);
+    daily("+1/d", 1, "Daily alias: one turn a day more, 1 / (1/P + 1/d)"), fewer, !!curve.period && own, power, slider);
   const source = curve.period ? (curve.searched ? "period found in the light curve" : "file" in whose ? "the period that you gave" : "period of the catalogue") : "no period is known: type one to fold";
   const part = el("section", {}, el("h3", {}, "Light curve"), time, controls, el("small", {}, `${counted(curve)}; ${source}`), spectrum, phase);
   const draw = () => {
@@ -191,7 +193,9 @@ function spectrumPart(spectrum: Spectrum) {
   const over = el("output", {});
   const pixel = median(spectrum.wavelength.slice(1).map((w, i) => w - spectrum.wavelength[i]!));
   let plot: uPlot | null = null;
+  let before = 1; // how the wavelengths were stretched
   const again = () => {
+    const seen = plot && zoomed(plot);
     if (plot) {
       drawn = drawn.filter((other) => other !== plot);
       plot.destroy();
@@ -205,6 +209,9 @@ function spectrumPart(spectrum: Spectrum) {
       cut.textContent = n ? `${n.toLocaleString("en")} of ${of.toLocaleString("en")} pixels in view lie beyond the axis, as they stand out from their neighbours: "whole range" shows them.` : "";
     });
     drawn.push(plot);
+    const stretch = atZero ? 1 / (1 + where.redshift!) : 1;
+    if (seen) plot.setScale("x", { min: (seen[0] * stretch) / before, max: (seen[1] * stretch) / before });
+    before = stretch;
     atRest.hidden = !where.redshift;
     said.textContent = describe();
     into.dataset["redshift"] = String(where.redshift);
@@ -215,6 +222,12 @@ function spectrumPart(spectrum: Spectrum) {
     again();
   }), atRest);
   return { part: el("section", {}, el("h3", {}, "Spectrum"), into, controls, said, cut), draw: again };
+}
+
+// The part of the abscissa that is in view, where that is not the whole.
+function zoomed(plot: uPlot): [number, number] | null {
+  const [x, { min, max }] = [plot.data[0], plot.scales["x"]!];
+  return min! > x[0]! || max! < x.at(-1)! ? [min!, max!] : null;
 }
 
 function median(values: number[]): number {

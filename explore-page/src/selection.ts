@@ -3,7 +3,7 @@ import { arrow, post } from "./api";
 import { byId, el, isStill, number, stands } from "./dom";
 import { keptPart } from "./kept";
 
-interface Summary { n: number; classes: [string, number][]; columns: string[]; listed: Record<string, unknown>[] }
+interface Summary { n: number; of?: number; classes: [string, number][]; columns: string[]; listed: Record<string, unknown>[] }
 export type By = "condition" | "cone" | "names" | "class" | "predicted class";
 export type Mode = "new" | "add" | "subtract";
 
@@ -22,12 +22,14 @@ export class Selection {
   async take(rows: ArrayLike<number>, said: string, mode = this.mode, addressed = false): Promise<void> {
     if (!addressed) this.drawn();
     const given = Array.from(rows);
+    const before = this.rows.size > 0;
     if (mode === "new") this.rows = new Set(given);
     for (const row of given) {
       if (mode === "add") this.rows.add(row);
       if (mode === "subtract") this.rows.delete(row);
     }
-    this.said = mode === "new" ? said : `${this.said} ${mode === "add" ? "and" : "without"} ${said}`;
+    if (mode === "subtract") this.said = before ? `(${this.said}) and not (${said})` : "";
+    else this.said = mode === "add" && before ? `(${this.said}) or (${said})` : said;
     await this.show();
   }
 
@@ -61,7 +63,7 @@ export class Selection {
     const side = byId("side");
     stands("selected", String(told.n));
     side.replaceChildren(
-      el("header", {}, el("h2", {}, `${told.n.toLocaleString("en")} objects selected`), el("p", {}, this.said),
+      el("header", {}, el("h2", {}, `${told.n.toLocaleString("en")} ${told.of === undefined ? "" : `of the ${told.of.toLocaleString("en")} `}objects ${told.of === undefined ? "" : "in this copy "}selected`), el("p", {}, this.said),
         el("button", { type: "button", click: () => this.clear() }, "clear")),
       el("section", {}, el("h3", {}, "Classes"), el("table", {}, el("tbody", {}, ...classes))),
       el("section", {}, el("h3", {}, "Save the table"), el("div", { class: "controls" }, ...exports, samp),

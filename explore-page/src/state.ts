@@ -11,7 +11,14 @@ export function readView(): Partial<View> {
     const value = found.get(name);
     if (value) view[name] = value;
   }
+  for (const name of ["here", "there"] as const) if (view[name]) view[name] = weighed(view[name]);
   return view;
+}
+
+// A weight as its slider has it, from 0 to 1; what is no number is as if it were not there.
+function weighed(text: string): string {
+  const value = Number(text);
+  return Number.isNaN(value) || value >= 1 ? "" : String(Math.max(value, 0));
 }
 
 export function writeView(view: Partial<View>, step = false): void {

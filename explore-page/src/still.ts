@@ -136,7 +136,7 @@ async function summary(at: number[]): Promise<object> {
   const classes = Array.from(counts).sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1)).map(([name, n]) => [name || "no class", n]);
   const beside = Object.entries(all.beside);
   const listed = at.slice(0, 200).map((place) => ({ object_id: all.object_id[place], class: all.class[place], ...Object.fromEntries(beside.map(([name, values]) => [name, values[place]])) }));
-  return { n: at.length, classes, columns: ["object_id", "class", ...beside.map(([name]) => name)], listed };
+  return { n: at.length, of: all.row.length, classes, columns: ["object_id", "class", ...beside.map(([name]) => name)], listed };
 }
 
 async function csv(at: number[]): Promise<string> {

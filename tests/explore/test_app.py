@@ -40,6 +40,11 @@ def test_the_survey_is_told(served, run):
     assert sum(parts.values()) == len(run.dataset)
     assert parts["train"] == (run.split.part == "train").sum()
     assert parts["new"] == (run.split.part == "").sum()
+    # of a map those that it holds alone
+    for entry in told["maps"]:
+        own = {part["name"]: part["objects"] for part in entry["parts"]}
+        assert sum(own.values()) == entry["objects"]
+        assert min(own.values()) > 0
 
 
 def test_a_map_and_its_colours(served, run):

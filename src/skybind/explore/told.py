@@ -32,7 +32,10 @@ def survey_told(survey: Survey) -> dict[str, Any]:
         "objects": len(run.dataset),
         "simulated": run.dataset.schema.simulated,
         "modalities": list(survey.stream.modalities),
-        "maps": [{"name": n, "objects": len(m.rows)} for n, m in survey.maps.items()],
+        "maps": [
+            {"name": n, "objects": len(m.rows), "parts": _parts(run.split.part[m.rows])}
+            for n, m in survey.maps.items()
+        ],
         "parts": _parts(run.split.part),
         "method": "" if method == "none" else AXIS_NAMES.get(method, method),
         "columns": described(survey),
