@@ -221,7 +221,9 @@ def test_a_column_of_single_precision_is_asked_by_what_it_shows(site, copy, stil
         DatasetSchema({"parallax": Column("feature")}),
     )
     folder = site.parent / "single"
-    assert _write_values(SimpleNamespace(run=SimpleNamespace(dataset=dataset)), folder, np.arange(n))
+    assert _write_values(
+        SimpleNamespace(run=SimpleNamespace(dataset=dataset)), folder, np.arange(n)
+    )
     written = (folder / f"{dataset.arrow_schema.get_field_index('parallax')}.json").read_text()
     still.route(f"**/{path}", lambda route: route.fulfill(body=written))
     rows = np.array(held(site, "cards.json")["row"])
