@@ -193,7 +193,7 @@ def test_what_is_kept_opens_as_it_is_whatever_the_menu_says(browser, judged):
         page.fill("#condition", "period >= 0.5")
         page.press("#condition", "Enter")
         page.wait_for_function(f"document.getElementById('side').dataset.selected > {n}")
-        assert "period < 0.5 and period >= 0.5" in page.inner_text("#side header")
+        assert "(period < 0.5) or (period >= 0.5)" in page.inner_text("#side header")
 
 
 def test_a_rectangle_around_one_object_selects_it_and_around_none_nothing(page, stars):
