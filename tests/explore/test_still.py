@@ -199,6 +199,8 @@ def test_a_condition_selects_what_the_explorer_selects(survey, still, condition)
     still.press("#condition", "Enter")
     still.wait_for_selector(f"#side[data-selected='{len(own)}']")
     np.testing.assert_array_equal(np.sort(asked_rows(still, "where", condition)), own)
+    held_here = f"{len(own)} of the {len(layout.rows)} objects in this copy selected"
+    assert still.inner_text("#side h2") == held_here
 
 
 def asked_rows(still, path, text, by=""):
@@ -276,6 +278,7 @@ def test_objects_alike_are_opened_and_what_needs_a_server_is_not_offered(survey,
     assert len(matches) == 12
     for button in matches:
         assert button.is_enabled() == (button.get_attribute("data-id") in shown)
+        assert ("not in this copy" in button.inner_text()) == button.is_disabled()
     other = next((button for button in matches if button.is_enabled()), None)
     if other is not None:
         name = other.get_attribute("data-id")
