@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import skybind
 from skybind.errors import DataError
+from skybind.ingest.readers.weighed import WeighedParquet
 from skybind.parquet import (
     ContentHash,
     TableWriter,
@@ -157,4 +158,16 @@ def test_every_parquet_file_is_opened_with_its_checksums():
     source = Path(skybind.__file__).parent
     own = re.compile(r"\bpq\.(ParquetFile|read_table|ParquetDataset)\(")
     found = [path for path in source.rglob("*.py") if own.search(path.read_text("utf-8"))]
-    assert [path.name for path in found] == ["parquet.py"]
+    assert sorted(path.name for path in found) == ["parquet.py", "weighed.py"]
+
+
+def test_parquet_of_others_is_read_with_its_checksums_too(tmp_path):
+    path = tmp_path / "a.parquet"
+    write_parquet(pa.table({"x": np.arange(1000.0)}), path, compression="none")
+    content = bytearray(path.read_bytes())
+    content[content.find(np.float64(500).tobytes())] ^= 1
+    path.write_bytes(bytes(content))
+    with pytest.raises((OSError, pa.ArrowException), match=r"(?i)crc|checksum"):
+        WeighedParquet(path, "a").read()
+    with pytest.raises((OSError, pa.ArrowException), match=r"(?i)crc|checksum"):
+        list(WeighedParquet(path, "a").iter_batches(100))

@@ -5,6 +5,7 @@ Both end their batches where the partitions end.
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -22,13 +23,19 @@ def classified(place):
     return table_of(scale.classify(place / "hats", place / "stars-run").compute(progress_bar=False))
 
 
+def written(table, name):
+    """A column as a file for people has it: missing text is empty there."""
+    column = table[name].combine_chunks()
+    return pc.fill_null(column, "") if pa.types.is_string(column.type) else column
+
+
 def test_classes_are_the_local_ones(place, classified):
     classify_anything(place / "stars-run", place / "hats", place / "local.parquet")
     local = pq.read_table(place / "local.parquet")
     assert local["class"].null_count < len(local) == 60
     for name in local.column_names:
         expected = local[name].combine_chunks()
-        assert classified[name].combine_chunks().cast(expected.type).equals(expected), name
+        assert written(classified, name).cast(expected.type).equals(expected), name
 
 
 def test_shards_of_a_catalogue_are_partitions(place):
@@ -45,7 +52,7 @@ def test_they_are_those_of_the_dataset_to_rounding(place, classified):
     local = pq.read_table(place / "dataset.parquet").sort_by("object_id")
     made = classified.sort_by("object_id")
     for name in ("object_id", "class", "modalities", "reason"):
-        assert made[name].to_pylist() == local[name].to_pylist()
+        assert written(made, name).to_pylist() == local[name].to_pylist()
     for name in local.column_names:
         if name.startswith("p"):
             np.testing.assert_allclose(made[name].to_numpy(), local[name].to_numpy(), rtol=3e-6)

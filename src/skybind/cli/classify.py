@@ -48,7 +48,8 @@ def classify(
 
     One row an object, in their order: class, calibrated probabilities, novelty (the share of
     validation objects that lie nearer to the training objects: near 1, a stranger), the modalities
-    that were there, and why there is no class. Interrupted, the same command goes on.
+    that were there, and why there is no class, which is empty text then. Interrupted, the same
+    command goes on.
 
     Example: skybind classify run/ --data new/ --out classes.csv
     """

@@ -226,7 +226,8 @@ def _at_least(least: int, part: np.ndarray, group: np.ndarray, seed: int) -> np.
 
 def _validated(split: Split, used: np.ndarray, seed: int, dataset: Dataset) -> Split:
     """Let training objects validate where a tenth of a tiny survey is not enough of them."""
-    if (split.part[used] == "validation").sum() >= _VALIDATED:
+    validated, trained = ((split.part[used] == one).sum() for one in ("validation", "train"))
+    if validated >= _VALIDATED or validated + trained < 2 * _VALIDATED:
         return split
     part, group = split.part.astype("<U10"), find_twins(dataset).group[used]
     part[used] = _at_least(_VALIDATED, part[used], group, seed)
