@@ -194,3 +194,10 @@ def test_a_first_cell_with_a_hash_is_no_comment(tmp_path):
     assert table["object_id"].tolist() == ["#7", "V1 Cyg", "#8"]
     assert table["label"].tolist() == ["EW", "#new", "'=1"]
     assert not table.bad_rows
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_unit_that_votable_does_not_know_is_written_without_a_warning(tmp_path):
+    field = pa.field("log_mass", pa.float64(), metadata={"unit": "dex(solMass)"})
+    write_table(pa.table([[10.5]], schema=pa.schema([field])), tmp_path / "x.vot")
+    assert 'unit="dex(solMass)"' in (tmp_path / "x.vot").read_text()

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -99,7 +100,10 @@ def write_tables(tables: Iterable[pa.Table], path: str | Path) -> int:
                     f"{suffix} holds no control characters, and '{odd[0]}' has {odd[1]!r}: write "
                     "Parquet."
                 )
-            shown.write(temporary, format=names[suffix])
+            with warnings.catch_warnings():
+                # a unit that VOTable does not know, such as dex(solMass), is written as it is
+                warnings.filterwarnings("ignore", ".*Invalid unit string")
+                shown.write(temporary, format=names[suffix])
     return len(whole)
 
 
