@@ -200,8 +200,9 @@ class ShardFolder:
 
     def sign(self) -> None:
         """Note beside what was put together that it was made of these shards."""
-        sums = {name: file_hash(self.out / name) for name in self._sizes()}
-        write_sealed(self._signature, {"key": self.key, "sizes": self._sizes(), "sums": sums})
+        sizes = self._sizes()
+        sums = {name: file_hash(self.out / name) for name in sizes}
+        write_sealed(self._signature, {"key": self.key, "sizes": sizes, "sums": sums})
 
     def finish(self) -> bool:
         """Remove these shards where what they became is in its place; says whether any were left.

@@ -168,7 +168,7 @@ def _write_along(tables: Iterable[pa.Table], path: Path, suffix: str) -> int:
     whole = isinstance(tables, list) and len(tables) == 1
     try:
         # lengths of text are those of the whole, so before it is cut
-        shown = (_safe(t) if suffix == ".csv" else _for_astropy(t, whole) for t in tables)
+        shown = map(_safe, tables) if suffix == ".csv" else _for_astropy(tables, whole)
         for table in _regrouped(shown):
             if writer is None:
                 kind = pcsv.CSVWriter if suffix == ".csv" else TableWriter
@@ -181,8 +181,8 @@ def _write_along(tables: Iterable[pa.Table], path: Path, suffix: str) -> int:
     return rows
 
 
-def _for_astropy(table: pa.Table, whole: bool) -> pa.Table:
-    """Return a table as astropy's reader of Parquet understands it.
+def _for_astropy(tables: Iterable[pa.Table], whole: bool) -> Iterator[pa.Table]:
+    """Give tables of one file as astropy's reader of Parquet understands them.
 
     It takes units and descriptions from a key of its own, not from the fields, and lengths of text
     from others, where these are known beforehand: of a table that is written at once. Missing text
@@ -190,18 +190,23 @@ def _for_astropy(table: pa.Table, whole: bool) -> pa.Table:
     """
     from astropy.table.meta import get_yaml_from_table
 
-    notes = {b"table_meta_yaml": "\n".join(get_yaml_from_table(to_astropy(table.slice(0, 0))))}
-    for place, field in enumerate(table.schema):
-        kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
-        values = table[place].cast(kind)
-        if _is_text(kind):
-            values = pc.fill_null(values, "")
-            length = pc.max(pc.utf8_length(values)).as_py() or 1
-            notes |= {f"table::len::{field.name}".encode(): str(length)} if whole else {}
-        table = table.set_column(place, field.with_type(kind), values)
-    told = table.schema.metadata or {}
-    kept = {key: text for key, text in told.items() if not key.startswith(b"table::len::")}
-    return table.replace_schema_metadata(kept | notes)
+    notes: dict[bytes, str] = {}
+    for table in tables:
+        if not notes:  # the columns of all are those of the first
+            told = "\n".join(get_yaml_from_table(to_astropy(table.slice(0, 0))))
+            notes[b"table_meta_yaml"] = told
+        for place, field in enumerate(table.schema):
+            kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+            values = table[place].cast(kind)
+            if _is_text(kind):
+                values = pc.fill_null(values, "")
+                if whole:
+                    length = pc.max(pc.utf8_length(values)).as_py() or 1
+                    notes[f"table::len::{field.name}".encode()] = str(length)
+            table = table.set_column(place, field.with_type(kind), values)
+        before = table.schema.metadata or {}
+        kept = {key: text for key, text in before.items() if not key.startswith(b"table::len::")}
+        yield table.replace_schema_metadata(kept | notes)
 
 
 def _is_text(kind: pa.DataType) -> bool:

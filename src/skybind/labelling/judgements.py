@@ -81,7 +81,7 @@ class Judgements:
                 file.seek(self._read_to)
                 content = file.read()
             end = content.rfind(b"\n") + 1
-            if _is_whole(content[end:]):  # an editor may end the file without a newline
+            if _is_whole(content[end:], self.path):  # an editor may end the file without a newline
                 end = len(content)
             for line in content[:end].splitlines():
                 if line:
@@ -287,10 +287,10 @@ class Judgements:
             self._carry_out(every[-1], known)
 
 
-def _is_whole(line: bytes) -> bool:
+def _is_whole(line: bytes, path: Path) -> bool:
     try:
-        checked(json.loads(line), Judgement)
-    except (ValueError, RecursionError):
+        _judgement(line, path, 0)
+    except DataError:
         return False
     return True
 

@@ -31,8 +31,8 @@ def kind_of(folder: Path) -> str:
     for kind, path in known.items():
         if path.exists():
             return kind
-    if RunPaths(folder).config.exists() and RunPaths(folder).pretraining.folder.exists():
-        return "run"  # without its note
+    if has_lost_note(folder):
+        return "run"
     if (folder / MADE).exists():
         return "dataset"  # without its objects
     inside = {
@@ -48,6 +48,12 @@ def kind_of(folder: Path) -> str:
     if is_hats(folder):
         return "HATS catalogue"
     raise DataError(_no_kind(folder))
+
+
+def has_lost_note(folder: Path) -> bool:
+    """Return whether a folder is that of a run, but for its note."""
+    paths = RunPaths(folder)
+    return not paths.note.exists() and paths.config.exists() and paths.pretraining.folder.exists()
 
 
 def _no_kind(folder: Path) -> str:

@@ -17,6 +17,7 @@ from skybind.modalities.store import INDEX
 from skybind.once import NOTE, result_of
 from skybind.record import read_record
 from skybind.runs.layout import DiscoverPaths, RunPaths
+from skybind.study.kinds import has_lost_note
 
 _PART = re.compile(r"part-(\d{5})\.parquet")
 #: A file that is not there, and what it was and how it is made again.
@@ -39,7 +40,7 @@ def lacking(files: Sequence[Path]) -> Iterator[Lack]:
             yield from _of_dataset(folder.parent)
         if RunPaths(folder).note.exists():
             yield from _of_run(RunPaths(folder))
-        elif RunPaths(folder).config.exists() and RunPaths(folder).pretraining.folder.exists():
+        elif has_lost_note(folder):
             yield _lack(RunPaths(folder).note, "bring it back, or start another run")
 
 
