@@ -112,15 +112,23 @@ def legible(table: pa.Table) -> pa.Table:
 
     For tables that nobody chose the format of: VOTable and ECSV hold none.
     """
+
+    def odd(column: pa.ChunkedArray) -> bool:
+        return any(cell and _CONTROL.search(cell) for cell in column.to_pylist())
+
+    return _rewritten(
+        table, odd, lambda cell: _CONTROL.sub(lambda found: printable(found[0]), cell)
+    )
+
+
+def _rewritten(
+    table: pa.Table, odd: Callable[[pa.ChunkedArray], bool], write: Callable[[str], str]
+) -> pa.Table:
+    """Return a table whose columns of text are written anew where something in them is odd."""
     for place, field in enumerate(table.schema):
-        if not _is_text(field.type):
-            continue
-        cells = table[place].to_pylist()
-        if any(cell and _CONTROL.search(cell) for cell in cells):
-            told = [
-                cell and _CONTROL.sub(lambda found: printable(found[0]), cell) for cell in cells
-            ]
-            table = table.set_column(place, field, pa.array(told, field.type))
+        if _is_text(field.type) and odd(table[place]):
+            cells = [None if cell is None else write(cell) for cell in table[place].to_pylist()]
+            table = table.set_column(place, field, pa.array(cells, field.type))
     return table
 
 
@@ -278,12 +286,11 @@ def _write_rows(file: TextIO, rows: Iterable[Sequence[object]], end: str) -> Non
 
 def _safe(table: pa.Table) -> pa.Table:
     """Return a table of which a spreadsheet runs no cell."""
-    for place, field in enumerate(table.schema):
-        if _is_text(field.type):
-            marked = pc.match_substring_regex(table[place], f"^{_FORMULA.pattern}")
-            if pc.any(marked).as_py():
-                cells = [None if c is None else safe_cell(c) for c in table[place].to_pylist()]
-                table = table.set_column(place, field, pa.array(cells, field.type))
+
+    def odd(column: pa.ChunkedArray) -> bool:
+        return bool(pc.any(pc.match_substring_regex(column, f"^{_FORMULA.pattern}")).as_py())
+
+    table = _rewritten(table, odd, safe_cell)
     return table.rename_columns([safe_cell(name) for name in table.column_names])
 
 

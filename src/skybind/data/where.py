@@ -197,6 +197,11 @@ def _arrow(values: np.ndarray) -> pa.Array:
     return pa.array(numbers, pa.float64())
 
 
+def decimals(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return numbers of single precision as the decimals that they show: 0.1, not 0.10000000149."""
+    return values.cast(pa.string()).cast(pa.float64())
+
+
 def _plain(table: pa.Table) -> pa.Table:
     """Give dictionary columns as text, NaN as missing, numbers with 64 bits and a sign."""
     for i, field in enumerate(table.schema):
@@ -206,8 +211,7 @@ def _plain(table: pa.Table) -> pa.Table:
         elif pa.types.is_floating(field.type):
             values = pc.if_else(pc.is_nan(values), None, values)
             if pa.types.is_float32(values.type):
-                # by the decimal that it shows: 0.1 is 0.1 in every test, not 0.10000000149
-                values = values.cast(pa.string()).cast(pa.float64())
+                values = decimals(values)
         elif pa.types.is_integer(field.type) and (pc.max(values).as_py() or 0) < 2**63:
             values = values.cast(pa.int64())
         table = table.set_column(i, field.name, values)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from skybind.data.where import decimals
 from skybind.errors import DataError
 from skybind.explore.columns import WHOLE, painted
 from skybind.explore.guard import POLICY
@@ -150,9 +151,8 @@ def _write_values(survey: Survey, folder: Path, rows: np.ndarray) -> list[str]:
         kind = _kind(field.type)
         if kind is None:
             continue
-        values = dataset.table([field.name], rows)[field.name].to_pylist()
-        if pa.types.is_float32(field.type):  # by its decimal, as `skybind.data.where` has it
-            values = [None if v is None else float(str(np.float32(v))) for v in values]
+        column = dataset.table([field.name], rows)[field.name]
+        values = (decimals(column) if pa.types.is_float32(field.type) else column).to_pylist()
         if kind in ("int", "double"):
             values = [_number(value) for value in values]
         _write_json(folder / f"{len(names)}.json", {"kind": kind, "values": values})
