@@ -16,6 +16,7 @@ from skybind.errors import DataError
 from skybind.files import atomic_path
 from skybind.parquet import TableWriter
 from skybind.printable import printable
+from skybind.texts import is_text, to_texts
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -348,8 +349,6 @@ def to_astropy(table: pa.Table) -> "Table":
 
 def _filled(column: pa.ChunkedArray) -> np.ndarray:
     """Turn a column to numpy: text "" and numbers NaN where missing, lists None."""
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
     if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
         cells = np.empty(len(column), object)
         cells[:] = [
@@ -357,8 +356,8 @@ def _filled(column: pa.ChunkedArray) -> np.ndarray:
             for cell in column
         ]
         return cells
-    if pa.types.is_string(column.type):
-        return np.asarray([value or "" for value in column.to_pylist()], dtype=str)
+    if is_text(column.type):
+        return to_texts(column)
     return np.asarray(column.to_numpy())
 
 

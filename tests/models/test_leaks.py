@@ -3,7 +3,8 @@ import unicodedata
 import numpy as np
 import pytest
 
-from skybind.data.seen import Seen, plain_name
+import skybind.data.seen as seen_module
+from skybind.data.seen import Seen, plain_name, told_by_case
 from skybind.errors import LeakError
 from skybind.models.leaks import refuse_seen, refuse_twins, twins_among
 
@@ -45,6 +46,18 @@ def test_stars_that_only_case_tells_apart_are_two():
     ids = np.array(["AB CAS", "ab cas"])  # the dataset that is measured has two
     assert not twins_among(ids, Seen.of(every[:1]), "testing").any()
     assert twins_among(ids[:1], Seen.of(every[:1]), "testing").all()
+
+
+def test_names_are_hashed_alike_in_any_pieces(monkeypatch):
+    names = np.array([f"{'aA'[i % 2]}b {i // 2}" for i in range(50)] + ["cd", "cd", "CE"])
+    whole = Seen.of(names[:20], names[20:30], among=names)
+    told = told_by_case(names)
+    assert told.tolist() == [True] * 50 + [False] * 3
+    monkeypatch.setattr(seen_module, "_PIECE", 7)
+    for key, hashes in Seen.of(names[:20], names[20:30], among=names).hashes.items():
+        np.testing.assert_array_equal(hashes, whole.hashes[key])
+    assert not len(whole.hashes["trained", "name"])  # each is spelt in two ways
+    np.testing.assert_array_equal(told_by_case(names), told)
 
 
 def test_an_observation_is_known_under_any_name_and_none_is_no_twin():

@@ -21,6 +21,7 @@ from skybind.data.stretched import StretchedSource
 from skybind.errors import DataError
 from skybind.ragged import Ragged
 from skybind.tables import to_astropy, to_pandas
+from skybind.texts import is_text, to_texts
 from skybind.visits import NAME, Visits, visits_of
 from skybind.words import html_facts, nearest_of_many
 
@@ -210,7 +211,7 @@ class Dataset:
     @cached_property
     def object_ids(self) -> np.ndarray:
         """Names of all objects, in order, shape (n,)."""
-        return np.asarray(self.table([ID])[ID].to_pylist(), dtype=str)
+        return to_texts(self.table([ID])[ID])
 
     @cached_property
     def fingerprint(self) -> str:
@@ -336,10 +337,8 @@ class Dataset:
     def column(self, name: str, rows: np.ndarray | None = None) -> np.ndarray:
         """Read one flat column as a numpy array (null becomes NaN, or "" for text)."""
         values = self.table([name], rows)[name]
-        if pa.types.is_dictionary(values.type):
-            values = pc.cast(values, pa.string())
-        if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
-            return np.asarray(pc.fill_null(values, "").to_pylist(), dtype=str)
+        if is_text(values.type):
+            return to_texts(values)
         if values.null_count:
             values = pc.cast(values, pa.float64())
         return values.to_numpy()
@@ -381,8 +380,7 @@ class Dataset:
         if name not in self.schema.columns:
             have = ", ".join(self.schema.with_role("label")) or "none"
             raise DataError(f"The dataset at {self.path} has no label '{name}' (labels: {have}).")
-        text = pc.cast(self.table([name])[name], pa.string())
-        return np.asarray(pc.fill_null(text, "").to_pylist(), dtype=str)
+        return to_texts(self.table([name])[name])
 
     def _readable(self) -> AbstractContextManager[None]:
         return readable(f"The dataset at {self.path}")

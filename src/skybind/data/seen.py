@@ -12,13 +12,20 @@ import numpy as np
 #: How objects were used: to train on, or to choose the epoch.
 TRAINED, VALIDATED = "trained", "validated"
 NONE = np.zeros(0, np.uint64)
+_NOBODY = np.zeros(0, str)
+#: Names that are hashed at a time.
+_PIECE = 1 << 16
 _BLANKS = re.compile(r"((?<=\d)\s+(?=\d))|\s+")
 
 
 def hash_ids(object_id: np.ndarray | Sequence[str]) -> np.ndarray:
     """Hash object ids to 64 bits each."""
-    digests = b"".join(hashlib.blake2b(str(i).encode(), digest_size=8).digest() for i in object_id)
-    return np.frombuffer(digests, np.uint64)
+    found = np.empty(len(object_id), np.uint64)
+    for start in range(0, len(found), _PIECE):  # as Python's texts they take ten times the room
+        some = object_id[start : start + _PIECE]
+        digests = (hashlib.blake2b(str(i).encode(), digest_size=8).digest() for i in some)
+        found[start : start + len(some)] = np.frombuffer(b"".join(digests), np.uint64)
+    return found
 
 
 def plain_name(name: str, fold: bool = True) -> str:
@@ -43,16 +50,29 @@ def plain_name(name: str, fold: bool = True) -> str:
 
 def hash_names(object_id: np.ndarray | Sequence[str], fold: bool = True) -> np.ndarray:
     """Hash object ids as `plain_name` writes them, to 64 bits each."""
-    return hash_ids([plain_name(str(name), fold) for name in object_id])
+    found = np.empty(len(object_id), np.uint64)
+    for start in range(0, len(found), _PIECE):
+        some = [plain_name(str(name), fold) for name in object_id[start : start + _PIECE]]
+        found[start : start + len(some)] = hash_ids(some)
+    return found
 
 
 def told_by_case(names: np.ndarray | Sequence[str]) -> np.ndarray:
     """Which of some names have another among them that only case tells from them, (n,) bool."""
-    if not len(names):
+    return _many_spellings(hash_names(names), hash_names(names, fold=False))
+
+
+def _many_spellings(folded: np.ndarray, cased: np.ndarray) -> np.ndarray:
+    """Which names are spelt in several ways, by their hashes without case and with it."""
+    if not len(folded):
         return np.zeros(0, bool)
-    _, folded = np.unique(hash_names(names), return_inverse=True)
-    _, spellings = np.unique(hash_names(names, fold=False), return_index=True)
-    return np.bincount(folded[spellings])[folded] > 1
+    order = np.argsort(folded, kind="stable")
+    begins = np.concatenate([[True], np.diff(folded[order]) != 0])
+    group = np.cumsum(begins) - 1
+    differs = cased[order] != cased[order][begins][group]  # from the first of its group
+    many = np.zeros(len(folded), bool)
+    many[order] = np.bincount(group, differs)[group] > 0
+    return many
 
 
 #: Fingerprints of the observations of some objects by kind, each of shape (n,); 0 for none.
@@ -92,19 +112,18 @@ class Seen:
         among : ndarray of str, optional
             All names of the dataset that they are of; by default no others than these.
         """
-        names: dict[str, Sequence[str] | np.ndarray] = {
-            TRAINED: trained,
-            VALIDATED: [] if validated is None else validated,
-        }
-        every = [*names.values(), [] if among is None else among]
-        all_names = np.concatenate([np.asarray(ids, str) for ids in every])
-        told = hash_names(all_names[told_by_case(all_names)])
+        names = {TRAINED: trained, VALIDATED: _NOBODY if validated is None else validated}
+        folded = {role: hash_names(ids) for role, ids in names.items()}
+        cased = {role: hash_names(ids, fold=False) for role, ids in names.items()}
+        others = _NOBODY if among is None else among
+        every = np.concatenate([*folded.values(), hash_names(others)])
+        spelt = np.concatenate([*cased.values(), hash_names(others, fold=False)])
+        told = np.unique(every[_many_spellings(every, spelt)])
         found: dict[tuple[str, str], list[np.ndarray]] = {}
         for role, ids in names.items():
             found[role, "id"] = [hash_ids(ids)]
-            found[role, "cased"] = [hash_names(ids, fold=False)]
-            folded = hash_names(ids)
-            found[role, "name"] = [folded[~np.isin(folded, told)]]
+            found[role, "cased"] = [cased[role]]
+            found[role, "name"] = [folded[role][~np.isin(folded[role], told)]]
             for kind, hashes in (observed or {}).get(role, ()):
                 found.setdefault((role, kind), []).append(hashes[hashes != 0])
         return cls({key: _once(parts) for key, parts in found.items()})

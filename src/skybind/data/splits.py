@@ -17,6 +17,7 @@ from skybind.data.twins import tell_moved, together
 from skybind.errors import DataError
 from skybind.files import atomic_path, raise_of_machine
 from skybind.parquet import read_parquet, write_parquet
+from skybind.texts import to_texts
 
 FRACTIONS = (0.8, 0.1, 0.1)
 
@@ -240,7 +241,7 @@ class Split:
 
 def _text(column: pa.ChunkedArray, path: Path) -> np.ndarray:
     try:
-        return np.asarray([value or "" for value in column.cast(pa.string()).to_pylist()], str)
+        return to_texts(column)
     except pa.ArrowException as error:
         raise_of_machine(error)
         raise DataError(f"The split {path} has names that are no text: {error}.") from error

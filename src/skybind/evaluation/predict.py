@@ -28,6 +28,7 @@ from skybind.runs.run import Run
 from skybind.runs.steps import run_model
 from skybind.shards import Shard, ShardFolder, remedy
 from skybind.tables import check_ending, write_table
+from skybind.texts import to_texts
 from skybind.version import __version__
 from skybind.words import nearest
 
@@ -173,7 +174,7 @@ def _of_given(asked: _Asked, model: Model, given: Given, whole: Given | None = N
 def _names(given: Given) -> Iterator[np.ndarray]:
     """Read the names of all objects, some at a time."""
     for table in given.dataset.iter_tables([ID]):
-        yield np.asarray(table[ID].to_pylist(), dtype=str)
+        yield to_texts(table[ID])
 
 
 def _predict(

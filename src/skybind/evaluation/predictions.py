@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from skybind.files import atomic_path
 from skybind.parquet import read_parquet, write_parquet
+from skybind.texts import to_texts
 
 #: Modalities that stand together, by their mean.
 Group = tuple[str, ...]
@@ -62,7 +63,7 @@ def read_predictions(path: Path) -> list[Predictions]:
     if "protocol" not in table.column_names:  # before version 0.2 only this one was kept
         table = table.append_column("protocol", pa.array(["train"] * len(table), pa.string()))
     keys = [table[name].to_pylist() for name in ("target", "protocol", "fit", "predict")]
-    ids = np.asarray(table["object_id"].to_pylist(), dtype=str)
+    ids = to_texts(table["object_id"])
     true, predicted = table["true"].to_numpy(), table["predicted"].to_numpy()
     found = []
     start = 0

@@ -42,6 +42,8 @@ from skybind.progress import step
 from skybind.shards import Shard
 
 CHUNK = 2048
+#: Of catalogue rows alone, which take little room: a file for each 2,048 would be thousands.
+ROW_CHUNK = 1 << 16
 IMAGE_CHUNK = 256
 DISPLAY = (
     "The images of '{name}' are pictures for people (JPEG): stretched for display, clipped and "
@@ -208,7 +210,7 @@ class _Import:
         rows = np.arange(n) if some is None else spread(n, list(observed.values()), some)
         specs = self.mapping.observations().values()
         images = any(isinstance(spec, ImageSpec) for spec in specs)
-        size = IMAGE_CHUNK if images else CHUNK
+        size = IMAGE_CHUNK if images else CHUNK if observed else ROW_CHUNK
         tables = [self.mapping.objects, *self.mapping.objects.join]
         paths = [path for table in tables for path in part_files(table, self.base)]
         for _, _, spec in self.mapping.sources():

@@ -12,6 +12,7 @@ from skybind.models.classifier import Classifier
 from skybind.models.inference import Decided, decide, iter_sources, sets_of
 from skybind.models.reference import shorten
 from skybind.models.reliability import Reliability
+from skybind.texts import to_texts
 
 DESCRIPTIONS = {
     ID: "Name of the object",
@@ -121,7 +122,7 @@ def iter_classes(
     """
     done = 0
     for table, source in iter_sources(modalities, dataset):
-        ids = np.asarray(table[ID].to_pylist(), dtype=str)
+        ids = to_texts(table[ID])
         known = {name: (reasons or {}).get(name) for name in modalities}
         why = {
             name: np.where(

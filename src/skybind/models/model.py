@@ -45,6 +45,7 @@ from skybind.models.unused import tell_unused
 from skybind.plugins import use_noted
 from skybind.progress import progress_bar, say
 from skybind.tables import to_astropy
+from skybind.texts import to_texts
 from skybind.words import nearest
 
 if TYPE_CHECKING:
@@ -343,14 +344,13 @@ class Model:
         n, done = len(dataset), 0
         vectors = {name: zeros((n, self.binder.dimension), np.float32) for name in some}
         present = {name: np.zeros(n, bool) for name in some}
-        ids, parts = [], []
+        ids: list[np.ndarray] = []
         visits: dict[str, list[VisitVectors]] = {}
         for table, source in iter_sources(some, dataset):
-            own = np.asarray(table["object_id"].to_pylist(), dtype=str)
-            part = split.align(own).part if split is not None else np.full(len(own), "")
-            piece = embed_source(self.binder, source, own, part, modalities=list(some))
+            own = to_texts(table["object_id"])
+            nowhere = np.full(len(own), "")
+            piece = embed_source(self.binder, source, own, nowhere, modalities=list(some))
             ids.append(own)
-            parts.append(part)
             for name in some:
                 vectors[name][done : done + len(own)] = piece.vectors[name]
                 present[name][done : done + len(own)] = piece.present[name]
@@ -359,9 +359,10 @@ class Model:
             done += len(own)
             if progress:
                 progress(done)
+        object_id = np.concatenate(ids)
         return Embeddings(
-            np.concatenate(ids),
-            np.concatenate(parts),
+            object_id,
+            np.full(n, "") if split is None else split.align(object_id).part,
             vectors,
             present,
             self.identity,

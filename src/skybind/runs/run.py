@@ -138,6 +138,7 @@ class Run:
         run.dataset = compute_first(dataset, needed, paths.features)
         run._write(backbone_hashes(binder))
         run.dataset = open_as_noted(dataset.path, paths.features, run.status.computed)
+        run.split.object_id = run.dataset.object_ids  # the same names, held once
         return run
 
     def _write(self, backbones: dict[str, str]) -> None:

@@ -30,6 +30,7 @@ from skybind.scale.adapter import (
 )
 from skybind.scale.rows import Columns
 from skybind.scale.shipped import Shipped, open_shipped
+from skybind.texts import to_texts
 from skybind.version import __version__
 from skybind.words import nearest
 
@@ -216,7 +217,7 @@ def _embedded(model: Model, frame: Frame, work: Work) -> Iterator[pa.Table]:
     some = {name: model.modalities[name] for name in work.names}
     done = 0
     for table, source in iter_sources(some, given.dataset):
-        ids = np.asarray(table[ID].to_pylist(), dtype=str)
+        ids = to_texts(table[ID])
         rows = slice(done, done + len(ids))
         known = {name: given.reasons[name][rows] for name in some}
         found = embed_source(
