@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from skybind.data.dataset import Dataset
+from skybind.data.name_hash import rows_of_names
 from skybind.data.schema import DEC, ID, RA
 from skybind.tables import Notes, described
 
@@ -37,9 +38,8 @@ def placed(
     Table
         With `ra` and `dec` [deg] behind `object_id`, unless it has them or no object has any.
     """
-    ids = table[ID].combine_chunks().cast(pa.string())
-    own = pa.array(dataset.object_ids.tolist(), pa.string())
-    rows = pc.fill_null(pc.index_in(ids, value_set=own), -1).to_numpy(zero_copy_only=False)
+    ids = pc.fill_null(table[ID].combine_chunks().cast(pa.large_string()), "")
+    rows = rows_of_names(ids, pa.array(dataset.object_ids, pa.large_string()))
     if not {RA, DEC} & set(table.column_names):
         at = table.column_names.index(ID) + 1
         position = {name: dataset.numbers(name) for name in (RA, DEC)}
