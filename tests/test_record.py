@@ -169,3 +169,18 @@ def test_a_sealed_file_is_read_as_it_was_written_and_no_digit_may_change(tmp_pat
     path.write_text(path.read_text().replace("12", "13"))
     with pytest.raises(DataError, match="its checksum differs"):
         read_record(path, Thing, "make it again")
+
+
+def test_no_bit_of_a_sealed_file_may_flip(tmp_path):
+    """Nor one of the checksum's name, which would else be a key of a later version."""
+    path = tmp_path / "thing.json"
+    write_sealed(path, {"n": 12, "more": [0.1]})
+    whole = path.read_bytes()
+    for at in range(len(whole)):
+        for bit in range(8):
+            path.write_bytes(whole[:at] + bytes([whole[at] ^ (1 << bit)]) + whole[at + 1 :])
+            try:
+                found = read_record(path, dict, "make it again")
+            except DataError:
+                continue
+            assert found == {"n": 12, "more": [0.1]}  # blanks tell nothing

@@ -87,6 +87,8 @@ class Record(BaseModel):
 
 #: Key of the checksum in a JSON file.
 SEAL = "checksum"
+#: The same in the note of a model, where `skybind.models.noted` verifies it.
+NOTE_SEAL = "hash"
 _R = typing.TypeVar("_R")
 
 
@@ -125,12 +127,16 @@ def write_sealed(path: Path, value: Mapping[str, Any]) -> None:
 
 def _unsealed(value: Any) -> Any:
     """Give the content of a sealed file, or of one without a seal as it is."""
-    if not isinstance(value, dict) or SEAL not in value:
+    if not isinstance(value, dict) or not value:
         return value
-    content = {key: item for key, item in value.items() if key != SEAL}
-    if json_hash(content) != value[SEAL]:
+    seal = SEAL if SEAL in value else next(reversed(value))  # whose name may be what is damaged
+    content = {key: item for key, item in value.items() if key != seal}
+    whole = isinstance(value[seal], str) and json_hash(content) == value[seal]
+    if seal == SEAL and not whole:
         raise ValueError("its checksum differs")
-    return content
+    if whole and seal not in (SEAL, NOTE_SEAL):
+        raise ValueError(f"its checksum is called '{seal}'")
+    return content if seal == SEAL else value
 
 
 def checked(value: Any, kind: type[_R]) -> _R:

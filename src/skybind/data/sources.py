@@ -143,18 +143,28 @@ class ParquetSource:
 
     def _take(self, columns: Sequence[str], rows: np.ndarray) -> pa.Table:
         """Read some rows, one row group at a time, and only the groups that hold any."""
-        wanted, inverse = np.unique(np.asarray(rows, np.int64), return_inverse=True)
+        wanted, back = _each_once(np.asarray(rows, np.int64))
         if len(wanted) and (wanted[0] < 0 or wanted[-1] >= len(self)):
             row = wanted[0] if wanted[0] < 0 else wanted[-1]
             raise pa.ArrowIndexError(f"row {row} is not there")
         schema = self.schema
         flat = not any(pa.types.is_nested(schema.field(name).type) for name in columns)
         if flat and len(wanted) * 2 > len(self):
-            return self.table(columns).take(pa.array(wanted[inverse.ravel()]))
-        pieces = list(self._groups.pieces(columns, wanted))
-        if not pieces:
+            whole = self.table(columns)
+            found = whole if len(wanted) == len(self) else whole.take(pa.array(wanted))
+        elif len(wanted):
+            found = pa.concat_tables(self._groups.pieces(columns, wanted))
+        else:
             return pa.schema([schema.field(c) for c in columns], schema.metadata).empty_table()
-        return pa.concat_tables(pieces).take(pa.array(inverse.ravel()))
+        return found if back is None else found.take(pa.array(back))
+
+
+def _each_once(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """Give rows in order, each once, and where they stand among these; None if they are so."""
+    if (np.diff(rows) > 0).all():  # which takes a tenth of the time of sorting them
+        return rows, None
+    wanted, back = np.unique(rows, return_inverse=True)
+    return wanted, back.ravel()
 
 
 class MemorySource:

@@ -12,8 +12,9 @@ from typing import Any
 from skybind.errors import ModelError
 from skybind.files import file_hash, json_hash, raise_of_machine, write_json
 from skybind.progress import say
+from skybind.record import NOTE_SEAL
 
-FILES, HASH = "files", "hash"
+FILES, HASH = "files", NOTE_SEAL
 WEIGHTS = "weights.safetensors"
 _TOLD: set[Path] = set()
 
