@@ -297,6 +297,14 @@ class ChangedSource:
         return pa.table(made)
 
 
+def parts_in(path: Path) -> list[Path]:
+    """Files of objects that stand in the folder of a dataset, in order; none where there are none.
+
+    The dataset may be one that is being made, or damaged.
+    """
+    return sorted((path / "objects").glob("*.parquet"))
+
+
 def object_parts(path: Path) -> list[Path]:
     """Files of a dataset's objects, in order.
 
@@ -309,7 +317,7 @@ def object_parts(path: Path) -> list[Path]:
         raise DataError(f"There is no dataset at {path}: the folder does not exist.")
     if not path.is_dir():
         raise DataError(f"{path} is a file: a dataset is a folder.")
-    parts = sorted((path / "objects").glob("*.parquet"))
+    parts = parts_in(path)
     if not parts:
         raise DataError(
             f"{path} is not a skybind dataset: it has no objects/*.parquet "

@@ -16,6 +16,7 @@ from skybind.data.dataset import Dataset
 from skybind.data.name_hash import first_of_each
 from skybind.data.quarantine import QUARANTINE_FILE, write_quarantine
 from skybind.data.schema import BASE_COLUMNS, DEC, ID, RA, Column, DatasetSchema, check_observations
+from skybind.data.sources import parts_in
 from skybind.errors import DataError
 from skybind.files import atomic_path, is_writable, linked_place
 from skybind.locks import alone, waiting_for
@@ -54,8 +55,7 @@ class Made(Record):
     def of(cls, folder: Path, created: str) -> "Made":
         """Say what stands in the folder of a dataset."""
         tables = [name for name in (QUARANTINE_FILE, TRUTH) if (folder / name).exists()]
-        parts = len(list((folder / "objects").glob("*.parquet")))
-        return cls(created=created, parts=parts, beside=tables)
+        return cls(created=created, parts=len(parts_in(folder)), beside=tables)
 
 
 def created_on(path: Path, schema: DatasetSchema) -> str:
@@ -247,7 +247,7 @@ class DatasetWriter:
         assert self._folder is not None
         if not self._parts:
             raise DataError(f"No objects were given for the dataset at {self.path}.")
-        parts = sorted((self._folder / "objects").glob("*.parquet"))
+        parts = parts_in(self._folder)
         ids = pa.concat_arrays([c for part in parts for c in read_parquet(part, [ID])[ID].chunks])
         ids = pc.fill_null(ids.cast(pa.large_string()), "")
         first = first_of_each(ids)

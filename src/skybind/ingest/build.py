@@ -14,6 +14,7 @@ import numpy as np
 from skybind.data.computed import FOLDER
 from skybind.data.quarantine import short_reason
 from skybind.data.schema import ID, DatasetSchema
+from skybind.data.sources import parts_in
 from skybind.data.splits import Split
 from skybind.errors import DataError, ProcessError, SkybindError
 from skybind.files import write_json
@@ -393,5 +394,4 @@ def render_summary(summary: ImportSummary) -> "RenderableType":
 
 def _written_ids(folder: Path) -> list[str]:
     """Names of the objects that are written, in order."""
-    parts = sorted((folder / "objects").glob("*.parquet"))
-    return [name for part in parts for name in read_parquet(part, [ID])[ID].to_pylist()]
+    return [name for part in parts_in(folder) for name in read_parquet(part, [ID])[ID].to_pylist()]

@@ -13,7 +13,7 @@ from skybind.data.dataset import Dataset
 from skybind.data.nested import from_nested, listed_type
 from skybind.data.partitioned import PartitionedSource
 from skybind.data.schema import ID, METADATA_KEY, DatasetSchema
-from skybind.data.sources import Change, ChangedSource, readable
+from skybind.data.sources import Change, ChangedSource, parts_in, readable
 from skybind.errors import DataError
 from skybind.files import raise_of_machine
 from skybind.ingest.readers.hats import hats_files
@@ -46,7 +46,7 @@ class Stored:
     def of(cls, dataset: Dataset) -> "Stored":
         """Look at a dataset on disk."""
         parts = []
-        for path in sorted((dataset.path / "objects").glob("*.parquet")):
+        for path in parts_in(dataset.path):
             said = pq.read_metadata(path)
             group = said.row_group(0).num_rows if said.num_row_groups else 1
             parts.append((path.name, said.num_rows, group))

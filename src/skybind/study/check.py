@@ -18,6 +18,7 @@ from skybind.config import load_config
 from skybind.data.dataset import Dataset
 from skybind.data.lineage import AGAIN as LINEAGE_AGAIN
 from skybind.data.lineage import LINEAGE, LineageNote, lineage_of
+from skybind.data.sources import parts_in
 from skybind.data.splits import Split
 from skybind.data.write import MADE, MADE_AGAIN, Made
 from skybind.discovery.records import DiscoverRecord
@@ -316,7 +317,7 @@ def _together(folder: Path, files: list[Path]) -> Iterator[tuple[Path, str]]:
 
 def _whole_dataset(path: Path) -> None:
     made = read_record(path, Made, MADE_AGAIN)
-    parts = len(list((path.parent / "objects").glob("*.parquet")))
+    parts = len(parts_in(path.parent))
     if made.parts is not None and made.parts != parts:
         raise DataError(
             f"{path.parent / 'objects'} has {parts} files, {made.parts} were written: make the "

@@ -17,6 +17,7 @@ from skybind.config import Config
 from skybind.config.backbone import load_backbone_config
 from skybind.config.load import with_values
 from skybind.data.dataset import Dataset
+from skybind.data.sources import parts_in
 from skybind.errors import SkybindError
 from skybind.files import json_hash, write_json
 from skybind.locks import myself
@@ -195,7 +196,7 @@ def _sample(study: Study, seed: int, out: Path) -> None:
     rows = np.linspace(0, len(dataset) - 1, min(SAMPLE, len(dataset))).astype(int)
     (out / "objects").mkdir(parents=True)
     table = dataset.table(dataset.arrow_schema.names, rows)
-    part = next(iter(sorted((dataset.path / "objects").glob("*.parquet"))))
+    part = parts_in(dataset.path)[0]
     table = table.replace_schema_metadata(pq.read_schema(part).metadata)
     write_parquet(table, out / "objects" / part.name)
 
