@@ -15,8 +15,8 @@ from skybind.data.dataset import Dataset
 from skybind.data.schema import Column
 from skybind.data.spread import Spread
 from skybind.data.stored_splits import split_dataset
-from skybind.data.write import DatasetWriter
-from skybind.errors import DataError
+from skybind.data.write import DatasetWriter, shards_key
+from skybind.errors import AlreadyDone, DataError
 from skybind.ingest import hats_restored
 from skybind.ingest.hats_restored import restore
 from skybind.ingest.readers.hats import hats_files
@@ -247,3 +247,18 @@ def test_the_command_line_imports_in_shards(catalogue, tmp_path):
         assert done.exit_code == 0, done.output
         assert "All is in place in" in done.stdout
         assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "whole"]
+
+
+def test_a_dataset_of_shards_that_comes_back_is_known_as_made_of_them(catalogue, tmp_path):
+    """Its own shards where it came back in shards; else those of which it was made first."""
+    for number in (1, 2):
+        restore(catalogue, tmp_path / "a", shard=Shard(number, 2))
+    restore(catalogue, tmp_path / "a")
+    export_hats(tmp_path / "a", tmp_path / "hats")
+    restore(tmp_path / "hats", tmp_path / "b")
+    assert shards_key(tmp_path / "b") == shards_key(tmp_path / "a") is not None
+    for number in (1, 2):
+        restore(tmp_path / "hats", tmp_path / "c", shard=Shard(number, 2))
+    restore(tmp_path / "hats", tmp_path / "c")
+    with pytest.raises(AlreadyDone, match="in place"):
+        restore(tmp_path / "hats", tmp_path / "c", shard=Shard(1, 2))

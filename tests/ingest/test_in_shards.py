@@ -13,6 +13,7 @@ from skybind.data.quarantine import read_quarantine
 from skybind.data.write import shards_key
 from skybind.errors import AlreadyDone, DataError
 from skybind.ingest import survey
+from skybind.ingest.append import append_survey
 from skybind.ingest.in_shards import make_dataset
 from skybind.ingest.readers import astroclip_hdf5, long_pieces, pieces
 from skybind.ingest.resumable import ResumableWriter
@@ -237,6 +238,25 @@ def test_the_command_line_imports_in_shards(files):
         done = CliRunner().invoke(app, again)
         assert "already a dataset" in str(done.exception)
     assert sorted(path.name for path in files.iterdir()) == there
+
+
+def test_a_shard_that_comes_after_an_append_finds_all_in_place(files):
+    mapping, out = files / "stars.yaml", files / "out"
+    for number in (1, 2):
+        import_dataset(mapping, out, shard=Shard(number, 2))
+    import_dataset(mapping, out)
+    more = (files / "stars.csv").read_text().replace("\ns", "\nt")
+    (files / "more.csv").write_text(more)
+    table = "objects: {file: more.csv, id: name, ra: ra, dec: dec, labels: {class: kind}}"
+    (files / "more.yaml").write_text(table)
+    append_survey(out, files / "more.yaml")
+    grown, there = everything(out), {path.name for path in files.iterdir()}
+    assert len(Dataset.open(out)) == 2 * STARS
+    for shard in (Shard(2, 2), None):
+        with pytest.raises(AlreadyDone, match="in place"):
+            import_dataset(mapping, out, shard=shard)
+    assert everything(out) == grown
+    assert {path.name for path in files.iterdir()} == there
 
 
 @pytest.mark.parametrize("removing", [False, True])

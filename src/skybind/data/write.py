@@ -52,10 +52,10 @@ class Made(Record):
     beside: list[str] = Field([], description="Tables beside the objects.")
 
     @classmethod
-    def of(cls, folder: Path, created: str) -> "Made":
-        """Say what stands in the folder of a dataset."""
+    def of(cls, folder: Path, created: str, shards: str | None = None) -> "Made":
+        """Say what stands in the folder of a dataset, and of which shards it was put together."""
         tables = [name for name in (QUARANTINE_FILE, TRUTH) if (folder / name).exists()]
-        return cls(created=created, parts=len(parts_in(folder)), beside=tables)
+        return cls(created=created, parts=len(parts_in(folder)), shards=shards, beside=tables)
 
 
 def created_on(path: Path, schema: DatasetSchema) -> str:

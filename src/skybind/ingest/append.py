@@ -24,7 +24,7 @@ from skybind.data.lineage import LINEAGE, Changes, State, write_lineage
 from skybind.data.quarantine import read_quarantine
 from skybind.data.schema import ID
 from skybind.data.sources import MemorySource, ParquetSource, object_parts
-from skybind.data.write import MADE, ROW_GROUP, TRUTH, Made, created_on
+from skybind.data.write import MADE, ROW_GROUP, TRUTH, Made, created_on, shards_key
 from skybind.errors import DataError
 from skybind.files import json_hash, remove_whole
 from skybind.ingest.append_files import (
@@ -322,7 +322,8 @@ class _Append:
         link_rest(old.path, work, ours)
         self.set_aside(work)
         made = created_on(old.path, old.schema)
-        write_sealed(work / MADE, Made.of(work, made).plain())
+        # a shard of the import that comes late still finds that all is in place
+        write_sealed(work / MADE, Made.of(work, made, shards_key(old.path)).plain())
         counts = self.summary().counts
         state = State(
             fingerprint=grown.fingerprint,
