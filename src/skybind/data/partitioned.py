@@ -21,8 +21,13 @@ class PartitionedSource(ParquetSource):
 
     def __init__(self, parts: Sequence[Path]) -> None:
         super().__init__(parts)
-        rows = [pq.read_metadata(part).num_rows for part in parts]
+        rows = [said.num_rows for _, said in self.footers()]
         self._paths, self._ends = list(parts), np.concatenate([[0], np.cumsum(rows)])
+
+    def footers(self) -> Iterator[tuple[Path, pq.FileMetaData]]:
+        """Give the files with their footers, which are read when they are asked for first."""
+        for fragment in self._dataset.get_fragments():
+            yield Path(fragment.path), fragment.metadata
 
     def batches(
         self, columns: Sequence[str], rows: int, start: int = 0, stop: int | None = None

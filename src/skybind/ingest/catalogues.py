@@ -21,7 +21,7 @@ from skybind.ingest.frames import Frame, frame_of
 from skybind.ingest.given_files import frame_of_file
 from skybind.ingest.names import given_names
 from skybind.ingest.positions import positions, read_as_hours
-from skybind.ingest.readers.hats import catalogue_folder, hats_files, is_hats
+from skybind.ingest.readers.hats import catalogue_folder, hats_partitions, is_hats
 from skybind.ingest.readers.values import numbers
 from skybind.ingest.readers.whole import read_whole
 from skybind.words import join, nearest
@@ -302,7 +302,7 @@ def hats_columns(spec: Catalogue) -> tuple[Catalogue, list[str]]:
     """
     folder = Path(spec.source)
     _, said = catalogue_folder(folder)
-    schema = pq.read_schema(hats_files(folder)[0])
+    schema = pq.read_schema(hats_partitions(folder)[0][0])  # who reads the rows counts them
     flat = [column.name for column in schema if not pa.types.is_nested(column.type)]
     ra, dec = (said.get(f"hats_col_{axis}", said.get(f"{axis}_column")) for axis in ("ra", "dec"))
     unit = spec.unit or (None if spec.ra or spec.dec else "deg")

@@ -22,7 +22,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from skybind.data.dataset import Dataset
 from skybind.data.schema import ID, METADATA_KEY, DatasetSchema
@@ -34,7 +33,7 @@ from skybind.ingest.given_files import are_files, take_file, take_files, take_na
 from skybind.ingest.given_rows import Given
 from skybind.ingest.given_table import take_frame
 from skybind.ingest.hats_dataset import open_exported
-from skybind.ingest.readers.hats import hats_files, hats_table, is_hats
+from skybind.ingest.readers.hats import hats_pieces, is_hats
 from skybind.ingest.wanted import Wanted
 
 __all__ = ["Given", "take_given"]
@@ -129,10 +128,11 @@ def _take_hats(
     dataset = None if units else open_exported(folder)
     if dataset is not None:
         return take_dataset(dataset, wanted)
-    frame = frame_of(hats_table(folder))
+    table, rows = hats_pieces(folder)
+    frame = frame_of(table)
     assert frame is not None
     given = take_frame(frame, wanted, units)
-    ends = np.cumsum([pq.read_metadata(path).num_rows for path in hats_files(folder)])
+    ends = np.cumsum(rows)
     made = given.dataset
     if len(made) == ends[-1]:  # otherwise the rows were measurements
         pieces = MemorySource(made.source.table(made.columns), np.r_[0, ends[:-1]])

@@ -16,8 +16,8 @@ from skybind.data.schema import ID, METADATA_KEY, DatasetSchema
 from skybind.data.sources import Change, ChangedSource, parts_in, readable
 from skybind.errors import DataError
 from skybind.files import raise_of_machine
-from skybind.ingest.readers.hats import hats_files
-from skybind.ingest.readers.weighed import WeighedParquet
+from skybind.ingest.readers.hats import check_rows, hats_partitions
+from skybind.ingest.readers.weighed import unpacked_by
 
 #: Column of the cells of order 29, and of an object's place in the dataset.
 CELL, ROW = "_healpix_29", "skybind_row"
@@ -95,15 +95,15 @@ def open_exported(folder: Path) -> Dataset | None:
 
     Its objects are in the order of the sky; those without a position are not among them.
     """
-    files = hats_files(folder)
+    files, stated = hats_partitions(folder)
     with readable(f"The HATS catalogue at {folder}"):
         schema = pq.read_schema(files[0])
         if METADATA_KEY not in (schema.metadata or {}):
             return None
-        for path in files:
-            with WeighedParquet(path, str(path)) as file:
-                file.unpacked(at_once=False)
         source = PartitionedSource(files)
+        check_rows(folder, len(source), stated)
+        for path, said in source.footers():
+            unpacked_by(said, path.stat().st_size, str(path), at_once=False)
     known = DatasetSchema.from_arrow(schema, str(folder)).select(schema.names)
     visits = known.with_role("visits")
     if not visits:

@@ -26,7 +26,7 @@ from skybind.files import atomic_path, json_hash
 from skybind.ingest.build import ImportSummary
 from skybind.ingest.hats_dataset import BESIDE, ROW, Stored, listed, unplaced_file
 from skybind.ingest.in_shards import refuse_again
-from skybind.ingest.readers.hats import catalogue_folder, hats_files
+from skybind.ingest.readers.hats import catalogue_folder, hats_footers
 from skybind.ingest.readers.weighed import WeighedParquet
 from skybind.ingest.resumable import source_state
 from skybind.progress import progress_bar
@@ -108,14 +108,12 @@ class _Restoring:
     def __init__(self, folder: Path) -> None:
         catalogue_folder(folder)
         self.stored = Stored.read(folder)
-        files = hats_files(folder)
-        if unplaced_file(folder).exists():
-            files.append(unplaced_file(folder))
+        files: list[Path] = []
         # row groups in the order of the sky: file, number, objects
         self.groups: list[tuple[Path, int, int]] = []
         n_bytes = 0
-        for path in files:
-            said = pq.read_metadata(path)
+        for path, said in _footers(folder):
+            files.append(path)
             for number in range(said.num_row_groups):
                 group = said.row_group(number)
                 self.groups.append((path, number, group.num_rows))
@@ -201,6 +199,13 @@ class _Restoring:
                     for batch in file.iter_batches(ROW_GROUP, [number], columns):
                         yield listed(pa.Table.from_batches([batch]), self.known)
             start += rows
+
+
+def _footers(folder: Path) -> Iterator[tuple[Path, pq.FileMetaData]]:
+    """Give the files of all objects, those without a position at the end, with their footers."""
+    yield from hats_footers(folder)
+    if unplaced_file(folder).exists():
+        yield unplaced_file(folder), pq.read_metadata(unplaced_file(folder))
 
 
 def _stretches(parts: Sequence[int], most: int) -> list[list[tuple[int, int, int]]]:

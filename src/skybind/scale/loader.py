@@ -15,7 +15,7 @@ import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
 from skybind.errors import ConfigError, DataError
-from skybind.ingest.readers.hats import hats_files, is_hats
+from skybind.ingest.readers.hats import hats_footers, is_hats
 from skybind.parquet import open_parquet
 from skybind.ragged import offsets_of
 from skybind.scale.adapter import Opened, open_catalog, partition_of
@@ -93,10 +93,10 @@ class _Folder:
         path = Path(folder)
         if not path.is_dir() or not is_hats(path):
             raise DataError(f"{path} is no HATS catalogue: it has no hats.properties.")
-        self.files = hats_files(path)
+        found = [(file, said.num_rows) for file, said in hats_footers(path)]
+        self.files, self.rows = [file for file, _ in found], [rows for _, rows in found]
         self.name = f"catalogue {path}"
         self.schema = pq.read_schema(self.files[0])
-        self.rows = [pq.read_metadata(file).num_rows for file in self.files]
 
     def read(self, number: int, columns: Mapping[str, Sequence[str]]) -> pa.Table:
         """Read one partition, of a nested column the fields that are wanted."""

@@ -83,6 +83,32 @@ def hats_files(folder: Path) -> list[Path]:
     DataError
         If it is no table of objects, or partitions or rows are lacking.
     """
+    return [path for path, _ in hats_footers(folder)]
+
+
+def hats_footers(folder: Path) -> Iterator[tuple[Path, pq.FileMetaData]]:
+    """Give the partitions as `hats_files`, each with its footer; rows are compared at the end.
+
+    Footers of a large catalogue take long to read, so they are read once for all that is asked.
+    """
+    files, stated = hats_partitions(folder)
+    rows = 0
+    for path in files:
+        try:
+            said = pq.read_metadata(path)
+        except (pa.ArrowException, OSError) as error:
+            raise_of_machine(error)
+            raise DataError(f"{path} cannot be read as parquet: {first_line(error)}") from error
+        rows += said.num_rows
+        yield path, said
+    check_rows(folder, rows, stated)
+
+
+def hats_partitions(folder: Path) -> tuple[list[Path], int]:
+    """Name the partitions as `hats_files`; second, the rows that the catalogue says it has.
+
+    Rows are not compared (`check_rows`); they are 0 where the catalogue does not say.
+    """
     folder, said = catalogue_folder(folder)
     root = folder / "dataset" if (folder / "dataset").is_dir() else folder
     found: dict[tuple[int, int], list[Path]] = {}
@@ -104,8 +130,22 @@ def hats_files(folder: Path) -> list[Path]:
     files = [path for cell in sorted(found, key=_place) for path in sorted(found[cell])]
     if not files:
         raise DataError(f"The HATS catalogue {folder} holds no partition.")
-    _check_rows(folder, files, said)
-    return files
+    rows = said.get("hats_nrows", said.get("total_rows", ""))
+    return files, int(rows) if rows.isdigit() else 0
+
+
+def check_rows(folder: Path, rows: int, stated: int) -> None:
+    """Refuse a catalogue that has other rows than it says: part of a partition is lost.
+
+    Raises
+    ------
+    DataError
+    """
+    if stated and rows != stated:
+        raise DataError(
+            f"{folder} holds {rows:,} rows where its properties say {stated:,}: was it copied "
+            "whole?"
+        )
 
 
 def common_units(folder: Path) -> dict[str, str]:
@@ -129,7 +169,12 @@ def hats_table(folder: Path) -> pa.Table:
     DataError
         If it is too large for memory, or not whole.
     """
-    files = hats_files(folder)
+    return hats_pieces(folder)[0]
+
+
+def hats_pieces(folder: Path) -> tuple[pa.Table, list[int]]:
+    """Read a whole HATS catalogue as `hats_table`; second, the rows of each partition."""
+    files, stated = hats_partitions(folder)
     size = sum(path.stat().st_size for path in files)
     if size > MOST:
         raise DataError(
@@ -137,22 +182,27 @@ def hats_table(folder: Path) -> pa.Table:
             "dataset of it with 'skybind data import', and give that."
         )
     try:
-        table = pa.concat_tables(_whole_partitions(folder, files, size))
+        tables = list(_whole_partitions(folder, files, size, stated))
+        table = pa.concat_tables(tables)
     except (pa.ArrowException, OSError) as error:
         raise_of_machine(error)
         raise DataError(f"{folder} cannot be read as parquet: {first_line(error)}") from error
-    stated = {**common_units(folder), **units_of_arrow(table.schema)}
+    units = {**common_units(folder), **units_of_arrow(table.schema)}
     fields = [
-        field.with_metadata({**(field.metadata or {}), b"unit": stated[field.name]})
-        if field.name in stated
+        field.with_metadata({**(field.metadata or {}), b"unit": units[field.name]})
+        if field.name in units
         else field
         for field in table.schema
     ]
-    return table.cast(pa.schema(fields, metadata=table.schema.metadata))
+    whole = table.cast(pa.schema(fields, metadata=table.schema.metadata))
+    return whole, [len(table) for table in tables]
 
 
-def _whole_partitions(folder: Path, files: list[Path], on_disk: int) -> Iterator[pa.Table]:
+def _whole_partitions(
+    folder: Path, files: list[Path], on_disk: int, stated: int
+) -> Iterator[pa.Table]:
     opened = [WeighedParquet(path, str(path)) for path in files]
+    check_rows(folder, sum(file.metadata.num_rows for file in opened), stated)
     check_size(sum(file.unpacked() for file in opened), on_disk, str(folder))
     far = 0
     for path, file in zip(files, opened, strict=True):
@@ -216,22 +266,3 @@ def _listed(folder: Path, root: Path) -> set[tuple[int, int]] | None:
         raise_of_machine(error)
         raise DataError(f"The list of partitions in {folder} is damaged: {error}.") from error
     return None
-
-
-def _check_rows(folder: Path, files: list[Path], said: dict[str, str]) -> None:
-    """Refuse a catalogue that has other rows than it says: part of a partition is lost."""
-    stated = said.get("hats_nrows", said.get("total_rows", ""))
-    if not stated.isdigit() or not int(stated):
-        return
-    rows = 0
-    for path in files:
-        try:
-            rows += pq.read_metadata(path).num_rows
-        except (pa.ArrowException, OSError) as error:
-            raise_of_machine(error)
-            raise DataError(f"{path} cannot be read as parquet: {first_line(error)}") from error
-    if rows != int(stated):
-        raise DataError(
-            f"{folder} holds {rows:,} rows where its properties say {int(stated):,}: was it copied "
-            "whole?"
-        )

@@ -74,21 +74,9 @@ class WeighedParquet(pq.ParquetFile):
         """
         key = (None if columns is None else tuple(columns), at_once)
         if key not in self._weighed:
-            self._weighed[key] = self._unpacked(columns, at_once)
+            known = self.metadata, self.on_disk, self._said
+            self._weighed[key] = unpacked_by(*known, columns, at_once)
         return self._weighed[key]
-
-    def _unpacked(self, columns: Sequence[str] | None, at_once: bool) -> float:
-        number = len(self.schema_arrow.names if columns is None else columns)
-        whole, largest = 0, 0
-        for group in range(self.metadata.num_row_groups):
-            leaves = list(self._leaves(group, columns))
-            whole += sum(leaf.size for leaf in leaves)
-            largest = max(largest, sum(leaf.size for leaf in leaves if leaf.ragged))
-        size = max(float(whole), 8.0 * self.metadata.num_rows * number)
-        check_size(size, self.on_disk, self._said, at_once)
-        # one row may hold nearly all of the text and lists of its group
-        check_declared(largest, self.on_disk, f"A row group of {self._said}")
-        return size
 
     def iter_batches(
         self,
@@ -147,26 +135,7 @@ class WeighedParquet(pq.ParquetFile):
         return pa.BufferReader(self._source) if isinstance(self._source, bytes) else self._source
 
     def _leaves(self, group: int, columns: Sequence[str] | None) -> Iterator[_Leaf]:
-        """Give the leaves of columns, as Arrow finds these by their names."""
-        found = self.metadata.row_group(group)
-        for i in range(found.num_columns):
-            chunk = found.column(i)
-            path, kind = chunk.path_in_schema, chunk.physical_type
-            if columns is not None and not any(_inside(path, name) for name in columns):
-                continue
-            column = self.schema.column(i)
-            width = column.length if kind == "FIXED_LEN_BYTE_ARRAY" else _WIDTHS.get(kind, 8)
-            size = max(chunk.total_uncompressed_size, chunk.num_values * width)
-            text = kind == "BYTE_ARRAY"
-            yield _Leaf(
-                path,
-                size,
-                chunk.num_values,
-                chunk.total_uncompressed_size * chunk.num_values,
-                text,
-                chunk.encodings,
-                text or column.max_repetition_level > 0,
-            )
+        return _leaves_of(self.metadata, group, columns)
 
     def _care(
         self, groups: Sequence[int], columns: Sequence[str] | None, most: int
@@ -247,6 +216,66 @@ class WeighedParquet(pq.ParquetFile):
             arrays.append(array if same else array.cast(own.type))
             stated.append(field if same else own)
         return pa.record_batch(arrays, schema=pa.schema(stated, batch.schema.metadata))
+
+
+def unpacked_by(
+    said: pq.FileMetaData,
+    on_disk: int,
+    name: str,
+    columns: Sequence[str] | None = None,
+    at_once: bool = True,
+) -> float:
+    """Return the bytes that columns of a file take at least, by its footer alone.
+
+    Parameters
+    ----------
+    said : FileMetaData
+    on_disk : int
+        Bytes of the file.
+    name : str
+        For messages.
+    columns, at_once
+        As of `WeighedParquet.unpacked`.
+
+    Raises
+    ------
+    DataError
+        If that is too much.
+    """
+    number = len(said.schema.to_arrow_schema().names if columns is None else columns)
+    whole, largest = 0, 0
+    for group in range(said.num_row_groups):
+        leaves = list(_leaves_of(said, group, columns))
+        whole += sum(leaf.size for leaf in leaves)
+        largest = max(largest, sum(leaf.size for leaf in leaves if leaf.ragged))
+    size = max(float(whole), 8.0 * said.num_rows * number)
+    check_size(size, on_disk, name, at_once)
+    # one row may hold nearly all of the text and lists of its group
+    check_declared(largest, on_disk, f"A row group of {name}")
+    return size
+
+
+def _leaves_of(said: pq.FileMetaData, group: int, columns: Sequence[str] | None) -> Iterator[_Leaf]:
+    """Give the leaves of columns, as Arrow finds these by their names."""
+    found = said.row_group(group)
+    for i in range(found.num_columns):
+        chunk = found.column(i)
+        path, kind = chunk.path_in_schema, chunk.physical_type
+        if columns is not None and not any(_inside(path, name) for name in columns):
+            continue
+        column = said.schema.column(i)
+        width = column.length if kind == "FIXED_LEN_BYTE_ARRAY" else _WIDTHS.get(kind, 8)
+        size = max(chunk.total_uncompressed_size, chunk.num_values * width)
+        text = kind == "BYTE_ARRAY"
+        yield _Leaf(
+            path,
+            size,
+            chunk.num_values,
+            chunk.total_uncompressed_size * chunk.num_values,
+            text,
+            chunk.encodings,
+            text or column.max_repetition_level > 0,
+        )
 
 
 def _inside(path: str, name: str) -> bool:
