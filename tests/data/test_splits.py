@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -244,6 +245,10 @@ def test_align_follows_the_dataset_and_leaves_out_strangers():
     aligned = split.align(np.array(["s2", "new", "s0"]))
     assert aligned.part.tolist() == ["validation", "", "train"]
     assert aligned.subsets["10"].tolist() == [True, False, True]
+    grown = split.grown(ids(4))
+    same = replace(grown, object_id=ids(4)).align(ids(4))  # nothing is to be moved
+    assert same.part is grown.part
+    assert (same.appended, grown.appended) == (0, 1)
 
 
 @pytest.mark.parametrize("fractions", [(0.5, 0.5), (0.9, 0.2, -0.1), (0.8, 0.1, 0.2)])

@@ -53,10 +53,10 @@ class Split:
     appended: int = 0
 
     def __post_init__(self) -> None:
-        unknown = sorted(set(np.unique(self.part)) - {*PARTS, ""})
-        if unknown:
+        unknown = self.part[~np.isin(self.part, [*PARTS, ""])]
+        if len(unknown):
             raise DataError(
-                f"A split has a part '{unknown[0]}': the parts are train, validation and test."
+                f"A split has a part '{min(unknown)}': the parts are train, validation and test."
             )
 
     @property
@@ -105,6 +105,8 @@ class Split:
 
     def align(self, object_id: np.ndarray) -> "Split":
         """Give the split in the order of `object_id`; objects it does not know take no part."""
+        if np.array_equal(self.object_id, object_id):  # nothing of either is sorted or copied
+            return replace(self, object_id=np.asarray(object_id), appended=0)
         order = np.argsort(self.object_id)
         place = np.searchsorted(self.object_id[order], object_id)
         place = np.minimum(place, max(len(order) - 1, 0))

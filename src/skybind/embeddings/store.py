@@ -25,6 +25,7 @@ from skybind.memory import zeros
 from skybind.parquet import write_parquet
 from skybind.record import Record, read_record, write_sealed
 from skybind.tables import to_pandas
+from skybind.texts import to_texts
 from skybind.words import html_facts, nearest
 
 if TYPE_CHECKING:
@@ -269,8 +270,7 @@ class Embeddings:
         for name, values in vectors.items():
             for rows, own in whole.chunks([name]):
                 values[rows], present[name][rows] = own, True
-        ids = np.asarray(whole.object_id.to_pylist(), dtype=str)
-        split = np.asarray(shards.table([SPLIT])[SPLIT].to_pylist(), dtype=str)
+        ids, split = to_texts(whole.object_id), to_texts(shards.table([SPLIT])[SPLIT])
         visits = read_visits(folder, shards.model)
         return cls(ids, split, vectors, present, shards.model, visits)
 

@@ -34,7 +34,7 @@ def run_embedding(run: Run, *, again: bool = False) -> Embeddings:
     saved = run_model(run)
     stored = None if again else _stored(run)
     if stored is not None and _made_by(stored, saved) and _of(stored, run):
-        return stored
+        return _held_once(stored, run)
     lock = lock_of(run.paths.embeddings)
     with alone(lock, otherwise=waiting_for("embeds the objects of this run")):
         stored = None if again else _stored(run)  # as the other program left them
@@ -43,7 +43,7 @@ def run_embedding(run: Run, *, again: bool = False) -> Embeddings:
         if stored is None or not _of(stored, run):
             stored = _embed_own(run, saved, stored)
         lock.unlink(missing_ok=True)  # while it is still held
-    return stored
+    return _held_once(stored, run)
 
 
 def _embed_own(run: Run, saved: Model, stored: Embeddings | None) -> Embeddings:
@@ -80,6 +80,12 @@ def _made_by(stored: Embeddings, saved: Model) -> bool:
     return bool(stored.model.get("weights") == saved.identity["weights"])
 
 
+def _held_once(stored: Embeddings, run: Run) -> Embeddings:
+    """Give embeddings of the run's objects its own arrays of names and parts, which are equal."""
+    stored.object_id, stored.split = run.dataset.object_ids, run.split.part
+    return stored
+
+
 def stored_embeddings(run: Run) -> Embeddings:
     """Read the embeddings of a run's objects as they were written.
 
@@ -95,7 +101,7 @@ def stored_embeddings(run: Run) -> Embeddings:
             f"The embeddings in {run.paths.embeddings} are not those of the run's model, objects "
             "and split: run 'skybind evaluate' again."
         )
-    return found
+    return _held_once(found, run)
 
 
 def _earlier(run: Run, saved: Model, stored: Embeddings) -> tuple[Embeddings, np.ndarray] | None:
