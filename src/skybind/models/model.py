@@ -341,15 +341,14 @@ class Model:
             Called with the number of objects embedded so far.
         """
         some = {name: self.modalities[name] for name in self.choose(modalities)}
-        n, done = len(dataset), 0
+        n, done, outside = len(dataset), 0, np.full(len(dataset), "")
         vectors = {name: zeros((n, self.binder.dimension), np.float32) for name in some}
         present = {name: np.zeros(n, bool) for name in some}
         ids: list[np.ndarray] = []
         visits: dict[str, list[VisitVectors]] = {}
         for table, source in iter_sources(some, dataset):
             own = to_texts(table["object_id"])
-            nowhere = np.full(len(own), "")
-            piece = embed_source(self.binder, source, own, nowhere, modalities=list(some))
+            piece = embed_source(self.binder, source, own, outside[: len(own)], modalities=[*some])
             ids.append(own)
             for name in some:
                 vectors[name][done : done + len(own)] = piece.vectors[name]
@@ -362,7 +361,7 @@ class Model:
         object_id = np.concatenate(ids)
         return Embeddings(
             object_id,
-            np.full(n, "") if split is None else split.align(object_id).part,
+            outside if split is None else split.align(object_id).part,
             vectors,
             present,
             self.identity,
