@@ -48,6 +48,7 @@ class Program:
         whole: bool = True,
     ) -> None:
         self.printed = folder / "printed"
+        self.printed.unlink(missing_ok=True)  # of a program before: this one may print nothing
         self.process = os.fork()
         if not self.process:
             _become(folder, self.printed, words.split(), limit, whole)
