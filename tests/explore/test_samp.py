@@ -13,7 +13,7 @@ from astropy.table import Table
 
 from skybind.errors import DataError
 from skybind.explore import heard
-from skybind.explore.heard import fetched
+from skybind.explore.heard import Heard, fetched
 from skybind.explore.samp import HELD, LOOPBACK, Samp
 from skybind.explore.survey import Survey
 from skybind.runs.run import Run
@@ -276,6 +276,15 @@ def test_few_rows_are_held_of_many_tables(monkeypatch):
     assert list(tables) == ["url4", "id3", "large"]
     heard.keep(tables, np.arange(1000), "newest", "url")
     assert list(tables) == ["newest", "url"]
+
+
+def test_of_messages_that_name_many_rows_the_newest_is_held(samp, monkeypatch):
+    monkeypatch.setattr(heard, "MOST_ROWS", 100)
+    for rows in (60, 30, 50):
+        samp._keep(Heard("rows", "", rows=np.arange(rows)))
+    assert list(samp._heard) == [2, 3]
+    samp._keep(Heard("rows", "", rows=np.arange(101)))
+    assert list(samp._heard) == [4]
 
 
 def test_a_hub_that_is_stopped_holds_nothing_up(samp, hub, topcat, monkeypatch):

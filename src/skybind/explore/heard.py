@@ -11,7 +11,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -117,10 +117,27 @@ def keep(tables: Tables, rows: np.ndarray, *names: str) -> None:
     for name in names:
         tables.pop(name, None)
         tables[name] = rows
-    while len(tables) > MOST_TABLES or (
-        len(tables) > len(names) and sum(map(len, tables.values())) > MOST_ROWS
-    ):
-        del tables[next(iter(tables))]
+    forget_oldest(tables, MOST_TABLES, len, len(names))
+
+
+def forget_oldest(
+    held: dict[Any, Any], most: int, rows: Callable[[Any], int], newest: int = 1
+) -> None:
+    """Drop the oldest of what is held until it is few enough and names at most `MOST_ROWS` rows.
+
+    Parameters
+    ----------
+    held : dict
+        The oldest first.
+    most : int
+        That are held.
+    rows : callable
+        Says how many rows one names.
+    newest : int
+        So many stay, however many rows they name.
+    """
+    while len(held) > most or (len(held) > newest and sum(map(rows, held.values())) > MOST_ROWS):
+        del held[next(iter(held))]
 
 
 def understood(survey: Survey, message: Message, sender: str, tables: Tables) -> Heard:

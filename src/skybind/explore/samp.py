@@ -18,12 +18,12 @@ from starlette.requests import Request
 from skybind.errors import DataError
 from skybind.explore.heard import (
     KINDS,
-    MOST_ROWS,
     TABLE,
     Heard,
     Message,
     Tables,
     fetched,
+    forget_oldest,
     keep,
     understood,
 )
@@ -273,11 +273,7 @@ class Samp:
     def _keep(self, heard: Heard) -> None:
         self._last += 1
         self._heard[self._last] = heard
-        held = self._heard
-        while len(held) > HELD or (
-            len(held) > 1 and sum(len(one.rows) for one in held.values()) > MOST_ROWS
-        ):
-            del held[next(iter(held))]
+        forget_oldest(self._heard, HELD, lambda one: len(one.rows))
 
     def _name(self, sender: str) -> str:
         try:
