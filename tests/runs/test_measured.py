@@ -1,6 +1,7 @@
 """The gate before anything is measured, on a run that was made once for all tests of faults."""
 
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +18,7 @@ from skybind.evaluation.records import read_metrics
 from skybind.models.model import Model
 from skybind.report.from_run import report_data
 from skybind.runs.cases import finished_cases
-from skybind.runs.measured import allows_twins, refuse_measuring
+from skybind.runs.measured import allows_twins, refuse_measuring, run_hashes
 from skybind.runs.run import Run
 from skybind.runs.starting import find_start
 from tests.faults.made import SETS, copied, made
@@ -118,6 +119,17 @@ def test_twins_of_a_split_of_ones_own_are_refused_or_told(tmp_path, caplog):
     caplog.set_level("INFO", logger="skybind")
     refuse_measuring(run, Model.open(run.paths.model), run.rows("test"))
     assert f"(such as '{name}') are objects that this model has seen" in caplog.text
+
+
+def test_observations_of_a_modality_of_another_name_are_known():
+    run = Run.open(made() / "run")
+    entry = run.config.modalities["photometry"]
+    assert entry.column is None
+    named = run.config.model_copy(
+        update={"modalities": {"hires": entry.model_copy(update={"kind": "photometry"})}}
+    )
+    other = SimpleNamespace(config=named, dataset=run.dataset, paths=run.paths)
+    np.testing.assert_array_equal(run_hashes(other)["photometry"], run_hashes(run)["photometry"])
 
 
 def test_no_observation_is_read_for_a_model_that_knows_names_alone(monkeypatch):

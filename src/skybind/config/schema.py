@@ -91,6 +91,16 @@ class ModalityConfig(_Section):
         "(the encoder then gives `model.dimension` features).",
     )
 
+    def column_of(self, name: str) -> str:
+        """Return the dataset's column that the modality reads, once a run has fitted it to one.
+
+        Parameters
+        ----------
+        name : str
+            Of the modality.
+        """
+        return self.column or self.kind or name
+
     @field_validator("encoder")
     @classmethod
     def _has_name(cls, encoder: dict[str, Any]) -> dict[str, Any]:

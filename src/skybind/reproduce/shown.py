@@ -89,8 +89,7 @@ def require(run: Run, *modalities: str) -> None:
 
 def column_of(run: Run, modality: str) -> str:
     """Return the dataset's column of a modality, as a run that was begun takes it."""
-    entry = run.config.modalities[modality]
-    return entry.column or entry.kind or modality
+    return run.config.modalities[modality].column_of(modality)
 
 
 #: Makes one exhibit; a `SkybindError` that it raises is the reason why there is none.

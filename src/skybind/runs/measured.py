@@ -89,8 +89,8 @@ def observed_of(run: "Run", rows: np.ndarray, seen: Seen | None = None) -> Obser
 
 def run_hashes(run: "Run") -> dict[str, np.ndarray]:
     """Fingerprints of the observations that a run's models read, by column; kept on disk."""
-    named = ((name, entry.column or name) for name, entry in run.config.modalities.items())
-    wanted = [column for _, column in named if column in run.dataset.schema.observations]
+    named = (entry.column_of(name) for name, entry in run.config.modalities.items())
+    wanted = [column for column in named if column in run.dataset.schema.observations]
     return stored_hashes(run.dataset, run.paths.prepared, list(dict.fromkeys(wanted)))
 
 
