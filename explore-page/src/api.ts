@@ -59,18 +59,19 @@ export interface Curve {
   time: number[]; value: number[]; error: (number | null)[] | null; band: string[] | null; bands: Record<string, string>;
   limits: { time: number[]; value: number[]; band: string[] | null } | null; // upper limits
   period: number | null; searched: boolean;
-  value_name: string; value_unit: string; time_unit: string;
+  value_name: string; value_unit: string; time_unit: string; column: string;
 }
 // Lines at rest; without a redshift there are none.
 export interface Redshifted { redshift: number | null; lines: { name: string; wavelength: number }[] }
 export interface Spectrum extends Redshifted {
-  wavelength: number[]; flux: (number | null)[]; flux_unit: string; redshift_of: string; vacuum: boolean;
+  wavelength: number[]; flux: (number | null)[]; flux_unit: string; redshift_of: string; vacuum: boolean; column: string;
   expected: (Redshifted & { doubts: boolean }) | null;
 }
-export interface Picture { png: string; side: number; pixel_scale: number | null }
+export interface Picture { png: string; side: number; pixel_scale: number | null; column: string }
 export interface SkyObject {
   object_id: string; row: number; split: string; position: [number | null, number | null]; class: string | null;
-  modalities: string[]; curve: Curve | null; spectrum: Spectrum | null; image: Picture | null;
+  modalities: string[]; others: string[]; of: string; // modalities that are drawn in place of another of their kind, and the one that is
+  curve: Curve | null; spectrum: Spectrum | null; image: Picture | null;
   catalogue: { name: string; value: unknown; unit: string | null; description: string }[];
   classes: { modalities: string; probabilities: Record<string, number | null>; class: string | null; novelty: number | null; reason: string | null } | null;
   doubts: { rank: number; of: number; suspicion: number; reasons: string; suggested: string | null } | null;

@@ -90,3 +90,6 @@ export function number(value: unknown): string {
   const size = Math.abs(value);
   return size !== 0 && (size < 1e-4 || size >= 1e7) ? value.toExponential(4) : String(Number(value.toPrecision(7)));
 }
+
+// The title of an observation, with its column where the survey has several of the kind.
+export const titled = (name: string, { column }: { column: string }) => (column ? `${name}: ${column}` : name);

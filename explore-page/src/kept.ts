@@ -1,12 +1,12 @@
 // Selections that are kept with the run: named, opened again, deleted, compared.
 import { arrow, json, post } from "./api";
-import { choice, el, isStill, number } from "./dom";
+import { choice, el, isStill, number, titled } from "./dom";
 import { means, type Mean } from "./plots";
 
 interface One { name: string; n: number; said: string; when: string }
 interface Listed { kept: One[]; refused: string }
 interface Distinction { column: string; value: string; effect: number | null; inside: number | null; outside: number | null }
-interface Compared { names: [string, string]; n: [number, number]; both: number; columns: Distinction[]; curves: (Omit<Mean, "x" | "y"> & { phase: number[]; value: (number | null)[] } | null)[]; spectra: { wavelength: number[]; flux: (number | null)[]; error: (number | null)[]; n: number; axis: string; left_out: number }[] }
+interface Compared { names: [string, string]; n: [number, number]; both: number; columns: Distinction[]; curves: (Omit<Mean, "x" | "y"> & { phase: number[]; value: (number | null)[]; column: string } | null)[]; spectra: { wavelength: number[]; flux: (number | null)[]; error: (number | null)[]; n: number; axis: string; left_out: number }[] }
 
 const OTHERS = "all others";
 
@@ -87,7 +87,7 @@ function show(into: HTMLElement, told: Compared): void {
     el("small", { role: "status" }, `${told.n[0].toLocaleString("en")} objects of ${a}, ${told.n[1].toLocaleString("en")} of ${b}.${both} Medians of numbers and shares of text, of the objects that have a value there; the effect is in standard deviations, of text log2 of the ratio.`), table);
   const curves = told.curves.map((curve) => curve && { x: curve.phase, y: curve.value, error: curve.error, n: curve.n });
   const spectra = told.spectra.map(({ wavelength, flux, error, n }) => ({ x: wavelength, y: flux, error, n }));
-  for (const [title, both, x] of [["Mean folded light curves, each from its faintest to its brightest", curves, "Phase"], ["Mean spectra, each of unit median", spectra, told.spectra[0]?.axis ?? ""]] as const) {
+  for (const [title, both, x] of [["Mean folded light curves, each from its faintest to its brightest", curves, titled("Phase", told.curves.find(Boolean) ?? { column: "" })], ["Mean spectra, each of unit median", spectra, told.spectra[0]?.axis ?? ""]] as const) {
     if (!both.some(Boolean)) continue;
     const plot = el("div", { class: "plot" });
     into.append(el("h3", {}, title), plot);

@@ -95,11 +95,11 @@ async function showMap(): Promise<void> {
 async function showObject(id: string, part?: Partial<View>): Promise<void> {
   const mine = ++ask;
   const side = byId("side");
-  const page = await json<SkyObject>("object", { id });
+  const page = await json<SkyObject>("object", { id, of: part?.of ?? view.of ?? "" });
   if (mine !== ask) return;
   if (part) change(part, true);
   const period = Number(view.period);
-  const made = objectPage(page, period > 0 ? period : null, (shown) => change({ period: shown === page.curve?.period ? "" : String(shown) }));
+  const made = objectPage(page, period > 0 ? period : null, (shown) => change({ period: shown === page.curve?.period ? "" : String(shown) }), (of) => void guarded(() => showObject(id, { of, period: "" })));
   told = made.told;
   side.replaceChildren(...made.parts);
   side.scrollTop = 0;

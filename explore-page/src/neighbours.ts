@@ -83,7 +83,7 @@ export async function matches(into: HTMLElement, answer: Found, open: (id: strin
   });
   found(answer.matches.map((match) => match.row));
   if (!answer.matches.length) return;
-  const drawn = await json<{ small: Small[] }>("small", { rows: answer.matches.map((match) => match.row).join(",") });
+  const drawn = await json<{ small: Small[] }>("small", { rows: answer.matches.map((match) => match.row).join(","), of: answer.target.join("+") });
   drawn.small.forEach((one, i) => {
     const button = buttons[i]!;
     fill(button.querySelector<HTMLElement>(".slot")!, one);

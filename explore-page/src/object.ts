@@ -1,7 +1,7 @@
 // The page of one object: what was observed of it, and what is said of it.
 import type uPlot from "uplot";
 import { json, type Curve, type OwnFile, type Redshifted, type SkyObject, type Spectrum } from "./api";
-import { choice, el, exact, number } from "./dom";
+import { choice, el, exact, isStill, number, titled } from "./dom";
 import { picturePart } from "./picture";
 import { curveInTime, epochs, limitPhases, powerPlot, spectrumPlot, type Power } from "./plots";
 
@@ -18,15 +18,17 @@ export interface Told {
   multiply: (factor: number) => void;
 }
 
-export function objectPage(page: SkyObject, period: number | null, folded: (period: number) => void): { parts: HTMLElement[]; told: Told; draw: () => void } {
+export function objectPage(page: SkyObject, period: number | null, folded: (period: number) => void, drawOf: (modality: string) => void): { parts: HTMLElement[]; told: Told; draw: () => void } {
   for (const plot of drawn) plot.destroy();
   drawn = [];
   const parts: HTMLElement[] = [heading(page)];
+  if (page.others.length && !isStill()) parts.push(ofWhat(page, drawOf));
+  const whose = { id: page.object_id, of: page.of };
   const told: Told = { page, multiply: () => undefined };
   const draws: (() => void)[] = [];
   if (page.doubts?.reasons) parts.push(el("p", { class: "doubt" }, el("b", {}, `Suspect ${page.doubts.rank} of ${page.doubts.of}: `), page.doubts.reasons));
   if (page.curve) {
-    const made = curvePart({ id: page.object_id }, page.curve, period, folded);
+    const made = curvePart(whose, page.curve, period, folded);
     parts.push(made.part);
     draws.push(made.draw);
     told.multiply = made.multiply;
@@ -37,7 +39,7 @@ export function objectPage(page: SkyObject, period: number | null, folded: (peri
     draws.push(made.draw);
   }
   if (page.image) {
-    parts.push(picturePart({ id: page.object_id }, page.image, page.object_id));
+    parts.push(picturePart(whose, page.image, page.object_id));
   }
   if (page.classes) parts.push(classes(page.classes, page));
   parts.push(el("section", { id: "alike" }), catalogue(page));
@@ -61,6 +63,12 @@ function heading(page: SkyObject): HTMLElement {
     );
   }
   return el("header", {}, el("h2", {}, page.object_id), el("p", {}, facts.join(" · ")), links);
+}
+
+// Of several modalities of one kind one is drawn at a time.
+function ofWhat({ others, of }: SkyObject, drawOf: (modality: string) => void): HTMLElement {
+  const options = [{ value: "", text: "the first of each kind" }, ...others.map((value) => ({ value, text: value }))];
+  return el("div", { class: "controls" }, choice("drawn is", options, of, drawOf));
 }
 
 // The page of a file of one's own.
@@ -162,7 +170,7 @@ function curvePart(whose: Record<string, string | number>, curve: Curve, given: 
     press("×⅓", 1 / 3, "A third of the period"), press("×3", 3, "Three times the period"),
     daily("+1/d", 1, "Daily alias: one turn a day more, 1 / (1/P + 1/d)"), fewer, !!curve.period && own, power, slider);
   const source = curve.period ? (curve.searched ? "period found in the light curve" : "file" in whose ? "the period that you gave" : "period of the catalogue") : "no period is known: type one to fold";
-  const part = el("section", {}, el("h3", {}, "Light curve"), time, controls, el("small", {}, `${counted(curve)}; ${source}`), spectrum, phase);
+  const part = el("section", {}, el("h3", {}, titled("Light curve", curve)), time, controls, el("small", {}, `${counted(curve)}; ${source}`), spectrum, phase);
   const draw = () => {
     drawn.push(curveInTime(time, curve));
     const start = given ?? curve.period;
@@ -221,7 +229,7 @@ function spectrumPart(spectrum: Spectrum) {
     where = name ? expected : spectrum;
     again();
   }), atRest);
-  return { part: el("section", {}, el("h3", {}, "Spectrum"), into, controls, said, cut), draw: again };
+  return { part: el("section", {}, el("h3", {}, titled("Spectrum", spectrum)), into, controls, said, cut), draw: again };
 }
 
 // The part of the abscissa that is in view, where that is not the whole.

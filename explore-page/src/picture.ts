@@ -1,6 +1,6 @@
 // An image, as the survey's viewer shows it or with a stretch of one's own.
 import { json, type Picture } from "./api";
-import { choice, el, number } from "./dom";
+import { choice, el, number, titled } from "./dom";
 
 export function picturePart(whose: Record<string, string | number>, picture: Picture, name: string): HTMLElement {
   const shown = el("img", { class: "picture", src: picture.png, alt: `Image of ${name}` });
@@ -27,5 +27,5 @@ export function picturePart(whose: Record<string, string | number>, picture: Pic
     choice("stretch", stretches, "", (value) => { stretch = value; void again(); }), el("label", {}, "black at ", low, " %"), el("label", {}, "white at ", high, " %"));
   const { side, pixel_scale } = picture;
   const size = pixel_scale ? `${number(Number((side * pixel_scale).toPrecision(3)))}″ on a side` : `${side} pixels on a side`;
-  return el("section", {}, el("h3", {}, "Image"), shown, controls, el("small", {}, size), said);
+  return el("section", {}, el("h3", {}, titled("Image", picture)), shown, controls, el("small", {}, size), said);
 }

@@ -1,6 +1,6 @@
 // What is looked at stands in the address after '#', so that a copied address shows the same.
 const NAMES = [
-  "map", "colour", "scale", "clip", "only", "hide", "zoom", "id", "period", "by", "to", "contrast", "here", "there", "where", "select", "queue", "how", "x", "y", "log", "size",
+  "map", "colour", "scale", "clip", "only", "hide", "zoom", "id", "of", "period", "by", "to", "contrast", "here", "there", "where", "select", "queue", "how", "x", "y", "log", "size",
 ] as const;
 export type View = Record<(typeof NAMES)[number], string>;
 

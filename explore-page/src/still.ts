@@ -12,7 +12,7 @@ interface Cards {
   row: number[]; object_id: string[]; class: string[]; split: string[];
   beside: Record<string, (number | string | null)[]>;
 }
-interface Held { page: SkyObject; alike: Record<string, Found>; small: Small }
+interface Held { page: SkyObject; alike: Record<string, Found>; small: Record<string, Small> } // small: by modality, those that "" does not draw
 interface Block { head: string; lines: string[] }
 
 const NOTHING: Small = { curve: null, spectrum: null, image: null, absent: true };
@@ -65,6 +65,8 @@ async function neighbours(values: Record<string, string | number>): Promise<Foun
   }
   return found;
 }
+
+const drawn = (small: Record<string, Small>, of: string): Small => small[of] ?? small[""]!;
 
 async function find(text: string): Promise<{ names: string[]; hint: string }> {
   const { object_id } = await cards();
@@ -159,10 +161,10 @@ const answers: Record<string, (values: Record<string, string | number>, body?: A
   neighbours,
   find: async ({ text }) => find(String(text)),
   selection: async (_, body) => summary(await selected(body)),
-  small: async ({ rows }) => {
+  small: async ({ rows, of }) => {
     const known = await chosen;
     const wanted = String(rows).split(",").map(Number);
-    return { small: await Promise.all(wanted.map(async (row) => (known.has(row) ? (await held(row)).small : NOTHING))) };
+    return { small: await Promise.all(wanted.map(async (row) => (known.has(row) ? drawn((await held(row)).small, String(of ?? "")) : NOTHING))) };
   },
   fold: async ({ id, period }) => {
     const { curve } = (await object(String(id))).page;

@@ -8,7 +8,14 @@ import pyarrow as pa
 from skybind.config.schema import ModalityConfig
 from skybind.data.dataset import Dataset
 from skybind.data.schema import Column, DatasetSchema
-from skybind.drawing.from_dataset import columns_of, first_of_kinds, load_examples, observed_spectra
+from skybind.drawing.from_dataset import (
+    columns_of,
+    first_of_kinds,
+    load_as_read,
+    load_examples,
+    observed_spectra,
+)
+from skybind.drawing.objects import object_figure
 
 
 def curve(value):
@@ -44,19 +51,49 @@ def test_a_run_draws_the_light_curve_that_it_embeds_and_not_the_first():
     assert columns_of(other) == {"photometry": "photometry_g"}
 
 
+def reads(column):
+    return ModalityConfig(
+        kind="photometry", column=column, encoder={"name": "mlp"}, preprocessing={}
+    )
+
+
+def test_each_modality_is_drawn_as_it_is_read():
+    modalities = {"red": reads("photometry_r"), "green": reads("photometry_g")}
+    run = SimpleNamespace(
+        dataset=two_bands(),
+        config=SimpleNamespace(modalities=modalities),
+        class_names=np.array([""]),
+    )
+    assert columns_of(run) == columns_of(run, ["red"]) == {"photometry": "photometry_r"}
+    assert columns_of(run, ["unknown", "green", "red"]) == {"photometry": "photometry_g"}
+    row = np.array([0])
+    drawn = load_as_read(run, [((), row), (("green",), row), (("red",), row)], [])
+    curves = [one[0].light_curve for one in drawn]
+    assert [one.value.min() for one in curves] == [14.0, 15.0, 14.0]
+    # which of the two it is stands below it
+    assert [one.column for one in curves] == ["photometry_r", "photometry_g", "photometry_r"]
+    labels = [axes.get_xlabel() for axes in object_figure(drawn[1][0]).axes]
+    assert labels == ["Time − 2457000 [d], photometry_g"]
+    (one,) = load_examples(spectra(), np.array([0]), [], np.full(3, "")).values()
+    assert one.spectrum.column == ""
+
+
 def spectra(**columns):
     """Three objects with a spectrum each, and columns as (Column, values)."""
+    return named_spectra({"spectrum": 4000.0}, **columns)
+
+
+def named_spectra(starts, **columns):
+    """Three objects with spectra in columns, which begin at some wavelengths."""
     fields = {"wavelength": "Angstrom", "flux": "", "ivar": ""}
-    grid = np.linspace(4000.0, 7000, 200).tolist()
-    column = Column("observation", modality="spectrum", fields=fields)
-    observed = [
-        {"wavelength": grid, "flux": np.arange(200.0).tolist(), "ivar": [1.0] * 200}
-        for _ in range(3)
-    ]
-    table = {"object_id": list("abc"), "spectrum": observed}
-    known = {"object_id": Column("id"), "spectrum": column}
-    for name, (about, values) in columns.items():
-        table[name], known[name] = values, about
+    about = Column("observation", modality="spectrum", fields=fields)
+    known, table = {"object_id": Column("id")}, {"object_id": list("abc")}
+    for name, start in starts.items():
+        grid = np.linspace(start, start + 3000, 200).tolist()
+        one = {"wavelength": grid, "flux": np.arange(200.0).tolist(), "ivar": [1.0] * 200}
+        table[name], known[name] = [one] * 3, about
+    for name, (column, values) in columns.items():
+        table[name], known[name] = values, column
     return Dataset.from_table(pa.table(table), DatasetSchema(known))
 
 

@@ -1,5 +1,6 @@
 """What the page is told of spectra and light curves, where numbers are unknown or doubted."""
 
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,7 +13,13 @@ from skybind.data.schema import Column, DatasetSchema
 from skybind.drawing.objects import GALAXY_LINES, LINES
 from skybind.drawing.observed import ExampleObject, LightCurve, Spectrum
 from skybind.drawing.style import BAND_COLOURS
-from skybind.explore.objects import curve_json, expected_redshift, spectrum_json, thumbnails
+from skybind.explore.objects import (
+    curve_json,
+    expected_redshift,
+    others_of,
+    spectrum_json,
+    thumbnails,
+)
 from skybind.explore.survey import Survey
 from skybind.files import plain_json
 
@@ -30,7 +37,7 @@ def test_a_band_has_the_same_colour_large_and_small():
         band = np.resize(np.array(names), 30)
         curve = LightCurve(time, np.sin(time), period=3.3, band=band, bands=["g", "r"])
         example = ExampleObject("a", light_curve=curve)
-        survey = SimpleNamespace(examples=lambda rows, example=example: [example])
+        survey = SimpleNamespace(examples=lambda rows, first, example=example: [example])
         (small,) = thumbnails(survey, [0])
         assert small["curve"]["band"] == band.tolist()
         assert small["curve"]["bands"] == curve_json(curve)["bands"]
@@ -93,3 +100,14 @@ def test_the_light_curve_that_the_model_reads_is_shown():
     survey = SimpleNamespace(run=run, targets=[], _examples={})
     (example,) = Survey.examples(survey, [0])
     assert example.light_curve.value.min() == 14.0
+    # a second modality has the other column
+    green = entry.model_copy(update={"column": "photometry_g"})
+    run.config.modalities["green"] = green
+    assert others_of(survey, ["red", "green"]) == ["green"]
+    for first, value in (("green", 15.0), ("red", 14.0), ("", 14.0)):
+        survey.examples = partial(Survey.examples, survey)
+        (small,) = thumbnails(survey, [0], [first])
+        assert min(small["curve"]["y"]) == value
+    assert curve_json(Survey.examples(survey, [0], ["green"])[0].light_curve)["column"] == (
+        "photometry_g"
+    )

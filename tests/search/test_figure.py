@@ -121,3 +121,55 @@ def test_a_light_curve_of_a_file_keeps_its_bands():
     held = Ragged(fields, np.array([0, 20]), np.ones(1, bool))
     query = Query("x", {}, observed=held, kind="photometry", column="photometry")
     assert from_file(query, survey()).light_curve.band.tolist() == band.tolist()
+
+
+@pytest.fixture
+def two_spectra(tmp_path):
+    """Objects with a blue and a red spectrum, of which 'hires' embeds the red and the second."""
+    grid = {"blue": np.linspace(3800, 5000, 100), "red": np.linspace(6000, 9000, 100)}
+    fields = {"wavelength": "Angstrom", "flux": ""}
+    about = Column("observation", modality="spectrum", fields=fields)
+    flux = np.random.default_rng(0).normal(9, 1, 200).astype(np.float32)
+    every = {
+        name: Ragged(
+            {"wavelength": np.tile(one, 2), "flux": flux}, np.arange(3) * 100, np.ones(2, bool)
+        )
+        for name, one in grid.items()
+    }
+    ids = np.array(["a", "b"])
+    with DatasetWriter(tmp_path / "data", dict.fromkeys(grid, about)) as writer:
+        writer.append({"object_id": ids, "ra": np.arange(2.0), "dec": np.zeros(2), **every})
+    vectors = {name: np.eye(2, 4, dtype=np.float32) for name in ("hires", "lores")}
+    Embeddings(ids, np.full(2, "test"), vectors, dict.fromkeys(vectors, np.ones(2, bool))).write(
+        tmp_path / "embeddings"
+    )
+    return tmp_path
+
+
+def wavelengths(figure):
+    """First wavelength and label of each row, the query first."""
+    axes = [part.axes[0] for part in figure.subfigs]
+    return [(round(one.get_xlim()[0]), one.get_xlabel()) for one in axes]
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "seen"),
+    [("hires", "hires", ["red", "red"]), ("lores", "lores", ["blue", "blue"]),
+     ("hires", "lores", ["red", "blue"])],
+)  # fmt: skip
+def test_what_was_searched_is_drawn(two_spectra, source, target, seen):
+    options = SearchOptions(k=1, source=[source], target=[target], where="object_id == 'b'")
+    found = search(two_spectra / "embeddings", ["a"], options, data=two_spectra / "data")
+    found.reads = {"lores": "blue", "hires": "red"}
+    start = {"blue": 3800, "red": 6000}
+    drawn = draw_search(found, Dataset.open(two_spectra / "data"))
+    assert wavelengths(drawn) == [(start[name], f"Wavelength [Å], {name}") for name in seen]
+
+
+def test_a_column_that_is_not_known_is_told(two_spectra, caplog):
+    options = SearchOptions(k=1, source=["hires"])
+    found = search(two_spectra / "embeddings", ["a"], options, data=two_spectra / "data")
+    assert found.reads == {}
+    drawn = draw_search(found, Dataset.open(two_spectra / "data"))
+    assert wavelengths(drawn)[0][1] == "Wavelength [Å], blue"
+    assert "Which column hires is of is not known" in caplog.text

@@ -43,6 +43,16 @@ def write_curve(stars, row, path, names=("HJD", "flux", "flux_err")):
     return path
 
 
+def test_the_columns_that_the_model_reads_are_known(trained, embeddings, stars, tmp_path):
+    folder = tmp_path / "moved"
+    embeddings.write(folder)
+    name = embeddings.object_id[complete(embeddings)]
+    read = {kind: kind for kind in ("photometry", "spectrum", "metadata")}
+    assert search(trained, [name]).reads == read
+    assert search(folder, [name], data=stars, model=trained).reads == read
+    assert search(folder, [name], data=stars).reads == {}
+
+
 @pytest.mark.parametrize(
     ("source", "target"), [("photometry", "spectrum"), ("metadata", "photometry")]
 )

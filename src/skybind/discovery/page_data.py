@@ -61,7 +61,8 @@ class MeanSpectrum:
     """Mean of spectra of unit median, with its standard error; `n` spectra were averaged.
 
     `frame` is `rest`, `observed`, or empty where the survey knows no redshifts. In the rest frame
-    `left_out` spectra have no known redshift.
+    `left_out` spectra have no known redshift. `column` is that of the spectra, where the survey has
+    several.
     """
 
     wavelength: np.ndarray
@@ -70,11 +71,13 @@ class MeanSpectrum:
     n: int
     frame: str = ""
     left_out: int = 0
+    column: str = ""
 
     @property
     def axis(self) -> str:
         """What the axis of its wavelengths is called."""
-        return f"{self.frame} wavelength".strip().capitalize() + " [Å]"
+        name = f"{self.frame} wavelength".strip().capitalize() + " [Å]"
+        return f"{name}, {self.column}" if self.column else name
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,12 @@ from skybind.discovery.page_data import (
 )
 from skybind.discovery.records import DiscoverRecord
 from skybind.discovery.table import read_discovery
-from skybind.drawing.from_dataset import columns_of, load_examples, observed_spectra
+from skybind.drawing.from_dataset import (
+    columns_of,
+    load_examples,
+    observed_spectra,
+    told_column,
+)
 from skybind.embeddings.store import Embeddings
 from skybind.evaluation.targets import targets_of
 from skybind.lightcurves.columns import ALIASES, FAP
@@ -147,7 +152,7 @@ def _structures(run: Run, record: DiscoverRecord, position: np.ndarray) -> list[
                 part[own],
                 position[rows[own]],
                 colour_magnitude(run.dataset, rows[own]) if clear else None,
-                mean_spectra(run, rows[own], part[own]) if clear else [],
+                mean_spectra(run, rows[own], part[own], entry.modality) if clear else [],
             )
         )
     return views
@@ -182,13 +187,16 @@ def colour_magnitude(dataset: Dataset, rows: np.ndarray) -> ColourMagnitude | No
     return ColourMagnitude(f"{name} [mag]", f"{what} [mag]", colour, magnitude)
 
 
-def mean_spectra(run: Run, rows: np.ndarray, part: np.ndarray) -> list[MeanSpectrum]:
+def mean_spectra(
+    run: Run, rows: np.ndarray, part: np.ndarray, first: str = ""
+) -> list[MeanSpectrum]:
     """Average the spectra of every part, on the wavelengths that most of its spectra cover.
 
     Where every part has two spectra or more whose redshift is known, the means are of these, in
-    the rest frame; else all are averaged as they were observed.
+    the rest frame; else all are averaged as they were observed. Of several columns of spectra it is
+    that of the modality `first`, else the one that the run embeds first.
     """
-    name = columns_of(run).get("spectrum")
+    name = columns_of(run, [first]).get("spectrum")
     if name is None:
         return []
     rng = np.random.default_rng(run.config.seed)
@@ -206,7 +214,8 @@ def mean_spectra(run: Run, rows: np.ndarray, part: np.ndarray) -> list[MeanSpect
         mean = _mean(observed_spectra(run.dataset, name, members, shifts))
         frame = "rest" if at_rest else "observed" if redshift is not None else ""
         left_out = len(own) - len(with_redshift) if at_rest else 0
-        made.append(replace(mean, frame=frame, left_out=left_out))
+        column = told_column(run.dataset, name)
+        made.append(replace(mean, frame=frame, left_out=left_out, column=column))
     return made
 
 

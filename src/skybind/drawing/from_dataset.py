@@ -1,7 +1,8 @@
 """Objects as people look at them: light curve, spectrum and picture, read from the dataset."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,12 @@ def load_examples(
     return examples
 
 
+def told_column(dataset: Dataset, name: str) -> str:
+    """Return the name of a column for figures: empty where it is the only one of its kind."""
+    kinds = dataset.schema.kinds
+    return name if list(kinds.values()).count(kinds[name]) > 1 else ""
+
+
 def _light_curves(dataset: Dataset, rows: np.ndarray, name: str) -> list[LightCurve | None]:
     cleaned = clean_photometry(dataset.ragged(name, rows)).ragged
     value = "flux" if "flux" in cleaned.fields else "magnitude"
@@ -105,6 +112,7 @@ def _light_curves(dataset: Dataset, rows: np.ndarray, name: str) -> list[LightCu
                 band=bands_of(curve),
                 bands=bands,
                 limits=limits[place],
+                column=told_column(dataset, name),
             )
         )
     return curves
@@ -172,6 +180,7 @@ def _spectra(dataset: Dataset, rows: np.ndarray, name: str) -> list[Spectrum | N
                 flux=np.where(one.fields["mask"], np.nan, one.fields["flux"].astype(float)),
                 flux_unit=column.fields.get("flux") or "arbitrary units",
                 vacuum=re.search(r"\bair\b", column.description.lower()) is None,
+                column=told_column(dataset, name),
             )
         )
     return spectra
@@ -181,7 +190,11 @@ def _pictures(dataset: Dataset, rows: np.ndarray, name: str) -> list[Picture | N
     cleaned = clean_image(dataset.ragged(name, rows)).ragged
     attributes = dataset.schema.columns[name].attributes
     ones = (cleaned.take(np.array([place])) for place in range(len(rows)))
-    return [picture_of(one, attributes) if one.present[0] else None for one in ones]
+    told = told_column(dataset, name)
+    return [
+        replace(picture_of(one, attributes), column=told) if one.present[0] else None
+        for one in ones
+    ]
 
 
 def first_of_kinds(dataset: Dataset) -> dict[str, str]:
@@ -189,15 +202,56 @@ def first_of_kinds(dataset: Dataset) -> dict[str, str]:
     return {kind: name for name, kind in reversed(dataset.schema.kinds.items())}
 
 
-def columns_of(run: Run) -> dict[str, str]:
-    """Return the column of each kind to draw: what the run embeds, else the dataset's first."""
-    taken = {
-        entry.kind or name: entry.column or entry.kind or name
-        for name, entry in reversed(run.config.modalities.items())
-    }
-    kinds = run.dataset.schema.kinds
-    own = {kind: column for kind, column in taken.items() if kinds.get(column) == kind}
-    return {**first_of_kinds(run.dataset), **own}
+def columns_of(run: Run, first: Sequence[str] = ()) -> dict[str, str]:
+    """Return the column of each kind to draw of a run's objects, as of `columns_read`."""
+    read = {name: entry.column_of(name) for name, entry in run.config.modalities.items()}
+    return columns_read(run.dataset, read, first)
+
+
+def columns_read(
+    dataset: Dataset, read: Mapping[str, str], first: Sequence[str] = ()
+) -> dict[str, str]:
+    """Return the column of each kind to draw: what a model reads, else the dataset's first.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    read : mapping of str to str
+        Modality -> its column.
+    first : sequence of str
+        Modalities whose columns come before those of others of their kind, the first before all.
+    """
+    kinds = dataset.schema.kinds
+    named = [read[name] for name in [*first, *read] if read.get(name) in kinds]
+    return {**first_of_kinds(dataset), **{kinds[column]: column for column in reversed(named)}}
+
+
+def load_as_read(
+    run: Run, wanted: Sequence[tuple[Sequence[str], np.ndarray]], targets: list[Target]
+) -> list[dict[int, ExampleObject]]:
+    """Read objects of a run to draw, some as other modalities read them than others.
+
+    Parameters
+    ----------
+    run : Run
+    wanted : sequence of (sequence of str, ndarray of int)
+        Modalities that come first (see `columns_of`), and rows.
+    targets : list of Target
+        Told in the captions.
+
+    Returns
+    -------
+    list of dict of int to ExampleObject
+        For each of `wanted`, keyed by row.
+    """
+    keys = [tuple(columns_of(run, first).items()) for first, _ in wanted]
+    read = {}
+    for key in dict.fromkeys(keys):
+        rows = [own for other, (_, own) in zip(keys, wanted, strict=True) if other == key]
+        read[key] = load_examples(
+            run.dataset, np.concatenate(rows), targets, run.class_names, dict(key)
+        )
+    return [read[key] for key in keys]
 
 
 def observed_spectra(

@@ -141,6 +141,7 @@ def draw_picture(axes: "Axes", picture: Picture) -> None:
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines[:].set_visible(False)
+    axes.set_xlabel(picture.column)
     if picture.pixel_scale:
         length = 5.0 / picture.pixel_scale
         axes.plot([0.06 * side, 0.06 * side + length], [0.07 * side] * 2, color="white")
@@ -175,7 +176,7 @@ def _draw_time(axes: "Axes", curve: LightCurve) -> None:
     offset = np.floor(start / 1000) * 1000 if start > 10_000 else 0.0
     _epochs(axes, curve, curve.time - offset)
     name = f"Time − {offset:.0f}" if offset else "Time"
-    axes.set_xlabel(_with_unit(name, curve.time_unit))
+    axes.set_xlabel(_of(_with_unit(name, curve.time_unit), curve.column))
     _brightness_axis(axes, curve)
     if curve.band is not None and any(curve.band):
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, handletextpad=0.1)
@@ -195,7 +196,7 @@ def draw_phase(axes: "Axes", curve: LightCurve, name: str = "P") -> None:
     axes.axvline(1, color=MUTED, linewidth=0.6, linestyle=":")
     axes.set_xlim(0, 2)
     axes.set_title(f"{name} = {curve.period:.5g} d", fontweight="normal")
-    axes.set_xlabel("Phase (two cycles)")
+    axes.set_xlabel(_of("Phase (two cycles)", curve.column))
     _brightness_axis(axes, curve)
 
 
@@ -271,7 +272,7 @@ def _draw_spectrum(axes: "Axes", spectrum: Spectrum) -> None:
                 fontsize=6.5,
                 color=MUTED,
             )
-    axes.set_xlabel("Wavelength [Å]")
+    axes.set_xlabel(_of("Wavelength [Å]", spectrum.column))
     _value_label(axes, "Flux", spectrum.flux_unit)
 
 
@@ -293,6 +294,11 @@ def _value_label(axes: "Axes", name: str, unit: str) -> None:
         axes.set_ylabel("\n".join([name, *lines]), fontsize=7)
     else:
         axes.set_ylabel(text)
+
+
+def _of(label: str, column: str) -> str:
+    """Name the column too, where the survey has several of its kind."""
+    return f"{label}, {column}" if column else label
 
 
 def _with_unit(name: str, unit: str) -> str:

@@ -23,6 +23,8 @@ class Picture:
         Names of these bands.
     display : bool
         Whether they were stretched for display already.
+    column : str
+        That it is of, where the survey has several of images; empty else.
     """
 
     pixels: np.ndarray
@@ -30,6 +32,7 @@ class Picture:
     planes: np.ndarray | None = None
     bands: tuple[str, ...] = ()
     display: bool = False
+    column: str = ""
 
 
 @dataclass
@@ -77,6 +80,8 @@ class LightCurve:
         whatever else its object was observed in.
     limits : Limits, optional
         Upper limits, which are no epochs.
+    column : str
+        That it is of, where the survey has several of light curves; empty else.
     """
 
     time: np.ndarray
@@ -90,6 +95,7 @@ class LightCurve:
     band: np.ndarray | None = None
     bands: Sequence[str] = ()
     limits: Limits | None = None
+    column: str = ""
 
 
 @dataclass
@@ -111,6 +117,8 @@ class Spectrum:
         Unit for the axis label.
     vacuum : bool
         Whether wavelengths are in vacuum.
+    column : str
+        That it is of, where the survey has several of spectra; empty else.
     """
 
     wavelength: np.ndarray
@@ -119,6 +127,7 @@ class Spectrum:
     redshift_of: str = ""
     flux_unit: str = "arbitrary units"
     vacuum: bool = True
+    column: str = ""
 
 
 @dataclass

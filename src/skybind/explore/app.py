@@ -181,7 +181,7 @@ def _card(survey: Survey, request: Request) -> dict[str, Any]:
 
 
 def _object(survey: Survey, request: Request) -> dict[str, Any]:
-    return object_page(survey, _text(request, "id"))
+    return object_page(survey, _text(request, "id"), _text(request, "of", ""))
 
 
 def _fold(survey: Survey, request: Request) -> dict[str, Any]:
@@ -206,14 +206,15 @@ def _picture(survey: Survey, request: Request) -> dict[str, Any]:
 def _example(survey: Survey, request: Request) -> ExampleObject:
     if "file" in request.query_params:
         return uploaded(survey, int(_number(request, "file")))
-    (example,) = survey.examples([survey.row(_text(request, "id"))])
+    (example,) = survey.examples([survey.row(_text(request, "id"))], [_text(request, "of", "")])
     return example
 
 
 def _small(survey: Survey, request: Request) -> dict[str, Any]:
-    """Give small drawings of objects, by their rows."""
+    """Give small drawings of objects, by their rows, as they were found in some modalities."""
     texts = _text(request, "rows").split(",")[:MOST]
-    return {"small": thumbnails(survey, [_row(survey, text) for text in texts])}
+    rows = [_row(survey, text) for text in texts]
+    return {"small": thumbnails(survey, rows, _text(request, "of", "").split("+"))}
 
 
 def _neighbours(survey: Survey, request: Request) -> dict[str, Any]:

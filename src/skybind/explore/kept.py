@@ -176,11 +176,12 @@ class Kept:
         """Average folded light curves: each from 0 at its faintest to 1 at its brightest."""
         rng = np.random.default_rng(self.survey.run.config.seed)
         drawn = np.sort(rng.permutation(rows)[:AVERAGED])
-        binned = []
+        binned, column = [], ""
         for example in self.survey.examples(drawn.tolist()):
             curve = example.light_curve
             if curve is None or not curve.period or len(curve.time) < BINS:
                 continue
+            column = curve.column
             sign = -1.0 if curve.value_name == "Magnitude" else 1.0
             brightness = sign * centred(curve)[0]  # bands lie apart, and are averaged together
             low, high = np.nanpercentile(brightness, [2, 98])
@@ -201,6 +202,7 @@ class Kept:
             "value": np.nanmean(stacked, axis=0),
             "error": np.nanstd(stacked, axis=0) / np.sqrt(number),
             "n": len(binned),
+            "column": column,
         }
 
     def _check(self, name: str) -> None:

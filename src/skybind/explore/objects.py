@@ -25,20 +25,22 @@ from skybind.files import plain_json
 SMALL = 160
 
 
-def object_page(survey: Survey, object_id: str) -> dict[str, Any]:
+def object_page(survey: Survey, object_id: str, of: str = "") -> dict[str, Any]:
     """Return everything that the page shows of an object, as JSON holds it.
 
     Parameters
     ----------
     survey : Survey
     object_id : str
+    of : str
+        Modality that is drawn where several are of one kind; the run's first by default.
 
     Returns
     -------
     dict
         `object_id`, `row`, `split`, `position` (ra, dec [deg]), `class`, `modalities`, `curve`,
-        `spectrum`, `image`, `catalogue`, `classes`, `doubts`, `answered`, `judged`; null where
-        there is none.
+        `spectrum`, `image`, `others` (modalities that are drawn in place of one of these), `of`,
+        `catalogue`, `classes`, `doubts`, `answered`, `judged`; null where there is none.
 
     Raises
     ------
@@ -47,13 +49,14 @@ def object_page(survey: Survey, object_id: str) -> dict[str, Any]:
     """
     row = survey.row(object_id)
     run = survey.run
-    (example,) = survey.examples([row])
+    (example,) = survey.examples([row], [of])
     catalogue = row_of(survey, row)
     places = {entry["name"]: entry["value"] for entry in catalogue}
     number = survey.stream.row(object_id)
     seen = [
         name for name in survey.stream.modalities if bool(survey.stream.present([name])[number])
     ]
+    others = others_of(survey, seen)
     page: dict[str, Any] = plain_json(
         {
             "object_id": object_id,
@@ -67,7 +70,8 @@ def object_page(survey: Survey, object_id: str) -> dict[str, Any]:
             if example.spectrum is None
             else spectrum_json(example.spectrum, expected_redshift(survey, row)),
             "image": None if example.image is None else picture_json(example.image),
-            "columns": columns_of(run),
+            "others": others,
+            "of": of if of in others else "",
             "catalogue": catalogue,
             "classes": classes_of(survey, row),
             "doubts": doubts_of(survey, row),
@@ -76,6 +80,12 @@ def object_page(survey: Survey, object_id: str) -> dict[str, Any]:
         }
     )
     return page
+
+
+def others_of(survey: Survey, names: Sequence[str]) -> list[str]:
+    """Return those of some modalities that are not drawn, as another of their kind comes first."""
+    usual = columns_of(survey.run)
+    return [name for name in names if columns_of(survey.run, [name]) != usual]
 
 
 def folded(example: ExampleObject, period: float) -> dict[str, Any]:
@@ -99,9 +109,19 @@ def folded(example: ExampleObject, period: float) -> dict[str, Any]:
     return {"period": period, "phase": np.round(phase, 5).tolist()}
 
 
-def thumbnails(survey: Survey, rows: Sequence[int]) -> list[dict[str, Any]]:
-    """Return small drawings of objects: folded curve, spectrum and picture, thinned out."""
-    drawn: list[dict[str, Any]] = plain_json([_small(e) for e in survey.examples(rows)])
+def thumbnails(
+    survey: Survey, rows: Sequence[int], first: Sequence[str] = ()
+) -> list[dict[str, Any]]:
+    """Return small drawings of objects: folded curve, spectrum and picture, thinned out.
+
+    Parameters
+    ----------
+    survey : Survey
+    rows : sequence of int
+    first : sequence of str
+        Modalities that are drawn before others of their kind.
+    """
+    drawn: list[dict[str, Any]] = plain_json([_small(e) for e in survey.examples(rows, first)])
     return drawn
 
 
@@ -140,6 +160,7 @@ def curve_json(curve: LightCurve) -> dict[str, Any]:
         "value_name": curve.value_name,
         "value_unit": curve.value_unit,
         "time_unit": curve.time_unit,
+        "column": curve.column,
     }
 
 
@@ -189,6 +210,7 @@ def spectrum_json(spectrum: Spectrum, expected: tuple[float, bool] | None = None
         "redshift": spectrum.redshift,
         "redshift_of": spectrum.redshift_of,
         "vacuum": spectrum.vacuum,
+        "column": spectrum.column,
         "lines": lines(spectrum.redshift),
         "expected": other,
     }
@@ -206,6 +228,7 @@ def picture_json(picture: Picture) -> dict[str, Any]:
         "png": f"data:image/png;base64,{data}",
         "side": pixels.shape[1],
         "pixel_scale": picture.pixel_scale,
+        "column": picture.column,
     }
 
 

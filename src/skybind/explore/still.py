@@ -19,7 +19,7 @@ from skybind.errors import DataError
 from skybind.explore.columns import WHOLE, painted
 from skybind.explore.guard import POLICY
 from skybind.explore.neighbours import neighbours
-from skybind.explore.objects import object_page, thumbnails
+from skybind.explore.objects import object_page, others_of, thumbnails
 from skybind.explore.selection import beside, selection_table, with_units
 from skybind.explore.survey import Survey
 from skybind.explore.told import arrow_bytes, map_columns, survey_told
@@ -220,7 +220,9 @@ def _objects(survey: Survey, rows: np.ndarray) -> Iterable[tuple[int, dict[str, 
             for by in ["", *page["modalities"]] if page["modalities"] else []:
                 options = SearchOptions(source=[by] if by else None, k=ALIKE)
                 alike[by] = neighbours(survey, name, options)
-            (small,) = thumbnails(survey, [row])
+            small = {"": thumbnails(survey, [row])[0]}
+            for by in others_of(survey, list(survey.stream.modalities)):
+                (small[by],) = thumbnails(survey, [row], [by])
             yield row, {"page": page, "alike": alike, "small": small}
 
 

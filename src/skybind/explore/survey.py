@@ -68,7 +68,7 @@ class Survey:
     def __init__(self, run: Run, read_only: bool = False) -> None:
         self.run, self.read_only = run, read_only
         self.lock = RLock()
-        self._examples: dict[int, ExampleObject] = {}
+        self._examples: dict[tuple[tuple[str, ...], int], ExampleObject] = {}
         self.uploads: dict[int, ExampleObject] = {}
         #: Called when the survey is closed.
         self.closing: list[Callable[[], None]] = []
@@ -114,20 +114,28 @@ class Survey:
             raise DataError(f"There is no map '{name}': {nearest(name, list(self.maps))}")
         return self.maps[name]
 
-    def examples(self, rows: Sequence[int]) -> list[ExampleObject]:
-        """Read what was observed of some objects; the last `HELD` that were read are held."""
-        wanted = list(dict.fromkeys(rows))
-        missing = [row for row in wanted if row not in self._examples]
+    def examples(self, rows: Sequence[int], first: Sequence[str] = ()) -> list[ExampleObject]:
+        """Read what was observed of some objects; the last `HELD` that were read are held.
+
+        Parameters
+        ----------
+        rows : sequence of int
+        first : sequence of str
+            Modalities whose columns are read before others of their kind (see `columns_of`).
+        """
+        columns = columns_of(self.run, first)
+        drawn = tuple(columns.values())
+        wanted = list(dict.fromkeys((drawn, row) for row in rows))
+        missing = [row for _, row in wanted if (drawn, row) not in self._examples]
         if missing:
-            names, columns = self.run.class_names, columns_of(self.run)
-            self._examples |= load_examples(
-                self.run.dataset, np.array(missing), self.targets, names, columns
-            )
-        known = {row: self._examples.pop(row) for row in wanted}
+            names = self.run.class_names
+            read = load_examples(self.run.dataset, np.array(missing), self.targets, names, columns)
+            self._examples |= {(drawn, row): example for row, example in read.items()}
+        known = {key: self._examples.pop(key) for key in wanted}
         self._examples |= known  # to the end
-        for row in list(self._examples)[:-HELD]:
-            del self._examples[row]
-        return [known[row] for row in rows]
+        for key in list(self._examples)[:-HELD]:
+            del self._examples[key]
+        return [known[drawn, row] for row in rows]
 
     @cached_property
     def rows(self) -> np.ndarray:

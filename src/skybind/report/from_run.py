@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from skybind.drawing.from_dataset import columns_of, load_examples
+from skybind.drawing.from_dataset import load_as_read
 from skybind.drawing.observed import ColourColumn, ExampleObject, MapPanel, MapView
 from skybind.embeddings.store import Embeddings
 from skybind.errors import ConfigError, DataError
@@ -69,12 +69,7 @@ def report_data(run: Run) -> ReportData:
     chosen = _chosen_examples(run)
     found = _retrieved(run, embeddings)
     sampled = _sampled(run, layouts, metrics)
-    rows = [chosen, *(rows for _, by_pair in found for rows, _ in by_pair.values())]
-    rows += [np.array([row for row, _ in found], dtype=np.int64), *(rows for *_, rows in sampled)]
-    targets = targets_of(run.dataset, run.config.evaluation.targets)
-    objects = load_examples(
-        run.dataset, np.concatenate(rows), targets, run.class_names, columns_of(run)
-    )
+    objects = _Objects(run, chosen, found, sampled)
     return ReportData(
         metrics=metrics,
         config=run.paths.config.read_text(encoding="utf-8"),
@@ -83,27 +78,62 @@ def report_data(run: Run) -> ReportData:
         map_panels=_map_panels(run, layouts),
         map_method=run.config.evaluation.map,
         map_modalities=tuple(embeddings.modalities),
-        examples=_examples(run, chosen, objects),
+        examples=_examples(run, chosen, objects.plain),
         maps=_map_views(run, layouts, metrics),
         predictions=prediction_views(run, metrics),
-        queries=[
-            QueryView(
-                objects[row],
-                {
-                    pair: [
-                        Match(objects[int(other)], float(cosine), int(other) == row)
-                        for other, cosine in zip(*matches, strict=True)
-                    ]
-                    for pair, matches in by_pair.items()
-                },
-            )
-            for row, by_pair in found
-        ],
+        queries=[objects.query(row, by_pair) for row, by_pair in found],
         clusters=[
-            ClusterView(modalities, method, number, size, [objects[int(r)] for r in members])
+            ClusterView(modalities, method, number, size, objects.members(modalities, members))
             for modalities, method, number, size, members in sampled
         ],
     )
+
+
+#: Ordered pair of modalities -> rows of what was found, and cosines.
+Retrieved = dict[tuple[str, str], tuple[np.ndarray, np.ndarray]]
+#: Modalities of a map, method, number and size of a cluster, and rows of some members.
+Sampled = tuple[tuple[str, ...], str, int, int, np.ndarray]
+
+
+class _Objects:
+    """What was observed of the objects that a report shows, read together.
+
+    Queries are drawn as the modality reads them that they are searched by, what is found as the
+    one that is searched, members of clusters as the ones that were clustered.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        chosen: np.ndarray,
+        found: list[tuple[int, Retrieved]],
+        sampled: list[Sampled],
+    ) -> None:
+        queries = np.array([row for row, _ in found], dtype=np.int64)
+        wanted: list[tuple[tuple[str, ...], np.ndarray]] = [((), chosen), ((), queries)]
+        for _, by_pair in found:
+            for (by, to), (rows, _) in by_pair.items():
+                wanted += [((by, to), queries), ((to, by), rows)]
+        wanted += [(modalities, rows) for modalities, *_, rows in sampled]
+        targets = targets_of(run.dataset, run.config.evaluation.targets)
+        read = load_as_read(run, wanted, targets)
+        self.plain = read[0]
+        self._read = {first: objects for (first, _), objects in zip(wanted, read, strict=True)}
+
+    def query(self, row: int, by_pair: Retrieved) -> QueryView:
+        """One query and what was found for it."""
+        found = {
+            (by, to): [
+                Match(self._read[to, by][int(other)], float(cosine), int(other) == row)
+                for other, cosine in zip(*matches, strict=True)
+            ]
+            for (by, to), matches in by_pair.items()
+        }
+        return QueryView(self.plain[row], found, {pair: self._read[pair][row] for pair in found})
+
+    def members(self, modalities: tuple[str, ...], rows: np.ndarray) -> list[ExampleObject]:
+        """Members of a cluster on the map of some modalities."""
+        return [self._read[modalities][row] for row in rows.tolist()]
 
 
 def _map_panels(run: Run, layouts: list[Layout]) -> list[MapPanel]:
@@ -182,9 +212,7 @@ def prediction_views(run: Run, metrics: Metrics, protocol: str = "train") -> lis
     return views
 
 
-def _retrieved(
-    run: Run, embeddings: Embeddings
-) -> list[tuple[int, dict[tuple[str, str], tuple[np.ndarray, np.ndarray]]]]:
+def _retrieved(run: Run, embeddings: Embeddings) -> list[tuple[int, Retrieved]]:
     """Queries and the objects found, by ordered pair of modalities; none without images."""
     n = run.config.evaluation.queries
     names = embeddings.modalities
@@ -197,7 +225,7 @@ def _retrieved(
     rng = np.random.default_rng(run.config.seed)
     candidates = test[every]
     queries = np.sort(rng.choice(candidates, min(n, len(candidates)), replace=False))
-    found: list[dict[tuple[str, str], tuple[np.ndarray, np.ndarray]]] = [{} for _ in queries]
+    found: list[Retrieved] = [{} for _ in queries]
     for a, b in itertools.product(names, names):
         library = test[embeddings.present[b][test]]
         own = np.searchsorted(library, queries) if a == b else None
@@ -212,9 +240,7 @@ def _retrieved(
     return list(zip(queries.tolist(), found, strict=True))
 
 
-def _sampled(
-    run: Run, layouts: list[Layout], metrics: Metrics
-) -> list[tuple[tuple[str, ...], str, int, int, np.ndarray]]:
+def _sampled(run: Run, layouts: list[Layout], metrics: Metrics) -> list[Sampled]:
     """Random members of clusters: the largest, and those that a rare planted kind is most of."""
     rng = np.random.default_rng(run.config.seed)
     sampled = []

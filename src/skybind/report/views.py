@@ -1,6 +1,6 @@
 """What the report's pages on maps, predictions, retrieval and clusters are drawn from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,10 +35,20 @@ class Match:
 
 @dataclass
 class QueryView:
-    """One object as a query and what was found: (query, target modality) -> matches."""
+    """One object as a query and what was found.
+
+    Attributes
+    ----------
+    example : ExampleObject
+    matches : dict of (str, str) to list of Match
+        By the modalities of the query and of what is found.
+    searched : dict of (str, str) to ExampleObject
+        The object as these modalities read it; `example` where there is none.
+    """
 
     example: "ExampleObject"
     matches: dict[tuple[str, str], list[Match]]
+    searched: dict[tuple[str, str], "ExampleObject"] = field(default_factory=dict)
 
 
 @dataclass

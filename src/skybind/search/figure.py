@@ -1,5 +1,6 @@
 """The figure of a search: from a result to a file."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,7 +9,7 @@ import numpy as np
 
 from skybind.data.dataset import Dataset
 from skybind.data.redshifts import redshift_columns
-from skybind.drawing.from_dataset import bands_of, first_of_kinds, load_examples
+from skybind.drawing.from_dataset import bands_of, columns_read, load_examples
 from skybind.drawing.objects import ROW, draw_row
 from skybind.drawing.observed import ExampleObject, LightCurve, Spectrum
 from skybind.drawing.pictures import picture_of
@@ -17,9 +18,10 @@ from skybind.errors import DataError
 from skybind.evaluation.targets import targets_of
 from skybind.files import atomic_path
 from skybind.modalities.cleaning import clean_image, clean_photometry, clean_spectrum, error_values
-from skybind.progress import step
+from skybind.progress import say, step
 from skybind.search.query import Query
 from skybind.search.result import SearchResult
+from skybind.words import join
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -70,23 +72,19 @@ def draw_search(result: SearchResult, dataset: Dataset, number: int = 0) -> "Fig
     names += [str(name) for name in result.object_id[shown]]
     rows = np.flatnonzero(np.isin(dataset.object_ids, names)).tolist()
     places = {str(dataset.object_ids[row]): row for row in rows}
-    classes = np.full(len(dataset), "")
-    kinds = dataset.schema.kinds
-    searched = {kinds[name]: name for name in [*result.target, *result.source[number]][::-1]
-                if name in kinds}  # fmt: skip
-    columns = {**first_of_kinds(dataset), **searched}
-    targets = targets_of(dataset, _told(dataset))
-    examples = load_examples(dataset, np.asarray(rows, np.int64), targets, classes, columns)
+    source = result.source[number]
+    _tell_unknown(result, dataset, [*source, *result.target])
+    found = _drawn(result, dataset, rows, [*result.target, *source])
     matches = [
         (_title(result, int(i), example), example)
         for i in shown
         if str(result.object_id[i]) in places
-        for example in [examples[places[str(result.object_id[i])]]]
+        for example in [found[places[str(result.object_id[i])]]]
     ]
-    by = " + ".join(result.source[number])
-    title = f"{query.name} (searched by {by} in {' + '.join(result.target)})"
+    title = f"{query.name} (searched by {' + '.join(source)} in {' + '.join(result.target)})"
     if query.row is not None and query.name in places:
-        drawn = examples[places[query.name]]
+        row = places[query.name]
+        drawn = _drawn(result, dataset, [row], [*source, *result.target])[row]
     else:
         drawn = from_file(query, dataset)
     title = "   ".join([title, *_known(drawn)])
@@ -94,6 +92,33 @@ def draw_search(result: SearchResult, dataset: Dataset, number: int = 0) -> "Fig
     predicted = result.spectra[number] if result.spectra else None
     with report_style():
         return search_figure((title, drawn), matches, f"Survey: {origin}.", predicted)
+
+
+def _drawn(
+    result: SearchResult, dataset: Dataset, rows: list[int], first: list[str]
+) -> dict[int, ExampleObject]:
+    """Read objects to draw, of each kind the column of the first modality that is of it.
+
+    Where the model is not known, a modality is taken to read the column of its name.
+    """
+    read = result.reads or {name: name for name in first}
+    targets = targets_of(dataset, _told(dataset))
+    classes = np.full(len(dataset), "")
+    columns = columns_read(dataset, read, first)
+    return load_examples(dataset, np.asarray(rows, np.int64), targets, classes, columns)
+
+
+def _tell_unknown(result: SearchResult, dataset: Dataset, names: list[str]) -> None:
+    """Say of which modalities it is not known which of several columns they read."""
+    schema = dataset.schema
+    known = {*result.reads, *schema.kinds, *schema.catalogues}
+    lost = [name for name in dict.fromkeys(names) if name not in known]
+    if lost and len(set(schema.kinds.values())) < len(schema.kinds):
+        say(
+            f"Which column {join(lost)} is of is not known without the model that made the "
+            "embeddings (--model): of each kind the dataset's first column is drawn.",
+            logging.WARNING,
+        )
 
 
 def _told(dataset: Dataset) -> list[str]:

@@ -1,17 +1,20 @@
 """Where what is searched lies: embeddings, model and dataset."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from skybind.config.schema import ModalityConfig
 from skybind.data.dataset import Dataset
 from skybind.data.lineage import appends_since
 from skybind.data.schema import ID
 from skybind.embeddings.store import read_state
 from skybind.errors import DataError
+from skybind.models.stored import read_note
 from skybind.progress import say
 from skybind.runs.layout import RunPaths, model_folder
 from skybind.runs.status import read_status
@@ -65,6 +68,22 @@ class Places:
             self._dataset = Dataset.open(self._data)
             self._tell_older()
         return self._dataset
+
+    def reads(self, identity: Mapping[str, Any]) -> dict[str, str]:
+        """Column that the model reads of each modality; none where it is not that of embeddings.
+
+        Parameters
+        ----------
+        identity : mapping
+            Of the model that made the embeddings.
+        """
+        if not (self.model / "model.json").exists():
+            return {}
+        note = read_note(self.model)
+        if note["identity"]["weights"] != identity.get("weights"):
+            return {}
+        every = note["config"]["modalities"].items()
+        return {name: ModalityConfig.model_validate(one).column_of(name) for name, one in every}
 
     def use(self, dataset: Dataset) -> None:
         """Take the dataset as it is opened already, with its computed columns."""

@@ -65,6 +65,8 @@ class SearchResult:
         How many of the index's lists were looked at (nprobe).
     notes : list of str
         Sentences for the reader.
+    reads : dict of str to str
+        Modality -> column that the model of the embeddings reads; empty where that is not known.
     """
 
     queries: list[Query]
@@ -89,6 +91,7 @@ class SearchResult:
     probes: int | None = None
     lists: int | None = None
     notes: list[str] = field(default_factory=list)
+    reads: dict[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.row)

@@ -152,6 +152,7 @@ def search_opened(
     result = _find(stream, found, by, searched_in, vectors, keep, options)
     if contrast is not None:
         result = _rank_by_contrast(result, stream, contrast)
+    result.reads = places.reads(stream.model)
     describe_matches(result, places, options.columns, options.predict, rule or DuplicateRule())
     add_visits(result, stream)
     return result

@@ -31,7 +31,8 @@ def retrieved_images(
     figure = new_figure(cell * len(queries) * 1.08 + 0.45, cell * across)
     ratios = [1, *[images + 0.2] * len(pairs)]
     blocks = figure.subfigures(1, 1 + len(pairs), width_ratios=ratios, squeeze=False)[0]
-    blocks[0].suptitle("query", fontsize=8.5, fontweight="bold")
+    of = next((q.example.image.column for q in queries if q.example.image is not None), "")
+    blocks[0].suptitle(f"query\n{of}".strip(), fontsize=8.5, fontweight="bold")
     grid = blocks[0].subplots(len(queries), 1, squeeze=False)
     for axes, query in zip(grid[:, 0], queries, strict=True):
         _thumbnail(axes, query.example, BLUE)
@@ -53,15 +54,16 @@ def retrieved_spectra(queries: Sequence[QueryView], pairs: Sequence[Pair]) -> "F
     grid = figure.subplots(len(queries), len(pairs), squeeze=False, sharex=True)
     for line, query in zip(grid, queries, strict=True):
         for axes, pair in zip(line, pairs, strict=True):
+            own = query.searched.get(pair, query.example)
             for match in query.matches.get(pair, [])[:SPECTRA]:
                 _curve(axes, match.example.spectrum, GREY, 0.6)
-            _curve(axes, query.example.spectrum, BLUE, 0.8)
+            _curve(axes, own.spectrum, BLUE, 0.8)
             axes.set_yticks([])
-            if query.example.image is not None:
+            if own.image is not None:
                 low, high = axes.get_ylim()
                 axes.set_ylim(low, high + 0.4 * (high - low))  # room for the image
                 inset = axes.inset_axes((0.76, 0.62, 0.24, 0.38))
-                _thumbnail(inset, query.example, None)
+                _thumbnail(inset, own, None)
         line[0].set_ylabel("Flux\n(standardised)")
     for axes, (a, b) in zip(grid[0], pairs, strict=True):
         axes.set_title(f"{a} → {b}", fontsize=8.5)
