@@ -3,8 +3,9 @@
 import numpy as np
 from matplotlib.colors import same_color
 
+from skybind.drawing.folding import fold
 from skybind.drawing.objects import band_colours, object_figure
-from skybind.drawing.observed import ExampleObject, LightCurve
+from skybind.drawing.observed import ExampleObject, LightCurve, Limits
 from skybind.drawing.style import BAND_COLOURS
 
 BANDS = ["g", "i", "r"]
@@ -53,3 +54,33 @@ def test_a_curve_without_bands_has_no_legend():
     (found,), legend = drawn(ExampleObject("a", light_curve=LightCurve(time, np.sin(time))))
     assert list(found.values()) == [BAND_COLOURS[0]]
     assert legend is None
+
+
+def test_upper_limits_are_drawn_in_time_and_phase():
+    limits = Limits(
+        np.array([50.0, 51, 52]), np.array([-3.0, -3.1, -3.2]), np.array(["r", "g", "r"])
+    )
+    known = curve(["g", "r"], bands=BANDS, limits=limits)
+    figure = object_figure(ExampleObject("a", light_curve=known))
+    time, phase = figure.axes
+    open_ = [line for line in time.lines if line.get_marker() == "v"]
+    assert {tuple(line.get_xdata()): line.get_color() for line in open_} == {
+        (50.0, 52.0): BAND_COLOURS[2],
+        (51.0,): BAND_COLOURS[0],
+    }
+    assert time.get_ylim()[0] < -3.2
+    legend = [text.get_text() for text in time.get_legend().get_texts()]
+    assert legend == ["g", "r", "upper limit"]
+    # they are folded as the epochs are
+    folded = np.sort(
+        [x for line in phase.lines if line.get_marker() == "v" for x in line.get_xdata()]
+    )
+    turns = (limits.time - known.time[0]) / 7.3 + fold(known)[0]
+    np.testing.assert_allclose(folded, np.sort([*np.mod(turns, 1), *(np.mod(turns, 1) + 1)]))
+
+
+def test_upper_limits_without_bands_are_drawn_once():
+    limits = Limits(np.array([50.0, 51]), np.array([-3.0, -3.1]))
+    figure = object_figure(ExampleObject("a", light_curve=curve(["g", "r"], limits=limits)))
+    (only,) = [line for line in figure.axes[0].lines if line.get_marker() == "v"]
+    assert only.get_xdata().tolist() == [50.0, 51.0]

@@ -70,6 +70,18 @@ def test_a_light_curve_is_searched_for_as_the_command_does(served, run, curve):
     assert 0 <= min(phase) <= max(phase) < 1
 
 
+def test_upper_limits_of_a_file_go_to_the_page(served, curve):
+    more = b"2459999.5,<0.5,\n2459998.5,<0.25,\n"
+    status, told = send(served, curve.read_bytes() + more, name="limits.csv")
+    assert status == 200, told
+    assert told["curve"]["limits"]["time"] == [2459999.5, 2459998.5]
+    assert told["curve"]["limits"]["value"] == [0.5, 0.25]
+    plain = send(served, curve.read_bytes(), name="curve.csv")[1]
+    assert plain["curve"]["limits"] is None
+    assert told["curve"]["value"] == plain["curve"]["value"]
+    assert told["found"]["matches"] == plain["found"]["matches"]
+
+
 def test_a_lamost_file_finds_the_object_that_it_is_of(served, spectrum):
     path, name = spectrum
     status, told = send(served, path.read_bytes(), name=path.name, to="spectrum")

@@ -10,7 +10,8 @@ import yaml
 from skybind.data.dataset import Dataset
 from skybind.data.schema import Column
 from skybind.ingest.build import ImportSummary
-from skybind.ingest.one_file import Content, read_file
+from skybind.ingest.file_content import Content
+from skybind.ingest.one_file import read_file
 from skybind.ingest.survey import import_dataset
 from skybind.ingest.wanted import Wanted
 

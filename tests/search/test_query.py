@@ -54,6 +54,22 @@ def test_a_file_gets_the_columns_that_the_model_was_trained_on(run, file):
     assert not any("lacks" in note or "the catalogue" in note for note in query.notes)
 
 
+def test_upper_limits_in_a_file_are_drawn_and_not_searched_by(run, file, tmp_path):
+    lines = file.read_text().splitlines()
+    time = [float(line.split(",")[0]) for line in lines[1:]]
+    limited = tmp_path / "limits.csv"
+    more = [f"{max(time) + 1 + n},>{19 + n}," for n in range(3)]
+    limited.write_text("\n".join([*lines, *more]) + "\n")
+    plain, found = (search(run.folder, [path], SearchOptions(k=3)) for path in (file, limited))
+    np.testing.assert_array_equal(found.cosine, plain.cosine)
+    assert any("3 upper limits are left out" in note for note in found.notes)
+    drawn = from_file(found.queries[0], run.dataset).light_curve
+    assert len(drawn.time) == len(time)
+    assert drawn.limits.value.tolist() == [19, 20, 21]
+    np.testing.assert_allclose(drawn.limits.time, max(time) + 1 + np.arange(3))
+    assert from_file(plain.queries[0], run.dataset).light_curve.limits is None
+
+
 def test_its_period_is_told_with_significance_and_aliases(run, file):
     (query,) = search(run.folder, [file], SearchOptions(k=1)).queries
     assert query.searched

@@ -126,11 +126,11 @@ def _limits(dataset: Dataset, name: str, rows: np.ndarray) -> list[Limits | None
         return [None] * len(rows)
     every = dataset.ragged(beside[0], rows)
     value = "flux" if "flux" in every.fields else "magnitude"
-    return [_known_limits(every.take(np.array([place])), value) for place in range(len(rows))]
+    return [known_limits(every.take(np.array([place])), value) for place in range(len(rows))]
 
 
-def _known_limits(one: Ragged, value: str) -> Limits | None:
-    """Upper limits of one object, without those whose time or brightness is not known."""
+def known_limits(one: Ragged, value: str) -> Limits | None:
+    """Return the upper limits of one object whose time and brightness are known."""
     known = np.isfinite(one.fields["time"]) & np.isfinite(one.fields[value])
     if not (one.present[0] and known.any()):
         return None

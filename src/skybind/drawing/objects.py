@@ -1,7 +1,7 @@
 """Example objects: light curve in time and phase, and spectrum."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -174,25 +174,21 @@ def rest_lines(redshift: float, vacuum: bool) -> dict[str, list[float]]:
 def _draw_time(axes: "Axes", curve: LightCurve) -> None:
     start = float(np.min(curve.time))
     offset = np.floor(start / 1000) * 1000 if start > 10_000 else 0.0
-    _epochs(axes, curve, curve.time - offset)
+    shifted = None if curve.limits is None else curve.limits.time - offset
+    _epochs(axes, _at(curve, curve.time - offset, shifted))
     name = f"Time − {offset:.0f}" if offset else "Time"
     axes.set_xlabel(_of(_with_unit(name, curve.time_unit), curve.column))
     _brightness_axis(axes, curve)
-    if curve.band is not None and any(curve.band):
+    if curve.limits is not None or (curve.band is not None and any(curve.band)):
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, handletextpad=0.1)
 
 
 def draw_phase(axes: "Axes", curve: LightCurve, name: str = "P") -> None:
     """Draw two cycles of a light curve folded at its period, which has a name."""
     phase = fold(curve)
-    twice = replace(
-        curve,
-        time=np.concatenate([phase, phase + 1]),
-        value=np.tile(curve.value, 2),
-        error=None if curve.error is None else np.tile(curve.error, 2),
-        band=None if curve.band is None else np.tile(curve.band, 2),
-    )
-    _epochs(axes, twice, twice.time)
+    limits = None if curve.limits is None else limit_phases(curve, phase)
+    for cycle in range(2):
+        _epochs(axes, _at(curve, phase + cycle, None if limits is None else limits + cycle))
     axes.axvline(1, color=MUTED, linewidth=0.6, linestyle=":")
     axes.set_xlim(0, 2)
     axes.set_title(f"{name} = {curve.period:.5g} d", fontweight="normal")
@@ -200,10 +196,27 @@ def draw_phase(axes: "Axes", curve: LightCurve, name: str = "P") -> None:
     _brightness_axis(axes, curve)
 
 
-def _epochs(axes: "Axes", curve: LightCurve, x: np.ndarray) -> None:
-    """Draw epochs with their errors, a colour a band."""
+def limit_phases(curve: LightCurve, phase: np.ndarray) -> np.ndarray:
+    """Return the phases of the upper limits of a light curve, by those of its epochs."""
+    if curve.limits is None or not curve.period or not len(phase):
+        return np.zeros(0)
+    turns = (curve.limits.time - curve.time[0]) / curve.period + phase[0]
+    return np.mod(turns, 1.0)
+
+
+def _at(curve: LightCurve, x: np.ndarray, limits: np.ndarray | None) -> LightCurve:
+    """A light curve whose epochs and upper limits stand at other places."""
+    if curve.limits is None or limits is None:
+        return replace(curve, time=x)
+    return replace(curve, time=x, limits=replace(curve.limits, time=limits))
+
+
+def _epochs(axes: "Axes", curve: LightCurve) -> None:
+    """Draw epochs with their errors, a colour a band, and upper limits as open triangles."""
+    x = curve.time
     bands = np.full(len(x), "") if curve.band is None else curve.band
-    for band, colour in band_colours(replace(curve, band=bands)).items():
+    colours = band_colours(replace(curve, band=bands))
+    for band, colour in colours.items():
         rows = bands == band
         if curve.error is not None:
             # One broken line for all errors: a tenth of the bytes of as many separate ones.
@@ -226,6 +239,28 @@ def _epochs(axes: "Axes", curve: LightCurve, x: np.ndarray) -> None:
             color=colour,
             label=band or "no band",
         )
+    _draw_limits(axes, curve, colours)
+
+
+def _draw_limits(axes: "Axes", curve: LightCurve, colours: Mapping[str, str]) -> None:
+    """Draw upper limits as open triangles that point down; the legend names them once."""
+    if curve.limits is None:
+        return
+    time, value = curve.limits.time, curve.limits.value
+    bands = np.full(len(time), "") if curve.limits.band is None else curve.limits.band
+    for number, band in enumerate(np.unique(bands).tolist()):
+        own = bands == band
+        axes.plot(
+            time[own],
+            value[own],
+            linestyle="",
+            marker="v",
+            markersize=3.5,
+            markeredgewidth=0.7,
+            markerfacecolor="none",
+            color=colours.get(band, INK),
+            label="" if number else "upper limit",
+        )
 
 
 def band_colours(curve: LightCurve) -> dict[str, str]:
@@ -240,7 +275,8 @@ def band_colours(curve: LightCurve) -> dict[str, str]:
 
 
 def _brightness_axis(axes: "Axes", curve: LightCurve) -> None:
-    axes.set_ylim(*_limits(curve.value))
+    more = () if curve.limits is None else (curve.limits.value,)
+    axes.set_ylim(*_limits(np.concatenate([curve.value, *more])))
     if curve.value_name == "Magnitude":
         axes.invert_yaxis()
     _value_label(axes, curve.value_name, curve.value_unit)

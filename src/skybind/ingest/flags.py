@@ -206,8 +206,8 @@ def with_written_limits(raw: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 def no_measurements(
     fields: dict[str, np.ndarray], usual: np.ndarray | None, where: str
-) -> tuple[np.ndarray, list[str]]:
-    """Take `limit` out of the fields of light curves: which epochs are to be left out, and why.
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Take `limit` out of the fields of light curves, and tell which epochs are no measurements.
 
     Parameters
     ----------
@@ -217,10 +217,17 @@ def no_measurements(
         Epochs that the survey's own flags call bad.
     where : str
         What was given, for the sentences.
+
+    Returns
+    -------
+    left_out, limits : ndarray of bool
+        Epochs that are none, and those of them that are upper limits.
+    notes : list of str
+        How many there are.
     """
     length = len(next(iter(fields.values())))
     limit = fields.pop("limit", None)
     bad = np.zeros(length, bool) if usual is None else usual
     limits = np.zeros(length, bool) if limit is None else (limit == LIMIT) & ~bad
     counts = ((int(limits.sum()), "upper limits"), (int(bad.sum()), "flagged epochs"))
-    return bad | limits, [f"{where}: {n:,} {what} are left out." for n, what in counts if n]
+    return bad | limits, limits, [f"{where}: {n:,} {what} are left out." for n, what in counts if n]

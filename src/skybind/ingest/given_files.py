@@ -9,10 +9,11 @@ import numpy as np
 
 from skybind.errors import DataError
 from skybind.ingest.fields import OBJECTS
+from skybind.ingest.file_content import Content, FileError
 from skybind.ingest.frames import Frame, frame_of, listed, number_of_objects
 from skybind.ingest.given_rows import Given, Rows
 from skybind.ingest.given_table import names_of, take_frame
-from skybind.ingest.one_file import Content, FileError, read_file
+from skybind.ingest.one_file import read_file
 from skybind.ingest.readers.contents import other_tables, read_bytes, unzipped
 from skybind.ingest.readers.curves import known_curves
 from skybind.ingest.readers.look import Look

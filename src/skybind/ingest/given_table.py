@@ -151,7 +151,7 @@ class _Taking:
         left_out = np.zeros(0, bool)
         if wanted.kind == "photometry":
             usual = self._usual_flags(places, rows, lengths)
-            left_out, notes = no_measurements(fields, usual, where)
+            left_out, _, notes = no_measurements(fields, usual, where)
             units.pop("limit", None)
             self.rows.notes += notes
         fitted = fit_fields(fields, units, wanted, where, self._system(wanted, places))

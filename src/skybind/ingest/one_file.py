@@ -1,7 +1,6 @@
 """One observation of one object from a file, whatever the survey calls its columns."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from skybind.ingest.fields import (
     name_of_objects,
     stated_unit,
 )
+from skybind.ingest.file_content import Content, FileError
 from skybind.ingest.flags import any_bit, no_measurements, usual_flags, with_written_limits
 from skybind.ingest.one_spectrum import of_one
 from skybind.ingest.plausible import given_fields, given_numbers
@@ -40,44 +40,6 @@ from skybind.ingest.readers.values import texts
 from skybind.ingest.survey_curves import SurveyCurves, read_survey_curves
 from skybind.ingest.wanted import Fitted, Wanted, fit_fields
 from skybind.words import nearest
-
-
-@dataclass
-class Content:
-    """What a file holds of one object.
-
-    Attributes
-    ----------
-    modality : str
-    fields : dict of str to ndarray
-        Of the observation, as the model reads them; empty for a row of a catalogue.
-    units : dict of str to (str or None)
-        Of the fields.
-    features : dict of str to float
-        Numbers of a row of a catalogue, in the model's units.
-    notes : list of str
-        What was converted or assumed.
-    """
-
-    modality: str
-    fields: Fields = field(default_factory=dict)
-    units: dict[str, str | None] = field(default_factory=dict)
-    features: dict[str, float] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-
-
-class FileError(DataError):
-    """A file cannot be read.
-
-    Attributes
-    ----------
-    modality : str
-        Of which it probably was meant to be.
-    """
-
-    def __init__(self, message: str, modality: str) -> None:
-        super().__init__(message)
-        self.modality = modality
 
 
 def read_file(
@@ -164,6 +126,7 @@ class _File:
         self.read_by: dict[str, str] = {}
         self._told: list[str] = []
         self._survey_notes: list[str] = []
+        self._limits: Fields = {}
         self._data = read_bytes(path)
         self._look = Look(self._data, self.name)
         self._surveys: dict[str, tuple[Fields, Mapping[str, str | None]] | None] = {}
@@ -177,16 +140,17 @@ class _File:
         if not wanted.fields:
             features = self._row(wanted)
             return Content(wanted.name, features=features, notes=self._notes())
+        limits: Fields = {}
         if wanted.kind == "image":
             fitted = self._image(wanted)
         elif wanted.kind in NAMES:
-            fitted = self._observation(wanted)
+            fitted, limits = self._observation(wanted)
         else:
             raise DataError(
                 f"An observation of kind '{wanted.kind}' cannot be read from a file: "
                 f"{nearest(wanted.kind, [*NAMES, 'image'])}"
             )
-        return Content(wanted.name, fitted.fields, fitted.units, notes=fitted.notes)
+        return Content(wanted.name, fitted.fields, fitted.units, {}, fitted.notes, limits)
 
     def likeness(self, wanted: Wanted) -> int:
         """Number of the modality's columns that it has: which one was probably meant."""
@@ -250,22 +214,28 @@ class _File:
                 "of its own."
             )
         self.read_by["photometry"] = f"{self.name}: read as {format.title} light curve."
-        self._system = curve.system
+        self._system, self._limits = curve.system, curve.limits
         self._survey_notes = curve.notes
         return curve
 
-    def _observation(self, wanted: Wanted) -> Fitted:
+    def _observation(self, wanted: Wanted) -> tuple[Fitted, Fields]:
+        """What the model reads, and the fields of upper limits."""
         known = self._by_survey(wanted.kind)
         if known is None and self.asked is not None and self.asked not in FORMATS:
             raise DataError(f"The format '{self.asked}' is none of a {WORDS[wanted.kind]}.")
         fields, units = known if known is not None else self._by_names(wanted)
         if not len(next(iter(fields.values()))):
             raise DataError(f"{self.name} has no rows: there is no {wanted.kind} in it.")
-        system = self._system if wanted.kind == "photometry" else None
-        fitted = fit_fields(fields, units, wanted, self.name, system)
         said = [self.read_by[wanted.kind]] if wanted.kind in self.read_by else []
-        said += self._survey_notes if wanted.kind == "photometry" else []
-        return Fitted(fitted.fields, fitted.units, said + self._notes() + fitted.notes)
+        limits: Fields = {}
+        system = None
+        if wanted.kind == "photometry":
+            system, said = self._system, said + self._survey_notes
+            if len(self._limits.get("time", ())):
+                limits = fit_fields(self._limits, units, wanted, self.name, system).fields
+        fitted = fit_fields(fields, units, wanted, self.name, system)
+        told = said + self._notes() + fitted.notes
+        return Fitted(fitted.fields, fitted.units, told), limits
 
     def _notes(self) -> list[str]:
         """Say what was assumed of a table, and which of its rows were left out."""
@@ -311,8 +281,9 @@ class _File:
         self._told = which + told
         if kind == "photometry":
             bad = None if flags is None else any_bit(table[flags[1]], flags[0].bitmask, self.name)
-            left_out, said = no_measurements(fields, bad, self.name)
+            left_out, limits, said = no_measurements(fields, bad, self.name)
             self._told += said
+            self._limits = {name: values[limits] for name, values in fields.items()}
             fields = {name: values[~left_out] for name, values in fields.items()}
             columns.pop("limit", None)
         units = {

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +40,8 @@ class SurveyCurves:
         What was left out or assumed, in sentences.
     system : str, or mapping of band to str, optional
         Photometric system of the magnitudes; a field `system` says it of each.
+    limits : dict of str to ndarray
+        The same fields of the upper limits of all objects.
     """
 
     fields: Fields
@@ -47,6 +49,7 @@ class SurveyCurves:
     names: np.ndarray | None
     notes: list[str]
     system: Systems | None = None
+    limits: Fields = field(default_factory=dict)
 
     @property
     def objects(self) -> int:
@@ -58,9 +61,9 @@ class SurveyCurves:
         made = Frame(name, len(next(iter(self.fields.values()))))
         if self.names is not None:
             made.add("object_id", self.names)
-        for field, values in self.fields.items():
-            made.add(field, values)
-        made.units |= {field: unit for field, unit in self.units.items() if unit is not None}
+        for column, values in self.fields.items():
+            made.add(column, values)
+        made.units |= {column: unit for column, unit in self.units.items() if unit is not None}
         made.notes = list(self.notes)
         if self.system is not None and "magnitude" in self.fields:
             made.attributes["magnitude"] = {"system": self.system}
@@ -116,13 +119,14 @@ def read_survey_curves(
         found = sentinels_in(table[column], words) if column in table.columns else Counter()
         notes += missing_notes(found, f"{path.name}, {name}")
     mask = fields.pop("mask", None)
-    left_out, said = no_measurements(fields, mask, path.name)
+    left_out, limit, said = no_measurements(fields, mask, path.name)
+    limits = {name: values[limit] for name, values in fields.items()}
     fields = {name: values[~left_out] for name, values in fields.items()}
     if names is not None:
         names = names[~left_out]
     system = stored.attributes.get("system")
     system = None if system == EACH else system
-    return SurveyCurves(fields, dict(stored.units), names, notes + said, system)
+    return SurveyCurves(fields, dict(stored.units), names, notes + said, system, limits)
 
 
 def _add_missing(

@@ -9,7 +9,12 @@ import numpy as np
 
 from skybind.data.dataset import Dataset
 from skybind.data.redshifts import redshift_columns
-from skybind.drawing.from_dataset import bands_of, columns_read, load_examples
+from skybind.drawing.from_dataset import (
+    bands_of,
+    columns_read,
+    known_limits,
+    load_examples,
+)
 from skybind.drawing.objects import ROW, draw_row
 from skybind.drawing.observed import ExampleObject, LightCurve, Spectrum
 from skybind.drawing.pictures import picture_of
@@ -164,6 +169,7 @@ def from_file(query: Query, dataset: Dataset) -> ExampleObject:
             value_unit=query.fields.get(value) or ("mag" if value == "magnitude" else ""),
             band=bands_of(curve),
             bands=dataset.band_names(query.column) if query.column in dataset.columns else (),
+            limits=None if query.limits is None else known_limits(query.limits, value),
         )
     elif query.kind == "spectrum":
         fields = clean_spectrum(query.observed).ragged.fields

@@ -40,6 +40,8 @@ class Query:
         ra, dec [deg]; NaN where not known.
     observed : Ragged, optional
         What the file holds.
+    limits : Ragged, optional
+        Upper limits of a light curve in it, which are drawn and not searched by.
     kind, column : str
         Kind and column of what the file holds.
     fields : dict
@@ -60,6 +62,7 @@ class Query:
     contrast: np.ndarray | None = None
     position: tuple[float, float] = (np.nan, np.nan)
     observed: Ragged | None = None
+    limits: Ragged | None = None
     kind: str = ""
     column: str = ""
     fields: dict[str, str | None] = field(default_factory=dict)
@@ -142,8 +145,8 @@ def query_file(
     _refuse_unknown(given, one)
     given |= _plausible(query, one, given)
     if content.fields:
-        length = len(next(iter(content.fields.values())))
-        query.observed = Ragged(content.fields, np.array([0, length]), np.array([True]))
+        query.observed = _of_one(content.fields)
+        query.limits = _of_one(content.limits) if content.limits else None
         query.fields = content.units
         query.notes += _cleaned_of(query.observed, one.kind, path.name)
         known = {**_computed(query, saved, one, given), **given}
@@ -154,6 +157,12 @@ def query_file(
     query.features = {c: known[c] for c in features if np.isfinite(known.get(c, np.nan))}
     query.vectors[name] = _embed(saved, name, query, features, known)
     return query
+
+
+def _of_one(fields: Mapping[str, np.ndarray]) -> Ragged:
+    """Make one observation of its fields."""
+    length = len(next(iter(fields.values())))
+    return Ragged(dict(fields), np.array([0, length]), np.array([True]))
 
 
 def _refuse_unknown(given: Mapping[str, float], wanted: "Wanted") -> None:

@@ -90,3 +90,17 @@ def test_a_file_to_search_with(tmp_path, suffix):
     np.testing.assert_allclose(np.sort(found.fields["flux"]), np.sort(FLUX), rtol=1e-6)
     assert f"1.{suffix}: read as ALeRCE light curve." in found.notes
     assert f"1.{suffix}: 1 flagged epochs are left out." in found.notes
+
+
+def test_the_limits_of_a_given_file_stand_beside_its_epochs(tmp_path):
+    content = given(written(tmp_path / "1.json"), flux="mJy", flux_err="mJy", band=None)
+    assert len(content.fields["time"]) == 3
+    order = np.argsort(content.limits["time"])
+    np.testing.assert_allclose(
+        content.limits["time"][order], 2400000.5 + np.array([58298.2, 58299.2])
+    )
+    np.testing.assert_allclose(
+        content.limits["flux"][order], 3631e3 * 10 ** (-0.4 * np.array([19, 20.5])), rtol=1e-6
+    )
+    assert content.limits["band"][order].tolist() == ["r", "g"]
+    assert given(written(tmp_path / "1.csv"), flux="mJy", flux_err="mJy").limits == {}

@@ -8,7 +8,7 @@ from astropy.io import fits
 
 from skybind.data.check import check_dataset
 from skybind.data.dataset import Dataset
-from skybind.ingest.one_file import FileError
+from skybind.ingest.file_content import FileError
 from skybind.ingest.readers.apogee import BAD_BITS
 from skybind.ingest.readers.look import Look
 from skybind.ingest.readers.registry import known_format

@@ -7,7 +7,7 @@ import pytest
 from astropy.io import fits
 
 from skybind.errors import DataError
-from skybind.ingest.one_file import FileError
+from skybind.ingest.file_content import FileError
 from skybind.ingest.readers.lamost import is_lamost
 from skybind.ingest.readers.look import Look
 from skybind.ingest.readers.registry import known_format

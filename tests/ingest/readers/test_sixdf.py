@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from skybind.ingest.one_file import FileError
+from skybind.ingest.file_content import FileError
 from skybind.ingest.readers.look import Look
 from skybind.ingest.readers.registry import known_format
 from tests.ingest.spectrum_files import given, import_spectra
