@@ -56,7 +56,7 @@ export interface Survey {
 }
 export interface Card { object_id: string; class: string | null; split: string; predicted?: string | null; probability?: number | null }
 export interface Curve {
-  time: number[]; value: number[]; error: (number | null)[] | null; band: string[] | null; bands: Record<string, string>;
+  time: number[]; value: number[]; error: (number | null)[] | null; band: string[] | null; bands: Record<string, string>; shapes: Record<string, number>; // colour and shape of each band
   limits: { time: number[]; value: number[]; band: string[] | null } | null; // upper limits
   period: number | null; searched: boolean;
   value_name: string; value_unit: string; time_unit: string; column: string;
@@ -83,7 +83,7 @@ export interface Match {
 }
 export interface Found { source: string[]; target: string[]; searched: number; how: string; among?: number; notes: string[]; matches: Match[] }
 export interface Small {
-  curve: { x: number[]; y: number[]; folded: boolean; upside_down: boolean; band: string[] | null; bands: Record<string, string> } | null;
+  curve: { x: number[]; y: number[]; folded: boolean; upside_down: boolean; band: string[] | null; bands: Record<string, string>; shapes: Record<string, number> } | null;
   spectrum: { x: number[]; y: (number | null)[] } | null;
   image: Picture | null;
   absent?: boolean; // a copy does not hold it

@@ -1,6 +1,7 @@
 // Light curves and spectra by uPlot.
 import uPlot from "uplot";
 import type { Curve, Redshifted, Small, Spectrum } from "./api";
+import { bandName, bandShape, trace } from "./shapes";
 
 function colour(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -48,6 +49,7 @@ function middle(values: (number | null)[]): number {
 
 const unit = (name: string, of: string) => (of ? `${name} [${of}]` : name);
 
+const MARK = 3.5; // radius of the shape of a band, in pixels
 const TRIANGLE = 3.5; // half the width of the mark of an upper limit, in pixels
 
 // Upper limits: open triangles that point to where the object may be.
@@ -60,16 +62,32 @@ function limitMarks(curve: Curve, places: (readonly [number, number])[]): uPlot.
     ctx.lineWidth = devicePixelRatio;
     for (const [place, i] of places) {
       const [px, py] = [plot.valToPos(place, "x", true), plot.valToPos(curve.limits.value[i]!, "y", true)];
-      ctx.strokeStyle = bandColour(curve, curve.limits.band?.[i] ?? "");
+      const band = curve.limits.band?.[i] ?? "";
+      const shape = bandShape(curve, band);
+      ctx.strokeStyle = bandColour(curve, band);
+      const top = shape ? py + size : py;
       ctx.beginPath();
-      ctx.moveTo(px - size, py);
-      ctx.lineTo(px + size, py);
-      ctx.lineTo(px, py + 1.6 * size);
+      if (shape) trace(ctx, shape, px, py, size); // the shape of its band, above the triangle
+      ctx.moveTo(px - size, top);
+      ctx.lineTo(px + size, top);
+      ctx.lineTo(px, top + 1.6 * size);
       ctx.closePath();
       ctx.stroke();
     }
     ctx.restore();
   } } };
+}
+
+// Marks of a band that has a shape of its own; circles are drawn by uPlot itself.
+function marks(shape: number): uPlot.Series.Points.PathBuilder {
+  return (plot, series) => {
+    const [fill, clip, { left, top, width, height }] = [new Path2D(), new Path2D(), plot.bbox];
+    clip.rect(left, top, width, height);
+    plot.data[series]!.forEach((value, i) => {
+      if (value !== null && value !== undefined) trace(fill, shape, plot.valToPos(plot.data[0][i]!, "x", true), plot.valToPos(value, "y", true), MARK * devicePixelRatio);
+    });
+    return { fill, clip, flags: 3 }; // fill and stroke are clipped
+  };
 }
 
 // Draw within the axes alone, until the context is restored.
@@ -80,7 +98,7 @@ function clipped({ ctx, bbox }: uPlot): void {
   ctx.clip();
 }
 
-// Epochs at some places x, with their errors, a colour a band; upper limits at others.
+// Epochs at some places x, with their errors, a colour (and from the seventh on a shape) a band; upper limits at others.
 export function epochs(into: HTMLElement, curve: Curve, x: number[], limitX: number[], twice: boolean, label: string): uPlot {
   const names = curve.band ? Object.keys(curve.bands) : [""];
   const cycles = twice ? [0, 1] : [0];
@@ -120,8 +138,8 @@ export function epochs(into: HTMLElement, curve: Curve, x: number[], limitX: num
       scales: { x: { time: false, ...(twice ? { range: [0, 2] as [number, number] } : {}) }, y: { dir: faint as 1 | -1, range: () => range } },
       axes: axes(label, unit(curve.value_name, curve.value_unit)),
       series: [{}, ...names.map((name) => ({
-        label: name || "no band", stroke: bandColour(curve, name), paths: () => null,
-        points: { show: true, size: 4, fill: bandColour(curve, name), width: 0 },
+        label: bandName(curve, name), stroke: bandColour(curve, name), paths: () => null,
+        points: { show: true, size: 4, fill: bandColour(curve, name), width: 0, ...(bandShape(curve, name) ? { paths: marks(bandShape(curve, name)) } : {}) },
       }))],
     },
     [at, ...series],
@@ -253,8 +271,13 @@ export function small(canvas: HTMLCanvasElement, what: Small["curve"] | Small["s
       gap = true;
       return;
     }
-    if ("bands" in what) ctx.fillStyle = bandColour(what, what.band?.[i] ?? "");
-    if (points) ctx.fillRect(px(x) - 1, py(y) - 1, 2, 2);
+    const band = ("bands" in what && what.band?.[i]) || "";
+    if ("bands" in what) ctx.fillStyle = bandColour(what, band);
+    if ("bands" in what && bandShape(what, band)) {
+      ctx.beginPath();
+      trace(ctx, bandShape(what, band), px(x), py(y), 2.5);
+      ctx.fill();
+    } else if (points) ctx.fillRect(px(x) - 1, py(y) - 1, 2, 2);
     else if (gap) ctx.moveTo(px(x), py(y));
     else ctx.lineTo(px(x), py(y));
     gap = false;

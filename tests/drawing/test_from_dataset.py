@@ -73,7 +73,7 @@ def test_each_modality_is_drawn_as_it_is_read():
     # which of the two it is stands below it
     assert [one.column for one in curves] == ["photometry_r", "photometry_g", "photometry_r"]
     labels = [axes.get_xlabel() for axes in object_figure(drawn[1][0]).axes]
-    assert labels == ["Time − 2457000 [d], photometry_g"]
+    assert labels == ["Time − 2457000 [d]\nphotometry_g"]
     (one,) = load_examples(spectra(), np.array([0]), [], np.full(3, "")).values()
     assert one.spectrum.column == ""
 

@@ -3,8 +3,9 @@
 import numpy as np
 from matplotlib.colors import same_color
 
+from skybind.drawing.bands import STYLES, BandStyle, band_styles
 from skybind.drawing.folding import fold
-from skybind.drawing.objects import band_colours, object_figure
+from skybind.drawing.objects import object_figure
 from skybind.drawing.observed import ExampleObject, LightCurve, Limits
 from skybind.drawing.style import BAND_COLOURS
 
@@ -43,10 +44,38 @@ def test_a_band_has_one_colour_whatever_else_was_observed():
 
 
 def test_a_band_that_the_survey_has_not_follows_its_own():
-    assert band_colours(curve(["V", "r"], bands=BANDS)) == {
-        "r": BAND_COLOURS[2],
-        "V": BAND_COLOURS[3],
+    assert band_styles(curve(["V", "r"], bands=BANDS)) == {
+        "r": BandStyle(BAND_COLOURS[2], 0),
+        "V": BandStyle(BAND_COLOURS[3], 0),
     }
+
+
+def test_no_two_bands_of_a_light_curve_look_alike():
+    names = [f"b{number:02d}" for number in range(20)]
+    styles = band_styles(curve(names, bands=names))
+    assert len({*styles.values()}) == 20
+    assert [one.shape for one in styles.values()] == [n // 6 for n in range(20)]
+    figure = object_figure(ExampleObject("a", light_curve=curve(names, bands=names)))
+    axes = figure.axes[0]
+    lines = [line for line in axes.lines if line.get_label() in names]
+    assert len({(line.get_color(), line.get_marker()) for line in lines}) == 20
+    handles = axes.get_legend().legend_handles
+    assert len({(one.get_color(), one.get_marker()) for one in handles}) == 20
+    # in a survey of more bands than there are styles, too
+    many = [f"b{number:02d}" for number in range(2 * len(STYLES))]
+    some = [many[0], many[1], many[len(STYLES)]]
+    styles = band_styles(curve(some, bands=many))
+    assert styles["b00"] == STYLES[0]
+    assert len({*styles.values()}) == 3
+
+
+def test_upper_limits_of_a_seventh_band_have_its_shape():
+    names = list("abcdefg")
+    limits = Limits(np.array([50.0, 51]), np.array([-3.0, -3.1]), np.array(["a", "g"]))
+    known = curve(names, bands=names, limits=limits)
+    lines = object_figure(ExampleObject("a", light_curve=known)).axes[0].lines
+    marks = {line.get_marker() for line in lines if tuple(line.get_xdata()) == (51.0,)}
+    assert marks == {"s", 11}
 
 
 def test_a_curve_without_bands_has_no_legend():

@@ -40,9 +40,17 @@ def test_a_band_has_the_same_colour_large_and_small():
         survey = SimpleNamespace(examples=lambda rows, first, example=example: [example])
         (small,) = thumbnails(survey, [0])
         assert small["curve"]["band"] == band.tolist()
-        assert small["curve"]["bands"] == curve_json(curve)["bands"]
+        for key in ("bands", "shapes"):
+            assert small["curve"][key] == curve_json(curve)[key]
         told.append(curve_json(curve)["bands"])
     assert told == [{"g": "ink", "r": BAND_COLOURS[1]}, {"r": BAND_COLOURS[1]}]
+
+
+def test_a_seventh_band_has_a_shape():
+    band = np.array(list("abcdefg"))
+    told = curve_json(LightCurve(np.arange(7.0), np.arange(7.0), band=band, bands=band.tolist()))
+    assert told["bands"]["g"] == told["bands"]["a"]
+    assert told["shapes"] == {**dict.fromkeys("abcdef", 0), "g": 1}
 
 
 def test_an_unknown_redshift_has_no_lines():

@@ -140,6 +140,25 @@ def test_upper_limits_are_drawn_and_counted(shown, observed):
     assert with_limits != ink(canvas, 0.8, 1)
 
 
+def test_a_seventh_band_has_a_shape_of_its_own(shown):
+    part = section(shown, "Light curve")
+    canvas = part.locator("canvas").first
+    plain = ink(canvas)
+    assert {"g", "r"} <= set(part.locator(".u-label").all_inner_texts())
+
+    def squares(route):
+        told = route.fetch().json()
+        told["curve"]["bands"]["r"], told["curve"]["shapes"]["r"] = told["curve"]["bands"]["g"], 1
+        route.fulfill(json=told)
+
+    shown.route("**/api/object*", squares)
+    shown.reload()
+    shown.wait_for_selector("#folded[data-period]")
+    assert {"● g", "■ r"} <= set(part.locator(".u-label").all_inner_texts())
+    # circles of 4 pixels become squares of 5
+    assert ink(canvas) > plain + EPOCHS // 2 * 5
+
+
 def _without_limits(told):
     return {**told, "curve": {**told["curve"], "limits": None}}
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from skybind.drawing.bands import BandStyle, band_styles
 from skybind.drawing.folding import fold
 from skybind.drawing.observed import ExampleObject, LightCurve, Picture, Spectrum
-from skybind.drawing.style import BAND_COLOURS, BLUE, INK, MUTED, WIDTH, new_figure
+from skybind.drawing.style import BAND_MARKERS, BLUE, INK, MUTED, WIDTH, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,6 +59,14 @@ LABEL_LETTERS = 22
 
 #: Height of an object among others [inch].
 ROW = 1.9
+
+
+#: Size of the marks of epochs [point]: of circles, and of other shapes.
+SIZES = 2.2, 3.6
+
+
+#: Matplotlib's marker of a triangle below a point.
+BELOW = 11
 
 
 LABEL_SPACE = 0.035  # least distance of two labels, as a fraction of the axis
@@ -212,11 +221,11 @@ def _at(curve: LightCurve, x: np.ndarray, limits: np.ndarray | None) -> LightCur
 
 
 def _epochs(axes: "Axes", curve: LightCurve) -> None:
-    """Draw epochs with their errors, a colour a band, and upper limits as open triangles."""
+    """Draw epochs with their errors, a colour (and shape) a band, and upper limits."""
     x = curve.time
     bands = np.full(len(x), "") if curve.band is None else curve.band
-    colours = band_colours(replace(curve, band=bands))
-    for band, colour in colours.items():
+    styles = band_styles(replace(curve, band=bands))
+    for band, (colour, shape) in styles.items():
         rows = bands == band
         if curve.error is not None:
             # One broken line for all errors: a tenth of the bytes of as many separate ones.
@@ -233,45 +242,40 @@ def _epochs(axes: "Axes", curve: LightCurve) -> None:
             x[rows],
             curve.value[rows],
             linestyle="",
-            marker="o",
-            markersize=2.2,
+            marker=BAND_MARKERS[shape],
+            markersize=SIZES[shape > 0],
             markeredgewidth=0,
             color=colour,
             label=band or "no band",
         )
-    _draw_limits(axes, curve, colours)
+    _draw_limits(axes, curve, styles)
 
 
-def _draw_limits(axes: "Axes", curve: LightCurve, colours: Mapping[str, str]) -> None:
-    """Draw upper limits as open triangles that point down; the legend names them once."""
+def _draw_limits(axes: "Axes", curve: LightCurve, styles: Mapping[str, BandStyle]) -> None:
+    """Draw upper limits as open triangles that point down; the legend names them once.
+
+    A band with a shape of its own has that shape open, over a small triangle.
+    """
     if curve.limits is None:
         return
     time, value = curve.limits.time, curve.limits.value
     bands = np.full(len(time), "") if curve.limits.band is None else curve.limits.band
     for number, band in enumerate(np.unique(bands).tolist()):
         own = bands == band
-        axes.plot(
-            time[own],
-            value[own],
-            linestyle="",
-            marker="v",
-            markersize=3.5,
-            markeredgewidth=0.7,
-            markerfacecolor="none",
-            color=colours.get(band, INK),
-            label="" if number else "upper limit",
-        )
-
-
-def band_colours(curve: LightCurve) -> dict[str, str]:
-    """Return the colour of each band that a light curve has, the same for all of its survey."""
-    limits = None if curve.limits is None else curve.limits.band
-    seen = [bands for bands in (curve.band, limits) if bands is not None]
-    own = np.unique(np.concatenate(seen).astype(str)).tolist() if seen else []
-    known = [*curve.bands, *(band for band in own if band not in curve.bands)]
-    place = {band: number for number, band in enumerate(known)}
-    shown = sorted(own, key=lambda band: place[band])
-    return {str(band): BAND_COLOURS[place[band] % len(BAND_COLOURS)] for band in shown}
+        colour, shape = styles.get(band, BandStyle(INK, 0))
+        marks = [("v", "none")] if not shape else [(BAND_MARKERS[shape], "none"), (BELOW, colour)]
+        for marker, face in marks:
+            axes.plot(
+                time[own],
+                value[own],
+                linestyle="",
+                marker=marker,
+                markersize=3.5,
+                markeredgewidth=0.7 if face == "none" else 0,
+                markerfacecolor=face,
+                color=colour,
+                label="" if number or face != "none" else "upper limit",
+            )
 
 
 def _brightness_axis(axes: "Axes", curve: LightCurve) -> None:
@@ -334,7 +338,10 @@ def _value_label(axes: "Axes", name: str, unit: str) -> None:
 
 def _of(label: str, column: str) -> str:
     """Name the column too, where the survey has several of its kind."""
-    return f"{label}, {column}" if column else label
+    if not column:
+        return label
+    gap = ", " if len(label + column) <= LABEL_LETTERS else "\n"
+    return f"{label}{gap}{column}"
 
 
 def _with_unit(name: str, unit: str) -> str:

@@ -48,6 +48,10 @@ BLUE, ORANGE, GREEN, SKY, GREY = "#0072b2", "#d55e00", "#009e73", "#56b4e9", "#a
 BAND_COLOURS = (INK, BLUE, ORANGE, GREEN, "#cc79a7", SKY)
 
 
+# Shapes of the seventh band on, in the order of SHAPES in explore-page/src/shapes.ts.
+BAND_MARKERS = ("o", "s", "^", "D", "P", "X", "<", ">")
+
+
 WIDTH = 9.6  # inches: the width of the page's column
 
 

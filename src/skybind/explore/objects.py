@@ -11,9 +11,10 @@ import numpy as np
 from skybind.data.redshifts import redshift_columns
 from skybind.data.schema import DEC, RA
 from skybind.discovery.table import SIGMAS
+from skybind.drawing.bands import band_styles
 from skybind.drawing.folding import fold
 from skybind.drawing.from_dataset import columns_of
-from skybind.drawing.objects import band_colours, rest_lines
+from skybind.drawing.objects import rest_lines
 from skybind.drawing.observed import ExampleObject, LightCurve, Picture, Spectrum
 from skybind.drawing.style import INK
 from skybind.errors import DataError
@@ -165,13 +166,16 @@ def curve_json(curve: LightCurve) -> dict[str, Any]:
 
 
 def _bands(curve: LightCurve, some: np.ndarray | slice = slice(None)) -> dict[str, Any]:
-    """Band of some epochs, and the colour of each band that the whole light curve has.
+    """Band of some epochs, and colour and shape of each band that the whole light curve has.
 
     `ink` is that of the page, which is light where the page is dark.
     """
-    known = band_colours(curve)
-    colours = {band: "ink" if colour == INK else colour for band, colour in known.items()}
-    return {"band": None if curve.band is None else curve.band[some], "bands": colours}
+    known = band_styles(curve)
+    return {
+        "band": None if curve.band is None else curve.band[some],
+        "bands": {band: "ink" if one.colour == INK else one.colour for band, one in known.items()},
+        "shapes": {band: one.shape for band, one in known.items()},
+    }
 
 
 def expected_redshift(survey: Survey, row: int) -> tuple[float, bool] | None:
