@@ -14,6 +14,7 @@ from skybind.embeddings.store import Embeddings
 from skybind.ragged import Ragged
 from skybind.search.figure import draw_search, from_file
 from skybind.search.query import Query
+from skybind.search.result import predicted_table
 from skybind.search.search import SearchOptions, search
 
 
@@ -54,6 +55,66 @@ def figure(tmp_path):
     made = draw_search(found, Dataset.open(tmp_path / "data"))
     made.draw_without_rendering()
     return made
+
+
+def predicted(folder, redshift):
+    """A query and the mean spectrum of its matches, whose one line stands at 5000 Å at rest."""
+    n = len(redshift) + 1
+    every = np.array([0.0, *redshift])
+    wavelength = np.tile(np.linspace(4000, 9000, 2001), n)
+    rest = 5000 * (1 + np.repeat(np.nan_to_num(every, nan=0.3), 2001))
+    noise = np.random.default_rng(0).normal(0, 0.01, len(wavelength))
+    flux = 1 + 5 * np.exp(-0.5 * ((wavelength - rest) / 20) ** 2) + noise
+    fields = {"wavelength": wavelength, "flux": flux.astype(np.float32)}
+    about = Column(
+        "observation", modality="spectrum", fields={"wavelength": "Angstrom", "flux": ""}
+    )
+    ids = np.array([f"o{i}" for i in range(n)])
+    with DatasetWriter(
+        folder / "data", {"spectrum": about, "redshift": Column("target")}
+    ) as writer:
+        writer.append(
+            {
+                "object_id": ids,
+                "ra": np.arange(n) * 1.0,
+                "dec": np.zeros(n),
+                "spectrum": Ragged(fields, np.arange(n + 1) * 2001, np.ones(n, bool)),
+                "redshift": every,
+            }
+        )
+    vectors = {"spectrum": np.eye(n, n, dtype=np.float32)}
+    Embeddings(ids, np.full(n, "test"), vectors, {"spectrum": np.ones(n, bool)}).write(
+        folder / "embeddings"
+    )
+    options = SearchOptions(k=n - 1, predict=["spectrum"])
+    found = search(folder / "embeddings", ["o0"], options, data=folder / "data")
+    drawn = draw_search(found, Dataset.open(folder / "data"))
+    (axes,) = [axes for axes in drawn.axes if axes.get_title(loc="left").startswith("Mean")]
+    (mean,) = found.spectra
+    return mean, found.notes, axes
+
+
+def test_a_mean_spectrum_is_at_rest_where_redshifts_are_known(tmp_path):
+    mean, notes, axes = predicted(tmp_path, [0.1, 0.2, 0.4, np.nan])
+    assert mean.wavelength[np.nanargmax(mean.flux)] == pytest.approx(5000, abs=5)
+    assert mean.n.max() == 3
+    said = "o0: the mean spectrum is in the rest frame; 1 without a known redshift are left out."
+    assert said in notes
+    assert axes.get_xlabel() == "Rest wavelength [Å]"
+    assert "rest frame, and its spread (1 without a redshift left out)" in axes.get_title(
+        loc="left"
+    )
+    table = predicted_table(mean)
+    assert table.column_names[0] == "rest_wavelength"
+
+
+def test_a_mean_of_spectra_as_observed_is_told(tmp_path):
+    mean, notes, axes = predicted(tmp_path, [0.1, np.nan, np.nan])
+    assert mean.n.max() == 3
+    assert any("as they were observed, whatever their redshifts" in note for note in notes)
+    assert axes.get_xlabel() == "Observed wavelength [Å]"
+    assert "observed frame" in axes.get_title(loc="left")
+    assert predicted_table(mean).column_names[0] == "wavelength"
 
 
 def of_object(figure, name):
@@ -173,3 +234,13 @@ def test_a_column_that_is_not_known_is_told(two_spectra, caplog):
     drawn = draw_search(found, Dataset.open(two_spectra / "data"))
     assert wavelengths(drawn)[0][1] == "Wavelength [Å], blue"
     assert "Which column hires is of is not known" in caplog.text
+
+
+def test_each_query_has_its_own_mean_spectra(two_spectra):
+    options = SearchOptions(k=1, source=["lores"], predict=["blue", "red"])
+    found = search(two_spectra / "embeddings", ["a", "b"], options, data=two_spectra / "data")
+    assert [[one.column for one in found.spectra_of(i)] for i in range(2)] == [["blue", "red"]] * 2
+    assert found.spectra_of(1)[0] is found.spectra[2]
+    drawn = draw_search(found, Dataset.open(two_spectra / "data"), 1)
+    titles = [axes.get_title(loc="left") for axes in drawn.axes]
+    assert [title.split()[1] for title in titles if title.startswith("Mean")] == ["blue", "red"]

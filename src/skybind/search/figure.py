@@ -94,7 +94,7 @@ def draw_search(result: SearchResult, dataset: Dataset, number: int = 0) -> "Fig
         drawn = from_file(query, dataset)
     title = "   ".join([title, *_known(drawn)])
     origin = "simulated data" if dataset.schema.simulated else "real observations"
-    predicted = result.spectra[number] if result.spectra else None
+    predicted = result.spectra_of(number)
     with report_style():
         return search_figure((title, drawn), matches, f"Survey: {origin}.", predicted)
 
@@ -199,7 +199,7 @@ def search_figure(
     query: tuple[str, ExampleObject],
     matches: Sequence[tuple[str, ExampleObject]],
     origin: str,
-    predicted: "SpectrumPrediction | None" = None,
+    predicted: "Sequence[SpectrumPrediction]" = (),
 ) -> "Figure":
     """Draw a query and its matches, a row each.
 
@@ -211,21 +211,21 @@ def search_figure(
         The best first.
     origin : str
         A sentence: simulated or real.
-    predicted : SpectrumPrediction, optional
-        Mean spectrum of the matches, drawn below the query with its spread.
+    predicted : sequence of SpectrumPrediction
+        Mean spectra of the matches, drawn below the query with their spread.
     """
     rows = [query, *matches]
-    n = len(rows) + (predicted is not None)
+    n = len(rows) + len(predicted)
     figure = new_figure(ROW * n + 0.3)
     parts = list(figure.subfigures(n, 1, squeeze=False)[:, 0])
     figure.suptitle(origin, fontsize=7.5, color=MUTED, x=0.99, ha="right")
-    if predicted is not None:
+    for one in predicted:
         axes = parts.pop(1).subplots()
-        low, high = predicted.flux - predicted.spread, predicted.flux + predicted.spread
-        axes.fill_between(predicted.wavelength, low, high, color=SKY, alpha=0.5, linewidth=0)
-        axes.plot(predicted.wavelength, predicted.flux, color=BLUE, linewidth=0.7)
-        axes.set_title("Mean spectrum of the matches and its spread")
-        axes.set_xlabel("Wavelength [Å]")
+        low, high = one.flux - one.spread, one.flux + one.spread
+        axes.fill_between(one.wavelength, low, high, color=SKY, alpha=0.5, linewidth=0)
+        axes.plot(one.wavelength, one.flux, color=BLUE, linewidth=0.7)
+        axes.set_title(one.title)
+        axes.set_xlabel(f"{one.axis} [Å]")
         axes.set_ylabel("Flux / median")
     for number, (part, (title, example)) in enumerate(zip(parts, rows, strict=True)):
         draw_row(part, title, example, number == 0)

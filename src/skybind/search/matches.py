@@ -1,12 +1,14 @@
 """What is told of the matches of a search: columns, how alike they are, what they predict."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 
 from skybind.data.dataset import Dataset
 from skybind.data.placed import notes_of
+from skybind.data.redshifts import redshifts_of
 from skybind.data.schema import DEC, RA
 from skybind.data.seen import plain_name
 from skybind.errors import DataError
@@ -125,7 +127,9 @@ def _add_predictions(
         result.predictions.append([])
         for name in predict:
             if name in places.dataset.schema.observations:
-                result.spectra.append(_predicted_spectrum(places.dataset, name, rows[mine]))
+                made, said = _predicted_spectrum(places.dataset, name, rows[mine])
+                result.spectra.append(made)
+                result.notes += [f"{result.queries[i].name}: {said}"] if said else []
             else:
                 values = _values(places.dataset, name, rows[mine])
                 result.predictions[i].append(predict_column(name, values))
@@ -172,9 +176,29 @@ def _require_column(dataset: Dataset, name: str, flat: bool = False) -> None:
             raise DataError(f"'{name}' has no mean to predict: name a spectrum or a flat column.")
 
 
-def _predicted_spectrum(dataset: Dataset, name: str, rows: np.ndarray) -> SpectrumPrediction:
+def _predicted_spectrum(
+    dataset: Dataset, name: str, rows: np.ndarray
+) -> tuple[SpectrumPrediction, str]:
+    """Average the spectra of matches, at rest where two or more of their redshifts are known.
+
+    Second, what is to be said of that; "" where the survey has no redshifts.
+    """
     from skybind.drawing.from_dataset import observed_spectra
 
     if not len(rows):
         raise DataError("There is no match to predict a spectrum from.")
-    return predict_spectrum(observed_spectra(dataset, name, rows))
+    found = redshifts_of(dataset, rows)
+    redshift = np.full(len(rows), np.nan) if found is None else found[0]
+    known = np.isfinite(redshift)
+    at_rest = observed_spectra(dataset, name, rows[known], redshift[known])
+    others = observed_spectra(dataset, name, rows[~known])
+    if len(at_rest) < 2:
+        made = predict_spectrum(observed_spectra(dataset, name, rows))
+        said = (
+            f"the mean {name} is of spectra as they were observed, whatever their redshifts: fewer "
+            "than two are known."
+        )
+        return replace(made, column=name), "" if found is None else said
+    made = replace(predict_spectrum(at_rest), column=name, frame="rest", left_out=len(others))
+    lost = f"; {len(others)} without a known redshift are left out" if others else ""
+    return made, f"the mean {name} is in the rest frame{lost}."

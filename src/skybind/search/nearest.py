@@ -110,12 +110,32 @@ class SpectrumPrediction:
         Their standard deviation (n - 1); NaN where fewer than two were observed.
     n : ndarray of int, shape (W,)
         Number of matches observed at each wavelength.
+    column : str
+        Of the spectra.
+    frame : {"observed", "rest"}
+        Of the wavelengths.
+    left_out : int
+        Spectra that are not averaged, as their redshift is not known.
     """
 
     wavelength: np.ndarray
     flux: np.ndarray
     spread: np.ndarray
     n: np.ndarray
+    column: str = "spectrum"
+    frame: str = "observed"
+    left_out: int = 0
+
+    @property
+    def axis(self) -> str:
+        """What its wavelengths are called."""
+        return f"{self.frame.capitalize()} wavelength"
+
+    @property
+    def title(self) -> str:
+        """What it is."""
+        lost = f" ({self.left_out} without a redshift left out)" if self.left_out else ""
+        return f"Mean {self.column} of the matches in the {self.frame} frame, and its spread{lost}"
 
 
 def predict_spectrum(

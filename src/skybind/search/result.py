@@ -49,7 +49,7 @@ class SearchResult:
     predictions : list of list
         For each query, what its matches (but for itself) predict of each column asked for.
     spectra : list of SpectrumPrediction
-        For each query, if its spectrum was to be predicted.
+        For each query one of each column of spectra that was to be predicted.
     searched : int
         Objects that were compared: those that the filters left and that have the modality (by
         an index with filters: at most so many).
@@ -96,6 +96,11 @@ class SearchResult:
     def __len__(self) -> int:
         return len(self.row)
 
+    def spectra_of(self, number: int) -> list[SpectrumPrediction]:
+        """Return the spectra that are predicted of a query."""
+        each = len(self.spectra) // len(self.queries)
+        return self.spectra[number * each : (number + 1) * each]
+
     @property
     def how(self) -> str:
         """Whether every object was compared, or how many lists of an index."""
@@ -141,17 +146,21 @@ TOLD: dict[str, Notes] = {
 
 
 def predicted_table(predicted: SpectrumPrediction) -> pa.Table:
-    """Give a predicted spectrum as a table: wavelength [Angstrom], flux, spread, n."""
+    """Give a predicted spectrum as a table: wavelength [Angstrom], flux, spread, n.
+
+    In the rest frame the first column is `rest_wavelength`.
+    """
+    axis = "rest_wavelength" if predicted.frame == "rest" else "wavelength"
     table = pa.table(
         {
-            "wavelength": predicted.wavelength,
+            axis: predicted.wavelength,
             "flux": pa.array(predicted.flux, from_pandas=True),
             "spread": pa.array(predicted.spread, from_pandas=True),
             "n": predicted.n,
         }
     )
     notes: dict[str, Notes] = {
-        "wavelength": ("Angstrom", "Wavelength"),
+        axis: ("Angstrom", predicted.axis),
         "flux": (None, "Mean flux of the matches, each divided by its median"),
         "spread": (None, "Standard deviation of these"),
         "n": (None, "Matches observed at this wavelength"),
