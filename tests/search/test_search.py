@@ -51,6 +51,8 @@ def test_the_columns_that_the_model_reads_are_known(trained, embeddings, stars, 
     assert search(trained, [name]).reads == read
     assert search(folder, [name], data=stars, model=trained).reads == read
     assert search(folder, [name], data=stars).reads == {}
+    (tmp_path / "model.json").write_text("{")
+    assert search(folder, [name], data=stars, model=tmp_path).reads == {}
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,8 @@ def search(
         str | None,
         typer.Option(
             "--predict",
-            help="Columns to predict by the matches, comma-separated; 'spectrum' gives their mean.",
+            help="Columns to predict by the matches, comma-separated; 'spectrum' gives their mean, "
+            "at rest where redshifts are known.",
         ),
     ] = None,
     predicted: Annotated[

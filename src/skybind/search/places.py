@@ -8,12 +8,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from skybind.config.schema import ModalityConfig
+from skybind.config import Config
+from skybind.config.load import validate
 from skybind.data.dataset import Dataset
 from skybind.data.lineage import appends_since
 from skybind.data.schema import ID
 from skybind.embeddings.store import read_state
-from skybind.errors import DataError
+from skybind.errors import DataError, SkybindError
 from skybind.models.stored import read_note
 from skybind.progress import say
 from skybind.runs.layout import RunPaths, model_folder
@@ -70,20 +71,24 @@ class Places:
         return self._dataset
 
     def reads(self, identity: Mapping[str, Any]) -> dict[str, str]:
-        """Column that the model reads of each modality; none where it is not that of embeddings.
+        """Return the column that the model reads of each modality.
+
+        None where there is no model that can be read, or not the one of the embeddings: a search by
+        an object needs none.
 
         Parameters
         ----------
         identity : mapping
             Of the model that made the embeddings.
         """
-        if not (self.model / "model.json").exists():
+        try:
+            note = read_note(self.model)
+            config = validate(Config, note["config"], f"the model in {self.model}")
+        except SkybindError:
             return {}
-        note = read_note(self.model)
         if note["identity"]["weights"] != identity.get("weights"):
             return {}
-        every = note["config"]["modalities"].items()
-        return {name: ModalityConfig.model_validate(one).column_of(name) for name, one in every}
+        return {name: entry.column_of(name) for name, entry in config.modalities.items()}
 
     def use(self, dataset: Dataset) -> None:
         """Take the dataset as it is opened already, with its computed columns."""
