@@ -4,10 +4,13 @@ Every page has a checksum, which Arrow verifies while it reads. The footer holds
 content, names of columns included: it is verified where a table is read whole, and by
 `skybind check`. Tables that others wrote, or an older skybind, have no such hash, and checksums of
 pages where who wrote them asked for these: they are verified too.
+
+A dataset or a run may be a stranger's. So what is read of a table is weighed first, by
+`skybind.weighing`, and refused where it would take far more memory than its file.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,6 +22,7 @@ import pyarrow.parquet as pq
 
 from skybind.errors import DataError
 from skybind.files import raise_of_machine
+from skybind.weighing import Weigher
 
 #: Key of the hash of the content in a file's footer.
 CONTENT = b"skybind_content"
@@ -191,7 +195,7 @@ def read_parquet(
     Raises
     ------
     DataError
-        If it is damaged or lacks a column, and `again` is given.
+        If it is damaged or lacks a column, and `again` is given; if it would take too much memory.
     pyarrow.ArrowException, OSError
         If it is damaged, and `again` is not given.
     """
@@ -206,6 +210,10 @@ def read_parquet(
             raise_of_machine(error)
             raise DataError(f"{path} cannot be read ({first_line(error)}): {again}.") from error
     names = None if columns is None else list(columns)
+    weighed = None if options.get("filters") else names
+    weigher = Weigher(path, pq.read_metadata(path), str(path))
+    weigher.check_rows()
+    weigher.check(weighed)
     table = pq.read_table(
         path, columns=names, partitioning=None, page_checksum_verification=True, **options
     )
@@ -219,12 +227,73 @@ def first_line(error: BaseException) -> str:
     return (str(error).splitlines() or ["no reason is known"])[0][:200].rstrip(".")
 
 
-def open_parquet(source: str | Path | pa.NativeFile, **options: Any) -> pq.ParquetFile:
-    """Open a file, of skybind's own or of others, to be read in pieces; see `pyarrow.parquet`.
+class OpenTable(pq.ParquetFile):
+    """A file of skybind's own, of which all that is read is weighed first.
 
-    Pages that have a checksum are verified.
+    Parameters
+    ----------
+    source : str, Path or NativeFile
+    **options
+        Of `pyarrow.parquet.ParquetFile`.
     """
-    return pq.ParquetFile(source, page_checksum_verification=True, **options)
+
+    def __init__(self, source: str | Path | pa.NativeFile, **options: Any) -> None:
+        super().__init__(source, page_checksum_verification=True, **options)
+        name = "A table" if isinstance(source, pa.NativeFile) else str(source)
+        self._weigher = Weigher(source, self.metadata, name)
+        try:
+            self._weigher.check_rows()
+        except BaseException:
+            self.close(force=True)
+            raise
+
+    def read(self, columns: Sequence[str] | None = None, **options: Any) -> pa.Table:
+        """Read all rows; see `pyarrow.parquet.ParquetFile`."""
+        self._weigher.check(columns)
+        return super().read(columns, **options)
+
+    def read_row_group(
+        self, i: int, columns: Sequence[str] | None = None, **options: Any
+    ) -> pa.Table:
+        """Read one row group; see `pyarrow.parquet.ParquetFile`."""
+        self._weigher.check(columns, [i])
+        return super().read_row_group(i, columns, **options)
+
+    def read_row_groups(
+        self, row_groups: Sequence[int], columns: Sequence[str] | None = None, **options: Any
+    ) -> pa.Table:
+        """Read some row groups; see `pyarrow.parquet.ParquetFile`."""
+        self._weigher.check(columns, row_groups)
+        return super().read_row_groups(row_groups, columns, **options)
+
+    def iter_batches(
+        self,
+        batch_size: int = 65536,
+        row_groups: Sequence[int] | None = None,
+        columns: Sequence[str] | None = None,
+        **options: Any,
+    ) -> Iterator[pa.RecordBatch]:
+        """Read some rows at a time; see `pyarrow.parquet.ParquetFile`."""
+        self._weigher.check(columns, row_groups, at_once=False)
+        return super().iter_batches(batch_size, row_groups, columns, **options)
+
+
+def open_parquet(source: str | Path | pa.NativeFile, **options: Any) -> OpenTable:
+    """Open a file of skybind's own to be read in pieces; see `pyarrow.parquet`.
+
+    Pages that have a checksum are verified, and what is read is weighed first.
+
+    Raises
+    ------
+    DataError
+        If it would take too much memory, here or as it is read.
+    """
+    return OpenTable(source, **options)
+
+
+def open_weighed(source: str | Path, metadata: pq.FileMetaData) -> pq.ParquetFile:
+    """Open a file whose columns have been weighed, to be read in pieces."""
+    return pq.ParquetFile(source, metadata=metadata, page_checksum_verification=True)
 
 
 def scanned() -> pds.ParquetFragmentScanOptions:

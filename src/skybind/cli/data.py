@@ -92,8 +92,8 @@ def data_import(
     --option provabgs=BGS_ANY_full.provabgs.sv3.v0.hdf5 --out galaxies
     """
     from skybind.ingest.build import render_summary
-    from skybind.ingest.readers.sizes import at_most
     from skybind.ingest.survey import import_dataset, import_files
+    from skybind.limits import at_most
     from skybind.shards import shards_of
 
     if reader is None and option:

@@ -7,6 +7,7 @@ from operator import itemgetter
 import pyarrow.dataset as pds
 import pyarrow.parquet as pq
 
+from skybind.data.weighed import WeighedFiles
 from skybind.memory import block_bytes
 
 #: Bytes of a block, before compression, unless one row group has more or memory allows less.
@@ -15,7 +16,11 @@ _Groups = list[tuple[pds.ParquetFileFragment, int]]
 
 
 def row_blocks(
-    dataset: pds.FileSystemDataset, columns: Sequence[str], start: int = 0, stop: int | None = None
+    dataset: pds.FileSystemDataset,
+    weighed: WeighedFiles,
+    columns: Sequence[str],
+    start: int = 0,
+    stop: int | None = None,
 ) -> Iterator[tuple[pds.FileSystemDataset, int]]:
     """Give the row groups that hold a stretch of a table, some at a time.
 
@@ -26,6 +31,8 @@ def row_blocks(
     ----------
     dataset : pyarrow.dataset.FileSystemDataset
         Of Parquet files.
+    weighed : WeighedFiles
+        Weighs them before they are read.
     columns : sequence of str
         Those that will be read, whose bytes count.
     start, stop : int
@@ -56,6 +63,7 @@ def row_blocks(
                     block = []
                 if not block:
                     first, size = row, 0
+                weighed.check(fragment, columns)
                 block.append((fragment, index))
                 size += n_bytes
             row += n

@@ -7,7 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as pds
 
-from skybind.parquet import open_parquet
+from skybind.data.weighed import WeighedFiles
+from skybind.parquet import open_weighed
 
 #: Objects that are decoded at a time where so few or fewer of a row group are wanted.
 BATCH = 32
@@ -19,10 +20,12 @@ class RowGroups:
     Parameters
     ----------
     dataset : pyarrow.dataset.FileSystemDataset
+    weighed : WeighedFiles
+        Weighs them before they are read.
     """
 
-    def __init__(self, dataset: pds.FileSystemDataset) -> None:
-        self._dataset = dataset
+    def __init__(self, dataset: pds.FileSystemDataset, weighed: WeighedFiles) -> None:
+        self._dataset, self._weighed = dataset, weighed
 
     @cached_property
     def bounds(self) -> np.ndarray:
@@ -32,8 +35,11 @@ class RowGroups:
     @cached_property
     def _sizes(self) -> list[np.ndarray]:
         """Rows of each row group of each file."""
-        fragments = self._dataset.get_fragments()
-        return [np.array([group.num_rows for group in f.row_groups], int) for f in fragments]
+        found = []
+        for fragment in self._dataset.get_fragments():
+            self._weighed.check_rows(fragment)
+            found.append(np.array([group.num_rows for group in fragment.row_groups], int))
+        return found
 
     @cached_property
     def _firsts(self) -> np.ndarray:
@@ -56,6 +62,7 @@ class RowGroups:
         for group in np.unique(groups).tolist():
             file = int(np.searchsorted(self._firsts, group, "right")) - 1
             fragment, index = fragments[file], group - int(self._firsts[file])
+            self._weighed.check(fragment, columns)
             own = rows[groups == group] - self.bounds[group]
             if len(own) <= BATCH and _plain(fragment, columns, schema):
                 table = _begun(fragment, index, columns, int(own[-1]) + 1)
@@ -75,7 +82,7 @@ def _begun(
     fragment: pds.ParquetFileFragment, index: int, columns: Sequence[str], rows: int
 ) -> pa.Table:
     """Read the first rows of a row group: decoding ends with them, which a scanner's does not."""
-    file = open_parquet(fragment.path, metadata=fragment.metadata)
+    file = open_weighed(fragment.path, fragment.metadata)
     batches, done = [], 0
     for batch in file.iter_batches(BATCH, [index], list(columns), use_threads=False):
         batches.append(batch)

@@ -16,6 +16,7 @@ import pyarrow.dataset as pds
 
 from skybind.data.row_blocks import row_blocks
 from skybind.data.row_groups import RowGroups
+from skybind.data.weighed import WeighedFiles
 from skybind.errors import DataError
 from skybind.files import raise_of_machine
 from skybind.parquet import open_parquet, scanned
@@ -80,7 +81,8 @@ class ParquetSource:
         self._dataset = pds.dataset(
             self._files, format=pds.ParquetFileFormat(default_fragment_scan_options=scanned())
         )
-        self._groups = RowGroups(self._dataset)
+        self._weighed = WeighedFiles(self._dataset)
+        self._groups = RowGroups(self._dataset, self._weighed)
 
     @property
     def schema(self) -> pa.Schema:
@@ -92,7 +94,7 @@ class ParquetSource:
     def table(self, columns: Sequence[str], rows: np.ndarray | None = None) -> pa.Table:
         self._refuse_replaced()
         if rows is None:
-            found = self._dataset.to_table(columns=list(columns))
+            found = self._weighed.table(list(columns))
         else:
             found = self._take(columns, rows)
         self._refuse_replaced()
@@ -106,7 +108,7 @@ class ParquetSource:
         self, columns: Sequence[str], rows: int, start: int = 0, stop: int | None = None
     ) -> Iterator[pa.Table]:
         self._refuse_replaced()
-        for block, first in row_blocks(self._dataset, columns, start, stop):
+        for block, first in row_blocks(self._dataset, self._weighed, columns, start, stop):
             for batch in block.to_batches(columns=list(columns), batch_size=rows, **READAHEAD):
                 low, high = max(start - first, 0), batch.num_rows
                 high = high if stop is None else min(high, stop - first)

@@ -18,6 +18,7 @@ from skybind.errors import DataError
 from skybind.files import raise_of_machine
 from skybind.ingest.readers.hats import check_rows, hats_partitions
 from skybind.ingest.readers.weighed import unpacked_by
+from skybind.weighing import Weigher
 
 #: Column of the cells of order 29, and of an object's place in the dataset.
 CELL, ROW = "_healpix_29", "skybind_row"
@@ -103,7 +104,7 @@ def open_exported(folder: Path) -> Dataset | None:
         source = PartitionedSource(files)
         check_rows(folder, len(source), stated)
         for path, said in source.footers():
-            unpacked_by(said, path.stat().st_size, str(path), at_once=False)
+            unpacked_by(Weigher(path, said, str(path)), at_once=False)
     known = DatasetSchema.from_arrow(schema, str(folder)).select(schema.names)
     visits = known.with_role("visits")
     if not visits:

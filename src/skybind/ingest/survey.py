@@ -31,13 +31,13 @@ from skybind.ingest.readers.long_pieces import LongPieces, open_long
 from skybind.ingest.readers.parts import part_files
 from skybind.ingest.readers.pictures import ImageFiles
 from skybind.ingest.readers.registry import dataset_reader
-from skybind.ingest.readers.sizes import at_most
 from skybind.ingest.readers.stacks import ImageStack, Stack
 from skybind.ingest.readers.values import texts
 from skybind.ingest.readers.visit_files import VisitFiles
 from skybind.ingest.readers.visit_stacks import VisitStack
 from skybind.ingest.table_of_objects import TableOfObjects
 from skybind.ingest.visits import visits_columns
+from skybind.limits import at_most
 from skybind.progress import step
 from skybind.shards import Shard
 

@@ -11,50 +11,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from skybind import limits
 from skybind.errors import ConfigError, DataError
-from skybind.ingest.readers import sizes
 from skybind.ingest.readers.arrays import OPENERS
 from skybind.ingest.readers.contents import read_bytes, unzip_file, unzipped
 from skybind.ingest.readers.piece_types import table_size
-from skybind.ingest.readers.sizes import (
-    FREE,
-    MOST_COLUMNS,
-    RATIO,
-    VARIABLE,
-    at_most,
-    check_columns,
-    check_size,
-)
+from skybind.ingest.readers.sizes import MOST_COLUMNS, check_columns
 from skybind.ingest.readers.tables import TableOptions, read_table
 from skybind.ingest.readers.zips import open_zip, read_member
-from tests.broken import expect_one_sentence
+from skybind.limits import FREE, VARIABLE, at_most
 from tests.ingest.test_broken_inputs import STARS, Survey
-
-
-def test_what_is_on_disk_may_be_large_and_what_is_small_may_swell():
-    check_size(7e9, 7 * 10**9, "x")
-    check_size(FREE, 1, "x")
-    check_size(1e12, 10**10, "x", at_once=False)
-
-
-@pytest.mark.parametrize(("size", "on_disk"), [(9e9, 9 * 10**9), (FREE + 1, FREE // RATIO)])
-def test_the_rest_is_refused(size, on_disk):
-    with pytest.raises(DataError, match=r"x would take .* allow it by max_file") as caught:
-        check_size(size, on_disk, "x")
-    expect_one_sentence(caught.value)
-
-
-def test_a_limit_of_the_users_is_the_only_one():
-    with at_most("1MB"):
-        check_size(1e6, 1, "x")
-        with pytest.raises(DataError, match="1 MB"):
-            check_size(1e6 + 1, 10**6, "x")
-        with at_most("1TB", over=False):
-            assert os.environ[VARIABLE] == "1000000"
-        with at_most("1TB"):
-            check_size(1e12, 1, "x")
-        assert os.environ[VARIABLE] == "1000000"
-    assert VARIABLE not in os.environ
 
 
 def test_gzip_bombs(tmp_path):
@@ -126,7 +92,7 @@ def test_the_mapping_sets_a_limit(tmp_path, monkeypatch):
 def test_a_parquet_table_too_large_to_be_read_at_once_may_be_read_in_pieces(tmp_path, monkeypatch):
     path = tmp_path / "stars.parquet"
     pq.write_table(pa.table({"a": np.arange(5000.0)}), path)
-    monkeypatch.setattr(sizes, "MOST", 39_999)
+    monkeypatch.setattr(limits, "MOST", 39_999)
     assert table_size(path, path.name, TableOptions()) >= 40_000
     with pytest.raises(DataError, match=r"stars\.parquet would take 48.2 kB"):
         read_table(path.read_bytes(), path.name)

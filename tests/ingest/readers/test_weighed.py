@@ -7,8 +7,8 @@ import pytest
 
 from skybind.errors import DataError
 from skybind.ingest.readers.hats import hats_table
-from skybind.ingest.readers.sizes import FREE, at_most
 from skybind.ingest.readers.weighed import WeighedParquet
+from skybind.limits import FREE, at_most
 from tests.broken import expect_one_sentence
 
 #: Together they make more than what is free.

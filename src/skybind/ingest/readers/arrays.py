@@ -15,8 +15,9 @@ from skybind.files import raise_of_machine
 from skybind.ingest.readers.contents import first_line, open_fits_file
 from skybind.ingest.readers.hdf5 import reading_hdf5
 from skybind.ingest.readers.outside import refuse_other_files
-from skybind.ingest.readers.sizes import array_bytes, check_size, regular_file
+from skybind.ingest.readers.sizes import array_bytes, regular_file
 from skybind.ingest.readers.zips import DAMAGED
+from skybind.limits import check_size
 from skybind.words import nearest
 
 #: Arrays of npz files that are compressed or in Fortran order are read by rows from this size [B].

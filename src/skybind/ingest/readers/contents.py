@@ -13,13 +13,8 @@ from typing import Any
 
 from skybind.errors import DataError
 from skybind.files import atomic_path, raise_of_machine
-from skybind.ingest.readers.sizes import (
-    Watched,
-    array_bytes,
-    check_size,
-    read_watched,
-    regular_file,
-)
+from skybind.ingest.readers.sizes import Watched, array_bytes, read_watched, regular_file
+from skybind.limits import check_size
 
 
 def read_bytes(path: Path) -> bytes:

@@ -18,8 +18,8 @@ from skybind.errors import DataError
 from skybind.files import raise_of_machine
 from skybind.ingest.arrow_units import units_of_arrow
 from skybind.ingest.readers.contents import first_line, read_bytes
-from skybind.ingest.readers.sizes import check_size
 from skybind.ingest.readers.weighed import WeighedParquet
+from skybind.limits import check_size
 from skybind.parquet import verify_content
 
 _PROPERTIES, _COLLECTION, _OLD = "hats.properties", "collection.properties", "catalog_info.json"

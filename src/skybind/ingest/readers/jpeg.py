@@ -14,7 +14,8 @@ import numpy as np
 from skybind.errors import DataError
 from skybind.files import raise_of_machine
 from skybind.ingest.readers.registry import ImageRequest, Picture, register_image_file
-from skybind.ingest.readers.sizes import array_bytes, check_size
+from skybind.ingest.readers.sizes import array_bytes
+from skybind.limits import check_size
 
 LEGACY = ["z", "r", "g"]
 

@@ -10,7 +10,8 @@ from typing import Any
 from xml.parsers import expat
 
 from skybind.errors import DataError
-from skybind.ingest.readers.sizes import array_bytes, check_columns, check_size
+from skybind.ingest.readers.sizes import array_bytes, check_columns
+from skybind.limits import check_size
 
 
 def refuse_addresses(data: bytes, name: str) -> None:

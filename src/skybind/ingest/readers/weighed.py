@@ -1,40 +1,24 @@
 """Parquet files of others: nothing is unpacked before it is known what memory it takes.
 
-The footer says what the pages of a column unpack to. It does not say what the text in them takes:
-a page may name one long text of a dictionary a million times, or begin each text with most of the
-one before. Such columns are read as dictionaries, or a few rows at a time, and weighed first.
+What may be large is text that is written out (see `skybind.weighing`). Unlike tables of skybind's
+own, which have none such, files of others are read all the same: such columns as dictionaries, or a
+few rows at a time.
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from skybind.files import raise_of_machine
-from skybind.ingest.readers.sizes import FREE, check_declared, check_size
+from skybind.limits import FREE, check_declared, check_size
+from skybind.pages import LENGTHS, PREFIXES, WORDS
+from skybind.weighing import Weigher, inside
 
-#: Bytes of a number by its physical type; of a text, its place.
-_WIDTHS = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4, "INT96": 12}
 #: Bytes of the rows that are read at a time.
 _STEP = 1 << 26
-#: Encodings of pages that name words of a dictionary.
-_WORDS = {"RLE_DICTIONARY", "PLAIN_DICTIONARY"}
-
-
-class _Leaf(NamedTuple):
-    """A column of numbers or text in a row group, perhaps inside lists or records."""
-
-    path: str
-    size: int
-    values: int
-    longest: int
-    text: bool
-    encodings: tuple[str, ...]
-    ragged: bool
 
 
 class WeighedParquet(pq.ParquetFile):
@@ -54,8 +38,8 @@ class WeighedParquet(pq.ParquetFile):
         self._options = {"page_checksum_verification": True, **options}
         self.on_disk = len(source) if isinstance(source, bytes) else source.stat().st_size
         self._weighed: dict[tuple[Any, bool], float] = {}
-        self._longest: dict[tuple[int, str], float] = {}
         super().__init__(self._place(), **self._options)
+        self._weigher = Weigher(source, self.metadata, name)
 
     def unpacked(self, columns: Sequence[str] | None = None, at_once: bool = True) -> float:
         """Return the bytes that columns take at least, by what the file says.
@@ -74,8 +58,7 @@ class WeighedParquet(pq.ParquetFile):
         """
         key = (None if columns is None else tuple(columns), at_once)
         if key not in self._weighed:
-            known = self.metadata, self.on_disk, self._said
-            self._weighed[key] = unpacked_by(*known, columns, at_once)
+            self._weighed[key] = unpacked_by(self._weigher, columns, at_once)
         return self._weighed[key]
 
     def iter_batches(
@@ -116,7 +99,7 @@ class WeighedParquet(pq.ParquetFile):
         """Read row groups; see `pyarrow.parquet.ParquetFile`."""
         whole = len(row_groups) == self.metadata.num_row_groups
         self.unpacked(columns, at_once=whole)
-        sizes = [leaf.size for i in row_groups for leaf in self._leaves(i, columns)]
+        sizes = [leaf.size for leaf in self._weigher.leaves(columns, row_groups)]
         check_size(sum(sizes), self.on_disk, self._said)
         texts, rows = self._care(row_groups, columns, 1 << 16)
         if not texts and rows == 1 << 16:
@@ -134,9 +117,6 @@ class WeighedParquet(pq.ParquetFile):
     def _place(self) -> Any:
         return pa.BufferReader(self._source) if isinstance(self._source, bytes) else self._source
 
-    def _leaves(self, group: int, columns: Sequence[str] | None) -> Iterator[_Leaf]:
-        return _leaves_of(self.metadata, group, columns)
-
     def _care(
         self, groups: Sequence[int], columns: Sequence[str] | None, most: int
     ) -> tuple[set[str], int]:
@@ -146,57 +126,31 @@ class WeighedParquet(pq.ParquetFile):
         written: set[str] = set()  # in a way that Arrow cannot read as a dictionary
         rows = most
         for group in groups:
-            leaves = list(self._leaves(group, columns))
+            leaves = self._weigher.leaves(columns, [group])
             n = max(self.metadata.row_group(group).num_rows, 1)
             rows = min(rows, max(1, int(_STEP // max(sum(leaf.size for leaf in leaves) / n, 1))))
             for leaf in leaves:
-                if "DELTA_LENGTH_BYTE_ARRAY" in leaf.encodings:
+                if LENGTHS in leaf.pages.encodings:
                     written.add(leaf.path)
-                    if not _WORDS & {*leaf.encodings}:
-                        continue  # the text stands there as it is
-                if not leaf.text or leaf.longest <= FREE:
+                if not leaf.text or leaf.most <= FREE:
                     continue
-                if "DELTA_BYTE_ARRAY" in leaf.encodings:
+                if PREFIXES in leaf.pages.encodings:
                     few.add(leaf.path)
                     continue
-                most_of_it = self._written_out(group, leaf)
+                if WORDS not in leaf.pages.encodings:
+                    continue  # the text stands there as it is
+                most_of_it = self._weigher.by_words(leaf)
                 if most_of_it > FREE:
                     flat = self._as_dictionary(leaf.path, columns)
-                    if not flat and math.isfinite(most_of_it):  # Arrow cannot read lists so
+                    if not flat:  # Arrow cannot read lists so
                         check_size(most_of_it, self.on_disk, self._said)
                     (texts if flat else few).add(leaf.path)
         few |= texts & written
         for group in groups if few else ():
-            for leaf in self._leaves(group, columns):
+            for leaf in self._weigher.leaves(columns, [group]):
                 if leaf.path in few:
                     rows = min(rows, max(1, FREE // max(leaf.size, 1)))
         return texts - few, rows
-
-    def _written_out(self, group: int, leaf: _Leaf) -> float:
-        """Return the most that text takes, by the longest word of its dictionary; inf if unknown.
-
-        The first page that names words brings all of the dictionary.
-        """
-        key = group, leaf.path
-        if key not in self._longest:
-            self._longest[key] = self._longest_word(group, leaf.path)
-        return leaf.size + leaf.values * self._longest[key]
-
-    def _longest_word(self, group: int, path: str) -> float:
-        try:
-            with pq.ParquetFile(
-                self._place(), metadata=self.metadata, read_dictionary=[path], **self._options
-            ) as file:
-                for batch in file.iter_batches(16, [group], [path], use_threads=False):
-                    words = _words_of(batch.column(0))
-                    if words is None:
-                        return math.inf
-                    if len(words):
-                        return float(pc.max(pc.binary_length(words)).as_py() or 0)
-        except (pa.ArrowException, OSError) as error:
-            raise_of_machine(error)
-            return math.inf
-        return 0.0
 
     def _as_dictionary(self, path: str, columns: Sequence[str] | None) -> bool:
         """Whether the text of a leaf can be read so; not what lies in lists and records."""
@@ -204,7 +158,7 @@ class WeighedParquet(pq.ParquetFile):
         return (columns is None or field.name in columns) and _plain(field.type)
 
     def _field(self, path: str) -> pa.Field:
-        fields = [field for field in self.schema_arrow if _inside(path, field.name)]
+        fields = [field for field in self.schema_arrow if inside(path, field.name)]
         return max(fields, key=lambda field: len(field.name))
 
     def _as_stated(self, batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -219,21 +173,14 @@ class WeighedParquet(pq.ParquetFile):
 
 
 def unpacked_by(
-    said: pq.FileMetaData,
-    on_disk: int,
-    name: str,
-    columns: Sequence[str] | None = None,
-    at_once: bool = True,
+    weigher: Weigher, columns: Sequence[str] | None = None, at_once: bool = True
 ) -> float:
-    """Return the bytes that columns of a file take at least, by its footer alone.
+    """Return the bytes that columns of a file take at least, without reading any.
 
     Parameters
     ----------
-    said : FileMetaData
-    on_disk : int
-        Bytes of the file.
-    name : str
-        For messages.
+    weigher : Weigher
+        Of the file.
     columns, at_once
         As of `WeighedParquet.unpacked`.
 
@@ -242,10 +189,11 @@ def unpacked_by(
     DataError
         If that is too much.
     """
+    said, on_disk, name = weigher.metadata, weigher.on_disk, weigher.name
     number = len(said.schema.to_arrow_schema().names if columns is None else columns)
     whole, largest = 0, 0
     for group in range(said.num_row_groups):
-        leaves = list(_leaves_of(said, group, columns))
+        leaves = weigher.leaves(columns, [group])
         whole += sum(leaf.size for leaf in leaves)
         largest = max(largest, sum(leaf.size for leaf in leaves if leaf.ragged))
     size = max(float(whole), 8.0 * said.num_rows * number)
@@ -255,49 +203,10 @@ def unpacked_by(
     return size
 
 
-def _leaves_of(said: pq.FileMetaData, group: int, columns: Sequence[str] | None) -> Iterator[_Leaf]:
-    """Give the leaves of columns, as Arrow finds these by their names."""
-    found = said.row_group(group)
-    for i in range(found.num_columns):
-        chunk = found.column(i)
-        path, kind = chunk.path_in_schema, chunk.physical_type
-        if columns is not None and not any(_inside(path, name) for name in columns):
-            continue
-        column = said.schema.column(i)
-        width = column.length if kind == "FIXED_LEN_BYTE_ARRAY" else _WIDTHS.get(kind, 8)
-        size = max(chunk.total_uncompressed_size, chunk.num_values * width)
-        text = kind == "BYTE_ARRAY"
-        yield _Leaf(
-            path,
-            size,
-            chunk.num_values,
-            chunk.total_uncompressed_size * chunk.num_values,
-            text,
-            chunk.encodings,
-            text or column.max_repetition_level > 0,
-        )
-
-
-def _inside(path: str, name: str) -> bool:
-    return path == name or path.startswith(f"{name}.")
-
-
 def _plain(kind: pa.DataType) -> bool:
     """Whether a type is flat, and neither a dictionary nor what none can be made into."""
     views = pa.types.is_string_view(kind) or pa.types.is_binary_view(kind)
     return not pa.types.is_nested(kind) and not pa.types.is_dictionary(kind) and not views
-
-
-def _words_of(array: pa.Array) -> pa.Array | None:
-    """Return the dictionary of text, in lists or records too; None if it was read as none."""
-    while not pa.types.is_dictionary(array.type):
-        if pa.types.is_struct(array.type):
-            array = array.field(0)
-        elif pa.types.is_list(array.type) or pa.types.is_large_list(array.type):
-            array = array.values
-        else:
-            return None
-    return array.dictionary
 
 
 def _bytes_of(array: pa.Array) -> float:

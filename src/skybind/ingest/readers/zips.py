@@ -8,7 +8,8 @@ from pathlib import Path
 from skybind.errors import DataError
 from skybind.files import raise_of_machine
 from skybind.ingest.readers.contents import first_line
-from skybind.ingest.readers.sizes import check_size, read_watched
+from skybind.ingest.readers.sizes import read_watched
+from skybind.limits import check_size
 
 #: What zipfile and the packers beneath it raise of bytes that are not theirs, or not all.
 DAMAGED = (
