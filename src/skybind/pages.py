@@ -11,13 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from skybind.thrift import read_struct
+
+_DAMAGED = "the header of a page is damaged"
 #: Most bytes of a header, as Arrow has it, and how many are read at first.
 _MOST, _FIRST = 1 << 24, 256
-#: Structs in structs of a header: two are enough.
-_DEEPEST = 4
 _DATA, _DICTIONARY, _DATA_2 = 0, 2, 3
-#: Bytes of true, false, a byte and a double, which nobody asks for.
-_FIXED = {1: 0, 2: 0, 3: 1, 7: 8}
 #: Encodings of text that takes more memory than its page.
 WORDS, PREFIXES, LENGTHS = "words of a dictionary", "beginnings of the one before", "lengths first"
 _ENCODINGS = {2: WORDS, 8: WORDS, 7: PREFIXES, 6: LENGTHS}
@@ -33,7 +32,7 @@ class Words(NamedTuple):
     start: int
     packed: int
     unpacked: int
-    count: int
+    number: int
 
 
 class Pages(NamedTuple):
@@ -114,16 +113,20 @@ def pages_of(read: Read, start: int, end: int, values: int) -> Pages:
 
 def longest_word(read: Read, words: Words, compression: str) -> int:
     """Return the bytes of the longest word of a dictionary, or more if it cannot be looked at."""
-    if not words.count or words.unpacked > _LOOK:
+    if not words.number or words.unpacked > _LOOK:
         return words.unpacked
     data = read(words.start, words.packed)
+    if compression == "LZ4":  # so pyarrow calls two formats, of which Codec knows the newer
+        if int.from_bytes(data[4:8], "big") + 8 <= len(data):
+            return words.unpacked
+        compression = "LZ4_RAW"
     if compression != "UNCOMPRESSED":
         try:
             codec = pa.Codec(compression.lower())
             data = codec.decompress(data, words.unpacked, asbytes=True)
         except (pa.ArrowException, OSError, ValueError):
             return words.unpacked
-    each, rest = divmod(len(data), words.count)
+    each, rest = divmod(len(data), words.number)
     if not rest and each >= 4:  # names of one length are told at once
         lengths = np.frombuffer(data, np.uint8).reshape(-1, each)[:, :4]
         if (np.ascontiguousarray(lengths).view("<u4") == each - 4).all():
@@ -136,16 +139,13 @@ def longest_word(read: Read, words: Words, compression: str) -> int:
     return min(longest, words.unpacked)
 
 
-_DAMAGED = "the header of a page is damaged"
-
-
 def _header(read: Read, start: int, end: int) -> tuple[dict[int, Any], int]:
     """Read one header; also its length."""
     wanted = _FIRST
     while True:
         data = read(start, min(wanted, end - start))
         try:
-            found, length = _struct(data, 0, 0)
+            found, length = read_struct(data)
             if length <= len(data):
                 return found, length
         except IndexError:
@@ -153,50 +153,3 @@ def _header(read: Read, start: int, end: int) -> tuple[dict[int, Any], int]:
         if wanted >= _MOST or len(data) < wanted:
             raise pa.ArrowInvalid(_DAMAGED)
         wanted *= 16
-
-
-def _struct(data: bytes, at: int, depth: int) -> tuple[dict[int, Any], int]:
-    """Read the numbers and structs of a struct by their field ids, and where it ends."""
-    if depth > _DEEPEST:
-        raise pa.ArrowInvalid(_DAMAGED)
-    found: dict[int, Any] = {}
-    field = 0
-    while head := data[at]:
-        at += 1
-        kind = head & 15
-        if head > 15:
-            field += head >> 4
-        else:
-            field, at = _number(data, at)
-        if 4 <= kind <= 6:
-            found[field], at = _number(data, at)
-        elif kind == 12:
-            found[field], at = _struct(data, at, depth + 1)
-        elif kind == 8:
-            length, at = _unsigned(data, at)
-            at += length
-        elif kind in _FIXED:
-            at += _FIXED[kind]
-        else:
-            raise pa.ArrowInvalid(_DAMAGED)  # lists and maps: no header has any
-    return found, at + 1
-
-
-def _number(data: bytes, at: int) -> tuple[int, int]:
-    value = data[at]
-    if value > 127:
-        value, at = _unsigned(data, at)
-    else:
-        at += 1
-    return (value >> 1) ^ -(value & 1), at
-
-
-def _unsigned(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while (byte := data[at]) > 127:
-        if shift > 63:
-            raise pa.ArrowInvalid(_DAMAGED)
-        value |= (byte & 127) << shift
-        shift += 7
-        at += 1
-    return value | byte << shift, at + 1

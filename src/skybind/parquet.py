@@ -212,6 +212,7 @@ def read_parquet(
     names = None if columns is None else list(columns)
     weighed = None if options.get("filters") else names
     weigher = Weigher(path, pq.read_metadata(path), str(path))
+    weigher.check_footer()
     weigher.check_rows()
     weigher.check(weighed)
     table = pq.read_table(
@@ -242,6 +243,7 @@ class OpenTable(pq.ParquetFile):
         name = "A table" if isinstance(source, pa.NativeFile) else str(source)
         self._weigher = Weigher(source, self.metadata, name)
         try:
+            self._weigher.check_footer()
             self._weigher.check_rows()
         except BaseException:
             self.close(force=True)

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from skybind.errors import DataError
 from skybind.limits import FREE, check_table
 from skybind.pages import NONE, PREFIXES, Pages, Read, longest_word, pages_of
+from skybind.thrift import read_struct
 
 #: Bytes of a number by its physical type; of a text, its place.
 _WIDTHS = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4, "INT96": 12}
@@ -154,6 +155,31 @@ class Weigher:
             return self._judge(leaves, [self.by_words(leaf) for leaf in leaves], at_once)
         return self._judge(leaves, [self._read_through(leaf) for leaf in leaves], at_once)
 
+    def check_footer(self) -> None:
+        """Refuse a footer at which pyarrow ends the whole process, for it does not expect it.
+
+        That is what `RowGroupMetaData.column` does if the statistics of sizes do not fit the
+        column, or a column is encrypted.
+
+        Raises
+        ------
+        pyarrow.ArrowInvalid
+        """
+        with self._reading() as read:
+            length = int.from_bytes(read(self.on_disk - 8, 4), "little")
+            footer = read(self.on_disk - 8 - length, length)
+        columns = [self._schema.column(place) for place in range(len(self._schema))]
+        try:
+            groups = read_struct(footer)[0].get(4, [])
+            sound = all(
+                len(group[1]) == len(columns) and all(map(_fits, group[1], columns))
+                for group in groups
+            )
+        except (IndexError, KeyError, TypeError, AttributeError) as error:
+            raise pa.ArrowInvalid(_FOOTER) from error
+        if not sound:
+            raise pa.ArrowInvalid(_FOOTER)
+
     def check_rows(self) -> None:
         """Refuse more rows than a file of this size may have, whichever columns are read.
 
@@ -219,6 +245,8 @@ class Weigher:
         return self._found[key]
 
     def _leaf(self, read: Read, group: pq.RowGroupMetaData, number: int, place: int) -> Leaf:
+        if place >= group.num_columns:
+            raise pa.ArrowInvalid(_FOOTER)
         chunk, column = group.column(place), self._schema.column(place)
         kind, lists = chunk.physical_type, column.max_repetition_level > 0
         text, packed = kind == "BYTE_ARRAY", chunk.total_compressed_size
@@ -255,6 +283,17 @@ class Weigher:
                 yield lambda at, n: os.pread(handle, n, at)
             finally:
                 os.close(handle)
+
+
+_FOOTER = "what its footer says of a column does not fit it"
+
+
+def _fits(said: dict[int, Any], column: pq.ColumnSchema) -> bool:
+    """Whether what a footer says of a column in a row group is plain, and fits its type."""
+    sizes = said[3].get(16, {})
+    lengths = [(2, column.max_repetition_level), (3, column.max_definition_level)]
+    lists = all(len(sizes.get(key, [])) in (0, most + 1) for key, most in lengths)
+    return lists and 8 not in said and (1 not in sizes or column.physical_type == "BYTE_ARRAY")
 
 
 def inside(path: str, name: str) -> bool:

@@ -11,6 +11,7 @@ import pytest
 
 from skybind.data import row_blocks
 from skybind.data.sources import ParquetSource
+from skybind.data.weighed import WeighedFiles
 from skybind.memory import memory_limit
 
 GROUPS = (100, 70, 100, 30, 100, 100)
@@ -41,7 +42,7 @@ def files(tmp_path):
 def test_blocks_hold_a_stretch_and_are_of_few_bytes(files, monkeypatch, most, start, stop):
     monkeypatch.setattr(row_blocks, "BLOCK", most)
     dataset = pds.dataset([str(path) for path in files])
-    found = list(row_blocks.row_blocks(dataset, ["row", "list"], start, stop))
+    found = list(row_blocks.row_blocks(WeighedFiles(dataset), ["row", "list"], start, stop))
     end = 500 if stop is None else stop
     ends = np.cumsum([0, *GROUPS])
     tables = [block.to_table() for block, _ in found]
@@ -59,7 +60,10 @@ def test_blocks_hold_a_stretch_and_are_of_few_bytes(files, monkeypatch, most, st
 def test_blocks_follow_the_limit_on_memory(files):
     dataset = pds.dataset([str(path) for path in files])
     with memory_limit("10MB"):  # of which a block may take 1.25
-        found = [block.to_table() for block, _ in row_blocks.row_blocks(dataset, ["row", "list"])]
+        found = [
+            block.to_table()
+            for block, _ in row_blocks.row_blocks(WeighedFiles(dataset), ["row", "list"])
+        ]
     assert len(found) > 1
     assert max(table.nbytes for table in found) < 1.3e6
     assert pa.concat_tables(found)["row"].to_pylist() == list(range(500))
@@ -68,8 +72,8 @@ def test_blocks_follow_the_limit_on_memory(files):
 def test_only_the_columns_that_are_read_count(files, monkeypatch):
     monkeypatch.setattr(row_blocks, "BLOCK", 10_000)
     dataset = pds.dataset([str(path) for path in files])
-    assert len(list(row_blocks.row_blocks(dataset, ["row", "a.b"]))) == 1
-    assert len(list(row_blocks.row_blocks(dataset, ["list"]))) == len(GROUPS)
+    assert len(list(row_blocks.row_blocks(WeighedFiles(dataset), ["row", "a.b"]))) == 1
+    assert len(list(row_blocks.row_blocks(WeighedFiles(dataset), ["list"]))) == len(GROUPS)
 
 
 def test_chunks_are_the_same_however_large_blocks_are(files, monkeypatch):

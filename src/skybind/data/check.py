@@ -273,6 +273,8 @@ def _check_part(part: Path, schema: DatasetSchema, findings: Findings, ids: list
                     check_visits(batch[name], name, kind, names, findings.rows)
                 elif column.role in ("position", "feature", "target"):
                     _check_numbers(batch[name], name, names, findings)
+    except DataError as error:
+        findings.add(part.name, f"cannot be read ({str(error).rstrip('.')})")
     except (pa.ArrowException, OSError) as error:
         raise_of_machine(error)
         first = (str(error).splitlines() or [""])[0][:200].rstrip(".")

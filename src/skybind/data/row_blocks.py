@@ -16,7 +16,6 @@ _Groups = list[tuple[pds.ParquetFileFragment, int]]
 
 
 def row_blocks(
-    dataset: pds.FileSystemDataset,
     weighed: WeighedFiles,
     columns: Sequence[str],
     start: int = 0,
@@ -29,10 +28,8 @@ def row_blocks(
 
     Parameters
     ----------
-    dataset : pyarrow.dataset.FileSystemDataset
-        Of Parquet files.
     weighed : WeighedFiles
-        Weighs them before they are read.
+        The table, of which each file is weighed before it is read.
     columns : sequence of str
         Those that will be read, whose bytes count.
     start, stop : int
@@ -45,6 +42,7 @@ def row_blocks(
     int
         Their first row.
     """
+    dataset = weighed.dataset
     block: _Groups = []
     first = row = size = 0
     most = min(BLOCK, block_bytes())

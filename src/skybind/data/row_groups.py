@@ -19,13 +19,12 @@ class RowGroups:
 
     Parameters
     ----------
-    dataset : pyarrow.dataset.FileSystemDataset
     weighed : WeighedFiles
-        Weighs them before they are read.
+        The table, of which each file is weighed before it is read.
     """
 
-    def __init__(self, dataset: pds.FileSystemDataset, weighed: WeighedFiles) -> None:
-        self._dataset, self._weighed = dataset, weighed
+    def __init__(self, weighed: WeighedFiles) -> None:
+        self._dataset, self._weighed = weighed.dataset, weighed
 
     @cached_property
     def bounds(self) -> np.ndarray:

@@ -82,7 +82,7 @@ class ParquetSource:
             self._files, format=pds.ParquetFileFormat(default_fragment_scan_options=scanned())
         )
         self._weighed = WeighedFiles(self._dataset)
-        self._groups = RowGroups(self._dataset, self._weighed)
+        self._groups = RowGroups(self._weighed)
 
     @property
     def schema(self) -> pa.Schema:
@@ -93,10 +93,7 @@ class ParquetSource:
 
     def table(self, columns: Sequence[str], rows: np.ndarray | None = None) -> pa.Table:
         self._refuse_replaced()
-        if rows is None:
-            found = self._weighed.table(list(columns))
-        else:
-            found = self._take(columns, rows)
+        found = self._weighed.table(list(columns)) if rows is None else self._take(columns, rows)
         self._refuse_replaced()
         return found
 
@@ -108,7 +105,7 @@ class ParquetSource:
         self, columns: Sequence[str], rows: int, start: int = 0, stop: int | None = None
     ) -> Iterator[pa.Table]:
         self._refuse_replaced()
-        for block, first in row_blocks(self._dataset, self._weighed, columns, start, stop):
+        for block, first in row_blocks(self._weighed, columns, start, stop):
             for batch in block.to_batches(columns=list(columns), batch_size=rows, **READAHEAD):
                 low, high = max(start - first, 0), batch.num_rows
                 high = high if stop is None else min(high, stop - first)

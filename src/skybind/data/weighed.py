@@ -25,10 +25,15 @@ class WeighedFiles:
     ----------
     dataset : pyarrow.dataset.FileSystemDataset
         Of Parquet files.
+
+    Attributes
+    ----------
+    dataset
+        As above.
     """
 
     def __init__(self, dataset: pds.FileSystemDataset) -> None:
-        self._dataset = dataset
+        self.dataset = dataset
         self._last: Weigher | None = None
         self._known: dict[tuple[str, ...], dict[str, float]] = {}
 
@@ -59,7 +64,7 @@ class WeighedFiles:
         DataError
             If that would take too much memory.
         """
-        whole = self._dataset
+        whole = self.dataset
         far = 0
         tables: list[pa.Table] = []
         for fragments in self._together(columns):
@@ -75,7 +80,7 @@ class WeighedFiles:
         """Give files, as many at a time as may be read before what they take is counted."""
         waiting: list[pds.ParquetFileFragment] = []
         size = 0.0
-        for fragment in self._dataset.get_fragments():
+        for fragment in self.dataset.get_fragments():
             own = self.check(fragment, columns)
             if waiting and size + own > _TOGETHER:
                 yield waiting

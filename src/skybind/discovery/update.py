@@ -248,8 +248,10 @@ def _classes_before(
                 "Which class the changed objects had before is not known: there was no table of "
                 "classes then, or it is of another classifier."
             )
+        # beside their rows: one class alone would swell as a bomb does
+        table = pa.table({"row": rows, "class": pa.array(found, pa.string())})
         with atomic_path(path) as temporary:
-            write_parquet(pa.table({"class": pa.array(found, pa.string())}), temporary)
+            write_parquet(table, temporary)
     return np.asarray(read_parquet(path, again=_again(folder))["class"].to_pylist(), object)
 
 

@@ -22,7 +22,10 @@ from skybind.data.quarantine import read_quarantine
 from skybind.errors import SkybindError
 from skybind.ingest.readers.jpeg import read_jpeg
 from skybind.ingest.readers.registry import ImageRequest
+from skybind.study.check import check_folder
+from tests.bombs import write_bomb
 from tests.faults.campaigns.apart import Silent, Try, each_apart
+from tests.faults.made import copied, made, values_of_dataset, values_of_run
 from tests.ingest.test_broken_inputs import EPOCHS, Survey, lamost
 
 #: Bytes of a bomb of one letter, which gzip makes a thousandth of.
@@ -211,6 +214,25 @@ def _parquet_text(this: Try, survey: Survey) -> None:
     raise Silent("text that unpacks to more than is allowed was read")
 
 
+def _of_ours(this: Try, survey: Survey) -> None:
+    """A Parquet file of a dataset, or of a run beside it."""
+    folder = copied(survey.folder / "ours")
+    files = sorted(folder.rglob("*.parquet"))
+    path = files[int(this.rng.integers(len(files)))]
+    kind = ["words", "lies", "zeros", "rows"][int(this.rng.integers(4))]
+    name = path.relative_to(folder).as_posix()
+    this.does(f"of ours: {kind} in {name}")
+    write_bomb(path, kind, pq.read_schema(path))
+    check_folder(folder / name.split("/", 1)[0])
+    try:
+        (values_of_run if name.startswith("run/") else values_of_dataset)(
+            folder if name.startswith("run/") else folder / "stars"
+        )
+    except SkybindError:
+        return
+    raise Silent(f"it was read: {name}")
+
+
 def _no_file(this: Try, survey: Survey) -> None:
     file = ["stars.csv", "epochs.csv", "spectra/a.fits", "m.yaml", "s.h5", "s.npz", "i.fits"]
     name = file[int(this.rng.integers(len(file)))]
@@ -266,20 +288,22 @@ def _one_line(this: Try, survey: Survey) -> None:
 
 BOMBS: list[Callable[[Try, Survey], None]] = [
     _gzipped, _gzipped_spectrum, _in_a_zip, _other_packers, _npz, _hdf5, _fits_axes, _fits_table,
-    _fits_tiles, _votable, _entities, _columns, _parquet, _parquet_text,
+    _fits_tiles, _votable, _entities, _columns, _parquet, _parquet_text, _of_ours,
     _no_file, _yaml, _json, _pictures, _one_line,
 ]  # fmt: skip
 #: What is a bomb is one object's, and the other has to arrive.
 OF_ONE = {_gzipped_spectrum, _in_a_zip, _other_packers, _fits_axes, _fits_tiles}
 
 
-@each_apart("bombs", quick=19, seconds=60, memory=1.5e9)
+@each_apart("bombs", quick=20, seconds=60, memory=1.5e9, before=made)
 def bombs(this: Try) -> str:
     """Import a survey of which one file is a bomb."""
     bomb = this.one_of(BOMBS)
     this.does(bomb.__name__.strip("_").replace("_", " "))
     survey = Survey(this.folder)
     bomb(this, survey)
+    if bomb is _of_ours:
+        return "right value"
     return imported(survey, bomb in OF_ONE)
 
 
