@@ -44,11 +44,13 @@ def write_bomb(path: Path, kind: str, schema: pa.Schema) -> None:
             columns[field.name] = pa.nulls(n, field.type)
         else:
             columns[field.name] = pa.array(np.zeros(n, np.int8)).cast(field.type)
-    table = pa.table(columns).replace_schema_metadata(schema.metadata)
-    pq.write_table(
-        table, path, compression="zstd", write_statistics=False, store_schema=False,
-        use_dictionary=text, row_group_size=n,
-    )  # fmt: skip
+    table = pa.table(columns)
+    with pq.ParquetWriter(
+        path, table.schema, compression="zstd", write_statistics=False, store_schema=False,
+        use_dictionary=text,
+    ) as writer:  # fmt: skip
+        writer.write_table(table, row_group_size=n)
+        writer.add_key_value_metadata(schema.metadata or {})
     if kind == "rows":
         restate(path, {n: ROWS})
     if kind == "lies":
