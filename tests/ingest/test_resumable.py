@@ -18,9 +18,11 @@ from skybind.data.quarantine import read_quarantine
 from skybind.data.schema import Column
 from skybind.data.splits import Split
 from skybind.errors import DataError
+from skybind.ingest import survey
 from skybind.ingest.build import build_dataset
 from skybind.ingest.plan import Chunk, Plan
 from skybind.ingest.resumable import source_state
+from skybind.ingest.survey import import_dataset
 from skybind.ragged import Ragged
 from tests.ingest.galaxy_files import galaxies, write_hdf5
 
@@ -113,6 +115,20 @@ def test_other_work_begins_anew(tmp_path, what, monkeypatch):
     build_dataset(again.plan(settings=int(what == "settings")), tmp_path / "out", False)
     assert again.read == list(range(STEPS))
     assert left(tmp_path) == []
+
+
+def test_an_import_of_rows_that_was_begun_with_smaller_steps_begins_anew(tmp_path, monkeypatch):
+    (tmp_path / "t.csv").write_text("\n".join(["id,g", *(f"o{k},{k}" for k in range(10))]))
+    (tmp_path / "m.yaml").write_text("objects: {file: t.csv, id: id, features: {rows: {g: g}}}")
+    monkeypatch.setattr(survey, "ROW_CHUNK", 2)
+    with monkeypatch.context() as patch:
+        steps = iter([survey._Import._chunk] * 2)
+        patch.setattr(survey._Import, "_chunk", lambda *given: next(steps)(*given))
+        with pytest.raises(StopIteration):
+            import_dataset(tmp_path / "m.yaml", tmp_path / "out")
+    monkeypatch.setattr(survey, "ROW_CHUNK", 4)
+    import_dataset(tmp_path / "m.yaml", tmp_path / "out")
+    assert Dataset.open(tmp_path / "out").object_ids.tolist() == [f"o{k}" for k in range(10)]
 
 
 @pytest.mark.parametrize("damage", ["part cut", "part gone", "journal cut", "journal gone"])

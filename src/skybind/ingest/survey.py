@@ -222,7 +222,8 @@ class _Import:
             ((len(part), partial(self._chunk, part)) for part in self._chunks(rows, size)),
             total=n,
             sources=[self.base / path for path in paths],
-            settings=self.mapping.model_dump(mode="json"),
+            # what was begun with other steps is not gone on with: their objects are others
+            settings=self.mapping.model_dump(mode="json") | ({} if observed else {"step": size}),
             provenance=" ".join([self.mapping.provenance, *self.notes]).strip(),
             simulated=self.mapping.simulated,
             quarantine=self.quarantine,
