@@ -18,7 +18,15 @@ from skybind.errors import DataError
 from skybind.ingest.names import object_names
 from skybind.ingest.readers.tables import read_table
 from skybind.parquet import read_parquet
-from skybind.tables import legible, plain_cell, safe_cell, write_csv, write_table, write_tables
+from skybind.tables import (
+    legible,
+    plain_cell,
+    safe_cell,
+    to_astropy,
+    write_csv,
+    write_table,
+    write_tables,
+)
 
 RUN = ("=", "+", "-", "@", "\t", "\r")
 NUMBERS = ["-12.5", "+3", "-1e-30", "-.5", "+inf", "-nan", "-12345678901234567890"]
@@ -77,6 +85,12 @@ def test_text_of_any_length_is_read_by_astropy_from_a_table_of_several_groups(tm
         write_table(pa.table({"id": names}), tmp_path / "a.parquet")
     assert pq.ParquetFile(tmp_path / "a.parquet").num_row_groups == 2
     assert Table.read(tmp_path / "a.parquet")["id"].tolist() == names
+
+
+def test_missing_numbers_of_a_dictionary_are_nan_in_astropy():
+    numbers = pa.array([5, None, 6, 5]).dictionary_encode()
+    shown = to_astropy(pa.table({"n": numbers}))["n"]
+    np.testing.assert_array_equal(shown, [5, np.nan, 6, 5])
 
 
 def test_rows_of_python(tmp_path):

@@ -358,6 +358,8 @@ def _filled(column: pa.ChunkedArray) -> np.ndarray:
         return cells
     if is_text(column.type):
         return to_texts(column)
+    if pa.types.is_dictionary(column.type):  # numpy would get another value where one is missing
+        column = column.cast(column.type.value_type)
     return np.asarray(column.to_numpy())
 
 
