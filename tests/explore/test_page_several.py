@@ -1,6 +1,7 @@
 """Where a run binds two spectra of an object, the page draws the one that is asked for."""
 
 import json
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -8,9 +9,9 @@ import pytest
 
 from skybind.data.dataset import Dataset
 from skybind.data.write import DatasetWriter
+from skybind.explore.objects import object_page
 from skybind.explore.still import write_still
 from skybind.explore.survey import Survey
-from skybind.ragged import Ragged
 from skybind.runs.embedding import run_embedding
 from skybind.runs.run import Run
 from skybind.runs.steps import run_pretraining
@@ -22,6 +23,8 @@ from tests.runs.made_up_galaxies import tiny_config, write_galaxies
 N = 60
 #: The second spectrum is the first with its flux times this.
 TIMES = 100
+#: An object without the first.
+ALONE = N - 1
 
 
 def write_two(folder, source):
@@ -29,14 +32,17 @@ def write_two(folder, source):
     known = Dataset.open(source)
     columns = {name: known.schema.columns[name] for name in ("spectrum", "redshift", "morphology")}
     columns["spectrum"] = replace(columns["spectrum"], modality="spectrum")
+    second = known.ragged("spectrum")
+    second = replace(second, fields={**second.fields, "flux": second.fields["flux"] * TIMES})
     first = known.ragged("spectrum")
-    fields = {**first.fields, "flux": first.fields["flux"] * TIMES}
+    first = first.filter(first.owner != ALONE)
+    first.present[ALONE] = False
     with DatasetWriter(folder, {**columns, "arm": columns["spectrum"]}) as writer:
         writer.append(
             {
                 "object_id": known.object_ids,
                 "spectrum": first,
-                "arm": Ragged(fields, first.offsets, first.present),
+                "arm": second,
                 "redshift": known.column("redshift"),
                 "morphology": known.labels("morphology").astype(object),
             }
@@ -98,6 +104,15 @@ def test_the_page_draws_what_is_asked_for(folder, browser):
         )
         assert "of=coarse" in page.url
         assert level(explorer.json("object", id="g3", of="coarse")["spectrum"]["flux"]) < TIMES / 2
+
+
+def test_what_another_object_was_drawn_as_does_not_hide_one(folder):
+    with closing(Survey(Run.open(folder), read_only=True)) as survey:
+        there, alone = (object_page(survey, f"g{n}", "coarse") for n in (3, ALONE))
+        assert (there["of"], there["others"]) == ("coarse", ["coarse"])
+        assert (alone["of"], alone["others"]) == ("", [])
+        assert alone["spectrum"] == object_page(survey, f"g{ALONE}")["spectrum"]
+        assert level(alone["spectrum"]["flux"]) > TIMES / 2
 
 
 def test_a_still_copy_holds_both(folder, tmp_path):

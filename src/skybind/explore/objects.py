@@ -34,7 +34,8 @@ def object_page(survey: Survey, object_id: str, of: str = "") -> dict[str, Any]:
     survey : Survey
     object_id : str
     of : str
-        Modality that is drawn where several are of one kind; the run's first by default.
+        Modality that is drawn where several are of one kind, if the object was observed in it; the
+        run's first by default.
 
     Returns
     -------
@@ -50,7 +51,6 @@ def object_page(survey: Survey, object_id: str, of: str = "") -> dict[str, Any]:
     """
     row = survey.row(object_id)
     run = survey.run
-    (example,) = survey.examples([row], [of])
     catalogue = row_of(survey, row)
     places = {entry["name"]: entry["value"] for entry in catalogue}
     number = survey.stream.row(object_id)
@@ -58,6 +58,8 @@ def object_page(survey: Survey, object_id: str, of: str = "") -> dict[str, Any]:
         name for name in survey.stream.modalities if bool(survey.stream.present([name])[number])
     ]
     others = others_of(survey, seen)
+    of = of if of in others else ""  # it may have been asked for of another object
+    (example,) = survey.examples([row], [of])
     page: dict[str, Any] = plain_json(
         {
             "object_id": object_id,
@@ -72,7 +74,7 @@ def object_page(survey: Survey, object_id: str, of: str = "") -> dict[str, Any]:
             else spectrum_json(example.spectrum, expected_redshift(survey, row)),
             "image": None if example.image is None else picture_json(example.image),
             "others": others,
-            "of": of if of in others else "",
+            "of": of,
             "catalogue": catalogue,
             "classes": classes_of(survey, row),
             "doubts": doubts_of(survey, row),
