@@ -117,6 +117,13 @@ def test_a_mean_of_spectra_as_observed_is_told(tmp_path):
     assert predicted_table(mean).column_names[0] == "wavelength"
 
 
+def test_matches_that_are_not_in_the_mean_at_rest_are_told(tmp_path):
+    mean, notes, axes = predicted(tmp_path, [0.1, 0.11, 0.12, 3.0])
+    assert (mean.averaged, mean.n.max()) == (3, 3)
+    assert any("1 of 4 spectra are not in the mean spectrum" in note for note in notes)
+    assert "Mean spectrum of 3 matches in the rest frame" in axes.get_title(loc="left")
+
+
 def of_object(figure, name):
     part = next(
         part

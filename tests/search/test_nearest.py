@@ -62,6 +62,16 @@ def test_a_spectrum_below_zero_is_not_turned_upside_down():
         predict_spectrum([(wavelength, line - 0.1)])
 
 
+def test_the_mean_is_where_most_spectra_are_and_counts_those_elsewhere():
+    grid = np.linspace(4000, 4500, 501)
+    starts = [0, 1000, 1010, 1020, 5000]  # the first would leave out all others
+    shape = [(grid + start, 2 + np.cos((grid + start) / 50)) for start in starts]
+    predicted = predict_spectrum(shape)
+    assert predicted.wavelength[0] == 5010
+    assert (predicted.averaged, predicted.n.max()) == (3, 3)
+    assert np.nanmax(predicted.spread) < 0.02  # by what they have in common, and not each its own
+
+
 def test_spread_of_spectra_is_that_of_the_matches():
     rng = np.random.default_rng(5)
     wavelength = np.linspace(4000, 5000, 2001)

@@ -193,12 +193,20 @@ def _predicted_spectrum(
     at_rest = observed_spectra(dataset, name, rows[known], redshift[known])
     others = observed_spectra(dataset, name, rows[~known])
     if len(at_rest) < 2:
-        made = predict_spectrum(observed_spectra(dataset, name, rows))
-        said = (
-            f"the mean {name} is of spectra as they were observed, whatever their redshifts: fewer "
-            "than two are known."
+        every = observed_spectra(dataset, name, rows)
+        made = replace(predict_spectrum(every), column=name)
+        observed = "as they were observed, whatever their redshifts: fewer than two are known"
+        said = [] if found is None else [f"the mean {name} is of spectra {observed}"]
+    else:
+        every = at_rest
+        made = predict_spectrum(every)
+        made = replace(made, column=name, frame="rest", left_out=len(others))
+        lost = f"; {len(others)} without a known redshift are left out" if others else ""
+        said = [f"the mean {name} is in the rest frame{lost}"]
+    apart = len(every) - made.averaged
+    if apart:
+        said.append(
+            f"{apart} of {len(every)} spectra are not in the mean {name}: they are noise, or have "
+            "no wavelength in common with it"
         )
-        return replace(made, column=name), "" if found is None else said
-    made = replace(predict_spectrum(at_rest), column=name, frame="rest", left_out=len(others))
-    lost = f"; {len(others)} without a known redshift are left out" if others else ""
-    return made, f"the mean {name} is in the rest frame{lost}."
+    return made, ". ".join(said) + "." if said else ""

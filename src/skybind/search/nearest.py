@@ -116,6 +116,8 @@ class SpectrumPrediction:
         Of the wavelengths.
     left_out : int
         Spectra that are not averaged, as their redshift is not known.
+    averaged : int
+        Spectra that are, of at least one wavelength.
     """
 
     wavelength: np.ndarray
@@ -125,6 +127,7 @@ class SpectrumPrediction:
     column: str = "spectrum"
     frame: str = "observed"
     left_out: int = 0
+    averaged: int = 0
 
     @property
     def axis(self) -> str:
@@ -135,7 +138,8 @@ class SpectrumPrediction:
     def title(self) -> str:
         """What it is."""
         lost = f" ({self.left_out} without a redshift left out)" if self.left_out else ""
-        return f"Mean {self.column} of the matches in the {self.frame} frame, and its spread{lost}"
+        of = f"{self.averaged} {'match' if self.averaged == 1 else 'matches'}"
+        return f"Mean {self.column} of {of} in the {self.frame} frame, and its spread{lost}"
 
 
 def predict_spectrum(
@@ -149,7 +153,8 @@ def predict_spectrum(
         Wavelengths [Angstrom] increase; a flux that is NaN is masked, and so is what lies
         between it and the next pixels.
     grid : ndarray, optional
-        Wavelengths [Angstrom] to give it at; those of the spectrum with most pixels by default.
+        Wavelengths [Angstrom] to give it at; those of the spectrum with most pixels by default,
+        of several the one in the middle. What has no pixel among them is not averaged.
 
     Raises
     ------
@@ -161,8 +166,11 @@ def predict_spectrum(
     if not usable:
         raise DataError("None of the matches has a spectrum: none can be predicted.")
     if grid is None:
-        grid = max((w for w, _ in usable), key=len)
+        most = max(len(w) for w, _ in usable)
+        longest = sorted((w for w, _ in usable if len(w) == most), key=lambda w: w[0])
+        grid = longest[len(longest) // 2]
     stack = np.stack([np.interp(grid, w, f, left=np.nan, right=np.nan) for w, f in usable])
+    stack = stack[np.isfinite(stack).any(axis=1)]
     common = np.isfinite(stack).all(axis=0)
     if not common.any():
         common[:] = True
@@ -176,7 +184,7 @@ def predict_spectrum(
     mean = np.divide(filled.sum(0), n, out=np.full(len(grid), np.nan), where=n > 0)
     squares = np.where(np.isfinite(stack), (stack - mean) ** 2, 0.0).sum(axis=0)
     spread = np.sqrt(np.divide(squares, n - 1, out=np.full(len(grid), np.nan), where=n > 1))
-    return SpectrumPrediction(np.asarray(grid, float), mean, spread, n)
+    return SpectrumPrediction(np.asarray(grid, float), mean, spread, n, averaged=len(stack))
 
 
 @dataclass(frozen=True)
