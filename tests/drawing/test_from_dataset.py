@@ -117,7 +117,12 @@ def test_spectra_at_rest():
 def test_upper_limits_are_read_beside_the_light_curve():
     known = two_bands()
     unknown = float("nan")
-    limits = [{"time": [1.0, 2.0, 3.0, unknown], "magnitude": [19.0, 19.5, unknown, 18.0]}]
+    limits = [  # the last is a sentinel
+        {
+            "time": [1.0, 2.0, 3.0, unknown, 4.0],
+            "magnitude": [19.0, 19.5, unknown, 18.0, 99.99],
+        }
+    ]
     columns = {
         **known.schema.columns,
         "photometry_r_limits": Column(

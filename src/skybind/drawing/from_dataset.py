@@ -14,6 +14,7 @@ from skybind.drawing.pictures import picture_of
 from skybind.evaluation.targets import Target
 from skybind.modalities.cleaning import clean_image, clean_photometry, clean_spectrum, error_values
 from skybind.modalities.computed import PERIOD, computed_name, is_standardised
+from skybind.modalities.epochs import possible_magnitudes
 from skybind.ragged import Ragged
 from skybind.runs.run import Run
 
@@ -132,6 +133,8 @@ def _limits(dataset: Dataset, name: str, rows: np.ndarray) -> list[Limits | None
 def known_limits(one: Ragged, value: str) -> Limits | None:
     """Return the upper limits of one object whose time and brightness are known."""
     known = np.isfinite(one.fields["time"]) & np.isfinite(one.fields[value])
+    if value == "magnitude":
+        known &= possible_magnitudes(one.fields[value])
     if not (one.present[0] and known.any()):
         return None
     band = bands_of(one)

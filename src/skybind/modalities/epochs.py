@@ -24,6 +24,13 @@ SPANS = 20
 ZERO_GAP, ZERO_SPANS = 1000.0, 2
 
 
+def possible_magnitudes(magnitude: np.ndarray) -> np.ndarray:
+    """Which magnitudes a star may have: the others are sentinels, or not known."""
+    with np.errstate(invalid="ignore"):
+        found: np.ndarray = (magnitude > MAGNITUDES[0]) & (magnitude < MAGNITUDES[1])
+    return found
+
+
 def absurd_magnitudes(r: Ragged, used: np.ndarray) -> np.ndarray:
     """Which magnitudes no star has: sentinels, or logarithms of negative fluxes.
 
@@ -35,8 +42,7 @@ def absurd_magnitudes(r: Ragged, used: np.ndarray) -> np.ndarray:
         Epochs that count.
     """
     magnitude = r.fields["magnitude"].astype(np.float64)
-    with np.errstate(invalid="ignore"):
-        wild = used & ~((magnitude > MAGNITUDES[0]) & (magnitude < MAGNITUDES[1]))
+    wild = used & ~possible_magnitudes(magnitude)
     rest = r.filter(used & ~wild)
     median = np.repeat(segment_median(rest.fields["magnitude"], rest.offsets), r.lengths)
     with np.errstate(invalid="ignore"):
