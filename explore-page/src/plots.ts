@@ -47,6 +47,21 @@ function middle(values: (number | null)[]): number {
   return known[(known.length - 1) >> 1]!;
 }
 
+const alive = new Set<uPlot>();
+
+// Make a plot in a place of the page. uPlot itself holds every plot that was not destroyed: those
+// that have left the page since are.
+function made(options: uPlot.Options, data: uPlot.AlignedData, into: HTMLElement): uPlot {
+  for (const plot of alive)
+    if (!plot.root.isConnected) {
+      plot.destroy();
+      alive.delete(plot);
+    }
+  const plot = new uPlot(options, data, into);
+  alive.add(plot);
+  return plot;
+}
+
 const unit = (name: string, of: string) => (of ? `${name} [${of}]` : name);
 
 const MARK = 3.5; // radius of the shape of a band, in pixels
@@ -131,7 +146,7 @@ export function epochs(into: HTMLElement, curve: Curve, x: number[], limitX: num
     },
   };
   const faint = curve.value_name === "Magnitude" ? -1 : 1;
-  return new uPlot(
+  return made(
     {
       width: into.clientWidth || 320, height: 190, plugins: [errors, limitMarks(curve, faintest)], legend: { show: names.some(Boolean), live: false },
       cursor: { drag: { x: true, y: false } },
@@ -234,7 +249,7 @@ export function spectrumPlot(into: HTMLElement, spectrum: Spectrum, where: Redsh
       },
     },
   };
-  return new uPlot(
+  return made(
     {
       width: into.clientWidth || 320, height: 230, plugins: [marks], legend: { show: false }, padding: [58, 12, 0, 0],
       cursor: { drag: { x: true, y: false } },
@@ -302,7 +317,7 @@ export function means(into: HTMLElement, both: readonly (Mean | null)[], names: 
   ]);
   const bands = known.map(({ ink }, i): uPlot.Band => ({ series: [3 * i + 2, 3 * i + 3], fill: `${ink}44` }));
   const data = known.flatMap(({ mean }) => [along(mean!, mean!.y), along(mean!, off(mean!, 1)), along(mean!, off(mean!, -1))]);
-  const plot = new uPlot(
+  const plot = made(
     { width: into.clientWidth || 320, height: 200, legend: { show: false }, bands, scales: { x: { time: false }, y: { range: () => limits(data.flat()) } }, axes: axes(label, ""), series: [{}, ...series] },
     [x, ...data] as uPlot.AlignedData,
     into,
@@ -335,7 +350,7 @@ export function powerPlot(into: HTMLElement, { period, power }: Power, shown: ()
     plot.ctx.restore();
   } } };
   const [x, y] = axes("Period [d]", "Power");
-  const plot = new uPlot(
+  const plot = made(
     {
       width: into.clientWidth || 320, height: 150, plugins: [mark], legend: { show: false }, cursor: { drag: { x: false, y: false } },
       scales: { x: { time: false }, y: { range: () => [0, Math.max(...power) * 1.05 || 1] } },

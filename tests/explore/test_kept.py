@@ -131,6 +131,23 @@ def test_nothing_is_kept_read_only_or_of_nothing(suspect_run, kept):
         kept.keep("a", np.arange(0), "")
 
 
+def _compare_again(page):
+    page.evaluate("document.querySelector('#compared canvas').id = 'old'")
+    page.get_by_role("button", name="Compare the two").click()
+    page.wait_for_function(
+        "!document.getElementById('old') && document.querySelectorAll('#compared canvas').length == 2"
+    )
+
+
+def _listeners(page):
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable")
+    session.send("HeapProfiler.collectGarbage")
+    said = session.send("Performance.getMetrics")["metrics"]
+    session.detach()
+    return next(entry["value"] for entry in said if entry["name"] == "JSEventListeners")
+
+
 def test_on_the_page(browser, judged, kept):
     from tests.explore.conftest import opened_page
 
@@ -150,6 +167,11 @@ def test_on_the_page(browser, judged, kept):
         page.wait_for_selector("#apart")
         assert "period" in page.inner_text("#apart")
         page.wait_for_function("document.querySelectorAll('#compared canvas').length == 2")
+        _compare_again(page)
+        before = _listeners(page)
+        for _ in range(5):
+            _compare_again(page)
+        assert _listeners(page) < before + 20  # a plot has seven: those that are gone have none
         page.get_by_label("Name of the selection").fill("../x")
         page.keyboard.press("Enter")
         page.wait_for_selector("#error", state="visible")
