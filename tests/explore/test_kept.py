@@ -134,9 +134,8 @@ def test_nothing_is_kept_read_only_or_of_nothing(suspect_run, kept):
 def _compare_again(page):
     page.evaluate("document.querySelector('#compared canvas').id = 'old'")
     page.get_by_role("button", name="Compare the two").click()
-    page.wait_for_function(
-        "!document.getElementById('old') && document.querySelectorAll('#compared canvas').length == 2"
-    )
+    page.wait_for_selector("#old", state="detached")
+    page.wait_for_function("document.querySelectorAll('#compared canvas').length == 2")
 
 
 def _listeners(page):
