@@ -103,7 +103,8 @@ def test_few_objects_are_in_memory(tmp_path, monkeypatch):
     names = ("survey", "back", "shard")
     assert len({Dataset.open(tmp_path / name).fingerprint for name in names}) == 1
     assert min(peaks) > 200_000
-    assert max(peaks) < n * EPOCHS * 12 / 3, peaks
+    # a quarter is usual; half allows for a block that Arrow has read ahead
+    assert max(peaks) < n * EPOCHS * 12 / 2, peaks
 
 
 def test_files_are_written_some_at_a_time(catalogue, tmp_path, monkeypatch):
