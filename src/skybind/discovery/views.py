@@ -208,13 +208,12 @@ def mean_spectra(
     chosen = [np.sort(rng.permutation(own)[:AVERAGED]) for own in (known if at_rest else every)]
     if any(len(members) < 2 for members in chosen):
         return []
-    made = []
+    made, column = [], told_column(run.dataset, name)
     for members, own, with_redshift in zip(chosen, every, known, strict=True):
         shifts = redshift[members] if redshift is not None and at_rest else None
         mean = _mean(observed_spectra(run.dataset, name, members, shifts))
         frame = "rest" if at_rest else "observed" if redshift is not None else ""
         left_out = len(own) - len(with_redshift) if at_rest else 0
-        column = told_column(run.dataset, name)
         made.append(replace(mean, frame=frame, left_out=left_out, column=column))
     return made
 

@@ -94,6 +94,7 @@ def _light_curves(dataset: Dataset, rows: np.ndarray, name: str) -> list[LightCu
     periods, searched = _periods(dataset, name, rows)
     bands = dataset.band_names(name)
     limits = _limits(dataset, name, rows)
+    told = told_column(dataset, name)
     curves: list[LightCurve | None] = []
     for place, period in enumerate(periods.tolist()):
         curve = cleaned.take(np.array([place]))
@@ -113,7 +114,7 @@ def _light_curves(dataset: Dataset, rows: np.ndarray, name: str) -> list[LightCu
                 band=bands_of(curve),
                 bands=bands,
                 limits=limits[place],
-                column=told_column(dataset, name),
+                column=told,
             )
         )
     return curves
@@ -170,7 +171,7 @@ def bands_of(curve: Ragged) -> np.ndarray | None:
 
 def _spectra(dataset: Dataset, rows: np.ndarray, name: str) -> list[Spectrum | None]:
     cleaned = clean_spectrum(dataset.ragged(name, rows)).ragged
-    column = dataset.schema.columns[name]
+    column, told = dataset.schema.columns[name], told_column(dataset, name)
     spectra: list[Spectrum | None] = []
     for place in range(len(rows)):
         one = cleaned.take(np.array([place]))
@@ -183,7 +184,7 @@ def _spectra(dataset: Dataset, rows: np.ndarray, name: str) -> list[Spectrum | N
                 flux=np.where(one.fields["mask"], np.nan, one.fields["flux"].astype(float)),
                 flux_unit=column.fields.get("flux") or "arbitrary units",
                 vacuum=re.search(r"\bair\b", column.description.lower()) is None,
-                column=told_column(dataset, name),
+                column=told,
             )
         )
     return spectra

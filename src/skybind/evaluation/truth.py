@@ -7,6 +7,7 @@ import pyarrow.compute as pc
 from skybind.data.dataset import Dataset
 from skybind.data.schema import ID
 from skybind.parquet import read_parquet
+from skybind.texts import to_texts
 
 #: Text of more different values than this is a name, not a kind.
 KINDS = 20
@@ -118,5 +119,5 @@ def _is_text(table: pa.Table, name: str) -> bool:
 
 
 def _text(table: pa.Table, name: str) -> np.ndarray:
-    text = np.asarray(table[name].fill_null("").to_pylist(), dtype=str)
+    text = to_texts(table[name])
     return np.where(text == "none", "", text)

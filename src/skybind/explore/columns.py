@@ -12,6 +12,7 @@ from skybind.drawing.maps import NAMED
 from skybind.drawing.style import NO_CLASS, class_colour
 from skybind.errors import DataError
 from skybind.explore.survey import Survey
+from skybind.texts import to_texts
 from skybind.words import nearest
 
 #: Columns of the run's own whose values are its classes.
@@ -196,7 +197,7 @@ def taker(column: pa.ChunkedArray, place: np.ndarray | None) -> Callable[..., np
         where = rows if place is None else place[rows]
         found = column.take(pa.array(np.where(where >= 0, where, 0)))
         if pa.types.is_string(column.type):
-            return np.where(where >= 0, np.asarray([t or "" for t in found.to_pylist()], str), "")
+            return np.where(where >= 0, to_texts(found), "")
         return np.where(where >= 0, np.asarray(found.to_numpy(), float), np.nan)
 
     return take

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from skybind.errors import DataError
 from skybind.explore.survey import Questions, Survey
 from skybind.labelling.answers import read_answers
+from skybind.texts import to_texts
 from skybind.words import duration
 
 State = Literal["never", "running", "done", "failed", "stopped"]
@@ -170,7 +171,7 @@ class Retraining:
             table, name = self.survey.classes.table, "the run's classifier"
         else:
             return None, "no classifier"
-        return np.asarray([text or "" for text in table["class"].to_pylist()], str), name
+        return to_texts(table["class"]), name
 
     def _file(self, name: str) -> Path:
         return Path(self._folder.name) / name
