@@ -72,3 +72,20 @@ def test_no_flipped_bit_ends_otherwise_than_in_a_sentence(tmp_path):
     assert told > 100
     with pytest.raises(pa.ArrowInvalid):
         pages_of(lambda at, n: bytes(np.full(n, 0xFF, np.uint8)), 0, 1 << 30, 6)
+
+
+#: A header of a dictionary's page, a field a line: kind, bytes unpacked, bytes packed, the rest.
+HEADER = {1: b"\x15\x04", 2: b"\x15\x02", 3: b"\x15\x02", 7: b"\x4c\x15\x02\x00"}
+
+
+@pytest.mark.parametrize("other", [b"\x0c\x00", b"\x09\x05", b"\x08\x00"])
+@pytest.mark.parametrize("field", HEADER)
+def test_a_field_of_another_kind_is_damage(field, other):
+    def read(fields):
+        data = b"".join(fields.values()) + b"\x00"
+        return pages_of(lambda at, n: data[at : at + n], 0, len(data), 6)
+
+    assert read(HEADER).words.number == 1
+    step = HEADER[field][0] & 0xF0  # how far the field's number is from the one before
+    with pytest.raises(pa.ArrowInvalid, match="header of a page is damaged"):
+        read({**HEADER, field: bytes([step | other[0], *other[1:]])})

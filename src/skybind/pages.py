@@ -87,28 +87,35 @@ def pages_of(read: Read, start: int, end: int, values: int) -> Pages:
         header, length = _header(read, start, end)
         start += length
         n = 0
-        try:
-            kind, unpacked, packed = header[1], header[2], header[3]
-            if kind == _DICTIONARY:
-                if words is not None:
-                    raise pa.ArrowInvalid("a column has two dictionaries")
-                words = Words(start, packed, unpacked, max(header[7][1], 0))
-            elif kind in (_DATA, _DATA_2):
-                said, encoding = (header[5], 2) if kind == _DATA else (header[8], 4)
-                n, how = said[1], _ENCODINGS.get(said[encoding])
-                longest = unpacked if how == PREFIXES else 0
-                if how == WORDS and words is not None:
-                    longest = words.unpacked
-                encodings |= {how} if how else set()
-                written_out += unpacked + float(n) * longest
-        except (KeyError, TypeError) as error:
-            raise pa.ArrowInvalid(_DAMAGED) from error
+        kind, unpacked, packed = (_number(header, field) for field in (1, 2, 3))
+        if kind == _DICTIONARY:
+            if words is not None:
+                raise pa.ArrowInvalid("a column has two dictionaries")
+            words = Words(start, packed, unpacked, max(_number(header, 7, 1), 0))
+        elif kind in (_DATA, _DATA_2):
+            said, encoding = (5, 2) if kind == _DATA else (8, 4)
+            n, how = _number(header, said, 1), _ENCODINGS.get(_number(header, said, encoding))
+            longest = unpacked if how == PREFIXES else 0
+            if how == WORDS and words is not None:
+                longest = words.unpacked
+            encodings |= {how} if how else set()
+            written_out += unpacked + float(n) * longest
         if min(unpacked, packed, n) < 0:
             raise pa.ArrowInvalid(_DAMAGED)
         size += unpacked + length
         seen += n
         start += packed
     return Pages(size, seen, written_out, frozenset(encodings), words)
+
+
+def _number(header: dict[int, Any], *fields: int) -> int:
+    """Return a whole number of a header, or of a struct in it: nothing else may stand there."""
+    found: Any = header
+    for field in fields:
+        found = found.get(field) if isinstance(found, dict) else None
+    if not isinstance(found, int):
+        raise pa.ArrowInvalid(_DAMAGED)
+    return found
 
 
 def longest_word(read: Read, words: Words, compression: str) -> int:
