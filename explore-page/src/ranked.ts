@@ -18,10 +18,24 @@ export function ranked(values: ArrayLike<number>, shares: number[], positive = f
   const scale = (BINS - 1) / (high - low || 1);
   const counts = new Uint32Array(BINS);
   for (let i = 0; i < n; i++) counts[Math.floor((known[i]! - low) * scale)]!++;
-  return shares.map((share) => {
+  // the bin of each rank, and how many of it lie before
+  const sought = shares.map((share) => {
     let rank = Math.min(n - 1, Math.round(share * (n - 1)));
     let bin = 0;
     while (rank >= counts[bin]!) rank -= counts[bin++]!;
-    return known.subarray(0, n).filter((value) => Math.floor((value - low) * scale) === bin).sort()[rank]!;
+    return { bin, rank };
   });
+  // only the bins that are asked for are sorted, all of them found in one pass
+  const place = new Int32Array(BINS).fill(-1);
+  const within = [...new Set(sought.map(({ bin }) => bin))].map((bin, i) => {
+    place[bin] = i;
+    return new Float32Array(counts[bin]!);
+  });
+  const filled = new Uint32Array(within.length);
+  for (let i = 0; i < n; i++) {
+    const own = place[Math.floor((known[i]! - low) * scale)]!;
+    if (own >= 0) within[own]![filled[own]!++] = known[i]!;
+  }
+  for (const values of within) values.sort();
+  return sought.map(({ bin, rank }) => within[place[bin]!]![rank]!);
 }
