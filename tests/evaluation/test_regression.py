@@ -210,6 +210,9 @@ def test_the_terminal_shows_it_too(whole):
     console.print(render_summary(metrics), render_clusters(metrics.clusters))
     text = console.export_text()
     assert "Zero-shot prediction" in text
+    found = metrics.retrieval[0]
+    assert f"{found.recall[10]:.3f} ± {found.recall_error[10]:.3f}" in text
+    assert ("canonical" in text) == bool(metrics.retrieval_rivals)
     assert "k-means, image + spectrum" in text
 
 

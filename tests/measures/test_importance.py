@@ -96,3 +96,45 @@ def test_tables_of_several_seeds_are_averaged_and_their_objects_added():
     assert mean.n_test == 5
     nobody = mean_importance([second, second])
     assert np.isnan(nobody.accuracy[1]).all()
+
+
+def test_only_differences_beyond_chance_are_notable():
+    """Of 6 objects won and none lost chance makes 1 in 32, of 5 it makes 1 in 16."""
+    for won, notable in ((5, 0), (6, 1)):
+        truth = np.repeat([0, 1], 20)
+        alone = truth.copy()
+        alone[:won] = 1
+        predictions = {(P,): alone, (S,): 1 - truth, (P, S): truth}
+        table = modality_table(predictions, truth, ["EA", "EW"])
+        np.testing.assert_array_equal(table.change, [[0, 0, 1], [0, 0, 0]])
+        np.testing.assert_array_equal(table.notable, [[0, 0, notable], [0, 0, 0]])
+        assert mean_importance([table]).notable.tolist() == table.notable.tolist()
+
+
+def test_the_average_is_notable_beyond_twice_its_error():
+    truth = np.repeat([0, 1], 50)
+    for won, notable in ((2, 0), (12, 1)):
+        alone = truth.copy()
+        alone[:won] = 1
+        predictions = {(P,): alone, (S,): np.zeros_like(truth), (P, S): truth}
+        table = modality_table(predictions, truth, ["EA", "EW"])
+        assert table.average_change.tolist() == [0, 0, 1]
+        assert table.average_notable.tolist() == [0, 0, notable]
+
+
+def test_over_seeds_it_is_the_seeds_that_differ():
+    rng = np.random.default_rng(0)
+    truth = np.repeat([0, 1], 40)
+
+    def table(gain):
+        alone, both = truth.copy(), truth.copy()
+        alone[:10] = 1
+        both[: 10 - gain] = 1
+        predictions = {(P,): alone, (S,): rng.integers(0, 2, 80), (P, S): both}
+        return modality_table(predictions, truth, ["EA", "EW"])
+
+    always = mean_importance([table(gain) for gain in (3, 4, 3, 4)])
+    assert (always.notable[0, 2], always.average_notable[2]) == (1, 1)
+    by_chance = mean_importance([table(gain) for gain in (9, -9, 8, -4)])
+    assert by_chance.change[0, 2] == 1
+    assert (by_chance.notable[0, 2], by_chance.average_notable[2]) == (0, 0)

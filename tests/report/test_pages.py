@@ -157,7 +157,8 @@ def test_zero_shot_numbers_stand_in_the_table_with_both_protocols():
     own = [e for e in entries() if e.target == "redshift"]
     rows = texts(zero_shot_table(own))
     assert rows[0] == [
-        "image", "800", "100", "0.500 ± 0.012", "-0.0015", "0.0213", "2.1", "11.7", "0.300 ± 0.012",
+        "image", "800", "100", "0.500 ± 0.012", "-0.0015", "0.0213", "2.1 ± 1.5", "11.7 ± 3.2",
+        "0.300 ± 0.012",
     ]  # fmt: skip
     assert [row[0] for row in rows] == ["image", "spectrum", "spectrum → image"]
     with_truth = [entry(0.6, truth=entry(0.93).plain())]

@@ -4,7 +4,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from skybind.study.compared import accuracy_by_start, compared_configurations, gains, words_of_tests
+from skybind.study.compared import (
+    accuracy_by_start,
+    compared_configurations,
+    gains,
+    over_seeds,
+    words_of_tests,
+)
 
 SEEDS = (42, 0, 66, 12, 123)
 
@@ -65,3 +71,8 @@ def test_configurations_are_compared_with_the_first_by_seed(entries):
         assert row[3].mark == ""
         assert row[4].mark == ""  # all differ by the same: signs of five pairs do not reach 0.05
         assert row[5].mark == "▼"
+
+
+def test_seeds_that_agree_do_not_say_that_a_share_is_known_exactly():
+    assert over_seeds({1: 1.0, 2: 1.0}).text == "100.0"
+    assert over_seeds({1: 0.9, 2: 0.8}).text == "85.0 ± 7.1"

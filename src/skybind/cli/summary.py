@@ -8,8 +8,10 @@ from rich.table import Table
 
 from skybind.config.subsets import FULL, short_subset
 from skybind.drawing.cells import share
-from skybind.evaluation.records import Groups, Islands, Metrics, PairRetrieval, TargetResult
+from skybind.evaluation.records import Groups, Islands, Metrics, TargetResult
+from skybind.evaluation.retrieval import LIKELIHOOD
 from skybind.measures.classification import ClassificationResult
+from skybind.measures.retrieval import RetrievalResult
 
 
 def render_summary(metrics: Metrics) -> RenderableType:
@@ -18,7 +20,7 @@ def render_summary(metrics: Metrics) -> RenderableType:
     if metrics.classification:
         parts.append(_classification(metrics))
     if metrics.retrieval:
-        parts.append(_retrieval(metrics.retrieval))
+        parts.append(_retrieval(metrics))
     if metrics.regression:
         parts.append(_regression(metrics.regression))
     return Group(*parts)
@@ -66,23 +68,37 @@ def _classification(metrics: Metrics) -> Table:
     return table
 
 
-def _retrieval(records: Sequence[PairRetrieval]) -> Table:
+def _retrieval(metrics: Metrics) -> Table:
+    """Recall of ours and of a statistician's method, on the same objects."""
     table = Table(title="Retrieval among the test objects", title_justify="left")
     for name in ("query", "found in"):
         table.add_column(name)
-    for name in ("recall@1", "recall@10", "chance@10", "median rank", "of"):
-        table.add_column(name, justify="right")
-    for record in records:
+    plain = {
+        (rival.query, rival.target): rival
+        for rival in metrics.retrieval_rivals or []
+        if rival.method == LIKELIHOOD
+    }
+    heads = ("recall@1", "recall@10", "chance@10", f"{LIKELIHOOD}@10", "median rank", "of")
+    for name in heads:
+        if plain or name != f"{LIKELIHOOD}@10":
+            table.add_column(name, justify="right")
+    for record in metrics.retrieval:
+        rival = plain.get((record.query, record.target))
         table.add_row(
             record.query,
             record.target,
-            f"{record.recall[1]:.3f}",
-            f"{record.recall[10]:.3f}",
+            _recall(record, 1),
+            _recall(record, 10),
             f"{record.chance_recall[10]:.3f}",
+            *([] if not plain else ["" if rival is None else _recall(rival, 10)]),
             f"{record.median_rank:.0f}",
             str(record.n),
         )
     return table
+
+
+def _recall(record: RetrievalResult, k: int) -> str:
+    return f"{record.recall[k]:.3f} ± {record.recall_error[k]:.3f}"
 
 
 def _regression(records: Sequence[TargetResult]) -> Table:

@@ -107,10 +107,11 @@ def share_cell(
 ) -> Cell:
     """Make the cell of a share in percent, with its error if there is one.
 
-    With `scatter` the error is the standard deviation over seeds, which no bounds cut.
+    With `scatter` the error is the standard deviation over seeds, which no bounds cut. Seeds that
+    agree to the last object do not say that the share is known so well: then none is written.
     """
     known = [one for one in (value, error) if one is not None and not math.isnan(one)]
-    text = percent(value, error) if scatter else share(value, error)
+    text = percent(value, error or None) if scatter else share(value, error)
     numbers = tuple(100 * one for one in known)
     return Cell(text, kind, mark, numbers, error="standard deviation" if scatter else "error")
 

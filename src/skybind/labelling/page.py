@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from skybind.drawing.blocks import Block, Section
+from skybind.drawing.blocks import Block, Section, drawn_block
 from skybind.drawing.cells import Cell, Table
 from skybind.drawing.objects import object_figure, object_panels
 from skybind.drawing.observed import ExampleObject
 from skybind.drawing.page import Fact, render_page
-from skybind.drawing.style import inline, report_style
+from skybind.drawing.style import report_style
 from skybind.files import write_text
 
 
@@ -81,16 +81,10 @@ def _section(number: int, page: LabelPage) -> Section:
     example = page.example
     properties = ", ".join(f"{name} {value}" for name, value in example.properties.items())
     if object_panels(example):
-        figure = object_figure(example)
+        caption = f"{example.object_id}. {properties}." if properties else f"{example.object_id}."
+        alt = f"What was observed of {example.object_id}"
         kind = "jpeg" if example.image is not None else "png"
-        blocks.append(
-            Block(
-                f"{example.object_id}. {properties}." if properties else f"{example.object_id}.",
-                inline(figure, kind),
-                round(96 * figure.get_figwidth()),
-                f"What was observed of {example.object_id}",
-            )
-        )
+        blocks.append(drawn_block(lambda: object_figure(example), caption, alt, kind))
     if page.guesses:
         rows = [[Cell(name), Cell(f"{100 * p:.0f}")] for name, p in page.guesses]
         said = f" Each modality alone: {page.votes}." if page.votes else ""

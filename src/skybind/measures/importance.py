@@ -5,9 +5,12 @@ from itertools import combinations
 
 import numpy as np
 from pydantic import Field
+from scipy.stats import binomtest
 
 from skybind.errors import DataError
 from skybind.measures.classification import classification_metrics
+from skybind.measures.shares import score_error
+from skybind.measures.significance import LEVEL, paired_difference
 from skybind.record import Counts, Numbers, Record
 
 
@@ -33,6 +36,17 @@ class ImportanceTable(Record):
         "single modality that the combination holds; 0 for singles.",
     )
     average_change: Counts = Field(..., description="The same of `average`.")
+    notable: Counts | None = Field(
+        None,
+        description="`change` where chance makes such a difference less often than in one of "
+        "twenty cases, else 0: of one seed by McNemar's exact test of the same objects, of several "
+        "by the test of pairs of seeds; null where an older skybind wrote them.",
+    )
+    average_notable: Counts | None = Field(
+        None,
+        description="The same of `average_change`: of one seed where it is more than twice its "
+        "error.",
+    )
 
 
 def all_combinations(modalities: Sequence[str]) -> list[tuple[str, ...]]:
@@ -56,14 +70,22 @@ def changes(accuracy: np.ndarray, columns: Sequence[tuple[str, ...]]) -> np.ndar
     ndarray of int, shape (..., M)
         1 better, -1 worse, 0 equal, a single modality, or no single of it in the table.
     """
-    single = {names[0]: column for column, names in enumerate(columns) if len(names) == 1}
     result = np.zeros(accuracy.shape, dtype=np.int64)
-    for column, names in enumerate(columns):
-        parts = [single[name] for name in names if name in single]
-        if len(names) > 1 and parts:
-            difference = accuracy[..., column] - accuracy[..., parts].max(axis=-1)
-            result[..., column] = np.nan_to_num(np.sign(difference))
+    for column, parts in _parts(columns).items():
+        difference = accuracy[..., column] - accuracy[..., parts].max(axis=-1)
+        result[..., column] = np.nan_to_num(np.sign(difference))
     return result
+
+
+def _parts(columns: Sequence[tuple[str, ...]]) -> dict[int, list[int]]:
+    """Give for each combination of several the columns of the single modalities in it."""
+    single = {names[0]: column for column, names in enumerate(columns) if len(names) == 1}
+    found = {
+        column: [single[name] for name in names if name in single]
+        for column, names in enumerate(columns)
+        if len(names) > 1
+    }
+    return {column: parts for column, parts in found.items() if parts}
 
 
 def modality_table(
@@ -106,6 +128,7 @@ def modality_table(
         )
     truth = y_true[usable]
     results = [classification_metrics(truth, predictions[c][usable], classes) for c in columns]
+    right = np.stack([predictions[c][usable] == truth for c in columns], axis=1)
     accuracy = np.stack([result.per_class for result in results], axis=1)
     average = np.array([result.balanced_accuracy for result in results])
     return ImportanceTable(
@@ -117,16 +140,55 @@ def modality_table(
         average=average,
         change=changes(accuracy, columns),
         average_change=changes(average, columns),
+        notable=_notable(right, truth, accuracy, columns),
+        average_notable=_average_notable(right, truth, average, columns),
     )
+
+
+def _notable(
+    right: np.ndarray, truth: np.ndarray, accuracy: np.ndarray, columns: Sequence[tuple[str, ...]]
+) -> np.ndarray:
+    """Return where a combination is better or worse than its best single by more than chance.
+
+    McNemar's exact test: of the objects that one of the two has right and the other wrong, half
+    would be each one's if they were equally good.
+    """
+    found = changes(accuracy, columns)
+    for column, parts in _parts(columns).items():
+        for code in np.flatnonzero(found[:, column]):
+            best = parts[int(np.argmax(accuracy[code, parts]))]
+            own, other = right[truth == code][:, [column, best]].T
+            won, lost = int((own & ~other).sum()), int((other & ~own).sum())
+            if binomtest(won, won + lost).pvalue >= LEVEL:
+                found[code, column] = 0
+    return found
+
+
+def _average_notable(
+    right: np.ndarray, truth: np.ndarray, average: np.ndarray, columns: Sequence[tuple[str, ...]]
+) -> np.ndarray:
+    """Return where the average of a combination is so by more than twice its error."""
+    found = changes(average, columns)
+    codes = np.unique(truth)
+    for column, parts in _parts(columns).items():
+        best = parts[int(np.argmax(average[parts]))]
+        # gained, kept or lost, as scores of 1, 1/2 and 0
+        score = (1.0 + right[:, column] - right[:, best]) / 2
+        errors = [2 * score_error(score[truth == c].var(), (truth == c).sum()) for c in codes]
+        if abs(average[column] - average[best]) <= 2 * np.hypot.reduce(errors) / len(codes):
+            found[column] = 0
+    return found
 
 
 def mean_importance(tables: Sequence[ImportanceTable]) -> ImportanceTable:
     """Average tables of the same classes and combinations, one a seed; objects are added up."""
+    alone = len(tables) == 1
     accuracy = np.stack([one.accuracy for one in tables])
     known = np.isfinite(accuracy)
     with np.errstate(invalid="ignore"):  # a class without objects in any stays NaN
         mean = np.where(known, accuracy, 0).sum(axis=0) / known.sum(axis=0)
-    average = np.mean([one.average for one in tables], axis=0)
+    averages = np.stack([one.average for one in tables])
+    average = averages.mean(axis=0)
     columns = tables[0].combinations
     return ImportanceTable(
         classes=tables[0].classes,
@@ -137,4 +199,31 @@ def mean_importance(tables: Sequence[ImportanceTable]) -> ImportanceTable:
         average=average,
         change=changes(mean, columns),
         average_change=changes(average, columns),
+        notable=tables[0].notable if alone else _notable_over_seeds(accuracy, mean, columns),
+        average_notable=tables[0].average_notable
+        if alone
+        else _notable_over_seeds(averages[:, None], average[None], columns)[0],
     )
+
+
+def _notable_over_seeds(
+    accuracy: np.ndarray, mean: np.ndarray, columns: Sequence[tuple[str, ...]]
+) -> np.ndarray:
+    """Return where a combination differs from its best single, seed by seed.
+
+    Parameters
+    ----------
+    accuracy : ndarray, shape (S, R, M)
+        Of each seed; a row a class.
+    mean : ndarray, shape (R, M)
+        Over the seeds.
+    """
+    found = changes(mean, columns)
+    for column, parts in _parts(columns).items():
+        for row in np.flatnonzero(found[:, column]):
+            best = parts[int(np.argmax(mean[row, parts]))]
+            own, other = accuracy[:, row, column], accuracy[:, row, best]
+            known = np.isfinite(own)
+            if not paired_difference(own[known].tolist(), other[known].tolist()).significant:
+                found[row, column] = 0
+    return found

@@ -6,10 +6,11 @@ from functools import partial
 import numpy as np
 
 from skybind.drawing.blocks import Block, Section, figure_block
-from skybind.drawing.cells import NONE, Cell, Table, cells, number, percent
+from skybind.drawing.cells import NONE, Cell, Table, cells, number, percent, share
 from skybind.drawing.style import combination_name
 from skybind.evaluation.records import TargetResult
 from skybind.measures.regression import RegressionResult
+from skybind.measures.shares import share_error
 from skybind.report.data import ReportData
 from skybind.report.figures.regression import arrow_name, prediction_figure
 from skybind.report.groups import statistics_words
@@ -118,7 +119,7 @@ def zero_shot_table(entries: Sequence[TargetResult]) -> Table:
                     r2_text(entry),
                     f"{entry.bias:+z.4f}",
                     f"{entry.scatter:.4f}",
-                    *(percent(entry.outliers.get(limit)) for limit in limits),
+                    *(_outliers(entry, limit) for limit in limits),
                 ),
                 Cell(r2_text(by_halves.get(entry.key)), "quiet"),
             ]
@@ -128,6 +129,11 @@ def zero_shot_table(entries: Sequence[TargetResult]) -> Table:
     head += ["R²", "Bias", "σ_NMAD"]
     outliers = [f"Beyond {limit:g}{'' if redshift else ' σ_NMAD'} [%]" for limit in limits]
     return Table([*head, *outliers, "R², held-out halves"], rows)
+
+
+def _outliers(entry: TargetResult, limit: float) -> str:
+    found = entry.outliers.get(limit)
+    return percent(None) if found is None else share(found, share_error(found, entry.n_test))
 
 
 def comparison_table(entries: Sequence[TargetResult]) -> Table:

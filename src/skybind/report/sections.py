@@ -197,8 +197,15 @@ def importance_section(run: ReportData) -> Section:
         )
     caption = (
         "Accuracy of each class [%] when one classifier is given only some of the modalities, on "
-        "the test objects that have them all. Arrows compare with the best single modality in "
-        "the combination: ▲ better, ▼ worse."
+        "the test objects that have them all. "
+        + (
+            "An older skybind wrote these numbers, and did not test which differ by more than "
+            "chance."
+            if importance.notable is None
+            else "Arrows: better (▲) or worse (▼) than the best single modality in the "
+            "combination, by more than chance (p below 0.05; each is tested by itself, so of "
+            "twenty without a difference one is marked)."
+        )
     )
     block = Block(caption, table=tables.importance_table(importance))
     return Section("importance", title, blocks=[block])

@@ -151,22 +151,24 @@ def calibration_table(cases: Sequence[CaseResult]) -> Table:
 
 
 def importance_table(importance: Importance) -> Table:
-    """Class-wise accuracy of every combination, with arrows against the best single."""
+    """Class-wise accuracy of every combination; arrows where chance does not explain the change."""
     header = ["Class", "Objects", *map(combination_name, importance.combinations)]
     rows = []
     for code, name in enumerate(importance.classes):
         if n := int(importance.n_class[code]):
             row = [Cell(name), Cell(number(n))]
-            rows.append([*row, *_arrows(importance.accuracy[code], importance.change[code])])
-    average = _arrows(importance.average, importance.average_change)
+            signs = None if importance.notable is None else importance.notable[code]
+            rows.append([*row, *_arrows(importance.accuracy[code], signs)])
+    average = _arrows(importance.average, importance.average_notable)
     rows.append([Cell("Average of classes"), Cell(number(importance.n_test)), *average])
     return Table(header, rows, last_is_total=True)
 
 
-def _arrows(values: np.ndarray, change: np.ndarray) -> list[Cell]:
+def _arrows(values: np.ndarray, signs: np.ndarray | None) -> list[Cell]:
+    known = np.zeros(len(values), int) if signs is None else signs
     return [
         Cell(percent(value), ARROWS[sign][1], ARROWS[sign][0])
-        for value, sign in zip(values.tolist(), change.tolist(), strict=True)
+        for value, sign in zip(values.tolist(), known.tolist(), strict=True)
     ]
 
 

@@ -182,7 +182,8 @@ def importance_table(runs: Sequence[Run]) -> Exhibit:
         f"{_tested_on(subset)}, mean of {len(found)} seed{'s' if len(found) > 1 else ''}; "
         "published in brackets (one seed, so that no test can compare them). The CSV file has the "
         "deviations and differences. "
-        "▲ better, ▼ worse than the best single modality of the combination.",
+        "▲ better, ▼ worse than the best single modality of the combination, however little, as "
+        "in the paper.",
         table=Table(header, rows, last_is_total=True),
     )
 
