@@ -1,12 +1,15 @@
-"""Write requirements.txt: every package of a fresh install with the hashes of its files.
+"""Write every package of a fresh install into requirements.txt and the end of constraints.txt.
 
     python tools/hashes.py
 
-Installs the project with its tests under constraints.txt into a new environment, and asks the
-package index for the hashes of what was installed (with uv). PyTorch is left out: which of its
-builds is taken (CPU, CUDA) depends on the machine.
+Installs the project with its tests under the versions chosen in constraints.txt into a new
+environment, and asks the package index for the hashes of what was installed (with uv):
+requirements.txt has them. What the chosen packages need in turn is written below them into
+constraints.txt, so that `pip install --constraint` takes the same. PyTorch is left out of
+requirements.txt: which of its builds is taken (CPU, CUDA) depends on the machine.
 """
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -14,6 +17,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "requirements.txt"
+CONSTRAINTS = ROOT / "constraints.txt"
+#: The line in it after which nobody chooses.
+BELOW = "# What these need in turn, written by `make hashes`.\n"
 #: What builds the project.
 BUILDS = ("hatchling", "editables")
 HEAD = """\
@@ -24,11 +30,14 @@ HEAD = """\
 
 def main() -> None:
     """Write the file."""
+    chosen = CONSTRAINTS.read_text("utf-8").split(BELOW)[0]
     with tempfile.TemporaryDirectory() as folder:
+        asked = Path(folder, "chosen.txt")
+        asked.write_text(chosen, "utf-8")
         run(sys.executable, "-m", "venv", folder)
         python = str(Path(folder, "bin", "python"))
         pip = (python, "-m", "pip", "install", "--quiet")
-        run(*pip, "--constraint", "constraints.txt", "--editable", ".[dev]", *BUILDS)
+        run(*pip, "--constraint", str(asked), "--editable", ".[dev]", *BUILDS)
         frozen = run(python, "-m", "pip", "freeze", "--all", "--exclude-editable")
         pins = Path(folder, "pins.txt")
         kept = [pin for pin in frozen.split() if not pin.startswith(("torch==", "pip=="))]
@@ -38,7 +47,15 @@ def main() -> None:
         about = ("--no-deps", "--no-header", "--no-annotate", "--python-version", version)
         hashed = run(python, "-m", "uv", "pip", "compile", str(pins), "--generate-hashes", *about)
     OUT.write_text(HEAD + hashed, encoding="utf-8")
+    known = {plain(pin) for pin in chosen.split() if "==" in pin}
+    rest = [pin for pin in kept if plain(pin) not in known]
+    CONSTRAINTS.write_text(f"{chosen}{BELOW}" + "\n".join(rest) + "\n", encoding="utf-8")
     print(f"{OUT.name} has {hashed.count('==')} packages.")
+
+
+def plain(pin: str) -> str:
+    """Give the name of a pinned package, as all of its spellings have it."""
+    return re.sub(r"[-_.]+", "-", pin.split("==")[0]).lower()
 
 
 def run(*command: str) -> str:
