@@ -37,13 +37,17 @@ def write_bomb(path: Path, kind: str, schema: pa.Schema) -> None:
     text = kind in ("words", "lies")
     n = {"zeros": ZEROS, "rows": 1234}.get(kind, TIMES)
     columns: dict[str, Any] = {}
+    made: dict[pa.DataType, pa.Array] = {}  # columns of one kind share their memory
     for field in schema:
-        if text and pa.types.is_string(field.type):
-            columns[field.name] = words(n)
-        elif pa.types.is_nested(field.type) or pa.types.is_string(field.type):
-            columns[field.name] = pa.nulls(n, field.type)
-        else:
-            columns[field.name] = pa.array(np.zeros(n, np.int8)).cast(field.type)
+        plain = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+        if plain not in made:
+            if text and pa.types.is_string(plain):
+                made[plain] = words(n)
+            elif pa.types.is_nested(plain) or pa.types.is_string(plain):
+                made[plain] = pa.nulls(n, plain)
+            else:
+                made[plain] = pa.array(np.zeros(n, np.int8)).cast(plain)
+        columns[field.name] = made[plain]
     table = pa.table(columns)
     with pq.ParquetWriter(
         path, table.schema, compression="zstd", write_statistics=False, store_schema=False,
