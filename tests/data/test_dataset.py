@@ -176,6 +176,7 @@ def test_nothing_appears_when_writing_fails(tmp_path):
         ({"label": np.array(["M"])}, "'label' has 1 rows, object_id has 2"),
         ({"spam": np.zeros(2)}, "'spam' was given but is not in the schema"),
         ({"bp_rp": np.zeros((2, 2))}, "'bp_rp' has 2 dimensions"),
+        ({"photometry": np.zeros(2)}, "'photometry' holds observations: give it as Ragged"),
     ],
 )
 def test_the_writer_refuses_what_does_not_fit(tmp_path, change, sentence):

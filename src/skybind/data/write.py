@@ -214,6 +214,11 @@ class DatasetWriter:
                 raise DataError(f"Column '{name}' has {len(value)} rows, object_id has {n}.")
             if isinstance(value, Ragged | Visits):
                 arrays[name] = value.to_arrow()
+            elif self.schema.columns[name].nested:
+                raise DataError(
+                    f"Column '{name}' holds observations: give it as Ragged or Visits, not as "
+                    f"{type(value).__name__}."
+                )
             else:
                 arrays[name] = _flat(name, value)
         unknown = set(columns) - set(arrays)
