@@ -32,17 +32,25 @@ SHORT = ["training.epochs=2", "finetuning.training.epochs=2", "evaluation.exampl
 #: What tells of something wrong, on a page that is open.
 LOOK = """() => {
   const found = [];
-  const wide = document.documentElement.clientWidth;
-  const name = (e) => `${e.tagName.toLowerCase()}${e.id && "#" + e.id}${e.className && "." + e.className}`;
-  const scrolls = (e) => { for (let p = e; p; p = p.parentElement) if (/auto|scroll|hidden/.test(getComputedStyle(p).overflowX)) return true; return false; };
-  if (document.documentElement.scrollWidth > wide) found.push(`the page is ${document.documentElement.scrollWidth} pixels wide`);
+  const root = document.documentElement;
+  const wide = root.clientWidth;
+  const scrolls = (e) => {
+    for (let p = e; p; p = p.parentElement)
+      if (/auto|scroll|hidden/.test(getComputedStyle(p).overflowX)) return true;
+    return false;
+  };
+  if (root.scrollWidth > wide) found.push(`the page is ${root.scrollWidth} pixels wide`);
   for (const e of document.querySelectorAll("body *"))
-    if (e.getBoundingClientRect().right > wide + 1 && !scrolls(e)) { found.push(`${name(e)} ends beyond the window`); break; }
+    if (e.getBoundingClientRect().right > wide + 1 && !scrolls(e)) {
+      found.push(`${e.tagName.toLowerCase()} ${e.id} ${e.className} ends beyond the window`);
+      break;
+    }
   for (const i of document.querySelectorAll("img")) {
     if (!i.complete || !i.naturalWidth) found.push(`a picture does not show: ${i.alt}`);
     if (!i.alt) found.push("a picture does not say what it is");
   }
-  const words = document.body.innerText.match(/\\b(nan|NaN|None|undefined|inf|null)\\b.{0,40}/g) ?? [];
+  const odd = /\\b(nan|NaN|None|undefined|inf|null)\\b.{0,40}/g;
+  const words = document.body.innerText.match(odd) ?? [];
   for (const word of words.slice(0, 5)) found.push(`it says "${word}"`);
   return found;
 }"""
