@@ -82,7 +82,7 @@ def made(out: Path) -> Iterator[Path]:
     }
     for name, (kept, n) in surveys.items():
         run = out / name / "run"
-        if not (run / "discover.html").exists():
+        if not (out / name / "labels").exists():
             shutil.rmtree(out / name, ignore_errors=True)
             data = out / name / "survey"
             copy_some(whole, data, kept, n)
@@ -90,8 +90,9 @@ def made(out: Path) -> Iterator[Path]:
             short = [word for key in SHORT for word in ("--set", key)]
             skybind("run", out / name / "new.yaml", "--data", data, "--out", run, *short)
             skybind("discover", run)
-            skybind("label", "propose", run, "-n", "5")
-        yield run
+            asked = ("-n", "5", "--only-answers", "--out", out / name / "labels")
+            skybind("label", "propose", run, *asked)
+        yield out / name
 
 
 def copy_some(whole: Dataset, path: Path, columns: list[str], n: int) -> None:
