@@ -71,7 +71,7 @@ def test_a_star_unlike_all_others_is_strange(begun, grown):
     for name in embeddings.modalities:
         embeddings.vectors[name][last] = away / np.linalg.norm(away)
         embeddings.present[name][last] = True
-    embeddings.write(run.paths.embeddings, state=run.dataset.fingerprint)
+    embeddings.write(run.paths.embeddings)
     first = update_run(opened(grown)).table().slice(0, 1).to_pylist()[0]
     assert first["object_id"] == "odd2"
     assert first["isolation"] >= STRANGE

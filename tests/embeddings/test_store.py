@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skybind.embeddings.store import Embeddings
+from skybind.embeddings.store import STATE, Embeddings, merge
 from skybind.errors import DataError
 
 
@@ -73,6 +74,23 @@ def test_shards_of_different_models_are_refused(tmp_path):
     make(3, model={"config": "other"}).write_shard(tmp_path, 1)
     with pytest.raises(DataError, match="different models"):
         Embeddings.read(tmp_path)
+
+
+def test_of_which_state_of_a_dataset_they_are_is_kept(tmp_path):
+    """Embeddings written before note none; several states do not become one."""
+    for number, state in enumerate(["one", "one", "other", ""]):
+        replace(make(3), state=state).write(tmp_path / str(number))
+        assert Embeddings.read(tmp_path / str(number)).state == state
+        assert make(3).take(np.arange(2)).state == ""
+    assert Embeddings.read(tmp_path / "0").take(np.arange(2)).state == "one"
+    assert not (tmp_path / "3" / STATE).exists()
+    merge([tmp_path / "0", tmp_path / "1"], tmp_path / "same")
+    assert Embeddings.read(tmp_path / "same").state == "one"
+    for second in "23":
+        with pytest.raises(DataError, match="different states of a dataset"):
+            merge([tmp_path / "0", tmp_path / second], tmp_path / "mixed")
+    merge([tmp_path / "3"], tmp_path / "same")
+    assert Embeddings.read(tmp_path / "same").state == ""
 
 
 def test_combined_is_the_unit_mean_of_those_present():

@@ -3,6 +3,7 @@
 import pyarrow.parquet as pq
 import pytest
 
+from skybind.data.dataset import Dataset
 from skybind.errors import DataError
 from skybind.ingest.hats_dataset import open_exported
 from skybind.ingest.readers.hats import catalogue_folder, hats_files
@@ -28,8 +29,10 @@ def test_footers_are_read_once(catalogue, monkeypatch):
 
     monkeypatch.setattr(pq.ParquetFile, "__init__", counted)
     monkeypatch.setattr(pq, "read_metadata", lambda path: pytest.fail(f"{path} is read twice"))
-    assert len(open_exported(catalogue)) == 90
+    found = open_exported(catalogue)
+    assert len(found) == 90
     assert len(opened) == 1  # the first, for the columns
+    assert found.state == Dataset.open(catalogue.parent / "survey").fingerprint
 
 
 def test_lost_rows_and_damaged_partitions_are_told(catalogue):

@@ -73,7 +73,7 @@ def test_only_what_is_touched_is_prepared_and_embedded(begun, grown, monkeypatch
     monkeypatch.undo()
     before.write(tmp_path / "cut", shard_rows=100)
     files = {p.name: p.stat().st_ino for p in (tmp_path / "cut").glob("part-*")}
-    write_grown(after, tmp_path / "cut", rows, KEPT, "state")
+    write_grown(after, tmp_path / "cut", rows, KEPT)
     same = {
         p.name for p in (tmp_path / "cut").glob("part-*") if files.get(p.name) == p.stat().st_ino
     }
@@ -81,7 +81,9 @@ def test_only_what_is_touched_is_prepared_and_embedded(begun, grown, monkeypatch
     np.testing.assert_array_equal(
         Embeddings.read(tmp_path / "cut")["photometry"], after["photometry"]
     )
-    assert len(run_embedding(opened(grown))) == 200  # read as it was written
+    again = run_embedding(opened(grown))  # read as it was written
+    assert len(again) == 200
+    assert again.state == run.dataset.fingerprint
 
 
 def test_the_same_as_in_one_piece(begun, grown):

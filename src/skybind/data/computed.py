@@ -172,6 +172,9 @@ class JoinedSource:
     def fingerprint(self) -> str:
         return self._below.fingerprint()
 
+    def state(self) -> str:
+        return self._below.state()
+
     def n_bytes(self) -> int:
         return sum(source.n_bytes() for source in self._sources)
 

@@ -222,6 +222,12 @@ class Dataset:
         with self._readable():
             return self._source.fingerprint()
 
+    @cached_property
+    def state(self) -> str:
+        """Fingerprint of the dataset on disk whose objects these are; "" of those in memory."""
+        with self._readable():
+            return self._source.state()
+
     @property
     def n_bytes(self) -> int:
         """Bytes of the object files on disk, or in memory."""

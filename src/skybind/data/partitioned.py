@@ -17,10 +17,17 @@ class PartitionedSource(ParquetSource):
 
     So the batches, and with them the bytes of what is computed, are those of work on each file by
     itself.
+
+    Parameters
+    ----------
+    parts : sequence of Path
+    of : str
+        Fingerprint of the dataset that was exported.
     """
 
-    def __init__(self, parts: Sequence[Path]) -> None:
+    def __init__(self, parts: Sequence[Path], of: str = "") -> None:
         super().__init__(parts)
+        self._of = of
         rows = [said.num_rows for _, said in self.footers()]
         self._paths, self._ends = list(parts), np.concatenate([[0], np.cumsum(rows)])
 
@@ -40,6 +47,9 @@ class PartitionedSource(ParquetSource):
             table = open_parquet(path).read(list(columns)).slice(low - first, high - low)
             for begin in range(0, len(table), rows):
                 yield table.slice(begin, rows).combine_chunks()
+
+    def state(self) -> str:
+        return self._of
 
     def starts(self) -> np.ndarray:
         return np.unique(self._ends[:-1]).astype(np.int64)

@@ -63,6 +63,10 @@ class Source(Protocol):
         """Hash that differs where the content does, 16 hex digits."""
         ...
 
+    def state(self) -> str:
+        """Fingerprint of the dataset on disk whose objects these are; "" of those in memory."""
+        ...
+
     def n_bytes(self) -> int:
         """Bytes that it takes where it is kept."""
         ...
@@ -137,6 +141,9 @@ class ParquetSource:
             digest.update(_footer(Path(part)))
         return digest.hexdigest()[:16]
 
+    def state(self) -> str:
+        return self.fingerprint()
+
     def n_bytes(self) -> int:
         return sum(Path(part).stat().st_size for part in self._files)
 
@@ -206,6 +213,9 @@ class MemorySource:
             digest.update(batch.serialize())
         return digest.hexdigest()[:16]
 
+    def state(self) -> str:
+        return ""
+
     def n_bytes(self) -> int:
         return int(self._table.nbytes)
 
@@ -274,6 +284,9 @@ class ChangedSource:
     def fingerprint(self) -> str:
         text = f"{self._below.fingerprint()} {self._schema}"
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def state(self) -> str:
+        return self._below.state()
 
     def n_bytes(self) -> int:
         return self._below.n_bytes()

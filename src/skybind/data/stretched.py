@@ -44,5 +44,8 @@ class StretchedSource:
         text = f"{self._below.fingerprint()} {self._start} {self._stop}"
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
+    def state(self) -> str:
+        return self._below.state()
+
     def n_bytes(self) -> int:
         return self._below.n_bytes() * len(self) // max(len(self._below), 1)

@@ -21,7 +21,7 @@ def grown_embeddings(
     old : Embeddings
         Of the first objects.
     fresh : Embeddings
-        Of the rows that are new or changed; theirs is the identity that is kept.
+        Of the rows that are new or changed; theirs are the identity and the state that are kept.
     object_id : ndarray of str, shape (n,)
         Of all objects, in order.
     rows : ndarray of int, shape (m,)
@@ -51,12 +51,11 @@ def grown_embeddings(
         {name: joint(old.present[name], flags) for name, flags in fresh.present.items()},
         fresh.model,
         visits,
+        fresh.state,
     )
 
 
-def write_grown(
-    embeddings: Embeddings, folder: Path, rows: np.ndarray, kept: int, state: str
-) -> None:
+def write_grown(embeddings: Embeddings, folder: Path, rows: np.ndarray, kept: int) -> None:
     """Write embeddings of a dataset that grew over those of before, whole or not at all.
 
     Files in which nothing changed are the same files: what was made of them, as an index, can be
@@ -72,15 +71,13 @@ def write_grown(
         Objects that are new or changed, ascending.
     kept : int
         Objects of before.
-    state : str
-        Fingerprint of the dataset.
     """
     refuse_others(folder)
     before = Shards.open(folder)
     alone = replace(embeddings, visits={})
     with atomic_path(folder) as temporary:
         temporary.mkdir()
-        write_state(temporary, state)
+        write_state(temporary, embeddings.state)
         write_visits(temporary, embeddings.visits, embeddings.model)
         for part in before.parts:
             low, high = np.searchsorted(rows, [part.first, part.first + part.n])

@@ -26,14 +26,14 @@ from skybind.parquet import write_parquet
 from skybind.record import Record, read_record, write_sealed
 from skybind.tables import to_pandas
 from skybind.texts import to_texts
-from skybind.words import html_facts, nearest
+from skybind.words import html_facts, join, nearest
 
 if TYPE_CHECKING:
     from astropy.table import Table
     from pandas import DataFrame
 
 SHARD_ROWS = 100_000
-#: Beside embeddings of a dataset that grew: which state of it they are of.
+#: Beside embeddings: which state of a dataset they are of.
 STATE = "state.json"
 GROUP_ROWS = 8192  # few objects are read without decoding many
 
@@ -57,6 +57,8 @@ class Embeddings:
     visits : dict of str to VisitVectors
         Where an object may have several observations in a modality: the vector of each. That in
         `vectors` is their mean, to unit length.
+    state : str
+        Fingerprint of the dataset as it was embedded; "" where it is not known, or was none.
 
     Raises
     ------
@@ -79,6 +81,7 @@ class Embeddings:
     present: dict[str, np.ndarray]
     model: dict[str, Any] = field(default_factory=dict)
     visits: dict[str, VisitVectors] = field(default_factory=dict)
+    state: str = ""
 
     def __post_init__(self) -> None:
         n = len(self.object_id)
@@ -173,9 +176,10 @@ class Embeddings:
             {name: flags[rows] for name, flags in self.present.items()},
             self.model,
             {name: own.take(self.object_id[rows]) for name, own in self.visits.items()},
+            self.state,
         )
 
-    def write(self, folder: str | Path, shard_rows: int = SHARD_ROWS, state: str = "") -> None:
+    def write(self, folder: str | Path, shard_rows: int = SHARD_ROWS) -> None:
         """Write `folder/part-*.parquet`, whole or not at all, replacing what was there.
 
         Parameters
@@ -184,15 +188,13 @@ class Embeddings:
             Where the shards shall stand.
         shard_rows : int
             Most objects in one shard.
-        state : str
-            Fingerprint of the dataset that was embedded, to be noted beside them.
         """
         if shard_rows < 1:
             raise DataError(f"A shard of {shard_rows} rows is impossible: give at least 1.")
         refuse_others(Path(folder))
         with atomic_path(folder) as temporary:
             temporary.mkdir()
-            write_state(temporary, state)
+            write_state(temporary, self.state)
             write_visits(temporary, self.visits, self.model)
             alone = replace(self, visits={})
             for number, start in enumerate(range(0, max(len(self), 1), shard_rows)):
@@ -272,7 +274,7 @@ class Embeddings:
                 values[rows], present[name][rows] = own, True
         ids, split = to_texts(whole.object_id), to_texts(shards.table([SPLIT])[SPLIT])
         visits = read_visits(folder, shards.model)
-        return cls(ids, split, vectors, present, shards.model, visits)
+        return cls(ids, split, vectors, present, shards.model, visits, read_state(folder))
 
     def _known(self, modalities: Sequence[str] | None) -> list[str]:
         names = self.modalities if modalities is None else list(modalities)
@@ -293,15 +295,27 @@ def merge(folders: Sequence[Path], target: Path) -> None:
     Parameters
     ----------
     folders : sequence of Path
-        As `Embeddings.write` makes them, by one model.
+        As `Embeddings.write` makes them, by one model, of one state of a dataset.
     target : Path
         Replaced if it holds embeddings.
+
+    Raises
+    ------
+    DataError
+        If they are of several models or states.
     """
     refuse_others(target)
     with atomic_path(target) as temporary:
         temporary.mkdir()
         visits: dict[str, list[VisitVectors]] = {}
         number = 0
+        states = {read_state(folder) for folder in folders}
+        if len(states) > 1:
+            raise DataError(
+                f"{join(list(map(str, folders)))} are of different states of a dataset: embed all "
+                "objects of one."
+            )
+        write_state(temporary, "".join(states))
         for folder in folders:
             shards = Shards.open(folder)
             for name, own in read_visits(folder, shards.model).items():
@@ -334,9 +348,9 @@ def write_state(folder: Path, state: str) -> None:
         write_sealed(folder / STATE, {"dataset": state})
 
 
-def read_state(folder: Path) -> str:
+def read_state(folder: str | Path) -> str:
     """Read the fingerprint of the dataset that was embedded; "" where it is not noted."""
     try:
-        return read_record(folder / STATE, _State, "run 'skybind embed' again").dataset
+        return read_record(Path(folder) / STATE, _State, "run 'skybind embed' again").dataset
     except FileNotFoundError:
         return ""

@@ -16,7 +16,7 @@ from skybind.data.schema import ID, METADATA_KEY, DatasetSchema
 from skybind.data.sources import Change, ChangedSource, parts_in, readable
 from skybind.errors import DataError
 from skybind.files import raise_of_machine
-from skybind.ingest.readers.hats import check_rows, hats_partitions
+from skybind.ingest.readers.hats import catalogue_folder, check_rows, hats_partitions
 from skybind.ingest.readers.weighed import unpacked_by
 from skybind.weighing import Weigher
 
@@ -101,7 +101,7 @@ def open_exported(folder: Path) -> Dataset | None:
         schema = pq.read_schema(files[0])
         if METADATA_KEY not in (schema.metadata or {}):
             return None
-        source = PartitionedSource(files)
+        source = PartitionedSource(files, catalogue_folder(folder)[1].get("skybind_dataset", ""))
         check_rows(folder, len(source), stated)
         for path, said in source.footers():
             unpacked_by(Weigher(path, said, str(path)), at_once=False)

@@ -27,10 +27,7 @@ from skybind.memory import zeros
 from skybind.modalities.base import Modality
 from skybind.modalities.source import BatchSource
 from skybind.models.binder import Binder
-from skybind.models.build import (
-    refuse_sizes,
-    refuse_unregistered,
-)
+from skybind.models.build import refuse_sizes, refuse_unregistered
 from skybind.models.classes import class_notes, iter_classes
 from skybind.models.classifier import Classifier
 from skybind.models.frozen_features import matching_source
@@ -342,6 +339,7 @@ class Model:
         """
         some = {name: self.modalities[name] for name in self.choose(modalities)}
         n, done, outside = len(dataset), 0, np.full(len(dataset), "")
+        state = dataset.state  # before anything is read of it
         vectors = {name: zeros((n, self.binder.dimension), np.float32) for name in some}
         present = {name: np.zeros(n, bool) for name in some}
         ids: list[np.ndarray] = []
@@ -366,6 +364,7 @@ class Model:
             present,
             self.identity,
             {name: joined(own) for name, own in visits.items()},
+            state,
         )
 
     def logits(

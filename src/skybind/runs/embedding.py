@@ -8,7 +8,7 @@ import numpy as np
 from skybind.data.lineage import growth_since
 from skybind.data.splits import Split
 from skybind.embeddings.grown import grown_embeddings, write_grown
-from skybind.embeddings.store import Embeddings, merge, read_state
+from skybind.embeddings.store import Embeddings, merge
 from skybind.errors import ConfigError, DataError
 from skybind.files import json_hash
 from skybind.ingest.given_rows import Given
@@ -60,14 +60,14 @@ def _embed_own(run: Run, saved: Model, stored: Embeddings | None) -> Embeddings:
             model=saved.identity,
             progress=report,
         )
-    state = run.dataset.fingerprint if run.growth is not None else ""
+    embeddings.state = run.dataset.fingerprint
     if earlier is None:
         with step("writing the embeddings", told=False):
-            embeddings.write(run.paths.embeddings, state=state)
+            embeddings.write(run.paths.embeddings)
         return embeddings
     whole = grown_embeddings(earlier[0], embeddings, run.dataset.object_ids, rows)
     with step("writing the embeddings", told=False):
-        write_grown(whole, run.paths.embeddings, rows, len(earlier[0]), state)
+        write_grown(whole, run.paths.embeddings, rows, len(earlier[0]))
     return whole
 
 
@@ -106,7 +106,7 @@ def stored_embeddings(run: Run) -> Embeddings:
 
 def _earlier(run: Run, saved: Model, stored: Embeddings) -> tuple[Embeddings, np.ndarray] | None:
     """Give embeddings of the dataset before it grew, and the rows to embed anew; None if none."""
-    growth = growth_since(run.dataset, _state(run))
+    growth = growth_since(run.dataset, _state(stored, run))
     if growth is None or not np.array_equal(
         stored.object_id, run.dataset.object_ids[: growth.kept]
     ):
@@ -114,14 +114,14 @@ def _earlier(run: Run, saved: Model, stored: Embeddings) -> tuple[Embeddings, np
     return stored, touched_rows(run.dataset, growth, saved.modalities.values())
 
 
-def _state(run: Run) -> str:
-    """Fingerprint of the dataset whose embeddings a run holds."""
-    return read_state(run.paths.embeddings) or run.status.fingerprint
+def _state(stored: Embeddings, run: Run) -> str:
+    """Fingerprint of the dataset that a run's embeddings are of: by default as the run began."""
+    return stored.state or run.status.fingerprint
 
 
 def _of(stored: Embeddings, run: Run) -> bool:
     """Whether embeddings are of a run's objects as they are, in their order, with its split."""
-    if _state(run) != run.dataset.fingerprint:
+    if _state(stored, run) != run.dataset.fingerprint:
         return False
     return np.array_equal(stored.object_id, run.dataset.object_ids) and np.array_equal(
         stored.split, run.split.part

@@ -39,7 +39,8 @@ class Places:
         self.model = run.model if model is None else model_folder(model)
         self._data = Path(data) if data is not None else None
         self._state = read_state(self.embeddings)
-        if run.note.exists() and self.embeddings == run.embeddings:
+        self._of_run = run.note.exists() and self.embeddings == run.embeddings
+        if self._of_run:
             status = read_status(run.folder)
             self._data = self._data or Path(status.data)
             self._state = self._state or status.fingerprint
@@ -98,12 +99,18 @@ class Places:
 
     def _tell_older(self) -> None:
         """Say where the embeddings are of the dataset before something was appended to it."""
-        if self._data is not None and appends_since(self._data, self._state):
-            say(
-                f"The embeddings in {self.embeddings} are of an older state of {self._data}: what "
-                "was appended since is not among them, and objects with new observations are "
-                "found by their old ones. 'skybind update' makes both anew."
-            )
+        if self._data is None or not appends_since(self._data, self._state):
+            return
+        again = (
+            "'skybind update' makes both anew"
+            if self._of_run
+            else f"'skybind embed' with --data {self._data} makes them anew"
+        )
+        say(
+            f"The embeddings in {self.embeddings} are of an older state of {self._data}: what was "
+            "appended since is not among them, and objects with new observations are found by "
+            f"their old ones. {again}."
+        )
 
     def rows(self, object_id: pa.ChunkedArray) -> np.ndarray:
         """Row of the dataset of each object, -1 for one that it has not."""
