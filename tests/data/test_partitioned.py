@@ -26,3 +26,15 @@ def test_no_chunk_crosses_a_file(tmp_path):
         assert [len(chunk) for chunk in some] == [30, 23, 30, 5]
         assert some[0][0] == 7
         assert source.table(["x"], np.array([99, 3]))["x"].to_pylist() == [99.0, 3.0]
+
+
+def test_further_files_are_cut_by_their_row_groups(tmp_path):
+    table = pa.table({"n": np.arange(50)})
+    for name, low, high in (("a", 0, 12), ("b", 12, 30), ("more", 30, 50)):
+        pq.write_table(table.slice(low, high - low), tmp_path / name, row_group_size=8)
+    source = PartitionedSource([tmp_path / "a", tmp_path / "b"], more=[tmp_path / "more"])
+    assert source.starts().tolist() == [0, 12, 30, 38, 46]
+    for bounds in ((0, None), (5, 41), (31, 47), (12, 30)):
+        chunks = [chunk["n"].to_pylist() for chunk in source.batches(["n"], 10, *bounds)]
+        assert list(chain(*chunks)) == list(range(50)[slice(*bounds)])
+    assert [len(chunk) for chunk in source.batches(["n"], 10)] == [10, 2, 10, 8, 8, 8, 4]

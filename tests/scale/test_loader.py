@@ -11,8 +11,11 @@ from torch.utils.data import DataLoader
 
 from skybind.errors import ConfigError, DataError
 from skybind.scale import batches
+from skybind.scale.adapter import open_catalog
+from skybind.scale.export import export_hats
 from skybind.scale.loader import dealt
 from tests.ingest.hats_files import write_hats
+from tests.ingest.test_hats_restored import write_survey
 
 
 @pytest.fixture(scope="module")
@@ -145,3 +148,15 @@ def test_what_does_not_fit_is_refused(folder, tmp_path):
         batches(folder, ["id"], 8, rank=2, world=2)
     with pytest.raises(DataError, match="no HATS catalogue"):
         batches(tmp_path, ["id"], 8)
+
+
+def test_what_is_in_no_partition_is_told(tmp_path, capsys, talking):
+    """Also where LSDB opens it."""
+    write_survey(tmp_path / "survey", 40, lost=8)
+    export_hats(tmp_path / "survey", tmp_path / "hats")
+    for make in (lambda where: batches(where, ["ra"], 10), open_catalog):
+        make(tmp_path / "hats")
+        said = capsys.readouterr().err
+        assert "5 objects of" in said
+        assert "have no position" in said
+    assert sum(len(batch["ra"]) for batch in batches(tmp_path / "hats", ["ra"], 10)) == 35

@@ -1,7 +1,8 @@
 """Objects in files of which each is read as a whole: the partitions of a HATS catalogue."""
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -23,13 +24,22 @@ class PartitionedSource(ParquetSource):
     parts : sequence of Path
     of : str
         Fingerprint of the dataset that was exported.
+    more : sequence of Path
+        Further files, as large as may be: of each a row group is read as a whole.
     """
 
-    def __init__(self, parts: Sequence[Path], of: str = "") -> None:
-        super().__init__(parts)
+    def __init__(self, parts: Sequence[Path], of: str = "", more: Sequence[Path] = ()) -> None:
+        super().__init__([*parts, *more])
         self._of = of
-        rows = [said.num_rows for _, said in self.footers()]
-        self._paths, self._ends = list(parts), np.concatenate([[0], np.cumsum(rows)])
+        # files, and row groups of those that are not read whole
+        self._pieces: list[tuple[Path, int | None]] = []
+        rows = [0]
+        for number, (path, said) in enumerate(self.footers()):
+            whole = number < len(parts)
+            groups = [None] if whole else range(said.num_row_groups)
+            self._pieces += [(path, group) for group in groups]
+            rows += [said.num_rows if g is None else said.row_group(g).num_rows for g in groups]
+        self._ends = np.cumsum(rows)
 
     def footers(self) -> Iterator[tuple[Path, pq.FileMetaData]]:
         """Give the files with their footers, which are read when they are asked for first."""
@@ -39,14 +49,20 @@ class PartitionedSource(ParquetSource):
     def batches(
         self, columns: Sequence[str], rows: int, start: int = 0, stop: int | None = None
     ) -> Iterator[pa.Table]:
-        end = len(self) if stop is None else stop
-        for path, (first, last) in zip(self._paths, pairwise(self._ends.tolist()), strict=True):
-            low, high = max(start, first), min(end, last)
-            if low >= high:
-                continue
-            table = open_parquet(path).read(list(columns)).slice(low - first, high - low)
-            for begin in range(0, len(table), rows):
-                yield table.slice(begin, rows).combine_chunks()
+        end, names = len(self) if stop is None else stop, list(columns)
+        wanted = [
+            (path, group, max(start - first, 0), min(end, last) - first)
+            for (path, group), (first, last) in zip(
+                self._pieces, pairwise(self._ends.tolist()), strict=True
+            )
+            if max(start, first) < min(end, last)
+        ]
+        for path, pieces in groupby(wanted, key=itemgetter(0)):
+            with open_parquet(path) as file:
+                for _, group, low, high in pieces:
+                    table = file.read(names) if group is None else file.read_row_group(group, names)
+                    for begin in range(low, high, rows):
+                        yield table.slice(begin, min(rows, high - begin)).combine_chunks()
 
     def state(self) -> str:
         return self._of

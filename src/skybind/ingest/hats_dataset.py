@@ -16,14 +16,20 @@ from skybind.data.schema import ID, METADATA_KEY, DatasetSchema
 from skybind.data.sources import Change, ChangedSource, parts_in, readable
 from skybind.errors import DataError
 from skybind.files import raise_of_machine
-from skybind.ingest.readers.hats import catalogue_folder, check_rows, hats_partitions
+from skybind.ingest.readers.hats import (
+    beside,
+    catalogue_folder,
+    check_rows,
+    hats_partitions,
+    unplaced_files,
+)
 from skybind.ingest.readers.weighed import unpacked_by
 from skybind.weighing import Weigher
 
 #: Column of the cells of order 29, and of an object's place in the dataset.
 CELL, ROW = "_healpix_29", "skybind_row"
-#: Folder beside the catalogue.
-BESIDE = "skybind"
+#: Note of how the dataset lay on disk.
+STORED = "stored.json"
 #: Name of a file of objects, in no other folder.
 _PART = re.compile(r"[^./\\:\0][^/\\:\0]*\.parquet")
 
@@ -63,7 +69,7 @@ class Stored:
         DataError
             If the catalogue is none that skybind made, or its note was changed.
         """
-        path = folder / BESIDE / "stored.json"
+        path = beside(folder) / STORED
         try:
             note = json.loads(path.read_text("utf-8"))
             parts = [(str(name), int(n), int(group)) for name, n, group in note["parts"]]
@@ -78,33 +84,56 @@ class Stored:
             raise_of_machine(error)
             raise DataError(
                 f"{folder} was not made by 'skybind data export --hats', or lacks its folder "
-                f"'{BESIDE}': import it by a mapping, as a table in parts."
+                f"'{path.parent.name}': import it by a mapping, as a table in parts."
             ) from error
+
+    @property
+    def objects(self) -> int:
+        """Number of objects, those without a position among them."""
+        return sum(n for _, n, _ in self.parts)
+
+    def check(self, folder: Path, objects: int) -> None:
+        """Refuse a catalogue that has lost objects, or has more than were exported.
+
+        Raises
+        ------
+        DataError
+        """
+        if objects != self.objects:
+            raise DataError(
+                f"{folder} holds {objects:,} of {self.objects:,} objects: was it copied whole?"
+            )
 
     def note(self) -> dict[str, Any]:
         """Give it as plain values."""
         return {"columns": self.columns, "parts": self.parts}
 
 
-def unplaced_file(folder: Path) -> Path:
-    """Give the table of the objects without a position, as an export has it."""
-    return folder / BESIDE / "unplaced.parquet"
-
-
 def open_exported(folder: Path) -> Dataset | None:
     """Open a HATS catalogue that was a dataset, as one; None if it is another's.
 
-    Its objects are in the order of the sky; those without a position are not among them.
+    Its objects are in the order of the sky, those without a position after the others.
+
+    Raises
+    ------
+    DataError
+        If it is damaged, or objects are lost.
     """
     files, stated = hats_partitions(folder)
+    lost = unplaced_files(folder)
     with readable(f"The HATS catalogue at {folder}"):
         schema = pq.read_schema(files[0])
         if METADATA_KEY not in (schema.metadata or {}):
             return None
-        source = PartitionedSource(files, catalogue_folder(folder)[1].get("skybind_dataset", ""))
-        check_rows(folder, len(source), stated)
+        of = catalogue_folder(folder)[1].get("skybind_dataset", "")
+        source = PartitionedSource(files, of, lost)
+        placed = 0
         for path, said in source.footers():
+            placed += 0 if path in lost else said.num_rows
             unpacked_by(Weigher(path, said, str(path)), at_once=False)
+        check_rows(folder, placed, stated)
+        if (beside(folder) / STORED).is_file():
+            Stored.read(folder).check(folder, len(source))
     known = DatasetSchema.from_arrow(schema, str(folder)).select(schema.names)
     visits = known.with_role("visits")
     if not visits:

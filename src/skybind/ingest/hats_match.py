@@ -16,7 +16,7 @@ from skybind.data.sky import unit_vectors
 from skybind.ingest.catalogues import Catalogue, Places, hats_columns, places_of
 from skybind.ingest.chance import extent_of
 from skybind.ingest.frames import Frame
-from skybind.ingest.readers.hats import catalogue_folder, hats_files, is_hats
+from skybind.ingest.readers.hats import catalogue_folder, hats_files, is_hats, unplaced_files
 from skybind.ingest.readers.values import flat_values
 from skybind.ingest.readers.weighed import WeighedParquet
 
@@ -43,6 +43,7 @@ class NearHats:
         self.which, self.name = which, f"{which} ({folder})"
         self.spec, self.columns = hats_columns(spec)
         self.files = hats_files(folder)
+        self.lost = sum(pq.read_metadata(path).num_rows for path in unplaced_files(folder))
         self.total = 0
         for path in self.files:
             with WeighedParquet(path, str(path)) as file:
@@ -65,6 +66,8 @@ class NearHats:
             frame.flat[name] = flat_values(table[name])
         found = places_of(self.spec, frame, self.which) if len(table) else self.nothing()
         found.unread = self.total - len(table)
+        if self.lost:
+            found.notes.append(f"{self.lost:,} without a position in {self.name}.")
         return found
 
     def nothing(self) -> Places:

@@ -24,9 +24,16 @@ from skybind.data.write import ROW_GROUP, named_by_arrow, note_shards, part_writ
 from skybind.errors import DataError
 from skybind.files import atomic_path, json_hash
 from skybind.ingest.build import ImportSummary
-from skybind.ingest.hats_dataset import BESIDE, ROW, Stored, listed, unplaced_file
+from skybind.ingest.hats_dataset import ROW, STORED, Stored, listed
 from skybind.ingest.in_shards import refuse_again
-from skybind.ingest.readers.hats import catalogue_folder, hats_footers
+from skybind.ingest.readers.hats import (
+    BESIDE,
+    UNPLACED,
+    beside,
+    catalogue_folder,
+    hats_footers,
+    unplaced_files,
+)
 from skybind.ingest.readers.weighed import WeighedParquet
 from skybind.ingest.resumable import source_state
 from skybind.progress import progress_bar
@@ -70,7 +77,7 @@ def restore(
         If the catalogue is another's or not whole, or `out` cannot be used; if shards are missing,
         damaged, or of another catalogue.
     """
-    folder, out = Path(folder), Path(out)
+    folder, out = beside(Path(folder)).parent, Path(out)  # of a collection, not its main table
     refuse_again(out, overwrite and shard is None, lambda: _Restoring(folder).key)
     refuse_place(out, overwrite)
     work = _Restoring(folder)
@@ -119,12 +126,8 @@ class _Restoring:
                 self.groups.append((path, number, group.num_rows))
                 n_bytes += group.total_byte_size
         parts = [rows for _, rows, _ in self.stored.parts]
-        self.objects = sum(parts)
-        there = sum(rows for _, _, rows in self.groups)
-        if there != self.objects:
-            raise DataError(
-                f"{folder} holds {there:,} of {self.objects:,} objects: was it copied whole?"
-            )
+        self.objects = self.stored.objects
+        self.stored.check(folder, sum(rows for _, _, rows in self.groups))
         schema = pq.read_schema(files[0])
         self.known = DatasetSchema.from_arrow(schema, str(files[0])).select(self.stored.columns)
         kinds = listed(schema.empty_table(), self.known).schema
@@ -204,8 +207,8 @@ class _Restoring:
 def _footers(folder: Path) -> Iterator[tuple[Path, pq.FileMetaData]]:
     """Give the files of all objects, those without a position at the end, with their footers."""
     yield from hats_footers(folder)
-    if unplaced_file(folder).exists():
-        yield unplaced_file(folder), pq.read_metadata(unplaced_file(folder))
+    for path in unplaced_files(folder):
+        yield path, pq.read_metadata(path)
 
 
 def _stretches(parts: Sequence[int], most: int) -> list[list[tuple[int, int, int]]]:
@@ -235,4 +238,4 @@ def _rows_of(folder: Path, note: dict[str, Any]) -> Path:
 
 
 def _ours(at: str, names: list[str]) -> list[str]:
-    return [name for name in names if name in ("stored.json", "unplaced.parquet")]
+    return [name for name in names if name in (STORED, UNPLACED)]

@@ -11,9 +11,11 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from skybind.errors import ConfigError, DataError
-from skybind.ingest.readers.hats import catalogue_folder, is_hats
+from skybind.ingest.readers.hats import catalogue_folder, is_hats, unplaced_files
+from skybind.progress import say
 
 #: Column that names the objects of the first catalogue among those of both.
 OWNER = "skybind_owner"
@@ -96,6 +98,7 @@ def open_catalog(source: Any, columns: Sequence[str] | None = None) -> Opened:
             if not is_hats(folder):
                 raise DataError(f"{folder} is no HATS catalogue: it has no hats.properties.")
             catalogue_folder(folder)
+            tell_unplaced(folder)
         wanted = "all" if columns is None else list(columns)
         with quiet():
             source = module.open_catalog(str(source), columns=wanted)
@@ -108,6 +111,17 @@ def open_catalog(source: Any, columns: Sequence[str] | None = None) -> Opened:
     if info.ra_column not in source.columns or info.dec_column not in source.columns:
         raise DataError(f"The catalogue {source.name} has no columns of positions: load them too.")
     return Opened(source, _schema_of(source), info.ra_column, info.dec_column)
+
+
+def tell_unplaced(folder: Path) -> None:
+    """Say how many objects beside a catalogue that skybind exported are not read with it."""
+    lost = sum(pq.read_metadata(path).num_rows for path in unplaced_files(folder))
+    if lost:
+        say(
+            f"{lost:,} objects of {folder} have no position, so that they are in no partition and "
+            "are not read here. 'skybind classify', 'embed' and 'predict' with --data, and the "
+            "reader 'hats', take them too."
+        )
 
 
 def _schema_of(catalog: Lsdb) -> pa.Schema:

@@ -30,7 +30,8 @@ from skybind.data.spread import Spread
 from skybind.data.write import group_rows
 from skybind.errors import ConfigError, DataError
 from skybind.files import atomic_path, check_name, write_json, write_text
-from skybind.ingest.hats_dataset import BESIDE, CELL, ROW, Stored, unplaced_file
+from skybind.ingest.hats_dataset import CELL, ROW, STORED, Stored
+from skybind.ingest.readers.hats import BESIDE, UNPLACED
 from skybind.parquet import TableWriter, write_parquet
 from skybind.progress import progress_bar
 from skybind.version import __version__
@@ -168,11 +169,11 @@ class _Export:
             self.dataset.path, beside, ignore=lambda at, names: _left_out(self.dataset, at, names)
         )
         if n_lost:
-            with TableWriter(unplaced_file(self.folder), schema, compression="zstd") as writer:
+            with TableWriter(beside / UNPLACED, schema, compression="zstd") as writer:
                 for table in lost.parts():
                     writer.write_table(table, group_rows(table))
         stored = Stored.of(self.dataset)
-        write_json(beside / "stored.json", stored.note())
+        write_json(beside / STORED, stored.note())
         for path in hidden:
             path.unlink()
         return Exported(self.out, n, len(self.parts), n_margin, n_lost)

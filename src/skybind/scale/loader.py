@@ -18,7 +18,7 @@ from skybind.errors import ConfigError, DataError
 from skybind.ingest.readers.hats import hats_footers, is_hats
 from skybind.parquet import open_parquet
 from skybind.ragged import offsets_of
-from skybind.scale.adapter import Opened, open_catalog, partition_of
+from skybind.scale.adapter import Opened, open_catalog, partition_of, tell_unplaced
 from skybind.words import nearest
 
 Batch = dict[str, Any]
@@ -93,6 +93,7 @@ class _Folder:
         path = Path(folder)
         if not path.is_dir() or not is_hats(path):
             raise DataError(f"{path} is no HATS catalogue: it has no hats.properties.")
+        tell_unplaced(path)
         found = [(file, said.num_rows) for file, said in hats_footers(path)]
         self.files, self.rows = [file for file, _ in found], [rows for _, rows in found]
         self.name = f"catalogue {path}"

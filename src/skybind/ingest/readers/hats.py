@@ -25,6 +25,9 @@ from skybind.parquet import verify_content
 _PROPERTIES, _COLLECTION, _OLD = "hats.properties", "collection.properties", "catalog_info.json"
 _LISTED = "partition_info.csv"
 _CELL = re.compile(r"Norder=(\d+)/Dir=\d+/Npix=(\d+)(?=[./]|$)")
+#: Folder beside a catalogue that skybind exported, of what HATS has no place for; and in it the
+#: objects without a position.
+BESIDE, UNPLACED = "skybind", "unplaced.parquet"
 #: Kinds of catalogues whose rows are objects or measurements of some.
 _TABLES = ("object", "source")
 #: Bytes of a catalogue that is read whole.
@@ -161,6 +164,27 @@ def common_units(folder: Path) -> dict[str, str]:
     return {}
 
 
+def beside(folder: Path) -> Path:
+    """Name what stands beside a catalogue that skybind exported; it is there for no other.
+
+    The catalogue may be named by its collection, or by its own folder in it.
+    """
+    above = folder.resolve().parent
+    if (folder / _COLLECTION).is_file() or not (above / _COLLECTION).is_file():
+        return folder / BESIDE
+    main = _said(above / _COLLECTION).get("hats_primary_table_url")
+    return (above if main == folder.resolve().name else folder) / BESIDE
+
+
+def unplaced_files(folder: Path) -> list[Path]:
+    """Name the objects without a position that stand beside a catalogue, as one more partition.
+
+    None where all have one, and of catalogues of others.
+    """
+    path = beside(folder) / UNPLACED
+    return [path] if path.is_file() else []
+
+
 def hats_table(folder: Path) -> pa.Table:
     """Read a whole HATS catalogue, with the units that it states.
 
@@ -173,16 +197,20 @@ def hats_table(folder: Path) -> pa.Table:
 
 
 def hats_pieces(folder: Path) -> tuple[pa.Table, list[int]]:
-    """Read a whole HATS catalogue as `hats_table`; second, the rows of each partition."""
+    """Read a whole HATS catalogue as `hats_table`; second, the rows of each partition.
+
+    Objects without a position that stand beside it come last.
+    """
     files, stated = hats_partitions(folder)
-    size = sum(path.stat().st_size for path in files)
+    lost = unplaced_files(folder)
+    size = sum(path.stat().st_size for path in [*files, *lost])
     if size > MOST:
         raise DataError(
             f"{folder} is a HATS catalogue of {size / 1e9:.1f} GB, which is not read whole: make a "
             "dataset of it with 'skybind data import', and give that."
         )
     try:
-        tables = list(_whole_partitions(folder, files, size, stated))
+        tables = list(_whole_partitions(folder, files, lost, size, stated))
         table = pa.concat_tables(tables)
     except (pa.ArrowException, OSError) as error:
         raise_of_machine(error)
@@ -199,13 +227,14 @@ def hats_pieces(folder: Path) -> tuple[pa.Table, list[int]]:
 
 
 def _whole_partitions(
-    folder: Path, files: list[Path], on_disk: int, stated: int
+    folder: Path, files: list[Path], lost: list[Path], on_disk: int, stated: int
 ) -> Iterator[pa.Table]:
-    opened = [WeighedParquet(path, str(path)) for path in files]
-    check_rows(folder, sum(file.metadata.num_rows for file in opened), stated)
+    every = [*files, *lost]
+    opened = [WeighedParquet(path, str(path)) for path in every]
+    check_rows(folder, sum(file.metadata.num_rows for file in opened[: len(files)]), stated)
     check_size(sum(file.unpacked() for file in opened), on_disk, str(folder))
     far = 0
-    for path, file in zip(files, opened, strict=True):
+    for path, file in zip(every, opened, strict=True):
         with file:
             table = file.read()
         far += table.nbytes

@@ -12,7 +12,7 @@ from skybind.ingest.file_spec import FileSpec
 from skybind.ingest.lists import Lists
 from skybind.ingest.readers.contents import read_bytes
 from skybind.ingest.readers.curves import read_curves
-from skybind.ingest.readers.hats import common_units, hats_files, is_hats
+from skybind.ingest.readers.hats import common_units, hats_files, is_hats, unplaced_files
 from skybind.ingest.readers.tables import SUFFIXES, Table
 from skybind.words import nearest
 
@@ -21,7 +21,7 @@ def part_files(spec: FileSpec, base: Path) -> list[str]:
     """Name the files of a table, relative to `base`, in the order in which they are read.
 
     Those of a glob or a folder come in the order of their names, those of a HATS catalogue in that
-    of its HEALPix index.
+    of its HEALPix index, and at the end what has no position.
 
     Raises
     ------
@@ -32,7 +32,7 @@ def part_files(spec: FileSpec, base: Path) -> list[str]:
     for name in spec.parts or [str(spec.file)]:
         path = base / name
         if path.is_dir() and is_hats(path):
-            found += _named(hats_files(path), base)
+            found += _named([*hats_files(path), *unplaced_files(path)], base)
             continue
         if path.is_dir():
             files = [p for p in path.iterdir() if _is_table(p)]
