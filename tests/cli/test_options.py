@@ -49,6 +49,20 @@ def test_every_step_takes_a_limit_on_memory(step):
     assert "--memory" in done.output
 
 
+@pytest.mark.parametrize(
+    ("step", "words"),
+    [
+        ("pretrain", "training itself takes what model and batch need"),
+        ("finetune", "training itself takes what model and batch need"),
+        ("data import", "Steps of the import are of one size"),
+        ("embed", "what it bounds in each step: docs/scale.md"),
+    ],
+)
+def test_the_help_says_what_the_limit_bounds(step, words):
+    done = CliRunner().invoke(app, [*step.split(), "--help"], env={"COLUMNS": "300"})
+    assert words in " ".join(done.output.split())
+
+
 def test_the_limit_holds_for_the_command_alone(monkeypatch):
     seen = []
     monkeypatch.setattr("skybind.runs.run.Run.open", lambda *_, **__: seen.append(limit()))

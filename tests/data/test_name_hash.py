@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from skybind import memory
 from skybind.data import name_hash
 from skybind.data.name_hash import first_of_each, hash_names, rows_of_names
 
@@ -31,6 +32,17 @@ def test_rows_are_the_first_of_each_name(rows, wanted, names):
         patch.setattr(name_hash, "_ROWS", rows)
         found = rows_of_names(column(wanted), column(names)).tolist()
     assert found == [names.index(name) if name in names else -1 for name in wanted]
+
+
+def test_fewer_are_compared_at_a_time_where_memory_is_short(monkeypatch):
+    monkeypatch.setattr(name_hash, "_LEAST", 3)
+    names = column([f"s{i}" for i in range(50)])
+    index, real, sizes = name_hash.NameIndex(names), name_hash.hash_names, []
+    monkeypatch.setattr(name_hash, "hash_names", lambda n: (sizes.append(len(n)), real(n))[1])
+    for share in (memory.BLOCK, 20 * name_hash._ROW / memory.DEFAULT):
+        monkeypatch.setattr(memory, "BLOCK", share)
+        assert index.rows(names).tolist() == list(range(50))
+    assert sizes == [50, 20, 20, 10]
 
 
 @settings(max_examples=30, deadline=None)

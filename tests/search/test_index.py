@@ -221,6 +221,23 @@ def test_what_was_interrupted_goes_on(built, tmp_path, monkeypatch):
     assert [path.name for path in index_folder(folder, ["b"]).parent.iterdir()] == ["b"]
 
 
+def test_the_files_do_not_depend_on_memory(built, tmp_path, monkeypatch):
+    stream, index = built
+    folder = shutil.copytree(stream.folder, tmp_path / "embeddings")
+    monkeypatch.setattr(index_build, "LEAST", 500)
+    monkeypatch.setattr("skybind.memory.BLOCK", 1e-6)
+    written, write = [], index_build.write_lists
+    monkeypatch.setattr(
+        index_build,
+        "write_lists",
+        lambda out, n, lists, *more: (written.append(len(lists)), write(out, n, lists, *more)),
+    )
+    again = build_index(EmbeddingStream.open(folder), ["b"], recall=0.95)
+    assert len(written) > 1
+    assert sum(written) == index.note.n
+    assert bytes_of(again.folder) == bytes_of(index.folder)
+
+
 def test_what_is_added_is_found_and_the_old_is_not_trained_again(tmp_path):
     pytest.importorskip("faiss")
     folder = tmp_path / "embeddings"

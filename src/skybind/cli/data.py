@@ -23,7 +23,12 @@ app = Commands(help="Make datasets, look into them, check and split them.", no_a
 app.add_typer(crossmatch.app)
 
 
-@app.command("import", memory=True)
+@app.command(
+    "import",
+    memory="Most memory for rows of long tables that are sorted by objects, for names that are "
+    "compared, and for rows of the reader 'hats', 2GB by default. Steps of the import are of one "
+    "size, since each makes its files (docs/scale.md).",
+)
 def data_import(
     source: Annotated[
         Path,

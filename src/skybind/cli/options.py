@@ -53,14 +53,10 @@ Verbose = Annotated[
         "--verbose", "-v", count=True, help="Say more; -vv for everything.", show_default=False
     ),
 ]
-Memory = Annotated[
-    str | None,
-    typer.Option(
-        "--memory",
-        metavar="SIZE",
-        help="Most memory for working arrays, 2GB by default (docs/scale.md).",
-    ),
-]
+#: What `--memory` bounds, where nothing else is said of a command.
+WORKING = (
+    "Most memory for working arrays, 2GB by default; what it bounds in each step: docs/scale.md."
+)
 Processes = Annotated[
     int | None,
     typer.Option("--processes", min=1, help="Processes; as many as there are cores by default."),
@@ -93,19 +89,26 @@ _WIDE = 100_000
 class Commands(typer.Typer):
     """A Typer whose every command takes `-q` and `-v`, so that no function needs to."""
 
-    def command(self, *args: Any, memory: bool = False, **settings: Any) -> Callable[..., Any]:
-        """Make a command of a function, as Typer does; with `memory` it takes `--memory`, too."""
+    def command(
+        self, *args: Any, memory: bool | str = False, **settings: Any
+    ) -> Callable[..., Any]:
+        """Make a command of a function, as Typer does; with `memory` it takes `--memory`, too.
+
+        A text says what that bounds.
+        """
         register = super().command(*args, **settings)
+        bounds = WORKING if memory is True else memory or None
 
         def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-            register(_with_common(function, memory))
+            register(_with_common(function, bounds))
             return function
 
         return decorate
 
 
-def _with_common(function: Callable[..., Any], limited: bool) -> Callable[..., Any]:
+def _with_common(function: Callable[..., Any], bounds: str | None) -> Callable[..., Any]:
     """Give a command the options that say how much is told, and what memory it may take."""
+    limit = Annotated[str | None, typer.Option("--memory", metavar="SIZE", help=bounds)]
 
     @wraps(function)
     def command(
@@ -122,7 +125,7 @@ def _with_common(function: Callable[..., Any], limited: bool) -> Callable[..., A
         except AlreadyDone as done:
             echo(done)
 
-    common: dict[str, tuple[Any, Any]] = {"memory": (None, Memory)} if limited else {}
+    common: dict[str, tuple[Any, Any]] = {"memory": (None, limit)} if bounds else {}
     common |= {"quiet": (False, Quiet), "verbose": (0, Verbose)}
     extra = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)

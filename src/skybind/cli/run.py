@@ -29,6 +29,12 @@ from skybind.errors import ConfigError
 
 app = Commands()
 
+#: What `--memory` bounds of a training.
+_OF_TRAINING = (
+    "Most memory for blocks of the dataset that are read while it is prepared, 2GB by default. The "
+    "training itself takes what model and batch need (docs/scale.md)."
+)
+
 
 @app.command(memory=True)
 def run(
@@ -85,7 +91,7 @@ def _read_seeds(text: str, seed: int | None, split: Path | None) -> list[int]:
         raise ConfigError(f"--seeds is '{text}': give whole numbers, 42,0,66.") from error
 
 
-@app.command(memory=True)
+@app.command(memory=_OF_TRAINING)
 def pretrain(
     config: ConfigName,
     data: Data,
@@ -132,7 +138,7 @@ def pretrain(
     echo(f"The model is in {started.paths.model}.")
 
 
-@app.command(memory=True)
+@app.command(memory=_OF_TRAINING)
 def finetune(
     folder: RunFolder,
     modalities: Annotated[

@@ -8,10 +8,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from skybind.memory import at_once
+
 #: Bytes of text that are hashed at a time.
 _BYTES = 1 << 23
-#: Rows of texts that are compared at a time.
-_ROWS = 1 << 20
+#: Rows of texts that are compared at a time, so many where memory is short, and bytes of one.
+_ROWS, _LEAST, _ROW = 1 << 20, 1 << 14, 128
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
 _MORE = np.uint64(0xBF58476D1CE4E5B9)
 
@@ -123,8 +125,9 @@ class NameIndex:
         if not len(self.names):
             return found
         hashes = self._hashes
-        for start in range(0, len(wanted), _ROWS):
-            some = wanted.slice(start, _ROWS)
+        step = at_once(_ROW, _ROWS, min(_ROWS, _LEAST))
+        for start in range(0, len(wanted), step):
+            some = wanted.slice(start, step)
             own = hash_names(some)
             at, ascending = np.zeros(len(own), np.int64), np.argsort(own)
             at[ascending] = np.searchsorted(hashes, own[ascending])  # in order, which is quicker

@@ -19,6 +19,7 @@ from skybind.errors import DataError
 from skybind.files import atomic_path
 from skybind.locks import waiting_for
 from skybind.measures.neighbours import exact_nearest
+from skybind.memory import at_once
 from skybind.once import Workplace, fill_once
 from skybind.processes import in_order
 from skybind.progress import progress_bar, say, step
@@ -42,8 +43,13 @@ from skybind.search.quantiser import Quantiser, import_faiss
 from skybind.shards import Note, Shard, ShardFolder
 from skybind.sums import block_sums
 
-#: Objects of a part, which alone is in memory, where the work is not cut otherwise.
+#: Objects of a part where the work is not cut otherwise.
 PART = 1 << 20
+#: Objects of a piece of a part where memory is short, unless it were more pieces: they are open
+#: together when they are joined.
+LEAST, PIECES = 1 << 16, 128
+#: How often an object is in memory while a piece is written: as held, joined and sorted.
+_COPIES = 3
 #: Objects for which it pays to start another process.
 WORTH = 200_000
 
@@ -223,18 +229,24 @@ class _Part:
     def chunks(self, groups: Sequence[Group]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Give rows and vectors of row groups, which are written while they are given."""
         names = self._building.modalities
+        least = min(PART, max(LEAST, sum(group.n for group in groups) // PIECES))
+        held = size = 0
         for located in read_groups(groups, names, places=True):
             rows, vectors = located.mean(names)
             lists, cosine = self._quantiser.lists_of(vectors)
             codes = self._quantiser.codes_of(vectors, lists)
             self._held.append((lists, rows, codes))
-            for name in names:
-                self._places[name].append(located.places[name])
-            self.rows += len(located.places[names[0]])
+            places = [located.places[name] for name in names]
+            for name, own in zip(names, places, strict=True):
+                self._places[name].append(own)
+            self.rows += len(places[0])
             self.n += len(rows)
             self.apart += float(np.sum(1 - cosine.astype(float)))
-            if sum(len(own) for own in self._places[names[0]]) >= PART:
+            held += len(places[0])
+            size += sum(array.nbytes for array in (lists, rows, codes, *places))
+            if held >= at_once(_COPIES * size / max(held, 1), PART, least):
                 self._write()
+                held = size = 0
             yield rows, vectors
 
     def _write(self) -> None:

@@ -17,6 +17,7 @@ from astropy.time import Time
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from skybind import memory
 from skybind.data.dataset import Dataset
 from skybind.data.quarantine import read_quarantine
 from skybind.errors import DataError, SkybindError
@@ -81,6 +82,23 @@ def assert_same(whole, piecewise):
         for name, values in one.fields.items():
             assert values.dtype == other.fields[name].dtype
             np.testing.assert_array_equal(values, other.fields[name], err_msg=name)
+
+
+def test_parts_are_smaller_where_memory_is_short(tmp_path, monkeypatch):
+    """And what is read is the same."""
+    monkeypatch.setattr(long_pieces, "PART", 1 << 26)
+    monkeypatch.setattr(long_pieces, "LEAST", 100)
+    rows = [f"{name},{58000 + n},{14 + n / 10},0.1,V,0,0" for n in range(20) for name in OBJECTS]
+    (tmp_path / "c.csv").write_text("\n".join(["id,t,m,e,f,q,u", *rows]) + "\n")
+    spec = PhotometrySpec(file="c.csv", id="id", **CURVES)
+    made = []
+    for share in (memory.BLOCK, 1800 / memory.DEFAULT):
+        monkeypatch.setattr(memory, "BLOCK", share)
+        whole, piecewise = both(spec, tmp_path)
+        assert_same(whole, piecewise)
+        made.append(len(np.unique(piecewise[0]._parts)))
+        assert piecewise[0].sizes.sum() > 2000
+    assert made[0] == 1 < made[1]
 
 
 ERRORS = st.sampled_from(["0.1", "", "99.99"])

@@ -41,14 +41,18 @@ from skybind.ingest.readers.tables import Table
 from skybind.ingest.readers.unfold import places_of, unfold
 from skybind.ingest.readers.values import flat_values
 from skybind.ingest.resumable import source_state
+from skybind.memory import at_once
 from skybind.once import Workplace, fill_once
 from skybind.ragged import Ragged
 from skybind.version import __version__
 from skybind.visits import Visits
 
-#: Bytes of a part, and how many parts there are at most: all are written to at once.
-PART = 1 << 26
+#: Bytes of a part, so many where memory is short, and how many parts there are at most: all are
+#: written to at once.
+PART, LEAST = 1 << 26, 1 << 20
 MOST = 256
+#: How often the rows of a part are in memory while they are sorted and read.
+_COPIES = 3
 #: Bytes of the rows of each piece by which the table is tried before anything is written.
 _SAMPLE = 1 << 18
 _PLACE, _ROW = "skybind place", "skybind row"
@@ -122,7 +126,8 @@ class LongPieces:
         self.sizes = self._find(named)
         del named
         self.stored = self._try(sample)
-        self._parts = _parts_of(self.sizes)
+        self._most = at_once(_COPIES, PART, min(PART, LEAST))
+        self._parts = _parts_of(self.sizes, self._most)
         self._folder: Path | None = None
         self._open: tuple[int, pa.Table, np.ndarray] | None = None
         if aside is not None:
@@ -317,14 +322,14 @@ class LongPieces:
         paths = [self.pieces.base / name for name in self.pieces.names]
         settings = self.spec.model_dump(mode="json")
         names = self.names.hash()
-        return json_hash([__version__, source_state(paths), settings, names, PART, MOST])
+        return json_hash([__version__, source_state(paths), settings, names, self._most, MOST])
 
 
 def _names(object_id: np.ndarray) -> Names:
     return Names.of([np.asarray([name or "" for name in object_id], object)])
 
 
-def _parts_of(sizes: np.ndarray) -> np.ndarray:
-    """Part in which the rows of each object are, shape (n,)."""
+def _parts_of(sizes: np.ndarray, most: int) -> np.ndarray:
+    """Part of about so many bytes in which the rows of each object are, shape (n,)."""
     before = np.cumsum(sizes) - sizes
-    return before // max(PART, -(-int(sizes.sum()) // MOST))
+    return before // max(most, -(-int(sizes.sum()) // MOST))
