@@ -37,7 +37,10 @@ def _outside(place):
     """Embeddings of a dataset outside of its run, by every way that makes some."""
     run, stars = place / "stars-run", place / "stars"
     embed_anything(run, out=place / "own")
+    assert not (run / "embeddings" / STATE).exists()  # an older version made them
     yield place / "own"
+    shutil.rmtree(run / "embeddings")
+    run_embedding(Run.open(run))
     yield shutil.copytree(run / "embeddings", place / "copied")
     embed_anything(run, stars, place / "whole")
     yield place / "whole"
@@ -55,7 +58,6 @@ def _outside(place):
 
 def test_a_search_says_that_embeddings_outside_a_run_are_older(place, capsys, talking):
     stars = place / "stars"
-    shutil.rmtree(place / "stars-run" / "embeddings")  # an older version made them
     made = list(_outside(place))
     data = Dataset.open(stars)
     name, state = data.object_ids[0], data.fingerprint

@@ -81,8 +81,12 @@ def _made_by(stored: Embeddings, saved: Model) -> bool:
 
 
 def _held_once(stored: Embeddings, run: Run) -> Embeddings:
-    """Give embeddings of the run's objects its own arrays of names and parts, which are equal."""
+    """Give embeddings of the run's objects its own arrays of names and parts, which are equal.
+
+    They are of the dataset as it is, whether they note that or an older version wrote them.
+    """
     stored.object_id, stored.split = run.dataset.object_ids, run.split.part
+    stored.state = run.dataset.fingerprint
     return stored
 
 
