@@ -14,6 +14,7 @@ from astropy.table import Table
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from skybind.astropy_tables import to_astropy
 from skybind.errors import DataError
 from skybind.ingest.names import object_names
 from skybind.ingest.readers.tables import read_table
@@ -22,7 +23,7 @@ from skybind.tables import (
     legible,
     plain_cell,
     safe_cell,
-    to_astropy,
+    to_pandas,
     write_csv,
     write_table,
     write_tables,
@@ -87,10 +88,10 @@ def test_text_of_any_length_is_read_by_astropy_from_a_table_of_several_groups(tm
     assert Table.read(tmp_path / "a.parquet")["id"].tolist() == names
 
 
-def test_missing_numbers_of_a_dictionary_are_nan_in_astropy():
+def test_missing_integers_of_a_dictionary_are_masked_in_astropy():
     numbers = pa.array([5, None, 6, 5]).dictionary_encode()
     shown = to_astropy(pa.table({"n": numbers}))["n"]
-    np.testing.assert_array_equal(shown, [5, np.nan, 6, 5])
+    assert shown.tolist() == [5, None, 6, 5]
 
 
 def test_rows_of_python(tmp_path):
@@ -215,3 +216,14 @@ def test_a_unit_that_votable_does_not_know_is_written_without_a_warning(tmp_path
     field = pa.field("log_mass", pa.float64(), metadata={"unit": "dex(solMass)"})
     write_table(pa.table([[10.5]], schema=pa.schema([field])), tmp_path / "x.vot")
     assert 'unit="dex(solMass)"' in (tmp_path / "x.vot").read_text()
+
+
+def test_pandas_has_all_digits_of_integers_of_which_some_are_missing():
+    source = 5853498713190525697
+    table = pa.table(
+        {"source_id": pa.array([source, None]), "flag": pa.array([None, 3], pa.uint8())}
+    )
+    frame = to_pandas(table)
+    assert int(frame["source_id"][0]) == source
+    assert frame["source_id"].isna().tolist() == [False, True]
+    assert str(frame["flag"].dtype) == "UInt8"

@@ -8,15 +8,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from skybind.astropy_tables import to_astropy, write_fits
 from skybind.errors import DataError
 from skybind.files import atomic_path
 from skybind.parquet import TableWriter
+from skybind.portable import portable, said_of
 from skybind.printable import printable
-from skybind.texts import is_text, to_texts
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -37,15 +37,22 @@ Notes = tuple[str | None, str]
 #: Formats of tables, by the file's ending.
 FORMATS = (".csv", ".parquet", ".vot", ".ecsv", ".fits")
 
+#: What a format holds besides text and plain numbers; the rest is written as `portable` has it.
+_HELD: dict[str, Callable[[pa.DataType], bool]] = {
+    ".csv": lambda kind: (
+        _is_whole(kind)
+        or pa.types.is_float32(kind)
+        or pa.types.is_float64(kind)
+        or pa.types.is_decimal(kind)
+        or (pa.types.is_temporal(kind) and not pa.types.is_duration(kind))
+    ),
+    ".ecsv": lambda kind: _is_whole(kind),
+    ".vot": lambda kind: False,
+    ".fits": lambda kind: False,
+}
+
 #: Rows that are written at a time: a row group of Parquet.
 GROUP = 1 << 16
-
-#: What the columns are by which programs find an object (IVOA, UCD1+ controlled vocabulary).
-UCDS = {
-    "object_id": "meta.id;meta.main",
-    "ra": "pos.eq.ra;meta.main",
-    "dec": "pos.eq.dec;meta.main",
-}
 
 
 def check_ending(path: str | Path) -> None:
@@ -89,7 +96,7 @@ def write_tables(tables: Iterable[pa.Table], path: str | Path) -> int:
     with atomic_path(path) as temporary:
         if suffix in (".csv", ".parquet"):
             return _write_along(tables, temporary, suffix)
-        whole = pa.concat_tables(tables)
+        whole = portable(pa.concat_tables(tables), _HELD[suffix])
         if suffix == ".fits":
             _write_fits(whole, temporary)
         else:
@@ -143,15 +150,13 @@ def _first_text(table: "Table", odd: Callable[[str], bool]) -> tuple[str, str] |
 
 
 def _write_fits(table: pa.Table, path: Path) -> None:
-    """Write a FITS table; descriptions and UCDs stand in TCOMMn and TUCDn, as TOPCAT reads them.
+    """Write a FITS table.
 
     Raises
     ------
     DataError
         If text is not ASCII, which FITS cannot hold.
     """
-    from astropy.io import fits
-
     shown = to_astropy(table)
     odd = _first_text(shown, lambda cell: not cell.isascii())
     if odd is not None:
@@ -159,15 +164,7 @@ def _write_fits(table: pa.Table, path: Path) -> None:
             f"FITS holds ASCII text only, and '{odd[0]}' has '{odd[1]}': write VOTable (.vot) or "
             "Parquet."
         )
-    shown.write(path, format="fits")
-    with fits.open(path, mode="update") as file:
-        for number, column in enumerate(shown.itercols(), 1):
-            ucd = column.info.meta.get("ucd") if column.info.meta else None
-            for key, text in (("TCOMM", column.info.description), ("TUCD", ucd)):
-                if text:
-                    line = " ".join(text.split())
-                    plain = line.encode("ascii", "backslashreplace").decode()
-                    file[1].header[f"{key}{number}"] = plain
+    write_fits(shown, path)
 
 
 def _write_along(tables: Iterable[pa.Table], path: Path, suffix: str) -> int:
@@ -177,7 +174,8 @@ def _write_along(tables: Iterable[pa.Table], path: Path, suffix: str) -> int:
     whole = isinstance(tables, list) and len(tables) == 1
     try:
         # lengths of text are those of the whole, so before it is cut
-        shown = map(_safe, tables) if suffix == ".csv" else _for_astropy(tables, whole)
+        safe = (_safe(for_csv(table)) for table in tables)
+        shown = safe if suffix == ".csv" else _for_astropy(tables, whole)
         for table in _regrouped(shown):
             if writer is None:
                 kind = pcsv.CSVWriter if suffix == ".csv" else TableWriter
@@ -216,6 +214,10 @@ def _for_astropy(tables: Iterable[pa.Table], whole: bool) -> Iterator[pa.Table]:
         before = table.schema.metadata or {}
         kept = {key: text for key, text in before.items() if not key.startswith(b"table::len::")}
         yield table.replace_schema_metadata(kept | notes)
+
+
+def _is_whole(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_boolean(kind) or pa.types.is_integer(kind))
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -285,6 +287,11 @@ def _write_rows(file: TextIO, rows: Iterable[Sequence[object]], end: str) -> Non
         (quoting if comment else plain).writerow(cells)
 
 
+def for_csv(table: pa.Table) -> pa.Table:
+    """Return a table whose columns CSV holds: lists as JSON, durations in days."""
+    return portable(table, _HELD[".csv"], lists=False)
+
+
 def _safe(table: pa.Table) -> pa.Table:
     """Return a table of which a spreadsheet runs no cell."""
 
@@ -313,54 +320,9 @@ def described(table: pa.Table, notes: Mapping[str, Notes]) -> pa.Table:
             known = (None, "") if start is None else notes[f"{start}*"]
         unit, text = known
         said = {"unit": unit, "description": text}
-        own = {**{key: value for key, value in said.items() if value}, **_said(field)}
+        own = {**{key: value for key, value in said.items() if value}, **said_of(field)}
         fields.append(field.with_metadata(own) if own else field)
     return table.cast(pa.schema(fields, table.schema.metadata))
-
-
-def _said(field: pa.Field) -> dict[str, str]:
-    """What a field's metadata say."""
-    return {k.decode(): v.decode() for k, v in (field.metadata or {}).items()}
-
-
-def to_astropy(table: pa.Table) -> "Table":
-    """Turn an Arrow table to astropy's, with the units and descriptions of its fields.
-
-    Name and position have their UCDs, in `meta`. Missing text is "", missing numbers are NaN.
-    """
-    from astropy.table import Column, Table
-
-    columns = {}
-    for field in table.schema:
-        said = _said(field)
-        unit, description = said.get("unit"), said.get("description")
-        if unit is not None and "JD" in unit:  # of dates, for which astropy has no unit
-            description = f"{description or field.name} [{unit}]"
-            unit = "d"
-        ucd = UCDS.get(field.name)
-        columns[field.name] = Column(
-            _filled(table[field.name]),
-            unit=unit,
-            description=description,
-            meta=None if ucd is None else {"ucd": ucd},
-        )
-    return Table(columns)
-
-
-def _filled(column: pa.ChunkedArray) -> np.ndarray:
-    """Turn a column to numpy: text "" and numbers NaN where missing, lists None."""
-    if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
-        cells = np.empty(len(column), object)
-        cells[:] = [
-            None if not cell.is_valid else cell.values.to_numpy(zero_copy_only=False)
-            for cell in column
-        ]
-        return cells
-    if is_text(column.type):
-        return to_texts(column)
-    if pa.types.is_dictionary(column.type):  # numpy would get another value where one is missing
-        column = column.cast(column.type.value_type)
-    return np.asarray(column.to_numpy())
 
 
 def to_pandas(table: pa.Table) -> "DataFrame":
@@ -372,13 +334,19 @@ def to_pandas(table: pa.Table) -> "DataFrame":
         If pandas is not installed.
     """
     try:
-        import pandas  # noqa: F401
+        import pandas
     except ImportError as error:
         raise DataError(
             "A data frame needs pandas, which is not installed: pip install 'skybind[notebook]'."
         ) from error
     plain = table.replace_schema_metadata(None)
     frame = plain.to_pandas()
+    for field in plain.schema:
+        if pa.types.is_integer(field.type) and plain[field.name].null_count:
+            # as floats, which pandas makes of them, the large ones would lose digits
+            name = str(field.type).replace("int", "Int").replace("u", "U")
+            own = {field.type: pandas.api.types.pandas_dtype(name)}
+            frame[field.name] = plain[field.name].to_pandas(types_mapper=own.get)
     units = {field.name: (field.metadata or {}).get(b"unit") for field in table.schema}
     frame.attrs["units"] = {name: unit.decode() for name, unit in units.items() if unit is not None}
     return frame

@@ -197,6 +197,8 @@ VIOLATIONS: list[tuple[str, dict | Callable[[Path], object], str]] = [
     ("name null", with_column("object_id", pa.array(["a", None])), "object_id: is empty"),
     ("name empty", with_column("object_id", pa.array(["a", ""])), "object_id: is empty"),
     ("feature infinite", with_column("colour", pa.array([1.0, INF])), "colour: is infinite"),
+    ("feature of many digits", with_column("colour", pa.array([2**60 + 1, 2])),
+     "colour: has more digits than a float keeps"),
     ("names are numbers", with_column("object_id", pa.array([1, 2])), "object_id: is int64"),
     ("feature is text", with_column("colour", pa.array(["x", "y"])), "colour: is string"),
     ("label is a number", with_column("label", pa.array([1, 2])), "label: is int64"),

@@ -2,6 +2,7 @@ import io
 import json
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
@@ -308,3 +309,41 @@ def test_epochs_and_objects_of_each_band_are_counted(tmp_path):
     assert ["r", "6", "6"] in rows
     assert ["(none)", "2", "2"] in rows
     assert "8 more" in shown
+
+
+def flat_dataset(**columns):
+    """A dataset in memory of an identifier and some columns."""
+    n = len(next(iter(columns.values())))
+    table = pa.table({"object_id": [f"s{i}" for i in range(n)], **columns})
+    schema = DatasetSchema({"object_id": Column("id"), **dict.fromkeys(columns, Column("info"))})
+    return Dataset.from_table(table, schema)
+
+
+def test_no_digit_of_a_column_is_lost():
+    """A float keeps integers up to 2^53; beyond, one that is missing must not change the rest."""
+    source = 5853498713190525697
+    d = flat_dataset(
+        source_id=pa.array([source, None, 2**53 + 1]),
+        flag=pa.array([1, None, 3]),
+        seen=pa.array([True, None, False]),
+        when=pa.array([0, None, 1], pa.timestamp("us")),
+    )
+    assert d.column("source_id").tolist() == [source, None, 2**53 + 1]
+    np.testing.assert_array_equal(d.column("flag"), [1, np.nan, 3])
+    np.testing.assert_array_equal(d.column("seen"), [1, np.nan, 0])
+    assert np.isnat(d.column("when")).tolist() == [False, True, False]
+    assert d.column("source_id", np.array([0])).tolist() == [source]
+
+
+def test_figures_and_measures_have_numbers_of_any_size():
+    d = flat_dataset(source_id=pa.array([5853498713190525697, None]), label=["M", None])
+    for values in (d.plotted("source_id"), d.numbers("source_id")):
+        np.testing.assert_array_equal(values, [5.853498713190525697e18, np.nan])
+    assert d.plotted("label").tolist() == ["M", ""]
+
+
+def test_times_are_no_numbers():
+    """Their microseconds would be taken for days."""
+    d = flat_dataset(when=pa.array([0, None], pa.timestamp("us")))
+    with pytest.raises(DataError, match="should hold numbers, not text or times"):
+        d.numbers("when")

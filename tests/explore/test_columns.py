@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from skybind.data.dataset import Dataset
-from skybind.data.schema import Column
+from skybind.data.schema import Column, DatasetSchema
 from skybind.data.write import DatasetWriter
 from skybind.drawing.style import class_colour
 from skybind.explore.columns import painted, row_of
@@ -59,6 +59,16 @@ def test_no_digit_of_a_value_is_lost(survey):
     assert told[0]["ra_j2000"] == 83.8220833333333
     assert [repr(one["mag"]) for one in told] == ["0.1", "12.345678"]
     assert told[0]["flag"] is True
+
+
+def test_integers_beyond_2_53_of_which_some_are_missing_colour_the_map(survey):
+    table = pa.table({"object_id": ["a", "b"], "source_id": pa.array([4295806720384100001, None])})
+    schema = DatasetSchema({"object_id": Column("id"), "source_id": Column("info")})
+    survey.run.dataset = Dataset.from_table(table, schema)
+    values, said = painted(survey, "source_id", np.array([0, 1]))
+    assert said["kind"] == "number"
+    np.testing.assert_allclose(values, [4295806720384100001, np.nan], rtol=1e-6)
+    assert row_of(survey, 0)[0]["value"] == "4295806720384100001"
 
 
 def test_a_catalogue_s_class_is_coloured_in_a_run_without_classes(survey):

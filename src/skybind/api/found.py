@@ -34,7 +34,7 @@ class Matches:
     @property
     def table(self) -> "Table":
         """One row a match: query, rank, object_id, cosine, relation, labels."""
-        from skybind.tables import to_astropy
+        from skybind.astropy_tables import to_astropy
 
         return to_astropy(self.result.to_arrow())
 
@@ -75,8 +75,8 @@ class Discoveries:
     @property
     def outliers(self) -> "Table":
         """All objects, the most suspect first."""
+        from skybind.astropy_tables import to_astropy
         from skybind.discovery.table import read_discovery
-        from skybind.tables import to_astropy
 
         return to_astropy(read_discovery(RunPaths(self.folder).discover.outliers()))
 

@@ -273,9 +273,9 @@ class Run(Explorable, StoredRun):
 
     def classify(self, data: Any = None, *, case: str | None = None, **options: Any) -> "Table":
         """Classify the run's own objects, or whatever holds observations (`Model.classify`)."""
+        from skybind.astropy_tables import to_astropy
         from skybind.runs.classes import case_classes
         from skybind.runs.classify import find_classifier, stored_case
-        from skybind.tables import to_astropy
 
         if data is None and not options:
             _, name = find_classifier(self.folder, case)
@@ -290,9 +290,9 @@ class Run(Explorable, StoredRun):
 
     def predict(self, target: str, data: Any = None, **options: Any) -> "Table":
         """Predict a number for the run's own objects, or for others; see `Model.predict`."""
+        from skybind.astropy_tables import to_astropy
         from skybind.evaluation.predict import predict_table
         from skybind.progress import say
-        from skybind.tables import to_astropy
 
         found = predict_table(self, target, data, **options)
         for note in found.notes:

@@ -291,7 +291,10 @@ def _names(batch: pa.RecordBatch, ids: list[pa.Array]) -> np.ndarray:
 def _check_numbers(values: pa.Array, name: str, names: np.ndarray, findings: Findings) -> None:
     if not _is_number(values.type):
         return  # said once, of the column
-    flat = values.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    flat = values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    if pa.types.is_integer(values.type):
+        lossy = np.abs(flat) > 2**53
+        findings.rows(name, "has more digits than a float keeps", lossy, names)
     findings.rows(name, "is infinite", np.isinf(flat), names)
     low, high = {"ra": (0, 360), "dec": (-90, 90)}.get(name, (-np.inf, np.inf))
     outside = np.isfinite(flat) & ((flat < low) | (flat > high))

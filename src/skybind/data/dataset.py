@@ -2,7 +2,7 @@
 
 import operator
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,8 +11,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from skybind.astropy_tables import to_astropy
 from skybind.data.bands import count_bands, name_bands
 from skybind.data.computed import ComputedTable, JoinedSource, Tables, open_computed
+from skybind.data.flat import flat_array, plotted_array
 from skybind.data.objects import SkyObject
 from skybind.data.schema import ID, DatasetSchema
 from skybind.data.shown import arrow_of, facts_of, title_of
@@ -20,8 +22,8 @@ from skybind.data.sources import MemorySource, ParquetSource, Source, object_par
 from skybind.data.stretched import StretchedSource
 from skybind.errors import DataError
 from skybind.ragged import Ragged
-from skybind.tables import to_astropy, to_pandas
-from skybind.texts import is_text, to_texts
+from skybind.tables import to_pandas
+from skybind.texts import to_texts
 from skybind.visits import NAME, Visits, visits_of
 from skybind.words import html_facts, nearest_of_many
 
@@ -341,13 +343,16 @@ class Dataset:
         return np.concatenate(found)
 
     def column(self, name: str, rows: np.ndarray | None = None) -> np.ndarray:
-        """Read one flat column as a numpy array (null becomes NaN, or "" for text)."""
-        values = self.table([name], rows)[name]
-        if is_text(values.type):
-            return to_texts(values)
-        if values.null_count:
-            values = pc.cast(values, pa.float64())
-        return values.to_numpy()
+        """Read one flat column as a numpy array, of which no digit is lost.
+
+        Null becomes NaN, or "" for text. Integers of which some are null are floats; where these
+        would lose digits, objects, and None where null.
+        """
+        return flat_array(self.table([name], rows)[name])
+
+    def plotted(self, name: str, rows: np.ndarray | None = None) -> np.ndarray:
+        """Read one flat column as `column`, but numbers of any size as floats, for figures."""
+        return plotted_array(self.table([name], rows)[name])
 
     def numbers(self, name: str) -> np.ndarray:
         """Read one flat column as float64, NaN where null.
@@ -355,14 +360,14 @@ class Dataset:
         Raises
         ------
         DataError
-            If it holds text that is no number.
+            If it holds text that is no number, or times.
         """
-        try:
-            return self.column(name).astype(np.float64)
-        except (TypeError, ValueError):
-            raise DataError(
-                f"The column '{name}' of the dataset at {self.path} should hold numbers, not text."
-            ) from None
+        values = self.column(name)
+        if values.dtype.kind not in "Mm":
+            with suppress(TypeError, ValueError):
+                return values.astype(np.float64)
+        where = f"The column '{name}' of the dataset at {self.path}"
+        raise DataError(f"{where} should hold numbers, not text or times.")
 
     def present(self, modality: str) -> np.ndarray:
         """Which objects were observed in `modality`, shape (n,) bool.

@@ -132,7 +132,7 @@ def _catalogue(dataset: Dataset, row: int) -> dict[str, str]:
             if np.isfinite(value):
                 digits = "8" if column.role == "position" else "5"
                 written[name] = f"{value:.{digits}g}" + (f" {column.unit}" if column.unit else "")
-        elif value not in (None, ""):
+        elif value not in (None, "") and value == value:  # no date is not equal to itself
             written[name] = str(value)
     return written
 

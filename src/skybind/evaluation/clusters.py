@@ -193,7 +193,7 @@ def describing_columns(dataset: Dataset, rows: np.ndarray) -> dict[str, np.ndarr
     """Flat columns of some objects that may set a cluster apart: numbers, and text of few kinds."""
     columns = {}
     for name in dataset.flat_columns:
-        values = dataset.column(name, rows)
+        values = dataset.plotted(name, rows)
         if values.dtype.kind in "OUS" and not 1 < len(np.unique(values.astype(str))) <= KINDS:
             continue
         if values.dtype.kind in "OUSbiuf":

@@ -67,7 +67,7 @@ def paints(survey: Survey) -> dict[str, Paint]:
                 "catalogue",
                 column.description,
                 column.unit,
-                lambda rows, name=name: dataset.column(name, rows),  # type: ignore[misc]
+                lambda rows, name=name: dataset.plotted(name, rows),  # type: ignore[misc]
             )
         )
     named: dict[str, Paint] = {}

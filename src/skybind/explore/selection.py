@@ -14,7 +14,7 @@ from skybind.errors import DataError
 from skybind.explore.columns import Paint, paints
 from skybind.explore.people import WRITTEN, said_by_people
 from skybind.explore.survey import Survey
-from skybind.tables import FORMATS, write_table
+from skybind.tables import FORMATS, for_csv, write_table
 from skybind.words import nearest
 
 #: Objects of a selection that the page lists.
@@ -126,6 +126,7 @@ def exported(survey: Survey, rows: np.ndarray, ending: str) -> bytes:
 
 def with_units(table: pa.Table) -> pa.Table:
     """Return a table whose columns are named with their units, such as `parallax [mas]`."""
+    table = for_csv(table)  # a duration has a unit from here on
     units = [(field.metadata or {}).get(b"unit", b"").decode() for field in table.schema]
     names = zip(table.column_names, units, strict=True)
     return table.rename_columns([f"{name} [{unit}]" if unit else name for name, unit in names])

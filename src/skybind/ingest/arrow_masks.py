@@ -8,7 +8,8 @@ import pyarrow.compute as pc
 
 from skybind.errors import DataError
 from skybind.ingest.arrow_units import ASTROPY
-from skybind.ingest.lists import is_list, one_array
+from skybind.ingest.lists import one_array
+from skybind.portable import is_list
 
 _ENDING = ".mask"
 

@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pyarrow as pa
 
-from skybind.ingest.lists import is_list
+from skybind.portable import is_list
 
 #: Where astropy writes the units of a Parquet file, and which columns are masked.
 ASTROPY = b"table_meta_yaml"

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pyarrow as pa
 
+from skybind.astropy_tables import to_astropy
 from skybind.data.sky import NEARLY, Judged, judge, tree_of
 from skybind.errors import ConfigError
 from skybind.ingest.catalogues import Places, read_catalogue
 from skybind.ingest.chance import Chance, chance_near, estimate_chance
 from skybind.ingest.hats_match import NearHats, near_hats
 from skybind.progress import step
-from skybind.tables import check_ending, to_astropy, write_table
+from skybind.tables import check_ending, write_table
 
 if TYPE_CHECKING:
     from astropy.table import Table

@@ -8,10 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from skybind.data.flat import with_missing
 from skybind.data.nothing import DOUBTFUL, is_nothing
 from skybind.errors import DataError
 from skybind.ingest.readers.sentinels import stands_for_missing
-from skybind.ingest.readers.values import blanked, flat_values, numbers, texts, with_missing
+from skybind.ingest.readers.values import blanked, flat_values, numbers, texts
 from skybind.words import join
 
 #: The largest number of single precision, in which models read features.

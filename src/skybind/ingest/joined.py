@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from skybind.data.flat import with_missing
 from skybind.errors import DataError
 from skybind.ingest.by_position import nearest_sources, objects_frame
 from skybind.ingest.frames import Frame
@@ -14,7 +15,6 @@ from skybind.ingest.name_column import Names
 from skybind.ingest.names import column_names
 from skybind.ingest.near import NearSpec
 from skybind.ingest.readers.tables import Table
-from skybind.ingest.readers.values import with_missing
 from skybind.ingest.readers.whole import read_whole
 
 

@@ -15,6 +15,7 @@ from skybind.data.units import convert
 from skybind.errors import ConfigError
 from skybind.ingest.fields import NEEDED
 from skybind.ingest.readers.values import dates_of, is_date, numbers, plain_values
+from skybind.portable import is_list
 from skybind.ragged import arrow_values, flat_index
 
 _BRACKETED = re.compile(r"\s*(?:array\()?[\[({](.*)[\])}](?:,\s*dtype=\w+)?\)?\s*", re.DOTALL)
@@ -97,13 +98,6 @@ def one_array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     if isinstance(array, pa.ChunkedArray):
         array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], array.type)
     return array
-
-
-def is_list(kind: pa.DataType) -> bool:
-    """Whether an Arrow type is one of lists."""
-    return bool(
-        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
-    )
 
 
 def is_nested(kind: pa.DataType) -> bool:

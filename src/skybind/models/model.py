@@ -11,6 +11,7 @@ import pyarrow as pa
 from safetensors.numpy import load_file as load_arrays
 from safetensors.torch import load_file
 
+from skybind.astropy_tables import to_astropy
 from skybind.config import Config
 from skybind.config.load import validate
 from skybind.data.dataset import Dataset
@@ -41,7 +42,6 @@ from skybind.models.stored import read_note, verify_model, weights_file
 from skybind.models.unused import tell_unused
 from skybind.plugins import use_noted
 from skybind.progress import progress_bar, say
-from skybind.tables import to_astropy
 from skybind.texts import to_texts
 from skybind.words import nearest
 

@@ -169,7 +169,7 @@ def _map_views(run: Run, layouts: list[Layout], metrics: Metrics) -> list[MapVie
             [
                 ColourColumn(
                     name,
-                    run.dataset.column(name, layout.rows),
+                    run.dataset.plotted(name, layout.rows),
                     schema.columns[name].unit,
                     class_order(run) if name == run.config.labels.column else (),
                 )

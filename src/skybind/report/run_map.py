@@ -42,7 +42,7 @@ def draw_map(
     with report_style():
         if color is None:
             return embedding_map(map_panels(run, layout), run.classes, method)
-        values = run.dataset.column(color, layout.rows)
+        values = run.dataset.plotted(color, layout.rows)
         order = class_order(run) if color == run.config.labels.column else ()
         shown = [ColourColumn(color, values, columns[color].unit, order)]
         view = MapView(layout.modalities, layout.part, layout.position, shown)

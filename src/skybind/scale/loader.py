@@ -17,6 +17,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 from skybind.errors import ConfigError, DataError
 from skybind.ingest.readers.hats import hats_footers, is_hats
 from skybind.parquet import open_parquet
+from skybind.portable import is_list
 from skybind.ragged import offsets_of
 from skybind.scale.adapter import Opened, open_catalog, partition_of, tell_unplaced
 from skybind.words import nearest
@@ -267,16 +268,10 @@ def _wanted(columns: Sequence[str], schema: pa.Schema, name: str) -> dict[str, l
         elif dot:
             raise ConfigError(f"The column '{column}' is not nested: it has no '{field}'.")
         else:
-            found[column] = ["values"] if _is_list(kind) else []
+            found[column] = ["values"] if is_list(kind) else []
     if not found:
         raise ConfigError("columns is empty: name what a batch shall hold.")
     return {column: list(dict.fromkeys(fields)) for column, fields in found.items()}
-
-
-def _is_list(kind: pa.DataType) -> bool:
-    return bool(
-        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
-    )
 
 
 def _flat(column: pa.Array) -> Any:

@@ -154,7 +154,7 @@ def _separations(result: SearchResult, dataset: Dataset, asked: np.ndarray) -> n
 def _values(dataset: Dataset, name: str, rows: np.ndarray) -> np.ndarray:
     """Column of some rows; NaN or "" where the row is -1."""
     known = np.flatnonzero(rows >= 0)
-    stored = dataset.column(name, rows[known])
+    stored = dataset.plotted(name, rows[known])
     if stored.dtype.kind in "UO":
         values = np.full(len(rows), "", dtype=object)
     else:

@@ -24,6 +24,7 @@ from skybind.ingest.readers.astroclip import (
 )
 from skybind.ingest.readers.registry import register_dataset_reader
 from skybind.ingest.readers.shards import Shard, ShardRows, iter_rows, open_shards
+from skybind.portable import is_list
 
 ROWS = 128  # a row group of nested lists is large already
 
@@ -81,7 +82,7 @@ def _fault(shard: Shard) -> str:
             return f"the file has no column '{column}'"
     for column in ("image", "spectrum"):
         kind = schema.field(column).type
-        while _is_list(kind):
+        while is_list(kind):
             kind = kind.value_type
         if not (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
             return f"the column '{column}' is of {kind}, not of numbers"
@@ -137,7 +138,7 @@ def _nested(column: pa.ChunkedArray, fault: Any) -> tuple[np.ndarray, np.ndarray
     lists = pa.concat_arrays(inner.chunks) if inner.num_chunks else pa.array([], column.type)
     bounds = np.concatenate([[0], np.cumsum(present)])  # which lists of a level a row owns
     smallest, largest = [], []
-    while _is_list(lists.type):
+    while is_list(lists.type):
         length = np.asarray(pc.list_value_length(lists).fill_null(0))
         low, high = np.zeros(n, np.int64), np.zeros(n, np.int64)
         some = np.diff(bounds) > 0
@@ -159,9 +160,3 @@ def _nested(column: pa.ChunkedArray, fault: Any) -> tuple[np.ndarray, np.ndarray
     if not sound[present].all():
         values = values[np.repeat(sound, lengths)]
     return values, np.where(sound, lengths, 0), reason
-
-
-def _is_list(kind: pa.DataType) -> bool:
-    return (
-        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
-    )

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skybind.ingest.readers.values import with_missing
+from skybind.data.flat import with_missing
 
 _BLOCK, _CARD = 2880, 80
 _KINDS = {"B": "u1", "I": ">i2", "J": ">i4", "K": ">i8", "E": ">f4", "D": ">f8"}

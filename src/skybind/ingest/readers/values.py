@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from skybind.data.flat import integers_of, with_missing
 from skybind.data.nothing import is_nothing
 
 _ISO = re.compile(
@@ -155,10 +156,9 @@ def flat_values(values: pa.ChunkedArray) -> np.ndarray:
     """Turn a flat Arrow column to numpy: numbers as they are (NaN where null), the rest objects."""
     if pa.types.is_dictionary(values.type):
         values = pc.cast(values, values.type.value_type)
-    if pa.types.is_integer(values.type) and values.null_count:
-        whole = pc.fill_null(values, 0).to_numpy()
-        return with_missing(whole, values.is_null().to_numpy())
-    if pa.types.is_floating(values.type) or pa.types.is_integer(values.type):
+    if pa.types.is_integer(values.type):
+        return integers_of(values)
+    if pa.types.is_floating(values.type):
         return values.to_numpy()
     if pa.types.is_timestamp(values.type) or pa.types.is_date(values.type):
         return values.to_numpy().astype("datetime64[us]")  # of which no year is too far
@@ -208,13 +208,3 @@ def blanked(values: np.ndarray, which: np.ndarray) -> np.ndarray:
     made = values.copy()
     made[which] = None
     return made
-
-
-def with_missing(integers: np.ndarray, missing: np.ndarray) -> np.ndarray:
-    """Integers of which some are missing: as floats, or as objects where these lose digits."""
-    known = integers[~missing]
-    if not len(known) or max(abs(int(known.min())), abs(int(known.max()))) < 2**53:
-        return np.where(missing, np.nan, integers.astype(np.float64))
-    values = integers.astype(object)
-    values[missing] = None
-    return values
