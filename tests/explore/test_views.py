@@ -6,6 +6,7 @@ import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 
+from skybind.data.schema import Column
 from skybind.errors import DataError
 from skybind.explore.survey import Survey
 from skybind.explore.views import chosen_rows, scatter, sky
@@ -57,6 +58,12 @@ def test_two_columns_with_their_units(survey):
         if column.unit == "mag" and "magnitude" in column.description.lower()
     ]
     assert scatter(survey, "period", magnitudes[0])[1]["y"]["magnitude"]
+
+
+def test_the_brightest_stand_at_the_top_of_absolute_magnitudes_too(survey, monkeypatch):
+    absolute = Column("feature", "mag", attributes={"quantity": "absolute magnitude"})
+    monkeypatch.setitem(survey.run.dataset.schema.columns, "period", absolute)
+    assert scatter(survey, "amplitude", "period")[1]["y"]["magnitude"]
 
 
 @pytest.mark.parametrize(

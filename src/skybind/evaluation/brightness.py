@@ -1,6 +1,5 @@
 """How bright objects are in each modality: much of what looks like binding is that."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -21,16 +20,6 @@ CHUNK = 2048
 #: A catalogue's column orders objects as their observed brightness does, or is not taken for it:
 #: least rank correlation, and objects that are needed to ask.
 AGREES, LEAST = 0.3, 20
-
-# Words in the name of what has the unit of a magnitude and is no apparent one; of absolute
-# magnitudes the whole name, whose M is a capital.
-_OTHER = re.compile(
-    r"amp\w*|range|std|rms|mad|iqr|scatter|spread|sigma|slope|lim|limit|depth|ext|extinction"
-    r"|a[bvugrizjhk]|azero|ebv|reddening|abs|absolute|absmag|distmod|mu|modulus|excess|offset|zp"
-    r"|zeropoint",
-    re.IGNORECASE,
-)
-_ABSOLUTE = re.compile(r"M_?[A-Z]\w*")
 
 
 @dataclass(frozen=True)
@@ -124,20 +113,13 @@ def _of_catalogue(run: Run, name: str, seen: np.ndarray | None) -> Brightness:
 def magnitudes(columns: Mapping[str, Column], names: list[str]) -> list[str]:
     """Return which columns are apparent magnitudes: those whose quantity says so come first.
 
-    Amplitudes, scatters, extinctions and absolute magnitudes have the same unit, and are told by
-    their names alone; what was computed of light curves is none.
+    What was computed of light curves is none.
     """
     known = [
         name for name in names if name in columns and not is_computed(columns[name].attributes)
     ]
     said = [n for n in known if columns[n].attributes.get("quantity") == "magnitude"]
-    by_name = [
-        name
-        for name in known
-        if quantity_of(name, columns[name]) == "magnitude"
-        and not _ABSOLUTE.fullmatch(name)
-        and not any(map(_OTHER.fullmatch, [*re.split(r"[_\W]+", name), name.replace("_", "")]))
-    ]
+    by_name = [name for name in known if quantity_of(name, columns[name]) == "magnitude"]
     return list(dict.fromkeys([*said, *by_name]))
 
 

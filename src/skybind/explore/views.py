@@ -151,7 +151,8 @@ def _is_magnitude(survey: Survey, paint: Paint) -> bool:
         return False
     column = survey.run.dataset.schema.columns[paint.name]
     said = f"{paint.name} {column.description}".lower()
-    return quantity_of(paint.name, column) == "magnitude" and not any(w in said for w in CHANGES)
+    kind = quantity_of(paint.name, column)
+    return kind in ("magnitude", "absolute magnitude") and not any(w in said for w in CHANGES)
 
 
 def _points(x: np.ndarray, y: np.ndarray, rows: np.ndarray) -> dict[str, np.ndarray]:

@@ -54,7 +54,8 @@ def check_brightness(config: Config, schema: DatasetSchema) -> None:
         if quantity_of(column, columns[column]) != "magnitude":
             raise ConfigError(
                 f"{key} is '{column}', whose unit is '{columns[column].unit or 'none'}': name a "
-                "column of magnitudes [mag]."
+                "column of magnitudes [mag]. By their names, colours, amplitudes, extinctions and "
+                "absolute magnitudes are none."
             )
 
 
