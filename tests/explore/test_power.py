@@ -42,6 +42,21 @@ def test_without_errors_all_epochs_weigh_alike():
     np.testing.assert_allclose(one["power"], other["power"], atol=1e-4)
 
 
+def test_errors_of_which_none_is_known_weigh_alike_too():
+    """Loaders give 0, never None, where a file has no errors."""
+    one, other = power_of(star(error=np.zeros(200))), power_of(star(error=None))
+    np.testing.assert_allclose(one["power"], other["power"])
+
+
+def test_an_error_that_is_not_known_is_the_median_of_the_others():
+    error = np.full(200, 0.05)
+    error[::2] = 0.1
+    error[[3, 5, 8]] = 0, np.nan, -1
+    found = power_of(star(error=error))
+    error[[3, 5, 8]] = np.median(np.delete(error, [3, 5, 8]))
+    assert found == power_of(star(error=error))
+
+
 def test_what_cannot_be_searched_is_a_sentence():
     with pytest.raises(DataError, match="no light curve"):
         power_of(ExampleObject("x", split=""))

@@ -47,9 +47,15 @@ def power_of(example: ExampleObject) -> dict[str, Any]:
 
 
 def centred(curve: LightCurve) -> tuple[np.ndarray, np.ndarray]:
-    """Return values about the mean of their band, and errors; 1 where there are none."""
+    """Return values about the mean of their band, and errors as light curves are cleaned.
+
+    Loaders give 0 where an error is not known: it becomes the median of the others, and 1 where
+    none is known.
+    """
     value = np.array(curve.value, float)
-    error = np.ones(len(value)) if curve.error is None else np.array(curve.error, float)
+    error = np.zeros(len(value)) if curve.error is None else np.array(curve.error, float)
+    known = np.isfinite(error) & (error > 0)
+    error = np.where(known, error, np.median(error[known]) if known.any() else 1.0)
     if curve.band is not None:
         for name in np.unique(curve.band):
             own = curve.band == name
