@@ -54,6 +54,7 @@ def test_what_sets_it_apart_is_what_it_was_selected_by(survey, kept):
     (entry,) = [entry for entry in told["columns"] if entry["column"] == "period"]
     period = survey.run.dataset.column("period")
     assert entry["effect"] < -1
+    assert entry["unit"] == "d"
     assert entry["inside"] == pytest.approx(np.nanmedian(period[short]))
     # two halves at random are not set apart by anything
     rng = np.random.default_rng(1)
@@ -99,6 +100,29 @@ def test_bands_are_averaged_about_their_means(survey, kept, monkeypatch):
     found = np.array(kept._mean_curve(np.arange(3))["value"])
     sine = 0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(40) + 0.5) / 40)
     np.testing.assert_allclose(found, sine, atol=0.1)
+
+
+def test_the_error_of_a_mean_is_that_of_the_curves_in_its_bin(survey, kept, monkeypatch):
+    """Of one curve it is not known: zero would say that the mean is exact."""
+
+    def star(phase, level):
+        value = np.append(level, [0.0, 1.0])  # from the faintest to the brightest
+        phase = np.append(phase, [0.0, 39.5 / 40])
+        curve = LightCurve(phase + 2.0, value, None, 1.0)
+        return ExampleObject("x", split="", light_curve=curve)
+
+    monkeypatch.setattr("skybind.explore.kept.fold", lambda curve: curve.time - 2.0)
+    monkeypatch.setattr("numpy.nanpercentile", lambda values, q: (0.0, 1.0))
+    bins = (np.arange(40) + 0.5) / 40
+    stars = [star(bins, np.full(40, 0.2)), star(bins[:20], np.full(20, 0.6))]
+    stars[1].light_curve.time = np.append(stars[1].light_curve.time, np.full(20, 2.0))
+    stars[1].light_curve.value = np.append(stars[1].light_curve.value, np.zeros(20))
+    monkeypatch.setattr(survey, "examples", lambda rows: stars)
+    told = kept._mean_curve(np.arange(2))
+    assert told["value"][5] == pytest.approx(0.4)
+    assert told["error"][5] == pytest.approx(np.std([0.2, 0.6], ddof=1) / np.sqrt(2))
+    assert told["value"][25] == pytest.approx(0.2)
+    assert np.isnan(told["error"][20:39]).all()
 
 
 def test_objects_that_are_no_longer_there_are_told(judged, survey, kept):

@@ -1,5 +1,6 @@
 """Selections that are kept with the run, and what sets two of them apart."""
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -142,8 +143,9 @@ class Kept:
         -------
         dict
             `names`, `n`, `both` (objects in both, which are left out of the columns), `columns`
-            (`Distinction`s, the largest effect first), `curves` (mean folded light curve of each:
-            `phase`, `value`, `error`, `n`) and `spectra` (mean spectrum of each).
+            (`Distinction`s with their `unit`, the largest effect first), `curves` (mean folded
+            light curve of each: `phase`, `value`, `error`, `n`) and `spectra` (mean spectrum of
+            each).
         """
         inside = np.zeros(len(self.survey.run.dataset), bool)
         inside[self.rows(one)] = True
@@ -157,15 +159,17 @@ class Kept:
             raise DataError("One of the two holds nothing that the other does not: choose others.")
         rows = np.concatenate([first, second])
         part = np.repeat([0, 1], [len(first), len(second)])
-        columns = {name: paint.values(rows) for name, paint in paints(self.survey).items()}
+        painted = paints(self.survey)
+        columns = {name: paint.values(rows) for name, paint in painted.items()}
         found = distinctions(part == 0, columns, TOLD)
+        told_columns = [{**entry.plain(), "unit": painted[entry.column].unit} for entry in found]
         spectra = mean_spectra(self.survey.run, rows, part)
         told: dict[str, Any] = plain_json(
             {
                 "names": [one, other or OTHERS],
                 "n": [len(first), len(second)],
                 "both": int(both.sum()),
-                "columns": [entry.plain() for entry in found],
+                "columns": told_columns,
                 "curves": [self._mean_curve(some) for some in (first, second)],
                 "spectra": [{**vars(mean), "axis": mean.axis} for mean in spectra],
             }
@@ -173,7 +177,10 @@ class Kept:
         return told
 
     def _mean_curve(self, rows: np.ndarray) -> dict[str, Any] | None:
-        """Average folded light curves: each from 0 at its faintest to 1 at its brightest."""
+        """Average folded light curves: each from 0 at its faintest to 1 at its brightest.
+
+        The standard error of a bin that fewer than two curves have is not known: NaN.
+        """
         rng = np.random.default_rng(self.survey.run.config.seed)
         drawn = np.sort(rng.permutation(rows)[:AVERAGED])
         binned, column = [], ""
@@ -196,11 +203,14 @@ class Kept:
         if len(binned) < 2:
             return None
         stacked = np.asarray(binned)
-        number = np.maximum(np.isfinite(stacked).sum(axis=0), 1)
+        number = np.isfinite(stacked).sum(axis=0)
+        with warnings.catch_warnings():  # of bins that none or one of the curves has
+            warnings.simplefilter("ignore", RuntimeWarning)
+            mean, spread = np.nanmean(stacked, axis=0), np.nanstd(stacked, axis=0, ddof=1)
         return {
             "phase": (np.arange(BINS) + 0.5) / BINS,
-            "value": np.nanmean(stacked, axis=0),
-            "error": np.nanstd(stacked, axis=0) / np.sqrt(number),
+            "value": mean,
+            "error": spread / np.sqrt(np.maximum(number, 1)),
             "n": len(binned),
             "column": column,
         }
