@@ -133,6 +133,14 @@ def test_the_same_image_makes_a_twin(tmp_path):
     assert np.flatnonzero(twins.members).tolist() == [2, 5]
 
 
+def test_what_catalogues_write_for_an_unknown_place_makes_no_twins(tmp_path):
+    ra = np.linspace(0, 300, N)
+    ra[:2] = -999.0
+    dec = np.where(ra < 0, -999.0, 5.0)
+    found = find_twins(Dataset.open(survey(tmp_path / "d", ra=ra, dec=dec)))
+    assert found.by_position == 0
+
+
 def test_a_place_holder_makes_no_twins(tmp_path):
     twins = find_twins(Dataset.open(survey(tmp_path / "d", ra=np.zeros(N), dec=np.zeros(N))))
     assert not twins.members.any()

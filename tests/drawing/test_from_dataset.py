@@ -144,3 +144,33 @@ def test_upper_limits_are_read_beside_the_light_curve():
         ].light_curve
         found = None if drawn.limits is None else drawn.limits.value.tolist()
         assert found == expected
+
+
+def test_a_light_curve_of_upper_limits_alone_is_drawn():
+    """Never detected, its object was observed all the same."""
+    fields = {"time": "d", "magnitude": "mag", "magnitude_err": "mag", "band": None}
+    limits = {"time": "d", "magnitude": "mag", "band": None}
+    columns = {
+        "object_id": Column("id"),
+        "period": Column("feature", "d"),
+        "photometry": Column("observation", modality="photometry", fields=fields),
+        "photometry_limits": Column("limits", modality="photometry", fields=limits),
+    }
+    seen = {**curve(15.0)[0], "band": ["g"] * 12}
+    known = [{"time": [2457001.0, 2457002.0], "magnitude": [19.0, 19.5], "band": ["g", "r"]}]
+    table = {
+        "object_id": ["a", "b", "c"],
+        "period": [0.5] * 3,
+        "photometry": [None, seen, None],
+        "photometry_limits": [*known, None, None],
+    }
+    dataset = Dataset.from_table(pa.table(table), DatasetSchema(columns))
+    drawn = load_examples(dataset, np.arange(3), [], np.full(3, ""))
+    alone = drawn[0].light_curve
+    assert (len(alone.time), alone.limits.value.tolist()) == (0, [19.0, 19.5])
+    assert (alone.period, drawn[1].light_curve.period) == (None, 0.5)
+    assert drawn[2].light_curve is None
+    (axes,) = object_figure(drawn[0]).axes
+    assert axes.get_xlabel() == "Time − 2457000 [d]"
+    shown = np.concatenate([line.get_xdata() for line in axes.lines])
+    assert np.unique(shown).tolist() == [1.0, 2.0]

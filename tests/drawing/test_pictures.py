@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 
+from skybind.drawing.objects import object_figure
+from skybind.drawing.observed import ExampleObject
 from skybind.drawing.pictures import picture_of, stretched
 from skybind.errors import DataError
+from skybind.explore.objects import picture_json
 from skybind.ragged import Ragged
 
 RNG = np.random.default_rng(2)
@@ -90,3 +93,17 @@ def test_a_pixel_that_is_masked_in_one_band_has_the_mean_of_the_others():
 def test_a_picture_of_masked_pixels_alone_is_blank(bands):
     nothing = image({band: np.full(400, np.nan, np.float32) for band in bands})
     assert (stretched(nothing, "asinh", 1, 99).pixels == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("side", "drawn", "whole"), [(96, 96, None), (160, 96, 160), (129, 97, 129)]
+)
+def test_that_a_picture_is_the_middle_of_an_image_is_told(side, drawn, whole):
+    fields = {"r": RNG.normal(1.0, 0.3, side**2).astype(np.float32)}
+    one = Ragged(fields, np.array([0, side**2]), np.array([True]))
+    picture = picture_of(one, {"pixel_scale": 0.262})
+    assert (picture.pixels.shape[:2], picture.side) == ((drawn, drawn), whole)
+    told = picture_json(picture)
+    assert (told["side"], told["whole"]) == (drawn, whole)
+    (axes,) = object_figure(ExampleObject("x", image=picture)).axes
+    assert axes.get_xlabel() == (f"middle {drawn} of {whole} pixels" if whole else "")

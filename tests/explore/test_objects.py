@@ -17,6 +17,7 @@ from skybind.explore.objects import (
     curve_json,
     expected_redshift,
     others_of,
+    position_of,
     spectrum_json,
     thumbnails,
 )
@@ -119,3 +120,13 @@ def test_the_light_curve_that_the_model_reads_is_shown():
     assert curve_json(Survey.examples(survey, [0], ["green"])[0].light_curve)["column"] == (
         "photometry_g"
     )
+
+
+@pytest.mark.parametrize(
+    ("ra", "dec", "position"),
+    [(10.5, -3.25, [10.5, -3.25]), (-999.0, -999.0, [None, None]), (None, 3.0, [None, None])],
+)
+def test_what_a_catalogue_writes_for_an_unknown_place_is_none(ra, dec, position):
+    catalogue = [{"name": "ra", "value": ra}, {"name": "dec", "value": dec}]
+    assert position_of(catalogue) == position
+    assert position_of([]) == [None, None]

@@ -1,12 +1,14 @@
 """What matches are to their query, and what they predict."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from skybind.data.schema import Column
 from skybind.data.write import DatasetWriter
 from skybind.embeddings.store import Embeddings
-from skybind.search.matches import _named_alike
+from skybind.search.matches import _named_alike, _separations
 from skybind.search.query import Query
 from skybind.search.result import SearchResult
 from skybind.search.search import SearchOptions, search
@@ -81,3 +83,18 @@ def test_names_that_only_case_tells_apart_are_two_objects_of_a_survey():
     found.query = np.array([0, 0, 1, 1])
     found.object_id = np.array(["ab Cas", "ABCas", "AB Cas", "V1"])
     assert _named_alike(found).tolist() == [False, True, True, False]
+
+
+def test_what_catalogues_write_for_an_unknown_place_is_no_distance():
+    places = {"ra": np.array([10.0, -999.0, 10.0]), "dec": np.array([0.0, -999.0, 1.0])}
+    dataset = SimpleNamespace(column=lambda name, rows: places[name][rows])
+    queries = [SimpleNamespace(position=(np.nan, np.nan), row=row) for row in (0, 1)]
+
+    class Found(SimpleNamespace):
+        def __len__(self):
+            return len(self.query)
+
+    shown = {name: np.append(values[1:], values[2]) for name, values in places.items()}
+    result = Found(queries=queries, query=np.array([0, 0, 1]), columns=shown)
+    apart = _separations(result, dataset, np.array([0, 1]))
+    np.testing.assert_allclose(apart, [np.nan, 3600, np.nan])

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skybind.data.cone import known_positions
 from skybind.data.dataset import Dataset
 from skybind.data.fingerprints import observation_hashes
 from skybind.data.lineage import Changes, earlier_observations
@@ -67,7 +68,7 @@ def find_twins(dataset: Dataset, radius: float = RADIUS) -> Twins:
     from scipy.sparse.csgraph import connected_components
 
     n = len(dataset)
-    near = _near(dataset.numbers(RA), dataset.numbers(DEC), radius)
+    near = _near(*known_positions(dataset.numbers(RA), dataset.numbers(DEC)), radius)
     before = earlier_observations(dataset)
     same = [_observed_alike(dataset, name, before.get(name, [])) for name in dataset.schema.kinds]
     alike = np.concatenate([np.zeros((0, 2), np.int64), *same])

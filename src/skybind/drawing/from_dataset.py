@@ -88,6 +88,7 @@ def told_column(dataset: Dataset, name: str) -> str:
 
 
 def _light_curves(dataset: Dataset, rows: np.ndarray, name: str) -> list[LightCurve | None]:
+    """Read light curves; one of upper limits alone has no epochs, and nothing to fold."""
     cleaned = clean_photometry(dataset.ragged(name, rows)).ragged
     value = "flux" if "flux" in cleaned.fields else "magnitude"
     units = dataset.schema.columns[name].fields
@@ -98,7 +99,7 @@ def _light_curves(dataset: Dataset, rows: np.ndarray, name: str) -> list[LightCu
     curves: list[LightCurve | None] = []
     for place, period in enumerate(periods.tolist()):
         curve = cleaned.take(np.array([place]))
-        if not curve.present[0]:
+        if not curve.present[0] and limits[place] is None:
             curves.append(None)
             continue
         curves.append(
@@ -106,7 +107,7 @@ def _light_curves(dataset: Dataset, rows: np.ndarray, name: str) -> list[LightCu
                 time=curve.fields["time"],
                 value=curve.fields[value],
                 error=error_values(curve),
-                period=period if period > 0 else None,
+                period=period if period > 0 and curve.present[0] else None,
                 searched=bool(searched[place]),
                 value_name=value.capitalize(),
                 value_unit=units.get(value) or "",
@@ -166,7 +167,7 @@ def bands_of(curve: Ragged) -> np.ndarray | None:
     """Return the band of each epoch as text, "" where it is not known; None without bands."""
     if "band" not in curve.fields:
         return None
-    return np.asarray([str(b) if b is not None else "" for b in curve.fields["band"].tolist()])
+    return np.asarray([str(b) if b is not None else "" for b in curve.fields["band"].tolist()], str)
 
 
 def _spectra(dataset: Dataset, rows: np.ndarray, name: str) -> list[Spectrum | None]:

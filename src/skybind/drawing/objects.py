@@ -113,7 +113,7 @@ def object_panels(example: ExampleObject) -> list[tuple[Any, Any, float]]:
     panels: list[tuple[Any, Any, float]] = []
     if example.image is not None:
         panels.append((draw_picture, example.image, 0.8))
-    if curve is not None and len(curve.time):
+    if curve is not None and len(curve.seen):
         panels.append((_draw_time, curve, 1.0))
         panels += _folds(curve)
     if spectrum is not None and len(spectrum.wavelength):
@@ -130,7 +130,7 @@ def _folds(curve: LightCurve) -> list[tuple[Any, Any, float]]:
 
     A catalogue's period is taken as it is.
     """
-    if not curve.period:
+    if not curve.period or not len(curve.time):
         return []
     trials = TRIALS if curve.searched else {"P": 1.0}
     return [
@@ -150,7 +150,8 @@ def draw_picture(axes: "Axes", picture: Picture) -> None:
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines[:].set_visible(False)
-    axes.set_xlabel(picture.column)
+    shown = f"middle {side} of {picture.side} pixels" if picture.side else ""
+    axes.set_xlabel("\n".join(filter(None, (shown, picture.column))))
     if picture.pixel_scale:
         length = 5.0 / picture.pixel_scale
         axes.plot([0.06 * side, 0.06 * side + length], [0.07 * side] * 2, color="white")
@@ -181,7 +182,7 @@ def rest_lines(redshift: float, vacuum: bool) -> dict[str, list[float]]:
 
 
 def _draw_time(axes: "Axes", curve: LightCurve) -> None:
-    start = float(np.min(curve.time))
+    start = float(np.min(curve.seen))
     offset = np.floor(start / 1000) * 1000 if start > 10_000 else 0.0
     shifted = None if curve.limits is None else curve.limits.time - offset
     _epochs(axes, _at(curve, curve.time - offset, shifted))

@@ -25,6 +25,8 @@ class Picture:
         Whether they were stretched for display already.
     column : str
         That it is of, where the survey has several of images; empty else.
+    side : int, optional
+        Pixels of a side of the whole image, where the picture is its middle only.
     """
 
     pixels: np.ndarray
@@ -33,6 +35,7 @@ class Picture:
     bands: tuple[str, ...] = ()
     display: bool = False
     column: str = ""
+    side: int | None = None
 
 
 @dataclass
@@ -96,6 +99,11 @@ class LightCurve:
     bands: Sequence[str] = ()
     limits: Limits | None = None
     column: str = ""
+
+    @property
+    def seen(self) -> np.ndarray:
+        """Times of its epochs and of its upper limits; empty where there is nothing to draw."""
+        return self.time if self.limits is None else np.append(self.time, self.limits.time)
 
 
 @dataclass

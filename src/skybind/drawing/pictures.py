@@ -53,7 +53,8 @@ def picture_of(one: Ragged, attributes: Mapping[str, Any]) -> Picture:
     else:
         drawn = _grey(planes)
     scale = attributes.get("pixel_scale")
-    return Picture(drawn, float(scale) if scale else None, planes, bands, display)
+    whole = side if edge else None
+    return Picture(drawn, float(scale) if scale else None, planes, bands, display, side=whole)
 
 
 def stretched(picture: Picture, stretch: str, low: float, high: float) -> Picture:

@@ -2,12 +2,13 @@
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from skybind.data.cone import known_positions
 from skybind.data.redshifts import redshift_columns
 from skybind.data.schema import DEC, RA
 from skybind.discovery.table import SIGMAS
@@ -52,7 +53,6 @@ def object_page(survey: Survey, object_id: str, of: str = "") -> dict[str, Any]:
     row = survey.row(object_id)
     run = survey.run
     catalogue = row_of(survey, row)
-    places = {entry["name"]: entry["value"] for entry in catalogue}
     number = survey.stream.row(object_id)
     seen = [
         name for name in survey.stream.modalities if bool(survey.stream.present([name])[number])
@@ -65,7 +65,7 @@ def object_page(survey: Survey, object_id: str, of: str = "") -> dict[str, Any]:
             "object_id": object_id,
             "row": row,
             "split": str(run.split.part[row]),
-            "position": [places.get(RA), places.get(DEC)],
+            "position": position_of(catalogue),
             "class": str(run.class_names[row]) or None,
             "modalities": seen,
             "curve": None if example.light_curve is None else curve_json(example.light_curve),
@@ -83,6 +83,14 @@ def object_page(survey: Survey, object_id: str, of: str = "") -> dict[str, Any]:
         }
     )
     return page
+
+
+def position_of(catalogue: Sequence[Mapping[str, Any]]) -> list[float | None]:
+    """Return right ascension and declination [deg] of a catalogue row; None where it has none."""
+    known = {entry["name"]: entry["value"] for entry in catalogue}
+    ra, dec = known_positions(*(np.array(known.get(name), float) for name in (RA, DEC)))
+    position: list[float | None] = plain_json([ra, dec])
+    return position
 
 
 def others_of(survey: Survey, names: Sequence[str]) -> list[str]:
@@ -223,7 +231,11 @@ def spectrum_json(spectrum: Spectrum, expected: tuple[float, bool] | None = None
 
 
 def picture_json(picture: Picture) -> dict[str, Any]:
-    """Return a picture as PNG, north (the last row of pixels) up."""
+    """Return a picture as PNG, north (the last row of pixels) up.
+
+    `side` is that of the picture, `whole` that of the image whose middle it is; null of a whole
+    image.
+    """
     from PIL import Image
 
     pixels = np.clip(np.nan_to_num(picture.pixels) * 255, 0, 255).astype(np.uint8)
@@ -233,6 +245,7 @@ def picture_json(picture: Picture) -> dict[str, Any]:
     return {
         "png": f"data:image/png;base64,{data}",
         "side": pixels.shape[1],
+        "whole": picture.side,
         "pixel_scale": picture.pixel_scale,
         "column": picture.column,
     }

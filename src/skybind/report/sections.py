@@ -357,7 +357,7 @@ def _error_words(groups: list[Accuracy]) -> str:
 def _drawable(example: ExampleObject) -> bool:
     curve, spectrum = example.light_curve, example.spectrum
     return (
-        (curve is not None and len(curve.time) > 0)
+        (curve is not None and len(curve.seen) > 0)
         or (spectrum is not None and len(spectrum.wavelength) > 0)
         or example.image is not None
     )

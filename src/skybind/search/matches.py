@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
+from skybind.data.cone import known_positions
 from skybind.data.dataset import Dataset
 from skybind.data.placed import notes_of
 from skybind.data.redshifts import redshifts_of
@@ -143,11 +144,12 @@ def _separations(result: SearchResult, dataset: Dataset, asked: np.ndarray) -> n
         if query.row is not None:
             own = asked[i : i + 1]
             if own[0] >= 0:
-                ra = float(dataset.column(RA, own)[0])
-                dec = float(dataset.column(DEC, own)[0])
+                place = (dataset.column(name, own) for name in (RA, DEC))
+                ra, dec = (float(axis[0]) for axis in known_positions(*place))
                 query.position = (ra, dec)
         mine = result.query == i
-        apart[mine] = separation(ra, dec, result.columns[RA][mine], result.columns[DEC][mine])
+        there = known_positions(result.columns[RA][mine], result.columns[DEC][mine])
+        apart[mine] = separation(ra, dec, *there)
     return apart
 
 
