@@ -1,7 +1,12 @@
 """Where the explorer listens, and under which names it is asked."""
 
+import os
 import socket
+import stat
 import time
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+from urllib.request import url2pathname
 
 import pytest
 
@@ -62,3 +67,43 @@ def test_while_it_is_open_nothing_is_told_but_what_happens(
     with task("at work", told=False, drawn=False):  # as every command is
         serve.explore(hostile_run, browser=False, read_only=True)
         assert "at work" not in capsys.readouterr().err
+
+
+def test_the_token_stands_on_no_command_line(hostile_run, monkeypatch):
+    """Other users of the machine read what a browser was started with, but not the file."""
+    uvicorn = pytest.importorskip("uvicorn")
+    opened, said, seen = [], [], []
+    monkeypatch.setattr(serve.webbrowser, "open", opened.append)
+    monkeypatch.setattr(serve, "say", said.append)
+
+    def run(server, sockets):
+        until = time.monotonic() + 10
+        while not opened and time.monotonic() < until:
+            time.sleep(0.01)
+        path = Path(url2pathname(urlsplit(opened[0]).path))
+        modes = [stat.S_IMODE(place.stat().st_mode) for place in (path, path.parent)]
+        seen.extend([path, *modes, path.read_text(encoding="utf-8")])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(uvicorn.Server, "run", run)
+    with pytest.raises(KeyboardInterrupt):
+        serve.explore(hostile_run, read_only=True)
+    address = said[0].removeprefix("The explorer is at ")
+    token = parse_qs(urlsplit(address).query)["token"][0]
+    assert opened[0].startswith("file://")
+    assert token not in opened[0]
+    path, mode, folder_mode, page = seen
+    assert f'content="0; url={address}"' in page
+    if os.name == "posix":
+        assert (mode, folder_mode) == (0o600, 0o700)
+    assert not path.parent.exists()
+
+
+def test_no_browser_is_opened_after_the_end(hostile_run, monkeypatch):
+    uvicorn = pytest.importorskip("uvicorn")
+    monkeypatch.setattr(uvicorn.Server, "run", lambda self, sockets: None)
+    opened = []
+    monkeypatch.setattr(serve.webbrowser, "open", opened.append)
+    serve.explore(hostile_run, read_only=True)
+    time.sleep(0.7)
+    assert not opened

@@ -1,10 +1,12 @@
 """Starting the explorer: a server on this machine, and a browser that looks at it."""
 
+import html
 import secrets
 import socket
+import tempfile
 import webbrowser
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from threading import Timer
 from typing import TYPE_CHECKING
@@ -22,6 +24,14 @@ LOOPBACK = "127.0.0.1"
 OWN = (LOOPBACK, "localhost", "::1")
 #: Addresses that stand for every one of this machine's.
 ANY = ("0.0.0.0", "::")
+
+#: A page that leads to the explorer.
+_LEADS = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>skybind explore</title>
+<meta name="referrer" content="no-referrer">
+<meta http-equiv="refresh" content="0; url={address}"></head>
+<body><a href="{address}">The explorer</a></body></html>
+"""
 
 
 def explore(
@@ -65,14 +75,32 @@ def explore(
             "can look at this run."
         )
     say("Ctrl-C ends it.")
-    if browser:
-        Timer(0.5, webbrowser.open, [address]).start()
     try:
-        with told_elsewhere():  # the page tells what is under way, and the address stays in sight
+        with told_elsewhere(), _browser(address) if browser else nullcontext():
+            # the page tells what is under way, and the address stays in sight
             server.run(sockets=[listening])
     finally:
         listening.close()
         close()
+
+
+@contextmanager
+def _browser(address: str) -> Iterator[None]:
+    """Open a browser at an address that nobody else on this machine can read.
+
+    Command lines are seen by all, so the browser is given a file that leads to the address: it is
+    this user's alone, and deleted at the end.
+    """
+    with tempfile.TemporaryDirectory(prefix="skybind-explore-") as folder:
+        path = Path(folder) / "explorer.html"
+        path.touch(mode=0o600)
+        path.write_text(_LEADS.format(address=html.escape(address)), encoding="utf-8")
+        opening = Timer(0.5, webbrowser.open, [path.as_uri()])
+        opening.start()
+        try:
+            yield
+        finally:
+            opening.cancel()
 
 
 def explore_still(
