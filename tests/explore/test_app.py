@@ -4,7 +4,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from skybind.data.dataset import Dataset
 from skybind.drawing.style import class_colour
 from skybind.embeddings.store import Embeddings
 from skybind.evaluation.clusters import write_layouts
@@ -149,19 +148,6 @@ def test_names_of_files_are_names_of_objects(served, hostile_run):
         status, _, body = served.ask("/api/neighbours", id=name)
         assert status == 400
         assert "have no object" in json.loads(body)["error"]
-
-
-def test_read_only_writes_nothing(hostile_run):
-    from skybind.explore.survey import Survey
-
-    def content():
-        return {p: p.stat().st_mtime_ns for p in hostile_run.rglob("*") if p.is_file()}
-
-    before = content()
-    survey = Survey(Run.open(hostile_run), read_only=True)
-    assert survey.row(OBJECT) == Dataset.open(hostile_run.parent / "stars")[OBJECT]._row
-    survey.close()
-    assert content() == before
 
 
 def test_classes_of_another_model_are_left_out(hostile_run, monkeypatch):
