@@ -5,10 +5,12 @@ import pyarrow as pa
 
 from skybind.data.dataset import Dataset
 from skybind.data.write import part_writer
+from skybind.ingest.append import append_dataset
 from skybind.ragged import Ragged
 from skybind.runs.run import Run
 
 KEPT = 160  # objects of the dataset before it grows
+CORRECTED = 21  # an object with a magnitude
 
 
 def piece(survey, folder, rows, names=None, halved=()):
@@ -22,11 +24,32 @@ def piece(survey, folder, rows, names=None, halved=()):
     table = table.set_column(place, table.field("photometry"), kept)
     if names is not None:
         table = table.set_column(0, table.field(0), pa.array(names, pa.string()))
+    return _written(table, data, folder)
+
+
+def _written(table, data, folder):
     (folder / "objects").mkdir(parents=True)
     schema = table.schema.with_metadata(data.schema.to_metadata())
     with part_writer(folder / "objects" / "part-00000.parquet", schema) as writer:
         writer.write_table(table.replace_schema_metadata(schema.metadata))
     return folder
+
+
+def correct(stars, folder, value):
+    """Replace a magnitude of one object by another; gives the one that it had."""
+    data = Dataset.open(stars, computed=())
+    table = data.table(data.arrow_schema.names, np.asarray([CORRECTED]))
+    place = table.column_names.index("mean_vmag")
+    (was,) = table["mean_vmag"].to_pylist()
+    new = table.set_column(place, table.field(place), pa.array([value], pa.float64()))
+    append_dataset(stars, _written(new, data, folder), replacing=True)
+    return was
+
+
+def correct_and_take_back(stars, folder, value):
+    """Replace a magnitude of one object, and bring the one that it had back."""
+    was = correct(stars, folder / "wrong", value)
+    correct(stars, folder / "right", was)
 
 
 def opened(folder):

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from skybind.cli import app
 from skybind.data.dataset import Dataset
 from skybind.discovery.update import CHANGED, STRANGE, UNLIKE, append_to_run, update_run
+from skybind.embeddings.store import read_state
 from skybind.embeddings.stream import EmbeddingStream
 from skybind.errors import DataError, ModelError
 from skybind.ingest.append import append_dataset
@@ -23,7 +24,7 @@ from skybind.runs.run import Run
 from skybind.runs.status import read_status, write_status
 from skybind.search.index import open_index
 from skybind.search.index_build import build_index
-from tests.growing import KEPT, opened, piece
+from tests.growing import KEPT, correct, opened, piece
 
 
 @pytest.fixture
@@ -140,6 +141,50 @@ def test_an_index_is_added_to(begun, grown):
     index = open_index(EmbeddingStream.open(embeddings), ["photometry"])
     assert index.note.rows == KEPT + 20
     assert index.note.trained < index.note.n  # added to, not built anew
+
+
+def test_a_correction_comes_and_goes(begun, grown):
+    first = update_run(opened(grown))
+    files = {p: p.stat().st_mtime_ns for p in first.folder.rglob("*")}
+    kept = sorted(path.name for path in (grown / "run" / "prepared").iterdir())
+    was = correct(grown / "stars", grown / "wrong", 99.0)
+    run_embedding(opened(grown))  # as 'skybind embed', and no update
+    correct(grown / "stars", grown / "right", was)
+    again = update_run(opened(grown))
+    assert again.done_before
+    assert (again.folder, again.record) == (first.folder, first.record)
+    assert read_state(grown / "run" / "embeddings") == first.record.state
+    assert sorted(path.name for path in (grown / "run" / "prepared").iterdir()) == kept
+    assert not list((grown / "run").glob("finetune/*/classes-*"))
+    correct(grown / "stars", grown / "wrong2", 99.0)
+    wrong = update_run(opened(grown))
+    correct(grown / "stars", grown / "right2", was)
+    right = update_run(opened(grown))
+    for done, since in ((wrong, first), (right, wrong)):
+        assert (done.record.new, done.record.changed) == (0, 1)
+        assert done.record.since == since.record.state
+    assert right.record.state == first.record.state
+    assert right.folder != first.folder
+    assert {p: p.stat().st_mtime_ns for p in first.folder.rglob("*")} == files
+    assert update_run(opened(grown)).folder == right.folder
+
+
+def test_an_update_tells_of_a_way_back_to_what_the_run_was_started_on(begun, tmp_path):
+    for name in ("stars", "run"):
+        shutil.copytree(begun / name, tmp_path / name)
+    state = opened(tmp_path).status.fingerprint
+    was = correct(tmp_path / "stars", tmp_path / "wrong", 99.0)
+    run_embedding(opened(tmp_path))
+    correct(tmp_path / "stars", tmp_path / "right", was)
+    run = opened(tmp_path)
+    assert update_run(run).folder is None  # no update told of the wrong number
+    assert (read_state(run.paths.embeddings) or state) == run.dataset.fingerprint == state
+    correct(tmp_path / "stars", tmp_path / "wrong2", 99.0)
+    wrong = update_run(opened(tmp_path))
+    correct(tmp_path / "stars", tmp_path / "right2", was)
+    right = update_run(opened(tmp_path))
+    assert (wrong.record.since, right.record.since) == (state, wrong.record.state)
+    assert wrong.record.changed == right.record.changed == 1
 
 
 def test_nothing_new_is_said(begun):

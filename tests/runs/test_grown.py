@@ -26,7 +26,7 @@ from skybind.runs.run import Run
 from skybind.runs.status import read_status, write_status
 from skybind.runs.steps import run_model
 from skybind.search.places import Places
-from tests.growing import KEPT, opened, piece
+from tests.growing import KEPT, correct_and_take_back, opened, piece
 
 
 @pytest.fixture(scope="module")
@@ -116,11 +116,28 @@ def test_classes_of_other_objects_are_taken_over(begun, grown):
     assert len(new) == 200
 
 
+def test_what_came_before_a_correction_that_was_taken_back_is_computed(begun, tmp_path):
+    for name in ("stars", "run"):
+        shutil.copytree(begun / name, tmp_path / name)
+    append_dataset(tmp_path / "stars", piece(begun / "all", tmp_path / "new", np.arange(10)))
+    came = opened(tmp_path).growth.changed["photometry"]
+    assert len(came)
+    correct_and_take_back(tmp_path / "stars", tmp_path, 99.0)
+    run = opened(tmp_path)
+    assert run.growth.changed["photometry"].tolist() == came.tolist()
+    before, found = run_embedding(opened(begun)), run_embedding(run)
+    expected = run_model(run).embed(Dataset.open(tmp_path / "stars"))
+    for name in found.modalities:
+        there = expected.present[name]
+        np.testing.assert_allclose(found[name][there], expected[name][there], atol=2e-5)
+    assert np.abs(found["photometry"][came] - before["photometry"][came]).max() > 1e-4
+
+
 def test_observations_are_known_again_after_they_grew(begun, grown):
     run = opened(grown)
     model = run_model(run)
     lineage = lineage_of(run.dataset)
-    changes = lineage.changes(lineage.states[-1])["photometry"]
+    changes = lineage.changes(len(lineage.states) - 1)["photometry"]
     trained = np.isin(changes.rows, run.rows("train")) & (changes.before != 0)
     assert trained.any()
     known = model.seen.hashes[TRAINED, "photometry"]
@@ -133,7 +150,7 @@ def test_observations_are_known_again_after_they_grew(begun, grown):
 def test_a_renamed_copy_of_a_grown_training_object_is_no_test_object(begun, grown, tmp_path):
     run = opened(grown)
     lineage = lineage_of(run.dataset)
-    rows = lineage.changes(lineage.states[-1])["photometry"].rows
+    rows = lineage.changes(len(lineage.states) - 1)["photometry"].rows
     row = int(np.intersect1d(rows, run.rows("train"))[0])
     shutil.copytree(grown / "stars", tmp_path / "stars")
     shutil.copytree(begun / "run", tmp_path / "run")

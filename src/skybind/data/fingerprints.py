@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from skybind.data.dataset import Dataset
-from skybind.data.lineage import lineage_of
+from skybind.data.lineage import growth_since, older_states
 from skybind.files import read_array, write_array
 from skybind.progress import progress_bar
 from skybind.ragged import Ragged
@@ -156,10 +156,9 @@ def _place(root: Path, column: str, fingerprint: str) -> Path:
 
 def _taken_over(dataset: Dataset, root: Path, column: str) -> np.ndarray:
     """Hash observations; of a dataset that grew those that are new or changed."""
-    lineage = lineage_of(dataset)
-    for state in reversed(lineage.states[:-1] if lineage is not None else []):
-        known = read_array(_place(root, column, state.fingerprint))
-        growth = lineage.since(state.fingerprint) if lineage is not None else None
+    for state in older_states(dataset):
+        known = read_array(_place(root, column, state))
+        growth = None if known is None else growth_since(dataset, state)
         if known is None or growth is None or known.shape != (growth.kept,):
             continue
         found = np.concatenate([known, np.zeros(growth.n_new, np.uint64)])

@@ -1,15 +1,21 @@
 """The states that a dataset has had: what was appended and when, and which observations changed.
 
-    DIR/lineage.json            the states, oldest first: fingerprint, date, counts
-    DIR/lineage/STATE.parquet   what changed of older objects on the way to the state of that
-                                fingerprint: column, row, and the fingerprints of the observation
-                                before and after
+    DIR/lineage.json                 the states, oldest first: fingerprint, date, counts
+    DIR/lineage/STEP-STATE.parquet   what changed of older objects on the way to a state, by its
+                                     place in the note and its fingerprint: column, row, and the
+                                     fingerprints of the observation before and after
 
 A dataset to which nothing was appended has neither. Rows keep their places for ever: an append
 changes some and adds others at the end.
+
+A dataset may come back to a state that it was in before, as when a correction is taken back: then
+two states of the note have one fingerprint, for this is a hash of the content. Whatever was made of
+either was made of the same objects and values, so it need not be known of which: what has become of
+them since is what changed after the dataset was in that state for the last time. Steps before that
+count only for who asks what an observation has been on the way.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +27,7 @@ from pydantic import Field
 
 from skybind.data.dataset import Dataset
 from skybind.data.seen import TRAINED, VALIDATED, Seen
+from skybind.errors import DataError
 from skybind.files import atomic_path
 from skybind.parquet import read_parquet, write_parquet
 from skybind.record import Record, read_record, write_sealed
@@ -78,7 +85,7 @@ class Growth:
         How often something was appended.
     changed : dict of str to ndarray of int64
         Column -> rows of the older state in which it changed, ascending; what was computed of a
-        column changed with it.
+        column changed with it. A value that was changed and changed back is among them.
     columns : sequence of str
         Columns that were added.
     """
@@ -143,38 +150,76 @@ class Lineage:
         return any(state.fingerprint == fingerprint for state in self.states)
 
     def since(self, fingerprint: str) -> Growth | None:
-        """Tell what became of the dataset since a state; None of one that it never was in.
+        """Tell what became of the dataset since it was in a state for the last time.
+
+        Returns
+        -------
+        Growth or None
+            None of a state that it never was in.
 
         Raises
         ------
         DataError
             If a table of what changed is gone or damaged.
         """
-        names = [state.fingerprint for state in self.states]
-        if fingerprint not in names:
+        appends = _steps_after(self.states, fingerprint)
+        if appends is None:
             return None
-        place = names.index(fingerprint)
+        place = len(self.states) - 1 - appends
         since = self.states[place]
         found: dict[str, list[np.ndarray]] = {}
-        for state in self.states[place + 1 :]:
-            for column, changes in self.changes(state).items():
+        for step in range(place + 1, len(self.states)):
+            for column, changes in self.changes(step).items():
                 found.setdefault(column, []).append(changes.rows[changes.rows < since.objects])
         changed = {column: _joined(rows) for column, rows in found.items()}
-        appends = len(names) - place - 1
         changed = {column: rows for column, rows in changed.items() if len(rows)}
         columns = [name for state in self.states[place + 1 :] for name in state.columns]
         return Growth(since, self.states[-1], appends, changed, columns)
 
-    def changes(self, state: State) -> dict[str, Changes]:
-        """Read what changed on the way to a state, by column."""
-        path = self.path / CHANGES / f"{state.fingerprint}.parquet"
-        table = read_parquet(path, again=AGAIN, needs=_SCHEMA.names)
+    def until(self, growth: Growth) -> Sequence[State]:
+        """Return the states up to the one since which a growth is told, that one included."""
+        return self.states[: len(self.states) - growth.appends]
+
+    def steps(self) -> Iterator[dict[str, Changes]]:
+        """Read what changed on the way to each state but the first, by column, oldest first.
+
+        Raises
+        ------
+        DataError
+            If a table of what changed is gone or damaged.
+        """
+        return map(self.changes, range(1, len(self.states)))
+
+    def changes(self, step: int) -> dict[str, Changes]:
+        """Read what changed on the way to the state at a place in `states`, by column."""
+        table = read_parquet(self._table_of(step), again=AGAIN, needs=_SCHEMA.names)
         found = {}
         for column in pc.unique(table["column"]).to_pylist():
             own = table.filter(pc.equal(table["column"], column))
             row, before, after = (own[name].to_numpy() for name in _SCHEMA.names[1:])
             found[str(column)] = Changes(row, before, after)
         return found
+
+    def _table_of(self, step: int) -> Path:
+        """Where it stands what changed on the way to a state."""
+        path = _table(self.path, step, self.states[step])
+        if path.exists():
+            return path
+        # an older skybind named it by the state alone, and wrote over it when that came again
+        state = self.states[step]
+        older = path.with_name(f"{state.fingerprint}.parquet")
+        later = range(step + 1, len(self.states))
+        of_it = [n for n in later if self.states[n].fingerprint == state.fingerprint]
+        if not older.exists():
+            return path
+        if any(not _table(self.path, n, self.states[n]).exists() for n in of_it):
+            raise DataError(
+                f"What changed of {self.path} on {state.date} is lost: the dataset came back to "
+                f"the state of that day later, and an older skybind wrote over {older}. Append to "
+                f"a copy of the dataset from before; or delete {LINEAGE}, and start runs on it "
+                "anew."
+            )
+        return older
 
     def grown(self, seen: Seen, kinds: Mapping[str, str]) -> Seen:
         """Let a model that has seen an observation have seen what it has become, too.
@@ -189,8 +234,8 @@ class Lineage:
             Kind of each column of observations.
         """
         hashes = dict(seen.hashes)
-        for state in self.states[1:]:
-            for column, changes in self.changes(state).items():
+        for step in self.steps():
+            for column, changes in step.items():
                 for role in (TRAINED, VALIDATED):
                     known = hashes.get((role, kinds.get(column, "")))
                     if known is not None:
@@ -223,8 +268,8 @@ def earlier_observations(dataset: Dataset) -> dict[str, list[Changes]]:
     """
     found: dict[str, list[Changes]] = {}
     lineage = lineage_of(dataset)
-    for state in lineage.states[1:] if lineage is not None else []:
-        for column, changes in lineage.changes(state).items() if lineage is not None else ():
+    for step in lineage.steps() if lineage is not None else ():
+        for column, changes in step.items():
             found.setdefault(column, []).append(changes)
     return found
 
@@ -237,8 +282,17 @@ def was_in(dataset: Dataset, fingerprint: str) -> bool:
     return lineage is not None and lineage.knows(fingerprint)
 
 
+def older_states(dataset: Dataset) -> list[str]:
+    """Return the fingerprints of the states that a dataset was in and is not, the latest first."""
+    lineage = lineage_of(dataset)
+    states = lineage.states if lineage is not None else []
+    found = dict.fromkeys(state.fingerprint for state in reversed(states))
+    found.pop(dataset.fingerprint, None)  # it may have been in the one that it is in before, too
+    return list(found)
+
+
 def growth_since(dataset: Dataset, fingerprint: str) -> Growth | None:
-    """Tell what became of a dataset since a state.
+    """Tell what became of a dataset since it was in a state for the last time.
 
     Returns
     -------
@@ -252,13 +306,13 @@ def growth_since(dataset: Dataset, fingerprint: str) -> Growth | None:
 
 
 def appends_since(path: Path, fingerprint: str) -> int:
-    """Count the appends to a dataset since a state; 0 also where it was never in that state.
+    """Count the appends to a dataset since it was in a state for the last time.
 
-    The note alone is read, so that it is quick for any size.
+    0 also where it was never in that state. The note alone is read, so that it is quick for any
+    size.
     """
     note = _note(path)
-    names = [state.fingerprint for state in note.states] if note is not None else []
-    return len(names) - names.index(fingerprint) - 1 if fingerprint in names else 0
+    return 0 if note is None else _steps_after(note.states, fingerprint) or 0
 
 
 def write_lineage(
@@ -293,7 +347,7 @@ def write_lineage(
         )
         for column, c in changes.items()
     ]
-    with atomic_path(folder / CHANGES / f"{state.fingerprint}.parquet") as temporary:
+    with atomic_path(_table(folder, len(known), state)) as temporary:
         write_parquet(pa.concat_tables([_SCHEMA.empty_table(), *pieces]), temporary)
     note = LineageNote(states=[*known, state])
     write_sealed(folder / LINEAGE, note.plain())
@@ -305,6 +359,20 @@ def _note(path: Path) -> LineageNote | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     return note if note.states else None
+
+
+def _table(folder: Path, step: int, state: State) -> Path:
+    """Where a dataset's folder holds what changed on the way to the state at a place in its note.
+
+    The fingerprint alone is no name: the dataset may come back to a state.
+    """
+    return folder / CHANGES / f"{step:05d}-{state.fingerprint}.parquet"
+
+
+def _steps_after(states: Sequence[State], fingerprint: str) -> int | None:
+    """Count the states after the last one of a fingerprint; None if there is none of it."""
+    backwards = [state.fingerprint for state in reversed(states)]
+    return backwards.index(fingerprint) if fingerprint in backwards else None
 
 
 def _joined(rows: Sequence[np.ndarray]) -> np.ndarray:

@@ -17,13 +17,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from skybind.data.lineage import Growth, Lineage, lineage_of
+from skybind.data.lineage import Growth
 from skybind.data.placed import placed
 from skybind.discovery.measures.density import loneliness
 from skybind.discovery.measures.outliers import COMBINED, upper_tail
 from skybind.discovery.reference import with_combined
 from skybind.discovery.update_page import write_update_page
 from skybind.discovery.update_record import UpdateRecord
+from skybind.discovery.update_since import states_until, to_tell
 from skybind.embeddings.store import Embeddings
 from skybind.errors import DataError
 from skybind.files import atomic_path, is_writable
@@ -38,7 +39,7 @@ from skybind.record import checked
 from skybind.runs.cases import Case, finished_cases
 from skybind.runs.classes import CaseClasses, case_classes, classes_in, open_case
 from skybind.runs.classify import CLASS_NOTES, best_case
-from skybind.runs.embedding import run_embedding
+from skybind.runs.embedding import is_embedded_otherwise, run_embedding
 from skybind.runs.grown import forget_older, touched_rows
 from skybind.runs.run import Run
 from skybind.runs.status import read_status
@@ -162,32 +163,21 @@ def update_run(run: Run) -> Updated:
         If it has no model.
     """
     run_model(run)
-    lineage = lineage_of(run.dataset)
-    if lineage is None or run.growth is None:
+    told = to_tell(run)
+    if told is None:
+        _embed_as_it_is(run)
         return Updated(None, None)
-    now = lineage.states[-1]
-    folder = run.paths.update(now.date, now.fingerprint)
-    growth = _since_last(run, lineage)
-    key = {"version": UPDATE_VERSION, "state": now.fingerprint, "since": growth.since.fingerprint}
+    folder, growth = told
+    state = run.dataset.fingerprint
+    key = {"version": UPDATE_VERSION, "state": state, "since": growth.since.fingerprint}
     known = result_of(folder)
     before = known is not None and all(known.get(name) == value for name, value in key.items())
+    if before:
+        _embed_as_it_is(run)
     note = once(folder, key, partial(_update, run, folder, growth))
     if is_writable(run.folder):  # also what a process left that was killed before it could
         forget_older(run)
     return Updated(folder, checked(note, UpdateRecord), before)
-
-
-def _since_last(run: Run, lineage: Lineage) -> Growth:
-    """Tell what came since the last update before this state, or since the run was started."""
-    begun = [state.fingerprint for state in lineage.states].index(run.status.fingerprint)
-    for state in reversed(lineage.states[begun + 1 : -1]):
-        if result_of(run.paths.update(state.date, state.fingerprint)) is not None:
-            growth = lineage.since(state.fingerprint)
-            break
-    else:
-        growth = lineage.since(run.status.fingerprint)
-    assert growth is not None  # the state is of this lineage
-    return growth
 
 
 def _update(run: Run, folder: Path, growth: Growth) -> dict[str, Any]:
@@ -195,7 +185,7 @@ def _update(run: Run, folder: Path, growth: Growth) -> dict[str, Any]:
     cases = finished_cases(run)
     case = best_case(cases) if cases else None
     rows = touched_rows(run.dataset, growth, run_model(run).modalities.values())
-    before_it = _states_until(run, growth)
+    before_it = states_until(run, growth)
     before = _classes_before(run, folder, case, rows[rows < growth.kept], before_it)
     embeddings = run_embedding(run)
     indexed = _add_to_indices(run)
@@ -212,6 +202,13 @@ def _update(run: Run, folder: Path, growth: Growth) -> dict[str, Any]:
     return record.plain()
 
 
+def _embed_as_it_is(run: Run) -> None:
+    """Embed again where another command embedded a state that the dataset has left since."""
+    if is_embedded_otherwise(run) and is_writable(run.folder):
+        run_embedding(run)
+        _add_to_indices(run)
+
+
 def _add_to_indices(run: Run) -> list[str]:
     """Add the new embeddings to the indices that there are; gives their modalities."""
     place = index_folder(run.paths.embeddings, ["any"]).parent
@@ -223,13 +220,6 @@ def _add_to_indices(run: Run) -> list[str]:
         except DataError as error:  # the rest of the update is worth more
             say(f"The index of {name} is not added to: {error}")
     return done
-
-
-def _states_until(run: Run, growth: Growth) -> list[str]:
-    """Fingerprints of the states of the dataset before what is looked at came to it."""
-    lineage = lineage_of(run.dataset)
-    states = [one.fingerprint for one in lineage.states] if lineage is not None else []
-    return states[: states.index(growth.since.fingerprint) + 1]
 
 
 def _classes_before(

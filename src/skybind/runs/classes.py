@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from skybind.data.lineage import Growth
+from skybind.data.lineage import Growth, growth_since, older_states
 from skybind.errors import DataError
 from skybind.files import atomic_path, json_hash, raise_of_machine
 from skybind.models.classes import class_table
@@ -21,7 +21,7 @@ from skybind.models.stored import read_note
 from skybind.parquet import read_parquet, write_parquet
 from skybind.progress import progress_bar, step
 from skybind.runs.cases import Case
-from skybind.runs.grown import older_states, touched_rows
+from skybind.runs.grown import touched_rows
 from skybind.runs.layout import TrainedPaths
 from skybind.runs.measured import refuse_other_model
 from skybind.runs.run import Run
@@ -196,14 +196,14 @@ def _key(run: Run, note: dict[str, Any], state: str) -> bytes:
 
 def _earlier(run: Run, paths: TrainedPaths) -> tuple[pa.Table, Growth] | None:
     """Give the table of the dataset before it grew, and what came to it since; None if none."""
-    states = list(older_states(run.dataset)) if paths.classes.exists() else []
-    note = read_note(paths.model)
-    table = read_parquet(paths.classes) if states else None
-    for growth in states:
-        found = table is not None and (table.schema.metadata or {}).get(KEY)
-        if table is not None and found == _key(run, note, growth.since.fingerprint):
-            return table, growth
-    return None
+    states = older_states(run.dataset) if paths.classes.exists() else []
+    if not states:
+        return None
+    note, table = read_note(paths.model), read_parquet(paths.classes)
+    key = (table.schema.metadata or {}).get(KEY)
+    made_of = next((state for state in states if key == _key(run, note, state)), "")
+    growth = growth_since(run.dataset, made_of)
+    return None if growth is None else (table, growth)
 
 
 def _classify(

@@ -8,7 +8,7 @@ import numpy as np
 from skybind.data.lineage import growth_since
 from skybind.data.splits import Split
 from skybind.embeddings.grown import grown_embeddings, write_grown
-from skybind.embeddings.store import Embeddings, merge
+from skybind.embeddings.store import Embeddings, merge, read_state
 from skybind.errors import ConfigError, DataError
 from skybind.files import json_hash
 from skybind.ingest.given_rows import Given
@@ -130,6 +130,13 @@ def _of(stored: Embeddings, run: Run) -> bool:
     return np.array_equal(stored.object_id, run.dataset.object_ids) and np.array_equal(
         stored.split, run.split.part
     )
+
+
+def is_embedded_otherwise(run: Run) -> bool:
+    """Return whether the embeddings in a run's folder are of another state of its dataset."""
+    place = run.paths.embeddings
+    state = read_state(place) or run.status.fingerprint
+    return place.exists() and state != run.dataset.fingerprint
 
 
 def embed_anything(

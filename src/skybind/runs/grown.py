@@ -5,7 +5,7 @@ no part of its split.
 """
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ import numpy as np
 
 from skybind.data.computed import ComputedTable
 from skybind.data.dataset import Dataset
-from skybind.data.lineage import Growth, growth_since, lineage_of
+from skybind.data.lineage import Growth, growth_since, older_states
 from skybind.errors import DataError
 from skybind.lightcurves.grown import grow_columns, refuse_older_columns
 from skybind.modalities.base import Modality
@@ -113,15 +113,6 @@ def grow_beside(folder: Path, dataset: Dataset) -> None:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def older_states(dataset: Dataset) -> Iterator[Growth]:
-    """Tell what became of a dataset since each of its older states, the latest first."""
-    lineage = lineage_of(dataset)
-    for state in reversed(lineage.states[:-1] if lineage is not None else []):
-        growth = lineage.since(state.fingerprint) if lineage is not None else None
-        if growth is not None:
-            yield growth
-
-
 def touched_rows(dataset: Dataset, growth: Growth, modalities: Iterable[Modality]) -> np.ndarray:
     """Which rows are new, or changed in what some modalities read, ascending.
 
@@ -134,18 +125,18 @@ def touched_rows(dataset: Dataset, growth: Growth, modalities: Iterable[Modality
 
 def forget_older(run: "Run") -> None:
     """Remove what is kept of older states of a run's dataset; it has been taken over, or told."""
-    root = run.paths.prepared
-    for growth in older_states(run.dataset):
+    root, now = run.paths.prepared, run.dataset.fingerprint
+    older = older_states(run.dataset)
+    for state in older:
         for modality in run.modalities.values():
-            place = prepared_folder(root, modality, growth.since.fingerprint)
-            if prepared_folder(root, modality, run.dataset.fingerprint).exists():
-                shutil.rmtree(place, ignore_errors=True)
-        for file in root.glob(f"observations-*-{growth.since.fingerprint}.*"):
-            now = file.name.replace(growth.since.fingerprint, run.dataset.fingerprint)
-            if (root / now).exists():
+            if prepared_folder(root, modality, now).exists():
+                shutil.rmtree(prepared_folder(root, modality, state), ignore_errors=True)
+        for file in root.glob(f"observations-*-{state}.*"):
+            if (root / file.name.replace(state, now)).exists():
                 file.unlink(missing_ok=True)
-        for case in run.paths.cases():
-            case.classes_of(growth.since.fingerprint).unlink(missing_ok=True)
+    for case in run.paths.cases():
+        for state in [*older, now]:  # it may have come back to one that it was in before
+            case.classes_of(state).unlink(missing_ok=True)
 
 
 def earlier_prepared(run: "Run", modality: Modality) -> Earlier | None:
@@ -153,16 +144,19 @@ def earlier_prepared(run: "Run", modality: Modality) -> Earlier | None:
     root = run.paths.prepared
     if prepared_folder(root, modality, run.dataset.fingerprint).exists():
         return None
-    for growth in older_states(run.dataset):
-        place = prepared_folder(root, modality, growth.since.fingerprint)
-        if place.exists():
+    for state in older_states(run.dataset):
+        place = prepared_folder(root, modality, state)
+        growth = growth_since(run.dataset, state) if place.exists() else None
+        if growth is not None:
             return Earlier(place, touched_rows(run.dataset, growth, [modality]))
     return None
 
 
 def older_features(run: "Run", modality: Modality) -> list[Older]:
     """List the states of a run's dataset before it grew, for features of a frozen backbone."""
+    grown = [growth_since(run.dataset, state) for state in older_states(run.dataset)]
     return [
-        Older(growth.since.fingerprint, growth.kept, touched_rows(run.dataset, growth, [modality]))
-        for growth in older_states(run.dataset)
+        Older(one.since.fingerprint, one.kept, touched_rows(run.dataset, one, [modality]))
+        for one in grown
+        if one is not None
     ]

@@ -331,7 +331,8 @@ def _whole_lineage(path: Path) -> None:
     lineage = lineage_of(Dataset.open(path.parent, computed=()))
     if lineage is None:
         raise DataError(f"{path} is of other objects: {LINEAGE_AGAIN}.")
-    lineage.since(lineage.states[0].fingerprint)
+    for _ in lineage.steps():
+        pass
 
 
 def _same_epochs(path: Path) -> None:
