@@ -11,6 +11,7 @@ from skybind.data.computed import ComputedTable, write_computed
 from skybind.data.dataset import Dataset
 from skybind.data.info import dataset_info
 from skybind.data.schema import Column
+from skybind.data.sources import ParquetSource
 from skybind.data.where import fulfilled
 from skybind.data.write import DatasetWriter
 from skybind.errors import DataError
@@ -130,6 +131,39 @@ def test_a_table_appears_whole_or_not_at_all(survey, tmp_path):
     assert list(target.parent.iterdir()) == []
 
 
+def test_check_reads_computed_columns_some_objects_at_a_time(tmp_path, monkeypatch):
+    folder = write(tmp_path / "data")
+    state = Dataset.open(folder).fingerprint
+    period, fap = np.ones(N), np.ones(N)
+    period[-2:] = np.inf  # the second column is wrong first
+    fap[3] = -np.inf
+    table = pa.table(
+        {
+            "object_id": computed(0, N)["object_id"],
+            "photometry_period": period,
+            "photometry_fap": fap,
+        }
+    )
+    write_computed(
+        folder / "features" / "photometry.parquet", "photometry", state, COLUMNS, [table]
+    )
+    read, batches = [], ParquetSource.batches
+
+    def counted(self, *given):
+        for some in batches(self, *given):
+            read.append(len(some))
+            yield some
+
+    monkeypatch.setattr("skybind.data.check.ROWS", 64)
+    monkeypatch.setattr(ParquetSource, "batches", counted)
+    monkeypatch.setattr(ParquetSource, "table", None)
+    assert [str(fault) for fault in check_dataset(folder)] == [
+        "photometry_period: is infinite (2 times), first at 's498'.",
+        "photometry_fap: is infinite, first at 's3'.",
+    ]
+    assert (sum(read), max(read)) == (N, 64)
+
+
 def test_check_names_a_table_of_other_objects(survey, tmp_path):
     folder = write(tmp_path / "data")
     assert check_dataset(folder) == []
@@ -143,6 +177,10 @@ def test_check_names_a_table_of_other_objects(survey, tmp_path):
     infinite = computed(0, N).set_column(2, "photometry_fap", pa.array(np.full(N, np.inf)))
     write_computed(target, "photometry", state, COLUMNS, [infinite])
     assert "photometry_fap: is infinite (500 times)" in str(check_dataset(folder)[0])
+    longer = pa.concat_tables([computed(0, N), computed(N, N + 3)])
+    for other in (computed(0, N - 3), longer):
+        write_computed(target, "photometry", state, COLUMNS, [other])
+        assert "other objects" in str(check_dataset(folder)[0])
     target.write_text("no Parquet")
     assert "features/photometry.parquet: cannot be used" in str(check_dataset(folder)[0])
     with pytest.raises(DataError, match="cannot be read"):

@@ -318,17 +318,32 @@ def _check_computed(path: Path, names: pa.Array, findings: Findings) -> None:
         try:
             table = ComputedTable.open(file)
             state = Dataset.open(path, computed=()).fingerprint
-            read = table.source.table([ID, *table.columns])
+            faults = _computed_faults(table, names) if table.fingerprint == state else None
         except (DataError, pa.ArrowException, OSError) as error:
             raise_of_machine(error)
             first = (str(error).splitlines() or [""])[0][:200].rstrip(".")
             findings.add(where, f"cannot be used ({first})")
             continue
-        if table.fingerprint != state or read[ID].combine_chunks() != names:
+        if faults is None:
             findings.add(where, "is of other objects, or of another state of these")
-            continue
-        for name in table.columns:
-            _check_numbers(read[name].combine_chunks(), name, np.asarray(names), findings)
+        for fault in faults or []:
+            findings.add(fault.where, fault.what, fault.count, fault.example)
+
+
+def _computed_faults(table: ComputedTable, names: pa.Array) -> list[Violation] | None:
+    """Name what is wrong with computed columns, in their order; None if they are of others."""
+    found = {name: Findings() for name in table.columns}
+    start = 0
+    for read in table.source.batches([ID, *found], ROWS):
+        own = names.slice(start, read.num_rows)
+        if read[ID].combine_chunks() != own:
+            return None
+        ids = np.asarray(own)
+        for name, findings in found.items():
+            _check_numbers(read[name].combine_chunks(), name, ids, findings)
+        start += read.num_rows
+    whole = [fault for findings in found.values() for fault in findings.violations()]
+    return whole if start == len(names) else None
 
 
 def _check_splits(path: Path, names: pa.Array, findings: Findings) -> None:

@@ -1,6 +1,7 @@
 """What a dataset may hold by its rules, and yet is probably not meant."""
 
 from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,33 @@ ENOUGH_EPOCHS = 5
 FAR, RULES = 1e3, 10
 #: Objects from which on two equal columns are no chance.
 ENOUGH_OBJECTS = 20
+
+
+@dataclass
+class _Label:
+    """A label, and the features that tell it."""
+
+    name: str
+    counts: Counter[str]
+    code: np.ndarray
+    """Number of each object's class, -1 where it has none."""
+    told_by: list[str] = field(default_factory=list)
+
+    @classmethod
+    def read(cls, dataset: Dataset, name: str) -> "_Label":
+        """Read a label column."""
+        labels = dataset.labels(name)
+        _, code = np.unique(labels, return_inverse=True)
+        return cls(name, Counter(labels.tolist()), np.where(labels == "", -1, code.ravel()))
+
+
+@dataclass
+class _Target:
+    """A target, and the features that equal it."""
+
+    name: str
+    values: np.ndarray
+    equals: list[str] = field(default_factory=list)
 
 
 def find_suspicions(path: str | Path) -> list[Violation]:
@@ -45,26 +73,42 @@ def find_suspicions(path: str | Path) -> list[Violation]:
     for name, kind in dataset.schema.kinds.items():
         if kind == "photometry":
             _constant_errors(dataset, name, findings)
-    features = {n: dataset.numbers(n) for n in dataset.schema.with_role("feature")}
-    for name, values in features.items():
-        beyond = np.isfinite(values) & (np.abs(values) > np.finfo(np.float32).max)
-        findings.rows(name, "is beyond single precision (3.4e38)", beyond, dataset.object_ids)
-        what = "lies so far from all others that it rules their standard deviation"
-        findings.rows(name, what, _ruling(values), dataset.object_ids)
-    for name in dataset.schema.with_role("label"):
-        labels = dataset.labels(name)
-        _doubtful_classes(labels, name, findings)
-        for feature, values in features.items():
-            if _tells(values, labels):
-                findings.add(feature, f"has one value for each class of {name}: it tells the label")
-    for name in dataset.schema.with_role("target"):
-        target = dataset.numbers(name)
-        for feature, values in features.items():
-            if _equals(values, target):
-                findings.add(feature, f"equals the target {name}")
+    labels = [_Label.read(dataset, name) for name in dataset.schema.with_role("label")]
+    targets = [_Target(n, dataset.numbers(n)) for n in dataset.schema.with_role("target")]
+    for name in dataset.schema.with_role("feature"):
+        _look_at(dataset, name, labels, targets, findings)
+    for label in labels:
+        _doubtful_classes(label, findings)
+        for feature in label.told_by:
+            what = f"has one value for each class of {label.name}: it tells the label"
+            findings.add(feature, what)
+    for target in targets:
+        for feature in target.equals:
+            findings.add(feature, f"equals the target {target.name}")
     twins = find_twins(dataset)
     findings.rows("object_id", f"has a twin ({WHAT})", twins.members, dataset.object_ids)
     return findings.violations()
+
+
+def _look_at(
+    dataset: Dataset,
+    name: str,
+    labels: list[_Label],
+    targets: list[_Target],
+    findings: Findings,
+) -> None:
+    """Look at a feature alone, and beside labels and targets; held only as long as that."""
+    values = dataset.numbers(name)
+    beyond = np.isfinite(values) & (np.abs(values) > np.finfo(np.float32).max)
+    findings.rows(name, "is beyond single precision (3.4e38)", beyond, dataset.object_ids)
+    what = "lies so far from all others that it rules their standard deviation"
+    findings.rows(name, what, _ruling(values), dataset.object_ids)
+    for label in labels:
+        if _tells(values, label.code):
+            label.told_by.append(name)
+    for target in targets:
+        if _equals(values, target.values):
+            target.equals.append(name)
 
 
 def _ruling(values: np.ndarray) -> np.ndarray:
@@ -97,16 +141,17 @@ def _constant_errors(dataset: Dataset, name: str, findings: Findings) -> None:
         findings.rows(f"{name}.{error}", "is one number for every epoch of a curve", same, names)
 
 
-def _doubtful_classes(labels: np.ndarray, name: str, findings: Findings) -> None:
-    for word, count in Counter(labels.tolist()).items():
+def _doubtful_classes(label: _Label, findings: Findings) -> None:
+    for word, count in label.counts.items():
         if word and (is_nothing(word) or word.lower() in DOUBTFUL):
-            findings.add(name, f"has the class '{word}', which looks like a missing value", count)
+            what = f"has the class '{word}', which looks like a missing value"
+            findings.add(label.name, what, count)
 
 
-def _tells(values: np.ndarray, labels: np.ndarray) -> bool:
+def _tells(values: np.ndarray, label: np.ndarray) -> bool:
     """Whether a feature has one value a class, and another one for each class."""
-    known = np.isfinite(values) & (labels != "")
-    classes, code = np.unique(labels[known], return_inverse=True)
+    known = np.isfinite(values) & (label >= 0)
+    classes, code = np.unique(label[known], return_inverse=True)
     if known.sum() < ENOUGH_OBJECTS or len(classes) < 2:
         return False
     numbers, number = np.unique(values[known], return_inverse=True)
