@@ -1,4 +1,5 @@
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -11,7 +12,18 @@ from hypothesis import strategies as st
 
 from skybind import once as module
 from skybind.errors import DataError
-from skybind.once import NOTE, Workplace, fill_once, forget, note_of, once, result_of
+from skybind.locks import alone
+from skybind.once import (
+    NOTE,
+    Workplace,
+    fill_once,
+    forget,
+    forget_made,
+    lock_of,
+    note_of,
+    once,
+    result_of,
+)
 
 KEY = {"weights": "abc"}
 
@@ -216,6 +228,41 @@ def test_of_two_programs_one_fills_a_folder_and_the_other_waits(tmp_path):
     assert (target / "file").read_text() == "first"
     time.sleep(0.1)
     assert [path.name for path in target.parent.iterdir()] == ["folder"]
+
+
+def left_beside(target):
+    """What a process leaves that was killed after it put a folder in its place."""
+    unfinished = target.parent / f".{target.name}.unfinished"
+    (unfinished / "journal").mkdir(parents=True)
+    lock_of(target).touch()
+    lock_of(target).with_suffix(".holder").write_text("{}")
+    return unfinished
+
+
+def test_what_a_killed_process_left_beside_a_folder_is_removed(tmp_path):
+    target = tmp_path / "folder"
+    fill_once(target, Folder(), never)
+    unfinished = left_beside(target)
+    with alone(lock_of(target), otherwise=never):  # as long as another program is at work there
+        fill_once(target, never, never)
+        assert unfinished.is_dir()
+    fill_once(target, never, never)
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_a_folder_is_removed_whole_with_what_is_left_of_its_making(tmp_path, monkeypatch):
+    target = tmp_path / "folder"
+    fill_once(target, Folder(), never)
+    left_beside(target)
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.rmtree", lambda *given, **options: exec("raise KeyboardInterrupt"))
+        with pytest.raises(KeyboardInterrupt):
+            forget_made(target)
+    assert not target.exists()  # killed while its files were removed
+    for path in tmp_path.glob("*.tmp"):  # as of a process that is gone
+        path.rename(path.with_name(path.name.replace(f"-{os.getpid()}-", "-999999999-")))
+    forget_made(target)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_of_two_programs_one_does_a_step_and_the_other_waits_and_reads_it(tmp_path, monkeypatch):

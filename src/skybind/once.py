@@ -26,8 +26,16 @@ from pathlib import Path
 from typing import Any
 
 from skybind.errors import DataError, ProcessError, SkybindError
-from skybind.files import linked_place, put_in_place, raise_of_machine, remove_leftovers, write_json
-from skybind.locks import alone, waiting_for
+from skybind.files import (
+    is_writable,
+    linked_place,
+    put_in_place,
+    raise_of_machine,
+    remove_leftovers,
+    remove_whole,
+    write_json,
+)
+from skybind.locks import alone, left, tried, waiting_for
 from skybind.record import read_record, write_sealed
 
 #: In the folder of a step.
@@ -140,14 +148,26 @@ def fill_once(
         Called with words for another program that is making the same folder; then that one is
         waited for.
     """
-    if target.exists():
-        return
     workplace = Workplace(target, target.name, otherwise)
+    if target.exists():
+        workplace.clear()
+        return
     with workplace:
         if target.exists():
             workplace.discard()
         else:
             fill(workplace)
+
+
+def forget_made(target: Path) -> None:
+    """Remove a folder that `fill_once` makes, and what is left of its making.
+
+    Killed meanwhile, all of it or nothing stands in its place, and the same call removes the rest.
+    What another program is making stays.
+    """
+    remove_leftovers(target)
+    remove_whole(target)
+    Workplace(target, target.name, waiting_for(f"makes {target}")).clear()
 
 
 def lock_of(target: Path) -> Path:
@@ -210,6 +230,16 @@ class Workplace:
             if self._note().get("key", self.key) == self.key:
                 shutil.rmtree(self.path, ignore_errors=True)
             lock.unlink(missing_ok=True)  # while it is still held
+
+    def clear(self) -> None:
+        """Remove what a killed process left beside the target; where one is at work it stays."""
+        lock, folder = lock_of(self.target), self.target.parent
+        if not (self.path.exists() or left(lock)) or not is_writable(folder):
+            return
+        with tried(lock) as mine:
+            if mine:
+                shutil.rmtree(self.path, ignore_errors=True)
+                lock.unlink(missing_ok=True)  # while it is still held
 
     def note(self, name: str, value: str) -> str:
         """Remember a text from the first beginning of the work; gives the first one."""

@@ -1,3 +1,4 @@
+import os
 import shutil
 import signal
 import subprocess
@@ -6,16 +7,20 @@ import time
 from dataclasses import replace
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
+from skybind import files
 from skybind.cli import app
 from skybind.data.dataset import Dataset
 from skybind.discovery.update import CHANGED, STRANGE, UNLIKE, append_to_run, update_run
-from skybind.embeddings.store import read_state
+from skybind.drawing.blocks import Block
+from skybind.embeddings.store import Embeddings, read_state
 from skybind.embeddings.stream import EmbeddingStream
 from skybind.errors import DataError, ModelError
 from skybind.ingest.append import append_dataset
+from skybind.modalities.store import open_prepared
 from skybind.runs.cases import finished_cases
 from skybind.runs.classes import case_classes
 from skybind.runs.classify import best_case
@@ -251,6 +256,82 @@ def test_killed_before_it_removed_what_is_older_the_same_command_does(grown, mon
     assert len(list(prepared.glob("photometry-*"))) == 2
     assert update_run(opened(grown)).done_before
     assert len(list(prepared.glob("photometry-*"))) == 1
+
+
+LOCKS = (".lock", ".holder")
+
+
+class Moments:
+    """Copies of a folder as a killed process leaves it: one before each change of its files."""
+
+    def __init__(self, folder, copies):
+        self.folder, self.copies = folder, copies
+        self.seen, self.taken = set(), []
+
+    def watch(self, patch):
+        for module, name in ((os, "replace"), (os, "unlink"), (files, "_exchange")):
+            patch.setattr(module, name, self.before(getattr(module, name)))
+
+    def before(self, change):
+        def watched(path, *given, **options):
+            inside = "dir_fd" in options and str(path).endswith((".bin", ".parquet"))
+            alone = os.path.lexists(path) and not str(path).endswith(LOCKS)
+            if inside or alone:  # otherwise nothing of worth is changed
+                self.take()
+            return change(path, *given, **options)
+
+        return watched
+
+    def take(self):
+        stood = frozenset(
+            (str(path), path.stat().st_size, path.stat().st_mtime_ns)
+            for path in self.folder.rglob("*")
+            if path.suffix not in LOCKS
+        )
+        if stood in self.seen:
+            return
+        self.seen.add(stood)
+        copy = self.copies / str(len(self.taken))
+        shutil.copytree(self.folder, copy)
+        mine = f"-{os.getpid()}-"
+        for path in sorted(copy.rglob(f"*{mine}*"), reverse=True):
+            path.rename(path.with_name(path.name.replace(mine, "-999999999-")))
+        self.taken.append(copy)
+
+
+def outcome(run, done):
+    """All that an update leaves in a run's folder."""
+    embeddings = Embeddings.read(run / "embeddings")
+    (classes,) = run.glob("finetune/*/classes.parquet")
+    stands = {path.relative_to(run).as_posix() for path in run.rglob("*")}
+    return {
+        "record": done.record,
+        "page": done.folder.name,
+        "csv": (done.folder / "new.csv").read_text(),
+        "tables": [pq.read_table(done.folder / f"{n}.parquet") for n in ("new", "before")],
+        "classes": pq.read_table(classes),
+        "state": read_state(run / "embeddings"),
+        "names": embeddings.object_id.tolist(),
+        "vectors": {name: values.tobytes() for name, values in embeddings.vectors.items()},
+        "stands": {name for name in stands if not name.endswith(LOCKS)},
+    }
+
+
+def test_killed_at_every_moment_nothing_is_lost_or_doubled(grown, tmp_path, monkeypatch):
+    drawn = Block("No figure: it takes longer than all the rest.")
+    monkeypatch.setattr("skybind.discovery.update_page.drawn_block", lambda *given: drawn)
+    run = opened(grown)
+    moments = Moments(grown / "run", tmp_path / "killed")
+    with monkeypatch.context() as patch:
+        moments.watch(patch)
+        done = update_run(run)
+    expected = outcome(grown / "run", done)
+    assert len(moments.taken) > 30
+    for copy in moments.taken:
+        for folder in (copy / "prepared").glob("[!.]*-*/"):
+            open_prepared(folder, whole=True)
+        again = update_run(Run.open(copy, data=grown / "stars"))
+        assert outcome(copy, again) == expected
 
 
 KILLED = """

@@ -141,6 +141,33 @@ def test_of_a_dataset_that_grew_only_what_is_touched_is_computed(world, tmp_path
     assert len([path for path in tmp_path.glob("spectrum-features-*") if path.is_dir()]) == 1
 
 
+def test_interrupted_with_other_rows_to_compute_nothing_is_left_out(world, tmp_path, monkeypatch):
+    _, source, binder = world
+    spectra = source.prepared["spectrum"]
+    given = (binder.backboned["spectrum"], source.modalities["spectrum"])
+    views = Views(2, np.arange(60), 1)
+    real, calls = module._features, []
+
+    def dies(*arguments):
+        calls.append(1)
+        if len(calls) == 5:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "_features", dies)
+        with pytest.raises(KeyboardInterrupt):  # of all rows, for there is nothing to take over
+            cached_features(*given, spectra, tmp_path, fingerprint="grown", views=views)
+    young = taken(spectra, np.arange(70))
+    cached_features(*given, young, tmp_path, fingerprint="young", views=views)
+    older = [Older("young", 70, np.asarray([65, *range(70, 80)]))]
+    found = cached_features(
+        *given, spectra, tmp_path, fingerprint="grown", views=views, older=older
+    ).arrays["features"]
+    whole = cache(world, tmp_path / "whole").arrays["features"]
+    np.testing.assert_allclose(found[:, 0], whole[:, 0], atol=1e-6)
+
+
 def test_options_that_leave_no_trace_in_the_weights_count(world):
     _, source, _ = world
     shapes = {name: m.shape for name, m in source.modalities.items()}

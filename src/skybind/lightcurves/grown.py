@@ -14,7 +14,7 @@ from skybind.data.computed import ROW_GROUP, ComputedTable, write_computed
 from skybind.data.dataset import Dataset
 from skybind.data.schema import ID
 from skybind.errors import DataError
-from skybind.files import atomic_path
+from skybind.files import array_hash, atomic_path
 from skybind.lightcurves.stored import Task, compute_chunk, is_current
 from skybind.parquet import read_parquet, write_parquet
 from skybind.processes import allowed, in_order
@@ -84,7 +84,9 @@ def _compute(
     definitions = {column: c.attributes for column, c in before.columns.items()}
     chunk = partial(compute_chunk, definitions=definitions, observation=name)
     parts = [touched[start : start + CHUNK] for start in range(0, len(touched), CHUNK)]
-    files = [aside / f"{name}-{number:06d}.parquet" for number in range(len(parts))]
+    # named by their rows: an interrupted work may have had others to compute
+    which = array_hash(touched)
+    files = [aside / f"{name}-{which}-{number:06d}.parquet" for number in range(len(parts))]
     missing = [number for number, file in enumerate(files) if not file.exists()]
 
     def tasks() -> Iterator[Task]:

@@ -1,6 +1,5 @@
 """Features of frozen backbones: computed once, kept as memory-mapped arrays, trained on."""
 
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +18,7 @@ from skybind.modalities.base import Modality, Prepared
 from skybind.modalities.source import FEATURES, VIEWED, BatchSource
 from skybind.modalities.store import prepared_key
 from skybind.models.binder import Binder, best_device
-from skybind.once import Workplace, fill_once
+from skybind.once import Workplace, fill_once, forget_made
 from skybind.progress import progress_bar
 from skybind.record import read_record, write_sealed
 from skybind.sums import block_sums, verify_sums
@@ -228,7 +227,7 @@ def cached_features(
     fill_once(folder, fill, waiting_for(f"computes the {title}"))
     verify_features(folder)
     for place, _ in places:  # those of each night would fill the disk
-        shutil.rmtree(place, ignore_errors=True)
+        forget_made(place)
     array = np.memmap(folder / ARRAY, np.float32, "r", shape=shape)
     return replace(prepared, arrays={**prepared.arrays, FEATURES: array, VIEWED: viewed})
 
@@ -283,23 +282,26 @@ class _Work:
 def _compute(work: _Work, workplace: Workplace, shape: tuple[int, ...], progress: Progress) -> None:
     """Fill the array chunk after chunk, from the first one that is missing."""
     encoder, modality, prepared = work.encoder, work.modality, work.prepared
-    done = int(workplace.entries[-1]["done"]) if workplace.entries else 0
+    # an interrupted work may have had other rows to compute, as nothing to take over
+    rows = array_hash(work.rows)
+    last = workplace.entries[-1] if workplace.entries else {}
+    done = int(last["done"]) if last.get("rows") == rows else 0
     mode: Any = "r+" if done else "w+"
     array = np.memmap(workplace.work / ARRAY, np.float32, mode, shape=shape)
     if work.earlier is not None and not done:
         _take_over(array, *work.earlier)
     device, home = best_device(), next(encoder.parameters()).device
     encoder.to(device).eval()
-    for start, rows in _chunks(work.rows, done):
-        array[rows, 0] = _features(encoder, modality, prepared, rows, None, device)
-        some = rows[work.viewed[rows]]
+    for start, chunk in _chunks(work.rows, done):
+        array[chunk, 0] = _features(encoder, modality, prepared, chunk, None, device)
+        some = chunk[work.viewed[chunk]]
         for view in range(1, shape[1]):
             if len(some):
                 rng = np.random.default_rng([work.seed, view, start])
                 array[some, view] = _features(encoder, modality, prepared, some, rng, device)
         array.flush()
-        workplace.record({"done": start + len(rows), "files": [ARRAY]})
-        progress(start + len(rows))
+        workplace.record({"done": start + len(chunk), "rows": rows, "files": [ARRAY]})
+        progress(start + len(chunk))
     encoder.to(home)
     array.flush()
     write_sealed(workplace.work / SUMS, {"sums": block_sums(workplace.work / ARRAY)})

@@ -16,11 +16,13 @@ from skybind.data.computed import ComputedTable
 from skybind.data.dataset import Dataset
 from skybind.data.lineage import Growth, growth_since, older_states
 from skybind.errors import DataError
+from skybind.files import remove_leftovers
 from skybind.lightcurves.grown import grow_columns, refuse_older_columns
 from skybind.modalities.base import Modality
 from skybind.modalities.store import Earlier, prepared_folder
 from skybind.models.frozen_features import Older
 from skybind.models.stored import read_note
+from skybind.once import forget_made
 from skybind.progress import say
 from skybind.runs.columns import open_as_noted
 from skybind.runs.layout import RunPaths
@@ -130,10 +132,11 @@ def forget_older(run: "Run") -> None:
     for state in older:
         for modality in run.modalities.values():
             if prepared_folder(root, modality, now).exists():
-                shutil.rmtree(prepared_folder(root, modality, state), ignore_errors=True)
+                forget_made(prepared_folder(root, modality, state))
         for file in root.glob(f"observations-*-{state}.*"):
             if (root / file.name.replace(state, now)).exists():
                 file.unlink(missing_ok=True)
+    remove_leftovers(run.paths.embeddings)
     for case in run.paths.cases():
         for state in [*older, now]:  # it may have come back to one that it was in before
             case.classes_of(state).unlink(missing_ok=True)
