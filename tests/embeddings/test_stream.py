@@ -54,6 +54,30 @@ def test_only_what_is_kept_is_read(folder, embeddings, monkeypatch):
     )
 
 
+def test_what_is_told_of_some_objects_is_read_of_their_row_groups(folder, embeddings, monkeypatch):
+    monkeypatch.setattr("skybind.embeddings.store.GROUP_ROWS", 16)
+    embeddings.split = np.where(np.arange(len(embeddings)) % 3 == 0, "test", "train")
+    embeddings.write(folder, shard_rows=70)
+    stream, read = EmbeddingStream.open(folder), []
+    batches = pq.ParquetFile.iter_batches
+
+    def counted(self, *given, **options):
+        for batch in batches(self, *given, **options):
+            read.append(len(batch))
+            yield batch
+
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", counted)
+    keep = np.zeros(len(embeddings), bool)
+    keep[[3, 4, 150, 151]] = True
+    present = stream.present(["spectrum"], keep)
+    np.testing.assert_array_equal(present, embeddings.present["spectrum"] & keep)
+    test = stream.in_split("test", keep)
+    assert np.flatnonzero(test).tolist() == [3, 150]
+    assert sum(read) == 2 * 2 * 16
+    np.testing.assert_array_equal(stream.in_split("test"), embeddings.split == "test")
+    np.testing.assert_array_equal(stream.present(["spectrum"]), embeddings.present["spectrum"])
+
+
 def test_few_objects_in_any_order(folder, embeddings):
     rows = np.array([200, 3, 3, 77])
     vectors, present = EmbeddingStream.open(folder).take(rows, "spectrum")

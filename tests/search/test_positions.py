@@ -131,6 +131,28 @@ def test_without_sorted_positions_or_in_another_order_it_is_the_same(sky, tmp_pa
     np.testing.assert_array_equal(kept_objects(stream, places, where), order >= 700)
 
 
+@pytest.mark.parametrize("sorted_", [True, False])
+def test_parts_and_observations_are_asked_of_the_objects_in_the_cone(sky, tmp_path, sorted_):
+    folder, survey, _, _ = sky
+    part = np.where(np.arange(N) % 2 == 0, "train", "test")
+    present = {"a": survey.present["a"], "b": np.arange(N) % 3 == 0}
+    vectors = {"a": survey.vectors["a"], "b": survey.vectors["a"] * present["b"][:, None]}
+    both = Embeddings(survey.object_id, part, vectors, present, {"weights": "w"})
+    both.write(tmp_path / "embeddings", shard_rows=1000)
+    stream = EmbeddingStream.open(tmp_path / "embeddings")
+    places = Places(tmp_path / "embeddings", folder / "data", None)
+    if sorted_:
+        build_positions(stream, places)
+    cone, _ = inside(sky, 0, 0, 2)
+    asked = Filters(split="test", cone="0 0 2", where="n >= 700", has="b")
+    expected = [row for row in cone if row >= 700 and row % 2 and row % 3 == 0]
+    assert np.flatnonzero(kept_objects(stream, places, asked)).tolist() == sorted(expected)
+    with pytest.raises(DataError, match=r"no split 'tset'.*test"):
+        kept_objects(stream, places, Filters(split="tset", cone="0 0 2"))
+    with pytest.raises(DataError, match="No object fulfils"):
+        kept_objects(stream, places, Filters(split="test", cone="0 0 2", where="n < 0"))
+
+
 def test_of_other_data_they_are_not_used_and_damage_is_told(sky, tmp_path):
     folder, survey, _, _ = sky
     for name in ("embeddings", "embeddings.positions", "data"):

@@ -65,9 +65,10 @@ class MappedEmbeddings(EmbeddingStream):
                     _write(stream, name, temporary, number)
         return cls(Shards.open(folder), place)
 
-    def in_split(self, part: str) -> np.ndarray:
-        """Which objects belong to a part of the split, shape (n,) bool."""
-        return np.asarray(pc.equal(self._split, part))
+    def in_split(self, part: str, keep: np.ndarray | None = None) -> np.ndarray:
+        """Which objects belong to a part of the split; as of `EmbeddingStream`."""
+        found = np.asarray(pc.equal(self._split, part))
+        return found if keep is None else found & keep
 
     def names(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Names and parts of the split of a few objects, in the order given."""
@@ -76,10 +77,11 @@ class MappedEmbeddings(EmbeddingStream):
         names, parts = (np.asarray(texts, dtype=str) for texts in found)
         return names, parts
 
-    def present(self, modalities: Sequence[str]) -> np.ndarray:
-        """Which objects have at least one of the modalities, shape (n,)."""
+    def present(self, modalities: Sequence[str], keep: np.ndarray | None = None) -> np.ndarray:
+        """Which objects have at least one of the modalities; as of `EmbeddingStream`."""
         self.require(modalities)
-        return np.logical_or.reduce([self._present[name] for name in modalities])
+        found = np.logical_or.reduce([self._present[name] for name in modalities])
+        return found if keep is None else found & keep
 
     def chunks(
         self, modalities: Sequence[str], keep: np.ndarray | None = None

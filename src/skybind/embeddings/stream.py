@@ -112,10 +112,19 @@ class EmbeddingStream:
             parts |= set(self._read(shard, SPLIT).unique().to_pylist())
         return sorted(parts - {""})
 
-    def in_split(self, part: str) -> np.ndarray:
-        """Which objects belong to a part of the split, shape (n,) bool."""
-        flags = [pc.equal(self._read(shard, SPLIT), part).to_numpy() for shard in self._shards]
-        return np.concatenate(flags)
+    def in_split(self, part: str, keep: np.ndarray | None = None) -> np.ndarray:
+        """Which objects belong to a part of the split, shape (n,) bool.
+
+        Parameters
+        ----------
+        part : str
+        keep : ndarray of bool, shape (n,), optional
+            No others than these, which alone are read.
+        """
+        found = np.zeros(len(self), bool)
+        for rows, batch in self._batches([SPLIT], _ROWS, keep):
+            found[rows] = pc.equal(batch[SPLIT], part).to_numpy(zero_copy_only=False)
+        return found if keep is None else found & keep
 
     def names(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Names and parts of the split of a few objects, in the order given."""
@@ -166,19 +175,21 @@ class EmbeddingStream:
         if len({self.modalities[name] for name in modalities}) > 1:
             raise DataError(f"The embeddings of {', '.join(modalities)} have different lengths.")
 
-    def present(self, modalities: Sequence[str]) -> np.ndarray:
-        """Which objects have at least one of the modalities, shape (n,)."""
+    def present(self, modalities: Sequence[str], keep: np.ndarray | None = None) -> np.ndarray:
+        """Which objects have at least one of the modalities, shape (n,).
+
+        Parameters
+        ----------
+        modalities : sequence of str
+        keep : ndarray of bool, shape (n,), optional
+            No others than these, which alone are read.
+        """
         self.require(modalities)
         seen = np.zeros(len(self), bool)
-        for shard in self._shards:
-            first = shard.first
-            with _opened(shard) as file:
-                for batch in file.iter_batches(_ROWS, columns=list(modalities), use_threads=False):
-                    own = slice(first, first + len(batch))
-                    first += len(batch)
-                    for name in modalities:
-                        seen[own] |= batch[name].is_valid().to_numpy(zero_copy_only=False)
-        return seen
+        for rows, batch in self._batches(modalities, _ROWS, keep):
+            for name in modalities:
+                seen[rows] |= batch[name].is_valid().to_numpy(zero_copy_only=False)
+        return seen if keep is None else seen & keep
 
     def chunks(
         self, modalities: Sequence[str], keep: np.ndarray | None = None
@@ -203,6 +214,15 @@ class EmbeddingStream:
         # a column takes six times its size while it is decoded (as measured)
         each = 4 * dimension * (6 * len(modalities) + 3)
         size = int(np.clip(self.memory_gb * 1e9 / each, 1, _ROWS))
+        for rows, batch in self._batches(modalities, size, keep):
+            some = None if keep is None else keep[rows]
+            if some is None or some.any():
+                yield _combine(batch, modalities, rows, some)
+
+    def _batches(
+        self, columns: Sequence[str], size: int, keep: np.ndarray | None
+    ) -> Iterator[tuple[np.ndarray, pa.RecordBatch]]:
+        """Read columns in pieces, with row numbers, of row groups that hold a wanted object."""
         for shard in self._shards:
             wanted = None if keep is None else keep[shard.first : shard.first + shard.n]
             if wanted is not None and not wanted.any():
@@ -212,13 +232,10 @@ class EmbeddingStream:
                 rows += shard.first
                 done = 0
                 for batch in file.iter_batches(
-                    size, row_groups=groups, columns=list(modalities), use_threads=False
+                    size, row_groups=groups, columns=list(columns), use_threads=False
                 ):
-                    own = rows[done : done + len(batch)]
+                    yield rows[done : done + len(batch)], batch
                     done += len(batch)
-                    some = None if keep is None else keep[own]
-                    if some is None or some.any():
-                        yield _combine(batch, modalities, own, some)
 
     def take(self, rows: np.ndarray, modality: str) -> tuple[np.ndarray, np.ndarray]:
         """Read the vectors of a few objects.

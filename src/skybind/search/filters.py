@@ -38,7 +38,7 @@ class Filters:
 def kept_objects(stream: EmbeddingStream, places: Places, filters: Filters) -> np.ndarray | None:
     """Tell which objects may be found, shape (n,) bool; None for all.
 
-    Where positions are sorted (`skybind.search.positions`), a cone costs nothing, and columns are
+    Where positions are sorted (`skybind.search.positions`), a cone costs nothing, and all else is
     read of the objects in it alone.
 
     Raises
@@ -46,30 +46,29 @@ def kept_objects(stream: EmbeddingStream, places: Places, filters: Filters) -> n
     DataError
         If a filter cannot be understood, or none is left.
     """
-    split, where = filters.split, filters.where
-    conditions = []
+    keep, split = _in_place(stream, places, filters), filters.split
     if split is not None:
-        parts = stream.split_parts()
-        if split not in parts:
+        keep = stream.in_split(split, keep)
+        if not keep.any() and split not in (parts := stream.split_parts()):
             raise DataError(f"The embeddings have no split '{split}': {nearest(split, parts)}")
-        conditions.append(stream.in_split(split))
-    cone = None if filters.cone is None else Cone.read(filters.cone)
-    asked = cone is not None or where is not None
-    positions = open_positions(stream, places.dataset) if asked else None
-    if cone is not None and positions is not None:
-        conditions.append(_in_sorted(stream, places, positions, cone, where))
-    elif cone is not None:
-        conditions.append(cone_mask(stream, places, cone))
-    if where is not None and not (cone is not None and positions is not None):
-        conditions.append(_fulfilled(stream, places, positions, where))
     if filters.has is not None:
-        conditions.append(stream.present([filters.has]))
-    if not conditions:
-        return None
-    keep = np.logical_and.reduce(conditions)
-    if not keep.any():
+        keep = stream.present([filters.has], keep)
+    if keep is not None and not keep.any():
         raise DataError("No object fulfils the conditions: there is nothing to search.")
-    return np.asarray(keep)
+    return keep
+
+
+def _in_place(stream: EmbeddingStream, places: Places, filters: Filters) -> np.ndarray | None:
+    """Objects in a cone that fulfil a condition; None where neither is asked for."""
+    where = filters.where
+    cone = None if filters.cone is None else Cone.read(filters.cone)
+    if cone is None and where is None:
+        return None
+    positions = open_positions(stream, places.dataset)
+    if cone is not None and positions is not None:
+        return _in_sorted(stream, places, positions, cone, where)
+    keep = np.ones(len(stream), bool) if cone is None else cone_mask(stream, places, cone)
+    return keep if where is None else keep & _fulfilled(stream, places, positions, where)
 
 
 def _in_sorted(
