@@ -9,6 +9,8 @@ from skybind.printable import printable
 
 def nearest(name: str, names: Sequence[str]) -> str:
     """Give 'did you mean ...?', or the list of names where none is near."""
+    if not names:
+        return "there are none."
     close = _close(name, names)
     return f"did you mean '{close}'?" if close else f"known are {', '.join(sorted(names))}."
 
