@@ -84,11 +84,12 @@ export function exact(value: unknown): string {
 }
 
 // A number that was measured or drawn here, shortened to be read.
-export function number(value: unknown): string {
+export function number(value: unknown, digits = 7): string {
   if (typeof value !== "number") return value === null || value === undefined ? "" : String(value);
   if (Number.isInteger(value) && Math.abs(value) < 1e15) return String(value);
   const size = Math.abs(value);
-  return size !== 0 && (size < 1e-4 || size >= 1e7) ? value.toExponential(4) : String(Number(value.toPrecision(7)));
+  if (size !== 0 && (size < 1e-4 || size >= 10 ** Math.max(7, digits))) return value.toExponential(digits > 7 ? digits - 1 : Math.min(4, digits - 1)).replace(/\.?0+e/, "e");
+  return String(Number(value.toPrecision(digits)));
 }
 
 // The title of an observation, with its column where the survey has several of the kind.

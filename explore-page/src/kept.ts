@@ -1,6 +1,7 @@
 // Selections that are kept with the run: named, opened again, deleted, compared.
 import { arrow, json, post } from "./api";
 import { choice, el, isStill, number, titled } from "./dom";
+import { digitsBetween } from "./numbers";
 import { means, type Mean } from "./plots";
 
 interface One { name: string; n: number; said: string; when: string }
@@ -76,7 +77,8 @@ function show(into: HTMLElement, told: Compared): void {
   const [a, b] = told.names;
   const head = el("tr", {}, ...["column", a, b, "effect"].map((text) => el("th", { scope: "col" }, text)));
   const rows = told.columns.map(({ column, value, effect, inside, outside }) => {
-    const cell = (v: number | null) => (v === null ? "" : value ? `${(100 * v).toFixed(0)} %` : number(Number(v.toPrecision(4))));
+    const digits = digitsBetween(inside ?? 0, outside ?? inside ?? 0, 2, 4);
+    const cell = (v: number | null) => (v === null ? "" : value ? `${(100 * v).toFixed(0)} %` : number(Number(v.toPrecision(digits)), digits));
     return el("tr", {}, el("th", { scope: "row" }, value ? `${column} is ${value}` : column), el("td", {}, cell(inside)), el("td", {}, cell(outside)), el("td", {}, effect === null ? "" : effect.toFixed(2)));
   });
   const both = told.both ? ` ${told.both.toLocaleString("en")} objects in both are left out.` : "";

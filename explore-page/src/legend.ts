@@ -1,5 +1,6 @@
 // The legend below the map: names with their colours, or a bar of numbers.
 import { byId, choice, el, number } from "./dom";
+import { digitsBetween } from "./numbers";
 
 export const REST = "none or other"; // what has no name of its own
 
@@ -32,9 +33,10 @@ export function drawBar(said: Said, value: ArrayLike<number>, ends: readonly num
   const log = el("input", { type: "checkbox", change: () => rescale({ ...scale, log: log.checked }) });
   log.checked = scale.log;
   const [low, high] = ends;
-  const bar = el("span", { class: "bar", role: "img", "aria-label": `from ${number(low)} to ${number(high)}` });
+  const digits = digitsBetween(low ?? 0, high ?? 0);
+  const bar = el("span", { class: "bar", role: "img", "aria-label": `from ${number(low, digits)} to ${number(high, digits)}` });
   bar.style.backgroundImage = `linear-gradient(to right, ${colours.filter((_, i) => i % 15 === 0).join(",")})`;
-  const drawn = low === undefined ? [] : [el("span", {}, number(low)), bar, el("span", {}, number(high))];
+  const drawn = low === undefined ? [] : [el("span", {}, number(low, digits)), bar, el("span", {}, number(high, digits))];
   byId("legend").replaceChildren(
     el("span", {}, `${String(said["name"])}${unit}`), ...drawn, el("label", {}, log, "log"),
     choice("clip", CLIPS.map((v) => ({ value: String(v), text: `${v} %` })), String(scale.clip), (v) => rescale({ ...scale, clip: Number(v) })),
@@ -44,12 +46,11 @@ export function drawBar(said: Said, value: ArrayLike<number>, ends: readonly num
 // What the colours do not tell: values that are not there, have no logarithm, or lie beyond the ends.
 function counted(value: ArrayLike<number>, [low, high]: readonly number[], log: boolean): string {
   let [missing, negative, beyond] = [0, 0, 0];
-  const [first, last] = [Math.fround(low ?? NaN), Math.fround(high ?? NaN)]; // values are of single precision
   for (let i = 0; i < value.length; i++) {
     const v = value[i]!;
     if (!Number.isFinite(v)) missing++;
     else if (log && v <= 0) negative++;
-    else if (v < first || v > last) beyond++;
+    else if (v < low! || v > high!) beyond++;
   }
   const count = (n: number, one: string, many: string) => n > 0 && `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
   return [

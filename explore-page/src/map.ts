@@ -5,7 +5,7 @@ import { CLIPS, drawBar, drawNames, REST, type Scale } from "./legend";
 import { drawRings, FEW, type At } from "./marks";
 import { HOME, Points, type Camera } from "./points";
 import { ranked } from "./ranked";
-import { centreOf, drawAxes, drawSky, fitted, mollweide, wipe, type Axis, type Fit, type Place } from "./space";
+import { centreOf, drawAxes, drawSky, fitted, mollweide, wipe, type Axis, type Doubles, type Fit, type Place } from "./space";
 import type { View } from "./state";
 
 const NEAREST = 5; // neighbours that tell where a file of one's own belongs
@@ -105,7 +105,7 @@ export class SkyMap {
     const asked: Record<string, string> = place.kind === "map" ? { name: place.name } : place.kind === "sky" ? { frame: place.frame } : { x: place.x, y: place.y };
     const { values, said } = await arrow(place.kind, asked);
     if (mine !== this.opening) return false;
-    const given = values as { x: Float32Array; y: Float32Array; row: Int32Array };
+    const given = values as { x: Doubles; y: Doubles; row: Int32Array };
     const { x, y, row } = this.plotted(place, given, said as { x?: Axis; y?: Axis });
     const wide = place.kind === "scatter" ? byId("plot").clientWidth / (byId("plot").clientHeight || 1) : null;
     const laid = fitted(x, y, wide);
@@ -168,8 +168,10 @@ export class SkyMap {
     const found = await arrow("column", { map: shown.kind === "map" ? shown.name : "", name });
     if (rows !== this.row) return null;
     const every = found.values["value"]!;
-    if (shown.kind !== "map") found.values["value"] = Array.from(rows, (row) => every[row]!);
-    return found;
+    if (shown.kind === "map") return found;
+    const values = new Float64Array(rows.length);
+    for (let i = 0; i < values.length; i++) values[i] = every[rows[i]!]!;
+    return { ...found, values: { value: values } };
   }
 
   // Draw points the larger, the larger a column is; "" for all alike.
@@ -186,19 +188,19 @@ export class SkyMap {
   }
 
   // Coordinates as they are plotted: the sky projected, logarithms, magnitudes upside down.
-  private plotted(place: Place, { x, y, row }: { x: Float32Array; y: Float32Array; row: Int32Array }, said: { x?: Axis; y?: Axis }) {
+  private plotted(place: Place, { x, y, row }: { x: Doubles; y: Doubles; row: Int32Array }, said: { x?: Axis; y?: Axis }) {
     this.axes = said.x && said.y ? [said.x, said.y] : null;
     const turned = place.kind === "scatter" && place.log.includes("v");
     this.signs = this.axes ? [1, this.axes[1].magnitude !== turned ? -1 : 1] : [1, 1]; // magnitudes upside down
     if (place.kind === "map") return { x, y, row };
     if (place.kind === "sky") {
-      const [u, v] = [new Float32Array(x.length), new Float32Array(x.length)];
+      const [u, v] = [new Float64Array(x.length), new Float64Array(x.length)];
       for (let i = 0; i < x.length; i++) [u[i], v[i]] = mollweide(x[i]!, y[i]!, centreOf(place.frame)) as [number, number];
       return { x: u, y: v, row };
     }
     const [logX, logY] = ["x", "y"].map((axis) => place.log.includes(axis));
     const kept = Array.from(row.keys()).filter((i) => (!logX || x[i]! > 0) && (!logY || y[i]! > 0));
-    const along = (values: Float32Array, log: boolean, sign: number) => Float32Array.from(kept, (i) => sign * (log ? Math.log10(values[i]!) : values[i]!));
+    const along = (values: Doubles, log: boolean, sign: number) => Float64Array.from(kept, (i) => sign * (log ? Math.log10(values[i]!) : values[i]!));
     return { x: along(x, logX!, this.signs[0]), y: along(y, logY!, this.signs[1]), row: Int32Array.from(kept, (i) => row[i]!) };
   }
 
@@ -291,11 +293,11 @@ export class SkyMap {
     } else {
       const { log, clip } = this.scale;
       const ends = ranked(value, [clip / 100, 1 - clip / 100], log);
-      const at = (v: number) => (log ? Math.log10(v) : v);
+      const at = (v: number) => (log ? Math.log10(v) : v / 2); // the half: all doubles span no double
       const [a, b] = [at(ends[0] ?? NaN), at(ends[1] ?? NaN)];
       for (let i = 0; i < value.length; i++) {
         const v = at(value[i]!);
-        this.code[i] = Number.isFinite(v) ? Math.max(0, Math.min(255, Math.round((255 * (v - a)) / (b - a || 1)))) : MISSING;
+        this.code[i] = Number.isFinite(v) ? Math.max(0, Math.min(255, Math.round(255 * ((v - a) / (b - a || 1))))) : MISSING;
       }
       this.palette = [...this.survey.number_colours, faded()];
       drawBar(said, value, ends, this.survey.number_colours, this.scale, (scale) => {

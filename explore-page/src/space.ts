@@ -1,5 +1,6 @@
 // Where the points of a view lie: maps as they are, the sky by Mollweide, two columns on axes.
 import { number } from "./dom";
+import { digitsBetween, extent } from "./numbers";
 
 export interface Axis { name: string; unit: string | null; magnitude: boolean }
 export type Place =
@@ -12,18 +13,22 @@ export interface Fit { middle: [number, number]; half: [number, number] }
 // How the renderer's coordinates become pixels, now.
 export interface Screen { at: [number, number]; scale: [number, number] }
 
-export function fitted(x: Float32Array, y: Float32Array, wide: number | null): { x: Float32Array; y: Float32Array; fit: Fit } {
-  const ends = (v: Float32Array) => {
-    let [low, high] = [Infinity, -Infinity];
-    for (let i = 0; i < v.length; i++) [low, high] = [Math.min(low, v[i]!), Math.max(high, v[i]!)];
-    return [low, high] as [number, number];
-  };
-  const [[a, b], [c, d]] = [ends(x), ends(y)];
-  const both = Math.max(b - a, d - c) / 1.9 || 1;
+export type Doubles = Float32Array | Float64Array;
+
+// In single precision, which is the renderer's, they are but here.
+export function fitted(x: Doubles, y: Doubles, wide: number | null): { x: Float32Array; y: Float32Array; fit: Fit } {
+  const [[a, b], [c, d]] = [extent(x), extent(y)];
+  const span = (low: number, high: number, part: number) => high / part - low / part; // of all doubles it is one, too
+  const both = Math.max(span(a, b, 1.9), span(c, d, 1.9)) || 1;
   // axes of their own fill the plot, which is `wide` times as wide as high
-  const half: [number, number] = wide === null ? [both, both] : [(b - a) / (1.7 * Math.max(1, wide)) || 1, (d - c) / (1.7 * Math.max(1, 1 / wide)) || 1];
-  const middle: [number, number] = [(a + b) / 2, (c + d) / 2];
-  return { x: x.map((v) => (v - middle[0]) / half[0]), y: y.map((v) => (v - middle[1]) / half[1]), fit: { middle, half } };
+  const half: [number, number] = wide === null ? [both, both] : [span(a, b, 1.7 * Math.max(1, wide)) || 1, span(c, d, 1.7 * Math.max(1, 1 / wide)) || 1];
+  const middle: [number, number] = [a / 2 + b / 2, c / 2 + d / 2];
+  const laid = (values: Doubles, axis: 0 | 1) => {
+    const made = new Float32Array(values.length);
+    for (let i = 0; i < made.length; i++) made[i] = (values[i]! - middle[axis]) / half[axis];
+    return made;
+  };
+  return { x: laid(x, 0), y: laid(y, 1), fit: { middle, half } };
 }
 
 // Mollweide's projection of degrees, longitudes to the left as one sees the sky; x in [-2, 2].
@@ -55,15 +60,16 @@ export function ticks(low: number, high: number, wanted: number, log: boolean): 
     for (let i = Math.ceil(low); i <= high; i += every) found.push({ at: i, text: number(10 ** i) });
     return found;
   }
-  const raw = (high - low) / wanted;
+  const raw = high / wanted - low / wanted;
   const power = 10 ** Math.floor(Math.log10(raw));
   const step = power * ([1, 2, 5, 10].find((m) => m * power >= raw) ?? 10);
-  const found = [];
-  for (let i = Math.ceil(low / step); i * step <= high; i++) {
-    const at = Number((i * step).toPrecision(12));
-    found.push({ at, text: log ? number(Number((10 ** at).toPrecision(3))) : number(at) });
-  }
-  return found;
+  // counted from the first: beside a number of sixteen digits a step may be nothing
+  const [first, digits] = [Math.ceil(low / step), digitsBetween(low, high, 2)];
+  const found = Array.from({ length: Math.max(0, Math.floor(high / step) - first + 1) }, (_, i) => {
+    const at = Number(((first + i) * step).toPrecision(Math.max(12, digits)));
+    return { at, text: log ? number(10 ** at, digitsBetween(10 ** low, 10 ** high, 2, 3)) : number(at, digits) };
+  });
+  return found.filter(({ text }, i) => text !== found[i - 1]?.text);
 }
 
 function colour(name: string): string {
@@ -109,7 +115,7 @@ export function drawAxes(canvas: HTMLCanvasElement, fit: Fit, screen: Screen, ax
   }
   ctx.fillText(name(axes[1]), 8, 14);
   // what the axes tell, for tests and for who cannot see them
-  canvas.dataset["range"] = [left, right, low, high].map((v) => v.toPrecision(5)).join(" ");
+  canvas.dataset["range"] = [left, right, low, high].map((v) => v.toPrecision(15)).join(" ");
 }
 
 // Meridians and parallels every 30 degrees, with their degrees.

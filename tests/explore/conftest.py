@@ -25,6 +25,8 @@ from skybind.runs.steps import run_finetuning, run_pretraining
 from skybind.simulate.write import write_stars
 from skybind.tables import write_table
 from tests.conftest import QUICK
+from tests.explore.observed import N, write_observed
+from tests.runs.made_up_galaxies import tiny_config, write_galaxies
 
 #: An object and a class whose names are markup that would run a script.
 OBJECT = '"><img src=x onerror="window.hacked=1">/../& <b>7\u202e</b>'
@@ -144,6 +146,26 @@ def serving(folder, **options):
 def served(hostile_run):
     """The explorer of the run with hostile names."""
     with serving(hostile_run) as explorer:
+        yield explorer
+
+
+@pytest.fixture(scope="session")
+def observed_run(tmp_path_factory):
+    """Folder of a run of galaxies with all that can be observed."""
+    folder = tmp_path_factory.mktemp("observed")
+    write_galaxies(folder / "plain", N)
+    write_observed(folder / "galaxies", folder / "plain")
+    config = tiny_config(folder, "training.epochs=1", "training.batch_size=20")
+    run = Run.start(config, folder / "galaxies", folder / "run")
+    run_pretraining(run)
+    run_embedding(run)
+    return run.folder
+
+
+@pytest.fixture(scope="session")
+def observed(observed_run):
+    """The explorer of that run."""
+    with serving(observed_run) as explorer:
         yield explorer
 
 

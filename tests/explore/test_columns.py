@@ -21,6 +21,8 @@ CATALOGUE = {
     "ra_j2000": np.array([83.8220833333333, 1e-7]),
     "mag": np.array([0.1, 12.345678], np.float32),
     "flag": np.array([True, False]),
+    "lbol": np.array([1e43, 1e300]),
+    "night": np.array([2459000.50, 2459000.52]),
     "class": np.array(["spiral", "ring"]),
     "probability": np.array([17.0, 18.0]),
     "split": np.array(["north", "south"]),
@@ -69,6 +71,14 @@ def test_integers_beyond_2_53_of_which_some_are_missing_colour_the_map(survey):
     assert said["kind"] == "number"
     np.testing.assert_allclose(values, [4295806720384100001, np.nan], rtol=1e-6)
     assert row_of(survey, 0)[0]["value"] == "4295806720384100001"
+
+
+@pytest.mark.parametrize("name", ["hjd", "lbol", "night", "mag", "flag", "source_id"])
+def test_numbers_are_coloured_as_they_are(survey, name):
+    """Those beyond single precision, and dates that are one in it."""
+    values, said = painted(survey, name, np.array([0, 1]))
+    assert said["kind"] == "number"
+    np.testing.assert_array_equal(values, CATALOGUE[name].astype(float))
 
 
 def test_a_catalogue_s_class_is_coloured_in_a_run_without_classes(survey):

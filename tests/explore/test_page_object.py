@@ -5,90 +5,9 @@ import pytest
 from astropy.io import fits
 
 from skybind.data.dataset import Dataset
-from skybind.data.schema import Column
-from skybind.data.write import DatasetWriter
-from skybind.ragged import Ragged
-from skybind.runs.embedding import run_embedding
 from skybind.runs.run import Run
-from skybind.runs.steps import run_pretraining
-from tests.explore.conftest import opened_page, serving
-from tests.runs.made_up_galaxies import flat, tiny_config, write_galaxies
-
-N, EPOCHS, LIMITS = 60, 40, 7
-MASKED = slice(40, 50)
-LINE, SPIKE = slice(60, 63), 20
-
-
-def write_observed(folder, source):
-    """Galaxies as in `source`, with light curves of two bands, limits, and odd spectra."""
-    known = Dataset.open(source)
-    rng = np.random.default_rng(1)
-    time = np.sort(rng.uniform(0, 50, (N, EPOCHS)), axis=1)
-    band = np.tile(np.array(["g", "r"], object), (N, EPOCHS // 2))
-    magnitude = np.where(band == "g", 17.0, 15.0) + 0.1 * np.sin(time / 0.3)
-    late = np.sort(rng.uniform(60, 80, (N, LIMITS)), axis=1)  # after all epochs
-    spectra = known.ragged("spectrum").fields
-    length = len(spectra["flux"]) // N
-    flux, ivar = (spectra[n].reshape(N, length).copy() for n in ("flux", "ivar"))
-    flux[:, LINE] = [30, 40, 30]
-    flux[:, SPIKE] = 900
-    ivar[:, MASKED] = 0
-    columns = {
-        "photometry": Column(
-            "observation",
-            modality="photometry",
-            fields={"time": "d", "magnitude": "mag", "magnitude_err": "mag", "band": None},
-        ),
-        "photometry_limits": Column(
-            "limits",
-            modality="photometry",
-            fields={"time": "d", "magnitude": "mag", "band": None},
-        ),
-        "period": Column("feature", "d", modality="photometry"),
-        **{n: known.schema.columns[n] for n in ("image", "spectrum", "redshift", "morphology")},
-    }
-    image = known.ragged("image").fields
-    objects = {
-        "object_id": known.object_ids,
-        "photometry": flat(
-            {
-                "time": time,
-                "magnitude": magnitude.astype(np.float32),
-                "magnitude_err": np.full(time.shape, 0.01, np.float32),
-                "band": band,
-            }
-        ),
-        "photometry_limits": flat(
-            {
-                "time": late,
-                "magnitude": np.full(late.shape, 19.0, np.float32),
-                "band": np.full(late.shape, "g", object),
-            }
-        ),
-        "period": np.full(N, 0.3 * 2 * np.pi),
-        "image": Ragged(image, known.ragged("image").offsets, np.ones(N, bool)),
-        "spectrum": flat(
-            {"wavelength": spectra["wavelength"].reshape(N, length), "flux": flux, "ivar": ivar}
-        ),
-        "redshift": known.column("redshift"),
-        "morphology": known.labels("morphology").astype(object),
-    }
-    with DatasetWriter(folder, columns, provenance="made up", simulated=True) as writer:
-        writer.append(objects)
-
-
-@pytest.fixture(scope="module")
-def observed(tmp_path_factory):
-    """The explorer of galaxies with all that can be observed."""
-    folder = tmp_path_factory.mktemp("observed")
-    write_galaxies(folder / "plain", N)
-    write_observed(folder / "galaxies", folder / "plain")
-    config = tiny_config(folder, "training.epochs=1", "training.batch_size=20")
-    run = Run.start(config, folder / "galaxies", folder / "run")
-    run_pretraining(run)
-    run_embedding(run)
-    with serving(run.folder) as explorer:
-        yield explorer
+from tests.explore.conftest import opened_page
+from tests.explore.observed import EPOCHS, LIMITS
 
 
 @pytest.fixture

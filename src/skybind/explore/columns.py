@@ -119,7 +119,8 @@ def painted(survey: Survey, name: str, rows: np.ndarray) -> tuple[np.ndarray, di
     Returns
     -------
     values : ndarray, shape (n,)
-        float32 numbers, NaN where missing; or int16 codes of names, -1 where missing or rare.
+        Numbers as `told_numbers` gives them, NaN where missing; or int16 codes of names, -1 where
+        missing or rare.
     said : dict
         `kind` (`number` or `name`), `unit`, `description`; of names `names`, `colours` and
         `other` (the colour of -1).
@@ -128,7 +129,7 @@ def painted(survey: Survey, name: str, rows: np.ndarray) -> tuple[np.ndarray, di
     values = paint.values(rows)
     said: dict[str, Any] = {"unit": paint.unit, "description": paint.description, "name": name}
     if values.dtype.kind in "biuf":
-        return values.astype(np.float32), {**said, "kind": "number"}
+        return told_numbers(values), {**said, "kind": "number"}
     coded = pa.array(values.astype(str)).dictionary_encode()
     every, place = coded.dictionary.to_pylist(), coded.indices.to_numpy()
     counts = np.bincount(place, minlength=len(every)).tolist()
@@ -147,6 +148,15 @@ def painted(survey: Survey, name: str, rows: np.ndarray) -> tuple[np.ndarray, di
     codes = np.asarray([code.get(n, -1) for n in every], np.int16)[place]
     colours = [class_colour(known.index(name)) for name in names]
     return codes, {**said, "kind": "name", "names": names, "colours": colours, "other": NO_CLASS}
+
+
+def told_numbers(values: np.ndarray) -> np.ndarray:
+    """Return numbers as the page is told them: float32 where that holds all there can be, else 64.
+
+    Luminosities in erg/s lie beyond float32, and two dates of one night are the same in it.
+    """
+    single = np.can_cast(values.dtype, np.float32, "safe")
+    return values.astype(np.float32 if single else np.float64, copy=False)
 
 
 def _classes(run: Any, rows: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from skybind.data.cone import Cone, known_positions
 from skybind.data.quantities import quantity_of
 from skybind.data.schema import DEC, RA
 from skybind.errors import DataError
-from skybind.explore.columns import Paint, find_paint
+from skybind.explore.columns import Paint, find_paint, told_numbers
 from skybind.explore.survey import Questions, Survey
 from skybind.words import nearest, nearest_of_many
 
@@ -104,7 +104,7 @@ def scatter(survey: Survey, x: str, y: str) -> tuple[dict[str, np.ndarray], dict
         found = paint.values(every)
         if found.dtype.kind not in "biuf":
             raise DataError(f"'{name}' holds no numbers: choose another column.")
-        values.append(found.astype(float))
+        values.append(told_numbers(found))
         said[axis] = {
             "name": name,
             "unit": paint.unit,
@@ -156,11 +156,7 @@ def _is_magnitude(survey: Survey, paint: Paint) -> bool:
 
 
 def _points(x: np.ndarray, y: np.ndarray, rows: np.ndarray) -> dict[str, np.ndarray]:
-    return {
-        "x": np.asarray(x, np.float32),
-        "y": np.asarray(y, np.float32),
-        "row": rows.astype(np.int32),
-    }
+    return {"x": x, "y": y, "row": rows.astype(np.int32)}
 
 
 def positions(survey: Survey) -> tuple[np.ndarray, np.ndarray]:
