@@ -1,5 +1,6 @@
 // Views of more points than can be told apart: all are drawn as a density, and the renderer holds
 // only some of them, for pointing. As one zooms in, it is given those that are in view.
+import { extent } from "./numbers";
 import type { Screen } from "./space";
 
 const MARGIN = 0.25; // of the view, on every side: what a short move brings into it is there
@@ -50,7 +51,7 @@ export function within(view: Box, box: Box | null): boolean {
 // The points within a polygon, all of them.
 export function enclosed(x: Float32Array, y: Float32Array, polygon: [number, number][]): number[] {
   const [xs, ys] = [polygon.map((p) => p[0]), polygon.map((p) => p[1])];
-  const box: Box = { x: [Math.min(...xs), Math.max(...xs)], y: [Math.min(...ys), Math.max(...ys)] };
+  const box: Box = { x: extent(xs), y: extent(ys) };
   const found: number[] = [];
   for (let i = 0; i < x.length; i++) if (inside(box, x[i]!, y[i]!) && odd(xs, ys, x[i]!, y[i]!)) found.push(i);
   return found;

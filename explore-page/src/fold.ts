@@ -1,5 +1,6 @@
 // Phases at a period, zero at minimum light: as skybind.drawing.folding, to rounding.
 import type { Curve } from "./api";
+import { extent } from "./numbers";
 
 const [FEWEST, MOST, EPOCHS, STIFFNESS, PLACES, NEAR, LIMIT, FITS, SAME] = [2, 6, 5, 1e-3, 1000, 0.02, 2.5, 8, 1e-9];
 const mod = (value: number) => value - Math.floor(value);
@@ -20,7 +21,7 @@ function minimumPhase(curve: Curve, every: number[]): number {
   const weight = weights(known.map((i) => (curve.error ? curve.error[i] ?? NaN : NaN)));
   const bands = curve.band ? Array.from(new Set(known.map((i) => curve.band![i]!))) : [""];
   const band = known.map((i) => (curve.band ? bands.indexOf(curve.band[i]!) : 0));
-  const same = SAME * Math.max(...faint.map(Math.abs));
+  const same = SAME * extent(faint.map(Math.abs))[1];
   const harmonics = Math.min(MOST, Math.floor((known.length - bands.length) / EPOCHS));
   if (harmonics < FEWEST) {
     const mean = bands.map((_, b) => sum(faint.map((v, i) => (band[i] === b ? v * weight[i]! : 0))) / sum(weight.filter((_, i) => band[i] === b)));
@@ -35,7 +36,7 @@ function minimumPhase(curve: Curve, every: number[]): number {
     found = solved(design, own, faint, penalty.map((p) => p * total));
     const away = design.map((row, i) => Math.abs(faint[i]! - sum(row.map((v, k) => v * found[k]!))) * Math.sqrt(weight[i]!));
     const scale = LIMIT * 1.4826 * median(away);
-    own = scale > same * Math.sqrt(Math.max(...weight)) ? weight.map((w, i) => w * Math.min(1, scale / Math.max(away[i]!, scale))) : weight;
+    own = scale > same * Math.sqrt(extent(weight)[1]) ? weight.map((w, i) => w * Math.min(1, scale / Math.max(away[i]!, scale))) : weight;
   }
   const ordered = Float64Array.from(phase).sort();
   const places = Array.from({ length: PLACES }, (_, i) => (i + 0.5) / PLACES);

@@ -1,6 +1,7 @@
 // Light curves and spectra by uPlot.
 import uPlot from "uplot";
 import type { Curve, Redshifted, Small, Spectrum } from "./api";
+import { extent } from "./numbers";
 import { bandName, bandShape, trace } from "./shapes";
 
 function colour(name: string): string {
@@ -36,10 +37,12 @@ const SPIKE = 2; // times the range without single pixels: what stands out farth
 // wider than a pixel and stay whole.
 export function withoutSpikes(drawn: (number | null)[], raw: (number | null)[], half = 0): (number | null)[] {
   const calm = raw.map((value, i) => (value === null ? null : middle(raw.slice(Math.max(0, i - 1), i + 2))));
-  const known = calm.filter((v) => v !== null);
-  const range = Math.max(...known) - Math.min(...known);
-  const spikes = raw.flatMap((value, i) => (value !== null && Math.abs(value - calm[i]!) > SPIKE * range ? [i] : []));
-  return drawn.map((value, i) => (spikes.some((spike) => Math.abs(spike - i) <= half) ? null : value));
+  const [low, high] = extent(calm);
+  const without = [...drawn];
+  raw.forEach((value, i) => {
+    if (value !== null && Math.abs(value - calm[i]!) > SPIKE * (high - low)) without.fill(null, Math.max(0, i - half), i + half + 1);
+  });
+  return without;
 }
 
 function middle(values: (number | null)[]): number {
@@ -169,7 +172,7 @@ export function limitPhases(curve: Curve, phase: number[], period: number): numb
 }
 
 export function curveInTime(into: HTMLElement, curve: Curve): uPlot {
-  const start = Math.min(...curve.time);
+  const [start] = extent(curve.time);
   const zero = start > 10000 ? Math.floor(start / 1000) * 1000 : 0;
   const name = zero ? `Time − ${zero}` : "Time";
   const since = (times: number[]) => times.map((t) => t - zero);
@@ -270,7 +273,7 @@ export function small(canvas: HTMLCanvasElement, what: Small["curve"] | Small["s
   canvas.height = height * devicePixelRatio;
   const ctx = canvas.getContext("2d")!;
   ctx.scale(devicePixelRatio, devicePixelRatio);
-  const [x0, x1] = "folded" in what && what.folded ? [0, 1] : [Math.min(...what.x), Math.max(...what.x)];
+  const [x0, x1] = "folded" in what && what.folded ? [0, 1] : extent(what.x);
   let [y0, y1] = points ? limits(what.y, 0.01) : limits(withoutSpikes(what.y, what.y));
   if ("upside_down" in what && what.upside_down) [y0, y1] = [y1, y0];
   const px = (v: number) => 2 + ((v - x0) / (x1 - x0 || 1)) * (width - 4);
@@ -350,10 +353,11 @@ export function powerPlot(into: HTMLElement, { period, power }: Power, shown: ()
     plot.ctx.restore();
   } } };
   const [x, y] = axes("Period [d]", "Power");
+  const highest = extent(power)[1];
   const plot = made(
     {
       width: into.clientWidth || 320, height: 150, plugins: [mark], legend: { show: false }, cursor: { drag: { x: false, y: false } },
-      scales: { x: { time: false }, y: { range: () => [0, Math.max(...power) * 1.05 || 1] } },
+      scales: { x: { time: false }, y: { range: () => [0, highest * 1.05 || 1] } },
       axes: [{ ...x!, values: (_: uPlot, at: number[]) => at.map((v) => String(Number((10 ** v).toPrecision(2)))) }, y!],
       series: [{}, { stroke: colour("--line"), width: 1, points: { show: false } }],
     },

@@ -18,10 +18,12 @@ def shown(page, served, hostile_run):
     name = str(Run.open(hostile_run).dataset.object_ids[row])
     own = served.json("object", id=name)
 
-    def show(**parts):
+    def show(fold=None, **parts):
         body = json.dumps(plain_json({**own, **parts}))
         page.unroute("**/api/object?*")
         page.route("**/api/object?*", lambda route: route.fulfill(body=body))
+        if fold:
+            page.route("**/api/fold?*", lambda route: route.fulfill(body=fold))
         page.goto(f"{served.address}#id={name}")
         page.reload()
         page.wait_for_selector(f'#side[data-id="{name}"]')
@@ -65,3 +67,29 @@ def test_a_single_band_is_named_in_its_colour(shown):
     assert row.is_visible()
     marker = row.locator(".u-marker")
     assert "213, 94, 0" in marker.evaluate("e => getComputedStyle(e).backgroundColor + e.outerHTML")
+
+
+MANY = 300_000
+
+
+def test_observations_longer_than_a_stack_are_drawn(shown):
+    time = np.arange(MANY) * 20 / 86400
+    flux = np.sin(2 * np.pi * time / 0.7)
+    grid = np.linspace(3800, 6900, MANY)
+    pixels = 1 + 0.1 * np.sin(grid)
+    pixels[::3000] = 50.0
+    curve = LightCurve(time, flux)
+    parts = {
+        "curve": {**curve_json(curve), "period": 0.7},
+        "spectrum": spectrum_json(Spectrum(grid, pixels, 0.1, "z")),
+    }
+    phase = json.dumps({"period": 0.7, "phase": np.mod(time / 0.7, 1).tolist()})
+    page = shown(fold=phase, **parts)
+    page.wait_for_selector("#folded[data-period='0.7'] canvas")
+    assert f"{MANY} epochs" in page.inner_text("#side")
+    plot = page.locator("#side .plot[data-flux]")
+    low, high = map(float, plot.get_attribute("data-flux").split())
+    assert 0 < low < 0.9
+    assert 1.1 < high < 1.5
+    assert page.inner_text("#cut").startswith("100 of 300,000 pixels")
+    assert not page.locator("#error").is_visible()

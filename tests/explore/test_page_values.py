@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.explore.conftest import opened_page
-from tests.explore.observed import N, SPOILT
+from tests.explore.observed import SPOILT, N
 from tests.explore.test_page_views import choose
 
 

@@ -164,6 +164,22 @@ def test_a_copy_folds_as_python_does(survey, site, copy, still):
         np.testing.assert_allclose(apart, 0, atol=2e-5)
 
 
+def test_a_copy_folds_what_is_longer_than_a_stack(site, copy, still):
+    row = copy["rows"][0]
+    own = held(site, f"objects/{row}.json")
+    time = np.arange(150_000) / 4320
+    curve = LightCurve(time, 1 - np.abs(np.cos(np.pi * time / 0.617)))
+    own["page"]["curve"] = plain_json(curve_json(curve))
+    still.route(f"**/objects/{row}.json", lambda route: route.fulfill(body=json.dumps(own)))
+    asked = (
+        "(id) => skybindStill('fold', { id, period: 0.617 }).then((a) => a.json())"
+        ".then(({ phase }) => phase.slice(0, 10))"
+    )
+    phase = np.array(still.evaluate(asked, own["page"]["object_id"]))
+    apart = np.mod(time[:10] / 0.617 - phase + 0.5, 1) - 0.5  # faintest at 0
+    np.testing.assert_allclose(apart, 0, atol=2e-3)
+
+
 def test_what_it_lacks_is_a_sentence(survey, copy, still):
     shown = set(held_ids(survey, copy))
     (layout,) = survey.maps.values()
