@@ -99,6 +99,8 @@ function curvePart(whose: Record<string, string | number>, curve: Curve, given: 
   const phase = el("div", { class: "plot", id: "folded" });
   const box = el("input", { type: "number", step: "any", min: "0", "aria-label": "Period in days" });
   const slider = el("input", { type: "range", min: "-1", max: "1", step: "0.0005", value: "0", "aria-label": "Period, by up to 1 % less or more" });
+  const own = curve.searched ? "the period found in the light curve" : "file" in whose ? "the period that you gave" : "the period of the catalogue";
+  const source = el("span", { id: "whose-period", role: "status" }, whosePeriod(curve, own, 0));
   let [middle, shown, busy, next] = [0, 0, false, 0];
   let plot: uPlot | null = null;
   const fold = async (period: number): Promise<void> => {
@@ -112,6 +114,7 @@ function curvePart(whose: Record<string, string | number>, curve: Curve, given: 
         if (!phase.isConnected) return; // another object is shown by now, with a period of its own
         shown = wanted;
         unfold();
+        source.textContent = whosePeriod(curve, own, shown);
         plot = epochs(phase, curve, x, limitPhases(curve, x, wanted), true, "Phase (two cycles)");
         drawn.push(plot);
         phase.dataset["period"] = String(wanted);
@@ -120,6 +123,7 @@ function curvePart(whose: Record<string, string | number>, curve: Curve, given: 
     } catch (error) {
       unfold();
       shown = 0;
+      source.textContent = whosePeriod(curve, own, 0);
       phase.append(el("small", { role: "status" }, (error as Error).message));
     } finally {
       busy = false;
@@ -152,8 +156,8 @@ function curvePart(whose: Record<string, string | number>, curve: Curve, given: 
   // observed once a night, a star repeats as well with one turn a day more or less
   const daily = (text: string, turns: number, says: string) => button(text, says, () => take(1 / Math.abs(1 / Number(box.value) + turns)));
   const fewer = daily("−1/d", -1, "Daily alias: one turn a day less, 1 / (1/P − 1/d); at a period of one day there is none");
-  const own = el("button", { type: "button", click: () => curve.period && take(curve.period) }, "own");
-  own.title = "The catalogue's period, or the one that was found";
+  const back = el("button", { type: "button", click: () => curve.period && take(curve.period) }, "own");
+  back.title = "The catalogue's period, or the one that was found";
   const spectrum = el("div", { class: "plot", id: "power" });
   const power = el("button", { type: "button", id: "power-button", "aria-pressed": "false", title: "Lomb-Scargle periodogram; click a peak to fold at it", click: async () => {
     const on = power.getAttribute("aria-pressed") !== "true";
@@ -168,15 +172,29 @@ function curvePart(whose: Record<string, string | number>, curve: Curve, given: 
   } }, "power");
   const controls = el("div", { class: "controls" }, el("label", {}, "period [d] ", box), press("×½", 0.5, "Half the period"), press("×2", 2, "Twice the period"),
     press("×⅓", 1 / 3, "A third of the period"), press("×3", 3, "Three times the period"),
-    daily("+1/d", 1, "Daily alias: one turn a day more, 1 / (1/P + 1/d)"), fewer, !!curve.period && own, power, slider);
-  const source = curve.period ? (curve.searched ? "period found in the light curve" : "file" in whose ? "the period that you gave" : "period of the catalogue") : "no period is known: type one to fold";
-  const part = el("section", {}, el("h3", {}, titled("Light curve", curve)), time, controls, el("small", {}, `${counted(curve)}; ${source}`), spectrum, phase);
+    daily("+1/d", 1, "Daily alias: one turn a day more, 1 / (1/P + 1/d)"), fewer, !!curve.period && back, power, slider);
+  const part = el("section", {}, el("h3", {}, titled("Light curve", curve)), time, controls, el("small", {}, `${counted(curve)}; `, source), spectrum, phase);
   const draw = () => {
     drawn.push(curveInTime(time, curve));
     const start = given ?? curve.period;
     if (start) take(start);
   };
   return { part, draw, multiply };
+}
+
+const SHARES: [number, string][] = [[1, ""], [1 / 2, "half "], [2, "twice "], [1 / 3, "a third of "], [3, "three times "]];
+const SAME_PERIOD = 1e-8; // nine digits of a period are written
+
+// Which period is folded with, beside the light curve's own; 0 for none.
+function whosePeriod({ period }: Curve, own: string, shown: number): string {
+  if (!shown) return period ? `not folded; ${own} is ${short(period, 9)} d` : "no period is known: type one to fold";
+  if (!period) return "folded with a period of your choice: none is known";
+  const near = (other: number) => Math.abs(shown / other - 1) < SAME_PERIOD;
+  const share = SHARES.find(([factor]) => near(factor * period));
+  if (share?.[0] === 1) return `folded with ${own}`;
+  const alias = [1, -1].find((turns) => near(1 / Math.abs(1 / period + turns)));
+  const which = share ? share[1] + own : alias ? `a daily alias of ${own}` : `another period than ${own}`;
+  return `folded with ${which}, ${short(period, 9)} d`;
 }
 
 function counted({ time, limits }: Curve): string {
@@ -248,7 +266,7 @@ function redshifts({ redshift, redshift_of, expected }: Spectrum): { value: stri
     { value: "expected", text: `expected by those most alike ${short(expected!.redshift)}` }];
 }
 
-const short = (value: number | null) => (value === null ? "" : number(Number(value.toPrecision(4))));
+const short = (value: number | null, digits = 4) => (value === null ? "" : number(Number(value.toPrecision(digits)), Math.max(digits, 7)));
 
 function classes(told: NonNullable<SkyObject["classes"]>, page: Partial<SkyObject> = {}): HTMLElement {
   const ranked = Object.entries(told.probabilities).filter(([, p]) => p !== null).sort((a, b) => b[1]! - a[1]!);

@@ -142,6 +142,34 @@ def test_daily_aliases(shown):
         )
 
 
+def test_it_says_which_period_is_folded_with(shown, browser, observed):
+    own = float(shown.get_attribute("#folded", "data-period"))
+    said = shown.locator("#whose-period")
+    told = f"the period of the catalogue, {own:.9g} d"
+    assert said.inner_text() == "folded with the period of the catalogue"
+    for name, text in (
+        ("Half the period", f"folded with half {told}"),
+        ("own", "folded with the period of the catalogue"),
+        ("Three times the period", f"folded with three times {told}"),
+        ("own", "folded with the period of the catalogue"),
+        ("one turn a day more", f"folded with a daily alias of {told}"),
+    ):
+        shown.get_by_role("button", name=name).click()
+        shown.wait_for_function(
+            "(text) => document.getElementById('whose-period').innerText === text", arg=text
+        )
+    slider = shown.get_by_label("Period, by up to")
+    slider.focus()
+    slider.press("ArrowRight")
+    other = f"folded with another period than {told}"
+    shown.wait_for_function(
+        "(text) => document.getElementById('whose-period').innerText === text", arg=other
+    )
+    with opened_page(browser, f"{observed.address}#id=g3&period=0.5") as page:
+        page.wait_for_selector("#folded[data-period='0.5']")
+        assert page.inner_text("#whose-period") == other
+
+
 COLOURS = """canvas => {
   const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
   const found = new Set();
