@@ -45,7 +45,8 @@ export async function arrow(path: string, values: Record<string, string | number
   return { values: found, said: note ? JSON.parse(note) : {} };
 }
 
-export interface Paint { name: string; group: string; description: string; unit: string | null; number: boolean }
+// `column` is what a condition calls it, null where none can name it.
+export interface Paint { name: string; group: string; description: string; unit: string | null; number: boolean; column: string | null }
 // A part of the split, with how many objects are in it; those in none are new.
 export interface Part { name: string; objects: number }
 export interface Survey {

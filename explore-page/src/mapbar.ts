@@ -1,8 +1,9 @@
 // What stands above the map: which view, its colour and size, and selecting from it.
 import type { Paint, Part, Survey } from "./api";
+import { completed } from "./complete";
 import { byId, choice, el, isStill } from "./dom";
 import type { SkyMap } from "./map";
-import { completed, type By, type Mode, type Selection } from "./selection";
+import type { By, Mode, Selection } from "./selection";
 import type { Place } from "./space";
 import type { View } from "./state";
 
@@ -115,9 +116,9 @@ function selectBy({ survey, change, view, guarded }: Bar, selection: Selection):
   let by = ways.find(([how]) => how === now.how)?.[0] ?? "condition";
   const box = el("input", { type: "search", id: "condition", list: "columns", "aria-label": "What to select", spellcheck: "false" });
   const list = el("datalist", { id: "columns" });
-  const names = survey.columns.filter(({ group }) => group === "catalogue").map(({ name }) => name);
+  const names = survey.columns.flatMap(({ column }) => column ?? []);
   const suit = () => { box.placeholder = `select ${BY.find(([how]) => how === by)![1]}: ${BY.find(([how]) => how === by)![2]}`; };
-  completed(box, list, () => (by === "condition" ? names : by === "class" || by === "predicted class" ? survey.classes : []));
+  completed(box, list, () => (by === "condition" ? { names, whole: false } : { names: by === "class" || by === "predicted class" ? survey.classes : [], whole: true }));
   const form = el("form", { id: "where", submit: (event) => {
     event.preventDefault();
     const text = box.value.trim();

@@ -113,12 +113,3 @@ export class Selection {
 function short(value: unknown): unknown {
   return typeof value === "number" ? Number(value.toPrecision(4)) : value;
 }
-
-// The last word of a condition is completed by the names of columns.
-export function completed(box: HTMLInputElement, list: HTMLDataListElement, names: () => string[]): void {
-  box.addEventListener("input", () => {
-    const [, before, word] = /^(.*?)([A-Za-z_][A-Za-z0-9_]*)?$/s.exec(box.value) ?? ["", "", ""];
-    const near = word ? names().filter((name) => name.toLowerCase().startsWith(word.toLowerCase()) && name !== word).slice(0, 12) : [];
-    list.replaceChildren(...near.map((name) => el("option", { value: `${before}${name}` })));
-  });
-}

@@ -10,7 +10,7 @@ from skybind.data.dataset import Dataset
 from skybind.data.schema import Column, DatasetSchema
 from skybind.data.write import DatasetWriter
 from skybind.drawing.style import class_colour
-from skybind.explore.columns import painted, row_of
+from skybind.explore.columns import described, painted, row_of
 from skybind.explore.selection import selection_table, summary
 from skybind.report.run_map import class_order
 
@@ -79,6 +79,14 @@ def test_numbers_are_coloured_as_they_are(survey, name):
     values, said = painted(survey, name, np.array([0, 1]))
     assert said["kind"] == "number"
     np.testing.assert_array_equal(values, CATALOGUE[name].astype(float))
+
+
+def test_a_condition_s_name_of_a_column_is_the_catalogue_s(survey):
+    told = {entry["name"]: entry["column"] for entry in described(survey)}
+    assert told["hjd"] == "hjd"
+    assert told["split (catalogue)"] == "split"
+    assert told["split"] is None
+    assert {name for name in told.values() if name} >= set(CATALOGUE)
 
 
 def test_a_catalogue_s_class_is_coloured_in_a_run_without_classes(survey):

@@ -73,3 +73,34 @@ def test_ticks_of_dates_are_written_with_their_digits(page):
     page.wait_for_timeout(200)
     said = {text for text in page.evaluate("written") if re.fullmatch(r"2459000\.5\d*", text)}
     assert len(said) >= 3
+
+
+def offered(page, text):
+    page.fill("#condition", text)
+    options = page.locator("#columns option")
+    return options.evaluate_all("(all) => all.map((one) => one.value)")
+
+
+def test_names_are_completed_as_a_condition_reads_them(page):
+    assert offered(page, "r > 16.5 and g") == ["r > 16.5 and `g-r`"]
+    assert offered(page, "g")[0] == "`g-r`"
+    assert offered(page, "`g-") == ["`g-r`"]
+    assert offered(page, "`g-r` < 1 and lb") == ["`g-r` < 1 and lbol"]
+    assert offered(page, "`g-r` < 1 and ") == []
+    # renamed beside the run's own split, it is asked by its own name
+    assert offered(page, "spl") == ["split"]
+    half = int((SPOILT["split"] == "north").sum())
+    page.fill("#condition", "split == 'north'")
+    page.press("#condition", "Enter")
+    page.wait_for_selector(f"#side[data-selected='{half}']")
+    page.fill("#condition", offered(page, "g")[0] + " < 0.495")
+    page.press("#condition", "Enter")
+    n = int((SPOILT["g-r"] < 0.495).sum())
+    page.wait_for_selector(f"#side[data-selected='{n}']")
+
+
+def test_a_class_is_completed_as_a_whole(page, observed):
+    known = observed.json("survey")["classes"]
+    page.get_by_label("select by").select_option("class")
+    assert offered(page, known[0][:2])[0] == known[0]
+    assert offered(page, f"x {known[0][:2]}") == []

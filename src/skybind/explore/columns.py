@@ -100,6 +100,8 @@ def described(survey: Survey) -> list[dict[str, Any]]:
             "description": p.description,
             "unit": p.unit,
             "number": _is_number(survey, p),
+            # in a condition a catalogue's column never gives way to another of its name
+            "column": p.name if p.group == "catalogue" else None,
         }
         for name, p in paints(survey).items()
     ]
