@@ -68,7 +68,8 @@ export interface Spectrum extends Redshifted {
   wavelength: number[]; flux: (number | null)[]; flux_unit: string; redshift_of: string; vacuum: boolean; column: string;
   expected: (Redshifted & { doubts: boolean }) | null;
 }
-export interface Picture { png: string; side: number; pixel_scale: number | null; column: string }
+// `size`: pixels on a side of the image, of which the middle may be shown alone.
+export interface Picture { png: string; side: number; size?: number | null; pixel_scale: number | null; column: string }
 export interface SkyObject {
   object_id: string; row: number; split: string; position: [number | null, number | null]; class: string | null;
   modalities: string[]; others: string[]; of: string; // modalities that are drawn in place of another of their kind, and the one that is

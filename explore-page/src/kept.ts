@@ -6,7 +6,7 @@ import { means, type Mean } from "./plots";
 
 interface One { name: string; n: number; said: string; when: string }
 interface Listed { kept: One[]; refused: string }
-interface Distinction { column: string; value: string; effect: number | null; inside: number | null; outside: number | null }
+interface Distinction { column: string; value: string; unit?: string | null; effect: number | null; inside: number | null; outside: number | null }
 interface Compared { names: [string, string]; n: [number, number]; both: number; columns: Distinction[]; curves: (Omit<Mean, "x" | "y"> & { phase: number[]; value: (number | null)[]; column: string } | null)[]; spectra: { wavelength: number[]; flux: (number | null)[]; error: (number | null)[]; n: number; axis: string; left_out: number }[] }
 
 const OTHERS = "all others";
@@ -76,10 +76,10 @@ function draw(part: HTMLElement, hooks: Hooks, { kept, refused }: Listed): void 
 function show(into: HTMLElement, told: Compared): void {
   const [a, b] = told.names;
   const head = el("tr", {}, ...["column", a, b, "effect"].map((text) => el("th", { scope: "col" }, text)));
-  const rows = told.columns.map(({ column, value, effect, inside, outside }) => {
+  const rows = told.columns.map(({ column, value, unit, effect, inside, outside }) => {
     const digits = digitsBetween(inside ?? 0, outside ?? inside ?? 0, 2, 4);
     const cell = (v: number | null) => (v === null ? "" : value ? `${(100 * v).toFixed(0)} %` : number(Number(v.toPrecision(digits)), digits));
-    return el("tr", {}, el("th", { scope: "row" }, value ? `${column} is ${value}` : column), el("td", {}, cell(inside)), el("td", {}, cell(outside)), el("td", {}, effect === null ? "" : effect.toFixed(2)));
+    return el("tr", {}, el("th", { scope: "row" }, value ? `${column} is ${value}` : unit ? `${column} [${unit}]` : column), el("td", {}, cell(inside)), el("td", {}, cell(outside)), el("td", {}, effect === null ? "" : effect.toFixed(2)));
   });
   const both = told.both ? ` ${told.both.toLocaleString("en")} objects in both are left out.` : "";
   const table = rows.length

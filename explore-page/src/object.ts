@@ -268,13 +268,18 @@ function redshifts({ redshift, redshift_of, expected }: Spectrum): { value: stri
 
 const short = (value: number | null, digits = 4) => (value === null ? "" : number(Number(value.toPrecision(digits)), Math.max(digits, 7)));
 
+const LIKELIEST = 6; // classes that are told one by one
+
 function classes(told: NonNullable<SkyObject["classes"]>, page: Partial<SkyObject> = {}): HTMLElement {
   const ranked = Object.entries(told.probabilities).filter(([, p]) => p !== null).sort((a, b) => b[1]! - a[1]!);
-  const rows = ranked.slice(0, 6).map(([name, p]) => {
+  const row = (name: string, p: number) => {
     const bar = el("span", { class: "share" });
-    bar.style.width = `${100 * p!}%`;
-    return el("tr", {}, el("th", { scope: "row" }, name), el("td", { class: "shares" }, bar), el("td", {}, `${(100 * p!).toFixed(1)} %`));
-  });
+    bar.style.width = `${100 * p}%`;
+    return el("tr", {}, el("th", { scope: "row" }, name), el("td", { class: "shares" }, bar), el("td", {}, `${(100 * p).toFixed(1)} %`));
+  };
+  const rows = ranked.slice(0, LIKELIEST).map(([name, p]) => row(name, p!));
+  const rest = ranked.slice(LIKELIEST);
+  if (rest.length) rows.push(row(`and ${rest.length.toLocaleString("en")} more`, rest.reduce((sum, [, p]) => sum + p!, 0)));
   const answered = page.answered?.class && `with the answers ${page.answered.class} (${(100 * (page.answered.probability ?? 0)).toFixed(1)} %)`;
   const said = [answered, told.reason, told.novelty !== null && `novelty ${told.novelty.toFixed(2)} (1: like nothing it was trained on)`, page.doubts?.suggested && `neighbours suggest ${page.doubts.suggested}`];
   return el("section", {}, el("h3", {}, "Class by the classifier"), rows.length ? el("table", { class: "classes" }, el("tbody", {}, ...rows)) : "none",

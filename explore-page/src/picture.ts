@@ -25,7 +25,8 @@ export function picturePart(whose: Record<string, string | number>, picture: Pic
   const stretches = [{ value: "", text: "as the survey shows it" }, ...["linear", "asinh", "log"].map((value) => ({ value, text: value }))];
   const controls = el("div", { class: "controls", id: "stretch" },
     choice("stretch", stretches, "", (value) => { stretch = value; void again(); }), el("label", {}, "black at ", low, " %"), el("label", {}, "white at ", high, " %"));
-  const { side, pixel_scale } = picture;
-  const size = pixel_scale ? `${number(Number((side * pixel_scale).toPrecision(3)))}″ on a side` : `${side} pixels on a side`;
+  const { side, pixel_scale, size: whole } = picture;
+  const middle = whole && whole > side ? `; the middle of ${whole} × ${whole} pixels` : "";
+  const size = (pixel_scale ? `${number(Number((side * pixel_scale).toPrecision(3)))}″ on a side` : `${side} pixels on a side`) + middle;
   return el("section", {}, el("h3", {}, titled("Image", picture)), shown, controls, el("small", {}, size), said);
 }

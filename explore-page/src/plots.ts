@@ -313,7 +313,8 @@ export function means(into: HTMLElement, both: readonly (Mean | null)[], names: 
     const at = new Map(mean.x.map((place, i) => [place, values[i] ?? null]));
     return x.map((place) => (at.has(place) ? at.get(place)! : undefined)) as (number | null)[];
   };
-  const off = (mean: Mean, sign: number) => mean.y.map((v, i) => (v === null ? null : v + sign * (mean.error[i] ?? 0)));
+  // an error that is not known leaves a gap in the band
+  const off = (mean: Mean, sign: number) => mean.y.map((v, i) => (v === null || (mean.error[i] ?? null) === null ? null : v + sign * mean.error[i]!));
   const series = known.flatMap(({ mean, name, ink }) => [
     { label: `${name} (${mean!.n})`, stroke: ink, width: 1.5, points: { show: false } },
     { stroke: "transparent", points: { show: false } }, { stroke: "transparent", points: { show: false } },

@@ -9,6 +9,8 @@ export type Mode = "new" | "add" | "subtract";
 
 const FORMATS: [string, string][] = [[".csv", "CSV"], [".parquet", "Parquet"], [".vot", "VOTable"], [".fits", "FITS"]];
 
+const CLASSES = 12; // that are told one by one
+
 export class Selection {
   rows = new Set<number>();
   mode: Mode = "new";
@@ -51,7 +53,10 @@ export class Selection {
     if (!newest()) return; // something else was asked for meanwhile
     this.mark(rows);
     const share = (n: number) => `${((100 * n) / Math.max(told.n, 1)).toFixed(0)} %`;
-    const classes = told.classes.slice(0, 12).map(([name, n]) => el("tr", {}, el("th", { scope: "row" }, name), el("td", {}, String(n)), el("td", {}, share(n))));
+    const counted = (name: string, n: number) => el("tr", {}, el("th", { scope: "row" }, name), el("td", {}, String(n)), el("td", {}, share(n)));
+    const classes = told.classes.slice(0, CLASSES).map(([name, n]) => counted(name, n));
+    const rest = told.classes.slice(CLASSES);
+    if (rest.length) classes.push(counted(`and ${rest.length.toLocaleString("en")} more`, rest.reduce((sum, [, n]) => sum + n, 0)));
     const exports = FORMATS.map(([ending, name]) => el("button", { type: "button", "data-export": ending, click: () => void this.guarded(() => this.save(ending)) }, name));
     const samp = el("button", { type: "button", id: "samp", title: "To TOPCAT, Aladin and others that run on this machine", click: () => void this.send(samp) }, "send by SAMP");
     const head = el("tr", {}, ...told.columns.map((name) => el("th", { scope: "col" }, name)));
