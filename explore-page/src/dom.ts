@@ -92,5 +92,8 @@ export function number(value: unknown, digits = 7): string {
   return String(Number(value.toPrecision(digits)));
 }
 
+// A number in so many digits at most.
+export const short = (value: number | null, digits = 4) => (value === null ? "" : number(Number(value.toPrecision(digits)), Math.max(digits, 7)));
+
 // The title of an observation, with its column where the survey has several of the kind.
 export const titled = (name: string, { column }: { column: string }) => (column ? `${name}: ${column}` : name);

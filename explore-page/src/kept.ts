@@ -1,5 +1,5 @@
 // Selections that are kept with the run: named, opened again, deleted, compared.
-import { arrow, json, post } from "./api";
+import { json, post } from "./api";
 import { choice, el, isStill, number, titled } from "./dom";
 import { digitsBetween } from "./numbers";
 import { means, type Mean } from "./plots";
@@ -11,10 +11,14 @@ interface Compared { names: [string, string]; n: [number, number]; both: number;
 
 const OTHERS = "all others";
 
+// Which two are compared, and who is told of others; none without names.
+export interface Comparison { now: () => [string, string] | null; change: (one: string, other: string) => void }
+
 export interface Hooks {
   rows: () => number[];
   said: () => string;
-  take: (rows: ArrayLike<number>, said: string) => Promise<void>;
+  open: (name: string) => Promise<void>;
+  comparison: Comparison;
   guarded: (what: () => Promise<void>) => Promise<void>;
 }
 
@@ -49,28 +53,36 @@ function draw(part: HTMLElement, hooks: Hooks, { kept, refused }: Listed): void 
     sure.focus();
   });
   const rows = kept.map(({ name, n, said, when }) => el("tr", { "data-kept": name },
-    el("td", {}, el("button", { type: "button", class: "link", click: () => void hooks.guarded(async () => {
-      const { values, said: lost } = await arrow("kept/rows", { name });
-      await hooks.take(values["row"]!, [name, lost["said"]].filter(Boolean).join("; "));
-    }) }, name)),
+    el("td", {}, el("button", { type: "button", class: "link", click: () => void hooks.guarded(() => hooks.open(name)) }, name)),
     el("td", {}, n.toLocaleString("en")), el("td", { class: "says" }, `${said} · ${when.slice(0, 10)}`),
     el("td", {}, !refused && forget(name))));
-  const result = el("div", { id: "compared" });
-  let [one, other] = [kept.at(-1)?.name ?? "", OTHERS];
+  const before = part.querySelector<HTMLElement>("#compared"); // it stays while others are kept or deleted
+  const result = before ?? el("div", { id: "compared" });
+  const there = (name: string) => name === OTHERS || kept.some((known) => known.name === name);
+  let [one, other] = hooks.comparison.now() ?? ["", ""];
+  const told = !!one && there(one) && there(other);
+  if (!told) {
+    if (one) hooks.comparison.change("", "");
+    result.replaceChildren();
+    [one, other] = [kept.at(-1)?.name ?? "", OTHERS];
+  }
   const names = kept.map(({ name }) => ({ value: name, text: name }));
   const compare = el("div", { class: "controls" },
     choice("compare", names, one, (name) => { one = name; }), choice("with", [{ value: OTHERS, text: OTHERS }, ...names], other, (name) => { other = name; }),
-    say("compare", "Compare the two", async () => {
-      result.replaceChildren(el("p", { role: "status" }, "comparing …"));
-      try {
-        show(result, await json<Compared>("compared", { name: one, with: other }));
-      } catch (error) {
-        result.replaceChildren();
-        throw error;
-      }
-    }));
+    say("compare", "Compare the two", () => comparing()));
+  const comparing = async () => {
+    result.replaceChildren(el("p", { role: "status" }, "comparing …"));
+    try {
+      show(result, await json<Compared>("compared", { name: one, with: other }));
+      if (result.isConnected) hooks.comparison.change(one, other);
+    } catch (error) {
+      result.replaceChildren();
+      throw error;
+    }
+  };
   part.replaceChildren(el("h3", {}, "Kept with the run"), refused ? el("small", {}, refused) : hooks.rows().length ? form : el("small", {}, kept.length ? "" : "No selection is kept yet: select some objects, and name them."),
     ...(kept.length ? [el("div", { class: "wide" }, el("table", {}, el("tbody", {}, ...rows))), compare, result] : []));
+  if (told && !before && part.isConnected) void hooks.guarded(comparing);
 }
 
 function show(into: HTMLElement, told: Compared): void {

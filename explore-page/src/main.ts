@@ -11,7 +11,7 @@ import { Retrain } from "./retrain";
 import { Samp } from "./samp";
 import { searchBox } from "./search";
 import { Selection, type By } from "./selection";
-import { readView, writeView, type View } from "./state";
+import { PLAINLY, readView, writeView, type View } from "./state";
 
 const KEYS: [string, string][] = [
   ["/", "search an object"], ["n, p", "next, previous of the objects alike"], ["Backspace", "back"], ["h, d", "half, twice the period"],
@@ -60,7 +60,8 @@ function settle(): void {
 
 function change(part: Partial<View>, step = false): void {
   const another = part.id !== undefined && part.id !== (view.id ?? "");
-  view = { ...view, ...(another ? { period: "" } : {}), ...part }; // a period is of one object
+  const elsewhere = another || part.select !== undefined; // what is compared stands there no more
+  view = { ...view, ...(another ? PLAINLY : {}), ...(elsewhere ? { compare: "", with: "" } : {}), ...part };
   writeView(view, step);
 }
 
@@ -98,8 +99,7 @@ async function showObject(id: string, part?: Partial<View>): Promise<void> {
   const page = await json<SkyObject>("object", { id, of: part?.of ?? view.of ?? "" });
   if (mine !== ask) return;
   if (part) change(part, true);
-  const period = Number(view.period);
-  const made = objectPage(page, period > 0 ? period : null, (shown) => change({ period: shown === page.curve?.period ? "" : String(shown) }), (of) => void guarded(() => showObject(id, { of, period: "" })));
+  const made = objectPage(page, { view, change: (part) => { if (beside()?.page === page) change(part); } }, (of) => void guarded(() => showObject(id, { of, period: "" })));
   told = made.told;
   side.replaceChildren(...made.parts);
   side.scrollTop = 0;
@@ -111,7 +111,7 @@ async function showObject(id: string, part?: Partial<View>): Promise<void> {
   const bar = queue.bar(id, rank);
   if (bar?.querySelector(".verdicts")) twice?.remove();
   if (bar) side.prepend(bar);
-  else if (selection.rows.size) side.prepend(el("button", { type: "button", click: () => void guarded(() => selection.show()) }, `to the ${selection.rows.size.toLocaleString("en")} selected`));
+  else if (selection.rows.size) side.prepend(el("button", { type: "button", click: () => { change({ id: "" }, true); void guarded(() => selection.show()); } }, `to the ${selection.rows.size.toLocaleString("en")} selected`));
   await showAlike(page);
 }
 
@@ -323,6 +323,12 @@ async function start(): Promise<void> {
   });
   selection = new Selection(open, (rows) => map.mark(rows, true), () => { change({ id: "", select: "", how: "" }); welcome(); }, turn, guarded);
   selection.drawn = () => change({ id: "", select: "", how: "drawn" });
+  selection.opened = (name) => change({ id: "", select: name, how: "kept" }, true);
+  selection.comparison = {
+    // while what the address selects is under way, what is compared beside it waits for it
+    now: () => (view.compare && view.with && (!view.select || selection.rows.size) ? [view.compare, view.with] : null),
+    change: (one, other) => change({ compare: one, with: other }),
+  };
   const retrain = new Retrain(guarded, trained, (rows, said) => selection.take(rows, said, "new"));
   queue = new Queue({
     object: (id, queue) => showObject(id, { id, queue }),

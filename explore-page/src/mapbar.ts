@@ -133,7 +133,7 @@ function selectBy({ survey, change, view, guarded }: Bar, selection: Selection):
     event.preventDefault();
     box.setRangeText(text.trim().split(/[\r\n]+/).join(", "), box.selectionStart ?? 0, box.selectionEnd ?? 0, "end");
   });
-  box.value = now.select ?? "";
+  box.value = ways.some(([how]) => how === (now.how || "condition")) ? (now.select ?? "") : "";
   suit();
   const kinds = choice("by", ways.map(([value, text]) => ({ value, text })), by, (chosen) => { by = chosen as By; box.value = ""; suit(); box.focus(); });
   kinds.id = "by";

@@ -1,71 +1,9 @@
-// Light curves and spectra by uPlot.
-import uPlot from "uplot";
-import type { Curve, Redshifted, Small, Spectrum } from "./api";
+// Light curves and what is made of them by uPlot, small multiples, and means of selections.
+import type uPlot from "uplot";
+import type { Curve, Small } from "./api";
+import { axes, bandColour, clipped, colour, limits, made, unit, withoutSpikes } from "./drawing";
 import { extent } from "./numbers";
 import { bandName, bandShape, trace } from "./shapes";
-
-function colour(name: string): string {
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-}
-
-// The ink of the page is light where the page is dark.
-function bandColour({ bands }: { bands: Record<string, string> }, band: string): string {
-  const known = bands[band] ?? "ink";
-  return known === "ink" ? colour("--ink") : known;
-}
-
-function axes(x: string, y: string): uPlot.Axis[] {
-  const shared = { stroke: colour("--ink"), grid: { stroke: colour("--grid"), width: 1 }, ticks: { stroke: colour("--grid"), width: 1 }, font: "12px system-ui", labelFont: "12px system-ui" };
-  // no commas in numbers: 6562.8, not 6,562.8
-  const values = (_: uPlot, at: number[]) => at.map((v) => String(Number(v.toPrecision(10))));
-  return [{ ...shared, values, label: x, labelSize: 18, size: 34 }, { ...shared, values, label: y, labelSize: 18, size: 58 }];
-}
-
-function limits(values: ArrayLike<number | null>, cut = 0): [number, number] {
-  const known = Array.from(values).filter((v): v is number => v !== null && Number.isFinite(v)).sort((a, b) => a - b);
-  if (!known.length) return [0, 1];
-  const low = known[Math.floor(cut * (known.length - 1))]!;
-  const high = known[Math.ceil((1 - cut) * (known.length - 1))]!;
-  const margin = 0.08 * (high - low) || 0.05 * Math.abs(high) || 1;
-  return [low - margin, high + margin];
-}
-
-const SPIKE = 2; // times the range without single pixels: what stands out farther is a spike
-
-// The pixels of a spectrum without single ones (cosmic rays) that stand out far from their
-// neighbours, and without the `half` pixels about these, over which smoothing spreads them. Lines are
-// wider than a pixel and stay whole.
-export function withoutSpikes(drawn: (number | null)[], raw: (number | null)[], half = 0): (number | null)[] {
-  const calm = raw.map((value, i) => (value === null ? null : middle(raw.slice(Math.max(0, i - 1), i + 2))));
-  const [low, high] = extent(calm);
-  const without = [...drawn];
-  raw.forEach((value, i) => {
-    if (value !== null && Math.abs(value - calm[i]!) > SPIKE * (high - low)) without.fill(null, Math.max(0, i - half), i + half + 1);
-  });
-  return without;
-}
-
-function middle(values: (number | null)[]): number {
-  const known = values.filter((v): v is number => v !== null).sort((a, b) => a - b);
-  return known[(known.length - 1) >> 1]!;
-}
-
-const alive = new Set<uPlot>();
-
-// Make a plot in a place of the page. uPlot itself holds every plot that was not destroyed: those
-// that have left the page since are.
-function made(options: uPlot.Options, data: uPlot.AlignedData, into: HTMLElement): uPlot {
-  for (const plot of alive)
-    if (!plot.root.isConnected) {
-      plot.destroy();
-      alive.delete(plot);
-    }
-  const plot = new uPlot(options, data, into);
-  alive.add(plot);
-  return plot;
-}
-
-const unit = (name: string, of: string) => (of ? `${name} [${of}]` : name);
 
 const MARK = 3.5; // radius of the shape of a band, in pixels
 const TRIANGLE = 3.5; // half the width of the mark of an upper limit, in pixels
@@ -106,14 +44,6 @@ function marks(shape: number): uPlot.Series.Points.PathBuilder {
     });
     return { fill, clip, flags: 3 }; // fill and stroke are clipped
   };
-}
-
-// Draw within the axes alone, until the context is restored.
-function clipped({ ctx, bbox }: uPlot): void {
-  ctx.save();
-  ctx.beginPath();
-  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
-  ctx.clip();
 }
 
 // Epochs at some places x, with their errors, a colour (and from the seventh on a shape) a band; upper limits at others.
@@ -177,92 +107,6 @@ export function curveInTime(into: HTMLElement, curve: Curve): uPlot {
   const name = zero ? `Time − ${zero}` : "Time";
   const since = (times: number[]) => times.map((t) => t - zero);
   return epochs(into, curve, since(curve.time), since(curve.limits?.time ?? []), false, unit(name, curve.time_unit));
-}
-
-// Running means over so many pixels; what is masked stays a gap.
-export function smoothed(values: (number | null)[], width: number): (number | null)[] {
-  if (width <= 1) return values;
-  const half = Math.floor(width / 2);
-  const [sums, counts] = [[0], [0]];
-  for (const value of values) {
-    sums.push(sums.at(-1)! + (value ?? 0));
-    counts.push(counts.at(-1)! + (value === null ? 0 : 1));
-  }
-  return values.map((value, i) => {
-    if (value === null) return null;
-    const [a, b] = [Math.max(0, i - half), Math.min(values.length, i + half + 1)];
-    return (sums[b]! - sums[a]!) / (counts[b]! - counts[a]!);
-  });
-}
-
-export interface Drawn { width: number; rest: boolean; lines: boolean; whole: boolean }
-
-// Draw a spectrum with the lines of one of its redshifts, as observed or at rest by it. The flux axis is that of the wavelengths in view; `beyond` is told how many of
-// their pixels lie beyond it.
-export function spectrumPlot(into: HTMLElement, spectrum: Spectrum, where: Redshifted, { width, rest, lines, whole }: Drawn, beyond: (pixels: number, of: number) => void): uPlot {
-  const z = where.redshift ?? 0;
-  const stretch = rest ? 1 / (1 + z) : 1;
-  const at = rest ? 1 : 1 + z;
-  const x = spectrum.wavelength.map((w) => w * stretch);
-  const flux = smoothed(spectrum.flux, width);
-  // by the places that uPlot is about to show: its scale is still the one before
-  const inView = (plot: uPlot, values: (number | null)[]) => {
-    const [first, last] = plot.series[0]!.idxs ?? [0, flux.length - 1];
-    return values.slice(first, last + 1);
-  };
-  const range = (plot: uPlot) => {
-    const seen = inView(plot, flux);
-    return limits(whole ? seen : withoutSpikes(seen, inView(plot, spectrum.flux), Math.floor(width / 2)));
-  };
-  const marks: uPlot.Plugin = {
-    hooks: {
-      drawClear: (plot) => {
-        if (!lines) return;
-        const { ctx, bbox } = plot;
-        ctx.save();
-        ctx.strokeStyle = colour("--muted");
-        ctx.fillStyle = colour("--muted");
-        ctx.font = `${10 * devicePixelRatio}px system-ui`;
-        ctx.setLineDash([2 * devicePixelRatio, 3 * devicePixelRatio]);
-        const labelled: number[] = [];
-        const named = new Set<string>();
-        for (const line of where.lines) {
-          const px = plot.valToPos(line.wavelength * at, "x", true);
-          if (!(px > bbox.left && px < bbox.left + bbox.width)) continue;
-          ctx.beginPath();
-          ctx.moveTo(px, bbox.top);
-          ctx.lineTo(px, bbox.top + bbox.height);
-          ctx.stroke();
-          if (named.has(line.name) || labelled.some((other) => Math.abs(other - px) < 12 * devicePixelRatio)) continue;
-          labelled.push(px);
-          named.add(line.name);
-          ctx.save();
-          ctx.translate(px + 3 * devicePixelRatio, bbox.top - 3 * devicePixelRatio);
-          ctx.rotate(-Math.PI / 2);
-          ctx.fillText(line.name, 0, 0);
-          ctx.restore();
-        }
-        ctx.restore();
-      },
-      draw: (plot) => {
-        const [seen, { min, max }] = [inView(plot, flux).filter((v) => v !== null), plot.scales["y"]!];
-        beyond(seen.filter((v) => v < min! || v > max!).length, seen.length);
-        // what the plot tells, for tests and for who cannot see it
-        Object.assign(into.dataset, { flux: `${min} ${max}`, gap: String(flux.filter((v) => v === null).length) });
-      },
-    },
-  };
-  return made(
-    {
-      width: into.clientWidth || 320, height: 230, plugins: [marks], legend: { show: false }, padding: [58, 12, 0, 0],
-      cursor: { drag: { x: true, y: false } },
-      scales: { x: { time: false }, y: { range } },
-      axes: axes(`${rest ? "Rest wavelength" : "Wavelength"} in ${spectrum.vacuum ? "vacuum" : "air"} [Å]`, unit("Flux", spectrum.flux_unit)),
-      series: [{}, { stroke: colour("--line"), width: 1, points: { show: false }, spanGaps: false }],
-    },
-    [x, flux],
-    into,
-  );
 }
 
 // A small multiple: a folded light curve as points, a spectrum as a line.

@@ -1,10 +1,10 @@
 // What is selected on the map or by a condition: what it is, and its table to take home.
-import { arrow, post } from "./api";
+import { arrow, post, type Columns } from "./api";
 import { byId, el, isStill, number, stands } from "./dom";
-import { keptPart } from "./kept";
+import { keptPart, type Comparison } from "./kept";
 
 interface Summary { n: number; of?: number; classes: [string, number][]; columns: string[]; listed: Record<string, unknown>[] }
-export type By = "condition" | "cone" | "names" | "class" | "predicted class";
+export type By = "condition" | "cone" | "names" | "class" | "predicted class" | "kept";
 export type Mode = "new" | "add" | "subtract";
 
 const FORMATS: [string, string][] = [[".csv", "CSV"], [".parquet", "Parquet"], [".vot", "VOTable"], [".fits", "FITS"]];
@@ -16,6 +16,10 @@ export class Selection {
   mode: Mode = "new";
   // Called when what is selected is not what the address says.
   drawn: () => void = () => undefined;
+  // Called when a selection that is kept is opened by its name.
+  opened: (name: string) => void = () => undefined;
+  // The two that are compared, as the address tells, and how it is told of them.
+  comparison: Comparison = { now: () => null, change: () => undefined };
   private said = "";
 
   constructor(private open: (id: string) => void, private mark: (rows: number[]) => void, private back: () => void, private turn: () => () => boolean, private guarded: (what: () => Promise<void>) => Promise<void>) {}
@@ -39,11 +43,12 @@ export class Selection {
   // is shown.
   async by(how: By, text: string, mode = this.mode, found: () => void = () => undefined): Promise<void> {
     const newest = this.turn();
-    const { values, said } = how === "condition" ? await arrow("where", { condition: text }) : await arrow("chosen", { by: how }, new Blob([text]));
+    const { values, said } = await asked(how, text);
     if (!newest()) return;
     found();
     const shown = text.length > 80 ? `${text.slice(0, 80)} …` : text;
-    await this.take(values["row"]!, how === "condition" ? shown : [`${how} ${shown}`, said["said"]].filter(Boolean).join("; "), mode, mode === "new");
+    const named = how === "condition" || how === "kept" ? shown : `${how} ${shown}`;
+    await this.take(values["row"]!, [named, said["said"]].filter(Boolean).join("; "), mode, mode === "new");
   }
 
   async show(): Promise<void> {
@@ -82,8 +87,8 @@ export class Selection {
   // What is kept with the run, and how to keep what is selected now.
   kept(): HTMLElement {
     return keptPart({
-      rows: () => Array.from(this.rows), said: () => this.said, guarded: this.guarded,
-      take: (rows, said) => this.take(rows, said, "new"),
+      rows: () => Array.from(this.rows), said: () => this.said, guarded: this.guarded, comparison: this.comparison,
+      open: (name) => this.by("kept", name, "new", () => this.opened(name)),
     });
   }
 
@@ -113,6 +118,11 @@ export class Selection {
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
   }
+}
+
+function asked(how: By, text: string): Promise<Columns> {
+  if (how === "condition") return arrow("where", { condition: text });
+  return how === "kept" ? arrow("kept/rows", { name: text }) : arrow("chosen", { by: how }, new Blob([text]));
 }
 
 function short(value: unknown): unknown {

@@ -148,3 +148,110 @@ def test_what_is_in_view_leaves_out_grey_parts(browser, served, hostile_run):
         page.wait_for_selector(f"#side[data-selected='{n}']")
         left = f"{int((part == 'train').sum()):,}"
         assert f"without {left} in grey parts" in page.inner_text("#side header")
+
+
+def drawn(page):
+    """How the object is drawn, as its controls tell."""
+    page.wait_for_selector("#folded[data-period]")
+    return {
+        "smooth": page.get_by_label("Smoothing in pixels").input_value(),
+        "rest": page.get_by_label("rest frame").is_checked(),
+        "lines": page.get_by_label("lines").is_checked(),
+        "whole": page.get_by_label("whole range").is_checked(),
+        "stretch": page.get_by_label("stretch").input_value(),
+        "black": page.get_by_label("Percentile of black").input_value(),
+        "power": page.get_attribute("#power-button", "aria-pressed"),
+    }
+
+
+PLAIN = {"smooth": "1", "rest": False, "lines": True, "whole": False, "stretch": "", "black": "1"}
+PLAIN["power"] = "false"
+
+
+def test_how_an_object_is_drawn_is_in_its_address_alone(browser, observed):
+    with shown(browser, observed, "id=g3") as page:
+        assert drawn(page) == PLAIN
+        page.get_by_label("Smoothing in pixels").fill("9")
+        for name in ("rest frame", "whole range"):
+            page.get_by_label(name).check()
+        page.get_by_label("lines").uncheck()
+        page.get_by_label("stretch").select_option("asinh")
+        page.wait_for_selector("img.picture[data-stretch='asinh']")
+        page.get_by_label("Percentile of black").fill("5")
+        page.get_by_label("Percentile of black").press("Enter")
+        page.click("#power-button")
+        page.wait_for_selector("#power canvas")
+        page.wait_for_function("location.hash.includes('black=5')")
+        asked = {"smooth": "9", "rest": "yes", "lines": "none", "whole": "yes"}
+        asked |= {"stretch": "asinh", "black": "5", "power": "yes"}
+        assert asked.items() <= told(page).items()
+        now = drawn(page)
+        with opened_page(browser, page.url) as other:
+            other.wait_for_selector("#power canvas")
+            other.wait_for_selector("img.picture[data-stretch='asinh']")
+            assert drawn(other) == now
+            flux = "#side .plot[data-flux]"
+            assert other.get_attribute(flux, "data-flux") == page.get_attribute(flux, "data-flux")
+        # the next object is drawn plainly, and so is this one when it is opened again
+        page.fill("#query", "g4")
+        page.press("#query", "Enter")
+        page.wait_for_selector("#side[data-id='g4']")
+        assert drawn(page) == PLAIN
+        assert set(told(page)) == {"map", "colour", "id"}
+        page.go_back()
+        page.wait_for_selector("#side[data-id='g3']")
+        assert drawn(page) == now
+
+
+def test_an_object_cannot_be_drawn_as_an_address_likes(browser, observed):
+    asked = "smooth=52&rest=no&lines=all&whole=1&stretch=cubic&black=x&white=101&power=on"
+    with shown(browser, observed, f"id=g3&{asked}") as page:
+        assert drawn(page) == PLAIN
+        page.wait_for_selector("#alike[data-drawn]")
+        assert set(told(page)) == {"map", "colour", "id"}
+
+
+def test_a_kept_selection_and_a_comparison_have_an_address(browser, judged):
+    with opened_page(browser, judged.address) as page:
+        page.fill("#condition", "period < 0.5")
+        page.press("#condition", "Enter")
+        page.wait_for_selector("#kept form")
+        n = page.get_attribute("#side", "data-selected")
+        page.get_by_label("Name of the selection").fill("shorties")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("[data-kept='shorties']")
+        page.get_by_role("button", name="clear").click()
+        page.wait_for_selector("#side:not([data-selected])")
+        page.locator("[data-kept='shorties'] .link").click()
+        page.wait_for_selector(f"#side[data-selected='{n}']")
+        opened = {"how": "kept", "select": "shorties"}
+        assert opened.items() <= told(page).items()
+        page.get_by_role("button", name="Compare the two").click()
+        page.wait_for_selector("#apart")
+        page.wait_for_function("location.hash.includes('compare=')")
+        compared = {"compare": "shorties", "with": "all others"}
+        assert (opened | compared).items() <= told(page).items()
+        apart = page.inner_text("#apart")
+        with opened_page(browser, page.url) as other:
+            other.wait_for_selector(f"#side[data-selected='{n}']")
+            other.wait_for_selector("#apart")
+            assert other.inner_text("#apart") == apart
+            assert other.inner_text("#side header p") == "shorties"
+            assert other.input_value("#condition") == ""
+            assert told(other) == told(page)
+            # of an object that is opened there, it tells nothing; back in the selection it does
+            other.locator(".listed .link").first.click()
+            other.wait_for_selector("#alike[data-drawn]")
+            assert compared.keys().isdisjoint(told(other))
+            other.get_by_role("button", name="selected").click()
+            other.wait_for_selector(f"#side[data-selected='{n}']")
+            assert "id" not in told(other)
+            other.go_back()
+            other.wait_for_selector("#side[data-id]")
+            other.go_back()
+            other.wait_for_selector("#apart")
+        # what is deleted is compared no more
+        page.get_by_role("button", name="Delete shorties").click()
+        page.get_by_role("button", name="Delete shorties for good").click()
+        page.wait_for_selector("[data-kept]", state="detached")
+        assert compared.keys().isdisjoint(told(page))
