@@ -18,6 +18,7 @@ export interface Hooks {
   rows: () => number[];
   said: () => string;
   open: (name: string) => Promise<void>;
+  judge: (name: string) => Promise<void>;
   comparison: Comparison;
   guarded: (what: () => Promise<void>) => Promise<void>;
 }
@@ -55,7 +56,7 @@ function draw(part: HTMLElement, hooks: Hooks, { kept, refused }: Listed): void 
   const rows = kept.map(({ name, n, said, when }) => el("tr", { "data-kept": name },
     el("td", {}, el("button", { type: "button", class: "link", click: () => void hooks.guarded(() => hooks.open(name)) }, name)),
     el("td", {}, n.toLocaleString("en")), el("td", { class: "says" }, `${said} · ${when.slice(0, 10)}`),
-    el("td", {}, !refused && forget(name))));
+    el("td", {}, !refused && say("judge", `Judge the objects of ${name} one after another, by keys`, () => hooks.judge(name))), el("td", {}, !refused && forget(name))));
   const before = part.querySelector<HTMLElement>("#compared"); // it stays while others are kept or deleted
   const result = before ?? el("div", { id: "compared" });
   const there = (name: string) => name === OTHERS || kept.some((known) => known.name === name);

@@ -336,6 +336,7 @@ async function start(): Promise<void> {
     seen: () => ({ map: view.map ?? "", period: document.getElementById("folded")?.dataset["period"] ?? "" }),
     guarded, turn, training: (answers, refused) => retrain.part(answers, refused),
   });
+  selection.judge = (name) => queue.start(`kept:${name}`);
   samp = new Samp({ guarded, open: (id) => showObject(id, { id }), take: (rows, said) => selection.take(rows, said, "new") });
   searchBox(open, fail);
   document.addEventListener("keydown", keys);

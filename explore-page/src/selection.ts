@@ -18,6 +18,8 @@ export class Selection {
   drawn: () => void = () => undefined;
   // Called when a selection that is kept is opened by its name.
   opened: (name: string) => void = () => undefined;
+  // Called to go through a kept selection as a queue.
+  judge: (name: string) => Promise<void> = () => Promise.resolve();
   // The two that are compared, as the address tells, and how it is told of them.
   comparison: Comparison = { now: () => null, change: () => undefined };
   private said = "";
@@ -88,7 +90,7 @@ export class Selection {
   kept(): HTMLElement {
     return keptPart({
       rows: () => Array.from(this.rows), said: () => this.said, guarded: this.guarded, comparison: this.comparison,
-      open: (name) => this.by("kept", name, "new", () => this.opened(name)),
+      judge: (name) => this.judge(name), open: (name) => this.by("kept", name, "new", () => this.opened(name)),
     });
   }
 

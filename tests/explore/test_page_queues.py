@@ -114,6 +114,38 @@ def test_twenty_by_keys_are_all_on_the_disk_and_the_page_goes_on(page, judged):
     assert page.inner_text("#far").startswith("20 judged")
 
 
+def test_a_kept_selection_is_judged_as_a_queue(page, judged):
+    page.fill("#condition", "period < 0.4")
+    page.press("#condition", "Enter")
+    page.wait_for_selector("#kept form")
+    n = int(page.get_attribute("#side", "data-selected"))
+    page.get_by_label("Name of the selection").fill("short")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Judge the objects of short").click()
+    name = shown(page, "")
+    done = int(page.inner_text("#far").split()[0])
+    assert page.inner_text("#far") == f"{done} judged, {n - done} left"
+    assert "in the selection 'short'; classified " in page.inner_text("#judge .why")
+    page.locator("#side h2").click()
+    page.keyboard.press("u")
+    after = shown(page, name)
+    assert lines(judged)[-1]["seen"]["queue"] == "kept:short"
+    assert page.inner_text("#far") == f"{done + 1} judged, {n - done - 1} left"
+    page.reload()  # it has an address, and goes on where it was
+    assert shown(page, "") == after
+    page.keyboard.press("z")
+    assert shown(page, after) == name
+    assert page.inner_text("#far") == f"{done} judged, {n - done} left"
+    page.keyboard.press("q")
+    page.locator("[data-queue='kept:short']").wait_for()
+    # what is judged stands, too, where the selection is deleted meanwhile
+    judged.ask("/api/kept/forget", "POST", body=b" ", name="short")
+    said = {"object_id": name, "verdict": "unsure", "queue": "kept:short"}
+    status, told = judged.send("judge", said)
+    assert (status, told["progress"]) == (200, None)
+    judged.send("undo", {"number": str(told["judgement"]["number"])})
+
+
 def test_keys_typed_before_an_object_is_seen_judge_nothing(page, judged):
     name = open_queue(page, "suspects")
     before = len(lines(judged)) if (judged.folder / "labels").exists() else 0

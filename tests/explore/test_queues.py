@@ -4,6 +4,8 @@ import pytest
 
 from skybind.discovery.table import SURE_PERIOD, read_discovery
 from skybind.errors import DataError
+from skybind.explore.kept import Kept
+from skybind.explore.labels import Desk
 from skybind.explore.queues import UNDECIDED, find_queue, next_queue, queues_of
 from skybind.explore.survey import Survey
 from skybind.labelling.answers import labelled_run
@@ -21,6 +23,31 @@ def survey(suspect_run):
 @pytest.fixture(scope="module")
 def queues(survey):
     return queues_of(survey)
+
+
+@pytest.fixture
+def desk(suspect_run):
+    opened = Survey(Run.open(suspect_run))
+    yield Desk(opened)
+    for path in opened.run.paths.selections.glob("*"):
+        path.unlink()
+    opened.close()
+
+
+def test_a_kept_selection_is_a_queue_as_it_is_kept_now(desk):
+    kept = Kept(desk.survey)
+    kept.keep("some", np.arange(5), "")
+    assert [item["row"] for item in desk.queue("kept:some")["items"]] == [0, 1, 2, 3, 4]
+    kept.forget("some")
+    with pytest.raises(DataError, match="no kept selection 'some'"):
+        desk.queue("kept:some")
+    kept.keep("some", np.arange(3, 9), "")
+    queue = desk.queue("kept:some")
+    assert [item["row"] for item in queue["items"]] == [3, 4, 5, 6, 7, 8]
+    (told,) = [one for one in desk.overview()["queues"] if one["name"] == "kept:some"]
+    assert (told["title"], told["total"]) == ("Selection some", 6)
+    classes = desk.survey.classes.table["class"].to_pylist()
+    assert [item["suggested"] for item in queue["items"]] == classes[3:9]
 
 
 def names(survey, queue):

@@ -7,9 +7,20 @@ from typing import Any
 
 from starlette.requests import Request
 
-from skybind.errors import DataError
-from skybind.explore.queues import NEXT, NO_DISCOVERIES, Queue, find_queue, next_queue, queues_of
+from skybind.errors import DataError, SkybindError
+from skybind.explore.kept import Kept
+from skybind.explore.queues import (
+    KEPT,
+    NEXT,
+    NO_DISCOVERIES,
+    Queue,
+    find_queue,
+    kept_queue,
+    next_queue,
+    queues_of,
+)
 from skybind.explore.survey import Questions, Survey
+from skybind.files import check_name
 from skybind.labelling.judgements import Judgement
 
 #: Objects of a queue that the page is given at a time.
@@ -30,6 +41,7 @@ class Desk:
         self.survey = survey
         self.judgements = survey.judgements
         self._next: Queue | None = None
+        self._kept: dict[str, tuple[int, Queue]] = {}  # with the time of each file
 
     @cached_property
     def queues(self) -> dict[str, Queue]:
@@ -43,6 +55,7 @@ class Desk:
 
     def overview(self) -> dict[str, Any]:
         """Say which queues there are and how far each is, and who can answer what."""
+        kept, damaged = self._selections()
         told = [
             {
                 "name": queue.name,
@@ -50,7 +63,7 @@ class Desk:
                 "description": queue.description,
                 **self._progress(queue),
             }
-            for queue in self.queues.values()
+            for queue in [*self.queues.values(), *kept]
         ]
         name, title, description = NEXT
         last = {"total": None, "judged": None} if self._next is None else self._progress(self._next)
@@ -64,7 +77,7 @@ class Desk:
             "answers": len(self.judgements.answers()),
             "who": _user(),
             "refused": self.survey.refused,
-            "hint": hint,
+            "hint": " ".join(filter(None, [hint, damaged])),
         }
 
     def queue(self, name: str, new: bool = False) -> dict[str, Any]:
@@ -80,6 +93,8 @@ class Desk:
             if self._next is None or new or not self._progress(self._next)["left"]:
                 self._next = next_queue(self.survey)
             queue = self._next
+        elif name.startswith(KEPT):
+            queue = self._selection(name.removeprefix(KEPT))
         else:
             queue = find_queue(self.queues, name, self.survey.run.folder)
         ids = self.survey.run.dataset.object_ids
@@ -166,8 +181,30 @@ class Desk:
 
     def _told(self, judgement: Judgement, queue: str) -> dict[str, Any]:
         known = self._next if queue == NEXT[0] else self.queues.get(queue)
+        if queue.startswith(KEPT):
+            try:
+                known = self._selection(queue.removeprefix(KEPT))
+            except SkybindError:  # it was deleted meanwhile; what was judged stands
+                known = None
         progress = None if known is None else self._progress(known)
         return {"judgement": judgement.plain(), "progress": progress}
+
+    def _selection(self, name: str) -> Queue:
+        """Return the queue of a kept selection, which is read again when it was kept anew."""
+        check_name(name, "The selection's name")
+        path = self.survey.run.paths.selections / f"{name}.parquet"
+        made = path.stat().st_mtime_ns if path.exists() else 0
+        if self._kept.get(name, (0,))[0] != made or not made:
+            self._kept[name] = made, kept_queue(self.survey, name)
+        return self._kept[name][1]
+
+    def _selections(self) -> tuple[list[Queue], str]:
+        """Return the queues of the kept selections, and why there are none where one is damaged."""
+        try:
+            names = [known["name"] for known in Kept(self.survey).known()]
+            return [self._selection(name) for name in names], ""
+        except SkybindError as error:
+            return [], str(error)
 
     def _done(self) -> set[str]:
         """Names of the objects that were judged or answered."""

@@ -10,6 +10,7 @@ from skybind.discovery.measures.outliers import COMBINED, upper_tail
 from skybind.discovery.reasons import RARE
 from skybind.discovery.table import SIGMAS, SURE_PERIOD, read_discovery
 from skybind.errors import DataError
+from skybind.explore.kept import Kept
 from skybind.explore.survey import Survey
 from skybind.labelling.propose import propose_labels
 from skybind.runs.embedding import stored_embeddings
@@ -19,6 +20,8 @@ from skybind.words import nearest
 PROPOSED = 50
 #: Below this probability of its likeliest class the classifier is undecided.
 UNDECIDED = 0.5
+#: How the name of a queue begins that is a kept selection; the selection's own follows.
+KEPT = "kept:"
 #: How a column of the table of outliers begins that tells how lonely an object is.
 LONELY = ("isolation_", "density_", "distance_")
 
@@ -88,6 +91,29 @@ NEXT = (
     "What to label next",
     f"The {PROPOSED} objects whose labels teach most, as 'skybind label propose' chooses them",
 )
+
+
+def kept_queue(survey: Survey, selection: str) -> Queue:
+    """Return the objects of a kept selection as a queue, in the order of the dataset.
+
+    Raises
+    ------
+    DataError
+        If there is no such selection.
+    """
+    rows = Kept(survey).rows(selection)
+    why = [f"in the selection '{selection}'"] * len(rows)
+    suggested = [""] * len(rows)
+    if survey.classes is not None:
+        table = survey.classes.table.select(["class", "probability"]).take(pa.array(rows))
+        pairs = list(zip(*(column.to_pylist() for column in table.columns), strict=True))
+        suggested = [name or "" for name, _ in pairs]
+        why = [
+            f"{text}; classified {name} ({100 * p:.0f} %)" if name else text
+            for text, (name, p) in zip(why, pairs, strict=True)
+        ]
+    says = "A selection that is kept with the run"
+    return Queue(f"{KEPT}{selection}", f"Selection {selection}", says, rows, why, suggested)
 
 
 def find_queue(known: dict[str, Queue], name: str, folder: object) -> Queue:
