@@ -1,8 +1,8 @@
 // The light curve of an object: in time and folded at a period that is chosen, and the periodogram.
 import type uPlot from "uplot";
 import { json, type Curve } from "./api";
-import { el, isStill, short, titled } from "./dom";
-import { curveInTime, epochs, limitPhases, powerPlot, type Power } from "./plots";
+import { choice, el, isStill, short, titled } from "./dom";
+import { curveInTime, epochs, limitPhases, peaks, powerPlot, type Power } from "./plots";
 import type { Addressed } from "./state";
 
 export function curvePart(whose: Record<string, string | number>, curve: Curve, { view, change }: Addressed) {
@@ -26,7 +26,7 @@ export function curvePart(whose: Record<string, string | number>, curve: Curve, 
         shown = wanted;
         unfold();
         source.textContent = whosePeriod(curve, own, shown);
-        plot = epochs(phase, curve, x, limitPhases(curve, x, wanted), true, "Phase (two cycles)");
+        plot = epochs(phase, curve, x, limitPhases(curve, x, wanted), wanted, "Phase (two cycles)");
         phase.dataset["period"] = String(wanted);
         change({ period: wanted === curve.period ? "" : String(wanted) });
       }
@@ -76,7 +76,10 @@ export function curvePart(whose: Record<string, string | number>, curve: Curve, 
     if (!on) return;
     try {
       const found = await json<Power>("power", whose);
-      if (power.getAttribute("aria-pressed") === "true" && spectrum.isConnected) powerPlot(spectrum, found, () => shown, take);
+      if (power.getAttribute("aria-pressed") !== "true" || !spectrum.isConnected) return;
+      powerPlot(spectrum, found, () => shown, take);
+      const options = peaks(found).map(({ at, power: high }) => ({ value: String(at), text: `${short(at, 6)} d (power ${short(high, 3)})` }));
+      spectrum.append(choice("fold at", [{ value: "", text: "a peak" }, ...options], "", (at) => take(Number(at))));
     } catch (error) {
       spectrum.replaceChildren(el("small", { role: "status" }, (error as Error).message));
     }

@@ -1,6 +1,7 @@
 // What all plots share: colours, axes, and uPlot's own life.
 import uPlot from "uplot";
-import { extent } from "./numbers";
+import { short } from "./dom";
+import { digitsBetween, extent } from "./numbers";
 
 export function colour(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -57,7 +58,7 @@ window.addEventListener("resize", () => {
 
 // Make a plot in a place of the page. uPlot itself holds every plot that was not destroyed: those
 // that have left the page since are.
-export function made(options: uPlot.Options, data: uPlot.AlignedData, into: HTMLElement): uPlot {
+export function made(options: uPlot.Options, data: uPlot.AlignedData, into: HTMLElement, says: string): uPlot {
   for (const plot of alive)
     if (!plot.root.isConnected) {
       plot.destroy();
@@ -65,7 +66,35 @@ export function made(options: uPlot.Options, data: uPlot.AlignedData, into: HTML
     }
   const plot = new uPlot(options, data, into);
   alive.add(plot);
+  const wrap = plot.root.querySelector<HTMLElement>(".u-wrap")!;
+  wrap.setAttribute("role", "img");
+  wrap.setAttribute("aria-label", says);
+  if (options.cursor?.drag?.x) byKeys(plot, wrap);
   return plot;
+}
+
+// Zoom along x by + and -, move by the arrows, and show all by Home, as dragging and a double click do.
+function byKeys(plot: uPlot, wrap: HTMLElement): void {
+  wrap.tabIndex = 0;
+  wrap.title = "+ and - zoom, arrows move, Home shows all";
+  wrap.addEventListener("keydown", (event) => {
+    const [x, { min, max }] = [plot.data[0], plot.scales["x"]!];
+    const [middle, half] = [(min! + max!) / 2, (max! - min!) / 2];
+    const to: Record<string, [number, number]> = { "+": [middle, 0.7 * half], "=": [middle, 0.7 * half], "-": [middle, half / 0.7], ArrowLeft: [middle - 0.2 * half, half], ArrowRight: [middle + 0.2 * half, half], Home: [(x[0]! + x.at(-1)!) / 2, Infinity] };
+    const next = to[event.key];
+    if (!next || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    event.stopPropagation(); // the map has the same keys
+    const all = next[1] >= (x.at(-1)! - x[0]!) / 2;
+    plot.setScale("x", all ? { min: x[0]!, max: x.at(-1)! } : { min: next[0] - next[1], max: next[0] + next[1] });
+  });
+}
+
+// Two ends in as many digits as they need, such as "from 3900 to 9000 Å".
+export function span(values: ArrayLike<number>, of = ""): string {
+  const [low, high] = extent(values);
+  const digits = digitsBetween(low, high, 2, 4);
+  return `from ${short(low, digits)} to ${short(high, digits)}${of && ` ${of}`}`;
 }
 
 export const unit = (name: string, of: string) => (of ? `${name} [${of}]` : name);

@@ -1,7 +1,8 @@
 // Light curves and what is made of them by uPlot, small multiples, and means of selections.
 import type uPlot from "uplot";
 import type { Curve, Small } from "./api";
-import { axes, bandColour, clipped, colour, limits, made, unit, withoutSpikes } from "./drawing";
+import { short } from "./dom";
+import { axes, bandColour, clipped, colour, limits, made, span, unit, withoutSpikes } from "./drawing";
 import { extent } from "./numbers";
 import { bandName, bandShape, trace } from "./shapes";
 
@@ -47,7 +48,8 @@ function marks(shape: number): uPlot.Series.Points.PathBuilder {
 }
 
 // Epochs at some places x, with their errors, a colour (and from the seventh on a shape) a band; upper limits at others.
-export function epochs(into: HTMLElement, curve: Curve, x: number[], limitX: number[], twice: boolean, label: string): uPlot {
+export function epochs(into: HTMLElement, curve: Curve, x: number[], limitX: number[], period: number | null, label: string): uPlot {
+  const twice = period !== null;
   const names = curve.band ? Object.keys(curve.bands) : [""];
   const cycles = twice ? [0, 1] : [0];
   const drawn = (places: number[]) => cycles.flatMap((cycle) => places.map((place, i) => [place + cycle, i] as const));
@@ -82,7 +84,7 @@ export function epochs(into: HTMLElement, curve: Curve, x: number[], limitX: num
   return made(
     {
       width: into.clientWidth || 320, height: 190, plugins: [errors, limitMarks(curve, faintest)], legend: { show: names.some(Boolean), live: false },
-      cursor: { drag: { x: true, y: false } },
+      cursor: { drag: { x: !twice, y: false } },
       scales: { x: { time: false, ...(twice ? { range: [0, 2] as [number, number] } : {}) }, y: { dir: faint as 1 | -1, range: () => range } },
       axes: axes(label, unit(curve.value_name, curve.value_unit)),
       series: [{}, ...names.map((name) => ({
@@ -92,6 +94,7 @@ export function epochs(into: HTMLElement, curve: Curve, x: number[], limitX: num
     },
     [at, ...series],
     into,
+    `Light curve${twice ? ` folded at ${short(period, 9)} d` : ""}: ${x.length} epochs${limitX.length ? ` and ${limitX.length} upper limits` : ""}${names.some(Boolean) ? ` of bands ${names.join(", ")}` : ""}${twice ? "" : `, time ${span(curve.time, curve.time_unit)}`}, ${curve.value_name.toLowerCase()} ${span(curve.value, curve.value_unit)}`,
   );
 }
 
@@ -106,7 +109,7 @@ export function curveInTime(into: HTMLElement, curve: Curve): uPlot {
   const zero = start > 10000 ? Math.floor(start / 1000) * 1000 : 0;
   const name = zero ? `Time − ${zero}` : "Time";
   const since = (times: number[]) => times.map((t) => t - zero);
-  return epochs(into, curve, since(curve.time), since(curve.limits?.time ?? []), false, unit(name, curve.time_unit));
+  return epochs(into, curve, since(curve.time), since(curve.limits?.time ?? []), null, unit(name, curve.time_unit));
 }
 
 // A small multiple: a folded light curve as points, a spectrum as a line.
@@ -169,6 +172,7 @@ export function means(into: HTMLElement, both: readonly (Mean | null)[], names: 
     { width: into.clientWidth || 320, height: 200, legend: { show: false }, bands, scales: { x: { time: false }, y: { range: () => limits(data.flat()) } }, axes: axes(label, ""), series: [{}, ...series] },
     [x, ...data] as uPlot.AlignedData,
     into,
+    `Means of ${known.map(({ mean, name }) => `${mean!.n} of ${name}`).join(" and ")}, against ${label}`,
   );
   const key = document.createElement("small");
   known.forEach(({ mean, name, ink }) => {
@@ -182,6 +186,14 @@ export function means(into: HTMLElement, both: readonly (Mean | null)[], names: 
 }
 
 export interface Power { period: number[]; power: number[] }
+
+const PEAKS = 5;
+
+// The highest peaks, which can be chosen without a pointer.
+export function peaks({ period, power }: Power): { at: number; power: number }[] {
+  const found = power.flatMap((v, i) => (v > (power[i - 1] ?? -Infinity) && v >= (power[i + 1] ?? -Infinity) ? [{ at: period[i]!, power: v }] : []));
+  return found.sort((a, b) => b.power - a.power).slice(0, PEAKS);
+}
 
 // Lomb-Scargle power by the logarithm of the period; the period that is folded with is marked.
 export function powerPlot(into: HTMLElement, { period, power }: Power, shown: () => number, take: (period: number) => void): uPlot {
@@ -208,6 +220,7 @@ export function powerPlot(into: HTMLElement, { period, power }: Power, shown: ()
     },
     [period.map((p) => Math.log10(p)), power],
     into,
+    `Periodogram of periods ${span(period, "d")}, the highest peaks at ${peaks({ period, power }).map(({ at }) => short(at, 6)).join(", ")} d`,
   );
   plot.over.addEventListener("click", () => {
     // the highest peak within a few pixels of the pointer

@@ -1,7 +1,8 @@
 // Spectra by uPlot, with the lines of a redshift.
 import type uPlot from "uplot";
 import type { Redshifted, Spectrum } from "./api";
-import { axes, colour, limits, made, unit, withoutSpikes } from "./drawing";
+import { short } from "./dom";
+import { axes, colour, limits, made, span, unit, withoutSpikes } from "./drawing";
 
 // Running means over so many pixels; what is masked stays a gap.
 export function smoothed(values: (number | null)[], width: number): (number | null)[] {
@@ -86,5 +87,6 @@ export function spectrumPlot(into: HTMLElement, spectrum: Spectrum, where: Redsh
     },
     [x, flux],
     into,
+    `Spectrum of ${x.length} pixels ${span(x, "Å")}${rest ? " at rest" : ""}${width > 1 ? `, smoothed over ${width} pixels` : ""}${lines && where.lines.length ? `, with lines at redshift ${short(where.redshift)}` : ""}`,
   );
 }

@@ -125,7 +125,7 @@ def test_a_spectrum_keeps_its_zoom(browser, served, both):
         page.mouse.up()
         near = flux()
         assert near != whole
-        section.get_by_label("lines").uncheck()
+        section.get_by_label("lines", exact=True).uncheck()
         assert flux() == near
 
 
@@ -156,7 +156,7 @@ def drawn(page):
     return {
         "smooth": page.get_by_label("Smoothing in pixels").input_value(),
         "rest": page.get_by_label("rest frame").is_checked(),
-        "lines": page.get_by_label("lines").is_checked(),
+        "lines": page.get_by_label("lines", exact=True).is_checked(),
         "whole": page.get_by_label("whole range").is_checked(),
         "stretch": page.get_by_label("stretch").input_value(),
         "black": page.get_by_label("Percentile of black").input_value(),
@@ -174,7 +174,7 @@ def test_how_an_object_is_drawn_is_in_its_address_alone(browser, observed):
         page.get_by_label("Smoothing in pixels").fill("9")
         for name in ("rest frame", "whole range"):
             page.get_by_label(name).check()
-        page.get_by_label("lines").uncheck()
+        page.get_by_label("lines", exact=True).uncheck()
         page.get_by_label("stretch").select_option("asinh")
         page.wait_for_selector("img.picture[data-stretch='asinh']")
         page.get_by_label("Percentile of black").fill("5")

@@ -225,3 +225,49 @@ def test_an_image_of_ones_own_is_shown(browser, observed, tmp_path):
         page.get_by_label("stretch").select_option("log")
         page.wait_for_selector("img.picture[data-stretch='log']")
         assert picture.get_attribute("src") != told
+
+
+def test_plots_say_what_they_show(shown, observed):
+    told = observed.json("object", id="g3")["curve"]
+    named = shown.locator("#side .u-wrap")
+    said = named.evaluate_all(
+        "(all) => all.map((one) => [one.getAttribute('role'), one.getAttribute('aria-label')])"
+    )
+    assert {role for role, _ in said} == {"img"}
+    in_time, folded, spectrum = (text for _, text in said)
+    assert f"{EPOCHS} epochs and {LIMITS} upper limits of bands g, r, time from" in in_time
+    assert in_time.startswith("Light curve: ")
+    assert folded.startswith(f"Light curve folded at {told['period']:.9g} d: {EPOCHS} epochs")
+    assert spectrum.startswith("Spectrum of 96 pixels from 4000 to 4950 Å, with lines")
+
+
+def test_a_plot_is_zoomed_by_keys(shown):
+    whole = axis(shown)
+    plot = section(shown, "Spectrum").locator(".u-wrap")
+    plot.focus()
+    zoom = shown.evaluate("location.hash")
+    for _ in range(6):
+        plot.press("+")
+    near = axis(shown)
+    assert near != whole
+    plot.press("Home")
+    shown.wait_for_timeout(100)
+    assert axis(shown) == whole
+    shown.wait_for_timeout(400)
+    assert shown.evaluate("location.hash") == zoom  # the map stays where it is
+
+
+def test_a_peak_is_chosen_without_a_pointer(shown, observed):
+    told = observed.json("power", id="g3")
+    highest = told["period"][int(np.argmax(told["power"]))]
+    shown.click("#power-button")
+    options = shown.get_by_label("fold at").locator("option")
+    options.nth(1).wait_for(state="attached")
+    assert options.nth(1).inner_text().startswith(f"{highest:.6g} d (power ")
+    shown.get_by_label("fold at").select_option(index=1)
+    shown.wait_for_function(
+        "(at) => Math.abs(document.getElementById('folded').dataset.period / at - 1) < 1e-8",
+        arg=highest,
+    )
+    said = shown.get_attribute("#power .u-wrap", "aria-label")
+    assert f"the highest peaks at {highest:.6g}, " in said
