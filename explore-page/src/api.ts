@@ -68,8 +68,8 @@ export interface Spectrum extends Redshifted {
   wavelength: number[]; flux: (number | null)[]; flux_unit: string; redshift_of: string; vacuum: boolean; column: string;
   expected: (Redshifted & { doubts: boolean }) | null;
 }
-// `size`: pixels on a side of the image, of which the middle may be shown alone.
-export interface Picture { png: string; side: number; size?: number | null; pixel_scale: number | null; column: string }
+// `whole`: pixels on a side of an image of which the middle alone is shown.
+export interface Picture { png: string; side: number; whole: number | null; pixel_scale: number | null; column: string }
 export interface SkyObject {
   object_id: string; row: number; split: string; position: [number | null, number | null]; class: string | null;
   modalities: string[]; others: string[]; of: string; // modalities that are drawn in place of another of their kind, and the one that is

@@ -31,7 +31,7 @@ export function picturePart(whose: Record<string, string | number>, picture: Pic
   const controls = el("div", { class: "controls", id: "stretch" },
     choice("stretch", stretches, stretch, (value) => { stretch = value; void again(); }), el("label", {}, "black at ", low, " %"), el("label", {}, "white at ", high, " %"));
   if (stretch && !isStill()) void again();
-  const { side, pixel_scale, size: whole } = picture;
+  const { side, pixel_scale, whole } = picture;
   const middle = whole && whole > side ? `; the middle of ${whole} × ${whole} pixels` : "";
   const size = (pixel_scale ? `${number(Number((side * pixel_scale).toPrecision(3)))}″ on a side` : `${side} pixels on a side`) + middle;
   return el("section", {}, el("h3", {}, titled("Image", picture)), shown, !isStill() && controls, el("small", {}, size), said);

@@ -54,12 +54,12 @@ def test_probabilities_beyond_six_are_counted(page, served, answered):
 
 @pytest.mark.parametrize(
     ("size", "says"),
-    [(256, "64 pixels on a side; the middle of 256 × 256 pixels"), (64, "64 pixels on a side")],
+    [(256, "64 pixels on a side; the middle of 256 × 256 pixels"), (None, "64 pixels on a side")],
 )
 def test_the_middle_of_an_image_is_called_so(page, served, answered, size, says):
     name = served.json("survey")["first"]
     png = "data:image/png;base64,iVBORw0KGgo="
-    image = {"png": png, "side": 64, "size": size, "pixel_scale": None, "column": ""}
+    image = {"png": png, "side": 64, "whole": size, "pixel_scale": None, "column": ""}
     answered("object", lambda route: {**own(route), "image": image})
     page.goto(f"{served.address}#id={name}")
     page.wait_for_selector("img.picture")
