@@ -47,7 +47,8 @@ export function curvePart(whose: Record<string, string | number>, curve: Curve, 
   };
   const written = (period: number) => {
     const valid = period > 0 && Number.isFinite(period);
-    if (valid || shown) box.value = String(Number((valid ? period : shown).toPrecision(9))); // else what is folded stands there
+    const stands = valid ? period : busy ? next : shown; // what is folded, or is about to be
+    if (stands) box.value = String(Number(stands.toPrecision(9)));
     fewer.disabled = Number(box.value) === 1; // an alias without an end
     if (valid) void fold(period);
     return valid;

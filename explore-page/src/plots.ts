@@ -94,7 +94,7 @@ export function epochs(into: HTMLElement, curve: Curve, x: number[], limitX: num
     },
     [at, ...series],
     into,
-    `Light curve${twice ? ` folded at ${short(period, 9)} d` : ""}: ${x.length} epochs${limitX.length ? ` and ${limitX.length} upper limits` : ""}${names.some(Boolean) ? ` of bands ${names.join(", ")}` : ""}${twice ? "" : `, time ${span(curve.time, curve.time_unit)}`}, ${curve.value_name.toLowerCase()} ${span(curve.value, curve.value_unit)}`,
+    `Light curve${twice ? ` folded at ${short(period, 9)} d` : ""}: ${x.length} epochs${limitX.length ? ` and ${limitX.length} upper limits` : ""}${names.some(Boolean) ? ` of bands ${names.join(", ")}` : ""}${x.length ? `${twice ? "" : `, time ${span(curve.time, curve.time_unit)}`}, ${curve.value_name.toLowerCase()} ${span(curve.value, curve.value_unit)}` : ""}`,
   );
 }
 
@@ -105,7 +105,7 @@ export function limitPhases(curve: Curve, phase: number[], period: number): numb
 }
 
 export function curveInTime(into: HTMLElement, curve: Curve): uPlot {
-  const [start] = extent(curve.time);
+  const start = Math.min(extent(curve.time)[0], extent(curve.limits?.time ?? [])[0]); // it may hold limits alone
   const zero = start > 10000 ? Math.floor(start / 1000) * 1000 : 0;
   const name = zero ? `Time − ${zero}` : "Time";
   const since = (times: number[]) => times.map((t) => t - zero);

@@ -59,6 +59,27 @@ def test_upper_limits_are_drawn_and_counted(shown, observed):
     assert with_limits != ink(canvas, 0.8, 1)
 
 
+def test_a_light_curve_of_limits_alone_is_drawn_where_they_are(shown):
+    def limits_alone(route):
+        told = route.fetch().json()
+        times = [2459000.5 + day for day in range(LIMITS)]
+        told["curve"]["limits"] |= {"time": times, "value": [19.0] * LIMITS}
+        told["curve"] |= {"time": [], "value": [], "error": None, "period": None, "band": []}
+        told["curve"]["limits"]["band"] = ["g"] * LIMITS
+        route.fulfill(json=told)
+
+    shown.route("**/api/object*", limits_alone)
+    shown.reload()
+    part = section(shown, "Light curve")
+    part.locator("canvas").first.wait_for()
+    assert f"0 epochs, {LIMITS} upper limits (▽)" in part.inner_text()
+    canvas = part.locator(".plot canvas").first
+    assert canvas.evaluate("c => c.parentElement.parentElement.outerHTML").count("NaN") == 0
+    # they lie all along the axis
+    assert ink(canvas, 0.2, 0.5) > 0
+    assert ink(canvas, 0.7, 1) > 0
+
+
 def test_a_seventh_band_has_a_shape_of_its_own(shown):
     part = section(shown, "Light curve")
     canvas = part.locator("canvas").first

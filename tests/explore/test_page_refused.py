@@ -73,6 +73,21 @@ def test_above_a_folded_curve_stands_the_period_that_it_is_folded_at(page, curve
     assert float(page.get_attribute("#folded", "data-period")) == folded
 
 
+def test_what_is_no_period_leaves_the_one_that_is_about_to_be_folded(page, curves):
+    find(page, curves[0])
+    page.wait_for_selector("#folded[data-period]")
+    waiting = held(page, "**/api/fold*")
+    box = page.get_by_label("Period in days")
+    for text in ("0.5", "e"):  # which is nothing
+        box.focus()
+        page.keyboard.press("Control+A")
+        page.keyboard.insert_text(text)
+        page.keyboard.press("Enter")
+    until(page, waiting).continue_()
+    page.wait_for_selector('#folded[data-period="0.5"]')
+    assert box.input_value() == "0.5"
+
+
 def test_a_fold_that_is_refused_says_so_and_shows_no_curve(page, curves):
     find(page, curves[0])
     page.wait_for_selector("#folded[data-period]")
