@@ -7,8 +7,9 @@ import pytest
 
 from skybind.data import fingerprints
 from skybind.data.dataset import Dataset
-from skybind.data.fingerprints import observation_hashes, stored_hashes
+from skybind.data.fingerprints import catalogued, observation_hashes, row_hashes, stored_hashes
 from skybind.data.schema import Column
+from skybind.data.seen import PLACE, ROW
 from skybind.data.write import DatasetWriter
 from skybind.ragged import Ragged
 
@@ -131,3 +132,57 @@ def test_the_same_data_made_again_have_the_same_fingerprint_and_bytes(tmp_path, 
     middle = int(np.argsort(curves[0][1])[10])
     changed[0][1][middle] = np.nextafter(np.float32(changed[0][1][middle]), np.float32(9))
     assert write(tmp_path / "c", changed).fingerprint != one.fingerprint
+
+
+def rows_of(folder, values, columns="abcdef"):
+    described = {name: Column("feature", modality="metadata") for name in columns}
+    n = len(values)
+    with DatasetWriter(folder, described) as writer:
+        given = dict(zip(columns, np.asarray(values, float).T, strict=True))
+        ids = np.array([f"s{i}" for i in range(n)])
+        writer.append({"object_id": ids, "ra": np.zeros(n), "dec": np.zeros(n), **given})
+    return Dataset.open(folder)
+
+
+def test_a_row_is_known_by_its_features_whatever_their_order_and_last_digits(tmp_path):
+    values = np.random.default_rng(3).lognormal(0, 3, (30, 6)) * [1, -1, 1, 1, 1, 1]
+    values[:10, 5] = np.nan
+    first = row_hashes(rows_of(tmp_path / "a", values), list("abcdef"))
+    assert len(np.unique(first)) == 30
+    again = rows_of(tmp_path / "b", values.astype(np.float32)[:, ::-1], "fedcba")
+    np.testing.assert_array_equal(row_hashes(again, list("bacdfe")), first)
+    digits = np.array([[float(f"{x:.9g}") for x in row] for row in values])
+    np.testing.assert_array_equal(
+        row_hashes(rows_of(tmp_path / "c", digits), list("abcdef")), first
+    )
+    other = row_hashes(rows_of(tmp_path / "d", values * 1.001), list("abcdef"))
+    assert not np.isin(other, first).any()
+    # another column is another thing, and one that is not there is not known
+    fewer = row_hashes(rows_of(tmp_path / "e", values[:, :5], "abcde"), list("abcdef"))
+    np.testing.assert_array_equal(fewer == first, np.arange(30) < 10)
+
+
+@pytest.mark.parametrize(
+    "row", [[0, 1, 0, 1, 1, 0], [1, 2, 3, 4, np.nan, np.nan], [1, 1, 2, 3, 4, 1.000001]]
+)
+def test_a_row_of_few_different_numbers_tells_nothing(tmp_path, row):
+    assert row_hashes(rows_of(tmp_path / "a", [row]), list("abcdef")).tolist() == [0]
+
+
+def test_numbers_at_a_power_of_ten_and_beyond_single_precision_are_rounded_alike(tmp_path):
+    one = [[9.99999, 1000, 0, -99999.4, 1e-30, 5]]
+    two = [[10.00001, 1000.01, -0.0, -1e5, 1.00001e-30, 5]]
+    first = row_hashes(rows_of(tmp_path / "a", one), list("abcdef"))
+    np.testing.assert_array_equal(row_hashes(rows_of(tmp_path / "b", two), list("abcdef")), first)
+    assert row_hashes(rows_of(tmp_path / "c", [[1e300, 1, 2, 3, 4, 5]]), list("abcdef")) != 0
+
+
+def test_what_very_many_share_is_kept_only_where_it_is_asked_for(tmp_path):
+    same = np.tile([1.0, 2, 3, 4, 5, 6], (25, 1))
+    dataset = rows_of(tmp_path / "a", np.concatenate([same, same[:1] * 7]))
+    seen = dict(catalogued(dataset, [list("abcdef")]))
+    assert not seen[PLACE].any()  # all are at 0, 0
+    assert np.flatnonzero(seen[ROW]).tolist() == [25]
+    asked = dict(catalogued(dataset, [list("abcdef")], common=True))
+    assert asked[PLACE].all()
+    assert asked[ROW].all()

@@ -15,7 +15,7 @@ from skybind.data.stored_splits import split_dataset
 from skybind.data.suspicions import find_suspicions
 from skybind.data.twins import find_twins, together
 from skybind.data.write import DatasetWriter
-from skybind.models.leaks import twins_among
+from skybind.models.leaks import seen_twins
 from skybind.ragged import Ragged
 
 COLUMNS = {
@@ -117,7 +117,7 @@ def test_what_the_gate_would_refuse_is_in_one_part(tmp_path):
             names[train], observed={TRAINED: [("photometry", hashes[train])]}, among=names
         )
         observed = [("photometry", hashes[test])]
-        assert not twins_among(names[test], seen, "testing", observed).any()
+        assert not seen_twins(names[test], seen, "testing", observed).either.any()
 
 
 def test_the_same_image_makes_a_twin(tmp_path):
@@ -139,6 +139,21 @@ def test_what_catalogues_write_for_an_unknown_place_makes_no_twins(tmp_path):
     dec = np.where(ra < 0, -999.0, 5.0)
     found = find_twins(Dataset.open(survey(tmp_path / "d", ra=ra, dec=dec)))
     assert found.by_position == 0
+
+
+def test_without_a_position_the_same_row_makes_a_twin(tmp_path):
+    columns = {name: Column("feature", modality="metadata") for name in "abcde"}
+    values = np.random.default_rng(4).normal(size=(12, 5))
+    values[[7, 8, 9]] = values[[1, 2, 3]]
+    ra = np.arange(12.0)
+    ra[[1, 2, 8]] = np.nan  # of the first pair one has no position, of the second neither
+    with DatasetWriter(tmp_path / "d", columns) as writer:
+        ids = np.array([f"g{i}" for i in range(12)])
+        rows = dict(zip("abcde", values.T, strict=True))
+        writer.append({"object_id": ids, "ra": ra, "dec": np.zeros(12), **rows})
+    twins = find_twins(Dataset.open(tmp_path / "d"))
+    assert np.flatnonzero(twins.members).tolist() == [1, 2, 7, 8]
+    assert twins.groups == 2
 
 
 def test_a_place_holder_makes_no_twins(tmp_path):

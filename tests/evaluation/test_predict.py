@@ -15,7 +15,7 @@ from skybind.runs.run import Run
 from skybind.shards import Shard
 
 FILES = Path(__file__).parents[1] / "data" / "v0.1"
-TWINS = "training object under another name, or with the same data"
+TWINS = "training object under another name, with the same data or at the same place"
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 import skybind.data.seen as seen_module
-from skybind.data.seen import Seen, plain_name, told_by_case
+from skybind.data.places import packed
+from skybind.data.seen import PLACE, ROW, Seen, plain_name, told_by_case
 from skybind.errors import LeakError
-from skybind.models.leaks import refuse_seen, refuse_twins, twins_among
+from skybind.models.leaks import refuse_leak, refuse_seen, refuse_twins, seen_twins
+from skybind.models.seen import read_seen, write_seen
 
 NAMES = np.array(["Star 1", "V0338 Boo", "Böotes-2"])
 SEEN = Seen.of(
@@ -23,7 +25,7 @@ SEEN = Seen.of(
 )  # fmt: skip
 def test_a_name_is_known_however_it_is_written(written):
     refuse_seen(np.array([written]), SEEN, "this model", "testing")
-    assert twins_among(np.array([written, "new"]), SEEN, "testing").tolist() == [True, False]
+    assert seen_twins(np.array([written, "new"]), SEEN, "testing").either.tolist() == [True, False]
     with pytest.raises(
         LeakError, match=r"seen under another name.*--allow-twins \(for good: .*\)\.$"
     ):
@@ -42,10 +44,10 @@ def test_stars_that_only_case_tells_apart_are_two():
     for trained, test in (([0, 2], "ab Cas"), ([1, 2], "AB Cas")):
         seen = Seen.of(every[trained], among=every)
         ids = np.array([test, "v1 ORI", f" {every[trained[0]]} "])
-        assert twins_among(ids, seen, "testing").tolist() == [False, True, True]
+        assert seen_twins(ids, seen, "testing").either.tolist() == [False, True, True]
     ids = np.array(["AB CAS", "ab cas"])  # the dataset that is measured has two
-    assert not twins_among(ids, Seen.of(every[:1]), "testing").any()
-    assert twins_among(ids[:1], Seen.of(every[:1]), "testing").all()
+    assert not seen_twins(ids, Seen.of(every[:1]), "testing").either.any()
+    assert seen_twins(ids[:1], Seen.of(every[:1]), "testing").either.all()
 
 
 def test_names_are_hashed_alike_in_any_pieces(monkeypatch):
@@ -63,12 +65,17 @@ def test_names_are_hashed_alike_in_any_pieces(monkeypatch):
 def test_an_observation_is_known_under_any_name_and_none_is_no_twin():
     ids = np.array(["a", "b", "c", "d"])
     observed = [("photometry", np.array([12, 0, 21, 5], np.uint64))]
-    assert twins_among(ids, SEEN, "testing", observed).tolist() == [True, False, True, False]
+    assert seen_twins(ids, SEEN, "testing", observed).either.tolist() == [True, False, True, False]
     # what only chose the epoch may do so again
-    assert twins_among(ids, SEEN, "validation", observed).tolist() == [True, False, False, False]
+    assert seen_twins(ids, SEEN, "validation", observed).either.tolist() == [
+        True,
+        False,
+        False,
+        False,
+    ]
     # the same number of another kind is another thing
     other = [("spectrum", np.array([12, 0, 21, 5], np.uint64))]
-    assert not twins_among(ids, SEEN, "testing", other).any()
+    assert not seen_twins(ids, SEEN, "testing", other).either.any()
 
 
 def test_objects_that_chose_the_epoch_are_no_test_objects():
@@ -93,3 +100,62 @@ def test_what_several_have_seen_is_joined():
     assert len(both.trained_on) == 4
     assert both.hashes["trained", "image"].tolist() == [7]
     assert both.hashes["trained", "photometry"].tolist() == [11, 12]
+
+
+#: Of a star each: where it is, and the hash of its row; the last has no position.
+PLACES = packed(np.array([10.0, 20.0, 30.0, np.nan]), np.zeros(4))
+ROWS = np.array([1, 2, 0, 4], np.uint64)
+STARS = Seen.of(np.array(list("abcd")), observed={"trained": [(PLACE, PLACES), (ROW, ROWS)]})
+
+
+def asked(ra, row):
+    """What a star is known by."""
+    return [(PLACE, packed(np.array([ra]), np.zeros(1))), (ROW, np.array([row], np.uint64))]
+
+
+@pytest.mark.parametrize(
+    ("ra", "row", "sure", "likely"),
+    [
+        (10.0, 1, True, False),
+        (10 + 0.9 / 3600, 1, True, False),
+        (10 + 0.9 / 3600, 99, False, True),  # of a crowded field, or observed anew
+        (30.0, 0, False, True),
+        (10 + 1.1 / 3600, 99, False, False),
+        (15.0, 1, False, True),  # moved, or the same by chance
+        (np.nan, 2, True, False),
+        (np.nan, 0, False, False),
+        (15.0, 4, True, False),  # what was seen has no position
+        (np.nan, 99, False, False),
+    ],
+)
+def test_a_row_is_known_by_its_place_and_its_numbers(ra, row, sure, likely):
+    found = seen_twins(np.array(["x"]), STARS, "testing", asked(ra, row))
+    assert (found.sure[0], found.likely[0]) == (sure, likely)
+    # under its own name it is no twin
+    assert not seen_twins(np.array(["a"]), STARS, "testing", asked(ra, row)).either.any()
+
+
+def test_a_star_beside_a_seen_one_is_told_in_one_dataset_and_refused_from_elsewhere(caplog):
+    caplog.set_level("INFO", logger="skybind")
+    ids, observed = np.array(["x"]), asked(10.0, 99)
+    with pytest.raises(LeakError, match="catalogue row or position: leave them out"):
+        refuse_twins(ids, STARS, "this model", "testing", observed)
+    refuse_twins(ids, STARS, "this model", "testing", observed, same=True)
+    assert "(such as 'x') are within 1 arcsec of an object that this model has" in caplog.text
+    with pytest.raises(LeakError, match="catalogue row or position"):
+        refuse_twins(ids, STARS, "this model", "testing", asked(10.0, 1), same=True)
+
+
+def test_places_are_kept_with_a_model_and_one_without_says_so(tmp_path, caplog):
+    caplog.set_level("INFO", logger="skybind")
+    write_seen(tmp_path, STARS)
+    again = read_seen(tmp_path, {"files": {"seen.safetensors": ""}})
+    assert again.hashes.keys() == STARS.hashes.keys()
+    for key, values in STARS.hashes.items():
+        np.testing.assert_array_equal(again.hashes[key], values)
+    refuse_leak(np.array(["x"]), again, {"weights": "new"}, "testing", asked(50.0, 9))
+    assert not caplog.text
+    older = read_seen(tmp_path, {})
+    for _ in range(2):
+        refuse_leak(np.array(["x"]), older, {"weights": "old"}, "testing", asked(10.0, 1))
+    assert caplog.text.count("keeps neither positions nor catalogue rows") == 1

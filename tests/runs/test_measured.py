@@ -6,22 +6,29 @@ from types import SimpleNamespace
 import numpy as np
 import pyarrow as pa
 import pytest
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from astropy.table import Table
 
 from skybind.cli.options import open_to_measure
 from skybind.config import load_config
-from skybind.data.seen import Seen
+from skybind.data.places import packed
+from skybind.data.seen import Seen, hash_ids
 from skybind.data.splits import Split
 from skybind.errors import DataError, LeakError
 from skybind.evaluation.evaluate import evaluate_run
 from skybind.evaluation.predict import predict_table
 from skybind.evaluation.records import read_metrics
+from skybind.models.build import build_modalities
+from skybind.models.leaks import held
 from skybind.models.model import Model
 from skybind.report.from_run import report_data
 from skybind.runs.cases import finished_cases
+from skybind.runs.classify import classify_anything
 from skybind.runs.measured import allows_twins, refuse_measuring, run_hashes
 from skybind.runs.run import Run
 from skybind.runs.starting import find_start
-from tests.faults.made import SETS, copied, made
+from tests.faults.made import CASE, SETS, copied, made
 
 
 def own_split(folder):
@@ -96,11 +103,93 @@ def test_copies_of_training_objects_under_other_names_are_told_nothing(name):
     assert found.known == 0
     assert any("6 objects" in note and "another name" in note for note in found.notes)
     assert set(found.table["reason"].to_pylist()) == {
-        "training object under another name, or with the same data"
+        "training object under another name, with the same data or at the same place"
     }
     told = predict_table(run, "period", data, allow_twins=True)
     assert told.known > 0
     assert any("told their own numbers" in note for note in told.notes)
+
+
+def as_catalogue(run, rows, without=(), shift=0.0):
+    """Some objects of a run as rows of a catalogue under other names."""
+    features = build_modalities(run.config, run.dataset.schema)["metadata"].columns
+    table = Table(
+        {"object_id": [f"Gaia {i}" for i in rows]}
+        | {name: run.dataset.numbers(name)[rows] for name in ("ra", "dec", *features)},
+        units={name: run.dataset.schema.columns[name].unit for name in features},
+    )
+    table["dec"] += shift / 3600
+    table.remove_columns(list(without))
+    return table
+
+
+@pytest.mark.parametrize(
+    ("without", "shift"),
+    [((), 0), ((), 0.8), ((), 30), (("ra", "dec"), 0), (("phot_g_mean_mag", "parallax"), 0.5)],
+)
+def test_renamed_rows_of_a_catalogue_are_told_nothing_of_their_own(without, shift):
+    """Known by their position, by their numbers, or by either where the other is another."""
+    run = Run.open(made() / "run")
+    train = np.intersect1d(run.rows("train"), np.flatnonzero(run.dataset.present("metadata")))
+    period = run.dataset.numbers("period")
+    train = train[np.isfinite(period[train])][:8]
+    found = predict_table(run, "period", as_catalogue(run, train, without, shift))
+    assert found.known == 0
+    assert any("8 objects" in note and "another name" in note for note in found.notes)
+    told = predict_table(run, "period", as_catalogue(run, train, without, shift), allow_twins=True)
+    assert told.known == 8
+    test = np.intersect1d(run.rows("test"), np.flatnonzero(run.dataset.present("metadata")))
+    found = predict_table(run, "period", as_catalogue(run, test, without, shift))
+    assert found.known == len(test)
+    assert not any("another name" in note for note in found.notes)
+
+
+def test_training_objects_under_other_names_are_classified_and_told(tmp_path, caplog):
+    run = Run.open(made() / "run")
+    train = np.intersect1d(run.rows("train"), np.flatnonzero(run.labels >= 0))
+    seen = Model.open(run.paths.case(CASE.name).model).seen.trained_on
+    train = train[np.isin(hash_ids(run.dataset.object_ids[train]), seen)][:5]
+    test = run.rows("test")[:2]
+    rows = as_catalogue(run, np.concatenate([train, test]))
+    made_of = classify_anything(run.folder, rows, tmp_path / "classes.csv")
+    said = "5 of 7 objects (such as 'Gaia"
+    assert any(note.startswith(said) and "knows them better" in note for note in made_of.notes)
+    caplog.set_level("INFO", logger="skybind")
+    Model.open(run.paths.case(CASE.name).model).classify(rows)
+    assert said in caplog.text
+
+
+def moved_to(run, row, onto):
+    """Put an object of a run at the place of another, 0.5 arcsec beside it."""
+    places = run.observed["@place 0"]
+    at = SkyCoord(*(run.dataset.numbers(name)[onto] for name in ("ra", "dec")), unit="deg")
+    near = at.directional_offset_by(0.3 * u.rad, 0.5 * u.arcsec)
+    places[row] = packed(np.array([near.ra.deg]), np.array([near.dec.deg]))[0]
+
+
+def test_a_test_star_beside_a_training_star_is_told_and_a_second_row_of_it_refused(caplog):
+    caplog.set_level("INFO", logger="skybind")
+    run, model = Run.open(made() / "run"), Model.open(made() / "run" / "pretrain" / "model")
+    known = held(hash_ids(run.dataset.object_ids), model.trained_on)
+    rows = np.flatnonzero(known & (run.observed["@row 1"] != 0))
+    test, train = run.rows("test")[0], rows[0]
+    refuse_measuring(run, model, run.rows("test"))
+    assert not caplog.text
+    moved_to(run, test, train)
+    refuse_measuring(run, model, run.rows("test"))
+    assert "are within 1 arcsec of an object that this model has seen" in caplog.text
+    found = predict_table(run, "period")
+    assert any("within 1 arcsec of an object that the run's" in note for note in found.notes)
+    name = str(run.dataset.object_ids[test])
+    assert found.table["period"].to_pylist()[test] is not None
+    run.observed["@row 1"][test] = run.observed["@row 1"][train]
+    with pytest.raises(LeakError, match=rf"\(such as '{name}'\) .* catalogue row or position"):
+        refuse_measuring(run, model, run.rows("test"))
+    # of another survey the place is enough
+    run.observed["@row 1"][test] = 0
+    model.identity["dataset"] = "another"
+    with pytest.raises(LeakError, match="catalogue row or position"):
+        refuse_measuring(run, model, run.rows("test"))
 
 
 def test_twins_of_a_split_of_ones_own_are_refused_or_told(tmp_path, caplog):

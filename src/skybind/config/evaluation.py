@@ -13,8 +13,8 @@ class EvaluationConfig(BaseModel):
     allow_twins: bool = Field(
         False,
         description="Measure also on test objects that a model has seen under another name, or "
-        "whose light curve, spectrum or image it has seen; they are told. By default that is "
-        "refused.",
+        "whose light curve, spectrum, image or catalogue row it has seen, or one at their place; "
+        "they are told. By default that is refused.",
     )
     retrieval: bool = Field(
         True, description="How often the same object is found from one modality in another."

@@ -11,6 +11,11 @@ import numpy as np
 
 #: How objects were used: to train on, or to choose the epoch.
 TRAINED, VALIDATED = "trained", "validated"
+#: What objects are known by in a catalogue, beside the kinds of observations: where they are, and
+#: the hash of their row.
+PLACE, ROW = "@place", "@row"
+#: Hashes of the rows of objects without a position.
+ALONE = "@row-alone"
 NONE = np.zeros(0, np.uint64)
 _NOBODY = np.zeros(0, str)
 #: Names that are hashed at a time.
@@ -75,7 +80,8 @@ def _many_spellings(folded: np.ndarray, cased: np.ndarray) -> np.ndarray:
     return many
 
 
-#: Fingerprints of the observations of some objects by kind, each of shape (n,); 0 for none.
+#: Fingerprints of some objects by kind of observation, `PLACE` and `ROW`, each of shape (n,); 0 for
+#: none. `skybind.data.fingerprints` makes them.
 Observed = Sequence[tuple[str, np.ndarray]]
 
 
@@ -87,8 +93,9 @@ class Seen:
     ----------
     hashes : dict of (str, str) to ndarray of uint64
         By role (`trained`, `validated`) and what is hashed: `id`, `cased` and `name` (plain names
-        with case and without; the latter not of names that only case tells apart), or the kind of
-        an observation. Sorted, each once.
+        with case and without; the latter not of names that only case tells apart), the kind of an
+        observation, or a row of a catalogue (`ROW`, and `ALONE`, those of objects without a
+        position). `PLACE` are the positions themselves. Sorted, each once.
     """
 
     hashes: Mapping[tuple[str, str], np.ndarray] = field(default_factory=dict)
@@ -124,9 +131,18 @@ class Seen:
             found[role, "id"] = [hash_ids(ids)]
             found[role, "cased"] = [cased[role]]
             found[role, "name"] = [folded[role][~np.isin(folded[role], told)]]
-            for kind, hashes in (observed or {}).get(role, ()):
+            own = (observed or {}).get(role, ())
+            for kind, hashes in own:
                 found.setdefault((role, kind), []).append(hashes[hashes != 0])
+                if kind == ROW:
+                    alone = hashes[(hashes != 0) & ~placed(own, len(hashes))]
+                    found.setdefault((role, ALONE), []).append(alone)
         return cls({key: _once(parts) for key, parts in found.items()})
+
+    @property
+    def knows_places(self) -> bool:
+        """Whether positions were kept; a model of an older skybind has none."""
+        return (TRAINED, PLACE) in self.hashes
 
     @property
     def trained_on(self) -> np.ndarray:
@@ -138,6 +154,12 @@ class Seen:
         every = [self, *others]
         keys = {key for seen in every for key in seen.hashes}
         return Seen({key: _once([s.hashes.get(key, NONE) for s in every]) for key in sorted(keys)})
+
+
+def placed(observed: Observed, n: int) -> np.ndarray:
+    """Which of n objects have a position, (n,) bool."""
+    known = [codes != 0 for kind, codes in observed if kind == PLACE]
+    return np.logical_or.reduce(known) if known else np.zeros(n, bool)
 
 
 def _once(parts: Sequence[np.ndarray]) -> np.ndarray:

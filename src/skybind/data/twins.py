@@ -7,19 +7,19 @@ import numpy as np
 
 from skybind.data.cone import known_positions
 from skybind.data.dataset import Dataset
-from skybind.data.fingerprints import observation_hashes
+from skybind.data.fingerprints import catalogued, observation_hashes
 from skybind.data.lineage import Changes, earlier_observations
+from skybind.data.places import MOST_AT_ONE_PLACE, RADIUS, places_of
 from skybind.data.schema import DEC, RA
 from skybind.data.seen import hash_names
 from skybind.data.sky import ARCSEC, tree_of, unit_vectors
 from skybind.progress import say
 
-#: Objects this near are one [arcsec].
-RADIUS = 1.0
-#: More objects than this at the very same place have a place-holder for a position.
-MOST_AT_ONE_PLACE = 20
 #: What makes two rows twins, for people.
-WHAT = "within 1 arcsec, or with the same light curve, spectrum, image or plain name"
+WHAT = (
+    "within 1 arcsec, or with the same light curve, spectrum, image or plain name, or without a "
+    "position and with the same catalogue row"
+)
 
 
 @dataclass
@@ -71,7 +71,7 @@ def find_twins(dataset: Dataset, radius: float = RADIUS) -> Twins:
     near = _near(*known_positions(dataset.numbers(RA), dataset.numbers(DEC)), radius)
     before = earlier_observations(dataset)
     same = [_observed_alike(dataset, name, before.get(name, [])) for name in dataset.schema.kinds]
-    alike = np.concatenate([np.zeros((0, 2), np.int64), *same])
+    alike = np.concatenate([np.zeros((0, 2), np.int64), *same, *_rows_alike(dataset)])
     named = _alike(hash_names(dataset.object_ids, fold=False), np.arange(n))
     pairs = np.concatenate([near, alike, named])
     links = coo_array((np.ones(len(pairs), bool), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
@@ -118,6 +118,21 @@ def _observed_alike(dataset: Dataset, column: str, before: Sequence[Changes]) ->
     hashes = np.concatenate([now, *(changes.before for changes in before)])
     rows = np.concatenate([np.arange(len(now)), *(changes.rows for changes in before)])
     return _alike(hashes, rows)
+
+
+def _rows_alike(dataset: Dataset) -> list[np.ndarray]:
+    """Pairs of objects with the same row of a catalogue, of which one at least has no position."""
+    columns = dataset.schema.columns
+    groups = [
+        [name for name in dataset.schema.with_role("feature") if columns[name].modality == group]
+        for group in dataset.schema.catalogues
+    ]
+    lost = places_of(dataset) == 0
+    found = []
+    for _, codes in catalogued(dataset, groups)[1:] if lost.any() else ():
+        shared = np.where(np.isin(codes, codes[lost]), codes, np.uint64(0))
+        found.append(_alike(shared, np.arange(len(codes))))
+    return found
 
 
 def _alike(hashes: np.ndarray, rows: np.ndarray) -> np.ndarray:

@@ -32,6 +32,8 @@ class Backboned(Encoder):
     seen : Seen
         Hashes of the objects that the backbone was trained on; none where that is not known, as of
         published weights.
+    dataset : str
+        Fingerprint of the dataset that it was trained with; "" where that is not known.
     statistics : dict of str to ndarray
         What the preprocessing learned when the backbone was trained; empty where nothing was
         learned or it is not known.
@@ -49,6 +51,7 @@ class Backboned(Encoder):
         self.head = head
         self.out_features = head.out_features
         self.seen = Seen()
+        self.dataset = ""
         self.statistics: dict[str, np.ndarray] = {}
         self.preprocessing: dict[str, Any] = {}
         self.observation: dict[str, Any] = {}

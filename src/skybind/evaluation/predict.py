@@ -18,7 +18,7 @@ from skybind.evaluation.by_neighbours import predict_targets
 from skybind.evaluation.targets import targets_of
 from skybind.files import array_hash, json_hash
 from skybind.ingest.given_rows import Given
-from skybind.models.leaks import twins_among
+from skybind.models.leaks import WHAT, Twins, seen_twins, tell_likely
 from skybind.models.model import Model
 from skybind.parquet import read_parquet, write_parquet
 from skybind.progress import step
@@ -90,13 +90,17 @@ class _Asked:
 
 @dataclass(frozen=True)
 class _Found:
-    """The table, and how many there are of what; `twin` is the first of the twins."""
+    """The table, and how many there are of what; `twin` is the first of the twins.
+
+    `likely` is what is to be said of objects of the run's own dataset that may be twins.
+    """
 
     table: pa.Table
     known: int
     taught: int
     twins: int
     twin: str
+    likely: str = ""
 
 
 def predict_table(
@@ -112,7 +116,9 @@ def predict_table(
     """Predict a target for the run's objects, or for whatever holds observations.
 
     An object that has the name of a training object gets none, in another dataset too, and neither
-    does one with its data under another name (`allow_twins`): it would be told its own number.
+    does one with its data or at its place under another name (`allow_twins`): it would be told its
+    own number. Of the run's own objects one that is near a training object and has other values may
+    be another star: it gets a number and is told.
 
     Parameters
     ----------
@@ -144,7 +150,7 @@ def _together(found: Sequence[_Found], asked: _Asked, notes: Sequence[str]) -> P
     known, taught, twins = (
         sum(getattr(one, what) for one in found) for what in ("known", "taught", "twins")
     )
-    told = list(notes)
+    told = [*notes, *(one.likely for one in found if one.likely)]
     if twins:
         first = next(one.twin for one in found if one.twins)
         told.append(_tell_twins(twins, first, asked.allow_twins))
@@ -155,20 +161,28 @@ def _of_own(asked: _Asked) -> _Found:
     """Predict for the run's own objects."""
     own = asked.embeddings
     observed = observed_of(asked.run, np.arange(len(own)))
-    return _predict(asked, own, np.full(len(own), "", dtype=object), observed)
+    twins = _taught_otherwise(asked.run, own.object_id, observed, None)
+    found = _predict(asked, own, np.full(len(own), "", dtype=object), twins.sure)
+    likely = twins.likely & found.table[asked.target].is_valid().to_numpy()
+    if not likely.any():
+        return found
+    said = tell_likely(own.object_id, likely, "a prediction", "the run's training")
+    return replace(found, likely=said)
 
 
 def _of_given(asked: _Asked, model: Model, given: Given, whole: Given | None = None) -> _Found:
     """Predict for what was given, or for a shard of the `whole`."""
     if not len(given.dataset):  # there may be more shards than groups of objects
         nobody = asked.embeddings.take(np.zeros(0, np.int64))
-        return _predict(asked, nobody, np.zeros(0, object), [])
+        return _predict(asked, nobody, np.zeros(0, object), np.zeros(0, bool))
     others = model.embed_dataset(given.dataset, modalities=asked.predict)
     why = np.full(len(others), "", dtype=object)
     for name in asked.predict:
         why = np.where(given.reasons[name] == "", why, given.reasons[name])
     among = None if whole is None else _names(whole)
-    return _predict(asked, others, why, observed_in(given.dataset, model), among)
+    observed = observed_in(given.dataset, model)
+    twins = _taught_otherwise(asked.run, others.object_id, observed, among)
+    return _predict(asked, others, why, twins.either)
 
 
 def _names(given: Given) -> Iterator[np.ndarray]:
@@ -178,19 +192,18 @@ def _names(given: Given) -> Iterator[np.ndarray]:
 
 
 def _predict(
-    asked: _Asked,
-    others: Embeddings,
-    why: np.ndarray,
-    observed: Observed,
-    among: Iterable[np.ndarray] | None = None,
+    asked: _Asked, others: Embeddings, why: np.ndarray, taught_otherwise: np.ndarray
 ) -> _Found:
-    """Predict for embedded objects; `why` says why an observation could not be read."""
+    """Predict for embedded objects; `why` says why an observation could not be read.
+
+    `taught_otherwise` are those that are training objects under another name.
+    """
     run, target = asked.run, asked.target
     value, error = predict_targets(run, asked.embeddings, others, target, asked.fit, asked.predict)
-    twins = _taught_otherwise(run, others.object_id, observed, among) & np.isfinite(value)
+    twins = taught_otherwise & np.isfinite(value)
     if not asked.allow_twins:
         value[twins], error[twins] = np.nan, np.nan
-        why[twins] = "training object under another name, or with the same data"
+        why[twins] = "training object under another name, with the same data or at the same place"
     known = np.isfinite(value)
     taught = np.isin(others.object_id, run.dataset.object_ids[run.rows("train")])
     taught &= ~known & others.any_present(asked.predict)
@@ -203,11 +216,11 @@ def _predict(
 
 def _taught_otherwise(
     run: Run, object_id: np.ndarray, observed: Observed, among: Iterable[np.ndarray] | None
-) -> np.ndarray:
+) -> Twins:
     """Which objects are training objects of a run under another name."""
     # neighbours are all training objects, whether the model could read them or not
     rows = {"train": run.rows("train"), "validation": np.zeros(0, np.int64)}
-    return twins_among(object_id, seen_by(run, rows), "validation", observed, among)
+    return seen_twins(object_id, seen_by(run, rows), "validation", observed, among)
 
 
 def _tell_twins(n: int, first: str, allowed: bool) -> str:
@@ -215,7 +228,7 @@ def _tell_twins(n: int, first: str, allowed: bool) -> str:
     end = "they are told their own numbers" if allowed else "they get none (--allow-twins)"
     return (
         f"{n:,} objects (such as '{first}') are training objects under another "
-        f"name, or have the light curve, spectrum or image of one: {end}."
+        f"name, or have the {WHAT} of one: {end}."
     )
 
 

@@ -6,6 +6,7 @@ import pyarrow as pa
 
 from skybind.errors import SkybindError
 from skybind.explore.survey import Survey
+from skybind.models.taught import count_taught, taught_notes
 from skybind.search.query import Query
 
 
@@ -45,5 +46,5 @@ def class_of_file(survey: Survey, query: Query) -> dict[str, Any] | None:
         "class": told["class"],
         "novelty": told.get("novelty"),
         "reason": told["reason"] or None,
-        "notes": list(given.notes),
+        "notes": [*given.notes, *taught_notes([count_taught(model, given.dataset)], 1)],
     }

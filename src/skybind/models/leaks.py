@@ -1,23 +1,30 @@
 """Which objects a model has seen, so that it is never tested on them.
 
 Seen are those that it was trained on, and those that chose its epoch. Of each the model keeps
-hashes: of its name, of its name as people might write it, and of its observations. So an object is
-known again under another name, and no name can be read from a model.
+hashes: of its name, of its name as people might write it, of its observations and of its row in a
+catalogue; and its position. So an object is known again under another name, and no name can be read
+from a model.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from skybind.data.places import near
 from skybind.data.seen import (
+    ALONE,
     NONE,
+    PLACE,
+    ROW,
     TRAINED,
     VALIDATED,
     Observed,
     Seen,
     hash_ids,
     hash_names,
+    placed,
     told_by_case,
 )
 from skybind.errors import LeakError
@@ -28,6 +35,9 @@ PUBLISHED = "published"
 #: In a model's identity: modality -> form of the published weights of its frozen backbone.
 BACKBONES = "published_backbones"
 _TOLD: set[str] = set()
+
+#: What objects under two names have in common.
+WHAT = "light curve, spectrum, image, catalogue row or position"
 
 _WHAT = {
     TRAINED: "were training objects of {of}{used}",
@@ -45,6 +55,19 @@ def tell_unknown(identity: Mapping[str, Any]) -> None:
     say(
         f"The model began with published weights ({file}), and which objects these were trained "
         "on is not known: leaks of them cannot be refused."
+    )
+
+
+def tell_older(seen: Seen, identity: Mapping[str, Any]) -> None:
+    """Say once that a model of an older skybind does not know where its training objects are."""
+    weights = str(identity.get("weights"))
+    if not len(seen.trained_on) or seen.knows_places or weights in _TOLD:
+        return
+    _TOLD.add(weights)
+    say(
+        "The model is of an older skybind and keeps neither positions nor catalogue rows of its "
+        "training objects: under another name these are known by what that name and their "
+        "observations tell alone."
     )
 
 
@@ -78,7 +101,7 @@ def refuse_seen(
     """
     hashes = hash_ids(object_id)
     for role in _roles(purpose):
-        found = np.isin(hashes, seen.hashes.get((role, "id"), NONE))
+        found = held(hashes, seen.hashes.get((role, "id"), NONE))
         if found.any():
             used = f", which used the split {split}" if split is not None else ""
             raise LeakError(
@@ -88,14 +111,39 @@ def refuse_seen(
             )
 
 
-def twins_among(
+@dataclass(frozen=True)
+class Twins:
+    """Which objects something has seen under another name.
+
+    Attributes
+    ----------
+    sure : ndarray of bool, shape (n,)
+        Whose name differs from a seen one only in case, blanks, width or form of its letters; that
+        have the light curve, spectrum or image of a seen object; or its catalogue row, at the same
+        place or where one of the two has no position. Case counts where names of the objects'
+        dataset, or of that of the seen objects, differ in nothing else.
+    likely : ndarray of bool, shape (n,)
+        That are within 1 arcsec of a seen object, or elsewhere with its catalogue row; and nothing
+        else tells.
+    """
+
+    sure: np.ndarray
+    likely: np.ndarray
+
+    @property
+    def either(self) -> np.ndarray:
+        """Both kinds."""
+        return self.sure | self.likely
+
+
+def seen_twins(
     object_id: np.ndarray,
     seen: Seen,
     purpose: str,
     observed: Observed = (),
     among: Iterable[np.ndarray] | None = None,
-) -> np.ndarray:
-    """Which objects something has seen under another name.
+) -> Twins:
+    """Find objects that something has seen under another name.
 
     Parameters
     ----------
@@ -104,31 +152,47 @@ def twins_among(
     purpose : str
         As of `refuse_seen`.
     observed : Observed
-        Fingerprints of their observations.
+        Fingerprints of the objects.
     among : iterable of ndarray of str, optional
         All names of the dataset that the objects are some of, piece by piece; by default no others
         than these. Read only if it matters.
-
-    Returns
-    -------
-    ndarray of bool, shape (n,)
-        Whose name differs from a seen one only in case, blanks, width or form of its letters, or
-        that has the light curve, spectrum or image of a seen object. Case counts where names of
-        `object_id` (of `among`), or of the dataset of the seen objects, differ in nothing else.
     """
     hashes, names = hash_ids(object_id), hash_names(object_id)
     cased = hash_names(object_id, fold=False)
     alike = np.zeros(len(object_id), bool)
     for role in _roles(purpose):
-        alike |= np.isin(names, seen.hashes.get((role, "name"), NONE))
-    found = alike & ~_told_apart(object_id, names, alike, among)
+        alike |= held(names, seen.hashes.get((role, "name"), NONE))
+    sure = alike & ~_told_apart(object_id, names, alike, among)
+    likely = np.zeros(len(object_id), bool)
+    lost = ~placed(observed, len(object_id))
     for role in _roles(purpose):
-        found |= np.isin(cased, seen.hashes.get((role, "cased"), NONE))
+        sure |= held(cased, seen.hashes.get((role, "cased"), NONE))
+        here, row = np.zeros((2, len(object_id)), bool)
         for kind, own in observed:
-            found |= (own != 0) & np.isin(own, seen.hashes.get((role, kind), NONE))
+            known = seen.hashes.get((role, kind), NONE)
+            if kind == PLACE:
+                here |= near(own, known)
+            elif kind == ROW:
+                row |= _same(own, known)
+                sure |= _same(own, seen.hashes.get((role, ALONE), NONE))
+            else:
+                sure |= _same(own, known)
+        sure |= row & (here | lost)
+        likely |= here | row
+    new = np.ones(len(object_id), bool)
     for role in (TRAINED, VALIDATED):
-        found &= ~np.isin(hashes, seen.hashes.get((role, "id"), NONE))
-    return found
+        new &= ~held(hashes, seen.hashes.get((role, "id"), NONE))
+    return Twins(sure & new, likely & ~sure & new)
+
+
+def held(own: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Which numbers are among others, of which there may be very many and which ascend."""
+    place = np.minimum(np.searchsorted(known, own), max(len(known) - 1, 0))
+    return known[place] == own if len(known) else np.zeros(len(own), bool)
+
+
+def _same(own: np.ndarray, known: np.ndarray) -> np.ndarray:
+    return (own != 0) & held(own, known)
 
 
 def _told_apart(
@@ -149,28 +213,57 @@ def refuse_twins(
     purpose: str,
     observed: Observed = (),
     allow: bool = False,
+    *,
+    same: bool = False,
 ) -> None:
     """Refuse objects that something has seen under another name; or say how many there are.
+
+    Parameters
+    ----------
+    object_id, seen, of, purpose
+        As of `refuse_seen`.
+    observed : Observed
+        Fingerprints of the objects.
+    allow : bool
+        Say how many there are, and go on.
+    same : bool
+        What was seen is of the same dataset: there two rows within 1 arcsec, with other values, may
+        be two stars, and are told.
 
     Raises
     ------
     LeakError
         If there are any and they are not allowed.
     """
-    found = twins_among(object_id, seen, purpose, observed)
-    if not found.any():
-        return
-    what = (
-        f"{int(found.sum())} of the {len(object_id)} objects for {purpose} (such as "
-        f"'{object_id[found][0]}') are objects that {of} has seen under another name, or have "
-        "their light curve, spectrum or image"
-    )
-    if not allow:
-        raise LeakError(
-            f"{what}: leave them out of the test, or go on with --allow-twins (for good: "
-            "evaluation.allow_twins=true)."
+    twins = seen_twins(object_id, seen, purpose, observed)
+    found = twins.sure if same else twins.either
+    if found.any():
+        what = (
+            f"{_count(object_id, found, purpose)} are objects that {of} has seen under another "
+            f"name, or have their {WHAT}"
         )
-    say(f"{what}: what is measured on them is better than for objects it never saw.")
+        if not allow:
+            raise LeakError(
+                f"{what}: leave them out of the test, or go on with --allow-twins (for good: "
+                "evaluation.allow_twins=true)."
+            )
+        say(f"{what}: what is measured on them is better than for objects it never saw.")
+    if same and twins.likely.any():
+        say(tell_likely(object_id, twins.likely, purpose, of))
+
+
+def tell_likely(object_id: np.ndarray, likely: np.ndarray, purpose: str, of: str) -> str:
+    """Say how many objects may be ones that something has seen under another name."""
+    return (
+        f"{_count(object_id, likely, purpose)} are within 1 arcsec of an object that {of} has "
+        "seen, or have its catalogue row, and nothing else tells whether they are the same: if "
+        "they are, what is measured on them is too good."
+    )
+
+
+def _count(object_id: np.ndarray, found: np.ndarray, purpose: str) -> str:
+    number = f"{int(found.sum()):,} of the {len(object_id):,}"
+    return f"{number} objects for {purpose} (such as '{object_id[found][0]}')"
 
 
 def refuse_leak(
@@ -180,16 +273,21 @@ def refuse_leak(
     purpose: str,
     observed: Observed = (),
     allow_twins: bool = False,
+    *,
+    same: bool = False,
 ) -> None:
     """Refuse objects that a model of some identity has seen, see `Model.refuse_leak`.
+
+    `same` is that of `refuse_twins`.
 
     Raises
     ------
     LeakError
     """
     tell_unknown(identity)
+    tell_older(seen, identity)
     refuse_seen(object_id, seen, "this model", purpose, identity.get("split_hash"))
-    refuse_twins(object_id, seen, "this model", purpose, observed, allow_twins)
+    refuse_twins(object_id, seen, "this model", purpose, observed, allow_twins, same=same)
 
 
 def _roles(purpose: str) -> tuple[str, ...]:

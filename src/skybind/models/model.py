@@ -39,6 +39,7 @@ from skybind.models.reliability import Reliability, read_reliability
 from skybind.models.saved_schema import SavedSchema, check_fields, check_schema
 from skybind.models.seen import read_seen
 from skybind.models.stored import read_note, verify_model, weights_file
+from skybind.models.taught import count_taught, taught_notes
 from skybind.models.unused import tell_unused
 from skybind.plugins import use_noted
 from skybind.progress import progress_bar, say
@@ -264,6 +265,7 @@ class Model:
         whole = pa.concat_tables(tables)
         empty = whole["class"].null_count
         notes = class_notes(self.classes, self.reliability, len(whole), empty)
+        notes += taught_notes([count_taught(self, given.dataset)], len(whole))
         for note in [*given.notes, *notes]:
             say(note)
         return to_astropy(whole)

@@ -47,6 +47,7 @@ def read_seen(folder: Path, note: Mapping[str, Any]) -> Seen:
             for key, values in load_file(folder / SEEN).items():
                 role, _, what = key.partition("/")
                 hashes[role, what] = values
+        hashes = {key: np.unique(values) for key, values in hashes.items()}
     except Exception as error:
         raise_of_machine(error)
         raise ModelError(f"The model in {folder} cannot be read: {quoted(error)}.") from error

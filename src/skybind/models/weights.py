@@ -128,6 +128,7 @@ def _remember(encoder: Backboned, note: BackboneNote) -> None:
     """Note what a saved backbone knows of its training."""
     encoder.origin = str((note.identity.get(PUBLISHED) or {}).get("form", ""))
     encoder.seen = note.seen
+    encoder.dataset = str(note.identity.get("dataset", ""))
     encoder.statistics = note.statistics
     encoder.preprocessing = note.preprocessing
     encoder.observation = note.observation

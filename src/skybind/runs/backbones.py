@@ -16,9 +16,9 @@ from skybind.config import dump_config
 from skybind.config.backbone import BackboneConfig, load_backbone_config
 from skybind.config.begun import as_begun
 from skybind.data.dataset import Dataset
-from skybind.data.fingerprints import stored_hashes
+from skybind.data.fingerprints import catalogued, stored_hashes
 from skybind.data.lineage import was_in
-from skybind.data.seen import TRAINED, VALIDATED, Observed, Seen
+from skybind.data.seen import TRAINED, VALIDATED, Seen
 from skybind.data.splits import Split
 from skybind.errors import ConfigError, DataError
 from skybind.files import atomic_path, write_text
@@ -198,12 +198,12 @@ def render_backbone(result: BackboneResult) -> RenderableType:
 def _seen(workshop: Workshop, rows: Mapping[str, np.ndarray]) -> Seen:
     """What a backbone has seen: training objects, and those that choose its epoch."""
     dataset, column = workshop.dataset, workshop.modality.column
-    observed: dict[str, Observed] = {}
+    known = catalogued(dataset, [workshop.modality.columns])
     if column in dataset.schema.observations:
         hashes = stored_hashes(dataset, workshop.paths.prepared, [column])[column]
-        kind = dataset.schema.kinds[column]
-        roles = {TRAINED: rows["train"], VALIDATED: rows["validation"]}
-        observed = {role: [(kind, hashes[some])] for role, some in roles.items()}
+        known = [(dataset.schema.kinds[column], hashes), *known]
+    roles = {TRAINED: rows["train"], VALIDATED: rows["validation"]}
+    observed = {r: [(kind, codes[some]) for kind, codes in known] for r, some in roles.items()}
     ids = dataset.object_ids
     return Seen.of(ids[rows["train"]], ids[rows["validation"]], observed, among=ids)
 

@@ -17,6 +17,7 @@ from skybind.ingest.given import Given
 from skybind.models.classes import class_notes
 from skybind.models.model import Model
 from skybind.models.reliability import read_reliability
+from skybind.models.taught import count_taught, taught_notes
 from skybind.once import Workplace
 from skybind.parquet import read_parquet, write_parquet
 from skybind.progress import progress_bar, say
@@ -115,12 +116,20 @@ def classify_anything(
     weights, names = model.identity["weights"], model.choose(modalities)
     # probabilities of one table are calibrated alike
     fitted = model.reliability and model.reliability.calibration.model_dump()
-    key = json_hash([__version__, weights, fitted, given.dataset.fingerprint, names, PIECE, RA])
+    key = json_hash([__version__, weights, fitted, given.dataset.fingerprint, names, PIECE, RA, 2])
     out, entries = _classify_other(model, given, names, out, key, shard)
+    return _summed(out, name, model, given, entries)
+
+
+def _summed(
+    out: Path, name: str, model: Model, given: Given, entries: Sequence[dict[str, Any]]
+) -> Classified:
+    """Say what is in all pieces of a table together."""
     classes = sum((Counter(entry["classes"]) for entry in entries), Counter[str]())
     n, known, counts = sum(e["rows"] for e in entries), classes.total(), dict(classes.most_common())
     notes = class_notes(model.classes, model.reliability, n, n - known)
-    return Classified(out, name, n, known, counts, [*given.notes, *notes])
+    notes = [*given.notes, *notes, *taught_notes(entries, n)]
+    return Classified(out, name, n, known, counts, notes)
 
 
 #: Columns of a table of classes.
@@ -207,16 +216,18 @@ def _classify_rest(model: Model, given: Given, names: list[str], place: Workplac
             waiting.append(table)
             done += len(table)
             if sum(map(len, waiting)) >= PIECE or done == n:
-                _keep(pa.concat_tables(waiting), place)
+                piece = pa.concat_tables(waiting)
+                own = given.stretch(done - len(piece), done)
+                _keep(piece, {**_said(piece), **count_taught(model, own.dataset)}, place)
                 waiting = []
             report(done)
 
 
-def _keep(piece: pa.Table, place: Workplace) -> None:
+def _keep(piece: pa.Table, said: dict[str, Any], place: Workplace) -> None:
     """Write one more piece of the table, and note what is in it."""
     name = f"piece-{len(place.entries):06d}.parquet"
     write_parquet(piece, place.work / name)
-    place.record({**_said(piece), "files": [name]})
+    place.record({**said, "files": [name]})
 
 
 def _said(piece: pa.Table) -> dict[str, Any]:
@@ -237,10 +248,10 @@ def _classify_shard(
             pieces.append(table)
             report(done := done + len(table))
     if not n:
-        return {"rows": 0, "classes": {}}
+        return {"rows": 0, "classes": {}, **count_taught(model, part.dataset)}
     whole = pa.concat_tables(pieces)
     write_parquet(whole, folder / _TABLE)
-    return _said(whole)
+    return {**_said(whole), **count_taught(model, part.dataset)}
 
 
 def _refuse(out: Path, who: str) -> None:

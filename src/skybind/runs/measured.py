@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skybind.data.fingerprints import observation_hashes, stored_hashes
+from skybind.data.dataset import Dataset
+from skybind.data.fingerprints import catalogued, known_by, stored_hashes
 from skybind.data.lineage import lineage_of, was_in
-from skybind.data.seen import TRAINED, VALIDATED, Observed, Seen
+from skybind.data.seen import PLACE, ROW, TRAINED, VALIDATED, Observed, Seen
 from skybind.data.splits import Split
 from skybind.errors import DataError, LeakError
 from skybind.models.binder import Binder
-from skybind.models.leaks import refuse_leak, refuse_twins, twins_among
+from skybind.models.build import build_modalities
+from skybind.models.leaks import refuse_leak, refuse_twins, seen_twins
 from skybind.models.model import Model
 from skybind.models.seen import read_seen
 from skybind.models.stored import read_note
@@ -76,22 +78,37 @@ def as_grown(run: "Run", seen: Seen) -> Seen:
 
 
 def observed_of(run: "Run", rows: np.ndarray, seen: Seen | None = None) -> Observed:
-    """Fingerprints of what a run's models read of some objects, by kind.
+    """Fingerprints of some objects of a run: of what its models read, and where they are.
 
-    None are made for something that has `seen` no observation of any kind, as models of an older
-    skybind: they would tell nothing.
+    None are made for something that has `seen` nothing but names, as models of an older skybind:
+    they would tell nothing.
     """
     kinds = run.dataset.schema.kinds
-    if seen is not None and not {kind for _, kind in seen.hashes} & set(kinds.values()):
+    if seen is not None and not {kind for _, kind in seen.hashes} & {*kinds.values(), PLACE, ROW}:
         return []
-    return [(kinds[column], hashes[rows]) for column, hashes in run.observed.items()]
+    return [
+        (kinds[name] if name in kinds else name.partition(" ")[0], codes[rows])
+        for name, codes in run.observed.items()
+    ]
 
 
 def run_hashes(run: "Run") -> dict[str, np.ndarray]:
-    """Fingerprints of the observations that a run's models read, by column; kept on disk."""
+    """Fingerprints of a run's objects; those of observations are kept on disk.
+
+    Returns
+    -------
+    dict of str to ndarray of uint64, shape (n,)
+        By the column of an observation that its models read, and by `PLACE` and `ROW` with a
+        number behind it.
+    """
+    read = [
+        modality.columns for modality in build_modalities(run.config, run.dataset.schema).values()
+    ]
     named = (entry.column_of(name) for name, entry in run.config.modalities.items())
     wanted = [column for column in named if column in run.dataset.schema.observations]
-    return stored_hashes(run.dataset, run.paths.prepared, list(dict.fromkeys(wanted)))
+    found = stored_hashes(run.dataset, run.paths.prepared, list(dict.fromkeys(wanted)))
+    places = enumerate(catalogued(run.dataset, read))
+    return found | {f"{kind} {number}": codes for number, (kind, codes) in places}
 
 
 def seen_by(run: "Run", rows: Mapping[str, np.ndarray]) -> Seen:
@@ -119,7 +136,7 @@ def tell_twins(run: "Run", seen: Seen) -> None:
     """
     rows = run.rows("test")
     ids = run.dataset.object_ids[rows]
-    twins = twins_among(ids, seen, "testing", observed_of(run, rows, seen))
+    twins = seen_twins(ids, seen, "testing", observed_of(run, rows, seen)).sure
     if twins.any() and not allows_twins(run):
         say(
             f"{int(twins.sum()):,} of the {len(ids):,} test objects (such as '{ids[twins][0]}') "
@@ -154,7 +171,13 @@ def refuse_measuring(run: "Run", model: Model, rows: np.ndarray, purpose: str = 
     allow = allows_twins(run)
     seen = as_grown(run, model.seen)
     ids, observed = run.dataset.object_ids[rows], observed_of(run, rows, seen)
-    refuse_leak(ids, seen, model.identity, purpose, observed, allow)
+    same = _of_its_dataset(run, model.identity)
+    refuse_leak(ids, seen, model.identity, purpose, observed, allow, same=same)
+
+
+def _of_its_dataset(run: "Run", identity: Mapping[str, Any]) -> bool:
+    """Whether something was trained with a run's own dataset."""
+    return was_in(run.dataset, str(identity.get("dataset")))
 
 
 def refuse_backbone_twins(run: "Run", binder: Binder) -> None:
@@ -171,7 +194,9 @@ def refuse_backbone_twins(run: "Run", binder: Binder) -> None:
             rows = run.rows(part)
             seen = as_grown(run, encoder.seen)
             ids, observed = run.dataset.object_ids[rows], observed_of(run, rows, seen)
-            refuse_twins(ids, seen, f"the backbone of '{name}'", purpose, observed, allow)
+            same = was_in(run.dataset, encoder.dataset)
+            of = f"the backbone of '{name}'"
+            refuse_twins(ids, seen, of, purpose, observed, allow, same=same)
 
 
 def refuse_measuring_case(run: "Run", folder: Path, rows: np.ndarray) -> None:
@@ -180,12 +205,10 @@ def refuse_measuring_case(run: "Run", folder: Path, rows: np.ndarray) -> None:
     refuse_other_model(run, note["identity"], folder)
     seen = as_grown(run, read_seen(folder, note))
     ids, observed = run.dataset.object_ids[rows], observed_of(run, rows, seen)
-    allow = allows_twins(run)
-    refuse_leak(ids, seen, note["identity"], "testing", observed, allow)
+    allow, same = allows_twins(run), _of_its_dataset(run, note["identity"])
+    refuse_leak(ids, seen, note["identity"], "testing", observed, allow, same=same)
 
 
-def observed_in(dataset: Any, model: Model) -> Observed:
-    """Fingerprints of what a model reads of the objects of any dataset, by kind."""
-    kinds = dataset.schema.kinds
-    columns = {m.column for m in model.modalities.values()} & set(kinds)
-    return [(kinds[c], observation_hashes(dataset, c)) for c in sorted(columns)]
+def observed_in(dataset: Dataset, model: Model) -> Observed:
+    """Fingerprints of the objects of any dataset: of what a model reads, and where they are."""
+    return known_by(dataset, [modality.columns for modality in model.modalities.values()])
