@@ -252,6 +252,34 @@ def test_the_same_position_is_the_same_object(trained, stars, embeddings, tmp_pa
     assert set(told.values()) == {"alike", "unlike"}  # of all 400, few are near
 
 
+@pytest.mark.parametrize("by", ["spectrum", "photometry", "metadata"])
+def test_a_file_of_the_survey_is_not_predicted_by_its_own_object(
+    trained, stars, embeddings, tmp_path, by
+):
+    """In whatever modality it is found, and by whatever it is known."""
+    dataset, row = Dataset.open(stars), complete(embeddings)
+    name = str(embeddings.object_id[row])
+    path = tmp_path / "mystery.csv"
+    if by == "photometry":
+        write_curve(stars, row, path)
+    elif by == "spectrum":
+        fields = clean_spectrum(dataset.ragged("spectrum", np.array([row]))).ragged.fields
+        table = Table({n: fields[n] for n in ("wavelength", "flux")})
+        table.write(path, format="ascii.csv")
+    else:
+        features = Run.open(trained).modalities["metadata"].columns
+        table = Table({n: dataset.numbers(n)[[row]] for n in features})
+        table.write(path, format="ascii.csv")
+    for target in ("photometry", "spectrum", "metadata"):
+        options = {"source": [by], "target": [target], "k": 400, "columns": ["mean_vmag"]}
+        found = search(trained, [path], predict=["mean_vmag"], **options)
+        own = found.object_id == name
+        assert found.relation[own].tolist() == ["same data"]
+        others = np.isfinite(found.columns["mean_vmag"]) & ~own
+        assert found.predictions[0][0].n == others.sum() > 10
+        assert any("have its data" in note for note in found.notes)
+
+
 def test_the_index_finds_the_same_and_is_built_once(trained, embeddings):
     pytest.importorskip("faiss")
     name = str(embeddings.object_id[complete(embeddings)])

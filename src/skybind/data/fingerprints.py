@@ -12,7 +12,7 @@ hashes, but are kept with these (`skybind.data.places`).
 
 import errno
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -95,17 +95,28 @@ def hash_rows(ragged: Ragged, kind: str, rows: np.ndarray, least: int = LEAST) -
     -------
     ndarray of uint64, shape (m,)
     """
-    compared = [name for name in _COMPARED.get(kind, tuple(ragged.fields)) if name in ragged.fields]
-    fields = {n: ragged.fields[n] for n in compared if ragged.fields[n].dtype.kind in "fiu"}
     made = np.zeros(len(rows), np.uint64)
-    if not fields:
-        return made
+    for number, own in enumerate(compared(ragged, kind, rows, least)):
+        if own is not None:
+            made[number] = _hash(own)
+    return made
+
+
+def compared(
+    ragged: Ragged, kind: str, rows: np.ndarray, least: int = LEAST
+) -> Iterator[list[np.ndarray] | None]:
+    """Give what counts of observations of a kind, field by field; those of a curve by time.
+
+    None of one that is not there, has fewer than `least` values, or the same throughout.
+    """
+    names = [name for name in _COMPARED.get(kind, tuple(ragged.fields)) if name in ragged.fields]
+    fields = {n: ragged.fields[n] for n in names if ragged.fields[n].dtype.kind in "fiu"}
     measured = [values for name, values in fields.items() if name not in ("time", "wavelength")]
-    for number, row in enumerate(rows.tolist()):
+    for row in rows.tolist():
         start, stop = int(ragged.offsets[row]), int(ragged.offsets[row + 1])
-        if stop - start < least or not ragged.present[row]:
-            continue
-        if not any(_varies(values[start:stop]) for values in measured):
+        few = stop - start < least or not ragged.present[row]
+        if few or not any(_varies(values[start:stop]) for values in measured):
+            yield None
             continue
         own = [values[start:stop] for values in fields.values()]
         if (
@@ -116,8 +127,7 @@ def hash_rows(ragged: Ragged, kind: str, rows: np.ndarray, least: int = LEAST) -
             # by all that is hashed, time first: what is left in any order has the same bytes
             order = np.lexsort(own[::-1])
             own = [values[order] for values in own]
-        made[number] = _hash(own)
-    return made
+        yield own
 
 
 def _varies(values: np.ndarray) -> bool:

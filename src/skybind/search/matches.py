@@ -13,6 +13,7 @@ from skybind.data.redshifts import redshifts_of
 from skybind.data.schema import DEC, RA
 from skybind.data.seen import plain_name
 from skybind.errors import DataError
+from skybind.search.copies import copies_of
 from skybind.search.nearest import (
     SAME,
     DuplicateRule,
@@ -37,6 +38,7 @@ def describe_matches(
     """Add columns of the dataset, what each match is to its query, and predictions."""
     rows = np.full(len(result), -1)
     apart = np.full(len(result), np.nan)
+    copied = np.zeros(len(result), bool)
     if places.has_data:
         asked = [query.name for query in result.queries]
         names = [*result.object_id.tolist(), *asked]  # all at once: they are looked for one by one
@@ -44,9 +46,10 @@ def describe_matches(
         rows = found[: len(result)]
         _add_columns(result, places.dataset, rows, columns, predict)
         apart = _separations(result, places.dataset, found[len(result) :])
+        copied = _copies(result, places.dataset, rows, found[len(result) :], bool(predict))
     elif columns or predict:
         places.dataset  # noqa: B018  says that the dataset is not known
-    result.relation = _relations(result, apart, rule)
+    result.relation = _relations(result, apart, rule, copied)
     result.notes += _unlike_notes(result)
     _add_predictions(result, places, rows, predict)
 
@@ -70,7 +73,26 @@ def _add_columns(
     result.described = notes_of(dataset)
 
 
-def _relations(result: SearchResult, apart: np.ndarray, rule: DuplicateRule) -> np.ndarray:
+def _copies(
+    result: SearchResult, dataset: Dataset, rows: np.ndarray, asked: np.ndarray, predicting: bool
+) -> np.ndarray:
+    """Which matches have the observation or the catalogue row of their query.
+
+    Observations of the matches are read for that: of a query that is an object of the survey, whose
+    cosines tell most copies, only where they would predict.
+    """
+    copied = np.zeros(len(result), bool)
+    for i, query in enumerate(result.queries):
+        own = int(asked[i]) if query.row is not None and asked[i] >= 0 else None
+        if query.row is None or (predicting and own is not None):
+            mine = result.query == i
+            copied[mine] = copies_of(query, dataset, rows[mine], own)
+    return copied
+
+
+def _relations(
+    result: SearchResult, apart: np.ndarray, rule: DuplicateRule, copied: np.ndarray
+) -> np.ndarray:
     """What each match is to its query."""
     same = np.asarray(
         [result.queries[q].row == r for q, r in zip(result.query, result.row, strict=True)]
@@ -78,6 +100,7 @@ def _relations(result: SearchResult, apart: np.ndarray, rule: DuplicateRule) -> 
     # across modalities a cosine near 1 does not tell the same data
     comparable = np.asarray([set(names) == set(result.target) for names in result.source])
     cosine = np.where(comparable[result.query], result.cosine, np.nan)
+    cosine = np.where(copied, 1.0, cosine)  # the values themselves do
     limit = np.asarray(result.alike or [np.nan] * len(result.queries))
     with np.errstate(invalid="ignore"):
         unlike = result.cosine < limit[result.query]
@@ -120,8 +143,8 @@ def _add_predictions(
     hidden = int((~others & (result.relation != "itself")).sum())
     if predict and hidden:
         result.notes.append(
-            f"{hidden:,} matches are a query itself under another name, or at its position: "
-            "nothing is predicted by them."
+            f"{hidden:,} matches are a query itself under another name, or have its data or its "
+            "position: nothing is predicted by them."
         )
     for i in range(len(result.queries)):
         mine = np.flatnonzero((result.query == i) & others & (rows >= 0))
