@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from skybind.drawing.cells import NONE
 from skybind.drawing.maps import cluster_maps, coloured_maps
 from skybind.drawing.observed import ColourColumn, ExampleObject, MapView, Picture, Spectrum
 from skybind.evaluation.records import Groups, Islands, Metrics, TargetResult
@@ -56,7 +57,7 @@ def entry(r2, fit="image", predict="image", target="redshift", protocol="train",
 
 def entries():
     found = [entry(0.1 * n, *pair) for n, pair in enumerate(PAIRS, 5)]
-    found += [entry(0.3, *pair, protocol="held-out") for pair in PAIRS]
+    found += [entry(0.3, *pair, protocol="validation") for pair in PAIRS]
     found += [entry(0.55, target="log_mass", unit="dex")]
     for share, r2 in ((10.0, 0.31), (100.0, 0.62)):
         found.append(entry(r2, method="MLP", share=share))
@@ -151,6 +152,14 @@ def planted(method, precision, recall, **more):
     }  # fmt: skip
     kind = Islands if method == "DBSCAN" else Groups
     return kind.model_validate(known)
+
+
+def test_halves_that_chose_the_epoch_are_not_shown_beside_test_objects():
+    """What a program of before measured has no place among numbers of other objects."""
+    own = [entry(0.5, "image"), entry(0.3, "image", protocol="held-out")]
+    assert texts(zero_shot_table(own))[0][-1] == NONE
+    own[1] = entry(0.3, "image", protocol="validation")
+    assert texts(zero_shot_table(own))[0][-1] == "0.300 ± 0.012"
 
 
 def test_zero_shot_numbers_stand_in_the_table_with_both_protocols():

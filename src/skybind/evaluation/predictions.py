@@ -21,7 +21,7 @@ Group = tuple[str, ...]
 class Predictions:
     """Numbers predicted by neighbours, to draw and to keep.
 
-    `protocol` is that of the `TargetResult`: `train` or `held-out`.
+    `protocol` is that of the `TargetResult`: `train` or `validation`.
     """
 
     target: str

@@ -21,6 +21,9 @@ METRICS_VERSION = 1
 
 Combination = tuple[str, ...]
 
+#: Protocol of predictions whose neighbours are validation objects.
+VALIDATION = "validation"
+
 #: Of what trees see of large surveys.
 STATISTICS_OF = (
     "Modalities of more than 50,000 light curves that the dataset has no computed features of: of "
@@ -196,8 +199,9 @@ class TargetResult(RegressionResult):
     protocol: str = Field(
         ...,
         description="`train`: fitted on the training objects, tested on the test objects; "
-        "`held-out`: the AstroCLIP reports' own, fitted on one half of the validation and test "
-        "objects, tested on the other.",
+        "`validation`: fitted on the validation objects, tested on the test objects. Files of "
+        "before have `held-out`: fitted on one half of the validation and test objects, tested on "
+        "the other, so also on objects that chose the epoch; it is not shown any more.",
     )
     share: float = Field(
         100.0,

@@ -190,7 +190,7 @@ def prediction_views(run: Run, metrics: Metrics, protocol: str = "train") -> lis
     metrics : Metrics
         Of the run.
     protocol : str
-        `train` or `held-out`, as in `TargetResult`.
+        `train` or `validation`, as in `TargetResult`.
     """
     entries = {
         entry.key: entry

@@ -8,7 +8,7 @@ import numpy as np
 from skybind.drawing.blocks import Block, Section, figure_block
 from skybind.drawing.cells import NONE, Cell, Table, cells, number, percent, share
 from skybind.drawing.style import combination_name
-from skybind.evaluation.records import TargetResult
+from skybind.evaluation.records import VALIDATION, TargetResult
 from skybind.measures.regression import RegressionResult
 from skybind.measures.shares import share_error
 from skybind.report.data import ReportData
@@ -102,7 +102,7 @@ def best_zero_shot(entries: Sequence[TargetResult], target: str) -> TargetResult
 def zero_shot_table(entries: Sequence[TargetResult]) -> Table:
     """All numbers of the zero-shot predictions of one target, by both protocols."""
     own = [entry for entry in entries if entry.method == "k-NN"]
-    by_halves = {entry.key: entry for entry in own if entry.protocol == "held-out"}
+    new = {entry.key: entry for entry in own if entry.protocol == VALIDATION}
     limits = list(dict.fromkeys(limit for entry in own for limit in entry.outliers))
     truth = any(entry.truth is not None for entry in own)
     rows = []
@@ -121,14 +121,14 @@ def zero_shot_table(entries: Sequence[TargetResult]) -> Table:
                     f"{entry.scatter:.4f}",
                     *(_outliers(entry, limit) for limit in limits),
                 ),
-                Cell(r2_text(by_halves.get(entry.key)), "quiet"),
+                Cell(r2_text(new.get(entry.key)), "quiet"),
             ]
         )
     redshift = any(entry.redshift for entry in own)
     head = ["Embedding", "Train objects", "Test objects", *(["R², truth"] if truth else [])]
     head += ["R²", "Bias", "σ_NMAD"]
     outliers = [f"Beyond {limit:g}{'' if redshift else ' σ_NMAD'} [%]" for limit in limits]
-    return Table([*head, *outliers, "R², held-out halves"], rows)
+    return Table([*head, *outliers, "R², by validation objects"], rows)
 
 
 def _outliers(entry: TargetResult, limit: float) -> str:
@@ -161,7 +161,7 @@ def published_table(entries: Sequence[TargetResult], quantities: Mapping[str, st
     quantities : mapping of str to str
         Which of the published quantities a target is (`evaluation.published`).
     """
-    by_halves = {entry.key: entry for entry in entries if entry.protocol == "held-out"}
+    new = {entry.key: entry for entry in entries if entry.protocol == VALIDATION}
     rows = []
     for entry in entries:
         if not entry.zero_shot or len(entry.fit) > 1:
@@ -171,9 +171,9 @@ def published_table(entries: Sequence[TargetResult], quantities: Mapping[str, st
         if published is None:
             continue
         row = cells(entry.target, arrow_name(entry.fit, entry.predict), r2_text(entry))
-        row.append(Cell(r2_text(by_halves.get(entry.key))))
+        row.append(Cell(r2_text(new.get(entry.key))))
         rows.append([*row, *(Cell(f"{value:.2f}", "quiet") for value in published)])
-    header = ["Target", "Embedding", "This run", "This run, held-out halves"]
+    header = ["Target", "Embedding", "This run", "This run, by validation objects"]
     return Table([*header, "Published: AstroCLIP v1", "Published: reproduction"], rows, 2)
 
 
@@ -192,8 +192,9 @@ def _zero_shot_words(target: str, entries: Sequence[TargetResult]) -> str:
     return (
         f"Zero-shot {target}, fitted on the training objects and tested on the test objects. Bias: "
         f"median of {difference}; σ_NMAD: 1.4826 times its median absolute deviation; outliers: "
-        f"{beyond}. {_truth_words(entries)}Last column: the AstroCLIP reports' own protocol, "
-        "fitted on one half of the validation and test objects and tested on the other."
+        f"{beyond}. {_truth_words(entries)}Last column: the same test objects, fitted on "
+        "the validation objects, which are new to the training as well (the AstroCLIP reports fit "
+        "on one half of what they held back and test on the other)."
     )
 
 

@@ -17,7 +17,7 @@ from skybind.drawing.observed import Group, MapView
 from skybind.drawing.style import BLUE, GREY, ORANGE, new_figure
 from skybind.encoders.backbone import Backboned
 from skybind.errors import DataError
-from skybind.evaluation.records import Groups, Islands, TargetResult
+from skybind.evaluation.records import VALIDATION, Groups, Islands, TargetResult
 from skybind.measures.significance import spread
 from skybind.models.model import Model
 from skybind.report.data import ReportData
@@ -146,7 +146,7 @@ def retrieved_curves(data: ReportData) -> Exhibit:
 
 
 def r2_table(entries: Sequence[TargetResult], quantities: Mapping[str, str]) -> Exhibit:
-    """Table 1: R2 of the held-out galaxies, beside both published columns."""
+    """Table 1: R2 of the test galaxies, beside both published columns."""
     rows, neighbours = [], set()
     names = {quantity: target for target, quantity in quantities.items()}
     for (quantity, fit, predict), (original, reproduction) in PUBLISHED.items():
@@ -154,7 +154,7 @@ def r2_table(entries: Sequence[TargetResult], quantities: Mapping[str, str]) -> 
             entry
             for entry in entries
             if entry.method == "k-NN"
-            and entry.protocol == "held-out"
+            and entry.protocol == VALIDATION
             and entry.key == (names.get(quantity), (fit,), (predict,))
         ]
         neighbours |= {str(entry.k) for entry in used}
@@ -163,15 +163,19 @@ def r2_table(entries: Sequence[TargetResult], quantities: Mapping[str, str]) -> 
         row = cells(quantity.capitalize(), how, f"{original:.2f}", f"{reproduction:.2f}")
         rows.append([*row, *_mean_r2(own, reproduction)])
     if all(row[4].text == NONE for row in rows):
-        raise DataError("The run predicts neither redshift nor stellar mass.")
+        raise DataError(
+            "The run predicts neither redshift nor stellar mass by its validation objects: measure "
+            "it again ('skybind evaluate'), if an older skybind did."
+        )
     header = ["Property", "Neighbours among", "Published: AstroCLIP v1", "Published: reproduction"]
     return Exhibit(
         "table-1-r2",
         "Table 1",
         "Zero-shot prediction of redshift and stellar mass",
         f"R² of the mean of the {join(sorted(neighbours))} nearest neighbours "
-        "(published: 16), weighted by 1/distance: fitted on one half of the held-out galaxies, "
-        "tested on the other, as in the reports. Mean and standard deviation over the seeds; "
+        "(published: 16), weighted by 1/distance: fitted on the validation galaxies, tested on the "
+        "test galaxies (the reports: on two halves of what was held back). Mean and standard "
+        "deviation over the seeds; "
         "what is published is of one run, so that no test can compare them. Cross-modal: fitted "
         "on spectra, predicted from images.",
         table=Table([*header, "Here", "Here − reproduction"], rows, text_columns=2),
@@ -179,21 +183,21 @@ def r2_table(entries: Sequence[TargetResult], quantities: Mapping[str, str]) -> 
 
 
 def predicted(run: Run, data: ReportData, quantity: str) -> Exhibit:
-    """Figure 8: predicted against true, of the held-out galaxies."""
+    """Figure 8: predicted against true, of the test galaxies."""
     target = next((name for name, what in data.published.items() if what == quantity), quantity)
     views = [
         view
-        for view in prediction_views(run, data.metrics, "held-out")
+        for view in prediction_views(run, data.metrics, VALIDATION)
         if view.target == target and (view.fit, view.predict) in _SHOWN
     ]
     if not views:
-        raise DataError(f"There are no predictions of the {quantity} of the held-out galaxies.")
+        raise DataError(f"There are no predictions of the {quantity} by the validation galaxies.")
     views.sort(key=lambda view: _SHOWN.index((view.fit, view.predict)))
     return Exhibit(
         f"figure-8-{quantity.replace(' ', '-')}",
         "Figure 8",
         f"Zero-shot prediction of {quantity}",
-        "The held-out half against the catalogue: "
+        "The test galaxies, by the validation galaxies, against the catalogue: "
         + ", ".join(arrow_name(view.fit, view.predict) for view in views)
         + ". Grey: galaxies; blue: their number in bins; lines: a density estimate.",
         figure=prediction_figure(views),
