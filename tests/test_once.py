@@ -18,6 +18,7 @@ from skybind.once import (
     Workplace,
     fill_once,
     forget,
+    forget_alone,
     forget_made,
     lock_of,
     note_of,
@@ -307,3 +308,18 @@ def test_a_step_that_is_done_is_read_without_writing_anything(tmp_path, monkeypa
     monkeypatch.setattr(module, "alone", no_writing)
     assert once(folder, KEY, never)["n"] == 3
     assert before == {path: path.stat().st_mtime_ns for path in [tmp_path, *tmp_path.rglob("*")]}
+
+
+def test_a_step_that_another_program_does_is_not_removed_under_it(tmp_path):
+    folder = tmp_path / "step"
+    once(folder, {}, lambda: {"n": 1})
+    thread = threading.Thread(target=forget_alone, args=[folder])
+    with alone(lock_of(folder), otherwise=lambda who: None):
+        thread.start()
+        thread.join(0.3)
+        assert thread.is_alive()
+        assert result_of(folder)["n"] == 1
+    thread.join(30)
+    assert not folder.exists()
+    forget_alone(tmp_path / "none" / "step")
+    assert not list(tmp_path.iterdir())

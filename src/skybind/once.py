@@ -70,7 +70,7 @@ def once(folder: Path, key: Mapping[str, Any], make: Callable[[], Mapping[str, A
     if note is not None and _fits(note, key) and _finished(note):
         return note  # of a run that cannot be written, too
     folder.parent.mkdir(parents=True, exist_ok=True)
-    lock = folder.parent / f".{folder.name}.lock"
+    lock = lock_of(folder)
     with alone(lock, otherwise=waiting_for(f"is at work in {folder}")):
         note = note_of(folder)  # as the other program left it
         if note is None or not _fits(note, key) or not _finished(note):
@@ -109,6 +109,15 @@ def forget(folder: Path) -> None:
     """Remove a step and all that it made; its note goes first, so that no half of it counts."""
     (folder / NOTE).unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def forget_alone(folder: Path) -> None:
+    """Remove a step as `forget` does, when no other program is at work in it."""
+    if folder.exists():
+        lock = lock_of(folder)
+        with alone(lock, otherwise=waiting_for(f"is at work in {folder}")):
+            forget(folder)
+            lock.unlink(missing_ok=True)  # while it is still held
 
 
 def note_of(folder: Path) -> Note | None:

@@ -42,6 +42,7 @@ from skybind.files import json_hash
 from skybind.once import NOTE, once
 from skybind.progress import step
 from skybind.record import plain, read_record, write_sealed
+from skybind.runs.alone import changes_run
 from skybind.runs.cases import finished_cases, widest_case
 from skybind.runs.embedding import run_embedding
 from skybind.runs.layout import DiscoverPaths
@@ -101,6 +102,7 @@ class DiscoverOptions:
     top: int = 20
 
 
+@changes_run
 def discover(
     run: Run, options: DiscoverOptions | None = None, *, page: bool = True
 ) -> DiscoverRecord:

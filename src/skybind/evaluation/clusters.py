@@ -30,6 +30,7 @@ from skybind.measures.clusters import (
 from skybind.measures.maps import project_map
 from skybind.parquet import read_parquet, write_parquet
 from skybind.progress import say, step
+from skybind.runs.alone import changes_run
 from skybind.runs.embedding import run_embedding
 from skybind.runs.measured import refuse_measuring
 from skybind.runs.run import Run
@@ -95,6 +96,7 @@ def map_run(run: Run, embeddings: Embeddings, every: bool) -> list[Layout]:
 
 
 @step("finding clusters")
+@changes_run
 def cluster_again(
     run: Run, radius: float | None = None, min_samples: int | None = None
 ) -> list[Islands | Groups]:

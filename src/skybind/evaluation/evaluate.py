@@ -20,6 +20,7 @@ from skybind.evaluation.samples import noting
 from skybind.evaluation.statistics import best_features
 from skybind.processes import about_machine
 from skybind.progress import step
+from skybind.runs.alone import changes_run
 from skybind.runs.cases import Case, widest_case
 from skybind.runs.embedding import run_embedding
 from skybind.runs.measured import refuse_measuring
@@ -27,6 +28,7 @@ from skybind.runs.run import Run
 from skybind.runs.steps import run_model
 
 
+@changes_run
 @step("evaluating the run")
 def evaluate_run(run: Run, cases: Sequence[Case]) -> Metrics:
     """Measure everything and write `metrics.json`.

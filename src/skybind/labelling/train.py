@@ -22,6 +22,7 @@ from skybind.labelling.answers import (
 from skybind.measures.classification import ClassificationResult, classification_metrics
 from skybind.once import NOTE, forget, result_of
 from skybind.record import Record, read_record, write_sealed
+from skybind.runs.alone import changes_run
 from skybind.runs.cases import Case, choose_cases, options_of
 from skybind.runs.classes import case_classes
 from skybind.runs.measured import refuse_measuring_case
@@ -86,6 +87,7 @@ class Training:
         return said
 
 
+@changes_run
 def train_with_answers(
     run: Run,
     *,

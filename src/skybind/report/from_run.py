@@ -21,6 +21,7 @@ from skybind.report.data import ReportData
 from skybind.report.figures.pictures import IMAGES, SAMPLES, SPECTRA
 from skybind.report.run_map import class_order, map_panels
 from skybind.report.views import ClusterView, Match, PredictionView, QueryView
+from skybind.runs.alone import changes_run
 from skybind.runs.cases import Case, finished_cases, widest_case
 from skybind.runs.classes import case_classes
 from skybind.runs.embedding import stored_embeddings
@@ -43,6 +44,7 @@ SAMPLED_KIND = {"DBSCAN": "image", "k-means": "spectrum"}
 
 
 @step("drawing the report")
+@changes_run
 def write_report(run: Run) -> Path:
     """Write `report.html` of an evaluated run; gives its path.
 

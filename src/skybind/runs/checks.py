@@ -15,7 +15,22 @@ from skybind.data.schema import DatasetSchema
 from skybind.errors import ConfigError
 from skybind.files import check_name
 from skybind.modalities.base import Modality
+from skybind.models.backbones import check_backbones
+from skybind.models.binder import Binder
+from skybind.models.build import build_binder, build_modalities
+from skybind.training.losses import find_loss
 from skybind.words import nearest
+
+
+def check_networks(config: Config, schema: DatasetSchema) -> Binder:
+    """Find what is wrong with the networks of a configuration; gives them."""
+    modalities = build_modalities(config, schema)
+    binder = build_binder(config, {name: m.shape for name, m in modalities.items()})
+    check_pairs(config, modalities)
+    check_brightness(config, schema)
+    find_loss(config.model.loss)
+    check_backbones(binder, modalities)
+    return binder
 
 
 def check_pairs(config: Config, modalities: Mapping[str, Modality]) -> None:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pyarrow as pa
 from skybind.data.lineage import Growth, growth_since, older_states
 from skybind.errors import DataError
 from skybind.files import atomic_path, json_hash, raise_of_machine
+from skybind.locks import waiting_for
 from skybind.models.classes import class_table
 from skybind.models.frozen_features import matching_source
 from skybind.models.inference import Combination, decide
@@ -18,8 +20,10 @@ from skybind.models.model import Model
 from skybind.models.reference import shorten
 from skybind.models.reliability import Reliability, measure_reliability, read_reliability
 from skybind.models.stored import read_note
+from skybind.once import lock_of
 from skybind.parquet import read_parquet, write_parquet
 from skybind.progress import progress_bar, step
+from skybind.runs.alone import only
 from skybind.runs.cases import Case
 from skybind.runs.grown import touched_rows
 from skybind.runs.layout import TrainedPaths
@@ -86,8 +90,15 @@ def case_reliability(
     """Return how far a run's classifier is to be believed; measured now if it was not before."""
     folder = (paths or run.paths.case(case.name)).model
     known = read_reliability(folder)
-    if known is not None:
-        return known
+    if known is None:
+        with only(lock_of(folder), waiting_for("calibrates a classifier of this run")):
+            known = read_reliability(folder)  # as the other program left it
+            known = _calibrate(run, case, folder, model) if known is None else known
+    return known
+
+
+def _calibrate(run: Run, case: Case, folder: Path, model: Model | None) -> Reliability:
+    """Measure how far a classifier is to be believed, and write it beside its weights."""
     model = Model.open(folder, run.dataset.schema) if model is None else model
     seen = np.logical_or.reduce([run.source.present(name) for name in case.modalities])
     usable = seen & (run.labels >= 0)
@@ -120,8 +131,15 @@ def case_classes(run: Run, case: Case, paths: TrainedPaths | None = None) -> Cas
     """
     own, paths = paths is None, paths or run.paths.case(case.name)
     known = stored_classes(run, case, paths)
-    if known is not None:
-        return known
+    if known is None:
+        with only(lock_of(paths.classes), waiting_for("classifies the objects of this run")):
+            known = stored_classes(run, case, paths)  # as the other program left them
+            known = _make_classes(run, case, paths, own) if known is None else known
+    return known
+
+
+def _make_classes(run: Run, case: Case, paths: TrainedPaths, own: bool) -> CaseClasses:
+    """Classify and write; `own` is one of the run's own study."""
     note, key = _keyed(run, paths)
     earlier = _earlier(run, paths)
     table = _classify(run, case, paths, earlier).replace_schema_metadata({KEY: key})

@@ -14,26 +14,24 @@ from skybind.config.begun import as_begun
 from skybind.config.load import with_values
 from skybind.data.dataset import Dataset
 from skybind.data.lineage import Growth, growth_since
-from skybind.data.schema import DatasetSchema
 from skybind.data.splits import Split
 from skybind.errors import ConfigError
 from skybind.files import atomic_path, write_text
+from skybind.locks import waiting_for
 from skybind.memory import configure
 from skybind.modalities.base import Modality
 from skybind.modalities.shape import InputShape
 from skybind.modalities.source import BatchSource
-from skybind.models.backbones import check_backbones, refuse_backbone_leaks
-from skybind.models.binder import Binder
-from skybind.models.build import build_binder, build_modalities
+from skybind.models.backbones import refuse_backbone_leaks
 from skybind.models.frozen_features import backbone_hashes
 from skybind.models.model import Model
-from skybind.once import result_of
+from skybind.once import lock_of, result_of
 from skybind.plugins import plugin_notes, refuse_changed, use_noted, use_plugins
+from skybind.runs.alone import only, starting
 from skybind.runs.cases import check_cases
 from skybind.runs.checks import (
     MAY_CHANGE,
-    check_brightness,
-    check_pairs,
+    check_networks,
     refuse_other_configuration,
     refuse_unsafe_names,
 )
@@ -57,7 +55,6 @@ from skybind.runs.layout import RunPaths, TrainedPaths, refuse_other_files
 from skybind.runs.measured import refuse_other_pretraining, refuse_other_split, run_hashes
 from skybind.runs.prepare import prepare_run, source_as_trained
 from skybind.runs.status import RunStatus, read_status, write_status
-from skybind.training.losses import find_loss
 
 
 class Run:
@@ -122,12 +119,12 @@ class Run:
         if paths.note.exists():
             return cls._go_on(config, dataset.path, folder, split)
         refuse_unsafe_names(config)
-        config = fit_to_data(config, dataset)
+        asked, config = config, fit_to_data(config, dataset)
         config = config if split is not None else with_own_split(config, dataset)
         # all that can be wrong with the configuration is found before anything is written
         entries = {f"modalities.{name}": entry for name, entry in config.modalities.items()}
         needed = columns_to_compute(entries, dataset)
-        binder = _check(config, expected_schema(dataset, needed))
+        binder = check_networks(config, expected_schema(dataset, needed))
         refuse_other_files(folder, paths.features, " for the run")
         chosen = choose_split(config, dataset, split)
         refuse_empty_parts(chosen)
@@ -135,8 +132,11 @@ class Run:
         refuse_backbone_leaks(binder, dataset.object_ids, chosen)
         check_cases(run)
         tell_classes(config, dataset)
-        run.dataset = compute_first(dataset, needed, paths.features)
-        run._write(backbone_hashes(binder))
+        with starting(folder):
+            if paths.note.exists():  # another program was first
+                return cls._go_on(asked, dataset.path, folder, split)
+            run.dataset = compute_first(dataset, needed, paths.features)
+            run._write(backbone_hashes(binder))
         run.dataset = open_as_noted(dataset.path, paths.features, run.status.computed)
         run.split.object_id = run.dataset.object_ids  # the same names, held once
         return run
@@ -168,7 +168,7 @@ class Run:
         run = cls.open(folder, data=data)
         begun = run.config.modalities
         config = fit_to_data(as_begun(config, paths.config, MAY_CHANGE), run.dataset, begun)
-        _check(config, run.dataset.schema)
+        check_networks(config, run.dataset.schema)
         run._refuse_other(config, split)
         write_text(paths.config, dump_config(config))
         write_status(folder, replace(run.status, plugins=plugin_notes(config.plugins)))
@@ -292,12 +292,16 @@ class Run:
         DataError
             If a name is not that of a subset.
         """
-        split = self.split
-        for name in names if self.classes else ():
-            split = split.with_subset(
-                name, self.class_names, split_seed(self.config), self.config.split.subset_rule
-            )
-        if split is not self.split:
+        if not self.classes or set(names) <= set(self.split.subsets):
+            return
+        with only(lock_of(self.paths.split), waiting_for("draws subsets of this run")):
+            split = Split.read(self.paths.split)  # another program may have drawn some
+            order = split.grown if self.growth is not None else split.align
+            split = order(self.dataset.object_ids)
+            for name in names:
+                split = split.with_subset(
+                    name, self.class_names, split_seed(self.config), self.config.split.subset_rule
+                )
             split.write(self.paths.split)
             self.split = split
 
@@ -385,14 +389,3 @@ def is_pretrained(paths: TrainedPaths) -> bool:
     # version 0.1 left no note of published weights that were taken
     taken = paths.model.exists() and not paths.checkpoint.exists()
     return taken or result_of(paths.folder) is not None
-
-
-def _check(config: Config, schema: DatasetSchema) -> Binder:
-    """Find what is wrong with the networks of a configuration; gives them."""
-    modalities = build_modalities(config, schema)
-    binder = build_binder(config, {name: m.shape for name, m in modalities.items()})
-    check_pairs(config, modalities)
-    check_brightness(config, schema)
-    find_loss(config.model.loss)
-    check_backbones(binder, modalities)
-    return binder

@@ -22,7 +22,7 @@ from skybind.models.model import Model
 from skybind.models.saved_schema import training_ranges
 from skybind.models.saving import save_model
 from skybind.models.starting import take_weights, taken_as_dict
-from skybind.once import forget, once
+from skybind.once import forget_alone, once
 from skybind.processes import about_machine
 from skybind.progress import VERBOSE, say
 from skybind.runs.cases import Case, config_of, options_of
@@ -176,7 +176,7 @@ def run_finetuning(
         _refuse_misfit(run, case, start)
     origin = start.identity["weights"] if start is not None else None
     if not resume:
-        forget(paths.folder)
+        forget_alone(paths.folder)
     made = once(
         paths.folder,
         {"pretrained_weights": origin, **(key or {})},
@@ -336,10 +336,10 @@ def _inside(entry: ModalityConfig, modality: Modality) -> tuple[object, ...]:
 def _forget_pretraining(run: Run) -> None:
     """Remove a pre-training and what was made from it."""
     paths = run.paths
-    forget(paths.pretraining.folder)
+    forget_alone(paths.pretraining.folder)
     for case in paths.cases():
         if "-pretrained" in case.folder.name:
-            forget(case.folder)
+            forget_alone(case.folder)
 
 
 def _describe(title: str, counts: dict[str, int]) -> None:
