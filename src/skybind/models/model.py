@@ -263,8 +263,7 @@ class Model:
                 done += len(table)
                 report(done)
         whole = pa.concat_tables(tables)
-        empty = whole["class"].null_count
-        notes = class_notes(self.classes, self.reliability, len(whole), empty)
+        notes = class_notes(self.classes, self.reliability, len(whole), whole["class"].null_count)
         notes += taught_notes([count_taught(self, given.dataset)], len(whole))
         for note in [*given.notes, *notes]:
             say(note)
