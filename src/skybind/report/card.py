@@ -218,6 +218,11 @@ def _data(model: Model, text: CardText, data: DataFacts) -> list[str]:
             f"Trained on {len(model.trained_on):,} objects; hashes of their names are in "
             "`trained_on.npy`, and skybind refuses to test on them."
         )
+    if model.seen.knows_places:
+        said.append(
+            "Their positions, and hashes of their observations and catalogue rows, are in "
+            "`seen.safetensors`, by which they are known under other names."
+        )
     if "split_hash" in model.identity:
         said.append(f"Split {model.identity['split_hash']}, seed {model.identity.get('seed')}.")
     return [" ".join(said) or "Nothing is known of them."]
