@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from skybind.astropy_tables import to_astropy
 from skybind.data.bands import count_bands, name_bands
 from skybind.data.computed import ComputedTable, JoinedSource, Tables, open_computed
-from skybind.data.flat import flat_array, plotted_array
+from skybind.data.flat import flat_array, lengths_of, plotted_array
 from skybind.data.objects import SkyObject
 from skybind.data.schema import ID, DatasetSchema
 from skybind.data.shown import arrow_of, facts_of, title_of
@@ -335,12 +334,8 @@ class Dataset:
         return self._lengths(observation, kind.field(0).name)
 
     def _lengths(self, column: str, field: str) -> np.ndarray:
-        found = [np.zeros(0, np.int64)]
         with self._readable():
-            for lists in self._source.lists(column, field):
-                lengths = pc.cast(pc.list_value_length(lists), pa.int64())
-                found.append(pc.fill_null(lengths, -1).to_numpy())
-        return np.concatenate(found)
+            return lengths_of(self._source.lists(column, field))
 
     def column(self, name: str, rows: np.ndarray | None = None) -> np.ndarray:
         """Read one flat column as a numpy array, of which no digit is lost.

@@ -1,5 +1,7 @@
 """Flat columns of Arrow as numpy has them, without losing a digit; and as figures take them."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -45,3 +47,12 @@ def with_missing(integers: np.ndarray, missing: np.ndarray) -> np.ndarray:
     values = integers.astype(object)
     values[missing] = None
     return values
+
+
+def lengths_of(lists: Iterable[pa.ChunkedArray]) -> np.ndarray:
+    """Return how many values each list holds, one column of lists after another; -1 where null."""
+    found = [np.zeros(0, np.int64)]
+    for column in lists:
+        lengths = pc.cast(pc.list_value_length(column), pa.int64())
+        found.append(pc.fill_null(lengths, -1).to_numpy())
+    return np.concatenate(found)

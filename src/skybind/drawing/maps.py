@@ -9,6 +9,7 @@ import numpy as np
 from skybind.drawing.cloud import draw_cloud
 from skybind.drawing.observed import ColourColumn, MapPanel, MapView
 from skybind.drawing.style import (
+    BLUE,
     NO_CLASS,
     WIDTH,
     class_colour,
@@ -200,7 +201,7 @@ def _points(axes: "Axes", view: MapView, paint: _Paint, values: np.ndarray | Non
     size = _dot(len(view.position))
     x, y = view.position.T
     if values is None:
-        axes.scatter(x, y, s=size, c=NO_CLASS, linewidths=0)
+        axes.scatter(x, y, s=size, c=BLUE, linewidths=0)
         return
     if not paint.numeric:
         codes = paint.codes(values)
