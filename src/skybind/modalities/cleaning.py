@@ -264,7 +264,8 @@ def magnitude_to_flux(
     magnitude: np.ndarray, error: np.ndarray | None = None
 ) -> tuple[np.ndarray, ...]:
     """Flux [mJy] of AB magnitudes and, where their errors are given, its error (float64)."""
-    flux = AB_ZERO_FLUX * 10 ** (-0.4 * magnitude.astype(np.float64))
+    with np.errstate(over="ignore", invalid="ignore"):  # infinite, so dropped and counted
+        flux = AB_ZERO_FLUX * 10 ** (-0.4 * magnitude.astype(np.float64))
     return (flux,) if error is None else (flux, flux * error / MAGNITUDE_PER_E_FOLD)
 
 

@@ -104,3 +104,12 @@ def test_the_limits_of_a_given_file_stand_beside_its_epochs(tmp_path):
     )
     assert content.limits["band"][order].tolist() == ["r", "g"]
     assert given(written(tmp_path / "1.csv"), flux="mJy", flux_err="mJy").limits == {}
+
+
+@pytest.mark.parametrize("sign", ["", "?", "3"])
+@pytest.mark.parametrize("suffix", ["csv", "json"])
+def test_a_difference_without_a_sign_is_no_measurement(tmp_path, monkeypatch, suffix, sign):
+    rows = [dict(DETECTIONS[0], isdiffpos=sign), *DETECTIONS[1:]]
+    monkeypatch.setattr(f"{__name__}.DETECTIONS", rows)
+    found = only(import_file(written(tmp_path / f"1.{suffix}"), "alerce"))
+    np.testing.assert_allclose(found["flux"], FLUX[1:], rtol=1e-6)

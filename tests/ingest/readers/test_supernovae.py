@@ -55,3 +55,11 @@ def test_unknown_units_of_time_are_refused(tmp_path):
     rows = [dict(point, u_time="year") for point in PHOTOMETRY]
     with pytest.raises(Exception, match="the unit of time 'year' is not known"):
         import_file(written(tmp_path / "1.json", rows), "osc")
+
+
+@pytest.mark.parametrize("point", [{"time": "2455803.6"}, {"time": "55803.6", "u_time": "JD"}])
+def test_a_time_that_does_not_fit_its_unit_is_left_out(tmp_path, point):
+    rows = [*PHOTOMETRY, {**point, "magnitude": "15.4", "band": "V", "system": "AB"}]
+    assert len(only(import_file(written(tmp_path / "1.json", rows), "osc"))["time"]) == 4
+    reasons = [row["reason"] for row in read_quarantine(tmp_path / "out")]
+    assert any("1 whose 'time' does not fit its unit" in reason for reason in reasons)

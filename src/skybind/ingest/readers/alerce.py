@@ -10,13 +10,14 @@ Magnitudes with the reference are read with `magnitude: {column: magpsf_corr, mi
 detections are upper limits; what is dubious is left out by default.
 """
 
-import json
+from collections import Counter
 from typing import Any
 
 import numpy as np
 
 from skybind.errors import DataError
 from skybind.ingest.readers.curves import Look, named, number_column, truths
+from skybind.ingest.readers.json_table import entry_fault, parsed_json
 from skybind.ingest.readers.registry import CurveFormat, register_curves
 from skybind.ingest.readers.tables import Table
 from skybind.ingest.readers.values import texts
@@ -24,6 +25,11 @@ from skybind.modalities.cleaning import magnitude_to_flux
 
 FILTERS = {"1": "g", "2": "r", "3": "i"}
 _NEEDED = ("mjd", "fid", "magpsf", "sigmapsf", "isdiffpos")
+#: Fields of an entry of JSON that hold numbers, and others that are read.
+_DETECTED, _NOT_DETECTED = ("mjd", "fid", "magpsf", "sigmapsf"), ("mjd", "fid", "diffmaglim")
+_WORDS = ("oid", "isdiffpos", "dubious")
+#: What says that a source is fainter than in the reference.
+_FAINTER = ("-1", "-1.0", "0", "0.0", "f", "false", "n", "no")
 
 
 def is_alerce(look: Look) -> bool:
@@ -41,7 +47,7 @@ def is_plain(begin: bytes) -> bool:
 
 def read(data: bytes, name: str) -> Table:
     """Read detections and non-detections of JSON, as rows of one table."""
-    return _table(_records(data, name), name)
+    return _table(*_records(data, name), name)
 
 
 def tidy(table: Table) -> Table:
@@ -58,9 +64,12 @@ def tidy(table: Table) -> Table:
     limit = truths(table.columns.get("limit", np.zeros(len(table), bool)))
     magnitude = np.where(limit, number_column(table, "diffmaglim"), number_column(table, "magpsf"))
     flux, error = magnitude_to_flux(magnitude, number_column(table, "sigmapsf"))
-    up = truths(texts(table["isdiffpos"]))  # as text, for -1 means negative
+    sign = texts(table["isdiffpos"])  # as text, for -1 means negative
+    up = truths(sign)
+    down = np.asarray([word.lower() in _FAINTER for word in sign.tolist()], bool)
     made = {
-        "difference": np.where(limit | up, flux, -flux),
+        # without a sign it is not known
+        "difference": np.where(limit | up, flux, np.where(down, -flux, np.nan)),
         "difference_err": error,
         "limit": limit,
         "band": named(table["fid"], FILTERS),
@@ -70,24 +79,39 @@ def tidy(table: Table) -> Table:
     return table
 
 
-def _records(data: bytes, name: str) -> list[dict[str, Any]]:
-    try:
-        found = json.loads(data)
-    except ValueError as error:
-        raise DataError(f"{name} cannot be read as JSON: {error}.") from error
+def _records(data: bytes, name: str) -> tuple[list[dict[str, Any]], Counter[str]]:
+    """Give the rows of a file, and how many of it cannot be read, by the reason."""
+    found = parsed_json(data, name)
     if isinstance(found, list):
         found = {"detections": found}
-    rows = [dict(row, limit=False) for row in found.get("detections") or []]
-    oid = rows[0].get("oid") if rows else found.get("oid")
-    for row in found.get("non_detections") or []:
-        rows.append({"oid": oid, **row, "limit": True})
-    return rows
+    if not isinstance(found, dict):
+        raise DataError(f"{name} holds no detections of ALeRCE.")
+    rows: list[dict[str, Any]] = []
+    faults: Counter[str] = Counter()
+    oid = found.get("oid")
+    for part, numbers in (("detections", _DETECTED), ("non_detections", _NOT_DETECTED)):
+        entries = found.get(part) or []
+        if not isinstance(entries, list):
+            raise DataError(f"{name}: its {part} are no list.")
+        for entry in entries:
+            fault = entry_fault(entry, numbers, _WORDS)
+            if fault:
+                faults[f"{part} {fault}"] += 1
+                continue
+            own = entry if part == "detections" else {"oid": oid, **entry}
+            rows.append({**own, "limit": part == "non_detections"})
+        oid = rows[0].get("oid") if rows else oid
+    return rows, faults
 
 
-def _table(rows: list[dict[str, Any]], name: str) -> Table:
+def _table(rows: list[dict[str, Any]], faults: Counter[str], name: str) -> Table:
     names = list(dict.fromkeys([*(key for row in rows for key in row)]))
-    cells = {key: [row.get(key) for row in rows] for key in names}
-    return Table(name, {key: np.asarray(own, object) for key, own in cells.items()})
+    columns = {}
+    for key in names:
+        columns[key] = np.empty(len(rows), object)
+        columns[key][:] = [row.get(key) for row in rows]
+    bad = [f"{n} {fault} are left out" for fault, n in faults.items()]
+    return Table(name, columns, bad_rows=bad)
 
 
 register_curves(

@@ -63,6 +63,18 @@ def unzip_file(path: Path, target: Path, name: str) -> None:
             raise DataError(f"{name} is a damaged gzip file: {first_line(error)}") from error
 
 
+@contextmanager
+def parsing(name: str, format: str) -> Iterator[None]:
+    """Turn whatever a parser raises on bytes that are not its format into one sentence."""
+    try:
+        yield
+    except DataError:
+        raise
+    except Exception as error:
+        raise_of_machine(error)
+        raise DataError(f"{name} cannot be read as {format}: {first_line(error)}") from error
+
+
 #: How tables begin in a VOTable, their names, and how they begin in a FITS file.
 _TABLE = re.compile(rb"<(?:\w+:)?TABLE(?:\s[^>]*)?>")
 _NO_TAGS = re.compile(rb"<!--.*?-->|<!\[CDATA\[.*?\]\]>", re.DOTALL)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from skybind.ingest.file_spec import FileSpec
-from skybind.ingest.readers.contents import read_bytes
+from skybind.ingest.readers.contents import parsing, read_bytes
 from skybind.ingest.readers.curves import BEGIN, file_beside
 from skybind.ingest.readers.piece_types import (
     NotInPieces,
@@ -17,7 +17,7 @@ from skybind.ingest.readers.piece_types import (
 )
 from skybind.ingest.readers.pieces import Piece, Pieces
 from skybind.ingest.readers.registry import CurveFormat, curve_format
-from skybind.ingest.readers.tables import Table, from_arrow, parsing
+from skybind.ingest.readers.tables import Table, from_arrow
 
 
 def open_pieces(spec: FileSpec, base: Path, **options: Any) -> Pieces:

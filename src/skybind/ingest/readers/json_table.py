@@ -3,17 +3,55 @@
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.json as pj
 
 from skybind.errors import DataError
+from skybind.ingest.readers.contents import first_line
 
 _STEP = re.compile(r"([^.\[\]]+)|\[(\*|\d+)\]")
 #: Paths that are listed for messages.
 MANY = 200
+
+
+def parsed_json(data: bytes, name: str) -> Any:
+    """Return what the bytes of a JSON file hold.
+
+    Raises
+    ------
+    DataError
+        If they are no JSON.
+    """
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{name} cannot be read as JSON: {first_line(error)}") from error
+
+
+def entry_fault(entry: Any, numbers: Iterable[str], words: Iterable[str] = ()) -> str:
+    """Return why an entry of a list cannot be read as the row of a table; "" if it can.
+
+    Parameters
+    ----------
+    entry : anything
+        As JSON has it.
+    numbers : iterable of str
+        Fields that have to hold a number, also as text; null and nothing at all are fine.
+    words : iterable of str
+        Fields that may hold true or false, too.
+    """
+    if not isinstance(entry, dict):
+        return "that are no records"
+    for key in numbers:
+        if isinstance(entry.get(key), bool | list | dict):
+            return f"whose '{key}' is no number"
+    for key in words:
+        if isinstance(entry.get(key), list | dict):
+            return f"whose '{key}' is no single value"
+    return ""
 
 
 def json_records(data: bytes, name: str) -> pa.Table | dict[str, Any]:

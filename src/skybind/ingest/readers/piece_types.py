@@ -12,9 +12,9 @@ import pyarrow as pa
 from skybind.errors import DataError
 from skybind.files import raise_of_machine
 from skybind.ingest.lists import Lists
-from skybind.ingest.readers.contents import is_gzipped
+from skybind.ingest.readers.contents import is_gzipped, parsing
 from skybind.ingest.readers.sizes import Watched, regular_file
-from skybind.ingest.readers.tables import Table, TableOptions, parquet_columns, parsing
+from skybind.ingest.readers.tables import Table, TableOptions, parquet_columns
 from skybind.ingest.readers.weighed import WeighedParquet
 
 #: Memory of a table when astropy reads it, over that of others: by what its file begins with.

@@ -21,7 +21,7 @@ from skybind.ingest.arrow_masks import apply_masks, mask_columns, with_masks
 from skybind.ingest.arrow_units import units_of_arrow
 from skybind.ingest.file_spec import FileSpec
 from skybind.ingest.readers.blocks import blocks_of_lines
-from skybind.ingest.readers.contents import is_gzipped, other_tables, unzip_file
+from skybind.ingest.readers.contents import is_gzipped, other_tables, parsing, unzip_file
 from skybind.ingest.readers.fits_pieces import find_table, fits_pieces
 from skybind.ingest.readers.json_pieces import NotLines, json_pieces
 from skybind.ingest.readers.marked_pieces import NotCut, VOTablePieces, ecsv_pieces
@@ -43,7 +43,6 @@ from skybind.ingest.readers.tables import (
     format_of_content,
     from_arrow,
     parquet_columns,
-    parsing,
     read_table,
     text_options,
 )

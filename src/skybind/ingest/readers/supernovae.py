@@ -7,20 +7,24 @@ middle. Entries with `upperlimit` are limits; those of fluxes and counts in the 
 and of models (`model`, `realization`), are passed over and counted.
 """
 
-import json
 from collections import Counter
+from math import nan
 from typing import Any
 
 import numpy as np
 
 from skybind.data.times import ZERO_POINTS, time_system
 from skybind.errors import DataError
-from skybind.ingest.readers.curves import Look, truths
+from skybind.ingest.readers.curves import Look
+from skybind.ingest.readers.json_table import entry_fault, parsed_json
 from skybind.ingest.readers.registry import CurveFormat, register_curves
 from skybind.ingest.readers.tables import Table
 from skybind.words import join
 
 _SIMULATED = ("model", "realization")
+_WORDS = ("band", "system", "upperlimit", "u_time")
+#: No modified Julian date of a supernova is so large: that of the year 185 is -611,000.
+_FAR = 1e6
 
 
 def is_supernova(look: Look) -> bool:
@@ -38,23 +42,28 @@ def read(data: bytes, name: str) -> Table:
     DataError
         If it is no JSON of the catalogue's form.
     """
-    try:
-        found = json.loads(data)
-    except ValueError as error:
-        raise DataError(f"{name} cannot be read as JSON: {error}.") from error
+    found = parsed_json(data, name)
     if not isinstance(found, dict) or not all(isinstance(v, dict) for v in found.values()):
         raise DataError(f"{name} is no file of the Open Supernova Catalog: it names no object.")
     rows: list[tuple[Any, ...]] = []
+    broken: list[str] = []
     passed: Counter[str] = Counter()
     systems: dict[str, set[str]] = {}
     for event, entry in found.items():
-        for point in entry.get("photometry") or []:
+        points = entry.get("photometry") or []
+        if not isinstance(points, list):
+            broken.append(f"{event}: its photometry is no list")
+            continue
+        for point in points:
             reason = _passed_over(point)
+            time = nan if reason else _time(point, name)
+            reason = reason or ("whose 'time' does not fit its unit" if abs(time) > _FAR else "")
             if reason:
                 passed[reason] += 1
                 continue
-            systems.setdefault(str(point.get("band", "")), set()).add(point.get("system") or "")
-            rows.append((event, _time(point, name), *_values(point)))
+            system = str(point.get("system") or "")
+            systems.setdefault(_band(point), set()).add(system)
+            rows.append((event, time, *_values(point), system))
     cells = [np.asarray(own, object) for own in list(zip(*rows, strict=True)) or [()] * 7]
     event, time, magnitude, magnitude_err, band, limit, system = cells
     table = Table(
@@ -65,9 +74,10 @@ def read(data: bytes, name: str) -> Table:
             "magnitude": magnitude,
             "e_magnitude": magnitude_err,
             "band": band,
-            "upperlimit": truths(limit),
+            "upperlimit": limit,
             "system": system,
         },
+        bad_rows=broken,
     )
     if passed:
         reasons = join([f"{n} {reason}" for reason, n in passed.items()])
@@ -79,33 +89,45 @@ def read(data: bytes, name: str) -> Table:
     return table
 
 
-def _passed_over(point: dict[str, Any]) -> str:
+def _passed_over(point: Any) -> str:
     """Why an entry is no magnitude; "" if it is one."""
+    fault = entry_fault(
+        point, ("magnitude", "e_magnitude"), ("band", "system", "upperlimit", "u_time")
+    )
+    if fault:
+        return fault
     if any(key in point for key in _SIMULATED):
         return "of a model"
     if point.get("magnitude") in (None, ""):
         return "without a magnitude"
-    return "" if point.get("time") not in (None, "", []) else "without a time"
+    time = point.get("time")
+    if time in (None, "", []):
+        return "without a time"
+    times = time if isinstance(time, list) else [time]
+    odd = any(t is None or isinstance(t, bool | list | dict) for t in times)
+    return "whose 'time' is no number" if odd else ""
 
 
 def _time(point: dict[str, Any], name: str) -> float:
     """Modified Julian date of an entry."""
-    unit = str(point.get("u_time", "MJD"))
+    unit = str(point.get("u_time") or "MJD")
     system = time_system(unit)
     if system is None:
-        raise DataError(f"{name}: the unit of time '{unit}' is not known (MJD, JD).")
+        raise DataError(f"{name}: the unit of time '{unit[:40]}' is not known (MJD, JD).")
     times = point["time"] if isinstance(point["time"], list) else [point["time"]]
     try:
         middle = float(np.mean([float(time) for time in times]))
-    except (TypeError, ValueError):
-        return float("nan")
+    except (ValueError, OverflowError):
+        return nan
     return middle + system.zero - ZERO_POINTS["MJD"]
 
 
+def _band(point: dict[str, Any]) -> str:
+    return str(point.get("band") or "")
+
+
 def _values(point: dict[str, Any]) -> tuple[Any, ...]:
-    band, system = str(point.get("band", "")), str(point.get("system") or "")
-    limit = point.get("upperlimit", False)
-    return point["magnitude"], point.get("e_magnitude"), band, limit, system
+    return point["magnitude"], point.get("e_magnitude"), _band(point), point.get("upperlimit")
 
 
 register_curves(

@@ -1,7 +1,6 @@
 """Tables in CSV, ECSV, FITS, VOTable, Parquet and blank-separated text, all read alike."""
 
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from os.path import splitext
@@ -11,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 
 from skybind.errors import ConfigError, DataError
-from skybind.files import raise_of_machine
 from skybind.ingest.arrow_masks import apply_masks, mask_columns, with_masks
 from skybind.ingest.arrow_units import units_of_arrow
 from skybind.ingest.lists import (
@@ -26,7 +24,7 @@ from skybind.ingest.lists import (
     one_array,
 )
 from skybind.ingest.readers.astropy_tables import read_astropy, scale_notes, sky_degrees
-from skybind.ingest.readers.contents import first_line, other_tables, unzipped
+from skybind.ingest.readers.contents import other_tables, parsing, unzipped
 from skybind.ingest.readers.fits_quick import plain_fits
 from skybind.ingest.readers.header_spectrum import spectrum_of_header
 from skybind.ingest.readers.json_table import MANY, at_path, json_records, paths
@@ -375,18 +373,6 @@ def _flattened(table: Any, name: str) -> Table:
         if unit is not None:
             read.units[column] = str(unit)
     return read
-
-
-@contextmanager
-def parsing(name: str, format: str) -> Iterator[None]:
-    """Turn whatever a parser raises on bytes that are not its format into one sentence."""
-    try:
-        yield
-    except DataError:
-        raise
-    except Exception as error:
-        raise_of_machine(error)
-        raise DataError(f"{name} cannot be read as {format}: {first_line(error)}") from error
 
 
 _READERS: dict[str, Callable[[bytes, str, str, TableOptions], Table]] = {
