@@ -22,7 +22,7 @@ from tests.ingest.galaxy_files import (
     write_provabgs,
     write_shard,
 )
-from tests.ingest.readers.test_desi import arms, fibermap, redrock, write_coadd, write_redrock
+from tests.ingest.written.desi import arms, fibermap, redrock, write_coadd, write_redrock
 
 PAGE = (Path(__file__).parents[2] / "docs" / "dataset.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)

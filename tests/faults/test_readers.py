@@ -1,22 +1,17 @@
-"""Each reader on bytes that hypothesis makes: its table, or one sentence, and nothing else.
+"""Each parser on bytes that hypothesis makes: its table, or one sentence, and nothing else.
 
-Examples are drawn from a fixed seed. What once failed stands as `@example`, in bytes.
+Examples are drawn from a fixed seed. What once failed stands as `@example`, in bytes. What comes of
+a whole survey of which one file is damaged: `test_seeds.py`.
 """
 
 import contextlib
 import gzip
 import io
-import json
 import zipfile
 
-import h5py
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import yaml
-from astropy.io import fits
-from astropy.table import Table as AstropyTable
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -40,38 +35,25 @@ from skybind.ingest.readers.zips import open_zip, read_member
 from skybind.printable import printable
 from tests.faults.campaigns.apart import of_sentence
 from tests.ingest.test_broken_inputs import lamost
+from tests.ingest.written.plain import (
+    ARRAYS,
+    COLUMNS,
+    FORMATS,
+    array_file,
+    cutout,
+    picture,
+    table_bytes,
+)
 
 FUZZED = settings(
-    max_examples=25,
+    max_examples=12,
     derandomize=True,
     database=None,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-COLUMNS = {"id": ["a", "b", "c"], "time": [1.0, 2, 3], "mag": [14.0, 15, 14.5], "n": [1, 2, 3]}
-
-
-def table_bytes(format: str) -> bytes:
-    """A sound table of each format."""
-    if format == "parquet":
-        out = pa.BufferOutputStream()
-        pq.write_table(pa.table({**COLUMNS, "list": [[1.0], [2.0, 3], None]}), out)
-        return out.getvalue().to_pybytes()
-    if format == "json":
-        return json.dumps([dict(zip(COLUMNS, row, strict=True))
-                           for row in zip(*COLUMNS.values(), strict=True)]).encode()  # fmt: skip
-    table, out = AstropyTable(COLUMNS), io.BytesIO()
-    if format in ("fits", "votable"):
-        table.write(out, format=format)
-        return out.getvalue()
-    names = {"csv": "ascii.csv", "tsv": "ascii.tab", "text": "ascii.basic", "ecsv": "ascii.ecsv"}
-    text = io.StringIO()
-    table.write(text, format=names[format])
-    return text.getvalue().encode()
-
-
-FORMATS = ["csv", "tsv", "text", "ecsv", "votable", "fits", "parquet", "json"]
 SOUND = {format: table_bytes(format) for format in FORMATS}
+SOUND["parquet"] = table_bytes("parquet", {**COLUMNS, "list": [[1.0], [2.0, 3], None]})
 SPECTRUM = lamost()
 
 
@@ -166,14 +148,6 @@ def test_every_format_of_a_survey(kind):
     fuzz()
 
 
-def picture(kind: str) -> bytes:
-    from PIL import Image
-
-    out = io.BytesIO()
-    Image.new("RGB", (8, 8), (10, 200, 30)).save(out, kind)
-    return out.getvalue()
-
-
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
 def test_pictures(kind):
     @FUZZED
@@ -185,32 +159,15 @@ def test_pictures(kind):
 
 
 def test_images_of_fits():
-    out = io.BytesIO()
-    fits.PrimaryHDU(np.ones((3, 8, 8), np.float32), fits.Header({"BANDS": "grz"})).writeto(out)
-
     @FUZZED
-    @given(damage(out.getvalue()))
+    @given(damage(cutout()))
     def fuzz(content: bytes) -> None:
         survives(image_reader("a.fits", None), content, "a.fits", ImageRequest(["g", "r", "z"]))
 
     fuzz()
 
 
-def array_file(kind: str) -> bytes:
-    out = io.BytesIO()
-    values = np.arange(20.0).reshape(2, 10)
-    if kind == "hdf5":
-        with h5py.File(out, "w") as file:
-            file.create_dataset("flux", data=values, chunks=(1, 10), compression="gzip")
-            file["group/wavelength"] = values
-    elif kind == "npz":
-        np.savez_compressed(out, flux=values, wavelength=np.asfortranarray(values))
-    else:
-        fits.HDUList([fits.PrimaryHDU(), fits.ImageHDU(values, name="FLUX")]).writeto(out)
-    return out.getvalue()
-
-
-@pytest.mark.parametrize("kind", ["hdf5", "npz", "fits_images"])
+@pytest.mark.parametrize("kind", ARRAYS)
 def test_arrays(kind, tmp_path):
     path = tmp_path / "a.dat"
 

@@ -13,25 +13,9 @@ from skybind.data.splits import Split, random_split
 from skybind.errors import SkybindError
 from tests.broken import everything
 from tests.data.test_broken_datasets import part, write_dataset
+from tests.faults.harm import damaged
 from tests.ingest.test_broken_inputs import EPOCHS, STARS, Survey, lamost, table_of_format
 from tests.ingest.test_survey import objects_table, write_table
-
-
-def damaged(content: bytes, rng: np.random.Generator) -> bytes:
-    """Change, drop or repeat a few stretches of bytes."""
-    data = bytearray(content)
-    for _ in range(rng.integers(1, 6)):
-        at, length = int(rng.integers(0, len(data) + 1)), int(rng.integers(1, 20))
-        kind = rng.integers(0, 4)
-        if kind == 0:
-            data[at : at + length] = rng.integers(0, 256, length, dtype=np.uint8).tobytes()
-        elif kind == 1:
-            del data[at : at + length]
-        elif kind == 2:
-            data[at:at] = data[at : at + length]
-        elif rng.random() < 0.3:
-            del data[at:]
-    return bytes(data)
 
 
 def survive(action, *arguments) -> None:

@@ -1,6 +1,5 @@
 """What people write otherwise than they should: the right value in each way in, or a sentence."""
 
-import csv
 import re
 
 import numpy as np
@@ -19,6 +18,7 @@ from skybind.ingest.readers import pieces
 from skybind.ingest.survey import import_dataset
 from skybind.ingest.wanted import Wanted
 from tests.ingest.curve_files import given, import_curves, import_file, only, wanted
+from tests.ingest.written.skypatrol import PATROL, written
 
 
 def catalogue(tmp_path, text, **objects):
@@ -263,33 +263,10 @@ def test_names_with_blanks_are_found(tmp_path):
 
 # ASAS-SN Sky Patrol, second version
 
-PATROL = {
-    "jd": [2457000.5, 2457001.5, 2457002.5, 2457003.5],
-    "flux": [1.0, 9.0, 1.1, -0.02],
-    "flux_err": [0.05, 0.05, 0.04, 0.03],
-    "mag": [16.4, 14.0, 16.3, 99.99],
-    "mag_err": [0.05, 0.01, 0.04, 99.99],
-    "limit": [17.5] * 4,
-    "fwhm": [1.5] * 4,
-    "image_id": ["coadd_1", "coadd_2", "coadd_3", "coadd_4"],
-    "camera": ["ba", "ba", "bq", "bq"],
-    "quality": ["G", "B", "G", "G"],
-    "phot_filter": ["V", "V", "g", "g"],
-}
-PAGE = {"jd": "JD", "flux": "Flux", "flux_err": "Flux Error", "mag": "Mag", "mag_err": "Mag Error",
-        "limit": "Limit", "fwhm": "FWHM", "camera": "Camera", "quality": "Quality",
-        "phot_filter": "Filter"}  # fmt: skip
-
 
 @pytest.mark.parametrize("page", [False, True])
 def test_sky_patrol(tmp_path, page):
-    columns = {PAGE[n]: v for n, v in PATROL.items() if n in PAGE} if page else PATROL
-    with (tmp_path / "1.csv").open("w", newline="") as file:
-        file.write("# ra,dec: 10.0,20.0\n" if page else "")
-        writer = csv.writer(file)
-        writer.writerow(columns)
-        writer.writerows(zip(*columns.values(), strict=True))
-    curve = only(import_file(tmp_path / "1.csv", "skypatrol"))
+    curve = only(import_file(written(tmp_path / "1.csv", page), "skypatrol"))
     good = [0, 2, 3]
     np.testing.assert_allclose(curve["time"], np.array(PATROL["jd"])[good], rtol=0, atol=1e-8)
     np.testing.assert_allclose(curve["flux"], np.array(PATROL["flux"])[good], rtol=1e-6)

@@ -1,6 +1,5 @@
 """A dataset that was exported as a HATS catalogue, read as it lies."""
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from skybind.ingest.readers.hats import (
     unplaced_files,
 )
 from skybind.ingest.readers.weighed import unpacked_by
+from skybind.record import read_record
 from skybind.weighing import Weigher
 
 #: Column of the cells of order 29, and of an object's place in the dataset.
@@ -71,7 +71,7 @@ class Stored:
         """
         path = beside(folder) / STORED
         try:
-            note = json.loads(path.read_text("utf-8"))
+            note = read_record(path, dict[str, Any], "export the dataset again")
             parts = [(str(name), int(n), int(group)) for name, n, group in note["parts"]]
             names = [name for name, _, _ in parts]
             # they are written to, and read in the order of their names
@@ -79,7 +79,10 @@ class Stored:
                 raise ValueError("names of files")
             if any(n < 0 for _, n, _ in parts):
                 raise ValueError("numbers of objects")
-            return cls(list(note["columns"]), parts)
+            columns = note["columns"]
+            if not isinstance(columns, list) or not all(isinstance(c, str) for c in columns):
+                raise ValueError("names of columns")
+            return cls(columns, parts)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise_of_machine(error)
             raise DataError(

@@ -26,6 +26,7 @@ from skybind.files import atomic_path, json_hash
 from skybind.ingest.build import ImportSummary
 from skybind.ingest.hats_dataset import ROW, STORED, Stored, listed
 from skybind.ingest.in_shards import refuse_again
+from skybind.ingest.readers.contents import parsing
 from skybind.ingest.readers.hats import (
     BESIDE,
     UNPLACED,
@@ -164,9 +165,8 @@ class _Restoring:
         ):
             for table in self._tables(first, last):
                 place = np.searchsorted(ends, table[ROW].to_numpy(), "right")
-                own = table.replace_schema_metadata(self.schema.metadata)
-                rows.add(own.cast(self.sorted_schema), place)
-                for name, n in _observed(Dataset.from_table(own, self.known)).items():
+                rows.add(table, place)
+                for name, n in _observed(Dataset.from_table(table, self.known)).items():
                     observed[name] += n
                 report(done := done + len(table))
         return observed
@@ -194,13 +194,15 @@ class _Restoring:
                     report(done := done + len(part))
 
     def _tables(self, first: int, last: int) -> Iterator[pa.Table]:
-        """Read row groups, some objects at a time."""
+        """Read row groups, some objects at a time, as they are sorted."""
         columns, start = [*self.stored.columns, ROW], 0
         for path, number, rows in self.groups:
             if first <= start < last:
-                with WeighedParquet(path, str(path)) as file:
+                with parsing(str(path), "parquet"), WeighedParquet(path, str(path)) as file:
                     for batch in file.iter_batches(ROW_GROUP, [number], columns):
-                        yield listed(pa.Table.from_batches([batch]), self.known)
+                        table = listed(pa.Table.from_batches([batch]), self.known)
+                        table = table.replace_schema_metadata(self.schema.metadata)
+                        yield table.cast(self.sorted_schema)
             start += rows
 
 

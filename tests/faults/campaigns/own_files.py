@@ -23,6 +23,7 @@ from skybind.files import read_array
 from skybind.runs.published import import_weights
 from skybind.study.check import check_folder
 from tests.faults.campaigns.apart import Silent, Try, each_apart
+from tests.faults.harm import BREAKS
 from tests.faults.made import (
     CASE,
     copied,
@@ -37,44 +38,6 @@ from tests.faults.made import (
 _FOR_PEOPLE = (".html", ".csv", ".png", ".svg", ".vot")
 #: Files that are made again when they are asked for.
 _MAY_GO = re.compile(r"/prepared/observations-|/classes\.parquet$|/quarantine\.parquet$")
-
-
-def flip(data: bytes, rng: np.random.Generator) -> bytes:
-    """Change one bit."""
-    if not data:
-        return b"\x01"
-    place = int(rng.integers(len(data)))
-    return data[:place] + bytes([data[place] ^ (1 << int(rng.integers(8)))]) + data[place + 1 :]
-
-
-def cut(data: bytes, rng: np.random.Generator) -> bytes:
-    """Leave out the end."""
-    return data[: int(rng.integers(max(len(data) - 1, 1)))]
-
-
-def _wrong_type(data: bytes, rng: np.random.Generator) -> bytes:
-    """Give one value of a JSON object another type, or lose it."""
-    try:
-        value = json.loads(data)
-        key = list(value)[int(rng.integers(len(value)))]
-    except (ValueError, TypeError, IndexError, UnicodeDecodeError):
-        return flip(data, rng)
-    wrong: list[Any] = [None, 3, "x", [], {}, [[]], {"x": {}}, True, -1e300]
-    value[key] = wrong[int(rng.integers(len(wrong)))]
-    return json.dumps(value).encode()
-
-
-BREAKS: dict[str, Callable[[bytes, np.random.Generator], bytes]] = {
-    "a bit flipped": flip,
-    "cut": cut,
-    "empty": lambda data, rng: b"",
-    "braces": lambda data, rng: b"{}",
-    "a list": lambda data, rng: b"[]",
-    "zeros": lambda data, rng: bytes(len(data)),
-    "another type": _wrong_type,
-    "twice": lambda data, rng: data + data,
-    "noise": lambda data, rng: rng.bytes(max(len(data), 9)),
-}
 
 
 def files_of(folder: Path) -> list[str]:

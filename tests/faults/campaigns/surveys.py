@@ -18,8 +18,10 @@ from skybind.data.dataset import Dataset
 from tests.broken import everything
 from tests.faults.campaigns.apart import Silent, Try, each_apart
 from tests.faults.campaigns.bombs import imported
+from tests.faults.harm import damaged, harmed
+from tests.faults.judged import judge, right
 from tests.ingest.test_broken_inputs import EPOCHS, STARS, Survey, fits_table, lamost
-from tests.ingest.test_damaged_bytes import damaged
+from tests.ingest.written.seeds import SEEDS, Key, seed
 
 PACKED = [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
 
@@ -289,10 +291,16 @@ OF_ONE = {_member, _bytes_of_a_spectrum, _short_spectrum, _text_for_a_number, _l
           _chunk_of_hdf5}  # fmt: skip
 
 
-@each_apart("broken survey files", quick=30)
+@each_apart("broken survey files", quick=40)
 def broken_survey_files(this: Try) -> str:
-    """Import a survey of which one file is broken, and look at what became of it."""
-    harm = this.one_of(BROKEN)
+    """Import a survey of which one file is broken, and look at what became of it.
+
+    Every second try breaks a file of the seed of a reader, one reader after another.
+    """
+    number, of_a_reader = divmod(this.number, 2)
+    if of_a_reader:
+        return _file_of_a_reader(this, list(SEEDS)[number % len(SEEDS)])
+    harm = BROKEN[number % len(BROKEN)]
     this.does(harm.__name__.strip("_").replace("_", " "))
     survey = Survey(this.folder)
     harm(this, survey)
@@ -302,6 +310,15 @@ def broken_survey_files(this: Try) -> str:
         outcome = imported(survey, harm in OF_ONE)
     _look_through(out)
     return outcome
+
+
+def _file_of_a_reader(this: Try, key: Key) -> str:
+    name = seed(key).harmed[int(this.rng.integers(len(seed(key).harmed)))]
+    harm = harmed(seed(key).files[name], this.rng)
+    this.does(f"{key}: {name}: {harm.what}")
+    broken = this.folder / "broken"
+    broken.mkdir()
+    return judge(key, name, harm, broken, right(key, this.folder / "sound"))
 
 
 def _look_through(out: Path) -> None:

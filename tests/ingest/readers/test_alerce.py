@@ -1,45 +1,14 @@
 """ALeRCE: detections as CSV and JSON, with non-detections."""
 
-import csv
-import json
-
 import numpy as np
 import pytest
 
 from skybind.data.dataset import Dataset
 from tests.ingest.curve_files import given, import_curves, import_file, only
+from tests.ingest.written.alerce import DETECTIONS, written
 
-DETECTIONS = [
-    {"oid": "ZTF18abcdefg", "candid": 1, "mjd": 58300.2, "fid": 1, "diffmaglim": 20.1,
-     "isdiffpos": 1, "magpsf": 18.9, "sigmapsf": 0.1, "magpsf_corr": 18.0,
-     "sigmapsf_corr_ext": 0.04, "corrected": True, "dubious": False},
-    {"oid": "ZTF18abcdefg", "candid": 2, "mjd": 58301.2, "fid": 2, "diffmaglim": 20.2,
-     "isdiffpos": -1, "magpsf": 18.9, "sigmapsf": 0.2, "magpsf_corr": 100.0,
-     "sigmapsf_corr_ext": 100.0, "corrected": True, "dubious": False},
-    {"oid": "ZTF18abcdefg", "candid": 3, "mjd": 58302.2, "fid": 3, "diffmaglim": 20.2,
-     "isdiffpos": 1, "magpsf": 16.4, "sigmapsf": 0.1, "magpsf_corr": 16.1,
-     "sigmapsf_corr_ext": 0.04, "corrected": True, "dubious": False},
-    {"oid": "ZTF18abcdefg", "candid": 4, "mjd": 58303.2, "fid": 1, "diffmaglim": 20.2,
-     "isdiffpos": 1, "magpsf": 15.9, "sigmapsf": 0.1, "magpsf_corr": 15.0,
-     "sigmapsf_corr_ext": 0.04, "corrected": True, "dubious": True},
-]  # fmt: skip
-LIMITS = [
-    {"mjd": 58299.2, "fid": 1, "diffmaglim": 20.5},
-    {"mjd": 58298.2, "fid": 2, "diffmaglim": 19},
-]
 #: AB magnitude 18.9 is 0.1 mJy (zero 3631 Jy: 16.4 is 1).
 FLUX = 3631e3 * 10 ** (-0.4 * np.array([18.9, 18.9, 16.4])) * [1, -1, 1]
-
-
-def written(path):
-    if path.suffix == ".json":
-        path.write_text(json.dumps({"detections": DETECTIONS, "non_detections": LIMITS}))
-        return path
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, DETECTIONS[0])
-        writer.writeheader()
-        writer.writerows(DETECTIONS)
-    return path
 
 
 @pytest.mark.parametrize("suffix", ["csv", "json"])
@@ -108,8 +77,7 @@ def test_the_limits_of_a_given_file_stand_beside_its_epochs(tmp_path):
 
 @pytest.mark.parametrize("sign", ["", "?", "3"])
 @pytest.mark.parametrize("suffix", ["csv", "json"])
-def test_a_difference_without_a_sign_is_no_measurement(tmp_path, monkeypatch, suffix, sign):
+def test_a_difference_without_a_sign_is_no_measurement(tmp_path, suffix, sign):
     rows = [dict(DETECTIONS[0], isdiffpos=sign), *DETECTIONS[1:]]
-    monkeypatch.setattr(f"{__name__}.DETECTIONS", rows)
-    found = only(import_file(written(tmp_path / f"1.{suffix}"), "alerce"))
+    found = only(import_file(written(tmp_path / f"1.{suffix}", rows), "alerce"))
     np.testing.assert_allclose(found["flux"], FLUX[1:], rtol=1e-6)

@@ -1,7 +1,5 @@
 """APOGEE: apStar and asStar with bits and visits, aspcapStar with its model in place of bits."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -16,32 +14,9 @@ from skybind.ingest.readers.sdss import FLUX_UNIT
 from skybind.ingest.readers.tables import read_table
 from skybind.ingest.survey import import_dataset
 from tests.ingest.spectrum_files import given, import_spectra
+from tests.ingest.written.apogee import ERROR, FLUX, WAVE, N, star, write
 
-N = 8
-WAVE = 10 ** (4.179 + 6e-6 * np.arange(N))  # the grid of the data model
-FLUX = np.array([100, 110, 120, 0, 140, 150, 160, 170.0])
-ERROR = np.array([2, 4, 5, 1e10, 10, 2, 2, 1.0])  # 1e10 between the chips
-# good; persistence and a sky line; cosmic ray; between chips; saturated; no sky; poor PSF; telluric
-BITS = np.array([0, 1 << 9 | 1 << 12, 1 << 1, 0, 1 << 2, 1 << 7, 1 << 14, 1 << 13], np.int16)
 BAD = np.array([False, False, True, True, True, True, True, False])
-
-
-def write(path: Path, *images: np.ndarray) -> Path:
-    axis = {"CRVAL1": 4.179, "CDELT1": 6e-6, "CRPIX1": 1, "CTYPE1": "LOG-LINEAR", "DC-FLAG": 1}
-    primary = fits.PrimaryHDU(header=fits.Header({"TELESCOP": "SDSS 2.5-m", "NVISITS": 2}))
-    extensions = [fits.ImageHDU(image, fits.Header(axis)) for image in images]
-    fits.HDUList([primary, *extensions]).writeto(path)
-    return path
-
-
-def star(path: Path, one_visit: bool = False) -> Path:
-    """Write an apStar: two sums and two visits, or a star with one visit and so one row."""
-    rows = [(1, 0), (1.1, 0), (9, 1), (8, 4)]
-    flux = np.array([scale * FLUX for scale, _ in rows], np.float32)
-    error = np.array([scale * ERROR for scale, _ in rows], np.float32)
-    bits = np.array([BITS | more for _, more in rows], np.int16)
-    images = (flux, error, bits, flux)
-    return write(path, *(image[0] if one_visit else image for image in images))
 
 
 def check(fields: dict[str, np.ndarray]) -> None:
@@ -129,9 +104,9 @@ def mwm(path, star, visits=(), time="mjd"):
 
 def test_stars_and_visits_of_sdss_v_are_tables(tmp_path):
     """The coadded spectra as a file an object, the visits as a table in parts."""
-    for star, visits in ((7, (59900, 59800)), (42, (59850,))):
-        mwm(tmp_path / f"mwmStar-{star}.fits", star, (star,), "min_mjd")
-        mwm(tmp_path / f"mwmVisit-{star}.fits", star, visits)
+    for number, visits in ((7, (59900, 59800)), (42, (59850,))):
+        mwm(tmp_path / f"mwmStar-{number}.fits", number, (number,), "min_mjd")
+        mwm(tmp_path / f"mwmVisit-{number}.fits", number, visits)
     (tmp_path / "o.csv").write_text("id\n7\n42\n")
     columns = "hdu: 3, wavelength: {column: wavelength, unit: Angstrom}, flux: flux, ivar: ivar"
     visits = "file: 'mwmVisit-*.fits', id: sdss_id, visit: {column: mjd, unit: MJD}"

@@ -13,8 +13,8 @@ from skybind.ingest.given import take_given
 from skybind.ingest.readers.registry import curve_format
 from tests.faults.harm import ODD, places, with_value
 from tests.ingest.curve_files import given, import_curves, wanted
-from tests.ingest.readers.test_alerce import DETECTIONS, LIMITS
-from tests.ingest.readers.test_supernovae import PHOTOMETRY
+from tests.ingest.written.alerce import DETECTIONS, LIMITS
+from tests.ingest.written.osc import PHOTOMETRY
 
 SOUND = {
     "alerce": {"detections": DETECTIONS, "non_detections": LIMITS},

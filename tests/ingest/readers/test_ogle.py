@@ -5,15 +5,7 @@ import pytest
 
 from skybind.errors import DataError
 from tests.ingest.curve_files import given, import_file, only
-
-HJD = np.array([2167.64731, 2189.61293, 2212.6501])
-MAG, ERR = np.array([18.322, 18.501, 18.41]), np.array([0.043, 0.05, 0.044])
-
-
-def written(path, zero=0.0, more=""):
-    rows = zip(HJD + zero, MAG, ERR, strict=True)
-    path.write_text("".join(f"{t:.5f} {m:.3f} {e:.3f}{more}\n" for t, m, e in rows))
-    return path
+from tests.ingest.written.ogle import ERR, HJD, MAG, written
 
 
 @pytest.mark.parametrize(("zero", "more"), [(0, ""), (2450000, ""), (2450000, "  5.67  1021.0")])

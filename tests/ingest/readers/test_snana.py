@@ -6,37 +6,7 @@ from astropy.io import fits
 
 from skybind.errors import DataError
 from tests.ingest.curve_files import given, import_curves
-
-#: Two objects; after each a row that ends it.
-MJD = np.array([60200.1, 60201.1, 60202.1, -777.0, 60300.1, 60301.1, -777.0])
-FLUX = np.array([100.0, 110.0, -3.0, -777.0, 50.0, 55.0, -777.0], np.float32)
-BAND = np.array(["r ", "g ", "Y ", "- ", "i ", "z ", "- "])
-
-
-def written(path, band="BAND", last=(3, 6), pair=True):
-    phot = [
-        fits.Column("MJD", "D", array=MJD),
-        fits.Column(band, "2A", array=BAND),
-        fits.Column("FIELD", "12A", array=np.array(["WFD"] * 7)),
-        fits.Column("PHOTFLAG", "J", array=np.array([0, 4096, 0, 0, 4096, 0, 0])),
-        fits.Column("FLUXCAL", "E", array=FLUX),
-        fits.Column("FLUXCALERR", "E", array=np.full(7, 2.0)),
-    ]
-    head = [
-        fits.Column("SNID", "16A", array=np.array(["1001", "1002"])),
-        fits.Column("RA", "D", array=np.array([10.0, 20.0])),
-        fits.Column("DEC", "D", array=np.array([-10.0, -20.0])),
-        fits.Column("NOBS", "J", array=np.array([3, 2])),
-        fits.Column("PTROBS_MIN", "J", array=np.array([1, 5])),
-        fits.Column("PTROBS_MAX", "J", array=np.array(last)),
-    ]
-    for name, columns in (("HEAD", head), ("PHOT", phot)):
-        if pair or name == "PHOT":
-            primary = fits.PrimaryHDU()
-            primary.header["SURVEY"] = "LSST"
-            table = fits.BinTableHDU.from_columns(columns)
-            fits.HDUList([primary, table]).writeto(path / f"M_{name}.FITS.gz", overwrite=True)
-    return path / "M_PHOT.FITS.gz"
+from tests.ingest.written.snana import FLUX, MJD, written
 
 
 @pytest.mark.parametrize("band", ["BAND", "FLT"])
@@ -81,3 +51,9 @@ def test_a_file_to_search_with_needs_one_object(tmp_path):
     found = given(tmp_path / "one.fits", flux="mJy", flux_err="mJy")
     np.testing.assert_allclose(found.fields["flux"], 3.631e-5 * FLUX[:3], rtol=1e-5)
     assert "one.fits: read as SNANA light curve." in found.notes
+
+
+def test_a_table_without_bands_is_refused(tmp_path):
+    path = written(tmp_path, band="BANDS")
+    with pytest.raises(DataError, match="has no column 'FLT'"):
+        import_curves(tmp_path, ["1001", "1002"], file=path.name, format="snana")

@@ -13,7 +13,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from astropy.io import fits
 
 from skybind.data.check import check_dataset
 from skybind.data.dataset import Dataset
@@ -25,36 +24,19 @@ from skybind.ingest.readers.asassn import read_asassn
 from skybind.ingest.readers.lamost import read_lamost
 from skybind.ingest.readers.sdss import read_sdss
 from skybind.ingest.survey import import_dataset
+from tests.ingest.written.surveys import (
+    DAT,
+    FLUX,
+    IVAR,
+    WAVE,
+    hub_rows,
+    one_hdu,
+    sdss_file,
+    two_hdus,
+)
 
 SDSS = Path(__file__).parents[4] / "shared" / "data" / "galaxies" / "gsiemon_sdss10"
 SHARED = Path(__file__).parents[4] / "shared" / "data" / "stars" / "lamost_lrs"
-FLUX, IVAR = np.array([3, 1, 4, 1, 5.0]), np.array([4, 0, 1, 25, 100.0])
-AND, OR = np.array([0, 0, 7, 0, 0]), np.array([1, 1, 7, 0, 0])
-WAVE = 10 ** (3.5682 + 1e-4 * np.arange(5))
-
-
-def as_bytes(hdus: fits.HDUList) -> bytes:
-    buffer = io.BytesIO()
-    hdus.writeto(buffer)
-    return buffer.getvalue()
-
-
-def one_hdu() -> bytes:
-    header = fits.Header({"COEFF0": 3.5682, "COEFF1": 1e-4})
-    rows = np.array([FLUX, IVAR, np.ones(5), AND, OR], np.float32)
-    return as_bytes(fits.HDUList([fits.PrimaryHDU(rows, header)]))
-
-
-def two_hdus() -> bytes:
-    columns = [
-        fits.Column(name, "5E", array=values[None])
-        for name, values in zip(
-            ("FLUX", "IVAR", "WAVELENGTH", "ANDMASK", "ORMASK"),
-            (FLUX, IVAR, WAVE, AND, OR),
-            strict=True,
-        )
-    ]
-    return as_bytes(fits.HDUList([fits.PrimaryHDU(), fits.BinTableHDU.from_columns(columns)]))
 
 
 @pytest.mark.parametrize("layout", [one_hdu, two_hdus])
@@ -95,13 +77,6 @@ def test_real_lamost_spectra(tmp_path):
     good = ~spectra.fields["mask"]
     snr = spectra.fields["flux"][good] * np.sqrt(spectra.fields["ivar"][good])
     assert np.median(snr) > 5
-
-
-def sdss_file(**columns: np.ndarray) -> bytes:
-    table = fits.BinTableHDU.from_columns(
-        [fits.Column(name, "E", array=values) for name, values in columns.items()]
-    )
-    return as_bytes(fits.HDUList([fits.PrimaryHDU(), table]))
 
 
 def test_sdss_spectrum():
@@ -146,15 +121,6 @@ def test_real_sdss_spectra(tmp_path):
         red = np.median(one["flux"][(rest > 4050) & (rest < 4250)])
         blue = np.median(one["flux"][(rest > 3850) & (rest < 3950)])
         assert red > blue
-
-
-DAT = """# ASASSN-V J063715.90+271356.5
-HJD MAG MAG_ERR FLUX FLUX_ERR
-2457001.5 13.10 0.02 21.5 0.4
-2457000.5 13.00 0.02 23.5 0.4
-2457003.5 99.99 9.99 nan 0.4
-2457004.5 13.2 0.02 19.5 -
-"""
 
 
 def test_asassn_light_curve():
@@ -214,25 +180,6 @@ def test_asassn_catalogue_with_a_zip_of_light_curves(tmp_path):
     r = d.ragged("photometry")
     assert r.fields["time"].tolist() == [2457000.5, 2457001.5]
     assert check_dataset(tmp_path / "out") == []
-
-
-def hub_rows(n: int, rng: np.random.Generator) -> list[dict]:
-    return [
-        {
-            "photometry": np.column_stack(
-                [np.arange(5.0), rng.normal(10, 1, 5), np.full(5, 0.1)]
-            ).tolist(),
-            "spectra": np.column_stack(
-                [np.linspace(3850, 9000, 7), rng.normal(1, 0.1, 7), np.full(7, 0.02)]
-            ).tolist(),
-            "metadata": {
-                "meta_cols": {"mean_vmag": 13.0 + i, "ruwe": 1.0},
-                "photo_cols": {"amplitude": 0.1, "period": 2.0 + i},
-            },
-            "label": ["EW", "M"][i % 2],
-        }
-        for i in range(n)
-    ]
 
 
 @pytest.mark.parametrize("flat", [False, True])

@@ -98,6 +98,17 @@ def test_trailing_commas_lose_no_row(some):
     assert table.bad_rows == []
 
 
+@pytest.mark.parametrize("tail", [",", ",,"])
+def test_a_comma_in_a_comment_shifts_nothing_before_blank_columns(tail):
+    """The row is one cell too long, and blank there, for its last columns are blank."""
+    rows = [f"{k},fine,V,{k}{tail}" for k in range(4)]
+    rows[2] = f"2,clouds, moon,T,2{tail}"
+    names = ["t", "said", "flag", "n", *"ab"[: len(tail)]]
+    found, table = columns("\n".join([",".join(names), *rows, ""]), "x.csv")
+    assert (found["t"], found["flag"]) == ([0, 1, 3], ["V"] * 3)
+    assert len(table.bad_rows) == 1
+
+
 def test_a_header_with_a_trailing_comma():
     assert columns("t,m,\n1,2\n3,4,\n", "x.csv")[0] == {"t": [1, 3], "m": [2, 4]}
 

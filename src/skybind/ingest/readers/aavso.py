@@ -16,7 +16,7 @@ import io
 import numpy as np
 
 from skybind.errors import DataError
-from skybind.ingest.readers.curves import Look, number_column
+from skybind.ingest.readers.curves import Look, flag_column, number_column
 from skybind.ingest.readers.registry import CurveFormat, register_curves
 from skybind.ingest.readers.tables import Table
 from skybind.ingest.readers.text import as_utf8
@@ -79,9 +79,13 @@ def tidy(table: Table) -> Table:
     table.columns["limit"] = np.asarray([m.startswith("<") for m in magnitude], bool)
     own, theirs = (number_column(table, name) for name in ("Uncertainty", "HQuncertainty"))
     table.columns["magnitude_err"] = np.where(own > 0, own, theirs)
-    flag = table.columns.get("Validation Flag")
-    discrepant = np.zeros(len(table), bool) if flag is None else texts(flag) == "T"
-    table.columns["discrepant"] = discrepant
+    flag = "Validation Flag"
+    if flag in table.columns:
+        table.columns["discrepant"] = texts(table.columns[flag]) == "T"
+    elif "NAME" in table.columns:  # the extended format has none
+        table.columns["discrepant"] = np.zeros(len(table), bool)
+    else:
+        table.columns["discrepant"] = flag_column(table, flag)
     return table
 
 

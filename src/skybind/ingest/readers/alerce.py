@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from skybind.errors import DataError
-from skybind.ingest.readers.curves import Look, named, number_column, truths
+from skybind.ingest.readers.curves import Look, flag_column, named, number_column, truths
 from skybind.ingest.readers.json_table import entry_fault, parsed_json
 from skybind.ingest.readers.registry import CurveFormat, register_curves
 from skybind.ingest.readers.tables import Table
@@ -73,7 +73,7 @@ def tidy(table: Table) -> Table:
         "difference_err": error,
         "limit": limit,
         "band": named(table["fid"], FILTERS),
-        "doubtful": truths(table.columns.get("dubious", np.zeros(len(table), bool))),
+        "doubtful": flag_column(table, "dubious"),
     }
     table.columns.update(made)
     return table

@@ -333,7 +333,12 @@ def _features(
         if f"metadata.{group}" in table.column_names:
             struct = whole_column(table, f"metadata.{group}")
         else:
-            struct = whole_column(table, "metadata").field(group)
+            struct = whole_column(table, "metadata")
+            if not pa.types.is_struct(struct.type):
+                raise DataError(f"{name}: metadata holds no structs.")
+            struct = struct.field(group)
+        if not pa.types.is_struct(struct.type):
+            raise DataError(f"{name}: metadata.{group} holds no structs.")
         for feature in names:
             raw = flat_values(pa.chunked_array([struct.field(feature)]))
             columns[feature], wrong = catalogue_numbers(raw, feature, [])

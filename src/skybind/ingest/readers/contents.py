@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from skybind.errors import DataError
+from skybind.errors import DataError, SkybindError
 from skybind.files import atomic_path, raise_of_machine
 from skybind.ingest.readers.sizes import Watched, array_bytes, read_watched, regular_file
 from skybind.limits import check_size
@@ -68,7 +68,7 @@ def parsing(name: str, format: str) -> Iterator[None]:
     """Turn whatever a parser raises on bytes that are not its format into one sentence."""
     try:
         yield
-    except DataError:
+    except SkybindError:
         raise
     except Exception as error:
         raise_of_machine(error)

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from skybind.data.nothing import is_nothing
 from skybind.errors import DataError
-from skybind.ingest.readers.contents import unzipped
+from skybind.ingest.flags import bad_flags
+from skybind.ingest.readers.contents import parsing, unzipped
 from skybind.ingest.readers.look import Look
 from skybind.ingest.readers.registry import CurveFormat, curve_format, curve_formats, of_one
 from skybind.ingest.readers.tables import Table, read_table
@@ -84,17 +86,19 @@ def read_curves(
     if format is None:
         return read_table(data, name, **options)
     data = unzipped(data, name)
-    if format.read is not None and format.needs_read(data[:BEGIN]):
-        table = format.read(data, name)
-    else:
-        if format.options is not None:
-            own = format.options(data, name)
-            options |= {key: v for key, v in own.items() if not options.get(key)}
-        options["text"] = [*options.get("text", ()), *format.text]
-        if format.tidies:
-            options["columns"] = None
-        table = read_table(data, name, **options)
-    (table,) = format.tidied([table], file_beside(format, name, beside))
+    other = file_beside(format, name, beside)
+    with parsing(name, format.title):
+        if format.read is not None and format.needs_read(data[:BEGIN]):
+            table = format.read(data, name)
+        else:
+            if format.options is not None:
+                own = format.options(data, name)
+                options |= {key: v for key, v in own.items() if not options.get(key)}
+            options["text"] = [*options.get("text", ()), *format.text]
+            if format.tidies:
+                options["columns"] = None
+            table = read_table(data, name, **options)
+        (table,) = format.tidied([table], other)
     return table
 
 
@@ -106,6 +110,25 @@ def file_beside(format: CurveFormat, name: str, beside: Beside) -> bytes | None:
         return beside(format.beside(name))
     except DataError:
         return None
+
+
+def flag_column(table: Table, name: str) -> np.ndarray:
+    """Flags of a column that are true or false, or not known; a note says so where it is not there.
+
+    Raises
+    ------
+    DataError
+        If it holds a word that says neither.
+    """
+    if name not in table.columns:
+        table.notes.append(f"it has no column '{name}', so nothing is left out by that flag")
+        return np.zeros(len(table), bool)
+    values = table.columns[name]
+    if values.dtype.kind == "O":
+        unknown = [cell is None or is_nothing(str(cell)) for cell in values.tolist()]
+        values = np.where(unknown, False, values)
+        return bad_flags(values, f"{table.name}, column '{name}'")
+    return truths(values)
 
 
 def truths(values: np.ndarray) -> np.ndarray:

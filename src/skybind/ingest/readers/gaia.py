@@ -18,7 +18,7 @@ import numpy as np
 
 from skybind.errors import DataError
 from skybind.ingest.lists import Lists, lists_of_text
-from skybind.ingest.readers.curves import Look, number_column, truths
+from skybind.ingest.readers.curves import Look, flag_column, number_column
 from skybind.ingest.readers.registry import CurveFormat, register_curves
 from skybind.ingest.readers.tables import Table
 from skybind.modalities.cleaning import MAGNITUDE_PER_E_FOLD
@@ -51,8 +51,7 @@ def tidy(table: Table) -> Table:
     table.columns["magnitude_err"] = np.where(error > 0, error, np.nan)
     rejected = np.zeros(len(table), bool)
     for flag in _FLAGS:
-        if flag in table.columns:
-            rejected |= truths(table.columns[flag])
+        rejected |= flag_column(table, flag)
     table.columns["rejected"] = rejected
     return table
 
@@ -101,8 +100,7 @@ def _stacked(table: Table) -> Table:
         parts = {"time": number_column(table, time)}
         parts |= {name: number_column(table, f"{begin}_{name}") for name in _VALUES}
         for flag, column in zip(_FLAGS, (noisy, variability), strict=True):
-            there = column in table.columns
-            parts[flag] = truths(table.columns[column]) if there else np.zeros(n, bool)
+            parts[flag] = flag_column(table, column)
         for name, values in parts.items():
             made.setdefault(name, []).append(values)
     columns = {name: np.column_stack(parts).ravel() for name, parts in made.items()}

@@ -5,13 +5,15 @@ import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from skybind.errors import ConfigError, DataError
 from skybind.files import raise_of_machine
+from skybind.ingest.readers.contents import parsing
 from skybind.plugins import find_more
 from skybind.words import nearest
 
@@ -77,13 +79,12 @@ class FileReader:
         DataError
             If it cannot be read.
         """
-        if self.beside is None:
-            return self.read(data, name)
         others: dict[str, bytes] = {}
-        for other in self.beside(name):
+        for other in [] if self.beside is None else self.beside(name):
             with suppress(DataError):  # an object may lack some of its files
                 others[other] = open_other(other)
-        return self.read(data, name, others)
+        with parsing(name, self.title):
+            return self.read(data, name, *([] if self.beside is None else [others]))
 
 
 @dataclass(frozen=True)
@@ -346,7 +347,27 @@ def file_formats(kind: str) -> list[str]:
 def dataset_reader(name: str) -> DatasetFunction:
     """Reader of whole data sets by name."""
     _load_all()
-    return _named(_DATASETS, name, "reader of data sets")
+    return partial(_plan_of, name, _named(_DATASETS, name, "reader of data sets"))
+
+
+def _plan_of(name: str, read: DatasetFunction, path: Path, *given: Any) -> Any:
+    """Make a plan of whose making and steps every error is one sentence."""
+    with parsing(str(path), name):
+        plan = read(path, *given)
+    plan.steps = _guarded(plan.steps, str(path), name)
+    return plan
+
+
+def _guarded(
+    steps: Iterable[tuple[int, Callable[[], Any]]], where: str, name: str
+) -> Iterator[tuple[int, Callable[[], Any]]]:
+    def call(step: Callable[[], Any]) -> Any:
+        with parsing(where, name):
+            return step()
+
+    with parsing(where, name):
+        for n, step in steps:
+            yield n, partial(call, step)
 
 
 def dataset_readers() -> list[str]:

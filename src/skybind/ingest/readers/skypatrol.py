@@ -9,8 +9,6 @@ are 99.99 where there is no detection. By default an epoch whose quality is not 
 out.
 """
 
-import numpy as np
-
 from skybind.ingest.readers.curves import Look
 from skybind.ingest.readers.registry import CurveFormat, register_curves
 from skybind.ingest.readers.tables import Table
@@ -26,15 +24,19 @@ def is_skypatrol(look: Look) -> bool:
 
 
 def tidy(table: Table) -> Table:
-    """Give the page's columns the names of the client, and add which epochs are bad."""
+    """Give the page's columns the names of the client, and add which epochs are bad.
+
+    Raises
+    ------
+    DataError
+        If the column lacks that says so.
+    """
     columns = {}
     for name, values in table.columns.items():
         plain = name.strip().lower()
         columns[_NAMES.get(plain, plain)] = values
     table.columns = columns
-    quality = columns.get("quality")
-    bad = np.zeros(len(table), bool) if quality is None else texts(quality) != "G"
-    table.columns["bad"] = bad
+    table.columns["bad"] = texts(table["quality"]) != "G"
     return table
 
 

@@ -76,8 +76,7 @@ def along(pieces: Iterable[Table], head: bytes | None) -> Iterator[Table]:
 def _epochs(table: Table, snid: np.ndarray, keep: np.ndarray) -> Table:
     columns = {name: values[keep] for name, values in table.columns.items()}
     columns["SNID"] = snid[keep]
-    band = "BAND" if "BAND" in columns else "FLT"
-    columns["BAND"] = texts(columns[band])
+    columns["BAND"] = texts(table["BAND" if "BAND" in columns else "FLT"])[keep]
     return replace(table, columns=columns, known=[*table.columns, "SNID"], lists={})
 
 

@@ -229,12 +229,18 @@ def _cut(
 
 
 def _mended(rows: list[tuple[int, list[str]]], layout: Layout, bad: list[str]) -> list[list[str]]:
-    """Leave out blank fields too many; a row that still does not fit is told, not shifted."""
+    """Leave out blank fields too many; a row that still does not fit is told, not shifted.
+
+    They are a habit of the file where most rows have them, or no row leaves its last column blank.
+    Otherwise what is too much may stand further ahead, as a comma in a comment does.
+    """
     names, n = layout.names, len(layout.names)
     unnamed = len(names) - max((i + 1 for i, name in enumerate(names) if name), default=0)
+    habit = 2 * sum(len(row) > n for _, row in rows) > len(rows)
+    habit = habit or all(row[n - 1].strip() for _, row in rows if len(row) >= n)
     good = []
     for number, row in rows:
-        if len(row) > n and not any(map(str.strip, row[n:])):
+        if habit and len(row) > n and not any(map(str.strip, row[n:])):
             row = row[:n]
         if n - unnamed <= len(row) < n:
             row = row + [""] * (n - len(row))
