@@ -65,7 +65,7 @@ def check_size(size: float, on_disk: int, what: str, at_once: bool = True) -> No
     most = MOST if own is None else own
     swells = own is None and size > FREE and size > RATIO * on_disk
     if (at_once and size > most) or swells:
-        ways = "max_file in the mapping, --max-file or SKYBIND_MAX_FILE"
+        ways = ", which --max-file of a command and max_file in a mapping set, too"
         raise DataError(_refusal(size, on_disk, what, most, swells, ways))
 
 
@@ -89,7 +89,7 @@ def check_table(size: float, on_disk: int, what: str, at_once: bool = True) -> N
     swells = size > RATIO * on_disk
     large = at_once and size > max(MOST, TABLE * on_disk)
     if size > max(FREE, _set_limit() or 0) and (swells or large):
-        raise DataError(_refusal(size, on_disk, what, MOST, swells, "SKYBIND_MAX_FILE"))
+        raise DataError(_refusal(size, on_disk, what, MOST, swells))
 
 
 def check_declared(size: float, on_disk: int, what: str) -> None:
@@ -106,12 +106,14 @@ def _set_limit() -> int | None:
     return None if own is None else read_size(own)
 
 
-def _refusal(size: float, on_disk: int, what: str, most: float, swells: bool, ways: str) -> str:
+def _refusal(
+    size: float, on_disk: int, what: str, most: float, swells: bool, ways: str = ""
+) -> str:
     return (
         f"{what} would take {_bytes(size)} or more from {_bytes(on_disk)} on disk, which is "
         f"more than is read{'' if swells else ' at once'} ({_bytes(most)}"
         f"{f', and {RATIO} times what is on disk' if swells else ''}): if that is right, "
-        f"allow it by {ways}, such as 20GB."
+        f"allow it by {VARIABLE}=20GB in the environment{ways}."
     )
 
 

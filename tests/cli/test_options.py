@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ from typer.testing import CliRunner
 from skybind.cli import app
 from skybind.cli.options import print_rich
 from skybind.data.info import dataset_info
+from skybind.limits import VARIABLE
 from skybind.memory import DEFAULT, limit
 from skybind.progress import set_verbosity, verbosity
 from tests.broken import expect_one_sentence
@@ -61,6 +63,44 @@ def test_every_step_takes_a_limit_on_memory(step):
 def test_the_help_says_what_the_limit_bounds(step, words):
     done = CliRunner().invoke(app, [*step.split(), "--help"], env={"COLUMNS": "300"})
     assert words in " ".join(done.output.split())
+
+
+FILES = """data import, data append, data crossmatch, search, classify, predict, embed, explore,
+update, label take"""
+
+
+@pytest.mark.parametrize("command", [command.strip() for command in FILES.split(",")])
+def test_every_command_that_reads_files_of_others_takes_a_limit_on_them(command):
+    done = CliRunner().invoke(app, [*command.split(), "--help"], env={"COLUMNS": "120"})
+    assert "--max-file" in done.output
+
+
+@pytest.mark.parametrize(
+    ("command", "function"),
+    [
+        ("classify run --data a.csv", "skybind.runs.classify.classify_anything"),
+        ("embed run --data new", "skybind.runs.embedding.embed_anything"),
+        ("search run odd.fits", "skybind.search.search.search"),
+        ("predict run --target z --data new", "skybind.evaluation.predict.predict_anything"),
+        ("data import m.yaml --out out", "skybind.ingest.survey.import_dataset"),
+        ("data append stars new.yaml", "skybind.ingest.append.append_survey"),
+    ],
+)
+def test_the_limit_on_files_holds_for_the_command_alone(monkeypatch, command, function):
+    seen = []
+    monkeypatch.setattr(function, lambda *_, **__: seen.append(os.environ.get(VARIABLE)))
+    CliRunner().invoke(app, [*command.split(), "--max-file", "123MB"])
+    CliRunner().invoke(app, command.split())
+    assert seen == ["123000000", None]
+
+
+def test_a_file_that_is_refused_is_read_with_the_option_that_is_named(tmp_path):
+    (tmp_path / "stars.csv").write_text("id\n" + "".join(f"star{i}\n" for i in range(3000)))
+    (tmp_path / "m.yaml").write_text("objects: {file: stars.csv, id: id}\nmax_file: 10kB\n")
+    command = ["data", "import", str(tmp_path / "m.yaml"), "--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(app, command)
+    assert "SKYBIND_MAX_FILE=20GB in the environment, which --max-file" in str(done.exception)
+    assert CliRunner().invoke(app, [*command, "--max-file", "1MB"]).exit_code == 0
 
 
 def test_the_limit_holds_for_the_command_alone(monkeypatch):

@@ -94,8 +94,8 @@ def _wrong_type(data: bytes, rng: Rng) -> bytes:
     """Give one value of a JSON object another type, or lose it."""
     try:
         value = json.loads(data)
-        key = list(value)[int(rng.integers(len(value)))]
-    except (ValueError, TypeError, IndexError, UnicodeDecodeError):
+        key = _of(list(value) if isinstance(value, dict) else range(len(value)), rng)
+    except (ValueError, TypeError):
         return flip(data, rng)
     value[key] = _of(ODD, rng)
     return json.dumps(value).encode()

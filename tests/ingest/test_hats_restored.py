@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
@@ -18,11 +19,13 @@ from skybind.data.stored_splits import split_dataset
 from skybind.data.write import DatasetWriter, shards_key
 from skybind.errors import AlreadyDone, DataError
 from skybind.ingest import hats_restored
+from skybind.ingest.hats_dataset import ROW
 from skybind.ingest.hats_restored import restore
 from skybind.ingest.readers.hats import hats_files
 from skybind.ingest.survey import import_files
 from skybind.parquet import TableWriter
 from skybind.ragged import Ragged
+from skybind.record import read_record, write_sealed
 from skybind.scale.export import export_hats
 from skybind.shards import Shard
 from tests.ingest.test_in_shards import everything
@@ -216,7 +219,7 @@ def test_a_note_that_was_changed_writes_nothing_elsewhere(catalogue, tmp_path, c
     hats, outside = tmp_path / "hats", tmp_path / "outside.parquet"
     shutil.copytree(catalogue, hats)
     path = hats / "skybind" / "stored.json"
-    note = json.loads(path.read_text())
+    note = read_record(path, dict, "")
     parts = note["parts"]
     if change == "order":
         parts.reverse()
@@ -225,7 +228,7 @@ def test_a_note_that_was_changed_writes_nothing_elsewhere(catalogue, tmp_path, c
     else:
         first = {"above": "../../outside.parquet", "absolute": str(outside), "twice": parts[1][0]}
         parts[0][0] = first[change]
-    path.write_text(json.dumps(note))
+    write_sealed(path, note)
     with pytest.raises(DataError, match="was not made by 'skybind data export --hats'"):
         restore(hats, tmp_path / "out")
     assert not outside.exists()
@@ -263,3 +266,32 @@ def test_a_dataset_of_shards_that_comes_back_is_known_as_made_of_them(catalogue,
     restore(tmp_path / "hats", tmp_path / "c")
     with pytest.raises(AlreadyDone, match="in place"):
         restore(tmp_path / "hats", tmp_path / "c", shard=Shard(1, 2))
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "said"),
+    [
+        ("dec", lambda old: [str(v) for v in old], "not as it was exported: dec: is string"),
+        (ROW, lambda old: ["x"] * len(old), "cannot be read as parquet"),
+        ("label", lambda old: [[v] for v in old], "not as it was exported: label"),
+    ],
+)
+def test_a_partition_whose_columns_are_others_is_refused(catalogue, tmp_path, column, values, said):
+    hats = shutil.copytree(catalogue, tmp_path / "hats")
+    part = hats_files(hats)[0]
+    table = pq.read_table(part, partitioning=None)
+    place = table.column_names.index(column)
+    new = pa.array(values(table[column].to_pylist()))
+    pq.write_table(table.set_column(place, column, new), part)
+    with pytest.raises(DataError, match=said):
+        restore(hats, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("value", [3, {}, ["object_id", 3], ["object_id"], None])
+def test_a_note_that_was_changed_is_refused(catalogue, tmp_path, value):
+    hats = shutil.copytree(catalogue, tmp_path / "hats")
+    path = hats / "skybind" / "stored.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"columns": value}))
+    with pytest.raises(DataError, match=r"stored\.json is damaged"):
+        restore(hats, tmp_path / "out")

@@ -10,7 +10,7 @@ from skybind.cli.options import Commands, ShardOf, echo, echo_shard, read_shard
 app = Commands()
 
 
-@app.command(memory=True)
+@app.command(memory=True, files=True)
 def classify(
     folder: Annotated[
         Path, typer.Argument(metavar="RUN", help="Folder of a run, or of a saved classifier.")

@@ -11,7 +11,7 @@ from skybind.errors import SkybindError
 app = Commands()
 
 
-@app.command("crossmatch")
+@app.command("crossmatch", files=True)
 def data_crossmatch(
     a: Annotated[
         Path,

@@ -28,6 +28,7 @@ app.add_typer(crossmatch.app)
     memory="Most memory for rows of long tables that are sorted by objects, for names that are "
     "compared, and for rows of the reader 'hats', 2GB by default. Steps of the import are of one "
     "size, since each makes its files (docs/scale.md).",
+    files=True,
 )
 def data_import(
     source: Annotated[
@@ -73,15 +74,6 @@ def data_import(
     objects: Annotated[
         int, typer.Option("--objects", min=1, help="Objects that a dry run reads.")
     ] = 100,
-    max_file: Annotated[
-        str | None,
-        typer.Option(
-            "--max-file",
-            metavar="SIZE",
-            help="What one file, member of an archive, array or image may take in memory: 20GB. "
-            "By default 8 GB, and beyond 200 MB no more than 200 times what is on disk.",
-        ),
-    ] = None,
     shard: ShardOf = None,
 ) -> None:
     """Make a dataset of survey files; docs/dataset.md shows the mapping and the readers.
@@ -98,24 +90,22 @@ def data_import(
     """
     from skybind.ingest.build import render_summary
     from skybind.ingest.survey import import_dataset, import_files
-    from skybind.limits import at_most
     from skybind.shards import shards_of
 
     if reader is None and option:
         raise SkybindError("--option belongs to --reader: a mapping has its options inside.")
     options, part = read_pairs(option or [], "--option"), read_shard(shard)
-    with at_most(max_file):
-        if dry_run and part is not None:
-            raise SkybindError("A dry run makes no dataset, and so no shard of one: leave one out.")
-        if dry_run:
-            _dry_run(source, out, reader, options, objects)
-            return
-        if out is None:
-            raise SkybindError("--out is missing: give the folder of the dataset, or --dry-run.")
-        if reader is None:
-            summary = import_dataset(source, out, overwrite, processes, part)
-        else:
-            summary = import_files(reader, source, out, options, overwrite, part)
+    if dry_run and part is not None:
+        raise SkybindError("A dry run makes no dataset, and so no shard of one: leave one out.")
+    if dry_run:
+        _dry_run(source, out, reader, options, objects)
+        return
+    if out is None:
+        raise SkybindError("--out is missing: give the folder of the dataset, or --dry-run.")
+    if reader is None:
+        summary = import_dataset(source, out, overwrite, processes, part)
+    else:
+        summary = import_files(reader, source, out, options, overwrite, part)
     print_rich(render_summary(summary))
     if part is not None:
         echo_shard(shard, shards_of(out) / part.name)
@@ -141,7 +131,7 @@ def _dry_run(
     echo(f"The page with the first objects drawn is {write_preview_page(preview, out)}.")
 
 
-@app.command("append", memory=True)
+@app.command("append", memory=True, files=True)
 def data_append(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the dataset.")],
     new: Annotated[

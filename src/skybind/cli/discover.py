@@ -21,7 +21,7 @@ from skybind.cli.options import (
 app = Commands()
 
 
-@app.command(memory=True)
+@app.command(memory=True, files=True)
 def predict(
     folder: RunFolder,
     target: Annotated[

@@ -10,7 +10,7 @@ from skybind.cli.options import Commands, RunFolder
 app = Commands()
 
 
-@app.command(memory=True)
+@app.command(memory=True, files=True)
 def explore(
     folder: RunFolder,
     port: Annotated[

@@ -67,7 +67,7 @@ def propose(
     echo(f"Then: skybind label take {folder} {table}")
 
 
-@app.command()
+@app.command(files=True)
 def take(
     folder: RunFolder,
     table: Annotated[

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from skybind.errors import AlreadyDone, SkybindError
+from skybind.limits import at_most
 from skybind.printable import printable
 from skybind.progress import set_verbosity, task
 
@@ -57,6 +58,15 @@ Verbose = Annotated[
 WORKING = (
     "Most memory for working arrays, 2GB by default; what it bounds in each step: docs/scale.md."
 )
+MaxFile = Annotated[
+    str | None,
+    typer.Option(
+        "--max-file",
+        metavar="SIZE",
+        help="What one file, member of an archive, array or image may take in memory: 20GB. "
+        "By default 8 GB, and beyond 200 MB no more than 200 times what is on disk.",
+    ),
+]
 Processes = Annotated[
     int | None,
     typer.Option("--processes", min=1, help="Processes; as many as there are cores by default."),
@@ -90,29 +100,37 @@ class Commands(typer.Typer):
     """A Typer whose every command takes `-q` and `-v`, so that no function needs to."""
 
     def command(
-        self, *args: Any, memory: bool | str = False, **settings: Any
+        self, *args: Any, memory: bool | str = False, files: bool = False, **settings: Any
     ) -> Callable[..., Any]:
         """Make a command of a function, as Typer does; with `memory` it takes `--memory`, too.
 
-        A text says what that bounds.
+        A text says what that bounds. With `files`, as all do that read files of others, it takes
+        `--max-file`.
         """
         register = super().command(*args, **settings)
         bounds = WORKING if memory is True else memory or None
 
         def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-            register(_with_common(function, bounds))
+            register(_with_common(function, bounds, files))
             return function
 
         return decorate
 
 
-def _with_common(function: Callable[..., Any], bounds: str | None) -> Callable[..., Any]:
+def _with_common(
+    function: Callable[..., Any], bounds: str | None, files: bool
+) -> Callable[..., Any]:
     """Give a command the options that say how much is told, and what memory it may take."""
     limit = Annotated[str | None, typer.Option("--memory", metavar="SIZE", help=bounds)]
 
     @wraps(function)
     def command(
-        *args: Any, quiet: bool, verbose: int, memory: str | None = None, **options: Any
+        *args: Any,
+        quiet: bool,
+        verbose: int,
+        memory: str | None = None,
+        max_file: str | None = None,
+        **options: Any,
     ) -> Any:
         if quiet and verbose:
             raise SkybindError("--quiet and --verbose contradict each other: give one of them.")
@@ -120,12 +138,13 @@ def _with_common(function: Callable[..., Any], bounds: str | None) -> Callable[.
             set_verbosity("quiet" if quiet else "verbose" if verbose == 1 else "debug")
         # what is told by nothing else: a long start, or a file that is read slowly
         try:
-            with _limited(memory), task("at work", told=False, drawn=False):
+            with _limited(memory), at_most(max_file), task("at work", told=False, drawn=False):
                 return function(*args, **options)
         except AlreadyDone as done:
             echo(done)
 
     common: dict[str, tuple[Any, Any]] = {"memory": (None, limit)} if bounds else {}
+    common |= {"max_file": (None, MaxFile)} if files else {}
     common |= {"quiet": (False, Quiet), "verbose": (0, Verbose)}
     extra = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)

@@ -180,7 +180,7 @@ def finetune(
         echo(f"{result['name']}: best epoch {result['best_epoch']}, loss {result['best_loss']:.4f}")
 
 
-@app.command(memory=True)
+@app.command(memory=True, files=True)
 def embed(
     folder: Annotated[
         Path, typer.Argument(metavar="RUN", help="Folder of a run, or of a saved model.")

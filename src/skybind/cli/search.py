@@ -12,7 +12,7 @@ from skybind.progress import speaking
 app = Commands()
 
 
-@app.command(memory=True)
+@app.command(memory=True, files=True)
 def search(
     folder: Annotated[
         Path, typer.Argument(metavar="RUN", help="Folder of a run, or of embeddings.")

@@ -10,7 +10,7 @@ from skybind.cli.options import Commands, RunFolder, echo
 app = Commands()
 
 
-@app.command(memory=True)
+@app.command(memory=True, files=True)
 def update(
     folder: RunFolder,
     append: Annotated[

@@ -129,6 +129,22 @@ def check_dataset(path: str | Path) -> list[Violation]:
     return findings.violations()
 
 
+def kind_violations(schema: DatasetSchema, arrow: pa.Schema) -> list[Violation]:
+    """Name every flat column that holds no numbers, or no text, where it has to."""
+    findings = Findings()
+    for name, column in schema.columns.items():
+        if name in arrow.names:
+            _check_kind(name, column.role, arrow.field(name).type, findings)
+    return findings.violations()
+
+
+def _check_kind(name: str, role: str, kind: pa.DataType, findings: Findings) -> None:
+    if role in ("id", "label") and not _is_text(kind):
+        findings.add(name, f"is {kind} and should be text")
+    elif role in ("position", "feature", "target") and not _is_number(kind):
+        findings.add(name, f"is {kind} and should be a number")
+
+
 def _opens(part: Path, findings: Findings) -> bool:
     try:
         pq.read_metadata(part)
@@ -175,10 +191,8 @@ def _check_columns(schema: DatasetSchema, arrow: pa.Schema, findings: Findings) 
         elif column.role == "visits":
             of = schema.kinds.get(str(column.modality), str(column.modality))
             _check_visits(name, of, column.fields, kind, findings)
-        elif column.role in ("id", "label") and not _is_text(kind):
-            findings.add(name, f"is {kind} and should be text")
-        elif column.role in ("position", "feature", "target") and not _is_number(kind):
-            findings.add(name, f"is {kind} and should be a number")
+        else:
+            _check_kind(name, column.role, kind, findings)
         if column.role == "feature" and not column.modality:
             findings.add(name, "is a feature of no modality")
 

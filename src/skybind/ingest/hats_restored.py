@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from skybind.data.check import kind_violations
 from skybind.data.dataset import Dataset
 from skybind.data.schema import DatasetSchema
 from skybind.data.spread import Spread, parts_of
@@ -134,6 +135,8 @@ class _Restoring:
         kinds = listed(schema.empty_table(), self.known).schema
         fields = [(name, named_by_arrow(kinds.field(name).type)) for name in self.stored.columns]
         self.schema = pa.schema(fields, metadata=self.known.to_metadata())
+        for violation in kind_violations(self.known, self.schema):
+            raise DataError(f"{files[0]} is not as it was exported: {violation}")
         self.sorted_schema = self.schema.append(pa.field(ROW, pa.int64()))
         self.stretches = _stretches(parts, STRETCH * self.objects // max(n_bytes, 1))
         self.key = json_hash([__version__, READER, source_state([folder])])

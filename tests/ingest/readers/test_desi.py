@@ -321,3 +321,14 @@ def test_a_lack_of_memory_is_no_bad_file_of_desi(tmp_path, monkeypatch):
     monkeypatch.setattr(desi, "open_fits_file", fail)
     with pytest.raises(MemoryError), desi._opened(tmp_path / "coadd-a.fits"):
         pass
+
+
+@pytest.mark.parametrize("value", [np.nan, 4000.8, 1.0, np.inf])
+def test_wavelengths_that_do_not_rise_are_refused(tmp_path, value):
+    """A pixel without a wavelength of its own was added to another."""
+    made = arms()
+    made["B_WAVELENGTH"] = B.copy()
+    made["B_WAVELENGTH"][4] = value
+    write_coadd(tmp_path / "coadd-1.fits", made, fibermap())
+    with pytest.raises(DataError, match="wavelengths of arm B do not rise"):
+        import_files("desi", tmp_path / "coadd-1.fits", tmp_path / "out")

@@ -263,6 +263,10 @@ def _arms(hdus: Any, start: int, stop: int) -> list[Arm]:
     arms: list[Arm] = []
     for arm in names:
         wave = np.asarray(hdus[f"{arm}_WAVELENGTH"].data, float)
+        # pixels of one arm at one place would be lost, and one without a place would take another's
+        rises = wave.ndim == 1 and bool((np.diff(wave) > SAME_WAVELENGTH).all())
+        if not rises or np.isinf(wave).any():
+            raise DataError(f"the wavelengths of arm {arm} do not rise: the file is damaged.")
         flux = _section(hdus, f"{arm}_FLUX", start, stop)
         ivar = _section(hdus, f"{arm}_IVAR", start, stop)
         mask = np.zeros(flux.shape, bool)

@@ -56,14 +56,14 @@ def read(data: bytes, name: str) -> Table:
             continue
         for point in points:
             reason = _passed_over(point)
-            time = nan if reason else _time(point, name)
-            reason = reason or ("whose 'time' does not fit its unit" if abs(time) > _FAR else "")
+            when = nan if reason else _time(point, name)
+            reason = reason or ("whose 'time' does not fit its unit" if abs(when) > _FAR else "")
             if reason:
                 passed[reason] += 1
                 continue
-            system = str(point.get("system") or "")
-            systems.setdefault(_band(point), set()).add(system)
-            rows.append((event, time, *_values(point), system))
+            word = str(point.get("system") or "")
+            systems.setdefault(_band(point), set()).add(word)
+            rows.append((event, when, *_values(point), word))
     cells = [np.asarray(own, object) for own in list(zip(*rows, strict=True)) or [()] * 7]
     event, time, magnitude, magnitude_err, band, limit, system = cells
     table = Table(
