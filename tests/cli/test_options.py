@@ -81,7 +81,6 @@ def test_every_command_that_reads_files_of_others_takes_a_limit_on_them(command)
         ("classify run --data a.csv", "skybind.runs.classify.classify_anything"),
         ("embed run --data new", "skybind.runs.embedding.embed_anything"),
         ("search run odd.fits", "skybind.search.search.search"),
-        ("predict run --target z --data new", "skybind.evaluation.predict.predict_anything"),
         ("data import m.yaml --out out", "skybind.ingest.survey.import_dataset"),
         ("data append stars new.yaml", "skybind.ingest.append.append_survey"),
     ],
