@@ -17,7 +17,7 @@ from tests.faults.harm import harmed
 from tests.faults.judged import judge, right
 from tests.ingest.written.seeds import SEEDS, seed
 
-TRIES = 4
+TRIES = 3
 #: A try that takes longer hangs, whatever else the machine does [s].
 SECONDS = 60
 KEYS = list(SEEDS)

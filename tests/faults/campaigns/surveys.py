@@ -291,7 +291,7 @@ OF_ONE = {_member, _bytes_of_a_spectrum, _short_spectrum, _text_for_a_number, _l
           _chunk_of_hdf5}  # fmt: skip
 
 
-@each_apart("broken survey files", quick=40)
+@each_apart("broken survey files", quick=30)
 def broken_survey_files(this: Try) -> str:
     """Import a survey of which one file is broken, and look at what became of it.
 
