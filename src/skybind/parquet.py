@@ -1,8 +1,9 @@
 """Parquet tables of skybind's own: written with checksums, and read so that damage is told.
 
-Every page has a checksum, which Arrow verifies while it reads. The footer holds a hash of the
-content, names of columns included: it is verified where a table is read whole, and by
-`skybind check`. Tables that others wrote, or an older skybind, have no such hash, and checksums of
+Every page has a checksum, which Arrow verifies while it reads. The footer has a seal (see
+`skybind.footers`), verified wherever it is read: names, types, units and extremes are those that
+were written. It holds a hash of the content too, which is verified where a table is read whole, and
+by `skybind check`. Tables that others wrote, or an older skybind, have neither, and checksums of
 pages where who wrote them asked for these: they are verified too.
 
 A dataset or a run may be a stranger's. So what is read of a table is weighed first, by
@@ -22,14 +23,17 @@ import pyarrow.parquet as pq
 
 from skybind.errors import DataError
 from skybind.files import raise_of_machine
+from skybind.footers import (
+    SEAL,
+    UNSEALED,
+    DamagedTable,
+    seal_footer,
+    verify_footer_in,
+)
 from skybind.weighing import Weigher
 
 #: Key of the hash of the content in a file's footer.
 CONTENT = b"skybind_content"
-
-
-class DamagedTable(pa.ArrowInvalid):
-    """A table is not what was written."""
 
 
 class ContentHash:
@@ -130,6 +134,9 @@ class TableWriter:
     """
 
     def __init__(self, path: str | Path, schema: pa.Schema, **options: Any) -> None:
+        self._path = path
+        own = {k: v for k, v in (schema.metadata or {}).items() if k not in (CONTENT, SEAL)}
+        schema = schema.with_metadata(own or None)  # of a table that was read these are another's
         self._writer = pq.ParquetWriter(path, schema, write_page_checksum=True, **options)
         self._hash = ContentHash()
         self._hash.add(schema.empty_table())
@@ -144,8 +151,10 @@ class TableWriter:
 
     def close(self) -> None:
         """Write the footer."""
-        self._writer.add_key_value_metadata({CONTENT: self._hash.hexdigest().encode()})
+        content = self._hash.hexdigest().encode()
+        self._writer.add_key_value_metadata({CONTENT: content, SEAL: UNSEALED})
         self._writer.close()
+        seal_footer(self._path)
 
     def __exit__(self, *error: Any) -> None:
         self.close()
@@ -211,7 +220,7 @@ def read_parquet(
             raise DataError(f"{path} cannot be read ({first_line(error)}): {again}.") from error
     names = None if columns is None else list(columns)
     weighed = None if options.get("filters") else names
-    weigher = Weigher(path, pq.read_metadata(path), str(path))
+    weigher = Weigher(path, read_footer(path), str(path))
     weigher.check_footer()
     weigher.check_rows()
     weigher.check(weighed)
@@ -304,6 +313,40 @@ def scanned() -> pds.ParquetFragmentScanOptions:
     Arrow's default fetches whole files ahead, which for images is gigabytes.
     """
     return pds.ParquetFragmentScanOptions(pre_buffer=False, page_checksum_verification=True)
+
+
+def read_footer(path: str | Path) -> pq.FileMetaData:
+    """Read the footer of a file, which may be another's; its seal, if it has one, is verified.
+
+    Raises
+    ------
+    pyarrow.ArrowException, OSError
+        If it is damaged.
+    """
+    verify_footer_in(path)
+    return pq.read_metadata(path)
+
+
+def read_schema(path: str | Path) -> pa.Schema:
+    """Read names, types and metadata of the columns of a file; see `read_footer`."""
+    return read_footer(path).schema.to_arrow_schema()
+
+
+def write_footer(
+    schema: pa.Schema, path: str | Path, groups: Sequence[pq.FileMetaData] | None = None
+) -> None:
+    """Write a file of a footer alone, of columns or of the row groups of other files.
+
+    Parameters
+    ----------
+    schema : Schema
+    path : str or Path
+    groups : sequence of FileMetaData, optional
+        Footers of those files.
+    """
+    sealed = schema.with_metadata({**(schema.metadata or {}), SEAL: UNSEALED})
+    pq.write_metadata(sealed, path, None if groups is None else list(groups))
+    seal_footer(path)
 
 
 def stated_content(path: str | Path) -> str | None:

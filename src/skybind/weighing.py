@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from skybind.errors import DataError
+from skybind.footers import footer_of, verify_footer
 from skybind.limits import FREE, check_table
 from skybind.pages import NONE, PREFIXES, Pages, Read, longest_word, pages_of
 from skybind.thrift import read_struct
@@ -156,9 +157,9 @@ class Weigher:
         return self._judge(leaves, [self._read_through(leaf) for leaf in leaves], at_once)
 
     def check_footer(self) -> None:
-        """Refuse a footer at which pyarrow ends the whole process, for it does not expect it.
+        """Refuse a footer that is not what was written, or at which pyarrow ends the process.
 
-        That is what `RowGroupMetaData.column` does if the statistics of sizes do not fit the
+        The latter is what `RowGroupMetaData.column` does if the statistics of sizes do not fit the
         column, or a column is encrypted.
 
         Raises
@@ -166,8 +167,8 @@ class Weigher:
         pyarrow.ArrowInvalid
         """
         with self._reading() as read:
-            length = int.from_bytes(read(self.on_disk - 8, 4), "little")
-            footer = read(self.on_disk - 8 - length, length)
+            footer = footer_of(read, self.on_disk)
+        verify_footer(footer)
         columns = [self._schema.column(place) for place in range(len(self._schema))]
         try:
             groups = read_struct(footer)[0].get(4, [])

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from skybind.data.check_values import check_observation, check_visits
 from skybind.data.computed import FOLDER, ComputedTable
@@ -19,7 +18,7 @@ from skybind.data.splits import Split
 from skybind.data.units import is_unit
 from skybind.errors import DataError
 from skybind.files import raise_of_machine
-from skybind.parquet import open_parquet
+from skybind.parquet import open_parquet, read_footer, read_schema
 from skybind.printable import printable
 from skybind.progress import progress_bar
 from skybind.visits import NAME, TIME
@@ -112,11 +111,11 @@ def check_dataset(path: str | Path) -> list[Violation]:
     schema = _schema(sound, findings)
     ids: list[pa.Array] = []
     if schema is not None:
-        arrow = pq.read_schema(sound[0])
+        arrow = read_schema(sound[0])
         _check_columns(schema, arrow, findings)
         with progress_bar("checking", len(sound), "files") as report:
             for number, part in enumerate(sound, start=1):
-                if pq.read_schema(part) != arrow:
+                if read_schema(part) != arrow:
                     findings.add(part.name, "columns differ from those of the first file")
                 else:
                     _check_part(part, schema, findings, ids)
@@ -147,7 +146,7 @@ def _check_kind(name: str, role: str, kind: pa.DataType, findings: Findings) -> 
 
 def _opens(part: Path, findings: Findings) -> bool:
     try:
-        pq.read_metadata(part)
+        read_footer(part)
     except (pa.ArrowException, OSError) as error:
         raise_of_machine(error)
         first = (str(error).splitlines() or [""])[0][:200].rstrip(".")
@@ -160,7 +159,7 @@ def _schema(parts: list[Path], findings: Findings) -> DatasetSchema | None:
     if not parts:
         return None
     try:
-        return DatasetSchema.from_arrow(pq.read_schema(parts[0]), parts[0].name)
+        return DatasetSchema.from_arrow(read_schema(parts[0]), parts[0].name)
     except DataError as error:
         findings.add("schema", str(error).rstrip("."))
         return None

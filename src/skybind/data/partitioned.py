@@ -44,7 +44,7 @@ class PartitionedSource(ParquetSource):
     def footers(self) -> Iterator[tuple[Path, pq.FileMetaData]]:
         """Give the files with their footers, which are read when they are asked for first."""
         for fragment in self._dataset.get_fragments():
-            yield Path(fragment.path), fragment.metadata
+            yield Path(fragment.path), self._weighed.footer(fragment)
 
     def batches(
         self, columns: Sequence[str], rows: int, start: int = 0, stop: int | None = None

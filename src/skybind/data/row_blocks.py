@@ -49,7 +49,7 @@ def row_blocks(
     for fragment in dataset.get_fragments():
         if stop is not None and row >= stop:
             break
-        said = fragment.metadata
+        said = weighed.footer(fragment)
         places = _places(said, columns)
         for index in range(said.num_row_groups):
             group = said.row_group(index)

@@ -19,6 +19,7 @@ from skybind.data.row_groups import RowGroups
 from skybind.data.weighed import WeighedFiles
 from skybind.errors import DataError
 from skybind.files import raise_of_machine
+from skybind.footers import verify_footer_in
 from skybind.parquet import open_parquet, scanned
 
 #: How far Arrow reads ahead in a block: with images, a batch may be tens of megabytes.
@@ -82,6 +83,8 @@ class ParquetSource:
     def __init__(self, parts: Sequence[Path]) -> None:
         self._files = [str(part) for part in parts]
         self._opened = _stamp(self._files[0]) if len(parts) == 1 else None
+        # the first has the schema of all; the others' are verified when they are read
+        verify_footer_in(parts[0], f"the footer of {parts[0].name}")
         self._dataset = pds.dataset(
             self._files, format=pds.ParquetFileFormat(default_fragment_scan_options=scanned())
         )

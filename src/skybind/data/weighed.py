@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.dataset as pds
+import pyarrow.parquet as pq
 
+from skybind.footers import verify_footer_in
 from skybind.limits import FREE, MOST, check_table
 from skybind.weighing import Weigher
 
@@ -36,6 +38,14 @@ class WeighedFiles:
         self.dataset = dataset
         self._last: Weigher | None = None
         self._known: dict[tuple[str, ...], dict[str, float]] = {}
+        self._verified: set[str] = set()
+
+    def footer(self, fragment: pds.ParquetFileFragment) -> pq.FileMetaData:
+        """Give the footer of a file, whose seal is verified when it is first asked for."""
+        if fragment.path not in self._verified:
+            verify_footer_in(fragment.path, f"the footer of {Path(fragment.path).name}")
+            self._verified.add(fragment.path)
+        return fragment.metadata
 
     def check(self, fragment: pds.ParquetFileFragment, columns: Sequence[str]) -> float:
         """Refuse a file whose columns would take too much memory; see `Weigher.check`.
@@ -48,13 +58,13 @@ class WeighedFiles:
         known = self._known.setdefault(tuple(columns), {})
         path = fragment.path
         if path not in known:
-            self._last = Weigher(path, fragment.metadata, path, self._last)
+            self._last = Weigher(path, self.footer(fragment), path, self._last)
             known[path] = self._last.check(columns)
         return known[path]
 
     def check_rows(self, fragment: pds.ParquetFileFragment) -> None:
         """Refuse a file that says it has more rows than it can."""
-        Weigher(fragment.path, fragment.metadata, fragment.path).check_rows()
+        Weigher(fragment.path, self.footer(fragment), fragment.path).check_rows()
 
     def table(self, columns: Sequence[str]) -> pa.Table:
         """Read columns of all rows.

@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from skybind.embeddings.shards import FORMAT_VERSION, ID, METADATA_KEY
 from skybind.errors import DataError, quoted
 from skybind.files import raise_of_machine
-from skybind.parquet import read_parquet, write_parquet
+from skybind.parquet import read_parquet, read_schema, write_parquet
 from skybind.visits import NAME, TIME
 
 VECTOR = "vector"
@@ -177,7 +176,7 @@ def read_visits(
         some = None if object_id is None else [(ID, "in", list(object_id))]
         try:
             table = read_parquet(path, filters=some)
-            note = json.loads((pq.read_schema(path).metadata or {}).get(METADATA_KEY, b"{}"))
+            note = json.loads((read_schema(path).metadata or {}).get(METADATA_KEY, b"{}"))
             vectors = VisitVectors.from_arrow(table)
         except (pa.ArrowException, OSError, KeyError, ValueError) as error:
             raise_of_machine(error)

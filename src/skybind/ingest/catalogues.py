@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from skybind.data.dataset import Dataset
 from skybind.data.quarantine import short_reason
 from skybind.data.schema import ID
 from skybind.data.sky import moved, unit_vectors
+from skybind.data.sources import readable
 from skybind.data.units import convert
 from skybind.errors import ConfigError, DataError
 from skybind.ingest.fields import find_position, name_of_objects
@@ -24,6 +24,7 @@ from skybind.ingest.positions import positions, read_as_hours
 from skybind.ingest.readers.hats import catalogue_folder, hats_partitions, is_hats
 from skybind.ingest.readers.values import numbers
 from skybind.ingest.readers.whole import read_whole
+from skybind.parquet import read_schema
 from skybind.words import join, nearest
 
 _YEARS = (1800.0, 2200.0)
@@ -302,7 +303,8 @@ def hats_columns(spec: Catalogue) -> tuple[Catalogue, list[str]]:
     """
     folder = Path(spec.source)
     _, said = catalogue_folder(folder)
-    schema = pq.read_schema(hats_partitions(folder)[0][0])  # who reads the rows counts them
+    with readable(f"The HATS catalogue at {folder}"):
+        schema = read_schema(hats_partitions(folder)[0][0])  # who reads the rows counts them
     flat = [column.name for column in schema if not pa.types.is_nested(column.type)]
     ra, dec = (said.get(f"hats_col_{axis}", said.get(f"{axis}_column")) for axis in ("ra", "dec"))
     unit = spec.unit or (None if spec.ra or spec.dec else "deg")

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from skybind.data.dataset import Dataset
 from skybind.data.nested import from_nested, listed_type
@@ -23,6 +22,7 @@ from skybind.ingest.readers.hats import (
     unplaced_files,
 )
 from skybind.ingest.readers.weighed import unpacked_by
+from skybind.parquet import read_footer, read_schema
 from skybind.record import read_record
 from skybind.weighing import Weigher
 
@@ -54,10 +54,10 @@ class Stored:
         """Look at a dataset on disk."""
         parts = []
         for path in parts_in(dataset.path):
-            said = pq.read_metadata(path)
+            said = read_footer(path)
             group = said.row_group(0).num_rows if said.num_row_groups else 1
             parts.append((path.name, said.num_rows, group))
-        schema = pq.read_schema(path)
+        schema = read_schema(path)
         return cls(schema.names, parts)
 
     @classmethod
@@ -125,7 +125,7 @@ def open_exported(folder: Path) -> Dataset | None:
     files, stated = hats_partitions(folder)
     lost = unplaced_files(folder)
     with readable(f"The HATS catalogue at {folder}"):
-        schema = pq.read_schema(files[0])
+        schema = read_schema(files[0])
         if METADATA_KEY not in (schema.metadata or {}):
             return None
         of = catalogue_folder(folder)[1].get("skybind_dataset", "")

@@ -19,6 +19,7 @@ from skybind.ingest.frames import Frame
 from skybind.ingest.readers.hats import catalogue_folder, hats_files, is_hats, unplaced_files
 from skybind.ingest.readers.values import flat_values
 from skybind.ingest.readers.weighed import WeighedParquet
+from skybind.parquet import read_footer, read_schema
 
 #: Larger radii are matched in memory: for LSDB they may be wider than its cells [arcsec].
 WIDEST = 60.0
@@ -43,7 +44,7 @@ class NearHats:
         self.which, self.name = which, f"{which} ({folder})"
         self.spec, self.columns = hats_columns(spec)
         self.files = hats_files(folder)
-        self.lost = sum(pq.read_metadata(path).num_rows for path in unplaced_files(folder))
+        self.lost = sum(read_footer(path).num_rows for path in unplaced_files(folder))
         self.total = 0
         for path in self.files:
             with WeighedParquet(path, str(path)) as file:
@@ -83,7 +84,7 @@ class NearHats:
         """
         low, high = np.inf, -np.inf
         for path in self.files:
-            for group in _groups(pq.read_metadata(path)):
+            for group in _groups(read_footer(path)):
                 found = [group.column(i) for i in range(group.num_columns)]
                 said = next(c.statistics for c in found if c.path_in_schema == self.spec.dec)
                 if said is not None and said.has_min_max:
@@ -99,7 +100,7 @@ class NearHats:
         import lsdb
         import pandas as pd
 
-        none = pq.read_schema(self.files[0]).empty_table().select(self.columns)
+        none = read_schema(self.files[0]).empty_table().select(self.columns)
         if not len(vectors):
             return none
         ra = np.degrees(np.arctan2(vectors[:, 1], vectors[:, 0])) % 360

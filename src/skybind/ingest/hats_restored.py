@@ -38,6 +38,7 @@ from skybind.ingest.readers.hats import (
 )
 from skybind.ingest.readers.weighed import WeighedParquet
 from skybind.ingest.resumable import source_state
+from skybind.parquet import read_footer, read_schema
 from skybind.progress import progress_bar
 from skybind.shards import Shard, ShardFolder, remedy
 from skybind.version import __version__
@@ -130,7 +131,7 @@ class _Restoring:
         parts = [rows for _, rows, _ in self.stored.parts]
         self.objects = self.stored.objects
         self.stored.check(folder, sum(rows for _, _, rows in self.groups))
-        schema = pq.read_schema(files[0])
+        schema = read_schema(files[0])
         self.known = DatasetSchema.from_arrow(schema, str(files[0])).select(self.stored.columns)
         kinds = listed(schema.empty_table(), self.known).schema
         fields = [(name, named_by_arrow(kinds.field(name).type)) for name in self.stored.columns]
@@ -213,7 +214,7 @@ def _footers(folder: Path) -> Iterator[tuple[Path, pq.FileMetaData]]:
     """Give the files of all objects, those without a position at the end, with their footers."""
     yield from hats_footers(folder)
     for path in unplaced_files(folder):
-        yield path, pq.read_metadata(path)
+        yield path, read_footer(path)
 
 
 def _stretches(parts: Sequence[int], most: int) -> list[list[tuple[int, int, int]]]:

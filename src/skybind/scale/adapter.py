@@ -11,10 +11,10 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from skybind.errors import ConfigError, DataError
 from skybind.ingest.readers.hats import catalogue_folder, is_hats, unplaced_files
+from skybind.parquet import read_footer
 from skybind.progress import say
 
 #: Column that names the objects of the first catalogue among those of both.
@@ -115,7 +115,7 @@ def open_catalog(source: Any, columns: Sequence[str] | None = None) -> Opened:
 
 def tell_unplaced(folder: Path) -> None:
     """Say how many objects beside a catalogue that skybind exported are not read with it."""
-    lost = sum(pq.read_metadata(path).num_rows for path in unplaced_files(folder))
+    lost = sum(read_footer(path).num_rows for path in unplaced_files(folder))
     if lost:
         say(
             f"{lost:,} objects of {folder} have no position, so that they are in no partition and "

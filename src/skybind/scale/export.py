@@ -32,7 +32,7 @@ from skybind.errors import ConfigError, DataError
 from skybind.files import atomic_path, check_name, write_text
 from skybind.ingest.hats_dataset import CELL, ROW, STORED, Stored
 from skybind.ingest.readers.hats import BESIDE, UNPLACED
-from skybind.parquet import TableWriter, write_parquet
+from skybind.parquet import TableWriter, read_footer, write_footer, write_parquet
 from skybind.progress import progress_bar
 from skybind.record import write_sealed
 from skybind.version import __version__
@@ -261,14 +261,14 @@ def _catalogue(folder: Path, parts: Sequence[Cell], rows: Spread, said: dict[str
         path = folder / "dataset" / place
         path.parent.mkdir(parents=True, exist_ok=True)
         write_parquet(table.take(pa.array(order)), path)
-        groups.append(pq.read_metadata(path))
+        groups.append(read_footer(path))
         groups[-1].set_file_path(place)
         written.append(part)
         n, most = n + len(table), max(most, len(table))
     root = folder / "dataset"
     root.mkdir(parents=True, exist_ok=True)
-    pq.write_metadata(schema, root / "_common_metadata")
-    pq.write_metadata(schema, root / "_metadata", groups)
+    write_footer(schema, root / "_common_metadata")
+    write_footer(schema, root / "_metadata", groups)
     listed = "".join(f"{order},{number}\n" for order, number in written)
     write_text(folder / "partition_info.csv", f"Norder,Npix\n{listed}")
     counted = {"hats_nrows": str(n), "hats_max_rows": str(most)}

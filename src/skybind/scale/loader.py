@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
 from skybind.errors import ConfigError, DataError
 from skybind.ingest.readers.hats import hats_footers, is_hats
-from skybind.parquet import open_parquet
+from skybind.parquet import open_parquet, read_schema
 from skybind.portable import is_list
 from skybind.ragged import offsets_of
 from skybind.scale.adapter import Opened, open_catalog, partition_of, tell_unplaced
@@ -98,7 +97,7 @@ class _Folder:
         found = [(file, said.num_rows) for file, said in hats_footers(path)]
         self.files, self.rows = [file for file, _ in found], [rows for _, rows in found]
         self.name = f"catalogue {path}"
-        self.schema = pq.read_schema(self.files[0])
+        self.schema = read_schema(self.files[0])
 
     def read(self, number: int, columns: Mapping[str, Sequence[str]]) -> pa.Table:
         """Read one partition, of a nested column the fields that are wanted."""

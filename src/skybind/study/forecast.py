@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 import torch
 
 from skybind.config import Config
@@ -21,7 +20,7 @@ from skybind.data.sources import parts_in
 from skybind.errors import SkybindError
 from skybind.files import json_hash, write_json
 from skybind.locks import myself
-from skybind.parquet import write_parquet
+from skybind.parquet import read_schema, write_parquet
 from skybind.progress import muted, say, step
 from skybind.runs.backbones import pretrain_backbone
 from skybind.runs.cases import Case
@@ -197,7 +196,7 @@ def _sample(study: Study, seed: int, out: Path) -> None:
     (out / "objects").mkdir(parents=True)
     table = dataset.table(dataset.arrow_schema.names, rows)
     part = parts_in(dataset.path)[0]
-    table = table.replace_schema_metadata(pq.read_schema(part).metadata)
+    table = table.replace_schema_metadata(read_schema(part).metadata)
     write_parquet(table, out / "objects" / part.name)
 
 

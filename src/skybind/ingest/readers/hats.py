@@ -20,7 +20,7 @@ from skybind.ingest.arrow_units import units_of_arrow
 from skybind.ingest.readers.contents import first_line, read_bytes
 from skybind.ingest.readers.weighed import WeighedParquet
 from skybind.limits import check_size
-from skybind.parquet import verify_content
+from skybind.parquet import read_footer, read_schema, verify_content
 
 _PROPERTIES, _COLLECTION, _OLD = "hats.properties", "collection.properties", "catalog_info.json"
 _LISTED = "partition_info.csv"
@@ -98,7 +98,7 @@ def hats_footers(folder: Path) -> Iterator[tuple[Path, pq.FileMetaData]]:
     rows = 0
     for path in files:
         try:
-            said = pq.read_metadata(path)
+            said = read_footer(path)
         except (pa.ArrowException, OSError) as error:
             raise_of_machine(error)
             raise DataError(f"{path} cannot be read as parquet: {first_line(error)}") from error
@@ -157,7 +157,7 @@ def common_units(folder: Path) -> dict[str, str]:
     for path in (folder / "dataset" / "_common_metadata", folder / "_common_metadata"):
         if path.is_file():
             try:
-                return units_of_arrow(pq.read_schema(path))
+                return units_of_arrow(read_schema(path))
             except (pa.ArrowException, OSError) as error:
                 raise_of_machine(error)
                 raise DataError(f"{path} cannot be read as parquet: {first_line(error)}") from error
@@ -288,7 +288,7 @@ def _listed(folder: Path, root: Path) -> set[tuple[int, int]] | None:
             cells = zip(table["Norder"].to_pylist(), table["Npix"].to_pylist(), strict=True)
             return set(cells)
         if (root / "_metadata").is_file():
-            groups = pq.read_metadata(root / "_metadata")
+            groups = read_footer(root / "_metadata")
             columns = [groups.row_group(i).column(0) for i in range(groups.num_row_groups)]
             return {_cell_of(Path(column.file_path)) for column in columns}
     except (pa.ArrowException, KeyError, OSError) as error:

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from skybind.footers import verify_footer_in
 from skybind.limits import FREE, check_declared, check_size
 from skybind.pages import LENGTHS, PREFIXES, WORDS
 from skybind.weighing import Weigher, inside
@@ -38,6 +39,7 @@ class WeighedParquet(pq.ParquetFile):
         self._options = {"page_checksum_verification": True, **options}
         self.on_disk = len(source) if isinstance(source, bytes) else source.stat().st_size
         self._weighed: dict[tuple[Any, bool], float] = {}
+        verify_footer_in(source)  # it may be a table of skybind's own
         super().__init__(self._place(), **self._options)
         self._weigher = Weigher(source, self.metadata, name)
 
