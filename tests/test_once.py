@@ -1,10 +1,12 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
@@ -205,6 +207,62 @@ def test_a_folder_is_whole_or_not_there(tmp_path_factory, cuts):
         assert 1 <= times <= 1 + sum(cut == number and after for cut, after in cuts)
 
 
+def interrupted(target):
+    with pytest.raises(KeyboardInterrupt):
+        fill_once(target, Folder(cut=4), never)
+    return target.parent / f".{target.name}.unfinished"
+
+
+WRONG = ["", "{}", "[]", "3", "null", '"x"', "[1]", '{"files": 3}', '{"files": {"3": "x"}}']
+
+
+@pytest.mark.parametrize("text", WRONG)
+@pytest.mark.parametrize("name", ["key.json", "journal/00002.json"])
+def test_work_whose_note_is_damaged_is_done_anew(tmp_path, name, text):
+    left = interrupted(tmp_path / "name-key")
+    (left / name).write_text(text)
+    fill_once(tmp_path / "name-key", last := Folder(), never)
+    assert last.wrote == ([0, 1, 2, 3, 4] if name == "key.json" else [2, 3, 4])
+    assert len(list((tmp_path / "name-key").iterdir())) == 5
+
+
+def test_every_bit_of_a_journal_counts(tmp_path):
+    """Counts in it become those of the import."""
+    place = Workplace(tmp_path / "a", "key", never)
+    with suppress(KeyboardInterrupt), place:
+        (place.work / "one").write_text("x")
+        place.record({"files": ["one"], "objects": 5})
+        raise KeyboardInterrupt
+    entry = place.path / "journal" / "00000.json"
+    kept, whole = place.path.with_name("kept"), entry.read_bytes()
+    shutil.copytree(place.path, kept)
+    for at in range(len(whole)):
+        entry.write_bytes(whole[:at] + bytes([whole[at] ^ (1 << at % 8)]) + whole[at + 1 :])
+        again = Workplace(tmp_path / "a", "key", never)
+        with suppress(KeyboardInterrupt), again:
+            assert again.entries in ([], [{"files": {"one": 1}, "objects": 5}])
+            raise KeyboardInterrupt
+        shutil.rmtree(place.path)
+        shutil.copytree(kept, place.path)
+
+
+def test_an_entry_in_the_place_of_another_does_not_count(tmp_path):
+    left = interrupted(tmp_path / "name-key") / "journal"
+    (left / "00002.json").write_bytes((left / "00001.json").read_bytes())
+    fill_once(tmp_path / "name-key", last := Folder(), never)
+    assert last.wrote == [2, 3, 4]
+
+
+def test_a_journal_of_an_older_skybind_is_gone_on_with(tmp_path):
+    left = interrupted(tmp_path / "name-key")
+    for number in range(4):
+        entry = json.dumps({"files": {str(number): number}})
+        (left / "journal" / f"{number:05d}.json").write_text(entry)
+    (left / "key.json").write_text(json.dumps({"key": "name-key"}))
+    fill_once(tmp_path / "name-key", last := Folder(), never)
+    assert last.wrote == [4]
+
+
 def test_of_two_programs_one_fills_a_folder_and_the_other_waits(tmp_path):
     told, begun, may_end, filled = (threading.Event() for _ in range(4))
     target = tmp_path / "a" / "folder"
@@ -304,7 +362,7 @@ def test_a_step_that_is_done_is_read_without_writing_anything(tmp_path, monkeypa
     def no_writing(*arguments, **settings):
         pytest.fail("the folder may be one that cannot be written")
 
-    monkeypatch.setattr(module, "write_json", no_writing)
+    monkeypatch.setattr(module, "write_sealed", no_writing)
     monkeypatch.setattr(module, "alone", no_writing)
     assert once(folder, KEY, never)["n"] == 3
     assert before == {path: path.stat().st_mtime_ns for path in [tmp_path, *tmp_path.rglob("*")]}

@@ -33,16 +33,27 @@ from skybind.files import (
     raise_of_machine,
     remove_leftovers,
     remove_whole,
-    write_json,
 )
 from skybind.locks import alone, left, tried, waiting_for
-from skybind.record import read_record, write_sealed
+from skybind.record import Record, read_record, sealed, write_sealed
 
 #: In the folder of a step.
 NOTE = "result.json"
+#: In a hidden folder.
+_KEY = "key.json"
 
 Entry = dict[str, Any]
 Note = dict[str, Any]
+
+
+class _Journalled(Record):
+    """An entry of a journal, with what else was noted of the part.
+
+    Of an older skybind it has no number.
+    """
+
+    files: dict[str, int]
+    number: int | None = None
 
 
 def once(folder: Path, key: Mapping[str, Any], make: Callable[[], Mapping[str, Any]]) -> Note:
@@ -224,7 +235,7 @@ class Workplace:
             shutil.rmtree(self.aside, ignore_errors=True)
             self.work.mkdir()
             self._journal.mkdir()
-            write_json(self.path / "key.json", {"key": self.key})
+            write_sealed(self.path / _KEY, {"key": self.key})
         self.entries = self._read_entries()
         return self.work
 
@@ -254,7 +265,7 @@ class Workplace:
         """Remember a text from the first beginning of the work; gives the first one."""
         note = self._note()
         if name not in note:
-            write_json(self.path / "key.json", {**note, name: value})
+            write_sealed(self.path / _KEY, {**note, name: value})
         return str(note.get(name, value))
 
     def record(self, entry: Entry) -> None:
@@ -267,7 +278,7 @@ class Workplace:
         path = self._journal / f"{len(self.entries):05d}.json"
         temporary = path.with_suffix(".tmp")
         with temporary.open("w", encoding="utf-8") as text:
-            json.dump({**entry, "files": sizes}, text)
+            json.dump(sealed({**entry, "files": sizes, "number": len(self.entries)}), text)
             text.flush()
             os.fsync(text.fileno())
         os.replace(temporary, path)
@@ -291,9 +302,10 @@ class Workplace:
         put_in_place(self.work, self.target)
 
     def _note(self) -> dict[str, str]:
+        """What is noted of the work; nothing where that is damaged: it is begun anew."""
         try:
-            return dict(json.loads((self.path / "key.json").read_text(encoding="utf-8")))
-        except (OSError, ValueError):
+            return read_record(self.path / _KEY, dict[str, str], "")
+        except (FileNotFoundError, DataError):
             return {}
 
     def _read_entries(self) -> list[Entry]:
@@ -302,14 +314,15 @@ class Workplace:
         while True:
             path = self._journal / f"{len(entries):05d}.json"
             try:
-                entry = json.loads(path.read_text(encoding="utf-8"))
-                files = entry["files"].items()
-                if any((self.work / name).stat().st_size != size for name, size in files):
+                entry = read_record(path, _Journalled, "")
+                files = entry.files.items()
+                another = entry.number not in (None, len(entries))
+                if another or any((self.work / n).stat().st_size != size for n, size in files):
                     break
-            except (OSError, ValueError, KeyError, AttributeError) as error:
+            except (DataError, OSError) as error:  # damaged: done anew, and what came after it
                 raise_of_machine(error)
                 break
-            entries.append(entry)
+            entries.append(entry.model_dump(exclude={"number"}))
         kept = {name for entry in entries for name in entry["files"]}
         for file in [file for file in self.work.rglob("*") if file.is_file()]:
             if file.relative_to(self.work).as_posix() not in kept:

@@ -329,7 +329,8 @@ def read_footer(path: str | Path) -> pq.FileMetaData:
 
 def read_schema(path: str | Path) -> pa.Schema:
     """Read names, types and metadata of the columns of a file; see `read_footer`."""
-    return read_footer(path).schema.to_arrow_schema()
+    verify_footer_in(path)
+    return pq.read_schema(path)
 
 
 def write_footer(

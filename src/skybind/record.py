@@ -121,8 +121,13 @@ def read_record(path: Path, kind: type[_R], again: str) -> _R:
 
 def write_sealed(path: Path, value: Mapping[str, Any]) -> None:
     """Write JSON with a checksum of its content, which `read_record` verifies."""
-    plain_value = plain_json(value)
-    write_json(path, {**plain_value, SEAL: json_hash(plain_value)})
+    write_json(path, sealed(value))
+
+
+def sealed(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a value as JSON has it, with a checksum of its content."""
+    content = plain_json(value)
+    return {**content, SEAL: json_hash(content)}
 
 
 def _unsealed(value: Any) -> Any:

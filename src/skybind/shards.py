@@ -19,11 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import Field
 
 from skybind.errors import AlreadyDone, ConfigError, DataError
 from skybind.files import atomic_path, file_hash, file_states
 from skybind.locks import alone, left, waiting_for
-from skybind.record import read_record, write_sealed
+from skybind.record import Record, read_record, write_sealed
 from skybind.words import join
 
 #: Numbers of shards that a sentence lists.
@@ -99,6 +100,21 @@ def _beside(out: Path, ending: str) -> Path:
 def remedy(folder: Path) -> str:
     """Say what to do about a damaged shard."""
     return f"delete {folder} to make it anew"
+
+
+class _Agreed(Record):
+    """`of.json`."""
+
+    key: str
+    of: int = Field(..., ge=1)
+
+
+class _Signature(Record):
+    """What is noted beside that which shards became."""
+
+    key: str
+    sizes: dict[str, int]
+    sums: dict[str, str]
 
 
 class _AtWork(DataError):
@@ -215,8 +231,7 @@ class ShardFolder:
                 return self._sweep()
             with self._held():
                 if begun(self.out):
-                    there = read_record(self.path / _OF, dict[str, Any], self._again)
-                    if there.get("key") != self.key:
+                    if read_record(self.path / _OF, _Agreed, self._again).key != self.key:
                         return False
                     self.discard()
         except _AtWork:
@@ -230,13 +245,13 @@ class ShardFolder:
     def _signed(self) -> bool:
         """Whether what stands in the place was put together of these shards, and is as it was."""
         try:
-            note = read_record(self._signature, dict[str, Any], f"delete {self._signature}")
+            note = read_record(self._signature, _Signature, f"delete {self._signature}")
         except FileNotFoundError:
             return False
-        if note.get("key") != self.key or note.get("sizes") != self._sizes():
+        if note.key != self.key or note.sizes != self._sizes():
             return False
         # a copy has other times, and a coarse file system may show no change
-        return all(file_hash(self.out / name) == known for name, known in note["sums"].items())
+        return all(file_hash(self.out / name) == known for name, known in note.sums.items())
 
     def _sizes(self) -> dict[str, int]:
         """Size of each file that stands in the place; none where nothing does."""
@@ -292,18 +307,18 @@ class ShardFolder:
         path = self.path / _OF
         if of is not None and not path.exists():
             write_sealed(path, {"key": self.key, "of": of})
-        there = read_record(path, dict[str, Any], self._again)
-        if there.get("key") != self.key:
+        there = read_record(path, _Agreed, self._again)
+        if there.key != self.key:
             raise DataError(
                 f"{self.path} holds shards of another model, other data or another version of "
                 "skybind: delete it, or choose another --out."
             )
-        if of not in (None, there["of"]):
+        if of not in (None, there.of):
             raise DataError(
-                f"{self.path} holds shards of {there['of']}, and this would be one of {of}: go on "
-                f"with --shard K/{there['of']}, or delete it."
+                f"{self.path} holds shards of {there.of}, and this would be one of {of}: go on "
+                f"with --shard K/{there.of}, or delete it."
             )
-        return int(there["of"])
+        return there.of
 
     def _note(self, folder: Path) -> Note:
         note = read_record(folder / "note.json", dict[str, Any], remedy(folder))

@@ -3,6 +3,7 @@
 import json
 import shutil
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -219,7 +220,7 @@ def test_a_note_that_was_changed_writes_nothing_elsewhere(catalogue, tmp_path, c
     hats, outside = tmp_path / "hats", tmp_path / "outside.parquet"
     shutil.copytree(catalogue, hats)
     path = hats / "skybind" / "stored.json"
-    note = read_record(path, dict, "")
+    note = read_record(path, dict[str, Any], "")
     parts = note["parts"]
     if change == "order":
         parts.reverse()
@@ -229,7 +230,7 @@ def test_a_note_that_was_changed_writes_nothing_elsewhere(catalogue, tmp_path, c
         first = {"above": "../../outside.parquet", "absolute": str(outside), "twice": parts[1][0]}
         parts[0][0] = first[change]
     write_sealed(path, note)
-    with pytest.raises(DataError, match="was not made by 'skybind data export --hats'"):
+    with pytest.raises(DataError, match=r"stored.json is damaged .*export the dataset again"):
         restore(hats, tmp_path / "out")
     assert not outside.exists()
 

@@ -11,7 +11,7 @@ from skybind.data.dataset import Dataset
 from skybind.errors import ConfigError, DataError, LeakError
 from skybind.labelling.answers import ANSWERED, LABELLED, labelled_run, read_answers, take_answers
 from skybind.labelling.propose import propose_labels, write_proposals
-from skybind.labelling.train import train_with_answers
+from skybind.labelling.train import read_rounds, train_with_answers
 from skybind.models.stored import note_files
 from skybind.runs.run import Run
 
@@ -249,8 +249,8 @@ def test_training_with_answers_uses_them_and_leaves_the_study_alone(run, tmp_pat
     take_answers(run, table(tmp_path / "b.csv", list(zip(more, names, strict=True))))
     again = train_with_answers(run, modalities="metadata", only_answers=True)
     assert again.n_train > result.n_train
-    history = json.loads((run.folder / "labels" / "result.json").read_text())
-    assert [entry["n_train"] for entry in history] == [result.n_train, again.n_train]
+    history = read_rounds(run.folder / "labels" / "result.json")
+    assert [entry.n_train for entry in history] == [result.n_train, again.n_train]
 
 
 def test_training_says_what_cannot_be(run, tmp_path):

@@ -72,7 +72,7 @@ def test_every_training_is_searched_before_the_runs(searched):
 
 
 def test_the_runs_of_all_seeds_use_what_was_found(searched):
-    found = searched.found("small", PRETRAINING)["best"]
+    found = searched.found("small", PRETRAINING).best
     for seed in (1, 2):
         config = searched.run("small", seed).config
         assert config.training.learning_rate == found["training.learning_rate"]
@@ -81,7 +81,7 @@ def test_the_runs_of_all_seeds_use_what_was_found(searched):
         assert encoder["dropout"] == found["modalities.metadata.encoder.dropout"]
         for start in ("scratch", "pretrained"):
             case = Case(("metadata",), "full", start)
-            own = searched.found("small", case.name)["best"]
+            own = searched.found("small", case.name).best
             place = f"finetuning.overrides.{case.name}"
             run = searched.run("small", seed)
             training, _ = options_of(run, case)
@@ -104,7 +104,7 @@ def test_no_object_that_a_run_tests_took_part_in_a_search(searched):
     left_out = split.part == ""
     assert (split.part == first.part)[~left_out].all()
     assert (searched.run("small", 2).split.part[left_out & (first.part != "")] == "test").all()
-    assert searched.found("small", PRETRAINING)["apart_from"] == [2]
+    assert searched.found("small", PRETRAINING).apart_from == [2]
     page = (searched.folder / "index.html").read_text("utf-8")
     assert "Objects that the runs of the seeds 2 test took no part in the searches." in page
 
@@ -145,15 +145,15 @@ def test_a_search_stands_on_the_backbones_of_the_first_seed(tmp_path):
 def test_the_best_of_the_trials_is_taken(searched):
     for objective, better in ((PRETRAINING, min), ("metadata-full-scratch", max)):
         found = searched.found("small", objective)
-        assert len(found["trials"]) == 2
-        assert found["value"] == better(found["trials"])
+        assert len(found.trials) == 2
+        assert found.value == better(found.trials)
 
 
 def test_classifiers_begin_from_the_best_pretraining(searched):
     """No search of a classifier trains one of its own."""
     folder = searched.paths.search("small", "metadata-full-pretrained")
     assert not list(folder.glob("*/pretrain/model"))
-    best = searched.found("small", PRETRAINING)["run"]
+    best = searched.found("small", PRETRAINING).run
     assert (searched.paths.search("small", PRETRAINING) / best / "pretrain" / "model").is_dir()
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import Field
 
@@ -42,11 +42,15 @@ class ImportanceFile(Record):
     )
 
 
-#: Records of the files by their names. Lists are of an older skybind.
+_T = TypeVar("_T")
+#: Of an older skybind. One without entries cannot be told from what was lost.
+_Older = Annotated[list[_T], Field(min_length=1)]
+
+#: Records of the files by their names.
 FILES: dict[str, Any] = {
-    "detections.json": DetectionsFile | list[DetectionResult],
-    "structure.json": StructureFile | list[ClassParts],
-    "new_classes.json": NewClassesFile | list[Landing],
+    "detections.json": DetectionsFile | _Older[DetectionResult],
+    "structure.json": StructureFile | _Older[ClassParts],
+    "new_classes.json": NewClassesFile | _Older[Landing],
     "importance.json": ImportanceFile,
 }
 

@@ -1,9 +1,8 @@
 """A dataset that was exported as a HATS catalogue, read as it lies."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
@@ -13,7 +12,6 @@ from skybind.data.partitioned import PartitionedSource
 from skybind.data.schema import ID, METADATA_KEY, DatasetSchema
 from skybind.data.sources import Change, ChangedSource, parts_in, readable
 from skybind.errors import DataError
-from skybind.files import raise_of_machine
 from skybind.ingest.readers.hats import (
     beside,
     catalogue_folder,
@@ -23,7 +21,7 @@ from skybind.ingest.readers.hats import (
 )
 from skybind.ingest.readers.weighed import unpacked_by
 from skybind.parquet import read_footer, read_schema
-from skybind.record import read_record
+from skybind.record import read_record, write_sealed
 from skybind.weighing import Weigher
 
 #: Column of the cells of order 29, and of an object's place in the dataset.
@@ -67,28 +65,24 @@ class Stored:
         Raises
         ------
         DataError
-            If the catalogue is none that skybind made, or its note was changed.
+            If the catalogue is none that skybind made, or its note is damaged.
         """
         path = beside(folder) / STORED
+        again = "export the dataset again, or import the catalogue by a mapping"
         try:
-            note = read_record(path, dict[str, Any], "export the dataset again")
-            parts = [(str(name), int(n), int(group)) for name, n, group in note["parts"]]
-            names = [name for name, _, _ in parts]
-            # they are written to, and read in the order of their names
-            if names != sorted(set(names)) or not all(map(_PART.fullmatch, names)):
-                raise ValueError("names of files")
-            if any(n < 0 for _, n, _ in parts):
-                raise ValueError("numbers of objects")
-            columns = note["columns"]
-            if not isinstance(columns, list) or not all(isinstance(c, str) for c in columns):
-                raise ValueError("names of columns")
-            return cls(columns, parts)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise_of_machine(error)
+            found = read_record(path, cls, again)
+        except (FileNotFoundError, NotADirectoryError) as error:
             raise DataError(
                 f"{folder} was not made by 'skybind data export --hats', or lacks its folder "
                 f"'{path.parent.name}': import it by a mapping, as a table in parts."
             ) from error
+        names = [name for name, _, _ in found.parts]
+        # they are written to, and read in the order of their names
+        if names != sorted(set(names)) or not all(map(_PART.fullmatch, names)):
+            raise DataError(f"{path} is damaged (names of files): {again}.")
+        if any(n < 0 for _, n, _ in found.parts):
+            raise DataError(f"{path} is damaged (numbers of objects): {again}.")
+        return found
 
     @property
     def objects(self) -> int:
@@ -107,9 +101,9 @@ class Stored:
                 f"{folder} holds {objects:,} of {self.objects:,} objects: was it copied whole?"
             )
 
-    def note(self) -> dict[str, Any]:
-        """Give it as plain values."""
-        return {"columns": self.columns, "parts": self.parts}
+    def write(self, folder: Path) -> None:
+        """Write it into the folder beside the catalogue."""
+        write_sealed(folder / STORED, asdict(self))
 
 
 def open_exported(folder: Path) -> Dataset | None:

@@ -16,7 +16,7 @@ from skybind.data.write import DatasetWriter, note_shards
 from skybind.errors import DataError
 from skybind.files import file_states, json_hash, link_or_copy
 from skybind.once import Entry, Workplace
-from skybind.record import read_record, write_sealed
+from skybind.record import Record, read_record, write_sealed
 from skybind.version import __version__
 
 #: In a folder of steps: what is noted of each.
@@ -42,6 +42,20 @@ class Step:
 
     entry: Entry
     path: Path | None
+
+
+class _Noted(Record):
+    """What is noted of a step."""
+
+    entry: Entry
+    file: str | None
+    size: int
+
+
+class _Steps(Record):
+    """`steps.json`."""
+
+    steps: list[_Noted]
 
 
 class StepsWriter(DatasetWriter):
@@ -101,11 +115,11 @@ def read_steps(folder: Path, again: str) -> list[Step]:
         If they are damaged.
     """
     found = []
-    for step in read_record(folder / STEPS, dict[str, Any], again)["steps"]:
-        path = None if step["file"] is None else folder / step["file"]
-        if path is not None and (not path.exists() or path.stat().st_size != step["size"]):
+    for step in read_record(folder / STEPS, _Steps, again).steps:
+        path = None if step.file is None else folder / step.file
+        if path is not None and (not path.exists() or path.stat().st_size != step.size):
             raise DataError(f"{path} is damaged, or was changed: {again}.")
-        found.append(Step(step["entry"], path))
+        found.append(Step(step.entry, path))
     return found
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
@@ -11,7 +11,7 @@ from skybind.config.subsets import FULL, subset_order
 from skybind.config.training import LossOptions, TrainingOptions
 from skybind.drawing.cells import share
 from skybind.errors import DataError
-from skybind.files import json_hash, write_json
+from skybind.files import json_hash
 from skybind.labelling.answers import (
     ANSWERED,
     LABELLED,
@@ -21,7 +21,7 @@ from skybind.labelling.answers import (
 )
 from skybind.measures.classification import ClassificationResult, classification_metrics
 from skybind.once import NOTE, forget, result_of
-from skybind.record import Record, read_record, write_sealed
+from skybind.record import Record, plain, read_record, write_sealed
 from skybind.runs.alone import changes_run
 from skybind.runs.cases import Case, choose_cases, options_of
 from skybind.runs.classes import case_classes
@@ -41,6 +41,16 @@ class Round(Record):
     test: ClassificationResult | None = Field(
         ..., description="Result on the test objects; null if none of them has a label."
     )
+
+
+class Rounds(Record):
+    """`result.json` of the labels."""
+
+    rounds: list[Round] = Field(..., description="One entry a round, the first one first.")
+
+
+#: What `result.json` of the labels holds. An older skybind wrote the list alone.
+ROUNDS: Any = Rounds | Annotated[list[Round], Field(min_length=1)]
 
 
 @dataclass
@@ -206,8 +216,7 @@ def _test(run: LabelledRun, logits: np.ndarray, classes: list[str]) -> Classific
 def _remember(run: LabelledRun, training: Training) -> None:
     """Add the result to those of earlier rounds, so that the gain of labels can be followed."""
     path = run.paths.labels.history
-    again = "delete it, and the results of earlier rounds are forgotten"
-    rounds = read_record(path, list[Round], again) if path.exists() else []
+    rounds = read_rounds(path) if path.exists() else []
     new = Round(
         case=training.case.name,
         n_answers=training.n_answers,
@@ -215,4 +224,17 @@ def _remember(run: LabelledRun, training: Training) -> None:
         test=training.test,
     )
     if new not in rounds:
-        write_json(path, [known.plain() for known in (*rounds, new)])
+        write_sealed(path, {"rounds": plain([*rounds, new])})
+
+
+def read_rounds(path: Path) -> list[Round]:
+    """Read what every round of labelling reached.
+
+    Raises
+    ------
+    DataError
+        If the file is damaged.
+    """
+    again = "delete it, and the results of earlier rounds are forgotten"
+    found = read_record(path, ROUNDS, again)
+    return found.rounds if isinstance(found, Rounds) else list(found)

@@ -30,11 +30,10 @@ from skybind.data.spread import Spread
 from skybind.data.write import group_rows
 from skybind.errors import ConfigError, DataError
 from skybind.files import atomic_path, check_name, write_text
-from skybind.ingest.hats_dataset import CELL, ROW, STORED, Stored
+from skybind.ingest.hats_dataset import CELL, ROW, Stored
 from skybind.ingest.readers.hats import BESIDE, UNPLACED
 from skybind.parquet import TableWriter, read_footer, write_footer, write_parquet
 from skybind.progress import progress_bar
-from skybind.record import write_sealed
 from skybind.version import __version__
 
 #: Bytes of a partition, before compression, that are aimed at.
@@ -174,7 +173,7 @@ class _Export:
                 for table in lost.parts():
                     writer.write_table(table, group_rows(table))
         stored = Stored.of(self.dataset)
-        write_sealed(beside / STORED, stored.note())
+        stored.write(beside)
         for path in hidden:
             path.unlink()
         return Exported(self.out, n, len(self.parts), n_margin, n_lost)

@@ -26,7 +26,9 @@ from skybind.discovery.written import FILES as DISCOVERED
 from skybind.errors import DataError, ModelError, SkybindError
 from skybind.evaluation.records import read_metrics
 from skybind.files import raise_of_machine, read_array
-from skybind.ingest.readers.hats import hats_files, is_hats
+from skybind.ingest.hats_dataset import STORED, Stored
+from skybind.ingest.readers.hats import BESIDE, hats_files, is_hats
+from skybind.labelling.train import read_rounds
 from skybind.modalities.store import INDEX, open_prepared
 from skybind.models.backbones import read_backbone
 from skybind.models.frozen_features import ARRAY, verify_features
@@ -41,6 +43,7 @@ from skybind.runs.run import Run
 from skybind.runs.status import read_status
 from skybind.search import index as search_index
 from skybind.search import positions
+from skybind.study.chosen import CHOSEN, read_chosen
 from skybind.study.kinds import kind_of
 from skybind.study.lacking import lacking, left_out
 from skybind.training.checkpoint import verify_checkpoint, verify_weights
@@ -211,8 +214,13 @@ def _json(path: Path) -> bool:
     if path.name in DISCOVERED and path.parent.name == "discover":
         again = f"delete {path.parent}, and run 'skybind discover' again"
         readers[path.name] = lambda: read_record(path, DISCOVERED[path.name], again)
-    if path.name == NOTE and path.parent.name != "labels":  # that one is a list
-        readers[NOTE] = lambda: note_of(path.parent)
+    if path.name == NOTE:
+        labels = path.parent.name == "labels"
+        readers[NOTE] = lambda: read_rounds(path) if labels else note_of(path.parent)
+    if path.name == CHOSEN:
+        readers[CHOSEN] = lambda: read_chosen(path)
+    if path.name == STORED and path.parent.name == BESIDE:
+        readers[STORED] = lambda: Stored.read(path.parent.parent)
     readers.get(path.name, lambda: read_record(path, Any, "make it again, or delete it"))()
     value = json.loads(path.read_text(encoding="utf-8"))
     return isinstance(value, dict) and SEAL in value

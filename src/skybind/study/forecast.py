@@ -1,7 +1,6 @@
 """How long a study will take here: measured on some of its objects, before anything long begins."""
 
 import csv
-import json
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -17,11 +16,12 @@ from skybind.config.backbone import load_backbone_config
 from skybind.config.load import with_values
 from skybind.data.dataset import Dataset
 from skybind.data.sources import parts_in
-from skybind.errors import SkybindError
-from skybind.files import json_hash, write_json
+from skybind.errors import DataError, SkybindError
+from skybind.files import json_hash
 from skybind.locks import myself
 from skybind.parquet import read_schema, write_parquet
 from skybind.progress import muted, say, step
+from skybind.record import read_record, write_sealed
 from skybind.runs.backbones import pretrain_backbone
 from skybind.runs.cases import Case
 from skybind.runs.embedding import run_embedding
@@ -132,10 +132,10 @@ def _speed(study: Study, configuration: str, here: bool, keep: bool) -> Speed | 
     own = study.folder / "measured" / f"{what}-{where}.json"
     for path in [own, *([] if here else sorted(own.parent.glob(f"{what}-*.json")))]:
         try:
-            return Speed(**json.loads(path.read_text("utf-8")))
+            return read_record(path, Speed, "delete it")
         except FileNotFoundError:
             continue
-        except (ValueError, TypeError):
+        except DataError:
             path.unlink(missing_ok=True)  # measured anew
     try:
         with step(f"measuring how long {configuration} takes here"), muted():
@@ -144,7 +144,7 @@ def _speed(study: Study, configuration: str, here: bool, keep: bool) -> Speed | 
         say(f"How long {configuration} takes could not be measured: {error}")
         return None
     if keep:
-        write_json(own, asdict(speed))
+        write_sealed(own, asdict(speed))
     return speed
 
 

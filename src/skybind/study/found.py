@@ -25,15 +25,15 @@ def searched(name: str, key: str, title: str, study: Study) -> Exhibit:
     rows = []
     for objective in order:
         entry = found[objective]
-        values = [value for value in entry["trials"] if value is not None]
+        values = [value for value in entry.trials if value is not None]
         rows.append(
             cells(
                 objective,
-                f"{len(values):,} of {len(entry['trials']):,}",
-                entry["measure"],
-                number(entry["value"], 4),
+                f"{len(values):,} of {len(entry.trials):,}",
+                entry.measure,
+                number(entry.value, 4),
                 number(statistics.median(values) if values else None, 4),
-                _chosen(entry["best"]),
+                _chosen(entry.best),
             )
         )
     head = ["For", "Trials that ended", "Judged by", "Best", "Median", "Chosen"]
@@ -42,7 +42,7 @@ def searched(name: str, key: str, title: str, study: Study) -> Exhibit:
         "for all seeds; the best of many is better there than it is elsewhere. Trials that are "
         "missing failed or were stopped early."
     )
-    apart = next(iter(found.values())).get("apart_from", [])
+    apart = next(iter(found.values())).apart_from
     unheeded = [str(seed) for seed in study.seeds[1:] if seed not in apart]
     if apart:
         seeds = join([str(seed) for seed in apart])

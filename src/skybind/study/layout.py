@@ -17,6 +17,8 @@ index.html                     the page
 from dataclasses import dataclass
 from pathlib import Path
 
+from skybind.study.chosen import CHOSEN
+
 
 @dataclass(frozen=True)
 class StudyPaths:
@@ -81,7 +83,7 @@ class StudyPaths:
 
     def chosen(self, configuration: str, objective: str) -> Path:
         """What a search found."""
-        return self.search(configuration, objective) / "chosen.json"
+        return self.search(configuration, objective) / CHOSEN
 
     def run(self, configuration: str, seed: int) -> Path:
         """The run of a configuration and a seed."""

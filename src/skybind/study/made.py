@@ -14,6 +14,7 @@ from skybind.models.backbones import file_hash
 from skybind.record import read_record
 from skybind.runs.layout import BackbonePaths, RunPaths
 from skybind.runs.status import read_status
+from skybind.study.chosen import read_chosen
 from skybind.study.merge import Study
 from skybind.study.units import Unit
 
@@ -100,7 +101,7 @@ def _digest(kind: str, path: Path, changed: int, size: int) -> str:
         parts = Split.read(RunPaths(path.parent).split).parts_hash
         return json_hash([status.fingerprint, parts, dict(status.backbones)])
     if kind == "tune":
-        return json_hash(read_record(path, dict[str, Any], "")["values"])
+        return json_hash(read_chosen(path).values)
     if kind == "backbone":
         return file_hash(path / "weights.safetensors")
     if kind in ("pretrain", "finetune"):

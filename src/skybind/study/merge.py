@@ -18,11 +18,11 @@ from skybind.evaluation.records import Importance, Metrics, read_metrics
 from skybind.files import json_hash, write_text
 from skybind.locks import alone, waiting_for
 from skybind.measures.importance import mean_importance
-from skybind.record import read_record
 from skybind.runs.checks import differences
 from skybind.runs.layout import BackbonePaths, RunPaths
 from skybind.runs.run import Run
 from skybind.runs.status import read_status
+from skybind.study.chosen import CHOSEN, Chosen, read_chosen
 from skybind.study.layout import StudyPaths
 from skybind.study.options import StudyOptions
 from skybind.study.units import Notes
@@ -169,26 +169,26 @@ class Study:
         values: dict[str, Any] = {"seed": seed}
         for objective, found in self.searches(configuration).items():
             if searched is None or objective in searched:
-                values |= found["values"]
+                values |= found.values
         for modality in self.options.configurations[configuration].backbones:
             folder = self.paths.backbone(configuration, seed, modality).resolve()
             values[f"modalities.{modality}.backbone.weights"] = str(BackbonePaths(folder).backbone)
         return with_values(self.configs[configuration], values, "the study")
 
-    def found(self, configuration: str, objective: str) -> dict[str, Any] | None:
+    def found(self, configuration: str, objective: str) -> Chosen | None:
         """Give what a search of hyper-parameters found; None where it is not done."""
         path = self.paths.chosen(configuration, objective)
         try:
-            return read_record(path, dict[str, Any], "delete it to search anew")
+            return read_chosen(path)
         except (FileNotFoundError, NotADirectoryError):
             return None
 
-    def searches(self, configuration: str) -> dict[str, dict[str, Any]]:
+    def searches(self, configuration: str) -> dict[str, Chosen]:
         """Give what the searches of a configuration found, by their objectives."""
         if self.options.tune is None:
             return {}
         folder = self.paths.search(configuration, PRETRAINING).parent
-        names = sorted(path.parent.name for path in folder.glob("*/chosen.json"))
+        names = sorted(path.parent.name for path in folder.glob(f"*/{CHOSEN}"))
         every = {name: self.found(configuration, name) for name in names}
         return {name: found for name, found in every.items() if found is not None}
 

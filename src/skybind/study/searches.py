@@ -16,13 +16,14 @@ from skybind.config.tune import Range
 from skybind.data.dataset import Dataset
 from skybind.data.splits import Split
 from skybind.errors import ConfigError, DataError
-from skybind.files import json_hash, write_json
+from skybind.files import json_hash
 from skybind.progress import muted
 from skybind.runs.cases import Case, options_of
 from skybind.runs.choosing import choose_classes, choose_split, with_own_split
 from skybind.runs.fitting import fit_to_data
 from skybind.runs.layout import RunPaths
 from skybind.runs.sharing import share_prepared
+from skybind.study.chosen import Chosen, write_chosen
 from skybind.study.merge import PRETRAINING, Study
 from skybind.study.plan import Fitted, fit
 from skybind.tune import tune
@@ -63,17 +64,17 @@ def search(study: Study, configuration: str, objective: str) -> None:
     if case is not None:
         overrides = with_values(config, found.best, "the search").finetuning.overrides
         chosen = {f"finetuning.overrides.{case.name}": overrides[case.name]}
-    write_json(
+    write_chosen(
         study.paths.chosen(configuration, objective),
-        {
-            "values": chosen,
-            "best": found.best,
-            "value": found.value,
-            "measure": "validation loss" if case is None else config.tune.metric,
-            "trials": [trial["value"] for trial in found.trials],
-            "apart_from": split.recipe.get(APART, []),
-            "run": f"trials/{json_hash(dict(found.best))}",
-        },
+        Chosen(
+            values=chosen,
+            best=found.best,
+            value=found.value,
+            measure="validation loss" if case is None else config.tune.metric,
+            trials=[trial["value"] for trial in found.trials],
+            apart_from=split.recipe.get(APART, []),
+            run=f"trials/{json_hash(dict(found.best))}",
+        ),
     )
 
 
@@ -192,5 +193,5 @@ def _best_pretraining(study: Study, configuration: str, case: Case | None) -> Pa
     found = study.found(configuration, PRETRAINING)
     if found is None:
         raise DataError(f"The pre-training of {configuration} was not searched yet.")
-    folder = study.paths.search(configuration, PRETRAINING) / str(found["run"])
+    folder = study.paths.search(configuration, PRETRAINING) / found.run
     return RunPaths(folder).model

@@ -13,12 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from skybind.errors import DataError
-from skybind.files import write_json
 from skybind.locks import Holder, holder, tried
-from skybind.record import read_record
+from skybind.record import read_record, write_sealed
 
 #: Kinds of units, in the order in which a run needs them.
 KINDS = (
@@ -105,20 +102,14 @@ class Notes:
     def read(self, unit: Unit) -> UnitNote | None:
         """Give what is noted of a unit; None where nothing is."""
         path = self._path(unit, ".json")
-        note = _read(path)
-        if note is None:
-            return None
         try:
-            known = {name: note[name] for name in UnitNote.__dataclass_fields__ if name in note}
-            return UnitNote(**known)
-        except TypeError as error:
-            raise DataError(
-                f"{path} is damaged ({error}): delete it to do {unit.id} anew."
-            ) from error
+            return read_record(path, UnitNote, f"delete it to do {unit.id} anew")
+        except (FileNotFoundError, NotADirectoryError):
+            return None
 
     def write(self, unit: Unit, note: UnitNote) -> None:
         """Note that a unit is done, or why it failed; whole or not at all."""
-        write_json(self._path(unit, ".json"), {"unit": unit.id, "kind": unit.kind, **vars(note)})
+        write_sealed(self._path(unit, ".json"), {"unit": unit.id, "kind": unit.kind, **vars(note)})
 
     @contextmanager
     def held(self, unit: Unit) -> Iterator[bool]:
@@ -134,10 +125,3 @@ class Notes:
 
     def _path(self, unit: Unit, ending: str) -> Path:
         return self.folder / f"{unit.id}{ending}"
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        return read_record(path, dict[str, Any], "delete it")
-    except (FileNotFoundError, NotADirectoryError):
-        return None
