@@ -321,7 +321,10 @@ class ShardFolder:
         return there.of
 
     def _note(self, folder: Path) -> Note:
-        note = read_record(folder / "note.json", dict[str, Any], remedy(folder))
+        try:
+            note = read_record(folder / "note.json", dict[str, Any], remedy(folder))
+        except FileNotFoundError as error:
+            raise DataError(f"{folder} has lost its note.json: {remedy(folder)}.") from error
         if note.get("key") != self.key:
             raise DataError(
                 f"{folder} was made from something else than the other shards: delete it to make "

@@ -20,6 +20,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from astropy.io import fits
 
+from skybind.footers import footer_in
+
 Rng = np.random.Generator
 Place = tuple[str | int, ...]
 #: Values of JSON that stand where another was.
@@ -91,18 +93,27 @@ def cut(data: bytes, rng: Rng) -> bytes:
 
 
 def _wrong_type(data: bytes, rng: Rng) -> bytes:
-    """Give one value of a JSON object another type, or lose it."""
+    """Give one value of JSON, however deep in it, another type."""
     try:
         value = json.loads(data)
-        key = _of(list(value) if isinstance(value, dict) else range(len(value)), rng)
-    except (ValueError, TypeError):
+        found = list(places(value)) if isinstance(value, dict | list) else []
+    except (ValueError, RecursionError):
         return flip(data, rng)
-    value[key] = _of(ODD, rng)
-    return json.dumps(value).encode()
+    if not found:
+        return flip(data, rng)
+    return json.dumps(with_value(value, _of(found, rng), _of(ODD, rng))).encode()
+
+
+def _footer(data: bytes, rng: Rng) -> bytes:
+    """Change one bit of a Parquet footer, or, of another file, of its last bytes."""
+    length = len(footer_in(data)) + 8 if data[-4:] == b"PAR1" else 64
+    start = max(len(data) - length, 0)
+    return data[:start] + flip(data[start:], rng)
 
 
 BREAKS: dict[str, Callable[[bytes, Rng], bytes]] = {
     "a bit flipped": flip,
+    "its end hit": _footer,
     "cut": cut,
     "empty": lambda data, rng: b"",
     "braces": lambda data, rng: b"{}",

@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 import uuid
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -50,20 +51,29 @@ SETS = [
 
 @cache
 def made() -> Path:
-    """Give a folder with `stars` and `run`; nothing may be changed in it.
+    """Give a folder with `stars` and `run`; nothing may be changed in it."""
+    return shared("made", lambda folder, place: _make(folder, place / "stars"))
 
-    Processes of one test run share it.
+
+def shared(name: str, make: Callable[[Path, Path], None]) -> Path:
+    """Give a folder that processes of one test run share; made by the first that asks for it.
+
+    Parameters
+    ----------
+    name : str
+    make : callable
+        Takes the folder to write to, and the place where it will stand.
     """
     session = os.environ.get("PYTEST_XDIST_TESTRUNUID") or os.environ.get(_SHARED)
     if session is None:
         session = os.environ[_SHARED] = uuid.uuid4().hex  # for the programs that tests start
-        atexit.register(shutil.rmtree, _place(session), ignore_errors=True)
-    place = _place(session)
-    fill_once(place, lambda workplace: _make(workplace.work, place / "stars"), lambda said: None)
+        atexit.register(shutil.rmtree, _all(session), ignore_errors=True)
+    place = _all(session) / name
+    fill_once(place, lambda workplace: make(workplace.work, place), lambda said: None)
     return place
 
 
-def _place(session: str) -> Path:
+def _all(session: str) -> Path:
     return Path(tempfile.gettempdir()) / f"skybind-faults-{session}"
 
 
@@ -78,8 +88,7 @@ def _make(folder: Path, stars: Path) -> None:
 
 def copied(folder: Path) -> Path:
     """Copy all that was made into a folder, to be damaged there."""
-    shutil.copytree(made() / "stars", folder / "stars")
-    shutil.copytree(made() / "run", folder / "run")
+    shutil.copytree(made(), folder, dirs_exist_ok=True)
     return folder
 
 
@@ -129,16 +138,22 @@ def values_of_model(folder: Path) -> dict[str, Any]:
 
 
 def values_of_dataset(folder: Path) -> dict[str, Any]:
-    """All columns of a dataset."""
-    dataset = Dataset.open(folder)
+    """All columns of a dataset on disk."""
+    return values_of_columns(Dataset.open(folder))
+
+
+def values_of_columns(dataset: Dataset) -> dict[str, Any]:
+    """All columns of a dataset, and what they mean."""
     values: dict[str, Any] = {"schema": dataset.schema}
     for name in dataset.schema.columns:
-        if name not in dataset.schema.observations:
+        if name in dataset.schema.with_role("visits"):
+            values[name] = dataset.table([name])[name].to_pylist()
+        elif name not in dataset.schema.observations:
             values[name] = dataset.column(name)
-            continue
-        ragged = dataset.ragged(name)
-        values |= {f"{name}.{field}": array for field, array in ragged.fields.items()}
-        values |= {f"{name} offsets": ragged.offsets, f"{name} present": ragged.present}
+        else:
+            ragged = dataset.ragged(name)
+            values |= {f"{name}.{field}": array for field, array in ragged.fields.items()}
+            values |= {f"{name} offsets": ragged.offsets, f"{name} present": ragged.present}
     return values
 
 

@@ -102,6 +102,20 @@ def test_an_interrupted_import_goes_on_with_the_same_result(tmp_path, stops_at, 
     assert contents(tmp_path / "out")["summary"]["objects"] == STEPS * (ROWS - 1)
 
 
+@pytest.mark.parametrize("how", ["noise", "footer"])
+def test_a_part_that_was_damaged_meanwhile_is_a_sentence_and_then_made_anew(tmp_path, how):
+    with pytest.raises(KeyboardInterrupt):
+        build_dataset(Source(tmp_path, {3: KeyboardInterrupt()}).plan(), tmp_path / "out", False)
+    part = tmp_path / ".out.unfinished/work/objects/part-00001.parquet"
+    whole = part.read_bytes()
+    at = whole.rindex(b"object_id")
+    part.write_bytes(bytes(len(whole)) if how == "noise" else whole[:at] + b"O" + whole[at + 1 :])
+    with pytest.raises(DataError, match=r"part-00001.parquet cannot be read .* made anew"):
+        build_dataset(Source(tmp_path).plan(), tmp_path / "out", False)
+    build_dataset(Source(tmp_path).plan(), tmp_path / "out", False)
+    assert contents(tmp_path / "out")["summary"]["objects"] == STEPS * (ROWS - 1)
+
+
 @pytest.mark.parametrize("what", ["source", "settings", "version"])
 def test_other_work_begins_anew(tmp_path, what, monkeypatch):
     stopped = Source(tmp_path, {3: KeyboardInterrupt()})

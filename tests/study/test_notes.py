@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from skybind.discovery.written import FILES
-from skybind.errors import DataError
+from skybind.errors import ConfigError, DataError
 from skybind.ingest.hats_dataset import Stored
 from skybind.ingest.resumable import STEPS, read_steps
 from skybind.labelling.train import ROUNDS, Round, read_rounds
@@ -14,6 +14,8 @@ from skybind.record import plain, read_record, write_sealed
 from skybind.shards import Shard, ShardFolder
 from skybind.study.chosen import Chosen, read_chosen, write_chosen
 from skybind.study.forecast import Speed
+from skybind.study.merge import Study
+from skybind.study.options import StudyOptions
 from skybind.study.units import Notes, Unit, UnitNote
 from tests.broken import expect_one_sentence
 
@@ -138,3 +140,27 @@ def test_lists_of_an_older_skybind_are_read_but_no_empty_ones(tmp_path):
         (tmp_path / name).write_text("[]")
         with pytest.raises(DataError, match=f"{name} is damaged"):
             read_record(tmp_path / name, FILES[name], "make it again")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{}", b"[]", b"name: a\nname: b", b"a: [", b"\xff", b"\0"]
+)
+def test_a_damaged_question_of_a_study_is_one_sentence(content, tmp_path):
+    raw = {
+        "name": "a",
+        "simulate": {"survey": "stars", "objects": 50},
+        "configurations": {"small": {"config": "stars-small"}},
+    }
+    study = Study.begin(StudyOptions.model_validate(raw), tmp_path)
+    assert Study.open(tmp_path).options == study.options
+    study.paths.options.write_bytes(content)
+    with pytest.raises(ConfigError, match=r"study\.yaml"):
+        Study.open(tmp_path)
+
+
+def test_a_shard_without_its_note_is_one_sentence(tmp_path):
+    shards = ShardFolder(tmp_path / "out", "key", "work")
+    shards.do(Shard(1, 1), lambda into: {"n": 1})
+    (shards.path / "1-of-1" / "note.json").unlink()
+    with pytest.raises(DataError, match=r"1-of-1 has lost its note.json: delete .* make it anew"):
+        shards.whole()

@@ -253,7 +253,7 @@ class DatasetWriter:
         if not self._parts:
             raise DataError(f"No objects were given for the dataset at {self.path}.")
         parts = parts_in(self._folder)
-        ids = pa.concat_arrays([c for part in parts for c in read_parquet(part, [ID])[ID].chunks])
+        ids = pa.concat_arrays([c for part in parts for c in names_in(part).chunks])
         ids = pc.fill_null(ids.cast(pa.large_string()), "")
         first = first_of_each(ids)
         if not first.all():
@@ -268,6 +268,19 @@ class DatasetWriter:
             ]
             write_parquet(pa.concat_tables(chunks), self._folder / TRUTH)
         write_sealed(self._folder / MADE, Made.of(self._folder, now).plain())
+
+
+def names_in(part: Path, again: str = "do the same again, all is made anew") -> pa.ChunkedArray:
+    """Read the names of the objects in a file of a dataset that is being made.
+
+    It may have been written before an interruption.
+
+    Raises
+    ------
+    DataError
+        If it is damaged.
+    """
+    return read_parquet(part, [ID], again=again, needs=[ID])[ID]
 
 
 def group_rows(table: pa.Table) -> int:

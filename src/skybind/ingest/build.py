@@ -16,6 +16,7 @@ from skybind.data.quarantine import short_reason
 from skybind.data.schema import ID, DatasetSchema
 from skybind.data.sources import parts_in
 from skybind.data.splits import Split
+from skybind.data.write import names_in
 from skybind.errors import DataError, ProcessError, SkybindError
 from skybind.files import write_json
 from skybind.ingest.ends import Ends, ends_notes, ends_of, error_notes
@@ -25,9 +26,9 @@ from skybind.ingest.resumable import ResumableWriter, Step, StepsWriter, source_
 from skybind.lightcurves.stored import compute_features, refuse_twins
 from skybind.modalities.cleaning import Cleaned, clean_image, clean_photometry, clean_spectrum
 from skybind.modalities.dates import without_other_zero_points
-from skybind.parquet import read_parquet
 from skybind.progress import progress_bar
 from skybind.ragged import Ragged
+from skybind.shards import remedy
 from skybind.visits import Visits, visits_of
 
 if TYPE_CHECKING:
@@ -209,7 +210,7 @@ class _Builder:
     def take(self, writer: ResumableWriter, step: Step) -> bool:
         """Take a step that was done in a shard, unless it has a name that occurred before it."""
         if not self.plan.unique and step.path is not None:
-            names = set(read_parquet(step.path, [ID])[ID].to_pylist())
+            names = set(names_in(step.path, remedy(step.path.parents[1])).to_pylist())
             if names & self._seen:
                 return False
             self._seen |= names
@@ -394,4 +395,4 @@ def render_summary(summary: ImportSummary) -> "RenderableType":
 
 def _written_ids(folder: Path) -> list[str]:
     """Names of the objects that are written, in order."""
-    return [name for part in parts_in(folder) for name in read_parquet(part, [ID])[ID].to_pylist()]
+    return [name for part in parts_in(folder) for name in names_in(part).to_pylist()]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from skybind.config import load_config
 from skybind.data.dataset import Dataset
@@ -26,6 +27,7 @@ from skybind.discovery.written import FILES as DISCOVERED
 from skybind.errors import DataError, ModelError, SkybindError
 from skybind.evaluation.records import read_metrics
 from skybind.files import raise_of_machine, read_array
+from skybind.footers import verify_footer_in
 from skybind.ingest.hats_dataset import STORED, Stored
 from skybind.ingest.readers.hats import BESIDE, hats_files, is_hats
 from skybind.labelling.train import read_rounds
@@ -38,7 +40,8 @@ from skybind.once import NOTE, note_of, result_of
 from skybind.parquet import first_line, stated_content, verify_file
 from skybind.progress import progress_bar
 from skybind.record import SEAL, read_record
-from skybind.runs.layout import RunPaths
+from skybind.runs.backbones import begun_on
+from skybind.runs.layout import BackbonePaths, RunPaths
 from skybind.runs.run import Run
 from skybind.runs.status import read_status
 from skybind.search import index as search_index
@@ -215,8 +218,12 @@ def _json(path: Path) -> bool:
         again = f"delete {path.parent}, and run 'skybind discover' again"
         readers[path.name] = lambda: read_record(path, DISCOVERED[path.name], again)
     if path.name == NOTE:
-        labels = path.parent.name == "labels"
-        readers[NOTE] = lambda: read_rounds(path) if labels else note_of(path.parent)
+        run = RunPaths(path.parent.parent)  # whose labels have a list of rounds
+        rounds = path == run.labels.history and run.note.exists()
+        readers[NOTE] = lambda: read_rounds(path) if rounds else note_of(path.parent)
+    backbone = BackbonePaths(path.parent)
+    if path == backbone.dataset and backbone.config.exists():
+        readers[path.name] = lambda: begun_on(backbone)
     if path.name == CHOSEN:
         readers[CHOSEN] = lambda: read_chosen(path)
     if path.name == STORED and path.parent.name == BESIDE:
@@ -256,6 +263,11 @@ def _features(path: Path) -> bool:
     return True
 
 
+def _footer(path: Path) -> bool:
+    pq.read_metadata(path)
+    return verify_footer_in(path)
+
+
 def _array(path: Path) -> bool:
     if read_array(path) is None:
         raise DataError(f"{path} is damaged: delete it, and it is made again.")
@@ -286,6 +298,7 @@ _BY_NAME: dict[str, Callable[[Path], bool]] = {
     CHECKPOINT: _checkpoint,
     BEST: _best,
     positions.NOTE: _positions,
+    **dict.fromkeys(("_metadata", "_common_metadata"), _footer),
     **dict.fromkeys((WEIGHTS, HUB_WEIGHTS, ARRAY, "calibration.json"), _beside),
     **dict.fromkeys((search_index.QUANTISER, search_index.TRUTH), _beside),
 }

@@ -13,9 +13,9 @@ from skybind.config.begun import as_begun, dump_as_before
 from skybind.config.load import validate, with_values
 from skybind.config.written import plain_yaml
 from skybind.data.dataset import Dataset
-from skybind.errors import ConfigError, DataError
+from skybind.errors import ConfigError, DataError, quoted
 from skybind.evaluation.records import Importance, Metrics, read_metrics
-from skybind.files import json_hash, write_text
+from skybind.files import json_hash, raise_of_machine, write_text
 from skybind.locks import alone, waiting_for
 from skybind.measures.importance import mean_importance
 from skybind.runs.checks import differences
@@ -130,7 +130,14 @@ class Study:
         paths = StudyPaths(folder)
         if not paths.options.exists():
             raise DataError(f"There is no study in {folder}: begin one with 'skybind study'.")
-        raw = plain_yaml(paths.options.read_text("utf-8"))
+        try:
+            raw = plain_yaml(paths.options.read_text("utf-8"))
+        except (UnicodeDecodeError, OSError, yaml.YAMLError) as error:
+            raise_of_machine(error)
+            raise ConfigError(
+                f"{paths.options} cannot be read ({quoted(error)}): mend it, or ask for the study "
+                "again in another folder."
+            ) from error
         options = validate(StudyOptions, raw, str(paths.options))
         configs = {n: load_config(paths.configuration(n)) for n in options.configurations}
         return cls(folder, options, configs)
