@@ -112,14 +112,17 @@ def test_decimals_are_numbers_where_these_keep_the_digits(tmp_path, ending):
     short = pa.array([decimal.Decimal("1.23"), None], pa.decimal128(15, 2))
     assert written(tmp_path, short, ending)[0] == 1.23
     long = pa.array([decimal.Decimal("12345678901234567.89"), None], pa.decimal128(30, 2))
-    assert str(written(tmp_path, long, ending)[0]) == "12345678901234567.89"
+    column = written(tmp_path, long, ending, unit="mJy")
+    assert str(column[0]) == "12345678901234567.89"
+    assert (column.unit, "in full, as text" in column.description) == (None, True)
 
 
 @pytest.mark.parametrize("ending", TYPED)
 @pytest.mark.parametrize("kind", [pa.float32(), pa.int8(), pa.int64(), pa.uint16()], ids=str)
 def test_lists_of_numbers_are_such(tmp_path, ending, kind):
     cells = [[1, 2], None, [3]]
-    column = written(tmp_path, pa.array(cells, pa.list_(kind)), ending)
+    column = written(tmp_path, pa.array(cells, pa.list_(kind)), ending, unit="mJy")
+    assert (str(column.unit), "missing list is empty" in column.description) == ("mJy", True)
     assert [np.asarray(cell).tolist() for cell in column] == [[1, 2], [], [3]]
 
 

@@ -53,6 +53,7 @@ def portable(
         said = said_of(field)
         if note:
             said["description"] = f"{said.get('description') or field.name} [{note}]"
+        if note and is_text(values.type):
             said.pop("unit", None)
         if unit is not None:
             said["unit"] = unit
@@ -78,7 +79,7 @@ def _plain(values: pa.ChunkedArray, lists: bool) -> tuple[pa.ChunkedArray, str, 
     if types.is_boolean(kind) and values.null_count:
         return values.cast(pa.int16()), "1: true, 0: false", None
     if types.is_integer(kind) or types.is_floating(kind):
-        return _wide(values), "", None
+        return _noted(_wide(values), "integer")
     if types.is_timestamp(kind):
         zone = ", UTC" if kind.tz is not None else ""
         # of one with a zone, Arrow takes the time in UTC
@@ -92,12 +93,17 @@ def _plain(values: pa.ChunkedArray, lists: bool) -> tuple[pa.ChunkedArray, str, 
         days = np.asarray(values.to_numpy()) / np.timedelta64(1, "D")
         return pa.chunked_array([pa.array(days, from_pandas=True)]), "duration", "d"
     if types.is_decimal(kind):
-        return _decimals(values), "", None
+        return _noted(_decimals(values), "decimal")
     if lists and is_list(kind) and _holds_numbers(values):
-        return _of_lists(values), "", None
+        return _of_lists(values), "a missing list is empty" if values.null_count else "", None
     if types.is_boolean(kind):
         return values, "", None
     return _texts(values)
+
+
+def _noted(values: pa.ChunkedArray, what: str) -> tuple[pa.ChunkedArray, str, None]:
+    """Say of numbers that they are text, where they are."""
+    return values, f"{what} in full, as text" if is_text(values.type) else "", None
 
 
 def _wide(values: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -33,6 +33,7 @@ def test_names_of_catalogues_are_known(name, unit, quantity):
 KINDS = {
     "magnitude": (
         "G gmag Vmag g_mag mag_g w1mpro psfMag_r MAG_AUTO MEAN_VMAG mag_ab g_ab ab_mag j_m k_s m_g"
+        " zg zr zi zg_mag mag_zr VR_mag mag_vr b_j_mag bj_mag"
         " m_v bj uv_mag phot_rp_mean_mag v_0 Ks bt mean_mag z y cmodel_mag_i"
     ),
     "absolute magnitude": (

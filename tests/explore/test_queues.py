@@ -50,6 +50,19 @@ def test_a_kept_selection_is_a_queue_as_it_is_kept_now(desk):
     assert [item["suggested"] for item in queue["items"]] == classes[3:9]
 
 
+def test_a_damaged_selection_does_not_hide_the_other_queues(desk):
+    kept = Kept(desk.survey)
+    for name in ("a", "b", "c"):
+        kept.keep(name, np.arange(5), "")
+    (kept.folder / "b.parquet").write_bytes(b"PAR1")
+    told = desk.overview()
+    assert {"kept:a", "kept:c"} <= {queue["name"] for queue in told["queues"]}
+    assert "b.parquet" in str(told)
+    for name in ("a", "c"):
+        kept.forget(name)
+    (kept.folder / "b.parquet").unlink()
+
+
 def names(survey, queue):
     return survey.run.dataset.object_ids[queue.rows].tolist()
 

@@ -5,6 +5,7 @@ import socket
 import stat
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
 from urllib.request import url2pathname
 
@@ -107,3 +108,18 @@ def test_no_browser_is_opened_after_the_end(hostile_run, monkeypatch):
     serve.explore(hostile_run, read_only=True)
     time.sleep(0.7)
     assert not opened
+
+
+def test_without_a_place_for_the_redirect_it_serves_all_the_same(hostile_run, monkeypatch, caplog):
+    uvicorn = pytest.importorskip("uvicorn")
+    served = []
+    monkeypatch.setattr(uvicorn.Server, "run", lambda self, sockets: served.append(1))
+
+    def full(**options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(serve, "tempfile", SimpleNamespace(TemporaryDirectory=full))
+    with caplog.at_level("WARNING", logger="skybind"):
+        serve.explore(hostile_run, read_only=True)
+    assert served
+    assert "No browser is opened" in caplog.text

@@ -28,7 +28,9 @@ _BAND = r"(?:fuv|nuv|bp|rp|bt|vt|ks|w[1-4]|[ubvrigzyjhk])"
 _REDDENING = re.compile(rf"E_?\(?(?i:{_BAND}[-_]?{_BAND})\)?(_\w+)?|[eE]\(.+\).*")
 # The word ab is the system
 _EXTINCTION = re.compile(rf"(?!ab(_|$))a_?\(?({_BAND}|0)\)?(_.+)?", re.I)
-_COLOUR = re.compile(rf"(?!uv$|ir$|bj$){_BAND}m?{_BAND}0?|colou?r\w*", re.I)
+_COLOUR = re.compile(rf"(?!uv$|ir$|bj$|z[gri]$){_BAND}m?{_BAND}0?|colou?r\w*", re.I)
+# One band each: of photographic plates, and DECam's wide one beside a word for magnitudes
+_ONE = re.compile(r"b_?j|vr(?=_mag|mag)|(?<=mag_)vr", re.I)
 _ONE_BAND = re.compile(rf"{_BAND}0?", re.I)
 # Of absolute magnitudes M is a capital; MU is a modulus, and mg_gspphot is Gaia's
 _ABSOLUTE = re.compile(
@@ -74,7 +76,8 @@ def _in_magnitudes(name: str) -> Quantity | None:
         return "uncertainty"
     if _ABSOLUTE.fullmatch(name) or any(map(_ABSOLUTE_WORD.fullmatch, words)):
         return "absolute magnitude"
-    if any(map(_COLOUR.fullmatch, [*words, name])) or _of_two_bands(words):
+    one_band = _ONE.search(name) and "mag" in name.lower()
+    if not one_band and (any(map(_COLOUR.fullmatch, [*words, name])) or _of_two_bands(words)):
         return "colour"
     if any(map(_OTHER.fullmatch, [*words, name.replace("_", "")])):
         return None

@@ -82,12 +82,16 @@ class Kept:
     def known(self) -> list[dict[str, Any]]:
         """Say which selections are kept: name, number of objects, what they were selected by."""
         told = []
-        for path in sorted(self.folder.glob("[!.]*.parquet")):
-            table = read_parquet(path, again=AGAIN)
+        for name in self.names():
+            table = read_parquet(self._there(name), again=AGAIN)
             note = table.schema.metadata or {}
             said = {key: note.get(key.encode(), b"").decode() for key in ("said", "when")}
-            told.append({"name": path.stem, "n": len(table), **said})
+            told.append({"name": name, "n": len(table), **said})
         return told
+
+    def names(self) -> list[str]:
+        """Names of the selections that are kept, damaged ones among them."""
+        return sorted(path.stem for path in self.folder.glob("[!.]*.parquet"))
 
     def keep(self, name: str, rows: np.ndarray, said: str) -> None:
         """Keep a selection under a name, in the place of one of that name.

@@ -200,11 +200,14 @@ class Desk:
 
     def _selections(self) -> tuple[list[Queue], str]:
         """Return the queues of the kept selections, and why there are none where one is damaged."""
-        try:
-            names = [known["name"] for known in Kept(self.survey).known()]
-            return [self._selection(name) for name in names], ""
-        except SkybindError as error:
-            return [], str(error)
+        queues: list[Queue] = []
+        why = ""
+        for name in Kept(self.survey).names():
+            try:
+                queues.append(self._selection(name))
+            except SkybindError as error:  # of one, the others are sound
+                why = why or str(error)
+        return queues, why
 
     def _done(self) -> set[str]:
         """Names of the objects that were judged or answered."""

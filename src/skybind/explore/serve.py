@@ -1,12 +1,13 @@
 """Starting the explorer: a server on this machine, and a browser that looks at it."""
 
 import html
+import logging
 import secrets
 import socket
 import tempfile
 import webbrowser
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
 from threading import Timer
 from typing import TYPE_CHECKING
@@ -89,18 +90,21 @@ def _browser(address: str) -> Iterator[None]:
     """Open a browser at an address that nobody else on this machine can read.
 
     Command lines are seen by all, so the browser is given a file that leads to the address: it is
-    this user's alone, and deleted at the end.
+    this user's alone, and deleted at the end. Where none can be written, no browser is opened.
     """
-    with tempfile.TemporaryDirectory(prefix="skybind-explore-") as folder:
-        path = Path(folder) / "explorer.html"
-        path.touch(mode=0o600)
-        path.write_text(_LEADS.format(address=html.escape(address)), encoding="utf-8")
-        opening = Timer(0.5, webbrowser.open, [path.as_uri()])
-        opening.start()
+    with ExitStack() as stack:
         try:
-            yield
-        finally:
-            opening.cancel()
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="skybind-explore-"))
+            path = Path(folder) / "explorer.html"
+            path.touch(mode=0o600)
+            path.write_text(_LEADS.format(address=html.escape(address)), encoding="utf-8")
+        except OSError as error:
+            say(f"No browser is opened ({error}): open the address above.", logging.WARNING)
+        else:
+            opening = Timer(0.5, webbrowser.open, [path.as_uri()])
+            stack.callback(opening.cancel)
+            opening.start()
+        yield
 
 
 def explore_still(

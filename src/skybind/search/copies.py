@@ -73,7 +73,7 @@ def _numbers(query: Query, dataset: Dataset, own: int | None) -> list[dict[str, 
 
 
 def _column(dataset: Dataset, name: str, rows: np.ndarray) -> np.ndarray:
-    values = dataset.column(name, rows)
+    values = dataset.plotted(name, rows)
     return values.astype(float) if values.dtype.kind in "fiub" else np.full(len(values), np.nan)
 
 
