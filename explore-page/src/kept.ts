@@ -10,6 +10,7 @@ interface Distinction { column: string; value: string; unit?: string | null; eff
 interface Compared { names: [string, string]; n: [number, number]; both: number; columns: Distinction[]; curves: (Omit<Mean, "x" | "y"> & { phase: number[]; value: (number | null)[]; column: string } | null)[]; spectra: { wavelength: number[]; flux: (number | null)[]; error: (number | null)[]; n: number; axis: string; left_out: number }[] }
 
 const OTHERS = "all others";
+let asked = 0; // comparisons: the newest alone is shown
 
 // Which two are compared, and who is told of others; none without names.
 export interface Comparison { now: () => [string, string] | null; change: (one: string, other: string) => void }
@@ -72,11 +73,16 @@ function draw(part: HTMLElement, hooks: Hooks, { kept, refused }: Listed): void 
     choice("compare", names, one, (name) => { one = name; }), choice("with", [{ value: OTHERS, text: OTHERS }, ...names], other, (name) => { other = name; }),
     say("compare", "Compare the two", () => comparing()));
   const comparing = async () => {
+    const mine = ++asked;
+    const pair = [one, other] as const; // the menus may say others by the time of the answer
     result.replaceChildren(el("p", { role: "status" }, "comparing …"));
     try {
-      show(result, await json<Compared>("compared", { name: one, with: other }));
-      if (result.isConnected) hooks.comparison.change(one, other);
+      const compared = await json<Compared>("compared", { name: pair[0], with: pair[1] });
+      if (mine !== asked || !result.isConnected) return;
+      show(result, compared);
+      hooks.comparison.change(...pair);
     } catch (error) {
+      if (mine !== asked) return;
       result.replaceChildren();
       throw error;
     }

@@ -13,9 +13,9 @@ export function extent(values: ArrayLike<number | null>): [number, number] {
   return [low, high];
 }
 
-// Significant digits that tell two numbers apart, and `more` digits of what lies between them.
-export function digitsBetween(low: number, high: number, more = 3, least = 7): number {
-  const size = Math.max(Math.abs(low), Math.abs(high));
-  const wanted = Math.floor(Math.log10(size)) - Math.floor(Math.log10(high / 2 - low / 2)) + more;
+// Significant digits that tell two numbers apart, in either order, and `more` digits of what lies between them.
+export function digitsBetween(one: number, other: number, more = 3, least = 7): number {
+  const size = Math.max(Math.abs(one), Math.abs(other));
+  const wanted = Math.floor(Math.log10(size)) - Math.floor(Math.log10(Math.abs(one / 2 - other / 2))) + more;
   return Number.isFinite(wanted) ? Math.min(17, Math.max(least, wanted)) : least;
 }

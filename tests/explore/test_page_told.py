@@ -121,14 +121,57 @@ def test_an_unknown_error_of_a_mean_is_a_gap(page, answered):
     assert band()[1] != some_unknown[1]
 
 
-def test_medians_have_units_and_digits_that_tell_them_apart(page, answered):
+@pytest.mark.parametrize("larger_first", [False, True])
+def test_medians_have_units_and_digits_that_tell_them_apart(page, answered, larger_first):
     some = {"name": "some", "n": 20, "said": "", "when": "2026-11-29T12:00:00"}
     answered("kept", lambda route: {"kept": [some], "refused": ""})
-    answered("compared", lambda route: compared([0.1] * 40))
+    told = compared([0.1] * 40)
+    medians = ["2459000.51", "2459000.53"]
+    if larger_first:
+        jd = told["columns"][0]
+        jd["inside"], jd["outside"] = jd["outside"], jd["inside"]
+        medians.reverse()
+    answered("compared", lambda route: told)
     page.reload()
     page.wait_for_selector("[data-kept='some']")
     page.get_by_role("button", name="Compare the two").click()
     page.wait_for_selector("#apart")
     rows = page.locator("#apart tbody tr").all_inner_texts()
-    assert rows[0].split("\t") == ["jd [d]", "2459000.51", "2459000.53", "1.00"]
+    assert rows[0].split("\t") == ["jd [d]", *medians, "1.00"]
     assert rows[1].split("\t") == ["label is EW", "50 %", "10 %", "1.00"]
+
+
+def test_the_newest_comparison_is_shown_and_is_the_one_in_the_address(page, answered):
+    kept = [{"name": name, "n": 20, "said": "", "when": "2026-11-29T12:00:00"} for name in "abc"]
+    answered("kept", lambda route: {"kept": kept, "refused": ""})
+    page.reload()
+    page.wait_for_selector("[data-kept='c']")
+    waiting = []
+    page.route("**/api/compared?*", lambda route: waiting.append(route))
+
+    def choose(name):
+        page.get_by_label("compare", exact=True).select_option(name)
+
+    def ask(name, n):
+        choose(name)
+        page.get_by_role("button", name="Compare the two").click()
+        for _ in range(400):
+            if len(waiting) == n:
+                return
+            page.wait_for_timeout(20)
+        raise AssertionError("nothing was asked")
+
+    def answer(route, name):
+        told = {**compared([0.1] * 40), "names": [name, "all others"]}
+        with page.expect_response("**/api/compared?*"):
+            route.fulfill(body=json.dumps(told))
+        page.wait_for_timeout(200)
+
+    ask("a", 1)
+    ask("b", 2)
+    choose("c")  # and not asked for
+    answer(waiting[1], "b")
+    assert "compare=b&with=all+others" in page.url
+    answer(waiting[0], "a")
+    assert "20 objects of b" in page.inner_text("#compared")
+    assert "compare=b&with=all+others" in page.url
