@@ -60,8 +60,9 @@ function settle(): void {
 
 function change(part: Partial<View>, step = false): void {
   const another = part.id !== undefined && part.id !== (view.id ?? "");
-  const elsewhere = another || part.select !== undefined; // what is compared stands there no more
-  view = { ...view, ...(another ? PLAINLY : {}), ...(elsewhere ? { compare: "", with: "" } : {}), ...part };
+  const selects = part.select !== undefined; // which leads out of a queue
+  const elsewhere = another || selects; // what is compared stands there no more
+  view = { ...view, ...(another ? PLAINLY : {}), ...(elsewhere ? { compare: "", with: "" } : {}), ...(selects ? { queue: "" } : {}), ...part };
   writeView(view, step);
 }
 
@@ -99,7 +100,7 @@ async function showObject(id: string, part?: Partial<View>): Promise<void> {
   const page = await json<SkyObject>("object", { id, of: part?.of ?? view.of ?? "" });
   if (mine !== ask) return;
   if (part) change(part, true);
-  const made = objectPage(page, { view, change: (part) => { if (beside()?.page === page) change(part); } }, (of) => void guarded(() => showObject(id, { of, period: "" })));
+  const made = objectPage(page, { view, change: (part) => { if (addressedObject()?.page === page) change(part); } }, (of) => void guarded(() => showObject(id, { of, period: "" })));
   told = made.told;
   side.replaceChildren(...made.parts);
   side.scrollTop = 0;
@@ -183,9 +184,10 @@ async function addressed(before: Partial<View>): Promise<void> {
   if (view.queue !== before.queue) queue.leave();
   if (view.queue && (view.queue !== before.queue || !view.id)) return queue.start(view.queue, view.id);
   if (view.id) return showObject(view.id);
-  if (view.select && view.select === before.select && selection.rows.size) return selection.show();
-  if (view.select) return selection.by((view.how || "condition") as By, view.select, "new");
-  if (view.how === "drawn" && selection.rows.size) return selection.show();
+  const how = (view.how || "condition") as By;
+  if (view.select && selection.holds(how, view.select)) return selection.show();
+  if (view.select) return selection.by(how, view.select, "new");
+  if (view.how === "drawn" && selection.holds()) return selection.show();
   map.mark([]);
   welcome();
 }
@@ -204,6 +206,12 @@ function welcome(): void {
 // The object that stands beside the map, if one does.
 function beside(): Told | null {
   return told && byId("side").dataset["id"] === told.page.object_id ? told : null;
+}
+
+// The same, unless the address tells another one, which comes in its place.
+function addressedObject(): Told | null {
+  const now = beside();
+  return now?.page.object_id === view.id ? now : null;
 }
 
 // Step through the objects alike.
@@ -226,7 +234,7 @@ function toggleTheme(): void {
   map.dressed();
   void guarded(async () => {
     if (view.map && view.colour) await map.colour(view.colour, view);
-    const now = beside();
+    const now = addressedObject();
     if (now) await showObject(now.page.object_id);
   });
 }

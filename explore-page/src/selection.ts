@@ -23,12 +23,14 @@ export class Selection {
   // The two that are compared, as the address tells, and how it is told of them.
   comparison: Comparison = { now: () => null, change: () => undefined };
   private said = "";
+  private address = ""; // of the rows; none where they were drawn, or put together
 
   constructor(private open: (id: string) => void, private mark: (rows: number[]) => void, private back: () => void, private turn: () => () => boolean, private guarded: (what: () => Promise<void>) => Promise<void>) {}
 
   // Take rows as the chosen mode says, or as the first ones.
-  async take(rows: ArrayLike<number>, said: string, mode = this.mode, addressed = false): Promise<void> {
-    if (!addressed) this.drawn();
+  async take(rows: ArrayLike<number>, said: string, mode = this.mode, address = ""): Promise<void> {
+    if (!address) this.drawn();
+    this.address = address;
     const given = Array.from(rows);
     const before = this.rows.size > 0;
     if (mode === "new") this.rows = new Set(given);
@@ -50,7 +52,12 @@ export class Selection {
     found();
     const shown = text.length > 80 ? `${text.slice(0, 80)} …` : text;
     const named = how === "condition" || how === "kept" ? shown : `${how} ${shown}`;
-    await this.take(values["row"]!, [named, said["said"]].filter(Boolean).join("; "), mode, mode === "new");
+    await this.take(values["row"]!, [named, said["said"]].filter(Boolean).join("; "), mode, mode === "new" ? addressOf(how, text) : "");
+  }
+
+  // Whether these are the objects of an address; without one, whether they were drawn.
+  holds(how?: By, text = ""): boolean {
+    return this.rows.size > 0 && this.address === (how ? addressOf(how, text) : "");
   }
 
   async show(): Promise<void> {
@@ -121,6 +128,8 @@ export class Selection {
     setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
   }
 }
+
+const addressOf = (how: By, text: string) => `${how} ${text}`;
 
 function asked(how: By, text: string): Promise<Columns> {
   if (how === "condition") return arrow("where", { condition: text });

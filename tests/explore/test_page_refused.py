@@ -59,6 +59,32 @@ def test_a_curve_that_is_folded_late_gives_its_period_to_no_other_object(page, c
     assert page.get_attribute("#folded", "data-period") == own
 
 
+def test_a_curve_that_is_folded_late_gives_its_period_to_none_that_the_browser_goes_back_to(
+    page, curves
+):
+    one, other = curves
+    find(page, other)
+    page.wait_for_selector("#folded[data-period]")
+    own = page.get_attribute("#folded", "data-period")
+    find(page, one)
+    page.wait_for_selector("#folded[data-period]")
+    folds = held(page, f"**/api/fold?id={one}*")
+    page.get_by_role("button", name="Twice the period").click()
+    fold = until(page, folds)
+    objects = held(page, f"**/api/object?id={other}*")
+    page.go_back()
+    late = until(page, objects)
+    with page.expect_response(f"**/api/fold?id={one}*"):
+        fold.continue_()
+    page.wait_for_timeout(200)
+    assert f"id={other}" in page.url
+    assert "period=" not in page.url
+    late.continue_()
+    page.wait_for_selector(f'#side[data-id="{other}"]')
+    page.wait_for_selector("#folded[data-period]")
+    assert page.get_attribute("#folded", "data-period") == own
+
+
 @pytest.mark.parametrize("text", ["-1", "", "1e999"])
 def test_above_a_folded_curve_stands_the_period_that_it_is_folded_at(page, curves, text):
     find(page, curves[0])
@@ -219,3 +245,58 @@ def test_what_was_refused_is_told_while_a_training_runs(page):
     while len(asked) < before + 2:
         page.wait_for_timeout(100)
     assert "nothing" in page.inner_text("#error")
+
+
+def test_going_back_shows_the_selection_of_the_address(page):
+    """Not one of the same text that was made otherwise, nor one that it did not come back to."""
+
+    def select(how, text):
+        page.get_by_label("select by").select_option(how)
+        page.fill("#condition", text)
+        with page.expect_response("**/api/selection?*"):
+            page.press("#condition", "Enter")
+        page.wait_for_timeout(200)
+        return page.get_attribute("#side", "data-selected")
+
+    name = page.evaluate(
+        "async () => (await (await fetch('api/survey', {headers: {'x-skybind-token':"
+        " new URLSearchParams(location.search).get('token')}})).json()).classes"
+    )[0]
+    own = select("class", name)
+    other = select("predicted class", name)
+    assert own != other
+    page.go_back()
+    page.wait_for_selector(f"#side[data-selected='{own}']")
+    waiting = held(page, "**/api/chosen?*")
+    page.go_forward()
+    until(page, waiting)
+    page.get_by_label("select by").select_option("condition")
+    page.fill("#condition", "nothing > 1")
+    page.press("#condition", "Enter")
+    page.wait_for_selector("#error:not([hidden])")
+    page.unroute("**/api/chosen?*")
+    page.locator(".listed .link").first.click()
+    page.wait_for_selector("#alike[data-drawn]")
+    page.go_back()
+    page.wait_for_selector(f"#side[data-selected='{other}']")
+
+
+@pytest.mark.parametrize("how", ["drawn", "typed"])
+def test_selecting_leads_out_of_a_queue(page, how):
+    page.keyboard.press("q")
+    page.wait_for_selector("#side[data-queues]")
+    page.locator("[data-queue]").first.click()
+    page.wait_for_selector("#side[data-id]")
+    assert "queue=" in page.url
+    if how == "drawn":
+        page.click("#in-view")
+    else:
+        page.fill("#condition", "period < 0.5")
+        page.press("#condition", "Enter")
+    page.wait_for_selector("#side[data-selected]")
+    n = page.get_attribute("#side", "data-selected")
+    assert "queue=" not in page.url
+    page.locator(".listed .link").first.click()
+    page.wait_for_selector("#side[data-id]")
+    page.go_back()
+    page.wait_for_selector(f"#side[data-selected='{n}']")
