@@ -12,8 +12,9 @@ export function curvePart(whose: Record<string, string | number>, curve: Curve, 
   const slider = el("input", { type: "range", min: "-1", max: "1", step: "0.0005", value: "0", "aria-label": "Period, by up to 1 % less or more" });
   const own = curve.searched ? "the period found in the light curve" : "file" in whose ? "the period that you gave" : "the period of the catalogue";
   const source = el("span", { id: "whose-period", role: "status" }, whosePeriod(curve, own, 0));
-  let [middle, shown, busy, next] = [0, 0, false, 0];
-  let plot: uPlot | null = null;
+  let [middle, shown, busy, next, stands] = [0, 0, false, 0, 0];
+  let [plot, marked]: (uPlot | null)[] = [null, null];
+  let asked = 0; // for periodograms
   const fold = async (period: number): Promise<void> => {
     next = period;
     if (busy) return;
@@ -23,23 +24,24 @@ export function curvePart(whose: Record<string, string | number>, curve: Curve, 
         const wanted = next;
         const { phase: x } = await json<{ phase: number[] }>("fold", { ...whose, period: wanted });
         if (!phase.isConnected) return; // another object is shown by now, with a period of its own
-        shown = wanted;
-        unfold();
+        refold(wanted);
         source.textContent = whosePeriod(curve, own, shown);
         plot = epochs(phase, curve, x, limitPhases(curve, x, wanted), wanted, "Phase (two cycles)");
         phase.dataset["period"] = String(wanted);
         change({ period: wanted === curve.period ? "" : String(wanted) });
       }
     } catch (error) {
-      unfold();
-      shown = 0;
+      refold(0);
       source.textContent = whosePeriod(curve, own, 0);
       phase.append(el("small", { role: "status" }, (error as Error).message));
     } finally {
       busy = false;
     }
   };
-  const unfold = () => {
+  // What was folded before makes place for another period, which the periodogram marks; 0 for none.
+  const refold = (period: number) => {
+    shown = period;
+    marked?.redraw(false);
     plot?.destroy();
     plot = null;
     phase.replaceChildren();
@@ -47,7 +49,7 @@ export function curvePart(whose: Record<string, string | number>, curve: Curve, 
   };
   const written = (period: number) => {
     const valid = period > 0 && Number.isFinite(period);
-    const stands = valid ? period : busy ? next : shown; // what is folded, or is about to be
+    stands = valid ? period : busy ? next : shown; // what is folded, or is about to be, with every digit
     if (stands) box.value = String(Number(stands.toPrecision(9)));
     fewer.disabled = Number(box.value) === 1; // an alias without an end
     if (valid) void fold(period);
@@ -60,11 +62,11 @@ export function curvePart(whose: Record<string, string | number>, curve: Curve, 
   };
   box.addEventListener("change", () => take(Number(box.value)));
   slider.addEventListener("input", () => written(middle * (1 + Number(slider.value) / 100)));
-  const multiply = (factor: number) => take(Number(box.value) * factor);
+  const multiply = (factor: number) => take(stands * factor);
   const button = (text: string, says: string, click: () => void) => el("button", { type: "button", title: says, "aria-label": says, click }, text);
   const press = (text: string, factor: number, says: string) => button(text, says, () => multiply(factor));
   // observed once a night, a star repeats as well with one turn a day more or less
-  const daily = (text: string, turns: number, says: string) => button(text, says, () => take(1 / Math.abs(1 / Number(box.value) + turns)));
+  const daily = (text: string, turns: number, says: string) => button(text, says, () => take(1 / Math.abs(1 / stands + turns)));
   const fewer = daily("−1/d", -1, "Daily alias: one turn a day less, 1 / (1/P − 1/d); at a period of one day there is none");
   const back = el("button", { type: "button", click: () => curve.period && take(curve.period) }, "own");
   back.title = "The catalogue's period, or the one that was found";
@@ -73,16 +75,19 @@ export function curvePart(whose: Record<string, string | number>, curve: Curve, 
   const periodogram = async (on: boolean) => {
     power.setAttribute("aria-pressed", String(on));
     change({ power: on ? "yes" : "" });
+    const mine = ++asked;
+    marked?.destroy();
+    marked = null;
     spectrum.replaceChildren();
     if (!on) return;
     try {
       const found = await json<Power>("power", whose);
-      if (power.getAttribute("aria-pressed") !== "true" || !spectrum.isConnected) return;
-      powerPlot(spectrum, found, () => shown, take);
+      if (mine !== asked || !spectrum.isConnected) return;
+      marked = powerPlot(spectrum, found, () => shown, take);
       const options = peaks(found).map(({ at, power: high }) => ({ value: String(at), text: `${short(at, 6)} d (power ${short(high, 3)})` }));
       spectrum.append(choice("fold at", [{ value: "", text: "a peak" }, ...options], "", (at) => take(Number(at))));
     } catch (error) {
-      spectrum.replaceChildren(el("small", { role: "status" }, (error as Error).message));
+      if (mine === asked) spectrum.replaceChildren(el("small", { role: "status" }, (error as Error).message));
     }
   };
   const controls = el("div", { class: "controls" }, el("label", {}, "period [d] ", box), press("×½", 0.5, "Half the period"), press("×2", 2, "Twice the period"),

@@ -227,7 +227,6 @@ export function powerPlot(into: HTMLElement, { period, power }: Power, shown: ()
     const near = power.map((_, i) => i).filter((i) => Math.abs(plot.valToPos(Math.log10(period[i]!), "x") - plot.cursor.left!) < 6);
     if (!near.length) return;
     take(period[near.reduce((best, i) => (power[i]! > power[best]! ? i : best), near[0]!)]!);
-    window.setTimeout(() => plot.redraw(false), 300);
   });
   return plot;
 }

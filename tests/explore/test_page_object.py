@@ -292,3 +292,56 @@ def test_a_peak_is_chosen_without_a_pointer(shown, observed):
     )
     said = shown.get_attribute("#power .u-wrap", "aria-label")
     assert f"the highest peaks at {highest:.6g}, " in said
+
+
+POWER = "document.querySelector('#power canvas').toDataURL()"
+
+
+def test_the_periodogram_marks_the_period_that_is_folded_with(shown):
+    waiting = []
+    shown.route("**/api/fold?*", lambda route: waiting.append(route))
+    shown.click("#power-button")
+    shown.wait_for_selector("#power canvas")
+    shown.wait_for_timeout(300)
+    seen = [shown.evaluate(POWER)]
+    shown.get_by_label("fold at").select_option(index=3)
+    shown.wait_for_timeout(300)
+    assert shown.evaluate(POWER) == seen[0]  # it is not folded yet
+    waiting[0].continue_()
+    shown.unroute("**/api/fold?*")
+    for press in (None, "Half the period"):
+        if press:
+            shown.get_by_role("button", name=press).click()
+        shown.wait_for_function(f"(seen) => !seen.includes({POWER})", arg=seen)
+        seen.append(shown.evaluate(POWER))
+
+
+def test_a_periodogram_that_is_asked_for_twice_is_drawn_once(shown):
+    waiting = []
+    shown.route("**/api/power?*", lambda route: waiting.append(route))
+    for _ in range(3):
+        shown.click("#power-button")
+    shown.wait_for_timeout(300)
+    assert len(waiting) == 2
+    for route in waiting:
+        with shown.expect_response("**/api/power?*"):
+            route.continue_()
+    shown.wait_for_selector("#power canvas")
+    shown.wait_for_timeout(300)
+    assert shown.locator("#power canvas").count() == 1
+    assert shown.get_by_label("fold at").count() == 1
+
+
+def test_an_alias_is_made_of_every_digit_of_the_period(shown):
+    def almost_a_day(route):
+        told = route.fetch().json()
+        told["curve"]["period"] = 0.9972695663
+        route.fulfill(json=told)
+
+    shown.route("**/api/object*", almost_a_day)
+    shown.reload()
+    shown.wait_for_selector("#folded[data-period='0.9972695663']")
+    shown.get_by_role("button", name="one turn a day less").click()
+    shown.wait_for_function("document.getElementById('folded').dataset.period > 300")
+    said = "folded with a daily alias of the period of the catalogue, 0.997269566 d"
+    assert shown.inner_text("#whose-period") == said
