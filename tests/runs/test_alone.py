@@ -9,7 +9,7 @@ import pytest
 import skybind.runs.run as run_module
 from skybind.config import load_config
 from skybind.discovery.discover import DiscoverOptions, discover
-from skybind.errors import ConfigError
+from skybind.errors import ConfigError, DataError
 from skybind.evaluation.clusters import cluster_again
 from skybind.evaluation.evaluate import evaluate_run
 from skybind.evaluation.predict import predict_table
@@ -94,36 +94,46 @@ def test_a_start_waits_for_one_that_is_being_written(tmp_path, caplog):
 
 
 @pytest.mark.parametrize(
-    "work",
+    ("work", "writes"),
     [
-        lambda run: evaluate_run(run, finished_cases(run)),
-        lambda run: cluster_again(run),
-        lambda run: discover(run, DiscoverOptions(map_method="pca")),
-        lambda run: write_report(run),
-        lambda run: train_with_answers(run),
+        (lambda run: evaluate_run(run, finished_cases(run)), "metrics.json"),
+        (cluster_again, "metrics.json"),
+        (lambda run: discover(run, DiscoverOptions(map_method="pca")), "discover/discover.json"),
+        (write_report, "report.html"),
     ],
 )
-def test_what_writes_in_a_run_waits_for_another_program_and_says_so(tmp_path, caplog, work):
+def test_what_writes_in_a_run_waits_for_another_program_and_says_so(tmp_path, caplog, work, writes):
     run = Run.open(copied(tmp_path) / "run")
-
-    def tried():
-        try:
-            work(run)
-        except Exception as error:
-            return error
-        return None
 
     def files():
         written = [path for path in run.folder.rglob("*") if not path.name.startswith(LOCK)]
         return {path: path.stat().st_mtime_ns for path in written if path.is_file()}
 
     before = files()
-    with held(run.folder / LOCK), beside(tried, caplog) as (_, thread):
+    with held(run.folder / LOCK), beside(lambda: work(run), caplog) as (done, thread):
         assert f"is at work on the run in {run.folder}; it is waited for" in caplog.text
         assert files() == before
     thread.join(120)
     assert not thread.is_alive()
     assert not (run.folder / LOCK).exists()
+    assert len(done) == 1  # without an error
+    path = run.folder / writes
+    assert files()[path] != before.get(path)
+
+
+def test_training_with_answers_waits_for_another_program(tmp_path, caplog):
+    """Whether there are answers is asked when that one is done, which may have taken some."""
+    run = Run.open(copied(tmp_path) / "run")
+
+    def told():
+        with pytest.raises(DataError, match="has no answers yet") as error:
+            train_with_answers(run)
+        return error
+
+    with held(run.folder / LOCK), beside(told, caplog) as (done, thread):
+        assert f"is at work on the run in {run.folder}; it is waited for" in caplog.text
+    thread.join(120)
+    assert len(done) == 1
 
 
 def test_what_only_reads_waits_for_nobody(tmp_path):
@@ -145,19 +155,46 @@ def started_again(run):
     return Run.start(run.config, run.dataset.path, run.folder)
 
 
-def test_keys_that_another_program_set_meanwhile_count(tmp_path, caplog):
+@changes_run
+def samples_of(run):
+    return run.config.evaluation.island_samples
+
+
+def test_keys_that_another_program_sets_while_it_is_waited_for_count(tmp_path, caplog):
     """Numbers of the metrics are those of the configuration that stands beside them."""
     run = Run.open(copied(tmp_path) / "run")
-
-    @changes_run
-    def neighbours(own):
-        return own.config.evaluation.neighbours
-
-    assert neighbours(run) != 5
-    with held(run.folder / LOCK), beside(lambda: neighbours(run), caplog) as (done, thread):
-        Run.open(run.folder).change_evaluation(neighbours=5)
+    assert samples_of(run) != 7
+    with held(run.folder / LOCK), beside(lambda: samples_of(run), caplog) as (done, thread):
+        text = run.paths.config.read_text()
+        was = f"island_samples: {run.config.evaluation.island_samples}\n"
+        assert was in text
+        run.paths.config.write_text(text.replace(was, "island_samples: 7\n"))
     thread.join(60)
-    assert done == [5]
+    assert done == [7]
+
+
+def test_keys_that_another_program_set_since_the_run_was_opened_are_kept(tmp_path):
+    copied(tmp_path)
+    one, two = Run.open(tmp_path / "run"), Run.open(tmp_path / "run")
+    two.change_evaluation(island_radius=0.123)
+    one.change_evaluation(island_samples=7)
+    again = Run.open(tmp_path / "run").config.evaluation
+    assert (again.island_radius, again.island_samples) == (0.123, 7)
+    assert samples_of(two) == 7
+
+
+def test_a_start_with_other_keys_waits_for_who_is_at_work(tmp_path, caplog):
+    run = Run.open(copied(tmp_path) / "run")
+    other = run.config.evaluation.model_copy(update={"island_samples": 7})
+    config = run.config.model_copy(update={"evaluation": other})
+    with (
+        held(run.folder / LOCK),
+        beside(lambda: Run.start(config, run.dataset.path, run.folder), caplog) as (done, thread),
+    ):
+        assert Run.open(run.folder).config.evaluation.island_samples != 7
+    thread.join(60)
+    assert done[0].config.evaluation.island_samples == 7
+    assert Run.open(run.folder).config.evaluation.island_samples == 7
 
 
 def test_a_step_may_do_another_one(tmp_path):

@@ -42,8 +42,8 @@ def changes_run(
 ) -> Callable[Concatenate[_R, _P], _T]:
     """Let a function be the only one that changes the run that it is given first.
 
-    Another program that changes it is told to the user and waited for; then the run's configuration
-    is read again, in which that one may have set keys.
+    Another program that changes it is told to the user and waited for. The run's configuration is
+    read again: another program may have set keys since the run was opened.
     """
 
     @wraps(function)
@@ -60,15 +60,8 @@ def _changing(run: "Run") -> Iterator[None]:
     if place in _CHANGED.get():
         yield
         return
-    say, waited = waiting_for(f"is at work on the run in {run.folder}"), []
-
-    def wait(who: str) -> None:
-        say(who)
-        waited.append(who)
-
-    with only(place / LOCK, wait):
-        if waited:
-            run.config = load_config(run.paths.config)
+    with only(place / LOCK, waiting_for(f"is at work on the run in {run.folder}")):
+        run.config = load_config(run.paths.config)
         token = _CHANGED.set(_CHANGED.get() | {place})
         try:
             yield

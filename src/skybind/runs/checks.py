@@ -3,23 +3,29 @@
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from pydantic import BaseModel
 
 from skybind.config import Config
-from skybind.config.begun import dump_as_before
+from skybind.config.begun import as_begun, dump_as_before
 from skybind.data.quantities import quantity_of
 from skybind.data.schema import DatasetSchema
+from skybind.data.splits import Split
 from skybind.errors import ConfigError
 from skybind.files import check_name
 from skybind.modalities.base import Modality
 from skybind.models.backbones import check_backbones
 from skybind.models.binder import Binder
 from skybind.models.build import build_binder, build_modalities
+from skybind.runs.choosing import choose_split
+from skybind.runs.fitting import fit_to_data
 from skybind.training.losses import find_loss
 from skybind.words import nearest
+
+if TYPE_CHECKING:
+    from skybind.runs.run import Run
 
 
 def check_networks(config: Config, schema: DatasetSchema) -> Binder:
@@ -99,6 +105,24 @@ def refuse_other_configuration(folder: Path, old: Config, new: Config) -> None:
             f"{folder} holds a run of another configuration (they differ in {differ[0]}): "
             f"{_way_back(old, differ)}choose another folder, or delete that one."
         )
+
+
+def going_on(run: "Run", given: Config, split: Split | None) -> Config:
+    """Give what a configuration comes to in a run that stands there.
+
+    Raises
+    ------
+    ConfigError
+        If it, or the split that is given, is that of another run.
+    """
+    begun = as_begun(given, run.paths.config, MAY_CHANGE)
+    config = fit_to_data(begun, run.dataset, run.config.modalities)
+    check_networks(config, run.dataset.schema)
+    refuse_other_configuration(run.folder, run.config, config)
+    asked = None if split is None else choose_split(config, run.dataset, split)
+    if asked is not None and not asked.agrees(run.split):
+        raise ConfigError(f"{run.folder} holds a run with another split: choose another folder.")
+    return config
 
 
 def _way_back(old: Config, differ: Sequence[str]) -> str:

@@ -10,12 +10,10 @@ from typing import Any, Self
 import numpy as np
 
 from skybind.config import Config, dump_config, load_config
-from skybind.config.begun import as_begun
 from skybind.config.load import with_values
 from skybind.data.dataset import Dataset
 from skybind.data.lineage import Growth, growth_since
 from skybind.data.splits import Split
-from skybind.errors import ConfigError
 from skybind.files import atomic_path, write_text
 from skybind.locks import waiting_for
 from skybind.memory import configure
@@ -27,14 +25,9 @@ from skybind.models.frozen_features import backbone_hashes
 from skybind.models.model import Model
 from skybind.once import lock_of, result_of
 from skybind.plugins import plugin_notes, refuse_changed, use_noted, use_plugins
-from skybind.runs.alone import only, starting
+from skybind.runs.alone import changes_run, only, starting
 from skybind.runs.cases import check_cases
-from skybind.runs.checks import (
-    MAY_CHANGE,
-    check_networks,
-    refuse_other_configuration,
-    refuse_unsafe_names,
-)
+from skybind.runs.checks import check_networks, going_on, refuse_unsafe_names
 from skybind.runs.choosing import (
     choose_classes,
     choose_split,
@@ -164,18 +157,25 @@ class Run:
     @classmethod
     def _go_on(cls, config: Config, data: Path, folder: Path, split: Split | None) -> Self:
         """Go on with the run that stands in a folder, if it is the same one."""
-        paths = RunPaths(folder)
         run = cls.open(folder, data=data)
-        begun = run.config.modalities
-        config = fit_to_data(as_begun(config, paths.config, MAY_CHANGE), run.dataset, begun)
-        check_networks(config, run.dataset.schema)
-        run._refuse_other(config, split)
-        write_text(paths.config, dump_config(config))
-        write_status(folder, replace(run.status, plugins=plugin_notes(config.plugins)))
-        run.config = config
-        configure(config.memory)
-        run.draw_subsets(config.subsets)
+        if not run._has_noted(going_on(run, config, split)):
+            run._note(config, split)
+        configure(run.config.memory)
+        run.draw_subsets(run.config.subsets)
         return run
+
+    def _has_noted(self, config: Config) -> bool:
+        """Whether a configuration stands in the folder: then nobody has to be waited for."""
+        written = self.paths.config.read_text("utf-8") == dump_config(config)
+        return written and list(self.status.plugins) == plugin_notes(config.plugins)
+
+    @changes_run
+    def _note(self, given: Config, split: Split | None) -> None:
+        """Write the configuration that the run goes on with."""
+        config = going_on(self, given, split)  # by what stands there now
+        write_text(self.paths.config, dump_config(config))
+        write_status(self.folder, replace(self.status, plugins=plugin_notes(config.plugins)))
+        self.config = config
 
     @classmethod
     def open(cls, folder: str | Path, *, data: str | Path | None = None) -> Self:
@@ -342,6 +342,7 @@ class Run:
             *(step for step, path in files.items() if path.exists()),
         ]
 
+    @changes_run
     def change_evaluation(self, **changes: Any) -> None:
         """Set keys of the section `evaluation`, in `config.yaml` too; they decide no model.
 
@@ -374,14 +375,6 @@ class Run:
             reasons, numbers = np.unique(told, return_counts=True)
             counts[name] = {str(r): int(n) for r, n in zip(reasons, numbers, strict=True)}
         return counts
-
-    def _refuse_other(self, config: Config, split: Split | None) -> None:
-        refuse_other_configuration(self.folder, self.config, config)
-        given = None if split is None else choose_split(config, self.dataset, split)
-        if given is not None and not given.agrees(self.split):
-            raise ConfigError(
-                f"{self.folder} holds a run with another split: choose another folder."
-            )
 
 
 def is_pretrained(paths: TrainedPaths) -> bool:
