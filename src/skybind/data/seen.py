@@ -64,10 +64,10 @@ def hash_names(object_id: np.ndarray | Sequence[str], fold: bool = True) -> np.n
 
 def told_by_case(names: np.ndarray | Sequence[str]) -> np.ndarray:
     """Which of some names have another among them that only case tells from them, (n,) bool."""
-    return _many_spellings(hash_names(names), hash_names(names, fold=False))
+    return many_spellings(hash_names(names), hash_names(names, fold=False))
 
 
-def _many_spellings(folded: np.ndarray, cased: np.ndarray) -> np.ndarray:
+def many_spellings(folded: np.ndarray, cased: np.ndarray) -> np.ndarray:
     """Which names are spelt in several ways, by their hashes without case and with it."""
     if not len(folded):
         return np.zeros(0, bool)
@@ -125,7 +125,7 @@ class Seen:
         others = _NOBODY if among is None else among
         every = np.concatenate([*folded.values(), hash_names(others)])
         spelt = np.concatenate([*cased.values(), hash_names(others, fold=False)])
-        told = np.unique(every[_many_spellings(every, spelt)])
+        told = np.unique(every[many_spellings(every, spelt)])
         found: dict[tuple[str, str], list[np.ndarray]] = {}
         for role, ids in names.items():
             found[role, "id"] = [hash_ids(ids)]

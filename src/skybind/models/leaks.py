@@ -24,6 +24,7 @@ from skybind.data.seen import (
     Seen,
     hash_ids,
     hash_names,
+    many_spellings,
     placed,
     told_by_case,
 )
@@ -162,7 +163,7 @@ def seen_twins(
     alike = np.zeros(len(object_id), bool)
     for role in _roles(purpose):
         alike |= held(names, seen.hashes.get((role, "name"), NONE))
-    sure = alike & ~_told_apart(object_id, names, alike, among)
+    sure = alike & ~_told_apart((names, cased), alike, among)
     likely = np.zeros(len(object_id), bool)
     lost = ~placed(observed, len(object_id))
     for role in _roles(purpose):
@@ -196,11 +197,17 @@ def _same(own: np.ndarray, known: np.ndarray) -> np.ndarray:
 
 
 def _told_apart(
-    object_id: np.ndarray, names: np.ndarray, alike: np.ndarray, among: Iterable[np.ndarray] | None
+    own: tuple[np.ndarray, np.ndarray], alike: np.ndarray, among: Iterable[np.ndarray] | None
 ) -> np.ndarray:
-    """Which of the objects that are `alike` another name of their dataset only case tells from."""
-    if among is None or not alike.any():
-        return told_by_case(object_id)
+    """Which of the objects that are `alike` another name of their dataset only case tells from.
+
+    `own` are the hashes of their names without case, and with it.
+    """
+    if not alike.any():
+        return alike
+    names = own[0]
+    if among is None:
+        return many_spellings(*own)
     wanted = names[alike]
     every = np.concatenate([some[np.isin(hash_names(some), wanted)] for some in among])
     return np.isin(names, hash_names(every[told_by_case(every)]))
